@@ -1,0 +1,303 @@
+"""The one stream that everything else listens to: display, store, trace, page.
+
+A run is its events in order. Each is a frozen record with a stable ``type`` word and a time ``at`` (seconds since
+1970, UTC). `to_json` and `from_json` are exact inverses on every event; one JSON object a line is the trace format.
+
+Events marked *live* (`PlanText`, `StepText`, `Progress`) are for whoever is watching; they are not recorded, since
+what they say stands whole in a later event.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal
+
+from airoagent.errors import Diagnostic, StoreError
+
+__all__ = [
+    "AttemptFailed",
+    "Event",
+    "Failure",
+    "ModelCalled",
+    "PlanParsed",
+    "PlanRefused",
+    "PlanText",
+    "PlanWritten",
+    "Progress",
+    "RunFinished",
+    "RunStarted",
+    "Source",
+    "Status",
+    "StepFailed",
+    "StepFinished",
+    "StepSkipped",
+    "StepStarted",
+    "StepText",
+    "Usage",
+    "from_json",
+    "to_json",
+]
+
+Status = Literal["running", "done", "failed", "interrupted"]
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where (part of) an evidence came from.
+
+    ``url`` is an ``http(s)`` address or a ``docs://`` one (a file of a documents folder); ``quote`` the words that a
+    cited answer stands on, or a search result's snippet; ``start`` and ``end`` the characters of the evidence's text
+    that were taken from there (equal: the text cites the source and copies nothing).
+    """
+
+    url: str
+    title: str = ""
+    quote: str = ""
+    start: int = 0
+    end: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens read and written, and calls made, by models."""
+
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    calls: int = 0
+
+    def __add__(self, other: Usage) -> Usage:
+        return Usage(
+            self.prompt_tokens + other.prompt_tokens,
+            self.completion_tokens + other.completion_tokens,
+            self.calls + other.calls,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """An error as a record: its kind (class name or diagnostic kind), sentence, hint and exit code."""
+
+    kind: str
+    message: str
+    hint: str = ""
+    exit_code: int = 1
+
+
+def _now() -> float:
+    return time.time()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """What all events have: the time, and a word that names the type in JSON."""
+
+    type: ClassVar[str] = ""
+    live: ClassVar[bool] = False
+    at: float = field(default_factory=_now)
+
+
+@dataclass(frozen=True, slots=True)
+class RunStarted(Event):
+    """The run is accepted and on record: what was asked, of which model, with which tools."""
+
+    type: ClassVar[str] = "run_started"
+    run: str
+    question: str
+    model: str
+    tools: tuple[str, ...] = ()
+    settings: tuple[tuple[str, str], ...] = ()
+    parent: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PlanText(Event):
+    """A piece of the plan as the model writes it (live)."""
+
+    type: ClassVar[str] = "plan_text"
+    live: ClassVar[bool] = True
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ModelCalled(Event):
+    """A model has answered: the exact prompt it read, what it wrote, why it stopped, what it cost.
+
+    ``step`` is ``""`` for the call that writes the plan. ``finish`` is ``stop``, ``length``, or ``cancelled`` where
+    the text is only the part that was written.
+    """
+
+    type: ClassVar[str] = "model_called"
+    step: str
+    purpose: str
+    model: str
+    prompt: str
+    text: str
+    finish: str
+    usage: Usage
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class PlanWritten(Event):
+    """The raw plan text, whole."""
+
+    type: ClassVar[str] = "plan_written"
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class PlanParsed(Event):
+    """The plan as it will run, in canonical text, with every finding and repair."""
+
+    type: ClassVar[str] = "plan_parsed"
+    text: str
+    diagnostics: tuple[Diagnostic, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PlanRefused(Event):
+    """The plan text cannot be used."""
+
+    type: ClassVar[str] = "plan_refused"
+    failure: Failure
+    diagnostics: tuple[Diagnostic, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class StepStarted(Event):
+    """An attempt at a step begins; ``input`` is what the tool is given, references filled in."""
+
+    type: ClassVar[str] = "step_started"
+    step: str
+    tool: str
+    input: str
+    attempt: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class StepText(Event):
+    """A piece of what a model writes for a step (live)."""
+
+    type: ClassVar[str] = "step_text"
+    live: ClassVar[bool] = True
+    step: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptFailed(Event):
+    """An attempt failed and another follows after ``retry_in`` seconds."""
+
+    type: ClassVar[str] = "attempt_failed"
+    step: str
+    tool: str
+    attempt: int
+    failure: Failure
+    seconds: float
+    retry_in: float
+
+
+@dataclass(frozen=True, slots=True)
+class StepFinished(Event):
+    """A step has its evidence."""
+
+    type: ClassVar[str] = "step_finished"
+    step: str
+    tool: str
+    attempt: int
+    text: str
+    sources: tuple[Source, ...]
+    seconds: float
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class StepFailed(Event):
+    """A step has failed for good."""
+
+    type: ClassVar[str] = "step_failed"
+    step: str
+    tool: str
+    attempt: int
+    failure: Failure
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class StepSkipped(Event):
+    """A step was not run because the steps in ``because`` have no evidence for it."""
+
+    type: ClassVar[str] = "step_skipped"
+    step: str
+    tool: str
+    because: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Progress(Event):
+    """Long work moves on (live): ``done`` of ``total`` (0: unknown) of ``what``."""
+
+    type: ClassVar[str] = "progress"
+    live: ClassVar[bool] = True
+    what: str
+    done: int
+    total: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RunFinished(Event):
+    """The run has ended; ``answer`` is None where there is none, ``failure`` says why."""
+
+    type: ClassVar[str] = "run_finished"
+    status: Status
+    answer: str | None
+    sources: tuple[Source, ...]
+    usage: Usage
+    seconds: float
+    failure: Failure | None = None
+
+
+_TYPES: dict[str, type[Event]] = {
+    cls.type: cls
+    for cls in (
+        RunStarted, PlanText, ModelCalled, PlanWritten, PlanParsed, PlanRefused, StepStarted, StepText, AttemptFailed,
+        StepFinished, StepFailed, StepSkipped, Progress, RunFinished,
+    )
+}  # fmt: skip
+
+_NESTED: dict[str, Any] = {"usage": Usage, "failure": Failure}
+_NESTED_MANY: dict[str, Any] = {"sources": Source, "diagnostics": Diagnostic}
+
+
+def to_json(event: Event) -> dict[str, Any]:
+    """The event as plain JSON values; the ``type`` word comes first."""
+    return {"type": event.type, **dataclasses.asdict(event)}
+
+
+def from_json(value: dict[str, Any]) -> Event:
+    """The event that `to_json` wrote; StoreError if the value is not one.
+
+    Unknown fields are ignored, so that a trace of a later minor version can be read.
+    """
+    try:
+        cls = _TYPES[value["type"]]
+        known = {f.name for f in dataclasses.fields(cls)}
+        return cls(**{k: _revive(k, v) for k, v in value.items() if k in known})
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise StoreError(
+            f"a line of the trace is not an event: {str(value)[:80]!r} ({error})", "was the file cut or edited by hand?"
+        ) from error
+
+
+def _revive(name: str, value: Any) -> Any:
+    if value is None:
+        return None
+    if name in _NESTED:
+        return _NESTED[name](**value)
+    if name in _NESTED_MANY:
+        return tuple(_NESTED_MANY[name](**item) for item in value)
+    if name == "settings":
+        return tuple((str(key), str(item)) for key, item in value)
+    return tuple(value) if isinstance(value, list) else value

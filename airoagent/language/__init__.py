@@ -1,0 +1,1 @@
+"""What the model reads and writes: pure functions, no I/O."""

@@ -1,0 +1,67 @@
+"""Evidence (what a finished step found, and where it came from) and the one pass that puts it in place of references.
+
+    >>> found = {"evidence0": Evidence("evidence0", "Search", "She wrote :evidence1: on the wall.")}
+    >>> fill_text(("Read this: ", Ref("evidence0")), found)
+    'Read this: She wrote :evidence1: on the wall.'
+
+Evidence is inserted once and never read again: what looks like a reference, a template or markup inside it stays the
+text it is. Pure functions, no I/O.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from airoagent.events import Source
+from airoagent.language.plan import Ref, Template
+
+__all__ = ["Evidence", "Filled", "Source", "fill", "fill_text", "text_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """The value of a finished step.
+
+    ``id`` is the step's id, ``tool`` the tool that found it, ``text`` what it found, ``sources`` where that came
+    from, in order; ``note`` what a reader should know about it (e.g. that it was cut).
+    """
+
+    id: str
+    tool: str
+    text: str
+    sources: tuple[Source, ...] = ()
+    note: str = ""
+
+    def __str__(self) -> str:
+        return self.text
+
+    def blocks(self) -> tuple[tuple[str, tuple[Source, ...]], ...]:
+        """The text cut by source: pairs of (text, its sources).
+
+        Sources that cover characters of the text give one block each; an evidence whose sources only cite (or that
+        has none) is one block with all of them.
+        """
+        spans = [source for source in self.sources if source.end > source.start]
+        if not spans:
+            return ((self.text, self.sources),)
+        return tuple((self.text[source.start : source.end], (source,)) for source in spans)
+
+
+Filled = tuple[str | Evidence, ...]
+"""A template whose references have become the evidence they name."""
+
+
+def fill(template: Template, evidence: Mapping[str, Evidence]) -> Filled:
+    """Put evidence in place of references, in one pass; KeyError names the first id that is missing."""
+    return tuple(evidence[part.id] if isinstance(part, Ref) else part for part in template)
+
+
+def text_of(filled: Iterable[str | Evidence]) -> str:
+    """The filled template as text."""
+    return "".join(part if isinstance(part, str) else part.text for part in filled)
+
+
+def fill_text(template: Template, evidence: Mapping[str, Evidence]) -> str:
+    """The template as text with evidence in place of references; KeyError names the first id that is missing."""
+    return "".join(part if isinstance(part, str) else evidence[part.id].text for part in template)

@@ -1,0 +1,135 @@
+"""The prompts the airoboros models were trained on, byte for byte, and how their cited answers are read back.
+
+Sources: the model cards of airoboros-l2-13b-gpt4-2.0 and -m2.0 ("reWOO style execution planning", "Context obedient
+question answering"). The chat wrapper around a prompt is not here but with the models, since it differs by generation.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+__all__ = [
+    "CitedAnswer",
+    "ContextBlock",
+    "closed_context_prompt",
+    "harmless",
+    "plan_prompt",
+    "read_cited_answer",
+]
+
+_PLAN_HEAD = """\
+Please construct a systematic plan to generate an optimal response to the user instruction, utilizing a set of \
+provided tools. Each plan will correspond to an evidence value, which will be the output of one of the available \
+functions given an input string
+that could be the user's question, one or more prior evidence values, or a combination of both.
+
+Here are the tools available to be called:
+"""
+
+_PLAN_FORMAT = """
+
+The output should be in format:
+Plan: [first action to take based on input question]
+:evidence0: = [function to call with input parameter]
+Plan: [next action to take, based on result of :evidence0:]
+:evidence1: = [next function to call and input parameter, which may include reference to previous evidence, \
+e.g. "Given context :evidence0"]
+...
+Answer: [:evidence[n]: containing the final answer.]
+
+Question: """
+
+
+def plan_prompt(question: str, tools: Iterable[tuple[str, str]]) -> str:
+    """The instruction that asks for a reWOO plan; ``tools`` are (name, description), one line each."""
+    lines = (f"{name}[input]: {' '.join(description.split())}" for name, description in tools)
+    return f"{_PLAN_HEAD}{chr(10).join(lines)}{_PLAN_FORMAT}{question.strip()}"
+
+
+@dataclass(frozen=True, slots=True)
+class ContextBlock:
+    """One block of a closed-context prompt: text, and the metadata pairs it may be cited by (0 to 8)."""
+
+    text: str
+    metadata: tuple[tuple[str, str], ...] = ()
+
+
+def closed_context_prompt(blocks: Sequence[ContextBlock], instruction: str) -> str:
+    """The closed-context prompt: one block per source, then the instruction.
+
+    All of it may come from outside, so the six block words and the turn markers are made harmless in it; metadata
+    keys and values are put on one line each.
+    """
+    lines: list[str] = []
+    for block in blocks:
+        lines += ["BEGININPUT", "BEGINCONTEXT"]
+        lines += [f"{_one_line(key)}: {_one_line(value)}" for key, value in block.metadata]
+        lines += ["ENDCONTEXT", harmless(block.text), "ENDINPUT"]
+    lines += ["BEGININSTRUCTION", harmless(instruction), "ENDINSTRUCTION"]
+    return "\n".join(lines)
+
+
+_FRAME = re.compile(r"(BEGIN|END)(?=INPUT|CONTEXT|INSTRUCTION)|(USER|ASSISTANT)(?=:)", re.IGNORECASE)
+
+
+def harmless(text: str) -> str:
+    """Text from outside that can neither open nor close a block nor take a turn: words are replaced, never deleted."""
+    return _FRAME.sub(lambda match: f"{match[0]}-", text)
+
+
+def _one_line(text: str) -> str:
+    return " ".join(harmless(text).split())
+
+
+@dataclass(frozen=True, slots=True)
+class CitedAnswer:
+    """A closed-context answer read back: the answer, and one tuple of metadata pairs for each source it names.
+
+    ``answered`` is False when the model said that the blocks do not tell.
+    """
+
+    text: str
+    sources: tuple[tuple[tuple[str, str], ...], ...] = ()
+    answered: bool = True
+
+
+_SOURCE_LINE = re.compile(r"^[ \t]*(?:sources?|reference(?:\(s\)|s)?)[ \t]*:[ \t]*", re.IGNORECASE | re.MULTILINE)
+_PAIR = re.compile(r"[ \t]*(?:[-*][ \t]+)?([A-Za-z_][\w .-]{0,40}?)[ \t]*:[ \t]*(.+?)[ \t]*$")
+_UNANSWERED = re.compile(
+    r"(?:can ?not|can't|could not|couldn't|unable to) (?:be )?(?:answer|determine|find|tell)"
+    r"|(?:does|do|did) ?(?:not|n't) (?:contain|provide|mention|say|tell|include|specify|state|give)"
+    r"|(?:no|not enough|insufficient) (?:information|context)"
+    r"|(?:is|are) not (?:mentioned|provided|given|specified|stated|available)"
+    r"|\bI (?:do not|don't) know\b",
+    re.IGNORECASE,
+)
+
+
+def read_cited_answer(text: str) -> CitedAnswer:
+    """Read a closed-context answer: what stands before ``Source:`` (or ``Reference(s):``), and the pairs after it.
+
+    A key that has been seen since the last source began begins the next one, so ``url, date, url, date`` is two.
+    """
+    answer = text.strip()
+    sources: list[tuple[tuple[str, str], ...]] = []
+    last = None
+    for last in _SOURCE_LINE.finditer(answer):
+        pass
+    if last is not None:
+        pairs: list[tuple[str, str]] = []
+        for line in answer[last.end() :].splitlines():
+            found = _PAIR.match(line)
+            if not found:
+                continue
+            key = found[1].lower()
+            if any(key == seen for seen, _ in pairs):
+                sources.append(tuple(pairs))
+                pairs = []
+            pairs.append((key, found[2]))
+        if pairs:
+            sources.append(tuple(pairs))
+        answer = answer[: last.start()].rstrip()
+    first_sentence = answer[:300]
+    return CitedAnswer(answer, tuple(sources), not (_UNANSWERED.search(first_sentence) and len(answer) < 400))

@@ -1,0 +1,1 @@
+"""Whatever writes text: one protocol (`base`), one module a backend."""

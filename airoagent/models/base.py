@@ -1,0 +1,135 @@
+"""The seam between the runtime and whatever writes text: the `Model` protocol and what passes through it.
+
+A backend is one module with a class that has these members; there is nothing to inherit from. The prompt given to a
+model is the bare instruction (`airoagent.language.prompts`); the chat wrapper its generation was trained with is the
+backend's to put around it (`Model.wrap`), so that the record can show the exact text that was read.
+
+    async for chunk in model.stream(Prompt("Where do otters sleep?", purpose="answer")):
+        print(chunk.text, end="")
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from typing import Literal, Protocol, runtime_checkable
+
+from airoagent.events import Usage
+
+__all__ = [
+    "Chunk",
+    "Completion",
+    "Finish",
+    "Model",
+    "ModelInfo",
+    "Prompt",
+    "Purpose",
+    "Sampling",
+    "Usage",
+    "complete",
+]
+
+Purpose = Literal["plan", "answer", "call", "think", "code"]
+Finish = Literal["stop", "length", "cancelled"]
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How tokens are picked. ``temperature`` 0 is greedy; the defaults are the model cards' (0.7, 1.1)."""
+
+    temperature: float = 0.7
+    top_p: float = 1.0
+    repetition_penalty: float = 1.1
+    max_tokens: int = 1024
+    seed: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """What a model is asked: the instruction without its chat wrapper, what it is for, and strings that end it.
+
+    A stop string ends the completion and is not part of it. ``grammar`` (Lark, as llguidance reads it) holds the
+    completion to a language where the backend can; others ignore it, so the text is always parsed as if it were free.
+    """
+
+    text: str
+    purpose: Purpose = "answer"
+    stop: tuple[str, ...] = ()
+    sampling: Sampling | None = None
+    grammar: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """A piece of a completion. The last chunk (its text may be empty) says why the model stopped and what it cost."""
+
+    text: str
+    finish: Finish | None = None
+    usage: Usage | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """All that a model wrote for one prompt."""
+
+    text: str
+    finish: Finish
+    usage: Usage
+
+
+@dataclass(frozen=True, slots=True)
+class ModelInfo:
+    """What a model is: its name as the user would give it, backend, window in tokens (None: no limit), chat wrapper.
+
+    ``note`` is one honest line about it, shown where models are listed.
+    """
+
+    name: str
+    backend: str
+    context_length: int | None
+    wrapper: str
+    note: str = ""
+
+
+@runtime_checkable
+class Model(Protocol):
+    """Anything that writes text for a prompt."""
+
+    @property
+    def info(self) -> ModelInfo:
+        """What this model is."""
+        ...
+
+    def wrap(self, prompt: str) -> str:
+        """The exact text the model reads for this instruction, chat wrapper included."""
+        ...
+
+    def count_tokens(self, text: str) -> int:
+        """Length of the text in this model's tokens (backends without a tokenizer count words)."""
+        ...
+
+    def stream(self, prompt: Prompt) -> AsyncIterator[Chunk]:
+        """Write the completion piece by piece. Closing the iterator stops the model within one token.
+
+        Raises ModelError when the model cannot read the prompt (too long, backend gone).
+        """
+        ...
+
+    async def aclose(self) -> None:
+        """Give back memory, threads and connections; the model is not used after."""
+        ...
+
+
+async def complete(model: Model, prompt: Prompt, on_text: Callable[[str], None] | None = None) -> Completion:
+    """Read a completion to its end; ``on_text`` sees each piece as it comes."""
+    pieces: list[str] = []
+    finish: Finish = "stop"
+    usage = Usage(calls=1)
+    async for chunk in model.stream(prompt):
+        if chunk.text:
+            pieces.append(chunk.text)
+            if on_text is not None:
+                on_text(chunk.text)
+        finish = chunk.finish or finish
+        usage = chunk.usage or usage
+    return Completion("".join(pieces), finish, usage)

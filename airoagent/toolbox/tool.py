@@ -1,0 +1,256 @@
+"""What a tool is, and how a function becomes one.
+
+    @tool
+    def word_count(text: str) -> str:
+        "Counts the words of a text."
+        return str(len(text.split()))
+
+Name, description and parameters come from the function: its name (or the one given), the first paragraph of its
+docstring, its signature. Sync functions are run in a thread. A parameter annotated `ToolContext` is filled in by the
+runtime and is not shown to the model. A tool returns text, or a `ToolOutput` where it knows its sources.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, overload
+
+from airoagent.errors import ToolError, UsageError
+from airoagent.events import Source
+from airoagent.language.evidence import Evidence, Filled
+
+if TYPE_CHECKING:
+    from airoagent.models.base import Completion, Purpose
+    from airoagent.toolbox.documents import Documents
+    from airoagent.toolbox.fetch import Fetcher
+
+__all__ = ["Parameter", "Tool", "ToolContext", "ToolOutput", "Toolbox", "as_tool", "tool"]
+
+
+@dataclass(frozen=True, slots=True)
+class ToolOutput:
+    """What a tool found, with its sources; ``note`` tells the reader of the record what was left out."""
+
+    text: str
+    sources: tuple[Source, ...] = ()
+    note: str = ""
+
+
+class Asker(Protocol):
+    """Asks the run's model; the engine supplies it, so that every call is on record."""
+
+    async def __call__(self, prompt: str, purpose: Purpose) -> Completion: ...
+
+
+@dataclass(frozen=True, slots=True)
+class ToolContext:
+    """What a tool may use besides its input.
+
+    ``parts`` is the input as the plan has it: literal text and the `Evidence` put between it, in order. ``ask`` asks
+    the run's model. ``fetch`` is the one door to the network and to ``docs://`` addresses; ``documents`` the user's
+    documents (None without ``--docs``). ``settings`` are the user's settings for tools. ``progress`` tells whoever
+    watches how far long work is.
+    """
+
+    step: str
+    question: str
+    parts: Filled
+    ask: Asker
+    fetch: Fetcher
+    documents: Documents | None = None
+    settings: Mapping[str, str] = field(default_factory=dict)
+    progress: Callable[[str, int, int], None] = lambda what, done, total: None
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One parameter of a tool, as a model or a function specification sees it."""
+
+    name: str
+    annotation: Any
+    required: bool
+    default: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """A function the runtime can call for a step.
+
+    ``timeout`` is in seconds (None: the run's default; 0: none); ``side_effects`` makes the runtime ask first;
+    ``repeatable`` says that a call cut off half-way may be made again; ``origin`` is the file it came from.
+    """
+
+    name: str
+    description: str
+    function: Callable[..., Any]
+    parameters: tuple[Parameter, ...]
+    context_parameter: str = ""
+    side_effects: bool = False
+    repeatable: bool = True
+    timeout: float | None = None
+    origin: str = ""
+    version: str = "1"
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Call the function itself, as if it had not been made a tool."""
+        return self.function(*args, **kwargs)
+
+    @property
+    def is_async(self) -> bool:
+        """Whether the function is a coroutine function."""
+        return inspect.iscoroutinefunction(self.function)
+
+    def bind(self, input: str, context: ToolContext) -> Callable[[], Any | Awaitable[Any]]:
+        """The call for a plan step: the input goes to the one parameter. ToolError if the tool takes several."""
+        required = [p for p in self.parameters if p.required]
+        if len(required) > 1:
+            raise ToolError(
+                f"{self.name} takes {len(required)} parameters ({', '.join(p.name for p in required)}); "
+                "a plan step gives one text",
+                "give the tool one text parameter, or call it as a function",
+            )
+        kwargs: dict[str, Any] = {self.context_parameter: context} if self.context_parameter else {}
+        target = required[0] if required else next(iter(self.parameters), None)
+        if target is not None:
+            kwargs[target.name] = input
+        function = self.function
+        return lambda: function(**kwargs)
+
+
+def _first_paragraph(function: Callable[..., Any]) -> str:
+    text = inspect.getdoc(function) or ""
+    return " ".join(text.split("\n\n", 1)[0].split())
+
+
+def _context_name(function: Callable[..., Any], parameters: Mapping[str, inspect.Parameter]) -> str:
+    for name, parameter in parameters.items():
+        annotation = parameter.annotation
+        word = annotation if isinstance(annotation, str) else getattr(annotation, "__name__", "")
+        if word.rpartition(".")[2] == "ToolContext":
+            return name
+    return ""
+
+
+def as_tool(
+    function: Callable[..., Any] | Tool,
+    *,
+    name: str | None = None,
+    description: str | None = None,
+    side_effects: bool = False,
+    repeatable: bool | None = None,
+    timeout: float | None = None,
+    version: str = "1",
+) -> Tool:
+    """Make a tool of a function (a tool stays as it is); UsageError says what keeps it from being one."""
+    if isinstance(function, Tool):
+        return function
+    if not callable(function):
+        raise UsageError(f"{function!r} is not a tool: a function is needed", "decorate a function with @airoagent.tool")
+    tool_name = name or getattr(function, "__name__", type(function).__name__)
+    if not tool_name.replace("_", "").replace("-", "").replace(".", "").isalnum():
+        raise UsageError(
+            f"{tool_name!r} cannot be a tool's name", "use letters, digits, '_', '-' and '.': @tool(\"Name\")"
+        )
+    signature = inspect.signature(function)
+    context = _context_name(function, signature.parameters)
+    parameters = tuple(
+        Parameter(
+            p.name,
+            p.annotation,
+            p.default is inspect.Parameter.empty,
+            None if p.default is inspect.Parameter.empty else p.default,
+        )
+        for p in signature.parameters.values()
+        if p.name != context and p.kind not in (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    )
+    text = description if description is not None else _first_paragraph(function)
+    if not text:
+        raise UsageError(
+            f"the tool {tool_name} has no description, so no model could know when to use it",
+            "give the function a docstring; its first paragraph is what the model reads",
+        )
+    origin = getattr(inspect.getmodule(function), "__file__", None) or ""
+    return Tool(
+        tool_name, text, function, parameters, context, side_effects,
+        not side_effects if repeatable is None else repeatable, timeout, origin, version,
+    )  # fmt: skip
+
+
+@overload
+def tool(function: Callable[..., Any], /) -> Tool: ...
+@overload
+def tool(
+    name: str | None = None,
+    /,
+    *,
+    description: str | None = None,
+    side_effects: bool = False,
+    repeatable: bool | None = None,
+    timeout: float | None = None,
+    version: str = "1",
+) -> Callable[[Callable[..., Any]], Tool]: ...
+def tool(
+    function: Callable[..., Any] | str | None = None,
+    /,
+    *,
+    description: str | None = None,
+    side_effects: bool = False,
+    repeatable: bool | None = None,
+    timeout: float | None = None,
+    version: str = "1",
+) -> Tool | Callable[[Callable[..., Any]], Tool]:
+    """Make a tool of a function: ``@tool`` or ``@tool("Name", side_effects=True, timeout=30)``.
+
+    ``timeout`` is in seconds. ``side_effects`` is for tools that change something outside: the runtime asks before it
+    calls them. ``repeatable`` (by default: no side effects) says whether an interrupted call may be made again.
+    """
+    if callable(function):
+        return as_tool(function)
+
+    def decorate(target: Callable[..., Any]) -> Tool:
+        return as_tool(
+            target, name=function, description=description, side_effects=side_effects, repeatable=repeatable,
+            timeout=timeout, version=version,
+        )  # fmt: skip
+
+    return decorate
+
+
+class Toolbox(Mapping[str, Tool]):
+    """The tools of a run, by name, in the order they are offered to the model.
+
+    Two tools of one name are an error that names both files.
+    """
+
+    def __init__(self, tools: Sequence[Tool | Callable[..., Any]] = ()) -> None:
+        self._tools: dict[str, Tool] = {}
+        for item in tools:
+            made = as_tool(item)
+            other = self._tools.get(made.name)
+            if other is not None and other is not made:
+                raise UsageError(
+                    f"two tools are called {made.name}: {_place(other)} and {_place(made)}",
+                    "rename one of them: @tool(\"OtherName\")",
+                )
+            self._tools[made.name] = made
+
+    def __getitem__(self, name: str) -> Tool:
+        return self._tools[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._tools)
+
+    def __len__(self) -> int:
+        return len(self._tools)
+
+    def __repr__(self) -> str:
+        return f"Toolbox({', '.join(self._tools)})"
+
+
+def _place(tool: Tool) -> str:
+    return str(Path(tool.origin)) if tool.origin else "an object given in Python"
+
+
