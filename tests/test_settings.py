@@ -182,7 +182,7 @@ def test_a_file_that_is_not_toml_is_one_sentence(tmp_path: Path, content: bytes,
 
 
 def test_a_named_config_file_must_exist(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="missing.toml cannot be read: No such file"):
+    with pytest.raises(UsageError, match=r"missing.toml cannot be read: No such file"):
         load_settings({}, {}, tmp_path / "missing.toml")
 
 
