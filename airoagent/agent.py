@@ -47,7 +47,7 @@ from airoagent.toolbox.fetch import Fetcher
 from airoagent.toolbox.loader import bundle_folder, find_tools
 from airoagent.toolbox.tool import Tool, Toolbox, as_tool
 
-__all__ = ["Agent"]
+__all__ = ["Agent", "named_tool"]
 
 Watch = Callable[[Event], None]
 
@@ -147,9 +147,10 @@ class Agent:
         return await self._drive(question or plan.question, plan, watch)
 
     @property
-    def tool_names(self) -> tuple[str, ...]:
+    def known_tools(self) -> Toolbox:
         """The tools a given plan may call: those offered, and every other known tool where none were named."""
-        return tuple(dict.fromkeys((*self.toolbox, *self._all_tools)))
+        others = (tool for name, tool in self._all_tools.items() if name not in self.toolbox)
+        return Toolbox([*self.toolbox.values(), *others])
 
     def close(self) -> None:
         """Give back what the model holds."""
@@ -176,7 +177,7 @@ class Agent:
         try:
             recorder(
                 RunStarted(
-                    run=recorder.run.id, question=question, model=self.model.info.name, tools=self.tool_names,
+                    run=recorder.run.id, question=question, model=self.model.info.name, tools=tuple(self.known_tools),
                     settings=self._settings_on_record(),
                 )
             )  # fmt: skip
@@ -241,10 +242,9 @@ class Agent:
 
         fetch = Fetcher(allow_private=self._allow_private, documents=self.documents)
         services = Services(question, ask, self._approve, fetch, self.documents, self._tool_settings)
-        tools = Toolbox([*self.toolbox.values(), *(t for n, t in self._all_tools.items() if n not in self.toolbox)])
         try:
             async with asyncio.TaskGroup() as group:
-                execution = Execution(tools, services, self.policy, recorder, group)
+                execution = Execution(self.known_tools, services, self.policy, recorder, group)
                 execution.add(*plan.steps)
         except BaseExceptionGroup as errors:
             raise _first(errors) from errors
@@ -329,7 +329,7 @@ def _offered(
     chosen: list[Tool] = []
     for item in tools:
         if isinstance(item, str):
-            chosen.append(_named(item, known))
+            chosen.append(named_tool(item, known))
         else:
             chosen.append(as_tool(item))
     if _READER in known and not any(tool.name == _READER for tool in chosen):
@@ -337,7 +337,8 @@ def _offered(
     return Toolbox(chosen)
 
 
-def _named(name: str, known: Toolbox) -> Tool:
+def named_tool(name: str, known: Toolbox) -> Tool:
+    """The tool of this name; UsageError with the nearest names if there is none."""
     if name in known:
         return known[name]
     near = difflib.get_close_matches(name, list(known), n=3, cutoff=0.5)

@@ -19,13 +19,19 @@ from airoagent import (
 _ASK = "Source? Don't make up answers if you don't know."
 _SHORT = 200  # characters: evidence up to here reads as part of the question ("the most famous work of ...")
 
+_NOUNS = (
+    r"(?:\s+(?:the|this|that|these|those|only|following|provided|given|information|context|texts?|passages?|contents?|"
+    r"evidence|results?|search|pages?|in|from|of|on|and|both|:))*[\s:(\"']*$"
+)
 # "..., given the context :evidence0:" - the words that lead to a block are not part of the question.
 _LEAD = re.compile(
-    r"[\s,;:(-]*\b(?:given|using|use|based (?:up)?on|according to|from|in|within|with|considering|context|per)\b"
-    r"(?:\s+(?:given|the|this|that|these|those|only|following|provided|information|context|text|texts|passages?|"
-    r"contents?|evidence|results?|search|pages?|in|from|of|on|and|both|:))*[\s:(\"']*$",
+    r"[\s,;:(-]*\b(?:given|using|based (?:up)?on|according to|considering|context"
+    r"|(?:in|from|with|of)\s+(?:the|this|that)\s+(?:provided |following )?(?:information|context|text|passage|content|"
+    r"evidence|results?|search|page))\b" + _NOUNS,
     re.IGNORECASE,
 )
+# "from :evidence4:" leads to a block only where what follows is a text, not a word of the question.
+_WEAK_LEAD = re.compile(r"[\s,;:(-]*\b(?:in|from|with|within|per)\b" + _NOUNS, re.IGNORECASE)
 _AND = re.compile(r"[\s,;&+/()]*(?:and|or|plus|with)?[\s,;&+/()]*", re.IGNORECASE)
 
 
@@ -70,12 +76,13 @@ def _split(parts: Iterable[str | Evidence]) -> tuple[str, list[Evidence]]:
             if not reading:
                 question += part
             continue
-        lead = _LEAD.search(question)
+        short = len(part.text) <= _SHORT and "\n" not in part.text.strip()
+        lead = _LEAD.search(question) or (None if short else _WEAK_LEAD.search(question))
         if lead is not None or reading:
             question = question[: lead.start()] if lead is not None else question
             given.append(part)
             reading = True
-        elif len(part.text) <= _SHORT and "\n" not in part.text.strip():
+        elif short:
             question += part.text.strip().rstrip(".")
         else:
             question += "the text"

@@ -7,7 +7,7 @@ each further line one event as `airoagent.events.to_json` writes it.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -44,7 +44,7 @@ from airoagent.language.evidence import Evidence
 from airoagent.language.parse import parse_plan
 from airoagent.language.plan import Plan
 
-__all__ = ["TRACE_VERSION", "Run", "read_trace", "write_trace"]
+__all__ = ["TRACE_VERSION", "Run", "plan_json", "read_trace", "write_trace"]
 
 TRACE_VERSION = 1
 
@@ -155,18 +155,7 @@ class Run:
             "sources": [_source_json(source) for source in self.sources],
             "failure": None if self.failure is None else _plain(self.failure),
             "model": self.model,
-            "plan": self.plan and {
-                "text": self.plan.to_text(),
-                "answer": self.plan.answer,
-                "steps": [
-                    {
-                        "id": step.id, "thought": step.thought, "tool": step.tool, "input": step.input,
-                        "depends_on": list(step.depends_on), "status": self._step_status(step.id),
-                    }
-                    for step in self.plan.steps
-                ],
-                "diagnostics": [_plain(found) for found in self.plan.diagnostics],
-            },
+            "plan": None if self.plan is None else plan_json(self.plan, self._step_status),
             "evidence": {
                 id: {"tool": found.tool, "text": found.text, "note": found.note,
                      "sources": [_source_json(source) for source in found.sources]}
@@ -184,6 +173,25 @@ class Run:
         if id in self.evidence:
             return "done"
         return "skipped" if id in self.skipped else "not run"
+
+
+def plan_json(plan: Plan, status: Callable[[str], str] | None = None) -> dict[str, Any]:
+    """A plan as plain JSON values; ``status`` tells how far each step got."""
+    steps = []
+    for step in plan.steps:
+        row: dict[str, Any] = {
+            "id": step.id, "thought": step.thought, "tool": step.tool, "input": step.input,
+            "depends_on": list(step.depends_on),
+        }  # fmt: skip
+        if status is not None:
+            row["status"] = status(step.id)
+        steps.append(row)
+    return {
+        "text": plan.to_text(),
+        "steps": steps,
+        "answer": plan.answer,
+        "diagnostics": [_plain(found) for found in plan.diagnostics],
+    }
 
 
 def _plain(value: Any) -> dict[str, Any]:

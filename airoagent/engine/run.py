@@ -27,7 +27,7 @@ import random
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
 from airoagent.engine.calling import call_tool, failure_of
 from airoagent.errors import AiroError, LimitReached, ToolError
@@ -59,13 +59,14 @@ class Policy:
 
     ``tool_timeout`` is in seconds per call, for tools that name none (0: no limit). ``retries`` is how often a failure
     that may pass is tried again. ``limit_seconds`` bounds the whole run (0: no limit). ``max_evidence`` is in
-    characters. ``on_error``: ``stop`` starts nothing new after a failure, ``skip`` goes on with what does not depend
+    characters. ``concurrency`` is how many tools may be called at the same time. ``on_error``: ``stop`` starts nothing new after a failure, ``skip`` goes on with what does not depend
     on it, ``tell`` lets the steps that depend on it know what went wrong.
     """
 
     tool_timeout: float = 60.0
     retries: int = 2
     limit_seconds: float = 0.0
+    concurrency: int = 8
     max_evidence: int = 16 * 1024 * 1024
     on_error: OnError = "stop"
 
@@ -108,7 +109,7 @@ class Execution:
         self._group = group
         self._steps: dict[str, Step] = {}
         self._dependents: dict[str, list[str]] = {}
-        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._places = asyncio.Semaphore(policy.concurrency)
         self.waiting: dict[str, int] = {}
         self.running: set[str] = set()
         self.found: dict[str, Evidence] = dict(known or {})
@@ -202,22 +203,16 @@ class Execution:
         text = text_of(filled)
         attempt = 1
         while True:
-            self._emit(StepStarted(step=step.id, tool=step.tool, input=text, attempt=attempt))
-            began = time.perf_counter()
-            try:
-                output = await self._call(step, text, filled)
-            except Exception as error:  # whatever a tool raises fails this step and no other
-                failure = failure_of(error, step.tool)
-            else:
+            async with self._places:
+                self._emit(StepStarted(step=step.id, tool=step.tool, input=text, attempt=attempt))
+                began = time.perf_counter()
+                try:
+                    output = await self._call(step, text, filled)
+                except Exception as error:  # whatever a tool raises fails this step and no other
+                    failure = failure_of(error, step.tool)
+                else:
+                    return self._finished(step, attempt, output, time.perf_counter() - began)
                 seconds = time.perf_counter() - began
-                self._emit(
-                    StepFinished(
-                        step=step.id, tool=step.tool, attempt=attempt, text=output.text, sources=output.sources,
-                        seconds=seconds, note=output.note,
-                    )
-                )  # fmt: skip
-                return Evidence(step.id, step.tool, output.text, output.sources, output.note)
-            seconds = time.perf_counter() - began
             delay = self._retry_in(failure, attempt)
             record = record_of(failure)
             if delay is None:
@@ -232,6 +227,15 @@ class Execution:
             )
             await asyncio.sleep(delay)
             attempt += 1
+
+    def _finished(self, step: Step, attempt: int, output: ToolOutput, seconds: float) -> Evidence:
+        self._emit(
+            StepFinished(
+                step=step.id, tool=step.tool, attempt=attempt, text=output.text, sources=output.sources,
+                seconds=seconds, note=output.note,
+            )
+        )  # fmt: skip
+        return Evidence(step.id, step.tool, output.text, output.sources, output.note)
 
     def _retry_in(self, failure: AiroError, attempt: int) -> float | None:
         """Seconds until the next try (full jitter, or what the other side asked for); None: do not try again."""
