@@ -13,6 +13,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from airoagent.agent import Agent
+    from airoagent.engine.record import Run
+    from airoagent.engine.run import Policy
     from airoagent.errors import (
         AiroError, CallError, Diagnostic, FetchError, Interrupted, LimitReached, MissingExtra, ModelError, PlanError,
         SearchBlocked, SearchError, StoreError, ToolError, ToolTimeout, UsageError,
@@ -26,6 +29,9 @@ if TYPE_CHECKING:
     from airoagent.toolbox.tool import Tool, Toolbox, ToolContext, ToolOutput, tool
 
 _HOME = {
+    "Agent": "agent",
+    "Policy": "engine.run",
+    "Run": "engine.record",
     "AiroError": "errors",
     "CallError": "errors",
     "Diagnostic": "errors",
