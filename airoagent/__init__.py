@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from airoagent.language.plan import Plan, Ref, Step
     from airoagent.language.prompts import CitedAnswer, ContextBlock, closed_context_prompt, plan_prompt, read_cited_answer
     from airoagent.models.base import Chunk, Completion, Model, ModelInfo, Prompt, Sampling
+    from airoagent.models.catalog import open_model
+    from airoagent.models.scripted import ScriptedModel
     from airoagent.toolbox.search import SearchResult, results_output
     from airoagent.toolbox.tool import Tool, Toolbox, ToolContext, ToolOutput, tool
 
@@ -65,6 +67,8 @@ _HOME = {
     "ModelInfo": "models.base",
     "Prompt": "models.base",
     "Sampling": "models.base",
+    "ScriptedModel": "models.scripted",
+    "open_model": "models.catalog",
     "Tool": "toolbox.tool",
     "ToolContext": "toolbox.tool",
     "ToolOutput": "toolbox.tool",
