@@ -169,7 +169,7 @@ def _checked(setting: Field[Any], kind: Any, given: _Given) -> Any:
         return _read(kind, given, setting.metadata["least"], setting.metadata["most"])
     except ValueError as error:
         wanted = f"{given.subject} must be {error}, not {given.value!r:.80}"
-        raise UsageError(wanted, f"{setting.name} is {setting.metadata['help']}") from error
+        raise UsageError(wanted, f"{setting.name}: {setting.metadata['help']}") from error
 
 
 def _read(kind: Any, given: _Given, least: float | None, most: float | None) -> Any:

@@ -1,4 +1,4 @@
-"""The example library and its question set: the pages hold together, and every question has its answer where it says."""
+"""The example library and its questions: the pages hold together, and every answer stands where the set says."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def page(name: str) -> BeautifulSoup:
 
 
 def visible_text(name: str) -> str:
-    """The words a reader sees: title, scripts and everything marked as hidden left out, white space as single spaces."""
+    """The words a reader sees, white space as single spaces: the head, scripts and all that is marked as hidden left out."""
     soup = page(name)
     unseen = soup.select("head, script, style, template, textarea, [hidden], [style*='display:none']")
     for element in unseen:

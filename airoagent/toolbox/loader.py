@@ -99,9 +99,10 @@ def find_tools(paths: Sequence[Path] = (), *, config_folder: Path | None) -> Fou
         except (Exception, SystemExit) as error:
             broken.append(Broken(origin, _sentence(error)))
     for path in paths:
-        if not path.is_dir():
+        files = _tool_files(path)
+        if files == (path,):
             tools += load_tools(path)
-        elif not _take(_tool_files(path), tools, broken):
+        elif not _take(files, tools, broken):
             reason = f": {broken[-1].origin}: {broken[-1].error}" if broken else ""
             raise UsageError(f"no tool could be loaded from the folder {path}{reason}", _EXAMPLE)
     return Found(Toolbox(tools), tuple(broken))
@@ -134,8 +135,8 @@ def _tool_files(path: Path) -> tuple[Path, ...]:
         if path.suffix == ".py" and path.is_file():
             return (path,)
         exists = path.exists()
-    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
-        raise UsageError(f"the tools at {path} cannot be read: {error}", "check the path and its rights") from error
+    except OSError as error:
+        raise UsageError(f"the tools at {path} cannot be read: {error.strerror}", "check the path") from error
     if exists:
         raise UsageError(f"{path} is not a tool file: its name does not end in .py", _EXAMPLE)
     raise UsageError(f"there is no tool file or folder {path}", "check the path")
@@ -196,8 +197,8 @@ def _own_tools(module: ModuleType, source: bytes) -> tuple[Tool, ...]:
     tools = {name: value for name, value in vars(module).items() if isinstance(value, Tool)}
     strange = {name for name, tool in tools.items() if tool.function.__module__ != module.__name__}
     if strange:  # imported, or made here of a function from elsewhere: the import statements tell
-        statements = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Import | ast.ImportFrom)]
-        imported = {alias.asname or alias.name for node in statements for alias in node.names}
+        imports = [item for item in ast.walk(ast.parse(source)) if isinstance(item, ast.Import | ast.ImportFrom)]
+        imported = {alias.asname or alias.name for statement in imports for alias in statement.names}
         strange &= strange if "*" in imported else imported
     own = {id(tool): tool for name, tool in tools.items() if name not in strange}  # one tool may have two names
     file = str(module.__file__)
