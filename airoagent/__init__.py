@@ -25,16 +25,12 @@ if TYPE_CHECKING:
     from airoagent.language.plan import Plan, Ref, Step
     from airoagent.language.prompts import CitedAnswer, ContextBlock, closed_context_prompt, plan_prompt, read_cited_answer
     from airoagent.models.base import Chunk, Completion, Model, ModelInfo, Prompt, Sampling
-<<<<<<< HEAD
     from airoagent.models.catalog import open_model
     from airoagent.models.scripted import ScriptedModel
-    from airoagent.toolbox.search import SearchResult, results_output
-=======
     from airoagent.toolbox.extract import Page
     from airoagent.toolbox.fetch import Fetcher, Limits, Response
     from airoagent.toolbox.links import extract_links, links_of
     from airoagent.toolbox.search import SearchProvider, SearchResult, results_output, web_search
->>>>>>> web
     from airoagent.toolbox.tool import Tool, Toolbox, ToolContext, ToolOutput, tool
 
 _HOME = {
@@ -74,10 +70,8 @@ _HOME = {
     "ModelInfo": "models.base",
     "Prompt": "models.base",
     "Sampling": "models.base",
-<<<<<<< HEAD
     "ScriptedModel": "models.scripted",
     "open_model": "models.catalog",
-=======
     "Page": "toolbox.extract",
     "Fetcher": "toolbox.fetch",
     "Limits": "toolbox.fetch",
@@ -88,7 +82,6 @@ _HOME = {
     "SearchResult": "toolbox.search",
     "results_output": "toolbox.search",
     "web_search": "toolbox.search",
->>>>>>> web
     "Tool": "toolbox.tool",
     "ToolContext": "toolbox.tool",
     "ToolOutput": "toolbox.tool",
