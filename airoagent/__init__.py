@@ -25,7 +25,12 @@ if TYPE_CHECKING:
     from airoagent.language.plan import Plan, Ref, Step
     from airoagent.language.prompts import CitedAnswer, ContextBlock, closed_context_prompt, plan_prompt, read_cited_answer
     from airoagent.models.base import Chunk, Completion, Model, ModelInfo, Prompt, Sampling
-    from airoagent.toolbox.search import SearchResult, results_output
+    from airoagent.models.catalog import open_model
+    from airoagent.models.scripted import ScriptedModel
+    from airoagent.toolbox.extract import Page
+    from airoagent.toolbox.fetch import Fetcher, Limits, Response
+    from airoagent.toolbox.links import extract_links, links_of
+    from airoagent.toolbox.search import SearchProvider, SearchResult, results_output, web_search
     from airoagent.toolbox.tool import Tool, Toolbox, ToolContext, ToolOutput, tool
 
 _HOME = {
@@ -65,12 +70,22 @@ _HOME = {
     "ModelInfo": "models.base",
     "Prompt": "models.base",
     "Sampling": "models.base",
+    "ScriptedModel": "models.scripted",
+    "open_model": "models.catalog",
+    "Page": "toolbox.extract",
+    "Fetcher": "toolbox.fetch",
+    "Limits": "toolbox.fetch",
+    "Response": "toolbox.fetch",
+    "extract_links": "toolbox.links",
+    "links_of": "toolbox.links",
+    "SearchProvider": "toolbox.search",
+    "SearchResult": "toolbox.search",
+    "results_output": "toolbox.search",
+    "web_search": "toolbox.search",
     "Tool": "toolbox.tool",
     "ToolContext": "toolbox.tool",
     "ToolOutput": "toolbox.tool",
     "Toolbox": "toolbox.tool",
-    "SearchResult": "toolbox.search",
-    "results_output": "toolbox.search",
     "tool": "toolbox.tool",
 }
 

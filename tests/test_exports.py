@@ -7,7 +7,7 @@ import inspect
 import re
 
 import pytest
-from source import PACKAGE, imported_by, is_type_checking, tree_of
+from tests.source import PACKAGE, imported_by, is_type_checking, tree_of
 
 import airoagent
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from source import ROOT, project_files, python_files, shown, tree_of
+from tests.source import ROOT, project_files, python_files, shown, tree_of
 
 MOST_LINES = 400
 MOST_LINES_OF_A_FUNCTION = 60

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from source import PACKAGE, ROOT, executed_at_import, imported_by, is_type_checking, python_files, shown, tree_of
+from tests.source import PACKAGE, ROOT, executed_at_import, imported_by, is_type_checking, python_files, shown, tree_of
 
 # A layer imports only from layers below it. Layers of one height do not import each other, save for types.
 HEIGHT = {
@@ -132,8 +132,8 @@ def test_the_reader_of_imports_sees_what_importing_executes(source: str, found: 
 def test_the_layer_rule_finds_what_breaks_it(
     file: str, source: str, breaks: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in ("PACKAGE", "source.ROOT"):
-        monkeypatch.setattr(f"test_layers.{name}" if name == "PACKAGE" else name, tmp_path)
+    for name in ("PACKAGE", "tests.source.ROOT"):
+        monkeypatch.setattr(f"tests.test_layers.{name}" if name == "PACKAGE" else name, tmp_path)
     path = tmp_path / file
     path.parent.mkdir(exist_ok=True)
     path.write_text(source)

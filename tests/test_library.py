@@ -1,16 +1,16 @@
-"""The example library and its question set: the pages hold together, and every question has its answer where it says."""
+"""The example library and its questions: the pages hold together, and every answer stands where the set says."""
 
 from __future__ import annotations
 
 import json
 from collections import Counter
+from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import pytest
 from bs4 import BeautifulSoup
-from lxml import etree
 
 ROOT = Path(__file__).resolve().parent.parent
 LIBRARY = ROOT / "examples" / "library"
@@ -20,12 +20,27 @@ ANSWERABLE = [question for question in QUESTIONS if question["kind"] != "unanswe
 SINGLE_KINDS = frozenset({"who", "when", "where", "how_many", "what", "which"})
 
 
+class NestingChecker(HTMLParser):
+    """Fails at the first end tag that does not close the element opened last; bs4 and lxml would mend it in silence."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag not in {"meta", "br"}:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open and self.open.pop() == tag, f"</{tag}> in line {self.getpos()[0]}"
+
+
 def page(name: str) -> BeautifulSoup:
     return BeautifulSoup((LIBRARY / name).read_bytes(), "lxml")
 
 
 def visible_text(name: str) -> str:
-    """The words a reader sees: title, scripts and everything marked as hidden left out, white space as single spaces."""
+    """The words a reader sees, white space as single spaces: the head, scripts and all that is hidden left out."""
     soup = page(name)
     unseen = soup.select("head, script, style, template, textarea, [hidden], [style*='display:none']")
     for element in unseen:
@@ -69,11 +84,11 @@ def test_page_is_a_whole_document(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_every_tag_that_is_opened_is_closed(name: str) -> None:
-    parser = etree.HTMLParser()
-    etree.fromstring((LIBRARY / name).read_bytes(), parser)
-    unknown_to_lxml = {"HTML_UNKNOWN_TAG"}  # libxml2 knows the tags of HTML 4 only: main, article, nav and so on
-    assert [str(entry) for entry in parser.error_log if entry.type_name not in unknown_to_lxml] == []
+def test_every_tag_that_is_opened_is_closed_in_its_place(name: str) -> None:
+    checker = NestingChecker()
+    checker.feed((LIBRARY / name).read_text(encoding="utf-8"))
+    checker.close()
+    assert checker.open == []
 
 
 @pytest.mark.parametrize("name", PAGES)

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import contextvars
 import logging
-import threading
 import traceback
-from collections.abc import Callable
 from typing import Any
 
 from airoagent.errors import AiroError, ToolError, ToolTimeout
+from airoagent.toolbox.background import in_thread
 from airoagent.toolbox.tool import Tool, ToolContext, ToolOutput
 
-__all__ = ["call_tool", "failure_of", "in_thread"]
+__all__ = ["call_tool", "failure_of"]
 
 _log = logging.getLogger("airoagent")
 
@@ -28,7 +26,7 @@ async def call_tool(tool: Tool, text: str, context: ToolContext, timeout: float)
     call = tool.bind(text, context)
     try:
         async with asyncio.timeout(timeout or None) as deadline:
-            result = await (call() if tool.is_async else in_thread(call, name=f"airo-{tool.name}"))
+            result = await (call() if tool.is_async else in_thread(call))
     except TimeoutError as error:
         if not deadline.expired():
             raise
@@ -60,37 +58,6 @@ def _output(tool: Tool, result: Any) -> ToolOutput:
     if not isinstance(output.text, str):
         raise ToolError(f"{tool.name} returned a ToolOutput whose text is {type(output.text).__name__}, not str")
     return output
-
-
-async def in_thread(call: Callable[[], Any], name: str) -> Any:
-    """Run a blocking call in a daemon thread of its own, so that one that hangs cannot keep the process alive."""
-    loop = asyncio.get_running_loop()
-    future: asyncio.Future[Any] = loop.create_future()
-    context = contextvars.copy_context()
-
-    def deliver(result: Any, error: BaseException | None) -> None:
-        if future.done():
-            return
-        if error is None:
-            future.set_result(result)
-        else:
-            future.set_exception(error)
-
-    def target() -> None:
-        result, error = None, None
-        try:
-            result = context.run(call)
-        except StopIteration as stop:  # a future refuses it
-            error = RuntimeError(f"StopIteration: {stop}")
-        except BaseException as raised:  # SystemExit in a tool must not vanish with its thread
-            error = raised if isinstance(raised, Exception) else RuntimeError(f"{type(raised).__name__}: {raised}")
-        try:
-            loop.call_soon_threadsafe(deliver, result, error)
-        except RuntimeError:
-            _log.debug("%s ended after its run had", name)
-
-    threading.Thread(target=target, name=name, daemon=True).start()
-    return await future
 
 
 def failure_of(error: Exception, tool: str) -> AiroError:
