@@ -1,7 +1,6 @@
 """The README is executed: every ``sh`` and ``python`` block runs by itself, in a copy of the project.
 
-A block is left out only where its fence says so (```` ```sh no-run ````, ```` ```python no-run ````), and then its
-first line is a comment with the reason. The first two ``sh`` blocks are the set-up, one command each; here the first
+A block is left out only where its fence says so and why (```` ```sh no-run: needs the network ````). The first two ``sh`` blocks are the set-up, one command each; here the first
 runs without its ``pip install .`` (the package is there already), and ``.ci/run`` runs the second as it stands.
 """
 
@@ -54,10 +53,7 @@ def test_the_fences_say_what_is_run() -> None:
     for block in BLOCKS:
         where = f"README.md:{block.line}"
         assert block.language in ("sh", "python"), f"{where}: write sh or python, so that the block is run"
-        assert block.option in ("", "no-run"), f"{where}: {block.option!r} is not known"
-        if not block.runs:
-            reason = block.text.splitlines()[0]
-            assert re.match(r"# \w.{8,}", reason), f"{where}: the first line has to say why this is not run"
+        assert block.runs or re.match(r"no-run: \w.{8,}", block.option), f"{where}: say why: no-run: REASON"
 
 
 def test_there_are_exactly_two_set_up_commands() -> None:
@@ -73,7 +69,7 @@ def test_there_are_exactly_two_set_up_commands() -> None:
 def test_the_first_command_answers_and_the_second_tests() -> None:
     first, second = (block.text.strip() for block in SET_UP)
     assert re.fullmatch(r'pip install \. && airo (ask )?--docs examples/library ".+\?"', first)
-    assert re.fullmatch(r"pip install '\.\[test\]' && pytest", second)
+    assert re.fullmatch(r"pip install '\.\[test\]' && (python -m )?pytest", second)
 
 
 @pytest.fixture(scope="module")
@@ -138,5 +134,5 @@ def test_the_first_command_gives_the_right_answer_with_its_source(project: Path,
 
 
 def test_blocks_are_found_with_language_option_and_line() -> None:
-    text = "a\n```sh\nx\n```\n\n```python no-run\n# needs a GPU\n```\n```text\nno\n```\n"
-    assert blocks_of(text) == (Block("sh", "", "x\n", 2), Block("python", "no-run", "# needs a GPU\n", 6))
+    text = "a\n```sh\nx\n```\n\n```python no-run: needs a GPU\ny\n```\n```text\nno\n```\n"
+    assert blocks_of(text) == (Block("sh", "", "x\n", 2), Block("python", "no-run: needs a GPU", "y\n", 6))
