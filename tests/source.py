@@ -42,7 +42,8 @@ def shown(file: Path) -> str:
 
 def is_type_checking(statement: ast.AST) -> bool:
     """Whether this is ``if TYPE_CHECKING:``, whose body is never executed."""
-    return isinstance(statement, ast.If) and isinstance(statement.test, ast.Name) and statement.test.id == "TYPE_CHECKING"
+    condition = statement.test if isinstance(statement, ast.If) else None
+    return isinstance(condition, ast.Name) and condition.id == "TYPE_CHECKING"
 
 
 def executed_at_import(tree: ast.AST) -> Iterator[ast.AST]:
@@ -50,9 +51,8 @@ def executed_at_import(tree: ast.AST) -> Iterator[ast.AST]:
     for child in ast.iter_child_nodes(tree):
         if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
             continue
-        if is_type_checking(child):
-            yield from (inner for other in child.orelse for inner in (other, *executed_at_import(other)))  # type: ignore[attr-defined]
-            continue
+        if isinstance(child, ast.If) and is_type_checking(child):
+            child = ast.Module(child.orelse, [])
         yield child
         yield from executed_at_import(child)
 

@@ -35,7 +35,7 @@ found = find_tools(config_folder=None)
 print(json.dumps({
     "package": str(Path(airoagent.__file__).parent),
     "bundle": str(bundle_folder("tools")),
-    "tools": [[tool.name, tool.description, tool.side_effects, Path(tool.origin).name] for tool in found.toolbox.values()],
+    "tools": [[one.name, one.description, one.side_effects, Path(one.origin).name] for one in found.toolbox.values()],
     "broken": [[told.origin, told.error] for told in found.broken],
     "files": {kind: content(bundle_folder(kind)) for kind in ("tools", "plans")},
 }))
@@ -46,8 +46,9 @@ def run(command: list[str], cwd: Path, **environ: str) -> str:
     """Run a command to its end; its output, or a failed test that shows it."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "PIP_"))}
     done = subprocess.run(
-        command, cwd=cwd, env=kept | environ, stdin=subprocess.DEVNULL, capture_output=True, encoding="utf-8", timeout=200
-    )
+        command, cwd=cwd, env=kept | environ, stdin=subprocess.DEVNULL, capture_output=True, encoding="utf-8",
+        timeout=200,
+    )  # fmt: skip
     assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
     return done.stdout
 

@@ -1,7 +1,8 @@
 """The README is executed: every ``sh`` and ``python`` block runs by itself, in a copy of the project.
 
-A block is left out only where its fence says so and why (```` ```sh no-run: needs the network ````). The first two ``sh`` blocks are the set-up, one command each; here the first
-runs without its ``pip install .`` (the package is there already), and ``.ci/run`` runs the second as it stands.
+A block is left out only where its fence says so and why (```` ```sh no-run: needs the network ````). The first two
+``sh`` blocks are the set-up, one command each; here the first runs without its ``pip install .`` (the package is there
+already), and ``.ci/run`` runs the second as it stands.
 """
 
 from __future__ import annotations

@@ -117,7 +117,9 @@ def test_a_file_that_changed_is_loaded_anew(tmp_path: Path) -> None:
     assert [tool.name for tool in load_tools(file)] == ["bee"]
 
 
-def test_only_what_the_file_makes_counts_and_not_what_it_imports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_what_the_file_makes_counts_and_not_what_it_imports(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     write(tmp_path / "site", "other_package_tools.py", ONE.format(name="theirs"))
     monkeypatch.syspath_prepend(str(tmp_path / "site"))
     text = '''
