@@ -216,9 +216,7 @@ class Execution:
             delay = self._retry_in(failure, attempt)
             record = record_of(failure)
             if delay is None:
-                self._emit(
-                    StepFailed(step=step.id, tool=step.tool, attempt=attempt, failure=record, seconds=seconds)
-                )
+                self._emit(StepFailed(step=step.id, tool=step.tool, attempt=attempt, failure=record, seconds=seconds))
                 return failure
             self._emit(
                 AttemptFailed(
@@ -276,5 +274,3 @@ class Execution:
 def record_of(error: AiroError) -> Failure:
     """The error as it goes on record."""
     return Failure(error.kind, error.message, error.hint, error.exit_code)
-
-

@@ -75,7 +75,7 @@ def tools(tmp_path: Path) -> str:
         '@tool\ndef echo(text: str) -> str:\n    """Says what it is told."""\n    return text\n\n'
         '@tool\ndef fails(text: str) -> str:\n    """Never works."""\n    raise ValueError("no luck")\n\n'
         '@tool\nasync def hangs(text: str) -> str:\n    """Never ends."""\n    await asyncio.Event().wait()\n'
-        '    return text\n\n'
+        "    return text\n\n"
         '@tool(side_effects=True)\ndef send(text: str) -> str:\n    """Sends a letter."""\n    return "sent"\n',
         encoding="utf-8",
     )

@@ -30,12 +30,16 @@ def test_the_readme_question_is_answered_from_the_library_with_its_source(shell:
     assert again.out == result.out and "model: extractive" not in again.err
 
 
-def test_stdout_holds_the_answer_alone_and_stderr_nothing_without_display(airo: Airo, script: Script, tools: str) -> None:
+def test_stdout_holds_the_answer_alone_and_stderr_nothing_without_display(
+    airo: Airo, script: Script, tools: str
+) -> None:
     result = airo("-m", script(ECHO), "--tools", tools, "--display", "none", "say hello")
     assert (result.code, result.out, result.err) == (0, "hello\n", "")
 
 
-def test_a_question_may_be_several_words_come_from_stdin_or_look_like_a_verb(shell: Airo, airo: Airo, script: Script, tools: str) -> None:
+def test_a_question_may_be_several_words_come_from_stdin_or_look_like_a_verb(
+    shell: Airo, airo: Airo, script: Script, tools: str
+) -> None:
     model = script(ECHO)
     assert airo("-m", model, "--tools", tools, "say", "hello").out == "hello\n"
     assert shell("ask", "-m", model, "--tools", tools, "-", input="say hello\n").out == "hello\n"
@@ -53,15 +57,21 @@ def test_json_is_the_whole_run(airo: Airo, script: Script, tools: str) -> None:
     assert [event["type"] for event in run["events"]][-1] == "run_finished"
 
 
-def test_steps_are_shown_with_tool_input_and_seconds_and_what_ran_together_together(airo: Airo, script: Script, tools: str) -> None:
+def test_steps_are_shown_with_tool_input_and_seconds_and_what_ran_together_together(
+    airo: Airo, script: Script, tools: str
+) -> None:
     plan = ":evidence0: = echo[left]\n:evidence1: = echo[right]\n:evidence2: = echo[:evidence0: :evidence1:]\nAnswer: :evidence2:"
     lines = airo("-m", script(plan), "--tools", tools, "q").err.splitlines()
     steps = lines[lines.index("Steps") + 1 :]
-    assert steps[0].startswith("┌ evidence") and steps[1].startswith("└ evidence") and steps[2].startswith("  evidence2")
+    assert (
+        steps[0].startswith("┌ evidence") and steps[1].startswith("└ evidence") and steps[2].startswith("  evidence2")
+    )
     assert "echo" in steps[2] and "left right" in steps[2] and steps[2].rstrip().endswith("s")
 
 
-def test_a_plan_that_cannot_be_read_is_exit_4_with_line_column_caret_hint_and_on_record(airo: Airo, script: Script, tools: str) -> None:
+def test_a_plan_that_cannot_be_read_is_exit_4_with_line_column_caret_hint_and_on_record(
+    airo: Airo, script: Script, tools: str
+) -> None:
     result = airo("-m", script("Plan: x\n:evidence0: = Nonsense[y]\nAnswer: :evidence0:"), "--tools", tools, "q")
     assert result.code == 4 and result.out == ""
     assert "2:" in result.err and "^" in result.err and "error: " in result.err and "hint: " in result.err
@@ -86,7 +96,9 @@ def test_a_plan_that_cannot_be_read_is_exit_4_with_line_column_caret_hint_and_on
         (("runs", "show", "nope"), 6, "there is no run"),
     ],
 )
-def test_bad_input_is_one_sentence_a_hint_and_a_stable_code(airo: Airo, args: tuple[str, ...], code: int, told: str) -> None:
+def test_bad_input_is_one_sentence_a_hint_and_a_stable_code(
+    airo: Airo, args: tuple[str, ...], code: int, told: str
+) -> None:
     result = airo(*args)
     assert result.code == code and result.out == "" and told in result.err
     assert "error: " in result.err and "hint: " in result.err and "Traceback" not in result.err
@@ -118,7 +130,9 @@ def test_a_tool_with_side_effects_is_refused_where_nobody_can_be_asked(shell: Ai
 
 
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupt_ends_the_run_cleanly_and_keeps_its_record(airo: Airo, script: Script, tools: str, stop: int) -> None:
+def test_an_interrupt_ends_the_run_cleanly_and_keeps_its_record(
+    airo: Airo, script: Script, tools: str, stop: int
+) -> None:
     command = [sys.executable, "-m", "airoagent", "-m", script(ECHO.replace("echo", "hangs")), "--tools", tools, "q"]
     env = {**os.environ, "AIRO_DISPLAY": "json"}
     process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=REPO, env=env)

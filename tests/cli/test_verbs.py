@@ -39,7 +39,9 @@ def test_run_takes_a_file_and_refuses_a_bad_one_with_its_place(airo: Airo, tools
     assert result.code == 4 and "evidence7" in result.err and "^" in result.err
 
 
-def test_runs_are_listed_shown_exported_removed_and_imported(airo: Airo, script: Script, tools: str, tmp_path: Path) -> None:
+def test_runs_are_listed_shown_exported_removed_and_imported(
+    airo: Airo, script: Script, tools: str, tmp_path: Path
+) -> None:
     model = script(":evidence0: = echo[hello]\nAnswer: :evidence0:")
     airo("-m", model, "--tools", tools, "say hello")
     airo("-m", model, "--tools", tools, "say it again")

@@ -38,7 +38,10 @@ def test_a_run_is_listed_found_and_read(store: Store) -> None:
     _begin(store, "20260101-000001-bbbbb", "why?")
     store.append("20260101-000000-aaaaa", 1, DONE)
     rows = store.list()
-    assert [(row.id[-5:], row.status, row.answer) for row in rows] == [("bbbbb", "running", None), ("aaaaa", "done", "42")]
+    assert [(row.id[-5:], row.status, row.answer) for row in rows] == [
+        ("bbbbb", "running", None),
+        ("aaaaa", "done", "42"),
+    ]
     assert store.find("@last") == "20260101-000001-bbbbb"
     assert store.find("20260101-000000") == "20260101-000000-aaaaa"
     assert [row.question for row in store.list(query="WHY")] == ["why?"]
