@@ -183,15 +183,12 @@ class Store:
 
     def list(self, limit: int = 20, query: str = "") -> tuple[Summary, ...]:
         """Runs, newest first; with ``query`` only those whose question or answer holds it."""
-        where, values = "", []
-        if query:
-            where = "WHERE instr(lower(question), lower(?)) OR instr(lower(coalesce(answer, '')), lower(?)) "
-            values = [query, query]
         with self._told("the record cannot be read"), self._lock:
             rows = self._db.execute(
                 "SELECT id, status, question, answer, model, parent, started, seconds, driver FROM runs "
-                f"{where}ORDER BY started DESC, id DESC LIMIT ?",
-                (*values, limit),
+                "WHERE ?1 = '' OR instr(lower(question), lower(?1)) OR instr(lower(coalesce(answer, '')), lower(?1)) "
+                "ORDER BY started DESC, id DESC LIMIT ?2",
+                (query, limit),
             ).fetchall()
         return tuple(Summary(row[0], _status(row[1], row[8]), *row[2:8]) for row in rows)
 

@@ -60,7 +60,7 @@ def test_json_is_the_whole_run(airo: Airo, script: Script, tools: str) -> None:
 def test_steps_are_shown_with_tool_input_and_seconds_and_what_ran_together_together(
     airo: Airo, script: Script, tools: str
 ) -> None:
-    plan = ":evidence0: = echo[left]\n:evidence1: = echo[right]\n:evidence2: = echo[:evidence0: :evidence1:]\nAnswer: :evidence2:"
+    plan = ":evidence0: = echo[left]\n:evidence1: = echo[right]\n:evidence2: = echo[:evidence0: :evidence1:]\n"
     lines = airo("-m", script(plan), "--tools", tools, "q").err.splitlines()
     steps = lines[lines.index("Steps") + 1 :]
     assert (

@@ -94,7 +94,7 @@ def test_a_forward_reference_is_a_reference() -> None:
 
 
 def test_a_failed_step_is_no_evidence_and_what_needs_it_is_not_run() -> None:
-    plan = ":evidence0: = fails[luck]\n:evidence1: = echo[:evidence0:]\n:evidence2: = echo[:evidence1:]\nAnswer: :evidence2:"
+    plan = ":evidence0: = fails[luck]\n:evidence1: = echo[:evidence0:]\n:evidence2: = echo[:evidence1:]\n"
     run = run_plan(plan, fails, echo)
     assert run.status == "failed" and run.answer is None and run.evidence == {}
     assert run.failure is not None and run.failure.exit_code == 5
