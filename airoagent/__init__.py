@@ -17,13 +17,32 @@ if TYPE_CHECKING:
     from airoagent.engine.record import Run
     from airoagent.engine.run import Policy
     from airoagent.errors import (
-        AiroError, CallError, Diagnostic, FetchError, Interrupted, LimitReached, MissingExtra, ModelError, PlanError,
-        SearchBlocked, SearchError, StoreError, ToolError, ToolTimeout, UsageError,
+        AiroError,
+        CallError,
+        Diagnostic,
+        FetchError,
+        Interrupted,
+        LimitReached,
+        MissingExtra,
+        ModelError,
+        PlanError,
+        SearchBlocked,
+        SearchError,
+        StoreError,
+        ToolError,
+        ToolTimeout,
+        UsageError,
     )  # fmt: skip
     from airoagent.events import Event, Source, Usage
     from airoagent.language.evidence import Evidence
     from airoagent.language.plan import Plan, Ref, Step
-    from airoagent.language.prompts import CitedAnswer, ContextBlock, closed_context_prompt, plan_prompt, read_cited_answer
+    from airoagent.language.prompts import (
+        CitedAnswer,
+        ContextBlock,
+        closed_context_prompt,
+        plan_prompt,
+        read_cited_answer,
+    )
     from airoagent.models.base import Chunk, Completion, Model, ModelInfo, Prompt, Sampling
     from airoagent.models.catalog import open_model
     from airoagent.models.scripted import ScriptedModel
@@ -89,7 +108,7 @@ _HOME = {
     "tool": "toolbox.tool",
 }
 
-__all__ = sorted(_HOME)  # noqa: PLE0605 - the table is the one list of public names
+__all__ = sorted(_HOME)
 __version__ = "0.1.0"
 
 

@@ -185,7 +185,11 @@ class Agent:
             try:
                 answer, sources = await self._answer(question, plan, recorder)
             except asyncio.CancelledError:
-                finish(None, (), Interrupted("the run was stopped", f"its record is kept: airo runs show {recorder.run.id}"))
+                finish(
+                    None,
+                    (),
+                    Interrupted("the run was stopped", f"its record is kept: airo runs show {recorder.run.id}"),
+                )
                 raise
             except AiroError as error:
                 finish(None, (), error)
@@ -197,9 +201,7 @@ class Agent:
                 store.close()
         return recorder.finished()
 
-    async def _answer(
-        self, question: str, plan: Plan | None, recorder: Recorder
-    ) -> tuple[str, tuple[Source, ...]]:
+    async def _answer(self, question: str, plan: Plan | None, recorder: Recorder) -> tuple[str, tuple[Source, ...]]:
         limit = self.policy.limit_seconds
         try:
             async with asyncio.timeout(limit or None) as deadline:
@@ -238,7 +240,9 @@ class Agent:
 
     async def _execute(self, question: str, plan: Plan, recorder: Recorder) -> Execution:
         async def ask(step: str, prompt: str, purpose: Purpose) -> Completion:
-            return await self._ask(step, prompt, purpose, recorder, lambda text: recorder(StepText(step=step, text=text)))
+            return await self._ask(
+                step, prompt, purpose, recorder, lambda text: recorder(StepText(step=step, text=text))
+            )
 
         fetch = Fetcher(allow_private=self._allow_private, documents=self.documents)
         services = Services(question, ask, self._approve, fetch, self.documents, self._tool_settings)
@@ -316,9 +320,7 @@ async def _refuse(step: Step, tool: Tool, input: str) -> bool:
     )
 
 
-def _offered(
-    known: Toolbox, tools: Sequence[str | Tool | Callable[..., Any]] | None, docs: bool, web: bool
-) -> Toolbox:
+def _offered(known: Toolbox, tools: Sequence[str | Tool | Callable[..., Any]] | None, docs: bool, web: bool) -> Toolbox:
     """The tools offered to the model: those named, or the built-in ones that make sense here and the user's own."""
     if tools is None:
         search = {"DocumentSearch"} if docs else set()

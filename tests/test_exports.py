@@ -7,9 +7,9 @@ import inspect
 import re
 
 import pytest
-from tests.source import PACKAGE, imported_by, is_type_checking, tree_of
 
 import airoagent
+from tests.source import PACKAGE, imported_by, is_type_checking, tree_of
 
 
 def type_checking_names() -> dict[str, str]:

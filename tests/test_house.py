@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from tests.source import ROOT, project_files, python_files, shown, tree_of
 
 MOST_LINES = 400

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from tests.source import PACKAGE, ROOT, executed_at_import, imported_by, is_type_checking, python_files, shown, tree_of
 
 # A layer imports only from layers below it. Layers of one height do not import each other, save for types.

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
 from tests.source import ROOT, project_files
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]

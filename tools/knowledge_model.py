@@ -43,9 +43,7 @@ async def knowledge_model(input: str, context: ToolContext) -> ToolOutput:
         completion = await context.ask(input, "answer")
         return ToolOutput(completion.text.strip())
     blocks = [
-        ContextBlock(text, tuple(_metadata(sources)))
-        for evidence in given
-        for text, sources in evidence.blocks()
+        ContextBlock(text, tuple(_metadata(sources))) for evidence in given for text, sources in evidence.blocks()
     ]
     instruction = f"{question or context.question} {_ASK}".strip()
     completion = await context.ask(closed_context_prompt(blocks, instruction), "answer")

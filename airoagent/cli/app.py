@@ -61,7 +61,9 @@ class _Verbs(click.Group):
             word = args[0]
             near = difflib.get_close_matches(word, VERBS, n=1, cutoff=0.7) if word.isalpha() else []
             if near and len(args) == 1:
-                raise click.UsageError(f"there is no verb {word!r}; did you mean `airo {near[0]}`? (a question: airo ask {word})")
+                raise click.UsageError(
+                    f"there is no verb {word!r}; did you mean `airo {near[0]}`? (a question: airo ask {word})"
+                )
             args = ["ask", *args]
         return super().parse_args(ctx, args)
 

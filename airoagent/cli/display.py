@@ -84,13 +84,19 @@ class Display:
                 self._open.add(event.step)
             case AttemptFailed():
                 wait = f"trying again in {event.retry_in:.1f} s"
-                self._line(self._step(event.step, event.tool, event.seconds, f"{event.failure.message}; {wait}", "yellow"))
+                self._line(
+                    self._step(event.step, event.tool, event.seconds, f"{event.failure.message}; {wait}", "yellow")
+                )
             case StepFinished():
                 self._settle(event.step, self._step(event.step, event.tool, event.seconds, event.note, ""))
             case StepFailed():
-                self._settle(event.step, self._step(event.step, event.tool, event.seconds, event.failure.message, "red"))
+                self._settle(
+                    event.step, self._step(event.step, event.tool, event.seconds, event.failure.message, "red")
+                )
             case StepSkipped():
-                self._line(f"  {event.step}  {event.tool}  " + self._paint(f"not run: no {', '.join(event.because)}", "yellow"))
+                self._line(
+                    f"  {event.step}  {event.tool}  " + self._paint(f"not run: no {', '.join(event.because)}", "yellow")
+                )
             case Progress():
                 self._progress(event)
             case RunFinished():

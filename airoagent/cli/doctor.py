@@ -48,7 +48,11 @@ def command(model: str | None, as_json: bool) -> int:
         if as_json:
             click.echo(json.dumps(asdict(finding)))
             continue
-        mark = click.style("ok  ", fg="green") if finding.well else click.style("no  ", fg="red" if finding.needed else "yellow")
+        mark = (
+            click.style("ok  ", fg="green")
+            if finding.well
+            else click.style("no  ", fg="red" if finding.needed else "yellow")
+        )
         cure = f"  -> {finding.cure}" if finding.cure and not finding.well else ""
         click.echo(f"{mark}{finding.subject:<16} {finding.seen}{cure}")
     return 0 if all(finding.well for finding in findings if finding.needed) else 3
@@ -91,7 +95,9 @@ def _model(spec: str) -> Finding:
     check = getattr(model, "check", None)
     if check is not None:
         check()
-    return Finding(f"model {spec}", True, model.info.note or f"{model.info.backend}, wrapper {model.info.wrapper}", needed=True)
+    return Finding(
+        f"model {spec}", True, model.info.note or f"{model.info.backend}, wrapper {model.info.wrapper}", needed=True
+    )
 
 
 def _network() -> Finding:
@@ -109,7 +115,9 @@ def _tools() -> Finding:
     found = find_tools(config_folder=config_folder())
     if found.broken:
         first = found.broken[0]
-        return Finding("tools", False, f"{first.origin}: {first.error}", "mend or remove the file; `airo tools` lists them")
+        return Finding(
+            "tools", False, f"{first.origin}: {first.error}", "mend or remove the file; `airo tools` lists them"
+        )
     return Finding("tools", True, ", ".join(found.toolbox))
 
 

@@ -55,7 +55,9 @@ def display_options(function: F) -> F:
     return function
 
 
-def make_agent(flags: dict[str, Any], *, display: str | None = None, color: str | None = None) -> tuple[Agent, Settings]:
+def make_agent(
+    flags: dict[str, Any], *, display: str | None = None, color: str | None = None
+) -> tuple[Agent, Settings]:
     """The agent that flags, environment and config file describe, and the settings in force."""
     from airoagent.agent import Agent
     from airoagent.cli.approve import approver

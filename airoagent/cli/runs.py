@@ -108,7 +108,12 @@ def _story(run: Run) -> str:
             lines += [f"  > {line}" for line in run.evidence[step.id].text.splitlines()]
         else:
             lines.append("  - not run")
-    lines += ["", answer_text(run) if run.status == "done" else f"no answer: {run.failure.message if run.failure else run.status}"]
+    lines += [
+        "",
+        answer_text(run)
+        if run.status == "done"
+        else f"no answer: {run.failure.message if run.failure else run.status}",
+    ]
     return "\n".join(lines)
 
 

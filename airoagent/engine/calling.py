@@ -68,6 +68,8 @@ def failure_of(error: Exception, tool: str) -> AiroError:
     place = f"{frames[-1].filename}:{frames[-1].lineno}" if frames else ""
     _log.debug("%s raised", tool, exc_info=error)
     text = " ".join(str(error).split())[:500]
-    failure = ToolError(f"{tool} raised {type(error).__name__}{': ' + text if text else ''}", place and f"raised at {place}")
+    failure = ToolError(
+        f"{tool} raised {type(error).__name__}{': ' + text if text else ''}", place and f"raised at {place}"
+    )
     failure.__cause__ = error
     return failure

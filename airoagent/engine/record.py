@@ -218,10 +218,14 @@ def read_trace(lines: Iterable[str]) -> tuple[Event, ...]:
         try:
             value = json.loads(line)
         except ValueError as error:
-            raise StoreError(f"line {number} of the trace is not JSON ({error})", "was the file cut or edited?") from None
+            raise StoreError(
+                f"line {number} of the trace is not JSON ({error})", "was the file cut or edited?"
+            ) from None
         if number == 1:
             if not isinstance(value, dict) or value.get("format") != "airoagent-trace":
-                raise StoreError("this is not an airoagent trace: its first line is no header", "see `airo runs export`")
+                raise StoreError(
+                    "this is not an airoagent trace: its first line is no header", "see `airo runs export`"
+                )
             if value.get("version", 0) > TRACE_VERSION:
                 raise StoreError(
                     f"the trace has version {value['version']}; this airoagent reads up to {TRACE_VERSION}",

@@ -59,8 +59,9 @@ class Policy:
 
     ``tool_timeout`` is in seconds per call, for tools that name none (0: no limit). ``retries`` is how often a failure
     that may pass is tried again. ``limit_seconds`` bounds the whole run (0: no limit). ``max_evidence`` is in
-    characters. ``concurrency`` is how many tools may be called at the same time. ``on_error``: ``stop`` starts nothing new after a failure, ``skip`` goes on with what does not depend
-    on it, ``tell`` lets the steps that depend on it know what went wrong.
+    characters. ``concurrency`` is how many tools may be called at the same time. ``on_error``: ``stop`` starts nothing
+    new after a failure, ``skip`` goes on with what does not depend on it, ``tell`` lets the steps that depend on it
+    know what went wrong.
     """
 
     tool_timeout: float = 60.0
@@ -216,9 +217,7 @@ class Execution:
             delay = self._retry_in(failure, attempt)
             record = record_of(failure)
             if delay is None:
-                self._emit(
-                    StepFailed(step=step.id, tool=step.tool, attempt=attempt, failure=record, seconds=seconds)
-                )
+                self._emit(StepFailed(step=step.id, tool=step.tool, attempt=attempt, failure=record, seconds=seconds))
                 return failure
             self._emit(
                 AttemptFailed(
@@ -276,5 +275,3 @@ class Execution:
 def record_of(error: AiroError) -> Failure:
     """The error as it goes on record."""
     return Failure(error.kind, error.message, error.hint, error.exit_code)
-
-

@@ -154,7 +154,9 @@ class Store:
                 key = bytes.fromhex(item["$text"])
                 row = self._db.execute("SELECT text FROM texts WHERE hash = ?", (key,)).fetchone()
                 if row is None:
-                    raise StoreError(f"the store has lost a text ({item['$text'][:12]})", "restore the file from a copy")
+                    raise StoreError(
+                        f"the store has lost a text ({item['$text'][:12]})", "restore the file from a copy"
+                    )
                 value[name] = row[0].decode("utf-8", "surrogatepass")
         return value
 
@@ -181,15 +183,12 @@ class Store:
 
     def list(self, limit: int = 20, query: str = "") -> tuple[Summary, ...]:
         """Runs, newest first; with ``query`` only those whose question or answer holds it."""
-        where, values = "", []
-        if query:
-            where = "WHERE instr(lower(question), lower(?)) OR instr(lower(coalesce(answer, '')), lower(?)) "
-            values = [query, query]
         with self._told("the record cannot be read"), self._lock:
             rows = self._db.execute(
                 "SELECT id, status, question, answer, model, parent, started, seconds, driver FROM runs "
-                f"{where}ORDER BY started DESC, id DESC LIMIT ?",  # noqa: S608 - the clause is one of two constants
-                (*values, limit),
+                "WHERE ?1 = '' OR instr(lower(question), lower(?1)) OR instr(lower(coalesce(answer, '')), lower(?1)) "
+                "ORDER BY started DESC, id DESC LIMIT ?2",
+                (query, limit),
             ).fetchall()
         return tuple(Summary(row[0], _status(row[1], row[8]), *row[2:8]) for row in rows)
 
@@ -201,7 +200,8 @@ class Store:
                 db.execute(f"DELETE FROM {table} WHERE run = ?", (run,))  # noqa: S608 - one of two constants
             db.execute("DELETE FROM runs WHERE id = ?", (run,))
             db.executemany(
-                "DELETE FROM texts WHERE hash = ? AND NOT EXISTS (SELECT 1 FROM uses WHERE uses.hash = texts.hash)", mine
+                "DELETE FROM texts WHERE hash = ? AND NOT EXISTS (SELECT 1 FROM uses WHERE uses.hash = texts.hash)",
+                mine,
             )
 
     def close(self) -> None:

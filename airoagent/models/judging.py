@@ -52,11 +52,10 @@ class Judged:
 _WORKS = frozenset(
     map(
         stem,
-        "book novel poem film movie play song album painting opera work collection title essay story series magazine newspaper".split(),
+        ["book", "novel", "poem", "film", "movie", "play", "song", "album", "painting", "opera", "work", "collection", "title", "essay", "story", "series", "magazine", "newspaper"],
     )
 )
-_NAMED = frozenset(map(stem, "country city town state continent river lake mountain island ship building bridge university company museum sea ocean planet "
-                             "moon place language award prize organisation organization war village street tower capital region nation team school".split()))  # fmt: skip
+_NAMED = frozenset(map(stem, ["country", "city", "town", "state", "continent", "river", "lake", "mountain", "island", "ship", "building", "bridge", "university", "company", "museum", "sea", "ocean", "planet", "moon", "place", "language", "award", "prize", "organisation", "organization", "war", "village", "street", "tower", "capital", "region", "nation", "team", "school"]))  # fmt: skip
 
 
 def judge(sentence: Sentence, place: int, question: Question, ranked: Ranked) -> list[Judged]:
@@ -270,7 +269,7 @@ class _Here:
             if (
                 text.lstrip("”\"'’*_").startswith(",")
                 and len(gap) <= 5
-                and (gap[:1] and gap[0] in DETERMINERS or not gap)
+                and ((gap[:1] and gap[0] in DETERMINERS) or not gap)
             ):
                 return 0.25
             if any(w in LINKS for w in gap[:2]) and len(gap) <= 6:

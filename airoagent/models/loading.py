@@ -29,7 +29,7 @@ _OVERHEAD: Final = 400_000_000
 _LEAST_CACHE: Final = 2048
 
 
-class LoadStopped(BaseException):  # noqa: N818 - a signal and no error, so that no `except Exception` swallows it
+class LoadStopped(BaseException):
     """The load was called off because nobody waits for it any more."""
 
 

@@ -146,8 +146,7 @@ _URL = re.compile(
     re.IGNORECASE,
 )
 _DROPPED = frozenset(
-    "did does do is are was were be been has have had can could would will should may might much many long tall exactly about please tell me give "
-    "list name describe explain summarise summarize get got there and or also then".split()
+    ["did", "does", "do", "is", "are", "was", "were", "be", "been", "has", "have", "had", "can", "could", "would", "will", "should", "may", "might", "much", "many", "long", "tall", "exactly", "about", "please", "tell", "me", "give", "list", "name", "describe", "explain", "summarise", "summarize", "get", "got", "there", "and", "or", "also", "then"]
 )
 
 
@@ -306,7 +305,7 @@ def _subject(question: str) -> str:
     return noun[0] if noun else ""
 
 
-_BY_TIME = frozenset("older first earlier newer later last younger".split())
+_BY_TIME = frozenset(["older", "first", "earlier", "newer", "later", "last", "younger"])
 _MEASURED = {
     "taller": "How tall is {}?", "higher": "How high is {}?", "longer": "How long is {}?", "shorter": "How long is {}?", "deeper": "How deep is {}?",
     "heavier": "How heavy is {}?", "lighter": "How heavy is {}?", "bigger": "How big is {}?", "larger": "How large is {}?", "smaller": "How large is {}?",

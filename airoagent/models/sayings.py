@@ -94,10 +94,10 @@ def say_choice(library: Library, ranked: Sequence[Ranked], question: Question) -
 
 
 _LESS = frozenset(
-    "older first earlier smaller shorter lower lighter slower younger_not nearer closer cheaper fewer less colder thinner narrower".split()
+    ["older", "first", "earlier", "smaller", "shorter", "lower", "lighter", "slower", "younger_not", "nearer", "closer", "cheaper", "fewer", "less", "colder", "thinner", "narrower"]
 )
 _MORE = frozenset(
-    "newer later last taller higher longer bigger larger greater heavier faster deeper wider warmer hotter farther further more younger richer".split()
+    ["newer", "later", "last", "taller", "higher", "longer", "bigger", "larger", "greater", "heavier", "faster", "deeper", "wider", "warmer", "hotter", "farther", "further", "more", "younger", "richer"]
 )
 
 

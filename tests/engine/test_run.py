@@ -37,7 +37,9 @@ def test_evidence_goes_where_it_is_referred_to() -> None:
 
 
 def test_evidence_is_never_read_again_as_a_reference() -> None:
-    plan = ":evidence0: = echo[x]\n:evidence1: = trap[y]\n:evidence2: = echo[:evidence1: :evidence0:]\nAnswer: :evidence2:"
+    plan = (
+        ":evidence0: = echo[x]\n:evidence1: = trap[y]\n:evidence2: = echo[:evidence1: :evidence0:]\nAnswer: :evidence2:"
+    )
 
     @tool
     def trap(text: str) -> str:
@@ -80,7 +82,9 @@ def test_a_step_does_not_wait_for_steps_it_does_not_need() -> None:
         reached.set()
         return text
 
-    plan = ":evidence0: = slow[a]\n:evidence1: = echo[b]\n:evidence2: = mark[:evidence1:]\nAnswer: :evidence0: :evidence2:"
+    plan = (
+        ":evidence0: = slow[a]\n:evidence1: = echo[b]\n:evidence2: = mark[:evidence1:]\nAnswer: :evidence0: :evidence2:"
+    )
     assert run_plan(plan, slow, mark, echo).answer == "slow b"
 
 
@@ -90,7 +94,7 @@ def test_a_forward_reference_is_a_reference() -> None:
 
 
 def test_a_failed_step_is_no_evidence_and_what_needs_it_is_not_run() -> None:
-    plan = ":evidence0: = fails[luck]\n:evidence1: = echo[:evidence0:]\n:evidence2: = echo[:evidence1:]\nAnswer: :evidence2:"
+    plan = ":evidence0: = fails[luck]\n:evidence1: = echo[:evidence0:]\n:evidence2: = echo[:evidence1:]\n"
     run = run_plan(plan, fails, echo)
     assert run.status == "failed" and run.answer is None and run.evidence == {}
     assert run.failure is not None and run.failure.exit_code == 5
