@@ -38,7 +38,7 @@ CODE = python_files("airoagent", "tools", "examples")
 
 # Written in two halves, so that this file does not break its own rule.
 PRIVATE_PATHS = re.compile("/wo" "rk/|/ro" r"ot\b|/ho" r"me/(?!you\b|user\b|me\b)\w|C:\\\\Us" "ers")
-REGISTRY_HOSTS = re.compile("py" r"pi\.(org|python)|python" r"hosted\.|npm" r"js\.|crates" r"\.io|deb" r"ian\.org", re.I)
+REGISTRY_HOSTS = re.compile("py" r"pi\.(org|python)|python" r"hosted\.|npm" r"js\.|crates" r"\.io|deb" r"ian\.org")
 
 
 @pytest.mark.parametrize("file", SOURCE, ids=shown)
