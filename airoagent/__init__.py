@@ -52,6 +52,63 @@ if TYPE_CHECKING:
     from airoagent.toolbox.search import SearchProvider, SearchResult, results_output, web_search
     from airoagent.toolbox.tool import Tool, Toolbox, ToolContext, ToolOutput, tool
 
+# Written out, since type checkers read it: a name that is not in it is not exported to them.
+__all__ = [
+    "Agent",
+    "AiroError",
+    "CallError",
+    "Chunk",
+    "CitedAnswer",
+    "Completion",
+    "ContextBlock",
+    "Diagnostic",
+    "Event",
+    "Evidence",
+    "FetchError",
+    "Fetcher",
+    "Interrupted",
+    "LimitReached",
+    "Limits",
+    "MissingExtra",
+    "Model",
+    "ModelError",
+    "ModelInfo",
+    "Page",
+    "Plan",
+    "PlanError",
+    "Policy",
+    "Prompt",
+    "Ref",
+    "Response",
+    "Run",
+    "Sampling",
+    "ScriptedModel",
+    "SearchBlocked",
+    "SearchError",
+    "SearchProvider",
+    "SearchResult",
+    "Source",
+    "Step",
+    "StoreError",
+    "Tool",
+    "ToolContext",
+    "ToolError",
+    "ToolOutput",
+    "ToolTimeout",
+    "Toolbox",
+    "Usage",
+    "UsageError",
+    "closed_context_prompt",
+    "extract_links",
+    "links_of",
+    "open_model",
+    "plan_prompt",
+    "read_cited_answer",
+    "results_output",
+    "tool",
+    "web_search",
+]
+
 _HOME = {
     "Agent": "agent",
     "Policy": "engine.run",
@@ -108,7 +165,6 @@ _HOME = {
     "tool": "toolbox.tool",
 }
 
-__all__ = sorted(_HOME)
 __version__ = "0.1.0"
 
 

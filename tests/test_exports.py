@@ -24,7 +24,7 @@ def test_the_public_names_are_sorted_and_listed_once() -> None:
 
 
 def test_the_public_names_are_those_that_type_checkers_see() -> None:
-    assert set(airoagent.__all__) == set(type_checking_names())
+    assert set(airoagent.__all__) == set(type_checking_names()) == set(airoagent._HOME)
 
 
 @pytest.mark.parametrize("name", airoagent.__all__)
