@@ -8,6 +8,7 @@ also work where an event loop is already running (a notebook).
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import difflib
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -91,7 +92,7 @@ class Agent:
         self._allow_private = tuple(allow_private)
         folders = [docs] if isinstance(docs, str | Path) else list(docs)
         self.documents = Documents([Path(folder) for folder in folders], settings.cache_folder()) if folders else None
-        self._watch: Watch | None = None
+        self._watching: list[Watch] = []
         self.model: Model = (
             open_model(model, options=options or {}, sampling=sampling, progress=self._progress)
             if isinstance(model, str)
@@ -164,6 +165,11 @@ class Agent:
         store, own = self._open_store()
         recorder = Recorder(new_run_id(), store, watch)
         began = time.perf_counter()
+        loop = asyncio.get_running_loop()
+
+        def heard(event: Event) -> None:
+            with contextlib.suppress(RuntimeError):  # the loop has closed: the run has ended meanwhile
+                loop.call_soon_threadsafe(recorder, event)
 
         def finish(answer: str | None, sources: tuple[Source, ...], error: AiroError | None) -> None:
             status = "interrupted" if isinstance(error, Interrupted) else "failed" if error else "done"
@@ -181,7 +187,7 @@ class Agent:
                     settings=self._settings_on_record(),
                 )
             )  # fmt: skip
-            self._watch = recorder
+            self._watching.append(heard)
             try:
                 answer, sources = await self._answer(question, plan, recorder)
             except asyncio.CancelledError:
@@ -196,7 +202,8 @@ class Agent:
             else:
                 finish(answer, sources, None)
         finally:
-            self._watch = None
+            if heard in self._watching:
+                self._watching.remove(heard)
             if own and store is not None:
                 store.close()
         return recorder.finished()
@@ -286,8 +293,8 @@ class Agent:
         return Completion("".join(pieces), "length" if finish == "length" else "stop", usage)
 
     def _progress(self, what: str, done: int, total: int) -> None:
-        watch = self._watch
-        if watch is not None:
+        """The model tells how far it is with loading, from a thread of its own: every run that waits for it is told."""
+        for watch in tuple(self._watching):
             watch(Progress(what=what, done=done, total=total))
 
     def _open_store(self) -> tuple[Store | None, bool]:

@@ -23,6 +23,7 @@ commits in ``emit`` therefore holds a step's result before the next step starts.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -255,8 +256,11 @@ class Execution:
         async def ask(prompt: str, purpose: Purpose) -> Completion:
             return await services.ask(step.id, prompt, purpose)
 
-        def progress(what: str, done: int, total: int) -> None:
-            self._emit(Progress(what=what, done=done, total=total))
+        loop = asyncio.get_running_loop()
+
+        def progress(what: str, done: int, total: int) -> None:  # a sync tool calls this from its thread
+            with contextlib.suppress(RuntimeError):  # the loop has closed: the run has ended meanwhile
+                loop.call_soon_threadsafe(self._emit, Progress(what=what, done=done, total=total))
 
         context = ToolContext(
             step=step.id, question=services.question, parts=filled, ask=ask, fetch=services.fetch,
