@@ -13,6 +13,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from airoagent.agent import Agent
+    from airoagent.engine.record import Run
+    from airoagent.engine.run import Policy
     from airoagent.errors import (
         AiroError, CallError, Diagnostic, FetchError, Interrupted, LimitReached, MissingExtra, ModelError, PlanError,
         SearchBlocked, SearchError, StoreError, ToolError, ToolTimeout, UsageError,
@@ -22,6 +25,8 @@ if TYPE_CHECKING:
     from airoagent.language.plan import Plan, Ref, Step
     from airoagent.language.prompts import CitedAnswer, ContextBlock, closed_context_prompt, plan_prompt, read_cited_answer
     from airoagent.models.base import Chunk, Completion, Model, ModelInfo, Prompt, Sampling
+    from airoagent.models.catalog import open_model
+    from airoagent.models.scripted import ScriptedModel
     from airoagent.toolbox.extract import Page
     from airoagent.toolbox.fetch import Fetcher, Limits, Response
     from airoagent.toolbox.links import extract_links, links_of
@@ -29,6 +34,9 @@ if TYPE_CHECKING:
     from airoagent.toolbox.tool import Tool, Toolbox, ToolContext, ToolOutput, tool
 
 _HOME = {
+    "Agent": "agent",
+    "Policy": "engine.run",
+    "Run": "engine.record",
     "AiroError": "errors",
     "CallError": "errors",
     "Diagnostic": "errors",
@@ -62,6 +70,8 @@ _HOME = {
     "ModelInfo": "models.base",
     "Prompt": "models.base",
     "Sampling": "models.base",
+    "ScriptedModel": "models.scripted",
+    "open_model": "models.catalog",
     "Page": "toolbox.extract",
     "Fetcher": "toolbox.fetch",
     "Limits": "toolbox.fetch",

@@ -1,0 +1,128 @@
+"""Models of the Hugging Face hub: where they lie on this machine, and how one is fetched.
+
+The cache is looked up by path, so that listing models imports nothing heavy; fetching goes through huggingface_hub.
+HF_HOME, HF_HUB_CACHE, HF_HUB_OFFLINE, HF_ENDPOINT and HF_TOKEN are obeyed, as they are when asked for.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from airoagent.errors import ModelError
+
+__all__ = ["Progress", "cache_folder", "download", "is_hub_name", "offline", "require", "snapshot"]
+
+Progress = Callable[[str, int, int], None]
+"""Called with what is being done, how much of it is done, and how much there is."""
+
+_HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}", re.ASCII)
+_TRUE = frozenset({"1", "on", "yes", "true"})
+
+
+def is_hub_name(text: str) -> bool:
+    """Whether the text has the form ``owner/name``."""
+    return _HUB_NAME.fullmatch(text) is not None and ".." not in text and "--" not in text
+
+
+def offline() -> bool:
+    """Whether the user has switched the hub off."""
+    return any(os.environ.get(name, "").lower() in _TRUE for name in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"))
+
+
+def cache_folder() -> Path:
+    """The folder that holds the fetched models, whether it exists or not."""
+    if direct := os.environ.get("HF_HUB_CACHE") or os.environ.get("HUGGINGFACE_HUB_CACHE"):
+        return Path(direct).expanduser()
+    if home := os.environ.get("HF_HOME"):
+        return Path(home).expanduser() / "hub"
+    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "huggingface" / "hub"
+
+
+def snapshot(name: str, revision: str = "main") -> Path | None:
+    """The folder of a fetched model, or None. Whether it is complete is for `checkpoint.read_checkpoint` to say."""
+    home = cache_folder() / f"models--{name.replace('/', '--')}"
+    reference = home / "refs" / revision
+    commit = reference.read_text(encoding="ascii").strip() if reference.is_file() else revision
+    folder = home / "snapshots" / commit
+    return folder if (folder / "config.json").exists() else None
+
+
+def download(name: str, revision: str = "main", progress: Progress | None = None) -> Path:
+    """Fetch a model and return its folder; what is already here is not fetched again.
+
+    Safetensors are taken where there are any, else PyTorch ``.bin`` files, never both. ModelError says why it could
+    not be had: no such model, access not granted, the network, the disk.
+    """
+    from huggingface_hub import HfApi, errors, hf_hub_download
+
+    endpoint = os.environ.get("HF_ENDPOINT") or None
+    try:
+        info = HfApi(endpoint=endpoint).model_info(name, revision=revision, files_metadata=True, timeout=20)
+        files = _wanted([(entry.rfilename, entry.size or 0) for entry in info.siblings or ()])
+        total, done, folder = sum(size for _, size in files), 0, None
+        for file, size in files:
+            if progress is not None:
+                progress(f"fetching {name}", done, total)
+            at = hf_hub_download(name, file, revision=revision, cache_dir=cache_folder(), endpoint=endpoint)
+            folder = folder or Path(at).parent
+            done += size
+    except errors.GatedRepoError as error:
+        raise ModelError(
+            f"{name} is only given to those who have asked for it", "accept its terms on its page and set HF_TOKEN"
+        ) from error
+    except errors.RepositoryNotFoundError as error:
+        raise ModelError(
+            f"the hub has no model {name}", "see the names with: airo models, or set HF_TOKEN if it is private"
+        ) from error
+    except errors.RevisionNotFoundError as error:
+        raise ModelError(f"{name} has no revision {revision!r}", "leave the option revision out for the newest") from error
+    except errors.OfflineModeIsEnabled as error:
+        raise _not_here(name) from error
+    except Exception as error:  # Which class a failed connection has differs by version and transport.
+        raise _unreachable(name, error) from error
+    if folder is None:
+        raise ModelError(f"{name} holds no files that a model is made of", "choose another: airo models")
+    if progress is not None:
+        progress(f"fetching {name}", total, total)
+    return folder
+
+
+def _not_here(name: str) -> ModelError:
+    return ModelError(
+        f"{name} is not on this machine, and the network is switched off (HF_HUB_OFFLINE)",
+        f"unset HF_HUB_OFFLINE, or on a machine with network run: hf download {name}",
+    )
+
+
+def _unreachable(name: str, error: Exception) -> ModelError:
+    if isinstance(error, OSError) and error.errno in (28, 122):
+        return ModelError(f"the disk is full: {name} could not be written", "make room, or set HF_HOME to another disk")
+    reason = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
+    return ModelError(
+        f"{name} is not on this machine and could not be fetched: {reason}",
+        "check the network, or give the folder of a model that is here (-m FOLDER)",
+    )
+
+
+def require(name: str, revision: str) -> None:
+    """Fail at once where a model that is not on this machine cannot be fetched because the hub is switched off."""
+    if offline() and snapshot(name, revision) is None:
+        raise _not_here(name)
+
+
+def _wanted(files: Sequence[tuple[str, int]]) -> list[tuple[str, int]]:
+    """The files of a model: weights of one kind, configuration and tokenizer; nothing from folders below."""
+    top = [(file, size) for file, size in files if "/" not in file]
+    safetensors = any(file.endswith(".safetensors") for file, _ in top)
+    weights = ".safetensors" if safetensors else ".bin"
+
+    def is_wanted(file: str) -> bool:
+        if file.endswith((".safetensors", ".bin")):
+            return file.endswith(weights) and not file.startswith(("training_args", "optimizer"))
+        return file.endswith((".json", ".model", ".jinja", ".txt"))
+
+    return [entry for entry in top if is_wanted(entry[0])]
+
