@@ -36,12 +36,13 @@ def _silent(what: str, done: int, total: int) -> None:
 class Documents:
     """Folders of documents; ``cache`` is the folder for the index files. UsageError if a folder cannot serve.
 
-    All methods may be called from several threads.
+    ``busy_s``: seconds to wait for another process that writes the index, before doing without its file. All methods
+    may be called from several threads.
     """
 
-    def __init__(self, folders: Sequence[Path], cache: Path) -> None:
+    def __init__(self, folders: Sequence[Path], cache: Path, *, busy_s: float = 20.0) -> None:
         self._folders = open_folders(folders)
-        self._indexes = tuple(Index(folder, cache) for folder in self._folders)
+        self._indexes = tuple(Index(folder, cache, busy_s=busy_s) for folder in self._folders)
         self._lock = threading.Lock()
         self._fresh_until = 0.0
 
@@ -69,7 +70,8 @@ class Documents:
         try:
             body = read_file(path)
         except OSError as error:
-            raise FetchError(f"{url} cannot be read: {error.strerror or error}", "check the file's permissions") from error
+            reason = error.strerror or str(error)
+            raise FetchError(f"{url} cannot be read: {reason}", "check the file's permissions") from error
         return body, content_type(os.fsencode(path.name), body)
 
     def refresh(self, progress: Progress = _silent) -> tuple[Refreshed, ...]:

@@ -195,11 +195,14 @@ class _Links:
         self._base = join_url(url, base) or url if base else url
         self._own = urldefrag(url)[0]
         self._found: dict[str, str] = {}
+        self._seen: set[str] = set()
 
     def add(self, href: str, text: str) -> None:
         """Take in one link; addresses of other schemes and places on the page itself are passed over."""
-        if href.startswith("#"):
+        if href[:1] == "#" or (href in self._seen and text):
             return
+        if text:
+            self._seen.add(href)
         url = join_url(self._base, href)
         if url and (urldefrag(url)[0] != self._own) and not self._found.get(url):
             self._found[url] = text

@@ -69,7 +69,7 @@ def open_folders(paths: Sequence[Path]) -> tuple[Folder, ...]:
         if next(scan(root), None) is None:
             raise UsageError(
                 f"the folder {str(path)!r} holds no document that can be read",
-                f"documents are {', '.join(suffix for suffix in _TYPES if suffix)} files and text files without a suffix",
+                f"documents are {', '.join(filter(None, _TYPES))} files and text files without a suffix",
             )
         base = name = root.name or "root"
         number = 1
@@ -139,7 +139,8 @@ def find_file(folders: Sequence[Folder], url: str) -> tuple[Folder, Path]:
     if not path.is_relative_to(folder.root):
         raise FetchError(f"{url} leads out of the documents folder", "only files below the folder are read")
     below = path.relative_to(folder.root).parts
-    if any(part.startswith(".") for part in below) or not path.is_file() or _suffix(os.fsencode(path.name)) not in _TYPES:
+    hidden = any(part.startswith(".") for part in below)
+    if hidden or not path.is_file() or _suffix(os.fsencode(path.name)) not in _TYPES:
         raise FetchError(f"{url} is not a document", "HTML, Markdown and text files are read")
     return folder, path
 
@@ -149,13 +150,13 @@ def _split(folders: Sequence[Folder], url: str) -> tuple[Folder, list[str]]:
     if not colon or scheme.lower() != "docs":
         raise FetchError(f"{url[:200]} is not an address of a document", "such addresses start with docs://")
     host, _, path = rest.partition("#")[0].partition("?")[0].partition("/")
-    name = os.fsdecode(unquote_to_bytes(host))
+    name = os.fsdecode(unquote_to_bytes(host.encode("utf-8", "replace")))
     folder = next((f for f in folders if f.name == name), None)
     folder = folder or next((f for f in folders if f.name.lower() == name.lower()), None)
     if folder is None:
         known = ", ".join(address(f, b"") for f in folders)
         raise FetchError(f"{url[:200]} is in no folder of documents", f"the folders are {known}")
-    raw = unquote_to_bytes(path)
+    raw = unquote_to_bytes(path.encode("utf-8", "replace"))
     segments = [os.fsdecode(part) for part in raw.split(b"/") if part not in (b"", b".")]
     bad = b"\0" in raw or any(part == ".." or (os.sep != "/" and ("\\" in part or ":" in part)) for part in segments)
     if bad:

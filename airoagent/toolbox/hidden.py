@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 
 __all__ = ["hidden_by_attributes", "hidden_by_style", "hidden_selectors", "word_set"]
 
@@ -42,12 +43,16 @@ def hidden_by_attributes(attrs: Mapping[str, str]) -> bool:
     if style and hidden_by_style(style):
         return True
     names = attrs.get("class")
-    if names:
-        given = names.lower().split()
-        if not _HIDDEN_CLASSES.isdisjoint(given):
-            # Bootstrap shows `d-none d-md-block` on a wide screen.
-            return "d-none" not in given or not any(name.startswith("d-") and name != "d-none" for name in given)
-    return False
+    return bool(names) and _hidden_class(names or "")
+
+
+@lru_cache(4096)
+def _hidden_class(names: str) -> bool:
+    given = names.lower().split()
+    if _HIDDEN_CLASSES.isdisjoint(given):
+        return False
+    # Bootstrap shows `d-none d-md-block` on a wide screen.
+    return "d-none" not in given or not any(name.startswith("d-") and name != "d-none" for name in given)
 
 
 def hidden_by_style(style: str) -> bool:

@@ -27,22 +27,25 @@ from typing import TypeVar
 from airoagent.toolbox.folders import Entry, Folder, scan
 from airoagent.toolbox.readers import Document, read_documents
 
-__all__ = ["Found", "Index", "Progress", "Refreshed"]
+__all__ = ["UNSPACED", "Found", "Index", "Progress", "Refreshed"]
 
 Progress = Callable[[str, int, int], None]
 T = TypeVar("T")
 
-_VERSION = 1
+_VERSION = 1  # of the schema and of how text is cut; raising it makes every index be rebuilt
 _SHIFT = 20
 _SCHEMA = """
-CREATE TABLE files(id INTEGER PRIMARY KEY, path BLOB UNIQUE NOT NULL, mtime_ns INTEGER, size INTEGER, title TEXT);
+CREATE TABLE files(
+    id INTEGER PRIMARY KEY, path BLOB UNIQUE NOT NULL, mtime_ns INTEGER, size INTEGER, title TEXT, linked REAL
+);
 CREATE VIRTUAL TABLE passages USING fts5(
     title, headings, text, tokenize="porter unicode61 remove_diacritics 2", prefix=''
 );
 """
+UNSPACED = "\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff"
 _BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 # Chinese, Japanese and Thai are written without spaces: an invisible one between letters makes each a word.
-_UNSPACED = re.compile("(?<=[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff])(?=[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff])")
+_UNSPACED = re.compile(f"(?<=[{UNSPACED}])(?=[{UNSPACED}])")
 _GAP = "\u200b"
 
 
@@ -58,13 +61,15 @@ class Refreshed:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A passage that matches: its file and place, and its columns with matched words between \\x02 and \\x03."""
+    """A passage that matches: its file and place, its columns with matched words between \\x02 and \\x03, and the
+    share of its page's text that stands in links."""
 
     file: int
     number: int
     title: str
     headings: str
     text: str
+    linked: float = 0.0
 
 
 class Index:
@@ -187,11 +192,12 @@ class Index:
     def _read(self, base: sqlite3.Connection, stale: Sequence[Entry], progress: Progress) -> None:
         done = 0
         progress("indexing documents", 0, len(stale))
-        for batch in read_documents(self.folder, stale):
-            with _transaction(base):
-                _write(base, batch)
-            done += len(batch)
-            progress("indexing documents", done, len(stale))
+        with contextlib.closing(read_documents(self.folder, stale)) as batches:  # helpers end even if we are stopped
+            for batch in batches:
+                with _transaction(base):
+                    _write(base, batch)
+                done += len(batch)
+                progress("indexing documents", done, len(stale))
         if len(stale) > 1_000:
             base.execute("PRAGMA optimize")
             base.execute("PRAGMA wal_checkpoint(PASSIVE)")
@@ -225,8 +231,8 @@ def _write(base: sqlite3.Connection, batch: Iterable[Document]) -> None:
         if row:
             _remove(base, entry.path)
         made = base.execute(
-            "INSERT INTO files(path, mtime_ns, size, title) VALUES(?, ?, ?, ?)",
-            (entry.path, entry.mtime_ns, entry.size, document.title),
+            "INSERT INTO files(path, mtime_ns, size, title, linked) VALUES(?, ?, ?, ?, ?)",
+            (entry.path, entry.mtime_ns, entry.size, document.title, document.linked),
         )
         low = (made.lastrowid or 0) << _SHIFT
         base.executemany(
@@ -252,11 +258,13 @@ def _matching(base: sqlite3.Connection, expression: str, most: int) -> int:
 def _best(base: sqlite3.Connection, expression: str, limit: int) -> tuple[Found, ...]:
     rows = base.execute(
         "SELECT rowid, highlight(passages, 0, char(2), char(3)), highlight(passages, 1, char(2), char(3)), "
-        "highlight(passages, 2, char(2), char(3)) FROM passages "
-        "WHERE passages MATCH ? AND rank MATCH 'bm25(4.0, 2.0, 1.0)' ORDER BY rank LIMIT ?",
+        "highlight(passages, 2, char(2), char(3)), (SELECT linked FROM files WHERE id = passages.rowid >> 20) "
+        "FROM passages WHERE passages MATCH ? AND rank MATCH 'bm25(4.0, 2.0, 1.0)' ORDER BY rank LIMIT ?",
         (expression, limit),
     ).fetchall()
-    return tuple(
-        Found(row[0] >> _SHIFT, row[0] & ((1 << _SHIFT) - 1), *(str(text).replace(_GAP, "") for text in row[1:]))
-        for row in rows
-    )
+    found: list[Found] = []
+    for rowid, title, headings, text, linked in rows:
+        marked = [str(column).replace(_GAP, "") for column in (title, headings, text)]
+        file, number = rowid >> _SHIFT, rowid & ((1 << _SHIFT) - 1)
+        found.append(Found(file, number, marked[0], marked[1], marked[2], linked or 0.0))
+    return tuple(found)

@@ -74,7 +74,8 @@ class Tree:
 class _Builder:
     """The target lxml's parser talks to."""
 
-    def __init__(self, *, obey_sheets: bool) -> None:
+    def __init__(self, *, obey_sheets: bool, xml: bool = False) -> None:
+        self._xml = xml
         self.tree = Tree()
         self._root = Node("#document", {}, None, 0)
         self.tree.nodes.append(self._root)
@@ -86,9 +87,8 @@ class _Builder:
         self._selectors: frozenset[str] = frozenset()
 
     def start(self, tag: str, attrs: Mapping[str, str]) -> None:
-        if type(tag) is not str:  # lxml hands comments and instructions elsewhere; anything else is not an element
-            return
-        tag = tag.rpartition("}")[2].lower() if "}" in tag else tag.lower()
+        if self._xml:
+            tag = tag.rpartition("}")[2].lower()
         if self._skipped:
             self._skipped += 1
             if tag in _HEAD_KEPT and not self._special:
@@ -114,7 +114,7 @@ class _Builder:
     def end(self, tag: str) -> None:
         if self._skipped:
             self._skipped -= 1
-            if self._special and (not self._skipped or tag == self._special):
+            if self._special and (not self._skipped or tag.endswith(self._special)):
                 self._finish_special()
             return
         node = self._current
@@ -204,7 +204,7 @@ def parse_html(text: str, *, xml: bool = False, obey_sheets: bool = True) -> Tre
     if xml and b"<!ENTITY" not in data:
         try:
             parser = etree.XMLParser(
-                target=_Builder(obey_sheets=obey_sheets), encoding="utf-8", resolve_entities=False, no_network=True,
+                target=_Builder(obey_sheets=obey_sheets, xml=True), encoding="utf-8", resolve_entities=False, no_network=True,
                 huge_tree=True,
             )  # fmt: skip
             tree: Tree = etree.fromstring(data, parser)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from airoagent.toolbox.rendering import Block
 
@@ -149,7 +150,7 @@ def _unwrapped(text: str) -> str:
     """Text with the line breaks of a 60 to 100 column editor taken out; those that mean something stay."""
     lines = text.split("\n")
     joined = lines[:1]
-    for before, line in zip(lines, lines[1:], strict=False):
+    for before, line in pairwise(lines):
         if 45 <= len(before) <= 120 and not before.endswith("  ") and not _STARTS.match(line):
             joined[-1] += " " + line.strip()
         else:

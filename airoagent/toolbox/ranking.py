@@ -9,11 +9,12 @@ from __future__ import annotations
 import math
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from airoagent.toolbox.hidden import word_set
-from airoagent.toolbox.index import Found
+from airoagent.toolbox.index import UNSPACED, Found
 from airoagent.toolbox.passages import sentences
 
 __all__ = ["Hit", "Term", "rank_pages", "rarity_of", "snippet", "terms_of", "unmarked"]
@@ -28,7 +29,7 @@ _EMPTY = word_set(
     "your yours happen happens happened called find explain describe list show get does many much mean means"
 )
 _WORD = re.compile(r"[^\W_]+")
-_UNSPACED = re.compile("[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]+")
+_UNSPACED = re.compile(f"[{UNSPACED}]+")
 _MARK = re.compile("\x02(.*?)\x03", re.DOTALL)
 _MOST_TERMS = 24
 
@@ -103,6 +104,7 @@ def rank_pages(found: Sequence[Found], terms: Sequence[Term], rarity: Mapping[st
         score += in_title * (0.4 + 0.8 * min(1.0, len(titles[file]) / title_words))
         if len(covered) == len(names):
             score *= 1.15
+        score *= 1.0 - 0.35 * max(0.0, passages[0][1].linked - 0.3)  # registers and tables of contents have every word
         hits.append(Hit(file, score, tuple((item[0], item[1]) for item in passages)))
     hits.sort(key=lambda hit: (-hit.score, hit.file))
     return hits
@@ -114,23 +116,28 @@ def _weigh(
     """A passage's score, the terms in it (headings included), and the terms in its page's title."""
     counts: dict[str, float] = {}
     order: list[tuple[int, str]] = []
-    for match in _MARK.finditer(passage.text):
-        for word in _WORD.findall(match[1]):
-            term = _term(word, names, stems)
-            counts[term] = counts.get(term, 0.0) + 1.0
-            order.append((match.start(), term))
-    for match in _MARK.finditer(passage.headings):
-        for word in _WORD.findall(match[1]):
-            term = _term(word, names, stems)
-            counts[term] = counts.get(term, 0.0) + 1.2
-    titled = {_term(word, names, stems) for m in _MARK.finditer(passage.title) for word in _WORD.findall(m[1])}
+    for place, term in _matched(passage.text, names, stems):
+        counts[term] = counts.get(term, 0.0) + 1.0
+        order.append((place, term))
+    for _, term in _matched(passage.headings, names, stems):
+        counts[term] = counts.get(term, 0.0) + 1.2
+    titled = {term for _, term in _matched(passage.title, names, stems)}
     length = 0.7 + 0.3 * min(2.0, len(passage.text) / 400)
     score = sum(rarity.get(term, 0.0) * count / (count + 0.5 * length) for term, count in counts.items())
-    near = {
-        (a[1], b[1]) for a, b in zip(order, order[1:], strict=False) if a[1] != b[1] and b[0] - a[0] < len(a[1]) + 16
-    }
+    near = {(a[1], b[1]) for a, b in pairwise(order) if a[1] != b[1] and b[0] - a[0] < len(a[1]) + 16}
     score += 0.25 * sum(min(rarity.get(a, 0.0), rarity.get(b, 0.0)) for a, b in near)
     return score, set(counts) & names, titled & names
+
+
+def _matched(text: str, names: set[str], stems: dict[str, str]) -> Iterator[tuple[int, str]]:
+    """The terms that the marked words of a text match, with the place of each."""
+    for match in _MARK.finditer(text):
+        for word in _WORD.findall(match[1]):
+            if _UNSPACED.search(word):  # pairs that overlap are marked as one
+                pairs = (word[at : at + 2] for at in range(max(1, len(word) - 1)))
+                yield from ((match.start(), pair) for pair in pairs if pair in names)
+            else:
+                yield match.start(), _term(word, names, stems)
 
 
 def _term(word: str, names: set[str], stems: dict[str, str]) -> str:
@@ -145,7 +152,9 @@ def _term(word: str, names: set[str], stems: dict[str, str]) -> str:
 
 def _bare(word: str) -> str:
     """A word without accents, as the index compares it."""
-    return word if word.isascii() else "".join(c for c in unicodedata.normalize("NFD", word) if not unicodedata.combining(c))
+    if word.isascii():
+        return word
+    return "".join(letter for letter in unicodedata.normalize("NFD", word) if not unicodedata.combining(letter))
 
 
 def _common(a: str, b: str) -> int:

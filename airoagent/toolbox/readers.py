@@ -13,7 +13,7 @@ import re
 import subprocess
 import sys
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,12 +34,14 @@ _MANY = 400  # from this many files on, starting helpers (a third of a second ea
 class Document:
     """A file as the index wants it: what it is called, the words of its title and file name, its passages.
 
-    A file that is no text after all has no passages.
+    ``linked`` is the share of its text that stands in links: near 1 for a register or a table of contents. A file
+    that is no text after all has no passages.
     """
 
     entry: Entry
     title: str
     names: str
+    linked: float
     passages: tuple[Passage, ...]
 
 
@@ -52,13 +54,15 @@ def read_document(folder: Folder, entry: Entry) -> Document:
         body = read_file(folder.root / os.fsdecode(entry.path))
         reading = read_blocks(body, content_type(entry.path, body), address(folder, entry.path))
     except (FetchError, OSError):  # binary, or gone: no document
-        return Document(entry, words, words, ())
+        return Document(entry, words, words, 0.0, ())
     title = _storable(reading.title) or words
     names = title if words.lower() in title.lower() or words == "index" else f"{title} ({words})"
     passages = tuple(Passage(_storable(p.headings), _storable(p.text)) for p in cut(reading.blocks))
     if not passages and body.strip():
         passages = (Passage("", title),)
-    return Document(entry, title, names, passages)
+    size = sum(len(block.text) for block in reading.blocks) or 1
+    linked = min(1.0, sum(len(link.text) for link in reading.links) / size)
+    return Document(entry, title, names, round(linked, 2), passages)
 
 
 def _storable(text: str) -> str:
@@ -66,7 +70,7 @@ def _storable(text: str) -> str:
     return text.encode("utf-8", "replace").decode().replace("\x02", " ").replace("\x03", " ")
 
 
-def read_documents(folder: Folder, entries: Sequence[Entry]) -> Iterator[tuple[Document, ...]]:
+def read_documents(folder: Folder, entries: Sequence[Entry]) -> Generator[tuple[Document, ...], None, None]:
     """The documents of many files, a batch at a time; no more than a few batches are in memory."""
     batches = _batches(entries)
     helpers = _start(folder, len(entries)) if len(entries) >= _MANY else ()
@@ -144,8 +148,8 @@ def _take(folder: Folder, helper: Helper, batch: tuple[Entry, ...]) -> tuple[Doc
     try:
         answers = json.loads(helper.stdout.readline())
         return tuple(
-            Document(entry, title, names, tuple(Passage(headings, text) for headings, text in passages))
-            for entry, (title, names, passages) in zip(batch, answers, strict=True)
+            Document(entry, title, names, linked, tuple(Passage(headings, text) for headings, text in passages))
+            for entry, (title, names, linked, passages) in zip(batch, answers, strict=True)
         )
     except (OSError, ValueError):
         return tuple(read_document(folder, entry) for entry in batch)
@@ -158,6 +162,6 @@ def serve() -> None:
     folder = Folder(name, Path(os.fsdecode(bytes.fromhex(root))))
     for line in requests:
         documents = (read_document(folder, Entry(bytes.fromhex(path), *rest)) for path, *rest in json.loads(line))
-        answer = [(d.title, d.names, [(p.headings, p.text) for p in d.passages]) for d in documents]
+        answer = [(d.title, d.names, d.linked, [(p.headings, p.text) for p in d.passages]) for d in documents]
         sys.stdout.buffer.write(json.dumps(answer).encode() + b"\n")
         sys.stdout.buffer.flush()
