@@ -38,15 +38,23 @@ def make_tiny_llama(
     shard_size: str = "50GB",
     chat_template: str = "",
     config: dict[str, object] | None = None,
+    spread: float = 0.2,
+    output_width: int | None = None,
+    device: str = "cpu",
 ) -> Path:
-    """Write the checkpoint into ``folder`` and return it. ``safetensors`` False writes a 2023 ``pytorch_model.bin``."""
+    """Write the checkpoint into ``folder`` and return it.
+
+    ``vocabulary`` bounds the tokenizer, ``output_width`` makes the embedding and output layers wider than that;
+    ``safetensors`` False writes a 2023 ``pytorch_model.bin``; ``spread`` is the deviation of the weights (the usual 0.02
+    writes almost uniformly; with 0.2 the model has preferences); ``config`` are further settings.
+    """
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM
 
     folder.mkdir(parents=True, exist_ok=True)
     size = _write_tokenizer(folder, vocabulary, window, chat_template)
     settings = LlamaConfig(
-        vocab_size=size,
+        vocab_size=output_width or size,
         hidden_size=hidden,
         intermediate_size=intermediate,
         num_hidden_layers=layers,
@@ -56,13 +64,19 @@ def make_tiny_llama(
         bos_token_id=1,
         eos_token_id=2,
         pad_token_id=0,
-        # Random weights of the usual spread write almost uniformly; wider ones have preferences, as a model has.
-        initializer_range=0.2,
+        initializer_range=spread,
+        dtype=torch.bfloat16,
         **(config or {}),
     )
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        model = LlamaForCausalLM(settings).to(torch.bfloat16)
+        default = torch.get_default_dtype()
+        torch.set_default_dtype(torch.bfloat16)  # So that a large one never exists in 32 bits.
+        try:
+            with torch.device(device):
+                model = LlamaForCausalLM(settings)
+        finally:
+            torch.set_default_dtype(default)
     model.save_pretrained(folder, max_shard_size=shard_size)
     if not safetensors:
         for file in folder.glob("*.safetensors"):

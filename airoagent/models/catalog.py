@@ -16,8 +16,8 @@ from typing import Final, Literal
 
 from airoagent.errors import ModelError, UsageError
 from airoagent.models.base import Model, Sampling
-from airoagent.models.hub import Device, Progress, is_hub_name, snapshot
-from airoagent.models.machine import Machine, this_machine
+from airoagent.models.hub import Progress, is_hub_name, snapshot
+from airoagent.models.machine import Device, Machine, this_machine
 
 __all__ = ["CATALOGUE", "CatalogueModel", "Fits", "ModelRow", "find_model", "list_models", "open_model"]
 

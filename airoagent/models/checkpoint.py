@@ -49,8 +49,10 @@ class Checkpoint:
     cache_per_token: int
 
 
-def read_checkpoint(folder: Path, name: str = "") -> Checkpoint:
+def read_checkpoint(folder: Path, name: str = "", *, weights: bool = True) -> Checkpoint:
     """Read and check a model's folder; ``name`` is what the user called it.
+
+    ``weights`` False leaves the weights out: they need not be there yet, and their sizes are given as 0.
 
     Raises ModelError where it has no config, weights or tokenizer, a shard is missing or cut off, or it holds
     something else than a model that writes text.
@@ -59,14 +61,14 @@ def read_checkpoint(folder: Path, name: str = "") -> Checkpoint:
     if not folder.is_dir():
         raise ModelError(f"there is no folder {name}", "check the path")
     config = _read_config(folder, name)
-    weights = _weights(folder, name)
-    if not any(all((folder / file).is_file() for file in files) for files in _TOKENIZERS):
+    files = _weights(folder, name) if weights else ()
+    if not any(all((folder / file).is_file() for file in group) for group in _TOKENIZERS):
         raise ModelError(
             f"{name} has no tokenizer (tokenizer.json or tokenizer.model)",
             "copy the tokenizer files of the model it was made from into the folder",
         )
     quantization = _quantization(config)
-    stored, four_bit = _measure(weights, config, name)
+    stored, four_bit = _measure(files, config, name)
     return Checkpoint(
         name=name,
         folder=folder,
@@ -178,7 +180,7 @@ def _measure(weights: tuple[Path, ...], config: Mapping[str, Any], name: str) ->
             stored += count * width
             total += count
             kept += count if not matrix or any(word in tensor for word in ("embed", "wte", "lm_head")) else 0
-    if weights[0].suffix != ".safetensors":
+    if weights and weights[0].suffix != ".safetensors":
         kept = _embeddings(config)
     return stored, four_bit_bytes(total, kept)
 

@@ -155,7 +155,7 @@ class Picker:
         self._generator.manual_seed(secrets.randbits(63) if sampling.seed is None else sampling.seed % 2**63)
 
     def __call__(self, input_ids: Any, scores: Any) -> Any:
-        """The scores (one row) with every token but the picked one ruled out; greedy leaves the picking to the search."""
+        """The scores (one row) with all but the picked token ruled out; at temperature 0 the search picks the best."""
         import torch
 
         scores = scores.float()

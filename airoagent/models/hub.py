@@ -8,16 +8,13 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Literal
 
 from airoagent.errors import ModelError
 
-__all__ = ["Device", "Progress", "cache_folder", "download", "is_hub_name", "offline", "require", "snapshot"]
-
-Device = Literal["auto", "cpu", "cuda"]
-"""Where a model runs; ``auto`` is CUDA where torch can use it."""
+__all__ = ["Progress", "cache_folder", "download", "is_hub_name", "offline", "require", "snapshot"]
 
 Progress = Callable[[str, int, int], None]
 """Called with what is being done, how much of it is done, and how much there is."""
@@ -54,18 +51,21 @@ def snapshot(name: str, revision: str = "main") -> Path | None:
     return folder if (folder / "config.json").exists() else None
 
 
-def download(name: str, revision: str = "main", progress: Progress | None = None) -> Path:
+def download(name: str, revision: str = "main", progress: Progress | None = None, *, weights: bool = True) -> Path:
     """Fetch a model and return its folder; what is already here is not fetched again.
 
-    Safetensors are taken where there are any, else PyTorch ``.bin`` files, never both. ModelError says why it could
-    not be had: no such model, access not granted, the network, the disk.
+    ``weights`` False fetches configuration and tokenizer only. Safetensors are taken where there are any, else PyTorch
+    ``.bin`` files, never both. ``progress`` counts in bytes, file by file. ModelError says why it could not be had: no
+    such model, access not granted, the network, the disk.
     """
     from huggingface_hub import HfApi, errors, hf_hub_download
 
     endpoint = os.environ.get("HF_ENDPOINT") or None
     try:
         info = HfApi(endpoint=endpoint).model_info(name, revision=revision, files_metadata=True, timeout=20)
-        files = _wanted([(entry.rfilename, entry.size or 0) for entry in info.siblings or ()])
+        there = [(entry.rfilename, entry.size or 0) for entry in info.siblings or ()]
+        _check_disk(name, sum(size for _, size in _wanted(there, weights=True)))
+        files = _wanted(there, weights=weights)
         total, done, folder = sum(size for _, size in files), 0, None
         for file, size in files:
             if progress is not None:
@@ -86,6 +86,8 @@ def download(name: str, revision: str = "main", progress: Progress | None = None
         raise ModelError(f"{name} has no revision {revision!r}", hint) from error
     except errors.OfflineModeIsEnabled as error:
         raise _not_here(name) from error
+    except ModelError:
+        raise
     except Exception as error:  # Which class a failed connection has differs by version and transport.
         raise _unreachable(name, error) from error
     if folder is None:
@@ -118,15 +120,28 @@ def require(name: str, revision: str) -> None:
         raise _not_here(name)
 
 
-def _wanted(files: Sequence[tuple[str, int]]) -> list[tuple[str, int]]:
+def _check_disk(name: str, size: int) -> None:
+    """Raise ModelError where the disk of the cache cannot take so many bytes (what is there already counts, too)."""
+    place = cache_folder()
+    while not place.exists():
+        place = place.parent
+    free = shutil.disk_usage(place).free
+    if size > free:
+        raise ModelError(
+            f"{name} is {size / 1e9:.1f} GB to fetch, and {free / 1e9:.1f} GB of the disk are free",
+            "make room, or set HF_HOME to a folder on another disk",
+        )
+
+
+def _wanted(files: Sequence[tuple[str, int]], *, weights: bool) -> list[tuple[str, int]]:
     """The files of a model: weights of one kind, configuration and tokenizer; nothing from folders below."""
     top = [(file, size) for file, size in files if "/" not in file]
     safetensors = any(file.endswith(".safetensors") for file, _ in top)
-    weights = ".safetensors" if safetensors else ".bin"
+    kind = ".safetensors" if safetensors else ".bin"
 
     def is_wanted(file: str) -> bool:
         if file.endswith((".safetensors", ".bin")):
-            return file.endswith(weights) and not file.startswith(("training_args", "optimizer"))
+            return weights and file.endswith(kind) and not file.startswith(("training_args", "optimizer"))
         return file.endswith((".json", ".model", ".jinja", ".txt"))
 
     return [entry for entry in top if is_wanted(entry[0])]

@@ -16,8 +16,8 @@ from typing import Any, Final
 
 from airoagent.errors import MissingExtra, ModelError
 from airoagent.models.checkpoint import Checkpoint
-from airoagent.models.hub import Device, Progress
-from airoagent.models.machine import this_machine
+from airoagent.models.hub import Progress
+from airoagent.models.machine import Device, this_machine
 
 __all__ = ["LoadStopped", "Loaded", "load", "load_tokenizer", "require_extra"]
 

@@ -12,8 +12,12 @@ import subprocess
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
-__all__ = ["Machine", "this_machine"]
+__all__ = ["Device", "Machine", "this_machine"]
+
+Device = Literal["auto", "cpu", "cuda"]
+"""Where a model runs; ``auto`` is CUDA where torch can use it."""
 
 _CGROUP = Path("/sys/fs/cgroup")
 

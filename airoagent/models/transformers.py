@@ -27,6 +27,7 @@ from airoagent.models.checkpoint import Checkpoint, read_checkpoint
 from airoagent.models.constraint import GrammarMask, grammar_tokenizer, grammars_available
 from airoagent.models.decoding import Picker, TokenText, check_sampling, encode_plain, encode_prompt
 from airoagent.models.loading import Loaded, LoadStopped, load, load_tokenizer, require_extra
+from airoagent.models.machine import Device
 from airoagent.models.stopping import StopFilter
 
 __all__ = ["TransformersModel"]
@@ -57,7 +58,7 @@ class TransformersModel:
         wrapper: str | None = None,
         system: str | None = None,
         context_length: int | None = None,
-        device: hub.Device = "auto",
+        device: Device = "auto",
         bits: int = 4,
         check_memory: bool = True,
         revision: str = "main",
@@ -72,10 +73,11 @@ class TransformersModel:
         self._asked_wrapper = None if wrapper is None else wrapper_named(wrapper)
         self._system = system
         self._asked_window = context_length
-        self._device: hub.Device = device
+        self._device: Device = device
         self._bits = bits
         self._check_memory = check_memory
         self._checkpoint: Checkpoint | None = None
+        self._description: Checkpoint | None = None
         path = Path(source).expanduser()
         if isinstance(source, Path) or path.is_dir() or not hub.is_hub_name(str(source)):
             self._checkpoint = read_checkpoint(path, self._name)
@@ -211,7 +213,7 @@ class TransformersModel:
 
     def _room(self, length: int) -> int:
         """How many tokens can be written after a prompt of this length. ModelError if none."""
-        window = self._asked_window or self._fetched().context_length
+        window = self._asked_window or self._described().context_length
         if length >= window:
             raise ModelError(
                 f"the prompt is {length} tokens long, and the window of {self._name} holds {window}",
@@ -240,31 +242,41 @@ class TransformersModel:
             )
         return self._loaded
 
-    # What follows is used from any thread.
+    def _fetched(self) -> Checkpoint:
+        """The whole checkpoint, fetched if it has to be."""
+        if self._checkpoint is None:
+            self._checkpoint = self._cached()
+        if self._checkpoint is None:
+            hub.require(self._repo, self._revision)
+            folder = hub.download(self._repo, self._revision, self._progress)
+            self._checkpoint = read_checkpoint(folder, self._name)
+        return self._checkpoint
 
-    def _cached(self) -> Checkpoint | None:
+    # What follows is used from any thread, and fetches no weights.
+
+    def _cached(self, *, weights: bool = True) -> Checkpoint | None:
         """The checkpoint if it lies whole in the cache."""
         folder = hub.snapshot(self._repo, self._revision)
         try:
-            return read_checkpoint(folder, self._name) if folder else None
+            return read_checkpoint(folder, self._name, weights=weights) if folder else None
         except ModelError:
             return None  # Begun and not finished: fetching goes on at the first use.
 
-    def _fetched(self) -> Checkpoint:
-        """The checkpoint, fetched if it has to be."""
+    def _described(self) -> Checkpoint:
+        """The checkpoint as far as configuration and tokenizer tell, these fetched if they have to be."""
         with self._lock:
-            if self._checkpoint is None:
-                self._checkpoint = self._cached()
-            if self._checkpoint is None:
+            if self._description is None:
+                self._description = self._checkpoint or self._cached(weights=False)
+            if self._description is None:
                 hub.require(self._repo, self._revision)
-                folder = hub.download(self._repo, self._revision, self._progress)
-                self._checkpoint = read_checkpoint(folder, self._name)
-            return self._checkpoint
+                folder = hub.download(self._repo, self._revision, self._progress, weights=False)
+                self._description = read_checkpoint(folder, self._name, weights=False)
+            return self._description
 
     def _ready_tokenizer(self) -> Any:
         with self._lock:
             if self._tokenizer is None:
-                checkpoint = self._fetched()
+                checkpoint = self._described()
                 tokenizer = load_tokenizer(checkpoint)
                 # Whether texts begin with a token is the tokenizer's to say; llama's always do.
                 probe = tokenizer("a")["input_ids"][:1]
@@ -287,8 +299,7 @@ class TransformersModel:
     def _ready_wrapper(self) -> Wrapper:
         with self._lock:
             if self._wrapper is None:
-                known_by_name = self._asked_wrapper is not None or "airoboros" in self._name.lower()
-                chosen = self._choose_wrapper(self._cached() if known_by_name else self._fetched())
+                chosen = self._asked_wrapper or self._choose_wrapper(self._described())
                 self._wrapper = template_wrapper(self._render) if chosen.name == "template" else chosen
             return self._wrapper
 
