@@ -14,6 +14,7 @@ from airoagent.models.english import (
     AUXILIARIES,
     DETERMINERS,
     LINKS,
+    MONTHS,
     PLACE_PREPOSITIONS,
     PREPOSITIONS,
     NUMBER_WORDS,
@@ -108,7 +109,7 @@ def _spans(line: Line, question: Question) -> Iterator[Span]:
         yield from quoted(line)
         yield from names(line)
         yield from noun_phrases(line)
-        if question.target not in _NAMED:
+        if kind == "thing":
             yield from (Span(s.start, s.end, s.first, s.last, s.sort, 0.5) for s in numbers(line))
 
 
@@ -185,8 +186,16 @@ class _Here:
         old = sum(1 for s in inner if s in self.asked)
         if old == len(inner) and span.sort != "clause":
             return None
+        if self.question.kind in ("noun", "thing", "place") and span.sort in ("phrase", "name") and self._is_dated(span):
+            return None
         points = 0.9 * self.near(span) + 0.5 * span.fit - 0.5 * old / len(inner)
         return points + self._by_kind(span) + self._by_shape(span)
+
+    def _is_dated(self, span: Span) -> bool:
+        """Whether a phrase is only a date: "4 July 1934"."""
+        return all(
+            w in MONTHS or w[0].isdigit() or w in DETERMINERS for w in self.line.lower[span.first : span.last + 1]
+        )
 
     def _by_kind(self, span: Span) -> float:
         kind, line = self.question.kind, self.line
@@ -369,4 +378,6 @@ def _cell_fit(line: Line, head: str, question: Question) -> float:
         points += 0.4 if any(True for _ in numbers(line)) else -1.0
     elif question.target in _NAMED or question.target in _WORKS:
         points += 0.2 if named else -0.3
+    elif has_number and question.kind == "noun":
+        points -= 0.8
     return points if any(w not in AUXILIARIES for w in line.lower) else -1.0

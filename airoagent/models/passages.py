@@ -118,8 +118,12 @@ def cut(block: Block, number: int) -> Iterator[Sentence]:
             heading = text.rstrip(":")
             yield Sentence(text, number, "", short=True)
             continue
-        for part in _sentences(text):
-            yield Sentence(part, number, heading, short=short)
+        above = heading
+        for count, part in enumerate(_sentences(text)):
+            # "Bridges. Under the emperor ...": a paragraph's first words can be its heading.
+            opener = not count and len(part) < 40 and len(text) > 2 * len(part) and len(part.split()) <= 4
+            yield Sentence(part, number, above, short=short or opener)
+            above = f"{heading}: {part.rstrip('.:')}" if opener else above
 
 
 def _is_short(lines: list[str], index: int) -> bool:

@@ -237,7 +237,7 @@ def numbers(line: Line, unit: str = "") -> Iterator[Span]:
     wanted = UNITS.get(unit, frozenset())
     index, count = 0, len(line.tokens)
     while index < count:
-        if not _is_number(line, index):
+        if not _is_number(line, index) or _beside_month(line, index):
             index += 1
             continue
         last = index
@@ -252,6 +252,13 @@ def numbers(line: Line, unit: str = "") -> Iterator[Span]:
             start -= 1
         yield from _with_unit(line, index, last, start, wanted, unit)
         index = last + 1
+
+
+def _beside_month(line: Line, index: int) -> bool:
+    """Whether a number belongs to a date: "2 September", "May 16"."""
+    after = line.lower[index + 1] if index + 1 < len(line.tokens) and line.between(index).isspace() else ""
+    before = line.lower[index - 1] if index and line.between(index - 1).isspace() else ""
+    return after in MONTHS or before in MONTHS
 
 
 def _with_unit(line: Line, first: int, last: int, start: int, wanted: frozenset[str], unit: str) -> Iterator[Span]:
