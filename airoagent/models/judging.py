@@ -21,6 +21,7 @@ from airoagent.models.english import (
     STOPWORDS,
     groups_of,
     stem,
+    stems,
 )
 from airoagent.models.passages import Sentence
 from airoagent.models.questions import Question
@@ -62,8 +63,8 @@ _NAMED = frozenset(map(stem, "country city town state continent river lake mount
                              "moon place language award prize organisation organization war village street tower capital region nation team school".split()))  # fmt: skip
 
 
-def judge(sentence: Sentence, place: int, question: Question, ranked: Ranked) -> list[Judged]:
-    """The spans of one sentence that could answer, best first."""
+def judge(sentence: Sentence, place: int, question: Question, ranked: Ranked, meant: str = "") -> list[Judged]:
+    """The spans of one sentence that could answer, best first; ``meant`` is who its "he" or "she" would be."""
     line = line_of(sentence.text)
     if not line.tokens:
         return []
@@ -79,6 +80,10 @@ def judge(sentence: Sentence, place: int, question: Question, ranked: Ranked) ->
             text = here.text(span)
             if text:
                 judged.append(Judged(text, place, points + phrases + standing(ranked)))
+    if meant and question.kind == "person":
+        judged += [
+            Judged(meant, place, points + phrases + standing(ranked)) for points in here.pronouns(meant) if points > 0
+        ]
     judged.sort(key=lambda j: -j.points)
     return judged
 
@@ -137,6 +142,15 @@ class _Here:
         exact = [i for i, s in enumerate(self.line.stems) if s == root]
         near = groups_of(root)
         return exact or [i for i, s in enumerate(self.line.stems) if s in near]
+
+    def pronouns(self, meant: str) -> Iterator[float]:
+        """Points of each "he", "she" or "they" as the answer, like a name's."""
+        if set(stems(meant)) <= self.asked:
+            return
+        for index, word in enumerate(self.line.lower):
+            if word in ("he", "she", "they"):
+                span = self.line.span(index, index, "name", 0.9)
+                yield 0.9 * self.near(span) + 0.45 + self._by_shape(span)
 
     def phrases(self) -> float:
         """Points for words that stand together in the question and here as well: "first woman" is not "first American"."""
@@ -225,7 +239,8 @@ class _Here:
             if self.line.stems[index] in near:
                 return 0.45
         inside = {self.line.stems[i] for i in range(span.first, span.last + 1)}
-        if self.question.target in inside:
+        before = self.line.stems[span.first - 1] if span.first else ""
+        if self.question.target in inside or (before == self.question.target and before == "numb"):
             return 0.7
         return (
             -0.3
@@ -331,13 +346,19 @@ class _Here:
     def cells(self, sentence: Sentence, place: int, ranked: Ranked) -> list[Judged]:
         """The cells of a table row: the one under the header that names what is asked, or the one of the fitting sort."""
         judged = []
+        shift = 1 if len(sentence.header) == len(sentence.cells) - 1 else 0
+        asked_columns = [
+            n + shift for n, head in enumerate(sentence.header) if set(stems(head)) & set(self.question.names)
+        ]
         for number, cell in enumerate(sentence.cells):
             line = line_of(cell)
             inner = [s for s, w in zip(line.stems, line.lower, strict=True) if w not in STOPWORDS]
             if not inner or all(s in self.asked for s in inner):
                 continue
-            head = sentence.header[number] if number < len(sentence.header) else ""
+            head = sentence.header[number - shift] if shift <= number < len(sentence.header) + shift else ""
             points = _cell_fit(line, head, self.question)
+            if asked_columns:
+                points += 1.0 if number in asked_columns else -0.6
             if points > -0.5:
                 judged.append(Judged(cell, place, points + standing(ranked)))
         judged.sort(key=lambda j: -j.points)

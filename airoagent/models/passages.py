@@ -98,7 +98,9 @@ def cut(block: Block, number: int) -> Iterator[Sentence]:
         if _RULE.match(line):
             continue
         if " | " in line or line.count("\t") >= 1 or (line.startswith("|") and line.count("|") > 2):
-            cells = tuple(cell.strip() for cell in re.split(r"\s*\|\s*|\t+", line.strip().strip("|")) if cell.strip())
+            bare = line.strip()
+            bare = bare.strip("|") if bare.startswith("|") and bare.endswith("|") else bare
+            cells = tuple(cell.strip() for cell in re.split(r"\s*\|\s*|\t+", bare))
             if len(cells) > 1 and len(line) <= 4 * _LONGEST:
                 if not in_table:
                     header = cells if not any(c.isdigit() for cell in cells for c in cell) else ()

@@ -407,6 +407,8 @@ def _what_is(parts: _Parts) -> Question:
             counted = words(rest[relation.end() :])
             return parts.question("count", stem(counted[0]) if counted else "")
         unit = _unit_of(phrase)
+        if phrase.split()[-1] == "time":
+            return parts.question("measure", "time", "time")
         if phrase.endswith("population"):
             return parts.question("count", "people")
         if unit:

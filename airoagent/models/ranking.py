@@ -62,6 +62,7 @@ _HEADER = (0.8, 0.7)
 _LAST = (0.85, 0.45)
 _BEFORE_LAST = (0.7, 0.3)
 _AFTER = (0.4, 0.25)
+_OPENING = (0.6, 0.2)
 _BLOCK = (0.5, 0.12)
 _YEAR_IN_BLOCK = 0.2  # a year somewhere else on the page says little
 
@@ -81,12 +82,15 @@ def rank(library: Library, question: Question, most: int = 40) -> list[Ranked]:
         for term, value in bag.items():
             inside = whole[library.sentences[place].block]
             inside[term] = max(inside.get(term, 0.0), value)
+    heads = _openings(library, bags)
     contexts: dict[tuple[str, ...], Bag] = {}
     ranked = []
     for place, sentence in enumerate(library.sentences):
         if not bags[place] and not titles[sentence.block] and not (place and bags[place - 1]):
             continue
-        near = [(titles[sentence.block], _TITLE), (whole[sentence.block], _BLOCK)]
+        # The first sentences of a page say when and where all of it happens.
+        opening = heads[sentence.block]
+        near = [(opening, _OPENING), (titles[sentence.block], _TITLE), (whole[sentence.block], _BLOCK)]
         for text, share in ((sentence.heading, _HEADING), (" ".join(sentence.header), _HEADER)):
             if text:
                 if (text,) not in contexts:
@@ -113,7 +117,7 @@ def _ranked(
     for bag, (for_names, for_others) in near:
         for term, value in bag.items():
             share = for_names if term in question.names else for_others
-            if term.isdigit() and bag is near[1][0]:
+            if term.isdigit() and share == _BLOCK[0]:
                 share = _YEAR_IN_BLOCK
             if value * share > total.get(term, 0.0):
                 total[term] = value * share
@@ -130,6 +134,18 @@ def _ranked(
     covered = sum(weights[t] * total.get(t, 0.0) for t in question.terms) / (sum(weights.values()) or 1.0)
     missing = frozenset(t for t in question.terms if total.get(t, 0.0) < 0.1)
     return Ranked(place, covered, named, relation, held, missing, weights)
+
+
+def _openings(library: Library, bags: Sequence[Bag]) -> list[Bag]:
+    """What the first three sentences of each block give."""
+    heads: list[Bag] = [{} for _ in library.blocks]
+    counts = [0] * len(library.blocks)
+    for place, sentence in enumerate(library.sentences):
+        if counts[sentence.block] < 3:
+            counts[sentence.block] += not sentence.short
+            for term, value in bags[place].items():
+                heads[sentence.block][term] = max(value, heads[sentence.block].get(term, 0.0))
+    return heads
 
 
 def _worth(term: str, vocabulary: set[str], is_name: bool) -> Bag:

@@ -232,9 +232,20 @@ def dates(line: Line) -> Iterator[Span]:
 _NUMBER = re.compile(r"[$£€¥]?(?<![\w.])(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?:/\d+)?")
 
 
+_DURATION = re.compile(
+    r"\b\d{1,2}:\d\d(?::\d\d)?(?:\.\d+)?\b"
+    r"|\b[\w-]+ (?:years?|months?|weeks?|days?|hours?|minutes?)(?:(?:, | and |, and )[\w-]+ (?:months?|weeks?|days?|hours?|minutes?|seconds?))+"
+)
+
+
 def numbers(line: Line, unit: str = "") -> Iterator[Span]:
     """Numbers in figures and words with the unit that follows; ``sort`` is "unit" where the asked unit follows."""
     wanted = UNITS.get(unit, frozenset())
+    if unit == "time":
+        for match in _DURATION.finditer(line.text):
+            span = line.over(match.start(), match.end(), "unit")
+            if span:
+                yield span
     index, count = 0, len(line.tokens)
     while index < count:
         if not _is_number(line, index) or _beside_month(line, index):
