@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Mapping
 from functools import lru_cache
 
 from airoagent.models.thesaurus import GROUP_WORDS
@@ -186,13 +187,22 @@ def _groups() -> tuple[dict[str, frozenset[int]], tuple[frozenset[str], ...]]:
 
 
 @lru_cache(maxsize=10_000)
+def near_words(word_stem: str) -> Mapping[str, float]:
+    """The stems that may stand for this one and what each is worth as it, 0 to 1: the larger the group, the less."""
+    numbers, members = _groups()
+    near: dict[str, float] = {}
+    for number in numbers.get(word_stem, ()):
+        worth = 0.85 if len(members[number]) <= 6 else 0.75 if len(members[number]) <= 10 else 0.65
+        for other in members[number]:
+            near[other] = max(worth, near.get(other, 0.0))
+    near.pop(word_stem, None)
+    return near
+
+
+@lru_cache(maxsize=10_000)
 def groups_of(word_stem: str) -> frozenset[str]:
     """The stems that may stand for this one, itself left out."""
-    numbers, members = _groups()
-    near: frozenset[str] = frozenset()
-    for number in numbers.get(word_stem, ()):
-        near |= members[number]
-    return near - {word_stem}
+    return frozenset(near_words(word_stem))
 
 
 _VERB_ENDINGS = ("ed", "ing")
@@ -205,6 +215,12 @@ _COMMON_VERBS = _set(
 )
 
 
+# Words of a question that say little about which sentence answers it.
+LIGHT = _set(
+    "officially official know known call called actually nowadays currently today originally come came take took make made turn meant "
+    "mean go went get got put become became happen happened kind sort type name named particular full total different use used "
+    "long old number certain famous word thing people person one someone exact precisely first-ever"
+)
 BASE_VERBS = frozenset(_IRREGULAR.values()) & _set(
     "win write build begin lead draw make give take go see eat speak buy teach fight lie fall fly grow know run sing sink "
     "stand leave lose hold keep meet pay sell send spend strike swim think throw wear choose break bring catch become rise die "

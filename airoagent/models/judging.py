@@ -14,12 +14,14 @@ from airoagent.models.english import (
     AUXILIARIES,
     DETERMINERS,
     LINKS,
+    MONTHS,
     PLACE_PREPOSITIONS,
     PREPOSITIONS,
     NUMBER_WORDS,
     STOPWORDS,
     groups_of,
     stem,
+    stems,
 )
 from airoagent.models.passages import Sentence
 from airoagent.models.questions import Question
@@ -60,8 +62,8 @@ _WORKS = frozenset(
 _NAMED = frozenset(map(stem, ["country", "city", "town", "state", "continent", "river", "lake", "mountain", "island", "ship", "building", "bridge", "university", "company", "museum", "sea", "ocean", "planet", "moon", "place", "language", "award", "prize", "organisation", "organization", "war", "village", "street", "tower", "capital", "region", "nation", "team", "school"]))  # fmt: skip
 
 
-def judge(sentence: Sentence, place: int, question: Question, ranked: Ranked) -> list[Judged]:
-    """The spans of one sentence that could answer, best first."""
+def judge(sentence: Sentence, place: int, question: Question, ranked: Ranked, meant: str = "") -> list[Judged]:
+    """The spans of one sentence that could answer, best first; ``meant`` is who its "he" or "she" would be."""
     line = line_of(sentence.text)
     if not line.tokens:
         return []
@@ -77,6 +79,10 @@ def judge(sentence: Sentence, place: int, question: Question, ranked: Ranked) ->
             text = here.text(span)
             if text:
                 judged.append(Judged(text, place, points + phrases + standing(ranked)))
+    if meant and question.kind == "person":
+        judged += [
+            Judged(meant, place, points + phrases + standing(ranked)) for points in here.pronouns(meant) if points > 0
+        ]
     judged.sort(key=lambda j: -j.points)
     return judged
 
@@ -107,7 +113,7 @@ def _spans(line: Line, question: Question) -> Iterator[Span]:
         yield from quoted(line)
         yield from names(line)
         yield from noun_phrases(line)
-        if question.target not in _NAMED:
+        if kind == "thing":
             yield from (Span(s.start, s.end, s.first, s.last, s.sort, 0.5) for s in numbers(line))
 
 
@@ -135,6 +141,15 @@ class _Here:
         exact = [i for i, s in enumerate(self.line.stems) if s == root]
         near = groups_of(root)
         return exact or [i for i, s in enumerate(self.line.stems) if s in near]
+
+    def pronouns(self, meant: str) -> Iterator[float]:
+        """Points of each "he", "she" or "they" as the answer, like a name's."""
+        if set(stems(meant)) <= self.asked:
+            return
+        for index, word in enumerate(self.line.lower):
+            if word in ("he", "she", "they"):
+                span = self.line.span(index, index, "name", 0.9)
+                yield 0.9 * self.near(span) + 0.45 + self._by_shape(span)
 
     def phrases(self) -> float:
         """Points for words that stand together in the question and here as well: "first woman" is not "first American"."""
@@ -184,8 +199,16 @@ class _Here:
         old = sum(1 for s in inner if s in self.asked)
         if old == len(inner) and span.sort != "clause":
             return None
+        if self.question.kind in ("noun", "thing", "place") and span.sort in ("phrase", "name") and self._is_dated(span):
+            return None
         points = 0.9 * self.near(span) + 0.5 * span.fit - 0.5 * old / len(inner)
         return points + self._by_kind(span) + self._by_shape(span)
+
+    def _is_dated(self, span: Span) -> bool:
+        """Whether a phrase is only a date: "4 July 1934"."""
+        return all(
+            w in MONTHS or w[0].isdigit() or w in DETERMINERS for w in self.line.lower[span.first : span.last + 1]
+        )
 
     def _by_kind(self, span: Span) -> float:
         kind, line = self.question.kind, self.line
@@ -215,7 +238,8 @@ class _Here:
             if self.line.stems[index] in near:
                 return 0.45
         inside = {self.line.stems[i] for i in range(span.first, span.last + 1)}
-        if self.question.target in inside:
+        before = self.line.stems[span.first - 1] if span.first else ""
+        if self.question.target in inside or (before == self.question.target and before == "numb"):
             return 0.7
         return (
             -0.3
@@ -321,13 +345,19 @@ class _Here:
     def cells(self, sentence: Sentence, place: int, ranked: Ranked) -> list[Judged]:
         """The cells of a table row: the one under the header that names what is asked, or the one of the fitting sort."""
         judged = []
+        shift = 1 if len(sentence.header) == len(sentence.cells) - 1 else 0
+        asked_columns = [
+            n + shift for n, head in enumerate(sentence.header) if set(stems(head)) & set(self.question.names)
+        ]
         for number, cell in enumerate(sentence.cells):
             line = line_of(cell)
             inner = [s for s, w in zip(line.stems, line.lower, strict=True) if w not in STOPWORDS]
             if not inner or all(s in self.asked for s in inner):
                 continue
-            head = sentence.header[number] if number < len(sentence.header) else ""
+            head = sentence.header[number - shift] if shift <= number < len(sentence.header) + shift else ""
             points = _cell_fit(line, head, self.question)
+            if asked_columns:
+                points += 1.0 if number in asked_columns else -0.6
             if points > -0.5:
                 judged.append(Judged(cell, place, points + standing(ranked)))
         judged.sort(key=lambda j: -j.points)
@@ -368,4 +398,6 @@ def _cell_fit(line: Line, head: str, question: Question) -> float:
         points += 0.4 if any(True for _ in numbers(line)) else -1.0
     elif question.target in _NAMED or question.target in _WORKS:
         points += 0.2 if named else -0.3
+    elif has_number and question.kind == "noun":
+        points -= 0.8
     return points if any(w not in AUXILIARIES for w in line.lower) else -1.0

@@ -98,7 +98,9 @@ def cut(block: Block, number: int) -> Iterator[Sentence]:
         if _RULE.match(line):
             continue
         if " | " in line or line.count("\t") >= 1 or (line.startswith("|") and line.count("|") > 2):
-            cells = tuple(cell.strip() for cell in re.split(r"\s*\|\s*|\t+", line.strip().strip("|")) if cell.strip())
+            bare = line.strip()
+            bare = bare.strip("|") if bare.startswith("|") and bare.endswith("|") else bare
+            cells = tuple(cell.strip() for cell in re.split(r"\s*\|\s*|\t+", bare))
             if len(cells) > 1 and len(line) <= 4 * _LONGEST:
                 if not in_table:
                     header = cells if not any(c.isdigit() for cell in cells for c in cell) else ()
@@ -118,8 +120,12 @@ def cut(block: Block, number: int) -> Iterator[Sentence]:
             heading = text.rstrip(":")
             yield Sentence(text, number, "", short=True)
             continue
-        for part in _sentences(text):
-            yield Sentence(part, number, heading, short=short)
+        above = heading
+        for count, part in enumerate(_sentences(text)):
+            # "Bridges. Under the emperor ...": a paragraph's first words can be its heading.
+            opener = not count and len(part) < 40 and len(text) > 2 * len(part) and len(part.split()) <= 4
+            yield Sentence(part, number, above, short=short or opener)
+            above = f"{heading}: {part.rstrip('.:')}" if opener else above
 
 
 def _is_short(lines: list[str], index: int) -> bool:

@@ -158,9 +158,38 @@ def _stranded(lower: list[str]) -> str:
     return lower[-1] if lower and lower[-1] in PREPOSITIONS else ""
 
 
+_IDIOMS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
+    (re.compile(rf"\b{idiom}\b", re.IGNORECASE), plain)
+    for idiom, plain in (
+        (r"(?:lost|lose) (?:their|his|her|its) (?:lives|life)", "died"),
+        (r"put (?:his|her|their) (?:signature|name) (?:to|on|under)", "signed"),
+        (r"pass(?:ed)? away", "died"),
+        (r"touch(?:ed)? down", "landed"),
+        (r"(?:take|took|taken) place", "happened"),
+        (r"(?:give|gave) birth to", "born"),
+        (r"(?:get|got) married(?: to)?", "married"),
+        (r"(?:find|found) out", "discovered"),
+        (r"(?:turn|turned) out to be", "become"),
+        (r"(?:come|came) to an end", "ended"),
+        (r"(?:come|came) into (?:being|existence)", "founded"),
+        (r"(?:go|went) up in flames", "burned"),
+        (r"(?:in charge of|at the head of)", "led"),
+        (r"brought up", "raised"),
+        (r"set (?:foot|feet) on", "landed on"),
+        (r"make use of", "use"),
+        (r"how come", "why"),
+        (r"for what reason", "why"),
+        (r"in what way", "how"),
+        (r"what is the (?:reason|cause) (?:for|of|that)", "why is"),
+    )
+)
+
+
 def analyse(text: str) -> Question:
     """Take a (cleaned) question apart. Never raises; one line of English is expected, anything is accepted."""
     text = " ".join(text.split())[:2000]
+    for idiom, words_of_it in _IDIOMS:
+        text = idiom.sub(words_of_it, text)
     plain = fold(text).rstrip("?!. ")
     terms, names = _terms(text)
     if _SUMMARY.search(plain):
@@ -220,6 +249,9 @@ def _wh_question(text: str, plain: str, wh: re.Match[str], terms: tuple[str, ...
     return _what(made)
 
 
+_EMPTY_VERBS = frozenset(map(stem, ("have", "take", "make", "do", "get", "put", "give", "become", "go", "is", "was")))
+
+
 @dataclass(frozen=True, slots=True)
 class _Parts:
     text: str
@@ -233,7 +265,11 @@ class _Parts:
     names: tuple[str, ...]
 
     def verb(self) -> str:
-        """The main verb of a question whose auxiliary (if any) follows the question word."""
+        """The main verb of a question whose auxiliary (if any) follows the question word; "" for "have" and the like."""
+        found = self._verb()
+        return "" if found in _EMPTY_VERBS else found
+
+    def _verb(self) -> str:
         if self.aux:
             return _main_verb(self.rest[1:], self.aux in ("do", "does", "did", "can", "could", "will", "would"))
         return stem(self.lower[0]) if self.lower else ""
@@ -293,7 +329,9 @@ def _who(parts: _Parts) -> Question:
         content = [w for w in rest if w.lower() not in STOPWORDS]
         if content and all(w[0].isupper() or w[0].isdigit() for w in content):
             return parts.question("definition")
-        return parts.question("person", verb=parts.verb(), side="before", tail=parts.tail)
+        role = next((w for w in parts.lower[1:4] if w in _PERSONS), "")
+        verb = stem(role) if role.endswith(("er", "or")) and parts.lower[1] == "the" else parts.verb()
+        return parts.question("person", stem(role), verb=verb, side="before", tail=parts.tail)
     if parts.aux in ("did", "does", "do"):
         return parts.question("person", verb=parts.verb(), side="after", tail=parts.tail)
     return parts.question("person", verb=parts.verb(), side="before", tail=parts.tail if parts.tail != "by" else "")
@@ -365,6 +403,8 @@ def _what_is(parts: _Parts) -> Question:
             counted = words(rest[relation.end() :])
             return parts.question("count", stem(counted[0]) if counted else "")
         unit = _unit_of(phrase)
+        if phrase.split()[-1] == "time":
+            return parts.question("measure", "time", "time")
         if phrase.endswith("population"):
             return parts.question("count", "people")
         if unit:

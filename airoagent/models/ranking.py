@@ -12,8 +12,9 @@ import math
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
-from airoagent.models.english import groups_of, stem, words
+from airoagent.models.english import LIGHT, near_words, stem, words
 from airoagent.models.passages import Block, Sentence, cut
 from airoagent.models.questions import Question
 
@@ -61,6 +62,7 @@ _HEADER = (0.8, 0.7)
 _LAST = (0.85, 0.45)
 _BEFORE_LAST = (0.7, 0.3)
 _AFTER = (0.4, 0.25)
+_OPENING = (0.6, 0.2)
 _BLOCK = (0.5, 0.12)
 _YEAR_IN_BLOCK = 0.2  # a year somewhere else on the page says little
 
@@ -80,12 +82,15 @@ def rank(library: Library, question: Question, most: int = 40) -> list[Ranked]:
         for term, value in bag.items():
             inside = whole[library.sentences[place].block]
             inside[term] = max(inside.get(term, 0.0), value)
+    heads = _openings(library, bags)
     contexts: dict[tuple[str, ...], Bag] = {}
     ranked = []
     for place, sentence in enumerate(library.sentences):
         if not bags[place] and not titles[sentence.block] and not (place and bags[place - 1]):
             continue
-        near = [(titles[sentence.block], _TITLE), (whole[sentence.block], _BLOCK)]
+        # The first sentences of a page say when and where all of it happens.
+        opening = heads[sentence.block]
+        near = [(opening, _OPENING), (titles[sentence.block], _TITLE), (whole[sentence.block], _BLOCK)]
         for text, share in ((sentence.heading, _HEADING), (" ".join(sentence.header), _HEADER)):
             if text:
                 if (text,) not in contexts:
@@ -95,7 +100,7 @@ def rank(library: Library, question: Question, most: int = 40) -> list[Ranked]:
             other = place + step
             if 0 <= other < count and bags[other] and library.sentences[other].block == sentence.block:
                 near.append((bags[other], share))
-        ranked.append(_ranked(place, bags[place], near, question, weights))
+        ranked.append(_ranked(place, bags[place], near, question, weights, bool(sentence.cells)))
     ranked.sort(key=lambda r: (-standing(r), r.place))
     return ranked[:most]
 
@@ -106,13 +111,13 @@ def standing(entry: Ranked) -> float:
 
 
 def _ranked(
-    place: int, own: Bag, near: list[tuple[Bag, tuple[float, float]]], question: Question, weights: Bag
+    place: int, own: Bag, near: list[tuple[Bag, tuple[float, float]]], question: Question, weights: Bag, row: bool
 ) -> Ranked:
     total = dict(own)
     for bag, (for_names, for_others) in near:
         for term, value in bag.items():
             share = for_names if term in question.names else for_others
-            if term.isdigit() and bag is near[1][0]:
+            if term.isdigit() and share == _BLOCK[0]:
                 share = _YEAR_IN_BLOCK
             if value * share > total.get(term, 0.0):
                 total[term] = value * share
@@ -124,17 +129,30 @@ def _ranked(
         held = sum(weights[t] * own.get(t, 0.0) for t in question.names) / (sum(weights[t] for t in question.names) or 1)
     weight = sum(weights[t] for t in question.names)
     named = sum(weights[t] * total.get(t, 0.0) for t in question.names) / weight if weight else 1.0
+    if row:
+        held = max(held, relation)
     covered = sum(weights[t] * total.get(t, 0.0) for t in question.terms) / (sum(weights.values()) or 1.0)
     missing = frozenset(t for t in question.terms if total.get(t, 0.0) < 0.1)
     return Ranked(place, covered, named, relation, held, missing, weights)
 
 
+def _openings(library: Library, bags: Sequence[Bag]) -> list[Bag]:
+    """What the first three sentences of each block give."""
+    heads: list[Bag] = [{} for _ in library.blocks]
+    counts = [0] * len(library.blocks)
+    for place, sentence in enumerate(library.sentences):
+        if counts[sentence.block] < 3:
+            counts[sentence.block] += not sentence.short
+            for term, value in bags[place].items():
+                heads[sentence.block][term] = max(value, heads[sentence.block].get(term, 0.0))
+    return heads
+
+
 def _worth(term: str, vocabulary: set[str], is_name: bool) -> Bag:
-    """What each word of the text is worth as this term: itself 1, a word of its group 0.8, a like-looking form 0.7."""
+    """What each word of the text is worth as this term: itself 1, a word of its group or a like-looking form less."""
     worth = {term: 1.0}
     if not is_name or term not in vocabulary:
-        for other in groups_of(term):
-            worth[other] = 0.8
+        worth.update(near_words(term))
     if len(term) > 3 and not term.isdigit():
         head = term[: max(4, len(term) - 2)]
         for other in vocabulary:
@@ -151,9 +169,16 @@ def _weights(library: Library, question: Question, worth: dict[str, Bag]) -> Bag
         df = sum(1 for stems in library.stems if term in stems)
         rarity = math.log(1 + (count - df + 0.5) / (df + 0.5)) / math.log(2 + 2 * count)
         weight = 0.4 + 0.6 * rarity
+        if term in _light():
+            weight *= 0.5
         weight += 0.8 if term.isdigit() and len(term) == 4 else 0.0
         weights[term] = weight * (0.5 if term == question.target and question.kind == "noun" else 1.0)
     return weights
+
+
+@lru_cache(maxsize=1)
+def _light() -> frozenset[str]:
+    return frozenset(map(stem, LIGHT))
 
 
 def _bag(stems: frozenset[str], worth: dict[str, Bag]) -> Bag:

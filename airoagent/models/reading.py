@@ -20,6 +20,7 @@ from airoagent.models.parts import clean, two_parts
 from airoagent.models.passages import Block, Sentence
 from airoagent.models.questions import Question, analyse
 from airoagent.models.ranking import Library, Ranked, rank, read_library
+from airoagent.models.spans import line_of, names, unlike_person
 from airoagent.models.sayings import say_choice, say_definition, say_list, say_summary, say_yes_or_no
 
 __all__ = ["Finding", "read", "write_answer"]
@@ -94,14 +95,33 @@ def _best_span(
     for entry in ranked[:30]:
         sentence = library.sentences[entry.place]
         extra = 0.0
+        meant = _meant(library, entry.place) if question.kind == "person" else ""
         if near is not None and sentence.block == near.block:
             apart = abs(entry.place - beside)
             extra = 0.5 if apart == 0 else 0.4 if apart < 3 else 0.25
-        judged += [(j, j.points + extra) for j in judge(sentence, entry.place, question, entry)[:5]]
+        judged += [(j, j.points + extra) for j in judge(sentence, entry.place, question, entry, meant)[:5]]
     if judged:
         best, points = max(judged, key=lambda pair: (pair[1], -pair[0].place))
         return best.text, (best.place,), points
     return None
+
+
+def _meant(library: Library, place: int) -> str:
+    """Who "he" or "she" is in a sentence: the person the page is about, else the last person named before."""
+    sentence = library.sentences[place]
+    title = line_of(library.blocks[sentence.block].meta("title"))
+    for span in names(title):
+        if span.last - span.first in (1, 2, 3) and span.first == 0 and not unlike_person(title, span):
+            return title.text[span.start : span.end]
+    for other in range(place - 1, max(place - 5, -1), -1):
+        before = library.sentences[other]
+        if before.block != sentence.block:
+            break
+        line = line_of(before.text)
+        people = [s for s in names(line) if s.last > s.first and not unlike_person(line, s)]
+        if people:
+            return line.text[people[0].start : people[0].end]
+    return ""
 
 
 def _enough(library: Library, ranked: list[Ranked], question: Question, places: tuple[int, ...]) -> bool:

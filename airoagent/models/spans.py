@@ -237,12 +237,23 @@ def dates(line: Line) -> Iterator[Span]:
 _NUMBER = re.compile(r"[$£€¥]?(?<![\w.])(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?:/\d+)?")
 
 
+_DURATION = re.compile(
+    r"\b\d{1,2}:\d\d(?::\d\d)?(?:\.\d+)?\b"
+    r"|\b[\w-]+ (?:years?|months?|weeks?|days?|hours?|minutes?)(?:(?:, | and |, and )[\w-]+ (?:months?|weeks?|days?|hours?|minutes?|seconds?))+"
+)
+
+
 def numbers(line: Line, unit: str = "") -> Iterator[Span]:
     """Numbers in figures and words with the unit that follows; ``sort`` is "unit" where the asked unit follows."""
     wanted = UNITS.get(unit, frozenset())
+    if unit == "time":
+        for match in _DURATION.finditer(line.text):
+            span = line.over(match.start(), match.end(), "unit")
+            if span:
+                yield span
     index, count = 0, len(line.tokens)
     while index < count:
-        if not _is_number(line, index):
+        if not _is_number(line, index) or _beside_month(line, index):
             index += 1
             continue
         last = index
@@ -257,6 +268,13 @@ def numbers(line: Line, unit: str = "") -> Iterator[Span]:
             start -= 1
         yield from _with_unit(line, index, last, start, wanted, unit)
         index = last + 1
+
+
+def _beside_month(line: Line, index: int) -> bool:
+    """Whether a number belongs to a date: "2 September", "May 16"."""
+    after = line.lower[index + 1] if index + 1 < len(line.tokens) and line.between(index).isspace() else ""
+    before = line.lower[index - 1] if index and line.between(index - 1).isspace() else ""
+    return after in MONTHS or before in MONTHS
 
 
 def _with_unit(line: Line, first: int, last: int, start: int, wanted: frozenset[str], unit: str) -> Iterator[Span]:

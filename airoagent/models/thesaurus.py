@@ -1,7 +1,7 @@
 """Words that ask and answer for one another: "died" for "death", "debut" for "first", "stairs" for "steps".
 
 One group a line, general English only, written by hand; a word may stand in several groups. The reader counts a word
-of the same group as four fifths of the word itself. No group says anything about the world.
+of the same group as less than the word itself, the longer the group the less. No group says anything about the world.
 """
 
 from __future__ import annotations
@@ -9,16 +9,24 @@ from __future__ import annotations
 __all__ = ["GROUP_WORDS"]
 
 GROUP_WORDS = """
-win won winner award awarded receive received laureate recipient prize honour honoured get got go went take took share shared given victory gold champion
+win won winner victory champion gold
+win won receive received laureate recipient awarded award honoured got get went go
+award awarded prize medal honour
+receive received get got given obtain obtained took
 write wrote author writer novelist pen penned poet playwright text signed
 book novel work volume title story tale
-build built construct construction erect erected raise raised put builder mason contractor
+build built construct construction constructed erect erected raise raised builder put
 design designed designer architect plan planned drew draw drawing drawn sketch sketched blueprint
-found founded founder establish established create created start started begin began set launch launched
-invent invented inventor devise devised create created develop developed pioneer introduce introduced conceive conceived idea think thought
-discover discovered discovery discoverer find found identify identified isolate isolated detect detected spot spotted notice noticed come came
+found founded founder establish established create created set start started
+begin began begun start started launch launched outbreak broke
+invent invented inventor invention devise devised create created develop developed pioneer introduce introduced patent
+conceive conceived idea think thought suggest suggested propose proposed
+discover discovered discovery discoverer find found identify identified isolate isolated detect detected
+notice noticed spot spotted see saw
 born birth birthplace native birthday
-die died dies death dead kill killed perish lose lost life fatal fatally drown drowned victim casualty succumb succumbed
+die died dies death dead perish succumb deaths
+kill killed fatal fatally die died victim casualty accident
+drown drowned
 burial buried bury grave tomb funeral rest interred cemetery
 illness disease sickness sick ill condition cause suffer suffered
 tall height high stand stands rise rises reach reaches metres top
@@ -32,13 +40,13 @@ small tiny little smallest least
 fast speed quick quickly rate
 slow slowly slowest
 cost price worth expense paid pay spent money sum fee sold sell
-live lived inhabit reside resided dwell home habitat settle settled stay stayed grew raised
-people inhabitants population residents person men
+live lived inhabit reside resided dwell home habitat settle settled
+people inhabitants population residents persons
 locate located location lie lies situated stand stands sit sits found place
 famous known celebrated renowned best-known best-loved well-known fame famed acclaimed masterpiece
 open opened opening inaugurate inaugurated unveil unveiled public
 finish finished complete completed completion end ended ready done
-end ended ends close closed over last stop stopped cease ceased
+end ended ends close closed stop stopped cease ceased
 paint painted painter painting artist picture
 compose composed composer music wrote score
 carve carved sculpt sculpted sculptor sculpture statue
@@ -60,7 +68,7 @@ job occupation profession work worked trade career employed employ clerk post
 destroy destroyed ruin ruined burn burned burnt demolish demolished wreck collapse collapsed fire
 damage damaged harm broke broken
 happen happened occur occurred take took event
-publish published publication appear appeared release released issue issued print printed come came out
+publish published publication appear appeared release released issue issued print printed came
 climb climbed ascent ascend summit top reach reached
 rule ruled reign reigned king queen emperor throne monarch
 travel travelled journey voyage sail sailed went go trip crossing
@@ -68,10 +76,12 @@ orbit orbits circle circles revolve revolves round
 moon moons satellite satellites
 visit visited visitors visitor tourist tourists
 language languages spoken speak speaks tongue
-stay last lasted lasts take took duration
+last lasted lasts take took duration
 give gave given present presented donate donated gift hand handed award awarded bestow
 ceremony presentation present presented banquet handed
-flow flows pass passes run runs empty empties drain drains outflow outlet carry carries leave leaves out
+flow flows pass passes run runs
+empty empties drain drains outflow outlet leave leaves carry carries
+mouth empties end ends reach reaches flow flows
 enter enters inflow flow flows join joins tributary
 type kind sort species breed form variety
 colour color coloured painted
@@ -99,7 +109,7 @@ title record crown
 touch land landed landing down
 recover recovered pick picked rescue rescued save saved
 ship boat vessel carrier ferry steamer
-accident crash crashed run knocked struck hit
+accident crash crashed knocked struck hit slipped
 war fight fought battle conflict
 defeat defeated beat beaten lost
 army troops soldiers force forces
@@ -126,15 +136,14 @@ licence license permit permission
 translate translated translation decipher deciphered deciphering decode read
 ancient old
 comet asteroid probe spacecraft mission space
-reach reached arrive arrived arrival come came get got
+reach reached arrive arrived arrival came
 leave left depart departed departure set
 element metal chemical substance
 predict predicted prediction forecast foresee foretold
 prove proved turn turned out
-race marathon run ran runner runners event
-time hours minutes clock clocked
+race run ran runner runners event
+time clock clocked
 distance far miles kilometres away
-win first finish finished crossed
 country nation state land
 nation nationality citizen from
 city town capital place
@@ -200,13 +209,13 @@ name namesake honour after named
 inspire inspired inspiration model based influence influenced
 base based basis
 copy copied imitate imitated replica
-similar alike resemble like
+similar alike resemble
 different differ difference unlike
 important significant key main
 main chief principal
 common usual often typical
 rare seldom unusual
-popular favourite loved liked
+popular favourite best-loved
 refuse refused reject rejected decline declined turned
 accept accepted agree agreed
 protest protested oppose opposed against object objected
@@ -219,7 +228,7 @@ succeed success succeeded successful managed
 need needs require requires required
 want wanted wish wished
 believe believed thought
-say said claim claimed state stated report reported
+claim claimed state stated report reported
 tell told
 show showed display displayed
 explain explanation
@@ -343,5 +352,4 @@ fur pelt skin
 protected protect protection conserve
 extinct extinction vanish vanished disappear disappeared gone
 threat threatened endangered
-number count
 """.strip().splitlines()
