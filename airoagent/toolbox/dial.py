@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import errno
 import socket
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
 
 from airoagent.errors import FetchError
 from airoagent.toolbox.addresses import IP, PORTS, AllowList, literal, parse_all, refusal
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
     import httpcore
     import httpx
 
-__all__ = ["NO_NETWORK_HINT", "Dialler", "Resolver", "check_host", "lookup", "no_network", "open_client"]
+__all__ = ["NO_NETWORK_HINT", "Answer", "Dialler", "Resolver", "Wire", "check_host", "lookup", "no_network"]
 
 Resolver = Callable[[str, int], Awaitable[Sequence[str]]]
 """Gives the addresses of a name, as text; raises `socket.gaierror` where there are none."""
@@ -160,60 +162,49 @@ def _errnos(error: BaseException | None) -> Iterator[int]:
         error, seen = error.__cause__ or error.__context__, seen + 1
 
 
-def open_client(dialler: Dialler, headers: dict[str, str], connect: float, read: float) -> httpx.AsyncClient:
-    """A client whose every socket comes from the dialler: no proxies, no cookies, no redirects of its own."""
-    from http.cookiejar import CookieJar, DefaultCookiePolicy
-    from typing import cast
+class Wire:
+    """Requests over sockets of the dialler: no proxies, no cookies, no redirects followed, nothing unpacked.
 
-    import httpcore
-    import httpx
+    httpx's URL, headers and certificates on httpcore's pool. The client of httpx is left out: it looks at every
+    redirect and raises for some it would not even follow, and its transport has no place for a network backend.
+    """
 
-    class Stream(httpx.AsyncByteStream):
-        def __init__(self, body: Any) -> None:
-            self._body = body
+    def __init__(self, dialler: Dialler, headers: Mapping[str, str], connect: float, read: float) -> None:
+        import httpcore
+        import httpx
 
-        async def __aiter__(self) -> Any:
-            async for part in self._body:
-                yield part
+        self._headers = dict(headers)
+        self._timeouts = {"connect": connect, "read": read, "write": read}
+        self._pool = httpcore.AsyncConnectionPool(
+            # Certificates the user named in SSL_CERT_FILE are trusted; proxies from the environment are not used,
+            # since a proxy resolves names itself and the check above would mean nothing.
+            ssl_context=httpx.create_ssl_context(),
+            max_connections=32,
+            max_keepalive_connections=8,
+            keepalive_expiry=10.0,
+            network_backend=cast("httpcore.AsyncNetworkBackend", dialler),
+        )
 
-        async def aclose(self) -> None:
-            await self._body.aclose()
+    @asynccontextmanager
+    async def get(self, url: httpx.URL, headers: Mapping[str, str]) -> AsyncIterator[Answer]:
+        """The answer to a GET, its body unread; httpcore's errors where there is none."""
+        import httpcore
+        import httpx
 
-    class Transport(httpx.AsyncBaseTransport):
-        """Hands requests to a pool of our own: httpx's transport has no place for a network backend."""
+        target = httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path)
+        sent = httpx.Headers({"Host": url.netloc.decode("ascii"), **self._headers, **headers})
+        async with self._pool.stream("GET", target, headers=sent.raw, extensions={"timeout": self._timeouts}) as answer:
+            yield Answer(answer.status, httpx.Headers(answer.headers), answer.aiter_stream())
 
-        def __init__(self) -> None:
-            self._pool = httpcore.AsyncConnectionPool(
-                # Certificates the user named in SSL_CERT_FILE are trusted; proxies from the environment are not used,
-                # since a proxy resolves names itself and the check above would mean nothing.
-                ssl_context=httpx.create_ssl_context(),
-                max_connections=32,
-                max_keepalive_connections=8,
-                keepalive_expiry=10.0,
-                network_backend=cast("httpcore.AsyncNetworkBackend", dialler),
-            )
+    async def aclose(self) -> None:
+        """Close every socket."""
+        await self._pool.aclose()
 
-        async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-            url = request.url
-            answer = await self._pool.handle_async_request(
-                httpcore.Request(
-                    request.method,
-                    httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path),
-                    headers=request.headers.raw,
-                    content=request.stream,
-                    extensions=request.extensions,
-                )
-            )
-            return httpx.Response(answer.status, headers=answer.headers, stream=Stream(answer.stream))
 
-        async def aclose(self) -> None:
-            await self._pool.aclose()
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer as it comes in: ``chunks`` are the bytes of the body as they are on the wire."""
 
-    return httpx.AsyncClient(
-        transport=Transport(),
-        trust_env=False,
-        follow_redirects=False,
-        headers=headers,
-        cookies=CookieJar(policy=DefaultCookiePolicy(allowed_domains=())),
-        timeout=httpx.Timeout(read, connect=connect, pool=None),
-    )
+    status: int
+    headers: httpx.Headers
+    chunks: AsyncIterator[bytes]

@@ -24,7 +24,7 @@ from airoagent.errors import FetchError
 from airoagent.toolbox.addresses import AllowList
 from airoagent.toolbox.background import in_thread
 from airoagent.toolbox.body import UNKNOWN_TYPES, Inflater, check_sniff, check_type, read_body, split_type
-from airoagent.toolbox.dial import Dialler, Resolver, lookup, open_client
+from airoagent.toolbox.dial import Answer, Dialler, Resolver, Wire, lookup
 from airoagent.toolbox.politeness import Clock, SystemClock, Turns, backoff, retry_after
 from airoagent.toolbox.robots import ALLOW_ALL, DENY_ALL, Robots
 from airoagent.toolbox.urls import check_url, join_url, port_of
@@ -78,9 +78,9 @@ class Response:
 
 @dataclass(slots=True)
 class _Session:
-    """What belongs to one event loop: the client with its sockets, and the queues."""
+    """What belongs to one event loop: the sockets and the queues."""
 
-    client: httpx.AsyncClient
+    wire: Wire
     turns: Turns
     overall: asyncio.Semaphore
     robots: dict[str, tuple[Robots, float]] = field(default_factory=dict)
@@ -125,7 +125,7 @@ class Fetcher:
         """Close the sockets that the running event loop opened; fetching again opens new ones."""
         session = self._sessions.pop(asyncio.get_running_loop(), None)
         if session is not None:
-            await session.client.aclose()
+            await session.wire.aclose()
 
     async def page(self, url: str) -> Page:
         """The page at the address, read: its title, text, links and language."""
@@ -176,10 +176,10 @@ class Fetcher:
             limits = self._limits
             dialler = Dialler(self._allowed, self._resolver)
             # In a thread: importing httpx and reading the certificates takes a quarter of a second.
-            client = await in_thread(open_client, dialler, _headers(), limits.connect, self._timeout)
+            wire = await in_thread(Wire, dialler, _headers(), limits.connect, self._timeout)
             turns = Turns(limits.per_host, limits.interval, self._clock)
-            # Another fetch may have been quicker; a client that was not used has no sockets to close.
-            self._sessions.setdefault(loop, _Session(client, turns, asyncio.Semaphore(limits.overall)))
+            # Another fetch may have been quicker; a wire that was not used has no sockets to close.
+            self._sessions.setdefault(loop, _Session(wire, turns, asyncio.Semaphore(limits.overall)))
         return self._sessions[loop]
 
 
@@ -253,7 +253,7 @@ class _Fetch:
         import httpcore
 
         try:
-            async with self._turn(url), self.session.client.stream("GET", url, headers=self.headers) as answer:
+            async with self._turn(url), self.session.wire.get(url, self.headers) as answer:
                 return await self._read(url, answer)
         except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
             raise _connect_error(url, error) from error
@@ -272,8 +272,8 @@ class _Fetch:
             self.deadline.reschedule(asyncio.get_running_loop().time() + left)
             yield
 
-    async def _read(self, url: httpx.URL, answer: httpx.Response) -> Response | str:
-        status = answer.status_code
+    async def _read(self, url: httpx.URL, answer: Answer) -> Response | str:
+        status = answer.status
         if status in _REDIRECTS:
             target = answer.headers.get("Location", "")
             if not target:
@@ -287,7 +287,7 @@ class _Fetch:
         limits = self.owner._limits
         inflater = Inflater(answer.headers.get("Content-Encoding", ""), str(url))
         body, cut = await read_body(
-            answer.aiter_raw(), inflater, limits.wire, limits.body, lambda head: check_sniff(head, charset, str(url))
+            answer.chunks, inflater, limits.wire, limits.body, lambda head: check_sniff(head, charset, str(url))
         )
         return Response(self.asked, str(url), status, kind, charset, body, cut, wait)
 
@@ -312,8 +312,8 @@ class _Fetch:
 
         for _ in range(self.owner._limits.redirects + 1):
             try:
-                async with self._turn(url, spaced=False), self.session.client.stream("GET", url) as answer:
-                    status = answer.status_code
+                async with self._turn(url, spaced=False), self.session.wire.get(url, {}) as answer:
+                    status = answer.status
                     if status in _REDIRECTS and answer.headers.get("Location"):
                         url = self._checked(join_url(url, answer.headers["Location"]))
                         continue
@@ -323,7 +323,7 @@ class _Fetch:
                         return ALLOW_ALL
                     inflater = Inflater(answer.headers.get("Content-Encoding", ""), str(url))
                     limits = self.owner._limits
-                    body, _ = await read_body(answer.aiter_raw(), inflater, limits.wire, 512 * 1024, lambda head: None)
+                    body, _ = await read_body(answer.chunks, inflater, limits.wire, 512 * 1024, lambda head: None)
                     return Robots(body)
             except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
                 raise _connect_error(url, error) from error
