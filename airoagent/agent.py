@@ -309,7 +309,7 @@ class Agent:
         policy = self.policy
         rows = {name: str(getattr(policy, name)) for name in policy.__dataclass_fields__}
         if self.documents is not None:
-            rows["docs"] = ", ".join(self.documents.names)
+            rows["docs"] = ", ".join(self.documents.addresses)
         return tuple(rows.items())
 
 

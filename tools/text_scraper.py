@@ -4,17 +4,18 @@ import asyncio
 from collections.abc import Iterable
 from urllib.parse import urldefrag
 
-from airoagent import Page, Source, ToolContext, ToolError, ToolOutput, UsageError, links_of, tool
+from airoagent import Page, Response, Source, ToolContext, ToolError, ToolOutput, UsageError, links_of, tool
 
 DESCRIPTION = (
     "Load one or more websites from the input string containing newline delimited links, where input is one or more "
     "links, and produces plain text output containing the content of the links."
 )
+MOST_LINKS = 30  # of each page, listed below its text for HyperlinkExtractor
 
 
 @tool("TextScraper", description=DESCRIPTION, timeout=120)
 async def text_scraper(links: str, context: ToolContext) -> ToolOutput:
-    """Each page's address, title and text; a page that fails is a line that says so, unless all fail.
+    """Each page's address, title, text and links; a page that fails is a line that says so, unless all fail.
 
     Settings: ``scraper_pages`` (how many links are read, 8) and ``scraper_characters`` (of each page, 20000).
     """
@@ -29,10 +30,11 @@ async def text_scraper(links: str, context: ToolContext) -> ToolOutput:
     chosen = urls[:most_pages]
     done = 0
 
-    async def read(url: str) -> Page | ToolError:
+    async def read(url: str) -> tuple[Page, Response] | ToolError:
         nonlocal done
         try:
-            return await context.fetch.page(url)
+            answer = await context.fetch.fetch(url)
+            return await context.fetch.read(answer), answer
         except ToolError as error:
             return error
         finally:
@@ -42,11 +44,26 @@ async def text_scraper(links: str, context: ToolContext) -> ToolOutput:
     context.progress("pages", 0, len(chosen))
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(read(url)) for url in chosen]
-    pages = [task.result() for task in tasks]
-    if all(isinstance(page, ToolError) for page in pages):
-        raise _all_failed([page for page in pages if isinstance(page, ToolError)])
+    text, sources, failures = "", [], []
     notes = [f"{len(urls) - len(chosen)} more links were not read"] if len(urls) > len(chosen) else []
-    return _output(list(zip(chosen, pages, strict=True)), most_characters, notes)
+    for url, result in zip(chosen, (task.result() for task in tasks), strict=True):
+        if isinstance(result, ToolError):
+            failures.append((url, result))
+            continue
+        page, answer = result
+        body, left_out = _shortened(page.text, most_characters)
+        if left_out or answer.truncated:
+            cut = " and the rest of the page, which is too large" if answer.truncated else ""
+            notes.append(f"{url}: {left_out} of {len(page.text)} characters{cut} were left out")
+        text += "\n\n" if text else ""
+        text += f"{page.url}\n"
+        block = f"{page.title}\n\n{body}".strip()
+        sources.append(Source(page.url, page.title, start=len(text), end=len(text) + len(block)))
+        text += block + _links(page)
+    if len(failures) == len(chosen):
+        raise _all_failed([error for _, error in failures])
+    lines = [f"{url} could not be read: {error.message}" for url, error in failures]
+    return ToolOutput("\n\n".join([text, *lines]), tuple(sources), "; ".join([*notes, *lines]))
 
 
 def _pages(links: Iterable[str]) -> list[str]:
@@ -64,6 +81,20 @@ def _setting(context: ToolContext, name: str, default: int) -> int:
     return int(text)
 
 
+def _shortened(text: str, most: int) -> tuple[str, int]:
+    """The text up to the last line that fits, and how many characters were left out."""
+    if len(text) <= most:
+        return text, 0
+    kept = text[:most].rpartition("\n")[0] or text[:most]
+    return kept, len(text) - len(kept)
+
+
+def _links(page: Page) -> str:
+    """The page's links below its text: outside what the source covers, so that no model reads them as the page."""
+    urls = [url for url in _pages(link.url for link in page.links) if url != urldefrag(page.url).url][:MOST_LINKS]
+    return "\n\nLinks:\n" + "\n".join(urls) if urls else ""
+
+
 def _all_failed(errors: list[ToolError]) -> ToolError:
     reasons = list(dict.fromkeys(error.message for error in errors))
     message = reasons[0] if len(errors) == 1 else f"None of {len(errors)} pages could be read. {' '.join(reasons[:3])}"
@@ -74,25 +105,3 @@ def _all_failed(errors: list[ToolError]) -> ToolError:
         retryable=any(error.retryable for error in errors),
         retry_after=min(waits) if waits else None,
     )
-
-
-def _output(pages: list[tuple[str, Page | ToolError]], most: int, notes: list[str]) -> ToolOutput:
-    """The pages as blocks; each source covers its page's title and text, the address stands before it."""
-    text, sources, failures = "", [], []
-    for url, page in pages:
-        if isinstance(page, ToolError):
-            failures.append(f"{url} could not be read: {page.message}")
-            continue
-        body = page.text
-        if len(body) > most:
-            cut = body[:most].rpartition("\n")[0] or body[:most]
-            notes.append(f"{url}: {len(body) - len(cut)} of {len(body)} characters were left out")
-            body = cut
-        text += "\n\n" if text else ""
-        text += f"{url}\n"
-        block = f"{page.title}\n\n{body}".strip()
-        sources.append(Source(url, page.title, start=len(text), end=len(text) + len(block)))
-        text += block
-    if failures:
-        text += "\n\n" + "\n".join(failures)
-    return ToolOutput(text, tuple(sources), "; ".join(notes + failures))

@@ -52,11 +52,13 @@ def plain(text: str, limit: int = 0) -> str:
 
 def located(error: AiroError) -> list[str]:
     """The findings of an error about a text, each with its line and a caret."""
+    found: tuple[Diagnostic, ...] = getattr(error, "diagnostics", ())
+    wrong = [diagnostic for diagnostic in found if not diagnostic.repair]
+    if not wrong:
+        return []
     from airoagent.language.parse import render_diagnostic
 
-    found: tuple[Diagnostic, ...] = getattr(error, "diagnostics", ())
-    text: str = getattr(error, "text", "")
-    return [render_diagnostic(diagnostic, text) for diagnostic in found if not diagnostic.repair]
+    return [render_diagnostic(diagnostic, getattr(error, "text", "")) for diagnostic in wrong]
 
 
 class Display:

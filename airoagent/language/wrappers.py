@@ -97,7 +97,7 @@ WRAPPERS: Final[Mapping[str, Wrapper]] = {
         _llama_2_chat("airoboros-3", " [/INST]"),
         _llama_2_chat("airoboros-3.1", " [/INST] "),
         Wrapper("template"),
-        Wrapper("none"),
+        Wrapper("none", before_prompt="\n\n"),
     )
 }
 
@@ -171,17 +171,18 @@ _PROMPT_MARK: Final = "\ue000prompt\ue001"
 def template_wrapper(render: Callable[[list[dict[str, str]]], str]) -> Wrapper:
     """A wrapper from a tokenizer's chat template.
 
-    ``render`` turns messages (role, content) into text that ends where the assistant's turn begins. The template is
-    run on placeholders, so no instruction ever goes through it. Raises UsageError where the template does not show the
-    instruction once and as it is.
+    ``render`` turns messages (role, content) into text that ends where the assistant's turn begins, and raises
+    ValueError where the template refuses a system message. The template is run on placeholders, so no instruction ever
+    goes through it. Raises UsageError where the template does not show the instruction once and as it is.
     """
     user = {"role": "user", "content": _PROMPT_MARK}
     opening, tail = _split(render([user]), _PROMPT_MARK)
-    before_system = before_prompt = ""
+    # Where there is no place for a system text, it goes in front of the instruction.
+    before_system, before_prompt = opening, "\n\n"
     try:
         with_system = render([{"role": "system", "content": _SYSTEM_MARK}, user])
     except ValueError:
-        with_system = ""  # The template takes no system message: the caller's render says so by a ValueError.
+        with_system = ""
     if with_system.count(_SYSTEM_MARK) == 1:
         before_system, rest = _split(with_system, _SYSTEM_MARK)
         before_prompt, tail = _split(rest, _PROMPT_MARK)

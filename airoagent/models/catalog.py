@@ -16,16 +16,17 @@ from typing import Final, Literal
 
 from airoagent.errors import ModelError, UsageError
 from airoagent.models.base import Model, Sampling
-from airoagent.models.hub import Progress, is_hub_name, snapshot
+from airoagent.models.hub import Device, Progress, is_hub_name, snapshot
 from airoagent.models.machine import Machine, this_machine
 
 __all__ = ["CATALOGUE", "CatalogueModel", "Fits", "ModelRow", "find_model", "list_models", "open_model"]
 
 Fits = Literal["gpu", "cpu", "no", "unknown"]
 
-_LLAMA_2: Final = "Meta's Llama 2 licence; data written by gpt-4 through OpenAI's API, whose terms forbid competing models"
+_GPT_4: Final = "data written by gpt-4 through OpenAI's API, whose terms forbid competing models"
+_LLAMA_2: Final = f"Meta's Llama 2 licence; {_GPT_4}"
 _LLAMA_1: Final = "cc-by-nc-4.0: research only, no commercial use (original llama)"
-_OTHER: Final = "the card gives no licence; data written by gpt-4 through OpenAI's API, whose terms forbid competing models"
+_OTHER: Final = f"the card gives no licence; {_GPT_4}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +77,7 @@ def _series(
     for name in names.split():
         size = next(size for part in name.split("-") for size in (part, part.removeprefix("c")) if size in _SIZES)
         parameters, memory = _SIZES[size]
-        rows.append(
-            CatalogueModel(name, f"jondurbin/{name}", base, parameters, context, wrapper, licence, memory)
-        )
+        rows.append(CatalogueModel(name, f"jondurbin/{name}", base, parameters, context, wrapper, licence, memory))
     return tuple(rows)
 
 
@@ -90,8 +89,11 @@ CATALOGUE: Final[tuple[CatalogueModel, ...]] = (
     ),
     *_series(
         "airoboros-33b-gpt4-2.0 airoboros-33b-gpt4-m2.0 airoboros-65b-gpt4-2.0 airoboros-65b-gpt4-m2.0",
-        "airoboros-2.0", base="llama", context=2048, licence=_LLAMA_1,
-    ),  # fmt: skip
+        "airoboros-2.0",
+        base="llama",
+        context=2048,
+        licence=_LLAMA_1,
+    ),
     *_series("airoboros-l2-7b-2.1 airoboros-l2-13b-2.1 airoboros-l2-70b-2.1", "airoboros-2.1"),
     *_series("airoboros-c34b-2.1", "airoboros-2.1", base="codellama"),
     *_series("airoboros-l2-7b-2.2 airoboros-l2-13b-2.2 airoboros-l2-70b-2.2", "airoboros-2.2"),
@@ -99,17 +101,16 @@ CATALOGUE: Final[tuple[CatalogueModel, ...]] = (
     *_series("airoboros-l2-70b-3.1", "airoboros-3.1"),
     *_series("airoboros-l2-13b-3.1.1 airoboros-l2-70b-3.1.2", "airoboros-3"),
     *_series("airoboros-m-7b-3.1.2", "airoboros-3", base="mistral", licence=_OTHER),
-    *_series(
-        "airoboros-l2-7b-gpt4-1.4.1 airoboros-l2-13b-gpt4-1.4.1 airoboros-l2-70b-gpt4-1.4.1", "airoboros-1.4.1"
-    ),
+    *_series("airoboros-l2-7b-gpt4-1.4.1 airoboros-l2-13b-gpt4-1.4.1 airoboros-l2-70b-gpt4-1.4.1", "airoboros-1.4.1"),
     *_series(
         "airoboros-7b-gpt4-1.4 airoboros-13b-gpt4-1.4 airoboros-33b-gpt4-1.4 airoboros-65b-gpt4-1.4",
-        "airoboros-1", base="llama", context=2048, licence=_LLAMA_1,
-    ),  # fmt: skip
-    *_series(
-        "airoboros-mpt-30b-gpt4-1p4-five-epochs", "airoboros-1", base="mpt", context=2048, licence=_OTHER
+        "airoboros-1",
+        base="llama",
+        context=2048,
+        licence=_LLAMA_1,
     ),
-)  # fmt: skip
+    *_series("airoboros-mpt-30b-gpt4-1p4-five-epochs", "airoboros-1", base="mpt", context=2048, licence=_OTHER),
+)
 
 # What can be set, by backend; `open_model` refuses anything else.
 _OPTIONS: Final[Mapping[str, tuple[str, ...]]] = {
@@ -193,7 +194,7 @@ def open_model(
         wrapper=settings.get("wrapper"),
         system=settings.get("system"),
         context_length=None if context is None else _whole_number("context", context, least=16),
-        device=_choice("device", settings.get("device", "auto"), ("auto", "cpu", "cuda")),
+        device=_device(settings.get("device", "auto")),
         bits=int(_choice("bits", settings.get("bits", "4"), ("4", "16"))),
         check_memory=_choice("memory", settings.get("memory", "check"), ("check", "ignore")) == "check",
         revision=settings.get("revision", "main"),
@@ -203,6 +204,8 @@ def open_model(
 def _resolve(text: str) -> tuple[str, Path | None]:
     """A hub name, or a folder with its name. ModelError with the nearest names where it is neither."""
     path = Path(text).expanduser()
+    if not text:
+        raise ModelError("the model's name is empty", _nearest(text))
     if path.is_dir():
         return text, path
     if path.is_file():
@@ -218,7 +221,7 @@ def _resolve(text: str) -> tuple[str, Path | None]:
         raise ModelError(f"there is no folder {text}", "check the path; hub names have the form owner/name")
     if is_hub_name(text):
         return text, None
-    raise ModelError(f"there is no model {text!r}" if text else "the model's name is empty", _nearest(text))
+    raise ModelError(f"there is no model {text!r}", _nearest(text))
 
 
 def _nearest(text: str) -> str:
@@ -256,17 +259,24 @@ def _check_options(backend: str, settings: Mapping[str, str]) -> None:
         if name in known:
             continue
         near = difflib.get_close_matches(name, known, n=1)
-        if near:
-            hint = f"did you mean {near[0]}?"
-        else:
-            hint = f"it has {', '.join(known)}" if known else "it has no options"
-        raise UsageError(f"the {backend} model has no option {name!r}", hint)
+        others = f"it has {', '.join(known)}" if known else "it has no options"
+        raise UsageError(f"the {backend} model has no option {name!r}", f"did you mean {near[0]}?" if near else others)
 
 
 def _choice(name: str, value: str, allowed: Sequence[str]) -> str:
     if value not in allowed:
         raise UsageError(f"the option {name} cannot be {value!r}", f"it is one of {', '.join(allowed)}")
     return value
+
+
+def _device(value: str) -> Device:
+    match _choice("device", value, ("auto", "cpu", "cuda")):
+        case "cpu":
+            return "cpu"
+        case "cuda":
+            return "cuda"
+        case _:
+            return "auto"
 
 
 def _whole_number(name: str, value: str, *, least: int) -> int:

@@ -166,7 +166,7 @@ def _measure(weights: tuple[Path, ...], config: Mapping[str, Any], name: str) ->
     stored = total = kept = 0
     for path in weights:
         size = path.stat().st_size
-        if size < 1024 and path.open("rb").read(7) == b"version":
+        if size < 1024 and path.read_bytes().startswith(b"version "):
             raise ModelError(f"{path.name} of {name} is a Git LFS pointer, not the weights", "run: git lfs pull")
         if path.suffix != ".safetensors":
             if size == 0:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import codecs
 import re
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from airoagent.errors import ModelError, UsageError
@@ -47,9 +47,10 @@ def encode_prompt(tokenizer: Any, wrapper: Wrapper, prompt: str, system: str | N
         return start + encode_plain(tokenizer, wrapper.wrap(prompt, system))
     ids: list[int] = []
     plain = ""
+    control = {text: tokenizer.convert_tokens_to_ids(text) for text in tokenizer.all_special_tokens}
     for text, trusted in _template_parts(wrapper, prompt, system):
-        for piece in _split_control(tokenizer, text) if trusted else [text]:
-            token = tokenizer.convert_tokens_to_ids(piece) if trusted and piece in tokenizer.all_special_tokens else None
+        for piece in _split(text, control) if trusted else [text]:
+            token = control.get(piece) if trusted else None
             if token is None:
                 plain += piece  # Runs of text are encoded whole, as the tokenizer itself would.
                 continue
@@ -62,19 +63,19 @@ def encode_prompt(tokenizer: Any, wrapper: Wrapper, prompt: str, system: str | N
 def _template_parts(wrapper: Wrapper, prompt: str, system: str | None) -> list[tuple[str, bool]]:
     """The prompt in parts, each with whether the template wrote it."""
     text = wrapper.system if system is None else system
-    if text and wrapper.before_prompt:
+    if text:
         head = [(wrapper.before_system, True), (text, False), (wrapper.before_prompt, True)]
     else:
         head = [(wrapper.opening, True)]
     return [*head, (prompt, False), (wrapper.tail, True)]
 
 
-def _split_control(tokenizer: Any, text: str) -> list[str]:
-    """Text cut before and after every control token that is spelled in it."""
-    control = sorted(tokenizer.all_special_tokens, key=len, reverse=True)
-    if not control:
+def _split(text: str, words: Iterable[str]) -> list[str]:
+    """Text cut before and after each of the words, the longest first."""
+    longest_first = sorted(words, key=len, reverse=True)
+    if not longest_first:
         return [text]
-    return [piece for piece in re.split(f"({'|'.join(map(re.escape, control))})", text) if piece]
+    return [piece for piece in re.split(f"({'|'.join(map(re.escape, longest_first))})", text) if piece]
 
 
 class TokenText:
@@ -119,7 +120,7 @@ class TokenText:
 
 
 def _byte_level_alphabet() -> dict[str, int]:
-    """Byte-level BPE spells each byte as a visible character: printable Latin-1 as itself, the others from U+0100 on."""
+    """Byte-level BPE spells a byte as a visible character: printable Latin-1 as itself, the others from U+0100 on."""
     visible = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
     hidden = [byte for byte in range(256) if byte not in visible]
     return {chr(byte): byte for byte in visible} | {chr(0x100 + n): byte for n, byte in enumerate(hidden)}
@@ -127,18 +128,15 @@ def _byte_level_alphabet() -> dict[str, int]:
 
 def check_sampling(sampling: Sampling) -> None:
     """Raise UsageError where a figure makes no sense."""
-    for wrong, sentence, hint in (
-        (sampling.temperature < 0, f"temperature cannot be {sampling.temperature}", "0 is greedy, 0.7 the cards' figure"),
-        (not 0 < sampling.top_p <= 1, f"top_p cannot be {sampling.top_p}", "it is above 0 and at most 1"),
-        (
-            sampling.repetition_penalty <= 0,
-            f"repetition_penalty cannot be {sampling.repetition_penalty}",
-            "1 is none, 1.1 the cards' figure",
-        ),
-        (sampling.max_tokens < 1, f"max_tokens cannot be {sampling.max_tokens}", "it is at least 1"),
-    ):
-        if wrong:
-            raise UsageError(sentence, hint)
+    temperature, top_p, penalty = sampling.temperature, sampling.top_p, sampling.repetition_penalty
+    if temperature < 0:
+        raise UsageError(f"temperature cannot be {temperature}", "0 is greedy, 0.7 the model cards' figure")
+    if not 0 < top_p <= 1:
+        raise UsageError(f"top_p cannot be {top_p}", "it is above 0 and at most 1")
+    if penalty <= 0:
+        raise UsageError(f"repetition_penalty cannot be {penalty}", "1 is none, 1.1 the model cards' figure")
+    if sampling.max_tokens < 1:
+        raise UsageError(f"max_tokens cannot be {sampling.max_tokens}", "it is at least 1")
 
 
 class Picker:
@@ -157,7 +155,7 @@ class Picker:
         self._generator.manual_seed(secrets.randbits(63) if sampling.seed is None else sampling.seed % 2**63)
 
     def __call__(self, input_ids: Any, scores: Any) -> Any:
-        """The scores (one row) with all tokens but the picked one ruled out; greedy: with those ruled out that may not come."""
+        """The scores (one row) with every token but the picked one ruled out; greedy leaves the picking to the search."""
         import torch
 
         scores = scores.float()

@@ -10,8 +10,12 @@ import re
 import unicodedata
 from functools import lru_cache
 
+from airoagent.models.thesaurus import GROUP_WORDS
+
 __all__ = [
-    "AUXILIARIES", "COLOURS", "DETERMINERS", "LINKS", "MONTHS", "NEGATIONS", "NUMBER_WORDS", "PLACE_PREPOSITIONS",
+    "AUXILIARIES",
+    "BASE_VERBS",
+    "COLOURS", "DETERMINERS", "LINKS", "MONTHS", "NEGATIONS", "NUMBER_WORDS", "PLACE_PREPOSITIONS",
     "PREPOSITIONS", "PRONOUNS", "STOPWORDS", "UNITS", "WORD", "fold", "groups_of", "looks_verbal", "stem", "stems", "words",
 ]  # fmt: skip
 
@@ -77,75 +81,6 @@ UNITS: dict[str, frozenset[str]] = {
     "data": _set("byte bytes bit bits kb mb gb tb kib mib gib kilobytes megabytes gigabytes terabytes"),
     "share": _set("percent % per"),
 }  # fmt: skip
-
-# Words that say the same thing in question and text. Written as words, kept as stems.
-_GROUP_WORDS = (
-    "win won winner award awarded receive received laureate recipient prize honoured honored earned",
-    "write wrote written author writer novel novelist pen penned poet wrote playwright",
-    "build built construct construction constructed erect erected raise raised builder",
-    "design designed designer architect plan planned drew",
-    "found founded founder establish established create created start started begin began set",
-    "invent invented inventor devise devised create created develop developed pioneer introduce introduced",
-    "discover discovered discovery discoverer find found identify identified isolate isolated detected",
-    "born birth birthplace native",
-    "die died death dead killed",
-    "tall height high metres stand stands rise rises",
-    "long length stretch stretches run runs extend extends kilometres span spans",
-    "deep depth",
-    "wide width broad",
-    "heavy weigh weighs weight mass tonnes kilograms",
-    "old age aged",
-    "big large size area cover covers",
-    "fast speed quick",
-    "cost price worth expense paid pay spent",
-    "live lived inhabit reside resided dwell home habitat",
-    "people inhabitants population residents live",
-    "locate located location lie lies situated stand stands sits found",
-    "famous known celebrated renowned best-known best-loved well-known fame famed acclaimed masterpiece",
-    "work book novel painting poem collection play opus",
-    "open opened opening inaugurate inaugurated",
-    "finish finished complete completed completion",
-    "paint painted painter painting artist",
-    "compose composed composer score",
-    "sculpt sculpted sculptor carved",
-    "lead led leader head headed directed director president chief",
-    "marry married wife husband spouse",
-    "teach taught teacher",
-    "eat eats diet feed feeds prey food consume",
-    "call called name named known",
-    "make made built consist consists composed",
-    "capital seat",
-    "use used purpose serve serves",
-    "cause caused because due reason led result",
-    "buy bought purchase purchased acquire acquired",
-    "study studied educated attended graduated university",
-    "film movie",
-    "child children son daughter",
-    "job occupation profession worked",
-    "end ended ends finish",
-    "destroy destroyed ruined burned demolished",
-    "happen happened occurred took",
-    "publish published publication appeared released release",
-    "climb climbed ascent summit reached",
-    "rule ruled reign reigned king queen emperor",
-    "travel travelled journey voyage sail sailed",
-    "orbit orbits circle circles revolve revolves",
-    "moon moons satellite satellites",
-    "visit visited visitors visits",
-    "language languages spoken speak speaks",
-    "currency money",
-    "stay last lasted lasts take took duration",
-    "give gave given present presented donate donated gift",
-    "flow flows pass passes run runs empty empties",
-    "type kind sort species breed form",
-    "colour color coloured colored",
-    "maximum max limit most largest",
-    "default defaults",
-    "option flag switch parameter argument",
-    "command program tool",
-    "folder directory",
-    "install installed installation",
-)  # fmt: skip
 
 _IRREGULAR = {
     "won": "win", "wrote": "write", "written": "write", "built": "build", "began": "begin", "begun": "begin", "led": "lead",
@@ -242,7 +177,7 @@ def stems(text: str) -> list[str]:
 
 @lru_cache(maxsize=1)
 def _groups() -> tuple[dict[str, frozenset[int]], tuple[frozenset[str], ...]]:
-    members = tuple(frozenset(stem(word) for word in line.split()) for line in _GROUP_WORDS)
+    members = tuple(frozenset(stem(word) for word in line.split()) for line in GROUP_WORDS)
     found: dict[str, set[int]] = {}
     for number, group in enumerate(members):
         for word in group:
@@ -267,6 +202,22 @@ _COMMON_VERBS = _set(
     "rose died lies stands runs rises covers holds has had lived lives uses makes takes gives contains includes flows "
     "carries feeds eats remains serves forms spans weighs measures reaches grows comes goes came lay lets sets writes "
     "returns prints shows reads means allows needs"
+)
+
+
+BASE_VERBS = frozenset(_IRREGULAR.values()) & _set(
+    "win write build begin lead draw make give take go see eat speak buy teach fight lie fall fly grow know run sing sink "
+    "stand leave lose hold keep meet pay sell send spend strike swim think throw wear choose break bring catch become rise die "
+    "hang shoot lay light sleep feel dig weave travel"
+) | _set(
+    "come live have get put cut set hit let read say tell find open close start end stop move turn call name play work use try ask "
+    "need want mean show help serve receive earn marry study attend graduate publish release appear compose paint design invent "
+    "discover create develop found establish happen occur arrive depart return reach cross join enter visit climb land launch "
+    "crash burn destroy damage kill bury weigh measure cost last cover contain produce carry connect link belong feed hunt "
+    "reign rule command rescue save recover replace succeed follow inspire influence translate decipher calculate predict "
+    "support oppose protest refuse accept reject allow require suggest propose announce declare sign retire resign emigrate "
+    "escape flee inherit own donate present share divide collect store print sail orbit change increase drop touch deliver "
+    "consist exist remain stay wait decide agree add remove install run compile raise lower drain flow explode erupt sponsor"
 )
 
 

@@ -10,10 +10,14 @@ import os
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Literal
 
 from airoagent.errors import ModelError
 
-__all__ = ["Progress", "cache_folder", "download", "is_hub_name", "offline", "require", "snapshot"]
+__all__ = ["Device", "Progress", "cache_folder", "download", "is_hub_name", "offline", "require", "snapshot"]
+
+Device = Literal["auto", "cpu", "cuda"]
+"""Where a model runs; ``auto`` is CUDA where torch can use it."""
 
 Progress = Callable[[str, int, int], None]
 """Called with what is being done, how much of it is done, and how much there is."""
@@ -78,7 +82,8 @@ def download(name: str, revision: str = "main", progress: Progress | None = None
             f"the hub has no model {name}", "see the names with: airo models, or set HF_TOKEN if it is private"
         ) from error
     except errors.RevisionNotFoundError as error:
-        raise ModelError(f"{name} has no revision {revision!r}", "leave the option revision out for the newest") from error
+        hint = "leave the option revision out for the newest"
+        raise ModelError(f"{name} has no revision {revision!r}", hint) from error
     except errors.OfflineModeIsEnabled as error:
         raise _not_here(name) from error
     except Exception as error:  # Which class a failed connection has differs by version and transport.
@@ -125,4 +130,3 @@ def _wanted(files: Sequence[tuple[str, int]]) -> list[tuple[str, int]]:
         return file.endswith((".json", ".model", ".jinja", ".txt"))
 
     return [entry for entry in top if is_wanted(entry[0])]
-

@@ -16,13 +16,14 @@ from airoagent.models.english import (
     LINKS,
     PLACE_PREPOSITIONS,
     PREPOSITIONS,
+    NUMBER_WORDS,
     STOPWORDS,
     groups_of,
     stem,
 )
 from airoagent.models.passages import Sentence
 from airoagent.models.questions import Question
-from airoagent.models.ranking import Ranked
+from airoagent.models.ranking import Ranked, standing
 from airoagent.models.spans import (
     Line,
     Span,
@@ -34,6 +35,7 @@ from airoagent.models.spans import (
     noun_phrases,
     numbers,
     quoted,
+    together,
     unlike_person,
 )
 
@@ -67,12 +69,14 @@ def judge(sentence: Sentence, place: int, question: Question, ranked: Ranked) ->
     if sentence.cells:
         return here.cells(sentence, place, ranked)
     judged = []
+    phrases = here.phrases()
     for span in _spans(line, question):
         points = here.points(span)
         if points is not None:
+            points -= 0.5 if sentence.short and ":" not in sentence.text else 0.0
             text = here.text(span)
             if text:
-                judged.append(Judged(text, place, points + ranked.coverage + 0.3 * ranked.own))
+                judged.append(Judged(text, place, points + phrases + standing(ranked)))
     judged.sort(key=lambda j: -j.points)
     return judged
 
@@ -85,7 +89,12 @@ def _spans(line: Line, question: Question) -> Iterator[Span]:
         yield from numbers(line, question.unit)
     elif kind == "person":
         yield from names(line)
-        yield from (Span(s.start, s.end, s.first, s.last, s.sort, 0.3) for s in noun_phrases(line))
+        yield from together(line)
+        yield from (
+            Span(s.start, s.end, s.first, s.last, s.sort, 0.1)
+            for s in noun_phrases(line)
+            if line.lower[s.first] in DETERMINERS | NUMBER_WORDS.keys()
+        )
     elif kind == "place":
         yield from names(line)
         yield from noun_phrases(line)
@@ -126,6 +135,22 @@ class _Here:
         exact = [i for i, s in enumerate(self.line.stems) if s == root]
         near = groups_of(root)
         return exact or [i for i, s in enumerate(self.line.stems) if s in near]
+
+    def phrases(self) -> float:
+        """Points for words that stand together in the question and here as well: "first woman" is not "first American"."""
+        terms = self.question.terms
+        pairs = list(zip(terms, terms[1:], strict=False))
+        if not pairs:
+            return 0.0
+        together = sum(
+            1
+            for a, b in pairs
+            if any(0 < j - i <= 2 and self._only_grammar(i, j) for i in self.at.get(a, ()) for j in self.at.get(b, ()))
+        )
+        return 0.5 * together / len(pairs)
+
+    def _only_grammar(self, first: int, last: int) -> bool:
+        return all(self.line.lower[i] in STOPWORDS for i in range(first + 1, last))
 
     def text(self, span: Span) -> str:
         """What the span answers with: without its article, brackets closed."""
@@ -304,7 +329,7 @@ class _Here:
             head = sentence.header[number] if number < len(sentence.header) else ""
             points = _cell_fit(line, head, self.question)
             if points > -0.5:
-                judged.append(Judged(cell, place, points + ranked.coverage + 0.3 * ranked.own))
+                judged.append(Judged(cell, place, points + standing(ranked)))
         judged.sort(key=lambda j: -j.points)
         return judged
 

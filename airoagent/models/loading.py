@@ -12,16 +12,14 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from airoagent.errors import MissingExtra, ModelError
 from airoagent.models.checkpoint import Checkpoint
-from airoagent.models.hub import Progress
+from airoagent.models.hub import Device, Progress
 from airoagent.models.machine import this_machine
 
 __all__ = ["LoadStopped", "Loaded", "load", "load_tokenizer", "require_extra"]
-
-Device = Literal["auto", "cpu", "cuda"]
 
 # Room for activations, the tokenizer and the libraries themselves.
 _OVERHEAD: Final = 400_000_000
@@ -30,7 +28,7 @@ _LEAST_CACHE: Final = 2048
 
 
 class LoadStopped(BaseException):
-    """The load was called off because nobody waits for it any more."""
+    """The load was called off: a signal and no error, so that no ``except Exception`` swallows it."""
 
 
 @dataclass(frozen=True, slots=True)

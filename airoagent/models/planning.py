@@ -16,8 +16,8 @@ import re
 from dataclasses import dataclass, field
 
 from airoagent.models.english import AUXILIARIES, PREPOSITIONS, STOPWORDS, fold, stem, words
-from airoagent.models.questions import Question, analyse, clean, split_parts
-from airoagent.models.reading import resolve
+from airoagent.models.parts import TwoParts, clean, two_parts
+from airoagent.models.questions import Question, analyse
 
 __all__ = ["Offered", "PlanRequest", "read_plan_prompt", "write_plan"]
 
@@ -239,9 +239,9 @@ def _branches(draft: _Draft, roles: Roles, question: str) -> str:
         return ""
     if not roles.searches or not roles.answerer:
         return _ask(draft, roles, question, _look_up(draft, roles, keywords(question)))
-    parts = split_parts(question)
-    if len(parts) == 2:
-        return _two_parts(draft, roles, parts[0], parts[1])
+    two = two_parts(question)
+    if two is not None:
+        return _two_parts(draft, roles, two)
     asked = analyse(question)
     if asked.kind == "choice" and len(asked.options) == 2:
         compared = _comparison(draft, roles, asked)
@@ -250,59 +250,11 @@ def _branches(draft: _Draft, roles: Roles, question: str) -> str:
     return _ask(draft, roles, question, _look_up(draft, roles, keywords(question)))
 
 
-_DEPENDS = re.compile(
-    r"\b(?:he|she|they|it|him|them|his|her|hers|their|theirs|its|that|this|those|these|the (?:former|latter|same))\b",
-    re.IGNORECASE,
-)
-_THAT_NOUN = re.compile(
-    r"\b(?:that|this|the same|said) (?:person|author|writer|poet|artist|man|woman|winner|laureate|country|city|place|town|company|building|book|novel|film|river|lake|mountain|one|\w+)\b",
-    re.IGNORECASE,
-)
-
-
-def _two_parts(draft: _Draft, roles: Roles, first: str, second: str) -> str:
-    one = analyse(first)
-    depends = _DEPENDS.search(second)
-    # "When did the bridge open and how long is it?": "it" is the first part's subject, not what the first part finds.
-    subject = _subject(first)
-    about_subject = (
-        depends
-        and one.kind in ("date", "year", "place", "count", "measure", "reason", "manner", "definition", "yesno")
-        and subject
-    )
-    if depends and not about_subject:
-        found = _look_up(draft, roles, keywords(first))
-        answer = _ask(draft, roles, first, found)
-        asked = _THAT_NOUN.sub(answer, second, count=1)
-        asked = resolve_famous(asked if asked != second else resolve(second, answer), answer)
-        query = keywords(asked)
-        if answer not in query:
-            query = f"{answer} {query}"
-        found = _look_up(draft, roles, query)
-        last = _ask(draft, roles, asked if answer in asked else f"{asked.rstrip('?')} ({answer})?", found)
-        return f"{answer}; {last}"
-    if about_subject:
-        second = resolve(second, str(subject))
-    answers = [_ask(draft, roles, part, _look_up(draft, roles, keywords(part))) for part in (first, second)]
-    return "; ".join(answers)
-
-
-def resolve_famous(question: str, answer: str) -> str:
-    """ "What is X's most famous work?" turned to "What is the most famous work of X?", which searches and reads better."""
-    match = re.fullmatch(rf"(What|Which|Who) (is|are|was|were) {re.escape(answer)}'s (.+?)\?", question)
-    return f"{match[1]} {match[2]} the {match[3]} of {answer}?" if match else question
-
-
-def _subject(question: str) -> str:
-    """The thing a question is about: its longest name, or the noun behind its first "the"; "" where neither is there."""
-    found = re.findall(
-        r"(?<![.?!] )(?<!^)(?:the )?[A-Z0-9][\w'’.-]*(?: (?:(?:of|the|de|van|von) )*[A-Z0-9][\w'’.-]*)*", question
-    )
-    named = [f for f in found if not re.fullmatch(r"\d+", f)]
-    if named:
-        return max(named, key=len).strip()
-    noun = re.search(r"\b(?:the|a|an) ((?!first|last)[a-z-]+)", question)
-    return noun[0] if noun else ""
+def _two_parts(draft: _Draft, roles: Roles, two: TwoParts) -> str:
+    """Two branches that meet in the answer line; the second waits for the first's answer where it speaks of it."""
+    first = _ask(draft, roles, two.first, _look_up(draft, roles, keywords(two.first)))
+    second = two.second(first)
+    return f"{first}; {_ask(draft, roles, second, _look_up(draft, roles, keywords(second)))}"
 
 
 _BY_TIME = frozenset(["older", "first", "earlier", "newer", "later", "last", "younger"])

@@ -1,4 +1,4 @@
-"""What a question asks: its kind of answer, its words by weight, and its two parts where it has two.
+"""What a question asks: its kind of answer, and its words by what they do.
 
 Pure functions over one line of English; any text gives some `Question`, the plainest being kind "thing" (nothing known
 about the answer's form). Shared by the reader, which looks for the answer, and the planner, which looks for pages.
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from airoagent.models.english import (
+    BASE_VERBS,
     AUXILIARIES,
     DETERMINERS,
     PREPOSITIONS,
@@ -23,7 +24,7 @@ from airoagent.models.english import (
     words,
 )
 
-__all__ = ["Kind", "Question", "analyse", "clean", "split_parts"]
+__all__ = ["Kind", "Question", "analyse"]
 
 Kind = Literal[
     "person", "date", "year", "place", "count", "measure", "noun", "thing", "definition", "reason", "manner",
@@ -53,33 +54,6 @@ class Question:
     terms: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
     options: tuple[str, ...] = ()
-
-
-_LEAD = re.compile(
-    r"^(?:(?:please|hi|hello|hey|so|and|ok|okay|well)\b[\s,!]*|question:\s*"
-    r"|(?:can|could|would|will) you (?:please )?(?:tell|say|explain to|inform|let) (?:me |us )?(?:know )?(?=wh|how|if)"
-    r"|do you (?:happen to )?know (?=wh|how|if)|(?:i(?:'d| would)? (?:like|want|need) to know|i wonder|tell me|tell us) (?=wh|how|if))",
-    re.IGNORECASE,
-)
-_TAIL = re.compile(
-    r"[\s,;]*(?:\bsources?\s*\?|\b(?:please )?(?:do not|don't|never) make up (?:an )?answers?[^.?!]*[.!?]*"
-    r"|\bplease cite[^.?!]*[.!?]*|\bcite (?:your|the) sources?[.!?]*"
-    r"|,?\s*\b(?:given|based on|using|according to|from)\s*(?:the\s+)?(?:(?:above|following|given|provided)\s*)?"
-    r"(?::?evidence\s*\d*:?|context|text|passages?|sources?|above|information)?(?:\s*(?:above|below))?\s*(?=[.?!]*$))\s*$",
-    re.IGNORECASE,
-)
-
-
-def clean(instruction: str) -> str:
-    """The question alone, on one line: without politeness, "Source?", "Don't make up answers" and an empty "given"."""
-    text = " ".join(instruction[:4000].split())
-    for _ in range(8):
-        mark = "?" if re.search(r"\?\W*$", text) else ""
-        shorter = _LEAD.sub("", _TAIL.sub(mark, text)).strip()
-        if shorter == text or not shorter.strip("?!. "):
-            break
-        text = shorter
-    return text
 
 
 _MEASURES: tuple[tuple[str, str], ...] = (
@@ -155,12 +129,15 @@ def _main_verb(rest: list[str], after_do: bool) -> str:
     """The main verb's stem among the words after the question word and its auxiliary; "" where none is plain."""
     lower = [w.lower() for w in rest]
     if not after_do:
-        for word in reversed(lower):
-            if word not in STOPWORDS and (
+        for cased, word in zip(reversed(rest), reversed(lower), strict=True):
+            if word not in STOPWORDS and not cased[0].isupper() and (
                 looks_verbal(word) or word in ("born", "built", "written", "made", "won", "known", "found")
             ):
                 return stem(word)
         return ""
+    for index, word in enumerate(lower):
+        if word in BASE_VERBS and (not index or lower[index - 1] not in DETERMINERS | PREPOSITIONS) and rest[index] == word:
+            return stem(word)
     index = 0
     if index < len(rest) and lower[index] in DETERMINERS:
         index += 2
@@ -344,6 +321,8 @@ def _what_noun(parts: _Parts) -> Question:
         return parts.question("date", noun, verb=_last_verb(parts), drop=(root,))
     if noun in _PERSONS:
         return parts.question("person", root, verb=_last_verb(parts))
+    if noun in ("number", "numbers", "amount", "figure") and parts.lower[0] == noun:
+        return parts.question("count", root, verb=_last_verb(parts), drop=(root,))
     if noun in ("percentage", "proportion", "fraction", "share"):
         return parts.question("measure", root, "share", verb=_last_verb(parts))
     if looks_verbal(noun) or (len(parts.lower) > 1 and parts.lower[1] in DETERMINERS and noun.endswith("s")):
@@ -361,6 +340,14 @@ def _head_noun(lower: list[str]) -> str:
     return head
 
 
+def _called(rest: str) -> str:
+    """The noun of "X's debut book of poetry called": the last word before "of" or the verb, possessors left out."""
+    phrase = re.sub(r"^.*(?:'s|s')\s+", "", rest)
+    phrase = re.split(r"\s(?:of|in|on|at|for|that|which|called|named|by|with)\b", f"{phrase} called")[0]
+    content = [w for w in words(phrase) if w not in STOPWORDS]
+    return stem(content[-1]) if content else ""
+
+
 _OF = re.compile(r"^(?:the |a |an |their |its |his |her )?((?:[\w'’-]+ ){0,4}?[\w'’-]+) (?:of|for|in|on|at|to) ")
 _OWNED = re.compile(r"(?:\w's|s'|\b(?:their|its|his|her)) ((?:[\w-]+ ){0,3}[\w-]+)$")
 
@@ -370,7 +357,7 @@ def _what_is(parts: _Parts) -> Question:
     if parts.tail:
         return parts.question("thing", verb=parts.verb(), side="after", tail=parts.tail)
     if rest.endswith((" called", " named")) or rest in ("called", "named"):
-        return parts.question("noun", stem(_head_noun(parts.lower[1:] or [""])), verb="call", side="after")
+        return parts.question("noun", _called(rest), verb="call", side="after")
     relation = _OF.match(rest) or _OWNED.search(rest)
     if relation:
         phrase = relation[1]
@@ -395,21 +382,3 @@ def _what_is(parts: _Parts) -> Question:
     if verb and len(words(rest)) > 1:
         return parts.question("thing", verb=verb, side="before")
     return parts.question("definition")
-
-
-_AND = re.compile(
-    r"(?:,\s*|\s+|;\s*)and(?:\s+also)?\s+(?=(?:in |at |on |by |from |for |to )?(?:who|whom|whose|what|which|when|where|why|how|is|was|did|does|are|were)\b)|\?\s+(?=\S)|;\s+(?=(?:who|what|which|when|where|why|how)\b)",
-    re.I,
-)
-
-
-def split_parts(text: str) -> tuple[str, ...]:
-    """A question's two parts, each a question that ends in "?", or the question alone.
-
-    Parted at "and" before a question word, or after a question mark: "When did X open and how tall is Y?".
-    """
-    for match in _AND.finditer(text):
-        first, second = text[: match.start()].strip(" ,;?"), text[match.end() :].strip(" ,;?.")
-        if len(words(first)) >= 3 and len(words(second)) >= 2 and _WH.search(second) and _WH.search(first):
-            return f"{first}?", f"{second[0].upper()}{second[1:]}?"
-    return (text,)

@@ -1,8 +1,9 @@
 """Which sentences of the blocks speak of what the question speaks of, and how much of it each covers.
 
 BM25's idea (rare words count more) over stems, with credit also for words that stand in a sentence's surroundings: its
-heading, the page's title, the sentences before it. A coverage of 1 means that every word of the question is accounted
-for. Linear in the text.
+heading, the page's title, the sentences before it. The names of a question say which page it is about, and the title
+often gives them; its other words (the *relation*: "designed", "first woman") say which sentence, and count where they
+stand. Linear in the text.
 """
 
 from __future__ import annotations
@@ -12,11 +13,14 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from airoagent.models.english import WORD, groups_of, stem, words
+from airoagent.models.english import groups_of, stem, words
 from airoagent.models.passages import Block, Sentence, cut
 from airoagent.models.questions import Question
 
-__all__ = ["Library", "Ranked", "rank", "read_library"]
+__all__ = ["Library", "Ranked", "rank", "read_library", "standing"]
+
+Bag = dict[str, float]
+"""What a text gives of each of the question's terms, 0 to 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +34,14 @@ class Library:
 
 @dataclass(frozen=True, slots=True)
 class Ranked:
-    """A sentence with its place, how much of the question it and its surroundings cover (0 to 1), how much the sentence
-    alone does, and which of the question's terms nothing near it speaks of."""
+    """A sentence with its place and its points: ``coverage`` is how much of the question it and its surroundings account
+    for (0 to 1), ``names`` how much of its names and years, ``relation`` how much of its other words, ``own`` how much of
+    those it holds itself; ``missing`` are the terms nothing near it speaks of."""
 
     place: int
     coverage: float
+    names: float
+    relation: float
     own: float
     missing: frozenset[str]
     weights: dict[str, float]
@@ -47,118 +54,128 @@ def read_library(blocks: Sequence[Block]) -> Library:
     return Library(tuple(blocks), sentences, stems)
 
 
-def _near_forms(term: str, vocabulary: Iterable[str]) -> frozenset[str]:
-    """Words of the text that look like other forms of a term: "chile" and "chilean", "otter" and "otters'"."""
-    if len(term) < 4 or term.isdigit():
-        return frozenset()
-    head = term[: max(4, len(term) - 2)]
-    return frozenset(w for w in vocabulary if w.startswith(head) and abs(len(w) - len(term)) <= 4 and w != term)
-
-
-_IN_TITLE, _IN_HEADING, _IN_LAST, _BEFORE_LAST, _IN_BLOCK = 0.85, 0.75, 0.6, 0.4, 0.2
+# What a term is worth that stands not in the sentence but near it: (for names, for other words).
+_TITLE = (0.95, 0.55)
+_HEADING = (0.9, 0.7)
+_HEADER = (0.8, 0.7)
+_LAST = (0.85, 0.45)
+_BEFORE_LAST = (0.7, 0.3)
+_AFTER = (0.4, 0.25)
+_BLOCK = (0.5, 0.12)
+_YEAR_IN_BLOCK = 0.2  # a year somewhere else on the page says little
 
 
 def rank(library: Library, question: Question, most: int = 40) -> list[Ranked]:
     """The sentences that cover most of the question, best first; ties in the order of the text."""
-    terms = question.terms
     count = len(library.sentences)
-    if not terms or not count:
+    if not question.terms or not count:
         return []
     vocabulary: set[str] = set().union(*library.stems)
-    credit = {term: _credits(term, vocabulary, term in question.names) for term in terms}
-    weights = _weights(library, question, credit)
-    whole = sum(weights.values()) or 1.0
-    titles = [_around(" ".join((b.meta("title"), _slug(b.meta("url")))), credit) for b in library.blocks]
-    own = [_own(bag, credit) for bag in library.stems]
-    in_block = (
-        [_best(own[i] for i in range(count) if library.sentences[i].block == n) for n in _numbers(library)]
-        if len(library.blocks) < 200
-        else []
-    )
+    worth = {term: _worth(term, vocabulary, term in question.names) for term in question.terms}
+    weights = _weights(library, question, worth)
+    bags = [_bag(stems, worth) for stems in library.stems]
+    titles = [_bag_of(f"{b.meta('title')} {_slug(b.meta('url'))}", worth) for b in library.blocks]
+    whole: list[Bag] = [{} for _ in library.blocks]
+    for place, bag in enumerate(bags):
+        for term, value in bag.items():
+            inside = whole[library.sentences[place].block]
+            inside[term] = max(inside.get(term, 0.0), value)
+    contexts: dict[tuple[str, ...], Bag] = {}
     ranked = []
     for place, sentence in enumerate(library.sentences):
-        mine = own[place]
-        if not mine and not titles[sentence.block]:
+        if not bags[place] and not titles[sentence.block] and not (place and bags[place - 1]):
             continue
-        total = dict(mine)
-        _add(total, titles[sentence.block], _IN_TITLE)
-        if sentence.heading:
-            _add(total, _around(sentence.heading, credit), _IN_HEADING)
-        if sentence.header:
-            _add(total, _around(" ".join(sentence.header), credit), _IN_HEADING)
-        for back, share in ((1, _IN_LAST), (2, _BEFORE_LAST)):
-            if place >= back and library.sentences[place - back].block == sentence.block:
-                _add(total, own[place - back], share)
-        if in_block:
-            _add(total, in_block[sentence.block], _IN_BLOCK)
-        missing = frozenset(t for t in terms if total.get(t, 0.0) < 0.15)
-        covered = sum(weights[t] * c for t, c in total.items()) / whole
-        alone = sum(weights[t] * c for t, c in mine.items()) / whole
-        ranked.append(Ranked(place, covered, alone, missing, weights))
-    ranked.sort(key=lambda r: (-(r.coverage + 0.35 * r.own), r.place))
+        near = [(titles[sentence.block], _TITLE), (whole[sentence.block], _BLOCK)]
+        for text, share in ((sentence.heading, _HEADING), (" ".join(sentence.header), _HEADER)):
+            if text:
+                if (text,) not in contexts:
+                    contexts[text,] = _bag_of(text, worth)
+                near.append((contexts[text,], share))
+        for step, share in ((-1, _LAST), (-2, _BEFORE_LAST), (1, _AFTER)):
+            other = place + step
+            if 0 <= other < count and bags[other] and library.sentences[other].block == sentence.block:
+                near.append((bags[other], share))
+        ranked.append(_ranked(place, bags[place], near, question, weights))
+    ranked.sort(key=lambda r: (-standing(r), r.place))
     return ranked[:most]
 
 
-def _numbers(library: Library) -> range:
-    return range(len(library.blocks))
+def standing(entry: Ranked) -> float:
+    """A sentence's points before its spans are looked at."""
+    return 0.6 * entry.coverage + 1.6 * entry.names + 0.7 * entry.relation + 0.7 * entry.own
 
 
-def _credits(term: str, vocabulary: set[str], is_name: bool) -> dict[str, float]:
-    """What each word of the text is worth as this term: itself 1, a word of its group 0.8, a like-looking form 0.6."""
+def _ranked(
+    place: int, own: Bag, near: list[tuple[Bag, tuple[float, float]]], question: Question, weights: Bag
+) -> Ranked:
+    total = dict(own)
+    for bag, (for_names, for_others) in near:
+        for term, value in bag.items():
+            share = for_names if term in question.names else for_others
+            if term.isdigit() and bag is near[1][0]:
+                share = _YEAR_IN_BLOCK
+            if value * share > total.get(term, 0.0):
+                total[term] = value * share
+    others = [t for t in question.terms if t not in question.names]
+    weight = sum(weights[t] for t in others)
+    relation = sum(weights[t] * total.get(t, 0.0) for t in others) / weight if weight else 1.0
+    held = sum(weights[t] * own.get(t, 0.0) for t in others) / weight if weight else 0.0
+    if not others:
+        held = sum(weights[t] * own.get(t, 0.0) for t in question.names) / (sum(weights[t] for t in question.names) or 1)
+    weight = sum(weights[t] for t in question.names)
+    named = sum(weights[t] * total.get(t, 0.0) for t in question.names) / weight if weight else 1.0
+    covered = sum(weights[t] * total.get(t, 0.0) for t in question.terms) / (sum(weights.values()) or 1.0)
+    missing = frozenset(t for t in question.terms if total.get(t, 0.0) < 0.1)
+    return Ranked(place, covered, named, relation, held, missing, weights)
+
+
+def _worth(term: str, vocabulary: set[str], is_name: bool) -> Bag:
+    """What each word of the text is worth as this term: itself 1, a word of its group 0.8, a like-looking form 0.7."""
     worth = {term: 1.0}
-    for other in groups_of(term) if not is_name or term not in vocabulary else ():
-        worth.setdefault(other, 0.8)
-    if term not in vocabulary or is_name:
-        for other in sorted(_near_forms(term, vocabulary)):
-            worth.setdefault(other, 0.7)
+    if not is_name or term not in vocabulary:
+        for other in groups_of(term):
+            worth[other] = 0.8
+    if len(term) > 3 and not term.isdigit():
+        head = term[: max(4, len(term) - 2)]
+        for other in vocabulary:
+            if other.startswith(head) and abs(len(other) - len(term)) <= 4:
+                worth.setdefault(other, 0.7)
     return worth
 
 
-def _weights(library: Library, question: Question, credit: dict[str, dict[str, float]]) -> dict[str, float]:
-    """A term's weight: its rarity among the sentences, names and years somewhat more."""
+def _weights(library: Library, question: Question, worth: dict[str, Bag]) -> Bag:
+    """A term's weight: its rarity among the sentences; the noun that only says what is asked ("which river") half."""
     count = len(library.stems)
-    seen = dict.fromkeys(credit, 0)
-    for bag in library.stems:
-        for term in credit:
-            if term in bag:
-                seen[term] += 1
-    weights = {}
-    for term, df in seen.items():
+    weights: Bag = {}
+    for term in worth:
+        df = sum(1 for stems in library.stems if term in stems)
         rarity = math.log(1 + (count - df + 0.5) / (df + 0.5)) / math.log(2 + 2 * count)
-        weights[term] = 0.35 + 0.65 * rarity + (0.25 if term in question.names else 0.0)
+        weight = 0.4 + 0.6 * rarity
+        weight += 0.8 if term.isdigit() and len(term) == 4 else 0.0
+        weights[term] = weight * (0.5 if term == question.target and question.kind == "noun" else 1.0)
     return weights
 
 
-def _own(bag: frozenset[str], credit: dict[str, dict[str, float]]) -> dict[str, float]:
-    found = {}
-    for term, worth in credit.items():
-        if term in bag:
+def _bag(stems: frozenset[str], worth: dict[str, Bag]) -> Bag:
+    found: Bag = {}
+    for term, values in worth.items():
+        if term in stems:
             found[term] = 1.0
-        elif len(worth) > 1:
-            best = max((value for word, value in worth.items() if word in bag), default=0.0)
-            if best:
-                found[term] = best
+        elif len(values) > 1 and (common := values.keys() & stems):
+            found[term] = max(values[w] for w in common)
     return found
 
 
-def _around(text: str, credit: dict[str, dict[str, float]]) -> dict[str, float]:
-    return _own(frozenset(map(stem, WORD.findall(text))), credit) if text else {}
-
-
-def _best(found: Iterable[dict[str, float]]) -> dict[str, float]:
-    best: dict[str, float] = {}
-    for one in found:
-        _add(best, one, 1.0)
-    return best
-
-
-def _add(total: dict[str, float], more: dict[str, float], share: float) -> None:
-    for term, value in more.items():
-        if value * share > total.get(term, 0.0):
-            total[term] = value * share
+def _bag_of(text: str, worth: dict[str, Bag]) -> Bag:
+    return _bag(frozenset(map(stem, words(text))), worth)
 
 
 def _slug(url: str) -> str:
     """The words of an address's last part: "docs://eiffel-tower.html" gives "eiffel tower"."""
     last = url.rstrip("/").rpartition("/")[2]
     return re.sub(r"[-_.]+|html?$|md$|txt$", " ", last)
+
+
+def best_of(ranked: Iterable[Ranked], places: tuple[int, ...]) -> Ranked | None:
+    """The entry with the most coverage among these places; None where none of them was ranked."""
+    return max((r for r in ranked if r.place in places), key=lambda r: r.coverage, default=None)

@@ -16,8 +16,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from airoagent.models.judging import judge
+from airoagent.models.parts import clean, two_parts
 from airoagent.models.passages import Block, Sentence
-from airoagent.models.questions import Question, analyse, clean, split_parts
+from airoagent.models.questions import Question, analyse
 from airoagent.models.ranking import Library, Ranked, rank, read_library
 from airoagent.models.sayings import say_choice, say_definition, say_list, say_summary, say_yes_or_no
 
@@ -39,25 +40,23 @@ _LEAST = 0.55  # how much of the question must be covered, tuned on the developm
 def read(blocks: Sequence[Block], instruction: str) -> Finding | None:
     """The answer that the blocks give to an instruction, or None where they give none."""
     library = read_library(blocks)
-    parts = split_parts(clean(instruction))
-    findings: list[Finding] = []
-    for number, part in enumerate(parts):
-        if number and findings:
-            part = resolve(part, findings[0].text)
-        found = _read_one(library, analyse(part))
-        if found is not None:
-            findings.append(found)
-        elif not number and len(parts) > 1:
-            continue
-    if not findings:
+    question = clean(instruction)
+    two = two_parts(question)
+    if two is None:
+        return _read_one(library, analyse(question))
+    first = _read_one(library, analyse(two.first))
+    if first is None and two.chained:
         return None
-    if len(findings) == 1:
-        return findings[0]
+    near = first.quotes[0] if first is not None and first.quotes else None
+    second = _read_one(library, analyse(two.second(first.text if first else "")), near)
+    findings = [found for found in (first, second) if found is not None]
+    if len(findings) < 2:
+        return findings[0] if findings else None
     quotes = tuple(dict.fromkeys(q for f in findings for q in f.quotes))
     return Finding("; ".join(f.text for f in findings), quotes, min(f.score for f in findings))
 
 
-def _read_one(library: Library, question: Question) -> Finding | None:
+def _read_one(library: Library, question: Question, near: Sentence | None = None) -> Finding | None:
     ranked = rank(library, question)
     if not ranked:
         return _whole_text(library, question)
@@ -72,7 +71,7 @@ def _read_one(library: Library, question: Question) -> Finding | None:
     elif question.kind == "yesno":
         said = say_yes_or_no(library, ranked, question)
     else:
-        said = _best_span(library, ranked, question)
+        said = _best_span(library, ranked, question, near)
     if said is None or not _enough(library, ranked, question, said[1]):
         return None
     return Finding(said[0], tuple(library.sentences[p] for p in said[1]), said[2])
@@ -86,15 +85,23 @@ def _whole_text(library: Library, question: Question) -> Finding | None:
     return Finding(" ".join(s.text for s in first), tuple(first[:1]), 0.6)
 
 
-def _best_span(library: Library, ranked: list[Ranked], question: Question) -> tuple[str, tuple[int, ...], float] | None:
+def _best_span(
+    library: Library, ranked: list[Ranked], question: Question, near: Sentence | None
+) -> tuple[str, tuple[int, ...], float] | None:
+    """The span with the most points; a sentence beside the one that answered the first part gets some for that."""
+    beside = library.sentences.index(near) if near is not None else -1
     judged = []
     for entry in ranked[:30]:
-        judged += judge(library.sentences[entry.place], entry.place, question, entry)[:5]
+        sentence = library.sentences[entry.place]
+        extra = 0.0
+        if near is not None and sentence.block == near.block:
+            apart = abs(entry.place - beside)
+            extra = 0.5 if apart == 0 else 0.4 if apart < 3 else 0.25
+        judged += [(j, j.points + extra) for j in judge(sentence, entry.place, question, entry)[:5]]
     if judged:
-        best = max(judged, key=lambda j: (j.points, -j.place))
-        return best.text, (best.place,), best.points
-    best_entry = ranked[0]
-    return library.sentences[best_entry.place].text, (best_entry.place,), best_entry.coverage
+        best, points = max(judged, key=lambda pair: (pair[1], -pair[0].place))
+        return best.text, (best.place,), points
+    return None
 
 
 def _enough(library: Library, ranked: list[Ranked], question: Question, places: tuple[int, ...]) -> bool:
@@ -109,21 +116,6 @@ def _enough(library: Library, ranked: list[Ranked], question: Question, places: 
     if any(name.isdigit() for name in lacking) or len(lacking) * 2 > len(question.names) > 0:
         return False
     return best.coverage >= (_LEAST if question.kind not in ("summary", "list") else 0.3)
-
-
-_PRONOUN = re.compile(r"\b(he|she|they|it|him|her|them|his|their|its|hers|theirs)\b", re.IGNORECASE)
-_POSSESSIVE = frozenset(("his", "their", "its", "hers", "theirs"))
-
-
-def resolve(question: str, name: str) -> str:
-    """A question's first pronoun replaced by what it stands for: "When did she die?" gives "When did Ada die?"."""
-
-    def put(match: re.Match[str]) -> str:
-        word = match[0].lower()
-        owned = word in _POSSESSIVE or (word == "her" and re.match(r"\s+[a-z]", question[match.end() :]) is not None)
-        return f"{name}'s" if owned else name
-
-    return _PRONOUN.sub(put, question, count=1)
 
 
 def write_answer(blocks: Sequence[Block], finding: Finding | None, instruction: str) -> str:

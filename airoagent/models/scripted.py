@@ -68,7 +68,8 @@ class ScriptedModel:
         try:
             text = Path(path).expanduser().read_text(encoding="utf-8")
         except OSError as error:
-            raise ModelError(f"the script {path} cannot be read: {error.strerror}", "give the path of a file") from error
+            reason = error.strerror or type(error).__name__
+            raise ModelError(f"the script {path} cannot be read: {reason}", "give the path of a file") from error
         except UnicodeDecodeError as error:
             raise ModelError(f"the script {path} is not UTF-8 text (byte {error.start})") from error
         if not text.strip():
@@ -138,9 +139,9 @@ def _read_line(line: str, where: str) -> tuple[str, str]:
         record = json.loads(line)
     except json.JSONDecodeError as error:
         raise ModelError(f"{where} is not JSON: {error.msg} (column {error.colno})") from error
-    text = record.get("text") if isinstance(record, dict) else None
-    purpose = record.get("purpose", "") if isinstance(record, dict) else None
-    if not isinstance(text, str) or purpose not in ("", *get_args(Purpose)):
+    fields = record if isinstance(record, dict) else {}
+    text, purpose = fields.get("text"), fields.get("purpose", "")
+    if not isinstance(text, str) or not isinstance(purpose, str) or purpose not in ("", *get_args(Purpose)):
         raise ModelError(
             f"{where} is not an output",
             'a line is {"purpose": "answer", "text": "..."}; purposes: ' + ", ".join(get_args(Purpose)),

@@ -26,7 +26,7 @@ from airoagent.models.english import (
     stem,
 )  # fmt: skip
 
-__all__ = ["Line", "Span", "clauses", "colours", "dates", "line_of", "names", "noun_phrases", "numbers", "quoted"]
+__all__ = ["Line", "Span", "clauses", "colours", "dates", "line_of", "names", "noun_phrases", "numbers", "quoted", "together"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +169,15 @@ def names(line: Line) -> Iterator[Span]:
             if cut > index:
                 yield line.span(index, cut - 1, "name", 0.7)
         index = last + 1
+
+
+def together(line: Line) -> Iterator[Span]:
+    """Names joined by "and": "Edmund Hillary and Tenzing Norgay"."""
+    single = [s for s in names(line) if s.fit > 0.5]
+    for left, right in zip(single, single[1:], strict=False):
+        gap = line.text[left.end : right.start]
+        if re.fullmatch(r",? (?:and|&) (?:the )?(?:[a-z]+ ){0,2}", gap):
+            yield line.span(left.first, right.last, "names", 0.9)
 
 
 _NATIONAL = re.compile(r"(?:ese|ish|ian|ean|can|ench|utch|man|iss|eek|wede|ssian)$")
@@ -329,7 +338,7 @@ def noun_phrases(line: Line) -> Iterator[Span]:
             index += 1
             continue
         first = index
-        if first and line.lower[first - 1] in DETERMINERS and line.between(first - 1).isspace():
+        if first and line.lower[first - 1] in DETERMINERS and line.lower[first - 1] != "that" and line.between(first - 1).isspace():
             first -= 1
         last = _phrase_end(line, index)
         yield line.span(first, last, "phrase", 0.8)

@@ -1,8 +1,8 @@
 """Stop strings in streamed text: exact, and never shown.
 
-    stops = StopFilter(("USER:",))
-    stops.feed("An otter. US")   # "An otter. "   (the rest may become a stop string)
-    stops.feed("ER: more")       # ""             (it did: stops.stopped is True)
+stops = StopFilter(("USER:",))
+stops.feed("An otter. US")   # "An otter. "   (the rest may become a stop string)
+stops.feed("ER: more")       # ""             (it did: stops.stopped is True)
 """
 
 from __future__ import annotations

@@ -26,7 +26,7 @@ from airoagent.models.base import Chunk, Finish, ModelInfo, Prompt, Sampling
 from airoagent.models.checkpoint import Checkpoint, read_checkpoint
 from airoagent.models.constraint import GrammarMask, grammar_tokenizer, grammars_available
 from airoagent.models.decoding import Picker, TokenText, check_sampling, encode_plain, encode_prompt
-from airoagent.models.loading import Device, Loaded, LoadStopped, load, load_tokenizer, require_extra
+from airoagent.models.loading import Loaded, LoadStopped, load, load_tokenizer, require_extra
 from airoagent.models.stopping import StopFilter
 
 __all__ = ["TransformersModel"]
@@ -57,13 +57,14 @@ class TransformersModel:
         wrapper: str | None = None,
         system: str | None = None,
         context_length: int | None = None,
-        device: Device = "auto",
+        device: hub.Device = "auto",
         bits: int = 4,
         check_memory: bool = True,
         revision: str = "main",
     ) -> None:
         require_extra("torch", "transformers", "accelerate", "bitsandbytes")
         self._name = name or str(source)
+        self._repo = str(source)
         self._revision = revision
         self._sampling = sampling or Sampling()
         check_sampling(self._sampling)
@@ -71,7 +72,7 @@ class TransformersModel:
         self._asked_wrapper = None if wrapper is None else wrapper_named(wrapper)
         self._system = system
         self._asked_window = context_length
-        self._device: Device = device
+        self._device: hub.Device = device
         self._bits = bits
         self._check_memory = check_memory
         self._checkpoint: Checkpoint | None = None
@@ -79,7 +80,7 @@ class TransformersModel:
         if isinstance(source, Path) or path.is_dir() or not hub.is_hub_name(str(source)):
             self._checkpoint = read_checkpoint(path, self._name)
         else:
-            hub.require(self._name, revision)
+            hub.require(self._repo, revision)
         # The tokenizer is used from the caller's thread (counting, wrapping) and from the model's own.
         self._lock = threading.RLock()
         self._tokenizer: Any = None
@@ -210,7 +211,7 @@ class TransformersModel:
 
     def _room(self, length: int) -> int:
         """How many tokens can be written after a prompt of this length. ModelError if none."""
-        window = self._asked_window or self._ready_checkpoint().context_length
+        window = self._asked_window or self._fetched().context_length
         if length >= window:
             raise ModelError(
                 f"the prompt is {length} tokens long, and the window of {self._name} holds {window}",
@@ -243,7 +244,7 @@ class TransformersModel:
 
     def _cached(self) -> Checkpoint | None:
         """The checkpoint if it lies whole in the cache."""
-        folder = hub.snapshot(self._name, self._revision)
+        folder = hub.snapshot(self._repo, self._revision)
         try:
             return read_checkpoint(folder, self._name) if folder else None
         except ModelError:
@@ -255,12 +256,10 @@ class TransformersModel:
             if self._checkpoint is None:
                 self._checkpoint = self._cached()
             if self._checkpoint is None:
-                hub.require(self._name, self._revision)
-                folder = hub.download(self._name, self._revision, self._progress)
+                hub.require(self._repo, self._revision)
+                folder = hub.download(self._repo, self._revision, self._progress)
                 self._checkpoint = read_checkpoint(folder, self._name)
             return self._checkpoint
-
-    _ready_checkpoint = _fetched
 
     def _ready_tokenizer(self) -> Any:
         with self._lock:
@@ -355,7 +354,6 @@ def _closed(name: str) -> ModelError:
 def _failed_writing(name: str, error: Exception) -> ModelError:
     reason = (str(error).strip() or type(error).__name__).splitlines()[0][:300]
     if "out of memory" in reason.lower() or isinstance(error, MemoryError):
-        return ModelError(
-            f"the memory did not last for this prompt: {reason}", "set the option context lower, or take a smaller model"
-        )
+        hint = "set the option context lower, or take a smaller model"
+        return ModelError(f"the memory did not last for this prompt: {reason}", hint)
     return ModelError(f"{name} failed while writing: {reason}", "try again, or choose another model: airo models")

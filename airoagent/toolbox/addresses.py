@@ -171,9 +171,9 @@ class AllowList:
 def _entry(text: str) -> tuple[str, int | None]:
     host, port_text = text.strip(), ""
     if host.startswith("["):
-        host, _, rest = host[1:].partition("]")
+        host, closed, rest = host[1:].partition("]")
         port_text = rest.removeprefix(":")
-        broken = rest != "" and not rest.startswith(":")
+        broken = not closed or rest == ":" or (rest != "" and not rest.startswith(":"))
     else:
         broken = False
         if host.count(":") == 1:

@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 
 from airoagent.errors import FetchError
 
-__all__ = ["SNIFF", "Inflater", "check_sniff", "check_type", "read_body", "split_type"]
+__all__ = ["SNIFF", "UNKNOWN_TYPES", "Inflater", "check_sniff", "check_type", "read_body", "split_type"]
 
 SNIFF = 512
 """How many bytes of a body are looked at before the rest is read."""
@@ -22,7 +22,9 @@ SNIFF = 512
 _PIECE = 64 * 1024
 _MOST_MEMBERS = 256
 _JSON_XML = frozenset({"application/json", "application/xml", "application/xhtml+xml"})
-_UNKNOWN = frozenset({"", "application/octet-stream", "application/unknown", "unknown/unknown", "binary/octet-stream"})
+UNKNOWN_TYPES = frozenset(
+    {"", "application/octet-stream", "application/unknown", "unknown/unknown", "binary/octet-stream"}
+)
 
 _MAGIC: tuple[tuple[bytes, str], ...] = (
     (b"%PDF-", "a PDF file"),
@@ -67,7 +69,7 @@ def check_type(kind: str, url: str) -> None:
     """FetchError for a type that is not read: HTML, XHTML, text, JSON and XML are."""
     family, _, name = kind.partition("/")
     readable = family == "text" or kind in _JSON_XML or (family != "image" and name.endswith(("+json", "+xml")))
-    if readable or kind in _UNKNOWN:
+    if readable or kind in UNKNOWN_TYPES:
         return
     if name.endswith("pdf"):
         raise FetchError(f"{url} is a PDF file, which is not read.", "look for the same text as a web page")

@@ -23,10 +23,11 @@ from weakref import WeakKeyDictionary
 from airoagent.errors import FetchError
 from airoagent.toolbox.addresses import AllowList
 from airoagent.toolbox.background import in_thread
-from airoagent.toolbox.body import Inflater, check_sniff, check_type, read_body, split_type
-from airoagent.toolbox.dial import Dialler, Resolver, check_host, lookup, open_client
+from airoagent.toolbox.body import UNKNOWN_TYPES, Inflater, check_sniff, check_type, read_body, split_type
+from airoagent.toolbox.dial import Dialler, Resolver, lookup, open_client
 from airoagent.toolbox.politeness import Clock, SystemClock, Turns, backoff, retry_after
 from airoagent.toolbox.robots import ALLOW_ALL, DENY_ALL, Robots
+from airoagent.toolbox.urls import check_url, join_url, port_of
 
 if TYPE_CHECKING:
     import httpx
@@ -42,7 +43,6 @@ AGENT = "airoagent"
 _ACCEPT = "text/html,application/xhtml+xml,text/plain;q=0.9,application/json;q=0.8,application/xml;q=0.8,*/*;q=0.1"
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _TRY_AGAIN = frozenset({429, 502, 503, 504})
-_MOST_URL = 8192
 _ROBOTS_KEPT = 3600.0
 _ROBOTS_DENIED_KEPT = 60.0
 
@@ -129,10 +129,15 @@ class Fetcher:
 
     async def page(self, url: str) -> Page:
         """The page at the address, read: its title, text, links and language."""
+        return await self.read(await self.fetch(url))
+
+    async def read(self, answer: Response) -> Page:
+        """The page that an answer holds; where its header names no type, the bytes tell."""
         from airoagent.toolbox.extract import read_page
 
-        answer = await self.fetch(url)
-        kind = f"{answer.content_type}; charset={answer.charset}" if answer.charset else answer.content_type
+        kind = "" if answer.content_type in UNKNOWN_TYPES else answer.content_type
+        if kind and answer.charset:
+            kind += f"; charset={answer.charset}"
         return await in_thread(read_page, answer.body, kind, answer.final_url)
 
     async def fetch(self, url: str, *, headers: Mapping[str, str] | None = None, api: bool = False) -> Response:
@@ -260,10 +265,10 @@ class _Fetch:
     @asynccontextmanager
     async def _turn(self, url: httpx.URL, spaced: bool = True) -> AsyncIterator[None]:
         """A turn at the host of the address; the deadline stands still while waiting for it."""
-        host, port = url.host, url.port or (443 if url.scheme == "https" else 80)
+        public = not self.owner._allowed.covers(url.host, port_of(url))
         left = self._seconds_left()
         self.deadline.reschedule(None)
-        async with self.session.turns.turn(url.host, spaced and not self.owner._allowed.covers(host, port)):
+        async with self.session.turns.turn(url.host, spaced and public):
             self.deadline.reschedule(asyncio.get_running_loop().time() + left)
             yield
 
@@ -273,7 +278,7 @@ class _Fetch:
             target = answer.headers.get("Location", "")
             if not target:
                 raise FetchError(f"{url} answers {status} and does not say where to go.", "use another page")
-            return _join(url, target)
+            return join_url(url, target)
         kind, charset = split_type(answer.headers.get("Content-Type", ""))
         wait = retry_after(answer.headers.get("Retry-After", ""))
         if status >= 400 and not self.api:
@@ -310,7 +315,7 @@ class _Fetch:
                 async with self._turn(url, spaced=False), self.session.client.stream("GET", url) as answer:
                     status = answer.status_code
                     if status in _REDIRECTS and answer.headers.get("Location"):
-                        url = self._checked(_join(url, answer.headers["Location"]))
+                        url = self._checked(join_url(url, answer.headers["Location"]))
                         continue
                     if status >= 500 or status == 429:
                         return DENY_ALL
@@ -333,42 +338,6 @@ class _PassingError(FetchError):
     @property
     def kind(self) -> str:
         return "FetchError"
-
-
-def check_url(text: str, allowed: AllowList) -> httpx.URL:
-    """The address, normalised and without its fragment; FetchError where it is none that may be fetched."""
-    import httpx
-
-    shown = text[:200]
-    if len(text) > _MOST_URL:
-        raise FetchError(f"{shown}... is longer than {_MOST_URL} characters.", "use a shorter address")
-    if any(char <= " " or char in "\\\x7f" for char in text):
-        raise FetchError(f"{shown!r} holds characters that no address has.", "give one http or https address")
-    try:
-        url = httpx.URL(text)
-        host, port = url.host, url.port
-        netloc = url.netloc.decode("ascii")
-    except (httpx.InvalidURL, UnicodeError, ValueError, TypeError) as error:
-        raise FetchError(f"{shown!r} is not an address ({error}).", "give one http or https address") from error
-    if url.scheme not in ("http", "https"):
-        raise FetchError(f"{shown!r} is not an http or https address.", "only http and https are fetched")
-    if url.userinfo or "@" in netloc:
-        raise FetchError(f"The address of {host} holds a user name or password.", "give the address without them")
-    if not host or "%" in host or host.startswith(".") or ".." in host:
-        raise FetchError(f"{shown!r} names no host.", "give one http or https address")
-    check_host(url.raw_host.decode("ascii"), port or (443 if url.scheme == "https" else 80), allowed)
-    return url.copy_with(fragment=None)
-
-
-def _join(url: httpx.URL, target: str) -> str:
-    import httpx
-
-    try:
-        return str(url.join(target.strip().replace(" ", "%20")))
-    except (httpx.InvalidURL, ValueError) as error:
-        raise FetchError(
-            f"{url} redirects to {target[:200]!r}, which is not an address.", "use another page"
-        ) from error
 
 
 def _words(error: BaseException) -> str:

@@ -38,7 +38,8 @@ def links_of(parts: Filled, clean_lines: bool = False) -> tuple[str, ...]:
     """The links of a filled input: those of its literal text and of the evidence in it, in order, each once.
 
     An evidence that lists its sources (search results: each source's characters hold its own address) gives exactly
-    their addresses; another gives the links in its text; and one that has none gives the addresses it came from.
+    their addresses; another gives the links in its text that lead somewhere else; and where it has none, the addresses
+    it came from.
     ``clean_lines`` takes a text of nothing but links, one a line, as it stands.
     """
     found: dict[str, None] = {}
@@ -65,16 +66,11 @@ def _is_clean(line: str) -> bool:
 
 
 def _of_evidence(evidence: Evidence, clean_lines: bool) -> Iterable[str]:
-    listed = [
-        source.url
-        for source in evidence.sources
-        if source.url
-        and source.end > source.start
-        and source.url in evidence.text[source.start : source.end].splitlines()
-    ]
-    if listed:
-        return listed
-    return _of_text(evidence.text, clean_lines) or [source.url for source in evidence.sources if source.url]
+    came_from = [source.url for source in evidence.sources if source.url]
+    spans = [source for source in evidence.sources if source.end > source.start]
+    if spans and all(source.url in evidence.text[source.start : source.end].splitlines() for source in spans):
+        return [source.url for source in spans if source.url]
+    return [link for link in _of_text(evidence.text, clean_lines) if link not in came_from] or came_from
 
 
 def _scan(text: str) -> Iterator[str]:
