@@ -66,12 +66,12 @@ class Install:
         run([sys.executable, "-m", "venv", "--without-pip", str(folder)], folder.parent)
         install = cls(folder)
         site = run([install.python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"], folder).strip()
-        dependencies = Path(pytest.__file__).parent.parent
-        # Last of the .pth files, so that what is installed in the environment itself comes first.
-        (Path(site) / "zz_dependencies.pth").write_text(f"{dependencies}\n")
         pip = [sys.executable, "-m", "pip", "--python", install.python, "--quiet", "install", "--no-deps", "--no-index"]
         for package in packages:
             run([*pip, str(package)], folder)
+        # Only now, since pip would take an airoagent that lies beside the dependencies for this one; and by name the
+        # last of the .pth files, so that what is installed here comes before what lies there.
+        (Path(site) / "zz_dependencies.pth").write_text(f"{Path(pytest.__file__).parent.parent}\n")
         return install
 
     @property
