@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
-import json
 import os
 import signal
 import sys
@@ -12,6 +10,7 @@ from typing import Any
 
 import click
 
+from airoagent import __version__
 from airoagent.errors import AiroError
 
 __all__ = ["VERBS", "run"]
@@ -58,6 +57,8 @@ class _Verbs(click.Group):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         if args and args[0] not in VERBS and args[0] not in ("-h", "--help", "--version"):
+            import difflib
+
             word = args[0]
             near = difflib.get_close_matches(word, VERBS, n=1, cutoff=0.7) if word.isalpha() else []
             if near and len(args) == 1:
@@ -71,7 +72,7 @@ class _Verbs(click.Group):
 @click.group(
     cls=_Verbs, epilog=_EPILOG, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]}
 )
-@click.version_option(package_name="airoagent", prog_name="airo")
+@click.version_option(__version__, prog_name="airo")
 @click.pass_context
 def cli(ctx: click.Context) -> None:
     """Ask a question; a language model writes a plan, airo runs it with real tools and tells the answer.
@@ -88,7 +89,8 @@ def run(args: list[str]) -> int:
     args = [arg for arg in args if arg != "--traceback"]
     signal.signal(signal.SIGTERM, _interrupt)  # a stop by the system ends a run as cleanly as Ctrl-C
     try:
-        result = cli.main(args, prog_name="airo", standalone_mode=False)
+        # click would import shutil, which costs more than the rest of it, to learn the width of the terminal.
+        result = cli.main(args, prog_name="airo", standalone_mode=False, terminal_width=_width())
         sys.stdout.flush()
         return result if isinstance(result, int) else 0
     except BrokenPipeError:
@@ -119,6 +121,13 @@ def run(args: list[str]) -> int:
         return 1
 
 
+def _width() -> int:
+    try:
+        return min(os.get_terminal_size(sys.stderr.fileno()).columns, 100)
+    except (OSError, ValueError):  # not a terminal, or no stream at all
+        return 80
+
+
 def _interrupt(number: int, frame: Any) -> None:
     raise KeyboardInterrupt
 
@@ -128,6 +137,8 @@ def tell(error: AiroError, as_json: bool) -> None:
     from airoagent.cli.display import plain
 
     if as_json:
+        import json
+
         record: dict[str, Any] = {
             "kind": error.kind, "message": error.message, "hint": error.hint, "exit_code": error.exit_code
         }  # fmt: skip
