@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import pytest
 
-from airoagent import Completion, Evidence, FetchError, Fetcher, Response, ToolContext
+from airoagent import Completion, Evidence, Fetcher, FetchError, Response, ToolContext
 from airoagent.models.base import Purpose
 from tests.loopback import Asked, Loopback, Route, Send
 

@@ -12,12 +12,14 @@ from tests.loopback import Asked, Loopback, Route, Send, answer, page
 
 HIT = (
     '<div class="result results_links web-result"><div class="links_main result__body"><h2 class="result__title">'
-    '<a class="result__a" href="{url}">{title}</a></h2><a class="result__snippet" href="{url}">{snippet}</a></div></div>'
+    '<a class="result__a" href="{url}">{title}</a></h2>'
+    '<a class="result__snippet" href="{url}">{snippet}</a></div></div>'
 )
 FORM = '<form id="search_form"><input name="q" value="{query}"></form>'
 NOTHING = FORM + '<div class="no-results">No results found for <b>{query}</b>.</div>'
 CHALLENGE = (
-    '<form id="challenge-form" action="//duckduckgo.com/anomaly.js?x=1" method="POST"><div class="anomaly-modal__title">'
+    '<form id="challenge-form" action="//duckduckgo.com/anomaly.js?x=1" method="POST">'
+    '<div class="anomaly-modal__title">'
     "Unfortunately, bots use DuckDuckGo too.</div></form>"
 )
 

@@ -59,8 +59,10 @@ CASES: list[tuple[str, str, bool]] = [
     ("User-agent: airoagentplus\nDisallow: /a", "/a", True),
     ("User-agent: other\nDisallow: /", "/a", True),
     ("User-agent: other\nUser-agent: airoagent\nDisallow: /a", "/a", False),
-    ("User-agent: airoagent\nDisallow: /a\nUser-agent: other\nDisallow: /b\nUser-agent: airoagent\nDisallow: /c", "/c", False),
-    ("User-agent: airoagent\nDisallow: /a\nUser-agent: other\nDisallow: /b\nUser-agent: airoagent\nDisallow: /c", "/b", True),
+    ("User-agent: airoagent\nDisallow: /a\nUser-agent: x\nDisallow: /b\n"
+     "User-agent: AIROAGENT\nDisallow: /c", "/c", False),
+    ("User-agent: airoagent\nDisallow: /a\nUser-agent: x\nDisallow: /b\n"
+     "User-agent: AIROAGENT\nDisallow: /c", "/b", True),
     ("User-agent: airoagent\nDisallow:\n\nUser-agent: *\nDisallow: /", "/a", True),
     ("User-agent: *\n\nSitemap: https://a.example/s.xml\n\nDisallow: /a", "/a", False),
     ("Disallow: /a", "/a", True),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -167,8 +168,8 @@ class TestServers:
 
     @pytest.mark.parametrize(
         ("status", "body", "blocked"),
-        [(429, b"{}", True), (202, b"{}", True), (403, b"", False), (500, b"{}", False), (200, b"<html>", False), (200, b"[]", False),
-         (200, b"[" * 100_000, False), (404, b"", False)],
+        [(429, b"{}", True), (202, b"{}", True), (403, b"", False), (500, b"{}", False), (404, b"", False),
+         (200, b"<html>", False), (200, b"[]", False), (200, b"[" * 100_000, False)],
     )  # fmt: skip
     def test_searxng_that_refuses_or_fails(self, server: Loopback, status: int, body: bytes, blocked: bool) -> None:
         server.routes["/search"] = answer(status, body, Retry_After=5)
@@ -229,7 +230,7 @@ class TestPace:
         pace = module._Pace(1.0)
         waits = [pace.reserve() for _ in range(4)]
         assert waits[0] == 0.0
-        assert all(later - earlier > 0.9 for earlier, later in zip(waits, waits[1:], strict=False))
+        assert all(later - earlier > 0.9 for earlier, later in pairwise(waits))
 
     def test_a_search_is_remembered_and_not_made_twice(self, server: Loopback, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(module, "_pace", module._Pace(0.0))

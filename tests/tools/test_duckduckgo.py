@@ -51,8 +51,8 @@ def test_search_extract_scrape_runs_as_a_plan(server: Loopback, tmp_path: Path) 
     """The three tools in the order of the model card; what one finds is what the next one reads."""
     server.routes.update(
         {
-            "/otters": page("<title>Otters</title><article><p>Otters sleep afloat, holding paws.</p></article>"),
-            "/bears": page("<title>Bears</title><article><p>Bears sleep in dens.</p></article>"),
+            "/otters": page("<html><head><title>Otters</title></head><body><p>Otters sleep afloat, holding paws.</p>"),
+            "/bears": page("<html><head><title>Bears</title></head><body><p>Bears sleep in dens.</p>"),
         }
     )
     hits = [{"title": name, "url": server.url(f"/{name}"), "snippet": "s"} for name in ("otters", "bears")]

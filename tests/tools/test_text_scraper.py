@@ -54,7 +54,7 @@ def test_pages_come_in_the_order_of_the_links_each_tied_to_its_source(server: Lo
     output = scrape(server, f"{b}\n{a}")
     assert [url for url, _ in covered(output)] == [b, a]
     first, second = (text for _, text in covered(output))
-    assert first.startswith("Bears\n") and "They sleep in dens." in first
+    assert first.startswith("Bears\n") and first.count("Bears") == 1 and "They sleep in dens." in first
     assert second.startswith("Otters\n") and "They sleep afloat." in second
     assert output.text.startswith(f"{b}\nBears\n")
     assert [source.title for source in output.sources] == ["Bears", "Otters"]
@@ -161,7 +161,10 @@ def test_a_redirected_page_is_tied_to_where_it_really_is(server: Loopback) -> No
 
 
 def test_the_links_of_a_page_stand_below_it_and_outside_what_its_source_covers(server: Loopback) -> None:
-    links = '<p>See <a href="/next">the next page</a> and <a href="https://b.example/x">that</a> and <a href="#top">top</a>.</p>'
+    links = (
+        '<p>Otters are told of on <a href="/next">the next page</a> too, and another site has '
+        '<a href="https://b.example/x">that</a> and much more; the <a href="#top">top</a> is above.</p>'
+    )
     server.routes["/a"] = article("A", "Text. " * 60, links)
     output = scrape(server, server.url("/a"))
     assert output.text.endswith(f"Links:\n{server.url('/next')}\nhttps://b.example/x")
@@ -187,6 +190,12 @@ def test_a_page_cannot_make_the_scraper_read_another(server: Loopback) -> None:
     output = scrape(server, server.url("/a"))
     assert server.paths() == ["/a"]
     assert ":evidence0:" in output.text
+
+
+def test_a_page_without_text_is_a_failure_that_says_so(server: Loopback) -> None:
+    server.routes["/empty"] = page("<html><head><title>App</title></head><body><script>draw()</script></body></html>")
+    with pytest.raises(ToolError, match="holds no text"):
+        scrape(server, server.url("/empty"))
 
 
 def test_progress_counts_the_pages(server: Loopback) -> None:
