@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     )  # fmt: skip
     from airoagent.events import Event, Source, Usage
     from airoagent.language.evidence import Evidence
+    from airoagent.language.findings import render_diagnostic
+    from airoagent.language.graph import Graph, build_graph
+    from airoagent.language.parse import PlanParser, parse_plan
     from airoagent.language.plan import Plan, Ref, Step
     from airoagent.language.prompts import CitedAnswer, ContextBlock, closed_context_prompt, plan_prompt, read_cited_answer
     from airoagent.models.base import Chunk, Completion, Model, ModelInfo, Prompt, Sampling
@@ -45,6 +48,11 @@ _HOME = {
     "Source": "events",
     "Usage": "events",
     "Evidence": "language.evidence",
+    "render_diagnostic": "language.findings",
+    "Graph": "language.graph",
+    "build_graph": "language.graph",
+    "PlanParser": "language.parse",
+    "parse_plan": "language.parse",
     "Plan": "language.plan",
     "Ref": "language.plan",
     "Step": "language.plan",
