@@ -37,7 +37,7 @@ _set_id, _set_thought, _set_tool, _set_template, _set_line = (
 def make_step(id: str, thought: str, tool: str, template: Template, line: int) -> Step:
     """``Step(...)`` at half its cost: a frozen dataclass sets each field through a look-up by name."""
     step = _new(Step)
-    _set_id(step, own)
+    _set_id(step, id)
     _set_thought(step, thought)
     _set_tool(step, tool)
     _set_template(step, template)
@@ -125,9 +125,9 @@ class Draft:
         for part in template:
             if part.__class__ is Ref:
                 self.used.add(part.id)
-                if part.id == id or part.id not in self.defined:
+                if part.id == own or part.id not in self.defined:
                     self.forward.append((own, place, part))
-                    self.failed = self.failed or part.id == id
+                    self.failed = self.failed or part.id == own
         self.steps.append(step)
         self.places.append(place)
         return step
@@ -178,7 +178,7 @@ class Draft:
         backward = True
         for own, place, ref in self.forward:
             at = find_reference(text, place, ref.id)
-            if ref.id == id:
+            if ref.id == own:
                 self.fail(at, "self_reference", f":{own}: refers to itself.")
             elif ref.id not in self.defined:
                 self.fail(at, "undefined_reference", f":{own}: refers to {ref}, which is no step of the plan.")

@@ -121,8 +121,7 @@ class Frame:
         """Take what stands before an assignment on its line."""
         found = None
         if self.thought_at < 0 and len(text) < REACH * 16:
-            for found in _INLINE_PLAN.finditer(text):
-                pass
+            found = max(_INLINE_PLAN.finditer(text), key=re.Match.start, default=None)
         if found:
             self.take(text[: found.start()], at, False)
             self.begin_thought(at + found.start())

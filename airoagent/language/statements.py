@@ -42,7 +42,8 @@ class StatementReader:
 
     __slots__ = (
         "_answer", "_at", "_base", "_buffer", "_content", "_dollar", "_draft", "_frame", "_framing", "_head_from",
-        "_heads", "_input", "_line", "_line_start", "_object", "_objects", "_out", "_place", "_quick", "_signs", "source",
+        "_heads", "_input", "_line", "_line_start", "_object", "_objects", "_out", "_place", "_quick", "_signs",
+        "source",
     )  # fmt: skip
 
     def __init__(self, draft: Draft, quick: bool) -> None:

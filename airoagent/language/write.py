@@ -24,8 +24,8 @@ __all__ = ["canonical_text"]
 
 # Nothing in these could be read as anything but text: no quotes, brackets, newlines, signs, marks, other white space.
 _PLAIN_INPUT = re.compile(
-    r"(?=[^ +])[^\[\]\n\r\"'`“”„‘’«»「」『』+\x00-\x1f\x7f-\xa0\u1680\u2000-\u200f\u2028-\u202f\u205f\u3000\ufeff［］]*+"
-    r"(?<! )"
+    r"(?=[^ +])[^\[\]\n\r\"'`“”„‘’«»「」『』+\x00-\x1f\x7f-\xa0\u1680\u2000-\u200f\u2028-\u202f\u205f\u3000\ufeff"
+    r"［］]*+(?<! )"
 )
 _PLAIN_THOUGHT = re.compile(r"[A-Za-z][A-Za-z0-9 ,;'?!-]*+\.?")
 _PLAIN_TOOL = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,99}")
