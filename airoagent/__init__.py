@@ -35,6 +35,9 @@ if TYPE_CHECKING:
     )  # fmt: skip
     from airoagent.events import Event, Source, Usage
     from airoagent.language.evidence import Evidence
+    from airoagent.language.findings import render_diagnostic
+    from airoagent.language.graph import Graph, build_graph
+    from airoagent.language.parse import PlanParser, parse_plan
     from airoagent.language.plan import Plan, Ref, Step
     from airoagent.language.prompts import (
         CitedAnswer,
@@ -132,6 +135,11 @@ _HOME = {
     "Source": "events",
     "Usage": "events",
     "Evidence": "language.evidence",
+    "render_diagnostic": "language.findings",
+    "Graph": "language.graph",
+    "build_graph": "language.graph",
+    "PlanParser": "language.parse",
+    "parse_plan": "language.parse",
     "Plan": "language.plan",
     "Ref": "language.plan",
     "Step": "language.plan",
