@@ -377,11 +377,10 @@ def _conclude(plan: Plan, execution: Execution, policy: Policy) -> tuple[str, tu
     if execution.failed and (policy.on_error == "stop" or missing):
         raise _failure(plan, execution)
     answer = fill_text(template, execution.found).strip()
-    sources: dict[str, Source] = {}
-    for id in needed:
-        for source in execution.found[id].sources:
-            sources.setdefault(source.url, source)
-    return answer, tuple(sources.values())
+    sources = dict.fromkeys(
+        Source(source.url, source.title, source.quote) for id in needed for source in execution.found[id].sources
+    )
+    return answer, tuple(sources)
 
 
 def _failure(plan: Plan, execution: Execution) -> AiroError:
