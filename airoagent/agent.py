@@ -26,7 +26,6 @@ from airoagent.errors import AiroError, Interrupted, LimitReached, ModelError, P
 from airoagent.events import (
     Event,
     ModelCalled,
-    PlanParsed,
     PlanRefused,
     PlanText,
     PlanWritten,
@@ -216,7 +215,7 @@ class Agent:
                     plan = await self._write_plan(question, recorder)
                 else:
                     recorder(PlanWritten(text=plan.to_text()))
-                    recorder(PlanParsed(text=plan.to_text(), diagnostics=plan.diagnostics))
+                    recorder.parsed(plan)
                 execution = await self._execute(question, plan, recorder)
         except TimeoutError:
             if not deadline.expired():
@@ -242,7 +241,7 @@ class Agent:
             error.text = error.text or text
             recorder(PlanRefused(failure=record_of(error), diagnostics=error.diagnostics))
             raise
-        recorder(PlanParsed(text=plan.to_text(), diagnostics=plan.diagnostics))
+        recorder.parsed(plan)
         return plan
 
     async def _execute(self, question: str, plan: Plan, recorder: Recorder) -> Execution:

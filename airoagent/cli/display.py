@@ -56,7 +56,7 @@ def located(error: AiroError) -> list[str]:
     wrong = [diagnostic for diagnostic in found if not diagnostic.repair]
     if not wrong:
         return []
-    from airoagent.language.parse import render_diagnostic
+    from airoagent.language.findings import render_diagnostic
 
     return [render_diagnostic(diagnostic, getattr(error, "text", "")) for diagnostic in wrong]
 
