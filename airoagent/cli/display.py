@@ -56,9 +56,16 @@ def located(error: AiroError) -> list[str]:
     wrong = [diagnostic for diagnostic in found if not diagnostic.repair]
     if not wrong:
         return []
-    from airoagent.language.parse import render_diagnostic
+    from airoagent.language.findings import render_diagnostic
 
     return [render_diagnostic(diagnostic, getattr(error, "text", "")) for diagnostic in wrong]
+
+
+_QUIET = 5.0  # seconds between two lines about the same long work
+
+
+def _amount(event: Progress) -> str:
+    return f"{plain(event.what, 100)}: {event.done:,}" + (f" of {event.total:,}" if event.total else "")
 
 
 class Display:
@@ -72,6 +79,7 @@ class Display:
         self._open: set[str] = set()
         self._wave: list[str] = []
         self._headed = False
+        self._told: dict[str, float] = {}
 
     def __call__(self, event: Event) -> None:
         match event:
@@ -157,9 +165,11 @@ class Display:
         self._wave.clear()
 
     def _progress(self, event: Progress) -> None:
-        if event.done == event.total or event.done == 0:
-            amount = f"{event.done:,} of {event.total:,}" if event.total else f"{event.done:,}"
-            self._line(f"  {plain(event.what, 100)}: {amount}")
+        """Long work is told every few seconds; what takes less than one is not worth a line."""
+        told = self._told.setdefault(event.what, event.at - _QUIET + 1.0)
+        if event.at - told >= _QUIET:
+            self._told[event.what] = event.at
+            self._line(f"  {_amount(event)}")
 
 
 class _LiveDisplay(Display):
@@ -193,8 +203,8 @@ class _LiveDisplay(Display):
             super()._write(text)
 
     def _progress(self, event: Progress) -> None:
-        amount = f"{event.done:,} of {event.total:,}" if event.total else f"{event.done:,}"
-        self._bar = "" if event.done == event.total else f"{plain(event.what, 60)}: {amount}"
+        begun = self._told.setdefault(event.what, event.at)
+        self._bar = "" if event.done == event.total or event.at - begun < 1.0 else _amount(event)
 
     def _running(self) -> object:
         from rich.console import Group

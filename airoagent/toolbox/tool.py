@@ -32,11 +32,16 @@ __all__ = ["Parameter", "Tool", "ToolContext", "ToolOutput", "Toolbox", "as_tool
 
 @dataclass(frozen=True, slots=True)
 class ToolOutput:
-    """What a tool found, with its sources; ``note`` tells the reader of the record what was left out."""
+    """What a tool found, with its sources.
+
+    ``note`` tells the reader of the record what was left out; ``answered`` is False where the text only says that what
+    was asked cannot be told from what there is.
+    """
 
     text: str
     sources: tuple[Source, ...] = ()
     note: str = ""
+    answered: bool = True
 
 
 class Asker(Protocol):
