@@ -204,8 +204,8 @@ def parse_html(text: str, *, xml: bool = False, obey_sheets: bool = True) -> Tre
     if xml and b"<!ENTITY" not in data:
         try:
             parser = etree.XMLParser(
-                target=_Builder(obey_sheets=obey_sheets, xml=True), encoding="utf-8", resolve_entities=False, no_network=True,
-                huge_tree=True,
+                target=_Builder(obey_sheets=obey_sheets, xml=True), encoding="utf-8", resolve_entities=False,
+                no_network=True, huge_tree=True,
             )  # fmt: skip
             tree: Tree = etree.fromstring(data, parser)
             return tree

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from airoagent.toolbox.hidden import word_set
-from airoagent.toolbox.index import UNSPACED, Found
+from airoagent.toolbox.index import UNSPACED, FilePage, Found
 from airoagent.toolbox.passages import sentences
 
 __all__ = ["Hit", "Term", "rank_pages", "rarity_of", "snippet", "terms_of", "unmarked"]
@@ -45,9 +45,9 @@ class Term:
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A page that matches: its file, its score, and its matching passages, best first."""
+    """A page that matches: its score, and its matching passages, best first."""
 
-    file: int
+    page: FilePage
     score: float
     passages: tuple[tuple[float, Found], ...]
 
@@ -87,26 +87,26 @@ def rank_pages(found: Sequence[Found], terms: Sequence[Term], rarity: Mapping[st
     total = sum(rarity.values()) or 1.0
     names = {term.text for term in terms}
     stems: dict[str, str] = {}
-    pages: dict[int, list[tuple[float, Found, set[str]]]] = {}
-    titles: dict[int, set[str]] = {}
+    pages: dict[FilePage, list[tuple[float, Found, set[str]]]] = {}
+    titles: dict[FilePage, set[str]] = {}
     for passage in found:
         score, seen, titled = _weigh(passage, names, rarity, stems)
-        pages.setdefault(passage.file, []).append((score, passage, seen))
-        titles[passage.file] = titled
+        pages.setdefault(passage.page, []).append((score, passage, seen))
+        titles[passage.page] = titled
     hits: list[Hit] = []
-    for file, passages in pages.items():
+    for page, passages in pages.items():
         passages.sort(key=lambda item: (-item[0], item[1].number))
-        covered = set().union(*(seen for _, _, seen in passages[:8]), titles[file])
+        covered = set().union(*(seen for _, _, seen in passages[:8]), titles[page])
         title_words = max(1, len(_WORD.findall(passages[0][1].title)))
-        in_title = sum(rarity[name] for name in titles[file])
+        in_title = sum(rarity[name] for name in titles[page])
         score = passages[0][0] + sum(item[0] * 0.3 / place for place, item in enumerate(passages[1:4], 2))
         score *= 0.5 + (sum(rarity[name] for name in covered) / total)
-        score += in_title * (0.4 + 0.8 * min(1.0, len(titles[file]) / title_words))
+        score += in_title * (0.4 + 0.8 * min(1.0, len(titles[page]) / title_words))
         if len(covered) == len(names):
             score *= 1.15
-        score *= 1.0 - 0.35 * max(0.0, passages[0][1].linked - 0.3)  # registers and tables of contents have every word
-        hits.append(Hit(file, score, tuple((item[0], item[1]) for item in passages)))
-    hits.sort(key=lambda hit: (-hit.score, hit.file))
+        score *= 1.0 - 0.35 * max(0.0, page.linked - 0.3)  # registers and tables of contents have every word
+        hits.append(Hit(page, score, tuple((item[0], item[1]) for item in passages)))
+    hits.sort(key=lambda hit: (-hit.score, hit.page.path))
     return hits
 
 
