@@ -16,19 +16,15 @@ from typing import Any, Final
 
 from airoagent.errors import MissingExtra, ModelError
 from airoagent.models.checkpoint import Checkpoint
-from airoagent.models.hub import Progress
+from airoagent.models.hub import LoadStopped, Progress
 from airoagent.models.machine import Device, this_machine
 
-__all__ = ["LoadStopped", "Loaded", "load", "load_tokenizer", "require_extra"]
+__all__ = ["Loaded", "load", "load_tokenizer", "require_extra"]
 
 # Room for activations, the tokenizer and the libraries themselves.
 _OVERHEAD: Final = 400_000_000
 # Key-value cache that a run surely needs: a plan prompt and its plan.
 _LEAST_CACHE: Final = 2048
-
-
-class LoadStopped(BaseException):
-    """The load was called off: a signal and no error, so that no ``except Exception`` swallows it."""
 
 
 @dataclass(frozen=True, slots=True)

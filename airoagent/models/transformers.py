@@ -26,7 +26,7 @@ from airoagent.models.base import Chunk, Finish, ModelInfo, Prompt, Sampling
 from airoagent.models.checkpoint import Checkpoint, read_checkpoint
 from airoagent.models.constraint import GrammarMask, grammar_tokenizer, grammars_available
 from airoagent.models.decoding import Picker, TokenText, check_sampling, encode_plain, encode_prompt
-from airoagent.models.loading import Loaded, LoadStopped, load, load_tokenizer, require_extra
+from airoagent.models.loading import Loaded, load, load_tokenizer, require_extra
 from airoagent.models.machine import Device
 from airoagent.models.stopping import StopFilter
 
@@ -173,7 +173,7 @@ class TransformersModel:
                 self._write(prompt, stopped, push)
         except AiroError as error:
             push(error)
-        except LoadStopped:
+        except hub.LoadStopped:
             pass  # Whoever waited is gone, or is told below.
         except Exception as error:  # torch has many classes for what can fail in a forward pass.
             push(_failed_writing(self._name, error))
@@ -233,7 +233,7 @@ class TransformersModel:
     def _ready_model(self, stopped: Callable[[], bool]) -> Loaded:
         if self._loaded is None:
             self._loaded = load(
-                self._fetched(),
+                self._fetched(stopped),
                 device=self._device,
                 bits=self._bits,
                 check_memory=self._check_memory,
@@ -242,13 +242,13 @@ class TransformersModel:
             )
         return self._loaded
 
-    def _fetched(self) -> Checkpoint:
+    def _fetched(self, stopped: Callable[[], bool]) -> Checkpoint:
         """The whole checkpoint, fetched if it has to be."""
         if self._checkpoint is None:
             self._checkpoint = self._cached()
         if self._checkpoint is None:
             hub.require(self._repo, self._revision)
-            folder = hub.download(self._repo, self._revision, self._progress)
+            folder = hub.download(self._repo, self._revision, self._progress, stopped)
             self._checkpoint = read_checkpoint(folder, self._name)
         return self._checkpoint
 
