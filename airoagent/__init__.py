@@ -13,19 +13,106 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from airoagent.agent import Agent
+    from airoagent.engine.record import Run
+    from airoagent.engine.run import Policy
     from airoagent.errors import (
-        AiroError, CallError, Diagnostic, FetchError, Interrupted, LimitReached, MissingExtra, ModelError, PlanError,
-        SearchBlocked, SearchError, StoreError, ToolError, ToolTimeout, UsageError,
+        AiroError,
+        CallError,
+        Diagnostic,
+        FetchError,
+        Interrupted,
+        LimitReached,
+        MissingExtra,
+        ModelError,
+        PlanError,
+        SearchBlocked,
+        SearchError,
+        StoreError,
+        ToolError,
+        ToolTimeout,
+        UsageError,
     )  # fmt: skip
     from airoagent.events import Event, Source, Usage
     from airoagent.language.evidence import Evidence
     from airoagent.language.plan import Plan, Ref, Step
-    from airoagent.language.prompts import CitedAnswer, ContextBlock, closed_context_prompt, plan_prompt, read_cited_answer
+    from airoagent.language.prompts import (
+        CitedAnswer,
+        ContextBlock,
+        closed_context_prompt,
+        plan_prompt,
+        read_cited_answer,
+    )
     from airoagent.models.base import Chunk, Completion, Model, ModelInfo, Prompt, Sampling
-    from airoagent.toolbox.search import SearchResult, results_output
+    from airoagent.models.catalog import open_model
+    from airoagent.models.scripted import ScriptedModel
+    from airoagent.toolbox.extract import Page
+    from airoagent.toolbox.fetch import Fetcher, Limits, Response
+    from airoagent.toolbox.links import extract_links, links_of
+    from airoagent.toolbox.search import SearchProvider, SearchResult, results_output, web_search
     from airoagent.toolbox.tool import Tool, Toolbox, ToolContext, ToolOutput, tool
 
+# Written out, since type checkers read it: a name that is not in it is not exported to them.
+__all__ = [
+    "Agent",
+    "AiroError",
+    "CallError",
+    "Chunk",
+    "CitedAnswer",
+    "Completion",
+    "ContextBlock",
+    "Diagnostic",
+    "Event",
+    "Evidence",
+    "FetchError",
+    "Fetcher",
+    "Interrupted",
+    "LimitReached",
+    "Limits",
+    "MissingExtra",
+    "Model",
+    "ModelError",
+    "ModelInfo",
+    "Page",
+    "Plan",
+    "PlanError",
+    "Policy",
+    "Prompt",
+    "Ref",
+    "Response",
+    "Run",
+    "Sampling",
+    "ScriptedModel",
+    "SearchBlocked",
+    "SearchError",
+    "SearchProvider",
+    "SearchResult",
+    "Source",
+    "Step",
+    "StoreError",
+    "Tool",
+    "ToolContext",
+    "ToolError",
+    "ToolOutput",
+    "ToolTimeout",
+    "Toolbox",
+    "Usage",
+    "UsageError",
+    "closed_context_prompt",
+    "extract_links",
+    "links_of",
+    "open_model",
+    "plan_prompt",
+    "read_cited_answer",
+    "results_output",
+    "tool",
+    "web_search",
+]
+
 _HOME = {
+    "Agent": "agent",
+    "Policy": "engine.run",
+    "Run": "engine.record",
     "AiroError": "errors",
     "CallError": "errors",
     "Diagnostic": "errors",
@@ -59,16 +146,25 @@ _HOME = {
     "ModelInfo": "models.base",
     "Prompt": "models.base",
     "Sampling": "models.base",
+    "ScriptedModel": "models.scripted",
+    "open_model": "models.catalog",
+    "Page": "toolbox.extract",
+    "Fetcher": "toolbox.fetch",
+    "Limits": "toolbox.fetch",
+    "Response": "toolbox.fetch",
+    "extract_links": "toolbox.links",
+    "links_of": "toolbox.links",
+    "SearchProvider": "toolbox.search",
+    "SearchResult": "toolbox.search",
+    "results_output": "toolbox.search",
+    "web_search": "toolbox.search",
     "Tool": "toolbox.tool",
     "ToolContext": "toolbox.tool",
     "ToolOutput": "toolbox.tool",
     "Toolbox": "toolbox.tool",
-    "SearchResult": "toolbox.search",
-    "results_output": "toolbox.search",
     "tool": "toolbox.tool",
 }
 
-__all__ = sorted(_HOME)  # noqa: PLE0605 - the table is the one list of public names
 __version__ = "0.1.0"
 
 

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Protocol, overload
 
 from airoagent.errors import ToolError, UsageError
 from airoagent.events import Source
-from airoagent.language.evidence import Evidence, Filled
+from airoagent.language.evidence import Filled
 
 if TYPE_CHECKING:
     from airoagent.models.base import Completion, Purpose
@@ -148,7 +148,9 @@ def as_tool(
     if isinstance(function, Tool):
         return function
     if not callable(function):
-        raise UsageError(f"{function!r} is not a tool: a function is needed", "decorate a function with @airoagent.tool")
+        raise UsageError(
+            f"{function!r} is not a tool: a function is needed", "decorate a function with @airoagent.tool"
+        )
     tool_name = name or getattr(function, "__name__", type(function).__name__)
     if not tool_name.replace("_", "").replace("-", "").replace(".", "").isalnum():
         raise UsageError(
@@ -233,7 +235,7 @@ class Toolbox(Mapping[str, Tool]):
             if other is not None and other is not made:
                 raise UsageError(
                     f"two tools are called {made.name}: {_place(other)} and {_place(made)}",
-                    "rename one of them: @tool(\"OtherName\")",
+                    'rename one of them: @tool("OtherName")',
                 )
             self._tools[made.name] = made
 
@@ -252,5 +254,3 @@ class Toolbox(Mapping[str, Tool]):
 
 def _place(tool: Tool) -> str:
     return str(Path(tool.origin)) if tool.origin else "an object given in Python"
-
-

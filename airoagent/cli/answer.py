@@ -1,0 +1,42 @@
+"""Prints the end of a run: the answer with its sources on stdout, or what went wrong on stderr; the exit code."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import click
+
+from airoagent.cli.app import tell
+from airoagent.cli.display import plain
+
+if TYPE_CHECKING:
+    from airoagent.engine.record import Run
+
+__all__ = ["answer_text", "print_run"]
+
+
+def answer_text(run: Run) -> str:
+    """The answer, and below it the sources it stands on, with the words they say it in."""
+    lines = [run.answer or ""]
+    if run.sources:
+        lines += ["", "Sources:"]
+        for source in run.sources:
+            lines.append(f"- {source.title} ({source.url})" if source.title else f"- {source.url}")
+            if source.quote:
+                lines.append(f'  "{" ".join(source.quote.split())}"')
+    return "\n".join(lines)
+
+
+def print_run(run: Run, *, as_json: bool, recorded: bool) -> int:
+    """Print what the run came to; its exit code."""
+    if as_json:
+        click.echo(json.dumps(run.to_json(), indent=2))
+    elif run.status == "done":
+        click.echo(plain(answer_text(run)))
+    if run.error is None:
+        return 0
+    tell(run.error, as_json)
+    if recorded and not as_json:
+        click.echo(f"record: airo runs show {run.id}", err=True)
+    return run.error.exit_code

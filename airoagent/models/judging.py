@@ -1,0 +1,403 @@
+"""Which span of a sentence answers: every span that fits the kind of question gets points, and the best one is taken.
+
+Points are for standing near the question's words (commas and turns like "but" push words apart), for fitting the sort
+asked for, and for shapes of sentence that tie an answer to a verb or noun: "designed by X", "X designed", "the capital
+is X", "X, the capital", "Height: X". Words of the question itself are no answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from airoagent.models.english import (
+    AUXILIARIES,
+    DETERMINERS,
+    LINKS,
+    MONTHS,
+    PLACE_PREPOSITIONS,
+    PREPOSITIONS,
+    NUMBER_WORDS,
+    STOPWORDS,
+    groups_of,
+    stem,
+    stems,
+)
+from airoagent.models.passages import Sentence
+from airoagent.models.questions import Question
+from airoagent.models.ranking import Ranked, standing
+from airoagent.models.spans import (
+    Line,
+    Span,
+    clauses,
+    colours,
+    dates,
+    line_of,
+    names,
+    noun_phrases,
+    numbers,
+    quoted,
+    together,
+    unlike_person,
+)
+
+__all__ = ["Judged", "judge"]
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A span with its points (its sentence's coverage included) and the text it answers with."""
+
+    text: str
+    place: int
+    points: float
+
+
+_WORKS = frozenset(
+    map(
+        stem,
+        ["book", "novel", "poem", "film", "movie", "play", "song", "album", "painting", "opera", "work", "collection", "title", "essay", "story", "series", "magazine", "newspaper"],
+    )
+)
+_NAMED = frozenset(map(stem, ["country", "city", "town", "state", "continent", "river", "lake", "mountain", "island", "ship", "building", "bridge", "university", "company", "museum", "sea", "ocean", "planet", "moon", "place", "language", "award", "prize", "organisation", "organization", "war", "village", "street", "tower", "capital", "region", "nation", "team", "school"]))  # fmt: skip
+
+
+def judge(sentence: Sentence, place: int, question: Question, ranked: Ranked, meant: str = "") -> list[Judged]:
+    """The spans of one sentence that could answer, best first; ``meant`` is who its "he" or "she" would be."""
+    line = line_of(sentence.text)
+    if not line.tokens:
+        return []
+    here = _Here(line, question, ranked.weights)
+    if sentence.cells:
+        return here.cells(sentence, place, ranked)
+    judged = []
+    phrases = here.phrases()
+    for span in _spans(line, question):
+        points = here.points(span)
+        if points is not None:
+            points -= 0.5 if sentence.short and ":" not in sentence.text else 0.0
+            text = here.text(span)
+            if text:
+                judged.append(Judged(text, place, points + phrases + standing(ranked)))
+    if meant and question.kind == "person":
+        judged += [
+            Judged(meant, place, points + phrases + standing(ranked)) for points in here.pronouns(meant) if points > 0
+        ]
+    judged.sort(key=lambda j: -j.points)
+    return judged
+
+
+def _spans(line: Line, question: Question) -> Iterator[Span]:
+    kind = question.kind
+    if kind in ("date", "year"):
+        yield from dates(line)
+    elif kind in ("count", "measure"):
+        yield from numbers(line, question.unit)
+    elif kind == "person":
+        yield from names(line)
+        yield from together(line)
+        yield from (
+            Span(s.start, s.end, s.first, s.last, s.sort, 0.1)
+            for s in noun_phrases(line)
+            if line.lower[s.first] in DETERMINERS | NUMBER_WORDS.keys()
+        )
+    elif kind == "place":
+        yield from names(line)
+        yield from noun_phrases(line)
+    elif kind in ("reason", "manner"):
+        yield from clauses(line, kind)
+    else:
+        if question.target in ("color", "colour"):
+            yield from colours(line)
+            return
+        yield from quoted(line)
+        yield from names(line)
+        yield from noun_phrases(line)
+        if kind == "thing":
+            yield from (Span(s.start, s.end, s.first, s.last, s.sort, 0.5) for s in numbers(line))
+
+
+class _Here:
+    """A sentence seen with a question in mind: where the question's words stand in it."""
+
+    def __init__(self, line: Line, question: Question, weights: dict[str, float]) -> None:
+        self.line, self.question, self.weights = line, question, weights
+        self.whole = sum(weights.values()) or 1.0
+        self.asked = frozenset(question.terms) | {question.target}
+        self.at: dict[str, list[int]] = {}
+        for term in question.terms:
+            places = [i for i, s in enumerate(line.stems) if s == term]
+            if not places:
+                near = groups_of(term)
+                places = [i for i, s in enumerate(line.stems) if s in near]
+            if places:
+                self.at[term] = places
+        self.verbs = self._places(question.verb)
+        self.targets = self._places(question.target)
+
+    def _places(self, root: str) -> list[int]:
+        if not root:
+            return []
+        exact = [i for i, s in enumerate(self.line.stems) if s == root]
+        near = groups_of(root)
+        return exact or [i for i, s in enumerate(self.line.stems) if s in near]
+
+    def pronouns(self, meant: str) -> Iterator[float]:
+        """Points of each "he", "she" or "they" as the answer, like a name's."""
+        if set(stems(meant)) <= self.asked:
+            return
+        for index, word in enumerate(self.line.lower):
+            if word in ("he", "she", "they"):
+                span = self.line.span(index, index, "name", 0.9)
+                yield 0.9 * self.near(span) + 0.45 + self._by_shape(span)
+
+    def phrases(self) -> float:
+        """Points for words that stand together in the question and here as well: "first woman" is not "first American"."""
+        terms = self.question.terms
+        pairs = list(zip(terms, terms[1:], strict=False))
+        if not pairs:
+            return 0.0
+        together = sum(
+            1
+            for a, b in pairs
+            if any(0 < j - i <= 2 and self._only_grammar(i, j) for i in self.at.get(a, ()) for j in self.at.get(b, ()))
+        )
+        return 0.5 * together / len(pairs)
+
+    def _only_grammar(self, first: int, last: int) -> bool:
+        return all(self.line.lower[i] in STOPWORDS for i in range(first + 1, last))
+
+    def text(self, span: Span) -> str:
+        """What the span answers with: without its article, brackets closed."""
+        text = self.line.text[span.start : span.end].strip(" ,;:.'\"“”‘’")
+        head, _, rest = text.partition(" ")
+        if head.lower() in ("the", "a", "an") and rest and span.sort == "phrase":
+            text = rest
+        if text.count("(") != text.count(")"):
+            text = text.replace("(", "").replace(")", "")
+        return " ".join(text.split())
+
+    def near(self, span: Span) -> float:
+        """How near the question's words stand to the span, 0 to 1, each word counted by its weight."""
+        points = 0.0
+        for term, places in self.at.items():
+            outside = [p for p in places if not span.first <= p <= span.last]
+            if outside:
+                points += self.weights.get(term, 0.5) / (1 + min(self._distance(span, p) for p in outside) / 5)
+        return points / self.whole
+
+    def _distance(self, span: Span, place: int) -> float:
+        if place < span.first:
+            return (span.first - place - 1) * 0.6 + self.line.barrier[span.first] - self.line.barrier[place]
+        return (place - span.last - 1) * 0.6 + self.line.barrier[place] - self.line.barrier[span.last]
+
+    def points(self, span: Span) -> float | None:
+        """Points of a span without its sentence's coverage; None where it is no answer at all."""
+        inner = [self.line.stems[i] for i in range(span.first, span.last + 1) if self.line.lower[i] not in STOPWORDS]
+        if not inner:
+            return None
+        old = sum(1 for s in inner if s in self.asked)
+        if old == len(inner) and span.sort != "clause":
+            return None
+        if self.question.kind in ("noun", "thing", "place") and span.sort in ("phrase", "name") and self._is_dated(span):
+            return None
+        points = 0.9 * self.near(span) + 0.5 * span.fit - 0.5 * old / len(inner)
+        return points + self._by_kind(span) + self._by_shape(span)
+
+    def _is_dated(self, span: Span) -> bool:
+        """Whether a phrase is only a date: "4 July 1934"."""
+        return all(
+            w in MONTHS or w[0].isdigit() or w in DETERMINERS for w in self.line.lower[span.first : span.last + 1]
+        )
+
+    def _by_kind(self, span: Span) -> float:
+        kind, line = self.question.kind, self.line
+        if kind == "person":
+            return (
+                -0.5 if unlike_person(line, span) else 0.15 if span.sort == "name" and span.last > span.first else 0.0
+            )
+        if kind == "year":
+            return 0.3 if span.sort in ("year", "full", "month", "era") else -0.3
+        if kind == "place":
+            before = line.lower[span.first - 1] if span.first else ""
+            placed = 0.45 if before in PLACE_PREPOSITIONS else 0.0
+            dated = any(c.isdigit() for c in line.text[span.start : span.end])
+            return placed + (0.2 if span.sort == "name" else -0.15) - (0.6 if dated else 0.0)
+        if kind == "count":
+            return self._counted(span)
+        if kind == "noun":
+            return self._of_sort(span)
+        return 0.0
+
+    def _counted(self, span: Span) -> float:
+        after = range(span.last + 1, min(span.last + 4, len(self.line.tokens)))
+        near = groups_of(self.question.target)
+        for index in after:
+            if self.line.stems[index] == self.question.target:
+                return 0.7
+            if self.line.stems[index] in near:
+                return 0.45
+        inside = {self.line.stems[i] for i in range(span.first, span.last + 1)}
+        before = self.line.stems[span.first - 1] if span.first else ""
+        if self.question.target in inside or (before == self.question.target and before == "numb"):
+            return 0.7
+        return (
+            -0.3
+            if span.sort == "unit"
+            or any(self.line.stems[i] in ("meter", "km", "year", "ton", "kilogram") for i in after)
+            else 0.0
+        )
+
+    def _of_sort(self, span: Span) -> float:
+        target = self.question.target
+        inside = [self.line.stems[i] for i in range(span.first, span.last + 1)]
+        points = 0.0
+        if target in inside and len(inside) > 1:
+            points += 0.35
+        if target in _WORKS:
+            points += 0.4 if span.sort == "quoted" else 0.3 if span.sort == "name" else -0.1
+        elif target in _NAMED:
+            points += 0.3 if span.sort == "name" else -0.25
+        return points
+
+    def _by_shape(self, span: Span) -> float:
+        best = 0.0
+        for place in self.verbs:
+            best = max(best, self._to_verb(span, place))
+        for place in self.targets or [p for places in self.at.values() for p in places]:
+            best = max(best, self._to_noun(span, place))
+        if self.question.tail:
+            best = max(best, self._to_tail(span))
+        return best + self._labelled(span)
+
+    def _gap(self, first: int, last: int) -> list[str]:
+        """The lower-case words strictly between two tokens."""
+        return [self.line.lower[i] for i in range(first + 1, last)]
+
+    def _to_verb(self, span: Span, verb: int) -> float:
+        side = self.question.side
+        if span.first > verb:
+            gap = self._gap(verb, span.first)
+            if (
+                "by" in gap[:4]
+                and len(gap) - gap.index("by") <= 4
+                and self.question.kind in ("person", "thing", "noun", "manner")
+            ):
+                return 0.5 if side != "after" else 0.2
+            if side == "after" and len(gap) <= 2:
+                return 0.4 - 0.1 * len(gap)
+            if self.question.kind in ("date", "year", "place") and len(gap) <= 3:
+                return 0.25
+            return 0.0
+        gap = self._gap(span.last, verb)
+        passive = bool(gap) and gap[-1] in ("was", "were", "been", "is", "are", "being")
+        if side == "before" and len(gap) <= 4 and not any(w in PREPOSITIONS for w in gap):
+            return (
+                0.1
+                if passive
+                and self.question.kind == "person"
+                and not self.question.text.lower().startswith(("who was", "who is", "who were"))
+                else 0.4
+            )
+        return 0.0
+
+    def _to_noun(self, span: Span, noun: int) -> float:
+        line = self.line
+        if span.first > noun:
+            gap = self._gap(noun, span.first)
+            if not gap and line.between(noun).isspace() and span.sort == "name":
+                return 0.3
+            if any(w in LINKS for w in gap) and len(gap) <= 8 and line.barrier[span.first] - line.barrier[noun] < 4:
+                return 0.3
+            if len(gap) <= 3 and "," in line.text[line.ends[noun] : line.starts[span.first]] and span.sort == "name":
+                return 0.2
+            return 0.0
+        if noun > span.last:
+            gap = self._gap(span.last, noun)
+            text = line.text[line.ends[span.last] : line.starts[noun]]
+            if (
+                text.lstrip("”\"'’*_").startswith(",")
+                and len(gap) <= 5
+                and ((gap[:1] and gap[0] in DETERMINERS) or not gap)
+            ):
+                return 0.25
+            if any(w in LINKS for w in gap[:2]) and len(gap) <= 6:
+                return 0.25
+        return 0.0
+
+    def _to_tail(self, span: Span) -> float:
+        if not span.first or self.line.lower[span.first - 1] != self.question.tail:
+            return 0.0
+        return 0.5 if any(0 < span.first - 1 - p <= 3 for p in self.verbs) else 0.2
+
+    def _labelled(self, span: Span) -> float:
+        """ "Height: 330 metres": the span follows the colon at the head of the sentence, the question's word is before it."""
+        colon = self.line.text.find(": ", 0, 60)
+        if colon < 0 or span.start < colon or span.start > colon + 12:
+            return 0.0
+        head = [i for i, end in enumerate(self.line.ends) if end <= colon]
+        return (
+            0.45
+            if any(i in places for places in self.at.values() for i in head) or any(i in head for i in self.targets)
+            else 0.0
+        )
+
+    def cells(self, sentence: Sentence, place: int, ranked: Ranked) -> list[Judged]:
+        """The cells of a table row: the one under the header that names what is asked, or the one of the fitting sort."""
+        judged = []
+        shift = 1 if len(sentence.header) == len(sentence.cells) - 1 else 0
+        asked_columns = [
+            n + shift for n, head in enumerate(sentence.header) if set(stems(head)) & set(self.question.names)
+        ]
+        for number, cell in enumerate(sentence.cells):
+            line = line_of(cell)
+            inner = [s for s, w in zip(line.stems, line.lower, strict=True) if w not in STOPWORDS]
+            if not inner or all(s in self.asked for s in inner):
+                continue
+            head = sentence.header[number - shift] if shift <= number < len(sentence.header) + shift else ""
+            points = _cell_fit(line, head, self.question)
+            if asked_columns:
+                points += 1.0 if number in asked_columns else -0.6
+            if points > -0.5:
+                judged.append(Judged(cell, place, points + standing(ranked)))
+        judged.sort(key=lambda j: -j.points)
+        return judged
+
+
+_COLUMNS: dict[str, str] = {
+    "person": "name laureate winner author architect designer who person player king ruler inventor director artist",
+    "place": "place location where country city venue site",
+    "date": "date year when opened born died",
+    "year": "year date when",
+}
+
+
+def _cell_fit(line: Line, head: str, question: Question) -> float:
+    heads = {stem(w) for w in head.lower().split()}
+    points = 0.3
+    wanted = {question.target, *groups_of(question.target)} if question.target else set()
+    if heads & (wanted - {""}):
+        points += 0.7
+    elif heads & {stem(w) for w in _COLUMNS.get(question.kind, "").split()}:
+        points += 0.5
+    elif heads & set(question.terms):
+        points += 0.3
+    has_number = any(t[0].isdigit() for t in line.tokens)
+    named = any(True for _ in names(line))
+    if question.kind in ("person", "place"):
+        points += (
+            0.4
+            if named
+            and not has_number
+            and not (question.kind == "person" and unlike_person(line, line.span(0, len(line.tokens) - 1, "")))
+            else -0.6
+        )
+    elif question.kind in ("date", "year"):
+        points += 0.4 if any(True for _ in dates(line)) else -1.0
+    elif question.kind in ("count", "measure"):
+        points += 0.4 if any(True for _ in numbers(line)) else -1.0
+    elif question.target in _NAMED or question.target in _WORKS:
+        points += 0.2 if named else -0.3
+    elif has_number and question.kind == "noun":
+        points -= 0.8
+    return points if any(w not in AUXILIARIES for w in line.lower) else -1.0

@@ -1,0 +1,156 @@
+"""The reader: finds the shortest span of the blocks that answers a question, and the sentence it stands in.
+
+    >>> page = Block("The tower was finished in 1889. It is 330 metres tall.", (("title", "Eiffel Tower"),))
+    >>> read([page], "How tall is the Eiffel Tower?").text
+    '330 metres'
+
+It counts and compares words; it does not understand. Sentences are ranked (`ranking`), spans of the fitting sort taken
+from the best (`spans`), and each is judged by how near it stands to the question's words and by the shape of the
+sentence ("designed by X", "X, the capital of"). Where nothing covers enough of the question, the answer is None.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from airoagent.models.judging import judge
+from airoagent.models.parts import clean, two_parts
+from airoagent.models.passages import Block, Sentence
+from airoagent.models.questions import Question, analyse
+from airoagent.models.ranking import Library, Ranked, rank, read_library
+from airoagent.models.spans import line_of, names, unlike_person
+from airoagent.models.sayings import say_choice, say_definition, say_list, say_summary, say_yes_or_no
+
+__all__ = ["Finding", "read", "write_answer"]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """An answer: its text, the sentences it stands in (each with the block's number), and how sure the reader is (0-1)."""
+
+    text: str
+    quotes: tuple[Sentence, ...]
+    score: float = 1.0
+
+
+_LEAST = 0.55  # how much of the question must be covered, tuned on the development questions of the library
+
+
+def read(blocks: Sequence[Block], instruction: str) -> Finding | None:
+    """The answer that the blocks give to an instruction, or None where they give none."""
+    library = read_library(blocks)
+    question = clean(instruction)
+    two = two_parts(question)
+    if two is None:
+        return _read_one(library, analyse(question))
+    first = _read_one(library, analyse(two.first))
+    if first is None and two.chained:
+        return None
+    near = first.quotes[0] if first is not None and first.quotes else None
+    second = _read_one(library, analyse(two.second(first.text if first else "")), near)
+    findings = [found for found in (first, second) if found is not None]
+    if len(findings) < 2:
+        return findings[0] if findings else None
+    quotes = tuple(dict.fromkeys(q for f in findings for q in f.quotes))
+    return Finding("; ".join(f.text for f in findings), quotes, min(f.score for f in findings))
+
+
+def _read_one(library: Library, question: Question, near: Sentence | None = None) -> Finding | None:
+    ranked = rank(library, question)
+    if not ranked:
+        return _whole_text(library, question)
+    if question.kind == "summary":
+        said = say_summary(library, ranked, question)
+    elif question.kind == "list":
+        said = say_list(library, ranked, question)
+    elif question.kind == "definition":
+        said = say_definition(library, ranked, question)
+    elif question.kind == "choice":
+        said = say_choice(library, ranked, question)
+    elif question.kind == "yesno":
+        said = say_yes_or_no(library, ranked, question)
+    else:
+        said = _best_span(library, ranked, question, near)
+    if said is None or not _enough(library, ranked, question, said[1]):
+        return None
+    return Finding(said[0], tuple(library.sentences[p] for p in said[1]), said[2])
+
+
+def _whole_text(library: Library, question: Question) -> Finding | None:
+    """ "Summarise this": no word of the question names a subject, so the first sentences are it."""
+    if question.kind != "summary" or question.names or not library.sentences:
+        return None
+    first = [s for s in library.sentences if not s.short][:3] or list(library.sentences[:3])
+    return Finding(" ".join(s.text for s in first), tuple(first[:1]), 0.6)
+
+
+def _best_span(
+    library: Library, ranked: list[Ranked], question: Question, near: Sentence | None
+) -> tuple[str, tuple[int, ...], float] | None:
+    """The span with the most points; a sentence beside the one that answered the first part gets some for that."""
+    beside = library.sentences.index(near) if near is not None else -1
+    judged = []
+    for entry in ranked[:30]:
+        sentence = library.sentences[entry.place]
+        extra = 0.0
+        meant = _meant(library, entry.place) if question.kind == "person" else ""
+        if near is not None and sentence.block == near.block:
+            apart = abs(entry.place - beside)
+            extra = 0.5 if apart == 0 else 0.4 if apart < 3 else 0.25
+        judged += [(j, j.points + extra) for j in judge(sentence, entry.place, question, entry, meant)[:5]]
+    if judged:
+        best, points = max(judged, key=lambda pair: (pair[1], -pair[0].place))
+        return best.text, (best.place,), points
+    return None
+
+
+def _meant(library: Library, place: int) -> str:
+    """Who "he" or "she" is in a sentence: the person the page is about, else the last person named before."""
+    sentence = library.sentences[place]
+    title = line_of(library.blocks[sentence.block].meta("title"))
+    for span in names(title):
+        if span.last - span.first in (1, 2, 3) and span.first == 0 and not unlike_person(title, span):
+            return title.text[span.start : span.end]
+    for other in range(place - 1, max(place - 5, -1), -1):
+        before = library.sentences[other]
+        if before.block != sentence.block:
+            break
+        line = line_of(before.text)
+        people = [s for s in names(line) if s.last > s.first and not unlike_person(line, s)]
+        if people:
+            return line.text[people[0].start : people[0].end]
+    return ""
+
+
+def _enough(library: Library, ranked: list[Ranked], question: Question, places: tuple[int, ...]) -> bool:
+    """Whether the sentences speak of what was asked: enough of the question covered, no name or year of it missing."""
+    if not places:
+        return True
+    entries = [r for r in ranked if r.place in places]
+    if not entries:
+        return False
+    best = max(entries, key=lambda r: r.coverage)
+    lacking = [name for name in question.names if name in best.missing]
+    if any(name.isdigit() for name in lacking) or len(lacking) * 2 > len(question.names) > 0:
+        return False
+    return best.coverage >= (_LEAST if question.kind not in ("summary", "list") else 0.3)
+
+
+def write_answer(blocks: Sequence[Block], finding: Finding | None, instruction: str) -> str:
+    """The answer in the form the models were trained to write, or a plain sentence that the sources do not tell."""
+    if finding is None:
+        asked = clean(instruction)
+        return (
+            f"The given sources do not say: {asked[:200]}{'...' if len(asked) > 200 else ''}"
+            if asked
+            else "The given sources do not say."
+        )
+    lines = [finding.text, "", "Source:"]
+    for quote in finding.quotes:
+        pairs = dict((key, value) for key, value in reversed(blocks[quote.block].metadata) if key.lower() != "quote")
+        ordered = [key for key, _ in blocks[quote.block].metadata if key in pairs]
+        lines += [f"{key}: {pairs[key]}" for key in dict.fromkeys(ordered)]
+        lines.append(f"quote: {' '.join(quote.text.split())}")
+    return "\n".join(lines)
