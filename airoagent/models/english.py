@@ -70,16 +70,16 @@ UNITS: dict[str, frozenset[str]] = {
     "length": _set("metre metres meter meters m km kilometre kilometres kilometer kilometers cm mm centimetre centimetres "
                    "millimetre millimetres foot feet ft mile miles mi inch inches in yard yards light-years light-year "
                    "centimeters centimeter millimeters storey storeys stories micrometres nanometres fathoms"),
-    "weight": _set("kg kilogram kilograms kilo kilos gram grams g tonne tonnes ton tons pound pounds lb lbs ounce ounces mg"),
+    "weight": _set("kg kilogram kilograms kilo kilos gram grams g tonne tonnes ton tons pound pounds lb lbs ounce ounces mg milligram milligrams microgram micrograms"),
     "time": _set("second seconds minute minutes hour hours day days week weeks month months year years decade decades "
                  "century centuries night nights ms milliseconds generations"),
     "age": _set("year years day days month months weeks centuries"),
     "money": _set("dollar dollars euro euros pound pounds pence cent cents franc francs yen rupee rupees crown crowns "
                   "krona kronor mark marks usd eur gbp million billion guilders lire pesos roubles"),
-    "speed": _set("km/h kph mph knots km/s m/s metres kilometres miles"),
+    "speed": _set("km/h kph mph knots km/s m/s hour second"),
     "heat": _set("degrees degree kelvin celsius fahrenheit °c °f °"),
     "area": _set("hectare hectares acre acres square km² m² km2 m2"),
-    "volume": _set("litre litres liter liters gallon gallons cubic ml millilitres m³"),
+    "volume": _set("litre litres liter liters gallon gallons cubic ml millilitres m³ cups cup"),
     "data": _set("byte bytes bit bits kb mb gb tb kib mib gib kilobytes megabytes gigabytes terabytes"),
     "share": _set("percent % per"),
 }  # fmt: skip

@@ -96,7 +96,8 @@ def _spans(line: Line, question: Question) -> Iterator[Span]:
         yield from numbers(line, question.unit)
     elif kind == "person":
         yield from names(line)
-        yield from together(line)
+        if question.several:
+            yield from together(line)
         yield from (
             Span(s.start, s.end, s.first, s.last, s.sort, 0.1)
             for s in noun_phrases(line)
@@ -113,9 +114,14 @@ def _spans(line: Line, question: Question) -> Iterator[Span]:
             return
         yield from quoted(line)
         yield from names(line)
+        if question.several:
+            yield from together(line)
         yield from noun_phrases(line)
         if kind == "thing":
             yield from (Span(s.start, s.end, s.first, s.last, s.sort, 0.5) for s in numbers(line))
+
+
+_OTHERS = frozenset("second third another other unlike successor predecessor replica copy namesake confused contrary".split())
 
 
 class _Here:
@@ -213,6 +219,10 @@ class _Here:
 
     def _by_kind(self, span: Span) -> float:
         kind, line = self.question.kind, self.line
+        if span.sort == "names":
+            return 0.4
+        if kind == "measure" and span.sort != "unit" and self.question.unit:
+            return -0.9 if span.sort == "year" else -0.4
         if kind == "person":
             return (
                 -0.5 if unlike_person(line, span) else 0.15 if span.sort == "name" and span.last > span.first else 0.0
@@ -269,7 +279,7 @@ class _Here:
             best = max(best, self._to_noun(span, place))
         if self.question.tail:
             best = max(best, self._to_tail(span))
-        return best + self._labelled(span)
+        return best + self._labelled(span) + self._owns(span) + self._other()
 
     def _gap(self, first: int, last: int) -> list[str]:
         """The lower-case words strictly between two tokens."""
@@ -330,6 +340,17 @@ class _Here:
         if not span.first or self.line.lower[span.first - 1] != self.question.tail:
             return 0.0
         return 0.5 if any(0 < span.first - 1 - p <= 3 for p in self.verbs) else 0.2
+
+    def _other(self) -> float:
+        """A sentence about another one: "a second canal", "unlike", words that the question does not have."""
+        return -0.2 if any(w in _OTHERS and s not in self.asked for w, s in zip(self.line.lower, self.line.stems, strict=True)) else 0.0
+
+    def _owns(self, span: Span) -> float:
+        """"Verdi's opera Aida" for "Who composed Aida?"."""
+        if span.sort != "name" or self.line.text[span.end : span.end + 2] not in ("'s", "’s"):
+            return 0.0
+        after = range(span.last + 1, min(span.last + 4, len(self.line.tokens)))
+        return 0.4 if any(self.line.stems[i] in self.question.names for i in after) and self.question.kind == "person" else 0.0
 
     def _labelled(self, span: Span) -> float:
         """ "Height: 330 metres": the span follows the colon at the head of the sentence, the question's word is before it."""

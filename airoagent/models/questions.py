@@ -41,7 +41,8 @@ class Question:
     `english.UNITS` where a measure is asked, ``verb`` the stem of the main verb, ``side`` where the answer stands to it
     in an active sentence, ``tail`` a stranded preposition ("made of"). ``terms`` are the stems of all content words in
     order, each once; ``names`` those that belong to names, years and quoted words: a sentence without them is about
-    something else. ``options`` are the two things of "A or B".
+    something else. ``options`` are the two things of "A or B"; ``several`` says that more than one is asked for, and
+    ``related`` that ``target`` is a relation to what the names say ("the capital of", "'s wife"): without it no answer.
     """
 
     text: str
@@ -54,6 +55,8 @@ class Question:
     terms: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
     options: tuple[str, ...] = ()
+    several: bool = False
+    related: bool = False
 
 
 _MEASURES: tuple[tuple[str, str], ...] = (
@@ -68,7 +71,7 @@ _MEASURES: tuple[tuple[str, str], ...] = (
     ("cost|costs|price|paid|worth|expensive|money|budget|salary|sold", "money"),
     ("duration|lifespan|gestation", "time"),
     ("area|large|big", "area"),
-    ("volume|capacity", "volume"),
+    ("volume", "volume"),
     ("percentage|percent|proportion|share|fraction", "share"),
 )
 _PERSONS = frozenset(
@@ -253,6 +256,10 @@ def _wh_question(text: str, plain: str, wh: re.Match[str], terms: tuple[str, ...
     return _what(made)
 
 
+_SEVERAL = re.compile(
+    r"^(?:\w+ )?(?:which|what) (?:(?:two|three|four|five|six|seven|eight|nine|ten)\b|\w+s (?:are|were|have|do|did|lie)\b)"
+    r"|^(?:who|what|which) (?:are|were)\b|\bboth\b"
+)
 _EMPTY_VERBS = frozenset(map(stem, ("have", "take", "make", "do", "get", "put", "give", "become", "go", "is", "was")))
 
 
@@ -279,9 +286,12 @@ class _Parts:
         return stem(self.lower[0]) if self.lower else ""
 
     def question(self, kind: Kind, target: str = "", unit: str = "", verb: str = "", side: Side = "", tail: str = "",
-                 drop: tuple[str, ...] = ()) -> Question:  # fmt: skip
+                 drop: tuple[str, ...] = (), related: bool = False) -> Question:  # fmt: skip
         terms = tuple(t for t in self.terms if t not in drop)
-        return Question(self.text, kind, target, unit, verb, side, tail, terms or self.terms, self.names)
+        several = bool(_SEVERAL.search(self.plain))
+        return Question(
+            self.text, kind, target, unit, verb, side, tail, terms or self.terms, self.names, (), several, related
+        )
 
 
 def _how(parts: _Parts) -> Question:
@@ -333,9 +343,10 @@ def _who(parts: _Parts) -> Question:
         content = [w for w in rest if w.lower() not in STOPWORDS]
         if content and all(w[0].isupper() or w[0].isdigit() for w in content):
             return parts.question("definition")
-        role = next((w for w in parts.lower[1:4] if w in _PERSONS), "")
+        role = next((w for w in parts.lower[1:] if w in _PERSONS), "")
         verb = stem(role) if role.endswith(("er", "or")) and parts.lower[1] == "the" else parts.verb()
-        return parts.question("person", stem(role), verb=verb, side="before", tail=parts.tail)
+        owned = bool(role and re.search(rf"(?:'s|\\bhis|\\bher|\\btheir) (?:\\w+ )?{role}$|\\bthe {role} of\\b", parts.plain))
+        return parts.question("person", stem(role), verb=verb, side="before", tail=parts.tail, related=owned)
     if parts.aux in ("did", "does", "do"):
         return parts.question("person", verb=parts.verb(), side="after", tail=parts.tail)
     return parts.question("person", verb=parts.verb(), side="before", tail=parts.tail if parts.tail != "by" else "")
@@ -348,8 +359,8 @@ def _what(parts: _Parts) -> Question:
     if aux in ("is", "was", "are", "were"):
         return _what_is(parts)
     if aux:
-        if re.search(r"\bstand for$|\bmeans?$", parts.plain):
-            return parts.question("definition")
+        if re.search(r"\b(?:stand|stands|short) for$|\bmeans?$", parts.plain):
+            return parts.question("meaning")
         return parts.question("thing", verb=parts.verb(), side="after", tail=parts.tail)
     return parts.question("thing")
 
@@ -413,15 +424,19 @@ def _what_is(parts: _Parts) -> Question:
             return parts.question("count", "people")
         if unit:
             return parts.question("measure", stem(phrase.split()[-1]), unit)
+        if phrase in ("full name", "full form", "meaning", "long form"):
+            return parts.question("meaning")
         if phrase.endswith("name") and relation.re is _OF:
             return parts.question(
                 "noun", _noun_after(rest[relation.end() :], re.compile("^")), side="after", drop=("name",)
             )
         if phrase.split()[-1] in _PERSONS:
-            return parts.question("person", stem(phrase.split()[-1]))
+            return parts.question("person", stem(phrase.split()[-1]), related=True)
+        if phrase.split()[-1] in ("size", "capacity", "limit", "rate", "range"):
+            return parts.question("measure", stem(phrase.split()[-1]))
         if phrase.split()[-1] in ("difference", "meaning", "definition"):
             return parts.question("definition")
-        return parts.question("noun", stem(phrase.split()[-1]), side="after")
+        return parts.question("noun", stem(phrase.split()[-1]), side="after", related=True)
     verb = _main_verb(parts.rest[1:], False)
     if verb and len(words(rest)) > 1:
         return parts.question("thing", verb=verb, side="before")

@@ -56,7 +56,7 @@ def read_library(blocks: Sequence[Block]) -> Library:
 
 
 # What a term is worth that stands not in the sentence but near it: (for names, for other words).
-_TITLE = (0.95, 0.55)
+_TITLE = (0.95, 0.8)
 _HEADING = (0.9, 0.7)
 _HEADER = (0.8, 0.7)
 _LAST = (0.85, 0.45)
@@ -107,7 +107,7 @@ def rank(library: Library, question: Question, most: int = 40) -> list[Ranked]:
 
 def standing(entry: Ranked) -> float:
     """A sentence's points before its spans are looked at."""
-    return 0.6 * entry.coverage + 1.6 * entry.names + 0.7 * entry.relation + 0.7 * entry.own
+    return 0.6 * entry.coverage + 2.0 * entry.names + 0.7 * entry.relation + 0.7 * entry.own
 
 
 def _ranked(
@@ -117,6 +117,8 @@ def _ranked(
     for bag, (for_names, for_others) in near:
         for term, value in bag.items():
             share = for_names if term in question.names else for_others
+            if for_names == _TITLE[0] and term in (question.verb, question.target):
+                share = 0.5
             if term.isdigit() and share == _BLOCK[0]:
                 share = _YEAR_IN_BLOCK
             if value * share > total.get(term, 0.0):

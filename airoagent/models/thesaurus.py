@@ -49,6 +49,7 @@ finish finished complete completed completion end ended ready done
 end ended ends close closed stop stopped cease ceased
 paint painted painter painting artist picture
 compose composed composer music wrote score
+compose composed composer opera symphony cantata waltz song
 carve carved sculpt sculpted sculptor sculpture statue
 lead led leader head headed direct directed director president chief command commanded commander captain charge
 marry married wife husband spouse wedding wed
@@ -196,6 +197,7 @@ sound noise loud hear
 colour hue
 part parts piece pieces component components
 divide divided cut split share shared half
+share shared together
 half part portion
 join joined together unite united
 separate apart
@@ -306,6 +308,9 @@ picture photo photograph image
 map maps chart
 symbol emblem sign
 size dimensions measure measures
+high height altitude above
+nationalise nationalised ownership seized
+structure shape form
 shape shaped form
 surface area
 volume capacity hold
