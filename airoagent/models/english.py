@@ -178,26 +178,23 @@ def stems(text: str) -> list[str]:
 
 
 @lru_cache(maxsize=1)
-def _groups() -> tuple[dict[str, frozenset[int]], tuple[frozenset[str], ...]]:
-    members = tuple(frozenset(stem(word) for word in line.split()) for line in GROUP_WORDS)
-    found: dict[str, set[int]] = {}
-    for number, group in enumerate(members):
-        for word in group:
-            found.setdefault(word, set()).add(number)
-    return {word: frozenset(numbers) for word, numbers in found.items()}, members
-
-
-@lru_cache(maxsize=10_000)
-def near_words(word_stem: str) -> Mapping[str, float]:
-    """The stems that may stand for this one and what each is worth as it, 0 to 1: the larger the group, the less."""
-    numbers, members = _groups()
-    near: dict[str, float] = {}
-    for number in numbers.get(word_stem, ()):
-        worth = 0.85 if len(members[number]) <= 6 else 0.75 if len(members[number]) <= 10 else 0.65
-        for other in members[number]:
-            near[other] = max(worth, near.get(other, 0.0))
-    near.pop(word_stem, None)
+def _near() -> dict[str, dict[str, float]]:
+    """For each stem, the stems of its groups and what each is worth; the larger the group, the less."""
+    near: dict[str, dict[str, float]] = {}
+    for line in GROUP_WORDS:
+        left, one_way, right = line.partition(" > ")
+        answers = {stem(word) for word in (right if one_way else left).split()}
+        worth = 0.85 if len(answers) <= 6 or one_way else 0.75 if len(answers) <= 10 else 0.65
+        for asked in {stem(word) for word in left.split()}:
+            known = near.setdefault(asked, {})
+            for other in answers - {asked}:
+                known[other] = max(worth, known.get(other, 0.0))
     return near
+
+
+def near_words(word_stem: str) -> Mapping[str, float]:
+    """The stems that may stand for this one and what each is worth as it, 0 to 1."""
+    return _near().get(word_stem, {})
 
 
 @lru_cache(maxsize=10_000)

@@ -7,6 +7,7 @@ is X", "X, the capital", "Height: X". Words of the question itself are no answer
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -22,6 +23,7 @@ from airoagent.models.english import (
     groups_of,
     stem,
     stems,
+    words,
 )
 from airoagent.models.passages import Sentence
 from airoagent.models.questions import Question
@@ -72,7 +74,7 @@ def judge(sentence: Sentence, place: int, question: Question, ranked: Ranked, me
     if sentence.cells:
         return here.cells(sentence, place, ranked)
     judged = []
-    phrases = here.phrases()
+    phrases = here.phrases() + here.subject(sentence.heading)
     for span in _spans(line, question):
         points = here.points(span)
         if points is not None:
@@ -99,7 +101,7 @@ def _spans(line: Line, question: Question) -> Iterator[Span]:
         if question.several:
             yield from together(line)
         yield from (
-            Span(s.start, s.end, s.first, s.last, s.sort, 0.1)
+            Span(s.start, s.end, s.first, s.last, s.sort, -0.2)
             for s in noun_phrases(line)
             if line.lower[s.first] in DETERMINERS | NUMBER_WORDS.keys()
         )
@@ -121,7 +123,13 @@ def _spans(line: Line, question: Question) -> Iterator[Span]:
             yield from (Span(s.start, s.end, s.first, s.last, s.sort, 0.5) for s in numbers(line))
 
 
-_OTHERS = frozenset("second third another other unlike successor predecessor replica copy namesake confused contrary".split())
+def _full_names(text: str) -> list[tuple[str, str]]:
+    """The stems of each first and last name in a question: "Pierre Curie"."""
+    found = re.findall(r"(?<!^)\b([A-Z][a-zà-ÿ]+) ([A-Z][a-zà-ÿ]+)\b", text)
+    return [(stem(first), stem(last)) for first, last in found if first.lower() not in STOPWORDS]
+
+
+_OTHERS = frozenset("brother sister cousin second third another other unlike successor predecessor replica copy namesake confused contrary".split())
 
 
 class _Here:
@@ -222,10 +230,10 @@ class _Here:
         if span.sort == "names":
             return 0.4
         if kind == "measure" and span.sort != "unit" and self.question.unit:
-            return -0.9 if span.sort == "year" else -0.4
+            return -2.0 if span.sort == "year" else -0.4
         if kind == "person":
             return (
-                -0.5 if unlike_person(line, span) else 0.15 if span.sort == "name" and span.last > span.first else 0.0
+                -0.35 if unlike_person(line, span) else 0.15 if span.sort == "name" and span.last > span.first else 0.0
             )
         if kind == "year":
             return 0.3 if span.sort in ("year", "full", "month", "era") else -0.3
@@ -279,7 +287,7 @@ class _Here:
             best = max(best, self._to_noun(span, place))
         if self.question.tail:
             best = max(best, self._to_tail(span))
-        return best + self._labelled(span) + self._owns(span) + self._other()
+        return best + self._labelled(span) + self._owns(span)
 
     def _gap(self, first: int, last: int) -> list[str]:
         """The lower-case words strictly between two tokens."""
@@ -297,8 +305,9 @@ class _Here:
                 return 0.5 if side != "after" else 0.2
             if side == "after" and len(gap) <= 2:
                 return 0.4 - 0.1 * len(gap)
-            if self.question.kind in ("date", "year", "place") and len(gap) <= 3:
-                return 0.25
+            if self.question.kind in ("date", "year", "place") and len(gap) <= 8:
+                apart = self.line.barrier[span.first] - self.line.barrier[verb]
+                return max(0.0, 0.35 - 0.03 * len(gap) - 0.1 * apart)
             return 0.0
         gap = self._gap(span.last, verb)
         passive = bool(gap) and gap[-1] in ("was", "were", "been", "is", "are", "being")
@@ -341,9 +350,21 @@ class _Here:
             return 0.0
         return 0.5 if any(0 < span.first - 1 - p <= 3 for p in self.verbs) else 0.2
 
-    def _other(self) -> float:
-        """A sentence about another one: "a second canal", "unlike", words that the question does not have."""
-        return -0.2 if any(w in _OTHERS and s not in self.asked for w, s in zip(self.line.lower, self.line.stems, strict=True)) else 0.0
+    def subject(self, heading: str) -> float:
+        """Points for a sentence about the thing asked for, against one about another: "a second canal", "his brother",
+        another bearer of the name. "He" or "it" at its head goes on with the page's own subject."""
+        line, points = self.line, 0.0
+        around = [*line.lower, *(w.lower() for w in words(heading))]
+        if any(w in _OTHERS and stem(w) not in self.asked for w in around):
+            points -= 0.25
+        if line.lower[0] in ("he", "she", "it", "they"):
+            points += 0.15
+        for first, last in _full_names(self.question.text):
+            for place, root in enumerate(line.stems):
+                other = place and line.between(place - 1) == " " and line.tokens[place - 1][0].isupper()
+                if root == last and first not in line.stems and other and line.lower[place - 1] not in STOPWORDS:
+                    return points - 0.4
+        return points
 
     def _owns(self, span: Span) -> float:
         """"Verdi's opera Aida" for "Who composed Aida?"."""
@@ -371,6 +392,8 @@ class _Here:
         asked_columns = [
             n + shift for n, head in enumerate(sentence.header) if set(stems(head)) & set(self.question.names)
         ]
+        near = {other for term in self.asked for other in (term, *groups_of(term))}
+        labelled = bool(set(stems(sentence.cells[0])) & near)
         for number, cell in enumerate(sentence.cells):
             line = line_of(cell)
             inner = [s for s, w in zip(line.stems, line.lower, strict=True) if w not in STOPWORDS]
@@ -379,7 +402,7 @@ class _Here:
             head = sentence.header[number - shift] if shift <= number < len(sentence.header) + shift else ""
             points = _cell_fit(line, head, self.question)
             if asked_columns:
-                points += 1.0 if number in asked_columns else -0.6
+                points += (1.0 if number in asked_columns else -0.6) - (0.0 if labelled else 1.2)
             if points > -0.5:
                 judged.append(Judged(cell, place, points + standing(ranked)))
         judged.sort(key=lambda j: -j.points)

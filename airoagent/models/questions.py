@@ -260,6 +260,7 @@ _SEVERAL = re.compile(
     r"^(?:\w+ )?(?:which|what) (?:(?:two|three|four|five|six|seven|eight|nine|ten)\b|\w+s (?:are|were|have|do|did|lie)\b)"
     r"|^(?:who|what|which) (?:are|were)\b|\bboth\b"
 )
+_TELLING = tuple(map(stem, ("stand", "stands", "short", "mean", "means", "full", "form", "name", "long", "meaning")))
 _EMPTY_VERBS = frozenset(map(stem, ("have", "take", "make", "do", "get", "put", "give", "become", "go", "is", "was")))
 
 
@@ -360,7 +361,7 @@ def _what(parts: _Parts) -> Question:
         return _what_is(parts)
     if aux:
         if re.search(r"\b(?:stand|stands|short) for$|\bmeans?$", parts.plain):
-            return parts.question("meaning")
+            return parts.question("meaning", drop=_TELLING)
         return parts.question("thing", verb=parts.verb(), side="after", tail=parts.tail)
     return parts.question("thing")
 
@@ -425,7 +426,7 @@ def _what_is(parts: _Parts) -> Question:
         if unit:
             return parts.question("measure", stem(phrase.split()[-1]), unit)
         if phrase in ("full name", "full form", "meaning", "long form"):
-            return parts.question("meaning")
+            return parts.question("meaning", drop=_TELLING)
         if phrase.endswith("name") and relation.re is _OF:
             return parts.question(
                 "noun", _noun_after(rest[relation.end() :], re.compile("^")), side="after", drop=("name",)

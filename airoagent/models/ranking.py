@@ -124,13 +124,18 @@ def _ranked(
             if value * share > total.get(term, 0.0):
                 total[term] = value * share
     others = [t for t in question.terms if t not in question.names]
-    weight = sum(weights[t] for t in others)
+    weight = weight_of_others = sum(weights[t] for t in others)
     relation = sum(weights[t] * total.get(t, 0.0) for t in others) / weight if weight else 1.0
     held = sum(weights[t] * own.get(t, 0.0) for t in others) / weight if weight else 0.0
     if not others:
         held = sum(weights[t] * own.get(t, 0.0) for t in question.names) / (sum(weights[t] for t in question.names) or 1)
     weight = sum(weights[t] for t in question.names)
     named = sum(weights[t] * total.get(t, 0.0) for t in question.names) / weight if weight else 1.0
+    topic = near[1][0] if len(near) > 1 else {}
+    if others and topic:
+        # What the title says besides names ("space station") every sentence of the page is about.
+        given = {t: max(own.get(t, 0.0), 0.9 * topic.get(t, 0.0) * (t not in (question.verb, question.target))) for t in others}
+        held = sum(weights[t] * value for t, value in given.items()) / weight_of_others
     if row:
         held = max(held, relation)
     covered = sum(weights[t] * total.get(t, 0.0) for t in question.terms) / (sum(weights.values()) or 1.0)
@@ -174,6 +179,8 @@ def _weights(library: Library, question: Question, worth: dict[str, Bag]) -> Bag
         if term in _light():
             weight *= 0.5
         weight += 0.8 if term.isdigit() and len(term) == 4 else 0.0
+        if term == question.target and question.kind == "measure" and question.unit:
+            weight *= 0.4  # the unit says it: "330 metres" needs no "tall"
         weights[term] = weight * (0.5 if term == question.target and question.kind == "noun" else 1.0)
     return weights
 

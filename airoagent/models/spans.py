@@ -102,7 +102,9 @@ _NOT_NAMES = MONTHS | frozenset(
 
 def _is_name_token(line: Line, index: int) -> bool:
     word = line.tokens[index]
-    if not word[0].isupper() or line.lower[index] in _NOT_NAMES or (len(word) == 1 and line.between(index)[:1] != "."):
+    if not word[0].isupper() or line.lower[index] in _NOT_NAMES or (
+        len(word) == 1 and (line.between(index)[:2] != ". " or not line.tokens[min(index + 1, len(line.tokens) - 1)][0].isupper())
+    ):
         return False
     following = line.tokens[index + 1] if index + 1 < len(line.tokens) else ""
     if index and following[:1].isupper() and line.between(index) == " " and line.between(index - 1) == " ":

@@ -1,6 +1,7 @@
 """Words that ask and answer for one another: "died" for "death", "debut" for "first", "stairs" for "steps".
 
-One group a line, general English only, written by hand; a word may stand in several groups. The reader counts a word
+One group a line; "work > book novel" holds one way only: a question's "work" may be a "book", but its "book" is not
+any "work". General English only, written by hand; a word may stand in several groups. The reader counts a word
 of the same group as less than the word itself, the longer the group the less. No group says anything about the world.
 """
 
@@ -14,7 +15,10 @@ win won receive received laureate recipient awarded award honoured got get went 
 award awarded prize medal honour
 receive received get got given obtain obtained took
 write wrote author writer novelist pen penned poet playwright text signed
-book novel work volume title story tale
+book novel volume story tale
+work > book novel poem painting play opera symphony song collection title masterpiece film series
+book > work collection title volume published
+illness > disease cancer fever anaemia tuberculosis infection stroke plague
 build built construct construction constructed erect erected raise raised builder put
 design designed designer architect plan planned drew draw drawing drawn sketch sketched blueprint
 found founded founder establish established create created set start started
@@ -60,12 +64,12 @@ eat eats ate diet feed feeds prey food consume meal
 call called name named known nickname nicknamed dub dubbed term
 make made built consist consists composed material produce produced
 material stone rock metal wood granite marble
-use used purpose serve serves employ employed
-cause caused because due reason led result why
+use used purpose serve serves
+cause caused because due reason result
 buy bought purchase purchased acquire acquired sold
 study studied educated attend attended graduated university school college learn learned degree
 film movie screen
-job occupation profession work worked trade career employed employ clerk post
+job occupation profession trade career employed employ clerk post worked
 destroy destroyed ruin ruined burn burned burnt demolish demolished wreck collapse collapsed fire
 damage damaged harm broke broken
 happen happened occur occurred take took event
@@ -79,7 +83,8 @@ visit visited visitors visitor tourist tourists
 language languages spoken speak speaks tongue
 last lasted lasts take took duration
 give gave given present presented donate donated gift hand handed award awarded bestow
-ceremony presentation present presented banquet handed
+ceremony presentation present presented banquet
+presented awarded handed given
 flow flows pass passes run runs
 empty empties drain drains outflow outlet leave leaves carry carries
 mouth empties end ends reach reaches flow flows
@@ -106,11 +111,13 @@ den burrow nest lair home
 young cub cubs pup pups baby babies offspring calf
 sketch drawing draft
 building tower skyscraper structure
-title record crown
+title > record tallest
+record > most longest fastest highest
 touch land landed landing down
 recover recovered pick picked rescue rescued save saved
 ship boat vessel carrier ferry steamer
-accident crash crashed knocked struck hit slipped
+accident > crash crashed knocked struck hit slipped wheel wagon ran
+accident crash
 war fight fought battle conflict
 defeat defeated beat beaten lost
 army troops soldiers force forces
@@ -142,7 +149,7 @@ leave left depart departed departure set
 element metal chemical substance
 predict predicted prediction forecast foresee foretold
 prove proved turn turned out
-race run ran runner runners event
+race run ran runner runners
 time clock clocked
 distance far miles kilometres away
 country nation state land
@@ -277,7 +284,7 @@ inherit inherited heir left
 money fortune funds fund budget
 tax taxes
 bank banks
-company firm business corporation manufacturer
+company firm business corporation manufacturer maker
 factory plant works mill
 shop store
 market markets
@@ -300,10 +307,10 @@ floor storey storeys level
 room rooms chamber
 garden park
 clock watch
-letter letters mail post
+letter letters mail
 newspaper press paper magazine
 radio wireless broadcast
-telephone phone call
+telephone phone
 picture photo photograph image
 map maps chart
 symbol emblem sign
