@@ -129,6 +129,7 @@ def _full_names(text: str) -> list[tuple[str, str]]:
     return [(stem(first), stem(last)) for first, last in found if first.lower() not in STOPWORDS]
 
 
+_DIMENSIONS = frozenset(map(stem, "tall high height long length deep depth wide width across diameter far distance thick".split()))
 _OTHERS = frozenset("brother sister cousin second third another other unlike successor predecessor replica copy namesake confused contrary".split())
 
 
@@ -216,7 +217,7 @@ class _Here:
             return None
         if self.question.kind in ("noun", "thing", "place") and span.sort in ("phrase", "name") and self._is_dated(span):
             return None
-        points = 0.9 * self.near(span) + 0.5 * span.fit - 0.5 * old / len(inner)
+        points = 0.9 * self.near(span) + 0.5 * span.fit - 0.35 * old / len(inner)
         return points + self._by_kind(span) + self._by_shape(span)
 
     def _is_dated(self, span: Span) -> bool:
@@ -229,12 +230,16 @@ class _Here:
         kind, line = self.question.kind, self.line
         if span.sort == "names":
             return 0.4
+        if kind == "measure" and self.question.unit == "length" and self._other_dimension():
+            return -2.0
         if kind == "measure" and span.sort != "unit" and self.question.unit:
-            return -2.0 if span.sort == "year" else -0.4
+            return -0.4 if self.question.unit in ("length", "area", "volume", "data") and span.sort != "year" else -3.0
         if kind == "person":
             return (
                 -0.35 if unlike_person(line, span) else 0.15 if span.sort == "name" and span.last > span.first else 0.0
             )
+        if kind == "date":
+            return 0.0 if span.sort in ("full", "month", "day") else -0.1
         if kind == "year":
             return 0.3 if span.sort in ("year", "full", "month", "era") else -0.3
         if kind == "place":
@@ -247,6 +252,11 @@ class _Here:
         if kind == "noun":
             return self._of_sort(span)
         return 0.0
+
+    def _other_dimension(self) -> bool:
+        """Whether the sentence gives a length where a height was asked for."""
+        near = groups_of(self.question.target) | {self.question.target}
+        return not near & set(self.line.stems) and bool(_DIMENSIONS & set(self.line.stems))
 
     def _counted(self, span: Span) -> float:
         after = range(span.last + 1, min(span.last + 4, len(self.line.tokens)))
@@ -271,16 +281,22 @@ class _Here:
         target = self.question.target
         inside = [self.line.stems[i] for i in range(span.first, span.last + 1)]
         points = 0.0
+        near = groups_of(target)
         if target in inside and len(inside) > 1:
             points += 0.35
+        elif any(i in near for i in inside):
+            points += 0.3
         if target in _WORKS:
             points += 0.4 if span.sort == "quoted" else 0.3 if span.sort == "name" else -0.1
+            points -= 0.5 if span.sort == "name" and unlike_person(self.line, span) else 0.0
         elif target in _NAMED:
             points += 0.3 if span.sort == "name" else -0.25
         return points
 
     def _by_shape(self, span: Span) -> float:
         best = 0.0
+        if span.fit < 0.4:
+            return 0.0
         for place in self.verbs:
             best = max(best, self._to_verb(span, place))
         for place in self.targets or [p for places in self.at.values() for p in places]:
@@ -348,7 +364,7 @@ class _Here:
     def _to_tail(self, span: Span) -> float:
         if not span.first or self.line.lower[span.first - 1] != self.question.tail:
             return 0.0
-        return 0.5 if any(0 < span.first - 1 - p <= 3 for p in self.verbs) else 0.2
+        return 0.5 if any(0 < span.first - 1 - p <= 3 for p in self.verbs) else 0.35 if self.verbs else 0.2
 
     def subject(self, heading: str) -> float:
         """Points for a sentence about the thing asked for, against one about another: "a second canal", "his brother",
@@ -356,7 +372,7 @@ class _Here:
         line, points = self.line, 0.0
         around = [*line.lower, *(w.lower() for w in words(heading))]
         if any(w in _OTHERS and stem(w) not in self.asked for w in around):
-            points -= 0.25
+            points -= 0.35
         if line.lower[0] in ("he", "she", "it", "they"):
             points += 0.15
         for first, last in _full_names(self.question.text):
@@ -393,6 +409,7 @@ class _Here:
             n + shift for n, head in enumerate(sentence.header) if set(stems(head)) & set(self.question.names)
         ]
         near = {other for term in self.asked for other in (term, *groups_of(term))}
+        keyed = any(cell and set(stems(cell)) and set(stems(cell)) <= set(self.question.terms) for cell in sentence.cells)
         labelled = bool(set(stems(sentence.cells[0])) & near)
         for number, cell in enumerate(sentence.cells):
             line = line_of(cell)
@@ -400,7 +417,7 @@ class _Here:
             if not inner or all(s in self.asked for s in inner):
                 continue
             head = sentence.header[number - shift] if shift <= number < len(sentence.header) + shift else ""
-            points = _cell_fit(line, head, self.question)
+            points = _cell_fit(line, head, self.question) + (min(1.2 * ranked.relation, 0.6) if keyed else 0.0)
             if asked_columns:
                 points += (1.0 if number in asked_columns else -0.6) - (0.0 if labelled else 1.2)
             if points > -0.5:

@@ -109,6 +109,12 @@ def _unit_of(text: str) -> str:
     return ""
 
 
+_IDLE = frozenset(
+    "nowadays currently today now presently actually officially exactly all alone really originally roughly approximately altogether "
+    "total usually normally typically ago people's once".split()
+)
+
+
 def _terms(text: str, extra: str = "") -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Content stems of the question, and those among them that belong to names, years or quoted words."""
     quoted = {
@@ -121,7 +127,7 @@ def _terms(text: str, extra: str = "") -> tuple[tuple[str, ...], tuple[str, ...]
     names: dict[str, None] = {}
     for position, match in enumerate(WORD.finditer(text)):
         word = match[0]
-        if word.lower() in STOPWORDS and not (word.isupper() and len(word) > 1 and position):
+        if word.lower() in _IDLE or word.lower() in STOPWORDS and not (word.isupper() and len(word) > 1 and position):
             continue
         root = stem(word)
         terms[root] = None
@@ -257,7 +263,7 @@ def _wh_question(text: str, plain: str, wh: re.Match[str], terms: tuple[str, ...
 
 
 _SEVERAL = re.compile(
-    r"^(?:\w+ )?(?:which|what) (?:(?:two|three|four|five|six|seven|eight|nine|ten)\b|\w+s (?:are|were|have|do|did|lie)\b)"
+    r"^(?:\w+ )?(?:which|what) (?:(?:two|three|four|five|six|seven|eight|nine|ten)\b|\w+[^s\W]s (?:are|were|have|do|did|lie)\b)"
     r"|^(?:who|what|which) (?:are|were)\b|\bboth\b"
 )
 _TELLING = tuple(map(stem, ("stand", "stands", "short", "mean", "means", "full", "form", "name", "long", "meaning")))
@@ -346,7 +352,7 @@ def _who(parts: _Parts) -> Question:
             return parts.question("definition")
         role = next((w for w in parts.lower[1:] if w in _PERSONS), "")
         verb = stem(role) if role.endswith(("er", "or")) and parts.lower[1] == "the" else parts.verb()
-        owned = bool(role and re.search(rf"(?:'s|\\bhis|\\bher|\\btheir) (?:\\w+ )?{role}$|\\bthe {role} of\\b", parts.plain))
+        owned = bool(role and re.search(rf"(?:'s|\bhis|\bher|\btheir) (?:\w+ )?{role}$|\bthe {role} of\b", parts.plain))
         return parts.question("person", stem(role), verb=verb, side="before", tail=parts.tail, related=owned)
     if parts.aux in ("did", "does", "do"):
         return parts.question("person", verb=parts.verb(), side="after", tail=parts.tail)

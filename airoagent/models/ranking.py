@@ -67,7 +67,7 @@ _BLOCK = (0.5, 0.12)
 _YEAR_IN_BLOCK = 0.2  # a year somewhere else on the page says little
 
 
-def rank(library: Library, question: Question, most: int = 40) -> list[Ranked]:
+def rank(library: Library, question: Question, most: int = 80) -> list[Ranked]:
     """The sentences that cover most of the question, best first; ties in the order of the text."""
     count = len(library.sentences)
     if not question.terms or not count:
@@ -107,7 +107,7 @@ def rank(library: Library, question: Question, most: int = 40) -> list[Ranked]:
 
 def standing(entry: Ranked) -> float:
     """A sentence's points before its spans are looked at."""
-    return 0.6 * entry.coverage + 2.0 * entry.names + 0.7 * entry.relation + 0.7 * entry.own
+    return 0.6 * entry.coverage + 2.0 * entry.names**2 + 0.7 * entry.relation + 0.7 * entry.own
 
 
 def _ranked(
@@ -123,7 +123,8 @@ def _ranked(
                 share = _YEAR_IN_BLOCK
             if value * share > total.get(term, 0.0):
                 total[term] = value * share
-    others = [t for t in question.terms if t not in question.names]
+    told_by_unit = question.target if question.kind == "measure" and question.unit not in ("", "length") else ""
+    others = [t for t in question.terms if t not in question.names and t != told_by_unit]
     weight = weight_of_others = sum(weights[t] for t in others)
     relation = sum(weights[t] * total.get(t, 0.0) for t in others) / weight if weight else 1.0
     held = sum(weights[t] * own.get(t, 0.0) for t in others) / weight if weight else 0.0
@@ -179,7 +180,7 @@ def _weights(library: Library, question: Question, worth: dict[str, Bag]) -> Bag
         if term in _light():
             weight *= 0.5
         weight += 0.8 if term.isdigit() and len(term) == 4 else 0.0
-        if term == question.target and question.kind == "measure" and question.unit:
+        if term == question.target and question.kind == "measure" and question.unit not in ("", "length"):
             weight *= 0.4  # the unit says it: "330 metres" needs no "tall"
         weights[term] = weight * (0.5 if term == question.target and question.kind == "noun" else 1.0)
     return weights

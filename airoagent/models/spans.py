@@ -423,7 +423,8 @@ def _phrase_end(line: Line, index: int) -> int:
     last = index
     while last + 1 < len(line.tokens) and last - index < 7:
         gap, word = line.between(last), line.lower[last + 1]
-        if gap.strip(" -’'“”\"") or word in STOPWORDS or (looks_verbal(word) and last + 1 > index):
+        owned = gap in ("'s ", "’s ") and line.tokens[last][0].isupper()
+        if (gap.strip(" -") and not owned) or word in STOPWORDS or (looks_verbal(word) and last + 1 > index):
             break
         last += 1
     return last
