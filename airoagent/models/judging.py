@@ -34,11 +34,13 @@ from airoagent.models.spans import (
     clauses,
     colours,
     dates,
+    fractions,
     line_of,
     names,
     noun_phrases,
     numbers,
     quoted,
+    titles,
     together,
     unlike_person,
 )
@@ -96,6 +98,10 @@ def _spans(line: Line, question: Question) -> Iterator[Span]:
         yield from dates(line)
     elif kind in ("count", "measure"):
         yield from numbers(line, question.unit)
+        if question.unit == "share":
+            yield from fractions(line)
+        if kind == "count":
+            yield from _none(line, question.target)
     elif kind == "person":
         yield from names(line)
         if question.several:
@@ -116,11 +122,20 @@ def _spans(line: Line, question: Question) -> Iterator[Span]:
             return
         yield from quoted(line)
         yield from names(line)
+        if question.target in _WORKS:
+            yield from titles(line)
         if question.several:
             yield from together(line)
         yield from noun_phrases(line)
         if kind == "thing":
             yield from (Span(s.start, s.end, s.first, s.last, s.sort, 0.5) for s in numbers(line))
+
+
+def _none(line: Line, target: str) -> Iterator[Span]:
+    """"He had no children": none is a number as well."""
+    for index, word in enumerate(line.lower[:-1]):
+        if word == "no" and line.stems[index + 1] == target:
+            yield line.span(index, index + 1, "number")
 
 
 def _full_names(text: str) -> list[tuple[str, str]]:
@@ -129,8 +144,19 @@ def _full_names(text: str) -> list[tuple[str, str]]:
     return [(stem(first), stem(last)) for first, last in found if first.lower() not in STOPWORDS]
 
 
+_OPPOSITES = tuple(
+    (stem(a), stem(b))
+    for pair in ("first last", "largest smallest", "biggest smallest", "oldest youngest", "longest shortest", "highest lowest", "north south",
+                 "east west", "mother father", "wife husband", "brother sister", "son daughter", "born died", "open closed", "begin end",
+                 "start finish", "win lose", "younger elder", "minimum maximum", "heaviest lightest", "buy sell", "northern southern")
+    for a, b in (pair.split(), pair.split()[::-1])
+)  # fmt: skip
+_JOBS = frozenset(map(stem, "job occupation profession trade career".split()))
 _DIMENSIONS = frozenset(map(stem, "tall high height long length deep depth wide width across diameter far distance thick".split()))
 _OTHERS = frozenset("brother sister cousin second third another other unlike successor predecessor replica copy namesake confused contrary".split())
+
+
+_ASKED_BY = {"place": "where", "date": "when", "year": "when", "person": "who", "reason": "why", "manner": "how"}
 
 
 class _Here:
@@ -215,6 +241,11 @@ class _Here:
         old = sum(1 for s in inner if s in self.asked)
         if old == len(inner) and span.sort != "clause":
             return None
+        if self.question.kind == "measure" and self.question.unit and span.sort != "unit":
+            if span.sort == "year" or self.question.unit not in ("length", "area", "volume", "data"):
+                return None
+        if self.question.kind == "count" and span.sort == "year" and self._counted(span) <= 0:
+            return None
         if self.question.kind in ("noun", "thing", "place") and span.sort in ("phrase", "name") and self._is_dated(span):
             return None
         points = 0.9 * self.near(span) + 0.5 * span.fit - 0.35 * old / len(inner)
@@ -233,7 +264,7 @@ class _Here:
         if kind == "measure" and self.question.unit == "length" and self._other_dimension():
             return -2.0
         if kind == "measure" and span.sort != "unit" and self.question.unit:
-            return -0.4 if self.question.unit in ("length", "area", "volume", "data") and span.sort != "year" else -3.0
+            return -0.4
         if kind == "person":
             return (
                 -0.35 if unlike_person(line, span) else 0.15 if span.sort == "name" and span.last > span.first else 0.0
@@ -286,8 +317,10 @@ class _Here:
             points += 0.35
         elif any(i in near for i in inside):
             points += 0.3
+        if target in _JOBS and span.first and self.line.lower[span.first] in ("a", "an"):
+            points += 0.7 if self.line.between(span.first - 1) == ", " or self.line.lower[span.first - 1] in LINKS else 0.0
         if target in _WORKS:
-            points += 0.4 if span.sort == "quoted" else 0.3 if span.sort == "name" else -0.1
+            points += 0.4 if span.sort in ("quoted", "title") else 0.3 if span.sort == "name" else -0.1
             points -= 0.5 if span.sort == "name" and unlike_person(self.line, span) else 0.0
         elif target in _NAMED:
             points += 0.3 if span.sort == "name" else -0.25
@@ -327,6 +360,8 @@ class _Here:
             return 0.0
         gap = self._gap(span.last, verb)
         passive = bool(gap) and gap[-1] in ("was", "were", "been", "is", "are", "being")
+        if side == "before" and self._apposed(span, verb):
+            return 0.45
         if side == "before" and len(gap) <= 4 and not any(w in PREPOSITIONS for w in gap):
             return (
                 0.1
@@ -336,6 +371,11 @@ class _Here:
                 else 0.4
             )
         return 0.0
+
+    def _apposed(self, span: Span, verb: int) -> bool:
+        """"Ada, a mathematician in the service of India, found": the name is the verb's subject across the commas."""
+        between = self.line.text[self.line.ends[span.last] : self.line.starts[verb]]
+        return bool(re.match(r", (?:an?|the|who|then|his|her|one) [^,;]{3,90}, (?:\w+ )?$", between))
 
     def _to_noun(self, span: Span, noun: int) -> float:
         line = self.line
@@ -371,6 +411,9 @@ class _Here:
         another bearer of the name. "He" or "it" at its head goes on with the page's own subject."""
         line, points = self.line, 0.0
         around = [*line.lower, *(w.lower() for w in words(heading))]
+        for one, two in _OPPOSITES:
+            if one in self.question.terms and two in line.stems and one not in line.stems:
+                points -= 0.35
         if any(w in _OTHERS and stem(w) not in self.asked for w in around):
             points -= 0.35
         if line.lower[0] in ("he", "she", "it", "they"):
@@ -401,6 +444,13 @@ class _Here:
             else 0.0
         )
 
+    def _beside(self, cell: str) -> str:
+        """What stands with the question's own words in one cell: "Ada Byron" in "Ada Byron, The Notes"."""
+        pieces = [p for p in re.split(r", | \(|\)|; | – ", cell) if p.strip()]
+        known = [p for p in pieces if stems(p) and set(stems(p)) <= self.asked]
+        others = [p.strip() for p in pieces if p not in known]
+        return others[0] if known and len(others) == 1 and self.question.kind in ("person", "noun", "thing") else ""
+
     def cells(self, sentence: Sentence, place: int, ranked: Ranked) -> list[Judged]:
         """The cells of a table row: the one under the header that names what is asked, or the one of the fitting sort."""
         judged = []
@@ -415,6 +465,10 @@ class _Here:
             line = line_of(cell)
             inner = [s for s, w in zip(line.stems, line.lower, strict=True) if w not in STOPWORDS]
             if not inner or all(s in self.asked for s in inner):
+                continue
+            rest = self._beside(cell)
+            if rest:
+                judged.append(Judged(rest, place, 1.3 + standing(ranked)))
                 continue
             head = sentence.header[number - shift] if shift <= number < len(sentence.header) + shift else ""
             points = _cell_fit(line, head, self.question) + (min(1.2 * ranked.relation, 0.6) if keyed else 0.0)

@@ -79,7 +79,7 @@ _PERSONS = frozenset(
     "sculptor engineer explorer astronomer physicist chemist mathematician philosopher laureate winner founder designer "
     "director leader actor actress singer musician pilot captain navigator astronaut cosmonaut botanist biologist naturalist "
     "novelist playwright monk pope saint pharaoh sultan emperor minister chancellor mayor general programmer developer creator "
-    "discoverer father mother wife husband brother sister son daughter maintainer founders inventors architects people".split()
+    "discoverer father mother mayor lord duke prince princess senator governor commander secretary wife husband brother sister son daughter maintainer founders inventors architects people".split()
 )
 _SUMMARY = re.compile(
     r"^(?:summari[sz]e|sum up|describe|explain|outline|introduce|tell (?:me|us) (?:(?:more|something|a bit|all|everything) )?about"
@@ -131,7 +131,7 @@ def _terms(text: str, extra: str = "") -> tuple[tuple[str, ...], tuple[str, ...]
             continue
         root = stem(word)
         terms[root] = None
-        if (position and word[0].isupper()) or any(c.isdigit() for c in word) or root in quoted:
+        if (position and word[0].isupper() and not (word.isupper() and len(word) < 3)) or any(c.isdigit() for c in word) or root in quoted:
             names[root] = None
     if extra:
         terms.pop(extra, None)
@@ -348,7 +348,8 @@ def _who(parts: _Parts) -> Question:
     if parts.aux in ("is", "was", "are", "were"):
         rest = parts.rest[1:]
         content = [w for w in rest if w.lower() not in STOPWORDS]
-        if content and all(w[0].isupper() or w[0].isdigit() for w in content):
+        plain_name = not any(w in _PERSONS or w in PREPOSITIONS - {"of"} for w in parts.lower[1:])
+        if content and plain_name and all(w[0].isupper() or w[0].isdigit() for w in content):
             return parts.question("definition")
         role = next((w for w in parts.lower[1:] if w in _PERSONS), "")
         verb = stem(role) if role.endswith(("er", "or")) and parts.lower[1] == "the" else parts.verb()
@@ -387,7 +388,10 @@ def _what_noun(parts: _Parts) -> Question:
         return parts.question("measure", root, "share", verb=_last_verb(parts))
     if looks_verbal(noun) or (len(parts.lower) > 1 and parts.lower[1] in DETERMINERS and noun.endswith("s")):
         return parts.question("thing", verb=root, side="before")
-    return parts.question("noun", root, verb=_last_verb(parts), tail=parts.tail)
+    asks_object = any(w in ("did", "does", "do") for w in parts.lower)
+    return parts.question(
+        "noun", root, verb=_last_verb(parts), side="after" if asks_object else "before", tail=parts.tail
+    )
 
 
 def _head_noun(lower: list[str]) -> str:
@@ -434,9 +438,7 @@ def _what_is(parts: _Parts) -> Question:
         if phrase in ("full name", "full form", "meaning", "long form"):
             return parts.question("meaning", drop=_TELLING)
         if phrase.endswith("name") and relation.re is _OF:
-            return parts.question(
-                "noun", _noun_after(rest[relation.end() :], re.compile("^")), side="after", drop=("name",)
-            )
+            return parts.question("noun", _called(rest[relation.end() :]), verb="call", side="after", drop=("name",))
         if phrase.split()[-1] in _PERSONS:
             return parts.question("person", stem(phrase.split()[-1]), related=True)
         if phrase.split()[-1] in ("size", "capacity", "limit", "rate", "range"):

@@ -63,7 +63,7 @@ _LAST = (0.85, 0.45)
 _BEFORE_LAST = (0.7, 0.3)
 _AFTER = (0.4, 0.25)
 _OPENING = (0.6, 0.2)
-_BLOCK = (0.5, 0.12)
+_BLOCK = (0.4, 0.12)
 _YEAR_IN_BLOCK = 0.2  # a year somewhere else on the page says little
 
 
@@ -107,7 +107,7 @@ def rank(library: Library, question: Question, most: int = 80) -> list[Ranked]:
 
 def standing(entry: Ranked) -> float:
     """A sentence's points before its spans are looked at."""
-    return 0.6 * entry.coverage + 2.0 * entry.names**2 + 0.7 * entry.relation + 0.7 * entry.own
+    return 1.0 * entry.coverage + 2.0 * entry.names**2 + 0.7 * entry.relation + 0.7 * entry.own
 
 
 def _ranked(
@@ -144,6 +144,17 @@ def _ranked(
     return Ranked(place, covered, named, relation, held, missing, weights)
 
 
+_ENDINGS = frozenset(("n", "an", "ian", "ish", "ese", "s", "i", "al", "ic", "ist", "ism", "er", "est", "en", "y", "iz", "ali", "ic", "iv", "anc", "enc"))
+
+
+def _same_word(term: str, other: str) -> bool:
+    """Whether two stems differ by an ending only: "chil" and "chilean", "scienc" and "scientif"."""
+    short, long = sorted((term, other), key=len)
+    return (long.startswith(short) and long[len(short) :] in _ENDINGS) or (
+        len(short) > 5 and abs(len(long) - len(short)) <= 3 and long[: len(short) - 1] == short[:-1]
+    )
+
+
 def _openings(library: Library, bags: Sequence[Bag]) -> list[Bag]:
     """What the first three sentences of each block give."""
     heads: list[Bag] = [{} for _ in library.blocks]
@@ -164,8 +175,13 @@ def _worth(term: str, vocabulary: set[str], is_name: bool) -> Bag:
     if len(term) > 3 and not term.isdigit():
         head = term[: max(4, len(term) - 2)]
         for other in vocabulary:
-            if other.startswith(head) and abs(len(other) - len(term)) <= 4:
+            if other.startswith(head) and _same_word(term, other):
                 worth.setdefault(other, 0.7)
+        if len(term) > 6 and term not in vocabulary:
+            # "moonwalk" in the question, "walk" and "moon" in the text.
+            for cut_at in range(3, len(term) - 2):
+                if term[:cut_at] in vocabulary and term[cut_at:] in vocabulary:
+                    worth |= {term[:cut_at]: 0.5, term[cut_at:]: 0.7}
     return worth
 
 

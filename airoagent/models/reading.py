@@ -37,6 +37,7 @@ class Finding:
 
 # How much of the question must be accounted for, of all its words and of those that are no names (with and without
 # names in it). Chosen on the development questions of the library.
+_LEAST_POINTS = 2.8
 _LEAST, _LEAST_RELATION, _LEAST_ALONE = 0.5, 0.25, 0.5
 
 
@@ -110,6 +111,8 @@ def _best_span(
         judged += [(j, j.points + extra) for j in judge(sentence, entry.place, question, entry, meant)[:5]]
     if judged:
         best, points = max(judged, key=lambda pair: (pair[1], -pair[0].place))
+        if points < _LEAST_POINTS:
+            return None
         return best.text, (best.place,), points
     return None
 
@@ -150,6 +153,8 @@ def _enough(ranked: Sequence[Ranked], question: Question, places: tuple[int, ...
     if not entries:
         return False
     best = max(entries, key=standing)
+    if question.names and best.names < 0.5:
+        return False
     lacking = [name for name in question.names if name in best.missing]
     if any(name.isdigit() for name in lacking) or len(lacking) * 3 >= len(question.names) > 0:
         return False

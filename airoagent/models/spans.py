@@ -15,7 +15,7 @@ from airoagent.models.english import (
     AUXILIARIES, COLOURS, DETERMINERS, MONTHS, NUMBER_WORDS, PREPOSITIONS, PRONOUNS, STOPWORDS, UNITS, WORD, looks_verbal, stem,
 )  # fmt: skip
 
-__all__ = ["Line", "Span", "clauses", "colours", "dates", "line_of", "names", "noun_phrases", "numbers", "quoted", "together"]
+__all__ = ["Line", "Span", "clauses", "colours", "dates", "fractions", "line_of", "names", "noun_phrases", "numbers", "quoted", "titles", "together"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +158,8 @@ def names(line: Line) -> Iterator[Span]:
                 continue
             break
         yield line.span(index, last, "name", _name_fit(line, index, last))
+        if last - index > 1 and re.search(r"(?:sh|ch)m[ae]n$|^(?:President|King|Queen|Sir|Lord|Dr|Colonel|Captain|General|Professor)$", line.tokens[index]):
+            yield line.span(index + 1, last, "name", _name_fit(line, index + 1, last))
         if any(line.lower[i] == "of" for i in range(index, last)):
             cut = next(i for i in range(index, last) if line.lower[i] == "of")
             if cut > index:
@@ -193,10 +195,33 @@ def _owned_name(line: Line, first: int, step: int) -> Iterator[Span]:
     yield line.span(first, last, "name", 0.95)
 
 
+def titles(line: Line) -> Iterator[Span]:
+    """Titles of works: capitals with small words between them, "To Kill a Mockingbird"."""
+    index = 0
+    while index < len(line.tokens):
+        word = line.tokens[index]
+        if not word[0].isupper() or line.lower[index] in MONTHS or (not index and line.lower[0] in STOPWORDS):
+            index += 1
+            continue
+        last = ahead = index
+        while ahead + 1 < len(line.tokens) and line.between(ahead) in (" ", "'s ", "’s ") and ahead - last < 3:
+            ahead += 1
+            if line.tokens[ahead][0].isupper() and line.lower[ahead] not in MONTHS:
+                last = ahead
+            elif line.lower[ahead] not in _TITLE_WORDS:
+                break
+        if last > index:
+            yield line.span(index, last, "title")
+        index = last + 1
+
+
+_TITLE_WORDS = frozenset("a an the of and in to at on for with from by as or".split())
 _NATIONAL = re.compile(r"(?:ese|ish|ian|ean|can|ench|utch|man|iss|eek|wede|ssian)$")
 
 
 def _name_fit(line: Line, first: int, last: int) -> float:
+    if first == last and _NATIONAL.search(line.lower[first]) and line.lower[first].endswith(("ish", "ese", "eek", "ench", "rman", "ssian")):
+        return 0.3
     if first == last:
         following = line.tokens[last + 1] if last + 1 < len(line.tokens) and line.between(last).isspace() else ""
         if (
@@ -207,7 +232,7 @@ def _name_fit(line: Line, first: int, last: int) -> float:
             and following not in AUXILIARIES
         ):
             return 0.3
-        return 0.75 if first else 0.6
+        return 0.75 if first else 0.5
     return 1.0
 
 
@@ -274,13 +299,7 @@ def numbers(line: Line, unit: str = "") -> Iterator[Span]:
         if not _is_number(line, index) or _beside_month(line, index):
             index += 1
             continue
-        last = index
-        while last + 1 < count and line.between(last).strip(" -") in ("", "a") and (
-            _is_number(line, last + 1) or (line.lower[last + 1] in ("and", "a", "half", "quarter", "point") and last + 2 < count and (
-                _is_number(line, last + 2) or line.lower[last + 2] in ("a", "half", "quarter")))
-        ):  # fmt: skip
-            last += 1 if _is_number(line, last + 1) else 2
-            last = min(last, count - 1)
+        last = _number_end(line, index)
         start = line.starts[index]
         while start > 0 and line.text[start - 1] in "$£€¥−-+" and (start < 2 or not line.text[start - 2].isalnum()):
             start -= 1
@@ -293,6 +312,35 @@ def _beside_month(line: Line, index: int) -> bool:
     after = line.lower[index + 1] if index + 1 < len(line.tokens) and line.between(index).isspace() else ""
     before = line.lower[index - 1] if index and line.between(index - 1).isspace() else ""
     return after in MONTHS or before in MONTHS
+
+
+_FRACTIONS = frozenset("half third thirds quarter quarters fifth fifths sixth seventh eighth ninth tenth tenths".split())
+
+
+def _number_end(line: Line, index: int) -> int:
+    """The last token of a number: "two and a half million", "three hundred and twelve", "18,038"."""
+    count, last = len(line.tokens), index
+    while last + 1 < count and line.between(last).strip(" -") == "":
+        if _is_number(line, last + 1):
+            last += 1
+        elif line.lower[last + 1 : last + 4] in (("and", "a", "half"), ("and", "a", "quarter")):
+            last += 3
+        elif line.lower[last + 1] == "and" and last + 2 < count and line.lower[last] in ("hundred", "thousand") and _is_number(line, last + 2):
+            last += 2
+        elif line.lower[last + 1] in _FRACTIONS and line.lower[last + 1].endswith("s"):
+            last += 1
+        else:
+            break
+    return last
+
+
+def fractions(line: Line) -> Iterator[Span]:
+    """Shares in words: "a fifth", "half", "two thirds", "a third"."""
+    for index, word in enumerate(line.lower):
+        if word in _FRACTIONS:
+            first = index - 1 if index and (line.lower[index - 1] in ("a", "one") or _is_number(line, index - 1)) else index
+            if first < index or word == "half":
+                yield line.span(first, index, "unit")
 
 
 def _with_unit(line: Line, first: int, last: int, start: int, wanted: frozenset[str], unit: str) -> Iterator[Span]:
@@ -384,7 +432,7 @@ def noun_phrases(line: Line) -> Iterator[Span]:
             first -= 1
         last = _phrase_end(line, index)
         bare = first == last and line.tokens[first][0].islower()
-        if bare and (line.lower[first] in _ADVERBS or line.lower[first].endswith("ly")):
+        if bare and (line.lower[first] in _ADVERBS or line.lower[first].endswith(("ly", "est"))):
             index = last + 1
             continue
         yield line.span(first, last, "phrase", 0.55 if bare else 0.8)

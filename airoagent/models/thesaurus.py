@@ -22,14 +22,18 @@ illness > disease cancer fever anaemia tuberculosis infection stroke plague
 build built construct construction constructed erect erected raise raised builder put
 design designed designer architect plan planned drew draw drawing drawn sketch sketched blueprint
 found founded founder establish established create created set start started
-begin began begun start started launch launched outbreak broke
+begin began begun start started outbreak broke
+launch launched rose lifted blast
+welcome welcomed greet greeted
+confess confessed declare declared admit admitted claim claimed
+offer offered sell sold provide provided
 invent invented inventor invention devise devised create created develop developed pioneer introduce introduced patent
 conceive conceived idea think thought suggest suggested propose proposed
 discover discovered discovery discoverer find found identify identified isolate isolated detect detected
 notice noticed spot spotted see saw
 born birth birthplace native birthday
 die died dies death dead perish succumb deaths
-kill killed fatal fatally die died victim casualty accident
+kill killed fatal fatally die died victim casualty accident shot hanged murdered executed
 drown drowned
 burial buried bury grave tomb funeral rest interred cemetery
 illness disease sickness sick ill condition cause suffer suffered
