@@ -20,6 +20,7 @@ from airoagent.models.english import (
     PREPOSITIONS,
     NUMBER_WORDS,
     STOPWORDS,
+    UNITS,
     groups_of,
     stem,
     stems,
@@ -67,8 +68,11 @@ _NAMED = frozenset(map(stem, "country city town state continent river lake mount
                              "moon place language award prize organisation organization war village street tower capital region nation team school".split()))  # fmt: skip
 
 
-def judge(sentence: Sentence, place: int, question: Question, ranked: Ranked, meant: str = "") -> list[Judged]:
-    """The spans of one sentence that could answer, best first; ``meant`` is who its "he" or "she" would be."""
+def judge(
+    sentence: Sentence, place: int, question: Question, ranked: Ranked, meant: str = "", common: frozenset[str] = frozenset()
+) -> list[Judged]:
+    """The spans of one sentence that could answer, best first; ``meant`` is who its "he" or "she" would be, ``common``
+    the words that the text also writes without a capital."""
     line = line_of(sentence.text)
     if not line.tokens:
         return []
@@ -79,8 +83,10 @@ def judge(sentence: Sentence, place: int, question: Question, ranked: Ranked, me
     phrases = here.phrases() + here.subject(sentence.heading)
     for span in _spans(line, question):
         points = here.points(span)
+        if points is not None and span.sort == "name" and span.first == span.last == 0:
+            points += -0.3 if line.lower[0] in common else 0.1
         if points is not None:
-            points -= 0.5 if sentence.short and ":" not in sentence.text else 0.0
+            points -= 1.0 if sentence.short and ":" not in sentence.text else 0.0
             text = here.text(span)
             if text:
                 judged.append(Judged(text, place, points + phrases + standing(ranked)))
@@ -116,6 +122,7 @@ def _spans(line: Line, question: Question) -> Iterator[Span]:
         yield from noun_phrases(line)
     elif kind in ("reason", "manner"):
         yield from clauses(line, kind)
+        yield from _around_verb(line, question)
     else:
         if question.target in ("color", "colour"):
             yield from colours(line)
@@ -129,6 +136,19 @@ def _spans(line: Line, question: Question) -> Iterator[Span]:
         yield from noun_phrases(line)
         if kind == "thing":
             yield from (Span(s.start, s.end, s.first, s.last, s.sort, 0.5) for s in numbers(line))
+
+
+def _around_verb(line: Line, question: Question) -> Iterator[Span]:
+    """The part of the sentence around the question's verb, where nothing says "because" or "by": "he was shot at X"."""
+    near = groups_of(question.verb)
+    for index, root in enumerate(line.stems):
+        if question.verb and (root == question.verb or root in near):
+            first = last = index
+            while first > 0 and line.barrier[first] - line.barrier[first - 1] < 2 and "," not in line.between(first - 1):
+                first -= 1
+            while last + 1 < len(line.tokens) and line.barrier[last + 1] - line.barrier[last] < 2:
+                last += 1
+            yield line.span(first, last, "clause", 0.25 if root == question.verb else 0.35)
 
 
 def _none(line: Line, target: str) -> Iterator[Span]:
@@ -151,6 +171,7 @@ _OPPOSITES = tuple(
                  "start finish", "win lose", "younger elder", "minimum maximum", "heaviest lightest", "buy sell", "northern southern")
     for a, b in (pair.split(), pair.split()[::-1])
 )  # fmt: skip
+_MEASURED = tuple(UNITS[unit] for unit in ("length", "weight", "time", "money", "area", "volume", "data"))
 _JOBS = frozenset(map(stem, "job occupation profession trade career".split()))
 _DIMENSIONS = frozenset(map(stem, "tall high height long length deep depth wide width across diameter far distance thick".split()))
 _OTHERS = frozenset("brother sister cousin second third another other unlike successor predecessor replica copy namesake confused contrary".split())
@@ -239,11 +260,13 @@ class _Here:
         if not inner:
             return None
         old = sum(1 for s in inner if s in self.asked)
-        if old == len(inner) and span.sort != "clause":
+        if old == len(inner) and span.sort != "clause" and self.line.lower[span.first] != "no":
             return None
         if self.question.kind == "measure" and self.question.unit and span.sort != "unit":
             if span.sort == "year" or self.question.unit not in ("length", "area", "volume", "data"):
                 return None
+        if self.question.kind == "measure" and span.sort == "year":
+            return None
         if self.question.kind == "count" and span.sort == "year" and self._counted(span) <= 0:
             return None
         if self.question.kind in ("noun", "thing", "place") and span.sort in ("phrase", "name") and self._is_dated(span):
@@ -290,23 +313,20 @@ class _Here:
         return not near & set(self.line.stems) and bool(_DIMENSIONS & set(self.line.stems))
 
     def _counted(self, span: Span) -> float:
-        after = range(span.last + 1, min(span.last + 4, len(self.line.tokens)))
-        near = groups_of(self.question.target)
-        for index in after:
-            if self.line.stems[index] == self.question.target:
-                return 0.7
-            if self.line.stems[index] in near:
-                return 0.45
-        inside = {self.line.stems[i] for i in range(span.first, span.last + 1)}
-        before = self.line.stems[span.first - 1] if span.first else ""
-        if self.question.target in inside or (before == self.question.target and before == "numb"):
+        line, target = self.line, self.question.target
+        near = groups_of(target)
+        for index in range(span.last + 1, min(span.last + 5, len(line.tokens))):
+            if line.lower[index] in DETERMINERS | PREPOSITIONS - {"of"} and line.lower[index - 1] != "of":
+                break
+            if line.stems[index] == target or line.stems[index] in near:
+                return 0.7 if line.stems[index] == target else 0.45
+            if span.sort == "year":
+                break
+        inside = {line.stems[i] for i in range(span.first, span.last + 1)}
+        before = line.stems[span.first - 1] if span.first else ""
+        if target in inside or (before == target and before == "numb"):
             return 0.7
-        return (
-            -0.3
-            if span.sort == "unit"
-            or any(self.line.stems[i] in ("meter", "km", "year", "ton", "kilogram") for i in after)
-            else 0.0
-        )
+        return -0.8 if span.sort == "unit" or any(u & set(line.lower[span.first : span.last + 2]) for u in _MEASURED) else 0.0
 
     def _of_sort(self, span: Span) -> float:
         target = self.question.target
@@ -314,7 +334,9 @@ class _Here:
         points = 0.0
         near = groups_of(target)
         if target in inside and len(inside) > 1:
-            points += 0.35
+            # "Lake Baikal" answers "which lake"; "a deep lake" says no more than the question.
+            at = inside.index(target) + span.first
+            points += 0.35 if self.line.tokens[at][0].isupper() or target not in _NAMED else 0.05
         elif any(i in near for i in inside):
             points += 0.3
         if target in _JOBS and span.first and self.line.lower[span.first] in ("a", "an"):
@@ -438,6 +460,8 @@ class _Here:
         if colon < 0 or span.start < colon or span.start > colon + 12:
             return 0.0
         head = [i for i, end in enumerate(self.line.ends) if end <= colon]
+        if any(self.line.lower[i] == _ASKED_BY.get(self.question.kind) for i in head):
+            return 0.45
         return (
             0.45
             if any(i in places for places in self.at.values() for i in head) or any(i in head for i in self.targets)

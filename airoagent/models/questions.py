@@ -68,7 +68,7 @@ _MEASURES: tuple[tuple[str, str], ...] = (
     ("old|age", "age"),
     ("fast|speed|quick|quickly", "speed"),
     ("hot|cold|warm|temperature|boiling point|melting point", "heat"),
-    ("cost|costs|price|paid|worth|expensive|money|budget|salary|sold", "money"),
+    ("cost|costs|price|pay|pays|paid|earn|worth|expensive|money|budget|salary|sold", "money"),
     ("duration|lifespan|gestation", "time"),
     ("area|large|big", "area"),
     ("volume", "volume"),
@@ -188,6 +188,7 @@ _IDIOMS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"(?:go|went) up in flames", "burned"),
         (r"(?:in charge of|at the head of)", "led"),
         (r"brought up", "raised"),
+        (r"(?:grow|grew) up", "raised"),
         (r"set (?:foot|feet) on", "landed on"),
         (r"make use of", "use"),
         (r"how come", "why"),
@@ -320,7 +321,7 @@ def _how(parts: _Parts) -> Question:
         return parts.question("count", stem(noun), verb=_last_verb(parts))
     if first == "much":
         unit = _unit_of(parts.plain)
-        return parts.question("measure", "", unit or "money" if "cost" in parts.plain else unit, verb=_last_verb(parts))
+        return parts.question("measure", "", unit, verb=_last_verb(parts))
     if first == "long":
         lasting = re.search(
             r"\b(?:take|takes|took|last|lasts|lasted|live|lives|lived|stay|spend|spent|reign|reigned|rule|serve|work|ago|for|before|after|sleep|wait|remain)\b",
@@ -389,9 +390,8 @@ def _what_noun(parts: _Parts) -> Question:
     if looks_verbal(noun) or (len(parts.lower) > 1 and parts.lower[1] in DETERMINERS and noun.endswith("s")):
         return parts.question("thing", verb=root, side="before")
     asks_object = any(w in ("did", "does", "do") for w in parts.lower)
-    return parts.question(
-        "noun", root, verb=_last_verb(parts), side="after" if asks_object else "before", tail=parts.tail
-    )
+    side: Side = "after" if asks_object else "" if any(w in AUXILIARIES for w in parts.lower) else "before"
+    return parts.question("noun", root, verb=_last_verb(parts), side=side, tail=parts.tail)
 
 
 def _head_noun(lower: list[str]) -> str:
@@ -445,7 +445,8 @@ def _what_is(parts: _Parts) -> Question:
             return parts.question("measure", stem(phrase.split()[-1]))
         if phrase.split()[-1] in ("difference", "meaning", "definition"):
             return parts.question("definition")
-        return parts.question("noun", stem(phrase.split()[-1]), side="after", related=True)
+        by_shape = phrase.split()[-1] in ("job", "profession", "occupation", "trade", "career", "nationality")
+        return parts.question("noun", stem(phrase.split()[-1]), side="after", related=not by_shape)
     verb = _main_verb(parts.rest[1:], False)
     if verb and len(words(rest)) > 1:
         return parts.question("thing", verb=verb, side="before")

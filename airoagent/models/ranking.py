@@ -26,11 +26,12 @@ Bag = dict[str, float]
 
 @dataclass(frozen=True, slots=True)
 class Library:
-    """The blocks' sentences, each with the set of its stems."""
+    """The blocks' sentences, each with the set of its stems; ``common`` are the words that stand without a capital."""
 
     blocks: tuple[Block, ...]
     sentences: tuple[Sentence, ...]
     stems: tuple[frozenset[str], ...]
+    common: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +52,13 @@ class Ranked:
 def read_library(blocks: Sequence[Block]) -> Library:
     """Cut the blocks into sentences and take their stems."""
     sentences = tuple(sentence for number, block in enumerate(blocks) for sentence in cut(block, number))
-    stems = tuple(frozenset(map(stem, words(s.text))) for s in sentences)
-    return Library(tuple(blocks), sentences, stems)
+    stems: list[frozenset[str]] = []
+    common: set[str] = set()
+    for sentence in sentences:
+        found = words(sentence.text)
+        stems.append(frozenset(map(stem, found)))
+        common.update(word for word in found if word[0].islower())
+    return Library(tuple(blocks), sentences, tuple(stems), frozenset(common))
 
 
 # What a term is worth that stands not in the sentence but near it: (for names, for other words).
@@ -107,7 +113,8 @@ def rank(library: Library, question: Question, most: int = 80) -> list[Ranked]:
 
 def standing(entry: Ranked) -> float:
     """A sentence's points before its spans are looked at."""
-    return 1.0 * entry.coverage + 2.0 * entry.names**2 + 0.7 * entry.relation + 0.7 * entry.own
+    lost = sum(entry.weights[t] for t in entry.missing) / (sum(entry.weights.values()) or 1.0)
+    return entry.coverage + 2.0 * entry.names**2 + 0.7 * entry.relation + 0.7 * entry.own - 0.8 * lost
 
 
 def _ranked(

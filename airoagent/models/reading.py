@@ -108,7 +108,7 @@ def _best_span(
         if near is not None and sentence.block == near.block:
             apart = abs(entry.place - beside)
             extra += 0.5 if apart == 0 else 0.4 if apart < 3 else 0.25
-        judged += [(j, j.points + extra) for j in judge(sentence, entry.place, question, entry, meant)[:5]]
+        judged += [(j, j.points + extra) for j in judge(sentence, entry.place, question, entry, meant, library.common)[:5]]
     if judged:
         best, points = max(judged, key=lambda pair: (pair[1], -pair[0].place))
         if points < _LEAST_POINTS:

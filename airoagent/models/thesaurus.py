@@ -50,6 +50,7 @@ slow slowly slowest
 cost price worth expense paid pay spent money sum fee sold sell
 live lived inhabit reside resided dwell home habitat settle settled
 people inhabitants population residents persons
+people > men women
 locate located location lie lies situated stand stands sit sits found place
 famous known celebrated renowned best-known best-loved well-known fame famed acclaimed masterpiece
 open opened opening inaugurate inaugurated unveil unveiled public
