@@ -75,15 +75,11 @@ _MEASURES: tuple[tuple[str, str], ...] = (
     ("percentage|percent|proportion|share|fraction", "share"),
 )
 _PERSONS = frozenset(
-<<<<<<< HEAD
-    ["person", "man", "woman", "author", "writer", "poet", "architect", "scientist", "inventor", "composer", "painter", "artist", "king", "queen", "emperor", "president", "sculptor", "engineer", "explorer", "astronomer", "physicist", "chemist", "mathematician", "philosopher", "laureate", "winner", "founder", "designer", "director", "leader", "actor", "actress", "singer", "musician", "pilot", "captain", "navigator", "astronaut", "cosmonaut", "botanist", "biologist", "naturalist", "novelist", "playwright", "monk", "pope", "saint", "pharaoh", "sultan", "emperor", "minister", "chancellor", "mayor", "general", "programmer", "developer", "creator", "discoverer", "father", "mother", "wife", "husband", "brother", "sister", "son", "daughter", "maintainer", "founders", "inventors", "architects", "people"]
-=======
     "person man woman author writer poet architect scientist inventor composer painter artist king queen emperor president "
     "sculptor engineer explorer astronomer physicist chemist mathematician philosopher laureate winner founder designer "
     "director leader actor actress singer musician pilot captain navigator astronaut cosmonaut botanist biologist naturalist "
     "novelist playwright monk pope saint pharaoh sultan emperor minister chancellor mayor general programmer developer creator "
     "discoverer father mother mayor lord duke prince princess senator governor commander secretary wife husband brother sister son daughter maintainer founders inventors architects people".split()
->>>>>>> extractive
 )
 _SUMMARY = re.compile(
     r"^(?:summari[sz]e|sum up|describe|explain|outline|introduce|tell (?:me|us) (?:(?:more|something|a bit|all|everything) )?about"

@@ -12,18 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from airoagent.models.english import (
-    AUXILIARIES,
-    COLOURS,
-    DETERMINERS,
-    MONTHS,
-    NUMBER_WORDS,
-    PREPOSITIONS,
-    PRONOUNS,
-    STOPWORDS,
-    UNITS,
-    WORD,
-    looks_verbal,
-    stem,
+    AUXILIARIES, COLOURS, DETERMINERS, MONTHS, NUMBER_WORDS, PREPOSITIONS, PRONOUNS, STOPWORDS, UNITS, WORD, looks_verbal, stem,
 )  # fmt: skip
 
 __all__ = ["Line", "Span", "clauses", "colours", "dates", "fractions", "line_of", "names", "noun_phrases", "numbers", "quoted", "titles", "together"]
@@ -102,11 +91,12 @@ def line_of(text: str) -> Line:
 
 
 _JOINERS = frozenset(
-    ["of", "the", "de", "da", "di", "du", "van", "von", "der", "den", "la", "le", "el", "al", "bin", "ibn", "y", "e", "och", "for", "del", "des", "dos", "do", "in", "and", "zu", "ter", "af", "on", "to"]
+    "of the de da di du van von der den la le el al bin ibn y e och for del des dos do in and zu ter af on to".split()
 )
-_SMALL = frozenset(["de", "da", "di", "du", "van", "von", "der", "den", "la", "le", "el", "al", "bin", "ibn", "y", "del", "des", "dos", "zu", "ter", "af"])
+_SMALL = frozenset("de da di du van von der den la le el al bin ibn y del des dos zu ter af".split())
 _NOT_NAMES = MONTHS | frozenset(
-    ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday", "mr", "mrs", "ms", "dr", "sir", "i", "bc", "ad", "ce", "bce", "however", "today", "later", "since", "earlier", "meanwhile", "although", "because", "though", "while", "yes", "no"]
+    "monday tuesday wednesday thursday friday saturday sunday mr mrs ms dr sir i bc ad ce bce however today later since "
+    "earlier meanwhile although because though while yes no".split()
 )
 
 
@@ -247,7 +237,12 @@ def _name_fit(line: Line, first: int, last: int) -> float:
 
 
 _ORGANISATION = frozenset(
-    ["university", "museum", "academy", "company", "river", "tower", "bridge", "street", "war", "committee", "prize", "award", "institute", "college", "school", "church", "cathedral", "building", "hall", "park", "sea", "ocean", "lake", "mount", "mountain", "island", "islands", "city", "town", "kingdom", "empire", "republic", "union", "party", "hospital", "library", "station", "airport", "road", "square", "palace", "castle", "court", "house", "press", "league", "association", "foundation", "society", "department", "ministry", "government", "parliament", "council", "bank", "corporation", "group", "north", "south", "east", "west", "festival", "treaty", "fair", "act", "states", "world", "earth", "sun", "moon", "mars", "jupiter", "saturn", "venus", "day", "edition", "times", "journal", "theatre", "theater", "garden", "gardens", "bay", "peninsula", "desert", "strait", "canal", "valley", "century", "club", "team", "inc", "ltd", "galaxy", "telescope", "mission"]
+    "university museum academy company river tower bridge street war committee prize award institute college school church "
+    "cathedral building hall park sea ocean lake mount mountain island islands city town kingdom empire republic union party "
+    "hospital library station airport road square palace castle court house press league association foundation society "
+    "department ministry government parliament council bank corporation group north south east west festival treaty fair act "
+    "states world earth sun moon mars jupiter saturn venus day edition times journal theatre theater garden gardens bay "
+    "peninsula desert strait canal valley century club team inc ltd galaxy telescope mission".split()
 )
 
 
@@ -354,19 +349,10 @@ def _with_unit(line: Line, first: int, last: int, start: int, wanted: frozenset[
     while end + 1 < count and end - last < 3 and line.between(end).strip(" -") == "":
         word = line.lower[end + 1].rstrip(".")
         known = any(word in group for group in UNITS.values()) or word in ("square", "cubic", "per", "an", "light")
-<<<<<<< HEAD
-        if (
-            not known
-            or (word in ("in", "m")
-            and not line.text[line.ends[end] : line.starts[end + 1]].strip(" ") == "")
-            or word == "in"
-        ):
-=======
         if word in ("a", "an", "per") and end + 2 < count and line.lower[end + 2] in ("second", "minute", "hour", "day", "year"):
             end += 2
             break
         if not known or word == "in":
->>>>>>> extractive
             break
         if word in ("an", "per") and (end == last or end + 2 >= count):
             break
