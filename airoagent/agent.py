@@ -198,6 +198,10 @@ class Agent:
                 raise
             except AiroError as error:
                 finish(None, (), error)
+            except Exception as error:
+                # A bug of ours or of a model object: it goes up as it is, and the record does not stay open.
+                finish(None, (), AiroError(f"the run ended with an unforeseen {type(error).__name__}: {error}"))
+                raise
             else:
                 finish(answer, sources, None)
         finally:
