@@ -33,6 +33,7 @@ from airoagent.events import (
     RunFinished,
     RunStarted,
     Source,
+    Status,
     StepText,
     Usage,
 )
@@ -171,7 +172,7 @@ class Agent:
                 loop.call_soon_threadsafe(recorder, event)
 
         def finish(answer: str | None, sources: tuple[Source, ...], error: AiroError | None) -> None:
-            status = "interrupted" if isinstance(error, Interrupted) else "failed" if error else "done"
+            status: Status = "interrupted" if isinstance(error, Interrupted) else "failed" if error else "done"
             recorder(
                 RunFinished(
                     status=status, answer=answer, sources=sources, usage=recorder.run.usage,
