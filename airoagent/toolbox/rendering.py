@@ -87,7 +87,7 @@ class _Renderer:
             self._code(node)
         elif tag == "table" and not _is_layout(node):
             self._table(node)
-        elif tag == "wbr" or (tag == "sup" and _is_reference(node)):
+        elif tag == "sup" and _is_reference(node):
             return
         elif tag in ("img", "math") and not node.children:
             self._words.append(_formula(node))
