@@ -33,6 +33,7 @@ from airoagent.events import (
     RunFinished,
     RunStarted,
     Source,
+    Status,
     StepText,
     Usage,
 )
@@ -171,7 +172,7 @@ class Agent:
                 loop.call_soon_threadsafe(recorder, event)
 
         def finish(answer: str | None, sources: tuple[Source, ...], error: AiroError | None) -> None:
-            status = "interrupted" if isinstance(error, Interrupted) else "failed" if error else "done"
+            status: Status = "interrupted" if isinstance(error, Interrupted) else "failed" if error else "done"
             recorder(
                 RunFinished(
                     status=status, answer=answer, sources=sources, usage=recorder.run.usage,
@@ -198,6 +199,10 @@ class Agent:
                 raise
             except AiroError as error:
                 finish(None, (), error)
+            except Exception as error:
+                # A bug of ours or of a model object: it goes up as it is, and the record does not stay open.
+                finish(None, (), AiroError(f"the run ended with an unforeseen {type(error).__name__}: {error}"))
+                raise
             else:
                 finish(answer, sources, None)
         finally:

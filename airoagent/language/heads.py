@@ -222,6 +222,8 @@ class Heads:
                     return None
             elif not equals and not (hash_form and lone):
                 return None
+        if not sign and ref[-1] not in ":：":  # its last colon may stand for the sign, nothing else
+            return None
         if ref[0] not in ":：#＃$" and not equals:
             return None
         dollar = ref[0] == "$"

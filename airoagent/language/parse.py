@@ -32,11 +32,12 @@ import re
 from collections.abc import Iterable
 
 from airoagent.language.draft import Draft, Limits
+from airoagent.language.findings import render_diagnostic
 from airoagent.language.names import ToolNames
 from airoagent.language.plan import Plan, Step
 from airoagent.language.statements import StatementReader
 
-__all__ = ["Limits", "PlanParser", "parse_plan"]
+__all__ = ["Limits", "PlanParser", "parse_plan", "render_diagnostic"]
 
 _RETURNS = re.compile(r"(?<!\r)\r++\n")  # the look-behind keeps a failed run of \r from being tried again within it
 

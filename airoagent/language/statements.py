@@ -102,7 +102,7 @@ class StatementReader:
 
     def _window(self, start: int, at: int) -> str:
         """What stands from ``start`` up to and with ``at``, as far as heads may reach."""
-        return self._buffer[max(start, at + 1 - REACH) - self._base : at + 1 - self._base]
+        return self._buffer[max(start, at + 1 - REACH, 0) - self._base : at + 1 - self._base]
 
     # -- outside of inputs
 

@@ -33,6 +33,15 @@ _PLAIN_ID = re.compile(r"evidence(?:0|[1-9][0-9]{0,8})")
 _PLAIN_REFERENCE = re.compile(r"(?::evidence[0-9]{1,9}:)++")
 
 
+class _EveryName(ToolNames):
+    """Takes any name for a tool: what reads back under it reads back whatever tools are registered."""
+
+    __slots__ = ()
+
+    def resolve(self, name: str) -> str:
+        return name
+
+
 def canonical_text(plan: Plan) -> str:
     """The text of a plan."""
     pieces = []
@@ -55,7 +64,7 @@ def _step(step: Step) -> str:
         and _PLAIN_ID.fullmatch(step.id)
     ):
         return text
-    draft = _read(text + "\n", step.tool)
+    draft = _read(text + "\n")
     if not draft.findings and draft.steps == [step]:
         return text
     return json_line(id=step.id, thought=step.thought, tool=step.tool, input=text_in)
@@ -63,7 +72,7 @@ def _step(step: Step) -> str:
 
 def _question(question: str) -> str:
     text = f"Question: {question}"
-    draft = _read(f"{text}\n:evidence0: = x[]\n", "x")
+    draft = _read(f"{text}\n:evidence0: = x[]\n")
     same = not draft.findings and draft.question == question and len(draft.steps) == 1
     return text if same else json_line(question=question)
 
@@ -73,15 +82,15 @@ def _answer(plan: Plan) -> str:
     text = f"Answer: {answer}"
     if _PLAIN_REFERENCE.fullmatch(answer):
         return text
-    draft = _read(f":evidence0: = x[]\n{text}\n", "x")
+    draft = _read(f":evidence0: = x[]\n{text}\n")
     harmless = {"answer_text", "undefined_reference"}  # true of the plan, not of its writing, or of this probe alone
     same = draft.answer == plan.answer_template and all(one.kind in harmless for one in draft.findings)
     return text if same else json_line(answer=answer)
 
 
-def _read(text: str, tool: str) -> Draft:
+def _read(text: str) -> Draft:
     """What a piece of text alone reads as."""
-    draft = Draft(ToolNames((tool,)), Limits(2, len(text), len(text)))
+    draft = Draft(_EveryName(()), Limits(2, len(text), len(text)))
     reader = StatementReader(draft, quick=False)
     reader.read(text.replace("\r\n", "\n"))
     reader.end(truncated=False)

@@ -9,6 +9,7 @@ import pytest
 from airoagent import Agent, Run, ScriptedModel, Source, ToolOutput, tool
 from tests.running import run_plan
 
+OTTERS = ":evidence0: = page[https://a.example/otters]\n:evidence1: = KnowledgeModel[Where, given :evidence0:?]"
 PAGE = "Otters sleep afloat, holding paws.\nThey eat fish."
 
 
@@ -38,7 +39,7 @@ def ask(plan: str, *answers: str) -> tuple[Run, list[str]]:
 
 
 def test_the_prompt_is_the_closed_context_form_byte_for_byte() -> None:
-    plan = ":evidence0: = page[https://a.example/otters]\n:evidence1: = KnowledgeModel[Where do otters sleep, given :evidence0:?]"
+    plan = OTTERS.replace("Where", "Where do otters sleep")
     _, prompts = ask(plan, "Afloat.")
     assert prompts == [
         "BEGININPUT\nBEGINCONTEXT\nurl: https://a.example/otters\ntitle: Otters\nENDCONTEXT\n"
@@ -82,14 +83,14 @@ def test_the_question_loses_what_leads_to_the_evidence(written: str, asked: str)
 
 
 def test_a_cited_source_is_kept_with_its_title_and_quote_and_its_words_are_not_in_the_answer() -> None:
-    plan = ":evidence0: = page[https://a.example/otters]\n:evidence1: = KnowledgeModel[Where, given :evidence0:?]\nAnswer: :evidence1:"
+    plan = f"{OTTERS}\nAnswer: :evidence1:"
     run, _ = ask(plan, "Afloat.\n\nSource:\nurl: https://a.example/otters\nquote: Otters sleep afloat.")
     assert run.answer == "Afloat."
     assert run.sources == (Source("https://a.example/otters", "Otters", "Otters sleep afloat."),)
 
 
 def test_an_address_the_model_was_not_given_is_no_source() -> None:
-    plan = ":evidence0: = page[https://a.example/otters]\n:evidence1: = KnowledgeModel[Where, given :evidence0:?]\nAnswer: :evidence1:"
+    plan = f"{OTTERS}\nAnswer: :evidence1:"
     run, _ = ask(plan, "Afloat.\nSource: \nurl: https://made.up/")
     assert run.sources == () and "https://made.up/" in run.evidence["evidence1"].note
 
