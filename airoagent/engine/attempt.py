@@ -40,24 +40,19 @@ class Deadlines:
 
     def begin(self, step: str, seconds: float) -> None:
         """The running task's call for this step must end within so many seconds."""
-        loop = asyncio.get_running_loop()
         task = asyncio.current_task()
         assert task is not None
-        end = loop.time() + seconds
+        end = time.monotonic() + seconds  # what the loop's own clock is
         self._ends[step] = (end, task)
         if self._timer is None or end < self._next:
-            self._set(loop, end)
+            self._set(asyncio.get_running_loop(), end)
 
     def end(self, step: str) -> bool:
-        """The call has ended; whether its deadline had passed."""
-        self._ends.pop(step, None)
-        if not self._ends and self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        if step in self.passed:
-            self.passed.discard(step)
-            return True
-        return False
+        """The call has ended; whether its deadline had passed. The timer is left to find that there is nothing to do."""
+        if self._ends.pop(step, None) is not None:
+            return False
+        self.passed.discard(step)
+        return True
 
     def _set(self, loop: asyncio.AbstractEventLoop, when: float) -> None:
         if self._timer is not None:
@@ -67,7 +62,7 @@ class Deadlines:
 
     def _look(self, loop: asyncio.AbstractEventLoop) -> None:
         self._timer = None
-        now = loop.time()
+        now = time.monotonic()
         for step, (end, task) in list(self._ends.items()):
             if end <= now:
                 del self._ends[step]
