@@ -11,12 +11,12 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "toolbox")]
+sys.path.insert(0, str(ROOT))
 
 from bs4 import BeautifulSoup  # noqa: E402
-from trap_pages import PAGES, f1  # noqa: E402
 
 from airoagent.toolbox.extract import read_page  # noqa: E402
+from tests.toolbox.trap_pages import PAGES, f1  # noqa: E402
 
 
 def quality() -> None:

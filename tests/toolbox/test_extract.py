@@ -7,11 +7,10 @@ import time
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from trap_pages import PAGES, TrapPage, f1
-
 from airoagent.errors import FetchError
 from airoagent.toolbox.extract import Link, Page, read_page
 from airoagent.toolbox.hidden import hidden_by_style
+from tests.toolbox.trap_pages import PAGES, TrapPage, f1
 
 URL = "https://a.example/dir/page.html"
 FILL = "<p>The old mill stood by the weir for three hundred years, and nobody remembered who had built it.</p>" * 3
