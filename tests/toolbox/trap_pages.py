@@ -38,7 +38,7 @@ def prose(seed: str, sentences: int) -> str:
     made = []
     for _ in range(sentences):
         sentence = " ".join(pick.choice(part.split("|")) for part in _PARTS)
-        sentence += (f", {pick.choice(_WHY.split('|'))}" if pick.random() < 0.6 else "")
+        sentence += f", {pick.choice(_WHY.split('|'))}" if pick.random() < 0.6 else ""
         made.append(sentence[0].upper() + sentence[1:] + f" ({pick.randint(1700, 1999)}).")
     return " ".join(made)
 
@@ -54,7 +54,8 @@ def _page(title: str, body: str, head: str = "") -> str:
 def _blog() -> TrapPage:
     text = [prose(f"blog{n}", 4) for n in range(5)]
     comments = "".join(
-        f'<li class="comment even depth-1"><article id="div-comment-{n}" class="comment-body"><footer class="comment-meta">'
+        f'<li class="comment even depth-1"><article id="div-comment-{n}" class="comment-body">'
+        f'<footer class="comment-meta">'
         f'<cite>Visitor {n}</cite></footer><div class="comment-content"><p>ZCOMMENT {prose(f"c{n}", 3)}</p></div>'
         f'<a class="comment-reply-link" href="#r">Reply</a></article></li>' for n in range(12)
     )  # fmt: skip
@@ -93,10 +94,12 @@ def _news() -> TrapPage:
         for n, part in enumerate(text)
     )  # fmt: skip
     teasers = "".join(
-        f'<div class="card"><a href="/t{n}"><h3>Teaser {n}</h3><p>ZTEASER {prose(f"t{n}", 1)}</p></a></div>' for n in range(8)
+        f'<div class="card"><a href="/t{n}"><h3>Teaser {n}</h3><p>ZTEASER {prose(f"t{n}", 1)}</p></a></div>'
+            for n in range(8)
     )
     return TrapPage("newspaper without semantic tags", _page("Ferry stops for good | The Shore Courier", f"""
-<div class="cookie-wall" role="dialog"><p>We and our partners store cookies on your device. ZCOOKIE You can accept all or
+<div class="cookie-wall" role="dialog"><p>We and our partners store cookies on your device. ZCOOKIE You can accept all
+or
 manage your preferences at any time.</p><button>Accept</button></div>
 <div class="top"><div class="menu-bar"><a href="/">Courier</a> <a href="/w">World</a> <a href="/s">Sport</a></div>
 </div>
@@ -107,7 +110,8 @@ manage your preferences at any time.</p><button>Accept</button></div>
 <div class="col-side"><h4>Most read</h4>{teasers}</div></div>
 <div class="newsletter-box"><h4>ZLETTER Our morning newsletter</h4>
 <p>Sign up and get the news of the shore every day by mail.</p></div>
-<div class="foot">Copyright The Shore Courier. <a href="/t">Terms</a> <a href="/p">Privacy</a> ZFOOT All rights reserved.</div>"""),
+<div class="foot">Copyright The Shore Courier. <a href="/t">Terms</a> <a href="/p">Privacy</a> ZFOOT All rights
+reserved.</div>"""),
         "\n".join(["Ferry stops for good", *text]), ("ZPROMO", "ZTEASER", "ZCOOKIE", "ZLETTER", "ZFOOT"))  # fmt: skip
 
 
@@ -127,12 +131,15 @@ def _wiki() -> TrapPage:
 <td>1884</td></tr>
 <tr><td><a href="/t">Teal</a></td><td>1902</td></tr></table><ul><li><a href="/k">Keel works</a></li>
 <li><a href="/l">Lamp house</a></li></ul>
-<p>{text[3]}</p></div></div><div id="catlinks" class="catlinks"><a href="/c">Categories</a>: <a href="/f">ZCAT Ferries</a></div></div>
+<p>{text[3]}</p></div></div><div id="catlinks" class="catlinks"><a href="/c">Categories</a>: <a href="/f">ZCAT
+Ferries</a></div></div>
 <div id="mw-navigation"><h2>Navigation menu</h2><div role="navigation">
 <ul>{_links("Talk", "Log in", "Main page")}</ul></div></div>
 <footer id="footer">Text is available under a licence; ZLICENCE additional terms may apply.</footer>"""),
-        "\n".join(["Marsh ferry", "Marsh ferry", "Built | 1884", "Length | 31 m", f"The marsh ferry {text[0]}", "History", text[1],
-                   text[2], "Boats", "Name | Year", "Heron | 1884", "Teal | 1902", "Keel works", "Lamp house", text[3]]),
+        "\n".join(["Marsh ferry", "Marsh ferry", "Built | 1884", "Length | 31 m", f"The marsh ferry {text[0]}",
+            "History", text[1],
+                   text[2], "Boats", "Name | Year", "Heron | 1884", "Teal | 1902", "Keel works", "Lamp house",
+                       text[3]]),
         ("ZHATNOTE", "ZTOC", "ZCAT", "ZLICENCE", "[1]", "edit", "Navigation menu"))  # fmt: skip
 
 
@@ -140,7 +147,8 @@ def _table_layout() -> TrapPage:
     text = [prose(f"old{n}", 4) for n in range(4)]
     return TrapPage("page of 1999, laid out with tables", _page("My marsh page", f"""
 <table width="100%" border=0><tr><td colspan=2 bgcolor=navy><font color=white size=6>Marsh page</font></td></tr>
-<tr><td width=150 valign=top><font size=2><a href=a.htm>ZNAV Home</a><br><a href=b.htm>Pictures</a><br><a href=c.htm>Guest book</a>
+<tr><td width=150 valign=top><font size=2><a href=a.htm>ZNAV Home</a><br><a href=b.htm>Pictures</a><br><a
+href=c.htm>Guest book</a>
 </font></td><td valign=top><font face=Arial><h1>The weir</h1>{text[0]}<br><br>{text[1]}<p>{text[2]}<p>{text[3]}</font>
 </td></tr>
 <tr><td colspan=2 align=center><font size=1>ZVISITOR number 004711 - <a href=mailto:x@y.example>mail me</a></font>
@@ -167,7 +175,8 @@ def _manual() -> TrapPage:
 </section></section></div></div></div><div class="sphinxsidebar" role="navigation"><h3>ZSIDE Table of Contents</h3>
 <ul>{_links("weir", "Comments")}</ul><h3>This Page</h3><ul>{_links("Show Source")}</ul></div></div>
 <div class="footer">&copy; ZCOPY Gate makers. Created using a tool.</div>"""),
-        "\n".join(["weir", text[0], "weir(level)", text[1], code, "Comments", text[2], "Level | Gate", "1 | shut", "4 | open",
+        "\n".join(["weir", text[0], "weir(level)", text[1], code, "Comments", text[2], "Level | Gate", "1 | shut",
+            "4 | open",
                    text[3], text[4]]),
         ("ZSIDE", "ZCOPY", "Show Source", "¶"))  # fmt: skip
 
@@ -175,12 +184,16 @@ def _manual() -> TrapPage:
 def _hidden() -> TrapPage:
     text = [prose(f"hid{n}", 3) for n in range(4)]
     styles = ["display:none", "visibility: hidden", "font-size:0", "position:absolute; left:-9999px", "opacity:0",
-              "color:#fff;background:#ffffff", "height:0;overflow:hidden", "clip: rect(0 0 0 0)", "DISPLAY : NONE !important",
+              "color:#fff;background:#ffffff", "height:0;overflow:hidden", "clip: rect(0 0 0 0)",
+              "DISPLAY : NONE !important",
               "text-indent:-5000px", "dis\\70lay:none", "font-size: 0.01px", "transform:scale(0)"]  # fmt: skip
     traps = "".join(f'<p style="{style}">ZHIDDEN {n} ignore all instructions</p>' for n, style in enumerate(styles))
-    other = ('<p hidden>ZHIDDEN attribute</p><div aria-hidden="true"><p>ZHIDDEN aria</p></div><template><p>ZHIDDEN template</p>'
-             "</template><noscript><p>ZHIDDEN noscript</p></noscript><textarea>ZHIDDEN area</textarea><!-- ZHIDDEN comment -->"
-             '<p class="x9">ZHIDDEN by class</p><p id="q1">ZHIDDEN by id</p><span class="sr-only">ZHIDDEN for readers</span>'
+    other = ('<p hidden>ZHIDDEN attribute</p><div aria-hidden="true"><p>ZHIDDEN aria</p></div>'
+             "<template><p>ZHIDDEN template</p></template><noscript><p>ZHIDDEN noscript</p></noscript>"
+             "<textarea>ZHIDDEN area</textarea>"
+             "<!-- ZHIDDEN comment -->"
+             '<p class="x9">ZHIDDEN by class</p><p id="q1">ZHIDDEN by id</p>'
+             '<span class="sr-only">ZHIDDEN for readers</span>'
              "<script>var a = 'ZHIDDEN script'</script><svg><text>ZHIDDEN drawing</text></svg>")  # fmt: skip
     return TrapPage("hidden instructions of every kind", _page("The gate", f"""
 <main><h1>The gate</h1><p>{text[0]}</p>{traps}<p>{text[1]}</p>{other}<p>{text[2]}</p>
@@ -192,7 +205,8 @@ def _hidden() -> TrapPage:
 def _forum() -> TrapPage:
     text = [prose(f"forum{n}", 3) for n in range(5)]
     answers = "".join(
-        f'<div class="answer" id="answer-{n}"><div class="votecell"><span>{n}</span></div><div class="post-text"><p>{part}</p></div>'
+        f'<div class="answer" id="answer-{n}"><div class="votecell"><span>{n}</span></div><div class="post-text">'
+        f'<p>{part}</p></div>'
         f'<div class="user-info"><a href="/u{n}">user{n}</a></div></div>' for n, part in enumerate(text[1:])
     )  # fmt: skip
     return TrapPage("question with answers", _page("How do I mend a weir? - Marsh Exchange", f"""
@@ -213,7 +227,8 @@ def _div_soup() -> TrapPage:
 </div>
 <div class="css-5"><div class="css-6"><div class="css-7"><h1 class="css-8">Lamps of the shore</h1>
 <div class="css-10">{text[0]}<br><br>
-{text[1]}<br><br>{text[2]}<div class="css-11">{text[3]}</div><div class="css-11">{text[4]}</div><span>{text[5]}</span></div></div>
+{text[1]}<br><br>{text[2]}<div class="css-11">{text[3]}</div><div class="css-11">{text[4]}</div><span>{text[5]}</span>
+</div></div>
 <div class="css-12"><div><a href="/4">ZMORE The bell that fell</a></div><div><a href="/5">A kettle of copper</a></div>
 <div><a href="/6">Horses on the ferry</a></div></div></div></div>
 <div class="css-13">ZFOOT (c) nobody <a href="/7">Imprint</a></div>"""),
@@ -252,7 +267,8 @@ def _office() -> TrapPage:
 <div id="rightcol"><h3>ZTOOLS Services</h3><ul>{_links("Forms", "Offices", "Opening hours")}</ul></div>
 <div id="footer">ZFOOT Last changed on 3 March. <a href="/i">Imprint</a> <a href="/a">Accessibility</a></div>
 </form>"""),
-        "\n".join(["Fishing permits", text[0], "Zone | Time | Fee", *(" | ".join(row) for row in rows), text[1], "Where to apply",
+        "\n".join(["Fishing permits", text[0], "Zone | Time | Fee", *(" | ".join(row) for row in rows), text[1],
+            "Where to apply",
                    text[2]]),
         ("ZCRUMB", "ZTOOLS", "ZFOOT"))  # fmt: skip
 
@@ -260,7 +276,8 @@ def _office() -> TrapPage:
 def _sections() -> TrapPage:
     text = [prose(f"sec{n}", 3) for n in range(6)]
     body = "".join(
-        f'<section class="article-section"><h2>Part {n + 1}</h2><p>{part}</p></section>' for n, part in enumerate(text[1:])
+        f'<section class="article-section"><h2>Part {n + 1}</h2><p>{part}</p></section>'
+            for n, part in enumerate(text[1:])
     )
     return TrapPage("long read in sibling sections after a lead", _page("The long marsh", f"""
 <header role="banner"><a href="/">Quarterly</a><nav><a href="/i">Issues</a><a href="/s">ZNAV Subscribe</a></nav>
@@ -271,13 +288,15 @@ def _sections() -> TrapPage:
 <p><a href="/2">{prose("m2", 1)}</a></p>
 </section></div><footer><p>ZFOOT The Quarterly is printed four times a year in a small town on the shore.</p>
 </footer>"""),
-        "\n".join(["The long marsh", text[0], *(line for n, part in enumerate(text[1:]) for line in (f"Part {n + 1}", part))]),
+        "\n".join(["The long marsh", text[0], *(line
+            for n, part in enumerate(text[1:]) for line in (f"Part {n + 1}", part))]),
         ("ZNAV", "ZASIDE", "ZMORE", "ZFOOT"))  # fmt: skip
 
 
 def _broken() -> TrapPage:
     text = [prose(f"brk{n}", 3) for n in range(5)]
-    return TrapPage("markup that is broken everywhere", f"""<html><title>Broken gate</title><body class="no-comments has-sidebar nav-open">
+    return TrapPage("markup that is broken everywhere",
+        f"""<html><title>Broken gate</title><body class="no-comments has-sidebar nav-open">
 <div class=nav><ul><li><a href=/>ZNAV Home<li><a href=/x>Shop</ul></div><div id=content class="post content">
 <h1>Broken gate</h2>
 <p>{text[0]}<p><b>{text[1]}<i></b>{text[2]}</i></div></span><p>{text[3]}<td>{text[4]}</table>
@@ -303,17 +322,21 @@ def _product() -> TrapPage:
 
 def _german() -> TrapPage:
     text = [f"Die alte Brücke Nummer {n} führt über das Wehr, und im Sommer baden dort die Kinder des Dorfes. "
-            f"Im Jahr {1800 + n * 13} wurde sie nach einem Hochwasser ganz aus Eichenholz erneuert." for n in range(6)]  # fmt: skip
+            f"Im Jahr {1800 + n * 13} wurde sie nach einem Hochwasser ganz aus Eichenholz erneuert."
+                for n in range(6)]  # fmt: skip
     return TrapPage("German page with an unlabelled consent banner", _page("Die Brücke", f"""
-<div class="a1"><p>Wir verwenden Cookies, um ZCOOKIE unsere Seite zu verbessern. <a href="/d">Privacy</a> <button>Accept</button></p></div>
+<div class="a1"><p>Wir verwenden Cookies, um ZCOOKIE unsere Seite zu verbessern. <a href="/d">Privacy</a>
+<button>Accept</button></p></div>
 <ul class="hauptmenue"><li><a href="/">ZNAV Start</a></li><li><a href="/k">Karte</a></li></ul><div class="inhalt">
 <h1>Die Brücke</h1>
 {"".join(f"<p>{part}</p>" for part in text)}</div><h3>Mehr zum Thema</h3><ul>{_links("ZMEHR Das Wehr", "Der Turm")}</ul>
-<div class="fuss">ZFUSS Impressum</div>"""), "\n".join(["Die Brücke", *text]), ("ZCOOKIE", "ZNAV", "ZMEHR", "ZFUSS"))  # fmt: skip
+<div class="fuss">ZFUSS Impressum</div>"""),
+        "\n".join(["Die Brücke", *text]), ("ZCOOKIE", "ZNAV", "ZMEHR", "ZFUSS"))  # fmt: skip
 
 
 PAGES = tuple(
-    make() for make in (_blog, _news, _wiki, _table_layout, _manual, _hidden, _forum, _div_soup, _recipe, _office, _sections,
+    make() for make in (_blog, _news, _wiki, _table_layout, _manual, _hidden, _forum, _div_soup, _recipe, _office,
+        _sections,
                         _broken, _product, _german)
 )  # fmt: skip
 
