@@ -306,13 +306,15 @@ def _comparison(draft: _Draft, roles: Roles, asked: Question) -> str:
         )
     if not form:
         return ""
-    answers = []
+    answers, pages = [], []
     for option in asked.options:
         part = form.format(option.strip())
-        answers.append(_ask(draft, roles, part, _look_up(draft, roles, keywords(part))))
-    left, right = (o.strip() for o in asked.options)
+        pages.append(_look_up(draft, roles, keywords(part)))
+        answers.append(_ask(draft, roles, part, pages[-1]))
+    left, right = (option.strip() for option in asked.options)
     head = asked.text[: asked.text.rfind(asked.options[0])].rstrip(" ,:")
-    return draft.add("Compare the two.", roles.answerer, f"{head}, {left} ({answers[0]}) or {right} ({answers[1]})?")
+    compared = f"{head}, {left} ({answers[0]}) or {right} ({answers[1]})?"
+    return draft.add("Compare the two.", roles.answerer, _given(compared, *pages))
 
 
 def _addresses(draft: _Draft, roles: Roles, question: str) -> str:

@@ -56,7 +56,11 @@ _DURATION = re.compile(
 
 
 def numbers(line: Line, unit: str = "") -> Iterator[Span]:
-    """Numbers in figures and words with the unit that follows; ``sort`` is "unit" where the asked unit follows."""
+    """Numbers in figures and words with the unit that follows.
+
+    ``sort`` is "unit" where the asked unit follows, "other" where another one does, "year" for a bare year, else
+    "number".
+    """
     wanted = UNITS.get(unit, frozenset())
     if unit == "time":
         for match in _DURATION.finditer(line.text):
@@ -147,7 +151,8 @@ def _with_unit(line: Line, first: int, last: int, start: int, wanted: frozenset[
         return
     is_year = first == last and re.fullmatch(r"1[5-9]\d\d|20\d\d", line.tokens[first]) and end == last
     fit = 1.0 if matches else 0.35 if is_year else 0.6 if not wanted else 0.45
-    yield Span(start, line.ends[end], first, end, "unit" if matches else "year" if is_year else "number", fit)
+    sort = "unit" if matches else "year" if is_year else "other" if wanted and end > last else "number"
+    yield Span(start, line.ends[end], first, end, sort, fit)
 
 
 def _unit_matches(line: Line, ends: tuple[int, int], wanted: frozenset[str], text: str, tail: str) -> bool:

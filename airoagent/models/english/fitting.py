@@ -51,7 +51,7 @@ def _wrong_sort(sight: Sight, span: Span) -> bool:
     question = sight.question
     if question.kind == "measure":
         needs_unit = question.unit and question.unit not in ("length", "area", "volume", "data")
-        return span.sort == "year" or bool(needs_unit and span.sort != "unit")
+        return span.sort in ("year", "other") or bool(needs_unit and span.sort != "unit")
     if question.kind == "count":
         return span.sort == "year" and _counted(sight, span) <= 0
     return question.kind in ("noun", "thing", "place") and span.sort in ("phrase", "name") and _is_dated(sight, span)

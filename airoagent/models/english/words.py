@@ -76,12 +76,11 @@ COLOURS = word_set(
     "red orange yellow green blue purple violet pink brown black white grey gray gold golden silver scarlet crimson "
     "turquoise beige cream maroon navy reddish bluish greenish"
 )
-NUMBER_WORDS = {
-    word: value
-    for value, word in enumerate(
-["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen", "twenty"]
-    )
-} | {
+_TO_TWENTY = (
+    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
+    "eighteen nineteen twenty"
+)
+NUMBER_WORDS = {word: value for value, word in enumerate(_TO_TWENTY.split())} | {
     "thirty": 30, "forty": 40, "fifty": 50, "sixty": 60, "seventy": 70, "eighty": 80, "ninety": 90, "hundred": 100,
     "thousand": 1000, "million": 10**6, "billion": 10**9, "trillion": 10**12, "dozen": 12,
 }  # fmt: skip
@@ -90,8 +89,8 @@ NUMBER_WORDS = {
 UNITS: dict[str, frozenset[str]] = {
     "length": word_set(
         "metre metres meter meters m km kilometre kilometres kilometer kilometers cm mm centimetre "
-        "centimetres millimetre millimetres foot feet ft mile miles mi inch inches in yard yards light- "
-        "years light-year centimeters centimeter millimeters storey storeys stories micrometres "
+        "centimetres millimetre millimetres foot feet ft mile miles mi inch inches in yard yards "
+        "light-years light-year centimeters centimeter millimeters storey storeys stories micrometres "
         "nanometres fathoms"
     ),
     "weight": word_set(
