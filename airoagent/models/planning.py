@@ -147,15 +147,10 @@ _URL = re.compile(
     r"(?:https?://|docs://|file://)[^\s<>\"'`\[\]{}|\\^]+|\bwww\.[\w-]+(?:\.[\w-]+)+(?:/[^\s<>\"'`\[\]{}|\\^]*)?",
     re.IGNORECASE,
 )
-<<<<<<< HEAD
-_DROPPED = frozenset(
-    ["did", "does", "do", "is", "are", "was", "were", "be", "been", "has", "have", "had", "can", "could", "would", "will", "should", "may", "might", "much", "many", "long", "tall", "exactly", "about", "please", "tell", "me", "give", "list", "name", "describe", "explain", "summarise", "summarize", "get", "got", "there", "and", "or", "also", "then"]
-=======
 _DROPPED = word_set(
     "did does do is are was were be been has have had can could would will should may might much "
     "many long tall exactly about please tell me give list name describe explain summarise summarize get got there "
     "and or also then"
->>>>>>> extractive
 )
 
 
@@ -266,11 +261,7 @@ def _two_parts(draft: _Draft, roles: Roles, two: TwoParts) -> str:
     return f"{first}; {_ask(draft, roles, second, _look_up(draft, roles, keywords(second)))}"
 
 
-<<<<<<< HEAD
-_BY_TIME = frozenset(["older", "first", "earlier", "newer", "later", "last", "younger"])
-=======
 _BY_TIME = word_set("older first earlier newer later last younger")
->>>>>>> extractive
 _MEASURED = {
     comparative: f"How {adjective} is {{}}?"
     for adjective, comparatives in (

@@ -134,13 +134,6 @@ def say_choice(library: Library, ranked: Sequence[Ranked], question: Question) -
     return best
 
 
-<<<<<<< HEAD:airoagent/models/sayings.py
-_LESS = frozenset(
-    ["older", "first", "earlier", "smaller", "shorter", "lower", "lighter", "slower", "younger_not", "nearer", "closer", "cheaper", "fewer", "less", "colder", "thinner", "narrower"]
-)
-_MORE = frozenset(
-    ["newer", "later", "last", "taller", "higher", "longer", "bigger", "larger", "greater", "heavier", "faster", "deeper", "wider", "warmer", "hotter", "farther", "further", "more", "younger", "richer"]
-=======
 _LESS = word_set(
     "older first earlier smaller shorter lower lighter slower younger_not nearer closer cheaper fewer less colder "
     "thinner narrower"
@@ -148,7 +141,6 @@ _LESS = word_set(
 _MORE = word_set(
     "newer later last taller higher longer bigger larger greater heavier faster deeper wider warmer hotter farther "
     "further more younger richer"
->>>>>>> extractive:airoagent/models/english/sayings.py
 )
 
 

@@ -76,20 +76,11 @@ COLOURS = word_set(
     "red orange yellow green blue purple violet pink brown black white grey gray gold golden silver scarlet crimson "
     "turquoise beige cream maroon navy reddish bluish greenish"
 )
-<<<<<<< HEAD:airoagent/models/english.py
-NUMBER_WORDS = {
-    word: value
-    for value, word in enumerate(
-        ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen", "twenty"]
-    )
-} | {
-=======
 _TO_TWENTY = (
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
     "eighteen nineteen twenty"
 )
 NUMBER_WORDS = {word: value for value, word in enumerate(_TO_TWENTY.split())} | {
->>>>>>> extractive:airoagent/models/english/words.py
     "thirty": 30, "forty": 40, "fifty": 50, "sixty": 60, "seventy": 70, "eighty": 80, "ninety": 90, "hundred": 100,
     "thousand": 1000, "million": 10**6, "billion": 10**9, "trillion": 10**12, "dozen": 12,
 }  # fmt: skip
