@@ -48,7 +48,7 @@ class Deadlines:
             self._set(asyncio.get_running_loop(), end)
 
     def end(self, step: str) -> bool:
-        """The call has ended; whether its deadline had passed. The timer is left to find that there is nothing to do."""
+        """The call has ended; whether its deadline had passed. The timer is left to find nothing to do."""
         if self._ends.pop(step, None) is not None:
             return False
         self.passed.discard(step)
@@ -86,8 +86,8 @@ class Caller:
     async def run(self, step: Step, found: Mapping[str, Evidence]) -> Evidence | AiroError:
         """Call the step's tool until it gives evidence, fails for good, or the tries are used up."""
         id, name = step.id, step.tool
-        parts: Filled = tuple([part if part.__class__ is str else found[part.id] for part in step.template])  # type: ignore
-        text = "".join([part if part.__class__ is str else part.text for part in parts])  # type: ignore[union-attr, misc]
+        parts: Filled = tuple([part if isinstance(part, str) else found[part.id] for part in step.template])
+        text = "".join([part if isinstance(part, str) else part.text for part in parts])
         attempt = 1
         while True:
             self._emit(StepStarted(step=id, tool=name, input=text, attempt=attempt))
