@@ -43,6 +43,7 @@ from airoagent.events import (
     StepStarted,
 )
 from airoagent.language.evidence import Evidence, Filled, fill, text_of
+from airoagent.language.grammar import Grammar
 from airoagent.language.plan import Step
 from airoagent.models.base import Completion, Purpose
 from airoagent.toolbox.documents import Documents
@@ -73,13 +74,13 @@ class Policy:
     on_error: OnError = "stop"
 
 
-Ask = Callable[[str, str, Purpose], Awaitable[Completion]]
+Ask = Callable[[str, str, Purpose, Grammar | str], Awaitable[Completion]]
 Approve = Callable[[Step, Tool, str], Awaitable[bool]]
 
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """What steps may use: ``ask(step, prompt, purpose)`` asks the model, ``approve`` asks the user."""
+    """What steps may use: ``ask(step, prompt, purpose, grammar)`` asks the model, ``approve`` asks the user."""
 
     question: str
     ask: Ask
@@ -253,8 +254,8 @@ class Execution:
                 f"{tool.name} was not approved", "it declares side effects, so it is asked about before it is called"
             )
 
-        async def ask(prompt: str, purpose: Purpose) -> Completion:
-            return await services.ask(step.id, prompt, purpose)
+        async def ask(prompt: str, purpose: Purpose, grammar: Grammar | str = "") -> Completion:
+            return await services.ask(step.id, prompt, purpose, grammar)
 
         loop = asyncio.get_running_loop()
 

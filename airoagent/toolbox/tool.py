@@ -23,6 +23,7 @@ from airoagent.events import Source
 from airoagent.language.evidence import Filled
 
 if TYPE_CHECKING:
+    from airoagent.language.grammar import Grammar
     from airoagent.models.base import Completion, Purpose
     from airoagent.toolbox.documents import Documents
     from airoagent.toolbox.fetch import Fetcher
@@ -47,7 +48,7 @@ class ToolOutput:
 class Asker(Protocol):
     """Asks the run's model; the engine supplies it, so that every call is on record."""
 
-    async def __call__(self, prompt: str, purpose: Purpose) -> Completion: ...
+    async def __call__(self, prompt: str, purpose: Purpose, grammar: Grammar | str = "") -> Completion: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,7 @@ class ToolContext:
     """What a tool may use besides its input.
 
     ``parts`` is the input as the plan has it: literal text and the `Evidence` put between it, in order. ``ask`` asks
-    the run's model. ``fetch`` is the one door to the network and to ``docs://`` addresses; ``documents`` the user's
+    the run's model, which is held to ``grammar`` where its backend can do that. ``fetch`` is the one door to the network and to ``docs://`` addresses; ``documents`` the user's
     documents (None without ``--docs``). ``settings`` are the user's settings for tools. ``progress`` tells whoever
     watches how far long work is.
     """
