@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import difflib
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import aclosing
@@ -17,10 +16,12 @@ from pathlib import Path
 from typing import Any
 
 from airoagent import settings
+from airoagent.engine.attempt import record_of
 from airoagent.engine.door import run_in_thread
+from airoagent.engine.policy import Approve, Policy, Services
 from airoagent.engine.record import Run
 from airoagent.engine.recorder import Recorder
-from airoagent.engine.run import Approve, Execution, Policy, Services, record_of
+from airoagent.engine.run import Execution
 from airoagent.engine.store import Store, new_run_id
 from airoagent.errors import AiroError, Interrupted, LimitReached, ModelError, PlanError, UsageError
 from airoagent.events import (
@@ -47,15 +48,13 @@ from airoagent.models.base import Completion, Finish, Model, Prompt, Purpose, Sa
 from airoagent.models.catalog import open_model
 from airoagent.toolbox.documents import Documents
 from airoagent.toolbox.fetch import Fetcher
-from airoagent.toolbox.loader import bundle_folder, find_tools
-from airoagent.toolbox.tool import Tool, Toolbox, as_tool
+from airoagent.toolbox.loader import find_tools
+from airoagent.toolbox.offering import offered_tools
+from airoagent.toolbox.tool import Tool, Toolbox
 
-__all__ = ["Agent", "named_tool"]
+__all__ = ["Agent"]
 
 Watch = Callable[[Event], None]
-
-_READER = "KnowledgeModel"
-_BUILT_IN = ("DuckDuckGo", "DocumentSearch", "TextScraper", "HyperlinkExtractor", _READER)
 
 
 class Agent:
@@ -65,8 +64,9 @@ class Agent:
     ``scripted:FILE``) or any object with the `Model` methods. ``tools`` are the tools a plan may call: names of known
     tools, functions, or `Tool` objects (KnowledgeModel, which only asks the model, is always among them); None means
     the built-in ones and the user's own. ``docs`` are folders to search in place of the web, unless ``web`` is asked
-    for too. ``free`` lets a local model write without a grammar. ``policy`` sets limits and what a failure does; ``store`` keeps records (True: the user's store, a path:
+    for too. ``policy`` sets limits and what a failure does; ``store`` keeps records (True: the user's store, a path:
     that file, False: none); ``approve`` is asked before a tool with side effects is called (None: it is refused).
+    ``free`` lets a local model write without being held to a grammar.
 
     Raises UsageError and ModelError for arguments that cannot work; what goes wrong later is told by the `Run`.
     """
@@ -104,7 +104,7 @@ class Agent:
         )
         found = find_tools([Path(path) for path in tool_paths], config_folder=settings.config_folder())
         self.broken_tools = found.broken
-        self.toolbox = _offered(found.toolbox, tools, bool(folders), web)
+        self.toolbox = offered_tools(found.toolbox, tools, bool(folders), web)
         self._all_tools = found.toolbox if tools is None else self.toolbox
         self._store = store
 
@@ -336,40 +336,6 @@ async def _refuse(step: Step, tool: Tool, input: str) -> bool:
         f"{step.id} calls {tool.name}, which has side effects and needs your approval; nobody can be asked here",
         "run it in a terminal, or pass approve= to Agent",
     )
-
-
-def _offered(known: Toolbox, tools: Sequence[str | Tool | Callable[..., Any]] | None, docs: bool, web: bool) -> Toolbox:
-    """The tools offered to the model: those named, or the built-in ones that make sense here and the user's own."""
-    if tools is None:
-        search = {"DocumentSearch"} if docs else set()
-        if web or not docs:
-            search.add("DuckDuckGo")
-        names = [name for name in _BUILT_IN if name in known and (name in search or name not in _BUILT_IN[:2])]
-        return Toolbox([*(known[name] for name in names), *(t for t in known.values() if not _is_bundled(t))])
-    chosen: list[Tool] = []
-    for item in tools:
-        if isinstance(item, str):
-            chosen.append(named_tool(item, known))
-        else:
-            chosen.append(as_tool(item))
-    if _READER in known and not any(tool.name == _READER for tool in chosen):
-        chosen.append(known[_READER])
-    return Toolbox(chosen)
-
-
-def named_tool(name: str, known: Toolbox) -> Tool:
-    """The tool of this name; UsageError with the nearest names if there is none."""
-    if name in known:
-        return known[name]
-    near = difflib.get_close_matches(name, list(known), n=3, cutoff=0.5)
-    raise UsageError(
-        f"there is no tool called {name!r}",
-        f"did you mean {' or '.join(near)}?" if near else f"the tools are: {', '.join(known)}",
-    )
-
-
-def _is_bundled(tool: Tool) -> bool:
-    return Path(tool.origin).is_relative_to(bundle_folder("tools"))
 
 
 def _first(errors: BaseExceptionGroup[BaseException]) -> BaseException:

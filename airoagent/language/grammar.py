@@ -134,7 +134,8 @@ class Grammar:
         lines: list[str] = []
         for at, rule in enumerate(self.rules):
             name = "root" if at == 0 else _gbnf_name(rule.name)
-            lines += _chain(name, rule.node.text) if isinstance(rule.node, Words) else [f"{name} ::= {_gbnf(rule.node)}"]
+            words = isinstance(rule.node, Words)
+            lines += _chain(name, rule.node.text) if words else [f"{name} ::= {_gbnf(rule.node)}"]
         return "\n".join(lines) + "\n"
 
 

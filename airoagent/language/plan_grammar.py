@@ -55,7 +55,7 @@ _NEVER = Chars(
     ),
     negated=True,
 )  # fmt: skip
-"""White space, controls, invisible signs (joiners within words aside), and full-width signs that plans give a meaning."""
+"""White space, controls, invisible signs (joiners within words aside), and the full-width signs of plans."""
 
 _QUOTES = "\"'`“”„‘’«»「」『』"
 _MARKS = "*_`"
@@ -89,12 +89,13 @@ def plan_grammar(
             raise ValueError(f"{name!r} cannot be written as a tool's name in a plan")
     rules = [Rule("start", Seq((optional(_SPACE), Use("step0"))))]
     for at in range(steps):
-        after: tuple[Node, ...] = (Use(f"answer{at}"),) if at + 1 == steps else (Use(f"step{at + 1}"), Use(f"answer{at}"))
+        answered = Use(f"answer{at}")
+        after: Node = answered if at + 1 == steps else Alt((Use(f"step{at + 1}"), answered))
         head: tuple[Node, ...] = (
             optional(Seq((Text("Plan: "), Use(f"THOUGHT{at}"), Text("\n")))),
             Text(f":evidence{at}: = "), Use("TOOL"), Text("["), Use(f"INPUT{at}"), Text("]\n"),
         )  # fmt: skip
-        rules.append(Rule(f"step{at}", Seq((*head, after[0] if len(after) == 1 else Alt(after)))))
+        rules.append(Rule(f"step{at}", Seq((*head, after))))
         rules.append(Rule(f"answer{at}", Seq((Text("Answer: "), Use(f"ANSWER{at}"), optional(Text("\n"))))))
     rules.append(Rule("TOOL", _any_of(names)))
     rules += [*_colons("", _PLAIN), *_colons("T_", _FLAT), Rule("SHARP", _SHARP)]

@@ -139,5 +139,9 @@ class _WindUp:
         """A token that may stand here: one of one letter or digit, if there is such a one."""
         bias = matcher.compute_logit_bias()
         allowed = [token for token, value in enumerate(bias) if value]
-        plain = (token for token in allowed if len(text := self._tokenizer.decode_bytes([token])) == 1 and text.isalnum())
+        plain = (token for token in allowed if _is_letter(self._tokenizer.decode_bytes([token])))
         return [next(plain, allowed[0])] if allowed else []
+
+
+def _is_letter(text: bytes) -> bool:
+    return len(text) == 1 and text.isalnum()
