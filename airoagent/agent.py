@@ -39,8 +39,10 @@ from airoagent.events import (
     StepText,
     Usage,
 )
+from airoagent.language.grammar import Grammar
 from airoagent.language.parse import PlanParser
 from airoagent.language.plan import Plan, Step
+from airoagent.language.plan_grammar import plan_grammar
 from airoagent.language.prompts import plan_prompt
 from airoagent.models.base import Completion, Finish, Model, Prompt, Purpose, Sampling
 from airoagent.models.catalog import open_model
@@ -64,6 +66,7 @@ class Agent:
     the built-in ones and the user's own. ``docs`` are folders to search in place of the web, unless ``web`` is asked
     for too. ``policy`` sets limits and what a failure does; ``store`` keeps records (True: the user's store, a path:
     that file, False: none); ``approve`` is asked before a tool with side effects is called (None: it is refused).
+    ``free`` lets a local model write without being held to a grammar.
 
     Raises UsageError and ModelError for arguments that cannot work; what goes wrong later is told by the `Run`.
     """
@@ -83,9 +86,11 @@ class Agent:
         approve: Approve | None = None,
         tool_settings: Mapping[str, str] | None = None,
         allow_private: Sequence[str] = (),
+        free: bool = False,
     ) -> None:
         self.policy = policy or Policy()
         self.sampling = sampling
+        self.free = free
         self._approve = approve or _refuse
         self._tool_settings = dict(tool_settings or {})
         self._allow_private = tuple(allow_private)
@@ -237,7 +242,8 @@ class Agent:
 
         text = ""
         try:
-            completion = await self._ask("", prompt, "plan", recorder, heard)
+            grammar = plan_grammar(self.toolbox) if self.toolbox else ""
+            completion = await self._ask("", prompt, "plan", recorder, heard, grammar)
             text = completion.text
             recorder(PlanWritten(text=text))
             plan = parser.finish(truncated=completion.finish == "length")
@@ -249,9 +255,9 @@ class Agent:
         return plan
 
     async def _execute(self, question: str, plan: Plan, recorder: Recorder) -> Execution:
-        async def ask(step: str, prompt: str, purpose: Purpose) -> Completion:
+        async def ask(step: str, prompt: str, purpose: Purpose, grammar: Grammar | str) -> Completion:
             return await self._ask(
-                step, prompt, purpose, recorder, lambda text: recorder(StepText(step=step, text=text))
+                step, prompt, purpose, recorder, lambda text: recorder(StepText(step=step, text=text)), grammar
             )
 
         fetch = Fetcher(allow_private=self._allow_private, documents=self.documents)
@@ -267,15 +273,17 @@ class Agent:
         return execution
 
     async def _ask(
-        self, step: str, text: str, purpose: Purpose, recorder: Recorder, heard: Callable[[str], None]
-    ) -> Completion:
+        self, step: str, text: str, purpose: Purpose, recorder: Recorder, heard: Callable[[str], None],
+        grammar: Grammar | str,
+    ) -> Completion:  # fmt: skip
         """Ask the model; what it wrote goes on record also when it is stopped or fails half-way."""
         pieces: list[str] = []
         finish: Finish | str = "cancelled"
         usage = Usage(calls=1)
         began = time.perf_counter()
+        prompt = Prompt(text, purpose, sampling=self.sampling, grammar="" if self.free else grammar)
         try:
-            async with aclosing(self.model.stream(Prompt(text, purpose, sampling=self.sampling))) as chunks:  # type: ignore[type-var]
+            async with aclosing(self.model.stream(prompt)) as chunks:  # type: ignore[type-var]
                 async for chunk in chunks:
                     if chunk.text:
                         pieces.append(chunk.text)

@@ -20,6 +20,7 @@ from airoagent.engine.policy import Policy, Services
 from airoagent.errors import AiroError, LimitReached, ToolError, ToolTimeout
 from airoagent.events import AttemptFailed, Event, Failure, Progress, StepFailed, StepFinished, StepStarted
 from airoagent.language.evidence import Evidence, Filled
+from airoagent.language.grammar import Grammar
 from airoagent.language.plan import Step
 from airoagent.models.base import Completion, Purpose
 from airoagent.toolbox.tool import Call, Tool, Toolbox, ToolContext, ToolOutput
@@ -164,8 +165,8 @@ class Caller:
     def _context(self, step: Step, parts: Filled) -> ToolContext:
         services = self._services
 
-        async def ask(prompt: str, purpose: Purpose) -> Completion:
-            return await services.ask(step.id, prompt, purpose)
+        async def ask(prompt: str, purpose: Purpose, grammar: Grammar | str = "") -> Completion:
+            return await services.ask(step.id, prompt, purpose, grammar)
 
         loop = asyncio.get_running_loop()
 
