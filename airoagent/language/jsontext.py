@@ -217,7 +217,8 @@ class _Reader:
         return at, False
 
     def _cut(self, at: int, close: str) -> None:
-        self._note(at, "cut", f"The text ends before its {close!r}.", "closed behind the last complete value")
+        if not self.findings or self.findings[-1].kind != "cut":
+            self._note(at, "cut", f"The text ends before its {close!r}.", "closed behind the last complete value")
 
     def _wrong_bracket(self, at: int, found: str, expected: str, enclosing: bool) -> int:
         """A bracket of the other kind closes: it is also that of what is around, where there is such."""
