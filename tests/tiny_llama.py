@@ -45,8 +45,8 @@ def make_tiny_llama(
     """Write the checkpoint into ``folder`` and return it.
 
     ``vocabulary`` bounds the tokenizer, ``output_width`` makes the embedding and output layers wider than that;
-    ``safetensors`` False writes a 2023 ``pytorch_model.bin``; ``spread`` is the deviation of the weights (the usual 0.02
-    writes almost uniformly; with 0.2 the model has preferences); ``config`` are further settings.
+    ``safetensors`` False writes a 2023 ``pytorch_model.bin``; ``spread`` is the deviation of the weights (0.02 is usual
+    and writes almost uniformly; with 0.2 the model has preferences); ``config`` are further settings.
     """
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from airoagent.errors import ModelError
 
-__all__ = ["Progress", "cache_folder", "download", "is_hub_name", "offline", "require", "snapshot"]
+__all__ = ["LoadStopped", "Progress", "cache_folder", "download", "is_hub_name", "offline", "require", "snapshot"]
 
 Progress = Callable[[str, int, int], None]
 """Called with what is being done, how much of it is done, and how much there is."""
@@ -51,12 +51,24 @@ def snapshot(name: str, revision: str = "main") -> Path | None:
     return folder if (folder / "config.json").exists() else None
 
 
-def download(name: str, revision: str = "main", progress: Progress | None = None, *, weights: bool = True) -> Path:
+class LoadStopped(BaseException):
+    """Fetching or loading was called off: a signal and no error, so that no ``except Exception`` swallows it."""
+
+
+def download(
+    name: str,
+    revision: str = "main",
+    progress: Progress | None = None,
+    stopped: Callable[[], bool] = lambda: False,
+    *,
+    weights: bool = True,
+) -> Path:
     """Fetch a model and return its folder; what is already here is not fetched again.
 
     ``weights`` False fetches configuration and tokenizer only. Safetensors are taken where there are any, else PyTorch
-    ``.bin`` files, never both. ``progress`` counts in bytes, file by file. ModelError says why it could not be had: no
-    such model, access not granted, the network, the disk.
+    ``.bin`` files, never both. ``progress`` counts bytes; ``stopped`` is asked every few megabytes and ends it by
+    LoadStopped (what has come is kept and continued next time). ModelError says why the model could not be had: no such
+    model, access not granted, the network, the disk.
     """
     from huggingface_hub import HfApi, errors, hf_hub_download
 
@@ -65,14 +77,22 @@ def download(name: str, revision: str = "main", progress: Progress | None = None
         info = HfApi(endpoint=endpoint).model_info(name, revision=revision, files_metadata=True, timeout=20)
         there = [(entry.rfilename, entry.size or 0) for entry in info.siblings or ()]
         _check_disk(name, sum(size for _, size in _wanted(there, weights=True)))
-        files = _wanted(there, weights=weights)
-        total, done, folder = sum(size for _, size in files), 0, None
-        for file, size in files:
-            if progress is not None:
-                progress(f"fetching {name}", done, total)
-            at = hf_hub_download(name, file, revision=revision, cache_dir=cache_folder(), endpoint=endpoint)
-            folder = folder or Path(at).parent
-            done += size
+        files = sorted(_wanted(there, weights=weights), key=lambda file: file[1])
+        if not files:
+            raise ModelError(f"{name} holds no files that a model is made of", "choose another: airo models")
+        bar = _counting_bar(f"fetching {name}", sum(size for _, size in files), progress, stopped)
+        paths = [
+            hf_hub_download(
+                name,
+                file,
+                revision=revision,
+                cache_dir=cache_folder(),
+                endpoint=endpoint,
+                tqdm_class=bar,  # It asks for tqdm's methods, not for tqdm.
+            )
+            for file, _ in files
+        ]
+        return Path(paths[0]).parent
     except errors.GatedRepoError as error:
         raise ModelError(
             f"{name} is only given to those who have asked for it", "accept its terms on its page and set HF_TOKEN"
@@ -90,11 +110,6 @@ def download(name: str, revision: str = "main", progress: Progress | None = None
         raise
     except Exception as error:  # Which class a failed connection has differs by version and transport.
         raise _unreachable(name, error) from error
-    if folder is None:
-        raise ModelError(f"{name} holds no files that a model is made of", "choose another: airo models")
-    if progress is not None:
-        progress(f"fetching {name}", total, total)
-    return folder
 
 
 def _not_here(name: str) -> ModelError:
@@ -118,6 +133,36 @@ def require(name: str, revision: str) -> None:
     """Fail at once where a model that is not on this machine cannot be fetched because the hub is switched off."""
     if offline() and snapshot(name, revision) is None:
         raise _not_here(name)
+
+
+def _counting_bar(what: str, total: int, progress: Progress | None, stopped: Callable[[], bool]) -> type:
+    """A class that stands in for huggingface_hub's progress bars: all of one class count together."""
+    done = 0
+
+    class Bar:
+        def __init__(self, *_: object, initial: int = 0, **__: object) -> None:
+            self.update(initial)
+
+        def update(self, amount: float | None = 1) -> None:
+            nonlocal done
+            if stopped():
+                raise LoadStopped
+            done += int(amount or 0)
+            if progress is not None:
+                progress(what, min(done, total), total)
+
+        # Its presence says: one bar for both, bytes received and bytes written. Only the latter are counted.
+        def update_transfer(self, amount: float | None = 1) -> None: ...
+
+        def __enter__(self) -> Bar:
+            return self
+
+        def __exit__(self, *_: object) -> None: ...
+
+        def __getattr__(self, name: str) -> Callable[..., None]:
+            return lambda *_, **__: None
+
+    return Bar
 
 
 def _check_disk(name: str, size: int) -> None:

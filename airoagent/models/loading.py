@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib.util
 import logging
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,19 +17,15 @@ from typing import Any, Final
 
 from airoagent.errors import MissingExtra, ModelError
 from airoagent.models.checkpoint import Checkpoint
-from airoagent.models.hub import Progress
+from airoagent.models.hub import LoadStopped, Progress
 from airoagent.models.machine import Device, this_machine
 
-__all__ = ["LoadStopped", "Loaded", "load", "load_tokenizer", "require_extra"]
+__all__ = ["Loaded", "check", "load", "load_tokenizer", "require_extra"]
 
 # Room for activations, the tokenizer and the libraries themselves.
 _OVERHEAD: Final = 400_000_000
 # Key-value cache that a run surely needs: a plan prompt and its plan.
 _LEAST_CACHE: Final = 2048
-
-
-class LoadStopped(BaseException):
-    """The load was called off: a signal and no error, so that no ``except Exception`` swallows it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +49,7 @@ def require_extra(*modules: str) -> None:
 
 def load_tokenizer(checkpoint: Checkpoint) -> Any:
     """The checkpoint's tokenizer. ModelError if its files cannot be read."""
-    with _quiet():
+    with _QUIET:
         from transformers import AutoTokenizer
 
         try:
@@ -61,6 +58,21 @@ def load_tokenizer(checkpoint: Checkpoint) -> Any:
             raise ModelError(
                 f"the tokenizer of {checkpoint.name} cannot be read: {_first_line(error)}", "fetch its files again"
             ) from error
+
+
+def check(checkpoint: Checkpoint, *, device: Device, bits: int, check_memory: bool) -> tuple[str, bool]:
+    """What can be known without loading: the place it would go to, and whether there is room for repacking, too.
+
+    Raises MissingExtra for a kind of quantisation that takes more libraries, ModelError where there is no such device
+    or too little memory.
+    """
+    if checkpoint.quantization == "gptq" and importlib.util.find_spec("gptqmodel") is None:
+        raise MissingExtra(
+            f"{checkpoint.name} is quantised by GPTQ, which needs gptqmodel and optimum",
+            "pip install gptqmodel optimum, or take the model's original repository: it is loaded in 4 bits",
+        )
+    place = _place(device)
+    return place, _check_memory(checkpoint, place, bits) if check_memory else True
 
 
 def load(
@@ -76,12 +88,10 @@ def load(
 
     Raises ModelError before loading where the device or the memory is not there, and for whatever the loader finds.
     """
-    _check_quantization(checkpoint)
-    with _quiet():
+    with _one_at_a_time(stopped), _QUIET:
+        place, repack = check(checkpoint, device=device, bits=bits, check_memory=check_memory)
         import torch
 
-        place = _place(device)
-        repack = _check_memory(checkpoint, place, bits) if check_memory else True
         dtype = torch.bfloat16 if place == "cpu" or torch.cuda.is_bf16_supported() else torch.float16
         with _watched(checkpoint.name, progress, stopped):
             model = _from_pretrained(checkpoint, place, bits, dtype)
@@ -127,14 +137,6 @@ def _from_pretrained(checkpoint: Checkpoint, place: str, bits: int, dtype: Any) 
 
 def _too_little_memory(name: str) -> ModelError:
     return ModelError(f"{name} does not fit into the memory that is free", "choose a smaller model: airo models")
-
-
-def _check_quantization(checkpoint: Checkpoint) -> None:
-    if checkpoint.quantization == "gptq" and importlib.util.find_spec("gptqmodel") is None:
-        raise MissingExtra(
-            f"{checkpoint.name} is quantised by GPTQ, which needs gptqmodel and optimum",
-            "pip install gptqmodel optimum, or take the model's original repository: it is loaded in 4 bits",
-        )
 
 
 def _place(device: Device) -> str:
@@ -187,22 +189,54 @@ def _ends(model: Any) -> tuple[int, ...]:
     return ()
 
 
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Nothing on stderr from the libraries while they load; afterwards they talk as they did."""
-    # Said once, at bitsandbytes' import: that kernels from a hub are not there. Nothing a user can act on.
-    logging.getLogger("bitsandbytes.backends.cpu.ops").setLevel(logging.ERROR)
-    from transformers.utils import logging as talk
+_LOADING: Final = threading.Lock()
 
-    level, bars = talk.get_verbosity(), talk.is_progress_bar_enabled()
-    talk.set_verbosity_error()
-    talk.disable_progress_bar()
+
+@contextmanager
+def _one_at_a_time(stopped: Callable[[], bool]) -> Iterator[None]:
+    """Loads wait for each other: the free memory is that of one, and so are the libraries' settings and their bars."""
+    while not _LOADING.acquire(timeout=0.2):
+        if stopped():
+            raise LoadStopped
     try:
         yield
     finally:
-        talk.set_verbosity(level)
-        if bars:
-            talk.enable_progress_bar()
+        _LOADING.release()
+
+
+class _Hush:
+    """Nothing on stderr from the libraries while anybody is within; when the last has left they talk as they did."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._within = 0
+        self._before: tuple[int, bool] = (0, False)
+
+    def __enter__(self) -> None:
+        # Said once, at bitsandbytes' import: that kernels from a hub are not there. Nothing a user can act on.
+        logging.getLogger("bitsandbytes.backends.cpu.ops").setLevel(logging.ERROR)
+        from transformers.utils import logging as talk
+
+        with self._lock:
+            self._within += 1
+            if self._within == 1:
+                self._before = talk.get_verbosity(), talk.is_progress_bar_enabled()
+                talk.set_verbosity_error()
+                talk.disable_progress_bar()
+
+    def __exit__(self, *_: object) -> None:
+        from transformers.utils import logging as talk
+
+        with self._lock:
+            self._within -= 1
+            if self._within == 0:
+                level, bars = self._before
+                talk.set_verbosity(level)
+                if bars:
+                    talk.enable_progress_bar()
+
+
+_QUIET: Final = _Hush()
 
 
 @contextmanager

@@ -26,7 +26,7 @@ from airoagent.models.base import Chunk, Finish, ModelInfo, Prompt, Sampling
 from airoagent.models.checkpoint import Checkpoint, read_checkpoint
 from airoagent.models.constraint import GrammarMask, grammar_tokenizer, grammars_available
 from airoagent.models.decoding import Picker, TokenText, check_sampling, encode_plain, encode_prompt
-from airoagent.models.loading import Loaded, LoadStopped, load, load_tokenizer, require_extra
+from airoagent.models.loading import Loaded, check, load, load_tokenizer, require_extra
 from airoagent.models.machine import Device
 from airoagent.models.stopping import StopFilter
 
@@ -111,6 +111,16 @@ class TransformersModel:
         with self._lock:
             return len(encode_plain(self._ready_tokenizer(), text))
 
+    def check(self) -> None:
+        """Raise ModelError if the model would not load here and now: not fetched yet, no device, too little memory."""
+        checkpoint = self._checkpoint or self._cached()
+        if checkpoint is None:
+            raise ModelError(
+                f"{self._name} is not on this machine yet",
+                f"its first use fetches it, or run: hf download {self._repo}",
+            )
+        check(checkpoint, device=self._device, bits=self._bits, check_memory=self._check_memory)
+
     async def stream(self, prompt: Prompt) -> AsyncIterator[Chunk]:
         """Write the completion piece by piece; loads the model first if this is its first use.
 
@@ -173,12 +183,13 @@ class TransformersModel:
                 self._write(prompt, stopped, push)
         except AiroError as error:
             push(error)
-        except LoadStopped:
-            pass  # Whoever waited is gone, or is told below.
+        except hub.LoadStopped:
+            return  # Whoever waited is gone, or is told below.
         except Exception as error:  # torch has many classes for what can fail in a forward pass.
             push(_failed_writing(self._name, error))
-        if self._closed.is_set():
-            push(_closed(self._name))
+        finally:
+            if self._closed.is_set():
+                push(_closed(self._name))
 
     def _write(self, prompt: Prompt, stopped: Callable[[], bool], push: Callable[[_Item], None]) -> None:
         sampling = prompt.sampling or self._sampling
@@ -225,7 +236,8 @@ class TransformersModel:
         if not grammar or not grammars_available():
             return None
         if self._grammar_tokenizer is None:
-            width = loaded.model.get_output_embeddings().weight.shape[0]
+            output = loaded.model.get_output_embeddings()
+            width = getattr(output, "out_features", None) or output.weight.shape[0]
             with self._lock:
                 self._grammar_tokenizer = grammar_tokenizer(self._ready_tokenizer(), width, list(loaded.ends))
         return None if self._grammar_tokenizer is None else GrammarMask(self._grammar_tokenizer, grammar, start)
@@ -233,7 +245,7 @@ class TransformersModel:
     def _ready_model(self, stopped: Callable[[], bool]) -> Loaded:
         if self._loaded is None:
             self._loaded = load(
-                self._fetched(),
+                self._fetched(stopped),
                 device=self._device,
                 bits=self._bits,
                 check_memory=self._check_memory,
@@ -242,13 +254,13 @@ class TransformersModel:
             )
         return self._loaded
 
-    def _fetched(self) -> Checkpoint:
+    def _fetched(self, stopped: Callable[[], bool]) -> Checkpoint:
         """The whole checkpoint, fetched if it has to be."""
         if self._checkpoint is None:
             self._checkpoint = self._cached()
         if self._checkpoint is None:
             hub.require(self._repo, self._revision)
-            folder = hub.download(self._repo, self._revision, self._progress)
+            folder = hub.download(self._repo, self._revision, self._progress, stopped)
             self._checkpoint = read_checkpoint(folder, self._name)
         return self._checkpoint
 

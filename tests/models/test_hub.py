@@ -111,8 +111,16 @@ def loopback_hub(tiny_llama: Path) -> Iterator[tuple[str, list[str]]]:
     thread.join()
 
 
-def _ask(model: str, endpoint: str) -> subprocess.CompletedProcess[str]:
-    """Open and ask a model in a process of its own: huggingface_hub reads its environment once, at import."""
+def _run(code: str, endpoint: str) -> str:
+    """What the code prints in a process of its own: huggingface_hub reads its environment once, at import."""
+    env = {**os.environ, "HF_ENDPOINT": endpoint, "HF_HUB_OFFLINE": "0", "HF_HUB_DISABLE_TELEMETRY": "1"}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=env, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout
+
+
+def _ask(model: str, endpoint: str) -> list[str]:
+    """Open and ask a model; the lines that tell of it."""
     code = (
         "import asyncio, sys\n"
         "from airoagent.errors import AiroError\n"
@@ -130,30 +138,48 @@ def _ask(model: str, endpoint: str) -> subprocess.CompletedProcess[str]:
         "except AiroError as error:\n"
         "    print(error.exit_code, error.message, '|', error.hint)\n"
     )
-    env = {**os.environ, "HF_ENDPOINT": endpoint, "HF_HUB_OFFLINE": "0", "HF_HUB_DISABLE_TELEMETRY": "1"}
-    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=env, check=True)
+    return _run(code, endpoint).splitlines()
 
 
 @pytest.mark.slow
 def test_fetches_loads_and_writes_and_finds_it_the_second_time(loopback_hub: tuple[str, list[str]]) -> None:
     endpoint, asked = loopback_hub
     first = _ask("me/tiny", endpoint)
-    assert first.stdout.splitlines() == [
+    assert first == [
         "None ['fetching me/tiny'] 3 1024",
         "['fetching me/tiny', 'loading me/tiny']",
     ]
     assert {"config.json", "tokenizer.json", "model.safetensors"} <= set(asked)
     assert not {"README.md", "pytorch_model.bin", "onnx/model.onnx"} & set(asked)
     asked.clear()
-    assert _ask("me/tiny", endpoint).stdout.splitlines() == ["1024 [] 3 1024", "['loading me/tiny']"]
+    assert _ask("me/tiny", endpoint) == ["1024 [] 3 1024", "['loading me/tiny']"]
     assert asked == []
 
 
 @pytest.mark.slow
 def test_what_cannot_be_fetched_is_one_sentence(loopback_hub: tuple[str, list[str]]) -> None:
     endpoint, _ = loopback_hub
-    assert _ask("me/none", endpoint).stdout.startswith("3 the hub has no model me/none |")
-    assert "3 me/huge is 1000000.0 GB to fetch, and " in _ask("me/huge", endpoint).stdout
-    gone = _ask("me/other", "http://127.0.0.1:1").stdout
+    assert _ask("me/none", endpoint)[0].startswith("3 the hub has no model me/none |")
+    assert "3 me/huge is 1000000.0 GB to fetch, and " in _ask("me/huge", endpoint)[0]
+    gone = _ask("me/other", "http://127.0.0.1:1")[0]
     assert gone.startswith("3 me/other is not on this machine and could not be fetched: ")
     assert "give the folder of a model that is here" in gone
+
+
+@pytest.mark.slow
+def test_fetching_can_be_called_off_and_goes_on_later(loopback_hub: tuple[str, list[str]]) -> None:
+    endpoint, asked = loopback_hub
+    code = (
+        "from airoagent.models.hub import LoadStopped, download, snapshot\n"
+        "seen = []\n"
+        "try:\n"
+        "    download('me/tiny', 'main', lambda *a: seen.append(a), lambda: len(seen) > 5)\n"
+        "except LoadStopped:\n"
+        "    print('stopped')\n"
+        "    print(sorted(path.name for path in download('me/tiny').iterdir()))\n"
+    )
+    stopped, files = _run(code, endpoint).splitlines()
+    assert stopped == "stopped"
+    assert "model.safetensors" in files
+    # Three small files came before it was called off; their contents are not fetched again.
+    assert asked.count("config.json") < asked.count("tokenizer.json")

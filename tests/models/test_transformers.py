@@ -92,6 +92,34 @@ def test_every_form_of_checkpoint_loads_and_writes(tmp_path: Path, shape: dict[s
     assert ask(TransformersModel(folder, device="cpu"), max_tokens=4).usage.completion_tokens == 4
 
 
+def test_an_mpt_checkpoint_loads_and_writes(tmp_path: Path) -> None:
+    import bitsandbytes
+    import torch
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+    from transformers import MptConfig, MptForCausalLM, PreTrainedTokenizerFast
+
+    made = Tokenizer(models.BPE())
+    made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    made.decoder = decoders.ByteLevel()
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    made.train_from_iterator(
+        ["the otter sleeps"],
+        trainers.BpeTrainer(
+            vocab_size=280, initial_alphabet=alphabet, special_tokens=["<|endoftext|>"], show_progress=False
+        ),
+    )
+    PreTrainedTokenizerFast(tokenizer_object=made, eos_token="<|endoftext|>").save_pretrained(tmp_path)
+    config = MptConfig(
+        d_model=128, n_heads=4, n_layers=2, expansion_ratio=2, max_seq_len=256, vocab_size=288, eos_token_id=0
+    )
+    MptForCausalLM(config).to(torch.bfloat16).save_pretrained(tmp_path)
+    model = TransformersModel(tmp_path, device="cpu")
+    assert (model.info.wrapper, model.info.context_length) == ("airoboros-1", 256)
+    assert ask(model, grammar='start: "日本 otters."').text == "日本 otters."
+    assert model._loaded is not None
+    assert any(isinstance(module, bitsandbytes.nn.Linear4bit) for module in model._loaded.model.modules())
+
+
 def test_a_checkpoint_saved_in_4_bits_is_taken_as_it_is(
     model: TransformersModel, tiny_llama: Path, tmp_path: Path
 ) -> None:
@@ -124,6 +152,8 @@ def test_a_model_larger_than_the_memory_is_refused_before_loading(tmp_path: Path
     message = r"needs about 4000\.4 GB of memory at 4 bits, and [\d.]+ GB are free"
     with pytest.raises(ModelError, match=message) as caught:
         ask(TransformersModel(folder, name="huge", device="cpu"))
+    with pytest.raises(ModelError, match=message):
+        TransformersModel(folder, name="huge", device="cpu").check()
     assert "memory=ignore" in caught.value.hint
 
 
@@ -134,6 +164,27 @@ def test_a_device_that_is_not_there_is_said(tiny_llama: Path) -> None:
         pytest.skip("there is a CUDA device")
     with pytest.raises(ModelError, match="no CUDA device"):
         ask(TransformersModel(tiny_llama, device="cuda"))
+
+
+def test_a_model_that_would_load_passes_the_check_without_loading(tiny_llama: Path) -> None:
+    model = TransformersModel(tiny_llama, device="cpu")
+    model.check()
+    assert model._loaded is None
+
+
+def test_a_model_not_fetched_yet_does_not_pass_the_check(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("HF_HUB_OFFLINE")
+    with pytest.raises(ModelError, match="owner/name is not on this machine yet"):
+        TransformersModel("owner/name").check()
+
+
+def test_gptq_names_what_it_takes(tmp_path: Path, tiny_llama: Path) -> None:
+    folder = Path(shutil.copytree(tiny_llama, tmp_path / "gptq"))
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    config["quantization_config"] = {"quant_method": "gptq", "bits": 4}
+    (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    with pytest.raises(MissingExtra, match="GPTQ, which needs gptqmodel"):
+        ask(TransformersModel(folder, device="cpu"))
 
 
 def test_a_missing_extra_names_the_command() -> None:
@@ -392,6 +443,19 @@ def test_closing_while_it_loads_stops_the_load(tiny_llama: Path) -> None:
     asyncio.run(run())
     assert model._loaded is None
     assert ask(model, max_tokens=2).usage.completion_tokens == 2
+
+
+def test_two_models_load_and_write_at_once(tiny_llama: Path, model: TransformersModel) -> None:
+    alone = ask(model)
+
+    async def together() -> list[Completion]:
+        models = [TransformersModel(tiny_llama, device="cpu") for _ in range(2)]
+        prompt = Prompt(QUESTION, sampling=Sampling(max_tokens=24, seed=3))
+        completions = await asyncio.gather(*(complete(each, prompt) for each in models))
+        await asyncio.gather(*(each.aclose() for each in models))
+        return list(completions)
+
+    assert asyncio.run(together()) == [alone, alone]
 
 
 def test_calls_made_at_once_give_what_they_give_alone(model: TransformersModel) -> None:

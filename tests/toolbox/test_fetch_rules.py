@@ -41,8 +41,10 @@ class TestRedirects:
 
     @pytest.mark.parametrize(
         "target",
-        ["http://127.0.0.1/", "http://localhost/", "http://2130706433/", "http://[::1]/", "//10.0.0.1/", "http://169.254.169.254/latest/",
-         "http://u:p@a.example/", "file:///etc/passwd", "javascript:alert(1)", "http://a.example:22/", "data:text/plain,x",
+        ["http://127.0.0.1/", "http://localhost/", "http://2130706433/", "http://[::1]/", "//10.0.0.1/",
+         "http://169.254.169.254/latest/",
+         "http://u:p@a.example/", "file:///etc/passwd", "javascript:alert(1)", "http://a.example:22/",
+         "data:text/plain,x",
          "http://[::ffff:127.0.0.1]/", "docs://library/x.md", "http://a.example\\@127.0.0.1/"],
     )  # fmt: skip
     def test_a_redirect_to_where_nobody_may_go_is_refused(self, server: Loopback, target: str) -> None:
@@ -186,7 +188,7 @@ class TestNames:
             return ["127.0.0.1"]
 
         url = f"http://a.example:{server.port}/"
-        with pytest.raises(FetchError, match="Port"):
+        with pytest.raises(FetchError, match="port"):
             run(server, lambda fetch: fetch.fetch(url), resolver=resolver)
         with pytest.raises(FetchError, match="a loopback address"):
             run(server, lambda fetch: fetch.fetch("http://a.example/"), resolver=resolver)
@@ -255,7 +257,7 @@ class TestNames:
 
         with pytest.raises(FetchError) as caught:
             run(server, lambda fetch: fetch.fetch("https://a.example/"), resolver=resolver, clock=clock)
-        assert "There is no network" in caught.value.message
+        assert "there is no network" in caught.value.message
         assert "--docs FOLDER" in caught.value.hint
         assert not caught.value.retryable
         assert clock.slept == []
