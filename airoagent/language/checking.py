@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -45,9 +45,11 @@ def nearest(name: str, names: Iterable[str]) -> str:
 class Checker:
     """Checks the parameters of one call. ``diagnostics`` collects what it finds: without a ``repair``, an error."""
 
-    def __init__(self, locate: Locate, raws: Mapping[Path, str]) -> None:
-        """``locate`` tells where a value stands; ``raws`` how values without quotes were written, by path."""
-        self._locate, self._raws = locate, raws
+    def __init__(self, locate: Locate, raws: Mapping[Path, str], data: Collection[Path] = ()) -> None:
+        """``locate`` tells where a value stands; ``raws`` how values without quotes were written, by path; ``data``
+        names the strings that came from outside and are never read as JSON themselves.
+        """
+        self._locate, self._raws, self._data = locate, raws, data
         self._suggested = 0
         self.diagnostics: list[Diagnostic] = []
 
@@ -192,7 +194,8 @@ class Checker:
 
     def _from_text(self, value: Json, kind: str, path: Path, name: str) -> Json:
         """A list or map that was written as a string of JSON, which some models do; any other value as it is."""
-        if not isinstance(value, str) or not value.strip().startswith("{" if kind == "object" else "["):
+        bracket = "{" if kind == "object" else "["
+        if not isinstance(value, str) or path in self._data or not value.strip().startswith(bracket):
             return value
         try:
             inner = json.loads(value, parse_constant=_refuse, parse_float=_finite, object_pairs_hook=_no_doubles)
