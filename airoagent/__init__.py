@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from airoagent.agent import Agent
     from airoagent.engine.record import Run
-    from airoagent.engine.run import Policy
+    from airoagent.engine.policy import Policy
     from airoagent.errors import (
         AiroError,
         CallError,
@@ -119,7 +119,7 @@ __all__ = [
 
 _HOME = {
     "Agent": "agent",
-    "Policy": "engine.run",
+    "Policy": "engine.policy",
     "Run": "engine.record",
     "AiroError": "errors",
     "CallError": "errors",

@@ -17,10 +17,12 @@ from pathlib import Path
 from typing import Any
 
 from airoagent import settings
+from airoagent.engine.attempt import record_of
 from airoagent.engine.door import run_in_thread
+from airoagent.engine.policy import Approve, Policy, Services
 from airoagent.engine.record import Run
 from airoagent.engine.recorder import Recorder
-from airoagent.engine.run import Approve, Execution, Policy, Services, record_of
+from airoagent.engine.run import Execution
 from airoagent.engine.store import Store, new_run_id
 from airoagent.errors import AiroError, Interrupted, LimitReached, ModelError, PlanError, UsageError
 from airoagent.events import (

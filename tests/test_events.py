@@ -29,7 +29,7 @@ _BY_NAME = {
     "status": st.sampled_from(["done", "failed", "interrupted"]),
     "answer": st.none() | _text,
 }
-_BY_TYPE = {"str": _text, "int": st.integers(), "float": _number}
+_BY_TYPE = {"bool": st.booleans(), "str": _text, "int": st.integers(), "float": _number}
 
 
 def _events(cls: type[Event]) -> st.SearchStrategy[Event]:

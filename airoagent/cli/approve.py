@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from airoagent.engine.run import Approve
+    from airoagent.engine.policy import Approve
     from airoagent.language.plan import Step
     from airoagent.toolbox.tool import Tool
 

@@ -61,7 +61,7 @@ def make_agent(
     """The agent that flags, environment and config file describe, and the settings in force."""
     from airoagent.agent import Agent
     from airoagent.cli.approve import approver
-    from airoagent.engine.run import Policy
+    from airoagent.engine.policy import Policy
     from airoagent.models.base import Sampling
     from airoagent.settings import load_settings
 

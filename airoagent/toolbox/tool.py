@@ -14,23 +14,26 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, overload
 
 from airoagent.errors import ToolError, UsageError
 from airoagent.events import Source
 from airoagent.language.evidence import Filled
+from airoagent.records import record
+from airoagent.toolbox.background import in_thread
 
 if TYPE_CHECKING:
     from airoagent.models.base import Completion, Purpose
     from airoagent.toolbox.documents import Documents
     from airoagent.toolbox.fetch import Fetcher
 
-__all__ = ["Parameter", "Tool", "ToolContext", "ToolOutput", "Toolbox", "as_tool", "tool"]
+__all__ = ["Call", "Parameter", "Tool", "ToolContext", "ToolOutput", "Toolbox", "as_tool", "tool"]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ToolOutput:
     """What a tool found, with its sources.
 
@@ -50,7 +53,7 @@ class Asker(Protocol):
     async def __call__(self, prompt: str, purpose: Purpose) -> Completion: ...
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ToolContext:
     """What a tool may use besides its input.
 
@@ -70,7 +73,7 @@ class ToolContext:
     progress: Callable[[str, int, int], None] = lambda what, done, total: None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Parameter:
     """One parameter of a tool, as a model or a function specification sees it."""
 
@@ -80,7 +83,7 @@ class Parameter:
     default: Any = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Tool:
     """A function the runtime can call for a step.
 
@@ -103,26 +106,36 @@ class Tool:
         """Call the function itself, as if it had not been made a tool."""
         return self.function(*args, **kwargs)
 
-    @property
-    def is_async(self) -> bool:
-        """Whether the function is a coroutine function."""
-        return inspect.iscoroutinefunction(self.function)
+    def bind(self) -> Call:
+        """How to call the tool with a plan step's input, worked out once, since looking at signatures is not cheap.
 
-    def bind(self, input: str, context: ToolContext) -> Callable[[], Any | Awaitable[Any]]:
-        """The call for a plan step: the input goes to the one parameter. ToolError if the tool takes several."""
-        required = [p for p in self.parameters if p.required]
-        if len(required) > 1:
+        The call takes the input and a context (None for a tool that wants none) and is awaited; a sync function runs
+        in a thread of its own. ToolError if the tool needs more than one text.
+        """
+        function, parameter, wanted = self.function, self.input_parameter, self.context_parameter
+        if not parameter and any(one.required for one in self.parameters):
+            names = ", ".join(one.name for one in self.parameters if one.required)
             raise ToolError(
-                f"{self.name} takes {len(required)} parameters ({', '.join(p.name for p in required)}); "
-                "a plan step gives one text",
+                f"{self.name} takes several parameters ({names}); a plan step gives one text",
                 "give the tool one text parameter, or call it as a function",
             )
-        kwargs: dict[str, Any] = {self.context_parameter: context} if self.context_parameter else {}
-        target = required[0] if required else next(iter(self.parameters), None)
-        if target is not None:
-            kwargs[target.name] = input
-        function = self.function
-        return lambda: function(**kwargs)
+        background = not inspect.iscoroutinefunction(function)
+
+        def call(text: str, context: ToolContext | None) -> Awaitable[Any]:
+            given: dict[str, Any] = {parameter: text} if parameter else {}
+            if wanted:
+                given[wanted] = context
+            return in_thread(partial(function, **given)) if background else function(**given)
+
+        return call
+
+    @property
+    def input_parameter(self) -> str:
+        """The parameter that a plan step's input goes to; ``""`` where the tool takes none or needs several."""
+        required = [parameter.name for parameter in self.parameters if parameter.required]
+        if len(required) > 1:
+            return ""
+        return next(iter(required or (parameter.name for parameter in self.parameters)), "")
 
 
 def _first_paragraph(function: Callable[..., Any]) -> str:
@@ -224,6 +237,10 @@ def tool(
         )  # fmt: skip
 
     return decorate
+
+
+Call = Callable[[str, ToolContext | None], Awaitable[Any]]
+"""One call of a tool for a plan step: the input, and the context where it wants one."""
 
 
 class Toolbox(Mapping[str, Tool]):

@@ -29,7 +29,7 @@ def scrape(server: Loopback, *parts: str | Evidence, documents: Any = None, **se
     async def main() -> ToolOutput:
         async with fetcher(server, documents=documents) as fetch:
             context = make_context(*parts, fetch=fetch, **settings)
-            made: ToolOutput = await SCRAPER.bind("".join(map(str, parts)), context)()
+            made: ToolOutput = await SCRAPER.bind()("".join(map(str, parts)), context)
             return made
 
     return asyncio.run(main())
@@ -206,7 +206,7 @@ def test_progress_counts_the_pages(server: Loopback) -> None:
         async with fetcher(server) as fetch:
             context = make_context(f"{server.url('/a')}\n{server.url('/b')}", fetch=fetch)
             object.__setattr__(context, "progress", lambda *values: told.append(values))
-            await SCRAPER.bind("", context)()
+            await SCRAPER.bind()("", context)
 
     asyncio.run(main())
     assert told == [("pages", 0, 2), ("pages", 1, 2), ("pages", 2, 2)]
@@ -226,7 +226,7 @@ def test_cancelling_the_step_cancels_its_pages(server: Loopback) -> None:
     async def main() -> int:
         async with fetcher(server) as fetch:
             context = make_context(f"{server.url('/a')}\n{server.url('/b')}", fetch=fetch)
-            task = asyncio.ensure_future(SCRAPER.bind("", context)())
+            task = asyncio.ensure_future(SCRAPER.bind()("", context))
             while not asked.is_set():
                 await asyncio.sleep(0.005)
             task.cancel()
