@@ -17,7 +17,7 @@ from airoagent.engine.attempt import record_of
 from airoagent.engine.door import run_in_thread
 from airoagent.engine.record import Run
 from airoagent.engine.recorder import Recorder
-from airoagent.errors import CallError, UsageError
+from airoagent.errors import CallError, LimitReached, UsageError
 from airoagent.events import Event, PlanParsed, PlanRefused, PlanText, PlanWritten
 from airoagent.language.plan import Plan, Ref, Step
 from airoagent.toolbox.tool import Tool, Toolbox, as_tool
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from airoagent.language.functions import Function, Functions
     from airoagent.models.base import Completion, Purpose
 
-__all__ = ["acall", "acode", "athink", "call", "code", "plan_of_calls", "think"]
+__all__ = ["MakePlan", "acall", "acode", "athink", "call", "code", "plan_of_calls", "think"]
 
 Watch = Callable[[Event], None]
 MakePlan = Callable[[Recorder], Awaitable[Plan]]
@@ -213,9 +213,7 @@ async def _asked(agent: Host, question: str, prompt: str, purpose: Purpose, watc
         completion = await agent._ask("", prompt, purpose, recorder, lambda text: None)
         texts.append(completion.text)
         if completion.finish == "length":
-            raise CallError(
-                "the model was cut off by its token limit", "raise it with --max-tokens", kind="truncated", text=texts[0]
-            )
+            raise LimitReached("the model was cut off by its token limit", "raise it with --max-tokens")
         return Plan((), (_concluded(completion.text, purpose),))
 
     run = await agent._drive(question, ask, watch)

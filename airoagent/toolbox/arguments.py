@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from airoagent.errors import CallError, ToolError
 from airoagent.language.checking import Checker
-from airoagent.language.evidence import Evidence, Filled, text_of
+from airoagent.language.evidence import Evidence, Filled
 from airoagent.language.functions import Function, Json
 from airoagent.language.jsontext import Stop, read_values
 
@@ -25,40 +25,41 @@ if TYPE_CHECKING:
 __all__ = ["Arguments", "arguments_for"]
 
 Path = tuple[Any, ...]
-Arguments = Callable[[Filled], dict[str, Any]]
+Arguments = Callable[[str, Filled], dict[str, Any]]
 
 _PRIVATE = range(0xE000, 0xF8FF)  # characters with no meaning of their own: two of them mark a reference
 _PLAIN_HINTS = (str, "str", Any, "Any", inspect.Parameter.empty)
 
 
 def arguments_for(tool: Tool) -> Arguments:
-    """What turns a step's input into the tool's keyword arguments; worked out once for a tool.
+    """What turns a step's input (its text, and its parts) into the tool's keyword arguments; worked out once.
 
-    What it gives raises ToolError where the input is not what the tool takes.
+    It raises ToolError where the input is not what the tool takes.
     """
     names = [parameter.name for parameter in tool.parameters]
     if not names:
-        return lambda parts: {}
+        return lambda text, parts: {}
     only = tool.input_parameter
     takes_text = bool(only) and all(one.annotation in _PLAIN_HINTS for one in tool.parameters if one.name == only)
     checked: list[Function] = []
 
-    def arguments(parts: Filled) -> dict[str, Any]:
-        first = parts[0] if parts else ""
-        if takes_text and not (isinstance(first, str) and first.lstrip().startswith("{")):
-            return {only: text_of(parts)}
+    def arguments(text: str, parts: Filled) -> dict[str, Any]:
+        first = parts[0] if isinstance(parts[0], str) else ""
+        is_object = first.lstrip().startswith("{")
+        if takes_text and not is_object:
+            return {only: text}
         if not checked:
             from airoagent.language.signatures import function_of
 
             checked.append(function_of(tool))
         template = _Template(parts)
-        value = template.value if isinstance(first, str) and first.lstrip().startswith("{") else None
+        value = template.value if is_object else None
         if value is not None and (not only or value.keys() <= set(names)):
             return _checked(tool, checked[0], value, template)
         if takes_text:
-            return {only: text_of(parts)}
+            return {only: text}
         if only:
-            return _checked(tool, checked[0], {only: text_of(parts)}, template, whole=only)
+            return _checked(tool, checked[0], {only: text}, template, whole=only)
         raise ToolError(
             f"{tool.name} takes several parameters ({', '.join(names)}), and its input is no JSON object: "
             f"{template.reason}",
