@@ -16,9 +16,11 @@ from pathlib import Path
 from typing import Any
 
 from airoagent import settings
+from airoagent.engine import function_call
 from airoagent.engine.attempt import record_of
 from airoagent.engine.conclusion import conclude
 from airoagent.engine.door import run_in_thread
+from airoagent.engine.function_call import MakePlan
 from airoagent.engine.policy import Approve, Policy, Services
 from airoagent.engine.record import Run
 from airoagent.engine.recorder import Recorder
@@ -151,6 +153,15 @@ class Agent:
         """The same, to be awaited."""
         return await self._drive(question or plan.question, plan, watch)
 
+    # One function call; a chain of thought; code ---------------------------------------------------------------
+
+    call = function_call.call
+    acall = function_call.acall
+    think = function_call.think
+    athink = function_call.athink
+    code = function_call.code
+    acode = function_call.acode
+
     @property
     def known_tools(self) -> Toolbox:
         """The tools a given plan may call: those offered, and every other known tool where none were named."""
@@ -163,7 +174,7 @@ class Agent:
 
     # The whole order -------------------------------------------------------------------------------------------
 
-    async def _drive(self, question: str, plan: Plan | None, watch: Watch | None) -> Run:
+    async def _drive(self, question: str, plan: Plan | MakePlan | None, watch: Watch | None) -> Run:
         if plan is None:
             question = _checked(question)
         store, own = self._open_store()
@@ -216,12 +227,16 @@ class Agent:
                 store.close()
         return recorder.finished()
 
-    async def _answer(self, question: str, plan: Plan | None, recorder: Recorder) -> tuple[str, tuple[Source, ...]]:
+    async def _answer(
+        self, question: str, plan: Plan | MakePlan | None, recorder: Recorder
+    ) -> tuple[str, tuple[Source, ...]]:
         limit = self.policy.limit_seconds
         try:
             async with asyncio.timeout(limit or None) as deadline:
                 if plan is None:
                     plan = await self._write_plan(question, recorder)
+                elif not isinstance(plan, Plan):
+                    plan = await plan(recorder)
                 else:
                     recorder(PlanWritten(text=plan.to_text()))
                     recorder.parsed(plan)

@@ -144,7 +144,7 @@ class Caller:
         if timeout:
             self._deadlines.begin(step.id, timeout)
         try:
-            result = await make(text, context)
+            result = await make(text, context, parts)
         except asyncio.CancelledError:
             task = asyncio.current_task()
             if timeout and self._deadlines.end(step.id):
