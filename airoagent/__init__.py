@@ -35,6 +35,9 @@ if TYPE_CHECKING:
     )  # fmt: skip
     from airoagent.events import Event, Source, Usage
     from airoagent.language.evidence import Evidence
+    from airoagent.language.findings import render_diagnostic
+    from airoagent.language.graph import Graph, build_graph
+    from airoagent.language.parse import PlanParser, parse_plan
     from airoagent.language.plan import Plan, Ref, Step
     from airoagent.language.prompts import (
         CitedAnswer,
@@ -66,6 +69,7 @@ __all__ = [
     "Evidence",
     "FetchError",
     "Fetcher",
+    "Graph",
     "Interrupted",
     "LimitReached",
     "Limits",
@@ -76,6 +80,7 @@ __all__ = [
     "Page",
     "Plan",
     "PlanError",
+    "PlanParser",
     "Policy",
     "Prompt",
     "Ref",
@@ -98,12 +103,15 @@ __all__ = [
     "Toolbox",
     "Usage",
     "UsageError",
+    "build_graph",
     "closed_context_prompt",
     "extract_links",
     "links_of",
     "open_model",
+    "parse_plan",
     "plan_prompt",
     "read_cited_answer",
+    "render_diagnostic",
     "results_output",
     "tool",
     "web_search",
@@ -132,6 +140,11 @@ _HOME = {
     "Source": "events",
     "Usage": "events",
     "Evidence": "language.evidence",
+    "render_diagnostic": "language.findings",
+    "Graph": "language.graph",
+    "build_graph": "language.graph",
+    "PlanParser": "language.parse",
+    "parse_plan": "language.parse",
     "Plan": "language.plan",
     "Ref": "language.plan",
     "Step": "language.plan",

@@ -26,7 +26,6 @@ from airoagent.errors import AiroError, Interrupted, LimitReached, ModelError, P
 from airoagent.events import (
     Event,
     ModelCalled,
-    PlanParsed,
     PlanRefused,
     PlanText,
     PlanWritten,
@@ -34,6 +33,7 @@ from airoagent.events import (
     RunFinished,
     RunStarted,
     Source,
+    Status,
     StepText,
     Usage,
 )
@@ -172,7 +172,7 @@ class Agent:
                 loop.call_soon_threadsafe(recorder, event)
 
         def finish(answer: str | None, sources: tuple[Source, ...], error: AiroError | None) -> None:
-            status = "interrupted" if isinstance(error, Interrupted) else "failed" if error else "done"
+            status: Status = "interrupted" if isinstance(error, Interrupted) else "failed" if error else "done"
             recorder(
                 RunFinished(
                     status=status, answer=answer, sources=sources, usage=recorder.run.usage,
@@ -199,6 +199,10 @@ class Agent:
                 raise
             except AiroError as error:
                 finish(None, (), error)
+            except Exception as error:
+                # A bug of ours or of a model object: it goes up as it is, and the record does not stay open.
+                finish(None, (), AiroError(f"the run ended with an unforeseen {type(error).__name__}: {error}"))
+                raise
             else:
                 finish(answer, sources, None)
         finally:
@@ -216,7 +220,7 @@ class Agent:
                     plan = await self._write_plan(question, recorder)
                 else:
                     recorder(PlanWritten(text=plan.to_text()))
-                    recorder(PlanParsed(text=plan.to_text(), diagnostics=plan.diagnostics))
+                    recorder.parsed(plan)
                 execution = await self._execute(question, plan, recorder)
         except TimeoutError:
             if not deadline.expired():
@@ -242,7 +246,7 @@ class Agent:
             error.text = error.text or text
             recorder(PlanRefused(failure=record_of(error), diagnostics=error.diagnostics))
             raise
-        recorder(PlanParsed(text=plan.to_text(), diagnostics=plan.diagnostics))
+        recorder.parsed(plan)
         return plan
 
     async def _execute(self, question: str, plan: Plan, recorder: Recorder) -> Execution:
@@ -377,11 +381,10 @@ def _conclude(plan: Plan, execution: Execution, policy: Policy) -> tuple[str, tu
     if execution.failed and (policy.on_error == "stop" or missing):
         raise _failure(plan, execution)
     answer = fill_text(template, execution.found).strip()
-    sources: dict[str, Source] = {}
-    for id in needed:
-        for source in execution.found[id].sources:
-            sources.setdefault(source.url, source)
-    return answer, tuple(sources.values())
+    sources = dict.fromkeys(
+        Source(source.url, source.title, source.quote) for id in needed for source in execution.found[id].sources
+    )
+    return answer, tuple(sources)
 
 
 def _failure(plan: Plan, execution: Execution) -> AiroError:

@@ -201,7 +201,7 @@ class AttemptFailed(Event):
 
 @dataclass(frozen=True, slots=True)
 class StepFinished(Event):
-    """A step has its evidence."""
+    """A step has its evidence (``answered``: whether it tells what was asked)."""
 
     type: ClassVar[str] = "step_finished"
     step: str
@@ -211,6 +211,7 @@ class StepFinished(Event):
     sources: tuple[Source, ...]
     seconds: float
     note: str = ""
+    answered: bool = True
 
 
 @dataclass(frozen=True, slots=True)

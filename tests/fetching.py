@@ -9,7 +9,8 @@ from typing import Any, TypeVar
 
 import pytest
 
-from airoagent import Fetcher, FetchError, Response
+from airoagent import Completion, Evidence, Fetcher, FetchError, Response, ToolContext
+from airoagent.models.base import Purpose
 from tests.loopback import Asked, Loopback, Route, Send
 
 T = TypeVar("T")
@@ -79,3 +80,18 @@ def silent(start: bytes = b"") -> tuple[Route, threading.Event]:
         wake.wait(30)
 
     return route, wake
+
+
+def fetcher(server: Loopback | None = None, **options: Any) -> Fetcher:
+    """A fetcher that may reach this server."""
+    return Fetcher(allow_private=[server.host] if server else [], **{"timeout": 10.0, **options})
+
+
+async def never_asked(prompt: str, purpose: Purpose) -> Completion:
+    """A model for tools that have no business asking one."""
+    raise AssertionError("this tool asks no model")
+
+
+def make_context(*parts: str | Evidence, fetch: Fetcher | None = None, **settings: str) -> ToolContext:
+    """What a tool is given for a step with this input."""
+    return ToolContext("evidence9", "the question", parts, never_asked, fetch or fetcher(), settings=settings)

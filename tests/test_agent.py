@@ -9,6 +9,7 @@ import pytest
 
 import airoagent
 from airoagent import Agent, ModelError, Plan, PlanError, ScriptedModel, Step, UsageError, tool
+from airoagent.engine.store import Store
 from airoagent.events import ModelCalled, PlanRefused, PlanText, PlanWritten, RunStarted
 from airoagent.language.plan import Ref
 from tests.running import make_agent, run_plan
@@ -106,6 +107,19 @@ def test_a_model_that_fails_half_way_leaves_what_it_wrote_on_record() -> None:
     assert run.status == "failed" and isinstance(run.error, ModelError) and run.error.exit_code == 3
     calls = [event for event in run.events if isinstance(event, ModelCalled)]
     assert [call.finish for call in calls] == ["stop", "failed"]
+
+
+def test_a_bug_goes_up_as_it_is_and_the_record_is_closed(tmp_path: Path) -> None:
+    class Broken(ScriptedModel):
+        def stream(self, prompt):  # type: ignore[no-untyped-def, override]
+            raise ZeroDivisionError("oops")
+
+    path = tmp_path / "runs.sqlite3"
+    with pytest.raises(ZeroDivisionError):
+        Agent(Broken([PLAN]), [echo], store=path).run("q")
+    store = Store(path)
+    assert store.list()[0].status == "failed"
+    store.close()
 
 
 def test_plan_and_execute_are_the_two_halves_of_run() -> None:

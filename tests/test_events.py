@@ -33,7 +33,7 @@ _BY_TYPE = {"str": _text, "int": st.integers(), "float": _number}
 
 
 def _events(cls: type[Event]) -> st.SearchStrategy[Event]:
-    fields = {f.name: _BY_NAME.get(f.name) or _BY_TYPE[str(f.type)] for f in dataclasses.fields(cls)}
+    fields = {f.name: _BY_NAME[f.name] if f.name in _BY_NAME else _BY_TYPE[str(f.type)] for f in dataclasses.fields(cls)}
     return st.builds(cls, **fields)
 
 

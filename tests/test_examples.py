@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -25,6 +26,7 @@ def test_every_script_is_promised_something() -> None:
 def test_the_script_runs_and_is_short(name: str) -> None:
     file = EXAMPLES / name
     assert len(file.read_text(encoding="utf-8").splitlines()) < 40
-    done = subprocess.run([sys.executable, file], capture_output=True, text=True, timeout=60, cwd=EXAMPLES.parent)
+    environ = {**os.environ, "PYTHONPATH": str(EXAMPLES.parent)}  # a script's own folder is all that Python adds
+    done = subprocess.run([sys.executable, file], capture_output=True, text=True, timeout=60, env=environ)
     assert done.returncode == 0, done.stderr
     assert all(promise in done.stdout for promise in PROMISES[name])

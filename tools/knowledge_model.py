@@ -17,6 +17,7 @@ from airoagent import (
 )
 
 _ASK = "Source? Don't make up answers if you don't know."
+_TEXT = "the text"  # how a question speaks of evidence that it does not lead to with "given"
 _SHORT = 200  # characters: evidence up to here reads as part of the question ("the most famous work of ...")
 
 _NOUNS = (
@@ -39,6 +40,10 @@ _AND = re.compile(r"[\s,;&+/()]*(?:and|or|plus|with)?[\s,;&+/()]*", re.IGNORECAS
 async def knowledge_model(input: str, context: ToolContext) -> ToolOutput:
     """Question answering language model, particularly useful in answering questions based on an input passage of text. The input must be a text question that references an :evidence[n]: variable, e.g. What color is the cat, given :evidence1:?"""  # noqa: E501 - word for word from the model card
     question, given = _split(context.parts)
+    for part in context.parts:
+        if isinstance(part, Evidence) and not part.answered and part not in given:
+            # The question is about something that could not be told: asking on would only invite an invention.
+            return ToolOutput(part.text, (), f"{part.id} has no answer to ask on with", answered=False)
     if not given:
         completion = await context.ask(input, "answer")
         return ToolOutput(completion.text.strip())
@@ -58,6 +63,7 @@ async def knowledge_model(input: str, context: ToolContext) -> ToolOutput:
         answer.text or completion.text.strip(),
         tuple(_cited(pairs, known[pairs["url"]]) for pairs in cited if pairs.get("url") in known),
         "; ".join(notes),
+        answer.answered,
     )
 
 
@@ -67,26 +73,30 @@ def _split(parts: Iterable[str | Evidence]) -> tuple[str, list[Evidence]]:
     Evidence is to be read where words like "given" lead to it, where it continues such a list ("and :evidence2:"),
     and where it is too long to be a part of a question; other evidence is a word of the question.
     """
-    question, given, reading = "", [], False
+    question, given, reading, opened = "", [], False, False
     for part in parts:
         if isinstance(part, str):
             reading = reading and _AND.fullmatch(part) is not None
             if not reading:
-                question += part
+                question += part.removeprefix(")") if opened else part
+                opened = False
             continue
         short = len(part.text) <= _SHORT and "\n" not in part.text.strip()
         lead = _LEAD.search(question) or (None if short else _WEAK_LEAD.search(question))
         if lead is not None or reading:
+            opened = opened or (lead is not None and "(" in lead[0])
             question = question[: lead.start()] if lead is not None else question
             given.append(part)
             reading = True
         elif short:
             question += part.text.strip().rstrip(".")
         else:
-            question += "the text"
+            question += _TEXT
             given.append(part)
             reading = True
     question = re.sub(r"\s+([?.!,])", r"\1", question).strip(" ,;:")
+    if question == _TEXT:
+        question = ""
     return (question[:1].upper() + question[1:], given) if given else (question, given)
 
 

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Iterable
 from urllib.parse import urldefrag
 
-from airoagent import Page, Response, Source, ToolContext, ToolError, ToolOutput, UsageError, links_of, tool
+from airoagent import FetchError, Page, Response, Source, ToolContext, ToolError, ToolOutput, UsageError, links_of, tool
 
 DESCRIPTION = (
     "Load one or more websites from the input string containing newline delimited links, where input is one or more "
@@ -34,9 +34,14 @@ async def text_scraper(links: str, context: ToolContext) -> ToolOutput:
         nonlocal done
         try:
             answer = await context.fetch.fetch(url)
-            return await context.fetch.read(answer), answer
+            page = await context.fetch.read(answer)
         except ToolError as error:
             return error
+        else:
+            empty = FetchError(
+                f"{url} holds no text (its text may come from scripts, which are not run).", "use another page"
+            )
+            return (page, answer) if page.text.strip() else empty
         finally:
             done += 1
             context.progress("pages", done, len(chosen))
@@ -57,7 +62,8 @@ async def text_scraper(links: str, context: ToolContext) -> ToolOutput:
             notes.append(f"{url}: {left_out} of {len(page.text)} characters{cut} were left out")
         text += "\n\n" if text else ""
         text += f"{page.url}\n"
-        block = f"{page.title}\n\n{body}".strip()
+        titled = not page.title or body.startswith(page.title)
+        block = (body if titled else f"{page.title}\n\n{body}").strip()
         sources.append(Source(page.url, page.title, start=len(text), end=len(text) + len(block)))
         text += block + _links(page)
     if len(failures) == len(chosen):

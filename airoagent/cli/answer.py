@@ -18,13 +18,15 @@ __all__ = ["answer_text", "print_run"]
 
 def answer_text(run: Run) -> str:
     """The answer, and below it the sources it stands on, with the words they say it in."""
-    lines = [run.answer or ""]
-    if run.sources:
-        lines += ["", "Sources:"]
-        for source in run.sources:
-            lines.append(f"- {source.title} ({source.url})" if source.title else f"- {source.url}")
-            if source.quote:
-                lines.append(f'  "{" ".join(source.quote.split())}"')
+    quotes: dict[str, list[str]] = {}
+    titles: dict[str, str] = {}
+    for source in run.sources:
+        titles[source.url] = titles.get(source.url) or source.title
+        quotes.setdefault(source.url, []).extend([" ".join(source.quote.split())] if source.quote else [])
+    lines = [run.answer or "", *(["", "Sources:"] if quotes else [])]
+    for url, quoted in quotes.items():
+        lines.append(f"- {titles[url]} ({url})" if titles[url] else f"- {url}")
+        lines += [f'  "{quote}"' for quote in dict.fromkeys(quoted)]
     return "\n".join(lines)
 
 

@@ -15,9 +15,10 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 import unicodedata
 from collections.abc import Callable
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 import click
 
@@ -36,6 +37,9 @@ from airoagent.events import (
     StepStarted,
     to_json,
 )
+
+if TYPE_CHECKING:
+    from rich.console import ConsoleRenderable
 
 __all__ = ["Display", "located", "make_display", "plain"]
 
@@ -56,9 +60,16 @@ def located(error: AiroError) -> list[str]:
     wrong = [diagnostic for diagnostic in found if not diagnostic.repair]
     if not wrong:
         return []
-    from airoagent.language.parse import render_diagnostic
+    from airoagent.language.findings import render_diagnostic
 
     return [render_diagnostic(diagnostic, getattr(error, "text", "")) for diagnostic in wrong]
+
+
+_QUIET = 5.0  # seconds between two lines about the same long work
+
+
+def _amount(event: Progress) -> str:
+    return f"{plain(event.what, 100)}: {event.done:,}" + (f" of {event.total:,}" if event.total else "")
 
 
 class Display:
@@ -69,9 +80,10 @@ class Display:
         self._color = color
         self._column = 0
         self._inputs: dict[str, str] = {}
-        self._open: set[str] = set()
+        self._open: dict[str, tuple[str, float]] = {}  # running steps: tool, since when
         self._wave: list[str] = []
         self._headed = False
+        self._told: dict[str, float] = {}
 
     def __call__(self, event: Event) -> None:
         match event:
@@ -83,7 +95,7 @@ class Display:
                 self._plan_parsed(event)
             case StepStarted():
                 self._inputs[event.step] = event.input
-                self._open.add(event.step)
+                self._open[event.step] = (event.tool, event.at)
             case AttemptFailed():
                 wait = f"trying again in {event.retry_in:.1f} s"
                 self._line(
@@ -139,12 +151,15 @@ class Display:
         self._head("Steps")
 
     def _step(self, step: str, tool: str, seconds: float, note: str, color: str) -> str:
-        text = f"{step}  {tool:<18} {plain(self._inputs.get(step, ''), 60):<60}  {seconds:6.2f} s"
+        text = f"{self._head_of(step, tool)}  {seconds:6.2f} s"
         return text + (self._paint(f"  {plain(note, 160)}", color or "yellow") if note else "")
+
+    def _head_of(self, step: str, tool: str) -> str:
+        return f"{step}  {tool:<18} {plain(self._inputs.get(step, ''), 60):<60}"
 
     def _settle(self, step: str, line: str) -> None:
         """A step has ended: its line is shown with those of the steps that ran beside it, when the last has ended."""
-        self._open.discard(step)
+        self._open.pop(step, None)
         self._wave.append(line)
         if not self._open:
             self._flush()
@@ -157,9 +172,11 @@ class Display:
         self._wave.clear()
 
     def _progress(self, event: Progress) -> None:
-        if event.done == event.total or event.done == 0:
-            amount = f"{event.done:,} of {event.total:,}" if event.total else f"{event.done:,}"
-            self._line(f"  {plain(event.what, 100)}: {amount}")
+        """Long work is told every few seconds; what takes less than one is not worth a line."""
+        told = self._told.setdefault(event.what, event.at - _QUIET + 1.0)
+        if event.at - told >= _QUIET:
+            self._told[event.what] = event.at
+            self._line(f"  {_amount(event)}")
 
 
 class _LiveDisplay(Display):
@@ -167,6 +184,7 @@ class _LiveDisplay(Display):
 
     def __init__(self, stream: TextIO, color: bool) -> None:
         super().__init__(stream, color)
+        self._bar = ""
         from rich.console import Console
         from rich.live import Live
 
@@ -175,7 +193,6 @@ class _LiveDisplay(Display):
             get_renderable=self._running, refresh_per_second=8, transient=True, redirect_stdout=False,
             redirect_stderr=False,
         )  # fmt: skip
-        self._bar = ""
 
     def __call__(self, event: Event) -> None:
         super().__call__(event)
@@ -193,16 +210,18 @@ class _LiveDisplay(Display):
             super()._write(text)
 
     def _progress(self, event: Progress) -> None:
-        amount = f"{event.done:,} of {event.total:,}" if event.total else f"{event.done:,}"
-        self._bar = "" if event.done == event.total else f"{plain(event.what, 60)}: {amount}"
+        begun = self._told.setdefault(event.what, event.at)
+        self._bar = "" if event.done == event.total or event.at - begun < 1.0 else _amount(event)
 
-    def _running(self) -> object:
+    def _running(self) -> ConsoleRenderable:
         from rich.console import Group
         from rich.spinner import Spinner
         from rich.text import Text
 
+        now = time.time()
         rows = [
-            Spinner("dots", Text(f"{step}  {plain(self._inputs.get(step, ''), 60)}")) for step in sorted(self._open)
+            Spinner("dots", Text(f"{self._head_of(step, tool)}  {now - since:6.0f} s"))
+            for step, (tool, since) in sorted(self._open.items())
         ]
         return Group(*rows, Text(self._bar))
 

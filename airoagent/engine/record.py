@@ -108,7 +108,9 @@ class Run:
             case StepStarted():
                 self.failed.pop(event.step, None)
             case StepFinished():
-                self.evidence[event.step] = Evidence(event.step, event.tool, event.text, event.sources, event.note)
+                self.evidence[event.step] = Evidence(
+                    event.step, event.tool, event.text, event.sources, event.note, event.answered
+                )
             case StepFailed():
                 self.failed[event.step] = event.failure
             case StepSkipped():

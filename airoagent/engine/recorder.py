@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 from airoagent.engine.record import Run
 from airoagent.engine.store import Store
-from airoagent.events import Event
+from airoagent.events import Event, PlanParsed
+from airoagent.language.plan import Plan
 
 __all__ = ["Recorder"]
 
@@ -28,6 +29,11 @@ class Recorder:
             self.run.take(event)
         if self._watch is not None:
             self._watch(event)
+
+    def parsed(self, plan: Plan) -> None:
+        """Put the plan on record; the `Run` takes this very object, not what its text would read back as."""
+        self.run.plan = plan
+        self(PlanParsed(text=plan.to_text(), diagnostics=plan.diagnostics))
 
     def finished(self) -> Run:
         """The run with its events, complete."""

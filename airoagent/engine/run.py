@@ -232,10 +232,10 @@ class Execution:
         self._emit(
             StepFinished(
                 step=step.id, tool=step.tool, attempt=attempt, text=output.text, sources=output.sources,
-                seconds=seconds, note=output.note,
+                seconds=seconds, note=output.note, answered=output.answered,
             )
         )  # fmt: skip
-        return Evidence(step.id, step.tool, output.text, output.sources, output.note)
+        return Evidence(step.id, step.tool, output.text, output.sources, output.note, output.answered)
 
     def _retry_in(self, failure: AiroError, attempt: int) -> float | None:
         """Seconds until the next try (full jitter, or what the other side asked for); None: do not try again."""

@@ -24,7 +24,8 @@ class Evidence:
     """The value of a finished step.
 
     ``id`` is the step's id, ``tool`` the tool that found it, ``text`` what it found, ``sources`` where that came
-    from, in order; ``note`` what a reader should know about it (e.g. that it was cut).
+    from, in order; ``note`` what a reader should know about it (e.g. that it was cut); ``answered`` is False where the
+    text only says that the question put to the tool cannot be answered.
     """
 
     id: str
@@ -32,6 +33,7 @@ class Evidence:
     text: str
     sources: tuple[Source, ...] = ()
     note: str = ""
+    answered: bool = True
 
     def __str__(self) -> str:
         return self.text

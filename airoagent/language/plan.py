@@ -104,12 +104,7 @@ class Plan:
         raise KeyError(id)
 
     def to_text(self) -> str:
-        """Canonical text: ``parse_plan(plan.to_text(), tools) == plan``."""
-        lines = [f"Question: {self.question}"] if self.question else []
-        for step in self.steps:
-            if step.thought:
-                lines.append(f"Plan: {step.thought}")
-            lines.append(f":{step.id}: = {step.tool}[{step.input}]")
-        if self.answer_template is not None:
-            lines.append(f"Answer: {self.answer}")
-        return "\n".join(lines) + "\n"
+        """Canonical text: ``parse_plan(plan.to_text(), tools) == plan``, without a finding about how it is written."""
+        from airoagent.language.write import canonical_text  # it reads what it writes, so it stands above this module
+
+        return canonical_text(self)

@@ -69,16 +69,16 @@ UNITS: dict[str, frozenset[str]] = {
     "length": _set("metre metres meter meters m km kilometre kilometres kilometer kilometers cm mm centimetre centimetres "
                    "millimetre millimetres foot feet ft mile miles mi inch inches in yard yards light-years light-year "
                    "centimeters centimeter millimeters storey storeys stories micrometres nanometres fathoms"),
-    "weight": _set("kg kilogram kilograms kilo kilos gram grams g tonne tonnes ton tons pound pounds lb lbs ounce ounces mg"),
+    "weight": _set("kg kilogram kilograms kilo kilos gram grams g tonne tonnes ton tons pound pounds lb lbs ounce ounces mg milligram milligrams microgram micrograms"),
     "time": _set("second seconds minute minutes hour hours day days week weeks month months year years decade decades "
                  "century centuries night nights ms milliseconds generations"),
     "age": _set("year years day days month months weeks centuries"),
     "money": _set("dollar dollars euro euros pound pounds pence cent cents franc francs yen rupee rupees crown crowns "
                   "krona kronor mark marks usd eur gbp million billion guilders lire pesos roubles"),
-    "speed": _set("km/h kph mph knots km/s m/s metres kilometres miles"),
+    "speed": _set("km/h kph mph knots km/s m/s hour second"),
     "heat": _set("degrees degree kelvin celsius fahrenheit °c °f °"),
     "area": _set("hectare hectares acre acres square km² m² km2 m2"),
-    "volume": _set("litre litres liter liters gallon gallons cubic ml millilitres m³"),
+    "volume": _set("litre litres liter liters gallon gallons cubic ml millilitres m³ cups cup"),
     "data": _set("byte bytes bit bits kb mb gb tb kib mib gib kilobytes megabytes gigabytes terabytes"),
     "share": _set("percent % per"),
 }  # fmt: skip
@@ -177,26 +177,23 @@ def stems(text: str) -> list[str]:
 
 
 @lru_cache(maxsize=1)
-def _groups() -> tuple[dict[str, frozenset[int]], tuple[frozenset[str], ...]]:
-    members = tuple(frozenset(stem(word) for word in line.split()) for line in GROUP_WORDS)
-    found: dict[str, set[int]] = {}
-    for number, group in enumerate(members):
-        for word in group:
-            found.setdefault(word, set()).add(number)
-    return {word: frozenset(numbers) for word, numbers in found.items()}, members
-
-
-@lru_cache(maxsize=10_000)
-def near_words(word_stem: str) -> Mapping[str, float]:
-    """The stems that may stand for this one and what each is worth as it, 0 to 1: the larger the group, the less."""
-    numbers, members = _groups()
-    near: dict[str, float] = {}
-    for number in numbers.get(word_stem, ()):
-        worth = 0.85 if len(members[number]) <= 6 else 0.75 if len(members[number]) <= 10 else 0.65
-        for other in members[number]:
-            near[other] = max(worth, near.get(other, 0.0))
-    near.pop(word_stem, None)
+def _near() -> dict[str, dict[str, float]]:
+    """For each stem, the stems of its groups and what each is worth; the larger the group, the less."""
+    near: dict[str, dict[str, float]] = {}
+    for line in GROUP_WORDS:
+        left, one_way, right = line.partition(" > ")
+        answers = {stem(word) for word in (right if one_way else left).split()}
+        worth = 0.85 if len(answers) <= 6 or one_way else 0.75 if len(answers) <= 10 else 0.65
+        for asked in {stem(word) for word in left.split()}:
+            known = near.setdefault(asked, {})
+            for other in answers - {asked}:
+                known[other] = max(worth, known.get(other, 0.0))
     return near
+
+
+def near_words(word_stem: str) -> Mapping[str, float]:
+    """The stems that may stand for this one and what each is worth as it, 0 to 1."""
+    return _near().get(word_stem, {})
 
 
 @lru_cache(maxsize=10_000)

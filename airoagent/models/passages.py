@@ -11,6 +11,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from airoagent.models.english import STOPWORDS
+
 __all__ = ["Block", "ClosedContext", "Sentence", "cut", "read_prompt"]
 
 _LONGEST = 700  # characters; a longer "sentence" is a list or code, and is cut where it can be
@@ -178,12 +180,18 @@ def _sentences(text: str) -> Iterator[str]:
     for match in _END.finditer(text):
         end = match.end()
         piece = text[start:end]
-        if _ABBREVIATION.search(piece[-14:]) and end - start < _LONGEST:
+        if _ABBREVIATION.search(piece[-14:]) and end - start < _LONGEST and not _new_start(piece, text[end : end + 16]):
             continue
         yield from _pieces(piece.strip())
         start = end
     if text[start:].strip():
         yield from _pieces(text[start:].strip())
+
+
+def _new_start(piece: str, ahead: str) -> bool:
+    """Whether "... is written in C." ends there, since what follows ("It has") is no name."""
+    first = re.match(r"\W*(\w+)", ahead)
+    return bool(first and re.search(r"\b[A-Z]\.\W*$", piece) and first[1].lower() in STOPWORDS)
 
 
 def _pieces(sentence: str) -> Iterator[str]:

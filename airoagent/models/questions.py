@@ -41,7 +41,8 @@ class Question:
     `english.UNITS` where a measure is asked, ``verb`` the stem of the main verb, ``side`` where the answer stands to it
     in an active sentence, ``tail`` a stranded preposition ("made of"). ``terms`` are the stems of all content words in
     order, each once; ``names`` those that belong to names, years and quoted words: a sentence without them is about
-    something else. ``options`` are the two things of "A or B".
+    something else. ``options`` are the two things of "A or B"; ``several`` says that more than one is asked for, and
+    ``related`` that ``target`` is a relation to what the names say ("the capital of", "'s wife"): without it no answer.
     """
 
     text: str
@@ -54,6 +55,8 @@ class Question:
     terms: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
     options: tuple[str, ...] = ()
+    several: bool = False
+    related: bool = False
 
 
 _MEASURES: tuple[tuple[str, str], ...] = (
@@ -65,14 +68,18 @@ _MEASURES: tuple[tuple[str, str], ...] = (
     ("old|age", "age"),
     ("fast|speed|quick|quickly", "speed"),
     ("hot|cold|warm|temperature|boiling point|melting point", "heat"),
-    ("cost|costs|price|paid|worth|expensive|money|budget|salary|sold", "money"),
+    ("cost|costs|price|pay|pays|paid|earn|worth|expensive|money|budget|salary|sold", "money"),
     ("duration|lifespan|gestation", "time"),
     ("area|large|big", "area"),
-    ("volume|capacity", "volume"),
+    ("volume", "volume"),
     ("percentage|percent|proportion|share|fraction", "share"),
 )
 _PERSONS = frozenset(
-    ["person", "man", "woman", "author", "writer", "poet", "architect", "scientist", "inventor", "composer", "painter", "artist", "king", "queen", "emperor", "president", "sculptor", "engineer", "explorer", "astronomer", "physicist", "chemist", "mathematician", "philosopher", "laureate", "winner", "founder", "designer", "director", "leader", "actor", "actress", "singer", "musician", "pilot", "captain", "navigator", "astronaut", "cosmonaut", "botanist", "biologist", "naturalist", "novelist", "playwright", "monk", "pope", "saint", "pharaoh", "sultan", "emperor", "minister", "chancellor", "mayor", "general", "programmer", "developer", "creator", "discoverer", "father", "mother", "wife", "husband", "brother", "sister", "son", "daughter", "maintainer", "founders", "inventors", "architects", "people"]
+    "person man woman author writer poet architect scientist inventor composer painter artist king queen emperor president "
+    "sculptor engineer explorer astronomer physicist chemist mathematician philosopher laureate winner founder designer "
+    "director leader actor actress singer musician pilot captain navigator astronaut cosmonaut botanist biologist naturalist "
+    "novelist playwright monk pope saint pharaoh sultan emperor minister chancellor mayor general programmer developer creator "
+    "discoverer father mother mayor lord duke prince princess senator governor commander secretary wife husband brother sister son daughter maintainer founders inventors architects people".split()
 )
 _SUMMARY = re.compile(
     r"^(?:summari[sz]e|sum up|describe|explain|outline|introduce|tell (?:me|us) (?:(?:more|something|a bit|all|everything) )?about"
@@ -102,6 +109,12 @@ def _unit_of(text: str) -> str:
     return ""
 
 
+_IDLE = frozenset(
+    "nowadays currently today now presently actually officially exactly all alone really originally roughly approximately altogether "
+    "total usually normally typically ago people's once".split()
+)
+
+
 def _terms(text: str, extra: str = "") -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Content stems of the question, and those among them that belong to names, years or quoted words."""
     quoted = {
@@ -114,11 +127,11 @@ def _terms(text: str, extra: str = "") -> tuple[tuple[str, ...], tuple[str, ...]
     names: dict[str, None] = {}
     for position, match in enumerate(WORD.finditer(text)):
         word = match[0]
-        if word.lower() in STOPWORDS and not (word.isupper() and len(word) > 1 and position):
+        if word.lower() in _IDLE or word.lower() in STOPWORDS and not (word.isupper() and len(word) > 1 and position):
             continue
         root = stem(word)
         terms[root] = None
-        if (position and word[0].isupper()) or any(c.isdigit() for c in word) or root in quoted:
+        if (position and word[0].isupper() and not (word.isupper() and len(word) < 3)) or any(c.isdigit() for c in word) or root in quoted:
             names[root] = None
     if extra:
         terms.pop(extra, None)
@@ -175,6 +188,7 @@ _IDIOMS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"(?:go|went) up in flames", "burned"),
         (r"(?:in charge of|at the head of)", "led"),
         (r"brought up", "raised"),
+        (r"(?:grow|grew) up", "raised"),
         (r"set (?:foot|feet) on", "landed on"),
         (r"make use of", "use"),
         (r"how come", "why"),
@@ -249,6 +263,11 @@ def _wh_question(text: str, plain: str, wh: re.Match[str], terms: tuple[str, ...
     return _what(made)
 
 
+_SEVERAL = re.compile(
+    r"^(?:\w+ )?(?:which|what) (?:(?:two|three|four|five|six|seven|eight|nine|ten)\b|\w+[^s\W]s (?:are|were|have|do|did|lie)\b)"
+    r"|^(?:who|what|which) (?:are|were)\b|\bboth\b"
+)
+_TELLING = tuple(map(stem, ("stand", "stands", "short", "mean", "means", "full", "form", "name", "long", "meaning")))
 _EMPTY_VERBS = frozenset(map(stem, ("have", "take", "make", "do", "get", "put", "give", "become", "go", "is", "was")))
 
 
@@ -275,9 +294,12 @@ class _Parts:
         return stem(self.lower[0]) if self.lower else ""
 
     def question(self, kind: Kind, target: str = "", unit: str = "", verb: str = "", side: Side = "", tail: str = "",
-                 drop: tuple[str, ...] = ()) -> Question:  # fmt: skip
+                 drop: tuple[str, ...] = (), related: bool = False) -> Question:  # fmt: skip
         terms = tuple(t for t in self.terms if t not in drop)
-        return Question(self.text, kind, target, unit, verb, side, tail, terms or self.terms, self.names)
+        several = bool(_SEVERAL.search(self.plain))
+        return Question(
+            self.text, kind, target, unit, verb, side, tail, terms or self.terms, self.names, (), several, related
+        )
 
 
 def _how(parts: _Parts) -> Question:
@@ -299,7 +321,7 @@ def _how(parts: _Parts) -> Question:
         return parts.question("count", stem(noun), verb=_last_verb(parts))
     if first == "much":
         unit = _unit_of(parts.plain)
-        return parts.question("measure", "", unit or "money" if "cost" in parts.plain else unit, verb=_last_verb(parts))
+        return parts.question("measure", "", unit, verb=_last_verb(parts))
     if first == "long":
         lasting = re.search(
             r"\b(?:take|takes|took|last|lasts|lasted|live|lives|lived|stay|spend|spent|reign|reigned|rule|serve|work|ago|for|before|after|sleep|wait|remain)\b",
@@ -327,11 +349,13 @@ def _who(parts: _Parts) -> Question:
     if parts.aux in ("is", "was", "are", "were"):
         rest = parts.rest[1:]
         content = [w for w in rest if w.lower() not in STOPWORDS]
-        if content and all(w[0].isupper() or w[0].isdigit() for w in content):
+        plain_name = not any(w in _PERSONS or w in PREPOSITIONS - {"of"} for w in parts.lower[1:])
+        if content and plain_name and all(w[0].isupper() or w[0].isdigit() for w in content):
             return parts.question("definition")
-        role = next((w for w in parts.lower[1:4] if w in _PERSONS), "")
+        role = next((w for w in parts.lower[1:] if w in _PERSONS), "")
         verb = stem(role) if role.endswith(("er", "or")) and parts.lower[1] == "the" else parts.verb()
-        return parts.question("person", stem(role), verb=verb, side="before", tail=parts.tail)
+        owned = bool(role and re.search(rf"(?:'s|\bhis|\bher|\btheir) (?:\w+ )?{role}$|\bthe {role} of\b", parts.plain))
+        return parts.question("person", stem(role), verb=verb, side="before", tail=parts.tail, related=owned)
     if parts.aux in ("did", "does", "do"):
         return parts.question("person", verb=parts.verb(), side="after", tail=parts.tail)
     return parts.question("person", verb=parts.verb(), side="before", tail=parts.tail if parts.tail != "by" else "")
@@ -344,8 +368,8 @@ def _what(parts: _Parts) -> Question:
     if aux in ("is", "was", "are", "were"):
         return _what_is(parts)
     if aux:
-        if re.search(r"\bstand for$|\bmeans?$", parts.plain):
-            return parts.question("definition")
+        if re.search(r"\b(?:stand|stands|short) for$|\bmeans?$", parts.plain):
+            return parts.question("meaning", drop=_TELLING)
         return parts.question("thing", verb=parts.verb(), side="after", tail=parts.tail)
     return parts.question("thing")
 
@@ -365,7 +389,9 @@ def _what_noun(parts: _Parts) -> Question:
         return parts.question("measure", root, "share", verb=_last_verb(parts))
     if looks_verbal(noun) or (len(parts.lower) > 1 and parts.lower[1] in DETERMINERS and noun.endswith("s")):
         return parts.question("thing", verb=root, side="before")
-    return parts.question("noun", root, verb=_last_verb(parts), tail=parts.tail)
+    asks_object = any(w in ("did", "does", "do") for w in parts.lower)
+    side: Side = "after" if asks_object else "" if any(w in AUXILIARIES for w in parts.lower) else "before"
+    return parts.question("noun", root, verb=_last_verb(parts), side=side, tail=parts.tail)
 
 
 def _head_noun(lower: list[str]) -> str:
@@ -409,15 +435,18 @@ def _what_is(parts: _Parts) -> Question:
             return parts.question("count", "people")
         if unit:
             return parts.question("measure", stem(phrase.split()[-1]), unit)
+        if phrase in ("full name", "full form", "meaning", "long form"):
+            return parts.question("meaning", drop=_TELLING)
         if phrase.endswith("name") and relation.re is _OF:
-            return parts.question(
-                "noun", _noun_after(rest[relation.end() :], re.compile("^")), side="after", drop=("name",)
-            )
+            return parts.question("noun", _called(rest[relation.end() :]), verb="call", side="after", drop=("name",))
         if phrase.split()[-1] in _PERSONS:
-            return parts.question("person", stem(phrase.split()[-1]))
+            return parts.question("person", stem(phrase.split()[-1]), related=True)
+        if phrase.split()[-1] in ("size", "capacity", "limit", "rate", "range"):
+            return parts.question("measure", stem(phrase.split()[-1]))
         if phrase.split()[-1] in ("difference", "meaning", "definition"):
             return parts.question("definition")
-        return parts.question("noun", stem(phrase.split()[-1]), side="after")
+        by_shape = phrase.split()[-1] in ("job", "profession", "occupation", "trade", "career", "nationality")
+        return parts.question("noun", stem(phrase.split()[-1]), side="after", related=not by_shape)
     verb = _main_verb(parts.rest[1:], False)
     if verb and len(words(rest)) > 1:
         return parts.question("thing", verb=verb, side="before")

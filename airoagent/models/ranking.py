@@ -26,11 +26,12 @@ Bag = dict[str, float]
 
 @dataclass(frozen=True, slots=True)
 class Library:
-    """The blocks' sentences, each with the set of its stems."""
+    """The blocks' sentences, each with the set of its stems; ``common`` are the words that stand without a capital."""
 
     blocks: tuple[Block, ...]
     sentences: tuple[Sentence, ...]
     stems: tuple[frozenset[str], ...]
+    common: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,23 +52,28 @@ class Ranked:
 def read_library(blocks: Sequence[Block]) -> Library:
     """Cut the blocks into sentences and take their stems."""
     sentences = tuple(sentence for number, block in enumerate(blocks) for sentence in cut(block, number))
-    stems = tuple(frozenset(map(stem, words(s.text))) for s in sentences)
-    return Library(tuple(blocks), sentences, stems)
+    stems: list[frozenset[str]] = []
+    common: set[str] = set()
+    for sentence in sentences:
+        found = words(sentence.text)
+        stems.append(frozenset(map(stem, found)))
+        common.update(word for word in found if word[0].islower())
+    return Library(tuple(blocks), sentences, tuple(stems), frozenset(common))
 
 
 # What a term is worth that stands not in the sentence but near it: (for names, for other words).
-_TITLE = (0.95, 0.55)
+_TITLE = (0.95, 0.8)
 _HEADING = (0.9, 0.7)
 _HEADER = (0.8, 0.7)
 _LAST = (0.85, 0.45)
 _BEFORE_LAST = (0.7, 0.3)
 _AFTER = (0.4, 0.25)
 _OPENING = (0.6, 0.2)
-_BLOCK = (0.5, 0.12)
+_BLOCK = (0.4, 0.12)
 _YEAR_IN_BLOCK = 0.2  # a year somewhere else on the page says little
 
 
-def rank(library: Library, question: Question, most: int = 40) -> list[Ranked]:
+def rank(library: Library, question: Question, most: int = 80) -> list[Ranked]:
     """The sentences that cover most of the question, best first; ties in the order of the text."""
     count = len(library.sentences)
     if not question.terms or not count:
@@ -107,7 +113,8 @@ def rank(library: Library, question: Question, most: int = 40) -> list[Ranked]:
 
 def standing(entry: Ranked) -> float:
     """A sentence's points before its spans are looked at."""
-    return 0.6 * entry.coverage + 1.6 * entry.names + 0.7 * entry.relation + 0.7 * entry.own
+    lost = sum(entry.weights[t] for t in entry.missing) / (sum(entry.weights.values()) or 1.0)
+    return entry.coverage + 2.0 * entry.names**2 + 0.7 * entry.relation + 0.7 * entry.own - 0.8 * lost
 
 
 def _ranked(
@@ -117,23 +124,42 @@ def _ranked(
     for bag, (for_names, for_others) in near:
         for term, value in bag.items():
             share = for_names if term in question.names else for_others
+            if for_names == _TITLE[0] and term in (question.verb, question.target):
+                share = 0.5
             if term.isdigit() and share == _BLOCK[0]:
                 share = _YEAR_IN_BLOCK
             if value * share > total.get(term, 0.0):
                 total[term] = value * share
-    others = [t for t in question.terms if t not in question.names]
-    weight = sum(weights[t] for t in others)
+    told_by_unit = question.target if question.kind == "measure" and question.unit not in ("", "length") else ""
+    others = [t for t in question.terms if t not in question.names and t != told_by_unit]
+    weight = weight_of_others = sum(weights[t] for t in others)
     relation = sum(weights[t] * total.get(t, 0.0) for t in others) / weight if weight else 1.0
     held = sum(weights[t] * own.get(t, 0.0) for t in others) / weight if weight else 0.0
     if not others:
         held = sum(weights[t] * own.get(t, 0.0) for t in question.names) / (sum(weights[t] for t in question.names) or 1)
     weight = sum(weights[t] for t in question.names)
     named = sum(weights[t] * total.get(t, 0.0) for t in question.names) / weight if weight else 1.0
+    topic = near[1][0] if len(near) > 1 else {}
+    if others and topic:
+        # What the title says besides names ("space station") every sentence of the page is about.
+        given = {t: max(own.get(t, 0.0), 0.9 * topic.get(t, 0.0) * (t not in (question.verb, question.target))) for t in others}
+        held = sum(weights[t] * value for t, value in given.items()) / weight_of_others
     if row:
         held = max(held, relation)
     covered = sum(weights[t] * total.get(t, 0.0) for t in question.terms) / (sum(weights.values()) or 1.0)
     missing = frozenset(t for t in question.terms if total.get(t, 0.0) < 0.1)
     return Ranked(place, covered, named, relation, held, missing, weights)
+
+
+_ENDINGS = frozenset(("n", "an", "ian", "ish", "ese", "s", "i", "al", "ic", "ist", "ism", "er", "est", "en", "y", "iz", "ali", "ic", "iv", "anc", "enc"))
+
+
+def _same_word(term: str, other: str) -> bool:
+    """Whether two stems differ by an ending only: "chil" and "chilean", "scienc" and "scientif"."""
+    short, long = sorted((term, other), key=len)
+    return (long.startswith(short) and long[len(short) :] in _ENDINGS) or (
+        len(short) > 5 and abs(len(long) - len(short)) <= 3 and long[: len(short) - 1] == short[:-1]
+    )
 
 
 def _openings(library: Library, bags: Sequence[Bag]) -> list[Bag]:
@@ -156,8 +182,13 @@ def _worth(term: str, vocabulary: set[str], is_name: bool) -> Bag:
     if len(term) > 3 and not term.isdigit():
         head = term[: max(4, len(term) - 2)]
         for other in vocabulary:
-            if other.startswith(head) and abs(len(other) - len(term)) <= 4:
+            if other.startswith(head) and _same_word(term, other):
                 worth.setdefault(other, 0.7)
+        if len(term) > 6 and term not in vocabulary:
+            # "moonwalk" in the question, "walk" and "moon" in the text.
+            for cut_at in range(3, len(term) - 2):
+                if term[:cut_at] in vocabulary and term[cut_at:] in vocabulary:
+                    worth |= {term[:cut_at]: 0.5, term[cut_at:]: 0.7}
     return worth
 
 
@@ -172,6 +203,8 @@ def _weights(library: Library, question: Question, worth: dict[str, Bag]) -> Bag
         if term in _light():
             weight *= 0.5
         weight += 0.8 if term.isdigit() and len(term) == 4 else 0.0
+        if term == question.target and question.kind == "measure" and question.unit not in ("", "length"):
+            weight *= 0.4  # the unit says it: "330 metres" needs no "tall"
         weights[term] = weight * (0.5 if term == question.target and question.kind == "noun" else 1.0)
     return weights
 

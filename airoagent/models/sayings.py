@@ -13,7 +13,8 @@ from airoagent.models.questions import Question
 from airoagent.models.ranking import Library, Ranked
 from airoagent.models.spans import dates, line_of, numbers
 
-__all__ = ["Said", "say_choice", "say_definition", "say_list", "say_summary", "say_yes_or_no"]
+__all__ = ["Said", "say_choice", "say_definition", "say_list",
+    "say_meaning", "say_summary", "say_yes_or_no"]
 
 Said = tuple[str, tuple[int, ...], float]
 """An answer, the places of the sentences it stands on, and points comparable with a span's."""
@@ -61,6 +62,44 @@ def _to_clause_end(text: str, start: int) -> str:
     said = rest[: end.start()] if end else rest
     said = " ".join(said.split()[:30])
     return said.strip(" ,;:.")
+
+
+_SHORT_FOR = re.compile(r"\b(?:short for|stands? for|abbreviat\w+ (?:of|for)|means?|acronym (?:of|for))\s+([^,;.()]{2,80})", re.IGNORECASE)
+
+
+def say_meaning(library: Library, ranked: Sequence[Ranked], question: Question) -> Said | None:
+    """What an abbreviation stands for: the words whose first letters it is, or what follows "short for"; else as a
+    definition."""
+    short = next((w for w in words(question.text)[1:] if sum(c.isupper() for c in w) > 1), "")
+    letters = "".join(c for c in short.lower() if c.isalpha())
+    for entry in ranked[:20]:
+        text = library.sentences[entry.place].text
+        told = _SHORT_FOR.search(text)
+        if told and entry.names > 0.6:
+            return told[1].strip(), (entry.place,), entry.coverage + 0.8
+        spelled = _spelled(text, letters)
+        if spelled:
+            return spelled, (entry.place,), entry.coverage + 0.8
+    return say_definition(library, ranked, question)
+
+
+def _spelled(text: str, letters: str) -> str:
+    """The words of a text whose first letters spell ``letters``, small words between them allowed; "" if none do."""
+    if not 2 <= len(letters) <= 8:
+        return ""
+    found = [(m[0], m.start(), m.end()) for m in re.finditer(r"[A-Za-z]+", text)]
+    for first in range(len(found)):
+        place, at = first, 0
+        while place < len(found) and at < len(letters) and place - first < len(letters) + 3:
+            word = found[place][0]
+            if word[0].lower() == letters[at]:
+                at += 1
+            elif word.lower() not in ("of", "the", "and", "for", "in", "to", "a") or not at:
+                break
+            place += 1
+        if at == len(letters) and place > first + 1:
+            return text[found[first][1] : found[place - 1][2]]
+    return ""
 
 
 def say_yes_or_no(library: Library, ranked: Sequence[Ranked], question: Question) -> Said | None:

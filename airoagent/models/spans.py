@@ -12,21 +12,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from airoagent.models.english import (
-    AUXILIARIES,
-    COLOURS,
-    DETERMINERS,
-    MONTHS,
-    NUMBER_WORDS,
-    PREPOSITIONS,
-    PRONOUNS,
-    STOPWORDS,
-    UNITS,
-    WORD,
-    looks_verbal,
-    stem,
+    AUXILIARIES, COLOURS, DETERMINERS, MONTHS, NUMBER_WORDS, PREPOSITIONS, PRONOUNS, STOPWORDS, UNITS, WORD, looks_verbal, stem,
 )  # fmt: skip
 
-__all__ = ["Line", "Span", "clauses", "colours", "dates", "line_of", "names", "noun_phrases", "numbers", "quoted", "together"]
+__all__ = ["Line", "Span", "clauses", "colours", "dates", "fractions", "line_of", "names", "noun_phrases", "numbers", "quoted", "titles", "together"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,18 +91,25 @@ def line_of(text: str) -> Line:
 
 
 _JOINERS = frozenset(
-    ["of", "the", "de", "da", "di", "du", "van", "von", "der", "den", "la", "le", "el", "al", "bin", "ibn", "y", "e", "och", "for", "del", "des", "dos", "do", "in", "and", "zu", "ter", "af", "on", "to"]
+    "of the de da di du van von der den la le el al bin ibn y e och for del des dos do in and zu ter af on to".split()
 )
-_SMALL = frozenset(["de", "da", "di", "du", "van", "von", "der", "den", "la", "le", "el", "al", "bin", "ibn", "y", "del", "des", "dos", "zu", "ter", "af"])
+_SMALL = frozenset("de da di du van von der den la le el al bin ibn y del des dos zu ter af".split())
 _NOT_NAMES = MONTHS | frozenset(
-    ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday", "mr", "mrs", "ms", "dr", "sir", "i", "bc", "ad", "ce", "bce", "however", "today", "later", "since", "earlier", "meanwhile", "although", "because", "though", "while", "yes", "no"]
+    "monday tuesday wednesday thursday friday saturday sunday mr mrs ms dr sir i bc ad ce bce however today later since "
+    "earlier meanwhile although because though while yes no".split()
 )
 
 
 def _is_name_token(line: Line, index: int) -> bool:
     word = line.tokens[index]
-    if not word[0].isupper() or line.lower[index] in _NOT_NAMES:
+    if not word[0].isupper() or line.lower[index] in _NOT_NAMES or (
+        len(word) == 1 and (line.between(index)[:2] != ". " or not line.tokens[min(index + 1, len(line.tokens) - 1)][0].isupper())
+    ):
         return False
+    following = line.tokens[index + 1] if index + 1 < len(line.tokens) else ""
+    if index and following[:1].isupper() and line.between(index) == " " and line.between(index - 1) == " ":
+        # "the container ship Ever Given", "the novel The Wild Iris": in mid-sentence capitals are meant.
+        return not line.tokens[index - 1][0].isupper() or word.lower() not in STOPWORDS
     if index and "." not in line.text[line.ends[index - 1] : line.starts[index]]:
         return line.lower[index] not in STOPWORDS or (word.isupper() and len(word) > 1)
     return line.lower[index] not in STOPWORDS and line.lower[index] not in AUXILIARIES
@@ -130,11 +126,9 @@ def names(line: Line) -> Iterator[Span]:
         while True:
             gap = line.between(last)
             step = last + 1
-            if (
-                step >= count
-                or (gap.strip(" .'’“”\"-&") and gap.strip())
-                or ("." in gap and len(line.tokens[last]) > 3)
-            ):
+            if step < count and gap in ("'s ", "’s ") and line.tokens[step][0].isupper() and line.lower[step] not in _NOT_NAMES:
+                yield from _owned_name(line, index, step)
+            if step >= count or not (gap in (" ", "-", " & ") or (gap == ". " and len(line.tokens[last]) <= 3)):
                 break
             if (
                 line.tokens[step][0].isupper()
@@ -164,6 +158,8 @@ def names(line: Line) -> Iterator[Span]:
                 continue
             break
         yield line.span(index, last, "name", _name_fit(line, index, last))
+        if last - index > 1 and re.search(r"(?:sh|ch)m[ae]n$|^(?:President|King|Queen|Sir|Lord|Dr|Colonel|Captain|General|Professor)$", line.tokens[index]):
+            yield line.span(index + 1, last, "name", _name_fit(line, index + 1, last))
         if any(line.lower[i] == "of" for i in range(index, last)):
             cut = next(i for i in range(index, last) if line.lower[i] == "of")
             if cut > index:
@@ -174,16 +170,58 @@ def names(line: Line) -> Iterator[Span]:
 def together(line: Line) -> Iterator[Span]:
     """Names joined by "and": "Edmund Hillary and Tenzing Norgay"."""
     single = [s for s in names(line) if s.fit > 0.5]
-    for left, right in zip(single, single[1:], strict=False):
-        gap = line.text[left.end : right.start]
-        if re.fullmatch(r",? (?:and|&) (?:the )?(?:[a-z]+ ){0,2}", gap):
-            yield line.span(left.first, right.last, "names", 0.9)
+    index = 0
+    while index < len(single):
+        last = index
+        joined = False
+        while last + 1 < len(single) and single[last + 1].first > single[last].last:
+            gap = line.text[single[last].end : single[last + 1].start]
+            if not re.fullmatch(r",? (?:and|&) (?:the )?(?:[A-Z]?[a-z]+ ){0,2}|, (?:the )?(?:[a-z]+ ){0,1}", gap):
+                break
+            joined = joined or "and" in gap or "&" in gap
+            last += 1
+            if "and" in gap or "&" in gap:
+                break
+        if last > index and joined:
+            yield line.span(single[index].first, single[last].last, "names", 0.9)
+        index = max(last, index + 1)
 
 
+def _owned_name(line: Line, first: int, step: int) -> Iterator[Span]:
+    """"St Mary's Hospital" and "Monty Python's Flying Circus", beside the owner alone."""
+    last = step
+    while last + 1 < len(line.tokens) and line.between(last) == " " and line.tokens[last + 1][0].isupper():
+        last += 1
+    yield line.span(first, last, "name", 0.95)
+
+
+def titles(line: Line) -> Iterator[Span]:
+    """Titles of works: capitals with small words between them, "To Kill a Mockingbird"."""
+    index = 0
+    while index < len(line.tokens):
+        word = line.tokens[index]
+        if not word[0].isupper() or line.lower[index] in MONTHS or (not index and line.lower[0] in STOPWORDS):
+            index += 1
+            continue
+        last = ahead = index
+        while ahead + 1 < len(line.tokens) and line.between(ahead) in (" ", "'s ", "’s ") and ahead - last < 3:
+            ahead += 1
+            if line.tokens[ahead][0].isupper() and line.lower[ahead] not in MONTHS:
+                last = ahead
+            elif line.lower[ahead] not in _TITLE_WORDS:
+                break
+        if last > index:
+            yield line.span(index, last, "title")
+        index = last + 1
+
+
+_TITLE_WORDS = frozenset("a an the of and in to at on for with from by as or".split())
 _NATIONAL = re.compile(r"(?:ese|ish|ian|ean|can|ench|utch|man|iss|eek|wede|ssian)$")
 
 
 def _name_fit(line: Line, first: int, last: int) -> float:
+    if first == last and _NATIONAL.search(line.lower[first]) and line.lower[first].endswith(("ish", "ese", "eek", "ench", "rman", "ssian")):
+        return 0.3
     if first == last:
         following = line.tokens[last + 1] if last + 1 < len(line.tokens) and line.between(last).isspace() else ""
         if (
@@ -194,12 +232,17 @@ def _name_fit(line: Line, first: int, last: int) -> float:
             and following not in AUXILIARIES
         ):
             return 0.3
-        return 0.75 if first else 0.6
+        return 0.75 if first else 0.5
     return 1.0
 
 
 _ORGANISATION = frozenset(
-    ["university", "museum", "academy", "company", "river", "tower", "bridge", "street", "war", "committee", "prize", "award", "institute", "college", "school", "church", "cathedral", "building", "hall", "park", "sea", "ocean", "lake", "mount", "mountain", "island", "islands", "city", "town", "kingdom", "empire", "republic", "union", "party", "hospital", "library", "station", "airport", "road", "square", "palace", "castle", "court", "house", "press", "league", "association", "foundation", "society", "department", "ministry", "government", "parliament", "council", "bank", "corporation", "group", "north", "south", "east", "west", "festival", "treaty", "fair", "act", "states", "world", "earth", "sun", "moon", "mars", "jupiter", "saturn", "venus", "day", "edition", "times", "journal", "theatre", "theater", "garden", "gardens", "bay", "peninsula", "desert", "strait", "canal", "valley", "century", "club", "team", "inc", "ltd", "galaxy", "telescope", "mission"]
+    "university museum academy company river tower bridge street war committee prize award institute college school church "
+    "cathedral building hall park sea ocean lake mount mountain island islands city town kingdom empire republic union party "
+    "hospital library station airport road square palace castle court house press league association foundation society "
+    "department ministry government parliament council bank corporation group north south east west festival treaty fair act "
+    "states world earth sun moon mars jupiter saturn venus day edition times journal theatre theater garden gardens bay "
+    "peninsula desert strait canal valley century club team inc ltd galaxy telescope mission".split()
 )
 
 
@@ -256,13 +299,7 @@ def numbers(line: Line, unit: str = "") -> Iterator[Span]:
         if not _is_number(line, index) or _beside_month(line, index):
             index += 1
             continue
-        last = index
-        while last + 1 < count and line.between(last).strip(" -") in ("", "a") and (
-            _is_number(line, last + 1) or (line.lower[last + 1] in ("and", "a", "half", "quarter", "point") and last + 2 < count and (
-                _is_number(line, last + 2) or line.lower[last + 2] in ("a", "half", "quarter")))
-        ):  # fmt: skip
-            last += 1 if _is_number(line, last + 1) else 2
-            last = min(last, count - 1)
+        last = _number_end(line, index)
         start = line.starts[index]
         while start > 0 and line.text[start - 1] in "$£€¥−-+" and (start < 2 or not line.text[start - 2].isalnum()):
             start -= 1
@@ -277,25 +314,52 @@ def _beside_month(line: Line, index: int) -> bool:
     return after in MONTHS or before in MONTHS
 
 
+_FRACTIONS = frozenset("half third thirds quarter quarters fifth fifths sixth seventh eighth ninth tenth tenths".split())
+
+
+def _number_end(line: Line, index: int) -> int:
+    """The last token of a number: "two and a half million", "three hundred and twelve", "18,038"."""
+    count, last = len(line.tokens), index
+    while last + 1 < count and line.between(last).strip(" -") == "":
+        if _is_number(line, last + 1):
+            last += 1
+        elif line.lower[last + 1 : last + 4] in (("and", "a", "half"), ("and", "a", "quarter")):
+            last += 3
+        elif line.lower[last + 1] == "and" and last + 2 < count and line.lower[last] in ("hundred", "thousand") and _is_number(line, last + 2):
+            last += 2
+        elif line.lower[last + 1] in _FRACTIONS and line.lower[last + 1].endswith("s"):
+            last += 1
+        else:
+            break
+    return last
+
+
+def fractions(line: Line) -> Iterator[Span]:
+    """Shares in words: "a fifth", "half", "two thirds", "a third"."""
+    for index, word in enumerate(line.lower):
+        if word in _FRACTIONS:
+            first = index - 1 if index and (line.lower[index - 1] in ("a", "one") or _is_number(line, index - 1)) else index
+            if first < index or word == "half":
+                yield line.span(first, index, "unit")
+
+
 def _with_unit(line: Line, first: int, last: int, start: int, wanted: frozenset[str], unit: str) -> Iterator[Span]:
     count = len(line.tokens)
     end = last
     while end + 1 < count and end - last < 3 and line.between(end).strip(" -") == "":
         word = line.lower[end + 1].rstrip(".")
         known = any(word in group for group in UNITS.values()) or word in ("square", "cubic", "per", "an", "light")
-        if (
-            not known
-            or (word in ("in", "m")
-            and not line.text[line.ends[end] : line.starts[end + 1]].strip(" ") == "")
-            or word == "in"
-        ):
+        if word in ("a", "an", "per") and end + 2 < count and line.lower[end + 2] in ("second", "minute", "hour", "day", "year"):
+            end += 2
+            break
+        if not known or word == "in":
             break
         if word in ("an", "per") and (end == last or end + 2 >= count):
             break
         end += 1
     text = line.text[start : line.ends[end]]
     tail = line.text[line.ends[end] : line.ends[end] + 2].strip()
-    matches = bool(wanted) and (
+    matches = bool(wanted) and _plausible(line, last, end, unit) and (
         any(line.lower[i].rstrip(".") in wanted for i in range(last + 1, end + 1)) or any(line.lower[last].endswith(u) and line.lower[last] != u for u in wanted if u in ("%", "°c", "°f", "km", "kg", "m", "cm", "mb", "gb"))
         or (unit == "money" and text[:1] in "$£€¥") or (unit == "share" and tail[:1] == "%") or (unit == "heat" and tail[:1] == "°")
     )  # fmt: skip
@@ -305,6 +369,14 @@ def _with_unit(line: Line, first: int, last: int, start: int, wanted: frozenset[
     is_year = first == last and re.fullmatch(r"1[5-9]\d\d|20\d\d", line.tokens[first]) and end == last
     fit = 1.0 if matches else 0.35 if is_year else 0.6 if not wanted else 0.45
     yield Span(start, line.ends[end], first, end, "unit" if matches else "year" if is_year else "number", fit)
+
+
+def _plausible(line: Line, last: int, end: int, unit: str) -> bool:
+    """A speed needs more than a distance: "28,000 kilometres an hour", "12 m/s"."""
+    if unit != "speed":
+        return True
+    after = line.lower[last + 1 : end + 1]
+    return any(w in ("per", "a", "an", "knots", "mph", "kph") or "/" in w for w in after)
 
 
 def _is_number(line: Line, index: int) -> bool:
@@ -359,7 +431,11 @@ def noun_phrases(line: Line) -> Iterator[Span]:
         if first and line.lower[first - 1] in DETERMINERS and line.lower[first - 1] != "that" and line.between(first - 1).isspace():
             first -= 1
         last = _phrase_end(line, index)
-        yield line.span(first, last, "phrase", 0.8)
+        bare = first == last and line.tokens[first][0].islower()
+        if bare and (line.lower[first] in _ADVERBS or line.lower[first].endswith(("ly", "est"))):
+            index = last + 1
+            continue
+        yield line.span(first, last, "phrase", 0.55 if bare else 0.8)
         end = last
         while end + 2 < count and line.lower[end + 1] == "of" and line.between(end).isspace():
             follow = end + 2
@@ -371,6 +447,13 @@ def noun_phrases(line: Line) -> Iterator[Span]:
         if end > last:
             yield line.span(first, end, "phrase", 0.85)
         index = last + 1
+
+
+_ADVERBS = frozenset(
+    "often usually seldom always sometimes later earlier again soon once twice almost nearly together away back far well better best "
+    "today now long ago instead however perhaps quite rather yet still early late alone apart least half first last next warm "
+    "nobody nothing somebody something everybody everything anybody anything little enough else different several such set".split()
+)
 
 
 def _adjectival(line: Line, index: int) -> bool:
@@ -388,7 +471,8 @@ def _phrase_end(line: Line, index: int) -> int:
     last = index
     while last + 1 < len(line.tokens) and last - index < 7:
         gap, word = line.between(last), line.lower[last + 1]
-        if gap.strip(" -’'“”\"") or word in STOPWORDS or (looks_verbal(word) and last + 1 > index):
+        owned = gap in ("'s ", "’s ") and line.tokens[last][0].isupper()
+        if (gap.strip(" -") and not owned) or word in STOPWORDS or (looks_verbal(word) and last + 1 > index):
             break
         last += 1
     return last
@@ -398,11 +482,18 @@ _WHY = re.compile(
     r"\b(because(?: of)?|due to|owing to|in order to|so that|so as to|thanks to|since|as a result of|caused by|for fear of|to (?=[a-z]+\b)|for (?=[a-z]+ing\b)|out of)\b",
     re.IGNORECASE,
 )
+_SO = re.compile(r",? (?:and so|so|and therefore|therefore|which is why|hence) (?!that\b|far\b|as\b|much\b|many\b)", re.IGNORECASE)
 _HOW = re.compile(r"\b(by (?=\w+ing\b)|by means of|using|through|with|via|by)\b", re.IGNORECASE)
 
 
 def clauses(line: Line, kind: str) -> Iterator[Span]:
     """The clause that gives the reason ("because ...", "to ...") or the manner ("by ...ing", "using ...")."""
+    effect = _SO.search(line.text) if kind == "reason" else None
+    if effect and effect.start() > 12:
+        start = max(line.text.rfind(": ", 0, effect.start()), line.text.rfind("; ", 0, effect.start()))
+        span = line.over(start + 2 if start > 0 else 0, effect.start(), "clause", 0.95)
+        if span:
+            yield span
     strong = ("because", "due", "owing", "so that", "in order", "thanks", "caused", "as a result", "so as")
     for match in (_WHY if kind == "reason" else _HOW).finditer(line.text):
         end = _clause_end(line.text, match.end())

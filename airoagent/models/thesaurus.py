@@ -1,6 +1,7 @@
 """Words that ask and answer for one another: "died" for "death", "debut" for "first", "stairs" for "steps".
 
-One group a line, general English only, written by hand; a word may stand in several groups. The reader counts a word
+One group a line; "work > book novel" holds one way only: a question's "work" may be a "book", but its "book" is not
+any "work". General English only, written by hand; a word may stand in several groups. The reader counts a word
 of the same group as less than the word itself, the longer the group the less. No group says anything about the world.
 """
 
@@ -14,18 +15,25 @@ win won receive received laureate recipient awarded award honoured got get went 
 award awarded prize medal honour
 receive received get got given obtain obtained took
 write wrote author writer novelist pen penned poet playwright text signed
-book novel work volume title story tale
+book novel volume story tale
+work > book novel poem painting play opera symphony song collection title masterpiece film series
+book > work collection title volume published
+illness > disease cancer fever anaemia tuberculosis infection stroke plague
 build built construct construction constructed erect erected raise raised builder put
 design designed designer architect plan planned drew draw drawing drawn sketch sketched blueprint
 found founded founder establish established create created set start started
-begin began begun start started launch launched outbreak broke
+begin began begun start started outbreak broke
+launch launched rose lifted blast
+welcome welcomed greet greeted
+confess confessed declare declared admit admitted claim claimed
+offer offered sell sold provide provided
 invent invented inventor invention devise devised create created develop developed pioneer introduce introduced patent
 conceive conceived idea think thought suggest suggested propose proposed
 discover discovered discovery discoverer find found identify identified isolate isolated detect detected
 notice noticed spot spotted see saw
 born birth birthplace native birthday
 die died dies death dead perish succumb deaths
-kill killed fatal fatally die died victim casualty accident
+kill killed fatal fatally die died victim casualty accident shot hanged murdered executed
 drown drowned
 burial buried bury grave tomb funeral rest interred cemetery
 illness disease sickness sick ill condition cause suffer suffered
@@ -42,6 +50,7 @@ slow slowly slowest
 cost price worth expense paid pay spent money sum fee sold sell
 live lived inhabit reside resided dwell home habitat settle settled
 people inhabitants population residents persons
+people > men women
 locate located location lie lies situated stand stands sit sits found place
 famous known celebrated renowned best-known best-loved well-known fame famed acclaimed masterpiece
 open opened opening inaugurate inaugurated unveil unveiled public
@@ -49,6 +58,7 @@ finish finished complete completed completion end ended ready done
 end ended ends close closed stop stopped cease ceased
 paint painted painter painting artist picture
 compose composed composer music wrote score
+compose composed composer opera symphony cantata waltz song
 carve carved sculpt sculpted sculptor sculpture statue
 lead led leader head headed direct directed director president chief command commanded commander captain charge
 marry married wife husband spouse wedding wed
@@ -59,12 +69,12 @@ eat eats ate diet feed feeds prey food consume meal
 call called name named known nickname nicknamed dub dubbed term
 make made built consist consists composed material produce produced
 material stone rock metal wood granite marble
-use used purpose serve serves employ employed
-cause caused because due reason led result why
+use used purpose serve serves
+cause caused because due reason result
 buy bought purchase purchased acquire acquired sold
 study studied educated attend attended graduated university school college learn learned degree
 film movie screen
-job occupation profession work worked trade career employed employ clerk post
+job occupation profession trade career employed employ clerk post worked
 destroy destroyed ruin ruined burn burned burnt demolish demolished wreck collapse collapsed fire
 damage damaged harm broke broken
 happen happened occur occurred take took event
@@ -78,7 +88,8 @@ visit visited visitors visitor tourist tourists
 language languages spoken speak speaks tongue
 last lasted lasts take took duration
 give gave given present presented donate donated gift hand handed award awarded bestow
-ceremony presentation present presented banquet handed
+ceremony presentation present presented banquet
+presented awarded handed given
 flow flows pass passes run runs
 empty empties drain drains outflow outlet leave leaves carry carries
 mouth empties end ends reach reaches flow flows
@@ -105,11 +116,13 @@ den burrow nest lair home
 young cub cubs pup pups baby babies offspring calf
 sketch drawing draft
 building tower skyscraper structure
-title record crown
+title > record tallest
+record > most longest fastest highest
 touch land landed landing down
 recover recovered pick picked rescue rescued save saved
 ship boat vessel carrier ferry steamer
-accident crash crashed knocked struck hit slipped
+accident > crash crashed knocked struck hit slipped wheel wagon ran
+accident crash
 war fight fought battle conflict
 defeat defeated beat beaten lost
 army troops soldiers force forces
@@ -141,7 +154,7 @@ leave left depart departed departure set
 element metal chemical substance
 predict predicted prediction forecast foresee foretold
 prove proved turn turned out
-race run ran runner runners event
+race run ran runner runners
 time clock clocked
 distance far miles kilometres away
 country nation state land
@@ -196,6 +209,7 @@ sound noise loud hear
 colour hue
 part parts piece pieces component components
 divide divided cut split share shared half
+share shared together
 half part portion
 join joined together unite united
 separate apart
@@ -275,7 +289,7 @@ inherit inherited heir left
 money fortune funds fund budget
 tax taxes
 bank banks
-company firm business corporation manufacturer
+company firm business corporation manufacturer maker
 factory plant works mill
 shop store
 market markets
@@ -298,14 +312,17 @@ floor storey storeys level
 room rooms chamber
 garden park
 clock watch
-letter letters mail post
+letter letters mail
 newspaper press paper magazine
 radio wireless broadcast
-telephone phone call
+telephone phone
 picture photo photograph image
 map maps chart
 symbol emblem sign
 size dimensions measure measures
+high height altitude above
+nationalise nationalised ownership seized
+structure shape form
 shape shaped form
 surface area
 volume capacity hold

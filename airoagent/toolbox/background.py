@@ -36,7 +36,8 @@ async def in_thread(function: Callable[..., T], *args: Any) -> T:
             future.set_result(result)  # type: ignore[arg-type]
 
     def call() -> None:
-        result, error = None, None
+        result: T | None = None
+        error: Exception | None = None
         try:
             result = context.run(function, *args)
         except StopIteration as raised:

@@ -36,9 +36,9 @@ _BAD = word_set(
     "advertising ads ad adsense adslot sponsor sponsored sponsors outbrain taboola popup popover modal overlay "
     "lightbox paywall pagination pager paginate prevnext tagcloud widget widgets trending popular mostread teaser "
     "teasers toolbar skiplink skip masthead sitemap languages hatnote navbox vertical catlinks toc metadata "
-    "printfooter rating ratings login linenos lineno linenodiv gutter byline dateline author-bio authorbio reflist "
-    "copyright disclaimer banner navheader navfooter sphinxsidebar jumpbox infinite upsell donate donation poll "
-    "captcha"
+    "printfooter rating ratings login linenos lineno linenodiv gutter byline dateline authorbio reflist copyright "
+    "disclaimer banner navheader navfooter sphinxsidebar jumpbox infinite upsell donate donation poll captcha meta "
+    "postmeta sharethis addthis permalink"
 )
 _STRONG = frozenset({"comment", "comments", "commentlist", "disqus", "respond", "cookie", "cookies", "consent", "gdpr"})
 CONTENT = re.compile(
@@ -46,6 +46,7 @@ CONTENT = re.compile(
     r"|^(?:article|content|story|post|entry|main|prose|body|markdown-body|mw-parser-output|documentwrapper|hentry)$",
     re.IGNORECASE,
 )
+_BAD_START = re.compile(r"(?:related|recommend|newsletter|breadcrumb|cookie|sidebar|comment|advert|sponsor)[a-z]")
 _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 _COOKIE = re.compile(r"\bcookies?\b", re.IGNORECASE)
 _CONSENT = re.compile(r"\b(?:accept|agree|consent|preferences|reject|allow|continu|privacy|policy)", re.IGNORECASE)
@@ -112,7 +113,7 @@ def _is_boilerplate(node: Node, total: float, titles: list[int]) -> bool:
     names = " ".join(filter(None, (attrs.get("class"), attrs.get("id"))))
     if names:
         words = {word.lower() for word in _WORDS.findall(names)}
-        bad = words & _BAD
+        bad = words & _BAD or {word for word in words if _BAD_START.match(word)}
         if bad:
             # `<section id="comments">` under the heading "Comments" is named after what it is about.
             bad -= {word.lower() for word in _WORDS.findall(_first_heading(node))}

@@ -108,9 +108,9 @@ class Documents:
 
     def _rarity(self, terms: Sequence[Term]) -> tuple[dict[str, float], dict[str, int]]:
         """How much each term tells over all folders, and in how many passages it stands (counted up to a limit)."""
-        most = _COMMON + 1
-        sizes = {term.text: sum(index.matching(term.expression, most) for index in self._indexes) for term in terms}
-        total = sum(index.count() for index in self._indexes)
+        spreads = [index.spread([term.expression for term in terms], _COMMON + 1) for index in self._indexes]
+        total = sum(passages for passages, _ in spreads)
+        sizes = {term.text: sum(found[at] for _, found in spreads) for at, term in enumerate(terms)}
         return {term.text: term.weight * rarity_of(sizes[term.text], total) for term in terms}, sizes
 
 
@@ -124,8 +124,7 @@ def _expression(terms: Sequence[Term], rarity: Mapping[str, float], sizes: Mappi
 
 
 def _result(hit: Hit, index: Index) -> SearchResult:
-    path, title = index.file_of(hit.file)
-    return SearchResult(title, address(index.folder, path), _snippet(hit, index))
+    return SearchResult(hit.page.title, address(index.folder, hit.page.path), _snippet(hit, index))
 
 
 def _snippet(hit: Hit, index: Index) -> str:
@@ -138,9 +137,9 @@ def _snippet(hit: Hit, index: Index) -> str:
         if size < _SHORT and size + len(text) <= _LONG and score > 0.4 * hit.passages[0][0]:
             chosen[passage.number] = text
     if len(chosen) == 1 and len(chosen[best.number]) < _SHORT:
-        for offset, text in enumerate(index.passages(hit.file, best.number + 1, best.number + 1), 1):
-            if len(text) + len(chosen[best.number]) <= _LONG:
-                chosen[best.number + offset] = text
+        text = index.passage(hit.page.id, best.number + 1)
+        if text and len(text) + len(chosen[best.number]) <= _LONG:
+            chosen[best.number + 1] = text
     parts: list[str] = []
     for number in sorted(chosen):
         if parts:

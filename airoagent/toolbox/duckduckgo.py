@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from typing import Any, NamedTuple
+from urllib.parse import parse_qs, urlsplit
 
 from airoagent.errors import MissingExtra, SearchBlocked, SearchError
 from airoagent.toolbox.background import in_thread
@@ -87,10 +88,21 @@ class DuckDuckGoSearch:
         except DDGSException as error:
             raise _connection_error(str(error)) from error
         except Exception as error:
-            # Whatever a page can do to the parser of ddgs is the page's fault.
-            raise SearchError(f"DuckDuckGo's answer cannot be read ({error}).", _HINT, retryable=True) from error
-        results = (SearchResult(row.title, row.href, row.body) for row in rows)
+            # A page that the parser of ddgs cannot read is judged like one without results.
+            if not answers:
+                raise SearchError(f"DuckDuckGo cannot be asked ({error}).", _HINT, retryable=True) from error
+            rows = []
+        results = (SearchResult(row.title, _target(row.href), row.body) for row in rows)
         return answers[-1], tuple(r for r in results if r.title and r.url.startswith(("http://", "https://")))
+
+
+def _target(href: str) -> str:
+    """Where a result leads: some pages of DuckDuckGo send the reader through an address of its own."""
+    url = f"https:{href}" if href.startswith("//") else href
+    parts = urlsplit(url)
+    if parts.hostname in ("duckduckgo.com", "www.duckduckgo.com") and parts.path == "/l/":
+        return parse_qs(parts.query).get("uddg", [""])[0]
+    return url
 
 
 def _connection_error(words: str) -> SearchError:

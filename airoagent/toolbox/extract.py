@@ -121,7 +121,7 @@ def _is_binary(body: bytes, charset: str) -> bool:
         return True
     if head.startswith((b"\xff\xfe", b"\xfe\xff")) or charset.lower().startswith(("utf-16", "utf16", "utf-32", "ucs")):
         return False
-    return head.count(0) > len(head) // 100
+    return head.count(0) > 2 + len(head) // 100  # a stray NUL or two does not make a page binary
 
 
 def _read_html(text: str, url: str, *, xml: bool) -> Reading:

@@ -27,7 +27,7 @@ from typing import TypeVar
 from airoagent.toolbox.folders import Entry, Folder, scan
 from airoagent.toolbox.readers import Document, read_documents
 
-__all__ = ["UNSPACED", "Found", "Index", "Progress", "Refreshed"]
+__all__ = ["UNSPACED", "FilePage", "Found", "Index", "Progress", "Refreshed"]
 
 Progress = Callable[[str, int, int], None]
 T = TypeVar("T")
@@ -36,7 +36,8 @@ _VERSION = 1  # of the schema and of how text is cut; raising it makes every ind
 _SHIFT = 20
 _SCHEMA = """
 CREATE TABLE files(
-    id INTEGER PRIMARY KEY, path BLOB UNIQUE NOT NULL, mtime_ns INTEGER, size INTEGER, title TEXT, linked REAL
+    id INTEGER PRIMARY KEY, path BLOB UNIQUE NOT NULL, mtime_ns INTEGER, size INTEGER, title TEXT, linked REAL,
+    passages INTEGER
 );
 CREATE VIRTUAL TABLE passages USING fts5(
     title, headings, text, tokenize="porter unicode61 remove_diacritics 2", prefix=''
@@ -60,16 +61,24 @@ class Refreshed:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """A passage that matches: its file and place, its columns with matched words between \\x02 and \\x03, and the
-    share of its page's text that stands in links."""
+class FilePage:
+    """A file that has been indexed: its path below the folder, title, and the share of its text that is links."""
 
-    file: int
+    id: int
+    path: bytes
+    title: str
+    linked: float
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A passage that matches: its page, its place in it, and its columns, matched words between \\x02 and \\x03."""
+
+    page: FilePage
     number: int
     title: str
     headings: str
     text: str
-    linked: float = 0.0
 
 
 class Index:
@@ -87,34 +96,23 @@ class Index:
         """Bring the index up to date with the folder: only new and changed files are read."""
         return self._robust(lambda base: self._refresh(base, progress))
 
-    def count(self) -> int:
-        """The number of passages."""
-        return self._robust(lambda base: int(base.execute("SELECT count(*) FROM passages_docsize").fetchone()[0]))
-
-    def matching(self, expression: str, most: int) -> int:
-        """How many passages match an FTS expression, counting no further than ``most``."""
-        return self._robust(lambda base: _matching(base, expression, most))
+    def spread(self, expressions: Sequence[str], most: int) -> tuple[int, tuple[int, ...]]:
+        """The number of passages, and how many match each FTS expression, counting no further than ``most``."""
+        return self._robust(
+            lambda base: (_total(base), tuple(_matching(base, expression, most) for expression in expressions))
+        )
 
     def best(self, expression: str, limit: int) -> tuple[Found, ...]:
         """The passages that match an FTS expression best, by BM25 with title and headings weighing more."""
         return self._robust(lambda base: _best(base, expression, limit))
 
-    def passages(self, file: int, first: int, last: int) -> tuple[str, ...]:
-        """The text of passages ``first`` to ``last`` of a file."""
-        low = file << _SHIFT
-        rows = self._robust(
-            lambda base: base.execute(
-                "SELECT text FROM passages WHERE rowid BETWEEN ? AND ? ORDER BY rowid", (low + first, low + last)
-            ).fetchall()
-        )
-        return tuple(row[0].replace(_GAP, "") for row in rows)
-
-    def file_of(self, file: int) -> tuple[bytes, str]:
-        """A file's path below the folder, and its title."""
+    def passage(self, file: int, number: int) -> str:
+        """The text of one passage of a file, "" if there is none."""
+        rowid = (file << _SHIFT) + number
         row = self._robust(
-            lambda base: base.execute("SELECT path, title FROM files WHERE id = ?", (file,)).fetchone()
+            lambda base: base.execute("SELECT text FROM passages WHERE rowid = ?", (rowid,)).fetchone()
         )
-        return (bytes(row[0]), str(row[1])) if row else (b"", "")
+        return str(row[0]).replace(_GAP, "") if row else ""
 
     def _robust(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Do work on the index; what goes wrong with its file is mended by a new file, then by a temporary one."""
@@ -231,8 +229,8 @@ def _write(base: sqlite3.Connection, batch: Iterable[Document]) -> None:
         if row:
             _remove(base, entry.path)
         made = base.execute(
-            "INSERT INTO files(path, mtime_ns, size, title, linked) VALUES(?, ?, ?, ?, ?)",
-            (entry.path, entry.mtime_ns, entry.size, document.title, document.linked),
+            "INSERT INTO files(path, mtime_ns, size, title, linked, passages) VALUES(?, ?, ?, ?, ?, ?)",
+            (entry.path, entry.mtime_ns, entry.size, document.title, document.linked, len(document.passages)),
         )
         low = (made.lastrowid or 0) << _SHIFT
         base.executemany(
@@ -248,6 +246,10 @@ def _spaced(text: str) -> str:
     return text if text.isascii() else _UNSPACED.sub(_GAP, text)
 
 
+def _total(base: sqlite3.Connection) -> int:
+    return int(base.execute("SELECT total(passages) FROM files").fetchone()[0])
+
+
 def _matching(base: sqlite3.Connection, expression: str, most: int) -> int:
     row = base.execute(
         "SELECT count(*) FROM (SELECT 1 FROM passages WHERE passages MATCH ? LIMIT ?)", (expression, most)
@@ -258,13 +260,17 @@ def _matching(base: sqlite3.Connection, expression: str, most: int) -> int:
 def _best(base: sqlite3.Connection, expression: str, limit: int) -> tuple[Found, ...]:
     rows = base.execute(
         "SELECT rowid, highlight(passages, 0, char(2), char(3)), highlight(passages, 1, char(2), char(3)), "
-        "highlight(passages, 2, char(2), char(3)), (SELECT linked FROM files WHERE id = passages.rowid >> 20) "
-        "FROM passages WHERE passages MATCH ? AND rank MATCH 'bm25(4.0, 2.0, 1.0)' ORDER BY rank LIMIT ?",
+        "highlight(passages, 2, char(2), char(3)) FROM passages "
+        "WHERE passages MATCH ? AND rank MATCH 'bm25(4.0, 2.0, 1.0)' ORDER BY rank LIMIT ?",
         (expression, limit),
     ).fetchall()
+    pages: dict[int, FilePage] = {}
     found: list[Found] = []
-    for rowid, title, headings, text, linked in rows:
+    for rowid, title, headings, text in rows:
+        file = rowid >> _SHIFT
+        if file not in pages:
+            row = base.execute("SELECT path, title, linked FROM files WHERE id = ?", (file,)).fetchone()
+            pages[file] = FilePage(file, *row) if row else FilePage(file, b"", "", 0.0)
         marked = [str(column).replace(_GAP, "") for column in (title, headings, text)]
-        file, number = rowid >> _SHIFT, rowid & ((1 << _SHIFT) - 1)
-        found.append(Found(file, number, marked[0], marked[1], marked[2], linked or 0.0))
+        found.append(Found(pages[file], rowid & ((1 << _SHIFT) - 1), marked[0], marked[1], marked[2]))
     return tuple(found)

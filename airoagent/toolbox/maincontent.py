@@ -128,6 +128,8 @@ def _follows(node: Node, top: Node) -> bool:
     """Whether a block after the content goes on with it: a paragraph or table, or one more part of the same make."""
     if node.tag in ("div", "section"):
         return node.good > 80 and node.tag == top.tag and node.attrs.get("class") == top.attrs.get("class")
+    if node.tag in ("dl", "table", "ul", "ol", "pre"):
+        return node.chars >= 20 and node.linked * 3 < node.chars
     return _belongs(node, top)
 
 

@@ -24,6 +24,8 @@ _DROPPED = word_set(
 # Inside <head> only these matter; a page without <body> tags still gets its text, since lxml closes the head first.
 _HEAD_KEPT = frozenset({"title", "meta", "base", "style"})
 
+_LANG = ("lang", "xml:lang", "{http://www.w3.org/XML/1998/namespace}lang")
+
 # What browsers decode when a page names the older, smaller set.
 _WIDER = {
     "ascii": "cp1252", "iso8859-1": "cp1252", "gb2312": "gb18030", "gbk": "gb18030", "shift_jis": "cp932",
@@ -160,7 +162,7 @@ class _Builder:
         if tag in ("title", "style"):
             self._special, self._buffer = tag, []
         elif tag in ("html", "body"):
-            tree.language = tree.language or (attrs.get("lang") or attrs.get("xml:lang") or "").strip()
+            tree.language = tree.language or next((attrs[name] for name in _LANG if attrs.get(name)), "").strip()
         elif tag == "base":
             tree.base = tree.base or (attrs.get("href") or "").strip()
         elif tag == "meta":
@@ -204,8 +206,8 @@ def parse_html(text: str, *, xml: bool = False, obey_sheets: bool = True) -> Tre
     if xml and b"<!ENTITY" not in data:
         try:
             parser = etree.XMLParser(
-                target=_Builder(obey_sheets=obey_sheets, xml=True), encoding="utf-8", resolve_entities=False, no_network=True,
-                huge_tree=True,
+                target=_Builder(obey_sheets=obey_sheets, xml=True), encoding="utf-8", resolve_entities=False,
+                no_network=True, huge_tree=True,
             )  # fmt: skip
             tree: Tree = etree.fromstring(data, parser)
             return tree

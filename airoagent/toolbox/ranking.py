@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from airoagent.toolbox.hidden import word_set
-from airoagent.toolbox.index import UNSPACED, Found
+from airoagent.toolbox.index import UNSPACED, FilePage, Found
 from airoagent.toolbox.passages import sentences
 
 __all__ = ["Hit", "Term", "rank_pages", "rarity_of", "snippet", "terms_of", "unmarked"]
@@ -45,9 +45,9 @@ class Term:
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A page that matches: its file, its score, and its matching passages, best first."""
+    """A page that matches: its score, and its matching passages, best first."""
 
-    file: int
+    page: FilePage
     score: float
     passages: tuple[tuple[float, Found], ...]
 
@@ -66,10 +66,19 @@ def terms_of(query: str) -> tuple[Term, ...]:
             spare.setdefault(lower, Term(lower, f'"{lower}"', 0.3))
         elif len(lower) > 1 or lower.isdigit() or len(words) < 4:
             named = word[0].isdigit() or (word[0].isupper() and place > 0) or word[1:] != word[1:].lower()
-            terms.setdefault(lower, Term(lower, f'"{lower}"', 1.3 if named else 1.0))
+            terms.setdefault(lower, Term(lower, _expression(lower), 1.3 if named else 1.0))
         else:
             spare.setdefault(lower, Term(lower, f'"{lower}"', 0.3))
     return tuple((terms or spare).values())[:_MOST_TERMS]
+
+
+_COMPOUND = re.compile(r"(multi|non|sub|pre|semi|anti|inter|over|under|cross|co|self|auto|micro)([a-z]{4,})")
+
+
+def _expression(word: str) -> str:
+    """What finds a word; for a compound also its spelling with a hyphen, which the index keeps as two words."""
+    compound = _COMPOUND.fullmatch(word)
+    return f'("{word}" OR "{compound[1]} {compound[2]}")' if compound else f'"{word}"'
 
 
 def _unspaced_terms(word: str) -> list[Term]:
@@ -87,26 +96,26 @@ def rank_pages(found: Sequence[Found], terms: Sequence[Term], rarity: Mapping[st
     total = sum(rarity.values()) or 1.0
     names = {term.text for term in terms}
     stems: dict[str, str] = {}
-    pages: dict[int, list[tuple[float, Found, set[str]]]] = {}
-    titles: dict[int, set[str]] = {}
+    pages: dict[FilePage, list[tuple[float, Found, set[str]]]] = {}
+    titles: dict[FilePage, set[str]] = {}
     for passage in found:
         score, seen, titled = _weigh(passage, names, rarity, stems)
-        pages.setdefault(passage.file, []).append((score, passage, seen))
-        titles[passage.file] = titled
+        pages.setdefault(passage.page, []).append((score, passage, seen))
+        titles[passage.page] = titled
     hits: list[Hit] = []
-    for file, passages in pages.items():
+    for page, passages in pages.items():
         passages.sort(key=lambda item: (-item[0], item[1].number))
-        covered = set().union(*(seen for _, _, seen in passages[:8]), titles[file])
+        covered = set().union(*(seen for _, _, seen in passages[:30]), titles[page])
         title_words = max(1, len(_WORD.findall(passages[0][1].title)))
-        in_title = sum(rarity[name] for name in titles[file])
+        in_title = sum(rarity[name] for name in titles[page])
         score = passages[0][0] + sum(item[0] * 0.3 / place for place, item in enumerate(passages[1:4], 2))
-        score *= 0.5 + (sum(rarity[name] for name in covered) / total)
-        score += in_title * (0.4 + 0.8 * min(1.0, len(titles[file]) / title_words))
+        score *= 0.3 + (sum(rarity[name] for name in covered) / total)
+        score += in_title * (0.6 + 1.2 * min(1.0, len(titles[page]) / title_words))
         if len(covered) == len(names):
             score *= 1.15
-        score *= 1.0 - 0.35 * max(0.0, passages[0][1].linked - 0.3)  # registers and tables of contents have every word
-        hits.append(Hit(file, score, tuple((item[0], item[1]) for item in passages)))
-    hits.sort(key=lambda hit: (-hit.score, hit.file))
+        score *= 1.0 - 0.35 * max(0.0, page.linked - 0.3)  # registers and tables of contents have every word
+        hits.append(Hit(page, score, tuple((item[0], item[1]) for item in passages)))
+    hits.sort(key=lambda hit: (-hit.score, hit.page.path))
     return hits
 
 
@@ -122,11 +131,18 @@ def _weigh(
     for _, term in _matched(passage.headings, names, stems):
         counts[term] = counts.get(term, 0.0) + 1.2
     titled = {term for _, term in _matched(passage.title, names, stems)}
+    prose = 0.8 if _is_list(passage.text) else 1.0
     length = 0.7 + 0.3 * min(2.0, len(passage.text) / 400)
     score = sum(rarity.get(term, 0.0) * count / (count + 0.5 * length) for term, count in counts.items())
     near = {(a[1], b[1]) for a, b in pairwise(order) if a[1] != b[1] and b[0] - a[0] < len(a[1]) + 16}
     score += 0.25 * sum(min(rarity.get(a, 0.0), rarity.get(b, 0.0)) for a, b in near)
-    return score, set(counts) & names, titled & names
+    return prose * score, set(counts) & names, titled & names
+
+
+def _is_list(text: str) -> bool:
+    """Whether a passage is a register of words rather than sentences: hardly one of its words is a function word."""
+    words = _WORD.findall(text.lower())
+    return len(words) > 15 and sum(word in _EMPTY for word in words) * 12 < len(words)
 
 
 def _matched(text: str, names: set[str], stems: dict[str, str]) -> Iterator[tuple[int, str]]:
@@ -136,8 +152,8 @@ def _matched(text: str, names: set[str], stems: dict[str, str]) -> Iterator[tupl
             if _UNSPACED.search(word):  # pairs that overlap are marked as one
                 pairs = (word[at : at + 2] for at in range(max(1, len(word) - 1)))
                 yield from ((match.start(), pair) for pair in pairs if pair in names)
-            else:
-                yield match.start(), _term(word, names, stems)
+            elif term := _term(word, names, stems):
+                yield match.start(), term
 
 
 def _term(word: str, names: set[str], stems: dict[str, str]) -> str:
@@ -145,7 +161,10 @@ def _term(word: str, names: set[str], stems: dict[str, str]) -> str:
     lower = word.lower()
     known = stems.get(lower)
     if known is None:
-        known = lower if lower in names else max(names, key=lambda name: (_common(name, _bare(lower)), -len(name)))
+        bare = _bare(lower)
+        known = lower if lower in names else max(names, key=lambda name: (_common(name, bare), -len(name)))
+        if not _common(known, bare):  # the second half of a compound: counted with the first
+            known = ""
         stems[lower] = known
     return known
 

@@ -15,7 +15,7 @@ from airoagent.toolbox.markup import Node
 
 __all__ = ["Block", "Kind", "join_blocks", "render"]
 
-Kind = Literal["heading", "text", "item", "row", "code"]
+Kind = Literal["heading", "text", "item", "row", "code", "term"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,7 @@ class _Renderer:
             self._code(node)
         elif tag == "table" and not _is_layout(node):
             self._table(node)
-        elif tag == "wbr" or (tag == "sup" and _is_reference(node)):
+        elif tag == "sup" and _is_reference(node):
             return
         elif tag in ("img", "math") and not node.children:
             self._words.append(_formula(node))
@@ -124,12 +124,20 @@ class _Renderer:
         elif node.tag == "li":
             self._kind, self._level, self._lead = "item", max(1, lists), "- "
         elif node.tag == "dt":
-            self._kind, self._level = "text", 0
+            self._kind, self._level = "term", 0
         elif node.tag == "dd":
-            self._kind, self._level, self._lead = "item", max(1, lists), ""
+            self._kind, self._level, self._lead = "item", max(1, lists), self._term_before(node)
         elif kind == "heading":
             self._lead = lead
         stack.extend(reversed(node.children))
+
+    def _term_before(self, node: Node) -> str:
+        """What a short definition begins with: its term, if that is short too and was the last block."""
+        if not self.blocks or self.blocks[-1].kind != "term" or len(self.blocks[-1].text) > 60 or node.chars > 300:
+            return ""
+        if any(isinstance(child, Node) and child.tag in BLOCKS for child in node.children):
+            return ""
+        return self.blocks.pop().text.rstrip(" :") + ": "
 
     def _link(self, node: Node, stack: list[Node | str | Callable[[], None]]) -> None:
         href = node.attrs.get("href", "").strip()
@@ -286,7 +294,7 @@ def join_blocks(blocks: Sequence[Block]) -> str:
     previous: Block | None = None
     for block in blocks:
         if previous is not None:
-            text.append("\n" if previous.kind == block.kind == "item" else "\n\n")
+            text.append("\n" if previous.kind in ("item", "term") and block.kind == "item" else "\n\n")
         indent = "  " * (block.level - 1) if block.kind == "item" else ""
         text.append(indent + block.text)
         previous = block

@@ -32,11 +32,16 @@ __all__ = ["Parameter", "Tool", "ToolContext", "ToolOutput", "Toolbox", "as_tool
 
 @dataclass(frozen=True, slots=True)
 class ToolOutput:
-    """What a tool found, with its sources; ``note`` tells the reader of the record what was left out."""
+    """What a tool found, with its sources.
+
+    ``note`` tells the reader of the record what was left out; ``answered`` is False where the text only says that what
+    was asked cannot be told from what there is.
+    """
 
     text: str
     sources: tuple[Source, ...] = ()
     note: str = ""
+    answered: bool = True
 
 
 class Asker(Protocol):
@@ -151,7 +156,7 @@ def as_tool(
         raise UsageError(
             f"{function!r} is not a tool: a function is needed", "decorate a function with @airoagent.tool"
         )
-    tool_name = name or getattr(function, "__name__", type(function).__name__)
+    tool_name: str = name or getattr(function, "__name__", None) or type(function).__name__
     if not tool_name.replace("_", "").replace("-", "").replace(".", "").isalnum():
         raise UsageError(
             f"{tool_name!r} cannot be a tool's name", "use letters, digits, '_', '-' and '.': @tool(\"Name\")"

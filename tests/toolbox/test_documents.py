@@ -199,7 +199,7 @@ def test_many_files_are_read_by_helper_processes_alike(tmp_path: Path) -> None:
     folder = tmp_path / "many"
     folder.mkdir()
     for n in range(450):
-        (folder / f"page{n}.html").write_text(f"<title>Page {n}</title><p>This page is about the number {n * 7919}.</p>")
+        (folder / f"page{n}.html").write_text(f"<title>Page {n}</title><p>This page is about number {n * 7919}.</p>")
     (folder / "bad\udcff.html").write_text("<p>The name of this file is not UTF-8, but it mentions quokkas.</p>")
     told: list[tuple[int, int]] = []
     documents = Documents([folder], tmp_path / "cache")

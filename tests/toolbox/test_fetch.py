@@ -58,8 +58,10 @@ class TestAnswers:
 class TestTypes:
     @pytest.mark.parametrize(
         "kind",
-        ["text/html", "application/xhtml+xml", "text/plain", "text/markdown", "text/css", "application/json", "application/ld+json",
-         "application/xml", "text/xml", "application/rss+xml", "application/atom+xml; charset=utf-8", "", "application/octet-stream"],
+        ["text/html", "application/xhtml+xml", "text/plain", "text/markdown", "text/css", "application/json",
+         "application/ld+json",
+         "application/xml", "text/xml", "application/rss+xml", "application/atom+xml; charset=utf-8", "",
+         "application/octet-stream"],
     )  # fmt: skip
     def test_text_of_every_kind_is_read(self, server: Loopback, kind: str) -> None:
         assert get(server, answer(200, PLAIN, Content_Type=kind)).body == PLAIN
@@ -67,7 +69,8 @@ class TestTypes:
     @pytest.mark.parametrize(
         "kind",
         ["image/png", "image/svg+xml", "video/mp4", "audio/mpeg", "application/zip", "application/msword", "font/woff2",
-         "application/pdf", "application/x-pdf", "application/javascript", "multipart/mixed", "nonsense", "model/gltf+json/x"],
+         "application/pdf", "application/x-pdf", "application/javascript", "multipart/mixed", "nonsense",
+         "model/gltf+json/x"],
     )  # fmt: skip
     def test_any_other_type_is_refused_before_the_body_is_read(self, server: Loopback, kind: str) -> None:
         error = refused(server, forever(b"x" * 1000, head(200, Content_Type=kind)))
@@ -80,7 +83,8 @@ class TestTypes:
     @pytest.mark.parametrize("kind", ["text/html", "text/plain", "", "application/octet-stream", "application/json"])
     @pytest.mark.parametrize(
         "start",
-        [b"%PDF-1.4\n", b"PK\x03\x04", b"\x1f\x8b\x08", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff\xe0", b"GIF89a", b"\x7fELF", b"RIFF",
+        [b"%PDF-1.4\n", b"PK\x03\x04", b"\x1f\x8b\x08", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff\xe0", b"GIF89a",
+         b"\x7fELF", b"RIFF",
          b"text\x00with\x00zeros", b"\x00\x01\x02"],
     )  # fmt: skip
     def test_bytes_that_are_no_text_are_refused_whatever_the_header_says(
@@ -143,7 +147,8 @@ class TestBodies:
 
     @pytest.mark.parametrize(
         "raw",
-        [b"", b"\x00\x01\x02\x03", b"SSH-2.0-OpenSSH_9.6\r\n", b"HTTP/1.1 abc\r\n\r\n", b"HTTP/1.1 200 OK\r\nNo colon\r\n\r\n",
+        [b"", b"\x00\x01\x02\x03", b"SSH-2.0-OpenSSH_9.6\r\n", b"HTTP/1.1 abc\r\n\r\n",
+         b"HTTP/1.1 200 OK\r\nNo colon\r\n\r\n",
          b"HTTP/1.1 200 OK\r\nX: " + b"y" * 300_000 + b"\r\n\r\n", b"HTTP/1.1 99 X\r\n\r\n"],
     )  # fmt: skip
     def test_what_is_no_http_is_an_error(self, server: Loopback, raw: bytes) -> None:
