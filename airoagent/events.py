@@ -23,6 +23,7 @@ __all__ = [
     "Failure",
     "ModelCalled",
     "PlanParsed",
+    "PlanPart",
     "PlanRefused",
     "PlanText",
     "PlanWritten",
@@ -31,6 +32,7 @@ __all__ = [
     "RunStarted",
     "Source",
     "Status",
+    "StepCancelled",
     "StepFailed",
     "StepFinished",
     "StepSkipped",
@@ -137,6 +139,17 @@ class ModelCalled(Event):
 
 
 @record
+class PlanPart(Event):
+    """What of the plan has been written since the last part, up to the steps that have just become certain.
+
+    It goes on record before the first of these steps starts, where steps start while the plan is being written.
+    """
+
+    type: ClassVar[str] = "plan_part"
+    text: str
+
+
+@record
 class PlanWritten(Event):
     """The raw plan text, whole."""
 
@@ -224,6 +237,17 @@ class StepFailed(Event):
 
 
 @record
+class StepCancelled(Event):
+    """An attempt was stopped half-way: the run was, or the rest of the plan turned out to be unusable."""
+
+    type: ClassVar[str] = "step_cancelled"
+    step: str
+    tool: str
+    attempt: int
+    seconds: float
+
+
+@record
 class StepSkipped(Event):
     """A step was not run because the steps in ``because`` have no evidence for it."""
 
@@ -260,8 +284,8 @@ class RunFinished(Event):
 _TYPES: dict[str, type[Event]] = {
     cls.type: cls
     for cls in (
-        RunStarted, PlanText, ModelCalled, PlanWritten, PlanParsed, PlanRefused, StepStarted, StepText, AttemptFailed,
-        StepFinished, StepFailed, StepSkipped, Progress, RunFinished,
+        RunStarted, PlanText, PlanPart, ModelCalled, PlanWritten, PlanParsed, PlanRefused, StepStarted, StepText, AttemptFailed,
+        StepFinished, StepFailed, StepCancelled, StepSkipped, Progress, RunFinished,
     )
 }  # fmt: skip
 

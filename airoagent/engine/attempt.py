@@ -18,7 +18,16 @@ from typing import Any
 
 from airoagent.engine.policy import Policy, Services
 from airoagent.errors import AiroError, LimitReached, ToolError, ToolTimeout
-from airoagent.events import AttemptFailed, Event, Failure, Progress, StepFailed, StepFinished, StepStarted
+from airoagent.events import (
+    AttemptFailed,
+    Event,
+    Failure,
+    Progress,
+    StepCancelled,
+    StepFailed,
+    StepFinished,
+    StepStarted,
+)
 from airoagent.language.evidence import Evidence, Filled
 from airoagent.language.grammar import Grammar
 from airoagent.language.plan import Step
@@ -95,6 +104,10 @@ class Caller:
             began = time.perf_counter()
             try:
                 output = await self._call(step, text, parts)
+            except asyncio.CancelledError:
+                seconds = time.perf_counter() - began
+                self._emit(StepCancelled(step=id, tool=name, attempt=attempt, seconds=seconds))
+                raise
             except Exception as error:  # whatever a tool raises fails this step and no other
                 failure = failure_of(error, name)
             else:

@@ -27,7 +27,8 @@ class Policy:
     that may pass is tried again. ``limit_seconds`` bounds the whole run (0: no limit). ``max_evidence`` is in
     characters. ``concurrency`` is how many tools may be called at the same time (0: no limit). ``on_error``: ``stop``
     starts nothing new after a failure, ``skip`` goes on with what does not depend on it, ``tell`` lets the steps that
-    depend on it know what went wrong.
+    depend on it know what went wrong. ``eager``: a step starts while the rest of the plan is still being written (one
+    with side effects never does).
     """
 
     tool_timeout: float = 60.0
@@ -36,6 +37,7 @@ class Policy:
     concurrency: int = 8
     max_evidence: int = 16 * 1024 * 1024
     on_error: OnError = "stop"
+    eager: bool = True
 
 
 Ask = Callable[[str, str, Purpose, Grammar | str], Awaitable[Completion]]
