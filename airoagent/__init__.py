@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     )  # fmt: skip
     from airoagent.events import Event, Source, Usage
     from airoagent.language.evidence import Evidence
+    from airoagent.language.draw import draw_plan
     from airoagent.language.findings import render_diagnostic
     from airoagent.language.graph import Graph, build_graph
     from airoagent.language.parse import PlanParser, parse_plan
@@ -49,6 +50,7 @@ _HOME = {
     "Usage": "events",
     "Evidence": "language.evidence",
     "render_diagnostic": "language.findings",
+    "draw_plan": "language.draw",
     "Graph": "language.graph",
     "build_graph": "language.graph",
     "PlanParser": "language.parse",

@@ -80,7 +80,7 @@ def read_clean_plan(text: str, tools: Iterable[object], limits: Limits) -> Plan 
                 use(other)
                 if head:
                     template = (head, ref, tail) if tail else (head, ref)
-                else:
+                else:  # noqa: SIM108 - one line for four cases would be a riddle
                     template = (ref, tail) if tail else (ref,)
             elif head:
                 template = (head,)

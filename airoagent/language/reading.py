@@ -106,7 +106,7 @@ _STRING = re.compile(r'"((?:[^"\\]|\\.)*+)"|\'((?:[^\'\\]|\\.)*+)\'', re.DOTALL)
 _PLUS = re.compile(r"\s*+\+\s*+")
 _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r"}
-NOISE = re.compile(r"[\s.;,:*`_~\"'”’)>|]*+")
+NOISE = re.compile(r"[\s.;,:*`_~\"'”’)>|。．；，：）]*+")
 """What may stand after a statement without meaning anything."""
 
 
@@ -192,7 +192,7 @@ def read_arguments(raw: str, at: int, findings: list[Finding]) -> str:
 
 
 _ECHO = re.compile(r"(?<=[:0-9])\s*+containing the final answer\.?+(?=\s*+\]?+\s*+\Z)", re.IGNORECASE)
-_LONE = re.compile(rf"(?:{_REFERENCE.pattern})[.;,`*\s]++")
+_LONE = re.compile(rf"(?:{_REFERENCE.pattern})[.;,`*\s。．；，]++")
 
 
 def clean_answer(raw: str, at: int, findings: list[Finding]) -> str:
@@ -224,7 +224,7 @@ def clean_answer(raw: str, at: int, findings: list[Finding]) -> str:
         findings.append(Finding(at, "quotes", "Quotes stand around the answer.", "left out"))
         text = inner.strip()
     if _LONE.fullmatch(text):
-        text = text.rstrip(".;,`* \t\n")
+        text = text.rstrip(".;,`* \t\n。．；，")
         findings.append(Finding(at + len(text), "trailing_noise", "Signs follow the answer's reference.", "left out"))
     return text
 
