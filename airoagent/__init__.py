@@ -13,9 +13,25 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from airoagent.agent import Agent
+    from airoagent.engine.record import Run
+    from airoagent.engine.policy import Policy
     from airoagent.errors import (
-        AiroError, CallError, Diagnostic, FetchError, Interrupted, LimitReached, MissingExtra, ModelError, PlanError,
-        SearchBlocked, SearchError, StoreError, ToolError, ToolTimeout, UsageError,
+        AiroError,
+        CallError,
+        Diagnostic,
+        FetchError,
+        Interrupted,
+        LimitReached,
+        MissingExtra,
+        ModelError,
+        PlanError,
+        SearchBlocked,
+        SearchError,
+        StoreError,
+        ToolError,
+        ToolTimeout,
+        UsageError,
     )  # fmt: skip
     from airoagent.events import Event, Source, Usage
     from airoagent.language.evidence import Evidence
@@ -24,12 +40,88 @@ if TYPE_CHECKING:
     from airoagent.language.graph import Graph, build_graph
     from airoagent.language.parse import PlanParser, parse_plan
     from airoagent.language.plan import Plan, Ref, Step
-    from airoagent.language.prompts import CitedAnswer, ContextBlock, closed_context_prompt, plan_prompt, read_cited_answer
+    from airoagent.language.prompts import (
+        CitedAnswer,
+        ContextBlock,
+        closed_context_prompt,
+        plan_prompt,
+        read_cited_answer,
+    )
     from airoagent.models.base import Chunk, Completion, Model, ModelInfo, Prompt, Sampling
-    from airoagent.toolbox.search import SearchResult, results_output
+    from airoagent.models.catalog import open_model
+    from airoagent.models.scripted import ScriptedModel
+    from airoagent.toolbox.extract import Page
+    from airoagent.toolbox.fetch import Fetcher, Limits, Response
+    from airoagent.toolbox.links import extract_links, links_of
+    from airoagent.toolbox.search import SearchProvider, SearchResult, results_output, web_search
     from airoagent.toolbox.tool import Tool, Toolbox, ToolContext, ToolOutput, tool
 
+# Written out, since type checkers read it: a name that is not in it is not exported to them.
+__all__ = [
+    "Agent",
+    "AiroError",
+    "CallError",
+    "Chunk",
+    "CitedAnswer",
+    "Completion",
+    "ContextBlock",
+    "Diagnostic",
+    "Event",
+    "Evidence",
+    "FetchError",
+    "Fetcher",
+    "Graph",
+    "Interrupted",
+    "LimitReached",
+    "Limits",
+    "MissingExtra",
+    "Model",
+    "ModelError",
+    "ModelInfo",
+    "Page",
+    "Plan",
+    "PlanError",
+    "PlanParser",
+    "Policy",
+    "Prompt",
+    "Ref",
+    "Response",
+    "Run",
+    "Sampling",
+    "ScriptedModel",
+    "SearchBlocked",
+    "SearchError",
+    "SearchProvider",
+    "SearchResult",
+    "Source",
+    "Step",
+    "StoreError",
+    "Tool",
+    "ToolContext",
+    "ToolError",
+    "ToolOutput",
+    "ToolTimeout",
+    "Toolbox",
+    "Usage",
+    "UsageError",
+    "build_graph",
+    "closed_context_prompt",
+    "extract_links",
+    "links_of",
+    "open_model",
+    "parse_plan",
+    "plan_prompt",
+    "read_cited_answer",
+    "render_diagnostic",
+    "results_output",
+    "tool",
+    "web_search",
+]
+
 _HOME = {
+    "Agent": "agent",
+    "Policy": "engine.policy",
+    "Run": "engine.record",
     "AiroError": "errors",
     "CallError": "errors",
     "Diagnostic": "errors",
@@ -69,16 +161,25 @@ _HOME = {
     "ModelInfo": "models.base",
     "Prompt": "models.base",
     "Sampling": "models.base",
+    "ScriptedModel": "models.scripted",
+    "open_model": "models.catalog",
+    "Page": "toolbox.extract",
+    "Fetcher": "toolbox.fetch",
+    "Limits": "toolbox.fetch",
+    "Response": "toolbox.fetch",
+    "extract_links": "toolbox.links",
+    "links_of": "toolbox.links",
+    "SearchProvider": "toolbox.search",
+    "SearchResult": "toolbox.search",
+    "results_output": "toolbox.search",
+    "web_search": "toolbox.search",
     "Tool": "toolbox.tool",
     "ToolContext": "toolbox.tool",
     "ToolOutput": "toolbox.tool",
     "Toolbox": "toolbox.tool",
-    "SearchResult": "toolbox.search",
-    "results_output": "toolbox.search",
     "tool": "toolbox.tool",
 }
 
-__all__ = sorted(_HOME)  # noqa: PLE0605 - the table is the one list of public names
 __version__ = "0.1.0"
 
 

@@ -109,9 +109,7 @@ def read_cited_answer(text: str) -> CitedAnswer:
     """
     answer = text.strip()
     sources: list[tuple[tuple[str, str], ...]] = []
-    last = None
-    for last in _SOURCE_LINE.finditer(answer):
-        pass
+    last = next(reversed(list(_SOURCE_LINE.finditer(answer))), None)
     if last is not None:
         pairs: list[tuple[str, str]] = []
         for line in answer[last.end() :].splitlines():

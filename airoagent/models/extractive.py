@@ -1,0 +1,91 @@
+"""The built-in default model: no weights, no downloads; it quotes and does not reason.
+
+It reads the same prompts as any other model and answers in the same formats. A plan prompt gets a reWOO plan written
+from the question and the tools on offer (`planning`); a closed-context prompt gets the shortest span of the blocks that
+answers, with its source (`reading`); anything else gets one honest sentence. Same prompt, same bytes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING
+
+from airoagent.models.base import Chunk, ModelInfo, Prompt, Usage
+
+if TYPE_CHECKING:
+    from airoagent.models.base import Finish
+
+__all__ = ["ExtractiveModel"]
+
+_NOTE = (
+    "no weights: finds and quotes, does not reason; for a real model: "
+    "pip install 'airoagent[transformers]' and -m jondurbin/airoboros-l2-13b-gpt4-2.0"
+)
+_NO_KNOWLEDGE = (
+    "The built-in extractive model has no knowledge of its own: it can only plan, and quote from sources it is "
+    "given. "
+    "For a model that can answer this, use -m, e.g. -m jondurbin/airoboros-l2-13b-gpt4-2.0."
+)
+
+
+class ExtractiveModel:
+    """Implements `airoagent.models.base.Model` with word lists and counting."""
+
+    @property
+    def info(self) -> ModelInfo:
+        """What this model is."""
+        return ModelInfo("extractive", "extractive", None, "none", _NOTE)
+
+    def wrap(self, prompt: str) -> str:
+        """The prompt itself: no chat wrapper."""
+        return prompt
+
+    def count_tokens(self, text: str) -> int:
+        """Words: this model has no tokenizer."""
+        return len(text.split())
+
+    async def stream(self, prompt: Prompt) -> AsyncIterator[Chunk]:
+        """The completion line by line; the reading itself is done in a thread, so that other steps go on."""
+        text = await asyncio.to_thread(write, prompt.text)
+        for stop in prompt.stop:
+            if stop:
+                text = text.partition(stop)[0]
+        text, finish = _limited(text, prompt.sampling.max_tokens if prompt.sampling else 0)
+        for line in text.splitlines(keepends=True):
+            yield Chunk(line)
+            await asyncio.sleep(0)
+        yield Chunk("", finish, Usage(self.count_tokens(prompt.text), self.count_tokens(text), 1))
+
+    async def aclose(self) -> None:
+        """Nothing is held."""
+
+
+def _limited(text: str, most: int) -> tuple[str, Finish]:
+    """The text cut behind ``most`` words (0: no limit), and whether that was the reason to stop."""
+    count = 0
+    inside = False
+    for position, character in enumerate(text):
+        if character.isspace():
+            inside = False
+        elif not inside:
+            inside = True
+            count += 1
+            if most and count > most:
+                return text[:position], "length"
+    return text, "stop"
+
+
+def write(prompt: str) -> str:
+    """The whole completion for a prompt; never raises, whatever the text."""
+    from airoagent.models.english.passages import read_prompt
+    from airoagent.models.planning import read_plan_prompt, write_plan
+    from airoagent.models.reading import read, write_answer
+
+    context = read_prompt(prompt)
+    request = read_plan_prompt(prompt) if context is None else None
+    if request is not None:
+        return write_plan(request)
+    if context is not None and context.blocks:
+        return write_answer(context.blocks, read(context.blocks, context.instruction), context.instruction)
+    return _NO_KNOWLEDGE

@@ -1,0 +1,193 @@
+"""The reader: finds the shortest span of the blocks that answers a question, and the sentence it stands in.
+
+    >>> page = Block("The tower was finished in 1889. It is 330 metres tall.", (("title", "Eiffel Tower"),))
+    >>> read([page], "How tall is the Eiffel Tower?").text
+    '330 metres'
+
+It counts and compares words; it does not understand. Sentences are ranked (`ranking`), spans of the fitting sort taken
+from the best (`spans`), and each is judged by how near it stands to the question's words and by the shape of the
+sentence ("designed by X", "X, the capital of"). Where nothing covers enough of the question, the answer is None.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from airoagent.models.english.judging import Judged, Reading, judge
+from airoagent.models.english.names import names, unlike_person
+from airoagent.models.english.parts import clean, two_parts
+from airoagent.models.english.passages import Block, Sentence
+from airoagent.models.english.questions import Question, analyse
+from airoagent.models.english.ranking import Library, Ranked, rank, read_library, standing
+from airoagent.models.english.sayings import (
+    Said,
+    say_choice,
+    say_definition,
+    say_list,
+    say_meaning,
+    say_summary,
+    say_yes_or_no,
+)
+from airoagent.models.english.spans import line_of
+
+__all__ = ["Finding", "read", "write_answer"]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """An answer: its text, the sentences it stands in, and its points (comparable between answers to one question)."""
+
+    text: str
+    quotes: tuple[Sentence, ...]
+    score: float = 1.0
+
+
+# How much of the question must be accounted for, of all its words and of those that are no names (with and without
+# names in it). Chosen on the development questions of the library.
+_LEAST_POINTS = 2.8
+_LEAST, _LEAST_RELATION, _LEAST_ALONE = 0.5, 0.25, 0.5
+
+
+def read(blocks: Sequence[Block], instruction: str) -> Finding | None:
+    """The answer that the blocks give to an instruction, or None where they give none."""
+    library = read_library(blocks)
+    question = clean(instruction)
+    two = two_parts(question)
+    if two is None:
+        return _read_one(library, analyse(question))
+    first = _read_one(library, analyse(two.first))
+    if first is None and two.chained:
+        return None
+    near = first.quotes[0] if first is not None and first.quotes else None
+    second = _read_one(library, analyse(two.second(first.text if first else "")), near)
+    findings = [found for found in (first, second) if found is not None]
+    if len(findings) < 2:
+        return findings[0] if findings else None
+    quotes = tuple(dict.fromkeys(q for f in findings for q in f.quotes))
+    return Finding("; ".join(f.text for f in findings), quotes, min(f.score for f in findings))
+
+
+def _read_one(library: Library, question: Question, near: Sentence | None = None) -> Finding | None:
+    ranked = rank(library, question)
+    if not ranked:
+        return _whole_text(library, question)
+    say = _SAYINGS.get(question.kind)
+    said = say(library, ranked, question) if say else _best_span(library, ranked, question, near)
+    if said is None or not _enough(ranked, question, said[1]):
+        return None
+    return Finding(said[0], tuple(library.sentences[p] for p in said[1]), said[2])
+
+
+_SAYINGS: Mapping[str, Callable[[Library, Sequence[Ranked], Question], Said | None]] = {
+    "summary": say_summary,
+    "list": say_list,
+    "definition": say_definition,
+    "meaning": say_meaning,
+    "choice": say_choice,
+    "yesno": say_yes_or_no,
+}
+
+
+def _whole_text(library: Library, question: Question) -> Finding | None:
+    """ "Summarise this": no word of the question names a subject, so the first sentences are it."""
+    if question.kind != "summary" or question.names or not library.sentences:
+        return None
+    first = [s for s in library.sentences if not s.short][:3] or list(library.sentences[:3])
+    return Finding(" ".join(s.text for s in first), tuple(first[:1]), 0.6)
+
+
+def _best_span(library: Library, ranked: list[Ranked], question: Question, near: Sentence | None) -> Said | None:
+    """The span with the most points; a sentence beside the one that answered the first part gets some for that."""
+    beside = library.sentences.index(near) if near is not None else -1
+    starts, lengths = _extents(library)
+    judged: list[tuple[Judged, float]] = []
+    for entry in ranked[:60]:
+        if not _enough([entry], question, (entry.place,)):
+            continue
+        sentence = library.sentences[entry.place]
+        # Of two that say the same, the earlier: pages tell first what they are about.
+        extra = -0.2 * (entry.place - starts[sentence.block]) / max(lengths[sentence.block], 1)
+        if near is not None and sentence.block == near.block:
+            apart = abs(entry.place - beside)
+            extra += 0.5 if apart == 0 else 0.4 if apart < 3 else 0.25
+        meant = _meant(library, entry.place) if question.kind == "person" else ""
+        found = judge(Reading(sentence, entry, meant, library.common), question)
+        judged += [(one, one.points + extra) for one in found[:5]]
+    best, points = max(judged, key=lambda pair: (pair[1], -pair[0].place), default=(None, 0.0))
+    if best is None or points < _LEAST_POINTS:
+        return None
+    return best.text, (best.place,), points
+
+
+def _extents(library: Library) -> tuple[list[int], list[int]]:
+    """Where each block's sentences begin, and how many it has."""
+    starts, lengths = [0] * len(library.blocks), [0] * len(library.blocks)
+    for place, sentence in enumerate(library.sentences):
+        if not lengths[sentence.block]:
+            starts[sentence.block] = place
+        lengths[sentence.block] += 1
+    return starts, lengths
+
+
+def _meant(library: Library, place: int) -> str:
+    """Who "he" or "she" is in a sentence: the person the page is about, else the last person named before."""
+    sentence = library.sentences[place]
+    title = line_of(library.blocks[sentence.block].meta("title"))
+    for span in names(title):
+        if span.last - span.first in (1, 2, 3) and span.first == 0 and not unlike_person(title, span):
+            return title.text[span.start : span.end]
+    for other in range(place - 1, max(place - 5, -1), -1):
+        before = library.sentences[other]
+        if before.block != sentence.block:
+            break
+        line = line_of(before.text)
+        people = [s for s in names(line) if s.last > s.first and not unlike_person(line, s)]
+        if people:
+            return line.text[people[0].start : people[0].end]
+    return ""
+
+
+def _enough(ranked: Sequence[Ranked], question: Question, places: tuple[int, ...]) -> bool:
+    """Whether the sentences speak of what was asked: enough of the question covered, no name or year of it missing."""
+    if not places:
+        return True
+    entries = [r for r in ranked if r.place in places]
+    if not entries:
+        return False
+    best = max(entries, key=standing)
+    if question.names and best.names < 0.5:
+        return False
+    lacking = [name for name in question.names if name in best.missing]
+    if any(name.isdigit() for name in lacking) or len(lacking) * 3 >= len(question.names) > 0:
+        return False
+    if question.kind in ("summary", "list"):
+        return best.coverage >= 0.3
+    if question.related and question.target in best.missing:
+        return False
+    if best.names > 0.85 and best.coverage > 0.7 and len(question.names) >= 3:
+        return True
+    nouns = [t for t in question.terms if t not in (question.verb, question.target)]
+    if not question.names and any(
+        t in best.missing and best.weights[t] * 3 > sum(best.weights.values()) for t in nouns
+    ):
+        return False
+    return best.coverage >= _LEAST and best.relation >= (_LEAST_RELATION if question.names else _LEAST_ALONE)
+
+
+def write_answer(blocks: Sequence[Block], finding: Finding | None, instruction: str) -> str:
+    """The answer in the form the models were trained to write, or a plain sentence that the sources do not tell."""
+    if finding is None:
+        asked = clean(instruction)
+        return (
+            f"The given sources do not say: {asked[:200]}{'...' if len(asked) > 200 else ''}"
+            if asked
+            else "The given sources do not say."
+        )
+    lines = [finding.text, "", "Source:"]
+    for quote in finding.quotes:
+        pairs = {key: value for key, value in reversed(blocks[quote.block].metadata) if key.lower() != "quote"}
+        ordered = [key for key, _ in blocks[quote.block].metadata if key in pairs]
+        lines += [f"{key}: {pairs[key]}" for key in dict.fromkeys(ordered)]
+        lines.append(f"quote: {' '.join(quote.text.split())}")
+    return "\n".join(lines)
