@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from airoagent.agent import Agent
-    from airoagent.engine.record import Run
     from airoagent.engine.policy import Policy
+    from airoagent.engine.record import Run
     from airoagent.errors import (
         AiroError,
         CallError,
@@ -34,8 +34,8 @@ if TYPE_CHECKING:
         UsageError,
     )  # fmt: skip
     from airoagent.events import Event, Source, Usage
-    from airoagent.language.evidence import Evidence
     from airoagent.language.draw import draw_plan
+    from airoagent.language.evidence import Evidence
     from airoagent.language.findings import render_diagnostic
     from airoagent.language.graph import Graph, build_graph
     from airoagent.language.parse import PlanParser, parse_plan

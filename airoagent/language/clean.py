@@ -78,9 +78,9 @@ def read_clean_plan(text: str, tools: Iterable[object], limits: Limits) -> Plan 
                 if ref is None:
                     return None
                 use(other)
-                if head:
+                if head:  # noqa: SIM108 - one line for four cases would be a riddle
                     template = (head, ref, tail) if tail else (head, ref)
-                else:  # noqa: SIM108 - one line for four cases would be a riddle
+                else:
                     template = (ref, tail) if tail else (ref,)
             elif head:
                 template = (head,)

@@ -34,6 +34,7 @@ _DOLLAR = re.compile(
     rf"|(?<![0-9A-Za-z_$])\${_NUMBER}(?![A-Za-z_])"
     r"(?![.,][0-9]| (?i:thousand|million|billion|trillion|hundred|dollars?|bucks|usd|k|m|bn|per|an?|each)\b)"
 )
+_HASH = re.compile(rf"()[#＃]E{_NUMBER}(?![A-Za-z_])")  # its number is group 2, as in the others
 _CANONICAL = re.compile(r":evidence([0-9]{1,9}):")
 _BRACES, _MONEY = 7, 8  # groups of _DOLLAR
 _FAR = 512 * 1024  # characters that are searched to place an error: no input is longer
@@ -58,12 +59,15 @@ def read_template(
             pieces = _CANONICAL.split(text)
             if text.count(":") == len(pieces) - 1:  # no colon but those of canonical references
                 return _assemble(pieces, refs)
+    pattern = _REFERENCE if dollar is None else _DOLLAR
     parts: list[str | Ref] = []
     done = 0
-    for found in (_REFERENCE if dollar is None else _DOLLAR).finditer(text):
+    found = pattern.search(text)
+    while found:
         group = found.lastindex or 0
         number = found[group]
-        if group == _MONEY and int(number) >= _PRICE and f"evidence{int(number)}" not in dollar:  # type: ignore[operator]
+        if group == _MONEY and int(number) >= _PRICE and f"evidence{int(number)}" not in (dollar or ()):
+            found = pattern.search(text, found.end())
             continue
         if found.start() > done:
             parts.append(text[done : found.start()])
@@ -73,6 +77,8 @@ def read_template(
         if 3 <= group < _BRACES or (group <= 2 and number[0] == "0" and len(number) > 1):
             message = f"The reference is written {found[0]!r}."
             findings.append(Finding(at + found.start(), "reference_spelling", message, f"read as {ref}"))
+        # In `#E1#E2` the second follows a digit, and is a reference all the same.
+        found = _HASH.match(text, done) or pattern.search(text, done)
     if done < len(text):
         parts.append(text[done:])
     return tuple(parts)

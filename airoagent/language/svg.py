@@ -93,7 +93,7 @@ def _layered(boxes: Sequence[Box]) -> tuple[list[list[_Slot]], list[list[str]]]:
         for other in box.needs:
             way = [other]
             between = range(by_id[other].layer + 1, box.layer)
-            if len(between) <= room:  # a huge plan's long arrows run straight: its drawing must not grow with its square
+            if len(between) <= room:  # else it runs straight: a huge drawing must not grow with the square
                 room -= len(between)
                 for layer in between:
                     slot = _Slot(f"{other}>{box.id}@{layer}", (way[-1],))
