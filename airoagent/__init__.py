@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from airoagent.agent import Agent
-    from airoagent.engine.record import Run
     from airoagent.engine.policy import Policy
+    from airoagent.engine.record import Run
     from airoagent.errors import (
         AiroError,
         CallError,
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
         UsageError,
     )  # fmt: skip
     from airoagent.events import Event, Source, Usage
+    from airoagent.language.draw import draw_plan
     from airoagent.language.evidence import Evidence
     from airoagent.language.findings import render_diagnostic
     from airoagent.language.graph import Graph, build_graph
@@ -141,6 +142,7 @@ _HOME = {
     "Usage": "events",
     "Evidence": "language.evidence",
     "render_diagnostic": "language.findings",
+    "draw_plan": "language.draw",
     "Graph": "language.graph",
     "build_graph": "language.graph",
     "PlanParser": "language.parse",
