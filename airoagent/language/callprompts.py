@@ -86,12 +86,13 @@ class Ranked:
 @dataclass(frozen=True, slots=True)
 class Thought:
     """A chain of thought read back. ``ranking`` is best first; ``best`` is the best and final answer, None where the
-    text names none.
+    text names none; ``text`` is all that the model wrote.
     """
 
     solutions: tuple[Solution, ...]
     ranking: tuple[Ranked, ...]
     best: str | None
+    text: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """The thought as plain JSON values."""
@@ -99,6 +100,7 @@ class Thought:
             "solutions": [{"number": one.number, "text": one.text, "answer": one.answer} for one in self.solutions],
             "ranking": [{"solution": one.solution, "reason": one.reason} for one in self.ranking],
             "best": self.best,
+            "text": self.text,
         }
 
 
@@ -143,6 +145,7 @@ def read_thought(text: str) -> Thought:
         tuple(Solution(number, "\n".join(lines).strip(), _bare(answer)) for number, lines, answer in solutions),
         tuple(Ranked(number, " ".join(" ".join(lines).split())) for number, lines in ranking),
         None if best is None or not _bare(best) else _bare(best),
+        text,
     )
 
 

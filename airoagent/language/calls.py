@@ -166,6 +166,7 @@ def _carefully(text: str, functions: Functions, format: Format, truncated: bool)
 _HINTS = {
     "no_call": "the answer is to be an object with function and params",
     "truncated": "the model was cut off: raise --max-tokens",
+    "missing": "say it in the input",
     "unknown_function": "only the functions on offer can be called",
 }
 

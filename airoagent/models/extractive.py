@@ -82,6 +82,11 @@ def write(prompt: str) -> str:
     from airoagent.models.planning import read_plan_prompt, write_plan
     from airoagent.models.reading import read, write_answer
 
+    from airoagent.models.calling_by_words import read_call_prompt, write_call_answer
+
+    call = read_call_prompt(prompt)
+    if call is not None:
+        return write_call_answer(call)
     context = read_prompt(prompt)
     request = read_plan_prompt(prompt) if context is None else None
     if request is not None:
