@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from airoagent.agent import Agent
-    from airoagent.engine.record import Run
     from airoagent.engine.policy import Policy
+    from airoagent.engine.record import Run
     from airoagent.errors import (
         AiroError,
         CallError,
@@ -37,8 +37,8 @@ if TYPE_CHECKING:
     from airoagent.language.callprompts import Ranked, Solution, Thought
     from airoagent.language.calls import Call, parse_calls, write_call
     from airoagent.language.evidence import Evidence
-    from airoagent.language.functions import Function, Functions, Param, call_schema, load_functions
     from airoagent.language.findings import render_diagnostic
+    from airoagent.language.functions import Function, Functions, Param, call_schema, load_functions
     from airoagent.language.graph import Graph, build_graph
     from airoagent.language.parse import PlanParser, parse_plan
     from airoagent.language.plan import Plan, Ref, Step

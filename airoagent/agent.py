@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from airoagent import settings
-from airoagent.engine.attempt import record_of
 from airoagent.engine import function_call
+from airoagent.engine.attempt import record_of
 from airoagent.engine.door import run_in_thread
 from airoagent.engine.function_call import MakePlan
 from airoagent.engine.policy import Approve, Policy, Services

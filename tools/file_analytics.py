@@ -45,7 +45,9 @@ def file_analytics(action: Action, file: str, context: ToolContext, filters: Fil
         if not wanted.keyword:
             raise ToolError(f"{action} needs a keyword", 'give it: "filters": {"keyword": "..."}')
         found = _look(lines, wanted.keyword, wanted.case_sensitive)
-        text = _occurrences(name, wanted.keyword, found) if action == "count_occurrences" else _lines(name, wanted, found)
+        text = (
+            _occurrences(name, wanted.keyword, found) if action == "count_occurrences" else _lines(name, wanted, found)
+        )
     else:
         text = _size(action, name, lines)
     return ToolOutput(text, (source,) if source else ())

@@ -107,9 +107,16 @@ class Thought:
 _MARKS = r"[ \t]*+(?:[#>*_]++[ \t]*+)*+"
 _SOLUTION = re.compile(rf"{_MARKS}solution[ \t]++#?(\d{{1,4}})[ \t]*+(?:[:.)*_]++|-|$)[ \t*_]*+(.*)", re.IGNORECASE)
 _FINAL = re.compile(rf"{_MARKS}final answer[ \t*_]*+:[ \t*_]*+(.*)", re.IGNORECASE)
-_RANKING = re.compile(rf"{_MARKS}ranking(?: of)?(?: the)?(?: solutions?| answers?)?\b[^:]{{0,60}}+:[ \t*_]*+(.*)", re.IGNORECASE)
-_BEST = re.compile(rf"{_MARKS}(?:the )?best(?: and final| final)? (?:answer|solution)[ \t*_]*+(?::|is\b:?)[ \t*_]*+(.*)", re.IGNORECASE)
-_PLACE = re.compile(r"[ \t]*+(?:\d{1,4}[.):]|[-*•])?[ \t*_]*+solution[ \t]++#?(\d{1,4})[ \t*_]*+[:.,)\-–—]*+[ \t*_]*+(.*)", re.IGNORECASE)
+_RANKING = re.compile(
+    rf"{_MARKS}ranking(?: of)?(?: the)?(?: solutions?| answers?)?\b[^:]{{0,60}}+:[ \t*_]*+(.*)", re.IGNORECASE
+)
+_BEST = re.compile(
+    rf"{_MARKS}(?:the )?best(?: and final| final)? (?:answer|solution)[ \t*_]*+(?::|is\b:?)[ \t*_]*+(.*)", re.IGNORECASE
+)
+_PLACE = re.compile(
+    r"[ \t]*+(?:\d{1,4}[.):]|[-*•])?[ \t*_]*+solution[ \t]++#?(\d{1,4})[ \t*_]*+[:.,)\-–—]*+[ \t*_]*+(.*)",
+    re.IGNORECASE,
+)
 
 
 def read_thought(text: str) -> Thought:

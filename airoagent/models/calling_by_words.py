@@ -32,9 +32,7 @@ class CallRequest:
     format: str
 
 
-_HEAD = re.compile(
-    r"select the most suitable function and parameters[^\n]{0,200}+\n\s*+Input:[ \t]*+", re.IGNORECASE
-)
+_HEAD = re.compile(r"select the most suitable function and parameters[^\n]{0,200}+\n\s*+Input:[ \t]*+", re.IGNORECASE)
 _FORMAT = re.compile(r"\bin (JSON|YAML) format\b", re.IGNORECASE)
 _LIST = "\nAvailable functions:\n"
 _AGAIN = "\n\nThis response was given before:\n"
@@ -69,7 +67,7 @@ def write_call_answer(request: CallRequest) -> str:
 def choose(input: str, functions: Functions) -> tuple[Function, dict[str, Json]]:
     """The function that fits best, with what the input says of its parameters."""
     clues = read_clues(input)
-    said = {word: weight for word, weight in _said(clues.plain)}
+    said = dict(_said(clues.plain))
     bags = [_bag(function) for function in functions]
     seen = Counter(word for bag in bags for word in bag)
     best: tuple[float, int, dict[str, Json]] = (-1.0, 0, {})
@@ -98,7 +96,8 @@ def _alike(word: str) -> Iterator[tuple[str, float]]:
 _SAYINGS = {
     "how many": "count number", "how often": "count occurrence", "how much": "amount cost price",
     "wake": "alarm", "remind": "reminder alarm", "say": "language translate", "listen": "play music song",
-    "eat": "restaurant food", "hungry": "restaurant food", "umbrella": "weather rain", "rain": "weather", "snow": "weather",
+    "eat": "restaurant food", "hungry": "restaurant food", "umbrella": "weather rain", "rain": "weather",
+    "snow": "weather",
     "sunny": "weather", "temperature": "weather", "mail": "email message send", "write": "send message text",
     "shrink": "size smaller", "enlarge": "size bigger", "wide": "width size", "high": "height", "die": "dice",
     "sell": "sale", "sold": "sale", "mention": "occurrence", "appear": "occurrence find", "occur": "occurrence",
@@ -157,5 +156,3 @@ def _evidence(param: Param, params: dict[str, Json]) -> float:
     if param.name in params:
         return 0.8 if param.required else 0.3
     return -0.8 if param.required else 0.0
-
-

@@ -15,15 +15,18 @@ from airoagent.models.english.words import MONTHS, NUMBER_WORDS, STOPWORDS, near
 
 __all__ = ["Clues", "filled", "read_clues"]
 
-_QUOTED = re.compile(r"\"([^\"\n]{1,400})\"|“([^”\n]{1,400})”|‘([^’\n]{1,400})’|(?<!\w)'((?:[^'\n]|'(?=\w)){1,400})'(?!\w)")
+_QUOTED = re.compile(
+    r"\"([^\"\n]{1,400})\"|“([^”\n]{1,400})”|‘([^’\n]{1,400})’|(?<!\w)'((?:[^'\n]|'(?=\w)){1,400})'(?!\w)"
+)
 _URL = re.compile(r"https?://[^\s<>\"]+[^\s<>\".,;:!?)\]]")
 _EMAIL = re.compile(r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,4}")
 _FILE = re.compile(r"(?<![\w@/.])[\w~][\w./~-]{0,200}\.[A-Za-z][A-Za-z0-9]{0,5}(?![\w@])")
-_DAYS = "monday tuesday wednesday thursday friday saturday sunday today tomorrow tonight yesterday".split()
+_DAYS = "monday|tuesday|wednesday|thursday|friday|saturday|sunday|today|tomorrow|tonight|yesterday"
 _MONTH = "|".join(sorted(MONTHS))
 _DATE = re.compile(
-    rf"\b(?:\d{{4}}-\d{{2}}-\d{{2}}|\d{{1,2}}[./]\d{{1,2}}[./]\d{{2,4}}|\d{{1,2}}(?:st|nd|rd|th)? (?:of )?(?:{_MONTH})(?: \d{{4}})?"
-    rf"|(?:{_MONTH}) \d{{1,2}}(?:st|nd|rd|th)?(?:,? \d{{4}})?|(?:next |this )?(?:{'|'.join(_DAYS)}))\b",
+    rf"\b(?:\d{{4}}-\d{{2}}-\d{{2}}|\d{{1,2}}[./]\d{{1,2}}[./]\d{{2,4}}"
+    rf"|\d{{1,2}}(?:st|nd|rd|th)? (?:of )?(?:{_MONTH})(?: \d{{4}})?"
+    rf"|(?:{_MONTH}) \d{{1,2}}(?:st|nd|rd|th)?(?:,? \d{{4}})?|(?:next |this )?(?:{_DAYS}))\b",
     re.IGNORECASE,
 )
 _TIME = re.compile(r"\b(?:\d{1,2}[:.]\d{2}(?: ?[ap]\.?m\b\.?)?|\d{1,2} ?[ap]\.?m\b\.?|noon|midnight)", re.IGNORECASE)
@@ -154,7 +157,8 @@ def _listed(param: Param) -> list[str]:
 _MEANT = {
     "how many times": "count occurrences", "how often": "count occurrences", "mention": "occurrences",
     "occur": "occurrences", "how many lines": "count lines", "how many words": "count words",
-    "how many characters": "count characters", "which line": "find line", "what line": "find line", "where": "find line",
+    "how many characters": "count characters", "which line": "find line", "what line": "find line",
+    "where": "find line",
     "what lines": "find line", "which lines": "find line", "how many": "count", "appear": "find occurrences",
 }  # fmt: skip
 
@@ -162,7 +166,7 @@ _MEANT = {
 def _of_enum(param: Param, values: list[str], clues: Clues) -> Json:
     """The allowed value whose words the sentence says; None if it says none of any."""
     lower = clues.plain.lower()
-    said = {word: 1.0 for word in stems(clues.plain)} | {stem(word): 1.0 for word in words(lower)}
+    said = dict.fromkeys(stems(clues.plain), 1.0) | {stem(word): 1.0 for word in words(lower)}
     for saying, meant in _MEANT.items():
         if saying in lower:
             for word in meant.split():
@@ -277,7 +281,7 @@ _BEHIND = {
     "source": ("from", "of"), "origin": ("from",), "start": ("from", "between", "since"), "from": ("from",),
     "target": ("to", "into", "in"), "to": ("to", "into"), "end": ("to", "until", "till", "and"),
     "destination": ("to", "into"), "language": ("into", "in", "to"), "artist": ("by", "from"), "author": ("by",),
-    "place": ("near", "in", "at", "around"), "city": ("in", "for", "at", "near"), "location": ("in", "at", "near", "for"),
+    "place": ("near", "in", "at", "around"), "city": ("in", "for", "at", "near"), "location": ("in", "at", "near"),
     "title": ("called", "named", "about"), "topic": ("about", "on"), "subject": ("about", "subject"),
     "label": ("to", "about"), "body": ("saying", "that", "text"), "message": ("saying", "that"),
     "query": ("for", "about"), "name": ("called", "named"), "keyword": ("word", "for", "of", "does", "is"),
@@ -325,21 +329,28 @@ def _word_before(clue: Clue, clues: Clues) -> str:
     return before[-1].lower() if before else ""
 
 
-_ENDS = frozenset({"to", "into", "in", "from", "by", "for", "at", "on", "with", "and", "please", "until", "near", "does"})
+_ENDS = frozenset(
+    {"to", "into", "in", "from", "by", "for", "at", "on", "with", "and", "please", "until", "near", "does"}
+)
 
 
 def _behind(leads: tuple[str, ...], clues: Clues) -> str | None:
     """The words behind a leading word, up to the next preposition."""
     for lead in leads:
         for match in re.finditer(rf"\b{lead}\s+(?:the |a |an )?", clues.plain, re.IGNORECASE):
-            taken = []
+            taken: list[re.Match[str]] = []
             for word in _WORD.finditer(clues.plain, match.end()):
                 between = clues.plain[taken[-1].end() if taken else match.end() : word.start()]
                 if (taken and word[0].lower() in _ENDS) or between.strip() or len(between) > 2 or len(taken) == 4:
                     break
                 taken.append(word)
             text = clues.plain[taken[0].start() : taken[-1].end()] if taken else ""
-            if text and text.lower() not in STOPWORDS and not text[0].isdigit() and not _is_used(taken[0].start(), clues):
+            if (
+                text
+                and text.lower() not in STOPWORDS
+                and not text[0].isdigit()
+                and not _is_used(taken[0].start(), clues)
+            ):
                 _use(taken[0].start(), taken[-1].end(), clues)
                 return text
     return None
