@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import difflib
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import aclosing
@@ -19,6 +18,7 @@ from typing import Any
 from airoagent import settings
 from airoagent.engine import function_call
 from airoagent.engine.attempt import record_of
+from airoagent.engine.conclusion import conclude
 from airoagent.engine.door import run_in_thread
 from airoagent.engine.function_call import MakePlan
 from airoagent.engine.policy import Approve, Policy, Services
@@ -41,23 +41,22 @@ from airoagent.events import (
     StepText,
     Usage,
 )
-from airoagent.language.evidence import fill_text
+from airoagent.language.grammar import Grammar
 from airoagent.language.parse import PlanParser
-from airoagent.language.plan import Plan, Step, references
+from airoagent.language.plan import Plan, Step
+from airoagent.language.plan_grammar import plan_grammar
 from airoagent.language.prompts import plan_prompt
 from airoagent.models.base import Completion, Finish, Model, Prompt, Purpose, Sampling
 from airoagent.models.catalog import open_model
 from airoagent.toolbox.documents import Documents
 from airoagent.toolbox.fetch import Fetcher
-from airoagent.toolbox.loader import bundle_folder, find_tools
-from airoagent.toolbox.tool import Tool, Toolbox, as_tool
+from airoagent.toolbox.loader import find_tools
+from airoagent.toolbox.offering import offered_tools
+from airoagent.toolbox.tool import Tool, Toolbox
 
-__all__ = ["Agent", "named_tool"]
+__all__ = ["Agent"]
 
 Watch = Callable[[Event], None]
-
-_READER = "KnowledgeModel"
-_BUILT_IN = ("DuckDuckGo", "DocumentSearch", "TextScraper", "HyperlinkExtractor", _READER)
 
 
 class Agent:
@@ -69,6 +68,7 @@ class Agent:
     the built-in ones and the user's own. ``docs`` are folders to search in place of the web, unless ``web`` is asked
     for too. ``policy`` sets limits and what a failure does; ``store`` keeps records (True: the user's store, a path:
     that file, False: none); ``approve`` is asked before a tool with side effects is called (None: it is refused).
+    ``free`` lets a local model write without being held to a grammar.
 
     Raises UsageError and ModelError for arguments that cannot work; what goes wrong later is told by the `Run`.
     """
@@ -88,9 +88,11 @@ class Agent:
         approve: Approve | None = None,
         tool_settings: Mapping[str, str] | None = None,
         allow_private: Sequence[str] = (),
+        free: bool = False,
     ) -> None:
         self.policy = policy or Policy()
         self.sampling = sampling
+        self.free = free
         self._approve = approve or _refuse
         self._tool_settings = dict(tool_settings or {})
         self._allow_private = tuple(allow_private)
@@ -104,7 +106,7 @@ class Agent:
         )
         found = find_tools([Path(path) for path in tool_paths], config_folder=settings.config_folder())
         self.broken_tools = found.broken
-        self.toolbox = _offered(found.toolbox, tools, bool(folders), web)
+        self.toolbox = offered_tools(found.toolbox, tools, bool(folders), web)
         self._all_tools = found.toolbox if tools is None else self.toolbox
         self._store = store
 
@@ -243,7 +245,7 @@ class Agent:
             if not deadline.expired():
                 raise
             raise LimitReached(f"the run took longer than {limit:g} s", "raise it with --limit-seconds") from None
-        return _conclude(plan, execution, self.policy)
+        return conclude(plan, execution, self.policy)
 
     async def _write_plan(self, question: str, recorder: Recorder) -> Plan:
         prompt = plan_prompt(question, ((tool.name, tool.description) for tool in self.toolbox.values()))
@@ -255,7 +257,8 @@ class Agent:
 
         text = ""
         try:
-            completion = await self._ask("", prompt, "plan", recorder, heard)
+            grammar = plan_grammar(self.toolbox) if self.toolbox else ""
+            completion = await self._ask("", prompt, "plan", recorder, heard, grammar)
             text = completion.text
             recorder(PlanWritten(text=text))
             plan = parser.finish(truncated=completion.finish == "length")
@@ -267,9 +270,9 @@ class Agent:
         return plan
 
     async def _execute(self, question: str, plan: Plan, recorder: Recorder) -> Execution:
-        async def ask(step: str, prompt: str, purpose: Purpose) -> Completion:
+        async def ask(step: str, prompt: str, purpose: Purpose, grammar: Grammar | str) -> Completion:
             return await self._ask(
-                step, prompt, purpose, recorder, lambda text: recorder(StepText(step=step, text=text))
+                step, prompt, purpose, recorder, lambda text: recorder(StepText(step=step, text=text)), grammar
             )
 
         fetch = Fetcher(allow_private=self._allow_private, documents=self.documents)
@@ -285,15 +288,17 @@ class Agent:
         return execution
 
     async def _ask(
-        self, step: str, text: str, purpose: Purpose, recorder: Recorder, heard: Callable[[str], None]
-    ) -> Completion:
+        self, step: str, text: str, purpose: Purpose, recorder: Recorder, heard: Callable[[str], None],
+        grammar: Grammar | str,
+    ) -> Completion:  # fmt: skip
         """Ask the model; what it wrote goes on record also when it is stopped or fails half-way."""
         pieces: list[str] = []
         finish: Finish | str = "cancelled"
         usage = Usage(calls=1)
         began = time.perf_counter()
+        prompt = Prompt(text, purpose, sampling=self.sampling, grammar="" if self.free else grammar)
         try:
-            async with aclosing(self.model.stream(Prompt(text, purpose, sampling=self.sampling))) as chunks:  # type: ignore[type-var]
+            async with aclosing(self.model.stream(prompt)) as chunks:  # type: ignore[type-var]
                 async for chunk in chunks:
                     if chunk.text:
                         pieces.append(chunk.text)
@@ -348,71 +353,9 @@ async def _refuse(step: Step, tool: Tool, input: str) -> bool:
     )
 
 
-def _offered(known: Toolbox, tools: Sequence[str | Tool | Callable[..., Any]] | None, docs: bool, web: bool) -> Toolbox:
-    """The tools offered to the model: those named, or the built-in ones that make sense here and the user's own."""
-    if tools is None:
-        search = {"DocumentSearch"} if docs else set()
-        if web or not docs:
-            search.add("DuckDuckGo")
-        names = [name for name in _BUILT_IN if name in known and (name in search or name not in _BUILT_IN[:2])]
-        return Toolbox([*(known[name] for name in names), *(t for t in known.values() if not _is_bundled(t))])
-    chosen: list[Tool] = []
-    for item in tools:
-        if isinstance(item, str):
-            chosen.append(named_tool(item, known))
-        else:
-            chosen.append(as_tool(item))
-    if _READER in known and not any(tool.name == _READER for tool in chosen):
-        chosen.append(known[_READER])
-    return Toolbox(chosen)
-
-
-def named_tool(name: str, known: Toolbox) -> Tool:
-    """The tool of this name; UsageError with the nearest names if there is none."""
-    if name in known:
-        return known[name]
-    near = difflib.get_close_matches(name, list(known), n=3, cutoff=0.5)
-    raise UsageError(
-        f"there is no tool called {name!r}",
-        f"did you mean {' or '.join(near)}?" if near else f"the tools are: {', '.join(known)}",
-    )
-
-
-def _is_bundled(tool: Tool) -> bool:
-    return Path(tool.origin).is_relative_to(bundle_folder("tools"))
-
-
 def _first(errors: BaseExceptionGroup[BaseException]) -> BaseException:
     """The error to tell of several that ended the run together."""
     error: BaseException = errors
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     return error
-
-
-def _conclude(plan: Plan, execution: Execution, policy: Policy) -> tuple[str, tuple[Source, ...]]:
-    """The answer and its sources; raises what the run failed of where there is none."""
-    template = plan.final_template
-    needed = references(template)
-    missing = [id for id in needed if id not in execution.found]
-    if execution.failed and (policy.on_error == "stop" or missing):
-        raise _failure(plan, execution)
-    answer = fill_text(template, execution.found).strip()
-    sources = dict.fromkeys(
-        Source(source.url, source.title, source.quote) for id in needed for source in execution.found[id].sources
-    )
-    return answer, tuple(sources)
-
-
-def _failure(plan: Plan, execution: Execution) -> AiroError:
-    """One sentence: which step failed, of what, and what was not run because of it."""
-    failed = [step for step in plan.steps if step.id in execution.failed]
-    first = execution.failed[failed[0].id]
-    text = f"{failed[0].id} ({failed[0].tool}) failed: {first.message}"
-    if len(failed) > 1:
-        text += f"; so did {', '.join(step.id for step in failed[1:])}"
-    if execution.skipped:
-        ids = [step.id for step in plan.steps if step.id in execution.skipped]
-        shown = ", ".join(ids[:5]) + (f" and {len(ids) - 5} more" if len(ids) > 5 else "")
-        text += f"; not run because of it: {shown}"
-    return type(first)(text, first.hint, first.exit_code)

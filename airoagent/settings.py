@@ -48,6 +48,8 @@ class Settings:
     retries: int = _set(2, "how often a failure that may pass is tried again", least=0, most=20)
     concurrency: int = _set(8, "how many steps may run at the same time", least=1)
     on_error: Literal["stop", "skip", "tell"] = _set("stop", "what a failed step does to the rest of the run")
+    free: bool = _set(False, "let a local model write without being held to a grammar")
+    answers: Literal["free", "verbatim"] = _set("free", "verbatim: a local model answers in words of the evidence")
     docs: tuple[Path, ...] = _set((), "folders of documents to answer from")
     web: bool = _set(False, "search the web too where documents are given")
     search: str = _set("duckduckgo", "who is asked when the web is searched")

@@ -30,6 +30,8 @@ _AGENT = (
     click.option("--temperature", metavar="T", help="How freely tokens are picked; 0: the likeliest."),
     click.option("--max-tokens", metavar="N", help="The most tokens the model writes for one prompt."),
     click.option("--seed", metavar="N", help="Makes sampling repeatable."),
+    click.option("--free", is_flag=True, default=None, help="Let a local model write without a grammar."),
+    click.option("--answers", metavar="free|verbatim", help="verbatim: answer only with words of the evidence."),
     click.option("--no-store", is_flag=True, help="Keep no record of this run."),
     click.option("--config", "config_file", metavar="FILE", help="Read this config file in place of the user's own."),
 )
@@ -90,7 +92,8 @@ def make_agent(
         ),
         store=settings.store,
         approve=approver(),
-        tool_settings={"search": settings.search},
+        tool_settings={"search": settings.search, "answers": settings.answers},
         allow_private=settings.allow_private,
+        free=settings.free,
     )  # fmt: skip
     return agent, settings

@@ -77,7 +77,7 @@ def _record(tool: Tool) -> dict[str, Any]:
 @_paths
 def show(name: str, paths: tuple[str, ...]) -> None:
     """Show one tool as JSON."""
-    from airoagent.agent import named_tool
+    from airoagent.toolbox.offering import named_tool
 
     click.echo(json.dumps(_record(named_tool(name, _find(paths).toolbox)), indent=2))
 
@@ -94,7 +94,7 @@ def run(name: str, input: str, as_json: bool, display: str | None, color: str | 
     Example:
       airo tools run DocumentSearch --docs examples/library "otters sleep"
     """
-    from airoagent.agent import named_tool
+    from airoagent.toolbox.offering import named_tool
     from airoagent.cli.answer import print_run
     from airoagent.language.plan import Plan, Ref, Step
 

@@ -20,6 +20,7 @@ from airoagent.engine.policy import Policy, Services
 from airoagent.errors import AiroError, LimitReached, ToolError, ToolTimeout
 from airoagent.events import AttemptFailed, Event, Failure, Progress, StepFailed, StepFinished, StepStarted
 from airoagent.language.evidence import Evidence, Filled
+from airoagent.language.grammar import Grammar
 from airoagent.language.plan import Step
 from airoagent.models.base import Completion, Purpose
 from airoagent.toolbox.tool import Call, Tool, Toolbox, ToolContext, ToolOutput
@@ -48,7 +49,7 @@ class Deadlines:
             self._set(asyncio.get_running_loop(), end)
 
     def end(self, step: str) -> bool:
-        """The call has ended; whether its deadline had passed. The timer is left to find that there is nothing to do."""
+        """The call has ended; whether its deadline had passed. The timer is left to find nothing to do."""
         if self._ends.pop(step, None) is not None:
             return False
         self.passed.discard(step)
@@ -86,8 +87,8 @@ class Caller:
     async def run(self, step: Step, found: Mapping[str, Evidence]) -> Evidence | AiroError:
         """Call the step's tool until it gives evidence, fails for good, or the tries are used up."""
         id, name = step.id, step.tool
-        parts: Filled = tuple([part if part.__class__ is str else found[part.id] for part in step.template])  # type: ignore
-        text = "".join([part if part.__class__ is str else part.text for part in parts])  # type: ignore[union-attr, misc]
+        parts: Filled = tuple([part if isinstance(part, str) else found[part.id] for part in step.template])
+        text = "".join([part if isinstance(part, str) else part.text for part in parts])
         attempt = 1
         while True:
             self._emit(StepStarted(step=id, tool=name, input=text, attempt=attempt))
@@ -164,8 +165,8 @@ class Caller:
     def _context(self, step: Step, parts: Filled) -> ToolContext:
         services = self._services
 
-        async def ask(prompt: str, purpose: Purpose) -> Completion:
-            return await services.ask(step.id, prompt, purpose)
+        async def ask(prompt: str, purpose: Purpose, grammar: Grammar | str = "") -> Completion:
+            return await services.ask(step.id, prompt, purpose, grammar)
 
         loop = asyncio.get_running_loop()
 

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import field
 from typing import Literal
 
+from airoagent.language.grammar import Grammar
 from airoagent.language.plan import Step
 from airoagent.models.base import Completion, Purpose
 from airoagent.records import record
@@ -37,13 +38,13 @@ class Policy:
     on_error: OnError = "stop"
 
 
-Ask = Callable[[str, str, Purpose], Awaitable[Completion]]
+Ask = Callable[[str, str, Purpose, Grammar | str], Awaitable[Completion]]
 Approve = Callable[[Step, Tool, str], Awaitable[bool]]
 
 
 @record
 class Services:
-    """What steps may use: ``ask(step, prompt, purpose)`` asks the model, ``approve`` asks the user."""
+    """What steps may use: ``ask(step, prompt, purpose, grammar)`` asks the model, ``approve`` asks the user."""
 
     question: str
     ask: Ask

@@ -20,6 +20,7 @@ from typing import Any
 
 from airoagent.errors import AiroError, ModelError
 from airoagent.events import Usage
+from airoagent.language.grammar import Grammar
 from airoagent.language.wrappers import Wrapper, template_wrapper, wrapper_for, wrapper_named
 from airoagent.models import hub
 from airoagent.models.base import Chunk, Finish, ModelInfo, Prompt, Sampling
@@ -203,11 +204,14 @@ class TransformersModel:
         from transformers import GenerationConfig
         from transformers.generation import LogitsProcessorList, StoppingCriteriaList
 
-        written = _Written(tokenizer, loaded.ends, prompt.stop + wrapper.stop, len(ids), stopped, push)
-        picker = Picker(sampling, loaded.device, self._mask(prompt.grammar, loaded, len(ids)))
+        room = min(sampling.max_tokens, room)
+        mask = self._mask(prompt.grammar, loaded, len(ids), room)
+        stops = StopFilter(prompt.stop + wrapper.stop, drop_space=True, watch=mask is None)
+        written = _Written(tokenizer, loaded.ends, stops, len(ids), stopped, push)
+        picker = Picker(sampling, loaded.device, mask)
         read = torch.tensor([ids], device=loaded.device)
         config = GenerationConfig(
-            max_new_tokens=min(sampling.max_tokens, room),
+            max_new_tokens=room,
             do_sample=False,  # The picker draws.
             eos_token_id=list(loaded.ends) or None,
             pad_token_id=loaded.ends[0] if loaded.ends else 0,
@@ -232,7 +236,7 @@ class TransformersModel:
             )
         return window - length
 
-    def _mask(self, grammar: str, loaded: Loaded, start: int) -> GrammarMask | None:
+    def _mask(self, grammar: Grammar | str, loaded: Loaded, start: int, room: int) -> GrammarMask | None:
         if not grammar or not grammars_available():
             return None
         if self._grammar_tokenizer is None:
@@ -240,7 +244,7 @@ class TransformersModel:
             width = getattr(output, "out_features", None) or output.weight.shape[0]
             with self._lock:
                 self._grammar_tokenizer = grammar_tokenizer(self._ready_tokenizer(), width, list(loaded.ends))
-        return None if self._grammar_tokenizer is None else GrammarMask(self._grammar_tokenizer, grammar, start)
+        return None if self._grammar_tokenizer is None else GrammarMask(self._grammar_tokenizer, grammar, start, room)
 
     def _ready_model(self, stopped: Callable[[], bool]) -> Loaded:
         if self._loaded is None:
@@ -334,13 +338,13 @@ class _Written:
         self,
         tokenizer: Any,
         ends: tuple[int, ...],
-        stop: tuple[str, ...],
+        stops: StopFilter,
         start: int,
         stopped: Callable[[], bool],
         push: Callable[[_Item], None],
     ) -> None:
         self._text = TokenText(tokenizer)
-        self._filter = StopFilter(stop, drop_space=True)
+        self._filter = stops
         self._ends = frozenset(ends)
         self._start = self._seen = start
         self._stopped = stopped

@@ -26,6 +26,7 @@ from airoagent.records import record
 from airoagent.toolbox.background import in_thread
 
 if TYPE_CHECKING:
+    from airoagent.language.grammar import Grammar
     from airoagent.models.base import Completion, Purpose
     from airoagent.toolbox.documents import Documents
     from airoagent.toolbox.fetch import Fetcher
@@ -50,7 +51,7 @@ class ToolOutput:
 class Asker(Protocol):
     """Asks the run's model; the engine supplies it, so that every call is on record."""
 
-    async def __call__(self, prompt: str, purpose: Purpose) -> Completion: ...
+    async def __call__(self, prompt: str, purpose: Purpose, grammar: Grammar | str = "") -> Completion: ...
 
 
 @record
@@ -58,9 +59,9 @@ class ToolContext:
     """What a tool may use besides its input.
 
     ``parts`` is the input as the plan has it: literal text and the `Evidence` put between it, in order. ``ask`` asks
-    the run's model. ``fetch`` is the one door to the network and to ``docs://`` addresses; ``documents`` the user's
-    documents (None without ``--docs``). ``settings`` are the user's settings for tools. ``progress`` tells whoever
-    watches how far long work is.
+    the run's model, held to ``grammar`` where its backend can do that. ``fetch`` is the one door to the network and to
+    ``docs://`` addresses; ``documents`` the user's documents (None without ``--docs``). ``settings`` are the user's
+    settings for tools. ``progress`` tells whoever watches how far long work is.
     """
 
     step: str

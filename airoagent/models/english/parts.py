@@ -27,12 +27,17 @@ _LEAD = re.compile(
     r"|tell us) (?=wh|how|if))",
     re.IGNORECASE,
 )
-_TAIL = re.compile(
-    r"[\s,;]*(?:\bsources?\s*\?|\b(?:please )?(?:do not|don't|never) make up (?:an )?answers?[^.?!]*[.!?]*"
-    r"|\bplease cite[^.?!]*[.!?]*|\bcite (?:your|the) sources?[.!?]*"
-    r"|,?\s*\b(?:given|based on|using|according to|from)\s*(?:the\s+)?(?:(?:above|following|given|provided)\s*)?"
-    r"(?::?evidence\s*\d*:?|context|text|passages?|sources?|above|information)?(?:\s*(?:above"
-    r"|below))?\s*(?=[.?!]*$))\s*$",
+_ASIDE = re.compile(
+    r"(?:(?-i:\s*\bSources?\s*\?)|(?<=[.?!])\s*\bsources?"
+    r"|[\s,;]*\b(?:please )?(?:do not|don't|don’t|never) make up (?:an )?answers?[^.?!]*"
+    r"|[\s,;]*\b(?:please )?cite (?:your |the )?sources?)[\s.?!]*$",
+    re.IGNORECASE,
+)
+_LEADS = "(?:given|based on|using|according to)"
+_GIVEN = re.compile(
+    rf"(?:\s*[,;(]\s*{_LEADS}|\s+{_LEADS}(?=\s+\w|\s*:|\s+\?))"
+    r"(?:\s+(?:the|this|that|above|following|given|provided|:?evidence\s*\d*:?|context|text|passages?|sources?"
+    r"|information|below|and))*[\s.?!]*$",
     re.IGNORECASE,
 )
 
@@ -41,8 +46,12 @@ def clean(instruction: str) -> str:
     """The question alone, on one line: without politeness, "Source?", "Don't make up answers" and an empty "given"."""
     text = " ".join(instruction[:4000].split())
     for _ in range(8):
-        mark = "?" if re.search(r"\?\W*$", text) else ""
-        shorter = _LEAD.sub("", _TAIL.sub(mark, text)).strip()
+        shorter = _LEAD.sub("", text)
+        for tail, mark in ((_ASIDE, ""), (_GIVEN, "?")):
+            found = tail.search(shorter)
+            if found and found.start():
+                kept = shorter[: found.start()].rstrip(" ,;")
+                shorter = kept if not mark or kept.endswith(("?", ".", "!")) else kept + mark
         if shorter == text or not shorter.strip("?!. "):
             break
         text = shorter
