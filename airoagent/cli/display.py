@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, TextIO
 
 import click
 
-from airoagent.errors import AiroError, Diagnostic
+from airoagent.errors import AiroError, CallError, Diagnostic
 from airoagent.events import (
     AttemptFailed,
     Event,
@@ -62,7 +62,8 @@ def located(error: AiroError) -> list[str]:
         return []
     from airoagent.language.findings import render_diagnostic
 
-    return [render_diagnostic(diagnostic, getattr(error, "text", "")) for diagnostic in wrong]
+    name = "call" if isinstance(error, CallError) else "plan"
+    return [render_diagnostic(diagnostic, getattr(error, "text", ""), name) for diagnostic in wrong]
 
 
 _QUIET = 5.0  # seconds between two lines about the same long work

@@ -251,5 +251,3 @@ async def acode(agent: Host, prompt: str, *, watch: Watch | None = None) -> str:
 
     prompt = _checked(prompt, 'say what to write: airo code "a websocket server in node.js"')
     return read_code(await _asked(agent, prompt, code_prompt(prompt), "code", watch))
-
-
