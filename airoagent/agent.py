@@ -16,8 +16,11 @@ from pathlib import Path
 from typing import Any
 
 from airoagent import settings
+from airoagent.engine import function_call
 from airoagent.engine.attempt import record_of
+from airoagent.engine.conclusion import conclude
 from airoagent.engine.door import run_in_thread
+from airoagent.engine.function_call import MakePlan
 from airoagent.engine.policy import Approve, Policy, Services
 from airoagent.engine.record import Run
 from airoagent.engine.recorder import Recorder
@@ -38,10 +41,9 @@ from airoagent.events import (
     StepText,
     Usage,
 )
-from airoagent.language.evidence import fill_text
 from airoagent.language.grammar import Grammar
 from airoagent.language.parse import PlanParser
-from airoagent.language.plan import Plan, Step, references
+from airoagent.language.plan import Plan, Step
 from airoagent.language.plan_grammar import plan_grammar
 from airoagent.language.prompts import plan_prompt
 from airoagent.models.base import Completion, Finish, Model, Prompt, Purpose, Sampling
@@ -151,6 +153,15 @@ class Agent:
         """The same, to be awaited."""
         return await self._drive(question or plan.question, plan, watch)
 
+    # One function call; a chain of thought; code ---------------------------------------------------------------
+
+    call = function_call.call
+    acall = function_call.acall
+    think = function_call.think
+    athink = function_call.athink
+    code = function_call.code
+    acode = function_call.acode
+
     @property
     def known_tools(self) -> Toolbox:
         """The tools a given plan may call: those offered, and every other known tool where none were named."""
@@ -163,7 +174,7 @@ class Agent:
 
     # The whole order -------------------------------------------------------------------------------------------
 
-    async def _drive(self, question: str, plan: Plan | None, watch: Watch | None) -> Run:
+    async def _drive(self, question: str, plan: Plan | MakePlan | None, watch: Watch | None) -> Run:
         if plan is None:
             question = _checked(question)
         store, own = self._open_store()
@@ -216,12 +227,16 @@ class Agent:
                 store.close()
         return recorder.finished()
 
-    async def _answer(self, question: str, plan: Plan | None, recorder: Recorder) -> tuple[str, tuple[Source, ...]]:
+    async def _answer(
+        self, question: str, plan: Plan | MakePlan | None, recorder: Recorder
+    ) -> tuple[str, tuple[Source, ...]]:
         limit = self.policy.limit_seconds
         try:
             async with asyncio.timeout(limit or None) as deadline:
                 if plan is None:
                     plan = await self._write_plan(question, recorder)
+                elif not isinstance(plan, Plan):
+                    plan = await plan(recorder)
                 else:
                     recorder(PlanWritten(text=plan.to_text()))
                     recorder.parsed(plan)
@@ -230,7 +245,7 @@ class Agent:
             if not deadline.expired():
                 raise
             raise LimitReached(f"the run took longer than {limit:g} s", "raise it with --limit-seconds") from None
-        return _conclude(plan, execution, self.policy)
+        return conclude(plan, execution, self.policy)
 
     async def _write_plan(self, question: str, recorder: Recorder) -> Plan:
         prompt = plan_prompt(question, ((tool.name, tool.description) for tool in self.toolbox.values()))
@@ -344,31 +359,3 @@ def _first(errors: BaseExceptionGroup[BaseException]) -> BaseException:
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     return error
-
-
-def _conclude(plan: Plan, execution: Execution, policy: Policy) -> tuple[str, tuple[Source, ...]]:
-    """The answer and its sources; raises what the run failed of where there is none."""
-    template = plan.final_template
-    needed = references(template)
-    missing = [id for id in needed if id not in execution.found]
-    if execution.failed and (policy.on_error == "stop" or missing):
-        raise _failure(plan, execution)
-    answer = fill_text(template, execution.found).strip()
-    sources = dict.fromkeys(
-        Source(source.url, source.title, source.quote) for id in needed for source in execution.found[id].sources
-    )
-    return answer, tuple(sources)
-
-
-def _failure(plan: Plan, execution: Execution) -> AiroError:
-    """One sentence: which step failed, of what, and what was not run because of it."""
-    failed = [step for step in plan.steps if step.id in execution.failed]
-    first = execution.failed[failed[0].id]
-    text = f"{failed[0].id} ({failed[0].tool}) failed: {first.message}"
-    if len(failed) > 1:
-        text += f"; so did {', '.join(step.id for step in failed[1:])}"
-    if execution.skipped:
-        ids = [step.id for step in plan.steps if step.id in execution.skipped]
-        shown = ", ".join(ids[:5]) + (f" and {len(ids) - 5} more" if len(ids) > 5 else "")
-        text += f"; not run because of it: {shown}"
-    return type(first)(text, first.hint, first.exit_code)

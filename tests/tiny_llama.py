@@ -32,7 +32,7 @@ def make_tiny_llama(
     layers: int = 2,
     heads: int = 4,
     vocabulary: int = 700,
-    window: int = 1024,
+    window: int = 4096,
     seed: int = 1,
     safetensors: bool = True,
     shard_size: str = "50GB",

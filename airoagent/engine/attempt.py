@@ -41,24 +41,19 @@ class Deadlines:
 
     def begin(self, step: str, seconds: float) -> None:
         """The running task's call for this step must end within so many seconds."""
-        loop = asyncio.get_running_loop()
         task = asyncio.current_task()
         assert task is not None
-        end = loop.time() + seconds
+        end = time.monotonic() + seconds  # what the loop's own clock is
         self._ends[step] = (end, task)
         if self._timer is None or end < self._next:
-            self._set(loop, end)
+            self._set(asyncio.get_running_loop(), end)
 
     def end(self, step: str) -> bool:
-        """The call has ended; whether its deadline had passed."""
-        self._ends.pop(step, None)
-        if not self._ends and self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        if step in self.passed:
-            self.passed.discard(step)
-            return True
-        return False
+        """The call has ended; whether its deadline had passed. The timer is left to find nothing to do."""
+        if self._ends.pop(step, None) is not None:
+            return False
+        self.passed.discard(step)
+        return True
 
     def _set(self, loop: asyncio.AbstractEventLoop, when: float) -> None:
         if self._timer is not None:
@@ -68,7 +63,7 @@ class Deadlines:
 
     def _look(self, loop: asyncio.AbstractEventLoop) -> None:
         self._timer = None
-        now = loop.time()
+        now = time.monotonic()
         for step, (end, task) in list(self._ends.items()):
             if end <= now:
                 del self._ends[step]
@@ -92,8 +87,8 @@ class Caller:
     async def run(self, step: Step, found: Mapping[str, Evidence]) -> Evidence | AiroError:
         """Call the step's tool until it gives evidence, fails for good, or the tries are used up."""
         id, name = step.id, step.tool
-        parts: Filled = tuple([part if part.__class__ is str else found[part.id] for part in step.template])  # type: ignore
-        text = "".join([part if part.__class__ is str else part.text for part in parts])  # type: ignore[union-attr, misc]
+        parts: Filled = tuple([part if isinstance(part, str) else found[part.id] for part in step.template])
+        text = "".join([part if isinstance(part, str) else part.text for part in parts])
         attempt = 1
         while True:
             self._emit(StepStarted(step=id, tool=name, input=text, attempt=attempt))
@@ -149,7 +144,7 @@ class Caller:
         if timeout:
             self._deadlines.begin(step.id, timeout)
         try:
-            result = await make(text, context)
+            result = await make(text, context, parts)
         except asyncio.CancelledError:
             task = asyncio.current_task()
             if timeout and self._deadlines.end(step.id):

@@ -13,6 +13,7 @@ from typing import Any
 
 from airoagent.errors import (
     AiroError,
+    CallError,
     Interrupted,
     LimitReached,
     ModelError,
@@ -130,7 +131,9 @@ class Run:
             return None
         for event in self.events:
             if isinstance(event, PlanRefused):
-                return PlanError(
+                # A run whose model was asked for a call is refused for its call, any other for its plan.
+                called = any(isinstance(one, ModelCalled) and one.purpose == "call" for one in self.events)
+                return (CallError if called else PlanError)(
                     event.failure.message, event.failure.hint, kind=event.failure.kind, diagnostics=event.diagnostics,
                     text=self.plan_text,
                 )  # fmt: skip

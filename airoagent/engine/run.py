@@ -76,7 +76,7 @@ class Execution:
             if step.id in found:
                 continue
             self._steps[step.id] = step
-            needed = {part.id for part in step.template if part.__class__ is Ref}  # type: ignore[union-attr]
+            needed = {part.id for part in step.template if isinstance(part, Ref)}
             missing = [other for other in needed if other not in found]
             for other in missing:
                 dependents.setdefault(other, []).append(step.id)

@@ -6,26 +6,17 @@ registered, its id is new, its references lead to steps, there is no cycle), and
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import NoReturn
 
 from airoagent.errors import PlanError
 from airoagent.language.findings import Finding, located
 from airoagent.language.graph import find_cycle
+from airoagent.language.limits import Limits
 from airoagent.language.names import ToolNames
 from airoagent.language.plan import Plan, Ref, Step, Template
 from airoagent.language.reading import find_reference, read_template
 
-__all__ = ["Draft", "Limits", "make_step"]
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What a plan may have: steps, characters of one input, characters of the text. More is the error too_large."""
-
-    steps: int = 10_000
-    input: int = 256 * 1024
-    text: int = 4 * 1024 * 1024
+__all__ = ["UNUSED", "Draft", "make_step"]
 
 
 _new = object.__new__
@@ -44,6 +35,9 @@ def make_step(id: str, thought: str, tool: str, template: Template, line: int) -
     _set_line(step, line)
     return step
 
+
+UNUSED = ("unused_evidence", "Nothing uses the evidence of :{}:.", "kept; the step runs all the same")
+"""Kind, message and repair of the finding that nobody needs a step."""
 
 _HINTS = {
     "empty_plan": "ask the model again, or show it the output format",
@@ -169,8 +163,7 @@ class Draft:
         if len(self.used) < len(steps):
             for step, place in zip(steps, self.places, strict=True):
                 if step.id not in self.used:
-                    message = f"Nothing uses the evidence of :{step.id}:."
-                    self.note(place, "unused_evidence", message, "kept; the step runs all the same")
+                    self.note(place, UNUSED[0], UNUSED[1].format(step.id), UNUSED[2])
         return Plan(steps, self.answer, self.question, located(self.findings, text) if self.findings else ())
 
     def _check_forward(self, text: str) -> None:

@@ -26,7 +26,9 @@ def encode_plain(tokenizer: Any, text: str) -> list[int]:
 
     Raises ModelError if the tokenizer makes a control token of it all the same.
     """
-    ids: list[int] = tokenizer(text, add_special_tokens=False, split_special_tokens=True)["input_ids"]
+    # Not verbose: it would warn of texts longer than the window, which the caller answers with an error.
+    encoded = tokenizer(text, add_special_tokens=False, split_special_tokens=True, verbose=False)
+    ids: list[int] = encoded["input_ids"]
     control = {tokenizer.bos_token_id, tokenizer.eos_token_id} - {None, tokenizer.unk_token_id}
     if not control.isdisjoint(ids):
         raise ModelError(

@@ -15,9 +15,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-from airoagent.models.english import AUXILIARIES, PREPOSITIONS, STOPWORDS, fold, stem, words
-from airoagent.models.parts import TwoParts, clean, two_parts
-from airoagent.models.questions import Question, analyse
+from airoagent.models.english.parts import TwoParts, clean, two_parts
+from airoagent.models.english.questions import Question, analyse
+from airoagent.models.english.words import AUXILIARIES, PREPOSITIONS, STOPWORDS, fold, stem, word_set, words
 
 __all__ = ["Offered", "PlanRequest", "read_plan_prompt", "write_plan"]
 
@@ -71,11 +71,13 @@ _LINKS = re.compile(
     r"\b(?:extracts?|finds?|gets?|lists?|collects?)\b.{0,40}\b(?:hyper)?(?:links|urls)\b", re.IGNORECASE
 )
 _LOADS = re.compile(
-    r"\b(?:loads?|scrapes?|fetch(?:es)?|downloads?|opens?|reads?|visits?|retrieves?)\b.{0,60}\b(?:web ?sites?|web ?pages?|pages?|links?|urls?|sites?|addresses)\b",
+    r"\b(?:loads?|scrapes?|fetch(?:es)?|downloads?|opens?|reads?|visits?|retrieves?)\b.{0,60}\b(?:web ?sites?"
+    r"|web ?pages?|pages?|links?|urls?|sites?|addresses)\b",
     re.IGNORECASE,
 )
 _ANSWERS = re.compile(
-    r"\bquestion[- ]answering\b|\blanguage model\b|\banswers?\b.{0,40}\bquestions?\b|\bquestions?\b.{0,60}\b(?:given|passage|context|evidence)\b",
+    r"\bquestion[- ]answering\b|\blanguage model\b|\banswers?\b.{0,40}\bquestions?\b"
+    r"|\bquestions?\b.{0,60}\b(?:given|passage|context|evidence)\b",
     re.IGNORECASE,
 )
 
@@ -145,8 +147,10 @@ _URL = re.compile(
     r"(?:https?://|docs://|file://)[^\s<>\"'`\[\]{}|\\^]+|\bwww\.[\w-]+(?:\.[\w-]+)+(?:/[^\s<>\"'`\[\]{}|\\^]*)?",
     re.IGNORECASE,
 )
-_DROPPED = frozenset(
-    ["did", "does", "do", "is", "are", "was", "were", "be", "been", "has", "have", "had", "can", "could", "would", "will", "should", "may", "might", "much", "many", "long", "tall", "exactly", "about", "please", "tell", "me", "give", "list", "name", "describe", "explain", "summarise", "summarize", "get", "got", "there", "and", "or", "also", "then"]
+_DROPPED = word_set(
+    "did does do is are was were be been has have had can could would will should may might much "
+    "many long tall exactly about please tell me give list name describe explain summarise summarize get got there "
+    "and or also then"
 )
 
 
@@ -257,12 +261,21 @@ def _two_parts(draft: _Draft, roles: Roles, two: TwoParts) -> str:
     return f"{first}; {_ask(draft, roles, second, _look_up(draft, roles, keywords(second)))}"
 
 
-_BY_TIME = frozenset(["older", "first", "earlier", "newer", "later", "last", "younger"])
+_BY_TIME = word_set("older first earlier newer later last younger")
 _MEASURED = {
-    "taller": "How tall is {}?", "higher": "How high is {}?", "longer": "How long is {}?", "shorter": "How long is {}?", "deeper": "How deep is {}?",
-    "heavier": "How heavy is {}?", "lighter": "How heavy is {}?", "bigger": "How big is {}?", "larger": "How large is {}?", "smaller": "How large is {}?",
-    "faster": "How fast is {}?", "wider": "How wide is {}?",
-}  # fmt: skip
+    comparative: f"How {adjective} is {{}}?"
+    for adjective, comparatives in (
+        ("tall", "taller"),
+        ("high", "higher"),
+        ("long", "longer shorter"),
+        ("deep", "deeper shallower"),
+        ("heavy", "heavier lighter"),
+        ("large", "bigger larger smaller"),
+        ("fast", "faster slower"),
+        ("wide", "wider narrower"),
+    )
+    for comparative in comparatives.split()
+}
 
 
 def _comparison(draft: _Draft, roles: Roles, asked: Question) -> str:
@@ -270,7 +283,8 @@ def _comparison(draft: _Draft, roles: Roles, asked: Question) -> str:
     form = _MEASURED.get(asked.target, "")
     if asked.target in _BY_TIME:
         verb = re.search(
-            r"\b(?:was|were) (\w+(?:ed|en|born|built|made|founded))\b|\b(opened|died|began|started|ended|appeared|happened)\b",
+            r"\b(?:was|were) (\w+(?:ed|en|born|built|made|founded))\b|\b(opened|died|began|started|ended|appeared"
+            r"|happened)\b",
             asked.text,
         )
         form = (
@@ -292,13 +306,15 @@ def _comparison(draft: _Draft, roles: Roles, asked: Question) -> str:
         )
     if not form:
         return ""
-    answers = []
+    answers, pages = [], []
     for option in asked.options:
         part = form.format(option.strip())
-        answers.append(_ask(draft, roles, part, _look_up(draft, roles, keywords(part))))
-    left, right = (o.strip() for o in asked.options)
+        pages.append(_look_up(draft, roles, keywords(part)))
+        answers.append(_ask(draft, roles, part, pages[-1]))
+    left, right = (option.strip() for option in asked.options)
     head = asked.text[: asked.text.rfind(asked.options[0])].rstrip(" ,:")
-    return draft.add("Compare the two.", roles.answerer, f"{head}, {left} ({answers[0]}) or {right} ({answers[1]})?")
+    compared = f"{head}, {left} ({answers[0]}) or {right} ({answers[1]})?"
+    return draft.add("Compare the two.", roles.answerer, _given(compared, *pages))
 
 
 def _addresses(draft: _Draft, roles: Roles, question: str) -> str:
@@ -320,10 +336,20 @@ def _addresses(draft: _Draft, roles: Roles, question: str) -> str:
 
 _SUM = re.compile(r"(?<![\w.])[-(]*\d[\d.,]*\)*(?:\s*(?:[-+*/^%×÷]|\*\*)\s*[-(]*\d[\d.,]*\)*)+")
 _SPOKEN = (
-    (r"\bplus\b", "+"), (r"\bminus\b", "-"), (r"\b(?:times|multiplied by)\b", "*"), (r"\b(?:divided by|over)\b", "/"), (r"\bto the power of\b", "**"),
-    (r"\bsquare root of\s+(\d[\d.]*)", r"\1 ** 0.5"), (r"\b(\d[\d.]*)\s*(?:per ?cent|%) of\s+(\d[\d.,]*)", r"\1 / 100 * \2"), (r"(?<=\d),(?=\d{3})", ""),
-    (r"(\d)\s*[x×]\s*(\d)", r"\1 * \2"), (r"÷", "/"), (r"\^", "**"), (r"\bsquared\b", "** 2"), (r"\bcubed\b", "** 3"),
-)  # fmt: skip
+    (r"\bplus\b", "+"),
+    (r"\bminus\b", "-"),
+    (r"\b(?:times|multiplied by)\b", "*"),
+    (r"\b(?:divided by|over)\b", "/"),
+    (r"\bto the power of\b", "**"),
+    (r"\bsquare root of\s+(\d[\d.]*)", r"\1 ** 0.5"),
+    (r"\b(\d[\d.]*)\s*(?:per ?cent|%) of\s+(\d[\d.,]*)", r"\1 / 100 * \2"),
+    (r"(?<=\d),(?=\d{3})", ""),
+    (r"(\d)\s*[x×]\s*(\d)", r"\1 * \2"),
+    (r"÷", "/"),
+    (r"\^", "**"),
+    (r"\bsquared\b", "** 2"),
+    (r"\bcubed\b", "** 3"),
+)
 
 
 def _expression(question: str) -> str:

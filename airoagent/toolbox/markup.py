@@ -203,16 +203,9 @@ def parse_html(text: str, *, xml: bool = False, obey_sheets: bool = True) -> Tre
 
     # NUL ends libxml2's reading; the other control characters are not text.
     data = _CONTROLS.sub(" ", text).encode("utf-8", "replace")
-    if xml and b"<!ENTITY" not in data:
-        try:
-            parser = etree.XMLParser(
-                target=_Builder(obey_sheets=obey_sheets, xml=True), encoding="utf-8", resolve_entities=False,
-                no_network=True, huge_tree=True,
-            )  # fmt: skip
-            tree: Tree = etree.fromstring(data, parser)
-            return tree
-        except etree.XMLSyntaxError:
-            pass  # not well-formed after all: the rules for HTML read anything
+    tree = _parse_xml(data, obey_sheets) if xml and b"<!ENTITY" not in data else None
+    if tree is not None:
+        return tree
     builder = _Builder(obey_sheets=obey_sheets)
     if not data.strip():
         return builder.close()
@@ -222,6 +215,21 @@ def parse_html(text: str, *, xml: bool = False, obey_sheets: bool = True) -> Tre
     except etree.XMLSyntaxError:
         return builder.close()  # nothing but a doctype or comments
     return parsed
+
+
+def _parse_xml(data: bytes, obey_sheets: bool) -> Tree | None:
+    """The tree by the rules of XML; None where it is not well-formed after all."""
+    from lxml import etree
+
+    target = _Builder(obey_sheets=obey_sheets, xml=True)
+    parser = etree.XMLParser(
+        target=target, encoding="utf-8", resolve_entities=False, no_network=True, huge_tree=True
+    )
+    try:
+        tree: Tree = etree.fromstring(data, parser)
+    except etree.XMLSyntaxError:
+        return None
+    return tree
 
 
 _CONTROLS = re.compile("[\x00-\x08\x0b\x0e-\x1f\x7f]")

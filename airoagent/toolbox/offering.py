@@ -1,4 +1,4 @@
-"""Which of the known tools a model is offered."""
+"""Which of the known tools a run may use."""
 
 from __future__ import annotations
 

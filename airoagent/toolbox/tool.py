@@ -111,19 +111,17 @@ class Tool:
         """How to call the tool with a plan step's input, worked out once, since looking at signatures is not cheap.
 
         The call takes the input and a context (None for a tool that wants none) and is awaited; a sync function runs
-        in a thread of its own. ToolError if the tool needs more than one text.
+        in a thread of its own. ``parts`` is the input as literal text and evidence: a tool of several parameters takes
+        JSON in which evidence stays the data it is (`arguments`). ToolError if the input is not what the tool takes.
         """
-        function, parameter, wanted = self.function, self.input_parameter, self.context_parameter
-        if not parameter and any(one.required for one in self.parameters):
-            names = ", ".join(one.name for one in self.parameters if one.required)
-            raise ToolError(
-                f"{self.name} takes several parameters ({names}); a plan step gives one text",
-                "give the tool one text parameter, or call it as a function",
-            )
+        from airoagent.toolbox.arguments import arguments_for
+
+        function, wanted = self.function, self.context_parameter
+        arguments = arguments_for(self)
         background = not inspect.iscoroutinefunction(function)
 
-        def call(text: str, context: ToolContext | None) -> Awaitable[Any]:
-            given: dict[str, Any] = {parameter: text} if parameter else {}
+        def call(text: str, context: ToolContext | None, parts: Filled = ()) -> Awaitable[Any]:
+            given = arguments(text, parts or (text,))
             if wanted:
                 given[wanted] = context
             return in_thread(partial(function, **given)) if background else function(**given)
@@ -240,8 +238,11 @@ def tool(
     return decorate
 
 
-Call = Callable[[str, ToolContext | None], Awaitable[Any]]
-"""One call of a tool for a plan step: the input, and the context where it wants one."""
+class Call(Protocol):
+    """A tool ready to be called with a step's input: as one text, and (where evidence is in it) in its parts."""
+
+    def __call__(self, text: str, context: ToolContext | None, parts: Filled = ()) -> Awaitable[Any]: ...
+
 
 
 class Toolbox(Mapping[str, Tool]):

@@ -17,7 +17,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
 
-from airoagent import Agent, Run  # noqa: E402
+from airoagent import Agent, Run  # noqa: E402 - the checkout comes first on the path
 
 
 def holds(text: str, accepted: list[str]) -> bool:

@@ -7,6 +7,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from airoagent.errors import Diagnostic, PlanError
+from airoagent.language.clean import read_clean_plan
+from airoagent.language.limits import Limits
 from airoagent.language.objects import json_line
 from airoagent.language.parse import PlanParser, parse_plan
 from airoagent.language.plan import Plan, Step
@@ -49,7 +51,13 @@ def check_cuts_do_not_matter(text: str, chunks: list[str], truncated: bool) -> N
 
 
 def check_short_way_is_the_long_way(text: str) -> None:
-    assert outcome([text]) == outcome([text], quick=False)
+    long_way = outcome([text], quick=False)
+    assert outcome([text]) == long_way
+    plan = read_clean_plan(text, TOOLS, Limits())
+    if plan is not None:
+        assert plan == long_way[2]
+        assert [step.line for step in plan.steps] == [step.line for step in long_way[2].steps]
+        assert plan.diagnostics == long_way[3]
 
 
 def check_reads_back(plan: Plan) -> None:

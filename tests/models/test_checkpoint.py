@@ -21,7 +21,7 @@ def _edit_config(folder: Path, **settings: object) -> None:
 
 def test_reads_what_the_folder_is(tiny_llama: Path) -> None:
     found = read_checkpoint(tiny_llama, "tiny")
-    assert (found.name, found.model_type, found.context_length, found.quantization) == ("tiny", "llama", 1024, "")
+    assert (found.name, found.model_type, found.context_length, found.quantization) == ("tiny", "llama", 4096, "")
     assert not found.has_chat_template
     # Key and value of 2 layers of 128 numbers of 2 bytes.
     assert found.cache_per_token == 2 * 2 * 128 * 2

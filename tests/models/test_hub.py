@@ -146,13 +146,13 @@ def test_fetches_loads_and_writes_and_finds_it_the_second_time(loopback_hub: tup
     endpoint, asked = loopback_hub
     first = _ask("me/tiny", endpoint)
     assert first == [
-        "None ['fetching me/tiny'] 3 1024",
+        "None ['fetching me/tiny'] 3 4096",
         "['fetching me/tiny', 'loading me/tiny']",
     ]
     assert {"config.json", "tokenizer.json", "model.safetensors"} <= set(asked)
     assert not {"README.md", "pytorch_model.bin", "onnx/model.onnx"} & set(asked)
     asked.clear()
-    assert _ask("me/tiny", endpoint) == ["1024 [] 3 1024", "['loading me/tiny']"]
+    assert _ask("me/tiny", endpoint) == ["4096 [] 3 4096", "['loading me/tiny']"]
     assert asked == []
 
 

@@ -77,7 +77,7 @@ def test_constructing_is_cheap_and_the_first_use_loads_with_progress(tiny_llama:
 def test_info_tells_what_it_is(model: TransformersModel, tiny_llama: Path) -> None:
     info = model.info
     assert (info.name, info.backend) == (str(tiny_llama), "transformers")
-    assert (info.context_length, info.wrapper) == (1024, "airoboros-2.0")
+    assert (info.context_length, info.wrapper) == (4096, "airoboros-2.0")
     assert info.note.startswith("NF4")
     assert isinstance(model, Model)
 
@@ -347,6 +347,17 @@ def test_a_prompt_over_the_window_names_both_numbers(tiny_llama: Path) -> None:
     with pytest.raises(ModelError, match=f"the prompt is {length} tokens long, and the window of tiny holds 64"):
         ask(model, "otter " * 100)
     assert model._loaded is None
+
+
+def test_a_prompt_over_the_checkpoints_own_window_is_said_once(
+    tiny_llama: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import logging
+
+    monkeypatch.setattr(logging.getLogger("transformers"), "propagate", True)  # Else the log is not seen here.
+    with pytest.raises(ModelError, match=r"and the window of .* holds 4096"):
+        ask(TransformersModel(tiny_llama, device="cpu"), "otter " * 5000)
+    assert [record for record in caplog.records if "sequence length" in record.message] == []
 
 
 def test_the_completion_ends_where_the_window_does(tiny_llama: Path) -> None:

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from airoagent.models.english import STOPWORDS
+from airoagent.models.english.words import STOPWORDS
 
 __all__ = ["Block", "ClosedContext", "Sentence", "cut", "read_prompt"]
 
@@ -85,8 +85,10 @@ _HEAD_MARK = re.compile(r"^\s*#{1,6}\s+|^=+\s+")
 _RULE = re.compile(r"^[\s|:+=_*~-]+$")
 _END = re.compile(r"[.!?][\"'”’)\]*_]*(?:\[\d{1,3}\])*\s+(?=[\"'“‘(\[*_]*[^\W_a-z])|[。！？]+")
 _ABBREVIATION = re.compile(
-    r"(?:^|[\s(\"'“])(?:[A-Z]|Mr|Mrs|Ms|Dr|Prof|St|Mt|Sr|Jr|Fr|Rev|Gen|Col|Lt|Capt|Sgt|No|Nos|Vol|vs|etc|e\.g|i\.e|cf|ca?|approx|"
-    r"fl|b|d|r|Inc|Ltd|Co|Corp|Fig|Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sept?|Oct|Nov|Dec|U\.S|U\.K|a\.m|p\.m|B\.C|A\.D|[A-Z]\.[A-Z])\.[\"'”’)\]]*\s*$"
+    r"(?:^|[\s(\"'“])(?:[A-Z]|Mr|Mrs|Ms|Dr|Prof|St|Mt|Sr|Jr|Fr|Rev|Gen|Col|Lt|Capt|Sgt|No|Nos|Vol|vs|etc|e\.g|i\.e"
+    r"|cf|ca?|approx|"
+    r"fl|b|d|r|Inc|Ltd|Co|Corp|Fig|Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sept?|Oct|Nov|Dec|U\.S|U\.K|a\.m|p\.m|B\.C|A\.D"
+    r"|[A-Z]\.[A-Z])\.[\"'”’)\]]*\s*$"
 )
 
 

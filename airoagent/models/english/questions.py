@@ -10,9 +10,10 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-from airoagent.models.english import (
-    BASE_VERBS,
+from airoagent.models.english.wordings import IDIOMS, IDLE, MEASURES, PERSONS
+from airoagent.models.english.words import (
     AUXILIARIES,
+    BASE_VERBS,
     DETERMINERS,
     PREPOSITIONS,
     PRONOUNS,
@@ -27,7 +28,7 @@ from airoagent.models.english import (
 __all__ = ["Kind", "Question", "analyse"]
 
 Kind = Literal[
-    "person", "date", "year", "place", "count", "measure", "noun", "thing", "definition", "reason", "manner",
+    "person", "date", "year", "place", "count", "measure", "noun", "thing", "definition", "meaning", "reason", "manner",
     "yesno", "choice", "list", "summary",
 ]  # fmt: skip
 Side = Literal["before", "after", ""]
@@ -59,36 +60,18 @@ class Question:
     related: bool = False
 
 
-_MEASURES: tuple[tuple[str, str], ...] = (
-    (
-        "tall|high|height|elevation|altitude|deep|depth|wide|width|far|distance|length|diameter|radius|wingspan|thick|broad",
-        "length",
-    ),
-    ("heavy|weight|mass|weigh|weighs", "weight"),
-    ("old|age", "age"),
-    ("fast|speed|quick|quickly", "speed"),
-    ("hot|cold|warm|temperature|boiling point|melting point", "heat"),
-    ("cost|costs|price|pay|pays|paid|earn|worth|expensive|money|budget|salary|sold", "money"),
-    ("duration|lifespan|gestation", "time"),
-    ("area|large|big", "area"),
-    ("volume", "volume"),
-    ("percentage|percent|proportion|share|fraction", "share"),
-)
-_PERSONS = frozenset(
-    "person man woman author writer poet architect scientist inventor composer painter artist king queen emperor president "
-    "sculptor engineer explorer astronomer physicist chemist mathematician philosopher laureate winner founder designer "
-    "director leader actor actress singer musician pilot captain navigator astronaut cosmonaut botanist biologist naturalist "
-    "novelist playwright monk pope saint pharaoh sultan emperor minister chancellor mayor general programmer developer creator "
-    "discoverer father mother mayor lord duke prince princess senator governor commander secretary wife husband brother sister son daughter maintainer founders inventors architects people".split()
-)
 _SUMMARY = re.compile(
-    r"^(?:summari[sz]e|sum up|describe|explain|outline|introduce|tell (?:me|us) (?:(?:more|something|a bit|all|everything) )?about"
-    r"|(?:write|give)(?: me| us)? (?:(?:a|an|the|some) )?(?:\w+ )?(?:overview|summary|description|account|information|paragraph|introduction|explanation)"
-    r"|what (?:do you know|can you tell (?:me|us)|is there to know) about|(?:write|talk|information|facts) (?:about|on)\b)",
+    r"^(?:summari[sz]e|sum up|describe|explain|outline|introduce|tell (?:me|us) (?:(?:more|something|a bit|all"
+    r"|everything) )?about"
+    r"|(?:write|give)(?: me| us)? (?:(?:a|an|the|some) )?(?:\w+ )?(?:overview|summary|description|account"
+    r"|information|paragraph|introduction|explanation)"
+    r"|what (?:do you know|can you tell (?:me|us)|is there to know) about|(?:write|talk|information|facts) (?:about"
+    r"|on)\b)",
     re.IGNORECASE,
 )
 _LIST = re.compile(
-    r"^(?:list|enumerate|name (?:all|some|two|three|four|five|six|seven|eight|nine|ten|the (?:two|three|four|five|six|seven))\b)",
+    r"^(?:list|enumerate|name (?:all|some|two|three|four|five|six|seven|eight|nine|ten|the (?:two|three|four|five"
+    r"|six|seven))\b)",
     re.I,
 )
 _NAME_THE = re.compile(
@@ -96,23 +79,18 @@ _NAME_THE = re.compile(
 )
 _WH = re.compile(r"\b(who|whom|whose|what|which|when|where|why|how)\b(?:'s\b)?", re.IGNORECASE)
 _COMPARE = re.compile(
-    r"\b(?:which|who|what)\b.*?\b(\w+er|more \w+|less \w+|first|last|earlier|bigger)\b[^,:?]*[,:]\s*(.+?)\s+or\s+(.+?)\s*\??$",
+    r"\b(?:which|who|what)\b.*?\b(\w+er|more \w+|less \w+|first|last|earlier"
+    r"|bigger)\b[^,:?]*[,:]\s*(.+?)\s+or\s+(.+?)\s*\??$",
     re.I,
 )
 _OR = re.compile(r"(?:^|[,\s])((?:the |a |an )?[\w'’. -]{2,60}?)\s+or\s+((?:the |a |an )?[\w'’. -]{2,60}?)\s*\??$")
 
 
 def _unit_of(text: str) -> str:
-    for pattern, unit in _MEASURES:
+    for pattern, unit in MEASURES:
         if re.search(rf"\b(?:{pattern})\b", text):
             return unit
     return ""
-
-
-_IDLE = frozenset(
-    "nowadays currently today now presently actually officially exactly all alone really originally roughly approximately altogether "
-    "total usually normally typically ago people's once".split()
-)
 
 
 def _terms(text: str, extra: str = "") -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -127,11 +105,15 @@ def _terms(text: str, extra: str = "") -> tuple[tuple[str, ...], tuple[str, ...]
     names: dict[str, None] = {}
     for position, match in enumerate(WORD.finditer(text)):
         word = match[0]
-        if word.lower() in _IDLE or word.lower() in STOPWORDS and not (word.isupper() and len(word) > 1 and position):
+        if word.lower() in IDLE or (word.lower() in STOPWORDS and not (word.isupper() and len(word) > 1 and position)):
             continue
         root = stem(word)
         terms[root] = None
-        if (position and word[0].isupper() and not (word.isupper() and len(word) < 3)) or any(c.isdigit() for c in word) or root in quoted:
+        if (
+            (position and word[0].isupper() and not (word.isupper() and len(word) < 3))
+            or any(c.isdigit() for c in word)
+            or root in quoted
+        ):
             names[root] = None
     if extra:
         terms.pop(extra, None)
@@ -143,13 +125,19 @@ def _main_verb(rest: list[str], after_do: bool) -> str:
     lower = [w.lower() for w in rest]
     if not after_do:
         for cased, word in zip(reversed(rest), reversed(lower), strict=True):
-            if word not in STOPWORDS and not cased[0].isupper() and (
-                looks_verbal(word) or word in ("born", "built", "written", "made", "won", "known", "found")
+            if (
+                word not in STOPWORDS
+                and not cased[0].isupper()
+                and (looks_verbal(word) or word in ("born", "built", "written", "made", "won", "known", "found"))
             ):
                 return stem(word)
         return ""
     for index, word in enumerate(lower):
-        if word in BASE_VERBS and (not index or lower[index - 1] not in DETERMINERS | PREPOSITIONS) and rest[index] == word:
+        if (
+            word in BASE_VERBS
+            and (not index or lower[index - 1] not in DETERMINERS | PREPOSITIONS)
+            and rest[index] == word
+        ):
             return stem(word)
     index = 0
     if index < len(rest) and lower[index] in DETERMINERS:
@@ -171,38 +159,10 @@ def _stranded(lower: list[str]) -> str:
     return lower[-1] if lower and lower[-1] in PREPOSITIONS else ""
 
 
-_IDIOMS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
-    (re.compile(rf"\b{idiom}\b", re.IGNORECASE), plain)
-    for idiom, plain in (
-        (r"(?:lost|lose) (?:their|his|her|its) (?:lives|life)", "died"),
-        (r"put (?:his|her|their) (?:signature|name) (?:to|on|under)", "signed"),
-        (r"pass(?:ed)? away", "died"),
-        (r"touch(?:ed)? down", "landed"),
-        (r"(?:take|took|taken) place", "happened"),
-        (r"(?:give|gave) birth to", "born"),
-        (r"(?:get|got) married(?: to)?", "married"),
-        (r"(?:find|found) out", "discovered"),
-        (r"(?:turn|turned) out to be", "become"),
-        (r"(?:come|came) to an end", "ended"),
-        (r"(?:come|came) into (?:being|existence)", "founded"),
-        (r"(?:go|went) up in flames", "burned"),
-        (r"(?:in charge of|at the head of)", "led"),
-        (r"brought up", "raised"),
-        (r"(?:grow|grew) up", "raised"),
-        (r"set (?:foot|feet) on", "landed on"),
-        (r"make use of", "use"),
-        (r"how come", "why"),
-        (r"for what reason", "why"),
-        (r"in what way", "how"),
-        (r"what is the (?:reason|cause) (?:for|of|that)", "why is"),
-    )
-)
-
-
 def analyse(text: str) -> Question:
     """Take a (cleaned) question apart. Never raises; one line of English is expected, anything is accepted."""
     text = " ".join(text.split())[:2000]
-    for idiom, words_of_it in _IDIOMS:
+    for idiom, words_of_it in IDIOMS:
         text = idiom.sub(words_of_it, text)
     plain = fold(text).rstrip("?!. ")
     terms, names = _terms(text)
@@ -264,7 +224,8 @@ def _wh_question(text: str, plain: str, wh: re.Match[str], terms: tuple[str, ...
 
 
 _SEVERAL = re.compile(
-    r"^(?:\w+ )?(?:which|what) (?:(?:two|three|four|five|six|seven|eight|nine|ten)\b|\w+[^s\W]s (?:are|were|have|do|did|lie)\b)"
+    r"^(?:\w+ )?(?:which|what) (?:(?:two|three|four|five|six|seven|eight|nine|ten)\b|\w+[^s\W]s (?:are|were|have|do"
+    r"|did|lie)\b)"
     r"|^(?:who|what|which) (?:are|were)\b|\bboth\b"
 )
 _TELLING = tuple(map(stem, ("stand", "stands", "short", "mean", "means", "full", "form", "name", "long", "meaning")))
@@ -284,7 +245,7 @@ class _Parts:
     names: tuple[str, ...]
 
     def verb(self) -> str:
-        """The main verb of a question whose auxiliary (if any) follows the question word; "" for "have" and the like."""
+        """The main verb of a question whose auxiliary (if any) follows the question word; "" for "have"."""
         found = self._verb()
         return "" if found in _EMPTY_VERBS else found
 
@@ -324,7 +285,8 @@ def _how(parts: _Parts) -> Question:
         return parts.question("measure", "", unit, verb=_last_verb(parts))
     if first == "long":
         lasting = re.search(
-            r"\b(?:take|takes|took|last|lasts|lasted|live|lives|lived|stay|spend|spent|reign|reigned|rule|serve|work|ago|for|before|after|sleep|wait|remain)\b",
+            r"\b(?:take|takes|took|last|lasts|lasted|live|lives|lived|stay|spend|spent|reign|reigned|rule|serve"
+            r"|work|ago|for|before|after|sleep|wait|remain)\b",
             parts.plain,
         )
         return parts.question(
@@ -349,12 +311,19 @@ def _who(parts: _Parts) -> Question:
     if parts.aux in ("is", "was", "are", "were"):
         rest = parts.rest[1:]
         content = [w for w in rest if w.lower() not in STOPWORDS]
-        plain_name = not any(w in _PERSONS or w in PREPOSITIONS - {"of"} for w in parts.lower[1:])
+        plain_name = not any(w in PERSONS or w in PREPOSITIONS - {"of"} for w in parts.lower[1:])
         if content and plain_name and all(w[0].isupper() or w[0].isdigit() for w in content):
             return parts.question("definition")
-        role = next((w for w in parts.lower[1:] if w in _PERSONS), "")
+        role = next((w for w in parts.lower[1:] if w in PERSONS), "")
         verb = stem(role) if role.endswith(("er", "or")) and parts.lower[1] == "the" else parts.verb()
-        owned = bool(role and re.search(rf"(?:'s|\bhis|\bher|\btheir) (?:\w+ )?{role}$|\bthe {role} of\b", parts.plain))
+        owned = bool(
+            role
+            and re.search(
+                rf"(?:'s|\bhis|\bher|\btheir) (?:\w+ )?{role}$"
+                rf"|\bthe {role} of\b",
+                parts.plain,
+            )
+        )
         return parts.question("person", stem(role), verb=verb, side="before", tail=parts.tail, related=owned)
     if parts.aux in ("did", "does", "do"):
         return parts.question("person", verb=parts.verb(), side="after", tail=parts.tail)
@@ -381,7 +350,7 @@ def _what_noun(parts: _Parts) -> Question:
         return parts.question("year", verb=_last_verb(parts), drop=(root,))
     if noun in ("date", "day", "month", "century", "decade", "time", "period", "era"):
         return parts.question("date", noun, verb=_last_verb(parts), drop=(root,))
-    if noun in _PERSONS:
+    if noun in PERSONS:
         return parts.question("person", root, verb=_last_verb(parts))
     if noun in ("number", "numbers", "amount", "figure") and parts.lower[0] == noun:
         return parts.question("count", root, verb=_last_verb(parts), drop=(root,))
@@ -395,7 +364,7 @@ def _what_noun(parts: _Parts) -> Question:
 
 
 def _head_noun(lower: list[str]) -> str:
-    """The noun of "which large river flows": the last word before a verb, preposition or auxiliary, of at most three."""
+    """The noun of "which large river flows": the last of at most three words before a verb or preposition."""
     head = lower[0]
     for word in lower[1:3]:
         if word in STOPWORDS or looks_verbal(word) or (word.endswith("s") and not word.endswith("ss")):
@@ -439,7 +408,7 @@ def _what_is(parts: _Parts) -> Question:
             return parts.question("meaning", drop=_TELLING)
         if phrase.endswith("name") and relation.re is _OF:
             return parts.question("noun", _called(rest[relation.end() :]), verb="call", side="after", drop=("name",))
-        if phrase.split()[-1] in _PERSONS:
+        if phrase.split()[-1] in PERSONS:
             return parts.question("person", stem(phrase.split()[-1]), related=True)
         if phrase.split()[-1] in ("size", "capacity", "limit", "rate", "range"):
             return parts.question("measure", stem(phrase.split()[-1]))

@@ -14,9 +14,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from airoagent.models.english import LIGHT, near_words, stem, words
-from airoagent.models.passages import Block, Sentence, cut
-from airoagent.models.questions import Question
+from airoagent.models.english.passages import Block, Sentence, cut
+from airoagent.models.english.questions import Question
+from airoagent.models.english.words import LIGHT, near_words, stem, words
 
 __all__ = ["Library", "Ranked", "rank", "read_library", "standing"]
 
@@ -36,9 +36,12 @@ class Library:
 
 @dataclass(frozen=True, slots=True)
 class Ranked:
-    """A sentence with its place and its points: ``coverage`` is how much of the question it and its surroundings account
-    for (0 to 1), ``names`` how much of its names and years, ``relation`` how much of its other words, ``own`` how much of
-    those it holds itself; ``missing`` are the terms nothing near it speaks of."""
+    """A sentence with its place and its points, each 0 to 1.
+
+    ``coverage`` is how much of the question it and its surroundings account for, ``names`` how much of its names and
+    years, ``relation`` how much of its other words, ``own`` how much of those it holds itself; ``missing`` are the
+    terms nothing near it speaks of.
+    """
 
     place: int
     coverage: float
@@ -136,13 +139,18 @@ def _ranked(
     relation = sum(weights[t] * total.get(t, 0.0) for t in others) / weight if weight else 1.0
     held = sum(weights[t] * own.get(t, 0.0) for t in others) / weight if weight else 0.0
     if not others:
-        held = sum(weights[t] * own.get(t, 0.0) for t in question.names) / (sum(weights[t] for t in question.names) or 1)
+        held = sum(weights[t] * own.get(t, 0.0) for t in question.names) / (
+            sum(weights[t] for t in question.names) or 1
+        )
     weight = sum(weights[t] for t in question.names)
     named = sum(weights[t] * total.get(t, 0.0) for t in question.names) / weight if weight else 1.0
     topic = near[1][0] if len(near) > 1 else {}
     if others and topic:
         # What the title says besides names ("space station") every sentence of the page is about.
-        given = {t: max(own.get(t, 0.0), 0.9 * topic.get(t, 0.0) * (t not in (question.verb, question.target))) for t in others}
+        given = {
+            t: max(own.get(t, 0.0), 0.9 * topic.get(t, 0.0) * (t not in (question.verb, question.target)))
+            for t in others
+        }
         held = sum(weights[t] * value for t, value in given.items()) / weight_of_others
     if row:
         held = max(held, relation)
@@ -151,7 +159,31 @@ def _ranked(
     return Ranked(place, covered, named, relation, held, missing, weights)
 
 
-_ENDINGS = frozenset(("n", "an", "ian", "ish", "ese", "s", "i", "al", "ic", "ist", "ism", "er", "est", "en", "y", "iz", "ali", "ic", "iv", "anc", "enc"))
+_ENDINGS = frozenset(
+    (
+        "n",
+        "an",
+        "ian",
+        "ish",
+        "ese",
+        "s",
+        "i",
+        "al",
+        "ic",
+        "ist",
+        "ism",
+        "er",
+        "est",
+        "en",
+        "y",
+        "iz",
+        "ali",
+        "ic",
+        "iv",
+        "anc",
+        "enc",
+    )
+)
 
 
 def _same_word(term: str, other: str) -> bool:

@@ -8,13 +8,13 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from airoagent.models.english import NEGATIONS, NUMBER_WORDS, STOPWORDS, stem, stems, words
-from airoagent.models.questions import Question
-from airoagent.models.ranking import Library, Ranked
-from airoagent.models.spans import dates, line_of, numbers
+from airoagent.models.english.amounts import dates, numbers
+from airoagent.models.english.questions import Question
+from airoagent.models.english.ranking import Library, Ranked
+from airoagent.models.english.spans import line_of
+from airoagent.models.english.words import NEGATIONS, NUMBER_WORDS, STOPWORDS, stem, stems, word_set, words
 
-__all__ = ["Said", "say_choice", "say_definition", "say_list",
-    "say_meaning", "say_summary", "say_yes_or_no"]
+__all__ = ["Said", "say_choice", "say_definition", "say_list", "say_meaning", "say_summary", "say_yes_or_no"]
 
 Said = tuple[str, tuple[int, ...], float]
 """An answer, the places of the sentences it stands on, and points comparable with a span's."""
@@ -64,7 +64,9 @@ def _to_clause_end(text: str, start: int) -> str:
     return said.strip(" ,;:.")
 
 
-_SHORT_FOR = re.compile(r"\b(?:short for|stands? for|abbreviat\w+ (?:of|for)|means?|acronym (?:of|for))\s+([^,;.()]{2,80})", re.IGNORECASE)
+_SHORT_FOR = re.compile(
+    r"\b(?:short for|stands? for|abbreviat\w+ (?:of|for)|means?|acronym (?:of|for))\s+([^,;.()]{2,80})", re.IGNORECASE
+)
 
 
 def say_meaning(library: Library, ranked: Sequence[Ranked], question: Question) -> Said | None:
@@ -109,13 +111,13 @@ def say_yes_or_no(library: Library, ranked: Sequence[Ranked], question: Question
     entry = ranked[0]
     text = library.sentences[entry.place].text
     lower = [w.lower() for w in words(text)]
-    denied = any(w in NEGATIONS or w.endswith("n't") or w.endswith("n’t") for w in lower)
+    denied = any(w in NEGATIONS or w.endswith(("n't", "n’t")) for w in lower)
     asked_not = any(w.lower() in NEGATIONS for w in words(question.text))
     return ("No" if denied != asked_not else "Yes", (entry.place,), entry.coverage + 0.5)
 
 
 def say_choice(library: Library, ranked: Sequence[Ranked], question: Question) -> Said | None:
-    """One of two: by the figures that stand with each where a comparison is asked, else the one nearest the question."""
+    """One of two: by the figures of each where a comparison is asked, else the one nearest the question."""
     compared = _compare(library, question)
     if compared:
         return compared
@@ -132,11 +134,13 @@ def say_choice(library: Library, ranked: Sequence[Ranked], question: Question) -
     return best
 
 
-_LESS = frozenset(
-    ["older", "first", "earlier", "smaller", "shorter", "lower", "lighter", "slower", "younger_not", "nearer", "closer", "cheaper", "fewer", "less", "colder", "thinner", "narrower"]
+_LESS = word_set(
+    "older first earlier smaller shorter lower lighter slower younger_not nearer closer cheaper fewer less colder "
+    "thinner narrower"
 )
-_MORE = frozenset(
-    ["newer", "later", "last", "taller", "higher", "longer", "bigger", "larger", "greater", "heavier", "faster", "deeper", "wider", "warmer", "hotter", "farther", "further", "more", "younger", "richer"]
+_MORE = word_set(
+    "newer later last taller higher longer bigger larger greater heavier faster deeper wider warmer hotter farther "
+    "further more younger richer"
 )
 
 

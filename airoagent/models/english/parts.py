@@ -13,23 +13,31 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from airoagent.models.english import AUXILIARIES, STOPWORDS, words
-from airoagent.models.questions import analyse
+from airoagent.models.english.questions import analyse
+from airoagent.models.english.words import AUXILIARIES, STOPWORDS, words
 
 __all__ = ["TwoParts", "clean", "subject_of", "two_parts"]
 
 
 _LEAD = re.compile(
     r"^(?:(?:please|hi|hello|hey|so|and|ok|okay|well)\b[\s,!]*|question:\s*"
-    r"|(?:can|could|would|will) you (?:please )?(?:tell|say|explain to|inform|let) (?:me |us )?(?:know )?(?=wh|how|if)"
-    r"|do you (?:happen to )?know (?=wh|how|if)|(?:i(?:'d| would)? (?:like|want|need) to know|i wonder|tell me|tell us) (?=wh|how|if))",
+    r"|(?:can|could|would|will) you (?:please )?(?:tell|say|explain to|inform|let) (?:me |us )?(?:know )?(?=wh|how"
+    r"|if)"
+    r"|do you (?:happen to )?know (?=wh|how|if)|(?:i(?:'d| would)? (?:like|want|need) to know|i wonder|tell me"
+    r"|tell us) (?=wh|how|if))",
     re.IGNORECASE,
 )
-_TAIL = re.compile(
-    r"[\s,;]*(?:\bsources?\s*\?|\b(?:please )?(?:do not|don't|never) make up (?:an )?answers?[^.?!]*[.!?]*"
-    r"|\bplease cite[^.?!]*[.!?]*|\bcite (?:your|the) sources?[.!?]*"
-    r"|,?\s*\b(?:given|based on|using|according to|from)\s*(?:the\s+)?(?:(?:above|following|given|provided)\s*)?"
-    r"(?::?evidence\s*\d*:?|context|text|passages?|sources?|above|information)?(?:\s*(?:above|below))?\s*(?=[.?!]*$))\s*$",
+_ASIDE = re.compile(
+    r"(?:(?-i:\s*\bSources?\s*\?)|(?<=[.?!])\s*\bsources?"
+    r"|[\s,;]*\b(?:please )?(?:do not|don't|don’t|never) make up (?:an )?answers?[^.?!]*"
+    r"|[\s,;]*\b(?:please )?cite (?:your |the )?sources?)[\s.?!]*$",
+    re.IGNORECASE,
+)
+_LEADS = "(?:given|based on|using|according to)"
+_GIVEN = re.compile(
+    rf"(?:\s*[,;(]\s*{_LEADS}|\s+{_LEADS}(?=\s+\w|\s*:|\s+\?))"
+    r"(?:\s+(?:the|this|that|above|following|given|provided|:?evidence\s*\d*:?|context|text|passages?|sources?"
+    r"|information|below|and))*[\s.?!]*$",
     re.IGNORECASE,
 )
 
@@ -38,8 +46,12 @@ def clean(instruction: str) -> str:
     """The question alone, on one line: without politeness, "Source?", "Don't make up answers" and an empty "given"."""
     text = " ".join(instruction[:4000].split())
     for _ in range(8):
-        mark = "?" if re.search(r"\?\W*$", text) else ""
-        shorter = _LEAD.sub("", _TAIL.sub(mark, text)).strip()
+        shorter = _LEAD.sub("", text)
+        for tail, mark in ((_ASIDE, ""), (_GIVEN, "?")):
+            found = tail.search(shorter)
+            if found and found.start():
+                kept = shorter[: found.start()].rstrip(" ,;")
+                shorter = kept if not mark or kept.endswith(("?", ".", "!")) else kept + mark
         if shorter == text or not shorter.strip("?!. "):
             break
         text = shorter
@@ -64,7 +76,8 @@ class TwoParts:
 
 _WHS = "who|whom|whose|what|which|when|where|why|how"
 _AND = re.compile(
-    rf"(?:[,;]\s*|\s+)(?:and|but)(?:\s+also|\s+then)?\s+(?=(?:(?:in|at|on|by|from|for|to|with|of|under|into)\s+)?(?:{_WHS})\b"
+    rf"(?:[,;]\s*|\s+)(?:and|but)(?:\s+also|\s+then)?\s+(?=(?:(?:in|at|on|by|from|for|to|with|of|under"
+    rf"|into)\s+)?(?:{_WHS})\b"
     rf"|(?:is|was|did|does|do|are|were|has|had|can)\s)|\?\s+(?:[Aa]nd\s+)?(?=\S)|[;,]\s+(?=(?:{_WHS})\b)",
     re.IGNORECASE,
 )
@@ -111,13 +124,17 @@ def _parted(first: str, second: str) -> TwoParts:
 
 
 def _short(first: str, second: str) -> TwoParts:
-    """"... and when?", "... and for which play?": the second part borrows the first one's words."""
+    """ "... and when?", "... and for which play?": the second part borrows the first one's words."""
     opening = re.match(rf"(?:(?:in|at|on|by|from|for|to)\s+)?(?:{_WHS})\b(.*)$", first, re.IGNORECASE)
     rest = opening[1].strip() if opening else ""
     head = rest.split(" ", 1)[0].lower()
     if head in AUXILIARIES:
         return TwoParts(f"{first}?", f"{_upper(second)} {rest}?", False)
-    inverted = re.search(r"\b(?:is|are|was|were|do|does|did|has|had)\b.*$", rest) if re.match(r"(?:which|what|how)\b", first, re.I) else None
+    inverted = (
+        re.search(r"\b(?:is|are|was|were|do|does|did|has|had)\b.*$", rest)
+        if re.match(r"(?:which|what|how)\b", first, re.I)
+        else None
+    )
     if inverted and re.search(r"\b(?:do|does|did)\b", inverted[0]):
         return TwoParts(f"{first}?", f"{_upper(second)} {inverted[0]}?", False)
     verb = re.match(r"(?:which|what)\b(?:\s+\w+)\s+(.*)$", first, re.IGNORECASE)
@@ -125,11 +142,14 @@ def _short(first: str, second: str) -> TwoParts:
 
 
 def _has_verb(text: str) -> bool:
-    return any(w.lower() in AUXILIARIES for w in words(text)) or bool(re.match(r"(?:who|what)\s+\w+(?:ed|es|s)?\s+\w", text, re.IGNORECASE))
+    return any(w.lower() in AUXILIARIES for w in words(text)) or bool(
+        re.match(r"(?:who|what)\s+\w+(?:ed|es|s)?\s+\w", text, re.IGNORECASE)
+    )
 
 
 _PRONOUN = re.compile(
-    r"\b(?:(?:that|this|the same|said) (?!is\b|was\b|are\b|were\b|did\b|does\b)[a-z]+|he|she|they|it|him|her|them|his|their|its|hers|theirs|there)\b",
+    r"\b(?:(?:that|this|the same|said) (?!is\b|was\b|are\b|were\b|did\b|does\b)[a-z]+|he|she|they|it|him|her|them"
+    r"|his|their|its|hers|theirs|there)\b",
     re.IGNORECASE,
 )
 _POSSESSIVE = frozenset(("his", "their", "its", "hers", "theirs"))
@@ -160,11 +180,16 @@ def _owner(first: str, pronoun: str) -> str:
     owned = re.search(r"((?:[A-Z][\w.-]*\s+){0,3}[A-Z][\w.-]*)['’]s?\s+(\w+)", first)
     if not owned:
         return ""
-    mismatch = (pronoun in ("she", "her", "hers") and _MEN.search(owned[2])) or (pronoun in ("he", "him", "his") and _WOMEN.search(owned[2]))
+    mismatch = (pronoun in ("she", "her", "hers") and _MEN.search(owned[2])) or (
+        pronoun in ("he", "him", "his") and _WOMEN.search(owned[2])
+    )
     return owned[1] if mismatch else ""
 
 
-_NAMES = re.compile(r"(?<!^)(?:\b[Tt]he )?\b[A-Z0-9][\w'’.-]*(?: (?:(?:of|the|de|van|von|in|at) )*[A-Z0-9][\w'’.-]*)*")
+_NAMES = re.compile(
+    r"(?<!^)(?:\b[Tt]he )?\b[A-Z0-9][\w'’.-]*(?: (?:(?:of|the|de|van|von|in"
+    r"|at) )*[A-Z0-9][\w'’.-]*)*"
+)
 
 
 def subject_of(question: str) -> str:
@@ -173,5 +198,9 @@ def subject_of(question: str) -> str:
     named = [n for n in named if n.lower() not in STOPWORDS]
     if named:
         return max(named, key=len).strip(" .,")
-    noun = re.search(r"\b(?:the|a|an) (?!first\b|last\b|most\b)((?:[a-z-]+ ){0,1}?[a-z-]+)(?= (?:of|in|on|at|is|was|were|did|have|has)\b|$)", question)
+    noun = re.search(
+        r"\b(?:the|a|an) (?!first\b|last\b|most\b)((?:[a-z-]+ ){0,1}?[a-z-]+)(?= (?:of|in|on|at|is|was|were|did"
+        r"|have|has)\b|$)",
+        question,
+    )
     return noun[0] if noun else ""
