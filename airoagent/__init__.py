@@ -34,7 +34,9 @@ if TYPE_CHECKING:
         UsageError,
     )  # fmt: skip
     from airoagent.events import Event, Source, Usage
+    from airoagent.language.answer_grammar import answer_grammar
     from airoagent.language.evidence import Evidence
+    from airoagent.language.grammar import Grammar
     from airoagent.language.findings import render_diagnostic
     from airoagent.language.graph import Graph, build_graph
     from airoagent.language.parse import PlanParser, parse_plan
@@ -69,6 +71,7 @@ __all__ = [
     "Evidence",
     "FetchError",
     "Fetcher",
+    "Grammar",
     "Graph",
     "Interrupted",
     "LimitReached",
@@ -103,6 +106,7 @@ __all__ = [
     "Toolbox",
     "Usage",
     "UsageError",
+    "answer_grammar",
     "build_graph",
     "closed_context_prompt",
     "extract_links",
@@ -139,7 +143,9 @@ _HOME = {
     "Event": "events",
     "Source": "events",
     "Usage": "events",
+    "answer_grammar": "language.answer_grammar",
     "Evidence": "language.evidence",
+    "Grammar": "language.grammar",
     "render_diagnostic": "language.findings",
     "Graph": "language.graph",
     "build_graph": "language.graph",

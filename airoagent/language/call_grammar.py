@@ -107,7 +107,7 @@ def _reach(schema: Schema, deep: int) -> int:
     members = {name: 8 + len(name) + _reach(one, deep - 1) for name, one in schema.get("properties", {}).items()}
     needed = schema.get("required", ())
     open_ended = max((size for name, size in members.items() if name not in needed), default=0)
-    own = 8 + sum(members.get(name, 0) for name in needed) + open_ended + schema.get("minLength", 0)
+    own: int = 8 + sum(members.get(name, 0) for name in needed) + open_ended + schema.get("minLength", 0)
     if "minItems" in schema:
         own += schema["minItems"] * (2 + _reach(schema.get("items", {}), deep - 1))
     return max([own, *variants])

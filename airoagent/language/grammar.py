@@ -134,8 +134,10 @@ class Grammar:
         lines: list[str] = []
         for at, rule in enumerate(self.rules):
             name = "root" if at == 0 else _gbnf_name(rule.name)
-            words = isinstance(rule.piece, Words)
-            lines += _word_rules(name, rule.piece.text) if words else [f"{name} ::= {_gbnf(rule.piece)}"]
+            if isinstance(rule.piece, Words):
+                lines += _word_rules(name, rule.piece.text)
+            else:
+                lines.append(f"{name} ::= {_gbnf(rule.piece)}")
         return "\n".join(lines) + "\n"
 
 
