@@ -37,7 +37,9 @@ if TYPE_CHECKING:
     from airoagent.language.draw import draw_plan
     from airoagent.language.callprompts import Ranked, Solution, Thought
     from airoagent.language.calls import Call, parse_calls, write_call
+    from airoagent.language.answer_grammar import answer_grammar
     from airoagent.language.evidence import Evidence
+    from airoagent.language.grammar import Grammar
     from airoagent.language.findings import render_diagnostic
     from airoagent.language.functions import Function, Functions, Param, call_schema, load_functions
     from airoagent.language.graph import Graph, build_graph
@@ -76,6 +78,7 @@ __all__ = [
     "Fetcher",
     "Function",
     "Functions",
+    "Grammar",
     "Graph",
     "Interrupted",
     "LimitReached",
@@ -114,6 +117,7 @@ __all__ = [
     "Toolbox",
     "Usage",
     "UsageError",
+    "answer_grammar",
     "build_graph",
     "call_schema",
     "closed_context_prompt",
@@ -154,6 +158,7 @@ _HOME = {
     "Event": "events",
     "Source": "events",
     "Usage": "events",
+    "answer_grammar": "language.answer_grammar",
     "Evidence": "language.evidence",
     "Ranked": "language.callprompts",
     "Solution": "language.callprompts",
@@ -166,6 +171,7 @@ _HOME = {
     "Param": "language.functions",
     "call_schema": "language.functions",
     "load_functions": "language.functions",
+    "Grammar": "language.grammar",
     "render_diagnostic": "language.findings",
     "draw_plan": "language.draw",
     "Graph": "language.graph",

@@ -299,7 +299,7 @@ class Agent:
 
     async def _ask(
         self, step: str, text: str, purpose: Purpose, recorder: Recorder, heard: Callable[[str], None],
-        grammar: Grammar | str,
+        grammar: Grammar | str = "",
     ) -> Completion:  # fmt: skip
         """Ask the model; what it wrote goes on record also when it is stopped or fails half-way."""
         pieces: list[str] = []
