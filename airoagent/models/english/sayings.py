@@ -8,11 +8,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from airoagent.models.english.amounts import dates, numbers
 from airoagent.models.english.questions import Question
 from airoagent.models.english.ranking import Library, Ranked
-from airoagent.models.english.spans import line_of
-from airoagent.models.english.words import NEGATIONS, NUMBER_WORDS, STOPWORDS, stem, stems, word_set, words
+from airoagent.models.english.words import NEGATIONS, STOPWORDS, stem, stems, words
 
 __all__ = ["Said", "say_choice", "say_definition", "say_list", "say_meaning", "say_summary", "say_yes_or_no"]
 
@@ -117,10 +115,7 @@ def say_yes_or_no(library: Library, ranked: Sequence[Ranked], question: Question
 
 
 def say_choice(library: Library, ranked: Sequence[Ranked], question: Question) -> Said | None:
-    """One of two: by the figures of each where a comparison is asked, else the one nearest the question."""
-    compared = _compare(library, question)
-    if compared:
-        return compared
+    """One of two: the one that the sentence nearest the question speaks of."""
     best: Said | None = None
     rest = set(question.terms) - set().union(*(stems(o) for o in question.options))
     for option in question.options:
@@ -134,88 +129,20 @@ def say_choice(library: Library, ranked: Sequence[Ranked], question: Question) -
     return best
 
 
-_LESS = word_set(
-    "older first earlier smaller shorter lower lighter slower younger_not nearer closer cheaper fewer less colder "
-    "thinner narrower"
-)
-_MORE = word_set(
-    "newer later last taller higher longer bigger larger greater heavier faster deeper wider warmer hotter farther "
-    "further more younger richer"
-)
-
-
-def _compare(library: Library, question: Question) -> Said | None:
-    word = question.target
-    if word not in _LESS | _MORE:
-        return None
-    dated = word in ("older", "first", "earlier", "newer", "later", "last", "younger")
-    figures: list[tuple[float, int]] = []
-    for option in question.options:
-        figure = _inline_figure(question.text, option) or _figure_of(library, option, dated)
-        if figure is None:
-            return None
-        figures.append(figure)
-    (left, place), (right, other) = figures
-    if left == right:
-        return None
-    smaller = left < right
-    first = smaller if word in _LESS else not smaller
-    places = tuple(p for p in (place, other) if p >= 0)
-    return question.options[0 if first else 1].strip(), places, 1.2
-
-
-def _inline_figure(text: str, option: str) -> tuple[float, int] | None:
-    """A figure given in the question itself, in brackets behind the option: "the tower (1889) or the bridge (1937)"."""
-    inside = re.search(r"\(([^()]{1,200})\)", option)
-    value = _value(inside[1], False) if inside else None
-    return None if value is None else (value, -1)
-
-
-def _figure_of(library: Library, option: str, dated: bool) -> tuple[float, int] | None:
-    roots = set(stems(re.sub(r"\([^()]*\)", "", option)))
-    for place, bag in enumerate(library.stems):
-        title = set(stems(library.blocks[library.sentences[place].block].meta("title")))
-        if roots and roots <= bag | title:
-            value = _value(library.sentences[place].text, dated)
-            if value is not None:
-                return value, place
-    return None
-
-
-def _value(text: str, dated: bool) -> float | None:
-    line = line_of(text)
-    if dated:
-        for span in dates(line):
-            year = re.search(r"\d{3,4}", text[span.start : span.end])
-            if year:
-                return float(year[0]) * (-1 if "BC" in text[span.start : span.end] else 1)
-        return None
-    for span in numbers(line):
-        value = 0.0
-        for word in words(text[span.start : span.end]):
-            plain = word.lower().replace(",", "")
-            if re.fullmatch(r"\d+(?:\.\d+)?", plain):
-                value += float(plain)
-            elif plain in ("thousand", "million", "billion", "hundred"):
-                value = (value or 1) * NUMBER_WORDS[plain]
-            elif plain in NUMBER_WORDS:
-                value += NUMBER_WORDS[plain]
-        return value
-    return None
-
-
 def say_list(library: Library, ranked: Sequence[Ranked], question: Question) -> Said | None:
     """The items of a list that stands under what is asked, or the best sentence."""
     if not ranked:
         return None
     best = ranked[0]
     sentence = library.sentences[best.place]
-    items = []
+    items: list[str] = []
     places = []
+    listed = False
     for place in range(best.place + 1, min(best.place + 41, len(library.sentences))):
         item = library.sentences[place]
-        if item.block != sentence.block or len(item.text) > 160:
+        if item.block != sentence.block or len(item.text) > 160 or (items and listed and not item.item):
             break
+        listed = item.item
         if sentence.short and item.heading != sentence.text.rstrip(":"):
             break
         if not sentence.short and not sentence.text.endswith(":"):
