@@ -73,7 +73,7 @@ class Sight:
             for a, b in pairs
             if any(0 < j - i <= 2 and self._only_grammar(i, j) for i in self.at.get(a, ()) for j in self.at.get(b, ()))
         )
-        return 0.5 * together / len(pairs)
+        return 0.65 * together / len(pairs)
 
     def _only_grammar(self, first: int, last: int) -> bool:
         return all(self.line.lower[i] in STOPWORDS for i in range(first + 1, last))
@@ -84,13 +84,13 @@ class Sight:
         for term, places in self.at.items():
             outside = [p for p in places if not span.first <= p <= span.last]
             if outside:
-                points += self.weights.get(term, 0.5) / (1 + min(self._distance(span, p) for p in outside) / 5)
+                points += self.weights.get(term, 0.5) / (1 + min(self._distance(span, p) for p in outside) / 2.8)
         return points / self.whole
 
     def _distance(self, span: Span, place: int) -> float:
         if place < span.first:
-            return (span.first - place - 1) * 0.6 + self.line.barrier[span.first] - self.line.barrier[place]
-        return (place - span.last - 1) * 0.6 + self.line.barrier[place] - self.line.barrier[span.last]
+            return (span.first - place - 1) * 0.35 + self.line.barrier[span.first] - self.line.barrier[place]
+        return (place - span.last - 1) * 0.35 + self.line.barrier[place] - self.line.barrier[span.last]
 
     def subject(self, heading: str) -> float:
         """Points for a sentence about the thing asked for, against one about another: "a second canal", "his brother",
