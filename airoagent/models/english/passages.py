@@ -40,8 +40,11 @@ class ClosedContext:
 
 @dataclass(frozen=True, slots=True)
 class Sentence:
-    """One sentence, list item or table row, on one line; ``heading`` is what it stands under, ``cells`` and ``header``
-    are a table row's cells and the header of their table, ``short`` marks a heading or the like, ``item`` a list's item."""
+    """One sentence, list item or table row, on one line.
+
+    ``heading`` is what it stands under, ``cells`` and ``header`` are a table row's cells and the header of their table,
+    ``short`` marks a heading or the like, ``item`` a list's item.
+    """
 
     text: str
     block: int

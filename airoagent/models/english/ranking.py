@@ -59,7 +59,9 @@ def read_library(blocks: Sequence[Block]) -> Library:
     common: set[str] = set()
     for sentence in sentences:
         found = words(sentence.text)
-        stems.append(frozenset(map(stem, found)))
+        # "dual-licensed" speaks of licences as well.
+        pieces = [piece for word in found if "-" in word for piece in word.split("-") if piece]
+        stems.append(frozenset(map(stem, found + pieces)))
         common.update(word for word in found if word[0].islower())
     return Library(tuple(blocks), sentences, tuple(stems), frozenset(common))
 

@@ -10,7 +10,8 @@ from collections.abc import Sequence
 
 from airoagent.models.english.questions import Question
 from airoagent.models.english.ranking import Library, Ranked
-from airoagent.models.english.words import NEGATIONS, STOPWORDS, stem, stems, words
+from airoagent.models.english.spans import line_of
+from airoagent.models.english.words import NEGATIONS, STOPWORDS, groups_of, stem, stems, words
 
 __all__ = ["Said", "say_choice", "say_definition", "say_list", "say_meaning", "say_summary", "say_yes_or_no"]
 
@@ -30,6 +31,11 @@ def say_definition(library: Library, ranked: Sequence[Ranked], question: Questio
     for entry in ranked[:25]:
         sentence = library.sentences[entry.place]
         text = sentence.text
+        if asked and asked == set(stems(sentence.heading.rpartition(": ")[2])) and _first_under(library, entry.place):
+            # A glossary: the term is the heading, the text below it says what it is.
+            said = _to_clause_end(text, 0)
+            if best is None or entry.coverage + 0.6 > best[2]:
+                best = (said, (entry.place,), entry.coverage + 0.6)
         for match in _IS.finditer(text):
             head = stems(text[: match.start()])
             if not head or len(head) > 8:
@@ -52,6 +58,11 @@ def say_definition(library: Library, ranked: Sequence[Ranked], question: Questio
             if apposition and asked <= set(stems(apposition[1])) and (best is None or entry.coverage + 0.5 > best[2]):
                 best = (apposition[2], (entry.place,), entry.coverage + 0.5)
     return best
+
+
+def _first_under(library: Library, place: int) -> bool:
+    """Whether this is the first sentence under its heading."""
+    return not place or library.sentences[place - 1].heading != library.sentences[place].heading
 
 
 def _to_clause_end(text: str, start: int) -> str:
@@ -103,13 +114,16 @@ def _spelled(text: str, letters: str) -> str:
 
 
 def say_yes_or_no(library: Library, ranked: Sequence[Ranked], question: Question) -> Said | None:
-    """ "Yes" where one sentence says all that is asked, "No" where it says it with a "not"."""
+    """ "Yes" where one sentence says all that is asked, "No" where it says it with a "not" beside what is asked."""
     if not ranked:
         return None
     entry = ranked[0]
-    text = library.sentences[entry.place].text
-    lower = [w.lower() for w in words(text)]
-    denied = any(w in NEGATIONS or w.endswith(("n't", "n’t")) for w in lower)
+    line = line_of(library.sentences[entry.place].text)
+    asked = {t for t in question.terms if t not in question.names} or set(question.terms)
+    near = asked.union(*(groups_of(t) for t in asked))
+    places = [i for i, root in enumerate(line.stems) if root in near]
+    denials = [i for i, w in enumerate(line.lower) if w in NEGATIONS or w.endswith(("n't", "n’t"))]
+    denied = any(abs(line.barrier[i] - line.barrier[p]) < 1.5 and abs(i - p) <= 5 for i in denials for p in places)
     asked_not = any(w.lower() in NEGATIONS for w in words(question.text))
     return ("No" if denied != asked_not else "Yes", (entry.place,), entry.coverage + 0.5)
 
@@ -157,6 +171,7 @@ def say_list(library: Library, ranked: Sequence[Ranked], question: Question) -> 
 def say_summary(library: Library, ranked: Sequence[Ranked], question: Question, most: int = 4) -> Said | None:
     """The two to four sentences that speak most of the subject, in the order of the text."""
     usable = [e for e in ranked if not library.sentences[e.place].short and not library.sentences[e.place].cells]
+    usable = [e for e in usable if "](" not in library.sentences[e.place].text] or usable
     usable = [e for e in usable if 5 <= len(words(library.sentences[e.place].text)) <= 60] or list(ranked)
     if not usable:
         return None

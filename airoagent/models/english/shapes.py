@@ -52,7 +52,12 @@ class Sight:
                 places = [i for i, s in enumerate(line.stems) if s in near]
             if places:
                 self.at[term] = places
-        self.verbs = self._places(question.verb)
+        # "inventor" is not the verb of "invented".
+        agents = ("or", "er", "ors", "ers")
+        verbs = self._places(question.verb)
+        self.verbs = [i for i in verbs if not line.lower[i].endswith(agents)] or (
+            [] if question.kind == "thing" else verbs
+        )
         self.targets = self._places(question.target)
 
     def _places(self, root: str) -> list[int]:
