@@ -22,6 +22,7 @@ __all__ = [
     "Event",
     "Failure",
     "ModelCalled",
+    "Origin",
     "PlanParsed",
     "PlanPart",
     "PlanRefused",
@@ -43,6 +44,7 @@ __all__ = [
     "to_json",
 ]
 
+Origin = Literal["call", "shared", "cache", "record"]
 Status = Literal["running", "done", "failed", "interrupted"]
 
 
@@ -211,7 +213,11 @@ class AttemptFailed(Event):
 
 @record
 class StepFinished(Event):
-    """A step has its evidence (``answered``: whether it tells what was asked)."""
+    """A step has its evidence (``answered``: whether it tells what was asked).
+
+    ``origin`` is where it came from: a ``call`` of the tool, a ``shared`` call that another step of the run made, the
+    ``cache``, or the ``record`` of an earlier run.
+    """
 
     type: ClassVar[str] = "step_finished"
     step: str
@@ -222,6 +228,7 @@ class StepFinished(Event):
     seconds: float
     note: str = ""
     answered: bool = True
+    origin: Origin = "call"
 
 
 @record

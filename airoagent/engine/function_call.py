@@ -130,9 +130,7 @@ async def _choose(
     grammar = call_grammar(call_schema(functions), format)
     first = prompt = call_prompt(input, functions, format)
     while True:
-        completion = await host._ask(
-            "", prompt, "call", recorder, lambda text: recorder(PlanText(text=text)), grammar
-        )
+        completion = await host._ask("", prompt, "call", recorder, lambda text: recorder(PlanText(text=text)), grammar)
         recorder(PlanText(text="\n"))
         recorder(PlanWritten(text=completion.text))
         try:

@@ -474,3 +474,39 @@ def test_what_has_started_is_cancelled_on_record_when_the_plan_turns_out_unusabl
     assert run.evidence["evidence0"].text == "kept"
     assert [event.step for event in run.events if isinstance(event, StepCancelled)] == ["evidence1"]
     assert run.events[-1].type == "run_finished"
+
+
+def test_the_same_call_is_made_once_and_both_steps_have_it_on_record() -> None:
+    calls: list[str] = []
+    together = threading.Event()
+
+    @tool
+    def count(text: str) -> str:
+        """Counts its calls."""
+        calls.append(text)
+        together.wait(0.05)  # lets the second step arrive while this call goes on; it need not
+        return f"{text}{len(calls)}"
+
+    plan = ":evidence0: = count[x]\n:evidence1: = count[x]\n:evidence2: = count[y]\n:evidence3: = echo[x]\n"
+    run = run_plan(plan + ":evidence4: = count[:evidence3:]\nAnswer: :evidence0: :evidence1: :evidence4:", count, echo)
+    assert sorted(calls) == ["x", "y"] and run.answer == " ".join([run.evidence["evidence0"].text] * 3)
+    origins = {event.step: event.origin for event in run.events if isinstance(event, StepFinished)}
+    assert sorted(origins.values()) == ["call", "call", "call", "shared", "shared"]
+
+
+def test_steps_that_share_a_failed_call_fail_alike_and_side_effects_are_never_shared() -> None:
+    run = run_plan(":evidence0: = fails[x]\n:evidence1: = fails[x]\nAnswer: :evidence1:", fails, eager=False)
+    assert set(run.failed) == {"evidence0", "evidence1"}
+    sent: list[str] = []
+
+    @tool(side_effects=True)
+    def send(text: str) -> str:
+        """Sends."""
+        sent.append(text)
+        return "sent"
+
+    async def yes(step: Step, tool: Tool, input: str) -> bool:
+        return True
+
+    assert run_plan(":evidence0: = send[x]\n:evidence1: = send[x]\nAnswer: :evidence1:", send, approve=yes).answer
+    assert sent == ["x", "x"]
