@@ -113,6 +113,15 @@ class RunStarted(Event):
 
 
 @record
+class RunResumed(Event):
+    """A run that was interrupted, or had failed, goes on; ``model`` answers from here on."""
+
+    type: ClassVar[str] = "run_resumed"
+    run: str
+    model: str
+
+
+@record
 class PlanText(Event):
     """A piece of the plan as the model writes it (live)."""
 
@@ -291,8 +300,8 @@ class RunFinished(Event):
 _TYPES: dict[str, type[Event]] = {
     cls.type: cls
     for cls in (
-        RunStarted, PlanText, PlanPart, ModelCalled, PlanWritten, PlanParsed, PlanRefused, StepStarted, StepText, AttemptFailed,
-        StepFinished, StepFailed, StepCancelled, StepSkipped, Progress, RunFinished,
+        RunStarted, RunResumed, PlanText, PlanPart, ModelCalled, PlanWritten, PlanParsed, PlanRefused, StepStarted,
+        StepText, AttemptFailed, StepFinished, StepFailed, StepCancelled, StepSkipped, Progress, RunFinished,
     )
 }  # fmt: skip
 
