@@ -16,7 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from airoagent import settings
+from airoagent.engine import fork as forking
 from airoagent.engine import function_call
+from airoagent.engine import replay as replaying
+from airoagent.engine import resume as resuming
 from airoagent.engine.attempt import record_of
 from airoagent.engine.conclusion import conclude
 from airoagent.engine.door import run_in_thread
@@ -161,6 +164,17 @@ class Agent:
     athink = function_call.athink
     code = function_call.code
     acode = function_call.acode
+
+    # Recorded runs --------------------------------------------------------------------------------------------
+
+    replay = replaying.replay_of
+    areplay = replaying.areplay_of
+    resume = resuming.resume
+    aresume = resuming.aresume
+    rerun = forking.rerun
+    arerun = forking.arerun
+    fork = forking.fork
+    afork = forking.afork
 
     @property
     def known_tools(self) -> Toolbox:

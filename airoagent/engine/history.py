@@ -35,6 +35,7 @@ __all__ = [
     "RecordedStep",
     "dependents",
     "error_of",
+    "model_steps",
     "output_of",
     "parsed_text",
     "purpose_of",
@@ -61,8 +62,11 @@ class RecordedStep:
     asked: bool = False
 
 
-def recorded_steps(events: Iterable[Event]) -> dict[str, RecordedStep]:
-    """The steps of a record by id. What was skipped or failed before the run was resumed is not counted."""
+def recorded_steps(events: Iterable[Event], *, of_old_plans: bool = False) -> dict[str, RecordedStep]:
+    """The steps of a record by id. What was skipped or failed before the run was resumed is not counted.
+
+    Nor are steps of a plan that was never written to its end and asked for again, but for ``of_old_plans``.
+    """
     steps: dict[str, RecordedStep] = {}
     asked: set[str] = set()
     for event in events:
@@ -85,6 +89,8 @@ def recorded_steps(events: Iterable[Event]) -> dict[str, RecordedStep]:
             case RunResumed():
                 for id in [id for id, step in steps.items() if isinstance(step.end, StepFailed | StepSkipped)]:
                     del steps[id]
+                if event.afresh and not of_old_plans:
+                    steps.clear()
             case StepCancelled():  # as good as without an end: how far the call got is not known
                 continue
             case _:
@@ -115,7 +121,7 @@ def setting(run: Run, name: str, default: str = "") -> str:
 
 
 def purpose_of(run: Run) -> str:
-    """What the model was first asked for: ``plan``, ``call``, ``think`` or ``code``; ``plan`` where it was not asked."""
+    """What the model was first asked for: ``plan``, ``call``, ``think`` or ``code``; ``plan`` by default."""
     for event in run.events:
         if isinstance(event, ModelCalled) and not event.step:
             return event.purpose
@@ -154,6 +160,16 @@ def parsed_text(run: Run) -> str | None:
         if isinstance(event, PlanRefused):
             return None
     return None
+
+
+def model_steps(run: Run) -> frozenset[str]:
+    """The steps whose tools ask the model.
+
+    Told by the tool, since a step that was recalled, or that shared another's call, has no model call of its own.
+    """
+    steps = recorded_steps(run.events).values()
+    tools = {"KnowledgeModel", *(step.tool for step in steps if step.asked)}
+    return frozenset(step.id for step in steps if step.tool in tools)
 
 
 def dependents(plan: Plan, steps: Set[str]) -> frozenset[str]:
