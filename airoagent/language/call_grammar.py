@@ -23,7 +23,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, Literal
 
-from airoagent.language.grammar import Alt, Chars, Grammar, Json, Piece, Rep, Rule, Seq, Text, Use, but, chars, optional
+from airoagent.language.grammar import Alt, Chars, Grammar, Json, Piece, Rep, Rule, Seq, Text, Use, chars, optional
 
 __all__ = ["call_grammar"]
 
