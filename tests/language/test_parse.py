@@ -288,6 +288,19 @@ def test_a_text_cut_after_its_answer_is_a_plan(text: str) -> None:
     assert parser.finish(truncated=True).answer == ":evidence1:"
 
 
+def test_a_long_clean_plan_is_read_as_a_short_one_and_its_answer_ends_it() -> None:
+    steps = "".join(f"Plan: look {at}\n:evidence{at}: = DuckDuckGo[a {at}]\n" for at in range(5_000))
+    plan = parse_plan(f"{steps}Answer: :evidence4999:", TOOLS)
+    assert [step.id for step in plan.steps] == [f"evidence{at}" for at in range(5_000)]
+    assert [step.line for step in plan.steps] == list(range(2, 10_001, 2))
+    answer, middle = "Answer: :evidence7:\n", steps.index("Plan: look 900")
+    plan = parse_plan(f"{steps[:middle]}{answer}{steps[middle:]}{answer}", TOOLS)
+    assert (len(plan.steps), plan.answer) == (900, ":evidence7:")
+    for at in range(15_500, 17_500, 37):  # wherever a clean text is taken apart
+        middle = steps.index("Plan: ", at)
+        assert len(parse_plan(f"{steps[:middle]}{answer}{steps[middle:]}{answer}", TOOLS).steps) == steps.count("\n", 0, middle) // 2
+
+
 def test_a_parser_is_for_one_plan() -> None:
     parser = PlanParser(TOOLS)
     parser.feed("#E1 = DuckDuckGo[x]")
