@@ -18,7 +18,7 @@ from airoagent.engine.door import run_in_thread
 from airoagent.engine.record import Run
 from airoagent.engine.recorder import Recorder
 from airoagent.errors import CallError, LimitReached, UsageError
-from airoagent.events import Event, PlanParsed, PlanRefused, PlanText, PlanWritten
+from airoagent.events import Event, PlanRefused, PlanText, PlanWritten
 from airoagent.language.plan import Plan, Ref, Step
 from airoagent.toolbox.tool import Tool, Toolbox, as_tool
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from airoagent.language.callprompts import Thought
     from airoagent.language.calls import Call, Format
     from airoagent.language.functions import Function, Functions
+    from airoagent.language.grammar import Grammar
     from airoagent.models.base import Completion, Purpose
 
 __all__ = ["MakePlan", "acall", "acode", "athink", "call", "code", "plan_of_calls", "think"]
@@ -46,8 +47,9 @@ class Host(Protocol):
     async def _drive(self, question: str, plan: Plan | MakePlan | None, watch: Watch | None) -> Run: ...
 
     async def _ask(
-        self, step: str, text: str, purpose: Purpose, recorder: Recorder, heard: Callable[[str], None]
-    ) -> Completion: ...
+        self, step: str, text: str, purpose: Purpose, recorder: Recorder, heard: Callable[[str], None],
+        grammar: Grammar | str,
+    ) -> Completion: ...  # fmt: skip
 
 
 H = TypeVar("H", bound=Host)
@@ -91,7 +93,7 @@ async def acall(
         if dry_run:
             return Plan((), (_written(calls, format),))
         plan = plan_of_calls(calls, offered, host.known_tools)
-        recorder(PlanParsed(text=plan.to_text(), diagnostics=plan.diagnostics))
+        recorder.parsed(plan)
         return plan
 
     return await host._drive(input, choose, watch)
@@ -120,12 +122,14 @@ async def _choose(
     host: Host, input: str, functions: Functions, format: Format, retries: int, recorder: Recorder
 ) -> tuple[Call, ...]:
     """What the model wants called; CallError when it cannot be used, after ``retries`` rounds of asking again."""
+    from airoagent.language.call_grammar import call_grammar
     from airoagent.language.callprompts import call_prompt, retry_prompt
     from airoagent.language.calls import parse_calls
 
     first = prompt = call_prompt(input, functions, format)
+    grammar = call_grammar(functions) if format == "json" else ""
     while True:
-        completion = await host._ask("", prompt, "call", recorder, lambda text: recorder(PlanText(text=text)))
+        completion = await host._ask("", prompt, "call", recorder, lambda text: recorder(PlanText(text=text)), grammar)
         recorder(PlanText(text="\n"))
         recorder(PlanWritten(text=completion.text))
         try:
@@ -210,7 +214,7 @@ async def _asked(agent: Host, question: str, prompt: str, purpose: Purpose, watc
     texts: list[str] = []
 
     async def ask(recorder: Recorder) -> Plan:
-        completion = await agent._ask("", prompt, purpose, recorder, lambda text: None)
+        completion = await agent._ask("", prompt, purpose, recorder, lambda text: None, "")
         texts.append(completion.text)
         if completion.finish == "length":
             raise LimitReached("the model was cut off by its token limit", "raise it with --max-tokens")
