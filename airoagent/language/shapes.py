@@ -67,6 +67,9 @@ def calls_in(text: str, functions: Functions, format: str, truncated: bool) -> l
                 Diagnostic("too_large", f"There are {len(found):,} calls; {_MOST_CALLS:,} are allowed.", 1, 1)
             )
         if found:
+            if attempt == "json":
+                spans = dict.fromkeys(document.span for document, _ in found)
+                found[0][0].diagnostics[:0] = _around(text, list(spans))
             if attempt != format:
                 line, column = found[0][0].locate(())
                 found[0][0].diagnostics.append(
@@ -104,15 +107,15 @@ def _json(text: str, keys: set[str]) -> list[Document]:
                 path = path[:-1]
             return lines.locate(places[path])
 
-        documents.append(Document(value.value, locate, list(located(value.findings, text)), value.raws))
-    if documents:
-        documents[0].diagnostics[:0] = _around(text, [(value.start, value.end) for value in values], lines)
+        notes = list(located(value.findings, text))
+        documents.append(Document(value.value, locate, notes, value.raws, (value.start, value.end)))
     return documents
 
 
-def _around(text: str, spans: list[tuple[int, int]], lines: LineIndex) -> list[Diagnostic]:
-    """What stands around the values: fences, chatter."""
+def _around(text: str, spans: list[tuple[int, int]]) -> list[Diagnostic]:
+    """What stands around the calls: fences, chatter."""
     notes: dict[str, Diagnostic] = {}
+    lines = LineIndex(text)
     at = 0
     for start, end in [*spans, (len(text), len(text))]:
         between = text[at:start]
