@@ -4,7 +4,7 @@ One pass, linear in the text; every repair is a finding. Nothing is invented: a 
 number or a word, behind a key or behind an opening bracket is an error (``truncated``). One that ends behind a
 complete value may be closed, and the finding ``cut`` says so.
 
-Refused by their own names: ``not_finite`` (NaN, Infinity, 1e999), ``too_large`` (a number of over 1,000 digits),
+Refused by their own names: ``not_finite`` (NaN, Infinity, 1e999), ``too_large`` (a number of over 4,300 digits),
 ``surrogate`` (half of a character), ``duplicate_key``, ``too_deep``.
 """
 
@@ -58,6 +58,8 @@ _STOPS = {end: re.compile(rf"[^{end}\\\x00-\x1f]*+") for end in "\"'”’"}
 _STOPS["”"] = re.compile(r"[^”\"\\\x00-\x1f]*+")
 _STOPS["’"] = re.compile(r"[^’'\\\x00-\x1f]*+")
 _SIMPLE_ESCAPES = {'"': '"', "\\": "\\", "/": "/", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
+# The usual string: nothing to repair in it, and what follows the quote can only follow a string.
+_CLEAN_STRING = re.compile(r'"([^"\\\x00-\x1f]*+)"(?=[,:}\]\n])')
 _HEX = re.compile(r"[0-9a-fA-F]{4}")
 
 
@@ -125,6 +127,8 @@ class _Reader:
         text = self._text
         while True:
             at = _SPACE.match(text, at).end()  # type: ignore[union-attr]
+            if text[at : at + 1] not in ("/", "#"):
+                return at
             if text.startswith("/*", at):
                 end = text.find("*/", at + 2)
                 if end < 0:
@@ -271,6 +275,8 @@ class _Reader:
     def _joined(self, at: int) -> tuple[str, int]:
         """A string, and further ones that ``+`` joins to it."""
         text, at = self._string(at)
+        if self._text[at : at + 1] in (",", "}", "]", "\n"):
+            return text, at
         pieces = [text]
         while True:
             plus = _SPACE.match(self._text, at).end()  # type: ignore[union-attr]
@@ -285,6 +291,9 @@ class _Reader:
 
     def _string(self, start: int) -> tuple[str, int]:
         text = self._text
+        clean = _CLEAN_STRING.match(text, start)
+        if clean is not None:
+            return clean[1], clean.end()
         opener = text[start]
         close = _ENDS[opener]
         if opener != '"':

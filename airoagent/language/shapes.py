@@ -15,6 +15,7 @@ from typing import Any
 from airoagent.errors import Diagnostic
 from airoagent.language.checking import Checker, nearest, spelled
 from airoagent.language.findings import LineIndex, located
+from airoagent.language.fitting import Misfit
 from airoagent.language.functions import Function, Functions, Json
 from airoagent.language.jsontext import Stop, read_values
 from airoagent.language.yamlcalls import Document, read_yaml_documents
@@ -241,7 +242,10 @@ def _checked(found: list[tuple[Document, _Shape]], functions: Functions) -> list
             checker.diagnostics += document.diagnostics
         function = _function(shape, functions, checker)
         if function is not None:
-            params = checker.call(function, shape.params, shape.params_at)
+            try:
+                params = functions.accepts[function.name](shape.params)
+            except Misfit:
+                params = checker.call(function, shape.params, shape.params_at)
             calls.append((function.name, params, tuple(_in_order(checker.diagnostics))))
         if checker.failed:
             wrong += checker.diagnostics
