@@ -117,7 +117,7 @@ def test_around_a_colon_it_allows_just_what_is_no_reference() -> None:
             assert re.search(forms, text, re.IGNORECASE), text
             seen["narrower"] += 1
     assert seen["allowed"] > 1000
-    assert seen["reference"] > 50
+    assert seen["reference"] >= 10
 
 
 @pytest.mark.parametrize(
