@@ -30,6 +30,7 @@ from airoagent.errors import AiroError, Interrupted, LimitReached, ModelError, P
 from airoagent.events import (
     Event,
     ModelCalled,
+    PlanPart,
     PlanRefused,
     PlanText,
     PlanWritten,
@@ -233,27 +234,35 @@ class Agent:
         limit = self.policy.limit_seconds
         try:
             async with asyncio.timeout(limit or None) as deadline:
-                if plan is None:
-                    plan = await self._write_plan(question, recorder)
-                elif not isinstance(plan, Plan):
-                    plan = await plan(recorder)
-                else:
-                    recorder(PlanWritten(text=plan.to_text()))
-                    recorder.parsed(plan)
-                execution = await self._execute(question, plan, recorder)
+                async with self._executing(question, recorder) as execution:
+                    if plan is None:
+                        plan = await self._write_plan(question, recorder, execution)
+                    elif not isinstance(plan, Plan):
+                        plan = await plan(recorder)
+                    else:
+                        recorder(PlanWritten(text=plan.to_text()))
+                        recorder.parsed(plan)
+                    execution.add(*plan.steps)
         except TimeoutError:
             if not deadline.expired():
                 raise
             raise LimitReached(f"the run took longer than {limit:g} s", "raise it with --limit-seconds") from None
         return conclude(plan, execution, self.policy)
 
-    async def _write_plan(self, question: str, recorder: Recorder) -> Plan:
+    async def _write_plan(self, question: str, recorder: Recorder, execution: Execution | None = None) -> Plan:
+        """The plan, checked. Steps that are certain are given to ``execution`` while the rest is being written."""
         prompt = plan_prompt(question, ((tool.name, tool.description) for tool in self.toolbox.values()))
         parser = PlanParser(self.toolbox)
+        pending: list[str] = []
 
         def heard(text: str) -> None:
             recorder(PlanText(text=text))
-            parser.feed(text)
+            pending.append(text)
+            certain = [step for step in parser.feed(text) if not self.toolbox[step.tool].side_effects]
+            if certain and execution is not None and self.policy.eager:
+                recorder(PlanPart(text="".join(pending)))
+                pending.clear()
+                execution.add(*certain)
 
         text = ""
         try:
@@ -269,7 +278,10 @@ class Agent:
         recorder.parsed(plan)
         return plan
 
-    async def _execute(self, question: str, plan: Plan, recorder: Recorder) -> Execution:
+    @contextlib.asynccontextmanager
+    async def _executing(self, question: str, recorder: Recorder) -> AsyncIterator[Execution]:
+        """An execution to give steps to; leaving the block waits for all of them, an error in it stops them."""
+
         async def ask(step: str, prompt: str, purpose: Purpose, grammar: Grammar | str) -> Completion:
             return await self._ask(
                 step, prompt, purpose, recorder, lambda text: recorder(StepText(step=step, text=text)), grammar
@@ -279,13 +291,11 @@ class Agent:
         services = Services(question, ask, self._approve, fetch, self.documents, self._tool_settings)
         try:
             async with asyncio.TaskGroup() as group:
-                execution = Execution(self.known_tools, services, self.policy, recorder, group)
-                execution.add(*plan.steps)
+                yield Execution(self.known_tools, services, self.policy, recorder, group)
         except BaseExceptionGroup as errors:
             raise _first(errors) from errors
         finally:
             await fetch.aclose()
-        return execution
 
     async def _ask(
         self, step: str, text: str, purpose: Purpose, recorder: Recorder, heard: Callable[[str], None],

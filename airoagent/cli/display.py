@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, TextIO
 
 import click
 
-from airoagent.errors import AiroError, Diagnostic
+from airoagent.errors import AiroError, CallError, Diagnostic
 from airoagent.events import (
     AttemptFailed,
     Event,
@@ -62,7 +62,8 @@ def located(error: AiroError) -> list[str]:
         return []
     from airoagent.language.findings import render_diagnostic
 
-    return [render_diagnostic(diagnostic, getattr(error, "text", "")) for diagnostic in wrong]
+    name = "call" if isinstance(error, CallError) else "plan"
+    return [render_diagnostic(diagnostic, getattr(error, "text", ""), name) for diagnostic in wrong]
 
 
 _QUIET = 5.0  # seconds between two lines about the same long work
@@ -83,6 +84,8 @@ class Display:
         self._open: dict[str, tuple[str, float]] = {}  # running steps: tool, since when
         self._wave: list[str] = []
         self._headed = False
+        self._planned = True  # no plan is being written: lines about steps need not wait for its end
+        self._held: list[str] = []
         self._told: dict[str, float] = {}
 
     def __call__(self, event: Event) -> None:
@@ -98,7 +101,7 @@ class Display:
                 self._open[event.step] = (event.tool, event.at)
             case AttemptFailed():
                 wait = f"trying again in {event.retry_in:.1f} s"
-                self._line(
+                self._tell(
                     self._step(event.step, event.tool, event.seconds, f"{event.failure.message}; {wait}", "yellow")
                 )
             case StepFinished():
@@ -108,13 +111,14 @@ class Display:
                     event.step, self._step(event.step, event.tool, event.seconds, event.failure.message, "red")
                 )
             case StepSkipped():
-                self._line(
+                self._tell(
                     f"  {event.step}  {event.tool}  " + self._paint(f"not run: no {', '.join(event.because)}", "yellow")
                 )
             case Progress():
                 self._progress(event)
             case RunFinished():
                 self._flush()
+                self._release()
             case _:
                 return
 
@@ -137,7 +141,7 @@ class Display:
     def _plan_text(self, text: str) -> None:
         if not self._headed:
             self._head("Plan")
-            self._headed = True
+            self._headed, self._planned = True, False
         for piece in plain(text).splitlines(keepends=True):
             self._write(("  " if self._column == 0 else "") + piece)
             self._column = 0 if piece.endswith("\n") else self._column + len(piece)
@@ -149,6 +153,7 @@ class Display:
             fix = f": {found.repair}" if found.repair else ""
             self._line(self._paint(f"  line {found.line}: {plain(found.message, 120)}{plain(fix, 120)}", "yellow"))
         self._head("Steps")
+        self._release()
 
     def _step(self, step: str, tool: str, seconds: float, note: str, color: str) -> str:
         text = f"{self._head_of(step, tool)}  {seconds:6.2f} s"
@@ -164,11 +169,24 @@ class Display:
         if not self._open:
             self._flush()
 
+    def _release(self) -> None:
+        """The plan is whole: what was to be told of steps that began while it was being written is told now."""
+        self._planned = True
+        for line in self._held:
+            self._line(line)
+        self._held.clear()
+
+    def _tell(self, line: str) -> None:
+        if self._planned:
+            self._line(line)
+        else:
+            self._held.append(line)
+
     def _flush(self) -> None:
         last = len(self._wave) - 1
         for number, line in enumerate(self._wave):
             mark = "  " if last == 0 else "┌ " if number == 0 else "└ " if number == last else "│ "
-            self._line(mark + line)
+            self._tell(mark + line)
         self._wave.clear()
 
     def _progress(self, event: Progress) -> None:

@@ -130,9 +130,7 @@ async def _choose(
     grammar = call_grammar(call_schema(functions), format)
     first = prompt = call_prompt(input, functions, format)
     while True:
-        completion = await host._ask(
-            "", prompt, "call", recorder, lambda text: recorder(PlanText(text=text)), grammar
-        )
+        completion = await host._ask("", prompt, "call", recorder, lambda text: recorder(PlanText(text=text)), grammar)
         recorder(PlanText(text="\n"))
         recorder(PlanWritten(text=completion.text))
         try:
@@ -258,5 +256,3 @@ async def acode(agent: Host, prompt: str, *, watch: Watch | None = None) -> str:
 
     prompt = _checked(prompt, 'say what to write: airo code "a websocket server in node.js"')
     return read_code(await _asked(agent, prompt, code_prompt(prompt), "code", watch))
-
-

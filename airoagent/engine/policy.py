@@ -6,15 +6,16 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import field
 from typing import Literal
 
+from airoagent.events import Origin
 from airoagent.language.grammar import Grammar
 from airoagent.language.plan import Step
 from airoagent.models.base import Completion, Purpose
 from airoagent.records import record
 from airoagent.toolbox.documents import Documents
 from airoagent.toolbox.fetch import Fetcher
-from airoagent.toolbox.tool import Tool
+from airoagent.toolbox.tool import Tool, ToolOutput
 
-__all__ = ["Approve", "Ask", "OnError", "Policy", "Services"]
+__all__ = ["Approve", "Ask", "Keep", "OnError", "Policy", "Recall", "Services"]
 
 OnError = Literal["stop", "skip", "tell"]
 
@@ -27,7 +28,8 @@ class Policy:
     that may pass is tried again. ``limit_seconds`` bounds the whole run (0: no limit). ``max_evidence`` is in
     characters. ``concurrency`` is how many tools may be called at the same time (0: no limit). ``on_error``: ``stop``
     starts nothing new after a failure, ``skip`` goes on with what does not depend on it, ``tell`` lets the steps that
-    depend on it know what went wrong.
+    depend on it know what went wrong. ``eager``: a step starts while the rest of the plan is still being written (one
+    with side effects never does).
     """
 
     tool_timeout: float = 60.0
@@ -36,15 +38,25 @@ class Policy:
     concurrency: int = 8
     max_evidence: int = 16 * 1024 * 1024
     on_error: OnError = "stop"
+    eager: bool = True
 
 
 Ask = Callable[[str, str, Purpose, Grammar | str], Awaitable[Completion]]
 Approve = Callable[[Step, Tool, str], Awaitable[bool]]
 
 
+Recall = Callable[[Step, Tool, str], tuple[ToolOutput, Origin] | None]
+Keep = Callable[[Step, Tool, str, ToolOutput], None]
+
+
 @record
 class Services:
-    """What steps may use: ``ask(step, prompt, purpose, grammar)`` asks the model, ``approve`` asks the user."""
+    """What steps may use: ``ask(step, prompt, purpose, grammar)`` asks the model, ``approve`` asks the user.
+
+    ``recall`` knows evidence that need not be called for (a cache, the record of an earlier run): it is asked with the
+    step, its tool and its input, and answers with the output and where it comes from, or None. ``keep`` is told what a
+    call gave.
+    """
 
     question: str
     ask: Ask
@@ -52,3 +64,5 @@ class Services:
     fetch: Fetcher
     documents: Documents | None = None
     settings: Mapping[str, str] = field(default_factory=dict)
+    recall: Recall | None = None
+    keep: Keep | None = None

@@ -27,6 +27,7 @@ from airoagent.events import (
     Failure,
     ModelCalled,
     PlanParsed,
+    PlanPart,
     PlanRefused,
     PlanWritten,
     RunFinished,
@@ -99,6 +100,8 @@ class Run:
             case RunStarted():
                 self.id, self.question, self.model, self.parent = event.run, event.question, event.model, event.parent
                 self.started, self.tools = event.at, event.tools
+            case PlanPart():
+                self.plan_text += event.text
             case PlanWritten():
                 self.plan_text = event.text
             case PlanParsed():

@@ -78,7 +78,7 @@ def read_clean_plan(text: str, tools: Iterable[object], limits: Limits) -> Plan 
                 if ref is None:
                     return None
                 use(other)
-                if head:
+                if head:  # noqa: SIM108 - one line for four cases would be a riddle
                     template = (head, ref, tail) if tail else (head, ref)
                 else:
                     template = (ref, tail) if tail else (ref,)

@@ -19,7 +19,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, overload
 
-from airoagent.errors import ToolError, UsageError
+from airoagent.errors import UsageError
 from airoagent.events import Source
 from airoagent.language.evidence import Filled
 from airoagent.records import record
