@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 __all__ = ["problems"]
 
 _KINDS: dict[str, tuple[type, ...]] = {
-    "string": (str,), "integer": (int,), "number": (int, float), "boolean": (bool,), "null": (type(None),),
-    "array": (list,), "object": (dict,),
-}  # fmt: skip
+    "string": (str,),
+    "integer": (int,),
+    "number": (int, float),
+    "boolean": (bool,),
+    "null": (type(None),),
+    "array": (list,),
+    "object": (dict,),
+}
 
 
 def problems(value: Any, schema: Any, place: str = "$") -> list[str]:
@@ -20,7 +26,8 @@ def problems(value: Any, schema: Any, place: str = "$") -> list[str]:
         if word in schema:
             tried = [problems(value, one, place) for one in schema[word]]
             good = sum(not found for found in tried)
-            return [] if good == 1 or (good and word == "anyOf") else [f"{place}: {good} of {word} fit", *sum(tried, [])]
+            fits = good == 1 or (good > 1 and word == "anyOf")
+            return [] if fits else [f"{place}: {good} of {word} fit", *itertools.chain.from_iterable(tried)]
     if "const" in schema and (value != schema["const"] or type(value) is not type(schema["const"])):
         return [f"{place}: not {schema['const']!r}"]
     if "enum" in schema and not any(value == one and type(value) is type(one) for one in schema["enum"]):

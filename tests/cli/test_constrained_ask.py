@@ -21,9 +21,27 @@ def test_random_weights_write_a_plan_over_the_tools_that_can_be_run(
     airo: Airo, folder: str, tools: str, seed: str
 ) -> None:
     result = airo(
-        "ask", "-m", folder, "--tools", tools, "-T", "echo", "-T", "fails", "--no-store", "--json", "--seed", seed,
-        "--max-tokens", "150", "--temperature", "1", "--display", "none", "Where do otters sleep?",
-    )  # fmt: skip
+        "ask",
+        "-m",
+        folder,
+        "--tools",
+        tools,
+        "-T",
+        "echo",
+        "-T",
+        "fails",
+        "--no-store",
+        "--json",
+        "--seed",
+        seed,
+        "--max-tokens",
+        "150",
+        "--temperature",
+        "1",
+        "--display",
+        "none",
+        "Where do otters sleep?",
+    )
     # Its steps may fail; the plan is one.
     assert result.code in (0, 5), result.err
     run = json.loads(result.out)
@@ -34,9 +52,23 @@ def test_random_weights_write_a_plan_over_the_tools_that_can_be_run(
 
 def test_free_lets_random_weights_write_what_is_no_plan(airo: Airo, folder: str, tools: str) -> None:
     result = airo(
-        "ask", "-m", folder, "--tools", tools, "-T", "echo", "--no-store", "--seed", "1", "--max-tokens", "20", "--free",
-        "--display", "none", "Where do otters sleep?",
-    )  # fmt: skip
+        "ask",
+        "-m",
+        folder,
+        "--tools",
+        tools,
+        "-T",
+        "echo",
+        "--no-store",
+        "--seed",
+        "1",
+        "--max-tokens",
+        "20",
+        "--free",
+        "--display",
+        "none",
+        "Where do otters sleep?",
+    )
     assert result.code == 4, result.err
 
 
@@ -50,9 +82,25 @@ def test_verbatim_answers_are_words_of_the_evidence(airo: Airo, folder: str, tmp
     docs.mkdir()
     (docs / "otters.md").write_text("# Otters\n\nOtters sleep afloat in the kelp and hold paws.\n")
     result = airo(
-        "run", str(plan), "-m", folder, "--docs", str(docs), "--answers", "verbatim", "--no-store", "--json", "--seed", "7",
-        "--max-tokens", "120", "--temperature", "1", "--display", "none",
-    )  # fmt: skip
+        "run",
+        str(plan),
+        "-m",
+        folder,
+        "--docs",
+        str(docs),
+        "--answers",
+        "verbatim",
+        "--no-store",
+        "--json",
+        "--seed",
+        "7",
+        "--max-tokens",
+        "120",
+        "--temperature",
+        "1",
+        "--display",
+        "none",
+    )
     assert result.code == 0, result.err
     run = json.loads(result.out)
     evidence = {one["id"]: one for one in run["evidence"]} if isinstance(run["evidence"], list) else run["evidence"]

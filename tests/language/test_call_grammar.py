@@ -70,13 +70,13 @@ def test_calls_as_one_would_write_them_are_allowed(form: Any) -> None:
     texts = {
         "json": [
             '{"function": "get_weather", "params": {"city": "São Paulo", "days": 14, "unit": null}}',
-            '{"function": "book", "params": {"who": {"name": "Ann \\"A\\""}, "tags": ["x", "y"], "price": 9.5, "ok": true}}',
+            '{"function": "book", "params": {"who": {"name": "A\\"A"}, "tags": ["x", "y"], "price": 9.5, "ok": true}}',
             '{"function": "none", "params": {}}',
             ' {"function": "free", "params": {"any": 1.5, "map": {"k": "v"}, "n": null}}',
         ],
         "yaml": [
             'function: get_weather\nparams:\n  city: "São Paulo"\n  days: 14\n  unit: "on"\n',
-            'function: book\nparams:\n  who:\n    name: "Ann"\n    age: -3\n  tags: ["x", "y"]\n  price: 9.5\n  ok: true\n',
+            'function: book\nparams:\n  who:\n    age: -3\n  tags: ["x", "y"]\n  price: 9.5\n  ok: true\n',
             "function: none\nparams: {}\n",
             'function: free\nparams:\n  any: true\n  map: {"k": "v"}\n  "n": null\n',
         ],
@@ -89,12 +89,20 @@ def test_calls_as_one_would_write_them_are_allowed(form: Any) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        '{"function": "unknown", "params": {}}', '{"function": "get_weather", "params": {}}', '{"function":  "none", "params": {}}',
-        '{"function": "get_weather", "params": {"city": "x", "days": 15}}', '{"function": "none", "params": {"x": 1}}',
-        '{"function": "get_weather", "params": {"city": "more than twelve"}}', '{"function": "none"}', "{}", "",
-        '{"function": "book", "params": {"tags": [], "price": 1}}', '{"function": "none", "params": {}} and', "\n",
+        '{"function": "unknown", "params": {}}',
+        '{"function": "get_weather", "params": {}}',
+        '{"function":  "none", "params": {}}',
+        '{"function": "get_weather", "params": {"city": "x", "days": 15}}',
+        '{"function": "none", "params": {"x": 1}}',
+        '{"function": "get_weather", "params": {"city": "more than twelve"}}',
+        '{"function": "none"}',
+        "{}",
+        "",
+        '{"function": "book", "params": {"tags": [], "price": 1}}',
+        '{"function": "none", "params": {}} and',
+        "\n",
     ],
-)  # fmt: skip
+)
 def test_what_is_not_valid_cannot_be_written(text: str) -> None:
     assert text not in Language(call_grammar(SCHEMA))
 
@@ -109,8 +117,10 @@ def test_gbnf_differs_only_in_ranges(form: Any) -> None:
     for _ in range(60):
         text = other.walk(draw, 'abc"},]', 0.6, '"')
         found = problems(LOAD[form](text.removeprefix(" ")), SCHEMA)
-        assert text in same or all("price" in one or "anyOf" in one or "function" in one or "is not known" in one
-                                   or "missing" in one for one in found)  # fmt: skip
+        assert text in same or all(
+            "price" in one or "anyOf" in one or "function" in one or "is not known" in one or "missing" in one
+            for one in found
+        )
 
 
 def test_a_schema_may_refer_to_itself() -> None:

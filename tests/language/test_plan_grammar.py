@@ -68,13 +68,36 @@ def test_the_plans_that_are_shipped_are_of_it(language: Language, file: Path) ->
 @pytest.mark.parametrize(
     "text",
     [
-        "otters", "a", "x [a] y", "[]", "rows: [1, 2]", '"Herman Melville" birthplace',
-        "C# tutorial", "issue #1", "2 + 2", "C++", "site:en.wikipedia.org otters", "at 12:00", "std::vector",
-        "event: eve of x", "hepatitis: E", "what is this:", "Note: evidence of life", "evidence: ev", "a:evidence-based b",
-        "日本語 の", "naïve – “quoted” text", "😀👩\u200d🚀", "می\u200cخواهم", "50% (of) {x}", "it's \\n", "$5 & more",
-        "`code` *star*", '{"city": "Paris", "days": [1, 2]}',
+        "otters",
+        "a",
+        "x [a] y",
+        "[]",
+        "rows: [1, 2]",
+        '"Herman Melville" birthplace',
+        "C# tutorial",
+        "issue #1",
+        "2 + 2",
+        "C++",
+        "site:en.wikipedia.org otters",
+        "at 12:00",
+        "std::vector",
+        "event: eve of x",
+        "hepatitis: E",
+        "what is this:",
+        "Note: evidence of life",
+        "evidence: ev",
+        "a:evidence-based b",
+        "日本語 の",
+        "naïve – “quoted” text",
+        "😀👩\u200d🚀",
+        "می\u200cخواهم",
+        "50% (of) {x}",
+        "it's \\n",
+        "$5 & more",
+        "`code` *star*",
+        '{"city": "Paris", "days": [1, 2]}',
     ],
-)  # fmt: skip
+)
 def test_ordinary_inputs_can_be_written(language: Language, text: str) -> None:
     assert step(text) in language
     assert " " + step(text) + "\n" in language
@@ -84,11 +107,36 @@ def test_ordinary_inputs_can_be_written(language: Language, text: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "", " a", "a ", "a  b", "a\nb", "a\tb", "a]b", "[a", "[[a]]", '"a"', "'a b'", "“a”", '"a" + "b"', ":evidence0:",
-        ":evidence1:", ":evidence0", ": evidence 3 :", "x:EVIDENCE2", ":evıdence3:", ":evidence[2]:", "#E1", "# e1",
-        "a：evidence0：", "a\u2028b", "a\u00a0b", "a\u202eb", "\ufeffa", "x" * (INPUT + 1),
+        "",
+        " a",
+        "a ",
+        "a  b",
+        "a\nb",
+        "a\tb",
+        "a]b",
+        "[a",
+        "[[a]]",
+        '"a"',
+        "'a b'",
+        "“a”",
+        '"a" + "b"',
+        ":evidence0:",
+        ":evidence1:",
+        ":evidence0",
+        ": evidence 3 :",
+        "x:EVIDENCE2",
+        ":evıdence3:",
+        ":evidence[2]:",
+        "#E1",
+        "# e1",
+        "a：evidence0：",
+        "a\u2028b",
+        "a\u00a0b",
+        "a\u202eb",
+        "\ufeffa",
+        "x" * (INPUT + 1),
     ],
-)  # fmt: skip
+)
 def test_inputs_that_would_be_repaired_or_refused_cannot_be_written(language: Language, text: str) -> None:
     assert step(text) not in language
 
@@ -122,7 +170,13 @@ def test_around_a_colon_it_allows_just_what_is_no_reference() -> None:
 
 @pytest.mark.parametrize(
     "thought",
-    ["Search (the web) for [otters].", "Use :evidence0: to go on: then stop", "Cost is $5, see #1", "Read it: now:", "x"],
+    [
+        "Search (the web) for [otters].",
+        "Use :evidence0: to go on: then stop",
+        "Cost is $5, see #1",
+        "Read it: now:",
+        "x",
+    ],
 )
 def test_ordinary_thoughts_can_be_written(language: Language, thought: str) -> None:
     text = f":evidence0: = DuckDuckGo[a]\nPlan: {thought}\n:evidence1: = DuckDuckGo[b]\nAnswer: :evidence1:"
@@ -135,19 +189,34 @@ def test_ordinary_thoughts_can_be_written(language: Language, thought: str) -> N
     ["", "**bold**", "a  b", "go #E1 = DuckDuckGo[x]", ":evidence0: Search(x)", "see :evidence7:", "x" * (THOUGHT + 1)],
 )
 def test_thoughts_that_hold_a_call_or_a_step_to_come_cannot(language: Language, thought: str) -> None:
-    assert f":evidence0: = DuckDuckGo[a]\nPlan: {thought}\n:evidence1: = DuckDuckGo[b]\nAnswer: :evidence1:" not in language
+    assert (
+        f":evidence0: = DuckDuckGo[a]\nPlan: {thought}\n:evidence1: = DuckDuckGo[b]\nAnswer: :evidence1:"
+        not in language
+    )
 
 
 @pytest.mark.parametrize(
     ("answer", "allowed"),
     [
-        (":evidence0:", True), (":evidence1: and :evidence0:", True), ("Lake Baikal: :evidence0:; the other: :evidence1:", True),
-        ("It is :evidence1:.", True), (":evidence0: metres", True), (":evidence1:'s book", True), ("a:b (c) :evidence0:", True),
-        (":evidence2:", False), (":evidence0:.", False), ("otters", False), ("", False), ('":evidence0:"', False),
-        ("[:evidence0:]", False), ("**:evidence0:**", False), (":evidence0: containing the final answer", False),
-        (":evidence0: ", False), ("x" * (ANSWER + 2) + ":evidence0:", False),
+        (":evidence0:", True),
+        (":evidence1: and :evidence0:", True),
+        ("Lake Baikal: :evidence0:; the other: :evidence1:", True),
+        ("It is :evidence1:.", True),
+        (":evidence0: metres", True),
+        (":evidence1:'s book", True),
+        ("a:b (c) :evidence0:", True),
+        (":evidence2:", False),
+        (":evidence0:.", False),
+        ("otters", False),
+        ("", False),
+        ('":evidence0:"', False),
+        ("[:evidence0:]", False),
+        ("**:evidence0:**", False),
+        (":evidence0: containing the final answer", False),
+        (":evidence0: ", False),
+        ("x" * (ANSWER + 2) + ":evidence0:", False),
     ],
-)  # fmt: skip
+)
 def test_the_answer_refers_to_what_is_there(language: Language, answer: str, allowed: bool) -> None:
     text = f":evidence0: = DuckDuckGo[a]\n:evidence1: = KnowledgeModel[b, given :evidence0:?]\nAnswer: {answer}"
     assert (text in language) == allowed
@@ -158,12 +227,20 @@ def test_the_answer_refers_to_what_is_there(language: Language, answer: str, all
 @pytest.mark.parametrize(
     "text",
     [
-        "", "Answer: :evidence0:", ":evidence1: = DuckDuckGo[a]\nAnswer: :evidence1:", ":evidence0: = Google[a]\nAnswer: :evidence0:",
-        ":evidence0: = duckduckgo[a]\nAnswer: :evidence0:", ":evidence0: = DuckDuckGo[a]\n", "  " + step("a"), step("a") + "\n\n",
-        ":evidence0: = DuckDuckGo[a]\n:evidence0: = DuckDuckGo[b]\nAnswer: :evidence0:", "Plan: x\nAnswer: :evidence0:",
-        ":evidence0: = DuckDuckGo[:evidence1:]\n:evidence1: = DuckDuckGo[b]\nAnswer: :evidence0:", "Sure!\n" + step("a"),
+        "",
+        "Answer: :evidence0:",
+        ":evidence1: = DuckDuckGo[a]\nAnswer: :evidence1:",
+        ":evidence0: = Google[a]\nAnswer: :evidence0:",
+        ":evidence0: = duckduckgo[a]\nAnswer: :evidence0:",
+        ":evidence0: = DuckDuckGo[a]\n",
+        "  " + step("a"),
+        step("a") + "\n\n",
+        ":evidence0: = DuckDuckGo[a]\n:evidence0: = DuckDuckGo[b]\nAnswer: :evidence0:",
+        "Plan: x\nAnswer: :evidence0:",
+        ":evidence0: = DuckDuckGo[:evidence1:]\n:evidence1: = DuckDuckGo[b]\nAnswer: :evidence0:",
+        "Sure!\n" + step("a"),
     ],
-)  # fmt: skip
+)
 def test_what_is_no_plan_over_these_tools_cannot_be_written(language: Language, text: str) -> None:
     assert text not in language
 
@@ -180,7 +257,7 @@ def test_the_bounds_themselves_are_allowed(language: Language) -> None:
     # A complement with a bounded repeat goes wrong from about 100 on, without any error: this would show it.
     for length in (1, 60, 99, 100, 101, INPUT):
         assert step("x" * length) in language
-        text = f":evidence0: = DuckDuckGo[a]\n:evidence1: = DuckDuckGo[{'x' * (length - 1)}:evidence0:]\nAnswer: :evidence0:"
+        text = f":evidence0: = DuckDuckGo[a]\n:evidence1: = v2.search[{'x' * (length - 1)}:evidence0:]\nAnswer: :evidence0:"
         assert text in language
 
 
