@@ -15,9 +15,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
+from airoagent.models.english.analysis import analyse
 from airoagent.models.english.comparing import Comparison, comparison
 from airoagent.models.english.parts import TwoParts, clean, two_parts
-from airoagent.models.english.questions import analyse
 from airoagent.models.english.words import AUXILIARIES, PREPOSITIONS, STOPWORDS, fold, stem, word_set, words
 
 __all__ = ["Offered", "PlanRequest", "read_plan_prompt", "write_plan"]

@@ -14,12 +14,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from airoagent.models.english.analysis import analyse
 from airoagent.models.english.comparing import Comparison, comparison
 from airoagent.models.english.judging import Judged, Reading, judge
 from airoagent.models.english.names import names, unlike_person
 from airoagent.models.english.parts import clean, two_parts
 from airoagent.models.english.passages import Block, Sentence
-from airoagent.models.english.questions import Question, analyse
+from airoagent.models.english.questions import Question
 from airoagent.models.english.ranking import Library, Ranked, rank, read_library, standing
 from airoagent.models.english.sayings import (
     Said,

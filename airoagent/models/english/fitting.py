@@ -23,12 +23,13 @@ WORKS = stem_set(
     "book novel poem film movie play song album painting opera work collection title essay story series magazine "
     "newspaper"
 )
-NAMED = stem_set("country city town state continent river lake mountain island ship building bridge university "
-    "company museum sea ocean planet "
-                             "moon place language award prize organisation organization war village street tower "
-                             "capital region nation team school "
-    "bank newspaper agency club party hospital hotel church cathedral palace station port airport festival desert forest "
-    "canal dam road brand laboratory institute cheese spacecraft rocket programme element")  # fmt: skip
+NAMED = stem_set(
+    "country city town state continent river lake mountain island ship building bridge university company museum "
+    "sea ocean planet moon place language award prize organisation organization war village street tower capital "
+    "region nation team school bank newspaper agency club party hospital hotel church cathedral palace station port "
+    "airport festival desert forest canal dam road brand laboratory institute cheese spacecraft rocket programme "
+    "element"
+)
 _JOBS = stem_set("job occupation profession trade career")
 _MEASURED = tuple(UNITS[unit] for unit in ("length", "weight", "time", "money", "area", "volume", "data"))
 _DIMENSIONS = stem_set("tall high height long length deep depth wide width across diameter far distance thick")

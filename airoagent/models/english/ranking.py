@@ -16,7 +16,7 @@ from functools import lru_cache
 
 from airoagent.models.english.passages import Block, Sentence, cut
 from airoagent.models.english.questions import Question
-from airoagent.models.english.words import LIGHT, near_words, stem, words
+from airoagent.models.english.words import LIGHT, near_words, sentence_stems, stem, words
 
 __all__ = ["Library", "Ranked", "rank", "read_library", "standing"]
 
@@ -61,7 +61,7 @@ def read_library(blocks: Sequence[Block]) -> Library:
         found = words(sentence.text)
         # "dual-licensed" speaks of licences as well.
         pieces = [piece for word in found if "-" in word for piece in word.split("-") if piece]
-        stems.append(frozenset(map(stem, found + pieces)))
+        stems.append(frozenset((*sentence_stems(found), *map(stem, pieces))))
         common.update(word for word in found if word[0].islower())
     return Library(tuple(blocks), sentences, tuple(stems), frozenset(common))
 

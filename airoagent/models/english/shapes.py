@@ -173,12 +173,17 @@ class Sight:
             gap = self._gap(noun, span.first)
             if not gap and line.between(noun).isspace() and span.sort == "name":
                 return 0.3
+            if gap in (["of"], ["of", "the"]) and self.question.text.lower().find("whose") >= 0:
+                return 0.45
             if any(w in LINKS for w in gap) and len(gap) <= 8 and line.barrier[span.first] - line.barrier[noun] < 4:
                 return 0.3
             if len(gap) <= 3 and "," in line.text[line.ends[noun] : line.starts[span.first]] and span.sort == "name":
                 return 0.2
             return 0.0
         if noun > span.last:
+            owns = self.line.text[span.end : span.end + 2] in ("'s", "’s")
+            if owns and noun - span.last <= 2 and "whose" in self.question.text.lower():
+                return 0.45
             gap = self._gap(span.last, noun)
             text = line.text[line.ends[span.last] : line.starts[noun]]
             if (
