@@ -13,19 +13,133 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from airoagent.agent import Agent
+    from airoagent.engine.policy import Policy
+    from airoagent.engine.record import Run
     from airoagent.errors import (
-        AiroError, CallError, Diagnostic, FetchError, Interrupted, LimitReached, MissingExtra, ModelError, PlanError,
-        SearchBlocked, SearchError, StoreError, ToolError, ToolTimeout, UsageError,
+        AiroError,
+        CallError,
+        Diagnostic,
+        FetchError,
+        Interrupted,
+        LimitReached,
+        MissingExtra,
+        ModelError,
+        PlanError,
+        SearchBlocked,
+        SearchError,
+        StoreError,
+        ToolError,
+        ToolTimeout,
+        UsageError,
     )  # fmt: skip
     from airoagent.events import Event, Source, Usage
+    from airoagent.language.draw import draw_plan
+    from airoagent.language.callprompts import Ranked, Solution, Thought
+    from airoagent.language.calls import Call, parse_calls, write_call
+    from airoagent.language.answer_grammar import answer_grammar
     from airoagent.language.evidence import Evidence
+    from airoagent.language.grammar import Grammar
+    from airoagent.language.findings import render_diagnostic
+    from airoagent.language.functions import Function, Functions, Param, call_schema, load_functions
+    from airoagent.language.graph import Graph, build_graph
+    from airoagent.language.parse import PlanParser, parse_plan
     from airoagent.language.plan import Plan, Ref, Step
-    from airoagent.language.prompts import CitedAnswer, ContextBlock, closed_context_prompt, plan_prompt, read_cited_answer
+    from airoagent.language.prompts import (
+        CitedAnswer,
+        ContextBlock,
+        closed_context_prompt,
+        plan_prompt,
+        read_cited_answer,
+    )
     from airoagent.models.base import Chunk, Completion, Model, ModelInfo, Prompt, Sampling
-    from airoagent.toolbox.search import SearchResult, results_output
+    from airoagent.models.catalog import open_model
+    from airoagent.models.scripted import ScriptedModel
+    from airoagent.toolbox.extract import Page
+    from airoagent.toolbox.fetch import Fetcher, Limits, Response
+    from airoagent.toolbox.links import extract_links, links_of
+    from airoagent.toolbox.search import SearchProvider, SearchResult, results_output, web_search
     from airoagent.toolbox.tool import Tool, Toolbox, ToolContext, ToolOutput, tool
 
+# Written out, since type checkers read it: a name that is not in it is not exported to them.
+__all__ = [
+    "Agent",
+    "AiroError",
+    "Call",
+    "CallError",
+    "Chunk",
+    "CitedAnswer",
+    "Completion",
+    "ContextBlock",
+    "Diagnostic",
+    "Event",
+    "Evidence",
+    "FetchError",
+    "Fetcher",
+    "Function",
+    "Functions",
+    "Grammar",
+    "Graph",
+    "Interrupted",
+    "LimitReached",
+    "Limits",
+    "MissingExtra",
+    "Model",
+    "ModelError",
+    "ModelInfo",
+    "Page",
+    "Param",
+    "Plan",
+    "PlanError",
+    "PlanParser",
+    "Policy",
+    "Prompt",
+    "Ranked",
+    "Ref",
+    "Response",
+    "Run",
+    "Sampling",
+    "ScriptedModel",
+    "SearchBlocked",
+    "SearchError",
+    "SearchProvider",
+    "SearchResult",
+    "Solution",
+    "Source",
+    "Step",
+    "StoreError",
+    "Thought",
+    "Tool",
+    "ToolContext",
+    "ToolError",
+    "ToolOutput",
+    "ToolTimeout",
+    "Toolbox",
+    "Usage",
+    "UsageError",
+    "answer_grammar",
+    "build_graph",
+    "call_schema",
+    "closed_context_prompt",
+    "extract_links",
+    "links_of",
+    "load_functions",
+    "open_model",
+    "parse_calls",
+    "parse_plan",
+    "plan_prompt",
+    "read_cited_answer",
+    "render_diagnostic",
+    "results_output",
+    "tool",
+    "web_search",
+    "write_call",
+]
+
 _HOME = {
+    "Agent": "agent",
+    "Policy": "engine.policy",
+    "Run": "engine.record",
     "AiroError": "errors",
     "CallError": "errors",
     "Diagnostic": "errors",
@@ -44,7 +158,26 @@ _HOME = {
     "Event": "events",
     "Source": "events",
     "Usage": "events",
+    "answer_grammar": "language.answer_grammar",
     "Evidence": "language.evidence",
+    "Ranked": "language.callprompts",
+    "Solution": "language.callprompts",
+    "Thought": "language.callprompts",
+    "Call": "language.calls",
+    "parse_calls": "language.calls",
+    "write_call": "language.calls",
+    "Function": "language.functions",
+    "Functions": "language.functions",
+    "Param": "language.functions",
+    "call_schema": "language.functions",
+    "load_functions": "language.functions",
+    "Grammar": "language.grammar",
+    "render_diagnostic": "language.findings",
+    "draw_plan": "language.draw",
+    "Graph": "language.graph",
+    "build_graph": "language.graph",
+    "PlanParser": "language.parse",
+    "parse_plan": "language.parse",
     "Plan": "language.plan",
     "Ref": "language.plan",
     "Step": "language.plan",
@@ -59,16 +192,25 @@ _HOME = {
     "ModelInfo": "models.base",
     "Prompt": "models.base",
     "Sampling": "models.base",
+    "ScriptedModel": "models.scripted",
+    "open_model": "models.catalog",
+    "Page": "toolbox.extract",
+    "Fetcher": "toolbox.fetch",
+    "Limits": "toolbox.fetch",
+    "Response": "toolbox.fetch",
+    "extract_links": "toolbox.links",
+    "links_of": "toolbox.links",
+    "SearchProvider": "toolbox.search",
+    "SearchResult": "toolbox.search",
+    "results_output": "toolbox.search",
+    "web_search": "toolbox.search",
     "Tool": "toolbox.tool",
     "ToolContext": "toolbox.tool",
     "ToolOutput": "toolbox.tool",
     "Toolbox": "toolbox.tool",
-    "SearchResult": "toolbox.search",
-    "results_output": "toolbox.search",
     "tool": "toolbox.tool",
 }
 
-__all__ = sorted(_HOME)  # noqa: PLE0605 - the table is the one list of public names
 __version__ = "0.1.0"
 
 

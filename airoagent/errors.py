@@ -135,7 +135,12 @@ class ToolError(AiroError):
     default_exit_code = 5
 
     def __init__(
-        self, message: str, hint: str = "", exit_code: int | None = None, *, retryable: bool = False,
+        self,
+        message: str,
+        hint: str = "",
+        exit_code: int | None = None,
+        *,
+        retryable: bool = False,
         retry_after: float | None = None,
     ) -> None:
         super().__init__(message, hint, exit_code)

@@ -11,10 +11,11 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, ClassVar, Literal
 
 from airoagent.errors import Diagnostic, StoreError
+from airoagent.records import record
 
 __all__ = [
     "AttemptFailed",
@@ -22,6 +23,7 @@ __all__ = [
     "Failure",
     "ModelCalled",
     "PlanParsed",
+    "PlanPart",
     "PlanRefused",
     "PlanText",
     "PlanWritten",
@@ -30,6 +32,7 @@ __all__ = [
     "RunStarted",
     "Source",
     "Status",
+    "StepCancelled",
     "StepFailed",
     "StepFinished",
     "StepSkipped",
@@ -43,7 +46,7 @@ __all__ = [
 Status = Literal["running", "done", "failed", "interrupted"]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Source:
     """Where (part of) an evidence came from.
 
@@ -59,7 +62,7 @@ class Source:
     end: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Usage:
     """Tokens read and written, and calls made, by models."""
 
@@ -75,7 +78,7 @@ class Usage:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Failure:
     """An error as a record: its kind (class name or diagnostic kind), sentence, hint and exit code."""
 
@@ -85,20 +88,16 @@ class Failure:
     exit_code: int = 1
 
 
-def _now() -> float:
-    return time.time()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class Event:
     """What all events have: the time, and a word that names the type in JSON."""
 
     type: ClassVar[str] = ""
     live: ClassVar[bool] = False
-    at: float = field(default_factory=_now)
+    at: float = field(default_factory=time.time)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RunStarted(Event):
     """The run is accepted and on record: what was asked, of which model, with which tools."""
 
@@ -111,7 +110,7 @@ class RunStarted(Event):
     parent: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PlanText(Event):
     """A piece of the plan as the model writes it (live)."""
 
@@ -120,7 +119,7 @@ class PlanText(Event):
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ModelCalled(Event):
     """A model has answered: the exact prompt it read, what it wrote, why it stopped, what it cost.
 
@@ -139,7 +138,18 @@ class ModelCalled(Event):
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
+@record
+class PlanPart(Event):
+    """What of the plan has been written since the last part, up to the steps that have just become certain.
+
+    It goes on record before the first of these steps starts, where steps start while the plan is being written.
+    """
+
+    type: ClassVar[str] = "plan_part"
+    text: str
+
+
+@record
 class PlanWritten(Event):
     """The raw plan text, whole."""
 
@@ -147,7 +157,7 @@ class PlanWritten(Event):
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PlanParsed(Event):
     """The plan as it will run, in canonical text, with every finding and repair."""
 
@@ -156,7 +166,7 @@ class PlanParsed(Event):
     diagnostics: tuple[Diagnostic, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PlanRefused(Event):
     """The plan text cannot be used."""
 
@@ -165,7 +175,7 @@ class PlanRefused(Event):
     diagnostics: tuple[Diagnostic, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class StepStarted(Event):
     """An attempt at a step begins; ``input`` is what the tool is given, references filled in."""
 
@@ -176,7 +186,7 @@ class StepStarted(Event):
     attempt: int = 1
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class StepText(Event):
     """A piece of what a model writes for a step (live)."""
 
@@ -186,7 +196,7 @@ class StepText(Event):
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class AttemptFailed(Event):
     """An attempt failed and another follows after ``retry_in`` seconds."""
 
@@ -199,9 +209,9 @@ class AttemptFailed(Event):
     retry_in: float
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class StepFinished(Event):
-    """A step has its evidence."""
+    """A step has its evidence (``answered``: whether it tells what was asked)."""
 
     type: ClassVar[str] = "step_finished"
     step: str
@@ -211,9 +221,10 @@ class StepFinished(Event):
     sources: tuple[Source, ...]
     seconds: float
     note: str = ""
+    answered: bool = True
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class StepFailed(Event):
     """A step has failed for good."""
 
@@ -225,7 +236,18 @@ class StepFailed(Event):
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
+@record
+class StepCancelled(Event):
+    """An attempt was stopped half-way: the run was, or the rest of the plan turned out to be unusable."""
+
+    type: ClassVar[str] = "step_cancelled"
+    step: str
+    tool: str
+    attempt: int
+    seconds: float
+
+
+@record
 class StepSkipped(Event):
     """A step was not run because the steps in ``because`` have no evidence for it."""
 
@@ -235,7 +257,7 @@ class StepSkipped(Event):
     because: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Progress(Event):
     """Long work moves on (live): ``done`` of ``total`` (0: unknown) of ``what``."""
 
@@ -246,7 +268,7 @@ class Progress(Event):
     total: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RunFinished(Event):
     """The run has ended; ``answer`` is None where there is none, ``failure`` says why."""
 
@@ -262,8 +284,8 @@ class RunFinished(Event):
 _TYPES: dict[str, type[Event]] = {
     cls.type: cls
     for cls in (
-        RunStarted, PlanText, ModelCalled, PlanWritten, PlanParsed, PlanRefused, StepStarted, StepText, AttemptFailed,
-        StepFinished, StepFailed, StepSkipped, Progress, RunFinished,
+        RunStarted, PlanText, PlanPart, ModelCalled, PlanWritten, PlanParsed, PlanRefused, StepStarted, StepText, AttemptFailed,
+        StepFinished, StepFailed, StepCancelled, StepSkipped, Progress, RunFinished,
     )
 }  # fmt: skip
 

@@ -11,20 +11,21 @@ text it is. Pure functions, no I/O.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 
 from airoagent.events import Source
 from airoagent.language.plan import Ref, Template
+from airoagent.records import record
 
 __all__ = ["Evidence", "Filled", "Source", "fill", "fill_text", "text_of"]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Evidence:
     """The value of a finished step.
 
     ``id`` is the step's id, ``tool`` the tool that found it, ``text`` what it found, ``sources`` where that came
-    from, in order; ``note`` what a reader should know about it (e.g. that it was cut).
+    from, in order; ``note`` what a reader should know about it (e.g. that it was cut); ``answered`` is False where the
+    text only says that the question put to the tool cannot be answered.
     """
 
     id: str
@@ -32,6 +33,7 @@ class Evidence:
     text: str
     sources: tuple[Source, ...] = ()
     note: str = ""
+    answered: bool = True
 
     def __str__(self) -> str:
         return self.text

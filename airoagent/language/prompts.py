@@ -10,6 +10,8 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from airoagent.language.harmless import harmless
+
 __all__ = [
     "CitedAnswer",
     "ContextBlock",
@@ -59,28 +61,21 @@ class ContextBlock:
 def closed_context_prompt(blocks: Sequence[ContextBlock], instruction: str) -> str:
     """The closed-context prompt: one block per source, then the instruction.
 
-    All of it may come from outside, so the six block words and the turn markers are made harmless in it; metadata
+    All of it may come from outside, so what could be taken for the frame is made harmless in it (`harmless`); metadata
     keys and values are put on one line each.
     """
     lines: list[str] = []
     for block in blocks:
         lines += ["BEGININPUT", "BEGINCONTEXT"]
-        lines += [f"{_one_line(key)}: {_one_line(value)}" for key, value in block.metadata]
+        lines += [_pair(key, value) for key, value in block.metadata]
         lines += ["ENDCONTEXT", harmless(block.text), "ENDINPUT"]
     lines += ["BEGININSTRUCTION", harmless(instruction), "ENDINSTRUCTION"]
     return "\n".join(lines)
 
 
-_FRAME = re.compile(r"(BEGIN|END)(?=INPUT|CONTEXT|INSTRUCTION)|(USER|ASSISTANT)(?=:)", re.IGNORECASE)
-
-
-def harmless(text: str) -> str:
-    """Text from outside that can neither open nor close a block nor take a turn: words are replaced, never deleted."""
-    return _FRAME.sub(lambda match: f"{match[0]}-", text)
-
-
-def _one_line(text: str) -> str:
-    return " ".join(harmless(text).split())
+def _pair(key: str, value: str) -> str:
+    """A metadata pair on one line. Made harmless as a whole: a key and the colon after it must not make a marker."""
+    return harmless(" ".join(f"{' '.join(key.split())}: {value}".split()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,9 +109,7 @@ def read_cited_answer(text: str) -> CitedAnswer:
     """
     answer = text.strip()
     sources: list[tuple[tuple[str, str], ...]] = []
-    last = None
-    for last in _SOURCE_LINE.finditer(answer):
-        pass
+    last = next(reversed(list(_SOURCE_LINE.finditer(answer))), None)
     if last is not None:
         pairs: list[tuple[str, str]] = []
         for line in answer[last.end() :].splitlines():

@@ -14,45 +14,54 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, overload
 
-from airoagent.errors import ToolError, UsageError
+from airoagent.errors import UsageError
 from airoagent.events import Source
-from airoagent.language.evidence import Evidence, Filled
+from airoagent.language.evidence import Filled
+from airoagent.records import record
+from airoagent.toolbox.background import in_thread
 
 if TYPE_CHECKING:
+    from airoagent.language.grammar import Grammar
     from airoagent.models.base import Completion, Purpose
     from airoagent.toolbox.documents import Documents
     from airoagent.toolbox.fetch import Fetcher
 
-__all__ = ["Parameter", "Tool", "ToolContext", "ToolOutput", "Toolbox", "as_tool", "tool"]
+__all__ = ["Call", "Parameter", "Tool", "ToolContext", "ToolOutput", "Toolbox", "as_tool", "tool"]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ToolOutput:
-    """What a tool found, with its sources; ``note`` tells the reader of the record what was left out."""
+    """What a tool found, with its sources.
+
+    ``note`` tells the reader of the record what was left out; ``answered`` is False where the text only says that what
+    was asked cannot be told from what there is.
+    """
 
     text: str
     sources: tuple[Source, ...] = ()
     note: str = ""
+    answered: bool = True
 
 
 class Asker(Protocol):
     """Asks the run's model; the engine supplies it, so that every call is on record."""
 
-    async def __call__(self, prompt: str, purpose: Purpose) -> Completion: ...
+    async def __call__(self, prompt: str, purpose: Purpose, grammar: Grammar | str = "") -> Completion: ...
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ToolContext:
     """What a tool may use besides its input.
 
     ``parts`` is the input as the plan has it: literal text and the `Evidence` put between it, in order. ``ask`` asks
-    the run's model. ``fetch`` is the one door to the network and to ``docs://`` addresses; ``documents`` the user's
-    documents (None without ``--docs``). ``settings`` are the user's settings for tools. ``progress`` tells whoever
-    watches how far long work is.
+    the run's model, held to ``grammar`` where its backend can do that. ``fetch`` is the one door to the network and to
+    ``docs://`` addresses; ``documents`` the user's documents (None without ``--docs``). ``settings`` are the user's
+    settings for tools. ``progress`` tells whoever watches how far long work is.
     """
 
     step: str
@@ -65,7 +74,7 @@ class ToolContext:
     progress: Callable[[str, int, int], None] = lambda what, done, total: None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Parameter:
     """One parameter of a tool, as a model or a function specification sees it."""
 
@@ -75,7 +84,7 @@ class Parameter:
     default: Any = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Tool:
     """A function the runtime can call for a step.
 
@@ -98,26 +107,34 @@ class Tool:
         """Call the function itself, as if it had not been made a tool."""
         return self.function(*args, **kwargs)
 
-    @property
-    def is_async(self) -> bool:
-        """Whether the function is a coroutine function."""
-        return inspect.iscoroutinefunction(self.function)
+    def bind(self) -> Call:
+        """How to call the tool with a plan step's input, worked out once, since looking at signatures is not cheap.
 
-    def bind(self, input: str, context: ToolContext) -> Callable[[], Any | Awaitable[Any]]:
-        """The call for a plan step: the input goes to the one parameter. ToolError if the tool takes several."""
-        required = [p for p in self.parameters if p.required]
+        The call takes the input and a context (None for a tool that wants none) and is awaited; a sync function runs
+        in a thread of its own. ``parts`` is the input as literal text and evidence: a tool of several parameters takes
+        JSON in which evidence stays the data it is (`arguments`). ToolError if the input is not what the tool takes.
+        """
+        from airoagent.toolbox.arguments import arguments_for
+
+        function, wanted = self.function, self.context_parameter
+        arguments = arguments_for(self)
+        background = not inspect.iscoroutinefunction(function)
+
+        def call(text: str, context: ToolContext | None, parts: Filled = ()) -> Awaitable[Any]:
+            given = arguments(text, parts or (text,))
+            if wanted:
+                given[wanted] = context
+            return in_thread(partial(function, **given)) if background else function(**given)
+
+        return call
+
+    @property
+    def input_parameter(self) -> str:
+        """The parameter that a plan step's input goes to; ``""`` where the tool takes none or needs several."""
+        required = [parameter.name for parameter in self.parameters if parameter.required]
         if len(required) > 1:
-            raise ToolError(
-                f"{self.name} takes {len(required)} parameters ({', '.join(p.name for p in required)}); "
-                "a plan step gives one text",
-                "give the tool one text parameter, or call it as a function",
-            )
-        kwargs: dict[str, Any] = {self.context_parameter: context} if self.context_parameter else {}
-        target = required[0] if required else next(iter(self.parameters), None)
-        if target is not None:
-            kwargs[target.name] = input
-        function = self.function
-        return lambda: function(**kwargs)
+            return ""
+        return next(iter(required or (parameter.name for parameter in self.parameters)), "")
 
 
 def _first_paragraph(function: Callable[..., Any]) -> str:
@@ -148,8 +165,10 @@ def as_tool(
     if isinstance(function, Tool):
         return function
     if not callable(function):
-        raise UsageError(f"{function!r} is not a tool: a function is needed", "decorate a function with @airoagent.tool")
-    tool_name = name or getattr(function, "__name__", type(function).__name__)
+        raise UsageError(
+            f"{function!r} is not a tool: a function is needed", "decorate a function with @airoagent.tool"
+        )
+    tool_name: str = name or getattr(function, "__name__", None) or type(function).__name__
     if not tool_name.replace("_", "").replace("-", "").replace(".", "").isalnum():
         raise UsageError(
             f"{tool_name!r} cannot be a tool's name", "use letters, digits, '_', '-' and '.': @tool(\"Name\")"
@@ -219,6 +238,13 @@ def tool(
     return decorate
 
 
+class Call(Protocol):
+    """A tool ready to be called with a step's input: as one text, and (where evidence is in it) in its parts."""
+
+    def __call__(self, text: str, context: ToolContext | None, parts: Filled = ()) -> Awaitable[Any]: ...
+
+
+
 class Toolbox(Mapping[str, Tool]):
     """The tools of a run, by name, in the order they are offered to the model.
 
@@ -233,7 +259,7 @@ class Toolbox(Mapping[str, Tool]):
             if other is not None and other is not made:
                 raise UsageError(
                     f"two tools are called {made.name}: {_place(other)} and {_place(made)}",
-                    "rename one of them: @tool(\"OtherName\")",
+                    'rename one of them: @tool("OtherName")',
                 )
             self._tools[made.name] = made
 
@@ -252,5 +278,3 @@ class Toolbox(Mapping[str, Tool]):
 
 def _place(tool: Tool) -> str:
     return str(Path(tool.origin)) if tool.origin else "an object given in Python"
-
-

@@ -1,0 +1,371 @@
+"""From a question to a finished run: the only place that knows the whole order.
+
+question -> prompt -> model -> text -> plan -> steps -> evidence -> answer, every event on its way to the record, the
+`Run` and whoever watches. All of it is written once, async; the sync methods run it in a thread of their own, so they
+also work where an event loop is already running (a notebook).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import aclosing
+from pathlib import Path
+from typing import Any
+
+from airoagent import settings
+from airoagent.engine import function_call
+from airoagent.engine.attempt import record_of
+from airoagent.engine.conclusion import conclude
+from airoagent.engine.door import run_in_thread
+from airoagent.engine.function_call import MakePlan
+from airoagent.engine.policy import Approve, Policy, Services
+from airoagent.engine.record import Run
+from airoagent.engine.recorder import Recorder
+from airoagent.engine.run import Execution
+from airoagent.engine.store import Store, new_run_id
+from airoagent.errors import AiroError, Interrupted, LimitReached, ModelError, PlanError, UsageError
+from airoagent.events import (
+    Event,
+    ModelCalled,
+    PlanPart,
+    PlanRefused,
+    PlanText,
+    PlanWritten,
+    Progress,
+    RunFinished,
+    RunStarted,
+    Source,
+    Status,
+    StepText,
+    Usage,
+)
+from airoagent.language.grammar import Grammar
+from airoagent.language.parse import PlanParser
+from airoagent.language.plan import Plan, Step
+from airoagent.language.plan_grammar import plan_grammar
+from airoagent.language.prompts import plan_prompt
+from airoagent.models.base import Completion, Finish, Model, Prompt, Purpose, Sampling
+from airoagent.models.catalog import open_model
+from airoagent.toolbox.documents import Documents
+from airoagent.toolbox.fetch import Fetcher
+from airoagent.toolbox.loader import find_tools
+from airoagent.toolbox.offering import offered_tools
+from airoagent.toolbox.tool import Tool, Toolbox
+
+__all__ = ["Agent"]
+
+Watch = Callable[[Event], None]
+
+
+class Agent:
+    """Answers questions with a model, a plan and tools.
+
+    ``model`` is what ``-m`` takes on the command line (``extractive``, a Hugging Face name or folder, an alias,
+    ``scripted:FILE``) or any object with the `Model` methods. ``tools`` are the tools a plan may call: names of known
+    tools, functions, or `Tool` objects (KnowledgeModel, which only asks the model, is always among them); None means
+    the built-in ones and the user's own. ``docs`` are folders to search in place of the web, unless ``web`` is asked
+    for too. ``policy`` sets limits and what a failure does; ``store`` keeps records (True: the user's store, a path:
+    that file, False: none); ``approve`` is asked before a tool with side effects is called (None: it is refused).
+    ``free`` lets a local model write without being held to a grammar.
+
+    Raises UsageError and ModelError for arguments that cannot work; what goes wrong later is told by the `Run`.
+    """
+
+    def __init__(
+        self,
+        model: str | Model = "extractive",
+        tools: Sequence[str | Tool | Callable[..., Any]] | None = None,
+        *,
+        tool_paths: Sequence[str | Path] = (),
+        docs: Sequence[str | Path] | str | Path = (),
+        web: bool = False,
+        options: Mapping[str, str] | None = None,
+        sampling: Sampling | None = None,
+        policy: Policy | None = None,
+        store: bool | str | Path | Store = True,
+        approve: Approve | None = None,
+        tool_settings: Mapping[str, str] | None = None,
+        allow_private: Sequence[str] = (),
+        free: bool = False,
+    ) -> None:
+        self.policy = policy or Policy()
+        self.sampling = sampling
+        self.free = free
+        self._approve = approve or _refuse
+        self._tool_settings = dict(tool_settings or {})
+        self._allow_private = tuple(allow_private)
+        folders = [docs] if isinstance(docs, str | Path) else list(docs)
+        self.documents = Documents([Path(folder) for folder in folders], settings.cache_folder()) if folders else None
+        self._watching: list[Watch] = []
+        self.model: Model = (
+            open_model(model, options=options or {}, sampling=sampling, progress=self._progress)
+            if isinstance(model, str)
+            else model
+        )
+        found = find_tools([Path(path) for path in tool_paths], config_folder=settings.config_folder())
+        self.broken_tools = found.broken
+        self.toolbox = offered_tools(found.toolbox, tools, bool(folders), web)
+        self._all_tools = found.toolbox if tools is None else self.toolbox
+        self._store = store
+
+    # The three ways to ask -------------------------------------------------------------------------------------
+
+    def run(self, question: str, *, watch: Watch | None = None) -> Run:
+        """Answer a question; ``watch`` sees each event as it happens. Ctrl-C ends the run cleanly, then goes on up."""
+        return run_in_thread(lambda: self._drive(question, None, watch))
+
+    async def arun(self, question: str, *, watch: Watch | None = None) -> Run:
+        """The same, to be awaited."""
+        return await self._drive(question, None, watch)
+
+    async def stream(self, question: str) -> AsyncIterator[Event]:
+        """The run's events as they happen; leaving the loop early stops the run."""
+        queue: asyncio.Queue[Event | None] = asyncio.Queue()
+        task = asyncio.create_task(self._drive(question, None, queue.put_nowait))
+        task.add_done_callback(lambda _: queue.put_nowait(None))
+        try:
+            while (event := await queue.get()) is not None:
+                yield event
+            await task
+        finally:
+            if not task.done():
+                task.cancel()
+                await asyncio.wait([task])
+
+    # The two halves --------------------------------------------------------------------------------------------
+
+    def plan(self, question: str, *, watch: Watch | None = None) -> Plan:
+        """Only the plan, checked; PlanError if what the model wrote cannot be used. Nothing is run or recorded."""
+        return run_in_thread(lambda: self.aplan(question, watch=watch))
+
+    async def aplan(self, question: str, *, watch: Watch | None = None) -> Plan:
+        """The same, to be awaited."""
+        recorder = Recorder(new_run_id(), None, watch)
+        return await self._write_plan(_checked(question), recorder)
+
+    def execute(self, plan: Plan, *, question: str = "", watch: Watch | None = None) -> Run:
+        """Run a plan; ``question`` is what it is for (its own ``Question:`` line by default)."""
+        return run_in_thread(lambda: self._drive(question or plan.question, plan, watch))
+
+    async def aexecute(self, plan: Plan, *, question: str = "", watch: Watch | None = None) -> Run:
+        """The same, to be awaited."""
+        return await self._drive(question or plan.question, plan, watch)
+
+    # One function call; a chain of thought; code ---------------------------------------------------------------
+
+    call = function_call.call
+    acall = function_call.acall
+    think = function_call.think
+    athink = function_call.athink
+    code = function_call.code
+    acode = function_call.acode
+
+    @property
+    def known_tools(self) -> Toolbox:
+        """The tools a given plan may call: those offered, and every other known tool where none were named."""
+        others = (tool for name, tool in self._all_tools.items() if name not in self.toolbox)
+        return Toolbox([*self.toolbox.values(), *others])
+
+    def close(self) -> None:
+        """Give back what the model holds."""
+        run_in_thread(self.model.aclose)
+
+    # The whole order -------------------------------------------------------------------------------------------
+
+    async def _drive(self, question: str, plan: Plan | MakePlan | None, watch: Watch | None) -> Run:
+        if plan is None:
+            question = _checked(question)
+        store, own = self._open_store()
+        recorder = Recorder(new_run_id(), store, watch)
+        began = time.perf_counter()
+        loop = asyncio.get_running_loop()
+
+        def heard(event: Event) -> None:
+            with contextlib.suppress(RuntimeError):  # the loop has closed: the run has ended meanwhile
+                loop.call_soon_threadsafe(recorder, event)
+
+        def finish(answer: str | None, sources: tuple[Source, ...], error: AiroError | None) -> None:
+            status: Status = "interrupted" if isinstance(error, Interrupted) else "failed" if error else "done"
+            recorder(
+                RunFinished(
+                    status=status, answer=answer, sources=sources, usage=recorder.run.usage,
+                    seconds=time.perf_counter() - began, failure=record_of(error) if error else None,
+                )
+            )  # fmt: skip
+
+        try:
+            recorder(
+                RunStarted(
+                    run=recorder.run.id, question=question, model=self.model.info.name, tools=tuple(self.known_tools),
+                    settings=self._settings_on_record(),
+                )
+            )  # fmt: skip
+            self._watching.append(heard)
+            try:
+                answer, sources = await self._answer(question, plan, recorder)
+            except asyncio.CancelledError:
+                finish(
+                    None,
+                    (),
+                    Interrupted("the run was stopped", f"its record is kept: airo runs show {recorder.run.id}"),
+                )
+                raise
+            except AiroError as error:
+                finish(None, (), error)
+            except Exception as error:
+                # A bug of ours or of a model object: it goes up as it is, and the record does not stay open.
+                finish(None, (), AiroError(f"the run ended with an unforeseen {type(error).__name__}: {error}"))
+                raise
+            else:
+                finish(answer, sources, None)
+        finally:
+            if heard in self._watching:
+                self._watching.remove(heard)
+            if own and store is not None:
+                store.close()
+        return recorder.finished()
+
+    async def _answer(
+        self, question: str, plan: Plan | MakePlan | None, recorder: Recorder
+    ) -> tuple[str, tuple[Source, ...]]:
+        limit = self.policy.limit_seconds
+        try:
+            async with asyncio.timeout(limit or None) as deadline:
+                async with self._executing(question, recorder) as execution:
+                    if plan is None:
+                        plan = await self._write_plan(question, recorder, execution)
+                    elif not isinstance(plan, Plan):
+                        plan = await plan(recorder)
+                    else:
+                        recorder(PlanWritten(text=plan.to_text()))
+                        recorder.parsed(plan)
+                    execution.add(*plan.steps)
+        except TimeoutError:
+            if not deadline.expired():
+                raise
+            raise LimitReached(f"the run took longer than {limit:g} s", "raise it with --limit-seconds") from None
+        return conclude(plan, execution, self.policy)
+
+    async def _write_plan(self, question: str, recorder: Recorder, execution: Execution | None = None) -> Plan:
+        """The plan, checked. Steps that are certain are given to ``execution`` while the rest is being written."""
+        prompt = plan_prompt(question, ((tool.name, tool.description) for tool in self.toolbox.values()))
+        parser = PlanParser(self.toolbox)
+        pending: list[str] = []
+
+        def heard(text: str) -> None:
+            recorder(PlanText(text=text))
+            pending.append(text)
+            certain = [step for step in parser.feed(text) if not self.toolbox[step.tool].side_effects]
+            if certain and execution is not None and self.policy.eager:
+                recorder(PlanPart(text="".join(pending)))
+                pending.clear()
+                execution.add(*certain)
+
+        text = ""
+        try:
+            grammar = plan_grammar(self.toolbox) if self.toolbox else ""
+            completion = await self._ask("", prompt, "plan", recorder, heard, grammar)
+            text = completion.text
+            recorder(PlanWritten(text=text))
+            plan = parser.finish(truncated=completion.finish == "length")
+        except PlanError as error:
+            error.text = error.text or text
+            recorder(PlanRefused(failure=record_of(error), diagnostics=error.diagnostics))
+            raise
+        recorder.parsed(plan)
+        return plan
+
+    @contextlib.asynccontextmanager
+    async def _executing(self, question: str, recorder: Recorder) -> AsyncIterator[Execution]:
+        """An execution to give steps to; leaving the block waits for all of them, an error in it stops them."""
+
+        async def ask(step: str, prompt: str, purpose: Purpose, grammar: Grammar | str) -> Completion:
+            return await self._ask(
+                step, prompt, purpose, recorder, lambda text: recorder(StepText(step=step, text=text)), grammar
+            )
+
+        fetch = Fetcher(allow_private=self._allow_private, documents=self.documents)
+        services = Services(question, ask, self._approve, fetch, self.documents, self._tool_settings)
+        try:
+            async with asyncio.TaskGroup() as group:
+                yield Execution(self.known_tools, services, self.policy, recorder, group)
+        except BaseExceptionGroup as errors:
+            raise _first(errors) from errors
+        finally:
+            await fetch.aclose()
+
+    async def _ask(
+        self, step: str, text: str, purpose: Purpose, recorder: Recorder, heard: Callable[[str], None],
+        grammar: Grammar | str = "",
+    ) -> Completion:  # fmt: skip
+        """Ask the model; what it wrote goes on record also when it is stopped or fails half-way."""
+        pieces: list[str] = []
+        finish: Finish | str = "cancelled"
+        usage = Usage(calls=1)
+        began = time.perf_counter()
+        prompt = Prompt(text, purpose, sampling=self.sampling, grammar="" if self.free else grammar)
+        try:
+            async with aclosing(self.model.stream(prompt)) as chunks:  # type: ignore[type-var]
+                async for chunk in chunks:
+                    if chunk.text:
+                        pieces.append(chunk.text)
+                        heard(chunk.text)
+                    usage = chunk.usage or usage
+                    finish = chunk.finish or finish
+            finish = "stop" if finish == "cancelled" else finish
+        except ModelError:
+            finish = "failed"
+            raise
+        finally:
+            recorder(
+                ModelCalled(
+                    step=step, purpose=purpose, model=self.model.info.name, prompt=self.model.wrap(text),
+                    text="".join(pieces), finish=finish, usage=usage, seconds=time.perf_counter() - began,
+                )
+            )  # fmt: skip
+        return Completion("".join(pieces), "length" if finish == "length" else "stop", usage)
+
+    def _progress(self, what: str, done: int, total: int) -> None:
+        """The model tells how far it is with loading, from a thread of its own: every run that waits for it is told."""
+        for watch in tuple(self._watching):
+            watch(Progress(what=what, done=done, total=total))
+
+    def _open_store(self) -> tuple[Store | None, bool]:
+        if isinstance(self._store, Store):
+            return self._store, False
+        if self._store is False:
+            return None, False
+        path = settings.state_folder() / "runs.sqlite3" if self._store is True else Path(self._store)
+        return Store(path), True
+
+    def _settings_on_record(self) -> tuple[tuple[str, str], ...]:
+        policy = self.policy
+        rows = {name: str(getattr(policy, name)) for name in policy.__dataclass_fields__}
+        if self.documents is not None:
+            rows["docs"] = ", ".join(self.documents.addresses)
+        return tuple(rows.items())
+
+
+def _checked(question: str) -> str:
+    question = question.strip()
+    if not question:
+        raise UsageError("there is no question", 'ask one: airo "Who won the Nobel Prize in Literature in 2020?"')
+    return question
+
+
+async def _refuse(step: Step, tool: Tool, input: str) -> bool:
+    raise UsageError(
+        f"{step.id} calls {tool.name}, which has side effects and needs your approval; nobody can be asked here",
+        "run it in a terminal, or pass approve= to Agent",
+    )
+
+
+def _first(errors: BaseExceptionGroup[BaseException]) -> BaseException:
+    """The error to tell of several that ended the run together."""
+    error: BaseException = errors
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error

@@ -1,0 +1,18 @@
+"""The command line: one thin file a verb; errors become one sentence, one hint and a stable exit code."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+__all__ = ["main"]
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run ``airo`` with these arguments (the process's own by default) and exit."""
+    from airoagent.cli.app import run
+
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")  # a lone surrogate on a page must not end the program
+    sys.exit(run(list(sys.argv[1:] if argv is None else argv)))

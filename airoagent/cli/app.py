@@ -1,0 +1,159 @@
+"""The ``airo`` command: finds the verb, and turns whatever goes wrong into a sentence and an exit code."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from importlib import import_module
+from typing import Any
+
+import click
+
+from airoagent import __version__
+from airoagent.errors import AiroError
+
+__all__ = ["VERBS", "run"]
+
+# Verb -> the line shown by `airo --help`. The module is imported only when the verb is used.
+VERBS = {
+    "ask": "Answer a question: plan, run the steps, tell the answer. `airo QUESTION` is the same.",
+    "call": "Choose a function and its parameters for a sentence, check them, make the call.",
+    "code": "Write code, and print nothing but the code.",
+    "config": "Show the settings in force and where each comes from.",
+    "doctor": "Check what this machine can do, with a cure for what it cannot.",
+    "models": "List the models there are, or show one.",
+    "plan": "Only write the plan for a question.",
+    "run": "Run a plan from a file, or from standard input with `-`.",
+    "runs": "List, show, export, import or remove recorded runs.",
+    "think": "Weigh several answers to a question and print the best.",
+    "tools": "List the tools, show one, or try one.",
+}
+
+_EPILOG = """\
+\b
+Examples:
+  airo --docs examples/library "Where do otters sleep?"
+  airo plan "Who won the Nobel Prize in Literature in 2020?" | airo run -
+  airo runs
+
+\b
+Exit codes: 0 answered, 2 usage, 3 model, 4 plan or call cannot be read, 5 tool, 6 record, 7 limit, 130 interrupted.
+"""
+
+
+class _Verbs(click.Group):
+    """Finds verbs lazily; what is no verb is a question."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(VERBS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        if name not in VERBS:
+            return None
+        command: click.Command = import_module(f"airoagent.cli.{name}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(VERBS.items()))
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if args and args[0] not in VERBS and args[0] not in ("-h", "--help", "--version"):
+            import difflib
+
+            word = args[0]
+            near = difflib.get_close_matches(word, VERBS, n=1, cutoff=0.7) if word.isalpha() else []
+            if near and len(args) == 1:
+                raise click.UsageError(
+                    f"there is no verb {word!r}; did you mean `airo {near[0]}`? (a question: airo ask {word})"
+                )
+            args = ["ask", *args]
+        return super().parse_args(ctx, args)
+
+
+@click.group(
+    cls=_Verbs, epilog=_EPILOG, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]}
+)
+@click.version_option(__version__, prog_name="airo")
+@click.pass_context
+def cli(ctx: click.Context) -> None:
+    """Ask a question; a language model writes a plan, airo runs it with real tools and tells the answer.
+
+    Every run is recorded. Add --traceback to any command to see where an error came from.
+    """
+    if ctx.invoked_subcommand is None:
+        click.echo(ctx.get_help())
+
+
+def run(args: list[str]) -> int:
+    """Run the command line; the exit code."""
+    trace = "--traceback" in args
+    args = [arg for arg in args if arg != "--traceback"]
+    signal.signal(signal.SIGTERM, _interrupt)  # a stop by the system ends a run as cleanly as Ctrl-C
+    try:
+        # click would import shutil, which costs more than the rest of it, to learn the width of the terminal.
+        result = cli.main(args, prog_name="airo", standalone_mode=False, terminal_width=_width())
+        sys.stdout.flush()
+        return result if isinstance(result, int) else 0
+    except BrokenPipeError:
+        # Whoever read our output has gone; Python would complain once more when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except click.exceptions.Exit as stop:
+        return stop.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("interrupted", err=True)
+        return 130
+    except click.ClickException as error:
+        hint = "`airo --help` shows what there is"
+        if isinstance(error, click.UsageError) and error.ctx is not None:
+            hint = f"`{error.ctx.command_path} --help` shows what it takes"
+        tell(AiroError(error.format_message(), hint, error.exit_code), "--json" in args)
+        return error.exit_code
+    except AiroError as error:
+        if trace:
+            raise
+        tell(error, "--json" in args)
+        return error.exit_code
+    except Exception as error:
+        if trace:
+            raise
+        text = f"airo met an error it does not know: {type(error).__name__}: {error}"
+        tell(AiroError(text, "this is a bug; the same command with --traceback shows where"), "--json" in args)
+        return 1
+
+
+def _width() -> int:
+    try:
+        return min(os.get_terminal_size(sys.stderr.fileno()).columns, 100)
+    except (OSError, ValueError):  # not a terminal, or no stream at all
+        return 80
+
+
+def _interrupt(number: int, frame: Any) -> None:
+    raise KeyboardInterrupt
+
+
+def tell(error: AiroError, as_json: bool) -> None:
+    """Print an error on stderr: its sentence and its hint, or all of it as one JSON object."""
+    from airoagent.cli.display import plain
+
+    if as_json:
+        import json
+
+        record: dict[str, Any] = {
+            "kind": error.kind, "message": error.message, "hint": error.hint, "exit_code": error.exit_code
+        }  # fmt: skip
+        diagnostics = getattr(error, "diagnostics", ())
+        if diagnostics:
+            record["diagnostics"] = [{f: getattr(d, f) for f in d.__dataclass_fields__} for d in diagnostics]
+        click.echo(json.dumps({"error": record}), err=True)
+        return
+    from airoagent.cli.display import located
+
+    for line in located(error):
+        click.echo(line, err=True)
+    click.echo(click.style("error: ", fg="red", bold=True) + plain(error.message), err=True)
+    if error.hint:
+        click.echo(click.style("hint: ", fg="cyan") + plain(error.hint), err=True)

@@ -1,0 +1,266 @@
+"""Draws a run from its events, on stderr: the plan as it is written, one line a step, what ran together shown together.
+
+    Plan
+      Plan: Search for the laureate.
+      :evidence0: = DocumentSearch[Nobel Prize Literature 2020]
+    Steps
+      evidence0  DocumentSearch   Nobel Prize Literature 2020             0.02 s
+    ┌ evidence1  KnowledgeModel   Who won the Nobel Prize in Literature   0.10 s
+    └ evidence2  DocumentSearch   Most famous work                        0.08 s
+
+Text of models and pages is shown as plain text: no markup, no control characters.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+import unicodedata
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TextIO
+
+import click
+
+from airoagent.errors import AiroError, CallError, Diagnostic
+from airoagent.events import (
+    AttemptFailed,
+    Event,
+    PlanParsed,
+    PlanText,
+    Progress,
+    RunFinished,
+    RunStarted,
+    StepFailed,
+    StepFinished,
+    StepSkipped,
+    StepStarted,
+    to_json,
+)
+
+if TYPE_CHECKING:
+    from rich.console import ConsoleRenderable
+
+__all__ = ["Display", "located", "make_display", "plain"]
+
+
+def plain(text: str, limit: int = 0) -> str:
+    """Text that can do nothing to a terminal: control and format characters gone; on one line where cut to a limit."""
+    if limit:
+        text = " ".join(text[: limit * 4].split())
+        text = text if len(text) <= limit else text[: limit - 1] + "…"
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(c if c in "\n\t" or unicodedata.category(c) not in ("Cc", "Cf", "Cs") else "�" for c in text)
+
+
+def located(error: AiroError) -> list[str]:
+    """The findings of an error about a text, each with its line and a caret."""
+    found: tuple[Diagnostic, ...] = getattr(error, "diagnostics", ())
+    wrong = [diagnostic for diagnostic in found if not diagnostic.repair]
+    if not wrong:
+        return []
+    from airoagent.language.findings import render_diagnostic
+
+    name = "call" if isinstance(error, CallError) else "plan"
+    return [render_diagnostic(diagnostic, getattr(error, "text", ""), name) for diagnostic in wrong]
+
+
+_QUIET = 5.0  # seconds between two lines about the same long work
+
+
+def _amount(event: Progress) -> str:
+    return f"{plain(event.what, 100)}: {event.done:,}" + (f" of {event.total:,}" if event.total else "")
+
+
+class Display:
+    """Plain lines, on any stream. Call it with each event."""
+
+    def __init__(self, stream: TextIO, color: bool) -> None:
+        self._stream = stream
+        self._color = color
+        self._column = 0
+        self._inputs: dict[str, str] = {}
+        self._open: dict[str, tuple[str, float]] = {}  # running steps: tool, since when
+        self._wave: list[str] = []
+        self._headed = False
+        self._planned = True  # no plan is being written: lines about steps need not wait for its end
+        self._held: list[str] = []
+        self._told: dict[str, float] = {}
+
+    def __call__(self, event: Event) -> None:
+        match event:
+            case RunStarted():
+                self._inputs.clear()
+            case PlanText():
+                self._plan_text(event.text)
+            case PlanParsed():
+                self._plan_parsed(event)
+            case StepStarted():
+                self._inputs[event.step] = event.input
+                self._open[event.step] = (event.tool, event.at)
+            case AttemptFailed():
+                wait = f"trying again in {event.retry_in:.1f} s"
+                self._tell(
+                    self._step(event.step, event.tool, event.seconds, f"{event.failure.message}; {wait}", "yellow")
+                )
+            case StepFinished():
+                self._settle(event.step, self._step(event.step, event.tool, event.seconds, event.note, ""))
+            case StepFailed():
+                self._settle(
+                    event.step, self._step(event.step, event.tool, event.seconds, event.failure.message, "red")
+                )
+            case StepSkipped():
+                self._tell(
+                    f"  {event.step}  {event.tool}  " + self._paint(f"not run: no {', '.join(event.because)}", "yellow")
+                )
+            case Progress():
+                self._progress(event)
+            case RunFinished():
+                self._flush()
+                self._release()
+            case _:
+                return
+
+    def _write(self, text: str) -> None:
+        self._stream.write(text)
+        self._stream.flush()
+
+    def _line(self, text: str) -> None:
+        if self._column:
+            self._write("\n")
+            self._column = 0
+        self._write(text + "\n")
+
+    def _paint(self, text: str, color: str) -> str:
+        return click.style(text, fg=color) if self._color and color else text
+
+    def _head(self, text: str) -> None:
+        self._line(click.style(text, bold=True) if self._color else text)
+
+    def _plan_text(self, text: str) -> None:
+        if not self._headed:
+            self._head("Plan")
+            self._headed, self._planned = True, False
+        for piece in plain(text).splitlines(keepends=True):
+            self._write(("  " if self._column == 0 else "") + piece)
+            self._column = 0 if piece.endswith("\n") else self._column + len(piece)
+
+    def _plan_parsed(self, event: PlanParsed) -> None:
+        if not self._headed:
+            self._plan_text(event.text)
+        for found in event.diagnostics:
+            fix = f": {found.repair}" if found.repair else ""
+            self._line(self._paint(f"  line {found.line}: {plain(found.message, 120)}{plain(fix, 120)}", "yellow"))
+        self._head("Steps")
+        self._release()
+
+    def _step(self, step: str, tool: str, seconds: float, note: str, color: str) -> str:
+        text = f"{self._head_of(step, tool)}  {seconds:6.2f} s"
+        return text + (self._paint(f"  {plain(note, 160)}", color or "yellow") if note else "")
+
+    def _head_of(self, step: str, tool: str) -> str:
+        return f"{step}  {tool:<18} {plain(self._inputs.get(step, ''), 60):<60}"
+
+    def _settle(self, step: str, line: str) -> None:
+        """A step has ended: its line is shown with those of the steps that ran beside it, when the last has ended."""
+        self._open.pop(step, None)
+        self._wave.append(line)
+        if not self._open:
+            self._flush()
+
+    def _release(self) -> None:
+        """The plan is whole: what was to be told of steps that began while it was being written is told now."""
+        self._planned = True
+        for line in self._held:
+            self._line(line)
+        self._held.clear()
+
+    def _tell(self, line: str) -> None:
+        if self._planned:
+            self._line(line)
+        else:
+            self._held.append(line)
+
+    def _flush(self) -> None:
+        last = len(self._wave) - 1
+        for number, line in enumerate(self._wave):
+            mark = "  " if last == 0 else "┌ " if number == 0 else "└ " if number == last else "│ "
+            self._tell(mark + line)
+        self._wave.clear()
+
+    def _progress(self, event: Progress) -> None:
+        """Long work is told every few seconds; what takes less than one is not worth a line."""
+        told = self._told.setdefault(event.what, event.at - _QUIET + 1.0)
+        if event.at - told >= _QUIET:
+            self._told[event.what] = event.at
+            self._line(f"  {_amount(event)}")
+
+
+class _LiveDisplay(Display):
+    """On a terminal: the same lines, and below them the steps that are running, with the seconds so far."""
+
+    def __init__(self, stream: TextIO, color: bool) -> None:
+        super().__init__(stream, color)
+        self._bar = ""
+        from rich.console import Console
+        from rich.live import Live
+
+        self._live = Live(
+            console=Console(file=stream, markup=False, highlight=False, no_color=not color),
+            get_renderable=self._running, refresh_per_second=8, transient=True, redirect_stdout=False,
+            redirect_stderr=False,
+        )  # fmt: skip
+
+    def __call__(self, event: Event) -> None:
+        super().__call__(event)
+        if isinstance(event, StepStarted) and not self._live.is_started:
+            self._live.start()
+        elif isinstance(event, RunFinished) and self._live.is_started:
+            self._live.stop()
+
+    def _write(self, text: str) -> None:
+        if self._live.is_started:
+            from rich.text import Text
+
+            self._live.console.print(Text.from_ansi(text), end="")
+        else:
+            super()._write(text)
+
+    def _progress(self, event: Progress) -> None:
+        begun = self._told.setdefault(event.what, event.at)
+        self._bar = "" if event.done == event.total or event.at - begun < 1.0 else _amount(event)
+
+    def _running(self) -> ConsoleRenderable:
+        from rich.console import Group
+        from rich.spinner import Spinner
+        from rich.text import Text
+
+        now = time.time()
+        rows = [
+            Spinner("dots", Text(f"{self._head_of(step, tool)}  {now - since:6.0f} s"))
+            for step, (tool, since) in sorted(self._open.items())
+        ]
+        return Group(*rows, Text(self._bar))
+
+
+def _json_lines(stream: TextIO) -> Callable[[Event], None]:
+    def show(event: Event) -> None:
+        stream.write(json.dumps(to_json(event)) + "\n")
+        stream.flush()
+
+    return show
+
+
+def make_display(kind: str, color: str) -> Callable[[Event], None] | None:
+    """Who draws: ``rich`` on a terminal, ``plain`` lines elsewhere (``auto``), events as ``json``, or nobody."""
+    stream = sys.stderr
+    terminal = stream.isatty()
+    colored = color == "always" or (color == "auto" and terminal)
+    if kind == "none":
+        return None
+    if kind == "json":
+        return _json_lines(stream)
+    if kind == "rich" or (kind == "auto" and terminal):
+        return _LiveDisplay(stream, colored)
+    return Display(stream, colored)

@@ -1,0 +1,99 @@
+"""The options that several verbs share, and the `Agent` they describe."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from airoagent.agent import Agent
+    from airoagent.settings import Settings
+
+__all__ = ["agent_options", "display_options", "make_agent"]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_AGENT = (
+    click.option("-m", "--model", metavar="MODEL", help="extractive, a Hugging Face name or folder, scripted:FILE."),
+    click.option("-o", "--option", "options", nargs=2, multiple=True, metavar="KEY VALUE", help="A model option."),
+    click.option("-T", "--tool", "named", multiple=True, metavar="NAME", help="Offer this tool (repeat for more)."),
+    click.option("--tools", "tools", multiple=True, metavar="PATH", help="A tool file, or a folder of them."),
+    click.option("--docs", multiple=True, metavar="DIR", help="Answer from the documents of this folder."),
+    click.option("--web", is_flag=True, default=None, help="Search the web too where --docs is given."),
+    click.option("--allow-private", multiple=True, metavar="HOST", help="Let pages of this private host be read."),
+    click.option("--timeout", metavar="SECONDS", help="Limit of one tool call; 0: none."),
+    click.option("--limit-seconds", metavar="SECONDS", help="Limit of the whole run; 0: none."),
+    click.option("--on-error", metavar="stop|skip|tell", help="What a failed step does to the others."),
+    click.option("--temperature", metavar="T", help="How freely tokens are picked; 0: the likeliest."),
+    click.option("--max-tokens", metavar="N", help="The most tokens the model writes for one prompt."),
+    click.option("--seed", metavar="N", help="Makes sampling repeatable."),
+    click.option("--free", is_flag=True, default=None, help="Let a local model write without a grammar."),
+    click.option("--answers", metavar="free|verbatim", help="verbatim: answer only with words of the evidence."),
+    click.option("--no-store", is_flag=True, help="Keep no record of this run."),
+    click.option("--config", "config_file", metavar="FILE", help="Read this config file in place of the user's own."),
+)
+
+_DISPLAY = (
+    click.option("--json", "as_json", is_flag=True, help="Print the whole run as one JSON object."),
+    click.option("--display", metavar="auto|rich|plain|json|none", help="What stderr shows while it runs."),
+    click.option("--color", metavar="auto|always|never", help="Whether stderr is coloured."),
+)
+
+
+def agent_options(function: F) -> F:
+    """Add the options that describe an agent; the command gets them as keyword arguments."""
+    for option in reversed(_AGENT):
+        function = option(function)
+    return function
+
+
+def display_options(function: F) -> F:
+    """Add ``--json``, ``--display`` and ``--color``."""
+    for option in reversed(_DISPLAY):
+        function = option(function)
+    return function
+
+
+def make_agent(
+    flags: dict[str, Any], *, display: str | None = None, color: str | None = None
+) -> tuple[Agent, Settings]:
+    """The agent that flags, environment and config file describe, and the settings in force."""
+    from airoagent.agent import Agent
+    from airoagent.cli.approve import approver
+    from airoagent.engine.policy import Policy
+    from airoagent.models.base import Sampling
+    from airoagent.settings import load_settings
+
+    flags = dict(flags)
+    options = dict(flags.pop("options"))
+    named = flags.pop("named") or None
+    config_file = flags.pop("config_file")
+    if flags.pop("no_store"):
+        flags["store"] = False
+    settings = load_settings(
+        {**flags, "display": display, "color": color}, config_file=Path(config_file) if config_file else None
+    )
+    agent = Agent(
+        settings.model,
+        named,
+        tool_paths=settings.tools,
+        docs=settings.docs,
+        web=settings.web,
+        options=options,
+        sampling=Sampling(
+            settings.temperature, settings.top_p, settings.repetition_penalty, settings.max_tokens, settings.seed
+        ),
+        policy=Policy(
+            tool_timeout=settings.timeout, retries=settings.retries, limit_seconds=settings.limit_seconds,
+            concurrency=settings.concurrency, on_error=settings.on_error,
+        ),
+        store=settings.store,
+        approve=approver(),
+        tool_settings={"search": settings.search, "answers": settings.answers},
+        allow_private=settings.allow_private,
+        free=settings.free,
+    )  # fmt: skip
+    return agent, settings

@@ -1,0 +1,166 @@
+"""``airo runs``: the recorded runs."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from airoagent.engine.record import Run
+    from airoagent.engine.store import Store
+
+
+def _store() -> Store:
+    from airoagent.engine.store import Store
+    from airoagent.settings import state_folder
+
+    return Store(state_folder() / "runs.sqlite3")
+
+
+@click.group("runs", invoke_without_command=True)
+@click.option("-n", "limit", type=click.IntRange(1), default=20, help="How many, newest first.")
+@click.option("-q", "query", default="", metavar="TEXT", help="Only runs whose question or answer holds TEXT.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a run, one a line.")
+@click.pass_context
+def command(ctx: click.Context, limit: int, query: str, as_json: bool) -> None:
+    """List the recorded runs, newest first. An ID may be shortened; @last is the newest."""
+    if ctx.invoked_subcommand is None:
+        _list(limit, query, as_json)
+
+
+@command.command("list")
+@click.option("-n", "limit", type=click.IntRange(1), default=20, help="How many, newest first.")
+@click.option("-q", "query", default="", metavar="TEXT", help="Only runs whose question or answer holds TEXT.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a run, one a line.")
+def list_(limit: int, query: str, as_json: bool) -> None:
+    """List the recorded runs, newest first."""
+    _list(limit, query, as_json)
+
+
+def _list(limit: int, query: str, as_json: bool) -> None:
+    from airoagent.cli.display import plain
+
+    rows = _store().list(limit, query)
+    for row in rows:
+        if as_json:
+            click.echo(json.dumps({name: getattr(row, name) for name in row.__dataclass_fields__}))
+        else:
+            age = _age(time.time() - row.started)
+            click.echo(f"{row.id}  {age:>4}  {row.status:<11} {row.seconds:7.1f} s  {plain(row.question, 80)}")
+    if not rows and not as_json:
+        click.echo("no runs yet" if not query else f"no run holds {query!r}", err=True)
+
+
+def _age(seconds: float) -> str:
+    for unit, size in (("d", 86400), ("h", 3600), ("m", 60)):
+        if seconds >= size:
+            return f"{int(seconds // size)}{unit}"
+    return f"{max(0, int(seconds))}s"
+
+
+@command.command("show")
+@click.argument("run_id", metavar="ID")
+@click.option("--json", "as_json", is_flag=True, help="The whole run as one JSON object.")
+def show(run_id: str, as_json: bool) -> None:
+    """Show a run: question, plan, what each step was given and found, the answer."""
+    run = load_run(run_id)
+    if as_json:
+        click.echo(json.dumps(run.to_json(), indent=2))
+        return
+    from airoagent.cli.display import plain
+
+    click.echo(plain(_story(run)))
+
+
+def load_run(word: str) -> Run:
+    """The run that a word of the command line means: an id, the beginning of one, @last, or a trace file."""
+    from airoagent.engine.record import Run, read_trace
+    from airoagent.errors import StoreError
+
+    if word.endswith(".jsonl"):
+        try:
+            return Run.from_events(read_trace(Path(word).read_text(encoding="utf-8").splitlines()))
+        except (OSError, UnicodeDecodeError) as error:
+            raise StoreError(f"the trace {word} cannot be read: {error}", "check the path") from error
+    store = _store()
+    return Run.from_events(store.events(store.find(word)))
+
+
+def _story(run: Run) -> str:
+    from airoagent.cli.answer import answer_text
+    from airoagent.events import StepStarted
+
+    lines = [f"run {run.id}  {run.status}  {run.seconds:.1f} s  model {run.model}", f"question: {run.question}", ""]
+    inputs = {event.step: event.input for event in run.events if isinstance(event, StepStarted)}
+    if run.plan is None:
+        lines += ["the plan as the model wrote it:", run.plan_text or "(nothing)", ""]
+    for step in run.plan.steps if run.plan else ():
+        lines.append(f"{step.id}  {step.tool}  {step.thought}")
+        lines += [f"  < {line}" for line in inputs.get(step.id, step.input).splitlines()]
+        if step.id in run.failed:
+            lines.append(f"  ! {run.failed[step.id].message}")
+        elif step.id in run.evidence:
+            lines += [f"  > {line}" for line in run.evidence[step.id].text.splitlines()]
+        else:
+            lines.append("  - not run")
+    lines += [
+        "",
+        answer_text(run)
+        if run.status == "done"
+        else f"no answer: {run.failure.message if run.failure else run.status}",
+    ]
+    return "\n".join(lines)
+
+
+@command.command("path")
+@click.argument("run_id", metavar="[ID]", required=False)
+def path(run_id: str | None) -> None:
+    """Print the file that the runs are kept in."""
+    store = _store()
+    if run_id:
+        store.find(run_id)
+    click.echo(store.path)
+
+
+@command.command("rm")
+@click.argument("run_ids", metavar="ID...", nargs=-1, required=True)
+def rm(run_ids: tuple[str, ...]) -> None:
+    """Remove runs and what only they hold."""
+    store = _store()
+    for run_id in [store.find(word) for word in run_ids]:
+        store.remove(run_id)
+        click.echo(f"removed {run_id}", err=True)
+
+
+@command.command("export")
+@click.argument("run_id", metavar="ID")
+@click.option("-o", "--output", metavar="FILE", help="Write to FILE in place of stdout.")
+def export(run_id: str, output: str | None) -> None:
+    """Write a run as a trace (JSON Lines: a header, then one event a line)."""
+    from airoagent.engine.record import write_trace
+
+    run = load_run(run_id)
+    with click.open_file(output or "-", "w", encoding="utf-8") as stream:
+        stream.writelines(write_trace(run.id, run.events))
+
+
+@command.command("import")
+@click.argument("file", metavar="FILE|-")
+def import_(file: str) -> None:
+    """Take a trace into the store."""
+    from airoagent.cli.run import read_text
+    from airoagent.engine.record import Run, read_trace
+    from airoagent.errors import StoreError
+
+    run = Run.from_events(read_trace(read_text(file).splitlines()))
+    store = _store()
+    if any(row.id == run.id for row in store.list(sys.maxsize)):
+        raise StoreError(f"there is a run {run.id} already", f"remove it first: airo runs rm {run.id}")
+    for number, event in enumerate(run.events):
+        store.append(run.id, number, event)
+    click.echo(f"imported {run.id}", err=True)

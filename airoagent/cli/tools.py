@@ -1,0 +1,105 @@
+"""``airo tools``: what a plan can call."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from airoagent.cli.options import agent_options, display_options, make_agent
+
+if TYPE_CHECKING:
+    from airoagent.toolbox.loader import Found
+    from airoagent.toolbox.tool import Tool
+
+_paths = click.option("--tools", "paths", multiple=True, metavar="PATH", help="A tool file, or a folder of them.")
+
+
+def _find(paths: tuple[str, ...]) -> Found:
+    from airoagent.settings import config_folder, load_settings
+    from airoagent.toolbox.loader import find_tools
+
+    return find_tools(load_settings({"tools": paths}).tools, config_folder=config_folder())
+
+
+@click.group("tools", invoke_without_command=True)
+@_paths
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a tool, one a line.")
+@click.pass_context
+def command(ctx: click.Context, paths: tuple[str, ...], as_json: bool) -> None:
+    """List the tools: name, the sentence the model reads, the file; and the files that could not be loaded."""
+    if ctx.invoked_subcommand is None:
+        _list(paths, as_json)
+
+
+@command.command("list")
+@_paths
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a tool, one a line.")
+def list_(paths: tuple[str, ...], as_json: bool) -> None:
+    """List the tools."""
+    _list(paths, as_json)
+
+
+def _list(paths: tuple[str, ...], as_json: bool) -> None:
+    from airoagent.cli.display import plain
+
+    found = _find(paths)
+    for tool in found.toolbox.values():
+        if as_json:
+            click.echo(json.dumps(_record(tool)))
+        else:
+            click.echo(f"{tool.name:<20} {plain(tool.description, 110)}\n{'':<20} {tool.origin}")
+    for broken in found.broken:
+        if as_json:
+            click.echo(json.dumps({"origin": broken.origin, "error": broken.error}))
+        else:
+            click.echo(f"{'(broken)':<20} {plain(broken.error, 110)}\n{'':<20} {broken.origin}")
+
+
+def _record(tool: Tool) -> dict[str, Any]:
+    return {
+        "name": tool.name,
+        "description": tool.description,
+        "parameters": [
+            {"name": p.name, "type": getattr(p.annotation, "__name__", str(p.annotation)), "required": p.required}
+            for p in tool.parameters
+        ],
+        "side_effects": tool.side_effects,
+        "timeout": tool.timeout,
+        "origin": tool.origin,
+    }
+
+
+@command.command("show")
+@click.argument("name")
+@_paths
+def show(name: str, paths: tuple[str, ...]) -> None:
+    """Show one tool as JSON."""
+    from airoagent.toolbox.offering import named_tool
+
+    click.echo(json.dumps(_record(named_tool(name, _find(paths).toolbox)), indent=2))
+
+
+@command.command("run")
+@click.argument("name")
+@click.argument("input")
+@agent_options
+@display_options
+def run(name: str, input: str, as_json: bool, display: str | None, color: str | None, **flags: Any) -> int:
+    """Call one tool with INPUT (`-`: standard input) and print what it finds.
+
+    \b
+    Example:
+      airo tools run DocumentSearch --docs examples/library "otters sleep"
+    """
+    from airoagent.cli.answer import print_run
+    from airoagent.language.plan import Plan, Ref, Step
+    from airoagent.toolbox.offering import named_tool
+
+    agent, settings = make_agent(flags, display=display, color=color)
+    tool = named_tool(name, agent.known_tools)
+    text = sys.stdin.read() if input == "-" else input
+    plan = Plan((Step("evidence0", "", tool.name, (text,)),), (Ref("evidence0"),))
+    return print_run(agent.execute(plan), as_json=as_json, recorded=settings.store)

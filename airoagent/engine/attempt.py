@@ -1,0 +1,233 @@
+"""Calls the tool of one step: attempts, deadlines, retries, and what goes on record about each.
+
+Deadlines cost next to nothing while they are kept: calls under way stand in a table with the time they must end by,
+and one timer for the whole run looks at the table when the earliest could have passed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import inspect
+import logging
+import random
+import time
+import traceback
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from airoagent.engine.policy import Policy, Services
+from airoagent.errors import AiroError, LimitReached, ToolError, ToolTimeout
+from airoagent.events import (
+    AttemptFailed,
+    Event,
+    Failure,
+    Progress,
+    StepCancelled,
+    StepFailed,
+    StepFinished,
+    StepStarted,
+)
+from airoagent.language.evidence import Evidence, Filled
+from airoagent.language.grammar import Grammar
+from airoagent.language.plan import Step
+from airoagent.models.base import Completion, Purpose
+from airoagent.toolbox.tool import Call, Tool, Toolbox, ToolContext, ToolOutput
+
+__all__ = ["Caller", "Deadlines", "failure_of", "record_of"]
+
+_log = logging.getLogger("airoagent")
+
+
+class Deadlines:
+    """Cancels the task of a call that has not ended in time."""
+
+    def __init__(self) -> None:
+        self._ends: dict[str, tuple[float, asyncio.Task[Any]]] = {}
+        self._timer: asyncio.TimerHandle | None = None
+        self._next = 0.0
+        self.passed: set[str] = set()
+
+    def begin(self, step: str, seconds: float) -> None:
+        """The running task's call for this step must end within so many seconds."""
+        task = asyncio.current_task()
+        assert task is not None
+        end = time.monotonic() + seconds  # what the loop's own clock is
+        self._ends[step] = (end, task)
+        if self._timer is None or end < self._next:
+            self._set(asyncio.get_running_loop(), end)
+
+    def end(self, step: str) -> bool:
+        """The call has ended; whether its deadline had passed. The timer is left to find nothing to do."""
+        if self._ends.pop(step, None) is not None:
+            return False
+        self.passed.discard(step)
+        return True
+
+    def _set(self, loop: asyncio.AbstractEventLoop, when: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._next = when
+        self._timer = loop.call_at(when, self._look, loop)
+
+    def _look(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._timer = None
+        now = time.monotonic()
+        for step, (end, task) in list(self._ends.items()):
+            if end <= now:
+                del self._ends[step]
+                self.passed.add(step)
+                task.cancel()
+        if self._ends:
+            self._set(loop, min(end for end, _ in self._ends.values()))
+
+
+class Caller:
+    """Runs single steps of one run."""
+
+    def __init__(self, toolbox: Toolbox, services: Services, policy: Policy, emit: Callable[[Event], None]) -> None:
+        self._toolbox = toolbox
+        self._services = services
+        self._policy = policy
+        self._emit = emit
+        self._deadlines = Deadlines()
+        self._bound: dict[str, Call] = {}
+
+    async def run(self, step: Step, found: Mapping[str, Evidence]) -> Evidence | AiroError:
+        """Call the step's tool until it gives evidence, fails for good, or the tries are used up."""
+        id, name = step.id, step.tool
+        parts: Filled = tuple([part if isinstance(part, str) else found[part.id] for part in step.template])
+        text = "".join([part if isinstance(part, str) else part.text for part in parts])
+        attempt = 1
+        while True:
+            self._emit(StepStarted(step=id, tool=name, input=text, attempt=attempt))
+            began = time.perf_counter()
+            try:
+                output = await self._call(step, text, parts)
+            except asyncio.CancelledError:
+                seconds = time.perf_counter() - began
+                self._emit(StepCancelled(step=id, tool=name, attempt=attempt, seconds=seconds))
+                raise
+            except Exception as error:  # whatever a tool raises fails this step and no other
+                failure = failure_of(error, name)
+            else:
+                self._emit(
+                    StepFinished(
+                        step=id, tool=name, attempt=attempt, text=output.text, sources=output.sources,
+                        seconds=time.perf_counter() - began, note=output.note, answered=output.answered,
+                    )
+                )  # fmt: skip
+                return Evidence(id, name, output.text, output.sources, output.note, output.answered)
+            seconds = time.perf_counter() - began
+            delay = self._retry_in(failure, attempt)
+            kept = record_of(failure)
+            if delay is None:
+                self._emit(StepFailed(step=id, tool=name, attempt=attempt, failure=kept, seconds=seconds))
+                return failure
+            self._emit(
+                AttemptFailed(step=id, tool=name, attempt=attempt, failure=kept, seconds=seconds, retry_in=delay)
+            )
+            await asyncio.sleep(delay)
+            attempt += 1
+
+    def _retry_in(self, failure: AiroError, attempt: int) -> float | None:
+        """Seconds until the next try (full jitter, or what the other side asked for); None: do not try again."""
+        if not isinstance(failure, ToolError) or not failure.retryable or attempt > self._policy.retries:
+            return None
+        if failure.retry_after is not None:
+            return min(failure.retry_after, 30.0)
+        return random.uniform(0.0, min(8.0, 0.5 * 2.0**attempt))
+
+    async def _call(self, step: Step, text: str, parts: Filled) -> ToolOutput:
+        """What the tool found; raises ToolTimeout, ToolError for a result that is not text, and what the tool raises.
+
+        A sync tool that does not return in time is left behind in its daemon thread, since a thread cannot be stopped;
+        it can no longer affect the run.
+        """
+        tool = self._toolbox[step.tool]
+        if tool.side_effects and not await self._services.approve(step, tool, text):
+            raise ToolError(
+                f"{tool.name} was not approved", "it declares side effects, so it is asked about before it is called"
+            )
+        make = self._bound.get(step.tool)
+        if make is None:
+            make = self._bound[step.tool] = tool.bind()
+        context = self._context(step, parts) if tool.context_parameter else None
+        timeout = self._policy.tool_timeout if tool.timeout is None else tool.timeout
+        if timeout:
+            self._deadlines.begin(step.id, timeout)
+        try:
+            result = await make(text, context, parts)
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if timeout and self._deadlines.end(step.id):
+                if task is None or task.uncancel() == 0:
+                    raise ToolTimeout(
+                        f"{tool.name} did not answer within {timeout:g} s", "raise the limit with --timeout"
+                    ) from None
+            elif task is None or not task.cancelling():
+                raise ToolError(f"{tool.name} cancelled itself") from None
+            raise  # the run is being stopped
+        except SystemExit as error:  # a tool may not end the program
+            raise ToolError(f"{tool.name} tried to exit the program") from error
+        finally:
+            if timeout:
+                self._deadlines.end(step.id)
+        return self._checked(tool, result)
+
+    def _context(self, step: Step, parts: Filled) -> ToolContext:
+        services = self._services
+
+        async def ask(prompt: str, purpose: Purpose, grammar: Grammar | str = "") -> Completion:
+            return await services.ask(step.id, prompt, purpose, grammar)
+
+        loop = asyncio.get_running_loop()
+
+        def progress(what: str, done: int, total: int) -> None:  # a sync tool calls this from its thread
+            with contextlib.suppress(RuntimeError):  # the loop has closed: the run has ended meanwhile
+                loop.call_soon_threadsafe(self._emit, Progress(what=what, done=done, total=total))
+
+        return ToolContext(
+            step.id, services.question, parts, ask, services.fetch, services.documents, services.settings, progress
+        )
+
+    def _checked(self, tool: Tool, result: Any) -> ToolOutput:
+        if result.__class__ is str:
+            output = ToolOutput(result)
+        elif isinstance(result, ToolOutput):
+            output = result
+        elif isinstance(result, str | int | float):
+            output = ToolOutput(str(result))
+        else:
+            if inspect.iscoroutine(result):
+                result.close()
+            raise ToolError(
+                f"{tool.name} returned {type(result).__name__}; a tool returns text",
+                "return a str, or an airoagent.ToolOutput with its sources",
+            )
+        if not isinstance(output.text, str):
+            raise ToolError(f"{tool.name} returned a ToolOutput whose text is {type(output.text).__name__}, not str")
+        if len(output.text) > self._policy.max_evidence:
+            raise LimitReached(
+                f"{tool.name} returned {len(output.text):,} characters; the limit is {self._policy.max_evidence:,}",
+                "raise max_evidence if the machine has the room",
+            )
+        return output
+
+
+def failure_of(error: Exception, tool: str) -> AiroError:
+    """The error to show for what a tool raised; the place in the tool's code is the hint."""
+    if isinstance(error, AiroError):
+        return error
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f"raised at {frames[-1].filename}:{frames[-1].lineno}" if frames else ""
+    _log.debug("%s raised", tool, exc_info=error)
+    text = " ".join(str(error).split())[:500]
+    failure = ToolError(f"{tool} raised {type(error).__name__}{': ' + text if text else ''}", place)
+    failure.__cause__ = error
+    return failure
+
+
+def record_of(error: AiroError) -> Failure:
+    """The error as it goes on record."""
+    return Failure(error.kind, error.message, error.hint, error.exit_code)

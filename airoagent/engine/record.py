@@ -1,0 +1,246 @@
+"""A run as a record: its events folded into what a user asks for, and its form as JSON and JSON Lines.
+
+The trace format (``.jsonl``): the first line is a header ``{"format": "airoagent-trace", "version": 1, "run": id}``,
+each further line one event as `airoagent.events.to_json` writes it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from airoagent.errors import (
+    AiroError,
+    CallError,
+    Interrupted,
+    LimitReached,
+    ModelError,
+    PlanError,
+    StoreError,
+    ToolError,
+    UsageError,
+)
+from airoagent.events import (
+    Event,
+    Failure,
+    ModelCalled,
+    PlanParsed,
+    PlanPart,
+    PlanRefused,
+    PlanWritten,
+    RunFinished,
+    RunStarted,
+    Source,
+    Status,
+    StepFailed,
+    StepFinished,
+    StepSkipped,
+    StepStarted,
+    Usage,
+    from_json,
+    to_json,
+)
+from airoagent.language.evidence import Evidence
+from airoagent.language.parse import parse_plan
+from airoagent.language.plan import Plan
+
+__all__ = ["TRACE_VERSION", "Run", "plan_json", "read_trace", "write_trace"]
+
+TRACE_VERSION = 1
+
+_FAMILIES: dict[int, type[AiroError]] = {
+    family.default_exit_code: family
+    for family in (UsageError, ModelError, PlanError, ToolError, StoreError, LimitReached, Interrupted)
+}
+
+
+@dataclass(slots=True)
+class Run:
+    """One question and all that was done for it.
+
+    ``status`` is ``running``, ``done``, ``failed`` or ``interrupted``; ``answer`` is None until there is one;
+    ``failure`` says why there is none; ``evidence`` maps step ids to what they found; ``events`` is the whole story
+    and everything else is read off it.
+    """
+
+    id: str = ""
+    question: str = ""
+    model: str = ""
+    parent: str = ""
+    status: Status = "running"
+    answer: str | None = None
+    sources: tuple[Source, ...] = ()
+    plan: Plan | None = None
+    plan_text: str = ""
+    evidence: dict[str, Evidence] = field(default_factory=dict)
+    failed: dict[str, Failure] = field(default_factory=dict)
+    skipped: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    usage: Usage = field(default_factory=Usage)
+    failure: Failure | None = None
+    started: float = 0.0
+    seconds: float = 0.0
+    events: tuple[Event, ...] = ()
+    tools: tuple[str, ...] = ()
+
+    @classmethod
+    def from_events(cls, events: Iterable[Event]) -> Run:
+        """Fold a recorded stream."""
+        run = cls()
+        collected = list(events)
+        for event in collected:
+            run.take(event)
+        run.events = tuple(collected)
+        return run
+
+    def take(self, event: Event) -> None:
+        """Book one event (all fields but ``events``)."""
+        match event:
+            case RunStarted():
+                self.id, self.question, self.model, self.parent = event.run, event.question, event.model, event.parent
+                self.started, self.tools = event.at, event.tools
+            case PlanPart():
+                self.plan_text += event.text
+            case PlanWritten():
+                self.plan_text = event.text
+            case PlanParsed():
+                if self.plan is None:
+                    self.plan = parse_plan(event.text, self.tools)
+            case PlanRefused():
+                self.failure = event.failure
+            case StepStarted():
+                self.failed.pop(event.step, None)
+            case StepFinished():
+                self.evidence[event.step] = Evidence(
+                    event.step, event.tool, event.text, event.sources, event.note, event.answered
+                )
+            case StepFailed():
+                self.failed[event.step] = event.failure
+            case StepSkipped():
+                self.skipped[event.step] = event.because
+            case ModelCalled():
+                self.usage += event.usage
+            case RunFinished():
+                self.status, self.answer, self.sources = event.status, event.answer, event.sources
+                self.failure, self.seconds = event.failure, event.seconds
+            case _:
+                return
+
+    @property
+    def error(self) -> AiroError | None:
+        """Why the run has no answer, as an exception of the family its exit code names; None where it has one."""
+        if self.failure is None:
+            return None
+        for event in self.events:
+            if isinstance(event, PlanRefused):
+                # A run whose model was asked for a call is refused for its call, any other for its plan.
+                called = any(isinstance(one, ModelCalled) and one.purpose == "call" for one in self.events)
+                return (CallError if called else PlanError)(
+                    event.failure.message, event.failure.hint, kind=event.failure.kind, diagnostics=event.diagnostics,
+                    text=self.plan_text,
+                )  # fmt: skip
+        family = _FAMILIES.get(self.failure.exit_code, AiroError)
+        return family(self.failure.message, self.failure.hint, self.failure.exit_code)
+
+    def raise_for_status(self) -> Run:
+        """The run itself if it is done; raises its error otherwise."""
+        error = self.error
+        if error is not None:
+            raise error
+        return self
+
+    def __str__(self) -> str:
+        return self.answer or ""
+
+    def to_json(self) -> dict[str, Any]:
+        """The whole run as plain JSON values (evidence and prompts included, in ``events``)."""
+        return {
+            "id": self.id,
+            "question": self.question,
+            "status": self.status,
+            "answer": self.answer,
+            "sources": [_source_json(source) for source in self.sources],
+            "failure": None if self.failure is None else _plain(self.failure),
+            "model": self.model,
+            "plan": None if self.plan is None else plan_json(self.plan, self._step_status),
+            "evidence": {
+                id: {"tool": found.tool, "text": found.text, "note": found.note,
+                     "sources": [_source_json(source) for source in found.sources]}
+                for id, found in self.evidence.items()
+            },
+            "usage": _plain(self.usage),
+            "started": self.started,
+            "seconds": self.seconds,
+            "events": [to_json(event) for event in self.events],
+        }  # fmt: skip
+
+    def _step_status(self, id: str) -> str:
+        if id in self.failed:
+            return "failed"
+        if id in self.evidence:
+            return "done"
+        return "skipped" if id in self.skipped else "not run"
+
+
+def plan_json(plan: Plan, status: Callable[[str], str] | None = None) -> dict[str, Any]:
+    """A plan as plain JSON values; ``status`` tells how far each step got."""
+    steps = []
+    for step in plan.steps:
+        row: dict[str, Any] = {
+            "id": step.id, "thought": step.thought, "tool": step.tool, "input": step.input,
+            "depends_on": list(step.depends_on),
+        }  # fmt: skip
+        if status is not None:
+            row["status"] = status(step.id)
+        steps.append(row)
+    return {
+        "text": plan.to_text(),
+        "steps": steps,
+        "answer": plan.answer,
+        "diagnostics": [_plain(found) for found in plan.diagnostics],
+    }
+
+
+def _plain(value: Any) -> dict[str, Any]:
+    return {name: getattr(value, name) for name in value.__dataclass_fields__}
+
+
+def _source_json(source: Source) -> dict[str, str]:
+    return {"url": source.url, "title": source.title, "quote": source.quote}
+
+
+def write_trace(run_id: str, events: Iterable[Event]) -> Iterator[str]:
+    """The lines of a trace, header first, each ending in a newline."""
+    yield json.dumps({"format": "airoagent-trace", "version": TRACE_VERSION, "run": run_id}) + "\n"
+    for event in events:
+        yield json.dumps(to_json(event)) + "\n"
+
+
+def read_trace(lines: Iterable[str]) -> tuple[Event, ...]:
+    """The events of a trace; StoreError names the first line that cannot be read."""
+    events: list[Event] = []
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        try:
+            value = json.loads(line)
+        except ValueError as error:
+            raise StoreError(
+                f"line {number} of the trace is not JSON ({error})", "was the file cut or edited?"
+            ) from None
+        if number == 1:
+            if not isinstance(value, dict) or value.get("format") != "airoagent-trace":
+                raise StoreError(
+                    "this is not an airoagent trace: its first line is no header", "see `airo runs export`"
+                )
+            if value.get("version", 0) > TRACE_VERSION:
+                raise StoreError(
+                    f"the trace has version {value['version']}; this airoagent reads up to {TRACE_VERSION}",
+                    "update airoagent",
+                )
+            continue
+        events.append(from_json(value))
+    if not events:
+        raise StoreError("the trace holds no events", "was the file cut?")
+    return tuple(events)

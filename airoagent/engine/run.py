@@ -1,0 +1,163 @@
+"""Runs the steps of a plan: each the moment its last reference is there, side by side where nothing forbids it.
+
+`Execution` keeps sets of step ids, and a step is in exactly one of them (but for a failed step under
+``on_error="tell"``, whose failure is told as its evidence: it is in both):
+
+    waiting   some evidence it refers to is not there yet (with the number that is open)
+    queued    nothing is missing, but as many tools are being called as may be
+    running   its tool is being called, or it follows a step that makes the very same call
+    found     it has evidence
+    failed    its tool failed for good
+    skipped   it was not run, because evidence it needs will never come or the run is stopping
+
+    add ──▶ waiting ──▶ queued ──▶ running ──▶ found
+               │           │          └──────▶ failed
+               └───────────┴─────────────────▶ skipped
+
+For ``e2 = Join[:e0: :e1:]`` with e0 found and e1 running: waiting {e2: 1}, running {e1}, found {e0}. When e1 is
+found, e2's count falls to 0 and the task that ran e1 goes on with e2. There are no levels and nothing polls.
+
+Everything that happens is told to one function, ``emit``, before anything that depends on it happens: a store that
+commits in ``emit`` therefore holds a step's result before the next step starts.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+
+from airoagent.engine.attempt import Caller
+from airoagent.engine.policy import Policy, Services
+from airoagent.errors import AiroError
+from airoagent.events import Event, StepSkipped
+from airoagent.language.evidence import Evidence
+from airoagent.language.plan import Ref, Step
+from airoagent.toolbox.tool import Toolbox
+
+__all__ = ["Execution"]
+
+
+class Execution:
+    """One plan being run. Steps may be added while others run; the task group ends when none is left.
+
+    ``known`` is evidence that is there already (from a record, or an earlier plan): its steps are not run.
+    """
+
+    def __init__(
+        self,
+        toolbox: Toolbox,
+        services: Services,
+        policy: Policy,
+        emit: Callable[[Event], None],
+        group: asyncio.TaskGroup,
+        known: Mapping[str, Evidence] | None = None,
+    ) -> None:
+        self._emit = emit
+        self._group = group
+        self._caller = Caller(toolbox, services, policy, emit)
+        self._stops = policy.on_error == "stop"
+        self._tells = policy.on_error == "tell"
+        self._places = policy.concurrency or 1 << 30
+        self._steps: dict[str, Step] = {}
+        self._dependents: dict[str, list[str]] = {}
+        self.waiting: dict[str, int] = {}
+        self.queued: deque[Step] = deque()
+        self.running: set[str] = set()
+        self.found: dict[str, Evidence] = dict(known or {})
+        self.failed: dict[str, AiroError] = {}
+        self.skipped: dict[str, tuple[str, ...]] = {}
+
+    def add(self, *steps: Step) -> None:
+        """Take on steps; those whose references are all there start at once, together. A step is taken on once."""
+        found, waiting, dependents = self.found, self.waiting, self._dependents
+        lost: list[tuple[str, tuple[str, ...]]] = []
+        for step in steps:
+            if step.id in found or step.id in self._steps:
+                continue
+            self._steps[step.id] = step
+            if self._stops and self.failed:
+                waiting[step.id] = 0
+                lost.append((step.id, tuple(self.failed)))
+                continue
+            needed = {part.id for part in step.template if isinstance(part, Ref)}
+            missing = [other for other in needed if other not in found]
+            for other in missing:
+                dependents.setdefault(other, []).append(step.id)
+            if missing:
+                waiting[step.id] = len(missing)
+                gone = tuple(other for other in missing if other in self.failed or other in self.skipped)
+                if gone:
+                    lost.append((step.id, gone))
+            else:
+                self.queued.append(step)
+        for id, because in lost:
+            self._skip(id, because)
+        self._fill_places()
+
+    def _fill_places(self) -> None:
+        """Start what is queued, as far as there are places."""
+        while self.queued and len(self.running) < self._places:
+            step = self.queued.popleft()
+            if self._stops and self.failed:
+                self.waiting[step.id] = 0
+                self._skip(step.id, tuple(self.failed))
+                continue
+            self.running.add(step.id)
+            self._group.create_task(self._drive(step))
+
+    async def _drive(self, step: Step) -> None:
+        """Run a step, then go on in the same task with one of the steps that are ready."""
+        running, queued, run = self.running, self.queued, self._caller.run
+        while True:
+            result = await run(step, self.found)
+            running.discard(step.id)
+            self._settle(step, result)
+            if not queued or (self._stops and self.failed):
+                return self._fill_places()
+            step = queued.popleft()
+            running.add(step.id)
+            if queued:
+                self._fill_places()
+
+    def _settle(self, step: Step, result: Evidence | AiroError) -> None:
+        """Book a step's end, and queue the steps that became ready by it."""
+        if isinstance(result, AiroError):
+            self.failed[step.id] = result
+            if not self._tells:
+                return self._lose(step.id)
+            result = Evidence(step.id, step.tool, f"({step.tool} failed: {result.message})", (), "this step failed")
+        self.found[step.id] = result
+        waiting = self.waiting
+        for id in self._dependents.pop(step.id, ()):
+            count = waiting.get(id)
+            if count == 1:
+                del waiting[id]
+                self.queued.append(self._steps[id])
+            elif count is not None:
+                waiting[id] = count - 1
+        return None
+
+    def _lose(self, failed: str) -> None:
+        """Skip what can no longer be run after a failure: what needs the step, or everything that has not begun."""
+        for id in self._dependents.pop(failed, ()):
+            self._skip(id, (failed,))
+        if self._stops:
+            while self.queued:
+                self.waiting[self.queued.popleft().id] = 0
+            for id in tuple(self.waiting):
+                self._skip(id, (failed,))
+
+    def _skip(self, id: str, because: tuple[str, ...]) -> None:
+        pending = [(id, because)]
+        while pending:
+            id, because = pending.pop()
+            if self.waiting.pop(id, None) is None:
+                continue
+            self.skipped[id] = because
+            self._emit(StepSkipped(step=id, tool=self._steps[id].tool, because=because))
+            pending += [(dependent, (id,)) for dependent in self._dependents.pop(id, ())]
+
+    def unfinished(self) -> Iterable[str]:
+        """Ids of the steps that have neither evidence nor an end yet."""
+        return (*self.running, *(step.id for step in self.queued), *self.waiting)

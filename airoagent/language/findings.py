@@ -1,0 +1,121 @@
+"""Findings in a text: kept by offset while it is read, turned into located diagnostics at the end, and shown.
+
+    >>> print(render_diagnostic(Diagnostic("unknown_tool", "No tool is called Foo.", 1, 15), ":evidence0: = Foo[x]"))
+    plan:1:15: No tool is called Foo.
+        :evidence0: = Foo[x]
+                      ^
+
+Pure functions, no I/O.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from bisect import bisect_right
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from airoagent.errors import Diagnostic
+
+__all__ = ["Finding", "LineIndex", "located", "render_diagnostic", "visible"]
+
+
+class Finding(NamedTuple):
+    """A finding at a character offset; without a ``repair`` it is an error."""
+
+    at: int
+    kind: str
+    message: str
+    repair: str = ""
+
+
+class LineIndex:
+    """Turns offsets of a text into lines and columns, both from 1; the text is read once."""
+
+    __slots__ = ("_starts",)
+
+    def __init__(self, text: str) -> None:
+        starts, at = [0], text.find("\n")
+        while at >= 0:
+            starts.append(at + 1)
+            at = text.find("\n", at + 1)
+        self._starts = starts
+
+    def locate(self, at: int) -> tuple[int, int]:
+        """Line and column of an offset."""
+        line = bisect_right(self._starts, at)
+        return line, at - self._starts[line - 1] + 1
+
+
+def located(findings: Iterable[Finding], text: str) -> tuple[Diagnostic, ...]:
+    """Diagnostics for findings, in the order of the text; findings at one place keep their order."""
+    ordered = sorted(findings, key=lambda finding: finding.at)
+    if not ordered:
+        return ()
+    lines = LineIndex(text)
+    return tuple(
+        Diagnostic(finding.kind, finding.message, *lines.locate(min(finding.at, len(text))), finding.repair)
+        for finding in ordered
+    )
+
+
+_WIDTH = 96  # characters of a line that are shown: the caret with what stands around it
+_TAB = 4
+_INDENT = "    "
+
+
+def render_diagnostic(diagnostic: Diagnostic, text: str, name: str = "plan") -> str:
+    """The finding with its line and a caret under its place, for a terminal.
+
+    First line ``name:line:column: message``, then the line of the text and the caret, then the repair if one was
+    made. A long line is cut around the caret. Control and formatting characters of the text are shown as ``\\x1b``
+    and the like, never sent: model text must not drive a terminal.
+    """
+    lines = [f"{visible(name)}:{diagnostic.line}:{diagnostic.column}: {visible(diagnostic.message)}"]
+    source = _line(text, diagnostic.line)
+    if source is not None:
+        at = min(max(diagnostic.column - 1, 0), len(source))
+        start = max(0, min(at - _WIDTH // 2, len(source) - _WIDTH))
+        end = min(len(source), start + _WIDTH)
+        head = "…" if start else ""
+        before = head + visible(source[start:at])
+        shown = before + visible(source[at:end]) + ("…" if end < len(source) else "")
+        lines += [(_INDENT + shown).rstrip(), f"{_INDENT}{' ' * _columns(before)}^"]
+    if diagnostic.repair:
+        lines.append(f"{_INDENT}repair: {visible(diagnostic.repair)}")
+    return "\n".join(lines)
+
+
+def _line(text: str, number: int) -> str | None:
+    start = 0
+    for _ in range(number - 1):
+        start = text.find("\n", start) + 1
+        if not start:
+            return None
+    end = text.find("\n", start)
+    return (text[start:] if end < 0 else text[start:end]).rstrip("\r")
+
+
+def visible(text: str) -> str:
+    """Text for a terminal: control, formatting and unassigned characters as codes such as ``\\x1b``, tabs as blanks."""
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(map(_shown, text))
+
+
+def _shown(character: str) -> str:
+    if character == "\t":
+        return " " * _TAB
+    category = unicodedata.category(character)
+    if category in ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"):
+        return character.encode("unicode_escape", "surrogatepass").decode("ascii")
+    return character
+
+
+def _columns(text: str) -> int:
+    """Terminal cells a text takes: wide characters two, combining ones none."""
+    return sum(
+        0 if unicodedata.combining(character) or unicodedata.category(character) == "Me"
+        else 2 if unicodedata.east_asian_width(character) in "WF" else 1
+        for character in text
+    )  # fmt: skip

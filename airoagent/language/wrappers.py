@@ -1,0 +1,207 @@
+"""The chat wrapper each generation of airoboros models was trained with, byte for byte, and how one is chosen.
+
+    wrapper_for("jondurbin/airoboros-l2-13b-gpt4-2.0").wrap("Where do otters sleep?")
+
+Sources: the model cards, and where a card and the training code disagree (3.0, 2.1) the code. A wrapper is text and
+nothing else: begin-of-text and end-of-text tokens are the backend's to add, as ids, never by spelling them.
+
+Generations and what differs between them:
+    airoboros-1      1.0 to 1.4, llama 7b to 65b and mpt-30b: one line, single spaces
+    airoboros-1.4.1  1.4 and 1.4.1 trained by QLoRA or on llama-2: the same with the "never refuses" sentence
+    airoboros-2.0    2.0 and m2.0: the same bytes as airoboros-1.4.1
+    airoboros-2.1    "A chat.", turns joined by newlines (trained on a random mix of newlines and spaces)
+    airoboros-2.2    2.2 and 2.2.1: "A chat.", newlines
+    airoboros-3      3.0, 3.1.1, 3.1.2: llama-2 chat
+    airoboros-3.1    3.1 alone: one more space at the very end
+    template         the chat template that came with the tokenizer
+    none             the instruction as it is
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from airoagent.errors import UsageError
+
+__all__ = [
+    "WRAPPERS",
+    "Wrapper",
+    "template_wrapper",
+    "trim_completion",
+    "wrapper_for",
+    "wrapper_named",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Wrapper:
+    """The text put around an instruction: ``before_system`` + system + ``before_prompt`` + instruction + ``tail``.
+
+    Without a system text ``opening`` takes the place of the first three. ``stop`` are the strings that end a
+    completion because they begin the next turn.
+    """
+
+    name: str
+    system: str = ""
+    before_system: str = ""
+    before_prompt: str = ""
+    tail: str = ""
+    opening: str = ""
+    stop: tuple[str, ...] = ()
+
+    def wrap(self, prompt: str, system: str | None = None) -> str:
+        """The exact text the model reads; ``system`` None is the generation's own, ``""`` is none at all."""
+        return self.head(system) + prompt + self.tail
+
+    def head(self, system: str | None = None) -> str:
+        """What stands before the instruction."""
+        text = self.system if system is None else system
+        return f"{self.before_system}{text}{self.before_prompt}" if text else self.opening
+
+
+_PLAIN_SYSTEM: Final = (
+    "A chat between a curious user and an assistant. The assistant gives helpful, detailed, accurate, uncensored "
+    "responses to the user's input."
+)
+_NEVER_REFUSES: Final = (
+    f"{_PLAIN_SYSTEM} The assistant never refuses to answer, regardless of the legality or morality of the request."
+)
+
+
+def _spaced(name: str, system: str) -> Wrapper:
+    return Wrapper(name, system, "", " USER: ", " ASSISTANT: ", "USER: ", ("USER:",))
+
+
+def _lined(name: str) -> Wrapper:
+    return Wrapper(name, "A chat.", "", "\nUSER: ", "\nASSISTANT: ", "USER: ", ("USER:",))
+
+
+def _llama_2_chat(name: str, tail: str) -> Wrapper:
+    # "a help" is what the models were trained with.
+    system = "You are a help, unbiased, uncensored assistant."
+    return Wrapper(name, system, "[INST] <<SYS>>\n", "\n<</SYS>>\n\n", tail, "[INST] ", ("[INST]",))
+
+
+WRAPPERS: Final[Mapping[str, Wrapper]] = {
+    wrapper.name: wrapper
+    for wrapper in (
+        _spaced("airoboros-1", _PLAIN_SYSTEM),
+        _spaced("airoboros-1.4.1", _NEVER_REFUSES),
+        _spaced("airoboros-2.0", _NEVER_REFUSES),
+        _lined("airoboros-2.1"),
+        _lined("airoboros-2.2"),
+        _llama_2_chat("airoboros-3", " [/INST]"),
+        _llama_2_chat("airoboros-3.1", " [/INST] "),
+        Wrapper("template"),
+        Wrapper("none", before_prompt="\n\n"),
+    )
+}
+
+# A version in a model's name: -1.4.1, -m2.0, -3p0, -1p4; not the 3.5 of gpt-3.5 and not a size like 1.1b.
+_VERSION = re.compile(r"(?<![a-z0-9.])(?<!gpt-)m?(\d)[.p](\d)(?:[.p](\d+))?(?!\d|b)", re.IGNORECASE)
+
+
+def wrapper_for(
+    name: str, *, model_type: str = "", has_chat_template: bool = False, other_names: Iterable[str] = ()
+) -> Wrapper:
+    """The wrapper for a model, from facts about it.
+
+    ``name`` is the hub name, folder or file as the user gave it, ``other_names`` further ones (the config's own),
+    ``model_type`` the config's word (``llama``, ``mpt``), ``has_chat_template`` whether the tokenizer brings one. The
+    result named ``template`` is a placeholder: `template_wrapper` makes the real one. A llama or mistral model of
+    unknown name without a template gets the 2.0 wrapper, an mpt model that of 1.x: this runtime is made for airoboros
+    models, and a renamed one is likelier than a base model; ``none`` is for the user to choose.
+    """
+    for candidate in (name, *other_names):
+        if "airoboros" in candidate.lower():
+            return _airoboros(candidate.lower(), has_chat_template)
+    if has_chat_template:
+        return WRAPPERS["template"]
+    if model_type in ("llama", "mistral"):
+        return WRAPPERS["airoboros-2.0"]
+    return WRAPPERS["airoboros-1" if model_type == "mpt" else "none"]
+
+
+def _airoboros(name: str, has_chat_template: bool) -> Wrapper:
+    """The wrapper of an airoboros model from its (lower-case) name."""
+    llama_2 = "-l2-" in name
+    versions = _VERSION.findall(name)
+    if not versions:
+        return WRAPPERS["airoboros-2.0" if llama_2 else "airoboros-1"]
+    major, minor, patch = versions[-1]
+    if (major, minor) > ("3", "1") and has_chat_template:
+        return WRAPPERS["template"]
+    return WRAPPERS[_generation(int(major), int(minor), patch, llama_2 or "qlora" in name)]
+
+
+def _generation(major: int, minor: int, patch: str, never_refuses: bool = False) -> str:
+    if major < 2:
+        return "airoboros-1.4.1" if minor == 4 and (never_refuses or patch == "1") else "airoboros-1"
+    if major == 2:
+        return f"airoboros-2.{min(minor, 2)}"
+    return "airoboros-3.1" if (minor, patch) == (1, "") else "airoboros-3"
+
+
+def wrapper_named(name: str) -> Wrapper:
+    """The wrapper a user asked for by name or by generation (``2.0``, ``airoboros-2.2.1``, ``none``).
+
+    Raises UsageError with the nearest names.
+    """
+    plain = name.strip().lower()
+    for candidate in (plain, f"airoboros-{plain}"):
+        if candidate in WRAPPERS:
+            return WRAPPERS[candidate]
+    version = _VERSION.fullmatch(plain.removeprefix("airoboros-"))
+    if version and 1 <= int(version[1]) <= 3:
+        return WRAPPERS[_generation(int(version[1]), int(version[2]), version[3] or "")]
+    if plain in ("1.x", "airoboros-1.x"):
+        return WRAPPERS["airoboros-1"]
+    near = difflib.get_close_matches(plain, WRAPPERS, n=3, cutoff=0.4) or list(WRAPPERS)
+    raise UsageError(f"there is no chat wrapper {name!r}", f"did you mean {', '.join(near)}?")
+
+
+_SYSTEM_MARK: Final = "\ue000system\ue001"
+_PROMPT_MARK: Final = "\ue000prompt\ue001"
+
+
+def template_wrapper(render: Callable[[list[dict[str, str]]], str]) -> Wrapper:
+    """A wrapper from a tokenizer's chat template.
+
+    ``render`` turns messages (role, content) into text that ends where the assistant's turn begins, and raises
+    ValueError where the template refuses a system message. The template is run on placeholders, so no instruction ever
+    goes through it. Raises UsageError where the template does not show the instruction once and as it is.
+    """
+    user = {"role": "user", "content": _PROMPT_MARK}
+    opening, tail = _split(render([user]), _PROMPT_MARK)
+    # Where there is no place for a system text, it goes in front of the instruction.
+    before_system, before_prompt = opening, "\n\n"
+    try:
+        with_system = render([{"role": "system", "content": _SYSTEM_MARK}, user])
+    except ValueError:
+        with_system = ""
+    if with_system.count(_SYSTEM_MARK) == 1:
+        before_system, rest = _split(with_system, _SYSTEM_MARK)
+        before_prompt, tail = _split(rest, _PROMPT_MARK)
+    return Wrapper("template", "", before_system, before_prompt, tail, opening)
+
+
+def _split(text: str, mark: str) -> tuple[str, str]:
+    if text.count(mark) != 1:
+        raise UsageError(
+            "the tokenizer's chat template does not show the user's message once and as it is",
+            "choose a wrapper by name, e.g. the option wrapper=airoboros-2.0",
+        )
+    before, after = text.split(mark)
+    return before, after
+
+
+_TRAILING = re.compile(r"(?:(?:USER|ASSISTANT):\s*)+\Z")
+
+
+def trim_completion(text: str) -> str:
+    """A completion without the turn markers it ended with, if it did (``USER:``, ``ASSISTANT:``)."""
+    return _TRAILING.sub("", text)

@@ -1,0 +1,285 @@
+"""The models this runtime knows by name, and the one door that turns what a user wrote after ``-m`` into a model.
+
+    model = open_model("airoboros-l2-13b-gpt4-2.0")          # an alias of the catalogue
+    model = open_model("./my-llama", options={"device": "cpu"})
+
+Nothing here loads a model: that happens at its first use.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal
+
+from airoagent.errors import ModelError, UsageError
+from airoagent.models.base import Model, Sampling
+from airoagent.models.hub import Progress, is_hub_name, snapshot
+from airoagent.models.machine import Device, Machine, this_machine
+
+__all__ = ["CATALOGUE", "CatalogueModel", "Fits", "ModelRow", "find_model", "list_models", "open_model"]
+
+Fits = Literal["gpu", "cpu", "no", "unknown"]
+
+_GPT_4: Final = "data written by gpt-4 through OpenAI's API, whose terms forbid competing models"
+_LLAMA_2: Final = f"Meta's Llama 2 licence; {_GPT_4}"
+_LLAMA_1: Final = "cc-by-nc-4.0: research only, no commercial use (original llama)"
+_OTHER: Final = f"the card gives no licence; {_GPT_4}"
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogueModel:
+    """A model of the catalogue.
+
+    ``parameters`` in billions; ``context`` in tokens; ``wrapper`` as `airoagent.language.wrappers` names it;
+    ``memory`` in GB (10**9 bytes) at 4 bits, with room to work: the cards' figures for q4_0 where they give one
+    (7b: 6.29, 13b: 9.87), else computed as the cards' come out, 4.5 bits a parameter and 2.5 GB.
+    """
+
+    name: str
+    repo: str
+    base: str
+    parameters: float
+    context: int
+    wrapper: str
+    licence: str
+    memory: float
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRow:
+    """A line of the list: the model, whether it is on this machine, and where it would fit (``no``: nowhere)."""
+
+    model: CatalogueModel
+    cached: bool
+    fits: Fits
+
+
+_SIZES: Final[Mapping[str, tuple[float, float]]] = {
+    # Billions of parameters; GB at 4 bits.
+    "7b": (6.7, 6.29),
+    "13b": (13.0, 9.87),
+    "30b": (30.0, 19.4),
+    "33b": (32.5, 20.8),
+    "34b": (33.7, 21.5),
+    "65b": (65.3, 39.2),
+    "70b": (69.0, 41.3),
+}
+
+
+def _series(
+    names: str, wrapper: str, *, base: str = "llama-2", context: int = 4096, licence: str = _LLAMA_2
+) -> tuple[CatalogueModel, ...]:
+    """One entry for each repository name; the size is the part of the name that `_SIZES` knows."""
+    rows = []
+    for name in names.split():
+        size = next(size for part in name.split("-") for size in (part, part.removeprefix("c")) if size in _SIZES)
+        parameters, memory = _SIZES[size]
+        rows.append(CatalogueModel(name, f"jondurbin/{name}", base, parameters, context, wrapper, licence, memory))
+    return tuple(rows)
+
+
+CATALOGUE: Final[tuple[CatalogueModel, ...]] = (
+    *_series(
+        "airoboros-l2-7b-gpt4-2.0 airoboros-l2-7b-gpt4-m2.0 airoboros-l2-13b-gpt4-2.0 airoboros-l2-13b-gpt4-m2.0 "
+        "airoboros-l2-70b-gpt4-2.0 airoboros-l2-70b-gpt4-m2.0",
+        "airoboros-2.0",
+    ),
+    *_series(
+        "airoboros-33b-gpt4-2.0 airoboros-33b-gpt4-m2.0 airoboros-65b-gpt4-2.0 airoboros-65b-gpt4-m2.0",
+        "airoboros-2.0",
+        base="llama",
+        context=2048,
+        licence=_LLAMA_1,
+    ),
+    *_series("airoboros-l2-7b-2.1 airoboros-l2-13b-2.1 airoboros-l2-70b-2.1", "airoboros-2.1"),
+    *_series("airoboros-c34b-2.1", "airoboros-2.1", base="codellama"),
+    *_series("airoboros-l2-7b-2.2 airoboros-l2-13b-2.2 airoboros-l2-70b-2.2", "airoboros-2.2"),
+    *_series("airoboros-l2-7b-3.0 airoboros-l2-13b-3.0", "airoboros-3"),
+    *_series("airoboros-l2-70b-3.1", "airoboros-3.1"),
+    *_series("airoboros-l2-13b-3.1.1 airoboros-l2-70b-3.1.2", "airoboros-3"),
+    *_series("airoboros-m-7b-3.1.2", "airoboros-3", base="mistral", licence=_OTHER),
+    *_series("airoboros-l2-7b-gpt4-1.4.1 airoboros-l2-13b-gpt4-1.4.1 airoboros-l2-70b-gpt4-1.4.1", "airoboros-1.4.1"),
+    *_series(
+        "airoboros-7b-gpt4-1.4 airoboros-13b-gpt4-1.4 airoboros-33b-gpt4-1.4 airoboros-65b-gpt4-1.4",
+        "airoboros-1",
+        base="llama",
+        context=2048,
+        licence=_LLAMA_1,
+    ),
+    *_series("airoboros-mpt-30b-gpt4-1p4-five-epochs", "airoboros-1", base="mpt", context=2048, licence=_OTHER),
+)
+
+# What can be set, by backend; `open_model` refuses anything else.
+_OPTIONS: Final[Mapping[str, tuple[str, ...]]] = {
+    "extractive": (),
+    "scripted": ("chunk",),
+    "transformers": ("bits", "context", "device", "memory", "revision", "system", "wrapper"),
+}
+
+
+def find_model(name: str) -> CatalogueModel | None:
+    """The catalogue's entry for a repository name, with or without its owner, in any case."""
+    plain = name.lower()
+    return next((entry for entry in CATALOGUE if plain in (entry.name.lower(), entry.repo.lower())), None)
+
+
+def list_models(machine: Machine | None = None) -> tuple[ModelRow, ...]:
+    """Every model of the catalogue, whether it is in the cache of the hub, and whether this machine could hold it."""
+    here = machine or this_machine()
+    return tuple(ModelRow(entry, _is_cached(entry.repo), _fits(entry.memory, here)) for entry in CATALOGUE)
+
+
+def _fits(memory: float, machine: Machine) -> Fits:
+    need = memory * 1e9
+    if sum(machine.gpus) >= need:
+        return "gpu"
+    if machine.total is None:
+        return "unknown"
+    return "cpu" if machine.total >= need else "no"
+
+
+def _is_cached(repo: str) -> bool:
+    from airoagent.models.checkpoint import read_checkpoint
+
+    folder = snapshot(repo)
+    if folder is None:
+        return False
+    try:
+        read_checkpoint(folder, repo)
+    except ModelError:
+        return False  # Begun and not finished.
+    return True
+
+
+def open_model(
+    spec: str,
+    *,
+    options: Mapping[str, str] | None = None,
+    sampling: Sampling | None = None,
+    progress: Progress | None = None,
+) -> Model:
+    """The model that ``spec`` names: ``extractive``, ``scripted:FILE``, a folder, a hub name, or an alias.
+
+    ``options`` are the backend's settings as text; ``sampling`` the defaults for prompts that bring none; ``progress``
+    is told of fetching and loading. Raises ModelError where there is no such model or it is seen not to load,
+    UsageError for a setting the backend does not have.
+    """
+    text = spec.strip()
+    settings = dict(options or {})
+    if text == "extractive":
+        _check_options("extractive", settings)
+        from airoagent.models.extractive import ExtractiveModel
+
+        return ExtractiveModel()
+    if text.startswith("scripted:"):
+        _check_options("scripted", settings)
+        from airoagent.models.scripted import ScriptedModel
+
+        chunk = _whole_number("chunk", settings.get("chunk", "5"), least=0)
+        return ScriptedModel.from_file(text.removeprefix("scripted:"), chunk=chunk)
+    _refuse_unsupported(text)
+    name, folder = _resolve(text)
+    _check_options("transformers", settings)
+    from airoagent.models.transformers import TransformersModel
+
+    context = settings.get("context")
+    return TransformersModel(
+        folder or name,
+        name=name,
+        sampling=sampling,
+        progress=progress,
+        wrapper=settings.get("wrapper"),
+        system=settings.get("system"),
+        context_length=None if context is None else _whole_number("context", context, least=16),
+        device=_device(settings.get("device", "auto")),
+        bits=int(_choice("bits", settings.get("bits", "4"), ("4", "16"))),
+        check_memory=_choice("memory", settings.get("memory", "check"), ("check", "ignore")) == "check",
+        revision=settings.get("revision", "main"),
+    )
+
+
+def _resolve(text: str) -> tuple[str, Path | None]:
+    """A hub name, or a folder with its name. ModelError with the nearest names where it is neither."""
+    path = Path(text).expanduser()
+    if not text:
+        raise ModelError("the model's name is empty", _nearest(text))
+    if path.is_dir():
+        return text, path
+    if path.is_file():
+        raise ModelError(
+            f"{text} is a file; a model is a folder with config.json, weights and tokenizer",
+            f"give the folder: -m {path.parent}",
+        )
+    entry = find_model(text)
+    if entry is not None:
+        return entry.repo, None
+    looks_local = text.startswith((".", "/", "~", "\\")) or text.count("/") > 1
+    if looks_local:
+        raise ModelError(f"there is no folder {text}", "check the path; hub names have the form owner/name")
+    if is_hub_name(text):
+        return text, None
+    raise ModelError(f"there is no model {text!r}", _nearest(text))
+
+
+def _nearest(text: str) -> str:
+    names = ["extractive", "scripted:FILE", *(entry.name for entry in CATALOGUE)]
+    near = difflib.get_close_matches(text.lower(), names, n=3, cutoff=0.5)
+    near += [name for name in names if text and text.lower() in name and name not in near][: 3 - len(near)]
+    if near:
+        return f"did you mean {', '.join(near)}? All names: airo models"
+    return "use extractive, a folder, owner/name on the hub, or a name that `airo models` lists"
+
+
+def _refuse_unsupported(text: str) -> None:
+    """Say what to use instead of a form that cannot be opened: GGML, GGUF, a server."""
+    from airoagent.models.checkpoint import ggml_message
+
+    lower = text.lower()
+    path = Path(text).expanduser()
+    if message := ggml_message(path):
+        raise message
+    if lower.startswith(("http://", "https://")):
+        raise ModelError(
+            f"model servers are not supported yet, so {text} cannot be used",
+            "run the same model here: -m FOLDER or -m owner/name (4 bits)",
+        )
+    if lower.endswith((".gguf", "-gguf")):
+        raise ModelError(
+            f"GGUF models are not supported yet, so {text} cannot be opened",
+            "use the model's original repository or folder (config.json and safetensors): it is loaded in 4 bits",
+        )
+
+
+def _check_options(backend: str, settings: Mapping[str, str]) -> None:
+    known = _OPTIONS[backend]
+    for name in settings:
+        if name in known:
+            continue
+        near = difflib.get_close_matches(name, known, n=1)
+        others = f"it has {', '.join(known)}" if known else "it has no options"
+        raise UsageError(f"the {backend} model has no option {name!r}", f"did you mean {near[0]}?" if near else others)
+
+
+def _choice(name: str, value: str, allowed: Sequence[str]) -> str:
+    if value not in allowed:
+        raise UsageError(f"the option {name} cannot be {value!r}", f"it is one of {', '.join(allowed)}")
+    return value
+
+
+def _device(value: str) -> Device:
+    match _choice("device", value, ("auto", "cpu", "cuda")):
+        case "cpu":
+            return "cpu"
+        case "cuda":
+            return "cuda"
+        case _:
+            return "auto"
+
+
+def _whole_number(name: str, value: str, *, least: int) -> int:
+    if not value.isdecimal() or int(value) < least:
+        raise UsageError(f"the option {name} cannot be {value!r}", f"it is a whole number of at least {least}")
+    return int(value)

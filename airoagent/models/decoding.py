@@ -1,0 +1,190 @@
+"""Text to tokens, tokens to text, and the picking of the next token: what happens around each forward pass.
+
+Nothing here knows asyncio or threads. torch is imported where it is used.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+import secrets
+from collections.abc import Callable, Iterable
+from typing import Any, Final
+
+from airoagent.errors import ModelError, UsageError
+from airoagent.language.wrappers import Wrapper
+from airoagent.models.base import Sampling
+
+__all__ = ["Picker", "TokenText", "check_sampling", "encode_plain", "encode_prompt"]
+
+# llama.cpp's window for its repeat penalty, which is what the 1.1 of the model cards was set for.
+_PENALTY_WINDOW: Final = 64
+
+
+def encode_plain(tokenizer: Any, text: str) -> list[int]:
+    """Text as ids, none of them a control token: ``</s>`` in it is four characters and not the end.
+
+    Raises ModelError if the tokenizer makes a control token of it all the same.
+    """
+    # Not verbose: it would warn of texts longer than the window, which the caller answers with an error.
+    encoded = tokenizer(text, add_special_tokens=False, split_special_tokens=True, verbose=False)
+    ids: list[int] = encoded["input_ids"]
+    control = {tokenizer.bos_token_id, tokenizer.eos_token_id} - {None, tokenizer.unk_token_id}
+    if not control.isdisjoint(ids):
+        raise ModelError(
+            "this model's tokenizer turns ordinary text into control tokens, so outside text cannot be read safely",
+            "use the tokenizer.json of the original model",
+        )
+    return ids
+
+
+def encode_prompt(tokenizer: Any, wrapper: Wrapper, prompt: str, system: str | None, *, begin: bool) -> list[int]:
+    """The ids the model reads for an instruction.
+
+    ``begin`` puts the begin-of-text token in front; a chat template spells its own. Of a chat template the control
+    tokens are ids, while system text and instruction, whoever wrote them, are only ever text.
+    """
+    if wrapper.name != "template":
+        start = [tokenizer.bos_token_id] if begin and tokenizer.bos_token_id is not None else []
+        return start + encode_plain(tokenizer, wrapper.wrap(prompt, system))
+    ids: list[int] = []
+    plain = ""
+    control = {text: tokenizer.convert_tokens_to_ids(text) for text in tokenizer.all_special_tokens}
+    for text, trusted in _template_parts(wrapper, prompt, system):
+        for piece in _split(text, control) if trusted else [text]:
+            token = control.get(piece) if trusted else None
+            if token is None:
+                plain += piece  # Runs of text are encoded whole, as the tokenizer itself would.
+                continue
+            ids += encode_plain(tokenizer, plain) if plain else []
+            ids.append(token)
+            plain = ""
+    return ids + (encode_plain(tokenizer, plain) if plain else [])
+
+
+def _template_parts(wrapper: Wrapper, prompt: str, system: str | None) -> list[tuple[str, bool]]:
+    """The prompt in parts, each with whether the template wrote it."""
+    text = wrapper.system if system is None else system
+    if text:
+        head = [(wrapper.before_system, True), (text, False), (wrapper.before_prompt, True)]
+    else:
+        head = [(wrapper.opening, True)]
+    return [*head, (prompt, False), (wrapper.tail, True)]
+
+
+def _split(text: str, words: Iterable[str]) -> list[str]:
+    """Text cut before and after each of the words, the longest first."""
+    longest_first = sorted(words, key=len, reverse=True)
+    if not longest_first:
+        return [text]
+    return [piece for piece in re.split(f"({'|'.join(map(re.escape, longest_first))})", text) if piece]
+
+
+class TokenText:
+    """Tokens to text, one at a time, without ever showing half a character.
+
+    Each token is turned into the bytes it stands for, and the bytes go through one UTF-8 decoder; so the pieces joined
+    are the text of all tokens. Bytes that are no UTF-8 become U+FFFD once it is certain that they are not. Control
+    tokens have no text.
+    """
+
+    def __init__(self, tokenizer: Any) -> None:
+        self._tokenizer = tokenizer
+        self._control = frozenset(tokenizer.all_special_ids)
+        self._added = {token: str(entry.content) for token, entry in tokenizer.added_tokens_decoder.items()}
+        backend = getattr(tokenizer, "backend_tokenizer", None)
+        self._byte_level = backend is not None and "ByteLevel" in repr(backend.decoder)
+        self._characters = _byte_level_alphabet() if self._byte_level else {}
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+
+    def feed(self, token: int) -> str:
+        """The text that is certain now that this token has come."""
+        return self._decoder.decode(self.bytes_of(token))
+
+    def finish(self) -> str:
+        """What is left when no more tokens come: U+FFFD for a character that was cut, else nothing."""
+        return self._decoder.decode(b"", final=True)
+
+    def bytes_of(self, token: int) -> bytes:
+        """The bytes one token stands for."""
+        if token in self._control:
+            return b""
+        if token in self._added:
+            return self._added[token].encode()
+        piece: str | None = self._tokenizer.convert_ids_to_tokens(token)
+        if piece is None:  # The output layer may be wider than the vocabulary.
+            return b""
+        if self._byte_level:
+            return bytes(self._characters[character] for character in piece)
+        if len(piece) == 6 and piece.startswith("<0x") and piece.endswith(">"):
+            return bytes([int(piece[3:5], 16)])
+        return piece.replace("\u2581", " ").encode()
+
+
+def _byte_level_alphabet() -> dict[str, int]:
+    """Byte-level BPE spells a byte as a visible character: printable Latin-1 as itself, the others from U+0100 on."""
+    visible = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
+    hidden = [byte for byte in range(256) if byte not in visible]
+    return {chr(byte): byte for byte in visible} | {chr(0x100 + n): byte for n, byte in enumerate(hidden)}
+
+
+def check_sampling(sampling: Sampling) -> None:
+    """Raise UsageError where a figure makes no sense."""
+    temperature, top_p, penalty = sampling.temperature, sampling.top_p, sampling.repetition_penalty
+    if temperature < 0:
+        raise UsageError(f"temperature cannot be {temperature}", "0 is greedy, 0.7 the model cards' figure")
+    if not 0 < top_p <= 1:
+        raise UsageError(f"top_p cannot be {top_p}", "it is above 0 and at most 1")
+    if penalty <= 0:
+        raise UsageError(f"repetition_penalty cannot be {penalty}", "1 is none, 1.1 the model cards' figure")
+    if sampling.max_tokens < 1:
+        raise UsageError(f"max_tokens cannot be {sampling.max_tokens}", "it is at least 1")
+
+
+class Picker:
+    """Picks the next token, as a logits processor: what it returns leaves greedy search one choice.
+
+    It draws with a generator of its own, so a seed means the same tokens whatever else draws random numbers in this
+    process. Order: repetition penalty over the last 64 tokens, grammar, temperature, top-p.
+    """
+
+    def __init__(self, sampling: Sampling, device: Any, mask: Callable[[Any, Any], Any] | None = None) -> None:
+        import torch
+
+        self._sampling = sampling
+        self._mask = mask
+        self._generator = torch.Generator(device=device)
+        self._generator.manual_seed(secrets.randbits(63) if sampling.seed is None else sampling.seed % 2**63)
+
+    def __call__(self, input_ids: Any, scores: Any) -> Any:
+        """The scores (one row) with all but the picked token ruled out; at temperature 0 the search picks the best."""
+        import torch
+
+        scores = scores.float()
+        if bool(torch.isnan(scores).any()):
+            raise ModelError("the model computes no numbers any more (NaN): its weights are damaged or do not fit")
+        if self._sampling.repetition_penalty != 1:
+            scores = self._penalise(input_ids[:, -_PENALTY_WINDOW:], scores)
+        if self._mask is not None:
+            scores = self._mask(input_ids, scores)
+        if self._sampling.temperature == 0:
+            return scores
+        chances = torch.softmax(scores / self._sampling.temperature, dim=-1)
+        if self._sampling.top_p < 1:
+            chances = self._most_likely(chances)
+        picked = torch.multinomial(chances, 1, generator=self._generator)
+        return torch.full_like(scores, float("-inf")).scatter(1, picked, 0.0)
+
+    def _penalise(self, recent: Any, scores: Any) -> Any:
+        import torch
+
+        seen = scores.gather(1, recent)
+        penalty = self._sampling.repetition_penalty
+        return scores.scatter(1, recent, torch.where(seen < 0, seen * penalty, seen / penalty))
+
+    def _most_likely(self, chances: Any) -> Any:
+        """The smallest set of tokens whose chances add up to top_p; the others get none."""
+        ordered, order = chances.sort(descending=True)
+        # The token that crosses the line stays, so at least one does.
+        ordered[ordered.cumsum(dim=-1) - ordered >= self._sampling.top_p] = 0
+        return chances.new_zeros(chances.shape).scatter(1, order, ordered)

@@ -1,0 +1,192 @@
+"""Models of the Hugging Face hub: where they lie on this machine, and how one is fetched.
+
+The cache is looked up by path, so that listing models imports nothing heavy; fetching goes through huggingface_hub.
+HF_HOME, HF_HUB_CACHE, HF_HUB_OFFLINE, HF_ENDPOINT and HF_TOKEN are obeyed, as they are when asked for.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from airoagent.errors import ModelError
+
+__all__ = ["LoadStopped", "Progress", "cache_folder", "download", "is_hub_name", "offline", "require", "snapshot"]
+
+Progress = Callable[[str, int, int], None]
+"""Called with what is being done, how much of it is done, and how much there is."""
+
+_HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}", re.ASCII)
+_TRUE = frozenset({"1", "on", "yes", "true"})
+
+
+def is_hub_name(text: str) -> bool:
+    """Whether the text has the form ``owner/name``."""
+    return _HUB_NAME.fullmatch(text) is not None and ".." not in text and "--" not in text
+
+
+def offline() -> bool:
+    """Whether the user has switched the hub off."""
+    return any(os.environ.get(name, "").lower() in _TRUE for name in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"))
+
+
+def cache_folder() -> Path:
+    """The folder that holds the fetched models, whether it exists or not."""
+    if direct := os.environ.get("HF_HUB_CACHE") or os.environ.get("HUGGINGFACE_HUB_CACHE"):
+        return Path(direct).expanduser()
+    if home := os.environ.get("HF_HOME"):
+        return Path(home).expanduser() / "hub"
+    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "huggingface" / "hub"
+
+
+def snapshot(name: str, revision: str = "main") -> Path | None:
+    """The folder of a fetched model, or None. Whether it is complete is for `checkpoint.read_checkpoint` to say."""
+    home = cache_folder() / f"models--{name.replace('/', '--')}"
+    reference = home / "refs" / revision
+    commit = reference.read_text(encoding="ascii").strip() if reference.is_file() else revision
+    folder = home / "snapshots" / commit
+    return folder if (folder / "config.json").exists() else None
+
+
+class LoadStopped(BaseException):
+    """Fetching or loading was called off: a signal and no error, so that no ``except Exception`` swallows it."""
+
+
+def download(
+    name: str,
+    revision: str = "main",
+    progress: Progress | None = None,
+    stopped: Callable[[], bool] = lambda: False,
+    *,
+    weights: bool = True,
+) -> Path:
+    """Fetch a model and return its folder; what is already here is not fetched again.
+
+    ``weights`` False fetches configuration and tokenizer only. Safetensors are taken where there are any, else PyTorch
+    ``.bin`` files, never both. ``progress`` counts bytes; ``stopped`` is asked every few megabytes and ends it by
+    LoadStopped (what has come is kept and continued next time). ModelError says why the model could not be had: no such
+    model, access not granted, the network, the disk.
+    """
+    from huggingface_hub import HfApi, errors, hf_hub_download
+
+    endpoint = os.environ.get("HF_ENDPOINT") or None
+    try:
+        info = HfApi(endpoint=endpoint).model_info(name, revision=revision, files_metadata=True, timeout=20)
+        there = [(entry.rfilename, entry.size or 0) for entry in info.siblings or ()]
+        _check_disk(name, sum(size for _, size in _wanted(there, weights=True)))
+        files = sorted(_wanted(there, weights=weights), key=lambda file: file[1])
+        if not files:
+            raise ModelError(f"{name} holds no files that a model is made of", "choose another: airo models")
+        bar = _counting_bar(f"fetching {name}", sum(size for _, size in files), progress, stopped)
+        paths = [
+            hf_hub_download(
+                name,
+                file,
+                revision=revision,
+                cache_dir=cache_folder(),
+                endpoint=endpoint,
+                tqdm_class=bar,  # It asks for tqdm's methods, not for tqdm.
+            )
+            for file, _ in files
+        ]
+        return Path(paths[0]).parent
+    except errors.GatedRepoError as error:
+        raise ModelError(
+            f"{name} is only given to those who have asked for it", "accept its terms on its page and set HF_TOKEN"
+        ) from error
+    except errors.RepositoryNotFoundError as error:
+        raise ModelError(
+            f"the hub has no model {name}", "see the names with: airo models, or set HF_TOKEN if it is private"
+        ) from error
+    except errors.RevisionNotFoundError as error:
+        hint = "leave the option revision out for the newest"
+        raise ModelError(f"{name} has no revision {revision!r}", hint) from error
+    except errors.OfflineModeIsEnabled as error:
+        raise _not_here(name) from error
+    except ModelError:
+        raise
+    except Exception as error:  # Which class a failed connection has differs by version and transport.
+        raise _unreachable(name, error) from error
+
+
+def _not_here(name: str) -> ModelError:
+    return ModelError(
+        f"{name} is not on this machine, and the network is switched off (HF_HUB_OFFLINE)",
+        f"unset HF_HUB_OFFLINE, or on a machine with network run: hf download {name}",
+    )
+
+
+def _unreachable(name: str, error: Exception) -> ModelError:
+    if isinstance(error, OSError) and error.errno in (28, 122):
+        return ModelError(f"the disk is full: {name} could not be written", "make room, or set HF_HOME to another disk")
+    reason = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
+    return ModelError(
+        f"{name} is not on this machine and could not be fetched: {reason}",
+        "check the network, or give the folder of a model that is here (-m FOLDER)",
+    )
+
+
+def require(name: str, revision: str) -> None:
+    """Fail at once where a model that is not on this machine cannot be fetched because the hub is switched off."""
+    if offline() and snapshot(name, revision) is None:
+        raise _not_here(name)
+
+
+def _counting_bar(what: str, total: int, progress: Progress | None, stopped: Callable[[], bool]) -> type:
+    """A class that stands in for huggingface_hub's progress bars: all of one class count together."""
+    done = 0
+
+    class Bar:
+        def __init__(self, *_: object, initial: int = 0, **__: object) -> None:
+            self.update(initial)
+
+        def update(self, amount: float | None = 1) -> None:
+            nonlocal done
+            if stopped():
+                raise LoadStopped
+            done += int(amount or 0)
+            if progress is not None:
+                progress(what, min(done, total), total)
+
+        # Its presence says: one bar for both, bytes received and bytes written. Only the latter are counted.
+        def update_transfer(self, amount: float | None = 1) -> None: ...
+
+        def __enter__(self) -> Bar:
+            return self
+
+        def __exit__(self, *_: object) -> None: ...
+
+        def __getattr__(self, name: str) -> Callable[..., None]:
+            return lambda *_, **__: None
+
+    return Bar
+
+
+def _check_disk(name: str, size: int) -> None:
+    """Raise ModelError where the disk of the cache cannot take so many bytes (what is there already counts, too)."""
+    place = cache_folder()
+    while not place.exists():
+        place = place.parent
+    free = shutil.disk_usage(place).free
+    if size > free:
+        raise ModelError(
+            f"{name} is {size / 1e9:.1f} GB to fetch, and {free / 1e9:.1f} GB of the disk are free",
+            "make room, or set HF_HOME to a folder on another disk",
+        )
+
+
+def _wanted(files: Sequence[tuple[str, int]], *, weights: bool) -> list[tuple[str, int]]:
+    """The files of a model: weights of one kind, configuration and tokenizer; nothing from folders below."""
+    top = [(file, size) for file, size in files if "/" not in file]
+    safetensors = any(file.endswith(".safetensors") for file, _ in top)
+    kind = ".safetensors" if safetensors else ".bin"
+
+    def is_wanted(file: str) -> bool:
+        if file.endswith((".safetensors", ".bin")):
+            return weights and file.endswith(kind) and not file.startswith(("training_args", "optimizer"))
+        return file.endswith((".json", ".model", ".jinja", ".txt"))
+
+    return [entry for entry in top if is_wanted(entry[0])]

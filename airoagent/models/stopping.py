@@ -1,0 +1,74 @@
+"""Stop strings in streamed text: exact, and never shown.
+
+stops = StopFilter(("USER:",))
+stops.feed("An otter. US")   # "An otter. "   (the rest may become a stop string)
+stops.feed("ER: more")       # ""             (it did: stops.stopped is True)
+"""
+
+from __future__ import annotations
+
+from airoagent.language.wrappers import trim_completion
+
+__all__ = ["StopFilter"]
+
+_TURNS = ("USER:", "ASSISTANT:")
+
+
+class StopFilter:
+    """Passes text on up to the first stop string, holding back whatever might still become one.
+
+    A turn marker at the very end of a completion is dropped as well, since models write the next turn's beginning
+    before they stop. With ``drop_space`` one leading space is dropped: the one that parts the answer from the wrapper.
+    With ``watch`` False that is all it does: the text is one that ends by itself.
+    """
+
+    __slots__ = ("_drop_space", "_held", "_stop", "_watch", "stopped")
+
+    def __init__(self, stop: tuple[str, ...] = (), *, drop_space: bool = False, watch: bool = True) -> None:
+        self._stop = tuple(text for text in stop if text)
+        self._watch = watch
+        self._held = ""
+        self._drop_space = drop_space
+        self.stopped = False
+
+    def feed(self, text: str) -> str:
+        """Take the next piece; return what can be shown now. After a stop string nothing more comes."""
+        if self.stopped or not text:
+            return ""
+        held = self._held + text
+        if self._drop_space:
+            held = held.removeprefix(" ")
+            self._drop_space = False
+        if not self._watch:
+            return held
+        ends = [at for stop in self._stop if (at := held.find(stop)) >= 0]
+        if ends:
+            self.stopped = True
+            self._held = ""
+            return trim_completion(held[: min(ends)])
+        keep = len(held) - self._may_become(held)
+        self._held = held[keep:]
+        return held[:keep]
+
+    def finish(self) -> str:
+        """The model has ended: what was held back and turned out to be text."""
+        rest, self._held = trim_completion(self._held), ""
+        return rest
+
+    def _may_become(self, text: str) -> int:
+        """How many characters at the end may yet become a stop string, or are a turn marker nothing has followed."""
+        longest = 0
+        for stop in self._stop:
+            longest = max(longest, _overlap(text, stop, len(stop) - 1))
+        bare = text.rstrip()
+        for turn in _TURNS:
+            whole = bare.endswith(turn)
+            # Whitespace may follow a whole marker; inside one there is none.
+            held = len(turn) + len(text) - len(bare) if whole else _overlap(text, turn, len(turn) - 1)
+            longest = max(longest, held)
+        return longest
+
+
+def _overlap(text: str, word: str, most: int) -> int:
+    """The length of the longest end of ``text`` (up to ``most``) that ``word`` begins with."""
+    return next((n for n in range(min(most, len(text)), 0, -1) if text.endswith(word[:n])), 0)

@@ -1,0 +1,386 @@
+"""Any causal language model as a folder or by its hub name, run here in 4 bits: transformers and bitsandbytes.
+
+    model = TransformersModel("jondurbin/airoboros-l2-13b-gpt4-2.0")
+    async for chunk in model.stream(Prompt("Where do otters sleep?")):
+        print(chunk.text, end="")
+
+Each model has one thread, which loads it at the first use and then serves one completion after another; calls made at
+the same time wait in line. On a CPU shared with other work set ``OMP_NUM_THREADS=1`` (or ``OMP_WAIT_POLICY=passive``)
+before Python starts: OpenMP's threads spin while they wait and then take each other's time. The number is left to you.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from airoagent.errors import AiroError, ModelError
+from airoagent.events import Usage
+from airoagent.language.grammar import Grammar
+from airoagent.language.wrappers import Wrapper, template_wrapper, wrapper_for, wrapper_named
+from airoagent.models import hub
+from airoagent.models.base import Chunk, Finish, ModelInfo, Prompt, Sampling
+from airoagent.models.checkpoint import Checkpoint, read_checkpoint
+from airoagent.models.constraint import GrammarMask, grammar_tokenizer, grammars_available
+from airoagent.models.decoding import Picker, TokenText, check_sampling, encode_plain, encode_prompt
+from airoagent.models.loading import Loaded, check, load, load_tokenizer, require_extra
+from airoagent.models.machine import Device
+from airoagent.models.stopping import StopFilter
+
+__all__ = ["TransformersModel"]
+
+_Item = Chunk | AiroError
+
+
+class TransformersModel:
+    """A checkpoint in memory, behind the `Model` protocol.
+
+    ``source`` is a folder or a hub name; ``wrapper`` a name of `airoagent.language.wrappers` (None: chosen from what
+    the model is), ``system`` a system text in place of the wrapper's own; ``context_length`` a window in tokens in
+    place of the checkpoint's; ``bits`` 4 or 16 (a checkpoint that is quantised already is taken as it is);
+    ``check_memory`` False loads without asking whether it fits; ``progress`` is told of fetching and loading, from the
+    model's own thread.
+
+    Constructing reads small files only. Raises MissingExtra where the libraries are missing, ModelError where the
+    folder is not a whole model or the hub is switched off, UsageError for a wrapper that does not exist.
+    """
+
+    def __init__(
+        self,
+        source: str | Path,
+        *,
+        name: str = "",
+        sampling: Sampling | None = None,
+        progress: hub.Progress | None = None,
+        wrapper: str | None = None,
+        system: str | None = None,
+        context_length: int | None = None,
+        device: Device = "auto",
+        bits: int = 4,
+        check_memory: bool = True,
+        revision: str = "main",
+    ) -> None:
+        require_extra("torch", "transformers", "accelerate", "bitsandbytes")
+        self._name = name or str(source)
+        self._repo = str(source)
+        self._revision = revision
+        self._sampling = sampling or Sampling()
+        check_sampling(self._sampling)
+        self._progress = progress
+        self._asked_wrapper = None if wrapper is None else wrapper_named(wrapper)
+        self._system = system
+        self._asked_window = context_length
+        self._device: Device = device
+        self._bits = bits
+        self._check_memory = check_memory
+        self._checkpoint: Checkpoint | None = None
+        self._description: Checkpoint | None = None
+        path = Path(source).expanduser()
+        if isinstance(source, Path) or path.is_dir() or not hub.is_hub_name(str(source)):
+            self._checkpoint = read_checkpoint(path, self._name)
+        else:
+            hub.require(self._repo, revision)
+        # The tokenizer is used from the caller's thread (counting, wrapping) and from the model's own.
+        self._lock = threading.RLock()
+        self._tokenizer: Any = None
+        self._grammar_tokenizer: Any = None
+        self._wrapper: Wrapper | None = None
+        self._begin = False
+        self._loaded: Loaded | None = None
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="airo-model")
+        self._closed = threading.Event()
+
+    @property
+    def info(self) -> ModelInfo:
+        """What is known without loading or fetching anything."""
+        checkpoint = self._checkpoint or self._cached()
+        window = self._asked_window or (checkpoint.context_length if checkpoint else None)
+        how = f"quantised by {checkpoint.quantization}" if checkpoint and checkpoint.quantization else "NF4"
+        note = f"{how}, {checkpoint.four_bit / 1e9:.1f} GB" if checkpoint and self._bits == 4 else ""
+        return ModelInfo(self._name, "transformers", window, self._choose_wrapper(checkpoint).name, note)
+
+    def wrap(self, prompt: str) -> str:
+        """The exact text the model reads, begin-of-text token aside. A chat template takes loading the tokenizer."""
+        return self._ready_wrapper().wrap(prompt, self._system)
+
+    def count_tokens(self, text: str) -> int:
+        """Length of the text in this model's tokens; loads the tokenizer at the first call."""
+        with self._lock:
+            return len(encode_plain(self._ready_tokenizer(), text))
+
+    def check(self) -> None:
+        """Raise ModelError if the model would not load here and now: not fetched yet, no device, too little memory."""
+        checkpoint = self._checkpoint or self._cached()
+        if checkpoint is None:
+            raise ModelError(
+                f"{self._name} is not on this machine yet",
+                f"its first use fetches it, or run: hf download {self._repo}",
+            )
+        check(checkpoint, device=self._device, bits=self._bits, check_memory=self._check_memory)
+
+    async def stream(self, prompt: Prompt) -> AsyncIterator[Chunk]:
+        """Write the completion piece by piece; loads the model first if this is its first use.
+
+        Raises ModelError where the prompt does not fit into the window, the model cannot be loaded or the memory does
+        not last, UsageError for sampling figures that make no sense.
+        """
+        check_sampling(prompt.sampling or self._sampling)
+        if self._closed.is_set():
+            raise _closed(self._name)
+        loop = asyncio.get_running_loop()
+        queue: asyncio.Queue[_Item] = asyncio.Queue()
+        cancelled = threading.Event()
+
+        def push(item: _Item) -> None:
+            try:
+                loop.call_soon_threadsafe(queue.put_nowait, item)
+            except RuntimeError:  # The loop is closed: nobody reads any more.
+                cancelled.set()
+
+        job = self._thread.submit(self._serve, prompt, cancelled, push)
+        done = asyncio.wrap_future(job)
+        try:
+            while True:
+                item = await queue.get()
+                if isinstance(item, AiroError):
+                    raise item
+                yield item
+                if item.finish is not None:
+                    return
+        finally:
+            cancelled.set()
+            if not job.cancel():
+                await asyncio.wait([done])
+
+    async def aclose(self) -> None:
+        """Stop what is being written, end the thread and give the memory back."""
+        self._closed.set()
+        await asyncio.to_thread(self._thread.shutdown)
+        if self._loaded is None:
+            return
+        self._loaded = self._grammar_tokenizer = None
+        import gc
+
+        import torch
+
+        gc.collect()  # Modules hold each other in cycles.
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+
+    # What follows runs in the model's own thread.
+
+    def _serve(self, prompt: Prompt, cancelled: threading.Event, push: Callable[[_Item], None]) -> None:
+        """One completion from beginning to end; every outcome is pushed, nothing is raised."""
+
+        def stopped() -> bool:
+            return cancelled.is_set() or self._closed.is_set()
+
+        try:
+            if not stopped():
+                self._write(prompt, stopped, push)
+        except AiroError as error:
+            push(error)
+        except hub.LoadStopped:
+            return  # Whoever waited is gone, or is told below.
+        except Exception as error:  # torch has many classes for what can fail in a forward pass.
+            push(_failed_writing(self._name, error))
+        finally:
+            if self._closed.is_set():
+                push(_closed(self._name))
+
+    def _write(self, prompt: Prompt, stopped: Callable[[], bool], push: Callable[[_Item], None]) -> None:
+        sampling = prompt.sampling or self._sampling
+        wrapper = self._ready_wrapper()
+        with self._lock:
+            tokenizer = self._ready_tokenizer()
+            ids = encode_prompt(tokenizer, wrapper, prompt.text, self._system, begin=self._begin)
+        room = self._room(len(ids))
+        loaded = self._ready_model(stopped)
+        import torch
+        from transformers import GenerationConfig
+        from transformers.generation import LogitsProcessorList, StoppingCriteriaList
+
+        room = min(sampling.max_tokens, room)
+        mask = self._mask(prompt.grammar, loaded, len(ids), room)
+        stops = StopFilter(prompt.stop + wrapper.stop, drop_space=True, watch=mask is None)
+        written = _Written(tokenizer, loaded.ends, stops, len(ids), stopped, push)
+        picker = Picker(sampling, loaded.device, mask)
+        read = torch.tensor([ids], device=loaded.device)
+        config = GenerationConfig(
+            max_new_tokens=room,
+            do_sample=False,  # The picker draws.
+            eos_token_id=list(loaded.ends) or None,
+            pad_token_id=loaded.ends[0] if loaded.ends else 0,
+        )
+        loaded.model.generate(
+            read,
+            attention_mask=torch.ones_like(read),
+            generation_config=config,
+            logits_processor=LogitsProcessorList([picker]),
+            stopping_criteria=StoppingCriteriaList([written]),
+        )
+        if not stopped():
+            push(written.last_chunk())
+
+    def _room(self, length: int) -> int:
+        """How many tokens can be written after a prompt of this length. ModelError if none."""
+        window = self._asked_window or self._described().context_length
+        if length >= window:
+            raise ModelError(
+                f"the prompt is {length} tokens long, and the window of {self._name} holds {window}",
+                "ask with fewer or shorter texts and tools, or take a model with a longer window",
+            )
+        return window - length
+
+    def _mask(self, grammar: Grammar | str, loaded: Loaded, start: int, room: int) -> GrammarMask | None:
+        if not grammar or not grammars_available():
+            return None
+        if self._grammar_tokenizer is None:
+            output = loaded.model.get_output_embeddings()
+            width = getattr(output, "out_features", None) or output.weight.shape[0]
+            with self._lock:
+                self._grammar_tokenizer = grammar_tokenizer(self._ready_tokenizer(), width, list(loaded.ends))
+        return None if self._grammar_tokenizer is None else GrammarMask(self._grammar_tokenizer, grammar, start, room)
+
+    def _ready_model(self, stopped: Callable[[], bool]) -> Loaded:
+        if self._loaded is None:
+            self._loaded = load(
+                self._fetched(stopped),
+                device=self._device,
+                bits=self._bits,
+                check_memory=self._check_memory,
+                progress=self._progress,
+                stopped=stopped,
+            )
+        return self._loaded
+
+    def _fetched(self, stopped: Callable[[], bool]) -> Checkpoint:
+        """The whole checkpoint, fetched if it has to be."""
+        if self._checkpoint is None:
+            self._checkpoint = self._cached()
+        if self._checkpoint is None:
+            hub.require(self._repo, self._revision)
+            folder = hub.download(self._repo, self._revision, self._progress, stopped)
+            self._checkpoint = read_checkpoint(folder, self._name)
+        return self._checkpoint
+
+    # What follows is used from any thread, and fetches no weights.
+
+    def _cached(self, *, weights: bool = True) -> Checkpoint | None:
+        """The checkpoint if it lies whole in the cache."""
+        folder = hub.snapshot(self._repo, self._revision)
+        try:
+            return read_checkpoint(folder, self._name, weights=weights) if folder else None
+        except ModelError:
+            return None  # Begun and not finished: fetching goes on at the first use.
+
+    def _described(self) -> Checkpoint:
+        """The checkpoint as far as configuration and tokenizer tell, these fetched if they have to be."""
+        with self._lock:
+            if self._description is None:
+                self._description = self._checkpoint or self._cached(weights=False)
+            if self._description is None:
+                hub.require(self._repo, self._revision)
+                folder = hub.download(self._repo, self._revision, self._progress, weights=False)
+                self._description = read_checkpoint(folder, self._name, weights=False)
+            return self._description
+
+    def _ready_tokenizer(self) -> Any:
+        with self._lock:
+            if self._tokenizer is None:
+                checkpoint = self._described()
+                tokenizer = load_tokenizer(checkpoint)
+                # Whether texts begin with a token is the tokenizer's to say; llama's always do.
+                probe = tokenizer("a")["input_ids"][:1]
+                self._begin = probe == [tokenizer.bos_token_id] or checkpoint.model_type in ("llama", "mistral")
+                self._tokenizer = tokenizer
+            return self._tokenizer
+
+    def _choose_wrapper(self, checkpoint: Checkpoint | None) -> Wrapper:
+        if self._asked_wrapper is not None:
+            return self._asked_wrapper
+        if checkpoint is None:
+            return wrapper_for(self._name)
+        return wrapper_for(
+            self._name,
+            model_type=checkpoint.model_type,
+            has_chat_template=checkpoint.has_chat_template,
+            other_names=checkpoint.names,
+        )
+
+    def _ready_wrapper(self) -> Wrapper:
+        with self._lock:
+            if self._wrapper is None:
+                chosen = self._asked_wrapper or self._choose_wrapper(self._described())
+                self._wrapper = template_wrapper(self._render) if chosen.name == "template" else chosen
+            return self._wrapper
+
+    def _render(self, messages: list[dict[str, str]]) -> str:
+        import jinja2
+
+        try:
+            text: str = self._ready_tokenizer().apply_chat_template(
+                messages, tokenize=False, add_generation_prompt=True
+            )
+        except jinja2.TemplateError as error:  # A template's own refusal, e.g. of system messages.
+            raise ValueError(str(error)) from error
+        return text
+
+
+class _Written:
+    """Watches a completion grow, as a stopping criterion: passes its text on, and says when it ends."""
+
+    def __init__(
+        self,
+        tokenizer: Any,
+        ends: tuple[int, ...],
+        stops: StopFilter,
+        start: int,
+        stopped: Callable[[], bool],
+        push: Callable[[_Item], None],
+    ) -> None:
+        self._text = TokenText(tokenizer)
+        self._filter = stops
+        self._ends = frozenset(ends)
+        self._start = self._seen = start
+        self._stopped = stopped
+        self._push = push
+        self._finish: Finish = "length"
+
+    def __call__(self, input_ids: Any, scores: Any, **_: Any) -> bool:
+        """Take the tokens that are new; return whether the completion ends here."""
+        tokens = input_ids[0, self._seen :].tolist()
+        self._seen += len(tokens)
+        shown = ""
+        for token in tokens:
+            if token in self._ends:
+                self._finish = "stop"
+                break
+            shown += self._filter.feed(self._text.feed(token))
+            if self._filter.stopped:
+                self._finish = "stop"
+                break
+        if shown:
+            self._push(Chunk(shown))
+        return self._finish == "stop" or self._stopped()
+
+    def last_chunk(self) -> Chunk:
+        """What was held back, why the completion ended, and its cost."""
+        rest = self._filter.feed(self._text.finish()) + self._filter.finish()
+        return Chunk(rest, self._finish, Usage(self._start, self._seen - self._start, 1))
+
+
+def _closed(name: str) -> ModelError:
+    return ModelError(f"{name} was closed", "open the model anew")
+
+
+def _failed_writing(name: str, error: Exception) -> ModelError:
+    reason = (str(error).strip() or type(error).__name__).splitlines()[0][:300]
+    if "out of memory" in reason.lower() or isinstance(error, MemoryError):
+        hint = "set the option context lower, or take a smaller model"
+        return ModelError(f"the memory did not last for this prompt: {reason}", hint)
+    return ModelError(f"{name} failed while writing: {reason}", "try again, or choose another model: airo models")

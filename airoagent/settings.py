@@ -1,0 +1,232 @@
+"""What the user has set, and where: flag > ``AIRO_*`` variable > config file > default.
+
+    settings = load_settings({"timeout": 20.0})
+    settings.timeout               # 20.0
+    settings.origins["timeout"]    # "flag"
+
+Each field of `Settings` is a setting of the same name everywhere: ``--limit-seconds``, ``AIRO_LIMIT_SECONDS``, and
+``limit_seconds = 120`` at the top level of ``config.toml``. The file lies in `config_folder`; nothing is read from the
+current directory. ``AIRO_HOME`` moves the folders for settings, records and caches together.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Mapping
+from dataclasses import Field, dataclass, field, fields
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Literal, get_args, get_origin, get_type_hints
+
+from airoagent.errors import UsageError
+
+__all__ = ["Settings", "cache_folder", "config_folder", "load_settings", "state_folder"]
+
+_SWITCH = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
+
+
+def _set(default: Any, help: str, *, least: float | None = None, most: float | None = None) -> Any:
+    return field(default=default, metadata={"help": help, "least": least, "most": most})
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Every setting, checked. ``origins`` tells for each name where its value came from.
+
+    An origin is ``flag``, the name of an environment variable, the path of the config file, or ``default``.
+    """
+
+    model: str = _set("extractive", "the model that plans and answers, as -m takes it")
+    temperature: float = _set(0.7, "how freely tokens are picked; 0 takes the likeliest", least=0, most=10)
+    top_p: float = _set(1.0, "the share of the likelihood that tokens are picked from", least=0, most=1)
+    repetition_penalty: float = _set(1.1, "how much a used token is held back; 1 not at all", least=0.1, most=10)
+    max_tokens: int = _set(1024, "the most tokens a model writes for one prompt", least=1)
+    seed: int | None = _set(None, "the number that makes sampling repeatable", least=0, most=2**32 - 1)
+    timeout: float = _set(60.0, "seconds a tool that sets no limit itself may take for a call; 0: no limit", least=0)
+    limit_seconds: float = _set(0.0, "seconds a whole run may take; 0: no limit", least=0)
+    retries: int = _set(2, "how often a failure that may pass is tried again", least=0, most=20)
+    concurrency: int = _set(8, "how many steps may run at the same time", least=1)
+    on_error: Literal["stop", "skip", "tell"] = _set("stop", "what a failed step does to the rest of the run")
+    free: bool = _set(False, "let a local model write without being held to a grammar")
+    answers: Literal["free", "verbatim"] = _set("free", "verbatim: a local model answers in words of the evidence")
+    docs: tuple[Path, ...] = _set((), "folders of documents to answer from")
+    web: bool = _set(False, "search the web too where documents are given")
+    search: str = _set("duckduckgo", "who is asked when the web is searched")
+    allow_private: tuple[str, ...] = _set((), "hosts that may be fetched although their address is not a public one")
+    tools: tuple[Path, ...] = _set((), "files and folders of tools besides those that are found by themselves")
+    display: Literal["auto", "rich", "plain", "json", "none"] = _set("auto", "how a run is shown while it goes on")
+    color: Literal["auto", "always", "never"] = _set("auto", "whether colours are used; auto: on a terminal")
+    store: bool = _set(True, "whether runs are recorded")
+    origins: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
+
+
+def config_folder(environ: Mapping[str, str] | None = None) -> Path:
+    """Where ``config.toml`` and the user's own ``tools/`` lie. The folder may not exist."""
+    return _folder("config", environ)
+
+
+def state_folder(environ: Mapping[str, str] | None = None) -> Path:
+    """Where the records of runs lie. The folder may not exist."""
+    return _folder("state", environ)
+
+
+def cache_folder(environ: Mapping[str, str] | None = None) -> Path:
+    """Where what can be made again lies, such as indexes of documents. The folder may not exist."""
+    return _folder("cache", environ)
+
+
+def _folder(kind: Literal["config", "state", "cache"], environ: Mapping[str, str] | None) -> Path:
+    home = (os.environ if environ is None else environ).get("AIRO_HOME")
+    if home:
+        return _expanded(home).absolute() / kind
+    from platformdirs import PlatformDirs
+
+    return Path(getattr(PlatformDirs("airoagent", appauthor=False), f"user_{kind}_path"))
+
+
+@dataclass(frozen=True, slots=True)
+class _Given:
+    """A value as it was given: ``place`` is the origin, ``subject`` how a message names it."""
+
+    value: object
+    place: str
+    subject: str
+    form: Literal["flag", "variable", "file"]
+    folder: Path = Path()
+
+
+def _expanded(path: str | os.PathLike[str]) -> Path:
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:  # "~name" of nobody is a name like any other, as in a shell
+        return Path(path)
+
+
+def load_settings(
+    flags: Mapping[str, object] | None = None,
+    environ: Mapping[str, str] | None = None,
+    config_file: Path | None = None,
+) -> Settings:
+    """The settings in force. ``environ`` is the process's own unless given.
+
+    ``flags`` are by name of setting; None and ``()`` mean that the flag was not given, and an empty variable is not
+    set. A ``config_file`` that is named must exist; without one, ``config.toml`` in `config_folder` is read if it is
+    there. Folders named in the file are relative to it. What is given higher up replaces a value whole, lists too.
+    UsageError says what is wrong and where.
+    """
+    environ = os.environ if environ is None else environ
+    known = {one.name: one for one in fields(Settings) if one.metadata}
+    given: dict[str, _Given] = {}
+    if environ.get("NO_COLOR"):
+        given["color"] = _Given("never", "NO_COLOR", "NO_COLOR", "variable")
+    file, filed = _read_file(config_file, environ)
+    for name, value in filed.items():
+        given[_name(name, known, str(file))] = _Given(value, str(file), f"{file}: {name}", "file", file.parent)
+    for name in known:
+        variable = f"AIRO_{name.upper()}"
+        if environ.get(variable):
+            given[name] = _Given(environ[variable], variable, variable, "variable")
+    for name, value in (flags or {}).items():
+        if value is not None and value != ():
+            flag = f"--{name.replace('_', '-')}"
+            given[_name(name, known, flag)] = _Given(value, "flag", flag, "flag")
+    kinds = get_type_hints(Settings)
+    values = {name: _checked(known[name], kinds[name], item) for name, item in given.items()}
+    origins = {name: given[name].place if name in given else "default" for name in known}
+    return Settings(**values, origins=MappingProxyType(origins))
+
+
+def _read_file(named: Path | None, environ: Mapping[str, str]) -> tuple[Path, Mapping[str, object]]:
+    file = config_folder(environ) / "config.toml" if named is None else _expanded(named).absolute()
+    if named is None and not file.exists():
+        return file, {}
+    import tomllib
+
+    try:
+        return file, tomllib.loads(file.read_bytes().decode())
+    except OSError as error:
+        raise UsageError(f"the config file {file} cannot be read: {error.strerror}", "check its path") from error
+    except UnicodeDecodeError as error:
+        raise UsageError(f"the config file {file} is not UTF-8 (byte {error.start})", "save it as UTF-8") from error
+    except tomllib.TOMLDecodeError as error:
+        hint = 'a line looks like this: model = "extractive"'
+        raise UsageError(f"the config file {file} is not TOML: {error}", hint) from error
+
+
+def _name(name: str, known: Mapping[str, Field[Any]], place: str) -> str:
+    """The name, if there is such a setting; else a UsageError with the nearest one."""
+    if name in known:
+        return name
+    from difflib import get_close_matches
+
+    near = get_close_matches(name.lower().replace("-", "_"), known, n=1)
+    hint = f"did you mean {near[0]}?" if near else f"the settings are {', '.join(known)}"
+    raise UsageError(f"{place}: there is no setting {name!r}", hint)
+
+
+def _checked(setting: Field[Any], kind: Any, given: _Given) -> Any:
+    """The value in the type of its setting; UsageError names the place, the setting and what it takes."""
+    try:
+        return _read(kind, given, setting.metadata["least"], setting.metadata["most"])
+    except ValueError as error:
+        wanted = f"{given.subject} must be {error}, not {given.value!r:.80}"
+        raise UsageError(wanted, f"{setting.name}: {setting.metadata['help']}") from error
+
+
+def _read(kind: Any, given: _Given, least: float | None, most: float | None) -> Any:
+    """The value of a kind; a ValueError's text says what it has to be.
+
+    A variable or flag may be text, and is then read as the kind asks; a config file has types of its own.
+    """
+    value = given.value
+    text = value.strip() if isinstance(value, str) and given.form != "file" else None
+    if get_origin(kind) is Literal:
+        choices = get_args(kind)
+        _need(value in choices, f"one of {', '.join(choices)}")
+        return value
+    if get_origin(kind) is tuple:
+        return _read_many(get_args(kind)[0], given)
+    if kind is bool:
+        found = _SWITCH.get(text.lower(), text) if text is not None else value
+        _need(isinstance(found, bool), "true or false")
+        return found
+    if kind is str:
+        _need(isinstance(value, str) and value.strip() != "", "text")
+        return value
+    forms = (str,) if text is not None else (int,) if kind is not float else (int, float)
+    return _read_number(value, forms, float if kind is float else int, least, most)
+
+
+def _need(good: bool, wanted: str) -> None:
+    if not good:
+        raise ValueError(wanted)
+
+
+def _read_number(
+    value: Any, forms: tuple[type, ...], kind: type[int] | type[float], least: float | None, most: float | None
+) -> int | float:
+    """A number of the kind within its bounds, given in one of the forms."""
+    span = "" if least is None else f" of at least {least}" if most is None else f" from {least} to {most}"
+    wanted = f"a {'whole ' if kind is int else ''}number{span}"
+    _need(isinstance(value, forms) and not isinstance(value, bool), wanted)
+    try:
+        number = kind(value)
+    except (ValueError, OverflowError) as error:
+        raise ValueError(wanted) from error
+    _need((least is None or number >= least) and (most is None or number <= most), wanted)
+    _need(kind is int or math.isfinite(number), wanted)
+    return number
+
+
+def _read_many(kind: Any, given: _Given) -> tuple[Any, ...]:
+    """Paths or words: one, several, or (from a variable) several in one text, with ``:`` between paths, commas else."""
+    wanted = "a path or a list of paths" if kind is Path else "text or a list of texts"
+    value = given.value
+    if isinstance(value, str) and given.form == "variable":
+        items: list[Any] = [item.strip() for item in value.split(os.pathsep if kind is Path else ",") if item.strip()]
+    else:
+        items = list(value) if isinstance(value, list | tuple) else [value]
+    for item in items:
+        _need(isinstance(item, (str, os.PathLike) if kind is Path else str) and item != "", wanted)
+    return tuple(given.folder / _expanded(item) if kind is Path else item for item in items)

@@ -1,0 +1,198 @@
+"""Finds links in plain text, in one pass and in order.
+
+    >>> extract_links("See (https://a.example/x_(y)), https://b.example/?q=1,2, and **https://c.example/**.")
+    ('https://a.example/x_(y)', 'https://b.example/?q=1,2', 'https://c.example/')
+
+A link begins with ``http://``, ``https://`` or ``docs://`` (a file of the user's documents) and ends where the text
+around it begins again: at a space, a quote, an angle bracket, a bracket that was not opened inside it, a character
+no address has. Closing punctuation belongs to the sentence. Time is in proportion to the length of the text.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Iterable, Iterator
+
+from airoagent.language.evidence import Evidence, Filled
+
+__all__ = ["extract_links", "links_of"]
+
+_SCHEME = re.compile(r"(https?|docs):(?:\\?/){2}", re.IGNORECASE)
+_ENTITY = re.compile(r"&(?:amp|quot|apos|lt|gt|nbsp|#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6});", re.IGNORECASE)
+_UNICODE_ESCAPE = re.compile(r"\\u([0-9a-fA-F]{4})")
+_MOST = 8192
+_CLOSERS = {")": "(", "]": "["}
+_TRAILING = ".,;:!?*'([{~·…"
+_STOPS = frozenset('"<>`|^{}«»‹›“”„‟‘’‚‛…')
+_SPLITS = frozenset(",;")
+_ESCAPED = frozenset("/_*~()[]#&=-.!+?:@%")
+
+
+def extract_links(text: str) -> tuple[str, ...]:
+    """The links of a text, each once, in order of first appearance, freed of what surrounds and escapes them."""
+    return tuple(dict.fromkeys(_scan(text)))
+
+
+def links_of(parts: Filled, clean_lines: bool = False) -> tuple[str, ...]:
+    """The links of a filled input: those of its literal text and of the evidence in it, in order, each once.
+
+    An evidence that lists its sources (search results: each source's characters hold its own address) gives exactly
+    their addresses; another gives the links in its text that lead somewhere else; and where it has none, the addresses
+    it came from.
+    ``clean_lines`` takes a text of nothing but links, one a line, as it stands.
+    """
+    found: dict[str, None] = {}
+    for part in parts:
+        found.update(
+            dict.fromkeys(_of_text(part, clean_lines) if isinstance(part, str) else _of_evidence(part, clean_lines))
+        )
+    return tuple(found)
+
+
+def _of_text(text: str, clean_lines: bool) -> Iterable[str]:
+    if clean_lines:
+        lines = [line.strip() for line in text.splitlines() if line.strip()]
+        if lines and all(_is_clean(line) for line in lines):
+            return lines
+    return extract_links(text)
+
+
+def _is_clean(line: str) -> bool:
+    match = _SCHEME.match(line)
+    if match is None or len(line) > _MOST or line[-1] in ".,;:" or _SCHEME.search(line, match.end()) is not None:
+        return False
+    return not any(char <= " " or char in '<>"`|\\{}' for char in line) and extract_links(line) != ()
+
+
+def _of_evidence(evidence: Evidence, clean_lines: bool) -> Iterable[str]:
+    came_from = [source.url for source in evidence.sources if source.url]
+    spans = [source for source in evidence.sources if source.end > source.start]
+    if spans and all(source.url in evidence.text[source.start : source.end].splitlines() for source in spans):
+        return [source.url for source in spans if source.url]
+    return [link for link in _of_text(evidence.text, clean_lines) if link not in came_from] or came_from
+
+
+def _scan(text: str) -> Iterator[str]:
+    place = 0
+    while (match := _SCHEME.search(text, place)) is not None:
+        before = text[match.start() - 1] if match.start() else ""
+        if before.isascii() and (before.isalnum() or before == "+"):
+            # The end of a longer word or of another scheme (git+https).
+            place = match.end()
+            continue
+        scheme = match[1].lower()
+        rest, place = _rest(text, match.end(), before, scheme == "docs")
+        # A model that copies a link after a scheme it already wrote makes http://https://a.example.
+        while (doubled := _SCHEME.match(rest)) is not None:
+            scheme, rest = doubled[1].lower(), rest[doubled.end() :]
+        link = _tidy(rest, before)
+        if link and len(link) <= _MOST:
+            yield f"{scheme}://{link}"
+
+
+def _rest(text: str, start: int, before: str, docs: bool) -> tuple[str, int]:
+    """What follows the scheme, unescaped, up to where the surrounding text begins again; and that place.
+
+    A run longer than any address is still read to its end, so that no character is looked at twice.
+    """
+    out: list[str] = []
+    open_brackets: list[str] = []
+    in_host, place, size = not docs, start, len(text)
+    while place < size:
+        char, width = _unescape(text, place)
+        if char == "" or _ends(char) or (char == "'" and before == "'"):
+            break
+        if char in _SPLITS and _SCHEME.match(text, place + width):
+            break
+        if in_host:
+            if char in "/?#":
+                in_host = False
+            elif char in "(),;!*'=&$" or (char == "[" and out) or (_is_cjk(char) and _ascii_ending(out)):
+                break
+        if char in _CLOSERS:
+            if not open_brackets or open_brackets[-1] != _CLOSERS[char]:
+                break
+            open_brackets.pop()
+        elif char in "([":
+            open_brackets.append(char)
+        if len(out) <= _MOST:
+            out.append(char)
+        place += width
+    return "".join(out), max(place, start)
+
+
+def _unescape(text: str, place: int) -> tuple[str, int]:
+    """The character meant at this place and how many it takes; ``""`` where an escape ends the link."""
+    char = text[place]
+    if char == "&":
+        match = _ENTITY.match(text, place)
+        if match is None:
+            return char, 1
+        meant = html.unescape(match[0])
+        # A quote written as an entity closes the attribute or sentence around the link.
+        return ("" if meant in "'\"" or len(meant) != 1 else meant), len(match[0])
+    if char == "\\":
+        escape = _UNICODE_ESCAPE.match(text, place)
+        if escape is not None and 0x20 < int(escape[1], 16) < 0x7F:
+            return chr(int(escape[1], 16)), 6
+        following = text[place + 1 : place + 2]
+        return (following, 2) if following in _ESCAPED and following else ("", 1)
+    return char, 1
+
+
+def _ends(char: str) -> bool:
+    """Whether a character cannot be part of a link that stands in text."""
+    if char <= " " or char in _STOPS:
+        return True
+    code = ord(char)
+    if code < 0xA1:
+        return code >= 0x7F
+    return (
+        char.isspace()
+        or code == 0xAD
+        or 0x200B <= code <= 0x200F
+        or 0x2028 <= code <= 0x202E
+        or 0x2060 <= code <= 0x206F
+        or 0x3000 <= code <= 0x3004
+        or 0x3008 <= code <= 0x3020
+        or code in (0x3030, 0x303D, 0x30FB, 0xFEFF, 0x2014, 0x2015)
+        or 0xFE10 <= code <= 0xFE1F
+        or 0xFE30 <= code <= 0xFE6F
+        or 0xFF01 <= code <= 0xFF0F
+        or 0xFF1A <= code <= 0xFF20
+        or 0xFF3B <= code <= 0xFF40
+        or 0xFF5B <= code <= 0xFF65
+        or 0xD800 <= code <= 0xDFFF
+        or 0xFFF0 <= code <= 0xFFFF
+    )
+
+
+def _is_cjk(char: str) -> bool:
+    code = ord(char)
+    return (
+        0x3040 <= code <= 0x30FF or 0x3400 <= code <= 0x9FFF or 0xAC00 <= code <= 0xD7AF or 0x20000 <= code <= 0x3FFFF
+    )
+
+
+def _ascii_ending(host: list[str]) -> bool:
+    """Whether the host so far could end here: a dot, then at least two ASCII letters, or a port."""
+    for count, char in enumerate(reversed(host)):
+        if char in ".:":
+            return count >= 2 or (char == ":" and count >= 1)
+        if not (char.isascii() and char.isalnum()) or count > 62:
+            return False
+    return False
+
+
+def _tidy(rest: str, before: str) -> str:
+    """The rest of a link without the sentence's punctuation; ``""`` where no host is left."""
+    end = len(rest)
+    while end and (rest[end - 1] in _TRAILING or (rest[end - 1] == "_" == before)):
+        end -= 1
+    rest = rest[:end]
+    if not rest or not (rest[0].isalnum() or rest[0] == "[" or ord(rest[0]) > 0xA0):
+        return ""
+    if rest[0] == "[" and "]" not in rest:
+        return ""
+    return rest

@@ -1,0 +1,241 @@
+"""Finds tools: the bundled ones, the user's folder, installed packages, and the paths that were named, in that order.
+
+    found = find_tools([Path("my_tools")], config_folder=config_folder())
+    found.toolbox["word_count"], found.broken
+
+A tool file is a plain Python file with @tool functions. It is loaded by its path: it is part of no package and can
+import what is installed, but not the files beside it. In a folder, files whose names begin with ``_`` or ``.`` are
+passed over. The bundled folder is loaded exactly like any other; nothing is read from the current directory unasked.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import re
+import sys
+import threading
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from importlib.machinery import ModuleSpec, SourceFileLoader
+from importlib.util import module_from_spec
+from pathlib import Path
+from types import CodeType, ModuleType
+from typing import TYPE_CHECKING, Any, Literal
+
+from airoagent.errors import AiroError, UsageError
+from airoagent.toolbox.tool import Tool, Toolbox, as_tool
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
+__all__ = ["Broken", "Found", "bundle_folder", "find_tools", "load_tools"]
+
+_loading = threading.RLock()  # a second thread must not see a module that is only half executed
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """A file or an entry point that gave no tools, and one sentence that says why."""
+
+    origin: str
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The tools there are, and what could not be loaded."""
+
+    toolbox: Toolbox
+    broken: tuple[Broken, ...]
+
+
+def bundle_folder(kind: Literal["tools", "plans"]) -> Path:
+    """The folder that came with the package: packed inside it, or beside it in a checkout.
+
+    UsageError if there is neither, which means that the installation is not whole.
+    """
+    package = Path(__file__).resolve().parent.parent
+    packed, beside = package / "_bundle" / kind, package.parent / kind
+    if packed.is_dir():
+        return packed
+    if (package.parent / "pyproject.toml").is_file() and beside.is_dir():
+        return beside
+    raise UsageError(f"the {kind} that belong to airoagent are missing from {packed.parent}", "install airoagent anew")
+
+
+def load_tools(path: Path) -> tuple[Tool, ...]:
+    """The tools of a file, or of all the tool files of a folder, in order of file name and place in the file.
+
+    UsageError for a path that is missing or no tool file, and for the first file that cannot be loaded.
+    """
+    tools: list[Tool] = []
+    for file in _tool_files(path):
+        try:
+            tools += _load(file)
+        except _UnusableError as error:
+            raise UsageError(f"the tool file {file} cannot be used: {error}", error.hint) from error
+    return tuple(tools)
+
+
+def find_tools(paths: Sequence[Path] = (), *, config_folder: Path | None) -> Found:
+    """All tools: bundled, of ``config_folder/tools`` (None: none), of entry points, of ``paths``.
+
+    What is broken is passed over and told in the result. UsageError where a path that was asked for is missing, is a
+    broken file, or is a folder that gives no tool at all; and where two tools have one name, which names both files.
+    """
+    folders = [bundle_folder("tools")]
+    if config_folder is not None and (config_folder / "tools").is_dir():
+        folders.append(config_folder / "tools")
+    tools: list[Tool] = []
+    broken: list[Broken] = []
+    for folder in folders:
+        _take(_tool_files(folder), tools, broken)
+    for origin, load in _entry_points():
+        try:
+            tools += load()
+        except (Exception, SystemExit) as error:
+            broken.append(Broken(origin, _sentence(error)))
+    for path in paths:
+        files = _tool_files(path)
+        if files == (path,):
+            tools += load_tools(path)
+        elif not _take(files, tools, broken):
+            reason = f": {broken[-1].origin}: {broken[-1].error}" if broken else ""
+            raise UsageError(f"no tool could be loaded from the folder {path}{reason}", _EXAMPLE)
+    return Found(Toolbox(tools), tuple(broken))
+
+
+_EXAMPLE = "a tool file is Python with functions under @airoagent.tool"
+_TOOLS = "__airo_tools__"  # where a loaded module keeps its tools: loaded again, they are the same objects
+
+
+class _UnusableError(Exception):
+    """Why a tool file gives no tools, without its name."""
+
+    def __init__(self, reason: str, hint: str = "") -> None:
+        super().__init__(reason)
+        self.hint = hint
+
+
+class _FreshLoader(SourceFileLoader):
+    """Compiles the file as it is now and leaves no ``__pycache__`` in the user's folder."""
+
+    def get_code(self, fullname: str) -> CodeType:
+        return self.source_to_code(self.get_data(self.path), self.path)
+
+
+def _tool_files(path: Path) -> tuple[Path, ...]:
+    try:
+        if path.is_dir():
+            files = (file for file in path.iterdir() if file.suffix == ".py" and file.name[0] not in "_.")
+            return tuple(sorted(file for file in files if file.is_file() or not file.exists()))  # a dead link is told
+        if path.suffix == ".py" and path.is_file():
+            return (path,)
+        exists = path.exists()
+    except OSError as error:
+        raise UsageError(f"the tools at {path} cannot be read: {error.strerror}", "check the path") from error
+    if exists:
+        raise UsageError(f"{path} is not a tool file: its name does not end in .py", _EXAMPLE)
+    raise UsageError(f"there is no tool file or folder {path}", "check the path")
+
+
+def _take(files: Sequence[Path], tools: list[Tool], broken: list[Broken]) -> bool:
+    """Add the tools of the files, and what is broken; whether there was any tool."""
+    before = len(tools)
+    for file in files:
+        try:
+            tools += _load(file)
+        except _UnusableError as error:
+            broken.append(Broken(str(file), str(error)))
+    return len(tools) > before
+
+
+def _load(file: Path) -> tuple[Tool, ...]:
+    """The tools of one file; _UnusableError says why there are none.
+
+    The module's name is made of the path and the content: two files of one stem do not clash, a file that has changed
+    is loaded anew, and one that has not is the same module for the whole process, with whatever state it keeps (a
+    limit of one request a second, say). It stands in ``sys.modules``, where dataclasses and pickle look for it.
+    """
+    try:
+        source = file.read_bytes()
+    except OSError as error:
+        raise _UnusableError(f"it cannot be read: {error.strerror}", "check its permissions") from error
+    path = str(file.resolve())
+    digest = hashlib.sha256(path.encode("utf-8", "surrogateescape") + b"\0" + source).hexdigest()[:16]
+    name = f"airo_tools_{digest}_{re.sub(r'[^0-9A-Za-z]', '_', file.stem)}"
+    try:
+        with _loading:
+            module = sys.modules.get(name) or _execute(name, path)
+            tools: tuple[Tool, ...] = vars(module).setdefault(_TOOLS, _own_tools(module, source))
+    except (Exception, SystemExit) as error:
+        raise _UnusableError(_sentence(error, path), getattr(error, "hint", "")) from error
+    if not tools:
+        raise _UnusableError("it holds no tool", _EXAMPLE)
+    return tools
+
+
+def _execute(name: str, path: str) -> ModuleType:
+    loader = _FreshLoader(name, path)
+    spec = ModuleSpec(name, loader, origin=path)
+    spec.has_location = True
+    module = module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
+    return module
+
+
+def _own_tools(module: ModuleType, source: bytes) -> tuple[Tool, ...]:
+    """The tools that the file makes: those that it merely imports belong to another file."""
+    tools = {name: value for name, value in vars(module).items() if isinstance(value, Tool)}
+    strange = {name for name, tool in tools.items() if tool.function.__module__ != module.__name__}
+    if strange:  # imported, or made here of a function from elsewhere: the import statements tell
+        imports = [item for item in ast.walk(ast.parse(source)) if isinstance(item, ast.Import | ast.ImportFrom)]
+        imported = {alias.asname or alias.name for statement in imports for alias in statement.names}
+        strange &= strange if "*" in imported else imported
+    own = {id(tool): tool for name, tool in tools.items() if name not in strange}  # one tool may have two names
+    file = str(module.__file__)
+    return tuple(tool if tool.origin == file else replace(tool, origin=file) for tool in own.values())
+
+
+def _entry_points() -> Iterator[tuple[str, Callable[[], tuple[Tool, ...]]]]:
+    """What installed packages offer: where each comes from, and how to load it. Any exception may come out of that."""
+    from importlib.metadata import entry_points
+
+    for entry in sorted(entry_points(group="airoagent.tools"), key=lambda entry: (entry.name, entry.value)):
+        package = f" of {entry.dist.name} {entry.dist.version}" if entry.dist else ""
+        yield f"entry point {entry.name}{package}", partial(_load_entry, entry)
+
+
+def _load_entry(entry: EntryPoint) -> tuple[Tool, ...]:
+    """The tools of an entry point, which names a tool, a function, or a module whose package makes tools."""
+    value: Any = entry.load()
+    if not isinstance(value, ModuleType):
+        return (as_tool(value),)
+    package = f"{value.__name__}."
+    tools = [tool for tool in vars(value).values() if isinstance(tool, Tool)]
+    own = {id(tool): tool for tool in tools if f"{tool.function.__module__}.".startswith(package)}
+    if not own:
+        raise UsageError(f"the module {value.__name__} holds no tool of its own")
+    return tuple(own.values())
+
+
+def _sentence(error: BaseException, path: str = "") -> str:
+    """What went wrong in one line, with the line of the file where it did."""
+    text = " ".join(str(error).split())[:300]
+    if isinstance(error, AiroError):
+        sentence = text
+    elif isinstance(error, SyntaxError):
+        sentence = f"{type(error).__name__}: {error.msg}"
+    else:
+        sentence = f"{type(error).__name__}: {text}" if text else type(error).__name__
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if path and frame.filename == path]
+    line = error.lineno if isinstance(error, SyntaxError) and error.filename == path else (lines or [None])[-1]
+    return f"{sentence} (line {line})" if line else sentence

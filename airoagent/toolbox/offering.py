@@ -1,0 +1,53 @@
+"""Which of the known tools a run may use."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from airoagent.errors import UsageError
+from airoagent.toolbox.loader import bundle_folder
+from airoagent.toolbox.tool import Tool, Toolbox, as_tool
+
+__all__ = ["named_tool", "offered_tools"]
+
+_READER = "KnowledgeModel"
+_BUILT_IN = ("DuckDuckGo", "DocumentSearch", "TextScraper", "HyperlinkExtractor", _READER)
+
+
+def offered_tools(
+    known: Toolbox, tools: Sequence[str | Tool | Callable[..., Any]] | None, docs: bool, web: bool
+) -> Toolbox:
+    """The tools offered to the model: those named, or the built-in ones that make sense here and the user's own."""
+    if tools is None:
+        search = {"DocumentSearch"} if docs else set()
+        if web or not docs:
+            search.add("DuckDuckGo")
+        names = [name for name in _BUILT_IN if name in known and (name in search or name not in _BUILT_IN[:2])]
+        return Toolbox([*(known[name] for name in names), *(t for t in known.values() if not _is_bundled(t))])
+    chosen: list[Tool] = []
+    for item in tools:
+        if isinstance(item, str):
+            chosen.append(named_tool(item, known))
+        else:
+            chosen.append(as_tool(item))
+    if _READER in known and not any(tool.name == _READER for tool in chosen):
+        chosen.append(known[_READER])
+    return Toolbox(chosen)
+
+
+def named_tool(name: str, known: Toolbox) -> Tool:
+    """The tool of this name; UsageError with the nearest names if there is none."""
+    if name in known:
+        return known[name]
+    near = difflib.get_close_matches(name, list(known), n=3, cutoff=0.5)
+    raise UsageError(
+        f"there is no tool called {name!r}",
+        f"did you mean {' or '.join(near)}?" if near else f"the tools are: {', '.join(known)}",
+    )
+
+
+def _is_bundled(tool: Tool) -> bool:
+    return Path(tool.origin).is_relative_to(bundle_folder("tools"))

@@ -1,0 +1,26 @@
+"""Follow a run as it happens: the plan as it is written, then every step."""
+
+import asyncio
+from pathlib import Path
+
+from airoagent import Agent
+from airoagent.events import PlanText, RunFinished, StepFinished
+
+
+async def main() -> None:
+    """Print the plan's text and one line a step."""
+    agent = Agent(docs=[Path(__file__).parent / "library"])
+    async for event in agent.stream("Where do otters sleep?"):
+        match event:
+            case PlanText():
+                print(event.text, end="")
+            case StepFinished():
+                print(f"{event.step} {event.tool}: {len(event.text)} characters in {event.seconds:.2f} s")
+            case RunFinished():
+                print(event.answer)
+            case _:
+                continue
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

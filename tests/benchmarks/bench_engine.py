@@ -1,0 +1,103 @@
+"""What the engine costs per step beyond the tools, against bare asyncio; ratios from one run.
+
+    python tests/benchmarks/bench_engine.py [steps ...]
+
+The baseline is an `asyncio.TaskGroup` with one task and one future a step, which puts the text together as the engine
+does and records nothing. Shapes: a chain, a fan of independent steps with a join, and a layered random graph.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import random
+import statistics
+import sys
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
+from airoagent import Evidence, Policy, Toolbox, tool  # noqa: E402 - the checkout comes first on the path
+from airoagent.engine.policy import Services
+from airoagent.engine.run import Execution  # noqa: E402 - the checkout comes first on the path
+from airoagent.events import Event  # noqa: E402 - the checkout comes first on the path
+from airoagent.language.plan import Ref, Step  # noqa: E402 - the checkout comes first on the path
+
+
+@tool("T")
+async def nothing(text: str) -> str:
+    """Returns at once."""
+    return "x"
+
+
+def chain(count: int) -> list[Step]:
+    return [Step(f"evidence{i}", "", "T", ("a ", Ref(f"evidence{i - 1}")) if i else ("a",)) for i in range(count)]
+
+
+def fan(count: int) -> list[Step]:
+    steps = [Step(f"evidence{i}", "", "T", ("a",)) for i in range(count - 1)]
+    join = tuple(Ref(step.id) for step in steps)
+    return [*steps, Step(f"evidence{count - 1}", "", "T", join)]
+
+
+def layers(count: int) -> list[Step]:
+    rng = random.Random(7)
+    steps = []
+    width = max(2, int(count**0.5))
+    for i in range(count):
+        above = range(max(0, (i // width - 1) * width), i // width * width)
+        needs = rng.sample(above, min(len(above), 2))
+        steps.append(Step(f"evidence{i}", "", "T", ("a ", *(Ref(f"evidence{n}") for n in needs))))
+    return steps
+
+
+async def bare(steps: list[Step]) -> None:
+    loop = asyncio.get_running_loop()
+    found: dict[str, asyncio.Future[str]] = {step.id: loop.create_future() for step in steps}
+
+    async def run(step: Step) -> None:
+        text = "".join([part if isinstance(part, str) else await found[part.id] for part in step.template])
+        found[step.id].set_result(await nothing(text))
+
+    async with asyncio.TaskGroup() as group:
+        for step in steps:
+            group.create_task(run(step))
+
+
+async def engine(steps: list[Step]) -> None:
+    events: list[Event] = []
+
+    async def never(*args: object) -> bool:
+        return False
+
+    services = Services("q", never, never, None)  # type: ignore[arg-type]
+    async with asyncio.TaskGroup() as group:
+        execution = Execution(Toolbox([nothing]), services, Policy(), events.append, group)
+        execution.add(*steps)
+    assert len(execution.found) == len(steps) and isinstance(execution.found[steps[-1].id], Evidence)
+
+
+def seconds(work, steps: list[Step]) -> float:  # type: ignore[no-untyped-def]
+    gc.collect()
+    began = time.perf_counter()
+    asyncio.run(work(steps))
+    return time.perf_counter() - began
+
+
+def main() -> None:
+    """Print microseconds a step and the ratio, for each shape and size."""
+    sizes = [int(arg) for arg in sys.argv[1:]] or [10, 100, 1000, 10000]
+    for shape in (chain, fan, layers):
+        for size in sizes:
+            steps = shape(size)
+            rounds = max(3, min(300, 20000 // size))
+            pairs = [(seconds(bare, steps), seconds(engine, steps)) for _ in range(rounds)]
+            base, ours = (statistics.median(column) for column in zip(*pairs, strict=True))
+            per = 1e6 / size
+            print(f"{shape.__name__:<7}{size:>7} steps  bare {base * per:7.1f} us  engine {ours * per:7.1f} us"
+                  f"  ratio {ours / base:5.2f}")  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,112 @@
+"""What stderr shows while a run goes on: plain lines, and a live view on a real terminal."""
+
+from __future__ import annotations
+
+import io
+import os
+import pty
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from airoagent.cli.display import Display, plain
+from airoagent.events import PlanParsed, PlanText, Progress, RunFinished, StepFinished, StepSkipped, StepStarted, Usage
+from tests.cli.conftest import REPO
+
+Script = Callable[..., str]
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("plain", "plain"),
+        ("tab\tand\nline", "tab\tand\nline"),
+        ("\x1b[31mred", "�[31mred"),
+        ("a\u202eb\u200bc\x00", "a�b�c�"),
+        ("lone \ud800", "lone �"),
+        ("Glück 東京", "Glück 東京"),
+    ],
+)
+def test_text_from_outside_can_do_nothing_to_a_terminal(text: str, shown: str) -> None:
+    assert plain(text) == shown
+
+
+def test_a_limit_gives_one_line() -> None:
+    assert plain("a\nb" * 100, 10) == "a ba ba b…"
+    assert len(plain("x" * 10**6, 60)) == 60
+
+
+def lines(*events: object) -> list[str]:
+    stream = io.StringIO()
+    display = Display(stream, color=False)
+    for event in events:
+        display(event)  # type: ignore[arg-type]
+    return stream.getvalue().splitlines()
+
+
+def started(step: str, at: float = 0.0) -> StepStarted:
+    return StepStarted(step=step, tool="T", input="in", at=at)
+
+
+def finished(step: str) -> StepFinished:
+    return StepFinished(step=step, tool="T", attempt=1, text="", sources=(), seconds=1.0)
+
+
+def test_the_plan_appears_as_it_is_written_and_lines_are_never_glued() -> None:
+    assert lines(PlanText(text="Plan: a\n:evi"), PlanText(text="dence0: = T[x]"), PlanParsed(text="")) == [
+        "Plan", "  Plan: a", "  :evidence0: = T[x]", "Steps",
+    ]  # fmt: skip
+
+
+def test_steps_that_ran_beside_each_other_are_bracketed_and_others_are_not() -> None:
+    shown = lines(
+        started("e0"),
+        started("e1"),
+        started("e2"),
+        finished("e1"),
+        finished("e0"),
+        finished("e2"),
+        started("e3"),
+        finished("e3"),
+    )
+    assert [line[:4] for line in shown] == ["┌ e1", "│ e0", "└ e2", "  e3"]
+
+
+def test_a_step_that_was_not_run_says_why() -> None:
+    assert lines(StepSkipped(step="e1", tool="T", because=("e0",))) == ["  e1  T  not run: no e0"]
+
+
+def test_progress_is_shown_for_long_work_only() -> None:
+    quick = [Progress(what="index", done=n, total=9, at=n / 10) for n in range(10)]
+    assert lines(*quick) == []
+    slow = [Progress(what="index", done=n, total=9, at=float(n)) for n in range(10)]
+    assert lines(*slow) == ["  index: 1 of 9", "  index: 6 of 9"]
+
+
+def test_what_is_still_waiting_to_be_shown_is_shown_at_the_end() -> None:
+    end = RunFinished(status="failed", answer=None, sources=(), usage=Usage(), seconds=1.0)
+    assert [line[:4] for line in lines(started("e0"), started("e1"), finished("e0"), end)] == ["  e0"]
+
+
+def test_on_a_terminal_running_steps_are_shown_live_and_taken_away_at_the_end(script: Script, tools: str) -> None:
+    plan = ":evidence0: = hangs[forever and ever]\nAnswer: :evidence0:"
+    command = [sys.executable, "-m", "airoagent", "-m", script(plan), "--tools", tools, "--timeout", "2", "q"]
+    pieces: list[bytes] = []
+
+    def read(terminal: int) -> bytes:
+        pieces.append(os.read(terminal, 4096))
+        return pieces[-1]
+
+    here = Path.cwd()
+    os.chdir(REPO)
+    try:
+        code = os.waitstatus_to_exitcode(pty.spawn(command, read))
+    finally:
+        os.chdir(here)
+    text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", b"".join(pieces).decode())
+    assert code == 5
+    assert re.search(r"[⠀-⣿] evidence0  hangs\s+forever and ever", text), "the spinner's line"
+    assert "did not answer within 2 s" in text

@@ -1,0 +1,119 @@
+"""The other verbs: plan, run, runs, tools, models, doctor, config, and the help."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+from airoagent.cli.app import VERBS
+from tests.cli.conftest import LIBRARY, Airo
+
+QUESTION = "Where do otters sleep?"
+Script = Callable[..., str]
+
+
+def test_plan_piped_into_run_is_ask(shell: Airo) -> None:
+    plan = shell("plan", "--docs", LIBRARY, QUESTION)
+    assert plan.code == 0 and plan.out.startswith("Plan: ") and "Answer: " in plan.out and plan.err == ""
+    assert shell("run", "--docs", LIBRARY, "-", input=plan.out).out == shell("--docs", LIBRARY, QUESTION).out
+
+
+def test_plan_prints_what_the_model_wrote_and_tells_repairs_on_stderr(airo: Airo, script: Script, tools: str) -> None:
+    text = "Plan: say\n#E1 = Echo[hello]\nFinal answer: #E1"
+    result = airo("plan", "-m", script(text), "--tools", tools, "q")
+    assert result.out == text + "\n" and "line 2" in result.err
+    record = json.loads(airo("plan", "-m", script(text), "--tools", tools, "--json", "q").out)
+    assert record["written"] == text and record["steps"][0]["tool"] == "echo"
+
+
+def test_run_takes_a_file_and_refuses_a_bad_one_with_its_place(airo: Airo, tools: str, tmp_path: Path) -> None:
+    good, bad = tmp_path / "good.plan", tmp_path / "bad.plan"
+    good.write_text(":evidence0: = echo[hi]\nAnswer: :evidence0:\n")
+    bad.write_text(":evidence0: = echo[:evidence7:]\nAnswer: :evidence0:\n")
+    assert airo("run", "--tools", tools, str(good)).out == "hi\n"
+    result = airo("run", "--tools", tools, str(bad))
+    assert result.code == 4 and "evidence7" in result.err and "^" in result.err
+
+
+def test_runs_are_listed_shown_exported_removed_and_imported(
+    airo: Airo, script: Script, tools: str, tmp_path: Path
+) -> None:
+    model = script(":evidence0: = echo[hello]\nAnswer: :evidence0:")
+    airo("-m", model, "--tools", tools, "say hello")
+    airo("-m", model, "--tools", tools, "say it again")
+    rows = [json.loads(line) for line in airo("runs", "--json").out.splitlines()]
+    assert [row["question"] for row in rows] == ["say it again", "say hello"]
+    assert "say hello" in airo("runs", "-q", "HELLO", "-n", "5").out
+    assert airo("runs", "list", "-n", "1").out.count("\n") == 1
+    old = rows[1]["id"]
+    story = airo("runs", "show", old).out
+    assert "question: say hello" in story and "< hello" in story and "> hello" in story
+    trace = tmp_path / "run.jsonl"
+    assert airo("runs", "export", old, "-o", str(trace)).code == 0
+    assert json.loads(trace.read_text().splitlines()[0])["format"] == "airoagent-trace"
+    assert airo("runs", "show", str(trace)).out == story
+    assert airo("runs", "import", str(trace)).code == 6
+    assert airo("runs", "rm", old).code == 0
+    assert airo("runs", "show", old).code == 6
+    assert airo("runs", "import", str(trace)).code == 0
+    assert airo("runs", "show", old).out == story
+    assert airo("runs", "path").out.strip().endswith("runs.sqlite3")
+
+
+def test_tools_are_listed_with_their_file_and_broken_ones_told(airo: Airo, tools: str, tmp_path: Path) -> None:
+    listing = airo("tools", "--tools", tools)
+    assert listing.code == 0
+    for name in ("DuckDuckGo", "TextScraper", "HyperlinkExtractor", "KnowledgeModel", "DocumentSearch", "echo"):
+        assert f"{name} " in listing.out
+    assert tools in listing.out
+    rows = [json.loads(line) for line in airo("tools", "list", "--json", "--tools", tools).out.splitlines()]
+    assert {row["name"]: row["side_effects"] for row in rows}["send"] is True
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (folder / "good.py").write_text(Path(tools).read_text())
+    (folder / "broken.py").write_text("def (:\n")
+    assert "SyntaxError" in airo("tools", "--tools", str(folder)).out
+
+
+def test_one_tool_is_shown_and_tried(airo: Airo, tools: str) -> None:
+    assert json.loads(airo("tools", "show", "--tools", tools, "echo").out)["parameters"][0]["name"] == "text"
+    assert airo("tools", "run", "--tools", tools, "echo", "hi [there]").out == "hi [there]\n"
+    found = airo("tools", "run", "DocumentSearch", "--docs", LIBRARY, "otters")
+    assert found.code == 0 and "docs://library/" in found.out
+    assert "nearest" in airo("tools", "show", "Ekko").err or "there is no tool" in airo("tools", "show", "Ekko").err
+
+
+def test_models_says_honestly_what_the_default_is_and_what_else_there_is(airo: Airo) -> None:
+    listing = airo("models").out
+    assert listing.startswith("extractive") and "no weights" in listing and "airoboros-l2-13b-gpt4-2.0" in listing
+    shown = json.loads(airo("models", "show", "airoboros-l2-13b-gpt4-2.0").out)
+    assert shown["context"] == 4096 and shown["repo"] == "jondurbin/airoboros-l2-13b-gpt4-2.0"
+    assert all(json.loads(line) for line in airo("models", "list", "--json").out.splitlines())
+
+
+def test_doctor_is_well_with_the_built_in_model_and_names_the_cure_for_one_that_is_not_here(airo: Airo) -> None:
+    well = airo("doctor")
+    assert well.code == 0 and "python" in well.out and "model extractive" in well.out
+    ill = airo("doctor", "-m", "jondurbin/airoboros-l2-13b-gpt4-2.0")
+    assert ill.code == 3 and "->" in ill.out
+
+
+def test_config_shows_each_setting_and_its_origin(airo: Airo, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRO_RETRIES", "7")
+    record = json.loads(airo("config", "--json").out)
+    assert record["settings"]["retries"] == {"value": 7, "origin": "AIRO_RETRIES"}
+    assert "retries" in airo("config").out
+
+
+def test_help_lists_every_verb_and_each_has_help_of_its_own(airo: Airo) -> None:
+    text = airo("--help").out
+    for verb in VERBS:
+        assert f"  {verb}" in text
+        assert airo(verb, "--help").code == 0
+        assert import_module(f"airoagent.cli.{verb}").command.help
+    assert airo("-h").out == text and airo().out == text
+    assert airo("--version").out.startswith("airo")

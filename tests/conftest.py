@@ -1,0 +1,31 @@
+"""What every test gets: one thread for torch, a home of its own, and a hub that is switched off."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+# Before torch is imported by anything: on a shared machine two spinning OpenMP threads are far slower than one.
+os.environ["OMP_NUM_THREADS"] = "1"
+
+
+@pytest.fixture(autouse=True)
+def own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """AIRO_HOME and HF_HOME in an empty folder; nothing is fetched, whatever the machine's settings are."""
+    home = tmp_path_factory.mktemp("home")
+    for name in [name for name in os.environ if name.startswith(("AIRO_", "HF_"))]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AIRO_HOME", str(home / "airo"))
+    monkeypatch.setenv("HF_HOME", str(home / "hf"))
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    return home
+
+
+@pytest.fixture(scope="session")
+def tiny_llama(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A real Llama checkpoint with random weights, made once; see `tests.tiny_llama`. Not to be written into."""
+    from tests.tiny_llama import make_tiny_llama
+
+    return make_tiny_llama(tmp_path_factory.mktemp("checkpoint") / "tiny-llama")

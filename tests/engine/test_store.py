@@ -1,0 +1,230 @@
+"""The store: what it has acknowledged it has, for every event, across processes and kills."""
+
+from __future__ import annotations
+
+import signal
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from airoagent import Run, StoreError, tool
+from airoagent.engine.record import read_trace, write_trace
+from airoagent.engine.store import Store, new_run_id
+from airoagent.events import PlanWritten, RunFinished, RunStarted, StepFinished, Usage
+from tests.running import make_agent
+
+DONE = RunFinished(status="done", answer="42", sources=(), usage=Usage(), seconds=1.5)
+
+
+def _begin(store: Store, run: str, question: str = "how many?") -> None:
+    store.append(run, 0, RunStarted(run=run, question=question, model="m"))
+
+
+@pytest.fixture
+def store(tmp_path: Path):  # type: ignore[no-untyped-def]
+    store = Store(tmp_path / "deep" / "runs.sqlite3")
+    yield store
+    store.close()
+
+
+def test_a_run_is_listed_found_and_read(store: Store) -> None:
+    _begin(store, "20260101-000000-aaaaa")
+    _begin(store, "20260101-000001-bbbbb", "why?")
+    store.append("20260101-000000-aaaaa", 1, DONE)
+    rows = store.list()
+    assert [(row.id[-5:], row.status, row.answer) for row in rows] == [
+        ("bbbbb", "running", None),
+        ("aaaaa", "done", "42"),
+    ]
+    assert store.find("@last") == "20260101-000001-bbbbb"
+    assert store.find("20260101-000000") == "20260101-000000-aaaaa"
+    assert [row.question for row in store.list(query="WHY")] == ["why?"]
+    assert store.events("20260101-000000-aaaaa")[-1] == DONE
+    for word, told in (("2026", "several runs begin"), ("x", "there is no run"), ("%", "there is no run")):
+        with pytest.raises(StoreError, match=told):
+            store.find(word)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=40)
+@given(text=st.text(st.characters(), max_size=600))
+def test_any_text_comes_back_as_it_was(store: Store, text: str) -> None:
+    run = new_run_id()
+    _begin(store, run, text)
+    event = StepFinished(step="evidence0", tool="t", attempt=1, text=text * 3, sources=(), seconds=0)
+    store.append(run, 1, event)
+    assert store.events(run)[1] == event and store.events(run)[0].question == text  # type: ignore[attr-defined]
+
+
+def test_a_long_text_is_kept_once_and_goes_with_the_last_run_that_holds_it(store: Store) -> None:
+    for run in ("a", "b"):
+        _begin(store, run)
+        store.append(run, 1, PlanWritten(text="x" * 5000))
+    with sqlite3.connect(store.path) as db:
+        count = "SELECT count(*) FROM texts"
+        assert db.execute(count).fetchone() == (1,)
+        store.remove("a")
+        assert db.execute(count).fetchone() == (1,)
+        assert store.events("b")[1] == PlanWritten(text="x" * 5000, at=store.events("b")[1].at)
+        store.remove("b")
+        assert db.execute(count).fetchone() == (0,)
+    db.close()
+    with pytest.raises(StoreError):
+        store.events("a")
+
+
+def test_a_file_of_a_later_version_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "runs.sqlite3"
+    Store(path).close()
+    db = sqlite3.connect(path)
+    db.execute("PRAGMA user_version = 99")
+    db.commit()
+    db.close()
+    with pytest.raises(StoreError, match="later airoagent"):
+        Store(path)
+
+
+def test_what_is_no_database_is_refused_with_a_sentence(tmp_path: Path) -> None:
+    path = tmp_path / "runs.sqlite3"
+    path.write_bytes(b"not a database at all" * 100)
+    with pytest.raises(StoreError, match="cannot be opened"):
+        Store(path)
+
+
+def test_the_same_event_number_cannot_be_written_twice(store: Store) -> None:
+    _begin(store, "a")
+    with pytest.raises(StoreError):
+        _begin(store, "a")
+    assert len(store.events("a")) == 1
+
+
+_WRITER = """
+import sys
+from pathlib import Path
+from airoagent.engine.store import Store
+from airoagent.events import PlanWritten, RunStarted
+store = Store(Path(sys.argv[1]))
+store.append("r", 0, RunStarted(run="r", question="q", model="m"))
+for number in range(1, 10**6):
+    store.append("r", number, PlanWritten(text=f"{number}" + "x" * 300))
+    print(number, flush=True)
+"""
+
+
+def test_what_was_acknowledged_survives_kill_9(tmp_path: Path) -> None:
+    path = tmp_path / "runs.sqlite3"
+    process = subprocess.Popen([sys.executable, "-c", _WRITER, str(path)], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    acknowledged = [int(process.stdout.readline()) for _ in range(30)][-1]
+    process.send_signal(signal.SIGKILL)
+    rest = process.stdout.read().split()
+    process.stdout.close()
+    process.wait()
+    acknowledged = int(rest[-1]) if rest else acknowledged
+    store = Store(path)
+    db = sqlite3.connect(path)
+    assert db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    db.close()
+    assert len(store.events("r")) > acknowledged
+    assert store.list()[0].status == "interrupted"
+    store.close()
+
+
+def test_several_processes_write_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "runs.sqlite3"
+    code = _WRITER.replace('"r"', "sys.argv[2]").replace("10**6", "40")
+    processes = [
+        subprocess.Popen([sys.executable, "-c", code, str(path), f"r{n}"], stdout=subprocess.DEVNULL) for n in range(4)
+    ]
+    assert [process.wait(60) for process in processes] == [0] * 4
+    store = Store(path)
+    assert all(len(store.events(f"r{n}")) == 40 for n in range(4))
+    store.close()
+
+
+def test_a_full_disk_ends_the_run_with_a_store_error_and_its_record_intact(tmp_path: Path) -> None:
+    """The limit on file size stands for a full disk; it is set in a child, for it cannot be taken back."""
+    code = (
+        "import resource, signal, sys; signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "from pathlib import Path; from airoagent import StoreError\n"
+        "from airoagent.engine.store import Store; from airoagent.events import PlanWritten, RunStarted\n"
+        "store = Store(Path(sys.argv[1])); store.append('r', 0, RunStarted(run='r', question='q', model='m'))\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))\n"
+        "import random\n"
+        "try:\n"
+        "    for n in range(1, 1000):\n"
+        "        store.append('r', n, PlanWritten(text=random.randbytes(5000).hex()))\n"
+        "        print(n, flush=True)\n"
+        "except StoreError as error: print(error)\n"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path / "runs.sqlite3")], capture_output=True, text=True, timeout=60
+    )
+    *numbers, told = result.stdout.splitlines()
+    assert told.startswith("the record cannot be written"), result.stderr
+    store = Store(tmp_path / "runs.sqlite3")
+    assert len(store.events("r")) >= int(numbers[-1]) + 1
+    store.close()
+
+
+def test_a_run_of_the_agent_is_on_record_whole_and_its_trace_reads_back(tmp_path: Path) -> None:
+    @tool
+    def echo(text: str) -> str:
+        """Says what it is told."""
+        return text
+
+    path = tmp_path / "runs.sqlite3"
+    run = make_agent(":evidence0: = echo[hi]\nAnswer: :evidence0:", echo, store=path).run("q")
+    store = Store(path)
+    assert store.events(run.id) == run.events
+    again = Run.from_events(read_trace(write_trace(run.id, run.events)))
+    assert again == run
+    store.close()
+
+
+def test_the_run_is_committed_before_the_model_is_asked_and_the_start_before_the_call(tmp_path: Path) -> None:
+    path = tmp_path / "runs.sqlite3"
+    seen: list[list[str]] = []
+
+    def on_record() -> list[str]:
+        store = Store(path)
+        events = store.events(store.find("@last"))
+        store.close()
+        return [event.type for event in events]
+
+    @tool
+    def look(text: str) -> str:
+        """Looks at the record while it is being called."""
+        seen.append(on_record())
+        return text
+
+    plan = ":evidence0: = look[hi]\nAnswer: :evidence0:"
+    make_agent(plan, look, store=path, eager=False).run("q")
+    make_agent(plan, look, store=path).run("q")
+    assert seen[0] == ["run_started", "model_called", "plan_written", "plan_parsed", "step_started"]
+    assert seen[1][:3] == ["run_started", "plan_part", "step_started"]
+
+
+@pytest.mark.parametrize(
+    ("lines", "told"),
+    [
+        (["nonsense"], "line 1 of the trace is not JSON"),
+        (["{}"], "not an airoagent trace"),
+        (['{"format": "airoagent-trace", "version": 99}'], "reads up to"),
+        (['{"format": "airoagent-trace", "version": 1}'], "holds no events"),
+        (['{"format": "airoagent-trace", "version": 1}', '{"type": "x"}'], "not an event"),
+    ],
+)
+def test_what_is_no_trace_is_told(lines: list[str], told: str) -> None:
+    with pytest.raises(StoreError, match=told):
+        read_trace(lines)
+
+
+def test_run_ids_sort_by_time_and_differ() -> None:
+    ids = {new_run_id() for _ in range(200)}
+    assert len(ids) == 200 and all(len(id) == 21 for id in ids)
+    assert all(id[:8].isdigit() for id in ids)

@@ -1,0 +1,128 @@
+"""What must hold for every text: no crash, no dependence on cuts or on the short way, and texts that read back."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from airoagent.errors import Diagnostic, PlanError
+from airoagent.language.clean import read_clean_plan
+from airoagent.language.limits import Limits
+from airoagent.language.objects import json_line
+from airoagent.language.parse import PlanParser, parse_plan
+from airoagent.language.plan import Plan, Step
+from tests.language.plan_texts import TOOLS, any_text, cuts, nearly_clean, plan_shaped, plans
+
+ABOUT_THE_PLAN = {"unused_evidence", "forward_reference", "no_answer", "answer_text"}
+"""Findings that are true of a plan however it is written."""
+
+Outcome = tuple[tuple[Step, ...], tuple[int, ...], Plan | None, tuple[Diagnostic, ...], str]
+
+
+def outcome(chunks: list[str], quick: bool = True, truncated: bool = False) -> Outcome:
+    """Everything a reading gives: steps fed out with their lines, the plan or the kind of error, the findings."""
+    parser = PlanParser(TOOLS, quick=quick)
+    fed = tuple(step for chunk in chunks for step in parser.feed(chunk))
+    lines = tuple(step.line for step in fed)
+    try:
+        plan = parser.finish(truncated)
+    except PlanError as error:
+        return fed, lines, None, error.diagnostics, f"{error.kind} {error.text}"
+    return fed, lines, plan, plan.diagnostics, ""
+
+
+def check_never_crashes(text: str) -> None:
+    fed, _, plan, diagnostics, error = outcome([text])
+    if plan is None:
+        assert any(not one.repair for one in diagnostics)
+        assert error.endswith(text)
+    else:
+        assert plan.steps[: len(fed)] == fed
+        assert all(one.repair for one in diagnostics)
+        known = {step.id for step in plan.steps}
+        assert all(needed in known for step in plan.steps for needed in step.depends_on)
+
+
+def check_cuts_do_not_matter(text: str, chunks: list[str], truncated: bool) -> None:
+    whole = outcome([text], truncated=truncated)
+    assert outcome(chunks, truncated=truncated) == whole
+    assert outcome(list(text), truncated=truncated) == whole
+
+
+def check_short_way_is_the_long_way(text: str) -> None:
+    long_way = outcome([text], quick=False)
+    assert outcome([text]) == long_way
+    plan = read_clean_plan(text, TOOLS, Limits())
+    if plan is not None:
+        assert plan == long_way[2]
+        assert [step.line for step in plan.steps] == [step.line for step in long_way[2].steps]
+        assert plan.diagnostics == long_way[3]
+
+
+def check_reads_back(plan: Plan) -> None:
+    text = plan.to_text()
+    again = parse_plan(text, TOOLS)
+    assert again == plan
+    assert {one.kind for one in again.diagnostics} <= ABOUT_THE_PLAN
+    assert again.to_text() == text
+
+
+def check_round_trip(text: str) -> None:
+    try:
+        plan = parse_plan(text, TOOLS)
+    except PlanError:
+        return
+    check_reads_back(plan)
+
+
+@given(any_text())
+def test_only_plan_errors_come_out(text: str) -> None:
+    check_never_crashes(text)
+
+
+@given(plan_shaped())
+def test_only_plan_errors_come_out_of_plan_shaped_text(text: str) -> None:
+    check_never_crashes(text)
+
+
+@given(st.data())
+def test_the_same_comes_out_however_the_text_is_cut(data: st.DataObject) -> None:
+    text = data.draw(st.one_of(plan_shaped(), any_text()))
+    check_cuts_do_not_matter(text, data.draw(cuts(text)), data.draw(st.booleans()))
+
+
+@settings(max_examples=300)
+@given(st.one_of(plan_shaped(), any_text(), nearly_clean()))
+def test_the_short_way_reads_what_the_long_way_reads(text: str) -> None:
+    check_short_way_is_the_long_way(text)
+
+
+@given(st.one_of(plan_shaped(), any_text()))
+def test_what_was_read_is_written_so_that_it_reads_back(text: str) -> None:
+    check_round_trip(text)
+
+
+def as_objects(plan: Plan) -> str:
+    lines = [json_line(id=step.id, thought=step.thought, tool=step.tool, input=step.input) for step in plan.steps]
+    return "[" + ",\n".join(lines) + "]\n" + (f"Answer: {plan.answer}" if plan.answer else "")
+
+
+@given(plans())
+def test_a_plan_with_any_text_in_it_reads_back(plan: Plan) -> None:
+    check_round_trip(as_objects(plan))
+
+
+LONG = settings(max_examples=20_000, deadline=None, suppress_health_check=list(HealthCheck))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+@LONG
+@given(st.data())
+def test_a_long_search_finds_nothing(data: st.DataObject) -> None:
+    text = data.draw(st.one_of(plan_shaped(60), any_text(), nearly_clean(), plans().map(as_objects)))
+    check_never_crashes(text)
+    check_cuts_do_not_matter(text, data.draw(cuts(text)), data.draw(st.booleans()))
+    check_short_way_is_the_long_way(text)
+    check_round_trip(text)

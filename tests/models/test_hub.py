@@ -1,0 +1,185 @@
+"""Where fetched models lie, and fetching one from a hub (on loopback)."""
+
+from __future__ import annotations
+
+import hashlib
+import http.server
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from airoagent.errors import ModelError
+from airoagent.models import hub
+
+COMMIT = "a" * 40
+
+
+@pytest.mark.parametrize("name", ["jondurbin/airoboros-l2-13b-gpt4-2.0", "a/b", "Org_1/x.y-z"])
+def test_knows_a_hub_name(name: str) -> None:
+    assert hub.is_hub_name(name)
+
+
+@pytest.mark.parametrize("name", ["plain", "a/b/c", "./a", "/a/b", "a/..", "a b/c", "a/b\n", "a--b/c", ""])
+def test_knows_what_is_none(name: str) -> None:
+    assert not hub.is_hub_name(name)
+
+
+def test_the_cache_is_where_the_environment_says(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "home"))
+    assert hub.cache_folder() == tmp_path / "home" / "hub"
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "direct"))
+    assert hub.cache_folder() == tmp_path / "direct"
+    monkeypatch.delenv("HF_HUB_CACHE")
+    monkeypatch.delenv("HF_HOME")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
+    assert hub.cache_folder() == tmp_path / "xdg" / "huggingface" / "hub"
+
+
+@pytest.mark.parametrize(("value", "off"), [("1", True), ("TRUE", True), ("0", False), ("", False)])
+def test_offline_is_what_the_environment_says(monkeypatch: pytest.MonkeyPatch, value: str, off: bool) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", value)
+    assert hub.offline() is off
+
+
+def test_a_snapshot_is_found_by_branch_and_by_commit() -> None:
+    home = hub.cache_folder() / "models--a--b"
+    (home / "refs").mkdir(parents=True)
+    (home / "refs" / "main").write_text(COMMIT, encoding="ascii")
+    folder = home / "snapshots" / COMMIT
+    folder.mkdir(parents=True)
+    assert hub.snapshot("a/b") is None
+    (folder / "config.json").write_text("{}", encoding="ascii")
+    assert hub.snapshot("a/b") == folder
+    assert hub.snapshot("a/b", COMMIT) == folder
+    assert hub.snapshot("a/b", "other") is None
+    hub.require("a/b", "main")
+    with pytest.raises(ModelError, match="the network is switched off"):
+        hub.require("a/c", "main")
+
+
+@pytest.fixture
+def loopback_hub(tiny_llama: Path) -> Iterator[tuple[str, list[str]]]:
+    """A hub with one model, ``me/tiny``, and files nobody wants; yields its address and the files it was asked for."""
+    extra = {"README.md": b"# tiny", "pytorch_model.bin": b"unwanted", "onnx/model.onnx": b"unwanted"}
+    files = {path.name: path.read_bytes() for path in tiny_llama.iterdir()} | extra
+    asked: list[str] = []
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            path = self.path.split("?")[0]
+            if path == "/api/models/me/huge/revision/main":
+                sizes = [{"rfilename": "model.safetensors", "size": 10**15}]
+                return self._send(json.dumps({"id": "me/huge", "sha": COMMIT, "siblings": sizes}).encode())
+            if path == "/api/models/me/tiny/revision/main":
+                siblings = [{"rfilename": name, "size": len(data)} for name, data in files.items()]
+                return self._send(json.dumps({"id": "me/tiny", "sha": COMMIT, "siblings": siblings}).encode())
+            name = path.removeprefix("/me/tiny/resolve/main/").removeprefix(f"/me/tiny/resolve/{COMMIT}/")
+            if name in files:
+                asked.append(name)
+                return self._send(files[name])
+            return self._send(b"{}", 404, {"X-Error-Code": "RepoNotFound"})
+
+        do_HEAD = do_GET
+
+        def _send(self, body: bytes, status: int = 200, headers: dict[str, str] | None = None) -> None:
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(body)))
+            self.send_header("ETag", f'"{hashlib.sha256(body).hexdigest()}"')
+            self.send_header("X-Repo-Commit", COMMIT)
+            for key, value in (headers or {}).items():
+                self.send_header(key, value)
+            self.end_headers()
+            if self.command == "GET":
+                self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None: ...
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_address[1]}", asked
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+def _run(code: str, endpoint: str) -> str:
+    """What the code prints in a process of its own: huggingface_hub reads its environment once, at import."""
+    env = {**os.environ, "HF_ENDPOINT": endpoint, "HF_HUB_OFFLINE": "0", "HF_HUB_DISABLE_TELEMETRY": "1"}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=env, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout
+
+
+def _ask(model: str, endpoint: str) -> list[str]:
+    """Open and ask a model; the lines that tell of it."""
+    code = (
+        "import asyncio, sys\n"
+        "from airoagent.errors import AiroError\n"
+        "from airoagent.models.base import Prompt, Sampling, complete\n"
+        "from airoagent.models.catalog import open_model\n"
+        "seen = set()\n"
+        "try:\n"
+        f"    model = open_model({model!r}, progress=lambda what, done, total: seen.add((what, done == total)))\n"
+        "    before = model.info.context_length\n"
+        "    tokens = model.count_tokens('otter')\n"
+        "    small = sorted(what for what, end in seen if end)\n"
+        "    text = asyncio.run(complete(model, Prompt('x', sampling=Sampling(max_tokens=3))))\n"
+        "    print(before, small, text.usage.completion_tokens, model.info.context_length)\n"
+        "    print(sorted(what for what, end in seen if end))\n"
+        "except AiroError as error:\n"
+        "    print(error.exit_code, error.message, '|', error.hint)\n"
+    )
+    return _run(code, endpoint).splitlines()
+
+
+@pytest.mark.slow
+def test_fetches_loads_and_writes_and_finds_it_the_second_time(loopback_hub: tuple[str, list[str]]) -> None:
+    endpoint, asked = loopback_hub
+    first = _ask("me/tiny", endpoint)
+    assert first == [
+        "None ['fetching me/tiny'] 3 4096",
+        "['fetching me/tiny', 'loading me/tiny']",
+    ]
+    assert {"config.json", "tokenizer.json", "model.safetensors"} <= set(asked)
+    assert not {"README.md", "pytorch_model.bin", "onnx/model.onnx"} & set(asked)
+    asked.clear()
+    assert _ask("me/tiny", endpoint) == ["4096 [] 3 4096", "['loading me/tiny']"]
+    assert asked == []
+
+
+@pytest.mark.slow
+def test_what_cannot_be_fetched_is_one_sentence(loopback_hub: tuple[str, list[str]]) -> None:
+    endpoint, _ = loopback_hub
+    assert _ask("me/none", endpoint)[0].startswith("3 the hub has no model me/none |")
+    assert "3 me/huge is 1000000.0 GB to fetch, and " in _ask("me/huge", endpoint)[0]
+    gone = _ask("me/other", "http://127.0.0.1:1")[0]
+    assert gone.startswith("3 me/other is not on this machine and could not be fetched: ")
+    assert "give the folder of a model that is here" in gone
+
+
+@pytest.mark.slow
+def test_fetching_can_be_called_off_and_goes_on_later(loopback_hub: tuple[str, list[str]]) -> None:
+    endpoint, asked = loopback_hub
+    code = (
+        "from airoagent.models.hub import LoadStopped, download, snapshot\n"
+        "seen = []\n"
+        "try:\n"
+        "    download('me/tiny', 'main', lambda *a: seen.append(a), lambda: len(seen) > 5)\n"
+        "except LoadStopped:\n"
+        "    print('stopped')\n"
+        "    print(sorted(path.name for path in download('me/tiny').iterdir()))\n"
+    )
+    stopped, files = _run(code, endpoint).splitlines()
+    assert stopped == "stopped"
+    assert "model.safetensors" in files
+    # Three small files came before it was called off; their contents are not fetched again.
+    assert asked.count("config.json") < asked.count("tokenizer.json")

@@ -1,0 +1,61 @@
+"""Every event survives the way to JSON and back."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from airoagent import Diagnostic, Source, StoreError, Usage
+from airoagent import events as module
+from airoagent.events import Event, Failure, from_json, to_json
+
+TYPES = sorted((cls for cls in vars(module).values() if isinstance(cls, type) and issubclass(cls, Event)), key=str)
+TYPES.remove(Event)
+
+_text = st.text(max_size=20)
+_number = st.floats(allow_nan=False, allow_infinity=False)
+_BY_NAME = {
+    "usage": st.builds(Usage, st.integers(0), st.integers(0), st.integers(0)),
+    "failure": st.builds(Failure, _text, _text, _text, st.integers(0, 200)),
+    "diagnostics": st.lists(st.builds(Diagnostic, _text, _text, st.integers(1), st.integers(1), _text)).map(tuple),
+    "sources": st.lists(st.builds(Source, _text, _text, _text, st.integers(0), st.integers(0))).map(tuple),
+    "settings": st.lists(st.tuples(_text, _text)).map(tuple),
+    "tools": st.lists(_text).map(tuple),
+    "because": st.lists(_text).map(tuple),
+    "status": st.sampled_from(["done", "failed", "interrupted"]),
+    "answer": st.none() | _text,
+}
+_BY_TYPE = {"bool": st.booleans(), "str": _text, "int": st.integers(), "float": _number}
+
+
+def _events(cls: type[Event]) -> st.SearchStrategy[Event]:
+    fields = {f.name: _BY_NAME[f.name] if f.name in _BY_NAME else _BY_TYPE[str(f.type)] for f in dataclasses.fields(cls)}
+    return st.builds(cls, **fields)
+
+
+@pytest.mark.parametrize("cls", TYPES, ids=lambda cls: cls.__name__)
+def test_json_and_back_is_the_same_event(cls: type[Event]) -> None:
+    @given(_events(cls))
+    def check(event: Event) -> None:
+        assert from_json(json.loads(json.dumps(to_json(event)))) == event
+
+    check()
+
+
+def test_type_words_are_unique() -> None:
+    assert len({cls.type for cls in TYPES}) == len(TYPES)
+
+
+@pytest.mark.parametrize("value", [{}, {"type": "what"}, {"type": "run_started"}, {"type": "step_text", "step": 1}])
+def test_what_is_no_event_is_a_store_error(value: dict[str, object]) -> None:
+    with pytest.raises(StoreError):
+        from_json(value)
+
+
+def test_fields_of_a_later_version_are_passed_over() -> None:
+    event = module.StepText(step="evidence0", text="x")
+    assert from_json({**to_json(event), "later": 1}) == event

@@ -1,0 +1,58 @@
+"""The public surface: what `airoagent` names is there, documented, and listed once."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+
+import pytest
+
+import airoagent
+from tests.source import PACKAGE, imported_by, is_type_checking, tree_of
+
+
+def type_checking_names() -> dict[str, str]:
+    """The names that type checkers see, each with its module."""
+    (block,) = [statement for statement in tree_of(PACKAGE / "__init__.py").body if is_type_checking(statement)]
+    names = [name for statement in ast.walk(block) for name in imported_by(statement)]
+    return {name.rpartition(".")[2]: name.rpartition(".")[0] for name in names}
+
+
+def test_the_public_names_are_sorted_and_listed_once() -> None:
+    assert list(airoagent.__all__) == sorted(set(airoagent.__all__))
+
+
+def test_the_public_names_are_those_that_type_checkers_see() -> None:
+    assert set(airoagent.__all__) == set(type_checking_names()) == set(airoagent._HOME)
+
+
+@pytest.mark.parametrize("name", airoagent.__all__)
+def test_a_public_name_is_there_and_public_where_it_is_defined(name: str) -> None:
+    home = __import__(type_checking_names()[name], fromlist=[name])
+    assert getattr(airoagent, name) is getattr(home, name)
+    assert name in home.__all__
+
+
+@pytest.mark.parametrize("name", airoagent.__all__)
+def test_a_public_name_has_a_docstring_of_its_own(name: str) -> None:
+    value = getattr(airoagent, name)
+    text = inspect.cleandoc(vars(value).get("__doc__") or "" if isinstance(value, type) else value.__doc__ or "")
+    assert text
+    assert not text.startswith(f"{name}("), "dataclass made this docstring, nobody wrote it"
+
+
+def test_all_names_are_offered_to_a_console_that_completes() -> None:
+    assert set(airoagent.__all__) <= set(dir(airoagent))
+
+
+def test_an_unknown_name_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="module 'airoagent' has no attribute 'Agents'"):
+        _ = airoagent.Agents
+
+
+def test_the_version_is_the_one_of_the_project() -> None:
+    text = (PACKAGE.parent / "pyproject.toml").read_text(encoding="utf-8")
+    found = re.search(r'^version = "(.+)"$', text, re.MULTILINE)
+    assert found is not None
+    assert airoagent.__version__ == found[1]

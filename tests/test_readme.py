@@ -1,0 +1,140 @@
+"""The README is executed: every ``sh`` and ``python`` block runs by itself, in a copy of the project.
+
+A block is left out only where its fence says so and why (```` ```sh no-run: needs the network ````). The first two
+``sh`` blocks are the set-up, one command each; here the first runs without its ``pip install .`` (the package is there
+already), and ``.ci/run`` runs the second as it stands.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import stat
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.source import ROOT, project_files
+
+FENCE = re.compile(r"^```(?P<info>[^\n`]*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A fenced block of the README: the language and the rest of its fence, its text, the line it begins on."""
+
+    language: str
+    option: str
+    text: str
+    line: int
+
+    @property
+    def runs(self) -> bool:
+        return self.option == ""
+
+
+def blocks_of(text: str) -> tuple[Block, ...]:
+    """The fenced blocks of a Markdown text that are shell or Python."""
+    found = []
+    for match in FENCE.finditer(text):
+        language, _, option = match["info"].strip().partition(" ")
+        if language in ("sh", "bash", "shell", "console", "python", "py"):
+            found.append(Block(language, option.strip(), match["text"], text.count("\n", 0, match.start()) + 1))
+    return tuple(found)
+
+
+BLOCKS = blocks_of((ROOT / "README.md").read_text(encoding="utf-8"))
+SET_UP = tuple(block for block in BLOCKS if block.language == "sh")[:2]
+
+
+def test_the_fences_say_what_is_run() -> None:
+    for block in BLOCKS:
+        where = f"README.md:{block.line}"
+        assert block.language in ("sh", "python"), f"{where}: write sh or python, so that the block is run"
+        assert block.runs or re.match(r"no-run: \w.{8,}", block.option), f"{where}: say why: no-run: REASON"
+
+
+def test_there_are_exactly_two_set_up_commands() -> None:
+    for block in SET_UP:
+        assert block.runs
+        (command,) = block.text.splitlines()
+        assert command.startswith("pip install ")
+        assert " && " in command
+    installing = [block for block in BLOCKS if block.runs and block not in SET_UP and "pip install" in block.text]
+    assert [f"README.md:{block.line}" for block in installing] == []
+
+
+def test_the_first_command_answers_and_the_second_tests() -> None:
+    first, second = (block.text.strip() for block in SET_UP)
+    assert re.fullmatch(r'pip install \. && airo (ask )?--docs examples/library ".+\?"', first)
+    assert re.fullmatch(r"pip install '\.\[test\]' && (python -m )?pytest", second)
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the project, so that what a block writes is not written into it."""
+    folder = tmp_path_factory.mktemp("readme") / "airoagent"
+    for name in project_files():
+        if not name.startswith("tests/"):
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, folder / name)
+    return folder
+
+
+@pytest.fixture
+def environ(tmp_path: Path) -> dict[str, str]:
+    """An environment whose ``airo`` and ``python`` are this Python's, and whose ``pip`` installs nothing."""
+    commands = {
+        "airo": f'exec "{sys.executable}" -m airoagent "$@"',
+        "python": f'exec "{sys.executable}" "$@"',
+        "pip": '[ "$*" = "install ." ] || { echo "a block of the README must not run: pip $*" >&2; exit 1; }',
+    }
+    for name, script in commands.items():
+        file = tmp_path / "bin" / name
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(f"#!/bin/sh\n{script}\n")
+        file.chmod(file.stat().st_mode | stat.S_IXUSR)
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("AIRO_")}
+    path = f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}"
+    return kept | {"AIRO_HOME": str(tmp_path / "home"), "PATH": path, "PYTHONPATH": str(ROOT)}
+
+
+def runnable(language: str) -> list[Block]:
+    second = SET_UP[1:]
+    return [block for block in BLOCKS if block.language == language and block.runs and block not in second]
+
+
+def execute(command: list[str], folder: Path, environ: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    done = subprocess.run(
+        command, cwd=folder, env=environ, stdin=subprocess.DEVNULL, capture_output=True, encoding="utf-8", timeout=110
+    )
+    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+    return done
+
+
+@pytest.mark.parametrize("block", runnable("sh"), ids=lambda block: f"line {block.line}")
+def test_a_shell_block_runs(block: Block, project: Path, environ: dict[str, str]) -> None:
+    execute(["bash", "-euo", "pipefail", "-c", block.text], project, environ)
+
+
+@pytest.mark.parametrize("block", runnable("python"), ids=lambda block: f"line {block.line}")
+def test_a_python_block_runs(block: Block, project: Path, environ: dict[str, str], tmp_path: Path) -> None:
+    script = tmp_path / "block.py"
+    script.write_text(block.text, encoding="utf-8")
+    execute([sys.executable, str(script)], project, environ)
+
+
+def test_the_first_command_gives_the_right_answer_with_its_source(project: Path, environ: dict[str, str]) -> None:
+    done = execute(["bash", "-euo", "pipefail", "-c", SET_UP[0].text], project, environ)
+    assert "Louise Glück" in done.stdout
+    assert "Wild Iris" in done.stdout
+    assert ".html" in done.stdout
+
+
+def test_blocks_are_found_with_language_option_and_line() -> None:
+    text = "a\n```sh\nx\n```\n\n```python no-run: needs a GPU\ny\n```\n```text\nno\n```\n"
+    assert blocks_of(text) == (Block("sh", "", "x\n", 2), Block("python", "no-run: needs a GPU", "y\n", 6))

@@ -1,0 +1,117 @@
+"""KnowledgeModel: answers a question from the evidence it is given, and says which source it stands on."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from airoagent import (
+    ContextBlock,
+    Evidence,
+    Source,
+    ToolContext,
+    ToolOutput,
+    answer_grammar,
+    closed_context_prompt,
+    read_cited_answer,
+    tool,
+)
+
+_ASK = "Source? Don't make up answers if you don't know."
+_TEXT = "the text"  # how a question speaks of evidence that it does not lead to with "given"
+_SHORT = 200  # characters: evidence up to here reads as part of the question ("the most famous work of ...")
+
+_NOUNS = (
+    r"(?:\s+(?:the|this|that|these|those|only|following|provided|given|information|context|texts?|passages?|contents?|"
+    r"evidence|results?|search|pages?|in|from|of|on|and|both|:))*[\s:(\"']*$"
+)
+# "..., given the context :evidence0:" - the words that lead to a block are not part of the question.
+_LEAD = re.compile(
+    r"[\s,;:(-]*\b(?:given|using|based (?:up)?on|according to|considering|context"
+    r"|(?:in|from|with|of)\s+(?:the|this|that)\s+(?:provided |following )?(?:information|context|text|passage|content|"
+    r"evidence|results?|search|page))\b" + _NOUNS,
+    re.IGNORECASE,
+)
+# "from :evidence4:" leads to a block only where what follows is a text, not a word of the question.
+_WEAK_LEAD = re.compile(r"[\s,;:(-]*\b(?:in|from|with|within|per)\b" + _NOUNS, re.IGNORECASE)
+_AND = re.compile(r"[\s,;&+/()]*(?:and|or|plus|with)?[\s,;&+/()]*", re.IGNORECASE)
+
+
+@tool("KnowledgeModel", timeout=0)
+async def knowledge_model(input: str, context: ToolContext) -> ToolOutput:
+    """Question answering language model, particularly useful in answering questions based on an input passage of text. The input must be a text question that references an :evidence[n]: variable, e.g. What color is the cat, given :evidence1:?"""  # noqa: E501 - word for word from the model card
+    question, given = _split(context.parts)
+    for part in context.parts:
+        if isinstance(part, Evidence) and not part.answered and part not in given:
+            # The question is about something that could not be told: asking on would only invite an invention.
+            return ToolOutput(part.text, (), f"{part.id} has no answer to ask on with", answered=False)
+    if not given:
+        completion = await context.ask(input, "answer")
+        return ToolOutput(completion.text.strip())
+    blocks = [
+        ContextBlock(text, tuple(_metadata(sources))) for evidence in given for text, sources in evidence.blocks()
+    ]
+    instruction = f"{question or context.question} {_ASK}".strip()
+    grammar = answer_grammar(blocks) if context.settings.get("answers") == "verbatim" else ""
+    completion = await context.ask(closed_context_prompt(blocks, instruction), "answer", grammar)
+    answer = read_cited_answer(completion.text)
+    known = {source.url: source for evidence in given for source in evidence.sources}
+    cited = [dict(pairs) for pairs in answer.sources]
+    strangers = [pairs["url"] for pairs in cited if pairs.get("url", "") and pairs["url"] not in known]
+    notes = [] if answer.answered else ["the sources given do not answer this"]
+    if strangers:
+        notes.append(f"cited an address it was not given: {', '.join(strangers)}")
+    return ToolOutput(
+        answer.text or completion.text.strip(),
+        tuple(_cited(pairs, known[pairs["url"]]) for pairs in cited if pairs.get("url") in known),
+        "; ".join(notes),
+        answer.answered,
+    )
+
+
+def _split(parts: Iterable[str | Evidence]) -> tuple[str, list[Evidence]]:
+    """The question without its "given :evidence0:", and the evidence to read for it.
+
+    Evidence is to be read where words like "given" lead to it, where it continues such a list ("and :evidence2:"),
+    and where it is too long to be a part of a question; other evidence is a word of the question.
+    """
+    question, given, reading, opened = "", [], False, False
+    for part in parts:
+        if isinstance(part, str):
+            reading = reading and _AND.fullmatch(part) is not None
+            if not reading:
+                question += part.removeprefix(")") if opened else part
+                opened = False
+            continue
+        short = len(part.text) <= _SHORT and "\n" not in part.text.strip()
+        lead = _LEAD.search(question) or (None if short else _WEAK_LEAD.search(question))
+        if lead is not None or reading:
+            opened = opened or (lead is not None and "(" in lead[0])
+            question = question[: lead.start()] if lead is not None else question
+            given.append(part)
+            reading = True
+        elif short:
+            question += part.text.strip().rstrip(".")
+        else:
+            question += _TEXT
+            given.append(part)
+            reading = True
+    question = re.sub(r"\s+([?.!,])", r"\1", question).strip(" ,;:")
+    if question == _TEXT:
+        question = ""
+    return (question[:1].upper() + question[1:], given) if given else (question, given)
+
+
+def _metadata(sources: Iterable[Source]) -> Iterable[tuple[str, str]]:
+    """At most 8 pairs, what the models were trained on; an address first, since it is what an answer cites."""
+    pairs: list[tuple[str, str]] = []
+    for source in sources:
+        pairs.append(("url", source.url))
+        if source.title:
+            pairs.append(("title", source.title))
+    return pairs[:8]
+
+
+def _cited(pairs: dict[str, str], source: Source) -> Source:
+    """The source as cited here: it covers no characters of the answer, it backs it."""
+    return Source(source.url, source.title or pairs.get("title", ""), pairs.get("quote", "") or source.quote)
