@@ -356,7 +356,7 @@ def _payload(question: str) -> str:
     """What a tool is to work on: the quoted words, what stands behind a colon or "of", or the question itself."""
     inside = re.search(r"[\"“«]([^\"”»]+)[\"”»]|(?<!\w)'([^']+)'(?!\w)", question)
     if inside:
-        return (inside[1] or inside[2]).strip()
+        return (inside[1] or inside[2]).strip() or question
     behind = re.search(r":\s+(\S.*)$", question) or re.search(
         r"\b(?:of|in|for|to|from)\s+(?:the (?:text|words?|sentence|phrase|string)\s+)?(\S.*)$", question
     )

@@ -22,8 +22,8 @@ ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
 
 from airoagent.models.english.passages import Block  # noqa: E402 - the checkout comes first on the path
-from airoagent.models.reading import read  # noqa: E402
-from airoagent.toolbox.extract import read_page  # noqa: E402
+from airoagent.models.reading import read  # noqa: E402 - as above
+from airoagent.toolbox.extract import read_page  # noqa: E402 - as above
 
 LIBRARY = ROOT / "examples" / "library"
 QUESTIONS = ROOT / "tests" / "data" / "library_questions.json"

@@ -10,8 +10,8 @@ from airoagent.models.reading import read
 TOWER = Block(
     "The Lattice Tower\n\n"
     "The Lattice Tower is a steel mast in Northport. Work began on 3 May 1921, and the tower was opened on "
-    "12 June 1923 by Queen Ragna. It was designed by the engineer Ada Brandt, whose colleague Jon Lund added the arches. "
-    "It is 212 metres tall and weighs 4,100 tonnes. The tower is made of riveted steel.\n\n"
+    "12 June 1923 by Queen Ragna. It was designed by the engineer Ada Brandt, whose colleague Jon Lund added the "
+    "arches. It is 212 metres tall and weighs 4,100 tonnes. The tower is made of riveted steel.\n\n"
     "Visitors\n\n"
     "Some 35,000 people climb it every year. They use 1,204 steps, because the lift was taken out in 1990.\n"
     "- Ticket: 7 euros\n"

@@ -18,7 +18,7 @@ from airoagent.models.english.passages import Block, Sentence, cut
 from airoagent.models.english.questions import Question
 from airoagent.models.english.words import LIGHT, near_words, sentence_stems, stem, words
 
-__all__ = ["Library", "Ranked", "rank", "read_library", "standing"]
+__all__ = ["Library", "Ranked", "light_stems", "rank", "read_library", "standing"]
 
 Bag = dict[str, float]
 """What a text gives of each of the question's terms, 0 to 1."""
@@ -234,7 +234,7 @@ def _weights(library: Library, question: Question, worth: dict[str, Bag]) -> Bag
         df = sum(1 for stems in library.stems if term in stems)
         rarity = math.log(1 + (count - df + 0.5) / (df + 0.5)) / math.log(2 + 2 * count)
         weight = 0.4 + 0.6 * rarity
-        if term in _light():
+        if term in light_stems():
             weight *= 0.5
         weight += 0.3 if term.isdigit() and len(term) == 4 else 0.0
         if term == question.target and question.kind == "measure" and question.unit not in ("", "length"):
@@ -244,7 +244,8 @@ def _weights(library: Library, question: Question, worth: dict[str, Bag]) -> Bag
 
 
 @lru_cache(maxsize=1)
-def _light() -> frozenset[str]:
+def light_stems() -> frozenset[str]:
+    """The stems of words that say little about which sentence answers."""
     return frozenset(map(stem, LIGHT))
 
 
