@@ -45,8 +45,8 @@ def points_of(sight: Sight, span: Span) -> float | None:
         return None
     if _wrong_sort(sight, span):
         return None
-    points = 0.9 * sight.near(span) + 0.45 * span.fit - 0.45 * old / len(inner)
-    return points + 1.1 * _by_kind(sight, span) + 0.75 * sight.shape(span)
+    points = 0.8 * sight.near(span) + 0.45 * span.fit - 0.45 * old / len(inner)
+    return points + 1.1 * _by_kind(sight, span) + 0.65 * sight.shape(span)
 
 
 def _wrong_sort(sight: Sight, span: Span) -> bool:

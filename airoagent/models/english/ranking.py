@@ -70,7 +70,7 @@ def read_library(blocks: Sequence[Block]) -> Library:
 _TITLE = (1.0, 0.5)
 _HEADING = (0.95, 0.55)
 _HEADER = (0.8, 0.7)
-_LAST = (0.95, 0.6)
+_LAST = (1.0, 0.85)
 _BEFORE_LAST = (0.65, 0.2)
 _AFTER = (0.3, 0.35)
 _OPENING = (0.7, 0.25)
@@ -119,7 +119,7 @@ def rank(library: Library, question: Question, most: int = 80) -> list[Ranked]:
 def standing(entry: Ranked) -> float:
     """A sentence's points before its spans are looked at."""
     lost = sum(entry.weights[t] for t in entry.missing) / (sum(entry.weights.values()) or 1.0)
-    return 1.1 * entry.coverage + 1.9 * entry.names**2 + entry.relation + 0.85 * entry.own - 0.4 * lost
+    return 1.1 * entry.coverage + 2.1 * entry.names**2 + entry.relation + 0.85 * entry.own - 0.4 * lost
 
 
 def _ranked(
@@ -235,7 +235,7 @@ def _weights(library: Library, question: Question, worth: dict[str, Bag]) -> Bag
         rarity = math.log(1 + (count - df + 0.5) / (df + 0.5)) / math.log(2 + 2 * count)
         weight = 0.4 + 0.6 * rarity
         if term in light_stems():
-            weight *= 0.5
+            weight *= 0.43
         weight += 0.3 if term.isdigit() and len(term) == 4 else 0.0
         if term == question.target and question.kind == "measure" and question.unit not in ("", "length"):
             weight *= 0.4  # the unit says it: "330 metres" needs no "tall"

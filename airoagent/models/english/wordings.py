@@ -79,6 +79,7 @@ IDIOMS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"(?:grow|grew) up", "raised"),
         (r"set (?:foot|feet) on", "landed on"),
         (r"make use of", "use"),
+        (r"built or born", "origin"),
         (r"how come", "why"),
         (r"for what reason", "why"),
         (r"in what way", "how"),
