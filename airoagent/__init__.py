@@ -36,12 +36,14 @@ if TYPE_CHECKING:
     from airoagent.events import Event, Source, Usage
     from airoagent.language.draw import draw_plan
     from airoagent.language.callprompts import Ranked, Solution, Thought, code_prompt, read_code
-    from airoagent.language.calls import Call, parse_calls, write_call
     from airoagent.language.answer_grammar import answer_grammar
+    from airoagent.language.callprompts import Ranked, Solution, Thought
+    from airoagent.language.calls import Call, parse_calls, write_call
+    from airoagent.language.draw import draw_plan
     from airoagent.language.evidence import Evidence
-    from airoagent.language.grammar import Grammar
     from airoagent.language.findings import render_diagnostic
     from airoagent.language.functions import Function, Functions, Param, call_schema, load_functions
+    from airoagent.language.grammar import Grammar
     from airoagent.language.graph import Graph, build_graph
     from airoagent.language.parse import PlanParser, parse_plan
     from airoagent.language.plan import Plan, Ref, Step
