@@ -18,12 +18,15 @@ __all__ = ["VERBS", "run"]
 # Verb -> the line shown by `airo --help`. The module is imported only when the verb is used.
 VERBS = {
     "ask": "Answer a question: plan, run the steps, tell the answer. `airo QUESTION` is the same.",
+    "call": "Choose a function and its parameters for a sentence, check them, make the call.",
+    "code": "Write code, and print nothing but the code.",
     "config": "Show the settings in force and where each comes from.",
     "doctor": "Check what this machine can do, with a cure for what it cannot.",
     "models": "List the models there are, or show one.",
     "plan": "Only write the plan for a question.",
     "run": "Run a plan from a file, or from standard input with `-`.",
     "runs": "List, show, export, import or remove recorded runs.",
+    "think": "Weigh several answers to a question and print the best.",
     "tools": "List the tools, show one, or try one.",
 }
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from airoagent.language.callprompts import Thought
     from airoagent.language.calls import Call, Format
     from airoagent.language.functions import Function, Functions
+    from airoagent.language.grammar import Grammar
     from airoagent.models.base import Completion, Purpose
 
 __all__ = ["MakePlan", "acall", "acode", "athink", "call", "code", "plan_of_calls", "think"]
@@ -46,8 +47,9 @@ class Host(Protocol):
     async def _drive(self, question: str, plan: Plan | MakePlan | None, watch: Watch | None) -> Run: ...
 
     async def _ask(
-        self, step: str, text: str, purpose: Purpose, recorder: Recorder, heard: Callable[[str], None]
-    ) -> Completion: ...
+        self, step: str, text: str, purpose: Purpose, recorder: Recorder, heard: Callable[[str], None],
+        grammar: Grammar | str = "",
+    ) -> Completion: ...  # fmt: skip
 
 
 H = TypeVar("H", bound=Host)
@@ -120,12 +122,15 @@ async def _choose(
     host: Host, input: str, functions: Functions, format: Format, retries: int, recorder: Recorder
 ) -> tuple[Call, ...]:
     """What the model wants called; CallError when it cannot be used, after ``retries`` rounds of asking again."""
+    from airoagent.language.call_grammar import call_grammar
     from airoagent.language.callprompts import call_prompt, retry_prompt
     from airoagent.language.calls import parse_calls
+    from airoagent.language.functions import call_schema
 
+    grammar = call_grammar(call_schema(functions), format)
     first = prompt = call_prompt(input, functions, format)
     while True:
-        completion = await host._ask("", prompt, "call", recorder, lambda text: recorder(PlanText(text=text)))
+        completion = await host._ask("", prompt, "call", recorder, lambda text: recorder(PlanText(text=text)), grammar)
         recorder(PlanText(text="\n"))
         recorder(PlanWritten(text=completion.text))
         try:
@@ -251,5 +256,3 @@ async def acode(agent: Host, prompt: str, *, watch: Watch | None = None) -> str:
 
     prompt = _checked(prompt, 'say what to write: airo code "a websocket server in node.js"')
     return read_code(await _asked(agent, prompt, code_prompt(prompt), "code", watch))
-
-

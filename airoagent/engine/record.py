@@ -27,8 +27,10 @@ from airoagent.events import (
     Failure,
     ModelCalled,
     PlanParsed,
+    PlanPart,
     PlanRefused,
     PlanWritten,
+    Replanned,
     RunFinished,
     RunStarted,
     Source,
@@ -99,10 +101,14 @@ class Run:
             case RunStarted():
                 self.id, self.question, self.model, self.parent = event.run, event.question, event.model, event.parent
                 self.started, self.tools = event.at, event.tools
+            case PlanPart():
+                self.plan_text += event.text
             case PlanWritten():
                 self.plan_text = event.text
+            case Replanned():
+                self.failed, self.skipped, self.plan_text = {}, {}, ""
             case PlanParsed():
-                if self.plan is None:
+                if self.plan is None or self.plan.to_text() != event.text:
                     self.plan = parse_plan(event.text, self.tools)
             case PlanRefused():
                 self.failure = event.failure

@@ -45,7 +45,11 @@ def _m001_first(db: sqlite3.Connection) -> None:
     db.execute("CREATE INDEX uses_by_hash ON uses (hash)")
 
 
-_MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (_m001_first,)
+def _m002_cache(db: sqlite3.Connection) -> None:
+    db.execute("CREATE TABLE cache (key BLOB PRIMARY KEY, at REAL NOT NULL, body BLOB NOT NULL) WITHOUT ROWID")
+
+
+_MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (_m001_first, _m002_cache)
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,6 +207,18 @@ class Store:
                 "DELETE FROM texts WHERE hash = ? AND NOT EXISTS (SELECT 1 FROM uses WHERE uses.hash = texts.hash)",
                 mine,
             )
+
+    def cached(self, key: bytes, oldest: float) -> bytes | None:
+        """What was kept under the key since ``oldest`` (seconds since 1970); None if nothing was."""
+        with self._told("the cache cannot be read"), self._lock:
+            row = self._db.execute("SELECT body FROM cache WHERE key = ? AND at >= ?", (key, oldest)).fetchone()
+        return None if row is None else bytes(row[0])
+
+    def cache(self, key: bytes, body: bytes, oldest: float) -> None:
+        """Keep something under a key, in place of what was there; what is older than ``oldest`` goes."""
+        with self._told("the cache cannot be written"), self._transaction() as db:
+            db.execute("DELETE FROM cache WHERE at < ?", (oldest,))
+            db.execute("INSERT OR REPLACE INTO cache VALUES (?, ?, ?)", (key, time.time(), body))
 
     def close(self) -> None:
         """Close the file."""

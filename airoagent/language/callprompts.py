@@ -86,12 +86,13 @@ class Ranked:
 @dataclass(frozen=True, slots=True)
 class Thought:
     """A chain of thought read back. ``ranking`` is best first; ``best`` is the best and final answer, None where the
-    text names none.
+    text names none; ``text`` is all that the model wrote.
     """
 
     solutions: tuple[Solution, ...]
     ranking: tuple[Ranked, ...]
     best: str | None
+    text: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """The thought as plain JSON values."""
@@ -99,15 +100,23 @@ class Thought:
             "solutions": [{"number": one.number, "text": one.text, "answer": one.answer} for one in self.solutions],
             "ranking": [{"solution": one.solution, "reason": one.reason} for one in self.ranking],
             "best": self.best,
+            "text": self.text,
         }
 
 
 _MARKS = r"[ \t]*+(?:[#>*_]++[ \t]*+)*+"
 _SOLUTION = re.compile(rf"{_MARKS}solution[ \t]++#?(\d{{1,4}})[ \t]*+(?:[:.)*_]++|-|$)[ \t*_]*+(.*)", re.IGNORECASE)
 _FINAL = re.compile(rf"{_MARKS}final answer[ \t*_]*+:[ \t*_]*+(.*)", re.IGNORECASE)
-_RANKING = re.compile(rf"{_MARKS}ranking(?: of)?(?: the)?(?: solutions?| answers?)?\b[^:]{{0,60}}+:[ \t*_]*+(.*)", re.IGNORECASE)
-_BEST = re.compile(rf"{_MARKS}(?:the )?best(?: and final| final)? (?:answer|solution)[ \t*_]*+(?::|is\b:?)[ \t*_]*+(.*)", re.IGNORECASE)
-_PLACE = re.compile(r"[ \t]*+(?:\d{1,4}[.):]|[-*•])?[ \t*_]*+solution[ \t]++#?(\d{1,4})[ \t*_]*+[:.,)\-–—]*+[ \t*_]*+(.*)", re.IGNORECASE)
+_RANKING = re.compile(
+    rf"{_MARKS}ranking(?: of)?(?: the)?(?: solutions?| answers?)?\b[^:]{{0,60}}+:[ \t*_]*+(.*)", re.IGNORECASE
+)
+_BEST = re.compile(
+    rf"{_MARKS}(?:the )?best(?: and final| final)? (?:answer|solution)[ \t*_]*+(?::|is\b:?)[ \t*_]*+(.*)", re.IGNORECASE
+)
+_PLACE = re.compile(
+    r"[ \t]*+(?:\d{1,4}[.):]|[-*•])?[ \t*_]*+solution[ \t]++#?(\d{1,4})[ \t*_]*+[:.,)\-–—]*+[ \t*_]*+(.*)",
+    re.IGNORECASE,
+)
 
 
 def read_thought(text: str) -> Thought:
@@ -143,6 +152,7 @@ def read_thought(text: str) -> Thought:
         tuple(Solution(number, "\n".join(lines).strip(), _bare(answer)) for number, lines, answer in solutions),
         tuple(Ranked(number, " ".join(" ".join(lines).split())) for number, lines in ranking),
         None if best is None or not _bare(best) else _bare(best),
+        text,
     )
 
 

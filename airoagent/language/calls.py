@@ -97,9 +97,10 @@ def _quick_json(text: str, functions: Functions) -> tuple[Call, ...] | None:
 
     json's own reader recurses, so it is only given what cannot be nested too deep.
     """
-    if text.count("{") + text.count("[") > MOST_DEPTH or "\\u" in text or not text.isascii():
-        if text.count("{") + text.count("[") > MOST_DEPTH or not _whole_characters(text):
-            return None
+    if text.count("{") + text.count("[") > MOST_DEPTH:
+        return None
+    if not (text.isascii() and "\\u" not in text) and not _whole_characters(text):
+        return None
     if len(text) > MOST_DIGITS and any(len(run) > MOST_DIGITS for run in _DIGITS.findall(text)):
         return None
     try:
@@ -148,7 +149,8 @@ def _carefully(text: str, functions: Functions, format: Format, truncated: bool)
 
     if len(text) > MOST_CHARACTERS:
         raise _error(
-            text, [Diagnostic("too_large", f"The text has {len(text):,} characters; {MOST_CHARACTERS:,} are allowed.", 1, 1)]
+            text,
+            [Diagnostic("too_large", f"The text has {len(text):,} characters; {MOST_CHARACTERS:,} are allowed.", 1, 1)],
         )
     try:
         text.encode()
@@ -157,7 +159,8 @@ def _carefully(text: str, functions: Functions, format: Format, truncated: bool)
         raise _error(text, [Diagnostic("surrogate", "The text holds half of a character.", *where)]) from None
     try:
         return tuple(
-            Call(name, params, diagnostics) for name, params, diagnostics in calls_in(text, functions, format, truncated)
+            Call(name, params, diagnostics)
+            for name, params, diagnostics in calls_in(text, functions, format, truncated)
         )
     except Refused as refused:
         raise _error(text, refused.diagnostics) from None
@@ -166,6 +169,7 @@ def _carefully(text: str, functions: Functions, format: Format, truncated: bool)
 _HINTS = {
     "no_call": "the answer is to be an object with function and params",
     "truncated": "the model was cut off: raise --max-tokens",
+    "missing": "say it in the input",
     "unknown_function": "only the functions on offer can be called",
 }
 
@@ -177,5 +181,3 @@ def _error(text: str, diagnostics: Iterable[Diagnostic]) -> CallError:
     more = f" (and {len(wrong) - 1} more)" if len(wrong) > 1 else ""
     message = f"the function call cannot be used: line {first.line}, column {first.column}: {first.message}{more}"
     return CallError(message, _HINTS.get(first.kind, ""), kind=first.kind, diagnostics=found, text=text)
-
-

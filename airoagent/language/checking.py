@@ -36,7 +36,7 @@ def spelled(name: str) -> str:
 
 
 def nearest(name: str, names: Iterable[str]) -> str:
-    """"; did you mean x?" with the names that look like this one, or "" without any."""
+    """ "; did you mean x?" with the names that look like this one, or "" without any."""
     by_key = {spelled(one): one for one in names}
     near = difflib.get_close_matches(spelled(name)[:80], by_key, n=3, cutoff=0.6)
     return f"; did you mean {' or '.join(by_key[key] for key in near)}?" if near else ""
@@ -156,7 +156,12 @@ class Checker:
         if changed is _NONE:
             self.note(path, "bad_type", f"{name} is {_kind_of(pass_on)}, not {_ARTICLES[param.kind]}.")
             return None
-        self.note(path, "coerced", f"{name} is {_kind_of(pass_on)}, not {_ARTICLES[param.kind]}.", f"read as {_shown(changed)}")
+        self.note(
+            path,
+            "coerced",
+            f"{name} is {_kind_of(pass_on)}, not {_ARTICLES[param.kind]}.",
+            f"read as {_shown(changed)}",
+        )
         return changed
 
     def _of_enum(self, value: Json, param: Param, path: Path, name: str) -> Json:
@@ -288,5 +293,3 @@ def _is_long(value: Json) -> bool:
 
 def _shown_bare(value: Json) -> str:
     return value if isinstance(value, str) else json.dumps(value)
-
-

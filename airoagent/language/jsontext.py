@@ -41,7 +41,7 @@ class Value:
     raws: dict[Path, str] = field(default_factory=dict)
 
 
-class Stop(Exception):  # noqa: N818 - a signal inside this layer: `calls` turns it into CallError
+class Stop(Exception):
     """The value cannot be read: the kind, a sentence, and the offset. ``meant``: it looked like a call."""
 
     def __init__(self, at: int, kind: str, message: str, *, meant: bool = False) -> None:
@@ -213,7 +213,7 @@ class _Reader:
             return at + 1, True
         if character in "}]":
             enclosing = self._lists > 0 if character == "]" else True
-            return self._wrong_bracket(at, character, close, enclosing and close == "]" or self._lists > 0), True
+            return self._wrong_bracket(at, character, close, (enclosing and close == "]") or self._lists > 0), True
         return at, False
 
     def _cut(self, at: int, close: str) -> None:
@@ -222,7 +222,9 @@ class _Reader:
 
     def _wrong_bracket(self, at: int, found: str, expected: str, enclosing: bool) -> int:
         """A bracket of the other kind closes: it is also that of what is around, where there is such."""
-        self._note(at, "wrong_bracket", f"{found!r} stands where {expected!r} is expected.", f"closed with {expected!r}")
+        self._note(
+            at, "wrong_bracket", f"{found!r} stands where {expected!r} is expected.", f"closed with {expected!r}"
+        )
         return at if enclosing else at + 1
 
     def _key(self, at: int) -> tuple[str, int]:

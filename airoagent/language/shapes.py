@@ -31,7 +31,7 @@ _WRAPPERS = ("function_call", "tool_call", "call", "function_calls", "tool_calls
 _MOST_CALLS = 1000
 
 
-class Refused(Exception):  # noqa: N818 - a signal inside this layer: `calls` turns it into CallError
+class Refused(Exception):
     """There is no call, or one that is wrong: the findings, at least one without a repair."""
 
     def __init__(self, *diagnostics: Diagnostic) -> None:
@@ -63,7 +63,9 @@ def calls_in(text: str, functions: Functions, format: str, truncated: bool) -> l
             continue
         found = [shape for document in documents for shape in _found(document, functions)]
         if len(found) > _MOST_CALLS:
-            raise Refused(Diagnostic("too_large", f"There are {len(found):,} calls; {_MOST_CALLS:,} are allowed.", 1, 1))
+            raise Refused(
+                Diagnostic("too_large", f"There are {len(found):,} calls; {_MOST_CALLS:,} are allowed.", 1, 1)
+            )
         if found:
             if attempt != format:
                 line, column = found[0][0].locate(())
@@ -119,7 +121,9 @@ def _around(text: str, spans: list[tuple[int, int]], lines: LineIndex) -> list[D
             stripped = line.strip().rstrip(",;")
             kind = "fence" if stripped.startswith(("```", "~~~")) or stripped == "`" else "chatter"
             if stripped and kind not in notes:
-                message = "A code fence stands around the call." if kind == "fence" else "There is text around the call."
+                message = (
+                    "A code fence stands around the call." if kind == "fence" else "There is text around the call."
+                )
                 where = lines.locate(offset + len(line) - len(line.lstrip()))
                 notes[kind] = Diagnostic(kind, message, *where, "left out")
             offset += len(line) + 1
@@ -157,7 +161,9 @@ def _shapes(value: Json, path: Path, document: Document, functions: Functions, d
     if not isinstance(value, dict):
         return
     keys = {key.lower(): key for key in value}
-    wrapper = next((keys[word] for word in _WRAPPERS if word in keys and isinstance(value[keys[word]], dict | list)), None)
+    wrapper = next(
+        (keys[word] for word in _WRAPPERS if word in keys and isinstance(value[keys[word]], dict | list)), None
+    )
     word = next((word for word in _FUNCTION if word in keys), None)
     if word is not None:
         key = keys[word]

@@ -104,7 +104,9 @@ def param_of_schema(name: str, schema: Mapping[str, Json], *, required: bool = T
     return _of_schema(name, schema, schema.get("$defs", {}), required, 0)
 
 
-def _of_schema(name: str, schema: Mapping[str, Json], definitions: Mapping[str, Json], required: bool, depth: int) -> Param:
+def _of_schema(
+    name: str, schema: Mapping[str, Json], definitions: Mapping[str, Json], required: bool, depth: int
+) -> Param:
     def inner(word: str, value: Mapping[str, Json], needed: bool = True) -> Param:
         return _of_schema(word, value, definitions, needed, depth + 1)
 

@@ -9,8 +9,8 @@
 
 ``params`` may be called ``parameters``. A parameter is its description, or a map of what it holds, or a map that says
 more: ``description``, ``type`` (string, integer, number, boolean, array, object), ``required`` (true unless said
-otherwise, or there is a default), ``enum``, ``default``, ``items`` of an array, ``params`` of an object, ``values`` (the
-type of whatever an object holds), ``nullable``. A map beside ``params`` is a parameter of its own. Such a map is told
+otherwise, or there is a default), ``enum``, ``default``, ``items`` of an array, ``params`` of an object, ``values``
+(what whatever an object holds is), ``nullable``. A map beside ``params`` is a parameter of its own. Such a map is told
 from a map of parameters by its keys: all of them are of these words, and ``type`` names a type.
 
 A list ``functions: [{name: ..., ...}, ...]`` is read too.
@@ -117,7 +117,7 @@ class _Reader:
             text = str(value or "")
             return Param(name, text, required=not _says_optional(text), beside=beside)
         if isinstance(value, Mapping):
-            if not beside and _is_spec(value) or beside and _is_spec(value) and "description" not in value:
+            if (not beside and _is_spec(value)) or (beside and _is_spec(value) and "description" not in value):
                 return self._spec(name, value, path, beside)
             if not value:
                 return Param(name, kind="object", beside=beside)
@@ -139,7 +139,8 @@ class _Reader:
             kind = "object"
         description = str(value.get("description") or "")
         inner = {
-            word: self._param(word, value[word], (*path, word)) if word in value else None for word in ("items", "values")
+            word: self._param(word, value[word], (*path, word)) if word in value else None
+            for word in ("items", "values")
         }
         shape = Param(
             name, description, kind, members=tuple(self._members(members or {}, path)), items=inner["items"],
@@ -269,5 +270,3 @@ def _param_value(param: Param) -> Json:
     if members:
         value["params"] = members
     return {**value, **unusual}
-
-

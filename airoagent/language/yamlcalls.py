@@ -72,7 +72,9 @@ def _locator(places: Places, first: int) -> Callable[[tuple[Any, ...]], tuple[in
 
 def _region(lines: list[str], keys: Collection[str]) -> tuple[int, int, list[Diagnostic]]:
     """From which line up to which the YAML stands (-1: nowhere), and what was passed over."""
-    head = re.compile(rf"[ \t]*+(?:-[ ]++)*+[\"']?+(?:{'|'.join(map(re.escape, sorted(keys)))})[\"']?+[ ]*+:(?:[ \t]|$)")
+    head = re.compile(
+        rf"[ \t]*+(?:-[ ]++)*+[\"']?+(?:{'|'.join(map(re.escape, sorted(keys)))})[\"']?+[ ]*+:(?:[ \t]|$)"
+    )
     fences = [number for number, line in enumerate(lines) if line.lstrip().startswith(("```", "~~~"))]
     start = next((number for number, line in enumerate(lines) if head.match(line)), -1)
     if start < 0:
@@ -165,7 +167,9 @@ def _quoted(lines: list[str], first: int) -> tuple[list[str], list[Diagnostic]]:
             if _is_risky(value):
                 column = len(line) - len(line[at + 2 :].lstrip()) + 1
                 changes.append(
-                    Diagnostic("unquoted_text", "A value cannot stand in YAML without quotes.", number, column, "read as text")
+                    Diagnostic(
+                        "unquoted_text", "A value cannot stand in YAML without quotes.", number, column, "read as text"
+                    )
                 )
                 line = line[: column - 1] + "'" + value.replace("'", "''") + "'"
         done.append(line)

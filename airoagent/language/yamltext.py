@@ -28,7 +28,7 @@ Places = dict[tuple[Any, ...], tuple[int, int]]
 """Where values stand: path (keys and indexes) -> line and column, both from 0."""
 
 
-class Unreadable(Exception):  # noqa: N818 - a signal inside this layer: `calls` and `specs` turn it into theirs
+class Unreadable(Exception):
     """The text cannot be read: why, in a word and a sentence, and where (line and column from 0)."""
 
     def __init__(self, kind: str, message: str, line: int, column: int) -> None:
@@ -39,7 +39,7 @@ class Unreadable(Exception):  # noqa: N818 - a signal inside this layer: `calls`
 def _events(text: str) -> Iterator[Any]:
     import yaml
 
-    parser: Any = yaml.cyaml.CParser(text) if yaml.__with_libyaml__ else yaml.SafeLoader(text)
+    parser: Any = yaml.CSafeLoader(text) if yaml.__with_libyaml__ else yaml.SafeLoader(text)
     try:
         event = parser.get_event()
         while event is not None:
@@ -66,7 +66,8 @@ class _Open:
     __slots__ = ("key", "path", "value")
 
     def __init__(self, value: Any, path: tuple[Any, ...]) -> None:
-        self.value, self.path, self.key = value, path, None
+        self.value, self.path = value, path
+        self.key: str | None = None
 
 
 def read_documents(text: str, places: list[Places] | None = None) -> list[Json]:

@@ -78,10 +78,14 @@ def _limited(text: str, most: int) -> tuple[str, Finish]:
 
 def write(prompt: str) -> str:
     """The whole completion for a prompt; never raises, whatever the text."""
+    from airoagent.models.calling_by_words import read_call_prompt, write_call_answer
     from airoagent.models.english.passages import read_prompt
     from airoagent.models.planning import read_plan_prompt, write_plan
     from airoagent.models.reading import read, write_answer
 
+    call = read_call_prompt(prompt)
+    if call is not None:
+        return write_call_answer(call)
     context = read_prompt(prompt)
     request = read_plan_prompt(prompt) if context is None else None
     if request is not None:

@@ -339,12 +339,17 @@ def _what(parts: _Parts) -> Question:
     if aux:
         if re.search(r"\b(?:stand|stands|short) for$|\bmeans?$", parts.plain):
             return parts.question("meaning", drop=_TELLING)
+        if aux in ("do", "does") and lower[-1] == "do" and len(lower) <= 6:
+            return parts.question("definition")
         return parts.question("thing", verb=parts.verb(), side="after", tail=parts.tail)
     return parts.question("thing")
 
 
 def _what_noun(parts: _Parts) -> Question:
-    noun = _head_noun(parts.lower)
+    kind_of = re.match(
+        r"(?:kinds?|types?|sorts?|species|breeds?|brands?|varieties|variety) of (\w+)", " ".join(parts.lower)
+    )
+    noun = kind_of[1] if kind_of else _head_noun(parts.lower)
     root = stem(noun)
     if noun in ("year", "years"):
         return parts.question("year", verb=_last_verb(parts), drop=(root,))
@@ -415,7 +420,8 @@ def _what_is(parts: _Parts) -> Question:
         if phrase.split()[-1] in ("difference", "meaning", "definition"):
             return parts.question("definition")
         by_shape = phrase.split()[-1] in ("job", "profession", "occupation", "trade", "career", "nationality")
-        return parts.question("noun", stem(phrase.split()[-1]), side="after", related=not by_shape)
+        target = stem(phrase.split()[-1])
+        return parts.question("noun", target, side="after", related=not by_shape, drop=(target,) if by_shape else ())
     verb = _main_verb(parts.rest[1:], False)
     if verb and len(words(rest)) > 1:
         return parts.question("thing", verb=verb, side="before")

@@ -59,20 +59,22 @@ def read_library(blocks: Sequence[Block]) -> Library:
     common: set[str] = set()
     for sentence in sentences:
         found = words(sentence.text)
-        stems.append(frozenset(map(stem, found)))
+        # "dual-licensed" speaks of licences as well.
+        pieces = [piece for word in found if "-" in word for piece in word.split("-") if piece]
+        stems.append(frozenset(map(stem, found + pieces)))
         common.update(word for word in found if word[0].islower())
     return Library(tuple(blocks), sentences, tuple(stems), frozenset(common))
 
 
 # What a term is worth that stands not in the sentence but near it: (for names, for other words).
-_TITLE = (0.95, 0.8)
-_HEADING = (0.9, 0.7)
+_TITLE = (1.0, 0.5)
+_HEADING = (0.95, 0.55)
 _HEADER = (0.8, 0.7)
-_LAST = (0.85, 0.45)
-_BEFORE_LAST = (0.7, 0.3)
-_AFTER = (0.4, 0.25)
-_OPENING = (0.6, 0.2)
-_BLOCK = (0.4, 0.12)
+_LAST = (0.95, 0.6)
+_BEFORE_LAST = (0.65, 0.2)
+_AFTER = (0.3, 0.35)
+_OPENING = (0.7, 0.25)
+_BLOCK = (0.3, 0.15)
 _YEAR_IN_BLOCK = 0.2  # a year somewhere else on the page says little
 
 
@@ -117,7 +119,7 @@ def rank(library: Library, question: Question, most: int = 80) -> list[Ranked]:
 def standing(entry: Ranked) -> float:
     """A sentence's points before its spans are looked at."""
     lost = sum(entry.weights[t] for t in entry.missing) / (sum(entry.weights.values()) or 1.0)
-    return entry.coverage + 2.0 * entry.names**2 + 0.7 * entry.relation + 0.7 * entry.own - 0.8 * lost
+    return 1.1 * entry.coverage + 1.9 * entry.names**2 + entry.relation + 0.85 * entry.own - 0.4 * lost
 
 
 def _ranked(
@@ -234,10 +236,10 @@ def _weights(library: Library, question: Question, worth: dict[str, Bag]) -> Bag
         weight = 0.4 + 0.6 * rarity
         if term in _light():
             weight *= 0.5
-        weight += 0.8 if term.isdigit() and len(term) == 4 else 0.0
+        weight += 0.3 if term.isdigit() and len(term) == 4 else 0.0
         if term == question.target and question.kind == "measure" and question.unit not in ("", "length"):
             weight *= 0.4  # the unit says it: "330 metres" needs no "tall"
-        weights[term] = weight * (0.5 if term == question.target and question.kind == "noun" else 1.0)
+        weights[term] = weight * (0.6 if term == question.target and question.kind == "noun" else 1.0)
     return weights
 
 

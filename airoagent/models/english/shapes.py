@@ -52,7 +52,12 @@ class Sight:
                 places = [i for i, s in enumerate(line.stems) if s in near]
             if places:
                 self.at[term] = places
-        self.verbs = self._places(question.verb)
+        # "inventor" is not the verb of "invented".
+        agents = ("or", "er", "ors", "ers")
+        verbs = self._places(question.verb)
+        self.verbs = [i for i in verbs if not line.lower[i].endswith(agents)] or (
+            [] if question.kind == "thing" else verbs
+        )
         self.targets = self._places(question.target)
 
     def _places(self, root: str) -> list[int]:
@@ -73,7 +78,7 @@ class Sight:
             for a, b in pairs
             if any(0 < j - i <= 2 and self._only_grammar(i, j) for i in self.at.get(a, ()) for j in self.at.get(b, ()))
         )
-        return 0.5 * together / len(pairs)
+        return 0.65 * together / len(pairs)
 
     def _only_grammar(self, first: int, last: int) -> bool:
         return all(self.line.lower[i] in STOPWORDS for i in range(first + 1, last))
@@ -84,13 +89,13 @@ class Sight:
         for term, places in self.at.items():
             outside = [p for p in places if not span.first <= p <= span.last]
             if outside:
-                points += self.weights.get(term, 0.5) / (1 + min(self._distance(span, p) for p in outside) / 5)
+                points += self.weights.get(term, 0.5) / (1 + min(self._distance(span, p) for p in outside) / 2.8)
         return points / self.whole
 
     def _distance(self, span: Span, place: int) -> float:
         if place < span.first:
-            return (span.first - place - 1) * 0.6 + self.line.barrier[span.first] - self.line.barrier[place]
-        return (place - span.last - 1) * 0.6 + self.line.barrier[place] - self.line.barrier[span.last]
+            return (span.first - place - 1) * 0.35 + self.line.barrier[span.first] - self.line.barrier[place]
+        return (place - span.last - 1) * 0.35 + self.line.barrier[place] - self.line.barrier[span.last]
 
     def subject(self, heading: str) -> float:
         """Points for a sentence about the thing asked for, against one about another: "a second canal", "his brother",

@@ -37,11 +37,11 @@ kill killed fatal fatally die died victim casualty accident shot hanged murdered
 drown drowned
 burial buried bury grave tomb funeral rest interred cemetery
 illness disease sickness sick ill condition cause suffer suffered
-tall height high stand stands rise rises reach reaches metres top
-long length stretch stretches run runs extend extends kilometres span spans
+tall height high stand stands rise rises reach reaches top
+long length stretch stretches run runs extend extends span spans
 deep depth deepest bottom
 wide width broad across
-heavy weigh weighs weight mass tonnes kilograms
+heavy weigh weighs weight mass
 old age aged
 big large size area cover covers great vast biggest largest
 small tiny little smallest least

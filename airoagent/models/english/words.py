@@ -116,6 +116,9 @@ UNITS: dict[str, frozenset[str]] = {
 
 # Word forms that endings do not tell: "stem:form,form".
 _FORMS = """
+license:licence,licences,licensed,license,licenses defense:defence,defences program:programme,programmes
+labor:labour neighbor:neighbour,neighbours favor:favour favorit:favourite,favourites behavior:behaviour
+organiz:organise,organised,organises,organize,organized recogniz:recognise,recognised,recognize,recognized
 win:won write:wrote,written build:built begin:began,begun lead:led draw:drew,drawn make:made give:gave,given
 take:took,taken go:went,gone see:saw,seen eat:ate,eaten speak:spoke,spoken buy:bought teach:taught fight:fought
 lie:lay,lain,lying fall:fell,fallen fly:flew,flown,flies grow:grew,grown know:knew,known run:ran sing:sang,sung
