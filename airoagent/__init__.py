@@ -121,6 +121,7 @@ __all__ = [
     "build_graph",
     "call_schema",
     "closed_context_prompt",
+    "draw_plan",
     "extract_links",
     "links_of",
     "load_functions",

@@ -56,7 +56,7 @@ class Draft:
     """Steps, findings, question and answer gathered so far."""
 
     __slots__ = (
-        "answer", "defined", "dollar", "failed", "findings", "forward", "limits", "names", "numbers", "places", "question",
+        "answer", "defined", "dollar", "failed", "findings", "forward", "limits", "names", "places", "question",
         "refs", "steps", "used",
     )  # fmt: skip
 
