@@ -34,11 +34,16 @@ if TYPE_CHECKING:
         UsageError,
     )  # fmt: skip
     from airoagent.events import Event, Source, Usage
+    from airoagent.language.draw import draw_plan
+    from airoagent.language.callprompts import Ranked, Solution, Thought, code_prompt, read_code
+    from airoagent.language.answer_grammar import answer_grammar
     from airoagent.language.callprompts import Ranked, Solution, Thought
     from airoagent.language.calls import Call, parse_calls, write_call
+    from airoagent.language.draw import draw_plan
     from airoagent.language.evidence import Evidence
     from airoagent.language.findings import render_diagnostic
     from airoagent.language.functions import Function, Functions, Param, call_schema, load_functions
+    from airoagent.language.grammar import Grammar
     from airoagent.language.graph import Graph, build_graph
     from airoagent.language.parse import PlanParser, parse_plan
     from airoagent.language.plan import Plan, Ref, Step
@@ -75,6 +80,7 @@ __all__ = [
     "Fetcher",
     "Function",
     "Functions",
+    "Grammar",
     "Graph",
     "Interrupted",
     "LimitReached",
@@ -113,9 +119,11 @@ __all__ = [
     "Toolbox",
     "Usage",
     "UsageError",
+    "answer_grammar",
     "build_graph",
     "call_schema",
     "closed_context_prompt",
+    "code_prompt",
     "extract_links",
     "links_of",
     "load_functions",
@@ -124,6 +132,7 @@ __all__ = [
     "parse_plan",
     "plan_prompt",
     "read_cited_answer",
+    "read_code",
     "render_diagnostic",
     "results_output",
     "tool",
@@ -153,8 +162,11 @@ _HOME = {
     "Event": "events",
     "Source": "events",
     "Usage": "events",
+    "answer_grammar": "language.answer_grammar",
     "Evidence": "language.evidence",
+    "code_prompt": "language.callprompts",
     "Ranked": "language.callprompts",
+    "read_code": "language.callprompts",
     "Solution": "language.callprompts",
     "Thought": "language.callprompts",
     "Call": "language.calls",
@@ -165,7 +177,9 @@ _HOME = {
     "Param": "language.functions",
     "call_schema": "language.functions",
     "load_functions": "language.functions",
+    "Grammar": "language.grammar",
     "render_diagnostic": "language.findings",
+    "draw_plan": "language.draw",
     "Graph": "language.graph",
     "build_graph": "language.graph",
     "PlanParser": "language.parse",

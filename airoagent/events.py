@@ -21,16 +21,21 @@ __all__ = [
     "AttemptFailed",
     "Event",
     "Failure",
+    "InputEdited",
     "ModelCalled",
+    "Origin",
     "PlanParsed",
+    "PlanPart",
     "PlanRefused",
     "PlanText",
     "PlanWritten",
     "Progress",
+    "Replanned",
     "RunFinished",
     "RunStarted",
     "Source",
     "Status",
+    "StepCancelled",
     "StepFailed",
     "StepFinished",
     "StepSkipped",
@@ -41,6 +46,7 @@ __all__ = [
     "to_json",
 ]
 
+Origin = Literal["call", "shared", "cache", "record"]
 Status = Literal["running", "done", "failed", "interrupted"]
 
 
@@ -109,6 +115,15 @@ class RunStarted(Event):
 
 
 @record
+class RunResumed(Event):
+    """A run that was interrupted, or had failed, goes on; ``model`` answers from here on."""
+
+    type: ClassVar[str] = "run_resumed"
+    run: str
+    model: str
+
+
+@record
 class PlanText(Event):
     """A piece of the plan as the model writes it (live)."""
 
@@ -134,6 +149,17 @@ class ModelCalled(Event):
     finish: str
     usage: Usage
     seconds: float
+
+
+@record
+class PlanPart(Event):
+    """What of the plan has been written since the last part, up to the steps that have just become certain.
+
+    It goes on record before the first of these steps starts, where steps start while the plan is being written.
+    """
+
+    type: ClassVar[str] = "plan_part"
+    text: str
 
 
 @record
@@ -163,6 +189,15 @@ class PlanRefused(Event):
 
 
 @record
+class Replanned(Event):
+    """The plan did not lead to an answer, and the model is asked for another, which may use the evidence there is."""
+
+    type: ClassVar[str] = "replanned"
+    attempt: int
+    failure: Failure
+
+
+@record
 class StepStarted(Event):
     """An attempt at a step begins; ``input`` is what the tool is given, references filled in."""
 
@@ -171,6 +206,16 @@ class StepStarted(Event):
     tool: str
     input: str
     attempt: int = 1
+
+
+@record
+class InputEdited(Event):
+    """The user let the step's tool be called, but with this input in place of the step's own."""
+
+    type: ClassVar[str] = "input_edited"
+    step: str
+    tool: str
+    input: str
 
 
 @record
@@ -198,7 +243,11 @@ class AttemptFailed(Event):
 
 @record
 class StepFinished(Event):
-    """A step has its evidence (``answered``: whether it tells what was asked)."""
+    """A step has its evidence (``answered``: whether it tells what was asked).
+
+    ``origin`` is where it came from: a ``call`` of the tool, a ``shared`` call that another step of the run made, the
+    ``cache``, or the ``record`` of an earlier run.
+    """
 
     type: ClassVar[str] = "step_finished"
     step: str
@@ -209,6 +258,7 @@ class StepFinished(Event):
     seconds: float
     note: str = ""
     answered: bool = True
+    origin: Origin = "call"
 
 
 @record
@@ -220,6 +270,17 @@ class StepFailed(Event):
     tool: str
     attempt: int
     failure: Failure
+    seconds: float
+
+
+@record
+class StepCancelled(Event):
+    """An attempt was stopped half-way: the run was, or the rest of the plan turned out to be unusable."""
+
+    type: ClassVar[str] = "step_cancelled"
+    step: str
+    tool: str
+    attempt: int
     seconds: float
 
 
@@ -260,8 +321,9 @@ class RunFinished(Event):
 _TYPES: dict[str, type[Event]] = {
     cls.type: cls
     for cls in (
-        RunStarted, PlanText, ModelCalled, PlanWritten, PlanParsed, PlanRefused, StepStarted, StepText, AttemptFailed,
-        StepFinished, StepFailed, StepSkipped, Progress, RunFinished,
+        RunStarted, RunResumed, PlanText, PlanPart, ModelCalled, PlanWritten, PlanParsed, PlanRefused, Replanned,
+        StepStarted, InputEdited, StepText, AttemptFailed, StepFinished, StepFailed, StepCancelled, StepSkipped,
+        Progress, RunFinished,
     )
 }  # fmt: skip
 

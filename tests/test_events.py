@@ -26,6 +26,7 @@ _BY_NAME = {
     "settings": st.lists(st.tuples(_text, _text)).map(tuple),
     "tools": st.lists(_text).map(tuple),
     "because": st.lists(_text).map(tuple),
+    "origin": st.sampled_from(["call", "shared", "cache", "record"]),
     "status": st.sampled_from(["done", "failed", "interrupted"]),
     "answer": st.none() | _text,
 }

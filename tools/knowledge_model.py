@@ -11,6 +11,7 @@ from airoagent import (
     Source,
     ToolContext,
     ToolOutput,
+    answer_grammar,
     closed_context_prompt,
     read_cited_answer,
     tool,
@@ -51,7 +52,8 @@ async def knowledge_model(input: str, context: ToolContext) -> ToolOutput:
         ContextBlock(text, tuple(_metadata(sources))) for evidence in given for text, sources in evidence.blocks()
     ]
     instruction = f"{question or context.question} {_ASK}".strip()
-    completion = await context.ask(closed_context_prompt(blocks, instruction), "answer")
+    grammar = answer_grammar(blocks) if context.settings.get("answers") == "verbatim" else ""
+    completion = await context.ask(closed_context_prompt(blocks, instruction), "answer", grammar)
     answer = read_cited_answer(completion.text)
     known = {source.url: source for evidence in given for source in evidence.sources}
     cited = [dict(pairs) for pairs in answer.sources]

@@ -94,9 +94,9 @@ def run(name: str, input: str, as_json: bool, display: str | None, color: str | 
     Example:
       airo tools run DocumentSearch --docs examples/library "otters sleep"
     """
-    from airoagent.toolbox.offering import named_tool
     from airoagent.cli.answer import print_run
     from airoagent.language.plan import Plan, Ref, Step
+    from airoagent.toolbox.offering import named_tool
 
     agent, settings = make_agent(flags, display=display, color=color)
     tool = named_tool(name, agent.known_tools)

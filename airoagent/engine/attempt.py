@@ -18,7 +18,18 @@ from typing import Any
 
 from airoagent.engine.policy import Policy, Services
 from airoagent.errors import AiroError, LimitReached, ToolError, ToolTimeout
-from airoagent.events import AttemptFailed, Event, Failure, Progress, StepFailed, StepFinished, StepStarted
+from airoagent.events import (
+    AttemptFailed,
+    Event,
+    Failure,
+    InputEdited,
+    Origin,
+    Progress,
+    StepCancelled,
+    StepFailed,
+    StepFinished,
+    StepStarted,
+)
 from airoagent.language.evidence import Evidence, Filled
 from airoagent.language.grammar import Grammar
 from airoagent.language.plan import Step
@@ -83,28 +94,75 @@ class Caller:
         self._emit = emit
         self._deadlines = Deadlines()
         self._bound: dict[str, Call] = {}
+        self._calls = self._bytes = 0
+        self._recall = services.recall
+        self._keep = services.keep
+        # Calls that were begun: the first step that makes one, what it gave, and the steps that wait for that.
+        self._first: dict[tuple[object, ...], str] = {}
+        self._results: dict[str, Evidence | AiroError] = {}
+        self._waiting: dict[str, list[asyncio.Future[None]]] = {}
 
     async def run(self, step: Step, found: Mapping[str, Evidence]) -> Evidence | AiroError:
-        """Call the step's tool until it gives evidence, fails for good, or the tries are used up."""
-        id, name = step.id, step.tool
+        """The step's evidence: called for, or the result of the same call that another step makes; or its failure."""
         parts: Filled = tuple([part if isinstance(part, str) else found[part.id] for part in step.template])
         text = "".join([part if isinstance(part, str) else part.text for part in parts])
+        tool = self._toolbox[step.tool]
+        if tool.side_effects or not tool.repeatable:
+            return await self._attempts(step, tool, text, parts)
+        key: tuple[object, ...] = (step.tool, text)
+        if tool.context_parameter:  # what it makes of the text may depend on where the text is from
+            key = (*key, *[part.sources for part in parts if isinstance(part, Evidence)])
+        first = self._first.setdefault(key, step.id)
+        if first == step.id:
+            result = await self._attempts(step, tool, text, parts)
+            self._results[first] = result
+            for waiting in self._waiting.pop(first, ()):
+                if not waiting.done():
+                    waiting.set_result(None)
+            return result
+        return await self._share(first, step, text)
+
+    async def _share(self, first: str, step: Step, text: str) -> Evidence | AiroError:
+        """The result of the step that makes this very call, when it has one."""
+        self._emit(StepStarted(step=step.id, tool=step.tool, input=text, attempt=1))
+        began = time.perf_counter()
+        if first not in self._results:
+            waiting: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._waiting.setdefault(first, []).append(waiting)
+            await waiting
+        result = self._results[first]
+        seconds = time.perf_counter() - began
+        if isinstance(result, AiroError):
+            kept = record_of(result)
+            self._emit(StepFailed(step=step.id, tool=step.tool, attempt=1, failure=kept, seconds=seconds))
+            return result
+        output = ToolOutput(result.text, result.sources, result.note, result.answered)
+        return self._finished(step, 1, output, seconds, "shared")
+
+    async def _attempts(self, step: Step, tool: Tool, text: str, parts: Filled) -> Evidence | AiroError:
+        """Call the tool until it gives evidence, fails for good, or the tries are used up."""
+        id, name = step.id, step.tool
         attempt = 1
         while True:
             self._emit(StepStarted(step=id, tool=name, input=text, attempt=attempt))
             began = time.perf_counter()
+            origin: Origin = "call"
             try:
-                output = await self._call(step, text, parts)
+                known = self._recall(step, tool, text) if self._recall is not None else None
+                if known is None:
+                    output = await self._call(step, tool, text, parts)
+                else:
+                    output, origin = known
+            except asyncio.CancelledError:
+                seconds = time.perf_counter() - began
+                self._emit(StepCancelled(step=id, tool=name, attempt=attempt, seconds=seconds))
+                raise
             except Exception as error:  # whatever a tool raises fails this step and no other
                 failure = failure_of(error, name)
             else:
-                self._emit(
-                    StepFinished(
-                        step=id, tool=name, attempt=attempt, text=output.text, sources=output.sources,
-                        seconds=time.perf_counter() - began, note=output.note, answered=output.answered,
-                    )
-                )  # fmt: skip
-                return Evidence(id, name, output.text, output.sources, output.note, output.answered)
+                if self._keep is not None and origin == "call":
+                    self._keep(step, tool, text, output)
+                return self._finished(step, attempt, output, time.perf_counter() - began, origin)
             seconds = time.perf_counter() - began
             delay = self._retry_in(failure, attempt)
             kept = record_of(failure)
@@ -117,6 +175,15 @@ class Caller:
             await asyncio.sleep(delay)
             attempt += 1
 
+    def _finished(self, step: Step, attempt: int, output: ToolOutput, seconds: float, origin: Origin) -> Evidence:
+        self._emit(
+            StepFinished(
+                step=step.id, tool=step.tool, attempt=attempt, text=output.text, sources=output.sources,
+                seconds=seconds, note=output.note, answered=output.answered, origin=origin,
+            )
+        )  # fmt: skip
+        return Evidence(step.id, step.tool, output.text, output.sources, output.note, output.answered)
+
     def _retry_in(self, failure: AiroError, attempt: int) -> float | None:
         """Seconds until the next try (full jitter, or what the other side asked for); None: do not try again."""
         if not isinstance(failure, ToolError) or not failure.retryable or attempt > self._policy.retries:
@@ -125,17 +192,15 @@ class Caller:
             return min(failure.retry_after, 30.0)
         return random.uniform(0.0, min(8.0, 0.5 * 2.0**attempt))
 
-    async def _call(self, step: Step, text: str, parts: Filled) -> ToolOutput:
+    async def _call(self, step: Step, tool: Tool, text: str, parts: Filled) -> ToolOutput:
         """What the tool found; raises ToolTimeout, ToolError for a result that is not text, and what the tool raises.
 
         A sync tool that does not return in time is left behind in its daemon thread, since a thread cannot be stopped;
         it can no longer affect the run.
         """
-        tool = self._toolbox[step.tool]
-        if tool.side_effects and not await self._services.approve(step, tool, text):
-            raise ToolError(
-                f"{tool.name} was not approved", "it declares side effects, so it is asked about before it is called"
-            )
+        if tool.side_effects or self._policy.ask_before == "all":
+            text, parts = await self._approved(step, tool, text, parts)
+        self._count_call(tool)
         make = self._bound.get(step.tool)
         if make is None:
             make = self._bound[step.tool] = tool.bind()
@@ -160,7 +225,36 @@ class Caller:
         finally:
             if timeout:
                 self._deadlines.end(step.id)
-        return self._checked(tool, result)
+        output = self._checked(tool, result)
+        self._count_bytes(tool, output.text)
+        return output
+
+    async def _approved(self, step: Step, tool: Tool, text: str, parts: Filled) -> tuple[str, Filled]:
+        """The input that the user lets the tool be called with; ToolError if it may not be called."""
+        answer = await self._services.approve(step, tool, text)
+        if answer is False:
+            raise ToolError(f"{tool.name} was not approved", "the call was refused when it was asked about")
+        if answer is True or answer == text:
+            return text, parts
+        self._emit(InputEdited(step=step.id, tool=tool.name, input=answer))
+        return answer, (answer,)
+
+    def _count_call(self, tool: Tool) -> None:
+        most = self._policy.max_calls
+        self._calls += 1
+        if most and self._calls > most:
+            raise LimitReached(
+                f"{tool.name} would be call {self._calls} of the run; the limit is {most}", "--max-calls"
+            )
+
+    def _count_bytes(self, tool: Tool, text: str) -> None:
+        most = self._policy.max_bytes
+        self._bytes += len(text)
+        if most and self._bytes > most:
+            raise LimitReached(
+                f"with {tool.name} the evidence of the run has {self._bytes:,} characters; the limit is {most:,}",
+                "--max-bytes",
+            )
 
     def _context(self, step: Step, parts: Filled) -> ToolContext:
         services = self._services

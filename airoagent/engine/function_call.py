@@ -18,7 +18,7 @@ from airoagent.engine.door import run_in_thread
 from airoagent.engine.record import Run
 from airoagent.engine.recorder import Recorder
 from airoagent.errors import CallError, LimitReached, UsageError
-from airoagent.events import Event, PlanRefused, PlanText, PlanWritten
+from airoagent.events import Event, PlanParsed, PlanRefused, PlanText, PlanWritten
 from airoagent.language.plan import Plan, Ref, Step
 from airoagent.toolbox.tool import Tool, Toolbox, as_tool
 
@@ -48,7 +48,7 @@ class Host(Protocol):
 
     async def _ask(
         self, step: str, text: str, purpose: Purpose, recorder: Recorder, heard: Callable[[str], None],
-        grammar: Grammar | str,
+        grammar: Grammar | str = "",
     ) -> Completion: ...  # fmt: skip
 
 
@@ -93,7 +93,7 @@ async def acall(
         if dry_run:
             return Plan((), (_written(calls, format),))
         plan = plan_of_calls(calls, offered, host.known_tools)
-        recorder.parsed(plan)
+        recorder(PlanParsed(text=plan.to_text(), diagnostics=plan.diagnostics))
         return plan
 
     return await host._drive(input, choose, watch)
@@ -125,9 +125,10 @@ async def _choose(
     from airoagent.language.call_grammar import call_grammar
     from airoagent.language.callprompts import call_prompt, retry_prompt
     from airoagent.language.calls import parse_calls
+    from airoagent.language.functions import call_schema
 
+    grammar = call_grammar(call_schema(functions), format)
     first = prompt = call_prompt(input, functions, format)
-    grammar = call_grammar(functions) if format == "json" else ""
     while True:
         completion = await host._ask("", prompt, "call", recorder, lambda text: recorder(PlanText(text=text)), grammar)
         recorder(PlanText(text="\n"))
@@ -214,7 +215,7 @@ async def _asked(agent: Host, question: str, prompt: str, purpose: Purpose, watc
     texts: list[str] = []
 
     async def ask(recorder: Recorder) -> Plan:
-        completion = await agent._ask("", prompt, purpose, recorder, lambda text: None, "")
+        completion = await agent._ask("", prompt, purpose, recorder, lambda text: None)
         texts.append(completion.text)
         if completion.finish == "length":
             raise LimitReached("the model was cut off by its token limit", "raise it with --max-tokens")

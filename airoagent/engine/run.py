@@ -58,6 +58,7 @@ class Execution:
         self._caller = Caller(toolbox, services, policy, emit)
         self._stops = policy.on_error == "stop"
         self._tells = policy.on_error == "tell"
+        self.eager = policy.eager
         self._places = policy.concurrency or 1 << 30
         self._steps: dict[str, Step] = {}
         self._dependents: dict[str, list[str]] = {}
@@ -69,13 +70,17 @@ class Execution:
         self.skipped: dict[str, tuple[str, ...]] = {}
 
     def add(self, *steps: Step) -> None:
-        """Take on steps; those whose references are all there start at once, together."""
+        """Take on steps; those whose references are all there start at once, together. A step is taken on once."""
         found, waiting, dependents = self.found, self.waiting, self._dependents
         lost: list[tuple[str, tuple[str, ...]]] = []
         for step in steps:
-            if step.id in found:
+            if step.id in found or step.id in self._steps:
                 continue
             self._steps[step.id] = step
+            if self._stops and self.failed:
+                waiting[step.id] = 0
+                lost.append((step.id, tuple(self.failed)))
+                continue
             needed = {part.id for part in step.template if isinstance(part, Ref)}
             missing = [other for other in needed if other not in found]
             for other in missing:

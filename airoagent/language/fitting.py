@@ -25,7 +25,7 @@ _WORDS = {"true": True, "false": False, "null": None}
 _INFINITE = (float("inf"), float("-inf"))
 
 
-class Misfit(Exception):  # noqa: N818 - a signal between two modules, never seen outside
+class Misfit(Exception):
     """The value does not fit as it is."""
 
 

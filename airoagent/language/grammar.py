@@ -5,8 +5,8 @@
     start: "Answer: " DIGIT
     DIGIT: /[0-9]/
     >>> print(grammar.gbnf(), end="")
-    root ::= "Answer: " digit
-    digit ::= [0-9]
+    root ::= "Answer: " digit-t
+    digit-t ::= [0-9]
 
 `Grammar.lark` is what llguidance reads (in this process, and behind vLLM), `Grammar.gbnf` what llama.cpp and the
 servers around it read. The languages are the same, except where a piece says so (`Json`). Rendering is done when it is
@@ -21,7 +21,7 @@ import re
 from dataclasses import dataclass
 
 __all__ = [
-    "Alt", "Chars", "Grammar", "Json", "Node", "Rep", "Rule", "Seq", "Text", "Use", "Words", "but", "chars", "optional",
+    "Alt", "Chars", "Grammar", "Json", "Piece", "Rep", "Rule", "Seq", "Text", "Use", "Words", "but", "chars", "optional",
 ]  # fmt: skip
 
 
@@ -44,14 +44,14 @@ class Chars:
 class Seq:
     """All of these, one after another."""
 
-    items: tuple[Node, ...]
+    items: tuple[Piece, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Alt:
     """Any one of these."""
 
-    items: tuple[Node, ...]
+    items: tuple[Piece, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ class Rep:
     """From ``least`` to ``most`` times the same piece. There is always a bound: a model that writes on and on has to
     come to an end."""
 
-    item: Node
+    item: Piece
     least: int
     most: int
 
@@ -80,21 +80,21 @@ class Json:
     """
 
     schema: str
-    otherwise: Node
+    otherwise: Piece
 
 
 @dataclass(frozen=True, slots=True)
 class Words:
     """A part of ``text``, cut between words, that holds more than white space.
 
-    llguidance has an automaton for it; for GBNF it is a chain with a rule for every word. A rule with this piece holds
+    llguidance has an automaton for it; for GBNF it is a rule for every word. A rule with this piece holds
     nothing else.
     """
 
     text: str
 
 
-Node = Text | Chars | Seq | Alt | Rep | Use | Json | Words
+Piece = Text | Chars | Seq | Alt | Rep | Use | Json | Words
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +102,7 @@ class Rule:
     """A named piece. A name in capitals is a terminal: it is regular, uses only terminals, and is read as one unit."""
 
     name: str
-    node: Node
+    piece: Piece
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,11 +122,11 @@ class Grammar:
         lines: list[str] = []
         for at, rule in enumerate(self.rules):
             name = "start" if at == 0 else rule.name
-            if isinstance(rule.node, Words):
+            if isinstance(rule.piece, Words):
                 lines.append(f"{name}: {name}_PARTS & /(?s:.*\\S.*)/")
-                lines.append(f"{name}_PARTS: %regex {json.dumps({'substring_words': rule.node.text})}")
+                lines.append(f"{name}_PARTS: %regex {json.dumps({'substring_words': rule.piece.text})}")
             else:
-                lines.append(f"{name}: {_lark(rule.node)}")
+                lines.append(f"{name}: {_lark(rule.piece)}")
         return "\n".join(lines) + "\n"
 
     def gbnf(self) -> str:
@@ -134,8 +134,10 @@ class Grammar:
         lines: list[str] = []
         for at, rule in enumerate(self.rules):
             name = "root" if at == 0 else _gbnf_name(rule.name)
-            words = isinstance(rule.node, Words)
-            lines += _chain(name, rule.node.text) if words else [f"{name} ::= {_gbnf(rule.node)}"]
+            if isinstance(rule.piece, Words):
+                lines += _word_rules(name, rule.piece.text)
+            else:
+                lines.append(f"{name} ::= {_gbnf(rule.piece)}")
         return "\n".join(lines) + "\n"
 
 
@@ -156,7 +158,7 @@ def but(base: Chars, *others: str) -> Chars:
     return Chars(base.ranges + more, negated=True)
 
 
-def optional(item: Node) -> Rep:
+def optional(item: Piece) -> Rep:
     """The piece or nothing."""
     return Rep(item, 0, 1)
 
@@ -164,9 +166,9 @@ def optional(item: Node) -> Rep:
 # -- Lark
 
 
-def _lark(node: Node, within: bool = False) -> str:
+def _lark(piece: Piece, within: bool = False) -> str:
     """The piece; ``within`` a sequence or repeat, where alternatives need parentheses."""
-    match node:
+    match piece:
         case Text(text):
             return json.dumps(text, ensure_ascii=False)
         case Chars(ranges, negated):
@@ -206,11 +208,12 @@ def _regex_char(code: int) -> str:
 
 
 def _gbnf_name(name: str) -> str:
-    return name.lower().replace("_", "-")
+    # There is no upper case for it in GBNF, and a terminal may bear the name of a rule.
+    return f"{name.lower().replace('_', '-')}-t" if name.isupper() else name
 
 
-def _gbnf(node: Node, within: bool = False) -> str:
-    match node:
+def _gbnf(piece: Piece, within: bool = False) -> str:
+    match piece:
         case Text(text):
             return f'"{"".join(map(_gbnf_text, text))}"'
         case Chars(ranges, negated):
@@ -247,7 +250,7 @@ def _gbnf_char(code: int) -> str:
 _WORD = re.compile(r"\w+|[^\w\s]+|\s+")
 
 
-def _chain(name: str, text: str) -> list[str]:
+def _word_rules(name: str, text: str) -> list[str]:
     """Rules for a part of a text: from any word on, to any word. A word that begins it is no white space."""
     words = _WORD.findall(text)
     starts = [at for at, word in enumerate(words) if not word.isspace()]

@@ -42,10 +42,9 @@ def harmless(text: str) -> str:
         folded = text.translate({ord(character): fold for character, fold in folds.items()}).lower()
     if not any(word in folded for word in _SIGNS):
         return text
-    places = [(found.end() if found["word"] else found.start(), bool(found["word"])) for found in _PLACES.finditer(folded)]
-    if not places:
-        return text
-    return _broken(text, folds, places)
+    found = list(_PLACES.finditer(folded))
+    places = [(one.end(), True) if one["word"] else (one.start(), False) for one in found]
+    return _broken(text, folds, places) if places else text
 
 
 def _fold(character: str) -> str:

@@ -117,7 +117,7 @@ ASSIGNMENT_LINE = re.compile(
 """A line that assigns something to a reference, tool or not."""
 
 STATEMENT_LINE = re.compile(
-    rf"[\s>*`\-•0-9.)#]{{0,16}}?(?:{_PLAN}|{_ANSWER}|{_QUESTION}|(?:{_COLON_REF}|{_HASH_REF})\s?[=:：＝])",
+    rf"[\s>*`\-•0-9.)#]{{0,16}}?(?:{_PLAN}|{_ANSWER}|{_QUESTION}|(?:{_COLON_REF}|{_HASH_REF})\s?[=＝])",
     re.IGNORECASE,
 )
 """A line that begins with a statement."""
@@ -259,6 +259,10 @@ def _spelling(found: re.Match[str], sign: str, equals: bool) -> list[Finding]:
             findings.append(
                 Finding(found.start() + offset, "full_width", f"{character} is full-width.", "read as a plain one")
             )
+    if found[0][-1] in "(（" and ref[0] != "$":
+        at = found.end() - 1
+        message = "Round brackets stand where square ones belong."
+        findings.append(Finding(at, "round_brackets", message, "read as a call"))
     if found["wrap"]:
         findings.append(Finding(found.start("wrap"), "call_brackets", "Brackets stand around the call.", "left out"))
     return findings

@@ -104,6 +104,17 @@ class Plan:
                 return step
         raise KeyError(id)
 
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
+        """How a notebook shows a plan: its picture, without network."""
+        from airoagent.errors import PlanError
+        from airoagent.language.draw import as_html
+
+        text = self.to_text()
+        try:
+            return {"text/plain": text, "text/html": as_html(self)}
+        except PlanError:  # a plan put together by hand may have no graph: its text still shows
+            return {"text/plain": text}
+
     def to_text(self) -> str:
         """Canonical text: ``parse_plan(plan.to_text(), tools) == plan``, without a finding about how it is written."""
         from airoagent.language.write import canonical_text  # it reads what it writes, so it stands above this module

@@ -35,7 +35,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from airoagent.language.grammar import Alt, Chars, Grammar, Node, Rep, Rule, Seq, Text, Use, but, chars, optional
+from airoagent.language.grammar import Alt, Chars, Grammar, Piece, Rep, Rule, Seq, Text, Use, but, chars, optional
 
 __all__ = ["plan_grammar"]
 
@@ -90,8 +90,8 @@ def plan_grammar(
     rules = [Rule("start", Seq((optional(_SPACE), Use("step0"))))]
     for at in range(steps):
         answered = Use(f"answer{at}")
-        after: Node = answered if at + 1 == steps else Alt((Use(f"step{at + 1}"), answered))
-        head: tuple[Node, ...] = (
+        after: Piece = answered if at + 1 == steps else Alt((Use(f"step{at + 1}"), answered))
+        head: tuple[Piece, ...] = (
             optional(Seq((Text("Plan: "), Use(f"THOUGHT{at}"), Text("\n")))),
             Text(f":evidence{at}: = "), Use("TOOL"), Text("["), Use(f"INPUT{at}"), Text("]\n"),
         )  # fmt: skip
@@ -108,11 +108,12 @@ def plan_grammar(
             rules.append(Rule(f"THOUGHT{at}", _thought(at, thought)))
             rules.append(Rule(f"INPUT{at}", _input(at, input)))
     last = f"Plan: x\n:evidence{steps}: = {max(names, key=len)}[x]\n"
-    closers = ("]", "\n", "Answer: :evidence0:", ":evidence0:")
+    references = [f":evidence{at}:\n" for at in reversed(range(steps))]  # the last step there is answers
+    closers = ("\n", "]\n", "]]\n", *(f"Answer: {one}" for one in references), *references)
     return Grammar(tuple(rules), closers, len(last.encode()) + 8)
 
 
-def _any_of(texts: Iterable[str]) -> Node:
+def _any_of(texts: Iterable[str]) -> Piece:
     items = tuple(Text(text) for text in texts)
     return items[0] if len(items) == 1 else Alt(items)
 
@@ -127,7 +128,7 @@ def _colons(prefix: str, plain: Chars) -> list[Rule]:
     then what does not continue it, or the whole word and then no number.
     """
     whole = _evidence(len(_EVIDENCE))
-    after: list[Node] = [but(plain, _EVIDENCE[0])]
+    after: list[Piece] = [but(plain, _EVIDENCE[0])]
     for length in range(1, len(_EVIDENCE)):
         after.append(Seq((_evidence(length), Alt((but(plain, _EVIDENCE[length]), Seq((_SPACE, plain)))))))
     after.append(Seq((whole, Alt((but(plain, "0-9_-"), Seq((chars("_ -"), but(plain, "0-9"))))))))
@@ -138,7 +139,7 @@ def _colons(prefix: str, plain: Chars) -> list[Rule]:
     ]
 
 
-def _evidence(length: int) -> Node:
+def _evidence(length: int) -> Piece:
     """The first letters of ``evidence``, in any case."""
     return Seq(tuple(chars(letters) for letters in _EVIDENCE[:length]))
 
@@ -152,7 +153,7 @@ def _references(count: int) -> list[Rule]:
     ]
 
 
-def _refs(count: int) -> tuple[Node, ...]:
+def _refs(count: int) -> tuple[Piece, ...]:
     return (Use(f"COLON_REF{count}"),) if count else ()
 
 
@@ -164,12 +165,12 @@ def _nested(count: int, most: int) -> list[Rule]:
     return [Rule(f"NESTED{count}", Seq((before, Text("["), inner, Text("]"))))]
 
 
-def _words(unit: Node, most: int) -> Node:
+def _words(unit: Piece, most: int) -> Piece:
     """One to ``most`` units, single spaces between some of them."""
     return Seq((unit, Rep(Seq((_GAP, unit)), 0, most - 1)))
 
 
-def _framed(first: Node, unit: Node, last: Node, most: int) -> Node:
+def _framed(first: Piece, unit: Piece, last: Piece, most: int) -> Piece:
     """Two to ``most`` units with single spaces, the first and the last of their own kinds."""
     return Seq((first, Rep(Seq((_GAP, unit)), 0, max(most - 2, 0)), _GAP, last))
 
@@ -177,7 +178,7 @@ def _framed(first: Node, unit: Node, last: Node, most: int) -> Node:
 # -- thought, input, answer
 
 
-def _thought(count: int, most: int) -> Node:
+def _thought(count: int, most: int) -> Piece:
     free = but(_NEVER, ":#$")
     edge = but(free, _MARKS)
     bracketed = Alt((edge, _framed(edge, free, edge, most)))
@@ -189,10 +190,10 @@ def _thought(count: int, most: int) -> Node:
     return Alt((bracketed, signed))
 
 
-def _input(count: int, most: int) -> Node:
+def _input(count: int, most: int) -> Piece:
     refs = _refs(count)
     nested = Use(f"NESTED{count}")
-    unit: tuple[Node, ...] = (_PLAIN, Use("COLON"), Use("SHARP"), nested, *refs)
+    unit: tuple[Piece, ...] = (_PLAIN, Use("COLON"), Use("SHARP"), nested, *refs)
     unquoted = but(_PLAIN, _QUOTES)
     more = Rep(Seq((_GAP, Alt((*unit, _PLUS)))), 0, most - 1)
     usual = Seq((Alt((unquoted, _PLUS, Use("SHARP"), nested)), more))
@@ -201,12 +202,12 @@ def _input(count: int, most: int) -> Node:
     return Seq((Alt((usual, quoted, colon)), optional(Seq((_GAP, Use("LAST_COLON"))))))
 
 
-def _answer(count: int, most: int) -> Node:
+def _answer(count: int, most: int) -> Piece:
     ref, colon_ref = Use(f"REF{count}"), Use(f"COLON_REF{count}")
     unit = Alt((_PLAIN, _PLUS, Use("COLON"), Use("SHARP")))
     tail_unit = Alt((but(_PLAIN, "0-9"), _PLUS))
 
-    def tail(first: Chars) -> Node:
+    def tail(first: Chars) -> Piece:
         edge = but(first, _MARKS)
         last = but(_PLAIN, "0-9", _MARKS)
         return optional(Seq((_GAP, Alt((edge, _framed(first, tail_unit, last, _TAIL))))))

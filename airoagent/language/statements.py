@@ -209,7 +209,7 @@ class StatementReader:
         """Close the balanced input; its line, or what of it comes before the next statement, goes up to ``end``."""
         opened = self._input
         assert opened is not None
-        if opened.last != opened.balanced:
+        if opened.last != opened.balanced and not opened.head.wrapped:
             self._draft.note(
                 opened.balanced, "unbalanced_bracket", "More brackets close than open here.", "kept in the input"
             )
@@ -268,6 +268,8 @@ class StatementReader:
                 return
         what = scanner.sign(sign, at, self.source.slice(scanner.checked, at) if not scanner.sure else "",
                             self._window(at - 40, at) if sign == "[" else "")
+        if sign == "{" and scanner.element_start == at:
+            scanner.line = self._line
         if what == "element":
             self._take_object(scanner.element_start, at + 1, scanner)
         elif what == "end":

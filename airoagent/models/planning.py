@@ -15,8 +15,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
+from airoagent.models.english.analysis import analyse
+from airoagent.models.english.comparing import Comparison, comparison
 from airoagent.models.english.parts import TwoParts, clean, two_parts
-from airoagent.models.english.questions import Question, analyse
 from airoagent.models.english.words import AUXILIARIES, PREPOSITIONS, STOPWORDS, fold, stem, word_set, words
 
 __all__ = ["Offered", "PlanRequest", "read_plan_prompt", "write_plan"]
@@ -246,11 +247,9 @@ def _branches(draft: _Draft, roles: Roles, question: str) -> str:
     two = two_parts(question)
     if two is not None:
         return _two_parts(draft, roles, two)
-    asked = analyse(question)
-    if asked.kind == "choice" and len(asked.options) == 2:
-        compared = _comparison(draft, roles, asked)
-        if compared:
-            return compared
+    compared = comparison(analyse(question))
+    if compared is not None:
+        return _comparison(draft, roles, compared)
     return _ask(draft, roles, question, _look_up(draft, roles, keywords(question)))
 
 
@@ -261,60 +260,13 @@ def _two_parts(draft: _Draft, roles: Roles, two: TwoParts) -> str:
     return f"{first}; {_ask(draft, roles, second, _look_up(draft, roles, keywords(second)))}"
 
 
-_BY_TIME = word_set("older first earlier newer later last younger")
-_MEASURED = {
-    comparative: f"How {adjective} is {{}}?"
-    for adjective, comparatives in (
-        ("tall", "taller"),
-        ("high", "higher"),
-        ("long", "longer shorter"),
-        ("deep", "deeper shallower"),
-        ("heavy", "heavier lighter"),
-        ("large", "bigger larger smaller"),
-        ("fast", "faster slower"),
-        ("wide", "wider narrower"),
-    )
-    for comparative in comparatives.split()
-}
-
-
-def _comparison(draft: _Draft, roles: Roles, asked: Question) -> str:
+def _comparison(draft: _Draft, roles: Roles, compared: Comparison) -> str:
     """Two branches, one for each of the things compared, and a last step over both figures."""
-    form = _MEASURED.get(asked.target, "")
-    if asked.target in _BY_TIME:
-        verb = re.search(
-            r"\b(?:was|were) (\w+(?:ed|en|born|built|made|founded))\b|\b(opened|died|began|started|ended|appeared"
-            r"|happened)\b",
-            asked.text,
-        )
-        form = (
-            f"When was {{}} {verb[1]}?"
-            if verb and verb[1]
-            else "When did {} "
-            + {
-                "opened": "open",
-                "died": "die",
-                "began": "begin",
-                "started": "start",
-                "ended": "end",
-                "appeared": "appear",
-                "happened": "happen",
-            }[verb[2]]
-            + "?"
-            if verb
-            else "When was {} built or born?"
-        )
-    if not form:
-        return ""
     answers, pages = [], []
-    for option in asked.options:
-        part = form.format(option.strip())
+    for part in compared.questions:
         pages.append(_look_up(draft, roles, keywords(part)))
         answers.append(_ask(draft, roles, part, pages[-1]))
-    left, right = (option.strip() for option in asked.options)
-    head = asked.text[: asked.text.rfind(asked.options[0])].rstrip(" ,:")
-    compared = f"{head}, {left} ({answers[0]}) or {right} ({answers[1]})?"
-    return draft.add("Compare the two.", roles.answerer, _given(compared, *pages))
+    return draft.add("Compare the two.", roles.answerer, _given(compared.with_figures(*answers), *pages))
 
 
 def _addresses(draft: _Draft, roles: Roles, question: str) -> str:
@@ -404,7 +356,7 @@ def _payload(question: str) -> str:
     """What a tool is to work on: the quoted words, what stands behind a colon or "of", or the question itself."""
     inside = re.search(r"[\"“«]([^\"”»]+)[\"”»]|(?<!\w)'([^']+)'(?!\w)", question)
     if inside:
-        return (inside[1] or inside[2]).strip()
+        return (inside[1] or inside[2]).strip() or question
     behind = re.search(r":\s+(\S.*)$", question) or re.search(
         r"\b(?:of|in|for|to|from)\s+(?:the (?:text|words?|sentence|phrase|string)\s+)?(\S.*)$", question
     )

@@ -14,12 +14,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from airoagent.models.english.analysis import analyse
+from airoagent.models.english.comparing import Comparison, comparison
 from airoagent.models.english.judging import Judged, Reading, judge
 from airoagent.models.english.names import names, unlike_person
 from airoagent.models.english.parts import clean, two_parts
 from airoagent.models.english.passages import Block, Sentence
-from airoagent.models.english.questions import Question, analyse
-from airoagent.models.english.ranking import Library, Ranked, rank, read_library, standing
+from airoagent.models.english.questions import Question
+from airoagent.models.english.ranking import Library, Ranked, light_stems, rank, read_library, standing
 from airoagent.models.english.sayings import (
     Said,
     say_choice,
@@ -55,7 +57,9 @@ def read(blocks: Sequence[Block], instruction: str) -> Finding | None:
     question = clean(instruction)
     two = two_parts(question)
     if two is None:
-        return _read_one(library, analyse(question))
+        asked = analyse(question)
+        compared = comparison(asked)
+        return _read_one(library, asked) if compared is None else _read_both(library, compared)
     first = _read_one(library, analyse(two.first))
     if first is None and two.chained:
         return None
@@ -66,6 +70,19 @@ def read(blocks: Sequence[Block], instruction: str) -> Finding | None:
         return findings[0] if findings else None
     quotes = tuple(dict.fromkeys(q for f in findings for q in f.quotes))
     return Finding("; ".join(f.text for f in findings), quotes, min(f.score for f in findings))
+
+
+def _read_both(library: Library, compared: Comparison) -> Finding | None:
+    """Which of two: by the figures the question gives, or the ones that stand in the blocks."""
+    given = compared.given
+    if given is not None:
+        choice = compared.choice(*given)
+        return None if choice is None else Finding(choice, ())
+    left, right = (_read_one(library, analyse(question)) for question in compared.questions)
+    choice = compared.choice(left.text, right.text) if left and right else None
+    if choice is None or left is None or right is None:
+        return None
+    return Finding(choice, tuple(dict.fromkeys(left.quotes + right.quotes)), min(left.score, right.score))
 
 
 def _read_one(library: Library, question: Question, near: Sentence | None = None) -> Finding | None:
@@ -172,7 +189,18 @@ def _enough(ranked: Sequence[Ranked], question: Question, places: tuple[int, ...
         t in best.missing and best.weights[t] * 3 > sum(best.weights.values()) for t in nouns
     ):
         return False
+    if question.names and not _telling(question):
+        return True
     return best.coverage >= _LEAST and best.relation >= (_LEAST_RELATION if question.names else _LEAST_ALONE)
+
+
+def _telling(question: Question) -> bool:
+    """Whether the question has words besides names, idle verbs and the noun that only says what is asked for.
+
+    "From what country did Ada come?" has none: neither "country" nor "come" need stand in the sentence that tells.
+    """
+    idle = {*question.names, *light_stems(), "" if question.related else question.target}
+    return any(term not in idle for term in question.terms)
 
 
 def write_answer(blocks: Sequence[Block], finding: Finding | None, instruction: str) -> str:

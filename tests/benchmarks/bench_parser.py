@@ -12,6 +12,8 @@ import re
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
@@ -23,21 +25,22 @@ TOOLS = ("DuckDuckGo", "TextScraper", "HyperlinkExtractor", "KnowledgeModel")
 STEPS = re.compile(r"Plan: (.*)\n:evidence(\d+): = (\w+)\[(.*)\]\n")
 REFERENCES = re.compile(r":evidence(\d+):")
 SIX = (
-    ("Begin by conducting a web search for the winner of the prize.", "DuckDuckGo", "Nobel Prize in Literature 2020 winner"),
-    ("Use the KnowledgeModel to find the name in the results.", "KnowledgeModel", "Who won it in 2020, given :evidence{a}:?"),
+    ("Begin by conducting a web search for the winner.", "DuckDuckGo", "Nobel Prize in Literature winner after :evidence{a}:"),
+    ("Use the KnowledgeModel to find the name in the results.", "KnowledgeModel", "Who won it, given :evidence{a}:?"),
     ("Search for the most famous work of the laureate.", "DuckDuckGo", "Most famous work of :evidence{a}:"),
     ("Extract the relevant links from the search results.", "HyperlinkExtractor", ":evidence{a}:"),
     ("Read the pages behind the links.", "TextScraper", ":evidence{a}:"),
-    ("Finally, find the work in what was read.", "KnowledgeModel", "What is the most famous work of :evidence{b}:, given :evidence{a}:?"),
-)  # fmt: skip
+    ("Find the work in what was read.", "KnowledgeModel", "What is the work of :evidence{b}:, given :evidence{a}:?"),
+)
 
 
 def clean_plan(steps: int) -> str:
-    """A plan as the model cards show it, of so many steps."""
+    """A plan as the model cards show it, of so many steps, each of which is used."""
     lines = []
     for at in range(steps):
         thought, tool, text = SIX[at % 6]
-        lines.append(f"Plan: {thought}\n:evidence{at}: = {tool}[{text.format(a=at - 1, b=max(0, at - 4))}]\n")
+        text = text.format(a=at - 1, b=max(0, at - 4)) if at else "Nobel Prize in Literature 2020 winner"
+        lines.append(f"Plan: {thought}\n:evidence{at}: = {tool}[{text}]\n")
     return "".join(lines) + f"Answer: :evidence{steps - 1}:\n"
 
 
@@ -80,18 +83,14 @@ def long_way(text: str) -> None:
 
 def finish(parser: PlanParser) -> None:
     """End a reading, whatever comes of it."""
-    try:
+    with suppress(PlanError):
         parser.finish()
-    except PlanError:
-        pass
 
 
 def read(text: str) -> None:
     """Read a text that may be refused."""
-    try:
+    with suppress(PlanError):
         parse_plan(text, TOOLS)
-    except PlanError:
-        pass
 
 
 def clean_plans() -> None:
@@ -100,10 +99,10 @@ def clean_plans() -> None:
     for steps in (6, 10, 100, 1_000, 10_000):
         text = clean_plan(steps)
         limit, ours = float("inf"), float("inf")
-        for _ in range(5):  # in turn, so that both meet the same machine
-            limit = min(limit, seconds(lambda: bare(text), 1))
-            ours = min(ours, seconds(lambda: parse_plan(text, TOOLS), 1))
-        slow, single = seconds(lambda: long_way(text), 1), seconds(lambda: one_by_one(text), 1)
+        for _ in range(15):  # in turn, so that both meet the same machine
+            limit = min(limit, seconds(partial(bare, text), 1))
+            ours = min(ours, seconds(partial(parse_plan, text, TOOLS), 1))
+        slow, single = seconds(partial(long_way, text), 1), seconds(partial(one_by_one, text), 1)
         each = [value / steps * 1e6 for value in (limit, ours, slow, single)]
         print(f"{steps:>6} {each[0]:>13.2f} {each[1]:>8.2f} {ours / limit:>6.2f} {each[2]:>9.1f} {each[3]:>7.1f}")
 
@@ -141,8 +140,8 @@ def garbage() -> None:
     print(f"\n{'garbage':>26} {'250 kB s':>9} {'1 MB s':>7} {'growth':>7} {'1 char, 1 MB s':>15}")
     for name, make in GARBAGE.items():
         small, large = make(250_000), make(1_000_000)
-        first, second = seconds(lambda: read(small), 1, 0.001), seconds(lambda: read(large), 1, 0.001)  # noqa: B023
-        single = seconds(lambda: one_by_one(large), 1, 0.001)  # noqa: B023
+        first, second = seconds(partial(read, small), 1, 0.001), seconds(partial(read, large), 1, 0.001)
+        single = seconds(partial(one_by_one, large), 1, 0.001)
         print(f"{name:>26} {first:>9.3f} {second:>7.3f} {second / first:>7.1f} {single:>15.2f}")
 
 

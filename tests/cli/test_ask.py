@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -58,14 +59,16 @@ def test_json_is_the_whole_run(airo: Airo, script: Script, tools: str) -> None:
 
 
 def test_steps_are_shown_with_tool_input_and_seconds_and_what_ran_together_together(
-    airo: Airo, script: Script, tools: str
+    airo: Airo, tools: str, tmp_path: Path
 ) -> None:
-    plan = ":evidence0: = echo[left]\n:evidence1: = echo[right]\n:evidence2: = echo[:evidence0: :evidence1:]\n"
-    lines = airo("-m", script(plan), "--tools", tools, "q").err.splitlines()
-    steps = lines[lines.index("Steps") + 1 :]
-    assert (
-        steps[0].startswith("┌ evidence") and steps[1].startswith("└ evidence") and steps[2].startswith("  evidence2")
+    plan = tmp_path / "fork.plan"
+    plan.write_text(
+        ":evidence0: = echo[left]\n:evidence1: = echo[right]\n:evidence2: = echo[:evidence0: :evidence1:]\n"
+        "Answer: :evidence2:"
     )
+    lines = airo("run", "--tools", tools, str(plan)).err.splitlines()
+    steps = lines[lines.index("Steps") + 1 :]
+    assert [step[:10] for step in steps] == ["┌ evidence", "└ evidence", "  evidence"]
     assert "echo" in steps[2] and "left right" in steps[2] and steps[2].rstrip().endswith("s")
 
 

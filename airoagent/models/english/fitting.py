@@ -23,10 +23,13 @@ WORKS = stem_set(
     "book novel poem film movie play song album painting opera work collection title essay story series magazine "
     "newspaper"
 )
-NAMED = stem_set("country city town state continent river lake mountain island ship building bridge university "
-    "company museum sea ocean planet "
-                             "moon place language award prize organisation organization war village street tower "
-                             "capital region nation team school")  # fmt: skip
+NAMED = stem_set(
+    "country city town state continent river lake mountain island ship building bridge university company museum "
+    "sea ocean planet moon place language award prize organisation organization war village street tower capital "
+    "region nation team school bank newspaper agency club party hospital hotel church cathedral palace station port "
+    "airport festival desert forest canal dam road brand laboratory institute cheese spacecraft rocket programme "
+    "element"
+)
 _JOBS = stem_set("job occupation profession trade career")
 _MEASURED = tuple(UNITS[unit] for unit in ("length", "weight", "time", "money", "area", "volume", "data"))
 _DIMENSIONS = stem_set("tall high height long length deep depth wide width across diameter far distance thick")
@@ -42,8 +45,8 @@ def points_of(sight: Sight, span: Span) -> float | None:
         return None
     if _wrong_sort(sight, span):
         return None
-    points = 0.9 * sight.near(span) + 0.5 * span.fit - 0.35 * old / len(inner)
-    return points + _by_kind(sight, span) + sight.shape(span)
+    points = 0.8 * sight.near(span) + 0.45 * span.fit - 0.45 * old / len(inner)
+    return points + 1.1 * _by_kind(sight, span) + 0.65 * sight.shape(span)
 
 
 def _wrong_sort(sight: Sight, span: Span) -> bool:
@@ -65,7 +68,7 @@ def _is_dated(sight: Sight, span: Span) -> bool:
 def _by_kind(sight: Sight, span: Span) -> float:
     kind, line = sight.question.kind, sight.line
     if span.sort == "names":
-        return 0.4
+        return 0.4 if sight.question.several else 0.15
     if kind == "measure" and sight.question.unit == "length" and _other_dimension(sight):
         return -2.0
     if kind == "measure" and span.sort != "unit" and sight.question.unit:
@@ -105,6 +108,13 @@ def _counted(sight: Sight, span: Span) -> float:
         if span.sort == "year":
             break
     inside = {line.stems[i] for i in range(span.first, span.last + 1)}
+    if (
+        span.first
+        and line.tokens[span.first - 1][0].isupper()
+        and line.between(span.first - 1) == " "
+        and span.first > 1
+    ):
+        return -0.6  # "Apollo 11", "Element 96": a label, no count
     before = line.stems[span.first - 1] if span.first else ""
     if target in inside or (before == target and before == "numb"):
         return 0.7

@@ -91,12 +91,11 @@ def _spans(line: Line, question: Question) -> Iterator[Span]:
             yield from _none(line, question.target)
     elif kind == "person":
         yield from names(line)
-        if question.several:
-            yield from together(line)
+        yield from together(line)
         yield from (
             Span(s.start, s.end, s.first, s.last, s.sort, -0.2)
             for s in noun_phrases(line)
-            if line.lower[s.first] in DETERMINERS | NUMBER_WORDS.keys()
+            if line.lower[s.first] in DETERMINERS | NUMBER_WORDS.keys() and s.last > s.first
         )
     elif kind == "place":
         yield from names(line)

@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from airoagent.models.english.questions import analyse
+from airoagent.models.english.analysis import analyse
 from airoagent.models.english.words import AUXILIARIES, STOPWORDS, words
 
 __all__ = ["TwoParts", "clean", "subject_of", "two_parts"]
@@ -75,10 +75,12 @@ class TwoParts:
 
 
 _WHS = "who|whom|whose|what|which|when|where|why|how"
+_OPENS = (
+    rf"(?:(?:in|at|on|by|from|for|to|with|of|under|into)\s+)?(?:{_WHS})\b|(?:is|was|did|does|do|are|were|has|had|can)\s"
+)
 _AND = re.compile(
-    rf"(?:[,;]\s*|\s+)(?:and|but)(?:\s+also|\s+then)?\s+(?=(?:(?:in|at|on|by|from|for|to|with|of|under"
-    rf"|into)\s+)?(?:{_WHS})\b"
-    rf"|(?:is|was|did|does|do|are|were|has|had|can)\s)|\?\s+(?:[Aa]nd\s+)?(?=\S)|[;,]\s+(?=(?:{_WHS})\b)",
+    rf"(?:[,;]\s*|\s+)(?:and|but)(?:\s+also|\s+then)?\s+(?={_OPENS})|\?\s+(?:and\s+)?(?={_OPENS})"
+    rf"|[;,]\s+(?=(?:{_WHS})\b)",
     re.IGNORECASE,
 )
 _BOTH = re.compile(rf"^({_WHS}) and ((?:in |by |for )?(?:{_WHS}))\s+(.+)$", re.IGNORECASE)
@@ -93,12 +95,10 @@ def two_parts(question: str) -> TwoParts | None:
         return TwoParts(f"{both[1]} {rest}?", f"{_upper(both[2])} {rest}?", False)
     for match in _AND.finditer(question):
         first, second = question[: match.start()].strip(" ,;?"), question[match.end() :].strip(" ,;?.")
-        if len(words(first)) < 3 or not words(second) or not _WH.search(first):
+        if len(words(first)) < 3 or not words(second) or not _WH.search(first) or analyse(first).kind == "choice":
             continue
-        if not _WH.match(re.sub(r"^\w+\s+", "", second)) and not _WH.match(second) and (
-            len(words(second)) < 3 or analyse(first).kind == "choice" or match[0][:1] == ","
-        ):  # fmt: skip
-            continue
+        if match[0].startswith(",") and not re.search("and|but", match[0]) and len(words(second)) < 3:
+            continue  # "..., who": the rest of one question
         return _parted(first, second)
     return None
 

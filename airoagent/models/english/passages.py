@@ -40,8 +40,11 @@ class ClosedContext:
 
 @dataclass(frozen=True, slots=True)
 class Sentence:
-    """One sentence, list item or table row, on one line; ``heading`` is what it stands under, ``cells`` and ``header``
-    are a table row's cells and the header of their table."""
+    """One sentence, list item or table row, on one line.
+
+    ``heading`` is what it stands under, ``cells`` and ``header`` are a table row's cells and the header of their table,
+    ``short`` marks a heading or the like, ``item`` a list's item.
+    """
 
     text: str
     block: int
@@ -49,6 +52,7 @@ class Sentence:
     cells: tuple[str, ...] = ()
     header: tuple[str, ...] = ()
     short: bool = False
+    item: bool = False
 
 
 def read_prompt(prompt: str) -> ClosedContext | None:
@@ -128,7 +132,7 @@ def cut(block: Block, number: int) -> Iterator[Sentence]:
         for count, part in enumerate(_sentences(text)):
             # "Bridges. Under the emperor ...": a paragraph's first words can be its heading.
             opener = not count and len(part) < 40 and len(text) > 2 * len(part) and len(part.split()) <= 4
-            yield Sentence(part, number, above, short=short or opener)
+            yield Sentence(part, number, above, short=short or opener, item=bool(bullet))
             above = f"{heading}: {part.rstrip('.:')}" if opener else above
 
 

@@ -8,11 +8,10 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from airoagent.models.english.amounts import dates, numbers
 from airoagent.models.english.questions import Question
 from airoagent.models.english.ranking import Library, Ranked
 from airoagent.models.english.spans import line_of
-from airoagent.models.english.words import NEGATIONS, NUMBER_WORDS, STOPWORDS, stem, stems, word_set, words
+from airoagent.models.english.words import NEGATIONS, STOPWORDS, groups_of, stem, stems, words
 
 __all__ = ["Said", "say_choice", "say_definition", "say_list", "say_meaning", "say_summary", "say_yes_or_no"]
 
@@ -32,6 +31,11 @@ def say_definition(library: Library, ranked: Sequence[Ranked], question: Questio
     for entry in ranked[:25]:
         sentence = library.sentences[entry.place]
         text = sentence.text
+        if asked and asked == set(stems(sentence.heading.rpartition(": ")[2])) and _first_under(library, entry.place):
+            # A glossary: the term is the heading, the text below it says what it is.
+            said = _to_clause_end(text, 0)
+            if best is None or entry.coverage + 0.6 > best[2]:
+                best = (said, (entry.place,), entry.coverage + 0.6)
         for match in _IS.finditer(text):
             head = stems(text[: match.start()])
             if not head or len(head) > 8:
@@ -54,6 +58,11 @@ def say_definition(library: Library, ranked: Sequence[Ranked], question: Questio
             if apposition and asked <= set(stems(apposition[1])) and (best is None or entry.coverage + 0.5 > best[2]):
                 best = (apposition[2], (entry.place,), entry.coverage + 0.5)
     return best
+
+
+def _first_under(library: Library, place: int) -> bool:
+    """Whether this is the first sentence under its heading."""
+    return not place or library.sentences[place - 1].heading != library.sentences[place].heading
 
 
 def _to_clause_end(text: str, start: int) -> str:
@@ -105,22 +114,22 @@ def _spelled(text: str, letters: str) -> str:
 
 
 def say_yes_or_no(library: Library, ranked: Sequence[Ranked], question: Question) -> Said | None:
-    """ "Yes" where one sentence says all that is asked, "No" where it says it with a "not"."""
+    """ "Yes" where one sentence says all that is asked, "No" where it says it with a "not" beside what is asked."""
     if not ranked:
         return None
     entry = ranked[0]
-    text = library.sentences[entry.place].text
-    lower = [w.lower() for w in words(text)]
-    denied = any(w in NEGATIONS or w.endswith(("n't", "n’t")) for w in lower)
+    line = line_of(library.sentences[entry.place].text)
+    asked = {t for t in question.terms if t not in question.names} or set(question.terms)
+    near = asked.union(*(groups_of(t) for t in asked))
+    places = [i for i, root in enumerate(line.stems) if root in near]
+    denials = [i for i, w in enumerate(line.lower) if w in NEGATIONS or w.endswith(("n't", "n’t"))]
+    denied = any(abs(line.barrier[i] - line.barrier[p]) < 1.5 and abs(i - p) <= 5 for i in denials for p in places)
     asked_not = any(w.lower() in NEGATIONS for w in words(question.text))
     return ("No" if denied != asked_not else "Yes", (entry.place,), entry.coverage + 0.5)
 
 
 def say_choice(library: Library, ranked: Sequence[Ranked], question: Question) -> Said | None:
-    """One of two: by the figures of each where a comparison is asked, else the one nearest the question."""
-    compared = _compare(library, question)
-    if compared:
-        return compared
+    """One of two: the one that the sentence nearest the question speaks of."""
     best: Said | None = None
     rest = set(question.terms) - set().union(*(stems(o) for o in question.options))
     for option in question.options:
@@ -134,88 +143,20 @@ def say_choice(library: Library, ranked: Sequence[Ranked], question: Question) -
     return best
 
 
-_LESS = word_set(
-    "older first earlier smaller shorter lower lighter slower younger_not nearer closer cheaper fewer less colder "
-    "thinner narrower"
-)
-_MORE = word_set(
-    "newer later last taller higher longer bigger larger greater heavier faster deeper wider warmer hotter farther "
-    "further more younger richer"
-)
-
-
-def _compare(library: Library, question: Question) -> Said | None:
-    word = question.target
-    if word not in _LESS | _MORE:
-        return None
-    dated = word in ("older", "first", "earlier", "newer", "later", "last", "younger")
-    figures: list[tuple[float, int]] = []
-    for option in question.options:
-        figure = _inline_figure(question.text, option) or _figure_of(library, option, dated)
-        if figure is None:
-            return None
-        figures.append(figure)
-    (left, place), (right, other) = figures
-    if left == right:
-        return None
-    smaller = left < right
-    first = smaller if word in _LESS else not smaller
-    places = tuple(p for p in (place, other) if p >= 0)
-    return question.options[0 if first else 1].strip(), places, 1.2
-
-
-def _inline_figure(text: str, option: str) -> tuple[float, int] | None:
-    """A figure given in the question itself, in brackets behind the option: "the tower (1889) or the bridge (1937)"."""
-    inside = re.search(r"\(([^()]{1,200})\)", option)
-    value = _value(inside[1], False) if inside else None
-    return None if value is None else (value, -1)
-
-
-def _figure_of(library: Library, option: str, dated: bool) -> tuple[float, int] | None:
-    roots = set(stems(re.sub(r"\([^()]*\)", "", option)))
-    for place, bag in enumerate(library.stems):
-        title = set(stems(library.blocks[library.sentences[place].block].meta("title")))
-        if roots and roots <= bag | title:
-            value = _value(library.sentences[place].text, dated)
-            if value is not None:
-                return value, place
-    return None
-
-
-def _value(text: str, dated: bool) -> float | None:
-    line = line_of(text)
-    if dated:
-        for span in dates(line):
-            year = re.search(r"\d{3,4}", text[span.start : span.end])
-            if year:
-                return float(year[0]) * (-1 if "BC" in text[span.start : span.end] else 1)
-        return None
-    for span in numbers(line):
-        value = 0.0
-        for word in words(text[span.start : span.end]):
-            plain = word.lower().replace(",", "")
-            if re.fullmatch(r"\d+(?:\.\d+)?", plain):
-                value += float(plain)
-            elif plain in ("thousand", "million", "billion", "hundred"):
-                value = (value or 1) * NUMBER_WORDS[plain]
-            elif plain in NUMBER_WORDS:
-                value += NUMBER_WORDS[plain]
-        return value
-    return None
-
-
 def say_list(library: Library, ranked: Sequence[Ranked], question: Question) -> Said | None:
     """The items of a list that stands under what is asked, or the best sentence."""
     if not ranked:
         return None
     best = ranked[0]
     sentence = library.sentences[best.place]
-    items = []
+    items: list[str] = []
     places = []
+    listed = False
     for place in range(best.place + 1, min(best.place + 41, len(library.sentences))):
         item = library.sentences[place]
-        if item.block != sentence.block or len(item.text) > 160:
+        if item.block != sentence.block or len(item.text) > 160 or (items and listed and not item.item):
             break
+        listed = item.item
         if sentence.short and item.heading != sentence.text.rstrip(":"):
             break
         if not sentence.short and not sentence.text.endswith(":"):
@@ -230,6 +171,7 @@ def say_list(library: Library, ranked: Sequence[Ranked], question: Question) -> 
 def say_summary(library: Library, ranked: Sequence[Ranked], question: Question, most: int = 4) -> Said | None:
     """The two to four sentences that speak most of the subject, in the order of the text."""
     usable = [e for e in ranked if not library.sentences[e.place].short and not library.sentences[e.place].cells]
+    usable = [e for e in usable if "](" not in library.sentences[e.place].text] or usable
     usable = [e for e in usable if 5 <= len(words(library.sentences[e.place].text)) <= 60] or list(ranked)
     if not usable:
         return None

@@ -24,10 +24,8 @@ _PAIRS = (
     "sell, northern southern"
 )
 _OPPOSITES = tuple((stem(a), stem(b)) for pair in _PAIRS.split(", ") for a, b in (pair.split(), reversed(pair.split())))
-_OTHERS = word_set(
-    "brother sister cousin second third another other unlike successor predecessor replica copy namesake confused "
-    "contrary"
-)
+_OTHERS = word_set("second third another other unlike successor predecessor replica copy namesake confused contrary")
+_KIN = word_set("brother sister cousin nephew niece uncle aunt")
 _ASKED_BY = {"place": "where", "date": "when", "year": "when", "person": "who", "reason": "why", "manner": "how"}
 
 
@@ -52,7 +50,12 @@ class Sight:
                 places = [i for i, s in enumerate(line.stems) if s in near]
             if places:
                 self.at[term] = places
-        self.verbs = self._places(question.verb)
+        # "inventor" is not the verb of "invented".
+        agents = ("or", "er", "ors", "ers")
+        verbs = self._places(question.verb)
+        self.verbs = [i for i in verbs if not line.lower[i].endswith(agents)] or (
+            [] if question.kind == "thing" else verbs
+        )
         self.targets = self._places(question.target)
 
     def _places(self, root: str) -> list[int]:
@@ -73,7 +76,7 @@ class Sight:
             for a, b in pairs
             if any(0 < j - i <= 2 and self._only_grammar(i, j) for i in self.at.get(a, ()) for j in self.at.get(b, ()))
         )
-        return 0.5 * together / len(pairs)
+        return 0.65 * together / len(pairs)
 
     def _only_grammar(self, first: int, last: int) -> bool:
         return all(self.line.lower[i] in STOPWORDS for i in range(first + 1, last))
@@ -84,23 +87,24 @@ class Sight:
         for term, places in self.at.items():
             outside = [p for p in places if not span.first <= p <= span.last]
             if outside:
-                points += self.weights.get(term, 0.5) / (1 + min(self._distance(span, p) for p in outside) / 5)
+                points += self.weights.get(term, 0.5) / (1 + min(self._distance(span, p) for p in outside) / 2.2)
         return points / self.whole
 
     def _distance(self, span: Span, place: int) -> float:
         if place < span.first:
-            return (span.first - place - 1) * 0.6 + self.line.barrier[span.first] - self.line.barrier[place]
-        return (place - span.last - 1) * 0.6 + self.line.barrier[place] - self.line.barrier[span.last]
+            return (span.first - place - 1) * 0.35 + self.line.barrier[span.first] - self.line.barrier[place]
+        return (place - span.last - 1) * 0.35 + self.line.barrier[place] - self.line.barrier[span.last]
 
     def subject(self, heading: str) -> float:
         """Points for a sentence about the thing asked for, against one about another: "a second canal", "his brother",
         another bearer of the name. "He" or "it" at its head goes on with the page's own subject."""
         line, points = self.line, 0.0
-        around = [*line.lower, *(w.lower() for w in words(heading))]
+        around = [*line.lower[:7], *(w.lower() for w in words(heading))]
         for one, two in _OPPOSITES:
             if one in self.question.terms and two in line.stems and one not in line.stems:
                 points -= 0.35
-        if any(w in _OTHERS and stem(w) not in self.asked for w in around):
+        kin = [w for w in line.lower if w in _KIN]
+        if any((w in _OTHERS or w in _KIN) and stem(w) not in self.asked for w in (*around, *kin)):
             points -= 0.35
         if line.lower[0] in ("he", "she", "it", "they"):
             points += 0.15
@@ -168,12 +172,17 @@ class Sight:
             gap = self._gap(noun, span.first)
             if not gap and line.between(noun).isspace() and span.sort == "name":
                 return 0.3
+            if gap in (["of"], ["of", "the"]) and self.question.text.lower().find("whose") >= 0:
+                return 0.45
             if any(w in LINKS for w in gap) and len(gap) <= 8 and line.barrier[span.first] - line.barrier[noun] < 4:
                 return 0.3
             if len(gap) <= 3 and "," in line.text[line.ends[noun] : line.starts[span.first]] and span.sort == "name":
                 return 0.2
             return 0.0
         if noun > span.last:
+            owns = self.line.text[span.end : span.end + 2] in ("'s", "’s")
+            if owns and noun - span.last <= 2 and "whose" in self.question.text.lower():
+                return 0.45
             gap = self._gap(span.last, noun)
             text = line.text[line.ends[span.last] : line.starts[noun]]
             if (

@@ -86,7 +86,10 @@ def _cell_fit(line: Line, head: str, question: Question) -> float:
     elif question.kind in ("date", "year"):
         points += 0.4 if any(True for _ in dates(line)) else -1.0
     elif question.kind in ("count", "measure"):
-        points += 0.4 if any(True for _ in numbers(line)) else -1.0
+        # A unit decides; without one the header or the row's label has to say what the number is.
+        sorts = {span.sort for span in numbers(line, question.unit)}
+        told = "unit" in sorts or (points > 0.3 and sorts) or (sorts & {"number"} and question.unit in ("", "length"))
+        points += 0.4 if told else -1.5
     elif question.target in NAMED or question.target in WORKS:
         points += 0.2 if named else -0.3
     elif has_number and question.kind == "noun":

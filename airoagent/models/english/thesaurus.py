@@ -10,6 +10,7 @@ from __future__ import annotations
 __all__ = ["GROUP_WORDS"]
 
 GROUP_WORDS = """
+origin > built born opened opening founded completed finished released established erected invented created launched
 win won winner victory champion gold
 win won receive received laureate recipient awarded award honoured got get went go
 award awarded prize medal honour
@@ -37,11 +38,11 @@ kill killed fatal fatally die died victim casualty accident shot hanged murdered
 drown drowned
 burial buried bury grave tomb funeral rest interred cemetery
 illness disease sickness sick ill condition cause suffer suffered
-tall height high stand stands rise rises reach reaches metres top
-long length stretch stretches run runs extend extends kilometres span spans
+tall height high stand stands rise rises reach reaches top
+long length stretch stretches run runs extend extends span spans
 deep depth deepest bottom
 wide width broad across
-heavy weigh weighs weight mass tonnes kilograms
+heavy weigh weighs weight mass
 old age aged
 big large size area cover covers great vast biggest largest
 small tiny little smallest least
