@@ -13,7 +13,7 @@ DESCRIPTION = (
 MOST_LINKS = 30  # of each page, listed below its text for HyperlinkExtractor
 
 
-@tool("TextScraper", description=DESCRIPTION, timeout=120)
+@tool("TextScraper", cacheable=True, description=DESCRIPTION, timeout=120)
 async def text_scraper(links: str, context: ToolContext) -> ToolOutput:
     """Each page's address, title, text and links; a page that fails is a line that says so, unless all fail.
 

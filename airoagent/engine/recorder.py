@@ -19,13 +19,13 @@ class Recorder:
         self.run = Run(id=run_id)
         self._store = store
         self._watch = watch
-        self._events: list[Event] = []
+        self.events: list[Event] = []
 
     def __call__(self, event: Event) -> None:
         if not event.live:
             if self._store is not None:
-                self._store.append(self.run.id, len(self._events), event)
-            self._events.append(event)
+                self._store.append(self.run.id, len(self.events), event)
+            self.events.append(event)
             self.run.take(event)
         if self._watch is not None:
             self._watch(event)
@@ -37,5 +37,5 @@ class Recorder:
 
     def finished(self) -> Run:
         """The run with its events, complete."""
-        self.run.events = tuple(self._events)
+        self.run.events = tuple(self.events)
         return self.run

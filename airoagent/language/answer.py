@@ -30,8 +30,8 @@ class AnswerReader:
             if self.line_ended and (STATEMENT_LINE.match(text[:REACH]) or is_fence(text)):
                 self.done = True
                 return False
-            self._at = at
-            self._lines.append(text)
+            self._at = at + len(text) - len(text.lstrip())
+            self._lines.append(text.lstrip())
             self.done = self._is_reference(text)
             return True
         if not text.strip() or is_fence(text) or STATEMENT_LINE.match(text[:REACH]):

@@ -137,7 +137,9 @@ class Draft:
             if isinstance(part, Ref):
                 self.used.add(part.id)
                 if part.id not in self.defined:
-                    self.fail(at, "undefined_reference", f"The answer refers to {part}, which is no step of the plan.")
+                    place = at + find_reference(text, 0, part.id)
+                    message = f"The answer refers to {part}, which is no step of the plan."
+                    self.fail(place, "undefined_reference", message)
 
     def finish(self, text: str, raw: str, truncated: bool) -> Plan:
         """Check the whole and give the plan; PlanError if it is refused.

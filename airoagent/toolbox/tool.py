@@ -89,7 +89,8 @@ class Tool:
     """A function the runtime can call for a step.
 
     ``timeout`` is in seconds (None: the run's default; 0: none); ``side_effects`` makes the runtime ask first;
-    ``repeatable`` says that a call cut off half-way may be made again; ``origin`` is the file it came from.
+    ``repeatable`` says that a call cut off half-way may be made again; ``origin`` is the file it came from;
+    ``cacheable`` says that the same input gives the same for a while, wherever and whoever asks.
     """
 
     name: str
@@ -102,6 +103,7 @@ class Tool:
     timeout: float | None = None
     origin: str = ""
     version: str = "1"
+    cacheable: bool = False
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Call the function itself, as if it had not been made a tool."""
@@ -160,6 +162,7 @@ def as_tool(
     repeatable: bool | None = None,
     timeout: float | None = None,
     version: str = "1",
+    cacheable: bool = False,
 ) -> Tool:
     """Make a tool of a function (a tool stays as it is); UsageError says what keeps it from being one."""
     if isinstance(function, Tool):
@@ -195,6 +198,7 @@ def as_tool(
     return Tool(
         tool_name, text, function, parameters, context, side_effects,
         not side_effects if repeatable is None else repeatable, timeout, origin, version,
+        cacheable,
     )  # fmt: skip
 
 
@@ -210,6 +214,7 @@ def tool(
     repeatable: bool | None = None,
     timeout: float | None = None,
     version: str = "1",
+    cacheable: bool = False,
 ) -> Callable[[Callable[..., Any]], Tool]: ...
 def tool(
     function: Callable[..., Any] | str | None = None,
@@ -220,11 +225,14 @@ def tool(
     repeatable: bool | None = None,
     timeout: float | None = None,
     version: str = "1",
+    cacheable: bool = False,
 ) -> Tool | Callable[[Callable[..., Any]], Tool]:
     """Make a tool of a function: ``@tool`` or ``@tool("Name", side_effects=True, timeout=30)``.
 
     ``timeout`` is in seconds. ``side_effects`` is for tools that change something outside: the runtime asks before it
     calls them. ``repeatable`` (by default: no side effects) says whether an interrupted call may be made again.
+    ``cacheable``: the same input gives the same for a while, so a user may have results kept; ``version`` tells them
+    apart when the function changes.
     """
     if callable(function):
         return as_tool(function)
@@ -232,7 +240,7 @@ def tool(
     def decorate(target: Callable[..., Any]) -> Tool:
         return as_tool(
             target, name=function, description=description, side_effects=side_effects, repeatable=repeatable,
-            timeout=timeout, version=version,
+            timeout=timeout, version=version, cacheable=cacheable,
         )  # fmt: skip
 
     return decorate
