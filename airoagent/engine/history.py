@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Set
 
 from airoagent import errors
 from airoagent.engine.record import Run
-from airoagent.errors import AiroError, StoreError
+from airoagent.errors import AiroError, PlanError, StoreError
 from airoagent.events import (
     AttemptFailed,
     Event,
@@ -19,6 +19,7 @@ from airoagent.events import (
     PlanParsed,
     PlanRefused,
     PlanWritten,
+    Replanned,
     RunResumed,
     StepCancelled,
     StepFailed,
@@ -86,10 +87,10 @@ def recorded_steps(events: Iterable[Event], *, of_old_plans: bool = False) -> di
                 before = steps.get(event.step)
                 text = None if before is None else before.input
                 steps[event.step] = RecordedStep(event.step, event.tool, text)
-            case RunResumed():
+            case RunResumed() | Replanned():
                 for id in [id for id, step in steps.items() if isinstance(step.end, StepFailed | StepSkipped)]:
                     del steps[id]
-                if event.afresh and not of_old_plans:
+                if isinstance(event, RunResumed) and event.afresh and not of_old_plans:
                     steps.clear()
             case StepCancelled():  # as good as without an end: how far the call got is not known
                 continue
@@ -147,9 +148,33 @@ def read_plan(run: Run) -> Plan:
     cut = any(isinstance(event, ModelCalled) and not event.step and event.finish == "length" for event in run.events)
     # A plan that was given may call any known tool; what the model writes is read with those it was offered.
     asked = any(isinstance(event, ModelCalled) and not event.step for event in run.events)
-    parser = PlanParser(offered.split(", ") if offered and asked else run.tools)
+    names = offered.split(", ") if offered and asked else run.tools
+    try:
+        return _parse(text, names, cut)
+    except PlanError:
+        earlier = _kept_steps(run)
+        if earlier is None:
+            raise
+        return _parse(earlier.to_text() + text if earlier.steps else text, names, cut)
+
+
+def _parse(text: str, names: Iterable[str], cut: bool) -> Plan:
+    parser = PlanParser(names)
     parser.feed(text)
     return parser.finish(truncated=cut)
+
+
+def _kept_steps(run: Run) -> Plan | None:
+    """The steps of the plan before the last that had evidence: what a later plan may go on from; None without one."""
+    before: Run | None = None
+    events = list(run.events)
+    for number, event in enumerate(events):
+        if isinstance(event, Replanned):
+            before = Run.from_events(events[:number])
+    if before is None:
+        return None
+    steps = before.plan.steps if before.plan is not None else ()
+    return Plan(tuple(step for step in steps if step.id in before.evidence))
 
 
 def parsed_text(run: Run) -> str | None:

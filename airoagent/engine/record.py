@@ -30,6 +30,7 @@ from airoagent.events import (
     PlanPart,
     PlanRefused,
     PlanWritten,
+    Replanned,
     RunFinished,
     RunResumed,
     RunStarted,
@@ -112,8 +113,10 @@ class Run:
                 self.plan_text += event.text
             case PlanWritten():
                 self.plan_text = event.text
+            case Replanned():
+                self.failed, self.skipped, self.plan_text = {}, {}, ""
             case PlanParsed():
-                if self.plan is None:
+                if self.plan is None or self.plan.to_text() != event.text:
                     self.plan = parse_plan(event.text, self.tools)
             case PlanRefused():
                 self.failure = event.failure

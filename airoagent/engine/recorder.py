@@ -46,11 +46,11 @@ class Recorder:
         self._parent = beginning.parent
         self._store = store
         self._watch = watch
-        self._events: list[Event] = list(beginning.past)
+        self.events: list[Event] = list(beginning.past)
 
     def begin(self, question: str, model: str, tools: tuple[str, ...], settings: tuple[tuple[str, str], ...]) -> None:
         """Put on record that the run begins, or goes on."""
-        if self._events:
+        if self.events:
             return self(RunResumed(run=self.run.id, model=model, afresh=self.recall is not None))
         return self(
             RunStarted(
@@ -61,8 +61,8 @@ class Recorder:
     def __call__(self, event: Event) -> None:
         if not event.live:
             if self._store is not None:
-                self._store.append(self.run.id, len(self._events), event)
-            self._events.append(event)
+                self._store.append(self.run.id, len(self.events), event)
+            self.events.append(event)
             self.run.take(event)
         if self._watch is not None:
             self._watch(event)
@@ -74,5 +74,5 @@ class Recorder:
 
     def finished(self) -> Run:
         """The run with its events, complete."""
-        self.run.events = tuple(self._events)
+        self.run.events = tuple(self.events)
         return self.run

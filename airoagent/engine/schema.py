@@ -42,7 +42,11 @@ def _m002_search(db: sqlite3.Connection) -> None:
     rebuild_index(db)
 
 
-MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (_m001_first, _m002_search)
+def _m003_cache(db: sqlite3.Connection) -> None:
+    db.execute("CREATE TABLE cache (key BLOB PRIMARY KEY, at REAL NOT NULL, body BLOB NOT NULL) WITHOUT ROWID")
+
+
+MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (_m001_first, _m002_search, _m003_cache)
 
 
 def rebuild_index(db: sqlite3.Connection) -> None:

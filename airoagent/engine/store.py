@@ -274,6 +274,18 @@ class Store:
         files = (self.path, self.path.with_name(self.path.name + "-wal"))
         return sum(file.stat().st_size for file in files if file.exists())
 
+    def cached(self, key: bytes, oldest: float) -> bytes | None:
+        """What was kept under the key since ``oldest`` (seconds since 1970); None if nothing was."""
+        with self._told("the cache cannot be read"), self._lock:
+            row = self._db.execute("SELECT body FROM cache WHERE key = ? AND at >= ?", (key, oldest)).fetchone()
+        return None if row is None else bytes(row[0])
+
+    def cache(self, key: bytes, body: bytes, oldest: float) -> None:
+        """Keep something under a key, in place of what was there; what is older than ``oldest`` goes."""
+        with self._told("the cache cannot be written"), self._transaction() as db:
+            db.execute("DELETE FROM cache WHERE at < ?", (oldest,))
+            db.execute("INSERT OR REPLACE INTO cache VALUES (?, ?, ?)", (key, time.time(), body))
+
     def close(self) -> None:
         """Close the file, and drive no run any more."""
         with self._lock:

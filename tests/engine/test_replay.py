@@ -115,3 +115,20 @@ def test_there_are_traces_of_every_version() -> None:
     from airoagent.engine.record import TRACE_VERSION
 
     assert {int(file.stem[7]) for file in TRACES} == set(range(1, TRACE_VERSION + 1))
+
+
+def test_a_run_with_a_second_plan_replays() -> None:
+    from airoagent import Agent, Policy, ScriptedModel
+
+    @tool
+    async def fails(text: str) -> str:
+        """Never works."""
+        raise ToolError("no luck")
+
+    count, calls = counting()
+    first = ":evidence0: = count[a]\n:evidence1: = fails[:evidence0:]\nAnswer: :evidence1:"
+    second = ":evidence2: = count[:evidence0: b]\nAnswer: :evidence2:"
+    agent = Agent(ScriptedModel({"plan": [first, second]}), [count, fails], policy=Policy(replan=1), store=False)
+    run = agent.run("q")
+    assert run.answer == "((a) b)" and calls == ["a", "(a) b"]
+    assert replay(run).answer == run.answer
