@@ -34,6 +34,8 @@ if TYPE_CHECKING:
         UsageError,
     )  # fmt: skip
     from airoagent.events import Event, Source, Usage
+    from airoagent.language.draw import draw_plan
+    from airoagent.language.callprompts import Ranked, Solution, Thought, code_prompt, read_code
     from airoagent.language.answer_grammar import answer_grammar
     from airoagent.language.callprompts import Ranked, Solution, Thought
     from airoagent.language.calls import Call, parse_calls, write_call
@@ -121,6 +123,7 @@ __all__ = [
     "build_graph",
     "call_schema",
     "closed_context_prompt",
+    "code_prompt",
     "draw_plan",
     "extract_links",
     "links_of",
@@ -130,6 +133,7 @@ __all__ = [
     "parse_plan",
     "plan_prompt",
     "read_cited_answer",
+    "read_code",
     "render_diagnostic",
     "results_output",
     "tool",
@@ -161,7 +165,9 @@ _HOME = {
     "Usage": "events",
     "answer_grammar": "language.answer_grammar",
     "Evidence": "language.evidence",
+    "code_prompt": "language.callprompts",
     "Ranked": "language.callprompts",
+    "read_code": "language.callprompts",
     "Solution": "language.callprompts",
     "Thought": "language.callprompts",
     "Call": "language.calls",
