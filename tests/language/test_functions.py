@@ -103,7 +103,8 @@ def trees(draw: st.DrawFn, depth: int = 0) -> Param:
             "items", items.description, items.kind, True, (), None, False, items.nullable, items.members, items.items
         )
     return Param(
-        draw(NAMES.map(str.strip).filter(bool)), draw(TEXT), kind, draw(st.booleans()), (), default if has_default else None,
+        draw(NAMES.map(str.strip).filter(bool)), draw(TEXT), kind, draw(st.booleans()), (),
+        default if has_default else None,
         has_default, draw(st.booleans()), members, items,
     )  # fmt: skip
 
@@ -202,7 +203,7 @@ def test_a_python_function_gives_types_and_descriptions() -> None:
     "doc",
     [
         "Does it.\n\n:param str a: the first\n  one\n:param b: the second",
-        "Does it.\n\nParameters\n----------\na : str\n    the first\n    one\nb\n    the second\n\nReturns\n-------\nstr\n",
+        "Does it.\n\nParameters\n----------\na : str\n    the first\n    one\nb\n    the second\n\nReturns\n-------\n",
         "Does it.\n\nArguments:\n    a: the first\n        one\n    b: the second\n",
     ],
     ids=["sphinx", "numpy", "google"],

@@ -1,4 +1,4 @@
-"""A tool of several parameters in a plan: JSON in its brackets, evidence as data that cannot break out of its string."""
+"""A tool of several parameters in a plan: JSON in its brackets, evidence as data that cannot break out."""
 
 from __future__ import annotations
 
