@@ -35,13 +35,15 @@ if TYPE_CHECKING:
     )  # fmt: skip
     from airoagent.events import Event, Source, Usage
     from airoagent.language.draw import draw_plan
+    from airoagent.language.callprompts import Ranked, Solution, Thought, code_prompt, read_code
+    from airoagent.language.answer_grammar import answer_grammar
     from airoagent.language.callprompts import Ranked, Solution, Thought
     from airoagent.language.calls import Call, parse_calls, write_call
-    from airoagent.language.answer_grammar import answer_grammar
+    from airoagent.language.draw import draw_plan
     from airoagent.language.evidence import Evidence
-    from airoagent.language.grammar import Grammar
     from airoagent.language.findings import render_diagnostic
     from airoagent.language.functions import Function, Functions, Param, call_schema, load_functions
+    from airoagent.language.grammar import Grammar
     from airoagent.language.graph import Graph, build_graph
     from airoagent.language.parse import PlanParser, parse_plan
     from airoagent.language.plan import Plan, Ref, Step
@@ -121,6 +123,8 @@ __all__ = [
     "build_graph",
     "call_schema",
     "closed_context_prompt",
+    "code_prompt",
+    "draw_plan",
     "extract_links",
     "links_of",
     "load_functions",
@@ -129,6 +133,7 @@ __all__ = [
     "parse_plan",
     "plan_prompt",
     "read_cited_answer",
+    "read_code",
     "render_diagnostic",
     "results_output",
     "tool",
@@ -160,7 +165,9 @@ _HOME = {
     "Usage": "events",
     "answer_grammar": "language.answer_grammar",
     "Evidence": "language.evidence",
+    "code_prompt": "language.callprompts",
     "Ranked": "language.callprompts",
+    "read_code": "language.callprompts",
     "Solution": "language.callprompts",
     "Thought": "language.callprompts",
     "Call": "language.calls",

@@ -18,35 +18,31 @@ from typing import Any
 from airoagent import settings
 from airoagent.engine import function_call
 from airoagent.engine.attempt import record_of
+from airoagent.engine.cache import Reuse, ToolCache
 from airoagent.engine.conclusion import conclude
 from airoagent.engine.door import run_in_thread
 from airoagent.engine.function_call import MakePlan
+from airoagent.engine.planning import write_plan
 from airoagent.engine.policy import Approve, Policy, Services
 from airoagent.engine.record import Run
-from airoagent.engine.recorder import Recorder
+from airoagent.engine.recorder import Beginning, Recorder
 from airoagent.engine.run import Execution
 from airoagent.engine.store import Store, new_run_id
-from airoagent.errors import AiroError, Interrupted, LimitReached, ModelError, PlanError, UsageError
+from airoagent.errors import AiroError, Interrupted, LimitReached, ModelError, PlanError, ToolError, UsageError
 from airoagent.events import (
     Event,
     ModelCalled,
-    PlanPart,
-    PlanRefused,
-    PlanText,
     PlanWritten,
     Progress,
+    Replanned,
     RunFinished,
-    RunStarted,
     Source,
     Status,
     StepText,
     Usage,
 )
 from airoagent.language.grammar import Grammar
-from airoagent.language.parse import PlanParser
 from airoagent.language.plan import Plan, Step
-from airoagent.language.plan_grammar import plan_grammar
-from airoagent.language.prompts import plan_prompt
 from airoagent.models.base import Completion, Finish, Model, Prompt, Purpose, Sampling
 from airoagent.models.catalog import open_model
 from airoagent.toolbox.documents import Documents
@@ -144,7 +140,7 @@ class Agent:
     async def aplan(self, question: str, *, watch: Watch | None = None) -> Plan:
         """The same, to be awaited."""
         recorder = Recorder(new_run_id(), None, watch)
-        return await self._write_plan(_checked(question), recorder)
+        return await write_plan(_checked(question), self.toolbox, self._ask, recorder)
 
     def execute(self, plan: Plan, *, question: str = "", watch: Watch | None = None) -> Run:
         """Run a plan; ``question`` is what it is for (its own ``Question:`` line by default)."""
@@ -175,11 +171,13 @@ class Agent:
 
     # The whole order -------------------------------------------------------------------------------------------
 
-    async def _drive(self, question: str, plan: Plan | MakePlan | None, watch: Watch | None) -> Run:
+    async def _drive(
+        self, question: str, plan: Plan | MakePlan | None, watch: Watch | None, beginning: Beginning | None = None
+    ) -> Run:
         if plan is None:
             question = _checked(question)
         store, own = self._open_store()
-        recorder = Recorder(new_run_id(), store, watch)
+        recorder = Recorder(new_run_id(), store, watch, beginning)
         began = time.perf_counter()
         loop = asyncio.get_running_loop()
 
@@ -197,15 +195,10 @@ class Agent:
             )  # fmt: skip
 
         try:
-            recorder(
-                RunStarted(
-                    run=recorder.run.id, question=question, model=self.model.info.name, tools=tuple(self.known_tools),
-                    settings=self._settings_on_record(),
-                )
-            )  # fmt: skip
+            recorder.begin(question, self.model.info.name, tuple(self.known_tools), self._settings_on_record())
             self._watching.append(heard)
             try:
-                answer, sources = await self._answer(question, plan, recorder)
+                answer, sources = await self._answer(question, plan, recorder, store)
             except asyncio.CancelledError:
                 finish(
                     None,
@@ -229,57 +222,44 @@ class Agent:
         return recorder.finished()
 
     async def _answer(
-        self, question: str, plan: Plan | MakePlan | None, recorder: Recorder
+        self, question: str, plan: Plan | MakePlan | None, recorder: Recorder, store: Store | None
     ) -> tuple[str, tuple[Source, ...]]:
+        """Plan, run, conclude; and the same again with a new plan, as often as the policy lets the model write one."""
         limit = self.policy.limit_seconds
+        cache = ToolCache(store, self.policy.cache_seconds) if store and self.policy.cache_seconds else None
+        reuse = Reuse(cache, recorder.recall)
         try:
             async with asyncio.timeout(limit or None) as deadline:
-                async with self._executing(question, recorder) as execution:
-                    if plan is None:
-                        plan = await self._write_plan(question, recorder, execution)
-                    elif not isinstance(plan, Plan):
-                        plan = await plan(recorder)
-                    else:
-                        recorder(PlanWritten(text=plan.to_text()))
-                        recorder.parsed(plan)
-                    execution.add(*plan.steps)
+                for attempt in range(self.policy.replan + 1):
+                    try:
+                        return await self._pass(question, plan, recorder, reuse)
+                    except (PlanError, ToolError) as error:
+                        if plan is not None or attempt == self.policy.replan:
+                            raise
+                        recorder(Replanned(attempt=attempt + 1, failure=record_of(error)))
+                        reuse.remember(recorder.run, recorder.events)
         except TimeoutError:
             if not deadline.expired():
                 raise
             raise LimitReached(f"the run took longer than {limit:g} s", "raise it with --limit-seconds") from None
+        raise AssertionError("the last attempt returns or raises")
+
+    async def _pass(
+        self, question: str, plan: Plan | MakePlan | None, recorder: Recorder, reuse: Reuse
+    ) -> tuple[str, tuple[Source, ...]]:
+        async with self._executing(question, recorder, reuse) as execution:
+            if plan is None:
+                plan = await write_plan(question, self.toolbox, self._ask, recorder, execution, reuse)
+            elif not isinstance(plan, Plan):
+                plan = await plan(recorder)
+            else:
+                recorder(PlanWritten(text=plan.to_text()))
+                recorder.parsed(plan)
+            execution.add(*plan.steps)
         return conclude(plan, execution, self.policy)
 
-    async def _write_plan(self, question: str, recorder: Recorder, execution: Execution | None = None) -> Plan:
-        """The plan, checked. Steps that are certain are given to ``execution`` while the rest is being written."""
-        prompt = plan_prompt(question, ((tool.name, tool.description) for tool in self.toolbox.values()))
-        parser = PlanParser(self.toolbox)
-        pending: list[str] = []
-
-        def heard(text: str) -> None:
-            recorder(PlanText(text=text))
-            pending.append(text)
-            certain = [step for step in parser.feed(text) if not self.toolbox[step.tool].side_effects]
-            if certain and execution is not None and self.policy.eager:
-                recorder(PlanPart(text="".join(pending)))
-                pending.clear()
-                execution.add(*certain)
-
-        text = ""
-        try:
-            grammar = plan_grammar(self.toolbox) if self.toolbox else ""
-            completion = await self._ask("", prompt, "plan", recorder, heard, grammar)
-            text = completion.text
-            recorder(PlanWritten(text=text))
-            plan = parser.finish(truncated=completion.finish == "length")
-        except PlanError as error:
-            error.text = error.text or text
-            recorder(PlanRefused(failure=record_of(error), diagnostics=error.diagnostics))
-            raise
-        recorder.parsed(plan)
-        return plan
-
     @contextlib.asynccontextmanager
-    async def _executing(self, question: str, recorder: Recorder) -> AsyncIterator[Execution]:
+    async def _executing(self, question: str, recorder: Recorder, reuse: Reuse) -> AsyncIterator[Execution]:
         """An execution to give steps to; leaving the block waits for all of them, an error in it stops them."""
 
         async def ask(step: str, prompt: str, purpose: Purpose, grammar: Grammar | str) -> Completion:
@@ -288,10 +268,12 @@ class Agent:
             )
 
         fetch = Fetcher(allow_private=self._allow_private, documents=self.documents)
-        services = Services(question, ask, self._approve, fetch, self.documents, self._tool_settings)
+        services = Services(
+            question, ask, self._approve, fetch, self.documents, self._tool_settings, reuse.recall, reuse.keep
+        )
         try:
             async with asyncio.TaskGroup() as group:
-                yield Execution(self.known_tools, services, self.policy, recorder, group)
+                yield Execution(self.known_tools, services, self.policy, recorder, group, recorder.known)
         except BaseExceptionGroup as errors:
             raise _first(errors) from errors
         finally:
@@ -302,6 +284,11 @@ class Agent:
         grammar: Grammar | str = "",
     ) -> Completion:  # fmt: skip
         """Ask the model; what it wrote goes on record also when it is stopped or fails half-way."""
+        spent, most = recorder.run.usage, self.policy.max_tokens
+        if most and spent.prompt_tokens + spent.completion_tokens >= most:
+            raise LimitReached(
+                f"the run's models have read and written {most:,} tokens, the limit", "--max-total-tokens"
+            )
         pieces: list[str] = []
         finish: Finish | str = "cancelled"
         usage = Usage(calls=1)
@@ -344,6 +331,7 @@ class Agent:
     def _settings_on_record(self) -> tuple[tuple[str, str], ...]:
         policy = self.policy
         rows = {name: str(getattr(policy, name)) for name in policy.__dataclass_fields__}
+        rows["offered"] = ", ".join(self.toolbox)  # the names that the plan's text is read with
         if self.documents is not None:
             rows["docs"] = ", ".join(self.documents.addresses)
         return tuple(rows.items())
@@ -357,8 +345,9 @@ def _checked(question: str) -> str:
 
 
 async def _refuse(step: Step, tool: Tool, input: str) -> bool:
+    why = ", which has side effects and" if tool.side_effects else ", which"
     raise UsageError(
-        f"{step.id} calls {tool.name}, which has side effects and needs your approval; nobody can be asked here",
+        f"{step.id} calls {tool.name}{why} needs your approval; nobody can be asked here",
         "run it in a terminal, or pass approve= to Agent",
     )
 

@@ -21,6 +21,7 @@ __all__ = [
     "AttemptFailed",
     "Event",
     "Failure",
+    "InputEdited",
     "ModelCalled",
     "Origin",
     "PlanParsed",
@@ -29,6 +30,7 @@ __all__ = [
     "PlanText",
     "PlanWritten",
     "Progress",
+    "Replanned",
     "RunFinished",
     "RunStarted",
     "Source",
@@ -113,6 +115,15 @@ class RunStarted(Event):
 
 
 @record
+class RunResumed(Event):
+    """A run that was interrupted, or had failed, goes on; ``model`` answers from here on."""
+
+    type: ClassVar[str] = "run_resumed"
+    run: str
+    model: str
+
+
+@record
 class PlanText(Event):
     """A piece of the plan as the model writes it (live)."""
 
@@ -178,6 +189,15 @@ class PlanRefused(Event):
 
 
 @record
+class Replanned(Event):
+    """The plan did not lead to an answer, and the model is asked for another, which may use the evidence there is."""
+
+    type: ClassVar[str] = "replanned"
+    attempt: int
+    failure: Failure
+
+
+@record
 class StepStarted(Event):
     """An attempt at a step begins; ``input`` is what the tool is given, references filled in."""
 
@@ -186,6 +206,16 @@ class StepStarted(Event):
     tool: str
     input: str
     attempt: int = 1
+
+
+@record
+class InputEdited(Event):
+    """The user let the step's tool be called, but with this input in place of the step's own."""
+
+    type: ClassVar[str] = "input_edited"
+    step: str
+    tool: str
+    input: str
 
 
 @record
@@ -291,8 +321,9 @@ class RunFinished(Event):
 _TYPES: dict[str, type[Event]] = {
     cls.type: cls
     for cls in (
-        RunStarted, PlanText, PlanPart, ModelCalled, PlanWritten, PlanParsed, PlanRefused, StepStarted, StepText, AttemptFailed,
-        StepFinished, StepFailed, StepCancelled, StepSkipped, Progress, RunFinished,
+        RunStarted, RunResumed, PlanText, PlanPart, ModelCalled, PlanWritten, PlanParsed, PlanRefused, Replanned,
+        StepStarted, InputEdited, StepText, AttemptFailed, StepFinished, StepFailed, StepCancelled, StepSkipped,
+        Progress, RunFinished,
     )
 }  # fmt: skip
 

@@ -13,12 +13,15 @@ DESCRIPTION = (
 MOST_LINKS = 30  # of each page, listed below its text for HyperlinkExtractor
 
 
-@tool("TextScraper", description=DESCRIPTION, timeout=120)
+@tool("TextScraper", cacheable=True, description=DESCRIPTION, timeout=120)
 async def text_scraper(links: str, context: ToolContext) -> ToolOutput:
     """Each page's address, title, text and links; a page that fails is a line that says so, unless all fail.
 
     Settings: ``scraper_pages`` (how many links are read, 8) and ``scraper_characters`` (of each page, 20000).
     """
+    nothing = context.nothing_found()
+    if nothing is not None:
+        return nothing
     most_pages = _setting(context, "scraper_pages", 8)
     most_characters = _setting(context, "scraper_characters", 20_000)
     urls = _pages(links_of(context.parts or (links,), clean_lines=True))

@@ -13,11 +13,12 @@ Text of models and pages is shown as plain text: no markup, no control character
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 import time
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, TextIO
 
 import click
@@ -26,6 +27,7 @@ from airoagent.errors import AiroError, CallError, Diagnostic
 from airoagent.events import (
     AttemptFailed,
     Event,
+    InputEdited,
     PlanParsed,
     PlanText,
     Progress,
@@ -41,7 +43,7 @@ from airoagent.events import (
 if TYPE_CHECKING:
     from rich.console import ConsoleRenderable
 
-__all__ = ["Display", "located", "make_display", "plain"]
+__all__ = ["Display", "located", "make_display", "plain", "suspended"]
 
 
 def plain(text: str, limit: int = 0) -> str:
@@ -99,6 +101,8 @@ class Display:
             case StepStarted():
                 self._inputs[event.step] = event.input
                 self._open[event.step] = (event.tool, event.at)
+            case InputEdited():
+                self._inputs[event.step] = event.input
             case AttemptFailed():
                 wait = f"trying again in {event.retry_in:.1f} s"
                 self._tell(
@@ -197,6 +201,22 @@ class Display:
             self._line(f"  {_amount(event)}")
 
 
+_on_screen: list[_LiveDisplay] = []  # there is one terminal, so at most one
+
+
+@contextlib.contextmanager
+def suspended() -> Iterator[None]:
+    """While the user is asked something, nothing moves on the terminal."""
+    live = [display.live for display in _on_screen if display.live.is_started]
+    for one in live:
+        one.stop()
+    try:
+        yield
+    finally:
+        for one in live:
+            one.start()
+
+
 class _LiveDisplay(Display):
     """On a terminal: the same lines, and below them the steps that are running, with the seconds so far."""
 
@@ -206,7 +226,7 @@ class _LiveDisplay(Display):
         from rich.console import Console
         from rich.live import Live
 
-        self._live = Live(
+        self.live = Live(
             console=Console(file=stream, markup=False, highlight=False, no_color=not color),
             get_renderable=self._running, refresh_per_second=8, transient=True, redirect_stdout=False,
             redirect_stderr=False,
@@ -214,16 +234,16 @@ class _LiveDisplay(Display):
 
     def __call__(self, event: Event) -> None:
         super().__call__(event)
-        if isinstance(event, StepStarted) and not self._live.is_started:
-            self._live.start()
-        elif isinstance(event, RunFinished) and self._live.is_started:
-            self._live.stop()
+        if isinstance(event, StepStarted) and not self.live.is_started:
+            self.live.start()
+        elif isinstance(event, RunFinished) and self.live.is_started:
+            self.live.stop()
 
     def _write(self, text: str) -> None:
-        if self._live.is_started:
+        if self.live.is_started:
             from rich.text import Text
 
-            self._live.console.print(Text.from_ansi(text), end="")
+            self.live.console.print(Text.from_ansi(text), end="")
         else:
             super()._write(text)
 
@@ -262,5 +282,6 @@ def make_display(kind: str, color: str) -> Callable[[Event], None] | None:
     if kind == "json":
         return _json_lines(stream)
     if kind == "rich" or (kind == "auto" and terminal):
-        return _LiveDisplay(stream, colored)
+        _on_screen[:] = [_LiveDisplay(stream, colored)]
+        return _on_screen[0]
     return Display(stream, colored)

@@ -22,6 +22,7 @@ from airoagent.events import (
     AttemptFailed,
     Event,
     Failure,
+    InputEdited,
     Origin,
     Progress,
     StepCancelled,
@@ -93,6 +94,7 @@ class Caller:
         self._emit = emit
         self._deadlines = Deadlines()
         self._bound: dict[str, Call] = {}
+        self._calls = self._bytes = 0
         self._recall = services.recall
         self._keep = services.keep
         # Calls that were begun: the first step that makes one, what it gave, and the steps that wait for that.
@@ -196,10 +198,9 @@ class Caller:
         A sync tool that does not return in time is left behind in its daemon thread, since a thread cannot be stopped;
         it can no longer affect the run.
         """
-        if tool.side_effects and not await self._services.approve(step, tool, text):
-            raise ToolError(
-                f"{tool.name} was not approved", "it declares side effects, so it is asked about before it is called"
-            )
+        if tool.side_effects or self._policy.ask_before == "all":
+            text, parts = await self._approved(step, tool, text, parts)
+        self._count_call(tool)
         make = self._bound.get(step.tool)
         if make is None:
             make = self._bound[step.tool] = tool.bind()
@@ -224,7 +225,36 @@ class Caller:
         finally:
             if timeout:
                 self._deadlines.end(step.id)
-        return self._checked(tool, result)
+        output = self._checked(tool, result)
+        self._count_bytes(tool, output.text)
+        return output
+
+    async def _approved(self, step: Step, tool: Tool, text: str, parts: Filled) -> tuple[str, Filled]:
+        """The input that the user lets the tool be called with; ToolError if it may not be called."""
+        answer = await self._services.approve(step, tool, text)
+        if answer is False:
+            raise ToolError(f"{tool.name} was not approved", "the call was refused when it was asked about")
+        if answer is True or answer == text:
+            return text, parts
+        self._emit(InputEdited(step=step.id, tool=tool.name, input=answer))
+        return answer, (answer,)
+
+    def _count_call(self, tool: Tool) -> None:
+        most = self._policy.max_calls
+        self._calls += 1
+        if most and self._calls > most:
+            raise LimitReached(
+                f"{tool.name} would be call {self._calls} of the run; the limit is {most}", "--max-calls"
+            )
+
+    def _count_bytes(self, tool: Tool, text: str) -> None:
+        most = self._policy.max_bytes
+        self._bytes += len(text)
+        if most and self._bytes > most:
+            raise LimitReached(
+                f"with {tool.name} the evidence of the run has {self._bytes:,} characters; the limit is {most:,}",
+                "--max-bytes",
+            )
 
     def _context(self, step: Step, parts: Filled) -> ToolContext:
         services = self._services

@@ -24,12 +24,17 @@ OnError = Literal["stop", "skip", "tell"]
 class Policy:
     """What a run may take and what happens when a step fails.
 
-    ``tool_timeout`` is in seconds per call, for tools that name none (0: no limit). ``retries`` is how often a failure
-    that may pass is tried again. ``limit_seconds`` bounds the whole run (0: no limit). ``max_evidence`` is in
-    characters. ``concurrency`` is how many tools may be called at the same time (0: no limit). ``on_error``: ``stop``
-    starts nothing new after a failure, ``skip`` goes on with what does not depend on it, ``tell`` lets the steps that
-    depend on it know what went wrong. ``eager``: a step starts while the rest of the plan is still being written (one
-    with side effects never does).
+    - ``tool_timeout``: seconds per call, for tools that name none (0: no limit); ``limit_seconds``: for the whole run.
+    - ``retries``: how often a failure that may pass is tried again.
+    - ``concurrency``: how many tools may be called at the same time (0: no limit).
+    - ``max_evidence``: characters one call may give; ``max_bytes``: characters of evidence in the whole run;
+      ``max_calls``: calls of tools; ``max_tokens``: tokens read and written by models (0: no limit).
+    - ``on_error``: ``stop`` starts nothing new after a failure, ``skip`` goes on with what does not depend on it,
+      ``tell`` lets the steps that depend on it know what went wrong.
+    - ``eager``: a step starts while the rest of the plan is still being written (one with side effects never does).
+    - ``replan``: how often the model may write a new plan after a failure; what has been found is not called for again.
+    - ``cache_seconds``: results of tools that allow it are taken from earlier runs up to this age (0: never).
+    - ``ask_before``: whether tools with side effects are asked about, or every call.
     """
 
     tool_timeout: float = 60.0
@@ -39,10 +44,17 @@ class Policy:
     max_evidence: int = 16 * 1024 * 1024
     on_error: OnError = "stop"
     eager: bool = True
+    replan: int = 0
+    cache_seconds: float = 0.0
+    max_calls: int = 0
+    max_tokens: int = 0
+    max_bytes: int = 0
+    ask_before: Literal["side-effects", "all"] = "side-effects"
 
 
 Ask = Callable[[str, str, Purpose, Grammar | str], Awaitable[Completion]]
-Approve = Callable[[Step, Tool, str], Awaitable[bool]]
+Approve = Callable[[Step, Tool, str], Awaitable[bool | str]]
+"""Asked before a call: True makes it, False refuses it, a text makes it with that input in place of the step's own."""
 
 
 Recall = Callable[[Step, Tool, str], tuple[ToolOutput, Origin] | None]

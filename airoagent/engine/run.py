@@ -58,6 +58,7 @@ class Execution:
         self._caller = Caller(toolbox, services, policy, emit)
         self._stops = policy.on_error == "stop"
         self._tells = policy.on_error == "tell"
+        self.eager = policy.eager
         self._places = policy.concurrency or 1 << 30
         self._steps: dict[str, Step] = {}
         self._dependents: dict[str, list[str]] = {}

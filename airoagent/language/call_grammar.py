@@ -1,8 +1,8 @@
 """The grammar of one function call, held to a JSON schema: as JSON, or as YAML.
 
     >>> schema = {"type": "object", "properties": {"function": {"const": "count"}}, "required": ["function"]}
-    >>> call_grammar(schema, "yaml").gbnf()
-    'root ::= (" ")? "function: count\\\\n"\\n'
+    >>> print(call_grammar(schema, "yaml").lark().splitlines()[1])
+    members0: "function:" " count\\n" ""
 
 The schema is that of the whole call (`functions.call_schema` makes it: any of the functions). It is narrowed first, so
 that every call comes to an end and white space cannot pad it: texts and lists get a longest length where they have
@@ -23,7 +23,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, Literal
 
-from airoagent.language.grammar import Alt, Chars, Grammar, Json, Piece, Rep, Rule, Seq, Text, Use, but, chars, optional
+from airoagent.language.grammar import Alt, Chars, Grammar, Json, Piece, Rep, Rule, Seq, Text, Use, chars, optional
 
 __all__ = ["call_grammar"]
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from airoagent.errors import CallError
 from airoagent.language.functions import Function
-from airoagent.language.prompts import harmless
+from airoagent.language.harmless import harmless
 from airoagent.language.specs import functions_yaml
 
 __all__ = [

@@ -18,21 +18,22 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal
 
 from airoagent.errors import CallError, Diagnostic, UsageError
 from airoagent.language.findings import LineIndex
-from airoagent.language.fitting import MOST_DIGITS, Misfit
+from airoagent.language.fitting import Misfit
 from airoagent.language.functions import Function, Functions, Json
 from airoagent.language.yamltext import MOST_CHARACTERS, MOST_DEPTH, Unreadable, read_documents, write_yaml
+from airoagent.records import record
 
 __all__ = ["Call", "Format", "parse_calls", "write_call"]
 
 Format = Literal["json", "yaml"]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Call:
     """One call: the function's name, its parameters as JSON values, and every repair. Two calls are equal when they
     would do the same: ``diagnostics`` is not compared.
@@ -89,7 +90,6 @@ def _refuse(word: str) -> Json:
 
 
 _decode = json.JSONDecoder(object_pairs_hook=_members, parse_float=_finite, parse_constant=_refuse).decode
-_DIGITS = re.compile(r"[0-9]++")
 
 
 def _quick_json(text: str, functions: Functions) -> tuple[Call, ...] | None:
@@ -100,8 +100,6 @@ def _quick_json(text: str, functions: Functions) -> tuple[Call, ...] | None:
     if text.count("{") + text.count("[") > MOST_DEPTH:
         return None
     if not (text.isascii() and "\\u" not in text) and not _whole_characters(text):
-        return None
-    if len(text) > MOST_DIGITS and any(len(run) > MOST_DIGITS for run in _DIGITS.findall(text)):
         return None
     try:
         return _fitting(_decode(text), functions)
@@ -132,13 +130,13 @@ def _quick_yaml(text: str, functions: Functions) -> tuple[Call, ...] | None:
 
 
 def _fitting(value: Json, functions: Functions) -> tuple[Call, ...] | None:
-    if type(value) is not dict or len(value) != 2 or "params" not in value:
+    if type(value) is not dict or len(value) != 2:
         return None
-    name = value.get("function")
-    accept = functions.accepts.get(name) if isinstance(name, str) else None
-    if accept is None:
+    try:
+        name = value["function"]
+        return (Call(name, functions.accepts[name](value["params"])),)
+    except (KeyError, TypeError):  # TypeError: a name that is no text and cannot be looked up
         return None
-    return (Call(str(name), accept(value["params"])),)
 
 
 # The careful way -------------------------------------------------------------------------------------------------

@@ -105,7 +105,7 @@ class Checker:
         for name, entry in values.items():
             param = by_name[name]
             at, item = ((*path, name), given[name]) if entry is _NONE else entry
-            if _is_nothing(item) and not param.nullable and not param.required and param.kind != "any":
+            if _is_nothing(item) and not param.nullable and not param.required and (param.kind != "any" or param.enum):
                 self.note(at, "no_value", f"{prefix}{name} has no value.", "left out: it is not required")
                 continue
             found[name] = self.value(item, param, at, f"{prefix}{name}")

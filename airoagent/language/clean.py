@@ -7,6 +7,7 @@ plan in the very same way: a test holds the two against each other.
 
 from __future__ import annotations
 
+import gc
 import re
 from collections.abc import Iterable
 from typing import Any
@@ -25,7 +26,7 @@ _LITERAL = "[A-Za-z0-9 ,.?!'/()&;-]*+"  # a set of allowed characters is quicker
 
 
 def _pattern(before: str, after: str, start: str, end: str, answer: str) -> re.Pattern[str]:
-    """Steps one after another, then the answer; the last branch takes all the rest, with its first character.
+    """Steps one after another, then the answer; the last branch takes all the rest, and gives no tool.
 
     The input is either a literal with at most one reference in it, or anything on one line.
     """
@@ -34,13 +35,14 @@ def _pattern(before: str, after: str, start: str, end: str, answer: str) -> re.P
         rf"(?:(?![ '])({_LITERAL})(?:{start}([0-9]++){end}({_LITERAL}))?(?<! )\]\n"
         r"|(?![\s\"'`“„‘«「『])(.*)(?<!\s)\]\n)"
         rf"|{answer}: {before}{_NUMBER}{after}[ \n]*+\Z"
-        r"|(?=([\s\S]))[\s\S]*+"
+        r"|[\s\S]++"
     )
 
 
 _COLONS = _pattern(":evidence", ":", ":evidence", ":", "Answer")
 _HASHES = _pattern("#E", "", "(?<![0-9A-Za-z_&/])#E", "(?![A-Za-z_])", "Final answer")
-_PIECE = 1 << 16  # characters read at once: what is in work stays near the processor
+_LARGE = 1 << 16  # characters from which on the collector of circles is felt
+_PIECE = 1 << 14  # characters read at once: what is in work stays near the processor
 _SIGNS = frozenset(":#$：＃")
 
 _new: Any = object.__new__
@@ -54,29 +56,41 @@ def read_clean_plan(text: str, tools: Iterable[object], limits: Limits) -> Plan 
     """The plan a clean text means; None where anything about it is not clean."""
     if text[:6] != "Plan: " or len(text) > limits.text:
         return None
+    if len(text) <= _LARGE or not gc.isenabled():
+        return _read(text, tools, limits)
+    # None of the many objects made here can be part of a circle: looking for one in them is a fifth of the time.
+    gc.disable()
+    try:
+        return _read(text, tools, limits)
+    finally:
+        gc.enable()
+
+
+def _read(text: str, tools: Iterable[object], limits: Limits) -> Plan | None:
     pattern = _HASHES if "#E" in text else _COLONS
     names = frozenset(tools)
-    looser = "(" in text or "  " in text or not text.isascii()
-    longest = limits.input if len(text) > limits.input else 0
+    if "" in names:
+        return None
+    closer = "(" in text or "  " in text or not text.isascii() or len(text) > limits.input
     steps: list[Step] = []
     refs: dict[str, Ref] = {}
     used: list[str] = []
     add, use = steps.append, used.append
     at, line, end, answer = 0, 0, len(text), ""
     while at < end:
-        stop = end if end - at <= _PIECE else text.rfind("\nPlan: ", at, at + _PIECE) + 1
-        for thought, number, tool, head, other, tail, whole, answer, rest in pattern.findall(text, at, stop or end):
-            if answer:
-                break
-            if rest or tool not in names or number in refs or "[" in thought or not thought.isprintable():
+        stop = end if end - at <= _PIECE else text.rfind("\nPlan: ", at, at + _PIECE) + 1 or end
+        for thought, number, tool, head, other, tail, whole, answer in pattern.findall(text, at, stop):
+            if tool not in names or number in refs or "[" in thought or not thought.isprintable():
+                if answer and not tool and stop == end:
+                    break
                 return None
-            if looser and not _is_plain(thought, whole or head or tail):
+            if closer and not _is_plain(thought, whole or f"{head}{other}{tail}", limits.input):
                 return None
             template: Template | None
             if other:
-                ref = refs.get(other)
-                if ref is None:
+                if other not in refs:
                     return None
+                ref = refs[other]
                 use(other)
                 if head:  # noqa: SIM108 - one line for four cases would be a riddle
                     template = (head, ref, tail) if tail else (head, ref)
@@ -88,8 +102,6 @@ def read_clean_plan(text: str, tools: Iterable[object], limits: Limits) -> Plan 
                 template = _whole_input(whole, refs, used)
                 if template is None:
                     return None
-            if longest and len(whole) + len(head) + len(tail) > longest - 20:
-                return None
             step_id = "evidence" + number
             refs[number] = ref = _new(Ref)
             _set_ref(ref, step_id)
@@ -101,16 +113,16 @@ def read_clean_plan(text: str, tools: Iterable[object], limits: Limits) -> Plan 
             _set_template(step, template)
             _set_line(step, line)
             add(step)
-        at = stop or end
+        at = stop
     if answer not in refs or len(steps) > limits.steps:
         return None
     use(answer)
     return Plan(tuple(steps), (refs[answer],), "", _unused(steps, refs, frozenset(used), pattern is _COLONS))
 
 
-def _is_plain(thought: str, text: str) -> bool:
-    """Whether a thought is as it would be kept, and nothing asks for a closer look."""
-    if "  " in thought or (not text.isascii() and ("［" in text or "］" in text or "：" in text or "＃" in text)):
+def _is_plain(thought: str, text: str, longest: int) -> bool:
+    """Whether a thought is as it would be kept, and nothing else asks for a closer look."""
+    if "  " in thought or len(text) > longest - 20 or (not text.isascii() and any(sign in text for sign in "［］：＃")):
         return False
     # An assignment might begin within the thought.
     return not ("(" in thought or "（" in thought or "［" in thought) or _SIGNS.isdisjoint(thought)

@@ -56,7 +56,7 @@ class Draft:
     """Steps, findings, question and answer gathered so far."""
 
     __slots__ = (
-        "answer", "defined", "failed", "findings", "forward", "limits", "names", "numbers", "places", "question",
+        "answer", "defined", "dollar", "failed", "findings", "forward", "limits", "names", "places", "question",
         "refs", "steps", "used",
     )  # fmt: skip
 
@@ -70,6 +70,7 @@ class Draft:
         self.refs: dict[str, Ref] = {}
         self.forward: list[tuple[str, int, Ref]] = []  # step, place of its input, reference to what was not there yet
         self.used: set[str] = set()
+        self.dollar = False  # whether the plan is one of numbered calls
         self.question = ""
         self.answer: Template | None = None
         self.failed = False
@@ -126,9 +127,14 @@ class Draft:
         self.places.append(place)
         return step
 
-    def set_answer(self, text: str, at: int, dollar: bool) -> None:
+    @property
+    def earlier(self) -> dict[str, None] | None:
+        """What `read_template` needs to read ``$3`` in a plan of numbered calls."""
+        return self.defined if self.dollar else None
+
+    def set_answer(self, text: str, at: int) -> None:
         """Take the answer's text."""
-        self.answer = read_template(text, self.refs, self.findings, at, self.defined if dollar else None)
+        self.answer = read_template(text, self.refs, self.findings, at, self.earlier)
         if not self.answer:
             self.answer = None
         elif not any(isinstance(part, Ref) for part in self.answer):
@@ -137,7 +143,9 @@ class Draft:
             if isinstance(part, Ref):
                 self.used.add(part.id)
                 if part.id not in self.defined:
-                    self.fail(at, "undefined_reference", f"The answer refers to {part}, which is no step of the plan.")
+                    place = at + find_reference(text, 0, part.id)
+                    message = f"The answer refers to {part}, which is no step of the plan."
+                    self.fail(place, "undefined_reference", message)
 
     def finish(self, text: str, raw: str, truncated: bool) -> Plan:
         """Check the whole and give the plan; PlanError if it is refused.

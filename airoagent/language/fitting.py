@@ -16,8 +16,8 @@ __all__ = ["INTEGER", "MOST_DIGITS", "NUMBER", "Accept", "Misfit", "accept_objec
 
 Accept = Callable[[Json], Json]
 
-MOST_DIGITS = 1000
-"""Digits a number may have; more would make reading quadratic, and no tool needs them."""
+MOST_DIGITS = 4300
+"""Digits a number may have: as many as Python itself reads and writes, since both take quadratic time."""
 
 INTEGER = re.compile(r"-?(?:0|[1-9][0-9]*+)")
 NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?(?:[eE][+-]?[0-9]++)?")
@@ -25,7 +25,7 @@ _WORDS = {"true": True, "false": False, "null": None}
 _INFINITE = (float("inf"), float("-inf"))
 
 
-class Misfit(Exception):  # noqa: N818 - a signal between two modules, never seen outside
+class Misfit(Exception):
     """The value does not fit as it is."""
 
 
@@ -147,9 +147,10 @@ def accept_object(params: Sequence[Param]) -> Accept:
     """What takes an object with these members, all that are required and no others."""
     table = {param.name: accept_of(param) for param in params}
     required = frozenset(param.name for param in params if param.required)
+    size = len(table)
 
     def members(value: Json) -> Json:
-        if type(value) is not dict or not required <= value.keys():
+        if type(value) is not dict or (len(value) != size and not required <= value.keys()):
             raise Misfit
         try:
             return {key: table[key](item) for key, item in value.items()}
@@ -160,7 +161,11 @@ def accept_object(params: Sequence[Param]) -> Accept:
 
 
 def _enum(accept: Accept, enum: tuple[Json, ...]) -> Accept:
+    words = frozenset(allowed for allowed in enum if type(allowed) is str)
+
     def one_of(value: Json) -> Json:
+        if type(value) is str and value in words:
+            return value
         taken = accept(value)
         for allowed in enum:
             if type(allowed) is type(taken) and allowed == taken:

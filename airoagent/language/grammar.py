@@ -5,8 +5,8 @@
     start: "Answer: " DIGIT
     DIGIT: /[0-9]/
     >>> print(grammar.gbnf(), end="")
-    root ::= "Answer: " digit
-    digit ::= [0-9]
+    root ::= "Answer: " digit-t
+    digit-t ::= [0-9]
 
 `Grammar.lark` is what llguidance reads (in this process, and behind vLLM), `Grammar.gbnf` what llama.cpp and the
 servers around it read. The languages are the same, except where a piece says so (`Json`). Rendering is done when it is
@@ -208,7 +208,8 @@ def _regex_char(code: int) -> str:
 
 
 def _gbnf_name(name: str) -> str:
-    return name.lower().replace("_", "-")
+    # There is no upper case for it in GBNF, and a terminal may bear the name of a rule.
+    return f"{name.lower().replace('_', '-')}-t" if name.isupper() else name
 
 
 def _gbnf(piece: Piece, within: bool = False) -> str:

@@ -4,7 +4,7 @@ One pass, linear in the text; every repair is a finding. Nothing is invented: a 
 number or a word, behind a key or behind an opening bracket is an error (``truncated``). One that ends behind a
 complete value may be closed, and the finding ``cut`` says so.
 
-Refused by their own names: ``not_finite`` (NaN, Infinity, 1e999), ``too_large`` (a number of over 1,000 digits),
+Refused by their own names: ``not_finite`` (NaN, Infinity, 1e999), ``too_large`` (a number of over 4,300 digits),
 ``surrogate`` (half of a character), ``duplicate_key``, ``too_deep``.
 """
 
@@ -16,8 +16,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from airoagent.language.findings import Finding
-from airoagent.language.fitting import INTEGER, MOST_DIGITS, NUMBER
 from airoagent.language.functions import Json
+from airoagent.language.jsonwords import EXACT, NoValue, read_word
 from airoagent.language.yamltext import MOST_DEPTH
 
 __all__ = ["Stop", "Value", "read_values"]
@@ -53,16 +53,14 @@ _SPACE = re.compile(r"[\s\u200b\ufeff]*+")
 _OPEN = re.compile(r"[{\[]")
 _TOKEN = re.compile(r"[^\s,{}\[\]\"'“”‘’]++")
 _KEY = re.compile(r"[^\s,:：{}\[\]\"'“”‘’=]++")
-_NEARLY_NUMBER = re.compile(r"[+-]?(?:[0-9][0-9_]*+\.?[0-9]*+|\.[0-9]++)(?:[eE][+-]?[0-9]++)?")
-_NOT_FINITE = re.compile(r"[+-]?(?:nan|inf(?:inity)?)", re.IGNORECASE)
-_WORDS = {"true": True, "false": False, "null": None, "none": None}
-_EXACT = frozenset({"true", "false", "null"})
-_NO_VALUE = frozenset({"undefined", "...", "…"})
 _ENDS = {'"': '"', "'": "'", "“": "”", "‘": "’"}
 _STOPS = {end: re.compile(rf"[^{end}\\\x00-\x1f]*+") for end in "\"'”’"}
 _STOPS["”"] = re.compile(r"[^”\"\\\x00-\x1f]*+")
 _STOPS["’"] = re.compile(r"[^’'\\\x00-\x1f]*+")
 _SIMPLE_ESCAPES = {'"': '"', "\\": "\\", "/": "/", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
+# The usual string: nothing to repair in it, and what follows the quote can only follow a string.
+_CLEAN_STRING = re.compile(r'"([^"\\\x00-\x1f]*+)"(?=[,:}\]\n])')
+_CLEAN_KEY = re.compile(r'"([^"\\\x00-\x1f]*+)"[ \t\n]*+:[ \t\n]*+(?=["\d{\[tfn-])')
 _HEX = re.compile(r"[0-9a-fA-F]{4}")
 
 
@@ -130,6 +128,8 @@ class _Reader:
         text = self._text
         while True:
             at = _SPACE.match(text, at).end()  # type: ignore[union-attr]
+            if text[at : at + 1] not in ("/", "#"):
+                return at
             if text.startswith("/*", at):
                 end = text.find("*/", at + 2)
                 if end < 0:
@@ -155,13 +155,14 @@ class _Reader:
             if character == "]" and members:
                 return members, self._wrong_bracket(at, "]", "}", self._lists > 0)
             key_at = at
-            key, at = self._key(at)
+            clean = _CLEAN_KEY.match(self._text, at)
+            key, at = (clean[1], clean.end()) if clean is not None else self._key(at)
             if key in members:
                 raise Stop(key_at, "duplicate_key", f"The key {key[:80]!r} stands twice in one object.")
-            at = self._colon(self._skip(at))
+            if clean is None:
+                at = self._skip(self._colon(self._skip(at)))
             if key in self._keys:
                 self.meant = True
-            at = self._skip(at)
             members[key], at = self.value(at, (*path, key), depth)
             at, closed = self._separator(at, "}")
             if closed:
@@ -263,43 +264,21 @@ class _Reader:
         if comment:
             word, end = word[:comment], at + comment
         self.raws[path] = word
-        if end == len(self._text) and word not in _EXACT:
+        if end == len(self._text) and word not in EXACT:
             raise Stop(at, "truncated", "The text ends inside a value.")
-        if word in _EXACT:
-            return _WORDS[word], end
-        if word.lower() in _WORDS:
-            self._note(at, "literal", f"{word} is not how JSON writes it.", f"read as {_json_word(word)}")
-            return _WORDS[word.lower()], end
-        if _NOT_FINITE.fullmatch(word):
-            raise Stop(at, "not_finite", f"{word} is not a JSON number.")
-        if word.lower() in _NO_VALUE:
-            raise Stop(at, "syntax", f"{word} is no value.")
-        return self._number_or_word(at, word), end
-
-    def _number_or_word(self, at: int, word: str) -> Json:
-        if len(word) > MOST_DIGITS and word.lstrip("+-")[:1].isdigit():
-            raise Stop(at, "too_large", f"The number has more than {MOST_DIGITS:,} digits.")
-        if INTEGER.fullmatch(word):
-            return int(word)
-        written = word
-        if not NUMBER.fullmatch(word) and _NEARLY_NUMBER.fullmatch(word):
-            plain = word.removeprefix("+").replace("_", "")
-            whole = plain.partition(".")[0].removeprefix("-")
-            if not (len(whole) > 1 and whole[0] == "0"):  # 012 is not 12: it stays text
-                written = plain
-        if written != word or NUMBER.fullmatch(word):
-            number: Json = int(written) if INTEGER.fullmatch(written) else float(written)
-            if isinstance(number, float) and abs(number) == float("inf"):
-                raise Stop(at, "not_finite", f"{word} is larger than any number JSON readers keep.")
-            if written != word:
-                self._note(at, "number", f"{word} is not how JSON writes a number.", f"read as {number!r}")
-            return number
-        self._note(at, "unquoted_text", f"{word[:80]} has no quotes.", "read as text")
-        return word
+        try:
+            value, finding = read_word(word)
+        except NoValue as reason:
+            raise Stop(at, reason.kind, str(reason)) from None
+        if finding:
+            self._note(at, *finding)
+        return value, end
 
     def _joined(self, at: int) -> tuple[str, int]:
         """A string, and further ones that ``+`` joins to it."""
         text, at = self._string(at)
+        if self._text[at : at + 1] in (",", "}", "]", "\n"):
+            return text, at
         pieces = [text]
         while True:
             plus = _SPACE.match(self._text, at).end()  # type: ignore[union-attr]
@@ -314,6 +293,9 @@ class _Reader:
 
     def _string(self, start: int) -> tuple[str, int]:
         text = self._text
+        clean = _CLEAN_STRING.match(text, start)
+        if clean is not None:
+            return clean[1], clean.end()
         opener = text[start]
         close = _ENDS[opener]
         if opener != '"':
@@ -402,7 +384,3 @@ class _Reader:
                 raise Stop(len(text), "truncated", "The text ends inside a string.")
             raise Stop(at, "surrogate", f"\\u{first[0]} is half of a character.")
         return chr(code), at + 6
-
-
-def _json_word(word: str) -> str:
-    return {"true": "true", "false": "false"}.get(word.lower(), "null")

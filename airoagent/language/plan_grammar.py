@@ -108,7 +108,8 @@ def plan_grammar(
             rules.append(Rule(f"THOUGHT{at}", _thought(at, thought)))
             rules.append(Rule(f"INPUT{at}", _input(at, input)))
     last = f"Plan: x\n:evidence{steps}: = {max(names, key=len)}[x]\n"
-    closers = ("]", "\n", "Answer: :evidence0:", ":evidence0:")
+    references = [f":evidence{at}:\n" for at in reversed(range(steps))]  # the last step there is answers
+    closers = ("\n", "]\n", "]]\n", *(f"Answer: {one}" for one in references), *references)
     return Grammar(tuple(rules), closers, len(last.encode()) + 8)
 
 

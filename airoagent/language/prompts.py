@@ -17,6 +17,7 @@ __all__ = [
     "ContextBlock",
     "closed_context_prompt",
     "harmless",
+    "known_so_far",
     "plan_prompt",
     "read_cited_answer",
 ]
@@ -39,15 +40,33 @@ Plan: [next action to take, based on result of :evidence0:]
 :evidence1: = [next function to call and input parameter, which may include reference to previous evidence, \
 e.g. "Given context :evidence0"]
 ...
-Answer: [:evidence[n]: containing the final answer.]
-
-Question: """
+Answer: [:evidence[n]: containing the final answer.]"""
 
 
-def plan_prompt(question: str, tools: Iterable[tuple[str, str]]) -> str:
-    """The instruction that asks for a reWOO plan; ``tools`` are (name, description), one line each."""
+def plan_prompt(question: str, tools: Iterable[tuple[str, str]], known: str = "") -> str:
+    """The instruction that asks for a reWOO plan; ``tools`` are (name, description), one line each.
+
+    ``known`` stands before the question: what an earlier plan found and where it failed (`known_so_far`).
+    """
     lines = (f"{name}[input]: {' '.join(description.split())}" for name, description in tools)
-    return f"{_PLAN_HEAD}{chr(10).join(lines)}{_PLAN_FORMAT}{question.strip()}"
+    middle = f"{known}\n\n" if known else ""
+    return f"{_PLAN_HEAD}{chr(10).join(lines)}{_PLAN_FORMAT}\n\n{middle}Question: {question.strip()}"
+
+
+def known_so_far(done: Sequence[tuple[str, str]], failed: Sequence[tuple[str, str]], following: int) -> str:
+    """What a new plan has to know: steps that are done with the head of what they found, and steps that failed.
+
+    Pairs are (the step's line, its evidence or the reason). No card has a form for this; it is ours.
+    """
+    lines: list[str] = []
+    if done:
+        lines.append("These steps have been done already; their evidence can be used as it is:")
+        lines += [f"{step}\n({' '.join(harmless(found[:300]).split())})" for step, found in done]
+    if failed:
+        lines.append("These steps failed and must be avoided:")
+        lines += [f"{step}\n({' '.join(harmless(reason[:300]).split())})" for step, reason in failed]
+    lines.append(f"Write a new plan; number its steps from :evidence{following}: on.")
+    return "\n".join(lines)
 
 
 @dataclass(frozen=True, slots=True)

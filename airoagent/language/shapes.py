@@ -15,6 +15,7 @@ from typing import Any
 from airoagent.errors import Diagnostic
 from airoagent.language.checking import Checker, nearest, spelled
 from airoagent.language.findings import LineIndex, located
+from airoagent.language.fitting import Misfit
 from airoagent.language.functions import Function, Functions, Json
 from airoagent.language.jsontext import Stop, read_values
 from airoagent.language.yamlcalls import Document, read_yaml_documents
@@ -67,6 +68,9 @@ def calls_in(text: str, functions: Functions, format: str, truncated: bool) -> l
                 Diagnostic("too_large", f"There are {len(found):,} calls; {_MOST_CALLS:,} are allowed.", 1, 1)
             )
         if found:
+            if attempt == "json":
+                spans = dict.fromkeys(document.span for document, _ in found)
+                found[0][0].diagnostics[:0] = _around(text, list(spans))
             if attempt != format:
                 line, column = found[0][0].locate(())
                 found[0][0].diagnostics.append(
@@ -104,15 +108,15 @@ def _json(text: str, keys: set[str]) -> list[Document]:
                 path = path[:-1]
             return lines.locate(places[path])
 
-        documents.append(Document(value.value, locate, list(located(value.findings, text)), value.raws))
-    if documents:
-        documents[0].diagnostics[:0] = _around(text, [(value.start, value.end) for value in values], lines)
+        notes = list(located(value.findings, text))
+        documents.append(Document(value.value, locate, notes, value.raws, (value.start, value.end)))
     return documents
 
 
-def _around(text: str, spans: list[tuple[int, int]], lines: LineIndex) -> list[Diagnostic]:
-    """What stands around the values: fences, chatter."""
+def _around(text: str, spans: list[tuple[int, int]]) -> list[Diagnostic]:
+    """What stands around the calls: fences, chatter."""
     notes: dict[str, Diagnostic] = {}
+    lines = LineIndex(text)
     at = 0
     for start, end in [*spans, (len(text), len(text))]:
         between = text[at:start]
@@ -159,6 +163,14 @@ def _shapes(value: Json, path: Path, document: Document, functions: Functions, d
             yield from _shapes(item, (*path, number), document, functions, depth + 1)
         return
     if not isinstance(value, dict):
+        return
+    if (
+        len(value) == 2
+        and "params" in value
+        and isinstance(value.get("function"), str)
+        and value["function"] in functions.names
+    ):  # as it was asked for
+        yield _Shape(str(value["function"]), (*path, "function"), value["params"], (*path, "params"))
         return
     keys = {key.lower(): key for key in value}
     wrapper = next(
@@ -238,7 +250,10 @@ def _checked(found: list[tuple[Document, _Shape]], functions: Functions) -> list
             checker.diagnostics += document.diagnostics
         function = _function(shape, functions, checker)
         if function is not None:
-            params = checker.call(function, shape.params, shape.params_at)
+            try:
+                params = functions.accepts[function.name](shape.params)
+            except Misfit:
+                params = checker.call(function, shape.params, shape.params_at)
             calls.append((function.name, params, tuple(_in_order(checker.diagnostics))))
         if checker.failed:
             wrong += checker.diagnostics

@@ -21,13 +21,15 @@ __all__ = ["Document", "read_yaml_documents"]
 @dataclass(slots=True)
 class Document:
     """A value that stood in a model's text: where its parts stand (line and column from 1, by path), what was repaired
-    in reading it, and how its scalars without quotes were written (by path).
+    in reading it, how its scalars without quotes were written (by path), and from which offset to which it stands (in
+    JSON; what is around YAML is found while reading).
     """
 
     value: Json
     locate: Callable[[tuple[Any, ...]], tuple[int, int]]
     diagnostics: list[Diagnostic] = field(default_factory=list)
     raws: dict[tuple[Any, ...], str] = field(default_factory=dict)
+    span: tuple[int, int] = (0, 0)
 
 
 _MEMBER = re.compile(r"[ \t]*+(?:-[ ]++)*+[\"']?+[\w.-]++[\"']?+[ ]*+:(?:[ \t]|$)")

@@ -48,10 +48,13 @@ class GrammarMask:
     """
 
     def __init__(self, tokenizer: Any, grammar: Grammar | str, start: int, room: int | None = None) -> None:
-        from llguidance import LLMatcher
+        from llguidance import LLMatcher, LLParserLimits
 
         lark = grammar.lark() if isinstance(grammar, Grammar) else grammar
-        self._matcher = LLMatcher(tokenizer, LLMatcher.grammar_from_lark(lark))
+        # Long texts are worked out as they come: doing so beforehand takes longer, and is given up at a vocabulary of
+        # 32,000 for plans of more than six steps.
+        limits = LLParserLimits(precompute_large_lexemes=False)
+        self._matcher = LLMatcher(tokenizer, LLMatcher.grammar_from_lark(lark), limits=limits)
         self._start = start
         self._taken: list[int] = []
         self._check()

@@ -1,4 +1,9 @@
-"""Which of the known tools a run may use."""
+"""Which of the known tools a run may use.
+
+Without a choice a model is offered the tools it was trained on, as far as they make sense here, and the user's own.
+Calculator, Today and CodeWriter wait to be named: every line of the prompt that a question does not need makes a small
+model's plan worse. A plan that is given (a file, Python) may call any known tool.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +25,16 @@ _BUILT_IN = ("DuckDuckGo", "DocumentSearch", "TextScraper", "HyperlinkExtractor"
 def offered_tools(
     known: Toolbox, tools: Sequence[str | Tool | Callable[..., Any]] | None, docs: bool, web: bool
 ) -> Toolbox:
-    """The tools offered to the model: those named, or the built-in ones that make sense here and the user's own."""
+    """The tools offered to the model: those named, or the built-in ones that make sense here and the user's own.
+
+    ``+NAME`` adds a tool to those that are offered without a choice.
+    """
+    added = [item for item in tools or () if isinstance(item, str) and item.startswith("+")]
+    if tools is not None and added:
+        rest = [item[1:] if isinstance(item, str) and item.startswith("+") else item for item in tools]
+        more = offered_tools(known, rest, docs, web)
+        usual = offered_tools(known, None, docs, web)
+        return Toolbox([*usual.values(), *(tool for name, tool in more.items() if name not in usual)])
     if tools is None:
         search = {"DocumentSearch"} if docs else set()
         if web or not docs:

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Protocol, overload
 
 from airoagent.errors import UsageError
 from airoagent.events import Source
-from airoagent.language.evidence import Filled
+from airoagent.language.evidence import Evidence, Filled
 from airoagent.records import record
 from airoagent.toolbox.background import in_thread
 
@@ -73,6 +73,13 @@ class ToolContext:
     settings: Mapping[str, str] = field(default_factory=dict)
     progress: Callable[[str, int, int], None] = lambda what, done, total: None
 
+    def nothing_found(self) -> ToolOutput | None:
+        """What to return where there is nothing to work on: all evidence in the input only says that there is none."""
+        evidence = [part for part in self.parts if isinstance(part, Evidence)]
+        if not evidence or any(part.answered for part in evidence):
+            return None
+        return ToolOutput(evidence[0].text, (), f"{evidence[0].id} found nothing to go on with", answered=False)
+
 
 @record
 class Parameter:
@@ -89,7 +96,8 @@ class Tool:
     """A function the runtime can call for a step.
 
     ``timeout`` is in seconds (None: the run's default; 0: none); ``side_effects`` makes the runtime ask first;
-    ``repeatable`` says that a call cut off half-way may be made again; ``origin`` is the file it came from.
+    ``repeatable`` says that a call cut off half-way may be made again; ``origin`` is the file it came from;
+    ``cacheable`` says that the same input gives the same for a while, wherever and whoever asks.
     """
 
     name: str
@@ -102,6 +110,7 @@ class Tool:
     timeout: float | None = None
     origin: str = ""
     version: str = "1"
+    cacheable: bool = False
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Call the function itself, as if it had not been made a tool."""
@@ -160,6 +169,7 @@ def as_tool(
     repeatable: bool | None = None,
     timeout: float | None = None,
     version: str = "1",
+    cacheable: bool = False,
 ) -> Tool:
     """Make a tool of a function (a tool stays as it is); UsageError says what keeps it from being one."""
     if isinstance(function, Tool):
@@ -195,6 +205,7 @@ def as_tool(
     return Tool(
         tool_name, text, function, parameters, context, side_effects,
         not side_effects if repeatable is None else repeatable, timeout, origin, version,
+        cacheable,
     )  # fmt: skip
 
 
@@ -210,6 +221,7 @@ def tool(
     repeatable: bool | None = None,
     timeout: float | None = None,
     version: str = "1",
+    cacheable: bool = False,
 ) -> Callable[[Callable[..., Any]], Tool]: ...
 def tool(
     function: Callable[..., Any] | str | None = None,
@@ -220,11 +232,14 @@ def tool(
     repeatable: bool | None = None,
     timeout: float | None = None,
     version: str = "1",
+    cacheable: bool = False,
 ) -> Tool | Callable[[Callable[..., Any]], Tool]:
     """Make a tool of a function: ``@tool`` or ``@tool("Name", side_effects=True, timeout=30)``.
 
     ``timeout`` is in seconds. ``side_effects`` is for tools that change something outside: the runtime asks before it
     calls them. ``repeatable`` (by default: no side effects) says whether an interrupted call may be made again.
+    ``cacheable``: the same input gives the same for a while, so a user may have results kept; ``version`` tells them
+    apart when the function changes.
     """
     if callable(function):
         return as_tool(function)
@@ -232,7 +247,7 @@ def tool(
     def decorate(target: Callable[..., Any]) -> Tool:
         return as_tool(
             target, name=function, description=description, side_effects=side_effects, repeatable=repeatable,
-            timeout=timeout, version=version,
+            timeout=timeout, version=version, cacheable=cacheable,
         )  # fmt: skip
 
     return decorate

@@ -25,7 +25,11 @@ TOOLS = ("DuckDuckGo", "TextScraper", "HyperlinkExtractor", "KnowledgeModel")
 STEPS = re.compile(r"Plan: (.*)\n:evidence(\d+): = (\w+)\[(.*)\]\n")
 REFERENCES = re.compile(r":evidence(\d+):")
 SIX = (
-    ("Begin by conducting a web search for the winner.", "DuckDuckGo", "Nobel Prize in Literature 2020 winner"),
+    (
+        "Begin by conducting a web search for the winner.",
+        "DuckDuckGo",
+        "Nobel Prize in Literature winner after :evidence{a}:",
+    ),
     ("Use the KnowledgeModel to find the name in the results.", "KnowledgeModel", "Who won it, given :evidence{a}:?"),
     ("Search for the most famous work of the laureate.", "DuckDuckGo", "Most famous work of :evidence{a}:"),
     ("Extract the relevant links from the search results.", "HyperlinkExtractor", ":evidence{a}:"),
@@ -35,11 +39,12 @@ SIX = (
 
 
 def clean_plan(steps: int) -> str:
-    """A plan as the model cards show it, of so many steps."""
+    """A plan as the model cards show it, of so many steps, each of which is used."""
     lines = []
     for at in range(steps):
         thought, tool, text = SIX[at % 6]
-        lines.append(f"Plan: {thought}\n:evidence{at}: = {tool}[{text.format(a=at - 1, b=max(0, at - 4))}]\n")
+        text = text.format(a=at - 1, b=max(0, at - 4)) if at else "Nobel Prize in Literature 2020 winner"
+        lines.append(f"Plan: {thought}\n:evidence{at}: = {tool}[{text}]\n")
     return "".join(lines) + f"Answer: :evidence{steps - 1}:\n"
 
 

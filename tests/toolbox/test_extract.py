@@ -101,6 +101,23 @@ def test_blocks_lines_and_words(html: str, expected: str) -> None:
     assert text(f"<body>{html}</body>") == expected
 
 
+@pytest.mark.parametrize("block", ["main", "article", "section", "header", "figure", "custom-element", "div", "p"])
+@pytest.mark.parametrize("head", ["<title>T</title>", "<!doctype html><head><meta charset=utf-8><title>T</title>"])
+def test_a_page_without_body_tags_may_begin_with_any_block(head: str, block: str) -> None:
+    page = read(f"{head}<{block}>Otters sleep <a href=/kelp>in kelp</a> all night.</{block}>")
+    assert (page.title, page.text) == ("T", "Otters sleep in kelp all night.")
+    assert page.links == (Link("https://a.example/kelp", "in kelp"),)
+
+
+def test_what_a_head_holds_besides_is_no_text() -> None:
+    head = "<script>a()</script><style>.x{display:none}</style><noscript>no</noscript><link rel=icon href=/i>"
+    assert text(f"<title>T</title>{head}<main><p>Hello</p><p class=x>gone</p></main>") == "Hello"
+
+
+def test_the_title_of_a_drawing_is_not_the_pages() -> None:
+    assert read("<body><svg><title>icon</title></svg><p>Otters sleep afloat.</p></body>").title == ""
+
+
 def test_titles_lose_the_name_of_the_site() -> None:
     assert read(f"<title>Mills – The Site</title><h1>Mills</h1>{FILL}").title == "Mills"
     assert read(f"<meta property=og:title content='Mills of old'><title>x | Site</title>{FILL}").title == "Mills of old"
