@@ -28,6 +28,7 @@ VERBS = {
     "runs": "List, show, export, import or remove recorded runs.",
     "think": "Weigh several answers to a question and print the best.",
     "tools": "List the tools, show one, or try one.",
+    "view": "Look at a run as a page, or at all runs in the browser.",
 }
 
 _EPILOG = """\
