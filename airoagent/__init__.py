@@ -124,6 +124,7 @@ __all__ = [
     "call_schema",
     "closed_context_prompt",
     "code_prompt",
+    "draw_plan",
     "extract_links",
     "links_of",
     "load_functions",
