@@ -25,7 +25,7 @@ from airoagent.engine.function_call import MakePlan
 from airoagent.engine.planning import write_plan
 from airoagent.engine.policy import Approve, Policy, Services
 from airoagent.engine.record import Run
-from airoagent.engine.recorder import Recorder
+from airoagent.engine.recorder import Beginning, Recorder
 from airoagent.engine.run import Execution
 from airoagent.engine.store import Store, new_run_id
 from airoagent.errors import AiroError, Interrupted, LimitReached, ModelError, PlanError, ToolError, UsageError
@@ -36,7 +36,6 @@ from airoagent.events import (
     Progress,
     Replanned,
     RunFinished,
-    RunStarted,
     Source,
     Status,
     StepText,
@@ -172,11 +171,13 @@ class Agent:
 
     # The whole order -------------------------------------------------------------------------------------------
 
-    async def _drive(self, question: str, plan: Plan | MakePlan | None, watch: Watch | None) -> Run:
+    async def _drive(
+        self, question: str, plan: Plan | MakePlan | None, watch: Watch | None, beginning: Beginning | None = None
+    ) -> Run:
         if plan is None:
             question = _checked(question)
         store, own = self._open_store()
-        recorder = Recorder(new_run_id(), store, watch)
+        recorder = Recorder(new_run_id(), store, watch, beginning)
         began = time.perf_counter()
         loop = asyncio.get_running_loop()
 
@@ -194,12 +195,7 @@ class Agent:
             )  # fmt: skip
 
         try:
-            recorder(
-                RunStarted(
-                    run=recorder.run.id, question=question, model=self.model.info.name, tools=tuple(self.known_tools),
-                    settings=self._settings_on_record(),
-                )
-            )  # fmt: skip
+            recorder.begin(question, self.model.info.name, tuple(self.known_tools), self._settings_on_record())
             self._watching.append(heard)
             try:
                 answer, sources = await self._answer(question, plan, recorder, store)
@@ -230,7 +226,8 @@ class Agent:
     ) -> tuple[str, tuple[Source, ...]]:
         """Plan, run, conclude; and the same again with a new plan, as often as the policy lets the model write one."""
         limit = self.policy.limit_seconds
-        reuse = Reuse(ToolCache(store, self.policy.cache_seconds) if store and self.policy.cache_seconds else None)
+        cache = ToolCache(store, self.policy.cache_seconds) if store and self.policy.cache_seconds else None
+        reuse = Reuse(cache, recorder.recall)
         try:
             async with asyncio.timeout(limit or None) as deadline:
                 for attempt in range(self.policy.replan + 1):
@@ -276,7 +273,7 @@ class Agent:
         )
         try:
             async with asyncio.TaskGroup() as group:
-                yield Execution(self.known_tools, services, self.policy, recorder, group)
+                yield Execution(self.known_tools, services, self.policy, recorder, group, recorder.known)
         except BaseExceptionGroup as errors:
             raise _first(errors) from errors
         finally:
@@ -334,6 +331,7 @@ class Agent:
     def _settings_on_record(self) -> tuple[tuple[str, str], ...]:
         policy = self.policy
         rows = {name: str(getattr(policy, name)) for name in policy.__dataclass_fields__}
+        rows["offered"] = ", ".join(self.toolbox)  # the names that the plan's text is read with
         if self.documents is not None:
             rows["docs"] = ", ".join(self.documents.addresses)
         return tuple(rows.items())

@@ -115,6 +115,15 @@ class RunStarted(Event):
 
 
 @record
+class RunResumed(Event):
+    """A run that was interrupted, or had failed, goes on; ``model`` answers from here on."""
+
+    type: ClassVar[str] = "run_resumed"
+    run: str
+    model: str
+
+
+@record
 class PlanText(Event):
     """A piece of the plan as the model writes it (live)."""
 
@@ -312,9 +321,9 @@ class RunFinished(Event):
 _TYPES: dict[str, type[Event]] = {
     cls.type: cls
     for cls in (
-        RunStarted, PlanText, PlanPart, ModelCalled, PlanWritten, PlanParsed, PlanRefused, Replanned, StepStarted,
-        InputEdited, StepText, AttemptFailed,
-        StepFinished, StepFailed, StepCancelled, StepSkipped, Progress, RunFinished,
+        RunStarted, RunResumed, PlanText, PlanPart, ModelCalled, PlanWritten, PlanParsed, PlanRefused, Replanned,
+        StepStarted, InputEdited, StepText, AttemptFailed, StepFinished, StepFailed, StepCancelled, StepSkipped,
+        Progress, RunFinished,
     )
 }  # fmt: skip
 

@@ -19,6 +19,9 @@ async def text_scraper(links: str, context: ToolContext) -> ToolOutput:
 
     Settings: ``scraper_pages`` (how many links are read, 8) and ``scraper_characters`` (of each page, 20000).
     """
+    nothing = context.nothing_found()
+    if nothing is not None:
+        return nothing
     most_pages = _setting(context, "scraper_pages", 8)
     most_characters = _setting(context, "scraper_characters", 20_000)
     urls = _pages(links_of(context.parts or (links,), clean_lines=True))

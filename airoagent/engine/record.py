@@ -1,7 +1,7 @@
 """A run as a record: its events folded into what a user asks for, and its form as JSON and JSON Lines.
 
-The trace format (``.jsonl``): the first line is a header ``{"format": "airoagent-trace", "version": 1, "run": id}``,
-each further line one event as `airoagent.events.to_json` writes it.
+The trace format (``.jsonl``): the first line is a header ``{"format": "airoagent-trace", "version": 2, "run": id}``,
+each further line one event as `airoagent.events.to_json` writes it. Version 1 is the same without ``run_resumed``.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ from airoagent.events import (
     PlanWritten,
     Replanned,
     RunFinished,
+    RunResumed,
     RunStarted,
     Source,
     Status,
@@ -49,7 +50,7 @@ from airoagent.language.plan import Plan
 
 __all__ = ["TRACE_VERSION", "Run", "plan_json", "read_trace", "write_trace"]
 
-TRACE_VERSION = 1
+TRACE_VERSION = 2
 
 _FAMILIES: dict[int, type[AiroError]] = {
     family.default_exit_code: family
@@ -101,6 +102,13 @@ class Run:
             case RunStarted():
                 self.id, self.question, self.model, self.parent = event.run, event.question, event.model, event.parent
                 self.started, self.tools = event.at, event.tools
+            case RunResumed():
+                self.status, self.answer, self.failure = "running", None, None
+                self.failed.clear()
+                self.skipped.clear()
+                if self.plan is None:  # the model is asked again; what was found for its first words may not belong
+                    self.evidence.clear()
+                    self.plan_text = ""
             case PlanPart():
                 self.plan_text += event.text
             case PlanWritten():
@@ -135,7 +143,9 @@ class Run:
         """Why the run has no answer, as an exception of the family its exit code names; None where it has one."""
         if self.failure is None:
             return None
-        for event in self.events:
+        for event in reversed(self.events):
+            if isinstance(event, RunResumed):
+                break
             if isinstance(event, PlanRefused):
                 # A run whose model was asked for a call is refused for its call, any other for its plan.
                 called = any(isinstance(one, ModelCalled) and one.purpose == "call" for one in self.events)

@@ -15,9 +15,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
+from airoagent.models.english.analysis import analyse
 from airoagent.models.english.comparing import Comparison, comparison
 from airoagent.models.english.parts import TwoParts, clean, two_parts
-from airoagent.models.english.questions import analyse
 from airoagent.models.english.words import AUXILIARIES, PREPOSITIONS, STOPWORDS, fold, stem, word_set, words
 
 __all__ = ["Offered", "PlanRequest", "read_plan_prompt", "write_plan"]
@@ -356,7 +356,7 @@ def _payload(question: str) -> str:
     """What a tool is to work on: the quoted words, what stands behind a colon or "of", or the question itself."""
     inside = re.search(r"[\"“«]([^\"”»]+)[\"”»]|(?<!\w)'([^']+)'(?!\w)", question)
     if inside:
-        return (inside[1] or inside[2]).strip()
+        return (inside[1] or inside[2]).strip() or question
     behind = re.search(r":\s+(\S.*)$", question) or re.search(
         r"\b(?:of|in|for|to|from)\s+(?:the (?:text|words?|sentence|phrase|string)\s+)?(\S.*)$", question
     )

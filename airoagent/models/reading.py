@@ -14,13 +14,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from airoagent.models.english.analysis import analyse
 from airoagent.models.english.comparing import Comparison, comparison
 from airoagent.models.english.judging import Judged, Reading, judge
 from airoagent.models.english.names import names, unlike_person
 from airoagent.models.english.parts import clean, two_parts
 from airoagent.models.english.passages import Block, Sentence
-from airoagent.models.english.questions import Question, analyse
-from airoagent.models.english.ranking import Library, Ranked, rank, read_library, standing
+from airoagent.models.english.questions import Question
+from airoagent.models.english.ranking import Library, Ranked, light_stems, rank, read_library, standing
 from airoagent.models.english.sayings import (
     Said,
     say_choice,
@@ -188,7 +189,18 @@ def _enough(ranked: Sequence[Ranked], question: Question, places: tuple[int, ...
         t in best.missing and best.weights[t] * 3 > sum(best.weights.values()) for t in nouns
     ):
         return False
+    if question.names and not _telling(question):
+        return True
     return best.coverage >= _LEAST and best.relation >= (_LEAST_RELATION if question.names else _LEAST_ALONE)
+
+
+def _telling(question: Question) -> bool:
+    """Whether the question has words besides names, idle verbs and the noun that only says what is asked for.
+
+    "From what country did Ada come?" has none: neither "country" nor "come" need stand in the sentence that tells.
+    """
+    idle = {*question.names, *light_stems(), "" if question.related else question.target}
+    return any(term not in idle for term in question.terms)
 
 
 def write_answer(blocks: Sequence[Block], finding: Finding | None, instruction: str) -> str:

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Protocol, overload
 
 from airoagent.errors import UsageError
 from airoagent.events import Source
-from airoagent.language.evidence import Filled
+from airoagent.language.evidence import Evidence, Filled
 from airoagent.records import record
 from airoagent.toolbox.background import in_thread
 
@@ -73,6 +73,13 @@ class ToolContext:
     documents: Documents | None = None
     settings: Mapping[str, str] = field(default_factory=dict)
     progress: Callable[[str, int, int], None] = lambda what, done, total: None
+
+    def nothing_found(self) -> ToolOutput | None:
+        """What to return where there is nothing to work on: all evidence in the input only says that there is none."""
+        evidence = [part for part in self.parts if isinstance(part, Evidence)]
+        if not evidence or any(part.answered for part in evidence):
+            return None
+        return ToolOutput(evidence[0].text, (), f"{evidence[0].id} found nothing to go on with", answered=False)
 
 
 @record

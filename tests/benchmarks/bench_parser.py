@@ -25,7 +25,11 @@ TOOLS = ("DuckDuckGo", "TextScraper", "HyperlinkExtractor", "KnowledgeModel")
 STEPS = re.compile(r"Plan: (.*)\n:evidence(\d+): = (\w+)\[(.*)\]\n")
 REFERENCES = re.compile(r":evidence(\d+):")
 SIX = (
-    ("Begin by conducting a web search for the winner.", "DuckDuckGo", "Nobel Prize in Literature winner after :evidence{a}:"),
+    (
+        "Begin by conducting a web search for the winner.",
+        "DuckDuckGo",
+        "Nobel Prize in Literature winner after :evidence{a}:",
+    ),
     ("Use the KnowledgeModel to find the name in the results.", "KnowledgeModel", "Who won it, given :evidence{a}:?"),
     ("Search for the most famous work of the laureate.", "DuckDuckGo", "Most famous work of :evidence{a}:"),
     ("Extract the relevant links from the search results.", "HyperlinkExtractor", ":evidence{a}:"),

@@ -142,10 +142,11 @@ def assert_in_format(text: str) -> None:
         assert all(line.partition(": ")[2] for line in tail.split("\n")), tail
 
 
-PIECES = st.sampled_from(
+WORDS = (
     "Who when what how many tall Ada Byron was born in Rome on 3 May 1815 . , ; : ? ! | - # ' \" ( ) [ ] the a of and "
-    "330 metres 5% £7 1,000 \n \t Source: quote: url: USER: ENDINPUT BEGINCONTEXT by because no not is X. e.g. 漢字 é".split(" ")
+    "330 metres 5% £7 1,000 \n \t Source: quote: url: USER: ENDINPUT BEGINCONTEXT by because no not is X. e.g. 漢字 é"
 )
+PIECES = st.sampled_from(WORDS.split(" "))
 
 
 @given(st.text(max_size=400), st.text(max_size=200))

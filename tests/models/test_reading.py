@@ -9,9 +9,9 @@ from airoagent.models.reading import read
 
 TOWER = Block(
     "The Lattice Tower\n\n"
-    "The Lattice Tower is a steel mast in Northport. Work began on 3 May 1921, and the tower was opened on 12 June 1923 "
-    "by Queen Ragna. It was designed by the engineer Ada Brandt, whose colleague Jon Lund added the arches. "
-    "It is 212 metres tall and weighs 4,100 tonnes. The tower is made of riveted steel.\n\n"
+    "The Lattice Tower is a steel mast in Northport. Work began on 3 May 1921, and the tower was opened on "
+    "12 June 1923 by Queen Ragna. It was designed by the engineer Ada Brandt, whose colleague Jon Lund added the "
+    "arches. It is 212 metres tall and weighs 4,100 tonnes. The tower is made of riveted steel.\n\n"
     "Visitors\n\n"
     "Some 35,000 people climb it every year. They use 1,204 steps, because the lift was taken out in 1990.\n"
     "- Ticket: 7 euros\n"
@@ -116,7 +116,8 @@ def test_a_pronoun_as_the_answer_is_given_its_name() -> None:
 
 
 def test_figures_given_in_the_question_are_compared() -> None:
-    finding = read([Block("Nothing of note.")], "Which is older, the Lattice Tower (1923) or the Lattice Bridge (1931)?")
+    question = "Which is older, the Lattice Tower (1923) or the Lattice Bridge (1931)?"
+    finding = read([Block("Nothing of note.")], question)
     assert finding is not None and finding.text.startswith("the Lattice Tower")
 
 
@@ -143,7 +144,8 @@ def test_an_abbreviation_is_spelled_out() -> None:
 
 def test_another_bearer_of_the_name_is_passed_over() -> None:
     page = Block(
-        "His brother Karl Brandt died in Ulm in 1940. Ada Brandt died in Northport in 1951.", (("title", "The Brandts"),)
+        "His brother Karl Brandt died in Ulm in 1940. Ada Brandt died in Northport in 1951.",
+        (("title", "The Brandts"),),
     )
     finding = read([page], "Where did Ada Brandt die?")
     assert finding is not None and finding.text == "Northport"

@@ -13,7 +13,8 @@ import re
 from dataclasses import dataclass
 
 from airoagent.models.english.amounts import dates, numbers
-from airoagent.models.english.questions import Question, analyse
+from airoagent.models.english.analysis import analyse
+from airoagent.models.english.questions import Question
 from airoagent.models.english.spans import line_of
 from airoagent.models.english.words import NUMBER_WORDS, word_set, words
 

@@ -23,12 +23,13 @@ WORKS = stem_set(
     "book novel poem film movie play song album painting opera work collection title essay story series magazine "
     "newspaper"
 )
-NAMED = stem_set("country city town state continent river lake mountain island ship building bridge university "
-    "company museum sea ocean planet "
-                             "moon place language award prize organisation organization war village street tower "
-                             "capital region nation team school "
-    "bank newspaper agency club party hospital hotel church cathedral palace station port airport festival desert forest "
-    "canal dam road brand laboratory institute cheese spacecraft rocket programme element")  # fmt: skip
+NAMED = stem_set(
+    "country city town state continent river lake mountain island ship building bridge university company museum "
+    "sea ocean planet moon place language award prize organisation organization war village street tower capital "
+    "region nation team school bank newspaper agency club party hospital hotel church cathedral palace station port "
+    "airport festival desert forest canal dam road brand laboratory institute cheese spacecraft rocket programme "
+    "element"
+)
 _JOBS = stem_set("job occupation profession trade career")
 _MEASURED = tuple(UNITS[unit] for unit in ("length", "weight", "time", "money", "area", "volume", "data"))
 _DIMENSIONS = stem_set("tall high height long length deep depth wide width across diameter far distance thick")
@@ -44,8 +45,8 @@ def points_of(sight: Sight, span: Span) -> float | None:
         return None
     if _wrong_sort(sight, span):
         return None
-    points = 0.9 * sight.near(span) + 0.45 * span.fit - 0.45 * old / len(inner)
-    return points + 1.1 * _by_kind(sight, span) + 0.75 * sight.shape(span)
+    points = 0.8 * sight.near(span) + 0.45 * span.fit - 0.45 * old / len(inner)
+    return points + 1.1 * _by_kind(sight, span) + 0.65 * sight.shape(span)
 
 
 def _wrong_sort(sight: Sight, span: Span) -> bool:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from airoagent.models.english.questions import analyse
+from airoagent.models.english.analysis import analyse
 from airoagent.models.english.words import AUXILIARIES, STOPWORDS, words
 
 __all__ = ["TwoParts", "clean", "subject_of", "two_parts"]

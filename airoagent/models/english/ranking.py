@@ -16,9 +16,9 @@ from functools import lru_cache
 
 from airoagent.models.english.passages import Block, Sentence, cut
 from airoagent.models.english.questions import Question
-from airoagent.models.english.words import LIGHT, near_words, stem, words
+from airoagent.models.english.words import LIGHT, near_words, sentence_stems, stem, words
 
-__all__ = ["Library", "Ranked", "rank", "read_library", "standing"]
+__all__ = ["Library", "Ranked", "light_stems", "rank", "read_library", "standing"]
 
 Bag = dict[str, float]
 """What a text gives of each of the question's terms, 0 to 1."""
@@ -61,7 +61,7 @@ def read_library(blocks: Sequence[Block]) -> Library:
         found = words(sentence.text)
         # "dual-licensed" speaks of licences as well.
         pieces = [piece for word in found if "-" in word for piece in word.split("-") if piece]
-        stems.append(frozenset(map(stem, found + pieces)))
+        stems.append(frozenset((*sentence_stems(found), *map(stem, pieces))))
         common.update(word for word in found if word[0].islower())
     return Library(tuple(blocks), sentences, tuple(stems), frozenset(common))
 
@@ -70,7 +70,7 @@ def read_library(blocks: Sequence[Block]) -> Library:
 _TITLE = (1.0, 0.5)
 _HEADING = (0.95, 0.55)
 _HEADER = (0.8, 0.7)
-_LAST = (0.95, 0.6)
+_LAST = (1.0, 0.85)
 _BEFORE_LAST = (0.65, 0.2)
 _AFTER = (0.3, 0.35)
 _OPENING = (0.7, 0.25)
@@ -119,7 +119,7 @@ def rank(library: Library, question: Question, most: int = 80) -> list[Ranked]:
 def standing(entry: Ranked) -> float:
     """A sentence's points before its spans are looked at."""
     lost = sum(entry.weights[t] for t in entry.missing) / (sum(entry.weights.values()) or 1.0)
-    return 1.1 * entry.coverage + 1.9 * entry.names**2 + entry.relation + 0.85 * entry.own - 0.4 * lost
+    return 1.1 * entry.coverage + 2.1 * entry.names**2 + entry.relation + 0.85 * entry.own - 0.4 * lost
 
 
 def _ranked(
@@ -234,8 +234,8 @@ def _weights(library: Library, question: Question, worth: dict[str, Bag]) -> Bag
         df = sum(1 for stems in library.stems if term in stems)
         rarity = math.log(1 + (count - df + 0.5) / (df + 0.5)) / math.log(2 + 2 * count)
         weight = 0.4 + 0.6 * rarity
-        if term in _light():
-            weight *= 0.5
+        if term in light_stems():
+            weight *= 0.43
         weight += 0.3 if term.isdigit() and len(term) == 4 else 0.0
         if term == question.target and question.kind == "measure" and question.unit not in ("", "length"):
             weight *= 0.4  # the unit says it: "330 metres" needs no "tall"
@@ -244,7 +244,8 @@ def _weights(library: Library, question: Question, worth: dict[str, Bag]) -> Bag
 
 
 @lru_cache(maxsize=1)
-def _light() -> frozenset[str]:
+def light_stems() -> frozenset[str]:
+    """The stems of words that say little about which sentence answers."""
     return frozenset(map(stem, LIGHT))
 
 

@@ -24,10 +24,8 @@ _PAIRS = (
     "sell, northern southern"
 )
 _OPPOSITES = tuple((stem(a), stem(b)) for pair in _PAIRS.split(", ") for a, b in (pair.split(), reversed(pair.split())))
-_OTHERS = word_set(
-    "brother sister cousin second third another other unlike successor predecessor replica copy namesake confused "
-    "contrary"
-)
+_OTHERS = word_set("second third another other unlike successor predecessor replica copy namesake confused contrary")
+_KIN = word_set("brother sister cousin nephew niece uncle aunt")
 _ASKED_BY = {"place": "where", "date": "when", "year": "when", "person": "who", "reason": "why", "manner": "how"}
 
 
@@ -89,7 +87,7 @@ class Sight:
         for term, places in self.at.items():
             outside = [p for p in places if not span.first <= p <= span.last]
             if outside:
-                points += self.weights.get(term, 0.5) / (1 + min(self._distance(span, p) for p in outside) / 2.8)
+                points += self.weights.get(term, 0.5) / (1 + min(self._distance(span, p) for p in outside) / 2.2)
         return points / self.whole
 
     def _distance(self, span: Span, place: int) -> float:
@@ -101,11 +99,12 @@ class Sight:
         """Points for a sentence about the thing asked for, against one about another: "a second canal", "his brother",
         another bearer of the name. "He" or "it" at its head goes on with the page's own subject."""
         line, points = self.line, 0.0
-        around = [*line.lower, *(w.lower() for w in words(heading))]
+        around = [*line.lower[:7], *(w.lower() for w in words(heading))]
         for one, two in _OPPOSITES:
             if one in self.question.terms and two in line.stems and one not in line.stems:
                 points -= 0.35
-        if any(w in _OTHERS and stem(w) not in self.asked for w in around):
+        kin = [w for w in line.lower if w in _KIN]
+        if any((w in _OTHERS or w in _KIN) and stem(w) not in self.asked for w in (*around, *kin)):
             points -= 0.35
         if line.lower[0] in ("he", "she", "it", "they"):
             points += 0.15
@@ -173,12 +172,17 @@ class Sight:
             gap = self._gap(noun, span.first)
             if not gap and line.between(noun).isspace() and span.sort == "name":
                 return 0.3
+            if gap in (["of"], ["of", "the"]) and self.question.text.lower().find("whose") >= 0:
+                return 0.45
             if any(w in LINKS for w in gap) and len(gap) <= 8 and line.barrier[span.first] - line.barrier[noun] < 4:
                 return 0.3
             if len(gap) <= 3 and "," in line.text[line.ends[noun] : line.starts[span.first]] and span.sort == "name":
                 return 0.2
             return 0.0
         if noun > span.last:
+            owns = self.line.text[span.end : span.end + 2] in ("'s", "’s")
+            if owns and noun - span.last <= 2 and "whose" in self.question.text.lower():
+                return 0.45
             gap = self._gap(span.last, noun)
             text = line.text[line.ends[span.last] : line.starts[noun]]
             if (

@@ -18,7 +18,7 @@ from airoagent.models.english.words import (
     STOPWORDS,
     WORD,
     looks_verbal,
-    stem,
+    sentence_stems,
     word_set,
 )  # fmt: skip
 
@@ -94,7 +94,7 @@ def line_of(text: str) -> Line:
         gap = text[ends[index - 1] : start] if index else ""
         height += sum(_COSTS.get(c, 0.0) for c in gap if c in _COSTS) + _TURNS.get(lower[index], 0.0)
         barrier.append(height)
-    return Line(text, tokens, lower, tuple(stem(t) for t in tokens), starts, ends, tuple(barrier))
+    return Line(text, tokens, lower, tuple(sentence_stems(tokens)), starts, ends, tuple(barrier))
 
 
 def colours(line: Line) -> Iterator[Span]:

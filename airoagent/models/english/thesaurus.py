@@ -10,6 +10,7 @@ from __future__ import annotations
 __all__ = ["GROUP_WORDS"]
 
 GROUP_WORDS = """
+origin > built born opened opening founded completed finished released established erected invented created launched
 win won winner victory champion gold
 win won receive received laureate recipient awarded award honoured got get went go
 award awarded prize medal honour

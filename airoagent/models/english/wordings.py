@@ -3,10 +3,27 @@
 from __future__ import annotations
 
 import re
+from typing import Literal
 
 from airoagent.models.english.words import word_set
 
-__all__ = ["IDIOMS", "IDLE", "MEASURES", "PERSONS"]
+__all__ = ["IDIOMS", "IDLE", "MEASURES", "NOUN_KINDS", "PERSONS"]
+
+# "What is the X of ...": nouns that ask what a question word would ask, with the verb they stand for.
+NOUN_KINDS: dict[str, tuple[Literal["place", "date", "year", "reason"], str]] = {
+    "birthplace": ("place", "born"),
+    "location": ("place", ""),
+    "site": ("place", ""),
+    "whereabouts": ("place", ""),
+    "headquarters": ("place", ""),
+    "home": ("place", "live"),
+    "residence": ("place", "live"),
+    "birthday": ("date", "born"),
+    "birthdate": ("date", "born"),
+    "date": ("date", ""),
+    "year": ("year", ""),
+    "reason": ("reason", ""),
+}
 
 MEASURES: tuple[tuple[str, str], ...] = (
     (
@@ -62,6 +79,7 @@ IDIOMS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"(?:grow|grew) up", "raised"),
         (r"set (?:foot|feet) on", "landed on"),
         (r"make use of", "use"),
+        (r"built or born", "origin"),
         (r"how come", "why"),
         (r"for what reason", "why"),
         (r"in what way", "how"),

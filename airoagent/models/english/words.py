@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
 from airoagent.models.english.thesaurus import GROUP_WORDS
@@ -33,6 +33,7 @@ __all__ = [
     "groups_of",
     "looks_verbal",
     "near_words",
+    "sentence_stems",
     "stem",
     "stem_set",
     "stems",
@@ -219,6 +220,32 @@ def _near() -> dict[str, dict[str, float]]:
             for other in answers - {asked}:
                 known[other] = max(worth, known.get(other, 0.0))
     return near
+
+
+# Verbs whose particle makes another verb of them: "put up" is "build". The verb's stem, its particle, what
+# they mean.
+_PHRASES = (
+    "put|up|build put|out|extinguish set|up|found set|down|land set|off|leav set|out|leav pull|down|demolish "
+    "tear|down|demolish knock|down|demolish come|out|publish step|down|resign stand|down|resign tak|off|launch "
+    "tak|over|replac break|out|begin blow|up|explod giv|up|quit hand|over|giv put|off|postpon call|off|cancel "
+    "com|upon|discov com|across|discov look|after|maintain grow|up|rais bring|up|rais fit|out|equip go|to|receiv "
+    "carri|out|perform turn|down|refus pass|away|die touch|down|land pick|up|recov work|out|calculat "
+    "found|out|discov find|out|discov mak|up|invent draw|up|plan wip|out|destroi di|out|extinct bring|out|publish "
+    "open|up|open tak|part|participat run|into|hit end|up|end lock|up|imprison com|out|publish"
+)
+_PHRASAL = {(verb, particle): meaning for verb, particle, meaning in (entry.split("|") for entry in _PHRASES.split())}
+_PHRASAL_VERBS = frozenset(verb for verb, _ in _PHRASAL)
+
+
+def sentence_stems(found: Sequence[str]) -> list[str]:
+    """The stems of a sentence's words, in place; a verb with a particle has the stem of what the two mean."""
+    roots = [stem(word) for word in found]
+    for index, root in enumerate(roots[:-1]):
+        if root in _PHRASAL_VERBS:
+            meaning = _PHRASAL.get((root, found[index + 1].lower()))
+            if meaning:
+                roots[index] = meaning
+    return roots
 
 
 def stem_set(text: str) -> frozenset[str]:
