@@ -81,8 +81,9 @@ class Execution:
                 waiting[step.id] = 0
                 lost.append((step.id, tuple(self.failed)))
                 continue
-            needed = {part.id for part in step.template if isinstance(part, Ref)}
-            missing = [other for other in needed if other not in found]
+            missing = [part.id for part in step.template if isinstance(part, Ref) and part.id not in found]
+            if len(missing) > 1:
+                missing = list(dict.fromkeys(missing))
             for other in missing:
                 dependents.setdefault(other, []).append(step.id)
             if missing:
