@@ -111,8 +111,10 @@ class Execution:
     async def _drive(self, step: Step) -> None:
         """Run a step, then go on in the same task with one of the steps that are ready."""
         running, queued, run = self.running, self.queued, self._caller.run
+        task = asyncio.current_task()
+        assert task is not None
         while True:
-            result = await run(step, self.found)
+            result = await run(step, self.found, task)
             running.discard(step.id)
             self._settle(step, result)
             if not queued or (self._stops and self.failed):
