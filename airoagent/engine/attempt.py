@@ -103,7 +103,7 @@ class Caller:
     async def run(
         self, step: Step, found: Mapping[str, Evidence], task: asyncio.Task[Any]
     ) -> Evidence | AiroError:
-        """The step's evidence, called for in ``task`` (the running one) or shared with a step that makes the same call."""
+        """The step's evidence, called for in ``task`` (the running one) or shared with one that makes the same call."""
         parts: Filled = tuple([part if isinstance(part, str) else found[part.id] for part in step.template])
         text = "".join([part if isinstance(part, str) else part.text for part in parts])
         tool = self._toolbox[step.tool]
