@@ -13,10 +13,10 @@ function h(what, attributes, ...children) {
     if (name.startsWith("on")) made.addEventListener(name.slice(2), value);
     else made.setAttribute(name, value === true ? "" : value);
   }
-  made.append(...children.flat().filter((child) => child != null && child !== false));
+  made.append(...children.flat(Infinity).filter((child) => child != null && child !== false));
   return made;
 }
-const fill = (parent, ...children) => parent.replaceChildren(...children.flat().filter((child) => child != null && child !== false));
+const fill = (parent, ...children) => parent.replaceChildren(...children.flat(Infinity).filter((child) => child != null && child !== false));
 
 /* Only http and https become links; javascript:, data:, docs:// and the rest stay text. */
 function address(url) {

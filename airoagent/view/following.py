@@ -133,7 +133,7 @@ def recorded(store: Store, id: str, start: int, closing: threading.Event) -> Ite
     An empty tuple means: nothing new, look whether anybody still listens.
     """
     while not closing.wait(_LOOK_AGAIN):
-        running = is_running(store, id)  # asked before the events are read, so that the last are not missed
+        running = store.status(id) == "running"  # asked before the events are read, so that the last are not missed
         fresh = store.events(id)[start:]
         start += len(fresh)
         yield fresh
@@ -148,11 +148,6 @@ def driven(run: Driven, start: int, closing: threading.Event) -> Iterator[tuple[
         fresh, ended = run.wait(start, 0.5)
         start += len(fresh)
         yield fresh
-
-
-def is_running(store: Store, id: str) -> bool:
-    """Whether some process drives the run now."""
-    return any(row.id == id and row.status == "running" for row in store.list(500))
 
 
 def messages(past: tuple[Event, ...], fresh: Iterator[tuple[Event, ...]]) -> Iterator[dict[str, Any] | None]:
