@@ -27,7 +27,7 @@ function address(url) {
 
 const number = (value) => value.toLocaleString("en-US");
 function seconds(value) {
-  if (value == null || !isFinite(value)) return "";
+  if (!value || !isFinite(value)) return "";
   if (value >= 60) return `${Math.floor(value / 60)} min ${Math.round(value % 60)} s`;
   return value >= 9.95 ? `${value.toFixed(0)} s` : value >= 0.0995 ? `${value.toFixed(1)} s` : `${Math.max(1, Math.round(value * 1000))} ms`;
 }

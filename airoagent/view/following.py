@@ -106,9 +106,9 @@ class Driver:
             driven.end(error)
 
     def stop(self, id: str) -> bool:
-        """Stop a run; False if this process does not drive it."""
+        """Stop a run; False if this process does not drive it, or it has ended."""
         driven = self.driven.get(id)
-        return driven is not None and driven.task is not None and driven.task.cancel()
+        return driven is not None and driven.task is not None and not driven.ended and driven.task.cancel()
 
     def close(self) -> None:
         """Stop every run and wait until each has its end on record."""

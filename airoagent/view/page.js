@@ -130,7 +130,7 @@ function call(event, key, show) {
 
 /* Steps ---------------------------------------------------------------------------------------------------------- */
 const state = (one) => (one.status === "waiting" && run.status !== "running" ? "skipped" : one.status);
-const word = (status, one) => (one && one.status === "waiting" && run.status !== "running" ? "not run" : WORDS[status] || status);
+const word = (status, one) => (one && one.status === "waiting" ? (run.status === "running" ? "waiting" : "not run") : WORDS[status] || status);
 const chips = (template) => template.map((part) => (part.ref ? h("button.ref", { onclick: (e) => { e.stopPropagation(); go(part.ref); } }, part.ref) : part.text.slice(0, 600)));
 
 function stepCard(one) {
@@ -317,9 +317,9 @@ function drawTimeline() {
       if (one.attempts[n + 1] && attempt.end) lane.append(bar("b.wait", attempt.end, one.attempts[n + 1].start, "waited before the next try"));
     });
     for (const event of one.calls) lane.append(bar("b.model", event.at - event.seconds, event.at, `model: ${event.purpose}, ${seconds(event.seconds)}`, state(one)));
-    rows.push(h("button.name", { onclick: () => go(one.id) }, h("i", null, one.id), one.tool), lane, h("span.took", null, seconds(one.seconds)));
+    rows.push(h("button.name", { onclick: () => go(one.id) }, h("i", null, one.id), one.tool), lane, h("span.took", null, seconds(one.seconds || (one.status === "running" && now() - one.attempts[0].start))));
   }
-  const axis = h("div.lane.axis", null, [0, 0.25, 0.5, 0.75, 1].map((share) => { const tick = h("i", null, share ? seconds(total * share) : "0"); tick.style.left = `${share * 100}%`; return tick; }));
+  const axis = h("div.lane.axis", null, [0, 0.25, 0.5, 0.75, 1].map((share) => { const tick = h("i", null, share ? `${(total * share).toFixed(total < 1 ? 2 : total < 20 ? 1 : 0)} s` : "0"); tick.style.left = `${share * 100}%`; return tick; }));
   fill($("timeline"), rows.length ? rows : h("p.empty", null, "nothing has run"), rows.length > 0 && [h("span"), axis, h("span")]);
 }
 

@@ -91,10 +91,20 @@ def hostile_run() -> Run:
         """Fails."""
         raise ToolError(HOSTILE, HOSTILE)
 
-    plan = f"Plan: {HOSTILE.replace(chr(0x2028), '')}\n:evidence0: = search[<b>x</b>]\nPlan: b\n:evidence1: = fails[:evidence0:]\nAnswer: :evidence0:"
+    plan = (
+        f"Plan: {HOSTILE.replace(chr(0x2028), '')}\n:evidence0: = search[<b>x</b>]\n"
+        "Plan: b\n:evidence1: = fails[:evidence0:]\nAnswer: :evidence0:"
+    )
     run = make_agent(plan, search, fails, on_error="skip").run(HOSTILE)
     extra = ModelCalled(
-        step="evidence0", purpose="answer", model=HOSTILE, prompt=HOSTILE, text=HOSTILE, finish="stop", usage=Usage(), seconds=0
+        step="evidence0",
+        purpose="answer",
+        model=HOSTILE,
+        prompt=HOSTILE,
+        text=HOSTILE,
+        finish="stop",
+        usage=Usage(),
+        seconds=0,
     )
     return Run.from_events([*run.events[:-1], extra, run.events[-1]])
 
@@ -157,7 +167,9 @@ def test_a_run_that_was_cut_in_the_middle_of_its_plan_shows_the_steps_that_were_
 def test_scripts_never_make_markup_of_text() -> None:
     for name in ("common.js", "page.js", "list.js"):
         script = (files("airoagent.view") / name).read_text(encoding="utf-8")
-        assert not re.search(r"innerHTML|outerHTML|insertAdjacent|document\.write|\beval\b|new Function|DOMParser", script)
+        assert not re.search(
+            r"innerHTML|outerHTML|insertAdjacent|document\.write|\beval\b|new Function|DOMParser", script
+        )
 
 
 def test_pages_are_short_enough_to_be_kept_without_a_build() -> None:
@@ -182,7 +194,9 @@ def test_the_filled_in_input_marks_what_was_inserted(show: Show) -> None:
     page = show(run_plan(PLAN, search, think))
     page.press("j", "j", "o")
     box = "document.querySelector('[data-field=\"evidence1/filled\"]')"
-    assert page.run(f"[...{box}.querySelectorAll('mark')].map((one) => one.textContent)") == ["found: where otters sleep"]
+    assert page.run(f"[...{box}.querySelectorAll('mark')].map((one) => one.textContent)") == [
+        "found: where otters sleep"
+    ]
     assert page.run(f"{box}.querySelector('.from').textContent") == "evidence0"
     page.run("[...document.querySelectorAll('.tabs button')].find((one) => one.textContent === 'as written').click()")
     written = page.run("document.querySelector('[data-field=\"evidence1/written\"]').textContent")
