@@ -247,8 +247,8 @@ class Agent:
     ) -> tuple[str, tuple[Source, ...]]:
         """Plan, run, conclude; and the same again with a new plan, as often as the policy lets the model write one."""
         limit = self.policy.limit_seconds
-        reuse = Reuse(ToolCache(store, self.policy.cache_seconds) if store and self.policy.cache_seconds else None)
-        reuse.record = recorder.recall
+        cache = ToolCache(store, self.policy.cache_seconds) if store and self.policy.cache_seconds else None
+        reuse = Reuse(cache, recorder.recall)
         try:
             async with asyncio.timeout(limit or None) as deadline:
                 for attempt in range(self.policy.replan + 1):

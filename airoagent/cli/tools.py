@@ -82,6 +82,25 @@ def show(name: str, paths: tuple[str, ...]) -> None:
     click.echo(json.dumps(_record(named_tool(name, _find(paths).toolbox)), indent=2))
 
 
+@command.command("new")
+@click.argument("name")
+@click.option("--output", metavar="PATH", help="The file or folder to write to, in place of your own tools folder.")
+def new(name: str, output: str | None) -> None:
+    """Write a tool of your own to begin with: twelve lines of Python, which load and run as they are.
+
+    \b
+    Example:
+      airo tools new WordCount
+      airo tools run WordCount "how many words are these"
+    """
+    from airoagent.cli.newtool import write_tool
+
+    file, usual = write_tool(name, output)
+    where = "" if usual else f" --tools {file}"
+    click.echo(str(file))
+    click.echo(f'Change it as you like, and try it: airo tools run {name}{where} "some text"', err=True)
+
+
 @command.command("run")
 @click.argument("name")
 @click.argument("input")

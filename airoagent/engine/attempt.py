@@ -50,10 +50,8 @@ class Deadlines:
         self._next = 0.0
         self.passed: set[str] = set()
 
-    def begin(self, step: str, seconds: float) -> None:
-        """The running task's call for this step must end within so many seconds."""
-        task = asyncio.current_task()
-        assert task is not None
+    def begin(self, step: str, seconds: float, task: asyncio.Task[Any]) -> None:
+        """The call that the task makes for this step must end within so many seconds."""
         end = time.monotonic() + seconds  # what the loop's own clock is
         self._ends[step] = (end, task)
         if self._timer is None or end < self._next:
@@ -102,21 +100,23 @@ class Caller:
         self._results: dict[str, Evidence | AiroError] = {}
         self._waiting: dict[str, list[asyncio.Future[None]]] = {}
 
-    async def run(self, step: Step, found: Mapping[str, Evidence]) -> Evidence | AiroError:
-        """The step's evidence: called for, or the result of the same call that another step makes; or its failure."""
+    async def run(
+        self, step: Step, found: Mapping[str, Evidence], task: asyncio.Task[Any]
+    ) -> Evidence | AiroError:
+        """The step's evidence, called for in ``task`` (the running one) or shared with one that makes the same call."""
         parts: Filled = tuple([part if isinstance(part, str) else found[part.id] for part in step.template])
         text = "".join([part if isinstance(part, str) else part.text for part in parts])
         tool = self._toolbox[step.tool]
         if tool.side_effects or not tool.repeatable:
-            return await self._attempts(step, tool, text, parts)
+            return await self._attempts(step, tool, text, parts, task)
         if self._recall is not None and self._recall(step, tool, text) is not None:  # its own, not another's
-            return await self._attempts(step, tool, text, parts)
+            return await self._attempts(step, tool, text, parts, task)
         key: tuple[object, ...] = (step.tool, text)
         if tool.context_parameter:  # what it makes of the text may depend on where the text is from
             key = (*key, *[part.sources for part in parts if isinstance(part, Evidence)])
         first = self._first.setdefault(key, step.id)
         if first == step.id:
-            result = await self._attempts(step, tool, text, parts)
+            result = await self._attempts(step, tool, text, parts, task)
             self._results[first] = result
             for waiting in self._waiting.pop(first, ()):
                 if not waiting.done():
@@ -141,7 +141,9 @@ class Caller:
         output = ToolOutput(result.text, result.sources, result.note, result.answered)
         return self._finished(step, 1, output, seconds, "shared")
 
-    async def _attempts(self, step: Step, tool: Tool, text: str, parts: Filled) -> Evidence | AiroError:
+    async def _attempts(
+        self, step: Step, tool: Tool, text: str, parts: Filled, task: asyncio.Task[Any]
+    ) -> Evidence | AiroError:
         """Call the tool until it gives evidence, fails for good, or the tries are used up."""
         id, name = step.id, step.tool
         attempt = 1
@@ -152,7 +154,7 @@ class Caller:
             try:
                 known = self._recall(step, tool, text) if self._recall is not None else None
                 if known is None:
-                    output = await self._call(step, tool, text, parts)
+                    output = await self._call(step, tool, text, parts, task)
                 else:
                     output, origin = known
             except asyncio.CancelledError:
@@ -194,7 +196,9 @@ class Caller:
             return min(failure.retry_after, 30.0)
         return random.uniform(0.0, min(8.0, 0.5 * 2.0**attempt))
 
-    async def _call(self, step: Step, tool: Tool, text: str, parts: Filled) -> ToolOutput:
+    async def _call(
+        self, step: Step, tool: Tool, text: str, parts: Filled, task: asyncio.Task[Any]
+    ) -> ToolOutput:
         """What the tool found; raises ToolTimeout, ToolError for a result that is not text, and what the tool raises.
 
         A sync tool that does not return in time is left behind in its daemon thread, since a thread cannot be stopped;
@@ -209,17 +213,16 @@ class Caller:
         context = self._context(step, parts) if tool.context_parameter else None
         timeout = self._policy.tool_timeout if tool.timeout is None else tool.timeout
         if timeout:
-            self._deadlines.begin(step.id, timeout)
+            self._deadlines.begin(step.id, timeout, task)
         try:
             result = await make(text, context, parts)
         except asyncio.CancelledError:
-            task = asyncio.current_task()
             if timeout and self._deadlines.end(step.id):
-                if task is None or task.uncancel() == 0:
+                if task.uncancel() == 0:
                     raise ToolTimeout(
                         f"{tool.name} did not answer within {timeout:g} s", "raise the limit with --timeout"
                     ) from None
-            elif task is None or not task.cancelling():
+            elif not task.cancelling():
                 raise ToolError(f"{tool.name} cancelled itself") from None
             raise  # the run is being stopped
         except SystemExit as error:  # a tool may not end the program

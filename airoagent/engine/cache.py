@@ -48,16 +48,16 @@ class ToolCache:
 
 
 class Reuse:
-    """What one run can do without calling: the evidence of its earlier plans, then the cache (None: there is none)."""
+    """What one run can do without calling: what a record tells, the evidence of its earlier plans, then the cache."""
 
-    def __init__(self, cache: ToolCache | None) -> None:
+    def __init__(self, cache: ToolCache | None = None, record: Recall | None = None) -> None:
         self._cache = cache
+        self._record = record
         self._found: dict[tuple[str, str], ToolOutput] = {}
         self._failed: dict[str, str] = {}
         self._texts: dict[str, str] = {}
         self._done = Plan(())
         self.begun = False
-        self.record: Recall | None = None  # what the run that this one was made from has, before all else
 
     def remember(self, run: Run, events: Iterable[Event]) -> None:
         """Keep what the plan that has just failed found; a plan that could not be read leaves the earlier one."""
@@ -92,9 +92,9 @@ class Reuse:
 
     def recall(self, step: Step, tool: Tool, text: str) -> tuple[ToolOutput, Origin] | None:
         """The output of this very call, if it is known."""
-        recorded = self.record(step, tool, text) if self.record is not None else None
-        if recorded is not None:
-            return recorded
+        told = None if self._record is None else self._record(step, tool, text)
+        if told is not None:
+            return told
         known = self._found.get((tool.name, text))
         if known is not None:
             return known, "shared"

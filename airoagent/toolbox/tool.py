@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from dataclasses import field
+from dataclasses import field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, overload
@@ -26,12 +26,13 @@ from airoagent.records import record
 from airoagent.toolbox.background import in_thread
 
 if TYPE_CHECKING:
+    from airoagent.language.functions import Function
     from airoagent.language.grammar import Grammar
     from airoagent.models.base import Completion, Purpose
     from airoagent.toolbox.documents import Documents
     from airoagent.toolbox.fetch import Fetcher
 
-__all__ = ["Call", "Parameter", "Tool", "ToolContext", "ToolOutput", "Toolbox", "as_tool", "tool"]
+__all__ = ["Call", "Parameter", "Tool", "ToolContext", "ToolOutput", "Toolbox", "as_tool", "specified_tool", "tool"]
 
 
 @record
@@ -111,6 +112,7 @@ class Tool:
     origin: str = ""
     version: str = "1"
     cacheable: bool = False
+    specification: Function | None = None
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Call the function itself, as if it had not been made a tool."""
@@ -131,6 +133,9 @@ class Tool:
 
         def call(text: str, context: ToolContext | None, parts: Filled = ()) -> Awaitable[Any]:
             given = arguments(text, parts or (text,))
+            if wanted == _FIRST:
+                made: Awaitable[Any] = function(context, **given)
+                return made
             if wanted:
                 given[wanted] = context
             return in_thread(partial(function, **given)) if background else function(**given)
@@ -207,6 +212,26 @@ def as_tool(
         not side_effects if repeatable is None else repeatable, timeout, origin, version,
         cacheable,
     )  # fmt: skip
+
+
+def specified_tool(
+    function: Function, call: Callable[..., Awaitable[Any]], *, side_effects: bool, timeout: float | None, origin: str
+) -> Tool:
+    """A tool whose parameters a specification says; ``call`` takes a `ToolContext`, and them by keyword."""
+    parameters = tuple(
+        Parameter(param.name, _HINTS.get(param.kind, Any), param.required, param.default) for param in function.params
+    )
+    made = as_tool(
+        call, name=function.name, description=" ".join(function.description.split()), side_effects=side_effects,
+        timeout=timeout,
+    )  # fmt: skip
+    return replace(made, parameters=parameters, context_parameter=_FIRST, origin=origin, specification=function)
+
+
+_FIRST = "/"  # stands for a context that is passed by place, so that a parameter may have any name
+_HINTS: dict[str, Any] = {
+    "string": str, "any": str, "integer": int, "number": float, "boolean": bool, "array": list, "object": dict,
+}  # fmt: skip
 
 
 @overload
