@@ -34,10 +34,8 @@ if TYPE_CHECKING:
         UsageError,
     )  # fmt: skip
     from airoagent.events import Event, Source, Usage
-    from airoagent.language.draw import draw_plan
-    from airoagent.language.callprompts import Ranked, Solution, Thought, code_prompt, read_code
     from airoagent.language.answer_grammar import answer_grammar
-    from airoagent.language.callprompts import Ranked, Solution, Thought
+    from airoagent.language.callprompts import Ranked, Solution, Thought, code_prompt, read_code
     from airoagent.language.calls import Call, parse_calls, write_call
     from airoagent.language.draw import draw_plan
     from airoagent.language.evidence import Evidence

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import copy
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import aclosing
@@ -16,7 +17,10 @@ from pathlib import Path
 from typing import Any
 
 from airoagent import settings
+from airoagent.engine import fork as forking
 from airoagent.engine import function_call
+from airoagent.engine import replay as replaying
+from airoagent.engine import resume as resuming
 from airoagent.engine.attempt import record_of
 from airoagent.engine.cache import Reuse, ToolCache
 from airoagent.engine.conclusion import conclude
@@ -161,11 +165,28 @@ class Agent:
     code = function_call.code
     acode = function_call.acode
 
+    # Recorded runs --------------------------------------------------------------------------------------------
+
+    replay = replaying.replay_of
+    areplay = replaying.areplay_of
+    resume = resuming.resume
+    aresume = resuming.aresume
+    rerun = forking.rerun
+    arerun = forking.arerun
+    fork = forking.fork
+    afork = forking.afork
+
     @property
     def known_tools(self) -> Toolbox:
         """The tools a given plan may call: those offered, and every other known tool where none were named."""
         others = (tool for name, tool in self._all_tools.items() if name not in self.toolbox)
         return Toolbox([*self.toolbox.values(), *others])
+
+    def without_record(self) -> Agent:
+        """The same agent, keeping no record of what it runs."""
+        other = copy.copy(self)
+        other._store = False
+        return other
 
     def close(self) -> None:
         """Give back what the model holds."""

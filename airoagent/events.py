@@ -116,11 +116,15 @@ class RunStarted(Event):
 
 @record
 class RunResumed(Event):
-    """A run that was interrupted, or had failed, goes on; ``model`` answers from here on."""
+    """A run that was interrupted, or had failed, goes on; ``model`` answers from here on.
+
+    ``afresh``: its plan had not been written to the end, so the model is asked for it again.
+    """
 
     type: ClassVar[str] = "run_resumed"
     run: str
     model: str
+    afresh: bool = False
 
 
 @record

@@ -113,6 +113,8 @@ class Caller:
         tool = self._toolbox[step.tool]
         if tool.side_effects or not tool.repeatable:
             return await self._attempts(step, tool, text, parts, found)
+        if self._recall is not None and self._recall(step, tool, text) is not None:  # its own, not another's
+            return await self._attempts(step, tool, text, parts, found)
         key: tuple[object, ...] = (step.tool, text)
         if tool.context_parameter:  # what it makes of the text may depend on where the text is from
             evidence = [part for part in parts if isinstance(part, Evidence)]

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Set
 
 from airoagent import errors
 from airoagent.engine.record import Run
-from airoagent.errors import AiroError, StoreError
+from airoagent.errors import AiroError, PlanError, StoreError
 from airoagent.events import (
     AttemptFailed,
     Event,
@@ -19,6 +19,7 @@ from airoagent.events import (
     PlanParsed,
     PlanRefused,
     PlanWritten,
+    Replanned,
     RunResumed,
     StepCancelled,
     StepFailed,
@@ -35,6 +36,7 @@ __all__ = [
     "RecordedStep",
     "dependents",
     "error_of",
+    "model_steps",
     "output_of",
     "parsed_text",
     "purpose_of",
@@ -61,8 +63,11 @@ class RecordedStep:
     asked: bool = False
 
 
-def recorded_steps(events: Iterable[Event]) -> dict[str, RecordedStep]:
-    """The steps of a record by id. What was skipped or failed before the run was resumed is not counted."""
+def recorded_steps(events: Iterable[Event], *, of_old_plans: bool = False) -> dict[str, RecordedStep]:
+    """The steps of a record by id. What was skipped or failed before the run was resumed is not counted.
+
+    Nor are steps of a plan that was never written to its end and asked for again, but for ``of_old_plans``.
+    """
     steps: dict[str, RecordedStep] = {}
     asked: set[str] = set()
     for event in events:
@@ -82,9 +87,11 @@ def recorded_steps(events: Iterable[Event]) -> dict[str, RecordedStep]:
                 before = steps.get(event.step)
                 text = None if before is None else before.input
                 steps[event.step] = RecordedStep(event.step, event.tool, text)
-            case RunResumed():
+            case RunResumed() | Replanned():
                 for id in [id for id, step in steps.items() if isinstance(step.end, StepFailed | StepSkipped)]:
                     del steps[id]
+                if isinstance(event, RunResumed) and event.afresh and not of_old_plans:
+                    steps.clear()
             case StepCancelled():  # as good as without an end: how far the call got is not known
                 continue
             case _:
@@ -116,7 +123,7 @@ def setting(run: Run, name: str, default: str = "") -> str:
 
 
 def purpose_of(run: Run) -> str:
-    """What the model was first asked for: ``plan``, ``call``, ``think`` or ``code``; ``plan`` where it was not asked."""
+    """What the model was first asked for: ``plan``, ``call``, ``think`` or ``code``; ``plan`` by default."""
     for event in run.events:
         if isinstance(event, ModelCalled) and not event.step:
             return event.purpose
@@ -142,9 +149,33 @@ def read_plan(run: Run) -> Plan:
     cut = any(isinstance(event, ModelCalled) and not event.step and event.finish == "length" for event in run.events)
     # A plan that was given may call any known tool; what the model writes is read with those it was offered.
     asked = any(isinstance(event, ModelCalled) and not event.step for event in run.events)
-    parser = PlanParser(offered.split(", ") if offered and asked else run.tools)
+    names = offered.split(", ") if offered and asked else run.tools
+    try:
+        return _parse(text, names, cut)
+    except PlanError:
+        earlier = _kept_steps(run)
+        if earlier is None:
+            raise
+        return _parse(earlier.to_text() + text if earlier.steps else text, names, cut)
+
+
+def _parse(text: str, names: Iterable[str], cut: bool) -> Plan:
+    parser = PlanParser(names)
     parser.feed(text)
     return parser.finish(truncated=cut)
+
+
+def _kept_steps(run: Run) -> Plan | None:
+    """The steps of the plan before the last that had evidence: what a later plan may go on from; None without one."""
+    before: Run | None = None
+    events = list(run.events)
+    for number, event in enumerate(events):
+        if isinstance(event, Replanned):
+            before = Run.from_events(events[:number])
+    if before is None:
+        return None
+    steps = before.plan.steps if before.plan is not None else ()
+    return Plan(tuple(step for step in steps if step.id in before.evidence))
 
 
 def parsed_text(run: Run) -> str | None:
@@ -155,6 +186,16 @@ def parsed_text(run: Run) -> str | None:
         if isinstance(event, PlanRefused):
             return None
     return None
+
+
+def model_steps(run: Run) -> frozenset[str]:
+    """The steps whose tools ask the model.
+
+    Told by the tool, since a step that was recalled, or that shared another's call, has no model call of its own.
+    """
+    steps = recorded_steps(run.events).values()
+    tools = {"KnowledgeModel", *(step.tool for step in steps if step.asked)}
+    return frozenset(step.id for step in steps if step.tool in tools)
 
 
 def dependents(plan: Plan, steps: Set[str]) -> frozenset[str]:

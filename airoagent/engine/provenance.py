@@ -37,6 +37,7 @@ class Provenance:
         given = [part for part in parts if isinstance(part, Evidence)]
         if tool.outside:
             composed = tuple(part for part in given if _composed(part))
+            composed += tuple(other for part in given for other in self._composed_into.get(part.id, ()))
             if composed:
                 self._composed_into[step] = composed
             return True, asked
@@ -44,7 +45,7 @@ class Provenance:
 
     def may_open(self, parts: Filled, found: Mapping[str, Evidence]) -> Callable[[str], bool]:
         """Whether an address that a tool reads off these parts may be opened."""
-        free = [part for part in parts if (not _composed(part) if isinstance(part, Evidence) else self._plan_trusted)]
+        free = [part for part in parts if self._is_free(part)]
         if len(free) == len(parts):
             return lambda url: True
         known: list[frozenset[str]] = []
@@ -55,6 +56,11 @@ class Provenance:
             return url in known[0]
 
         return may_open
+
+    def _is_free(self, part: str | Evidence) -> bool:
+        if isinstance(part, str):
+            return self._plan_trusted
+        return not _composed(part) and part.id not in self._composed_into
 
     def _known(self, free: Iterable[str | Evidence], found: Mapping[str, Evidence]) -> Iterable[str]:
         """The addresses that stand in the question, in the free parts, and in evidence that is not composed."""

@@ -106,7 +106,7 @@ class Run:
                 self.status, self.answer, self.failure = "running", None, None
                 self.failed.clear()
                 self.skipped.clear()
-                if self.plan is None:  # the model is asked again; what was found for its first words may not belong
+                if event.afresh:  # what was found for the first words of the old plan may not belong to the new one
                     self.evidence.clear()
                     self.plan_text = ""
             case PlanPart():

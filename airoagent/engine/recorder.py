@@ -51,7 +51,7 @@ class Recorder:
     def begin(self, question: str, model: str, tools: tuple[str, ...], settings: tuple[tuple[str, str], ...]) -> None:
         """Put on record that the run begins, or goes on."""
         if self.events:
-            return self(RunResumed(run=self.run.id, model=model))
+            return self(RunResumed(run=self.run.id, model=model, afresh=self.recall is not None))
         return self(
             RunStarted(
                 run=self.run.id, question=question, model=model, tools=tools, settings=settings, parent=self._parent

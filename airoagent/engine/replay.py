@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from airoagent.engine.attempt import record_of
 from airoagent.engine.conclusion import conclude
@@ -24,13 +24,13 @@ from airoagent.engine.history import (
     setting,
     written_plan,
 )
+from airoagent.engine.host import Host, Watch, load
 from airoagent.engine.policy import Policy, Services
 from airoagent.engine.record import Run
 from airoagent.engine.recorder import Recorder
 from airoagent.engine.run import Execution
 from airoagent.errors import AiroError, PlanError, StoreError, ToolError
 from airoagent.events import (
-    Event,
     ModelCalled,
     Origin,
     PlanRefused,
@@ -48,9 +48,7 @@ from airoagent.models.base import Completion, Purpose
 from airoagent.toolbox.fetch import Fetcher
 from airoagent.toolbox.tool import Tool, Toolbox, ToolOutput
 
-__all__ = ["areplay", "replay"]
-
-Watch = Callable[[Event], None]
+__all__ = ["areplay", "areplay_of", "replay", "replay_of"]
 
 
 def replay(run: Run, *, watch: Watch | None = None) -> Run:
@@ -65,7 +63,8 @@ async def areplay(run: Run, *, watch: Watch | None = None) -> Run:
     """The same, to be awaited."""
     if run.status not in ("done", "failed") or (run.failure is not None and run.failure.kind == "LimitReached"):
         raise StoreError(
-            f"the run {run.id} has no end to replay: it was stopped on the way", f"finish it first: airo resume {run.id}"
+            f"the run {run.id} has no end to replay: it was stopped on the way",
+            f"finish it first: airo resume {run.id}",
         )
     recorder = Recorder(run.id, None, watch)
     began = time.perf_counter()
@@ -111,6 +110,16 @@ def _shown(run: Run) -> str:
     if run.answer is not None:
         return repr(run.answer if len(run.answer) <= 200 else run.answer[:200] + "...")
     return f"no answer ({run.failure.message})" if run.failure is not None else "no answer"
+
+
+def replay_of(agent: Host, run: str | Run, *, watch: Watch | None = None) -> Run:
+    """`replay` for a run of this agent's store, by its id."""
+    return replay(load(agent, run), watch=watch)
+
+
+async def areplay_of(agent: Host, run: str | Run, *, watch: Watch | None = None) -> Run:
+    """The same, to be awaited."""
+    return await areplay(load(agent, run), watch=watch)
 
 
 async def _answer(run: Run, recorder: Recorder) -> tuple[str, tuple[Source, ...]]:

@@ -127,7 +127,8 @@ class Execution:
             self.failed[step.id] = result
             if not self._tells:
                 return self._lose(step.id)
-            result = Evidence(step.id, step.tool, f"({step.tool} failed: {result.message})", (), "this step failed", untrusted=True)
+            told = f"({step.tool} failed: {result.message})"
+            result = Evidence(step.id, step.tool, told, (), "this step failed", untrusted=True)
         self.found[step.id] = result
         waiting = self.waiting
         for id in self._dependents.pop(step.id, ()):

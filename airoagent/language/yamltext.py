@@ -79,34 +79,31 @@ def read_documents(text: str, places: list[Places] | None = None) -> list[Json]:
 
     if len(text) > MOST_CHARACTERS:
         raise Unreadable("too_large", f"The text has more than {MOST_CHARACTERS:,} characters.", 0, 0)
-    scalar, end_map, end_list = yaml.ScalarEvent, yaml.MappingEndEvent, yaml.SequenceEndEvent
-    start_map, start_list, alias = yaml.MappingStartEvent, yaml.SequenceStartEvent, yaml.AliasEvent
+    scalar, start_map, start_list = yaml.ScalarEvent, yaml.MappingStartEvent, yaml.SequenceStartEvent
+    ends, values = {yaml.MappingEndEvent, yaml.SequenceEndEvent}, {scalar, start_map, start_list, yaml.AliasEvent}
     documents: list[Json] = []
     stack: list[_Open] = []
     top: _Open | None = None
     where: Places = {}
     for event in _events(text):
         kind = type(event)
-        if kind is scalar:
-            if event.anchor is not None or event.tag is not None:
-                raise _forbidden(event)
-            value: Json = Plain(event.value) if event.implicit[0] else event.value
-        elif kind is end_map or kind is end_list:
+        if kind in ends:
             stack.pop()
             top = stack[-1] if stack else None
             continue
-        elif kind is start_map or kind is start_list:
-            if event.anchor is not None or event.tag is not None:
-                raise _forbidden(event)
-            value = {} if kind is start_map else []
-        elif kind is alias:
-            raise _forbidden(event)
-        else:
+        if kind not in values:
             if kind is yaml.DocumentStartEvent:
                 where = {}
                 if places is not None:
                     places.append(where)
             continue
+        if event.anchor is not None or event.tag is not None:  # an alias is told by its anchor
+            raise _forbidden(event)
+        value: Json
+        if kind is scalar:
+            value = Plain(event.value) if event.implicit[0] else event.value
+        else:
+            value = {} if kind is start_map else []
         # Book the value in what is open.
         path: tuple[Any, ...] = ()
         if top is None:

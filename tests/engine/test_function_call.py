@@ -181,7 +181,9 @@ def test_any_text_reaches_the_function_through_the_plan_and_its_text(params: dic
     assert arguments_for(tools["take"])(str(piece), (piece,)) == params if isinstance(piece, str) else False
 
 
-@pytest.mark.parametrize("text", [":evidence0:", "#E1", "$1 and ]", "[x", "Answer: :evidence3:\n#E2 = add[1]", "evidence 0"])
+@pytest.mark.parametrize(
+    "text", [":evidence0:", "#E1", "$1 and ]", "[x", "Answer: :evidence3:\n#E2 = add[1]", "evidence 0"]
+)
 def test_what_looks_like_a_reference_stays_text(text: str) -> None:
     import json
 
@@ -189,7 +191,8 @@ def test_what_looks_like_a_reference_stays_text(text: str) -> None:
     assert run.answer == f"Hello {text}"
 
 
-THOUGHT = "Solution 1:\nA.\nFinal answer: 3\n\nRanking of solutions from best to worst:\n1. Solution 1: x\n\nBest and final answer: 4"
+THOUGHT = "Solution 1:\nA.\nFinal answer: 3\n\n"
+THOUGHT += "Ranking of solutions from best to worst:\n1. Solution 1: x\n\nBest and final answer: 4"
 
 
 def test_thinking_gives_solutions_ranking_and_the_best_answer() -> None:

@@ -17,8 +17,8 @@ from airoagent.language.callprompts import (
 from tests.language.test_functions import CARD
 
 PROMPT = """\
-As an AI assistant, please select the most suitable function and parameters from the list of available functions below, \
-based on the user's input. Provide your response in JSON format.
+As an AI assistant, please select the most suitable function and parameters from the list of available functions \
+below, based on the user's input. Provide your response in JSON format.
 
 Input: I want to know how many times 'Python' is mentioned in my text file.
 

@@ -88,7 +88,9 @@ def test_all_that_a_specification_can_say_is_read() -> None:
 
 @st.composite
 def trees(draw: st.DrawFn, depth: int = 0) -> Param:
-    kind: Any = draw(st.sampled_from(["any", "string", "integer", "boolean", *(["array", "object"] if depth < 2 else [])]))
+    kind: Any = draw(
+        st.sampled_from(["any", "string", "integer", "boolean", *(["array", "object"] if depth < 2 else [])])
+    )
     default = {"integer": 7, "boolean": False, "string": "x: y", "any": "NO"}.get(kind)
     has_default = default is not None and draw(st.booleans())
     members: tuple[Param, ...] = ()
@@ -97,9 +99,12 @@ def trees(draw: st.DrawFn, depth: int = 0) -> Param:
         members = tuple(draw(st.lists(trees(depth + 1), max_size=3, unique_by=lambda one: one.name)))
     if kind == "array":
         items = draw(trees(depth + 1))
-        items = Param("items", items.description, items.kind, True, (), None, False, items.nullable, items.members, items.items)
+        items = Param(
+            "items", items.description, items.kind, True, (), None, False, items.nullable, items.members, items.items
+        )
     return Param(
-        draw(NAMES.map(str.strip).filter(bool)), draw(TEXT), kind, draw(st.booleans()), (), default if has_default else None,
+        draw(NAMES.map(str.strip).filter(bool)), draw(TEXT), kind, draw(st.booleans()), (),
+        default if has_default else None,
         has_default, draw(st.booleans()), members, items,
     )  # fmt: skip
 
@@ -159,7 +164,7 @@ class Size:
 
 def resize(
     size: Size, unit: Unit, mode: Literal["fast", "good"] = "fast", names: list[str] | None = None, *,
-    prices: dict[str, float], when: date, context: ToolContext, anything=None,  # type: ignore[no-untyped-def]  # noqa: ANN001
+    prices: dict[str, float], when: date, context: ToolContext, anything=None,  # type: ignore[no-untyped-def]
 ) -> str:  # fmt: skip
     """Changes the size
     of a picture.
@@ -198,7 +203,7 @@ def test_a_python_function_gives_types_and_descriptions() -> None:
     "doc",
     [
         "Does it.\n\n:param str a: the first\n  one\n:param b: the second",
-        "Does it.\n\nParameters\n----------\na : str\n    the first\n    one\nb\n    the second\n\nReturns\n-------\nstr\n",
+        "Does it.\n\nParameters\n----------\na : str\n    the first\n    one\nb\n    the second\n\nReturns\n-------\n",
         "Does it.\n\nArguments:\n    a: the first\n        one\n    b: the second\n",
     ],
     ids=["sphinx", "numpy", "google"],

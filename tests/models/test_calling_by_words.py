@@ -27,7 +27,9 @@ def test_the_right_function_is_chosen_for_natural_requests() -> None:
     assert (len(REQUESTS), len(FUNCTIONS)) == (40, 12)
     chosen = [json.loads(answer(text)) for text, _, _ in REQUESTS]
     right = [call["function"] == name for call, (_, name, _) in zip(chosen, REQUESTS, strict=True)]
-    whole = [call == {"function": name, "params": params} for call, (_, name, params) in zip(chosen, REQUESTS, strict=True)]
+    whole = [
+        call == {"function": name, "params": params} for call, (_, name, params) in zip(chosen, REQUESTS, strict=True)
+    ]
     assert sum(right) >= 35
     assert sum(whole) >= 34
 

@@ -1,4 +1,4 @@
-"""A tool of several parameters in a plan: JSON in its brackets, evidence as data that cannot break out of its string."""
+"""A tool of several parameters in a plan: JSON in its brackets, evidence as data that cannot break out."""
 
 from __future__ import annotations
 
@@ -39,7 +39,17 @@ def test_json_in_the_brackets_gives_the_parameters() -> None:
 
 @pytest.mark.parametrize(
     "hostile",
-    ['", "count": 99, "x": "', '"}]', "\\", "\n\t", "\ue0000\ue001", ":evidence1:", '{"item": "other", "count": 7}', "'", "\u2028"],
+    [
+        '", "count": 99, "x": "',
+        '"}]',
+        "\\",
+        "\n\t",
+        "\ue0000\ue001",
+        ":evidence1:",
+        '{"item": "other", "count": 7}',
+        "'",
+        "\u2028",
+    ],
 )
 def test_evidence_stays_inside_its_string(hostile: str) -> None:
     parts = ('{"item": "about ', found(hostile), '!", "count": 1, "note": ', found(hostile), "}")
