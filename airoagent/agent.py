@@ -49,6 +49,7 @@ from airoagent.language.grammar import Grammar
 from airoagent.language.plan import Plan, Step
 from airoagent.models.base import Completion, Finish, Model, Prompt, Purpose, Sampling
 from airoagent.models.catalog import open_model
+from airoagent.toolbox.addresses import AllowList
 from airoagent.toolbox.documents import Documents
 from airoagent.toolbox.fetch import Fetcher
 from airoagent.toolbox.loader import find_tools
@@ -97,6 +98,7 @@ class Agent:
         self._approve = approve or _refuse
         self._tool_settings = dict(tool_settings or {})
         self._allow_private = tuple(allow_private)
+        AllowList(self._allow_private)  # what is malformed is told now, not after the plan
         folders = [docs] if isinstance(docs, str | Path) else list(docs)
         self.documents = Documents([Path(folder) for folder in folders], settings.cache_folder()) if folders else None
         self._watching: list[Watch] = []
@@ -290,8 +292,9 @@ class Agent:
 
         fetch = Fetcher(allow_private=self._allow_private, documents=self.documents)
         services = Services(
-            question, ask, self._approve, fetch, self.documents, self._tool_settings, reuse.recall, reuse.keep
-        )
+            question, ask, self._approve, fetch, self.documents, self._tool_settings, reuse.recall, reuse.keep,
+            plan_trusted=not reuse.begun,
+        )  # fmt: skip
         try:
             async with asyncio.TaskGroup() as group:
                 yield Execution(self.known_tools, services, self.policy, recorder, group, recorder.known)
