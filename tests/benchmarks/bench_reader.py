@@ -4,7 +4,8 @@
 
 Searching is left out (bench_library.py measures the whole chain): each question of tests/data/library_questions.json is
 read over its own page and the three others of examples/library that share most words with it. An answer is right when
-it holds an accepted answer and is no longer than a sentence (30 words, 60 for two parts); a sentence is right when the quote holds it.
+it holds an accepted answer and is no longer than a sentence (30 words, 60 for two parts); a sentence is right when the
+quote holds it.
 The reader was fitted to the questions marked "dev" and to none of those marked "held_out".
 """
 

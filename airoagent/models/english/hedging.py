@@ -83,7 +83,7 @@ def _around(pieces: list[str], span: str) -> str:
         return said
     # One long clause: the words around the span.
     at = max(said.lower().find(span.lower()), 0)
-    found = [match for match in re.finditer(r"\S+", said)]
+    found = list(re.finditer(r"\S+", said))
     middle = next((i for i, match in enumerate(found) if match.end() > at), 0)
     start = max(0, min(middle - _MOST // 2, len(found) - _MOST))
     return said[found[start].start() : found[min(start + _MOST, len(found)) - 1].end()]
