@@ -31,6 +31,7 @@ from airoagent.models.english.sayings import (
     say_meaning,
     say_summary,
     say_yes_or_no,
+    spelled_out,
 )
 from airoagent.models.english.spans import line_of
 
@@ -59,7 +60,7 @@ _LEAST, _LEAST_RELATION, _LEAST_ALONE = 0.5, 0.25, 0.5
 def read(blocks: Sequence[Block], instruction: str) -> Finding | None:
     """The answer that the blocks give to an instruction, or None where they give none."""
     library = read_library(blocks)
-    question = clean(instruction)
+    question = spelled_out(clean(instruction), library)
     two = two_parts(question)
     if two is None:
         asked = analyse(question)
