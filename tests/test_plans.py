@@ -1,4 +1,4 @@
-"""Every plan in plans/ reads without a repair, writes itself back, and has a trace that replays, redraws and compares."""
+"""Every plan in plans/ reads without a repair, writes itself back, and has a trace that replays, redraws, compares."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_its_trace_names_no_place_of_a_machine(file: Path) -> None:
 
 
 @pytest.mark.parametrize("file", PLANS, ids=lambda file: file.stem)
-def test_it_runs_on_its_recorded_tools_to_the_recorded_answer(file: Path, airo: Airo) -> None:  # noqa: F811
+def test_it_runs_on_its_recorded_tools_to_the_recorded_answer(file: Path, airo: Airo) -> None:
     run = trace_of(file)
     names = parameters(parse_plan(file.read_text(encoding="utf-8"), find_tools(config_folder=None).toolbox))
     values = [word for name in names for word in ("--set", f"{name}={VALUES[name]}")]
@@ -74,8 +74,9 @@ def test_it_runs_on_its_recorded_tools_to_the_recorded_answer(file: Path, airo: 
     assert result.code == 0 and result.out.splitlines()[0] == (run.answer or "").splitlines()[0]
 
 
-def test_a_parameter_without_a_value_is_named(airo: Airo) -> None:  # noqa: F811
+def test_a_parameter_without_a_value_is_named(airo: Airo) -> None:
     file = str(next(file for file in PLANS if file.stem == "laureate-of-a-year"))
     result = airo("run", "--docs", LIBRARY, "--set", "year=2020", file)
     assert result.code == 2 and "needs a value for field" in result.err and "--set field=" in result.err
-    assert "no parameter colour" in airo("run", "--set", "colour=red", *("--set year=1 --set field=x".split()), file).err
+    values = ["--set", "year=1", "--set", "field=x", "--set", "colour=red"]
+    assert "no parameter colour" in airo("run", *values, file).err

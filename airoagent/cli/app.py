@@ -21,6 +21,7 @@ VERBS = {
     "call": "Choose a function and its parameters for a sentence, check them, make the call.",
     "code": "Write code, and print nothing but the code.",
     "config": "Show the settings in force and where each comes from.",
+    "debug": "Step through a question, a recorded run or a plan; pdb letters.",
     "diff": "Compare two recorded runs.",
     "doctor": "Check what this machine can do, with a cure for what it cannot.",
     "fork": "Change a step of a recorded run and run only what depends on it.",

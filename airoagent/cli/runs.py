@@ -90,6 +90,21 @@ def load_run(word: str) -> Run:
     return Run.from_events(store.events(store.find(word)))
 
 
+def is_run(word: str) -> bool:
+    """Whether a word names a run of the store, and not something else."""
+    from airoagent.errors import StoreError
+
+    if word == "@last":
+        return True
+    if not word[:1].isdigit() or any(sign.isspace() for sign in word):
+        return False
+    try:
+        _store().find(word)
+    except StoreError as error:
+        return error.message.startswith("several")
+    return True
+
+
 def _story(run: Run) -> str:
     from airoagent.cli.answer import answer_text
     from airoagent.events import StepStarted
