@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from airoagent.agent import Agent
+    from airoagent.engine.policy import Policy
     from airoagent.engine.record import Run
-    from airoagent.engine.run import Policy
     from airoagent.errors import (
         AiroError,
         CallError,
@@ -34,8 +34,14 @@ if TYPE_CHECKING:
         UsageError,
     )  # fmt: skip
     from airoagent.events import Event, Source, Usage
+    from airoagent.language.answer_grammar import answer_grammar
+    from airoagent.language.callprompts import Ranked, Solution, Thought, code_prompt, read_code
+    from airoagent.language.calls import Call, parse_calls, write_call
+    from airoagent.language.draw import draw_plan
     from airoagent.language.evidence import Evidence
     from airoagent.language.findings import render_diagnostic
+    from airoagent.language.functions import Function, Functions, Param, call_schema, load_functions
+    from airoagent.language.grammar import Grammar
     from airoagent.language.graph import Graph, build_graph
     from airoagent.language.parse import PlanParser, parse_plan
     from airoagent.language.plan import Plan, Ref, Step
@@ -59,6 +65,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Agent",
     "AiroError",
+    "Call",
     "CallError",
     "Chunk",
     "CitedAnswer",
@@ -69,6 +76,9 @@ __all__ = [
     "Evidence",
     "FetchError",
     "Fetcher",
+    "Function",
+    "Functions",
+    "Grammar",
     "Graph",
     "Interrupted",
     "LimitReached",
@@ -78,11 +88,13 @@ __all__ = [
     "ModelError",
     "ModelInfo",
     "Page",
+    "Param",
     "Plan",
     "PlanError",
     "PlanParser",
     "Policy",
     "Prompt",
+    "Ranked",
     "Ref",
     "Response",
     "Run",
@@ -92,9 +104,11 @@ __all__ = [
     "SearchError",
     "SearchProvider",
     "SearchResult",
+    "Solution",
     "Source",
     "Step",
     "StoreError",
+    "Thought",
     "Tool",
     "ToolContext",
     "ToolError",
@@ -103,23 +117,31 @@ __all__ = [
     "Toolbox",
     "Usage",
     "UsageError",
+    "answer_grammar",
     "build_graph",
+    "call_schema",
     "closed_context_prompt",
+    "code_prompt",
+    "draw_plan",
     "extract_links",
     "links_of",
+    "load_functions",
     "open_model",
+    "parse_calls",
     "parse_plan",
     "plan_prompt",
     "read_cited_answer",
+    "read_code",
     "render_diagnostic",
     "results_output",
     "tool",
     "web_search",
+    "write_call",
 ]
 
 _HOME = {
     "Agent": "agent",
-    "Policy": "engine.run",
+    "Policy": "engine.policy",
     "Run": "engine.record",
     "AiroError": "errors",
     "CallError": "errors",
@@ -139,8 +161,24 @@ _HOME = {
     "Event": "events",
     "Source": "events",
     "Usage": "events",
+    "answer_grammar": "language.answer_grammar",
     "Evidence": "language.evidence",
+    "code_prompt": "language.callprompts",
+    "Ranked": "language.callprompts",
+    "read_code": "language.callprompts",
+    "Solution": "language.callprompts",
+    "Thought": "language.callprompts",
+    "Call": "language.calls",
+    "parse_calls": "language.calls",
+    "write_call": "language.calls",
+    "Function": "language.functions",
+    "Functions": "language.functions",
+    "Param": "language.functions",
+    "call_schema": "language.functions",
+    "load_functions": "language.functions",
+    "Grammar": "language.grammar",
     "render_diagnostic": "language.findings",
+    "draw_plan": "language.draw",
     "Graph": "language.graph",
     "build_graph": "language.graph",
     "PlanParser": "language.parse",

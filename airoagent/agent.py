@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import difflib
+import copy
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import aclosing
@@ -17,43 +17,47 @@ from pathlib import Path
 from typing import Any
 
 from airoagent import settings
+from airoagent.engine import fork as forking
+from airoagent.engine import function_call
+from airoagent.engine import replay as replaying
+from airoagent.engine import resume as resuming
+from airoagent.engine.attempt import record_of
+from airoagent.engine.cache import Reuse, ToolCache
+from airoagent.engine.conclusion import conclude
 from airoagent.engine.door import run_in_thread
+from airoagent.engine.function_call import MakePlan
+from airoagent.engine.planning import write_plan
+from airoagent.engine.policy import Approve, Policy, Services
 from airoagent.engine.record import Run
-from airoagent.engine.recorder import Recorder
-from airoagent.engine.run import Approve, Execution, Policy, Services, record_of
+from airoagent.engine.recorder import Beginning, Recorder
+from airoagent.engine.run import Execution
 from airoagent.engine.store import Store, new_run_id
-from airoagent.errors import AiroError, Interrupted, LimitReached, ModelError, PlanError, UsageError
+from airoagent.errors import AiroError, Interrupted, LimitReached, ModelError, PlanError, ToolError, UsageError
 from airoagent.events import (
     Event,
     ModelCalled,
-    PlanRefused,
-    PlanText,
     PlanWritten,
     Progress,
+    Replanned,
     RunFinished,
-    RunStarted,
     Source,
     Status,
     StepText,
     Usage,
 )
-from airoagent.language.evidence import fill_text
-from airoagent.language.parse import PlanParser
-from airoagent.language.plan import Plan, Step, references
-from airoagent.language.prompts import plan_prompt
+from airoagent.language.grammar import Grammar
+from airoagent.language.plan import Plan, Step
 from airoagent.models.base import Completion, Finish, Model, Prompt, Purpose, Sampling
 from airoagent.models.catalog import open_model
 from airoagent.toolbox.documents import Documents
 from airoagent.toolbox.fetch import Fetcher
-from airoagent.toolbox.loader import bundle_folder, find_tools
-from airoagent.toolbox.tool import Tool, Toolbox, as_tool
+from airoagent.toolbox.loader import find_tools
+from airoagent.toolbox.offering import offered_tools
+from airoagent.toolbox.tool import Tool, Toolbox
 
-__all__ = ["Agent", "named_tool"]
+__all__ = ["Agent"]
 
 Watch = Callable[[Event], None]
-
-_READER = "KnowledgeModel"
-_BUILT_IN = ("DuckDuckGo", "DocumentSearch", "TextScraper", "HyperlinkExtractor", _READER)
 
 
 class Agent:
@@ -65,6 +69,7 @@ class Agent:
     the built-in ones and the user's own. ``docs`` are folders to search in place of the web, unless ``web`` is asked
     for too. ``policy`` sets limits and what a failure does; ``store`` keeps records (True: the user's store, a path:
     that file, False: none); ``approve`` is asked before a tool with side effects is called (None: it is refused).
+    ``free`` lets a local model write without being held to a grammar.
 
     Raises UsageError and ModelError for arguments that cannot work; what goes wrong later is told by the `Run`.
     """
@@ -84,9 +89,11 @@ class Agent:
         approve: Approve | None = None,
         tool_settings: Mapping[str, str] | None = None,
         allow_private: Sequence[str] = (),
+        free: bool = False,
     ) -> None:
         self.policy = policy or Policy()
         self.sampling = sampling
+        self.free = free
         self._approve = approve or _refuse
         self._tool_settings = dict(tool_settings or {})
         self._allow_private = tuple(allow_private)
@@ -100,7 +107,7 @@ class Agent:
         )
         found = find_tools([Path(path) for path in tool_paths], config_folder=settings.config_folder())
         self.broken_tools = found.broken
-        self.toolbox = _offered(found.toolbox, tools, bool(folders), web)
+        self.toolbox = offered_tools(found.toolbox, tools, bool(folders), web)
         self._all_tools = found.toolbox if tools is None else self.toolbox
         self._store = store
 
@@ -137,7 +144,7 @@ class Agent:
     async def aplan(self, question: str, *, watch: Watch | None = None) -> Plan:
         """The same, to be awaited."""
         recorder = Recorder(new_run_id(), None, watch)
-        return await self._write_plan(_checked(question), recorder)
+        return await write_plan(_checked(question), self.toolbox, self._ask, recorder)
 
     def execute(self, plan: Plan, *, question: str = "", watch: Watch | None = None) -> Run:
         """Run a plan; ``question`` is what it is for (its own ``Question:`` line by default)."""
@@ -147,11 +154,37 @@ class Agent:
         """The same, to be awaited."""
         return await self._drive(question or plan.question, plan, watch)
 
+    # One function call; a chain of thought; code ---------------------------------------------------------------
+
+    call = function_call.call
+    acall = function_call.acall
+    think = function_call.think
+    athink = function_call.athink
+    code = function_call.code
+    acode = function_call.acode
+
+    # Recorded runs --------------------------------------------------------------------------------------------
+
+    replay = replaying.replay_of
+    areplay = replaying.areplay_of
+    resume = resuming.resume
+    aresume = resuming.aresume
+    rerun = forking.rerun
+    arerun = forking.arerun
+    fork = forking.fork
+    afork = forking.afork
+
     @property
     def known_tools(self) -> Toolbox:
         """The tools a given plan may call: those offered, and every other known tool where none were named."""
         others = (tool for name, tool in self._all_tools.items() if name not in self.toolbox)
         return Toolbox([*self.toolbox.values(), *others])
+
+    def without_record(self) -> Agent:
+        """The same agent, keeping no record of what it runs."""
+        other = copy.copy(self)
+        other._store = False
+        return other
 
     def close(self) -> None:
         """Give back what the model holds."""
@@ -159,11 +192,13 @@ class Agent:
 
     # The whole order -------------------------------------------------------------------------------------------
 
-    async def _drive(self, question: str, plan: Plan | None, watch: Watch | None) -> Run:
+    async def _drive(
+        self, question: str, plan: Plan | MakePlan | None, watch: Watch | None, beginning: Beginning | None = None
+    ) -> Run:
         if plan is None:
             question = _checked(question)
         store, own = self._open_store()
-        recorder = Recorder(new_run_id(), store, watch)
+        recorder = Recorder(new_run_id(), store, watch, beginning)
         began = time.perf_counter()
         loop = asyncio.get_running_loop()
 
@@ -181,15 +216,10 @@ class Agent:
             )  # fmt: skip
 
         try:
-            recorder(
-                RunStarted(
-                    run=recorder.run.id, question=question, model=self.model.info.name, tools=tuple(self.known_tools),
-                    settings=self._settings_on_record(),
-                )
-            )  # fmt: skip
+            recorder.begin(question, self.model.info.name, tuple(self.known_tools), self._settings_on_record())
             self._watching.append(heard)
             try:
-                answer, sources = await self._answer(question, plan, recorder)
+                answer, sources = await self._answer(question, plan, recorder, store)
             except asyncio.CancelledError:
                 finish(
                     None,
@@ -212,71 +242,81 @@ class Agent:
                 store.close()
         return recorder.finished()
 
-    async def _answer(self, question: str, plan: Plan | None, recorder: Recorder) -> tuple[str, tuple[Source, ...]]:
+    async def _answer(
+        self, question: str, plan: Plan | MakePlan | None, recorder: Recorder, store: Store | None
+    ) -> tuple[str, tuple[Source, ...]]:
+        """Plan, run, conclude; and the same again with a new plan, as often as the policy lets the model write one."""
         limit = self.policy.limit_seconds
+        cache = ToolCache(store, self.policy.cache_seconds) if store and self.policy.cache_seconds else None
+        reuse = Reuse(cache, recorder.recall)
         try:
             async with asyncio.timeout(limit or None) as deadline:
-                if plan is None:
-                    plan = await self._write_plan(question, recorder)
-                else:
-                    recorder(PlanWritten(text=plan.to_text()))
-                    recorder.parsed(plan)
-                execution = await self._execute(question, plan, recorder)
+                for attempt in range(self.policy.replan + 1):
+                    try:
+                        return await self._pass(question, plan, recorder, reuse)
+                    except (PlanError, ToolError) as error:
+                        if plan is not None or attempt == self.policy.replan:
+                            raise
+                        recorder(Replanned(attempt=attempt + 1, failure=record_of(error)))
+                        reuse.remember(recorder.run, recorder.events)
         except TimeoutError:
             if not deadline.expired():
                 raise
             raise LimitReached(f"the run took longer than {limit:g} s", "raise it with --limit-seconds") from None
-        return _conclude(plan, execution, self.policy)
+        raise AssertionError("the last attempt returns or raises")
 
-    async def _write_plan(self, question: str, recorder: Recorder) -> Plan:
-        prompt = plan_prompt(question, ((tool.name, tool.description) for tool in self.toolbox.values()))
-        parser = PlanParser(self.toolbox)
+    async def _pass(
+        self, question: str, plan: Plan | MakePlan | None, recorder: Recorder, reuse: Reuse
+    ) -> tuple[str, tuple[Source, ...]]:
+        async with self._executing(question, recorder, reuse) as execution:
+            if plan is None:
+                plan = await write_plan(question, self.toolbox, self._ask, recorder, execution, reuse)
+            elif not isinstance(plan, Plan):
+                plan = await plan(recorder)
+            else:
+                recorder(PlanWritten(text=plan.to_text()))
+                recorder.parsed(plan)
+            execution.add(*plan.steps)
+        return conclude(plan, execution, self.policy)
 
-        def heard(text: str) -> None:
-            recorder(PlanText(text=text))
-            parser.feed(text)
+    @contextlib.asynccontextmanager
+    async def _executing(self, question: str, recorder: Recorder, reuse: Reuse) -> AsyncIterator[Execution]:
+        """An execution to give steps to; leaving the block waits for all of them, an error in it stops them."""
 
-        text = ""
-        try:
-            completion = await self._ask("", prompt, "plan", recorder, heard)
-            text = completion.text
-            recorder(PlanWritten(text=text))
-            plan = parser.finish(truncated=completion.finish == "length")
-        except PlanError as error:
-            error.text = error.text or text
-            recorder(PlanRefused(failure=record_of(error), diagnostics=error.diagnostics))
-            raise
-        recorder.parsed(plan)
-        return plan
-
-    async def _execute(self, question: str, plan: Plan, recorder: Recorder) -> Execution:
-        async def ask(step: str, prompt: str, purpose: Purpose) -> Completion:
+        async def ask(step: str, prompt: str, purpose: Purpose, grammar: Grammar | str) -> Completion:
             return await self._ask(
-                step, prompt, purpose, recorder, lambda text: recorder(StepText(step=step, text=text))
+                step, prompt, purpose, recorder, lambda text: recorder(StepText(step=step, text=text)), grammar
             )
 
         fetch = Fetcher(allow_private=self._allow_private, documents=self.documents)
-        services = Services(question, ask, self._approve, fetch, self.documents, self._tool_settings)
+        services = Services(
+            question, ask, self._approve, fetch, self.documents, self._tool_settings, reuse.recall, reuse.keep
+        )
         try:
             async with asyncio.TaskGroup() as group:
-                execution = Execution(self.known_tools, services, self.policy, recorder, group)
-                execution.add(*plan.steps)
+                yield Execution(self.known_tools, services, self.policy, recorder, group, recorder.known)
         except BaseExceptionGroup as errors:
             raise _first(errors) from errors
         finally:
             await fetch.aclose()
-        return execution
 
     async def _ask(
-        self, step: str, text: str, purpose: Purpose, recorder: Recorder, heard: Callable[[str], None]
-    ) -> Completion:
+        self, step: str, text: str, purpose: Purpose, recorder: Recorder, heard: Callable[[str], None],
+        grammar: Grammar | str = "",
+    ) -> Completion:  # fmt: skip
         """Ask the model; what it wrote goes on record also when it is stopped or fails half-way."""
+        spent, most = recorder.run.usage, self.policy.max_tokens
+        if most and spent.prompt_tokens + spent.completion_tokens >= most:
+            raise LimitReached(
+                f"the run's models have read and written {most:,} tokens, the limit", "--max-total-tokens"
+            )
         pieces: list[str] = []
         finish: Finish | str = "cancelled"
         usage = Usage(calls=1)
         began = time.perf_counter()
+        prompt = Prompt(text, purpose, sampling=self.sampling, grammar="" if self.free else grammar)
         try:
-            async with aclosing(self.model.stream(Prompt(text, purpose, sampling=self.sampling))) as chunks:  # type: ignore[type-var]
+            async with aclosing(self.model.stream(prompt)) as chunks:  # type: ignore[type-var]
                 async for chunk in chunks:
                     if chunk.text:
                         pieces.append(chunk.text)
@@ -312,6 +352,7 @@ class Agent:
     def _settings_on_record(self) -> tuple[tuple[str, str], ...]:
         policy = self.policy
         rows = {name: str(getattr(policy, name)) for name in policy.__dataclass_fields__}
+        rows["offered"] = ", ".join(self.toolbox)  # the names that the plan's text is read with
         if self.documents is not None:
             rows["docs"] = ", ".join(self.documents.addresses)
         return tuple(rows.items())
@@ -325,44 +366,11 @@ def _checked(question: str) -> str:
 
 
 async def _refuse(step: Step, tool: Tool, input: str) -> bool:
+    why = ", which has side effects and" if tool.side_effects else ", which"
     raise UsageError(
-        f"{step.id} calls {tool.name}, which has side effects and needs your approval; nobody can be asked here",
+        f"{step.id} calls {tool.name}{why} needs your approval; nobody can be asked here",
         "run it in a terminal, or pass approve= to Agent",
     )
-
-
-def _offered(known: Toolbox, tools: Sequence[str | Tool | Callable[..., Any]] | None, docs: bool, web: bool) -> Toolbox:
-    """The tools offered to the model: those named, or the built-in ones that make sense here and the user's own."""
-    if tools is None:
-        search = {"DocumentSearch"} if docs else set()
-        if web or not docs:
-            search.add("DuckDuckGo")
-        names = [name for name in _BUILT_IN if name in known and (name in search or name not in _BUILT_IN[:2])]
-        return Toolbox([*(known[name] for name in names), *(t for t in known.values() if not _is_bundled(t))])
-    chosen: list[Tool] = []
-    for item in tools:
-        if isinstance(item, str):
-            chosen.append(named_tool(item, known))
-        else:
-            chosen.append(as_tool(item))
-    if _READER in known and not any(tool.name == _READER for tool in chosen):
-        chosen.append(known[_READER])
-    return Toolbox(chosen)
-
-
-def named_tool(name: str, known: Toolbox) -> Tool:
-    """The tool of this name; UsageError with the nearest names if there is none."""
-    if name in known:
-        return known[name]
-    near = difflib.get_close_matches(name, list(known), n=3, cutoff=0.5)
-    raise UsageError(
-        f"there is no tool called {name!r}",
-        f"did you mean {' or '.join(near)}?" if near else f"the tools are: {', '.join(known)}",
-    )
-
-
-def _is_bundled(tool: Tool) -> bool:
-    return Path(tool.origin).is_relative_to(bundle_folder("tools"))
 
 
 def _first(errors: BaseExceptionGroup[BaseException]) -> BaseException:
@@ -371,31 +379,3 @@ def _first(errors: BaseExceptionGroup[BaseException]) -> BaseException:
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     return error
-
-
-def _conclude(plan: Plan, execution: Execution, policy: Policy) -> tuple[str, tuple[Source, ...]]:
-    """The answer and its sources; raises what the run failed of where there is none."""
-    template = plan.final_template
-    needed = references(template)
-    missing = [id for id in needed if id not in execution.found]
-    if execution.failed and (policy.on_error == "stop" or missing):
-        raise _failure(plan, execution)
-    answer = fill_text(template, execution.found).strip()
-    sources = dict.fromkeys(
-        Source(source.url, source.title, source.quote) for id in needed for source in execution.found[id].sources
-    )
-    return answer, tuple(sources)
-
-
-def _failure(plan: Plan, execution: Execution) -> AiroError:
-    """One sentence: which step failed, of what, and what was not run because of it."""
-    failed = [step for step in plan.steps if step.id in execution.failed]
-    first = execution.failed[failed[0].id]
-    text = f"{failed[0].id} ({failed[0].tool}) failed: {first.message}"
-    if len(failed) > 1:
-        text += f"; so did {', '.join(step.id for step in failed[1:])}"
-    if execution.skipped:
-        ids = [step.id for step in plan.steps if step.id in execution.skipped]
-        shown = ", ".join(ids[:5]) + (f" and {len(ids) - 5} more" if len(ids) > 5 else "")
-        text += f"; not run because of it: {shown}"
-    return type(first)(text, first.hint, first.exit_code)

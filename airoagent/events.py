@@ -11,25 +11,31 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal
+from dataclasses import field
+from typing import Any, ClassVar, Literal, cast
 
 from airoagent.errors import Diagnostic, StoreError
+from airoagent.records import record
 
 __all__ = [
     "AttemptFailed",
     "Event",
     "Failure",
+    "InputEdited",
     "ModelCalled",
+    "Origin",
     "PlanParsed",
+    "PlanPart",
     "PlanRefused",
     "PlanText",
     "PlanWritten",
     "Progress",
+    "Replanned",
     "RunFinished",
     "RunStarted",
     "Source",
     "Status",
+    "StepCancelled",
     "StepFailed",
     "StepFinished",
     "StepSkipped",
@@ -40,10 +46,11 @@ __all__ = [
     "to_json",
 ]
 
+Origin = Literal["call", "shared", "cache", "record"]
 Status = Literal["running", "done", "failed", "interrupted"]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Source:
     """Where (part of) an evidence came from.
 
@@ -59,7 +66,7 @@ class Source:
     end: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Usage:
     """Tokens read and written, and calls made, by models."""
 
@@ -75,7 +82,7 @@ class Usage:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Failure:
     """An error as a record: its kind (class name or diagnostic kind), sentence, hint and exit code."""
 
@@ -85,20 +92,20 @@ class Failure:
     exit_code: int = 1
 
 
-def _now() -> float:
-    return time.time()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """What all events have: the time, and a word that names the type in JSON."""
+    """What all events have: the time, and a word that names the type in JSON.
 
+    ``at`` is a field of each event and not of this class: an object whose fields all come from one class is made in
+    half the time, and a run makes two a step.
+    """
+
+    __slots__ = ()
     type: ClassVar[str] = ""
     live: ClassVar[bool] = False
-    at: float = field(default_factory=_now)
+    at: float
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RunStarted(Event):
     """The run is accepted and on record: what was asked, of which model, with which tools."""
 
@@ -109,18 +116,34 @@ class RunStarted(Event):
     tools: tuple[str, ...] = ()
     settings: tuple[tuple[str, str], ...] = ()
     parent: str = ""
+    at: float = field(default_factory=time.time, kw_only=True)
 
 
-@dataclass(frozen=True, slots=True)
+@record
+class RunResumed(Event):
+    """A run that was interrupted, or had failed, goes on; ``model`` answers from here on.
+
+    ``afresh``: its plan had not been written to the end, so the model is asked for it again.
+    """
+
+    type: ClassVar[str] = "run_resumed"
+    run: str
+    model: str
+    afresh: bool = False
+    at: float = field(default_factory=time.time, kw_only=True)
+
+
+@record
 class PlanText(Event):
     """A piece of the plan as the model writes it (live)."""
 
     type: ClassVar[str] = "plan_text"
     live: ClassVar[bool] = True
     text: str
+    at: float = field(default_factory=time.time, kw_only=True)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ModelCalled(Event):
     """A model has answered: the exact prompt it read, what it wrote, why it stopped, what it cost.
 
@@ -137,35 +160,61 @@ class ModelCalled(Event):
     finish: str
     usage: Usage
     seconds: float
+    at: float = field(default_factory=time.time, kw_only=True)
 
 
-@dataclass(frozen=True, slots=True)
+@record
+class PlanPart(Event):
+    """What of the plan has been written since the last part, up to the steps that have just become certain.
+
+    It goes on record before the first of these steps starts, where steps start while the plan is being written.
+    """
+
+    type: ClassVar[str] = "plan_part"
+    text: str
+    at: float = field(default_factory=time.time, kw_only=True)
+
+
+@record
 class PlanWritten(Event):
     """The raw plan text, whole."""
 
     type: ClassVar[str] = "plan_written"
     text: str
+    at: float = field(default_factory=time.time, kw_only=True)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PlanParsed(Event):
     """The plan as it will run, in canonical text, with every finding and repair."""
 
     type: ClassVar[str] = "plan_parsed"
     text: str
     diagnostics: tuple[Diagnostic, ...] = ()
+    at: float = field(default_factory=time.time, kw_only=True)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PlanRefused(Event):
     """The plan text cannot be used."""
 
     type: ClassVar[str] = "plan_refused"
     failure: Failure
     diagnostics: tuple[Diagnostic, ...] = ()
+    at: float = field(default_factory=time.time, kw_only=True)
 
 
-@dataclass(frozen=True, slots=True)
+@record
+class Replanned(Event):
+    """The plan did not lead to an answer, and the model is asked for another, which may use the evidence there is."""
+
+    type: ClassVar[str] = "replanned"
+    attempt: int
+    failure: Failure
+    at: float = field(default_factory=time.time, kw_only=True)
+
+
+@record
 class StepStarted(Event):
     """An attempt at a step begins; ``input`` is what the tool is given, references filled in."""
 
@@ -174,9 +223,21 @@ class StepStarted(Event):
     tool: str
     input: str
     attempt: int = 1
+    at: float = field(default_factory=time.time, kw_only=True)
 
 
-@dataclass(frozen=True, slots=True)
+@record
+class InputEdited(Event):
+    """The user let the step's tool be called, but with this input in place of the step's own."""
+
+    type: ClassVar[str] = "input_edited"
+    step: str
+    tool: str
+    input: str
+    at: float = field(default_factory=time.time, kw_only=True)
+
+
+@record
 class StepText(Event):
     """A piece of what a model writes for a step (live)."""
 
@@ -184,9 +245,10 @@ class StepText(Event):
     live: ClassVar[bool] = True
     step: str
     text: str
+    at: float = field(default_factory=time.time, kw_only=True)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class AttemptFailed(Event):
     """An attempt failed and another follows after ``retry_in`` seconds."""
 
@@ -197,11 +259,16 @@ class AttemptFailed(Event):
     failure: Failure
     seconds: float
     retry_in: float
+    at: float = field(default_factory=time.time, kw_only=True)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class StepFinished(Event):
-    """A step has its evidence (``answered``: whether it tells what was asked)."""
+    """A step has its evidence (``answered``: whether it tells what was asked).
+
+    ``origin`` is where it came from: a ``call`` of the tool, a ``shared`` call that another step of the run made, the
+    ``cache``, or the ``record`` of an earlier run.
+    """
 
     type: ClassVar[str] = "step_finished"
     step: str
@@ -212,9 +279,11 @@ class StepFinished(Event):
     seconds: float
     note: str = ""
     answered: bool = True
+    origin: Origin = "call"
+    at: float = field(default_factory=time.time, kw_only=True)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class StepFailed(Event):
     """A step has failed for good."""
 
@@ -224,9 +293,22 @@ class StepFailed(Event):
     attempt: int
     failure: Failure
     seconds: float
+    at: float = field(default_factory=time.time, kw_only=True)
 
 
-@dataclass(frozen=True, slots=True)
+@record
+class StepCancelled(Event):
+    """An attempt was stopped half-way: the run was, or the rest of the plan turned out to be unusable."""
+
+    type: ClassVar[str] = "step_cancelled"
+    step: str
+    tool: str
+    attempt: int
+    seconds: float
+    at: float = field(default_factory=time.time, kw_only=True)
+
+
+@record
 class StepSkipped(Event):
     """A step was not run because the steps in ``because`` have no evidence for it."""
 
@@ -234,9 +316,10 @@ class StepSkipped(Event):
     step: str
     tool: str
     because: tuple[str, ...]
+    at: float = field(default_factory=time.time, kw_only=True)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Progress(Event):
     """Long work moves on (live): ``done`` of ``total`` (0: unknown) of ``what``."""
 
@@ -245,9 +328,10 @@ class Progress(Event):
     what: str
     done: int
     total: int = 0
+    at: float = field(default_factory=time.time, kw_only=True)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RunFinished(Event):
     """The run has ended; ``answer`` is None where there is none, ``failure`` says why."""
 
@@ -258,13 +342,15 @@ class RunFinished(Event):
     usage: Usage
     seconds: float
     failure: Failure | None = None
+    at: float = field(default_factory=time.time, kw_only=True)
 
 
 _TYPES: dict[str, type[Event]] = {
     cls.type: cls
     for cls in (
-        RunStarted, PlanText, ModelCalled, PlanWritten, PlanParsed, PlanRefused, StepStarted, StepText, AttemptFailed,
-        StepFinished, StepFailed, StepSkipped, Progress, RunFinished,
+        RunStarted, RunResumed, PlanText, PlanPart, ModelCalled, PlanWritten, PlanParsed, PlanRefused, Replanned,
+        StepStarted, InputEdited, StepText, AttemptFailed, StepFinished, StepFailed, StepCancelled, StepSkipped,
+        Progress, RunFinished,
     )
 }  # fmt: skip
 
@@ -274,7 +360,7 @@ _NESTED_MANY: dict[str, Any] = {"sources": Source, "diagnostics": Diagnostic}
 
 def to_json(event: Event) -> dict[str, Any]:
     """The event as plain JSON values; the ``type`` word comes first."""
-    return {"type": event.type, **dataclasses.asdict(event)}
+    return {"type": event.type, **dataclasses.asdict(cast(Any, event))}
 
 
 def from_json(value: dict[str, Any]) -> Event:
@@ -284,7 +370,7 @@ def from_json(value: dict[str, Any]) -> Event:
     """
     try:
         cls = _TYPES[value["type"]]
-        known = {f.name for f in dataclasses.fields(cls)}
+        known = {f.name for f in dataclasses.fields(cast(Any, cls))}
         return cls(**{k: _revive(k, v) for k, v in value.items() if k in known})
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise StoreError(

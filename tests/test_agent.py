@@ -106,7 +106,7 @@ def test_a_model_that_fails_half_way_leaves_what_it_wrote_on_record() -> None:
     run = run_plan(":evidence0: = KnowledgeModel[why?]\nAnswer: :evidence0:")
     assert run.status == "failed" and isinstance(run.error, ModelError) and run.error.exit_code == 3
     calls = [event for event in run.events if isinstance(event, ModelCalled)]
-    assert [call.finish for call in calls] == ["stop", "failed"]
+    assert sorted((call.purpose, call.finish) for call in calls) == [("answer", "failed"), ("plan", "stop")]
 
 
 def test_a_bug_goes_up_as_it_is_and_the_record_is_closed(tmp_path: Path) -> None:
@@ -172,3 +172,12 @@ def test_two_documents_folders_are_both_searched(tmp_path: Path) -> None:
     (tmp_path / "one" / "a.txt").write_text("The lighthouse keeper of Skerryvore is called Morag Bain.\n")
     run = Agent(docs=[LIBRARY, tmp_path / "one"], store=False).run("Who is the lighthouse keeper of Skerryvore?")
     assert "Morag Bain" in (run.answer or "") and run.sources[0].url == "docs://one/a.txt"
+
+
+def test_a_tool_named_with_a_plus_comes_besides_the_usual_ones() -> None:
+    usual = list(Agent(ScriptedModel([]), store=False).toolbox)
+    assert "Calculator" not in usual
+    assert list(Agent(ScriptedModel([]), ["+Calculator"], store=False).toolbox) == [*usual, "Calculator"]
+    assert list(Agent(ScriptedModel([]), ["Calculator"], store=False).toolbox) == ["Calculator", "KnowledgeModel"]
+    with pytest.raises(UsageError, match="there is no tool called 'Calculater'"):
+        Agent(ScriptedModel([]), ["+Calculater"], store=False)

@@ -26,14 +26,17 @@ _BY_NAME = {
     "settings": st.lists(st.tuples(_text, _text)).map(tuple),
     "tools": st.lists(_text).map(tuple),
     "because": st.lists(_text).map(tuple),
+    "origin": st.sampled_from(["call", "shared", "cache", "record"]),
     "status": st.sampled_from(["done", "failed", "interrupted"]),
     "answer": st.none() | _text,
 }
-_BY_TYPE = {"str": _text, "int": st.integers(), "float": _number}
+_BY_TYPE = {"bool": st.booleans(), "str": _text, "int": st.integers(), "float": _number}
 
 
 def _events(cls: type[Event]) -> st.SearchStrategy[Event]:
-    fields = {f.name: _BY_NAME[f.name] if f.name in _BY_NAME else _BY_TYPE[str(f.type)] for f in dataclasses.fields(cls)}
+    fields = {
+        f.name: _BY_NAME[f.name] if f.name in _BY_NAME else _BY_TYPE[str(f.type)] for f in dataclasses.fields(cls)
+    }
     return st.builds(cls, **fields)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from html.parser import HTMLParser
 from pathlib import Path
@@ -16,7 +17,10 @@ ROOT = Path(__file__).resolve().parent.parent
 LIBRARY = ROOT / "examples" / "library"
 PAGES = tuple(sorted(path.relative_to(LIBRARY).as_posix() for path in LIBRARY.rglob("*.html")))
 QUESTIONS: list[dict[str, Any]] = json.loads((ROOT / "tests/data/library_questions.json").read_text(encoding="utf-8"))
+MORE: list[dict[str, Any]] = json.loads((ROOT / "tests/data/more_questions.json").read_text(encoding="utf-8"))
 ANSWERABLE = [question for question in QUESTIONS if question["kind"] != "unanswerable"]
+ANSWERABLE_MORE = [question for question in MORE if question["kind"] != "unanswerable"]
+ALL_ANSWERABLE = ANSWERABLE + ANSWERABLE_MORE
 SINGLE_KINDS = frozenset({"who", "when", "where", "how_many", "what", "which"})
 
 
@@ -62,6 +66,11 @@ def local_links(name: str) -> list[tuple[str, str]]:
 def groups(question: dict[str, Any]) -> list[list[str]]:
     """Lists of accepted answers, one list for each thing that was asked."""
     return question["answers"] if question["kind"] == "two_part" else [question["answers"]]
+
+
+def words(text: str) -> str:
+    """A question with case and punctuation taken away, so that two spellings of one question are equal."""
+    return " ".join(re.findall(r"\w+", text.casefold()))
 
 
 def test_library_has_the_promised_number_of_pages_and_a_sub_folder() -> None:
@@ -134,11 +143,27 @@ def test_question_set_has_the_promised_sizes() -> None:
     assert {question["split"] for question in QUESTIONS} == {"dev", "held_out"}
 
 
+def test_larger_development_set_has_the_promised_sizes() -> None:
+    kinds = Counter(question["kind"] for question in MORE)
+    singles = {"who": 25, "when": 22, "where": 16, "how_many": 22, "what": 22, "which": 13}
+    assert kinds == {**singles, "two_part": 12, "unanswerable": 8}
+    assert {question["split"] for question in MORE} == {"dev"}
+
+
+def test_larger_development_set_asks_about_every_page() -> None:
+    assert {question["source"] for question in ANSWERABLE_MORE} == set(PAGES)
+
+
+def test_no_question_is_asked_twice_in_either_set() -> None:
+    asked = Counter(words(question["question"]) for question in QUESTIONS + MORE)
+    assert [text for text, times in asked.items() if times > 1] == []
+
+
 def test_every_page_but_the_index_is_asked_about() -> None:
     assert {question["source"] for question in ANSWERABLE} == set(PAGES) - {"index.html"}
 
 
-@pytest.mark.parametrize("question", ANSWERABLE, ids=[question["question"] for question in ANSWERABLE])
+@pytest.mark.parametrize("question", ALL_ANSWERABLE, ids=[question["question"] for question in ALL_ANSWERABLE])
 def test_answer_stands_in_the_visible_text_of_its_page(question: dict[str, Any]) -> None:
     text = visible_text(question["source"]).casefold()
     assert len(groups(question)) == (2 if question["kind"] == "two_part" else 1)
@@ -146,13 +171,13 @@ def test_answer_stands_in_the_visible_text_of_its_page(question: dict[str, Any])
         assert any(answer.casefold() in text for answer in accepted), accepted
 
 
-@pytest.mark.parametrize("question", ANSWERABLE, ids=[question["question"] for question in ANSWERABLE])
+@pytest.mark.parametrize("question", ALL_ANSWERABLE, ids=[question["question"] for question in ALL_ANSWERABLE])
 def test_question_does_not_give_its_own_answer_away(question: dict[str, Any]) -> None:
     for accepted in groups(question):
         assert not any(answer.casefold() in question["question"].casefold() for answer in accepted)
 
 
 def test_unanswerable_questions_have_no_answer_and_no_source() -> None:
-    for question in QUESTIONS:
+    for question in QUESTIONS + MORE:
         if question["kind"] == "unanswerable":
             assert question["answers"] == [] and question["source"] == ""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 __all__ = ["make_tiny_llama"]
@@ -41,18 +42,20 @@ def make_tiny_llama(
     spread: float = 0.2,
     output_width: int | None = None,
     device: str = "cpu",
+    corpus: Iterable[str] = (),
 ) -> Path:
     """Write the checkpoint into ``folder`` and return it.
 
     ``vocabulary`` bounds the tokenizer, ``output_width`` makes the embedding and output layers wider than that;
     ``safetensors`` False writes a 2023 ``pytorch_model.bin``; ``spread`` is the deviation of the weights (0.02 is usual
-    and writes almost uniformly; with 0.2 the model has preferences); ``config`` are further settings.
+    and writes almost uniformly; with 0.2 the model has preferences); ``config`` are further settings;
+    ``corpus`` are lines for the tokenizer to learn from besides its own few, where the vocabulary is to be large.
     """
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM
 
     folder.mkdir(parents=True, exist_ok=True)
-    size = _write_tokenizer(folder, vocabulary, window, chat_template)
+    size = _write_tokenizer(folder, vocabulary, window, chat_template, corpus)
     settings = LlamaConfig(
         vocab_size=output_width or size,
         hidden_size=hidden,
@@ -88,7 +91,9 @@ def make_tiny_llama(
     return folder
 
 
-def _write_tokenizer(folder: Path, vocabulary: int, window: int, chat_template: str) -> int:
+def _write_tokenizer(
+    folder: Path, vocabulary: int, window: int, chat_template: str, corpus: Iterable[str] = ()
+) -> int:
     """A BPE tokenizer in Llama-2's layout: ``<unk> <s> </s>``, 256 byte tokens, then pieces with U+2581 for a space."""
     from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, processors, trainers
 
@@ -99,7 +104,7 @@ def _write_tokenizer(folder: Path, vocabulary: int, window: int, chat_template: 
     trainer = trainers.BpeTrainer(
         vocab_size=vocabulary, special_tokens=[*control, *every_byte], show_progress=False, max_token_length=12
     )
-    tokenizer.train_from_iterator(_TEXT.splitlines(), trainer)
+    tokenizer.train_from_iterator([*_TEXT.splitlines(), *corpus], trainer)
     # Training marks the byte tokens as special, which they are not.
     state = json.loads(tokenizer.to_str())
     state["added_tokens"] = []

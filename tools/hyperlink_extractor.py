@@ -9,6 +9,9 @@ from airoagent import Source, ToolContext, ToolOutput, links_of, tool
 )
 def hyperlink_extractor(text: str, context: ToolContext) -> ToolOutput:
     """Links in order, each once; where the text is search results, exactly their addresses."""
+    nothing = context.nothing_found()
+    if nothing is not None:
+        return nothing
     links = links_of(context.parts or (text,))
     if not links:
         return ToolOutput("No links were found in the text.", note="no links were found")

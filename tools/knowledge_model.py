@@ -11,6 +11,7 @@ from airoagent import (
     Source,
     ToolContext,
     ToolOutput,
+    answer_grammar,
     closed_context_prompt,
     read_cited_answer,
     tool,
@@ -39,6 +40,9 @@ _AND = re.compile(r"[\s,;&+/()]*(?:and|or|plus|with)?[\s,;&+/()]*", re.IGNORECAS
 @tool("KnowledgeModel", timeout=0)
 async def knowledge_model(input: str, context: ToolContext) -> ToolOutput:
     """Question answering language model, particularly useful in answering questions based on an input passage of text. The input must be a text question that references an :evidence[n]: variable, e.g. What color is the cat, given :evidence1:?"""  # noqa: E501 - word for word from the model card
+    nothing = context.nothing_found()
+    if nothing is not None:
+        return nothing
     question, given = _split(context.parts)
     for part in context.parts:
         if isinstance(part, Evidence) and not part.answered and part not in given:
@@ -51,7 +55,8 @@ async def knowledge_model(input: str, context: ToolContext) -> ToolOutput:
         ContextBlock(text, tuple(_metadata(sources))) for evidence in given for text, sources in evidence.blocks()
     ]
     instruction = f"{question or context.question} {_ASK}".strip()
-    completion = await context.ask(closed_context_prompt(blocks, instruction), "answer")
+    grammar = answer_grammar(blocks) if context.settings.get("answers") == "verbatim" else ""
+    completion = await context.ask(closed_context_prompt(blocks, instruction), "answer", grammar)
     answer = read_cited_answer(completion.text)
     known = {source.url: source for evidence in given for source in evidence.sources}
     cited = [dict(pairs) for pairs in answer.sources]

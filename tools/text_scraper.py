@@ -13,18 +13,21 @@ DESCRIPTION = (
 MOST_LINKS = 30  # of each page, listed below its text for HyperlinkExtractor
 
 
-@tool("TextScraper", description=DESCRIPTION, timeout=120)
+@tool("TextScraper", cacheable=True, description=DESCRIPTION, timeout=120)
 async def text_scraper(links: str, context: ToolContext) -> ToolOutput:
     """Each page's address, title, text and links; a page that fails is a line that says so, unless all fail.
 
     Settings: ``scraper_pages`` (how many links are read, 8) and ``scraper_characters`` (of each page, 20000).
     """
+    nothing = context.nothing_found()
+    if nothing is not None:
+        return nothing
     most_pages = _setting(context, "scraper_pages", 8)
     most_characters = _setting(context, "scraper_characters", 20_000)
     urls = _pages(links_of(context.parts or (links,), clean_lines=True))
     if not urls:
         raise ToolError(
-            f"There is nothing to read: the input holds no links (it begins {' '.join(links.split())[:80]!r}).",
+            f"there is nothing to read: the input holds no links (it begins {' '.join(links.split())[:80]!r})",
             "give links, one a line, e.g. from a search or from HyperlinkExtractor",
         )
     chosen = urls[:most_pages]
@@ -39,7 +42,7 @@ async def text_scraper(links: str, context: ToolContext) -> ToolOutput:
             return error
         else:
             empty = FetchError(
-                f"{url} holds no text (its text may come from scripts, which are not run).", "use another page"
+                f"{url} holds no text (its text may come from scripts, which are not run)", "use another page"
             )
             return (page, answer) if page.text.strip() else empty
         finally:
@@ -103,7 +106,8 @@ def _links(page: Page) -> str:
 
 def _all_failed(errors: list[ToolError]) -> ToolError:
     reasons = list(dict.fromkeys(error.message for error in errors))
-    message = reasons[0] if len(errors) == 1 else f"None of {len(errors)} pages could be read. {' '.join(reasons[:3])}"
+    several = f"none of {len(errors)} pages could be read: {'; '.join(reasons[:3])}"
+    message = reasons[0] if len(reasons) == 1 else several
     waits = [error.retry_after for error in errors if error.retry_after is not None]
     return ToolError(
         message,

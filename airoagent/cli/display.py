@@ -13,19 +13,21 @@ Text of models and pages is shown as plain text: no markup, no control character
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 import time
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, TextIO
 
 import click
 
-from airoagent.errors import AiroError, Diagnostic
+from airoagent.errors import AiroError, CallError, Diagnostic
 from airoagent.events import (
     AttemptFailed,
     Event,
+    InputEdited,
     PlanParsed,
     PlanText,
     Progress,
@@ -41,7 +43,7 @@ from airoagent.events import (
 if TYPE_CHECKING:
     from rich.console import ConsoleRenderable
 
-__all__ = ["Display", "located", "make_display", "plain"]
+__all__ = ["Display", "located", "make_display", "plain", "suspended"]
 
 
 def plain(text: str, limit: int = 0) -> str:
@@ -62,7 +64,8 @@ def located(error: AiroError) -> list[str]:
         return []
     from airoagent.language.findings import render_diagnostic
 
-    return [render_diagnostic(diagnostic, getattr(error, "text", "")) for diagnostic in wrong]
+    name = "call" if isinstance(error, CallError) else "plan"
+    return [render_diagnostic(diagnostic, getattr(error, "text", ""), name) for diagnostic in wrong]
 
 
 _QUIET = 5.0  # seconds between two lines about the same long work
@@ -83,6 +86,8 @@ class Display:
         self._open: dict[str, tuple[str, float]] = {}  # running steps: tool, since when
         self._wave: list[str] = []
         self._headed = False
+        self._planned = True  # no plan is being written: lines about steps need not wait for its end
+        self._held: list[str] = []
         self._told: dict[str, float] = {}
 
     def __call__(self, event: Event) -> None:
@@ -96,9 +101,11 @@ class Display:
             case StepStarted():
                 self._inputs[event.step] = event.input
                 self._open[event.step] = (event.tool, event.at)
+            case InputEdited():
+                self._inputs[event.step] = event.input
             case AttemptFailed():
                 wait = f"trying again in {event.retry_in:.1f} s"
-                self._line(
+                self._tell(
                     self._step(event.step, event.tool, event.seconds, f"{event.failure.message}; {wait}", "yellow")
                 )
             case StepFinished():
@@ -108,13 +115,14 @@ class Display:
                     event.step, self._step(event.step, event.tool, event.seconds, event.failure.message, "red")
                 )
             case StepSkipped():
-                self._line(
+                self._tell(
                     f"  {event.step}  {event.tool}  " + self._paint(f"not run: no {', '.join(event.because)}", "yellow")
                 )
             case Progress():
                 self._progress(event)
             case RunFinished():
                 self._flush()
+                self._release()
             case _:
                 return
 
@@ -137,7 +145,7 @@ class Display:
     def _plan_text(self, text: str) -> None:
         if not self._headed:
             self._head("Plan")
-            self._headed = True
+            self._headed, self._planned = True, False
         for piece in plain(text).splitlines(keepends=True):
             self._write(("  " if self._column == 0 else "") + piece)
             self._column = 0 if piece.endswith("\n") else self._column + len(piece)
@@ -149,6 +157,7 @@ class Display:
             fix = f": {found.repair}" if found.repair else ""
             self._line(self._paint(f"  line {found.line}: {plain(found.message, 120)}{plain(fix, 120)}", "yellow"))
         self._head("Steps")
+        self._release()
 
     def _step(self, step: str, tool: str, seconds: float, note: str, color: str) -> str:
         text = f"{self._head_of(step, tool)}  {seconds:6.2f} s"
@@ -164,11 +173,24 @@ class Display:
         if not self._open:
             self._flush()
 
+    def _release(self) -> None:
+        """The plan is whole: what was to be told of steps that began while it was being written is told now."""
+        self._planned = True
+        for line in self._held:
+            self._line(line)
+        self._held.clear()
+
+    def _tell(self, line: str) -> None:
+        if self._planned:
+            self._line(line)
+        else:
+            self._held.append(line)
+
     def _flush(self) -> None:
         last = len(self._wave) - 1
         for number, line in enumerate(self._wave):
             mark = "  " if last == 0 else "┌ " if number == 0 else "└ " if number == last else "│ "
-            self._line(mark + line)
+            self._tell(mark + line)
         self._wave.clear()
 
     def _progress(self, event: Progress) -> None:
@@ -177,6 +199,22 @@ class Display:
         if event.at - told >= _QUIET:
             self._told[event.what] = event.at
             self._line(f"  {_amount(event)}")
+
+
+_on_screen: list[_LiveDisplay] = []  # there is one terminal, so at most one
+
+
+@contextlib.contextmanager
+def suspended() -> Iterator[None]:
+    """While the user is asked something, nothing moves on the terminal."""
+    live = [display.live for display in _on_screen if display.live.is_started]
+    for one in live:
+        one.stop()
+    try:
+        yield
+    finally:
+        for one in live:
+            one.start()
 
 
 class _LiveDisplay(Display):
@@ -188,7 +226,7 @@ class _LiveDisplay(Display):
         from rich.console import Console
         from rich.live import Live
 
-        self._live = Live(
+        self.live = Live(
             console=Console(file=stream, markup=False, highlight=False, no_color=not color),
             get_renderable=self._running, refresh_per_second=8, transient=True, redirect_stdout=False,
             redirect_stderr=False,
@@ -196,16 +234,16 @@ class _LiveDisplay(Display):
 
     def __call__(self, event: Event) -> None:
         super().__call__(event)
-        if isinstance(event, StepStarted) and not self._live.is_started:
-            self._live.start()
-        elif isinstance(event, RunFinished) and self._live.is_started:
-            self._live.stop()
+        if isinstance(event, StepStarted) and not self.live.is_started:
+            self.live.start()
+        elif isinstance(event, RunFinished) and self.live.is_started:
+            self.live.stop()
 
     def _write(self, text: str) -> None:
-        if self._live.is_started:
+        if self.live.is_started:
             from rich.text import Text
 
-            self._live.console.print(Text.from_ansi(text), end="")
+            self.live.console.print(Text.from_ansi(text), end="")
         else:
             super()._write(text)
 
@@ -244,5 +282,6 @@ def make_display(kind: str, color: str) -> Callable[[Event], None] | None:
     if kind == "json":
         return _json_lines(stream)
     if kind == "rich" or (kind == "auto" and terminal):
-        return _LiveDisplay(stream, colored)
+        _on_screen[:] = [_LiveDisplay(stream, colored)]
+        return _on_screen[0]
     return Display(stream, colored)

@@ -19,7 +19,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 _AGENT = (
     click.option("-m", "--model", metavar="MODEL", help="extractive, a Hugging Face name or folder, scripted:FILE."),
     click.option("-o", "--option", "options", nargs=2, multiple=True, metavar="KEY VALUE", help="A model option."),
-    click.option("-T", "--tool", "named", multiple=True, metavar="NAME", help="Offer this tool (repeat for more)."),
+    click.option("-T", "--tool", "named", multiple=True, metavar="NAME", help="Offer only this tool; +NAME: one more."),
     click.option("--tools", "tools", multiple=True, metavar="PATH", help="A tool file, or a folder of them."),
     click.option("--docs", multiple=True, metavar="DIR", help="Answer from the documents of this folder."),
     click.option("--web", is_flag=True, default=None, help="Search the web too where --docs is given."),
@@ -30,6 +30,12 @@ _AGENT = (
     click.option("--temperature", metavar="T", help="How freely tokens are picked; 0: the likeliest."),
     click.option("--max-tokens", metavar="N", help="The most tokens the model writes for one prompt."),
     click.option("--seed", metavar="N", help="Makes sampling repeatable."),
+    click.option("--free", is_flag=True, default=None, help="Let a local model write without a grammar."),
+    click.option("--answers", metavar="free|verbatim", help="verbatim: answer only with words of the evidence."),
+    click.option("--replan", metavar="N", help="How often a new plan may be written after a failure."),
+    click.option("--approve", is_flag=True, default=None, help="Ask before every call of a tool."),
+    click.option("--cache", metavar="SECONDS", help="Reuse results of web tools up to this age; 0: never."),
+    click.option("--no-cache", is_flag=True, help="The same as --cache 0."),
     click.option("--no-store", is_flag=True, help="Keep no record of this run."),
     click.option("--config", "config_file", metavar="FILE", help="Read this config file in place of the user's own."),
 )
@@ -61,7 +67,7 @@ def make_agent(
     """The agent that flags, environment and config file describe, and the settings in force."""
     from airoagent.agent import Agent
     from airoagent.cli.approve import approver
-    from airoagent.engine.run import Policy
+    from airoagent.engine.policy import Policy
     from airoagent.models.base import Sampling
     from airoagent.settings import load_settings
 
@@ -69,6 +75,8 @@ def make_agent(
     options = dict(flags.pop("options"))
     named = flags.pop("named") or None
     config_file = flags.pop("config_file")
+    if flags.pop("no_cache"):
+        flags["cache"] = 0.0
     if flags.pop("no_store"):
         flags["store"] = False
     settings = load_settings(
@@ -86,11 +94,14 @@ def make_agent(
         ),
         policy=Policy(
             tool_timeout=settings.timeout, retries=settings.retries, limit_seconds=settings.limit_seconds,
-            concurrency=settings.concurrency, on_error=settings.on_error,
+            concurrency=settings.concurrency, on_error=settings.on_error, eager=settings.eager, replan=settings.replan,
+            cache_seconds=settings.cache, max_calls=settings.max_calls, max_tokens=settings.max_total_tokens,
+            max_bytes=settings.max_bytes, ask_before="all" if settings.approve else "side-effects",
         ),
         store=settings.store,
         approve=approver(),
-        tool_settings={"search": settings.search},
+        tool_settings={"search": settings.search, "answers": settings.answers},
         allow_private=settings.allow_private,
+        free=settings.free,
     )  # fmt: skip
     return agent, settings

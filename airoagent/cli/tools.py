@@ -77,9 +77,28 @@ def _record(tool: Tool) -> dict[str, Any]:
 @_paths
 def show(name: str, paths: tuple[str, ...]) -> None:
     """Show one tool as JSON."""
-    from airoagent.agent import named_tool
+    from airoagent.toolbox.offering import named_tool
 
     click.echo(json.dumps(_record(named_tool(name, _find(paths).toolbox)), indent=2))
+
+
+@command.command("new")
+@click.argument("name")
+@click.option("--output", metavar="PATH", help="The file or folder to write to, in place of your own tools folder.")
+def new(name: str, output: str | None) -> None:
+    """Write a tool of your own to begin with: twelve lines of Python, which load and run as they are.
+
+    \b
+    Example:
+      airo tools new WordCount
+      airo tools run WordCount "how many words are these"
+    """
+    from airoagent.cli.newtool import write_tool
+
+    file, usual = write_tool(name, output)
+    where = "" if usual else f" --tools {file}"
+    click.echo(str(file))
+    click.echo(f'Change it as you like, and try it: airo tools run {name}{where} "some text"', err=True)
 
 
 @command.command("run")
@@ -94,9 +113,9 @@ def run(name: str, input: str, as_json: bool, display: str | None, color: str | 
     Example:
       airo tools run DocumentSearch --docs examples/library "otters sleep"
     """
-    from airoagent.agent import named_tool
     from airoagent.cli.answer import print_run
     from airoagent.language.plan import Plan, Ref, Step
+    from airoagent.toolbox.offering import named_tool
 
     agent, settings = make_agent(flags, display=display, color=color)
     tool = named_tool(name, agent.known_tools)

@@ -1,7 +1,7 @@
 """A run as a record: its events folded into what a user asks for, and its form as JSON and JSON Lines.
 
-The trace format (``.jsonl``): the first line is a header ``{"format": "airoagent-trace", "version": 1, "run": id}``,
-each further line one event as `airoagent.events.to_json` writes it.
+The trace format (``.jsonl``): the first line is a header ``{"format": "airoagent-trace", "version": 2, "run": id}``,
+each further line one event as `airoagent.events.to_json` writes it. Version 1 is the same without ``run_resumed``.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any
 
 from airoagent.errors import (
     AiroError,
+    CallError,
     Interrupted,
     LimitReached,
     ModelError,
@@ -26,9 +27,12 @@ from airoagent.events import (
     Failure,
     ModelCalled,
     PlanParsed,
+    PlanPart,
     PlanRefused,
     PlanWritten,
+    Replanned,
     RunFinished,
+    RunResumed,
     RunStarted,
     Source,
     Status,
@@ -46,7 +50,7 @@ from airoagent.language.plan import Plan
 
 __all__ = ["TRACE_VERSION", "Run", "plan_json", "read_trace", "write_trace"]
 
-TRACE_VERSION = 1
+TRACE_VERSION = 2
 
 _FAMILIES: dict[int, type[AiroError]] = {
     family.default_exit_code: family
@@ -98,10 +102,21 @@ class Run:
             case RunStarted():
                 self.id, self.question, self.model, self.parent = event.run, event.question, event.model, event.parent
                 self.started, self.tools = event.at, event.tools
+            case RunResumed():
+                self.status, self.answer, self.failure = "running", None, None
+                self.failed.clear()
+                self.skipped.clear()
+                if event.afresh:  # what was found for the first words of the old plan may not belong to the new one
+                    self.evidence.clear()
+                    self.plan_text = ""
+            case PlanPart():
+                self.plan_text += event.text
             case PlanWritten():
                 self.plan_text = event.text
+            case Replanned():
+                self.failed, self.skipped, self.plan_text = {}, {}, ""
             case PlanParsed():
-                if self.plan is None:
+                if self.plan is None or self.plan.to_text() != event.text:
                     self.plan = parse_plan(event.text, self.tools)
             case PlanRefused():
                 self.failure = event.failure
@@ -128,9 +143,13 @@ class Run:
         """Why the run has no answer, as an exception of the family its exit code names; None where it has one."""
         if self.failure is None:
             return None
-        for event in self.events:
+        for event in reversed(self.events):
+            if isinstance(event, RunResumed):
+                break
             if isinstance(event, PlanRefused):
-                return PlanError(
+                # A run whose model was asked for a call is refused for its call, any other for its plan.
+                called = any(isinstance(one, ModelCalled) and one.purpose == "call" for one in self.events)
+                return (CallError if called else PlanError)(
                     event.failure.message, event.failure.hint, kind=event.failure.kind, diagnostics=event.diagnostics,
                     text=self.plan_text,
                 )  # fmt: skip
@@ -147,6 +166,12 @@ class Run:
     def __str__(self) -> str:
         return self.answer or ""
 
+    def _repr_html_(self) -> str:
+        """How a notebook shows a run: question, answer, a line a step; no script, no network."""
+        from airoagent.engine.notebook import run_html
+
+        return run_html(self)
+
     def to_json(self) -> dict[str, Any]:
         """The whole run as plain JSON values (evidence and prompts included, in ``events``)."""
         return {
@@ -157,7 +182,7 @@ class Run:
             "sources": [_source_json(source) for source in self.sources],
             "failure": None if self.failure is None else _plain(self.failure),
             "model": self.model,
-            "plan": None if self.plan is None else plan_json(self.plan, self._step_status),
+            "plan": None if self.plan is None else plan_json(self.plan, self.step_status),
             "evidence": {
                 id: {"tool": found.tool, "text": found.text, "note": found.note,
                      "sources": [_source_json(source) for source in found.sources]}
@@ -169,7 +194,8 @@ class Run:
             "events": [to_json(event) for event in self.events],
         }  # fmt: skip
 
-    def _step_status(self, id: str) -> str:
+    def step_status(self, id: str) -> str:
+        """How far a step got: ``done``, ``failed``, ``skipped`` or ``not run``."""
         if id in self.failed:
             return "failed"
         if id in self.evidence:

@@ -2,50 +2,32 @@
 
 WAL with ``synchronous=FULL``: what `Store.append` has returned from survives a power cut. Events are rows in order;
 long texts (prompts, pages, evidence) are kept once, by hash, and events point at them. `runs` is a table of what lists
-need, kept in the same transaction as the event that changes it.
-
-Schema changes are functions in `_MIGRATIONS`, run once each, in order; ``PRAGMA user_version`` says how far a file is.
+need, kept in the same transaction as the event that changes it, as is the index that runs are searched by (`schema`).
+Whoever begins or resumes a run drives it until it ends or the store is closed (`driving`); nobody else may.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
 import secrets
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from airoagent.engine.driving import Locks, driver_name, is_alive
+from airoagent.engine.schema import MIGRATIONS, add_words, query_of, rebuild_index, unpack
 from airoagent.errors import StoreError
-from airoagent.events import Event, RunFinished, RunStarted, Status, from_json, to_json
+from airoagent.events import Event, RunFinished, RunResumed, RunStarted, Status, from_json, to_json
 
 __all__ = ["Store", "Summary", "new_run_id"]
 
 _LONG = 256  # characters; a shorter text costs less in the event than a row of its own
-
-
-def _m001_first(db: sqlite3.Connection) -> None:
-    db.execute(
-        "CREATE TABLE runs (id TEXT PRIMARY KEY, parent TEXT NOT NULL, question TEXT NOT NULL, model TEXT NOT NULL,"
-        " status TEXT NOT NULL, answer TEXT, started REAL NOT NULL, seconds REAL NOT NULL, driver TEXT NOT NULL)"
-    )
-    db.execute("CREATE INDEX runs_by_start ON runs (started)")
-    db.execute(
-        "CREATE TABLE events (run TEXT NOT NULL, seq INTEGER NOT NULL, type TEXT NOT NULL, step TEXT NOT NULL,"
-        " at REAL NOT NULL, body TEXT NOT NULL, PRIMARY KEY (run, seq)) WITHOUT ROWID"
-    )
-    db.execute("CREATE TABLE texts (hash BLOB PRIMARY KEY, text BLOB NOT NULL)")
-    db.execute("CREATE TABLE uses (run TEXT NOT NULL, hash BLOB NOT NULL, PRIMARY KEY (run, hash)) WITHOUT ROWID")
-    db.execute("CREATE INDEX uses_by_hash ON uses (hash)")
-
-
-_MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (_m001_first,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +57,7 @@ class Store:
         """Open or create the file; StoreError if that cannot be done or it is of a later version."""
         self.path = path
         self._lock = threading.Lock()
+        self._locks = Locks(path.with_name(path.name + ".locks"))
         with self._told(f"the run store {path} cannot be opened"):
             path.parent.mkdir(parents=True, exist_ok=True)
             self._db = sqlite3.connect(path, timeout=20.0, isolation_level=None, check_same_thread=False)
@@ -85,15 +68,15 @@ class Store:
     def _migrate(self) -> None:
         with self._transaction() as db:
             version = db.execute("PRAGMA user_version").fetchone()[0]
-            if version > len(_MIGRATIONS):
+            if version > len(MIGRATIONS):
                 raise StoreError(
                     f"the run store {self.path} was written by a later airoagent (version {version})",
                     "update airoagent, or set AIRO_HOME to another folder",
                 )
-            for migrate in _MIGRATIONS[version:]:
+            for migrate in MIGRATIONS[version:]:
                 migrate(db)
-            if version < len(_MIGRATIONS):
-                db.execute(f"PRAGMA user_version = {len(_MIGRATIONS)}")
+            if version < len(MIGRATIONS):
+                db.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
 
     @contextmanager
     def _told(self, what: str) -> Iterator[None]:
@@ -115,30 +98,51 @@ class Store:
             self._db.execute("COMMIT")
 
     def append(self, run: str, seq: int, event: Event) -> None:
-        """Put event number ``seq`` (from 0) of a run on record; it is on disk when this returns."""
+        """Put event number ``seq`` (from 0) of a run on record; it is on disk when this returns.
+
+        An event that begins or resumes the run makes this store its driver; StoreError if another one is.
+        """
         body = to_json(event)
         texts: dict[bytes, bytes] = {}
         packed = {name: _pack(value, texts) for name, value in body.items()}
-        with self._told("the record cannot be written"), self._transaction() as db:
-            db.executemany("INSERT OR IGNORE INTO texts VALUES (?, ?)", texts.items())
-            db.executemany("INSERT OR IGNORE INTO uses VALUES (?, ?)", [(run, key) for key in texts])
-            db.execute(
-                "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?)",
-                (run, seq, event.type, getattr(event, "step", ""), event.at, json.dumps(packed)),
+        if isinstance(event, RunStarted | RunResumed) and not self._locks.take(run):
+            raise StoreError(
+                f"the run {run} is being driven by another process", "wait for its end, or stop that process first"
             )
-            match event:
-                case RunStarted():
-                    db.execute(
-                        "INSERT INTO runs VALUES (?, ?, ?, ?, 'running', NULL, ?, 0, ?)",
-                        (run, event.parent, _storable(event.question), event.model, event.at, _driver()),
-                    )
-                case RunFinished():
-                    db.execute(
-                        "UPDATE runs SET status = ?, answer = ?, seconds = ?, driver = '' WHERE id = ?",
-                        (event.status, _storable(event.answer), event.seconds, run),
-                    )
-                case _:
-                    return
+        try:
+            with self._told("the record cannot be written"), self._transaction() as db:
+                db.executemany("INSERT OR IGNORE INTO texts VALUES (?, ?)", texts.items())
+                db.executemany("INSERT OR IGNORE INTO uses VALUES (?, ?)", [(run, key) for key in texts])
+                db.execute(
+                    "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?)",
+                    (run, seq, event.type, getattr(event, "step", ""), event.at, json.dumps(packed)),
+                )
+                self._list(db, run, event)
+                add_words(db, run, event.type, body)
+        except BaseException:
+            if isinstance(event, RunStarted | RunResumed):
+                self._locks.release(run, ended=False)
+            raise
+        if isinstance(event, RunFinished):
+            self._locks.release(run, ended=True)
+
+    def _list(self, db: sqlite3.Connection, run: str, event: Event) -> None:
+        """Keep the list of runs up with an event."""
+        match event:
+            case RunStarted():
+                db.execute(
+                    "INSERT INTO runs VALUES (?, ?, ?, ?, 'running', NULL, ?, 0, ?)",
+                    (run, event.parent, _storable(event.question), event.model, event.at, driver_name()),
+                )
+            case RunResumed():
+                db.execute("UPDATE runs SET status = 'running', driver = ? WHERE id = ?", (driver_name(), run))
+            case RunFinished():
+                db.execute(
+                    "UPDATE runs SET status = ?, answer = ?, seconds = ?, driver = '' WHERE id = ?",
+                    (event.status, _storable(event.answer), event.seconds, run),
+                )
+            case _:
+                return
 
     def events(self, run: str) -> tuple[Event, ...]:
         """All events of a run, in order; StoreError if there is no such run."""
@@ -146,19 +150,30 @@ class Store:
             rows = self._db.execute("SELECT body FROM events WHERE run = ? ORDER BY seq", (run,)).fetchall()
             if not rows:
                 raise StoreError(f"there is no run {run}", "`airo runs` lists them")
-            return tuple(from_json(self._unpack(json.loads(body))) for (body,) in rows)
+            values = [unpack(self._db, json.loads(body)) for (body,) in rows]
+        if None in values:
+            raise StoreError(f"the store has lost a text of the run {run}", "restore the file from a copy")
+        return tuple(from_json(value) for value in values if value is not None)
 
-    def _unpack(self, value: dict[str, Any]) -> dict[str, Any]:
-        for name, item in value.items():
-            if isinstance(item, dict) and "$text" in item:
-                key = bytes.fromhex(item["$text"])
-                row = self._db.execute("SELECT text FROM texts WHERE hash = ?", (key,)).fetchone()
-                if row is None:
-                    raise StoreError(
-                        f"the store has lost a text ({item['$text'][:12]})", "restore the file from a copy"
-                    )
-                value[name] = row[0].decode("utf-8", "surrogatepass")
-        return value
+    def status(self, run: str) -> Status:
+        """How far a run is: ``running`` only while somebody drives it. StoreError if there is no such run."""
+        with self._told("the record cannot be read"), self._lock:
+            row = self._db.execute("SELECT status, driver FROM runs WHERE id = ?", (run,)).fetchone()
+        if row is None:
+            raise StoreError(f"there is no run {run}", "`airo runs` lists them")
+        return self._status(run, row[0], row[1])
+
+    def has(self, run: str) -> bool:
+        """Whether there is a run of this very id."""
+        with self._told("the record cannot be read"), self._lock:
+            return self._db.execute("SELECT 1 FROM runs WHERE id = ?", (run,)).fetchone() is not None
+
+    def _status(self, run: str, status: Status, driver: str) -> Status:
+        """A run that nobody drives any more is not running but interrupted."""
+        if status != "running":
+            return status
+        driven = self._locks.driven(run)
+        return "running" if (is_alive(driver) if driven is None else driven) else "interrupted"
 
     def find(self, word: str) -> str:
         """The id that ``word`` means: a whole id, a beginning that only one has, or ``@last``."""
@@ -182,31 +197,99 @@ class Store:
         raise StoreError(f"there is no run {word!r}", "`airo runs` lists them; @last is the newest")
 
     def list(self, limit: int = 20, query: str = "") -> tuple[Summary, ...]:
-        """Runs, newest first; with ``query`` only those whose question or answer holds it."""
+        """Runs, newest first; with ``query`` only those with a question, an evidence or an answer that has its words.
+
+        A word also finds longer words that begin with it. Text that has no words (signs, or words written without
+        spaces between them) is looked for in questions and answers as it is.
+        """
+        columns = "SELECT id, status, question, answer, model, parent, started, seconds, driver FROM runs"
+        newest = "ORDER BY started DESC, id DESC LIMIT ?"
         with self._told("the record cannot be read"), self._lock:
-            rows = self._db.execute(
-                "SELECT id, status, question, answer, model, parent, started, seconds, driver FROM runs "
-                "WHERE ?1 = '' OR instr(lower(question), lower(?1)) OR instr(lower(coalesce(answer, '')), lower(?1)) "
-                "ORDER BY started DESC, id DESC LIMIT ?2",
-                (query, limit),
-            ).fetchall()
-        return tuple(Summary(row[0], _status(row[1], row[8]), *row[2:8]) for row in rows)
+            if not query.strip():
+                rows = self._db.execute(f"{columns} {newest}", (limit,)).fetchall()
+            else:
+                found = self._matching(query, limit)
+                marks = ", ".join("?" * len(found))
+                where = f"WHERE id IN ({marks})"
+                rows = self._db.execute(f"{columns} {where} {newest}", (*found, limit)).fetchall()
+                if not rows:
+                    where = "WHERE instr(lower(question), lower(?1)) OR instr(lower(coalesce(answer, '')), lower(?1))"
+                    rows = self._db.execute(f"{columns} {where} {newest.replace('?', '?2')}", (query, limit)).fetchall()
+        return tuple(Summary(row[0], self._status(row[0], row[1], row[8]), *row[2:8]) for row in rows)
+
+    def _matching(self, query: str, limit: int) -> tuple[str, ...]:
+        """The runs whose entries match, those with the newest entries, read no further than needed."""
+        words = query_of(query)
+        if not words:
+            return ()
+        found: dict[str, None] = {}
+        # The index is walked backwards entry by entry: a word that every run has costs no more than a rare one.
+        numbers = self._db.execute("SELECT rowid FROM words WHERE words MATCH ? ORDER BY rowid DESC", (words,))
+        for (number,) in numbers:
+            row = self._db.execute("SELECT run FROM entries WHERE id = ?", (number,)).fetchone()
+            if row is not None:
+                found[row[0]] = None
+                if len(found) == min(limit, 10_000):
+                    break
+        numbers.close()
+        return tuple(found)
 
     def remove(self, run: str) -> None:
         """Forget a run, and the texts that no other run needs."""
         with self._told("the record cannot be changed"), self._transaction() as db:
             mine = db.execute("SELECT hash FROM uses WHERE run = ?", (run,)).fetchall()
-            for table in ("events", "uses"):
-                db.execute(f"DELETE FROM {table} WHERE run = ?", (run,))  # noqa: S608 - one of two constants
+            for table in ("events", "uses", "entries"):
+                db.execute(f"DELETE FROM {table} WHERE run = ?", (run,))  # noqa: S608 - one of three constants
             db.execute("DELETE FROM runs WHERE id = ?", (run,))
             db.executemany(
                 "DELETE FROM texts WHERE hash = ? AND NOT EXISTS (SELECT 1 FROM uses WHERE uses.hash = texts.hash)",
                 mine,
             )
+        self._locks.forget(run)
+
+    def collect(self, *, before: float = 0.0, keep: int = 0) -> tuple[int, int]:
+        """Clear out: remove runs begun before a time (seconds since 1970) but the newest ``keep``, texts that no run
+        has, and the gaps they leave. Runs that somebody drives stay. How many runs went, and bytes saved on disk.
+        """
+        size = self._size()
+        with self._told("the record cannot be read"), self._lock:
+            rows = self._db.execute(
+                "SELECT id, status, driver FROM runs WHERE started < ? AND id NOT IN"
+                " (SELECT id FROM runs ORDER BY started DESC, id DESC LIMIT ?)",
+                (before, keep),
+            ).fetchall()
+        gone = [id for id, status, driver in rows if self._status(id, status, driver) != "running"]
+        for id in gone:
+            self.remove(id)
+        with self._told("the record cannot be changed"):
+            with self._transaction() as db:
+                db.execute("DELETE FROM texts WHERE NOT EXISTS (SELECT 1 FROM uses WHERE uses.hash = texts.hash)")
+                rebuild_index(db)
+            with self._lock:
+                self._db.execute("VACUUM")
+                self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        return len(gone), max(0, size - self._size())
+
+    def _size(self) -> int:
+        files = (self.path, self.path.with_name(self.path.name + "-wal"))
+        return sum(file.stat().st_size for file in files if file.exists())
+
+    def cached(self, key: bytes, oldest: float) -> bytes | None:
+        """What was kept under the key since ``oldest`` (seconds since 1970); None if nothing was."""
+        with self._told("the cache cannot be read"), self._lock:
+            row = self._db.execute("SELECT body FROM cache WHERE key = ? AND at >= ?", (key, oldest)).fetchone()
+        return None if row is None else bytes(row[0])
+
+    def cache(self, key: bytes, body: bytes, oldest: float) -> None:
+        """Keep something under a key, in place of what was there; what is older than ``oldest`` goes."""
+        with self._told("the cache cannot be written"), self._transaction() as db:
+            db.execute("DELETE FROM cache WHERE at < ?", (oldest,))
+            db.execute("INSERT OR REPLACE INTO cache VALUES (?, ?, ?)", (key, time.time(), body))
 
     def close(self) -> None:
-        """Close the file."""
+        """Close the file, and drive no run any more."""
         with self._lock:
+            self._locks.close()
             self._db.close()
 
 
@@ -222,29 +305,3 @@ def _pack(value: Any, texts: dict[bytes, bytes]) -> Any:
 
 def _storable(text: str | None) -> str | None:
     return None if text is None else text.encode("utf-8", "replace").decode()
-
-
-def _driver() -> str:
-    """Who is driving a run: this process, told from a later one of the same number by its start time."""
-    return f"{os.getpid()}:{_started(os.getpid())}"
-
-
-def _started(pid: int) -> str:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
-    except (OSError, IndexError):
-        return ""
-
-
-def _status(status: Status, driver: str) -> Status:
-    """A run whose process is gone is not running but interrupted."""
-    if status != "running":
-        return status
-    pid, _, started = driver.partition(":")
-    try:
-        os.kill(int(pid), 0)
-    except (ValueError, ProcessLookupError):
-        return "interrupted"
-    except PermissionError:
-        return "running"
-    return "running" if _started(int(pid)) == started else "interrupted"

@@ -6,26 +6,17 @@ registered, its id is new, its references lead to steps, there is no cycle), and
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import NoReturn
 
 from airoagent.errors import PlanError
 from airoagent.language.findings import Finding, located
 from airoagent.language.graph import find_cycle
+from airoagent.language.limits import Limits
 from airoagent.language.names import ToolNames
 from airoagent.language.plan import Plan, Ref, Step, Template
 from airoagent.language.reading import find_reference, read_template
 
-__all__ = ["Draft", "Limits", "make_step"]
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What a plan may have: steps, characters of one input, characters of the text. More is the error too_large."""
-
-    steps: int = 10_000
-    input: int = 256 * 1024
-    text: int = 4 * 1024 * 1024
+__all__ = ["UNUSED", "Draft", "make_step"]
 
 
 _new = object.__new__
@@ -45,6 +36,9 @@ def make_step(id: str, thought: str, tool: str, template: Template, line: int) -
     return step
 
 
+UNUSED = ("unused_evidence", "Nothing uses the evidence of :{}:.", "kept; the step runs all the same")
+"""Kind, message and repair of the finding that nobody needs a step."""
+
 _HINTS = {
     "empty_plan": "ask the model again, or show it the output format",
     "unknown_tool": "register a tool of this name, or ask for a plan that uses only the registered ones",
@@ -62,7 +56,7 @@ class Draft:
     """Steps, findings, question and answer gathered so far."""
 
     __slots__ = (
-        "answer", "defined", "failed", "findings", "forward", "limits", "names", "numbers", "places", "question",
+        "answer", "defined", "dollar", "failed", "findings", "forward", "limits", "names", "places", "question",
         "refs", "steps", "used",
     )  # fmt: skip
 
@@ -76,6 +70,7 @@ class Draft:
         self.refs: dict[str, Ref] = {}
         self.forward: list[tuple[str, int, Ref]] = []  # step, place of its input, reference to what was not there yet
         self.used: set[str] = set()
+        self.dollar = False  # whether the plan is one of numbered calls
         self.question = ""
         self.answer: Template | None = None
         self.failed = False
@@ -132,9 +127,14 @@ class Draft:
         self.places.append(place)
         return step
 
-    def set_answer(self, text: str, at: int, dollar: bool) -> None:
+    @property
+    def earlier(self) -> dict[str, None] | None:
+        """What `read_template` needs to read ``$3`` in a plan of numbered calls."""
+        return self.defined if self.dollar else None
+
+    def set_answer(self, text: str, at: int) -> None:
         """Take the answer's text."""
-        self.answer = read_template(text, self.refs, self.findings, at, self.defined if dollar else None)
+        self.answer = read_template(text, self.refs, self.findings, at, self.earlier)
         if not self.answer:
             self.answer = None
         elif not any(isinstance(part, Ref) for part in self.answer):
@@ -143,7 +143,9 @@ class Draft:
             if isinstance(part, Ref):
                 self.used.add(part.id)
                 if part.id not in self.defined:
-                    self.fail(at, "undefined_reference", f"The answer refers to {part}, which is no step of the plan.")
+                    place = at + find_reference(text, 0, part.id)
+                    message = f"The answer refers to {part}, which is no step of the plan."
+                    self.fail(place, "undefined_reference", message)
 
     def finish(self, text: str, raw: str, truncated: bool) -> Plan:
         """Check the whole and give the plan; PlanError if it is refused.
@@ -169,8 +171,7 @@ class Draft:
         if len(self.used) < len(steps):
             for step, place in zip(steps, self.places, strict=True):
                 if step.id not in self.used:
-                    message = f"Nothing uses the evidence of :{step.id}:."
-                    self.note(place, "unused_evidence", message, "kept; the step runs all the same")
+                    self.note(place, UNUSED[0], UNUSED[1].format(step.id), UNUSED[2])
         return Plan(steps, self.answer, self.question, located(self.findings, text) if self.findings else ())
 
     def _check_forward(self, text: str) -> None:

@@ -11,15 +11,15 @@ text it is. Pure functions, no I/O.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 
 from airoagent.events import Source
 from airoagent.language.plan import Ref, Template
+from airoagent.records import record
 
 __all__ = ["Evidence", "Filled", "Source", "fill", "fill_text", "text_of"]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Evidence:
     """The value of a finished step.
 

@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from airoagent.errors import Diagnostic
 
-__all__ = ["Finding", "LineIndex", "located", "render_diagnostic"]
+__all__ = ["Finding", "LineIndex", "located", "render_diagnostic", "visible"]
 
 
 class Finding(NamedTuple):
@@ -71,18 +71,18 @@ def render_diagnostic(diagnostic: Diagnostic, text: str, name: str = "plan") -> 
     made. A long line is cut around the caret. Control and formatting characters of the text are shown as ``\\x1b``
     and the like, never sent: model text must not drive a terminal.
     """
-    lines = [f"{_visible(name)}:{diagnostic.line}:{diagnostic.column}: {_visible(diagnostic.message)}"]
+    lines = [f"{visible(name)}:{diagnostic.line}:{diagnostic.column}: {visible(diagnostic.message)}"]
     source = _line(text, diagnostic.line)
     if source is not None:
         at = min(max(diagnostic.column - 1, 0), len(source))
         start = max(0, min(at - _WIDTH // 2, len(source) - _WIDTH))
         end = min(len(source), start + _WIDTH)
         head = "…" if start else ""
-        before = head + _visible(source[start:at])
-        shown = before + _visible(source[at:end]) + ("…" if end < len(source) else "")
+        before = head + visible(source[start:at])
+        shown = before + visible(source[at:end]) + ("…" if end < len(source) else "")
         lines += [(_INDENT + shown).rstrip(), f"{_INDENT}{' ' * _columns(before)}^"]
     if diagnostic.repair:
-        lines.append(f"{_INDENT}repair: {_visible(diagnostic.repair)}")
+        lines.append(f"{_INDENT}repair: {visible(diagnostic.repair)}")
     return "\n".join(lines)
 
 
@@ -96,7 +96,8 @@ def _line(text: str, number: int) -> str | None:
     return (text[start:] if end < 0 else text[start:end]).rstrip("\r")
 
 
-def _visible(text: str) -> str:
+def visible(text: str) -> str:
+    """Text for a terminal: control, formatting and unassigned characters as codes such as ``\\x1b``, tabs as blanks."""
     if text.isascii() and text.isprintable():
         return text
     return "".join(map(_shown, text))

@@ -15,6 +15,7 @@ _DOTS = re.compile(r"[\[(]?(?:\.{2,}+|…++)[\])]?")
 _RULE = re.compile(r"[-=*_#~ ]{3,}+")
 _LIST_SIGNS = re.compile(r"[\[\]{},\s]++")
 _TEMPLATE = re.compile(r"[\[［](?!.*[\[［]).*[\]］]?\.?", re.DOTALL)  # `[function to call with input parameter]`
+_NUMBER = re.compile("[0-9]+")
 _INLINE_PLAN = re.compile(r"(?:^|\s)(?:plan|thought)\s?[0-9]{0,6}(?:\*\*)?[:：]\s", re.IGNORECASE)
 
 
@@ -151,4 +152,9 @@ class Frame:
             self.thought_at = -1
         else:
             self._draft.fail(at, "syntax", f"This line assigns {found['ref'].strip()} but calls no tool.")
+            number = _NUMBER.search(found["ref"])
+            if number:  # what refers to it is not wrong for that
+                self._draft.defined[f"evidence{int(number[0])}"] = None
+            self._thoughts.clear()
+            self.thought_at = -1
         return True

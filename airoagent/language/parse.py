@@ -31,14 +31,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from airoagent.language.draft import Draft, Limits
+from airoagent.language.clean import read_clean_plan
+from airoagent.language.draft import Draft
 from airoagent.language.findings import render_diagnostic
+from airoagent.language.limits import Limits
 from airoagent.language.names import ToolNames
 from airoagent.language.plan import Plan, Step
 from airoagent.language.statements import StatementReader
 
 __all__ = ["Limits", "PlanParser", "parse_plan", "render_diagnostic"]
 
+_LIMITS = Limits()
 _RETURNS = re.compile(r"(?<!\r)\r++\n")  # the look-behind keeps a failed run of \r from being tried again within it
 
 
@@ -48,8 +51,14 @@ def parse_plan(text: str | Iterable[str], tools: Iterable[object], limits: Limit
     ``text`` may be an iterable of chunks; ``tools`` are the registered tools or their names. PlanError says why the
     text is refused, with every finding in ``.diagnostics``.
     """
+    tools = tuple(tools)
+    if isinstance(text, str):
+        plan = read_clean_plan(text, tools, limits or _LIMITS)
+        if plan is not None:
+            return plan
+        text = (text,)
     parser = PlanParser(tools, limits)
-    for chunk in (text,) if isinstance(text, str) else text:
+    for chunk in text:
         parser.feed(chunk)
     return parser.finish()
 
@@ -69,7 +78,7 @@ class PlanParser:
 
     def __init__(self, tools: Iterable[object], limits: Limits | None = None, *, quick: bool = True) -> None:
         """``quick=False`` reads clean text the long way, too: the result is the same."""
-        self._draft = Draft(ToolNames(tools), limits or Limits())
+        self._draft = Draft(ToolNames(tools), limits or _LIMITS)
         self._reader = StatementReader(self._draft, quick)
         self._raw: list[str] | None = None  # the text as it came, where that differs from what is read
         self._returns = 0  # carriage returns held back until it is known whether a newline follows

@@ -14,14 +14,15 @@ filling references with what steps found (`evidence`).
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from airoagent.errors import Diagnostic
+from airoagent.records import record
 
 __all__ = ["Diagnostic", "Plan", "Ref", "Step", "Template", "references", "template_text"]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Ref:
     """A reference to the evidence of another step; ``id`` is that step's id, e.g. ``evidence3``."""
 
@@ -45,7 +46,7 @@ def references(template: Iterable[str | Ref]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(part.id for part in template if isinstance(part, Ref)))
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Step:
     """One call of one tool.
 
@@ -71,7 +72,7 @@ class Step:
         return references(self.template)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Plan:
     """Steps in the order the model wrote them, and the answer's template (None: the model wrote no answer line).
 
@@ -102,6 +103,17 @@ class Plan:
             if step.id == id:
                 return step
         raise KeyError(id)
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
+        """How a notebook shows a plan: its picture, without network."""
+        from airoagent.errors import PlanError
+        from airoagent.language.draw import as_html
+
+        text = self.to_text()
+        try:
+            return {"text/plain": text, "text/html": as_html(self)}
+        except PlanError:  # a plan put together by hand may have no graph: its text still shows
+            return {"text/plain": text}
 
     def to_text(self) -> str:
         """Canonical text: ``parse_plan(plan.to_text(), tools) == plan``, without a finding about how it is written."""

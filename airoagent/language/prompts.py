@@ -10,11 +10,14 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from airoagent.language.harmless import harmless
+
 __all__ = [
     "CitedAnswer",
     "ContextBlock",
     "closed_context_prompt",
     "harmless",
+    "known_so_far",
     "plan_prompt",
     "read_cited_answer",
 ]
@@ -37,15 +40,33 @@ Plan: [next action to take, based on result of :evidence0:]
 :evidence1: = [next function to call and input parameter, which may include reference to previous evidence, \
 e.g. "Given context :evidence0"]
 ...
-Answer: [:evidence[n]: containing the final answer.]
-
-Question: """
+Answer: [:evidence[n]: containing the final answer.]"""
 
 
-def plan_prompt(question: str, tools: Iterable[tuple[str, str]]) -> str:
-    """The instruction that asks for a reWOO plan; ``tools`` are (name, description), one line each."""
+def plan_prompt(question: str, tools: Iterable[tuple[str, str]], known: str = "") -> str:
+    """The instruction that asks for a reWOO plan; ``tools`` are (name, description), one line each.
+
+    ``known`` stands before the question: what an earlier plan found and where it failed (`known_so_far`).
+    """
     lines = (f"{name}[input]: {' '.join(description.split())}" for name, description in tools)
-    return f"{_PLAN_HEAD}{chr(10).join(lines)}{_PLAN_FORMAT}{question.strip()}"
+    middle = f"{known}\n\n" if known else ""
+    return f"{_PLAN_HEAD}{chr(10).join(lines)}{_PLAN_FORMAT}\n\n{middle}Question: {question.strip()}"
+
+
+def known_so_far(done: Sequence[tuple[str, str]], failed: Sequence[tuple[str, str]], following: int) -> str:
+    """What a new plan has to know: steps that are done with the head of what they found, and steps that failed.
+
+    Pairs are (the step's line, its evidence or the reason). No card has a form for this; it is ours.
+    """
+    lines: list[str] = []
+    if done:
+        lines.append("These steps have been done already; their evidence can be used as it is:")
+        lines += [f"{step}\n({' '.join(harmless(found[:300]).split())})" for step, found in done]
+    if failed:
+        lines.append("These steps failed and must be avoided:")
+        lines += [f"{step}\n({' '.join(harmless(reason[:300]).split())})" for step, reason in failed]
+    lines.append(f"Write a new plan; number its steps from :evidence{following}: on.")
+    return "\n".join(lines)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,28 +80,21 @@ class ContextBlock:
 def closed_context_prompt(blocks: Sequence[ContextBlock], instruction: str) -> str:
     """The closed-context prompt: one block per source, then the instruction.
 
-    All of it may come from outside, so the six block words and the turn markers are made harmless in it; metadata
+    All of it may come from outside, so what could be taken for the frame is made harmless in it (`harmless`); metadata
     keys and values are put on one line each.
     """
     lines: list[str] = []
     for block in blocks:
         lines += ["BEGININPUT", "BEGINCONTEXT"]
-        lines += [f"{_one_line(key)}: {_one_line(value)}" for key, value in block.metadata]
+        lines += [_pair(key, value) for key, value in block.metadata]
         lines += ["ENDCONTEXT", harmless(block.text), "ENDINPUT"]
     lines += ["BEGININSTRUCTION", harmless(instruction), "ENDINSTRUCTION"]
     return "\n".join(lines)
 
 
-_FRAME = re.compile(r"(BEGIN|END)(?=INPUT|CONTEXT|INSTRUCTION)|(USER|ASSISTANT)(?=:)", re.IGNORECASE)
-
-
-def harmless(text: str) -> str:
-    """Text from outside that can neither open nor close a block nor take a turn: words are replaced, never deleted."""
-    return _FRAME.sub(lambda match: f"{match[0]}-", text)
-
-
-def _one_line(text: str) -> str:
-    return " ".join(harmless(text).split())
+def _pair(key: str, value: str) -> str:
+    """A metadata pair on one line. Made harmless as a whole: a key and the colon after it must not make a marker."""
+    return harmless(" ".join(f"{' '.join(key.split())}: {value}".split()))
 
 
 @dataclass(frozen=True, slots=True)

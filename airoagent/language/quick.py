@@ -54,14 +54,15 @@ def read_clean_steps(draft: Draft, text: str, at: int, base: int, line: int, out
         raw = raw[:-1]
         if "[" in raw or "]" in raw or (not raw.isascii() and ("［" in raw or "］" in raw)):
             break
+        lines = len(blank) + 1
         if thought is None:
             thought = ""
         else:
-            line += 1
             if not thought.isascii() or not thought.isprintable() or "  " in thought or thought[-1:] == " ":
                 thought = " ".join(thought.split())
             if not _is_plain(thought):
                 break
+            lines += 1
         place = base + found.start(6)
         if raw.strip() is not raw or "+" in raw or raw[:1] in QUOTES:
             raw = clean_input(raw, place, findings)
@@ -75,7 +76,7 @@ def read_clean_steps(draft: Draft, text: str, at: int, base: int, line: int, out
                     forward.append((own, place, part))
                     draft.failed = draft.failed or needed == own
         at = found.end()
-        line += len(blank) + 1
+        line += lines
         step = make_step(own, thought, tool, template, line - 1)
         steps.append(step)
         places.append(place)

@@ -34,6 +34,7 @@ _DOLLAR = re.compile(
     rf"|(?<![0-9A-Za-z_$])\${_NUMBER}(?![A-Za-z_])"
     r"(?![.,][0-9]| (?i:thousand|million|billion|trillion|hundred|dollars?|bucks|usd|k|m|bn|per|an?|each)\b)"
 )
+_HASH = re.compile(rf"()[#＃]E{_NUMBER}(?![A-Za-z_])")  # its number is group 2, as in the others
 _CANONICAL = re.compile(r":evidence([0-9]{1,9}):")
 _BRACES, _MONEY = 7, 8  # groups of _DOLLAR
 _FAR = 512 * 1024  # characters that are searched to place an error: no input is longer
@@ -58,12 +59,15 @@ def read_template(
             pieces = _CANONICAL.split(text)
             if text.count(":") == len(pieces) - 1:  # no colon but those of canonical references
                 return _assemble(pieces, refs)
+    pattern = _REFERENCE if dollar is None else _DOLLAR
     parts: list[str | Ref] = []
     done = 0
-    for found in (_REFERENCE if dollar is None else _DOLLAR).finditer(text):
+    found = pattern.search(text)
+    while found:
         group = found.lastindex or 0
         number = found[group]
-        if group == _MONEY and int(number) >= _PRICE and f"evidence{int(number)}" not in dollar:  # type: ignore[operator]
+        if group == _MONEY and int(number) >= _PRICE and f"evidence{int(number)}" not in (dollar or ()):
+            found = pattern.search(text, found.end())
             continue
         if found.start() > done:
             parts.append(text[done : found.start()])
@@ -73,6 +77,8 @@ def read_template(
         if 3 <= group < _BRACES or (group <= 2 and number[0] == "0" and len(number) > 1):
             message = f"The reference is written {found[0]!r}."
             findings.append(Finding(at + found.start(), "reference_spelling", message, f"read as {ref}"))
+        # In `#E1#E2` the second follows a digit, and is a reference all the same.
+        found = _HASH.match(text, done) or pattern.search(text, done)
     if done < len(text):
         parts.append(text[done:])
     return tuple(parts)
@@ -106,7 +112,7 @@ _STRING = re.compile(r'"((?:[^"\\]|\\.)*+)"|\'((?:[^\'\\]|\\.)*+)\'', re.DOTALL)
 _PLUS = re.compile(r"\s*+\+\s*+")
 _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r"}
-NOISE = re.compile(r"[\s.;,:*`_~\"'”’)>|]*+")
+NOISE = re.compile(r"[\s.;,:*`_~\"'”’)>|。．；，：）]*+")
 """What may stand after a statement without meaning anything."""
 
 
@@ -192,7 +198,7 @@ def read_arguments(raw: str, at: int, findings: list[Finding]) -> str:
 
 
 _ECHO = re.compile(r"(?<=[:0-9])\s*+containing the final answer\.?+(?=\s*+\]?+\s*+\Z)", re.IGNORECASE)
-_LONE = re.compile(rf"(?:{_REFERENCE.pattern})[.;,`*\s]++")
+_LONE = re.compile(rf"(?:{_REFERENCE.pattern})[.;,`*\s。．；，]++")
 
 
 def clean_answer(raw: str, at: int, findings: list[Finding]) -> str:
@@ -224,7 +230,7 @@ def clean_answer(raw: str, at: int, findings: list[Finding]) -> str:
         findings.append(Finding(at, "quotes", "Quotes stand around the answer.", "left out"))
         text = inner.strip()
     if _LONE.fullmatch(text):
-        text = text.rstrip(".;,`* \t\n")
+        text = text.rstrip(".;,`* \t\n。．；，")
         findings.append(Finding(at + len(text), "trailing_noise", "Signs follow the answer's reference.", "left out"))
     return text
 

@@ -14,7 +14,8 @@ from __future__ import annotations
 
 import re
 
-from airoagent.language.draft import Draft, Limits
+from airoagent.language.draft import Draft
+from airoagent.language.limits import Limits
 from airoagent.language.names import ToolNames
 from airoagent.language.objects import json_line
 from airoagent.language.plan import Plan, Step

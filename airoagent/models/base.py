@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol, runtime_checkable
 
 from airoagent.events import Usage
+from airoagent.language.grammar import Grammar
 
 __all__ = [
     "Chunk",
@@ -48,15 +49,16 @@ class Sampling:
 class Prompt:
     """What a model is asked: the instruction without its chat wrapper, what it is for, and strings that end it.
 
-    A stop string ends the completion and is not part of it. ``grammar`` (Lark, as llguidance reads it) holds the
-    completion to a language where the backend can; others ignore it, so the text is always parsed as if it were free.
+    A stop string ends the completion and is not part of it. ``grammar`` (a `Grammar`, or Lark as llguidance reads it)
+    holds the completion to a language where the backend can; others ignore it, so the text is always parsed as if it
+    were free. A completion that is held to a grammar ends where the grammar ends; stop strings are text in it.
     """
 
     text: str
     purpose: Purpose = "answer"
     stop: tuple[str, ...] = ()
     sampling: Sampling | None = None
-    grammar: str = ""
+    grammar: Grammar | str = ""
 
 
 @dataclass(frozen=True, slots=True)

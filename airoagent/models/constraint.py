@@ -1,18 +1,25 @@
 """Decoding held to a grammar, through llguidance: only tokens that keep the completion in the language can come.
 
-A grammar is Lark as llguidance reads it. Writers of grammars, mind two things: a llama model's natural first token
-carries a leading space, so begin with an optional one (it is dropped from the completion); and bound every repeat, or
-a completion may run to the token limit.
+A grammar is a `Grammar`, or Lark as llguidance reads it. Writers of grammars, mind two things: a llama model's natural
+first token carries a leading space, so begin with an optional one (it is dropped from the completion); and bound every
+repeat, or a completion may run to the token limit. A `Grammar` is wound up before that: when the tokens that are left
+just suffice for its shortest end, that end is written, so that even a completion cut short is of the language.
 """
 
 from __future__ import annotations
 
 import importlib.util
-from typing import Any
+from itertools import takewhile
+from typing import Any, Final
 
 from airoagent.errors import ModelError
+from airoagent.language.grammar import Grammar
 
 __all__ = ["GrammarMask", "grammar_tokenizer", "grammars_available"]
+
+
+# Tokens of a shortest end that are looked for before giving up: no grammar needs as many.
+_LONGEST_END: Final = 2000
 
 
 def grammars_available() -> bool:
@@ -35,23 +42,33 @@ def grammar_tokenizer(tokenizer: Any, width: int, ends: list[int]) -> Any:
 class GrammarMask:
     """The mask of one completion: call it with the ids so far (one row) and the scores of the next token.
 
-    ``start`` is how many ids are prompt. It may be called with fewer ids than before (prompt lookup tries drafts): it
-    then goes back. Raises ModelError for a grammar that llguidance does not take.
+    ``start`` is how many ids are prompt, ``room`` how many may follow (None: no limit is known). It may be called with
+    fewer ids than before (prompt lookup tries drafts): it then goes back. Raises ModelError for a grammar that
+    llguidance does not take, and for tokens outside of the language.
     """
 
-    def __init__(self, tokenizer: Any, grammar: str, start: int) -> None:
-        from llguidance import LLMatcher
+    def __init__(self, tokenizer: Any, grammar: Grammar | str, start: int, room: int | None = None) -> None:
+        from llguidance import LLMatcher, LLParserLimits
 
-        self._matcher = LLMatcher(tokenizer, LLMatcher.grammar_from_lark(grammar))
+        lark = grammar.lark() if isinstance(grammar, Grammar) else grammar
+        # Long texts are worked out as they come: doing so beforehand takes longer, and is given up at a vocabulary of
+        # 32,000 for plans of more than six steps.
+        limits = LLParserLimits(precompute_large_lexemes=False)
+        self._matcher = LLMatcher(tokenizer, LLMatcher.grammar_from_lark(lark), limits=limits)
         self._start = start
         self._taken: list[int] = []
         self._check()
+        self._windup = _WindUp(tokenizer, grammar, room) if room and isinstance(grammar, Grammar) else None
 
     def __call__(self, input_ids: Any, scores: Any) -> Any:
         """The scores with every token ruled out that would leave the language."""
         import torch
 
         self._follow(input_ids[0, self._start :].tolist())
+        if self._windup is not None:
+            forced = self._windup.next(self._matcher, self._taken)
+            if forced is not None:
+                return torch.full_like(scores, float("-inf")).index_fill(1, torch.tensor([forced]).to(scores.device), 0)
         allowed = torch.frombuffer(bytearray(self._matcher.compute_logit_bias()), dtype=torch.uint8)
         self._check()
         # Entries are 0 or 200; the table is made as wide as the output layer (`grammar_tokenizer`).
@@ -66,16 +83,75 @@ class GrammarMask:
 
     def _follow(self, tokens: list[int]) -> None:
         """Take the matcher to where ``tokens`` lead, going back first where they differ from what it has taken."""
-        same = next((n for n, pair in enumerate(zip(tokens, self._taken, strict=False)) if pair[0] != pair[1]), None)
-        same = min(len(tokens), len(self._taken)) if same is None else same
+        same = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(tokens, self._taken, strict=False)))
         if same < len(self._taken):
             self._matcher.rollback(len(self._taken) - same)
-        self._matcher.consume_tokens(tokens[same:])
+        # An end-of-text token that ended the completion has nothing to follow; anything else must be taken whole.
+        taken = self._matcher.consume_tokens(tokens[same:])
         self._taken = tokens
         self._check()
+        if not taken:
+            raise ModelError("the completion has left the grammar it is held to")
 
     def _check(self) -> None:
         # The matcher never raises by itself: an error is a state, and then its mask allows only the end.
         if self._matcher.is_error():
             reason = str(self._matcher.get_error()).strip().splitlines()[0]
             raise ModelError(f"the grammar for this completion cannot be used: {reason}")
+
+
+class _WindUp:
+    """Leads a completion to its nearest end while the tokens for it are still there."""
+
+    def __init__(self, tokenizer: Any, grammar: Grammar, room: int) -> None:
+        self._tokenizer = tokenizer
+        self._closers = [tokenizer.tokenize_str(text) for text in grammar.closers]
+        self._slack = grammar.slack
+        self._room = room
+        self._look_at = room  # tokens left at which the end has to be looked for again
+        self._at = 0
+        self._end: list[int] = []
+
+    def next(self, matcher: Any, taken: list[int]) -> int | None:
+        """The token that has to come now; None while any may."""
+        step = len(taken) - self._at
+        if self._end and 0 <= step < len(self._end) and taken[self._at :] == self._end[:step]:
+            return self._end[step]
+        left = self._room - len(taken)
+        if left > self._look_at:
+            return None
+        end = self._shortest(matcher)
+        # One token freely chosen may lead at most `slack` away from the end. Below twice that, look at every token.
+        self._look_at = len(end) + 2 * self._slack
+        if left > len(end) + self._slack:
+            return None
+        self._at, self._end = len(taken), end
+        return end[0] if end else None
+
+    def _shortest(self, matcher: Any) -> list[int]:
+        """Tokens that lead from here to an end, with the end-of-text token; a short way, if not the shortest."""
+        matcher = matcher.deep_copy()
+        way: list[int] = []
+        while len(way) < _LONGEST_END and not matcher.is_error():
+            if matcher.is_accepting():
+                return [*way, self._tokenizer.eos_token]
+            step = matcher.compute_ff_tokens() or self._closer(matcher) or self._any(matcher)
+            if not step or not matcher.consume_tokens(step):
+                break
+            way += step
+        return []
+
+    def _closer(self, matcher: Any) -> list[int]:
+        """The first of the closers that may stand here."""
+        return next((tokens for tokens in self._closers if matcher.validate_tokens(tokens) == len(tokens)), [])
+
+    def _any(self, matcher: Any) -> list[int]:
+        """A token that may stand here: one of one letter or digit, if there is such a one."""
+        bias = matcher.compute_logit_bias()
+        allowed = [token for token, value in enumerate(bias) if value]
+        plain = (token for token in allowed if _is_letter(self._tokenizer.decode_bytes([token])))
+        return [next(plain, allowed[0])] if allowed else []
+
+
+def _is_letter(text: bytes) -> bool:
+    return len(text) == 1 and text.isalnum()

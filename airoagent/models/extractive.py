@@ -23,7 +23,8 @@ _NOTE = (
     "pip install 'airoagent[transformers]' and -m jondurbin/airoboros-l2-13b-gpt4-2.0"
 )
 _NO_KNOWLEDGE = (
-    "The built-in extractive model has no knowledge of its own: it can only plan, and quote from sources it is given. "
+    "The built-in extractive model has no knowledge of its own: it can only plan, and quote from sources it is "
+    "given. "
     "For a model that can answer this, use -m, e.g. -m jondurbin/airoboros-l2-13b-gpt4-2.0."
 )
 
@@ -77,10 +78,14 @@ def _limited(text: str, most: int) -> tuple[str, Finish]:
 
 def write(prompt: str) -> str:
     """The whole completion for a prompt; never raises, whatever the text."""
-    from airoagent.models.passages import read_prompt
+    from airoagent.models.calling_by_words import read_call_prompt, write_call_answer
+    from airoagent.models.english.passages import read_prompt
     from airoagent.models.planning import read_plan_prompt, write_plan
     from airoagent.models.reading import read, write_answer
 
+    call = read_call_prompt(prompt)
+    if call is not None:
+        return write_call_answer(call)
     context = read_prompt(prompt)
     request = read_plan_prompt(prompt) if context is None else None
     if request is not None:

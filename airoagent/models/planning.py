@@ -15,9 +15,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-from airoagent.models.english import AUXILIARIES, PREPOSITIONS, STOPWORDS, fold, stem, words
-from airoagent.models.parts import TwoParts, clean, two_parts
-from airoagent.models.questions import Question, analyse
+from airoagent.models.english.analysis import analyse
+from airoagent.models.english.comparing import Comparison, comparison
+from airoagent.models.english.parts import TwoParts, clean, two_parts
+from airoagent.models.english.words import AUXILIARIES, PREPOSITIONS, STOPWORDS, fold, stem, word_set, words
 
 __all__ = ["Offered", "PlanRequest", "read_plan_prompt", "write_plan"]
 
@@ -71,11 +72,13 @@ _LINKS = re.compile(
     r"\b(?:extracts?|finds?|gets?|lists?|collects?)\b.{0,40}\b(?:hyper)?(?:links|urls)\b", re.IGNORECASE
 )
 _LOADS = re.compile(
-    r"\b(?:loads?|scrapes?|fetch(?:es)?|downloads?|opens?|reads?|visits?|retrieves?)\b.{0,60}\b(?:web ?sites?|web ?pages?|pages?|links?|urls?|sites?|addresses)\b",
+    r"\b(?:loads?|scrapes?|fetch(?:es)?|downloads?|opens?|reads?|visits?|retrieves?)\b.{0,60}\b(?:web ?sites?"
+    r"|web ?pages?|pages?|links?|urls?|sites?|addresses)\b",
     re.IGNORECASE,
 )
 _ANSWERS = re.compile(
-    r"\bquestion[- ]answering\b|\blanguage model\b|\banswers?\b.{0,40}\bquestions?\b|\bquestions?\b.{0,60}\b(?:given|passage|context|evidence)\b",
+    r"\bquestion[- ]answering\b|\blanguage model\b|\banswers?\b.{0,40}\bquestions?\b"
+    r"|\bquestions?\b.{0,60}\b(?:given|passage|context|evidence)\b",
     re.IGNORECASE,
 )
 
@@ -145,8 +148,10 @@ _URL = re.compile(
     r"(?:https?://|docs://|file://)[^\s<>\"'`\[\]{}|\\^]+|\bwww\.[\w-]+(?:\.[\w-]+)+(?:/[^\s<>\"'`\[\]{}|\\^]*)?",
     re.IGNORECASE,
 )
-_DROPPED = frozenset(
-    ["did", "does", "do", "is", "are", "was", "were", "be", "been", "has", "have", "had", "can", "could", "would", "will", "should", "may", "might", "much", "many", "long", "tall", "exactly", "about", "please", "tell", "me", "give", "list", "name", "describe", "explain", "summarise", "summarize", "get", "got", "there", "and", "or", "also", "then"]
+_DROPPED = word_set(
+    "did does do is are was were be been has have had can could would will should may might much "
+    "many long tall exactly about please tell me give list name describe explain summarise summarize get got there "
+    "and or also then"
 )
 
 
@@ -242,11 +247,9 @@ def _branches(draft: _Draft, roles: Roles, question: str) -> str:
     two = two_parts(question)
     if two is not None:
         return _two_parts(draft, roles, two)
-    asked = analyse(question)
-    if asked.kind == "choice" and len(asked.options) == 2:
-        compared = _comparison(draft, roles, asked)
-        if compared:
-            return compared
+    compared = comparison(analyse(question))
+    if compared is not None:
+        return _comparison(draft, roles, compared)
     return _ask(draft, roles, question, _look_up(draft, roles, keywords(question)))
 
 
@@ -257,48 +260,13 @@ def _two_parts(draft: _Draft, roles: Roles, two: TwoParts) -> str:
     return f"{first}; {_ask(draft, roles, second, _look_up(draft, roles, keywords(second)))}"
 
 
-_BY_TIME = frozenset(["older", "first", "earlier", "newer", "later", "last", "younger"])
-_MEASURED = {
-    "taller": "How tall is {}?", "higher": "How high is {}?", "longer": "How long is {}?", "shorter": "How long is {}?", "deeper": "How deep is {}?",
-    "heavier": "How heavy is {}?", "lighter": "How heavy is {}?", "bigger": "How big is {}?", "larger": "How large is {}?", "smaller": "How large is {}?",
-    "faster": "How fast is {}?", "wider": "How wide is {}?",
-}  # fmt: skip
-
-
-def _comparison(draft: _Draft, roles: Roles, asked: Question) -> str:
+def _comparison(draft: _Draft, roles: Roles, compared: Comparison) -> str:
     """Two branches, one for each of the things compared, and a last step over both figures."""
-    form = _MEASURED.get(asked.target, "")
-    if asked.target in _BY_TIME:
-        verb = re.search(
-            r"\b(?:was|were) (\w+(?:ed|en|born|built|made|founded))\b|\b(opened|died|began|started|ended|appeared|happened)\b",
-            asked.text,
-        )
-        form = (
-            f"When was {{}} {verb[1]}?"
-            if verb and verb[1]
-            else "When did {} "
-            + {
-                "opened": "open",
-                "died": "die",
-                "began": "begin",
-                "started": "start",
-                "ended": "end",
-                "appeared": "appear",
-                "happened": "happen",
-            }[verb[2]]
-            + "?"
-            if verb
-            else "When was {} built or born?"
-        )
-    if not form:
-        return ""
-    answers = []
-    for option in asked.options:
-        part = form.format(option.strip())
-        answers.append(_ask(draft, roles, part, _look_up(draft, roles, keywords(part))))
-    left, right = (o.strip() for o in asked.options)
-    head = asked.text[: asked.text.rfind(asked.options[0])].rstrip(" ,:")
-    return draft.add("Compare the two.", roles.answerer, f"{head}, {left} ({answers[0]}) or {right} ({answers[1]})?")
+    answers, pages = [], []
+    for part in compared.questions:
+        pages.append(_look_up(draft, roles, keywords(part)))
+        answers.append(_ask(draft, roles, part, pages[-1]))
+    return draft.add("Compare the two.", roles.answerer, _given(compared.with_figures(*answers), *pages))
 
 
 def _addresses(draft: _Draft, roles: Roles, question: str) -> str:
@@ -320,10 +288,20 @@ def _addresses(draft: _Draft, roles: Roles, question: str) -> str:
 
 _SUM = re.compile(r"(?<![\w.])[-(]*\d[\d.,]*\)*(?:\s*(?:[-+*/^%×÷]|\*\*)\s*[-(]*\d[\d.,]*\)*)+")
 _SPOKEN = (
-    (r"\bplus\b", "+"), (r"\bminus\b", "-"), (r"\b(?:times|multiplied by)\b", "*"), (r"\b(?:divided by|over)\b", "/"), (r"\bto the power of\b", "**"),
-    (r"\bsquare root of\s+(\d[\d.]*)", r"\1 ** 0.5"), (r"\b(\d[\d.]*)\s*(?:per ?cent|%) of\s+(\d[\d.,]*)", r"\1 / 100 * \2"), (r"(?<=\d),(?=\d{3})", ""),
-    (r"(\d)\s*[x×]\s*(\d)", r"\1 * \2"), (r"÷", "/"), (r"\^", "**"), (r"\bsquared\b", "** 2"), (r"\bcubed\b", "** 3"),
-)  # fmt: skip
+    (r"\bplus\b", "+"),
+    (r"\bminus\b", "-"),
+    (r"\b(?:times|multiplied by)\b", "*"),
+    (r"\b(?:divided by|over)\b", "/"),
+    (r"\bto the power of\b", "**"),
+    (r"\bsquare root of\s+(\d[\d.]*)", r"\1 ** 0.5"),
+    (r"\b(\d[\d.]*)\s*(?:per ?cent|%) of\s+(\d[\d.,]*)", r"\1 / 100 * \2"),
+    (r"(?<=\d),(?=\d{3})", ""),
+    (r"(\d)\s*[x×]\s*(\d)", r"\1 * \2"),
+    (r"÷", "/"),
+    (r"\^", "**"),
+    (r"\bsquared\b", "** 2"),
+    (r"\bcubed\b", "** 3"),
+)
 
 
 def _expression(question: str) -> str:
@@ -378,7 +356,7 @@ def _payload(question: str) -> str:
     """What a tool is to work on: the quoted words, what stands behind a colon or "of", or the question itself."""
     inside = re.search(r"[\"“«]([^\"”»]+)[\"”»]|(?<!\w)'([^']+)'(?!\w)", question)
     if inside:
-        return (inside[1] or inside[2]).strip()
+        return (inside[1] or inside[2]).strip() or question
     behind = re.search(r":\s+(\S.*)$", question) or re.search(
         r"\b(?:of|in|for|to|from)\s+(?:the (?:text|words?|sentence|phrase|string)\s+)?(\S.*)$", question
     )

@@ -11,24 +11,34 @@ sentence ("designed by X", "X, the capital of"). Where nothing covers enough of 
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from airoagent.models.judging import judge
-from airoagent.models.parts import clean, two_parts
-from airoagent.models.passages import Block, Sentence
-from airoagent.models.questions import Question, analyse
-from airoagent.models.ranking import Library, Ranked, rank, read_library, standing
-from airoagent.models.spans import line_of, names, unlike_person
-from airoagent.models.sayings import say_choice, say_definition, say_list, say_meaning, say_summary, say_yes_or_no
+from airoagent.models.english.analysis import analyse
+from airoagent.models.english.comparing import Comparison, comparison
+from airoagent.models.english.judging import Judged, Reading, judge
+from airoagent.models.english.names import names, unlike_person
+from airoagent.models.english.parts import clean, two_parts
+from airoagent.models.english.passages import Block, Sentence
+from airoagent.models.english.questions import Question
+from airoagent.models.english.ranking import Library, Ranked, light_stems, rank, read_library, standing
+from airoagent.models.english.sayings import (
+    Said,
+    say_choice,
+    say_definition,
+    say_list,
+    say_meaning,
+    say_summary,
+    say_yes_or_no,
+)
+from airoagent.models.english.spans import line_of
 
 __all__ = ["Finding", "read", "write_answer"]
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """An answer: its text, the sentences it stands in (each with the block's number), and how sure the reader is (0-1)."""
+    """An answer: its text, the sentences it stands in, and its points (comparable between answers to one question)."""
 
     text: str
     quotes: tuple[Sentence, ...]
@@ -47,7 +57,9 @@ def read(blocks: Sequence[Block], instruction: str) -> Finding | None:
     question = clean(instruction)
     two = two_parts(question)
     if two is None:
-        return _read_one(library, analyse(question))
+        asked = analyse(question)
+        compared = comparison(asked)
+        return _read_one(library, asked) if compared is None else _read_both(library, compared)
     first = _read_one(library, analyse(two.first))
     if first is None and two.chained:
         return None
@@ -60,27 +72,38 @@ def read(blocks: Sequence[Block], instruction: str) -> Finding | None:
     return Finding("; ".join(f.text for f in findings), quotes, min(f.score for f in findings))
 
 
+def _read_both(library: Library, compared: Comparison) -> Finding | None:
+    """Which of two: by the figures the question gives, or the ones that stand in the blocks."""
+    given = compared.given
+    if given is not None:
+        choice = compared.choice(*given)
+        return None if choice is None else Finding(choice, ())
+    left, right = (_read_one(library, analyse(question)) for question in compared.questions)
+    choice = compared.choice(left.text, right.text) if left and right else None
+    if choice is None or left is None or right is None:
+        return None
+    return Finding(choice, tuple(dict.fromkeys(left.quotes + right.quotes)), min(left.score, right.score))
+
+
 def _read_one(library: Library, question: Question, near: Sentence | None = None) -> Finding | None:
     ranked = rank(library, question)
     if not ranked:
         return _whole_text(library, question)
-    if question.kind == "summary":
-        said = say_summary(library, ranked, question)
-    elif question.kind == "list":
-        said = say_list(library, ranked, question)
-    elif question.kind == "definition":
-        said = say_definition(library, ranked, question)
-    elif question.kind == "meaning":
-        said = say_meaning(library, ranked, question)
-    elif question.kind == "choice":
-        said = say_choice(library, ranked, question)
-    elif question.kind == "yesno":
-        said = say_yes_or_no(library, ranked, question)
-    else:
-        said = _best_span(library, ranked, question, near)
+    say = _SAYINGS.get(question.kind)
+    said = say(library, ranked, question) if say else _best_span(library, ranked, question, near)
     if said is None or not _enough(ranked, question, said[1]):
         return None
     return Finding(said[0], tuple(library.sentences[p] for p in said[1]), said[2])
+
+
+_SAYINGS: Mapping[str, Callable[[Library, Sequence[Ranked], Question], Said | None]] = {
+    "summary": say_summary,
+    "list": say_list,
+    "definition": say_definition,
+    "meaning": say_meaning,
+    "choice": say_choice,
+    "yesno": say_yes_or_no,
+}
 
 
 def _whole_text(library: Library, question: Question) -> Finding | None:
@@ -91,30 +114,27 @@ def _whole_text(library: Library, question: Question) -> Finding | None:
     return Finding(" ".join(s.text for s in first), tuple(first[:1]), 0.6)
 
 
-def _best_span(
-    library: Library, ranked: list[Ranked], question: Question, near: Sentence | None
-) -> tuple[str, tuple[int, ...], float] | None:
+def _best_span(library: Library, ranked: list[Ranked], question: Question, near: Sentence | None) -> Said | None:
     """The span with the most points; a sentence beside the one that answered the first part gets some for that."""
     beside = library.sentences.index(near) if near is not None else -1
-    judged = []
     starts, lengths = _extents(library)
+    judged: list[tuple[Judged, float]] = []
     for entry in ranked[:60]:
         if not _enough([entry], question, (entry.place,)):
             continue
         sentence = library.sentences[entry.place]
         # Of two that say the same, the earlier: pages tell first what they are about.
         extra = -0.2 * (entry.place - starts[sentence.block]) / max(lengths[sentence.block], 1)
-        meant = _meant(library, entry.place) if question.kind == "person" else ""
         if near is not None and sentence.block == near.block:
             apart = abs(entry.place - beside)
             extra += 0.5 if apart == 0 else 0.4 if apart < 3 else 0.25
-        judged += [(j, j.points + extra) for j in judge(sentence, entry.place, question, entry, meant, library.common)[:5]]
-    if judged:
-        best, points = max(judged, key=lambda pair: (pair[1], -pair[0].place))
-        if points < _LEAST_POINTS:
-            return None
-        return best.text, (best.place,), points
-    return None
+        meant = _meant(library, entry.place) if question.kind == "person" else ""
+        found = judge(Reading(sentence, entry, meant, library.common), question)
+        judged += [(one, one.points + extra) for one in found[:5]]
+    best, points = max(judged, key=lambda pair: (pair[1], -pair[0].place), default=(None, 0.0))
+    if best is None or points < _LEAST_POINTS:
+        return None
+    return best.text, (best.place,), points
 
 
 def _extents(library: Library) -> tuple[list[int], list[int]]:
@@ -165,9 +185,22 @@ def _enough(ranked: Sequence[Ranked], question: Question, places: tuple[int, ...
     if best.names > 0.85 and best.coverage > 0.7 and len(question.names) >= 3:
         return True
     nouns = [t for t in question.terms if t not in (question.verb, question.target)]
-    if not question.names and any(t in best.missing and best.weights[t] * 3 > sum(best.weights.values()) for t in nouns):
+    if not question.names and any(
+        t in best.missing and best.weights[t] * 3 > sum(best.weights.values()) for t in nouns
+    ):
         return False
+    if question.names and not _telling(question):
+        return True
     return best.coverage >= _LEAST and best.relation >= (_LEAST_RELATION if question.names else _LEAST_ALONE)
+
+
+def _telling(question: Question) -> bool:
+    """Whether the question has words besides names, idle verbs and the noun that only says what is asked for.
+
+    "From what country did Ada come?" has none: neither "country" nor "come" need stand in the sentence that tells.
+    """
+    idle = {*question.names, *light_stems(), "" if question.related else question.target}
+    return any(term not in idle for term in question.terms)
 
 
 def write_answer(blocks: Sequence[Block], finding: Finding | None, instruction: str) -> str:
@@ -181,7 +214,7 @@ def write_answer(blocks: Sequence[Block], finding: Finding | None, instruction: 
         )
     lines = [finding.text, "", "Source:"]
     for quote in finding.quotes:
-        pairs = dict((key, value) for key, value in reversed(blocks[quote.block].metadata) if key.lower() != "quote")
+        pairs = {key: value for key, value in reversed(blocks[quote.block].metadata) if key.lower() != "quote"}
         ordered = [key for key, _ in blocks[quote.block].metadata if key in pairs]
         lines += [f"{key}: {pairs[key]}" for key in dict.fromkeys(ordered)]
         lines.append(f"quote: {' '.join(quote.text.split())}")

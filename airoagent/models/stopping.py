@@ -19,12 +19,14 @@ class StopFilter:
 
     A turn marker at the very end of a completion is dropped as well, since models write the next turn's beginning
     before they stop. With ``drop_space`` one leading space is dropped: the one that parts the answer from the wrapper.
+    With ``watch`` False that is all it does: the text is one that ends by itself.
     """
 
-    __slots__ = ("_drop_space", "_held", "_stop", "stopped")
+    __slots__ = ("_drop_space", "_held", "_stop", "_watch", "stopped")
 
-    def __init__(self, stop: tuple[str, ...] = (), *, drop_space: bool = False) -> None:
+    def __init__(self, stop: tuple[str, ...] = (), *, drop_space: bool = False, watch: bool = True) -> None:
         self._stop = tuple(text for text in stop if text)
+        self._watch = watch
         self._held = ""
         self._drop_space = drop_space
         self.stopped = False
@@ -37,6 +39,8 @@ class StopFilter:
         if self._drop_space:
             held = held.removeprefix(" ")
             self._drop_space = False
+        if not self._watch:
+            return held
         ends = [at for stop in self._stop if (at := held.find(stop)) >= 0]
         if ends:
             self.stopped = True

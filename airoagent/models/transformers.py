@@ -19,6 +19,7 @@ from typing import Any
 
 from airoagent.errors import AiroError, ModelError
 from airoagent.events import Usage
+from airoagent.language.grammar import Grammar
 from airoagent.language.wrappers import Wrapper, template_wrapper, wrapper_for, wrapper_named
 from airoagent.models import hub
 from airoagent.models.base import Chunk, Finish, ModelInfo, Prompt, Sampling
@@ -180,8 +181,9 @@ class TransformersModel:
         """A row that writes this completion."""
         loaded = self._ready_model(lambda: False)
         sampling = prompt.sampling or self._sampling
-        mask = self._mask(prompt.grammar, loaded, len(ids))
-        writer = _Writer(self._ready_tokenizer(), loaded.ends, prompt.stop + self._ready_wrapper().stop, tell)
+        mask = self._mask(prompt.grammar, loaded, len(ids), most)
+        stops = StopFilter(prompt.stop + self._ready_wrapper().stop, drop_space=True, watch=mask is None)
+        writer = _Writer(self._ready_tokenizer(), loaded.ends, stops, tell)
         # With a seed the same passes are made each time, so that rounding cannot tell two runs apart.
         free = sampling.seed is None
         return Row(
@@ -213,7 +215,7 @@ class TransformersModel:
             )
         return window - length
 
-    def _mask(self, grammar: str, loaded: Loaded, start: int) -> GrammarMask | None:
+    def _mask(self, grammar: Grammar | str, loaded: Loaded, start: int, room: int) -> GrammarMask | None:
         if not grammar or not grammars_available():
             return None
         if self._grammar_tokenizer is None:
@@ -221,7 +223,7 @@ class TransformersModel:
             width = getattr(output, "out_features", None) or output.weight.shape[0]
             with self._lock:
                 self._grammar_tokenizer = grammar_tokenizer(self._ready_tokenizer(), width, list(loaded.ends))
-        return None if self._grammar_tokenizer is None else GrammarMask(self._grammar_tokenizer, grammar, start)
+        return None if self._grammar_tokenizer is None else GrammarMask(self._grammar_tokenizer, grammar, start, room)
 
     def _ready_model(self, stopped: Callable[[], bool]) -> Loaded:
         if self._loaded is None:
@@ -311,11 +313,9 @@ class TransformersModel:
 class _Writer:
     """Turns the tokens of one completion into text, passes it on, and says when it ends."""
 
-    def __init__(
-        self, tokenizer: Any, ends: tuple[int, ...], stop: tuple[str, ...], tell: Callable[[Chunk], None]
-    ) -> None:
+    def __init__(self, tokenizer: Any, ends: tuple[int, ...], stops: StopFilter, tell: Callable[[Chunk], None]) -> None:
         self._text = TokenText(tokenizer)
-        self._filter = StopFilter(stop, drop_space=True)
+        self._filter = stops
         self._ends = frozenset(ends)
         self._tell = tell
         self._finish: Finish = "length"

@@ -72,18 +72,18 @@ def check_type(kind: str, url: str) -> None:
     if readable or kind in UNKNOWN_TYPES:
         return
     if name.endswith("pdf"):
-        raise FetchError(f"{url} is a PDF file, which is not read.", "look for the same text as a web page")
-    raise FetchError(f"{url} is of type {kind[:80]}, which is not read.", "HTML, text, JSON and XML are read")
+        raise FetchError(f"{url} is a PDF file, which is not read", "look for the same text as a web page")
+    raise FetchError(f"{url} is of type {kind[:80]}, which is not read", "HTML, text, JSON and XML are read")
 
 
 def check_sniff(head: bytes, charset: str, url: str) -> None:
     """FetchError where the first bytes of a body show that it is not text, whatever its header says."""
     for magic, what in _MAGIC:
         if head.startswith(magic):
-            raise FetchError(f"{url} is {what}, which is not read.", "HTML, text, JSON and XML are read")
+            raise FetchError(f"{url} is {what}, which is not read", "HTML, text, JSON and XML are read")
     wide = charset.startswith(("utf-16", "utf-32", "utf16", "utf32", "ucs")) or head.startswith(_WIDE_MARKS)
     if b"\x00" in head and not wide:
-        raise FetchError(f"{url} is not text, so it is not read.", "HTML, text, JSON and XML are read")
+        raise FetchError(f"{url} is not text, so it is not read", "HTML, text, JSON and XML are read")
 
 
 class Inflater:
@@ -99,7 +99,7 @@ class Inflater:
         ]
         if len(layers) > 1 or (layers and layers[0] not in ("gzip", "x-gzip", "deflate")):
             raise FetchError(
-                f"{url} is packed as {', '.join(layers)[:80]}, which was not asked for and is not unpacked.",
+                f"{url} is packed as {', '.join(layers)[:80]}, which was not asked for and is not unpacked",
                 "only one layer of gzip or deflate is unpacked",
             )
         self._kind = layers[0].removeprefix("x-") if layers else ""
@@ -183,7 +183,7 @@ async def read_body(
     except (zlib.error, httpcore.RemoteProtocolError, httpcore.ReadError) as error:
         if not kept.tell():
             if isinstance(error, zlib.error):
-                raise FetchError(f"The body cannot be unpacked ({error}).", retryable=True) from error
+                raise FetchError(f"the body cannot be unpacked ({error})", retryable=True) from error
             raise
         cut = True
     if not checked:

@@ -32,9 +32,9 @@ _MOST_ADDRESSES = 4
 _PROBE = "example.com"
 
 
-def no_network(host: str) -> FetchError:
+def no_network() -> FetchError:
     """The error for a machine without a network: said at once, never tried again."""
-    return FetchError(f"There is no network here: {host} cannot be reached.", NO_NETWORK_HINT)
+    return FetchError("there is no network here: no site can be reached", NO_NETWORK_HINT)
 
 
 async def lookup(host: str, port: int) -> Sequence[str]:
@@ -53,13 +53,13 @@ def check_host(host: str, port: int, allowed: AllowList) -> IP | None:
     if port not in PORTS and not opened:
         ports = ", ".join(map(str, sorted(PORTS)))
         raise FetchError(
-            f"Port {port} of {host} is not fetched from (only {ports}).",
+            f"port {port} of {host} is not fetched from (only {ports})",
             f"to open it: --allow-private {_pair(host, port)}",
         )
     try:
         ip = literal(host)
     except ValueError as error:
-        raise FetchError(f"{host} is not a valid address.", "give the name of the site") from error
+        raise FetchError(f"{host} is not a valid address", "give the name of the site") from error
     if ip is not None and not opened and (reason := refusal(ip)):
         raise _refused(host, port, reason, ip)
     return ip
@@ -72,7 +72,7 @@ def _pair(host: str, port: int) -> str:
 def _refused(host: str, port: int, reason: str, ip: IP) -> FetchError:
     where = f"{host} is {reason}" if str(ip) == host else f"{host} leads to {ip}, {reason}"
     return FetchError(
-        f"{where}; only public addresses are fetched.", f"to open this one host: --allow-private {_pair(host, port)}"
+        f"{where}; only public addresses are fetched", f"to open this one host: --allow-private {_pair(host, port)}"
     )
 
 
@@ -105,13 +105,13 @@ class Dialler:
                 if place + 1 < len(addresses):
                     continue
                 if errno.ENETUNREACH in _errnos(error):
-                    raise no_network(host) from error
+                    raise no_network() from error
                 raise
-        raise FetchError(f"{host} has no address.", "check the spelling of the address")
+        raise FetchError(f"{host} has no address", "check the spelling of the address")
 
     async def connect_unix_socket(self, path: str, *args: Any, **kwargs: Any) -> httpcore.AsyncNetworkStream:
         """Refused: pages are not on local sockets."""
-        raise FetchError(f"The local socket {path} is not fetched from.")
+        raise FetchError(f"the local socket {path} is not fetched from")
 
     async def sleep(self, seconds: float) -> None:
         """What httpcore calls between its own retries, which are switched off."""
@@ -140,10 +140,10 @@ class Dialler:
             return parse_all(await self._resolver(host, port))
         except socket.gaierror as error:
             if error.errno == socket.EAI_AGAIN or not await self._names_work():
-                raise no_network(host) from error
-            raise FetchError(f"There is no host called {host}.", "check the spelling of the address") from error
+                raise no_network() from error
+            raise FetchError(f"there is no host called {host}", "check the spelling of the address") from error
         except (OSError, UnicodeError, ValueError) as error:
-            raise FetchError(f"{host} cannot be looked up ({error}).", "check the spelling of the address") from error
+            raise FetchError(f"{host} cannot be looked up ({error})", "check the spelling of the address") from error
 
     async def _names_work(self) -> bool:
         """Whether a name that surely exists is known: tells a wrong name from a machine without a network."""

@@ -2,7 +2,8 @@
 
 ddgs turns every status but 200, an empty body and a challenge page into the same "No results found." Its engine for
 DuckDuckGo is therefore used with a `request` that keeps status, headers and body, and the answer is judged here. No
-other company is asked: ddgs' own default sends the query to several.
+other company is asked: ddgs' own default sends the query to several. This is the one request of a tool that does not go
+through `fetch`: ddgs brings its own HTTP and name resolution, and asks one fixed host.
 """
 
 from __future__ import annotations
@@ -17,13 +18,12 @@ from airoagent.toolbox.dial import no_network
 from airoagent.toolbox.politeness import retry_after
 from airoagent.toolbox.search import SearchResult
 
-__all__ = ["Answer", "DuckDuckGoSearch", "judge"]
+__all__ = ["Answer", "DuckDuckGoSearch", "connection_error", "judge"]
 
-_HOST = "html.duckduckgo.com"
 _BLOCKED = frozenset({202, 403, 418, 429})
 _WAIT = 60.0
 _MOST_LOOKED_AT = 1 << 20
-_HINT = "try again later, or choose another provider: --set search=searxng:https://HOST"
+_HINT = "try again later, or have another provider asked: AIRO_SEARCH=searxng:https://HOST or AIRO_SEARCH=brave"
 # Only as values of attributes: the page repeats the query, which may hold these words.
 _CHALLENGE = re.compile(
     r"""<[^>]{0,500}\b(?:class|id|action|name)\s*=\s*["'][^"'>]{0,200}(?:anomaly|challenge-form|captcha)""", re.I
@@ -84,13 +84,13 @@ class DuckDuckGoSearch:
         try:
             rows = engine.search(query, region=self._region, safesearch="moderate", timelimit=None, page=1) or []
         except TimeoutException as error:
-            raise SearchError(f"DuckDuckGo did not answer within {self._timeout} s.", _HINT, retryable=True) from error
+            raise SearchError(f"DuckDuckGo did not answer within {self._timeout} s", _HINT, retryable=True) from error
         except DDGSException as error:
-            raise _connection_error(str(error)) from error
+            raise connection_error(str(error)) from error
         except Exception as error:
             # A page that the parser of ddgs cannot read is judged like one without results.
             if not answers:
-                raise SearchError(f"DuckDuckGo cannot be asked ({error}).", _HINT, retryable=True) from error
+                raise SearchError(f"DuckDuckGo cannot be asked ({error})", _HINT, retryable=True) from error
             rows = []
         results = (SearchResult(row.title, _target(row.href), row.body) for row in rows)
         return answers[-1], tuple(r for r in results if r.title and r.url.startswith(("http://", "https://")))
@@ -105,12 +105,13 @@ def _target(href: str) -> str:
     return url
 
 
-def _connection_error(words: str) -> SearchError:
+def connection_error(words: str) -> SearchError:
+    """What it means that ddgs could not connect, by what it says about it."""
     lowered = words.lower()
     if "dns" in lowered or "network is unreachable" in lowered or "network unreachable" in lowered:
-        error = no_network(_HOST)
+        error = no_network()
         return SearchError(error.message, error.hint)
-    return SearchError(f"DuckDuckGo cannot be reached ({words[:160]}).", _HINT, retryable=True)
+    return SearchError(f"DuckDuckGo cannot be reached ({words[:160]})", _HINT, retryable=True)
 
 
 def judge(answer: Answer, results: tuple[SearchResult, ...]) -> tuple[SearchResult, ...]:
@@ -127,7 +128,7 @@ def judge(answer: Answer, results: tuple[SearchResult, ...]) -> tuple[SearchResu
     if answer.status in _BLOCKED:
         blocked = f"status {answer.status}"
     elif answer.status != 200:
-        message = f"DuckDuckGo answered with status {answer.status}."
+        message = f"DuckDuckGo answered with status {answer.status}"
         raise SearchError(message, _HINT, retryable=answer.status >= 500, retry_after=wait)
     elif not body.strip():
         blocked = "an empty page"
@@ -137,7 +138,7 @@ def judge(answer: Answer, results: tuple[SearchResult, ...]) -> tuple[SearchResu
         blocked = "a page with neither results nor the words that there are none"
     if blocked:
         raise SearchBlocked(
-            f"DuckDuckGo refused to search ({blocked}); this is not the same as finding nothing.",
+            f"DuckDuckGo refused to search ({blocked}); this is not the same as finding nothing",
             _HINT,
             retryable=True,
             retry_after=_WAIT if wait is None else wait,

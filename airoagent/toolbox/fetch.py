@@ -156,13 +156,13 @@ class Fetcher:
                     return await _Fetch(self, session, url, dict(headers or {}), api, deadline).follow()
             except TimeoutError as error:
                 raise FetchError(
-                    f"{url[:200]} was not there within {self._timeout:g} s.", "try again later", retryable=True
+                    f"{url[:200]} was not there within {self._timeout:g} s", "try again later", retryable=True
                 ) from error
 
     async def _document(self, url: str) -> Response:
         if self._documents is None:
             raise FetchError(
-                f"{url[:200]} is a file of your documents, and no documents were given.",
+                f"{url[:200]} is a file of your documents, and no documents were given",
                 "name their folder: --docs FOLDER",
             )
         body, header = await in_thread(self._documents.read, url)
@@ -217,14 +217,14 @@ class _Fetch:
                 return answer
             following = self._checked(answer)
             if str(following) in seen:
-                raise FetchError(f"{self.asked[:200]} redirects in a circle.", "the site is broken: use another page")
+                raise FetchError(f"{self.asked[:200]} redirects in a circle", "the site is broken: use another page")
             seen.add(str(following))
             if (following.scheme, following.host, following.port) != (url.scheme, url.host, url.port):
                 # What was meant for one host (an API key) is not told to another.
                 self.headers = {}
             url = following
         raise FetchError(
-            f"{self.asked[:200]} redirects more than {self.owner._limits.redirects} times.",
+            f"{self.asked[:200]} redirects more than {self.owner._limits.redirects} times",
             "the site is broken: use another page",
         )
 
@@ -259,7 +259,7 @@ class _Fetch:
             raise _connect_error(url, error) from error
         except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException) as error:
             raise FetchError(
-                f"{url} broke off the answer ({_words(error)}).", "try again later", retryable=True
+                f"{url} broke off the answer ({_words(error)})", "try again later", retryable=True
             ) from error
 
     @asynccontextmanager
@@ -277,7 +277,7 @@ class _Fetch:
         if status in _REDIRECTS:
             target = answer.headers.get("Location", "")
             if not target:
-                raise FetchError(f"{url} answers {status} and does not say where to go.", "use another page")
+                raise FetchError(f"{url} answers {status} and does not say where to go", "use another page")
             return join_url(url, target)
         kind, charset = split_type(answer.headers.get("Content-Type", ""))
         wait = retry_after(answer.headers.get("Retry-After", ""))
@@ -303,7 +303,7 @@ class _Fetch:
         if not rules.allows(AGENT, url.raw_path.decode("ascii")):
             why = "could not say what it allows" if rules is DENY_ALL else "asks robots not to read this page"
             raise FetchError(
-                f"{url} is not read: {url.host} {why} (robots.txt).", "use another page", retryable=rules is DENY_ALL
+                f"{url} is not read: {url.host} {why} (robots.txt)", "use another page", retryable=rules is DENY_ALL
             )
 
     async def _robots_of(self, url: httpx.URL) -> Robots:
@@ -348,9 +348,10 @@ def _connect_error(url: httpx.URL, error: BaseException) -> FetchError:
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, ssl.SSLError):
-            return FetchError(f"{url.host} has no valid certificate ({_words(cause)[:120]}).", "use another page")
+            what = "valid certificate" if isinstance(cause, ssl.SSLCertVerificationError) else "secure connection"
+            return FetchError(f"{url.host} has no {what} ({_words(cause)[:120]})", "use another page")
         cause = cause.__cause__ or cause.__context__
-    return _PassingError(f"{url.host} cannot be connected to ({_words(error)}).", "try again later", retryable=True)
+    return _PassingError(f"{url.host} cannot be connected to ({_words(error)})", "try again later", retryable=True)
 
 
 def _status_error(url: httpx.URL, status: int, wait: float | None) -> FetchError:
@@ -358,7 +359,7 @@ def _status_error(url: httpx.URL, status: int, wait: float | None) -> FetchError
         phrase = f" {HTTPStatus(status).phrase}"
     except ValueError:
         phrase = ""
-    message = f"{url} answers {status}{phrase}."
+    message = f"{url} answers {status}{phrase}"
     if status in _TRY_AGAIN:
         return _PassingError(message, "try again later", retryable=True, retry_after=wait)
     return FetchError(message, "check the address, or use another page")

@@ -24,6 +24,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from airoagent.errors import ToolError
 from airoagent.toolbox.folders import Entry, Folder, scan
 from airoagent.toolbox.readers import Document, read_documents
 
@@ -116,18 +117,17 @@ class Index:
 
     def _robust(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Do work on the index; what goes wrong with its file is mended by a new file, then by a temporary one."""
-        for attempt in (1, 2):
+        for attempt in (1, 2, 3):
             try:
                 with contextlib.closing(self._open()) as base:
                     return work(base)
             except (sqlite3.Error, OSError) as error:
-                if self._detached or not isinstance(error, (sqlite3.DatabaseError, OSError)):
-                    raise
+                if self._detached or attempt == 3:
+                    raise _no_index(error) from error
                 busy = getattr(error, "sqlite_errorcode", 0) & 0xFF in _BUSY
                 if busy or attempt == 2 or not self._discard():
                     self._detach()
-        with contextlib.closing(self._open()) as base:
-            return work(base)
+        raise AssertionError("three attempts end above")
 
     def _open(self) -> sqlite3.Connection:
         """A connection to an index of this version; a new file gets its tables, and is filled at the next refresh."""
@@ -163,7 +163,10 @@ class Index:
 
     def _detach(self) -> None:
         """Work in a temporary file from now on; it goes when this object does."""
-        place = tempfile.mkdtemp(prefix="airoagent-index-")
+        try:
+            place = tempfile.mkdtemp(prefix="airoagent-index-")
+        except OSError as error:
+            raise _no_index(error) from error
         weakref.finalize(self, shutil.rmtree, place, ignore_errors=True)
         self.file = Path(place) / "documents.sqlite"
         self._detached = True
@@ -199,6 +202,13 @@ class Index:
         if len(stale) > 1_000:
             base.execute("PRAGMA optimize")
             base.execute("PRAGMA wal_checkpoint(PASSIVE)")
+
+
+def _no_index(error: Exception) -> ToolError:
+    return ToolError(
+        f"the documents cannot be indexed: {error}",
+        "check that the disk for temporary files has room and that Python's sqlite3 has FTS5",
+    )
 
 
 @contextlib.contextmanager

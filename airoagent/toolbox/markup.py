@@ -19,10 +19,10 @@ __all__ = ["Node", "Tree", "decode", "parse_html"]
 # Elements whose content is never shown as text of the page.
 _DROPPED = word_set(
     "script style template noscript textarea svg canvas iframe frame object embed applet audio video map datalist "
-    "select option optgroup button input meter progress head annotation annotation-xml rp colgroup"
+    "select option optgroup button input meter progress annotation annotation-xml rp colgroup"
 )
-# Inside <head> only these matter; a page without <body> tags still gets its text, since lxml closes the head first.
-_HEAD_KEPT = frozenset({"title", "meta", "base", "style"})
+# Void elements that only tell about the page.
+_TELLING = frozenset({"meta", "base", "link"})
 
 _LANG = ("lang", "xml:lang", "{http://www.w3.org/XML/1998/namespace}lang")
 
@@ -93,9 +93,9 @@ class _Builder:
             tag = tag.rpartition("}")[2].lower()
         if self._skipped:
             self._skipped += 1
-            if tag in _HEAD_KEPT and not self._special:
-                self._head(tag, attrs)
             return
+        if tag == "head":
+            return  # looked through: where no <body> is written, libxml2 leaves <main> and <article> in the head
         if tag in _DROPPED or (attrs and tag not in ("html", "body") and self._hides(tag, attrs)):
             self._skipped = 1
             if tag == "style":
@@ -105,7 +105,11 @@ class _Builder:
             self._skipped = 1
             self._special, self._buffer = "title", []
             return
-        if tag in ("html", "body", "meta", "base"):
+        if tag in _TELLING:
+            self._skipped = 1
+            self._head(tag, attrs)
+            return
+        if tag in ("html", "body"):
             self._head(tag, attrs)
         nodes = self.tree.nodes
         node = Node(tag, attrs, self._current, len(nodes))
@@ -118,6 +122,8 @@ class _Builder:
             self._skipped -= 1
             if self._special and (not self._skipped or tag.endswith(self._special)):
                 self._finish_special()
+            return
+        if tag == "head" or (self._xml and tag.rpartition("}")[2].lower() == "head"):
             return
         node = self._current
         if node.parent is not None:
@@ -159,9 +165,7 @@ class _Builder:
 
     def _head(self, tag: str, attrs: Mapping[str, str]) -> None:
         tree = self.tree
-        if tag in ("title", "style"):
-            self._special, self._buffer = tag, []
-        elif tag in ("html", "body"):
+        if tag in ("html", "body"):
             tree.language = tree.language or next((attrs[name] for name in _LANG if attrs.get(name)), "").strip()
         elif tag == "base":
             tree.base = tree.base or (attrs.get("href") or "").strip()
@@ -203,16 +207,9 @@ def parse_html(text: str, *, xml: bool = False, obey_sheets: bool = True) -> Tre
 
     # NUL ends libxml2's reading; the other control characters are not text.
     data = _CONTROLS.sub(" ", text).encode("utf-8", "replace")
-    if xml and b"<!ENTITY" not in data:
-        try:
-            parser = etree.XMLParser(
-                target=_Builder(obey_sheets=obey_sheets, xml=True), encoding="utf-8", resolve_entities=False,
-                no_network=True, huge_tree=True,
-            )  # fmt: skip
-            tree: Tree = etree.fromstring(data, parser)
-            return tree
-        except etree.XMLSyntaxError:
-            pass  # not well-formed after all: the rules for HTML read anything
+    tree = _parse_xml(data, obey_sheets) if xml and b"<!ENTITY" not in data else None
+    if tree is not None:
+        return tree
     builder = _Builder(obey_sheets=obey_sheets)
     if not data.strip():
         return builder.close()
@@ -222,6 +219,21 @@ def parse_html(text: str, *, xml: bool = False, obey_sheets: bool = True) -> Tre
     except etree.XMLSyntaxError:
         return builder.close()  # nothing but a doctype or comments
     return parsed
+
+
+def _parse_xml(data: bytes, obey_sheets: bool) -> Tree | None:
+    """The tree by the rules of XML; None where it is not well-formed after all."""
+    from lxml import etree
+
+    target = _Builder(obey_sheets=obey_sheets, xml=True)
+    parser = etree.XMLParser(
+        target=target, encoding="utf-8", resolve_entities=False, no_network=True, huge_tree=True
+    )
+    try:
+        tree: Tree = etree.fromstring(data, parser)
+    except etree.XMLSyntaxError:
+        return None
+    return tree
 
 
 _CONTROLS = re.compile("[\x00-\x08\x0b\x0e-\x1f\x7f]")

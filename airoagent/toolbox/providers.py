@@ -32,7 +32,7 @@ class SearxngSearch:
         answer = await _ask(self._fetch, f"{self._url}/search?q={quote(query, safe='')}&format=json", {}, "SearXNG")
         if answer.status == 403:
             raise SearchError(
-                f"The SearXNG server at {self._url} does not give JSON.",
+                f"the SearXNG server at {self._url} does not give JSON",
                 "add json to search.formats in its settings.yml",
             )
         value = _json(_good(answer, "SearXNG"), "SearXNG")
@@ -41,7 +41,7 @@ class SearxngSearch:
         results = _results(rows, "content")
         if not results and silent:
             raise SearchBlocked(
-                f"The engines behind SearXNG did not answer ({', '.join(silent[:5])}).",
+                f"the engines behind SearXNG did not answer ({', '.join(silent[:5])})",
                 "try again later",
                 retryable=True,
             )
@@ -62,7 +62,7 @@ class BraveSearch:
         self._url = url
         if not self._key:
             raise UsageError(
-                "the search with Brave needs an API key", "set BRAVE_API_KEY, or choose --set search=duckduckgo"
+                "the search with Brave needs an API key", "set BRAVE_API_KEY, or AIRO_SEARCH=duckduckgo"
             )
 
     async def search(self, query: str, count: int) -> tuple[SearchResult, ...]:
@@ -71,7 +71,7 @@ class BraveSearch:
         headers = {"X-Subscription-Token": self._key, "Accept": "application/json"}
         answer = await _ask(self._fetch, url, headers, "Brave")
         if answer.status in (401, 403, 422):
-            raise SearchError("Brave does not accept the API key.", "check BRAVE_API_KEY")
+            raise SearchError("Brave does not accept the API key", "check BRAVE_API_KEY")
         web = _json(_good(answer, "Brave"), "Brave").get("web")
         return _results(_rows(web.get("results") if isinstance(web, dict) else None), "description")[:count]
 
@@ -100,7 +100,7 @@ class FixtureSearch:
         """The recorded results; none where the file has none for this query."""
         entry = self._entries.get(" ".join(query.casefold().split())) or self._entries.get("*") or {}
         if entry.get("blocked"):
-            raise SearchBlocked("The search is recorded as blocked.", "", retryable=True, retry_after=0.0)
+            raise SearchBlocked("the search is recorded as blocked", "", retryable=True, retry_after=0.0)
         return _results(_rows(entry.get("results")), "snippet")[:count]
 
 
@@ -120,14 +120,14 @@ def _good(answer: Response, who: str) -> Response:
     """The answer, unless its status says that there was no search."""
     if answer.status in _BLOCKED:
         raise SearchBlocked(
-            f"{who} refused to search (status {answer.status}); this is not the same as finding nothing.",
+            f"{who} refused to search (status {answer.status}); this is not the same as finding nothing",
             "try again later, or choose another provider",
             retryable=True,
             retry_after=answer.retry_after,
         )
     if answer.status != 200:
         raise SearchError(
-            f"{who} answered with status {answer.status}.",
+            f"{who} answered with status {answer.status}",
             "try again later, or choose another provider",
             retryable=answer.status >= 500,
             retry_after=answer.retry_after,
@@ -139,10 +139,10 @@ def _json(answer: Response, who: str) -> dict[str, Any]:
     try:
         value = json.loads(answer.body)
     except (ValueError, RecursionError) as error:
-        raise SearchError(f"{who} did not answer in JSON.", "check the address of the server") from error
+        raise SearchError(f"{who} did not answer in JSON", "check the address of the server") from error
     if not isinstance(value, dict):
         raise SearchError(
-            f"{who} answered with something that is not a list of results.", "check the address of the server"
+            f"{who} answered with something that is not a list of results", "check the address of the server"
         )
     return value
 

@@ -1,6 +1,6 @@
-"""Files of a folder to titles and passages, in this process or, where there are many, in helper processes.
+"""Files of a folder to titles and passages, in this process or, where there are many, in reader processes.
 
-A helper is a bare `python -c` that imports this module (never the caller's main script), gets paths on its standard
+A reader is a bare `python -c` that imports this module (never the caller's main script), gets paths on its standard
 input and gives documents back on its standard output, a line of JSON each.
 """
 
@@ -26,8 +26,8 @@ from airoagent.toolbox.passages import Passage, cut
 __all__ = ["Document", "read_document", "read_documents", "serve"]
 
 _BATCH = 64  # files read, and then written in one transaction
-Helper = subprocess.Popen[bytes]
-_MANY = 400  # from this many files on, starting helpers (a third of a second each) pays
+Reader = subprocess.Popen[bytes]
+_MANY = 400  # from this many files on, starting readers (a third of a second each) pays
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,18 +73,18 @@ def _storable(text: str) -> str:
 def read_documents(folder: Folder, entries: Sequence[Entry]) -> Generator[tuple[Document, ...], None, None]:
     """The documents of many files, a batch at a time; no more than a few batches are in memory."""
     batches = _batches(entries)
-    helpers = _start(folder, len(entries)) if len(entries) >= _MANY else ()
-    if not helpers:
+    readers = _start(folder, len(entries)) if len(entries) >= _MANY else ()
+    if not readers:
         for batch in batches:
             yield tuple(read_document(folder, entry) for entry in batch)
         return
     try:
-        yield from _share(folder, batches, helpers)
+        yield from _share(folder, batches, readers)
     finally:
-        for helper in helpers:
-            helper.kill()
+        for reader in readers:
+            reader.kill()
             with contextlib.suppress(OSError):  # what it has not read any more is of no interest
-                helper.communicate()
+                reader.communicate()
 
 
 def _batches(entries: Sequence[Entry]) -> Iterator[tuple[Entry, ...]]:
@@ -101,52 +101,52 @@ def _batches(entries: Sequence[Entry]) -> Iterator[tuple[Entry, ...]]:
         yield tuple(batch)
 
 
-def _start(folder: Folder, files: int) -> tuple[Helper, ...]:
-    """As many helpers as there are processors to use, where starting them pays; () where none can be started."""
+def _start(folder: Folder, files: int) -> tuple[Reader, ...]:
+    """As many readers as there are processors to use, where starting them pays; () where none can be started."""
     processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     if processors < 2 or not sys.executable:
         return ()
     command = [sys.executable, "-c", f"from {__name__} import serve; serve()"]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
-    helpers: list[Helper] = []
+    readers: list[Reader] = []
     try:
         for _ in range(min(processors, 8, files // 200)):
-            helper = subprocess.Popen(  # noqa: S603 - this interpreter and a constant, no shell
+            reader = subprocess.Popen(  # noqa: S603 - this interpreter and a constant, no shell
                 command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment
             )
-            helpers.append(helper)
-            _send(helper, [folder.name, os.fsencode(folder.root).hex()])
-    except OSError:  # no more processes for us: those that started do the work
-        pass
-    return tuple(helpers)
+            readers.append(reader)
+            _send(reader, [folder.name, os.fsencode(folder.root).hex()])
+    except OSError:
+        return tuple(readers)  # no more processes for us: those that started do the work
+    return tuple(readers)
 
 
 def _share(
-    folder: Folder, batches: Iterator[tuple[Entry, ...]], helpers: Sequence[Helper]
+    folder: Folder, batches: Iterator[tuple[Entry, ...]], readers: Sequence[Reader]
 ) -> Iterator[tuple[Document, ...]]:
-    """Two batches in hand for every helper, taken back in turn; what a helper failed at is read here."""
-    waiting: deque[tuple[Helper, tuple[Entry, ...]]] = deque()
+    """Two batches in hand for every reader, taken back in turn; what a reader failed at is read here."""
+    waiting: deque[tuple[Reader, tuple[Entry, ...]]] = deque()
     for number, batch in enumerate(batches):
-        if len(waiting) >= 2 * len(helpers):
+        if len(waiting) >= 2 * len(readers):
             yield _take(folder, *waiting.popleft())
-        helper = helpers[number % len(helpers)]
-        _send(helper, [[entry.path.hex(), entry.mtime_ns, entry.size] for entry in batch])
-        waiting.append((helper, batch))
+        reader = readers[number % len(readers)]
+        _send(reader, [[entry.path.hex(), entry.mtime_ns, entry.size] for entry in batch])
+        waiting.append((reader, batch))
     while waiting:
         yield _take(folder, *waiting.popleft())
 
 
-def _send(helper: Helper, message: Any) -> None:
-    assert helper.stdin is not None
-    with contextlib.suppress(OSError):  # a helper that is gone shows when its answer is awaited
-        helper.stdin.write(json.dumps(message).encode() + b"\n")
-        helper.stdin.flush()
+def _send(reader: Reader, message: Any) -> None:
+    assert reader.stdin is not None
+    with contextlib.suppress(OSError):  # a reader that is gone shows when its answer is awaited
+        reader.stdin.write(json.dumps(message).encode() + b"\n")
+        reader.stdin.flush()
 
 
-def _take(folder: Folder, helper: Helper, batch: tuple[Entry, ...]) -> tuple[Document, ...]:
-    assert helper.stdout is not None
+def _take(folder: Folder, reader: Reader, batch: tuple[Entry, ...]) -> tuple[Document, ...]:
+    assert reader.stdout is not None
     try:
-        answers = json.loads(helper.stdout.readline())
+        answers = json.loads(reader.stdout.readline())
         return tuple(
             Document(entry, title, names, linked, tuple(Passage(headings, text) for headings, text in passages))
             for entry, (title, names, linked, passages) in zip(batch, answers, strict=True)
@@ -156,7 +156,7 @@ def _take(folder: Folder, helper: Helper, batch: tuple[Entry, ...]) -> tuple[Doc
 
 
 def serve() -> None:
-    """What a helper process does: a line with the folder, then a line with files for every line with documents."""
+    """What a reader process does: a line with the folder, then a line with files for every line with documents."""
     requests = sys.stdin.buffer
     name, root = json.loads(requests.readline())
     folder = Folder(name, Path(os.fsdecode(bytes.fromhex(root))))

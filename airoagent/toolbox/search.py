@@ -58,7 +58,7 @@ class SearchProvider(Protocol):
 def results_output(results: Sequence[SearchResult], query: str) -> ToolOutput:
     """Results as numbered blocks of title, address and snippet; each block's characters are tied to its source."""
     if not results:
-        return ToolOutput(f"No results for: {query}", note="nothing was found")
+        return ToolOutput(f"No results for: {query}", note="nothing was found", answered=False)
     text = ""
     sources: list[Source] = []
     for number, result in enumerate(results, 1):
@@ -94,7 +94,7 @@ async def web_search(query: str, context: ToolContext) -> ToolOutput:
     """Search the web for a step: results as text and sources; what cannot be searched is a SearchError."""
     asked = query_of(context.parts or (query,))
     if not asked:
-        raise ToolError("There is nothing to search for: the query is empty.", "give some words to search for")
+        raise ToolError("there is nothing to search for: the query is empty", "give some words to search for")
     provider = search_provider(context.settings.get("search", "duckduckgo"), context.fetch, context.settings)
     count = _count(context.settings.get("search_results", "8"))
     key = (provider.name, context.settings.get("search_region", ""), asked, count)

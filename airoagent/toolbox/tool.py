@@ -14,23 +14,28 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, overload
 
-from airoagent.errors import ToolError, UsageError
+from airoagent.errors import UsageError
 from airoagent.events import Source
-from airoagent.language.evidence import Filled
+from airoagent.language.evidence import Evidence, Filled
+from airoagent.records import record
+from airoagent.toolbox.background import in_thread
 
 if TYPE_CHECKING:
+    from airoagent.language.functions import Function
+    from airoagent.language.grammar import Grammar
     from airoagent.models.base import Completion, Purpose
     from airoagent.toolbox.documents import Documents
     from airoagent.toolbox.fetch import Fetcher
 
-__all__ = ["Parameter", "Tool", "ToolContext", "ToolOutput", "Toolbox", "as_tool", "tool"]
+__all__ = ["Call", "Parameter", "Tool", "ToolContext", "ToolOutput", "Toolbox", "as_tool", "specified_tool", "tool"]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ToolOutput:
     """What a tool found, with its sources.
 
@@ -47,17 +52,17 @@ class ToolOutput:
 class Asker(Protocol):
     """Asks the run's model; the engine supplies it, so that every call is on record."""
 
-    async def __call__(self, prompt: str, purpose: Purpose) -> Completion: ...
+    async def __call__(self, prompt: str, purpose: Purpose, grammar: Grammar | str = "") -> Completion: ...
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ToolContext:
     """What a tool may use besides its input.
 
     ``parts`` is the input as the plan has it: literal text and the `Evidence` put between it, in order. ``ask`` asks
-    the run's model. ``fetch`` is the one door to the network and to ``docs://`` addresses; ``documents`` the user's
-    documents (None without ``--docs``). ``settings`` are the user's settings for tools. ``progress`` tells whoever
-    watches how far long work is.
+    the run's model, held to ``grammar`` where its backend can do that. ``fetch`` is the one door to the network and to
+    ``docs://`` addresses; ``documents`` the user's documents (None without ``--docs``). ``settings`` are the user's
+    settings for tools. ``progress`` tells whoever watches how far long work is.
     """
 
     step: str
@@ -69,8 +74,15 @@ class ToolContext:
     settings: Mapping[str, str] = field(default_factory=dict)
     progress: Callable[[str, int, int], None] = lambda what, done, total: None
 
+    def nothing_found(self) -> ToolOutput | None:
+        """What to return where there is nothing to work on: all evidence in the input only says that there is none."""
+        evidence = [part for part in self.parts if isinstance(part, Evidence)]
+        if not evidence or any(part.answered for part in evidence):
+            return None
+        return ToolOutput(evidence[0].text, (), f"{evidence[0].id} found nothing to go on with", answered=False)
 
-@dataclass(frozen=True, slots=True)
+
+@record
 class Parameter:
     """One parameter of a tool, as a model or a function specification sees it."""
 
@@ -80,12 +92,13 @@ class Parameter:
     default: Any = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Tool:
     """A function the runtime can call for a step.
 
     ``timeout`` is in seconds (None: the run's default; 0: none); ``side_effects`` makes the runtime ask first;
-    ``repeatable`` says that a call cut off half-way may be made again; ``origin`` is the file it came from.
+    ``repeatable`` says that a call cut off half-way may be made again; ``origin`` is the file it came from;
+    ``cacheable`` says that the same input gives the same for a while, wherever and whoever asks.
     """
 
     name: str
@@ -98,31 +111,44 @@ class Tool:
     timeout: float | None = None
     origin: str = ""
     version: str = "1"
+    cacheable: bool = False
+    specification: Function | None = None
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Call the function itself, as if it had not been made a tool."""
         return self.function(*args, **kwargs)
 
-    @property
-    def is_async(self) -> bool:
-        """Whether the function is a coroutine function."""
-        return inspect.iscoroutinefunction(self.function)
+    def bind(self) -> Call:
+        """How to call the tool with a plan step's input, worked out once, since looking at signatures is not cheap.
 
-    def bind(self, input: str, context: ToolContext) -> Callable[[], Any | Awaitable[Any]]:
-        """The call for a plan step: the input goes to the one parameter. ToolError if the tool takes several."""
-        required = [p for p in self.parameters if p.required]
+        The call takes the input and a context (None for a tool that wants none) and is awaited; a sync function runs
+        in a thread of its own. ``parts`` is the input as literal text and evidence: a tool of several parameters takes
+        JSON in which evidence stays the data it is (`arguments`). ToolError if the input is not what the tool takes.
+        """
+        from airoagent.toolbox.arguments import arguments_for
+
+        function, wanted = self.function, self.context_parameter
+        arguments = arguments_for(self)
+        background = not inspect.iscoroutinefunction(function)
+
+        def call(text: str, context: ToolContext | None, parts: Filled = ()) -> Awaitable[Any]:
+            given = arguments(text, parts or (text,))
+            if wanted == _FIRST:
+                made: Awaitable[Any] = function(context, **given)
+                return made
+            if wanted:
+                given[wanted] = context
+            return in_thread(partial(function, **given)) if background else function(**given)
+
+        return call
+
+    @property
+    def input_parameter(self) -> str:
+        """The parameter that a plan step's input goes to; ``""`` where the tool takes none or needs several."""
+        required = [parameter.name for parameter in self.parameters if parameter.required]
         if len(required) > 1:
-            raise ToolError(
-                f"{self.name} takes {len(required)} parameters ({', '.join(p.name for p in required)}); "
-                "a plan step gives one text",
-                "give the tool one text parameter, or call it as a function",
-            )
-        kwargs: dict[str, Any] = {self.context_parameter: context} if self.context_parameter else {}
-        target = required[0] if required else next(iter(self.parameters), None)
-        if target is not None:
-            kwargs[target.name] = input
-        function = self.function
-        return lambda: function(**kwargs)
+            return ""
+        return next(iter(required or (parameter.name for parameter in self.parameters)), "")
 
 
 def _first_paragraph(function: Callable[..., Any]) -> str:
@@ -148,6 +174,7 @@ def as_tool(
     repeatable: bool | None = None,
     timeout: float | None = None,
     version: str = "1",
+    cacheable: bool = False,
 ) -> Tool:
     """Make a tool of a function (a tool stays as it is); UsageError says what keeps it from being one."""
     if isinstance(function, Tool):
@@ -183,7 +210,28 @@ def as_tool(
     return Tool(
         tool_name, text, function, parameters, context, side_effects,
         not side_effects if repeatable is None else repeatable, timeout, origin, version,
+        cacheable,
     )  # fmt: skip
+
+
+def specified_tool(
+    function: Function, call: Callable[..., Awaitable[Any]], *, side_effects: bool, timeout: float | None, origin: str
+) -> Tool:
+    """A tool whose parameters a specification says; ``call`` takes a `ToolContext`, and them by keyword."""
+    parameters = tuple(
+        Parameter(param.name, _HINTS.get(param.kind, Any), param.required, param.default) for param in function.params
+    )
+    made = as_tool(
+        call, name=function.name, description=" ".join(function.description.split()), side_effects=side_effects,
+        timeout=timeout,
+    )  # fmt: skip
+    return replace(made, parameters=parameters, context_parameter=_FIRST, origin=origin, specification=function)
+
+
+_FIRST = "/"  # stands for a context that is passed by place, so that a parameter may have any name
+_HINTS: dict[str, Any] = {
+    "string": str, "any": str, "integer": int, "number": float, "boolean": bool, "array": list, "object": dict,
+}  # fmt: skip
 
 
 @overload
@@ -198,6 +246,7 @@ def tool(
     repeatable: bool | None = None,
     timeout: float | None = None,
     version: str = "1",
+    cacheable: bool = False,
 ) -> Callable[[Callable[..., Any]], Tool]: ...
 def tool(
     function: Callable[..., Any] | str | None = None,
@@ -208,11 +257,14 @@ def tool(
     repeatable: bool | None = None,
     timeout: float | None = None,
     version: str = "1",
+    cacheable: bool = False,
 ) -> Tool | Callable[[Callable[..., Any]], Tool]:
     """Make a tool of a function: ``@tool`` or ``@tool("Name", side_effects=True, timeout=30)``.
 
     ``timeout`` is in seconds. ``side_effects`` is for tools that change something outside: the runtime asks before it
     calls them. ``repeatable`` (by default: no side effects) says whether an interrupted call may be made again.
+    ``cacheable``: the same input gives the same for a while, so a user may have results kept; ``version`` tells them
+    apart when the function changes.
     """
     if callable(function):
         return as_tool(function)
@@ -220,10 +272,17 @@ def tool(
     def decorate(target: Callable[..., Any]) -> Tool:
         return as_tool(
             target, name=function, description=description, side_effects=side_effects, repeatable=repeatable,
-            timeout=timeout, version=version,
+            timeout=timeout, version=version, cacheable=cacheable,
         )  # fmt: skip
 
     return decorate
+
+
+class Call(Protocol):
+    """A tool ready to be called with a step's input: as one text, and (where evidence is in it) in its parts."""
+
+    def __call__(self, text: str, context: ToolContext | None, parts: Filled = ()) -> Awaitable[Any]: ...
+
 
 
 class Toolbox(Mapping[str, Tool]):

@@ -25,20 +25,20 @@ def check_url(text: str, allowed: AllowList) -> httpx.URL:
 
     shown = text[:200]
     if len(text) > _MOST_URL:
-        raise FetchError(f"{shown}... is longer than {_MOST_URL} characters.", "use a shorter address")
+        raise FetchError(f"{shown}... is longer than {_MOST_URL} characters", "use a shorter address")
     if any(char <= " " or char in "\\\x7f" for char in text):
-        raise FetchError(f"{shown!r} holds characters that no address has.", "give one http or https address")
+        raise FetchError(f"{shown!r} holds characters that no address has", "give one http or https address")
     try:
         url = httpx.URL(text)
         host, netloc = url.host, url.netloc.decode("ascii")
     except (httpx.InvalidURL, UnicodeError, ValueError, TypeError) as error:
-        raise FetchError(f"{shown!r} is not an address ({error}).", "give one http or https address") from error
+        raise FetchError(f"{shown!r} is not an address ({error})", "give one http or https address") from error
     if url.scheme not in ("http", "https"):
-        raise FetchError(f"{shown!r} is not an http or https address.", "only http and https are fetched")
+        raise FetchError(f"{shown!r} is not an http or https address", "only http and https are fetched")
     if url.userinfo or "@" in netloc:
-        raise FetchError(f"The address of {host} holds a user name or password.", "give the address without them")
+        raise FetchError(f"the address of {host} holds a user name or password", "give the address without them")
     if not host or "%" in host or host.startswith(".") or ".." in host:
-        raise FetchError(f"{shown!r} names no host.", "give one http or https address")
+        raise FetchError(f"{shown!r} names no host", "give one http or https address")
     check_host(url.raw_host.decode("ascii"), port_of(url), allowed)
     return url.copy_with(fragment=None)
 
@@ -57,5 +57,5 @@ def join_url(url: httpx.URL, target: str) -> str:
         return str(url.join(target.strip().replace(" ", "%20")))
     except (httpx.InvalidURL, ValueError) as error:
         raise FetchError(
-            f"{url} redirects to {target[:200]!r}, which is not an address.", "use another page"
+            f"{url} redirects to {target[:200]!r}, which is not an address", "use another page"
         ) from error

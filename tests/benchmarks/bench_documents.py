@@ -17,7 +17,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from airoagent.toolbox.documents import Documents  # noqa: E402
+from airoagent.toolbox.documents import Documents
 
 
 def vocabulary(size: int) -> list[str]:
@@ -41,9 +41,10 @@ def write_pages(folder: Path, files: int, words: list[str]) -> int:
         sentences = [" ".join(stream[at + n * 12 : at + n * 12 + 12]).capitalize() + "." for n in range(25)]
         rare = f"Record {number} belongs to {words[-1 - number % 5000]} of {1700 + number % 300}."
         body = "".join(f"<p>{' '.join(sentences[n : n + 5])}</p>" for n in range(0, 25, 5))
+        title = f"{words[number % len(words)]} {number}"
         page = (
-            f"<html><head><title>{words[number % len(words)]} {number}</title></head><body><nav><ul>{navigation}</ul></nav>"
-            f"<main><h1>{words[number % len(words)]} {number}</h1><p>{rare}</p>{body}</main></body></html>"
+            f"<html><head><title>{title}</title></head><body><nav><ul>{navigation}</ul></nav><main><h1>{title}</h1>"
+            f"<p>{rare}</p>{body}</main></body></html>"
         )
         (folder / f"part{number // 1000:03}" / f"page{number}.html").write_text(page)
         size += len(page)
@@ -80,7 +81,8 @@ def main(files: int) -> None:
         common = " ".join(words[:4])
         timed("search of four words that stand nearly everywhere", lambda: len(documents.search(common)))
         index = sum(file.stat().st_size for file in cache.iterdir())
-        print(f"index {index / 1e6:.0f} MB; most memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MiB")
+        memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        print(f"index {index / 1e6:.0f} MB; most memory {memory / 1024:.0f} MiB")
 
 
 if __name__ == "__main__":

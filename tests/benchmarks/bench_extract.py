@@ -1,7 +1,8 @@
 """How well and how fast pages are read: `python tests/benchmarks/bench_extract.py [HTML FILES OR FOLDERS ...]`.
 
 Prints F1, precision and recall (runs of four words, as article benchmarks count) over the trap pages of
-tests/toolbox/trap_pages.py, beside bs4's `get_text()`; with files or folders, also seconds per megabyte over them.
+tests/toolbox/trap_pages.py, beside bs4's `get_text()`; how time grows on extreme pages; with files or folders, also
+seconds per megabyte over them.
 """
 
 from __future__ import annotations
@@ -10,13 +11,13 @@ import sys
 import time
 from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
-sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "toolbox")]
+sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from bs4 import BeautifulSoup  # noqa: E402
-from trap_pages import PAGES, f1  # noqa: E402
+from bs4 import BeautifulSoup
 
-from airoagent.toolbox.extract import read_page  # noqa: E402
+from airoagent.toolbox.extract import read_page
+from tests.toolbox.extreme_pages import SHAPES
+from tests.toolbox.trap_pages import PAGES, f1
 
 
 def quality() -> None:
@@ -27,6 +28,23 @@ def quality() -> None:
     for name, scores in (("read_page", ours), ("bs4 get_text", plain)):
         means = [sum(score[at] for score in scores) / len(scores) for at in range(3)]
         print(f"mean of {len(scores)} pages, {name}: F1 {means[0]:.3f} precision {means[1]:.3f} recall {means[2]:.3f}")
+
+
+def growth() -> None:
+    """How the time for extreme pages grows when they are eight times as large (linear: 8)."""
+    factors = {}
+    for name, piece in SHAPES.items():
+        seconds = []
+        for size in (100_000, 800_000):
+            body = b"<p>Start." + piece.encode() * (size // len(piece))
+            started = time.process_time()
+            read_page(body, "text/html", "https://a.example/")
+            seconds.append(time.process_time() - started)
+        factors[name] = (seconds[1] / seconds[0], seconds[1])
+    worst = max(factors, key=lambda name: factors[name][0])
+    slowest = max(factors, key=lambda name: factors[name][1])
+    print(f"{len(SHAPES)} extreme shapes, 100 kB to 800 kB: time grows at most {factors[worst][0]:.1f} times ({worst})")
+    print(f"slowest: {slowest}, {factors[slowest][1]:.2f} s of processor time for 800 kB")
 
 
 def speed(paths: list[Path]) -> None:
@@ -42,5 +60,6 @@ def speed(paths: list[Path]) -> None:
 
 if __name__ == "__main__":
     quality()
+    growth()
     if sys.argv[1:]:
         speed([Path(argument) for argument in sys.argv[1:]])

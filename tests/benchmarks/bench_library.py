@@ -17,7 +17,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
 
-from airoagent import Agent, Run  # noqa: E402
+from airoagent import Agent, Run  # noqa: E402 - the checkout comes first on the path
 
 
 def holds(text: str, accepted: list[str]) -> bool:
@@ -39,7 +39,11 @@ def right(question: dict[str, object], run: Run) -> tuple[bool, bool]:
 def main() -> None:
     """Print a table by kind of question."""
     wanted = next((arg for arg in sys.argv[1:] if not arg.startswith("-")), "all")
-    questions = json.loads((ROOT / "tests/data/library_questions.json").read_text(encoding="utf-8"))
+    questions = [
+        question
+        for name in ("library_questions", "more_questions")
+        for question in json.loads((ROOT / f"tests/data/{name}.json").read_text(encoding="utf-8"))
+    ]
     agent = Agent(docs=ROOT / "examples" / "library", store=False)
     table: dict[str, list[tuple[bool, bool]]] = defaultdict(list)
     for question in questions:

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -58,14 +59,16 @@ def test_json_is_the_whole_run(airo: Airo, script: Script, tools: str) -> None:
 
 
 def test_steps_are_shown_with_tool_input_and_seconds_and_what_ran_together_together(
-    airo: Airo, script: Script, tools: str
+    airo: Airo, tools: str, tmp_path: Path
 ) -> None:
-    plan = ":evidence0: = echo[left]\n:evidence1: = echo[right]\n:evidence2: = echo[:evidence0: :evidence1:]\n"
-    lines = airo("-m", script(plan), "--tools", tools, "q").err.splitlines()
-    steps = lines[lines.index("Steps") + 1 :]
-    assert (
-        steps[0].startswith("┌ evidence") and steps[1].startswith("└ evidence") and steps[2].startswith("  evidence2")
+    plan = tmp_path / "fork.plan"
+    plan.write_text(
+        ":evidence0: = echo[left]\n:evidence1: = echo[right]\n:evidence2: = echo[:evidence0: :evidence1:]\n"
+        "Answer: :evidence2:"
     )
+    lines = airo("run", "--tools", tools, str(plan)).err.splitlines()
+    steps = lines[lines.index("Steps") + 1 :]
+    assert [step[:10] for step in steps] == ["┌ evidence", "└ evidence", "  evidence"]
     assert "echo" in steps[2] and "left right" in steps[2] and steps[2].rstrip().endswith("s")
 
 
@@ -146,6 +149,25 @@ def test_an_interrupt_ends_the_run_cleanly_and_keeps_its_record(
     assert "Traceback" not in err
     rows = airo("runs", "--json").out.splitlines()
     assert json.loads(rows[0])["status"] == "interrupted"
+
+
+def test_a_second_interrupt_ends_the_program_at_once_whatever_still_runs(tmp_path: Path, script: Script) -> None:
+    file = tmp_path / "stubborn.py"
+    file.write_text(
+        "import asyncio\nfrom airoagent import tool\n\n@tool\nasync def stubborn(text: str) -> str:\n"
+        '    """Will not be stopped."""\n    while True:\n        try:\n            await asyncio.sleep(60)\n'
+        "        except asyncio.CancelledError:\n            print('no', flush=True)\n"
+    )
+    command = [sys.executable, "-m", "airoagent", "-m", script(ECHO.replace("echo", "stubborn")), "--tools", file, "q"]
+    env = {**os.environ, "AIRO_DISPLAY": "json"}
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=REPO, env=env)
+    assert process.stderr is not None and process.stdout is not None
+    next(line for line in process.stderr if '"step_started"' in line)
+    process.send_signal(signal.SIGINT)
+    assert process.stdout.readline() == "no\n"
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=30)
+    assert process.returncode == 130
 
 
 def test_a_reader_that_goes_away_is_no_error(script: Script, tools: str) -> None:

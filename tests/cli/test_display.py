@@ -8,6 +8,7 @@ import pty
 import re
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -99,7 +100,7 @@ def test_on_a_terminal_running_steps_are_shown_live_and_taken_away_at_the_end(sc
         pieces.append(os.read(terminal, 4096))
         return pieces[-1]
 
-    here = os.getcwd()
+    here = Path.cwd()
     os.chdir(REPO)
     try:
         code = os.waitstatus_to_exitcode(pty.spawn(command, read))

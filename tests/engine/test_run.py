@@ -4,12 +4,30 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 
-from airoagent import Policy, ToolError, ToolOutput, UsageError, tool
+from airoagent import (
+    Agent,
+    Chunk,
+    ModelInfo,
+    Plan,
+    PlanError,
+    Policy,
+    Prompt,
+    Ref,
+    Run,
+    Step,
+    Tool,
+    ToolError,
+    ToolOutput,
+    UsageError,
+    tool,
+)
 from airoagent.errors import LimitReached
-from airoagent.events import AttemptFailed, StepFinished, StepSkipped, StepStarted
+from airoagent.events import AttemptFailed, StepCancelled, StepFinished, StepSkipped, StepStarted
 from tests.running import make_agent, run_plan
 
 CHAIN = "Plan: a\n:evidence0: = echo[one]\nPlan: b\n:evidence1: = echo[<:evidence0:>]\nAnswer: got :evidence1:\n"
@@ -118,7 +136,7 @@ def test_a_sibling_of_a_failed_step_keeps_its_result() -> None:
         """Fails."""
         raise ToolError("no")
 
-    run_agent = make_agent(FORK, left, right, echo)
+    run_agent = make_agent(FORK, left, right, echo, eager=False)
     run = run_agent.run("q", watch=lambda event: failed.set() if event.type == "step_failed" else None)
     assert run.status == "failed" and run.evidence["evidence1"].text == "b"
 
@@ -332,7 +350,7 @@ def test_no_more_tools_are_called_at_once_than_the_limit() -> None:
         return text
 
     plan = "".join(f":evidence{i}: = count[{i}]\n" for i in range(20)) + "Answer: :evidence19:"
-    assert run_plan(plan, count, concurrency=3).status == "done"
+    assert run_plan(plan, count, concurrency=3, eager=False).status == "done"
     assert most == 3
 
 
@@ -345,7 +363,7 @@ def test_two_hundred_steps_in_a_chain_and_in_a_fan_give_what_they_should() -> No
 
 
 def test_events_tell_the_story_in_order() -> None:
-    run = run_plan(CHAIN, echo)
+    run = run_plan(CHAIN, echo, eager=False)
     assert [event.type for event in run.events] == [
         "run_started", "model_called", "plan_written", "plan_parsed",
         "step_started", "step_finished", "step_started", "step_finished", "run_finished",
@@ -356,3 +374,188 @@ def test_events_tell_the_story_in_order() -> None:
 def test_a_policy_is_frozen() -> None:
     with pytest.raises(AttributeError):
         Policy().retries = 3  # type: ignore[misc]
+
+
+class Dictated:
+    """A model that writes a plan piece by piece, each when it is told to."""
+
+    info = ModelInfo("dictated", "test", None, "none")
+
+    def __init__(self) -> None:
+        self.pieces: asyncio.Queue[str | None] = asyncio.Queue()
+
+    def wrap(self, prompt: str) -> str:
+        return prompt
+
+    def count_tokens(self, text: str) -> int:
+        return len(text)
+
+    async def stream(self, prompt: Prompt) -> AsyncIterator[Chunk]:
+        while (piece := await self.pieces.get()) is not None:
+            yield Chunk(piece)
+        yield Chunk("", "stop")
+
+    async def aclose(self) -> None:
+        return
+
+
+def dictate(*tools: Tool, eager: bool = True) -> tuple[Dictated, Agent]:
+    model = Dictated()
+    return model, Agent(model, tools, store=False, policy=Policy(eager=eager))
+
+
+def test_a_step_starts_while_the_rest_of_the_plan_is_still_being_written() -> None:
+    async def main() -> list[str]:
+        started = asyncio.Event()
+
+        @tool
+        async def begin(text: str) -> str:
+            """Tells that it has begun."""
+            started.set()
+            return text
+
+        model, agent = dictate(begin, echo)
+        task = asyncio.create_task(agent.arun("q"))
+        model.pieces.put_nowait("Plan: a\n:evidence0: = begin[one]\n")
+        await asyncio.wait_for(started.wait(), 10)
+        model.pieces.put_nowait(":evidence1: = echo[:evidence0: two]\nAnswer: :evidence1:")
+        model.pieces.put_nowait(None)
+        run = await task
+        assert run.answer == "one two"
+        return [event.type for event in run.events]
+
+    types = asyncio.run(main())
+    assert types.index("plan_part") < types.index("step_started") < types.index("plan_written")
+
+
+def test_a_step_with_side_effects_waits_for_the_whole_plan() -> None:
+    async def main() -> list[str]:
+        @tool(side_effects=True)
+        def send(text: str) -> str:
+            """Sends something."""
+            return text
+
+        async def yes(step: Step, tool: Tool, input: str) -> bool:
+            return True
+
+        model = Dictated()
+        agent = Agent(model, [send, echo], store=False, approve=yes)
+        seen: list[str] = []
+        task = asyncio.create_task(agent.arun("q", watch=lambda event: seen.append(event.type)))
+        model.pieces.put_nowait(":evidence0: = send[x]\n:evidence1: = echo[y]\nAnswer: :evidence0:")
+        while "step_finished" not in seen:
+            await asyncio.sleep(0)
+        assert seen.count("step_started") == 1
+        model.pieces.put_nowait(None)
+        assert (await task).answer == "x"
+        return seen
+
+    assert asyncio.run(main()).count("step_started") == 2
+
+
+def test_what_has_started_is_cancelled_on_record_when_the_plan_turns_out_unusable() -> None:
+    async def main() -> Run:
+        started = asyncio.Event()
+
+        @tool
+        async def hang(text: str) -> str:
+            """Hangs."""
+            started.set()
+            await asyncio.Event().wait()
+            return text
+
+        model, agent = dictate(hang, echo)
+        task = asyncio.create_task(agent.arun("q"))
+        model.pieces.put_nowait(":evidence0: = echo[kept]\n:evidence1: = hang[x]\nPlan: and\n")
+        await asyncio.wait_for(started.wait(), 10)
+        model.pieces.put_nowait(":evidence1: = echo[again]\nAnswer: :evidence1:")
+        model.pieces.put_nowait(None)
+        return await task
+
+    run = asyncio.run(main())
+    assert isinstance(run.error, PlanError) and run.error.kind == "duplicate_id"
+    assert run.evidence["evidence0"].text == "kept"
+    assert [event.step for event in run.events if isinstance(event, StepCancelled)] == ["evidence1"]
+    assert run.events[-1].type == "run_finished"
+
+
+def test_the_same_call_is_made_once_and_both_steps_have_it_on_record() -> None:
+    calls: list[str] = []
+    together = threading.Event()
+
+    @tool
+    def count(text: str) -> str:
+        """Counts its calls."""
+        calls.append(text)
+        together.wait(0.05)  # lets the second step arrive while this call goes on; it need not
+        return f"{text}{len(calls)}"
+
+    plan = ":evidence0: = count[x]\n:evidence1: = count[x]\n:evidence2: = count[y]\n:evidence3: = echo[x]\n"
+    run = run_plan(plan + ":evidence4: = count[:evidence3:]\nAnswer: :evidence0: :evidence1: :evidence4:", count, echo)
+    assert sorted(calls) == ["x", "y"] and run.answer == " ".join([run.evidence["evidence0"].text] * 3)
+    origins = {event.step: event.origin for event in run.events if isinstance(event, StepFinished)}
+    assert sorted(origins.values()) == ["call", "call", "call", "shared", "shared"]
+
+
+def test_steps_that_share_a_failed_call_fail_alike_and_side_effects_are_never_shared() -> None:
+    run = run_plan(":evidence0: = fails[x]\n:evidence1: = fails[x]\nAnswer: :evidence1:", fails, eager=False)
+    assert set(run.failed) == {"evidence0", "evidence1"}
+    sent: list[str] = []
+
+    @tool(side_effects=True)
+    def send(text: str) -> str:
+        """Sends."""
+        sent.append(text)
+        return "sent"
+
+    async def yes(step: Step, tool: Tool, input: str) -> bool:
+        return True
+
+    assert run_plan(":evidence0: = send[x]\n:evidence1: = send[x]\nAnswer: :evidence1:", send, approve=yes).answer
+    assert sent == ["x", "x"]
+
+
+def test_nothing_is_left_running_after_a_run_of_every_kind_of_failure() -> None:
+    release = threading.Event()
+
+    @tool(timeout=0.05)
+    def blocks(text: str) -> str:
+        """Blocks its thread."""
+        release.wait(30)
+        return text
+
+    @tool(timeout=0.05)
+    async def waits(text: str) -> str:
+        """Waits for ever."""
+        await asyncio.Event().wait()
+        return text
+
+    async def main() -> tuple[int, int]:
+        plan = (
+            ":evidence0: = blocks[a]\n:evidence1: = waits[b]\n:evidence2: = fails[c]\n:evidence3: = echo[d]\n"
+            ":evidence4: = echo[:evidence0: :evidence1: :evidence2: :evidence3:]\nAnswer: :evidence4:"
+        )
+        run = await make_agent(plan, blocks, waits, fails, echo, on_error="skip").arun("q")
+        assert run.status == "failed" and set(run.failed) == {"evidence0", "evidence1", "evidence2"}
+        assert run.evidence["evidence3"].text == "d"
+        return len(asyncio.all_tasks()), len(list(Path("/proc/self/fd").iterdir()))
+
+    asyncio.run(main())  # imports, caches and the like
+    threads = threading.active_count()
+    tasks, files = asyncio.run(main())
+    assert asyncio.run(main())[1] <= files
+    release.set()
+    for thread in threading.enumerate():
+        if thread.name.startswith("airoagent "):
+            thread.join(10)
+    assert tasks == 1, "only the test's own"
+    assert threading.active_count() <= threads
+
+
+def test_a_thousand_runs_at_once_in_one_process() -> None:
+    async def main() -> list[Run]:
+        agent = make_agent("", echo)
+        plan = Plan((Step("evidence0", "", "echo", ("a",)), Step("evidence1", "", "echo", (Ref("evidence0"), "b"))))
+        return await asyncio.gather(*(agent.aexecute(plan) for _ in range(1000)))
+
+    assert {run.answer for run in asyncio.run(main())} == {"ab"}

@@ -7,10 +7,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from airoagent.errors import Diagnostic, PlanError
+from airoagent.language.clean import read_clean_plan
+from airoagent.language.limits import Limits
 from airoagent.language.objects import json_line
 from airoagent.language.parse import PlanParser, parse_plan
 from airoagent.language.plan import Plan, Step
-from tests.language.plan_texts import TOOLS, any_text, cuts, plan_shaped, plans
+from tests.language.plan_texts import TOOLS, any_text, cuts, nearly_clean, plan_shaped, plans
 
 ABOUT_THE_PLAN = {"unused_evidence", "forward_reference", "no_answer", "answer_text"}
 """Findings that are true of a plan however it is written."""
@@ -49,7 +51,13 @@ def check_cuts_do_not_matter(text: str, chunks: list[str], truncated: bool) -> N
 
 
 def check_short_way_is_the_long_way(text: str) -> None:
-    assert outcome([text]) == outcome([text], quick=False)
+    long_way = outcome([text], quick=False)
+    assert outcome([text]) == long_way
+    plan = read_clean_plan(text, TOOLS, Limits())
+    if plan is not None:
+        assert plan == long_way[2]
+        assert [step.line for step in plan.steps] == [step.line for step in long_way[2].steps]
+        assert plan.diagnostics == long_way[3]
 
 
 def check_reads_back(plan: Plan) -> None:
@@ -84,7 +92,8 @@ def test_the_same_comes_out_however_the_text_is_cut(data: st.DataObject) -> None
     check_cuts_do_not_matter(text, data.draw(cuts(text)), data.draw(st.booleans()))
 
 
-@given(st.one_of(plan_shaped(), any_text()))
+@settings(max_examples=300)
+@given(st.one_of(plan_shaped(), any_text(), nearly_clean()))
 def test_the_short_way_reads_what_the_long_way_reads(text: str) -> None:
     check_short_way_is_the_long_way(text)
 
@@ -112,7 +121,7 @@ LONG = settings(max_examples=20_000, deadline=None, suppress_health_check=list(H
 @LONG
 @given(st.data())
 def test_a_long_search_finds_nothing(data: st.DataObject) -> None:
-    text = data.draw(st.one_of(plan_shaped(60), any_text(), plans().map(as_objects)))
+    text = data.draw(st.one_of(plan_shaped(60), any_text(), nearly_clean(), plans().map(as_objects)))
     check_never_crashes(text)
     check_cuts_do_not_matter(text, data.draw(cuts(text)), data.draw(st.booleans()))
     check_short_way_is_the_long_way(text)

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from airoagent.errors import FetchError, UsageError
+from airoagent.errors import FetchError, ToolError, UsageError
 from airoagent.toolbox.documents import Documents
 from airoagent.toolbox.extract import read_page
 
@@ -259,6 +259,17 @@ def test_a_cache_that_cannot_be_written_is_done_without(folder: Path, tmp_path: 
     assert urls(documents, "otters") == ["docs://zoo/otters.html"]
     assert documents.refresh()[0].read == 0  # the temporary index is kept while the object lives
     assert blocked.read_text() == "a file where the folder should be"
+
+
+def test_without_any_place_for_an_index_the_error_says_so(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nowhere = tmp_path / "full"
+    nowhere.write_text("")
+    monkeypatch.setattr("tempfile.tempdir", str(nowhere))
+    with pytest.raises(ToolError) as caught:
+        Documents([folder], nowhere).search("otters")
+    assert caught.value.hint
 
 
 def test_processes_that_index_at_once_agree(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from airoagent import SearchBlocked, SearchError, SearchResult
-from airoagent.toolbox.duckduckgo import DuckDuckGoSearch
+from airoagent.toolbox.duckduckgo import DuckDuckGoSearch, connection_error
 from tests.loopback import Asked, Loopback, Route, Send, answer, page
 
 HIT = (
@@ -130,14 +130,27 @@ def test_a_server_that_says_nothing_is_left_after_its_time(server: Loopback) -> 
     assert caught.value.retryable
 
 
-def test_a_name_that_cannot_be_looked_up_says_there_is_no_network() -> None:
-    provider = DuckDuckGoSearch(timeout=5, url="https://no-such-host.invalid/html/")
-    with pytest.raises(SearchError) as caught:
+@pytest.mark.parametrize(
+    "words",
+    [
+        "DNSError: DNSError('dns error: no record found for Query { name: html.duckduckgo.com. }')",
+        "ConnectError: ConnectError('tcp connect error: Network is unreachable (os error 101)')",
+    ],
+)
+def test_a_machine_without_a_network_is_told_so_at_once(words: str) -> None:
+    """The words are what primp says; asking it for real would send a query to a name server."""
+    error = connection_error(words)
+    assert "there is no network" in error.message
+    assert "--docs FOLDER" in error.hint
+    assert not error.retryable
+    assert error.exit_code == 5
+
+
+def test_a_connection_refused_may_be_tried_again(server: Loopback) -> None:
+    provider = DuckDuckGoSearch(timeout=5, url="http://127.0.0.1:1/html/")
+    with pytest.raises(SearchError, match="cannot be reached") as caught:
         asyncio.run(provider.search("otters", 5))
-    assert "There is no network" in caught.value.message
-    assert "--docs FOLDER" in caught.value.hint
-    assert not caught.value.retryable
-    assert caught.value.exit_code == 5
+    assert caught.value.retryable
 
 
 @pytest.mark.parametrize(

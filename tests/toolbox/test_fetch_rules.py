@@ -188,7 +188,7 @@ class TestNames:
             return ["127.0.0.1"]
 
         url = f"http://a.example:{server.port}/"
-        with pytest.raises(FetchError, match="Port"):
+        with pytest.raises(FetchError, match="port"):
             run(server, lambda fetch: fetch.fetch(url), resolver=resolver)
         with pytest.raises(FetchError, match="a loopback address"):
             run(server, lambda fetch: fetch.fetch("http://a.example/"), resolver=resolver)
@@ -257,7 +257,7 @@ class TestNames:
 
         with pytest.raises(FetchError) as caught:
             run(server, lambda fetch: fetch.fetch("https://a.example/"), resolver=resolver, clock=clock)
-        assert "There is no network" in caught.value.message
+        assert "there is no network" in caught.value.message
         assert "--docs FOLDER" in caught.value.hint
         assert not caught.value.retryable
         assert clock.slept == []

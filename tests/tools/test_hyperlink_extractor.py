@@ -13,7 +13,7 @@ from tests.fetching import make_context
 
 def extract(*parts: str | Evidence) -> ToolOutput:
     """What the tool makes of this input."""
-    made: ToolOutput = EXTRACTOR.bind("".join(map(str, parts)), make_context(*parts))()
+    made: ToolOutput = EXTRACTOR("".join(map(str, parts)), make_context(*parts))
     return made
 
 

@@ -29,7 +29,7 @@ def scrape(server: Loopback, *parts: str | Evidence, documents: Any = None, **se
     async def main() -> ToolOutput:
         async with fetcher(server, documents=documents) as fetch:
             context = make_context(*parts, fetch=fetch, **settings)
-            made: ToolOutput = await SCRAPER.bind("".join(map(str, parts)), context)()
+            made: ToolOutput = await SCRAPER.bind()("".join(map(str, parts)), context)
             return made
 
     return asyncio.run(main())
@@ -89,7 +89,7 @@ def test_a_page_that_fails_is_a_line_and_the_others_are_read(server: Loopback) -
     output = scrape(server, "\n".join([server.url("/gone"), server.url("/a"), server.url("/pdf")]))
     assert [source.url for source in output.sources] == [server.url("/a")]
     assert (
-        f"{server.url('/gone')} could not be read: {server.url('/gone')} answers 404 Not Found."
+        f"{server.url('/gone')} could not be read: {server.url('/gone')} answers 404 Not Found"
         in output.text.splitlines()
     )
     assert "PDF" in output.note
@@ -99,7 +99,7 @@ def test_a_page_that_fails_is_a_line_and_the_others_are_read(server: Loopback) -
 def test_where_all_pages_fail_the_step_fails_with_their_reasons(server: Loopback) -> None:
     with pytest.raises(ToolError) as caught:
         scrape(server, "\n".join([server.url("/gone"), "http://127.0.0.1:1/", "http://10.0.0.1/"]))
-    assert caught.value.message.startswith("None of 3 pages could be read.")
+    assert caught.value.message.startswith("none of 3 pages could be read: ")
     assert "404" in caught.value.message and "a private address" in caught.value.message
     assert not caught.value.retryable
     assert caught.value.exit_code == 5
@@ -206,7 +206,7 @@ def test_progress_counts_the_pages(server: Loopback) -> None:
         async with fetcher(server) as fetch:
             context = make_context(f"{server.url('/a')}\n{server.url('/b')}", fetch=fetch)
             object.__setattr__(context, "progress", lambda *values: told.append(values))
-            await SCRAPER.bind("", context)()
+            await SCRAPER.bind()("", context)
 
     asyncio.run(main())
     assert told == [("pages", 0, 2), ("pages", 1, 2), ("pages", 2, 2)]
@@ -226,7 +226,7 @@ def test_cancelling_the_step_cancels_its_pages(server: Loopback) -> None:
     async def main() -> int:
         async with fetcher(server) as fetch:
             context = make_context(f"{server.url('/a')}\n{server.url('/b')}", fetch=fetch)
-            task = asyncio.ensure_future(SCRAPER.bind("", context)())
+            task = asyncio.ensure_future(SCRAPER.bind()("", context))
             while not asked.is_set():
                 await asyncio.sleep(0.005)
             task.cancel()

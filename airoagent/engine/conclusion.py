@@ -1,0 +1,40 @@
+"""What a run came to: the answer with its sources, or one sentence that says why there is none."""
+
+from __future__ import annotations
+
+from airoagent.engine.policy import Policy
+from airoagent.engine.run import Execution
+from airoagent.errors import AiroError
+from airoagent.events import Source
+from airoagent.language.evidence import fill_text
+from airoagent.language.plan import Plan, references
+
+__all__ = ["conclude"]
+
+
+def conclude(plan: Plan, execution: Execution, policy: Policy) -> tuple[str, tuple[Source, ...]]:
+    """The answer and its sources; raises what the run failed of where there is none."""
+    template = plan.final_template
+    needed = references(template)
+    missing = [id for id in needed if id not in execution.found]
+    if execution.failed and (policy.on_error == "stop" or missing):
+        raise _failure(plan, execution)
+    answer = fill_text(template, execution.found).strip()
+    sources = dict.fromkeys(
+        Source(source.url, source.title, source.quote) for id in needed for source in execution.found[id].sources
+    )
+    return answer, tuple(sources)
+
+
+def _failure(plan: Plan, execution: Execution) -> AiroError:
+    """One sentence: which step failed, of what, and what was not run because of it."""
+    failed = [step for step in plan.steps if step.id in execution.failed]
+    first = execution.failed[failed[0].id]
+    text = f"{failed[0].id} ({failed[0].tool}) failed: {first.message}"
+    if len(failed) > 1:
+        text += f"; so did {', '.join(step.id for step in failed[1:])}"
+    if execution.skipped:
+        ids = [step.id for step in plan.steps if step.id in execution.skipped]
+        shown = ", ".join(ids[:5]) + (f" and {len(ids) - 5} more" if len(ids) > 5 else "")
+        text += f"; not run because of it: {shown}"
+    return type(first)(text, first.hint, first.exit_code)

@@ -1,0 +1,258 @@
+"""One function call: the model chooses a function and its parameters, they are checked, and the call is run as a plan
+of one step; same engine, same events, same record.
+
+Also the two questions that need no plan: a chain of thought, and code. The functions here are the methods of `Agent`
+that bear their names.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import re
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+from airoagent.engine.attempt import record_of
+from airoagent.engine.door import run_in_thread
+from airoagent.engine.record import Run
+from airoagent.engine.recorder import Recorder
+from airoagent.errors import CallError, LimitReached, UsageError
+from airoagent.events import Event, PlanParsed, PlanRefused, PlanText, PlanWritten
+from airoagent.language.plan import Plan, Ref, Step
+from airoagent.toolbox.tool import Tool, Toolbox, as_tool
+
+if TYPE_CHECKING:
+    from airoagent.language.callprompts import Thought
+    from airoagent.language.calls import Call, Format
+    from airoagent.language.functions import Function, Functions
+    from airoagent.language.grammar import Grammar
+    from airoagent.models.base import Completion, Purpose
+
+__all__ = ["MakePlan", "acall", "acode", "athink", "call", "code", "plan_of_calls", "think"]
+
+Watch = Callable[[Event], None]
+MakePlan = Callable[[Recorder], Awaitable[Plan]]
+
+
+class Host(Protocol):
+    """What of an `Agent` is needed here."""
+
+    toolbox: Toolbox
+    _all_tools: Toolbox
+
+    @property
+    def known_tools(self) -> Toolbox: ...
+
+    async def _drive(self, question: str, plan: Plan | MakePlan | None, watch: Watch | None) -> Run: ...
+
+    async def _ask(
+        self, step: str, text: str, purpose: Purpose, recorder: Recorder, heard: Callable[[str], None],
+        grammar: Grammar | str = "",
+    ) -> Completion: ...  # fmt: skip
+
+
+H = TypeVar("H", bound=Host)
+
+
+def call(
+    agent: Host, input: str, *, functions: Any = None, format: Format = "json", dry_run: bool = False, retries: int = 1,
+    watch: Watch | None = None,
+) -> Run:  # fmt: skip
+    """Let the model choose one of the functions for an input, check the call, and make it.
+
+    ``functions`` is what `load_functions` takes (None: the tools on offer); one known by its specification alone is
+    carried out by the tool of its name. ``format`` is what the model is asked for. With ``dry_run`` the answer is the
+    call itself. ``retries`` is how often the model is asked again with the exact complaint where its call cannot be
+    used. What goes wrong is told by the `Run`; UsageError and ModelError for arguments that cannot work.
+    """
+    return run_in_thread(
+        lambda: acall(
+            agent, input, functions=functions, format=format, dry_run=dry_run, retries=retries, watch=watch
+        )
+    )  # fmt: skip
+
+
+async def acall(
+    agent: Host, input: str, *, functions: Any = None, format: Format = "json", dry_run: bool = False, retries: int = 1,
+    watch: Watch | None = None,
+) -> Run:  # fmt: skip
+    """The same, to be awaited."""
+    from airoagent.language.functions import load_functions
+
+    input = _checked(input, 'say what is to be done: airo call "how many lines has notes.txt?"')
+    if format not in ("json", "yaml"):
+        raise UsageError(f"there is no format {format!r}", "it is json or yaml")
+    offered = load_functions(agent.toolbox if functions is None else functions)
+    if not offered:
+        raise UsageError("there are no functions to choose from", "name a specification with --functions FILE")
+    host = _with_tools(agent, offered)
+
+    async def choose(recorder: Recorder) -> Plan:
+        calls = await _choose(host, input, offered, format, retries, recorder)
+        if dry_run:
+            return Plan((), (_written(calls, format),))
+        plan = plan_of_calls(calls, offered, host.known_tools)
+        recorder(PlanParsed(text=plan.to_text(), diagnostics=plan.diagnostics))
+        return plan
+
+    return await host._drive(input, choose, watch)
+
+
+def _checked(text: str, hint: str) -> str:
+    text = text.strip()
+    if not text:
+        raise UsageError("there is nothing to do: the text is empty", hint)
+    return text
+
+
+def _with_tools(agent: H, functions: Functions) -> H:
+    """The same agent with the functions that are Python among its tools; a name given twice is the function's."""
+    own = [as_tool(function.target) for function in functions if function.target is not None]
+    if not own:
+        return agent
+    names = {tool.name for tool in own}
+    extended = copy.copy(agent)
+    extended.toolbox = Toolbox([*own, *(tool for tool in agent.toolbox.values() if tool.name not in names)])
+    extended._all_tools = Toolbox([*own, *(tool for tool in agent._all_tools.values() if tool.name not in names)])
+    return extended
+
+
+async def _choose(
+    host: Host, input: str, functions: Functions, format: Format, retries: int, recorder: Recorder
+) -> tuple[Call, ...]:
+    """What the model wants called; CallError when it cannot be used, after ``retries`` rounds of asking again."""
+    from airoagent.language.call_grammar import call_grammar
+    from airoagent.language.callprompts import call_prompt, retry_prompt
+    from airoagent.language.calls import parse_calls
+    from airoagent.language.functions import call_schema
+
+    grammar = call_grammar(call_schema(functions), format)
+    first = prompt = call_prompt(input, functions, format)
+    while True:
+        completion = await host._ask("", prompt, "call", recorder, lambda text: recorder(PlanText(text=text)), grammar)
+        recorder(PlanText(text="\n"))
+        recorder(PlanWritten(text=completion.text))
+        try:
+            return parse_calls(completion.text, functions, format, truncated=completion.finish == "length")
+        except CallError as error:
+            if retries <= 0:
+                recorder(PlanRefused(failure=record_of(error), diagnostics=error.diagnostics))
+                raise
+            retries -= 1
+            prompt = retry_prompt(first, error, format)
+
+
+def _written(calls: Sequence[Call], format: Format) -> str:
+    from airoagent.language.calls import write_call
+
+    if len(calls) == 1:
+        return write_call(calls[0], format).rstrip("\n")
+    if format == "yaml":
+        return "---\n".join(write_call(one, "yaml") for one in calls).rstrip("\n")
+    return json.dumps([{"function": one.function, "params": one.params} for one in calls], indent=2, ensure_ascii=False)
+
+
+# The plan of a call ------------------------------------------------------------------------------------------------
+
+
+def plan_of_calls(calls: Sequence[Call], functions: Functions, tools: Toolbox) -> Plan:
+    """The calls as a plan, one step each, answered with what they find.
+
+    UsageError where no tool carries a function out, or the tool does not take the parameters of the specification.
+    """
+    steps = []
+    for number, one in enumerate(calls):
+        function = functions.names[one.function]
+        tool = tools.get(one.function)
+        if tool is None:
+            raise UsageError(
+                f"there is no tool that carries out {one.function}: only its specification is known",
+                "name the file of a tool of that name with --tools, or print the call with --dry-run",
+            )
+        params = function.with_defaults(one.params)
+        _agree(function, tool, params)
+        steps.append(Step(f"evidence{number}", "", tool.name, (_input(tool, params),)))
+    answer: list[str | Ref] = []
+    for step in steps:
+        answer += ["\n", Ref(step.id)] if answer else [Ref(step.id)]
+    return Plan(tuple(steps), tuple(answer), diagnostics=tuple(found for one in calls for found in one.diagnostics))
+
+
+def _agree(function: Function, tool: Tool, params: dict[str, Any]) -> None:
+    taken = [parameter.name for parameter in tool.parameters]
+    strange = [name for name in params if name not in taken]
+    if strange:
+        raise UsageError(
+            f"the specification of {function.name} has a parameter {strange[0]!r}, which the tool does not take",
+            f"the tool takes {', '.join(taken) or 'none'}",
+        )
+
+
+_STRING = re.compile(r'"(?:[^"\\]|\\.)*+"')
+_BRACKETS = re.compile(r"[\[\]［］]")
+_REFERENCE_SIGNS = re.compile(r"[\[\]［］:：#＃$＄]")
+_MAY_REFER = re.compile(r"evidence|[#＃$＄]", re.IGNORECASE)
+
+
+def _input(tool: Tool, params: dict[str, Any]) -> str:
+    """The params as a step's input: JSON in which no string can be taken for a reference or close the brackets."""
+    if not params:
+        return ""
+
+    def harmless(match: re.Match[str]) -> str:
+        signs = _REFERENCE_SIGNS if _MAY_REFER.search(match[0]) else _BRACKETS
+        return signs.sub(lambda sign: f"\\u{ord(sign[0]):04x}", match[0])
+
+    return _STRING.sub(harmless, json.dumps(params, ensure_ascii=False))
+
+
+# A chain of thought, and code --------------------------------------------------------------------------------------
+
+
+async def _asked(agent: Host, question: str, prompt: str, purpose: Purpose, watch: Watch | None) -> str:
+    """What the model writes for a prompt, as a run on record; raises the run's error."""
+    texts: list[str] = []
+
+    async def ask(recorder: Recorder) -> Plan:
+        completion = await agent._ask("", prompt, purpose, recorder, lambda text: None)
+        texts.append(completion.text)
+        if completion.finish == "length":
+            raise LimitReached("the model was cut off by its token limit", "raise it with --max-tokens")
+        return Plan((), (concluded(completion.text, purpose),))
+
+    run = await agent._drive(question, ask, watch)
+    run.raise_for_status()
+    return texts[0]
+
+
+def concluded(text: str, purpose: Purpose) -> str:
+    from airoagent.language.callprompts import read_code, read_thought
+
+    return read_code(text) if purpose == "code" else read_thought(text).best or text
+
+
+def think(agent: Host, question: str, *, watch: Watch | None = None) -> Thought:
+    """Ask for several solutions, their ranking and the best answer. Raises what the run failed of (an AiroError)."""
+    return run_in_thread(lambda: athink(agent, question, watch=watch))
+
+
+async def athink(agent: Host, question: str, *, watch: Watch | None = None) -> Thought:
+    """The same, to be awaited."""
+    from airoagent.language.callprompts import read_thought, think_prompt
+
+    question = _checked(question, 'ask something: airo think "How many players ...?"')
+    return read_thought(await _asked(agent, question, think_prompt(question), "think", watch))
+
+
+def code(agent: Host, prompt: str, *, watch: Watch | None = None) -> str:
+    """Ask for code: nothing but the code, ending in a newline. Raises what the run failed of (an AiroError)."""
+    return run_in_thread(lambda: acode(agent, prompt, watch=watch))
+
+
+async def acode(agent: Host, prompt: str, *, watch: Watch | None = None) -> str:
+    """The same, to be awaited."""
+    from airoagent.language.callprompts import code_prompt, read_code
+
+    prompt = _checked(prompt, 'say what to write: airo code "a websocket server in node.js"')
+    return read_code(await _asked(agent, prompt, code_prompt(prompt), "code", watch))

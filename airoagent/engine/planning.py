@@ -1,0 +1,80 @@
+"""Has the model write a plan, reads it while it is being written, and starts what is certain of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from airoagent.engine.attempt import record_of
+from airoagent.engine.cache import Reuse
+from airoagent.engine.recorder import Recorder
+from airoagent.engine.run import Execution
+from airoagent.errors import PlanError
+from airoagent.events import PlanPart, PlanRefused, PlanText, PlanWritten
+from airoagent.language.grammar import Grammar
+from airoagent.language.parse import PlanParser
+from airoagent.language.plan import Plan
+from airoagent.language.plan_grammar import plan_grammar
+from airoagent.language.prompts import plan_prompt
+from airoagent.models.base import Completion, Purpose
+from airoagent.toolbox.tool import Toolbox
+
+__all__ = ["write_plan"]
+
+
+class AskModel(Protocol):
+    """Asks the model and puts the call on record; ``heard`` gets the text as it comes."""
+
+    async def __call__(
+        self, step: str, text: str, purpose: Purpose, recorder: Recorder, heard: Callable[[str], None],
+        grammar: Grammar | str,
+    ) -> Completion: ...  # fmt: skip
+
+
+async def write_plan(
+    question: str,
+    toolbox: Toolbox,
+    ask: AskModel,
+    recorder: Recorder,
+    execution: Execution | None = None,
+    reuse: Reuse | None = None,
+) -> Plan:
+    """The plan, checked; PlanError if what the model wrote cannot be used.
+
+    Steps that have become certain are given to ``execution`` while the rest is being written, but for those with side
+    effects. A plan after a failed one is told what is known (``reuse``), and may go on from it.
+    """
+    again = reuse is not None and reuse.begun
+    tools = ((tool.name, tool.description) for tool in toolbox.values())
+    prompt = plan_prompt(question, tools, reuse.known() if reuse is not None and again else "")
+    parser = PlanParser(toolbox)
+    pending: list[str] = []
+
+    def heard(text: str) -> None:
+        recorder(PlanText(text=text))
+        pending.append(text)
+        certain = [step for step in parser.feed(text) if not toolbox[step.tool].side_effects]
+        # A later plan may lean on the earlier one, which only its whole text shows.
+        if certain and execution is not None and execution.eager and not again:
+            recorder(PlanPart(text="".join(pending)))
+            pending.clear()
+            execution.add(*certain)
+
+    text = ""
+    try:
+        grammar = plan_grammar(toolbox) if toolbox and not again else ""
+        completion = await ask("", prompt, "plan", recorder, heard, grammar)
+        text, truncated = completion.text, completion.finish == "length"
+        recorder(PlanWritten(text=text))
+        try:
+            plan = parser.finish(truncated)
+        except PlanError:
+            if reuse is None or not again:
+                raise
+            plan = reuse.continued(text, toolbox, truncated)
+    except PlanError as error:
+        error.text = error.text or text
+        recorder(PlanRefused(failure=record_of(error), diagnostics=error.diagnostics))
+        raise
+    recorder.parsed(plan)
+    return plan

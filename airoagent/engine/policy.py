@@ -1,0 +1,80 @@
+"""What a run may take, and what its steps may use."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import field
+from typing import Literal
+
+from airoagent.events import Origin
+from airoagent.language.grammar import Grammar
+from airoagent.language.plan import Step
+from airoagent.models.base import Completion, Purpose
+from airoagent.records import record
+from airoagent.toolbox.documents import Documents
+from airoagent.toolbox.fetch import Fetcher
+from airoagent.toolbox.tool import Tool, ToolOutput
+
+__all__ = ["Approve", "Ask", "Keep", "OnError", "Policy", "Recall", "Services"]
+
+OnError = Literal["stop", "skip", "tell"]
+
+
+@record
+class Policy:
+    """What a run may take and what happens when a step fails.
+
+    - ``tool_timeout``: seconds per call, for tools that name none (0: no limit); ``limit_seconds``: for the whole run.
+    - ``retries``: how often a failure that may pass is tried again.
+    - ``concurrency``: how many tools may be called at the same time (0: no limit).
+    - ``max_evidence``: characters one call may give; ``max_bytes``: characters of evidence in the whole run;
+      ``max_calls``: calls of tools; ``max_tokens``: tokens read and written by models (0: no limit).
+    - ``on_error``: ``stop`` starts nothing new after a failure, ``skip`` goes on with what does not depend on it,
+      ``tell`` lets the steps that depend on it know what went wrong.
+    - ``eager``: a step starts while the rest of the plan is still being written (one with side effects never does).
+    - ``replan``: how often the model may write a new plan after a failure; what has been found is not called for again.
+    - ``cache_seconds``: results of tools that allow it are taken from earlier runs up to this age (0: never).
+    - ``ask_before``: whether tools with side effects are asked about, or every call.
+    """
+
+    tool_timeout: float = 60.0
+    retries: int = 2
+    limit_seconds: float = 0.0
+    concurrency: int = 8
+    max_evidence: int = 16 * 1024 * 1024
+    on_error: OnError = "stop"
+    eager: bool = True
+    replan: int = 0
+    cache_seconds: float = 0.0
+    max_calls: int = 0
+    max_tokens: int = 0
+    max_bytes: int = 0
+    ask_before: Literal["side-effects", "all"] = "side-effects"
+
+
+Ask = Callable[[str, str, Purpose, Grammar | str], Awaitable[Completion]]
+Approve = Callable[[Step, Tool, str], Awaitable[bool | str]]
+"""Asked before a call: True makes it, False refuses it, a text makes it with that input in place of the step's own."""
+
+
+Recall = Callable[[Step, Tool, str], tuple[ToolOutput, Origin] | None]
+Keep = Callable[[Step, Tool, str, ToolOutput], None]
+
+
+@record
+class Services:
+    """What steps may use: ``ask(step, prompt, purpose, grammar)`` asks the model, ``approve`` asks the user.
+
+    ``recall`` knows evidence that need not be called for (a cache, the record of an earlier run): it is asked with the
+    step, its tool and its input, and answers with the output and where it comes from, or None. ``keep`` is told what a
+    call gave.
+    """
+
+    question: str
+    ask: Ask
+    approve: Approve
+    fetch: Fetcher
+    documents: Documents | None = None
+    settings: Mapping[str, str] = field(default_factory=dict)
+    recall: Recall | None = None
+    keep: Keep | None = None

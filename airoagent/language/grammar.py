@@ -1,0 +1,261 @@
+"""Grammars: a language written down once, as small typed pieces, and rendered for whoever holds a model to it.
+
+    >>> grammar = Grammar((Rule("start", Seq((Text("Answer: "), Use("DIGIT")))), Rule("DIGIT", chars("0-9"))))
+    >>> print(grammar.lark(), end="")
+    start: "Answer: " DIGIT
+    DIGIT: /[0-9]/
+    >>> print(grammar.gbnf(), end="")
+    root ::= "Answer: " digit-t
+    digit-t ::= [0-9]
+
+`Grammar.lark` is what llguidance reads (in this process, and behind vLLM), `Grammar.gbnf` what llama.cpp and the
+servers around it read. The languages are the same, except where a piece says so (`Json`). Rendering is done when it is
+asked for; building a grammar costs next to nothing. The grammars themselves: `plan_grammar`, `call_grammar`,
+`answer_grammar`. Pure functions, no I/O.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+
+__all__ = [
+    "Alt", "Chars", "Grammar", "Json", "Piece", "Rep", "Rule", "Seq", "Text", "Use", "Words", "but", "chars", "optional",
+]  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """Exactly this text."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Chars:
+    """One character of these ranges of code points; ``negated``: one of any others."""
+
+    ranges: tuple[tuple[int, int], ...]
+    negated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Seq:
+    """All of these, one after another."""
+
+    items: tuple[Piece, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Alt:
+    """Any one of these."""
+
+    items: tuple[Piece, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Rep:
+    """From ``least`` to ``most`` times the same piece. There is always a bound: a model that writes on and on has to
+    come to an end."""
+
+    item: Piece
+    least: int
+    most: int
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """Another rule, by name."""
+
+    rule: str
+
+
+@dataclass(frozen=True, slots=True)
+class Json:
+    """JSON that is valid against a JSON schema (``schema`` is its text).
+
+    llguidance reads the schema itself. For GBNF there is ``otherwise``, which may be a wider language: what comes from
+    it has to be checked against the schema.
+    """
+
+    schema: str
+    otherwise: Piece
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """A part of ``text``, cut between words, that holds more than white space.
+
+    llguidance has an automaton for it; for GBNF it is a rule for every word. A rule with this piece holds
+    nothing else.
+    """
+
+    text: str
+
+
+Piece = Text | Chars | Seq | Alt | Rep | Use | Json | Words
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A named piece. A name in capitals is a terminal: it is regular, uses only terminals, and is read as one unit."""
+
+    name: str
+    piece: Piece
+
+
+@dataclass(frozen=True, slots=True)
+class Grammar:
+    """Rules, the first of which is the start.
+
+    ``closers`` are texts that lead to an end, the most wanted first: with them a completion is wound up when the
+    tokens run out. ``slack`` is how many tokens a single one may put between the text and its nearest end, at most.
+    """
+
+    rules: tuple[Rule, ...]
+    closers: tuple[str, ...] = ()
+    slack: int = 64
+
+    def lark(self) -> str:
+        """The grammar as llguidance reads it (its dialect of Lark)."""
+        lines: list[str] = []
+        for at, rule in enumerate(self.rules):
+            name = "start" if at == 0 else rule.name
+            if isinstance(rule.piece, Words):
+                lines.append(f"{name}: {name}_PARTS & /(?s:.*\\S.*)/")
+                lines.append(f"{name}_PARTS: %regex {json.dumps({'substring_words': rule.piece.text})}")
+            else:
+                lines.append(f"{name}: {_lark(rule.piece)}")
+        return "\n".join(lines) + "\n"
+
+    def gbnf(self) -> str:
+        """The grammar as llama.cpp reads it (GBNF)."""
+        lines: list[str] = []
+        for at, rule in enumerate(self.rules):
+            name = "root" if at == 0 else _gbnf_name(rule.name)
+            if isinstance(rule.piece, Words):
+                lines += _word_rules(name, rule.piece.text)
+            else:
+                lines.append(f"{name} ::= {_gbnf(rule.piece)}")
+        return "\n".join(lines) + "\n"
+
+
+def chars(ranges: str) -> Chars:
+    """Characters as in ``[a-z_]``: a minus between two is a range, one at an end is itself."""
+    found: list[tuple[int, int]] = []
+    at = 0
+    while at < len(ranges):
+        last = at + 2 if ranges[at + 1 : at + 2] == "-" and at + 2 < len(ranges) else at
+        found.append((ord(ranges[at]), ord(ranges[last])))
+        at = last + 1
+    return Chars(tuple(found))
+
+
+def but(base: Chars, *others: str) -> Chars:
+    """The characters of a negated class without these others."""
+    more = tuple(pair for ranges in others for pair in chars(ranges).ranges)
+    return Chars(base.ranges + more, negated=True)
+
+
+def optional(item: Piece) -> Rep:
+    """The piece or nothing."""
+    return Rep(item, 0, 1)
+
+
+# -- Lark
+
+
+def _lark(piece: Piece, within: bool = False) -> str:
+    """The piece; ``within`` a sequence or repeat, where alternatives need parentheses."""
+    match piece:
+        case Text(text):
+            return json.dumps(text, ensure_ascii=False)
+        case Chars(ranges, negated):
+            body = "".join(_range(pair, _regex_char) for pair in ranges)
+            return f"/[{'^' if negated else ''}{body}]/"
+        case Seq(items):
+            return " ".join(_lark(item, True) for item in items)
+        case Alt(items):
+            joined = " | ".join(_lark(item) for item in items)
+            return f"({joined})" if within else joined
+        case Rep(item, least, most):
+            return f"({_lark(item)}){_times(least, most)}"
+        case Use(rule):
+            return rule
+        case Json(schema):
+            return f"%json {schema}"
+        case Words():
+            raise ValueError("words are a rule of their own")
+
+
+def _times(least: int, most: int) -> str:
+    return "?" if (least, most) == (0, 1) else f"{{{least},{most}}}"
+
+
+def _range(pair: tuple[int, int], spell: object) -> str:
+    first, last = pair
+    assert callable(spell)
+    return f"{spell(first)}" if first == last else f"{spell(first)}-{spell(last)}"
+
+
+def _regex_char(code: int) -> str:
+    character = chr(code)
+    return character if character.isalnum() and character.isascii() else f"\\x{{{code:X}}}"
+
+
+# -- GBNF
+
+
+def _gbnf_name(name: str) -> str:
+    # There is no upper case for it in GBNF, and a terminal may bear the name of a rule.
+    return f"{name.lower().replace('_', '-')}-t" if name.isupper() else name
+
+
+def _gbnf(piece: Piece, within: bool = False) -> str:
+    match piece:
+        case Text(text):
+            return f'"{"".join(map(_gbnf_text, text))}"'
+        case Chars(ranges, negated):
+            body = "".join(_range(pair, _gbnf_char) for pair in ranges)
+            return f"[{'^' if negated else ''}{body}]"
+        case Seq(items):
+            return " ".join(_gbnf(item, True) for item in items)
+        case Alt(items):
+            joined = " | ".join(_gbnf(item) for item in items)
+            return f"({joined})" if within else joined
+        case Rep(item, least, most):
+            return f"({_gbnf(item)}){_times(least, most)}"
+        case Use(rule):
+            return _gbnf_name(rule)
+        case Json(_, otherwise):
+            return _gbnf(otherwise, within)
+        case Words():
+            raise ValueError("words are a rule of their own")
+
+
+_GBNF_TEXT = {"\n": "\\n", "\r": "\\r", "\t": "\\t", '"': '\\"', "\\": "\\\\"}
+
+
+def _gbnf_text(character: str) -> str:
+    return _GBNF_TEXT.get(character) or (character if character.isprintable() else _gbnf_char(ord(character)))
+
+
+def _gbnf_char(code: int) -> str:
+    if chr(code).isalnum() and code < 0x80:
+        return chr(code)
+    return f"\\x{code:02X}" if code < 0x100 else f"\\u{code:04X}" if code < 0x10000 else f"\\U{code:08X}"
+
+
+_WORD = re.compile(r"\w+|[^\w\s]+|\s+")
+
+
+def _word_rules(name: str, text: str) -> list[str]:
+    """Rules for a part of a text: from any word on, to any word. A word that begins it is no white space."""
+    words = _WORD.findall(text)
+    starts = [at for at, word in enumerate(words) if not word.isspace()]
+    lines = [f"{name} ::= {' | '.join(f'{name}-{at}' for at in starts)}"]
+    for at, word in enumerate(words):
+        rest = f" ({name}-{at + 1})?" if at + 1 < len(words) else ""
+        lines.append(f"{name}-{at} ::= {_gbnf(Text(word))}{rest}")
+    return lines

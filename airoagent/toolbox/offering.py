@@ -1,0 +1,67 @@
+"""Which of the known tools a run may use.
+
+Without a choice a model is offered the tools it was trained on, as far as they make sense here, and the user's own.
+Calculator, Today and CodeWriter wait to be named: every line of the prompt that a question does not need makes a small
+model's plan worse. A plan that is given (a file, Python) may call any known tool.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from airoagent.errors import UsageError
+from airoagent.toolbox.loader import bundle_folder
+from airoagent.toolbox.tool import Tool, Toolbox, as_tool
+
+__all__ = ["named_tool", "offered_tools"]
+
+_READER = "KnowledgeModel"
+_BUILT_IN = ("DuckDuckGo", "DocumentSearch", "TextScraper", "HyperlinkExtractor", _READER)
+
+
+def offered_tools(
+    known: Toolbox, tools: Sequence[str | Tool | Callable[..., Any]] | None, docs: bool, web: bool
+) -> Toolbox:
+    """The tools offered to the model: those named, or the built-in ones that make sense here and the user's own.
+
+    ``+NAME`` adds a tool to those that are offered without a choice.
+    """
+    added = [item for item in tools or () if isinstance(item, str) and item.startswith("+")]
+    if tools is not None and added:
+        rest = [item[1:] if isinstance(item, str) and item.startswith("+") else item for item in tools]
+        more = offered_tools(known, rest, docs, web)
+        usual = offered_tools(known, None, docs, web)
+        return Toolbox([*usual.values(), *(tool for name, tool in more.items() if name not in usual)])
+    if tools is None:
+        search = {"DocumentSearch"} if docs else set()
+        if web or not docs:
+            search.add("DuckDuckGo")
+        names = [name for name in _BUILT_IN if name in known and (name in search or name not in _BUILT_IN[:2])]
+        return Toolbox([*(known[name] for name in names), *(t for t in known.values() if not _is_bundled(t))])
+    chosen: list[Tool] = []
+    for item in tools:
+        if isinstance(item, str):
+            chosen.append(named_tool(item, known))
+        else:
+            chosen.append(as_tool(item))
+    if _READER in known and not any(tool.name == _READER for tool in chosen):
+        chosen.append(known[_READER])
+    return Toolbox(chosen)
+
+
+def named_tool(name: str, known: Toolbox) -> Tool:
+    """The tool of this name; UsageError with the nearest names if there is none."""
+    if name in known:
+        return known[name]
+    near = difflib.get_close_matches(name, list(known), n=3, cutoff=0.5)
+    raise UsageError(
+        f"there is no tool called {name!r}",
+        f"did you mean {' or '.join(near)}?" if near else f"the tools are: {', '.join(known)}",
+    )
+
+
+def _is_bundled(tool: Tool) -> bool:
+    return Path(tool.origin).is_relative_to(bundle_folder("tools"))

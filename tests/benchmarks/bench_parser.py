@@ -1,0 +1,157 @@
+"""How near the parser is to the bare limit, and whether time grows with the text.
+
+    python tests/benchmarks/bench_parser.py
+
+The bare limit is one compiled regular expression that finds the steps plus one that finds the references, over the
+same text in the same run. Prints ratios; the aim is at most 4 on clean plans of 6 to 10,000 steps.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from airoagent.errors import PlanError
+from airoagent.language.parse import PlanParser, parse_plan
+
+TOOLS = ("DuckDuckGo", "TextScraper", "HyperlinkExtractor", "KnowledgeModel")
+STEPS = re.compile(r"Plan: (.*)\n:evidence(\d+): = (\w+)\[(.*)\]\n")
+REFERENCES = re.compile(r":evidence(\d+):")
+SIX = (
+    (
+        "Begin by conducting a web search for the winner.",
+        "DuckDuckGo",
+        "Nobel Prize in Literature winner after :evidence{a}:",
+    ),
+    ("Use the KnowledgeModel to find the name in the results.", "KnowledgeModel", "Who won it, given :evidence{a}:?"),
+    ("Search for the most famous work of the laureate.", "DuckDuckGo", "Most famous work of :evidence{a}:"),
+    ("Extract the relevant links from the search results.", "HyperlinkExtractor", ":evidence{a}:"),
+    ("Read the pages behind the links.", "TextScraper", ":evidence{a}:"),
+    ("Find the work in what was read.", "KnowledgeModel", "What is the work of :evidence{b}:, given :evidence{a}:?"),
+)
+
+
+def clean_plan(steps: int) -> str:
+    """A plan as the model cards show it, of so many steps, each of which is used."""
+    lines = []
+    for at in range(steps):
+        thought, tool, text = SIX[at % 6]
+        text = text.format(a=at - 1, b=max(0, at - 4)) if at else "Nobel Prize in Literature 2020 winner"
+        lines.append(f"Plan: {thought}\n:evidence{at}: = {tool}[{text}]\n")
+    return "".join(lines) + f"Answer: :evidence{steps - 1}:\n"
+
+
+def seconds(work: Callable[[], object], rounds: int, least: float = 0.02) -> float:
+    """The best time of one call, each measured over at least ``least`` seconds."""
+    best, calls = float("inf"), 1
+    for _ in range(rounds):
+        while True:
+            start = time.perf_counter()
+            for _ in range(calls):
+                work()
+            took = time.perf_counter() - start
+            if took >= least:
+                break
+            calls *= 2
+        best = min(best, took / calls)
+    return best
+
+
+def bare(text: str) -> None:
+    """The bare limit."""
+    STEPS.findall(text)
+    REFERENCES.findall(text)
+
+
+def one_by_one(text: str, quick: bool = True) -> None:
+    """Read a text one character at a time."""
+    parser = PlanParser(TOOLS, quick=quick)
+    for character in text:
+        parser.feed(character)
+    finish(parser)
+
+
+def long_way(text: str) -> None:
+    """Read a text without the short way."""
+    parser = PlanParser(TOOLS, quick=False)
+    parser.feed(text)
+    finish(parser)
+
+
+def finish(parser: PlanParser) -> None:
+    """End a reading, whatever comes of it."""
+    with suppress(PlanError):
+        parser.finish()
+
+
+def read(text: str) -> None:
+    """Read a text that may be refused."""
+    with suppress(PlanError):
+        parse_plan(text, TOOLS)
+
+
+def clean_plans() -> None:
+    """Clean plans against the bare limit."""
+    print(f"{'steps':>6} {'bare us/step':>13} {'parser':>8} {'ratio':>6} {'long way':>9} {'1 char':>7}")
+    for steps in (6, 10, 100, 1_000, 10_000):
+        text = clean_plan(steps)
+        limit, ours = float("inf"), float("inf")
+        for _ in range(15):  # in turn, so that both meet the same machine
+            limit = min(limit, seconds(partial(bare, text), 1))
+            ours = min(ours, seconds(partial(parse_plan, text, TOOLS), 1))
+        slow, single = seconds(partial(long_way, text), 1), seconds(partial(one_by_one, text), 1)
+        each = [value / steps * 1e6 for value in (limit, ours, slow, single)]
+        print(f"{steps:>6} {each[0]:>13.2f} {each[1]:>8.2f} {ours / limit:>6.2f} {each[2]:>9.1f} {each[3]:>7.1f}")
+
+
+GARBAGE: dict[str, Callable[[int], str]] = {
+    "[ repeated": lambda size: "[" * size,
+    "open step, [ repeated": lambda size: ":evidence0: = DuckDuckGo[" + "[" * size,
+    "] repeated after a step": lambda size: ":evidence0: = DuckDuckGo[" + "]" * size,
+    ":evidence repeated": lambda size: ":evidence" * (size // 9),
+    ":evidence1: repeated": lambda size: ":evidence1:" * (size // 11),
+    "references in an input": lambda size: ":evidence0: = DuckDuckGo[" + ":evidence " * (size // 10) + "]",
+    "one line of letters": lambda size: "a" * size,
+    "one thought": lambda size: "Plan: " + "word " * (size // 5),
+    "deep nesting": lambda size: ":evidence0: = DuckDuckGo[" + "[" * (size // 2) + "]" * (size // 2) + "]",
+    "heads on one line": lambda size: ":evidence0: = DuckDuckGo[" * (size // 25),
+    "signs": lambda size: "$1*[" * (size // 4),
+    "round brackets after a step": lambda size: ":evidence0: = DuckDuckGo[x] " + "a(" * (size // 2),
+    "half heads": lambda size: ":evidence0: = " * (size // 14),
+    "plan lines": lambda size: "Plan: x\n" * (size // 8),
+    "plan words": lambda size: "Plan:" * (size // 5),
+    "empty lines": lambda size: "\n" * size,
+    "carriage returns": lambda size: "\r" * size,
+    "spaces": lambda size: " " * size,
+    "stars": lambda size: "*" * size,
+    "quotes": lambda size: ':evidence0: = DuckDuckGo["' + '"' * size + "]",
+    "plus signs": lambda size: ':evidence0: = DuckDuckGo["a"' + '+"a"' * (size // 4) + "]",
+    "objects": lambda size: '{"a":' * (size // 5),
+    "braces": lambda size: "{" * size,
+    "object lines": lambda size: '{"tool": "x"\n' * (size // 13),
+    "answer lines": lambda size: ":evidence0: = DuckDuckGo[x]\nAnswer: a\n" + "b\n" * (size // 2),
+    "dots": lambda size: "...\n" * (size // 4),
+}
+
+
+def garbage() -> None:
+    """Garbage of 250 kB and 1 MB: the ratio of the times should be near 4."""
+    print(f"\n{'garbage':>28} {'250 kB s':>9} {'1 MB s':>7} {'growth':>7} {'1 char, 1 MB s':>15}")
+    for name, make in GARBAGE.items():
+        small, large = make(250_000), make(1_000_000)
+        first, second = seconds(partial(read, small), 1, 0.001), seconds(partial(read, large), 1, 0.001)
+        single = seconds(partial(one_by_one, large), 1, 0.001)
+        print(f"{name:>28} {first:>9.3f} {second:>7.3f} {second / first:>7.1f} {single:>15.2f}")
+
+
+if __name__ == "__main__":
+    clean_plans()
+    if "--garbage" in sys.argv:
+        garbage()
