@@ -51,10 +51,8 @@ class Deadlines:
         self._next = 0.0
         self.passed: set[str] = set()
 
-    def begin(self, step: str, seconds: float) -> None:
-        """The running task's call for this step must end within so many seconds."""
-        task = asyncio.current_task()
-        assert task is not None
+    def begin(self, step: str, seconds: float, task: asyncio.Task[Any]) -> None:
+        """The call that the task makes for this step must end within so many seconds."""
         end = time.monotonic() + seconds  # what the loop's own clock is
         self._ends[step] = (end, task)
         if self._timer is None or end < self._next:
@@ -86,9 +84,17 @@ class Deadlines:
 
 
 class Caller:
-    """Runs single steps of one run."""
+    """Runs single steps of one run; ``found`` is the evidence there is, which grows meanwhile."""
 
-    def __init__(self, toolbox: Toolbox, services: Services, policy: Policy, emit: Callable[[Event], None]) -> None:
+    def __init__(
+        self,
+        toolbox: Toolbox,
+        services: Services,
+        policy: Policy,
+        emit: Callable[[Event], None],
+        found: Mapping[str, Evidence],
+    ) -> None:
+        self._found = found
         self._toolbox = toolbox
         self._services = services
         self._policy = policy
@@ -106,22 +112,23 @@ class Caller:
         self._results: dict[str, Evidence | AiroError] = {}
         self._waiting: dict[str, list[asyncio.Future[None]]] = {}
 
-    async def run(self, step: Step, found: Mapping[str, Evidence]) -> Evidence | AiroError:
-        """The step's evidence: called for, or the result of the same call that another step makes; or its failure."""
+    async def run(self, step: Step, task: asyncio.Task[Any]) -> Evidence | AiroError:
+        """The step's evidence, called for in ``task`` (the running one) or shared with one that makes the same call."""
+        found = self._found
         parts: Filled = tuple([part if isinstance(part, str) else found[part.id] for part in step.template])
         text = "".join([part if isinstance(part, str) else part.text for part in parts])
         tool = self._toolbox[step.tool]
         if tool.side_effects or not tool.repeatable:
-            return await self._attempts(step, tool, text, parts, found)
+            return await self._attempts(step, tool, text, parts, task)
         if self._recall is not None and self._recall(step, tool, text) is not None:  # its own, not another's
-            return await self._attempts(step, tool, text, parts, found)
+            return await self._attempts(step, tool, text, parts, task)
         key: tuple[object, ...] = (step.tool, text)
         if tool.context_parameter:  # what it makes of the text may depend on where the text is from
             evidence = [part for part in parts if isinstance(part, Evidence)]
             key = (*key, *[(part.sources, part.untrusted and part.written) for part in evidence])
         first = self._first.setdefault(key, step.id)
         if first == step.id:
-            result = await self._attempts(step, tool, text, parts, found)
+            result = await self._attempts(step, tool, text, parts, task)
             self._results[first] = result
             for waiting in self._waiting.pop(first, ()):
                 if not waiting.done():
@@ -149,7 +156,7 @@ class Caller:
         return self._finished(step, 1, output, seconds, "shared", parts)
 
     async def _attempts(
-        self, step: Step, tool: Tool, text: str, parts: Filled, found: Mapping[str, Evidence]
+        self, step: Step, tool: Tool, text: str, parts: Filled, task: asyncio.Task[Any]
     ) -> Evidence | AiroError:
         """Call the tool until it gives evidence, fails for good, or the tries are used up."""
         id, name = step.id, step.tool
@@ -161,7 +168,7 @@ class Caller:
             try:
                 known = self._recall(step, tool, text) if self._recall is not None else None
                 if known is None:
-                    output = await self._call(step, tool, text, parts, found)
+                    output = await self._call(step, tool, text, parts, task)
                 else:
                     output, origin = known
             except asyncio.CancelledError:
@@ -213,7 +220,7 @@ class Caller:
         return wait if wait <= self._policy.longest_wait and time.monotonic() + wait < self._ends else None
 
     async def _call(
-        self, step: Step, tool: Tool, text: str, parts: Filled, found: Mapping[str, Evidence]
+        self, step: Step, tool: Tool, text: str, parts: Filled, task: asyncio.Task[Any]
     ) -> ToolOutput:
         """What the tool found; raises ToolTimeout, ToolError for a result that is not text, and what the tool raises.
 
@@ -226,20 +233,19 @@ class Caller:
         make = self._bound.get(step.tool)
         if make is None:
             make = self._bound[step.tool] = tool.bind()
-        context = self._context(step, parts, found) if tool.context_parameter else None
+        context = self._context(step, parts) if tool.context_parameter else None
         timeout = self._policy.tool_timeout if tool.timeout is None else tool.timeout
         if timeout:
-            self._deadlines.begin(step.id, timeout)
+            self._deadlines.begin(step.id, timeout, task)
         try:
             result = await make(text, context, parts)
         except asyncio.CancelledError:
-            task = asyncio.current_task()
             if timeout and self._deadlines.end(step.id):
-                if task is None or task.uncancel() == 0:
+                if task.uncancel() == 0:
                     raise ToolTimeout(
                         f"{tool.name} did not answer within {timeout:g} s", "raise the limit with --timeout"
                     ) from None
-            elif task is None or not task.cancelling():
+            elif not task.cancelling():
                 raise ToolError(f"{tool.name} cancelled itself") from None
             raise  # the run is being stopped
         except SystemExit as error:  # a tool may not end the program
@@ -278,7 +284,7 @@ class Caller:
                 "--max-bytes",
             )
 
-    def _context(self, step: Step, parts: Filled, found: Mapping[str, Evidence]) -> ToolContext:
+    def _context(self, step: Step, parts: Filled) -> ToolContext:
         services = self._services
 
         async def ask(prompt: str, purpose: Purpose, grammar: Grammar | str = "") -> Completion:
@@ -293,7 +299,7 @@ class Caller:
 
         return ToolContext(
             step.id, services.question, parts, ask, services.fetch, services.documents, services.settings, progress,
-            self._provenance.may_open(parts, found),
+            self._provenance.may_open(parts, self._found),
         )  # fmt: skip
 
     def _checked(self, tool: Tool, result: Any) -> ToolOutput:

@@ -39,8 +39,9 @@ class Unreadable(Exception):
 def _events(text: str) -> Iterator[Any]:
     import yaml
 
-    parser: Any = yaml.CSafeLoader(text) if yaml.__with_libyaml__ else yaml.SafeLoader(text)
+    parser: Any = None
     try:
+        parser = yaml.CSafeLoader(text) if yaml.__with_libyaml__ else yaml.SafeLoader(text)
         event = parser.get_event()
         while event is not None:
             yield event
@@ -57,7 +58,8 @@ def _events(text: str) -> Iterator[Any]:
         column = at - text.rfind("\n", 0, at) - 1
         raise Unreadable("syntax", "A character of the text is not allowed in YAML.", line, column) from None
     finally:
-        parser.dispose()
+        if parser is not None:
+            parser.dispose()
 
 
 class _Open:
@@ -101,7 +103,7 @@ def read_documents(text: str, places: list[Places] | None = None) -> list[Json]:
             raise _forbidden(event)
         value: Json
         if kind is scalar:
-            value = Plain(event.value) if event.implicit[0] else event.value
+            value = Plain(event.value) if event.implicit[0] else _whole(event)
         else:
             value = {} if kind is start_map else []
         # Book the value in what is open.
@@ -130,6 +132,17 @@ def read_documents(text: str, places: list[Places] | None = None) -> list[Json]:
             top = _Open(value, path)
             stack.append(top)
     return documents
+
+
+def _whole(event: Any) -> str:
+    """The text of a quoted scalar; PyYAML's Python parser lets an escape give half of a character."""
+    value: str = event.value
+    if not value.isascii():
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            raise _at(event, "surrogate", "An escape gives half of a character.") from None
+    return value
 
 
 def _at(event: Any, kind: str, message: str) -> Unreadable:

@@ -13,10 +13,10 @@ function h(what, attributes, ...children) {
     if (name.startsWith("on")) made.addEventListener(name.slice(2), value);
     else made.setAttribute(name, value === true ? "" : value);
   }
-  made.append(...children.flat().filter((child) => child != null && child !== false));
+  made.append(...children.flat(Infinity).filter((child) => child != null && child !== false));
   return made;
 }
-const fill = (parent, ...children) => parent.replaceChildren(...children.flat().filter((child) => child != null && child !== false));
+const fill = (parent, ...children) => parent.replaceChildren(...children.flat(Infinity).filter((child) => child != null && child !== false));
 
 /* Only http and https become links; javascript:, data:, docs:// and the rest stay text. */
 function address(url) {
@@ -27,7 +27,7 @@ function address(url) {
 
 const number = (value) => value.toLocaleString("en-US");
 function seconds(value) {
-  if (value == null || !isFinite(value)) return "";
+  if (!value || !isFinite(value)) return "";
   if (value >= 60) return `${Math.floor(value / 60)} min ${Math.round(value % 60)} s`;
   return value >= 9.95 ? `${value.toFixed(0)} s` : value >= 0.0995 ? `${value.toFixed(1)} s` : `${Math.max(1, Math.round(value * 1000))} ms`;
 }

@@ -106,9 +106,9 @@ class Driver:
             driven.end(error)
 
     def stop(self, id: str) -> bool:
-        """Stop a run; False if this process does not drive it."""
+        """Stop a run; False if this process does not drive it, or it has ended."""
         driven = self.driven.get(id)
-        return driven is not None and driven.task is not None and driven.task.cancel()
+        return driven is not None and driven.task is not None and not driven.ended and driven.task.cancel()
 
     def close(self) -> None:
         """Stop every run and wait until each has its end on record."""
@@ -133,7 +133,7 @@ def recorded(store: Store, id: str, start: int, closing: threading.Event) -> Ite
     An empty tuple means: nothing new, look whether anybody still listens.
     """
     while not closing.wait(_LOOK_AGAIN):
-        running = is_running(store, id)  # asked before the events are read, so that the last are not missed
+        running = store.status(id) == "running"  # asked before the events are read, so that the last are not missed
         fresh = store.events(id)[start:]
         start += len(fresh)
         yield fresh
@@ -148,11 +148,6 @@ def driven(run: Driven, start: int, closing: threading.Event) -> Iterator[tuple[
         fresh, ended = run.wait(start, 0.5)
         start += len(fresh)
         yield fresh
-
-
-def is_running(store: Store, id: str) -> bool:
-    """Whether some process drives the run now."""
-    return any(row.id == id and row.status == "running" for row in store.list(500))
 
 
 def messages(past: tuple[Event, ...], fresh: Iterator[tuple[Event, ...]]) -> Iterator[dict[str, Any] | None]:

@@ -1,12 +1,12 @@
 /* One run: its events are folded into `run`, and `run` is drawn. A live run's events come one by one and are drawn as they come. */
 const run = { id: data.run, question: "", model: "", parent: "", status: "running", started: 0, seconds: 0, settings: [], calls: [], writing: "",
-  raw: "", findings: [], refused: null, answer: null, sources: [], failure: null, usage: null, loading: "", steps: new Map(), final: [], end: 0 };
+  raw: "", parsed: false, earlier: [], findings: [], refused: null, answer: null, sources: [], failure: null, usage: null, loading: "", steps: new Map(), final: [], end: 0 };
 const ui = { open: new Set(), selected: "", view: new Map(), inside: new Set(), stale: new Set() };
 const fields = new Map();  // "evidence3/output" -> {label, text, show}
 
 function step(id, tool) {
   if (!run.steps.has(id)) run.steps.set(id, { id, thought: "", tool: tool || "", template: null, line: 0, status: "waiting", attempts: [],
-    text: null, sources: [], note: "", origin: "call", seconds: 0, failure: null, because: [], calls: [], live: "" });
+    text: null, sources: [], note: "", origin: "call", seconds: 0, failure: null, because: [], calls: [], live: "", edited: false });
   ui.stale.add(id);
   return run.steps.get(id);
 }
@@ -21,12 +21,18 @@ function ended(one, event, status) {
   if (attempt && !attempt.end) Object.assign(attempt, { end: event.at, status, failure: event.failure || null, retry: event.retry_in || 0 });
   one.live = "";
 }
+function again() {  // what had failed or been skipped may still be done
+  for (const one of run.steps.values()) if (one.status === "failed" || one.status === "skipped") Object.assign(step(one.id), { status: "waiting", failure: null, because: [] });
+}
 const takers = {
   run_started: (e) => Object.assign(run, { id: e.run, question: e.question, model: e.model, parent: e.parent, settings: e.settings, started: e.at }),
   plan_text: (e) => { run.writing += e.text; },
   plan_part: (e) => { run.raw += e.text; },
   plan_written: (e) => { run.raw = e.text; run.writing = ""; },
-  plan_parsed: (e) => { run.findings = e.diagnostics; },
+  plan_parsed: (e) => { run.findings = e.diagnostics; run.parsed = true; },
+  run_resumed: (e) => { Object.assign(run, { status: "running", model: e.model, answer: null, failure: null, raw: run.parsed ? run.raw : "" }); again(); },
+  replanned: (e) => { run.earlier.push({ failure: e.failure, raw: run.raw, steps: [...run.steps.values()] }); Object.assign(run, { raw: "", steps: new Map(), parsed: false }); },
+  input_edited: (e) => { step(e.step, e.tool).edited = true; },
   plan_refused: (e) => { run.refused = e.failure; run.findings = e.diagnostics; },
   model_called: (e) => (e.step ? step(e.step).calls : run.calls).push(e),
   step_started: (e) => { const one = step(e.step, e.tool); one.status = "running"; one.failure = null;
@@ -124,7 +130,7 @@ function call(event, key, show) {
 
 /* Steps ---------------------------------------------------------------------------------------------------------- */
 const state = (one) => (one.status === "waiting" && run.status !== "running" ? "skipped" : one.status);
-const word = (status, one) => (one && one.status === "waiting" && run.status !== "running" ? "not run" : WORDS[status] || status);
+const word = (status, one) => (one && one.status === "waiting" ? (run.status === "running" ? "waiting" : "not run") : WORDS[status] || status);
 const chips = (template) => template.map((part) => (part.ref ? h("button.ref", { onclick: (e) => { e.stopPropagation(); go(part.ref); } }, part.ref) : part.text.slice(0, 600)));
 
 function stepCard(one) {
@@ -173,6 +179,7 @@ function more(one, parts, show) {
   return h("div.more", null,
     found.length > 0 && h("div.rows", null, found.map(finding)),
     titled("Input", box, input, tabs),
+    one.edited && h("div.note", { "data-status": "running" }, "The user gave the tool this input in place of the step's own."),
     one.failure && h("div.rows", null, h("h3", null, "Failed"), failed(one.failure)),
     one.because.length > 0 && h("div.note", { "data-status": "skipped" }, "Not run: ", one.because.map((other) => [h("button.ref", { onclick: () => go(other) }, other), " "]), "has no evidence for it."),
     one.live && titled("Output, being written", h("div.text", null, h("div.cursor", null, one.live)), ""),
@@ -310,9 +317,9 @@ function drawTimeline() {
       if (one.attempts[n + 1] && attempt.end) lane.append(bar("b.wait", attempt.end, one.attempts[n + 1].start, "waited before the next try"));
     });
     for (const event of one.calls) lane.append(bar("b.model", event.at - event.seconds, event.at, `model: ${event.purpose}, ${seconds(event.seconds)}`, state(one)));
-    rows.push(h("button.name", { onclick: () => go(one.id) }, h("i", null, one.id), one.tool), lane, h("span.took", null, seconds(one.seconds)));
+    rows.push(h("button.name", { onclick: () => go(one.id) }, h("i", null, one.id), one.tool), lane, h("span.took", null, seconds(one.seconds || (one.status === "running" && now() - one.attempts[0].start))));
   }
-  const axis = h("div.lane.axis", null, [0, 0.25, 0.5, 0.75, 1].map((share) => { const tick = h("i", null, share ? seconds(total * share) : "0"); tick.style.left = `${share * 100}%`; return tick; }));
+  const axis = h("div.lane.axis", null, [0, 0.25, 0.5, 0.75, 1].map((share) => { const tick = h("i", null, share ? `${(total * share).toFixed(total < 1 ? 2 : total < 20 ? 1 : 0)} s` : "0"); tick.style.left = `${share * 100}%`; return tick; }));
   fill($("timeline"), rows.length ? rows : h("p.empty", null, "nothing has run"), rows.length > 0 && [h("span"), axis, h("span")]);
 }
 
@@ -326,9 +333,10 @@ function drawHead() {
   $("question").classList.toggle("long", run.question.length > 240);
   fields.set("question", { label: "question", text: run.question, show: () => $("top").scrollIntoView() });
   if (run.answer != null) {
+    const unsure = run.final.some((part) => part.ref && run.steps.get(part.ref)?.status === "unanswered");
     const long = run.answer.length > 6000;
     fields.set("answer", { label: "answer", text: run.answer, show: () => $("top").scrollIntoView() });
-    fill($("answer"), h("div.answer", { "data-status": run.status }, h("div.label", null, "Answer"), copyButton(() => run.answer),
+    fill($("answer"), h("div.answer", { "data-status": unsure ? "unanswered" : run.status }, h("div.label", null, unsure ? "Not answered" : "Answer"), copyButton(() => run.answer),
       long ? textBox("answer", "answer", [{ text: run.answer }], () => $("top").scrollIntoView()) : h(`div.said${run.answer.length > 500 ? ".small" : ""}`, { "data-field": "answer" }, run.answer), sourceList(run.sources)));
   } else if (run.failure) {
     fill($("answer"), h("div.answer", { "data-status": run.status }, h("div.label", null, `No answer: ${run.failure.kind}`), h("div.said.small", null, run.failure.message), run.failure.hint && h("p.hint", null, run.failure.hint)));
@@ -356,12 +364,15 @@ function drawPlan() {
   fields.set("plan", { label: "plan as written", text, show });
   if (run.writing && raw.lastElementChild) raw.lastElementChild.classList.add("cursor");
   fill($("plan"), h("h2", null, "The plan as the model wrote it", h("small", null, run.findings.length ? many(run.findings.length, "finding") : run.raw ? "read without a finding" : ""), h("span.grip"), text && copyButton(() => text)),
+    run.earlier.map((one, n) => h("details", null, h("summary", null, h("b", null, `plan ${n + 1}, given up`), h("span", null, one.failure.message)), h("div.inside", null,
+      field(`plan/earlier${n}`, "earlier plan", "As the model wrote it", one.raw, show), one.steps.filter((old) => old.text != null).map((old) => field(`plan/earlier${n}/${old.id}`, `${old.id} of an earlier plan`, `${old.id} ${old.tool}`, old.text, show))))),
     run.refused && failed(run.refused), text ? raw : h("p.empty", null, "nothing yet"), h("div.commands", null, run.calls.map((event, n) => call(event, `plan/call${n}`, show))));
 }
+const pairs = (rows) => h("dl.pairs", null, rows.filter((pair) => pair[1]).map(([name, value]) => [h("dt", null, name.replaceAll("_", " ")), h("dd", null, value)]));
 function drawRecord() {
   const line = (text) => h("div", null, h("code", null, text), copyButton(() => text));
   const id = /^[\w.-]+$/.test(run.id) ? run.id : "@last";
-  fill($("record"), h("h2", null, "Record"), h("dl.pairs", null, [["run", run.id], ["parent", run.parent], ["model", run.model], ...run.settings].filter((pair) => pair[1]).map(([name, value]) => [h("dt", null, name.replaceAll("_", " ")), h("dd", null, value)])),
+  fill($("record"), h("h2", null, "Record"), pairs([["run", run.id], ["parent", run.parent], ["model", run.model]]), h("details", null, h("summary", null, h("b", null, "settings"), "what the run was held to"), h("div.inside", null, pairs(run.settings))),
     h("div.commands", null, [`airo runs show ${id}`, `airo runs export ${id} -o ${id}.jsonl`, `airo view ${id}`].map(line)));
 }
 
@@ -432,6 +443,7 @@ function find(query) {
   }
   fill($("hits"), h("p", null, total ? `${many(total, "match").replace(/matchs$/, "matches")}${total > shown.length ? `, ${shown.length} shown` : ""} · Enter goes through them` : "nothing found"), shown);
   $("hits").hidden = false;
+  $("hits").classList.remove("going");
 }
 /* The place of characters `at` to `at + length` of a text box, as a range of the page. */
 function rangeOf(box, at, length) {
@@ -448,6 +460,7 @@ function visit(n) {
   const hit = search.hits[n];
   if (!hit) return;
   search.at = n;
+  $("hits").classList.add("going");
   [...$("hits").querySelectorAll("button")].forEach((one, m) => one.setAttribute("aria-selected", String(m === n)));
   hit.item.show();
   draw();

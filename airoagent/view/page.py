@@ -17,7 +17,7 @@ from typing import Any
 
 from airoagent.engine.record import Run
 from airoagent.errors import PlanError
-from airoagent.events import PlanParsed, StepFinished, StepStarted, to_json
+from airoagent.events import PlanParsed, StepStarted, to_json
 from airoagent.language.evidence import Evidence, fill_text
 from airoagent.language.parse import PlanParser, parse_plan
 from airoagent.language.plan import Plan, Ref, Template
@@ -53,13 +53,10 @@ def run_data(run: Run) -> dict[str, Any]:
     # together by the page, so that evidence stands in the file once.
     plan = plan_so_far(run)
     template = {step.id: step.template for step in plan.steps} if plan else {}
-    found: dict[str, Evidence] = {}
     events = []
     for event in run.events:
         body = to_json(event)
-        if isinstance(event, StepFinished):
-            found[event.step] = Evidence(event.step, event.tool, event.text, event.sources)
-        elif isinstance(event, StepStarted) and _is_filled(event.input, template.get(event.step), found):
+        if isinstance(event, StepStarted) and _is_filled(event.input, template.get(event.step), run.evidence):
             body["input"] = None
         elif isinstance(event, PlanParsed):
             body["text"] = ""  # the plan itself is beside the events

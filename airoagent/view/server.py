@@ -25,7 +25,7 @@ from airoagent.agent import Agent
 from airoagent.engine.record import Run
 from airoagent.engine.store import Store
 from airoagent.errors import AiroError, StoreError, UsageError
-from airoagent.view.following import Driver, driven, is_running, messages, recorded
+from airoagent.view.following import Driver, driven, messages, recorded
 from airoagent.view.page import assemble, render_page
 
 __all__ = ["ViewServer"]
@@ -213,7 +213,7 @@ class _Handler(BaseHTTPRequestHandler):
         own = view.driver.driven.get(id)
         events = own.events() if own is not None else view.store.events(id)
         run = Run.from_events(events)
-        live = run.status == "running" and (own is not None or is_running(view.store, id))
+        live = run.status == "running" and (own is not None or view.store.status(id) == "running")
         page = render_page(
             run,
             home="/",

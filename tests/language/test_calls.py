@@ -127,6 +127,29 @@ def test_a_prefix_never_gives_a_value_that_the_whole_text_does_not_have(noise: s
         assert call.params.get("b", noise) == noise
 
 
+@given(text=st.lists(PIECES, max_size=30).map("".join))
+@settings(max_examples=150, deadline=None)
+def test_so_it_is_where_yaml_has_no_c_parser(text: str) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("yaml.__with_libyaml__", False)
+        for whole in (text, f"function: f\nparams:\n  b: {text}"):
+            try:
+                calls = parse_calls(whole, FUNCTIONS, "yaml")
+            except CallError:
+                continue
+            for call in calls:
+                json.dumps(call.params, allow_nan=False, ensure_ascii=False).encode()
+
+
+@pytest.mark.parametrize("c_parser", [True, False])
+def test_half_a_character_is_refused_by_either_parser(c_parser: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    if not c_parser:
+        monkeypatch.setattr("yaml.__with_libyaml__", False)
+    for text in ("function: f\n\ud800", 'function: f\nparams: {b: "\\ud800"}\n'):
+        with pytest.raises(CallError):
+            parse_calls(text, FUNCTIONS, "yaml")
+
+
 HOSTILE = {
     "open objects": '{"' * 500_000,
     "brackets": "[" * 100_000,

@@ -13,9 +13,14 @@ from typing import Any
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 FLAGS = (
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage", "--hide-scrollbars", "--remote-debugging-pipe",
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--hide-scrollbars",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage",
+    "--remote-debugging-pipe",
 )  # fmt: skip
+
+
+class Navigated(Exception):
+    """The page went away while it was asked something."""
 
 
 class Chromium:
@@ -57,6 +62,8 @@ class Chromium:
         os.write(self._out, json.dumps(message).encode() + b"\0")
         while (reply := self._read()).get("id") != self._number:
             self._note(reply)
+        if "navigated" in reply.get("error", {}).get("message", ""):
+            raise Navigated
         assert "error" not in reply, reply
         return dict(reply["result"])
 
@@ -95,13 +102,19 @@ class Chromium:
         return done["result"].get("value")
 
     def until(self, condition: str, seconds: float = 20) -> None:
-        """Wait until a JavaScript condition holds, as the page's own frames go by."""
-        held = self.run(
+        """Wait until a JavaScript condition holds, in this page or in one that it leads to."""
+        look = (
             f"new Promise((done) => {{ const end = performance.now() + {seconds * 1000}; const look = () => {{"
-            f" if ({condition}) done(true); else if (performance.now() > end) done(false); else setTimeout(look, 20); }};"
-            " look(); })"
+            f" if ({condition}) done(true); else if (performance.now() > end) done(false);"
+            " else setTimeout(look, 20); }; look(); })"
         )
-        assert held, f"this did not come to hold: {condition}"
+        for _ in range(5):
+            try:
+                assert self.run(look), f"this did not come to hold: {condition}"
+                return
+            except Navigated:
+                continue
+        raise AssertionError(f"the page goes elsewhere again and again: {condition}")
 
     def press(self, *keys: str) -> None:
         """Press keys: ``j``, ``/``, ``Enter``."""
