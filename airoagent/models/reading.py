@@ -11,6 +11,7 @@ sentence ("designed by X", "X, the capital of"). Where nothing covers enough of 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -53,7 +54,7 @@ class Finding:
 
 # How much of the question must be accounted for, of all its words and of those that are no names (with and without
 # names in it). Chosen on the development questions of the library.
-_LEAST_POINTS = 2.8
+_LEAST_POINTS = 3.0
 _LEAST, _LEAST_RELATION, _LEAST_ALONE = 0.5, 0.25, 0.5
 
 
@@ -122,6 +123,9 @@ def _whole_text(library: Library, question: Question) -> Finding | None:
     return Finding(" ".join(s.text for s in first), tuple(first[:1]), 0.6)
 
 
+_POINTER = re.compile(r"\W*(?:see also|see the page|read more|more about|back to|last updated|copyright|©)\b", re.I)
+
+
 def _best_span(library: Library, ranked: list[Ranked], question: Question, near: Sentence | None) -> Finding | None:
     """The span with the most points; a sentence beside the one that answered the first part gets some for that.
 
@@ -134,6 +138,8 @@ def _best_span(library: Library, ranked: list[Ranked], question: Question, near:
         if not _enough([entry], question, (entry.place,)):
             continue
         sentence = library.sentences[entry.place]
+        if (sentence.short and entry.place == starts[sentence.block]) or _POINTER.match(sentence.text):
+            continue  # the page's title; a pointer to another page
         # Of two that say the same, the earlier: pages tell first what they are about.
         extra = -0.2 * (entry.place - starts[sentence.block]) / max(lengths[sentence.block], 1)
         if near is not None and sentence.block == near.block:

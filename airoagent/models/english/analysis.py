@@ -64,7 +64,8 @@ _OR = re.compile(r"(?:^|[,\s])((?:the |a |an )?[\w'’. -]{2,60}?)\s+or\s+((?:th
 
 
 _RELATIVE = re.compile(
-    r"^(?:name|give|state|identify|find|tell me)\s+(?:me\s+)?the\s+((?:\w+\s+){1,3}?)(?:who|that|which)\s+(?=\w+\s)", re.I
+    r"^(?:name|give|state|identify|find|tell me)\s+(?:me\s+)?the\s+((?:\w+\s+){1,3}?)(?:who|that|which)\s+(?=\w+\s)",
+    re.I,
 )
 _CALLED_THAT = re.compile(r"^what (?:is|was|are|were) the ((?:[\w-]+ ){1,3})(?:called|named) (?:that|which|who) ", re.I)
 

@@ -84,7 +84,12 @@ def terms_of(text: str, extra: str = "") -> tuple[tuple[str, ...], tuple[str, ..
         root = roots[position]
         terms[root] = None
         if (
-            (position and word[0].isupper() and not (word.isupper() and len(word) < 3) and not _says_which(found, position))
+            (
+                position
+                and word[0].isupper()
+                and not (word.isupper() and len(word) < 3)
+                and not _says_which(found, position)
+            )
             or any(c.isdigit() for c in word)
             or root in quoted
         ):

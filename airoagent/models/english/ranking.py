@@ -128,7 +128,7 @@ def rank(library: Library, question: Question, most: int = 80) -> list[Ranked]:
 def standing(entry: Ranked) -> float:
     """A sentence's points before its spans are looked at."""
     lost = sum(entry.weights[t] for t in entry.missing) / (sum(entry.weights.values()) or 1.0)
-    return 2.5 * entry.coverage + 0.43 * entry.names**2 + 0.3 * entry.own - 0.9 * lost + entry.plain
+    return 2.5 * entry.coverage + 1.0 * entry.names**2 + 0.3 * entry.own - 0.9 * lost + entry.plain
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +144,7 @@ def _rarity(library: Library, terms: Sequence[str]) -> _Rarity:
     count = len(library.stems)
     spread = {term: sum(1 for stems in library.stems if term in stems) for term in terms}
     of = {term: math.log(1 + (count - n + 0.5) / (n + 0.5)) for term, n in spread.items()}
-    return _Rarity(of, sum(of.values()) or 1.0, sum(map(len, library.stems)) / count)
+    return _Rarity(of, sum(of.values()) or 1.0, max(sum(map(len, library.stems)), 1) / max(count, 1))
 
 
 def _plain(stems: frozenset[str], heading: Bag, title: Bag, page: Bag, rarity: _Rarity) -> float:
@@ -169,7 +169,13 @@ _SENTENCE, _UNDER_HEADING, _UNDER_TITLE, _ON_PAGE = 1.04, 1.96, 1.0, 0.32
 
 
 def _ranked(
-    place: int, own: Bag, near: list[tuple[Bag, tuple[float, float]]], question: Question, weights: Bag, row: bool, plain: float
+    place: int,
+    own: Bag,
+    near: list[tuple[Bag, tuple[float, float]]],
+    question: Question,
+    weights: Bag,
+    row: bool,
+    plain: float,
 ) -> Ranked:
     total = dict(own)
     for bag, (for_names, for_others) in near:

@@ -13,7 +13,16 @@ from airoagent.models.english.ranking import Library, Ranked
 from airoagent.models.english.spans import line_of
 from airoagent.models.english.words import NEGATIONS, STOPWORDS, groups_of, stem, stems, words
 
-__all__ = ["Said", "say_choice", "say_definition", "say_list", "say_meaning", "say_summary", "say_yes_or_no", "spelled_out"]
+__all__ = [
+    "Said",
+    "say_choice",
+    "say_definition",
+    "say_list",
+    "say_meaning",
+    "say_summary",
+    "say_yes_or_no",
+    "spelled_out",
+]
 
 Said = tuple[str, tuple[int, ...], float]
 """An answer, the places of the sentences it stands on, and points comparable with a span's."""
