@@ -100,7 +100,7 @@ def hostile_run() -> Run:
         step="evidence0",
         purpose="answer",
         model=HOSTILE,
-        prompt=HOSTILE,
+        prompt=HOSTILE + "\nmany words in a line of a prompt" * 1000,
         text=HOSTILE,
         finish="stop",
         usage=Usage(),
@@ -291,11 +291,20 @@ def test_the_page_is_dark_where_the_system_is_and_when_asked(show: Show) -> None
     page.run("localStorage.clear()")
 
 
-def test_nothing_is_wider_than_a_narrow_window(show: Show) -> None:
+@pytest.mark.parametrize("width", [380, 700, 1000, 1600])
+def test_nothing_stands_out_of_its_card_or_of_the_window(show: Show, width: int) -> None:
     page = show(hostile_run())
-    page.look(width=380, height=800)
+    page.look(width=width, height=800)
     page.press("a")
-    assert page.run("document.documentElement.scrollWidth") <= 380
+    page.run("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
+    page.until("document.querySelectorAll('details .text').length >= 4")
+    assert page.run("document.documentElement.scrollWidth") <= width
+    out = """[...document.querySelectorAll('.step *, .panel *')].filter((one) => !one.closest('svg, .lane')
+        && one.getBoundingClientRect().right > one.closest('.step, .panel').getBoundingClientRect().right + 1
+        && !one.closest('.text')).map((one) => `${one.tagName} ${one.className} ${one.textContent.slice(0, 40)}`)"""
+    assert page.run(out) == []
+    boxes = "[...document.querySelectorAll('.text')]"
+    assert page.run(f"{boxes}.every((one) => one.scrollWidth <= one.clientWidth + 1)")
 
 
 def test_a_failed_run_shows_tries_repairs_and_what_was_not_run(show: Show) -> None:
