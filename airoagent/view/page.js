@@ -386,7 +386,7 @@ function drawPlan() {
   fill($("plan"), h("h2", null, "The plan as the model wrote it", h("small", null, run.findings.length ? many(run.findings.length, "finding") : run.raw ? "read without a finding" : ""), h("span.grip"), text && copyButton(() => text)),
     run.earlier.map((one, n) => h("details", null, h("summary", null, h("b", null, `plan ${n + 1}, given up`), h("span", null, one.failure.message)), h("div.inside", null,
       field(`plan/earlier${n}`, "earlier plan", "As the model wrote it", one.raw, show), one.steps.filter((old) => old.text != null).map((old) => field(`plan/earlier${n}/${old.id}`, `${old.id} of an earlier plan`, `${old.id} ${old.tool}`, old.text, show))))),
-    run.refused && failed(run.refused), text ? raw : h("p.empty", null, "nothing yet"), h("div.commands", null, run.calls.map((event, n) => call(event, `plan/call${n}`, show))));
+    run.refused && failed(run.refused), text ? raw : h("p.empty", null, "nothing yet"), h("div.rows", null, run.calls.map((event, n) => call(event, `plan/call${n}`, show))));
 }
 const pairs = (rows) => h("dl.pairs", null, rows.filter((pair) => pair[1]).map(([name, value]) => [h("dt", null, name.replaceAll("_", " ")), h("dd", null, value)]));
 function drawRecord() {
