@@ -49,9 +49,11 @@ from airoagent.language.grammar import Grammar
 from airoagent.language.plan import Plan, Step
 from airoagent.models.base import Completion, Finish, Model, Prompt, Purpose, Sampling
 from airoagent.models.catalog import open_model
+from airoagent.toolbox.addresses import AllowList
 from airoagent.toolbox.documents import Documents
 from airoagent.toolbox.fetch import Fetcher
 from airoagent.toolbox.loader import find_tools
+from airoagent.toolbox.mcpservers import open_servers
 from airoagent.toolbox.offering import offered_tools
 from airoagent.toolbox.tool import Tool, Toolbox
 
@@ -69,6 +71,7 @@ class Agent:
     the built-in ones and the user's own. ``docs`` are folders to search in place of the web, unless ``web`` is asked
     for too. ``policy`` sets limits and what a failure does; ``store`` keeps records (True: the user's store, a path:
     that file, False: none); ``approve`` is asked before a tool with side effects is called (None: it is refused).
+    ``mcp_servers`` are servers whose tools are used too; they are ended by `close`.
     ``free`` lets a local model write without being held to a grammar.
 
     Raises UsageError and ModelError for arguments that cannot work; what goes wrong later is told by the `Run`.
@@ -89,6 +92,7 @@ class Agent:
         approve: Approve | None = None,
         tool_settings: Mapping[str, str] | None = None,
         allow_private: Sequence[str] = (),
+        mcp_servers: Sequence[settings.McpServer] = (),
         free: bool = False,
     ) -> None:
         self.policy = policy or Policy()
@@ -97,6 +101,7 @@ class Agent:
         self._approve = approve or _refuse
         self._tool_settings = dict(tool_settings or {})
         self._allow_private = tuple(allow_private)
+        AllowList(self._allow_private)  # what is malformed is told now, not after the plan
         folders = [docs] if isinstance(docs, str | Path) else list(docs)
         self.documents = Documents([Path(folder) for folder in folders], settings.cache_folder()) if folders else None
         self._watching: list[Watch] = []
@@ -105,8 +110,11 @@ class Agent:
             if isinstance(model, str)
             else model
         )
-        found = find_tools([Path(path) for path in tool_paths], config_folder=settings.config_folder())
-        self.broken_tools = found.broken
+        self._servers = open_servers(mcp_servers)
+        found = find_tools(
+            [Path(path) for path in tool_paths], config_folder=settings.config_folder(), more=self._servers.tools
+        )
+        self.broken_tools = (*found.broken, *self._servers.broken)
         self.toolbox = offered_tools(found.toolbox, tools, bool(folders), web)
         self._all_tools = found.toolbox if tools is None else self.toolbox
         self._store = store
@@ -187,7 +195,8 @@ class Agent:
         return other
 
     def close(self) -> None:
-        """Give back what the model holds."""
+        """Give back what the model holds, and end the MCP servers."""
+        self._servers.close()
         run_in_thread(self.model.aclose)
 
     # The whole order -------------------------------------------------------------------------------------------
@@ -290,8 +299,9 @@ class Agent:
 
         fetch = Fetcher(allow_private=self._allow_private, documents=self.documents)
         services = Services(
-            question, ask, self._approve, fetch, self.documents, self._tool_settings, reuse.recall, reuse.keep
-        )
+            question, ask, self._approve, fetch, self.documents, self._tool_settings, reuse.recall, reuse.keep,
+            plan_trusted=not reuse.begun,
+        )  # fmt: skip
         try:
             async with asyncio.TaskGroup() as group:
                 yield Execution(self.known_tools, services, self.policy, recorder, group, recorder.known)

@@ -264,7 +264,8 @@ class AttemptFailed(Event):
 
 @record
 class StepFinished(Event):
-    """A step has its evidence (``answered``: whether it tells what was asked).
+    """A step has its evidence (``answered``: whether it tells what was asked; ``untrusted``: whether somebody outside
+    had a say in its words; ``written``: whether a model wrote it).
 
     ``origin`` is where it came from: a ``call`` of the tool, a ``shared`` call that another step of the run made, the
     ``cache``, or the ``record`` of an earlier run.
@@ -280,6 +281,8 @@ class StepFinished(Event):
     note: str = ""
     answered: bool = True
     origin: Origin = "call"
+    untrusted: bool = False
+    written: bool = False
     at: float = field(default_factory=time.time, kw_only=True)
 
 

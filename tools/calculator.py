@@ -30,7 +30,7 @@ _DESCRIPTION = (
 )
 
 
-@tool("Calculator", description=_DESCRIPTION, timeout=10)
+@tool("Calculator", outside=False, description=_DESCRIPTION, timeout=10)
 def calculator(expression: str, context: ToolContext) -> ToolOutput:
     """The value: a whole number, a decimal that ends, or a fraction with its decimals behind a ``≈``.
 

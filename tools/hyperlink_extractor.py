@@ -5,6 +5,7 @@ from airoagent import Source, ToolContext, ToolOutput, links_of, tool
 
 @tool(
     "HyperlinkExtractor",
+    outside=False,
     description="Extract links from plain text and produces a plain text, newline delimited response of links.",
 )
 def hyperlink_extractor(text: str, context: ToolContext) -> ToolOutput:

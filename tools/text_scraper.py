@@ -10,6 +10,8 @@ DESCRIPTION = (
     "Load one or more websites from the input string containing newline delimited links, where input is one or more "
     "links, and produces plain text output containing the content of the links."
 )
+_COMPOSED = "a model wrote {url} after reading text from outside, and it stands nowhere else, so it is not opened"
+_COMPOSED_HINT = "give TextScraper links from the question, a search, a page or HyperlinkExtractor"
 MOST_LINKS = 30  # of each page, listed below its text for HyperlinkExtractor
 
 
@@ -30,7 +32,9 @@ async def text_scraper(links: str, context: ToolContext) -> ToolOutput:
             f"there is nothing to read: the input holds no links (it begins {' '.join(links.split())[:80]!r})",
             "give links, one a line, e.g. from a search or from HyperlinkExtractor",
         )
-    chosen = urls[:most_pages]
+    allowed = [url for url in urls if context.may_open(url)]
+    refused = [(url, ToolError(_COMPOSED.format(url=url), _COMPOSED_HINT)) for url in urls if url not in allowed]
+    chosen = allowed[:most_pages]
     done = 0
 
     async def read(url: str) -> tuple[Page, Response] | ToolError:
@@ -52,8 +56,8 @@ async def text_scraper(links: str, context: ToolContext) -> ToolOutput:
     context.progress("pages", 0, len(chosen))
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(read(url)) for url in chosen]
-    text, sources, failures = "", [], []
-    notes = [f"{len(urls) - len(chosen)} more links were not read"] if len(urls) > len(chosen) else []
+    text, sources, failures = "", [], list(refused)
+    notes = [f"{len(allowed) - len(chosen)} more links were not read"] if len(allowed) > len(chosen) else []
     for url, result in zip(chosen, (task.result() for task in tasks), strict=True):
         if isinstance(result, ToolError):
             failures.append((url, result))
@@ -69,7 +73,7 @@ async def text_scraper(links: str, context: ToolContext) -> ToolOutput:
         block = (body if titled else f"{page.title}\n\n{body}").strip()
         sources.append(Source(page.url, page.title, start=len(text), end=len(text) + len(block)))
         text += block + _links(page)
-    if len(failures) == len(chosen):
+    if not sources:
         raise _all_failed([error for _, error in failures])
     lines = [f"{url} could not be read: {error.message}" for url, error in failures]
     return ToolOutput("\n\n".join([text, *lines]), tuple(sources), "; ".join([*notes, *lines]))

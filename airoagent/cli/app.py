@@ -21,14 +21,21 @@ VERBS = {
     "call": "Choose a function and its parameters for a sentence, check them, make the call.",
     "code": "Write code, and print nothing but the code.",
     "config": "Show the settings in force and where each comes from.",
+    "debug": "Step through a question, a recorded run or a plan; pdb letters.",
+    "diff": "Compare two recorded runs.",
     "doctor": "Check what this machine can do, with a cure for what it cannot.",
+    "fork": "Change a step of a recorded run and run only what depends on it.",
     "models": "List the models there are, or show one.",
     "plan": "Only write the plan for a question.",
+    "replay": "Replay a recorded run: no model, no tool, no network.",
+    "rerun": "Run the plan of a recorded run again, calling its tools.",
+    "resume": "Finish an interrupted run; what finished is not done again.",
     "run": "Run a plan from a file, or from standard input with `-`.",
     "runs": "List, show, export, import or remove recorded runs.",
     "think": "Weigh several answers to a question and print the best.",
     "tools": "List the tools, show one, or try one.",
     "view": "Look at a run as a page, or at all runs in the browser.",
+    "why": "Show what an answer stands on.",
 }
 
 _EPILOG = """\

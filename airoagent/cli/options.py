@@ -102,6 +102,7 @@ def make_agent(
         approve=approver(),
         tool_settings={"search": settings.search, "answers": settings.answers},
         allow_private=settings.allow_private,
+        mcp_servers=settings.mcp_servers,
         free=settings.free,
     )  # fmt: skip
     return agent, settings

@@ -19,9 +19,14 @@ _paths = click.option("--tools", "paths", multiple=True, metavar="PATH", help="A
 
 def _find(paths: tuple[str, ...]) -> Found:
     from airoagent.settings import config_folder, load_settings
-    from airoagent.toolbox.loader import find_tools
+    from airoagent.toolbox.loader import Found, find_tools
+    from airoagent.toolbox.mcpservers import open_servers
 
-    return find_tools(load_settings({"tools": paths}).tools, config_folder=config_folder())
+    settings = load_settings({"tools": paths})
+    opened = open_servers(settings.mcp_servers)
+    found = find_tools(settings.tools, config_folder=config_folder(), more=opened.tools)
+    opened.close()
+    return Found(found.toolbox, (*found.broken, *opened.broken))
 
 
 @click.group("tools", invoke_without_command=True)

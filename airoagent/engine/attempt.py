@@ -17,6 +17,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from airoagent.engine.policy import Policy, Services
+from airoagent.engine.provenance import Provenance
 from airoagent.errors import AiroError, LimitReached, ToolError, ToolTimeout
 from airoagent.events import (
     AttemptFailed,
@@ -83,9 +84,17 @@ class Deadlines:
 
 
 class Caller:
-    """Runs single steps of one run."""
+    """Runs single steps of one run; ``found`` is the evidence there is, which grows meanwhile."""
 
-    def __init__(self, toolbox: Toolbox, services: Services, policy: Policy, emit: Callable[[Event], None]) -> None:
+    def __init__(
+        self,
+        toolbox: Toolbox,
+        services: Services,
+        policy: Policy,
+        emit: Callable[[Event], None],
+        found: Mapping[str, Evidence],
+    ) -> None:
+        self._found = found
         self._toolbox = toolbox
         self._services = services
         self._policy = policy
@@ -93,6 +102,9 @@ class Caller:
         self._deadlines = Deadlines()
         self._bound: dict[str, Call] = {}
         self._calls = self._bytes = 0
+        self._ends = time.monotonic() + policy.limit_seconds if policy.limit_seconds else float("inf")
+        self._provenance = Provenance(services.question, services.plan_trusted)
+        self._asked: set[str] = set()
         self._recall = services.recall
         self._keep = services.keep
         # Calls that were begun: the first step that makes one, what it gave, and the steps that wait for that.
@@ -100,10 +112,9 @@ class Caller:
         self._results: dict[str, Evidence | AiroError] = {}
         self._waiting: dict[str, list[asyncio.Future[None]]] = {}
 
-    async def run(
-        self, step: Step, found: Mapping[str, Evidence], task: asyncio.Task[Any]
-    ) -> Evidence | AiroError:
-        """The step's evidence, called for in ``task`` (the running one) or shared with a step that makes the same call."""
+    async def run(self, step: Step, task: asyncio.Task[Any]) -> Evidence | AiroError:
+        """The step's evidence, called for in ``task`` (the running one) or shared with one that makes the same call."""
+        found = self._found
         parts: Filled = tuple([part if isinstance(part, str) else found[part.id] for part in step.template])
         text = "".join([part if isinstance(part, str) else part.text for part in parts])
         tool = self._toolbox[step.tool]
@@ -113,7 +124,8 @@ class Caller:
             return await self._attempts(step, tool, text, parts, task)
         key: tuple[object, ...] = (step.tool, text)
         if tool.context_parameter:  # what it makes of the text may depend on where the text is from
-            key = (*key, *[part.sources for part in parts if isinstance(part, Evidence)])
+            evidence = [part for part in parts if isinstance(part, Evidence)]
+            key = (*key, *[(part.sources, part.untrusted and part.written) for part in evidence])
         first = self._first.setdefault(key, step.id)
         if first == step.id:
             result = await self._attempts(step, tool, text, parts, task)
@@ -122,9 +134,9 @@ class Caller:
                 if not waiting.done():
                     waiting.set_result(None)
             return result
-        return await self._share(first, step, text)
+        return await self._share(first, step, text, parts)
 
-    async def _share(self, first: str, step: Step, text: str) -> Evidence | AiroError:
+    async def _share(self, first: str, step: Step, text: str, parts: Filled) -> Evidence | AiroError:
         """The result of the step that makes this very call, when it has one."""
         self._emit(StepStarted(step=step.id, tool=step.tool, input=text, attempt=1))
         began = time.perf_counter()
@@ -138,8 +150,10 @@ class Caller:
             kept = record_of(result)
             self._emit(StepFailed(step=step.id, tool=step.tool, attempt=1, failure=kept, seconds=seconds))
             return result
-        output = ToolOutput(result.text, result.sources, result.note, result.answered)
-        return self._finished(step, 1, output, seconds, "shared")
+        output = ToolOutput(
+            result.text, result.sources, result.note, result.answered, result.untrusted, result.written
+        )
+        return self._finished(step, 1, output, seconds, "shared", parts)
 
     async def _attempts(
         self, step: Step, tool: Tool, text: str, parts: Filled, task: asyncio.Task[Any]
@@ -166,7 +180,7 @@ class Caller:
             else:
                 if self._keep is not None and origin == "call":
                     self._keep(step, tool, text, output)
-                return self._finished(step, attempt, output, time.perf_counter() - began, origin)
+                return self._finished(step, attempt, output, time.perf_counter() - began, origin, parts)
             seconds = time.perf_counter() - began
             delay = self._retry_in(failure, attempt)
             kept = record_of(failure)
@@ -179,22 +193,31 @@ class Caller:
             await asyncio.sleep(delay)
             attempt += 1
 
-    def _finished(self, step: Step, attempt: int, output: ToolOutput, seconds: float, origin: Origin) -> Evidence:
-        self._emit(
-            StepFinished(
-                step=step.id, tool=step.tool, attempt=attempt, text=output.text, sources=output.sources,
-                seconds=seconds, note=output.note, answered=output.answered, origin=origin,
-            )
+    def _finished(
+        self, step: Step, attempt: int, output: ToolOutput, seconds: float, origin: Origin, parts: Filled
+    ) -> Evidence:
+        untrusted, written = output.untrusted, output.written
+        if origin != "record":  # a record tells both as they were then
+            made = self._provenance.marks(step.id, self._toolbox[step.tool], parts, step.id in self._asked)
+            untrusted, written = untrusted or made[0], written or made[1]
+        event = StepFinished(
+            step=step.id, tool=step.tool, attempt=attempt, text=output.text, sources=output.sources, seconds=seconds,
+            note=output.note, answered=output.answered, origin=origin, untrusted=untrusted, written=written,
         )  # fmt: skip
-        return Evidence(step.id, step.tool, output.text, output.sources, output.note, output.answered)
+        self._emit(event)
+        return Evidence(
+            step.id, step.tool, output.text, output.sources, output.note, output.answered, untrusted, written, event.at
+        )
 
     def _retry_in(self, failure: AiroError, attempt: int) -> float | None:
         """Seconds until the next try (full jitter, or what the other side asked for); None: do not try again."""
         if not isinstance(failure, ToolError) or not failure.retryable or attempt > self._policy.retries:
             return None
-        if failure.retry_after is not None:
-            return min(failure.retry_after, 30.0)
-        return random.uniform(0.0, min(8.0, 0.5 * 2.0**attempt))
+        if failure.retry_after is None:
+            return random.uniform(0.0, min(8.0, 0.5 * 2.0**attempt))
+        wait = max(0.0, failure.retry_after)
+        # Coming back sooner than asked would be refused again; and nobody waits beyond the end of the run.
+        return wait if wait <= self._policy.longest_wait and time.monotonic() + wait < self._ends else None
 
     async def _call(
         self, step: Step, tool: Tool, text: str, parts: Filled, task: asyncio.Task[Any]
@@ -265,6 +288,7 @@ class Caller:
         services = self._services
 
         async def ask(prompt: str, purpose: Purpose, grammar: Grammar | str = "") -> Completion:
+            self._asked.add(step.id)
             return await services.ask(step.id, prompt, purpose, grammar)
 
         loop = asyncio.get_running_loop()
@@ -274,8 +298,9 @@ class Caller:
                 loop.call_soon_threadsafe(self._emit, Progress(what=what, done=done, total=total))
 
         return ToolContext(
-            step.id, services.question, parts, ask, services.fetch, services.documents, services.settings, progress
-        )
+            step.id, services.question, parts, ask, services.fetch, services.documents, services.settings, progress,
+            self._provenance.may_open(parts, self._found),
+        )  # fmt: skip
 
     def _checked(self, tool: Tool, result: Any) -> ToolOutput:
         if result.__class__ is str:

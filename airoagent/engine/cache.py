@@ -67,7 +67,9 @@ class Reuse:
             if isinstance(event, StepStarted):
                 inputs[event.step] = event.input
             elif isinstance(event, StepFinished):
-                output = ToolOutput(event.text, event.sources, event.note, event.answered)
+                output = ToolOutput(
+                    event.text, event.sources, event.note, event.answered, event.untrusted, event.written
+                )
                 self._found[(event.tool, inputs[event.step])] = output
             elif isinstance(event, StepFailed):
                 self._failed[f"{event.tool}[{inputs[event.step]}]"] = event.failure.message

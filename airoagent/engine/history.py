@@ -101,7 +101,8 @@ def recorded_steps(events: Iterable[Event], *, of_old_plans: bool = False) -> di
 
 def output_of(event: StepFinished) -> tuple[ToolOutput, Origin]:
     """What the tool gave then, as evidence that comes from the record."""
-    return ToolOutput(event.text, event.sources, event.note, event.answered), "record"
+    output = ToolOutput(event.text, event.sources, event.note, event.answered, event.untrusted, event.written)
+    return output, "record"
 
 
 def error_of(failure: Failure) -> AiroError:

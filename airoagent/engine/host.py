@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
+from airoagent.engine.cache import Reuse
 from airoagent.engine.function_call import MakePlan
 from airoagent.engine.record import Run
-from airoagent.engine.recorder import Beginning
+from airoagent.engine.recorder import Beginning, Recorder
+from airoagent.engine.run import Execution
 from airoagent.engine.store import Store
 from airoagent.errors import UsageError
 from airoagent.events import Event
@@ -26,6 +29,10 @@ class Host(Protocol):
     def known_tools(self) -> Toolbox: ...
 
     def _open_store(self) -> tuple[Store | None, bool]: ...
+
+    def _executing(
+        self, question: str, recorder: Recorder, reuse: Reuse
+    ) -> contextlib.AbstractAsyncContextManager[Execution]: ...
 
     def without_record(self) -> Host: ...
 

@@ -124,8 +124,9 @@ class Run:
                 self.failed.pop(event.step, None)
             case StepFinished():
                 self.evidence[event.step] = Evidence(
-                    event.step, event.tool, event.text, event.sources, event.note, event.answered
-                )
+                    event.step, event.tool, event.text, event.sources, event.note, event.answered, event.untrusted,
+                    event.written, event.at,
+                )  # fmt: skip
             case StepFailed():
                 self.failed[event.step] = event.failure
             case StepSkipped():

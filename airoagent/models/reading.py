@@ -11,11 +11,13 @@ sentence ("designed by X", "X, the capital of"). Where nothing covers enough of 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from airoagent.models.english.analysis import analyse
 from airoagent.models.english.comparing import Comparison, comparison
+from airoagent.models.english.hedging import clause_with, is_certain
 from airoagent.models.english.judging import Judged, Reading, judge
 from airoagent.models.english.names import names, unlike_person
 from airoagent.models.english.parts import clean, two_parts
@@ -30,6 +32,7 @@ from airoagent.models.english.sayings import (
     say_meaning,
     say_summary,
     say_yes_or_no,
+    spelled_out,
 )
 from airoagent.models.english.spans import line_of
 
@@ -38,23 +41,27 @@ __all__ = ["Finding", "read", "write_answer"]
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """An answer: its text, the sentences it stands in, and its points (comparable between answers to one question)."""
+    """An answer: its text, the sentences it stands in, and its points (comparable between answers to one question).
+
+    ``core`` is the span thought likeliest where the text is the whole clause around it, "" where the text is it.
+    """
 
     text: str
     quotes: tuple[Sentence, ...]
     score: float = 1.0
+    core: str = ""
 
 
 # How much of the question must be accounted for, of all its words and of those that are no names (with and without
 # names in it). Chosen on the development questions of the library.
-_LEAST_POINTS = 2.8
+_LEAST_POINTS = 3.0
 _LEAST, _LEAST_RELATION, _LEAST_ALONE = 0.5, 0.25, 0.5
 
 
 def read(blocks: Sequence[Block], instruction: str) -> Finding | None:
     """The answer that the blocks give to an instruction, or None where they give none."""
     library = read_library(blocks)
-    question = clean(instruction)
+    question = spelled_out(clean(instruction), library)
     two = two_parts(question)
     if two is None:
         asked = analyse(question)
@@ -64,7 +71,7 @@ def read(blocks: Sequence[Block], instruction: str) -> Finding | None:
     if first is None and two.chained:
         return None
     near = first.quotes[0] if first is not None and first.quotes else None
-    second = _read_one(library, analyse(two.second(first.text if first else "")), near)
+    second = _read_one(library, analyse(two.second((first.core or first.text) if first else "")), near)
     findings = [found for found in (first, second) if found is not None]
     if len(findings) < 2:
         return findings[0] if findings else None
@@ -90,7 +97,9 @@ def _read_one(library: Library, question: Question, near: Sentence | None = None
     if not ranked:
         return _whole_text(library, question)
     say = _SAYINGS.get(question.kind)
-    said = say(library, ranked, question) if say else _best_span(library, ranked, question, near)
+    if not say:
+        return _best_span(library, ranked, question, near)
+    said = say(library, ranked, question)
     if said is None or not _enough(ranked, question, said[1]):
         return None
     return Finding(said[0], tuple(library.sentences[p] for p in said[1]), said[2])
@@ -114,8 +123,14 @@ def _whole_text(library: Library, question: Question) -> Finding | None:
     return Finding(" ".join(s.text for s in first), tuple(first[:1]), 0.6)
 
 
-def _best_span(library: Library, ranked: list[Ranked], question: Question, near: Sentence | None) -> Said | None:
-    """The span with the most points; a sentence beside the one that answered the first part gets some for that."""
+_POINTER = re.compile(r"\W*(?:see also|see the page|read more|more about|back to|last updated|copyright|©)\b", re.I)
+
+
+def _best_span(library: Library, ranked: list[Ranked], question: Question, near: Sentence | None) -> Finding | None:
+    """The span with the most points; a sentence beside the one that answered the first part gets some for that.
+
+    Where other spans of its sentence come near it, the clause is the answer.
+    """
     beside = library.sentences.index(near) if near is not None else -1
     starts, lengths = _extents(library)
     judged: list[tuple[Judged, float]] = []
@@ -123,6 +138,8 @@ def _best_span(library: Library, ranked: list[Ranked], question: Question, near:
         if not _enough([entry], question, (entry.place,)):
             continue
         sentence = library.sentences[entry.place]
+        if (sentence.short and entry.place == starts[sentence.block]) or _POINTER.match(sentence.text):
+            continue  # the page's title; a pointer to another page
         # Of two that say the same, the earlier: pages tell first what they are about.
         extra = -0.2 * (entry.place - starts[sentence.block]) / max(lengths[sentence.block], 1)
         if near is not None and sentence.block == near.block:
@@ -134,7 +151,10 @@ def _best_span(library: Library, ranked: list[Ranked], question: Question, near:
     best, points = max(judged, key=lambda pair: (pair[1], -pair[0].place), default=(None, 0.0))
     if best is None or points < _LEAST_POINTS:
         return None
-    return best.text, (best.place,), points
+    quote = library.sentences[best.place]
+    if is_certain(best, [one for one, _ in judged], question, library.stems[best.place]):
+        return Finding(best.text, (quote,), points)
+    return Finding(clause_with(quote, best.text), (quote,), points, best.text)
 
 
 def _extents(library: Library) -> tuple[list[int], list[int]]:

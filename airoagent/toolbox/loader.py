@@ -85,8 +85,8 @@ def load_tools(path: Path) -> tuple[Tool, ...]:
     return tuple(tools)
 
 
-def find_tools(paths: Sequence[Path] = (), *, config_folder: Path | None) -> Found:
-    """All tools: bundled, of ``config_folder/tools`` (None: none), of entry points, of ``paths``.
+def find_tools(paths: Sequence[Path] = (), *, config_folder: Path | None, more: Sequence[Tool] = ()) -> Found:
+    """All tools: bundled, of ``config_folder/tools`` (None: none), of entry points, of ``paths``, and ``more``.
 
     What is broken is passed over and told in the result. UsageError where a path that was asked for is missing, is a
     broken file, or is a folder that gives no tool at all; and where two tools have one name, which names both files.
@@ -110,7 +110,7 @@ def find_tools(paths: Sequence[Path] = (), *, config_folder: Path | None) -> Fou
         elif not _take(files, tools, broken):
             reason = f": {broken[-1].origin}: {broken[-1].error}" if broken else ""
             raise UsageError(f"no tool could be loaded from the folder {path}{reason}", _EXAMPLE)
-    return Found(Toolbox(tools), tuple(broken))
+    return Found(Toolbox([*tools, *more]), tuple(broken))
 
 
 _EXAMPLE = "a tool file is Python with functions under @airoagent.tool, or YAML; airo tools new NAME writes one"

@@ -40,13 +40,16 @@ class ToolOutput:
     """What a tool found, with its sources.
 
     ``note`` tells the reader of the record what was left out; ``answered`` is False where the text only says that what
-    was asked cannot be told from what there is.
+    was asked cannot be told from what there is. ``untrusted`` and ``written`` (by a model) need saying only where the
+    runtime cannot know: it marks what tools bring from outside, and what was made with `ToolContext.ask`.
     """
 
     text: str
     sources: tuple[Source, ...] = ()
     note: str = ""
     answered: bool = True
+    untrusted: bool = False
+    written: bool = False
 
 
 class Asker(Protocol):
@@ -62,7 +65,8 @@ class ToolContext:
     ``parts`` is the input as the plan has it: literal text and the `Evidence` put between it, in order. ``ask`` asks
     the run's model, held to ``grammar`` where its backend can do that. ``fetch`` is the one door to the network and to
     ``docs://`` addresses; ``documents`` the user's documents (None without ``--docs``). ``settings`` are the user's
-    settings for tools. ``progress`` tells whoever watches how far long work is.
+    settings for tools. ``progress`` tells whoever watches how far long work is. ``may_open`` says whether an address
+    that stands in the input may be opened: not one that a model made up after reading text from outside.
     """
 
     step: str
@@ -73,6 +77,7 @@ class ToolContext:
     documents: Documents | None = None
     settings: Mapping[str, str] = field(default_factory=dict)
     progress: Callable[[str, int, int], None] = lambda what, done, total: None
+    may_open: Callable[[str], bool] = lambda url: True
 
     def nothing_found(self) -> ToolOutput | None:
         """What to return where there is nothing to work on: all evidence in the input only says that there is none."""
@@ -98,7 +103,10 @@ class Tool:
 
     ``timeout`` is in seconds (None: the run's default; 0: none); ``side_effects`` makes the runtime ask first;
     ``repeatable`` says that a call cut off half-way may be made again; ``origin`` is the file it came from;
-    ``cacheable`` says that the same input gives the same for a while, wherever and whoever asks.
+    ``cacheable`` says that the same input gives the same for a while, wherever and whoever asks;
+    ``specification`` says what the parameters are where the signature does not (a tool declared in YAML, or of MCP).
+    ``outside`` False: what it gives is made of its input alone (by computing, or by the run's model), so it is as
+    trustworthy as that.
     """
 
     name: str
@@ -113,6 +121,7 @@ class Tool:
     version: str = "1"
     cacheable: bool = False
     specification: Function | None = None
+    outside: bool = True
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Call the function itself, as if it had not been made a tool."""
@@ -175,6 +184,7 @@ def as_tool(
     timeout: float | None = None,
     version: str = "1",
     cacheable: bool = False,
+    outside: bool = True,
 ) -> Tool:
     """Make a tool of a function (a tool stays as it is); UsageError says what keeps it from being one."""
     if isinstance(function, Tool):
@@ -209,8 +219,7 @@ def as_tool(
     origin = getattr(inspect.getmodule(function), "__file__", None) or ""
     return Tool(
         tool_name, text, function, parameters, context, side_effects,
-        not side_effects if repeatable is None else repeatable, timeout, origin, version,
-        cacheable,
+        not side_effects if repeatable is None else repeatable, timeout, origin, version, cacheable, None, outside,
     )  # fmt: skip
 
 
@@ -247,6 +256,7 @@ def tool(
     timeout: float | None = None,
     version: str = "1",
     cacheable: bool = False,
+    outside: bool = True,
 ) -> Callable[[Callable[..., Any]], Tool]: ...
 def tool(
     function: Callable[..., Any] | str | None = None,
@@ -258,13 +268,14 @@ def tool(
     timeout: float | None = None,
     version: str = "1",
     cacheable: bool = False,
+    outside: bool = True,
 ) -> Tool | Callable[[Callable[..., Any]], Tool]:
     """Make a tool of a function: ``@tool`` or ``@tool("Name", side_effects=True, timeout=30)``.
 
     ``timeout`` is in seconds. ``side_effects`` is for tools that change something outside: the runtime asks before it
     calls them. ``repeatable`` (by default: no side effects) says whether an interrupted call may be made again.
     ``cacheable``: the same input gives the same for a while, so a user may have results kept; ``version`` tells them
-    apart when the function changes.
+    apart when the function changes. ``outside=False``: it only works on its input, and brings no text of its own.
     """
     if callable(function):
         return as_tool(function)
@@ -272,7 +283,7 @@ def tool(
     def decorate(target: Callable[..., Any]) -> Tool:
         return as_tool(
             target, name=function, description=description, side_effects=side_effects, repeatable=repeatable,
-            timeout=timeout, version=version, cacheable=cacheable,
+            timeout=timeout, version=version, cacheable=cacheable, outside=outside,
         )  # fmt: skip
 
     return decorate

@@ -63,11 +63,24 @@ _COMPARE = re.compile(
 _OR = re.compile(r"(?:^|[,\s])((?:the |a |an )?[\w'’. -]{2,60}?)\s+or\s+((?:the |a |an )?[\w'’. -]{2,60}?)\s*\??$")
 
 
-def analyse(text: str) -> Question:
-    """Take a (cleaned) question apart. Never raises; one line of English is expected, anything is accepted."""
-    text = " ".join(text.split())[:2000]
+_RELATIVE = re.compile(
+    r"^(?:name|give|state|identify|find|tell me)\s+(?:me\s+)?the\s+((?:\w+\s+){1,3}?)(?:who|that|which)\s+(?=\w+\s)",
+    re.I,
+)
+_CALLED_THAT = re.compile(r"^what (?:is|was|are|were) the ((?:[\w-]+ ){1,3})(?:called|named) (?:that|which|who) ", re.I)
+
+
+def _plainly(text: str) -> str:
+    """The question with idioms and roundabout forms in plain words: "Name the man who ..." asks "Which man ..."."""
     for idiom, words_of_it in IDIOMS:
         text = idiom.sub(words_of_it, text)
+    text = _RELATIVE.sub(r"Which \1", text)
+    return _CALLED_THAT.sub(r"Which \1", text)
+
+
+def analyse(text: str) -> Question:
+    """Take a (cleaned) question apart. Never raises; one line of English is expected, anything is accepted."""
+    text = _plainly(" ".join(text.split())[:2000])
     plain = fold(text).rstrip("?!. ")
     terms, names = terms_of(text)
     if _SUMMARY.search(plain):
@@ -274,7 +287,9 @@ def _what_is(parts: Asked) -> Question:
         if phrase in ("full name", "full form", "meaning", "long form"):
             return parts.question("meaning", drop=TELLING)
         if phrase.endswith("name") and relation.re is _OF:
-            return parts.question("noun", _called(rest[relation.end() :]), verb="call", side="after", drop=("name",))
+            owned = bool(re.search(r"['’]s [\w-]+$", rest))
+            target = _called(rest[relation.end() :])
+            return parts.question("noun", target, verb="call", side="after", drop=("name",), related=owned)
         if phrase.split()[-1] in PERSONS:
             return parts.question("person", stem(phrase.split()[-1]), related=True)
         if phrase.split()[-1] in ("size", "capacity", "limit", "rate", "range"):

@@ -25,11 +25,13 @@ __all__ = ["Judged", "Reading", "judge"]
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """A span that could answer: its text, its sentence's place, and its points (the sentence's own included)."""
+    """A span that could answer: its text, its sentence's place, its points (the sentence's own included), and how
+    firmly the sentence's shape ties it to what is asked (0: not at all)."""
 
     text: str
     place: int
     points: float
+    tied: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,20 +53,20 @@ def judge(reading: Reading, question: Question) -> list[Judged]:
         return []
     sight = Sight(line, question, ranked.weights)
     if sentence.cells:
-        found = judge_row(sight, sentence, ranked.relation)
+        found = [(text, points, 0.0) for text, points in judge_row(sight, sentence, ranked.relation)]
     else:
         found = list(_spans_judged(sight, reading))
         if reading.meant and question.kind == "person":
-            found += [(reading.meant, points) for points in _pronouns(sight, reading.meant) if points > 0]
+            found += [(reading.meant, points, 0.0) for points in _pronouns(sight, reading.meant) if points > 0]
         whole = sight.phrases() + sight.subject(sentence.heading)
-        found = [(text, points + whole) for text, points in found]
+        found = [(text, points + whole, tied) for text, points, tied in found]
     base = standing(ranked)
-    judged = [Judged(text, ranked.place, points + base) for text, points in found]
+    judged = [Judged(text, ranked.place, points + base, tied) for text, points, tied in found]
     judged.sort(key=lambda j: -j.points)
     return judged
 
 
-def _spans_judged(sight: Sight, reading: Reading) -> Iterator[tuple[str, float]]:
+def _spans_judged(sight: Sight, reading: Reading) -> Iterator[tuple[str, float, float]]:
     line = sight.line
     for span in _spans(line, sight.question):
         points = points_of(sight, span)
@@ -76,7 +78,7 @@ def _spans_judged(sight: Sight, reading: Reading) -> Iterator[tuple[str, float]]
             points += -0.3 if line.lower[0] in reading.common else 0.1
         if reading.sentence.short and ":" not in line.text:
             points -= 1.0  # a heading says what follows, not what is asked
-        yield text, points
+        yield text, points, sight.shape(span)
 
 
 def _spans(line: Line, question: Question) -> Iterator[Span]:
@@ -151,10 +153,14 @@ def _pronouns(sight: Sight, meant: str) -> Iterator[float]:
 
 
 def _text(line: Line, span: Span) -> str:
-    """What the span answers with: without its article, brackets closed."""
-    text = line.text[span.start : span.end].strip(" ,;:.'\"“”‘’")
+    """What the span answers with: without its article (a title keeps it), brackets closed."""
+    start = span.start
+    if span.first > 1 and line.tokens[span.first - 1] == "The" and line.between(span.first - 1) == " ":
+        start = line.starts[span.first - 1]  # a capital in mid-sentence: "The Wild Iris" is called that
+    text = line.text[start : span.end].strip(" ,;:.'\"“”‘’")
     head, _, rest = text.partition(" ")
-    if head.lower() in ("the", "a", "an") and rest and span.sort == "phrase":
+    titled = head == "The" and span.first > 0 and rest[:1].isupper()
+    if head.lower() in ("the", "a", "an") and rest and span.sort == "phrase" and not titled:
         text = rest
     if text.count("(") != text.count(")"):
         text = text.replace("(", "").replace(")", "")

@@ -55,7 +55,7 @@ def clean(instruction: str) -> str:
         if shorter == text or not shorter.strip("?!. "):
             break
         text = shorter
-    return text
+    return re.sub(r"\?(?:\s*\?)+", "?", text)
 
 
 _HOLE = "\0"

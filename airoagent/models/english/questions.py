@@ -84,7 +84,12 @@ def terms_of(text: str, extra: str = "") -> tuple[tuple[str, ...], tuple[str, ..
         root = roots[position]
         terms[root] = None
         if (
-            (position and word[0].isupper() and not (word.isupper() and len(word) < 3))
+            (
+                position
+                and word[0].isupper()
+                and not (word.isupper() and len(word) < 3)
+                and not _says_which(found, position)
+            )
             or any(c.isdigit() for c in word)
             or root in quoted
         ):
@@ -92,6 +97,16 @@ def terms_of(text: str, extra: str = "") -> tuple[tuple[str, ...], tuple[str, ..
     if extra:
         terms.pop(extra, None)
     return tuple(terms), tuple(names)
+
+
+_NATIONAL = re.compile(r"(?:ese|ish|ian|ean|can|ench|utch|man|iss|eek)$")
+
+
+def _says_which(found: list[str], position: int) -> bool:
+    """Whether the word is the nationality of what is asked for ("Which American town"): no page need write it."""
+    asks = found[position - 1].lower() in ("which", "what", "whose")
+    after = found[position + 1] if position + 1 < len(found) else ""
+    return asks and after.islower() and bool(_NATIONAL.search(found[position].lower()))
 
 
 def main_verb(rest: list[str], after_do: bool) -> str:

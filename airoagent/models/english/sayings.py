@@ -13,7 +13,16 @@ from airoagent.models.english.ranking import Library, Ranked
 from airoagent.models.english.spans import line_of
 from airoagent.models.english.words import NEGATIONS, STOPWORDS, groups_of, stem, stems, words
 
-__all__ = ["Said", "say_choice", "say_definition", "say_list", "say_meaning", "say_summary", "say_yes_or_no"]
+__all__ = [
+    "Said",
+    "say_choice",
+    "say_definition",
+    "say_list",
+    "say_meaning",
+    "say_summary",
+    "say_yes_or_no",
+    "spelled_out",
+]
 
 Said = tuple[str, tuple[int, ...], float]
 """An answer, the places of the sentences it stands on, and points comparable with a span's."""
@@ -111,6 +120,21 @@ def _spelled(text: str, letters: str) -> str:
         if at == len(letters) and place > first + 1:
             return text[found[first][1] : found[place - 1][2]]
     return ""
+
+
+def spelled_out(question: str, library: Library) -> str:
+    """The question with an abbreviation that the blocks never write in the capitalised words it stands for there."""
+
+    def words_of(match: re.Match[str]) -> str:
+        short = match[0]
+        if any(stem(short) in found for found in library.stems):
+            return short
+        initials = r"\s+(?:of\s+|the\s+|for\s+|and\s+)*".join(rf"{letter}[a-z]+" for letter in short)
+        spelled = re.compile(rf"\b{initials}\b")
+        texts = (*(block.meta("title") for block in library.blocks), *(s.text for s in library.sentences))
+        return next((" ".join(found[0].split()) for text in texts if (found := spelled.search(text))), short)
+
+    return re.sub(r"\b[A-Z]{2,6}\b", words_of, question)
 
 
 def say_yes_or_no(library: Library, ranked: Sequence[Ranked], question: Question) -> Said | None:

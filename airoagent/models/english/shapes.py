@@ -112,7 +112,7 @@ class Sight:
             for place, root in enumerate(line.stems):
                 other = place and line.between(place - 1) == " " and line.tokens[place - 1][0].isupper()
                 if root == last and first not in line.stems and other and line.lower[place - 1] not in STOPWORDS:
-                    return points - 0.4
+                    return points - 0.8
         return points
 
     def shape(self, span: Span) -> float:

@@ -56,7 +56,7 @@ PERSONS = word_set(
 IDLE = word_set(
     "nowadays currently today now presently actually officially exactly all alone really originally roughly "
     "approximately altogether "
-    "total usually normally typically ago people's once"
+    "total usually normally typically ago people's once exist exists existed"
 )
 
 IDIOMS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
