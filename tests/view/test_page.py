@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from airoagent import Run, Source, ToolError, tool
-from airoagent.events import ModelCalled, RunFinished, RunStarted, StepFinished, StepStarted, Usage
+from airoagent import Agent, Policy, Run, ScriptedModel, Source, ToolError, tool
+from airoagent.events import ModelCalled, RunFinished, RunResumed, RunStarted, StepFinished, StepStarted, Usage
 from airoagent.toolbox.tool import ToolOutput
 from airoagent.view.page import data_block, render_page, run_data
 from tests.running import make_agent, run_plan
@@ -372,4 +372,40 @@ def test_a_trace_with_strange_step_names_harms_nothing(show: Show) -> None:
     page = show(Run.from_events(events))
     page.press("a", "j", "j")
     assert page.run("document.querySelectorAll('.step').length") == 2
+    assert page.problems == []
+
+
+def test_a_plan_that_was_given_up_keeps_its_place_in_the_page(show: Show) -> None:
+    def fails(text: str) -> str:
+        """Fails."""
+        raise ToolError("no luck")
+
+    first = "Plan: a\n:evidence0: = search[first]\nPlan: b\n:evidence1: = fails[:evidence0:]\nAnswer: :evidence1:"
+    model = ScriptedModel({"plan": [first, PLAN]})
+    page = show(Agent(model, [search, think, fails], policy=Policy(replan=1), store=False).run("q"))
+    assert page.run("document.querySelector('.said').textContent") == "They sleep in kelp."
+    assert page.run("document.querySelectorAll('.step').length") == 2
+    page.run("document.querySelectorAll('#plan details').forEach((one) => { one.open = true; })")
+    text = page.run("document.getElementById('plan').innerText")
+    assert "plan 1, given up" in text and "no luck" in text and "found: first" in text
+    assert page.problems == []
+
+
+def test_a_run_that_was_resumed_shows_how_it_ended(show: Show) -> None:
+    run = run_plan(PLAN, search, think)
+    ended = run.events[-1]
+    assert isinstance(ended, RunFinished)
+    stopped = replace(ended, status="interrupted", answer=None)
+    page = show(Run.from_events([*run.events[:-1], stopped, RunResumed(run=run.id, model="another"), ended]))
+    assert page.run("document.querySelector('.pill').textContent") == "done"
+    assert "another" in page.run("document.getElementById('meta').innerText")
+    assert page.problems == []
+
+
+def test_a_function_call_is_shown_like_any_run(show: Show) -> None:
+    model = ScriptedModel({"call": ['{"function": "search", "params": {"text": "otters"}}']})
+    page = show(Agent(model, [search], store=False).call("look for otters", functions=[search]))
+    assert page.run("document.querySelector('.pill').textContent") == "done"
+    assert page.run("document.querySelector('.said').textContent") == "found: otters"
+    assert page.run("document.querySelectorAll('.step').length") == 1
     assert page.problems == []
