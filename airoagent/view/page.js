@@ -188,7 +188,8 @@ function more(one, parts, show) {
       ? h("div.note", { "data-status": "failed" }, `${attempt.number}: ${attempt.failure.message}`, h("small", null, `${attempt.failure.kind} after ${seconds(attempt.end - attempt.start)}${attempt.retry ? ` · tried again after ${seconds(attempt.retry)}` : ""}`))
       : h("div.note", { "data-status": attempt.status }, `${attempt.number}: ${word(attempt.status)}${attempt.end ? ` after ${seconds(attempt.end - attempt.start)}` : ""}`)))),
     one.calls.length > 0 && h("div", null, h("h3", null, one.calls.length > 1 ? "Calls of the model" : "The call of the model"), h("div.rows", null, one.calls.map((event, n) => call(event, `${id}/call${n}`, show)))),
-    data.token && run.status !== "running" && one.template && forkForm(one, written));
+    run.status === "running" || !one.template ? null : data.token ? forkForm(one, written)
+      : /^evidence\d+$/.test(id) && h("div.commands", null, command(`airo fork ${shellName()} --edit ${id}`)));
 }
 
 /* The graph: layers by longest path, boxes ordered by where their neighbours are, long edges led around. ----------- */
@@ -389,11 +390,14 @@ function drawPlan() {
     run.refused && failed(run.refused), text ? raw : h("p.empty", null, "nothing yet"), h("div.rows", null, run.calls.map((event, n) => call(event, `plan/call${n}`, show))));
 }
 const pairs = (rows) => h("dl.pairs", null, rows.filter((pair) => pair[1]).map(([name, value]) => [h("dt", null, name.replaceAll("_", " ")), h("dd", null, value)]));
+const shellName = () => (/^\w[\w.-]*$/.test(run.id) ? run.id : "FILE.jsonl");  // what is copied goes into a shell
+const command = (text) => h("div", null, h("code", null, text), copyButton(() => text));
 function drawRecord() {
-  const line = (text) => h("div", null, h("code", null, text), copyButton(() => text));
-  const id = /^[\w.-]+$/.test(run.id) ? run.id : "@last";
-  fill($("record"), h("h2", null, "Record"), pairs([["run", run.id], ["parent", run.parent && data.home ? h("a", { href: `/runs/${encodeURIComponent(run.parent)}` }, run.parent) : run.parent], ["model", run.model]]), h("details", null, h("summary", null, h("b", null, "settings"), "what the run was held to"), h("div.inside", null, pairs(run.settings))),
-    h("div.commands", null, [`airo runs show ${id}`, `airo runs export ${id} -o ${id}.jsonl`, `airo view ${id}`].map(line)));
+  const id = shellName();
+  const parent = run.parent && data.home ? h("a", { href: `/runs/${encodeURIComponent(run.parent)}` }, run.parent) : run.parent;
+  const next = run.status === "interrupted" ? [`airo resume ${id}`] : run.status === "running" ? [] : [`airo replay ${id}`, `airo why ${id}`, `airo rerun ${id}`];
+  fill($("record"), h("h2", null, "Record"), pairs([["run", run.id], ["parent", parent], ["model", run.model]]), h("details", null, h("summary", null, h("b", null, "settings"), "what the run was held to"), h("div.inside", null, pairs(run.settings))),
+    h("div.commands", null, [...next, run.parent && `airo diff ${/^\w[\w.-]*$/.test(run.parent) ? run.parent : "PARENT"} ${id}`, `airo runs export ${id} -o ${id}.jsonl`].filter(Boolean).map(command)));
 }
 
 /* Drawing, moving about ------------------------------------------------------------------------------------------ */

@@ -372,6 +372,8 @@ def test_a_trace_with_strange_step_names_harms_nothing(show: Show) -> None:
     page = show(Run.from_events(events))
     page.press("a", "j", "j")
     assert page.run("document.querySelectorAll('.step').length") == 2
+    assert page.run("document.querySelectorAll('.commands code').length") > 0
+    assert "__proto__" in page.run("document.querySelector('#record .commands').innerText")
     assert page.problems == []
 
 
@@ -409,3 +411,13 @@ def test_a_function_call_is_shown_like_any_run(show: Show) -> None:
     assert page.run("document.querySelector('.said').textContent") == "found: otters"
     assert page.run("document.querySelectorAll('.step').length") == 1
     assert page.problems == []
+
+
+@pytest.mark.parametrize("name", ["x; rm -rf /", "$(reboot)", "--plan=x", "a b", "`id`"])
+def test_a_command_to_copy_holds_no_name_that_a_shell_would_read(show: Show, name: str) -> None:
+    run = run_plan(PLAN, search, think)
+    assert isinstance(run.events[0], RunStarted)
+    page = show(Run.from_events([replace(run.events[0], run=name, parent=name), *run.events[1:]]))
+    page.press("a")
+    commands = page.run("[...document.querySelectorAll('.commands code')].map((one) => one.textContent)")
+    assert "airo replay FILE.jsonl" in commands and not any(name in command.split(" ", 2)[2] for command in commands)
