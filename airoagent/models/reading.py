@@ -200,6 +200,8 @@ def _enough(ranked: Sequence[Ranked], question: Question, places: tuple[int, ...
         return False
     if question.kind in ("summary", "list"):
         return best.coverage >= 0.3
+    if question.kind == "meaning" and best.names > 0.85:
+        return True
     if question.related and question.target in best.missing:
         return False
     if best.names > 0.85 and best.coverage > 0.7 and len(question.names) >= 3:
