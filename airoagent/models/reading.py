@@ -138,7 +138,8 @@ def _best_span(library: Library, ranked: list[Ranked], question: Question, near:
         if not _enough([entry], question, (entry.place,)):
             continue
         sentence = library.sentences[entry.place]
-        if (sentence.short and entry.place == starts[sentence.block]) or _POINTER.match(sentence.text):
+        titled = sentence.text in library.blocks[sentence.block].meta("title") or entry.place == starts[sentence.block]
+        if (sentence.short and titled) or _POINTER.match(sentence.text):
             continue  # the page's title; a pointer to another page
         # Of two that say the same, the earlier: pages tell first what they are about.
         extra = -0.2 * (entry.place - starts[sentence.block]) / max(lengths[sentence.block], 1)
@@ -154,7 +155,7 @@ def _best_span(library: Library, ranked: list[Ranked], question: Question, near:
     quote = library.sentences[best.place]
     if is_certain(best, [one for one, _ in judged], question, library.stems[best.place]):
         return Finding(best.text, (quote,), points)
-    return Finding(clause_with(quote, best.text), (quote,), points, best.text)
+    return Finding(clause_with(quote, best.text, question), (quote,), points, best.text)
 
 
 def _extents(library: Library) -> tuple[list[int], list[int]]:
