@@ -4,8 +4,8 @@
     fitted.blocks, fitted.note
 
 All blocks are ranked together by BM25 against the instruction, and share the tokens by need: a short block is kept
-whole, what it leaves goes to the longer ones. A gap is marked with ``[...]``, and the note says how much of which source
-was left out. Linear in the length of the text; nothing is cut where everything fits.
+whole, what it leaves goes to the longer ones. A gap is marked with ``[...]``, and the note says how much of which
+source was left out. Linear in the length of the text; nothing is cut where everything fits.
 """
 
 from __future__ import annotations
@@ -35,10 +35,12 @@ _ABBREVIATED = re.compile(r"\b(?:Dr|Mr|Mrs|Ms|Prof|St|Sr|Jr|Gen|vs|cf|ca|No|vol|
 _WORD = re.compile(r"[^\W_]+")
 _UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]")
 _EMPTY = frozenset(
-    "a about according all also am an and any are as at based be been but by can context could did do does don for "
-    "from given had has have he her his how i if in information into is it its know make me my no not of on only or "
-    "our out please she should so source t tell text than that the their them there these they this those to up us "
-    "using was we were what when where which who whom whose why will with would you your answers".split()
+    _WORD.findall(
+        "a about according all also am an and any are as at based be been but by can context could did do does don for "
+        "from given had has have he her his how i if in information into is it its know make me my no not of on only or "
+        "our out please she should so source t tell text than that the their them there these they this those to up us "
+        "using was we were what when where which who whom whose why will with would you your answers"
+    )
 )
 _ENDINGS = ("ing", "ies", "ed", "es", "s", "y", "e")
 

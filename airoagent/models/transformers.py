@@ -5,8 +5,9 @@
         print(chunk.text, end="")
 
 Each model has one thread, which loads it at the first use and then writes completions side by side, as a batch that
-prompts join and leave at any token (`airoagent.models.line`, `airoagent.models.batch`). On a CPU shared with other work set ``OMP_NUM_THREADS=1`` (or ``OMP_WAIT_POLICY=passive``)
-before Python starts: OpenMP's threads spin while they wait and then take each other's time. The number is left to you.
+prompts join and leave at any token (`airoagent.models.line`, `airoagent.models.batch`). On a CPU shared with other work
+set ``OMP_NUM_THREADS=1`` (or ``OMP_WAIT_POLICY=passive``) before Python starts: OpenMP's threads spin while they wait
+and then take each other's time. The number is left to you.
 """
 
 from __future__ import annotations

@@ -91,8 +91,8 @@ class ToolContext:
     the run's model, held to ``grammar`` where its backend can do that. ``fetch`` is the one door to the network and to
     ``docs://`` addresses; ``documents`` the user's documents (None without ``--docs``). ``settings`` are the user's
     settings for tools. ``progress`` tells whoever watches how far long work is. ``may_open`` says whether an address
-    that stands in the input may be opened: not one that a model made up after reading text from outside. ``fit`` cuts the blocks of a
-    closed-context prompt to the model's window, with a note of what was left out.
+    that stands in the input may be opened: not one that a model made up after reading text from outside. ``fit`` cuts
+    the blocks of a closed-context prompt to the model's window, with a note of what was left out.
     """
 
     step: str

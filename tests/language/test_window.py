@@ -1,4 +1,4 @@
-"""Evidence cut to a window: what speaks of the question stays, in order, with its source, and the note tells the rest."""
+"""Evidence cut to a window: what speaks of the question stays, in order, with its source; a note tells the rest."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def words(text: str) -> int:
 
 def filler(count: int, seed: int = 1) -> str:
     rng = random.Random(seed)
-    nouns = "otter kelp shore lamp river harbour stone boat winter fish barley mill".split()
+    nouns = ["otter", "kelp", "shore", "lamp", "river", "harbour", "stone", "boat", "winter", "fish", "barley", "mill"]
     return " ".join(
         " ".join(rng.choice(nouns) for _ in range(rng.randint(6, 14))).capitalize() + "." for _ in range(count)
     )
