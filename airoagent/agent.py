@@ -246,8 +246,10 @@ class Agent:
         finally:
             if heard in self._watching:
                 self._watching.remove(heard)
-            if own and store is not None:
-                store.close()
+            if store is not None:
+                store.let_go(recorder.run.id)
+                if own:
+                    store.close()
         return recorder.finished()
 
     async def _answer(
