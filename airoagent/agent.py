@@ -230,11 +230,8 @@ class Agent:
             try:
                 answer, sources = await self._answer(question, plan, recorder, store)
             except asyncio.CancelledError:
-                finish(
-                    None,
-                    (),
-                    Interrupted("the run was stopped", f"its record is kept: airo runs show {recorder.run.id}"),
-                )
+                hint = f"finish it: airo resume {recorder.run.id}" if store is not None else ""
+                finish(None, (), Interrupted("the run was stopped", hint))
                 raise
             except AiroError as error:
                 finish(None, (), error)

