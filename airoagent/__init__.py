@@ -34,10 +34,8 @@ if TYPE_CHECKING:
         UsageError,
     )  # fmt: skip
     from airoagent.events import Event, Source, Usage
-    from airoagent.language.draw import draw_plan
-    from airoagent.language.callprompts import Ranked, Solution, Thought, code_prompt, read_code
     from airoagent.language.answer_grammar import answer_grammar
-    from airoagent.language.callprompts import Ranked, Solution, Thought
+    from airoagent.language.callprompts import Ranked, Solution, Thought, code_prompt, read_code
     from airoagent.language.calls import Call, parse_calls, write_call
     from airoagent.language.draw import draw_plan
     from airoagent.language.evidence import Evidence
@@ -124,6 +122,7 @@ __all__ = [
     "call_schema",
     "closed_context_prompt",
     "code_prompt",
+    "draw_plan",
     "extract_links",
     "links_of",
     "load_functions",

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import copy
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import aclosing
@@ -16,7 +17,10 @@ from pathlib import Path
 from typing import Any
 
 from airoagent import settings
+from airoagent.engine import fork as forking
 from airoagent.engine import function_call
+from airoagent.engine import replay as replaying
+from airoagent.engine import resume as resuming
 from airoagent.engine.attempt import record_of
 from airoagent.engine.cache import Reuse, ToolCache
 from airoagent.engine.conclusion import conclude
@@ -25,7 +29,7 @@ from airoagent.engine.function_call import MakePlan
 from airoagent.engine.planning import write_plan
 from airoagent.engine.policy import Approve, Policy, Services
 from airoagent.engine.record import Run
-from airoagent.engine.recorder import Recorder
+from airoagent.engine.recorder import Beginning, Recorder
 from airoagent.engine.run import Execution
 from airoagent.engine.store import Store, new_run_id
 from airoagent.errors import AiroError, Interrupted, LimitReached, ModelError, PlanError, ToolError, UsageError
@@ -36,7 +40,6 @@ from airoagent.events import (
     Progress,
     Replanned,
     RunFinished,
-    RunStarted,
     Source,
     Status,
     StepText,
@@ -46,9 +49,11 @@ from airoagent.language.grammar import Grammar
 from airoagent.language.plan import Plan, Step
 from airoagent.models.base import Completion, Finish, Model, Prompt, Purpose, Sampling
 from airoagent.models.catalog import open_model
+from airoagent.toolbox.addresses import AllowList
 from airoagent.toolbox.documents import Documents
 from airoagent.toolbox.fetch import Fetcher
 from airoagent.toolbox.loader import find_tools
+from airoagent.toolbox.mcpservers import open_servers
 from airoagent.toolbox.offering import offered_tools
 from airoagent.toolbox.tool import Tool, Toolbox
 
@@ -66,6 +71,7 @@ class Agent:
     the built-in ones and the user's own. ``docs`` are folders to search in place of the web, unless ``web`` is asked
     for too. ``policy`` sets limits and what a failure does; ``store`` keeps records (True: the user's store, a path:
     that file, False: none); ``approve`` is asked before a tool with side effects is called (None: it is refused).
+    ``mcp_servers`` are servers whose tools are used too; they are ended by `close`.
     ``free`` lets a local model write without being held to a grammar.
 
     Raises UsageError and ModelError for arguments that cannot work; what goes wrong later is told by the `Run`.
@@ -86,6 +92,7 @@ class Agent:
         approve: Approve | None = None,
         tool_settings: Mapping[str, str] | None = None,
         allow_private: Sequence[str] = (),
+        mcp_servers: Sequence[settings.McpServer] = (),
         free: bool = False,
     ) -> None:
         self.policy = policy or Policy()
@@ -94,6 +101,7 @@ class Agent:
         self._approve = approve or _refuse
         self._tool_settings = dict(tool_settings or {})
         self._allow_private = tuple(allow_private)
+        AllowList(self._allow_private)  # what is malformed is told now, not after the plan
         folders = [docs] if isinstance(docs, str | Path) else list(docs)
         self.documents = Documents([Path(folder) for folder in folders], settings.cache_folder()) if folders else None
         self._watching: list[Watch] = []
@@ -102,8 +110,11 @@ class Agent:
             if isinstance(model, str)
             else model
         )
-        found = find_tools([Path(path) for path in tool_paths], config_folder=settings.config_folder())
-        self.broken_tools = found.broken
+        self._servers = open_servers(mcp_servers)
+        found = find_tools(
+            [Path(path) for path in tool_paths], config_folder=settings.config_folder(), more=self._servers.tools
+        )
+        self.broken_tools = (*found.broken, *self._servers.broken)
         self.toolbox = offered_tools(found.toolbox, tools, bool(folders), web)
         self._all_tools = found.toolbox if tools is None else self.toolbox
         self._store = store
@@ -160,23 +171,43 @@ class Agent:
     code = function_call.code
     acode = function_call.acode
 
+    # Recorded runs --------------------------------------------------------------------------------------------
+
+    replay = replaying.replay_of
+    areplay = replaying.areplay_of
+    resume = resuming.resume
+    aresume = resuming.aresume
+    rerun = forking.rerun
+    arerun = forking.arerun
+    fork = forking.fork
+    afork = forking.afork
+
     @property
     def known_tools(self) -> Toolbox:
         """The tools a given plan may call: those offered, and every other known tool where none were named."""
         others = (tool for name, tool in self._all_tools.items() if name not in self.toolbox)
         return Toolbox([*self.toolbox.values(), *others])
 
+    def without_record(self) -> Agent:
+        """The same agent, keeping no record of what it runs."""
+        other = copy.copy(self)
+        other._store = False
+        return other
+
     def close(self) -> None:
-        """Give back what the model holds."""
+        """Give back what the model holds, and end the MCP servers."""
+        self._servers.close()
         run_in_thread(self.model.aclose)
 
     # The whole order -------------------------------------------------------------------------------------------
 
-    async def _drive(self, question: str, plan: Plan | MakePlan | None, watch: Watch | None) -> Run:
+    async def _drive(
+        self, question: str, plan: Plan | MakePlan | None, watch: Watch | None, beginning: Beginning | None = None
+    ) -> Run:
         if plan is None:
             question = _checked(question)
         store, own = self._open_store()
-        recorder = Recorder(new_run_id(), store, watch)
+        recorder = Recorder(new_run_id(), store, watch, beginning)
         began = time.perf_counter()
         loop = asyncio.get_running_loop()
 
@@ -194,21 +225,13 @@ class Agent:
             )  # fmt: skip
 
         try:
-            recorder(
-                RunStarted(
-                    run=recorder.run.id, question=question, model=self.model.info.name, tools=tuple(self.known_tools),
-                    settings=self._settings_on_record(),
-                )
-            )  # fmt: skip
+            recorder.begin(question, self.model.info.name, tuple(self.known_tools), self._settings_on_record())
             self._watching.append(heard)
             try:
                 answer, sources = await self._answer(question, plan, recorder, store)
             except asyncio.CancelledError:
-                finish(
-                    None,
-                    (),
-                    Interrupted("the run was stopped", f"its record is kept: airo runs show {recorder.run.id}"),
-                )
+                hint = f"finish it: airo resume {recorder.run.id}" if store is not None else ""
+                finish(None, (), Interrupted("the run was stopped", hint))
                 raise
             except AiroError as error:
                 finish(None, (), error)
@@ -230,7 +253,8 @@ class Agent:
     ) -> tuple[str, tuple[Source, ...]]:
         """Plan, run, conclude; and the same again with a new plan, as often as the policy lets the model write one."""
         limit = self.policy.limit_seconds
-        reuse = Reuse(ToolCache(store, self.policy.cache_seconds) if store and self.policy.cache_seconds else None)
+        cache = ToolCache(store, self.policy.cache_seconds) if store and self.policy.cache_seconds else None
+        reuse = Reuse(cache, recorder.recall)
         try:
             async with asyncio.timeout(limit or None) as deadline:
                 for attempt in range(self.policy.replan + 1):
@@ -272,11 +296,12 @@ class Agent:
 
         fetch = Fetcher(allow_private=self._allow_private, documents=self.documents)
         services = Services(
-            question, ask, self._approve, fetch, self.documents, self._tool_settings, reuse.recall, reuse.keep
-        )
+            question, ask, self._approve, fetch, self.documents, self._tool_settings, reuse.recall, reuse.keep,
+            plan_trusted=not reuse.begun,
+        )  # fmt: skip
         try:
             async with asyncio.TaskGroup() as group:
-                yield Execution(self.known_tools, services, self.policy, recorder, group)
+                yield Execution(self.known_tools, services, self.policy, recorder, group, recorder.known)
         except BaseExceptionGroup as errors:
             raise _first(errors) from errors
         finally:
@@ -334,6 +359,7 @@ class Agent:
     def _settings_on_record(self) -> tuple[tuple[str, str], ...]:
         policy = self.policy
         rows = {name: str(getattr(policy, name)) for name in policy.__dataclass_fields__}
+        rows["offered"] = ", ".join(self.toolbox)  # the names that the plan's text is read with
         if self.documents is not None:
             rows["docs"] = ", ".join(self.documents.addresses)
         return tuple(rows.items())

@@ -12,7 +12,7 @@ from __future__ import annotations
 import dataclasses
 import time
 from dataclasses import field
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, cast
 
 from airoagent.errors import Diagnostic, StoreError
 from airoagent.records import record
@@ -92,13 +92,17 @@ class Failure:
     exit_code: int = 1
 
 
-@record(kw_only=True)
 class Event:
-    """What all events have: the time, and a word that names the type in JSON."""
+    """What all events have: the time, and a word that names the type in JSON.
 
+    ``at`` is a field of each event and not of this class: an object whose fields all come from one class is made in
+    half the time, and a run makes two a step.
+    """
+
+    __slots__ = ()
     type: ClassVar[str] = ""
     live: ClassVar[bool] = False
-    at: float = field(default_factory=time.time)
+    at: float
 
 
 @record
@@ -112,15 +116,21 @@ class RunStarted(Event):
     tools: tuple[str, ...] = ()
     settings: tuple[tuple[str, str], ...] = ()
     parent: str = ""
+    at: float = field(default_factory=time.time, kw_only=True)
 
 
 @record
 class RunResumed(Event):
-    """A run that was interrupted, or had failed, goes on; ``model`` answers from here on."""
+    """A run that was interrupted, or had failed, goes on; ``model`` answers from here on.
+
+    ``afresh``: its plan had not been written to the end, so the model is asked for it again.
+    """
 
     type: ClassVar[str] = "run_resumed"
     run: str
     model: str
+    afresh: bool = False
+    at: float = field(default_factory=time.time, kw_only=True)
 
 
 @record
@@ -130,6 +140,7 @@ class PlanText(Event):
     type: ClassVar[str] = "plan_text"
     live: ClassVar[bool] = True
     text: str
+    at: float = field(default_factory=time.time, kw_only=True)
 
 
 @record
@@ -149,6 +160,7 @@ class ModelCalled(Event):
     finish: str
     usage: Usage
     seconds: float
+    at: float = field(default_factory=time.time, kw_only=True)
 
 
 @record
@@ -160,6 +172,7 @@ class PlanPart(Event):
 
     type: ClassVar[str] = "plan_part"
     text: str
+    at: float = field(default_factory=time.time, kw_only=True)
 
 
 @record
@@ -168,6 +181,7 @@ class PlanWritten(Event):
 
     type: ClassVar[str] = "plan_written"
     text: str
+    at: float = field(default_factory=time.time, kw_only=True)
 
 
 @record
@@ -177,6 +191,7 @@ class PlanParsed(Event):
     type: ClassVar[str] = "plan_parsed"
     text: str
     diagnostics: tuple[Diagnostic, ...] = ()
+    at: float = field(default_factory=time.time, kw_only=True)
 
 
 @record
@@ -186,6 +201,7 @@ class PlanRefused(Event):
     type: ClassVar[str] = "plan_refused"
     failure: Failure
     diagnostics: tuple[Diagnostic, ...] = ()
+    at: float = field(default_factory=time.time, kw_only=True)
 
 
 @record
@@ -195,6 +211,7 @@ class Replanned(Event):
     type: ClassVar[str] = "replanned"
     attempt: int
     failure: Failure
+    at: float = field(default_factory=time.time, kw_only=True)
 
 
 @record
@@ -206,6 +223,7 @@ class StepStarted(Event):
     tool: str
     input: str
     attempt: int = 1
+    at: float = field(default_factory=time.time, kw_only=True)
 
 
 @record
@@ -216,6 +234,7 @@ class InputEdited(Event):
     step: str
     tool: str
     input: str
+    at: float = field(default_factory=time.time, kw_only=True)
 
 
 @record
@@ -226,6 +245,7 @@ class StepText(Event):
     live: ClassVar[bool] = True
     step: str
     text: str
+    at: float = field(default_factory=time.time, kw_only=True)
 
 
 @record
@@ -239,11 +259,13 @@ class AttemptFailed(Event):
     failure: Failure
     seconds: float
     retry_in: float
+    at: float = field(default_factory=time.time, kw_only=True)
 
 
 @record
 class StepFinished(Event):
-    """A step has its evidence (``answered``: whether it tells what was asked).
+    """A step has its evidence (``answered``: whether it tells what was asked; ``untrusted``: whether somebody outside
+    had a say in its words; ``written``: whether a model wrote it).
 
     ``origin`` is where it came from: a ``call`` of the tool, a ``shared`` call that another step of the run made, the
     ``cache``, or the ``record`` of an earlier run.
@@ -259,6 +281,9 @@ class StepFinished(Event):
     note: str = ""
     answered: bool = True
     origin: Origin = "call"
+    untrusted: bool = False
+    written: bool = False
+    at: float = field(default_factory=time.time, kw_only=True)
 
 
 @record
@@ -271,6 +296,7 @@ class StepFailed(Event):
     attempt: int
     failure: Failure
     seconds: float
+    at: float = field(default_factory=time.time, kw_only=True)
 
 
 @record
@@ -282,6 +308,7 @@ class StepCancelled(Event):
     tool: str
     attempt: int
     seconds: float
+    at: float = field(default_factory=time.time, kw_only=True)
 
 
 @record
@@ -292,6 +319,7 @@ class StepSkipped(Event):
     step: str
     tool: str
     because: tuple[str, ...]
+    at: float = field(default_factory=time.time, kw_only=True)
 
 
 @record
@@ -303,6 +331,7 @@ class Progress(Event):
     what: str
     done: int
     total: int = 0
+    at: float = field(default_factory=time.time, kw_only=True)
 
 
 @record
@@ -316,6 +345,7 @@ class RunFinished(Event):
     usage: Usage
     seconds: float
     failure: Failure | None = None
+    at: float = field(default_factory=time.time, kw_only=True)
 
 
 _TYPES: dict[str, type[Event]] = {
@@ -333,7 +363,7 @@ _NESTED_MANY: dict[str, Any] = {"sources": Source, "diagnostics": Diagnostic}
 
 def to_json(event: Event) -> dict[str, Any]:
     """The event as plain JSON values; the ``type`` word comes first."""
-    return {"type": event.type, **dataclasses.asdict(event)}
+    return {"type": event.type, **dataclasses.asdict(cast(Any, event))}
 
 
 def from_json(value: dict[str, Any]) -> Event:
@@ -343,7 +373,7 @@ def from_json(value: dict[str, Any]) -> Event:
     """
     try:
         cls = _TYPES[value["type"]]
-        known = {f.name for f in dataclasses.fields(cls)}
+        known = {f.name for f in dataclasses.fields(cast(Any, cls))}
         return cls(**{k: _revive(k, v) for k, v in value.items() if k in known})
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise StoreError(

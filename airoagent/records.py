@@ -39,7 +39,9 @@ def _quick_init(frozen: Any) -> Callable[..., None]:
     own = frozen.__dict__["__slots__"]
     # The same bases and slots make the same layout, which is what assigning to __class__ asks for.
     opened = type(
-        frozen.__name__, frozen.__bases__, {"__slots__": own, "__setattr__": object.__setattr__, "__doc__": "Being made."}
+        frozen.__name__,
+        frozen.__bases__,
+        {"__slots__": own, "__setattr__": object.__setattr__},
     )
     given: dict[str, Any] = {"_frozen": frozen, "_opened": opened, "_set": object.__setattr__, "_MISSING": object()}
     positional: list[str] = []

@@ -21,7 +21,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from airoagent.errors import UsageError
 
-__all__ = ["Settings", "cache_folder", "config_folder", "load_settings", "state_folder"]
+__all__ = ["McpServer", "Settings", "cache_folder", "config_folder", "load_settings", "state_folder"]
 
 _SWITCH = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
 
@@ -31,10 +31,26 @@ def _set(default: Any, help: str, *, least: float | None = None, most: float | N
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
-    """Every setting, checked. ``origins`` tells for each name where its value came from.
+class McpServer:
+    """An MCP server whose tools are used, from a table ``[mcp.servers.NAME]``: a ``command`` to start or a ``url``.
 
-    An origin is ``flag``, the name of an environment variable, the path of the config file, or ``default``.
+    ``env`` is added to the little that a server gets of the environment; ``$NAME`` in a value is a variable of ours.
+    ``side_effects`` says for all its tools whether they are asked about (None: as each tool's own hint says).
+    """
+
+    name: str
+    command: tuple[str, ...] = ()
+    url: str = ""
+    env: tuple[tuple[str, str], ...] = ()
+    side_effects: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Every setting, checked; and ``mcp_servers``, which only the config file names.
+
+    ``origins`` tells for each name where its value came from: ``flag``, the name of an environment variable, the path
+    of the config file, or ``default``.
     """
 
     model: str = _set("extractive", "the model that plans and answers, as -m takes it")
@@ -65,6 +81,7 @@ class Settings:
     display: Literal["auto", "rich", "plain", "json", "none"] = _set("auto", "how a run is shown while it goes on")
     color: Literal["auto", "always", "never"] = _set("auto", "whether colours are used; auto: on a terminal")
     store: bool = _set(True, "whether runs are recorded")
+    mcp_servers: tuple[McpServer, ...] = ()
     origins: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
 
 
@@ -128,7 +145,10 @@ def load_settings(
     if environ.get("NO_COLOR"):
         given["color"] = _Given("never", "NO_COLOR", "NO_COLOR", "variable")
     file, filed = _read_file(config_file, environ)
+    servers = _mcp_servers(filed.get("mcp", {}), file)
     for name, value in filed.items():
+        if name == "mcp":
+            continue
         given[_name(name, known, str(file))] = _Given(value, str(file), f"{file}: {name}", "file", file.parent)
     for name in known:
         variable = f"AIRO_{name.upper()}"
@@ -141,7 +161,36 @@ def load_settings(
     kinds = get_type_hints(Settings)
     values = {name: _checked(known[name], kinds[name], item) for name, item in given.items()}
     origins = {name: given[name].place if name in given else "default" for name in known}
-    return Settings(**values, origins=MappingProxyType(origins))
+    return Settings(**values, mcp_servers=servers, origins=MappingProxyType(origins))
+
+
+def _mcp_servers(table: object, file: Path) -> tuple[McpServer, ...]:
+    """The servers of the file's ``[mcp.servers.NAME]`` tables; UsageError says what is wrong with which."""
+    servers = table.get("servers", {}) if isinstance(table, dict) else None
+    if not isinstance(table, dict) or not isinstance(servers, dict) or set(table) - {"servers"}:
+        raise UsageError(f"{file}: mcp holds something that is not a server", "write [mcp.servers.NAME]")
+    return tuple(_mcp_server(name, value, f"{file}: mcp.servers.{name}") for name, value in servers.items())
+
+
+def _mcp_server(name: str, value: Any, place: str) -> McpServer:
+    hint = 'command = ["PROGRAM", "ARGUMENT"] or url = "http://..."'
+
+    def need(good: bool, what: str) -> None:
+        if not good:
+            raise UsageError(f"{place} {what}", hint)
+
+    need(name.replace("_", "").replace("-", "").isalnum(), "has a name with signs in it that no tool's name may have")
+    need(isinstance(value, dict), "is not a table")
+    strange = set(value) - {"command", "url", "env", "side_effects"}
+    need(not strange, f"has an unknown key {min(strange, default='')!r}")
+    command, url, env = value.get("command", []), value.get("url", ""), value.get("env", {})
+    need(isinstance(command, list) and all(isinstance(item, str) for item in command), "has a command that is no list")
+    need(isinstance(url, str) and (not url or url.startswith(("http://", "https://"))), "has a url that is no address")
+    need(bool(command and command[0]) != bool(url), "needs either a command or a url")
+    need(isinstance(env, dict) and all(isinstance(item, str) for item in env.values()), "has an env that is no texts")
+    asks = value.get("side_effects")
+    need(asks is None or isinstance(asks, bool), "has side_effects that are neither true nor false")
+    return McpServer(name, tuple(command), url, tuple(env.items()), asks)
 
 
 def _read_file(named: Path | None, environ: Mapping[str, str]) -> tuple[Path, Mapping[str, object]]:

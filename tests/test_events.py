@@ -34,7 +34,9 @@ _BY_TYPE = {"bool": st.booleans(), "str": _text, "int": st.integers(), "float": 
 
 
 def _events(cls: type[Event]) -> st.SearchStrategy[Event]:
-    fields = {f.name: _BY_NAME[f.name] if f.name in _BY_NAME else _BY_TYPE[str(f.type)] for f in dataclasses.fields(cls)}
+    fields = {
+        f.name: _BY_NAME[f.name] if f.name in _BY_NAME else _BY_TYPE[str(f.type)] for f in dataclasses.fields(cls)
+    }
     return st.builds(cls, **fields)
 
 

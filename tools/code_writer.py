@@ -17,6 +17,7 @@ from airoagent import (
 
 @tool(
     "CodeWriter",
+    outside=False,
     description="Writes a program, a script or a function. The input must say what it shall do and in which language, "
     "with all requirements. The output is only the code; it is not run.",
     timeout=0,

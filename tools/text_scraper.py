@@ -10,6 +10,8 @@ DESCRIPTION = (
     "Load one or more websites from the input string containing newline delimited links, where input is one or more "
     "links, and produces plain text output containing the content of the links."
 )
+_COMPOSED = "a model wrote {url} after reading text from outside, and it stands nowhere else, so it is not opened"
+_COMPOSED_HINT = "give TextScraper links from the question, a search, a page or HyperlinkExtractor"
 MOST_LINKS = 30  # of each page, listed below its text for HyperlinkExtractor
 
 
@@ -19,6 +21,9 @@ async def text_scraper(links: str, context: ToolContext) -> ToolOutput:
 
     Settings: ``scraper_pages`` (how many links are read, 8) and ``scraper_characters`` (of each page, 20000).
     """
+    nothing = context.nothing_found()
+    if nothing is not None:
+        return nothing
     most_pages = _setting(context, "scraper_pages", 8)
     most_characters = _setting(context, "scraper_characters", 20_000)
     urls = _pages(links_of(context.parts or (links,), clean_lines=True))
@@ -27,7 +32,35 @@ async def text_scraper(links: str, context: ToolContext) -> ToolOutput:
             f"there is nothing to read: the input holds no links (it begins {' '.join(links.split())[:80]!r})",
             "give links, one a line, e.g. from a search or from HyperlinkExtractor",
         )
-    chosen = urls[:most_pages]
+    allowed = [url for url in urls if context.may_open(url)]
+    refused = [(url, ToolError(_COMPOSED.format(url=url), _COMPOSED_HINT)) for url in urls if url not in allowed]
+    chosen = allowed[:most_pages]
+    results = await _read_together(chosen, context)
+    text, sources, failures = "", [], list(refused)
+    notes = [f"{len(allowed) - len(chosen)} more links were not read"] if len(allowed) > len(chosen) else []
+    for url, result in zip(chosen, results, strict=True):
+        if isinstance(result, ToolError):
+            failures.append((url, result))
+            continue
+        page, answer = result
+        body, left_out = _shortened(page.text, most_characters)
+        if left_out or answer.truncated:
+            cut = " and the rest of the page, which is too large" if answer.truncated else ""
+            notes.append(f"{url}: {left_out} of {len(page.text)} characters{cut} were left out")
+        text += "\n\n" if text else ""
+        text += f"{page.url}\n"
+        titled = not page.title or body.startswith(page.title)
+        block = (body if titled else f"{page.title}\n\n{body}").strip()
+        sources.append(Source(page.url, page.title, start=len(text), end=len(text) + len(block)))
+        text += block + _links(page)
+    if not sources:
+        raise _all_failed([error for _, error in failures])
+    lines = [f"{url} could not be read: {error.message}" for url, error in failures]
+    return ToolOutput("\n\n".join([text, *lines]), tuple(sources), "; ".join([*notes, *lines]))
+
+
+async def _read_together(urls: list[str], context: ToolContext) -> list[tuple[Page, Response] | ToolError]:
+    """Each page with its answer, or why it could not be read, in the order of the addresses."""
     done = 0
 
     async def read(url: str) -> tuple[Page, Response] | ToolError:
@@ -44,32 +77,12 @@ async def text_scraper(links: str, context: ToolContext) -> ToolOutput:
             return (page, answer) if page.text.strip() else empty
         finally:
             done += 1
-            context.progress("pages", done, len(chosen))
+            context.progress("pages", done, len(urls))
 
-    context.progress("pages", 0, len(chosen))
+    context.progress("pages", 0, len(urls))
     async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(read(url)) for url in chosen]
-    text, sources, failures = "", [], []
-    notes = [f"{len(urls) - len(chosen)} more links were not read"] if len(urls) > len(chosen) else []
-    for url, result in zip(chosen, (task.result() for task in tasks), strict=True):
-        if isinstance(result, ToolError):
-            failures.append((url, result))
-            continue
-        page, answer = result
-        body, left_out = _shortened(page.text, most_characters)
-        if left_out or answer.truncated:
-            cut = " and the rest of the page, which is too large" if answer.truncated else ""
-            notes.append(f"{url}: {left_out} of {len(page.text)} characters{cut} were left out")
-        text += "\n\n" if text else ""
-        text += f"{page.url}\n"
-        titled = not page.title or body.startswith(page.title)
-        block = (body if titled else f"{page.title}\n\n{body}").strip()
-        sources.append(Source(page.url, page.title, start=len(text), end=len(text) + len(block)))
-        text += block + _links(page)
-    if len(failures) == len(chosen):
-        raise _all_failed([error for _, error in failures])
-    lines = [f"{url} could not be read: {error.message}" for url, error in failures]
-    return ToolOutput("\n\n".join([text, *lines]), tuple(sources), "; ".join([*notes, *lines]))
+        tasks = [group.create_task(read(url)) for url in urls]
+    return [task.result() for task in tasks]
 
 
 def _pages(links: Iterable[str]) -> list[str]:

@@ -8,6 +8,7 @@ from airoagent import ToolError, tool
 
 @tool(
     "Today",
+    outside=False,
     description="Tells the current date and time. The input is empty, or a time zone such as Europe/Paris or UTC+2; "
     "without one it is this computer's own.",
     repeatable=False,

@@ -21,13 +21,21 @@ VERBS = {
     "call": "Choose a function and its parameters for a sentence, check them, make the call.",
     "code": "Write code, and print nothing but the code.",
     "config": "Show the settings in force and where each comes from.",
+    "debug": "Step through a question, a recorded run or a plan; pdb letters.",
+    "diff": "Compare two recorded runs.",
     "doctor": "Check what this machine can do, with a cure for what it cannot.",
+    "fork": "Change a step of a recorded run and run only what depends on it.",
     "models": "List the models there are, or show one.",
     "plan": "Only write the plan for a question.",
+    "replay": "Replay a recorded run: no model, no tool, no network.",
+    "rerun": "Run the plan of a recorded run again, calling its tools.",
+    "resume": "Finish an interrupted run; what finished is not done again.",
     "run": "Run a plan from a file, or from standard input with `-`.",
     "runs": "List, show, export, import or remove recorded runs.",
     "think": "Weigh several answers to a question and print the best.",
     "tools": "List the tools, show one, or try one.",
+    "view": "Look at a run as a page, or at all runs in the browser.",
+    "why": "Show what an answer stands on.",
 }
 
 _EPILOG = """\
@@ -90,7 +98,18 @@ def run(args: list[str]) -> int:
     """Run the command line; the exit code."""
     trace = "--traceback" in args
     args = [arg for arg in args if arg != "--traceback"]
-    signal.signal(signal.SIGTERM, _interrupt)  # a stop by the system ends a run as cleanly as Ctrl-C
+    # The first Ctrl-C (or stop by the system) ends a run cleanly; the second ends the program, whatever still runs.
+    interrupted = False
+
+    def interrupt(number: int, frame: Any) -> None:
+        nonlocal interrupted
+        if interrupted:
+            os._exit(130)
+        interrupted = True
+        raise KeyboardInterrupt
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, interrupt)
     try:
         # click would import shutil, which costs more than the rest of it, to learn the width of the terminal.
         result = cli.main(args, prog_name="airo", standalone_mode=False, terminal_width=_width())
@@ -129,10 +148,6 @@ def _width() -> int:
         return min(os.get_terminal_size(sys.stderr.fileno()).columns, 100)
     except (OSError, ValueError):  # not a terminal, or no stream at all
         return 80
-
-
-def _interrupt(number: int, frame: Any) -> None:
-    raise KeyboardInterrupt
 
 
 def tell(error: AiroError, as_json: bool) -> None:

@@ -19,7 +19,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 _AGENT = (
     click.option("-m", "--model", metavar="MODEL", help="extractive, a Hugging Face name or folder, scripted:FILE."),
     click.option("-o", "--option", "options", nargs=2, multiple=True, metavar="KEY VALUE", help="A model option."),
-    click.option("-T", "--tool", "named", multiple=True, metavar="NAME", help="Offer this tool only (repeat for more); +NAME: besides the usual ones."),
+    click.option("-T", "--tool", "named", multiple=True, metavar="NAME", help="Offer only this tool; +NAME: one more."),
     click.option("--tools", "tools", multiple=True, metavar="PATH", help="A tool file, or a folder of them."),
     click.option("--docs", multiple=True, metavar="DIR", help="Answer from the documents of this folder."),
     click.option("--web", is_flag=True, default=None, help="Search the web too where --docs is given."),
@@ -102,6 +102,7 @@ def make_agent(
         approve=approver(),
         tool_settings={"search": settings.search, "answers": settings.answers},
         allow_private=settings.allow_private,
+        mcp_servers=settings.mcp_servers,
         free=settings.free,
     )  # fmt: skip
     return agent, settings

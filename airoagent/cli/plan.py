@@ -1,28 +1,60 @@
-"""``airo plan``: only the plan for a question, as the model writes it."""
+"""``airo plan``: only the plan for a question, as the model writes it; and a look at a plan there is."""
 
 from __future__ import annotations
 
 import json
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from airoagent.cli.options import agent_options, make_agent
+from airoagent.cli.run import read_text
+
+if TYPE_CHECKING:
+    from airoagent.agent import Agent
+    from airoagent.errors import Diagnostic, PlanError
+    from airoagent.language.plan import Plan
 
 
 @click.command("plan")
 @click.argument("question", nargs=-1)
 @agent_options
-@click.option("--json", "as_json", is_flag=True, help="Print the plan as one JSON object.")
-def command(question: tuple[str, ...], as_json: bool, **flags: Any) -> int:
+@click.option("--check", "file", metavar="FILE|-", help="Look at the plan in FILE in place of writing one.")
+@click.option("--fix", is_flag=True, help="With --check: print the repaired text.")
+@click.option("--format", "form", metavar="mermaid|dot|svg|text", help="Print a picture of the plan in this form.")
+@click.option("--json", "as_json", is_flag=True, help="Print the plan (with --check: and the findings) as JSON.")
+def command(
+    question: tuple[str, ...], file: str | None, fix: bool, form: str | None, as_json: bool, **flags: Any
+) -> int:
     """Write the plan for QUESTION and run nothing; `airo run -` takes it from there.
 
+    With --check, tell what is wrong with a plan there is: each finding with its line, column and caret, and what was
+    done about it. Exit code 0: the plan can be run; 4: it cannot.
+
     \b
-    Example:
+    Examples:
       airo plan --docs examples/library "How deep is Lake Baikal?" | airo run --docs examples/library -
+      airo plan --check plans/compare-two-lakes.plan --format text
     """
-    from airoagent.engine.record import plan_json
+    agent, _ = make_agent(flags)
+    if file is not None:
+        return _check(read_text(file), "plan" if file == "-" else file, agent, fix, form, as_json)
+    written, plan = _write(agent, sys.stdin.read() if question == ("-",) else " ".join(question))
+    if form is not None:
+        _picture(plan, form)
+    elif as_json:
+        from airoagent.engine.record import plan_json
+
+        click.echo(json.dumps({"written": written, **plan_json(plan)}, indent=2))
+    else:
+        click.echo(written.rstrip("\n"))
+        _findings(plan.diagnostics, written, "plan", err=True)
+    return 0
+
+
+def _write(agent: Agent, question: str) -> tuple[str, Plan]:
+    """What the model wrote, and the plan it means."""
     from airoagent.events import Event, PlanWritten
 
     written: list[str] = []
@@ -31,13 +63,54 @@ def command(question: tuple[str, ...], as_json: bool, **flags: Any) -> int:
         if isinstance(event, PlanWritten):
             written.append(event.text)
 
-    agent, _ = make_agent(flags)
-    plan = agent.plan(sys.stdin.read() if question == ("-",) else " ".join(question), watch=watch)
+    plan = agent.plan(question, watch=watch)
+    return written[0], plan
+
+
+def _check(text: str, name: str, agent: Agent, fix: bool, form: str | None, as_json: bool) -> int:
+    from airoagent.engine.record import plan_json
+    from airoagent.errors import PlanError
+    from airoagent.language.parse import parse_plan
+
+    error: PlanError | None = None
+    plan: Plan | None = None
+    try:
+        plan = parse_plan(text, agent.known_tools)
+    except PlanError as refused:
+        error = refused
+    findings = error.diagnostics if error else plan.diagnostics if plan else ()
     if as_json:
-        click.echo(json.dumps({"written": written[0], **plan_json(plan)}, indent=2))
-    else:
-        click.echo(written[0].rstrip("\n"))
-        for found in plan.diagnostics:
-            repair = f": {found.repair}" if found.repair else ""
-            click.echo(f"line {found.line}, column {found.column}: {found.message}{repair}", err=True)
+        record = {"usable": error is None, "findings": [_json(found) for found in findings]}
+        click.echo(json.dumps({**record, "plan": None if plan is None else plan_json(plan)}, indent=2))
+        return 0 if error is None else error.exit_code
+    product = (fix or form is not None) and plan is not None
+    _findings(findings, text, name, err=product)
+    if error is not None:
+        click.echo(f"{name}: {error.message}", err=True)
+        click.echo(f"hint: {error.hint}", err=True)
+        return error.exit_code
+    assert plan is not None
+    if form is not None:
+        _picture(plan, form)
+    elif fix:
+        click.echo(plan.to_text(), nl=False)
+    elif not findings:
+        click.echo(f"{name}: {len(plan.steps)} steps, nothing to repair")
     return 0
+
+
+def _json(found: Diagnostic) -> dict[str, Any]:
+    return {name: getattr(found, name) for name in found.__dataclass_fields__}
+
+
+def _findings(findings: tuple[Diagnostic, ...], text: str, name: str, err: bool) -> None:
+    from airoagent.language.findings import render_diagnostic
+
+    for found in findings:
+        click.echo(render_diagnostic(found, text, name), err=err)
+
+
+def _picture(plan: Plan, form: str) -> None:
+    from airoagent.language.draw import draw_plan
+
+    click.echo(draw_plan(plan, form).rstrip("\n"))  # type: ignore[arg-type]

@@ -13,25 +13,42 @@ from airoagent.cli.options import agent_options, display_options, make_agent
 
 @click.command("run")
 @click.argument("file")
+@click.option("--set", "values", multiple=True, metavar="NAME=VALUE", help="What {NAME} in the plan stands for.")
+@click.option("--replay-tools", "recorded", metavar="ID|TRACE", help="Take what tools find from this record.")
 @agent_options
 @display_options
-def command(file: str, as_json: bool, display: str | None, color: str | None, **flags: Any) -> int:
+def command(
+    file: str, values: tuple[str, ...], recorded: str | None,
+    as_json: bool, display: str | None, color: str | None, **flags: Any,
+) -> int:  # fmt: skip
     """Run the plan in FILE (`-`: standard input) and tell the answer.
 
     The plan may be in any form a model writes; what is wrong with it is told with line and column before anything runs.
 
+    A {name} in the plan is a parameter that --set gives a value. With --replay-tools no tool is called: each finds what
+    the record says it found for that input (exit 6 where it has none); the model is asked as usual.
+
     \b
-    Example:
+    Examples:
       airo run --docs examples/library my.plan
+      airo run my.plan --set year=2020 --replay-tools my.jsonl
     """
     from airoagent.cli.answer import print_run
     from airoagent.cli.display import make_display
+    from airoagent.cli.recorded import named_values
+    from airoagent.cli.runs import load_run
+    from airoagent.engine.saving import on_recorded_tools
+    from airoagent.language.parameters import with_values
     from airoagent.language.parse import parse_plan
 
     text = read_text(file)
     agent, settings = make_agent(flags, display=display, color=color)
-    plan = parse_plan(text, agent.known_tools)
-    run = agent.execute(plan, watch=make_display(settings.display, settings.color))
+    plan = with_values(parse_plan(text, agent.known_tools), named_values(values, "--set"))
+    watch = make_display(settings.display, settings.color)
+    if recorded is not None:
+        run = on_recorded_tools(agent, plan, load_run(recorded), watch=watch)
+    else:
+        run = agent.execute(plan, watch=watch)
     return print_run(run, as_json=as_json, recorded=settings.store)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,7 +23,7 @@ def _store() -> Store:
 
 @click.group("runs", invoke_without_command=True)
 @click.option("-n", "limit", type=click.IntRange(1), default=20, help="How many, newest first.")
-@click.option("-q", "query", default="", metavar="TEXT", help="Only runs whose question or answer holds TEXT.")
+@click.option("-q", "query", default="", metavar="TEXT", help="Only runs with these words: question, answer, evidence.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a run, one a line.")
 @click.pass_context
 def command(ctx: click.Context, limit: int, query: str, as_json: bool) -> None:
@@ -35,7 +34,7 @@ def command(ctx: click.Context, limit: int, query: str, as_json: bool) -> None:
 
 @command.command("list")
 @click.option("-n", "limit", type=click.IntRange(1), default=20, help="How many, newest first.")
-@click.option("-q", "query", default="", metavar="TEXT", help="Only runs whose question or answer holds TEXT.")
+@click.option("-q", "query", default="", metavar="TEXT", help="Only runs with these words: question, answer, evidence.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a run, one a line.")
 def list_(limit: int, query: str, as_json: bool) -> None:
     """List the recorded runs, newest first."""
@@ -91,6 +90,21 @@ def load_run(word: str) -> Run:
     return Run.from_events(store.events(store.find(word)))
 
 
+def is_run(word: str) -> bool:
+    """Whether a word names a run of the store, and not something else."""
+    from airoagent.errors import StoreError
+
+    if word == "@last":
+        return True
+    if not word[:1].isdigit() or any(sign.isspace() for sign in word):
+        return False
+    try:
+        _store().find(word)
+    except StoreError as error:
+        return error.message.startswith("several")
+    return True
+
+
 def _story(run: Run) -> str:
     from airoagent.cli.answer import answer_text
     from airoagent.events import StepStarted
@@ -138,15 +152,60 @@ def rm(run_ids: tuple[str, ...]) -> None:
 
 
 @command.command("export")
+@click.argument("run_ids", metavar="ID...", nargs=-1, required=True)
+@click.option("-o", "--output", metavar="FILE", help="Write to FILE in place of stdout.")
+@click.option("--format", "form", type=click.Choice(["trace", "instruct"]), default="trace", help="What to write.")
+def export(run_ids: tuple[str, ...], output: str | None, form: str) -> None:
+    """Write a run as a trace (JSON Lines: a header, then one event a line).
+
+    --format instruct writes what the models of runs were asked and answered as JSON Lines of instruction and response,
+    for fine-tuning; runs without an answer, and answers that say there is none, are left out.
+    """
+    from airoagent.engine.record import write_trace
+    from airoagent.engine.saving import instruct_lines
+    from airoagent.errors import UsageError
+
+    if form == "trace" and len(run_ids) > 1:
+        raise UsageError("a trace is of one run", "export one at a time, or use --format instruct")
+    runs = [load_run(word) for word in run_ids]
+    with click.open_file(output or "-", "w", encoding="utf-8") as stream:
+        for run in runs:
+            stream.writelines(write_trace(run.id, run.events) if form == "trace" else instruct_lines(run))
+
+
+@command.command("save-plan")
 @click.argument("run_id", metavar="ID")
 @click.option("-o", "--output", metavar="FILE", help="Write to FILE in place of stdout.")
-def export(run_id: str, output: str | None) -> None:
-    """Write a run as a trace (JSON Lines: a header, then one event a line)."""
-    from airoagent.engine.record import write_trace
+@click.option("--param", "params", multiple=True, metavar="NAME=TEXT", help="Write {NAME} wherever TEXT stands.")
+def save_plan(run_id: str, output: str | None, params: tuple[str, ...]) -> None:
+    """Write the plan of a run as a plan file, its question at the head; `airo run FILE` runs it.
 
-    run = load_run(run_id)
+    \b
+    Example:
+      airo runs save-plan @last --param year=2020 -o laureate.plan
+      airo run laureate.plan --set year=2017
+    """
+    from airoagent.cli.recorded import named_values
+    from airoagent.engine.saving import saved_plan
+
+    text = saved_plan(load_run(run_id), named_values(params, "--param"))
     with click.open_file(output or "-", "w", encoding="utf-8") as stream:
-        stream.writelines(write_trace(run.id, run.events))
+        stream.write(text)
+
+
+@command.command("gc")
+@click.option("--older", "days", type=click.FloatRange(0), metavar="DAYS", help="Remove runs begun before that.")
+@click.option("--keep", type=click.IntRange(0), metavar="N", help="Remove runs but the newest N.")
+def gc(days: float | None, keep: int | None) -> None:
+    """Clear out the store: texts that no run needs, the gaps they leave, and old runs where --older or --keep says so.
+
+    A run that is being driven stays.
+    """
+    before = 0.0
+    if days is not None or keep is not None:
+        before = time.time() - (days or 0.0) * 86400
+    removed, saved = _store().collect(before=before, keep=keep or 0)
+    click.echo(f"removed {removed} runs, freed {saved / 1e6:.1f} MB", err=True)
 
 
 @command.command("import")
@@ -159,7 +218,7 @@ def import_(file: str) -> None:
 
     run = Run.from_events(read_trace(read_text(file).splitlines()))
     store = _store()
-    if any(row.id == run.id for row in store.list(sys.maxsize)):
+    if store.has(run.id):
         raise StoreError(f"there is a run {run.id} already", f"remove it first: airo runs rm {run.id}")
     for number, event in enumerate(run.events):
         store.append(run.id, number, event)

@@ -19,9 +19,14 @@ _paths = click.option("--tools", "paths", multiple=True, metavar="PATH", help="A
 
 def _find(paths: tuple[str, ...]) -> Found:
     from airoagent.settings import config_folder, load_settings
-    from airoagent.toolbox.loader import find_tools
+    from airoagent.toolbox.loader import Found, find_tools
+    from airoagent.toolbox.mcpservers import open_servers
 
-    return find_tools(load_settings({"tools": paths}).tools, config_folder=config_folder())
+    settings = load_settings({"tools": paths})
+    opened = open_servers(settings.mcp_servers)
+    found = find_tools(settings.tools, config_folder=config_folder(), more=opened.tools)
+    opened.close()
+    return Found(found.toolbox, (*found.broken, *opened.broken))
 
 
 @click.group("tools", invoke_without_command=True)
@@ -80,6 +85,25 @@ def show(name: str, paths: tuple[str, ...]) -> None:
     from airoagent.toolbox.offering import named_tool
 
     click.echo(json.dumps(_record(named_tool(name, _find(paths).toolbox)), indent=2))
+
+
+@command.command("new")
+@click.argument("name")
+@click.option("--output", metavar="PATH", help="The file or folder to write to, in place of your own tools folder.")
+def new(name: str, output: str | None) -> None:
+    """Write a tool of your own to begin with: twelve lines of Python, which load and run as they are.
+
+    \b
+    Example:
+      airo tools new WordCount
+      airo tools run WordCount "how many words are these"
+    """
+    from airoagent.cli.newtool import write_tool
+
+    file, usual = write_tool(name, output)
+    where = "" if usual else f" --tools {file}"
+    click.echo(str(file))
+    click.echo(f'Change it as you like, and try it: airo tools run {name}{where} "some text"', err=True)
 
 
 @command.command("run")

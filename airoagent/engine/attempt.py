@@ -17,6 +17,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from airoagent.engine.policy import Policy, Services
+from airoagent.engine.provenance import Provenance
 from airoagent.errors import AiroError, LimitReached, ToolError, ToolTimeout
 from airoagent.events import (
     AttemptFailed,
@@ -50,10 +51,8 @@ class Deadlines:
         self._next = 0.0
         self.passed: set[str] = set()
 
-    def begin(self, step: str, seconds: float) -> None:
-        """The running task's call for this step must end within so many seconds."""
-        task = asyncio.current_task()
-        assert task is not None
+    def begin(self, step: str, seconds: float, task: asyncio.Task[Any]) -> None:
+        """The call that the task makes for this step must end within so many seconds."""
         end = time.monotonic() + seconds  # what the loop's own clock is
         self._ends[step] = (end, task)
         if self._timer is None or end < self._next:
@@ -85,9 +84,17 @@ class Deadlines:
 
 
 class Caller:
-    """Runs single steps of one run."""
+    """Runs single steps of one run; ``found`` is the evidence there is, which grows meanwhile."""
 
-    def __init__(self, toolbox: Toolbox, services: Services, policy: Policy, emit: Callable[[Event], None]) -> None:
+    def __init__(
+        self,
+        toolbox: Toolbox,
+        services: Services,
+        policy: Policy,
+        emit: Callable[[Event], None],
+        found: Mapping[str, Evidence],
+    ) -> None:
+        self._found = found
         self._toolbox = toolbox
         self._services = services
         self._policy = policy
@@ -95,6 +102,9 @@ class Caller:
         self._deadlines = Deadlines()
         self._bound: dict[str, Call] = {}
         self._calls = self._bytes = 0
+        self._ends = time.monotonic() + policy.limit_seconds if policy.limit_seconds else float("inf")
+        self._provenance = Provenance(services.question, services.plan_trusted)
+        self._asked: set[str] = set()
         self._recall = services.recall
         self._keep = services.keep
         # Calls that were begun: the first step that makes one, what it gave, and the steps that wait for that.
@@ -102,27 +112,31 @@ class Caller:
         self._results: dict[str, Evidence | AiroError] = {}
         self._waiting: dict[str, list[asyncio.Future[None]]] = {}
 
-    async def run(self, step: Step, found: Mapping[str, Evidence]) -> Evidence | AiroError:
-        """The step's evidence: called for, or the result of the same call that another step makes; or its failure."""
+    async def run(self, step: Step, task: asyncio.Task[Any]) -> Evidence | AiroError:
+        """The step's evidence, called for in ``task`` (the running one) or shared with one that makes the same call."""
+        found = self._found
         parts: Filled = tuple([part if isinstance(part, str) else found[part.id] for part in step.template])
         text = "".join([part if isinstance(part, str) else part.text for part in parts])
         tool = self._toolbox[step.tool]
         if tool.side_effects or not tool.repeatable:
-            return await self._attempts(step, tool, text, parts)
+            return await self._attempts(step, tool, text, parts, task)
+        if self._recall is not None and self._recall(step, tool, text) is not None:  # its own, not another's
+            return await self._attempts(step, tool, text, parts, task)
         key: tuple[object, ...] = (step.tool, text)
         if tool.context_parameter:  # what it makes of the text may depend on where the text is from
-            key = (*key, *[part.sources for part in parts if isinstance(part, Evidence)])
+            evidence = [part for part in parts if isinstance(part, Evidence)]
+            key = (*key, *[(part.sources, part.untrusted and part.written) for part in evidence])
         first = self._first.setdefault(key, step.id)
         if first == step.id:
-            result = await self._attempts(step, tool, text, parts)
+            result = await self._attempts(step, tool, text, parts, task)
             self._results[first] = result
             for waiting in self._waiting.pop(first, ()):
                 if not waiting.done():
                     waiting.set_result(None)
             return result
-        return await self._share(first, step, text)
+        return await self._share(first, step, text, parts)
 
-    async def _share(self, first: str, step: Step, text: str) -> Evidence | AiroError:
+    async def _share(self, first: str, step: Step, text: str, parts: Filled) -> Evidence | AiroError:
         """The result of the step that makes this very call, when it has one."""
         self._emit(StepStarted(step=step.id, tool=step.tool, input=text, attempt=1))
         began = time.perf_counter()
@@ -136,10 +150,14 @@ class Caller:
             kept = record_of(result)
             self._emit(StepFailed(step=step.id, tool=step.tool, attempt=1, failure=kept, seconds=seconds))
             return result
-        output = ToolOutput(result.text, result.sources, result.note, result.answered)
-        return self._finished(step, 1, output, seconds, "shared")
+        output = ToolOutput(
+            result.text, result.sources, result.note, result.answered, result.untrusted, result.written
+        )
+        return self._finished(step, 1, output, seconds, "shared", parts)
 
-    async def _attempts(self, step: Step, tool: Tool, text: str, parts: Filled) -> Evidence | AiroError:
+    async def _attempts(
+        self, step: Step, tool: Tool, text: str, parts: Filled, task: asyncio.Task[Any]
+    ) -> Evidence | AiroError:
         """Call the tool until it gives evidence, fails for good, or the tries are used up."""
         id, name = step.id, step.tool
         attempt = 1
@@ -150,7 +168,7 @@ class Caller:
             try:
                 known = self._recall(step, tool, text) if self._recall is not None else None
                 if known is None:
-                    output = await self._call(step, tool, text, parts)
+                    output = await self._call(step, tool, text, parts, task)
                 else:
                     output, origin = known
             except asyncio.CancelledError:
@@ -162,7 +180,7 @@ class Caller:
             else:
                 if self._keep is not None and origin == "call":
                     self._keep(step, tool, text, output)
-                return self._finished(step, attempt, output, time.perf_counter() - began, origin)
+                return self._finished(step, attempt, output, time.perf_counter() - began, origin, parts)
             seconds = time.perf_counter() - began
             delay = self._retry_in(failure, attempt)
             kept = record_of(failure)
@@ -175,24 +193,35 @@ class Caller:
             await asyncio.sleep(delay)
             attempt += 1
 
-    def _finished(self, step: Step, attempt: int, output: ToolOutput, seconds: float, origin: Origin) -> Evidence:
-        self._emit(
-            StepFinished(
-                step=step.id, tool=step.tool, attempt=attempt, text=output.text, sources=output.sources,
-                seconds=seconds, note=output.note, answered=output.answered, origin=origin,
-            )
+    def _finished(
+        self, step: Step, attempt: int, output: ToolOutput, seconds: float, origin: Origin, parts: Filled
+    ) -> Evidence:
+        untrusted, written = output.untrusted, output.written
+        if origin != "record":  # a record tells both as they were then
+            made = self._provenance.marks(step.id, self._toolbox[step.tool], parts, step.id in self._asked)
+            untrusted, written = untrusted or made[0], written or made[1]
+        event = StepFinished(
+            step=step.id, tool=step.tool, attempt=attempt, text=output.text, sources=output.sources, seconds=seconds,
+            note=output.note, answered=output.answered, origin=origin, untrusted=untrusted, written=written,
         )  # fmt: skip
-        return Evidence(step.id, step.tool, output.text, output.sources, output.note, output.answered)
+        self._emit(event)
+        return Evidence(
+            step.id, step.tool, output.text, output.sources, output.note, output.answered, untrusted, written, event.at
+        )
 
     def _retry_in(self, failure: AiroError, attempt: int) -> float | None:
         """Seconds until the next try (full jitter, or what the other side asked for); None: do not try again."""
         if not isinstance(failure, ToolError) or not failure.retryable or attempt > self._policy.retries:
             return None
-        if failure.retry_after is not None:
-            return min(failure.retry_after, 30.0)
-        return random.uniform(0.0, min(8.0, 0.5 * 2.0**attempt))
+        if failure.retry_after is None:
+            return random.uniform(0.0, min(8.0, 0.5 * 2.0**attempt))
+        wait = max(0.0, failure.retry_after)
+        # Coming back sooner than asked would be refused again; and nobody waits beyond the end of the run.
+        return wait if wait <= self._policy.longest_wait and time.monotonic() + wait < self._ends else None
 
-    async def _call(self, step: Step, tool: Tool, text: str, parts: Filled) -> ToolOutput:
+    async def _call(
+        self, step: Step, tool: Tool, text: str, parts: Filled, task: asyncio.Task[Any]
+    ) -> ToolOutput:
         """What the tool found; raises ToolTimeout, ToolError for a result that is not text, and what the tool raises.
 
         A sync tool that does not return in time is left behind in its daemon thread, since a thread cannot be stopped;
@@ -207,17 +236,16 @@ class Caller:
         context = self._context(step, parts) if tool.context_parameter else None
         timeout = self._policy.tool_timeout if tool.timeout is None else tool.timeout
         if timeout:
-            self._deadlines.begin(step.id, timeout)
+            self._deadlines.begin(step.id, timeout, task)
         try:
             result = await make(text, context, parts)
         except asyncio.CancelledError:
-            task = asyncio.current_task()
             if timeout and self._deadlines.end(step.id):
-                if task is None or task.uncancel() == 0:
+                if task.uncancel() == 0:
                     raise ToolTimeout(
                         f"{tool.name} did not answer within {timeout:g} s", "raise the limit with --timeout"
                     ) from None
-            elif task is None or not task.cancelling():
+            elif not task.cancelling():
                 raise ToolError(f"{tool.name} cancelled itself") from None
             raise  # the run is being stopped
         except SystemExit as error:  # a tool may not end the program
@@ -260,6 +288,7 @@ class Caller:
         services = self._services
 
         async def ask(prompt: str, purpose: Purpose, grammar: Grammar | str = "") -> Completion:
+            self._asked.add(step.id)
             return await services.ask(step.id, prompt, purpose, grammar)
 
         loop = asyncio.get_running_loop()
@@ -269,8 +298,9 @@ class Caller:
                 loop.call_soon_threadsafe(self._emit, Progress(what=what, done=done, total=total))
 
         return ToolContext(
-            step.id, services.question, parts, ask, services.fetch, services.documents, services.settings, progress
-        )
+            step.id, services.question, parts, ask, services.fetch, services.documents, services.settings, progress,
+            self._provenance.may_open(parts, self._found),
+        )  # fmt: skip
 
     def _checked(self, tool: Tool, result: Any) -> ToolOutput:
         if result.__class__ is str:

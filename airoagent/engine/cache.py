@@ -8,6 +8,7 @@ import json
 import time
 from collections.abc import Iterable
 
+from airoagent.engine.policy import Recall
 from airoagent.engine.record import Run
 from airoagent.engine.store import Store
 from airoagent.events import Event, Origin, Source, StepFailed, StepFinished, StepStarted
@@ -47,10 +48,11 @@ class ToolCache:
 
 
 class Reuse:
-    """What one run can do without calling: the evidence of its earlier plans, then the cache (None: there is none)."""
+    """What one run can do without calling: what a record tells, the evidence of its earlier plans, then the cache."""
 
-    def __init__(self, cache: ToolCache | None) -> None:
+    def __init__(self, cache: ToolCache | None = None, record: Recall | None = None) -> None:
         self._cache = cache
+        self.record = record
         self._found: dict[tuple[str, str], ToolOutput] = {}
         self._failed: dict[str, str] = {}
         self._texts: dict[str, str] = {}
@@ -65,7 +67,9 @@ class Reuse:
             if isinstance(event, StepStarted):
                 inputs[event.step] = event.input
             elif isinstance(event, StepFinished):
-                output = ToolOutput(event.text, event.sources, event.note, event.answered)
+                output = ToolOutput(
+                    event.text, event.sources, event.note, event.answered, event.untrusted, event.written
+                )
                 self._found[(event.tool, inputs[event.step])] = output
             elif isinstance(event, StepFailed):
                 self._failed[f"{event.tool}[{inputs[event.step]}]"] = event.failure.message
@@ -90,6 +94,9 @@ class Reuse:
 
     def recall(self, step: Step, tool: Tool, text: str) -> tuple[ToolOutput, Origin] | None:
         """The output of this very call, if it is known."""
+        told = None if self.record is None else self.record(step, tool, text)
+        if told is not None:
+            return told
         known = self._found.get((tool.name, text))
         if known is not None:
             return known, "shared"

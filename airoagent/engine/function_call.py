@@ -219,14 +219,14 @@ async def _asked(agent: Host, question: str, prompt: str, purpose: Purpose, watc
         texts.append(completion.text)
         if completion.finish == "length":
             raise LimitReached("the model was cut off by its token limit", "raise it with --max-tokens")
-        return Plan((), (_concluded(completion.text, purpose),))
+        return Plan((), (concluded(completion.text, purpose),))
 
     run = await agent._drive(question, ask, watch)
     run.raise_for_status()
     return texts[0]
 
 
-def _concluded(text: str, purpose: Purpose) -> str:
+def concluded(text: str, purpose: Purpose) -> str:
     from airoagent.language.callprompts import read_code, read_thought
 
     return read_code(text) if purpose == "code" else read_thought(text).best or text

@@ -25,7 +25,8 @@ class Policy:
     """What a run may take and what happens when a step fails.
 
     - ``tool_timeout``: seconds per call, for tools that name none (0: no limit); ``limit_seconds``: for the whole run.
-    - ``retries``: how often a failure that may pass is tried again.
+    - ``retries``: how often a failure that may pass is tried again; ``longest_wait``: seconds to wait at most where the
+      other side says when to come back (a call that is asked to wait longer, or beyond the run's end, fails at once).
     - ``concurrency``: how many tools may be called at the same time (0: no limit).
     - ``max_evidence``: characters one call may give; ``max_bytes``: characters of evidence in the whole run;
       ``max_calls``: calls of tools; ``max_tokens``: tokens read and written by models (0: no limit).
@@ -50,6 +51,7 @@ class Policy:
     max_tokens: int = 0
     max_bytes: int = 0
     ask_before: Literal["side-effects", "all"] = "side-effects"
+    longest_wait: float = 120.0
 
 
 Ask = Callable[[str, str, Purpose, Grammar | str], Awaitable[Completion]]
@@ -67,7 +69,7 @@ class Services:
 
     ``recall`` knows evidence that need not be called for (a cache, the record of an earlier run): it is asked with the
     step, its tool and its input, and answers with the output and where it comes from, or None. ``keep`` is told what a
-    call gave.
+    call gave. ``plan_trusted``: the plan was written before any tool had answered.
     """
 
     question: str
@@ -78,3 +80,4 @@ class Services:
     settings: Mapping[str, str] = field(default_factory=dict)
     recall: Recall | None = None
     keep: Keep | None = None
+    plan_trusted: bool = True

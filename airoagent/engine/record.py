@@ -106,7 +106,7 @@ class Run:
                 self.status, self.answer, self.failure = "running", None, None
                 self.failed.clear()
                 self.skipped.clear()
-                if self.plan is None:  # the model is asked again; what was found for its first words may not belong
+                if event.afresh:  # what was found for the first words of the old plan may not belong to the new one
                     self.evidence.clear()
                     self.plan_text = ""
             case PlanPart():
@@ -124,8 +124,9 @@ class Run:
                 self.failed.pop(event.step, None)
             case StepFinished():
                 self.evidence[event.step] = Evidence(
-                    event.step, event.tool, event.text, event.sources, event.note, event.answered
-                )
+                    event.step, event.tool, event.text, event.sources, event.note, event.answered, event.untrusted,
+                    event.written, event.at,
+                )  # fmt: skip
             case StepFailed():
                 self.failed[event.step] = event.failure
             case StepSkipped():
@@ -166,6 +167,12 @@ class Run:
     def __str__(self) -> str:
         return self.answer or ""
 
+    def _repr_html_(self) -> str:
+        """How a notebook shows a run: question, answer, a line a step; no script, no network."""
+        from airoagent.engine.notebook import run_html
+
+        return run_html(self)
+
     def to_json(self) -> dict[str, Any]:
         """The whole run as plain JSON values (evidence and prompts included, in ``events``)."""
         return {
@@ -176,7 +183,7 @@ class Run:
             "sources": [_source_json(source) for source in self.sources],
             "failure": None if self.failure is None else _plain(self.failure),
             "model": self.model,
-            "plan": None if self.plan is None else plan_json(self.plan, self._step_status),
+            "plan": None if self.plan is None else plan_json(self.plan, self.step_status),
             "evidence": {
                 id: {"tool": found.tool, "text": found.text, "note": found.note,
                      "sources": [_source_json(source) for source in found.sources]}
@@ -188,7 +195,8 @@ class Run:
             "events": [to_json(event) for event in self.events],
         }  # fmt: skip
 
-    def _step_status(self, id: str) -> str:
+    def step_status(self, id: str) -> str:
+        """How far a step got: ``done``, ``failed``, ``skipped`` or ``not run``."""
         if id in self.failed:
             return "failed"
         if id in self.evidence:

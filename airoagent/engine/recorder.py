@@ -2,24 +2,61 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
+from airoagent.engine.policy import Recall
 from airoagent.engine.record import Run
-from airoagent.engine.store import Store
-from airoagent.events import Event, PlanParsed
+from airoagent.engine.store import Store, new_run_id
+from airoagent.events import Event, PlanParsed, RunResumed, RunStarted
+from airoagent.language.evidence import Evidence
 from airoagent.language.plan import Plan
+from airoagent.records import record
 
-__all__ = ["Recorder"]
+__all__ = ["Beginning", "Recorder"]
+
+
+@record
+class Beginning:
+    """What a run has from an earlier one.
+
+    ``past``: the events of the very run that goes on. ``parent``: the run that this one was made from. ``known``:
+    evidence whose steps are not run. ``recall`` is given the run as it stands and looks up evidence (`Services`).
+    """
+
+    past: tuple[Event, ...] = ()
+    parent: str = ""
+    known: Mapping[str, Evidence] | None = None
+    recall: Callable[[Run], Recall] | None = None
 
 
 class Recorder:
     """Call it with each event. What it has returned from is committed (live events pass through unrecorded)."""
 
-    def __init__(self, run_id: str, store: Store | None = None, watch: Callable[[Event], None] | None = None) -> None:
-        self.run = Run(id=run_id)
+    def __init__(
+        self,
+        run_id: str = "",
+        store: Store | None = None,
+        watch: Callable[[Event], None] | None = None,
+        beginning: Beginning | None = None,
+    ) -> None:
+        beginning = beginning or Beginning()
+        self.run = Run.from_events(beginning.past) if beginning.past else Run(id=run_id or new_run_id())
+        self.known = beginning.known
+        self.recall = None if beginning.recall is None else beginning.recall(self.run)
+        self._parent = beginning.parent
         self._store = store
         self._watch = watch
-        self.events: list[Event] = []
+        self.events: list[Event] = list(beginning.past)
+
+    def begin(self, question: str, model: str, tools: tuple[str, ...], settings: tuple[tuple[str, str], ...]) -> None:
+        """Put on record that the run begins, or goes on."""
+        if self.events:
+            return self(RunResumed(run=self.run.id, model=model, afresh=self.recall is not None))
+        return self(
+            RunStarted(
+                run=self.run.id, question=question, model=model, tools=tools, settings=settings, parent=self._parent
+            )
+        )
 
     def __call__(self, event: Event) -> None:
         if not event.live:

@@ -55,7 +55,6 @@ class Execution:
     ) -> None:
         self._emit = emit
         self._group = group
-        self._caller = Caller(toolbox, services, policy, emit)
         self._stops = policy.on_error == "stop"
         self._tells = policy.on_error == "tell"
         self.eager = policy.eager
@@ -66,6 +65,7 @@ class Execution:
         self.queued: deque[Step] = deque()
         self.running: set[str] = set()
         self.found: dict[str, Evidence] = dict(known or {})
+        self._caller = Caller(toolbox, services, policy, emit, self.found)
         self.failed: dict[str, AiroError] = {}
         self.skipped: dict[str, tuple[str, ...]] = {}
 
@@ -81,8 +81,9 @@ class Execution:
                 waiting[step.id] = 0
                 lost.append((step.id, tuple(self.failed)))
                 continue
-            needed = {part.id for part in step.template if isinstance(part, Ref)}
-            missing = [other for other in needed if other not in found]
+            missing = [part.id for part in step.template if isinstance(part, Ref) and part.id not in found]
+            if len(missing) > 1:
+                missing = list(dict.fromkeys(missing))
             for other in missing:
                 dependents.setdefault(other, []).append(step.id)
             if missing:
@@ -110,8 +111,10 @@ class Execution:
     async def _drive(self, step: Step) -> None:
         """Run a step, then go on in the same task with one of the steps that are ready."""
         running, queued, run = self.running, self.queued, self._caller.run
+        task = asyncio.current_task()
+        assert task is not None
         while True:
-            result = await run(step, self.found)
+            result = await run(step, task)
             running.discard(step.id)
             self._settle(step, result)
             if not queued or (self._stops and self.failed):
@@ -127,7 +130,8 @@ class Execution:
             self.failed[step.id] = result
             if not self._tells:
                 return self._lose(step.id)
-            result = Evidence(step.id, step.tool, f"({step.tool} failed: {result.message})", (), "this step failed")
+            told = f"({step.tool} failed: {result.message})"
+            result = Evidence(step.id, step.tool, told, (), "this step failed", untrusted=True)
         self.found[step.id] = result
         waiting = self.waiting
         for id in self._dependents.pop(step.id, ()):

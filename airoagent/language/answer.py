@@ -44,11 +44,11 @@ class AnswerReader:
         template = read_template(clean_answer(text, 0, []), {}, [], 0, {})
         return len(template) == 1 and isinstance(template[0], Ref)
 
-    def settle(self, draft: Draft, dollar: bool) -> None:
+    def settle(self, draft: Draft) -> None:
         """Hand the answer to the draft."""
         if self._lines:
             text = "\n".join(self._lines)
-            draft.set_answer(clean_answer(text, self._at, draft.findings), self._at, dollar)
+            draft.set_answer(clean_answer(text, self._at, draft.findings), self._at)
 
     @property
     def looks_whole(self) -> bool:

@@ -58,7 +58,7 @@ def read_clean_plan(text: str, tools: Iterable[object], limits: Limits) -> Plan 
         return None
     if len(text) <= _LARGE or not gc.isenabled():
         return _read(text, tools, limits)
-    # None of the many objects made here can be part of a circle: looking for one again and again is a fifth of the time.
+    # None of the many objects made here can be part of a circle: looking for one in them is a fifth of the time.
     gc.disable()
     try:
         return _read(text, tools, limits)
@@ -122,7 +122,7 @@ def _read(text: str, tools: Iterable[object], limits: Limits) -> Plan | None:
 
 def _is_plain(thought: str, text: str, longest: int) -> bool:
     """Whether a thought is as it would be kept, and nothing else asks for a closer look."""
-    if "  " in thought or len(text) > longest - 20 or (not text.isascii() and ("［" in text or "］" in text or "：" in text or "＃" in text)):
+    if "  " in thought or len(text) > longest - 20 or (not text.isascii() and any(sign in text for sign in "［］：＃")):
         return False
     # An assignment might begin within the thought.
     return not ("(" in thought or "（" in thought or "［" in thought) or _SIGNS.isdisjoint(thought)

@@ -56,7 +56,7 @@ class Draft:
     """Steps, findings, question and answer gathered so far."""
 
     __slots__ = (
-        "answer", "defined", "failed", "findings", "forward", "limits", "names", "numbers", "places", "question",
+        "answer", "defined", "dollar", "failed", "findings", "forward", "limits", "names", "places", "question",
         "refs", "steps", "used",
     )  # fmt: skip
 
@@ -70,6 +70,7 @@ class Draft:
         self.refs: dict[str, Ref] = {}
         self.forward: list[tuple[str, int, Ref]] = []  # step, place of its input, reference to what was not there yet
         self.used: set[str] = set()
+        self.dollar = False  # whether the plan is one of numbered calls
         self.question = ""
         self.answer: Template | None = None
         self.failed = False
@@ -126,9 +127,14 @@ class Draft:
         self.places.append(place)
         return step
 
-    def set_answer(self, text: str, at: int, dollar: bool) -> None:
+    @property
+    def earlier(self) -> dict[str, None] | None:
+        """What `read_template` needs to read ``$3`` in a plan of numbered calls."""
+        return self.defined if self.dollar else None
+
+    def set_answer(self, text: str, at: int) -> None:
         """Take the answer's text."""
-        self.answer = read_template(text, self.refs, self.findings, at, self.defined if dollar else None)
+        self.answer = read_template(text, self.refs, self.findings, at, self.earlier)
         if not self.answer:
             self.answer = None
         elif not any(isinstance(part, Ref) for part in self.answer):

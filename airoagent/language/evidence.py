@@ -11,6 +11,7 @@ text it is. Pure functions, no I/O.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import field
 
 from airoagent.events import Source
 from airoagent.language.plan import Ref, Template
@@ -25,7 +26,9 @@ class Evidence:
 
     ``id`` is the step's id, ``tool`` the tool that found it, ``text`` what it found, ``sources`` where that came
     from, in order; ``note`` what a reader should know about it (e.g. that it was cut); ``answered`` is False where the
-    text only says that the question put to the tool cannot be answered.
+    text only says that the question put to the tool cannot be answered. ``untrusted``: somebody outside had a say in
+    its words; ``written``: a model wrote it (both marks are passed on to what is made of it, see
+    `airoagent.engine.provenance`). ``at`` is when it was found, in seconds since 1970 (0: not known).
     """
 
     id: str
@@ -34,6 +37,9 @@ class Evidence:
     sources: tuple[Source, ...] = ()
     note: str = ""
     answered: bool = True
+    untrusted: bool = False
+    written: bool = False
+    at: float = field(default=0.0, compare=False)
 
     def __str__(self) -> str:
         return self.text

@@ -21,7 +21,20 @@ import re
 from dataclasses import dataclass
 
 __all__ = [
-    "Alt", "Chars", "Grammar", "Json", "Piece", "Rep", "Rule", "Seq", "Text", "Use", "Words", "but", "chars", "optional",
+    "Alt",
+    "Chars",
+    "Grammar",
+    "Json",
+    "Piece",
+    "Rep",
+    "Rule",
+    "Seq",
+    "Text",
+    "Use",
+    "Words",
+    "but",
+    "chars",
+    "optional",
 ]  # fmt: skip
 
 

@@ -90,20 +90,25 @@ _HASH_REF = r"[#＃] ?(?i:e|evidence)[ _-]?[0-9]{1,9}"
 _DOLLAR_REF = r"\$(?:[0-9]{1,9}|\{[0-9]{1,9}\})"
 _BARE_REF = r"(?i:e|evidence)[ _-]?[0-9]{1,9}"
 _SIGN = r"(?P<sign>:?==?|＝|：?＝|[:：]|[-=]>|→|<-)"
-_MARK = r"[*_`]{0,3}"
+_MARK = r"[*_`]{0,3}+"
 
 
 def _assignment(reference: str) -> str:
+    # Possessive wherever two parts could share characters: what does not fit is given up at once. Where there is no
+    # sign, the reference's own last colon stands for it.
     return (
-        rf"{_MARK}(?P<ref>{reference}){_MARK}\s{{0,8}}(?:{_SIGN}\s{{0,8}})?(?P<wrap>[\[［]\s?)?"
-        rf"(?P<name>[^\s\[\](){{}}（）［］=＝:：\n\"'][^\[\](){{}}（）［］=＝:：\n]{{0,120}}?)(?P<gap>\s{{0,4}})[\[(［（]"
+        rf"{_MARK}(?P<ref>{reference})(?:{_MARK}\s{{0,8}}+{_SIGN}\s{{0,8}}+|(?<=[:：])\s{{0,8}}+)(?P<wrap>[\[［]\s?)?"
+        rf"(?P<name>[^\s\[\](){{}}（）［］=＝:：\"'][^\[\](){{}}（）［］=＝:：]{{0,124}}+)[\[(［（]"
     )
 
 
 _ASSIGN = re.compile(_assignment(f"{_COLON_REF}|{_HASH_REF}|{_DOLLAR_REF}|{_BARE_REF}"))
 _INLINE_ASSIGN = re.compile(rf"{_assignment(f'{_COLON_REF}|{_HASH_REF}|{_DOLLAR_REF}')}\Z")
-_CALL = re.compile(r"[*_`]{0,3}(?P<name>[A-Za-z_][\w.-]{0,120})[*_`]{0,3}[\[(［（]")
+_CALL = re.compile(r"[*`]{0,3}+(?P<name>[A-Za-z_][\w.-]{0,120}+)[*`]{0,3}+[\[(［（]")
 _INLINE_CALL = re.compile(rf"(?<![0-9A-Za-z$#.])(?P<number>[0-9]{{1,4}})[.)]\s?{_CALL.pattern}\Z")
+_SIGNS = ("=", ":", "＝", "：", "->", "→", "<-")
+_NO_NAME = frozenset("([（［)]）］{}:：=＝\"'\n,;")  # no name of a tool ends in one of these
+_REFERENCE_REACH = 56  # characters from the start of a reference to its sign, at most
 _DIGITS = re.compile(r"[0-9]+")
 _IDENTIFIER = re.compile(r"[A-Za-z_]\w*+")
 _CANONICAL_REF = re.compile(r":evidence[0-9]+:|[#＃]E[0-9]+|\$[0-9]+")
@@ -153,6 +158,8 @@ class Heads:
             return Head("label", 0, tuple(findings)) if last == "step" and not closing else None
         if window[-1] in ":：":
             return self._word(_WORDS.fullmatch(window, at), 0, at, findings, closing)
+        if window[-2:-1] in _NO_NAME:
+            return None
         return self._step(window, at, number, findings, closing)
 
     def after_step(self, window: str) -> Head | None:
@@ -162,6 +169,8 @@ class Heads:
                 return None
             found = _INLINE_WORDS.search(window, max(0, len(window) - 2 * _WORD_REACH))
             return self._word(found, found.start(), found.start(), [], False) if found else None
+        if window[-2:-1] in _NO_NAME:
+            return None
         call = _INLINE_CALL.search(window)
         if call:
             tool = self._known(call["name"])
@@ -171,9 +180,10 @@ class Heads:
 
     def in_text(self, window: str) -> Head | None:
         """The assignment that ends a text; None if there is none."""
-        if "#" not in window and ":" not in window and "$" not in window and "：" not in window and "＃" not in window:
+        if window[-2:-1] in _NO_NAME:
             return None
-        found = _INLINE_ASSIGN.search(window)
+        sign = max(window.rfind(sign, 0, -1) for sign in _SIGNS)  # no name has one in it: the reference is before
+        found = _INLINE_ASSIGN.search(window, max(0, sign - _REFERENCE_REACH)) if sign >= 0 else None
         return self._assignment(found, found.start(), [], certain=True) if found else None
 
     def _word(
@@ -210,20 +220,19 @@ class Heads:
         self, found: re.Match[str], start: int, findings: list[Finding], certain: bool
     ) -> Head | None:
         """The head of an assignment; ``certain``: prose may stand around it, so it must not be taken for one."""
-        written = found["name"].strip("*_` ") or found["name"].strip()
-        tool = self._known(found["name"]) or self._known(written)
+        name = found["name"].rstrip()
+        written = name.strip("*_` ") or name
+        tool = self._known(name) or self._known(written)
         sign, ref = found["sign"] or "", found["ref"]
         equals = "=" in sign or "＝" in sign
         if tool is None:
-            lone = _IDENTIFIER.fullmatch(written) is not None and not found["gap"]
+            lone = _IDENTIFIER.fullmatch(written) is not None and name == found["name"]
             hash_form = ref[0] in "#＃" and sign != ""
             if certain or found[0][-1] in "(（":
                 if not (equals and lone):
                     return None
             elif not equals and not (hash_form and lone):
                 return None
-        if not sign and ref[-1] not in ":：":  # its last colon may stand for the sign, nothing else
-            return None
         if ref[0] not in ":：#＃$" and not equals:
             return None
         dollar = ref[0] == "$"

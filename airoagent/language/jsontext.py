@@ -60,6 +60,7 @@ _STOPS["’"] = re.compile(r"[^’'\\\x00-\x1f]*+")
 _SIMPLE_ESCAPES = {'"': '"', "\\": "\\", "/": "/", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 # The usual string: nothing to repair in it, and what follows the quote can only follow a string.
 _CLEAN_STRING = re.compile(r'"([^"\\\x00-\x1f]*+)"(?=[,:}\]\n])')
+_CLEAN_KEY = re.compile(r'"([^"\\\x00-\x1f]*+)"[ \t\n]*+:[ \t\n]*+(?=["\d{\[tfn-])')
 _HEX = re.compile(r"[0-9a-fA-F]{4}")
 
 
@@ -154,13 +155,14 @@ class _Reader:
             if character == "]" and members:
                 return members, self._wrong_bracket(at, "]", "}", self._lists > 0)
             key_at = at
-            key, at = self._key(at)
+            clean = _CLEAN_KEY.match(self._text, at)
+            key, at = (clean[1], clean.end()) if clean is not None else self._key(at)
             if key in members:
                 raise Stop(key_at, "duplicate_key", f"The key {key[:80]!r} stands twice in one object.")
-            at = self._colon(self._skip(at))
+            if clean is None:
+                at = self._skip(self._colon(self._skip(at)))
             if key in self._keys:
                 self.meant = True
-            at = self._skip(at)
             members[key], at = self.value(at, (*path, key), depth)
             at, closed = self._separator(at, "}")
             if closed:

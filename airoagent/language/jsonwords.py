@@ -1,7 +1,7 @@
 """What a word without quotes is in JSON as models write it: a number, true, false, null, or text.
 
-    >>> read_word("1.5"), read_word("None")
-    ((1.5, None), (None, ('literal', 'None is not how JSON writes it.', 'read as null')))
+>>> read_word("1.5"), read_word("None")
+((1.5, None), (None, ('literal', 'None is not how JSON writes it.', 'read as null')))
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Finding = tuple[str, str, str]
 """Kind, message and repair."""
 
 
-class NoValue(Exception):  # noqa: N818 - a signal to `jsontext`, never seen outside
+class NoValue(Exception):
     """The word is refused: the kind, and why."""
 
     def __init__(self, kind: str, message: str) -> None:

@@ -164,6 +164,14 @@ def _shapes(value: Json, path: Path, document: Document, functions: Functions, d
         return
     if not isinstance(value, dict):
         return
+    if (
+        len(value) == 2
+        and "params" in value
+        and isinstance(value.get("function"), str)
+        and value["function"] in functions.names
+    ):  # as it was asked for
+        yield _Shape(str(value["function"]), (*path, "function"), value["params"], (*path, "params"))
+        return
     keys = {key.lower(): key for key in value}
     wrapper = next(
         (keys[word] for word in _WRAPPERS if word in keys and isinstance(value[keys[word]], dict | list)), None

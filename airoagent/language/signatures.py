@@ -10,6 +10,7 @@ import inspect
 import re
 import typing
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from airoagent.errors import CallError, Diagnostic, UsageError
@@ -29,6 +30,9 @@ def function_of(source: Callable[..., Any]) -> Function:
 
     UsageError for one without a docstring, or with a type that has no JSON form.
     """
+    specified: Function | None = getattr(source, "specification", None)
+    if specified is not None:
+        return replace(specified, target=source)
     tool = hasattr(source, "function") and hasattr(source, "parameters") and hasattr(source, "description")
     function: Callable[..., Any] = source.function if tool else source  # type: ignore[attr-defined]
     name = str(source.name if tool else getattr(source, "__name__", type(source).__name__))  # type: ignore[attr-defined]

@@ -218,9 +218,9 @@ def read_functions(text: str, place: str = "") -> tuple[Function, ...]:
     return tuple(found)
 
 
-def functions_of(value: Mapping[str, Json]) -> tuple[Function, ...]:
-    """The functions of a specification that is loaded already (a plain dict)."""
-    return _Reader("", {}).functions(value)
+def functions_of(value: Mapping[str, Json], place: str = "", places: Places | None = None) -> tuple[Function, ...]:
+    """The functions of a specification that is loaded already (a plain dict); see `read_functions` for the rest."""
+    return _Reader(place, places or {}).functions(value)
 
 
 def functions_yaml(functions: Iterable[Function]) -> str:

@@ -16,7 +16,8 @@ from airoagent.language.draft import Draft
 from airoagent.language.frame import Frame, is_fence
 from airoagent.language.heads import REACH, Head, Heads
 from airoagent.language.inputs import OpenInput
-from airoagent.language.objects import ObjectScanner, looks_like_step, read_object, read_step
+from airoagent.language.objects import ObjectScanner, looks_like_step
+from airoagent.language.objectsteps import ObjectSteps
 from airoagent.language.plan import Step
 from airoagent.language.quick import read_clean_steps
 from airoagent.language.reading import NOISE, clean_input, read_arguments, read_template
@@ -41,7 +42,7 @@ class StatementReader:
     """Reads text that arrives in pieces into a draft."""
 
     __slots__ = (
-        "_answer", "_at", "_base", "_buffer", "_content", "_dollar", "_draft", "_frame", "_framing", "_head_from",
+        "_answer", "_at", "_base", "_buffer", "_content", "_draft", "_frame", "_framing", "_head_from",
         "_heads", "_input", "_line", "_line_start", "_object", "_objects", "_out", "_place", "_quick", "_signs",
         "source",
     )  # fmt: skip
@@ -60,9 +61,8 @@ class StatementReader:
         self._content = 0  # from where on the frame's text of this line has not been taken
         self._input: OpenInput | None = None
         self._object: ObjectScanner | None = None
-        self._objects = 0
+        self._objects = ObjectSteps(draft, self._frame)
         self._answer = AnswerReader()
-        self._dollar = False  # whether the plan is one of numbered calls
         self._framing = True
         self._signs = _IN_FRAME
         self._place: Callable[[str, int], None] = self._in_frame
@@ -239,18 +239,18 @@ class StatementReader:
     def _add(self, opened: OpenInput, raw: str) -> None:
         """Make a step of a closed input."""
         head, draft, place = opened.head, self._draft, opened.start
-        self._dollar = self._dollar or head.dollar
+        draft.dollar = draft.dollar or head.dollar
         if head.kind == "join":
             text = read_arguments(raw, place, draft.findings)
             if text:
-                draft.set_answer(text, place, dollar=True)
+                draft.set_answer(text, place)
             self._to_after()
             return
         tool = draft.tool(head.name, head.tool, opened.name_at)
         if head.wrapped and raw[-1:] in ("]", "］"):
             raw = raw[:-1]
         text = (read_arguments if opened.is_call else clean_input)(raw, place, draft.findings)
-        template = read_template(text, draft.refs, draft.findings, place, draft.defined if self._dollar else None)
+        template = read_template(text, draft.refs, draft.findings, place, draft.earlier)
         step = draft.add(head.number or 0, opened.thought, tool, template, opened.line, opened.at, place, len(raw))
         if step is not None and not draft.failed:
             self._out.append(step)
@@ -294,42 +294,12 @@ class StatementReader:
             self._frame.chatter(scanner.start)
 
     def _take_object(self, start: int, end: int, scanner: ObjectScanner) -> None:
-        draft, text = self._draft, self.source.slice(start, end)
-        value = read_object(text)
-        step = read_step(value) if value and not (scanner.found and start == scanner.start) else None
-        if value is None:
-            if looks_like_step(text):
-                draft.fail(start, "syntax", "This object is not valid JSON.")
-            else:
-                self._frame.chatter(start)
-        elif step is None:
-            self._take_fields({key.lower(): item for key, item in value.items()}, start, scanner.found > 0)
-        else:
-            self._frame.statement()
-            self._dollar = self._dollar or step.dollar
-            number = self._objects if step.number is None else step.number
-            self._objects += 1
-            if step.joined:
-                draft.note(start, "arguments", "The step has several arguments.", "kept as one text")
-            tool = draft.tool(step.tool, draft.names.resolve(step.tool), start)
-            earlier = draft.defined if self._dollar else None
-            template = read_template(step.input, draft.refs, draft.findings, start, earlier)
-            thought = step.thought or self._frame.thought()
-            added = draft.add(number, thought, tool, template, scanner.line, start, start, len(step.input))
-            if added is not None and not draft.failed:
-                self._out.append(added)
-
-    def _take_fields(self, fields: dict[str, object], start: int, known: bool) -> None:
-        """An object that is no step: it may hold the question and the answer."""
-        question, answer = fields.get("question"), fields.get("answer", fields.get("final_answer"))
-        if isinstance(question, str) and not self._draft.question:
-            self._draft.question = " ".join(question.split())
-            known = True
-        if isinstance(answer, str) and answer and self._draft.defined:
-            self._draft.set_answer(answer, start, self._dollar)
+        known = scanner.found if start == scanner.start else 0
+        step = self._objects.take(self.source.slice(start, end), start, scanner.line, known)
+        if step is not None and not self._draft.failed:
+            self._out.append(step)
+        if self._objects.answered:
             self._to_after()
-        elif not known:
-            self._frame.chatter(start)
 
     # -- the answer and what follows it
 
@@ -338,7 +308,7 @@ class StatementReader:
         taken = answer.line(self.source.slice(self._content, at), self._content)
         answer.line_ended = True
         if answer.done:
-            answer.settle(self._draft, self._dollar)
+            answer.settle(self._draft)
             self._to_after()
             if not taken:
                 self._after(sign, at)
@@ -399,7 +369,7 @@ class StatementReader:
         if not answer.line(text, self._content) and text.strip():
             self._frame.statement()
             self._after("", end)
-        answer.settle(self._draft, self._dollar)
+        answer.settle(self._draft)
         if (cut and not answer.looks_whole) or (not answer.line_ended and self._draft.answer is None):
             self._draft.fail(end, "truncated", "The text ends inside the answer line.")
 

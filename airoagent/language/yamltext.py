@@ -39,8 +39,9 @@ class Unreadable(Exception):
 def _events(text: str) -> Iterator[Any]:
     import yaml
 
-    parser: Any = yaml.CSafeLoader(text) if yaml.__with_libyaml__ else yaml.SafeLoader(text)
+    parser: Any = None
     try:
+        parser = yaml.CSafeLoader(text) if yaml.__with_libyaml__ else yaml.SafeLoader(text)
         event = parser.get_event()
         while event is not None:
             yield event
@@ -57,7 +58,8 @@ def _events(text: str) -> Iterator[Any]:
         column = at - text.rfind("\n", 0, at) - 1
         raise Unreadable("syntax", "A character of the text is not allowed in YAML.", line, column) from None
     finally:
-        parser.dispose()
+        if parser is not None:
+            parser.dispose()
 
 
 class _Open:
@@ -79,34 +81,31 @@ def read_documents(text: str, places: list[Places] | None = None) -> list[Json]:
 
     if len(text) > MOST_CHARACTERS:
         raise Unreadable("too_large", f"The text has more than {MOST_CHARACTERS:,} characters.", 0, 0)
-    scalar, end_map, end_list = yaml.ScalarEvent, yaml.MappingEndEvent, yaml.SequenceEndEvent
-    start_map, start_list, alias = yaml.MappingStartEvent, yaml.SequenceStartEvent, yaml.AliasEvent
+    scalar, start_map, start_list = yaml.ScalarEvent, yaml.MappingStartEvent, yaml.SequenceStartEvent
+    ends, values = {yaml.MappingEndEvent, yaml.SequenceEndEvent}, {scalar, start_map, start_list, yaml.AliasEvent}
     documents: list[Json] = []
     stack: list[_Open] = []
     top: _Open | None = None
     where: Places = {}
     for event in _events(text):
         kind = type(event)
-        if kind is scalar:
-            if event.anchor is not None or event.tag is not None:
-                raise _forbidden(event)
-            value: Json = Plain(event.value) if event.implicit[0] else event.value
-        elif kind is end_map or kind is end_list:
+        if kind in ends:
             stack.pop()
             top = stack[-1] if stack else None
             continue
-        elif kind is start_map or kind is start_list:
-            if event.anchor is not None or event.tag is not None:
-                raise _forbidden(event)
-            value = {} if kind is start_map else []
-        elif kind is alias:
-            raise _forbidden(event)
-        else:
+        if kind not in values:
             if kind is yaml.DocumentStartEvent:
                 where = {}
                 if places is not None:
                     places.append(where)
             continue
+        if event.anchor is not None or event.tag is not None:  # an alias is told by its anchor
+            raise _forbidden(event)
+        value: Json
+        if kind is scalar:
+            value = Plain(event.value) if event.implicit[0] else _whole(event)
+        else:
+            value = {} if kind is start_map else []
         # Book the value in what is open.
         path: tuple[Any, ...] = ()
         if top is None:
@@ -133,6 +132,17 @@ def read_documents(text: str, places: list[Places] | None = None) -> list[Json]:
             top = _Open(value, path)
             stack.append(top)
     return documents
+
+
+def _whole(event: Any) -> str:
+    """The text of a quoted scalar; PyYAML's Python parser lets an escape give half of a character."""
+    value: str = event.value
+    if not value.isascii():
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            raise _at(event, "surrogate", "An escape gives half of a character.") from None
+    return value
 
 
 def _at(event: Any, kind: str, message: str) -> Unreadable:

@@ -74,6 +74,13 @@ class GrammarMask:
         # Entries are 0 or 200; the table is made as wide as the output layer (`grammar_tokenizer`).
         return scores.masked_fill((allowed == 0).to(scores.device), float("-inf"))
 
+    def forced(self, ids: list[int]) -> list[int]:
+        """The tokens that the grammar leaves no choice about after these ids; often none."""
+        self._follow(ids[self._start :])
+        tokens: list[int] = self._matcher.compute_ff_tokens()
+        self._check()
+        return tokens
+
     def _follow(self, tokens: list[int]) -> None:
         """Take the matcher to where ``tokens`` lead, going back first where they differ from what it has taken."""
         same = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(tokens, self._taken, strict=False)))

@@ -164,7 +164,7 @@ class Picker:
         if bool(torch.isnan(scores).any()):
             raise ModelError("the model computes no numbers any more (NaN): its weights are damaged or do not fit")
         if self._sampling.repetition_penalty != 1:
-            scores = self._penalise(input_ids[:, -_PENALTY_WINDOW:], scores)
+            scores = self._penalise(input_ids[:, -_PENALTY_WINDOW:].to(scores.device), scores)
         if self._mask is not None:
             scores = self._mask(input_ids, scores)
         if self._sampling.temperature == 0:

@@ -20,7 +20,7 @@ from airoagent.models.checkpoint import Checkpoint
 from airoagent.models.hub import LoadStopped, Progress
 from airoagent.models.machine import Device, this_machine
 
-__all__ = ["Loaded", "check", "load", "load_tokenizer", "require_extra"]
+__all__ = ["Loaded", "check", "free_memory", "load", "load_tokenizer", "require_extra"]
 
 # Room for activations, the tokenizer and the libraries themselves.
 _OVERHEAD: Final = 400_000_000
@@ -156,12 +156,7 @@ def _check_memory(checkpoint: Checkpoint, place: str, bits: int) -> bool:
     in_4_bits = bits == 4 or bool(checkpoint.quantization)
     weights = checkpoint.four_bit if in_4_bits else checkpoint.stored
     need = weights + _OVERHEAD + checkpoint.cache_per_token * min(checkpoint.context_length, _LEAST_CACHE)
-    if place == "cuda":
-        import torch
-
-        free: int | None = sum(torch.cuda.mem_get_info(device)[0] for device in range(torch.cuda.device_count()))
-    else:
-        free = this_machine().available
+    free = _free(place)
     if free is not None and need > free:
         how = "at 4 bits" if in_4_bits else f"at {bits} bits"
         raise ModelError(
@@ -169,6 +164,20 @@ def _check_memory(checkpoint: Checkpoint, place: str, bits: int) -> bool:
             "choose a smaller model (airo models), or try it all the same with the option memory=ignore",
         )
     return free is None or need + weights <= free
+
+
+def free_memory(loaded: Loaded) -> int | None:
+    """The bytes that are free where this model is; None where nobody can tell."""
+    return _free(loaded.device.type)
+
+
+def _free(place: str) -> int | None:
+    if place == "cpu":
+        return this_machine().available
+    import torch
+
+    free: int = sum(torch.cuda.mem_get_info(device)[0] for device in range(torch.cuda.device_count()))
+    return free
 
 
 def _prepare_for_cpu(model: Any, repack: bool) -> None:

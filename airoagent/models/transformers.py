@@ -4,8 +4,8 @@
     async for chunk in model.stream(Prompt("Where do otters sleep?")):
         print(chunk.text, end="")
 
-Each model has one thread, which loads it at the first use and then serves one completion after another; calls made at
-the same time wait in line. On a CPU shared with other work set ``OMP_NUM_THREADS=1`` (or ``OMP_WAIT_POLICY=passive``)
+Each model has one thread, which loads it at the first use and then writes completions side by side, as a batch that
+prompts join and leave at any token (`airoagent.models.line`, `airoagent.models.batch`). On a CPU shared with other work set ``OMP_NUM_THREADS=1`` (or ``OMP_WAIT_POLICY=passive``)
 before Python starts: OpenMP's threads spin while they wait and then take each other's time. The number is left to you.
 """
 
@@ -14,7 +14,6 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import AsyncIterator, Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -24,16 +23,17 @@ from airoagent.language.grammar import Grammar
 from airoagent.language.wrappers import Wrapper, template_wrapper, wrapper_for, wrapper_named
 from airoagent.models import hub
 from airoagent.models.base import Chunk, Finish, ModelInfo, Prompt, Sampling
+from airoagent.models.batch import Batch, Row
 from airoagent.models.checkpoint import Checkpoint, read_checkpoint
 from airoagent.models.constraint import GrammarMask, grammar_tokenizer, grammars_available
 from airoagent.models.decoding import Picker, TokenText, check_sampling, encode_plain, encode_prompt
-from airoagent.models.loading import Loaded, check, load, load_tokenizer, require_extra
+from airoagent.models.guessing import Guesses
+from airoagent.models.line import Line
+from airoagent.models.loading import Loaded, check, free_memory, load, load_tokenizer, require_extra
 from airoagent.models.machine import Device
 from airoagent.models.stopping import StopFilter
 
 __all__ = ["TransformersModel"]
-
-_Item = Chunk | AiroError
 
 
 class TransformersModel:
@@ -43,7 +43,8 @@ class TransformersModel:
     the model is), ``system`` a system text in place of the wrapper's own; ``context_length`` a window in tokens in
     place of the checkpoint's; ``bits`` 4 or 16 (a checkpoint that is quantised already is taken as it is);
     ``check_memory`` False loads without asking whether it fits; ``progress`` is told of fetching and loading, from the
-    model's own thread.
+    model's own thread. ``rows`` is the most completions written at once; ``look_ahead`` tries likely tokens several at
+    a time (never with a seed, whose text is to be the same each time).
 
     Constructing reads small files only. Raises MissingExtra where the libraries are missing, ModelError where the
     folder is not a whole model or the hub is switched off, UsageError for a wrapper that does not exist.
@@ -63,6 +64,8 @@ class TransformersModel:
         bits: int = 4,
         check_memory: bool = True,
         revision: str = "main",
+        rows: int = 16,
+        look_ahead: bool = True,
     ) -> None:
         require_extra("torch", "transformers", "accelerate", "bitsandbytes")
         self._name = name or str(source)
@@ -91,8 +94,9 @@ class TransformersModel:
         self._wrapper: Wrapper | None = None
         self._begin = False
         self._loaded: Loaded | None = None
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="airo-model")
-        self._closed = threading.Event()
+        self._rows = rows
+        self._look_ahead = look_ahead
+        self._line = Line(self._name, self)
 
     @property
     def info(self) -> ModelInfo:
@@ -129,37 +133,21 @@ class TransformersModel:
         not last, UsageError for sampling figures that make no sense.
         """
         check_sampling(prompt.sampling or self._sampling)
-        if self._closed.is_set():
-            raise _closed(self._name)
-        loop = asyncio.get_running_loop()
-        queue: asyncio.Queue[_Item] = asyncio.Queue()
-        cancelled = threading.Event()
-
-        def push(item: _Item) -> None:
-            try:
-                loop.call_soon_threadsafe(queue.put_nowait, item)
-            except RuntimeError:  # The loop is closed: nobody reads any more.
-                cancelled.set()
-
-        job = self._thread.submit(self._serve, prompt, cancelled, push)
-        done = asyncio.wrap_future(job)
+        job = self._line.put(prompt)
         try:
             while True:
-                item = await queue.get()
+                item = await job.items.get()
                 if isinstance(item, AiroError):
                     raise item
                 yield item
                 if item.finish is not None:
                     return
         finally:
-            cancelled.set()
-            if not job.cancel():
-                await asyncio.wait([done])
+            await self._line.call_off(job)
 
     async def aclose(self) -> None:
         """Stop what is being written, end the thread and give the memory back."""
-        self._closed.set()
-        await asyncio.to_thread(self._thread.shutdown)
+        await asyncio.to_thread(self._line.close)
         if self._loaded is None:
             return
         self._loaded = self._grammar_tokenizer = None
@@ -171,60 +159,51 @@ class TransformersModel:
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
 
-    # What follows runs in the model's own thread.
+    # What follows is what the line asks for, in its thread (`airoagent.models.line.Writing`).
 
-    def _serve(self, prompt: Prompt, cancelled: threading.Event, push: Callable[[_Item], None]) -> None:
-        """One completion from beginning to end; every outcome is pushed, nothing is raised."""
-
-        def stopped() -> bool:
-            return cancelled.is_set() or self._closed.is_set()
-
-        try:
-            if not stopped():
-                self._write(prompt, stopped, push)
-        except AiroError as error:
-            push(error)
-        except hub.LoadStopped:
-            return  # Whoever waited is gone, or is told below.
-        except Exception as error:  # torch has many classes for what can fail in a forward pass.
-            push(_failed_writing(self._name, error))
-        finally:
-            if self._closed.is_set():
-                push(_closed(self._name))
-
-    def _write(self, prompt: Prompt, stopped: Callable[[], bool], push: Callable[[_Item], None]) -> None:
-        sampling = prompt.sampling or self._sampling
+    def encode(self, prompt: Prompt) -> tuple[list[int], int]:
+        """The prompt as ids, and how much may be written. ModelError where it does not fit into the window."""
         wrapper = self._ready_wrapper()
         with self._lock:
             tokenizer = self._ready_tokenizer()
             ids = encode_prompt(tokenizer, wrapper, prompt.text, self._system, begin=self._begin)
-        room = self._room(len(ids))
-        loaded = self._ready_model(stopped)
-        import torch
-        from transformers import GenerationConfig
-        from transformers.generation import LogitsProcessorList, StoppingCriteriaList
+        sampling = prompt.sampling or self._sampling
+        return ids, min(sampling.max_tokens, self._room(len(ids)))
 
-        room = min(sampling.max_tokens, room)
-        mask = self._mask(prompt.grammar, loaded, len(ids), room)
-        stops = StopFilter(prompt.stop + wrapper.stop, drop_space=True, watch=mask is None)
-        written = _Written(tokenizer, loaded.ends, stops, len(ids), stopped, push)
-        picker = Picker(sampling, loaded.device, mask)
-        read = torch.tensor([ids], device=loaded.device)
-        config = GenerationConfig(
-            max_new_tokens=room,
-            do_sample=False,  # The picker draws.
-            eos_token_id=list(loaded.ends) or None,
-            pad_token_id=loaded.ends[0] if loaded.ends else 0,
+    def open_batch(self, stopped: Callable[[], bool]) -> tuple[Batch, int, int]:
+        """Load the model; what completions written side by side may take is half of the memory that is then free."""
+        loaded = self._ready_model(stopped)
+        free = free_memory(loaded)
+        tokens = 10**9 if free is None else free // 2 // max(self._described().cache_per_token, 1)
+        return Batch(loaded.model, loaded.device), self._rows, tokens
+
+    def begin(self, prompt: Prompt, ids: list[int], most: int, tell: Callable[[Chunk], None]) -> Row:
+        """A row that writes this completion."""
+        loaded = self._ready_model(lambda: False)
+        sampling = prompt.sampling or self._sampling
+        mask = self._mask(prompt.grammar, loaded, len(ids), most)
+        stops = StopFilter(prompt.stop + self._ready_wrapper().stop, drop_space=True, watch=mask is None)
+        writer = _Writer(self._ready_tokenizer(), loaded.ends, stops, tell)
+        # With a seed the same passes are made each time, so that rounding cannot tell two runs apart.
+        free = sampling.seed is None
+        return Row(
+            ids,
+            most,
+            Picker(sampling, loaded.device, mask),
+            writer,
+            keep=free and prompt.purpose == "plan",
+            guess=Guesses(mask.forced if mask else None) if free and self._look_ahead else None,
         )
-        loaded.model.generate(
-            read,
-            attention_mask=torch.ones_like(read),
-            generation_config=config,
-            logits_processor=LogitsProcessorList([picker]),
-            stopping_criteria=StoppingCriteriaList([written]),
-        )
-        if not stopped():
-            push(written.last_chunk())
+
+    def last_chunk(self, row: Row) -> Chunk:
+        """What was held back, why the completion ended, and its cost."""
+        assert isinstance(row.take, _Writer)
+        text, finish = row.take.finish()
+        return Chunk(text, finish, Usage(row.start, len(row.ids) - row.start, 1))
+
+    def failure(self, error: Exception) -> AiroError:
+        """What to tell of an error: torch has many classes for what can fail in a forward pass."""
+        return error if isinstance(error, AiroError) else _failed_writing(self._name, error)
 
     def _room(self, length: int) -> int:
         """How many tokens can be written after a prompt of this length. ModelError if none."""
@@ -331,51 +310,30 @@ class TransformersModel:
         return text
 
 
-class _Written:
-    """Watches a completion grow, as a stopping criterion: passes its text on, and says when it ends."""
+class _Writer:
+    """Turns the tokens of one completion into text, passes it on, and says when it ends."""
 
-    def __init__(
-        self,
-        tokenizer: Any,
-        ends: tuple[int, ...],
-        stops: StopFilter,
-        start: int,
-        stopped: Callable[[], bool],
-        push: Callable[[_Item], None],
-    ) -> None:
+    def __init__(self, tokenizer: Any, ends: tuple[int, ...], stops: StopFilter, tell: Callable[[Chunk], None]) -> None:
         self._text = TokenText(tokenizer)
         self._filter = stops
         self._ends = frozenset(ends)
-        self._start = self._seen = start
-        self._stopped = stopped
-        self._push = push
+        self._tell = tell
         self._finish: Finish = "length"
 
-    def __call__(self, input_ids: Any, scores: Any, **_: Any) -> bool:
-        """Take the tokens that are new; return whether the completion ends here."""
-        tokens = input_ids[0, self._seen :].tolist()
-        self._seen += len(tokens)
-        shown = ""
-        for token in tokens:
-            if token in self._ends:
-                self._finish = "stop"
-                break
-            shown += self._filter.feed(self._text.feed(token))
-            if self._filter.stopped:
-                self._finish = "stop"
-                break
-        if shown:
-            self._push(Chunk(shown))
-        return self._finish == "stop" or self._stopped()
+    def __call__(self, token: int) -> bool:
+        """Take the next token; return whether the completion ends with it."""
+        if token in self._ends:
+            self._finish = "stop"
+            return True
+        if shown := self._filter.feed(self._text.feed(token)):
+            self._tell(Chunk(shown))
+        if self._filter.stopped:
+            self._finish = "stop"
+        return self._filter.stopped
 
-    def last_chunk(self) -> Chunk:
-        """What was held back, why the completion ended, and its cost."""
-        rest = self._filter.feed(self._text.finish()) + self._filter.finish()
-        return Chunk(rest, self._finish, Usage(self._start, self._seen - self._start, 1))
-
-
-def _closed(name: str) -> ModelError:
-    return ModelError(f"{name} was closed", "open the model anew")
+    def finish(self) -> tuple[str, Finish]:
+        """What was held back, and why the completion ended."""
+        return self._filter.feed(self._text.finish()) + self._filter.finish(), self._finish
 
 
 def _failed_writing(name: str, error: Exception) -> ModelError:

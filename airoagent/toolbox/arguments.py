@@ -141,6 +141,8 @@ def _checked(
     wrong = [found.message for found in checker.diagnostics if not found.repair]
     if wrong:
         raise ToolError(f"{tool.name} cannot be called so: {' '.join(wrong[:4])}", f"`airo tools show {tool.name}`")
+    if tool.specification is not None:
+        return params
     try:
         return python_arguments(tool.function, params, tool.name)
     except CallError as error:

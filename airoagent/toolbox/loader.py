@@ -4,8 +4,10 @@
     found.toolbox["word_count"], found.broken
 
 A tool file is a plain Python file with @tool functions. It is loaded by its path: it is part of no package and can
-import what is installed, but not the files beside it. In a folder, files whose names begin with ``_`` or ``.`` are
-passed over. The bundled folder is loaded exactly like any other; nothing is read from the current directory unasked.
+import what is installed, but not the files beside it. Or it is YAML (`declared`): functions with the command or the
+address that carries them out; one that only specifies functions is passed over in a folder. So are files whose names
+begin with ``_`` or ``.``. The bundled folder is loaded like any other; nothing is read from the current directory
+unasked.
 """
 
 from __future__ import annotations
@@ -75,13 +77,16 @@ def load_tools(path: Path) -> tuple[Tool, ...]:
     for file in _tool_files(path):
         try:
             tools += _load(file)
+        except _NoToolError as error:
+            if file.suffix == ".py" or file == path:
+                raise UsageError(f"the tool file {file} cannot be used: {error}", error.hint) from error
         except _UnusableError as error:
             raise UsageError(f"the tool file {file} cannot be used: {error}", error.hint) from error
     return tuple(tools)
 
 
-def find_tools(paths: Sequence[Path] = (), *, config_folder: Path | None) -> Found:
-    """All tools: bundled, of ``config_folder/tools`` (None: none), of entry points, of ``paths``.
+def find_tools(paths: Sequence[Path] = (), *, config_folder: Path | None, more: Sequence[Tool] = ()) -> Found:
+    """All tools: bundled, of ``config_folder/tools`` (None: none), of entry points, of ``paths``, and ``more``.
 
     What is broken is passed over and told in the result. UsageError where a path that was asked for is missing, is a
     broken file, or is a folder that gives no tool at all; and where two tools have one name, which names both files.
@@ -105,10 +110,11 @@ def find_tools(paths: Sequence[Path] = (), *, config_folder: Path | None) -> Fou
         elif not _take(files, tools, broken):
             reason = f": {broken[-1].origin}: {broken[-1].error}" if broken else ""
             raise UsageError(f"no tool could be loaded from the folder {path}{reason}", _EXAMPLE)
-    return Found(Toolbox(tools), tuple(broken))
+    return Found(Toolbox([*tools, *more]), tuple(broken))
 
 
-_EXAMPLE = "a tool file is Python with functions under @airoagent.tool"
+_EXAMPLE = "a tool file is Python with functions under @airoagent.tool, or YAML; airo tools new NAME writes one"
+_KINDS = (".py", ".yaml", ".yml")
 _TOOLS = "__airo_tools__"  # where a loaded module keeps its tools: loaded again, they are the same objects
 
 
@@ -118,6 +124,10 @@ class _UnusableError(Exception):
     def __init__(self, reason: str, hint: str = "") -> None:
         super().__init__(reason)
         self.hint = hint
+
+
+class _NoToolError(_UnusableError):
+    """The file is whole, and has no tool in it."""
 
 
 class _FreshLoader(SourceFileLoader):
@@ -130,15 +140,15 @@ class _FreshLoader(SourceFileLoader):
 def _tool_files(path: Path) -> tuple[Path, ...]:
     try:
         if path.is_dir():
-            files = (file for file in path.iterdir() if file.suffix == ".py" and file.name[0] not in "_.")
+            files = (file for file in path.iterdir() if file.suffix in _KINDS and file.name[0] not in "_.")
             return tuple(sorted(file for file in files if file.is_file() or not file.exists()))  # a dead link is told
-        if path.suffix == ".py" and path.is_file():
+        if path.suffix in _KINDS and path.is_file():
             return (path,)
         exists = path.exists()
     except OSError as error:
         raise UsageError(f"the tools at {path} cannot be read: {error.strerror}", "check the path") from error
     if exists:
-        raise UsageError(f"{path} is not a tool file: its name does not end in .py", _EXAMPLE)
+        raise UsageError(f"{path} is not a tool file: its name does not end in .py or .yaml", _EXAMPLE)
     raise UsageError(f"there is no tool file or folder {path}", "check the path")
 
 
@@ -148,6 +158,9 @@ def _take(files: Sequence[Path], tools: list[Tool], broken: list[Broken]) -> boo
     for file in files:
         try:
             tools += _load(file)
+        except _NoToolError as error:
+            if file.suffix == ".py":
+                broken.append(Broken(str(file), str(error)))
         except _UnusableError as error:
             broken.append(Broken(str(file), str(error)))
     return len(tools) > before
@@ -164,6 +177,8 @@ def _load(file: Path) -> tuple[Tool, ...]:
         source = file.read_bytes()
     except OSError as error:
         raise _UnusableError(f"it cannot be read: {error.strerror}", "check its permissions") from error
+    if file.suffix != ".py":
+        return _declared(file, source)
     path = str(file.resolve())
     digest = hashlib.sha256(path.encode("utf-8", "surrogateescape") + b"\0" + source).hexdigest()[:16]
     name = f"airo_tools_{digest}_{re.sub(r'[^0-9A-Za-z]', '_', file.stem)}"
@@ -174,7 +189,23 @@ def _load(file: Path) -> tuple[Tool, ...]:
     except (Exception, SystemExit) as error:
         raise _UnusableError(_sentence(error, path), getattr(error, "hint", "")) from error
     if not tools:
-        raise _UnusableError("it holds no tool", _EXAMPLE)
+        raise _NoToolError("it holds no tool", _EXAMPLE)
+    return tools
+
+
+def _declared(file: Path, source: bytes) -> tuple[Tool, ...]:
+    from airoagent.toolbox.declared import declared_tools
+
+    try:
+        tools = declared_tools(source.decode("utf-8-sig"), file.resolve())
+    except UnicodeDecodeError as error:
+        raise _UnusableError(f"it is not UTF-8 (byte {error.start})", "save it as UTF-8") from error
+    except AiroError as error:
+        raise _UnusableError(error.message, error.hint) from error
+    if not tools:
+        raise _NoToolError(
+            "it holds no tool: its functions have neither command nor http", "add one to each that shall be a tool"
+        )
     return tools
 
 

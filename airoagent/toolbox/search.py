@@ -58,7 +58,7 @@ class SearchProvider(Protocol):
 def results_output(results: Sequence[SearchResult], query: str) -> ToolOutput:
     """Results as numbered blocks of title, address and snippet; each block's characters are tied to its source."""
     if not results:
-        return ToolOutput(f"No results for: {query}", note="nothing was found")
+        return ToolOutput(f"No results for: {query}", note="nothing was found", answered=False)
     text = ""
     sources: list[Source] = []
     for number, result in enumerate(results, 1):

@@ -14,24 +14,25 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from dataclasses import field
+from dataclasses import field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, overload
 
 from airoagent.errors import UsageError
 from airoagent.events import Source
-from airoagent.language.evidence import Filled
+from airoagent.language.evidence import Evidence, Filled
 from airoagent.records import record
 from airoagent.toolbox.background import in_thread
 
 if TYPE_CHECKING:
+    from airoagent.language.functions import Function
     from airoagent.language.grammar import Grammar
     from airoagent.models.base import Completion, Purpose
     from airoagent.toolbox.documents import Documents
     from airoagent.toolbox.fetch import Fetcher
 
-__all__ = ["Call", "Parameter", "Tool", "ToolContext", "ToolOutput", "Toolbox", "as_tool", "tool"]
+__all__ = ["Call", "Parameter", "Tool", "ToolContext", "ToolOutput", "Toolbox", "as_tool", "specified_tool", "tool"]
 
 
 @record
@@ -39,13 +40,16 @@ class ToolOutput:
     """What a tool found, with its sources.
 
     ``note`` tells the reader of the record what was left out; ``answered`` is False where the text only says that what
-    was asked cannot be told from what there is.
+    was asked cannot be told from what there is. ``untrusted`` and ``written`` (by a model) need saying only where the
+    runtime cannot know: it marks what tools bring from outside, and what was made with `ToolContext.ask`.
     """
 
     text: str
     sources: tuple[Source, ...] = ()
     note: str = ""
     answered: bool = True
+    untrusted: bool = False
+    written: bool = False
 
 
 class Asker(Protocol):
@@ -61,7 +65,8 @@ class ToolContext:
     ``parts`` is the input as the plan has it: literal text and the `Evidence` put between it, in order. ``ask`` asks
     the run's model, held to ``grammar`` where its backend can do that. ``fetch`` is the one door to the network and to
     ``docs://`` addresses; ``documents`` the user's documents (None without ``--docs``). ``settings`` are the user's
-    settings for tools. ``progress`` tells whoever watches how far long work is.
+    settings for tools. ``progress`` tells whoever watches how far long work is. ``may_open`` says whether an address
+    that stands in the input may be opened: not one that a model made up after reading text from outside.
     """
 
     step: str
@@ -72,6 +77,14 @@ class ToolContext:
     documents: Documents | None = None
     settings: Mapping[str, str] = field(default_factory=dict)
     progress: Callable[[str, int, int], None] = lambda what, done, total: None
+    may_open: Callable[[str], bool] = lambda url: True
+
+    def nothing_found(self) -> ToolOutput | None:
+        """What to return where there is nothing to work on: all evidence in the input only says that there is none."""
+        evidence = [part for part in self.parts if isinstance(part, Evidence)]
+        if not evidence or any(part.answered for part in evidence):
+            return None
+        return ToolOutput(evidence[0].text, (), f"{evidence[0].id} found nothing to go on with", answered=False)
 
 
 @record
@@ -90,7 +103,10 @@ class Tool:
 
     ``timeout`` is in seconds (None: the run's default; 0: none); ``side_effects`` makes the runtime ask first;
     ``repeatable`` says that a call cut off half-way may be made again; ``origin`` is the file it came from;
-    ``cacheable`` says that the same input gives the same for a while, wherever and whoever asks.
+    ``cacheable`` says that the same input gives the same for a while, wherever and whoever asks;
+    ``specification`` says what the parameters are where the signature does not (a tool declared in YAML, or of MCP).
+    ``outside`` False: what it gives is made of its input alone (by computing, or by the run's model), so it is as
+    trustworthy as that.
     """
 
     name: str
@@ -104,6 +120,8 @@ class Tool:
     origin: str = ""
     version: str = "1"
     cacheable: bool = False
+    specification: Function | None = None
+    outside: bool = True
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Call the function itself, as if it had not been made a tool."""
@@ -124,6 +142,9 @@ class Tool:
 
         def call(text: str, context: ToolContext | None, parts: Filled = ()) -> Awaitable[Any]:
             given = arguments(text, parts or (text,))
+            if wanted == _FIRST:
+                made: Awaitable[Any] = function(context, **given)
+                return made
             if wanted:
                 given[wanted] = context
             return in_thread(partial(function, **given)) if background else function(**given)
@@ -163,6 +184,7 @@ def as_tool(
     timeout: float | None = None,
     version: str = "1",
     cacheable: bool = False,
+    outside: bool = True,
 ) -> Tool:
     """Make a tool of a function (a tool stays as it is); UsageError says what keeps it from being one."""
     if isinstance(function, Tool):
@@ -197,9 +219,28 @@ def as_tool(
     origin = getattr(inspect.getmodule(function), "__file__", None) or ""
     return Tool(
         tool_name, text, function, parameters, context, side_effects,
-        not side_effects if repeatable is None else repeatable, timeout, origin, version,
-        cacheable,
+        not side_effects if repeatable is None else repeatable, timeout, origin, version, cacheable, None, outside,
     )  # fmt: skip
+
+
+def specified_tool(
+    function: Function, call: Callable[..., Awaitable[Any]], *, side_effects: bool, timeout: float | None, origin: str
+) -> Tool:
+    """A tool whose parameters a specification says; ``call`` takes a `ToolContext`, and them by keyword."""
+    parameters = tuple(
+        Parameter(param.name, _HINTS.get(param.kind, Any), param.required, param.default) for param in function.params
+    )
+    made = as_tool(
+        call, name=function.name, description=" ".join(function.description.split()), side_effects=side_effects,
+        timeout=timeout,
+    )  # fmt: skip
+    return replace(made, parameters=parameters, context_parameter=_FIRST, origin=origin, specification=function)
+
+
+_FIRST = "/"  # stands for a context that is passed by place, so that a parameter may have any name
+_HINTS: dict[str, Any] = {
+    "string": str, "any": str, "integer": int, "number": float, "boolean": bool, "array": list, "object": dict,
+}  # fmt: skip
 
 
 @overload
@@ -215,6 +256,7 @@ def tool(
     timeout: float | None = None,
     version: str = "1",
     cacheable: bool = False,
+    outside: bool = True,
 ) -> Callable[[Callable[..., Any]], Tool]: ...
 def tool(
     function: Callable[..., Any] | str | None = None,
@@ -226,13 +268,14 @@ def tool(
     timeout: float | None = None,
     version: str = "1",
     cacheable: bool = False,
+    outside: bool = True,
 ) -> Tool | Callable[[Callable[..., Any]], Tool]:
     """Make a tool of a function: ``@tool`` or ``@tool("Name", side_effects=True, timeout=30)``.
 
     ``timeout`` is in seconds. ``side_effects`` is for tools that change something outside: the runtime asks before it
     calls them. ``repeatable`` (by default: no side effects) says whether an interrupted call may be made again.
     ``cacheable``: the same input gives the same for a while, so a user may have results kept; ``version`` tells them
-    apart when the function changes.
+    apart when the function changes. ``outside=False``: it only works on its input, and brings no text of its own.
     """
     if callable(function):
         return as_tool(function)
@@ -240,7 +283,7 @@ def tool(
     def decorate(target: Callable[..., Any]) -> Tool:
         return as_tool(
             target, name=function, description=description, side_effects=side_effects, repeatable=repeatable,
-            timeout=timeout, version=version, cacheable=cacheable,
+            timeout=timeout, version=version, cacheable=cacheable, outside=outside,
         )  # fmt: skip
 
     return decorate

@@ -19,7 +19,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from airoagent import CallError, load_functions, parse_calls  # noqa: E402 - the path comes first
+from airoagent import CallError, load_functions, parse_calls
 
 FUNCTIONS = load_functions(Path(__file__).resolve().parents[1] / "data" / "call_functions.yaml")
 SMALL = {"function": "resize_image", "params": {"file": "a.png", "width": 640, "height": 480}}
@@ -32,7 +32,9 @@ BROKEN = {
     "single quotes, comma, chatter": "Sure!\n{'function': 'resize_image', 'params': {'file': 'a.png', 'width': 640,},}",
     "bare keys, comment, fence": '```json\n{function: "resize_image", // it\nparams: {file: "a.png", width: 640}}\n```',
     "cut": '{"function": "sales_report", "params": {"region": "north", "date_range": {"start": "2023", "end": "2024"',
-    "long text, single quotes": "{'function': 'send_email', 'params': {'to': 'a@b.c', 'body': '" + "All is well. " * 300 + "'}}",
+    "long text, single quotes": (
+        "{'function': 'send_email', 'params': {'to': 'a@b.c', 'body': '" + "All is well. " * 300 + "'}}"
+    ),
 }  # fmt: skip
 ROUNDS = 40
 
@@ -57,14 +59,12 @@ def _seconds(function: Callable[[], Any], count: int) -> float:
 
 def validators() -> dict[str, Any]:
     """pydantic-core validators for the three calls."""
-    from pydantic_core import SchemaValidator, core_schema as core
+    from pydantic_core import SchemaValidator
+    from pydantic_core import core_schema as core
 
     def record(**fields: Any) -> Any:
         return core.typed_dict_schema(
-            {
-                name: core.typed_dict_field(schema, required=not name.endswith("_"))
-                for name, schema in fields.items()
-            },
+            {name: core.typed_dict_field(schema, required=not name.endswith("_")) for name, schema in fields.items()},
             extra_behavior="forbid",
         )
 
@@ -78,7 +78,10 @@ def validators() -> dict[str, Any]:
         ),
         "send_email": record(to=text, subject=text, body=text),
     }
-    return {name: SchemaValidator(record(function=core.literal_schema([name]), params=inner)) for name, inner in params.items()}
+    return {
+        name: SchemaValidator(record(function=core.literal_schema([name]), params=inner))
+        for name, inner in params.items()
+    }
 
 
 def clean() -> None:
@@ -120,7 +123,10 @@ def broken() -> None:
     for name, text in BROKEN.items():
         assert parse_calls(text, FUNCTIONS)[0].diagnostics
         compare(
-            lambda text=text: parse_calls(text, FUNCTIONS), lambda text=text: json_repair.loads(text), 1.0, f"broken: {name}"
+            lambda text=text: parse_calls(text, FUNCTIONS),
+            lambda text=text: json_repair.loads(text),
+            1.0,
+            f"broken: {name}",
         )
 
 
@@ -128,12 +134,19 @@ def linear() -> None:
     """How the time grows with the length of hostile texts."""
     hostile = {
         'of {"': lambda n: '{"' * n, "of [": lambda n: "[" * n, "of quotes": lambda n: '{"function": "' + "it's " * n,
-        "keys": lambda n: '{"function": "roll_dice", "params": {' + ", ".join(f'"k{i}": 1' for i in range(n // 4)) + "}}",
+        "keys": lambda n: (
+            '{"function": "roll_dice", "params": {' + ", ".join(f'"k{i}": 1' for i in range(n // 4)) + "}}"
+        ),
         "YAML keys": lambda n: "function: roll_dice\nparams:\n" + "".join(f"  k{i}: 1\n" for i in range(n // 4)),
     }  # fmt: skip
     for name, make in hostile.items():
         half, whole = make(20_000), make(40_000)
-        compare(lambda whole=whole: _refused(whole), lambda half=half: _refused(half), 2.0, f"hostile, {name}, twice the length")
+        compare(
+            lambda whole=whole: _refused(whole),
+            lambda half=half: _refused(half),
+            2.0,
+            f"hostile, {name}, twice the length",
+        )
 
 
 def _refused(text: str) -> None:

@@ -18,11 +18,11 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from airoagent import Evidence, Policy, Toolbox, tool  # noqa: E402 - the checkout comes first on the path
+from airoagent import Evidence, Policy, Toolbox, tool
 from airoagent.engine.policy import Services
-from airoagent.engine.run import Execution  # noqa: E402 - the checkout comes first on the path
-from airoagent.events import Event  # noqa: E402 - the checkout comes first on the path
-from airoagent.language.plan import Ref, Step  # noqa: E402 - the checkout comes first on the path
+from airoagent.engine.run import Execution
+from airoagent.events import Event
+from airoagent.language.plan import Ref, Step
 
 
 @tool("T")

@@ -25,7 +25,11 @@ TOOLS = ("DuckDuckGo", "TextScraper", "HyperlinkExtractor", "KnowledgeModel")
 STEPS = re.compile(r"Plan: (.*)\n:evidence(\d+): = (\w+)\[(.*)\]\n")
 REFERENCES = re.compile(r":evidence(\d+):")
 SIX = (
-    ("Begin by conducting a web search for the winner.", "DuckDuckGo", "Nobel Prize in Literature winner after :evidence{a}:"),
+    (
+        "Begin by conducting a web search for the winner.",
+        "DuckDuckGo",
+        "Nobel Prize in Literature winner after :evidence{a}:",
+    ),
     ("Use the KnowledgeModel to find the name in the results.", "KnowledgeModel", "Who won it, given :evidence{a}:?"),
     ("Search for the most famous work of the laureate.", "DuckDuckGo", "Most famous work of :evidence{a}:"),
     ("Extract the relevant links from the search results.", "HyperlinkExtractor", ":evidence{a}:"),
@@ -118,6 +122,8 @@ GARBAGE: dict[str, Callable[[int], str]] = {
     "one thought": lambda size: "Plan: " + "word " * (size // 5),
     "deep nesting": lambda size: ":evidence0: = DuckDuckGo[" + "[" * (size // 2) + "]" * (size // 2) + "]",
     "heads on one line": lambda size: ":evidence0: = DuckDuckGo[" * (size // 25),
+    "signs": lambda size: "$1*[" * (size // 4),
+    "round brackets after a step": lambda size: ":evidence0: = DuckDuckGo[x] " + "a(" * (size // 2),
     "half heads": lambda size: ":evidence0: = " * (size // 14),
     "plan lines": lambda size: "Plan: x\n" * (size // 8),
     "plan words": lambda size: "Plan:" * (size // 5),
@@ -137,12 +143,12 @@ GARBAGE: dict[str, Callable[[int], str]] = {
 
 def garbage() -> None:
     """Garbage of 250 kB and 1 MB: the ratio of the times should be near 4."""
-    print(f"\n{'garbage':>26} {'250 kB s':>9} {'1 MB s':>7} {'growth':>7} {'1 char, 1 MB s':>15}")
+    print(f"\n{'garbage':>28} {'250 kB s':>9} {'1 MB s':>7} {'growth':>7} {'1 char, 1 MB s':>15}")
     for name, make in GARBAGE.items():
         small, large = make(250_000), make(1_000_000)
         first, second = seconds(partial(read, small), 1, 0.001), seconds(partial(read, large), 1, 0.001)
         single = seconds(partial(one_by_one, large), 1, 0.001)
-        print(f"{name:>26} {first:>9.3f} {second:>7.3f} {second / first:>7.1f} {single:>15.2f}")
+        print(f"{name:>28} {first:>9.3f} {second:>7.3f} {second / first:>7.1f} {single:>15.2f}")
 
 
 if __name__ == "__main__":

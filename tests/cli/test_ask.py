@@ -151,6 +151,25 @@ def test_an_interrupt_ends_the_run_cleanly_and_keeps_its_record(
     assert json.loads(rows[0])["status"] == "interrupted"
 
 
+def test_a_second_interrupt_ends_the_program_at_once_whatever_still_runs(tmp_path: Path, script: Script) -> None:
+    file = tmp_path / "stubborn.py"
+    file.write_text(
+        "import asyncio\nfrom airoagent import tool\n\n@tool\nasync def stubborn(text: str) -> str:\n"
+        '    """Will not be stopped."""\n    while True:\n        try:\n            await asyncio.sleep(60)\n'
+        "        except asyncio.CancelledError:\n            print('no', flush=True)\n"
+    )
+    command = [sys.executable, "-m", "airoagent", "-m", script(ECHO.replace("echo", "stubborn")), "--tools", file, "q"]
+    env = {**os.environ, "AIRO_DISPLAY": "json"}
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=REPO, env=env)
+    assert process.stderr is not None and process.stdout is not None
+    next(line for line in process.stderr if '"step_started"' in line)
+    process.send_signal(signal.SIGINT)
+    assert process.stdout.readline() == "no\n"
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=30)
+    assert process.returncode == 130
+
+
 def test_a_reader_that_goes_away_is_no_error(script: Script, tools: str) -> None:
     command = f"{sys.executable} -m airoagent tools | head -1"
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, cwd=REPO, timeout=60)

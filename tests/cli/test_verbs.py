@@ -25,7 +25,7 @@ def test_plan_piped_into_run_is_ask(shell: Airo) -> None:
 def test_plan_prints_what_the_model_wrote_and_tells_repairs_on_stderr(airo: Airo, script: Script, tools: str) -> None:
     text = "Plan: say\n#E1 = Echo[hello]\nFinal answer: #E1"
     result = airo("plan", "-m", script(text), "--tools", tools, "q")
-    assert result.out == text + "\n" and "line 2" in result.err
+    assert result.out == text + "\n" and "plan:2:7: " in result.err
     record = json.loads(airo("plan", "-m", script(text), "--tools", tools, "--json", "q").out)
     assert record["written"] == text and record["steps"][0]["tool"] == "echo"
 

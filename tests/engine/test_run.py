@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 
@@ -12,9 +13,11 @@ from airoagent import (
     Agent,
     Chunk,
     ModelInfo,
+    Plan,
     PlanError,
     Policy,
     Prompt,
+    Ref,
     Run,
     Step,
     Tool,
@@ -510,3 +513,49 @@ def test_steps_that_share_a_failed_call_fail_alike_and_side_effects_are_never_sh
 
     assert run_plan(":evidence0: = send[x]\n:evidence1: = send[x]\nAnswer: :evidence1:", send, approve=yes).answer
     assert sent == ["x", "x"]
+
+
+def test_nothing_is_left_running_after_a_run_of_every_kind_of_failure() -> None:
+    release = threading.Event()
+
+    @tool(timeout=0.05)
+    def blocks(text: str) -> str:
+        """Blocks its thread."""
+        release.wait(30)
+        return text
+
+    @tool(timeout=0.05)
+    async def waits(text: str) -> str:
+        """Waits for ever."""
+        await asyncio.Event().wait()
+        return text
+
+    async def main() -> tuple[int, int]:
+        plan = (
+            ":evidence0: = blocks[a]\n:evidence1: = waits[b]\n:evidence2: = fails[c]\n:evidence3: = echo[d]\n"
+            ":evidence4: = echo[:evidence0: :evidence1: :evidence2: :evidence3:]\nAnswer: :evidence4:"
+        )
+        run = await make_agent(plan, blocks, waits, fails, echo, on_error="skip").arun("q")
+        assert run.status == "failed" and set(run.failed) == {"evidence0", "evidence1", "evidence2"}
+        assert run.evidence["evidence3"].text == "d"
+        return len(asyncio.all_tasks()), len(list(Path("/proc/self/fd").iterdir()))
+
+    asyncio.run(main())  # imports, caches and the like
+    threads = threading.active_count()
+    tasks, files = asyncio.run(main())
+    assert asyncio.run(main())[1] <= files
+    release.set()
+    for thread in threading.enumerate():
+        if thread.name.startswith("airoagent "):
+            thread.join(10)
+    assert tasks == 1, "only the test's own"
+    assert threading.active_count() <= threads
+
+
+def test_a_thousand_runs_at_once_in_one_process() -> None:
+    async def main() -> list[Run]:
+        agent = make_agent("", echo)
+        plan = Plan((Step("evidence0", "", "echo", ("a",)), Step("evidence1", "", "echo", (Ref("evidence0"), "b"))))
+        return await asyncio.gather(*(agent.aexecute(plan) for _ in range(1000)))
+
+    assert {run.answer for run in asyncio.run(main())} == {"ab"}

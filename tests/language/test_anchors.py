@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 
 from airoagent.errors import PlanError
@@ -32,7 +30,10 @@ READ = {
         '1. Search("line one\nline two")\n2. LLM("given $1")\n3. join()',
         {"evidence1": "line one\nline two", "evidence2": "given :evidence1:"},
     ),
-    "a gap in the numbers": ('1. Search("a")\n4. LLM("given $1")\njoin()', {"evidence1": "a", "evidence4": "given :evidence1:"}),
+    "a gap in the numbers": (
+        '1. Search("a")\n4. LLM("given $1")\njoin()',
+        {"evidence1": "a", "evidence4": "given :evidence1:"},
+    ),
     "two calls on one line": ('1. Search("a") and 2. Search("b")', {"evidence1": "a", "evidence2": "b"}),
     "money is no reference": (
         '1. Search("a")\n2. Search("it costs $1 million")\njoin()',
@@ -60,11 +61,11 @@ READ = {
     "#Plan1 without a colon": ("#Plan1 look it up\n#E1: Search[x]", {"evidence1": "x"}),
     "a call with a keyword": ('1. math(problem="solve context=3")', {"evidence1": "solve context=3"}),
     "JSON in a fence": (
-        "Sure:\n```json\n" + json.dumps([{"plan": "p", "evidence": {"placeholder": "#E1", "tool": "Search", "tool_input": "x"}}])
-        + "\n```", {"evidence1": "x"},
+        'Sure:\n```json\n[{"plan": "p", "evidence": {"placeholder": "#E1", "tool": "Search", "tool_input": "x"}}]\n```',
+        {"evidence1": "x"},
     ),
     "JSON with a sloppy placeholder": (
-        json.dumps([{"placeholder": "E1", "tool": "Search", "input": "x"}, {"placeholder": "E2", "tool": "LLM", "input": "#E1"}]),
+        '[{"placeholder": "E1", "tool": "Search", "input": "x"}, {"placeholder": "E2", "tool": "LLM", "input": "#E1"}]',
         {"evidence1": "x", "evidence2": ":evidence1:"},
     ),
 }  # fmt: skip
@@ -98,5 +99,8 @@ def test_a_text_that_hangs_or_misleads_others_is_refused(name: str) -> None:
 
 def test_what_a_tool_found_cannot_bring_in_other_evidence() -> None:
     plan = parse_plan('1. Search("a")\n2. Search("b")\n3. LLM("given $1")\njoin()', TOOLS)
-    evidence = {"evidence1": Evidence("evidence1", "Search", "see ${2} #E2 :evidence2:"), "evidence2": Evidence("evidence2", "Search", "!")}
+    evidence = {
+        "evidence1": Evidence("evidence1", "Search", "see ${2} #E2 :evidence2:"),
+        "evidence2": Evidence("evidence2", "Search", "!"),
+    }
     assert fill_text(plan.steps[2].template, evidence) == "given see ${2} #E2 :evidence2:"

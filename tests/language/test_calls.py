@@ -19,7 +19,9 @@ INTEGERS = st.integers(-(10**30), 10**30)
 FLOATS = st.floats(allow_nan=False, allow_infinity=False)
 SCALARS = st.one_of(st.none(), st.booleans(), INTEGERS, FLOATS, TEXT)
 VALUES = st.recursive(
-    SCALARS, lambda inner: st.one_of(st.lists(inner, max_size=4), st.dictionaries(NAMES, inner, max_size=4)), max_leaves=8
+    SCALARS,
+    lambda inner: st.one_of(st.lists(inner, max_size=4), st.dictionaries(NAMES, inner, max_size=4)),
+    max_leaves=8,
 )
 
 
@@ -35,7 +37,10 @@ def params(draw: st.DrawFn, depth: int = 0) -> tuple[Param, st.SearchStrategy[An
         param, values = Param(name, kind=kind, required=required, nullable=nullable), simple[kind]
     elif kind == "array":
         items, inside = draw(params(depth + 1))
-        param, values = Param(name, kind="array", required=required, nullable=nullable, items=items), st.lists(inside, max_size=3)
+        param, values = (
+            Param(name, kind="array", required=required, nullable=nullable, items=items),
+            st.lists(inside, max_size=3),
+        )
     elif kind == "map":
         inner, inside = draw(params(depth + 1))
         param = Param(name, kind="object", required=required, nullable=nullable, values=inner)
@@ -86,7 +91,8 @@ FUNCTIONS = load_functions("f:\n  params:\n    a: {type: integer}\n    b: {requi
 PIECES = st.sampled_from([
     "{", "}", "[", "]", '"', "'", ":", ",", "\\", "\\u", "\\ud800", "f", "function", '"function"', "params", "a", "b",
     "1", "-", "0", "1e999", "NaN", "null", "true", "None", " ", "\n", "\t", "#", "//", "/*", "*/", "```", "- ", "&x ",
-    "*x", "!!int ", "|", ">", "%", "@", "<<: ", "---\n", "...", "“", "”", "é", "\x00", "\x85", "\ud800", "function: f\n",
+    "*x", "!!int ", "|", ">", "%", "@", "<<: ", "---\n", "...", "“", "”", "é", "\x00", "\x85", "\ud800",
+    "function: f\n",
     "params:\n", "  a: 1\n", "+", "'''", '"""', "? ", "=", "：", "\ufeff",
 ])  # fmt: skip
 
@@ -108,7 +114,7 @@ def test_any_text_gives_calls_or_a_call_error(text: str, truncated: bool, format
             json.dumps(call.params, allow_nan=False).encode()
 
 
-@given(st.text('{}[]"\',:fa1 \n', max_size=40), st.integers(0, 40))
+@given(st.text("{}[]\"',:fa1 \n", max_size=40), st.integers(0, 40))
 @settings(max_examples=200, deadline=None)
 def test_a_prefix_never_gives_a_value_that_the_whole_text_does_not_have(noise: str, cut: int) -> None:
     whole = json.dumps({"function": "f", "params": {"a": 12345, "b": noise}})
@@ -119,6 +125,29 @@ def test_a_prefix_never_gives_a_value_that_the_whole_text_does_not_have(noise: s
             continue
         assert call.params.get("a", 12345) == 12345
         assert call.params.get("b", noise) == noise
+
+
+@given(text=st.lists(PIECES, max_size=30).map("".join))
+@settings(max_examples=150, deadline=None)
+def test_so_it_is_where_yaml_has_no_c_parser(text: str) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("yaml.__with_libyaml__", False)
+        for whole in (text, f"function: f\nparams:\n  b: {text}"):
+            try:
+                calls = parse_calls(whole, FUNCTIONS, "yaml")
+            except CallError:
+                continue
+            for call in calls:
+                json.dumps(call.params, allow_nan=False, ensure_ascii=False).encode()
+
+
+@pytest.mark.parametrize("c_parser", [True, False])
+def test_half_a_character_is_refused_by_either_parser(c_parser: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    if not c_parser:
+        monkeypatch.setattr("yaml.__with_libyaml__", False)
+    for text in ("function: f\n\ud800", 'function: f\nparams: {b: "\\ud800"}\n'):
+        with pytest.raises(CallError):
+            parse_calls(text, FUNCTIONS, "yaml")
 
 
 HOSTILE = {
@@ -167,8 +196,9 @@ def test_hostile_text_is_refused(name: str, format: Any) -> None:
 
 def test_the_kinds_of_refusal_have_names() -> None:
     for text, kind in [
-        ("x" * 300_000, "too_large"), ("[" * 65 + "]" * 65, "too_deep"), ('{"function": "f", "params": {"a": 1e999}}', "not_finite"),
-        ('{"function": "f", "params": {"a": ' + "1" * 4301 + "}}", "too_large"), ("\ud800", "surrogate"), ("hello", "no_call"),
+        ("x" * 300_000, "too_large"), ("[" * 65 + "]" * 65, "too_deep"), ("\ud800", "surrogate"),
+        ('{"function": "f", "params": {"a": 1e999}}', "not_finite"),
+        ('{"function": "f", "params": {"a": ' + "1" * 4301 + "}}", "too_large"), ("hello", "no_call"),
     ]:  # fmt: skip
         with pytest.raises(CallError) as caught:
             parse_calls(text, FUNCTIONS)

@@ -16,7 +16,8 @@ from airoagent.language.plan import Plan, Ref, Step
 from tests.language.plan_texts import plans
 
 PLAN = parse_plan(
-    "#E1 = Search[otters]\n#E2 = Search[beavers]\n#E3 = QA[compare #E1 and #E2]\n#E4 = QA[shorten #E3, #E1]\nAnswer: #E4",
+    "#E1 = Search[otters]\n#E2 = Search[beavers]\n#E3 = QA[compare #E1 and #E2]\n#E4 = QA[shorten #E3, #E1]\n"
+    "Answer: #E4",
     ["Search", "QA"],
 )
 NASTY = Plan((Step("evidence0", "", "T", ('a"b]<script>&amp; --> | \\n %% end\x1b[31m\u202e{}`$',)),))
@@ -29,7 +30,8 @@ def test_mermaid() -> None:
         '    evidence2["evidence2  Search<br>beavers"]\n'
         '    evidence3["evidence3  QA<br>compare #58;evidence1#58; and #58;evidence2#58;"]\n'
         '    evidence4["evidence4  QA<br>shorten #58;evidence3#58;, #58;evidence1#58;"]\n'
-        "    evidence1 --> evidence3\n    evidence2 --> evidence3\n    evidence3 --> evidence4\n    evidence1 --> evidence4\n"
+        "    evidence1 --> evidence3\n    evidence2 --> evidence3\n"
+        "    evidence3 --> evidence4\n    evidence1 --> evidence4\n"
         '    answer(["Answer"])\n    evidence4 --> answer\n'
     )
 
@@ -103,7 +105,9 @@ def test_every_plan_can_be_drawn(plan: Plan) -> None:
 
 
 def test_a_graph_draws_itself_and_a_plan_shows_itself_in_a_notebook() -> None:
-    assert draw_graph(build_graph(PLAN), "text").startswith("evidence1\nevidence2\nevidence3  <- evidence1, evidence2\n")
+    assert draw_graph(build_graph(PLAN), "text").startswith(
+        "evidence1\nevidence2\nevidence3  <- evidence1, evidence2\n"
+    )
     assert build_graph(PLAN)._repr_mimebundle_()["image/svg+xml"].startswith("<svg")
     shown = PLAN._repr_mimebundle_()
     assert shown["text/plain"] == PLAN.to_text()
@@ -122,7 +126,9 @@ def test_what_cannot_be_drawn_is_refused() -> None:
 def test_a_huge_plan_is_drawn_in_proportion() -> None:
     def size(count: int) -> int:
         steps = [Step("evidence0", "", "T", ())]
-        steps += [Step(f"evidence{at}", "", "T", (Ref("evidence0"), Ref(f"evidence{at - 1}"))) for at in range(1, count)]
+        steps += [
+            Step(f"evidence{at}", "", "T", (Ref("evidence0"), Ref(f"evidence{at - 1}"))) for at in range(1, count)
+        ]
         return len(draw_plan(Plan(tuple(steps)), "svg"))
 
     assert size(1_600) < 6 * size(400)

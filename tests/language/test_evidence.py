@@ -11,7 +11,9 @@ from airoagent.language.evidence import Evidence, fill, fill_text, text_of
 from airoagent.language.parse import parse_plan
 from airoagent.language.plan import Ref
 
-TEMPLATE = parse_plan("#E1 = S[a]\n#E2 = S[b]\n#E10 = S[#E1, #E10x and #E2; #E1?]\nAnswer: #E10", ["S"]).steps[2].template
+TEMPLATE = (
+    parse_plan("#E1 = S[a]\n#E2 = S[b]\n#E10 = S[#E1, #E10x and #E2; #E1?]\nAnswer: #E10", ["S"]).steps[2].template
+)
 
 
 def found(**texts: str) -> dict[str, Evidence]:
@@ -20,7 +22,15 @@ def found(**texts: str) -> dict[str, Evidence]:
 
 @pytest.mark.parametrize(
     "text",
-    [":evidence2:", "#E2", "$1 ${2}", "{evidence2} {0} %s %(a)s \\1 \\g<0>", "Plan: x\n:evidence3: = S[y]", "]", "<b>&amp;"],
+    [
+        ":evidence2:",
+        "#E2",
+        "$1 ${2}",
+        "{evidence2} {0} %s %(a)s \\1 \\g<0>",
+        "Plan: x\n:evidence3: = S[y]",
+        "]",
+        "<b>&amp;",
+    ],
 )
 def test_what_stands_in_evidence_is_never_read_again(text: str) -> None:
     assert fill_text(TEMPLATE, found(evidence1=text, evidence2="two")) == f"{text}, #E10x and two; {text}?"
@@ -34,7 +44,14 @@ def test_both_ways_of_filling_give_the_same_text(one: str, two: str) -> None:
 
 def test_evidence_keeps_its_type_until_it_is_text() -> None:
     evidence = found(evidence1="one", evidence2="two")
-    assert fill(TEMPLATE, evidence) == (evidence["evidence1"], ", #E10x and ", evidence["evidence2"], "; ", evidence["evidence1"], "?")
+    assert fill(TEMPLATE, evidence) == (
+        evidence["evidence1"],
+        ", #E10x and ",
+        evidence["evidence2"],
+        "; ",
+        evidence["evidence1"],
+        "?",
+    )
 
 
 def test_missing_evidence_is_named() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,7 +15,8 @@ from airoagent.language.plan import Plan, Ref, Step
 
 def plan_of(needs: dict[int, list[int]], answer: int | None = None) -> Plan:
     steps = tuple(
-        Step(f"evidence{id}", "", "T", tuple(Ref(f"evidence{other}") for other in others)) for id, others in needs.items()
+        Step(f"evidence{id}", "", "T", tuple(Ref(f"evidence{other}") for other in others))
+        for id, others in needs.items()
     )
     return Plan(steps, None if answer is None else (Ref(f"evidence{answer}"),))
 
@@ -68,7 +71,10 @@ def test_a_chain_of_many_steps_needs_no_deep_stack() -> None:
     backwards = {at: [at + 1] if at + 1 < count else [] for at in range(count)}
     assert len(build_graph(plan_of(backwards)).critical_path) == count
     backwards[count - 1] = [0]
-    assert len(find_cycle({f"e{at}": tuple(f"e{other}" for other in needed) for at, needed in backwards.items()})) == count + 1
+    assert (
+        len(find_cycle({f"e{at}": tuple(f"e{other}" for other in needed) for at, needed in backwards.items()}))
+        == count + 1
+    )
 
 
 @given(st.lists(st.lists(st.integers(0, 11), max_size=3), min_size=1, max_size=12))
@@ -79,7 +85,7 @@ def test_an_order_is_found_or_a_cycle(edges: list[list[int]]) -> None:
     if cycle:
         assert cycle[0] == cycle[-1]
         by_id = {step.id: step for step in plan.steps}
-        assert all(other in by_id[one].depends_on for one, other in zip(cycle, cycle[1:], strict=False))
+        assert all(other in by_id[one].depends_on for one, other in pairwise(cycle))
         with pytest.raises(PlanError):
             build_graph(plan)
     else:
@@ -88,4 +94,6 @@ def test_an_order_is_found_or_a_cycle(edges: list[list[int]]) -> None:
         place = {one: at for at, one in enumerate(graph.order)}
         assert all(place[other] < place[one] for one, needed in graph.dependencies.items() for other in needed)
         assert len(graph.critical_path) == max(graph.depth.values())
-        assert all(a in graph.dependencies[b] for a, b in zip(graph.critical_path, graph.critical_path[1:], strict=False))
+        assert all(
+            a in graph.dependencies[b] for a, b in pairwise(graph.critical_path)
+        )

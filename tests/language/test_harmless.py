@@ -14,9 +14,22 @@ from airoagent.language.prompts import ContextBlock, closed_context_prompt
 
 WORDS = [edge + block for edge in ("BEGIN", "END") for block in ("INPUT", "CONTEXT", "INSTRUCTION")]
 MARKERS = ["USER:", "ASSISTANT:", "[INST]", "[/INST]", "<<SYS>>", "<</SYS>>"]
-TOKENS = ["<s>", "</s>", "<unk>", "<pad>", "<|im_start|>", "<|im_end|>", "<|eot_id|>", "<|endoftext|>", "<start_of_turn>"]
+TOKENS = [
+    "<s>",
+    "</s>",
+    "<unk>",
+    "<pad>",
+    "<|im_start|>",
+    "<|im_end|>",
+    "<|eot_id|>",
+    "<|endoftext|>",
+    "<start_of_turn>",
+]
 EVERYTHING = WORDS + MARKERS + TOKENS
 UNSEEN = ["\u200b", "\u200d", "\u2060", "\ufeff", "\u00ad", "\u202e", "\u0301", "\ufe0f", "\u3164"]
+
+
+LINE_ENDS = ("\r", "\x0b", "\x0c", "\x85", "\u2028", "\u2029", "\n")
 
 
 def reads_as(text: str) -> str:
@@ -42,7 +55,7 @@ def wide(text: str) -> str:
     "spell",
     [str, str.lower, str.title, wide, lambda word: word[0] + wide(word[1:]),
      *(lambda word, sign=sign: sign.join(word) for sign in UNSEEN),
-     *(lambda word, end=end: f"a{end}{word}{end}b" for end in ("\r", "\x0b", "\x0c", "\x85", "\u2028", "\u2029", "\n"))],
+     *(lambda word, end=end: f"a{end}{word}{end}b" for end in LINE_ENDS)],
 )  # fmt: skip
 def test_a_word_of_the_frame_is_broken_however_it_is_spelled(word: str, spell: object) -> None:
     text = f"before {spell(word)} after"  # type: ignore[operator]
@@ -63,15 +76,17 @@ def test_nothing_comes_together_from_what_is_left(word: str) -> None:
 @pytest.mark.parametrize(
     "text",
     ["", "Beginning input and the end of instructions.", "superuser: root", "a <b>bold</b> [1] <a|b> x <| f |> y",
-     "if a<s and s>b", "café – naïve: 北京, “quotes” … ½ ﬁ", "The end. User guide, assistant professor", "[instance] <system>",
-     "end input begin context", "\r\n\x0b\x0c\x85\u2028"],
+     "if a<s and s>b", "café – naïve: 北京, “quotes” … ½ ﬁ", "The end. User guide, assistant professor",
+     "[instance] <system>", "end input begin context", "\r\n\x0b\x0c\x85\u2028"],
 )  # fmt: skip
 def test_innocent_text_stays_as_it_is(text: str) -> None:
     assert harmless(text) == text
 
 
-@given(st.lists(st.one_of(st.text(max_size=6), st.sampled_from(EVERYTHING + UNSEEN + ["BEGIN", "INPUT", "<", "|", ">"])))
-       .map("".join))  # fmt: skip
+PIECES = st.sampled_from([*EVERYTHING, *UNSEEN, "BEGIN", "INPUT", "<", "|", ">"])
+
+
+@given(st.lists(st.one_of(st.text(max_size=6), PIECES)).map("".join))
 def test_whatever_the_text_nothing_of_the_frame_is_left(text: str) -> None:
     safe = harmless(text)
     assert not acts(safe)
@@ -86,7 +101,9 @@ def frame_of(prompt: str) -> list[str]:
 
 
 @given(st.lists(st.tuples(st.text(), st.text(), st.text()), max_size=3), st.text())
-def test_the_frame_of_a_prompt_holds_whatever_stands_in_it(blocks: list[tuple[str, str, str]], instruction: str) -> None:
+def test_the_frame_of_a_prompt_holds_whatever_stands_in_it(
+    blocks: list[tuple[str, str, str]], instruction: str
+) -> None:
     check_frame(blocks, instruction)
 
 

@@ -12,26 +12,21 @@ from typing import Any
 import pytest
 
 from airoagent import CallError, load_functions, parse_calls
+from tests.language.test_functions import CARD
 
 FOLDER = Path(__file__).parents[1] / "malformed" / "calls"
 SNAPSHOTS = FOLDER / "snapshots.json"
-FUNCTIONS = load_functions("""
-file_analytics:
-  description: This tool performs various operations on a text file.
-  params:
-    action: The operation we want to perform on the data, such as "count_occurrences", "find_line", etc.
-    filters:
-      keyword: The word or phrase we want to search for.
+FUNCTIONS = load_functions(f"""{CARD}
 resize:
   description: Changes the size of a picture.
   params:
-    width: {type: integer}
-    height: {type: integer, required: false}
-    scale: {type: number, required: false}
-    unit: {enum: [px, cm], required: false}
-    crop: {type: boolean, default: false}
-    label: {type: string, required: false}
-    tags: {type: array, items: {type: string}, required: false}
+    width: {{type: integer}}
+    height: {{type: integer, required: false}}
+    scale: {{type: number, required: false}}
+    unit: {{enum: [px, cm], required: false}}
+    crop: {{type: boolean, default: false}}
+    label: {{type: string, required: false}}
+    tags: {{type: array, items: {{type: string}}, required: false}}
 report:
   parameters:
     region: Where
@@ -57,7 +52,9 @@ def outcome(file: Path) -> dict[str, Any]:
 
 
 def _line(found: Any) -> str:
-    return f"{found.line}:{found.column} {found.kind}: {found.message}" + (f" -> {found.repair}" if found.repair else "")
+    return f"{found.line}:{found.column} {found.kind}: {found.message}" + (
+        f" -> {found.repair}" if found.repair else ""
+    )
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.name.removesuffix(".txt"))

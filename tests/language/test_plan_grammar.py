@@ -257,7 +257,8 @@ def test_the_bounds_themselves_are_allowed(language: Language) -> None:
     # A complement with a bounded repeat goes wrong from about 100 on, without any error: this would show it.
     for length in (1, 60, 99, 100, 101, INPUT):
         assert step("x" * length) in language
-        text = f":evidence0: = DuckDuckGo[a]\n:evidence1: = v2.search[{'x' * (length - 1)}:evidence0:]\nAnswer: :evidence0:"
+        before = ":evidence0: = DuckDuckGo[a]\n"
+        text = f"{before}:evidence1: = DuckDuckGo[{'x' * (length - 1)}:evidence0:]\nAnswer: :evidence0:"
         assert text in language
 
 

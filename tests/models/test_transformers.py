@@ -481,7 +481,7 @@ def test_calls_made_at_once_give_what_they_give_alone(model: TransformersModel) 
 
 
 def test_a_call_that_waits_in_line_can_be_called_off(tiny_llama: Path) -> None:
-    model = TransformersModel(tiny_llama, device="cpu")
+    model = TransformersModel(tiny_llama, device="cpu", rows=1)
     ask(model, max_tokens=1)
     passes = counting(model)
 

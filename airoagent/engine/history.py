@@ -1,0 +1,210 @@
+"""What a record says about each step, and the things that replay, resume, rerun and fork all ask of it.
+
+Pure functions from a `Run` that has its events.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Set
+
+from airoagent import errors
+from airoagent.engine.record import Run
+from airoagent.errors import AiroError, PlanError, StoreError
+from airoagent.events import (
+    AttemptFailed,
+    Event,
+    Failure,
+    ModelCalled,
+    Origin,
+    PlanParsed,
+    PlanRefused,
+    PlanWritten,
+    Replanned,
+    RunResumed,
+    StepCancelled,
+    StepFailed,
+    StepFinished,
+    StepSkipped,
+    StepStarted,
+)
+from airoagent.language.parse import PlanParser
+from airoagent.language.plan import Plan
+from airoagent.records import record
+from airoagent.toolbox.tool import ToolOutput
+
+__all__ = [
+    "RecordedStep",
+    "dependents",
+    "error_of",
+    "model_steps",
+    "output_of",
+    "parsed_text",
+    "purpose_of",
+    "read_plan",
+    "recorded_steps",
+    "setting",
+    "written_plan",
+]
+
+
+@record
+class RecordedStep:
+    """The last that the record has of a step; ``asked``: a model was asked for it.
+
+    ``input`` is None where the step was never begun; ``end`` is None where its last attempt has no end, or where that
+    attempt was stopped half-way.
+    """
+
+    id: str
+    tool: str
+    input: str | None = None
+    end: StepFinished | StepFailed | StepSkipped | None = None
+    under_way: bool = False
+    asked: bool = False
+
+
+def recorded_steps(events: Iterable[Event], *, of_old_plans: bool = False) -> dict[str, RecordedStep]:
+    """The steps of a record by id. What was skipped or failed before the run was resumed is not counted.
+
+    Nor are steps of a plan that was never written to its end and asked for again, but for ``of_old_plans``.
+    """
+    steps: dict[str, RecordedStep] = {}
+    asked: set[str] = set()
+    for event in events:
+        match event:
+            case StepStarted():
+                steps[event.step] = RecordedStep(event.step, event.tool, event.input, None, True)
+                asked.discard(event.step)
+            case ModelCalled():
+                asked.add(event.step)
+            case StepFinished() | StepFailed():
+                before = steps.get(event.step)
+                text = None if before is None else before.input
+                steps[event.step] = RecordedStep(event.step, event.tool, text, event, False, event.step in asked)
+            case StepSkipped():
+                steps[event.step] = RecordedStep(event.step, event.tool, None, event)
+            case AttemptFailed():
+                before = steps.get(event.step)
+                text = None if before is None else before.input
+                steps[event.step] = RecordedStep(event.step, event.tool, text)
+            case RunResumed() | Replanned():
+                for id in [id for id, step in steps.items() if isinstance(step.end, StepFailed | StepSkipped)]:
+                    del steps[id]
+                if isinstance(event, RunResumed) and event.afresh and not of_old_plans:
+                    steps.clear()
+            case StepCancelled():  # as good as without an end: how far the call got is not known
+                continue
+            case _:
+                continue
+    return steps
+
+
+def output_of(event: StepFinished) -> tuple[ToolOutput, Origin]:
+    """What the tool gave then, as evidence that comes from the record."""
+    output = ToolOutput(event.text, event.sources, event.note, event.answered, event.untrusted, event.written)
+    return output, "record"
+
+
+def error_of(failure: Failure) -> AiroError:
+    """The error that went on record as this failure."""
+    known = getattr(errors, failure.kind, None)
+    if isinstance(known, type) and issubclass(known, AiroError):
+        return known(failure.message, failure.hint, failure.exit_code)
+    return AiroError(failure.message, failure.hint, failure.exit_code)
+
+
+def setting(run: Run, name: str, default: str = "") -> str:
+    """A setting that the run was begun with."""
+    for event in run.events:
+        for key, value in getattr(event, "settings", ()):
+            if key == name:
+                return str(value)
+    return default
+
+
+def purpose_of(run: Run) -> str:
+    """What the model was first asked for: ``plan``, ``call``, ``think`` or ``code``; ``plan`` by default."""
+    for event in run.events:
+        if isinstance(event, ModelCalled) and not event.step:
+            return event.purpose
+    return "plan"
+
+
+def written_plan(run: Run) -> str | None:
+    """The plan's text as it was written, whole; None where the record has only a part of it, or none."""
+    texts = [event.text for event in run.events if isinstance(event, PlanWritten)]
+    return texts[-1] if texts else None
+
+
+def read_plan(run: Run) -> Plan:
+    """Read the plan's text as it was read then, with the same tools; PlanError as then, StoreError without a text."""
+    text = written_plan(run)
+    if text is None:
+        raise StoreError(
+            f"the run {run.id} ended before its plan was written"
+            + (f": {run.failure.message}" if run.failure is not None else ""),
+            f"let it finish first: airo resume {run.id}",
+        )
+    offered = setting(run, "offered")
+    cut = any(isinstance(event, ModelCalled) and not event.step and event.finish == "length" for event in run.events)
+    # A plan that was given may call any known tool; what the model writes is read with those it was offered.
+    asked = any(isinstance(event, ModelCalled) and not event.step for event in run.events)
+    names = offered.split(", ") if offered and asked else run.tools
+    try:
+        return _parse(text, names, cut)
+    except PlanError:
+        earlier = _kept_steps(run)
+        if earlier is None:
+            raise
+        return _parse(earlier.to_text() + text if earlier.steps else text, names, cut)
+
+
+def _parse(text: str, names: Iterable[str], cut: bool) -> Plan:
+    parser = PlanParser(names)
+    parser.feed(text)
+    return parser.finish(truncated=cut)
+
+
+def _kept_steps(run: Run) -> Plan | None:
+    """The steps of the plan before the last that had evidence: what a later plan may go on from; None without one."""
+    before: Run | None = None
+    events = list(run.events)
+    for number, event in enumerate(events):
+        if isinstance(event, Replanned):
+            before = Run.from_events(events[:number])
+    if before is None:
+        return None
+    steps = before.plan.steps if before.plan is not None else ()
+    return Plan(tuple(step for step in steps if step.id in before.evidence))
+
+
+def parsed_text(run: Run) -> str | None:
+    """The plan as it was run, in canonical text; None where it was refused or never read."""
+    for event in reversed(run.events):
+        if isinstance(event, PlanParsed):
+            return event.text
+        if isinstance(event, PlanRefused):
+            return None
+    return None
+
+
+def model_steps(run: Run) -> frozenset[str]:
+    """The steps whose tools ask the model.
+
+    Told by the tool, since a step that was recalled, or that shared another's call, has no model call of its own.
+    """
+    steps = recorded_steps(run.events).values()
+    tools = {"KnowledgeModel", *(step.tool for step in steps if step.asked)}
+    return frozenset(step.id for step in steps if step.tool in tools)
+
+
+def dependents(plan: Plan, steps: Set[str]) -> frozenset[str]:
+    """The steps and all that needs their evidence, directly or not."""
+    needs: Mapping[str, tuple[str, ...]] = {step.id: step.depends_on for step in plan.steps}
+    found = set(steps)
+    waiting = True
+    while waiting:
+        more = {id for id, ids in needs.items() if id not in found and not found.isdisjoint(ids)}
+        found |= more
+        waiting = bool(more)
+    return frozenset(found)

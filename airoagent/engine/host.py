@@ -1,0 +1,64 @@
+"""What of an `Agent` the work on recorded runs needs: a store to find them in, tools, and the way to drive a run."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterable
+from typing import Protocol
+
+from airoagent.engine.cache import Reuse
+from airoagent.engine.function_call import MakePlan
+from airoagent.engine.record import Run
+from airoagent.engine.recorder import Beginning, Recorder
+from airoagent.engine.run import Execution
+from airoagent.engine.store import Store
+from airoagent.errors import UsageError
+from airoagent.events import Event
+from airoagent.language.plan import Plan
+from airoagent.toolbox.tool import Toolbox
+
+__all__ = ["Host", "Watch", "check_tools", "load"]
+
+Watch = Callable[[Event], None]
+
+
+class Host(Protocol):
+    """What of an `Agent` is needed here."""
+
+    @property
+    def known_tools(self) -> Toolbox: ...
+
+    def _open_store(self) -> tuple[Store | None, bool]: ...
+
+    def _executing(
+        self, question: str, recorder: Recorder, reuse: Reuse
+    ) -> contextlib.AbstractAsyncContextManager[Execution]: ...
+
+    def without_record(self) -> Host: ...
+
+    async def _drive(
+        self, question: str, plan: Plan | MakePlan | None, watch: Watch | None, beginning: Beginning | None = None
+    ) -> Run: ...
+
+
+def load(agent: Host, run: str | Run) -> Run:
+    """The recorded run that an id, the beginning of one, or ``@last`` means; a `Run` is itself."""
+    if isinstance(run, Run):
+        return run
+    store, own = agent._open_store()
+    if store is None:
+        raise UsageError("this agent keeps no records, so it knows no run by its id", "make it with store=True")
+    try:
+        return Run.from_events(store.events(store.find(run)))
+    finally:
+        if own:
+            store.close()
+
+
+def check_tools(names: Iterable[str], tools: Toolbox) -> None:
+    """UsageError for the first tool that is not there."""
+    for name in names:
+        if name not in tools:
+            raise UsageError(
+                f"the plan calls {name}, which is not among the tools", "name its file with --tools PATH (tool_paths=)"
+            )

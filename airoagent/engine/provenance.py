@@ -1,0 +1,80 @@
+"""What is known about where evidence comes from, and which addresses it may lead to.
+
+Two marks go with every evidence:
+
+    untrusted   somebody outside had a say in its words: a tool brought it from outside, or it was made of such evidence
+    written     a model wrote it, or it was made of what a model wrote
+
+What is both was composed by a model that had read text of strangers. An address in it may have been made up to carry
+words out, so it is opened only if it also stands, letter for letter, in the question, in the plan, or in evidence that
+is not composed. (A plan written after tools had answered, under ``replan``, counts as composed, too.)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+
+from airoagent.language.evidence import Evidence, Filled
+from airoagent.toolbox.links import extract_links, links_of
+from airoagent.toolbox.tool import Tool
+
+__all__ = ["Provenance"]
+
+
+class Provenance:
+    """Of one run. ``plan_trusted`` says that the plan was written before any tool had answered."""
+
+    def __init__(self, question: str, plan_trusted: bool) -> None:
+        self._question = question
+        self._plan_trusted = plan_trusted
+        self._composed_into: dict[str, tuple[Evidence, ...]] = {}
+
+    def marks(self, step: str, tool: Tool, parts: Filled, asked: bool) -> tuple[bool, bool]:
+        """Whether what the tool made of the parts is untrusted, and whether it is written; ``asked``: it asked a model.
+
+        A tool that brings text from outside was not written by the model that wrote its input.
+        """
+        given = [part for part in parts if isinstance(part, Evidence)]
+        if tool.outside:
+            composed = tuple(part for part in given if _composed(part))
+            composed += tuple(other for part in given for other in self._composed_into.get(part.id, ()))
+            if composed:
+                self._composed_into[step] = composed
+            return True, asked
+        return any(part.untrusted for part in given), asked or any(part.written for part in given)
+
+    def may_open(self, parts: Filled, found: Mapping[str, Evidence]) -> Callable[[str], bool]:
+        """Whether an address that a tool reads off these parts may be opened."""
+        free = [part for part in parts if self._is_free(part)]
+        if len(free) == len(parts):
+            return lambda url: True
+        known: list[frozenset[str]] = []
+
+        def may_open(url: str) -> bool:
+            if not known:
+                known.append(frozenset(self._known(free, found)))
+            return url in known[0]
+
+        return may_open
+
+    def _is_free(self, part: str | Evidence) -> bool:
+        if isinstance(part, str):
+            return self._plan_trusted
+        return not _composed(part) and part.id not in self._composed_into
+
+    def _known(self, free: Iterable[str | Evidence], found: Mapping[str, Evidence]) -> Iterable[str]:
+        """The addresses that stand in the question, in the free parts, and in evidence that is not composed."""
+        yield from extract_links(self._question)
+        yield from links_of(tuple(free), clean_lines=True)
+        for evidence in found.values():
+            if _composed(evidence):
+                continue
+            # A tool may repeat its input ("no results for ..."): that does not make an address found.
+            echoed = frozenset(links_of(self._composed_into.get(evidence.id, ()), clean_lines=True))
+            links = (*links_of((evidence,), clean_lines=True), *extract_links(evidence.text))
+            yield from (link for link in links if link not in echoed)
+            yield from (source.url for source in evidence.sources if source.url not in echoed)
+
+
+def _composed(part: Evidence) -> bool:
+    return part.untrusted and part.written

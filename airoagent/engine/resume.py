@@ -1,0 +1,87 @@
+"""Resume: finish a run that was interrupted, or that failed, without repeating anything that finished.
+
+The functions here are the methods of `Agent` that bear their names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from airoagent.engine.attempt import record_of
+from airoagent.engine.door import run_in_thread
+from airoagent.engine.fork import recall_from
+from airoagent.engine.history import RecordedStep, parsed_text, purpose_of, read_plan, recorded_steps, written_plan
+from airoagent.engine.host import Host, Watch, check_tools, load
+from airoagent.engine.record import Run
+from airoagent.engine.recorder import Beginning, Recorder
+from airoagent.errors import PlanError, StoreError
+from airoagent.events import PlanRefused, StepFinished
+from airoagent.language.plan import Plan
+from airoagent.toolbox.tool import Toolbox
+
+__all__ = ["aresume", "resume"]
+
+
+def resume(agent: Host, run: str, *, watch: Watch | None = None) -> Run:
+    """Finish a run under its own id; what finished is not done again. A run that is done comes back as it is.
+
+    A call that was under way when the run stopped is made again if its tool says it may be; StoreError otherwise, and
+    where another process drives the run.
+    """
+    return run_in_thread(lambda: aresume(agent, run, watch=watch))
+
+
+async def aresume(agent: Host, run: str, *, watch: Watch | None = None) -> Run:
+    """The same, to be awaited."""
+    past = load(agent, run)
+    if past.status == "done":
+        return past
+    purpose, parsed = purpose_of(past), parsed_text(past)
+    if purpose != "plan" and parsed is None:
+        raise StoreError(
+            f"the run {past.id} was stopped before the model had answered; there is nothing to go on from",
+            f"ask again: airo {purpose} ...",
+        )
+    tools = agent.known_tools
+    steps = recorded_steps(past.events, of_old_plans=parsed is None and written_plan(past) is None)
+    check_tools((step.tool for step in steps.values()), tools)
+    _check_unknown_ends(past, steps.values(), tools)
+    finished = {id: past.evidence[id] for id, step in steps.items() if isinstance(step.end, StepFinished)}
+    if parsed is not None:
+        plan = past.plan
+        assert plan is not None
+        check_tools((step.tool for step in plan.steps), tools)
+        beginning = Beginning(past=past.events, known=finished)
+    elif written_plan(past) is not None:
+        plan = None
+        beginning = Beginning(past=past.events, known=finished)
+    else:  # the plan was still being written: the model is asked anew, and may write another one
+        beginning = Beginning(past=past.events, recall=recall_from(past, steps))
+        return await agent._drive(past.question, None, watch, beginning)
+
+    async def make(recorder: Recorder) -> Plan:
+        return plan if plan is not None else _parse(past, recorder)
+
+    return await agent._drive(past.question, make, watch, beginning)
+
+
+def _parse(past: Run, recorder: Recorder) -> Plan:
+    """The plan that had been written but not yet read."""
+    try:
+        plan = read_plan(past)
+    except PlanError as error:
+        recorder(PlanRefused(failure=record_of(error), diagnostics=error.diagnostics))
+        raise
+    recorder.parsed(plan)
+    return plan
+
+
+def _check_unknown_ends(past: Run, steps: Iterable[RecordedStep], tools: Toolbox) -> None:
+    for step in steps:
+        if step.under_way and not tools[step.tool].repeatable:
+            raise StoreError(
+                f"{step.id} ({step.tool}) was under way when the run stopped: whether it was done is not known, and "
+                f"{step.tool} may not be called twice for one step",
+                f"tell what it gave: airo fork {past.id} --set {step.id}=TEXT; or call it again: "
+                f"airo rerun {past.id} --from {step.id}",
+            )

@@ -1,0 +1,258 @@
+"""Tools of MCP servers: each of a server's tools becomes `SERVER.tool`, beside the others.
+
+    opened = open_servers([McpServer("files", command=("files-server", "--root", "docs"))])
+    opened.tools, opened.broken
+    opened.close()
+
+A server is a program that is started and spoken to over its standard input and output, or an address (Streamable
+HTTP). All of them live in one thread with an event loop of its own, since a connection must be closed by the task that
+opened it; they are closed by `Opened.close`, when the object goes, and when the program ends. Needs the extra ``mcp``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import tempfile
+import threading
+import weakref
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from airoagent.errors import AiroError, ToolError, UsageError
+from airoagent.events import Source
+from airoagent.language.functions import Function, Json
+from airoagent.settings import McpServer
+from airoagent.toolbox.loader import Broken
+from airoagent.toolbox.tool import Tool, ToolContext, ToolOutput, specified_tool
+
+if TYPE_CHECKING:
+    from mcp import Client
+
+__all__ = ["Opened", "open_servers"]
+
+_SECONDS = 30.0  # for a server to start and tell its tools
+_MOST_TOOLS = 500
+_MOST_DESCRIPTION = 1000
+_MISSING = "MCP servers need an extra that is not installed"
+_INSTALL = 'pip install "airoagent[mcp]"'
+
+
+class Opened:
+    """The tools of the servers that answered, and one `Broken` for each that did not."""
+
+    def __init__(self, tools: tuple[Tool, ...], broken: tuple[Broken, ...], house: _House | None) -> None:
+        self.tools = tools
+        self.broken = broken
+        self._finish = weakref.finalize(self, house.close) if house is not None else None
+
+    def close(self) -> None:
+        """End the servers; their tools fail from then on."""
+        if self._finish is not None:
+            self._finish()
+
+
+def open_servers(servers: Sequence[McpServer], seconds: float = _SECONDS) -> Opened:
+    """Start the servers side by side and ask each for its tools; what fails within ``seconds`` is told as broken."""
+    if not servers:
+        return Opened((), (), None)
+    try:
+        import mcp  # noqa: F401 - only to see whether it is there
+    except ImportError:
+        origins = (f"MCP server {server.name}" for server in servers)
+        return Opened((), tuple(Broken(origin, f"{_MISSING}: {_INSTALL}") for origin in origins), None)
+    house = _House()
+    tools: list[Tool] = []
+    broken: list[Broken] = []
+    for connection in house.open(servers, seconds):
+        origin = f"MCP server {connection.server.name}"
+        if connection.problem:
+            broken.append(Broken(origin, connection.problem))
+        for listed in connection.listed:
+            try:
+                tools.append(_made(connection, listed, origin))
+            except AiroError as error:
+                broken.append(Broken(origin, error.message))
+    return Opened(tuple(tools), tuple(broken), house)
+
+
+@dataclass(slots=True)
+class _Connection:
+    """One server: its client while it is open, what it offers, or why it cannot be used."""
+
+    server: McpServer
+    loop: asyncio.AbstractEventLoop
+    ready: asyncio.Event
+    client: Client | None = None
+    listed: list[Any] = field(default_factory=list)
+    problem: str = ""
+
+    async def serve(self, stop: asyncio.Event, seconds: float) -> None:
+        """Open the connection, list the tools, keep it open until ``stop`` is set."""
+        try:
+            async with AsyncExitStack() as stack:
+                log = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")  # noqa: SIM115 - the stack closes it
+                errors = stack.enter_context(log)
+                try:
+                    async with asyncio.timeout(seconds):
+                        self.client = await stack.enter_async_context(_client(self.server, errors))
+                        self.listed = await _list(self.client)
+                except Exception as error:
+                    self.problem = _reason(error, errors, seconds)
+                    raise
+                self.ready.set()
+                await stop.wait()
+        except Exception as error:  # a server that is broken is told, and stops nobody
+            self.problem = self.problem or _reason(error, None, seconds)
+        finally:
+            self.client = None
+            self.ready.set()
+
+    async def call(self, tool: str, arguments: dict[str, Json]) -> Any:
+        """The server's result, asked for in the connection's own loop."""
+        if self.client is None:
+            raise ToolError(f"the MCP server {self.server.name} has ended", "see its own log")
+        return await self.client.call_tool(tool, arguments)
+
+
+class _House:
+    """The thread in which the connections live."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._stop = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._thread = threading.Thread(target=self._run, daemon=True, name="airoagent MCP servers")
+        self._thread.start()
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        try:
+            self._loop.run_until_complete(self._main())
+        finally:
+            self._loop.run_until_complete(self._loop.shutdown_asyncgens())
+            self._loop.close()
+
+    async def _main(self) -> None:
+        await self._stop.wait()
+        await asyncio.gather(*self._tasks)
+
+    def open(self, servers: Sequence[McpServer], seconds: float) -> list[_Connection]:
+        """Connections to all of them, each ready or broken."""
+        return asyncio.run_coroutine_threadsafe(self._open(servers, seconds), self._loop).result()
+
+    async def _open(self, servers: Sequence[McpServer], seconds: float) -> list[_Connection]:
+        connections = [_Connection(server, self._loop, asyncio.Event()) for server in servers]
+        self._tasks += [asyncio.create_task(one.serve(self._stop, seconds)) for one in connections]
+        await asyncio.gather(*(one.ready.wait() for one in connections))
+        return connections
+
+    def close(self) -> None:
+        if self._thread.is_alive():
+            self._loop.call_soon_threadsafe(self._stop.set)
+            self._thread.join(timeout=10)
+
+
+def _client(server: McpServer, errors: Any) -> Client:
+    from mcp import Client
+    from mcp.client.stdio import StdioServerParameters, stdio_client
+
+    if server.url:
+        return Client(server.url)
+    program, *arguments = server.command
+    environment = {name: os.path.expandvars(value) for name, value in server.env}
+    return Client(
+        stdio_client(StdioServerParameters(command=program, args=arguments, env=environment or None), errlog=errors)
+    )
+
+
+async def _list(client: Client) -> list[Any]:
+    found: list[Any] = []
+    cursor: str | None = None
+    while len(found) < _MOST_TOOLS:
+        page = await client.list_tools(cursor=cursor)
+        found += page.tools
+        cursor = page.next_cursor
+        if not cursor:
+            break
+    return found[:_MOST_TOOLS]
+
+
+def _reason(error: BaseException, errors: Any, seconds: float) -> str:
+    """Why a server cannot be used, in one sentence, with the last line that it wrote to its standard error."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    if isinstance(error, TimeoutError):
+        text = f"it did not answer within {seconds:g} s"
+    elif isinstance(error, FileNotFoundError):
+        text = f"there is no program {error.filename}" if error.filename else "its program is missing"
+    else:
+        text = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}".removesuffix(": ")
+    last = ""
+    if errors is not None and not errors.closed:
+        errors.seek(0)
+        last = next((line.strip() for line in reversed(errors.read()[-10_000:].splitlines()) if line.strip()), "")
+    return f"{text}; it last wrote: {last[:300]}" if last else text
+
+
+# Its tools ---------------------------------------------------------------------------------------------------------
+
+
+def _made(connection: _Connection, listed: Any, origin: str) -> Tool:
+    from airoagent.language.signatures import param_of_schema
+
+    server = connection.server
+    name = f"{server.name}.{listed.name}"
+    description = " ".join((listed.description or listed.title or "").split())[:_MOST_DESCRIPTION]
+    if not description:
+        raise UsageError(f"the tool {listed.name} has no description, so no model could know when to use it")
+    params = param_of_schema("input", listed.input_schema).members
+    read_only = bool(listed.annotations and listed.annotations.read_only_hint)
+    side_effects = not read_only if server.side_effects is None else server.side_effects
+
+    async def call(context: ToolContext, /, **given: Json) -> ToolOutput:
+        asking = connection.call(listed.name, given)
+        try:
+            future = asyncio.run_coroutine_threadsafe(asking, connection.loop)
+        except RuntimeError as error:
+            asking.close()
+            raise ToolError(f"the MCP server {server.name} has been closed", "make a new Agent") from error
+        try:
+            result = await asyncio.wrap_future(future)
+        except AiroError:
+            raise
+        except Exception as error:  # whatever the protocol or the transport raises fails this step and no other
+            raise ToolError(f"{name}: {_reason(error, None, 0)}", "is the server still running?") from error
+        return _output(name, result)
+
+    return specified_tool(
+        Function(name, description, params), call, side_effects=side_effects, timeout=None, origin=origin
+    )
+
+
+def _output(name: str, result: Any) -> ToolOutput:
+    """The texts of a result one after another; what is no text is named in the note."""
+    texts: list[str] = []
+    sources: list[Source] = []
+    left_out: list[str] = []
+    for block in result.content:
+        if block.type == "text":
+            texts.append(block.text)
+        elif block.type == "resource_link":
+            texts.append(str(block.uri))
+            sources.append(Source(str(block.uri), block.title or block.name or ""))
+        elif block.type == "resource" and getattr(block.resource, "text", None) is not None:
+            texts.append(block.resource.text)
+            sources.append(Source(str(block.resource.uri)))
+        else:
+            left_out.append(block.type)
+    if not texts and result.structured_content is not None:
+        texts.append(json.dumps(result.structured_content, ensure_ascii=False, indent=2))
+    text = "\n".join(texts)
+    if result.is_error:
+        raise ToolError(f"{name}: {' '.join(text.split())[:500] or 'it failed'}", "the server refused this call")
+    note = f"left out, since it is no text: {', '.join(left_out)}" if left_out else ""
+    return ToolOutput(text, tuple(sources), note)

@@ -1,0 +1,550 @@
+/* One run: its events are folded into `run`, and `run` is drawn. A live run's events come one by one and are drawn as they come. */
+const run = { id: data.run, question: "", model: "", parent: "", status: "running", started: 0, seconds: 0, settings: [], calls: [], writing: "",
+  raw: "", parsed: false, earlier: [], findings: [], refused: null, answer: null, sources: [], failure: null, usage: null, loading: "", steps: new Map(), final: [], end: 0 };
+const ui = { open: new Set(), selected: "", view: new Map(), inside: new Set(), stale: new Set() };
+const fields = new Map();  // "evidence3/output" -> {label, text, show}
+
+function step(id, tool) {
+  if (!run.steps.has(id)) run.steps.set(id, { id, thought: "", tool: tool || "", template: null, line: 0, status: "waiting", attempts: [],
+    text: null, sources: [], note: "", origin: "call", seconds: 0, failure: null, because: [], calls: [], live: "", edited: false });
+  ui.stale.add(id);
+  return run.steps.get(id);
+}
+function takePlan(plan) {
+  for (const one of plan.steps) Object.assign(step(one.id), one);
+  const order = plan.steps.map((one) => one.id);  // the plan's own order, whatever order the steps began in
+  run.steps = new Map([...order, ...[...run.steps.keys()].filter((id) => !order.includes(id))].map((id) => [id, run.steps.get(id)]));
+  run.final = plan.answer || [];
+}
+function ended(one, event, status) {
+  const attempt = one.attempts[one.attempts.length - 1];
+  if (attempt && !attempt.end) Object.assign(attempt, { end: event.at, status, failure: event.failure || null, retry: event.retry_in || 0 });
+  one.live = "";
+}
+function again() {  // what had failed or been skipped may still be done
+  for (const one of run.steps.values()) if (one.status === "failed" || one.status === "skipped") Object.assign(step(one.id), { status: "waiting", failure: null, because: [] });
+}
+const takers = {
+  run_started: (e) => Object.assign(run, { id: e.run, question: e.question, model: e.model, parent: e.parent, settings: e.settings, started: e.at }),
+  plan_text: (e) => { run.writing += e.text; },
+  plan_part: (e) => { run.raw += e.text; },
+  plan_written: (e) => { run.raw = e.text; run.writing = ""; },
+  plan_parsed: (e) => { run.findings = e.diagnostics; run.parsed = true; },
+  run_resumed: (e) => { Object.assign(run, { status: "running", model: e.model, answer: null, failure: null, raw: run.parsed ? run.raw : "" }); again(); },
+  replanned: (e) => { run.earlier.push({ failure: e.failure, raw: run.raw, steps: [...run.steps.values()] }); Object.assign(run, { raw: "", steps: new Map(), parsed: false }); },
+  input_edited: (e) => { step(e.step, e.tool).edited = true; },
+  plan_refused: (e) => { run.refused = e.failure; run.findings = e.diagnostics; },
+  model_called: (e) => (e.step ? step(e.step).calls : run.calls).push(e),
+  step_started: (e) => { const one = step(e.step, e.tool); one.status = "running"; one.failure = null;
+    one.attempts.push({ number: e.attempt, start: e.at, end: 0, input: e.input, status: "running" }); },
+  step_text: (e) => { step(e.step).live += e.text; },
+  attempt_failed: (e) => ended(step(e.step, e.tool), e, "failed"),
+  step_finished: (e) => { const one = step(e.step, e.tool); ended(one, e, e.answered ? "done" : "unanswered");
+    Object.assign(one, { status: e.answered ? "done" : "unanswered", text: e.text, sources: e.sources, note: e.note, origin: e.origin, seconds: e.seconds });
+    for (const other of run.steps.values()) if (needs(other).includes(e.step)) ui.stale.add(other.id); },
+  step_failed: (e) => { const one = step(e.step, e.tool); ended(one, e, "failed"); Object.assign(one, { status: "failed", failure: e.failure, seconds: e.seconds }); },
+  step_cancelled: (e) => { const one = step(e.step, e.tool); ended(one, e, "cancelled"); Object.assign(one, { status: "cancelled", seconds: e.seconds }); },
+  step_skipped: (e) => Object.assign(step(e.step, e.tool), { status: "skipped", because: e.because }),
+  progress: (e) => { run.loading = e.total ? `${e.what}: ${Math.floor((100 * e.done) / e.total)}%` : e.what; },
+  run_finished: (e) => { Object.assign(run, { status: e.status, answer: e.answer, sources: e.sources, failure: e.failure, usage: e.usage, seconds: e.seconds, loading: "", writing: "" });
+    for (const id of run.steps.keys()) ui.stale.add(id); },
+};
+function take(event) {
+  if (Object.hasOwn(takers, event.type)) takers[event.type](event);
+  run.end = Math.max(run.end, event.at);
+}
+const needs = (one) => [...new Set((one.template || []).filter((part) => part.ref).map((part) => part.ref))];
+const now = () => (run.status === "running" && data.follow ? Math.max(run.end, Date.now() / 1000) : run.end);
+
+/* The input as it was given, in parts: the plan's own words, and evidence marked with where it is from. */
+function filled(one) {
+  const last = one.attempts[one.attempts.length - 1];
+  if (!one.template) return [{ text: last && last.input != null ? last.input : "" }];
+  const parts = one.template.map((part) => (part.ref ? { text: run.steps.get(part.ref)?.text ?? `:${part.ref}:`, from: part.ref } : { text: part.text }));
+  const whole = parts.map((part) => part.text).join("");
+  return last && last.input != null && last.input !== whole ? [{ text: last.input }] : parts;
+}
+
+/* Text of any length: cut at line ends into at most some 260 parts that the browser lays out only when they come into sight. */
+function textBox(key, label, parts, show) {
+  const whole = parts.map((part) => part.text).join("");
+  if (!whole) return h("div.text", null, h("span.empty", null, "empty"));
+  const size = Math.max(6000, Math.ceil(whole.length / 250));
+  const box = h("div.text", { "data-field": key, tabindex: "0" });
+  let part = null;
+  let room = 0;
+  const open = () => { part = h("div.part"); box.append(part); room = size; };
+  for (const { text, from } of parts) {
+    let at = 0;
+    let first = true;
+    do {
+      if (room <= 0) open();
+      let end = Math.min(text.length, at + room);
+      if (end < text.length) {
+        const line = text.lastIndexOf("\n", end - 1);
+        if (line >= at) end = line + 1;
+        else if (/[\uD800-\uDBFF]/.test(text[end - 1]) && end - 1 > at) end -= 1;
+      }
+      if (from && first) part.append(h("span.from", { onclick: () => go(from), title: `go to ${from}` }, from));
+      first = false;
+      if (end > at) part.append(from ? h("mark", null, text.slice(at, end)) : text.slice(at, end));
+      room = end < text.length ? 0 : room - (end - at);
+      at = end;
+    } while (at < text.length);
+  }
+  if (box.childElementCount > 1) for (const one of box.children) {
+    const text = one.textContent;
+    one.style.containIntrinsicHeight = `auto ${Math.max(text.split("\n").length, text.length / 90) * 20}px`;
+  } else box.firstElementChild.className = "";
+  fields.set(key, { label, text: whole, show });
+  return box;
+}
+function sized(text) {
+  const lines = text.split("\n").length;
+  return `${many(lines, "line")} · ${many(text.length, "character")}`;
+}
+function titled(title, box, text, ...extra) {
+  const tall = text.length > 1800 && h("button.copy", { onclick: (e) => { e.target.textContent = box.classList.toggle("tall") ? "shorter" : "taller"; } }, "taller");
+  return h("div", null, h("h3", null, title, text && h("small", null, sized(text)), h("span.grip"), extra, tall, text && copyButton(() => text)), box);
+}
+const field = (key, label, title, text, show) => titled(title, textBox(key, label, [{ text }], show), text);
+const sourceList = (sources) => sources.length > 0 && h("ol.sources", null, sources.map((source, n) =>
+  h("li", null, h("span.n", null, String(n + 1)), source.title ? h("span.t", null, source.title) : address(source.url), source.title && address(source.url), source.quote && h("q", null, source.quote))));
+const failed = (failure, tone = "failed") => h("div.note", { "data-status": tone }, failure.message, h("small", null, [failure.kind, failure.hint].filter(Boolean).join(" · ")));
+const finding = (one) => h("div.note", { "data-status": one.repair ? "unanswered" : "failed" }, one.message,
+  h("small", null, `${one.kind}, line ${one.line}, column ${one.column}${one.repair ? ` · repaired: ${one.repair}` : ""}`));
+
+/* A model call: what it read, what it wrote. The two texts are made when it is opened. */
+function call(event, key, show) {
+  const inside = h("div.inside");
+  const made = h("details", { open: ui.inside.has(key) }, h("summary", null, h("b", null, event.purpose), h("span", null, event.model), h("span", null, seconds(event.seconds)),
+    h("span", null, `${number(event.usage.prompt_tokens)} tokens read, ${number(event.usage.completion_tokens)} written`), event.finish !== "stop" && h("span", null, `ended by ${event.finish}`)), inside);
+  const shown = () => { ui.inside.add(key); show(); made.open = true; draw(); };
+  const build = () => { if (!inside.childElementCount) fill(inside, field(`${key}/prompt`, "prompt", "Prompt, as the model read it", event.prompt, shown), field(`${key}/text`, "completion", "What it wrote", event.text, shown)); };
+  made.addEventListener("toggle", () => { made.open ? (ui.inside.add(key), build()) : ui.inside.delete(key); });
+  if (made.open) build();
+  for (const [name, text] of [["prompt", event.prompt], ["text", event.text]])
+    if (!fields.has(`${key}/${name}`)) fields.set(`${key}/${name}`, { label: name === "text" ? "completion" : name, text, show: () => { shown(); build(); } });
+  return made;
+}
+
+/* Steps ---------------------------------------------------------------------------------------------------------- */
+const state = (one) => (one.status === "waiting" && run.status !== "running" ? "skipped" : one.status);
+const word = (status, one) => (one && one.status === "waiting" ? (run.status === "running" ? "waiting" : "not run") : WORDS[status] || status);
+const chips = (template) => template.map((part) => (part.ref ? h("button.ref", { onclick: (e) => { e.stopPropagation(); go(part.ref); } }, part.ref) : part.text.slice(0, 600)));
+
+function stepCard(one) {
+  const id = one.id;
+  const status = state(one);
+  const tokens = one.calls.reduce((sum, event) => sum + event.usage.prompt_tokens + event.usage.completion_tokens, 0);
+  const facts = [status === "done" ? seconds(one.seconds) : word(status, one), status !== "done" && one.seconds ? seconds(one.seconds) : "", one.attempts.length > 1 ? many(one.attempts.length, "try") : "",
+    tokens ? many(tokens, "token") : "", one.origin !== "call" ? `from ${one.origin === "shared" ? "a shared call" : `the ${one.origin}`}` : ""].filter(Boolean).join(" · ");
+  const result = one.failure ? one.failure.message : one.text ?? (one.live || (one.because.length ? `needs ${one.because.join(", ")}` : ""));
+  const opened = ui.open.has(id);
+  const head = h("div.head", { role: "button", "aria-expanded": String(opened), onclick: () => { if (!String(getSelection())) { select(id); toggle(id); } } },
+    h("span.sign", { title: word(status, one) }, SIGNS[status]), h("div.who", null, h("b", null, one.tool), h("code", null, id)), h("div.facts", null, facts),
+    one.thought && h("p.thought", null, one.thought),
+    !opened && h("div.glance", null, one.template && [h("i", null, "in"), h("span", null, chips(one.template))],
+      result && [h("i", null, "out"), h(`span${one.failure ? ".bad" : ".out"}`, null, result.slice(0, 400))]));
+  const card = h("article.step", { id: `step-${id}`, "data-status": status }, head);
+  if (id === ui.selected) card.classList.add("selected");
+  for (const key of [...fields.keys()]) if (key.startsWith(`${id}/`)) fields.delete(key);
+  const show = () => { ui.open.add(id); ui.stale.add(id); };
+  const parts = filled(one);
+  if (opened) card.append(more(one, parts, show));
+  remember(one, parts, show);
+  return card;
+}
+/* What a closed card holds is searched as well. */
+function remember(one, parts, show) {
+  const keep = (name, label, text, act) => { if (text && !fields.has(`${one.id}/${name}`)) fields.set(`${one.id}/${name}`, { label, text, show: act }); };
+  keep("thought", "thought", one.thought, show);
+  keep("written", "input as written", one.template && one.template.map((part) => (part.ref ? `:${part.ref}:` : part.text)).join(""), () => { show(); ui.view.set(one.id, "written"); });
+  if (one.attempts.length) keep("filled", "input", parts.map((part) => part.text).join(""), () => { show(); ui.view.set(one.id, "filled"); });
+  keep("output", "output", one.text, show);
+  keep("sources", "sources", one.sources.map((source) => `${source.title} ${source.url} ${source.quote}`).join("\n"), show);
+  one.calls.forEach((event, n) => call(event, `${one.id}/call${n}`, show));
+}
+function more(one, parts, show) {
+  const id = one.id;
+  const ran = one.attempts.length > 0;
+  const view = ran && needs(one).length ? ui.view.get(id) || "filled" : ran ? "filled" : "written";
+  const written = (one.template || []).map((part) => (part.ref ? `:${part.ref}:` : part.text)).join("");
+  const input = view === "filled" ? parts.map((part) => part.text).join("") : written;
+  const pick = (name) => () => { ui.view.set(id, name); ui.stale.add(id); draw(); };
+  const tabs = ran && needs(one).length > 0 && h("span.tabs", null, h("button", { "aria-pressed": String(view === "filled"), onclick: pick("filled") }, "filled in"),
+    h("button", { "aria-pressed": String(view === "written"), onclick: pick("written") }, "as written"));
+  const found = run.findings.filter((item) => one.line && item.line === one.line);
+  const box = view === "filled" ? textBox(`${id}/filled`, "input", parts, () => { show(); ui.view.set(id, "filled"); }) : h("div.text", { "data-field": `${id}/written` }, h("div", null, chips(one.template || [])));
+  return h("div.more", null,
+    found.length > 0 && h("div.rows", null, found.map(finding)),
+    titled("Input", box, input, tabs),
+    one.edited && h("div.note", { "data-status": "running" }, "The user gave the tool this input in place of the step's own."),
+    one.failure && h("div.rows", null, h("h3", null, "Failed"), failed(one.failure)),
+    one.because.length > 0 && h("div.note", { "data-status": "skipped" }, "Not run: ", one.because.map((other) => [h("button.ref", { onclick: () => go(other) }, other), " "]), "has no evidence for it."),
+    one.live && titled("Output, being written", h("div.text", null, h("div.cursor", null, one.live)), ""),
+    one.text != null && h("div", null, field(`${id}/output`, "output", "Output", one.text, show), one.note && h("p.note", { "data-status": state(one) }, one.note), sourceList(one.sources)),
+    one.attempts.length > 1 && h("div", null, h("h3", null, "Tries"), h("div.rows", null, one.attempts.map((attempt) => attempt.failure
+      ? h("div.note", { "data-status": "failed" }, `${attempt.number}: ${attempt.failure.message}`, h("small", null, `${attempt.failure.kind} after ${seconds(attempt.end - attempt.start)}${attempt.retry ? ` · tried again after ${seconds(attempt.retry)}` : ""}`))
+      : h("div.note", { "data-status": attempt.status }, `${attempt.number}: ${word(attempt.status)}${attempt.end ? ` after ${seconds(attempt.end - attempt.start)}` : ""}`)))),
+    one.calls.length > 0 && h("div", null, h("h3", null, one.calls.length > 1 ? "Calls of the model" : "The call of the model"), h("div.rows", null, one.calls.map((event, n) => call(event, `${id}/call${n}`, show)))),
+    run.status === "running" || !one.template ? null : data.token ? forkForm(one, written)
+      : /^evidence\d+$/.test(id) && h("div.commands", null, command(`airo fork ${shellName()} --edit ${id}`)));
+}
+
+/* The graph: layers by longest path, boxes ordered by where their neighbours are, long edges led around. ----------- */
+function layout(width) {
+  const boxes = [...run.steps.values()].map((one) => ({ id: one.id, needs: needs(one).filter((id) => run.steps.has(id)) }));
+  const last = [...new Set(run.final.filter((part) => part.ref).map((part) => part.ref))].filter((id) => run.steps.has(id));
+  if (last.length) boxes.push({ id: "", needs: last });
+  const depth = new Map();
+  const byId = new Map(boxes.map((one) => [one.id, one]));
+  for (const first of boxes) for (const stack = [first.id]; stack.length;) {  // no recursion: a plan may be very deep
+    const id = stack[stack.length - 1];
+    const open = depth.has(id) ? [] : byId.get(id).needs.filter((other) => !depth.has(other) && !stack.includes(other));
+    if (open.length) { stack.push(open[0]); continue; }
+    if (!depth.has(id)) depth.set(id, 1 + Math.max(-1, ...byId.get(id).needs.map((other) => depth.get(other) ?? -1)));
+    stack.pop();
+  }
+  const rows = [];
+  const put = (item, row) => { (rows[row] ??= []).push(item); return item; };
+  for (const one of boxes) Object.assign(one, { above: [], below: [], row: depth.get(one.id) });
+  for (const one of boxes) put(one, one.row);
+  const most = Math.max(1, ...rows.map((row) => row.length));
+  const wide = Math.max(92, Math.min(156, (width - (most - 1) * 14 - 8) / most));
+  for (const one of boxes) one.wide = wide;
+  const edges = [];
+  for (const one of boxes) for (const id of one.needs) {
+    const points = [byId.get(id)];
+    for (let row = byId.get(id).row + 1; row < one.row; row += 1) points.push(put({ above: [], below: [], wide: 8, row }, row));
+    points.push(one);
+    for (let i = 1; i < points.length; i += 1) { points[i].above.push(points[i - 1]); points[i - 1].below.push(points[i]); }
+    edges.push({ from: id, to: one.id, points });
+  }
+  const spread = (row) => { let x = 0; for (const item of row) { item.x = x + item.wide / 2; x += item.wide + 14; } for (const item of row) item.x -= (x - 14) / 2; };
+  rows.forEach(spread);
+  const mean = (list) => list.reduce((sum, item) => sum + item.x, 0) / list.length;
+  for (let turn = 0; turn < 8; turn += 1) for (const row of turn % 2 ? [...rows].reverse() : rows) {
+    const side = turn % 2 ? "below" : "above";
+    for (const item of row) item.wish = item[side].length ? mean(item[side]) : item.x;
+    if (turn < 6) row.sort((a, b) => a.wish - b.wish);
+    row.forEach((item) => { item.x = item.wish; });
+    for (let i = 1; i < row.length; i += 1) row[i].x = Math.max(row[i].x, row[i - 1].x + (row[i].wide + row[i - 1].wide) / 2 + 14);
+    const shift = row.reduce((sum, item) => sum + item.wish - item.x, 0) / row.length;
+    row.forEach((item) => { item.x += shift; });
+  }
+  return { boxes, edges, rows };
+}
+const XML = "http://www.w3.org/2000/svg";
+function s(tag, attributes, ...children) {
+  const made = document.createElementNS(XML, tag);
+  for (const [name, value] of Object.entries(attributes)) name.startsWith("on") ? made.addEventListener(name.slice(2), value) : made.setAttribute(name, value);
+  made.append(...children);
+  return made;
+}
+const pen = document.createElement("canvas").getContext("2d");
+function fit(text, room, font) {
+  pen.font = font;
+  let shown = text.slice(0, 60);
+  if (shown === text && pen.measureText(text).width <= room) return text;
+  while (shown && pen.measureText(`${shown}…`).width > room) shown = shown.slice(0, -1);
+  return `${shown}…`;
+}
+function drawGraph() {
+  if (!run.steps.size) { fill($("graph"), h("p.empty", null, run.status === "running" ? "the plan is being written" : "there is no plan to draw")); fill($("legend")); return; }
+  const width = Math.max(260, $("graph").clientWidth);
+  const { boxes, edges, rows } = layout(width);
+  const high = 46;
+  const pitch = high + (rows.length > 9 ? 22 : 30);
+  const all = rows.flat();
+  const left = Math.min(...all.map((item) => item.x - item.wide / 2)) - 4;
+  const span = Math.max(...all.map((item) => item.x + item.wide / 2)) + 4 - left;
+  const total = (rows.length - 1) * pitch + high;
+  const svg = s("svg", { viewBox: `${left} -3 ${span} ${total + 8}`, width: span, height: total + 8, role: "img", "aria-label": "the plan's steps and what each needs" });
+  for (const edge of edges) {
+    const near = edge.from === ui.selected || (edge.to === ui.selected && ui.selected !== "") ? " near" : "";
+    let path = "";
+    for (let i = 1; i < edge.points.length; i += 1) {
+      const [a, b] = [edge.points[i - 1], edge.points[i]];
+      const y1 = a.row * pitch + high;
+      const last = i === edge.points.length - 1;
+      const y2 = b.row * pitch - (last ? 6 : 0);
+      const bend = (y2 - y1) * 0.6;
+      path += `${i === 1 ? `M${a.x} ${y1}` : ""}C${a.x} ${y1 + bend} ${b.x} ${y2 - bend} ${b.x} ${y2}${last ? "" : `v${high}`}`;
+    }
+    const end = edge.points[edge.points.length - 1];
+    svg.append(s("path", { class: `edge${near}`, d: path }), s("path", { class: `tip${near}`, d: `M${end.x - 4} ${end.row * pitch - 7}h8l-4 6z` }));
+  }
+  for (const item of boxes) {
+    const [x, y] = [item.x - item.wide / 2, item.row * pitch];
+    const one = run.steps.get(item.id);
+    const status = one ? state(one) : run.status === "running" ? "waiting" : run.status;
+    const open = () => (one ? go(item.id) : $("top").scrollIntoView({ behavior: "smooth" }));
+    const group = s("g", { class: `box${one && item.id === ui.selected ? " selected" : ""}`, "data-status": status, tabindex: "0", role: "link", onclick: open, onkeydown: (e) => { if (e.key === "Enter") { e.stopPropagation(); open(); } } });
+    group.append(s("title", {}, one ? `${item.id} ${one.tool}: ${word(status, one)}\n${one.thought}` : "the answer"),
+      s("rect", { class: "body", x, y, width: item.wide, height: high, rx: one ? 9 : 23 }));
+    const font = getComputedStyle(document.body).fontFamily;
+    if (one) group.append(s("path", { class: "stripe", d: `M${x + 9} ${y}a9 9 0 0 0 -9 9v${high - 18}a9 9 0 0 0 9 9h-4.5a4.5 9 0 0 1 0 0v-${high}z` }),
+      s("text", { class: "tool", x: x + 13, y: y + 20 }, fit(one.tool, item.wide - 36, `600 12px ${font}`)),
+      s("text", { class: "id", x: x + 13, y: y + 36 }, fit(`${item.id}${one.seconds ? ` · ${seconds(one.seconds)}` : ""}`, item.wide - 20, `10.5px ${font}`)),
+      s("text", { class: "sign", x: x + item.wide - 9, y: y + 20 }, SIGNS[status]));
+    else group.append(s("text", { class: "tool", x: item.x, y: y + 27, "text-anchor": "middle" }, "Answer"));
+    svg.append(group);
+  }
+  fill($("graph"), svg);
+  const seen = new Map();
+  for (const one of run.steps.values()) { const name = word(state(one), one); seen.set(name, [state(one), (seen.get(name)?.[1] || 0) + 1]); }
+  fill($("legend"), [...seen].map(([name, [status, count]]) => h("span", { "data-status": status }, `${name} ${count}`)));
+}
+
+/* The timeline --------------------------------------------------------------------------------------------------- */
+function drawTimeline() {
+  const began = run.started;
+  const total = Math.max(now() - began, 0.001);
+  const bar = (tag, from, to, title, status) => {
+    const made = h(tag, { title, "data-status": status });
+    made.style.left = `${Math.min(99.6, (100 * (from - began)) / total)}%`;
+    made.style.width = `${Math.max(0, (100 * (Math.min(to, now()) - from)) / total)}%`;
+    return made;
+  };
+  const rows = [];
+  for (const event of run.calls)
+    rows.push(h("span.name", null, h("i", null, "model"), event.purpose), h("div.lane.plan", null, bar("b", event.at - event.seconds, event.at, `${event.purpose}: ${seconds(event.seconds)}`)), h("span.took", null, seconds(event.seconds)));
+  for (const one of run.steps.values()) {
+    if (!one.attempts.length && one.status !== "running") continue;
+    const lane = h("div.lane");
+    one.attempts.forEach((attempt, n) => {
+      const end = attempt.end || now();
+      lane.append(bar("b", attempt.start, end, `try ${attempt.number}: ${word(attempt.status)} after ${seconds(end - attempt.start)}`, attempt.status));
+      if (one.attempts[n + 1] && attempt.end) lane.append(bar("b.wait", attempt.end, one.attempts[n + 1].start, "waited before the next try"));
+    });
+    for (const event of one.calls) lane.append(bar("b.model", event.at - event.seconds, event.at, `model: ${event.purpose}, ${seconds(event.seconds)}`, state(one)));
+    rows.push(h("button.name", { onclick: () => go(one.id) }, h("i", null, one.id), one.tool), lane, h("span.took", null, seconds(one.seconds || (one.status === "running" && now() - one.attempts[0].start))));
+  }
+  const axis = h("div.lane.axis", null, [0, 0.25, 0.5, 0.75, 1].map((share) => { const tick = h("i", null, share ? `${(total * share).toFixed(total < 1 ? 2 : total < 20 ? 1 : 0)} s` : "0"); tick.style.left = `${share * 100}%`; return tick; }));
+  fill($("timeline"), rows.length ? rows : h("p.empty", null, "nothing has run"), rows.length > 0 && [h("span"), axis, h("span")]);
+}
+
+/* The head, the plan as written, the record --------------------------------------------------------------------- */
+function drawHead() {
+  const usage = run.usage || run.calls.concat(...[...run.steps.values()].map((one) => one.calls)).reduce((sum, event) =>
+    ({ prompt_tokens: sum.prompt_tokens + event.usage.prompt_tokens, completion_tokens: sum.completion_tokens + event.usage.completion_tokens, calls: sum.calls + 1 }), { prompt_tokens: 0, completion_tokens: 0, calls: 0 });
+  fill($("meta"), h("span.pill", { "data-status": run.status }, run.status), h("span", null, seconds(run.seconds || now() - run.started)), h("span", null, many(run.steps.size, "step")),
+    h("span", null, `${many(usage.calls, "model call")}, ${many(usage.prompt_tokens + usage.completion_tokens, "token")}`), h("span", null, run.model), h("span", null, moment(run.started)), run.loading && h("span", null, run.loading));
+  $("question").textContent = run.question.length > 2000 ? `${run.question.slice(0, 2000)} …` : run.question || "(a plan without a question)";
+  $("question").classList.toggle("long", run.question.length > 240);
+  fields.set("question", { label: "question", text: run.question, show: () => $("top").scrollIntoView() });
+  if (run.answer != null) {
+    const unsure = run.final.some((part) => part.ref && run.steps.get(part.ref)?.status === "unanswered");
+    const long = run.answer.length > 6000;
+    fields.set("answer", { label: "answer", text: run.answer, show: () => $("top").scrollIntoView() });
+    fill($("answer"), h("div.answer", { "data-status": unsure ? "unanswered" : run.status }, h("div.label", null, unsure ? "Not answered" : "Answer"), copyButton(() => run.answer),
+      long ? textBox("answer", "answer", [{ text: run.answer }], () => $("top").scrollIntoView()) : h(`div.said${run.answer.length > 500 ? ".small" : ""}`, { "data-field": "answer" }, run.answer), sourceList(run.sources)));
+  } else if (run.failure) {
+    fill($("answer"), h("div.answer", { "data-status": run.status }, h("div.label", null, `No answer: ${run.failure.kind}`), h("div.said.small", null, run.failure.message), run.failure.hint && h("p.hint", null, run.failure.hint)));
+  } else fill($("answer"), h("div.answer", { "data-status": run.status }, h("div.label", null, run.status === "running" ? "Working" : "No answer"),
+    h("div.said.small", null, run.status === "running" ? working() : "The record stops here: the run was stopped, or had not ended when this page was made."),
+    data.own && run.status === "running" && h("p.hint", null, h("button.copy", { onclick: stop }, "stop the run"))));
+}
+async function post(what, body) {
+  try {
+    const reply = await fetch(`/runs/${encodeURIComponent(run.id)}/${what}`, { method: "POST", headers: { "X-Airo-Token": data.token, "Content-Type": "application/json" }, body: JSON.stringify(body) });
+    const value = await reply.json();
+    if (!reply.ok) toast(value.error);
+    else if (value.run) location.assign(`/runs/${encodeURIComponent(value.run)}`);
+  } catch { toast("airo view does not answer any more"); }
+}
+const stop = () => post("stop", {});
+/* Another input, or evidence set by hand, for one step: a new run, in which only what depends on it is run. */
+function forkForm(one, written) {
+  const area = h("textarea", { rows: "5", spellcheck: "false", "aria-label": "the changed text" });
+  area.value = written;
+  const words = { edit: "another input", set: "other evidence" };
+  let what = "edit";
+  const tabs = Object.keys(words).map((name) => h("button", { "aria-pressed": String(name === what), onclick: () => {
+    what = name;
+    area.value = name === "edit" ? written : one.text ?? "";
+    tabs.forEach((tab, n) => tab.setAttribute("aria-pressed", String(Object.keys(words)[n] === name)));
+  } }, words[name]));
+  return h("details", null, h("summary", null, h("b", null, "fork"), "change this step; only what depends on it is run again"),
+    h("div.inside", null, h("div", null, h("span.tabs", null, tabs)), area, h("div", null, h("button.copy", { onclick: () => post("fork", { [what]: { [one.id]: area.value } }) }, "run the fork"))));
+}
+function working() {
+  const busy = [...run.steps.values()].filter((one) => one.status === "running");
+  return busy.length ? busy.map((one) => `${one.tool} (${one.id})`).join(", ") : run.loading || (run.steps.size ? "…" : "The model is writing the plan.");
+}
+function drawPlan() {
+  const text = run.raw || run.writing;
+  const show = () => $("plan").scrollIntoView();
+  const notes = new Map();
+  for (const item of run.findings) notes.set(item.line, [...(notes.get(item.line) || []), item]);
+  const lines = text.split("\n");
+  const raw = lines.length <= 400 && text.length < 60000
+    ? h("div.text.raw.tall", { "data-field": "plan" }, lines.map((line, n) => [h("i", null, String(n + 1)), h("span", null, line || " "), (notes.get(n + 1) || []).map(finding)]))
+    : h("div", null, textBox("plan", "plan", [{ text }], show), h("div.rows", null, run.findings.map(finding)));
+  fields.set("plan", { label: "plan as written", text, show });
+  if (run.writing && raw.lastElementChild) raw.lastElementChild.classList.add("cursor");
+  fill($("plan"), h("h2", null, "The plan as the model wrote it", h("small", null, run.findings.length ? many(run.findings.length, "finding") : run.raw ? "read without a finding" : ""), h("span.grip"), text && copyButton(() => text)),
+    run.earlier.map((one, n) => h("details", null, h("summary", null, h("b", null, `plan ${n + 1}, given up`), h("span", null, one.failure.message)), h("div.inside", null,
+      field(`plan/earlier${n}`, "earlier plan", "As the model wrote it", one.raw, show), one.steps.filter((old) => old.text != null).map((old) => field(`plan/earlier${n}/${old.id}`, `${old.id} of an earlier plan`, `${old.id} ${old.tool}`, old.text, show))))),
+    run.refused && failed(run.refused), text ? raw : h("p.empty", null, "nothing yet"), h("div.rows", null, run.calls.map((event, n) => call(event, `plan/call${n}`, show))));
+}
+const pairs = (rows) => h("dl.pairs", null, rows.filter((pair) => pair[1]).map(([name, value]) => [h("dt", null, name.replaceAll("_", " ")), h("dd", null, value)]));
+const shellName = () => (/^\w[\w.-]*$/.test(run.id) ? run.id : "FILE.jsonl");  // what is copied goes into a shell
+const command = (text) => h("div", null, h("code", null, text), copyButton(() => text));
+function drawRecord() {
+  const id = shellName();
+  const parent = run.parent && data.home ? h("a", { href: `/runs/${encodeURIComponent(run.parent)}` }, run.parent) : run.parent;
+  const next = run.status === "interrupted" ? [`airo resume ${id}`] : run.status === "running" ? [] : [`airo replay ${id}`, `airo why ${id}`, `airo rerun ${id}`];
+  fill($("record"), h("h2", null, "Record"), pairs([["run", run.id], ["parent", parent], ["model", run.model]]), h("details", null, h("summary", null, h("b", null, "settings"), "what the run was held to"), h("div.inside", null, pairs(run.settings))),
+    h("div.commands", null, [...next, run.parent && `airo diff ${/^\w[\w.-]*$/.test(run.parent) ? run.parent : "PARENT"} ${id}`, `airo runs export ${id} -o ${id}.jsonl`].filter(Boolean).map(command)));
+}
+
+/* Drawing, moving about ------------------------------------------------------------------------------------------ */
+function draw() {
+  drawHead();
+  for (const id of ui.stale) {
+    const old = $(`step-${id}`);
+    if (old) old.replaceWith(stepCard(run.steps.get(id)));
+  }
+  ui.stale.clear();
+  const order = [...run.steps.keys()];
+  if ([...$("steps").children].map((card) => card.id).join() !== order.map((id) => `step-${id}`).join())
+    fill($("steps"), order.length ? order.map((id) => $(`step-${id}`) || stepCard(run.steps.get(id))) : h("p.empty", null, run.status === "running" ? "no step yet" : "no step was made"));
+  drawGraph();
+  drawTimeline();
+}
+function redraw() { draw(); drawPlan(); drawRecord(); }
+function select(id) {
+  ui.selected = id;
+  for (const card of $("steps").children) card.classList.toggle("selected", card.id === `step-${id}`);
+  drawGraph();
+}
+function toggle(id) { ui.open.has(id) ? ui.open.delete(id) : ui.open.add(id); ui.stale.add(id); draw(); }
+function go(id, opened = true) {
+  if (!run.steps.has(id)) return;
+  if (opened && !ui.open.has(id)) { ui.open.add(id); ui.stale.add(id); draw(); }
+  select(id);
+  const card = $(`step-${id}`);
+  const place = card.getBoundingClientRect();
+  if (place.top < 70 || place.top > innerHeight - 160) card.scrollIntoView({ block: "start" });
+}
+function move(by) {
+  const order = [...run.steps.keys()];
+  if (!order.length) return;
+  const at = order.indexOf(ui.selected);
+  go(order[Math.max(0, Math.min(order.length - 1, at < 0 ? 0 : at + by))], false);
+}
+function openAll() {
+  const close = ui.open.size === run.steps.size;
+  for (const id of run.steps.keys()) { close ? ui.open.delete(id) : ui.open.add(id); ui.stale.add(id); }
+  $("all").textContent = close ? "open all" : "close all";
+  draw();
+}
+
+/* Search: every text of the run, also what is folded away. Matches are marked without touching the page. ----------- */
+const search = { hits: [], at: -1, timer: 0 };
+function find(query) {
+  search.hits = [];
+  search.at = -1;
+  CSS.highlights?.clear();
+  if (query.length < 2) { $("hits").hidden = true; return; }
+  const pattern = new RegExp(query.replace(/[.*+?^${}()|[\]\\]/g, "\\$&"), "gi");
+  let total = 0;
+  const shown = [];
+  for (const [key, item] of fields) {
+    pattern.lastIndex = 0;
+    for (let match, count = 0; (match = pattern.exec(item.text)) && count < 1000; count += 1) {
+      total += 1;
+      if (count < 5 && search.hits.length < 60) search.hits.push({ key, item, at: match.index, length: match[0].length, query });
+    }
+  }
+  for (const [n, hit] of search.hits.entries()) {
+    const { text } = hit.item;
+    const owner = hit.key.includes("/") ? hit.key.split("/")[0] : "";
+    shown.push(h("button", { onclick: () => visit(n), "aria-selected": "false" }, h("small", null, [owner, hit.item.label].filter(Boolean).join(" · ")),
+      h("span", null, text.slice(Math.max(0, hit.at - 24), hit.at).replace(/\s+/g, " "), h("b", null, text.slice(hit.at, hit.at + hit.length)), text.slice(hit.at + hit.length, hit.at + hit.length + 70).replace(/\s+/g, " "))));
+  }
+  fill($("hits"), h("p", null, total ? `${many(total, "match").replace(/matchs$/, "matches")}${total > shown.length ? `, ${shown.length} shown` : ""} · Enter goes through them` : "nothing found"), shown);
+  $("hits").hidden = false;
+  $("hits").classList.remove("going");
+}
+/* The place of characters `at` to `at + length` of a text box, as a range of the page. */
+function rangeOf(box, at, length) {
+  const walker = document.createTreeWalker(box, NodeFilter.SHOW_TEXT, (one) => (one.parentElement.closest(".from") ? NodeFilter.FILTER_REJECT : NodeFilter.FILTER_ACCEPT));
+  const range = document.createRange();
+  let begun = false;
+  for (let before = 0, one; (one = walker.nextNode()); before += one.length) {
+    if (!begun && at < before + one.length) { range.setStart(one, at - before); begun = true; }
+    if (begun && at + length <= before + one.length) { range.setEnd(one, at + length - before); return range; }
+  }
+  return null;
+}
+function visit(n) {
+  const hit = search.hits[n];
+  if (!hit) return;
+  search.at = n;
+  $("hits").classList.add("going");
+  [...$("hits").querySelectorAll("button")].forEach((one, m) => one.setAttribute("aria-selected", String(m === n)));
+  hit.item.show();
+  draw();
+  const owner = hit.key.split("/")[0];
+  if (run.steps.has(owner)) select(owner);
+  const box = document.querySelector(`[data-field="${CSS.escape(hit.key)}"]`);
+  if (!box) { $(`step-${owner}`)?.scrollIntoView(); return; }
+  const range = box.classList.contains("raw") ? null : rangeOf(box, hit.at, hit.length);
+  if (!range) { box.scrollIntoView({ block: "center" }); return; }
+  CSS.highlights?.set("hit", new Highlight(range));
+  range.startContainer.parentElement.scrollIntoView({ block: "nearest" });
+  const [place, frame] = [range.getBoundingClientRect(), box.getBoundingClientRect()];
+  box.scrollTop += place.top - frame.top - box.clientHeight / 2;
+  scrollBy(0, box.getBoundingClientRect().top - 130);
+}
+$("search").addEventListener("input", () => { clearTimeout(search.timer); search.timer = setTimeout(() => find($("search").value), 90); });
+$("search").addEventListener("keydown", (event) => {
+  if (event.key === "Enter" || event.key === "ArrowDown" || event.key === "ArrowUp") {
+    event.preventDefault();
+    clearTimeout(search.timer);
+    if (search.hits[0]?.query !== $("search").value) find($("search").value);
+    const count = search.hits.length;
+    if (count) visit((search.at + (event.shiftKey || event.key === "ArrowUp" ? count - 1 + (search.at < 0) : 1)) % count);
+  }
+});
+document.addEventListener("click", (event) => { if (!event.target.closest(".search")) $("hits").hidden = true; });
+
+keys([
+  ["j", () => move(1), "next step"], ["k", () => move(-1), "step before"],
+  ["o Enter", (e) => (e.target.closest("button, a, summary") || !ui.selected ? false : toggle(ui.selected)), "open or close the step"],
+  ["a", openAll, "open or close all"], ["y", () => ui.selected && copy(run.steps.get(ui.selected).text ?? ""), "copy the step's output"],
+  ["g", () => scrollTo({ top: 0 }), "answer"], ["p", () => $("plan").scrollIntoView(), "plan as written"],
+  ["/", () => { $("search").focus(); $("search").select(); }, "search"], ["n", () => visit((search.at + 1) % Math.max(1, search.hits.length)), "next match"],
+  ["t", turn, "light or dark"], ["Escape", () => { $("hits").hidden = true; $("search").blur(); CSS.highlights?.clear(); }, ""], ["?", () => $("keys").showModal(), "these keys"],
+]);
+$("all").addEventListener("click", openAll);
+addEventListener("resize", () => { drawGraph(); });
+
+/* Begin ---------------------------------------------------------------------------------------------------------- */
+for (const event of data.events) take(event);
+if (data.plan) takePlan(data.plan);
+if (!data.follow && run.status === "running") run.status = "interrupted";
+$("runid").textContent = run.id;
+document.title = `${run.question.slice(0, 60) || run.id} · airo`;
+if (data.home) $("brand").replaceWith(h("a.brand", { href: data.home, id: "brand" }, "airo"));
+for (const one of run.steps.values()) if (one.status === "failed") ui.open.add(one.id);
+redraw();
+const wanted = location.hash.replace(/^#step-/, "");
+if (run.steps.has(wanted)) go(wanted);
+
+if (data.follow) {
+  const stream = new EventSource(data.follow);
+  let due = false;
+  const later = () => { if (!due) { due = true; setTimeout(() => { due = false; redraw(); }, 60); } };
+  const clock = setInterval(() => { if (run.status === "running") { drawHead(); drawTimeline(); } }, 500);
+  stream.onmessage = (message) => {
+    const value = JSON.parse(message.data);
+    if (value.plan) takePlan(value.plan);
+    if (value.event) take(value.event);
+    if (value.end) { stream.close(); clearInterval(clock); data.follow = ""; }
+    later();
+  };
+}

@@ -1,0 +1,75 @@
+"""``airo call``, ``airo think`` and ``airo code``: the result alone on stdout, exit codes as in the contract."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import REPO, Airo
+
+SPEC = str(REPO / "tools" / "file_analytics.yaml")
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "notes.txt").write_text("Python here\nand Python there\n", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+
+
+def scripted(folder: Path, purpose: str, *texts: str) -> str:
+    file = folder / "model.jsonl"
+    file.write_text("".join(json.dumps({"purpose": purpose, "text": text}) + "\n" for text in texts), encoding="utf-8")
+    return f"scripted:{file}"
+
+
+def test_a_sentence_becomes_a_call_and_its_result(airo: Airo) -> None:
+    done = airo("call", "how many times does Python occur in notes.txt", "--functions", SPEC)
+    assert (done.code, done.out) == (0, '"Python" occurs twice in notes.txt (lines 1, 2).\n')
+    assert "evidence0" in done.err
+
+
+def test_a_dry_run_prints_the_call(airo: Airo) -> None:
+    done = airo("call", "count the lines of notes.txt", "--functions", SPEC, "--dry-run", "--format", "yaml")
+    assert (done.code, done.out) == (0, "function: file_analytics\nparams:\n  action: count_lines\n  file: notes.txt\n")
+
+
+def test_json_prints_the_whole_run(airo: Airo) -> None:
+    done = airo("call", "count the lines of notes.txt", "--functions", SPEC, "--json", "--display", "none")
+    assert json.loads(done.out)["answer"] == "notes.txt has 2 lines."
+
+
+def test_a_call_that_cannot_be_used_ends_in_4_with_the_place(airo: Airo, tmp_path: Path) -> None:
+    model = scripted(tmp_path, "call", '{"function": "file_analytic"}', '{"function": "file_analytic"}')
+    done = airo("call", "-m", model, "count notes.txt", "--functions", SPEC)
+    assert (done.code, done.out) == (4, "")
+    assert "call:1:14: There is no function called 'file_analytic'; did you mean file_analytics?" in done.err
+    assert "hint: " in done.err
+
+
+def test_a_missing_functions_file_ends_in_2(airo: Airo) -> None:
+    done = airo("call", "x", "--functions", "none.yaml")
+    assert (done.code, done.out) == (2, "")
+    assert "none.yaml cannot be read" in done.err
+
+
+def test_think_prints_the_best_answer_alone(airo: Airo, tmp_path: Path) -> None:
+    text = "Solution 1:\nA.\nFinal answer: 3\n\nRanking of solutions from best to worst:\n1. Solution 1: x\n\n"
+    text += "Best and final answer: 3 it is"
+    assert airo("think", "-m", scripted(tmp_path, "think", text), "How many?").out == "3 it is\n"
+    everything = airo("think", "--all", "-m", scripted(tmp_path, "think", text), "How many?").out
+    assert everything.startswith("Solution 1:\nA.\nFinal answer: 3\n")
+    told = json.loads(airo("think", "--json", "-m", scripted(tmp_path, "think", text), "How many?").out)
+    assert told["ranking"] == [{"solution": 1, "reason": "x"}]
+
+
+def test_code_prints_the_code_alone(airo: Airo, tmp_path: Path) -> None:
+    done = airo("code", "-m", scripted(tmp_path, "code", "```py\nprint(1)\n```\n"), "print one")
+    assert (done.code, done.out) == (0, "print(1)\n")
+
+
+def test_the_built_in_model_says_that_it_cannot_think(airo: Airo) -> None:
+    done = airo("think", "What is the meaning of it?")
+    assert done.code == 0
+    assert "has no knowledge of its own" in done.out

@@ -1,0 +1,89 @@
+"""``airo view``: a page as a file, and a server that goes when it is asked to."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Callable
+from http.cookiejar import CookieJar
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import LIBRARY, REPO, Airo
+
+PLAN = "Plan: a\n:evidence0: = echo[kelp]\nAnswer: :evidence0:"
+
+
+@pytest.fixture
+def run_id(airo: Airo, script: Callable[..., str], tools: str) -> str:
+    assert airo("-m", script(PLAN), "--tools", tools, "--display", "none", "Where?").code == 0
+    return airo("runs").out.split()[0]
+
+
+@pytest.fixture(autouse=True)
+def no_display(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in ("DISPLAY", "WAYLAND_DISPLAY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.chdir(tmp_path)
+
+
+def test_a_run_is_written_as_a_page_and_its_path_printed(airo: Airo, run_id: str, tmp_path: Path) -> None:
+    done = airo("view", "@last")
+    assert (done.code, done.out, done.err) == (0, f"{run_id}.html\n", "")
+    assert "kelp" in (tmp_path / f"{run_id}.html").read_text(encoding="utf-8")
+
+
+def test_the_file_can_be_named_or_be_stdout(airo: Airo, run_id: str, tmp_path: Path) -> None:
+    assert airo("view", run_id[:-2], "-o", "page.html", "--no-open").out == "page.html\n"
+    assert airo("view", run_id, "-o", "-").out == (tmp_path / "page.html").read_text(encoding="utf-8") + "\n"
+
+
+def test_a_trace_file_can_be_looked_at(airo: Airo, run_id: str, tmp_path: Path) -> None:
+    assert airo("runs", "export", run_id, "-o", "run.jsonl").code == 0
+    assert airo("view", "run.jsonl", "-o", "page.html").code == 0
+    assert "kelp" in (tmp_path / "page.html").read_text(encoding="utf-8")
+
+
+def test_a_trace_whose_run_has_a_path_for_a_name_is_written_here(airo: Airo, run_id: str, tmp_path: Path) -> None:
+    airo("runs", "export", run_id, "-o", "run.jsonl")
+    trace = (tmp_path / "run.jsonl").read_text(encoding="utf-8").replace(run_id, "../../evil")
+    (tmp_path / "evil.jsonl").write_text(trace, encoding="utf-8")
+    name = airo("view", "evil.jsonl").out.strip()
+    assert "/" not in name and not name.startswith(".") and (tmp_path / name).exists()
+
+
+@pytest.mark.parametrize(
+    ("args", "code", "words"),
+    [
+        (("nothing",), 6, "there is no run"),
+        (("@last", "-o", "no/such/folder/x.html"), 2, "cannot be written"),
+        (("-o", "x.html"), 2, "needs the ID"),
+        (("--port", "70000"), 2, "70000"),
+        (("missing.jsonl",), 6, "cannot be read"),
+    ],
+)
+def test_what_cannot_be_done_is_told(airo: Airo, run_id: str, args: tuple[str, ...], code: int, words: str) -> None:
+    done = airo("view", *args)
+    assert done.code == code and words in done.err and done.out == ""
+
+
+def test_the_server_serves_until_it_is_interrupted() -> None:
+    command = [sys.executable, "-m", "airoagent", "view", "--docs", LIBRARY, "--no-open"]
+    served = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=REPO, env={**os.environ}
+    )
+    assert served.stdout is not None
+    url = served.stdout.readline().strip()
+    opener = urllib.request.build_opener(
+        urllib.request.HTTPCookieProcessor(CookieJar()), urllib.request.ProxyHandler({})
+    )
+    with opener.open(url, timeout=30) as reply:
+        assert "Ask a question" in reply.read().decode()
+    served.send_signal(signal.SIGINT)
+    out, err = served.communicate(timeout=30)
+    assert (served.returncode, out) == (0, "")
+    assert "stopped" in err and "Traceback" not in err

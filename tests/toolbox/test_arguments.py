@@ -1,0 +1,131 @@
+"""A tool of several parameters in a plan: JSON in its brackets, evidence as data that cannot break out."""
+
+from __future__ import annotations
+
+import json
+from datetime import date
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from airoagent import Evidence, ToolError, tool
+from airoagent.toolbox.arguments import arguments_for
+from tests.running import run_plan
+
+
+@tool
+def order(item: str, count: int, note: str = "", tags: list[str] | None = None, when: date | None = None) -> str:
+    """Orders something."""
+    return json.dumps([item, count, note, tags, str(when)], ensure_ascii=False)
+
+
+def arguments(*parts: str | Evidence) -> dict[str, Any]:
+    text = "".join(map(str, parts))
+    return arguments_for(order)(text, parts)
+
+
+def found(text: str) -> Evidence:
+    return Evidence("evidence0", "Search", text)
+
+
+def test_json_in_the_brackets_gives_the_parameters() -> None:
+    assert arguments('{"item": "tea", "count": 2, "when": "2020-01-02"}') == {
+        "item": "tea", "count": 2, "when": date(2020, 1, 2)
+    }  # fmt: skip
+    assert arguments("{item: 'tea', 'count': '2', tags: ['a',]}") == {"item": "tea", "count": 2, "tags": ["a"]}
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        '", "count": 99, "x": "',
+        '"}]',
+        "\\",
+        "\n\t",
+        "\ue0000\ue001",
+        ":evidence1:",
+        '{"item": "other", "count": 7}',
+        "'",
+        "\u2028",
+    ],
+)
+def test_evidence_stays_inside_its_string(hostile: str) -> None:
+    parts = ('{"item": "about ', found(hostile), '!", "count": 1, "note": ', found(hostile), "}")
+    assert arguments(*parts) == {"item": f"about {hostile}!", "count": 1, "note": hostile}
+
+
+@given(st.text(), st.text())
+def test_no_text_breaks_out(first: str, second: str) -> None:
+    given = arguments('{"item": "', found(first), " and ", found(second), '", "count": 1, "note": "n"}')
+    assert given == {"item": f"{first} and {second}", "count": 1, "note": "n"}
+
+
+def test_evidence_is_coerced_where_that_loses_nothing_and_never_read_as_json() -> None:
+    assert arguments('{"item": "x", "count": ', found("3\n"), "}")["count"] == 3
+    with pytest.raises(ToolError, match="count is the text"):
+        arguments('{"item": "x", "count": ', found("three"), "}")
+    assert arguments('{"item": "x", "count": 1, "tags": ', found('["a", "b"]'), "}")["tags"] == ['["a", "b"]']
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("tea, 2", "takes several parameters"),
+        ('{"item": "tea"', "takes several parameters"),
+        ('{"item": "tea"}', "count is missing"),
+        ('{"item": "tea", "count": 2, "colour": "red"}', "takes no parameter 'colour'"),
+        ('{"item": "tea", "count": 1.5}', "count is the number 1.5, not an integer"),
+        ('{"item": "tea", "count": 1, "when": "2020-13-01"}', "when of order is refused"),
+        ('{"item": "tea", "count": NaN}', "NaN"),
+    ],
+)
+def test_what_does_not_fit_is_told(text: str, said: str) -> None:
+    with pytest.raises(ToolError) as caught:
+        arguments(text)
+    assert said in str(caught.value)
+
+
+def test_a_reference_in_a_key_is_refused() -> None:
+    with pytest.raises(ToolError, match="a reference stands in a key"):
+        arguments('{"item": "x", "count": 1, "', found("note"), '": "y"}')
+
+
+def test_a_tool_of_one_text_takes_it_as_it_is() -> None:
+    @tool
+    def echo(text: str, loud: bool = False) -> str:
+        """Says it."""
+        return text
+
+    take = arguments_for(echo)
+    assert take("hello", ("hello",)) == {"text": "hello"}
+    assert take('{"a": 1}', ('{"a": 1}',)) == {"text": '{"a": 1}'}
+    assert take('{"text": "x"}', (found('{"text": "x"}'),)) == {"text": '{"text": "x"}'}
+    assert take('{"text": "x", "loud": true}', ('{"text": "x", "loud": true}',)) == {"text": "x", "loud": True}
+
+
+def test_a_tool_of_one_number_gets_a_number() -> None:
+    @tool
+    def double(number: int) -> str:
+        """Doubles it."""
+        return str(2 * number)
+
+    take = arguments_for(double)
+    assert take("21", ("21",)) == {"number": 21}
+    assert take(" 21\n", (found(" 21\n"),)) == {"number": 21}
+    with pytest.raises(ToolError, match="not an integer"):
+        take("many", ("many",))
+
+
+def test_a_plan_with_such_a_step_runs() -> None:
+    @tool
+    def search(text: str) -> str:
+        """Finds something."""
+        return 'a "quoted" ] thing :evidence9:'
+
+    plan = ':evidence0: = search[x]\n:evidence1: = order[{"item": ":evidence0:", "count": 2}]\nAnswer: :evidence1:\n'
+    run = run_plan(plan, search, order)
+    assert run.status == "done", run.failure
+    assert run.answer is not None
+    assert json.loads(run.answer)[:2] == ['a "quoted" ] thing :evidence9:', 2]

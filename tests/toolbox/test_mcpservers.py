@@ -1,0 +1,226 @@
+"""Tools of MCP servers: a real server process, over its standard input and output."""
+
+from __future__ import annotations
+
+import gc
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from airoagent import Agent, Run, ScriptedModel, ToolError, UsageError, load_functions
+from airoagent.settings import McpServer, load_settings
+from airoagent.toolbox.mcpservers import Opened, open_servers
+
+pytest.importorskip("mcp", reason="the extra mcp is not installed")
+
+SERVER = '''
+import os, pathlib, sys, time
+from mcp.server import MCPServer
+from mcp.server.mcpserver.exceptions import ToolError
+from mcp_types import ToolAnnotations
+
+server = MCPServer("zoo")
+pathlib.Path(sys.argv[1]).write_text(str(os.getpid()))
+
+@server.tool(annotations=ToolAnnotations(read_only_hint=True))
+def count_words(text: str) -> str:
+    """Counts the words of a text."""
+    unit, secret = os.environ.get("ZOO_UNIT", "no unit"), os.environ.get("SECRET", "no secret")
+    return f"{len(text.split())} words, {unit}, {secret}"
+
+@server.tool(annotations=ToolAnnotations(read_only_hint=True))
+def add(a: int, b: int = 10) -> int:
+    """Adds two numbers."""
+    return a + b
+
+@server.tool()
+def write(text: str) -> str:
+    """Writes something."""
+    return "written"
+
+@server.tool(annotations=ToolAnnotations(read_only_hint=True))
+def fails(text: str) -> str:
+    """Fails."""
+    raise ToolError("no such animal")
+
+@server.tool(annotations=ToolAnnotations(read_only_hint=True))
+def dies(text: str) -> str:
+    """Ends the server."""
+    os._exit(3)
+
+@server.tool(annotations=ToolAnnotations(read_only_hint=True))
+def hangs(text: str) -> str:
+    """Hangs."""
+    time.sleep(60)
+    return "late"
+
+server.run()
+'''
+
+
+def zoo(folder: Path, **options: object) -> McpServer:
+    file = folder / "zoo.py"
+    file.write_text(SERVER)
+    return McpServer("zoo", (sys.executable, "-W", "ignore", str(file), str(folder / "pid")), **options)  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="module")
+def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Opened]:
+    """The tools of a running server."""
+    found = open_servers([zoo(tmp_path_factory.mktemp("zoo"))])
+    assert found.broken == ()
+    yield found
+    found.close()
+
+
+def run(opened: Opened, call: str, **options: object) -> Run:
+    model = ScriptedModel({"plan": [f"Plan: a\n:evidence0: = {call}\nAnswer: :evidence0:"]})
+    return Agent(model, opened.tools, store=False, **options).run("q")  # type: ignore[arg-type]
+
+
+def gone(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except FileNotFoundError:
+        return True
+
+
+def test_the_tools_of_a_server_bear_its_name_and_its_specification(opened: Opened) -> None:
+    tools = {tool.name: tool for tool in opened.tools}
+    assert list(tools) == ["zoo.count_words", "zoo.add", "zoo.write", "zoo.fails", "zoo.dies", "zoo.hangs"]
+    assert tools["zoo.add"].description == "Adds two numbers."
+    assert tools["zoo.add"].origin == "MCP server zoo"
+    (function,) = load_functions([tools["zoo.add"]])
+    assert [(one.name, one.kind, one.required) for one in function.params] == [
+        ("a", "integer", True), ("b", "integer", False),
+    ]  # fmt: skip
+    assert (tools["zoo.write"].side_effects, tools["zoo.add"].side_effects) == (True, False)
+
+
+def test_they_are_called_from_a_plan_with_text_or_json(opened: Opened) -> None:
+    assert run(opened, "zoo.count_words[how many are these]").answer == "4 words, no unit, no secret"
+    assert run(opened, 'zoo.add[{"a": 3, "b": 4}]').answer == "7"
+    found = run(opened, "zoo.add[3]")
+    assert found.answer == "13"
+    assert found.evidence["evidence0"].untrusted
+
+
+def test_a_call_that_fails_is_a_failed_step_with_the_servers_words(opened: Opened) -> None:
+    failed = run(opened, "zoo.fails[x]").failure
+    assert failed is not None and "no such animal" in failed.message and failed.exit_code == 5
+
+
+def test_a_tool_that_may_write_asks_first(opened: Opened) -> None:
+    failed = run(opened, "zoo.write[x]").failure
+    assert failed is not None and failed.kind == UsageError.__name__
+
+
+def test_a_server_that_dies_fails_its_step_and_does_not_hang(tmp_path: Path) -> None:
+    opened = open_servers([zoo(tmp_path)])
+    failed = run(opened, "zoo.dies[x]").failure
+    assert failed is not None and failed.exit_code == 5
+    again = run(opened, "zoo.add[1]").failure
+    assert again is not None and again.exit_code == 5
+    opened.close()
+
+
+def test_a_call_that_takes_too_long_is_given_up(tmp_path: Path) -> None:
+    from airoagent import Policy
+
+    opened = open_servers([zoo(tmp_path)])
+    failed = run(opened, "zoo.hangs[x]", policy=Policy(tool_timeout=0.5, retries=0)).failure
+    assert failed is not None and "did not answer within 0.5 s" in failed.message
+    opened.close()
+
+
+def test_a_server_gets_little_of_the_environment_and_what_its_table_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SECRET", "s3cret")
+    monkeypatch.setenv("UNIT", "litres")
+    found = open_servers([zoo(tmp_path, env=(("ZOO_UNIT", "in $UNIT"),))])
+    assert run(found, "zoo.count_words[a]").answer == "1 words, in litres, no secret"
+    found.close()
+
+
+def test_closing_ends_the_server_and_forgetting_it_does_too(tmp_path: Path) -> None:
+    for ends in ("close", "forget"):
+        found: Opened | None = open_servers([zoo(tmp_path)])
+        assert found is not None
+        pid = int((tmp_path / "pid").read_text())
+        assert not gone(pid)
+        tool = found.tools[1]
+        if ends == "close":
+            found.close()
+            with pytest.raises(ToolError):
+                import asyncio
+
+                asyncio.run(tool.bind()("1", None))  # type: ignore[arg-type]
+        found = None
+        gc.collect()
+        assert gone(pid)
+
+
+def test_a_server_that_cannot_be_used_is_told_and_the_others_are_used(tmp_path: Path) -> None:
+    servers = [
+        McpServer("missing", ("no-such-program-here",)),
+        McpServer("loud", (sys.executable, "-c", "import sys; sys.exit('the zoo is closed')")),
+        zoo(tmp_path, side_effects=False),
+    ]
+    found = open_servers(servers)
+    told = {one.origin: one.error for one in found.broken}
+    assert set(told) == {"MCP server missing", "MCP server loud"}
+    assert "no-such-program-here" in told["MCP server missing"]
+    assert "the zoo is closed" in told["MCP server loud"]
+    assert len(found.tools) == 6 and not any(tool.side_effects for tool in found.tools)
+    found.close()
+
+
+def test_a_silent_server_is_given_up_in_time() -> None:
+    found = open_servers([McpServer("silent", (sys.executable, "-c", "import time; time.sleep(60)"))], seconds=0.5)
+    assert found.tools == () and "did not answer within 0.5 s" in found.broken[0].error
+    found.close()
+
+
+def test_no_server_costs_nothing() -> None:
+    code = "import sys; from airoagent.toolbox.mcpservers import open_servers; open_servers([]); assert 'mcp' not in sys.modules"  # noqa: E501 - one program
+    import subprocess
+
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[2])
+
+
+def test_the_config_file_names_servers_and_the_command_line_uses_them(tmp_path: Path) -> None:
+    from airoagent.cli.app import run as airo
+
+    server = zoo(tmp_path)
+    config = tmp_path / "config.toml"
+    command = ", ".join(f"'{item}'" for item in server.command)
+    config.write_text(f"[mcp.servers.zoo]\ncommand = [{command}]\n")
+    assert load_settings(config_file=config).mcp_servers == (server,)
+    assert airo(["tools", "run", "zoo.add", '{"a": 1}', "--config", str(config), "--no-store"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("table", "reason"),
+    [
+        ("mcp = 1", "write"),
+        ("[mcp]\nserver = 1", "write"),
+        ("[mcp.servers]\nzoo = 1", "is not a table"),
+        ("[mcp.servers.zoo]", "needs either a command or a url"),
+        ("[mcp.servers.zoo]\ncommand = 'ls'", "a command that is no list"),
+        ("[mcp.servers.zoo]\ncommand = ['ls']\nurl = 'http://a.example/'", "needs either"),
+        ("[mcp.servers.zoo]\nurl = 'ftp://a.example/'", "no address"),
+        ("[mcp.servers.zoo]\ncommand = ['ls']\nenv = {A = 1}", "an env that is no texts"),
+        ("[mcp.servers.zoo]\ncommand = ['ls']\nside_effects = 'no'", "neither true nor false"),
+        ("[mcp.servers.zoo]\ncomand = ['ls']", "unknown key 'comand'"),
+        ("[mcp.servers.'a b']\ncommand = ['ls']", "name"),
+    ],
+)
+def test_what_is_wrong_with_a_table_is_said(tmp_path: Path, table: str, reason: str) -> None:
+    config = tmp_path / "config.toml"
+    config.write_text(table)
+    with pytest.raises(UsageError) as caught:
+        load_settings(config_file=config)
+    assert reason in f"{caught.value.message} {caught.value.hint}"
