@@ -145,7 +145,7 @@ def _of_sort(sight: Sight, span: Span) -> float:
     if target in inside and len(inside) > 1:
         # "Lake Baikal" answers "which lake"; "a deep lake" says no more than the question.
         at = inside.index(target) + span.first
-        points += 0.35 if sight.line.tokens[at][0].isupper() or target not in NAMED else 0.05
+        points += 0.6 if sight.line.tokens[at][0].isupper() and target in NAMED else 0.05 if target in NAMED else 0.35
     elif any(i in near for i in inside):
         points += 0.3
     if target in _JOBS and span.first and sight.line.lower[span.first] in ("a", "an"):
