@@ -13,6 +13,7 @@ import copy
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import aclosing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,7 @@ from airoagent.language.grammar import Grammar
 from airoagent.language.plan import Plan, Step
 from airoagent.models.base import Completion, Finish, Model, Prompt, Purpose, Sampling
 from airoagent.models.catalog import open_model
+from airoagent.models.window import fit_to
 from airoagent.toolbox.addresses import AllowList
 from airoagent.toolbox.documents import Documents
 from airoagent.toolbox.fetch import Fetcher
@@ -244,8 +246,10 @@ class Agent:
         finally:
             if heard in self._watching:
                 self._watching.remove(heard)
-            if own and store is not None:
-                store.close()
+            if store is not None:
+                store.let_go(recorder.run.id)
+                if own:
+                    store.close()
         return recorder.finished()
 
     async def _answer(
@@ -297,7 +301,7 @@ class Agent:
         fetch = Fetcher(allow_private=self._allow_private, documents=self.documents)
         services = Services(
             question, ask, self._approve, fetch, self.documents, self._tool_settings, reuse.recall, reuse.keep,
-            plan_trusted=not reuse.begun,
+            plan_trusted=not reuse.begun, fit=partial(fit_to, self.model, self.sampling),
         )  # fmt: skip
         try:
             async with asyncio.TaskGroup() as group:

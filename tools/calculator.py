@@ -303,7 +303,7 @@ _CONSTANTS = {"pi": _Number(Fraction("3.1415926535897932384626433832795028841971
 _FUNCTIONS: dict[str, tuple[int, int, Callable[..., Fraction | _Number]]] = {
     "sqrt": (1, 1, _sqrt), "abs": (1, 1, abs), "round": (1, 2, _round), "factorial": (1, 1, _factorial),
     "min": (1, 999, lambda *values: min(values)), "max": (1, 999, lambda *values: max(values)),
-    "sum": (1, 999, lambda *values: sum(values, Fraction(0))), 
+    "sum": (1, 999, lambda *values: sum(values, Fraction(0))),
     "mean": (1, 999, lambda *values: sum(values, Fraction(0)) / len(values)),
     "floor": (1, 1, lambda value: Fraction(math.floor(value))),
     "ceil": (1, 1, lambda value: Fraction(math.ceil(value))),

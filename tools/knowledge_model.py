@@ -55,13 +55,17 @@ async def knowledge_model(input: str, context: ToolContext) -> ToolOutput:
         ContextBlock(text, tuple(_metadata(sources))) for evidence in given for text, sources in evidence.blocks()
     ]
     instruction = f"{question or context.question} {_ASK}".strip()
+    fitted = await context.fit(blocks, instruction)
+    blocks = list(fitted.blocks)
     grammar = answer_grammar(blocks) if context.settings.get("answers") == "verbatim" else ""
     completion = await context.ask(closed_context_prompt(blocks, instruction), "answer", grammar)
     answer = read_cited_answer(completion.text)
     known = {source.url: source for evidence in given for source in evidence.sources}
     cited = [dict(pairs) for pairs in answer.sources]
     strangers = [pairs["url"] for pairs in cited if pairs.get("url", "") and pairs["url"] not in known]
-    notes = [] if answer.answered else ["the sources given do not answer this"]
+    notes = [fitted.note] if fitted.note else []
+    if not answer.answered:
+        notes.append("the sources given do not answer this")
     if strangers:
         notes.append(f"cited an address it was not given: {', '.join(strangers)}")
     return ToolOutput(

@@ -299,7 +299,7 @@ class Caller:
 
         return ToolContext(
             step.id, services.question, parts, ask, services.fetch, services.documents, services.settings, progress,
-            self._provenance.may_open(parts, self._found),
+            self._provenance.may_open(parts, self._found), services.fit,
         )  # fmt: skip
 
     def _checked(self, tool: Tool, result: Any) -> ToolOutput:

@@ -13,7 +13,7 @@ from airoagent.models.base import Completion, Purpose
 from airoagent.records import record
 from airoagent.toolbox.documents import Documents
 from airoagent.toolbox.fetch import Fetcher
-from airoagent.toolbox.tool import Tool, ToolOutput
+from airoagent.toolbox.tool import Fitter, Tool, ToolOutput, whole
 
 __all__ = ["Approve", "Ask", "Keep", "OnError", "Policy", "Recall", "Services"]
 
@@ -69,7 +69,8 @@ class Services:
 
     ``recall`` knows evidence that need not be called for (a cache, the record of an earlier run): it is asked with the
     step, its tool and its input, and answers with the output and where it comes from, or None. ``keep`` is told what a
-    call gave. ``plan_trusted``: the plan was written before any tool had answered.
+    call gave. ``plan_trusted``: the plan was written before any tool had answered. ``fit`` cuts evidence to the
+    model's window.
     """
 
     question: str
@@ -81,3 +82,4 @@ class Services:
     recall: Recall | None = None
     keep: Keep | None = None
     plan_trusted: bool = True
+    fit: Fitter = whole

@@ -5,8 +5,9 @@
         print(chunk.text, end="")
 
 Each model has one thread, which loads it at the first use and then writes completions side by side, as a batch that
-prompts join and leave at any token (`airoagent.models.line`, `airoagent.models.batch`). On a CPU shared with other work set ``OMP_NUM_THREADS=1`` (or ``OMP_WAIT_POLICY=passive``)
-before Python starts: OpenMP's threads spin while they wait and then take each other's time. The number is left to you.
+prompts join and leave at any token (`airoagent.models.line`, `airoagent.models.batch`). On a CPU shared with other work
+set ``OMP_NUM_THREADS=1`` (or ``OMP_WAIT_POLICY=passive``) before Python starts: OpenMP's threads spin while they wait
+and then take each other's time. The number is left to you.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from airoagent.models.line import Line
 from airoagent.models.loading import Loaded, check, free_memory, load, load_tokenizer, require_extra
 from airoagent.models.machine import Device
 from airoagent.models.stopping import StopFilter
+from airoagent.models.window import room_for
 
 __all__ = ["TransformersModel"]
 
@@ -168,7 +170,8 @@ class TransformersModel:
             tokenizer = self._ready_tokenizer()
             ids = encode_prompt(tokenizer, wrapper, prompt.text, self._system, begin=self._begin)
         sampling = prompt.sampling or self._sampling
-        return ids, min(sampling.max_tokens, self._room(len(ids)))
+        window = self._asked_window or self._described().context_length
+        return ids, min(sampling.max_tokens, room_for(self._name, prompt.purpose, len(ids), window))
 
     def open_batch(self, stopped: Callable[[], bool]) -> tuple[Batch, int, int]:
         """Load the model; what completions written side by side may take is half of the memory that is then free."""
@@ -204,16 +207,6 @@ class TransformersModel:
     def failure(self, error: Exception) -> AiroError:
         """What to tell of an error: torch has many classes for what can fail in a forward pass."""
         return error if isinstance(error, AiroError) else _failed_writing(self._name, error)
-
-    def _room(self, length: int) -> int:
-        """How many tokens can be written after a prompt of this length. ModelError if none."""
-        window = self._asked_window or self._described().context_length
-        if length >= window:
-            raise ModelError(
-                f"the prompt is {length} tokens long, and the window of {self._name} holds {window}",
-                "ask with fewer or shorter texts and tools, or take a model with a longer window",
-            )
-        return window - length
 
     def _mask(self, grammar: Grammar | str, loaded: Loaded, start: int, room: int) -> GrammarMask | None:
         if not grammar or not grammars_available():

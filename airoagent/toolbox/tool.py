@@ -22,6 +22,8 @@ from typing import TYPE_CHECKING, Any, Protocol, overload
 from airoagent.errors import UsageError
 from airoagent.events import Source
 from airoagent.language.evidence import Evidence, Filled
+from airoagent.language.prompts import ContextBlock
+from airoagent.language.window import Fitted
 from airoagent.records import record
 from airoagent.toolbox.background import in_thread
 
@@ -32,7 +34,19 @@ if TYPE_CHECKING:
     from airoagent.toolbox.documents import Documents
     from airoagent.toolbox.fetch import Fetcher
 
-__all__ = ["Call", "Parameter", "Tool", "ToolContext", "ToolOutput", "Toolbox", "as_tool", "specified_tool", "tool"]
+__all__ = [
+    "Call",
+    "Fitter",
+    "Parameter",
+    "Tool",
+    "ToolContext",
+    "ToolOutput",
+    "Toolbox",
+    "as_tool",
+    "specified_tool",
+    "tool",
+    "whole",
+]
 
 
 @record
@@ -58,6 +72,17 @@ class Asker(Protocol):
     async def __call__(self, prompt: str, purpose: Purpose, grammar: Grammar | str = "") -> Completion: ...
 
 
+class Fitter(Protocol):
+    """Cuts blocks to what the run's model can read with this instruction; the engine supplies it."""
+
+    async def __call__(self, blocks: Sequence[ContextBlock], instruction: str) -> Fitted: ...
+
+
+async def whole(blocks: Sequence[ContextBlock], instruction: str) -> Fitted:
+    """The blocks as they are, for a model without a window."""
+    return Fitted(tuple(blocks))
+
+
 @record
 class ToolContext:
     """What a tool may use besides its input.
@@ -66,7 +91,8 @@ class ToolContext:
     the run's model, held to ``grammar`` where its backend can do that. ``fetch`` is the one door to the network and to
     ``docs://`` addresses; ``documents`` the user's documents (None without ``--docs``). ``settings`` are the user's
     settings for tools. ``progress`` tells whoever watches how far long work is. ``may_open`` says whether an address
-    that stands in the input may be opened: not one that a model made up after reading text from outside.
+    that stands in the input may be opened: not one that a model made up after reading text from outside. ``fit`` cuts
+    the blocks of a closed-context prompt to the model's window, with a note of what was left out.
     """
 
     step: str
@@ -78,6 +104,7 @@ class ToolContext:
     settings: Mapping[str, str] = field(default_factory=dict)
     progress: Callable[[str, int, int], None] = lambda what, done, total: None
     may_open: Callable[[str], bool] = lambda url: True
+    fit: Fitter = whole
 
     def nothing_found(self) -> ToolOutput | None:
         """What to return where there is nothing to work on: all evidence in the input only says that there is none."""

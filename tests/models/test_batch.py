@@ -169,7 +169,10 @@ def test_rows_wait_where_the_memory_for_them_is_short(
     assert max(rows for rows, _ in passes) == 2
 
 
-@pytest.mark.parametrize("grammar", ["start: /((otters|others|kelp|keep) ){20,40}/", 'start: "Plan: look\\n" /[ab]{2}/ ":evidence0: = Search[otters]"'])
+@pytest.mark.parametrize(
+    "grammar",
+    ["start: /((otters|others|kelp|keep) ){20,40}/", 'start: "Plan: look\\n" /[ab]{2}/ ":evidence0: = Search[otters]"'],
+)
 def test_looking_ahead_writes_the_same_in_fewer_passes(tiny_llama: Path, grammar: str) -> None:
     asked = prompt(QUESTIONS[2], seed=None, penalty=1, most=120, grammar=grammar)
     counts = []
