@@ -37,9 +37,9 @@ _UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3
 _EMPTY = frozenset(
     _WORD.findall(
         "a about according all also am an and any are as at based be been but by can context could did do does don for "
-        "from given had has have he her his how i if in information into is it its know make me my no not of on only or "
-        "our out please she should so source t tell text than that the their them there these they this those to up us "
-        "using was we were what when where which who whom whose why will with would you your answers"
+        "from given had has have he her his how i if in information into is it its know make me my no not of on only "
+        "or our out please she should so source t tell text than that the their them there these they this those to up "
+        "us using was we were what when where which who whom whose why will with would you your answers"
     )
 )
 _ENDINGS = ("ing", "ies", "ed", "es", "s", "y", "e")
