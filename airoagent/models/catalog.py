@@ -9,15 +9,17 @@ Nothing here loads a model: that happens at its first use.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
-from airoagent.errors import ModelError, UsageError
+from airoagent.errors import ModelError
 from airoagent.models.base import Model, Sampling
 from airoagent.models.hub import Progress, is_hub_name, snapshot
-from airoagent.models.machine import Device, Machine, this_machine
+from airoagent.models.checkpoint import ggml_message, read_checkpoint
+from airoagent.models.machine import Machine, this_machine
+from airoagent.models.options import check_options, choice, device, whole_number
 
 __all__ = ["CATALOGUE", "CatalogueModel", "Fits", "ModelRow", "find_model", "list_models", "open_model"]
 
@@ -116,7 +118,9 @@ CATALOGUE: Final[tuple[CatalogueModel, ...]] = (
 _OPTIONS: Final[Mapping[str, tuple[str, ...]]] = {
     "extractive": (),
     "scripted": ("chunk",),
-    "transformers": ("bits", "context", "device", "memory", "revision", "system", "wrapper"),
+    "server": ("context", "dialect", "model", "route", "system", "timeout", "wrapper"),
+    "gguf": ("batch", "context", "gpu_layers", "rope_freq_base", "rope_freq_scale", "system", "threads", "wrapper"),
+    "transformers": ("ahead", "base", "bits", "context", "device", "memory", "revision", "rows", "system", "wrapper"),
 }
 
 
@@ -142,8 +146,6 @@ def _fits(memory: float, machine: Machine) -> Fits:
 
 
 def _is_cached(repo: str) -> bool:
-    from airoagent.models.checkpoint import read_checkpoint
-
     folder = snapshot(repo)
     if folder is None:
         return False
@@ -161,7 +163,8 @@ def open_model(
     sampling: Sampling | None = None,
     progress: Progress | None = None,
 ) -> Model:
-    """The model that ``spec`` names: ``extractive``, ``scripted:FILE``, a folder, a hub name, or an alias.
+    """The model that ``spec`` names: ``extractive``, ``scripted:FILE``, a server's address, a ``.gguf`` file, a
+    folder, a hub name, or an alias.
 
     ``options`` are the backend's settings as text; ``sampling`` the defaults for prompts that bring none; ``progress``
     is told of fetching and loading. Raises ModelError where there is no such model or it is seen not to load,
@@ -170,22 +173,32 @@ def open_model(
     text = spec.strip()
     settings = dict(options or {})
     if text == "extractive":
-        _check_options("extractive", settings)
+        check_options("extractive", settings, _OPTIONS["extractive"])
         from airoagent.models.extractive import ExtractiveModel
 
         return ExtractiveModel()
     if text.startswith("scripted:"):
-        _check_options("scripted", settings)
+        check_options("scripted", settings, _OPTIONS["scripted"])
         from airoagent.models.scripted import ScriptedModel
 
-        chunk = _whole_number("chunk", settings.get("chunk", "5"), least=0)
-        return ScriptedModel.from_file(text.removeprefix("scripted:"), chunk=chunk)
-    _refuse_unsupported(text)
+        chunk = whole_number(settings, "chunk", least=0)
+        return ScriptedModel.from_file(text.removeprefix("scripted:"), chunk=5 if chunk is None else chunk)
+    if message := ggml_message(Path(text).expanduser()):
+        raise message
+    if text.lower().startswith(("http://", "https://")):
+        check_options("server", settings, _OPTIONS["server"])
+        from airoagent.models import server
+
+        return server.ServerModel(text, sampling=sampling, **server.settings_of(settings))
+    if text.lower().endswith(".gguf"):
+        check_options("gguf", settings, _OPTIONS["gguf"])
+        from airoagent.models import llamacpp
+
+        return llamacpp.LlamaCppModel(text, sampling=sampling, progress=progress, **llamacpp.settings_of(settings))
     name, folder = _resolve(text)
-    _check_options("transformers", settings)
+    check_options("transformers", settings, _OPTIONS["transformers"])
     from airoagent.models.transformers import TransformersModel
 
-    context = settings.get("context")
     return TransformersModel(
         folder or name,
         name=name,
@@ -193,11 +206,14 @@ def open_model(
         progress=progress,
         wrapper=settings.get("wrapper"),
         system=settings.get("system"),
-        context_length=None if context is None else _whole_number("context", context, least=16),
-        device=_device(settings.get("device", "auto")),
-        bits=int(_choice("bits", settings.get("bits", "4"), ("4", "16"))),
-        check_memory=_choice("memory", settings.get("memory", "check"), ("check", "ignore")) == "check",
+        context_length=whole_number(settings, "context", least=16),
+        device=device(settings.get("device", "auto")),
+        bits=int(choice("bits", settings.get("bits", "4"), ("4", "16"))),
+        check_memory=choice("memory", settings.get("memory", "check"), ("check", "ignore")) == "check",
         revision=settings.get("revision", "main"),
+        rows=whole_number(settings, "rows", least=1) or 16,
+        look_ahead=choice("ahead", settings.get("ahead", "on"), ("on", "off")) == "on",
+        base=settings.get("base"),
     )
 
 
@@ -231,55 +247,3 @@ def _nearest(text: str) -> str:
     if near:
         return f"did you mean {', '.join(near)}? All names: airo models"
     return "use extractive, a folder, owner/name on the hub, or a name that `airo models` lists"
-
-
-def _refuse_unsupported(text: str) -> None:
-    """Say what to use instead of a form that cannot be opened: GGML, GGUF, a server."""
-    from airoagent.models.checkpoint import ggml_message
-
-    lower = text.lower()
-    path = Path(text).expanduser()
-    if message := ggml_message(path):
-        raise message
-    if lower.startswith(("http://", "https://")):
-        raise ModelError(
-            f"model servers are not supported yet, so {text} cannot be used",
-            "run the same model here: -m FOLDER or -m owner/name (4 bits)",
-        )
-    if lower.endswith((".gguf", "-gguf")):
-        raise ModelError(
-            f"GGUF models are not supported yet, so {text} cannot be opened",
-            "use the model's original repository or folder (config.json and safetensors): it is loaded in 4 bits",
-        )
-
-
-def _check_options(backend: str, settings: Mapping[str, str]) -> None:
-    known = _OPTIONS[backend]
-    for name in settings:
-        if name in known:
-            continue
-        near = difflib.get_close_matches(name, known, n=1)
-        others = f"it has {', '.join(known)}" if known else "it has no options"
-        raise UsageError(f"the {backend} model has no option {name!r}", f"did you mean {near[0]}?" if near else others)
-
-
-def _choice(name: str, value: str, allowed: Sequence[str]) -> str:
-    if value not in allowed:
-        raise UsageError(f"the option {name} cannot be {value!r}", f"it is one of {', '.join(allowed)}")
-    return value
-
-
-def _device(value: str) -> Device:
-    match _choice("device", value, ("auto", "cpu", "cuda")):
-        case "cpu":
-            return "cpu"
-        case "cuda":
-            return "cuda"
-        case _:
-            return "auto"
-
-
-def _whole_number(name: str, value: str, *, least: int) -> int:
-    if not value.isdecimal() or int(value) < least:
-        raise UsageError(f"the option {name} cannot be {value!r}", f"it is a whole number of at least {least}")
-    return int(value)

@@ -10,11 +10,12 @@ import json
 import struct
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
 from airoagent.errors import ModelError
+from airoagent.models.adapter import adapter_weights, base_folder, is_adapter
 
 __all__ = ["Checkpoint", "four_bit_bytes", "ggml_message", "read_checkpoint"]
 
@@ -34,7 +35,8 @@ class Checkpoint:
     ``names`` are what the config calls the model; ``context_length`` is the window in tokens; ``quantization`` the
     method of an already quantised checkpoint, else ``""``; ``stored`` the bytes of the weights as they lie there;
     ``four_bit`` the bytes of the weights once loaded in NF4 (``stored`` where they are quantised already);
-    ``cache_per_token`` the bytes the key-value cache takes for each token of prompt and completion.
+    ``cache_per_token`` the bytes the key-value cache takes for each token of prompt and completion; ``adapter`` the
+    folder of a LoRA adapter that stands on this model.
     """
 
     name: str
@@ -47,12 +49,16 @@ class Checkpoint:
     stored: int
     four_bit: int
     cache_per_token: int
+    adapter: Path | None = None
 
 
-def read_checkpoint(folder: Path, name: str = "", *, weights: bool = True) -> Checkpoint:
+def read_checkpoint(
+    folder: Path, name: str = "", *, weights: bool = True, base: str | Path | None = None
+) -> Checkpoint:
     """Read and check a model's folder; ``name`` is what the user called it.
 
-    ``weights`` False leaves the weights out: they need not be there yet, and their sizes are given as 0.
+    ``weights`` False leaves the weights out: they need not be there yet, and their sizes are given as 0. ``base`` is
+    the base model of an adapter, in place of the one its config names.
 
     Raises ModelError where it has no config, weights or tokenizer, a shard is missing or cut off, or it holds
     something else than a model that writes text.
@@ -60,6 +66,8 @@ def read_checkpoint(folder: Path, name: str = "", *, weights: bool = True) -> Ch
     name = name or str(folder)
     if not folder.is_dir():
         raise ModelError(f"there is no folder {name}", "check the path")
+    if is_adapter(folder):
+        return _on_its_base(folder, name, base, weights)
     config = _read_config(folder, name)
     files = _weights(folder, name) if weights else ()
     if not any(all((folder / file).is_file() for file in group) for group in _TOKENIZERS):
@@ -80,6 +88,21 @@ def read_checkpoint(folder: Path, name: str = "", *, weights: bool = True) -> Ch
         stored=stored,
         four_bit=stored if quantization else four_bit,
         cache_per_token=_cache_per_token(config),
+    )
+
+
+def _on_its_base(folder: Path, name: str, base: str | Path | None, weights: bool) -> Checkpoint:
+    called, under = base_folder(folder, name, base)
+    size = adapter_weights(folder, name).stat().st_size
+    whole = read_checkpoint(under, called, weights=weights)
+    return replace(
+        whole,
+        name=name,
+        names=(called, *whole.names),
+        stored=whole.stored + size,
+        four_bit=whole.four_bit + size,
+        has_chat_template=whole.has_chat_template or _has_chat_template(folder),
+        adapter=folder,
     )
 
 
@@ -119,13 +142,8 @@ def _no_config(folder: Path, name: str) -> ModelError:
             return message
     if any(file.suffix.lower() == ".gguf" for file in files):
         return ModelError(
-            f"{name} holds a GGUF file, and GGUF models are not supported yet",
-            "use the model's original folder (config.json and safetensors): it is loaded in 4 bits",
-        )
-    if (folder / "adapter_config.json").is_file():
-        return ModelError(
-            f"{name} is a LoRA adapter without its base model, which is not supported yet",
-            "merge it into its base model and give the merged folder",
+            f"{name} is a folder with a GGUF file",
+            f"name the file itself: -m {next(file for file in files if file.suffix.lower() == '.gguf')}",
         )
     return ModelError(f"{name} has no config.json, so it is not a model's folder", "check the path")
 

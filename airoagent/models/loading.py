@@ -37,13 +37,13 @@ class Loaded:
     ends: tuple[int, ...]
 
 
-def require_extra(*modules: str) -> None:
-    """Raise MissingExtra unless the modules can be imported; imports none of them."""
+def require_extra(*modules: str, extra: str = "transformers") -> None:
+    """Raise MissingExtra, naming the extra that brings them, unless the modules can be imported; imports none."""
     missing = [module for module in modules if importlib.util.find_spec(module) is None]
     if missing:
         raise MissingExtra(
             f"running a model here needs {', '.join(missing)}, which is not installed",
-            "pip install 'airoagent[transformers]'",
+            f"pip install 'airoagent[{extra}]'",
         )
 
 
@@ -52,8 +52,10 @@ def load_tokenizer(checkpoint: Checkpoint) -> Any:
     with _QUIET:
         from transformers import AutoTokenizer
 
+        own = checkpoint.adapter is not None and (checkpoint.adapter / "tokenizer_config.json").is_file()
+        folder = checkpoint.adapter if own else checkpoint.folder
         try:
-            return AutoTokenizer.from_pretrained(checkpoint.folder, local_files_only=True, trust_remote_code=False)
+            return AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
         except (OSError, ValueError, KeyError, ImportError, TypeError) as error:
             raise ModelError(
                 f"the tokenizer of {checkpoint.name} cannot be read: {_first_line(error)}", "fetch its files again"
@@ -71,6 +73,8 @@ def check(checkpoint: Checkpoint, *, device: Device, bits: int, check_memory: bo
             f"{checkpoint.name} is quantised by GPTQ, which needs gptqmodel and optimum",
             "pip install gptqmodel optimum, or take the model's original repository: it is loaded in 4 bits",
         )
+    if checkpoint.adapter is not None:
+        require_extra("peft", extra="peft")
     place = _place(device)
     return place, _check_memory(checkpoint, place, bits) if check_memory else True
 
@@ -95,6 +99,8 @@ def load(
         dtype = torch.bfloat16 if place == "cpu" or torch.cuda.is_bf16_supported() else torch.float16
         with _watched(checkpoint.name, progress, stopped):
             model = _from_pretrained(checkpoint, place, bits, dtype)
+        if checkpoint.adapter is not None:
+            model = _with_adapter(model, checkpoint)
         if place == "cpu":
             _prepare_for_cpu(model, repack)
         ends = _ends(model)
@@ -132,6 +138,20 @@ def _from_pretrained(checkpoint: Checkpoint, place: str, bits: int, dtype: Any) 
             raise _too_little_memory(checkpoint.name) from error
         raise ModelError(
             f"{checkpoint.name} cannot be loaded: {_first_line(error)}", "check the folder, or choose another model"
+        ) from error
+
+
+def _with_adapter(model: Any, checkpoint: Checkpoint) -> Any:
+    """The model with the adapter's layers put into it."""
+    from peft import PeftModel
+
+    assert checkpoint.adapter is not None
+    try:
+        return PeftModel.from_pretrained(model, str(checkpoint.adapter), local_files_only=True).get_base_model()
+    except Exception as error:  # peft has no class of its own for an adapter that does not fit its base.
+        raise ModelError(
+            f"the adapter {checkpoint.name} does not go with {checkpoint.folder.name}: {_first_line(error)}",
+            "name the base model it was trained on: -o base FOLDER",
         ) from error
 
 

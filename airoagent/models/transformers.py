@@ -46,7 +46,7 @@ class TransformersModel:
     place of the checkpoint's; ``bits`` 4 or 16 (a checkpoint that is quantised already is taken as it is);
     ``check_memory`` False loads without asking whether it fits; ``progress`` is told of fetching and loading, from the
     model's own thread. ``rows`` is the most completions written at once; ``look_ahead`` tries likely tokens several at
-    a time (never with a seed, whose text is to be the same each time).
+    a time (never with a seed, whose text is to be the same each time); ``base`` is the base model of a LoRA adapter.
 
     Constructing reads small files only. Raises MissingExtra where the libraries are missing, ModelError where the
     folder is not a whole model or the hub is switched off, UsageError for a wrapper that does not exist.
@@ -68,6 +68,7 @@ class TransformersModel:
         revision: str = "main",
         rows: int = 16,
         look_ahead: bool = True,
+        base: str | Path | None = None,
     ) -> None:
         require_extra("torch", "transformers", "accelerate", "bitsandbytes")
         self._name = name or str(source)
@@ -86,7 +87,7 @@ class TransformersModel:
         self._description: Checkpoint | None = None
         path = Path(source).expanduser()
         if isinstance(source, Path) or path.is_dir() or not hub.is_hub_name(str(source)):
-            self._checkpoint = read_checkpoint(path, self._name)
+            self._checkpoint = read_checkpoint(path, self._name, base=base)
         else:
             hub.require(self._repo, revision)
         # The tokenizer is used from the caller's thread (counting, wrapping) and from the model's own.
@@ -103,7 +104,7 @@ class TransformersModel:
     @property
     def info(self) -> ModelInfo:
         """What is known without loading or fetching anything."""
-        checkpoint = self._checkpoint or self._cached()
+        checkpoint = self._checkpoint or self._cached() or self._description
         window = self._asked_window or (checkpoint.context_length if checkpoint else None)
         how = f"quantised by {checkpoint.quantization}" if checkpoint and checkpoint.quantization else "NF4"
         note = f"{how}, {checkpoint.four_bit / 1e9:.1f} GB" if checkpoint and self._bits == 4 else ""
@@ -127,6 +128,10 @@ class TransformersModel:
                 f"its first use fetches it, or run: hf download {self._repo}",
             )
         check(checkpoint, device=self._device, bits=self._bits, check_memory=self._check_memory)
+
+    async def ready(self) -> None:
+        """Have the description of the model at hand, fetched if it has to be, so that `info` tells its window."""
+        await asyncio.to_thread(self._described)
 
     async def stream(self, prompt: Prompt) -> AsyncIterator[Chunk]:
         """Write the completion piece by piece; loads the model first if this is its first use.

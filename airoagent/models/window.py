@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, Protocol, runtime_checkable
 
 from airoagent.errors import ModelError
 from airoagent.language.prompts import ContextBlock
@@ -15,6 +15,13 @@ __all__ = ["fit_to", "room_for"]
 
 _LEAST_PLAN: Final = 64  # tokens; a plan of one step has as many
 _LEAST_ANSWER: Final = 32
+
+
+@runtime_checkable
+class Asks(Protocol):
+    """A model that has to ask or fetch something before it knows its window."""
+
+    async def ready(self) -> None: ...
 
 
 def room_for(name: str, purpose: Purpose, length: int, window: int) -> int:
@@ -39,6 +46,8 @@ async def fit_to(model: Model, sampling: Sampling | None, blocks: Sequence[Conte
     A quarter of the window at most is left for the answer. A model without a window gets them whole. Raises ModelError
     where the instruction alone does not fit.
     """
+    if isinstance(model, Asks):
+        await model.ready()
     window = model.info.context_length
     if window is None:
         return Fitted(tuple(blocks))

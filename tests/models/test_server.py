@@ -1,0 +1,355 @@
+"""A model behind an address, against a real HTTP server on the loopback interface that behaves as it is told to."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+
+from airoagent import Agent
+from airoagent.errors import ModelError, UsageError
+from airoagent.language.grammar import Grammar, Rule, Text
+from airoagent.models.base import Chunk, Completion, Prompt, Sampling, complete
+from airoagent.models.catalog import open_model
+from airoagent.models.server import ServerModel
+
+MODELS = {"data": [{"id": "airoboros-l2-13b-gpt4-2.0.Q4_K_M.gguf", "owned_by": "llamacpp", "meta": {"n_ctx_train": 4096}}]}
+GRAMMAR = Grammar((Rule("start", Text("Yes USER: no")),))
+
+
+@dataclass
+class Served:
+    """A running server: its address, and the requests it got, as (path, body, headers)."""
+
+    url: str
+    requests: list[tuple[str, dict[str, Any], dict[str, str]]] = field(default_factory=list)
+
+    def body(self) -> dict[str, Any]:
+        return self.requests[-1][1]
+
+
+Handler = BaseHTTPRequestHandler
+Answer = Callable[[Handler, int], None]
+"""Writes an answer; the number says how often this path has been asked before."""
+
+
+@contextmanager
+def serving(routes: dict[str, Answer]) -> Iterator[Served]:
+    served = Served("")
+    asked: dict[str, int] = {}
+
+    class Asked(BaseHTTPRequestHandler):
+        def answer(self) -> None:
+            length = int(self.headers.get("content-length") or 0)
+            body = json.loads(self.rfile.read(length)) if length else {}
+            headers = {key.lower(): value for key, value in self.headers.items()}
+            served.requests.append((self.path, body, headers))
+            times = asked.get(self.path, 0)
+            asked[self.path] = times + 1
+            routes.get(self.path, failing(404))(self, times)
+
+        do_GET = do_POST = answer
+
+        def log_message(self, format: str, *args: Any) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Asked)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    served.url = f"http://127.0.0.1:{server.server_port}"
+    try:
+        yield served
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def plain(status: int, content: bytes, kind: str = "application/json", **headers: str) -> Answer:
+    def send(handler: Handler, times: int) -> None:
+        handler.send_response(status)
+        handler.send_header("content-type", kind)
+        handler.send_header("content-length", str(len(content)))
+        for name, value in headers.items():
+            handler.send_header(name.replace("_", "-"), value)
+        handler.end_headers()
+        handler.wfile.write(content)
+
+    return send
+
+
+def failing(status: int, **headers: str) -> Answer:
+    return plain(status, b'{"error": {"message": "it is so"}}', **headers)
+
+
+def as_json(value: Any) -> Answer:
+    return plain(200, json.dumps(value).encode())
+
+
+def events(*lines: str) -> Answer:
+    """Server-sent events; the connection is closed after the last."""
+
+    def send(handler: Handler, times: int) -> None:
+        handler.send_response(200)
+        handler.send_header("content-type", "text/event-stream; charset=utf-8")
+        handler.end_headers()
+        for line in lines:
+            handler.wfile.write(f"{line}\n\n".encode())
+            handler.wfile.flush()
+
+    return send
+
+
+def piece(text: str, finish: str | None = None) -> str:
+    return "data: " + json.dumps({"choices": [{"text": text, "finish_reason": finish}]})
+
+
+def said(*texts: str, finish: str = "stop") -> Answer:
+    return events(*map(piece, texts), piece("", finish), "data: [DONE]")
+
+
+def first(failure: Answer, then: Answer, *, times: int = 1) -> Answer:
+    return lambda handler, number: (failure if number < times else then)(handler, number)
+
+
+def ask(url: str, prompt: Prompt | None = None, **settings: Any) -> Completion:
+    model = ServerModel(url, pause=0.001, **settings)
+    return asyncio.run(complete(model, prompt or Prompt("Where?", sampling=Sampling(max_tokens=20, seed=7))))
+
+
+def test_a_completion_is_asked_for_with_our_own_wrapper_and_streamed() -> None:
+    with serving({"/v1/models": as_json(MODELS), "/v1/completions": said(" In", " the", " kelp.")}) as served:
+        model = ServerModel(served.url)
+
+        async def pieces() -> list[Chunk]:
+            return [chunk async for chunk in model.stream(Prompt("Where?", sampling=Sampling(0.5, max_tokens=20)))]
+
+        chunks = asyncio.run(pieces())
+    assert [chunk.text for chunk in chunks] == ["In", " the", " kelp.", ""]
+    assert chunks[-1].finish == "stop"
+    assert served.body()["prompt"].startswith("A chat between a curious user and an assistant.")
+    assert served.body()["prompt"].endswith(" USER: Where? ASSISTANT: ")
+    assert served.body()["prompt"] == model.wrap("Where?")
+    assert served.body()["model"] == MODELS["data"][0]["id"]
+    assert (served.body()["temperature"], served.body()["max_tokens"], served.body()["stream"]) == (0.5, 20, True)
+    assert served.body()["repeat_penalty"] == 1.1
+    assert served.body()["stop"] == ["USER:"]
+
+
+def test_the_window_is_asked_for_and_kept_to() -> None:
+    props = as_json({"default_generation_settings": {"n_ctx": 600}})
+    routes = {"/v1/models": as_json(MODELS), "/props": props, "/v1/completions": said("x")}
+    with serving(routes) as served:
+        model = ServerModel(served.url)
+        asyncio.run(complete(model, Prompt("Where?", sampling=Sampling(max_tokens=5000))))
+        assert model.info.context_length == 600
+        assert 400 < served.body()["max_tokens"] < 600
+        with pytest.raises(ModelError, match="holds 600"):
+            asyncio.run(complete(model, Prompt("otters and more " * 400)))
+        assert ServerModel(served.url, context_length=900).info.context_length == 900
+
+
+@pytest.mark.parametrize(
+    ("owner", "field"),
+    [("llamacpp", "grammar"), ("me", "grammar"), ("user", "grammar_string"), ("vllm", "structured_outputs")],
+)
+def test_a_grammar_goes_where_the_server_takes_it(owner: str, field: str) -> None:
+    listed = {"data": [{"id": "m", "owned_by": owner}]}
+    with serving({"/v1/models": as_json(listed), "/v1/completions": said("Yes USER: no")}) as served:
+        completion = ask(served.url, Prompt("x", grammar=GRAMMAR))
+    sent = served.body()[field]
+    assert (sent["grammar"] if field == "structured_outputs" else sent) == GRAMMAR.gbnf()
+    assert completion.text == "Yes USER: no"  # What is held to a grammar ends by itself.
+
+
+def test_a_server_that_does_not_say_what_it_is_gets_no_more_than_the_standard() -> None:
+    with serving({"/v1/completions": said("x")}) as served:
+        ask(served.url, Prompt("x", grammar=GRAMMAR), model="mine")
+        assert set(served.body()) == {"model", "prompt", "max_tokens", "temperature", "top_p", "stop", "stream"}
+        assert served.body()["model"] == "mine"
+        ask(served.url, Prompt("x", grammar=GRAMMAR), dialect="llama.cpp")
+        assert served.body()["grammar"] == GRAMMAR.gbnf()
+
+
+def test_stop_strings_are_exact_though_the_server_ignores_them() -> None:
+    with serving({"/v1/completions": said("An otter. US", "ER: more", " and more")}) as served:
+        completion = ask(served.url, Prompt("x", stop=("never",)))
+    assert (completion.text, completion.finish) == ("An otter. ", "stop")
+    assert served.body()["stop"] == ["never", "USER:"]
+
+
+def test_usage_is_the_servers_where_it_counts() -> None:
+    counted = events(
+        piece("a b"), piece("", "length"), 'data: {"choices": [], "usage": {"prompt_tokens": 31, "completion_tokens": 2}}',
+        "data: [DONE]",
+    )  # fmt: skip
+    with serving({"/v1/completions": counted}) as served:
+        completion = ask(served.url)
+    assert completion.finish == "length"
+    assert (completion.usage.prompt_tokens, completion.usage.completion_tokens) == (31, 2)
+
+
+def test_a_server_that_does_not_stream_is_read_too() -> None:
+    whole = as_json({"choices": [{"text": " Afloat.", "finish_reason": "stop"}]})
+    with serving({"/v1/completions": whole}) as served:
+        assert ask(served.url).text == "Afloat."
+
+
+def test_without_a_completions_route_the_chat_is_asked_and_wraps_by_itself() -> None:
+    chat = events(
+        'data: {"choices": [{"delta": {"role": "assistant"}}]}', 'data: {"choices": [{"delta": {"content": "Hi."}}]}',
+        'data: {"choices": [{"delta": {}, "finish_reason": "stop"}]}', "data: [DONE]",
+    )  # fmt: skip
+    with serving({"/v1/chat/completions": chat}) as served:
+        model = ServerModel(served.url, system="Be brief.")
+        for _ in range(2):
+            assert asyncio.run(complete(model, Prompt("Where?"))).text == "Hi."
+    assert served.body()["messages"] == [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Where?"}]
+    assert model.wrap("Where?") == "Be brief.\n\nWhere?"
+    assert [path for path, _, _ in served.requests].count("/v1/completions") == 1  # Not tried again.
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_busy_server_is_asked_again(status: int) -> None:
+    with serving({"/v1/completions": first(failing(status, retry_after="0"), said("x"), times=2)}) as served:
+        assert ask(served.url).text == "x"
+    assert [path for path, _, _ in served.requests].count("/v1/completions") == 3
+
+
+def test_a_server_that_stays_busy_is_given_up() -> None:
+    with serving({"/v1/completions": failing(429)}) as served, pytest.raises(ModelError, match=r"refused \(429\)"):
+        ask(served.url, retries=2)
+    assert [path for path, _, _ in served.requests].count("/v1/completions") == 3
+
+
+def test_a_server_that_dies_in_the_middle_is_an_error_and_what_it_wrote_is_kept() -> None:
+    dying = events(piece(" Half an"), piece(" answ"))
+    with serving({"/v1/completions": dying}) as served:
+        model, got = ServerModel(served.url), []
+
+        async def read() -> None:
+            async for chunk in model.stream(Prompt("x")):
+                got.append(chunk.text)
+
+        with pytest.raises(ModelError, match="broke off in the middle of its answer"):
+            asyncio.run(read())
+    assert got == ["Half an", " answ"]
+    assert [path for path, _, _ in served.requests].count("/v1/completions") == 1  # A second try could write something else.
+
+
+def test_a_connection_that_is_cut_off_is_said() -> None:
+    def cut(handler: Handler, times: int) -> None:
+        handler.send_response(200)
+        handler.send_header("content-type", "text/event-stream")
+        handler.send_header("content-length", "1000")
+        handler.end_headers()
+        handler.wfile.write(f"{piece('Half')}\n\n".encode())
+
+    with serving({"/v1/completions": cut}) as served, pytest.raises(ModelError, match="broke off"):
+        ask(served.url)
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        (events("data: {nonsense"), "answered with what is no completion: {nonsense"),
+        (plain(200, b"<html>Welcome", "text/html"), "answered with what is no completion: <html>Welcome"),
+        (as_json({"id": 3}), "holds no text"),
+        (events('data: {"error": {"message": "out of\\nmemory"}}'), "failed: out of memory"),
+        (failing(400), r"refused \(400\): .*it is so"),
+        (failing(401), r"wants a key \(401\)"),
+        (plain(307, b"", location="http://elsewhere.example/"), r"refused \(307\)"),
+    ],
+)
+def test_what_is_no_completion_is_one_sentence(answer: Answer, message: str) -> None:
+    with serving({"/v1/completions": answer}) as served, pytest.raises(ModelError, match=message) as caught:
+        ask(served.url)
+    assert "\n" not in caught.value.message
+    assert caught.value.hint
+
+
+def test_a_server_that_says_nothing_is_given_up() -> None:
+    gone = threading.Event()
+    with serving({"/v1/completions": lambda handler, times: gone.wait(30) and None}) as served:
+        try:
+            with pytest.raises(ModelError, match=r"has not said anything for 0\.2 s"):
+                ask(served.url, timeout=0.2)
+        finally:
+            gone.set()
+
+
+def test_no_server_at_all_is_said_after_some_tries() -> None:
+    with serving({}) as served:
+        url = served.url
+    with pytest.raises(ModelError, match=f"no server answers at {url}") as caught:
+        ask(url, retries=2)
+    assert caught.value.exit_code == 3
+
+
+def test_closing_the_stream_closes_the_connection() -> None:
+    gone = threading.Event()
+
+    def endless(handler: Handler, times: int) -> None:
+        events(piece("a"))(handler, times)
+        try:
+            while True:
+                handler.wfile.write(f"{piece('b' * 1000)}\n\n".encode())
+        except OSError:
+            gone.set()
+
+    with serving({"/v1/completions": endless}) as served:
+
+        async def few() -> None:
+            stream = ServerModel(served.url).stream(Prompt("x"))
+            await anext(stream)
+            await stream.aclose()  # type: ignore[attr-defined]
+
+        asyncio.run(few())
+        assert gone.wait(30)
+
+
+def test_the_key_comes_from_the_environment_and_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "second")
+    with serving({"/v1/completions": first(said("x"), failing(403))}) as served:
+        ask(served.url)
+        assert served.requests[-1][2]["authorization"] == "Bearer second"
+        monkeypatch.setenv("AIRO_API_KEY", "s3cret")
+        with pytest.raises(ModelError) as caught:
+            ask(served.url)
+        assert served.requests[-1][2]["authorization"] == "Bearer s3cret"
+    assert "s3cret" not in f"{caught.value.message} {caught.value.hint}"
+
+
+@pytest.mark.parametrize("end", ["", "/", "/v1", "/v1/", "/v1/completions", "/v1/chat/completions"])
+def test_the_address_may_be_given_in_any_form(end: str) -> None:
+    with serving({"/v1/completions": said("x")}) as served:
+        assert ask(served.url + end).text == "x"
+
+
+@pytest.mark.parametrize("url", ["http://", "http://user:word@127.0.0.1:1/"])
+def test_what_is_no_address_is_refused(url: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        ServerModel(url)
+    assert caught.value.hint
+
+
+def test_options_of_the_command_line_reach_it() -> None:
+    model = open_model("http://127.0.0.1:9", options={"context": "2048", "wrapper": "2.2", "dialect": "vllm"})
+    assert (model.info.context_length, model.info.wrapper, model.info.backend) == (2048, "airoboros-2.2", "server")
+    for options in ({"dialect": "odd"}, {"route": "x"}, {"timeout": "soon"}, {"bits": "4"}):
+        with pytest.raises(UsageError):
+            open_model("http://127.0.0.1:9", options=options)
+
+
+def test_a_run_over_a_server() -> None:
+    plan = ":evidence0: = KnowledgeModel[Where do otters sleep?]\nAnswer: :evidence0:"
+    with serving({"/v1/completions": first(said(*plan.splitlines(keepends=True)), said("Afloat."))}) as served:
+        run = Agent(served.url, [], store=False).run("Where do otters sleep?")
+    assert (run.status, run.answer) == ("done", "Afloat.")
