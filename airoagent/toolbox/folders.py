@@ -70,9 +70,10 @@ def open_folders(paths: Sequence[Path]) -> tuple[Folder, ...]:
         if root in folders:
             continue
         if next(scan(root), None) is None:
+            suffixes = ", ".join(suffix for suffix in _TYPES if suffix and _counts(suffix))
             raise UsageError(
                 f"the folder {str(path)!r} holds no document that can be read",
-                f"documents are {', '.join(s for s in _TYPES if s and _counts(s))} files and text files without a suffix",
+                f"documents are {suffixes} files and text files without a suffix",
             )
         base = name = root.name or "root"
         number = 1
