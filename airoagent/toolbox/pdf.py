@@ -123,7 +123,7 @@ def serve(seconds: int) -> None:
     except MemoryError:
         _write(stopped="it takes too much memory")
     except (PyPdfError, ImportError) as error:  # ImportError: its cipher needs another library
-        _write(stopped=f"{type(error).__name__}: {error}"[:200])
+        _write(stopped=(" ".join(str(error).split()) or type(error).__name__)[:200])
     except Exception as error:  # a broken file sets off any error at all in a parser
         _write(stopped=f"it is broken ({type(error).__name__})")
 
