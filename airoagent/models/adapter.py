@@ -41,7 +41,7 @@ def base_folder(folder: Path, name: str, base: str | Path | None = None) -> tupl
     kind = str(config.get("peft_type", "")).upper()
     if kind != "LORA":
         raise ModelError(
-            f"{name} is a {kind or 'nameless'} adapter; only LoRA (and QLoRA) adapters can be used",
+            f"{name} is no LoRA adapter ({kind or 'its config does not say what it is'}), the only kind that is used",
             "merge it into its base model and give the merged folder",
         )
     called = str(base or config.get("base_model_name_or_path") or "")

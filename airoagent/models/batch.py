@@ -13,6 +13,8 @@ import inspect
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
+from airoagent.models.writer import Writer
+
 __all__ = ["Batch", "Row"]
 
 # Tokens that a kept prompt and a new one must share for the shared part not to be read again.
@@ -35,7 +37,7 @@ class Row:
         ids: list[int],
         most: int,
         pick: Callable[[Any, Any], Any],
-        take: Callable[[int], bool],
+        take: Writer,
         *,
         keep: bool = False,
         guess: Callable[[list[int]], list[int]] | None = None,

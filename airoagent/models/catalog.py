@@ -16,12 +16,12 @@ from typing import Final, Literal
 
 from airoagent.errors import ModelError
 from airoagent.models.base import Model, Sampling
-from airoagent.models.hub import Progress, is_hub_name, snapshot
 from airoagent.models.checkpoint import ggml_message, read_checkpoint
+from airoagent.models.hub import Progress, is_hub_name, snapshot
 from airoagent.models.machine import Machine, this_machine
 from airoagent.models.options import check_options, choice, device, whole_number
 
-__all__ = ["CATALOGUE", "CatalogueModel", "Fits", "ModelRow", "find_model", "list_models", "open_model"]
+__all__ = ["CATALOGUE", "CatalogueModel", "Fits", "ModelRow", "find_model", "list_models", "open_model", "show_folder"]
 
 Fits = Literal["gpu", "cpu", "no", "unknown"]
 
@@ -217,6 +217,23 @@ def open_model(
     )
 
 
+def show_folder(name: str, options: Mapping[str, str]) -> dict[str, str | int]:
+    """What is known of a model's folder besides what its `ModelInfo` says; nothing for what is none."""
+    folder = Path(name).expanduser()
+    if not folder.is_dir():
+        return {}
+    found = read_checkpoint(folder, name, base=options.get("base"))
+    return {
+        "model_type": found.model_type,
+        "quantization": found.quantization,
+        "adapter": str(found.adapter or ""),
+        "base": str(found.folder) if found.adapter else "",
+        "bytes_on_disk": found.stored,
+        "bytes_at_4_bits": found.four_bit,
+        "cache_bytes_per_token": found.cache_per_token,
+    }
+
+
 def _resolve(text: str) -> tuple[str, Path | None]:
     """A hub name, or a folder with its name. ModelError with the nearest names where it is neither."""
     path = Path(text).expanduser()
@@ -228,6 +245,11 @@ def _resolve(text: str) -> tuple[str, Path | None]:
         raise ModelError(
             f"{text} is a file; a model is a folder with config.json, weights and tokenizer",
             f"give the folder: -m {path.parent}",
+        )
+    if text.lower().endswith("-gguf"):
+        raise ModelError(
+            f"{text} is a repository of GGUF files, one for each quantisation",
+            f"fetch one (hf download {text} NAME.Q4_K_M.gguf) and give the file: -m FILE.gguf",
         )
     entry = find_model(text)
     if entry is not None:

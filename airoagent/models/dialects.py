@@ -20,8 +20,12 @@ __all__ = ["DIALECTS", "Dialect", "dialect_of", "window_in"]
 
 @record
 class Dialect:
-    """A kind of server: the name of its penalty field, whether it counts tokens at a stream's end, how it takes a
-    grammar (``""``: not at all), and where it tells its window (a path from the server's root, keys into the answer)."""
+    """A kind of server.
+
+    ``penalty`` is the name of its penalty field, ``counts`` whether it counts tokens at a stream's end, ``grammar`` the
+    field for a grammar (``""``: none), ``window`` where it tells its window: a path from its root, and keys into the
+    answer.
+    """
 
     name: str
     penalty: str = ""
@@ -48,9 +52,7 @@ DIALECTS: Final[Mapping[str, Dialect]] = {
     dialect.name: dialect
     for dialect in (
         Dialect("plain"),
-        Dialect(
-            "llama.cpp", "repeat_penalty", True, "grammar", ("/props", ("default_generation_settings", "n_ctx"))
-        ),
+        Dialect("llama.cpp", "repeat_penalty", True, "grammar", ("/props", ("default_generation_settings", "n_ctx"))),
         Dialect("llama-cpp-python", "repeat_penalty", False, "grammar"),
         Dialect("vllm", "repetition_penalty", True, "structured_outputs.grammar"),
         Dialect("text-generation-webui", "repetition_penalty", False, "grammar_string"),

@@ -9,18 +9,34 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Protocol
+from typing import Any, Protocol
 
 from airoagent.errors import AiroError, ModelError
 from airoagent.models.base import Chunk, Prompt
 from airoagent.models.hub import LoadStopped
 
-if TYPE_CHECKING:
-    from airoagent.models.batch import Batch, Row
+__all__ = ["Job", "Line", "Rows", "Writing"]
 
-__all__ = ["Job", "Line", "Writing"]
+
+class Rows(Protocol):
+    """Completions in the making. A row is whatever `Writing.begin` makes; ``row.ended`` says that it is complete."""
+
+    @property
+    def rows(self) -> Sequence[Any]: ...
+
+    def join(self, rows: Sequence[Any]) -> None:
+        """Read the prompts of these; each then has its first token. An error leaves the others as they were."""
+        ...
+
+    def step(self) -> None:
+        """One more token for each."""
+        ...
+
+    def leave(self, out: Callable[[Any], bool]) -> None:
+        """Let go of the rows that ``out`` names."""
+        ...
 
 
 class Writing(Protocol):
@@ -30,15 +46,15 @@ class Writing(Protocol):
         """The prompt's ids, and how many tokens may be written for it. Needs no weights."""
         ...
 
-    def open_batch(self, stopped: Callable[[], bool]) -> tuple[Batch, int, int]:
+    def open_batch(self, stopped: Callable[[], bool]) -> tuple[Rows, int, int]:
         """Load the model: an empty batch, the most rows it may have, and the most tokens, padding included."""
         ...
 
-    def begin(self, prompt: Prompt, ids: list[int], most: int, tell: Callable[[Chunk], None]) -> Row:
+    def begin(self, prompt: Prompt, ids: list[int], most: int, tell: Callable[[Chunk], None]) -> Any:
         """The row that writes this completion; ``tell`` takes its text."""
         ...
 
-    def last_chunk(self, row: Row) -> Chunk:
+    def last_chunk(self, row: Any) -> Chunk:
         """The end of a completion that has ended."""
         ...
 
@@ -60,7 +76,17 @@ class Job:
         self.cancelled = self.done = False
         self.ids: list[int] = []
         self.most = 0
-        self.row: Row | None = None
+        self.row: Any = None
+
+    async def chunks(self) -> AsyncIterator[Chunk]:
+        """What is told, up to the last chunk; raises the error if it is one."""
+        while True:
+            item = await self.items.get()
+            if isinstance(item, AiroError):
+                raise item
+            yield item
+            if item.finish is not None:
+                return
 
     def tell(self, item: Chunk | AiroError) -> None:
         """Pass something on to whoever reads."""
@@ -92,7 +118,7 @@ class Line:
         self._writing: list[Job] = []
         self._serving = False
         self._closed = threading.Event()
-        self._batch: Batch | None = None
+        self._batch: Rows | None = None
         self._most_rows = self._most_tokens = 0
 
     def put(self, prompt: Prompt) -> Job:
@@ -219,7 +245,7 @@ class Line:
         for job in self._writing:
             if job.done:
                 continue
-            if job.cancelled:
+            if id(job.row) in gone:  # One called off during this step has yet to leave, at the next.
                 job.end()
             elif job.row is not None and job.row.ended:
                 job.end(self._model.last_chunk(job.row))

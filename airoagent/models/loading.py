@@ -10,6 +10,7 @@ from __future__ import annotations
 import importlib.util
 import logging
 import threading
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -147,7 +148,9 @@ def _with_adapter(model: Any, checkpoint: Checkpoint) -> Any:
 
     assert checkpoint.adapter is not None
     try:
-        return PeftModel.from_pretrained(model, str(checkpoint.adapter), local_files_only=True).get_base_model()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)  # peft uses names that transformers 5 calls old.
+            return PeftModel.from_pretrained(model, str(checkpoint.adapter), local_files_only=True).get_base_model()
     except Exception as error:  # peft has no class of its own for an adapter that does not fit its base.
         raise ModelError(
             f"the adapter {checkpoint.name} does not go with {checkpoint.folder.name}: {_first_line(error)}",

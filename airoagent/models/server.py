@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, Final, Literal
 from urllib.parse import urlsplit
@@ -25,7 +25,7 @@ from airoagent.language.grammar import Grammar
 from airoagent.language.wrappers import WRAPPERS, Wrapper, wrapper_for, wrapper_named
 from airoagent.models.base import Chunk, Finish, ModelInfo, Prompt, Sampling
 from airoagent.models.decoding import check_sampling
-from airoagent.models.dialects import DIALECTS, Dialect, dialect_of, window_in
+from airoagent.models.dialects import DIALECTS, dialect_of, window_in
 from airoagent.models.estimate import estimate_tokens
 from airoagent.models.serverstream import Said, read_said
 from airoagent.models.stopping import StopFilter
@@ -155,7 +155,7 @@ class ServerModel:
 
     # One completion.
 
-    async def _written(self, prompt: Prompt, sampling: Sampling, route: Route) -> AsyncIterator[Chunk]:
+    async def _written(self, prompt: Prompt, sampling: Sampling, route: Route) -> AsyncGenerator[Chunk]:
         wrapped = self.wrap(prompt.text)
         length = self.count_tokens(wrapped)
         stop = prompt.stop + (self._wrapper().stop if route == "completions" else ())
@@ -208,7 +208,7 @@ class ServerModel:
             body |= self._dialect.fields(sampling, prompt.grammar if self._held(prompt, route) else "")
         return body
 
-    async def _said(self, client: httpx.AsyncClient, url: str, body: dict[str, Any]) -> AsyncIterator[Said]:
+    async def _said(self, client: httpx.AsyncClient, url: str, body: dict[str, Any]) -> AsyncGenerator[Said]:
         """What the server says to this request; asked again while it is busy, and never once it has begun to answer."""
         import httpx
 

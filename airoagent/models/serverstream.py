@@ -78,9 +78,7 @@ def _said(value: dict[str, Any], name: str, *, whole: bool = False) -> Said:
         return Said("", None, usage)
     first = choices[0] if isinstance(choices, list) and choices else None
     if not isinstance(first, dict):
-        raise ModelError(
-            f"{name} answered with a completion that holds no text", "is it an OpenAI-compatible server?"
-        )
+        raise ModelError(f"{name} answered with a completion that holds no text", "is it an OpenAI-compatible server?")
     inner = first.get("delta") or first.get("message")
     text = inner.get("content") if isinstance(inner, dict) else first.get("text")
     reason = first.get("finish_reason")

@@ -19,11 +19,10 @@ from pathlib import Path
 from typing import Any
 
 from airoagent.errors import AiroError, ModelError
-from airoagent.events import Usage
 from airoagent.language.grammar import Grammar
 from airoagent.language.wrappers import Wrapper, template_wrapper, wrapper_for, wrapper_named
 from airoagent.models import hub
-from airoagent.models.base import Chunk, Finish, ModelInfo, Prompt, Sampling
+from airoagent.models.base import Chunk, ModelInfo, Prompt, Sampling
 from airoagent.models.batch import Batch, Row
 from airoagent.models.checkpoint import Checkpoint, read_checkpoint
 from airoagent.models.constraint import GrammarMask, grammar_tokenizer, grammars_available
@@ -34,6 +33,7 @@ from airoagent.models.loading import Loaded, check, free_memory, load, load_toke
 from airoagent.models.machine import Device
 from airoagent.models.stopping import StopFilter
 from airoagent.models.window import room_for
+from airoagent.models.writer import Writer
 
 __all__ = ["TransformersModel"]
 
@@ -142,13 +142,8 @@ class TransformersModel:
         check_sampling(prompt.sampling or self._sampling)
         job = self._line.put(prompt)
         try:
-            while True:
-                item = await job.items.get()
-                if isinstance(item, AiroError):
-                    raise item
-                yield item
-                if item.finish is not None:
-                    return
+            async for chunk in job.chunks():
+                yield chunk
         finally:
             await self._line.call_off(job)
 
@@ -191,7 +186,7 @@ class TransformersModel:
         sampling = prompt.sampling or self._sampling
         mask = self._mask(prompt.grammar, loaded, len(ids), most)
         stops = StopFilter(prompt.stop + self._ready_wrapper().stop, drop_space=True, watch=mask is None)
-        writer = _Writer(self._ready_tokenizer(), loaded.ends, stops, tell)
+        writer = Writer(TokenText(self._ready_tokenizer()), loaded.ends, stops, tell)
         # With a seed the same passes are made each time, so that rounding cannot tell two runs apart.
         free = sampling.seed is None
         return Row(
@@ -205,9 +200,7 @@ class TransformersModel:
 
     def last_chunk(self, row: Row) -> Chunk:
         """What was held back, why the completion ended, and its cost."""
-        assert isinstance(row.take, _Writer)
-        text, finish = row.take.finish()
-        return Chunk(text, finish, Usage(row.start, len(row.ids) - row.start, 1))
+        return row.take.last_chunk(row.start, len(row.ids))
 
     def failure(self, error: Exception) -> AiroError:
         """What to tell of an error: torch has many classes for what can fail in a forward pass."""
@@ -306,32 +299,6 @@ class TransformersModel:
         except jinja2.TemplateError as error:  # A template's own refusal, e.g. of system messages.
             raise ValueError(str(error)) from error
         return text
-
-
-class _Writer:
-    """Turns the tokens of one completion into text, passes it on, and says when it ends."""
-
-    def __init__(self, tokenizer: Any, ends: tuple[int, ...], stops: StopFilter, tell: Callable[[Chunk], None]) -> None:
-        self._text = TokenText(tokenizer)
-        self._filter = stops
-        self._ends = frozenset(ends)
-        self._tell = tell
-        self._finish: Finish = "length"
-
-    def __call__(self, token: int) -> bool:
-        """Take the next token; return whether the completion ends with it."""
-        if token in self._ends:
-            self._finish = "stop"
-            return True
-        if shown := self._filter.feed(self._text.feed(token)):
-            self._tell(Chunk(shown))
-        if self._filter.stopped:
-            self._finish = "stop"
-        return self._filter.stopped
-
-    def finish(self) -> tuple[str, Finish]:
-        """What was held back, and why the completion ended."""
-        return self._filter.feed(self._text.finish()) + self._filter.finish(), self._finish
 
 
 def _failed_writing(name: str, error: Exception) -> ModelError:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -113,7 +115,8 @@ def test_a_plan_with_any_text_in_it_reads_back(plan: Plan) -> None:
     check_round_trip(as_objects(plan))
 
 
-LONG = settings(max_examples=20_000, deadline=None, suppress_health_check=list(HealthCheck))
+EXAMPLES = int(os.environ.get("AIRO_EXAMPLES", "20000"))
+LONG = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 @pytest.mark.slow

@@ -137,6 +137,19 @@ def test_one_row_can_be_called_off_and_the_others_go_on(model: TransformersModel
     assert alone[1].text.startswith("".join(chunk.text for chunk in done[1]))
 
 
+def test_a_row_that_was_called_off_is_computed_no_more(model: TransformersModel) -> None:
+    async def run() -> None:
+        for _ in range(5):
+            stream = model.stream(prompt(QUESTIONS[0], most=500))
+            await anext(stream)
+            await stream.aclose()  # type: ignore[attr-defined]
+
+    asyncio.run(run())
+    passes = shapes(model)
+    one_by_one(model, [prompt(QUESTIONS[1])])
+    assert {rows for rows, _ in passes} == {1}
+
+
 def test_a_prompt_that_cannot_be_read_fails_alone(model: TransformersModel) -> None:
     async def run() -> list[Completion | BaseException]:
         prompts = [prompt(QUESTIONS[0]), prompt("otter " * 9000), prompt("x", grammar="start: nowhere")]

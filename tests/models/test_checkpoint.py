@@ -94,9 +94,9 @@ def _empty_but(name: str, content: bytes = b"GGUF") -> Callable[[Path], None]:
         (_write("model.safetensors", b"\x00" * 4000), "cut off or damaged"),
         (_write("model.safetensors", b""), "cut off or damaged"),
         (_write("model.safetensors", b"version https://git-lfs.github.com/spec/v1\n"), "Git LFS pointer"),
-        (_empty_but("x.gguf"), "holds a GGUF file"),
+        (_empty_but("x.gguf"), "is a folder with a GGUF file"),
         (_empty_but("x.ggmlv3.q4_0.bin"), "GGML format"),
-        (_empty_but("adapter_config.json", b"{}"), "LoRA adapter"),
+        (_empty_but("adapter_config.json", b"{}"), "is no LoRA adapter"),
     ],
 )
 def test_a_broken_folder_is_one_sentence(

@@ -52,8 +52,7 @@ def test_an_answer_is_short_and_cites_the_block_and_the_sentence() -> None:
 def test_a_block_without_metadata_is_quoted_alone() -> None:
     text = write(closed_context_prompt([ContextBlock(TOWER.text)], "Who designed the tower?" + ASK))
     assert text == (
-        "Stephen Sauvestre\n\nSource:\n"
-        "quote: The tower was designed by Stephen Sauvestre and opened in 1889."
+        "Stephen Sauvestre\n\nSource:\nquote: The tower was designed by Stephen Sauvestre and opened in 1889."
     )
 
 

@@ -56,9 +56,7 @@ def test_a_question_is_searched_linked_loaded_and_answered() -> None:
 
 
 def test_a_second_part_that_depends_on_the_first_waits_for_its_answer() -> None:
-    steps, answer = steps_of(
-        "Who won the Nobel Prize in Literature in 2020 and what is their most famous work?", FOUR
-    )
+    steps, answer = steps_of("Who won the Nobel Prize in Literature in 2020 and what is their most famous work?", FOUR)
     assert [tool for tool, _ in steps] == ["DuckDuckGo", "HyperlinkExtractor", "TextScraper", "KnowledgeModel"] * 2
     assert steps[3][1] == "Who won the Nobel Prize in Literature in 2020, given :evidence2:?"
     assert ":evidence3:" in steps[4][1]

@@ -20,7 +20,9 @@ from airoagent.models.base import Chunk, Completion, Prompt, Sampling, complete
 from airoagent.models.catalog import open_model
 from airoagent.models.server import ServerModel
 
-MODELS = {"data": [{"id": "airoboros-l2-13b-gpt4-2.0.Q4_K_M.gguf", "owned_by": "llamacpp", "meta": {"n_ctx_train": 4096}}]}
+MODELS = {
+    "data": [{"id": "airoboros-l2-13b-gpt4-2.0.Q4_K_M.gguf", "owned_by": "llamacpp", "meta": {"n_ctx_train": 4096}}]
+}
 GRAMMAR = Grammar((Rule("start", Text("Yes USER: no")),))
 
 
@@ -187,7 +189,8 @@ def test_stop_strings_are_exact_though_the_server_ignores_them() -> None:
 
 def test_usage_is_the_servers_where_it_counts() -> None:
     counted = events(
-        piece("a b"), piece("", "length"), 'data: {"choices": [], "usage": {"prompt_tokens": 31, "completion_tokens": 2}}',
+        piece("a b"), piece("", "length"),
+        'data: {"choices": [], "usage": {"prompt_tokens": 31, "completion_tokens": 2}}',
         "data: [DONE]",
     )  # fmt: skip
     with serving({"/v1/completions": counted}) as served:
@@ -211,7 +214,10 @@ def test_without_a_completions_route_the_chat_is_asked_and_wraps_by_itself() -> 
         model = ServerModel(served.url, system="Be brief.")
         for _ in range(2):
             assert asyncio.run(complete(model, Prompt("Where?"))).text == "Hi."
-    assert served.body()["messages"] == [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Where?"}]
+    assert served.body()["messages"] == [
+        {"role": "system", "content": "Be brief."},
+        {"role": "user", "content": "Where?"},
+    ]
     assert model.wrap("Where?") == "Be brief.\n\nWhere?"
     assert [path for path, _, _ in served.requests].count("/v1/completions") == 1  # Not tried again.
 
@@ -241,7 +247,7 @@ def test_a_server_that_dies_in_the_middle_is_an_error_and_what_it_wrote_is_kept(
         with pytest.raises(ModelError, match="broke off in the middle of its answer"):
             asyncio.run(read())
     assert got == ["Half an", " answ"]
-    assert [path for path, _, _ in served.requests].count("/v1/completions") == 1  # A second try could write something else.
+    assert [path for path, _, _ in served.requests].count("/v1/completions") == 1
 
 
 def test_a_connection_that_is_cut_off_is_said() -> None:

@@ -1,0 +1,122 @@
+"""The head of a GGUF file: what the model in it is, read in a millisecond, without llama.cpp.
+
+Format: a magic, a version, the numbers of tensors and of key-value pairs, then the pairs; little-endian. Source: the
+GGUF specification in the ggml repository (docs/gguf.md).
+"""
+
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+from typing import Any, BinaryIO, Final
+
+from airoagent.errors import ModelError
+from airoagent.records import record
+
+__all__ = ["GgufHead", "read_gguf"]
+
+_NUMBERS: Final = {0: "<B", 1: "<b", 2: "<H", 3: "<h", 4: "<I", 5: "<i", 6: "<f", 7: "<?", 10: "<Q", 11: "<q", 12: "<d"}
+_STRING, _ARRAY = 8, 9
+_MOST_PAIRS: Final = 100_000
+_LONGEST: Final = 16 * 1024 * 1024
+# general.file_type, as llama.cpp numbers it.
+_FILE_TYPES: Final = {
+    0: "F32", 1: "F16", 2: "Q4_0", 3: "Q4_1", 7: "Q8_0", 8: "Q5_0", 9: "Q5_1", 10: "Q2_K", 11: "Q3_K_S", 12: "Q3_K_M",
+    13: "Q3_K_L", 14: "Q4_K_S", 15: "Q4_K_M", 16: "Q5_K_S", 17: "Q5_K_M", 18: "Q6_K", 32: "BF16",
+}  # fmt: skip
+
+
+@record
+class GgufHead:
+    """What a GGUF file says of its model: ``cache_per_token`` in bytes at 16 bits, ``template`` its chat template."""
+
+    name: str
+    architecture: str
+    quantization: str
+    context_length: int
+    cache_per_token: int
+    template: str
+    size: int
+
+
+def read_gguf(path: Path, name: str) -> GgufHead:
+    """Read the head of a GGUF file. ModelError where it is none, is cut off, or of a version nobody writes any more."""
+    try:
+        size = path.stat().st_size
+        with path.open("rb") as file:
+            if file.read(4) != b"GGUF":
+                raise ModelError(f"{name} is not a GGUF file", "fetch it again, or check the path")
+            version, tensors, pairs = _number(file, "<I"), _number(file, "<Q"), _number(file, "<Q")
+            if version not in (2, 3) or pairs > _MOST_PAIRS:
+                raise ModelError(
+                    f"{name} is a GGUF file of version {version}, which is not read", "get a newer file of the model"
+                )
+            if not tensors:
+                raise ModelError(f"{name} holds no weights", "it may hold a vocabulary only: get the model's file")
+            values = dict(_pair(file) for _ in range(pairs))
+    except FileNotFoundError:
+        raise ModelError(f"there is no file {name}", "check the path") from None
+    except (EOFError, ValueError, KeyError, UnicodeDecodeError, struct.error) as error:
+        raise ModelError(f"{name} is cut off or damaged", "fetch it again") from error
+    except OSError as error:
+        raise ModelError(f"{name} cannot be read: {error}", "check the path") from error
+    return _head(values, size)
+
+
+def _head(values: dict[str, Any], size: int) -> GgufHead:
+    architecture = str(values.get("general.architecture", ""))
+
+    def figure(key: str, default: int) -> int:
+        value = values.get(f"{architecture}.{key}")
+        return value if isinstance(value, int) and value > 0 else default
+
+    heads = figure("attention.head_count", 32)
+    shared = figure("attention.head_count_kv", heads)
+    template = values.get("tokenizer.chat_template")
+    return GgufHead(
+        name=str(values.get("general.name", "")),
+        architecture=architecture,
+        quantization=_FILE_TYPES.get(values.get("general.file_type", -1), ""),
+        context_length=figure("context_length", 2048),
+        cache_per_token=4 * figure("block_count", 32) * figure("embedding_length", 4096) * shared // heads,
+        template=template if isinstance(template, str) else "",
+        size=size,
+    )
+
+
+def _pair(file: BinaryIO) -> tuple[str, Any]:
+    key = _text(file)
+    return key, _value(file, _number(file, "<I"))
+
+
+def _value(file: BinaryIO, kind: int) -> Any:
+    if kind == _STRING:
+        return _text(file)
+    if kind != _ARRAY:
+        return _number(file, _NUMBERS[kind])
+    inner, count = _number(file, "<I"), _number(file, "<Q")
+    if inner in _NUMBERS:
+        _exactly(file, count * struct.calcsize(_NUMBERS[inner]))
+    elif inner == _STRING and count <= _LONGEST:
+        for _ in range(count):
+            _exactly(file, _number(file, "<Q"))
+    else:
+        raise ValueError(f"an array of kind {inner}")
+    return None  # Vocabularies and the like: not needed here.
+
+
+def _text(file: BinaryIO) -> str:
+    return _exactly(file, _number(file, "<Q")).decode("utf-8", "replace")
+
+
+def _number(file: BinaryIO, form: str) -> Any:
+    return struct.unpack(form, _exactly(file, struct.calcsize(form)))[0]
+
+
+def _exactly(file: BinaryIO, count: int) -> bytes:
+    if count > _LONGEST:
+        raise ValueError("longer than anything in a head")
+    data = file.read(count)
+    if len(data) < count:
+        raise EOFError
+    return data

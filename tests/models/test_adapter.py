@@ -1,0 +1,128 @@
+"""A QLoRA adapter made here by peft, on the tiny Llama in 4 bits."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shutil
+import sys
+import warnings
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airoagent.errors import MissingExtra, ModelError
+from airoagent.models.base import Prompt, Sampling, complete
+from airoagent.models.catalog import open_model
+from airoagent.models.checkpoint import read_checkpoint
+from airoagent.models.transformers import TransformersModel
+
+pytest.importorskip("peft", reason="peft is not installed")
+
+
+@pytest.fixture(scope="module")
+def adapter(tiny_llama: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An adapter whose layers are not zero, as a trained one's are not."""
+    import torch
+    from peft import LoraConfig, get_peft_model
+    from transformers import AutoModelForCausalLM
+
+    base = AutoModelForCausalLM.from_pretrained(tiny_llama, dtype=torch.bfloat16)
+    config = LoraConfig(r=4, lora_alpha=64, target_modules=["q_proj", "v_proj"], task_type="CAUSAL_LM")
+    with torch.random.fork_rng(), warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # peft uses names that transformers 5 calls old.
+        torch.manual_seed(4)
+        model = get_peft_model(base, config)
+        for name, weight in model.named_parameters():
+            if "lora_B" in name:
+                torch.nn.init.normal_(weight.data, std=0.3)
+        folder = tmp_path_factory.mktemp("adapter") / "airoboros-7b-gpt4-1.4-qlora"
+        model.save_pretrained(folder)
+    return folder
+
+
+def write(model: Any, **sampling: Any) -> str:
+    prompt = Prompt("Where do otters sleep?", sampling=Sampling(temperature=0, max_tokens=16, seed=1, **sampling))
+    return asyncio.run(complete(model, prompt)).text
+
+
+def test_an_adapter_folder_loads_on_its_base_in_4_bits_and_changes_what_is_written(
+    adapter: Path, tiny_llama: Path
+) -> None:
+    import bitsandbytes
+
+    model, plain = TransformersModel(adapter, device="cpu"), TransformersModel(tiny_llama, device="cpu")
+    assert write(model) != write(plain)
+    assert model._loaded is not None
+    layers = [type(layer).__module__ for layer in model._loaded.model.modules()]
+    assert any("peft" in module for module in layers)
+    assert sum(isinstance(layer, bitsandbytes.nn.Linear4bit) for layer in model._loaded.model.modules()) >= 14
+
+
+def test_the_layers_are_what_peft_computes_from_the_same_files(adapter: Path, tiny_llama: Path) -> None:
+    import torch
+    from peft import PeftModel
+
+    ours, base = TransformersModel(adapter, device="cpu", bits=16), TransformersModel(tiny_llama, device="cpu", bits=16)
+    write(ours), write(base)
+    assert ours._loaded is not None
+    assert base._loaded is not None
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)
+        theirs = PeftModel.from_pretrained(base._loaded.model, str(adapter))
+    ids = torch.arange(5, 25)[None]
+    with torch.no_grad():
+        assert torch.equal(ours._loaded.model(ids).logits, theirs(ids).logits)
+
+
+def test_the_wrapper_is_the_adapters_own_and_the_sizes_add_up(adapter: Path, tiny_llama: Path) -> None:
+    model = TransformersModel(adapter, device="cpu")
+    assert model.info.wrapper == "airoboros-1.4.1"
+    assert model.info.context_length == 4096
+    size = (adapter / "adapter_model.safetensors").stat().st_size
+    assert read_checkpoint(adapter).four_bit == read_checkpoint(tiny_llama).four_bit + size
+
+
+def test_the_base_can_be_named_where_the_config_names_another_machines(
+    adapter: Path, tiny_llama: Path, tmp_path: Path
+) -> None:
+    moved = Path(shutil.copytree(adapter, tmp_path / "moved"))
+    config = json.loads((moved / "adapter_config.json").read_text(encoding="utf-8"))
+    (moved / "adapter_config.json").write_text(
+        json.dumps(config | {"base_model_name_or_path": "someone/llama-2-7b-hf"}), encoding="utf-8"
+    )
+    with pytest.raises(ModelError, match="stands on someone/llama-2-7b-hf, which is not on this machine") as caught:
+        open_model(str(moved))
+    assert "hf download someone/llama-2-7b-hf" in caught.value.hint
+    assert "-o base FOLDER" in caught.value.hint
+    assert open_model(str(moved), options={"base": str(tiny_llama)}).info.context_length == 4096
+
+
+def test_an_adapter_of_another_shape_is_said(adapter: Path, tmp_path: Path) -> None:
+    from tests.tiny_llama import make_tiny_llama
+
+    other = make_tiny_llama(tmp_path / "other", hidden=256)
+    model = TransformersModel(adapter, name="qlora", device="cpu", base=other)
+    with pytest.raises(ModelError, match="the adapter qlora does not go with other") as caught:
+        write(model)
+    assert "\n" not in caught.value.message
+
+
+def test_an_adapter_without_weights_is_said(adapter: Path, tmp_path: Path) -> None:
+    bare = tmp_path / "bare"
+    bare.mkdir()
+    shutil.copy(adapter / "adapter_config.json", bare)
+    with pytest.raises(ModelError, match="has no weights"):
+        read_checkpoint(bare)
+
+
+def test_without_peft_the_extra_is_named(adapter: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import importlib.util
+
+    found = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "peft" else found(name))
+    monkeypatch.delitem(sys.modules, "peft", raising=False)
+    with pytest.raises(MissingExtra) as caught:
+        TransformersModel(adapter, device="cpu").check()
+    assert caught.value.hint == "pip install 'airoagent[peft]'"

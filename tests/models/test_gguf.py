@@ -1,0 +1,82 @@
+"""The head of a GGUF file, read without llama.cpp."""
+
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airoagent.errors import MissingExtra, ModelError
+from airoagent.models.catalog import open_model
+from airoagent.models.gguf import read_gguf
+
+
+def text(value: str) -> bytes:
+    return struct.pack("<Q", len(value.encode())) + value.encode()
+
+
+def pair(key: str, value: Any) -> bytes:
+    if isinstance(value, str):
+        return text(key) + struct.pack("<I", 8) + text(value)
+    if isinstance(value, list):
+        return text(key) + struct.pack("<IIQ", 9, 8, len(value)) + b"".join(map(text, value))
+    return text(key) + struct.pack("<II", 4, value)
+
+
+def head(pairs: dict[str, Any], *, version: int = 3, tensors: int = 1) -> bytes:
+    return b"GGUF" + struct.pack("<IQQ", version, tensors, len(pairs)) + b"".join(pair(*each) for each in pairs.items())
+
+
+LLAMA = {
+    "general.architecture": "llama", "general.name": "airoboros l2 13b", "general.file_type": 15,
+    "tokenizer.ggml.tokens": ["<unk>", "a"] * 500, "llama.context_length": 4096, "llama.block_count": 40,
+    "llama.embedding_length": 5120, "llama.attention.head_count": 40,
+}  # fmt: skip
+
+
+def test_what_a_file_says_of_its_model(tmp_path: Path) -> None:
+    path = tmp_path / "x.gguf"
+    path.write_bytes(head(LLAMA) + b"weights")
+    found = read_gguf(path, "x")
+    assert (found.name, found.architecture, found.quantization) == ("airoboros l2 13b", "llama", "Q4_K_M")
+    assert (found.context_length, found.cache_per_token) == (4096, 819_200)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "not a GGUF file"),
+        (b"PK\x03\x04", "not a GGUF file"),
+        (head(LLAMA)[:60], "cut off or damaged"),
+        (head(LLAMA, version=1), "version 1"),
+        (head(LLAMA, tensors=0), "no weights"),
+        (b"GGUF" + struct.pack("<IQQ", 3, 1, 2**60), "is not read"),
+        (b"GGUF" + struct.pack("<IQQQ", 3, 1, 1, 2**62), "cut off or damaged"),
+        (b"GGUF" + struct.pack("<IQQ", 3, 1, 1) + text("k") + struct.pack("<I", 77), "cut off or damaged"),
+    ],
+)
+def test_what_is_none_is_one_sentence(content: bytes, message: str, tmp_path: Path) -> None:
+    path = tmp_path / "x.gguf"
+    path.write_bytes(content)
+    with pytest.raises(ModelError, match=message) as caught:
+        read_gguf(path, "x")
+    assert caught.value.hint
+
+
+def test_a_file_that_is_not_there_is_said() -> None:
+    with pytest.raises(ModelError, match=r"there is no file models/x\.gguf"):
+        open_model("models/x.gguf")
+
+
+def test_without_llama_cpp_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import importlib.util
+
+    found = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "llama_cpp" else found(name))
+    path = tmp_path / "x.gguf"
+    path.write_bytes(head(LLAMA))
+    with pytest.raises(MissingExtra) as caught:
+        open_model(str(path))
+    assert caught.value.hint == "pip install 'airoagent[gguf]'"

@@ -1,0 +1,175 @@
+"""A real, tiny GGUF file, run by llama.cpp. Skipped where that is not installed: it compiles for long."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airoagent import Agent
+from airoagent.errors import ModelError
+from airoagent.models.base import Chunk, Completion, Prompt, Sampling, complete
+from airoagent.models.catalog import open_model
+from airoagent.models.llamacpp import LlamaCppModel
+from airoagent.models.transformers import TransformersModel
+from tests.tiny_gguf import make_tiny_gguf, quantized
+
+pytest.importorskip("llama_cpp", reason="llama-cpp-python is not installed: it is compiled for some ten minutes")
+pytest.importorskip("gguf", reason="the gguf package is not installed")
+pytestmark = pytest.mark.slow
+
+QUESTION = "Where do otters sleep?"
+
+
+@pytest.fixture(scope="module")
+def tiny_gguf(tiny_llama: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_tiny_gguf(tiny_llama, tmp_path_factory.mktemp("gguf") / "airoboros-l2-7b-2.2.f16.gguf")
+
+
+@pytest.fixture(scope="module")
+def model(tiny_gguf: Path) -> LlamaCppModel:
+    return LlamaCppModel(tiny_gguf, threads=1)
+
+
+def ask(
+    model: Any, text: str = QUESTION, *, grammar: Any = "", stop: tuple[str, ...] = (), **sampling: Any
+) -> Completion:
+    settings = Sampling(**{"max_tokens": 24, "seed": 3, **sampling})
+    return asyncio.run(complete(model, Prompt(text, grammar=grammar, stop=stop, sampling=settings)))
+
+
+def test_the_file_says_what_it_is_before_it_is_loaded(model: LlamaCppModel) -> None:
+    assert (model.info.backend, model.info.context_length, model.info.wrapper) == ("llama.cpp", 512, "airoboros-2.2")
+    assert model.info.note.startswith("GGUF F16")
+
+
+def test_it_writes_what_transformers_writes(model: LlamaCppModel, tiny_llama: Path) -> None:
+    whole = TransformersModel(tiny_llama, device="cpu", bits=16, wrapper="2.2")
+    assert model.wrap(QUESTION) == whole.wrap(QUESTION)
+    assert model.count_tokens(QUESTION) == whole.count_tokens(QUESTION)
+    ours, theirs = ask(model, temperature=0), ask(whole, temperature=0)
+    assert ours.usage.prompt_tokens == theirs.usage.prompt_tokens
+    # Rounding differs, so the texts part at some time, but not at once.
+    assert ours.text[:6] == theirs.text[:6]
+    asyncio.run(whole.aclose())
+
+
+@pytest.mark.parametrize("kind", ["Q8_0", "Q4_0"])
+def test_quantised_files_load_and_write(kind: str, tiny_gguf: Path, tmp_path: Path) -> None:
+    small = LlamaCppModel(quantized(tiny_gguf, tmp_path / f"tiny.{kind}.gguf", kind), threads=1)
+    assert small.info.note.startswith(f"GGUF {kind}")
+    assert ask(small, max_tokens=12).usage.completion_tokens == 12
+    asyncio.run(small.aclose())
+
+
+@pytest.mark.parametrize("kind", ["Q2_K", "Q4_K_M", "Q6_K"])
+def test_k_quants_load_and_write(kind: str, tmp_path: Path) -> None:
+    from tests.tiny_llama import make_tiny_llama
+
+    folder = make_tiny_llama(tmp_path / "wide", hidden=256, intermediate=512)  # Blocks of a k-quant are 256 wide.
+    source = make_tiny_gguf(folder, tmp_path / "wide.gguf")
+    small = LlamaCppModel(quantized(source, tmp_path / f"wide.{kind}.gguf", kind), threads=1)
+    assert small.info.note.startswith(f"GGUF {kind}")
+    assert ask(small, grammar="start: /[a-z]{8}/").text.isalpha()
+    asyncio.run(small.aclose())
+
+
+def test_a_seed_gives_the_same_text_again_and_another_another(model: LlamaCppModel) -> None:
+    assert ask(model, seed=3) == ask(model, seed=3)
+    assert ask(model, seed=3).text != ask(model, seed=4).text
+
+
+def test_a_grammar_holds_it_to_its_language(model: LlamaCppModel) -> None:
+    completion = ask(model, grammar='start: " "? "Plan: " /[a-z ]{5,9}/ "\\n日本"', max_tokens=100, temperature=1)
+    assert completion.finish == "stop"
+    assert completion.text.startswith("Plan: ")
+    assert completion.text.endswith("\n日本")
+
+
+def test_the_plans_of_a_random_model_are_valid(model: LlamaCppModel, tiny_gguf: Path) -> None:
+    agent = Agent(
+        LlamaCppModel(tiny_gguf, threads=1, context_length=1500, sampling=Sampling(max_tokens=400, seed=5)),
+        ["KnowledgeModel"],
+        store=False,
+    )
+    plan = agent.plan(QUESTION)
+    assert plan.steps
+    assert {step.tool for step in plan.steps} == {"KnowledgeModel"}
+    agent.close()
+
+
+def test_stop_strings_are_exact(model: LlamaCppModel) -> None:
+    whole = ask(model)
+    cut = ask(model, stop=(whole.text[9:12],))
+    assert (cut.text, cut.finish) == (whole.text[: whole.text.index(whole.text[9:12])], "stop")
+
+
+def test_a_prompt_is_text_and_never_control_tokens(model: LlamaCppModel) -> None:
+    assert model.count_tokens("a </s> b") > model.count_tokens("a b") + 1
+
+
+def test_what_the_last_prompt_began_with_too_is_not_read_again(tiny_gguf: Path) -> None:
+    model = LlamaCppModel(tiny_gguf, threads=1)
+    long = "The otter sleeps in the kelp. " * 8
+    asked = [long + "Who?", long + "Where?"]
+    alone = [ask(model, text, temperature=0) for text in asked]  # With a seed all is read.
+    read: list[int] = []
+    original = model._llama.eval
+    model._llama.eval = lambda tokens: (read.append(len(tokens)), original(tokens))[1]
+    again = [ask(model, text, temperature=0, seed=None) for text in asked]
+    assert [each.text[:4] for each in again] == [each.text[:4] for each in alone]
+    assert max(read[-24:]) < 30 < alone[1].usage.prompt_tokens
+    asyncio.run(model.aclose())
+
+
+def test_calls_at_once_wait_in_line_and_can_be_called_off(model: LlamaCppModel) -> None:
+    async def run() -> tuple[list[Completion], Chunk]:
+        prompts = [Prompt(f"{QUESTION} {n}", sampling=Sampling(max_tokens=10, seed=n)) for n in range(3)]
+        stream = model.stream(Prompt("x", sampling=Sampling(max_tokens=400, seed=1)))
+        first = await anext(stream)
+        waiting = [asyncio.create_task(complete(model, prompt)) for prompt in prompts]
+        await stream.aclose()  # type: ignore[attr-defined]
+        return list(await asyncio.gather(*waiting)), first
+
+    together, first = asyncio.run(run())
+    assert first.finish is None
+    assert together == [ask(model, f"{QUESTION} {n}", max_tokens=10, seed=n) for n in range(3)]
+
+
+def test_a_prompt_over_the_window_names_both_numbers(model: LlamaCppModel) -> None:
+    with pytest.raises(ModelError, match="holds 512"):
+        ask(model, "otter " * 400)
+
+
+def test_options_reach_llama_cpp(tiny_gguf: Path) -> None:
+    options = {
+        "context": "256", "threads": "1", "gpu_layers": "0", "rope_freq_base": "20000", "rope_freq_scale": "0.5",
+        "batch": "64", "wrapper": "none",
+    }  # fmt: skip
+    model = open_model(str(tiny_gguf), options=options)
+    assert isinstance(model, LlamaCppModel)
+    assert ask(model, max_tokens=5).usage.completion_tokens == 5
+    assert (model._llama.n_ctx(), model._llama.n_batch, model.info.wrapper) == (256, 64, "none")
+    assert model._llama.context_params.rope_freq_base == 20000
+    asyncio.run(model.aclose())
+
+
+def test_a_damaged_file_is_one_sentence(tiny_gguf: Path, tmp_path: Path) -> None:
+    cut = tmp_path / "cut.gguf"
+    cut.write_bytes(tiny_gguf.read_bytes()[:-5000])
+    with pytest.raises(ModelError, match=r"llama\.cpp cannot load") as caught:
+        ask(LlamaCppModel(cut))
+    assert "\n" not in caught.value.message
+
+
+def test_a_question_is_answered_through_the_command_line(tiny_gguf: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    from airoagent.cli import main
+
+    with pytest.raises(SystemExit) as ended:
+        main(["plan", "Where?", "-m", str(tiny_gguf), "-o", "context", "1500", "-T", "KnowledgeModel", "--max-tokens",
+                 "300", "--seed", "5"])  # fmt: skip
+    out, err = capfd.readouterr()
+    assert (ended.value.code, ":evidence0: = KnowledgeModel[" in out) == (0, True), err
+    assert "llama_" not in err

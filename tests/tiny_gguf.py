@@ -1,0 +1,100 @@
+"""Makes a real, tiny GGUF file of the tiny Llama checkpoint (`tests.tiny_llama`), and k-quants of it.
+
+    path = make_tiny_gguf(tiny_llama, tmp_path / "tiny.gguf")
+    small = quantized(path, tmp_path / "tiny.Q4_K_M.gguf", "Q4_K_M")
+
+Needs the `gguf` package; the quantiser is llama.cpp's own.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+__all__ = ["make_tiny_gguf", "quantized"]
+
+_NAMES = {
+    "input_layernorm": "attn_norm", "self_attn.q_proj": "attn_q", "self_attn.k_proj": "attn_k",
+    "self_attn.v_proj": "attn_v", "self_attn.o_proj": "attn_output", "post_attention_layernorm": "ffn_norm",
+    "mlp.gate_proj": "ffn_gate", "mlp.up_proj": "ffn_up", "mlp.down_proj": "ffn_down",
+}  # fmt: skip
+_OUTER = {"model.embed_tokens": "token_embd", "model.norm": "output_norm", "lm_head": "output"}
+
+
+def make_tiny_gguf(folder: Path, path: Path, *, name: str = "tiny", context: int = 512) -> Path:
+    """Write the checkpoint of ``folder`` as one GGUF file in 16 bits."""
+    import gguf
+    import numpy
+    from safetensors.torch import load_file
+
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    heads = config["num_attention_heads"]
+    writer = gguf.GGUFWriter(path, "llama")
+    writer.add_name(name)
+    writer.add_context_length(context)
+    writer.add_embedding_length(config["hidden_size"])
+    writer.add_block_count(config["num_hidden_layers"])
+    writer.add_feed_forward_length(config["intermediate_size"])
+    writer.add_head_count(heads)
+    writer.add_head_count_kv(heads)
+    writer.add_rope_dimension_count(config["hidden_size"] // heads)
+    writer.add_layer_norm_rms_eps(config["rms_norm_eps"])
+    writer.add_file_type(gguf.LlamaFileType.MOSTLY_F16)
+    _add_vocabulary(writer, folder, config["vocab_size"])
+    for key, tensor in load_file(folder / "model.safetensors").items():
+        values = tensor.float().numpy()
+        if "q_proj" in key or "k_proj" in key:  # llama.cpp turns neighbours where transformers turns halves.
+            rows = values.reshape(heads, 2, values.shape[0] // heads // 2, values.shape[1])
+            values = rows.swapaxes(1, 2).reshape(values.shape)
+        kind = numpy.float32 if values.ndim == 1 else numpy.float16
+        writer.add_tensor(_name(key), numpy.ascontiguousarray(values.astype(kind)))
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    return path
+
+
+def _name(key: str) -> str:
+    plain = key.removesuffix(".weight")
+    if plain in _OUTER:
+        return f"{_OUTER[plain]}.weight"
+    _, _, number, rest = plain.split(".", 3)
+    return f"blk.{number}.{_NAMES[rest]}.weight"
+
+
+def _add_vocabulary(writer: Any, folder: Path, size: int) -> None:
+    import gguf
+
+    model = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))["model"]
+    pieces = sorted(model["vocab"], key=model["vocab"].__getitem__)
+    pieces += [f"<unused{n}>" for n in range(size - len(pieces))]
+    ranks = {"".join(pair if isinstance(pair, list) else pair.split(" ")): n for n, pair in enumerate(model["merges"])}
+    kinds = []
+    for number, piece in enumerate(pieces):
+        if number < 3:
+            kinds.append(gguf.TokenType.UNKNOWN if number == 0 else gguf.TokenType.CONTROL)
+        else:
+            kinds.append(gguf.TokenType.BYTE if piece.startswith("<0x") else gguf.TokenType.NORMAL)
+    writer.add_tokenizer_model("llama")
+    writer.add_token_list([piece.encode() for piece in pieces])
+    writer.add_token_scores([-float(ranks.get(piece, 10_000)) for piece in pieces])
+    writer.add_token_types(kinds)
+    writer.add_bos_token_id(1)
+    writer.add_eos_token_id(2)
+    writer.add_unk_token_id(0)
+
+
+def quantized(source: Path, destination: Path, kind: str) -> Path:
+    """The same model in another quantisation, such as ``Q4_K_M``."""
+    import ctypes
+
+    import llama_cpp
+
+    params = llama_cpp.llama_model_quantize_default_params()
+    params.ftype = getattr(llama_cpp, f"LLAMA_FTYPE_MOSTLY_{kind}")
+    params.nthread = 1
+    failed = llama_cpp.llama_model_quantize(str(source).encode(), str(destination).encode(), ctypes.byref(params))
+    assert not failed
+    return destination
