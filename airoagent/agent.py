@@ -70,10 +70,11 @@ class Agent:
     ``model`` is what ``-m`` takes on the command line (``extractive``, a Hugging Face name or folder, an alias,
     ``scripted:FILE``) or any object with the `Model` methods. ``tools`` are the tools a plan may call: names of known
     tools, functions, or `Tool` objects (KnowledgeModel, which only asks the model, is always among them); None means
-    the built-in ones and the user's own. ``docs`` are folders to search in place of the web, unless ``web`` is asked
-    for too. ``policy`` sets limits and what a failure does; ``store`` keeps records (True: the user's store, a path:
-    that file, False: none); ``approve`` is asked before a tool with side effects is called (None: it is refused).
-    ``mcp_servers`` are servers whose tools are used too; they are ended by `close`.
+    the usual ones (those the models know) and the user's own, ``"+Calculator"`` adds one to these. ``docs`` are
+    folders to search in place of the web, unless ``web`` is asked for too. ``policy`` sets limits and what a failure
+    does; ``store`` keeps records (True: the user's store, a path: that file, False: none); ``approve`` is asked
+    before a tool with side effects is called (None: it is refused). ``mcp_servers`` are servers whose tools are used
+    too; they are ended by `close`.
     ``free`` lets a local model write without being held to a grammar.
 
     Raises UsageError and ModelError for arguments that cannot work; what goes wrong later is told by the `Run`.
@@ -232,11 +233,8 @@ class Agent:
             try:
                 answer, sources = await self._answer(question, plan, recorder, store)
             except asyncio.CancelledError:
-                finish(
-                    None,
-                    (),
-                    Interrupted("the run was stopped", f"its record is kept: airo runs show {recorder.run.id}"),
-                )
+                hint = f"finish it: airo resume {recorder.run.id}" if store is not None else ""
+                finish(None, (), Interrupted("the run was stopped", hint))
                 raise
             except AiroError as error:
                 finish(None, (), error)
@@ -249,8 +247,10 @@ class Agent:
         finally:
             if heard in self._watching:
                 self._watching.remove(heard)
-            if own and store is not None:
-                store.close()
+            if store is not None:
+                store.let_go(recorder.run.id)
+                if own:
+                    store.close()
         return recorder.finished()
 
     async def _answer(

@@ -1,8 +1,9 @@
-"""What every test gets: one thread for torch, a home of its own, and a hub that is switched off."""
+"""What every test gets: one thread for torch, a home of its own, a hub that is switched off, no extras for pages."""
 
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,17 @@ def own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monke
     monkeypatch.setenv("HF_HOME", str(home / "hf"))
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     return home
+
+
+@pytest.fixture(autouse=True)
+def without_reading_extras(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pages are read as without the extras `extract` and `pdf`, on every machine; their own tests turn them on."""
+    from airoagent.toolbox import maintext, pdf
+
+    for name in ("trafilatura", "pypdf"):
+        monkeypatch.setitem(sys.modules, name, None)
+    maintext.installed.cache_clear()
+    pdf.installed.cache_clear()
 
 
 @pytest.fixture(scope="session")

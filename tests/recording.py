@@ -1,4 +1,4 @@
-"""A tool that counts its calls, a plan of ten steps, and an agent that keeps records: for the tests of recorded runs."""
+"""A tool that counts its calls, a plan of ten steps, and an agent that keeps records: for the tests of recorded runs"""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ HEIGHT = {
 
 HEAVY = (
     "torch", "transformers", "bitsandbytes", "accelerate", "llguidance", "llama_cpp", "httpx", "httpcore", "bs4",
-    "lxml", "ddgs", "pydantic", "rich", "mcp",
+    "lxml", "ddgs", "pydantic", "rich", "mcp", "trafilatura", "pypdf",
 )  # fmt: skip
 
 MODULES = python_files("airoagent")

@@ -274,6 +274,8 @@ Answer: :evidence2: :evidence3: :evidence4:"""
         "evidence3": (False, True), "evidence4": (False, False),
     }  # fmt: skip
     assert all(evidence.at > 1.7e9 for evidence in run.evidence.values())
+    told = run.to_json()["evidence"]
+    assert {id: (one["untrusted"], one["written"]) for id, one in told.items()} == marks
     again = Run.from_events(run.events)
     assert {id: (one.untrusted, one.written) for id, one in again.evidence.items()} == marks
 

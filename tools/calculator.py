@@ -13,7 +13,8 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from decimal import Context, Decimal, DecimalException
 from fractions import Fraction
 from typing import NamedTuple
@@ -92,6 +93,15 @@ class _Reader:
             raise _misplaced(self._peek())
         return value
 
+    @contextmanager
+    def _deeper(self) -> Iterator[None]:
+        """One level of nesting more, as long as the block lasts."""
+        self._depth += 1
+        if self._depth > _MOST_DEPTH:
+            raise _wrong(f"the expression is nested deeper than {_MOST_DEPTH} levels")
+        yield
+        self._depth -= 1
+
     def _peek(self) -> _Token:
         return self._tokens[self._at]
 
@@ -127,7 +137,7 @@ class _Reader:
             self._at += 1
             value = _Number(value.value / 100, value.exact)
         if self._take("**"):
-            with _Deeper(self):
+            with self._deeper():
                 return _raised(value, self._signed())
         return value
 
@@ -143,7 +153,7 @@ class _Reader:
         if token.kind == "known":
             return self._known[int(token.text.strip("\x00"))]
         if token.text == "(":
-            with _Deeper(self):
+            with self._deeper():
                 value = self._sum()
             self._close()
             return value
@@ -157,7 +167,7 @@ class _Reader:
         least, most, function = _FUNCTIONS[token.text.lower()]
         if not self._take("("):
             raise _wrong(f"{token.text} at character {token.place} needs parentheses: {token.text}(...)")
-        with _Deeper(self):
+        with self._deeper():
             values = [self._sum()]
             while self._take(","):
                 values.append(self._sum())
@@ -172,21 +182,6 @@ class _Reader:
         if not self._take(")"):
             token = self._peek()
             raise _wrong("a parenthesis is not closed") if token.kind == "end" else _misplaced(token)
-
-
-class _Deeper:
-    """One level of nesting more, as long as the block lasts."""
-
-    def __init__(self, reader: _Reader) -> None:
-        self._reader = reader
-
-    def __enter__(self) -> None:
-        self._reader._depth += 1
-        if self._reader._depth > _MOST_DEPTH:
-            raise _wrong(f"the expression is nested deeper than {_MOST_DEPTH} levels")
-
-    def __exit__(self, *exc: object) -> None:
-        self._reader._depth -= 1
 
 
 def _tokens(text: str) -> list[_Token]:
@@ -308,7 +303,8 @@ _CONSTANTS = {"pi": _Number(Fraction("3.1415926535897932384626433832795028841971
 _FUNCTIONS: dict[str, tuple[int, int, Callable[..., Fraction | _Number]]] = {
     "sqrt": (1, 1, _sqrt), "abs": (1, 1, abs), "round": (1, 2, _round), "factorial": (1, 1, _factorial),
     "min": (1, 999, lambda *values: min(values)), "max": (1, 999, lambda *values: max(values)),
-    "sum": (1, 999, lambda *values: _total(values)), "mean": (1, 999, lambda *values: _total(values) / len(values)),
+    "sum": (1, 999, lambda *values: sum(values, Fraction(0))),
+    "mean": (1, 999, lambda *values: sum(values, Fraction(0)) / len(values)),
     "floor": (1, 1, lambda value: Fraction(math.floor(value))),
     "ceil": (1, 1, lambda value: Fraction(math.ceil(value))),
     "gcd": (1, 999, lambda *values: _whole(math.gcd, *values)),
@@ -316,13 +312,6 @@ _FUNCTIONS: dict[str, tuple[int, int, Callable[..., Fraction | _Number]]] = {
     "ln": (1, 1, _logarithm), "log10": (1, 1, lambda value: _logarithm(value, ten=True)),
     "exp": (1, 1, lambda value: _decimal(lambda context: context.exp(_as_decimal(value)))),
 }  # fmt: skip
-
-
-def _total(values: tuple[Fraction, ...]) -> Fraction:
-    total = Fraction(0)
-    for value in values:
-        total = _checked(_Number(total + value)).value
-    return total
 
 
 def _bits(value: Fraction) -> int:

@@ -35,30 +35,10 @@ async def text_scraper(links: str, context: ToolContext) -> ToolOutput:
     allowed = [url for url in urls if context.may_open(url)]
     refused = [(url, ToolError(_COMPOSED.format(url=url), _COMPOSED_HINT)) for url in urls if url not in allowed]
     chosen = allowed[:most_pages]
-    done = 0
-
-    async def read(url: str) -> tuple[Page, Response] | ToolError:
-        nonlocal done
-        try:
-            answer = await context.fetch.fetch(url)
-            page = await context.fetch.read(answer)
-        except ToolError as error:
-            return error
-        else:
-            empty = FetchError(
-                f"{url} holds no text (its text may come from scripts, which are not run)", "use another page"
-            )
-            return (page, answer) if page.text.strip() else empty
-        finally:
-            done += 1
-            context.progress("pages", done, len(chosen))
-
-    context.progress("pages", 0, len(chosen))
-    async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(read(url)) for url in chosen]
+    results = await _read_together(chosen, context)
     text, sources, failures = "", [], list(refused)
     notes = [f"{len(allowed) - len(chosen)} more links were not read"] if len(allowed) > len(chosen) else []
-    for url, result in zip(chosen, (task.result() for task in tasks), strict=True):
+    for url, result in zip(chosen, results, strict=True):
         if isinstance(result, ToolError):
             failures.append((url, result))
             continue
@@ -77,6 +57,32 @@ async def text_scraper(links: str, context: ToolContext) -> ToolOutput:
         raise _all_failed([error for _, error in failures])
     lines = [f"{url} could not be read: {error.message}" for url, error in failures]
     return ToolOutput("\n\n".join([text, *lines]), tuple(sources), "; ".join([*notes, *lines]))
+
+
+async def _read_together(urls: list[str], context: ToolContext) -> list[tuple[Page, Response] | ToolError]:
+    """Each page with its answer, or why it could not be read, in the order of the addresses."""
+    done = 0
+
+    async def read(url: str) -> tuple[Page, Response] | ToolError:
+        nonlocal done
+        try:
+            answer = await context.fetch.fetch(url)
+            page = await context.fetch.read(answer)
+        except ToolError as error:
+            return error
+        else:
+            empty = FetchError(
+                f"{url} holds no text (its text may come from scripts, which are not run)", "use another page"
+            )
+            return (page, answer) if page.text.strip() else empty
+        finally:
+            done += 1
+            context.progress("pages", done, len(urls))
+
+    context.progress("pages", 0, len(urls))
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(read(url)) for url in urls]
+    return [task.result() for task in tasks]
 
 
 def _pages(links: Iterable[str]) -> list[str]:

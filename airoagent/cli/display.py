@@ -123,6 +123,8 @@ class Display:
             case RunFinished():
                 self._flush()
                 self._release()
+                if event.status == "interrupted" and event.failure is not None and event.failure.hint:
+                    self._line(event.failure.hint)
             case _:
                 return
 

@@ -229,7 +229,8 @@ class Caller:
         """
         if tool.side_effects or self._policy.ask_before == "all":
             text, parts = await self._approved(step, tool, text, parts)
-        self._count_call(tool)
+        if self._policy.max_calls:
+            self._count_call(tool)
         make = self._bound.get(step.tool)
         if make is None:
             make = self._bound[step.tool] = tool.bind()
@@ -254,7 +255,8 @@ class Caller:
             if timeout:
                 self._deadlines.end(step.id)
         output = self._checked(tool, result)
-        self._count_bytes(tool, output.text)
+        if self._policy.max_bytes:
+            self._count_bytes(tool, output.text)
         return output
 
     async def _approved(self, step: Step, tool: Tool, text: str, parts: Filled) -> tuple[str, Filled]:
@@ -270,7 +272,7 @@ class Caller:
     def _count_call(self, tool: Tool) -> None:
         most = self._policy.max_calls
         self._calls += 1
-        if most and self._calls > most:
+        if self._calls > most:
             raise LimitReached(
                 f"{tool.name} would be call {self._calls} of the run; the limit is {most}", "--max-calls"
             )
@@ -278,7 +280,7 @@ class Caller:
     def _count_bytes(self, tool: Tool, text: str) -> None:
         most = self._policy.max_bytes
         self._bytes += len(text)
-        if most and self._bytes > most:
+        if self._bytes > most:
             raise LimitReached(
                 f"with {tool.name} the evidence of the run has {self._bytes:,} characters; the limit is {most:,}",
                 "--max-bytes",

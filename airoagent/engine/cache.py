@@ -52,7 +52,7 @@ class Reuse:
 
     def __init__(self, cache: ToolCache | None = None, record: Recall | None = None) -> None:
         self._cache = cache
-        self._record = record
+        self.record = record
         self._found: dict[tuple[str, str], ToolOutput] = {}
         self._failed: dict[str, str] = {}
         self._texts: dict[str, str] = {}
@@ -94,7 +94,7 @@ class Reuse:
 
     def recall(self, step: Step, tool: Tool, text: str) -> tuple[ToolOutput, Origin] | None:
         """The output of this very call, if it is known."""
-        told = None if self._record is None else self._record(step, tool, text)
+        told = None if self.record is None else self.record(step, tool, text)
         if told is not None:
             return told
         known = self._found.get((tool.name, text))

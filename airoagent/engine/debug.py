@@ -151,9 +151,7 @@ class Debugger:
             now = Run(evidence=self.found)
             recall = lambda _: make(now)  # noqa: E731 - what the steps depend on is what the session has, not the recorder
         recorder = Recorder("", None, self.events.append, Beginning(known=self.found, recall=recall))
-        reuse = Reuse(None)
-        reuse.record = recorder.recall
-        async with self._agent._executing(self.question, recorder, reuse) as execution:
+        async with self._agent._executing(self.question, recorder, Reuse(record=recorder.recall)) as execution:
             execution.add(*steps)
         for step in steps:
             if step.id in execution.found and step.id not in execution.failed:

@@ -34,14 +34,19 @@ class Provenance:
 
         A tool that brings text from outside was not written by the model that wrote its input.
         """
-        given = [part for part in parts if isinstance(part, Evidence)]
         if tool.outside:
+            given = [part for part in parts if isinstance(part, Evidence)]
             composed = tuple(part for part in given if _composed(part))
             composed += tuple(other for part in given for other in self._composed_into.get(part.id, ()))
             if composed:
                 self._composed_into[step] = composed
             return True, asked
-        return any(part.untrusted for part in given), asked or any(part.written for part in given)
+        untrusted, written = False, asked
+        for part in parts:
+            if isinstance(part, Evidence):
+                untrusted = untrusted or part.untrusted
+                written = written or part.written
+        return untrusted, written
 
     def may_open(self, parts: Filled, found: Mapping[str, Evidence]) -> Callable[[str], bool]:
         """Whether an address that a tool reads off these parts may be opened."""

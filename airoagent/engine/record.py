@@ -185,7 +185,8 @@ class Run:
             "model": self.model,
             "plan": None if self.plan is None else plan_json(self.plan, self.step_status),
             "evidence": {
-                id: {"tool": found.tool, "text": found.text, "note": found.note,
+                id: {"tool": found.tool, "text": found.text, "note": found.note, "untrusted": found.untrusted,
+                     "written": found.written, "at": found.at,
                      "sources": [_source_json(source) for source in found.sources]}
                 for id, found in self.evidence.items()
             },

@@ -126,6 +126,10 @@ class Store:
         if isinstance(event, RunFinished):
             self._locks.release(run, ended=True)
 
+    def let_go(self, run: str) -> None:
+        """Drive a run no more, whether or not its end could be recorded; one that has ended is not driven anyway."""
+        self._locks.release(run, ended=False)
+
     def _list(self, db: sqlite3.Connection, run: str, event: Event) -> None:
         """Keep the list of runs up with an event."""
         match event:

@@ -133,15 +133,19 @@ def _best_span(library: Library, ranked: list[Ranked], question: Question, near:
     """
     beside = library.sentences.index(near) if near is not None else -1
     starts, lengths = _extents(library)
+    names_of_pages = [_page_name(block) for block in library.blocks]
     judged: list[tuple[Judged, float]] = []
     for entry in ranked[:60]:
         if not _enough([entry], question, (entry.place,)):
             continue
         sentence = library.sentences[entry.place]
-        if (sentence.short and entry.place == starts[sentence.block]) or _POINTER.match(sentence.text):
+        titled = sentence.text in library.blocks[sentence.block].meta("title") or entry.place == starts[sentence.block]
+        if (sentence.short and titled) or _POINTER.match(sentence.text):
             continue  # the page's title; a pointer to another page
         # Of two that say the same, the earlier: pages tell first what they are about.
         extra = -0.2 * (entry.place - starts[sentence.block]) / max(lengths[sentence.block], 1)
+        if _announces(sentence, names_of_pages):
+            extra -= 1.5
         if near is not None and sentence.block == near.block:
             apart = abs(entry.place - beside)
             extra += 0.5 if apart == 0 else 0.4 if apart < 3 else 0.25
@@ -154,7 +158,22 @@ def _best_span(library: Library, ranked: list[Ranked], question: Question, near:
     quote = library.sentences[best.place]
     if is_certain(best, [one for one, _ in judged], question, library.stems[best.place]):
         return Finding(best.text, (quote,), points)
-    return Finding(clause_with(quote, best.text), (quote,), points, best.text)
+    return Finding(clause_with(quote, best.text, question), (quote,), points, best.text)
+
+
+def _page_name(block: Block) -> str:
+    """What a page is called, without the site's name behind a bar."""
+    return re.split(r"\s[|–—-]\s", block.meta("title"))[0].strip()
+
+
+def _announces(sentence: Sentence, names_of_pages: Sequence[str]) -> bool:
+    """Whether it is an entry of a table of contents: another page's name, with no full sentence behind it."""
+    if sentence.text.endswith((".", "!", "?")) and not sentence.item:
+        return False
+    return any(
+        name and number != sentence.block and sentence.text.startswith(name)
+        for number, name in enumerate(names_of_pages)
+    )
 
 
 def _extents(library: Library) -> tuple[list[int], list[int]]:
@@ -200,6 +219,8 @@ def _enough(ranked: Sequence[Ranked], question: Question, places: tuple[int, ...
         return False
     if question.kind in ("summary", "list"):
         return best.coverage >= 0.3
+    if question.kind == "meaning" and best.names > 0.85:
+        return True
     if question.related and question.target in best.missing:
         return False
     if best.names > 0.85 and best.coverage > 0.7 and len(question.names) >= 3:

@@ -13,6 +13,7 @@ import zlib
 from collections.abc import AsyncIterator, Callable, Iterator
 
 from airoagent.errors import FetchError
+from airoagent.toolbox import pdf
 
 __all__ = ["SNIFF", "UNKNOWN_TYPES", "Inflater", "check_sniff", "check_type", "read_body", "split_type"]
 
@@ -27,7 +28,6 @@ UNKNOWN_TYPES = frozenset(
 )
 
 _MAGIC: tuple[tuple[bytes, str], ...] = (
-    (b"%PDF-", "a PDF file"),
     (b"PK\x03\x04", "a ZIP archive or office document"),
     (b"\x1f\x8b", "gzip data"),
     (b"BZh", "bzip2 data"),
@@ -66,18 +66,24 @@ def split_type(header: str) -> tuple[str, str]:
 
 
 def check_type(kind: str, url: str) -> None:
-    """FetchError for a type that is not read: HTML, XHTML, text, JSON and XML are."""
+    """FetchError for a type that is not read: HTML, XHTML, text, JSON, XML and, with extra ``pdf``, PDF are."""
     family, _, name = kind.partition("/")
     readable = family == "text" or kind in _JSON_XML or (family != "image" and name.endswith(("+json", "+xml")))
     if readable or kind in UNKNOWN_TYPES:
         return
     if name.endswith("pdf"):
-        raise FetchError(f"{url} is a PDF file, which is not read", "look for the same text as a web page")
+        if pdf.installed():
+            return
+        raise pdf.missing(url)
     raise FetchError(f"{url} is of type {kind[:80]}, which is not read", "HTML, text, JSON and XML are read")
 
 
 def check_sniff(head: bytes, charset: str, url: str) -> None:
-    """FetchError where the first bytes of a body show that it is not text, whatever its header says."""
+    """FetchError where the first bytes of a body show that it cannot be read, whatever its header says."""
+    if head.startswith(pdf.MAGIC):
+        if pdf.installed():
+            return
+        raise pdf.missing(url)
     for magic, what in _MAGIC:
         if head.startswith(magic):
             raise FetchError(f"{url} is {what}, which is not read", "HTML, text, JSON and XML are read")

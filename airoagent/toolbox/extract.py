@@ -6,6 +6,9 @@
 HTML and XHTML go through `markup` (tree without what is hidden), `maincontent` (what the page is about) and
 `rendering` (blocks of text); where no main content stands out, all that is visible is given. Plain text, Markdown,
 JSON and XML are read by `plaintext`. Everything else is refused by type. Time and memory are linear in the size.
+
+Two extras do more where they are installed: `pdf` reads PDF files, and `maintext` asks trafilatura for the text of
+`read_page` (its title, links and language stay ours, and so do the blocks that an index is made of).
 """
 
 from __future__ import annotations
@@ -14,9 +17,10 @@ from dataclasses import dataclass
 from urllib.parse import urldefrag, urljoin, urlsplit
 
 from airoagent.errors import FetchError
-from airoagent.toolbox import plaintext
+from airoagent.toolbox import pdf, plaintext
 from airoagent.toolbox.boilerplate import measure, prune, text_of
 from airoagent.toolbox.maincontent import main_nodes
+from airoagent.toolbox.maintext import main_text
 from airoagent.toolbox.markup import Node, Tree, decode, parse_html
 from airoagent.toolbox.rendering import Block, join_blocks, render
 
@@ -61,22 +65,32 @@ def read_page(body: bytes, content_type: str, url: str) -> Page:
     ``content_type`` is the header's value, parameters included; "" has the type guessed from the bytes. Nothing else
     is raised, whatever the bytes are. Links are http, https and, on a ``docs://`` page, ``docs://`` addresses.
     """
-    reading = read_blocks(body, content_type, url)
-    return Page(url, reading.title, join_blocks(reading.blocks), reading.links, reading.language)
+    reading, tree = _read(body, content_type, url)
+    text = join_blocks(reading.blocks)
+    if tree is not None:
+        text = main_text(tree, text)
+    return Page(url, reading.title, text, reading.links, reading.language)
 
 
 def read_blocks(body: bytes, content_type: str, url: str) -> Reading:
-    """`read_page` with the text still in blocks."""
+    """`read_page` with the text still in blocks, always by our own extractor."""
+    return _read(body, content_type, url)[0]
+
+
+def _read(body: bytes, content_type: str, url: str) -> tuple[Reading, Tree | None]:
+    """What the page says, and the tree of it if it is HTML."""
     kind, charset = _kind(body, content_type, url)
-    text = decode(body, charset)
-    if kind == "html" or kind == "xhtml":
-        return _read_html(text, url, xml=kind == "xhtml")
-    read = {"markdown": plaintext.markdown, "json": plaintext.json_text, "xml": plaintext.xml_text}
-    title, blocks, hrefs = read.get(kind, plaintext.plain)(text)
+    if kind in ("html", "xhtml"):
+        return _read_html(decode(body, charset), url, xml=kind == "xhtml")
+    if kind == "pdf":
+        title, blocks, hrefs = pdf.read_pdf(body, url)
+    else:
+        read = {"markdown": plaintext.markdown, "json": plaintext.json_text, "xml": plaintext.xml_text}
+        title, blocks, hrefs = read.get(kind, plaintext.plain)(decode(body, charset))
     links = _Links(url, "")
     for href, words in hrefs:
         links.add(href, words)
-    return Reading(title, blocks, links.all(), "")
+    return Reading(title, blocks, links.all(), ""), None
 
 
 def _kind(body: bytes, content_type: str, url: str) -> tuple[str, str]:
@@ -88,6 +102,10 @@ def _kind(body: bytes, content_type: str, url: str) -> tuple[str, str]:
         name, _, value = parameter.partition("=")
         if name.strip().lower() == "charset":
             charset = value.strip().strip("\"'")
+    if body.startswith(pdf.MAGIC):
+        if not pdf.installed():
+            raise pdf.missing(url)
+        return "pdf", ""
     start = body[:1024].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     if _is_binary(body, charset):
         raise FetchError(
@@ -117,23 +135,23 @@ def _kind(body: bytes, content_type: str, url: str) -> tuple[str, str]:
 def _is_binary(body: bytes, charset: str) -> bool:
     """Whether bytes that call themselves text are something else."""
     head = body[:4096]
-    if head.startswith((b"%PDF-", b"PK\x03\x04", b"\x89PNG", b"GIF8", b"\xff\xd8\xff", b"\x1f\x8b", b"\x7fELF")):
+    if head.startswith((b"PK\x03\x04", b"\x89PNG", b"GIF8", b"\xff\xd8\xff", b"\x1f\x8b", b"\x7fELF")):
         return True
     if head.startswith((b"\xff\xfe", b"\xfe\xff")) or charset.lower().startswith(("utf-16", "utf16", "utf-32", "ucs")):
         return False
     return head.count(0) > 2 + len(head) // 100  # a stray NUL or two does not make a page binary
 
 
-def _read_html(text: str, url: str, *, xml: bool) -> Reading:
+def _read_html(text: str, url: str, *, xml: bool) -> tuple[Reading, Tree]:
     tree = parse_html(text, xml=xml)
     reading, size = _content(tree, url)
     if size < _TINY and tree.hidden_by_sheet:
         # A page may hide its content until a script shows it.
-        tree = parse_html(text, xml=xml, obey_sheets=False)
-        other, other_size = _content(tree, url)
+        shown = parse_html(text, xml=xml, obey_sheets=False)
+        other, other_size = _content(shown, url)
         if other_size > 4 * max(size, 50):
-            return other
-    return reading
+            return other, shown
+    return reading, tree
 
 
 def _content(tree: Tree, url: str) -> tuple[Reading, int]:

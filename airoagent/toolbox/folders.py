@@ -2,7 +2,8 @@
 
 An address is ``docs://<folder's name>/<path below it>``, percent-encoded: it means the same on every machine that has
 the folder, and never tells where the folder lies. Documents are HTML, Markdown, reStructuredText and text by suffix,
-and files without any suffix whose bytes turn out to be text; nothing hidden (names with a leading dot), no links.
+files without any suffix whose bytes turn out to be text and, with extra ``pdf``, PDF files; nothing hidden (names with
+a leading dot), no links.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from pathlib import Path
 from urllib.parse import quote, unquote_to_bytes
 
 from airoagent.errors import FetchError, UsageError
+from airoagent.toolbox import pdf
 
 __all__ = ["MAX_BYTES", "Entry", "Folder", "address", "content_type", "find_file", "open_folders", "read_file", "scan"]
 
@@ -23,6 +25,7 @@ MAX_BYTES = 8 * 1024 * 1024  # of a file more than this is not read
 _TYPES = {
     ".html": "text/html", ".htm": "text/html", ".xhtml": "application/xhtml+xml", ".md": "text/markdown",
     ".markdown": "text/markdown", ".rst": "text/x-rst", ".txt": "text/plain", "": "text/plain",
+    ".pdf": "application/pdf",
 }  # fmt: skip
 # Folders that documentation tools lay beside the pages: their sources over again, scripts, pictures.
 _ASIDE = frozenset({b"_sources", b"_static", b"_images", b"node_modules", b"__pycache__"})
@@ -69,7 +72,7 @@ def open_folders(paths: Sequence[Path]) -> tuple[Folder, ...]:
         if next(scan(root), None) is None:
             raise UsageError(
                 f"the folder {str(path)!r} holds no document that can be read",
-                f"documents are {', '.join(filter(None, _TYPES))} files and text files without a suffix",
+                f"documents are {', '.join(s for s in _TYPES if s and _counts(s))} files and text files without a suffix",
             )
         base = name = root.name or "root"
         number = 1
@@ -97,13 +100,18 @@ def scan(root: Path) -> Iterator[Entry]:
                     if entry.is_dir(follow_symlinks=False):
                         if name not in _ASIDE:
                             stack.append(entry.path)
-                    elif _suffix(name) in _TYPES and entry.is_file(follow_symlinks=False):
+                    elif _counts(_suffix(name)) and entry.is_file(follow_symlinks=False):
                         found = entry.stat(follow_symlinks=False)
                         path = entry.path[prefix:]
                         path = path if os.sep == "/" else path.replace(b"\\", b"/")
                         yield Entry(path, found.st_mtime_ns, found.st_size)
         except OSError:  # unreadable, or gone since it was listed: then it holds no document for us
             continue
+
+
+def _counts(suffix: str) -> bool:
+    """Whether files with this suffix are documents here."""
+    return suffix in _TYPES and (suffix != ".pdf" or pdf.installed())
 
 
 def _suffix(name: bytes) -> str:
@@ -140,7 +148,10 @@ def find_file(folders: Sequence[Folder], url: str) -> tuple[Folder, Path]:
         raise FetchError(f"{url} leads out of the documents folder", "only files below the folder are read")
     below = path.relative_to(folder.root).parts
     hidden = any(part.startswith(".") for part in below)
-    if hidden or not path.is_file() or _suffix(os.fsencode(path.name)) not in _TYPES:
+    suffix = _suffix(os.fsencode(path.name))
+    if suffix == ".pdf" and path.is_file() and not hidden and not pdf.installed():
+        raise pdf.missing(url)
+    if hidden or not path.is_file() or not _counts(suffix):
         raise FetchError(f"{url} is not a document", "HTML, Markdown and text files are read")
     return folder, path
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import Future
 from typing import Any
 
@@ -21,6 +21,10 @@ __all__ = ["Driven", "Driver", "messages", "recorded"]
 _LOOK_AGAIN = 0.4  # seconds between looks at the record of a run that another process drives
 _KEPT = 20  # runs of this process that stay in memory
 _BEAT = 10.0  # seconds of silence after which a stream says that it is still there
+
+
+Work = Callable[[Agent, Callable[[Event], None]], Awaitable[Run]]
+"""What an agent is to do, told to whoever watches."""
 
 
 class Driven:
@@ -80,12 +84,19 @@ class Driver:
         self._thread.start()
         self.driven: dict[str, Driven] = {}
 
-    def start(self, question: str) -> str:
-        """Start a run; its id once it is on record. Raises AiroError where it cannot begin."""
+    def ask(self, question: str) -> str:
+        """Start a run of a question; its id once it is on record. Raises AiroError where it cannot begin."""
+        return self._start(lambda agent, watch: agent.arun(question, watch=watch))
+
+    def fork(self, parent: Run, edit: dict[str, str], given: dict[str, str]) -> str:
+        """Start a fork with other inputs (``edit``) or other evidence (``given``) for some steps; its id."""
+        return self._start(lambda agent, watch: agent.afork(parent, edit=edit, set=given, watch=watch))
+
+    def _start(self, work: Work) -> str:
         with self._opening:  # the model is opened once, by the first question
             self._agent = self._agent or self._make_agent()
         driven = Driven()
-        driven.task = asyncio.run_coroutine_threadsafe(self._drive(self._agent, question, driven), self._loop)
+        driven.task = asyncio.run_coroutine_threadsafe(self._drive(self._agent, work, driven), self._loop)
         id = driven.started()
         self.driven[id] = driven
         for old in list(self.driven)[
@@ -95,10 +106,10 @@ class Driver:
                 del self.driven[old]
         return id
 
-    async def _drive(self, agent: Agent, question: str, driven: Driven) -> Run:
+    async def _drive(self, agent: Agent, work: Work, driven: Driven) -> Run:
         error: AiroError | None = None
         try:
-            return await agent.arun(question, watch=driven.take)
+            return await work(agent, driven.take)
         except AiroError as met:
             error = met
             raise

@@ -94,7 +94,7 @@ function textBox(key, label, parts, show) {
   }
   if (box.childElementCount > 1) for (const one of box.children) {
     const text = one.textContent;
-    one.style.containIntrinsicSize = `auto ${Math.max(text.split("\n").length, text.length / 90) * 20}px`;
+    one.style.containIntrinsicHeight = `auto ${Math.max(text.split("\n").length, text.length / 90) * 20}px`;
   } else box.firstElementChild.className = "";
   fields.set(key, { label, text: whole, show });
   return box;
@@ -187,7 +187,9 @@ function more(one, parts, show) {
     one.attempts.length > 1 && h("div", null, h("h3", null, "Tries"), h("div.rows", null, one.attempts.map((attempt) => attempt.failure
       ? h("div.note", { "data-status": "failed" }, `${attempt.number}: ${attempt.failure.message}`, h("small", null, `${attempt.failure.kind} after ${seconds(attempt.end - attempt.start)}${attempt.retry ? ` · tried again after ${seconds(attempt.retry)}` : ""}`))
       : h("div.note", { "data-status": attempt.status }, `${attempt.number}: ${word(attempt.status)}${attempt.end ? ` after ${seconds(attempt.end - attempt.start)}` : ""}`)))),
-    one.calls.length > 0 && h("div", null, h("h3", null, one.calls.length > 1 ? "Calls of the model" : "The call of the model"), h("div.rows", null, one.calls.map((event, n) => call(event, `${id}/call${n}`, show)))));
+    one.calls.length > 0 && h("div", null, h("h3", null, one.calls.length > 1 ? "Calls of the model" : "The call of the model"), h("div.rows", null, one.calls.map((event, n) => call(event, `${id}/call${n}`, show)))),
+    run.status === "running" || !one.template ? null : data.token ? forkForm(one, written)
+      : /^evidence\d+$/.test(id) && h("div.commands", null, command(`airo fork ${shellName()} --edit ${id}`)));
 }
 
 /* The graph: layers by longest path, boxes ordered by where their neighbours are, long edges led around. ----------- */
@@ -342,11 +344,30 @@ function drawHead() {
     fill($("answer"), h("div.answer", { "data-status": run.status }, h("div.label", null, `No answer: ${run.failure.kind}`), h("div.said.small", null, run.failure.message), run.failure.hint && h("p.hint", null, run.failure.hint)));
   } else fill($("answer"), h("div.answer", { "data-status": run.status }, h("div.label", null, run.status === "running" ? "Working" : "No answer"),
     h("div.said.small", null, run.status === "running" ? working() : "The record stops here: the run was stopped, or had not ended when this page was made."),
-    data.token && run.status === "running" && h("p.hint", null, h("button.copy", { onclick: stop }, "stop the run"))));
+    data.own && run.status === "running" && h("p.hint", null, h("button.copy", { onclick: stop }, "stop the run"))));
 }
-function stop() {
-  fetch(`${data.page}/stop`, { method: "POST", headers: { "X-Airo-Token": data.token, "Content-Type": "application/json" }, body: "{}" })
-    .then(async (reply) => { if (!reply.ok) toast((await reply.json()).error); }, () => toast("airo view does not answer any more"));
+async function post(what, body) {
+  try {
+    const reply = await fetch(`/runs/${encodeURIComponent(run.id)}/${what}`, { method: "POST", headers: { "X-Airo-Token": data.token, "Content-Type": "application/json" }, body: JSON.stringify(body) });
+    const value = await reply.json();
+    if (!reply.ok) toast(value.error);
+    else if (value.run) location.assign(`/runs/${encodeURIComponent(value.run)}`);
+  } catch { toast("airo view does not answer any more"); }
+}
+const stop = () => post("stop", {});
+/* Another input, or evidence set by hand, for one step: a new run, in which only what depends on it is run. */
+function forkForm(one, written) {
+  const area = h("textarea", { rows: "5", spellcheck: "false", "aria-label": "the changed text" });
+  area.value = written;
+  const words = { edit: "another input", set: "other evidence" };
+  let what = "edit";
+  const tabs = Object.keys(words).map((name) => h("button", { "aria-pressed": String(name === what), onclick: () => {
+    what = name;
+    area.value = name === "edit" ? written : one.text ?? "";
+    tabs.forEach((tab, n) => tab.setAttribute("aria-pressed", String(Object.keys(words)[n] === name)));
+  } }, words[name]));
+  return h("details", null, h("summary", null, h("b", null, "fork"), "change this step; only what depends on it is run again"),
+    h("div.inside", null, h("div", null, h("span.tabs", null, tabs)), area, h("div", null, h("button.copy", { onclick: () => post("fork", { [what]: { [one.id]: area.value } }) }, "run the fork"))));
 }
 function working() {
   const busy = [...run.steps.values()].filter((one) => one.status === "running");
@@ -366,14 +387,17 @@ function drawPlan() {
   fill($("plan"), h("h2", null, "The plan as the model wrote it", h("small", null, run.findings.length ? many(run.findings.length, "finding") : run.raw ? "read without a finding" : ""), h("span.grip"), text && copyButton(() => text)),
     run.earlier.map((one, n) => h("details", null, h("summary", null, h("b", null, `plan ${n + 1}, given up`), h("span", null, one.failure.message)), h("div.inside", null,
       field(`plan/earlier${n}`, "earlier plan", "As the model wrote it", one.raw, show), one.steps.filter((old) => old.text != null).map((old) => field(`plan/earlier${n}/${old.id}`, `${old.id} of an earlier plan`, `${old.id} ${old.tool}`, old.text, show))))),
-    run.refused && failed(run.refused), text ? raw : h("p.empty", null, "nothing yet"), h("div.commands", null, run.calls.map((event, n) => call(event, `plan/call${n}`, show))));
+    run.refused && failed(run.refused), text ? raw : h("p.empty", null, "nothing yet"), h("div.rows", null, run.calls.map((event, n) => call(event, `plan/call${n}`, show))));
 }
 const pairs = (rows) => h("dl.pairs", null, rows.filter((pair) => pair[1]).map(([name, value]) => [h("dt", null, name.replaceAll("_", " ")), h("dd", null, value)]));
+const shellName = () => (/^\w[\w.-]*$/.test(run.id) ? run.id : "FILE.jsonl");  // what is copied goes into a shell
+const command = (text) => h("div", null, h("code", null, text), copyButton(() => text));
 function drawRecord() {
-  const line = (text) => h("div", null, h("code", null, text), copyButton(() => text));
-  const id = /^[\w.-]+$/.test(run.id) ? run.id : "@last";
-  fill($("record"), h("h2", null, "Record"), pairs([["run", run.id], ["parent", run.parent], ["model", run.model]]), h("details", null, h("summary", null, h("b", null, "settings"), "what the run was held to"), h("div.inside", null, pairs(run.settings))),
-    h("div.commands", null, [`airo runs show ${id}`, `airo runs export ${id} -o ${id}.jsonl`, `airo view ${id}`].map(line)));
+  const id = shellName();
+  const parent = run.parent && data.home ? h("a", { href: `/runs/${encodeURIComponent(run.parent)}` }, run.parent) : run.parent;
+  const next = run.status === "interrupted" ? [`airo resume ${id}`] : run.status === "running" ? [] : [`airo replay ${id}`, `airo why ${id}`, `airo rerun ${id}`];
+  fill($("record"), h("h2", null, "Record"), pairs([["run", run.id], ["parent", parent], ["model", run.model]]), h("details", null, h("summary", null, h("b", null, "settings"), "what the run was held to"), h("div.inside", null, pairs(run.settings))),
+    h("div.commands", null, [...next, run.parent && `airo diff ${/^\w[\w.-]*$/.test(run.parent) ? run.parent : "PARENT"} ${id}`, `airo runs export ${id} -o ${id}.jsonl`].filter(Boolean).map(command)));
 }
 
 /* Drawing, moving about ------------------------------------------------------------------------------------------ */

@@ -29,13 +29,14 @@ _PLACE = re.compile(r"\{\{(\w+)\}\}")
 _UNSAFE = re.compile("[<>&\u2028\u2029]")
 
 
-def render_page(run: Run, *, home: str = "", follow: str = "", token: str = "") -> str:
+def render_page(run: Run, *, home: str = "", follow: str = "", token: str = "", own: bool = False) -> str:
     """The page of a run, whole.
 
     Where a server shows the page, ``home`` is the address of the list of runs, ``follow`` that of the run's further
-    events, and ``token`` lets the page stop the run. All are empty in a file, which then needs no network at all.
+    events, ``token`` lets the page fork the run, and ``own`` says that it can be stopped there. In a file there is none
+    of these, and it needs no network at all.
     """
-    data = {**run_data(run), "home": home, "follow": follow, "token": token, "page": f"/runs/{run.id}"}
+    data = {**run_data(run), "home": home, "follow": follow, "token": token, "own": own}
     outcome = run.status if run.answer is None else run.answer
     return assemble(
         "page.html",
@@ -43,7 +44,7 @@ def render_page(run: Run, *, home: str = "", follow: str = "", token: str = "") 
         data,
         title=f"{run.question[:60] or run.id} · airo",
         plain=f"{run.question}\n\n{outcome}\n\nThis page needs JavaScript to show more.",
-        connect=bool(follow),
+        connect=bool(home),
     )
 
 

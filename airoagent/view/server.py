@@ -32,7 +32,7 @@ __all__ = ["ViewServer"]
 
 _LIMIT = 200  # runs in the list
 _LARGEST_BODY = 256 * 1024  # bytes
-_RUN = re.compile(r"/runs/([\w.-]{1,80})(/events|/stop)?")
+_RUN = re.compile(r"/runs/([\w.-]{1,80})(/events|/stop|/fork)?")
 
 _HEADERS = {
     "Cache-Control": "no-store",
@@ -188,7 +188,7 @@ class _Handler(BaseHTTPRequestHandler):
             rows = view.store.list(_LIMIT, query.get("q", [""])[0][:200])
             runs = [{name: getattr(row, name) for name in row.__dataclass_fields__} for row in rows]
             self._json(200, {"runs": runs, "limit": _LIMIT})
-        elif (match := _RUN.fullmatch(address.path)) and match[2] != "/stop":
+        elif (match := _RUN.fullmatch(address.path)) and match[2] in (None, "/events"):
             if match[2]:
                 self._follow(match[1], self._start(query))
             else:
@@ -218,7 +218,8 @@ class _Handler(BaseHTTPRequestHandler):
             run,
             home="/",
             follow=f"/runs/{id}/events?after={len(events)}" if live else "",
-            token=view.token if own is not None else "",
+            token=view.token,
+            own=own is not None,
         )
         self._send(200, "text/html; charset=utf-8", page.encode())
 
@@ -251,11 +252,15 @@ class _Handler(BaseHTTPRequestHandler):
             question = body.get("question")
             if not isinstance(question, str):
                 raise _Refused(400, "there is no question")
-            self._json(201, {"run": view.driver.start(question)})
+            self._json(201, {"run": view.driver.ask(question)})
         elif match and match[2] == "/stop":
             if not view.driver.stop(match[1]):
                 raise _Refused(409, "this run is not driven from here, or has ended")
             self._json(200, {"stopped": match[1]})
+        elif match and match[2] == "/fork":
+            edit, given = _texts(body, "edit"), _texts(body, "set")
+            parent = Run.from_events(view.store.events(match[1]))
+            self._json(201, {"run": view.driver.fork(parent, edit, given)})
         else:
             raise _Refused(404, "there is no such page")
 
@@ -291,6 +296,14 @@ class _Handler(BaseHTTPRequestHandler):
         self.close_connection = True  # what is left of a refused request is not read as another
         with contextlib.suppress(ConnectionError):
             self._json(status, {"error": message, "hint": hint})
+
+
+def _texts(body: dict[str, Any], name: str) -> dict[str, str]:
+    """A JSON object of texts by step."""
+    value = body.get(name, {})
+    if not isinstance(value, dict) or not all(isinstance(text, str) for text in value.values()):
+        raise _Refused(400, f"`{name}` has to be an object of texts")
+    return value
 
 
 def _same(given: str, wanted: str) -> bool:

@@ -82,7 +82,8 @@ def critical_path() -> None:
 
 def streamed() -> None:
     lines = [f"Plan: Look up thing number {n}.\n:evidence{n}: = Sleep[0.6 thing {n}]\n" for n in range(5)]
-    lines.append("Plan: Put it together.\n:evidence5: = Sleep[0.4 " + " ".join(f":evidence{n}:" for n in range(5)) + "]\n")
+    references = " ".join(f":evidence{n}:" for n in range(5))
+    lines.append(f"Plan: Put it together.\n:evidence5: = Sleep[0.4 {references}]\n")
     text = "".join(lines) + "Answer: :evidence5:"
     written, ready = 0, []
     for line in lines:

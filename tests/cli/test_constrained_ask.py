@@ -59,7 +59,6 @@ def test_free_lets_random_weights_write_what_is_no_plan(airo: Airo, folder: str,
         tools,
         "-T",
         "echo",
-        "--no-store",
         "--seed",
         "1",
         "--max-tokens",
@@ -70,6 +69,9 @@ def test_free_lets_random_weights_write_what_is_no_plan(airo: Airo, folder: str,
         "Where do otters sleep?",
     )
     assert result.code == 4, result.err
+    assert "plan:1:1: " in result.err and "^" in result.err and "hint: " in result.err
+    record = json.loads(airo("runs", "show", "--json", "@last").out)
+    assert record["status"] == "failed" and any(event["type"] == "plan_written" for event in record["events"])
 
 
 def test_verbatim_answers_are_words_of_the_evidence(airo: Airo, folder: str, tmp_path: Path) -> None:

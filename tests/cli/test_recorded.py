@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+import signal
 import socket
 import sqlite3
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,7 +16,7 @@ from typing import Any
 import pytest
 
 from airoagent.settings import state_folder
-from tests.cli.conftest import LIBRARY, Airo
+from tests.cli.conftest import LIBRARY, REPO, Airo
 
 Script = Callable[..., str]
 PLAN = "Plan: Say it.\n:evidence0: = echo[hello]\n:evidence1: = echo[:evidence0: again]\nAnswer: :evidence1:"
@@ -166,3 +170,29 @@ def test_good_runs_are_exported_for_fine_tuning(airo: Airo, asked: list[str], sc
     assert [set(row) for row in rows] == [{"instruction", "response"}]
     assert rows[0]["instruction"].endswith("Question: say hello") and rows[0]["response"] == PLAN
     assert airo("runs", "export", done, failed).code == 2
+
+
+def test_ctrl_c_tells_how_to_go_on_and_resume_repeats_nothing(
+    airo: Airo, script: Script, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = tmp_path / "calls"
+    file = tmp_path / "waits.py"
+    file.write_text(
+        "import asyncio, os\nfrom airoagent import tool\n\n"
+        f'@tool\nasync def waits(text: str) -> str:\n    """Waits for an environment variable."""\n'
+        f"    with open({str(calls)!r}, 'a') as file:\n        file.write(text + '\\n')\n"
+        "    if text == 'two' and 'GO' not in os.environ:\n        await asyncio.Event().wait()\n    return text\n"
+    )
+    plan = ":evidence0: = waits[one]\n:evidence1: = waits[two]\nAnswer: :evidence0: :evidence1:"
+    command = [sys.executable, "-m", "airoagent", "-m", script(plan), "--tools", str(file), "--display", "plain", "q"]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True, cwd=REPO)
+    deadline = time.monotonic() + 60
+    while not (calls.exists() and calls.read_text().count("\n") == 2) and time.monotonic() < deadline:
+        time.sleep(0.02)  # another process's progress can only be looked at
+    process.send_signal(signal.SIGINT)
+    err = process.communicate(timeout=60)[1]
+    run = last(airo)["id"]
+    assert process.returncode == 130 and f"airo resume {run}" in err
+    monkeypatch.setenv("GO", "1")
+    result = airo("resume", run, "--tools", str(file), "--display", "none")
+    assert result.out == "one two\n" and calls.read_text().splitlines() == ["one", "two", "two"]

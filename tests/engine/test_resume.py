@@ -10,6 +10,7 @@ from airoagent import Run, StoreError, tool
 from airoagent.engine.store import Store
 from airoagent.events import Event, RunResumed, StepFinished, StepStarted
 from tests.recording import TEN_STEPS, counting, recording
+from tests.running import make_agent
 
 
 def cut_record(path: Path, events: tuple[Event, ...]) -> str:
@@ -122,4 +123,25 @@ def test_a_missing_tool_is_told_before_anything_is_written(tmp_path: Path) -> No
         recording(TEN_STEPS, path).resume(run)
     store = Store(path)
     assert len(store.events(run)) == len(whole.events) - 3
+    store.close()
+
+
+def test_a_run_whose_end_could_not_be_recorded_is_driven_by_nobody(tmp_path: Path) -> None:
+    """A store that lives on (a notebook, a server) lets go of a run that a full disk has stopped."""
+    store = Store(tmp_path / "runs.sqlite3")
+
+    @tool
+    async def fills(text: str) -> str:
+        """Makes the record impossible to write from now on."""
+        store._db.execute("PRAGMA query_only = ON")
+        return text
+
+    agent = make_agent(":evidence0: = fills[x]\nAnswer: :evidence0:", fills, store=store, eager=False)
+    with pytest.raises(StoreError, match="cannot be written"):
+        agent.run("q")
+    store._db.execute("PRAGMA query_only = OFF")
+    run = store.find("@last")
+    assert store.status(run) == "interrupted"
+    count, _ = counting("fills")
+    assert make_agent("", count, store=store).resume(run).answer == "(x)"
     store.close()

@@ -88,6 +88,56 @@ def test_a_file_of_a_later_version_is_refused(tmp_path: Path) -> None:
         Store(path)
 
 
+def test_a_file_of_an_older_version_becomes_searchable_with_what_it_holds(tmp_path: Path) -> None:
+    path = tmp_path / "runs.sqlite3"
+    store = Store(path)
+    _begin(store, "a", "an old question")
+    text = "found the walrus " * 30
+    store.append("a", 1, StepFinished(step="evidence0", tool="t", attempt=1, text=text, sources=(), seconds=0))
+    store.append("a", 2, DONE)
+    store.close()
+    db = sqlite3.connect(path)
+    for table in ("entries", "words", "cache"):
+        db.execute(f"DROP TABLE {table}")
+    db.execute("PRAGMA user_version = 1")
+    db.commit()
+    db.close()
+    store = Store(path)
+    for query in ("old", "WALRUS", "42"):
+        assert [row.id for row in store.list(query=query)] == ["a"], query
+    store.close()
+
+
+def test_a_search_finds_words_in_questions_evidence_and_answers_newest_first(store: Store) -> None:
+    runs = [("an old tower", "stones"), ("a lake", "a Tower!"), ("a poet", "verse")]
+    for number, (question, found) in enumerate(runs):
+        run = f"r{number}"
+        store.append(run, 0, RunStarted(run=run, question=question, model="m", at=float(number)))
+        store.append(run, 1, StepFinished(step="e", tool="t", attempt=1, text=found, sources=(), seconds=0))
+    assert [row.id for row in store.list(query="tower")] == ["r1", "r0"]
+    assert [row.id for row in store.list(1, "tow")] == ["r1"]
+    assert [row.id for row in store.list(query="old TOWER")] == ["r0"]
+    assert store.list(query='"AND (') == store.list(query="nothing of it") == ()
+    assert [row.id for row in store.list(query="oet")] == ["r2"]  # no word begins so, but a question holds it
+    store.remove("r1")
+    assert [row.id for row in store.list(query="tower")] == ["r0"]
+    _begin(store, "r4", "nothing to do with it")
+    assert [row.id for row in store.list(query="tower")] == ["r0"]
+
+
+def test_clearing_out_removes_what_is_old_and_leaves_what_is_driven(store: Store) -> None:
+    for number, run in enumerate(("old", "driven", "new")):
+        store.append(run, 0, RunStarted(run=run, question="q", model="m", at=float(number)))
+        store.append(run, 1, PlanWritten(text=run * 50_000))
+    store.append("old", 2, DONE)
+    store.append("new", 2, DONE)
+    removed, saved = store.collect(before=10.0, keep=1)
+    assert removed == 1 and saved >= 0
+    assert [row.id for row in store.list()] == ["new", "driven"]
+    assert len(store.events("new")[1].text) == 150_000  # type: ignore[attr-defined]
+    assert [row.id for row in store.list(query="42")] == ["new"]
+
+
 def test_what_is_no_database_is_refused_with_a_sentence(tmp_path: Path) -> None:
     path = tmp_path / "runs.sqlite3"
     path.write_bytes(b"not a database at all" * 100)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
-from airoagent import Agent, StoreError, ToolOutput, tool
+from airoagent import Agent, Chunk, Prompt, ScriptedModel, StoreError, ToolOutput, parse_plan, tool
 from airoagent.engine.compare import diff
+from airoagent.engine.store import Store
 from airoagent.engine.why import bisect, first_flip, why
 from airoagent.events import Source
-from tests.cli.conftest import LIBRARY
 from tests.recording import counting, recording
 
 PLAN = (
@@ -43,32 +45,48 @@ def test_a_run_without_an_answer_has_no_why(tmp_path: Path) -> None:
         why(run)
 
 
-def test_bisect_names_the_evidence_that_the_answer_hangs_on_and_calls_no_tool(tmp_path: Path) -> None:
-    path = tmp_path / "runs.sqlite3"
-    agent = Agent(docs=LIBRARY, store=path)
-    plan = (
-        ":evidence0: = DocumentSearch[coffee]\n:evidence1: = TextScraper[docs://library/danube.html]\n"
-        ":evidence2: = KnowledgeModel[How long is the Danube, given :evidence0: and :evidence1:?]\nAnswer: :evidence2:"
-    )
-    from airoagent import parse_plan
+class Reader(ScriptedModel):
+    """Reads an answer off its prompt: the length that stands in it."""
 
+    async def stream(self, prompt: Prompt) -> AsyncIterator[Chunk]:
+        found = re.search(r"[0-9,]+ km", prompt.text)
+        yield Chunk(found[0] if found else "The given sources do not say.", "stop")
+
+
+def test_bisect_names_the_evidence_that_the_answer_hangs_on_and_calls_no_tool(tmp_path: Path) -> None:
+    texts = {"coffee": "Coffee is a drink.", "danube": "The Danube is 2,850 km long.", "volga": "It is 3,530 km long."}
+    calls: list[str] = []
+
+    @tool
+    async def page(text: str) -> str:
+        """Reads a page."""
+        calls.append(text)
+        return texts[text]
+
+    plan = (
+        ":evidence0: = page[coffee]\n:evidence1: = page[danube]\n:evidence2: = page[volga]\n"
+        ":evidence3: = KnowledgeModel[How long is the Danube, given :evidence0: and :evidence1:?]\nAnswer: :evidence3:"
+    )
+    agent = Agent(Reader([]), [page], store=tmp_path / "runs.sqlite3")
     run = agent.execute(parse_plan(plan, agent.known_tools), question="How long is the Danube?")
-    assert run.answer == "2,850 km"
-    without_documents = Agent(store=path)  # a search would fail here
-    trials = bisect(without_documents, run.id)
+    assert run.answer == "2,850 km" and len(calls) == 3
+    trials = bisect(agent, run.id)
     assert [(trial.step, trial.flips) for trial in trials] == [
         ("evidence0", False),
         ("evidence1", True),
-        ("evidence2", True),
+        ("evidence3", True),
     ]
     first = first_flip(trials)
-    assert first is not None and first.step == "evidence1"
-    swapped = bisect(without_documents, run.id, change="swap")
-    assert [(trial.step, trial.swapped_with) for trial in swapped] == [
-        ("evidence0", "evidence1"),
-        ("evidence1", "evidence0"),
+    assert first is not None and first.step == "evidence1" and first.answer == "The given sources do not say."
+    swapped = bisect(agent, run.id, change="swap")
+    assert [(trial.step, trial.swapped_with, trial.flips) for trial in swapped] == [
+        ("evidence0", "evidence1", False),
+        ("evidence1", "evidence0", True),
     ]
-    assert len(agent.resume(run.id).events) == len(run.events)
+    assert len(calls) == 3
+    store = Store(tmp_path / "runs.sqlite3")
+    assert [row.id for row in store.list()] == [run.id]
+    store.close()
 
 
 def test_a_difference_names_the_steps_and_what_of_them_differs(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from airoagent.models.english.passages import Block
-from airoagent.models.reading import read
+from airoagent.models.reading import read, write_answer
 
 TOWER = Block(
     "The Lattice Tower\n\n"
@@ -159,6 +159,49 @@ def test_wrapped_lines_are_read_as_sentences() -> None:
     finding = read([page], "Who founded the archive?")
     assert finding is not None and finding.text == "Tove Berg"
     assert "\n" not in finding.quotes[0].text
+
+
+def test_where_no_span_is_certain_the_clause_is_the_answer() -> None:
+    page = Block(
+        "The Karst Mill\n\nThe Karst Mill began with oats and barley. Its wheel was carved from oak by a carpenter out "
+        "of Kiel, the roof was thatched by two brothers who came over from the islands with their own reed, and the "
+        "millstone was cut in the quarry of Dorn.",
+        (("title", "The Karst Mill"),),
+    )
+    finding = read([page], "Which wood did the wheel of the Karst Mill consist of?")
+    assert finding is not None
+    assert "oak" in finding.text and len(finding.text.split()) <= 30
+
+
+def test_a_title_keeps_its_article() -> None:
+    page = Block(
+        "Mira Holt\n\nMira Holt won the Northern Prize in 2018 with the novel The Salt Road.", (("title", "Mira Holt"),)
+    )
+    finding = read([page], "Which novel won Mira Holt the Northern Prize?")
+    assert finding is not None and "The Salt Road" in finding.text
+
+
+def test_a_page_of_contents_does_not_answer_for_the_page() -> None:
+    contents = Block(
+        "Reading room\n\nPages\n- The Lattice Tower: its height, its arches and its engineer\n- The Northern Prize",
+        (("title", "Reading room"),),
+    )
+    finding = read([contents, *ALL], "How tall is the Lattice Tower and who designed it?")
+    assert finding is not None and finding.text == "212 metres; Ada Brandt"
+
+
+def test_a_doubled_question_mark_is_not_repeated() -> None:
+    said = write_answer([BRIDGE], None, "Who was the husband of Ada Brandt?? Source? Don't make up answers.")
+    assert said == "The given sources do not say: Who was the husband of Ada Brandt?"
+
+
+def test_an_abbreviation_in_the_question_is_met_in_full_on_the_page() -> None:
+    page = Block(
+        "The Central Bell Office\n\nThe Central Bell Office was founded by Tove Berg in 1911.",
+        (("title", "The Central Bell Office"),),
+    )
+    finding = read([BRIDGE, page], "Who founded the CBO?")
+    assert finding is not None and finding.text == "Tove Berg"
 
 
 def test_no_blocks_or_empty_blocks_give_nothing() -> None:

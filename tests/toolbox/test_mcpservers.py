@@ -56,7 +56,10 @@ def hangs(text: str) -> str:
     time.sleep(60)
     return "late"
 
-server.run()
+if len(sys.argv) > 2:
+    server.run("streamable-http", port=int(sys.argv[2]))
+else:
+    server.run()
 '''
 
 
@@ -161,6 +164,28 @@ def test_closing_ends_the_server_and_forgetting_it_does_too(tmp_path: Path) -> N
         found = None
         gc.collect()
         assert gone(pid)
+
+
+def test_a_server_is_reached_by_its_address(tmp_path: Path) -> None:
+    import socket
+    import subprocess
+
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [*zoo(tmp_path).command, str(port)]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        server = McpServer("far", url=f"http://127.0.0.1:{port}/mcp")
+        found = open_servers([server])
+        while found.broken and process.poll() is None:  # it is still starting
+            found.close()
+            found = open_servers([server])
+        assert run(found, "far.add[4]").answer == "14"
+        found.close()
+    finally:
+        process.kill()
+        process.wait()
 
 
 def test_a_server_that_cannot_be_used_is_told_and_the_others_are_used(tmp_path: Path) -> None:

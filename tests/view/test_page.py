@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from airoagent import Run, Source, ToolError, tool
-from airoagent.events import ModelCalled, RunFinished, RunStarted, StepFinished, StepStarted, Usage
+from airoagent import Agent, Policy, Run, ScriptedModel, Source, ToolError, tool
+from airoagent.events import ModelCalled, RunFinished, RunResumed, RunStarted, StepFinished, StepStarted, Usage
 from airoagent.toolbox.tool import ToolOutput
 from airoagent.view.page import data_block, render_page, run_data
 from tests.running import make_agent, run_plan
@@ -100,7 +100,7 @@ def hostile_run() -> Run:
         step="evidence0",
         purpose="answer",
         model=HOSTILE,
-        prompt=HOSTILE,
+        prompt=HOSTILE + "\nmany words in a line of a prompt" * 1000,
         text=HOSTILE,
         finish="stop",
         usage=Usage(),
@@ -291,11 +291,20 @@ def test_the_page_is_dark_where_the_system_is_and_when_asked(show: Show) -> None
     page.run("localStorage.clear()")
 
 
-def test_nothing_is_wider_than_a_narrow_window(show: Show) -> None:
+@pytest.mark.parametrize("width", [380, 700, 1000, 1600])
+def test_nothing_stands_out_of_its_card_or_of_the_window(show: Show, width: int) -> None:
     page = show(hostile_run())
-    page.look(width=380, height=800)
+    page.look(width=width, height=800)
     page.press("a")
-    assert page.run("document.documentElement.scrollWidth") <= 380
+    page.run("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
+    page.until("document.querySelectorAll('details .text').length >= 4")
+    assert page.run("document.documentElement.scrollWidth") <= width
+    out = """[...document.querySelectorAll('.step *, .panel *')].filter((one) => !one.closest('svg, .lane')
+        && one.getBoundingClientRect().right > one.closest('.step, .panel').getBoundingClientRect().right + 1
+        && !one.closest('.text')).map((one) => `${one.tagName} ${one.className} ${one.textContent.slice(0, 40)}`)"""
+    assert page.run(out) == []
+    boxes = "[...document.querySelectorAll('.text')]"
+    assert page.run(f"{boxes}.every((one) => one.scrollWidth <= one.clientWidth + 1)")
 
 
 def test_a_failed_run_shows_tries_repairs_and_what_was_not_run(show: Show) -> None:
@@ -363,4 +372,52 @@ def test_a_trace_with_strange_step_names_harms_nothing(show: Show) -> None:
     page = show(Run.from_events(events))
     page.press("a", "j", "j")
     assert page.run("document.querySelectorAll('.step').length") == 2
+    assert page.run("document.querySelectorAll('.commands code').length") > 0
+    assert "__proto__" in page.run("document.querySelector('#record .commands').innerText")
     assert page.problems == []
+
+
+def test_a_plan_that_was_given_up_keeps_its_place_in_the_page(show: Show) -> None:
+    def fails(text: str) -> str:
+        """Fails."""
+        raise ToolError("no luck")
+
+    first = "Plan: a\n:evidence0: = search[first]\nPlan: b\n:evidence1: = fails[:evidence0:]\nAnswer: :evidence1:"
+    model = ScriptedModel({"plan": [first, PLAN]})
+    page = show(Agent(model, [search, think, fails], policy=Policy(replan=1), store=False).run("q"))
+    assert page.run("document.querySelector('.said').textContent") == "They sleep in kelp."
+    assert page.run("document.querySelectorAll('.step').length") == 2
+    page.run("document.querySelectorAll('#plan details').forEach((one) => { one.open = true; })")
+    text = page.run("document.getElementById('plan').innerText")
+    assert "plan 1, given up" in text and "no luck" in text and "found: first" in text
+    assert page.problems == []
+
+
+def test_a_run_that_was_resumed_shows_how_it_ended(show: Show) -> None:
+    run = run_plan(PLAN, search, think)
+    ended = run.events[-1]
+    assert isinstance(ended, RunFinished)
+    stopped = replace(ended, status="interrupted", answer=None)
+    page = show(Run.from_events([*run.events[:-1], stopped, RunResumed(run=run.id, model="another"), ended]))
+    assert page.run("document.querySelector('.pill').textContent") == "done"
+    assert "another" in page.run("document.getElementById('meta').innerText")
+    assert page.problems == []
+
+
+def test_a_function_call_is_shown_like_any_run(show: Show) -> None:
+    model = ScriptedModel({"call": ['{"function": "search", "params": {"text": "otters"}}']})
+    page = show(Agent(model, [search], store=False).call("look for otters", functions=[search]))
+    assert page.run("document.querySelector('.pill').textContent") == "done"
+    assert page.run("document.querySelector('.said').textContent") == "found: otters"
+    assert page.run("document.querySelectorAll('.step').length") == 1
+    assert page.problems == []
+
+
+@pytest.mark.parametrize("name", ["x; rm -rf /", "$(reboot)", "--plan=x", "a b", "`id`"])
+def test_a_command_to_copy_holds_no_name_that_a_shell_would_read(show: Show, name: str) -> None:
+    run = run_plan(PLAN, search, think)
+    assert isinstance(run.events[0], RunStarted)
+    page = show(Run.from_events([replace(run.events[0], run=name, parent=name), *run.events[1:]]))
+    page.press("a")
+    commands = page.run("[...document.querySelectorAll('.commands code')].map((one) => one.textContent)")
+    assert "airo replay FILE.jsonl" in commands and not any(name in command.split(" ", 2)[2] for command in commands)

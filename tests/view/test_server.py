@@ -13,6 +13,7 @@ import pytest
 
 from airoagent import Agent, Run, ScriptedModel, UsageError
 from airoagent.engine.store import Store
+from airoagent.events import StepFinished
 from airoagent.view.server import ViewServer
 from tests.view.chromium import Chromium
 
@@ -305,6 +306,48 @@ def test_an_agent_that_cannot_be_made_is_told_in_a_sentence(store: Store) -> Non
     assert (status, json.loads(text)) == (400, {"error": "there is no such model", "hint": "choose another"})
 
 
+@pytest.mark.parametrize(
+    ("change", "answer", "calls"),
+    [
+        ({"edit": {"evidence1": "softly, :evidence0:"}}, "SOFTLY, KELP FOR OTTERS", ["evidence1"]),
+        ({"set": {"evidence0": "sand"}}, "SAND", ["evidence1"]),
+    ],
+)
+def test_a_fork_runs_only_what_the_change_reaches(
+    server: ViewServer, gate: Gate, store: Store, change: dict[str, Any], answer: str, calls: list[str]
+) -> None:
+    gate.opened.set()
+    parent = start(server)
+    follow(server, parent)
+    status, _, text = ask(server, "POST", f"/runs/{parent}/fork", change)
+    assert status == 201, text
+    id = json.loads(text)["run"]
+    follow(server, id)
+    run = stored(store, id)
+    assert (run.answer, run.parent) == (answer, parent)
+    finished = [event for event in run.events if isinstance(event, StepFinished)]
+    assert [event.step for event in finished if event.origin == "call"] == calls
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {},
+        {"edit": []},
+        {"edit": {"evidence0": 1}},
+        {"edit": {"evidence9": "x"}},
+        {"edit": {"evidence0": ":evidence1:"}},
+    ],
+)
+def test_a_fork_that_cannot_be_is_told(server: ViewServer, gate: Gate, store: Store, change: dict[str, Any]) -> None:
+    gate.opened.set()
+    parent = start(server)
+    follow(server, parent)
+    status, _, text = ask(server, "POST", f"/runs/{parent}/fork", change)
+    assert status == 400 and json.loads(text)["error"]
+    assert len(store.list()) == 1
+
+
 # In a browser --------------------------------------------------------------------------------------------------------
 
 
@@ -328,4 +371,20 @@ def test_a_question_asked_in_the_browser_is_followed_live(chromium: Chromium, se
     assert [url for url in chromium.requests if not url.startswith((own, "data:"))] == []
     chromium.run("document.getElementById('brand').click()")
     chromium.until("document.querySelectorAll('.list a').length === 1")
+    assert chromium.problems == []
+
+
+def test_a_step_is_forked_in_the_browser(chromium: Chromium, server: ViewServer, gate: Gate) -> None:
+    gate.opened.set()
+    id = start(server)
+    follow(server, id)
+    chromium.look()
+    chromium.open(server.url)
+    chromium.open(f"http://127.0.0.1:{server.port}/runs/{id}#step-evidence1")
+    chromium.until("document.querySelector('#step-evidence1 textarea') !== null")
+    chromium.run("document.querySelector('#step-evidence1 textarea').value = 'what, :evidence0:'")
+    buttons = "[...document.querySelectorAll('#step-evidence1 button')]"
+    chromium.run(f"{buttons}.find((one) => /run the/.test(one.textContent)).click()")
+    chromium.until("document.querySelector('.said')?.textContent === 'WHAT, KELP FOR OTTERS'")
+    assert chromium.run("document.querySelector('#record a').textContent") == id
     assert chromium.problems == []

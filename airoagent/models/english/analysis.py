@@ -72,6 +72,7 @@ _CALLED_THAT = re.compile(r"^what (?:is|was|are|were) the ((?:[\w-]+ ){1,3})(?:c
 
 def _plainly(text: str) -> str:
     """The question with idioms and roundabout forms in plain words: "Name the man who ..." asks "Which man ..."."""
+    text = re.sub(r"^(who|what|when|where|how)['’]s\b", r"\1 is", text, flags=re.IGNORECASE)
     for idiom, words_of_it in IDIOMS:
         text = idiom.sub(words_of_it, text)
     text = _RELATIVE.sub(r"Which \1", text)
@@ -195,7 +196,8 @@ def _who(parts: Asked) -> Question:
                 parts.plain,
             )
         )
-        return parts.question("person", stem(role), verb=verb, side="before", tail=parts.tail, related=owned)
+        idle = (stem(role),) if role in ("person", "people") else ()
+        return parts.question("person", stem(role), verb=verb, side="before", tail=parts.tail, drop=idle, related=owned)
     if parts.aux in ("did", "does", "do"):
         return parts.question("person", verb=parts.verb(), side="after", tail=parts.tail)
     return parts.question("person", verb=parts.verb(), side="before", tail=parts.tail if parts.tail != "by" else "")

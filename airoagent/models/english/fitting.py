@@ -54,6 +54,8 @@ def _wrong_sort(sight: Sight, span: Span) -> bool:
     question = sight.question
     if question.kind == "measure":
         needs_unit = question.unit and question.unit not in ("length", "area", "volume", "data")
+        if span.sort == "other" and _dimension_after(sight, span) > 0:
+            return False
         return span.sort in ("year", "other") or bool(needs_unit and span.sort != "unit")
     if question.kind == "count":
         return span.sort == "year" and _counted(sight, span) <= 0
@@ -67,10 +69,13 @@ def _is_dated(sight: Sight, span: Span) -> bool:
 
 def _by_kind(sight: Sight, span: Span) -> float:
     kind, line = sight.question.kind, sight.line
+    question_of_length = sight.question.unit == "length"
     if span.sort == "names":
         return 0.4 if sight.question.several else 0.15
     if kind == "measure" and sight.question.unit == "length" and _other_dimension(sight):
         return -2.0
+    if kind == "measure" and question_of_length and (after := _dimension_after(sight, span)):
+        return after
     if kind == "measure" and span.sort != "unit" and sight.question.unit:
         return -0.4
     if kind == "person":
@@ -95,6 +100,15 @@ def _other_dimension(sight: Sight) -> bool:
     """Whether the sentence gives a length where a height was asked for."""
     near = groups_of(sight.question.target) | {sight.question.target}
     return not near & set(sight.line.stems) and bool(_DIMENSIONS & set(sight.line.stems))
+
+
+def _dimension_after(sight: Sight, span: Span) -> float:
+    """Points for "76 wide" where the width is asked for, against where the height is; 0 where no such word follows."""
+    after = sight.line.stems[span.last + 1] if span.last + 1 < len(sight.line.stems) else ""
+    if after not in _DIMENSIONS or not sight.line.between(span.last).isspace():
+        return 0.0
+    target = sight.question.target
+    return 0.1 if after == target or after in groups_of(target) else -0.6
 
 
 def _counted(sight: Sight, span: Span) -> float:
@@ -131,7 +145,7 @@ def _of_sort(sight: Sight, span: Span) -> float:
     if target in inside and len(inside) > 1:
         # "Lake Baikal" answers "which lake"; "a deep lake" says no more than the question.
         at = inside.index(target) + span.first
-        points += 0.35 if sight.line.tokens[at][0].isupper() or target not in NAMED else 0.05
+        points += 0.6 if sight.line.tokens[at][0].isupper() and target in NAMED else 0.05 if target in NAMED else 0.35
     elif any(i in near for i in inside):
         points += 0.3
     if target in _JOBS and span.first and sight.line.lower[span.first] in ("a", "an"):

@@ -14,7 +14,7 @@ from airoagent.models.english.judging import Judged
 from airoagent.models.english.passages import Sentence
 from airoagent.models.english.questions import Question
 from airoagent.models.english.ranking import light_stems
-from airoagent.models.english.words import words
+from airoagent.models.english.words import stems, words
 
 __all__ = ["clause_with", "is_certain"]
 
@@ -27,13 +27,13 @@ _LEAD_OF_SEVERAL = 0.5
 _TIED = 0.35  # how firmly the question's verb must tie a span that needs no lead
 
 
-def is_certain(best: Judged, others: Sequence[Judged], question: Question, stems: frozenset[str]) -> bool:
-    """Whether the best span leads all others of its sentence that say something else; ``stems`` are the sentence's."""
+def is_certain(best: Judged, others: Sequence[Judged], question: Question, roots: frozenset[str]) -> bool:
+    """Whether the best span leads all others of its sentence that say something else; ``roots`` are its stems."""
     lead = _LEADS.get(question.kind, 0.0)
     if lead and question.several:
         lead = _LEAD_OF_SEVERAL
     against = rivals(best, others, question.target in WORKS | NAMED)
-    tied = question.verb in stems and question.verb not in light_stems() and best.tied >= _TIED
+    tied = question.verb in roots and question.verb not in light_stems() and best.tied >= _TIED
     if tied and not question.several and all(other.tied < best.tied for other in against):
         return True  # "studied law in Kiel": the question's own verb takes it
     return not any(best.points - other.points < lead for other in against)
@@ -59,21 +59,24 @@ def rivals(best: Judged, others: Sequence[Judged], named: bool = False) -> list[
 _BORDER = re.compile(r"(?<=;) |(?<=,) (?=(?:and|but|while|which|who|whose|where|because|so)\b)|(?<=:) | (?=[—–] )")
 
 
-def clause_with(sentence: Sentence, span: str) -> str:
-    """The sentence, without its end mark, or the clauses around the span where it is too long; a row cell by cell."""
+def clause_with(sentence: Sentence, span: str, question: Question) -> str:
+    """The sentence without its end mark, or where it is too long the clauses that speak most of the question; of a
+    table's row, each cell with its header."""
     if sentence.cells:
         labels = sentence.header if len(sentence.header) == len(sentence.cells) else ("",) * len(sentence.cells)
         cells = [f"{label}: {cell}" if label else cell for label, cell in zip(labels, sentence.cells, strict=True)]
         return "; ".join(cell for cell in cells if cell.strip(" :"))
     text = " ".join(sentence.text.split())
     if len(words(text)) > _MOST:
-        text = _around(_BORDER.split(text), span)
+        text = _around(_BORDER.split(text), span, question)
     return text.rstrip(" .,;:")
 
 
-def _around(pieces: list[str], span: str) -> str:
-    """The piece that holds the span and as many beside it as are short enough together, the ones before it first."""
-    first = last = next((i for i, piece in enumerate(pieces) if span.lower() in piece.lower()), 0)
+def _around(pieces: list[str], span: str, question: Question) -> str:
+    """The piece with most of the question's words, or the span, and as many beside it as are short enough together."""
+    asked = set(question.terms)
+    points = [len(asked & set(stems(piece))) + 0.6 * (span.lower() in piece.lower()) for piece in pieces]
+    first = last = max(range(len(pieces)), key=points.__getitem__)
     while first and len(words(" ".join(pieces[first - 1 : last + 1]))) <= _MOST:
         first -= 1
     while last + 1 < len(pieces) and len(words(" ".join(pieces[first : last + 2]))) <= _MOST:

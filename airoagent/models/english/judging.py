@@ -18,7 +18,7 @@ from airoagent.models.english.ranking import Ranked, standing
 from airoagent.models.english.shapes import Sight
 from airoagent.models.english.spans import Line, Span, clauses, colours, line_of, noun_phrases
 from airoagent.models.english.tables import judge_row
-from airoagent.models.english.words import DETERMINERS, NUMBER_WORDS, groups_of, stems
+from airoagent.models.english.words import DETERMINERS, NEGATIONS, NUMBER_WORDS, groups_of, stems
 
 __all__ = ["Judged", "Reading", "judge"]
 
@@ -71,7 +71,7 @@ def _spans_judged(sight: Sight, reading: Reading) -> Iterator[tuple[str, float, 
     for span in _spans(line, sight.question):
         points = points_of(sight, span)
         text = _text(line, span)
-        if points is None or not text:
+        if points is None or not text or line.lower[span.first] in NEGATIONS - {"no"}:
             continue
         if span.sort == "name" and span.first == span.last == 0:
             # A capital at the head of a sentence makes no name of a word that is written small elsewhere.

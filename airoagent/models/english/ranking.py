@@ -188,7 +188,8 @@ def _ranked(
             if value * share > total.get(term, 0.0):
                 total[term] = value * share
     told_by_unit = question.target if question.kind == "measure" and question.unit not in ("", "length") else ""
-    others = [t for t in question.terms if t not in question.names and t != told_by_unit]
+    told = (told_by_unit, question.verb if told_by_unit and question.unit in _MOVING else "")
+    others = [t for t in question.terms if t not in question.names and t not in told]
     weight = weight_of_others = sum(weights[t] for t in others)
     relation = sum(weights[t] * total.get(t, 0.0) for t in others) / weight if weight else 1.0
     held = sum(weights[t] * own.get(t, 0.0) for t in others) / weight if weight else 0.0
@@ -213,6 +214,7 @@ def _ranked(
     return Ranked(place, covered, named, relation, held, missing, weights, plain)
 
 
+_MOVING = ("speed", "weight", "heat")  # "kilometres an hour" says "travel" as well as "fast"
 _ENDINGS = frozenset(
     (
         "n",

@@ -218,9 +218,9 @@ class Sight:
             return 0.0
         head = [i for i, end in enumerate(self.line.ends) if end <= colon]
         if any(self.line.lower[i] == _ASKED_BY.get(self.question.kind) for i in head):
-            return 0.45
+            return 0.95
         return (
-            0.45
+            0.95
             if any(i in places for places in self.at.values() for i in head) or any(i in head for i in self.targets)
             else 0.0
         )

@@ -186,6 +186,11 @@ castle palace fortress
 museum gallery collection display displayed exhibit kept
 keep kept stored store housed hold holds house
 hide hid hidden conceal
+hide hid hidden > bury buried
+executed hanged beheaded guillotined
+track tracked follow followed trace
+adult grown-up
+galactic galaxy
 animal creature beast
 bird birds
 fish fishes
@@ -247,7 +252,7 @@ claim claimed state stated report reported
 tell told
 show showed display displayed
 explain explanation
-meet met encounter
+meet met encounter introduced
 hire hired employ employed
 resign resigned step stepped quit left
 elect elected vote voted election

@@ -54,7 +54,7 @@ PERSONS = word_set(
 )
 
 IDLE = word_set(
-    "nowadays currently today now presently actually officially exactly all alone really originally roughly "
+    "nowadays currently today now presently actually officially exactly all really originally roughly "
     "approximately altogether "
     "total usually normally typically ago people's once exist exists existed"
 )
@@ -80,6 +80,8 @@ IDIOMS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"set (?:foot|feet) on", "landed on"),
         (r"make use of", "use"),
         (r"built or born", "origin"),
+        (r"put to death", "executed"),
+        (r"(?:first|native) (?:language|tongue)", "mother tongue"),
         (r"how come", "why"),
         (r"for what reason", "why"),
         (r"in what way", "how"),

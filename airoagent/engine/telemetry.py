@@ -1,0 +1,143 @@
+"""OpenTelemetry spans of a run, made from its events: extra ``otel``.
+
+    agent.run("Where do otters sleep?", watch=Spans())
+
+One span ``invoke_agent`` a run; below it ``plan``, one ``execute_tool`` an attempt at a step, and one ``chat`` a model
+call, below the plan or the step it was made for. Names and attributes are those of the GenAI semantic conventions.
+Contents (question, prompts, inputs, evidence, answer) are left out unless asked for: they may be private.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from airoagent.errors import MissingExtra
+from airoagent.events import (
+    AttemptFailed,
+    Event,
+    Failure,
+    ModelCalled,
+    PlanParsed,
+    PlanRefused,
+    Replanned,
+    RunFinished,
+    RunResumed,
+    RunStarted,
+    StepCancelled,
+    StepFailed,
+    StepFinished,
+    StepStarted,
+)
+
+if TYPE_CHECKING:
+    from opentelemetry.trace import Span, Tracer
+
+__all__ = ["Spans"]
+
+
+class Spans:
+    """A ``watch`` that turns the events of one run into spans.
+
+    ``tracer`` is where they go (None: the one that the program has set up for OpenTelemetry); with ``contents`` texts
+    go along. MissingExtra without the package.
+    """
+
+    def __init__(self, tracer: Tracer | None = None, *, contents: bool = False) -> None:
+        try:
+            from opentelemetry import trace
+        except ImportError as error:
+            raise MissingExtra("spans need OpenTelemetry", "pip install 'airoagent[otel]'") from error
+        self._trace = trace
+        self._tracer = tracer or trace.get_tracer("airoagent")
+        self._contents = contents
+        self._run: Span | None = None
+        self._plan: Span | None = None
+        self._steps: dict[str, Span] = {}
+        self._model = ""
+
+    def __call__(self, event: Event) -> None:
+        """Open or close the spans that the event is about."""
+        match event:
+            case RunStarted() | RunResumed():
+                self._begin(event)
+            case Replanned():
+                self._plan = self._open("plan", event.at, self._run, {"gen_ai.operation.name": "plan"})
+            case PlanParsed() | PlanRefused():
+                self._close(self._plan, event.at, getattr(event, "failure", None))
+                self._plan = None
+            case StepStarted():
+                told = {
+                    "gen_ai.operation.name": "execute_tool", "gen_ai.tool.name": event.tool,
+                    "gen_ai.tool.call.id": event.step, "airo.attempt": event.attempt,
+                }  # fmt: skip
+                told |= self._text("gen_ai.tool.call.arguments", event.input)
+                self._steps[event.step] = self._open(f"execute_tool {event.tool}", event.at, self._run, told)
+            case ModelCalled():
+                self._model_call(event)
+            case StepFinished() | StepFailed() | AttemptFailed() | StepCancelled():
+                self._step_ended(event)
+            case RunFinished():
+                self._end(event)
+            case _:
+                return
+
+    def _begin(self, event: RunStarted | RunResumed) -> None:
+        self._model = event.model
+        told = {
+            "gen_ai.operation.name": "invoke_agent", "gen_ai.agent.name": "airoagent",
+            "gen_ai.request.model": event.model, "gen_ai.conversation.id": event.run,
+        }  # fmt: skip
+        if isinstance(event, RunStarted):
+            told |= self._text("airo.question", event.question)
+        self._run = self._open("invoke_agent airoagent", event.at, None, told)
+        if isinstance(event, RunStarted) or event.afresh:
+            self._plan = self._open("plan", event.at, self._run, {"gen_ai.operation.name": "plan"})
+
+    def _model_call(self, event: ModelCalled) -> None:
+        parent = self._steps.get(event.step) if event.step else self._plan
+        told = {
+            "gen_ai.operation.name": "chat", "gen_ai.request.model": event.model,
+            "gen_ai.response.finish_reasons": (event.finish,),
+            "gen_ai.usage.input_tokens": event.usage.prompt_tokens,
+            "gen_ai.usage.output_tokens": event.usage.completion_tokens,
+        }  # fmt: skip
+        told |= self._text("gen_ai.input.messages", event.prompt) | self._text("gen_ai.output.messages", event.text)
+        span = self._open(f"chat {event.model}", event.at - event.seconds, parent or self._run, told)
+        self._close(span, event.at, None)
+
+    def _step_ended(self, event: StepFinished | StepFailed | AttemptFailed | StepCancelled) -> None:
+        span = self._steps.pop(event.step, None)
+        if span is not None and isinstance(event, StepFinished):
+            span.set_attributes({"airo.origin": event.origin, **self._text("gen_ai.tool.call.result", event.text)})
+        elif span is not None and isinstance(event, StepCancelled):
+            span.set_attribute("airo.cancelled", True)
+        self._close(span, event.at, getattr(event, "failure", None))
+
+    def _end(self, event: RunFinished) -> None:
+        for span in (*self._steps.values(), self._plan):
+            self._close(span, event.at, None)
+        if self._run is not None:
+            told = {
+                "airo.status": event.status, "gen_ai.usage.input_tokens": event.usage.prompt_tokens,
+                "gen_ai.usage.output_tokens": event.usage.completion_tokens,
+            }  # fmt: skip
+            self._run.set_attributes({**told, **self._text("airo.answer", event.answer or "")})
+        self._close(self._run, event.at, event.failure)
+        self._run = self._plan = None
+        self._steps.clear()
+
+    def _text(self, name: str, text: str) -> dict[str, Any]:
+        return {name: text} if self._contents else {}
+
+    def _open(self, name: str, at: float, parent: Span | None, told: dict[str, Any]) -> Span:
+        context = self._trace.set_span_in_context(parent) if parent is not None else None
+        return self._tracer.start_span(name, context, start_time=round(at * 1e9), attributes=told)
+
+    def _close(self, span: Span | None, at: float, failure: Failure | None) -> None:
+        if span is None:
+            return
+        if failure is not None:
+            message = failure.message if self._contents else None  # a message may quote an input
+            span.set_status(self._trace.StatusCode.ERROR, message)
+            span.set_attribute("error.type", failure.kind)
+        span.end(round(at * 1e9))

@@ -1,0 +1,170 @@
+"""PDF files to text, where pypdf is installed (extra ``pdf``), in a process of its own with limits.
+
+A PDF may be made to loop or to unpack into gigabytes, and pypdf cannot be interrupted from beside it. So a bare
+interpreter reads it: about 1 GB of address space, 20 s of processor time, 40 s by the clock, and none of this
+process's environment but where modules lie. What it had read when it was stopped is kept.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+import threading
+from typing import TYPE_CHECKING, Any
+
+from airoagent.errors import FetchError
+
+if TYPE_CHECKING:
+    from airoagent.toolbox.plaintext import Found
+
+__all__ = ["MAGIC", "installed", "missing", "read_pdf", "serve", "set_limits"]
+
+MAGIC = b"%PDF-"
+
+_SPACE = 1024**3  # bytes of address space
+_SECONDS = 20  # of processor time
+_PATIENCE = 2  # seconds by the clock for each of them: a busy machine gives a process its half
+_PAGES = 2_000
+_CHARACTERS = 2_000_000
+_LINKS = 2_000
+# As JSON writes it a character takes 12 bytes at most; links and title come on top.
+_WRITTEN = 32 * 1024**2
+_TURNS = threading.BoundedSemaphore(2)  # readers at a time: each may take its gigabyte
+_KEPT = ("PATH", "SYSTEMROOT", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "TMPDIR", "TEMP")
+
+
+@functools.cache
+def installed() -> bool:
+    """Whether PDF files can be read here; looked up once, and nothing is imported for it."""
+    return importlib.util.find_spec("pypdf") is not None
+
+
+def missing(url: str) -> FetchError:
+    """The error for a PDF that comes where pypdf is not installed."""
+    return FetchError(
+        f"{url} is a PDF file, which is not read without pypdf", "to read it: pip install 'airoagent[pdf]'"
+    )
+
+
+def read_pdf(body: bytes, url: str, seconds: int = _SECONDS) -> Found:
+    """Title, blocks and links of a PDF; FetchError if it is broken, locked, without text or beyond the limits.
+
+    ``seconds`` of processor time are spent at most, and twice as many by the clock.
+    """
+    import tempfile
+
+    command = [sys.executable, "-c", f"from {__name__} import serve; serve({seconds})"]
+    environment = {name: os.environ[name] for name in _KEPT if name in os.environ}
+    environment["PYTHONPATH"] = os.pathsep.join(path for path in sys.path if path)
+    stopped = ""
+    with _TURNS, tempfile.TemporaryFile() as written:
+        try:
+            subprocess.run(  # noqa: S603 - this interpreter and a constant, no shell
+                command, input=body, stdout=written, stderr=subprocess.DEVNULL, env=environment,
+                timeout=seconds * _PATIENCE, check=True,
+            )  # fmt: skip
+        except subprocess.TimeoutExpired:
+            stopped = "it takes too long"
+        except subprocess.CalledProcessError:
+            stopped = "it takes too much time or memory, or is broken"
+        except OSError as error:
+            raise FetchError(f"{url} is a PDF file, and no process could be started to read it ({error})") from error
+        written.seek(0)
+        lines = written.read(_WRITTEN).split(b"\n")[:-1]  # what comes after the last line end was cut off
+    return _found([json.loads(line) for line in lines], stopped, url)
+
+
+def _found(records: list[dict[str, Any]], stopped: str, url: str) -> Found:
+    """What the reading process wrote, as `plaintext` gives it; ``stopped`` says why it did not come to its end."""
+    from airoagent.toolbox.plaintext import plain
+    from airoagent.toolbox.rendering import Block
+
+    title, texts, links = "", [], []
+    for record in records:
+        title = title or record.get("title", "")
+        texts.append(record.get("text", ""))
+        links += [(link, "") for link in record.get("links", ())]
+        stopped = stopped or record.get("stopped", "")
+    first, blocks, _ = plain("\n\n".join(filter(str.strip, texts)))
+    if not blocks:
+        reason = stopped or "it holds no text (scanned pages, perhaps)"
+        raise FetchError(f"{url} is a PDF file that cannot be read: {reason}", "look for the same text as a web page")
+    if stopped:
+        blocks += (Block("text", f"(The rest of this PDF file was not read: {stopped}.)"),)
+    return title or first, blocks, links
+
+
+def serve(seconds: int) -> None:
+    """The reading process: a PDF from standard input, a line of JSON for each page to standard output."""
+    set_limits(seconds)
+    import io
+    import logging
+    import warnings
+
+    import pypdf
+    from pypdf.errors import PyPdfError
+
+    logging.disable()
+    warnings.simplefilter("ignore")
+    sys.setrecursionlimit(3_000)
+    try:
+        reader = pypdf.PdfReader(io.BytesIO(sys.stdin.buffer.read()))
+        if reader.is_encrypted and not reader.decrypt(""):
+            _write(stopped="it is locked with a password")
+            return
+        metadata = reader.metadata
+        _write(title=" ".join(str(metadata.title or "").split())[:300] if metadata else "")
+        _write_pages(reader)
+    except MemoryError:
+        _write(stopped="it takes too much memory")
+    except (PyPdfError, ImportError) as error:  # ImportError: its cipher needs another library
+        _write(stopped=f"{type(error).__name__}: {error}"[:200])
+    except Exception as error:  # a broken file sets off any error at all in a parser
+        _write(stopped=f"it is broken ({type(error).__name__})")
+
+
+def _write_pages(reader: Any) -> None:
+    size = links = 0
+    for number, page in enumerate(reader.pages):
+        if number >= _PAGES or size >= _CHARACTERS:
+            _write(stopped="it is too long")
+            return
+        text = page.extract_text()[: _CHARACTERS - size]
+        found = _links_of(page)[: _LINKS - links]
+        size += len(text)
+        links += len(found)
+        _write(text=text.encode("utf-8", "replace").decode(), links=found)
+
+
+def _links_of(page: Any) -> list[str]:
+    """The web addresses that areas of a page lead to."""
+    found: list[str] = []
+    for area in page.get("/Annots") or ():
+        action = area.get_object().get("/A")
+        target = action.get_object().get("/URI") if action is not None else None
+        if isinstance(target, str) and target.startswith(("http://", "https://")) and len(target) <= 2_000:
+            found.append(target)
+    return found
+
+
+def _write(**record: object) -> None:
+    """One line, out at once: what is written survives the end of this process."""
+    print(json.dumps(record), flush=True)  # noqa: T201 - standard output is the way back to `read_pdf`
+
+
+def set_limits(seconds: int) -> None:
+    """Bound this process for good: its memory, its seconds of processor time, the files it writes."""
+    try:
+        import resource
+    except ImportError:  # Windows: the clock alone
+        return
+    bounds = ((resource.RLIMIT_AS, _SPACE), (resource.RLIMIT_CPU, seconds), (resource.RLIMIT_FSIZE, _WRITTEN),
+              (resource.RLIMIT_CORE, 0))  # fmt: skip
+    for what, most in bounds:
+        with contextlib.suppress(ValueError, OSError):  # a limit the system does not have, or a lower one stands
+            resource.setrlimit(what, (most, most))
