@@ -1,0 +1,105 @@
+"""Two servers that others wrote, started here with the tiny model: `transformers serve` and llama-cpp-python's."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from airoagent import Agent
+from airoagent.errors import ModelError
+from airoagent.models.base import Completion, Prompt, Sampling, complete
+from airoagent.models.server import ServerModel
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+
+PROMPT = Prompt("Where do otters sleep?", sampling=Sampling(temperature=0, max_tokens=12, seed=3))
+
+
+def installed(*modules: str) -> bool:
+    return all(importlib.util.find_spec(module) for module in modules)
+
+
+@contextmanager
+def started(command: list[str], path: str, log: Path) -> Iterator[str]:
+    """The address of a server, once it answers at ``path``; what it prints goes to ``log``."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    environment = {**os.environ, "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1", "DO_NOT_TRACK": "1"}
+    with log.open("wb") as out:
+        process = subprocess.Popen(
+            [*command, "--host", "127.0.0.1", "--port", str(port)], stdout=out, stderr=out, env=environment
+        )
+        url = f"http://127.0.0.1:{port}"
+        try:
+            deadline = time.monotonic() + 120
+            while not _answers(url + path):
+                assert process.poll() is None, log.read_text(errors="replace")[-2000:]
+                assert time.monotonic() < deadline, log.read_text(errors="replace")[-2000:]
+                time.sleep(0.2)  # Waiting for another program to be up: there is nothing to be told by.
+            yield url
+        finally:
+            process.terminate()
+            process.wait(30)
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=5) as response:
+            return response.status == 200
+    except OSError:
+        return False
+
+
+def ask(model: ServerModel, prompt: Prompt = PROMPT) -> Completion:
+    return asyncio.run(complete(model, prompt))
+
+
+@pytest.mark.skipif(not installed("fastapi", "uvicorn", "openai"), reason="transformers[serving] is not installed")
+def test_transformers_serve_writes_what_we_write_here(tiny_llama: Path, tmp_path: Path) -> None:
+    from airoagent.models.transformers import TransformersModel
+
+    program = str(Path(sys.executable).with_name("transformers"))
+    command = [program, "serve", str(tiny_llama), "--device", "cpu", "--dtype", "bfloat16"]
+    with started(command, "/health", tmp_path / "log") as url:
+        model = ServerModel(url, model=str(tiny_llama), context_length=4096, route="completions")
+        completion = ask(model, Prompt(PROMPT.text, sampling=Sampling(0, repetition_penalty=1, max_tokens=12, seed=3)))
+        assert completion.finish == "length"
+        assert len(completion.text) > 5
+        assert completion.usage.completion_tokens > 1  # It came in pieces.
+        with pytest.raises(ModelError, match="holds 4096"):
+            ask(model, Prompt("otters " * 5000))
+    here = TransformersModel(tiny_llama, device="cpu", bits=16)
+    own = asyncio.run(complete(here, Prompt(PROMPT.text, sampling=Sampling(0, repetition_penalty=1, max_tokens=12))))
+    assert own.text[:5] == completion.text[:5]
+    asyncio.run(here.aclose())
+
+
+@pytest.mark.skipif(
+    not installed("llama_cpp", "gguf", "fastapi", "uvicorn", "sse_starlette", "starlette_context"),
+    reason="llama-cpp-python[server] is not installed",
+)
+def test_llama_cpps_server_is_held_to_our_grammar(tiny_llama: Path, tmp_path: Path) -> None:
+    from tests.tiny_gguf import make_tiny_gguf
+
+    path = make_tiny_gguf(tiny_llama, tmp_path / "airoboros-l2-7b-2.2.gguf", context=2048)
+    command = [sys.executable, "-m", "llama_cpp.server", "--model", str(path), "--n_ctx", "2048", "--n_threads", "1"]
+    with started(command, "/v1/models", tmp_path / "log") as url:
+        model = ServerModel(url, context_length=2048, sampling=Sampling(max_tokens=500, seed=5))
+        assert ask(model).usage.completion_tokens > 1
+        assert model.info.wrapper == "airoboros-2.2"
+        assert "llama-cpp-python" in model.info.note
+        agent = Agent(model, ["KnowledgeModel"], store=False)
+        plan = agent.plan("Where do otters sleep?")
+        assert {step.tool for step in plan.steps} == {"KnowledgeModel"}
