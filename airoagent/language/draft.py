@@ -16,24 +16,7 @@ from airoagent.language.names import ToolNames
 from airoagent.language.plan import Plan, Ref, Step, Template
 from airoagent.language.reading import find_reference, read_template
 
-__all__ = ["UNUSED", "Draft", "make_step"]
-
-
-_new = object.__new__
-_set_id, _set_thought, _set_tool, _set_template, _set_line = (
-    Step.__dict__[name].__set__ for name in ("id", "thought", "tool", "template", "line")
-)
-
-
-def make_step(id: str, thought: str, tool: str, template: Template, line: int) -> Step:
-    """``Step(...)`` at half its cost: a frozen dataclass sets each field through a look-up by name."""
-    step = _new(Step)
-    _set_id(step, id)
-    _set_thought(step, thought)
-    _set_tool(step, tool)
-    _set_template(step, template)
-    _set_line(step, line)
-    return step
+__all__ = ["UNUSED", "Draft"]
 
 
 UNUSED = ("unused_evidence", "Nothing uses the evidence of :{}:.", "kept; the step runs all the same")
@@ -116,7 +99,7 @@ class Draft:
             return None
         if tool is None:
             return None
-        step = make_step(own, thought, tool, template, line)
+        step = Step(own, thought, tool, template, line)
         for part in template:
             if part.__class__ is Ref:
                 self.used.add(part.id)
@@ -199,6 +182,4 @@ class Draft:
         """Raise the PlanError for the errors found."""
         diagnostics = located(self.findings, text)
         first = next(diagnostic for diagnostic in diagnostics if not diagnostic.repair)
-        raise PlanError(
-            first.message, _HINTS.get(first.kind, ""), kind=first.kind, diagnostics=diagnostics, text=raw
-        )
+        raise PlanError(first.message, _HINTS.get(first.kind, ""), kind=first.kind, diagnostics=diagnostics, text=raw)

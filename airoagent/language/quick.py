@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from airoagent.language.draft import Draft, make_step
+from airoagent.language.draft import Draft
 from airoagent.language.plan import Ref, Step
 from airoagent.language.reading import QUOTES, clean_input, read_template
 
@@ -77,7 +77,7 @@ def read_clean_steps(draft: Draft, text: str, at: int, base: int, line: int, out
                     draft.failed = draft.failed or needed == own
         at = found.end()
         line += lines
-        step = make_step(own, thought, tool, template, line - 1)
+        step = Step(own, thought, tool, template, line - 1)
         steps.append(step)
         places.append(place)
         if not draft.failed:
