@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import importlib.util
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -16,8 +17,8 @@ from pathlib import Path
 
 import pytest
 
-from airoagent import Agent
 from airoagent.errors import ModelError
+from airoagent.language.grammar import Grammar, Rep, Rule, Seq, Text, chars
 from airoagent.models.base import Completion, Prompt, Sampling, complete
 from airoagent.models.server import ServerModel
 
@@ -100,6 +101,8 @@ def test_llama_cpps_server_is_held_to_our_grammar(tiny_llama: Path, tmp_path: Pa
         assert ask(model).usage.completion_tokens > 1
         assert model.info.wrapper == "airoboros-2.2"
         assert "llama-cpp-python" in model.info.note
-        agent = Agent(model, ["KnowledgeModel"], store=False)
-        plan = agent.plan("Where do otters sleep?")
-        assert {step.tool for step in plan.steps} == {"KnowledgeModel"}
+        line = Seq((Text(":evidence0: = Search["), Rep(chars("a-z"), 3, 9), Text("]\nAnswer: :evidence0:")))
+        for seed in range(3):
+            sampling = Sampling(temperature=1, max_tokens=200, seed=seed)
+            held = ask(model, Prompt("x", grammar=Grammar((Rule("start", line),)), sampling=sampling))
+            assert re.fullmatch(r":evidence0: = Search\[[a-z]{3,9}\]\nAnswer: :evidence0:", held.text)

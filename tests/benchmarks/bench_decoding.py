@@ -1,0 +1,131 @@
+"""What batching, shared prompts, looking ahead and grammars gain or cost, each against plain `generate` in one run.
+
+    OMP_NUM_THREADS=1 python tests/benchmarks/bench_decoding.py [hidden [layers]]
+
+The model has random weights in NF4 (by default 512 wide, 8 layers); on a GPU try ``4096 32``. Ratios, from interleaved
+runs, are what counts: the machine may be shared.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
+from airoagent import Toolbox, plan_prompt, tool  # noqa: E402
+from airoagent.language.plan_grammar import plan_grammar  # noqa: E402
+from airoagent.models.base import Prompt, Sampling, complete  # noqa: E402
+from airoagent.models.transformers import TransformersModel  # noqa: E402
+from tests.tiny_llama import make_tiny_llama  # noqa: E402
+
+TOKENS = 48
+GREEDY = Sampling(temperature=0, repetition_penalty=1, max_tokens=TOKENS)
+QUESTIONS = [f"Where do {animal} sleep at night, and who wrote of it?" for animal in
+             ("otters", "seals", "herons", "eels", "mice", "owls", "bats", "hares")]  # fmt: skip
+
+
+def timed(*actions: Callable[[], object], rounds: int = 3) -> list[float]:
+    """The median seconds of each action, run in turns."""
+    seconds: list[list[float]] = [[] for _ in actions]
+    for number in range(rounds + 1):
+        for action, found in zip(actions, seconds, strict=True):
+            began = time.perf_counter()
+            action()
+            if number:  # The first round warms up.
+                found.append(time.perf_counter() - began)
+    return [statistics.median(found) for found in seconds]
+
+
+def plain(model: TransformersModel, texts: list[str], tokens: int = TOKENS) -> None:
+    """One after the other, by transformers' own `generate`."""
+    assert model._loaded is not None
+    tokenizer = model._ready_tokenizer()
+    for text in texts:
+        read = tokenizer(model.wrap(text), return_tensors="pt").to(model._loaded.device)
+        model._loaded.model.generate(
+            **read, max_new_tokens=tokens, min_new_tokens=tokens, do_sample=False, pad_token_id=0
+        )
+
+
+def ours(model: TransformersModel, prompts: list[Prompt], *, together: bool) -> None:
+    async def run() -> None:
+        if together:
+            await asyncio.gather(*(complete(model, prompt) for prompt in prompts))
+        else:
+            for prompt in prompts:
+                await complete(model, prompt)
+
+    asyncio.run(run())
+
+
+@tool
+def Search(text: str) -> str:  # noqa: N802 - the name a plan calls it by
+    """Searches a library of documents for what is asked and returns the passages that speak of it, with their sources."""
+    return text
+
+
+def main() -> None:
+    hidden, layers = (int(each) for each in [*sys.argv[1:], "512", "8"][:2]) if len(sys.argv) != 2 else (512, 8)
+    with tempfile.TemporaryDirectory() as folder:
+        make_tiny_llama(Path(folder), hidden=hidden, intermediate=hidden * 11 // 4 // 64 * 64, layers=layers, heads=8,
+                        spread=0.05)  # fmt: skip
+        model = TransformersModel(Path(folder), look_ahead=False)
+        eager = TransformersModel(Path(folder))
+        for each in (model, eager):
+            asyncio.run(complete(each, Prompt("x", sampling=Sampling(max_tokens=1))))
+            assert each._loaded is not None
+            each._loaded.model.generation_config.eos_token_id = None
+        print(f"{layers} layers of {hidden}, NF4, on {model._loaded.device if model._loaded else '?'}")
+        prompts = [Prompt(text, sampling=GREEDY) for text in QUESTIONS]
+        base, single, batch = timed(
+            lambda: plain(model, QUESTIONS),
+            lambda: ours(model, prompts, together=False),
+            lambda: ours(model, prompts, together=True),
+        )
+        print(f"8 prompts, {TOKENS} tokens each: generate one by one {base:.2f} s; ours one by one {single:.2f} s "
+              f"({base / single:.2f}x); ours together {batch:.2f} s ({base / batch:.2f}x)")  # fmt: skip
+        shared_prompts(model)
+        looking_ahead(model, eager)
+
+
+def shared_prompts(model: TransformersModel) -> None:
+    texts = [plan_prompt(text, [(f"Tool{n}", Search.description) for n in range(8)]) for text in QUESTIONS[:4]]
+    few = Sampling(temperature=0, repetition_penalty=1, max_tokens=4)
+    base, read, kept = timed(
+        lambda: plain(model, texts, 4),
+        lambda: ours(model, [Prompt(text, "answer", sampling=few) for text in texts], together=False),
+        lambda: ours(model, [Prompt(text, "plan", sampling=few) for text in texts], together=False),
+    )
+    length = model.count_tokens(model.wrap(texts[0]))
+    print(f"4 plan prompts of {length} tokens, 4 written: generate {base:.2f} s; read anew {read:.2f} s; "
+          f"what they share read once {kept:.2f} s ({base / kept:.2f}x)")  # fmt: skip
+
+
+def looking_ahead(model: TransformersModel, eager: TransformersModel) -> None:
+    grammar = plan_grammar(Toolbox([Search]))
+    held = [Prompt(QUESTIONS[0], "call", sampling=Sampling(seed=None, max_tokens=160), grammar=grammar)]
+    free, masked, ahead = timed(
+        lambda: ours(model, [Prompt(QUESTIONS[0], sampling=Sampling(max_tokens=160), grammar="")], together=False),
+        lambda: ours(model, held, together=False),
+        lambda: ours(eager, held, together=False),
+    )
+    print(f"a plan of 160 tokens: free {free:.2f} s; held to the grammar {masked:.2f} s; looking ahead as well "
+          f"{ahead:.2f} s ({masked / ahead:.2f}x)")  # fmt: skip
+    loop = 'start: ("Plan: look it up\\n:evidence0: = Search[where do otters sleep at night]\\n" /[ab]/){3}'
+    copied = [Prompt(QUESTIONS[0], sampling=Sampling(seed=None, max_tokens=160), grammar=loop)]
+    masked, ahead = timed(
+        lambda: ours(model, copied, together=False), lambda: ours(eager, copied, together=False)
+    )
+    print(f"a text that is nearly given: {masked:.2f} s; looking ahead {ahead:.2f} s ({masked / ahead:.2f}x)")
+
+
+if __name__ == "__main__":
+    main()
