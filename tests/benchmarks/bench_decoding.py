@@ -20,11 +20,11 @@ from pathlib import Path
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from airoagent import Toolbox, plan_prompt, tool  # noqa: E402
-from airoagent.language.plan_grammar import plan_grammar  # noqa: E402
-from airoagent.models.base import Prompt, Sampling, complete  # noqa: E402
-from airoagent.models.transformers import TransformersModel  # noqa: E402
-from tests.tiny_llama import make_tiny_llama  # noqa: E402
+from airoagent import Toolbox, plan_prompt, tool
+from airoagent.language.plan_grammar import plan_grammar
+from airoagent.models.base import Prompt, Sampling, complete
+from airoagent.models.transformers import TransformersModel
+from tests.tiny_llama import make_tiny_llama
 
 TOKENS = 48
 GREEDY = Sampling(temperature=0, repetition_penalty=1, max_tokens=TOKENS)
@@ -67,8 +67,8 @@ def ours(model: TransformersModel, prompts: list[Prompt], *, together: bool) -> 
 
 
 @tool
-def Search(text: str) -> str:  # noqa: N802 - the name a plan calls it by
-    """Searches a library of documents for what is asked and returns the passages that speak of it, with their sources."""
+def Search(text: str) -> str:
+    """Searches a library of documents for what is asked; gives the passages that speak of it, with their sources."""
     return text
 
 
@@ -121,9 +121,7 @@ def looking_ahead(model: TransformersModel, eager: TransformersModel) -> None:
           f"{ahead:.2f} s ({masked / ahead:.2f}x)")  # fmt: skip
     loop = 'start: ("Plan: look it up\\n:evidence0: = Search[where do otters sleep at night]\\n" /[ab]/){3}'
     copied = [Prompt(QUESTIONS[0], sampling=Sampling(seed=None, max_tokens=160), grammar=loop)]
-    masked, ahead = timed(
-        lambda: ours(model, copied, together=False), lambda: ours(eager, copied, together=False)
-    )
+    masked, ahead = timed(lambda: ours(model, copied, together=False), lambda: ours(eager, copied, together=False))
     print(f"a text that is nearly given: {masked:.2f} s; looking ahead {ahead:.2f} s ({masked / ahead:.2f}x)")
 
 
