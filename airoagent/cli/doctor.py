@@ -34,7 +34,8 @@ def command(model: str | None, as_json: bool) -> int:
     from airoagent.settings import load_settings
 
     spec = load_settings({"model": model}).model
-    heavy = spec not in ("extractive",) and not spec.startswith("scripted:")
+    heavy = spec != "extractive" and not spec.startswith(("scripted:", "http://", "https://"))
+    heavy = heavy and not spec.lower().endswith(".gguf")
     findings = [
         Finding("python", True, platform.python_version()),
         *_packages(heavy),

@@ -64,16 +64,28 @@ def show(name: str, options: tuple[tuple[str, str], ...]) -> None:
 
     `example` is the exact text such a model reads for a question.
     """
-    from airoagent.models.catalog import find_model, list_models, open_model, show_folder
+    from airoagent.engine.door import run_in_thread
+    from airoagent.models.catalog import find_model, list_models, open_model, show_folder, where_it_fits
+    from airoagent.models.kquants import quantised_sizes
+    from airoagent.models.machine import this_machine
+    from airoagent.models.window import Asks
 
     known = find_model(name)
     if known is None:
         model = open_model(name, options=dict(options))
+        if model.info.backend == "server" and isinstance(model, Asks):
+            run_in_thread(model.ready)
         shown = {**dataclasses.asdict(model.info), **show_folder(name, dict(options))}
         click.echo(json.dumps({**shown, "example": model.wrap("Where do otters sleep?")}, indent=2))
         return
     row = next(row for row in list_models() if row.model == known)
-    click.echo(json.dumps({**dataclasses.asdict(known), "cached": row.cached, "fits": row.fits}, indent=2))
+    here = this_machine()
+    gguf = [
+        {**dataclasses.asdict(each), "fits": where_it_fits(each.memory, here)}
+        for each in quantised_sizes(known.parameters)
+    ]
+    shown = {**dataclasses.asdict(known), "cached": row.cached, "fits": row.fits, "gguf": gguf}
+    click.echo(json.dumps(shown, indent=2))
 
 
 @command.command("quantize")

@@ -21,7 +21,17 @@ from airoagent.models.hub import Progress, is_hub_name, snapshot
 from airoagent.models.machine import Machine, this_machine
 from airoagent.models.options import check_options, choice, device, whole_number
 
-__all__ = ["CATALOGUE", "CatalogueModel", "Fits", "ModelRow", "find_model", "list_models", "open_model", "show_folder"]
+__all__ = [
+    "CATALOGUE",
+    "CatalogueModel",
+    "Fits",
+    "ModelRow",
+    "find_model",
+    "list_models",
+    "open_model",
+    "show_folder",
+    "where_it_fits",
+]
 
 Fits = Literal["gpu", "cpu", "no", "unknown"]
 
@@ -133,10 +143,11 @@ def find_model(name: str) -> CatalogueModel | None:
 def list_models(machine: Machine | None = None) -> tuple[ModelRow, ...]:
     """Every model of the catalogue, whether it is in the cache of the hub, and whether this machine could hold it."""
     here = machine or this_machine()
-    return tuple(ModelRow(entry, _is_cached(entry.repo), _fits(entry.memory, here)) for entry in CATALOGUE)
+    return tuple(ModelRow(entry, _is_cached(entry.repo), where_it_fits(entry.memory, here)) for entry in CATALOGUE)
 
 
-def _fits(memory: float, machine: Machine) -> Fits:
+def where_it_fits(memory: float, machine: Machine) -> Fits:
+    """Where so many GB of memory are to be had on this machine."""
     need = memory * 1e9
     if sum(machine.gpus) >= need:
         return "gpu"

@@ -107,6 +107,10 @@ class ServerModel:
         """An estimate, rather too high than too low: servers have no common way to be asked."""
         return estimate_tokens(text)
 
+    def check(self) -> None:
+        """Raise ModelError if no server answers here and now. Not to be called within a running event loop."""
+        asyncio.run(self.ready())
+
     async def ready(self) -> None:
         """Ask the server, once, what it is and how long its window is. What it does not tell stays open.
 

@@ -68,7 +68,7 @@ def ours(model: TransformersModel, prompts: list[Prompt], *, together: bool) -> 
 
 @tool
 def Search(text: str) -> str:
-    """Searches a library of documents for what is asked; returns the passages that speak of it, with their sources."""
+    """Searches a library of documents for what is asked; gives the passages that speak of it, with their sources."""
     return text
 
 

@@ -359,3 +359,17 @@ def test_a_run_over_a_server() -> None:
     with serving({"/v1/completions": first(said(*plan.splitlines(keepends=True)), said("Afloat."))}) as served:
         run = Agent(served.url, [], store=False).run("Where do otters sleep?")
     assert (run.status, run.answer) == ("done", "Afloat.")
+
+
+def test_show_and_doctor_ask_the_server(capfd: pytest.CaptureFixture[str]) -> None:
+    from airoagent.cli import main
+
+    with serving({"/v1/models": as_json(MODELS)}) as served:
+        with pytest.raises(SystemExit) as ended:
+            main(["models", "show", served.url])
+        shown = json.loads(capfd.readouterr().out)
+        assert (ended.value.code, shown["context_length"], shown["wrapper"]) == (0, 4096, "airoboros-2.0")
+        assert shown["note"].endswith(", llama.cpp")
+        with pytest.raises(SystemExit) as ended:
+            main(["doctor", "-m", served.url])
+        assert ended.value.code == 0, capfd.readouterr()

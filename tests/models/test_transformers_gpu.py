@@ -91,3 +91,37 @@ def test_reads_a_long_prompt(model: TransformersModel) -> None:
 def test_a_seed_gives_the_same_text_again(model: TransformersModel) -> None:
     first: Any = write(model, tokens=32)[0]
     assert write(model, tokens=32)[0] == first
+
+
+def test_prompts_written_together_are_faster_than_one_after_the_other(model: TransformersModel) -> None:
+    prompts = [Prompt(f"otter {n}", sampling=Sampling(max_tokens=96, seed=n)) for n in range(8)]
+
+    async def together() -> list[Completion]:
+        return list(await asyncio.gather(*(complete(model, prompt) for prompt in prompts)))
+
+    asyncio.run(together())
+    started = time.perf_counter()
+    for prompt in prompts:
+        asyncio.run(complete(model, prompt))
+    alone = time.perf_counter() - started
+    started = time.perf_counter()
+    written = asyncio.run(together())
+    batch = time.perf_counter() - started
+    tokens = sum(completion.usage.completion_tokens for completion in written)
+    print(f"\n8 prompts: one by one {alone:.2f} s, together {batch:.2f} s ({alone / batch:.1f}x), "
+          f"{tokens / batch:.0f} tokens a second")  # fmt: skip
+    assert batch < alone
+
+
+def test_looking_ahead_writes_the_same_and_what_it_gains(model: TransformersModel) -> None:
+    loop = 'start: ("Plan: look it up\\n:evidence0: = Search[where do otters sleep at night]\\n"){6}'
+    seconds = []
+    texts = []
+    for seed in (1, None):  # With a seed nothing is tried ahead.
+        prompt = Prompt("otter", grammar=loop, sampling=Sampling(temperature=0, max_tokens=400, seed=seed))
+        asyncio.run(complete(model, prompt))
+        started = time.perf_counter()
+        texts.append(asyncio.run(complete(model, prompt)).text)
+        seconds.append(time.perf_counter() - started)
+    print(f"\na given text: {seconds[0]:.2f} s; looking ahead {seconds[1]:.2f} s ({seconds[0] / seconds[1]:.1f}x)")
+    assert texts[0] == texts[1]
