@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import copy
+import math
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import aclosing
@@ -22,15 +23,16 @@ from airoagent.engine import fork as forking
 from airoagent.engine import function_call
 from airoagent.engine import replay as replaying
 from airoagent.engine import resume as resuming
-from airoagent.engine.attempt import record_of
 from airoagent.engine.cache import Reuse, ToolCache
 from airoagent.engine.conclusion import conclude
+from airoagent.engine.crew import Crew
 from airoagent.engine.door import run_in_thread
 from airoagent.engine.function_call import MakePlan
 from airoagent.engine.planning import write_plan
 from airoagent.engine.policy import Approve, Policy, Services
 from airoagent.engine.record import Run
 from airoagent.engine.recorder import Beginning, Recorder
+from airoagent.engine.results import record_of
 from airoagent.engine.run import Execution
 from airoagent.engine.store import Store, new_run_id
 from airoagent.errors import AiroError, Interrupted, LimitReached, ModelError, PlanError, ToolError, UsageError
@@ -303,10 +305,11 @@ class Agent:
         services = Services(
             question, ask, self._approve, fetch, self.documents, self._tool_settings, reuse.recall, reuse.keep,
             plan_trusted=not reuse.begun, fit=partial(fit_to, self.model, self.sampling),
+            ends=recorder.began + (self.policy.limit_seconds or math.inf),
         )  # fmt: skip
         try:
-            async with asyncio.TaskGroup() as group:
-                yield Execution(self.known_tools, services, self.policy, recorder, group, recorder.known)
+            async with Crew() as crew:
+                yield Execution(self.known_tools, services, self.policy, recorder, crew, recorder.known)
         except BaseExceptionGroup as errors:
             raise _first(errors) from errors
         finally:

@@ -8,22 +8,22 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import inspect
-import logging
 import random
+import signal
+import threading
 import time
-import traceback
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from airoagent.engine.deadlines import Deadlines
+from airoagent.engine.crew import Crew
+from airoagent.engine.deadlines import Deadlines, GiveUp
 from airoagent.engine.policy import Policy, Services
 from airoagent.engine.provenance import Provenance
+from airoagent.engine.results import checked, failure_of, record_of
 from airoagent.errors import AiroError, LimitReached, ToolError, ToolTimeout
 from airoagent.events import (
     AttemptFailed,
     Event,
-    Failure,
     InputEdited,
     Origin,
     Progress,
@@ -40,9 +40,7 @@ from airoagent.models.base import Completion, Purpose
 from airoagent.records import maker
 from airoagent.toolbox.tool import Call, Tool, Toolbox, ToolContext, ToolOutput
 
-__all__ = ["Caller", "failure_of", "record_of"]
-
-_log = logging.getLogger("airoagent")
+__all__ = ["Caller"]
 
 _started = maker(StepStarted)
 _step_finished = maker(StepFinished)
@@ -77,17 +75,20 @@ class Caller:
         policy: Policy,
         emit: Callable[[Event], None],
         found: Mapping[str, Evidence],
+        crew: Crew,
+        give_up: GiveUp,
     ) -> None:
         self._found = found
+        self._crew = crew
         self._toolbox = toolbox
         self._services = services
         self._policy = policy
         self._emit = emit
-        self._deadlines = Deadlines()
+        self._deadlines = Deadlines(give_up)
+        self._left: set[asyncio.Task[Any]] = set()
         self._bound: dict[str, _Bound] = {}
         self._calls = self._bytes = 0
         self._plain = -1 if policy.max_bytes else policy.max_evidence  # text up to this length needs no look
-        self._ends = time.monotonic() + policy.limit_seconds if policy.limit_seconds else float("inf")
         self._provenance = Provenance(services.question, services.plan_trusted, found.values())
         self._asked: set[str] = set()
         self._recall = services.recall
@@ -163,12 +164,12 @@ class Caller:
                         called = _now()
                     context = self._context(step, filled) if bound.wants_context else None
                     if timeout:
-                        self._deadlines.begin(id, called + timeout, task)
+                        self._deadlines.begin(step, task, attempt, called, timeout)
                     output = await bound.call(given, context, filled)
+                    if timeout and self._deadlines.end(id):
+                        raise _late(tool, timeout)  # it kept the cancellation to itself
                     if output.__class__ is not str or len(output) > self._plain:
                         output = self._checked(tool, output)
-                    if timeout and self._deadlines.end(id):
-                        task.uncancel()  # the tool kept the cancellation to itself, and has answered all the same
                 elif isinstance(told, Exception):
                     raise told
                 else:
@@ -192,8 +193,8 @@ class Caller:
             self._emit(
                 AttemptFailed(step=id, tool=step.tool, attempt=attempt, failure=kept, seconds=seconds, retry_in=delay)
             )
-            if task.cancelling():  # the run is being stopped, and the tool made a failure of its own of that
-                raise asyncio.CancelledError
+            if task.cancelling():
+                await self.clear(task)
             await asyncio.sleep(delay)
             attempt += 1
 
@@ -208,23 +209,51 @@ class Caller:
         seconds: float,
     ) -> AiroError:  # fmt: skip
         """The failure that what was raised out of a call comes to; raises it on if the run is being stopped."""
-        passed = timeout > 0 and self._deadlines.end(step.id)
+        if task in self._left:
+            raise asyncio.CancelledError  # the run has gone on without it
+        late = timeout > 0 and self._deadlines.end(step.id)
         if isinstance(error, asyncio.CancelledError):
-            if passed and task.uncancel() == 0:
-                return ToolTimeout(f"{tool.name} did not answer within {timeout:g} s", "raise the limit with --timeout")
-            if not passed and not task.cancelling():
-                return ToolError(f"{tool.name} cancelled itself")
-            self._emit(StepCancelled(step=step.id, tool=step.tool, attempt=attempt, seconds=seconds))
-            raise error
-        if passed:
-            task.uncancel()
-        if isinstance(error, SystemExit):  # a tool may not end the program
+            if self._crew.stopping:
+                self._emit(StepCancelled(step=step.id, tool=step.tool, attempt=attempt, seconds=seconds))
+                raise error
+            return _late(tool, timeout) if late else ToolError(f"{tool.name} cancelled itself")
+        if isinstance(error, SystemExit):
             failure: AiroError = ToolError(f"{tool.name} tried to exit the program")
             failure.__cause__ = error
             return failure
-        if not isinstance(error, Exception):
+        if _is_for_us(error, task):
             raise error
-        return failure_of(error, step.tool)  # whatever a tool raises fails this step and no other
+        # Whatever a tool raises fails this step and no other.
+        return _late(tool, timeout) if late else failure_of(error, step.tool)
+
+    async def clear(self, task: asyncio.Task[Any]) -> None:
+        """Forget that the task was asked to end, unless the run is being stopped: its deadline or its tool asked."""
+        if self._crew.stopping:
+            raise asyncio.CancelledError
+        while task.uncancel():
+            pass
+        try:
+            await asyncio.sleep(0)  # where it was asked and has not met it yet
+        except asyncio.CancelledError:
+            if self._crew.stopping:
+                raise
+
+    def leave(self, step: Step, task: asyncio.Task[Any], attempt: int, began: float) -> AiroError:
+        """Fail the step whose call has not ended though it was cancelled; what it may still give counts no more."""
+        self._left.add(task)
+        bound = self._bound[step.tool]
+        failure = ToolTimeout(
+            f"{bound.tool.name} did not answer within {bound.timeout:g} s, and could not be stopped",
+            "its code keeps the cancellation to itself (a bare except: around an await does that)",
+        )
+        self._emit(
+            StepFailed(
+                step=step.id, tool=step.tool, attempt=attempt, failure=record_of(failure), seconds=_now() - began
+            )
+        )
+        self._failed[step.id] = failure
+        self._wake(step.id)
+        return failure
 
     def _finished(
         self, step: Step, tool: Tool, attempt: int, output: ToolOutput | Evidence | str, seconds: float,
@@ -255,9 +284,9 @@ class Caller:
             return None
         if failure.retry_after is None:
             return random.uniform(0.0, min(8.0, 0.5 * 2.0**attempt))
-        wait = max(0.0, failure.retry_after)
+        wait = max(0.0, failure.retry_after) if isinstance(failure.retry_after, int | float) else 0.0
         # Coming back sooner than asked would be refused again; and nobody waits beyond the end of the run.
-        return wait if wait <= self._policy.longest_wait and time.monotonic() + wait < self._ends else None
+        return wait if wait <= self._policy.longest_wait and time.monotonic() + wait < self._services.ends else None
 
     async def _allowed(self, step: Step, tool: Tool, text: str, parts: Filled) -> tuple[str, Filled]:
         """The input that the tool may be called with now; ToolError or LimitReached if it may not be called."""
@@ -309,46 +338,24 @@ class Caller:
         )  # fmt: skip
 
     def _checked(self, tool: Tool, result: Any) -> ToolOutput | str:
-        """What the tool returned, if it is something that a tool returns and within the limits."""
-        if isinstance(result, str):
-            text = result
-        elif isinstance(result, ToolOutput):
-            text = result.text
-            if not isinstance(text, str):
-                raise ToolError(f"{tool.name} returned a ToolOutput whose text is {type(text).__name__}, not str")
-        elif isinstance(result, int | float):
-            text = result = str(result)
-        else:
-            if inspect.iscoroutine(result):
-                result.close()
-            raise ToolError(
-                f"{tool.name} returned {type(result).__name__}; a tool returns text",
-                "return a str, or an airoagent.ToolOutput with its sources",
-            )
-        policy = self._policy
-        if len(text) > policy.max_evidence:
-            raise LimitReached(
-                f"{tool.name} returned {len(text):,} characters; the limit is {policy.max_evidence:,}",
-                "raise max_evidence if the machine has the room",
-            )
-        if policy.max_bytes:
-            self._count_bytes(tool, text)
-        return result  # type: ignore[no-any-return]
+        output = checked(tool, result, self._policy.max_evidence)
+        if self._policy.max_bytes:
+            self._count_bytes(tool, output if isinstance(output, str) else output.text)
+        return output
 
 
-def failure_of(error: Exception, tool: str) -> AiroError:
-    """The error to show for what a tool raised; the place in the tool's code is the hint."""
-    if isinstance(error, AiroError):
-        return error
-    frames = traceback.extract_tb(error.__traceback__)
-    place = f"raised at {frames[-1].filename}:{frames[-1].lineno}" if frames else ""
-    _log.debug("%s raised", tool, exc_info=error)
-    text = " ".join(str(error).split())[:500]
-    failure = ToolError(f"{tool} raised {type(error).__name__}{': ' + text if text else ''}", place)
-    failure.__cause__ = error
-    return failure
+def _late(tool: Tool, timeout: float) -> ToolTimeout:
+    return ToolTimeout(f"{tool.name} did not answer within {timeout:g} s", "raise the limit with --timeout")
 
 
-def record_of(error: AiroError) -> Failure:
-    """The error as it goes on record."""
-    return Failure(error.kind, error.message, error.hint, error.exit_code)
+def _is_for_us(error: BaseException, task: asyncio.Task[Any]) -> bool:
+    """Whether this is no doing of the tool: a Ctrl-C in a loop that nobody guards, or the end of the coroutine."""
+    if isinstance(error, KeyboardInterrupt):
+        guarded = signal.getsignal(signal.SIGINT) is not signal.default_int_handler
+        return threading.current_thread() is threading.main_thread() and not guarded
+    if not isinstance(error, GeneratorExit):
+        return False
+    try:
+        return asyncio.current_task() is not task
+    except RuntimeError:  # no loop is running
+        return True

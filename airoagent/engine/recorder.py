@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 
 from airoagent.engine.policy import Recall
@@ -47,6 +48,8 @@ class Recorder:
         self._store = store
         self._watch = watch
         self.events: list[Event] = list(beginning.past)
+        self.began = time.monotonic()
+        self._closed = False
 
     def begin(self, question: str, model: str, tools: tuple[str, ...], settings: tuple[tuple[str, str], ...]) -> None:
         """Put on record that the run begins, or goes on."""
@@ -59,6 +62,8 @@ class Recorder:
         )
 
     def __call__(self, event: Event) -> None:
+        if self._closed:  # from a call that could not be stopped, after the end
+            return
         if not event.live:
             if self._store is not None:
                 self._store.append(self.run.id, len(self.events), event)
@@ -74,5 +79,6 @@ class Recorder:
 
     def finished(self) -> Run:
         """The run with its events, complete."""
+        self._closed = True
         self.run.events = tuple(self.events)
         return self.run

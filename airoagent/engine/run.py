@@ -26,8 +26,10 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 from airoagent.engine.attempt import Caller
+from airoagent.engine.crew import Crew
 from airoagent.engine.policy import Policy, Services
 from airoagent.errors import AiroError
 from airoagent.events import Event, StepSkipped
@@ -39,7 +41,7 @@ __all__ = ["Execution"]
 
 
 class Execution:
-    """One plan being run. Steps may be added while others run; the task group ends when none is left.
+    """One plan being run. Steps may be added while others run; the crew's block ends when none is left.
 
     ``known`` is evidence that is there already (from a record, or an earlier plan): its steps are not run.
     """
@@ -50,11 +52,11 @@ class Execution:
         services: Services,
         policy: Policy,
         emit: Callable[[Event], None],
-        group: asyncio.TaskGroup,
+        crew: Crew,
         known: Mapping[str, Evidence] | None = None,
     ) -> None:
         self._emit = emit
-        self._group = group
+        self._crew = crew
         self._stops = policy.on_error == "stop"
         self._tells = policy.on_error == "tell"
         self.eager = policy.eager
@@ -66,7 +68,7 @@ class Execution:
         self.queued: deque[Step] = deque()
         self.running: set[str] = set()
         self.found: dict[str, Evidence] = dict(known or {})
-        self._caller = Caller(toolbox, services, policy, emit, self.found)
+        self._caller = Caller(toolbox, services, policy, emit, self.found, crew, self._give_up)
         self.failed: dict[str, AiroError] = {}
         self.skipped: dict[str, tuple[str, ...]] = {}
 
@@ -107,7 +109,7 @@ class Execution:
 
     def _start(self, step: Step) -> None:
         self.running.add(step.id)
-        self._group.create_task(self._drive(step))
+        self._crew.create_task(self._drive(step))
 
     def _spread(self) -> None:
         """Give the steps that are left in the queue tasks of their own, once those that run now have come to wait.
@@ -115,7 +117,7 @@ class Execution:
         Tools that answer at once never let it come to that: one task takes step after step.
         """
         self._spreading = True
-        self._group.create_task(self._fill_places())
+        self._crew.create_task(self._fill_places())
 
     async def _fill_places(self) -> None:
         self._spreading = False
@@ -131,14 +133,25 @@ class Execution:
             result = await run(step, task)
             running.discard(step.id)
             settle(step, result)
-            if task.cancelling():  # the run is being stopped, and the tool kept that to itself
-                raise asyncio.CancelledError
+            if task.cancelling():
+                await self._caller.clear(task)
             if not queued:
                 return
             step = queued.popleft()
             running.add(step.id)
             if queued and not self._spreading and len(running) < self._places:
                 self._spread()
+
+    def _give_up(self, step: Step, task: asyncio.Task[Any], attempt: int, began: float) -> None:
+        """Go on without a call that does not let itself be stopped."""
+        self._crew.create_task(self._go_on_without(step, task, attempt, began))
+        self._crew.dismiss(task)
+
+    async def _go_on_without(self, step: Step, task: asyncio.Task[Any], attempt: int, began: float) -> None:
+        failure = self._caller.leave(step, task, attempt, began)
+        self.running.discard(step.id)
+        self._settle(step, failure)
+        await self._fill_places()
 
     def _settle(self, step: Step, result: Evidence | AiroError) -> None:
         """Book a step's end, and queue the steps that became ready by it."""
