@@ -20,6 +20,7 @@ from airoagent.models.checkpoint import ggml_message, read_checkpoint
 from airoagent.models.hub import Progress, is_hub_name, snapshot
 from airoagent.models.machine import Machine, this_machine
 from airoagent.models.options import check_options, choice, device, whole_number
+from airoagent.models.quantised import missing_libraries
 
 __all__ = [
     "CATALOGUE",
@@ -237,10 +238,12 @@ def show_folder(name: str, options: Mapping[str, str]) -> dict[str, str | int]:
     return {
         "model_type": found.model_type,
         "quantization": found.quantization,
+        "bits": found.bits,
+        "missing": ", ".join(missing_libraries(found.quantization)),
         "adapter": str(found.adapter or ""),
         "base": str(found.folder) if found.adapter else "",
         "bytes_on_disk": found.stored,
-        "bytes_at_4_bits": found.four_bit,
+        "bytes_in_memory": found.four_bit,
         "cache_bytes_per_token": found.cache_per_token,
     }
 

@@ -12,14 +12,18 @@ import logging
 import threading
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 from airoagent.errors import MissingExtra, ModelError
+from airoagent.models.architecture import check_complete, check_shapes, config_of
 from airoagent.models.checkpoint import Checkpoint
 from airoagent.models.hub import LoadStopped, Progress
 from airoagent.models.machine import Device, this_machine
+from airoagent.models.quantised import quiet_gptq, require_libraries
+from airoagent.models.reason import reason_of
 
 __all__ = ["Loaded", "check", "free_memory", "load", "load_tokenizer", "require_extra"]
 
@@ -53,31 +57,62 @@ def load_tokenizer(checkpoint: Checkpoint) -> Any:
     with _QUIET:
         from transformers import AutoTokenizer
 
-        own = checkpoint.adapter is not None and (checkpoint.adapter / "tokenizer_config.json").is_file()
-        folder = checkpoint.adapter if own else checkpoint.folder
+        # The tokenizer's loader reads it, too, and would put what is wrong with it down to the tokenizer.
+        config = config_of(checkpoint)
+        adapter, folder = checkpoint.adapter, checkpoint.folder
+        if adapter is not None and (adapter / "tokenizer_config.json").is_file():
+            folder = adapter
+        if not (folder / "tokenizer.json").is_file() and (folder / "tokenizer.model").is_file():
+            _check_sentencepiece(folder / "tokenizer.model", checkpoint.name)
         try:
-            return AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-        except (OSError, ValueError, KeyError, ImportError, TypeError) as error:
+            tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+        except Exception as error:  # Rust's panics aside, its failures have no common class.
             raise ModelError(
-                f"the tokenizer of {checkpoint.name} cannot be read: {_first_line(error)}", "fetch its files again"
+                f"the tokenizer of {checkpoint.name} cannot be read: {reason_of(error)}", "fetch its files again"
             ) from error
+    if 0 < checkpoint.vocabulary < tokenizer.vocab_size:
+        raise ModelError(
+            f"the tokenizer of {checkpoint.name} has {tokenizer.vocab_size} tokens, its model {checkpoint.vocabulary}",
+            "copy the tokenizer files of the model it was made from into the folder",
+        )
+    _name_control_tokens(tokenizer, config)
+    return tokenizer
+
+
+def _name_control_tokens(tokenizer: Any, config: Any) -> None:
+    """Without tokenizer_config.json a tokenizer does not know which tokens begin and end a text; the config does."""
+    for kind in ("bos_token", "eos_token"):
+        token = getattr(config, f"{kind}_id", None)
+        if getattr(tokenizer, kind) is None and isinstance(token, int) and 0 <= token < len(tokenizer):
+            setattr(tokenizer, kind, tokenizer.convert_ids_to_tokens(token))
+
+
+def _check_sentencepiece(path: Path, name: str) -> None:
+    require_extra("sentencepiece")
+    import sentencepiece
+
+    try:
+        sentencepiece.SentencePieceProcessor(model_file=str(path))
+    except (RuntimeError, OSError) as error:
+        raise ModelError(
+            f"{path.name} of {name} is no SentencePiece model, which Llama's tokenizer is", "fetch the file again"
+        ) from error
 
 
 def check(checkpoint: Checkpoint, *, device: Device, bits: int, check_memory: bool) -> tuple[str, bool]:
     """What can be known without loading: the place it would go to, and whether there is room for repacking, too.
 
-    Raises MissingExtra for a kind of quantisation that takes more libraries, ModelError where there is no such device
-    or too little memory.
+    Raises MissingExtra for a kind of quantisation that takes more libraries, ModelError where there is no such device,
+    too little memory, or the weights are not those that the config describes.
     """
-    if checkpoint.quantization == "gptq" and importlib.util.find_spec("gptqmodel") is None:
-        raise MissingExtra(
-            f"{checkpoint.name} is quantised by GPTQ, which needs gptqmodel and optimum",
-            "pip install gptqmodel optimum, or take the model's original repository: it is loaded in 4 bits",
-        )
+    require_libraries(checkpoint.name, checkpoint.quantization)
     if checkpoint.adapter is not None:
         require_extra("peft", extra="peft")
     place = _place(device)
-    return place, _check_memory(checkpoint, place, bits) if check_memory else True
+    repack = _check_memory(checkpoint, place, bits) if check_memory else True
+    with _QUIET:
+        check_shapes(checkpoint, config_of(checkpoint))
+    return place, repack
 
 
 def load(
@@ -98,7 +133,7 @@ def load(
         import torch
 
         dtype = torch.bfloat16 if place == "cpu" or torch.cuda.is_bf16_supported() else torch.float16
-        with _watched(checkpoint.name, progress, stopped):
+        with _watched(checkpoint.name, progress, stopped), _quiet(checkpoint):
             model = _from_pretrained(checkpoint, place, bits, dtype)
         if checkpoint.adapter is not None:
             model = _with_adapter(model, checkpoint)
@@ -122,24 +157,40 @@ def _from_pretrained(checkpoint: Checkpoint, place: str, bits: int, dtype: Any) 
             bnb_4bit_compute_dtype=dtype,
         )
     try:
-        return AutoModelForCausalLM.from_pretrained(
+        model, seen = AutoModelForCausalLM.from_pretrained(
             checkpoint.folder,
+            config=config_of(checkpoint),
+            output_loading_info=True,
             dtype=dtype,
             device_map="auto" if place == "cuda" else {"": "cpu"},
             local_files_only=True,
             trust_remote_code=False,
             **settings,
         )
+    except ModelError:
+        raise
     except ImportError as error:
-        raise MissingExtra(f"{checkpoint.name} needs more than is installed: {_first_line(error)}") from error
+        raise MissingExtra(
+            f"{checkpoint.name} needs more than is installed: {reason_of(error)}",
+            "install that, or take the model's original repository: it is loaded in 4 bits",
+        ) from error
     except MemoryError as error:
         raise _too_little_memory(checkpoint.name) from error
     except Exception as error:  # The loader's failures have no common class: files, shapes, architectures, memory.
         if "out of memory" in str(error).lower() or "dispatched on the CPU or the disk" in str(error):
             raise _too_little_memory(checkpoint.name) from error
+        reason = reason_of(error)
+        if "ignore_mismatched_sizes" in reason:  # Whose advice is for programmers.
+            reason = "its weights have other widths than config.json gives"
         raise ModelError(
-            f"{checkpoint.name} cannot be loaded: {_first_line(error)}", "check the folder, or choose another model"
+            f"{checkpoint.name} cannot be loaded: {reason}", "check the folder, or choose another model"
         ) from error
+    check_complete(checkpoint, seen["missing_keys"])
+    return model
+
+
+def _quiet(checkpoint: Checkpoint) -> AbstractContextManager[None]:
+    return quiet_gptq() if checkpoint.quantization == "gptq" else nullcontext()
 
 
 def _with_adapter(model: Any, checkpoint: Checkpoint) -> Any:
@@ -153,7 +204,7 @@ def _with_adapter(model: Any, checkpoint: Checkpoint) -> Any:
             return PeftModel.from_pretrained(model, str(checkpoint.adapter), local_files_only=True).get_base_model()
     except Exception as error:  # peft has no class of its own for an adapter that does not fit its base.
         raise ModelError(
-            f"the adapter {checkpoint.name} does not go with {checkpoint.folder.name}: {_first_line(error)}",
+            f"the adapter {checkpoint.name} does not go with {checkpoint.folder.name}: {reason_of(error)}",
             "name the base model it was trained on: -o base FOLDER",
         ) from error
 
@@ -245,8 +296,10 @@ class _Hush:
         self._before: tuple[int, bool] = (0, False)
 
     def __enter__(self) -> None:
-        # Said once, at bitsandbytes' import: that kernels from a hub are not there. Nothing a user can act on.
-        logging.getLogger("bitsandbytes.backends.cpu.ops").setLevel(logging.ERROR)
+        # Said once, at their import: that kernels from a hub, or for other machines, are not there, and what torch
+        # thinks of torchao (which comes with gptqmodel). Nothing a user can act on.
+        for chatty in ("bitsandbytes.backends.cpu.ops", "torchao", "torch.utils._pytree"):
+            logging.getLogger(chatty).setLevel(logging.ERROR)
         from transformers.utils import logging as talk
 
         with self._lock:
@@ -316,8 +369,3 @@ class _Bar:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._bar, name)
-
-
-def _first_line(error: BaseException) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0][:300] if lines else type(error).__name__

@@ -31,6 +31,7 @@ from airoagent.models.guessing import Guesses
 from airoagent.models.line import Line
 from airoagent.models.loading import Loaded, check, free_memory, load, load_tokenizer, require_extra
 from airoagent.models.machine import Device
+from airoagent.models.reason import reason_of
 from airoagent.models.stopping import StopFilter
 from airoagent.models.window import room_for
 from airoagent.models.writer import Writer
@@ -106,7 +107,7 @@ class TransformersModel:
         """What is known without loading or fetching anything."""
         checkpoint = self._checkpoint or self._cached() or self._description
         window = self._asked_window or (checkpoint.context_length if checkpoint else None)
-        how = f"quantised by {checkpoint.quantization}" if checkpoint and checkpoint.quantization else "NF4"
+        how = _quantised(checkpoint) if checkpoint and checkpoint.quantization else "NF4"
         note = f"{how}, {checkpoint.four_bit / 1e9:.1f} GB" if checkpoint and self._bits == 4 else ""
         return ModelInfo(self._name, "transformers", window, self._choose_wrapper(checkpoint).name, note)
 
@@ -120,7 +121,7 @@ class TransformersModel:
             return len(encode_plain(self._ready_tokenizer(), text))
 
     def check(self) -> None:
-        """Raise ModelError if the model would not load here and now: not fetched yet, no device, too little memory."""
+        """Raise ModelError if the model would not load here and now; weights are not read, but all else is."""
         checkpoint = self._checkpoint or self._cached()
         if checkpoint is None:
             raise ModelError(
@@ -128,6 +129,8 @@ class TransformersModel:
                 f"its first use fetches it, or run: hf download {self._repo}",
             )
         check(checkpoint, device=self._device, bits=self._bits, check_memory=self._check_memory)
+        self._ready_wrapper()
+        self._ready_tokenizer()
 
     async def ready(self) -> None:
         """Have the description of the model at hand, fetched if it has to be, so that `info` tells its window."""
@@ -169,8 +172,14 @@ class TransformersModel:
         with self._lock:
             tokenizer = self._ready_tokenizer()
             ids = encode_prompt(tokenizer, wrapper, prompt.text, self._system, begin=self._begin)
+        known = self._described()
+        if known.vocabulary and max(ids, default=0) >= known.vocabulary:
+            raise ModelError(
+                f"the tokenizer of {self._name} has tokens that the model has not: {max(ids)} of {known.vocabulary}",
+                "copy the tokenizer files of the model it was made from into the folder",
+            )
         sampling = prompt.sampling or self._sampling
-        window = self._asked_window or self._described().context_length
+        window = self._asked_window or known.context_length
         return ids, min(sampling.max_tokens, room_for(self._name, prompt.purpose, len(ids), window))
 
     def open_batch(self, stopped: Callable[[], bool]) -> tuple[Batch, int, int]:
@@ -301,8 +310,13 @@ class TransformersModel:
         return text
 
 
+def _quantised(checkpoint: Checkpoint) -> str:
+    bits = f" to {checkpoint.bits} bits" if checkpoint.bits else ""
+    return f"quantised by {checkpoint.quantization}{bits}"
+
+
 def _failed_writing(name: str, error: Exception) -> ModelError:
-    reason = (str(error).strip() or type(error).__name__).splitlines()[0][:300]
+    reason = reason_of(error)
     if "out of memory" in reason.lower() or isinstance(error, MemoryError):
         hint = "set the option context lower, or take a smaller model"
         return ModelError(f"the memory did not last for this prompt: {reason}", hint)
