@@ -15,11 +15,12 @@ from pathlib import Path
 from typing import Any, Final
 
 from airoagent.errors import ModelError
-from airoagent.models.adapter import adapter_weights, base_folder, is_adapter
+from airoagent.models.adapter import adapter_weights, base_folder, base_not_fetched, is_adapter
+from airoagent.models.hub import is_hub_name, snapshot
 from airoagent.models.quantised import check_quantised, quantization_of
 from airoagent.models.shards import Tensor, read_json, read_tensors, weight_files
 
-__all__ = ["Checkpoint", "four_bit_bytes", "ggml_message", "read_checkpoint"]
+__all__ = ["Checkpoint", "four_bit_bytes", "ggml_message", "read_checkpoint", "with_weights_of"]
 
 # NF4 with double quantisation: 4 bits, an 8-bit scale for 64 weights, a 32-bit scale for 256 of those.
 _BYTES_PER_WEIGHT: Final = 0.5 + 1 / 64 + 4 / (64 * 256)
@@ -72,7 +73,7 @@ def read_checkpoint(
     the base model of an adapter, in place of the one its config names.
 
     Raises ModelError where it has no config, weights or tokenizer, a shard is missing or cut off, or it holds
-    something else than a model that writes text.
+    something else than a model that writes text; NotFetched where it is an adapter whose base model is to be fetched.
     """
     name = name or str(folder)
     if not folder.is_dir():
@@ -109,8 +110,18 @@ def read_checkpoint(
 
 def _on_its_base(folder: Path, name: str, base: str | Path | None, weights: bool) -> Checkpoint:
     called, under = base_folder(folder, name, base)
-    size = adapter_weights(folder, name).stat().st_size
-    whole = read_checkpoint(under, called, weights=weights)
+    if is_adapter(under):
+        raise ModelError(
+            f"the adapter {name} stands on {called}, which is an adapter, too",
+            "merge that one into its base model, and name the merged folder with -o base FOLDER",
+        )
+    size = adapter_weights(folder, name).stat().st_size if weights else 0
+    try:
+        whole = read_checkpoint(under, called, weights=weights)
+    except ModelError as error:
+        if not is_hub_name(called) or snapshot(called) != under:
+            raise
+        raise base_not_fetched(name, called) from error  # Begun and not finished.
     return replace(
         whole,
         name=name,
@@ -119,6 +130,16 @@ def _on_its_base(folder: Path, name: str, base: str | Path | None, weights: bool
         four_bit=whole.four_bit + size,
         has_chat_template=whole.has_chat_template or _has_chat_template(folder),
         adapter=folder,
+    )
+
+
+def with_weights_of(described: Checkpoint, stored: int) -> Checkpoint:
+    """A checkpoint whose weights are not here yet, sized by the bytes they will take on the disk."""
+    if described.quantization:
+        return replace(described, stored=stored, four_bit=stored)
+    config = read_json(described.folder / "config.json", described.name)
+    return replace(
+        described, stored=stored, four_bit=four_bit_bytes(stored // _item_bytes(config), _embeddings(config))
     )
 
 

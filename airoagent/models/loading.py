@@ -25,7 +25,7 @@ from airoagent.models.machine import Device, this_machine
 from airoagent.models.quantised import quiet_gptq, require_libraries
 from airoagent.models.reason import reason_of
 
-__all__ = ["Loaded", "check", "free_memory", "load", "load_tokenizer", "require_extra"]
+__all__ = ["Loaded", "check", "check_room", "free_memory", "load", "load_tokenizer", "require_extra"]
 
 # Room for activations, the tokenizer and the libraries themselves.
 _OVERHEAD: Final = 400_000_000
@@ -105,14 +105,19 @@ def check(checkpoint: Checkpoint, *, device: Device, bits: int, check_memory: bo
     Raises MissingExtra for a kind of quantisation that takes more libraries, ModelError where there is no such device,
     too little memory, or the weights are not those that the config describes.
     """
+    found = check_room(checkpoint, device=device, bits=bits, check_memory=check_memory)
+    with _QUIET:
+        check_shapes(checkpoint, config_of(checkpoint))
+    return found
+
+
+def check_room(checkpoint: Checkpoint, *, device: Device, bits: int, check_memory: bool) -> tuple[str, bool]:
+    """What `check` finds out without the weights: all but whether they belong to the config."""
     require_libraries(checkpoint.name, checkpoint.quantization)
     if checkpoint.adapter is not None:
         require_extra("peft", extra="peft")
     place = _place(device)
-    repack = _check_memory(checkpoint, place, bits) if check_memory else True
-    with _QUIET:
-        check_shapes(checkpoint, config_of(checkpoint))
-    return place, repack
+    return place, _check_memory(checkpoint, place, bits) if check_memory else True
 
 
 def load(
