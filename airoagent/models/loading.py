@@ -292,6 +292,11 @@ def _one_at_a_time(stopped: Callable[[], bool]) -> Iterator[None]:
         _LOADING.release()
 
 
+# That kernels from a hub, or for other machines, are not there; at each 8-bit layer, that it computes in float16; what
+# torch thinks of torchao, which comes with gptqmodel. Nothing a user can act on.
+_CHATTY: Final = ("bitsandbytes.backends.cpu.ops", "bitsandbytes.autograd._functions", "torchao", "torch.utils._pytree")
+
+
 class _Hush:
     """Nothing on stderr from the libraries while anybody is within; when the last has left they talk as they did."""
 
@@ -301,9 +306,7 @@ class _Hush:
         self._before: tuple[int, bool] = (0, False)
 
     def __enter__(self) -> None:
-        # Said once, at their import: that kernels from a hub, or for other machines, are not there, and what torch
-        # thinks of torchao (which comes with gptqmodel). Nothing a user can act on.
-        for chatty in ("bitsandbytes.backends.cpu.ops", "torchao", "torch.utils._pytree"):
+        for chatty in _CHATTY:
             logging.getLogger(chatty).setLevel(logging.ERROR)
         from transformers.utils import logging as talk
 

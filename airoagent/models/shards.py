@@ -70,7 +70,8 @@ def weight_files(folder: Path, name: str) -> tuple[Path, ...]:
 
 
 def _shards(index: Path, name: str) -> tuple[Path, ...]:
-    listed = read_json(index, name).get("weight_map")
+    content = read_json(index, name)
+    listed = content.get("weight_map") if "metadata" in content else None  # The loader asks for both.
     shards = sorted({shard for shard in listed.values() if isinstance(shard, str)}) if isinstance(listed, dict) else []
     if not shards or any(Path(shard).name != shard for shard in shards):
         raise ModelError(f"{index.name} of {name} does not say which files hold the weights", "fetch the file again")

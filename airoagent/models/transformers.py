@@ -23,7 +23,7 @@ from airoagent.language.grammar import Grammar
 from airoagent.language.wrappers import Wrapper, template_wrapper, wrapper_for, wrapper_named
 from airoagent.models import hub
 from airoagent.models.base import Chunk, ModelInfo, Prompt, Sampling
-from airoagent.models.batch import Batch, Row
+from airoagent.models.batch import Batches, Row
 from airoagent.models.checkpoint import Checkpoint, read_checkpoint, with_weights_of
 from airoagent.models.constraint import GrammarMask, grammar_tokenizer, grammars_available
 from airoagent.models.decoding import Picker, TokenText, check_sampling, encode_plain, encode_prompt
@@ -47,7 +47,8 @@ class TransformersModel:
     place of the checkpoint's; ``bits`` 4 or 16 (a checkpoint that is quantised already is taken as it is);
     ``check_memory`` False loads without asking whether it fits; ``progress`` is told of fetching and loading, from the
     model's own thread. ``rows`` is the most completions written at once; ``look_ahead`` tries likely tokens several at
-    a time (never with a seed, whose text is to be the same each time); ``base`` is the base model of a LoRA adapter.
+    a time; ``base`` is the base model of a LoRA adapter. A prompt with a seed gets the same text each time: it has its
+    passes for itself, with no look-ahead and no batching, which takes longer.
 
     Constructing reads small files only. Raises MissingExtra where the libraries are missing, ModelError where the
     folder is not a whole model or the hub is switched off, UsageError for a wrapper that does not exist.
@@ -183,12 +184,12 @@ class TransformersModel:
         window = self._asked_window or known.context_length
         return ids, min(sampling.max_tokens, room_for(self._name, prompt.purpose, len(ids), window))
 
-    def open_batch(self, stopped: Callable[[], bool]) -> tuple[Batch, int, int]:
+    def open_batch(self, stopped: Callable[[], bool]) -> tuple[Batches, int, int]:
         """Load the model; what completions written side by side may take is half of the memory that is then free."""
         loaded = self._ready_model(stopped)
         free = free_memory(loaded)
         tokens = 10**9 if free is None else free // 2 // max(self._described().cache_per_token, 1)
-        return Batch(loaded.model, loaded.device), self._rows, tokens
+        return Batches(loaded.model, loaded.device), self._rows, tokens
 
     def begin(self, prompt: Prompt, ids: list[int], most: int, tell: Callable[[Chunk], None]) -> Row:
         """A row that writes this completion."""
@@ -197,7 +198,8 @@ class TransformersModel:
         mask = self._mask(prompt.grammar, loaded, len(ids), most)
         stops = StopFilter(prompt.stop + self._ready_wrapper().stop, drop_space=True, watch=mask is None)
         writer = Writer(TokenText(self._ready_tokenizer()), loaded.ends, stops, tell)
-        # With a seed the same passes are made each time, so that rounding cannot tell two runs apart.
+        # With a seed the same passes are made each time, so that rounding cannot tell two runs apart: the prompt is
+        # read anew, nothing is tried ahead, and no pass is shared with what happens to be written at the same time.
         free = sampling.seed is None
         return Row(
             ids,
@@ -206,6 +208,7 @@ class TransformersModel:
             writer,
             keep=free and prompt.purpose == "plan",
             guess=Guesses(mask.forced if mask else None) if free and self._look_ahead else None,
+            alone=not free,
         )
 
     def last_chunk(self, row: Row) -> Chunk:
