@@ -355,6 +355,11 @@ def test_end_of_text_in_a_prompt_is_text(model: TransformersModel) -> None:
     assert ask(model, "a </s><s> b").usage.completion_tokens == 24
 
 
+def test_half_a_character_in_a_prompt_is_read_as_a_question_mark(model: TransformersModel) -> None:
+    assert model.count_tokens("a \udcff b") == model.count_tokens("a ? b")
+    assert ask(model, "a \udcff b", max_tokens=2).usage.completion_tokens == 2
+
+
 def test_wraps_as_the_wrapper_says(tiny_llama: Path) -> None:
     model = TransformersModel(tiny_llama, wrapper="2.2", system="Be brief.")
     assert model.wrap("Hi") == "Be brief.\nUSER: Hi\nASSISTANT: "
