@@ -23,7 +23,7 @@ from airoagent.models.checkpoint import Checkpoint
 from airoagent.models.hub import LoadStopped, Progress
 from airoagent.models.machine import Device, this_machine
 from airoagent.models.quantised import quiet_gptq, require_libraries
-from airoagent.models.reason import reason_of
+from airoagent.models.reason import is_out_of_memory, reason_of
 
 __all__ = ["Loaded", "check", "check_room", "free_memory", "load", "load_tokenizer", "require_extra"]
 
@@ -179,10 +179,8 @@ def _from_pretrained(checkpoint: Checkpoint, place: str, bits: int, dtype: Any) 
             f"{checkpoint.name} needs more than is installed: {reason_of(error)}",
             "install that, or take the model's original repository: it is loaded in 4 bits",
         ) from error
-    except MemoryError as error:
-        raise _too_little_memory(checkpoint.name) from error
     except Exception as error:  # The loader's failures have no common class: files, shapes, architectures, memory.
-        if "out of memory" in str(error).lower() or "dispatched on the CPU or the disk" in str(error):
+        if is_out_of_memory(error) or "dispatched on the CPU or the disk" in str(error):
             raise _too_little_memory(checkpoint.name) from error
         reason = reason_of(error)
         if "ignore_mismatched_sizes" in reason:  # Whose advice is for programmers.
@@ -225,7 +223,8 @@ def _place(device: Device) -> str:
         return "cpu"
     if not torch.cuda.is_available():
         raise ModelError(
-            "there is no CUDA device that this torch can use", "leave the option device out, or set device=cpu"
+            "there is no CUDA device that this torch can use",
+            "leave the option device out, or run it on the CPU: -o device cpu",
         )
     return "cuda"
 
@@ -240,7 +239,7 @@ def _check_memory(checkpoint: Checkpoint, place: str, bits: int) -> bool:
         how = "at 4 bits" if in_4_bits else f"at {bits} bits"
         raise ModelError(
             f"{checkpoint.name} needs about {need / 1e9:.1f} GB of memory {how}, and {free / 1e9:.1f} GB are free",
-            "choose a smaller model (airo models), or try it all the same with the option memory=ignore",
+            "choose a smaller model (airo models), or try it all the same: -o memory ignore",
         )
     return free is None or need + weights <= free
 

@@ -31,7 +31,7 @@ from airoagent.models.guessing import Guesses
 from airoagent.models.line import Line
 from airoagent.models.loading import Loaded, check, check_room, free_memory, load, load_tokenizer, require_extra
 from airoagent.models.machine import Device
-from airoagent.models.reason import reason_of
+from airoagent.models.reason import is_out_of_memory, reason_of
 from airoagent.models.stopping import StopFilter
 from airoagent.models.window import room_for
 from airoagent.models.writer import Writer
@@ -358,7 +358,7 @@ def _quantised(checkpoint: Checkpoint) -> str:
 
 def _failed_writing(name: str, error: Exception) -> ModelError:
     reason = reason_of(error)
-    if "out of memory" in reason.lower() or isinstance(error, MemoryError):
-        hint = "set the option context lower, or take a smaller model"
+    if is_out_of_memory(error):
+        hint = "set the window lower (-o context TOKENS), or take a smaller model"
         return ModelError(f"the memory did not last for this prompt: {reason}", hint)
     return ModelError(f"{name} failed while writing: {reason}", "try again, or choose another model: airo models")

@@ -154,7 +154,7 @@ def test_a_model_larger_than_the_memory_is_refused_before_loading(tmp_path: Path
         ask(TransformersModel(folder, name="huge", device="cpu"))
     with pytest.raises(ModelError, match=message):
         TransformersModel(folder, name="huge", device="cpu").check()
-    assert "memory=ignore" in caught.value.hint
+    assert "-o memory ignore" in caught.value.hint
 
 
 def test_a_device_that_is_not_there_is_said(tiny_llama: Path) -> None:
