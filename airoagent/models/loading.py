@@ -137,7 +137,9 @@ def load(
         place, repack = check(checkpoint, device=device, bits=bits, check_memory=check_memory)
         import torch
 
-        dtype = torch.bfloat16 if place == "cpu" or torch.cuda.is_bf16_supported() else torch.float16
+        # Of GPTQ's kernels for CUDA some compute in float16 only, as its checkpoints are stored.
+        half = place == "cuda" and (checkpoint.quantization == "gptq" or not torch.cuda.is_bf16_supported())
+        dtype = torch.float16 if half else torch.bfloat16
         with _watched(checkpoint.name, progress, stopped), _quiet(checkpoint):
             model = _from_pretrained(checkpoint, place, bits, dtype)
         if checkpoint.adapter is not None:

@@ -155,3 +155,20 @@ def test_it_plans_and_answers_through_the_command_with_the_answer_alone_on_stdou
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("Plan:")
     assert "\nAnswer: " in done.stdout
+
+
+@installed
+@pytest.mark.gpu
+def test_it_writes_on_a_gpu_what_its_dequantised_weights_do(pair: tuple[Path, Path]) -> None:
+    import torch
+
+    if not torch.cuda.is_available():
+        pytest.skip("there is no CUDA device")
+    scores = []
+    for folder in pair:
+        checkpoint = read_checkpoint(folder)
+        loaded = load(checkpoint, device="cuda", bits=16, check_memory=True, progress=None, stopped=lambda: False)
+        with torch.no_grad():
+            scores.append(loaded.model(torch.arange(5, 60, device=loaded.device)[None]).logits.float())
+    quantised, plain = scores
+    assert ((quantised - plain).norm() / plain.norm()).item() < 0.08
