@@ -165,6 +165,7 @@ def wrapper_named(name: str) -> Wrapper:
 
 
 _SYSTEM_MARK: Final = "\ue000system\ue001"
+_CHOOSE: Final = "choose a wrapper by name, e.g. -o wrapper airoboros-2.0"
 _PROMPT_MARK: Final = "\ue000prompt\ue001"
 
 
@@ -172,11 +173,15 @@ def template_wrapper(render: Callable[[list[dict[str, str]]], str]) -> Wrapper:
     """A wrapper from a tokenizer's chat template.
 
     ``render`` turns messages (role, content) into text that ends where the assistant's turn begins, and raises
-    ValueError where the template refuses a system message. The template is run on placeholders, so no instruction ever
-    goes through it. Raises UsageError where the template does not show the instruction once and as it is.
+    ValueError where the template refuses a message. The template is run on placeholders, so no instruction ever goes
+    through it. Raises UsageError where the template does not show the instruction once and as it is, or does not work.
     """
     user = {"role": "user", "content": _PROMPT_MARK}
-    opening, tail = _split(render([user]), _PROMPT_MARK)
+    try:
+        bare = render([user])
+    except ValueError as error:
+        raise UsageError(f"the tokenizer's chat template cannot be used: {error}", _CHOOSE) from error
+    opening, tail = _split(bare, _PROMPT_MARK)
     # Where there is no place for a system text, it goes in front of the instruction.
     before_system, before_prompt = opening, "\n\n"
     try:
@@ -191,10 +196,7 @@ def template_wrapper(render: Callable[[list[dict[str, str]]], str]) -> Wrapper:
 
 def _split(text: str, mark: str) -> tuple[str, str]:
     if text.count(mark) != 1:
-        raise UsageError(
-            "the tokenizer's chat template does not show the user's message once and as it is",
-            "choose a wrapper by name, e.g. the option wrapper=airoboros-2.0",
-        )
+        raise UsageError("the tokenizer's chat template does not show the user's message once and as it is", _CHOOSE)
     before, after = text.split(mark)
     return before, after
 

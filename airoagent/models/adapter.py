@@ -9,9 +9,10 @@ from typing import Any
 from airoagent.errors import ModelError
 from airoagent.models import hub
 
-__all__ = ["adapter_weights", "base_folder", "is_adapter"]
+__all__ = ["adapter_weights", "base_folder", "base_not_fetched", "is_adapter"]
 
 _CONFIG = "adapter_config.json"
+_SAY_BASE = "-o base FOLDER"
 _WEIGHTS = ("adapter_model.safetensors", "adapter_model.bin")
 
 
@@ -35,7 +36,8 @@ def base_folder(folder: Path, name: str, base: str | Path | None = None) -> tupl
     """The base model of an adapter: what it is called, and its folder.
 
     ``base`` takes the place of the one that the adapter's config names, which is often a path of the machine that it
-    was trained on. ModelError where the adapter is no LoRA, or the base model is not on this machine.
+    was trained on. NotFetched where the base model is one of the hub and not on this machine, ModelError where it is a
+    folder that is not there, or the adapter is no LoRA.
     """
     config = _config(folder, name)
     kind = str(config.get("peft_type", "")).upper()
@@ -52,11 +54,21 @@ def base_folder(folder: Path, name: str, base: str | Path | None = None) -> tupl
     fetched = hub.snapshot(called) if hub.is_hub_name(called) else None
     if fetched is not None:
         return called, fetched
-    fetch = f"fetch it (hf download {called}), or " if hub.is_hub_name(called) else ""
+    if hub.is_hub_name(called):
+        raise base_not_fetched(name, called)
     raise ModelError(
         f"the adapter {name} stands on {called or 'a base model that its config does not name'}, "
         "which is not on this machine",
-        f"{fetch}name the base model's folder with the option base: -o base FOLDER",
+        f"name the base model's folder or its name on the hub: {_SAY_BASE}",
+    )
+
+
+def base_not_fetched(name: str, base: str) -> hub.NotFetched:
+    """The error for an adapter whose base model is to be fetched from the hub, or cannot be."""
+    missing = hub.not_fetched(base)
+    where = missing.message.removeprefix(base)
+    return hub.NotFetched(
+        base, f"the adapter {name} stands on {base}, which{where}", f"{missing.hint}; or name its folder: {_SAY_BASE}"
     )
 
 

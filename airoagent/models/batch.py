@@ -4,7 +4,9 @@ A `Batch` is a left-padded batch that rows join and leave at any token. What joi
 at once) while the others pause; what has ended leaves, and the padding it needed goes with it. Each row picks its own
 tokens, with its own grammar, and ends by itself. A row that is alone may look ahead: tokens that are likely to come
 (forced by its grammar, or a repetition of what it has read) are tried in the same pass, and kept as far as the row
-picks them itself. Used from one thread.
+picks them itself. `Batches` holds one such batch, and apart from it the rows whose text must not depend on who else is
+writing: the same sums in a wider batch are rounded otherwise, and a draw that was close goes the other way. Used from
+one thread.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ from typing import Any, Final
 
 from airoagent.models.writer import Writer
 
-__all__ = ["Batch", "Row"]
+__all__ = ["Batch", "Batches", "Row"]
 
 # Tokens that a kept prompt and a new one must share for the shared part not to be read again.
 _LEAST_SHARED: Final = 64
@@ -27,10 +29,10 @@ class Row:
     ``ids`` is the prompt and then what was written; ``most`` how many tokens may be; ``pick`` takes the ids (one row)
     and the scores of the next token and leaves one the best; ``take`` is told the picked token and says whether the
     completion ends with it. ``keep`` has the prompt kept for later ones that begin alike; ``guess`` proposes tokens
-    that may come next.
+    that may come next; with ``alone`` it shares no pass with others (see `Batches`).
     """
 
-    __slots__ = ("_pick", "ended", "guess", "ids", "keep", "left", "start", "take")
+    __slots__ = ("_pick", "alone", "ended", "guess", "ids", "keep", "left", "start", "take")
 
     def __init__(
         self,
@@ -41,6 +43,7 @@ class Row:
         *,
         keep: bool = False,
         guess: Callable[[list[int]], list[int]] | None = None,
+        alone: bool = False,
     ) -> None:
         self.ids = ids
         self.start = len(ids)
@@ -49,6 +52,7 @@ class Row:
         self.take = take
         self.keep = keep
         self.guess = guess
+        self.alone = alone
         self.ended = most < 1
 
     def advance(self, scores: Any) -> int:
@@ -216,6 +220,49 @@ class Batch:
             self._kept_ids = self._kept_ids[:shared]
             self._kept = [(keys[:, :, :shared].clone(), values[:, :, :shared].clone()) for keys, values in self._kept]
         return shared
+
+
+class Batches:
+    """Rows written together, and rows each written alone; all of them advance by one step at a time.
+
+    ``model`` and ``device`` are as for `Batch`.
+    """
+
+    def __init__(self, model: Any, device: Any) -> None:
+        self._model = model
+        self._device = device
+        self._together = Batch(model, device)
+        self._single: list[Batch] = []
+
+    @property
+    def rows(self) -> list[Row]:
+        """All that are being written."""
+        return [row for batch in (self._together, *self._single) for row in batch.rows]
+
+    def join(self, rows: Sequence[Row]) -> None:
+        """As `Batch.join`."""
+        joining = [(self._together, [row for row in rows if not row.alone])]
+        joining += [(Batch(self._model, self._device), [row]) for row in rows if row.alone]
+        try:
+            for batch, those in joining:
+                batch.join(those)
+        except BaseException:
+            self._together.leave(lambda row: row in rows)
+            raise
+        self._single += [batch for batch, _ in joining[1:] if batch.rows]
+
+    def step(self) -> None:
+        """As `Batch.step`."""
+        for batch in (self._together, *self._single):
+            if batch.rows:
+                batch.step()
+        self._single = [batch for batch in self._single if batch.rows]
+
+    def leave(self, out: Callable[[Row], bool]) -> None:
+        """As `Batch.leave`."""
+        for batch in (self._together, *self._single):
+            batch.leave(out)
+        self._single = [batch for batch in self._single if batch.rows]
 
 
 def _widen(tensor: Any, length: int) -> Any:

@@ -17,9 +17,10 @@ from typing import Final, Literal
 from airoagent.errors import ModelError
 from airoagent.models.base import Model, Sampling
 from airoagent.models.checkpoint import ggml_message, read_checkpoint
-from airoagent.models.hub import Progress, is_hub_name, snapshot
+from airoagent.models.hub import NotFetched, Progress, is_hub_name, snapshot
 from airoagent.models.machine import Machine, this_machine
 from airoagent.models.options import check_options, choice, device, whole_number
+from airoagent.models.quantised import missing_libraries
 
 __all__ = [
     "CATALOGUE",
@@ -233,14 +234,19 @@ def show_folder(name: str, options: Mapping[str, str]) -> dict[str, str | int]:
     folder = Path(name).expanduser()
     if not folder.is_dir():
         return {}
-    found = read_checkpoint(folder, name, base=options.get("base"))
+    try:
+        found = read_checkpoint(folder, name, base=options.get("base"))
+    except NotFetched as missing:
+        return {"adapter": str(folder), "base": missing.repo, "missing": f"the base model {missing.repo}"}
     return {
         "model_type": found.model_type,
         "quantization": found.quantization,
+        "bits": found.bits,
+        "missing": ", ".join(missing_libraries(found.quantization)),
         "adapter": str(found.adapter or ""),
         "base": str(found.folder) if found.adapter else "",
         "bytes_on_disk": found.stored,
-        "bytes_at_4_bits": found.four_bit,
+        "bytes_in_memory": found.four_bit,
         "cache_bytes_per_token": found.cache_per_token,
     }
 

@@ -26,6 +26,8 @@ def encode_plain(tokenizer: Any, text: str) -> list[int]:
 
     Raises ModelError if the tokenizer makes a control token of it all the same.
     """
+    # What a shell passes on of bytes that are no UTF-8 is no text to a tokenizer.
+    text = text.encode(errors="replace").decode()
     # Not verbose: it would warn of texts longer than the window, which the caller answers with an error.
     encoded = tokenizer(text, add_special_tokens=False, split_special_tokens=True, verbose=False)
     ids: list[int] = encoded["input_ids"]

@@ -14,12 +14,24 @@ from pathlib import Path
 
 from airoagent.errors import ModelError
 
-__all__ = ["LoadStopped", "Progress", "cache_folder", "download", "is_hub_name", "offline", "require", "snapshot"]
+__all__ = [
+    "LoadStopped",
+    "NotFetched",
+    "Progress",
+    "cache_folder",
+    "download",
+    "is_hub_name",
+    "not_fetched",
+    "offline",
+    "require",
+    "snapshot",
+]
 
 Progress = Callable[[str, int, int], None]
 """Called with what is being done, how much of it is done, and how much there is."""
 
 _HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}", re.ASCII)
+_WEIGHTS = (".safetensors", ".bin")
 _TRUE = frozenset({"1", "on", "yes", "true"})
 
 
@@ -48,7 +60,28 @@ def snapshot(name: str, revision: str = "main") -> Path | None:
     reference = home / "refs" / revision
     commit = reference.read_text(encoding="ascii").strip() if reference.is_file() else revision
     folder = home / "snapshots" / commit
-    return folder if (folder / "config.json").exists() else None
+    return folder if any((folder / file).exists() for file in ("config.json", "adapter_config.json")) else None
+
+
+class NotFetched(ModelError):
+    """A model of the hub, ``repo``, is needed and is not whole on this machine; fetching it is the cure."""
+
+    def __init__(self, repo: str, message: str, hint: str) -> None:
+        super().__init__(message, hint)
+        self.repo = repo
+
+
+def not_fetched(name: str) -> NotFetched:
+    """The error for a model that is not on this machine, as things stand: whether the hub is switched off or not."""
+    if offline():
+        return NotFetched(
+            name,
+            f"{name} is not on this machine, and the network is switched off (HF_HUB_OFFLINE)",
+            f"unset HF_HUB_OFFLINE, or on a machine with network run: hf download {name}",
+        )
+    return NotFetched(
+        name, f"{name} is not on this machine yet", f"its first use fetches it, or run: hf download {name}"
+    )
 
 
 class LoadStopped(BaseException):
@@ -62,11 +95,13 @@ def download(
     stopped: Callable[[], bool] = lambda: False,
     *,
     weights: bool = True,
+    before: Callable[[int], None] = lambda size: None,
 ) -> Path:
     """Fetch a model and return its folder; what is already here is not fetched again.
 
     ``weights`` False fetches configuration and tokenizer only. Safetensors are taken where there are any, else PyTorch
-    ``.bin`` files, never both. ``progress`` counts bytes; ``stopped`` is asked every few megabytes and ends it by
+    ``.bin`` files, never both. ``before`` is told the bytes of the weights before any are fetched, and calls it off by
+    an error of its own. ``progress`` counts bytes; ``stopped`` is asked every few megabytes and ends it by
     LoadStopped (what has come is kept and continued next time). ModelError says why the model could not be had: no such
     model, access not granted, the network, the disk.
     """
@@ -78,6 +113,8 @@ def download(
         there = [(entry.rfilename, entry.size or 0) for entry in info.siblings or ()]
         _check_disk(name, sum(size for _, size in _wanted(there, weights=True)))
         files = sorted(_wanted(there, weights=weights), key=lambda file: file[1])
+        if weights:
+            before(sum(size for file, size in files if file.endswith(_WEIGHTS)))
         if not files:
             raise ModelError(f"{name} holds no files that a model is made of", "choose another: airo models")
         bar = _counting_bar(f"fetching {name}", sum(size for _, size in files), progress, stopped)
@@ -105,18 +142,11 @@ def download(
         hint = "leave the option revision out for the newest"
         raise ModelError(f"{name} has no revision {revision!r}", hint) from error
     except errors.OfflineModeIsEnabled as error:
-        raise _not_here(name) from error
+        raise not_fetched(name) from error
     except ModelError:
         raise
     except Exception as error:  # Which class a failed connection has differs by version and transport.
         raise _unreachable(name, error) from error
-
-
-def _not_here(name: str) -> ModelError:
-    return ModelError(
-        f"{name} is not on this machine, and the network is switched off (HF_HUB_OFFLINE)",
-        f"unset HF_HUB_OFFLINE, or on a machine with network run: hf download {name}",
-    )
 
 
 def _unreachable(name: str, error: Exception) -> ModelError:
@@ -132,7 +162,7 @@ def _unreachable(name: str, error: Exception) -> ModelError:
 def require(name: str, revision: str) -> None:
     """Fail at once where a model that is not on this machine cannot be fetched because the hub is switched off."""
     if offline() and snapshot(name, revision) is None:
-        raise _not_here(name)
+        raise not_fetched(name)
 
 
 def _counting_bar(what: str, total: int, progress: Progress | None, stopped: Callable[[], bool]) -> type:
@@ -185,7 +215,7 @@ def _wanted(files: Sequence[tuple[str, int]], *, weights: bool) -> list[tuple[st
     kind = ".safetensors" if safetensors else ".bin"
 
     def is_wanted(file: str) -> bool:
-        if file.endswith((".safetensors", ".bin")):
+        if file.endswith(_WEIGHTS):
             return weights and file.endswith(kind) and not file.startswith(("training_args", "optimizer"))
         return file.endswith((".json", ".model", ".jinja", ".txt"))
 

@@ -12,16 +12,20 @@ import logging
 import threading
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 from airoagent.errors import MissingExtra, ModelError
+from airoagent.models.architecture import check_complete, check_shapes, config_of
 from airoagent.models.checkpoint import Checkpoint
 from airoagent.models.hub import LoadStopped, Progress
 from airoagent.models.machine import Device, this_machine
+from airoagent.models.quantised import quiet_gptq, require_libraries
+from airoagent.models.reason import is_out_of_memory, reason_of
 
-__all__ = ["Loaded", "check", "free_memory", "load", "load_tokenizer", "require_extra"]
+__all__ = ["Loaded", "check", "check_room", "free_memory", "load", "load_tokenizer", "require_extra"]
 
 # Room for activations, the tokenizer and the libraries themselves.
 _OVERHEAD: Final = 400_000_000
@@ -53,27 +57,63 @@ def load_tokenizer(checkpoint: Checkpoint) -> Any:
     with _QUIET:
         from transformers import AutoTokenizer
 
-        own = checkpoint.adapter is not None and (checkpoint.adapter / "tokenizer_config.json").is_file()
-        folder = checkpoint.adapter if own else checkpoint.folder
+        # The tokenizer's loader reads it, too, and would put what is wrong with it down to the tokenizer.
+        config = config_of(checkpoint)
+        adapter, folder = checkpoint.adapter, checkpoint.folder
+        if adapter is not None and (adapter / "tokenizer_config.json").is_file():
+            folder = adapter
+        if not (folder / "tokenizer.json").is_file() and (folder / "tokenizer.model").is_file():
+            _check_sentencepiece(folder / "tokenizer.model", checkpoint.name)
         try:
-            return AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-        except (OSError, ValueError, KeyError, ImportError, TypeError) as error:
+            tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+        except Exception as error:  # Rust's panics aside, its failures have no common class.
             raise ModelError(
-                f"the tokenizer of {checkpoint.name} cannot be read: {_first_line(error)}", "fetch its files again"
+                f"the tokenizer of {checkpoint.name} cannot be read: {reason_of(error)}", "fetch its files again"
             ) from error
+    if 0 < checkpoint.vocabulary < tokenizer.vocab_size:
+        raise ModelError(
+            f"the tokenizer of {checkpoint.name} has {tokenizer.vocab_size} tokens, its model {checkpoint.vocabulary}",
+            "copy the tokenizer files of the model it was made from into the folder",
+        )
+    _name_control_tokens(tokenizer, config)
+    return tokenizer
+
+
+def _name_control_tokens(tokenizer: Any, config: Any) -> None:
+    """Without tokenizer_config.json a tokenizer does not know which tokens begin and end a text; the config does."""
+    for kind in ("bos_token", "eos_token"):
+        token = getattr(config, f"{kind}_id", None)
+        if getattr(tokenizer, kind) is None and isinstance(token, int) and 0 <= token < len(tokenizer):
+            setattr(tokenizer, kind, tokenizer.convert_ids_to_tokens(token))
+
+
+def _check_sentencepiece(path: Path, name: str) -> None:
+    require_extra("sentencepiece")
+    import sentencepiece
+
+    try:
+        sentencepiece.SentencePieceProcessor(model_file=str(path))
+    except (RuntimeError, OSError) as error:
+        raise ModelError(
+            f"{path.name} of {name} is no SentencePiece model, which Llama's tokenizer is", "fetch the file again"
+        ) from error
 
 
 def check(checkpoint: Checkpoint, *, device: Device, bits: int, check_memory: bool) -> tuple[str, bool]:
     """What can be known without loading: the place it would go to, and whether there is room for repacking, too.
 
-    Raises MissingExtra for a kind of quantisation that takes more libraries, ModelError where there is no such device
-    or too little memory.
+    Raises MissingExtra for a kind of quantisation that takes more libraries, ModelError where there is no such device,
+    too little memory, or the weights are not those that the config describes.
     """
-    if checkpoint.quantization == "gptq" and importlib.util.find_spec("gptqmodel") is None:
-        raise MissingExtra(
-            f"{checkpoint.name} is quantised by GPTQ, which needs gptqmodel and optimum",
-            "pip install gptqmodel optimum, or take the model's original repository: it is loaded in 4 bits",
-        )
+    found = check_room(checkpoint, device=device, bits=bits, check_memory=check_memory)
+    with _QUIET:
+        check_shapes(checkpoint, config_of(checkpoint))
+    return found
+
+
+def check_room(checkpoint: Checkpoint, *, device: Device, bits: int, check_memory: bool) -> tuple[str, bool]:
+    """What `check` finds out without the weights: all but whether they belong to the config."""
+    require_libraries(checkpoint.name, checkpoint.quantization)
     if checkpoint.adapter is not None:
         require_extra("peft", extra="peft")
     place = _place(device)
@@ -97,8 +137,10 @@ def load(
         place, repack = check(checkpoint, device=device, bits=bits, check_memory=check_memory)
         import torch
 
-        dtype = torch.bfloat16 if place == "cpu" or torch.cuda.is_bf16_supported() else torch.float16
-        with _watched(checkpoint.name, progress, stopped):
+        # Of GPTQ's kernels for CUDA some compute in float16 only, as its checkpoints are stored.
+        half = place == "cuda" and (checkpoint.quantization == "gptq" or not torch.cuda.is_bf16_supported())
+        dtype = torch.float16 if half else torch.bfloat16
+        with _watched(checkpoint.name, progress, stopped), _quiet(checkpoint):
             model = _from_pretrained(checkpoint, place, bits, dtype)
         if checkpoint.adapter is not None:
             model = _with_adapter(model, checkpoint)
@@ -122,24 +164,38 @@ def _from_pretrained(checkpoint: Checkpoint, place: str, bits: int, dtype: Any) 
             bnb_4bit_compute_dtype=dtype,
         )
     try:
-        return AutoModelForCausalLM.from_pretrained(
+        model, seen = AutoModelForCausalLM.from_pretrained(
             checkpoint.folder,
+            config=config_of(checkpoint),
+            output_loading_info=True,
             dtype=dtype,
             device_map="auto" if place == "cuda" else {"": "cpu"},
             local_files_only=True,
             trust_remote_code=False,
             **settings,
         )
+    except ModelError:
+        raise
     except ImportError as error:
-        raise MissingExtra(f"{checkpoint.name} needs more than is installed: {_first_line(error)}") from error
-    except MemoryError as error:
-        raise _too_little_memory(checkpoint.name) from error
-    except Exception as error:  # The loader's failures have no common class: files, shapes, architectures, memory.
-        if "out of memory" in str(error).lower() or "dispatched on the CPU or the disk" in str(error):
-            raise _too_little_memory(checkpoint.name) from error
-        raise ModelError(
-            f"{checkpoint.name} cannot be loaded: {_first_line(error)}", "check the folder, or choose another model"
+        raise MissingExtra(
+            f"{checkpoint.name} needs more than is installed: {reason_of(error)}",
+            "install that, or take the model's original repository: it is loaded in 4 bits",
         ) from error
+    except Exception as error:  # The loader's failures have no common class: files, shapes, architectures, memory.
+        if is_out_of_memory(error) or "dispatched on the CPU or the disk" in str(error):
+            raise _too_little_memory(checkpoint.name) from error
+        reason = reason_of(error)
+        if "ignore_mismatched_sizes" in reason:  # Whose advice is for programmers.
+            reason = "its weights have other widths than config.json gives"
+        raise ModelError(
+            f"{checkpoint.name} cannot be loaded: {reason}", "check the folder, or choose another model"
+        ) from error
+    check_complete(checkpoint, seen["missing_keys"])
+    return model
+
+
+def _quiet(checkpoint: Checkpoint) -> AbstractContextManager[None]:
+    return quiet_gptq() if checkpoint.quantization == "gptq" else nullcontext()
 
 
 def _with_adapter(model: Any, checkpoint: Checkpoint) -> Any:
@@ -153,7 +209,7 @@ def _with_adapter(model: Any, checkpoint: Checkpoint) -> Any:
             return PeftModel.from_pretrained(model, str(checkpoint.adapter), local_files_only=True).get_base_model()
     except Exception as error:  # peft has no class of its own for an adapter that does not fit its base.
         raise ModelError(
-            f"the adapter {checkpoint.name} does not go with {checkpoint.folder.name}: {_first_line(error)}",
+            f"the adapter {checkpoint.name} does not go with {checkpoint.folder.name}: {reason_of(error)}",
             "name the base model it was trained on: -o base FOLDER",
         ) from error
 
@@ -169,7 +225,8 @@ def _place(device: Device) -> str:
         return "cpu"
     if not torch.cuda.is_available():
         raise ModelError(
-            "there is no CUDA device that this torch can use", "leave the option device out, or set device=cpu"
+            "there is no CUDA device that this torch can use",
+            "leave the option device out, or run it on the CPU: -o device cpu",
         )
     return "cuda"
 
@@ -184,7 +241,7 @@ def _check_memory(checkpoint: Checkpoint, place: str, bits: int) -> bool:
         how = "at 4 bits" if in_4_bits else f"at {bits} bits"
         raise ModelError(
             f"{checkpoint.name} needs about {need / 1e9:.1f} GB of memory {how}, and {free / 1e9:.1f} GB are free",
-            "choose a smaller model (airo models), or try it all the same with the option memory=ignore",
+            "choose a smaller model (airo models), or try it all the same: -o memory ignore",
         )
     return free is None or need + weights <= free
 
@@ -236,6 +293,11 @@ def _one_at_a_time(stopped: Callable[[], bool]) -> Iterator[None]:
         _LOADING.release()
 
 
+# That kernels from a hub, or for other machines, are not there; at each 8-bit layer, that it computes in float16; what
+# torch thinks of torchao, which comes with gptqmodel. Nothing a user can act on.
+_CHATTY: Final = ("bitsandbytes.backends.cpu.ops", "bitsandbytes.autograd._functions", "torchao", "torch.utils._pytree")
+
+
 class _Hush:
     """Nothing on stderr from the libraries while anybody is within; when the last has left they talk as they did."""
 
@@ -245,8 +307,8 @@ class _Hush:
         self._before: tuple[int, bool] = (0, False)
 
     def __enter__(self) -> None:
-        # Said once, at bitsandbytes' import: that kernels from a hub are not there. Nothing a user can act on.
-        logging.getLogger("bitsandbytes.backends.cpu.ops").setLevel(logging.ERROR)
+        for chatty in _CHATTY:
+            logging.getLogger(chatty).setLevel(logging.ERROR)
         from transformers.utils import logging as talk
 
         with self._lock:
@@ -316,8 +378,3 @@ class _Bar:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._bar, name)
-
-
-def _first_line(error: BaseException) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0][:300] if lines else type(error).__name__

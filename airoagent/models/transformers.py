@@ -23,14 +23,15 @@ from airoagent.language.grammar import Grammar
 from airoagent.language.wrappers import Wrapper, template_wrapper, wrapper_for, wrapper_named
 from airoagent.models import hub
 from airoagent.models.base import Chunk, ModelInfo, Prompt, Sampling
-from airoagent.models.batch import Batch, Row
-from airoagent.models.checkpoint import Checkpoint, read_checkpoint
+from airoagent.models.batch import Batches, Row
+from airoagent.models.checkpoint import Checkpoint, read_checkpoint, with_weights_of
 from airoagent.models.constraint import GrammarMask, grammar_tokenizer, grammars_available
 from airoagent.models.decoding import Picker, TokenText, check_sampling, encode_plain, encode_prompt
 from airoagent.models.guessing import Guesses
 from airoagent.models.line import Line
-from airoagent.models.loading import Loaded, check, free_memory, load, load_tokenizer, require_extra
+from airoagent.models.loading import Loaded, check, check_room, free_memory, load, load_tokenizer, require_extra
 from airoagent.models.machine import Device
+from airoagent.models.reason import is_out_of_memory, reason_of
 from airoagent.models.stopping import StopFilter
 from airoagent.models.window import room_for
 from airoagent.models.writer import Writer
@@ -46,7 +47,8 @@ class TransformersModel:
     place of the checkpoint's; ``bits`` 4 or 16 (a checkpoint that is quantised already is taken as it is);
     ``check_memory`` False loads without asking whether it fits; ``progress`` is told of fetching and loading, from the
     model's own thread. ``rows`` is the most completions written at once; ``look_ahead`` tries likely tokens several at
-    a time (never with a seed, whose text is to be the same each time); ``base`` is the base model of a LoRA adapter.
+    a time; ``base`` is the base model of a LoRA adapter. A prompt with a seed gets the same text each time: it has its
+    passes for itself, with no look-ahead and no batching, which takes longer.
 
     Constructing reads small files only. Raises MissingExtra where the libraries are missing, ModelError where the
     folder is not a whole model or the hub is switched off, UsageError for a wrapper that does not exist.
@@ -83,12 +85,18 @@ class TransformersModel:
         self._device: Device = device
         self._bits = bits
         self._check_memory = check_memory
+        self._base = base
         self._checkpoint: Checkpoint | None = None
         self._description: Checkpoint | None = None
         path = Path(source).expanduser()
-        if isinstance(source, Path) or path.is_dir() or not hub.is_hub_name(str(source)):
-            self._checkpoint = read_checkpoint(path, self._name, base=base)
-        else:
+        local = isinstance(source, Path) or path.is_dir() or not hub.is_hub_name(str(source))
+        self._folder = path if local else None
+        try:
+            self._checkpoint = self._read() if local else None
+        except hub.NotFetched:  # The base model of an adapter: fetched at the first use, if it can be.
+            if hub.offline():
+                raise
+        if not local:
             hub.require(self._repo, revision)
         # The tokenizer is used from the caller's thread (counting, wrapping) and from the model's own.
         self._lock = threading.RLock()
@@ -104,9 +112,9 @@ class TransformersModel:
     @property
     def info(self) -> ModelInfo:
         """What is known without loading or fetching anything."""
-        checkpoint = self._checkpoint or self._cached() or self._description
+        checkpoint = self._checkpoint or self._here() or self._description
         window = self._asked_window or (checkpoint.context_length if checkpoint else None)
-        how = f"quantised by {checkpoint.quantization}" if checkpoint and checkpoint.quantization else "NF4"
+        how = _quantised(checkpoint) if checkpoint and checkpoint.quantization else "NF4"
         note = f"{how}, {checkpoint.four_bit / 1e9:.1f} GB" if checkpoint and self._bits == 4 else ""
         return ModelInfo(self._name, "transformers", window, self._choose_wrapper(checkpoint).name, note)
 
@@ -120,14 +128,11 @@ class TransformersModel:
             return len(encode_plain(self._ready_tokenizer(), text))
 
     def check(self) -> None:
-        """Raise ModelError if the model would not load here and now: not fetched yet, no device, too little memory."""
-        checkpoint = self._checkpoint or self._cached()
-        if checkpoint is None:
-            raise ModelError(
-                f"{self._name} is not on this machine yet",
-                f"its first use fetches it, or run: hf download {self._repo}",
-            )
+        """Raise ModelError if the model would not load here and now; weights are not read, but all else is."""
+        checkpoint = self._checkpoint or self._read()
         check(checkpoint, device=self._device, bits=self._bits, check_memory=self._check_memory)
+        self._ready_wrapper()
+        self._ready_tokenizer()
 
     async def ready(self) -> None:
         """Have the description of the model at hand, fetched if it has to be, so that `info` tells its window."""
@@ -169,16 +174,22 @@ class TransformersModel:
         with self._lock:
             tokenizer = self._ready_tokenizer()
             ids = encode_prompt(tokenizer, wrapper, prompt.text, self._system, begin=self._begin)
+        known = self._described()
+        if known.vocabulary and max(ids, default=0) >= known.vocabulary:
+            raise ModelError(
+                f"the tokenizer of {self._name} has tokens that the model has not: {max(ids)} of {known.vocabulary}",
+                "copy the tokenizer files of the model it was made from into the folder",
+            )
         sampling = prompt.sampling or self._sampling
-        window = self._asked_window or self._described().context_length
+        window = self._asked_window or known.context_length
         return ids, min(sampling.max_tokens, room_for(self._name, prompt.purpose, len(ids), window))
 
-    def open_batch(self, stopped: Callable[[], bool]) -> tuple[Batch, int, int]:
+    def open_batch(self, stopped: Callable[[], bool]) -> tuple[Batches, int, int]:
         """Load the model; what completions written side by side may take is half of the memory that is then free."""
         loaded = self._ready_model(stopped)
         free = free_memory(loaded)
         tokens = 10**9 if free is None else free // 2 // max(self._described().cache_per_token, 1)
-        return Batch(loaded.model, loaded.device), self._rows, tokens
+        return Batches(loaded.model, loaded.device), self._rows, tokens
 
     def begin(self, prompt: Prompt, ids: list[int], most: int, tell: Callable[[Chunk], None]) -> Row:
         """A row that writes this completion."""
@@ -187,7 +198,8 @@ class TransformersModel:
         mask = self._mask(prompt.grammar, loaded, len(ids), most)
         stops = StopFilter(prompt.stop + self._ready_wrapper().stop, drop_space=True, watch=mask is None)
         writer = Writer(TokenText(self._ready_tokenizer()), loaded.ends, stops, tell)
-        # With a seed the same passes are made each time, so that rounding cannot tell two runs apart.
+        # With a seed the same passes are made each time, so that rounding cannot tell two runs apart: the prompt is
+        # read anew, nothing is tried ahead, and no pass is shared with what happens to be written at the same time.
         free = sampling.seed is None
         return Row(
             ids,
@@ -196,6 +208,7 @@ class TransformersModel:
             writer,
             keep=free and prompt.purpose == "plan",
             guess=Guesses(mask.forced if mask else None) if free and self._look_ahead else None,
+            alone=not free,
         )
 
     def last_chunk(self, row: Row) -> Chunk:
@@ -231,32 +244,69 @@ class TransformersModel:
     def _fetched(self, stopped: Callable[[], bool]) -> Checkpoint:
         """The whole checkpoint, fetched if it has to be."""
         if self._checkpoint is None:
-            self._checkpoint = self._cached()
-        if self._checkpoint is None:
-            hub.require(self._repo, self._revision)
-            folder = hub.download(self._repo, self._revision, self._progress, stopped)
-            self._checkpoint = read_checkpoint(folder, self._name)
+            self._described()  # Small files first: they tell whether the memory is enough for what is to come.
+            self._checkpoint = self._obtain(weights=True, stopped=stopped)
         return self._checkpoint
 
-    # What follows is used from any thread, and fetches no weights.
+    # What follows is used from any thread, and fetches no weights unless it is asked to.
 
-    def _cached(self, *, weights: bool = True) -> Checkpoint | None:
-        """The checkpoint if it lies whole in the cache."""
-        folder = hub.snapshot(self._repo, self._revision)
+    def _read(self, *, weights: bool = True) -> Checkpoint:
+        """The checkpoint as it lies here. NotFetched says what is to be fetched first."""
+        folder = self._folder or hub.snapshot(self._repo, self._revision)
+        if folder is None:
+            raise hub.not_fetched(self._repo)
         try:
-            return read_checkpoint(folder, self._name, weights=weights) if folder else None
-        except ModelError:
-            return None  # Begun and not finished: fetching goes on at the first use.
+            return read_checkpoint(folder, self._name, weights=weights, base=self._base)
+        except hub.NotFetched:
+            raise
+        except ModelError as error:
+            if self._folder is not None:
+                raise
+            raise hub.not_fetched(self._repo) from error  # Begun and not finished: fetching goes on at the first use.
+
+    def _here(self) -> Checkpoint | None:
+        """The checkpoint if it lies whole on this machine."""
+        try:
+            return self._read()
+        except hub.NotFetched:
+            return None
+
+    def _obtain(self, *, weights: bool, stopped: Callable[[], bool] = lambda: False) -> Checkpoint:
+        """The checkpoint; what it lacks (an adapter its base model) is fetched, each model once."""
+        fetched: list[str] = []
+        while True:
+            try:
+                return self._read(weights=weights)
+            except hub.NotFetched as missing:
+                if hub.offline() or missing.repo in fetched:
+                    raise missing.__cause__ or missing from None
+                fetched.append(missing.repo)
+                self._fetch(missing, weights, stopped)
+
+    def _fetch(self, missing: hub.NotFetched, weights: bool, stopped: Callable[[], bool]) -> None:
+        own = missing.repo == self._repo
+        revision = self._revision if own else "main"
+        try:
+            hub.download(
+                missing.repo, revision, self._progress, stopped, weights=weights, before=self._check_before_fetching
+            )
+        except ModelError as error:
+            if own:
+                raise
+            hint = f"{error.hint}; or name the base model's folder: -o base FOLDER"
+            raise ModelError(f"the adapter {self._name} stands on a base model: {error.message}", hint) from error
+
+    def _check_before_fetching(self, stored: int) -> None:
+        """Raise ModelError where a model whose weights take so many bytes would not load once it is here."""
+        if self._description is not None:
+            whole = with_weights_of(self._description, stored)
+            check_room(whole, device=self._device, bits=self._bits, check_memory=self._check_memory)
 
     def _described(self) -> Checkpoint:
         """The checkpoint as far as configuration and tokenizer tell, these fetched if they have to be."""
         with self._lock:
             if self._description is None:
-                self._description = self._checkpoint or self._cached(weights=False)
-            if self._description is None:
-                hub.require(self._repo, self._revision)
-                folder = hub.download(self._repo, self._revision, self._progress, weights=False)
-                self._description = read_checkpoint(folder, self._name, weights=False)
+                self._description = self._checkpoint or self._obtain(weights=False)
             return self._description
 
     def _ready_tokenizer(self) -> Any:
@@ -301,9 +351,14 @@ class TransformersModel:
         return text
 
 
+def _quantised(checkpoint: Checkpoint) -> str:
+    bits = f" to {checkpoint.bits} bits" if checkpoint.bits else ""
+    return f"quantised by {checkpoint.quantization}{bits}"
+
+
 def _failed_writing(name: str, error: Exception) -> ModelError:
-    reason = (str(error).strip() or type(error).__name__).splitlines()[0][:300]
-    if "out of memory" in reason.lower() or isinstance(error, MemoryError):
-        hint = "set the option context lower, or take a smaller model"
+    reason = reason_of(error)
+    if is_out_of_memory(error):
+        hint = "set the window lower (-o context TOKENS), or take a smaller model"
         return ModelError(f"the memory did not last for this prompt: {reason}", hint)
     return ModelError(f"{name} failed while writing: {reason}", "try again, or choose another model: airo models")

@@ -1,9 +1,9 @@
-"""What batching, shared prompts, looking ahead and grammars gain or cost, each against plain `generate` in one run.
+"""What batching, shared prompts, looking ahead, grammars and the window gain or cost, against the plain way in one run.
 
     OMP_NUM_THREADS=1 python tests/benchmarks/bench_decoding.py [hidden [layers]]
 
 The model has random weights in NF4 (by default 512 wide, 8 layers); on a GPU try ``4096 32``. Ratios, from interleaved
-runs, are what counts: the machine may be shared.
+runs of which the median is taken, are what counts: the machine may be shared.
 """
 
 from __future__ import annotations
@@ -20,10 +20,12 @@ from pathlib import Path
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from airoagent import Toolbox, plan_prompt, tool
+from airoagent import ContextBlock, Toolbox, plan_prompt, tool
 from airoagent.language.plan_grammar import plan_grammar
 from airoagent.models.base import Prompt, Sampling, complete
 from airoagent.models.transformers import TransformersModel
+from airoagent.models.window import fit_to
+from tests.language.test_window import ANSWER, filler
 from tests.tiny_llama import make_tiny_llama
 
 TOKENS = 48
@@ -32,15 +34,15 @@ QUESTIONS = [f"Where do {animal} sleep at night, and who wrote of it?" for anima
              ("otters", "seals", "herons", "eels", "mice", "owls", "bats", "hares")]  # fmt: skip
 
 
-def timed(*actions: Callable[[], object], rounds: int = 3) -> list[float]:
-    """The median seconds of each action, run in turns."""
+def timed(*actions: Callable[[], object], rounds: int = 5, each: bool = False) -> list[float]:
+    """The median seconds of each action, run in turns; with ``each`` those for one of the tokens it says it wrote."""
     seconds: list[list[float]] = [[] for _ in actions]
     for number in range(rounds + 1):
         for action, found in zip(actions, seconds, strict=True):
             began = time.perf_counter()
-            action()
+            wrote = action()
             if number:  # The first round warms up.
-                found.append(time.perf_counter() - began)
+                found.append((time.perf_counter() - began) / (int(str(wrote)) if each else 1))
     return [statistics.median(found) for found in seconds]
 
 
@@ -55,15 +57,17 @@ def plain(model: TransformersModel, texts: list[str], tokens: int = TOKENS) -> N
         )
 
 
-def ours(model: TransformersModel, prompts: list[Prompt], *, together: bool) -> None:
-    async def run() -> None:
-        if together:
-            await asyncio.gather(*(complete(model, prompt) for prompt in prompts))
-        else:
-            for prompt in prompts:
-                await complete(model, prompt)
+def ours(model: TransformersModel, prompts: list[Prompt], *, together: bool) -> int:
+    """How many tokens were written."""
 
-    asyncio.run(run())
+    async def run() -> int:
+        if together:
+            done = await asyncio.gather(*(complete(model, prompt) for prompt in prompts))
+        else:
+            done = [await complete(model, prompt) for prompt in prompts]
+        return sum(completion.usage.completion_tokens for completion in done)
+
+    return asyncio.run(run())
 
 
 @tool
@@ -94,6 +98,7 @@ def main() -> None:
               f"({base / single:.2f}x); ours together {batch:.2f} s ({base / batch:.2f}x)")  # fmt: skip
         shared_prompts(model)
         looking_ahead(model, eager)
+        window(model)
 
 
 def shared_prompts(model: TransformersModel) -> None:
@@ -116,13 +121,33 @@ def looking_ahead(model: TransformersModel, eager: TransformersModel) -> None:
         lambda: ours(model, [Prompt(QUESTIONS[0], sampling=Sampling(max_tokens=160), grammar="")], together=False),
         lambda: ours(model, held, together=False),
         lambda: ours(eager, held, together=False),
+        each=True,
     )
-    print(f"a plan of 160 tokens: free {free:.2f} s; held to the grammar {masked:.2f} s; looking ahead as well "
-          f"{ahead:.2f} s ({masked / ahead:.2f}x)")  # fmt: skip
+    print(f"plans of up to 160 tokens, ms a token: free {free * 1e3:.2f}; held to the grammar {masked * 1e3:.2f} "
+          f"({masked / free:.2f}x); looking ahead as well {ahead * 1e3:.2f} ({masked / ahead:.2f}x)")  # fmt: skip
     loop = 'start: ("Plan: look it up\\n:evidence0: = Search[where do otters sleep at night]\\n" /[ab]/){3}'
     copied = [Prompt(QUESTIONS[0], sampling=Sampling(seed=None, max_tokens=160), grammar=loop)]
-    masked, ahead = timed(lambda: ours(model, copied, together=False), lambda: ours(eager, copied, together=False))
-    print(f"a text that is nearly given: {masked:.2f} s; looking ahead {ahead:.2f} s ({masked / ahead:.2f}x)")
+    masked, ahead = timed(
+        lambda: ours(model, copied, together=False), lambda: ours(eager, copied, together=False), each=True
+    )
+    print(f"a text that is nearly given, ms a token: {masked * 1e3:.2f}; looking ahead {ahead * 1e3:.2f} "
+          f"({masked / ahead:.2f}x)")  # fmt: skip
+
+
+def window(model: TransformersModel) -> None:
+    half = filler(42_000)
+    page = f"{half} {ANSWER} {filler(42_000, 2)}"
+    question = "Who built the lighthouse of Varna?"
+    blocks = [ContextBlock(page, (("url", "https://a.example/varna"),))]
+    fitted = []
+
+    def fit() -> None:
+        fitted[:] = asyncio.run(fit_to(model, Sampling(max_tokens=500), blocks, question)).blocks
+
+    whole, cut = timed(lambda: model.count_tokens(page), fit)
+    assert ANSWER in fitted[0].text
+    print(f"a page of {len(page) / 1e6:.1f} MB fitted to a window of 4096 tokens: {cut:.2f} s, the answer in it; to "
+          f"count its tokens alone {whole:.2f} s ({cut / whole:.2f}x)")  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -14,9 +14,10 @@ import pytest
 
 from airoagent.errors import MissingExtra, ModelError
 from airoagent.models.base import Prompt, Sampling, complete
-from airoagent.models.catalog import open_model
+from airoagent.models.catalog import open_model, show_folder
 from airoagent.models.checkpoint import read_checkpoint
 from airoagent.models.transformers import TransformersModel
+from tests.tiny_adapter import make_tiny_adapter
 
 pytest.importorskip("peft", reason="peft is not installed")
 
@@ -24,22 +25,7 @@ pytest.importorskip("peft", reason="peft is not installed")
 @pytest.fixture(scope="module")
 def adapter(tiny_llama: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An adapter whose layers are not zero, as a trained one's are not."""
-    import torch
-    from peft import LoraConfig, get_peft_model
-    from transformers import AutoModelForCausalLM
-
-    base = AutoModelForCausalLM.from_pretrained(tiny_llama, dtype=torch.bfloat16)
-    config = LoraConfig(r=4, lora_alpha=64, target_modules=["q_proj", "v_proj"], task_type="CAUSAL_LM")
-    with torch.random.fork_rng(), warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)  # peft uses names that transformers 5 calls old.
-        torch.manual_seed(4)
-        model = get_peft_model(base, config)
-        for name, weight in model.named_parameters():
-            if "lora_B" in name:
-                torch.nn.init.normal_(weight.data, std=0.3)
-        folder = tmp_path_factory.mktemp("adapter") / "airoboros-7b-gpt4-1.4-qlora"
-        model.save_pretrained(folder)
-    return folder
+    return make_tiny_adapter(tiny_llama, tmp_path_factory.mktemp("adapter") / "airoboros-7b-gpt4-1.4-qlora")
 
 
 def write(model: Any, **sampling: Any) -> str:
@@ -87,16 +73,55 @@ def test_the_wrapper_is_the_adapters_own_and_the_sizes_add_up(adapter: Path, tin
 def test_the_base_can_be_named_where_the_config_names_another_machines(
     adapter: Path, tiny_llama: Path, tmp_path: Path
 ) -> None:
-    moved = Path(shutil.copytree(adapter, tmp_path / "moved"))
-    config = json.loads((moved / "adapter_config.json").read_text(encoding="utf-8"))
-    (moved / "adapter_config.json").write_text(
-        json.dumps(config | {"base_model_name_or_path": "someone/llama-2-7b-hf"}), encoding="utf-8"
-    )
-    with pytest.raises(ModelError, match="stands on someone/llama-2-7b-hf, which is not on this machine") as caught:
+    moved = based_on("someone/llama-2-7b-hf", adapter, tmp_path)
+    assert open_model(str(moved), options={"base": str(tiny_llama)}).info.context_length == 4096
+
+
+def based_on(base: str, adapter: Path, place: Path) -> Path:
+    """A copy of the adapter whose config names this base model."""
+    folder = Path(shutil.copytree(adapter, place / "moved"))
+    path = folder / "adapter_config.json"
+    config = json.loads(path.read_text(encoding="utf-8")) | {"base_model_name_or_path": base}
+    path.write_text(json.dumps(config), encoding="utf-8")
+    return folder
+
+
+def test_a_base_that_is_not_here_is_said_at_once_where_the_hub_is_switched_off(adapter: Path, tmp_path: Path) -> None:
+    moved = based_on("someone/llama-2-7b-hf", adapter, tmp_path)
+    with pytest.raises(
+        ModelError, match=r"stands on someone/llama-2-7b-hf, which is not on this machine, and"
+    ) as caught:
         open_model(str(moved))
+    assert "(HF_HUB_OFFLINE)" in caught.value.message
     assert "hf download someone/llama-2-7b-hf" in caught.value.hint
     assert "-o base FOLDER" in caught.value.hint
-    assert open_model(str(moved), options={"base": str(tiny_llama)}).info.context_length == 4096
+
+
+def test_a_base_that_is_not_here_is_fetched_by_the_first_use_and_not_before(
+    adapter: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("HF_HUB_OFFLINE")
+    moved = based_on("someone/llama-2-7b-hf", adapter, tmp_path)
+    model = open_model(str(moved))
+    assert model.info.context_length is None
+    with pytest.raises(ModelError, match="someone/llama-2-7b-hf, which is not on this machine yet") as caught:
+        model.check()  # type: ignore[attr-defined]
+    assert caught.value.hint.startswith("its first use fetches it, or run: hf download someone/llama-2-7b-hf; or name")
+    assert show_folder(str(moved), {})["missing"] == "the base model someone/llama-2-7b-hf"
+
+
+@pytest.mark.parametrize("base", ["/mnt/models/llama", "", "../llama-7b"])
+def test_a_base_that_is_a_folder_elsewhere_is_asked_for(adapter: Path, tmp_path: Path, base: str) -> None:
+    with pytest.raises(ModelError, match=r"which is not on this machine$") as caught:
+        open_model(str(based_on(base, adapter, tmp_path)))
+    assert caught.value.hint == "name the base model's folder or its name on the hub: -o base FOLDER"
+
+
+def test_an_adapter_on_an_adapter_is_refused(adapter: Path, tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="which is an adapter, too"):
+        open_model(str(based_on(str(adapter), adapter, tmp_path)))
+    with pytest.raises(ModelError, match="which is an adapter, too"):
+        open_model(str(adapter), options={"base": str(adapter)})
 
 
 def test_an_adapter_of_another_shape_is_said(adapter: Path, tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ import pytest
 
 from airoagent.errors import ModelError
 from airoagent.models.base import Chunk, Completion, Prompt, Purpose, Sampling, complete
+from airoagent.models.batch import Batches, Row
 from airoagent.models.transformers import TransformersModel
 
 QUESTIONS = ["Who?", "Where do otters sleep at night, and why there?", "When did she write it, given the book: " * 9]
@@ -38,7 +39,7 @@ def prompt(
     text: str,
     *,
     most: int = 24,
-    seed: int | None = 3,
+    seed: int | None = None,
     temperature: float = 0,
     penalty: float = 1.1,
     purpose: Purpose = "answer",
@@ -69,10 +70,45 @@ def one_by_one(model: TransformersModel, prompts: list[Prompt]) -> list[Completi
     return [asyncio.run(complete(model, each)) for each in prompts]
 
 
-@pytest.mark.parametrize("temperature", [0, 0.7])
-def test_rows_of_a_batch_are_what_they_are_alone(model: TransformersModel, temperature: float) -> None:
-    prompts = [prompt(text, seed=n, temperature=temperature) for n, text in enumerate(QUESTIONS)]
+def test_rows_of_a_batch_are_what_they_are_alone(model: TransformersModel) -> None:
+    prompts = [prompt(text) for text in QUESTIONS]
     assert at_once(model, prompts) == one_by_one(model, prompts)
+
+
+def test_with_a_seed_a_text_is_the_same_whoever_else_is_writing(tiny_llama: Path) -> None:
+    """In 4 bits and 16-bit arithmetic, where rounding does decide tokens: each has its passes for itself."""
+    model = TransformersModel(tiny_llama, device="cpu")
+    prompts = [
+        prompt(text, seed=seed, temperature=temperature, most=64)
+        for temperature in (0, 0.7)
+        for seed, text in enumerate([*QUESTIONS, "otter", "a"])
+    ]
+    alone = one_by_one(model, prompts)
+    passes = shapes(model)
+    assert at_once(model, [*prompts, prompt("x", most=90), prompt("y", most=90)])[: len(prompts)] == alone
+    assert {rows for rows, _ in passes} == {1, 2}  # Those without a seed share theirs.
+    asyncio.run(model.aclose())
+
+
+def test_rows_that_cannot_be_read_together_leave_the_others_as_they_were(model: TransformersModel) -> None:
+    def row(alone: bool, ends: int = 9) -> Row:
+        def take(token: int) -> bool:
+            if ends == 0:
+                raise ModelError("no")
+            return False
+
+        return Row([5, 6, 7], 9, lambda _, scores: scores, take, alone=alone)  # type: ignore[arg-type]
+
+    assert model._loaded is not None
+    batches = Batches(model._loaded.model, model._loaded.device)
+    there = [row(False), row(True)]
+    batches.join(there)
+    with pytest.raises(ModelError):
+        batches.join([row(False), row(True), row(True, ends=0)])
+    assert batches.rows == there
+    batches.step()
+    assert [len(each.ids) for each in there] == [5, 5]
+    assert there[0].ids == there[1].ids
 
 
 def test_rows_share_their_forward_passes(tiny_llama: Path) -> None:

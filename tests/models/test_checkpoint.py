@@ -80,6 +80,22 @@ def _empty_but(name: str, content: bytes = b"GGUF") -> Callable[[Path], None]:
     return change
 
 
+def _index(content: bytes) -> Callable[[Path], None]:
+    def change(folder: Path) -> None:
+        (folder / "model.safetensors").unlink()
+        (folder / "model.safetensors.index.json").write_bytes(content)
+
+    return change
+
+
+def _bin(content: bytes) -> Callable[[Path], None]:
+    def change(folder: Path) -> None:
+        (folder / "model.safetensors").unlink()
+        (folder / "pytorch_model.bin").write_bytes(content)
+
+    return change
+
+
 @pytest.mark.parametrize(
     ("break_it", "message"),
     [
@@ -92,8 +108,17 @@ def _empty_but(name: str, content: bytes = b"GGUF") -> Callable[[Path], None]:
         (_without("*.safetensors"), "tiny has no weights"),
         (_cut, "model.safetensors of tiny is cut off or damaged"),
         (_write("model.safetensors", b"\x00" * 4000), "cut off or damaged"),
-        (_write("model.safetensors", b""), "cut off or damaged"),
+        (_write("model.safetensors", b""), "model.safetensors of tiny is empty"),
         (_write("model.safetensors", b"version https://git-lfs.github.com/spec/v1\n"), "Git LFS pointer"),
+        (_write("model.safetensors", b"\x02" + b"\0" * 7 + b"[]" + b"x" * 90), "cut off or damaged"),
+        (_write("model.safetensors", b"\x09" + b"\0" * 7 + b'{"a": 1} ' + b"x" * 90), "cut off or damaged"),
+        (_index(b"{}"), "model.safetensors.index.json of tiny does not say which files"),
+        (_index(b'{"weight_map": {"a": "b.safetensors"}}'), "does not say which files"),
+        (_index(b'{"metadata": {}, "weight_map": ["a"]}'), "does not say which files"),
+        (_index(b'{"metadata": {}, "weight_map": {"a": "../other/model.safetensors"}}'), "does not say which files"),
+        (_bin(b"junk" * 9000), "pytorch_model.bin of tiny is cut off or damaged"),
+        (lambda f: _edit_config(f, num_hidden_layers=-1), "gives -1 as num_hidden_layers"),
+        (lambda f: _edit_config(f, hidden_size="128"), "gives '128' as hidden_size"),
         (_empty_but("x.gguf"), "is a folder with a GGUF file"),
         (_empty_but("x.ggmlv3.q4_0.bin"), "GGML format"),
         (_empty_but("adapter_config.json", b"{}"), "is no LoRA adapter"),
@@ -108,6 +133,20 @@ def test_a_broken_folder_is_one_sentence(
         read_checkpoint(folder, "tiny")
     assert caught.value.hint
     assert caught.value.exit_code == 3
+
+
+def test_a_bin_file_that_was_not_fetched_to_its_end_is_said(tmp_path: Path) -> None:
+    folder = make_tiny_llama(tmp_path / "bin", safetensors=False)
+    path = folder / "pytorch_model.bin"
+    path.write_bytes(path.read_bytes()[:-1000])
+    with pytest.raises(ModelError, match=r"pytorch_model.bin of tiny is cut off or damaged"):
+        read_checkpoint(folder, "tiny")
+
+
+def test_one_whole_file_is_taken_before_an_index_as_the_loader_does(tmp_path: Path, tiny_llama: Path) -> None:
+    folder = Path(shutil.copytree(tiny_llama, tmp_path / "copy"))
+    (folder / "model.safetensors.index.json").write_text('{"weight_map": {"a": "gone.safetensors"}}')
+    assert read_checkpoint(folder).stored == read_checkpoint(tiny_llama).stored
 
 
 def test_missing_shards_are_named(tmp_path: Path) -> None:

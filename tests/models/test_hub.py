@@ -16,6 +16,8 @@ import pytest
 
 from airoagent.errors import ModelError
 from airoagent.models import hub
+from airoagent.models.checkpoint import read_checkpoint, with_weights_of
+from tests.tiny_adapter import make_tiny_adapter
 
 COMMIT = "a" * 40
 
@@ -64,10 +66,17 @@ def test_a_snapshot_is_found_by_branch_and_by_commit() -> None:
 
 
 @pytest.fixture
-def loopback_hub(tiny_llama: Path) -> Iterator[tuple[str, list[str]]]:
-    """A hub with one model, ``me/tiny``, and files nobody wants; yields its address and the files it was asked for."""
+def loopback_hub(tiny_llama: Path, tmp_path: Path) -> Iterator[tuple[str, list[str]]]:
+    """A hub with a model, ``me/tiny``, an adapter of it, ``me/qlora``, and files nobody wants.
+
+    Yields its address and the files it was asked for.
+    """
     extra = {"README.md": b"# tiny", "pytorch_model.bin": b"unwanted", "onnx/model.onnx": b"unwanted"}
-    files = {path.name: path.read_bytes() for path in tiny_llama.iterdir()} | extra
+    adapter = make_tiny_adapter(tiny_llama, tmp_path / "qlora", base="me/tiny")
+    holds = {
+        "me/tiny": {path.name: path.read_bytes() for path in tiny_llama.iterdir()} | extra,
+        "me/qlora": {path.name: path.read_bytes() for path in adapter.iterdir()},
+    }
     asked: list[str] = []
 
     class Handler(http.server.BaseHTTPRequestHandler):
@@ -78,13 +87,14 @@ def loopback_hub(tiny_llama: Path) -> Iterator[tuple[str, list[str]]]:
             if path == "/api/models/me/huge/revision/main":
                 sizes = [{"rfilename": "model.safetensors", "size": 10**15}]
                 return self._send(json.dumps({"id": "me/huge", "sha": COMMIT, "siblings": sizes}).encode())
-            if path == "/api/models/me/tiny/revision/main":
-                siblings = [{"rfilename": name, "size": len(data)} for name, data in files.items()]
-                return self._send(json.dumps({"id": "me/tiny", "sha": COMMIT, "siblings": siblings}).encode())
-            name = path.removeprefix("/me/tiny/resolve/main/").removeprefix(f"/me/tiny/resolve/{COMMIT}/")
-            if name in files:
-                asked.append(name)
-                return self._send(files[name])
+            for repo, files in holds.items():
+                if path == f"/api/models/{repo}/revision/main":
+                    siblings = [{"rfilename": name, "size": len(data)} for name, data in files.items()]
+                    return self._send(json.dumps({"id": repo, "sha": COMMIT, "siblings": siblings}).encode())
+                name = path.removeprefix(f"/{repo}/resolve/main/").removeprefix(f"/{repo}/resolve/{COMMIT}/")
+                if name in files:
+                    asked.append(name)
+                    return self._send(files[name])
             return self._send(b"{}", 404, {"X-Error-Code": "RepoNotFound"})
 
         do_HEAD = do_GET
@@ -183,3 +193,61 @@ def test_fetching_can_be_called_off_and_goes_on_later(loopback_hub: tuple[str, l
     assert "model.safetensors" in files
     # Three small files came before it was called off; their contents are not fetched again.
     assert asked.count("config.json") < asked.count("tokenizer.json")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("where", ["folder", "hub"])
+def test_the_base_of_an_adapter_is_fetched_as_any_model_is(
+    loopback_hub: tuple[str, list[str]], tmp_path: Path, where: str
+) -> None:
+    pytest.importorskip("peft", reason="peft is not installed")
+    endpoint, asked = loopback_hub
+    name = str(tmp_path / "qlora") if where == "folder" else "me/qlora"
+    small = ["fetching me/tiny"] if where == "folder" else ["fetching me/qlora", "fetching me/tiny"]
+    first = _ask(name, endpoint)
+    assert first == [f"None {small} 3 4096", f"{[*small, f'loading {name}']}"]
+    assert asked.count("model.safetensors") == 2  # Its head, and once the whole.
+    assert "pytorch_model.bin" not in asked
+    asked.clear()
+    assert _ask(name, endpoint) == ["4096 [] 3 4096", f"['loading {name}']"]
+    assert asked == []
+
+
+@pytest.mark.slow
+def test_a_base_that_the_hub_has_not_is_one_sentence(
+    loopback_hub: tuple[str, list[str]], tiny_llama: Path, tmp_path: Path
+) -> None:
+    pytest.importorskip("peft", reason="peft is not installed")
+    endpoint, _ = loopback_hub
+    adapter = make_tiny_adapter(tiny_llama, tmp_path / "other", base="me/none")
+    (said,) = _ask(str(adapter), endpoint)
+    assert said.startswith(f"3 the adapter {adapter} stands on a base model: the hub has no model me/none |")
+    assert said.endswith("or name the base model's folder: -o base FOLDER")
+
+
+@pytest.mark.slow
+def test_nothing_is_fetched_for_a_model_that_would_not_fit(loopback_hub: tuple[str, list[str]]) -> None:
+    endpoint, asked = loopback_hub
+    code = (
+        "import asyncio\n"
+        "from airoagent.errors import AiroError\n"
+        "from airoagent.models import machine, loading\n"
+        "loading.this_machine = lambda: machine.Machine(10**6, 10**6)\n"
+        "from airoagent.models.base import Prompt, complete\n"
+        "from airoagent.models.catalog import open_model\n"
+        "try:\n"
+        "    asyncio.run(complete(open_model('me/tiny', options={'device': 'cpu'}), Prompt('x')))\n"
+        "except AiroError as error:\n"
+        "    print(error.exit_code, error.message)\n"
+    )
+    (said,) = _run(code, endpoint).splitlines()
+    assert said.startswith("3 me/tiny needs about 0.4 GB of memory at 4 bits, and 0.0 GB are free")
+    assert "config.json" in asked
+    assert "model.safetensors" not in asked
+
+
+def test_the_size_of_a_model_is_known_from_the_bytes_of_its_files(tiny_llama: Path) -> None:
+    whole, described = read_checkpoint(tiny_llama), read_checkpoint(tiny_llama, weights=False)
+    sized = with_weights_of(described, sum(file.stat().st_size for file in tiny_llama.glob("*.safetensors")))
+    assert sized.stored == pytest.approx(whole.stored, rel=0.01)
+    assert sized.four_bit == pytest.approx(whole.four_bit, rel=0.02)

@@ -14,6 +14,7 @@ from airoagent.errors import ModelError, UsageError
 from airoagent.models.base import Prompt, Sampling, complete
 from airoagent.models.quantize import quantize
 from airoagent.models.transformers import TransformersModel
+from tests.tiny_gptq import make_tiny_gptq
 
 
 def write(model: TransformersModel) -> str:
@@ -48,9 +49,7 @@ def test_the_wrapper_is_still_known_when_the_folder_is_called_otherwise(tiny_lla
 def test_a_place_that_is_taken_and_a_model_that_is_quantised_are_refused(tiny_llama: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="is there already"):
         quantize(tiny_llama, tiny_llama)
-    small = Path(shutil.copytree(tiny_llama, tmp_path / "q"))
-    config = json.loads((small / "config.json").read_text(encoding="utf-8"))
-    (small / "config.json").write_text(json.dumps(config | {"quantization_config": {"quant_method": "gptq"}}))
+    small, _ = make_tiny_gptq(tiny_llama, tmp_path)
     with pytest.raises(UsageError, match="quantised already, by gptq"):
         quantize(small, tmp_path / "out")
     assert not (tmp_path / "out").exists()
@@ -59,7 +58,7 @@ def test_a_place_that_is_taken_and_a_model_that_is_quantised_are_refused(tiny_ll
 def test_a_load_that_fails_leaves_nothing(tiny_llama: Path, tmp_path: Path) -> None:
     odd = Path(shutil.copytree(tiny_llama, tmp_path / "odd"))
     (odd / "config.json").write_text('{"model_type": "unheard-of"}', encoding="utf-8")
-    with pytest.raises(ModelError, match="cannot be loaded"):
+    with pytest.raises(ModelError, match="cannot be used"):
         quantize(odd, tmp_path / "out", device="cpu")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["odd"]
 

@@ -154,7 +154,7 @@ def test_a_model_larger_than_the_memory_is_refused_before_loading(tmp_path: Path
         ask(TransformersModel(folder, name="huge", device="cpu"))
     with pytest.raises(ModelError, match=message):
         TransformersModel(folder, name="huge", device="cpu").check()
-    assert "memory=ignore" in caught.value.hint
+    assert "-o memory ignore" in caught.value.hint
 
 
 def test_a_device_that_is_not_there_is_said(tiny_llama: Path) -> None:
@@ -178,15 +178,6 @@ def test_a_model_not_fetched_yet_does_not_pass_the_check(monkeypatch: pytest.Mon
         TransformersModel("owner/name").check()
 
 
-def test_gptq_names_what_it_takes(tmp_path: Path, tiny_llama: Path) -> None:
-    folder = Path(shutil.copytree(tiny_llama, tmp_path / "gptq"))
-    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    config["quantization_config"] = {"quant_method": "gptq", "bits": 4}
-    (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
-    with pytest.raises(MissingExtra, match="GPTQ, which needs gptqmodel"):
-        ask(TransformersModel(folder, device="cpu"))
-
-
 def test_a_missing_extra_names_the_command() -> None:
     with pytest.raises(MissingExtra, match="needs no_such_library") as caught:
         require_extra("json", "no_such_library")
@@ -198,8 +189,12 @@ def test_a_missing_extra_names_the_command() -> None:
     ("file", "content", "message"),
     [
         ("tokenizer.json", "{}", "the tokenizer of odd cannot be read"),
-        ("config.json", '{"model_type": "unheard-of"}', "odd cannot be loaded"),
-        ("config.json", '{"model_type": "x", "auto_map": {"AutoModelForCausalLM": "x.X"}}', "odd cannot be loaded"),
+        ("config.json", '{"model_type": "unheard-of"}', "config.json of odd cannot be used"),
+        (
+            "config.json",
+            '{"model_type": "x", "auto_map": {"AutoModelForCausalLM": "x.X"}}',
+            "config.json of odd cannot be used",
+        ),
     ],
 )
 def test_what_the_loader_refuses_is_one_sentence(
@@ -211,6 +206,42 @@ def test_what_the_loader_refuses_is_one_sentence(
     with pytest.raises(ModelError, match=message) as caught:
         ask(model)
     assert "\n" not in caught.value.message
+
+
+def test_a_tokenizer_of_another_model_is_said_before_loading(tmp_path: Path, tiny_llama: Path) -> None:
+    folder = make_tiny_llama(tmp_path / "small", vocabulary=400)
+    shutil.copy2(tiny_llama / "tokenizer.json", folder)
+    model = TransformersModel(folder, name="odd", device="cpu")
+    for use in (model.check, lambda: ask(model)):
+        with pytest.raises(ModelError, match=r"the tokenizer of odd has 586 tokens, its model 400") as caught:
+            use()
+        assert "of the model it was made from" in caught.value.hint
+    assert model._loaded is None
+
+
+def test_a_tokenizer_without_its_config_still_begins_the_text(tmp_path: Path, tiny_llama: Path) -> None:
+    folder = Path(shutil.copytree(tiny_llama, tmp_path / "bare"))
+    (folder / "tokenizer_config.json").unlink()
+    bare, whole = TransformersModel(folder, wrapper="none"), TransformersModel(tiny_llama, wrapper="none")
+    assert bare.encode(Prompt("a </s> b"))[0] == whole.encode(Prompt("a </s> b"))[0]
+    assert bare.encode(Prompt("x"))[0][0] == 1
+
+
+def test_a_tokenizer_model_that_is_none_is_said(tmp_path: Path, tiny_llama: Path) -> None:
+    folder = Path(shutil.copytree(tiny_llama, tmp_path / "copy"))
+    (folder / "tokenizer.json").unlink()
+    (folder / "tokenizer.model").write_bytes(b"junk")
+    with pytest.raises(ModelError, match=r"tokenizer.model of odd is no SentencePiece model"):
+        TransformersModel(folder, name="odd", device="cpu").check()
+
+
+@pytest.mark.parametrize("template", ["{% for x in %}", "{{ nothing.there }}"])
+def test_a_chat_template_that_does_not_work_is_said_with_the_way_round_it(tmp_path: Path, template: str) -> None:
+    folder = make_tiny_llama(tmp_path / "t", chat_template=template)
+    with pytest.raises(UsageError, match="chat template cannot be used") as caught:
+        TransformersModel(folder, device="cpu").wrap("x")
+    assert "-o wrapper" in caught.value.hint
+    assert TransformersModel(folder, device="cpu", wrapper="airoboros-2.0").wrap("x").endswith("ASSISTANT: ")
 
 
 def test_damaged_weights_are_said_and_the_model_stays_usable(tmp_path: Path, tiny_llama: Path) -> None:
@@ -322,6 +353,11 @@ def test_a_grammar_that_is_none_is_said(model: TransformersModel) -> None:
 def test_end_of_text_in_a_prompt_is_text(model: TransformersModel) -> None:
     assert model.count_tokens("a </s> b") > model.count_tokens("a b")
     assert ask(model, "a </s><s> b").usage.completion_tokens == 24
+
+
+def test_half_a_character_in_a_prompt_is_read_as_a_question_mark(model: TransformersModel) -> None:
+    assert model.count_tokens("a \udcff b") == model.count_tokens("a ? b")
+    assert ask(model, "a \udcff b", max_tokens=2).usage.completion_tokens == 2
 
 
 def test_wraps_as_the_wrapper_says(tiny_llama: Path) -> None:
