@@ -15,17 +15,22 @@ __all__ = ["Patience"]
 
 _LONGEST_PAUSE: Final = 30.0
 _LOADING_PAUSE: Final = 2.0
+_MOST_KNOCKS: Final = 2
+# Another protocol, a name that nobody has, and a name service that is out of reach.
+_HOPELESS: Final = ("SSL", "Name or service not known", "nodename nor servname", "getaddrinfo failed", "[Errno -")
 
 
 class Patience:
     """For one request: ``retries`` more tries, ``pause`` seconds apart, doubling, or as the server asks.
 
-    A server that says it is loading its model is asked again for ``timeout`` seconds, without counting.
+    Where nobody answers at all there are at most two. A server that says it is loading its model is asked again for
+    ``timeout`` seconds, without counting.
     """
 
     def __init__(self, retries: int, pause: float, timeout: float) -> None:
         self._left = retries
         self._pause = pause
+        self._knocks = 0
         self._until = time.monotonic() + timeout
 
     async def again(self, response: httpx.Response, content: bytes) -> bool:
@@ -39,8 +44,13 @@ class Patience:
         return await self._wait(float(asked) if asked.isdecimal() else None)
 
     async def once_more(self, error: Exception) -> bool:
-        """Whether to try once more where nobody answered: not where trying cannot help."""
-        return "SSL" not in str(error) and await self._wait(None)
+        """Whether to try once more where nobody answered: not where waiting cannot help, and not for long."""
+        import httpx
+
+        hopeless = isinstance(error, httpx.ConnectTimeout) or any(word in str(error) for word in _HOPELESS)
+        self._left = min(self._left, _MOST_KNOCKS - self._knocks)
+        self._knocks += 1
+        return not hopeless and await self._wait(None)
 
     async def _wait(self, asked: float | None) -> bool:
         if self._left < 1:

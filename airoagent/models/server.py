@@ -344,8 +344,15 @@ def _path(route: Route) -> str:
 
 def _addresses(url: str) -> tuple[str, str]:
     """The server's root, and what the routes stand under. UsageError for what is no such address."""
-    parts = urlsplit(url.strip())
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    try:
+        parts = urlsplit(url.strip())
+    except ValueError:  # Brackets that are not closed.
+        parts = urlsplit("")
+    try:
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # A port that is no number, or too high.
+        usable = False
+    if not usable:
         raise UsageError(f"{url} is not a server's address", "it looks like http://127.0.0.1:8080")
     if parts.username or parts.password:
         raise UsageError("the address holds a password, which would be on record", f"set the key in {KEYS[0]}")

@@ -48,7 +48,10 @@ def unreachable(name: str, error: Exception) -> ModelError:
         )
     if name.startswith("https://") and ("SSL" in reason or isinstance(error.__cause__, ssl.SSLError)):
         return ModelError(f"what answers at {name} does not speak https", f"try http://{name[8:]}")
-    return ModelError(f"no server answers at {name}: {reason}", "start it, or check the address and its port")
+    hint = "start it, or check the address and its port"
+    if name.startswith("https://") and type(error).__name__ == "ConnectTimeout":
+        hint = f"if it speaks http, try http://{name[8:]}; else {hint}"
+    return ModelError(f"no server answers at {name}: {reason}", hint)
 
 
 def broke_off(name: str, error: Exception | None = None) -> ModelError:

@@ -250,7 +250,10 @@ def test_the_address_may_be_given_in_any_form(end: str) -> None:
         assert ask(served.url + end).text == "x"
 
 
-@pytest.mark.parametrize("url", ["http://", "http://user:word@127.0.0.1:1/"])
+@pytest.mark.parametrize(
+    "url",
+    ["http://", "http://user:word@127.0.0.1:1/", "http://127.0.0.1:99999", "http://a:b", "http://[::1", "http://a:0"],
+)
 def test_what_is_no_address_is_refused(url: str) -> None:
     with pytest.raises(UsageError) as caught:
         ServerModel(url)

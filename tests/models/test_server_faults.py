@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 import threading
 from typing import Any
 
@@ -111,11 +112,19 @@ def test_a_server_that_never_ends_loading_is_given_up() -> None:
     assert "refused (503): Loading model" in error.message
 
 
-def test_https_where_http_is_spoken_and_the_other_way_round(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_https_where_http_is_spoken_and_the_other_way_round() -> None:
     with serving({"/v1/completions": said("x")}) as served, pytest.raises(ModelError) as caught:
         ask(served.url.replace("http:", "https:"), retries=50)
     assert "does not speak https" in caught.value.message
     assert caught.value.hint == f"try {served.url}"
+
+    silent = socket.socket()  # It takes connections, and never says a word.
+    silent.bind(("127.0.0.1", 0))
+    silent.listen()
+    url = f"https://127.0.0.1:{silent.getsockname()[1]}"
+    with silent, pytest.raises(ModelError, match="no server answers") as caught:
+        ask(url, timeout=0.1, retries=50)
+    assert "if it speaks http, try http://" in caught.value.hint
 
     def hang_up(handler: Handler, times: int) -> None:
         handler.close_connection = True
@@ -324,3 +333,12 @@ def test_a_key_with_a_line_end_from_a_file_is_sent_without(monkeypatch: pytest.M
     with serving({"/v1/completions": first(said("x"), failing(401))}) as served:
         ask(served.url)
         assert served.requests[-1][2]["authorization"] == "Bearer s3cret"
+
+
+@pytest.mark.parametrize("name", ["127.0.0.1:8080", "localhost:8080/v1", "[::1]:8080", "my-box.local:5000"])
+def test_an_address_without_its_http_is_recognised(name: str) -> None:
+    from airoagent.models.catalog import open_model
+
+    with pytest.raises(ModelError) as caught:
+        open_model(name)
+    assert caught.value.hint == f"for the server at this address: -m http://{name}"
