@@ -7,6 +7,7 @@ with serving({"/v1/completions": said(" In the kelp.")}) as served:
 from __future__ import annotations
 
 import json
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -34,7 +35,8 @@ Answer = Callable[[Handler, int], None]
 
 
 @contextmanager
-def serving(routes: dict[str, Answer]) -> Iterator[Served]:
+def serving(routes: dict[str, Answer], context: ssl.SSLContext | None = None) -> Iterator[Served]:
+    """The server while it runs; with a ``context`` it speaks https."""
     served = Served("")
     asked: dict[str, int] = {}
 
@@ -54,9 +56,11 @@ def serving(routes: dict[str, Answer]) -> Iterator[Served]:
             pass
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Asked)
+    if context is not None:
+        server.socket = context.wrap_socket(server.socket, server_side=True)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
-    served.url = f"http://127.0.0.1:{server.server_port}"
+    served.url = f"http{'s' if context else ''}://127.0.0.1:{server.server_port}"
     try:
         yield served
     finally:

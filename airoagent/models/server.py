@@ -29,7 +29,7 @@ from airoagent.models.decoding import check_sampling
 from airoagent.models.dialects import DIALECTS, dialect_of, window_in
 from airoagent.models.estimate import estimate_tokens
 from airoagent.models.patience import Patience
-from airoagent.models.serverfaults import KEYS, DoesNotFit, NoRoute, broke_off, refused, unreachable
+from airoagent.models.serverfaults import KEYS, DoesNotFit, NoRoute, broke_off, refused, trusted, unreachable
 from airoagent.models.serverstream import Part, Said, read_said
 from airoagent.models.stopping import StopFilter
 from airoagent.models.window import room_for
@@ -319,7 +319,10 @@ class ServerModel:
         headers = {"authorization": f"Bearer {key}"} if key else {}
         local = (urlsplit(self._root).hostname or "") in _LOCAL
         limits = httpx.Timeout(self._timeout, connect=min(10.0, self._timeout))
-        return httpx.AsyncClient(headers=headers, timeout=limits, follow_redirects=False, trust_env=not local)
+        verify = trusted(https=self._root.startswith("https:"))
+        return httpx.AsyncClient(
+            headers=headers, timeout=limits, follow_redirects=False, trust_env=not local, verify=verify
+        )
 
     def _wrapper(self) -> Wrapper:
         if self._route == "chat":

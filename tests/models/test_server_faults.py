@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shutil
 import socket
+import ssl
+import subprocess
 import threading
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -130,6 +134,29 @@ def test_https_where_http_is_spoken_and_the_other_way_round() -> None:
         handler.close_connection = True
 
     assert "is it a server that wants https?" in refusal(hang_up).hint
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="the certificate of the test is made with openssl")
+def test_a_certificate_of_ones_own_is_trusted_when_it_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made, key = tmp_path / "cert.pem", tmp_path / "key.pem"
+    command = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=here"
+    names = ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out", str(made)]
+    subprocess.run(
+        [str(shutil.which("openssl")), *command.split(), *names], check=True, capture_output=True, timeout=60
+    )
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(made, key)
+    monkeypatch.delenv("SSL_CERT_DIR", raising=False)
+    monkeypatch.delenv("SSL_CERT_FILE", raising=False)
+    with serving({"/v1/completions": said("x")}, context) as served:
+        with pytest.raises(ModelError, match="is not trusted") as caught:
+            ask(served.url)
+        assert "SSL_CERT_FILE" in caught.value.hint
+        monkeypatch.setenv("SSL_CERT_FILE", str(made))
+        assert ask(served.url).text == "x"
+        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "none.pem"))
+        with pytest.raises(ModelError, match="cannot be read"):
+            ask(served.url)
 
 
 def test_a_redirect_is_told_and_the_key_stays(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -273,14 +300,18 @@ def test_a_grammar_that_reaches_the_limit_is_led_to_its_nearest_end() -> None:
 
 def test_a_plan_that_is_cut_off_is_refused_with_a_hint_and_on_record() -> None:
     from airoagent import Agent, PlanError
+    from airoagent.events import ModelCalled
 
-    cut = growing((":evidence0: = KnowledgeModel[Where do otters", 20, "length"))
+    cut = growing(*[(":evidence0: = KnowledgeModel[Where do otters", 20, "length")] * 2)
     with serving({"/v1/completions": cut}) as served:
         agent = Agent(served.url, ["KnowledgeModel"], store=False, sampling=Sampling(max_tokens=20))
         with pytest.raises(PlanError) as caught:
             agent.plan("Where?")
+        run = agent.run("Where?")
     assert caught.value.kind == "truncated"
     assert "more tokens" in caught.value.hint
+    assert run.status == "failed"
+    assert [event.finish for event in run.events if isinstance(event, ModelCalled)] == ["length"]
 
 
 # What each server is asked for.
