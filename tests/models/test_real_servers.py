@@ -147,6 +147,13 @@ def test_a_plan_of_the_tiny_gguf_file_through_the_command_line(
     assert (ended.value.code, ":evidence0: = KnowledgeModel[" in out) == (0, True), err
 
 
+def test_what_the_end_of_the_window_cuts_off_says_so(llama_server: str) -> None:
+    model = ServerModel(llama_server, context_length=100_000)  # Which is not so: it asks for more than there is room.
+    completion = ask(model, Prompt("otters " * 4070, sampling=Sampling(temperature=0, max_tokens=500)))
+    assert completion.finish == "length"
+    assert completion.usage.prompt_tokens + completion.usage.completion_tokens == 4096
+
+
 @pytest.mark.parametrize("kind", ["Q4_0", "Q8_0"])
 def test_quantised_files_are_served(kind: str, tiny_gguf: Path, tmp_path: Path) -> None:
     pytest.importorskip("xllamacpp", reason="xllamacpp is not installed")
