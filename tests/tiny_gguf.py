@@ -3,7 +3,7 @@
     path = make_tiny_gguf(tiny_llama, tmp_path / "tiny.gguf")
     small = quantized(path, tmp_path / "tiny.Q4_K_M.gguf", "Q4_K_M")
 
-Needs the `gguf` package; the quantiser is llama.cpp's own.
+Needs the `gguf` package; the quantiser of `quantized` is llama.cpp's own, and needs llama-cpp-python.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-__all__ = ["make_tiny_gguf", "quantized"]
+__all__ = ["make_tiny_gguf", "quantized", "with_blocks"]
 
 _NAMES = {
     "input_layernorm": "attn_norm", "self_attn.q_proj": "attn_q", "self_attn.k_proj": "attn_k",
@@ -84,6 +84,32 @@ def _add_vocabulary(writer: Any, folder: Path, size: int) -> None:
     writer.add_bos_token_id(1)
     writer.add_eos_token_id(2)
     writer.add_unk_token_id(0)
+
+
+def with_blocks(source: Path, destination: Path, kind: str) -> Path:
+    """The same model with its matrices in ``Q4_0`` or ``Q8_0``, which the `gguf` package can write by itself."""
+    import gguf
+
+    reader = gguf.GGUFReader(source)
+    writer = gguf.GGUFWriter(destination, "llama")
+    for field in reader.fields.values():
+        if field.name.startswith("GGUF.") or field.name in ("general.architecture", "general.file_type"):
+            continue
+        inner = field.types[1] if field.types[0] == gguf.GGUFValueType.ARRAY else None
+        writer.add_key_value(field.name, field.contents(), field.types[0], sub_type=inner)
+    writer.add_file_type(getattr(gguf.LlamaFileType, f"MOSTLY_{kind}"))
+    for tensor in reader.tensors:
+        values = tensor.data.astype("float32")
+        if values.ndim == 1:
+            writer.add_tensor(tensor.name, values)
+        else:
+            wanted = getattr(gguf.GGMLQuantizationType, kind)
+            writer.add_tensor(tensor.name, gguf.quants.quantize(values, wanted), raw_dtype=wanted)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    return destination
 
 
 def quantized(source: Path, destination: Path, kind: str) -> Path:

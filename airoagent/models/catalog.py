@@ -9,6 +9,7 @@ Nothing here loads a model: that happens at its first use.
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -271,6 +272,8 @@ def _resolve(text: str) -> tuple[str, Path | None]:
     entry = find_model(text)
     if entry is not None:
         return entry.repo, None
+    if re.fullmatch(r"(\[[0-9a-fA-F:.]+\]|[\w.-]+):\d{1,5}(/\S*)?", text):
+        raise ModelError(f"there is no model {text!r}", f"for the server at this address: -m http://{text}")
     looks_local = text.startswith((".", "/", "~", "\\")) or text.count("/") > 1
     if looks_local:
         raise ModelError(f"there is no folder {text}", "check the path; hub names have the form owner/name")

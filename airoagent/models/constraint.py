@@ -15,7 +15,7 @@ from typing import Any, Final
 from airoagent.errors import ModelError
 from airoagent.language.grammar import Grammar
 
-__all__ = ["GrammarMask", "grammar_tokenizer", "grammars_available"]
+__all__ = ["GrammarMask", "grammar_tokenizer", "grammars_available", "nearest_end"]
 
 
 # Tokens of a shortest end that are looked for before giving up: no grammar needs as many.
@@ -37,6 +37,23 @@ def grammar_tokenizer(tokenizer: Any, width: int, ends: list[int]) -> Any:
     if not getattr(tokenizer, "is_fast", False):
         return None
     return llguidance.hf.from_tokenizer(tokenizer, n_vocab=width, eos_token=ends)
+
+
+def nearest_end(grammar: Grammar, text: str) -> str:
+    """What leads from this text, cut off somewhere, to an end that the grammar allows; ``""`` if nothing does.
+
+    For text from elsewhere, whose tokens are not known: it is taken byte by byte.
+    """
+    from llguidance import LLMatcher, LLParserLimits, LLTokenizer
+
+    tokenizer = LLTokenizer("byte")
+    limits = LLParserLimits(precompute_large_lexemes=False)
+    matcher = LLMatcher(tokenizer, LLMatcher.grammar_from_lark(grammar.lark()), limits=limits)
+    written = list(text.encode())
+    if matcher.validate_tokens(written) < len(written) or not matcher.consume_tokens(written):
+        return ""
+    end = _WindUp(tokenizer, grammar, 0).shortest(matcher)
+    return bytes(end[:-1]).decode("utf-8", "replace")
 
 
 class GrammarMask:
@@ -128,7 +145,7 @@ class _WindUp:
         left = self._room - len(taken)
         if left > self._look_at:
             return None
-        end = self._shortest(matcher)
+        end = self.shortest(matcher)
         # One token freely chosen may lead at most `slack` away from the end. Below twice that, look at every token.
         self._look_at = len(end) + 2 * self._slack
         if left > len(end) + self._slack:
@@ -136,7 +153,7 @@ class _WindUp:
         self._at, self._end = len(taken), end
         return end[0] if end else None
 
-    def _shortest(self, matcher: Any) -> list[int]:
+    def shortest(self, matcher: Any) -> list[int]:
         """Tokens that lead from here to an end, with the end-of-text token; a short way, if not the shortest."""
         matcher = matcher.deep_copy()
         way: list[int] = []

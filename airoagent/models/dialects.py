@@ -4,14 +4,19 @@ All of them take ``prompt``, ``max_tokens``, ``temperature``, ``top_p``, ``seed`
 ``/v1/completions``. A grammar and a repetition penalty each spell their own way, and some refuse what they do not know;
 so nothing else is sent to a server that did not say what it is. Which one it is, it tells in ``/v1/models``
 (``owned_by``), or the user does.
+
+Sources, beside the servers' documentation: llama.cpp tools/server, llama-cpp-python's server/types.py, vLLM's
+CompletionRequest (``structured_outputs``), text-generation-webui's extensions/openai/typing.py, koboldcpp.py's
+``transform_genparams`` and ``generate``, which hand every field of ``/v1/completions`` on, ``grammar`` among them.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any, Final
 
-from airoagent.language.grammar import Grammar
+from airoagent.language.grammar import Grammar, Json, Seq
 from airoagent.models.base import Sampling
 from airoagent.records import record
 
@@ -23,8 +28,10 @@ class Dialect:
     """A kind of server.
 
     ``penalty`` is the name of its penalty field, ``counts`` whether it counts tokens at a stream's end, ``grammar`` the
-    field for a grammar (``""``: none), ``window`` where it tells its window: a path from its root, and keys into the
-    answer.
+    field for a grammar in GBNF (``""``: none), ``schema`` whether its chat takes a JSON schema where it takes no
+    grammar; ``window`` where it tells its window: a path from its root, and keys into the answer; ``plainly`` the
+    fields that switch off what it would do to the choice of tokens unasked; ``vague`` that it says "length" at a stop
+    string, too.
     """
 
     name: str
@@ -32,34 +39,70 @@ class Dialect:
     counts: bool = False
     grammar: str = ""
     window: tuple[str, tuple[str, ...]] = ("", ())
+    plainly: tuple[tuple[str, float], ...] = ()
+    schema: bool = False
+    vague: bool = False
 
-    def fields(self, sampling: Sampling, grammar: Grammar | str) -> dict[str, Any]:
+    def fields(self, sampling: Sampling, grammar: Grammar | str, *, chat: bool = False) -> dict[str, Any]:
         """The fields of a request that this server alone spells so. A grammar that is given as Lark is not sent."""
-        extra: dict[str, Any] = {}
+        extra: dict[str, Any] = dict(self.plainly)
         if self.penalty and sampling.repetition_penalty != 1:
             extra[self.penalty] = sampling.repetition_penalty
         if self.counts:
             extra["stream_options"] = {"include_usage": True}
-        if self.grammar and isinstance(grammar, Grammar):
-            value: Any = grammar.gbnf()
-            for key in reversed(self.grammar.split(".")):
-                value = {key: value}
-            extra.update(value)
+        if self.holds(grammar, chat=chat):
+            extra |= self._constraint(grammar)
         return extra
 
+    def holds(self, grammar: Grammar | str, *, chat: bool = False) -> bool:
+        """Whether the server can be asked to hold a completion to this grammar."""
+        if not isinstance(grammar, Grammar):
+            return False
+        return bool(self.grammar) or (self.schema and chat and _schema_of(grammar) is not None)
+
+    def says(self) -> str:
+        """In a few words, what it can be held to."""
+        if self.grammar:
+            return f"held to grammars by its field {self.grammar} (GBNF)"
+        if self.schema:
+            return "takes no grammar, and a call's schema only in its chat: what it writes is checked"
+        return "takes no grammar that is known of: what it writes is checked"
+
+    def _constraint(self, grammar: Grammar | str) -> dict[str, Any]:
+        assert isinstance(grammar, Grammar)
+        if not self.grammar:
+            schema = {"name": "call", "strict": True, "schema": _schema_of(grammar)}
+            return {"response_format": {"type": "json_schema", "json_schema": schema}}
+        value: Any = grammar.gbnf()
+        for key in reversed(self.grammar.split(".")):
+            value = {key: value}
+        return dict(value)
+
+
+_PLAINLY: Final = (("top_k", 0), ("min_p", 0.0))
 
 DIALECTS: Final[Mapping[str, Dialect]] = {
     dialect.name: dialect
     for dialect in (
         Dialect("plain"),
-        Dialect("llama.cpp", "repeat_penalty", True, "grammar", ("/props", ("default_generation_settings", "n_ctx"))),
-        Dialect("llama-cpp-python", "repeat_penalty", False, "grammar"),
-        Dialect("vllm", "repetition_penalty", True, "structured_outputs.grammar"),
-        Dialect("text-generation-webui", "repetition_penalty", False, "grammar_string"),
-        Dialect("koboldcpp", "rep_pen", False, "", ("/api/v1/config/max_context_length", ("value",))),
-        Dialect("lmstudio", "repeat_penalty", False, ""),
+        Dialect(
+            "llama.cpp", "repeat_penalty", True, "grammar",
+            ("/props", ("default_generation_settings", "n_ctx")), _PLAINLY,
+        ),
+        Dialect("llama-cpp-python", "repeat_penalty", False, "grammar", plainly=_PLAINLY),
+        Dialect(
+            "vllm", "repetition_penalty", True, "structured_outputs.grammar", plainly=(("top_k", -1), ("min_p", 0.0)),
+        ),
+        Dialect("text-generation-webui", "repetition_penalty", False, "grammar_string", plainly=_PLAINLY),
+        Dialect(
+            "koboldcpp", "rep_pen", False, "grammar",
+            ("/api/extra/true_max_context_length", ("value",)), _PLAINLY, vague=True,
+        ),
+        Dialect(
+            "lmstudio", "repeat_penalty", True, window=("/api/v0/models", ("loaded_context_length",)), schema=True
+        ),
     )
-}
+}  # fmt: skip
 
 _OWNERS: Final = {
     "llamacpp": "llama.cpp",
@@ -85,3 +128,13 @@ def window_in(answer: Any, *ways: tuple[str, ...]) -> int | None:
         if isinstance(value, int) and not isinstance(value, bool) and value > 0:
             return value
     return None
+
+
+def _schema_of(grammar: Grammar) -> dict[str, Any] | None:
+    """The JSON schema, where the grammar is one of JSON and nothing else."""
+    piece = grammar.rules[0].piece
+    last = piece.items[-1] if isinstance(piece, Seq) else piece
+    if not isinstance(last, Json):
+        return None
+    schema = json.loads(last.schema)
+    return {key: value for key, value in schema.items() if key != "x-guidance"} if isinstance(schema, dict) else None

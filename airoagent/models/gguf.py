@@ -1,7 +1,7 @@
 """The head of a GGUF file: what the model in it is, read in a millisecond, without llama.cpp.
 
-Format: a magic, a version, the numbers of tensors and of key-value pairs, then the pairs; little-endian. Source: the
-GGUF specification in the ggml repository (docs/gguf.md).
+Format: a magic, a version, the numbers of tensors and of key-value pairs, then the pairs, then for each tensor its
+name, shape, type and place; little-endian. Source: the GGUF specification in the ggml repository (docs/gguf.md).
 """
 
 from __future__ import annotations
@@ -19,6 +19,12 @@ _NUMBERS: Final = {0: "<B", 1: "<b", 2: "<H", 3: "<h", 4: "<I", 5: "<i", 6: "<f"
 _STRING, _ARRAY = 8, 9
 _MOST_PAIRS: Final = 100_000
 _LONGEST: Final = 16 * 1024 * 1024
+_MOST_TENSORS: Final = 100_000
+# Of a tensor's type: weights in a block, and bytes it takes. Types that are not here are not added up.
+_BLOCKS: Final = {
+    0: (1, 4), 1: (1, 2), 2: (32, 18), 3: (32, 20), 6: (32, 22), 7: (32, 24), 8: (32, 34), 10: (256, 84),
+    11: (256, 110), 12: (256, 144), 13: (256, 176), 14: (256, 210), 30: (1, 2),
+}  # fmt: skip
 # general.file_type, as llama.cpp numbers it.
 _FILE_TYPES: Final = {
     0: "F32", 1: "F16", 2: "Q4_0", 3: "Q4_1", 7: "Q8_0", 8: "Q5_0", 9: "Q5_1", 10: "Q2_K", 11: "Q3_K_S", 12: "Q3_K_M",
@@ -54,13 +60,35 @@ def read_gguf(path: Path, name: str) -> GgufHead:
             if not tensors:
                 raise ModelError(f"{name} holds no weights", "it may hold a vocabulary only: get the model's file")
             values = dict(_pair(file) for _ in range(pairs))
+            end = _end_of_weights(file, tensors, values.get("general.alignment"))
     except FileNotFoundError:
         raise ModelError(f"there is no file {name}", "check the path") from None
     except (EOFError, ValueError, KeyError, UnicodeDecodeError, struct.error) as error:
         raise ModelError(f"{name} is cut off or damaged", "fetch it again") from error
     except OSError as error:
         raise ModelError(f"{name} cannot be read: {error}", "check the path") from error
+    if size < end:
+        raise ModelError(
+            f"{name} is cut off: {size / 1e6:,.1f} MB of {end / 1e6:,.1f} MB are there", "fetch it again, to its end"
+        )
     return _head(values, size)
+
+
+def _end_of_weights(file: BinaryIO, tensors: int, alignment: object) -> int:
+    """Where the last tensor ends, in bytes from the file's start."""
+    if tensors > _MOST_TENSORS:
+        raise ValueError("more tensors than any model has")
+    end = 0
+    for _ in range(tensors):
+        _text(file)
+        weights = 1
+        for _ in range(min(_number(file, "<I"), 8)):
+            weights *= _number(file, "<Q")
+        kind, place = _number(file, "<I"), _number(file, "<Q")
+        block, size = _BLOCKS.get(kind, (1, 0))
+        end = max(end, place + weights // block * size)
+    step = alignment if isinstance(alignment, int) and 0 < alignment <= 1024 * 1024 else 32
+    return -(-file.tell() // step) * step + end
 
 
 def _head(values: dict[str, Any], size: int) -> GgufHead:

@@ -16,10 +16,12 @@ from airoagent.errors import ModelError
 from airoagent.models.base import Sampling
 from airoagent.models.constraint import GrammarMask
 
-__all__ = ["LlamaText", "NumpyPicker", "end_of_turn", "open_llama", "piece_of", "scores_of", "vocabulary_of"]
+__all__ = ["LlamaText", "NumpyPicker", "end_of_turn", "has_gpu", "open_llama", "piece_of", "scores_of", "vocabulary_of"]
 
 _PENALTY_WINDOW: Final = 64  # as `airoagent.models.decoding.Picker` has it
 _LOADING: Final = threading.Lock()
+_ERROR: Final = 4  # of ggml's log levels
+_COMPLAINTS: Final[list[str]] = []  # of the model that is being loaded, under the lock
 
 
 class NumpyPicker:
@@ -77,24 +79,44 @@ def open_llama(path: Path, name: str, **settings: Any) -> Any:
     """Open a file with llama.cpp, which says nothing on stderr about it."""
     import llama_cpp
 
-    llama_cpp.llama_log_set(_silent(), ctypes.c_void_p(0))
+    llama_cpp.llama_log_set(_listener(), ctypes.c_void_p(0))
     with _LOADING, _without_extra_buffers():
+        _COMPLAINTS.clear()
         try:
             return llama_cpp.Llama(str(path), verbose=False, **settings)
         except (ValueError, RuntimeError, OSError, MemoryError) as error:
-            reason = (str(error).strip() or type(error).__name__).splitlines()[0][:300]
-            raise ModelError(
-                f"llama.cpp cannot load {name}: {reason}",
-                "fetch the file again; an architecture newer than the installed llama-cpp-python needs a newer one",
-            ) from error
+            raise _not_loaded(name, error) from error
+
+
+def has_gpu() -> bool:
+    """Whether llama.cpp was compiled for a GPU of any kind."""
+    import llama_cpp
+
+    return bool(llama_cpp.llama_supports_gpu_offload())
+
+
+def _not_loaded(name: str, error: Exception) -> ModelError:
+    # The first complaint is the cause, in llama.cpp's words; what follows, and the exception, say that it failed.
+    said = next((each for each in _COMPLAINTS if "error loading model" in each), "") or str(error)
+    reason = (said.rpartition("error loading model: ")[2].strip() or type(error).__name__).splitlines()[0][:300]
+    hint = "fetch the file again"
+    if "architecture" in reason:
+        hint = "a newer llama-cpp-python may know it: pip install -U llama-cpp-python"
+    elif "alloc" in reason or isinstance(error, MemoryError):
+        hint = "take a smaller quantisation, or a smaller window (-o context N)"
+    return ModelError(f"llama.cpp cannot load {name}: {reason}", hint)
 
 
 @functools.cache
-def _silent() -> Any:
-    """A log that keeps nothing, for as long as the process lives: llama.cpp holds on to it."""
+def _listener() -> Any:
+    """A log that keeps complaints, for as long as the process lives: llama.cpp holds on to it."""
     import llama_cpp
 
-    return llama_cpp.llama_log_callback(lambda level, text, data: None)
+    def heard(level: int, text: bytes, data: object) -> None:
+        if level >= _ERROR and len(_COMPLAINTS) < 100:
+            _COMPLAINTS.append(text.decode("utf-8", "replace"))
+
+    return llama_cpp.llama_log_callback(heard)
 
 
 @contextlib.contextmanager

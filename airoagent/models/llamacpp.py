@@ -15,7 +15,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from airoagent.errors import AiroError, ModelError
+from airoagent.errors import AiroError, ModelError, UsageError
 from airoagent.language.wrappers import Wrapper, template_wrapper, wrapper_for, wrapper_named
 from airoagent.models.base import Chunk, ModelInfo, Prompt, Sampling
 from airoagent.models.constraint import GrammarMask, grammars_available
@@ -27,6 +27,7 @@ from airoagent.models.llamacalls import (
     LlamaText,
     NumpyPicker,
     end_of_turn,
+    has_gpu,
     open_llama,
     piece_of,
     scores_of,
@@ -54,7 +55,7 @@ class LlamaCppModel:
     in place of what the file says; ``check_memory`` False loads without asking whether it fits.
 
     Constructing reads the file's head only. Raises MissingExtra where llama-cpp-python is not installed, ModelError
-    where the file is no GGUF.
+    where the file is no GGUF or is cut off, UsageError for a window longer than it was trained on without a stretch.
     """
 
     def __init__(
@@ -92,6 +93,12 @@ class LlamaCppModel:
             "rope_freq_scale": rope_freq_scale or 0.0,
         }
         self._check_memory = check_memory and gpu_layers == 0
+        if self._window > self._head.context_length and not (rope_freq_base or rope_freq_scale):
+            scale = self._head.context_length / self._window
+            raise UsageError(
+                f"{self._name} was trained on {self._head.context_length} tokens, and writes nonsense beyond them",
+                f"stretch it (-o rope_freq_scale {scale:.3g}), or leave the window as it is (no -o context)",
+            )
         chosen = None if wrapper is None else wrapper_named(wrapper)
         self._wrapper = chosen or wrapper_for(
             self._path.name,
@@ -122,6 +129,12 @@ class LlamaCppModel:
 
     def check(self) -> None:
         """Raise ModelError if the model would not load here and now."""
+        if self._settings["n_gpu_layers"] and not has_gpu():
+            raise ModelError(
+                "the installed llama-cpp-python was compiled without a GPU, so no layers can go to one",
+                "leave gpu_layers out, or compile it anew: "
+                "CMAKE_ARGS=-DGGML_CUDA=on pip install --force-reinstall --no-cache-dir llama-cpp-python",
+            )
         need = self._head.size + self._head.cache_per_token * self._window + _OVERHEAD
         free = this_machine().available
         if self._check_memory and free is not None and need > free:

@@ -24,10 +24,13 @@ from airoagent.events import Usage
 from airoagent.language.grammar import Grammar
 from airoagent.language.wrappers import WRAPPERS, Wrapper, wrapper_for, wrapper_named
 from airoagent.models.base import Chunk, Finish, ModelInfo, Prompt, Sampling
+from airoagent.models.constraint import grammars_available, nearest_end
 from airoagent.models.decoding import check_sampling
 from airoagent.models.dialects import DIALECTS, dialect_of, window_in
 from airoagent.models.estimate import estimate_tokens
-from airoagent.models.serverstream import Said, read_said
+from airoagent.models.patience import Patience
+from airoagent.models.serverfaults import KEYS, DoesNotFit, NoRoute, broke_off, refused, trusted, unreachable
+from airoagent.models.serverstream import Part, Said, read_said
 from airoagent.models.stopping import StopFilter
 from airoagent.models.window import room_for
 
@@ -38,10 +41,8 @@ __all__ = ["Route", "ServerModel"]
 
 Route = Literal["auto", "completions", "chat"]
 
-_KEYS: Final = ("AIRO_API_KEY", "OPENAI_API_KEY")
-_BUSY: Final = (429, 502, 503, 504)
-_NO_ROUTE: Final = (404, 405, 501)
-_LONGEST_PAUSE: Final = 30.0
+# How often a completion that the server cut off early is gone on with.
+_MOST_PARTS: Final = 8
 _LOCAL: Final = ("127.0.0.1", "localhost", "::1")
 
 
@@ -52,9 +53,11 @@ class ServerModel:
     ``wrapper`` and ``system`` as for a model that is run here; ``context_length`` the window in tokens in place of what
     the server tells; ``dialect`` one of `DIALECTS` (None: what the server says it is); ``route`` which of its doors;
     ``timeout`` seconds without a sign of life; ``retries`` how often a server that is busy or not up yet is asked
-    again, ``pause`` seconds apart, doubling.
+    again, ``pause`` seconds apart, doubling; one that is loading its model is waited for as long as ``timeout``.
 
-    Nothing is asked before the first use. Tokens are estimated where the server does not count them.
+    Nothing is asked before the first use. Tokens are estimated where the server does not count them. A completion that
+    a server cuts off before it has the tokens it was asked for is gone on with, which the completions route allows; one
+    that is held to a grammar and reaches its own limit is led to the nearest end, as those that are written here are.
     """
 
     def __init__(
@@ -88,13 +91,14 @@ class ServerModel:
         self._pause = pause
         self._model = model
         self._known_as = model
+        self._listed: tuple[str, ...] = ()
         self._ready = False
 
     @property
     def info(self) -> ModelInfo:
         """What is known without asking the server; more once it has been asked."""
         note = f"{self._known_as or 'the first model'} at {self._root}"
-        note += f", {self._dialect.name}" if self._dialect else ""
+        note += f", {self._dialect.name}, {self._dialect.says()}" if self._dialect else ""
         return ModelInfo(self._name, "server", self._window, self._wrapper().name, note)
 
     def wrap(self, prompt: str) -> str:
@@ -121,7 +125,9 @@ class ServerModel:
         async with self._client() as client:
             answer = await self._get(client, f"{self._base}/models", retry=True)
             entries = answer.get("data") if isinstance(answer, dict) else None
-            listed = [entry for entry in entries or () if isinstance(entry, dict) and entry.get("id")]
+            entries = entries if isinstance(entries, list) else []
+            listed = [entry for entry in entries if isinstance(entry, dict) and entry.get("id")]
+            self._listed = tuple(str(entry["id"]) for entry in listed)
             entry = next((entry for entry in listed if entry["id"] == self._model), listed[0] if listed else {})
             self._dialect = self._dialect or dialect_of(entry)
             self._known_as = str(self._model or entry.get("id") or "")
@@ -130,6 +136,11 @@ class ServerModel:
                 path, keys = self._dialect.window
                 if path:
                     told = await self._get(client, self._root + path)
+                    each = told.get("data") if isinstance(told, dict) else None
+                    if isinstance(each, list):  # One for each model.
+                        told = next(
+                            (one for one in each if isinstance(one, dict) and one.get("id") == self._known_as), {}
+                        )
                     self._window = window_in(told, keys) or self._window
         self._ready = True
 
@@ -148,7 +159,7 @@ class ServerModel:
                         yield chunk
                 self._route = "completions"
                 return
-            except _NoRoute:
+            except NoRoute:
                 self._route = "chat"
         async with aclosing(self._written(prompt, sampling, self._route)) as chunks:
             async for chunk in chunks:
@@ -162,36 +173,75 @@ class ServerModel:
     async def _written(self, prompt: Prompt, sampling: Sampling, route: Route) -> AsyncGenerator[Chunk]:
         wrapped = self.wrap(prompt.text)
         length = self.count_tokens(wrapped)
+        left = self._most(prompt, sampling, length)
+        held = self._held(prompt, route)
         stop = prompt.stop + (self._wrapper().stop if route == "completions" else ())
-        body = self._body(prompt, wrapped, sampling, route, stop, length)
-        filter = StopFilter(stop, drop_space=True, watch=not self._held(prompt, route))
+        filter = StopFilter(stop, drop_space=True, watch=not held)
+        text, read, written, parts = "", 0, 0, 0
         finish: Finish | None = None
-        pieces, usage = 0, None
-        path = "/chat/completions" if route == "chat" else "/completions"
-        async with self._client() as client, aclosing(self._said(client, self._base + path, body)) as said:
-            async for one in said:
-                usage = one.usage or usage
-                finish = one.finish or finish
-                pieces += bool(one.text)
-                if text := filter.feed(one.text):
-                    yield Chunk(text)
-                if filter.stopped:
-                    finish = "stop"
+        async with self._client() as client:
+            while finish is None:
+                parts += 1
+                body = self._body(prompt, wrapped + text, sampling, route, stop, left, held=held and parts == 1)
+                part = Part()
+                try:
+                    async with aclosing(self._said(client, self._base + _path(route), body)) as said:
+                        async for one in said:
+                            part.take(one)
+                            if shown := filter.feed(one.text):
+                                yield Chunk(shown)
+                            if filter.stopped:
+                                break
+                except DoesNotFit:
+                    if parts == 1:
+                        raise
+                    finish = "length"  # There is no more room to go on in.
                     break
-        rest = filter.finish()
-        yield Chunk(rest, finish or "stop", usage or Usage(length, pieces, 1))
+                tokens = part.written()
+                text, read, written, left = text + part.text, read or part.read, written + tokens, left - tokens
+                finish = self._end(filter, part, route, left, parts)
+        if held and finish == "length" and isinstance(prompt.grammar, Grammar) and grammars_available():
+            yield Chunk(filter.feed(await asyncio.to_thread(nearest_end, prompt.grammar, text)))
+        usage = Usage(read or length, written, parts)
+        yield Chunk(filter.finish(), finish, usage)
+
+    def _end(self, filter: StopFilter, part: Part, route: Route, left: int, parts: int) -> Finish | None:
+        """Why the completion has ended; None if the server stopped before it was to, and can be asked to go on."""
+        if filter.stopped or part.finish != "length":
+            return "stop"
+        if not part.text:
+            return "stop" if parts > 1 else "length"  # It had come to its end: some say "length" then, too.
+        if left < 1 or parts == _MOST_PARTS:
+            return "length"
+        if route != "chat":
+            return None
+        if part.counted and not (self._dialect and self._dialect.vague):
+            raise ModelError(
+                f"{self._name} cut its answer off after {part.written()} tokens, {left} before the limit it was given",
+                "raise the limit in its own settings; a chat cannot be asked to go on (-o route completions)",
+            )
+        return "length"
+
+    def _most(self, prompt: Prompt, sampling: Sampling, length: int) -> int:
+        if self._window is None:
+            return sampling.max_tokens
+        return min(sampling.max_tokens, room_for(self._name, prompt.purpose, length, self._window))
 
     def _held(self, prompt: Prompt, route: Route) -> bool:
         """Whether the server is asked to hold the completion to its grammar: it then ends by itself."""
-        takes = self._dialect is not None and bool(self._dialect.grammar)
-        return takes and isinstance(prompt.grammar, Grammar) and route != "chat"
+        return self._dialect is not None and self._dialect.holds(prompt.grammar, chat=route == "chat")
 
     def _body(
-        self, prompt: Prompt, wrapped: str, sampling: Sampling, route: Route, stop: tuple[str, ...], length: int
+        self,
+        prompt: Prompt,
+        wrapped: str,
+        sampling: Sampling,
+        route: Route,
+        stop: tuple[str, ...],
+        most: int,
+        *,
+        held: bool,
     ) -> dict[str, Any]:
-        most = sampling.max_tokens
-        if self._window is not None:
-            most = min(most, room_for(self._name, prompt.purpose, length, self._window))
         body: dict[str, Any] = {
             "model": self._known_as or "default",
             "max_tokens": most,
@@ -209,75 +259,70 @@ class ServerModel:
         else:
             body["prompt"] = wrapped
         if self._dialect is not None:
-            body |= self._dialect.fields(sampling, prompt.grammar if self._held(prompt, route) else "")
+            body |= self._dialect.fields(sampling, prompt.grammar if held else "", chat=route == "chat")
         return body
 
     async def _said(self, client: httpx.AsyncClient, url: str, body: dict[str, Any]) -> AsyncGenerator[Said]:
         """What the server says to this request; asked again while it is busy, and never once it has begun to answer."""
         import httpx
 
-        for attempt in range(self._retries + 1):
+        patience = Patience(self._retries, self._pause, self._timeout)
+        while True:
             try:
                 async with client.stream("POST", url, json=body) as response:
-                    if response.status_code in _BUSY and attempt < self._retries:
-                        await self._wait(attempt, response)
-                        continue
-                    if response.status_code != 200:
-                        raise self._refused(response.status_code, (await response.aread())[:2000], url)
-                    async for said in read_said(response, self._name):
-                        yield said
-                    return
+                    if response.status_code == 200:
+                        async for said in read_said(response, self._name):
+                            yield said
+                        return
+                    content = (await response.aread())[:2000]
+                if not await patience.again(response, content):
+                    raise self._refused(response, content, url)
             except (httpx.ConnectError, httpx.ConnectTimeout) as error:
-                if attempt == self._retries:
-                    raise self._unreachable(error) from error
-                await self._wait(attempt)
+                if not await patience.once_more(error):
+                    raise unreachable(self._name, error) from error
             except httpx.TimeoutException as error:
                 raise ModelError(
                     f"{self._name} has not said anything for {self._timeout:g} s",
                     "give it longer (-o timeout SECONDS), or a shorter prompt",
                 ) from error
             except httpx.HTTPError as error:
-                raise ModelError(
-                    f"{self._name} broke off: {_reason(error)}", "see what the server's own log says, and try again"
-                ) from error
+                raise broke_off(self._name, error) from error
 
     async def _get(self, client: httpx.AsyncClient, url: str, *, retry: bool = False) -> Any:
         """The JSON at an address; None where there is none. With ``retry`` ModelError if nobody answers at all."""
         import httpx
 
-        for attempt in range(self._retries + 1):
+        patience = Patience(self._retries, self._pause, self._timeout)
+        while True:
             try:
                 response = await client.get(url, timeout=min(self._timeout, 30.0))
-                if response.status_code in (401, 403) and retry:
-                    raise self._refused(response.status_code, response.content[:2000], url)
-                if response.status_code not in _BUSY or not retry or attempt == self._retries:
-                    return response.json() if response.status_code == 200 else None
-                await self._wait(attempt, response)
+                if retry and (response.status_code in (401, 403) or response.is_redirect):
+                    raise self._refused(response, response.content[:2000], url)
+                if response.status_code == 200:
+                    return response.json()
+                if not retry or not await patience.again(response, response.content):
+                    return None
             except (httpx.ConnectError, httpx.ConnectTimeout) as error:
                 if not retry:
                     return None
-                if attempt == self._retries:
-                    raise self._unreachable(error) from error
-                await self._wait(attempt)
+                if not await patience.once_more(error):
+                    raise unreachable(self._name, error) from error
             except (httpx.HTTPError, ValueError):
                 return None  # It does not list its models, or not in JSON: many do not. The completion will tell.
-        return None
-
-    async def _wait(self, attempt: int, response: httpx.Response | None = None) -> None:
-        asked = response.headers.get("retry-after", "") if response is not None else ""
-        pause = float(asked) if asked.isdecimal() else self._pause * 2.0**attempt
-        await asyncio.sleep(min(pause, _LONGEST_PAUSE))
 
     # What is known of the server.
 
     def _client(self) -> httpx.AsyncClient:
         import httpx
 
-        key = next((os.environ[name] for name in _KEYS if os.environ.get(name)), "")
+        key = next((os.environ[name].strip() for name in KEYS if os.environ.get(name)), "")
         headers = {"authorization": f"Bearer {key}"} if key else {}
         local = (urlsplit(self._root).hostname or "") in _LOCAL
         limits = httpx.Timeout(self._timeout, connect=min(10.0, self._timeout))
-        return httpx.AsyncClient(headers=headers, timeout=limits, follow_redirects=False, trust_env=not local)
+        verify = trusted(https=self._root.startswith("https:"))
+        return httpx.AsyncClient(
+            headers=headers, timeout=limits, follow_redirects=False, trust_env=not local, verify=verify
+        )
 
     def _wrapper(self) -> Wrapper:
         if self._route == "chat":
@@ -287,38 +332,36 @@ class ServerModel:
         chosen = wrapper_for(self._known_as or "unknown", model_type="llama")
         return WRAPPERS["airoboros-2.0"] if chosen.name == "template" else chosen
 
-    def _unreachable(self, error: Exception) -> ModelError:
-        return ModelError(f"no server answers at {self._name}: {_reason(error)}", "start it, or check the address")
-
-    def _refused(self, status: int, content: bytes, url: str) -> ModelError:
-        if status in _NO_ROUTE and self._route == "auto" and url.endswith("/v1/completions"):
-            return _NoRoute(f"{self._name} has no completions")
-        said = " ".join(content.decode("utf-8", "replace").split())[:300]
-        if status in (401, 403):
-            hint = f"set the key in {_KEYS[0]}" if not any(map(os.environ.get, _KEYS)) else "the key is not accepted"
-            return ModelError(f"{self._name} wants a key ({status})", hint)
-        hint = "try again later" if status in _BUSY else "see what the server's own log says"
-        return ModelError(f"{self._name} refused ({status}): {said or 'it gave no reason'}", hint)
+    def _refused(self, response: httpx.Response, content: bytes, url: str) -> ModelError:
+        error = refused(
+            self._name, response.status_code, content, response.headers, model=self._model, listed=self._listed
+        )
+        if isinstance(error, NoRoute) and not (self._route == "auto" and url.endswith("/v1/completions")):
+            return ModelError(error.message, error.hint)
+        return error
 
 
-class _NoRoute(ModelError):
-    """The server has no completions route."""
+def _path(route: Route) -> str:
+    return "/chat/completions" if route == "chat" else "/completions"
 
 
 def _addresses(url: str) -> tuple[str, str]:
     """The server's root, and what the routes stand under. UsageError for what is no such address."""
-    parts = urlsplit(url.strip())
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    try:
+        parts = urlsplit(url.strip())
+    except ValueError:  # Brackets that are not closed.
+        parts = urlsplit("")
+    try:
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # A port that is no number, or too high.
+        usable = False
+    if not usable:
         raise UsageError(f"{url} is not a server's address", "it looks like http://127.0.0.1:8080")
     if parts.username or parts.password:
-        raise UsageError("the address holds a password, which would be on record", f"set the key in {_KEYS[0]}")
+        raise UsageError("the address holds a password, which would be on record", f"set the key in {KEYS[0]}")
     path = parts.path.rstrip("/").removesuffix("/completions").removesuffix("/chat").rstrip("/")
     root = f"{parts.scheme}://{parts.netloc}{path.removesuffix('/v1')}"
     return root, f"{root}/v1"
-
-
-def _reason(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0][:200]
 
 
 def settings_of(options: Mapping[str, str]) -> dict[str, Any]:

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from airoagent.errors import ModelError
+from airoagent.language.plan_grammar import plan_grammar
 from airoagent.models.checkpoint import read_checkpoint
-from airoagent.models.constraint import GrammarMask, grammar_tokenizer
+from airoagent.models.constraint import GrammarMask, grammar_tokenizer, nearest_end
 from airoagent.models.decoding import encode_plain
 from airoagent.models.loading import load_tokenizer
 
@@ -79,3 +80,20 @@ def test_a_tokenizer_without_a_fast_form_is_left_free() -> None:
         is_fast = False
 
     assert grammar_tokenizer(Slow(), 100, [2]) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "end"),
+    [
+        ("", "Plan: ]\n:evidence0: = Search[0]\nAnswer: :evidence0:\n"),
+        ("Plan: look\n:evid", "ence0: = Search[0]\nAnswer: :evidence0:\n"),
+        (" :evidence0: = Search[ötters", "]\nAnswer: :evidence0:\n"),
+        (":evidence0: = Search[a]\nAnswer: :evidence0:", ""),
+        ("I will not", ""),
+    ],
+)
+def test_a_text_from_elsewhere_is_led_to_its_nearest_end(
+    text: str, end: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert nearest_end(plan_grammar(["Search"]), text) == end
+    assert capfd.readouterr() == ("", "")

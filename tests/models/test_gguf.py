@@ -26,7 +26,15 @@ def pair(key: str, value: Any) -> bytes:
 
 
 def head(pairs: dict[str, Any], *, version: int = 3, tensors: int = 1) -> bytes:
-    return b"GGUF" + struct.pack("<IQQ", version, tensors, len(pairs)) + b"".join(pair(*each) for each in pairs.items())
+    start = b"GGUF" + struct.pack("<IQQ", version, tensors, len(pairs))
+    tensor = text("output.weight") + struct.pack("<IQQIQ", 2, 32, 4, 8, 0)  # 32 by 4 in Q8_0: 136 bytes
+    return start + b"".join(pair(*each) for each in pairs.items()) + tensor * tensors
+
+
+def whole(pairs: dict[str, Any]) -> bytes:
+    """A head and the weights behind it."""
+    start = head(pairs)
+    return start + bytes(-len(start) % 32) + bytes(136)
 
 
 LLAMA = {
@@ -38,7 +46,7 @@ LLAMA = {
 
 def test_what_a_file_says_of_its_model(tmp_path: Path) -> None:
     path = tmp_path / "x.gguf"
-    path.write_bytes(head(LLAMA) + b"weights")
+    path.write_bytes(whole(LLAMA))
     found = read_gguf(path, "x")
     assert (found.name, found.architecture, found.quantization) == ("airoboros l2 13b", "llama", "Q4_K_M")
     assert (found.context_length, found.cache_per_token) == (4096, 819_200)
@@ -50,6 +58,9 @@ def test_what_a_file_says_of_its_model(tmp_path: Path) -> None:
         (b"", "not a GGUF file"),
         (b"PK\x03\x04", "not a GGUF file"),
         (head(LLAMA)[:60], "cut off or damaged"),
+        (head(LLAMA)[:-3], "cut off or damaged"),
+        (head(LLAMA), r"is cut off: 0\.0 MB of 0\.0 MB are there"),
+        (whole(LLAMA)[:-1], "is cut off"),
         (head(LLAMA, version=1), "version 1"),
         (head(LLAMA, tensors=0), "no weights"),
         (b"GGUF" + struct.pack("<IQQ", 3, 1, 2**60), "is not read"),
@@ -76,7 +87,7 @@ def test_without_llama_cpp_the_extra_is_named(tmp_path: Path, monkeypatch: pytes
     found = importlib.util.find_spec
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "llama_cpp" else found(name))
     path = tmp_path / "x.gguf"
-    path.write_bytes(head(LLAMA))
+    path.write_bytes(whole(LLAMA))
     with pytest.raises(MissingExtra) as caught:
         open_model(str(path))
     assert caught.value.hint == "pip install 'airoagent[gguf]'"

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from airoagent import Agent
-from airoagent.errors import ModelError
+from airoagent.errors import ModelError, UsageError
 from airoagent.models.base import Chunk, Completion, Prompt, Sampling, complete
 from airoagent.models.catalog import open_model
+from airoagent.models.llamacalls import has_gpu
 from airoagent.models.llamacpp import LlamaCppModel
 from airoagent.models.transformers import TransformersModel
 from tests.tiny_gguf import make_tiny_gguf, quantized
@@ -26,6 +27,11 @@ QUESTION = "Where do otters sleep?"
 @pytest.fixture(scope="module")
 def tiny_gguf(tiny_llama: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_tiny_gguf(tiny_llama, tmp_path_factory.mktemp("gguf") / "airoboros-l2-7b-2.2.f16.gguf")
+
+
+@pytest.fixture(scope="module")
+def long_gguf(tiny_llama: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_tiny_gguf(tiny_llama, tmp_path_factory.mktemp("gguf") / "airoboros-l2-7b-2.2.long.gguf", context=2048)
 
 
 @pytest.fixture(scope="module")
@@ -88,9 +94,9 @@ def test_a_grammar_holds_it_to_its_language(model: LlamaCppModel) -> None:
     assert completion.text.endswith("\n日本")
 
 
-def test_the_plans_of_a_random_model_are_valid(model: LlamaCppModel, tiny_gguf: Path) -> None:
+def test_the_plans_of_a_random_model_are_valid(long_gguf: Path) -> None:
     agent = Agent(
-        LlamaCppModel(tiny_gguf, threads=1, context_length=1500, sampling=Sampling(max_tokens=400, seed=5)),
+        LlamaCppModel(long_gguf, threads=1, context_length=1500, sampling=Sampling(max_tokens=400, seed=5)),
         ["KnowledgeModel"],
         store=False,
     )
@@ -156,19 +162,39 @@ def test_options_reach_llama_cpp(tiny_gguf: Path) -> None:
     asyncio.run(model.aclose())
 
 
-def test_a_damaged_file_is_one_sentence(tiny_gguf: Path, tmp_path: Path) -> None:
-    cut = tmp_path / "cut.gguf"
-    cut.write_bytes(tiny_gguf.read_bytes()[:-5000])
-    with pytest.raises(ModelError, match=r"llama\.cpp cannot load") as caught:
-        ask(LlamaCppModel(cut))
+def test_an_architecture_that_llama_cpp_does_not_know_is_named(tiny_gguf: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other.gguf"
+    content = tiny_gguf.read_bytes()
+    at = content.index(b"llama", content.index(b"general.architecture"))
+    other.write_bytes(content[:at] + b"zebra" + content[at + 5 :])
+    with pytest.raises(ModelError, match=r"llama\.cpp cannot load .*unknown model architecture: 'zebra'") as caught:
+        ask(LlamaCppModel(other, context_length=512))
+    assert "pip install -U llama-cpp-python" in caught.value.hint
     assert "\n" not in caught.value.message
 
 
-def test_a_question_is_answered_through_the_command_line(tiny_gguf: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_layers_for_a_gpu_that_it_is_not_compiled_for_are_refused(tiny_gguf: Path) -> None:
+    if has_gpu():
+        pytest.skip("this llama-cpp-python is compiled for a GPU")
+    with pytest.raises(ModelError, match="compiled without a GPU") as caught:
+        LlamaCppModel(tiny_gguf, gpu_layers=4).check()
+    assert "CMAKE_ARGS" in caught.value.hint
+
+
+def test_a_window_beyond_the_training_needs_a_stretch(tiny_gguf: Path) -> None:
+    with pytest.raises(UsageError, match="trained on 512 tokens") as caught:
+        LlamaCppModel(tiny_gguf, context_length=1024)
+    assert "-o rope_freq_scale 0.5" in caught.value.hint
+    stretched = LlamaCppModel(tiny_gguf, context_length=1024, rope_freq_scale=0.5, threads=1)
+    assert ask(stretched, max_tokens=4).usage.completion_tokens == 4
+    asyncio.run(stretched.aclose())
+
+
+def test_a_question_is_answered_through_the_command_line(long_gguf: Path, capfd: pytest.CaptureFixture[str]) -> None:
     from airoagent.cli import main
 
     with pytest.raises(SystemExit) as ended:
-        main(["plan", "Where?", "-m", str(tiny_gguf), "-o", "context", "1500", "-T", "KnowledgeModel", "--max-tokens",
+        main(["plan", "Where?", "-m", str(long_gguf), "-o", "context", "1500", "-T", "KnowledgeModel", "--max-tokens",
                  "300", "--seed", "5"])  # fmt: skip
     out, err = capfd.readouterr()
     assert (ended.value.code, ":evidence0: = KnowledgeModel[" in out) == (0, True), err

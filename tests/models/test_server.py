@@ -5,10 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
@@ -19,106 +15,12 @@ from airoagent.language.grammar import Grammar, Rule, Text
 from airoagent.models.base import Chunk, Completion, Prompt, Sampling, complete
 from airoagent.models.catalog import open_model
 from airoagent.models.server import ServerModel
+from tests.modelserver import Answer, Handler, as_json, events, failing, first, piece, plain, said, serving
 
 MODELS = {
     "data": [{"id": "airoboros-l2-13b-gpt4-2.0.Q4_K_M.gguf", "owned_by": "llamacpp", "meta": {"n_ctx_train": 4096}}]
 }
 GRAMMAR = Grammar((Rule("start", Text("Yes USER: no")),))
-
-
-@dataclass
-class Served:
-    """A running server: its address, and the requests it got, as (path, body, headers)."""
-
-    url: str
-    requests: list[tuple[str, dict[str, Any], dict[str, str]]] = field(default_factory=list)
-
-    def body(self) -> dict[str, Any]:
-        return self.requests[-1][1]
-
-
-Handler = BaseHTTPRequestHandler
-Answer = Callable[[Handler, int], None]
-"""Writes an answer; the number says how often this path has been asked before."""
-
-
-@contextmanager
-def serving(routes: dict[str, Answer]) -> Iterator[Served]:
-    served = Served("")
-    asked: dict[str, int] = {}
-
-    class Asked(BaseHTTPRequestHandler):
-        def answer(self) -> None:
-            length = int(self.headers.get("content-length") or 0)
-            body = json.loads(self.rfile.read(length)) if length else {}
-            headers = {key.lower(): value for key, value in self.headers.items()}
-            served.requests.append((self.path, body, headers))
-            times = asked.get(self.path, 0)
-            asked[self.path] = times + 1
-            routes.get(self.path, failing(404))(self, times)
-
-        do_GET = do_POST = answer
-
-        def log_message(self, format: str, *args: Any) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Asked)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    served.url = f"http://127.0.0.1:{server.server_port}"
-    try:
-        yield served
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
-
-
-def plain(status: int, content: bytes, kind: str = "application/json", **headers: str) -> Answer:
-    def send(handler: Handler, times: int) -> None:
-        handler.send_response(status)
-        handler.send_header("content-type", kind)
-        handler.send_header("content-length", str(len(content)))
-        for name, value in headers.items():
-            handler.send_header(name.replace("_", "-"), value)
-        handler.end_headers()
-        handler.wfile.write(content)
-
-    return send
-
-
-def failing(status: int, **headers: str) -> Answer:
-    return plain(status, b'{"error": {"message": "it is so"}}', **headers)
-
-
-def as_json(value: Any) -> Answer:
-    return plain(200, json.dumps(value).encode())
-
-
-def events(*lines: str) -> Answer:
-    """Server-sent events; the connection is closed after the last."""
-
-    def send(handler: Handler, times: int) -> None:
-        handler.send_response(200)
-        handler.send_header("content-type", "text/event-stream; charset=utf-8")
-        handler.end_headers()
-        for line in lines:
-            handler.wfile.write(f"{line}\n\n".encode())
-            handler.wfile.flush()
-
-    return send
-
-
-def piece(text: str, finish: str | None = None) -> str:
-    return "data: " + json.dumps({"choices": [{"text": text, "finish_reason": finish}]})
-
-
-def said(*texts: str, finish: str = "stop") -> Answer:
-    return events(*map(piece, texts), piece("", finish), "data: [DONE]")
-
-
-def first(failure: Answer, then: Answer, *, times: int = 1) -> Answer:
-    return lambda handler, number: (failure if number < times else then)(handler, number)
 
 
 def ask(url: str, prompt: Prompt | None = None, **settings: Any) -> Completion:
@@ -160,7 +62,13 @@ def test_the_window_is_asked_for_and_kept_to() -> None:
 
 @pytest.mark.parametrize(
     ("owner", "field"),
-    [("llamacpp", "grammar"), ("me", "grammar"), ("user", "grammar_string"), ("vllm", "structured_outputs")],
+    [
+        ("llamacpp", "grammar"),
+        ("me", "grammar"),
+        ("user", "grammar_string"),
+        ("vllm", "structured_outputs"),
+        ("koboldcpp", "grammar"),
+    ],
 )
 def test_a_grammar_goes_where_the_server_takes_it(owner: str, field: str) -> None:
     listed = {"data": [{"id": "m", "owned_by": owner}]}
@@ -169,6 +77,9 @@ def test_a_grammar_goes_where_the_server_takes_it(owner: str, field: str) -> Non
     sent = served.body()[field]
     assert (sent["grammar"] if field == "structured_outputs" else sent) == GRAMMAR.gbnf()
     assert completion.text == "Yes USER: no"  # What is held to a grammar ends by itself.
+    with serving({"/v1/models": as_json(listed), "/v1/completions": said("Yes.")}) as served:
+        assert ask(served.url, Prompt("x", grammar='start: "Yes."')).text == "Yes."
+    assert field not in served.body()  # Lark is nothing that a server reads.
 
 
 def test_a_server_that_does_not_say_what_it_is_gets_no_more_than_the_standard() -> None:
@@ -194,7 +105,7 @@ def test_usage_is_the_servers_where_it_counts() -> None:
         "data: [DONE]",
     )  # fmt: skip
     with serving({"/v1/completions": counted}) as served:
-        completion = ask(served.url)
+        completion = ask(served.url, Prompt("Where?", sampling=Sampling(max_tokens=2)))
     assert completion.finish == "length"
     assert (completion.usage.prompt_tokens, completion.usage.completion_tokens) == (31, 2)
 
@@ -271,7 +182,7 @@ def test_a_connection_that_is_cut_off_is_said() -> None:
         (events('data: {"error": {"message": "out of\\nmemory"}}'), "failed: out of memory"),
         (failing(400), r"refused \(400\): .*it is so"),
         (failing(401), r"wants a key \(401\)"),
-        (plain(307, b"", location="http://elsewhere.example/"), r"refused \(307\)"),
+        (plain(307, b"", location="http://elsewhere.example/"), r"sends on to http://elsewhere\.example/ \(307\)"),
     ],
 )
 def test_what_is_no_completion_is_one_sentence(answer: Answer, message: str) -> None:
@@ -339,7 +250,10 @@ def test_the_address_may_be_given_in_any_form(end: str) -> None:
         assert ask(served.url + end).text == "x"
 
 
-@pytest.mark.parametrize("url", ["http://", "http://user:word@127.0.0.1:1/"])
+@pytest.mark.parametrize(
+    "url",
+    ["http://", "http://user:word@127.0.0.1:1/", "http://127.0.0.1:99999", "http://a:b", "http://[::1", "http://a:0"],
+)
 def test_what_is_no_address_is_refused(url: str) -> None:
     with pytest.raises(UsageError) as caught:
         ServerModel(url)
@@ -369,7 +283,7 @@ def test_show_and_doctor_ask_the_server(capfd: pytest.CaptureFixture[str]) -> No
             main(["models", "show", served.url])
         shown = json.loads(capfd.readouterr().out)
         assert (ended.value.code, shown["context_length"], shown["wrapper"]) == (0, 4096, "airoboros-2.0")
-        assert shown["note"].endswith(", llama.cpp")
+        assert shown["note"].endswith(", llama.cpp, held to grammars by its field grammar (GBNF)")
         with pytest.raises(SystemExit) as ended:
             main(["doctor", "-m", served.url])
         assert ended.value.code == 0, capfd.readouterr()

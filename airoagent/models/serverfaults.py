@@ -1,0 +1,183 @@
+"""What goes wrong with a server, in one sentence each: who does not answer, who refuses, and why.
+
+The servers word the same thing differently. Those seen in their sources: llama.cpp ``{"error": {"message", "type"}}``,
+vLLM the same or ``{"object": "error", "message"}``, FastAPI (text-generation-webui, transformers) ``{"detail"}``,
+KoboldCpp ``{"detail": {"error", "msg"}}``, LM Studio ``{"error": "text"}``.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import ssl
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from airoagent.errors import ModelError
+
+__all__ = [
+    "BUSY",
+    "KEYS",
+    "DoesNotFit",
+    "NoRoute",
+    "broke_off",
+    "failed",
+    "is_loading",
+    "refused",
+    "trusted",
+    "unreachable",
+]
+
+KEYS: Final = ("AIRO_API_KEY", "OPENAI_API_KEY")
+BUSY: Final = (429, 502, 503, 504)
+_NO_ROUTE: Final = (404, 405, 501)
+_LOG: Final = "see what the server's own log says"
+# llama.cpp: "exceeds the available context size"; vLLM, llama-cpp-python, OpenAI: "maximum context length is"; LM
+# Studio: "when context the overflows", "context length of only"; text-generation-webui: "truncation length".
+_TOO_LONG: Final = re.compile(
+    r"exceed_context_size|context[ _]?(size|length|window)|context the overflows|n_ctx\b|truncation length|"
+    r"prompt (is )?too long|too many tokens|max_model_len",
+    re.IGNORECASE,
+)
+
+
+class NoRoute(ModelError):
+    """The server has no completions route."""
+
+
+class DoesNotFit(ModelError):
+    """The server found the prompt, or what it was asked to write behind it, longer than its window."""
+
+
+def trusted(*, https: bool) -> ssl.SSLContext:
+    """The signers that a server's certificate may come from: those of SSL_CERT_FILE or SSL_CERT_DIR, else the usual.
+
+    Reading them takes 20 ms, so none are read for a server without a certificate. Raises ModelError where the user's
+    own cannot be read.
+    """
+    if not https:
+        return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # It trusts nobody.
+    file, folder = os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR")
+    if not file and not folder:
+        import certifi
+
+        return ssl.create_default_context(cafile=certifi.where())
+    try:
+        return ssl.create_default_context(cafile=file or None, capath=folder or None)
+    except OSError as error:
+        raise ModelError(
+            f"the certificates of {file or folder} cannot be read: {_first_line(error)}",
+            "SSL_CERT_FILE names a file of certificates in PEM form",
+        ) from error
+
+
+def unreachable(name: str, error: Exception) -> ModelError:
+    """Nobody answers at the address, or speaks another protocol there."""
+    reason = _first_line(error)
+    if "CERTIFICATE_VERIFY_FAILED" in reason:
+        return ModelError(
+            f"the certificate of {name} is not trusted", "name the file of the one that signed it in SSL_CERT_FILE"
+        )
+    if name.startswith("https://") and ("SSL" in reason or isinstance(error.__cause__, ssl.SSLError)):
+        return ModelError(f"what answers at {name} does not speak https", f"try http://{name[8:]}")
+    hint = "start it, or check the address and its port"
+    if name.startswith("https://") and type(error).__name__ == "ConnectTimeout":
+        hint = f"if it speaks http, try http://{name[8:]}; else {hint}"
+    return ModelError(f"no server answers at {name}: {reason}", hint)
+
+
+def broke_off(name: str, error: Exception | None = None) -> ModelError:
+    """The connection ended before the answer did."""
+    said = f"{name} broke off: {_first_line(error)}" if error else f"{name} broke off in the middle of its answer"
+    hint = f"{_LOG}, and try again"
+    if error is not None and name.startswith("http://") and "without sending a response" in said:
+        hint = f"is it a server that wants https? Else {hint}"
+    return ModelError(said, hint)
+
+
+def failed(name: str, said: Any) -> ModelError:
+    """The server answers with an error in place of text."""
+    reason = _short(_reason_in(said) or "it gave no reason")
+    if _TOO_LONG.search(reason):
+        return _does_not_fit(name, reason)
+    return ModelError(f"{name} failed: {reason}", _LOG)
+
+
+def refused(
+    name: str, status: int, content: bytes, headers: Mapping[str, str], *, model: str = "", listed: Sequence[str] = ()
+) -> ModelError:
+    """The server says no: NoRoute where it lacks the route, DoesNotFit where the text is too long for it."""
+    reason = _short(_said_in(content))
+    if status in (401, 403):
+        hint = "the key is not accepted" if any(map(os.environ.get, KEYS)) else f"set the key in {KEYS[0]}"
+        return ModelError(f"{name} wants a key ({status})", hint)
+    if 300 <= status < 400:
+        target = _short(headers.get("location", "")) or "another address"
+        return ModelError(
+            f"{name} sends on to {target} ({status}), and a key goes only where it is meant to",
+            "give the address where the server itself answers",
+        )
+    if model and status in (400, 404) and "model" in reason.lower() and model.lower() in reason.lower():
+        return ModelError(f"{name} has no model {model!r} ({status})", _models_hint(model, listed))
+    if status in _NO_ROUTE:
+        return NoRoute(
+            f"{name} refused ({status}): {reason or 'it gave no reason'}",
+            "is it the address of an OpenAI-compatible server?",
+        )
+    if _TOO_LONG.search(content.decode("utf-8", "replace")):
+        return _does_not_fit(name, reason)
+    hint = "try again later" if status in BUSY else _LOG
+    return ModelError(f"{name} refused ({status}): {reason or 'it gave no reason'}", hint)
+
+
+def is_loading(status: int, content: bytes) -> bool:
+    """Whether the server is up and its model is not yet (llama.cpp says so in these words)."""
+    return status == 503 and b"loading" in content[:2000].lower()
+
+
+def _does_not_fit(name: str, reason: str) -> DoesNotFit:
+    return DoesNotFit(
+        f"the prompt does not fit the window of {name}: {reason}",
+        "tell its window (-o context N), ask with fewer or shorter texts and tools, or start it with a longer one",
+    )
+
+
+def _models_hint(model: str, listed: Sequence[str]) -> str:
+    others = [each for each in listed if each != model]
+    if not others:
+        return "name one that it has: -o model NAME"
+    shown = ", ".join(others[:5]) + (", ..." if len(others) > 5 else "")
+    return f"it has {shown}: -o model NAME"
+
+
+def _said_in(content: bytes) -> str:
+    text = content.decode("utf-8", "replace")
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return text
+    return _reason_in(value) or text
+
+
+def _reason_in(value: Any) -> str:
+    """What a server gives as the reason, wherever it puts it."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, list):
+        return "; ".join(filter(None, map(_reason_in, value)))
+    if isinstance(value, dict):
+        for key in ("error", "detail", "message", "msg"):
+            if key == "error" and isinstance(value.get("msg"), str):
+                continue  # KoboldCpp: the word for it in `error`, the sentence in `msg`.
+            if value.get(key):
+                return _reason_in(value[key])
+    return ""
+
+
+def _short(text: str) -> str:
+    return " ".join(text.split())[:300]
+
+
+def _first_line(error: Exception | None) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0][:200]
