@@ -27,6 +27,7 @@ from airoagent.engine.cache import Reuse, ToolCache
 from airoagent.engine.conclusion import conclude
 from airoagent.engine.door import run_in_thread
 from airoagent.engine.function_call import MakePlan
+from airoagent.engine.given import Texts, plan_about, with_texts
 from airoagent.engine.planning import write_plan
 from airoagent.engine.policy import Approve, Policy, Services
 from airoagent.engine.record import Run
@@ -124,13 +125,19 @@ class Agent:
 
     # The three ways to ask -------------------------------------------------------------------------------------
 
-    def run(self, question: str, *, watch: Watch | None = None) -> Run:
-        """Answer a question; ``watch`` sees each event as it happens. Ctrl-C ends the run cleanly, then goes on up."""
-        return run_in_thread(lambda: self._drive(question, None, watch))
+    def run(self, question: str, *, context: Texts = (), watch: Watch | None = None) -> Run:
+        """Answer a question; ``watch`` sees each event as it happens. Ctrl-C ends the run cleanly, then goes on up.
 
-    async def arun(self, question: str, *, watch: Watch | None = None) -> Run:
+        With ``context``, a text or several by name, it is answered from that alone: no plan is written.
+        """
+        return run_in_thread(lambda: self.arun(question, context=context, watch=watch))
+
+    async def arun(self, question: str, *, context: Texts = (), watch: Watch | None = None) -> Run:
         """The same, to be awaited."""
-        return await self._drive(question, None, watch)
+        if not context:
+            return await self._drive(question, None, watch)
+        plan, texts = plan_about(context)
+        return await with_texts(self, texts)._drive(_checked(question), plan, watch)
 
     async def stream(self, question: str) -> AsyncIterator[Event]:
         """The run's events as they happen; leaving the loop early stops the run."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import sys
@@ -37,6 +38,8 @@ VERBS = {
     "view": "Look at a run as a page, or at all runs in the browser.",
     "why": "Show what an answer stands on.",
 }
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)  # what writing to a disk may end with
 
 _EPILOG = """\
 \b
@@ -138,6 +141,10 @@ def run(args: list[str]) -> int:
     except Exception as error:
         if trace:
             raise
+        if isinstance(error, OSError) and error.errno in _FULL:
+            full = AiroError(f"the output cannot be written: {error.strerror}", "free some space, or write elsewhere")
+            tell(full, "--json" in args)
+            return full.exit_code
         text = f"airo met an error it does not know: {type(error).__name__}: {error}"
         tell(AiroError(text, "this is a bug; the same command with --traceback shows where"), "--json" in args)
         return 1

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Any
 
 import click
 
 from airoagent.cli.options import agent_options, display_options, make_agent
+from airoagent.cli.stdin import words_or_stdin
 
 
 @click.command("call")
@@ -37,7 +37,7 @@ def command(
     from airoagent.cli.answer import print_run
     from airoagent.cli.display import make_display
 
-    text = sys.stdin.read() if input == ("-",) else " ".join(input)
+    text = words_or_stdin(input)
     agent, settings = make_agent(flags, display=display, color=color)
     run = agent.call(
         text, functions=[Path(file) for file in functions] or None, format=form,

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Any
 
 import click
 
 from airoagent.cli.options import agent_options, make_agent
+from airoagent.cli.stdin import words_or_stdin
 
 
 @click.command("code")
@@ -26,6 +26,6 @@ def command(prompt: tuple[str, ...], as_json: bool, **flags: Any) -> int:
     from airoagent.cli.display import plain
 
     agent, _ = make_agent(flags)
-    code = agent.code(sys.stdin.read() if prompt == ("-",) else " ".join(prompt))
+    code = agent.code(words_or_stdin(prompt))
     click.echo(json.dumps({"code": code}) if as_json else plain(code), nl=as_json)
     return 0

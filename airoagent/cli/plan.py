@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import sys
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from airoagent.cli.options import agent_options, make_agent
 from airoagent.cli.run import read_text
+from airoagent.cli.stdin import words_or_stdin
 
 if TYPE_CHECKING:
     from airoagent.agent import Agent
@@ -40,7 +40,7 @@ def command(
     agent, _ = make_agent(flags)
     if file is not None:
         return _check(read_text(file), "plan" if file == "-" else file, agent, fix, form, as_json)
-    written, plan = _write(agent, sys.stdin.read() if question == ("-",) else " ".join(question))
+    written, plan = _write(agent, words_or_stdin(question))
     if form is not None:
         _picture(plan, form)
     elif as_json:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Any
 
 import click
 
 from airoagent.cli.options import agent_options, display_options, make_agent
+from airoagent.cli.stdin import read_stdin
 
 
 @click.command("run")
@@ -57,7 +57,7 @@ def read_text(file: str) -> str:
     from airoagent.errors import UsageError
 
     if file == "-":
-        return sys.stdin.read()
+        return read_stdin()
     try:
         return Path(file).read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import sys
 from typing import Any
 
 import click
 
 from airoagent.cli.options import agent_options, make_agent
+from airoagent.cli.stdin import words_or_stdin
 
 
 @click.command("think")
@@ -26,7 +26,7 @@ def command(question: tuple[str, ...], show_all: bool, as_json: bool, **flags: A
     from airoagent.cli.display import plain
 
     agent, _ = make_agent(flags)
-    thought = agent.think(sys.stdin.read() if question == ("-",) else " ".join(question))
+    thought = agent.think(words_or_stdin(question))
     if as_json:
         click.echo(json.dumps(thought.to_json(), indent=2))
         return 0
