@@ -28,6 +28,7 @@ from airoagent.engine.conclusion import conclude
 from airoagent.engine.door import run_in_thread
 from airoagent.engine.function_call import MakePlan
 from airoagent.engine.given import Texts, plan_about, with_texts
+from airoagent.engine.history import settings_rows
 from airoagent.engine.planning import write_plan
 from airoagent.engine.policy import Approve, Policy, Services
 from airoagent.engine.record import Run
@@ -122,6 +123,7 @@ class Agent:
         self.toolbox = offered_tools(found.toolbox, tools, bool(folders), web)
         self._all_tools = found.toolbox if tools is None else self.toolbox
         self._store = store
+        self.beside = ""  # a text to be kept beside the record of each run, on this machine alone
 
     # The three ways to ask -------------------------------------------------------------------------------------
 
@@ -236,6 +238,8 @@ class Agent:
 
         try:
             recorder.begin(question, self.model.info.name, tuple(self.known_tools), self._settings_on_record())
+            if store is not None and self.beside:
+                store.put_beside(recorder.run.id, self.beside)
             self._watching.append(heard)
             try:
                 answer, sources = await self._answer(question, plan, recorder, store)
@@ -369,12 +373,8 @@ class Agent:
         return Store(path), True
 
     def _settings_on_record(self) -> tuple[tuple[str, str], ...]:
-        policy = self.policy
-        rows = {name: str(getattr(policy, name)) for name in policy.__dataclass_fields__}
-        rows["offered"] = ", ".join(self.toolbox)  # the names that the plan's text is read with
-        if self.documents is not None:
-            rows["docs"] = ", ".join(self.documents.addresses)
-        return tuple(rows.items())
+        addresses = () if self.documents is None else self.documents.addresses
+        return settings_rows(self.policy, self.toolbox, addresses)
 
 
 def _checked(question: str) -> str:

@@ -67,11 +67,12 @@ def make_agent(
     """The agent that flags, environment and config file describe, and the settings in force."""
     from airoagent.agent import Agent
     from airoagent.cli.approve import approver
+    from airoagent.cli.begun import begun_with
     from airoagent.engine.policy import Policy
     from airoagent.models.base import Sampling
     from airoagent.settings import load_settings
 
-    flags = dict(flags)
+    given, flags = flags, dict(flags)
     options = dict(flags.pop("options"))
     named = flags.pop("named") or None
     config_file = flags.pop("config_file")
@@ -105,4 +106,6 @@ def make_agent(
         mcp_servers=settings.mcp_servers,
         free=settings.free,
     )  # fmt: skip
+    if settings.store:
+        agent.beside = begun_with(agent, settings, given)
     return agent, settings

@@ -16,8 +16,8 @@ from airoagent.cli.options import agent_options, display_options
 def command(run_id: str, as_json: bool, display: str | None, color: str | None, **flags: Any) -> int:
     """Finish a run that was interrupted, or try again what failed in it; what finished is not done again.
 
-    It needs the tools the run had: give --docs and --tools as you did then. A call whose end is not known is made again
-    only if its tool says it may be.
+    It goes on with the model, tools, documents and limits that the run had; options given here win. A call whose end is
+    not known is made again only if its tool says it may be.
     """
     from airoagent.cli.answer import print_run
     from airoagent.cli.display import make_display

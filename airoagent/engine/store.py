@@ -167,6 +167,17 @@ class Store:
             raise StoreError(f"there is no run {run}", "`airo runs` lists them")
         return self._status(run, row[0], row[1])
 
+    def put_beside(self, run: str, body: str) -> None:
+        """Keep a text beside a run, in place of what was there: for this machine alone, it goes into no trace."""
+        with self._told("the record cannot be written"), self._transaction() as db:
+            db.execute("INSERT OR REPLACE INTO beside VALUES (?, ?)", (run, body))
+
+    def beside(self, run: str) -> str:
+        """The text kept beside a run; "" where there is none."""
+        with self._told("the record cannot be read"), self._lock:
+            row = self._db.execute("SELECT body FROM beside WHERE run = ?", (run,)).fetchone()
+        return "" if row is None else str(row[0])
+
     def has(self, run: str) -> bool:
         """Whether there is a run of this very id."""
         with self._told("the record cannot be read"), self._lock:
@@ -245,6 +256,7 @@ class Store:
             for table in ("events", "uses", "entries"):
                 db.execute(f"DELETE FROM {table} WHERE run = ?", (run,))  # noqa: S608 - one of three constants
             db.execute("DELETE FROM runs WHERE id = ?", (run,))
+            db.execute("DELETE FROM beside WHERE run = ?", (run,))
             db.executemany(
                 "DELETE FROM texts WHERE hash = ? AND NOT EXISTS (SELECT 1 FROM uses WHERE uses.hash = texts.hash)",
                 mine,
