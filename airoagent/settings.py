@@ -80,6 +80,7 @@ class Settings:
     tools: tuple[Path, ...] = _set((), "files and folders of tools besides those that are found by themselves")
     display: Literal["auto", "rich", "plain", "json", "none"] = _set("auto", "how a run is shown while it goes on")
     color: Literal["auto", "always", "never"] = _set("auto", "whether colours are used; auto: on a terminal")
+    spans: Literal["off", "on", "contents"] = _set("off", "whether runs go to OpenTelemetry, and their texts, too")
     store: bool = _set(True, "whether runs are recorded")
     mcp_servers: tuple[McpServer, ...] = ()
     origins: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)

@@ -33,8 +33,8 @@ def command(
       airo ask --json --display none "..." | jq .answer
     """
     from airoagent.cli.answer import print_run
-    from airoagent.cli.display import make_display
     from airoagent.cli.stdin import context_of, words_or_stdin
+    from airoagent.cli.watch import make_watch
     from airoagent.settings import state_folder
 
     first_run = not (state_folder() / "runs.sqlite3").exists()
@@ -43,8 +43,8 @@ def command(
     context = [] if question == ("-",) and not files else context_of(files, settings.display not in ("none", "json"))
     if context:
         _alone(flags)
-    watch = make_display(settings.display, settings.color)
-    if first_run and watch is not None and settings.display != "json" and agent.model.info.note:
+    watch = make_watch(settings)
+    if first_run and settings.display not in ("none", "json") and agent.model.info.note:
         click.echo(f"model: {agent.model.info.name} - {agent.model.info.note}", err=True)
     run = agent.run(text, context=context, watch=watch)
     return print_run(run, as_json=as_json, recorded=settings.store)

@@ -35,12 +35,12 @@ def command(
     from pathlib import Path
 
     from airoagent.cli.answer import print_run
-    from airoagent.cli.display import make_display
+    from airoagent.cli.watch import make_watch
 
     text = words_or_stdin(input)
     agent, settings = make_agent(flags, display=display, color=color)
     run = agent.call(
         text, functions=[Path(file) for file in functions] or None, format=form,
-        dry_run=dry_run, retries=retries, watch=make_display(settings.display, settings.color),
+        dry_run=dry_run, retries=retries, watch=make_watch(settings),
     )  # fmt: skip
     return print_run(run, as_json=as_json, recorded=settings.store)

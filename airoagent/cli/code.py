@@ -24,8 +24,9 @@ def command(prompt: tuple[str, ...], as_json: bool, **flags: Any) -> int:
     import json
 
     from airoagent.cli.display import plain
+    from airoagent.cli.watch import make_watch
 
-    agent, _ = make_agent(flags)
-    code = agent.code(words_or_stdin(prompt))
+    agent, settings = make_agent(flags)
+    code = agent.code(words_or_stdin(prompt), watch=make_watch(settings, shown=False))
     click.echo(json.dumps({"code": code}) if as_json else plain(code), nl=as_json)
     return 0

@@ -35,10 +35,10 @@ def command(
       airo fork 20261121-0130 -m extractive
     """
     from airoagent.cli.answer import print_run
-    from airoagent.cli.display import make_display
     from airoagent.cli.recorded import agent_for, named_values
     from airoagent.cli.run import read_text
     from airoagent.cli.runs import load_run
+    from airoagent.cli.watch import make_watch
 
     past = load_run(run_id)
     changed = {pair: _edit(past, pair) for pair in edits if "=" not in pair}
@@ -50,7 +50,7 @@ def command(
         set=named_values(sets, "--set"),
         plan=None if plan_file is None else read_text(plan_file),
         model=agent.model if flags["model"] else None,
-        watch=make_display(settings.display, settings.color),
+        watch=make_watch(settings),
     )
     return print_run(run, as_json=as_json, recorded=settings.store)
 

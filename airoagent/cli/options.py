@@ -36,6 +36,7 @@ _AGENT = (
     click.option("--approve", is_flag=True, default=None, help="Ask before every call of a tool."),
     click.option("--cache", metavar="SECONDS", help="Reuse results of web tools up to this age; 0: never."),
     click.option("--no-cache", is_flag=True, help="The same as --cache 0."),
+    click.option("--spans", metavar="off|on|contents", help="Send OpenTelemetry spans; contents: with the texts."),
     click.option("--no-store", is_flag=True, help="Keep no record of this run."),
     click.option("--config", "config_file", metavar="FILE", help="Read this config file in place of the user's own."),
 )

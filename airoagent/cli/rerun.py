@@ -24,11 +24,11 @@ def command(
       airo rerun @last --from evidence2
     """
     from airoagent.cli.answer import print_run
-    from airoagent.cli.display import make_display
     from airoagent.cli.recorded import agent_for
     from airoagent.cli.runs import load_run
+    from airoagent.cli.watch import make_watch
 
     past = load_run(run_id)
     agent, settings = agent_for(past, flags, display=display, color=color)
-    run = agent.rerun(past, from_step=from_step, watch=make_display(settings.display, settings.color))
+    run = agent.rerun(past, from_step=from_step, watch=make_watch(settings))
     return print_run(run, as_json=as_json, recorded=settings.store)

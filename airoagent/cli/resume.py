@@ -20,14 +20,14 @@ def command(run_id: str, as_json: bool, display: str | None, color: str | None, 
     not known is made again only if its tool says it may be.
     """
     from airoagent.cli.answer import print_run
-    from airoagent.cli.display import make_display
     from airoagent.cli.recorded import agent_for
     from airoagent.cli.runs import load_run
+    from airoagent.cli.watch import make_watch
     from airoagent.errors import UsageError
 
     if run_id.endswith(".jsonl"):
         raise UsageError("a trace is not resumed but a run of the store", f"airo runs import {run_id}, then resume it")
     past = load_run(run_id)
     agent, settings = agent_for(past, flags, display=display, color=color)
-    run = agent.resume(past.id, watch=make_display(settings.display, settings.color))
+    run = agent.resume(past.id, watch=make_watch(settings))
     return print_run(run, as_json=as_json, recorded=settings.store)

@@ -34,9 +34,9 @@ def command(
       airo run my.plan --set year=2020 --replay-tools my.jsonl
     """
     from airoagent.cli.answer import print_run
-    from airoagent.cli.display import make_display
     from airoagent.cli.recorded import named_values
     from airoagent.cli.runs import load_run
+    from airoagent.cli.watch import make_watch
     from airoagent.engine.saving import on_recorded_tools
     from airoagent.language.parameters import with_values
     from airoagent.language.parse import parse_plan
@@ -44,7 +44,7 @@ def command(
     text = read_text(file)
     agent, settings = make_agent(flags, display=display, color=color)
     plan = with_values(parse_plan(text, agent.known_tools), named_values(values, "--set"))
-    watch = make_display(settings.display, settings.color)
+    watch = make_watch(settings)
     if recorded is not None:
         run = on_recorded_tools(agent, plan, load_run(recorded), watch=watch)
     else:
