@@ -11,7 +11,14 @@ from airoagent.cli.options import agent_options, display_options, make_agent
 
 @click.command("ask")
 @click.argument("question", nargs=-1)
-@click.option("--context", "files", multiple=True, metavar="FILE|-", help="Answer from this text alone (repeatable).")
+@click.option(
+    "--context",
+    "files",
+    multiple=True,
+    type=click.Path(allow_dash=True),
+    metavar="FILE|-",
+    help="Answer from this text alone (repeatable).",
+)
 @agent_options
 @display_options
 def command(

@@ -12,7 +12,14 @@ from airoagent.cli.stdin import words_or_stdin
 
 @click.command("call")
 @click.argument("input", nargs=-1)
-@click.option("--functions", "functions", multiple=True, metavar="FILE", help="A YAML file of functions (repeatable).")
+@click.option(
+    "--functions",
+    "functions",
+    multiple=True,
+    type=click.Path(),
+    metavar="FILE",
+    help="A YAML file of functions (repeatable).",
+)
 @click.option("--format", "form", type=click.Choice(["json", "yaml"]), default="json", show_default=True)
 @click.option("--dry-run", is_flag=True, help="Print the call and do not make it.")
 @click.option("--retries", type=int, default=1, show_default=True, help="Rounds of asking again for a usable call.")

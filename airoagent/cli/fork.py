@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from airoagent.cli.options import agent_options, display_options
+from airoagent.cli.options import agent_options, complete, display_options
 
 if TYPE_CHECKING:
     from airoagent.engine.record import Run
 
 
 @click.command("fork")
-@click.argument("run_id", metavar="ID|FILE", default="@last")
+@click.argument("run_id", metavar="ID|FILE", default="@last", shell_complete=complete(lambda: ("@last",)))
 @click.option("--edit", "edits", multiple=True, metavar="STEP[=INPUT]", help="Another input; without one: $EDITOR.")
 @click.option("--set", "sets", multiple=True, metavar="STEP=TEXT|@FILE", help="Evidence in place of a call.")
 @click.option("--plan", "plan_file", metavar="FILE", help="Another plan; what it has in common is not run again.")

@@ -6,11 +6,11 @@ from typing import Any
 
 import click
 
-from airoagent.cli.options import agent_options, display_options
+from airoagent.cli.options import agent_options, complete, display_options
 
 
 @click.command("rerun")
-@click.argument("run_id", metavar="ID|FILE", default="@last")
+@click.argument("run_id", metavar="ID|FILE", default="@last", shell_complete=complete(lambda: ("@last",)))
 @click.option("--from", "from_step", metavar="STEP", help="Only this step and what depends on it.")
 @agent_options
 @display_options

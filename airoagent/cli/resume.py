@@ -6,11 +6,11 @@ from typing import Any
 
 import click
 
-from airoagent.cli.options import agent_options, display_options
+from airoagent.cli.options import agent_options, complete, display_options
 
 
 @click.command("resume")
-@click.argument("run_id", metavar="ID", default="@last")
+@click.argument("run_id", metavar="ID", default="@last", shell_complete=complete(lambda: ("@last",)))
 @agent_options
 @display_options
 def command(run_id: str, as_json: bool, display: str | None, color: str | None, **flags: Any) -> int:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from airoagent.cli.options import agent_options, display_options, make_agent
 from airoagent.cli.stdin import read_stdin
 
+if TYPE_CHECKING:
+    from airoagent.language.plan import Plan
+    from airoagent.toolbox.tool import Toolbox
+
 
 @click.command("run")
-@click.argument("file")
+@click.argument("file", type=click.Path(allow_dash=True))
 @click.option("--set", "values", multiple=True, metavar="NAME=VALUE", help="What {NAME} in the plan stands for.")
 @click.option("--replay-tools", "recorded", metavar="ID|TRACE", help="Take what tools find from this record.")
 @agent_options
@@ -39,17 +43,28 @@ def command(
     from airoagent.cli.watch import make_watch
     from airoagent.engine.saving import on_recorded_tools
     from airoagent.language.parameters import with_values
-    from airoagent.language.parse import parse_plan
 
     text = read_text(file)
     agent, settings = make_agent(flags, display=display, color=color)
-    plan = with_values(parse_plan(text, agent.known_tools), named_values(values, "--set"))
+    plan = with_values(read_plan(text, agent.known_tools, file), named_values(values, "--set"))
     watch = make_watch(settings)
     if recorded is not None:
         run = on_recorded_tools(agent, plan, load_run(recorded), watch=watch)
     else:
         run = agent.execute(plan, watch=watch)
     return print_run(run, as_json=as_json, recorded=settings.store)
+
+
+def read_plan(text: str, tools: Toolbox, file: str) -> Plan:
+    """The plan in a file's text; a PlanError names the file beside line and column."""
+    from airoagent.errors import PlanError
+    from airoagent.language.parse import parse_plan
+
+    try:
+        return parse_plan(text, tools)
+    except PlanError as error:
+        error.file = "" if file == "-" else file
+        raise
 
 
 def read_text(file: str) -> str:

@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from airoagent.toolbox.loader import Found
     from airoagent.toolbox.tool import Tool
 
-_paths = click.option("--tools", "paths", multiple=True, metavar="PATH", help="A tool file, or a folder of them.")
+_paths = click.option(
+    "--tools", "paths", multiple=True, type=click.Path(), metavar="PATH", help="A tool file, or a folder of them."
+)
 
 
 def _find(paths: tuple[str, ...]) -> Found:

@@ -13,11 +13,23 @@ import click
 
 @click.command("view")
 @click.argument("run_id", metavar="[ID]", required=False)
-@click.option("-o", "--output", metavar="FILE", help="Write the page to FILE; `-` writes it to stdout.")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(allow_dash=True),
+    metavar="FILE",
+    help="Write the page to FILE; `-` writes it to stdout.",
+)
 @click.option("--port", type=click.IntRange(0, 65535), default=0, metavar="N", help="Serve on this port (a free one).")
 @click.option("--no-open", is_flag=True, help="Do not open the browser.")
 @click.option("-m", "--model", metavar="MODEL", help="The model for questions asked on the page.")
-@click.option("--docs", multiple=True, metavar="DIR", help="Answer questions asked on the page from this folder.")
+@click.option(
+    "--docs",
+    multiple=True,
+    type=click.Path(),
+    metavar="DIR",
+    help="Answer questions asked on the page from this folder.",
+)
 def command(
     run_id: str | None, output: str | None, port: int, no_open: bool, model: str | None, docs: tuple[str, ...]
 ) -> None:

@@ -83,8 +83,13 @@ class Store:
         try:
             yield
         except (sqlite3.Error, OSError) as error:
-            hint = "free some disk space" if "full" in str(error) else "AIRO_HOME moves it to another folder"
-            raise StoreError(f"{what}: {error}", hint) from error
+            reason = getattr(error, "strerror", None) or str(error)
+            cure = "AIRO_HOME moves it to another folder"
+            if "full" in reason or "No space" in reason:
+                cure = "free some disk space"
+            elif "not a database" in reason:
+                cure = "move that file away, and a new one is made"
+            raise StoreError(f"{what}: {reason}", f"{cure}; with --no-store a run needs none") from error
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
@@ -191,7 +196,8 @@ class Store:
         return "running" if (is_alive(driver) if driven is None else driven) else "interrupted"
 
     def find(self, word: str) -> str:
-        """The id that ``word`` means: a whole id, a beginning that only one has, or ``@last``."""
+        """The id that ``word`` means: a whole id, a beginning that only one has, or ``@last`` (``last`` does)."""
+        word = "@last" if word == "last" else word
         with self._told("the record cannot be read"), self._lock:
             if word == "@last":
                 row = self._db.execute("SELECT id FROM runs ORDER BY started DESC, id DESC LIMIT 1").fetchone()
