@@ -54,7 +54,7 @@ def command(
     if first_run and settings.display not in ("none", "json") and agent.model.info.note:
         click.echo(f"model: {agent.model.info.name} - {agent.model.info.note}", err=True)
     run = agent.run(text, context=context, watch=watch)
-    return print_run(run, as_json=as_json, recorded=settings.store)
+    return print_run(run, as_json=as_json, settings=settings)
 
 
 def _alone(flags: dict[str, Any]) -> None:

@@ -50,4 +50,4 @@ def command(
         text, functions=[Path(file) for file in functions] or None, format=form,
         dry_run=dry_run, retries=retries, watch=make_watch(settings),
     )  # fmt: skip
-    return print_run(run, as_json=as_json, recorded=settings.store)
+    return print_run(run, as_json=as_json, settings=settings)

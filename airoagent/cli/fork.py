@@ -52,7 +52,7 @@ def command(
         model=agent.model if flags["model"] else None,
         watch=make_watch(settings),
     )
-    return print_run(run, as_json=as_json, recorded=settings.store)
+    return print_run(run, as_json=as_json, settings=settings)
 
 
 def _edit(run: Run, word: str) -> str:

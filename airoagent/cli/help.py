@@ -28,13 +28,13 @@ TOPICS = {"completion": COMPLETION, "exit-codes": EXIT_CODES}
 def command(ctx: click.Context, topic: str | None) -> None:
     """Explain a verb, the exit codes, or how to set up completion in bash, zsh and fish."""
     if topic is None:
-        click.echo(cli.get_help(click.Context(cli, info_name="airo")))
+        click.echo(cli.get_help(click.Context(cli, info_name="airo", terminal_width=ctx.terminal_width)))
     elif topic in TOPICS:
         click.echo(TOPICS[topic])
     elif topic in VERBS:
         verb = cli.get_command(ctx, topic)
         assert verb is not None
-        click.echo(verb.get_help(click.Context(verb, info_name=f"airo {topic}")))
+        click.echo(verb.get_help(click.Context(verb, info_name=f"airo {topic}", terminal_width=ctx.terminal_width)))
     else:
         from difflib import get_close_matches
 

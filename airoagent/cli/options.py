@@ -119,11 +119,13 @@ def make_agent(
     from airoagent.agent import Agent
     from airoagent.cli.approve import approver
     from airoagent.cli.begun import begun_with
+    from airoagent.cli.display import plain
     from airoagent.engine.policy import Policy
     from airoagent.models.base import Sampling
     from airoagent.settings import load_settings
 
-    given, flags = flags, dict(flags)
+    given = {"options": (), "named": (), "config_file": None, "no_cache": False, "no_store": False, **flags}
+    flags = dict(given)
     options = dict(flags.pop("options"))
     named = flags.pop("named") or None
     config_file = flags.pop("config_file")
@@ -157,6 +159,9 @@ def make_agent(
         mcp_servers=settings.mcp_servers,
         free=settings.free,
     )  # fmt: skip
+    if settings.display not in ("none", "json"):
+        for broken in agent.broken_tools:
+            click.echo(f"note: the tools of {plain(broken.origin)} are left out: {plain(broken.error)}", err=True)
     if settings.store:
         agent.beside = begun_with(agent, settings, given)
     return agent, settings

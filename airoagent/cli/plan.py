@@ -52,6 +52,8 @@ def command(
     agent, _ = make_agent(flags)
     if file is not None:
         return _check(read_text(file), "plan" if file == "-" else file, agent, fix, form, as_json)
+    if fix:
+        raise click.UsageError("--fix repairs a plan there is: airo plan --check FILE --fix")
     written, plan = _write(agent, words_or_stdin(question), as_json)
     if form is not None:
         _picture(plan, form)

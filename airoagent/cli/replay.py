@@ -28,4 +28,4 @@ def command(run_id: str, as_json: bool, display: str | None, color: str | None) 
 
     settings = load_settings({"display": display, "color": color})
     run = replay(load_run(run_id), watch=make_display(settings.display, settings.color))
-    return print_run(run, as_json=as_json, recorded=False)
+    return print_run(run, as_json=as_json, settings=settings, recorded=False)

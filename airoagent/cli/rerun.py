@@ -31,4 +31,4 @@ def command(
     past = load_run(run_id)
     agent, settings = agent_for(past, flags, display=display, color=color)
     run = agent.rerun(past, from_step=from_step, watch=make_watch(settings))
-    return print_run(run, as_json=as_json, recorded=settings.store)
+    return print_run(run, as_json=as_json, settings=settings)

@@ -30,4 +30,4 @@ def command(run_id: str, as_json: bool, display: str | None, color: str | None, 
     past = load_run(run_id)
     agent, settings = agent_for(past, flags, display=display, color=color)
     run = agent.resume(past.id, watch=make_watch(settings))
-    return print_run(run, as_json=as_json, recorded=settings.store)
+    return print_run(run, as_json=as_json, settings=settings)

@@ -52,7 +52,7 @@ def command(
         run = on_recorded_tools(agent, plan, load_run(recorded), watch=watch)
     else:
         run = agent.execute(plan, watch=watch)
-    return print_run(run, as_json=as_json, recorded=settings.store)
+    return print_run(run, as_json=as_json, settings=settings)
 
 
 def read_plan(text: str, tools: Toolbox, file: str) -> Plan:

@@ -86,7 +86,8 @@ def load_run(word: str) -> Run:
         try:
             return Run.from_events(read_trace(Path(word).read_text(encoding="utf-8").splitlines()))
         except (OSError, UnicodeDecodeError) as error:
-            raise StoreError(f"the trace {word} cannot be read: {error}", "check the path") from error
+            reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
+            raise StoreError(f"the trace {word} cannot be read: {reason}", "check the path") from error
     store = _store()
     return Run.from_events(store.events(store.find(word)))
 

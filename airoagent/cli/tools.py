@@ -128,4 +128,4 @@ def run(name: str, input: str, as_json: bool, display: str | None, color: str | 
     tool = named_tool(name, agent.known_tools)
     text = words_or_stdin((input,))
     plan = Plan((Step("evidence0", "", tool.name, (text,)),), (Ref("evidence0"),))
-    return print_run(agent.execute(plan), as_json=as_json, recorded=settings.store)
+    return print_run(agent.execute(plan), as_json=as_json, settings=settings)

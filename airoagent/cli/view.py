@@ -79,8 +79,7 @@ def _serve(port: int, no_open: bool, given: dict[str, Any]) -> None:
     settings = load_settings({"model": given["model"], "docs": given["docs"]})
 
     def agent() -> Agent:
-        flags = {**given, "options": (), "named": (), "config_file": None, "no_store": False}
-        return make_agent(flags)[0]
+        return make_agent(given)[0]
 
     store = Store(state_folder() / "runs.sqlite3")
     with ViewServer(store, agent, port=port, model=settings.model) as server:
