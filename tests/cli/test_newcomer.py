@@ -2,62 +2,38 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
-import pty
-import struct
 import subprocess
 import sys
-import termios
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import LIBRARY, REPO, Airo
+from tests.cli.conftest import LIBRARY, REPO, Airo, on_terminal
 
 Script = Callable[..., str]
 ECHO = "Plan: say it\n:evidence0: = echo[hello]\nAnswer: :evidence0:"
 BAIKAL = ("--docs", LIBRARY, "How deep is Lake Baikal?")
 
 
-def on_terminal(columns: int, *args: str, **env: str) -> str:
-    """What ``airo`` shows on a terminal of this width."""
-    ours, theirs = pty.openpty()
-    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
-    environ = {**{name: value for name, value in os.environ.items() if name != "NO_COLOR"}, "TERM": "xterm", **env}
-    process = subprocess.Popen(
-        [sys.executable, "-m", "airoagent", *args], stdin=theirs, stdout=theirs, stderr=theirs, cwd=REPO, env=environ
-    )
-    os.close(theirs)
-    shown = b""
-    while True:
-        try:
-            piece = os.read(ours, 4096)
-        except OSError:  # what Linux says when the other side has closed
-            break
-        if not piece:
-            break
-        shown += piece
-    os.close(ours)
-    process.wait(timeout=60)
-    return shown.decode()
-
-
 @pytest.mark.parametrize("columns", [20, 80, 200, 0])
 def test_a_line_of_a_step_fits_a_terminal_that_has_room_for_one(columns: int) -> None:
-    shown = on_terminal(columns, "--display", "plain", *BAIKAL)
+    shown = on_terminal("--display", "plain", *BAIKAL, columns=columns)[1]
     lines = [line for line in shown.splitlines() if line.startswith("  evidence") and line.rstrip().endswith(" s")]
     assert len(lines) == 4 and "1,642 m" in shown
     assert all(len(line) <= (columns or 120) for line in lines) or columns == 20
 
 
 def test_no_color_is_obeyed_by_errors_and_lists_too() -> None:
-    assert "\x1b[" in on_terminal(80, "rnus") and "\x1b[" in on_terminal(80, "doctor")
+    def shown(*args: str, **env: str) -> str:
+        return on_terminal(*args, **env)[1]
+
+    assert "\x1b[" in shown("rnus") and "\x1b[" in shown("doctor")
     for env in ({"NO_COLOR": "1"}, {"AIRO_COLOR": "never"}, {"TERM": "dumb"}):
-        assert "\x1b[" not in on_terminal(80, "rnus", **env) + on_terminal(80, "doctor", **env)
-    assert "\x1b[" in on_terminal(80, "--color", "always", "--docs", "/no/such", "q", NO_COLOR="1")
+        assert "\x1b[" not in shown("rnus", **env) + shown("doctor", **env)
+    assert "\x1b[" in shown("--color", "always", "--docs", "/no/such", "q", NO_COLOR="1")
 
 
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])

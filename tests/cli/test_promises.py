@@ -58,8 +58,6 @@ from __future__ import annotations
 
 import ast
 import json
-import os
-import pty
 import re
 import subprocess
 import sys
@@ -68,7 +66,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import LIBRARY, REPO, Airo
+from tests.cli.conftest import LIBRARY, REPO, Airo, on_terminal
 
 Script = Callable[..., str]
 ECHO = "Plan: say it\n:evidence0: = echo[hello]\nAnswer: :evidence0:"
@@ -230,29 +228,6 @@ def test_16_a_private_address_is_refused_with_the_option_that_opens_it(airo: Air
     assert result.code == 5 and result.out == "" and "--allow-private" in result.err
 
 
-def answered(args: list[str], keys: list[tuple[str, str]], env: dict[str, str]) -> tuple[int, str]:
-    """Run ``airo`` at a terminal and type an answer each time a question shows up; its exit code and all it showed."""
-    command = [sys.executable, "-m", "airoagent", *args]
-    shown = b""
-    left = list(keys)
-    child, terminal = pty.fork()
-    if child == 0:
-        os.chdir(REPO)
-        os.execvpe(command[0], command, {**os.environ, **env, "TERM": "xterm"})
-    while True:
-        try:
-            piece = os.read(terminal, 4096)
-        except OSError:  # what Linux says when the other side has closed
-            break
-        if not piece:
-            break
-        shown += piece
-        if left and left[0][0].encode() in shown:
-            os.write(terminal, left.pop(0)[1].encode() + b"\n")
-    os.close(terminal)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), shown.decode()
-
-
 @pytest.mark.parametrize(
     ("key", "code", "told"),
     [
@@ -265,14 +240,14 @@ def answered(args: list[str], keys: list[tuple[str, str]], env: dict[str, str]) 
 )
 def test_17_approve_asks_before_a_call(script: Script, tools: str, key: str, code: int, told: str) -> None:
     args = ["-m", script(ECHO), "--tools", tools, "--approve", "--display", "plain", "say hello"]
-    ended, shown = answered(args, [("[y/n/a/e]", key)], {"EDITOR": "sed -i s/hello/goodbye/"})
+    ended, shown = on_terminal(*args, keys=[("[y/n/a/e]", key)], EDITOR="sed -i s/hello/goodbye/")
     assert ended == code and told in shown and "echo, with:" in shown
 
 
 def test_17_always_is_asked_once_for_a_tool(script: Script, tools: str) -> None:
     plan = ":evidence0: = echo[one]\n:evidence1: = echo[:evidence0: two]\nAnswer: :evidence1:"
     args = ["-m", script(plan), "--tools", tools, "--approve", "q"]
-    ended, shown = answered(args, [("[y/n/a/e]", "a")], {})
+    ended, shown = on_terminal(*args, keys=[("[y/n/a/e]", "a")])
     assert ended == 0 and shown.count("[y/n/a/e]") == 1
 
 

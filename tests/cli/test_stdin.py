@@ -12,7 +12,7 @@ from typing import IO, Any
 
 import pytest
 
-from tests.cli.conftest import LIBRARY, REPO, Airo
+from tests.cli.conftest import LIBRARY, REPO, Airo, on_terminal
 
 LEASE = "The workshop belongs to Ann.\nThe lease of the workshop ends on 3 May 2027.\n"
 ASK = "When does the lease of the workshop end?"
@@ -84,13 +84,7 @@ def test_empty_and_closed_input_and_the_null_device_change_nothing(shell: Airo, 
 
 
 def test_a_terminal_is_not_waited_for() -> None:
-    pty = pytest.importorskip("pty")
-    ours, theirs = pty.openpty()
-    try:
-        assert ask(theirs, "--docs", LIBRARY, "How deep is Lake Baikal?").returncode == 0
-    finally:
-        os.close(ours)
-        os.close(theirs)
+    assert on_terminal("--docs", LIBRARY, "How deep is Lake Baikal?")[0] == 0
 
 
 @pytest.mark.slow
