@@ -25,9 +25,15 @@ def agent_for(
     """
     from airoagent.cli.display import plain
     from airoagent.cli.runs import begun_of
+    from airoagent.errors import UsageError
 
     begun = begun_of(run)
     mixed = begun.flags_for(flags)
+    if not mixed["model"] and run.model.startswith(("http://", "https://")):
+        raise UsageError(
+            f"the model on record is the server {run.model}, and it was not this machine that put it there",
+            f"if you trust it with what the run has found: -m {run.model}",
+        )
     mixed["model"] = mixed["model"] or run.model
     agent, settings = make_agent(mixed, display=display, color=color)
     if settings.display not in ("none", "json"):

@@ -120,6 +120,22 @@ def test_a_trace_that_bears_the_id_of_a_run_of_ours_names_no_tools(
     assert forged.code == 2 and "the plan calls shout, which is not among the tools" in forged.err
 
 
+def test_a_trace_does_not_say_which_server_gets_what_was_found(
+    airo: Airo, tool_file: Path, tmp_path: Path, script: Script
+) -> None:
+    airo("-m", script(":evidence0: = shout[x]\nAnswer: :evidence0:"), "--tools", tool_file, "q")
+    lines = airo("runs", "export", "@last").out.splitlines()
+    started = json.loads(lines[1])
+    trace = tmp_path / "theirs.jsonl"
+    trace.write_text("\n".join([lines[0], json.dumps({**started, "model": "http://127.0.0.1:9"}), *lines[2:]]))
+    for word in (trace, "@last"):
+        result = airo("rerun", word, "--tools", tool_file)
+        assert result.code == 2 and "not this machine that put it there" in result.err
+        assert "-m http://127.0.0.1:9" in result.err
+        airo("runs", "rm", started["run"])
+        airo("runs", "import", trace)
+
+
 def test_a_store_of_the_version_before_opens_and_knows_nothing_of_its_runs(
     airo: Airo, tool_file: Path, script: Script
 ) -> None:
