@@ -331,7 +331,7 @@ class Agent:
         spent, most = recorder.run.usage, self.policy.max_tokens
         if most and spent.prompt_tokens + spent.completion_tokens >= most:
             raise LimitReached(
-                f"the run's models have read and written {most:,} tokens, the limit", "--max-total-tokens"
+                f"the run's models have read and written {most:,} tokens, the limit", "raise --max-total-tokens"
             )
         pieces: list[str] = []
         finish: Finish | str = "cancelled"

@@ -30,8 +30,8 @@ def command(
     The answer goes to stdout; the plan and the steps are shown on stderr. `-` reads the question from standard input.
 
     Text that comes through a pipe is what the question is answered from, and nothing else is: no plan, no search. A
-    pipe that stays open and gives nothing for 3 seconds is left alone, and `</dev/null` is none: give that to an airo in
-    a loop that reads its own list from a pipe.
+    pipe that stays open and gives nothing for 3 seconds is left alone, and `</dev/null` is none: give that to an airo
+    in a loop that reads its own list from a pipe.
 
     \b
     Examples:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 
+import click
 import pytest
 
+from airoagent.cli.app import VERBS
 from tests.cli.conftest import LIBRARY, REPO, Airo, on_terminal
 
 Script = Callable[..., str]
@@ -194,3 +199,29 @@ def test_a_folder_that_holds_itself_is_read_once(airo: Airo, tmp_path: Path) -> 
     (tmp_path / "otters.md").write_text("Otters sleep in dens.\n")
     (tmp_path / "self").symlink_to(tmp_path)
     assert airo("--docs", tmp_path, "Where do otters sleep?").out.startswith("dens\n")
+
+
+def options_of(command: click.Command) -> set[str]:
+    """All options of a verb and of its own verbs."""
+    own = {name for parameter in command.params for name in (*parameter.opts, *parameter.secondary_opts)}
+    return own.union(*map(options_of, command.commands.values())) if isinstance(command, click.Group) else own
+
+
+def test_every_option_that_a_hint_or_a_page_names_is_there() -> None:
+    known = {"--help", "--version", "--traceback", "--root", "--query-gpu"}  # the last two are other programs'
+    for verb in VERBS:
+        known |= options_of(import_module(f"airoagent.cli.{verb}").command)
+    texts = [(REPO / name).read_text(encoding="utf-8") for name in ("README.md", "SECURITY.md")]
+    for file in (*(REPO / "airoagent").rglob("*.py"), *(REPO / "tools").glob("*.py")):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                texts.append(node.value)
+    named = {word for text in texts for word in re.findall(r"(?<![\w-])--[a-z][a-z-]+", text)}
+    assert len(named) > 40 and named - known == set()
+
+
+def test_a_limit_of_the_run_can_be_set_where_its_hint_says(airo: Airo, script: Script, tools: str) -> None:
+    plan = ":evidence0: = echo[one]\n:evidence1: = echo[:evidence0: two]\nAnswer: :evidence1:"
+    result = airo("-m", script(plan), "--tools", tools, "--max-calls", "1", "q")
+    assert result.code in (5, 7) and "--max-calls" in result.err
+    assert airo("-m", script(plan), "--tools", tools, "--max-calls", "2", "q").code == 0
