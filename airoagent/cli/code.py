@@ -27,6 +27,6 @@ def command(prompt: tuple[str, ...], as_json: bool, **flags: Any) -> int:
     from airoagent.cli.watch import make_watch
 
     agent, settings = make_agent(flags)
-    code = agent.code(words_or_stdin(prompt), watch=make_watch(settings, shown=False))
+    code = agent.code(words_or_stdin(prompt), watch=make_watch(settings))
     click.echo(json.dumps({"code": code}) if as_json else plain(code), nl=as_json)
     return 0

@@ -27,7 +27,7 @@ def command(question: tuple[str, ...], show_all: bool, as_json: bool, **flags: A
     from airoagent.cli.watch import make_watch
 
     agent, settings = make_agent(flags)
-    thought = agent.think(words_or_stdin(question), watch=make_watch(settings, shown=False))
+    thought = agent.think(words_or_stdin(question), watch=make_watch(settings))
     if as_json:
         click.echo(json.dumps(thought.to_json(), indent=2))
         return 0

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 __all__ = ["make_watch"]
 
 
-def make_watch(settings: Settings, *, shown: bool = True) -> Callable[[Event], None] | None:
-    """What is told each event, None for nobody; ``shown`` False leaves out the display. MissingExtra for spans."""
-    display = make_display(settings.display, settings.color) if shown else None
+def make_watch(settings: Settings) -> Callable[[Event], None] | None:
+    """What is told each event, None for nobody. MissingExtra where spans were asked for and cannot be."""
+    display = make_display(settings.display, settings.color)
     if settings.spans == "off":
         return display
     import atexit
