@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from airoagent.agent import Agent
+    from airoagent.engine.notebook import Notebook
     from airoagent.engine.policy import Policy
     from airoagent.engine.record import Run
     from airoagent.errors import (
@@ -87,6 +88,7 @@ __all__ = [
     "Model",
     "ModelError",
     "ModelInfo",
+    "Notebook",
     "Page",
     "Param",
     "Plan",
@@ -141,6 +143,7 @@ __all__ = [
 
 _HOME = {
     "Agent": "agent",
+    "Notebook": "engine.notebook",
     "Policy": "engine.policy",
     "Run": "engine.record",
     "AiroError": "errors",

@@ -28,6 +28,8 @@ from airoagent.engine.conclusion import conclude
 from airoagent.engine.crew import Crew
 from airoagent.engine.door import run_in_thread
 from airoagent.engine.function_call import MakePlan
+from airoagent.engine.given import Texts, plan_about, with_texts
+from airoagent.engine.history import settings_rows
 from airoagent.engine.planning import write_plan
 from airoagent.engine.policy import Approve, Policy, Services
 from airoagent.engine.record import Run
@@ -123,16 +125,23 @@ class Agent:
         self.toolbox = offered_tools(found.toolbox, tools, bool(folders), web)
         self._all_tools = found.toolbox if tools is None else self.toolbox
         self._store = store
+        self.beside = ""  # a text to be kept beside the record of each run, on this machine alone
 
     # The three ways to ask -------------------------------------------------------------------------------------
 
-    def run(self, question: str, *, watch: Watch | None = None) -> Run:
-        """Answer a question; ``watch`` sees each event as it happens. Ctrl-C ends the run cleanly, then goes on up."""
-        return run_in_thread(lambda: self._drive(question, None, watch))
+    def run(self, question: str, *, context: Texts = (), watch: Watch | None = None) -> Run:
+        """Answer a question; ``watch`` sees each event as it happens. Ctrl-C ends the run cleanly, then goes on up.
 
-    async def arun(self, question: str, *, watch: Watch | None = None) -> Run:
+        With ``context``, a text or several by name, it is answered from that alone: no plan is written.
+        """
+        return run_in_thread(lambda: self.arun(question, context=context, watch=watch))
+
+    async def arun(self, question: str, *, context: Texts = (), watch: Watch | None = None) -> Run:
         """The same, to be awaited."""
-        return await self._drive(question, None, watch)
+        if not context:
+            return await self._drive(question, None, watch)
+        plan, texts = plan_about(context)
+        return await with_texts(self, texts)._drive(_checked(question), plan, watch)
 
     async def stream(self, question: str) -> AsyncIterator[Event]:
         """The run's events as they happen; leaving the loop early stops the run."""
@@ -231,6 +240,8 @@ class Agent:
 
         try:
             recorder.begin(question, self.model.info.name, tuple(self.known_tools), self._settings_on_record())
+            if store is not None and self.beside:
+                store.put_beside(recorder.run.id, self.beside)
             self._watching.append(heard)
             try:
                 answer, sources = await self._answer(question, plan, recorder, store)
@@ -323,7 +334,7 @@ class Agent:
         spent, most = recorder.run.usage, self.policy.max_tokens
         if most and spent.prompt_tokens + spent.completion_tokens >= most:
             raise LimitReached(
-                f"the run's models have read and written {most:,} tokens, the limit", "--max-total-tokens"
+                f"the run's models have read and written {most:,} tokens, the limit", "raise --max-total-tokens"
             )
         pieces: list[str] = []
         finish: Finish | str = "cancelled"
@@ -365,12 +376,8 @@ class Agent:
         return Store(path), True
 
     def _settings_on_record(self) -> tuple[tuple[str, str], ...]:
-        policy = self.policy
-        rows = {name: str(getattr(policy, name)) for name in policy.__dataclass_fields__}
-        rows["offered"] = ", ".join(self.toolbox)  # the names that the plan's text is read with
-        if self.documents is not None:
-            rows["docs"] = ", ".join(self.documents.addresses)
-        return tuple(rows.items())
+        addresses = () if self.documents is None else self.documents.addresses
+        return settings_rows(self.policy, self.toolbox, addresses)
 
 
 def _checked(question: str) -> str:

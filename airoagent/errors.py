@@ -114,6 +114,7 @@ class _LocatedError(AiroError):
         self._kind = kind
         self.diagnostics = diagnostics
         self.text = text
+        self.file = ""  # where the text was read from, where it was a file
 
     @property
     def kind(self) -> str:

@@ -21,7 +21,15 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from airoagent.errors import UsageError
 
-__all__ = ["McpServer", "Settings", "cache_folder", "config_folder", "load_settings", "state_folder"]
+__all__ = [
+    "McpServer",
+    "Settings",
+    "cache_folder",
+    "config_folder",
+    "load_settings",
+    "state_folder",
+    "strange_variables",
+]
 
 _SWITCH = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
 
@@ -80,6 +88,7 @@ class Settings:
     tools: tuple[Path, ...] = _set((), "files and folders of tools besides those that are found by themselves")
     display: Literal["auto", "rich", "plain", "json", "none"] = _set("auto", "how a run is shown while it goes on")
     color: Literal["auto", "always", "never"] = _set("auto", "whether colours are used; auto: on a terminal")
+    spans: Literal["off", "on", "contents"] = _set("off", "whether runs go to OpenTelemetry, and their texts, too")
     store: bool = _set(True, "whether runs are recorded")
     mcp_servers: tuple[McpServer, ...] = ()
     origins: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
@@ -162,6 +171,15 @@ def load_settings(
     values = {name: _checked(known[name], kinds[name], item) for name, item in given.items()}
     origins = {name: given[name].place if name in given else "default" for name in known}
     return Settings(**values, mcp_servers=servers, origins=MappingProxyType(origins))
+
+
+def strange_variables(environ: Mapping[str, str] | None = None) -> dict[str, str]:
+    """The variables that begin with AIRO_ and that nobody reads, each with the one that may be meant ("": none)."""
+    from difflib import get_close_matches
+
+    known = ["AIRO_HOME", "AIRO_API_KEY", *(f"AIRO_{one.name.upper()}" for one in fields(Settings) if one.metadata)]
+    strange = [name for name in (os.environ if environ is None else environ) if name.startswith("AIRO_")]
+    return {name: next(iter(get_close_matches(name, known, n=1)), "") for name in strange if name not in known}
 
 
 def _mcp_servers(table: object, file: Path) -> tuple[McpServer, ...]:

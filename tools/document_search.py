@@ -37,5 +37,5 @@ async def document_search(query: str, context: ToolContext) -> ToolOutput:
     finally:
         stopped.set()
     if not results:
-        return ToolOutput(f"No document matches: {query}", note="nothing was found in the documents")
+        return ToolOutput(f"No document matches: {query}", note="nothing was found in the documents", answered=False)
     return results_output(results, query)

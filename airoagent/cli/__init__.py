@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 
@@ -12,6 +13,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Run ``airo`` with these arguments (the process's own by default) and exit."""
     from airoagent.cli.app import run
 
+    for name in ("stdin", "stdout", "stderr"):  # None where it was closed (`<&-`); nobody else need think of that
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), "r" if name == "stdin" else "w"))
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # a lone surrogate on a page must not end the program

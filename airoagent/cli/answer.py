@@ -12,6 +12,7 @@ from airoagent.cli.display import plain
 
 if TYPE_CHECKING:
     from airoagent.engine.record import Run
+    from airoagent.settings import Settings
 
 __all__ = ["answer_text", "print_run"]
 
@@ -30,15 +31,16 @@ def answer_text(run: Run) -> str:
     return "\n".join(lines)
 
 
-def print_run(run: Run, *, as_json: bool, recorded: bool) -> int:
-    """Print what the run came to; its exit code."""
+def print_run(run: Run, *, as_json: bool, settings: Settings, recorded: bool = True) -> int:
+    """Print what the run came to; its exit code. Where stderr is JSON lines, an error is one, too."""
     if as_json:
         click.echo(json.dumps(run.to_json(), indent=2))
     elif run.status == "done":
         click.echo(plain(answer_text(run)))
     if run.error is None:
         return 0
+    as_json = as_json or settings.display == "json"
     tell(run.error, as_json)
-    if recorded and not as_json:
+    if recorded and settings.store and not as_json:
         click.echo(f"record: airo runs show {run.id}", err=True)
     return run.error.exit_code

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import sys
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from airoagent import __version__
 from airoagent.errors import AiroError
 
-__all__ = ["VERBS", "run"]
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
+__all__ = ["EXIT_CODES", "VERBS", "cli", "run"]
 
 # Verb -> the line shown by `airo --help`. The module is imported only when the verb is used.
 VERBS = {
@@ -25,6 +29,7 @@ VERBS = {
     "diff": "Compare two recorded runs.",
     "doctor": "Check what this machine can do, with a cure for what it cannot.",
     "fork": "Change a step of a recorded run and run only what depends on it.",
+    "help": "Explain a verb, the exit codes, or how to set up completion.",
     "models": "List the models there are, or show one.",
     "plan": "Only write the plan for a question.",
     "replay": "Replay a recorded run: no model, no tool, no network.",
@@ -38,7 +43,12 @@ VERBS = {
     "why": "Show what an answer stands on.",
 }
 
-_EPILOG = """\
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)  # what writing to a disk may end with
+
+EXIT_CODES = """\
+0 answered, 2 usage, 3 model, 4 plan or call cannot be read, 5 tool, 6 record, 7 limit, 130 interrupted."""
+
+_EPILOG = f"""\
 \b
 Examples:
   airo --docs examples/library "Where do otters sleep?"
@@ -46,7 +56,7 @@ Examples:
   airo runs
 
 \b
-Exit codes: 0 answered, 2 usage, 3 model, 4 plan or call cannot be read, 5 tool, 6 record, 7 limit, 130 interrupted.
+Exit codes: {EXIT_CODES}
 """
 
 
@@ -67,17 +77,40 @@ class _Verbs(click.Group):
             formatter.write_dl(list(VERBS.items()))
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        if args and args[0] not in VERBS and args[0] not in ("-h", "--help", "--version"):
-            import difflib
-
-            word = args[0]
-            near = difflib.get_close_matches(word, VERBS, n=1, cutoff=0.7) if word.isalpha() else []
-            if near and len(args) == 1:
-                raise click.UsageError(
-                    f"there is no verb {word!r}; did you mean `airo {near[0]}`? (a question: airo ask {word})"
-                )
+        word = args[0] if args else "--help"
+        if word == "version" and len(args) == 1:
+            args = ["--version"]
+        elif (word == "help" and len(args) > 2) or (word not in VERBS and word not in ("-h", "--help", "--version")):
+            if not ctx.resilient_parsing:
+                _check_verb(args)
             args = ["ask", *args]
         return super().parse_args(ctx, args)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Verbs, and the options of `ask`, which a question may begin with."""
+        found = super().shell_complete(ctx, incomplete)
+        if incomplete.startswith("-"):
+            ask = self.get_command(ctx, "ask")
+            assert ask is not None
+            own = {item.value for item in found}
+            more = ask.shell_complete(click.Context(ask, parent=ctx, info_name="ask"), incomplete)
+            found += [item for item in more if item.value not in own]
+        return found
+
+
+def _check_verb(args: list[str]) -> None:
+    """UsageError for what is nearly a verb and reads like a command, not like the first word of a question."""
+    import difflib
+    import re
+
+    word, rest = args[0], args[1:]
+    near = difflib.get_close_matches(word, VERBS, n=1, cutoff=0.7) if word.isalpha() else []
+    # `airo repaly @last` is no question; "airo plane tickets" may be one.
+    like_arguments = r"@?last|\d{8}-\w.*|.*\.(plan|jsonl|yaml)|list|show|path|rm|export|import|gc|new"
+    if near and (not rest or re.fullmatch(like_arguments, rest[0])):
+        raise click.UsageError(
+            f"there is no verb {word!r}; did you mean `airo {near[0]}`? (a question: airo ask {' '.join(args)})"
+        )
 
 
 @click.group(
@@ -110,9 +143,15 @@ def run(args: list[str]) -> int:
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, interrupt)
+    color = _colored(args)
+    with click.Context(cli, color=color).scope(cleanup=False):  # what is told outside any verb, too
+        return _run(args, trace, color)
+
+
+def _run(args: list[str], trace: bool, color: bool | None) -> int:
     try:
         # click would import shutil, which costs more than the rest of it, to learn the width of the terminal.
-        result = cli.main(args, prog_name="airo", standalone_mode=False, terminal_width=_width())
+        result = cli.main(args, prog_name="airo", standalone_mode=False, terminal_width=_width(), color=color)
         sys.stdout.flush()
         return result if isinstance(result, int) else 0
     except BrokenPipeError:
@@ -138,14 +177,26 @@ def run(args: list[str]) -> int:
     except Exception as error:
         if trace:
             raise
+        if isinstance(error, OSError) and error.errno in _FULL:
+            full = AiroError(f"the output cannot be written: {error.strerror}", "free some space, or write elsewhere")
+            tell(full, "--json" in args)
+            return full.exit_code
         text = f"airo met an error it does not know: {type(error).__name__}: {error}"
         tell(AiroError(text, "this is a bug; the same command with --traceback shows where"), "--json" in args)
         return 1
 
 
+def _colored(args: list[str]) -> bool | None:
+    """Whether what is told is coloured; None: on a terminal. A flag is stronger than a variable."""
+    asked = next((args[n + 1] for n, arg in enumerate(args[:-1]) if arg == "--color"), os.environ.get("AIRO_COLOR"))
+    if asked in ("never", "always"):
+        return asked == "always"
+    return False if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb" else None
+
+
 def _width() -> int:
     try:
-        return min(os.get_terminal_size(sys.stderr.fileno()).columns, 100)
+        return min(os.get_terminal_size(sys.stderr.fileno()).columns or 80, 100)
     except (OSError, ValueError):  # not a terminal, or no stream at all
         return 80
 

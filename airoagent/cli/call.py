@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Any
 
 import click
 
 from airoagent.cli.options import agent_options, display_options, make_agent
+from airoagent.cli.stdin import words_or_stdin
 
 
 @click.command("call")
 @click.argument("input", nargs=-1)
-@click.option("--functions", "functions", multiple=True, metavar="FILE", help="A YAML file of functions (repeatable).")
+@click.option(
+    "--functions",
+    "functions",
+    multiple=True,
+    type=click.Path(),
+    metavar="FILE",
+    help="A YAML file of functions (repeatable).",
+)
 @click.option("--format", "form", type=click.Choice(["json", "yaml"]), default="json", show_default=True)
 @click.option("--dry-run", is_flag=True, help="Print the call and do not make it.")
 @click.option("--retries", type=int, default=1, show_default=True, help="Rounds of asking again for a usable call.")
@@ -35,12 +42,12 @@ def command(
     from pathlib import Path
 
     from airoagent.cli.answer import print_run
-    from airoagent.cli.display import make_display
+    from airoagent.cli.watch import make_watch
 
-    text = sys.stdin.read() if input == ("-",) else " ".join(input)
+    text = words_or_stdin(input)
     agent, settings = make_agent(flags, display=display, color=color)
     run = agent.call(
         text, functions=[Path(file) for file in functions] or None, format=form,
-        dry_run=dry_run, retries=retries, watch=make_display(settings.display, settings.color),
+        dry_run=dry_run, retries=retries, watch=make_watch(settings),
     )  # fmt: skip
-    return print_run(run, as_json=as_json, recorded=settings.store)
+    return print_run(run, as_json=as_json, settings=settings)

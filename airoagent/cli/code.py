@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Any
 
 import click
 
 from airoagent.cli.options import agent_options, make_agent
+from airoagent.cli.stdin import words_or_stdin
 
 
 @click.command("code")
@@ -24,8 +24,9 @@ def command(prompt: tuple[str, ...], as_json: bool, **flags: Any) -> int:
     import json
 
     from airoagent.cli.display import plain
+    from airoagent.cli.watch import make_watch
 
-    agent, _ = make_agent(flags)
-    code = agent.code(sys.stdin.read() if prompt == ("-",) else " ".join(prompt))
+    agent, settings = make_agent(flags)
+    code = agent.code(words_or_stdin(prompt), watch=make_watch(settings))
     click.echo(json.dumps({"code": code}) if as_json else plain(code), nl=as_json)
     return 0

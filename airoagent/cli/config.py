@@ -15,7 +15,7 @@ def command(as_json: bool, config_file: str | None) -> None:
     """Show each setting, its value and its origin: a flag, an AIRO_ variable, the config file, or the default."""
     from pathlib import Path
 
-    from airoagent.settings import cache_folder, config_folder, load_settings, state_folder
+    from airoagent.settings import cache_folder, config_folder, load_settings, state_folder, strange_variables
 
     settings = load_settings(config_file=Path(config_file) if config_file else None)
     rows = [
@@ -33,3 +33,5 @@ def command(as_json: bool, config_file: str | None) -> None:
         click.echo(f"{name:<20} {shown!s:<14} {origin}")
     for name, folder in folders.items():
         click.echo(f"{name + ' folder':<20} {folder}")
+    for name, near in strange_variables().items():
+        click.echo(f"note: nothing reads {name}" + (f"; did you mean {near}?" if near else ""), err=True)

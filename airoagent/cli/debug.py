@@ -43,7 +43,6 @@ def open_session(target: str, flags: dict[str, Any]) -> Debugger:
     from airoagent.engine.debug import Debugger
     from airoagent.errors import StoreError
     from airoagent.events import Event
-    from airoagent.language.parse import parse_plan
 
     if target.endswith(".jsonl") or is_run(target):
         run = load_run(target)
@@ -52,9 +51,9 @@ def open_session(target: str, flags: dict[str, Any]) -> Debugger:
         return Debugger(agent_for(run, flags)[0], run.plan, run.question, record=run)
     agent, _ = make_agent(flags)
     if target.endswith(".plan") or Path(target).is_file():
-        from airoagent.cli.run import read_text
+        from airoagent.cli.run import read_plan, read_text
 
-        return Debugger(agent, parse_plan(read_text(target), agent.known_tools))
+        return Debugger(agent, read_plan(read_text(target), agent.known_tools, target))
     events: list[Event] = []
     plan = agent.plan(target, watch=events.append)
     return Debugger(agent, plan, target, events=events)

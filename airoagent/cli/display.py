@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import sys
 import time
 import unicodedata
@@ -64,7 +65,7 @@ def located(error: AiroError) -> list[str]:
         return []
     from airoagent.language.findings import render_diagnostic
 
-    name = "call" if isinstance(error, CallError) else "plan"
+    name = getattr(error, "file", "") or ("call" if isinstance(error, CallError) else "plan")
     return [render_diagnostic(diagnostic, getattr(error, "text", ""), name) for diagnostic in wrong]
 
 
@@ -81,6 +82,7 @@ class Display:
     def __init__(self, stream: TextIO, color: bool) -> None:
         self._stream = stream
         self._color = color
+        self._terminal = stream.isatty()
         self._column = 0
         self._inputs: dict[str, str] = {}
         self._open: dict[str, tuple[str, float]] = {}  # running steps: tool, since when
@@ -166,7 +168,19 @@ class Display:
         return text + (self._paint(f"  {plain(note, 160)}", color or "yellow") if note else "")
 
     def _head_of(self, step: str, tool: str) -> str:
-        return f"{step}  {tool:<18} {plain(self._inputs.get(step, ''), 60):<60}"
+        room = self._room()
+        return f"{step}  {tool:<18} {plain(self._inputs.get(step, ''), room):<{room}}"
+
+    def _room(self) -> int:
+        """Columns for the head of an input: what a terminal leaves of a line, 60 elsewhere."""
+        if not self._terminal:
+            return 60
+        try:
+            columns = os.get_terminal_size(self._stream.fileno()).columns
+        except (OSError, ValueError):
+            return 60
+        # The rest of a line: a mark, step, tool, seconds. A terminal that does not know its size says 0.
+        return max(10, min(60, columns - 43)) if columns else 60
 
     def _settle(self, step: str, line: str) -> None:
         """A step has ended: its line is shown with those of the steps that ran beside it, when the last has ended."""

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from airoagent.cli.options import agent_options, display_options
+from airoagent.cli.options import agent_options, complete, display_options
 
 if TYPE_CHECKING:
     from airoagent.engine.record import Run
 
 
 @click.command("fork")
-@click.argument("run_id", metavar="ID|FILE", default="@last")
+@click.argument("run_id", metavar="ID|FILE", default="@last", shell_complete=complete(lambda: ("@last",)))
 @click.option("--edit", "edits", multiple=True, metavar="STEP[=INPUT]", help="Another input; without one: $EDITOR.")
 @click.option("--set", "sets", multiple=True, metavar="STEP=TEXT|@FILE", help="Evidence in place of a call.")
 @click.option("--plan", "plan_file", metavar="FILE", help="Another plan; what it has in common is not run again.")
@@ -35,10 +35,10 @@ def command(
       airo fork 20261121-0130 -m extractive
     """
     from airoagent.cli.answer import print_run
-    from airoagent.cli.display import make_display
     from airoagent.cli.recorded import agent_for, named_values
     from airoagent.cli.run import read_text
     from airoagent.cli.runs import load_run
+    from airoagent.cli.watch import make_watch
 
     past = load_run(run_id)
     changed = {pair: _edit(past, pair) for pair in edits if "=" not in pair}
@@ -50,9 +50,9 @@ def command(
         set=named_values(sets, "--set"),
         plan=None if plan_file is None else read_text(plan_file),
         model=agent.model if flags["model"] else None,
-        watch=make_display(settings.display, settings.color),
+        watch=make_watch(settings),
     )
-    return print_run(run, as_json=as_json, recorded=settings.store)
+    return print_run(run, as_json=as_json, settings=settings)
 
 
 def _edit(run: Run, word: str) -> str:

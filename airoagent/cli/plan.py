@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import sys
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from airoagent.cli.options import agent_options, make_agent
+from airoagent.cli.options import agent_options, complete, make_agent
 from airoagent.cli.run import read_text
+from airoagent.cli.stdin import words_or_stdin
 
 if TYPE_CHECKING:
     from airoagent.agent import Agent
@@ -20,9 +20,21 @@ if TYPE_CHECKING:
 @click.command("plan")
 @click.argument("question", nargs=-1)
 @agent_options
-@click.option("--check", "file", metavar="FILE|-", help="Look at the plan in FILE in place of writing one.")
+@click.option(
+    "--check",
+    "file",
+    type=click.Path(allow_dash=True),
+    metavar="FILE|-",
+    help="Look at the plan in FILE in place of writing one.",
+)
 @click.option("--fix", is_flag=True, help="With --check: print the repaired text.")
-@click.option("--format", "form", metavar="mermaid|dot|svg|text", help="Print a picture of the plan in this form.")
+@click.option(
+    "--format",
+    "form",
+    metavar="mermaid|dot|svg|text",
+    shell_complete=complete(lambda: ("mermaid", "dot", "svg", "text")),
+    help="Print a picture of the plan in this form.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the plan (with --check: and the findings) as JSON.")
 def command(
     question: tuple[str, ...], file: str | None, fix: bool, form: str | None, as_json: bool, **flags: Any
@@ -40,7 +52,9 @@ def command(
     agent, _ = make_agent(flags)
     if file is not None:
         return _check(read_text(file), "plan" if file == "-" else file, agent, fix, form, as_json)
-    written, plan = _write(agent, sys.stdin.read() if question == ("-",) else " ".join(question))
+    if fix:
+        raise click.UsageError("--fix repairs a plan there is: airo plan --check FILE --fix")
+    written, plan = _write(agent, words_or_stdin(question), as_json)
     if form is not None:
         _picture(plan, form)
     elif as_json:
@@ -53,8 +67,10 @@ def command(
     return 0
 
 
-def _write(agent: Agent, question: str) -> tuple[str, Plan]:
-    """What the model wrote, and the plan it means."""
+def _write(agent: Agent, question: str, as_json: bool) -> tuple[str, Plan]:
+    """What the model wrote, and the plan it means. What cannot be used is shown whole: it is on record nowhere."""
+    from airoagent.cli.display import plain
+    from airoagent.errors import PlanError
     from airoagent.events import Event, PlanWritten
 
     written: list[str] = []
@@ -63,7 +79,12 @@ def _write(agent: Agent, question: str) -> tuple[str, Plan]:
         if isinstance(event, PlanWritten):
             written.append(event.text)
 
-    plan = agent.plan(question, watch=watch)
+    try:
+        plan = agent.plan(question, watch=watch)
+    except PlanError as error:
+        if not as_json:
+            click.echo(plain(error.text.rstrip("\n")) + "\n", err=True)
+        raise
     return written[0], plan
 
 

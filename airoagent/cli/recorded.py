@@ -1,8 +1,10 @@
-"""What the verbs for recorded runs share: the agent that goes on with a run, by default with the model it had."""
+"""What the verbs for recorded runs share: the agent that goes on with a run, by default made as the one it had."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+
+import click
 
 from airoagent.cli.options import make_agent
 
@@ -17,10 +19,27 @@ __all__ = ["agent_for", "named_values"]
 def agent_for(
     run: Run, flags: dict[str, Any], *, display: str | None = None, color: str | None = None
 ) -> tuple[Agent, Settings]:
-    """The agent that the options describe; where they name no model, with the one on record."""
-    flags = dict(flags)
-    flags["model"] = flags["model"] or run.model
-    return make_agent(flags, display=display, color=color)
+    """The agent that goes on with a run: made as the run's was, but for what the options say otherwise.
+
+    What has changed since is told on stderr.
+    """
+    from airoagent.cli.display import plain
+    from airoagent.cli.runs import begun_of
+    from airoagent.errors import UsageError
+
+    begun = begun_of(run)
+    mixed = begun.flags_for(flags)
+    if not mixed["model"] and run.model.startswith(("http://", "https://")):
+        raise UsageError(
+            f"the model on record is the server {run.model}, and it was not this machine that put it there",
+            f"if you trust it with what the run has found: -m {run.model}",
+        )
+    mixed["model"] = mixed["model"] or run.model
+    agent, settings = make_agent(mixed, display=display, color=color)
+    if settings.display not in ("none", "json"):
+        for change in begun.changes(flags):
+            click.echo(f"note: {plain(change)}", err=True)
+    return agent, settings
 
 
 def named_values(pairs: tuple[str, ...], what: str) -> dict[str, str]:

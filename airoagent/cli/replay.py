@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import click
 
-from airoagent.cli.options import display_options
+from airoagent.cli.options import complete, display_options
 
 
 @click.command("replay")
-@click.argument("run_id", metavar="ID|FILE", default="@last")
+@click.argument("run_id", metavar="ID|FILE", default="@last", shell_complete=complete(lambda: ("@last",)))
 @display_options
 def command(run_id: str, as_json: bool, display: str | None, color: str | None) -> int:
     """Replay a recorded run: no model, no tool, no network; the same answer to the byte.
@@ -28,4 +28,4 @@ def command(run_id: str, as_json: bool, display: str | None, color: str | None) 
 
     settings = load_settings({"display": display, "color": color})
     run = replay(load_run(run_id), watch=make_display(settings.display, settings.color))
-    return print_run(run, as_json=as_json, recorded=False)
+    return print_run(run, as_json=as_json, settings=settings, recorded=False)

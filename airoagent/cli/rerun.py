@@ -6,11 +6,11 @@ from typing import Any
 
 import click
 
-from airoagent.cli.options import agent_options, display_options
+from airoagent.cli.options import agent_options, complete, display_options
 
 
 @click.command("rerun")
-@click.argument("run_id", metavar="ID|FILE", default="@last")
+@click.argument("run_id", metavar="ID|FILE", default="@last", shell_complete=complete(lambda: ("@last",)))
 @click.option("--from", "from_step", metavar="STEP", help="Only this step and what depends on it.")
 @agent_options
 @display_options
@@ -24,11 +24,11 @@ def command(
       airo rerun @last --from evidence2
     """
     from airoagent.cli.answer import print_run
-    from airoagent.cli.display import make_display
     from airoagent.cli.recorded import agent_for
     from airoagent.cli.runs import load_run
+    from airoagent.cli.watch import make_watch
 
     past = load_run(run_id)
     agent, settings = agent_for(past, flags, display=display, color=color)
-    run = agent.rerun(past, from_step=from_step, watch=make_display(settings.display, settings.color))
-    return print_run(run, as_json=as_json, recorded=settings.store)
+    run = agent.rerun(past, from_step=from_step, watch=make_watch(settings))
+    return print_run(run, as_json=as_json, settings=settings)

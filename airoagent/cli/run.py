@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from airoagent.cli.options import agent_options, display_options, make_agent
+from airoagent.cli.stdin import read_stdin
+
+if TYPE_CHECKING:
+    from airoagent.language.plan import Plan
+    from airoagent.toolbox.tool import Toolbox
 
 
 @click.command("run")
-@click.argument("file")
+@click.argument("file", type=click.Path(allow_dash=True))
 @click.option("--set", "values", multiple=True, metavar="NAME=VALUE", help="What {NAME} in the plan stands for.")
 @click.option("--replay-tools", "recorded", metavar="ID|TRACE", help="Take what tools find from this record.")
 @agent_options
@@ -34,22 +38,33 @@ def command(
       airo run my.plan --set year=2020 --replay-tools my.jsonl
     """
     from airoagent.cli.answer import print_run
-    from airoagent.cli.display import make_display
     from airoagent.cli.recorded import named_values
     from airoagent.cli.runs import load_run
+    from airoagent.cli.watch import make_watch
     from airoagent.engine.saving import on_recorded_tools
     from airoagent.language.parameters import with_values
-    from airoagent.language.parse import parse_plan
 
     text = read_text(file)
     agent, settings = make_agent(flags, display=display, color=color)
-    plan = with_values(parse_plan(text, agent.known_tools), named_values(values, "--set"))
-    watch = make_display(settings.display, settings.color)
+    plan = with_values(read_plan(text, agent.known_tools, file), named_values(values, "--set"))
+    watch = make_watch(settings)
     if recorded is not None:
         run = on_recorded_tools(agent, plan, load_run(recorded), watch=watch)
     else:
         run = agent.execute(plan, watch=watch)
-    return print_run(run, as_json=as_json, recorded=settings.store)
+    return print_run(run, as_json=as_json, settings=settings)
+
+
+def read_plan(text: str, tools: Toolbox, file: str) -> Plan:
+    """The plan in a file's text; a PlanError names the file beside line and column."""
+    from airoagent.errors import PlanError
+    from airoagent.language.parse import parse_plan
+
+    try:
+        return parse_plan(text, tools)
+    except PlanError as error:
+        error.file = "" if file == "-" else file
+        raise
 
 
 def read_text(file: str) -> str:
@@ -57,7 +72,7 @@ def read_text(file: str) -> str:
     from airoagent.errors import UsageError
 
     if file == "-":
-        return sys.stdin.read()
+        return read_stdin()
     try:
         return Path(file).read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
+    from airoagent.cli.begun import Begun
     from airoagent.engine.record import Run
     from airoagent.engine.store import Store
 
@@ -85,9 +86,19 @@ def load_run(word: str) -> Run:
         try:
             return Run.from_events(read_trace(Path(word).read_text(encoding="utf-8").splitlines()))
         except (OSError, UnicodeDecodeError) as error:
-            raise StoreError(f"the trace {word} cannot be read: {error}", "check the path") from error
+            reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
+            raise StoreError(f"the trace {word} cannot be read: {reason}", "check the path") from error
     store = _store()
     return Run.from_events(store.events(store.find(word)))
+
+
+def begun_of(run: Run) -> Begun:
+    """What the run was begun with; nothing of one that is not, event by event, of this machine's store."""
+    from airoagent.cli.begun import read_begun
+
+    store = _store()
+    mine = store.has(run.id) and store.events(run.id) == run.events  # a trace may bear the id of a run of ours
+    return read_begun(store.beside(run.id) if mine else "")
 
 
 def is_run(word: str) -> bool:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import sys
 from typing import Any
 
 import click
 
 from airoagent.cli.options import agent_options, make_agent
+from airoagent.cli.stdin import words_or_stdin
 
 
 @click.command("think")
@@ -24,9 +24,10 @@ def command(question: tuple[str, ...], show_all: bool, as_json: bool, **flags: A
       airo think -m jondurbin/airoboros-l2-13b-gpt4-2.0 "45 games were played, each against each. How many players?"
     """
     from airoagent.cli.display import plain
+    from airoagent.cli.watch import make_watch
 
-    agent, _ = make_agent(flags)
-    thought = agent.think(sys.stdin.read() if question == ("-",) else " ".join(question))
+    agent, settings = make_agent(flags)
+    thought = agent.think(words_or_stdin(question), watch=make_watch(settings))
     if as_json:
         click.echo(json.dumps(thought.to_json(), indent=2))
         return 0

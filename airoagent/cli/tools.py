@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import json
-import sys
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from airoagent.cli.options import agent_options, display_options, make_agent
+from airoagent.cli.stdin import words_or_stdin
 
 if TYPE_CHECKING:
     from airoagent.toolbox.loader import Found
     from airoagent.toolbox.tool import Tool
 
-_paths = click.option("--tools", "paths", multiple=True, metavar="PATH", help="A tool file, or a folder of them.")
+_paths = click.option(
+    "--tools", "paths", multiple=True, type=click.Path(), metavar="PATH", help="A tool file, or a folder of them."
+)
 
 
 def _find(paths: tuple[str, ...]) -> Found:
@@ -124,6 +126,6 @@ def run(name: str, input: str, as_json: bool, display: str | None, color: str | 
 
     agent, settings = make_agent(flags, display=display, color=color)
     tool = named_tool(name, agent.known_tools)
-    text = sys.stdin.read() if input == "-" else input
+    text = words_or_stdin((input,))
     plan = Plan((Step("evidence0", "", tool.name, (text,)),), (Ref("evidence0"),))
-    return print_run(agent.execute(plan), as_json=as_json, recorded=settings.store)
+    return print_run(agent.execute(plan), as_json=as_json, settings=settings)

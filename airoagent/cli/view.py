@@ -13,11 +13,23 @@ import click
 
 @click.command("view")
 @click.argument("run_id", metavar="[ID]", required=False)
-@click.option("-o", "--output", metavar="FILE", help="Write the page to FILE; `-` writes it to stdout.")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(allow_dash=True),
+    metavar="FILE",
+    help="Write the page to FILE; `-` writes it to stdout.",
+)
 @click.option("--port", type=click.IntRange(0, 65535), default=0, metavar="N", help="Serve on this port (a free one).")
 @click.option("--no-open", is_flag=True, help="Do not open the browser.")
 @click.option("-m", "--model", metavar="MODEL", help="The model for questions asked on the page.")
-@click.option("--docs", multiple=True, metavar="DIR", help="Answer questions asked on the page from this folder.")
+@click.option(
+    "--docs",
+    multiple=True,
+    type=click.Path(),
+    metavar="DIR",
+    help="Answer questions asked on the page from this folder.",
+)
 def command(
     run_id: str | None, output: str | None, port: int, no_open: bool, model: str | None, docs: tuple[str, ...]
 ) -> None:
@@ -67,8 +79,7 @@ def _serve(port: int, no_open: bool, given: dict[str, Any]) -> None:
     settings = load_settings({"model": given["model"], "docs": given["docs"]})
 
     def agent() -> Agent:
-        flags = {**given, "options": (), "named": (), "config_file": None, "no_store": False}
-        return make_agent(flags)[0]
+        return make_agent(given)[0]
 
     store = Store(state_folder() / "runs.sqlite3")
     with ViewServer(store, agent, port=port, model=settings.model) as server:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from airoagent.cli.options import agent_options
+from airoagent.cli.options import agent_options, complete
 
 if TYPE_CHECKING:
     from airoagent.engine.record import Run
@@ -20,7 +20,7 @@ _QUOTE = 200  # and of a quoted passage
 
 
 @click.command("why")
-@click.argument("run_id", metavar="ID|FILE", default="@last")
+@click.argument("run_id", metavar="ID|FILE", default="@last", shell_complete=complete(lambda: ("@last",)))
 @click.option("--bisect", is_flag=True, help="Take away one evidence at a time and see whether the answer holds.")
 @click.option("--swap", is_flag=True, help="With --bisect: give a step the evidence of another in place of none.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")

@@ -17,6 +17,7 @@ from collections.abc import Callable, Sequence
 from airoagent.engine.cache import Reuse
 from airoagent.engine.door import run_in_thread
 from airoagent.engine.fork import edited, recall_from, step_id
+from airoagent.engine.given import with_texts_of
 from airoagent.engine.history import dependents, recorded_steps
 from airoagent.engine.host import Host, check_tools
 from airoagent.engine.record import Run
@@ -39,6 +40,7 @@ class Debugger:
     def __init__(
         self, agent: Host, plan: Plan, question: str = "", *, record: Run | None = None, events: Sequence[Event] = ()
     ) -> None:
+        agent = agent if record is None else with_texts_of(agent, record)
         check_tools((step.tool for step in plan.steps), agent.known_tools)
         self._agent = agent
         self._record = record

@@ -14,6 +14,7 @@ from difflib import get_close_matches
 from typing import TypeVar
 
 from airoagent.engine.door import run_in_thread
+from airoagent.engine.given import with_texts_of
 from airoagent.engine.history import (
     RecordedStep,
     dependents,
@@ -85,6 +86,7 @@ def rerun(agent: Host, run: str | Run, *, from_step: str | None = None, watch: W
 async def arerun(agent: Host, run: str | Run, *, from_step: str | None = None, watch: Watch | None = None) -> Run:
     """The same, to be awaited."""
     parent = load(agent, run)
+    agent = with_texts_of(agent, parent)
     if parsed_text(parent) is None and purpose_of(parent) == "plan":
         if from_step is not None:
             raise StoreError(f"the run {parent.id} has no plan, so there is no step to call again from")
@@ -116,6 +118,7 @@ async def afork(
 ) -> Run:  # fmt: skip
     """The same, to be awaited."""
     parent = load(agent, run)
+    agent = with_texts_of(agent, parent)
     if not (edit or set or plan is not None or model is not None):
         raise UsageError("a fork changes something, and nothing was given", "--edit, --set, --plan or --model")
     if isinstance(plan, str):

@@ -5,9 +5,10 @@ Pure functions from a `Run` that has its events.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 
 from airoagent import errors
+from airoagent.engine.policy import Policy
 from airoagent.engine.record import Run
 from airoagent.errors import AiroError, PlanError, StoreError
 from airoagent.events import (
@@ -43,6 +44,7 @@ __all__ = [
     "read_plan",
     "recorded_steps",
     "setting",
+    "settings_rows",
     "written_plan",
 ]
 
@@ -120,6 +122,15 @@ def setting(run: Run, name: str, default: str = "") -> str:
             if key == name:
                 return str(value)
     return default
+
+
+def settings_rows(policy: Policy, offered: Iterable[str], addresses: Sequence[str]) -> tuple[tuple[str, str], ...]:
+    """The settings that a run is begun with, as `setting` reads them: the policy, the tools on offer, the folders."""
+    rows = {name: str(getattr(policy, name)) for name in policy.__dataclass_fields__}
+    rows["offered"] = ", ".join(offered)  # the names that the plan's text is read with
+    if addresses:
+        rows["docs"] = ", ".join(addresses)
+    return tuple(rows.items())
 
 
 def purpose_of(run: Run) -> str:

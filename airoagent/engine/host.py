@@ -25,6 +25,8 @@ Watch = Callable[[Event], None]
 class Host(Protocol):
     """What of an `Agent` is needed here."""
 
+    _all_tools: Toolbox
+
     @property
     def known_tools(self) -> Toolbox: ...
 

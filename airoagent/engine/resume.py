@@ -9,6 +9,7 @@ from collections.abc import Iterable
 
 from airoagent.engine.door import run_in_thread
 from airoagent.engine.fork import recall_from
+from airoagent.engine.given import with_texts_of
 from airoagent.engine.history import RecordedStep, parsed_text, purpose_of, read_plan, recorded_steps, written_plan
 from airoagent.engine.host import Host, Watch, check_tools, load
 from airoagent.engine.record import Run
@@ -36,6 +37,7 @@ async def aresume(agent: Host, run: str, *, watch: Watch | None = None) -> Run:
     past = load(agent, run)
     if past.status == "done":
         return past
+    agent = with_texts_of(agent, past)
     purpose, parsed = purpose_of(past), parsed_text(past)
     if purpose != "plan" and parsed is None:
         raise StoreError(

@@ -46,7 +46,12 @@ def _m003_cache(db: sqlite3.Connection) -> None:
     db.execute("CREATE TABLE cache (key BLOB PRIMARY KEY, at REAL NOT NULL, body BLOB NOT NULL) WITHOUT ROWID")
 
 
-MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (_m001_first, _m002_search, _m003_cache)
+def _m004_beside(db: sqlite3.Connection) -> None:
+    # What concerns this machine alone (paths, hosts that may be reached): no trace and no page ever holds it.
+    db.execute("CREATE TABLE beside (run TEXT PRIMARY KEY, body TEXT NOT NULL) WITHOUT ROWID")
+
+
+MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (_m001_first, _m002_search, _m003_cache, _m004_beside)
 
 
 def rebuild_index(db: sqlite3.Connection) -> None:

@@ -83,8 +83,13 @@ class Store:
         try:
             yield
         except (sqlite3.Error, OSError) as error:
-            hint = "free some disk space" if "full" in str(error) else "AIRO_HOME moves it to another folder"
-            raise StoreError(f"{what}: {error}", hint) from error
+            reason = getattr(error, "strerror", None) or str(error)
+            cure = "AIRO_HOME moves it to another folder"
+            if "full" in reason or "No space" in reason:
+                cure = "free some disk space"
+            elif "not a database" in reason:
+                cure = "move that file away, and a new one is made"
+            raise StoreError(f"{what}: {reason}", f"{cure}; with --no-store a run needs none") from error
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
@@ -167,6 +172,17 @@ class Store:
             raise StoreError(f"there is no run {run}", "`airo runs` lists them")
         return self._status(run, row[0], row[1])
 
+    def put_beside(self, run: str, body: str) -> None:
+        """Keep a text beside a run, in place of what was there: for this machine alone, it goes into no trace."""
+        with self._told("the record cannot be written"), self._transaction() as db:
+            db.execute("INSERT OR REPLACE INTO beside VALUES (?, ?)", (run, body))
+
+    def beside(self, run: str) -> str:
+        """The text kept beside a run; "" where there is none."""
+        with self._told("the record cannot be read"), self._lock:
+            row = self._db.execute("SELECT body FROM beside WHERE run = ?", (run,)).fetchone()
+        return "" if row is None else str(row[0])
+
     def has(self, run: str) -> bool:
         """Whether there is a run of this very id."""
         with self._told("the record cannot be read"), self._lock:
@@ -180,7 +196,8 @@ class Store:
         return "running" if (is_alive(driver) if driven is None else driven) else "interrupted"
 
     def find(self, word: str) -> str:
-        """The id that ``word`` means: a whole id, a beginning that only one has, or ``@last``."""
+        """The id that ``word`` means: a whole id, a beginning that only one has, or ``@last`` (``last`` does)."""
+        word = "@last" if word == "last" else word
         with self._told("the record cannot be read"), self._lock:
             if word == "@last":
                 row = self._db.execute("SELECT id FROM runs ORDER BY started DESC, id DESC LIMIT 1").fetchone()
@@ -245,6 +262,7 @@ class Store:
             for table in ("events", "uses", "entries"):
                 db.execute(f"DELETE FROM {table} WHERE run = ?", (run,))  # noqa: S608 - one of three constants
             db.execute("DELETE FROM runs WHERE id = ?", (run,))
+            db.execute("DELETE FROM beside WHERE run = ?", (run,))
             db.executemany(
                 "DELETE FROM texts WHERE hash = ? AND NOT EXISTS (SELECT 1 FROM uses WHERE uses.hash = texts.hash)",
                 mine,

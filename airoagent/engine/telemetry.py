@@ -5,10 +5,17 @@
 One span ``invoke_agent`` a run; below it ``plan``, one ``execute_tool`` an attempt at a step, and one ``chat`` a model
 call, below the plan or the step it was made for. Names and attributes are those of the GenAI semantic conventions.
 Contents (question, prompts, inputs, evidence, answer) are left out unless asked for: they may be private.
+
+`exported_spans` sends them by OTLP over HTTP to where OTEL_EXPORTER_OTLP_ENDPOINT says (http://localhost:4318 without
+it), with the headers, the service name and the limits that the other OTEL_ variables give; on the command line that is
+``--spans on``.
 """
 
 from __future__ import annotations
 
+import logging
+import os
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from airoagent.errors import MissingExtra
@@ -30,9 +37,15 @@ from airoagent.events import (
 )
 
 if TYPE_CHECKING:
+    from opentelemetry.sdk.trace import ReadableSpan
+    from opentelemetry.sdk.trace.export import SpanExportResult
     from opentelemetry.trace import Span, Tracer
 
-__all__ = ["Spans"]
+__all__ = ["Spans", "exported_spans"]
+
+
+_PATIENCE = 3.0  # seconds for a collector that does not answer; OTEL_EXPORTER_OTLP_TIMEOUT says otherwise
+_MISSING = "spans need OpenTelemetry", "pip install 'airoagent[otel]'"
 
 
 class Spans:
@@ -46,7 +59,7 @@ class Spans:
         try:
             from opentelemetry import trace
         except ImportError as error:
-            raise MissingExtra("spans need OpenTelemetry", "pip install 'airoagent[otel]'") from error
+            raise MissingExtra(*_MISSING) from error
         self._trace = trace
         self._tracer = tracer or trace.get_tracer("airoagent")
         self._contents = contents
@@ -141,3 +154,45 @@ class Spans:
             span.set_status(self._trace.StatusCode.ERROR, message)
             span.set_attribute("error.type", failure.kind)
         span.end(round(at * 1e9))
+
+
+def exported_spans(*, contents: bool = False) -> tuple[Spans, Callable[[], str]]:
+    """Spans that are sent to a collector; and what sends the last of them, to be called once at the end.
+
+    That call gives back one sentence where not all could be sent, "" otherwise. MissingExtra without the packages.
+    """
+    try:
+        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+        from opentelemetry.sdk.resources import SERVICE_NAME, Resource
+        from opentelemetry.sdk.trace import TracerProvider
+        from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExportResult
+    except ImportError as error:
+        raise MissingExtra(*_MISSING) from error
+    unsent: list[int] = []
+
+    logger = logging.getLogger("opentelemetry")  # what it has to say is one sentence at the end
+    logger.addHandler(logging.NullHandler())
+    logger.propagate = False
+    resource = Resource.create()
+    if str(resource.attributes.get(SERVICE_NAME, "")).startswith("unknown_service"):
+        resource = resource.merge(Resource({SERVICE_NAME: "airoagent"}))
+    provider = TracerProvider(resource=resource, shutdown_on_exit=False)
+    patience = None if any(name.endswith("_TIMEOUT") for name in os.environ if name.startswith("OTEL_")) else _PATIENCE
+    exporter = OTLPSpanExporter(timeout=patience)
+    send = exporter.export
+
+    def counted(spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        result = send(spans)
+        if result is not SpanExportResult.SUCCESS:
+            unsent.append(len(spans))
+        return result
+
+    exporter.export = counted
+    provider.add_span_processor(BatchSpanProcessor(exporter))
+
+    def finish() -> str:
+        provider.shutdown()
+        where = getattr(exporter, "_endpoint", "the collector")
+        return f"{sum(unsent)} spans could not be sent to {where}" if unsent else ""
+
+    return Spans(provider.get_tracer("airoagent"), contents=contents), finish

@@ -7,6 +7,7 @@ from typing import Literal
 
 from airoagent.engine.door import run_in_thread
 from airoagent.engine.fork import recall_from
+from airoagent.engine.given import with_texts_of
 from airoagent.engine.history import model_steps, recorded_steps
 from airoagent.engine.host import Host, check_tools, load
 from airoagent.engine.record import Run
@@ -113,6 +114,7 @@ def bisect(agent: Host, run: str | Run, *, change: Change = "remove") -> tuple[T
 async def abisect(agent: Host, run: str | Run, *, change: Change = "remove") -> tuple[Trial, ...]:
     """The same, to be awaited."""
     past = load(agent, run)
+    agent = with_texts_of(agent, past)
     plan = _plan_of(past)
     check_tools((step.tool for step in plan.steps), agent.known_tools)
     needed = _depths(plan)

@@ -71,9 +71,10 @@ def open_folders(paths: Sequence[Path]) -> tuple[Folder, ...]:
             continue
         if next(scan(root), None) is None:
             suffixes = ", ".join(suffix for suffix in _TYPES if suffix and _counts(suffix))
+            more = "" if pdf.installed() else "; PDF files too, after pip install 'airoagent[pdf]'"
             raise UsageError(
                 f"the folder {str(path)!r} holds no document that can be read",
-                f"documents are {suffixes} files and text files without a suffix",
+                f"documents are {suffixes} files and text files without a suffix{more}",
             )
         base = name = root.name or "root"
         number = 1

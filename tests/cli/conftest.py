@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
+import os
+import pty
+import struct
 import subprocess
 import sys
-from collections.abc import Callable
+import termios
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,6 +56,28 @@ def shell() -> Airo:
         return Result(done.returncode, done.stdout, done.stderr)
 
     return call
+
+
+def on_terminal(*args: str, columns: int = 80, keys: Sequence[tuple[str, str]] = (), **env: str) -> tuple[int, str]:
+    """Run ``airo`` on a terminal of this width: its exit code, and all it shows there.
+
+    ``keys`` are pairs: when the first shows up, the second is typed, in turn.
+    """
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    environ = {**{name: value for name, value in os.environ.items() if name != "NO_COLOR"}, "TERM": "xterm", **env}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "airoagent", *args], stdin=theirs, stdout=theirs, stderr=theirs, cwd=REPO, env=environ
+    )
+    os.close(theirs)
+    shown, left = b"", list(keys)
+    with contextlib.suppress(OSError):  # what Linux says when the other side has closed
+        while piece := os.read(ours, 4096):
+            shown += piece
+            if left and left[0][0].encode() in shown:
+                os.write(ours, left.pop(0)[1].encode() + b"\n")
+    os.close(ours)
+    return process.wait(timeout=60), shown.decode()
 
 
 @pytest.fixture

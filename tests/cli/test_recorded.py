@@ -88,6 +88,7 @@ def test_rerun_and_resume(airo: Airo, asked: list[str]) -> None:
     assert airo("replay", first).code == 6
     assert airo("resume", first, *asked).out == "hello again\n" and last(airo, 1)["status"] == "done"
     assert airo("resume", "x.jsonl").code == 2
+    Path(asked[asked.index("--tools") + 1]).unlink()
     result = airo("rerun", first, "--display", "none")
     assert result.code == 2 and "echo, which is not among the tools" in result.err
 

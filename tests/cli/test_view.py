@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -82,7 +84,18 @@ def test_the_server_serves_until_it_is_interrupted() -> None:
         urllib.request.HTTPCookieProcessor(CookieJar()), urllib.request.ProxyHandler({})
     )
     with opener.open(url, timeout=30) as reply:
-        assert "Ask a question" in reply.read().decode()
+        page = reply.read().decode()
+    assert "Ask a question" in page
+    token = re.search(r'"token": ?"([^"]+)"', page)
+    assert token is not None
+    origin = url.partition("/?")[0].rstrip("/")
+    headers = {"Content-Type": "application/json", "X-Airo-Token": token[1], "Origin": origin}
+    body = json.dumps({"question": "How deep is Lake Baikal?"}).encode()
+    with opener.open(urllib.request.Request(f"{origin}/api/runs", body, headers), timeout=30) as reply:
+        assert reply.status == 201
+        id = json.loads(reply.read())["run"]
+    with opener.open(f"{origin}/runs/{id}/events?after=0", timeout=30) as reply:
+        assert '"1,642 m"' in reply.read().decode(), "the folder that the server was given is what it answers from"
     served.send_signal(signal.SIGINT)
     out, err = served.communicate(timeout=30)
     assert (served.returncode, out) == (0, "")

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from xml.etree import ElementTree
 
-from airoagent import Run, ToolError
+import pytest
+
+from airoagent import Notebook, Run, ToolError, UsageError
 from tests.running import run_plan
 
 
@@ -27,7 +30,25 @@ def test_a_run_is_a_short_table_of_escaped_text() -> None:
     assert [row[1:3] for row in rows] == [["search", "otters & seals"], ["fails", "x"]]
     assert rows[0][3].startswith("<script>alert(1)</script>") and "\x1b" not in shown
     assert rows[1][3] == "no <b>luck</b>"
-    assert len(shown) < 6000 and "http" not in shown
+    assert len(shown) < 9000 and shown.replace("http://www.w3.org/2000/svg", "").count("http") == 0
+    assert tree.find(".//{http://www.w3.org/2000/svg}svg") is not None, "the plan is drawn"
+
+
+def test_progress_is_drawn_in_one_place_by_a_watch_while_the_run_goes_on() -> None:
+    from tests.running import make_agent
+
+    drawn: list[str] = []
+    plan = "Plan: a\n:evidence0: = search[otters]\nAnswer: done"
+    make_agent(plan, search).run("where?", watch=Notebook(drawn.append))
+    shown = ["".join(ElementTree.fromstring(one).itertext()) for one in drawn]
+    assert "where?" in shown[0] and any("otters" in one and "running" in drawn[n] for n, one in enumerate(shown))
+    assert "done" in shown[-1] and 'title="running"' not in drawn[-1]
+
+
+def test_without_a_notebook_it_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "IPython.display", None)
+    with pytest.raises(UsageError, match="no notebook to draw in"):
+        Notebook()
 
 
 def test_a_run_without_a_plan_is_shown() -> None:

@@ -97,7 +97,7 @@ def test_a_file_of_an_older_version_becomes_searchable_with_what_it_holds(tmp_pa
     store.append("a", 2, DONE)
     store.close()
     db = sqlite3.connect(path)
-    for table in ("entries", "words", "cache"):
+    for table in ("entries", "words", "cache", "beside"):
         db.execute(f"DROP TABLE {table}")
     db.execute("PRAGMA user_version = 1")
     db.commit()
