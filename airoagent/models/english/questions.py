@@ -18,6 +18,7 @@ from airoagent.models.english.words import (
     PRONOUNS,
     STOPWORDS,
     WORD,
+    is_code,
     looks_verbal,
     sentence_stems,
     stem,
@@ -92,6 +93,7 @@ def terms_of(text: str, extra: str = "") -> tuple[tuple[str, ...], tuple[str, ..
             )
             or any(c.isdigit() for c in word)
             or root in quoted
+            or (is_code(word) and not word.isupper())
         ):
             names[root] = None
     if extra:

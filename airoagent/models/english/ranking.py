@@ -53,6 +53,9 @@ class Ranked:
     plain: float = 0.0
 
 
+_JOINTS = re.compile(r"[-._/]+")
+
+
 def read_library(blocks: Sequence[Block]) -> Library:
     """Cut the blocks into sentences and take their stems."""
     sentences = tuple(sentence for number, block in enumerate(blocks) for sentence in cut(block, number))
@@ -60,8 +63,9 @@ def read_library(blocks: Sequence[Block]) -> Library:
     common: set[str] = set()
     for sentence in sentences:
         found = words(sentence.text)
-        # "dual-licensed" speaks of licences as well.
-        pieces = [piece for word in found if "-" in word for piece in word.split("-") if piece]
+        # "dual-licensed" speaks of licences as well, "str.find" of finding.
+        joined = [word for word in found if not word.isalnum() and not word[0].isdigit()]
+        pieces = [piece for word in joined for piece in _JOINTS.split(word) if len(piece) > 1]
         stems.append(frozenset((*sentence_stems(found), *map(stem, pieces))))
         common.update(word for word in found if word[0].islower())
     return Library(tuple(blocks), sentences, tuple(stems), frozenset(common))

@@ -31,6 +31,7 @@ __all__ = [
     "WORD",
     "fold",
     "groups_of",
+    "is_code",
     "looks_verbal",
     "near_words",
     "sentence_stems",
@@ -138,7 +139,7 @@ _IRREGULAR = {
     form: root for root, _, forms in (entry.partition(":") for entry in _FORMS.split()) for form in forms.split(",")
 }
 
-WORD = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?(?!\w)|[^\W_]+(?:['’.&/+#-][^\W_]+)*[+#°%]*|[一-鿿぀-ヿ가-힯]")
+WORD = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?(?!\w)|[^\W_]+(?:(?:['’.&/+#-]|_+)[^\W_]+)*[+#°%]*|[一-鿿぀-ヿ가-힯]")
 _CJK = re.compile(r"[぀-ヿ一-鿿가-힯]")
 
 
@@ -151,6 +152,17 @@ def fold(text: str) -> str:
     return (
         "".join(c for c in plain if not unicodedata.combining(c)).replace("ø", "o").replace("ł", "l").replace("ß", "ss")
     )
+
+
+_CODE = re.compile(
+    r"[A-Za-z]\w*(?:\.[A-Za-z]\w*)+|\w*[^\W_]_\w+|[A-Z]{2,}\d*|[a-z]+[A-Z]\w*|[A-Z][a-z]+[A-Z]\w*", re.ASCII
+)
+
+
+def is_code(word: str) -> bool:
+    """Whether a word is spelled like a name in a program or its settings: "max_connections", "os.path", "getsize"
+    only with its module."""
+    return _CODE.fullmatch(word) is not None and word.lower() not in ("e.g", "i.e", "a.m", "p.m", "u.s", "u.k")
 
 
 def words(text: str) -> list[str]:
