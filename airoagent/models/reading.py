@@ -19,6 +19,7 @@ from airoagent.models.english.analysis import analyse
 from airoagent.models.english.comparing import Comparison, comparison
 from airoagent.models.english.hedging import clause_with, is_certain
 from airoagent.models.english.judging import Judged, Reading, judge
+from airoagent.models.english.manuals import say_from_manual
 from airoagent.models.english.names import names, unlike_person
 from airoagent.models.english.parts import clean, two_parts
 from airoagent.models.english.passages import Block, Sentence
@@ -96,6 +97,9 @@ def _read_one(library: Library, question: Question, near: Sentence | None = None
     ranked = rank(library, question)
     if not ranked:
         return _whole_text(library, question)
+    told = say_from_manual(library, ranked, question)
+    if told is not None and _enough(ranked, question, told[1]):
+        return Finding(told[0], tuple(library.sentences[p] for p in told[1]), told[2])
     say = _SAYINGS.get(question.kind)
     if not say:
         return _best_span(library, ranked, question, near)

@@ -1,0 +1,289 @@
+"""Answers that manuals give: defaults, versions, what a call returns, which option or function does something.
+
+A manual is a list of terms with what is said of each (`Sentence.entry`). A question names the term and asks one thing
+about it, or says what the term does and asks for its name. Each function takes what `ranking` found and gives a text
+with the place of the sentence it stands in, or nothing: then the question is read like any other.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from airoagent.models.english.passages import Sentence
+from airoagent.models.english.questions import Question
+from airoagent.models.english.ranking import Library, Ranked, standing
+from airoagent.models.english.sayings import Said
+from airoagent.models.english.words import NUMBER_WORDS, UNITS, is_code, near_words, stem, stems, words
+
+__all__ = ["say_from_manual"]
+
+_DEFAULT = re.compile(r"^(?!(?:is|are|does|do|did|can|has|have|was|were|why)\b).*\bdefaults?\b", re.I)
+_VERSION = re.compile(
+    r"\b(?:in|since|as of|from|with|by|until) (?:which|what) (?:[\w.]+ ){0,2}(?:version|release)s?\b"
+    r"|^(?:which|what) (?:[\w.]+ ){0,2}(?:version|release)s?\b",
+    re.I,
+)
+_NOUNS = (
+    "function|method|option|flag|switch|parameter|argument|setting|command|meta-command|statement|pragma|variable|"
+    "module|class|exception|operator|keyword|constant|attribute|clause|directive|property|field|data type|type|code"
+)
+_WHICH = re.compile(rf"^(?:\w+ )?(?:which|what)(?: [\w.-]+){{0,3}}? ({_NOUNS})s?\b (?!(?:of|in|for|is the|was the) )", re.I)
+_TELLS = re.compile(
+    r"^what (?:does|do|will|is|are) (?:the |an? )?(.+?) (return|give|do|mean|stand for|indicate|contain|used for)\b", re.I
+)
+_WHAT_IS = re.compile(r"^(?:what|who) (?:is|are) (?:an? |the )?(.+?)(?: (?:in|of) .+)?[?.! ]*$", re.I)
+_FOUND = 2.2  # points that a sentence has to have
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """A sentence that may answer, with its points."""
+
+    entry: Ranked
+    sentence: Sentence
+    points: float
+
+
+def say_from_manual(library: Library, ranked: Sequence[Ranked], question: Question) -> Said | None:
+    """The answer, where the question is one that manuals answer and a term of the text fits it; else None."""
+    for asked, say in _FORMS:
+        if asked.search(question.text):
+            return say(library, ranked, question)
+    return None
+
+
+def _codes(question: Question) -> frozenset[str]:
+    """The names of programs and settings that stand in the question, in lower case, without brackets."""
+    found = re.findall(r"[\w.:\\-]*\w", question.text)[1:]
+    return frozenset(word.lower().strip(".-\\") for word in found if is_code(word.strip(".-\\")))
+
+
+def _named(sentence: Sentence) -> str:
+    """The name of the entry a sentence belongs to: "os.makedirs" of "os.makedirs(name, mode=0o777)"."""
+    name = re.match(r"(?:(?:class|exception|async|static|property|\(\w+\)) )?([\w.:\\$-]+)", sentence.entry)
+    return name[1].lower().strip(".:-\\") if name else ""
+
+
+def _of(name: str, codes: frozenset[str]) -> bool:
+    """Whether an entry's name is one of these, its module or class said or not."""
+    return any(name == code or name.endswith(f".{code}") or code.endswith(f".{name}") for code in codes) and bool(name)
+
+
+def _told(
+    library: Library, ranked: Sequence[Ranked], question: Question, fits: Callable[[Sentence], float]
+) -> list[_Told]:
+    """The sentences with something to tell (``fits`` gives more than nothing), best first."""
+    codes = _codes(question)
+    found: list[_Told] = []
+    for entry in ranked:
+        sentence = library.sentences[entry.place]
+        fit = fits(sentence)
+        if fit <= 0:
+            continue
+        points = standing(entry) + fit
+        name = _named(sentence)
+        if codes:
+            about = _of(name, codes)
+            points += 1.5 if about else -1.0 if is_code(name) and not codes & set(_lower(sentence.text)) else 0.0
+        if _NEWS.search(library.blocks[sentence.block].meta("title")):
+            points -= 0.6
+        found.append(_Told(entry, sentence, points))
+    found.sort(key=lambda told: (-told.points, told.entry.place))
+    return found
+
+
+_NEWS = re.compile(r"what.?s new|change ?log|release (?:notes|history)|\bnews\b|\bhistory\b|^release\b", re.I)
+
+
+def _lower(text: str) -> list[str]:
+    return [word.lower() for word in words(text)]
+
+
+_NUMBER = (
+    r"[-+]?\d[\d.,]*\d?(?: ?(?:%|[kKMGT]i?B\b|(?:" + "|".join(sorted({u for us in UNITS.values() for u in us if u.isalpha()}))
+    + r"|connections|entries|rows|columns|characters|pages)\b))?"
+)
+_SPELLED = rf"(?:{'|'.join(NUMBER_WORDS)})(?: (?:seconds?|minutes?|hours?|days?|connections|bytes|times))?\b"
+_VALUE = rf"(?:{_NUMBER}|{_SPELLED}|[\"“'‘`][^\"”'’`]{{1,60}}[\"”'’`]|(?:on|off|true|false|none|null|yes|no|enabled|disabled)\b|\w+_\w+|[A-Z]{{2,}}\b|localhost\b|~?/[\w./-]+)"
+_VALUES = tuple(
+    re.compile(pattern, re.IGNORECASE)
+    for pattern in (
+        rf"\bdefaults?(?: value| setting)?(?: is| are| was|:| of| to|,|=)? ?(?:typically |usually |currently |set to |always |the )*({_VALUE})",
+        rf"\bdefault (?:[\w-]+ ){{1,6}}(?:is|are|was|to) (?:typically |usually |currently |set to |always )*({_VALUE})",
+        rf"({_VALUE})[,;]?(?: \w+)? by default",
+        rf"({_VALUE}),? (?:\(?(?:is |which is )?the default)",
+        rf"by default,? (?:[\w-]+ ){{0,8}}?({_NUMBER}|{_SPELLED})",
+    )
+)  # fmt: skip
+
+
+def _default(library: Library, ranked: Sequence[Ranked], question: Question) -> Said | None:
+    asked = frozenset(question.terms) - {stem("default"), stem("value"), stem("setting")}
+
+    def fits(sentence: Sentence) -> float:
+        if sentence.cells:
+            return 0.6 if any(stem(w) == "default" for head in sentence.header for w in words(head)) else 0.0
+        if "default" not in (roots := stems(sentence.text)) or sentence.short:
+            return 0.0
+        about = set(stems(sentence.entry)) | set(roots)
+        share = len(asked & about) / max(len(asked), 1)
+        return 0.2 + share + (0.5 if any(value.search(sentence.text) for value in _VALUES) else 0.0)
+
+    for told in _told(library, ranked, question, fits)[:1]:
+        if told.points < _FOUND:
+            break
+        if told.sentence.cells:
+            return _cell(told, "default")
+        found = next((m for value in _VALUES if (m := value.search(told.sentence.text))), None)
+        text = found[1].strip("\"“”'‘’` .,") if found else _whole(told.sentence)
+        return text, (told.entry.place,), told.points
+    return None
+
+
+def _cell(told: _Told, head: str) -> Said | None:
+    """The cell of a row under a header."""
+    cells, header = told.sentence.cells, told.sentence.header
+    at = next((n for n, name in enumerate(header) if head in name.lower()), -1)
+    at += len(cells) - len(header) if at >= 0 else 0
+    return (cells[at].strip("` "), (told.entry.place,), told.points) if 0 <= at < len(cells) and cells[at] else None
+
+
+def _whole(sentence: Sentence) -> str:
+    text = " ".join(sentence.text.split())
+    return " ".join(text.split()[:50]).rstrip(" .,;:")
+
+
+_RELEASE = re.compile(r"(?<![\w.])v?(\d+(?:\.\d+)+(?:[ab]\d+)?)(?![\w.]*\w)")
+
+
+def _version(library: Library, ranked: Sequence[Ranked], question: Question) -> Said | None:
+    known = set(_RELEASE.findall(question.text))
+    wanted = {root: near_words(root) for root in question.terms if root not in question.names}
+
+    def release(text: str) -> str:
+        return next((found for found in _RELEASE.findall(text) if found not in known), "")
+
+    def fits(sentence: Sentence) -> float:
+        if sentence.cells:
+            return 0.3 if release(sentence.text) else 0.0
+        own = release(sentence.text)
+        if not own and not release(sentence.heading):
+            return 0.0
+        roots = set(stems(sentence.text))
+        does = any(root in roots or roots & near.keys() for root, near in wanted.items())
+        marked = bool(re.search(r"\b(?:new in|since|added|introduced|first|changed|removed)\b", sentence.text, re.I))
+        return 0.1 + 0.5 * does + (0.5 if own and marked else 0.0)
+
+    for told in _told(library, ranked, question, fits)[:1]:
+        if told.points < _FOUND:
+            break
+        return release(told.sentence.text) or release(told.sentence.heading), (told.entry.place,), told.points
+    return None
+
+
+_SHAPES: tuple[tuple[str, re.Pattern[str]], ...] = (
+    ("option flag switch", re.compile(r"-{1,2}\w")),
+    ("function method", re.compile(r"[\w.]+\(|[\w]+[._]\w+")),
+    ("variable constant", re.compile(r"[A-Z][A-Z0-9_]{2,}")),
+    ("setting parameter", re.compile(r"\w+_\w+|[\w.]+ \(")),
+    ("command statement meta-command pragma keyword clause", re.compile(r"\\\w|[A-Z]{3,}|[a-z]\w+")),
+    ("exception class module type", re.compile(r"(?:exception |class )?[\w.]+")),
+)
+
+
+def _which(library: Library, ranked: Sequence[Ranked], question: Question) -> Said | None:
+    """The term whose description says what the question says."""
+    asks = _WHICH.search(question.text)
+    noun = asks[1].lower() if asks else ""
+    shape = next((pattern for nouns, pattern in _SHAPES if noun in nouns), None)
+    codes = _codes(question)
+    target = stem(noun)
+    asked = [t for t in question.terms if t != target]
+
+    def fits(sentence: Sentence) -> float:
+        name = _named(sentence)
+        if not name or sentence.short or (name in codes) or (shape and not shape.match(sentence.entry)):
+            return 0.0
+        roots = set(stems(sentence.text))
+        held = sum(1.0 if t in roots else 0.7 * bool(roots & near_words(t).keys()) for t in asked)
+        return 0.1 + 2.0 * held / max(len(asked), 1)
+
+    for told in _told(library, ranked, question, fits)[:1]:
+        best = standing(ranked[0])
+        if told.points < max(_FOUND, best):
+            break
+        term = re.sub(r"^(?:class|exception|async|static|property|\(\w+\)) |\(.*$", "", told.sentence.entry)
+        return term.strip(" `:"), (told.entry.place,), told.points
+    return None
+
+
+def _tells(library: Library, ranked: Sequence[Ranked], question: Question) -> Said | None:
+    """What a call returns, what an option does, what a code means: the sentence that says so."""
+    asks = _TELLS.search(question.text)
+    codes = _codes(question)
+    if not asks or not codes:
+        return None
+    verb = stem(asks[2].split()[0])
+    others = [t for t in question.terms if t not in question.names and t != verb]
+    seen: set[tuple[int, str]] = set()
+    first: set[int] = set()
+    for place, sentence in enumerate(library.sentences):
+        if sentence.entry and not sentence.short and (sentence.block, sentence.entry) not in seen:
+            seen.add((sentence.block, sentence.entry))
+            first.add(place)
+
+    def fits(sentence: Sentence) -> float:
+        roots = stems(sentence.text)
+        if sentence.short or not roots:
+            return 0.0
+        about = _of(_named(sentence), codes)
+        subject = next((w for w in _lower(sentence.text)[:3] if w in codes), "")
+        if not about and not subject:
+            return 0.0
+        says = verb in roots or roots[0] == stem("return")
+        held = sum(t in roots for t in others) / max(len(others), 1)
+        return 0.3 + 0.4 * says + 0.6 * held + (0.5 if re.search(_MEANS, sentence.text) and verb != "return" else 0.0)
+
+    told = _told(library, ranked, question, fits)
+    if not told or told[0].points < _FOUND:
+        return None
+    close = [t for t in told if t.points > told[0].points - 0.8 and t.entry.place in first and not others]
+    best = min(close, key=lambda t: -t.points) if close else told[0]
+    text = _whole(best.sentence)
+    if best.sentence.cells:
+        text = "; ".join(cell for cell in best.sentence.cells[1:] if cell)
+    return text, (best.entry.place,), best.points
+
+
+_MEANS = r"\b(?:indicates?|means?|is (?:returned|raised|used|set)|stands? for|signals?|says that)\b"
+
+
+def _is(library: Library, ranked: Sequence[Ranked], question: Question) -> Said | None:
+    """The sentence that begins "An X is a ..." or "Xs are ..."."""
+    asks = _WHAT_IS.search(question.text)
+    subject = set(stems(asks[1])) if asks else set()
+    if not subject or len(subject) > 4:
+        return None
+
+    def fits(sentence: Sentence) -> float:
+        said = re.match(r"(?:an?|the)?\s*(.{2,60}?),? (?:is|are|was|were|means|refers to|stands for) (?:an?|the|one)?\b", sentence.text, re.I)
+        if not said or set(stems(said[1])) != subject:
+            return 0.0
+        return 1.0 + 0.5 * bool(re.search(r" (?:an?|the|one) $", said[0] + " "))
+
+    for told in _told(library, ranked, question, fits)[:1]:
+        if told.points < _FOUND:
+            break
+        return _whole(told.sentence), (told.entry.place,), told.points
+    return None
+
+
+_FORMS: tuple[tuple[re.Pattern[str], Callable[[Library, Sequence[Ranked], Question], Said | None]], ...] = (
+    (_VERSION, _version),
+    (_DEFAULT, _default),
+    (_WHICH, _which),
+    (_TELLS, _tells),
+    (_WHAT_IS, _is),
+)  # fmt: skip
