@@ -19,8 +19,8 @@ MOST_LINKS = 30  # of each page, listed below its text for HyperlinkExtractor
 async def text_scraper(links: str, context: ToolContext) -> ToolOutput:
     """Each page's address, title, text and links; a page that fails is a line that says so, unless all fail.
 
-    Settings: ``scraper_pages`` (how many links are read, 8) and ``scraper_characters`` (of each page, 20000: of a longer
-    one the passages that speak of the question).
+    Settings: ``scraper_pages`` (how many links are read, 8) and ``scraper_characters`` (of each page, 20000: of a
+    longer one the passages that speak of the question).
     """
     nothing = context.nothing_found()
     if nothing is not None:

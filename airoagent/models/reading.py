@@ -17,9 +17,9 @@ from dataclasses import dataclass
 
 from airoagent.models.english.analysis import analyse
 from airoagent.models.english.comparing import Comparison, comparison
+from airoagent.models.english.guides import say_by_form
 from airoagent.models.english.hedging import clause_with, is_certain
 from airoagent.models.english.judging import Judged, Reading, judge
-from airoagent.models.english.manuals import say_from_manual
 from airoagent.models.english.names import names, unlike_person
 from airoagent.models.english.parts import clean, two_parts
 from airoagent.models.english.passages import Block, Sentence
@@ -97,8 +97,8 @@ def _read_one(library: Library, question: Question, near: Sentence | None = None
     ranked = rank(library, question)
     if not ranked:
         return _whole_text(library, question)
-    told = say_from_manual(library, ranked, question)
-    if told is not None and _enough(ranked, question, told[1]):
+    told = say_by_form(library, ranked, question)
+    if told is not None and _named(ranked, question, told[1]):
         return Finding(told[0], tuple(library.sentences[p] for p in told[1]), told[2])
     say = _SAYINGS.get(question.kind)
     if not say:
@@ -216,10 +216,7 @@ def _enough(ranked: Sequence[Ranked], question: Question, places: tuple[int, ...
     if not entries:
         return False
     best = max(entries, key=standing)
-    if question.names and best.names < 0.5:
-        return False
-    lacking = [name for name in question.names if name in best.missing]
-    if any(name.isdigit() for name in lacking) or len(lacking) * 3 >= len(question.names) > 0:
+    if not _named(entries, question, places):
         return False
     if question.kind in ("summary", "list"):
         return best.coverage >= 0.3
@@ -237,6 +234,15 @@ def _enough(ranked: Sequence[Ranked], question: Question, places: tuple[int, ...
     if question.names and not _telling(question):
         return True
     return best.coverage >= _LEAST and best.relation >= (_LEAST_RELATION if question.names else _LEAST_ALONE)
+
+
+def _named(ranked: Sequence[Ranked], question: Question, places: tuple[int, ...]) -> bool:
+    """Whether the sentences, or what they stand under, speak of the question's names and years."""
+    best = max((r for r in ranked if r.place in places), key=standing, default=None)
+    if best is None or (question.names and best.names < 0.5):
+        return False
+    lacking = [name for name in question.names if name in best.missing]
+    return not any(name.isdigit() for name in lacking) and not len(lacking) * 3 >= len(question.names) > 0
 
 
 def _telling(question: Question) -> bool:

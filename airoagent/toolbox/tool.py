@@ -110,7 +110,7 @@ class ToolContext:
 
     def excerpt(self, text: str, most: int) -> str:
         """The passages of a text that speak of the run's question, in their order, ``most`` characters at most."""
-        fitted = fit_blocks((ContextBlock(text),), self.question[:most // 4], most, len).blocks
+        fitted = fit_blocks((ContextBlock(text),), self.question[: most // 4], most, len).blocks
         return fitted[0].text.strip() if fitted else text[:most]
 
     def nothing_found(self) -> ToolOutput | None:
@@ -327,7 +327,6 @@ class Call(Protocol):
     """A tool ready to be called with a step's input: as one text, and (where evidence is in it) in its parts."""
 
     def __call__(self, text: str, context: ToolContext | None, parts: Filled = ()) -> Awaitable[Any]: ...
-
 
 
 class Toolbox(Mapping[str, Tool]):

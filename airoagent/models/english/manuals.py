@@ -9,15 +9,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from airoagent.models.english.passages import Sentence
 from airoagent.models.english.questions import Question
 from airoagent.models.english.ranking import Library, Ranked, standing
-from airoagent.models.english.sayings import Said
-from airoagent.models.english.words import NUMBER_WORDS, UNITS, is_code, near_words, stem, stems, words
+from airoagent.models.english.sayings import Said, to_clause_end
+from airoagent.models.english.telling import LEAST, RELEASE, Told, codes_of, is_of, lower, named, tell, whole
+from airoagent.models.english.words import NUMBER_WORDS, UNITS, near_words, stem, stems, words
 
-__all__ = ["say_from_manual"]
+__all__ = ["MANUALS"]
 
 _DEFAULT = re.compile(r"^(?!(?:is|are|does|do|did|can|has|have|was|were|why)\b).*\bdefaults?\b", re.I)
 _VERSION = re.compile(
@@ -29,120 +29,66 @@ _NOUNS = (
     "function|method|option|flag|switch|parameter|argument|setting|command|meta-command|statement|pragma|variable|"
     "module|class|exception|operator|keyword|constant|attribute|clause|directive|property|field|data type|type|code"
 )
-_WHICH = re.compile(rf"^(?:\w+ )?(?:which|what)(?: [\w.-]+){{0,3}}? ({_NOUNS})s?\b (?!(?:of|in|for|is the|was the) )", re.I)
+_WHICH = re.compile(
+    rf"^(?:\w+ )?(?:which|what)(?: [\w.-]+){{0,3}}? ({_NOUNS})s?\b (?!(?:of|in|for|is the|was the) )", re.I
+)
 _TELLS = re.compile(
-    r"^what (?:does|do|will|is|are) (?:the |an? )?(.+?) (return|give|do|mean|stand for|indicate|contain|used for)\b", re.I
+    r"^what (?:does|do|will|is|are) (?:the |an? )?(.+?) (return|give|do|mean|stand for|indicate|contain|used for)\b",
+    re.I,
 )
 _WHAT_IS = re.compile(r"^(?:what|who) (?:is|are) (?:an? |the )?(.+?)(?: (?:in|of) .+)?[?.! ]*$", re.I)
-_FOUND = 2.2  # points that a sentence has to have
-
-
-@dataclass(frozen=True, slots=True)
-class _Told:
-    """A sentence that may answer, with its points."""
-
-    entry: Ranked
-    sentence: Sentence
-    points: float
-
-
-def say_from_manual(library: Library, ranked: Sequence[Ranked], question: Question) -> Said | None:
-    """The answer, where the question is one that manuals answer and a term of the text fits it; else None."""
-    for asked, say in _FORMS:
-        if asked.search(question.text):
-            return say(library, ranked, question)
-    return None
-
-
-def _codes(question: Question) -> frozenset[str]:
-    """The names of programs and settings that stand in the question, in lower case, without brackets."""
-    found = re.findall(r"[\w.:\\-]*\w", question.text)[1:]
-    return frozenset(word.lower().strip(".-\\") for word in found if is_code(word.strip(".-\\")))
-
-
-def _named(sentence: Sentence) -> str:
-    """The name of the entry a sentence belongs to: "os.makedirs" of "os.makedirs(name, mode=0o777)"."""
-    name = re.match(r"(?:(?:class|exception|async|static|property|\(\w+\)) )?([\w.:\\$-]+)", sentence.entry)
-    return name[1].lower().strip(".:-\\") if name else ""
-
-
-def _of(name: str, codes: frozenset[str]) -> bool:
-    """Whether an entry's name is one of these, its module or class said or not."""
-    return any(name == code or name.endswith(f".{code}") or code.endswith(f".{name}") for code in codes) and bool(name)
-
-
-def _told(
-    library: Library, ranked: Sequence[Ranked], question: Question, fits: Callable[[Sentence], float]
-) -> list[_Told]:
-    """The sentences with something to tell (``fits`` gives more than nothing), best first."""
-    codes = _codes(question)
-    found: list[_Told] = []
-    for entry in ranked:
-        sentence = library.sentences[entry.place]
-        fit = fits(sentence)
-        if fit <= 0:
-            continue
-        points = standing(entry) + fit
-        name = _named(sentence)
-        if codes:
-            about = _of(name, codes)
-            points += 1.5 if about else -1.0 if is_code(name) and not codes & set(_lower(sentence.text)) else 0.0
-        if _NEWS.search(library.blocks[sentence.block].meta("title")):
-            points -= 0.6
-        found.append(_Told(entry, sentence, points))
-    found.sort(key=lambda told: (-told.points, told.entry.place))
-    return found
-
-
-_NEWS = re.compile(r"what.?s new|change ?log|release (?:notes|history)|\bnews\b|\bhistory\b|^release\b", re.I)
-
-
-def _lower(text: str) -> list[str]:
-    return [word.lower() for word in words(text)]
+_SORTS = frozenset(map(stem, (*_NOUNS.replace(" ", "|").split("|"), "error", "result", "call", "program")))
 
 
 _NUMBER = (
-    r"[-+]?\d[\d.,]*\d?(?: ?(?:%|[kKMGT]i?B\b|(?:" + "|".join(sorted({u for us in UNITS.values() for u in us if u.isalpha()}))
+    r"[-+]?\d[\d.,]*\d?(?: ?(?:%|[kKMGT]i?B\b|(?:"
+    + "|".join(sorted({u for us in UNITS.values() for u in us if u.isalpha()}))
     + r"|connections|entries|rows|columns|characters|pages)\b))?"
 )
 _SPELLED = rf"(?:{'|'.join(NUMBER_WORDS)})(?: (?:seconds?|minutes?|hours?|days?|connections|bytes|times))?\b"
-_VALUE = rf"(?:{_NUMBER}|{_SPELLED}|[\"“'‘`][^\"”'’`]{{1,60}}[\"”'’`]|(?:on|off|true|false|none|null|yes|no|enabled|disabled)\b|\w+_\w+|[A-Z]{{2,}}\b|localhost\b|~?/[\w./-]+)"
+_VALUE = (
+    rf"(?:{_NUMBER}|{_SPELLED}|[\"“'‘`][^\"”'’`]{{1,60}}[\"”'’`]|~?/[\w./-]+|localhost\b|\w+_\w+|(?-i:[A-Z]{{2,}})\b"
+    r"|(?:on|off|true|false|none|null|yes|no|enabled|disabled)\b)"
+)
+_SURELY = r"(?:typically |usually |currently |set to |always |the )*"
 _VALUES = tuple(
     re.compile(pattern, re.IGNORECASE)
     for pattern in (
-        rf"\bdefaults?(?: value| setting)?(?: is| are| was|:| of| to|,|=)? ?(?:typically |usually |currently |set to |always |the )*({_VALUE})",
-        rf"\bdefault (?:[\w-]+ ){{1,6}}(?:is|are|was|to) (?:typically |usually |currently |set to |always )*({_VALUE})",
+        rf"\bdefaults?(?: value| setting)?(?: is| are| was|:| of| to|,|=)? ?{_SURELY}({_VALUE})",
+        rf"\bdefault (?:[\w-]+ ){{1,6}}(?:is|are|was|to) {_SURELY}({_VALUE})",
         rf"({_VALUE})[,;]?(?: \w+)? by default",
         rf"({_VALUE}),? (?:\(?(?:is |which is )?the default)",
         rf"by default,? (?:[\w-]+ ){{0,8}}?({_NUMBER}|{_SPELLED})",
     )
-)  # fmt: skip
+)
 
 
 def _default(library: Library, ranked: Sequence[Ranked], question: Question) -> Said | None:
     asked = frozenset(question.terms) - {stem("default"), stem("value"), stem("setting")}
 
     def fits(sentence: Sentence) -> float:
+        roots = stems(sentence.text)
         if sentence.cells:
-            return 0.6 if any(stem(w) == "default" for head in sentence.header for w in words(head)) else 0.0
-        if "default" not in (roots := stems(sentence.text)) or sentence.short:
+            headed = any(stem(word) == "default" for head in sentence.header for word in words(head))
+            return 0.6 * headed * len(asked & set(roots)) * 2
+        if "default" not in roots or sentence.short:
             return 0.0
         about = set(stems(sentence.entry)) | set(roots)
         share = len(asked & about) / max(len(asked), 1)
         return 0.2 + share + (0.5 if any(value.search(sentence.text) for value in _VALUES) else 0.0)
 
-    for told in _told(library, ranked, question, fits)[:1]:
-        if told.points < _FOUND:
+    for told in tell(library, ranked, question, fits)[:1]:
+        if told.points < LEAST:
             break
         if told.sentence.cells:
             return _cell(told, "default")
         found = next((m for value in _VALUES if (m := value.search(told.sentence.text))), None)
-        text = found[1].strip("\"“”'‘’` .,") if found else _whole(told.sentence)
+        text = found[1].strip("\"“”'‘’` .,") if found else whole(told.sentence)
         return text, (told.entry.place,), told.points
     return None
 
 
-def _cell(told: _Told, head: str) -> Said | None:
+def _cell(told: Told, head: str) -> Said | None:
     """The cell of a row under a header."""
     cells, header = told.sentence.cells, told.sentence.header
     at = next((n for n, name in enumerate(header) if head in name.lower()), -1)
@@ -150,20 +96,12 @@ def _cell(told: _Told, head: str) -> Said | None:
     return (cells[at].strip("` "), (told.entry.place,), told.points) if 0 <= at < len(cells) and cells[at] else None
 
 
-def _whole(sentence: Sentence) -> str:
-    text = " ".join(sentence.text.split())
-    return " ".join(text.split()[:50]).rstrip(" .,;:")
-
-
-_RELEASE = re.compile(r"(?<![\w.])v?(\d+(?:\.\d+)+(?:[ab]\d+)?)(?![\w.]*\w)")
-
-
 def _version(library: Library, ranked: Sequence[Ranked], question: Question) -> Said | None:
-    known = set(_RELEASE.findall(question.text))
+    known = set(RELEASE.findall(question.text))
     wanted = {root: near_words(root) for root in question.terms if root not in question.names}
 
     def release(text: str) -> str:
-        return next((found for found in _RELEASE.findall(text) if found not in known), "")
+        return next((found for found in RELEASE.findall(text) if found not in known), "")
 
     def fits(sentence: Sentence) -> float:
         if sentence.cells:
@@ -176,8 +114,8 @@ def _version(library: Library, ranked: Sequence[Ranked], question: Question) -> 
         marked = bool(re.search(r"\b(?:new in|since|added|introduced|first|changed|removed)\b", sentence.text, re.I))
         return 0.1 + 0.5 * does + (0.5 if own and marked else 0.0)
 
-    for told in _told(library, ranked, question, fits)[:1]:
-        if told.points < _FOUND:
+    for told in tell(library, ranked, question, fits)[:1]:
+        if told.points < LEAST:
             break
         return release(told.sentence.text) or release(told.sentence.heading), (told.entry.place,), told.points
     return None
@@ -198,21 +136,21 @@ def _which(library: Library, ranked: Sequence[Ranked], question: Question) -> Sa
     asks = _WHICH.search(question.text)
     noun = asks[1].lower() if asks else ""
     shape = next((pattern for nouns, pattern in _SHAPES if noun in nouns), None)
-    codes = _codes(question)
+    codes = codes_of(question)
     target = stem(noun)
     asked = [t for t in question.terms if t != target]
 
     def fits(sentence: Sentence) -> float:
-        name = _named(sentence)
+        name = named(sentence)
         if not name or sentence.short or (name in codes) or (shape and not shape.match(sentence.entry)):
             return 0.0
         roots = set(stems(sentence.text))
         held = sum(1.0 if t in roots else 0.7 * bool(roots & near_words(t).keys()) for t in asked)
         return 0.1 + 2.0 * held / max(len(asked), 1)
 
-    for told in _told(library, ranked, question, fits)[:1]:
+    for told in tell(library, ranked, question, fits)[:1]:
         best = standing(ranked[0])
-        if told.points < max(_FOUND, best):
+        if told.points < max(LEAST, best):
             break
         term = re.sub(r"^(?:class|exception|async|static|property|\(\w+\)) |\(.*$", "", told.sentence.entry)
         return term.strip(" `:"), (told.entry.place,), told.points
@@ -222,11 +160,11 @@ def _which(library: Library, ranked: Sequence[Ranked], question: Question) -> Sa
 def _tells(library: Library, ranked: Sequence[Ranked], question: Question) -> Said | None:
     """What a call returns, what an option does, what a code means: the sentence that says so."""
     asks = _TELLS.search(question.text)
-    codes = _codes(question)
-    if not asks or not codes:
-        return None
+    codes = codes_of(question)
+    if not asks or not codes or (question.kind == "meaning" and all(code.isalpha() for code in codes)):
+        return None  # "What does WAL stand for?": an abbreviation
     verb = stem(asks[2].split()[0])
-    others = [t for t in question.terms if t not in question.names and t != verb]
+    others = [t for t in question.terms if t not in question.names and t != verb and t not in _SORTS]
     seen: set[tuple[int, str]] = set()
     first: set[int] = set()
     for place, sentence in enumerate(library.sentences):
@@ -238,20 +176,20 @@ def _tells(library: Library, ranked: Sequence[Ranked], question: Question) -> Sa
         roots = stems(sentence.text)
         if sentence.short or not roots:
             return 0.0
-        about = _of(_named(sentence), codes)
-        subject = next((w for w in _lower(sentence.text)[:3] if w in codes), "")
+        about = is_of(named(sentence), codes)
+        subject = next((w for w in lower(sentence.text)[:3] if w in codes), "")
         if not about and not subject:
             return 0.0
         says = verb in roots or roots[0] == stem("return")
         held = sum(t in roots for t in others) / max(len(others), 1)
         return 0.3 + 0.4 * says + 0.6 * held + (0.5 if re.search(_MEANS, sentence.text) and verb != "return" else 0.0)
 
-    told = _told(library, ranked, question, fits)
-    if not told or told[0].points < _FOUND:
+    told = tell(library, ranked, question, fits)
+    if not told or told[0].points < LEAST:
         return None
     close = [t for t in told if t.points > told[0].points - 0.8 and t.entry.place in first and not others]
     best = min(close, key=lambda t: -t.points) if close else told[0]
-    text = _whole(best.sentence)
+    text = whole(best.sentence)
     if best.sentence.cells:
         text = "; ".join(cell for cell in best.sentence.cells[1:] if cell)
     return text, (best.entry.place,), best.points
@@ -264,26 +202,31 @@ def _is(library: Library, ranked: Sequence[Ranked], question: Question) -> Said 
     """The sentence that begins "An X is a ..." or "Xs are ..."."""
     asks = _WHAT_IS.search(question.text)
     subject = set(stems(asks[1])) if asks else set()
-    if not subject or len(subject) > 4:
+    if question.kind != "definition" or not subject or len(subject) > 4:
         return None
 
     def fits(sentence: Sentence) -> float:
-        said = re.match(r"(?:an?|the)?\s*(.{2,60}?),? (?:is|are|was|were|means|refers to|stands for) (?:an?|the|one)?\b", sentence.text, re.I)
-        if not said or set(stems(said[1])) != subject:
-            return 0.0
-        return 1.0 + 0.5 * bool(re.search(r" (?:an?|the|one) $", said[0] + " "))
+        said = _DEFINES.match(sentence.text)
+        return (1.5 if said[2] else 1.0) if said and set(stems(said[1])) == subject else 0.0
 
-    for told in _told(library, ranked, question, fits)[:1]:
-        if told.points < _FOUND:
+    for told in tell(library, ranked, question, fits)[:1]:
+        said = _DEFINES.match(told.sentence.text)
+        if told.points < LEAST or said is None:
             break
-        return _whole(told.sentence), (told.entry.place,), told.points
+        text = to_clause_end(told.sentence.text, said.start(2) if said[2] else said.end())
+        return text, (told.entry.place,), told.points
     return None
 
 
-_FORMS: tuple[tuple[re.Pattern[str], Callable[[Library, Sequence[Ranked], Question], Said | None]], ...] = (
+_DEFINES = re.compile(
+    r"(?:an?|the)?\s*(\S.{1,60}?),? (?:is|are|was|were|means|refers to|stands for) ((?:an?|the|one)\b)?", re.IGNORECASE
+)
+
+MANUALS: tuple[tuple[re.Pattern[str], Callable[[Library, Sequence[Ranked], Question], Said | None]], ...] = (
     (_VERSION, _version),
     (_DEFAULT, _default),
     (_WHICH, _which),
     (_TELLS, _tells),
     (_WHAT_IS, _is),
-)  # fmt: skip
+)
+"""The forms of question that manuals answer, each with what answers it."""

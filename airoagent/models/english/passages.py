@@ -101,7 +101,8 @@ _ABBREVIATION = re.compile(
 # A term that a manual tells of, alone on its line: an option, a call, a setting, a constant.
 _TERM = re.compile(
     r"(?:(?:class|exception|async|static|property|\([\w-]{1,8}\)) )?"
-    r"(?:-{1,2}[A-Za-z?][\w-]*|\\[A-Za-z?!]+|%?[\w.:$-]*[A-Za-z_]\w*\(|[\w.-]*\w[_.]\w[\w.-]*|[A-Z][A-Z0-9_]+\b|[\w.-]+ \((?:\w+ ?){1,2}\)$)"
+    r"(?:-{1,2}[A-Za-z?][\w-]*|\\[A-Za-z?!]+|%?[\w.:$-]*[A-Za-z_]\w*\(|[\w.-]*\w[_.]\w[\w.-]*|[A-Z][A-Z0-9_]+\b"
+    r"|[\w.-]+ \((?:\w+ ?){1,2}\)$)"
 )
 # A term and what is said of it, on one line.
 _TOLD = re.compile(
@@ -117,6 +118,9 @@ def cut(block: Block, number: int) -> Iterator[Sentence]:
     in_table = False
     lines = list(_joined_lines(block.text))
     for index, line in enumerate(lines):
+        if line == "[...]":  # something of the page was left out here
+            place = _Place()
+            continue
         if _RULE.match(line):
             continue
         cells = _cells(line)
@@ -135,17 +139,18 @@ def cut(block: Block, number: int) -> Iterator[Sentence]:
         if not text:
             continue
         is_term = not marked and not bullet and len(text) < 300 and bool(_TERM.match(text)) and not _ENDED.search(text)
+        is_term = is_term and ("(" in text or len(text.split()) < 6)
         short = len(text) < 90 and text[-1] not in '.!?。！？"”' and not bullet
         asks = not bullet and index + 1 < len(lines) and bool(_ASKS.match(text))
         ends = index + 1 >= len(lines) or (not is_term and _is_short(lines, index + 1))
         if marked or asks or ((short or is_term) and text[-1] != "," and not ends):
-            place.under(text.rstrip(":").strip("*_ "), term=is_term and not marked)
+            place.under(text.strip("*_ "), term=is_term and not marked)
             yield Sentence(text, number, "", short=True, entry=place.entry if is_term else "")
             continue
         yield from _told(text, number, place, short, bool(bullet))
 
 
-_ENDED = re.compile(r"[.!?]$|\. [A-Z]")
+_ENDED = re.compile(r"[.!?;]$|\. [A-Z]")
 
 
 @dataclass(slots=True)
@@ -159,9 +164,13 @@ class _Place:
 
     def under(self, text: str, term: bool) -> None:
         """What follows stands under this heading or term."""
+        above = text.endswith(":")
+        text = text.rstrip(":").strip("*_ ")
         if term:
             self.entry = text
             self.heading = f"{self.section}: {text}" if self.section else text
+        elif above and self.entry:
+            self.heading = f"{self.entry}: {text}"  # "Parameters:" of a function
         else:
             self.section, self.entry, self.heading = text, "", text
 

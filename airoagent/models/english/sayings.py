@@ -22,6 +22,7 @@ __all__ = [
     "say_summary",
     "say_yes_or_no",
     "spelled_out",
+    "to_clause_end",
 ]
 
 Said = tuple[str, tuple[int, ...], float]
@@ -33,6 +34,9 @@ _IS = re.compile(
 )
 
 
+_BESIDE = re.compile(r"^(?:the |an? )?(.{2,60}?), ((?:an?|the) [^,;.]{3,120}),", re.IGNORECASE)
+
+
 def say_definition(library: Library, ranked: Sequence[Ranked], question: Question) -> Said | None:
     """What a thing is: the predicate of "X is a ...", or the apposition of "X, a ..."."""
     asked = set(question.terms)
@@ -42,9 +46,14 @@ def say_definition(library: Library, ranked: Sequence[Ranked], question: Questio
         text = sentence.text
         if asked and asked == set(stems(sentence.heading.rpartition(": ")[2])) and _first_under(library, entry.place):
             # A glossary: the term is the heading, the text below it says what it is.
-            said = _to_clause_end(text, 0)
+            said = to_clause_end(text, 0)
             if best is None or entry.coverage + 0.6 > best[2]:
                 best = (said, (entry.place,), entry.coverage + 0.6)
+        beside = _BESIDE.search(text)
+        if beside and asked and asked == set(stems(beside[1])):
+            if best is None or entry.coverage + 0.9 > best[2]:
+                best = (beside[2], (entry.place,), entry.coverage + 0.9)
+            continue
         for match in _IS.finditer(text):
             head = stems(text[: match.start()])
             if not head or len(head) > 8:
@@ -53,7 +62,7 @@ def say_definition(library: Library, ranked: Sequence[Ranked], question: Questio
             pronoun = bool(re.match(r"(?:he|she|it|they)\b", text, re.I)) and entry.coverage > 0.5
             if not known and not pronoun:
                 continue
-            said = _to_clause_end(text, match.end(1) + 1)
+            said = to_clause_end(text, match.end(1) + 1)
             points = (
                 entry.coverage
                 + 0.8 * len(known) / max(len(asked), len(head))
@@ -74,7 +83,8 @@ def _first_under(library: Library, place: int) -> bool:
     return not place or library.sentences[place - 1].heading != library.sentences[place].heading
 
 
-def _to_clause_end(text: str, start: int) -> str:
+def to_clause_end(text: str, start: int) -> str:
+    """The text from ``start`` to where its clause ends, thirty words at most."""
     rest = text[start:]
     end = re.search(r"[;.](?:\s|$)|, (?:and|but|which|who|while|where|whose)\b| — |\s\(|: ", rest)
     said = rest[: end.start()] if end else rest
