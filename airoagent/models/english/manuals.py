@@ -202,7 +202,7 @@ def _is(library: Library, ranked: Sequence[Ranked], question: Question) -> Said 
     """The sentence that begins "An X is a ..." or "Xs are ..."."""
     asks = _WHAT_IS.search(question.text)
     subject = set(stems(asks[1])) if asks else set()
-    if question.kind != "definition" or not subject or len(subject) > 4:
+    if not (question.kind == "definition" or _ONE.match(question.text)) or not subject or len(subject) > 4:
         return None
 
     def fits(sentence: Sentence) -> float:
@@ -218,6 +218,7 @@ def _is(library: Library, ranked: Sequence[Ranked], question: Question) -> Said 
     return None
 
 
+_ONE = re.compile(r"what is an? [^?]*?(?: (?:in|for) [\w. ]+)?\??$", re.IGNORECASE)
 _DEFINES = re.compile(
     r"(?:an?|the)?\s*(\S.{1,60}?),? (?:is|are|was|were|means|refers to|stands for) ((?:an?|the|one)\b)?", re.IGNORECASE
 )
