@@ -36,6 +36,7 @@ from airoagent.models.english.sayings import (
     spelled_out,
 )
 from airoagent.models.english.spans import line_of
+from airoagent.models.english.steps import days_between, named_plainly
 
 __all__ = ["Finding", "read", "write_answer"]
 
@@ -63,6 +64,10 @@ def read(blocks: Sequence[Block], instruction: str) -> Finding | None:
     """The answer that the blocks give to an instruction, or None where they give none."""
     library = read_library(blocks)
     question = spelled_out(clean(instruction), library)
+    question = named_plainly(question)
+    span = days_between(question)
+    if span is not None and (span.dated or span.answer):
+        return Finding(span.answer, _holding(library, re.findall(r"\(([^()]+)\)", question))) if span.answer else None
     two = two_parts(question)
     if two is None:
         asked = analyse(question)
@@ -85,12 +90,18 @@ def _read_both(library: Library, compared: Comparison) -> Finding | None:
     given = compared.given
     if given is not None:
         choice = compared.choice(*given)
-        return None if choice is None else Finding(choice, ())
+        return None if choice is None else Finding(choice, _holding(library, given))
     left, right = (_read_one(library, analyse(question)) for question in compared.questions)
     choice = compared.choice(left.text, right.text) if left and right else None
     if choice is None or left is None or right is None:
         return None
     return Finding(choice, tuple(dict.fromkeys(left.quotes + right.quotes)), min(left.score, right.score))
+
+
+def _holding(library: Library, figures: Sequence[str]) -> tuple[Sentence, ...]:
+    """The first sentence that holds each of these figures."""
+    held = (next((s for s in library.sentences if figure in s.text and not s.short), None) for figure in figures)
+    return tuple(dict.fromkeys(sentence for sentence in held if sentence is not None))
 
 
 def _read_one(library: Library, question: Question, near: Sentence | None = None) -> Finding | None:

@@ -58,7 +58,10 @@ _JOINTS = re.compile(r"[-._/]+")
 
 def read_library(blocks: Sequence[Block]) -> Library:
     """Cut the blocks into sentences and take their stems."""
-    sentences = tuple(sentence for number, block in enumerate(blocks) for sentence in cut(block, number))
+    first: dict[str, int] = {}
+    for number, block in enumerate(blocks):
+        first.setdefault(block.text, number)  # a page that was found twice counts once
+    sentences = tuple(sentence for number in first.values() for sentence in cut(blocks[number], number))
     stems: list[frozenset[str]] = []
     common: set[str] = set()
     for sentence in sentences:
