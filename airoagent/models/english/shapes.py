@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from itertools import pairwise
 
-from airoagent.models.english.questions import Question
+from airoagent.models.english.questions import Question, full_names
 from airoagent.models.english.spans import Line, Span
 from airoagent.models.english.words import DETERMINERS, LINKS, PREPOSITIONS, STOPWORDS, groups_of, stem, word_set, words
 
@@ -27,12 +27,6 @@ _OPPOSITES = tuple((stem(a), stem(b)) for pair in _PAIRS.split(", ") for a, b in
 _OTHERS = word_set("second third another other unlike successor predecessor replica copy namesake confused contrary")
 _KIN = word_set("brother sister cousin nephew niece uncle aunt")
 _ASKED_BY = {"place": "where", "date": "when", "year": "when", "person": "who", "reason": "why", "manner": "how"}
-
-
-def _full_names(text: str) -> list[tuple[str, str]]:
-    """The stems of each first and last name in a question: "Pierre Curie"."""
-    found = re.findall(r"(?<!^)\b([A-Z][a-zà-ÿ]+) ([A-Z][a-zà-ÿ]+)\b", text)
-    return [(stem(first), stem(last)) for first, last in found if first.lower() not in STOPWORDS]
 
 
 class Sight:
@@ -108,7 +102,7 @@ class Sight:
             points -= 0.35
         if line.lower[0] in ("he", "she", "it", "they"):
             points += 0.15
-        for first, last in _full_names(self.question.text):
+        for first, last in full_names(self.question.text):
             for place, root in enumerate(line.stems):
                 other = place and line.between(place - 1) == " " and line.tokens[place - 1][0].isupper()
                 if root == last and first not in line.stems and other and line.lower[place - 1] not in STOPWORDS:
