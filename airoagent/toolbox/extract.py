@@ -85,7 +85,12 @@ def _read(body: bytes, content_type: str, url: str) -> tuple[Reading, Tree | Non
     if kind == "pdf":
         title, blocks, hrefs = pdf.read_pdf(body, url)
     else:
-        read = {"markdown": plaintext.markdown, "json": plaintext.json_text, "xml": plaintext.xml_text}
+        read = {
+            "markdown": plaintext.markdown,
+            "json": plaintext.json_text,
+            "xml": plaintext.xml_text,
+            "csv": plaintext.csv_text,
+        }
         title, blocks, hrefs = read.get(kind, plaintext.plain)(decode(body, charset))
     links = _Links(url, "")
     for href, words in hrefs:
@@ -124,6 +129,8 @@ def _kind(body: bytes, content_type: str, url: str) -> tuple[str, str]:
         return ("xhtml" if b"<html" in start else "xml"), charset
     if kind in ("text/markdown", "text/x-markdown", "text/x-rst"):
         return "markdown", charset
+    if kind in ("text/csv", "text/tab-separated-values"):
+        return "csv", charset
     if kind.startswith("text/"):
         return ("markdown" if markdown else "plain"), charset
     raise FetchError(

@@ -25,7 +25,7 @@ MAX_BYTES = 8 * 1024 * 1024  # of a file more than this is not read
 _TYPES = {
     ".html": "text/html", ".htm": "text/html", ".xhtml": "application/xhtml+xml", ".md": "text/markdown",
     ".markdown": "text/markdown", ".rst": "text/x-rst", ".txt": "text/plain", "": "text/plain",
-    ".pdf": "application/pdf",
+    ".pdf": "application/pdf", ".csv": "text/csv", ".tsv": "text/tab-separated-values",
 }  # fmt: skip
 # Folders that documentation tools lay beside the pages: their sources over again, scripts, pictures.
 _ASIDE = frozenset({b"_sources", b"_static", b"_images", b"node_modules", b"__pycache__"})

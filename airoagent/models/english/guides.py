@@ -68,7 +68,9 @@ def _how_to(library: Library, ranked: Sequence[Ranked], question: Question) -> S
         orders = bool(first) and (
             first[0].lower() in _ORDERS or (first[0][0].isupper() and stem(first[0]) in BASE_VERBS)
         )
-        return 0.1 + under + 0.5 * held + 0.6 * orders if under + held > 0 else 0.0
+        orders = orders and first[0].lower() not in ("see", "note")
+        shown = sentence.text.endswith(":")
+        return 0.1 + under + 0.5 * held + 0.6 * orders + 0.5 * shown if under + held > 0 else 0.0
 
     told = tell(library, ranked, question, fits)
     if not told or told[0].points < LEAST:
@@ -77,7 +79,8 @@ def _how_to(library: Library, ranked: Sequence[Ranked], question: Question) -> S
     text = whole(told[0].sentence)
     for other in library.sentences[place + 1 : place + 4]:
         same = other.block == told[0].sentence.block and other.heading == told[0].sentence.heading
-        if not same or other.short or len(words(text)) + len(words(other.text)) > 45:
+        shown = told[0].sentence.text.endswith(":") and other is library.sentences[place + 1]
+        if not (same or shown) or (other.short and not shown) or len(words(text)) + len(words(other.text)) > 45:
             break
         text = f"{text}. {whole(other)}"
     return text, (place,), told[0].points

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 
 from airoagent.models.english.passages import Sentence
 from airoagent.models.english.questions import Question
@@ -27,10 +28,13 @@ _VERSION = re.compile(
 )
 _NOUNS = (
     "function|method|option|flag|switch|parameter|argument|setting|command|meta-command|statement|pragma|variable|"
-    "module|class|exception|operator|keyword|constant|attribute|clause|directive|property|field|data type|type|code"
+    "module|class|exception|operator|keyword|constant|attribute|clause|directive|property|field|data type|type|"
+    "status|code"
 )
 _WHICH = re.compile(
-    rf"^(?:\w+ )?(?:which|what)(?: [\w.-]+){{0,3}}? ({_NOUNS})s?\b (?!(?:of|in|for|is the|was the) )", re.I
+    rf"^(?:\w+ )?(?:which|what)(?! (?:is|are|was|were|do|does|did|will|can|type)\b)(?: [\w.-]+){{0,3}}? ({_NOUNS})s?\b "
+    rf"(?!(?:of|in|for|is the|was the|line|{_NOUNS})\b)",
+    re.I,
 )
 _TELLS = re.compile(
     r"^what (?:does|do|will|is|are) (?:the |an? )?(.+?) (return|give|do|mean|stand for|indicate|contain|used for)\b",
@@ -40,12 +44,12 @@ _WHAT_IS = re.compile(r"^(?:what|who) (?:is|are) (?:an? |the )?(.+?)(?: (?:in|of
 _SORTS = frozenset(map(stem, (*_NOUNS.replace(" ", "|").split("|"), "error", "result", "call", "program")))
 
 
-_NUMBER = (
-    r"[-+]?\d[\d.,]*\d?(?: ?(?:%|[kKMGT]i?B\b|(?:"
-    + "|".join(sorted({u for us in UNITS.values() for u in us if u.isalpha()}))
-    + r"|connections|entries|rows|columns|characters|pages)\b))?"
-)
-_SPELLED = rf"(?:{'|'.join(NUMBER_WORDS)})(?: (?:seconds?|minutes?|hours?|days?|connections|bytes|times))?\b"
+_COUNTED = "|".join(
+    (*sorted({unit for units in UNITS.values() for unit in units if unit.isalpha() and len(unit) > 2}), "connections",
+     "entries", "rows", "columns", "characters", "pages", "times")
+)  # fmt: skip
+_NUMBER = rf"[-+]?\d[\d.,]*\d?(?: ?(?:%|[kKMGT]i?B\b|(?:{_COUNTED}|ms|s|m|h)\b))?"
+_SPELLED = rf"(?:{'|'.join(NUMBER_WORDS)})(?: (?:{_COUNTED}))?\b"
 _VALUE = (
     rf"(?:{_NUMBER}|{_SPELLED}|[\"“'‘`][^\"”'’`]{{1,60}}[\"”'’`]|~?/[\w./-]+|localhost\b|\w+_\w+|(?-i:[A-Z]{{2,}})\b"
     r"|(?:on|off|true|false|none|null|yes|no|enabled|disabled)\b)"
@@ -107,17 +111,19 @@ def _version(library: Library, ranked: Sequence[Ranked], question: Question) -> 
         if sentence.cells:
             return 0.3 if release(sentence.text) else 0.0
         own = release(sentence.text)
-        if not own and not release(sentence.heading):
+        if not own and not release(sentence.heading) and not release(library.blocks[sentence.block].meta("title")):
             return 0.0
-        roots = set(stems(sentence.text))
-        does = any(root in roots or roots & near.keys() for root, near in wanted.items())
+        roots = {*stems(sentence.text), *stems(sentence.entry)}
+        does = sum(root in roots or bool(roots & near.keys()) for root, near in wanted.items()) / max(len(wanted), 1)
         marked = bool(re.search(r"\b(?:new in|since|added|introduced|first|changed|removed)\b", sentence.text, re.I))
-        return 0.1 + 0.5 * does + (0.5 if own and marked else 0.0)
+        return 0.1 + 1.2 * does + (0.5 if own and marked else 0.0)
 
-    for told in tell(library, ranked, question, fits)[:1]:
+    for told in tell(library, ranked, question, fits, old=True)[:1]:
         if told.points < LEAST:
             break
-        return release(told.sentence.text) or release(told.sentence.heading), (told.entry.place,), told.points
+        title = library.blocks[told.sentence.block].meta("title")
+        found = (release(text) for text in (told.sentence.text, told.sentence.heading, title))
+        return next(filter(None, found)), (told.entry.place,), told.points
     return None
 
 
@@ -128,6 +134,7 @@ _SHAPES: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("setting parameter", re.compile(r"\w+_\w+|[\w.]+ \(")),
     ("command statement meta-command pragma keyword clause", re.compile(r"\\\w|[A-Z]{3,}|[a-z]\w+")),
     ("exception class module type", re.compile(r"(?:exception |class )?[\w.]+")),
+    ("exit status code", re.compile(r"[\w-]+$")),
 )
 
 
@@ -164,6 +171,7 @@ def _tells(library: Library, ranked: Sequence[Ranked], question: Question) -> Sa
     if not asks or not codes or (question.kind == "meaning" and all(code.isalpha() for code in codes)):
         return None  # "What does WAL stand for?": an abbreviation
     verb = stem(asks[2].split()[0])
+    returns = verb == stem("return")
     others = [t for t in question.terms if t not in question.names and t != verb and t not in _SORTS]
     seen: set[tuple[int, str]] = set()
     first: set[int] = set()
@@ -174,20 +182,24 @@ def _tells(library: Library, ranked: Sequence[Ranked], question: Question) -> Sa
 
     def fits(sentence: Sentence) -> float:
         roots = stems(sentence.text)
-        if sentence.short or not roots:
+        if sentence.short or len(roots) < 3 or sentence.text.startswith("#"):
             return 0.0
         about = is_of(named(sentence), codes)
-        subject = next((w for w in lower(sentence.text)[:3] if w in codes), "")
-        if not about and not subject:
+        subject = any(word in codes for word in lower(sentence.text)[:3])
+        if not (about or subject) or (sentence.cells and not about):
             return 0.0
         says = verb in roots or roots[0] == stem("return")
         held = sum(t in roots for t in others) / max(len(others), 1)
-        return 0.3 + 0.4 * says + 0.6 * held + (0.5 if re.search(_MEANS, sentence.text) and verb != "return" else 0.0)
+        if returns:
+            return 0.3 + 1.2 * says + 0.6 * held
+        means = bool(re.search(_MEANS, sentence.text)) and not sentence.text.startswith("This means")
+        return 0.3 + 0.4 * says + 0.6 * held + 0.5 * means + 0.6 * (subject and not sentence.cells)
 
     told = tell(library, ranked, question, fits)
     if not told or told[0].points < LEAST:
         return None
-    close = [t for t in told if t.points > told[0].points - 0.8 and t.entry.place in first and not others]
+    near = () if others or returns else told
+    close = [t for t in near if t.points > told[0].points - 0.8 and t.entry.place in first]
     best = min(close, key=lambda t: -t.points) if close else told[0]
     text = whole(best.sentence)
     if best.sentence.cells:
@@ -204,16 +216,20 @@ def _is(library: Library, ranked: Sequence[Ranked], question: Question) -> Said 
     subject = set(stems(asks[1])) if asks else set()
     if not (question.kind == "definition" or _ONE.match(question.text)) or not subject or len(subject) > 4:
         return None
+    opening = {s for last, s in pairwise(library.sentences) if last.heading != s.heading}
 
     def fits(sentence: Sentence) -> float:
+        if set(stems(sentence.heading.rpartition(": ")[2])) == subject and not sentence.short:
+            return 1.4 if sentence in opening else 0.0
         said = _DEFINES.match(sentence.text)
         return (1.5 if said[2] else 1.0) if said and set(stems(said[1])) == subject else 0.0
 
     for told in tell(library, ranked, question, fits)[:1]:
         said = _DEFINES.match(told.sentence.text)
-        if told.points < LEAST or said is None:
+        if told.points < LEAST:
             break
-        text = to_clause_end(told.sentence.text, said.start(2) if said[2] else said.end())
+        said = said if said and set(stems(said[1])) == subject else None
+        text = to_clause_end(told.sentence.text, 0 if said is None else said.start(2) if said[2] else said.end())
         return text, (told.entry.place,), told.points
     return None
 

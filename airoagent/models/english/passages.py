@@ -100,7 +100,7 @@ _ABBREVIATION = re.compile(
 
 # A term that a manual tells of, alone on its line: an option, a call, a setting, a constant.
 _TERM = re.compile(
-    r"(?:(?:class|exception|async|static|property|\([\w-]{1,8}\)) )?"
+    r"(?:class|exception|module) [\w.]+(?:\(|$)|(?:(?:async|static|property|\([\w-]{1,8}\)) )?"
     r"(?:-{1,2}[A-Za-z?][\w-]*|\\[A-Za-z?!]+|%?[\w.:$-]*[A-Za-z_]\w*\(|[\w.-]*\w[_.]\w[\w.-]*|[A-Z][A-Z0-9_]+\b"
     r"|[\w.-]+ \((?:\w+ ?){1,2}\)$)"
 )
@@ -239,7 +239,9 @@ def _goes_on(held: str, last: int, raw: str) -> bool:
         return False
     if line[0].islower() and (last >= 40 or held[-1] in ",-"):
         return held[-1] not in ".!?"
-    return 50 <= last <= 110 and len(line) <= 110
+    if held[-1] in ".!?" and _TOLD.match(line):
+        return False  # the next of a list of terms
+    return 50 <= last <= 130 and len(line) <= 130
 
 
 def _sentences(text: str) -> Iterator[str]:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from airoagent.models.english.questions import Question
 from airoagent.models.english.ranking import Library, Ranked
 from airoagent.models.english.spans import line_of
-from airoagent.models.english.words import NEGATIONS, STOPWORDS, groups_of, stem, stems, words
+from airoagent.models.english.words import NEGATIONS, OPPOSITES, STOPWORDS, groups_of, stem, stems, words
 
 __all__ = [
     "Said",
@@ -151,13 +151,15 @@ def say_yes_or_no(library: Library, ranked: Sequence[Ranked], question: Question
     """ "Yes" where one sentence says all that is asked, "No" where it says it with a "not" beside what is asked."""
     if not ranked:
         return None
-    entry = ranked[0]
+    told = [e for e in ranked[:6] if not library.sentences[e.place].text.rstrip("*_").endswith("?")]
+    entry = told[0] if told else ranked[0]
     line = line_of(library.sentences[entry.place].text)
     asked = {t for t in question.terms if t not in question.names} or set(question.terms)
     near = asked.union(*(groups_of(t) for t in asked))
     places = [i for i, root in enumerate(line.stems) if root in near]
     denials = [i for i, w in enumerate(line.lower) if w in NEGATIONS or w.endswith(("n't", "n’t"))]
     denied = any(abs(line.barrier[i] - line.barrier[p]) < 1.5 and abs(i - p) <= 5 for i in denials for p in places)
+    denied = denied != any(one in asked and one not in line.stems and two in line.stems for one, two in OPPOSITES)
     asked_not = any(w.lower() in NEGATIONS for w in words(question.text))
     return ("No" if denied != asked_not else "Yes", (entry.place,), entry.coverage + 0.5)
 

@@ -13,17 +13,20 @@ from itertools import pairwise
 
 from airoagent.models.english.questions import Question, full_names
 from airoagent.models.english.spans import Line, Span
-from airoagent.models.english.words import DETERMINERS, LINKS, PREPOSITIONS, STOPWORDS, groups_of, stem, word_set, words
+from airoagent.models.english.words import (
+    DETERMINERS,
+    LINKS,
+    OPPOSITES,
+    PREPOSITIONS,
+    STOPWORDS,
+    groups_of,
+    stem,
+    word_set,
+    words,
+)
 
 __all__ = ["Sight"]
 
-_PAIRS = (
-    "first last, largest smallest, biggest smallest, oldest youngest, longest shortest, highest lowest, "
-    "north south, east west, mother father, wife husband, brother sister, son daughter, born died, open "
-    "closed, begin end, start finish, win lose, younger elder, minimum maximum, heaviest lightest, buy "
-    "sell, northern southern"
-)
-_OPPOSITES = tuple((stem(a), stem(b)) for pair in _PAIRS.split(", ") for a, b in (pair.split(), reversed(pair.split())))
 _OTHERS = word_set("second third another other unlike successor predecessor replica copy namesake confused contrary")
 _KIN = word_set("brother sister cousin nephew niece uncle aunt")
 _ASKED_BY = {"place": "where", "date": "when", "year": "when", "person": "who", "reason": "why", "manner": "how"}
@@ -94,7 +97,7 @@ class Sight:
         another bearer of the name. "He" or "it" at its head goes on with the page's own subject."""
         line, points = self.line, 0.0
         around = [*line.lower[:7], *(w.lower() for w in words(heading))]
-        for one, two in _OPPOSITES:
+        for one, two in OPPOSITES:
             if one in self.question.terms and two in line.stems and one not in line.stems:
                 points -= 0.35
         kin = [w for w in line.lower if w in _KIN]
@@ -179,6 +182,8 @@ class Sight:
                 return 0.45
             gap = self._gap(span.last, noun)
             text = line.text[line.ends[span.last] : line.starts[noun]]
+            if text == " (" and span.sort == "name":
+                return 0.6  # "Ada Byron (chair)"
             if (
                 text.lstrip("”\"'’*_").startswith(",")
                 and len(gap) <= 5

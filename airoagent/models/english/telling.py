@@ -33,7 +33,9 @@ class Told:
 def codes_of(question: Question) -> frozenset[str]:
     """The names of programs and settings that stand in the question, in lower case, without brackets."""
     found = re.findall(r"[\w.:\\-]*\w", question.text)[1:]
-    return frozenset(word.lower().strip(".-\\") for word in found if is_code(word.strip(".-\\")))
+    called = re.findall(r"([\w.]*\w)\(", question.text)
+    coded = [word for word in found if is_code(word.strip(".-\\"))]
+    return frozenset(word.lower().strip(".-\\") for word in (*coded, *called))
 
 
 def named(sentence: Sentence) -> str:
@@ -48,9 +50,16 @@ def is_of(name: str, codes: frozenset[str]) -> bool:
 
 
 def tell(
-    library: Library, ranked: Sequence[Ranked], question: Question, fits: Callable[[Sentence], float]
+    library: Library,
+    ranked: Sequence[Ranked],
+    question: Question,
+    fits: Callable[[Sentence], float],
+    old: bool = False,
 ) -> list[Told]:
-    """The sentences with something to tell (``fits`` gives more than nothing), best first."""
+    """The sentences with something to tell (``fits`` gives more than nothing), best first.
+
+    ``old``: what a page of news tells is as good as any other.
+    """
     codes = codes_of(question)
     found: list[Told] = []
     for entry in ranked:
@@ -63,7 +72,7 @@ def tell(
         if codes:
             about = is_of(name, codes)
             points += 1.5 if about else -1.0 if is_code(name) and not codes & set(lower(sentence.text)) else 0.0
-        if _NEWS.search(library.blocks[sentence.block].meta("title")):
+        if not old and _NEWS.search(library.blocks[sentence.block].meta("title")):
             points -= 0.6
         found.append(Told(entry, sentence, points))
     found.sort(key=lambda told: (-told.points, told.entry.place))

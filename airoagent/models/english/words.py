@@ -23,6 +23,7 @@ __all__ = [
     "MONTHS",
     "NEGATIONS",
     "NUMBER_WORDS",
+    "OPPOSITES",
     "PLACE_PREPOSITIONS",
     "PREPOSITIONS",
     "PRONOUNS",
@@ -322,6 +323,15 @@ BASE_VERBS = frozenset(_IRREGULAR.values()) & word_set(
     "consist exist remain stay wait decide agree add remove install run compile raise lower drain flow explode "
     "erupt sponsor"
 )
+
+
+_PAIRS = (
+    "first last, largest smallest, biggest smallest, oldest youngest, longest shortest, highest lowest, "
+    "north south, east west, mother father, wife husband, brother sister, son daughter, born died, open "
+    "closed, begin end, start finish, win lose, younger elder, minimum maximum, heaviest lightest, buy "
+    "sell, northern southern"
+)
+OPPOSITES = tuple((stem(a), stem(b)) for pair in _PAIRS.split(", ") for a, b in (pair.split(), reversed(pair.split())))
 
 
 def looks_verbal(word: str) -> bool:
