@@ -94,10 +94,12 @@ def _asked_there(library: Library, ranked: Sequence[Ranked], question: Question)
         if sentence.short or not sentence.heading.endswith("?"):
             return 0.0
         there = set(stems(sentence.heading.rpartition(": ")[2]))
-        shared = sum(bool(there & near) for near in asked.values())
+        title = set(stems(library.blocks[sentence.block].meta("title")))
+        untold = [near for term, near in asked.items() if term not in title]
+        shared = sum(bool(there & near) for near in untold)
         theirs = sum(any(root in near for near in asked.values()) for root in there)
         same = theirs / max(len(there), 1)
-        return 0.5 + same + shared / len(asked) if same > 0.6 and shared * 2 >= len(asked) else 0.0
+        return 0.5 + same + shared / len(untold) if same > 0.6 and 0 < len(untold) <= shared * 2 else 0.0
 
     told = tell(library, ranked, question, fits)
     if not told:

@@ -293,7 +293,7 @@ _COMMON_VERBS = word_set(
 
 # Words of a question that say little about which sentence answers it.
 LIGHT = word_set(
-    "officially official know known call called actually nowadays currently today originally come came take took "
+    "later officially official know known call called actually nowadays currently today originally come came take took "
     "make made turn meant "
     "mean go went get got put become became happen happened kind sort type name named particular full total "
     "different use used "
