@@ -91,8 +91,8 @@ def _asked_there(library: Library, ranked: Sequence[Ranked], question: Question)
     asked = {term: {term, *near_words(term)} for term in question.terms}
 
     def fits(sentence: Sentence) -> float:
-        if sentence.short or not sentence.heading.endswith("?"):
-            return 0.0
+        if sentence.short or not sentence.heading.endswith("?") or len(words(sentence.heading)) < 4:
+            return 0.0  # "How high?" is the heading of an article
         there = set(stems(sentence.heading.rpartition(": ")[2]))
         title = set(stems(library.blocks[sentence.block].meta("title")))
         untold = [near for term, near in asked.items() if term not in title]

@@ -33,7 +33,7 @@ _NOUNS = (
 )
 _WHICH = re.compile(
     rf"^(?:\w+ )?(?:which|what)(?! (?:is|are|was|were|do|does|did|will|can|type)\b)(?: [\w.-]+){{0,3}}? ({_NOUNS})s?\b "
-    rf"(?!(?:of|in|for|is the|was the|line|{_NOUNS})\b)",
+    rf"(?!(?:is the|was the|line|for|{_NOUNS})\b)(?!of (?!the \w+ (?:module|library|package|class)\b))",
     re.I,
 )
 _TELLS = re.compile(
@@ -133,9 +133,12 @@ _SHAPES: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("variable constant", re.compile(r"[A-Z][A-Z0-9_]{2,}")),
     ("setting parameter", re.compile(r"\w+_\w+|[\w.]+ \(")),
     ("command statement meta-command pragma keyword clause", re.compile(r"\\\w|[A-Z]{3,}|[a-z]\w+")),
-    ("exception class module type", re.compile(r"(?:exception |class )?[\w.]+")),
+    ("exception class module type", re.compile(r"(?:exception|class|module) [\w.]+")),
     ("exit status code", re.compile(r"[\w-]+$")),
 )
+
+
+_RAISED = re.compile(r"\b[A-Z]\w*(?:Error|Exception|Warning|Exit|Interrupt)\b")
 
 
 def _which(library: Library, ranked: Sequence[Ranked], question: Question) -> Said | None:
@@ -149,9 +152,12 @@ def _which(library: Library, ranked: Sequence[Ranked], question: Question) -> Sa
 
     def fits(sentence: Sentence) -> float:
         name = named(sentence)
-        if not name or sentence.short or (name in codes) or (shape and not shape.match(sentence.entry)):
+        raised = noun == "exception" and not sentence.short and bool(_RAISED.search(sentence.text))
+        if raised and re.search(r"\brais", sentence.text, re.IGNORECASE):
+            name = ""
+        elif not name or sentence.short or (name in codes) or (shape and not shape.match(sentence.entry)):
             return 0.0
-        roots = set(stems(sentence.text))
+        roots = {*stems(sentence.text), *(stems(sentence.entry) if raised else ())}
         held = sum(1.0 if t in roots else 0.7 * bool(roots & near_words(t).keys()) for t in asked)
         return 0.1 + 2.0 * held / max(len(asked), 1)
 
@@ -159,6 +165,9 @@ def _which(library: Library, ranked: Sequence[Ranked], question: Question) -> Sa
         best = standing(ranked[0])
         if told.points < max(LEAST, best):
             break
+        thrown = _RAISED.search(told.sentence.text)
+        if noun == "exception" and thrown and re.search(r"\brais", told.sentence.text, re.IGNORECASE):
+            return thrown[0], (told.entry.place,), told.points
         term = re.sub(r"^(?:class|exception|async|static|property|\(\w+\)) |\(.*$", "", told.sentence.entry)
         return term.strip(" `:"), (told.entry.place,), told.points
     return None
@@ -167,7 +176,7 @@ def _which(library: Library, ranked: Sequence[Ranked], question: Question) -> Sa
 def _tells(library: Library, ranked: Sequence[Ranked], question: Question) -> Said | None:
     """What a call returns, what an option does, what a code means: the sentence that says so."""
     asks = _TELLS.search(question.text)
-    codes = codes_of(question)
+    codes = codes_of(question) or frozenset(asks[1].lower().split()[-1:] if asks and asks[2] == "return" else ())
     if not asks or not codes or (question.kind == "meaning" and all(code.isalpha() for code in codes)):
         return None  # "What does WAL stand for?": an abbreviation
     verb = stem(asks[2].split()[0])
@@ -184,7 +193,7 @@ def _tells(library: Library, ranked: Sequence[Ranked], question: Question) -> Sa
         roots = stems(sentence.text)
         if sentence.short or len(roots) < 3 or sentence.text.startswith("#"):
             return 0.0
-        about = is_of(named(sentence), codes)
+        about = is_of(named(sentence), codes) or bool(codes & set(lower(sentence.entry)[:3]))
         subject = any(word in codes for word in lower(sentence.text)[:3])
         if not (about or subject) or (sentence.cells and not about):
             return 0.0
@@ -198,7 +207,8 @@ def _tells(library: Library, ranked: Sequence[Ranked], question: Question) -> Sa
     told = tell(library, ranked, question, fits)
     if not told or told[0].points < LEAST:
         return None
-    near = () if others or returns else told
+    title = {root for block in library.blocks for root in stems(block.meta("title"))}
+    near = () if returns or any(root not in title for root in others) else told
     close = [t for t in near if t.points > told[0].points - 0.8 and t.entry.place in first]
     best = min(close, key=lambda t: -t.points) if close else told[0]
     text = whole(best.sentence)
@@ -222,12 +232,17 @@ def _is(library: Library, ranked: Sequence[Ranked], question: Question) -> Said 
         if set(stems(sentence.heading.rpartition(": ")[2])) == subject and not sentence.short:
             return 1.4 if sentence in opening else 0.0
         said = _DEFINES.match(sentence.text)
+        called = _CALLED.search(sentence.text)
+        if called and set(stems(called[1])) == subject:
+            return 1.2
         return (1.5 if said[2] else 1.0) if said and set(stems(said[1])) == subject else 0.0
 
     for told in tell(library, ranked, question, fits)[:1]:
         said = _DEFINES.match(told.sentence.text)
         if told.points < LEAST:
             break
+        if (said is None or set(stems(said[1])) != subject) and _CALLED.search(told.sentence.text):
+            return whole(told.sentence), (told.entry.place,), told.points
         said = said if said and set(stems(said[1])) == subject else None
         text = to_clause_end(told.sentence.text, 0 if said is None else said.start(2) if said[2] else said.end())
         return text, (told.entry.place,), told.points
@@ -235,9 +250,30 @@ def _is(library: Library, ranked: Sequence[Ranked], question: Question) -> Said 
 
 
 _ONE = re.compile(r"what is an? [^?]*?(?: (?:in|for) [\w. ]+)?\??$", re.IGNORECASE)
+_CALLED = re.compile(
+    r"\b(?:called|known as|named) (?:an? |the )?([\w-]+)(?=, (?:whose|which|a|an|the|that)\b)", re.IGNORECASE
+)
 _DEFINES = re.compile(
     r"(?:an?|the)?\s*(\S.{1,60}?),? (?:is|are|was|were|means|refers to|stands for) ((?:an?|the|one)\b)?", re.IGNORECASE
 )
+
+
+def _record(library: Library, ranked: Sequence[Ranked], question: Question) -> Said | None:
+    """The other cell of a row of two whose first is what is asked for: "columns per table | 1,600"."""
+    if question.kind not in ("count", "measure", "noun", "thing", "meaning"):
+        return None
+    asked = {root for term in question.terms for root in (term, *near_words(term))}
+
+    def fits(sentence: Sentence) -> float:
+        titled = sentence.text in library.blocks[sentence.block].meta("title")
+        roots = set(stems(sentence.cells[0])) if 2 <= len(sentence.cells) <= 3 and not titled else set()
+        return 1.0 + len(roots) / len(question.terms) if len(roots) > 1 and roots <= asked else 0.0
+
+    for told in tell(library, ranked, question, fits)[:1]:
+        if told.points >= LEAST and told.sentence.cells[1]:
+            return told.sentence.cells[1], (told.entry.place,), told.points
+    return None
+
 
 MANUALS: tuple[tuple[re.Pattern[str], Callable[[Library, Sequence[Ranked], Question], Said | None]], ...] = (
     (_VERSION, _version),
@@ -245,5 +281,6 @@ MANUALS: tuple[tuple[re.Pattern[str], Callable[[Library, Sequence[Ranked], Quest
     (_WHICH, _which),
     (_TELLS, _tells),
     (_WHAT_IS, _is),
+    (re.compile("^(?:what|how|which)", re.IGNORECASE), _record),
 )
 """The forms of question that manuals answer, each with what answers it."""

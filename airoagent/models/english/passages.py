@@ -161,13 +161,16 @@ class _Place:
     entry: str = ""
     heading: str = ""
     header: tuple[str, ...] = ()
+    alias: bool = False  # nothing has been said of the entry yet: another term is one more name of it
 
     def under(self, text: str, term: bool) -> None:
         """What follows stands under this heading or term."""
         above = text.endswith(":")
         text = text.rstrip(":").strip("*_ ")
         if term:
-            self.entry = text
+            also = self.alias and text.startswith("-") and self.entry.startswith("-")
+            self.entry = text = f"{self.entry}, {text}" if also else text
+            self.alias = True
             self.heading = f"{self.section}: {text}" if self.section else text
         elif above and self.entry:
             self.heading = f"{self.entry}: {text}"  # "Parameters:" of a function
@@ -175,10 +178,15 @@ class _Place:
             self.section, self.entry, self.heading = text, "", text
 
 
+_IN_BRACKETS = re.compile(r"^[\w.]+\([^)|]*\|")
+
+
 def _cells(line: str) -> tuple[str, ...]:
     """The cells of a table's row; () for any other line."""
     if not (" | " in line or "\t" in line or (line.startswith("|") and line.count("|") > 2)):
         return ()
+    if _IN_BRACKETS.search(line):
+        return ()  # a call with flags: "which(cmd, mode=F_OK | X_OK)"
     bare = line.strip()
     bare = bare.strip("|") if bare.startswith("|") and bare.endswith("|") else bare
     cells = tuple(cell.strip() for cell in re.split(r"\s*\|\s*|\t+", bare))
@@ -188,6 +196,7 @@ def _cells(line: str) -> tuple[str, ...]:
 def _told(text: str, number: int, place: _Place, short: bool, item: bool) -> Iterator[Sentence]:
     """The sentences of a paragraph or item; the first words can be its heading, or the term that it tells of."""
     above = place.heading
+    place.alias = False
     told = _TOLD.match(text)
     entry = (told[told.lastgroup or 0].strip() if told else "") or place.entry
     for count, part in enumerate(_sentences(text)):

@@ -103,13 +103,14 @@ def say_meaning(library: Library, ranked: Sequence[Ranked], question: Question) 
     short = next((w for w in words(question.text)[1:] if sum(c.isupper() for c in w) > 1), "")
     letters = "".join(c for c in short.lower() if c.isalpha())
     for entry in ranked[:20]:
-        text = library.sentences[entry.place].text
-        told = _SHORT_FOR.search(text)
+        told = _SHORT_FOR.search(library.sentences[entry.place].text)
+        spelled = _spelled(library.sentences[entry.place].text, letters)
+        if spelled or (told and entry.names > 0.6 and not told[0].lower().startswith("mean")):
+            return spelled or (told[1].strip() if told else ""), (entry.place,), entry.coverage + 0.8
+    for entry in ranked[:20]:
+        told = _SHORT_FOR.search(library.sentences[entry.place].text)
         if told and entry.names > 0.6:
             return told[1].strip(), (entry.place,), entry.coverage + 0.8
-        spelled = _spelled(text, letters)
-        if spelled:
-            return spelled, (entry.place,), entry.coverage + 0.8
     return say_definition(library, ranked, question)
 
 

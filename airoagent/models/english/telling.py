@@ -33,9 +33,9 @@ class Told:
 def codes_of(question: Question) -> frozenset[str]:
     """The names of programs and settings that stand in the question, in lower case, without brackets."""
     found = re.findall(r"[\w.:\\-]*\w", question.text)[1:]
-    called = re.findall(r"([\w.]*\w)\(", question.text)
+    called = re.findall(r"([\w.]*\w)\(|(?<![\w-])-{1,2}([A-Za-z][\w-]*)", question.text)
     coded = [word for word in found if is_code(word.strip(".-\\"))]
-    return frozenset(word.lower().strip(".-\\") for word in (*coded, *called))
+    return frozenset(word.lower().strip(".-\\") for word in (*coded, *map("".join, called)))
 
 
 def named(sentence: Sentence) -> str:
@@ -70,7 +70,7 @@ def tell(
         points = standing(entry) + fit
         name = named(sentence)
         if codes:
-            about = is_of(name, codes)
+            about = is_of(name, codes) or bool(codes & set(lower(sentence.entry)[:3]))
             points += 1.5 if about else -1.0 if is_code(name) and not codes & set(lower(sentence.text)) else 0.0
         if not old and _NEWS.search(library.blocks[sentence.block].meta("title")):
             points -= 0.6
