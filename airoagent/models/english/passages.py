@@ -153,6 +153,10 @@ def cut(block: Block, number: int) -> Iterator[Sentence]:
 _ENDED = re.compile(r"[.!?;]$|\. [A-Z]")
 
 
+_VERSION = re.compile(r"\d+\.\d+")
+_CHANGES = frozenset(("added", "changed", "deprecated", "fixed", "removed", "security", "fixes", "features", "changes"))
+
+
 @dataclass(slots=True)
 class _Place:
     """Where in a page a line stands: the section, the entry of a list of terms, the table."""
@@ -161,6 +165,7 @@ class _Place:
     entry: str = ""
     heading: str = ""
     header: tuple[str, ...] = ()
+    release: str = ""
     alias: bool = False  # nothing has been said of the entry yet: another term is one more name of it
 
     def under(self, text: str, term: bool) -> None:
@@ -175,7 +180,10 @@ class _Place:
         elif above and self.entry:
             self.heading = f"{self.entry}: {text}"  # "Parameters:" of a function
         else:
-            self.section, self.entry, self.heading = text, "", text
+            self.release = text if _VERSION.search(text) else self.release
+            within = self.release if text.lower() in _CHANGES else ""  # "Added" below "2.1.0 (4 May 2020)"
+            self.section, self.entry = text, ""
+            self.heading = f"{within}: {text}" if within else text
 
 
 _IN_BRACKETS = re.compile(r"^[\w.]+\([^)|]*\|")
