@@ -19,7 +19,8 @@ MOST_LINKS = 30  # of each page, listed below its text for HyperlinkExtractor
 async def text_scraper(links: str, context: ToolContext) -> ToolOutput:
     """Each page's address, title, text and links; a page that fails is a line that says so, unless all fail.
 
-    Settings: ``scraper_pages`` (how many links are read, 8) and ``scraper_characters`` (of each page, 20000).
+    Settings: ``scraper_pages`` (how many links are read, 8) and ``scraper_characters`` (of each page, 20000: of a
+    longer one the passages that speak of the question).
     """
     nothing = context.nothing_found()
     if nothing is not None:
@@ -36,14 +37,16 @@ async def text_scraper(links: str, context: ToolContext) -> ToolOutput:
     refused = [(url, ToolError(_COMPOSED.format(url=url), _COMPOSED_HINT)) for url in urls if url not in allowed]
     chosen = allowed[:most_pages]
     results = await _read_together(chosen, context)
-    text, sources, failures = "", [], list(refused)
+    text, sources, failures, whole = "", [], list(refused), True
     notes = [f"{len(allowed) - len(chosen)} more links were not read"] if len(allowed) > len(chosen) else []
     for url, result in zip(chosen, results, strict=True):
         if isinstance(result, ToolError):
             failures.append((url, result))
             continue
         page, answer = result
-        body, left_out = _shortened(page.text, most_characters)
+        body = context.excerpt(page.text, most_characters) if len(page.text) > most_characters else page.text
+        left_out = len(page.text) - len(body)
+        whole = whole and not left_out
         if left_out or answer.truncated:
             cut = " and the rest of the page, which is too large" if answer.truncated else ""
             notes.append(f"{url}: {left_out} of {len(page.text)} characters{cut} were left out")
@@ -56,7 +59,8 @@ async def text_scraper(links: str, context: ToolContext) -> ToolOutput:
     if not sources:
         raise _all_failed([error for _, error in failures])
     lines = [f"{url} could not be read: {error.message}" for url, error in failures]
-    return ToolOutput("\n\n".join([text, *lines]), tuple(sources), "; ".join([*notes, *lines]))
+    note = "; ".join([*notes, *lines])
+    return ToolOutput("\n\n".join([text, *lines]), tuple(sources), note, reusable=whole)
 
 
 async def _read_together(urls: list[str], context: ToolContext) -> list[tuple[Page, Response] | ToolError]:
@@ -98,14 +102,6 @@ def _setting(context: ToolContext, name: str, default: int) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise UsageError(f"{name} is {text!r}", "give a whole number from 1")
     return int(text)
-
-
-def _shortened(text: str, most: int) -> tuple[str, int]:
-    """The text up to the last line that fits, and how many characters were left out."""
-    if len(text) <= most:
-        return text, 0
-    kept = text[:most].rpartition("\n")[0] or text[:most]
-    return kept, len(text) - len(kept)
 
 
 def _links(page: Page) -> str:

@@ -42,7 +42,7 @@ class ToolCache:
 
     def keep(self, step: Step, tool: Tool, text: str, output: ToolOutput) -> None:
         """Keep what a call gave, if it told anything."""
-        if tool.cacheable and output.answered:
+        if tool.cacheable and output.answered and output.reusable:
             body = json.dumps(dataclasses.asdict(output)).encode()
             self._store.cache(_key(tool, text), body, time.time() - self._seconds)
 

@@ -18,7 +18,9 @@ from dataclasses import dataclass, field
 from airoagent.models.english.analysis import analyse
 from airoagent.models.english.comparing import Comparison, comparison
 from airoagent.models.english.parts import TwoParts, clean, two_parts
-from airoagent.models.english.words import AUXILIARIES, PREPOSITIONS, STOPWORDS, fold, stem, word_set, words
+from airoagent.models.english.queries import search_query, search_thought
+from airoagent.models.english.steps import days_between, figures, nested, versus
+from airoagent.models.english.words import AUXILIARIES, STOPWORDS, fold, stem, words
 
 __all__ = ["Offered", "PlanRequest", "read_plan_prompt", "write_plan"]
 
@@ -148,47 +150,6 @@ _URL = re.compile(
     r"(?:https?://|docs://|file://)[^\s<>\"'`\[\]{}|\\^]+|\bwww\.[\w-]+(?:\.[\w-]+)+(?:/[^\s<>\"'`\[\]{}|\\^]*)?",
     re.IGNORECASE,
 )
-_DROPPED = word_set(
-    "did does do is are was were be been has have had can could would will should may might much "
-    "many long tall exactly about please tell me give list name describe explain summarise summarize get got there "
-    "and or also then"
-)
-
-
-def keywords(question: str, most: int = 14) -> str:
-    """What to search for: the question's words without question words and grammar; names, quotes and years kept."""
-    wh = re.sub(r"\bhow (?:many|much)\b", " ", question, flags=re.IGNORECASE)
-    measured = re.sub(r"\bhow (tall|high)\b", "height", wh, flags=re.IGNORECASE)
-    measured = (
-        re.sub(r"\bhow (long)\b", "length", measured, flags=re.IGNORECASE)
-        if not re.search(r"\b(?:take|took|last|live)", wh)
-        else measured
-    )
-    kept: list[str] = []
-    tokens = re.findall(r":evidence\d+:|[\"“][^\"“”]{1,80}[\"”]|[^\s\"“”?!,;()]+", measured)
-    for token in tokens:
-        bare = token.strip(".:'’").lower()
-        if token.startswith(":evidence") or token[0] in '"“':
-            kept.append(token.strip("?"))
-            continue
-        upper = token[:1].isupper() and kept
-        if (
-            not bare
-            or bare in _DROPPED
-            or (bare in STOPWORDS and bare not in PREPOSITIONS and not (upper and bare not in STOPWORDS))
-        ):
-            continue
-        kept.append(token.strip(".:").removesuffix("'s") if not token.startswith("'") else token)
-    while kept and kept[0].lower() in PREPOSITIONS:
-        kept.pop(0)
-    while kept and kept[-1].lower() in PREPOSITIONS:
-        kept.pop()
-    squeezed = [
-        w
-        for i, w in enumerate(kept)
-        if not (w.lower() in PREPOSITIONS and i + 1 < len(kept) and kept[i + 1].lower() in PREPOSITIONS)
-    ]
-    return " ".join(squeezed[:most]) or question[:200]
 
 
 def write_plan(request: PlanRequest) -> str:
@@ -207,11 +168,12 @@ def write_plan(request: PlanRequest) -> str:
     return "\n".join([*draft.lines, f"Answer: {answer}"])
 
 
-def _look_up(draft: _Draft, roles: Roles, query: str) -> str:
+def _look_up(draft: _Draft, roles: Roles, question: str) -> str:
     """Search, take the links, load the pages; the reference that holds what was found, "" without a search tool."""
     if not roles.searches:
         return ""
-    found = [draft.add(f"Search for {query}.", tool, query) for tool in roles.searches]
+    thought, query = search_thought(question), search_query(question)
+    found = [draft.add(thought, tool, query) for tool in roles.searches]
     last = " ".join(found)
     if roles.reader:
         if roles.links:
@@ -243,28 +205,71 @@ def _branches(draft: _Draft, roles: Roles, question: str) -> str:
     if not roles.searches and not roles.answerer:
         return ""
     if not roles.searches or not roles.answerer:
-        return _ask(draft, roles, question, _look_up(draft, roles, keywords(question)))
+        return _found(draft, roles, question)
     two = two_parts(question)
     if two is not None:
         return _two_parts(draft, roles, two)
     compared = comparison(analyse(question))
     if compared is not None:
         return _comparison(draft, roles, compared)
-    return _ask(draft, roles, question, _look_up(draft, roles, keywords(question)))
+    apart = versus(question)
+    if apart is not None:
+        found = [_found(draft, roles, f"What is {thing}?") for thing in apart]
+        return "; ".join(f"{thing}: {answer}" for thing, answer in zip(apart, found, strict=True))
+    inner = nested(question)
+    if inner is not None:
+        pages = _look_up(draft, roles, inner.first)
+        name = _ask(draft, roles, inner.first, pages)
+        more = _look_up(draft, roles, inner.about(name))
+        return draft.add("Read the answer.", roles.answerer, _given(inner.with_name(name), pages, more))
+    return _reckoning(draft, roles, question) or _found(draft, roles, question)
 
 
 def _two_parts(draft: _Draft, roles: Roles, two: TwoParts) -> str:
     """Two branches that meet in the answer line; the second waits for the first's answer where it speaks of it."""
-    first = _ask(draft, roles, two.first, _look_up(draft, roles, keywords(two.first)))
+    first = _ask(draft, roles, two.first, _look_up(draft, roles, two.first))
     second = two.second(first)
-    return f"{first}; {_ask(draft, roles, second, _look_up(draft, roles, keywords(second)))}"
+    return f"{first}; {_ask(draft, roles, second, _look_up(draft, roles, second))}"
+
+
+def _found(draft: _Draft, roles: Roles, question: str) -> str:
+    """Look one question up and read its answer."""
+    return _ask(draft, roles, question, _look_up(draft, roles, question))
+
+
+def _reckoning(draft: _Draft, roles: Roles, question: str) -> str:
+    """Look up two figures or two dates and reckon with them; "" where the question asks for nothing of the kind."""
+    added = figures(question)
+    calculator = next((tool.name for tool in roles.others if _reckons(tool)), "")
+    if added is not None and calculator:
+        answers = [_found(draft, roles, part) for part in added.questions]
+        what = "Add them up." if added.sign == "+" else "Take the one from the other."
+        return draft.add(what, calculator, f" {added.sign} ".join(answers))
+    span = days_between(question)
+    if span is None:
+        return ""
+    pages = [_look_up(draft, roles, part) if part else "" for part in span.questions]
+    dates = [
+        _ask(draft, roles, part, page) if part else event
+        for part, page, event in zip(span.questions, pages, span.events, strict=True)
+    ]
+    if not any(pages):
+        return ""
+    thought = f"Count the {span.unit} from the one date to the other."
+    return draft.add(thought, roles.answerer, _given(span.with_dates(*dates), *filter(None, pages)))
+
+
+def _reckons(tool: Offered) -> bool:
+    """Whether a tool is a calculator."""
+    says = f"{_spaced(tool.name)} {tool.description}"
+    return bool(re.search(r"calculat|arithmetic|\bmath|evaluat\w* (?:an? )?expression", says, re.IGNORECASE))
 
 
 def _comparison(draft: _Draft, roles: Roles, compared: Comparison) -> str:
     """Two branches, one for each of the things compared, and a last step over both figures."""
     answers, pages = [], []
     for part in compared.questions:
-        pages.append(_look_up(draft, roles, keywords(part)))
+        pages.append(_look_up(draft, roles, part))
         answers.append(_ask(draft, roles, part, pages[-1]))
     return draft.add("Compare the two.", roles.answerer, _given(compared.with_figures(*answers), *pages))
 
@@ -317,11 +322,7 @@ def _custom(draft: _Draft, roles: Roles, question: str) -> str:
     """A tool of the user's own, where its name or description matches the question."""
     best, fit = None, 0.0
     for tool in roles.others:
-        if re.search(
-            r"calculat|arithmetic|\bmath|evaluat\w* (?:an? )?expression",
-            f"{_spaced(tool.name)} {tool.description}",
-            re.IGNORECASE,
-        ):
+        if _reckons(tool):
             sum_ = _expression(question)
             if sum_:
                 return draft.add("Work out the sum.", tool.name, sum_)

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 from airoagent.models.english.analysis import analyse
 from airoagent.models.english.comparing import Comparison, comparison
+from airoagent.models.english.guides import say_by_form
 from airoagent.models.english.hedging import clause_with, is_certain
 from airoagent.models.english.judging import Judged, Reading, judge
 from airoagent.models.english.names import names, unlike_person
@@ -35,6 +36,7 @@ from airoagent.models.english.sayings import (
     spelled_out,
 )
 from airoagent.models.english.spans import line_of
+from airoagent.models.english.steps import days_between, named_plainly
 
 __all__ = ["Finding", "read", "write_answer"]
 
@@ -62,6 +64,10 @@ def read(blocks: Sequence[Block], instruction: str) -> Finding | None:
     """The answer that the blocks give to an instruction, or None where they give none."""
     library = read_library(blocks)
     question = spelled_out(clean(instruction), library)
+    question = named_plainly(question)
+    span = days_between(question)
+    if span is not None and (span.dated or span.answer):
+        return Finding(span.answer, _holding(library, re.findall(r"\(([^()]+)\)", question))) if span.answer else None
     two = two_parts(question)
     if two is None:
         asked = analyse(question)
@@ -84,7 +90,7 @@ def _read_both(library: Library, compared: Comparison) -> Finding | None:
     given = compared.given
     if given is not None:
         choice = compared.choice(*given)
-        return None if choice is None else Finding(choice, ())
+        return None if choice is None else Finding(choice, _holding(library, given))
     left, right = (_read_one(library, analyse(question)) for question in compared.questions)
     choice = compared.choice(left.text, right.text) if left and right else None
     if choice is None or left is None or right is None:
@@ -92,10 +98,19 @@ def _read_both(library: Library, compared: Comparison) -> Finding | None:
     return Finding(choice, tuple(dict.fromkeys(left.quotes + right.quotes)), min(left.score, right.score))
 
 
+def _holding(library: Library, figures: Sequence[str]) -> tuple[Sentence, ...]:
+    """The first sentence that holds each of these figures."""
+    held = (next((s for s in library.sentences if figure in s.text and not s.short), None) for figure in figures)
+    return tuple(dict.fromkeys(sentence for sentence in held if sentence is not None))
+
+
 def _read_one(library: Library, question: Question, near: Sentence | None = None) -> Finding | None:
     ranked = rank(library, question)
     if not ranked:
         return _whole_text(library, question)
+    told = say_by_form(library, ranked, question)
+    if told is not None and _named(ranked, question, told[1]):
+        return Finding(told[0], tuple(library.sentences[p] for p in told[1]), told[2])
     say = _SAYINGS.get(question.kind)
     if not say:
         return _best_span(library, ranked, question, near)
@@ -212,10 +227,7 @@ def _enough(ranked: Sequence[Ranked], question: Question, places: tuple[int, ...
     if not entries:
         return False
     best = max(entries, key=standing)
-    if question.names and best.names < 0.5:
-        return False
-    lacking = [name for name in question.names if name in best.missing]
-    if any(name.isdigit() for name in lacking) or len(lacking) * 3 >= len(question.names) > 0:
+    if not _named(entries, question, places):
         return False
     if question.kind in ("summary", "list"):
         return best.coverage >= 0.3
@@ -233,6 +245,15 @@ def _enough(ranked: Sequence[Ranked], question: Question, places: tuple[int, ...
     if question.names and not _telling(question):
         return True
     return best.coverage >= _LEAST and best.relation >= (_LEAST_RELATION if question.names else _LEAST_ALONE)
+
+
+def _named(ranked: Sequence[Ranked], question: Question, places: tuple[int, ...]) -> bool:
+    """Whether the sentences, or what they stand under, speak of the question's names and years."""
+    best = max((r for r in ranked if r.place in places), key=standing, default=None)
+    if best is None or (question.names and best.names < 0.5):
+        return False
+    lacking = [name for name in question.names if name in best.missing]
+    return not any(name.isdigit() for name in lacking) and not len(lacking) * 3 >= len(question.names) > 0
 
 
 def _telling(question: Question) -> bool:

@@ -12,7 +12,7 @@ import re
 from airoagent.toolbox.hidden import word_set
 from airoagent.toolbox.markup import Node, Tree
 
-__all__ = ["BLOCKS", "CONTENT", "heading_level", "inside", "measure", "prune", "text_of"]
+__all__ = ["BLOCKS", "CONTENT", "heading_level", "inside", "measure", "opens_with", "prune", "text_of"]
 
 BLOCKS = word_set(
     "#document html body address article aside blockquote center details dialog dd div dl dt fieldset figcaption "
@@ -116,7 +116,8 @@ def _is_boilerplate(node: Node, total: float, titles: list[int]) -> bool:
         bad = words & _BAD or {word for word in words if _BAD_START.match(word)}
         if bad:
             # `<section id="comments">` under the heading "Comments" is named after what it is about.
-            bad -= {word.lower() for word in _WORDS.findall(_first_heading(node))}
+            heading = opens_with(node)
+            bad -= {word.lower() for word in (*_WORDS.findall(heading), *re.findall(r"\w+", heading))}
         if bad and not holds_title and attrs.get("itemprop") != "articleBody":
             if bad & _STRONG and not (words & {"no", "has", "with", "article", "main"}):
                 return share < 0.9
@@ -132,7 +133,7 @@ def _is_boilerplate(node: Node, total: float, titles: list[int]) -> bool:
     )
 
 
-def _first_heading(node: Node) -> str:
+def opens_with(node: Node) -> str:
     """The heading a block opens with, or ""."""
     for _ in range(4):
         below = next((child for child in node.children if isinstance(child, Node)), None)

@@ -8,7 +8,7 @@ HTML and XHTML go through `markup` (tree without what is hidden), `maincontent` 
 JSON and XML are read by `plaintext`. Everything else is refused by type. Time and memory are linear in the size.
 
 Two extras do more where they are installed: `pdf` reads PDF files, and `maintext` asks trafilatura for the text of
-`read_page` (its title, links and language stay ours, and so do the blocks that an index is made of).
+`read_page` (its title, links and language stay ours, and so do the user's documents and the blocks of their index).
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def read_page(body: bytes, content_type: str, url: str) -> Page:
     """
     reading, tree = _read(body, content_type, url)
     text = join_blocks(reading.blocks)
-    if tree is not None:
+    if tree is not None and not url.startswith("docs://"):  # the user's documents read as they were indexed
         text = main_text(tree, text)
     return Page(url, reading.title, text, reading.links, reading.language)
 
@@ -85,7 +85,12 @@ def _read(body: bytes, content_type: str, url: str) -> tuple[Reading, Tree | Non
     if kind == "pdf":
         title, blocks, hrefs = pdf.read_pdf(body, url)
     else:
-        read = {"markdown": plaintext.markdown, "json": plaintext.json_text, "xml": plaintext.xml_text}
+        read = {
+            "markdown": plaintext.markdown,
+            "json": plaintext.json_text,
+            "xml": plaintext.xml_text,
+            "csv": plaintext.csv_text,
+        }
         title, blocks, hrefs = read.get(kind, plaintext.plain)(decode(body, charset))
     links = _Links(url, "")
     for href, words in hrefs:
@@ -124,6 +129,8 @@ def _kind(body: bytes, content_type: str, url: str) -> tuple[str, str]:
         return ("xhtml" if b"<html" in start else "xml"), charset
     if kind in ("text/markdown", "text/x-markdown", "text/x-rst"):
         return "markdown", charset
+    if kind in ("text/csv", "text/tab-separated-values"):
+        return "csv", charset
     if kind.startswith("text/"):
         return ("markdown" if markdown else "plain"), charset
     raise FetchError(

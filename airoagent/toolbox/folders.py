@@ -1,9 +1,9 @@
 """The user's folders of documents: which files count, their ``docs://`` addresses, and reading them safely.
 
 An address is ``docs://<folder's name>/<path below it>``, percent-encoded: it means the same on every machine that has
-the folder, and never tells where the folder lies. Documents are HTML, Markdown, reStructuredText and text by suffix,
-files without any suffix whose bytes turn out to be text and, with extra ``pdf``, PDF files; nothing hidden (names with
-a leading dot), no links.
+the folder, and never tells where the folder lies. Documents are HTML, Markdown, reStructuredText, CSV and text by
+suffix, files without any suffix whose bytes turn out to be text and, with extra ``pdf``, PDF files; nothing hidden
+(names with a leading dot), no links.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ MAX_BYTES = 8 * 1024 * 1024  # of a file more than this is not read
 _TYPES = {
     ".html": "text/html", ".htm": "text/html", ".xhtml": "application/xhtml+xml", ".md": "text/markdown",
     ".markdown": "text/markdown", ".rst": "text/x-rst", ".txt": "text/plain", "": "text/plain",
-    ".pdf": "application/pdf",
+    ".pdf": "application/pdf", ".csv": "text/csv", ".tsv": "text/tab-separated-values",
 }  # fmt: skip
 # Folders that documentation tools lay beside the pages: their sources over again, scripts, pictures.
 _ASIDE = frozenset({b"_sources", b"_static", b"_images", b"node_modules", b"__pycache__"})
@@ -63,7 +63,7 @@ def open_folders(paths: Sequence[Path]) -> tuple[Folder, ...]:
             root = Path(path).expanduser().resolve(strict=True)
         except (OSError, RuntimeError, ValueError) as error:
             raise UsageError(
-                f"there is no folder {str(path)!r}", "--docs takes a folder of HTML, Markdown or text files"
+                f"there is no folder {str(path)!r}", "--docs takes a folder of HTML, Markdown, CSV or text files"
             ) from error
         if not root.is_dir():
             raise UsageError(f"{str(path)!r} is not a folder", "--docs takes the folder that holds the documents")

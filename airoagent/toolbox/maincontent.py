@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 
-from airoagent.toolbox.boilerplate import BLOCKS, CONTENT, heading_level, inside, text_of
+from airoagent.toolbox.boilerplate import BLOCKS, CONTENT, heading_level, inside, opens_with, text_of
 from airoagent.toolbox.markup import Node, Tree
 
 __all__ = ["main_nodes"]
@@ -117,9 +117,11 @@ def _with_neighbours(tree: Tree, top: Node) -> list[Node]:
             break
         siblings = [child for child in parent.children if isinstance(child, Node) and not child.dead]
         at = siblings.index(node)
-        before = [child for child in siblings[:at] if _belongs(child, top)] + before
+        before = [child for child in siblings[:at] if _belongs(child, top) or _is_part(child, node)] + before
         if node is top:
             after = [child for child in siblings[at + 1 :] if _follows(child, top)]
+        else:
+            after += [child for child in siblings[at + 1 :] if _is_part(child, node)]
         node = parent
     return [*before, top, *after]
 
@@ -127,10 +129,21 @@ def _with_neighbours(tree: Tree, top: Node) -> list[Node]:
 def _follows(node: Node, top: Node) -> bool:
     """Whether a block after the content goes on with it: a paragraph or table, or one more part of the same make."""
     if node.tag in ("div", "section"):
-        return node.good > 80 and node.tag == top.tag and node.attrs.get("class") == top.attrs.get("class")
+        return _like(node, top)
     if node.tag in ("dl", "table", "ul", "ol", "pre"):
         return node.chars >= 20 and node.linked * 3 < node.chars
     return _belongs(node, top)
+
+
+def _like(node: Node, other: Node) -> bool:
+    """Whether a block with text of its own is of the same make as another."""
+    return node.good > 80 and node.tag == other.tag and node.attrs.get("class") == other.attrs.get("class")
+
+
+def _is_part(node: Node, other: Node) -> bool:
+    """Whether both are sections of one text, as those of a manual page are: of one make, each under a heading."""
+    named = node.tag == "section" or bool(node.attrs.get("class"))
+    return named and _like(node, other) and node.linked * 3 < node.chars and all(map(opens_with, (node, other)))
 
 
 def _belongs(node: Node, top: Node) -> bool:

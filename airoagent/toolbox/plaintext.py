@@ -5,13 +5,15 @@ Each reader takes decoded text and gives (title, blocks, [(address, words)]). Te
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import re
 from collections.abc import Sequence
 
 from airoagent.toolbox.rendering import Block
 
-__all__ = ["Found", "json_text", "markdown", "plain", "xml_text"]
+__all__ = ["Found", "csv_text", "json_text", "markdown", "plain", "xml_text"]
 
 Found = tuple[str, tuple[Block, ...], list[tuple[str, str]]]
 
@@ -31,9 +33,17 @@ def plain(text: str) -> Found:
     first = blocks[0].text if blocks else ""
     is_title = "\n" not in first and len(first) <= 120 and len(blocks) > 1 and not first.endswith((".", ","))
     title = first if is_title else ""
+    lines = first.split("\n")
+    if not title and len(blocks) > 1 and 1 < len(lines) < 4 and all(map(_is_heading, lines)):
+        title = lines[0].strip()
     if not title and (underlined := first.split("\n"))[1:] and _RULE.fullmatch(underlined[1].strip()):
         title = underlined[0].strip()
     return title, blocks, []
+
+
+def _is_heading(line: str) -> bool:
+    """Whether a line of a page's head could be its title or stand below it: no sentence, no field of a letter."""
+    return len(line) <= 100 and not line.endswith((".", ",", ":", ";")) and not re.match(r"[\w-]+: ", line)
 
 
 def _paragraphs(text: str) -> list[str]:
@@ -119,6 +129,20 @@ def _front_matter(text: str) -> tuple[str, str]:
         if line.lower().startswith("title:"):
             title = line[6:].strip().strip("\"'")
     return title, text[end + 4 :].partition("\n")[2]
+
+
+def csv_text(text: str) -> Found:
+    """A table of values separated by commas, semicolons or tabs: a line for each row, its cells between bars."""
+    head = text.partition("\n")[0]
+    sign = max(",;\t", key=head.count)
+    if not head.count(sign):
+        return plain(text)
+    try:
+        rows = [[" ".join(cell.split()) for cell in row] for row in csv.reader(io.StringIO(text), delimiter=sign)]
+    except csv.Error:  # a cell of more than 128 kB, say
+        return plain(text)
+    lines = [" | ".join(row) for row in rows if any(row)]
+    return "", (Block("row", "\n".join(lines)),) if lines else (), []
 
 
 def json_text(text: str) -> Found:

@@ -91,6 +91,13 @@ def _unspaced_terms(word: str) -> list[Term]:
     return terms
 
 
+_NEWS = re.compile(r"what.?s new|change ?log|release notes|^release \d|\bnews\b", re.IGNORECASE)
+_OF_NEWS = word_set(
+    "new news version versions release releases released changed changes added removed deprecated dropped fixed since "
+    "changelog introduced update updated history"
+)
+
+
 def rank_pages(found: Sequence[Found], terms: Sequence[Term], rarity: Mapping[str, float]) -> list[Hit]:
     """Candidates grouped by page, best page first; ``rarity`` is every term's weight in the whole collection."""
     total = sum(rarity.values()) or 1.0
@@ -102,6 +109,7 @@ def rank_pages(found: Sequence[Found], terms: Sequence[Term], rarity: Mapping[st
         score, seen, titled = _weigh(passage, names, rarity, stems)
         pages.setdefault(passage.page, []).append((score, passage, seen))
         titles[passage.page] = titled
+    settled = not names & _OF_NEWS  # what is new somewhere is seldom where a thing is described
     hits: list[Hit] = []
     for page, passages in pages.items():
         passages.sort(key=lambda item: (-item[0], item[1].number))
@@ -113,6 +121,8 @@ def rank_pages(found: Sequence[Found], terms: Sequence[Term], rarity: Mapping[st
         score += in_title * (0.6 + 1.2 * min(1.0, len(titles[page]) / title_words))
         if len(covered) == len(names):
             score *= 1.15
+        if settled and _NEWS.search(unmarked(passages[0][1].title)):
+            score *= 0.7
         score *= 1.0 - 0.35 * max(0.0, page.linked - 0.3)  # registers and tables of contents have every word
         hits.append(Hit(page, score, tuple((item[0], item[1]) for item in passages)))
     hits.sort(key=lambda hit: (-hit.score, hit.page.path))

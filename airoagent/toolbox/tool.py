@@ -23,7 +23,7 @@ from airoagent.errors import UsageError
 from airoagent.events import Source
 from airoagent.language.evidence import Evidence, Filled
 from airoagent.language.prompts import ContextBlock
-from airoagent.language.window import Fitted
+from airoagent.language.window import Fitted, fit_blocks
 from airoagent.records import record
 from airoagent.toolbox.background import in_thread
 
@@ -56,6 +56,7 @@ class ToolOutput:
     ``note`` tells the reader of the record what was left out; ``answered`` is False where the text only says that what
     was asked cannot be told from what there is. ``untrusted`` and ``written`` (by a model) need saying only where the
     runtime cannot know: it marks what tools bring from outside, and what was made with `ToolContext.ask`.
+    ``reusable`` is False where it was made for this run's question and would not serve another (`Tool.cacheable`).
     """
 
     text: str
@@ -64,6 +65,7 @@ class ToolOutput:
     answered: bool = True
     untrusted: bool = False
     written: bool = False
+    reusable: bool = True
 
 
 class Asker(Protocol):
@@ -105,6 +107,11 @@ class ToolContext:
     progress: Callable[[str, int, int], None] = lambda what, done, total: None
     may_open: Callable[[str], bool] = lambda url: True
     fit: Fitter = whole
+
+    def excerpt(self, text: str, most: int) -> str:
+        """The passages of a text that speak of the run's question, in their order, ``most`` characters at most."""
+        fitted = fit_blocks((ContextBlock(text),), self.question[: most // 4], most, len).blocks
+        return fitted[0].text.strip() if fitted else text[:most]
 
     def nothing_found(self) -> ToolOutput | None:
         """What to return where there is nothing to work on: all evidence in the input only says that there is none."""

@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airoagent.language.prompts import plan_prompt
+from airoagent.models.english.queries import search_query, search_thought
 from airoagent.models.extractive import write
-from airoagent.models.planning import keywords, read_plan_prompt
+from airoagent.models.planning import read_plan_prompt
 
 SEARCH = ("DuckDuckGo", "Tool that enables the user to search for information using the DuckDuckGo search engine.")
 DOCUMENTS = ("DocumentSearch", "Search the user's documents; gives titles, addresses and the words that match.")
@@ -47,7 +48,7 @@ def steps_of(question: str, tools: list[tuple[str, str]]) -> tuple[list[tuple[st
 def test_a_question_is_searched_linked_loaded_and_answered() -> None:
     steps, answer = steps_of("Who designed the Eiffel Tower?", FOUR)
     assert steps == [
-        ("DuckDuckGo", "designed Eiffel Tower"),
+        ("DuckDuckGo", "who designed the Eiffel Tower"),
         ("HyperlinkExtractor", ":evidence0:"),
         ("TextScraper", ":evidence1:"),
         ("KnowledgeModel", "Who designed the Eiffel Tower, given :evidence2:?"),
@@ -178,14 +179,66 @@ def test_no_tools_is_said_in_the_answer_line() -> None:
 @pytest.mark.parametrize(
     ("question", "query"),
     [
-        ("Who won the Nobel Prize in Literature in 2020?", "won Nobel Prize in Literature in 2020"),
-        ("How tall is the Eiffel Tower?", "height Eiffel Tower"),
-        ('Who wrote "The Wild Iris"?', 'wrote "The Wild Iris"'),
+        ("Who won the Nobel Prize in Literature in 2020?", "who won the Nobel Prize in Literature in 2020"),
+        ("How tall is the Eiffel Tower?", "height of the Eiffel Tower"),
+        ('Who wrote "The Wild Iris"?', 'who wrote "The Wild Iris"'),
+        ("What is the most famous work of :evidence3:?", "most famous work of :evidence3:"),
         ("Please tell me about sea otters.", "sea otters"),
+        ("Name the man who sold the tower for scrap.", "man who sold the tower for scrap"),
     ],
 )
-def test_search_queries_keep_names_quotes_and_years(question: str, query: str) -> None:
-    assert keywords(question) == query
+def test_search_queries_are_what_a_person_would_type(question: str, query: str) -> None:
+    assert search_query(question) == query
+
+
+@pytest.mark.parametrize(
+    ("question", "thought"),
+    [
+        ("Who won the Nobel Prize in 2020?", "Find out who won the Nobel Prize in 2020."),
+        ("How tall is the Eiffel Tower?", "Search for the height of the Eiffel Tower."),
+        ("What is the capital of Peru?", "Search for the capital of Peru."),
+        ("When did the canal open?", "Search for an answer to: When did the canal open?"),
+        ("What kind of cheese did he bury?", "Search for an answer to: What kind of cheese did he bury?"),
+    ],
+)
+def test_the_thought_of_a_search_is_a_sentence(question: str, thought: str) -> None:
+    assert search_thought(question) == thought
+
+
+def test_a_person_named_by_their_work_is_found_first_and_asked_about_then() -> None:
+    steps, answer = steps_of("Where was the author of The Late Light born?", FOUR)
+    assert steps[3] == ("KnowledgeModel", "Who wrote The Late Light, given :evidence2:?")
+    assert steps[4] == ("DuckDuckGo", "where was :evidence3: born")
+    assert steps[7][1].startswith("Where was the author of The Late Light (:evidence3:) born, given ")
+    assert answer == ":evidence7:"
+
+
+@pytest.mark.parametrize(
+    ("question", "expression"),
+    [
+        ("What is the combined length of the Danube and the Rhine?", ":evidence3: + :evidence7:"),
+        ("How much taller is the mast than the mill?", ":evidence3: - :evidence7:"),
+        ("What is the difference in height between the mast and the mill?", ":evidence3: - :evidence7:"),
+    ],
+)
+def test_two_figures_are_looked_up_and_reckoned_with(question: str, expression: str) -> None:
+    steps, answer = steps_of(question, [*FOUR, CALCULATOR])
+    assert steps[8] == ("calculator", expression)
+    assert answer == ":evidence8:"
+
+
+def test_the_days_between_two_events_are_counted_from_their_dates() -> None:
+    steps, _ = steps_of("How many days are there between the launch of Apollo 11 and its landing?", FOUR)
+    asked = [text for tool, text in steps if tool == "KnowledgeModel"]
+    assert asked[0] == "When was Apollo 11 launched, given :evidence2:?"
+    assert asked[1].startswith("When did Apollo 11 land, given ")
+    assert "(:evidence6:)" in asked[2] and "(:evidence7:)" in asked[2]
+
+
+def test_two_things_set_against_each_other_are_both_explained() -> None:
+    steps, answer = steps_of("What is the difference between a lake and a pond?", FOUR)
+    assert steps[3][1] == "What is a lake, given :evidence2:?" and steps[7][1] == "What is a pond, given :evidence6:?"
+    assert answer == "a lake: :evidence3:; a pond: :evidence7:"
 
 
 @given(st.text(max_size=300), st.lists(st.sampled_from(ALL), min_size=1, unique=True))

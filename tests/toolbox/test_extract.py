@@ -398,3 +398,30 @@ def test_no_order_of_tags_raises(parts: list[str]) -> None:
     page = read("".join(parts))
     assert isinstance(page.text, str)
     read("".join(parts), "application/xhtml+xml")
+
+
+@pytest.mark.parametrize("kind", ["text/csv", "text/tab-separated-values; charset=utf-8"])
+def test_a_table_of_values_is_a_line_for_each_row_with_bars_between_its_cells(kind: str) -> None:
+    sign = "\t" if "tab" in kind else ";"
+    text = f'Hall{sign}Seats{sign}Contact\nAlder{sign}40{sign}"Wolff, Petra"\n\nBirch{sign}12{sign}\n'
+    page = read_page(text.encode(), kind, "https://a.example/halls")
+    assert page.text.splitlines() == ["Hall | Seats | Contact", "Alder | 40 | Wolff, Petra", "Birch | 12 | "]
+
+
+def test_sections_of_one_make_are_kept_however_long_they_are() -> None:
+    def part(name: str, words: str) -> str:
+        return f'<div class="sect"><h2>{name}</h2><p>{words}</p></div>'
+
+    options = part("Options", "The option keeps the parcels after they were sent. " * 100)
+    usage = part("Usage", "Parcels are sent from the depot in the morning, by road or by water. " * 300)
+    page = read_page(
+        f"<html><body><div>{options}{usage}</div></body></html>".encode(), "text/html", "https://a.example/"
+    )
+    assert "keeps the parcels" in page.text and "in the morning" in page.text
+
+
+def test_documents_are_read_by_the_extractor_that_indexed_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    body = b"<html><body><p>" + b"Otters sleep afloat in the kelp. " * 20 + b"</p></body></html>"
+    monkeypatch.setattr("airoagent.toolbox.extract.main_text", lambda tree, ours: "another extractor's text")
+    assert read_page(body, "text/html", "https://a.example/").text == "another extractor's text"
+    assert read_page(body, "text/html", "docs://x/otters.html").text.startswith("Otters sleep afloat")

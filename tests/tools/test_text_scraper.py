@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,12 +24,14 @@ def article(title: str, text: str, links: str = "") -> Any:
     )
 
 
-def scrape(server: Loopback, *parts: str | Evidence, documents: Any = None, **settings: str) -> ToolOutput:
+def scrape(
+    server: Loopback, *parts: str | Evidence, documents: Any = None, question: str = "What?", **settings: str
+) -> ToolOutput:
     """What the tool makes of this input."""
 
     async def main() -> ToolOutput:
         async with fetcher(server, documents=documents) as fetch:
-            context = make_context(*parts, fetch=fetch, **settings)
+            context = replace(make_context(*parts, fetch=fetch, **settings), question=question)
             made: ToolOutput = await SCRAPER.bind()("".join(map(str, parts)), context)
             return made
 
@@ -141,12 +144,16 @@ def test_the_number_of_pages_is_a_setting(server: Loopback) -> None:
 
 
 def test_a_long_page_is_cut_at_a_line_and_the_note_says_how_much(server: Loopback) -> None:
-    server.routes["/long"] = answer(200, "\n\n".join(f"Line {number} of the page." for number in range(500)).encode())
-    output = scrape(server, server.url("/long"), scraper_characters="1000")
+    lines = [f"Line {number} of the page, which tells nothing." for number in range(500)]
+    lines[400] = "Otters sleep afloat, wrapped in kelp."
+    server.routes["/long"] = answer(200, "\n\n".join(lines).encode())
+    output = scrape(server, server.url("/long"), question="Where do otters sleep?", scraper_characters="1000")
     text = covered(output)[0][1]
     assert len(text) <= 1000
-    assert text.endswith("of the page.")
+    assert "Otters sleep afloat, wrapped in kelp." in text.splitlines()
+    assert {line for line in text.splitlines() if line} <= {*lines, "[...]"}
     assert "characters were left out" in output.note
+    assert not output.reusable
 
 
 def test_a_page_cut_on_the_wire_is_said_to_be_cut(server: Loopback) -> None:

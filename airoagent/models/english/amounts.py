@@ -136,6 +136,9 @@ def _with_unit(line: Line, first: int, last: int, start: int, wanted: frozenset[
         ):
             end += 2
             break
+        if word == "per" and line.lower[end + 2 : end + 3] == ("cent",):
+            end += 2
+            break
         if not known or word == "in":
             break
         if word in ("an", "per") and (end == last or end + 2 >= count):

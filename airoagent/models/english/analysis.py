@@ -32,6 +32,7 @@ from airoagent.models.english.words import (
     fold,
     looks_verbal,
     stem,
+    word_set,
     words,
 )
 
@@ -141,6 +142,9 @@ def _wh_question(text: str, plain: str, wh: re.Match[str], terms: tuple[str, ...
     return _what(made)
 
 
+_LASTS = word_set("do does did has have had must should may can could will would")
+
+
 def _how(parts: Asked) -> Question:
     first = parts.lower[0] if parts.lower else ""
     verb = Asked(
@@ -166,7 +170,7 @@ def _how(parts: Asked) -> Question:
             r"\b(?:take|takes|took|last|lasts|lasted|live|lives|lived|stay|spend|spent|reign|reigned|rule|serve"
             r"|work|ago|for|before|after|sleep|wait|remain)\b",
             parts.plain,
-        )
+        ) or (len(parts.lower) > 1 and parts.lower[1] in _LASTS and parts.lower[-1] != "be")
         return parts.question(
             "measure", first, "time" if lasting else "length", verb=verb, drop=() if not lasting else ("long",)
         )

@@ -93,6 +93,8 @@ def _by_kind(sight: Sight, span: Span) -> float:
         return _counted(sight, span)
     if kind == "noun":
         return _of_sort(sight, span)
+    if kind == "reason" and line.lower[span.first : span.first + 2] in (("the", "reason"), ("the", "cause")):
+        return 1.4  # none of the words asked need stand in it
     return 0.0
 
 

@@ -43,7 +43,8 @@ class Sentence:
     """One sentence, list item or table row, on one line.
 
     ``heading`` is what it stands under, ``cells`` and ``header`` are a table row's cells and the header of their table,
-    ``short`` marks a heading or the like, ``item`` a list's item.
+    ``short`` marks a heading or the like, ``item`` a list's item. ``entry`` is the term that it tells of where a list
+    of terms says what each is: an option, a function, a setting ("os.makedirs(name, mode=0o777)").
     """
 
     text: str
@@ -53,6 +54,7 @@ class Sentence:
     header: tuple[str, ...] = ()
     short: bool = False
     item: bool = False
+    entry: str = ""
 
 
 def read_prompt(prompt: str) -> ClosedContext | None:
@@ -96,44 +98,120 @@ _ABBREVIATION = re.compile(
 )
 
 
+# A term that a manual tells of, alone on its line: an option, a call, a setting, a constant.
+_TERM = re.compile(
+    r"(?:class|exception|module) [\w.]+(?:\(|$)|(?:(?:async|static|property|\([\w-]{1,8}\)) )?"
+    r"(?:-{1,2}[A-Za-z?][\w-]*|\\[A-Za-z?!]+|%?[\w.:$-]*[A-Za-z_]\w*\(|[\w.-]*\w[_.]\w[\w.-]*|[A-Z][A-Z0-9_]+\b"
+    r"|[\w.-]+ \((?:\w+ ?){1,2}\)$)"
+)
+# A term and what is said of it, on one line.
+_TOLD = re.compile(
+    r"(?P<dash>[^\s–—][^–—]{0,60}?) [–—] (?=\w)|(?P<gap>\S(?:\S| (?=\S)){0,30})\s{2,}(?=\w)"
+    r"|`(?P<tick>[^`]{1,60})`(?: *:| -+| [–—])? (?=\w)|(?P<colon>\w[^\s:.,;!?]*(?: [^\s:.,;!?]+){0,4}): (?=\S)"
+)
+_ASKS = re.compile(r"^[*_#\s]*[A-Z][^.!]{5,150}\?(?: [A-Z][^.!?]{0,40}[.?])?[*_\s]*$")
+
+
 def cut(block: Block, number: int) -> Iterator[Sentence]:
     """The sentences of a block in order; ``number`` is the block's place in the prompt."""
-    heading = ""
-    header: tuple[str, ...] = ()
+    place = _Place()
     in_table = False
     lines = list(_joined_lines(block.text))
     for index, line in enumerate(lines):
+        if line == "[...]":  # something of the page was left out here
+            place = _Place()
+            continue
         if _RULE.match(line):
             continue
-        if " | " in line or line.count("\t") >= 1 or (line.startswith("|") and line.count("|") > 2):
-            bare = line.strip()
-            bare = bare.strip("|") if bare.startswith("|") and bare.endswith("|") else bare
-            cells = tuple(cell.strip() for cell in re.split(r"\s*\|\s*|\t+", bare))
-            if len(cells) > 1 and len(line) <= 4 * _LONGEST:
-                if not in_table:
-                    header = cells if not any(c.isdigit() for cell in cells for c in cell) else ()
-                    in_table = True
-                    if header:
-                        continue
-                yield Sentence(line.strip(), number, heading, cells, header)
-                continue
+        cells = _cells(line)
+        if cells:
+            if not in_table:
+                place.header = cells if not any(c.isdigit() for cell in cells for c in cell) else ()
+                in_table = True
+                if place.header:
+                    continue
+            yield Sentence(line.strip(), number, place.heading, cells, place.header, entry=cells[0])
+            continue
         in_table = False
         marked = _HEAD_MARK.match(line)
         bullet = _BULLET.match(line)
         text = (line[marked.end() :] if marked else line[bullet.end() :] if bullet else line).strip().strip("#").strip()
         if not text:
             continue
+        is_term = not marked and not bullet and len(text) < 300 and bool(_TERM.match(text)) and not _ENDED.search(text)
+        is_term = is_term and ("(" in text or len(text.split()) < 6)
         short = len(text) < 90 and text[-1] not in '.!?。！？"”' and not bullet
-        if marked or (short and text[-1] != "," and not _is_short(lines, index + 1)):
-            heading = text.rstrip(":")
-            yield Sentence(text, number, "", short=True)
+        asks = not bullet and index + 1 < len(lines) and bool(_ASKS.match(text))
+        ends = index + 1 >= len(lines) or (not is_term and _is_short(lines, index + 1))
+        if marked or asks or ((short or is_term) and text[-1] != "," and not ends):
+            place.under(text.strip("*_ "), term=is_term and not marked)
+            yield Sentence(text, number, "", short=True, entry=place.entry if is_term else "")
             continue
-        above = heading
-        for count, part in enumerate(_sentences(text)):
-            # "Bridges. Under the emperor ...": a paragraph's first words can be its heading.
-            opener = not count and len(part) < 40 and len(text) > 2 * len(part) and len(part.split()) <= 4
-            yield Sentence(part, number, above, short=short or opener, item=bool(bullet))
-            above = f"{heading}: {part.rstrip('.:')}" if opener else above
+        yield from _told(text, number, place, short, bool(bullet))
+
+
+_ENDED = re.compile(r"[.!?;]$|\. [A-Z]")
+
+
+_VERSION = re.compile(r"\d+\.\d+")
+_CHANGES = frozenset(("added", "changed", "deprecated", "fixed", "removed", "security", "fixes", "features", "changes"))
+
+
+@dataclass(slots=True)
+class _Place:
+    """Where in a page a line stands: the section, the entry of a list of terms, the table."""
+
+    section: str = ""
+    entry: str = ""
+    heading: str = ""
+    header: tuple[str, ...] = ()
+    release: str = ""
+    alias: bool = False  # nothing has been said of the entry yet: another term is one more name of it
+
+    def under(self, text: str, term: bool) -> None:
+        """What follows stands under this heading or term."""
+        above = text.endswith(":")
+        text = text.rstrip(":").strip("*_ ")
+        if term:
+            also = self.alias and text.startswith("-") and self.entry.startswith("-")
+            self.entry = text = f"{self.entry}, {text}" if also else text
+            self.alias = True
+            self.heading = f"{self.section}: {text}" if self.section else text
+        elif above and self.entry:
+            self.heading = f"{self.entry}: {text}"  # "Parameters:" of a function
+        else:
+            self.release = text if _VERSION.search(text) else self.release
+            within = self.release if text.lower() in _CHANGES else ""  # "Added" below "2.1.0 (4 May 2020)"
+            self.section, self.entry = text, ""
+            self.heading = f"{within}: {text}" if within else text
+
+
+_IN_BRACKETS = re.compile(r"^[\w.]+\([^)|]*\|")
+
+
+def _cells(line: str) -> tuple[str, ...]:
+    """The cells of a table's row; () for any other line."""
+    if not (" | " in line or "\t" in line or (line.startswith("|") and line.count("|") > 2)):
+        return ()
+    if _IN_BRACKETS.search(line):
+        return ()  # a call with flags: "which(cmd, mode=F_OK | X_OK)"
+    bare = line.strip()
+    bare = bare.strip("|") if bare.startswith("|") and bare.endswith("|") else bare
+    cells = tuple(cell.strip() for cell in re.split(r"\s*\|\s*|\t+", bare))
+    return cells if len(cells) > 1 and len(line) <= 4 * _LONGEST else ()
+
+
+def _told(text: str, number: int, place: _Place, short: bool, item: bool) -> Iterator[Sentence]:
+    """The sentences of a paragraph or item; the first words can be its heading, or the term that it tells of."""
+    above = place.heading
+    place.alias = False
+    told = _TOLD.match(text)
+    entry = (told[told.lastgroup or 0].strip() if told else "") or place.entry
+    for count, part in enumerate(_sentences(text)):
+        # "Bridges. Under the emperor ...": a paragraph's first words can be its heading.
+        opener = not count and len(part) < 40 and len(text) > 2 * len(part) and len(part.split()) <= 4
+        yield Sentence(part, number, above, short=short or opener, item=item, entry=entry)
+        above = f"{place.heading}: {part.rstrip('.:')}" if opener else above
 
 
 def _is_short(lines: list[str], index: int) -> bool:
@@ -178,7 +256,9 @@ def _goes_on(held: str, last: int, raw: str) -> bool:
         return False
     if line[0].islower() and (last >= 40 or held[-1] in ",-"):
         return held[-1] not in ".!?"
-    return 50 <= last <= 110 and len(line) <= 110
+    if held[-1] in ".!?" and _TOLD.match(line):
+        return False  # the next of a list of terms
+    return 50 <= last <= 130 and len(line) <= 130
 
 
 def _sentences(text: str) -> Iterator[str]:

@@ -18,13 +18,26 @@ from airoagent.models.english.words import (
     PRONOUNS,
     STOPWORDS,
     WORD,
+    is_code,
     looks_verbal,
     sentence_stems,
     stem,
     words,
 )  # fmt: skip
 
-__all__ = ["TELLING", "Asked", "Kind", "Question", "Side", "last_verb", "main_verb", "stranded", "terms_of", "unit_of"]
+__all__ = [
+    "TELLING",
+    "Asked",
+    "Kind",
+    "Question",
+    "Side",
+    "full_names",
+    "last_verb",
+    "main_verb",
+    "stranded",
+    "terms_of",
+    "unit_of",
+]
 
 Kind = Literal[
     "person", "date", "year", "place", "count", "measure", "noun", "thing", "definition", "meaning", "reason", "manner",
@@ -57,6 +70,12 @@ class Question:
     options: tuple[str, ...] = ()
     several: bool = False
     related: bool = False
+
+
+def full_names(text: str) -> list[tuple[str, str]]:
+    """The stems of each first and last name in a question: "Pierre Curie"."""
+    found = re.findall(r"(?<!^)\b([A-Z][a-zà-ÿ]+) ([A-Z][a-zà-ÿ]+)\b", text)
+    return [(stem(first), stem(last)) for first, last in found if first.lower() not in STOPWORDS]
 
 
 def unit_of(text: str) -> str:
@@ -92,6 +111,7 @@ def terms_of(text: str, extra: str = "") -> tuple[tuple[str, ...], tuple[str, ..
             )
             or any(c.isdigit() for c in word)
             or root in quoted
+            or (is_code(word) and not word.isupper())
         ):
             names[root] = None
     if extra:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from airoagent.models.english.passages import Block, Sentence, cut
-from airoagent.models.english.questions import Question
+from airoagent.models.english.questions import Question, full_names
 from airoagent.models.english.words import LIGHT, near_words, sentence_stems, stem, words
 
 __all__ = ["Library", "Ranked", "light_stems", "rank", "read_library", "standing"]
@@ -53,15 +53,22 @@ class Ranked:
     plain: float = 0.0
 
 
+_JOINTS = re.compile(r"[-._/]+")
+
+
 def read_library(blocks: Sequence[Block]) -> Library:
     """Cut the blocks into sentences and take their stems."""
-    sentences = tuple(sentence for number, block in enumerate(blocks) for sentence in cut(block, number))
+    first: dict[str, int] = {}
+    for number, block in enumerate(blocks):
+        first.setdefault(block.text, number)  # a page that was found twice counts once
+    sentences = tuple(sentence for number in first.values() for sentence in cut(blocks[number], number))
     stems: list[frozenset[str]] = []
     common: set[str] = set()
     for sentence in sentences:
         found = words(sentence.text)
-        # "dual-licensed" speaks of licences as well.
-        pieces = [piece for word in found if "-" in word for piece in word.split("-") if piece]
+        # "dual-licensed" speaks of licences as well, "str.find" of finding.
+        joined = [word for word in found if not word.isalnum() and not word[0].isdigit()]
+        pieces = [piece for word in joined for piece in _JOINTS.split(word) if len(piece) > 1]
         stems.append(frozenset((*sentence_stems(found), *map(stem, pieces))))
         common.update(word for word in found if word[0].islower())
     return Library(tuple(blocks), sentences, tuple(stems), frozenset(common))
@@ -76,6 +83,7 @@ _BEFORE_LAST = (0.65, 0.2)
 _AFTER = (0.3, 0.35)
 _OPENING = (0.7, 0.25)
 _BLOCK = (0.3, 0.15)
+_FIRST_NAME = 0.9
 _YEAR_IN_BLOCK = 0.2  # a year somewhere else on the page says little
 
 
@@ -88,6 +96,12 @@ def rank(library: Library, question: Question, most: int = 80) -> list[Ranked]:
     worth = {term: _worth(term, vocabulary, term in question.names) for term in question.terms}
     weights = _weights(library, question, worth)
     bags = [_bag(stems, worth) for stems in library.stems]
+    pairs = full_names(question.text)
+    common = frozenset(map(stem, library.common)) if pairs else frozenset()
+    for first, last in pairs:
+        for bag in bags if last not in common else ():  # "Rosetta Stone" is nobody's name
+            if last in bag and first in worth:
+                bag.setdefault(first, _FIRST_NAME)  # a text goes on to call people by their last name
     titles = [_bag_of(f"{b.meta('title')} {_slug(b.meta('url'))}", worth) for b in library.blocks]
     whole: list[Bag] = [{} for _ in library.blocks]
     for place, bag in enumerate(bags):
@@ -111,7 +125,9 @@ def rank(library: Library, question: Question, most: int = 80) -> list[Ranked]:
                 near.append((contexts[text,], share))
         for step, share in ((-1, _LAST), (-2, _BEFORE_LAST), (1, _AFTER)):
             other = place + step
-            if 0 <= other < count and bags[other] and library.sentences[other].block == sentence.block:
+            if not 0 <= other < count or not bags[other] or (sentence.cells and library.sentences[other].cells):
+                continue  # one row of a table says nothing of another
+            if library.sentences[other].block == sentence.block:
                 near.append((bags[other], share))
         plain = _plain(
             library.stems[place],

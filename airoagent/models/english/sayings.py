@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from airoagent.models.english.questions import Question
 from airoagent.models.english.ranking import Library, Ranked
 from airoagent.models.english.spans import line_of
-from airoagent.models.english.words import NEGATIONS, STOPWORDS, groups_of, stem, stems, words
+from airoagent.models.english.words import NEGATIONS, OPPOSITES, STOPWORDS, groups_of, stem, stems, words
 
 __all__ = [
     "Said",
@@ -22,6 +22,7 @@ __all__ = [
     "say_summary",
     "say_yes_or_no",
     "spelled_out",
+    "to_clause_end",
 ]
 
 Said = tuple[str, tuple[int, ...], float]
@@ -33,6 +34,9 @@ _IS = re.compile(
 )
 
 
+_BESIDE = re.compile(r"^(?:the |an? )?(.{2,60}?), ((?:an?|the) [^,;.]{3,120}),", re.IGNORECASE)
+
+
 def say_definition(library: Library, ranked: Sequence[Ranked], question: Question) -> Said | None:
     """What a thing is: the predicate of "X is a ...", or the apposition of "X, a ..."."""
     asked = set(question.terms)
@@ -42,9 +46,14 @@ def say_definition(library: Library, ranked: Sequence[Ranked], question: Questio
         text = sentence.text
         if asked and asked == set(stems(sentence.heading.rpartition(": ")[2])) and _first_under(library, entry.place):
             # A glossary: the term is the heading, the text below it says what it is.
-            said = _to_clause_end(text, 0)
+            said = to_clause_end(text, 0)
             if best is None or entry.coverage + 0.6 > best[2]:
                 best = (said, (entry.place,), entry.coverage + 0.6)
+        beside = _BESIDE.search(text)
+        if beside and asked and asked == set(stems(beside[1])):
+            if best is None or entry.coverage + 0.9 > best[2]:
+                best = (beside[2], (entry.place,), entry.coverage + 0.9)
+            continue
         for match in _IS.finditer(text):
             head = stems(text[: match.start()])
             if not head or len(head) > 8:
@@ -53,7 +62,7 @@ def say_definition(library: Library, ranked: Sequence[Ranked], question: Questio
             pronoun = bool(re.match(r"(?:he|she|it|they)\b", text, re.I)) and entry.coverage > 0.5
             if not known and not pronoun:
                 continue
-            said = _to_clause_end(text, match.end(1) + 1)
+            said = to_clause_end(text, match.end(1) + 1)
             points = (
                 entry.coverage
                 + 0.8 * len(known) / max(len(asked), len(head))
@@ -74,7 +83,8 @@ def _first_under(library: Library, place: int) -> bool:
     return not place or library.sentences[place - 1].heading != library.sentences[place].heading
 
 
-def _to_clause_end(text: str, start: int) -> str:
+def to_clause_end(text: str, start: int) -> str:
+    """The text from ``start`` to where its clause ends, thirty words at most."""
     rest = text[start:]
     end = re.search(r"[;.](?:\s|$)|, (?:and|but|which|who|while|where|whose)\b| — |\s\(|: ", rest)
     said = rest[: end.start()] if end else rest
@@ -93,13 +103,14 @@ def say_meaning(library: Library, ranked: Sequence[Ranked], question: Question) 
     short = next((w for w in words(question.text)[1:] if sum(c.isupper() for c in w) > 1), "")
     letters = "".join(c for c in short.lower() if c.isalpha())
     for entry in ranked[:20]:
-        text = library.sentences[entry.place].text
-        told = _SHORT_FOR.search(text)
+        told = _SHORT_FOR.search(library.sentences[entry.place].text)
+        spelled = _spelled(library.sentences[entry.place].text, letters)
+        if spelled or (told and entry.names > 0.6 and not told[0].lower().startswith("mean")):
+            return spelled or (told[1].strip() if told else ""), (entry.place,), entry.coverage + 0.8
+    for entry in ranked[:20]:
+        told = _SHORT_FOR.search(library.sentences[entry.place].text)
         if told and entry.names > 0.6:
             return told[1].strip(), (entry.place,), entry.coverage + 0.8
-        spelled = _spelled(text, letters)
-        if spelled:
-            return spelled, (entry.place,), entry.coverage + 0.8
     return say_definition(library, ranked, question)
 
 
@@ -141,13 +152,15 @@ def say_yes_or_no(library: Library, ranked: Sequence[Ranked], question: Question
     """ "Yes" where one sentence says all that is asked, "No" where it says it with a "not" beside what is asked."""
     if not ranked:
         return None
-    entry = ranked[0]
+    told = [e for e in ranked[:6] if not library.sentences[e.place].text.rstrip("*_").endswith("?")]
+    entry = told[0] if told else ranked[0]
     line = line_of(library.sentences[entry.place].text)
     asked = {t for t in question.terms if t not in question.names} or set(question.terms)
     near = asked.union(*(groups_of(t) for t in asked))
     places = [i for i, root in enumerate(line.stems) if root in near]
     denials = [i for i, w in enumerate(line.lower) if w in NEGATIONS or w.endswith(("n't", "n’t"))]
     denied = any(abs(line.barrier[i] - line.barrier[p]) < 1.5 and abs(i - p) <= 5 for i in denials for p in places)
+    denied = denied != any(one in asked and one not in line.stems and two in line.stems for one, two in OPPOSITES)
     asked_not = any(w.lower() in NEGATIONS for w in words(question.text))
     return ("No" if denied != asked_not else "Yes", (entry.place,), entry.coverage + 0.5)
 

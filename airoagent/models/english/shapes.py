@@ -11,28 +11,25 @@ import re
 from collections.abc import Mapping
 from itertools import pairwise
 
-from airoagent.models.english.questions import Question
+from airoagent.models.english.questions import Question, full_names
 from airoagent.models.english.spans import Line, Span
-from airoagent.models.english.words import DETERMINERS, LINKS, PREPOSITIONS, STOPWORDS, groups_of, stem, word_set, words
+from airoagent.models.english.words import (
+    DETERMINERS,
+    LINKS,
+    OPPOSITES,
+    PREPOSITIONS,
+    STOPWORDS,
+    groups_of,
+    stem,
+    word_set,
+    words,
+)
 
 __all__ = ["Sight"]
 
-_PAIRS = (
-    "first last, largest smallest, biggest smallest, oldest youngest, longest shortest, highest lowest, "
-    "north south, east west, mother father, wife husband, brother sister, son daughter, born died, open "
-    "closed, begin end, start finish, win lose, younger elder, minimum maximum, heaviest lightest, buy "
-    "sell, northern southern"
-)
-_OPPOSITES = tuple((stem(a), stem(b)) for pair in _PAIRS.split(", ") for a, b in (pair.split(), reversed(pair.split())))
 _OTHERS = word_set("second third another other unlike successor predecessor replica copy namesake confused contrary")
 _KIN = word_set("brother sister cousin nephew niece uncle aunt")
 _ASKED_BY = {"place": "where", "date": "when", "year": "when", "person": "who", "reason": "why", "manner": "how"}
-
-
-def _full_names(text: str) -> list[tuple[str, str]]:
-    """The stems of each first and last name in a question: "Pierre Curie"."""
-    found = re.findall(r"(?<!^)\b([A-Z][a-zà-ÿ]+) ([A-Z][a-zà-ÿ]+)\b", text)
-    return [(stem(first), stem(last)) for first, last in found if first.lower() not in STOPWORDS]
 
 
 class Sight:
@@ -100,7 +97,7 @@ class Sight:
         another bearer of the name. "He" or "it" at its head goes on with the page's own subject."""
         line, points = self.line, 0.0
         around = [*line.lower[:7], *(w.lower() for w in words(heading))]
-        for one, two in _OPPOSITES:
+        for one, two in OPPOSITES:
             if one in self.question.terms and two in line.stems and one not in line.stems:
                 points -= 0.35
         kin = [w for w in line.lower if w in _KIN]
@@ -108,7 +105,7 @@ class Sight:
             points -= 0.35
         if line.lower[0] in ("he", "she", "it", "they"):
             points += 0.15
-        for first, last in _full_names(self.question.text):
+        for first, last in full_names(self.question.text):
             for place, root in enumerate(line.stems):
                 other = place and line.between(place - 1) == " " and line.tokens[place - 1][0].isupper()
                 if root == last and first not in line.stems and other and line.lower[place - 1] not in STOPWORDS:
@@ -185,6 +182,8 @@ class Sight:
                 return 0.45
             gap = self._gap(span.last, noun)
             text = line.text[line.ends[span.last] : line.starts[noun]]
+            if text == " (" and span.sort == "name":
+                return 0.6  # "Ada Byron (chair)"
             if (
                 text.lstrip("”\"'’*_").startswith(",")
                 and len(gap) <= 5

@@ -177,7 +177,8 @@ def _phrase_end(line: Line, index: int) -> int:
 
 
 _WHY = re.compile(
-    r"\b(because(?: of)?|due to|owing to|in order to|so that|so as to|thanks to|since|as a result of|caused by"
+    r"\b(the (?:main |only )?(?:reason|cause)(?: for (?:this|that|it))? (?:is|was)"
+    r"|because(?: of)?|due to|owing to|in order to|so that|so as to|thanks to|since|as a result of|caused by"
     r"|for fear of|to (?=[a-z]+\b)|for (?=[a-z]+ing\b)|out of)\b",
     re.IGNORECASE,
 )
@@ -195,7 +196,7 @@ def clauses(line: Line, kind: str) -> Iterator[Span]:
         span = line.over(start + 2 if start > 0 else 0, effect.start(), "clause", 0.95)
         if span:
             yield span
-    strong = ("because", "due", "owing", "so that", "in order", "thanks", "caused", "as a result", "so as")
+    strong = ("the ", "because", "due", "owing", "so that", "in order", "thanks", "caused", "as a result", "so as")
     for match in (_WHY if kind == "reason" else _HOW).finditer(line.text):
         end = _clause_end(line.text, match.end())
         mark = match[0].lower()

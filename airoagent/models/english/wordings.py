@@ -82,6 +82,7 @@ IDIOMS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"built or born", "origin"),
         (r"put to death", "executed"),
         (r"(?:first|native) (?:language|tongue)", "mother tongue"),
+        (r"at the same time", "at once"),
         (r"how come", "why"),
         (r"for what reason", "why"),
         (r"in what way", "how"),

@@ -23,6 +23,7 @@ __all__ = [
     "MONTHS",
     "NEGATIONS",
     "NUMBER_WORDS",
+    "OPPOSITES",
     "PLACE_PREPOSITIONS",
     "PREPOSITIONS",
     "PRONOUNS",
@@ -31,6 +32,7 @@ __all__ = [
     "WORD",
     "fold",
     "groups_of",
+    "is_code",
     "looks_verbal",
     "near_words",
     "sentence_stems",
@@ -138,7 +140,7 @@ _IRREGULAR = {
     form: root for root, _, forms in (entry.partition(":") for entry in _FORMS.split()) for form in forms.split(",")
 }
 
-WORD = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?(?!\w)|[^\W_]+(?:['’.&/+#-][^\W_]+)*[+#°%]*|[一-鿿぀-ヿ가-힯]")
+WORD = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?(?!\w)|[^\W_]+(?:(?:['’.&/+#-]|_+)[^\W_]+)*[+#°%]*|[一-鿿぀-ヿ가-힯]")
 _CJK = re.compile(r"[぀-ヿ一-鿿가-힯]")
 
 
@@ -151,6 +153,17 @@ def fold(text: str) -> str:
     return (
         "".join(c for c in plain if not unicodedata.combining(c)).replace("ø", "o").replace("ł", "l").replace("ß", "ss")
     )
+
+
+_CODE = re.compile(
+    r"[A-Za-z]\w*(?:\.[A-Za-z]\w*)+|\w*[^\W_]_\w+|[A-Z]{2,}\d*|[a-z]+[A-Z]\w*|[A-Z][a-z]+[A-Z]\w*", re.ASCII
+)
+
+
+def is_code(word: str) -> bool:
+    """Whether a word is spelled like a name in a program or its settings: "max_connections", "os.path", "getsize"
+    only with its module."""
+    return _CODE.fullmatch(word) is not None and word.lower() not in ("e.g", "i.e", "a.m", "p.m", "u.s", "u.k")
 
 
 def words(text: str) -> list[str]:
@@ -280,7 +293,7 @@ _COMMON_VERBS = word_set(
 
 # Words of a question that say little about which sentence answers it.
 LIGHT = word_set(
-    "officially official know known call called actually nowadays currently today originally come came take took "
+    "later officially official know known call called actually nowadays currently today originally come came take took "
     "make made turn meant "
     "mean go went get got put become became happen happened kind sort type name named particular full total "
     "different use used "
@@ -310,6 +323,15 @@ BASE_VERBS = frozenset(_IRREGULAR.values()) & word_set(
     "consist exist remain stay wait decide agree add remove install run compile raise lower drain flow explode "
     "erupt sponsor"
 )
+
+
+_PAIRS = (
+    "first last, largest smallest, biggest smallest, oldest youngest, longest shortest, highest lowest, "
+    "north south, east west, mother father, wife husband, brother sister, son daughter, born died, open "
+    "closed, begin end, start finish, win lose, younger elder, minimum maximum, heaviest lightest, buy "
+    "sell, northern southern"
+)
+OPPOSITES = tuple((stem(a), stem(b)) for pair in _PAIRS.split(", ") for a, b in (pair.split(), reversed(pair.split())))
 
 
 def looks_verbal(word: str) -> bool:
