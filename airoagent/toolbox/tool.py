@@ -165,7 +165,7 @@ class Tool:
 
         function, wanted = self.function, self.context_parameter
         arguments = arguments_for(self)
-        background = not inspect.iscoroutinefunction(function)
+        background = not (inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(type(function).__call__))
 
         def call(text: str, context: ToolContext | None, parts: Filled = ()) -> Awaitable[Any]:
             given = arguments(text, parts or (text,))
@@ -320,7 +320,6 @@ class Call(Protocol):
     """A tool ready to be called with a step's input: as one text, and (where evidence is in it) in its parts."""
 
     def __call__(self, text: str, context: ToolContext | None, parts: Filled = ()) -> Awaitable[Any]: ...
-
 
 
 class Toolbox(Mapping[str, Tool]):
