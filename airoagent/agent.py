@@ -212,6 +212,7 @@ class Agent:
         store, own = self._open_store()
         recorder = Recorder(new_run_id(), store, watch, beginning)
         began = time.perf_counter()
+        driving = False
         loop = asyncio.get_running_loop()
 
         def heard(event: Event) -> None:
@@ -229,6 +230,7 @@ class Agent:
 
         try:
             recorder.begin(question, self.model.info.name, tuple(self.known_tools), self._settings_on_record())
+            driving = True
             self._watching.append(heard)
             try:
                 answer, sources = await self._answer(question, plan, recorder, store)
@@ -248,7 +250,8 @@ class Agent:
             if heard in self._watching:
                 self._watching.remove(heard)
             if store is not None:
-                store.let_go(recorder.run.id)
+                if driving:  # a run that is refused because another drives it is that other's
+                    store.let_go(recorder.run.id)
                 if own:
                     store.close()
         return recorder.finished()
@@ -258,7 +261,11 @@ class Agent:
     ) -> tuple[str, tuple[Source, ...]]:
         """Plan, run, conclude; and the same again with a new plan, as often as the policy lets the model write one."""
         limit = self.policy.limit_seconds
-        cache = ToolCache(store, self.policy.cache_seconds) if store and self.policy.cache_seconds else None
+        cache = (
+            ToolCache(store, self.policy.cache_seconds, self._tool_settings)
+            if store and self.policy.cache_seconds
+            else None
+        )
         reuse = Reuse(cache, recorder.recall)
         try:
             async with asyncio.timeout(limit or None) as deadline:

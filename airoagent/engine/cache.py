@@ -5,8 +5,9 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import logging
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from airoagent.engine.policy import Recall
 from airoagent.engine.record import Run
@@ -19,32 +20,49 @@ from airoagent.toolbox.tool import Tool, Toolbox, ToolOutput
 
 __all__ = ["Reuse", "ToolCache"]
 
+_log = logging.getLogger("airoagent")
+
 
 class ToolCache:
     """The `Services.recall` and `Services.keep` of a run whose user wants results reused up to ``seconds`` old.
 
-    Only tools that say so (``cacheable``: what they find depends on their input alone) are kept.
+    Only tools that say so (``cacheable``: what they find depends on their input alone) are kept, apart for other
+    ``settings``. What is read from the user's documents is not: they change, and another folder may have the same name.
     """
 
-    def __init__(self, store: Store, seconds: float) -> None:
+    def __init__(self, store: Store, seconds: float, settings: Mapping[str, str] | None = None) -> None:
         self._store = store
         self._seconds = seconds
+        self._settings = sorted((settings or {}).items())
 
     def recall(self, step: Step, tool: Tool, text: str) -> tuple[ToolOutput, Origin] | None:
         """What this tool gave for this input not too long ago."""
-        if not tool.cacheable:
+        if not _may_be_kept(tool, text):
             return None
-        body = self._store.cached(_key(tool, text), time.time() - self._seconds)
+        body = self._store.cached(self._key(tool, text), time.time() - self._seconds)
         if body is None:
             return None
-        kept = json.loads(body)
-        return ToolOutput(**{**kept, "sources": tuple(Source(**source) for source in kept["sources"])}), "cache"
+        try:
+            kept = json.loads(body)
+            sources = tuple(Source(**source) for source in kept["sources"])
+            return ToolOutput(**{**kept, "sources": sources}), "cache"
+        except (ValueError, TypeError, KeyError) as error:
+            _log.debug("what was kept of %s is damaged: %s", tool.name, error)
+            return None
 
     def keep(self, step: Step, tool: Tool, text: str, output: ToolOutput) -> None:
         """Keep what a call gave, if it told anything."""
-        if tool.cacheable and output.answered:
+        if _may_be_kept(tool, text) and output.answered:
             body = json.dumps(dataclasses.asdict(output)).encode()
-            self._store.cache(_key(tool, text), body, time.time() - self._seconds)
+            self._store.cache(self._key(tool, text), body, time.time() - self._seconds)
+
+    def _key(self, tool: Tool, text: str) -> bytes:
+        what = json.dumps([tool.name, tool.version, tool.origin, text, self._settings])
+        return hashlib.sha256(what.encode()).digest()
+
+
+def _may_be_kept(tool: Tool, text: str) -> bool:
+    return tool.cacheable and "docs://" not in text.lower()
 
 
 class Reuse:
@@ -106,8 +124,3 @@ class Reuse:
         """A call gave this."""
         if self._cache is not None:
             self._cache.keep(step, tool, text, output)
-
-
-def _key(tool: Tool, text: str) -> bytes:
-    what = json.dumps([tool.name, tool.version, tool.origin, text])
-    return hashlib.sha256(what.encode()).digest()

@@ -246,8 +246,8 @@ def read_trace(lines: Iterable[str]) -> tuple[Event, ...]:
         if not line.strip():
             continue
         try:
-            value = json.loads(line)
-        except ValueError as error:
+            value = json.loads(line.removeprefix("\ufeff"))
+        except (ValueError, RecursionError) as error:
             raise StoreError(
                 f"line {number} of the trace is not JSON ({error})", "was the file cut or edited?"
             ) from None
@@ -256,13 +256,18 @@ def read_trace(lines: Iterable[str]) -> tuple[Event, ...]:
                 raise StoreError(
                     "this is not an airoagent trace: its first line is no header", "see `airo runs export`"
                 )
-            if value.get("version", 0) > TRACE_VERSION:
+            version = value.get("version", 0)
+            if not isinstance(version, int) or version > TRACE_VERSION:
                 raise StoreError(
-                    f"the trace has version {value['version']}; this airoagent reads up to {TRACE_VERSION}",
-                    "update airoagent",
+                    f"the trace has version {version}; this airoagent reads up to {TRACE_VERSION}", "update airoagent"
                 )
             continue
         events.append(from_json(value))
+        if isinstance(events[-1], RunStarted) != (len(events) == 1):
+            raise StoreError(
+                f"line {number} of the trace is not where it belongs: a trace begins with the start of its run",
+                "was the file cut or edited?",
+            )
     if not events:
         raise StoreError("the trace holds no events", "was the file cut?")
     return tuple(events)

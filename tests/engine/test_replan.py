@@ -19,6 +19,7 @@ from airoagent import (
     UsageError,
     tool,
 )
+from airoagent.engine.store import Store
 from airoagent.events import InputEdited, ModelCalled, Replanned, StepFinished
 from tests.running import run_plan
 
@@ -108,6 +109,37 @@ def test_results_are_reused_up_to_an_age_only_where_the_tool_allows_it(tmp_path:
     assert len(calls) == 3 and len(made) == 4
     origins = [event.origin for event in run(60).events if isinstance(event, StepFinished)]
     assert sorted(origins) == ["cache", "call"]
+
+
+def test_a_result_is_not_reused_where_it_may_be_another(tmp_path: Path) -> None:
+    """With other settings, of documents (another folder may have the same name), by a clock set back, or damaged."""
+    path = tmp_path / "s.sqlite3"
+
+    def run(input: str = "a", **settings: str) -> None:
+        model = ScriptedModel([f":evidence0: = look[{input}]\nAnswer: :evidence0:"])
+        policy = Policy(cache_seconds=60)
+        assert Agent(model, [look], store=path, policy=policy, tool_settings=settings).run("q").answer == f"<{input}>"
+
+    def tampered(sql: str) -> None:
+        store = Store(path)
+        store._db.execute(sql)
+        store.close()
+
+    run(search="duckduckgo")
+    run(search="duckduckgo")
+    assert calls == ["a"]
+    run(search="searxng")
+    assert calls == ["a"] * 2
+    run("docs://notes/a.md")
+    run("docs://notes/a.md")
+    assert len(calls) == 4
+    tampered("UPDATE cache SET at = at + 1e6")
+    run(search="duckduckgo")
+    assert len(calls) == 5
+    tampered("UPDATE cache SET body = X'7b'")
+    run(search="duckduckgo")
+    run(search="duckduckgo")
+    assert len(calls) == 6
 
 
 @pytest.mark.parametrize(
