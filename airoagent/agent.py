@@ -23,7 +23,7 @@ from airoagent.engine import function_call
 from airoagent.engine import replay as replaying
 from airoagent.engine import resume as resuming
 from airoagent.engine.attempt import record_of
-from airoagent.engine.cache import Reuse, ToolCache
+from airoagent.engine.cache import ToolCache
 from airoagent.engine.conclusion import conclude
 from airoagent.engine.door import run_in_thread
 from airoagent.engine.function_call import MakePlan
@@ -31,6 +31,7 @@ from airoagent.engine.planning import write_plan
 from airoagent.engine.policy import Approve, Policy, Services
 from airoagent.engine.record import Run
 from airoagent.engine.recorder import Beginning, Recorder
+from airoagent.engine.reuse import Reuse
 from airoagent.engine.run import Execution
 from airoagent.engine.store import Store, new_run_id
 from airoagent.errors import AiroError, Interrupted, LimitReached, ModelError, PlanError, ToolError, UsageError
@@ -212,8 +213,7 @@ class Agent:
         store, own = self._open_store()
         recorder = Recorder(new_run_id(), store, watch, beginning)
         began = time.perf_counter()
-        driving = False
-        loop = asyncio.get_running_loop()
+        driving, loop = False, asyncio.get_running_loop()
 
         def heard(event: Event) -> None:
             with contextlib.suppress(RuntimeError):  # the loop has closed: the run has ended meanwhile
@@ -266,7 +266,7 @@ class Agent:
             if store and self.policy.cache_seconds
             else None
         )
-        reuse = Reuse(cache, recorder.recall)
+        reuse = Reuse(self.toolbox, cache, recorder.recall, recorder.events)
         try:
             async with asyncio.timeout(limit or None) as deadline:
                 for attempt in range(self.policy.replan + 1):
@@ -275,8 +275,8 @@ class Agent:
                     except (PlanError, ToolError) as error:
                         if plan is not None or attempt == self.policy.replan:
                             raise
-                        recorder(Replanned(attempt=attempt + 1, failure=record_of(error)))
                         reuse.remember(recorder.run, recorder.events)
+                        recorder(Replanned(attempt=attempt + 1, failure=record_of(error)))
         except TimeoutError:
             if not deadline.expired():
                 raise

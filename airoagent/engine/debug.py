@@ -14,13 +14,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from airoagent.engine.cache import Reuse
 from airoagent.engine.door import run_in_thread
 from airoagent.engine.fork import edited, recall_from, step_id
 from airoagent.engine.history import dependents, recorded_steps
 from airoagent.engine.host import Host, check_tools
 from airoagent.engine.record import Run
 from airoagent.engine.recorder import Beginning, Recorder
+from airoagent.engine.reuse import Reuse
 from airoagent.errors import AiroError, UsageError
 from airoagent.events import Event, ModelCalled, StepFinished, StepStarted
 from airoagent.language.evidence import Evidence, fill_text
@@ -151,7 +151,7 @@ class Debugger:
             now = Run(evidence=self.found)
             recall = lambda _: make(now)  # noqa: E731 - what the steps depend on is what the session has, not the recorder
         recorder = Recorder("", None, self.events.append, Beginning(known=self.found, recall=recall))
-        async with self._agent._executing(self.question, recorder, Reuse(record=recorder.recall)) as execution:
+        async with self._agent._executing(self.question, recorder, Reuse((), record=recorder.recall)) as execution:
             execution.add(*steps)
         for step in steps:
             if step.id in execution.found and step.id not in execution.failed:

@@ -85,6 +85,7 @@ class Run:
     seconds: float = 0.0
     events: tuple[Event, ...] = ()
     tools: tuple[str, ...] = ()
+    _again: bool = field(default=False, repr=False, compare=False)  # a new plan is being written
 
     @classmethod
     def from_events(cls, events: Iterable[Event]) -> Run:
@@ -115,7 +116,11 @@ class Run:
                 self.plan_text = event.text
             case Replanned():
                 self.failed, self.skipped, self.plan_text = {}, {}, ""
+                self._again = True
             case PlanParsed():
+                if self._again:  # what it takes over from the plan before is told anew, of its own steps
+                    self._again = False
+                    self.evidence = {}
                 if self.plan is None or self.plan.to_text() != event.text:
                     self.plan = parse_plan(event.text, self.tools)
             case PlanRefused():
