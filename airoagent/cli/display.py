@@ -56,6 +56,9 @@ def plain(text: str, limit: int = 0) -> str:
     return "".join(c if c in "\n\t" or unicodedata.category(c) not in ("Cc", "Cf", "Cs") else "�" for c in text)
 
 
+_MOST_FINDINGS = 20  # a plan of thousands of wrong steps is told by its first ones
+
+
 def located(error: AiroError) -> list[str]:
     """The findings of an error about a text, each with its line and a caret."""
     found: tuple[Diagnostic, ...] = getattr(error, "diagnostics", ())
@@ -65,7 +68,10 @@ def located(error: AiroError) -> list[str]:
     from airoagent.language.findings import render_diagnostic
 
     name = "call" if isinstance(error, CallError) else "plan"
-    return [render_diagnostic(diagnostic, getattr(error, "text", ""), name) for diagnostic in wrong]
+    text = getattr(error, "text", "")
+    shown = [render_diagnostic(diagnostic, text, name) for diagnostic in wrong[:_MOST_FINDINGS]]
+    left = len(wrong) - len(shown)
+    return [*shown, f"... and {left:,} more"] if left else shown
 
 
 _QUIET = 5.0  # seconds between two lines about the same long work
@@ -155,9 +161,11 @@ class Display:
     def _plan_parsed(self, event: PlanParsed) -> None:
         if not self._headed:
             self._plan_text(event.text)
-        for found in event.diagnostics:
+        for found in event.diagnostics[:_MOST_FINDINGS]:
             fix = f": {found.repair}" if found.repair else ""
             self._line(self._paint(f"  line {found.line}: {plain(found.message, 120)}{plain(fix, 120)}", "yellow"))
+        if len(event.diagnostics) > _MOST_FINDINGS:
+            self._line(self._paint(f"  ... and {len(event.diagnostics) - _MOST_FINDINGS:,} more", "yellow"))
         self._head("Steps")
         self._release()
 

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from airoagent.cli.display import Display, plain
+from airoagent import PlanError, parse_plan
+from airoagent.cli.display import Display, located, plain
 from airoagent.events import PlanParsed, PlanText, Progress, RunFinished, StepFinished, StepSkipped, StepStarted, Usage
 from tests.cli.conftest import REPO
 
@@ -77,6 +78,14 @@ def test_steps_that_ran_beside_each_other_are_bracketed_and_others_are_not() -> 
 
 def test_a_step_that_was_not_run_says_why() -> None:
     assert lines(StepSkipped(step="e1", tool="T", because=("e0",))) == ["  e1  T  not run: no e0"]
+
+
+def test_a_plan_of_thousands_of_findings_is_told_by_its_first_ones() -> None:
+    plan = "".join(f":evidence{n}: = nobody{n}[x]\n" for n in range(3000))
+    with pytest.raises(PlanError) as caught:
+        parse_plan(plan, ["search"])
+    shown = located(caught.value)
+    assert len(shown) == 21 and shown[-1] == "... and 2,980 more"
 
 
 def test_progress_is_shown_for_long_work_only() -> None:
