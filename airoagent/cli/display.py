@@ -134,6 +134,13 @@ class Display:
             case _:
                 return
 
+    def end(self) -> None:
+        """End the line that is being written."""
+        if self._column:
+            self._column = 0
+            self._stream.write("\n")
+            self._stream.flush()
+
     def _write(self, text: str) -> None:
         self._stream.write(text)
         self._stream.flush()
@@ -211,13 +218,19 @@ class Display:
             self._line(f"  {_amount(event)}")
 
 
-_on_screen: list[_LiveDisplay] = []  # there is one terminal, so at most one
+_on_screen: list[Display] = []  # there is one terminal, so at most one
+
+
+def ended() -> None:
+    """End what the display has begun, a line or a live view: something else is to be written, and no event may come."""
+    for display in _on_screen:
+        display.end()
 
 
 @contextlib.contextmanager
 def suspended() -> Iterator[None]:
     """While the user is asked something, nothing moves on the terminal."""
-    live = [display.live for display in _on_screen if display.live.is_started]
+    live = [display.live for display in _on_screen if isinstance(display, _LiveDisplay) and display.live.is_started]
     for one in live:
         one.stop()
     try:
@@ -248,6 +261,12 @@ class _LiveDisplay(Display):
             self.live.start()
         elif isinstance(event, RunFinished) and self.live.is_started:
             self.live.stop()
+
+    def end(self) -> None:
+        """Take the live view away, too."""
+        if self.live.is_started:
+            self.live.stop()
+        super().end()
 
     def _write(self, text: str) -> None:
         if self.live.is_started:
@@ -293,5 +312,6 @@ def make_display(kind: str, color: str) -> Callable[[Event], None] | None:
         return _json_lines(stream)
     if kind == "rich" or (kind == "auto" and terminal):
         _on_screen[:] = [_LiveDisplay(stream, colored)]
-        return _on_screen[0]
-    return Display(stream, colored)
+    else:
+        _on_screen[:] = [Display(stream, colored)]
+    return _on_screen[0]
