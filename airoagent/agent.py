@@ -309,7 +309,7 @@ class Agent:
         fetch = Fetcher(allow_private=self._allow_private, documents=self.documents)
         services = Services(
             question, ask, self._approve, fetch, self.documents, self._tool_settings, reuse.recall, reuse.keep,
-            plan_trusted=not reuse.begun, fit=partial(fit_to, self.model, self.sampling),
+            plan_trusted=recorder.plan_trusted and not reuse.begun, fit=partial(fit_to, self.model, self.sampling),
         )  # fmt: skip
         try:
             async with asyncio.TaskGroup() as group:

@@ -14,8 +14,7 @@ import contextlib
 import contextvars
 import logging
 import threading
-from collections.abc import Callable, Coroutine
-from concurrent.futures import Future, wait
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, TypeVar
 
 from airoagent.errors import Interrupted
@@ -33,9 +32,10 @@ _log = logging.getLogger("airoagent")
 
 def run_in_thread(make: Callable[[], Coroutine[Any, Any, T]]) -> T:
     """Run the coroutine that ``make`` gives to its end and return (or raise) what it does."""
-    result: Future[T] = Future()
-    started = threading.Event()
     running: list[tuple[asyncio.AbstractEventLoop, asyncio.Task[T]]] = []
+    outcome: list[tuple[T, None] | tuple[None, BaseException]] = []
+    ended = threading.Lock()
+    ended.acquire()
 
     async def main() -> T:
         return await make()
@@ -47,33 +47,35 @@ def run_in_thread(make: Callable[[], Coroutine[Any, Any, T]]) -> T:
             try:
                 task = loop.create_task(main())
                 running.append((loop, task))
-                started.set()
                 value = _to_the_end(loop, task)
             finally:
                 _leave(loop)
         except asyncio.CancelledError:
-            result.set_exception(Interrupted("the run was stopped from inside", "one of its tools cancelled it"))
+            outcome.append((None, Interrupted("the run was stopped from inside", "one of its tools cancelled it")))
         except BaseException as error:
-            result.set_exception(error)
+            outcome.append((None, error))
         else:
-            result.set_result(value)
+            outcome.append((value, None))
         finally:
-            started.set()
+            ended.release()
 
     # A daemon, so that a second Ctrl-C need not wait for what the first one could not stop.
     context = contextvars.copy_context()
     thread = threading.Thread(target=context.run, args=(target,), name="airo-run", daemon=True)
     try:
         thread.start()
-        _wait(result)
-        return result.result()
+        _wait(ended, outcome)
     except KeyboardInterrupt:
-        started.wait()
+        _wait(ended, outcome, running)
         with contextlib.suppress(RuntimeError):  # the loop may have ended meanwhile
             for loop, task in running:
                 loop.call_soon_threadsafe(task.cancel)
-        _wait(result)
+        _wait(ended, outcome)
         raise
+    value, error = outcome.pop()
+    if error is not None:
+        raise error
+    return value  # type: ignore[return-value]
 
 
 def _to_the_end(loop: asyncio.AbstractEventLoop, task: asyncio.Task[T]) -> T:
@@ -105,8 +107,11 @@ def _leave(loop: asyncio.AbstractEventLoop) -> None:
         loop.close()
 
 
-def _wait(result: Future[Any]) -> None:
-    """Wait for the end, whatever it is."""
-    while not result.done():
-        # A signal that comes while other threads start was seen not to wake a wait without an end.
-        wait([result], _GLANCE)
+def _wait(ended: threading.Lock, *signs: Sequence[object]) -> None:
+    """Wait until one of these lists holds something.
+
+    With a plain lock, since an interrupt in the Python code of an event or a future could leave that locked for good;
+    and a glance at a time, since a signal that comes while other threads start was seen not to wake an endless wait.
+    """
+    while not any(signs):
+        ended.acquire(timeout=_GLANCE)

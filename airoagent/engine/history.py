@@ -33,18 +33,24 @@ from airoagent.records import record
 from airoagent.toolbox.tool import ToolOutput
 
 __all__ = [
+    "UNTRUSTED_PLAN",
     "RecordedStep",
     "dependents",
     "error_of",
     "model_steps",
     "output_of",
     "parsed_text",
+    "plan_is_trusted",
     "purpose_of",
     "read_plan",
     "recorded_steps",
     "setting",
     "written_plan",
 ]
+
+
+UNTRUSTED_PLAN = "untrusted_plan"
+"""The setting on record of a run that took over a plan which was written after tools had answered."""
 
 
 @record
@@ -125,6 +131,11 @@ def setting(run: Run, name: str, default: str = "") -> str:
             if key == name:
                 return str(value)
     return default
+
+
+def plan_is_trusted(run: Run) -> bool:
+    """Whether the run's plan was written before any tool had answered, in this run or the one it is made from."""
+    return setting(run, UNTRUSTED_PLAN) != "True" and not any(isinstance(event, Replanned) for event in run.events)
 
 
 def purpose_of(run: Run) -> str:

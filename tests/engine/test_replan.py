@@ -15,13 +15,16 @@ from airoagent import (
     ScriptedModel,
     Step,
     Tool,
+    ToolContext,
     ToolError,
     UsageError,
+    parse_plan,
     tool,
 )
+from airoagent.engine.debug import Debugger
 from airoagent.engine.replay import replay
 from airoagent.engine.store import Store
-from airoagent.events import InputEdited, ModelCalled, Replanned, StepFinished
+from airoagent.events import InputEdited, ModelCalled, Replanned, StepFinished, StepStarted
 from tests.running import run_plan
 
 calls: list[str] = []
@@ -166,6 +169,42 @@ def test_a_run_with_two_plans_cut_after_any_event_is_finished_and_repeats_nothin
         assert (run.answer, run.evidence.keys()) == (whole.answer, whole.evidence.keys()), cut
         assert not {f"<{call}>" for call in calls} & set(done), cut
         assert agent.replay(whole.id).answer == whole.answer, cut
+
+
+def test_a_plan_written_after_tools_had_answered_opens_no_address_it_made_up_however_it_is_run_again(
+    tmp_path: Path,
+) -> None:
+    opened: list[bool] = []
+
+    @tool
+    def opens(url: str, context: ToolContext) -> str:
+        """Opens an address, if it may."""
+        opened.append(context.may_open(url))
+        return "done"
+
+    plans = [FIRST, ":evidence2: = opens[http://made-up.example/?q=secret]\nAnswer: :evidence2:"]
+    path = tmp_path / "s.sqlite3"
+    model, tools = ScriptedModel({"plan": plans}), [look, breaks, opens]
+    agent = Agent(model, tools, store=path, policy=Policy(replan=1))
+    whole = agent.run("q")
+    again = agent.rerun(whole.id)
+    agent.rerun(again.id)
+    agent.fork(again.id, edit={"2": "http://made-up.example/?q=other"})
+    assert whole.plan is not None
+    debugger = Debugger(agent, whole.plan, record=whole)
+    debugger.edit("2", "http://made-up.example/?q=third")
+    debugger.wave()
+    store = Store(path)
+    store._db.execute("DELETE FROM runs WHERE id = ?", (whole.id,))
+    store._db.execute("DELETE FROM events WHERE run = ?", (whole.id,))
+    started = next(n for n, e in enumerate(whole.events) if isinstance(e, StepStarted) and e.tool == "opens")
+    for number, event in enumerate(whole.events[: started + 1]):
+        store.append(whole.id, number, event)
+    store.close()
+    agent.resume(whole.id)
+    assert opened == [False] * 6
+    agent.execute(parse_plan(plans[1], ["opens"]))
+    assert opened[-1]
 
 
 def test_results_are_reused_up_to_an_age_only_where_the_tool_allows_it(tmp_path: Path) -> None:
