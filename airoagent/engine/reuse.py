@@ -43,6 +43,8 @@ class Reuse:
         self._record = record
         self._found: dict[_Call, ToolOutput] = {}
         self._failed: dict[str, str] = {}
+        # What was found before the run was stopped: a step that was to share another's call still does.
+        self._past = _found_in(past)
         self._done = Plan(())
         self._calls: dict[str, _Call] = {}  # of the steps that have been done
         self._texts: dict[str, str] = {}
@@ -53,7 +55,14 @@ class Reuse:
 
     def remember(self, run: Run, events: Iterable[Event]) -> None:
         """Keep what has been found up to the failure of a plan."""
-        inputs = self._keep_calls(events)
+        events = tuple(events)
+        self._found |= _found_in(events)
+        inputs: dict[str, str] = {}
+        for event in events:
+            if isinstance(event, StepStarted):
+                inputs[event.step] = event.input
+            elif isinstance(event, StepFailed):
+                self._failed[f"{event.tool}[{inputs[event.step]}]"] = event.failure.message
         if run.plan is not None:
             steps = run.plan.steps
         else:  # a first plan that could not be read may have begun: what was certain of it has its evidence
@@ -66,27 +75,6 @@ class Reuse:
         self._texts = {numbers[id]: text for id, text in self._texts.items()}
         self._texts |= {step.id: run.evidence[step.id].text for step in done}
         self._done = Plan((*done, *older))
-
-    def _keep_calls(self, events: Iterable[Event]) -> dict[str, str]:
-        """Keep the result of each call; the inputs by step."""
-        inputs: dict[str, str] = {}
-        edited: dict[str, str] = {}
-        for event in events:
-            if isinstance(event, StepStarted):
-                inputs[event.step] = event.input
-                edited.pop(event.step, None)
-            elif isinstance(event, InputEdited):
-                edited[event.step] = event.input
-            elif isinstance(event, StepFinished):
-                output = ToolOutput(
-                    event.text, event.sources, event.note, event.answered, event.untrusted, event.written
-                )
-                self._found[event.tool, inputs[event.step]] = output
-                if event.step in edited:  # the user has put this in the place of that
-                    self._found[event.tool, edited[event.step]] = output
-            elif isinstance(event, StepFailed):
-                self._failed[f"{event.tool}[{inputs[event.step]}]"] = event.failure.message
-        return inputs
 
     def _older(self, now: Mapping[_Call, str], taken: Set[str]) -> tuple[tuple[Step, ...], dict[str, str]]:
         """The steps done for plans before this one that it has not made again, and the id each of them has now."""
@@ -152,6 +140,8 @@ class Reuse:
         if told is not None:
             return told
         known = self._found.get((tool.name, text))
+        if known is None and tool.repeatable and not tool.side_effects and not tool.context_parameter:
+            known = self._past.get((tool.name, text))
         if known is not None:
             return known, "shared"
         return None if self._cache is None else self._cache.recall(step, tool, text)
@@ -160,6 +150,25 @@ class Reuse:
         """A call gave this."""
         if self._cache is not None:
             self._cache.keep(step, tool, text, output)
+
+
+def _found_in(events: Iterable[Event]) -> dict[_Call, ToolOutput]:
+    """What each call gave."""
+    found: dict[_Call, ToolOutput] = {}
+    inputs: dict[str, str] = {}
+    edited: dict[str, str] = {}
+    for event in events:
+        if isinstance(event, StepStarted):
+            inputs[event.step] = event.input
+            edited.pop(event.step, None)
+        elif isinstance(event, InputEdited):
+            edited[event.step] = event.input
+        elif isinstance(event, StepFinished):
+            output = ToolOutput(event.text, event.sources, event.note, event.answered, event.untrusted, event.written)
+            found[event.tool, inputs[event.step]] = output
+            if event.step in edited:  # the user has put this in the place of that
+                found[event.tool, edited[event.step]] = output
+    return found
 
 
 def _number(id: str) -> int:

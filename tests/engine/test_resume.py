@@ -177,3 +177,14 @@ def test_of_several_who_resume_a_run_over_one_store_one_goes_on_and_nothing_is_c
     driver.join()
     assert answers == ["done"] and len(calls) == 2
     store.close()
+
+
+def test_a_step_that_shared_the_call_of_another_shares_it_after_a_resume_too(tmp_path: Path) -> None:
+    count, calls = counting()
+    plan = ":evidence0: = count[a]\n:evidence1: = count[a]\nAnswer: :evidence0: :evidence1:"
+    whole = recording(plan, tmp_path / "whole.sqlite3", count).run("q")
+    ends = [n for n, event in enumerate(whole.events) if isinstance(event, StepFinished)]
+    run = cut_record(tmp_path / "runs.sqlite3", whole.events[: ends[0] + 1])
+    calls.clear()
+    assert recording(plan, tmp_path / "runs.sqlite3", count).resume(run).answer == "(a) (a)"
+    assert calls == []
