@@ -11,10 +11,11 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from typing import Any, TypeVar, dataclass_transform, overload
+from typing import Any, ParamSpec, TypeVar, dataclass_transform, overload
 
-__all__ = ["record"]
+__all__ = ["maker", "record"]
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 
@@ -34,38 +35,55 @@ def record(cls: type[T] | None = None, /, *, kw_only: bool = False) -> Any:
     return decorate if cls is None else decorate(cls)
 
 
+def maker(cls: Callable[P, T]) -> Callable[P, T]:
+    """A plain function that makes such records: the class called, at less than half of what calling a class costs.
+
+    For the few places that make records by the thousand. Same parameters, same defaults, same result.
+    """
+    made: Callable[P, T] = _generated(
+        cls, "make", ("self = _new(_opened)",), ("self.__class__ = _frozen", "return self")
+    )
+    return made
+
+
 def _quick_init(frozen: Any) -> Callable[..., None]:
     """The ``__init__`` for this class: same parameters, same defaults."""
-    own = frozen.__dict__["__slots__"]
+    first, last = ("_set(self, '__class__', _opened)",), ("self.__class__ = _frozen",)
+    init: Callable[..., None] = _generated(frozen, "__init__", first, last)
+    init.__qualname__ = f"{frozen.__qualname__}.__init__"
+    init.__annotations__ = {"return": None}
+    return init
+
+
+def _generated(frozen: Any, name: str, first: tuple[str, ...], last: tuple[str, ...]) -> Any:
+    """A function with the parameters of the class that sets the fields of ``self`` between these lines."""
     # The same bases and slots make the same layout, which is what assigning to __class__ asks for.
     opened = type(
         frozen.__name__,
         frozen.__bases__,
-        {"__slots__": own, "__setattr__": object.__setattr__},
+        {"__slots__": frozen.__dict__["__slots__"], "__setattr__": object.__setattr__},
     )
-    given: dict[str, Any] = {"_frozen": frozen, "_opened": opened, "_set": object.__setattr__, "_MISSING": object()}
+    given: dict[str, Any] = {
+        "_frozen": frozen, "_opened": opened, "_set": object.__setattr__, "_new": object.__new__, "_MISSING": object(),
+    }  # fmt: skip
     positional: list[str] = []
     keywords: list[str] = []
     lines: list[str] = []
     for field in dataclasses.fields(frozen):
-        name = field.name
+        own = field.name
         default = ""
-        value = name
+        value = own
         if field.default is not dataclasses.MISSING:
-            given[f"_d_{name}"] = field.default
-            default = f"=_d_{name}"
+            given[f"_d_{own}"] = field.default
+            default = f"=_d_{own}"
         elif field.default_factory is not dataclasses.MISSING:
-            given[f"_f_{name}"] = field.default_factory
+            given[f"_f_{own}"] = field.default_factory
             default = "=_MISSING"
-            value = f"_f_{name}() if {name} is _MISSING else {name}"
-        (keywords if field.kw_only else positional).append(name + default)
-        lines.append(f"  self.{name} = {value}")
-    parameters = ", ".join(["self", *positional, *(["*", *keywords] if keywords else [])])
-    source = "\n".join(
-        [f"def __init__({parameters}):", "  _set(self, '__class__', _opened)", *lines, "  self.__class__ = _frozen"]
-    )
+            value = f"_f_{own}() if {own} is _MISSING else {own}"
+        (keywords if field.kw_only else positional).append(own + default)
+        lines.append(f"self.{own} = {value}")
+    myself = ["self"] if name == "__init__" else []
+    parameters = ", ".join([*myself, *positional, *(["*", *keywords] if keywords else [])])
+    source = "\n  ".join([f"def {name}({parameters}):", *first, *lines, *last])
     exec(source, given)  # noqa: S102 - as dataclasses does; names and defaults are the class's own
-    init: Callable[..., None] = given["__init__"]
-    init.__qualname__ = f"{frozen.__qualname__}.__init__"
-    init.__annotations__ = {"return": None}
-    return init
+    return given[name]

@@ -1,7 +1,7 @@
 """Calls the tool of one step: attempts, deadlines, retries, and what goes on record about each.
 
-Deadlines cost next to nothing while they are kept: calls under way stand in a table with the time they must end by,
-and one timer for the whole run looks at the table when the earliest could have passed.
+A step that goes well takes one coroutine beside the tool's own, and two events and an evidence made by plain functions
+(`airoagent.records.maker`): what a step costs beyond its tool is spent here (tests/benchmarks/bench_engine.py).
 """
 
 from __future__ import annotations
@@ -13,9 +13,10 @@ import logging
 import random
 import time
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
+from airoagent.engine.deadlines import Deadlines
 from airoagent.engine.policy import Policy, Services
 from airoagent.engine.provenance import Provenance
 from airoagent.errors import AiroError, LimitReached, ToolError, ToolTimeout
@@ -26,6 +27,7 @@ from airoagent.events import (
     InputEdited,
     Origin,
     Progress,
+    Source,
     StepCancelled,
     StepFailed,
     StepFinished,
@@ -35,52 +37,34 @@ from airoagent.language.evidence import Evidence, Filled
 from airoagent.language.grammar import Grammar
 from airoagent.language.plan import Step
 from airoagent.models.base import Completion, Purpose
+from airoagent.records import maker
 from airoagent.toolbox.tool import Call, Tool, Toolbox, ToolContext, ToolOutput
 
-__all__ = ["Caller", "Deadlines", "failure_of", "record_of"]
+__all__ = ["Caller", "failure_of", "record_of"]
 
 _log = logging.getLogger("airoagent")
 
+_started = maker(StepStarted)
+_step_finished = maker(StepFinished)
+_evidence = maker(Evidence)
+_now = time.perf_counter
 
-class Deadlines:
-    """Cancels the task of a call that has not ended in time."""
+Told = tuple[ToolOutput, Origin] | Exception | None
+"""What is known of a call without making it: its output, or the failure it came to; None: it has to be made."""
 
-    def __init__(self) -> None:
-        self._ends: dict[str, tuple[float, asyncio.Task[Any]]] = {}
-        self._timer: asyncio.TimerHandle | None = None
-        self._next = 0.0
-        self.passed: set[str] = set()
 
-    def begin(self, step: str, seconds: float, task: asyncio.Task[Any]) -> None:
-        """The call that the task makes for this step must end within so many seconds."""
-        end = time.monotonic() + seconds  # what the loop's own clock is
-        self._ends[step] = (end, task)
-        if self._timer is None or end < self._next:
-            self._set(asyncio.get_running_loop(), end)
+class _Bound:
+    """A tool of this run as its steps need it: worked out at its first step."""
 
-    def end(self, step: str) -> bool:
-        """The call has ended; whether its deadline had passed. The timer is left to find nothing to do."""
-        if self._ends.pop(step, None) is not None:
-            return False
-        self.passed.discard(step)
-        return True
+    __slots__ = ("call", "guarded", "shared", "timeout", "tool", "wants_context")
 
-    def _set(self, loop: asyncio.AbstractEventLoop, when: float) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-        self._next = when
-        self._timer = loop.call_at(when, self._look, loop)
-
-    def _look(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._timer = None
-        now = time.monotonic()
-        for step, (end, task) in list(self._ends.items()):
-            if end <= now:
-                del self._ends[step]
-                self.passed.add(step)
-                task.cancel()
-        if self._ends:
-            self._set(loop, min(end for end, _ in self._ends.values()))
+    def __init__(self, tool: Tool, policy: Policy) -> None:
+        self.tool = tool
+        self.call: Call = tool.bind()
+        self.timeout = policy.tool_timeout if tool.timeout is None else tool.timeout
+        self.wants_context = bool(tool.context_parameter)
+        self.shared = tool.repeatable and not tool.side_effects
+        self.guarded = tool.side_effects or policy.ask_before == "all" or policy.max_calls > 0
 
 
 class Caller:
@@ -100,114 +84,170 @@ class Caller:
         self._policy = policy
         self._emit = emit
         self._deadlines = Deadlines()
-        self._bound: dict[str, Call] = {}
+        self._bound: dict[str, _Bound] = {}
         self._calls = self._bytes = 0
+        self._plain = -1 if policy.max_bytes else policy.max_evidence  # text up to this length needs no look
         self._ends = time.monotonic() + policy.limit_seconds if policy.limit_seconds else float("inf")
-        self._provenance = Provenance(services.question, services.plan_trusted)
+        self._provenance = Provenance(services.question, services.plan_trusted, found.values())
         self._asked: set[str] = set()
         self._recall = services.recall
         self._keep = services.keep
-        # Calls that were begun: the first step that makes one, what it gave, and the steps that wait for that.
+        # Calls that were begun: the first step that makes one, the failure it came to, the steps that wait for it.
         self._first: dict[tuple[object, ...], str] = {}
-        self._results: dict[str, Evidence | AiroError] = {}
+        self._failed: dict[str, AiroError] = {}
         self._waiting: dict[str, list[asyncio.Future[None]]] = {}
 
-    async def run(self, step: Step, task: asyncio.Task[Any]) -> Evidence | AiroError:
-        """The step's evidence, called for in ``task`` (the running one) or shared with one that makes the same call."""
-        found = self._found
-        parts: Filled = tuple([part if isinstance(part, str) else found[part.id] for part in step.template])
-        text = "".join([part if isinstance(part, str) else part.text for part in parts])
-        tool = self._toolbox[step.tool]
-        if tool.side_effects or not tool.repeatable:
-            return await self._attempts(step, tool, text, parts, task)
-        if self._recall is not None and self._recall(step, tool, text) is not None:  # its own, not another's
-            return await self._attempts(step, tool, text, parts, task)
-        key: tuple[object, ...] = (step.tool, text)
-        if tool.context_parameter:  # what it makes of the text may depend on where the text is from
-            evidence = [part for part in parts if isinstance(part, Evidence)]
-            key = (*key, *[(part.sources, part.untrusted and part.written) for part in evidence])
-        first = self._first.setdefault(key, step.id)
-        if first == step.id:
-            result = await self._attempts(step, tool, text, parts, task)
-            self._results[first] = result
-            for waiting in self._waiting.pop(first, ()):
-                if not waiting.done():
-                    waiting.set_result(None)
-            return result
-        return await self._share(first, step, text, parts)
+    def run(self, step: Step, task: asyncio.Task[Any]) -> Awaitable[Evidence | AiroError]:
+        """The step's evidence, called for in ``task`` (the running one) or shared with one that makes the same call.
 
-    async def _share(self, first: str, step: Step, text: str, parts: Filled) -> Evidence | AiroError:
+        The references of the step must be there. Await the result: by then the step's end has been told.
+        """
+        found, name = self._found, step.tool
+        parts: Filled = tuple([part if part.__class__ is str else found[part.id] for part in step.template])  # type: ignore[union-attr]
+        text = "".join([part if part.__class__ is str else part.text for part in parts])  # type: ignore[union-attr]
+        bound = self._bound.get(name)
+        if bound is None:
+            bound = self._bound[name] = _Bound(self._toolbox[name], self._policy)
+        told = None if self._recall is None else self._look_up(step, bound.tool, text)
+        if told is None and bound.shared:  # what is recalled is the step's own, not another's
+            key: tuple[object, ...] = (name, text)
+            if bound.wants_context:  # what it makes of the text may depend on where the text is from
+                evidence = [part for part in parts if isinstance(part, Evidence)]
+                key = (*key, *[(part.sources, part.untrusted and part.written) for part in evidence])
+            first = self._first.setdefault(key, step.id)
+            if first != step.id:
+                return self._share(first, step, bound.tool, text, parts)
+        return self._attempts(step, bound, text, parts, task, told)
+
+    def _look_up(self, step: Step, tool: Tool, text: str) -> Told:
+        assert self._recall is not None
+        try:
+            return self._recall(step, tool, text)
+        except Exception as error:  # the step comes to this failure, as if its call had
+            return error
+
+    async def _share(self, first: str, step: Step, tool: Tool, text: str, parts: Filled) -> Evidence | AiroError:
         """The result of the step that makes this very call, when it has one."""
-        self._emit(StepStarted(step=step.id, tool=step.tool, input=text, attempt=1))
-        began = time.perf_counter()
-        if first not in self._results:
+        self._emit(_started(step.id, step.tool, text, 1))
+        began = _now()
+        if first not in self._failed and first not in self._found:
             waiting: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             self._waiting.setdefault(first, []).append(waiting)
             await waiting
-        result = self._results[first]
-        seconds = time.perf_counter() - began
-        if isinstance(result, AiroError):
-            kept = record_of(result)
-            self._emit(StepFailed(step=step.id, tool=step.tool, attempt=1, failure=kept, seconds=seconds))
-            return result
-        output = ToolOutput(
-            result.text, result.sources, result.note, result.answered, result.untrusted, result.written
-        )
-        return self._finished(step, 1, output, seconds, "shared", parts)
+        failure = self._failed.get(first)
+        if failure is not None:
+            kept = record_of(failure)
+            self._emit(StepFailed(step=step.id, tool=step.tool, attempt=1, failure=kept, seconds=_now() - began))
+            return failure
+        return self._finished(step, tool, 1, self._found[first], _now() - began, "shared", parts)
 
     async def _attempts(
-        self, step: Step, tool: Tool, text: str, parts: Filled, task: asyncio.Task[Any]
+        self, step: Step, bound: _Bound, text: str, parts: Filled, task: asyncio.Task[Any], told: Told
     ) -> Evidence | AiroError:
-        """Call the tool until it gives evidence, fails for good, or the tries are used up."""
-        id, name = step.id, step.tool
+        """Call the tool until it gives evidence, fails for good, or the tries are used up.
+
+        A sync tool that does not return in time is left behind in its daemon thread, since a thread cannot be stopped;
+        it can no longer affect the run.
+        """
+        id, tool, timeout = step.id, bound.tool, bound.timeout
         attempt = 1
         while True:
-            self._emit(StepStarted(step=id, tool=name, input=text, attempt=attempt))
-            began = time.perf_counter()
+            self._emit(_started(id, step.tool, text, attempt))
+            began = called = _now()
             origin: Origin = "call"
             try:
-                known = self._recall(step, tool, text) if self._recall is not None else None
-                if known is None:
-                    output = await self._call(step, tool, text, parts, task)
+                if told is None:
+                    given, filled = text, parts
+                    if bound.guarded:
+                        given, filled = await self._allowed(step, tool, text, parts)
+                        called = _now()
+                    context = self._context(step, filled) if bound.wants_context else None
+                    if timeout:
+                        self._deadlines.begin(id, called + timeout, task)
+                    output = await bound.call(given, context, filled)
+                    if output.__class__ is not str or len(output) > self._plain:
+                        output = self._checked(tool, output)
+                    if timeout and self._deadlines.end(id):
+                        task.uncancel()  # the tool kept the cancellation to itself, and has answered all the same
+                elif isinstance(told, Exception):
+                    raise told
                 else:
-                    output, origin = known
-            except asyncio.CancelledError:
-                seconds = time.perf_counter() - began
-                self._emit(StepCancelled(step=id, tool=name, attempt=attempt, seconds=seconds))
-                raise
-            except Exception as error:  # whatever a tool raises fails this step and no other
-                failure = failure_of(error, name)
+                    output, origin = told
+            except BaseException as error:
+                failure = self._failure(error, step, tool, timeout, task, attempt, _now() - began)
             else:
                 if self._keep is not None and origin == "call":
-                    self._keep(step, tool, text, output)
-                return self._finished(step, attempt, output, time.perf_counter() - began, origin, parts)
-            seconds = time.perf_counter() - began
-            delay = self._retry_in(failure, attempt)
-            kept = record_of(failure)
+                    self._keep(step, tool, text, ToolOutput(output) if isinstance(output, str) else output)
+                evidence = self._finished(step, tool, attempt, output, _now() - began, origin, parts)
+                if self._waiting:
+                    self._wake(id)
+                return evidence
+            delay = None if told is not None else self._retry_in(failure, attempt)
+            kept, seconds = record_of(failure), _now() - began
             if delay is None:
-                self._emit(StepFailed(step=id, tool=name, attempt=attempt, failure=kept, seconds=seconds))
+                self._emit(StepFailed(step=id, tool=step.tool, attempt=attempt, failure=kept, seconds=seconds))
+                self._failed[id] = failure
+                self._wake(id)
                 return failure
             self._emit(
-                AttemptFailed(step=id, tool=name, attempt=attempt, failure=kept, seconds=seconds, retry_in=delay)
+                AttemptFailed(step=id, tool=step.tool, attempt=attempt, failure=kept, seconds=seconds, retry_in=delay)
             )
+            if task.cancelling():  # the run is being stopped, and the tool made a failure of its own of that
+                raise asyncio.CancelledError
             await asyncio.sleep(delay)
             attempt += 1
 
+    def _wake(self, first: str) -> None:
+        """Let the steps go on that wait for what this one gives."""
+        for waiting in self._waiting.pop(first, ()):
+            if not waiting.done():
+                waiting.set_result(None)
+
+    def _failure(
+        self, error: BaseException, step: Step, tool: Tool, timeout: float, task: asyncio.Task[Any], attempt: int,
+        seconds: float,
+    ) -> AiroError:  # fmt: skip
+        """The failure that what was raised out of a call comes to; raises it on if the run is being stopped."""
+        passed = timeout > 0 and self._deadlines.end(step.id)
+        if isinstance(error, asyncio.CancelledError):
+            if passed and task.uncancel() == 0:
+                return ToolTimeout(f"{tool.name} did not answer within {timeout:g} s", "raise the limit with --timeout")
+            if not passed and not task.cancelling():
+                return ToolError(f"{tool.name} cancelled itself")
+            self._emit(StepCancelled(step=step.id, tool=step.tool, attempt=attempt, seconds=seconds))
+            raise error
+        if passed:
+            task.uncancel()
+        if isinstance(error, SystemExit):  # a tool may not end the program
+            failure: AiroError = ToolError(f"{tool.name} tried to exit the program")
+            failure.__cause__ = error
+            return failure
+        if not isinstance(error, Exception):
+            raise error
+        return failure_of(error, step.tool)  # whatever a tool raises fails this step and no other
+
     def _finished(
-        self, step: Step, attempt: int, output: ToolOutput, seconds: float, origin: Origin, parts: Filled
-    ) -> Evidence:
-        untrusted, written = output.untrusted, output.written
+        self, step: Step, tool: Tool, attempt: int, output: ToolOutput | Evidence | str, seconds: float,
+        origin: Origin, parts: Filled,
+    ) -> Evidence:  # fmt: skip
+        id = step.id
+        sources: tuple[Source, ...] = ()
+        note, answered, untrusted, written = "", True, False, False
+        if isinstance(output, str):
+            text = output
+        else:
+            text, sources, note, answered = output.text, output.sources, output.note, output.answered
+            untrusted, written = output.untrusted, output.written
         if origin != "record":  # a record tells both as they were then
-            made = self._provenance.marks(step.id, self._toolbox[step.tool], parts, step.id in self._asked)
+            made = self._provenance.marks(id, tool, parts, id in self._asked)
             untrusted, written = untrusted or made[0], written or made[1]
-        event = StepFinished(
-            step=step.id, tool=step.tool, attempt=attempt, text=output.text, sources=output.sources, seconds=seconds,
-            note=output.note, answered=output.answered, origin=origin, untrusted=untrusted, written=written,
-        )  # fmt: skip
-        self._emit(event)
-        return Evidence(
-            step.id, step.tool, output.text, output.sources, output.note, output.answered, untrusted, written, event.at
+        if untrusted and written:
+            self._provenance.seen = True
+        event = _step_finished(
+            id, step.tool, attempt, text, sources, seconds, note, answered, origin, untrusted, written
         )
+        self._emit(event)
+        return _evidence(id, step.tool, text, sources, note, answered, untrusted, written, event.at)
 
     def _retry_in(self, failure: AiroError, attempt: int) -> float | None:
         """Seconds until the next try (full jitter, or what the other side asked for); None: do not try again."""
@@ -219,45 +259,17 @@ class Caller:
         # Coming back sooner than asked would be refused again; and nobody waits beyond the end of the run.
         return wait if wait <= self._policy.longest_wait and time.monotonic() + wait < self._ends else None
 
-    async def _call(
-        self, step: Step, tool: Tool, text: str, parts: Filled, task: asyncio.Task[Any]
-    ) -> ToolOutput:
-        """What the tool found; raises ToolTimeout, ToolError for a result that is not text, and what the tool raises.
-
-        A sync tool that does not return in time is left behind in its daemon thread, since a thread cannot be stopped;
-        it can no longer affect the run.
-        """
+    async def _allowed(self, step: Step, tool: Tool, text: str, parts: Filled) -> tuple[str, Filled]:
+        """The input that the tool may be called with now; ToolError or LimitReached if it may not be called."""
         if tool.side_effects or self._policy.ask_before == "all":
             text, parts = await self._approved(step, tool, text, parts)
-        if self._policy.max_calls:
-            self._count_call(tool)
-        make = self._bound.get(step.tool)
-        if make is None:
-            make = self._bound[step.tool] = tool.bind()
-        context = self._context(step, parts) if tool.context_parameter else None
-        timeout = self._policy.tool_timeout if tool.timeout is None else tool.timeout
-        if timeout:
-            self._deadlines.begin(step.id, timeout, task)
-        try:
-            result = await make(text, context, parts)
-        except asyncio.CancelledError:
-            if timeout and self._deadlines.end(step.id):
-                if task.uncancel() == 0:
-                    raise ToolTimeout(
-                        f"{tool.name} did not answer within {timeout:g} s", "raise the limit with --timeout"
-                    ) from None
-            elif not task.cancelling():
-                raise ToolError(f"{tool.name} cancelled itself") from None
-            raise  # the run is being stopped
-        except SystemExit as error:  # a tool may not end the program
-            raise ToolError(f"{tool.name} tried to exit the program") from error
-        finally:
-            if timeout:
-                self._deadlines.end(step.id)
-        output = self._checked(tool, result)
-        if self._policy.max_bytes:
-            self._count_bytes(tool, output.text)
-        return output
+        most = self._policy.max_calls
+        self._calls += 1
+        if most and self._calls > most:
+            raise LimitReached(
+                f"{tool.name} would be call {self._calls} of the run; the limit is {most}", "--max-calls"
+            )
+        return text, parts
 
     async def _approved(self, step: Step, tool: Tool, text: str, parts: Filled) -> tuple[str, Filled]:
         """The input that the user lets the tool be called with; ToolError if it may not be called."""
@@ -268,14 +280,6 @@ class Caller:
             return text, parts
         self._emit(InputEdited(step=step.id, tool=tool.name, input=answer))
         return answer, (answer,)
-
-    def _count_call(self, tool: Tool) -> None:
-        most = self._policy.max_calls
-        self._calls += 1
-        if self._calls > most:
-            raise LimitReached(
-                f"{tool.name} would be call {self._calls} of the run; the limit is {most}", "--max-calls"
-            )
 
     def _count_bytes(self, tool: Tool, text: str) -> None:
         most = self._policy.max_bytes
@@ -304,13 +308,16 @@ class Caller:
             self._provenance.may_open(parts, self._found), services.fit,
         )  # fmt: skip
 
-    def _checked(self, tool: Tool, result: Any) -> ToolOutput:
-        if result.__class__ is str:
-            output = ToolOutput(result)
+    def _checked(self, tool: Tool, result: Any) -> ToolOutput | str:
+        """What the tool returned, if it is something that a tool returns and within the limits."""
+        if isinstance(result, str):
+            text = result
         elif isinstance(result, ToolOutput):
-            output = result
-        elif isinstance(result, str | int | float):
-            output = ToolOutput(str(result))
+            text = result.text
+            if not isinstance(text, str):
+                raise ToolError(f"{tool.name} returned a ToolOutput whose text is {type(text).__name__}, not str")
+        elif isinstance(result, int | float):
+            text = result = str(result)
         else:
             if inspect.iscoroutine(result):
                 result.close()
@@ -318,14 +325,15 @@ class Caller:
                 f"{tool.name} returned {type(result).__name__}; a tool returns text",
                 "return a str, or an airoagent.ToolOutput with its sources",
             )
-        if not isinstance(output.text, str):
-            raise ToolError(f"{tool.name} returned a ToolOutput whose text is {type(output.text).__name__}, not str")
-        if len(output.text) > self._policy.max_evidence:
+        policy = self._policy
+        if len(text) > policy.max_evidence:
             raise LimitReached(
-                f"{tool.name} returned {len(output.text):,} characters; the limit is {self._policy.max_evidence:,}",
+                f"{tool.name} returned {len(text):,} characters; the limit is {policy.max_evidence:,}",
                 "raise max_evidence if the machine has the room",
             )
-        return output
+        if policy.max_bytes:
+            self._count_bytes(tool, text)
+        return result  # type: ignore[no-any-return]
 
 
 def failure_of(error: Exception, tool: str) -> AiroError:

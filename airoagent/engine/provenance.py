@@ -22,11 +22,18 @@ __all__ = ["Provenance"]
 
 
 class Provenance:
-    """Of one run. ``plan_trusted`` says that the plan was written before any tool had answered."""
+    """Of one run. ``plan_trusted`` says that the plan was written before any tool had answered.
 
-    def __init__(self, question: str, plan_trusted: bool) -> None:
+    ``seen`` says whether any evidence of the run is composed; who puts evidence into the run sets it. Until then there
+    is nothing to look for in the parts.
+    """
+
+    __slots__ = ("_composed_into", "_plan_trusted", "_question", "seen")
+
+    def __init__(self, question: str, plan_trusted: bool, known: Iterable[Evidence] = ()) -> None:
         self._question = question
         self._plan_trusted = plan_trusted
+        self.seen = any(_composed(evidence) for evidence in known)
         self._composed_into: dict[str, tuple[Evidence, ...]] = {}
 
     def marks(self, step: str, tool: Tool, parts: Filled, asked: bool) -> tuple[bool, bool]:
@@ -34,19 +41,23 @@ class Provenance:
 
         A tool that brings text from outside was not written by the model that wrote its input.
         """
-        if tool.outside:
-            given = [part for part in parts if isinstance(part, Evidence)]
-            composed = tuple(part for part in given if _composed(part))
-            composed += tuple(other for part in given for other in self._composed_into.get(part.id, ()))
-            if composed:
-                self._composed_into[step] = composed
+        if tool.outside and not self.seen:
             return True, asked
-        untrusted, written = False, asked
+        untrusted, written, into = False, asked, self._composed_into
+        composed: tuple[Evidence, ...] = ()
         for part in parts:
             if isinstance(part, Evidence):
                 untrusted = untrusted or part.untrusted
                 written = written or part.written
-        return untrusted, written
+                if part.untrusted and part.written:
+                    composed += (part,)
+                if into:
+                    composed += into.get(part.id, ())
+        if not tool.outside:
+            return untrusted, written
+        if composed:
+            into[step] = composed
+        return True, asked
 
     def may_open(self, parts: Filled, found: Mapping[str, Evidence]) -> Callable[[str], bool]:
         """Whether an address that a tool reads off these parts may be opened."""

@@ -58,6 +58,7 @@ class Execution:
         self._stops = policy.on_error == "stop"
         self._tells = policy.on_error == "tell"
         self.eager = policy.eager
+        self._spreading = False
         self._places = policy.concurrency or 1 << 30
         self._steps: dict[str, Step] = {}
         self._dependents: dict[str, list[str]] = {}
@@ -81,48 +82,63 @@ class Execution:
                 waiting[step.id] = 0
                 lost.append((step.id, tuple(self.failed)))
                 continue
-            missing = [part.id for part in step.template if isinstance(part, Ref) and part.id not in found]
+            missing = [part.id for part in step.template if part.__class__ is Ref and part.id not in found]
+            if not missing:
+                self.queued.append(step)
+                continue
             if len(missing) > 1:
                 missing = list(dict.fromkeys(missing))
             for other in missing:
-                dependents.setdefault(other, []).append(step.id)
-            if missing:
-                waiting[step.id] = len(missing)
+                if other in dependents:
+                    dependents[other].append(step.id)
+                else:
+                    dependents[other] = [step.id]
+            waiting[step.id] = len(missing)
+            if self.failed or self.skipped:
                 gone = tuple(other for other in missing if other in self.failed or other in self.skipped)
                 if gone:
                     lost.append((step.id, gone))
-            else:
-                self.queued.append(step)
         for id, because in lost:
             self._skip(id, because)
-        self._fill_places()
+        if self.queued and len(self.running) < self._places:
+            self._start(self.queued.popleft())
+            if self.queued and not self._spreading:
+                self._spread()
 
-    def _fill_places(self) -> None:
-        """Start what is queued, as far as there are places."""
+    def _start(self, step: Step) -> None:
+        self.running.add(step.id)
+        self._group.create_task(self._drive(step))
+
+    def _spread(self) -> None:
+        """Give the steps that are left in the queue tasks of their own, once those that run now have come to wait.
+
+        Tools that answer at once never let it come to that: one task takes step after step.
+        """
+        self._spreading = True
+        self._group.create_task(self._fill_places())
+
+    async def _fill_places(self) -> None:
+        self._spreading = False
         while self.queued and len(self.running) < self._places:
-            step = self.queued.popleft()
-            if self._stops and self.failed:
-                self.waiting[step.id] = 0
-                self._skip(step.id, tuple(self.failed))
-                continue
-            self.running.add(step.id)
-            self._group.create_task(self._drive(step))
+            self._start(self.queued.popleft())
 
     async def _drive(self, step: Step) -> None:
         """Run a step, then go on in the same task with one of the steps that are ready."""
-        running, queued, run = self.running, self.queued, self._caller.run
+        running, queued, run, settle = self.running, self.queued, self._caller.run, self._settle
         task = asyncio.current_task()
         assert task is not None
         while True:
             result = await run(step, task)
             running.discard(step.id)
-            self._settle(step, result)
-            if not queued or (self._stops and self.failed):
-                return self._fill_places()
+            settle(step, result)
+            if task.cancelling():  # the run is being stopped, and the tool kept that to itself
+                raise asyncio.CancelledError
+            if not queued:
+                return
             step = queued.popleft()
             running.add(step.id)
-            if queued:
-                self._fill_places()
+            if queued and not self._spreading and len(running) < self._places:
+                self._spread()
 
     def _settle(self, step: Step, result: Evidence | AiroError) -> None:
         """Book a step's end, and queue the steps that became ready by it."""

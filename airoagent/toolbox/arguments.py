@@ -22,13 +22,19 @@ from airoagent.language.jsontext import Stop, read_values
 if TYPE_CHECKING:
     from airoagent.toolbox.tool import Tool
 
-__all__ = ["Arguments", "arguments_for"]
+__all__ = ["Arguments", "arguments_for", "plain_parameter"]
 
 Path = tuple[Any, ...]
 Arguments = Callable[[str, Filled], dict[str, Any]]
 
 _PRIVATE = range(0xE000, 0xF8FF)  # characters with no meaning of their own: two of them mark a reference
 _PLAIN_HINTS = (str, "str", Any, "Any", inspect.Parameter.empty)
+
+
+def plain_parameter(tool: Tool) -> str:
+    """The parameter that takes a step's input as the text it is (unless it is a JSON object); ``""`` if none does."""
+    only = tool.input_parameter
+    return only if all(one.annotation in _PLAIN_HINTS for one in tool.parameters if one.name == only) else ""
 
 
 def arguments_for(tool: Tool) -> Arguments:
@@ -40,7 +46,7 @@ def arguments_for(tool: Tool) -> Arguments:
     if not names:
         return lambda text, parts: {}
     only = tool.input_parameter
-    takes_text = bool(only) and all(one.annotation in _PLAIN_HINTS for one in tool.parameters if one.name == only)
+    takes_text = bool(plain_parameter(tool))
     checked: list[Function] = []
 
     def arguments(text: str, parts: Filled) -> dict[str, Any]:

@@ -161,7 +161,7 @@ class Tool:
         in a thread of its own. ``parts`` is the input as literal text and evidence: a tool of several parameters takes
         JSON in which evidence stays the data it is (`arguments`). ToolError if the input is not what the tool takes.
         """
-        from airoagent.toolbox.arguments import arguments_for
+        from airoagent.toolbox.arguments import arguments_for, plain_parameter
 
         function, wanted = self.function, self.context_parameter
         arguments = arguments_for(self)
@@ -176,7 +176,18 @@ class Tool:
                 given[wanted] = context
             return in_thread(partial(function, **given)) if background else function(**given)
 
-        return call
+        plain = "" if wanted or background else plain_parameter(self)
+        if not plain:
+            return call
+
+        def quick(text: str, context: ToolContext | None, parts: Filled = ()) -> Awaitable[Any]:
+            start = text[:1]
+            if start == "{" or start.isspace():  # it may be an object
+                return call(text, context, parts)
+            made: Awaitable[Any] = function(**{plain: text})
+            return made
+
+        return quick
 
     @property
     def input_parameter(self) -> str:

@@ -32,11 +32,11 @@ async def nothing(text: str) -> str:
 
 
 def chain(count: int) -> list[Step]:
-    return [Step(f"evidence{i}", "", "T", ("a ", Ref(f"evidence{i - 1}")) if i else ("a",)) for i in range(count)]
+    return [Step(f"evidence{i}", "", "T", (f"a{i} ", Ref(f"evidence{i - 1}")) if i else ("a",)) for i in range(count)]
 
 
 def fan(count: int) -> list[Step]:
-    steps = [Step(f"evidence{i}", "", "T", ("a",)) for i in range(count - 1)]
+    steps = [Step(f"evidence{i}", "", "T", (f"a{i}",)) for i in range(count - 1)]
     join = tuple(Ref(step.id) for step in steps)
     return [*steps, Step(f"evidence{count - 1}", "", "T", join)]
 
@@ -48,7 +48,7 @@ def layers(count: int) -> list[Step]:
     for i in range(count):
         above = range(max(0, (i // width - 1) * width), i // width * width)
         needs = rng.sample(above, min(len(above), 2))
-        steps.append(Step(f"evidence{i}", "", "T", ("a ", *(Ref(f"evidence{n}") for n in needs))))
+        steps.append(Step(f"evidence{i}", "", "T", (f"a{i} ", *(Ref(f"evidence{n}") for n in needs))))
     return steps
 
 
