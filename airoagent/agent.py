@@ -22,15 +22,16 @@ from airoagent.engine import fork as forking
 from airoagent.engine import function_call
 from airoagent.engine import replay as replaying
 from airoagent.engine import resume as resuming
-from airoagent.engine.attempt import record_of
 from airoagent.engine.cache import ToolCache
 from airoagent.engine.conclusion import conclude
+from airoagent.engine.crew import Crew
 from airoagent.engine.door import run_in_thread
 from airoagent.engine.function_call import MakePlan
 from airoagent.engine.planning import write_plan
-from airoagent.engine.policy import Approve, Policy, Services
+from airoagent.engine.policy import Approve, Policy, Services, checked_policy
 from airoagent.engine.record import Run
 from airoagent.engine.recorder import Beginning, Recorder
+from airoagent.engine.results import record_of
 from airoagent.engine.reuse import Reuse
 from airoagent.engine.run import Execution
 from airoagent.engine.store import Store, new_run_id
@@ -99,7 +100,7 @@ class Agent:
         mcp_servers: Sequence[settings.McpServer] = (),
         free: bool = False,
     ) -> None:
-        self.policy = policy or Policy()
+        self.policy = checked_policy(policy or Policy())
         self.sampling = sampling
         self.free = free
         self._approve = approve or _refuse
@@ -260,12 +261,8 @@ class Agent:
         self, question: str, plan: Plan | MakePlan | None, recorder: Recorder, store: Store | None
     ) -> tuple[str, tuple[Source, ...]]:
         """Plan, run, conclude; and the same again with a new plan, as often as the policy lets the model write one."""
-        limit = self.policy.limit_seconds
-        cache = (
-            ToolCache(store, self.policy.cache_seconds, self._tool_settings)
-            if store and self.policy.cache_seconds
-            else None
-        )
+        limit, age = self.policy.limit_seconds, self.policy.cache_seconds
+        cache = ToolCache(store, age, self._tool_settings) if store and age else None
         reuse = Reuse(self.toolbox, cache, recorder.recall, recorder.events)
         try:
             async with asyncio.timeout(limit or None) as deadline:
@@ -309,11 +306,12 @@ class Agent:
         fetch = Fetcher(allow_private=self._allow_private, documents=self.documents)
         services = Services(
             question, ask, self._approve, fetch, self.documents, self._tool_settings, reuse.recall, reuse.keep,
-            plan_trusted=recorder.plan_trusted and not reuse.begun, fit=partial(fit_to, self.model, self.sampling),
+            plan_trusted=recorder.plan_trusted and not reuse.begun, spent=reuse.spent,
+            fit=partial(fit_to, self.model, self.sampling),
         )  # fmt: skip
         try:
-            async with asyncio.TaskGroup() as group:
-                yield Execution(self.known_tools, services, self.policy, recorder, group, recorder.known)
+            async with Crew() as crew:
+                yield Execution(self.known_tools, services, self.policy, recorder, crew, recorder.known)
         except BaseExceptionGroup as errors:
             raise _first(errors) from errors
         finally:

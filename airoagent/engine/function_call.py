@@ -13,10 +13,10 @@ import re
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from airoagent.engine.attempt import record_of
 from airoagent.engine.door import run_in_thread
 from airoagent.engine.record import Run
 from airoagent.engine.recorder import Recorder
+from airoagent.engine.results import record_of
 from airoagent.errors import CallError, LimitReached, UsageError
 from airoagent.events import Event, PlanParsed, PlanRefused, PlanText, PlanWritten
 from airoagent.language.plan import Plan, Ref, Step

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-from airoagent.engine.attempt import record_of
 from airoagent.engine.recorder import Recorder
+from airoagent.engine.results import record_of
 from airoagent.engine.reuse import Reuse
 from airoagent.engine.run import Execution
 from airoagent.errors import PlanError

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Literal
 
+from airoagent.errors import UsageError
 from airoagent.events import Origin
 from airoagent.language.grammar import Grammar
 from airoagent.language.plan import Step
@@ -15,7 +16,7 @@ from airoagent.toolbox.documents import Documents
 from airoagent.toolbox.fetch import Fetcher
 from airoagent.toolbox.tool import Fitter, Tool, ToolOutput, whole
 
-__all__ = ["Approve", "Ask", "Keep", "OnError", "Policy", "Recall", "Services"]
+__all__ = ["Approve", "Ask", "Keep", "OnError", "Policy", "Recall", "Services", "Spent", "checked_policy"]
 
 OnError = Literal["stop", "skip", "tell"]
 
@@ -54,6 +55,35 @@ class Policy:
     longest_wait: float = 120.0
 
 
+_WHOLE = ("retries", "concurrency", "max_evidence", "replan", "max_calls", "max_tokens", "max_bytes")
+_SECONDS = ("tool_timeout", "limit_seconds", "cache_seconds", "longest_wait")
+_WORDS = {"on_error": ("stop", "skip", "tell"), "ask_before": ("side-effects", "all")}
+
+
+def checked_policy(policy: Policy) -> Policy:
+    """The policy itself; UsageError for the first value of it that makes no sense."""
+    for name in (*_WHOLE, *_SECONDS):
+        value = getattr(policy, name)
+        kinds = int if name in _WHOLE else (int, float)
+        if not isinstance(value, kinds) or isinstance(value, bool) or not 0 <= value < float("inf"):
+            what = "a whole number" if name in _WHOLE else "a number"
+            raise UsageError(f"{name} must be {what} of at least 0, not {value!r}", "see help(airoagent.Policy)")
+    for name, words in _WORDS.items():
+        value = getattr(policy, name)
+        if value not in words:
+            raise UsageError(f"{name} must be {' or '.join(words)}, not {value!r}", "see help(airoagent.Policy)")
+    return policy
+
+
+@dataclass(slots=True)
+class Spent:
+    """What a run has used of its limits so far, over all its plans; ``ends``: when it must end, by `time.monotonic`."""
+
+    calls: int = 0
+    characters: int = 0
+    ends: float = 0.0
+
+
 Ask = Callable[[str, str, Purpose, Grammar | str], Awaitable[Completion]]
 Approve = Callable[[Step, Tool, str], Awaitable[bool | str]]
 """Asked before a call: True makes it, False refuses it, a text makes it with that input in place of the step's own."""
@@ -70,7 +100,7 @@ class Services:
     ``recall`` knows evidence that need not be called for (a cache, the record of an earlier run): it is asked with the
     step, its tool and its input, and answers with the output and where it comes from, or None. ``keep`` is told what a
     call gave. ``plan_trusted``: the plan was written before any tool had answered. ``fit`` cuts evidence to the
-    model's window.
+    model's window. ``spent`` is what the run has used of its limits.
     """
 
     question: str
@@ -83,3 +113,4 @@ class Services:
     keep: Keep | None = None
     plan_trusted: bool = True
     fit: Fitter = whole
+    spent: Spent = field(default_factory=Spent)

@@ -6,12 +6,11 @@ together. Wherever that comes to something else than what is on record, replay e
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Mapping
 
-from airoagent.engine.attempt import record_of
 from airoagent.engine.conclusion import conclude
+from airoagent.engine.crew import Crew
 from airoagent.engine.door import run_in_thread
 from airoagent.engine.history import (
     RecordedStep,
@@ -28,6 +27,7 @@ from airoagent.engine.host import Host, Watch, load
 from airoagent.engine.policy import Policy, Services
 from airoagent.engine.record import Run
 from airoagent.engine.recorder import Recorder
+from airoagent.engine.results import record_of
 from airoagent.engine.run import Execution
 from airoagent.errors import AiroError, PlanError, StoreError, ToolError
 from airoagent.events import (
@@ -203,8 +203,8 @@ async def _steps(run: Run, plan: Plan, recorder: Recorder) -> tuple[str, tuple[S
     services = Services(run.question, _no_model, _approved, Fetcher(), None, {}, recall)
     skipped = {id: step.end for id, step in steps.items() if isinstance(step.end, StepSkipped)}
     try:
-        async with asyncio.TaskGroup() as group:
-            execution = Execution(_stand_ins(plan), services, policy, recorder, group)
+        async with Crew() as crew:
+            execution = Execution(_stand_ins(plan), services, policy, recorder, crew)
             # What a failure kept from running then hangs on which step was quicker: the record tells.
             execution.add(*[step for step in plan.steps if step.id not in skipped])
     except BaseExceptionGroup as errors:

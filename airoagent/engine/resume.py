@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from airoagent.engine.attempt import record_of
 from airoagent.engine.door import run_in_thread
 from airoagent.engine.fork import recall_from
 from airoagent.engine.history import RecordedStep, parsed_text, purpose_of, read_plan, recorded_steps, written_plan
 from airoagent.engine.host import Host, Watch, check_tools, load
 from airoagent.engine.record import Run
 from airoagent.engine.recorder import Beginning, Recorder
+from airoagent.engine.results import record_of
 from airoagent.errors import PlanError, StoreError
 from airoagent.events import PlanRefused, StepFinished
 from airoagent.language.plan import Plan

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import replace
 
 from airoagent.engine.cache import ToolCache
-from airoagent.engine.policy import Recall
+from airoagent.engine.policy import Recall, Spent
 from airoagent.engine.record import Run
 from airoagent.errors import PlanError
 from airoagent.events import Event, InputEdited, Origin, Replanned, StepFailed, StepFinished, StepStarted
@@ -49,6 +49,7 @@ class Reuse:
         self._calls: dict[str, _Call] = {}  # of the steps that have been done
         self._texts: dict[str, str] = {}
         self.begun = False
+        self.spent = Spent()
         for number, event in enumerate(past):
             if isinstance(event, Replanned):
                 self.remember(Run.from_events(past[:number]), past[:number])

@@ -28,6 +28,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 
 from airoagent.engine.attempt import Caller
+from airoagent.engine.crew import Crew, calm
 from airoagent.engine.policy import Policy, Services
 from airoagent.errors import AiroError
 from airoagent.events import Event, StepSkipped
@@ -50,7 +51,7 @@ class Execution:
         services: Services,
         policy: Policy,
         emit: Callable[[Event], None],
-        group: asyncio.TaskGroup,
+        group: Crew,
         known: Mapping[str, Evidence] | None = None,
     ) -> None:
         self._emit = emit
@@ -66,7 +67,7 @@ class Execution:
         self.queued: deque[Step] = deque()
         self.running: set[str] = set()
         self.found: dict[str, Evidence] = dict(known or {})
-        self._caller = Caller(toolbox, services, policy, emit, self.found)
+        self._caller = Caller(toolbox, services, policy, emit, self.found, group, self._given_up)
         self.failed: dict[str, AiroError] = {}
         self.skipped: dict[str, tuple[str, ...]] = {}
 
@@ -131,14 +132,23 @@ class Execution:
             result = await run(step, task)
             running.discard(step.id)
             settle(step, result)
-            if task.cancelling():  # the run is being stopped, and the tool kept that to itself
-                raise asyncio.CancelledError
+            if task.cancelling():
+                if self._group.stopping:  # and the tool kept that to itself
+                    raise asyncio.CancelledError
+                await calm(task)
             if not queued:
                 return
             step = queued.popleft()
             running.add(step.id)
             if queued and not self._spreading and len(running) < self._places:
                 self._spread()
+
+    def _given_up(self, step: Step, failure: AiroError) -> None:
+        """The step has failed, and its task is the run's no more: others take over what it would go on with."""
+        self.running.discard(step.id)
+        self._settle(step, failure)
+        if self.queued and not self._spreading:
+            self._spread()
 
     def _settle(self, step: Step, result: Evidence | AiroError) -> None:
         """Book a step's end, and queue the steps that became ready by it."""

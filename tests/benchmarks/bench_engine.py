@@ -19,6 +19,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from airoagent import Evidence, Policy, Toolbox, tool
+from airoagent.engine.crew import Crew
 from airoagent.engine.policy import Services
 from airoagent.engine.run import Execution
 from airoagent.events import Event
@@ -72,8 +73,8 @@ async def engine(steps: list[Step]) -> None:
         return False
 
     services = Services("q", never, never, None)  # type: ignore[arg-type]
-    async with asyncio.TaskGroup() as group:
-        execution = Execution(Toolbox([nothing]), services, Policy(), events.append, group)
+    async with Crew() as crew:
+        execution = Execution(Toolbox([nothing]), services, Policy(), events.append, crew)
         execution.add(*steps)
     assert len(execution.found) == len(steps) and isinstance(execution.found[steps[-1].id], Evidence)
 
