@@ -52,6 +52,7 @@ from airoagent.language.grammar import Grammar
 from airoagent.language.plan import Plan, Step
 from airoagent.models.base import Completion, Finish, Model, Prompt, Purpose, Sampling
 from airoagent.models.catalog import open_model
+from airoagent.models.stopping import bounded
 from airoagent.models.window import fit_to
 from airoagent.toolbox.addresses import AllowList
 from airoagent.toolbox.documents import Documents
@@ -333,7 +334,7 @@ class Agent:
         began = time.perf_counter()
         prompt = Prompt(text, purpose, sampling=self.sampling, grammar="" if self.free else grammar)
         try:
-            async with aclosing(self.model.stream(prompt)) as chunks:  # type: ignore[type-var]
+            async with aclosing(bounded(self.model.stream(prompt))) as chunks:  # type: ignore[type-var]
                 async for chunk in chunks:
                     if chunk.text:
                         pieces.append(chunk.text)
