@@ -268,6 +268,7 @@ def read_trace(lines: Iterable[str]) -> tuple[Event, ...]:
                 )
             continue
         events.append(from_json(value))
+        _check_fields(events[-1], number)
         if isinstance(events[-1], RunStarted) != (len(events) == 1):
             raise StoreError(
                 f"line {number} of the trace is not where it belongs: a trace begins with the start of its run",
@@ -276,3 +277,21 @@ def read_trace(lines: Iterable[str]) -> tuple[Event, ...]:
     if not events:
         raise StoreError("the trace holds no events", "was the file cut?")
     return tuple(events)
+
+
+_FIELDS: dict[str, type | tuple[type, ...]] = {"str": str, "int": int, "float": (int, float), "bool": bool}
+
+
+def _check_fields(value: Any, number: int) -> None:
+    """StoreError if a plain field of an event, or of a record in it, is of another type than it is declared."""
+    for name, declared in value.__dataclass_fields__.items():
+        found = getattr(value, name)
+        wanted = _FIELDS.get(declared.type)
+        if wanted is not None and not isinstance(found, wanted):
+            raise StoreError(
+                f"line {number} of the trace holds {type(found).__name__} where {name} is {declared.type}",
+                "was the file edited?",
+            )
+        for part in found if isinstance(found, tuple) else (found,):
+            if hasattr(part, "__dataclass_fields__"):
+                _check_fields(part, number)

@@ -259,6 +259,11 @@ def test_the_run_is_committed_before_the_model_is_asked_and_the_start_before_the
     assert seen[1][:3] == ["run_started", "plan_part", "step_started"]
 
 
+_HEADER = '{"format": "airoagent-trace", "version": 1}'
+_END = (
+    '{"type": "run_finished", "status": "failed", "answer": null, "sources": [], "seconds": 0, "at": 1.0, "usage": {},'
+    ' "failure": {"kind": "ToolError", "message": "m", "hint": "h", "exit_code": "x"}}'
+)
 _START = '{"type": "run_started", "run": "r", "question": "q", "model": "m", "at": 1.0}'
 _STEP = '{"type": "step_started", "step": "evidence0", "tool": "t", "input": "x", "attempt": 1, "at": 1.0}'
 
@@ -273,6 +278,8 @@ _STEP = '{"type": "step_started", "step": "evidence0", "tool": "t", "input": "x"
         (['{"format": "airoagent-trace", "version": 1}', '{"type": "x"}'], "not an event"),
         (['{"format": "airoagent-trace", "version": 1}', "[" * 100_000], "line 2 of the trace is not JSON"),
         (['{"format": "airoagent-trace", "version": "1"}'], "has version 1; this airoagent reads up to"),
+        ([_HEADER, _START.replace('"q"', "5")], "line 2 of the trace holds int where question is str"),
+        ([_HEADER, _START, _END], "line 3 of the trace holds str where exit_code is int"),
         (['{"format": "airoagent-trace", "version": 1}', _STEP], "line 2 of the trace is not where it belongs"),
         (
             ['{"format": "airoagent-trace", "version": 1}', _START, _START],
