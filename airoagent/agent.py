@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import copy
-import math
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import aclosing
@@ -23,18 +22,19 @@ from airoagent.engine import fork as forking
 from airoagent.engine import function_call
 from airoagent.engine import replay as replaying
 from airoagent.engine import resume as resuming
-from airoagent.engine.cache import Reuse, ToolCache
+from airoagent.engine.cache import ToolCache
 from airoagent.engine.conclusion import conclude
-from airoagent.engine.crew import Crew
+from airoagent.engine.crew import Crew, first_of
 from airoagent.engine.door import run_in_thread
 from airoagent.engine.function_call import MakePlan
 from airoagent.engine.given import Texts, plan_about, with_texts
 from airoagent.engine.history import settings_rows
 from airoagent.engine.planning import write_plan
-from airoagent.engine.policy import Approve, Policy, Services
+from airoagent.engine.policy import Approve, Policy, Services, checked_policy
 from airoagent.engine.record import Run
 from airoagent.engine.recorder import Beginning, Recorder
 from airoagent.engine.results import record_of
+from airoagent.engine.reuse import Reuse
 from airoagent.engine.run import Execution
 from airoagent.engine.store import Store, new_run_id
 from airoagent.errors import AiroError, Interrupted, LimitReached, ModelError, PlanError, ToolError, UsageError
@@ -54,6 +54,7 @@ from airoagent.language.grammar import Grammar
 from airoagent.language.plan import Plan, Step
 from airoagent.models.base import Completion, Finish, Model, Prompt, Purpose, Sampling
 from airoagent.models.catalog import open_model
+from airoagent.models.stopping import bounded
 from airoagent.models.window import fit_to
 from airoagent.toolbox.addresses import AllowList
 from airoagent.toolbox.documents import Documents
@@ -102,7 +103,7 @@ class Agent:
         mcp_servers: Sequence[settings.McpServer] = (),
         free: bool = False,
     ) -> None:
-        self.policy = policy or Policy()
+        self.policy = checked_policy(policy or Policy())
         self.sampling = sampling
         self.free = free
         self._approve = approve or _refuse
@@ -223,7 +224,7 @@ class Agent:
         store, own = self._open_store()
         recorder = Recorder(new_run_id(), store, watch, beginning)
         began = time.perf_counter()
-        loop = asyncio.get_running_loop()
+        driving, loop = False, asyncio.get_running_loop()
 
         def heard(event: Event) -> None:
             with contextlib.suppress(RuntimeError):  # the loop has closed: the run has ended meanwhile
@@ -242,6 +243,7 @@ class Agent:
             recorder.begin(question, self.model.info.name, tuple(self.known_tools), self._settings_on_record())
             if store is not None and self.beside:
                 store.put_beside(recorder.run.id, self.beside)
+            driving = True
             self._watching.append(heard)
             try:
                 answer, sources = await self._answer(question, plan, recorder, store)
@@ -261,7 +263,8 @@ class Agent:
             if heard in self._watching:
                 self._watching.remove(heard)
             if store is not None:
-                store.let_go(recorder.run.id)
+                if driving:  # a run that is refused because another drives it is that other's
+                    store.let_go(recorder.run.id)
                 if own:
                     store.close()
         return recorder.finished()
@@ -270,9 +273,9 @@ class Agent:
         self, question: str, plan: Plan | MakePlan | None, recorder: Recorder, store: Store | None
     ) -> tuple[str, tuple[Source, ...]]:
         """Plan, run, conclude; and the same again with a new plan, as often as the policy lets the model write one."""
-        limit = self.policy.limit_seconds
-        cache = ToolCache(store, self.policy.cache_seconds) if store and self.policy.cache_seconds else None
-        reuse = Reuse(cache, recorder.recall)
+        limit, age = self.policy.limit_seconds, self.policy.cache_seconds
+        cache = ToolCache(store, age, self._tool_settings) if store and age else None
+        reuse = Reuse(self.toolbox, cache, recorder.recall, recorder.events)
         try:
             async with asyncio.timeout(limit or None) as deadline:
                 for attempt in range(self.policy.replan + 1):
@@ -281,8 +284,8 @@ class Agent:
                     except (PlanError, ToolError) as error:
                         if plan is not None or attempt == self.policy.replan:
                             raise
-                        recorder(Replanned(attempt=attempt + 1, failure=record_of(error)))
                         reuse.remember(recorder.run, recorder.events)
+                        recorder(Replanned(attempt=attempt + 1, failure=record_of(error)))
         except TimeoutError:
             if not deadline.expired():
                 raise
@@ -315,14 +318,14 @@ class Agent:
         fetch = Fetcher(allow_private=self._allow_private, documents=self.documents)
         services = Services(
             question, ask, self._approve, fetch, self.documents, self._tool_settings, reuse.recall, reuse.keep,
-            plan_trusted=not reuse.begun, fit=partial(fit_to, self.model, self.sampling),
-            ends=recorder.began + (self.policy.limit_seconds or math.inf),
+            plan_trusted=recorder.plan_trusted and not reuse.begun, spent=reuse.spent,
+            fit=partial(fit_to, self.model, self.sampling),
         )  # fmt: skip
         try:
             async with Crew() as crew:
                 yield Execution(self.known_tools, services, self.policy, recorder, crew, recorder.known)
         except BaseExceptionGroup as errors:
-            raise _first(errors) from errors
+            raise first_of(errors) from errors
         finally:
             await fetch.aclose()
 
@@ -342,7 +345,7 @@ class Agent:
         began = time.perf_counter()
         prompt = Prompt(text, purpose, sampling=self.sampling, grammar="" if self.free else grammar)
         try:
-            async with aclosing(self.model.stream(prompt)) as chunks:  # type: ignore[type-var]
+            async with aclosing(bounded(self.model.stream(prompt))) as chunks:  # type: ignore[type-var]
                 async for chunk in chunks:
                     if chunk.text:
                         pieces.append(chunk.text)
@@ -393,11 +396,3 @@ async def _refuse(step: Step, tool: Tool, input: str) -> bool:
         f"{step.id} calls {tool.name}{why} needs your approval; nobody can be asked here",
         "run it in a terminal, or pass approve= to Agent",
     )
-
-
-def _first(errors: BaseExceptionGroup[BaseException]) -> BaseException:
-    """The error to tell of several that ended the run together."""
-    error: BaseException = errors
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error

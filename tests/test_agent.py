@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
 import airoagent
-from airoagent import Agent, ModelError, Plan, PlanError, ScriptedModel, Step, UsageError, tool
+from airoagent import Agent, Chunk, ModelError, Plan, PlanError, Prompt, ScriptedModel, Step, UsageError, tool
 from airoagent.engine.store import Store
 from airoagent.events import ModelCalled, PlanRefused, PlanText, PlanWritten, RunStarted
 from airoagent.language.plan import Ref
@@ -107,6 +108,18 @@ def test_a_model_that_fails_half_way_leaves_what_it_wrote_on_record() -> None:
     assert run.status == "failed" and isinstance(run.error, ModelError) and run.error.exit_code == 3
     calls = [event for event in run.events if isinstance(event, ModelCalled)]
     assert sorted((call.purpose, call.finish) for call in calls) == [("answer", "failed"), ("plan", "stop")]
+
+
+def test_a_model_that_writes_without_end_is_stopped_and_its_text_is_taken_as_cut() -> None:
+    class Endless(ScriptedModel):
+        async def stream(self, prompt: Prompt) -> AsyncIterator[Chunk]:
+            while True:
+                yield Chunk("so on " * 10_000)
+
+    run = Agent(Endless([]), [echo], store=False).run("q")
+    assert run.failure is not None and run.failure.kind in ("truncated", "too_large")
+    (asked,) = [event for event in run.events if isinstance(event, ModelCalled)]
+    assert asked.finish == "length" and len(asked.text) < 5_000_000
 
 
 def test_a_bug_goes_up_as_it_is_and_the_record_is_closed(tmp_path: Path) -> None:

@@ -161,6 +161,7 @@ def _run(args: list[str], trace: bool, color: bool | None) -> int:
     except click.exceptions.Exit as stop:
         return stop.exit_code
     except (KeyboardInterrupt, click.Abort):
+        _end_display()
         click.echo("interrupted", err=True)
         return 130
     except click.ClickException as error:
@@ -201,8 +202,15 @@ def _width() -> int:
         return 80
 
 
+def _end_display() -> None:
+    display = sys.modules.get("airoagent.cli.display")
+    if display is not None:
+        display.ended()
+
+
 def tell(error: AiroError, as_json: bool) -> None:
     """Print an error on stderr: its sentence and its hint, or all of it as one JSON object."""
+    _end_display()
     from airoagent.cli.display import plain
 
     if as_json:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
 
 import click
 
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["approver"]
 
+_SHOWN = 500  # characters of an input
 _KEYS = "y: call it, n: refuse, a: call it and do not ask about {tool} again, e: change the input first"
 
 
@@ -28,12 +31,13 @@ class _Asker:
 
     def __init__(self) -> None:
         self._always: set[str] = set()
-        self._turn = asyncio.Lock()
+        # By event loop, since a lock belongs to one, and the debugger has a new one for each of its commands.
+        self._turns: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = WeakKeyDictionary()
 
     async def __call__(self, step: Step, tool: Tool, input: str) -> bool | str:
         from airoagent.toolbox.background import in_thread
 
-        async with self._turn:
+        async with self._turns.setdefault(asyncio.get_running_loop(), asyncio.Lock()):
             if tool.name in self._always:
                 return True
             return await in_thread(self._ask, step.id, tool, input)
@@ -43,12 +47,15 @@ class _Asker:
 
         with suspended():
             effect = ", which changes something outside" if tool.side_effects else ""
-            click.echo(f"{step} calls {tool.name}{effect}, with:\n  {plain(input, 500)}", err=True)
+            shown = plain(input, _SHOWN)
+            if len(input) > _SHOWN:  # what is left out may be what matters
+                shown += f"\n  (the beginning of {len(input):,} characters; e shows all of them)"
+            click.echo(f"{step} calls {tool.name}{effect}, with:\n  {shown}", err=True)
             while True:
-                key = click.prompt("Call it? [y/n/a/e]", default="n", show_default=False, err=True).strip().lower()
+                key = _answer("Call it? [y/n/a/e]: ")
                 if key in ("y", "yes"):
                     return True
-                if key in ("n", "no"):
+                if key in ("", "n", "no"):
                     return False
                 if key in ("a", "always"):
                     self._always.add(tool.name)
@@ -57,3 +64,12 @@ class _Asker:
                     edited = click.edit(input)
                     return True if edited is None else edited.rstrip("\n")
                 click.echo(_KEYS.format(tool=tool.name), err=True)
+
+
+def _answer(question: str) -> str:
+    """The line that is typed; "" for none, also at the end of input.
+
+    Read past `sys.stdin`: a thread that waits in it when Ctrl-C ends the program would make Python abort.
+    """
+    click.echo(question, err=True, nl=False)
+    return os.read(sys.stdin.fileno(), 4096).decode("utf-8", "replace").strip().lower()

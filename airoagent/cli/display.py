@@ -57,6 +57,9 @@ def plain(text: str, limit: int = 0) -> str:
     return "".join(c if c in "\n\t" or unicodedata.category(c) not in ("Cc", "Cf", "Cs") else "�" for c in text)
 
 
+_MOST_FINDINGS = 20  # a plan of thousands of wrong steps is told by its first ones
+
+
 def located(error: AiroError) -> list[str]:
     """The findings of an error about a text, each with its line and a caret."""
     found: tuple[Diagnostic, ...] = getattr(error, "diagnostics", ())
@@ -66,7 +69,10 @@ def located(error: AiroError) -> list[str]:
     from airoagent.language.findings import render_diagnostic
 
     name = getattr(error, "file", "") or ("call" if isinstance(error, CallError) else "plan")
-    return [render_diagnostic(diagnostic, getattr(error, "text", ""), name) for diagnostic in wrong]
+    text = getattr(error, "text", "")
+    shown = [render_diagnostic(diagnostic, text, name) for diagnostic in wrong[:_MOST_FINDINGS]]
+    left = len(wrong) - len(shown)
+    return [*shown, f"... and {left:,} more"] if left else shown
 
 
 _QUIET = 5.0  # seconds between two lines about the same long work
@@ -130,6 +136,13 @@ class Display:
             case _:
                 return
 
+    def end(self) -> None:
+        """End the line that is being written."""
+        if self._column:
+            self._column = 0
+            self._stream.write("\n")
+            self._stream.flush()
+
     def _write(self, text: str) -> None:
         self._stream.write(text)
         self._stream.flush()
@@ -157,9 +170,11 @@ class Display:
     def _plan_parsed(self, event: PlanParsed) -> None:
         if not self._headed:
             self._plan_text(event.text)
-        for found in event.diagnostics:
+        for found in event.diagnostics[:_MOST_FINDINGS]:
             fix = f": {found.repair}" if found.repair else ""
             self._line(self._paint(f"  line {found.line}: {plain(found.message, 120)}{plain(fix, 120)}", "yellow"))
+        if len(event.diagnostics) > _MOST_FINDINGS:
+            self._line(self._paint(f"  ... and {len(event.diagnostics) - _MOST_FINDINGS:,} more", "yellow"))
         self._head("Steps")
         self._release()
 
@@ -217,13 +232,19 @@ class Display:
             self._line(f"  {_amount(event)}")
 
 
-_on_screen: list[_LiveDisplay] = []  # there is one terminal, so at most one
+_on_screen: list[Display] = []  # there is one terminal, so at most one
+
+
+def ended() -> None:
+    """End what the display has begun, a line or a live view: something else is to be written, and no event may come."""
+    for display in _on_screen:
+        display.end()
 
 
 @contextlib.contextmanager
 def suspended() -> Iterator[None]:
     """While the user is asked something, nothing moves on the terminal."""
-    live = [display.live for display in _on_screen if display.live.is_started]
+    live = [display.live for display in _on_screen if isinstance(display, _LiveDisplay) and display.live.is_started]
     for one in live:
         one.stop()
     try:
@@ -254,6 +275,12 @@ class _LiveDisplay(Display):
             self.live.start()
         elif isinstance(event, RunFinished) and self.live.is_started:
             self.live.stop()
+
+    def end(self) -> None:
+        """Take the live view away, too."""
+        if self.live.is_started:
+            self.live.stop()
+        super().end()
 
     def _write(self, text: str) -> None:
         if self.live.is_started:
@@ -299,5 +326,6 @@ def make_display(kind: str, color: str) -> Callable[[Event], None] | None:
         return _json_lines(stream)
     if kind == "rich" or (kind == "auto" and terminal):
         _on_screen[:] = [_LiveDisplay(stream, colored)]
-        return _on_screen[0]
-    return Display(stream, colored)
+    else:
+        _on_screen[:] = [Display(stream, colored)]
+    return _on_screen[0]

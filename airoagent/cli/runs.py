@@ -84,7 +84,7 @@ def load_run(word: str) -> Run:
 
     if word.endswith(".jsonl"):
         try:
-            return Run.from_events(read_trace(Path(word).read_text(encoding="utf-8").splitlines()))
+            return Run.from_events(read_trace(Path(word).read_text(encoding="utf-8").split("\n")))
         except (OSError, UnicodeDecodeError) as error:
             reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
             raise StoreError(f"the trace {word} cannot be read: {reason}", "check the path") from error
@@ -155,9 +155,13 @@ def path(run_id: str | None) -> None:
 @command.command("rm")
 @click.argument("run_ids", metavar="ID...", nargs=-1, required=True)
 def rm(run_ids: tuple[str, ...]) -> None:
-    """Remove runs and what only they hold."""
+    """Remove runs and what only they hold. One that is being driven is not removed."""
+    from airoagent.errors import StoreError
+
     store = _store()
     for run_id in [store.find(word) for word in run_ids]:
+        if store.status(run_id) == "running":
+            raise StoreError(f"the run {run_id} is still being driven", "stop it first, or wait for its end")
         store.remove(run_id)
         click.echo(f"removed {run_id}", err=True)
 
@@ -227,7 +231,9 @@ def import_(file: str) -> None:
     from airoagent.engine.record import Run, read_trace
     from airoagent.errors import StoreError
 
-    run = Run.from_events(read_trace(read_text(file).splitlines()))
+    run = Run.from_events(read_trace(read_text(file).split("\n")))
+    if not (run.id.isascii() and run.id.isprintable() and 0 < len(run.id) <= 200):
+        raise StoreError(f"a run cannot be called {run.id[:200]!r}", "was the file cut or edited?")
     store = _store()
     if store.has(run.id):
         raise StoreError(f"there is a run {run.id} already", f"remove it first: airo runs rm {run.id}")

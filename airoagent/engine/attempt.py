@@ -9,14 +9,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-import signal
 import threading
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from airoagent.engine.crew import Crew
-from airoagent.engine.deadlines import Deadlines, GiveUp
+from airoagent.engine.crew import Crew, calm
+from airoagent.engine.deadlines import Deadlines
 from airoagent.engine.policy import Policy, Services
 from airoagent.engine.provenance import Provenance
 from airoagent.engine.results import checked, failure_of, record_of
@@ -76,19 +75,22 @@ class Caller:
         emit: Callable[[Event], None],
         found: Mapping[str, Evidence],
         crew: Crew,
-        give_up: GiveUp,
+        given_up: Callable[[Step, AiroError], None],
     ) -> None:
+        """``given_up`` is told of a step whose tool cannot be stopped: it has failed, whatever becomes of its task."""
         self._found = found
         self._crew = crew
+        self._given_up = given_up
         self._toolbox = toolbox
         self._services = services
         self._policy = policy
         self._emit = emit
-        self._deadlines = Deadlines(give_up)
-        self._left: set[asyncio.Task[Any]] = set()
+        self._deadlines = Deadlines(self._give_up)
         self._bound: dict[str, _Bound] = {}
-        self._calls = self._bytes = 0
+        self._spent = services.spent
         self._plain = -1 if policy.max_bytes else policy.max_evidence  # text up to this length needs no look
+        if policy.limit_seconds and not self._spent.ends:
+            self._spent.ends = time.monotonic() + policy.limit_seconds
         self._provenance = Provenance(services.question, services.plan_trusted, found.values())
         self._asked: set[str] = set()
         self._recall = services.recall
@@ -134,7 +136,11 @@ class Caller:
         if first not in self._failed and first not in self._found:
             waiting: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             self._waiting.setdefault(first, []).append(waiting)
-            await waiting
+            try:
+                await waiting
+            except asyncio.CancelledError:
+                self._emit(StepCancelled(step=step.id, tool=step.tool, attempt=1, seconds=_now() - began))
+                raise
         failure = self._failed.get(first)
         if failure is not None:
             kept = record_of(failure)
@@ -150,15 +156,15 @@ class Caller:
         A sync tool that does not return in time is left behind in its daemon thread, since a thread cannot be stopped;
         it can no longer affect the run.
         """
-        id, tool, timeout = step.id, bound.tool, bound.timeout
+        id, tool, timeout, dismissed = step.id, bound.tool, bound.timeout, self._crew.dismissed
         attempt = 1
         while True:
             self._emit(_started(id, step.tool, text, attempt))
             began = called = _now()
             origin: Origin = "call"
+            given, filled = text, parts
             try:
                 if told is None:
-                    given, filled = text, parts
                     if bound.guarded:
                         given, filled = await self._allowed(step, tool, text, parts)
                         called = _now()
@@ -166,10 +172,12 @@ class Caller:
                     if timeout:
                         self._deadlines.begin(step, task, attempt, called, timeout)
                     output = await bound.call(given, context, filled)
-                    if timeout and self._deadlines.end(id):
-                        raise _late(tool, timeout)  # it kept the cancellation to itself
+                    if task in dismissed:
+                        raise asyncio.CancelledError  # it was given up, and the run has gone on without it
                     if output.__class__ is not str or len(output) > self._plain:
                         output = self._checked(tool, output)
+                    if timeout and self._deadlines.end(id):
+                        task.uncancel()  # the tool kept the cancellation to itself, and has answered all the same
                 elif isinstance(told, Exception):
                     raise told
                 else:
@@ -178,7 +186,7 @@ class Caller:
                 failure = self._failure(error, step, tool, timeout, task, attempt, _now() - began)
             else:
                 if self._keep is not None and origin == "call":
-                    self._keep(step, tool, text, ToolOutput(output) if isinstance(output, str) else output)
+                    self._keep(step, tool, given, ToolOutput(output) if isinstance(output, str) else output)
                 evidence = self._finished(step, tool, attempt, output, _now() - began, origin, parts)
                 if self._waiting:
                     self._wake(id)
@@ -193,10 +201,38 @@ class Caller:
             self._emit(
                 AttemptFailed(step=id, tool=step.tool, attempt=attempt, failure=kept, seconds=seconds, retry_in=delay)
             )
-            if task.cancelling():
-                await self.clear(task)
-            await asyncio.sleep(delay)
+            try:
+                await self._wait(delay, task)
+            except asyncio.CancelledError:
+                self._emit(StepCancelled(step=id, tool=step.tool, attempt=attempt, seconds=_now() - began))
+                raise
             attempt += 1
+
+    async def _wait(self, seconds: float, task: asyncio.Task[Any]) -> None:
+        """Wait before the next try; CancelledError if the run is being stopped."""
+        if self._crew.stopping:  # and the tool made a failure of its own of that
+            raise asyncio.CancelledError
+        if task.cancelling():
+            await calm(task)
+        await asyncio.sleep(seconds)
+
+    def _give_up(self, step: Step, task: asyncio.Task[Any], attempt: int, began: float) -> None:
+        """The tool was cancelled when its time was over, and goes on all the same: the run goes on without it."""
+        if task in self._crew.dismissed:
+            return
+        seconds = _now() - began
+        timeout = self._bound[step.tool].timeout
+        failure = ToolTimeout(
+            f"{step.tool} did not answer within {timeout:g} s, and did not stop when it was told to",
+            "raise the limit with --timeout",
+        )
+        self._crew.dismiss(task)
+        self._emit(
+            StepFailed(step=step.id, tool=step.tool, attempt=attempt, failure=record_of(failure), seconds=seconds)
+        )
+        self._failed[step.id] = failure
+        self._given_up(step, failure)
+        self._wake(step.id)
 
     def _wake(self, first: str) -> None:
         """Let the steps go on that wait for what this one gives."""
@@ -209,51 +245,25 @@ class Caller:
         seconds: float,
     ) -> AiroError:  # fmt: skip
         """The failure that what was raised out of a call comes to; raises it on if the run is being stopped."""
-        if task in self._left:
-            raise asyncio.CancelledError  # the run has gone on without it
-        late = timeout > 0 and self._deadlines.end(step.id)
+        if task in self._crew.dismissed:
+            raise error  # the run has gone on without this task
+        passed = timeout > 0 and self._deadlines.end(step.id)
+        if passed:
+            task.uncancel()
         if isinstance(error, asyncio.CancelledError):
             if self._crew.stopping:
                 self._emit(StepCancelled(step=step.id, tool=step.tool, attempt=attempt, seconds=seconds))
                 raise error
-            return _late(tool, timeout) if late else ToolError(f"{tool.name} cancelled itself")
-        if isinstance(error, SystemExit):
+            if passed:
+                return ToolTimeout(f"{tool.name} did not answer within {timeout:g} s", "raise the limit with --timeout")
+            return ToolError(f"{tool.name} cancelled itself")
+        if isinstance(error, SystemExit):  # a tool may not end the program
             failure: AiroError = ToolError(f"{tool.name} tried to exit the program")
             failure.__cause__ = error
             return failure
-        if _is_for_us(error, task):
+        if _is_ours(error, task):
             raise error
-        # Whatever a tool raises fails this step and no other.
-        return _late(tool, timeout) if late else failure_of(error, step.tool)
-
-    async def clear(self, task: asyncio.Task[Any]) -> None:
-        """Forget that the task was asked to end, unless the run is being stopped: its deadline or its tool asked."""
-        if self._crew.stopping:
-            raise asyncio.CancelledError
-        while task.uncancel():
-            pass
-        try:
-            await asyncio.sleep(0)  # where it was asked and has not met it yet
-        except asyncio.CancelledError:
-            if self._crew.stopping:
-                raise
-
-    def leave(self, step: Step, task: asyncio.Task[Any], attempt: int, began: float) -> AiroError:
-        """Fail the step whose call has not ended though it was cancelled; what it may still give counts no more."""
-        self._left.add(task)
-        bound = self._bound[step.tool]
-        failure = ToolTimeout(
-            f"{bound.tool.name} did not answer within {bound.timeout:g} s, and could not be stopped",
-            "its code keeps the cancellation to itself (a bare except: around an await does that)",
-        )
-        self._emit(
-            StepFailed(
-                step=step.id, tool=step.tool, attempt=attempt, failure=record_of(failure), seconds=_now() - began
-            )
-        )
-        self._failed[step.id] = failure
-        self._wake(step.id)
-        return failure
+        return failure_of(error, step.tool)  # whatever a tool raises fails this step and no other
 
     def _finished(
         self, step: Step, tool: Tool, attempt: int, output: ToolOutput | Evidence | str, seconds: float,
@@ -284,38 +294,43 @@ class Caller:
             return None
         if failure.retry_after is None:
             return random.uniform(0.0, min(8.0, 0.5 * 2.0**attempt))
-        wait = max(0.0, failure.retry_after) if isinstance(failure.retry_after, int | float) else 0.0
+        try:
+            wait = max(0.0, float(failure.retry_after))
+        except (TypeError, ValueError, OverflowError):
+            return None  # a tool may say anything; what it said is no time to come back at
+        ends = self._spent.ends or float("inf")
         # Coming back sooner than asked would be refused again; and nobody waits beyond the end of the run.
-        return wait if wait <= self._policy.longest_wait and time.monotonic() + wait < self._services.ends else None
+        return wait if wait <= self._policy.longest_wait and time.monotonic() + wait < ends else None
 
     async def _allowed(self, step: Step, tool: Tool, text: str, parts: Filled) -> tuple[str, Filled]:
         """The input that the tool may be called with now; ToolError or LimitReached if it may not be called."""
         if tool.side_effects or self._policy.ask_before == "all":
             text, parts = await self._approved(step, tool, text, parts)
         most = self._policy.max_calls
-        self._calls += 1
-        if most and self._calls > most:
-            raise LimitReached(
-                f"{tool.name} would be call {self._calls} of the run; the limit is {most}", "--max-calls"
-            )
+        spent = self._spent
+        spent.calls += 1
+        if most and spent.calls > most:
+            told = f"{tool.name} would be call {spent.calls} of the run; the limit is {most}"
+            raise LimitReached(told, "--max-calls")
         return text, parts
 
     async def _approved(self, step: Step, tool: Tool, text: str, parts: Filled) -> tuple[str, Filled]:
         """The input that the user lets the tool be called with; ToolError if it may not be called."""
         answer = await self._services.approve(step, tool, text)
-        if answer is False:
-            raise ToolError(f"{tool.name} was not approved", "the call was refused when it was asked about")
-        if answer is True or answer == text:
+        if answer is True or (isinstance(answer, str) and answer == text):
             return text, parts
+        if not isinstance(answer, str):
+            raise ToolError(f"{tool.name} was not approved", "the call was refused when it was asked about")
         self._emit(InputEdited(step=step.id, tool=tool.name, input=answer))
         return answer, (answer,)
 
     def _count_bytes(self, tool: Tool, text: str) -> None:
         most = self._policy.max_bytes
-        self._bytes += len(text)
-        if self._bytes > most:
+        spent = self._spent
+        spent.characters += len(text)
+        if spent.characters > most:
             raise LimitReached(
-                f"with {tool.name} the evidence of the run has {self._bytes:,} characters; the limit is {most:,}",
+                f"with {tool.name} the evidence of the run has {spent.characters:,} characters; the limit is {most:,}",
                 "--max-bytes",
             )
 
@@ -338,24 +353,20 @@ class Caller:
         )  # fmt: skip
 
     def _checked(self, tool: Tool, result: Any) -> ToolOutput | str:
+        """What the tool returned, if it is something that a tool returns and within the limits."""
         output = checked(tool, result, self._policy.max_evidence)
         if self._policy.max_bytes:
             self._count_bytes(tool, output if isinstance(output, str) else output.text)
         return output
 
 
-def _late(tool: Tool, timeout: float) -> ToolTimeout:
-    return ToolTimeout(f"{tool.name} did not answer within {timeout:g} s", "raise the limit with --timeout")
-
-
-def _is_for_us(error: BaseException, task: asyncio.Task[Any]) -> bool:
-    """Whether this is no doing of the tool: a Ctrl-C in a loop that nobody guards, or the end of the coroutine."""
+def _is_ours(error: BaseException, task: asyncio.Task[Any]) -> bool:
+    """Whether what came out of a call was not raised by its tool: the user's Ctrl-C, or the end of the event loop."""
     if isinstance(error, KeyboardInterrupt):
-        guarded = signal.getsignal(signal.SIGINT) is not signal.default_int_handler
-        return threading.current_thread() is threading.main_thread() and not guarded
-    if not isinstance(error, GeneratorExit):
-        return False
-    try:
-        return asyncio.current_task() is not task
-    except RuntimeError:  # no loop is running
-        return True
+        return threading.current_thread() is threading.main_thread()
+    if isinstance(error, GeneratorExit):  # a task that is given up with its loop is closed by this
+        try:
+            return asyncio.current_task() is not task
+        except RuntimeError:
+            return True
+    return False

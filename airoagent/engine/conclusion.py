@@ -37,4 +37,6 @@ def _failure(plan: Plan, execution: Execution) -> AiroError:
         ids = [step.id for step in plan.steps if step.id in execution.skipped]
         shown = ", ".join(ids[:5]) + (f" and {len(ids) - 5} more" if len(ids) > 5 else "")
         text += f"; not run because of it: {shown}"
-    return type(first)(text, first.hint, first.exit_code)
+    # A tool may raise an error of a class of its own, which may be made in another way: it is told as one of ours.
+    ours = next(kind for kind in type(first).__mro__ if kind.__module__ == AiroError.__module__)
+    return ours(text, first.hint, first.exit_code)  # type: ignore[no-any-return]

@@ -5,7 +5,8 @@ with three things that running other people's functions needs:
 
     stopping    whether the tasks are being cancelled because the run ends early: a tool may cancel its own task, too,
                 and that is a failure of the tool
-    dismiss     a task that does not let itself be cancelled is left to itself
+    dismiss     a task that does not let itself be cancelled is left to itself; who runs in it asks whether it is among
+                the `dismissed` before telling the run anything
     grace       so long may tasks take to end once they are stopped; then those that are left are dismissed
 
     >>> async def main() -> list[int]:
@@ -29,7 +30,7 @@ from collections.abc import Coroutine
 from types import TracebackType
 from typing import Any
 
-__all__ = ["GRACE", "Crew"]
+__all__ = ["GRACE", "Crew", "calm", "first_of"]
 
 GRACE = 5.0  # seconds
 
@@ -40,7 +41,8 @@ class Crew:
     """Leaving the block waits for all tasks; raises BaseExceptionGroup of what tasks and the block raised."""
 
     def __init__(self, grace: float = GRACE) -> None:
-        self.stopping = False
+        self.dismissed: set[asyncio.Task[Any]] = set()
+        self._stopped = False
         self._grace = grace
         self._tasks: set[asyncio.Task[Any]] = set()
         self._errors: list[BaseException] = []
@@ -53,11 +55,17 @@ class Crew:
         parent = asyncio.current_task()
         assert parent is not None
         self._parent, self._loop, self._in_block = parent, asyncio.get_running_loop(), True
+        self._cancels_before = parent.cancelling()
         return self
+
+    @property
+    def stopping(self) -> bool:
+        """Whether the tasks are being cancelled because the run ends early."""
+        return self._stopped or self._parent.cancelling() > self._cancels_before
 
     def create_task(self, work: Coroutine[Any, Any, None]) -> None:
         """Start the work in a task of its own; once the crew is being stopped nothing new begins."""
-        if self.stopping:
+        if self._stopped:
             work.close()
             return
         task = self._loop.create_task(work)
@@ -66,8 +74,8 @@ class Crew:
 
     def stop(self) -> None:
         """Cancel all tasks, and wait for them no longer than the grace."""
-        if not self.stopping:
-            self.stopping = True
+        if not self._stopped:
+            self._stopped = True
             self._timer = self._loop.call_later(self._grace, self._dismiss_all)
             for task in self._tasks:
                 task.cancel()
@@ -75,6 +83,7 @@ class Crew:
     def dismiss(self, task: asyncio.Task[Any]) -> None:
         """Wait for this task no longer, whatever becomes of it."""
         self._tasks.discard(task)
+        self.dismissed.add(task)
         self._notice_the_end()
 
     def _dismiss_all(self) -> None:
@@ -84,7 +93,8 @@ class Crew:
 
     def _ended(self, task: asyncio.Task[Any]) -> None:
         error = None if task.cancelled() else task.exception()
-        if task not in self._tasks:  # dismissed: the run has gone on without it
+        if task in self.dismissed:  # the run has gone on without it
+            self.dismissed.discard(task)
             return
         self._tasks.discard(task)
         if error is not None:
@@ -130,7 +140,22 @@ class Crew:
             self._errors, cancelled, error = [], None, None  # no cycles with the tracebacks
 
 
+async def calm(task: asyncio.Task[Any]) -> None:
+    """Make the running task as if nobody had cancelled it: a tool has done that to its own task."""
+    while task.cancelling():
+        task.uncancel()
+    await _swallow_one()
+
+
 async def _swallow_one() -> None:
     """Take the cancellation that the running task is to meet at its next wait."""
     with contextlib.suppress(asyncio.CancelledError):
         await asyncio.sleep(0)
+
+
+def first_of(errors: BaseExceptionGroup[BaseException]) -> BaseException:
+    """The error to tell of several that ended the run together."""
+    error: BaseException = errors
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error

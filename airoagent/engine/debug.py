@@ -14,14 +14,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from airoagent.engine.cache import Reuse
 from airoagent.engine.door import run_in_thread
 from airoagent.engine.fork import edited, recall_from, step_id
 from airoagent.engine.given import with_texts_of
-from airoagent.engine.history import dependents, recorded_steps
+from airoagent.engine.history import dependents, plan_is_trusted, recorded_steps
 from airoagent.engine.host import Host, check_tools
 from airoagent.engine.record import Run
 from airoagent.engine.recorder import Beginning, Recorder
+from airoagent.engine.reuse import Reuse
 from airoagent.errors import AiroError, UsageError
 from airoagent.events import Event, ModelCalled, StepFinished, StepStarted
 from airoagent.language.evidence import Evidence, fill_text
@@ -152,8 +152,10 @@ class Debugger:
             make = recall_from(self._record, recorded_steps(self._record.events))
             now = Run(evidence=self.found)
             recall = lambda _: make(now)  # noqa: E731 - what the steps depend on is what the session has, not the recorder
-        recorder = Recorder("", None, self.events.append, Beginning(known=self.found, recall=recall))
-        async with self._agent._executing(self.question, recorder, Reuse(record=recorder.recall)) as execution:
+        trusted = self._record is None or plan_is_trusted(self._record)
+        beginning = Beginning(known=self.found, recall=recall, plan_trusted=trusted)
+        recorder = Recorder("", None, self.events.append, beginning)
+        async with self._agent._executing(self.question, recorder, Reuse((), record=recorder.recall)) as execution:
             execution.add(*steps)
         for step in steps:
             if step.id in execution.found and step.id not in execution.failed:

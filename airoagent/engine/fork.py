@@ -21,6 +21,7 @@ from airoagent.engine.history import (
     model_steps,
     output_of,
     parsed_text,
+    plan_is_trusted,
     purpose_of,
     recorded_steps,
 )
@@ -95,7 +96,8 @@ async def arerun(agent: Host, run: str | Run, *, from_step: str | None = None, w
     again = {step.id for step in plan.steps}
     if from_step is not None:
         again = set(dependents(plan, {step_id(plan, from_step)}))
-    beginning = Beginning(parent=parent.id, recall=recall_from(parent, recorded_steps(parent.events), again))
+    recall = recall_from(parent, recorded_steps(parent.events), again)
+    beginning = Beginning(parent=parent.id, recall=recall, plan_trusted=plan_is_trusted(parent))
     return await agent._drive(parent.question, plan, watch, beginning)
 
 
@@ -130,7 +132,9 @@ async def afork(
     given = {step_id(base, step): text for step, text in (set or {}).items()}
     again = model_steps(parent) if model is not None else frozenset()
     host = agent if model is None else _with_model(agent, model)
-    beginning = Beginning(parent=parent.id, recall=recall_from(parent, recorded_steps(parent.events), again, given))
+    recall = recall_from(parent, recorded_steps(parent.events), again, given)
+    trusted = plan is not None or plan_is_trusted(parent)
+    beginning = Beginning(parent=parent.id, recall=recall, plan_trusted=trusted)
     return await host._drive(parent.question or base.question, base, watch, beginning)
 
 

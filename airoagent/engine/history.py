@@ -10,7 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence, Set
 from airoagent import errors
 from airoagent.engine.policy import Policy
 from airoagent.engine.record import Run
-from airoagent.errors import AiroError, PlanError, StoreError
+from airoagent.engine.reuse import Reuse
+from airoagent.errors import AiroError, StoreError
 from airoagent.events import (
     AttemptFailed,
     Event,
@@ -28,18 +29,19 @@ from airoagent.events import (
     StepSkipped,
     StepStarted,
 )
-from airoagent.language.parse import PlanParser
 from airoagent.language.plan import Plan
 from airoagent.records import record
 from airoagent.toolbox.tool import ToolOutput
 
 __all__ = [
+    "UNTRUSTED_PLAN",
     "RecordedStep",
     "dependents",
     "error_of",
     "model_steps",
     "output_of",
     "parsed_text",
+    "plan_is_trusted",
     "purpose_of",
     "read_plan",
     "recorded_steps",
@@ -47,6 +49,10 @@ __all__ = [
     "settings_rows",
     "written_plan",
 ]
+
+
+UNTRUSTED_PLAN = "untrusted_plan"
+"""The setting on record of a run that took over a plan which was written after tools had answered."""
 
 
 @record
@@ -72,6 +78,7 @@ def recorded_steps(events: Iterable[Event], *, of_old_plans: bool = False) -> di
     """
     steps: dict[str, RecordedStep] = {}
     asked: set[str] = set()
+    replanned = False
     for event in events:
         match event:
             case StepStarted():
@@ -94,6 +101,10 @@ def recorded_steps(events: Iterable[Event], *, of_old_plans: bool = False) -> di
                     del steps[id]
                 if isinstance(event, RunResumed) and event.afresh and not of_old_plans:
                     steps.clear()
+                replanned = replanned or isinstance(event, Replanned)
+            case PlanWritten() if replanned:  # its steps may have the ids of others in the plan before
+                replanned = False
+                steps.clear()
             case StepCancelled():  # as good as without an end: how far the call got is not known
                 continue
             case _:
@@ -133,6 +144,11 @@ def settings_rows(policy: Policy, offered: Iterable[str], addresses: Sequence[st
     return tuple(rows.items())
 
 
+def plan_is_trusted(run: Run) -> bool:
+    """Whether the run's plan was written before any tool had answered, in this run or the one it is made from."""
+    return setting(run, UNTRUSTED_PLAN) != "True" and not any(isinstance(event, Replanned) for event in run.events)
+
+
 def purpose_of(run: Run) -> str:
     """What the model was first asked for: ``plan``, ``call``, ``think`` or ``code``; ``plan`` by default."""
     for event in run.events:
@@ -142,9 +158,14 @@ def purpose_of(run: Run) -> str:
 
 
 def written_plan(run: Run) -> str | None:
-    """The plan's text as it was written, whole; None where the record has only a part of it, or none."""
-    texts = [event.text for event in run.events if isinstance(event, PlanWritten)]
-    return texts[-1] if texts else None
+    """The plan's text as it was written, whole; None where the record has only a part of it, or none.
+
+    Nor is there one where a new plan was to be written and has not been.
+    """
+    for event in reversed(run.events):
+        if isinstance(event, PlanWritten | Replanned):
+            return event.text if isinstance(event, PlanWritten) else None
+    return None
 
 
 def read_plan(run: Run) -> Plan:
@@ -161,32 +182,7 @@ def read_plan(run: Run) -> Plan:
     # A plan that was given may call any known tool; what the model writes is read with those it was offered.
     asked = any(isinstance(event, ModelCalled) and not event.step for event in run.events)
     names = offered.split(", ") if offered and asked else run.tools
-    try:
-        return _parse(text, names, cut)
-    except PlanError:
-        earlier = _kept_steps(run)
-        if earlier is None:
-            raise
-        return _parse(earlier.to_text() + text if earlier.steps else text, names, cut)
-
-
-def _parse(text: str, names: Iterable[str], cut: bool) -> Plan:
-    parser = PlanParser(names)
-    parser.feed(text)
-    return parser.finish(truncated=cut)
-
-
-def _kept_steps(run: Run) -> Plan | None:
-    """The steps of the plan before the last that had evidence: what a later plan may go on from; None without one."""
-    before: Run | None = None
-    events = list(run.events)
-    for number, event in enumerate(events):
-        if isinstance(event, Replanned):
-            before = Run.from_events(events[:number])
-    if before is None:
-        return None
-    steps = before.plan.steps if before.plan is not None else ()
-    return Plan(tuple(step for step in steps if step.id in before.evidence))
+    return Reuse(names, past=run.events).read(text, cut)
 
 
 def parsed_text(run: Run) -> str | None:
@@ -194,7 +190,7 @@ def parsed_text(run: Run) -> str | None:
     for event in reversed(run.events):
         if isinstance(event, PlanParsed):
             return event.text
-        if isinstance(event, PlanRefused):
+        if isinstance(event, PlanRefused | PlanWritten | Replanned):
             return None
     return None
 

@@ -6,10 +6,10 @@ import contextlib
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
-from airoagent.engine.cache import Reuse
 from airoagent.engine.function_call import MakePlan
 from airoagent.engine.record import Run
 from airoagent.engine.recorder import Beginning, Recorder
+from airoagent.engine.reuse import Reuse
 from airoagent.engine.run import Execution
 from airoagent.engine.store import Store
 from airoagent.errors import UsageError

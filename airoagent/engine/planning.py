@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-from airoagent.engine.cache import Reuse
 from airoagent.engine.recorder import Recorder
 from airoagent.engine.results import record_of
+from airoagent.engine.reuse import Reuse
 from airoagent.engine.run import Execution
 from airoagent.errors import PlanError
 from airoagent.events import PlanPart, PlanRefused, PlanText, PlanWritten
@@ -66,12 +66,7 @@ async def write_plan(
         completion = await ask("", prompt, "plan", recorder, heard, grammar)
         text, truncated = completion.text, completion.finish == "length"
         recorder(PlanWritten(text=text))
-        try:
-            plan = parser.finish(truncated)
-        except PlanError:
-            if reuse is None or not again:
-                raise
-            plan = reuse.continued(text, toolbox, truncated)
+        plan = parser.finish(truncated) if reuse is None or not again else reuse.read(text, truncated)
     except PlanError as error:
         error.text = error.text or text
         recorder(PlanRefused(failure=record_of(error), diagnostics=error.diagnostics))

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field, fields
-from typing import Literal, get_args
+from dataclasses import dataclass, field
+from typing import Literal
 
 from airoagent.errors import UsageError
 from airoagent.events import Origin
@@ -17,20 +16,12 @@ from airoagent.toolbox.documents import Documents
 from airoagent.toolbox.fetch import Fetcher
 from airoagent.toolbox.tool import Fitter, Tool, ToolOutput, whole
 
-__all__ = ["Approve", "Ask", "Keep", "OnError", "Policy", "Recall", "Services"]
+__all__ = ["Approve", "Ask", "Keep", "OnError", "Policy", "Recall", "Services", "Spent", "checked_policy"]
 
 OnError = Literal["stop", "skip", "tell"]
-AskBefore = Literal["side-effects", "all"]
-
-_CHOICES: dict[str, tuple[str, ...]] = {"on_error": get_args(OnError), "ask_before": get_args(AskBefore)}
-_NO_LIMIT = ("tool_timeout", "limit_seconds", "concurrency", "max_calls", "max_tokens", "max_bytes")
 
 
-def _hint(name: str) -> str:
-    return "0 is no limit" if name in _NO_LIMIT else ""
-
-
-@dataclass(frozen=True, slots=True)
+@record
 class Policy:
     """What a run may take and what happens when a step fails.
 
@@ -46,8 +37,6 @@ class Policy:
     - ``replan``: how often the model may write a new plan after a failure; what has been found is not called for again.
     - ``cache_seconds``: results of tools that allow it are taken from earlier runs up to this age (0: never).
     - ``ask_before``: whether tools with side effects are asked about, or every call.
-
-    UsageError names a value that is none of these.
     """
 
     tool_timeout: float = 60.0
@@ -62,21 +51,37 @@ class Policy:
     max_calls: int = 0
     max_tokens: int = 0
     max_bytes: int = 0
-    ask_before: AskBefore = "side-effects"
+    ask_before: Literal["side-effects", "all"] = "side-effects"
     longest_wait: float = 120.0
 
-    def __post_init__(self) -> None:
-        for name, value, kind in ((one.name, getattr(self, one.name), one.type) for one in fields(self)):
-            if kind in ("int", "float"):
-                wanted = int if kind == "int" else int | float
-                if not isinstance(value, wanted) or isinstance(value, bool) or not 0 <= value < math.inf:
-                    number = "a whole number" if kind == "int" else "a number"
-                    raise UsageError(f"{name} must be {number} of at least 0, not {value!r}", _hint(name))
-            elif kind == "bool":
-                if not isinstance(value, bool):
-                    raise UsageError(f"{name} must be True or False, not {value!r}")
-            elif value not in _CHOICES[name]:
-                raise UsageError(f"{name} must be {' or '.join(_CHOICES[name])}, not {value!r}")
+
+_WHOLE = ("retries", "concurrency", "max_evidence", "replan", "max_calls", "max_tokens", "max_bytes")
+_SECONDS = ("tool_timeout", "limit_seconds", "cache_seconds", "longest_wait")
+_WORDS = {"on_error": ("stop", "skip", "tell"), "ask_before": ("side-effects", "all")}
+
+
+def checked_policy(policy: Policy) -> Policy:
+    """The policy itself; UsageError for the first value of it that makes no sense."""
+    for name in (*_WHOLE, *_SECONDS):
+        value = getattr(policy, name)
+        kinds = int if name in _WHOLE else (int, float)
+        if not isinstance(value, kinds) or isinstance(value, bool) or not 0 <= value < float("inf"):
+            what = "a whole number" if name in _WHOLE else "a number"
+            raise UsageError(f"{name} must be {what} of at least 0, not {value!r}", "see help(airoagent.Policy)")
+    for name, words in _WORDS.items():
+        value = getattr(policy, name)
+        if value not in words:
+            raise UsageError(f"{name} must be {' or '.join(words)}, not {value!r}", "see help(airoagent.Policy)")
+    return policy
+
+
+@dataclass(slots=True)
+class Spent:
+    """What a run has used of its limits so far, over all its plans; ``ends``: when it must end, by `time.monotonic`."""
+
+    calls: int = 0
+    characters: int = 0
+    ends: float = 0.0
 
 
 Ask = Callable[[str, str, Purpose, Grammar | str], Awaitable[Completion]]
@@ -95,7 +100,7 @@ class Services:
     ``recall`` knows evidence that need not be called for (a cache, the record of an earlier run): it is asked with the
     step, its tool and its input, and answers with the output and where it comes from, or None. ``keep`` is told what a
     call gave. ``plan_trusted``: the plan was written before any tool had answered. ``fit`` cuts evidence to the
-    model's window. ``ends``: the time (of `time.monotonic`) that the whole run must end by.
+    model's window. ``spent`` is what the run has used of its limits.
     """
 
     question: str
@@ -108,4 +113,4 @@ class Services:
     keep: Keep | None = None
     plan_trusted: bool = True
     fit: Fitter = whole
-    ends: float = math.inf
+    spent: Spent = field(default_factory=Spent)

@@ -85,6 +85,7 @@ class Run:
     seconds: float = 0.0
     events: tuple[Event, ...] = ()
     tools: tuple[str, ...] = ()
+    _again: bool = field(default=False, repr=False, compare=False)  # a new plan is being written
 
     @classmethod
     def from_events(cls, events: Iterable[Event]) -> Run:
@@ -115,7 +116,11 @@ class Run:
                 self.plan_text = event.text
             case Replanned():
                 self.failed, self.skipped, self.plan_text = {}, {}, ""
+                self._again = True
             case PlanParsed():
+                if self._again:  # what it takes over from the plan before is told anew, of its own steps
+                    self._again = False
+                    self.evidence = {}
                 if self.plan is None or self.plan.to_text() != event.text:
                     self.plan = parse_plan(event.text, self.tools)
             case PlanRefused():
@@ -246,8 +251,8 @@ def read_trace(lines: Iterable[str]) -> tuple[Event, ...]:
         if not line.strip():
             continue
         try:
-            value = json.loads(line)
-        except ValueError as error:
+            value = json.loads(line.removeprefix("\ufeff"))
+        except (ValueError, RecursionError) as error:
             raise StoreError(
                 f"line {number} of the trace is not JSON ({error})", "was the file cut or edited?"
             ) from None
@@ -256,13 +261,37 @@ def read_trace(lines: Iterable[str]) -> tuple[Event, ...]:
                 raise StoreError(
                     "this is not an airoagent trace: its first line is no header", "see `airo runs export`"
                 )
-            if value.get("version", 0) > TRACE_VERSION:
+            version = value.get("version", 0)
+            if not isinstance(version, int) or version > TRACE_VERSION:
                 raise StoreError(
-                    f"the trace has version {value['version']}; this airoagent reads up to {TRACE_VERSION}",
-                    "update airoagent",
+                    f"the trace has version {version}; this airoagent reads up to {TRACE_VERSION}", "update airoagent"
                 )
             continue
         events.append(from_json(value))
+        _check_fields(events[-1], number)
+        if isinstance(events[-1], RunStarted) != (len(events) == 1):
+            raise StoreError(
+                f"line {number} of the trace is not where it belongs: a trace begins with the start of its run",
+                "was the file cut or edited?",
+            )
     if not events:
         raise StoreError("the trace holds no events", "was the file cut?")
     return tuple(events)
+
+
+_FIELDS: dict[str, type | tuple[type, ...]] = {"str": str, "int": int, "float": (int, float), "bool": bool}
+
+
+def _check_fields(value: Any, number: int) -> None:
+    """StoreError if a plain field of an event, or of a record in it, is of another type than it is declared."""
+    for name, declared in value.__dataclass_fields__.items():
+        found = getattr(value, name)
+        wanted = _FIELDS.get(declared.type)
+        if wanted is not None and not isinstance(found, wanted):
+            raise StoreError(
+                f"line {number} of the trace holds {type(found).__name__} where {name} is {declared.type}",
+                "was the file edited?",
+            )
+        for part in found if isinstance(found, tuple) else (found,):
+            if hasattr(part, "__dataclass_fields__"):
+                _check_fields(part, number)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 
+from airoagent.engine.history import UNTRUSTED_PLAN, plan_is_trusted
 from airoagent.engine.policy import Recall
 from airoagent.engine.record import Run
 from airoagent.engine.store import Store, new_run_id
@@ -22,12 +23,14 @@ class Beginning:
 
     ``past``: the events of the very run that goes on. ``parent``: the run that this one was made from. ``known``:
     evidence whose steps are not run. ``recall`` is given the run as it stands and looks up evidence (`Services`).
+    ``plan_trusted``: the plan is not one that was written after tools had answered (`provenance`).
     """
 
     past: tuple[Event, ...] = ()
     parent: str = ""
     known: Mapping[str, Evidence] | None = None
     recall: Callable[[Run], Recall] | None = None
+    plan_trusted: bool = True
 
 
 class Recorder:
@@ -44,6 +47,7 @@ class Recorder:
         self.run = Run.from_events(beginning.past) if beginning.past else Run(id=run_id or new_run_id())
         self.known = beginning.known
         self.recall = None if beginning.recall is None else beginning.recall(self.run)
+        self.plan_trusted = beginning.plan_trusted and plan_is_trusted(self.run)
         self._parent = beginning.parent
         self._store = store
         self._watch = watch
@@ -55,6 +59,8 @@ class Recorder:
         """Put on record that the run begins, or goes on."""
         if self.events:
             return self(RunResumed(run=self.run.id, model=model, afresh=self.recall is not None))
+        if not self.plan_trusted:
+            settings = (*settings, (UNTRUSTED_PLAN, "True"))
         return self(
             RunStarted(
                 run=self.run.id, question=question, model=model, tools=tools, settings=settings, parent=self._parent

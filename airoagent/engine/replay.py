@@ -209,12 +209,11 @@ async def _steps(run: Run, plan: Plan, recorder: Recorder) -> tuple[str, tuple[S
             execution.add(*[step for step in plan.steps if step.id not in skipped])
     except BaseExceptionGroup as errors:
         raise errors.exceptions[0] from errors
-    for step in plan.steps:
-        event = skipped.get(step.id)
-        if event is not None and step.id not in execution.skipped:
+    for id, event in skipped.items():  # as they were skipped then: a step may be written before what it needs
+        if id not in execution.skipped:
             _check_skip(run, event, execution)
-            execution.skipped[step.id] = event.because
-            recorder(StepSkipped(step=step.id, tool=step.tool, because=event.because))
+            execution.skipped[id] = event.because
+            recorder(StepSkipped(step=id, tool=event.tool, because=event.because))
     if odd:
         raise odd[0]
     then = Policy(on_error="tell" if on_error == "tell" else "skip" if on_error == "skip" else "stop")

@@ -1,4 +1,4 @@
-"""What a tool gave or raised, made into what a run can keep: any function may be a tool, and anything may come."""
+"""What a tool gave or raised, made into what a run can keep: any Python function may be a tool; anything may come."""
 
 from __future__ import annotations
 

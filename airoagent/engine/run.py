@@ -26,10 +26,9 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
 
 from airoagent.engine.attempt import Caller
-from airoagent.engine.crew import Crew
+from airoagent.engine.crew import Crew, calm
 from airoagent.engine.policy import Policy, Services
 from airoagent.errors import AiroError
 from airoagent.events import Event, StepSkipped
@@ -68,7 +67,7 @@ class Execution:
         self.queued: deque[Step] = deque()
         self.running: set[str] = set()
         self.found: dict[str, Evidence] = dict(known or {})
-        self._caller = Caller(toolbox, services, policy, emit, self.found, crew, self._give_up)
+        self._caller = Caller(toolbox, services, policy, emit, self.found, crew, self._given_up)
         self.failed: dict[str, AiroError] = {}
         self.skipped: dict[str, tuple[str, ...]] = {}
 
@@ -134,7 +133,9 @@ class Execution:
             running.discard(step.id)
             settle(step, result)
             if task.cancelling():
-                await self._caller.clear(task)
+                if self._crew.stopping:  # and the tool kept that to itself
+                    raise asyncio.CancelledError
+                await calm(task)
             if not queued:
                 return
             step = queued.popleft()
@@ -142,16 +143,12 @@ class Execution:
             if queued and not self._spreading and len(running) < self._places:
                 self._spread()
 
-    def _give_up(self, step: Step, task: asyncio.Task[Any], attempt: int, began: float) -> None:
-        """Go on without a call that does not let itself be stopped."""
-        self._crew.create_task(self._go_on_without(step, task, attempt, began))
-        self._crew.dismiss(task)
-
-    async def _go_on_without(self, step: Step, task: asyncio.Task[Any], attempt: int, began: float) -> None:
-        failure = self._caller.leave(step, task, attempt, began)
+    def _given_up(self, step: Step, failure: AiroError) -> None:
+        """The step has failed, and its task is the run's no more: others take over what it would go on with."""
         self.running.discard(step.id)
         self._settle(step, failure)
-        await self._fill_places()
+        if self.queued and not self._spreading:
+            self._spread()
 
     def _settle(self, step: Step, result: Evidence | AiroError) -> None:
         """Book a step's end, and queue the steps that became ready by it."""

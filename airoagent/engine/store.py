@@ -27,6 +27,8 @@ from airoagent.events import Event, RunFinished, RunResumed, RunStarted, Status,
 
 __all__ = ["Store", "Summary", "new_run_id"]
 
+_DAMAGED = "restore the file from a copy"
+_MOST_ID = 200  # characters
 _LONG = 256  # characters; a shorter text costs less in the event than a row of its own
 
 
@@ -82,6 +84,8 @@ class Store:
     def _told(self, what: str) -> Iterator[None]:
         try:
             yield
+        except sqlite3.IntegrityError as error:
+            raise StoreError(f"{what}: somebody else has written to it meanwhile", "see: airo runs list") from error
         except (sqlite3.Error, OSError) as error:
             reason = getattr(error, "strerror", None) or str(error)
             cure = "AIRO_HOME moves it to another folder"
@@ -97,10 +101,11 @@ class Store:
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 yield self._db
+                self._db.execute("COMMIT")
             except BaseException:
-                self._db.execute("ROLLBACK")
+                if self._db.in_transaction:  # a full disk ends it by itself
+                    self._db.execute("ROLLBACK")
                 raise
-            self._db.execute("COMMIT")
 
     def append(self, run: str, seq: int, event: Event) -> None:
         """Put event number ``seq`` (from 0) of a run on record; it is on disk when this returns.
@@ -156,13 +161,23 @@ class Store:
     def events(self, run: str) -> tuple[Event, ...]:
         """All events of a run, in order; StoreError if there is no such run."""
         with self._told("the record cannot be read"), self._lock:
-            rows = self._db.execute("SELECT body FROM events WHERE run = ? ORDER BY seq", (run,)).fetchall()
+            rows = self._db.execute("SELECT seq, body FROM events WHERE run = ? ORDER BY seq", (run,)).fetchall()
             if not rows:
                 raise StoreError(f"there is no run {run}", "`airo runs` lists them")
-            values = [unpack(self._db, json.loads(body)) for (body,) in rows]
-        if None in values:
-            raise StoreError(f"the store has lost a text of the run {run}", "restore the file from a copy")
-        return tuple(from_json(value) for value in values if value is not None)
+            values = [self._unpacked(run, body) for _, body in rows]
+        if [seq for seq, _ in rows] != list(range(len(rows))):
+            raise StoreError(f"the store has lost an event of the run {run}", _DAMAGED)
+        return tuple(from_json(value) for value in values)
+
+    def _unpacked(self, run: str, body: str) -> dict[str, Any]:
+        """The event of a row as JSON, its long texts in their places."""
+        try:
+            value = unpack(self._db, json.loads(body))
+        except (ValueError, TypeError, AttributeError, RecursionError) as error:
+            raise StoreError(f"an event of the run {run} is damaged ({error})", _DAMAGED) from error
+        if value is None:
+            raise StoreError(f"the store has lost a text of the run {run}", _DAMAGED)
+        return value
 
     def status(self, run: str) -> Status:
         """How far a run is: ``running`` only while somebody drives it. StoreError if there is no such run."""
@@ -198,6 +213,8 @@ class Store:
     def find(self, word: str) -> str:
         """The id that ``word`` means: a whole id, a beginning that only one has, or ``@last`` (``last`` does)."""
         word = "@last" if word == "last" else word
+        if not word or len(word) > _MOST_ID or _storable(word) != word:
+            raise StoreError(f"there is no run {word[:_MOST_ID]!r}", "`airo runs` lists them; @last is the newest")
         with self._told("the record cannot be read"), self._lock:
             if word == "@last":
                 row = self._db.execute("SELECT id FROM runs ORDER BY started DESC, id DESC LIMIT 1").fetchone()
@@ -299,7 +316,10 @@ class Store:
     def cached(self, key: bytes, oldest: float) -> bytes | None:
         """What was kept under the key since ``oldest`` (seconds since 1970); None if nothing was."""
         with self._told("the cache cannot be read"), self._lock:
-            row = self._db.execute("SELECT body FROM cache WHERE key = ? AND at >= ?", (key, oldest)).fetchone()
+            # What was kept by a clock that has been set back since is of no known age.
+            row = self._db.execute(
+                "SELECT body FROM cache WHERE key = ? AND at BETWEEN ? AND ?", (key, oldest, time.time() + 1.0)
+            ).fetchone()
         return None if row is None else bytes(row[0])
 
     def cache(self, key: bytes, body: bytes, oldest: float) -> None:

@@ -10,7 +10,7 @@ from typing import NoReturn
 
 from airoagent.errors import PlanError
 from airoagent.language.findings import Finding, located
-from airoagent.language.graph import find_cycle
+from airoagent.language.graph import circle, find_cycle
 from airoagent.language.limits import Limits
 from airoagent.language.names import ToolNames
 from airoagent.language.plan import Plan, Ref, Step, Template
@@ -176,7 +176,7 @@ class Draft:
         cycle = find_cycle(needs)
         if cycle:
             place = self.places[list(needs).index(cycle[0])]
-            self.fail(place, "cycle", f"The steps wait for each other: {' -> '.join(cycle)}.")
+            self.fail(place, "cycle", f"The steps wait for each other: {circle(cycle)}.")
 
     def refuse(self, text: str, raw: str) -> NoReturn:
         """Raise the PlanError for the errors found."""

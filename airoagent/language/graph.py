@@ -19,7 +19,7 @@ from types import MappingProxyType
 from airoagent.errors import PlanError
 from airoagent.language.plan import Plan, references
 
-__all__ = ["Graph", "build_graph", "find_cycle"]
+__all__ = ["Graph", "build_graph", "circle", "find_cycle"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ def build_graph(plan: Plan) -> Graph:
     if len(order) < len(dependencies):
         cycle = find_cycle(dependencies)
         raise PlanError(
-            f"The steps wait for each other: {' -> '.join(cycle)}.", "no step may need its own evidence", kind="cycle"
+            f"The steps wait for each other: {circle(cycle)}.", "no step may need its own evidence", kind="cycle"
         )
     depth: dict[str, int] = {}
     before: dict[str, str] = {}
@@ -115,6 +115,12 @@ def _path(depth: Mapping[str, int], before: Mapping[str, str], order: Iterable[s
     return tuple(reversed(path))
 
 
+def circle(ids: Sequence[str]) -> str:
+    """A cycle as a person reads it: ``evidence0 -> evidence1 -> evidence0``, a long one without its middle."""
+    shown = ids if len(ids) <= 12 else (*ids[:6], f"{len(ids) - 9} more", *ids[-3:])
+    return " -> ".join(shown)
+
+
 def find_cycle(dependencies: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
     """A cycle, its first one named again at the end; empty if there is none. Ids that are no keys do not count.
 
@@ -149,5 +155,3 @@ def _from_first(cycle: list[str], dependencies: Mapping[str, Sequence[str]]) -> 
     first = next(one for one in dependencies if one in members)
     at = cycle.index(first)
     return (*cycle[at:], *cycle[:at], first)
-
-

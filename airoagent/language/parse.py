@@ -106,6 +106,11 @@ class PlanParser:
         text = self._reader.source.all()
         return self._draft.finish(text, text if self._raw is None else "".join(self._raw), truncated)
 
+    @property
+    def assigned(self) -> tuple[str, ...]:
+        """The ids that the text read so far gives to steps, also to those that are refused."""
+        return tuple(self._draft.defined)
+
     def _read(self, chunk: str) -> tuple[Step, ...]:
         most = self._draft.limits.text
         room = most - self._reader.source.length

@@ -7,11 +7,34 @@ stops.feed("ER: more")       # ""             (it did: stops.stopped is True)
 
 from __future__ import annotations
 
-from airoagent.language.wrappers import trim_completion
+from collections.abc import AsyncIterator
+from typing import Any
 
-__all__ = ["StopFilter"]
+from airoagent.language.wrappers import trim_completion
+from airoagent.models.base import Chunk
+
+__all__ = ["StopFilter", "bounded"]
 
 _TURNS = ("USER:", "ASSISTANT:")
+_MOST_TEXT = 4 * 1024 * 1024  # characters for one prompt, far more than any model can write in its window
+
+
+async def bounded(chunks: AsyncIterator[Chunk]) -> AsyncIterator[Chunk]:
+    """The chunks, up to a size: a server that does not keep to its limit of tokens may write without end.
+
+    What is left behind by then is told as cut (``length``). Closing this closes what it reads from.
+    """
+    room = _MOST_TEXT
+    source: Any = chunks
+    try:
+        async for chunk in chunks:
+            yield chunk
+            room -= len(chunk.text)
+            if room <= 0:
+                yield Chunk("", "length")
+                return
+    finally:
+        await source.aclose()
 
 
 class StopFilter:

@@ -7,9 +7,10 @@ import contextvars
 import logging
 import threading
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar
 
-__all__ = ["in_thread"]
+__all__ = ["Daemons", "in_thread"]
 
 T = TypeVar("T")
 
@@ -54,6 +55,31 @@ async def in_thread(function: Callable[..., T], *args: Any) -> T:
 
     threading.Thread(target=call, daemon=True, name=f"airoagent {getattr(function, '__name__', 'call')}").start()
     return await future
+
+
+class Daemons(ThreadPoolExecutor):
+    """An event loop's default executor whose threads nobody waits for: each call has a daemon thread of its own.
+
+    `asyncio.to_thread` and asyncio's own name lookups use it. With the usual pool a call that hangs would keep the loop
+    from closing and the program from ending.
+    """
+
+    def submit(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        """Start the call; its future."""
+        future: Future[Any] = Future()
+
+        def call() -> None:
+            if not future.set_running_or_notify_cancel():
+                return
+            try:
+                result = function(*args, **kwargs)
+            except BaseException as error:
+                future.set_exception(error)
+            else:
+                future.set_result(result)
+
+        threading.Thread(target=call, daemon=True, name=f"airoagent {getattr(function, '__name__', 'call')}").start()
+        return future
 
 
 def _wrapped(error: BaseException) -> RuntimeError:

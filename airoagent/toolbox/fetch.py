@@ -176,7 +176,13 @@ class Fetcher:
             limits = self._limits
             dialler = Dialler(self._allowed, self._resolver)
             # In a thread: importing httpx and reading the certificates takes a quarter of a second.
-            wire = await in_thread(Wire, dialler, _headers(), limits.connect, self._timeout)
+            try:
+                wire = await in_thread(Wire, dialler, _headers(), limits.connect, self._timeout)
+            except OSError as error:
+                reason = error.strerror or type(error).__name__
+                raise FetchError(
+                    f"the certificates cannot be read: {reason}", "check SSL_CERT_FILE and SSL_CERT_DIR"
+                ) from error
             turns = Turns(limits.per_host, limits.interval, self._clock)
             # Another fetch may have been quicker; a wire that was not used has no sockets to close.
             self._sessions.setdefault(loop, _Session(wire, turns, asyncio.Semaphore(limits.overall)))

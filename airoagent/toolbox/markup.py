@@ -33,6 +33,13 @@ _WIDER = {
 }  # fmt: skip
 
 
+# Codecs of Python that no page is written in. Some of them cannot be told to replace what they cannot read.
+_NO_CHARSETS = frozenset(
+    {"idna", "mbcs", "oem", "punycode", "raw-unicode-escape", "undefined", "unicode-escape", "utf-7"}
+)
+_LOOK = 4096  # bytes; a page of UTF-16 has a blank, a line end or a tag among its first ones
+
+
 class Node:
     """An element: ``tag``, ``attrs``, ``children`` (nodes and strings), ``parent``, and its place in `Tree.nodes`.
 
@@ -226,9 +233,7 @@ def _parse_xml(data: bytes, obey_sheets: bool) -> Tree | None:
     from lxml import etree
 
     target = _Builder(obey_sheets=obey_sheets, xml=True)
-    parser = etree.XMLParser(
-        target=target, encoding="utf-8", resolve_entities=False, no_network=True, huge_tree=True
-    )
+    parser = etree.XMLParser(target=target, encoding="utf-8", resolve_entities=False, no_network=True, huge_tree=True)
     try:
         tree: Tree = etree.fromstring(data, parser)
     except etree.XMLSyntaxError:
@@ -252,8 +257,8 @@ def decode(body: bytes, charset: str = "") -> str:
         return _line_ends(data.decode(marked, "replace"))
     declared = "" if _codec(charset) else EncodingDetector.find_declared_encoding(data, is_html=True) or ""
     claimed = _codec(charset) or _codec(declared)
-    if claimed.startswith("utf-16") and declared:
-        claimed = "utf-8"  # a page whose <meta> could be read byte by byte is not UTF-16
+    if claimed.startswith(("utf-16", "utf-32")) and (declared or b"\x00" not in data[:_LOOK]):
+        claimed = "utf-8"  # a page whose <meta> could be read byte by byte is not UTF-16; nor is one without a NUL
     if claimed in ("", "cp1252", "cp1254", "utf-8", "iso8859-15"):
         text = _tolerant(data, "utf-8")
         if text is not None:
@@ -285,6 +290,6 @@ def _codec(name: str) -> str:
         info = codecs.lookup(name.strip().strip("\"'").lower())
     except (LookupError, ValueError):
         return ""
-    if not getattr(info, "_is_text_encoding", True):
+    if not getattr(info, "_is_text_encoding", True) or info.name in _NO_CHARSETS:
         return ""
     return _WIDER.get(info.name, info.name)

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import os
 import tempfile
 import threading
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     from mcp import Client
 
 __all__ = ["Opened", "open_servers"]
+
+_log = logging.getLogger("airoagent")
 
 _SECONDS = 30.0  # for a server to start and tell its tools
 _MOST_TOOLS = 500
@@ -81,41 +84,125 @@ def open_servers(servers: Sequence[McpServer], seconds: float = _SECONDS) -> Ope
 
 @dataclass(slots=True)
 class _Connection:
-    """One server: its client while it is open, what it offers, or why it cannot be used."""
+    """One server: its client while it is open, what it offers, or why it cannot be used.
+
+    A server that has ended is connected again when it is next called: the task that opens a connection (and must close
+    it) waits for that. ``ready`` is set while there is nothing to wait for: the client is there, or cannot be had.
+    """
 
     server: McpServer
     loop: asyncio.AbstractEventLoop
-    ready: asyncio.Event
+    ready: asyncio.Event = field(default_factory=asyncio.Event)
     client: Client | None = None
     listed: list[Any] = field(default_factory=list)
     problem: str = ""
+    ended: bool = False
+    _turn: asyncio.Event = field(default_factory=asyncio.Event)  # set: the connection is to be closed, or opened again
 
-    async def serve(self, stop: asyncio.Event, seconds: float) -> None:
-        """Open the connection, list the tools, keep it open until ``stop`` is set."""
+    async def serve(self, seconds: float) -> None:
+        """Open the connection and list the tools; keep it open until `end`, and open it again when it is wanted."""
+        await self._open(seconds)
+        while self.listed and not self.ended:
+            await self._turn.wait()
+            if not self.ended:
+                await self._open(seconds)
+        self.ended = True
+        self.ready.set()
+
+    async def _open(self, seconds: float) -> None:
+        """Hold a connection until it is lost or to be closed; what keeps it from being made is told in ``problem``."""
+        self.problem = ""
+        self._turn.clear()
         try:
             async with AsyncExitStack() as stack:
                 log = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")  # noqa: SIM115 - the stack closes it
                 errors = stack.enter_context(log)
                 try:
                     async with asyncio.timeout(seconds):
-                        self.client = await stack.enter_async_context(_client(self.server, errors))
-                        self.listed = await _list(self.client)
+                        client = await stack.enter_async_context(_client(self.server, errors))
+                        self.listed = self.listed or await _list(client)
                 except Exception as error:
                     self.problem = _reason(error, errors, seconds)
                     raise
+                self.client = client
                 self.ready.set()
-                await stop.wait()
+                await self._turn.wait()
         except Exception as error:  # a server that is broken is told, and stops nobody
             self.problem = self.problem or _reason(error, None, seconds)
         finally:
             self.client = None
-            self.ready.set()
+            if not self._turn.is_set():  # or else it is opened again at once, and whoever waits for that still waits
+                self.ready.set()
 
-    async def call(self, tool: str, arguments: dict[str, Json]) -> Any:
-        """The server's result, asked for in the connection's own loop."""
+    def end(self) -> None:
+        """Close the connection for good."""
+        self.ended = True
+        self._turn.set()
+
+    async def call(self, tool: str, arguments: dict[str, Json], repeatable: bool) -> Any:
+        """The server's result, asked for in the connection's own loop.
+
+        A connection that turns out to be lost is made again, once. A call that may have reached the server is made
+        again only if it is ``repeatable``.
+        """
+        sent = False
+        for last in (False, True):
+            client = self.client or await self._reopened()
+            try:
+                if not repeatable:
+                    await _probe(client)  # tells a connection that was lost before from one that is lost by the call
+                    sent = True
+                return await client.call_tool(tool, arguments)
+            except Exception as error:
+                if not _is_lost(error):
+                    raise
+                self._lose(client)
+                if last or sent:
+                    raise ToolError(
+                        f"the MCP server {self.server.name} ended during the call of {tool}",
+                        "it is started again when it is called again"
+                        if not sent
+                        else "whether it was done is not known",
+                    ) from error
+        raise AssertionError("the last try returns or raises")
+
+    def _lose(self, client: Client) -> None:
+        """The client has turned out to be cut off: close what is left of it."""
+        if self.client is client:
+            self.client = None
+            self.ready.clear()
+            self._turn.set()
+
+    async def _reopened(self) -> Client:
+        if not self.ended and self.ready.is_set():
+            self.ready.clear()
+            self._turn.set()
+        await self.ready.wait()
         if self.client is None:
-            raise ToolError(f"the MCP server {self.server.name} has ended", "see its own log")
-        return await self.client.call_tool(tool, arguments)
+            why = "has been closed" if self.ended else f"has ended and cannot be started again: {self.problem}"
+            raise ToolError(f"the MCP server {self.server.name} {why}", "see its own log")
+        return self.client
+
+
+async def _probe(client: Client) -> None:
+    """Ask the server something without effects: raises what `_is_lost` where there is no connection any more."""
+    try:
+        await client.list_tools(cache_mode="bypass")
+    except Exception as error:
+        if _is_lost(error):
+            raise
+        _log.debug("an MCP server did not tell its tools again", exc_info=error)
+
+
+def _is_lost(error: BaseException) -> bool:
+    """Whether an error says that there is no connection any more, and not that the server refuses the call."""
+    from anyio import BrokenResourceError, ClosedResourceError, EndOfStream
+    from mcp import MCPError
+    from mcp_types import CONNECTION_CLOSED
+
+    if isinstance(error, MCPError):
+        return error.error.code == CONNECTION_CLOSED
+    return isinstance(error, BrokenResourceError | ClosedResourceError | EndOfStream | OSError)
 
 
 class _House:
@@ -124,6 +211,7 @@ class _House:
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
         self._stop = asyncio.Event()
+        self._connections: list[_Connection] = []
         self._tasks: list[asyncio.Task[None]] = []
         self._thread = threading.Thread(target=self._run, daemon=True, name="airoagent MCP servers")
         self._thread.start()
@@ -138,6 +226,8 @@ class _House:
 
     async def _main(self) -> None:
         await self._stop.wait()
+        for connection in self._connections:
+            connection.end()
         await asyncio.gather(*self._tasks)
 
     def open(self, servers: Sequence[McpServer], seconds: float) -> list[_Connection]:
@@ -145,8 +235,9 @@ class _House:
         return asyncio.run_coroutine_threadsafe(self._open(servers, seconds), self._loop).result()
 
     async def _open(self, servers: Sequence[McpServer], seconds: float) -> list[_Connection]:
-        connections = [_Connection(server, self._loop, asyncio.Event()) for server in servers]
-        self._tasks += [asyncio.create_task(one.serve(self._stop, seconds)) for one in connections]
+        connections = [_Connection(server, self._loop) for server in servers]
+        self._connections += connections
+        self._tasks += [asyncio.create_task(one.serve(seconds)) for one in connections]
         await asyncio.gather(*(one.ready.wait() for one in connections))
         return connections
 
@@ -214,7 +305,7 @@ def _made(connection: _Connection, listed: Any, origin: str) -> Tool:
     side_effects = not read_only if server.side_effects is None else server.side_effects
 
     async def call(context: ToolContext, /, **given: Json) -> ToolOutput:
-        asking = connection.call(listed.name, given)
+        asking = connection.call(listed.name, given, not side_effects)
         try:
             future = asyncio.run_coroutine_threadsafe(asking, connection.loop)
         except RuntimeError as error:

@@ -68,7 +68,7 @@ def retry_after(header: str, now: float | None = None) -> float | None:
         return min(float(text[:12]), _MOST_WAIT)
     try:
         moment = parsedate_to_datetime(text)
-    except (TypeError, ValueError, IndexError):
+    except (TypeError, ValueError, IndexError, OverflowError):
         return None
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)

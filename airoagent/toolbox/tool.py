@@ -172,7 +172,7 @@ class Tool:
 
         function, wanted = self.function, self.context_parameter
         arguments = arguments_for(self)
-        background = not inspect.iscoroutinefunction(function)
+        background = not (inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(type(function).__call__))
 
         def call(text: str, context: ToolContext | None, parts: Filled = ()) -> Awaitable[Any]:
             given = arguments(text, parts or (text,))

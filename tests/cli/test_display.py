@@ -6,13 +6,15 @@ import io
 import os
 import pty
 import re
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from airoagent.cli.display import Display, plain
+from airoagent import PlanError, parse_plan
+from airoagent.cli.display import Display, located, plain
 from airoagent.events import PlanParsed, PlanText, Progress, RunFinished, StepFinished, StepSkipped, StepStarted, Usage
 from tests.cli.conftest import REPO
 
@@ -79,6 +81,14 @@ def test_a_step_that_was_not_run_says_why() -> None:
     assert lines(StepSkipped(step="e1", tool="T", because=("e0",))) == ["  e1  T  not run: no e0"]
 
 
+def test_a_plan_of_thousands_of_findings_is_told_by_its_first_ones() -> None:
+    plan = "".join(f":evidence{n}: = nobody{n}[x]\n" for n in range(3000))
+    with pytest.raises(PlanError) as caught:
+        parse_plan(plan, ["search"])
+    shown = located(caught.value)
+    assert len(shown) == 21 and shown[-1] == "... and 2,980 more"
+
+
 def test_progress_is_shown_for_long_work_only() -> None:
     quick = [Progress(what="index", done=n, total=9, at=n / 10) for n in range(10)]
     assert lines(*quick) == []
@@ -89,6 +99,27 @@ def test_progress_is_shown_for_long_work_only() -> None:
 def test_what_is_still_waiting_to_be_shown_is_shown_at_the_end() -> None:
     end = RunFinished(status="failed", answer=None, sources=(), usage=Usage(), seconds=1.0)
     assert [line[:4] for line in lines(started("e0"), started("e1"), finished("e0"), end)] == ["  e0"]
+
+
+FILLS = '''
+import resource
+from airoagent import tool
+
+@tool
+async def fills(text: str) -> str:
+    """Leaves no room for anything that is written to a file from now on."""
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1, 1))
+    return text
+'''
+
+
+def test_a_run_whose_end_could_not_be_recorded_leaves_no_open_line(script: Script, tmp_path: Path) -> None:
+    (tmp_path / "fills.py").write_text(FILLS)
+    plan = ":evidence0: = fills[x]\nPlan: " + "so " * 200 + "\n:evidence1: = fills[y]\nAnswer: :evidence1:"
+    command = [sys.executable, "-m", "airoagent", "-m", script(plan), "--tools", str(tmp_path / "fills.py")]
+    done = subprocess.run([*command, "q"], capture_output=True, text=True, timeout=60, cwd=REPO)
+    assert done.returncode == 6
+    assert "\nerror: the record cannot be written" in done.stderr
 
 
 def test_on_a_terminal_running_steps_are_shown_live_and_taken_away_at_the_end(script: Script, tools: str) -> None:

@@ -10,6 +10,9 @@ from pathlib import Path
 import pytest
 
 from airoagent.cli.app import VERBS
+from airoagent.engine.store import Store
+from airoagent.events import RunStarted
+from airoagent.settings import state_folder
 from tests.cli.conftest import LIBRARY, Airo
 
 QUESTION = "Where do otters sleep?"
@@ -62,6 +65,24 @@ def test_runs_are_listed_shown_exported_removed_and_imported(
     assert airo("runs", "import", str(trace)).code == 0
     assert airo("runs", "show", old).out == story
     assert airo("runs", "path").out.strip().endswith("runs.sqlite3")
+
+
+def test_a_run_that_is_being_driven_is_not_removed(airo: Airo) -> None:
+    store = Store(state_folder() / "runs.sqlite3")
+    store.append("20260101-000000-aaaaa", 0, RunStarted(run="20260101-000000-aaaaa", question="q", model="m"))
+    refused = airo("runs", "rm", "2026")
+    assert refused.code == 6 and "still being driven" in refused.err
+    store.close()
+    assert airo("runs", "rm", "2026").code == 0
+
+
+def test_a_trace_whose_name_could_do_something_to_a_terminal_is_not_imported(airo: Airo, tmp_path: Path) -> None:
+    trace = tmp_path / "run.jsonl"
+    started = {"type": "run_started", "run": "\x1b[2Jx", "question": "q", "model": "m", "at": 1.0}
+    trace.write_text('{"format": "airoagent-trace", "version": 1}\n' + json.dumps(started))
+    refused = airo("runs", "import", str(trace))
+    assert refused.code == 6 and "\x1b[2J" not in refused.err
+    assert airo("runs", "--json").out == ""
 
 
 def test_tools_are_listed_with_their_file_and_broken_ones_told(airo: Airo, tools: str, tmp_path: Path) -> None:

@@ -15,11 +15,16 @@ from airoagent import (
     ScriptedModel,
     Step,
     Tool,
+    ToolContext,
     ToolError,
     UsageError,
+    parse_plan,
     tool,
 )
-from airoagent.events import InputEdited, ModelCalled, Replanned, StepFinished
+from airoagent.engine.debug import Debugger
+from airoagent.engine.replay import replay
+from airoagent.engine.store import Store
+from airoagent.events import InputEdited, ModelCalled, Replanned, StepFinished, StepStarted
 from tests.running import run_plan
 
 calls: list[str] = []
@@ -90,6 +95,118 @@ def test_a_run_with_two_plans_reads_back_from_its_record_as_it_was() -> None:
     assert (again.plan, again.failed, again.answer) == (run.plan, {}, run.answer)
 
 
+TWICE = ":evidence0: = look[a]\n:evidence1: = look[b :evidence0:]\n:evidence2: = breaks[x]\nAnswer: :evidence2:"
+
+
+def test_a_new_plan_may_give_a_number_to_another_step_and_still_use_what_was_found() -> None:
+    new = ":evidence0: = look[c]\n:evidence3: = look[:evidence0: and :evidence1:]\nAnswer: :evidence3:"
+    run, _ = replanned(TWICE, new)
+    assert run.answer == "<<c> and <b <a>>>" and calls == ["a", "b <a>", "c", "<c> and <b <a>>"]
+    assert run.plan is not None and [step.id for step in run.plan.steps][-2:] == ["evidence0", "evidence3"]
+    assert replay(run).answer == run.answer
+
+
+def test_a_third_plan_is_told_what_the_first_found_and_not_what_the_second_failed_to() -> None:
+    second = ":evidence0: = look[a]\n:evidence1: = breaks[y]\nAnswer: :evidence1:"
+    run, prompts = replanned(TWICE, second, ":evidence4: = look[:evidence2:]\nAnswer: :evidence4:", replan=2)
+    assert ":evidence0: = look[a]\n(<a>)\n:evidence2: = look[b :evidence0:]\n(<b <a>>)\n" in prompts[2]
+    assert "= breaks[y]" not in prompts[2] and run.answer == "<<b <a>>>"
+    assert calls == ["a", "b <a>", "<b <a>>"]
+
+
+def test_evidence_of_an_earlier_plan_is_not_that_of_a_later_plans_step_of_the_same_number() -> None:
+    run, _ = replanned(TWICE, ":evidence0: = look[a]\n:evidence1: = breaks[y]\nAnswer: :evidence1:")
+    assert list(run.evidence) == ["evidence0"] and list(run.failed) == ["evidence1"]
+
+
+def test_what_was_found_while_an_unusable_plan_was_being_written_is_told_and_used() -> None:
+    unusable = f":evidence0: = look[a]\nPlan: {'so ' * 400}\n:evidence1: = unheard_of[b]\nAnswer: :evidence1:"
+    run, prompts = replanned(unusable, ":evidence1: = look[:evidence0:]\nAnswer: :evidence1:")
+    assert ":evidence0: = look[a]\n(<a>)" in prompts[1]
+    assert run.answer == "<<a>>" and calls == ["a", "<a>"]
+    assert replay(run).answer == run.answer
+
+
+def test_what_an_edited_call_found_is_known_for_both_inputs() -> None:
+    async def edit(step: Step, tool: Tool, input: str) -> bool | str:
+        return "b" if input == "a" else True
+
+    plans = [FIRST, ":evidence0: = look[a]\n:evidence1: = look[b]\nAnswer: :evidence0: :evidence1:"]
+    model, policy = ScriptedModel({"plan": plans}), Policy(replan=1, ask_before="all")
+    run = Agent(model, [look, breaks], store=False, policy=policy, approve=edit).run("q")
+    assert run.answer == "<b> <b>" and calls == ["b"]
+
+
+def test_what_a_refused_later_plan_is_refused_for_is_told_at_its_place() -> None:
+    run, _ = replanned(FIRST, ":evidence4: = look[:evidence0:]\n:evidence5: = look[:evidence9:]\nAnswer: :evidence5:")
+    assert isinstance(run.error, PlanError)
+    wrong = [found for found in run.error.diagnostics if not found.repair]
+    assert [(found.kind, found.line) for found in wrong] == [("undefined_reference", 2)]
+
+
+def test_a_run_with_two_plans_cut_after_any_event_is_finished_and_repeats_nothing(tmp_path: Path) -> None:
+    plans = [
+        TWICE,
+        ":evidence0: = look[c]\n:evidence1: = look[:evidence0:]\n:evidence2: = look[a]\n"
+        "Answer: :evidence1: :evidence2:",
+    ]
+    model = ScriptedModel({"plan": plans})
+    whole = Agent(model, [look, breaks], store=tmp_path / "whole.sqlite3", policy=Policy(replan=1)).run("q")
+    assert whole.answer == "<<c>> <a>"
+    from_there = next(n for n, event in enumerate(whole.events) if isinstance(event, Replanned)) + 1
+    for cut in range(from_there, len(whole.events)):
+        path = tmp_path / f"{cut}.sqlite3"
+        store = Store(path)
+        for number, event in enumerate(whole.events[:cut]):
+            store.append(whole.id, number, event)
+        store.close()
+        done = [
+            event.text for event in whole.events[:cut] if isinstance(event, StepFinished) and event.origin == "call"
+        ]
+        calls.clear()
+        agent = Agent(ScriptedModel({"plan": plans[1:]}), [look, breaks], store=path)
+        run = agent.resume(whole.id)
+        assert (run.answer, run.evidence.keys()) == (whole.answer, whole.evidence.keys()), cut
+        assert not {f"<{call}>" for call in calls} & set(done), cut
+        assert agent.replay(whole.id).answer == whole.answer, cut
+
+
+def test_a_plan_written_after_tools_had_answered_opens_no_address_it_made_up_however_it_is_run_again(
+    tmp_path: Path,
+) -> None:
+    opened: list[bool] = []
+
+    @tool
+    def opens(url: str, context: ToolContext) -> str:
+        """Opens an address, if it may."""
+        opened.append(context.may_open(url))
+        return "done"
+
+    plans = [FIRST, ":evidence2: = opens[http://made-up.example/?q=secret]\nAnswer: :evidence2:"]
+    path = tmp_path / "s.sqlite3"
+    model, tools = ScriptedModel({"plan": plans}), [look, breaks, opens]
+    agent = Agent(model, tools, store=path, policy=Policy(replan=1))
+    whole = agent.run("q")
+    again = agent.rerun(whole.id)
+    agent.rerun(again.id)
+    agent.fork(again.id, edit={"2": "http://made-up.example/?q=other"})
+    assert whole.plan is not None
+    debugger = Debugger(agent, whole.plan, record=whole)
+    debugger.edit("2", "http://made-up.example/?q=third")
+    debugger.wave()
+    store = Store(path)
+    store._db.execute("DELETE FROM runs WHERE id = ?", (whole.id,))
+    store._db.execute("DELETE FROM events WHERE run = ?", (whole.id,))
+    started = next(n for n, e in enumerate(whole.events) if isinstance(e, StepStarted) and e.tool == "opens")
+    for number, event in enumerate(whole.events[: started + 1]):
+        store.append(whole.id, number, event)
+    store.close()
+    agent.resume(whole.id)
+    assert opened == [False] * 6
+    agent.execute(parse_plan(plans[1], ["opens"]))
+    assert opened[-1]
+
+
 def test_results_are_reused_up_to_an_age_only_where_the_tool_allows_it(tmp_path: Path) -> None:
     made: list[str] = []
 
@@ -108,6 +225,37 @@ def test_results_are_reused_up_to_an_age_only_where_the_tool_allows_it(tmp_path:
     assert len(calls) == 3 and len(made) == 4
     origins = [event.origin for event in run(60).events if isinstance(event, StepFinished)]
     assert sorted(origins) == ["cache", "call"]
+
+
+def test_a_result_is_not_reused_where_it_may_be_another(tmp_path: Path) -> None:
+    """With other settings, of documents (another folder may have the same name), by a clock set back, or damaged."""
+    path = tmp_path / "s.sqlite3"
+
+    def run(input: str = "a", **settings: str) -> None:
+        model = ScriptedModel([f":evidence0: = look[{input}]\nAnswer: :evidence0:"])
+        policy = Policy(cache_seconds=60)
+        assert Agent(model, [look], store=path, policy=policy, tool_settings=settings).run("q").answer == f"<{input}>"
+
+    def tampered(sql: str) -> None:
+        store = Store(path)
+        store._db.execute(sql)
+        store.close()
+
+    run(search="duckduckgo")
+    run(search="duckduckgo")
+    assert calls == ["a"]
+    run(search="searxng")
+    assert calls == ["a"] * 2
+    run("docs://notes/a.md")
+    run("docs://notes/a.md")
+    assert len(calls) == 4
+    tampered("UPDATE cache SET at = at + 1e6")
+    run(search="duckduckgo")
+    assert len(calls) == 5
+    tampered("UPDATE cache SET body = X'7b'")
+    run(search="duckduckgo")
+    run(search="duckduckgo")
+    assert len(calls) == 6
 
 
 @pytest.mark.parametrize(

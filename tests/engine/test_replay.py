@@ -132,3 +132,16 @@ def test_a_run_with_a_second_plan_replays() -> None:
     run = agent.run("q")
     assert run.answer == "((a) b)" and calls == ["a", "(a) b"]
     assert replay(run).answer == run.answer
+
+
+def test_steps_that_were_skipped_for_what_is_written_after_them_replay() -> None:
+    @tool
+    def fails(text: str) -> str:
+        """Never works."""
+        raise ToolError("no")
+
+    plan = ":evidence0: = fails[a]\n:evidence2: = fails[:evidence1:]\n:evidence1: = fails[:evidence0:]\n"
+    run = make_agent(plan + "Answer: :evidence2:", fails, eager=False).run("q")
+    assert list(run.skipped) == ["evidence1", "evidence2"]
+    again = replay(run)
+    assert (again.failure, again.skipped) == (run.failure, run.skipped)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import pytest
 
-from airoagent import Run, StoreError, tool
+from airoagent import Run, StoreError, ToolError, tool
 from airoagent.engine.store import Store
 from airoagent.events import Event, RunResumed, StepFinished, StepStarted
 from tests.recording import TEN_STEPS, counting, recording
@@ -145,3 +146,45 @@ def test_a_run_whose_end_could_not_be_recorded_is_driven_by_nobody(tmp_path: Pat
     count, _ = counting("fills")
     assert make_agent("", count, store=store).resume(run).answer == "(x)"
     store.close()
+
+
+def test_of_several_who_resume_a_run_over_one_store_one_goes_on_and_nothing_is_called_twice(tmp_path: Path) -> None:
+    """Who is refused must not let go of the lock of the one that drives."""
+    store = Store(tmp_path / "runs.sqlite3")
+    begun, gate = threading.Event(), threading.Event()
+    calls: list[str] = []
+
+    @tool
+    def holds(text: str) -> str:
+        """Fails the first time; then holds on until it is let."""
+        calls.append(text)
+        if len(calls) == 1:
+            raise ToolError("not yet")
+        begun.set()
+        gate.wait()
+        return "done"
+
+    agent = make_agent(":evidence0: = holds[x]\nAnswer: :evidence0:", holds, store=store)
+    run = agent.run("q").id
+    answers: list[str | None] = []
+    driver = threading.Thread(target=lambda: answers.append(agent.resume(run).answer))
+    driver.start()
+    begun.wait()
+    for _ in range(3):
+        with pytest.raises(StoreError, match="being driven"):
+            agent.resume(run)
+    gate.set()
+    driver.join()
+    assert answers == ["done"] and len(calls) == 2
+    store.close()
+
+
+def test_a_step_that_shared_the_call_of_another_shares_it_after_a_resume_too(tmp_path: Path) -> None:
+    count, calls = counting()
+    plan = ":evidence0: = count[a]\n:evidence1: = count[a]\nAnswer: :evidence0: :evidence1:"
+    whole = recording(plan, tmp_path / "whole.sqlite3", count).run("q")
+    ends = [n for n, event in enumerate(whole.events) if isinstance(event, StepFinished)]
+    run = cut_record(tmp_path / "runs.sqlite3", whole.events[: ends[0] + 1])
+    calls.clear()
+    assert recording(plan, tmp_path / "runs.sqlite3", count).resume(run).answer == "(a) (a)"
+    assert calls == []

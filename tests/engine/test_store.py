@@ -259,6 +259,15 @@ def test_the_run_is_committed_before_the_model_is_asked_and_the_start_before_the
     assert seen[1][:3] == ["run_started", "plan_part", "step_started"]
 
 
+_HEADER = '{"format": "airoagent-trace", "version": 1}'
+_END = (
+    '{"type": "run_finished", "status": "failed", "answer": null, "sources": [], "seconds": 0, "at": 1.0, "usage": {},'
+    ' "failure": {"kind": "ToolError", "message": "m", "hint": "h", "exit_code": "x"}}'
+)
+_START = '{"type": "run_started", "run": "r", "question": "q", "model": "m", "at": 1.0}'
+_STEP = '{"type": "step_started", "step": "evidence0", "tool": "t", "input": "x", "attempt": 1, "at": 1.0}'
+
+
 @pytest.mark.parametrize(
     ("lines", "told"),
     [
@@ -267,6 +276,15 @@ def test_the_run_is_committed_before_the_model_is_asked_and_the_start_before_the
         (['{"format": "airoagent-trace", "version": 99}'], "reads up to"),
         (['{"format": "airoagent-trace", "version": 1}'], "holds no events"),
         (['{"format": "airoagent-trace", "version": 1}', '{"type": "x"}'], "not an event"),
+        (['{"format": "airoagent-trace", "version": 1}', "[" * 100_000], "line 2 of the trace is not JSON"),
+        (['{"format": "airoagent-trace", "version": "1"}'], "has version 1; this airoagent reads up to"),
+        ([_HEADER, _START.replace('"q"', "5")], "line 2 of the trace holds int where question is str"),
+        ([_HEADER, _START, _END], "line 3 of the trace holds str where exit_code is int"),
+        (['{"format": "airoagent-trace", "version": 1}', _STEP], "line 2 of the trace is not where it belongs"),
+        (
+            ['{"format": "airoagent-trace", "version": 1}', _START, _START],
+            "line 3 of the trace is not where it belongs",
+        ),
     ],
 )
 def test_what_is_no_trace_is_told(lines: list[str], told: str) -> None:
@@ -278,3 +296,56 @@ def test_run_ids_sort_by_time_and_differ() -> None:
     ids = {new_run_id() for _ in range(200)}
     assert len(ids) == 200 and all(len(id) == 21 for id in ids)
     assert all(id[:8].isdigit() for id in ids)
+
+
+@pytest.mark.parametrize("size", [300, 5_000, 60_000, 500_000])
+def test_a_full_disk_is_told_as_that_and_the_store_goes_on_when_there_is_room_again(tmp_path: Path, size: int) -> None:
+    """With a large row SQLite ends the transaction by itself; with a small one it is the commit that fails."""
+    store = Store(tmp_path / "runs.sqlite3")
+    texts = iter(f"{number}" * (size // 2) for number in range(10))
+
+    @tool
+    async def big(text: str) -> str:
+        """Finds much."""
+        return next(texts)
+
+    plan = ":evidence0: = big[a]\n:evidence1: = big[b]\n:evidence2: = big[c]\nAnswer: :evidence2:"
+    pages = store._db.execute("PRAGMA page_count").fetchone()[0]
+    store._db.execute(f"PRAGMA max_page_count = {pages}")
+    with pytest.raises(StoreError, match="full") as caught:
+        make_agent(plan, big, store=store).run("q" * 9_000)
+    assert caught.value.hint == "free some disk space"
+    store._db.execute("PRAGMA max_page_count = 1000000")
+    assert make_agent(plan, big, store=store).run("q").status == "done"
+    assert store._db.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
+    store.close()
+
+
+@pytest.mark.parametrize(
+    ("damage", "told"),
+    [
+        ("UPDATE events SET body = '{' WHERE seq = 2", "is damaged"),
+        ("UPDATE events SET body = '[]' WHERE seq = 2", "is damaged"),
+        ('UPDATE events SET body = \'{"text": {"$text": "zz"}}\' WHERE seq = 2', "is damaged"),
+        ('UPDATE events SET body = \'{"type": "unheard_of"}\' WHERE seq = 2', "not an event"),
+        ("DELETE FROM events WHERE seq = 2", "has lost an event"),
+    ],
+)
+def test_a_damaged_record_is_told_and_not_gone_on_from(store: Store, damage: str, told: str) -> None:
+    run = make_agent(":evidence0: = word[a]\nAnswer: :evidence0:", _word, store=store).run("q")
+    store._db.execute(damage)
+    with pytest.raises(StoreError, match=told):
+        store.events(run.id)
+
+
+@tool
+def _word(text: str) -> str:
+    """A word."""
+    return text
+
+
+@pytest.mark.parametrize("word", ["", "x" * 100_000, "\ud800", "\x00", "'", "../../etc/passwd"])
+def test_a_word_that_can_be_no_id_is_no_run(store: Store, word: str) -> None:
+    _begin(store, "20260101-000000-aaaaa")
+    with pytest.raises(StoreError, match="there is no run"):
+        store.find(word)

@@ -207,6 +207,8 @@ def test_all_errors_are_told_at_their_places_and_the_first_gives_the_kind() -> N
 def test_a_cycle_is_named() -> None:
     error = refused("#E1 = DuckDuckGo[#E3]\n#E2 = DuckDuckGo[x]\n#E3 = DuckDuckGo[#E1]\nAnswer: #E2")
     assert "evidence1 -> evidence3 -> evidence1" in error.message
+    long = "".join(f"#E{n} = DuckDuckGo[#E{(n + 1) % 3000}]\n" for n in range(3000))
+    assert len(refused(long + "Answer: #E2").message) < 250
 
 
 def test_a_forward_reference_without_a_cycle_is_accepted() -> None:

@@ -229,6 +229,13 @@ WORDS = "Zażółć gęślą jaźń – Łódź"
         (WORDS.encode() + b" \xff", "text/html; charset=utf-8"),
         (WORDS.encode(), "text/html; charset=no-such-set"),
         (WORDS.encode(), "text/html; charset=base64"),
+        *[
+            (WORDS.encode(), f"text/html; charset={name}")
+            for name in ("idna", "punycode", "undefined", "unicode_escape", "raw_unicode_escape", "utf-7")
+        ],
+        (b"<meta charset=undefined>" + WORDS.encode(), "text/html"),
+        (WORDS.encode(), "text/html; charset=utf-16"),
+        (WORDS.encode(), "text/html; charset=utf-32"),
     ],
 )
 def test_charsets(body: bytes, content_type: str) -> None:

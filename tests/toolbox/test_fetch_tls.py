@@ -105,6 +105,13 @@ def test_a_trusted_certificate_serves_its_own_name_and_no_other_at_the_same_addr
     assert "no valid certificate" in other.message
 
 
+def test_certificates_that_are_not_there_are_told(port: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "none.pem"))
+    (error,) = fetch(f"https://opened.example:{port}/")
+    assert isinstance(error, FetchError)
+    assert "certificates cannot be read" in error.message and "SSL_CERT_FILE" in error.hint
+
+
 def test_a_server_without_tls_is_an_error(port: int) -> None:
     with socket.create_server(("127.0.0.1", 0)) as plain:
 

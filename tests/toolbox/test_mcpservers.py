@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import os
+import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -48,6 +50,8 @@ def fails(text: str) -> str:
 @server.tool(annotations=ToolAnnotations(read_only_hint=True))
 def dies(text: str) -> str:
     """Ends the server."""
+    with pathlib.Path(sys.argv[1]).with_name("deaths").open("a") as deaths:
+        deaths.write(text)
     os._exit(3)
 
 @server.tool(annotations=ToolAnnotations(read_only_hint=True))
@@ -120,12 +124,52 @@ def test_a_tool_that_may_write_asks_first(opened: Opened) -> None:
     assert failed is not None and failed.kind == UsageError.__name__
 
 
-def test_a_server_that_dies_fails_its_step_and_does_not_hang(tmp_path: Path) -> None:
+def test_a_server_that_dies_by_a_call_fails_its_step_and_is_started_again(tmp_path: Path) -> None:
     opened = open_servers([zoo(tmp_path)])
     failed = run(opened, "zoo.dies[x]").failure
-    assert failed is not None and failed.exit_code == 5
-    again = run(opened, "zoo.add[1]").failure
-    assert again is not None and again.exit_code == 5
+    assert failed is not None and failed.exit_code == 5 and "ended during the call" in failed.message
+    assert run(opened, "zoo.add[1]").answer == "11"
+    opened.close()
+
+
+def test_calls_to_a_server_that_died_meanwhile_are_made_to_a_new_one(tmp_path: Path) -> None:
+    async def yes(*asked: object) -> bool:
+        return True
+
+    opened = open_servers([zoo(tmp_path)])
+    for call, found in (("zoo.add[1]", "11"), ("zoo.write[x]", "written")):
+        pid = int((tmp_path / "pid").read_text())
+        os.kill(pid, signal.SIGKILL)
+        while not gone(pid):
+            os.sched_yield()
+        assert run(opened, call, approve=yes).answer == found
+    pid = int((tmp_path / "pid").read_text())
+    opened.close()
+    assert gone(pid)
+
+
+def test_a_call_with_side_effects_that_a_server_dies_of_is_not_made_twice(tmp_path: Path) -> None:
+    async def yes(*asked: object) -> bool:
+        return True
+
+    opened = open_servers([zoo(tmp_path, side_effects=True)])
+    first = int((tmp_path / "pid").read_text())
+    failed = run(opened, "zoo.dies[x]", approve=yes).failure
+    assert failed is not None and "whether it was done is not known" in failed.hint
+    assert run(opened, "zoo.add[1]", approve=yes).answer == "11"
+    assert int((tmp_path / "pid").read_text()) != first
+    assert (tmp_path / "deaths").read_text() == "x"
+    opened.close()
+
+
+def test_a_server_that_cannot_be_started_again_is_told_and_hangs_nobody(tmp_path: Path) -> None:
+    opened = open_servers([zoo(tmp_path)])
+    (tmp_path / "zoo.py").write_text("import sys; sys.exit('the zoo is closed')")
+    os.kill(int((tmp_path / "pid").read_text()), signal.SIGKILL)
+    plan = "".join(f":evidence{n}: = zoo.add[{n}]\n" for n in range(5)) + "Answer: :evidence0:"
+    model = ScriptedModel({"plan": [plan]})
+    failed = Agent(model, opened.tools, store=False).run("q").failure
+    assert failed is not None and "cannot be started again" in failed.message and "the zoo is closed" in failed.message
     opened.close()
 
 
@@ -182,6 +226,14 @@ def test_a_server_is_reached_by_its_address(tmp_path: Path) -> None:
             found.close()
             found = open_servers([server])
         assert run(found, "far.add[4]").answer == "14"
+        process.kill()
+        process.wait()
+        failed = run(found, "far.add[4]").failure
+        assert failed is not None and "cannot be started again" in failed.message
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        while run(found, "far.add[4]").answer != "14" and process.poll() is None:  # it is still starting
+            continue
+        assert run(found, "far.add[5]").answer == "15"
         found.close()
     finally:
         process.kill()

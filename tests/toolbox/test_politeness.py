@@ -30,6 +30,9 @@ NOW = datetime(2026, 11, 21, 12, 0, 0, tzinfo=UTC).timestamp()
         ("³", None),
         ("Sat, 99 Nov 2026 12:00:00 GMT", None),
         ("\x00", None),
+        ("Sat, 21 Nov 99999999999999999999 12:00:00 GMT", None),
+        ("Sat, 99999999999999999999999 Nov 2026 12:00:00 GMT", None),
+        ("Sat, 21 Nov 2026 12:00:00 +99999999999999999999", None),
     ],
 )
 def test_retry_after_is_seconds_or_a_date(header: str, seconds: float | None) -> None:
