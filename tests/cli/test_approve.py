@@ -97,10 +97,10 @@ def test_a_long_or_hostile_input_is_shown_harmless_and_with_its_length(script: S
 def test_without_a_terminal_nothing_is_asked_and_nothing_called(
     shell: Airo, script: Script, senders: str, tools: str
 ) -> None:
-    for answers in ("y\ny\n", ""):
-        result = shell("-m", script(TWO), "--tools", senders, "q", input=answers)
-        assert result.code == 2 and result.out == "" and "needs your approval" in result.err
-        assert "[y/n/a/e]" not in result.err
+    # Text that is piped in would be what the question is about, and no plan would be written.
+    result = shell("-m", script(TWO), "--tools", senders, "q", input="")
+    assert result.code == 2 and result.out == "" and "needs your approval" in result.err
+    assert "[y/n/a/e]" not in result.err
     model = script(":evidence0: = echo[x]\nAnswer: :evidence0:")
     everything = shell("--approve", "-m", model, "--tools", tools, "q", input="y\n")
     assert everything.code == 2 and "needs your approval" in everything.err

@@ -314,7 +314,7 @@ def test_a_full_disk_is_told_as_that_and_the_store_goes_on_when_there_is_room_ag
     store._db.execute(f"PRAGMA max_page_count = {pages}")
     with pytest.raises(StoreError, match="full") as caught:
         make_agent(plan, big, store=store).run("q" * 9_000)
-    assert caught.value.hint == "free some disk space"
+    assert caught.value.hint.startswith("free some disk space")
     store._db.execute("PRAGMA max_page_count = 1000000")
     assert make_agent(plan, big, store=store).run("q").status == "done"
     assert store._db.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
