@@ -26,9 +26,9 @@ from airoagent.engine.cache import ToolCache
 from airoagent.engine.conclusion import conclude
 from airoagent.engine.crew import Crew, first_of
 from airoagent.engine.door import run_in_thread
-from airoagent.engine.function_call import MakePlan
 from airoagent.engine.given import Texts, plan_about, with_texts
 from airoagent.engine.history import settings_rows
+from airoagent.engine.host import MakePlan
 from airoagent.engine.planning import write_plan
 from airoagent.engine.policy import Approve, Policy, Services, checked_policy
 from airoagent.engine.record import Run

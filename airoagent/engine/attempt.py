@@ -226,10 +226,12 @@ class Caller:
             f"{step.tool} did not answer within {timeout:g} s, and did not stop when it was told to",
             "raise the limit with --timeout",
         )
+        kept = record_of(failure)
+        try:
+            self._emit(StepFailed(step=step.id, tool=step.tool, attempt=attempt, failure=kept, seconds=seconds))
+        except Exception as error:  # a timer calls this: nobody above it would hear of it
+            self._crew.fail(error)
         self._crew.dismiss(task)
-        self._emit(
-            StepFailed(step=step.id, tool=step.tool, attempt=attempt, failure=record_of(failure), seconds=seconds)
-        )
         self._failed[step.id] = failure
         self._given_up(step, failure)
         self._wake(step.id)

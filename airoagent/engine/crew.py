@@ -72,6 +72,14 @@ class Crew:
         self._tasks.add(task)
         task.add_done_callback(self._ended)
 
+    def fail(self, error: BaseException) -> None:
+        """Stop for an error that came up outside of the tasks, as if one of them had raised it."""
+        self._errors.append(error)
+        self.stop()
+        if self._in_block and not self._called_back:
+            self._called_back = True
+            self._parent.cancel()
+
     def stop(self) -> None:
         """Cancel all tasks, and wait for them no longer than the grace."""
         if not self._stopped:
@@ -98,11 +106,7 @@ class Crew:
             return
         self._tasks.discard(task)
         if error is not None:
-            self._errors.append(error)
-            self.stop()
-            if self._in_block and not self._called_back:
-                self._called_back = True
-                self._parent.cancel()
+            self.fail(error)
         self._notice_the_end()
 
     def _notice_the_end(self) -> None:

@@ -10,15 +10,16 @@ from __future__ import annotations
 import copy
 import json
 import re
-from collections.abc import Awaitable, Callable, Sequence
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from airoagent.engine.door import run_in_thread
+from airoagent.engine.host import Host, Watch
 from airoagent.engine.record import Run
 from airoagent.engine.recorder import Recorder
 from airoagent.engine.results import record_of
 from airoagent.errors import CallError, LimitReached, UsageError
-from airoagent.events import Event, PlanParsed, PlanRefused, PlanText, PlanWritten
+from airoagent.events import PlanParsed, PlanRefused, PlanText, PlanWritten
 from airoagent.language.plan import Plan, Ref, Step
 from airoagent.toolbox.tool import Tool, Toolbox, as_tool
 
@@ -26,31 +27,9 @@ if TYPE_CHECKING:
     from airoagent.language.callprompts import Thought
     from airoagent.language.calls import Call, Format
     from airoagent.language.functions import Function, Functions
-    from airoagent.language.grammar import Grammar
-    from airoagent.models.base import Completion, Purpose
+    from airoagent.models.base import Purpose
 
-__all__ = ["MakePlan", "acall", "acode", "athink", "call", "code", "plan_of_calls", "think"]
-
-Watch = Callable[[Event], None]
-MakePlan = Callable[[Recorder], Awaitable[Plan]]
-
-
-class Host(Protocol):
-    """What of an `Agent` is needed here."""
-
-    toolbox: Toolbox
-    _all_tools: Toolbox
-
-    @property
-    def known_tools(self) -> Toolbox: ...
-
-    async def _drive(self, question: str, plan: Plan | MakePlan | None, watch: Watch | None) -> Run: ...
-
-    async def _ask(
-        self, step: str, text: str, purpose: Purpose, recorder: Recorder, heard: Callable[[str], None],
-        grammar: Grammar | str = "",
-    ) -> Completion: ...  # fmt: skip
-
+__all__ = ["acall", "acode", "athink", "call", "code", "plan_of_calls", "think"]
 
 H = TypeVar("H", bound=Host)
 

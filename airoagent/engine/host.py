@@ -1,12 +1,11 @@
-"""What of an `Agent` the work on recorded runs needs: a store to find them in, tools, and the way to drive a run."""
+"""What of an `Agent` other modules use: a store to find runs in, tools, its model, and the way to drive a run."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Protocol
 
-from airoagent.engine.function_call import MakePlan
 from airoagent.engine.record import Run
 from airoagent.engine.recorder import Beginning, Recorder
 from airoagent.engine.reuse import Reuse
@@ -14,17 +13,21 @@ from airoagent.engine.run import Execution
 from airoagent.engine.store import Store
 from airoagent.errors import UsageError
 from airoagent.events import Event
+from airoagent.language.grammar import Grammar
 from airoagent.language.plan import Plan
+from airoagent.models.base import Completion, Purpose
 from airoagent.toolbox.tool import Toolbox
 
-__all__ = ["Host", "Watch", "check_tools", "load"]
+__all__ = ["Host", "MakePlan", "Watch", "check_tools", "load"]
 
 Watch = Callable[[Event], None]
+MakePlan = Callable[[Recorder], Awaitable[Plan]]
 
 
 class Host(Protocol):
     """What of an `Agent` is needed here."""
 
+    toolbox: Toolbox
     _all_tools: Toolbox
 
     @property
@@ -41,6 +44,11 @@ class Host(Protocol):
     async def _drive(
         self, question: str, plan: Plan | MakePlan | None, watch: Watch | None, beginning: Beginning | None = None
     ) -> Run: ...
+
+    async def _ask(
+        self, step: str, text: str, purpose: Purpose, recorder: Recorder, heard: Callable[[str], None],
+        grammar: Grammar | str = "",
+    ) -> Completion: ...  # fmt: skip
 
 
 def load(agent: Host, run: str | Run) -> Run:
