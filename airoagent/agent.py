@@ -139,7 +139,7 @@ class Agent:
 
     async def arun(self, question: str, *, context: Texts = (), watch: Watch | None = None) -> Run:
         """The same, to be awaited."""
-        if not context:
+        if not context and not isinstance(context, str):  # an empty text is one, and nothing else is asked instead
             return await self._drive(question, None, watch)
         plan, texts = plan_about(context)
         return await with_texts(self, texts)._drive(_checked(question), plan, watch)

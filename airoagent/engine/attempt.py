@@ -227,13 +227,13 @@ class Caller:
             "raise the limit with --timeout",
         )
         kept = record_of(failure)
-        try:
-            self._emit(StepFailed(step=step.id, tool=step.tool, attempt=attempt, failure=kept, seconds=seconds))
-        except Exception as error:  # a timer calls this: nobody above it would hear of it
-            self._crew.fail(error)
         self._crew.dismiss(task)
         self._failed[step.id] = failure
-        self._given_up(step, failure)
+        try:
+            self._emit(StepFailed(step=step.id, tool=step.tool, attempt=attempt, failure=kept, seconds=seconds))
+            self._given_up(step, failure)  # which tells of the steps that are skipped for it
+        except Exception as error:  # a timer calls this: nobody above it would hear of it
+            self._crew.fail(error)
         self._wake(step.id)
 
     def _wake(self, first: str) -> None:

@@ -15,8 +15,9 @@ from __future__ import annotations
 import copy
 import re
 from collections.abc import Mapping, Sequence
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
+from airoagent.engine.host import Host
 from airoagent.engine.record import Run
 from airoagent.errors import StoreError, UsageError
 from airoagent.events import Source
@@ -28,12 +29,6 @@ __all__ = ["GIVEN_TEXT", "Texts", "plan_about", "with_texts", "with_texts_of"]
 GIVEN_TEXT = "GivenText"
 _MOST = 8  # texts of one question
 _PLAN_SIGNS = re.compile(r"[^\w .,()+-]")  # what a name may not hold: brackets, signs of references, newlines
-
-
-class Host(Protocol):
-    """What of an `Agent` is needed here."""
-
-    _all_tools: Toolbox
 
 
 H = TypeVar("H", bound=Host)
@@ -57,8 +52,8 @@ def plan_about(texts: Texts) -> tuple[Plan, dict[str, str]]:
     named: dict[str, str] = {}
     for name, text in pairs:
         plain = _PLAN_SIGNS.sub("_", name).strip() or "text"
-        number = sum(1 for other in named if other == plain or other.startswith(f"{plain} ("))
-        named[f"{plain} ({number + 1})" if number else plain] = text
+        names = (plain, *(f"{plain} ({number})" for number in range(2, _MOST + 1)))
+        named[next(name for name in names if name not in named)] = text
     words = "text that was" if len(named) == 1 else "texts that were"
     steps = [
         Step(f"evidence{number}", "" if number else f"Take the {words} given with the question.", GIVEN_TEXT, (name,))

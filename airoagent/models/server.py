@@ -307,7 +307,7 @@ class ServerModel:
                     return None
                 if not await patience.once_more(error):
                     raise unreachable(self._name, error) from error
-            except (httpx.HTTPError, ValueError):
+            except (httpx.HTTPError, ValueError, RecursionError):
                 return None  # It does not list its models, or not in JSON: many do not. The completion will tell.
 
     # What is known of the server.
@@ -315,7 +315,11 @@ class ServerModel:
     def _client(self) -> httpx.AsyncClient:
         import httpx
 
-        key = next((os.environ[name].strip() for name in KEYS if os.environ.get(name)), "")
+        name, key = next(((name, os.environ[name].strip()) for name in KEYS if os.environ.get(name)), ("", ""))
+        if not key.isascii():
+            raise ModelError(
+                f"the key in {name} holds signs that no key has", "copy it again, without quotes around it"
+            )
         headers = {"authorization": f"Bearer {key}"} if key else {}
         local = (urlsplit(self._root).hostname or "") in _LOCAL
         limits = httpx.Timeout(self._timeout, connect=min(10.0, self._timeout))
@@ -352,7 +356,7 @@ def _addresses(url: str) -> tuple[str, str]:
     except ValueError:  # Brackets that are not closed.
         parts = urlsplit("")
     try:
-        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        usable = url.isprintable() and parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
     except ValueError:  # A port that is no number, or too high.
         usable = False
     if not usable:

@@ -154,10 +154,9 @@ def _models_hint(model: str, listed: Sequence[str]) -> str:
 def _said_in(content: bytes) -> str:
     text = content.decode("utf-8", "replace")
     try:
-        value = json.loads(text)
-    except ValueError:
+        return _reason_in(json.loads(text)) or text
+    except (ValueError, RecursionError):
         return text
-    return _reason_in(value) or text
 
 
 def _reason_in(value: Any) -> str:

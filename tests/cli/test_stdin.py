@@ -156,6 +156,8 @@ def test_from_python_a_context_is_a_text_or_several_with_names() -> None:
         agent.run(ASK, context={str(number): "x" for number in range(9)})
     with pytest.raises(airoagent.UsageError, match="nothing in ann"):
         agent.run(ASK, context={"ann": " "})
+    with pytest.raises(airoagent.UsageError, match="nothing in text"):
+        agent.run(ASK, context="")
 
 
 def test_a_run_stopped_before_its_text_was_on_record_is_not_resumed_without_it(airo: Airo) -> None:

@@ -25,7 +25,16 @@ from airoagent import (
     tool,
 )
 from airoagent.engine.store import Store
-from airoagent.events import AttemptFailed, RunFinished, StepCancelled, StepFinished, StepStarted
+from airoagent.events import (
+    AttemptFailed,
+    Event,
+    RunFinished,
+    StepCancelled,
+    StepFailed,
+    StepFinished,
+    StepSkipped,
+    StepStarted,
+)
 from tests.running import make_agent, run_plan
 
 PLAN = ":evidence0: = odd[x]\n:evidence1: = fine[a]\n:evidence2: = fine[got :evidence0:]\nAnswer: :evidence2:"
@@ -192,6 +201,34 @@ def test_a_tool_that_cannot_be_stopped_is_given_up_and_nothing_it_does_later_rea
 
     run = asyncio.run(main())
     assert run.failure is not None and "did not stop when it was told to" in run.failure.message
+
+
+@pytest.mark.parametrize("kind", [StepFailed, StepSkipped])
+def test_an_error_of_who_is_told_that_a_call_was_given_up_ends_the_run(kind: type[Event]) -> None:
+    release: list[bool] = []
+
+    async def act() -> str:
+        while not release:
+            try:
+                await asyncio.sleep(0.01)
+            except asyncio.CancelledError:
+                continue
+        return "late"
+
+    def watch(event: Event) -> None:
+        if isinstance(event, kind):
+            release.append(True)
+            raise OSError("no space")
+
+    async def main() -> None:
+        # The second step shares the first one's call, and must not wait for it for ever.
+        plan = ":evidence0: = odd[x]\n:evidence1: = odd[x]\n:evidence2: = fine[:evidence0:]\nAnswer: :evidence2:"
+        agent = make_agent(plan, odd(act), fine, retries=0, tool_timeout=0.02)
+        async with asyncio.timeout(60):
+            await agent.arun("q", watch=watch)
+
+    with pytest.raises(OSError, match="no space"):
+        asyncio.run(main())
 
 
 def test_limits_count_over_all_plans_of_a_run() -> None:

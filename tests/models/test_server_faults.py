@@ -373,3 +373,17 @@ def test_an_address_without_its_http_is_recognised(name: str) -> None:
     with pytest.raises(ModelError) as caught:
         open_model(name)
     assert caught.value.hint == f"for the server at this address: -m http://{name}"
+
+
+def test_json_too_deep_to_be_read_is_no_answer() -> None:
+    deep = b"[" * 3000 + b"]" * 3000
+    assert refusal(plain(400, deep)).message.count("[") == 300
+    with serving({"/v1/models": plain(200, deep), "/v1/completions": said("Kelp.")}) as served:
+        assert ask(served.url).text == "Kelp."
+
+
+def test_a_key_with_signs_that_no_key_has_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRO_API_KEY", "“secret”")
+    with pytest.raises(ModelError, match="the key in AIRO_API_KEY") as caught:
+        ask("http://127.0.0.1:1")
+    assert "secret" not in caught.value.message + caught.value.hint
