@@ -9,7 +9,7 @@ from airoagent.engine.history import UNTRUSTED_PLAN, plan_is_trusted
 from airoagent.engine.policy import Recall
 from airoagent.engine.record import Run
 from airoagent.engine.store import Store, new_run_id
-from airoagent.events import Event, PlanParsed, RunResumed, RunStarted
+from airoagent.events import Event, PlanParsed, RunFinished, RunResumed, RunStarted
 from airoagent.language.evidence import Evidence
 from airoagent.language.plan import Plan
 from airoagent.records import record
@@ -68,8 +68,10 @@ class Recorder:
         )
 
     def __call__(self, event: Event) -> None:
-        if self._closed:  # from a call that could not be stopped, after the end
+        if self._closed:  # from a call that could not be stopped
             return
+        if event.__class__ is RunFinished:  # nothing comes after it, however the run ended
+            self._closed = True
         if not event.live:
             if self._store is not None:
                 self._store.append(self.run.id, len(self.events), event)
@@ -86,6 +88,5 @@ class Recorder:
 
     def finished(self) -> Run:
         """The run with its events, complete."""
-        self._closed = True
         self.run.events = tuple(self.events)
         return self.run

@@ -25,7 +25,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 
 from airoagent.engine.attempt import Caller
 from airoagent.engine.crew import Crew, calm
@@ -188,7 +188,3 @@ class Execution:
             self.skipped[id] = because
             self._emit(StepSkipped(step=id, tool=self._steps[id].tool, because=because))
             pending += [(dependent, (id,)) for dependent in self._dependents.pop(id, ())]
-
-    def unfinished(self) -> Iterable[str]:
-        """Ids of the steps that have neither evidence nor an end yet."""
-        return (*self.running, *(step.id for step in self.queued), *self.waiting)

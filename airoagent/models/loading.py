@@ -299,7 +299,10 @@ _CHATTY: Final = ("bitsandbytes.backends.cpu.ops", "bitsandbytes.autograd._funct
 
 
 class _Hush:
-    """Nothing on stderr from the libraries while anybody is within; when the last has left they talk as they did."""
+    """Nothing on stderr from the libraries while anybody is within; when the last has left they talk as they did.
+
+    Those of `_CHATTY` stay quiet: what they tell comes later, at the first token.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -19,11 +20,13 @@ from airoagent import (
     ScriptedModel,
     Source,
     Tool,
+    ToolContext,
     ToolError,
     ToolOutput,
     UsageError,
     tool,
 )
+from airoagent.engine.crew import Crew
 from airoagent.engine.store import Store
 from airoagent.events import (
     AttemptFailed,
@@ -201,6 +204,42 @@ def test_a_tool_that_cannot_be_stopped_is_given_up_and_nothing_it_does_later_rea
 
     run = asyncio.run(main())
     assert run.failure is not None and "did not stop when it was told to" in run.failure.message
+
+
+def test_a_call_that_outlives_the_stopping_of_its_run_puts_nothing_behind_its_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Crew.__init__, "__defaults__", (0.02,))  # seconds of grace
+    begun, release, ended = asyncio.Event(), list[bool](), list[bool]()
+
+    @tool("odd")
+    async def odd(text: str, context: ToolContext) -> str:
+        """Cannot be stopped, and then asks the model."""
+        begun.set()
+        while not release:
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.sleep(0.01)
+        try:
+            return (await context.ask("Still there?", "answer")).text
+        finally:
+            ended.append(True)
+
+    async def main() -> None:
+        events: list[Event] = []
+        store = Store(tmp_path / "runs.sqlite3")
+        task = asyncio.create_task(make_agent(PLAN, odd, fine, store=store).arun("q", watch=events.append))
+        await begun.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        release.append(True)
+        while not ended:
+            await asyncio.sleep(0)
+        assert isinstance(events[-1], RunFinished)
+        assert isinstance(store.events(store.find("@last"))[-1], RunFinished)
+        store.close()
+
+    asyncio.run(main())
 
 
 @pytest.mark.parametrize("kind", [StepFailed, StepSkipped])

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -337,8 +337,3 @@ def _slug(url: str) -> str:
     """The words of an address's last part: "docs://eiffel-tower.html" gives "eiffel tower"."""
     last = url.rstrip("/").rpartition("/")[2]
     return re.sub(r"[-_.]+|html?$|md$|txt$", " ", last)
-
-
-def best_of(ranked: Iterable[Ranked], places: tuple[int, ...]) -> Ranked | None:
-    """The entry with the most coverage among these places; None where none of them was ranked."""
-    return max((r for r in ranked if r.place in places), key=lambda r: r.coverage, default=None)
