@@ -10,7 +10,7 @@ import time
 from collections.abc import Mapping
 
 from airoagent.engine.conclusion import conclude
-from airoagent.engine.crew import Crew
+from airoagent.engine.crew import Crew, first_of
 from airoagent.engine.door import run_in_thread
 from airoagent.engine.history import (
     RecordedStep,
@@ -208,7 +208,7 @@ async def _steps(run: Run, plan: Plan, recorder: Recorder) -> tuple[str, tuple[S
             # What a failure kept from running then hangs on which step was quicker: the record tells.
             execution.add(*[step for step in plan.steps if step.id not in skipped])
     except BaseExceptionGroup as errors:
-        raise errors.exceptions[0] from errors
+        raise first_of(errors) from errors
     for id, event in skipped.items():  # as they were skipped then: a step may be written before what it needs
         if id not in execution.skipped:
             _check_skip(run, event, execution)

@@ -6,6 +6,7 @@ import inspect
 import logging
 import traceback
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from airoagent.errors import AiroError, Interrupted, LimitReached, PlanError, ToolError
@@ -17,7 +18,7 @@ __all__ = ["checked", "failure_of", "record_of"]
 _log = logging.getLogger("airoagent")
 
 _LONGEST = 2000  # characters of an error's sentence, and of its hint
-_FLAGS = ("answered", "untrusted", "written")
+_FLAGS = ("answered", "untrusted", "written", "reusable")
 
 
 def checked(tool: Tool, result: Any, limit: int) -> ToolOutput | str:
@@ -74,10 +75,7 @@ def _output(tool: Tool, output: ToolOutput) -> tuple[ToolOutput, int]:
             size += len(part)
         if not (isinstance(source.start, int) and isinstance(source.end, int)):
             raise ToolError(f"{tool.name} returned a source whose start and end are not whole numbers")
-    kept = ToolOutput(
-        output.text, tuple(output.sources), output.note, output.answered, output.untrusted, output.written
-    )
-    return kept, size
+    return replace(output, sources=tuple(output.sources)), size
 
 
 def failure_of(error: BaseException, tool: str) -> AiroError:

@@ -321,6 +321,22 @@ def test_what_an_edited_call_gave_is_not_kept_for_the_input_it_was_not_called_wi
     assert calls == ["b", "a"]
 
 
+@pytest.mark.parametrize("sources", [(), (Source("https://a.example/", "A"),), [Source("https://a.example/", "A")]])
+def test_what_a_tool_says_serves_no_other_question_is_not_kept(sources: Any, tmp_path: Path) -> None:
+    calls: list[str] = []
+
+    @tool(cacheable=True)
+    async def look(text: str) -> ToolOutput:
+        """Looks."""
+        calls.append(text)
+        return ToolOutput(f"<{text}>", sources, reusable=False)
+
+    for _ in range(2):
+        run = run_plan(":evidence0: = look[a]\nAnswer: :evidence0:", look, store=tmp_path / "s", cache_seconds=60)
+        assert run.answer == "<a>" and run.evidence["evidence0"].sources == tuple(sources)
+    assert calls == ["a", "a"]
+
+
 @pytest.mark.parametrize("waits", ["for a retry", "for another's call"])
 def test_a_step_that_is_stopped_while_it_waits_has_its_end_on_record(waits: str) -> None:
     begun = asyncio.Event()
