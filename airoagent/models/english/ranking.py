@@ -339,6 +339,13 @@ def _slug(url: str) -> str:
     return re.sub(r"[-_.]+|html?$|md$|txt$", " ", last)
 
 
+def held_by(library: Library, terms: Sequence[str]) -> list[frozenset[str]]:
+    """Which of these terms each sentence holds itself, in these words or in others that stand for them."""
+    vocabulary: set[str] = set().union(*library.stems)
+    worth = {term: _worth(term, vocabulary, False) for term in terms}
+    return [frozenset(_bag(stems, worth)) for stems in library.stems]
+
+
 def best_of(ranked: Iterable[Ranked], places: tuple[int, ...]) -> Ranked | None:
     """The entry with the most coverage among these places; None where none of them was ranked."""
     return max((r for r in ranked if r.place in places), key=lambda r: r.coverage, default=None)
