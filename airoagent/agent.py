@@ -301,8 +301,9 @@ class Agent:
             elif not isinstance(plan, Plan):
                 plan = await plan(recorder)
             else:
-                recorder(PlanWritten(text=plan.to_text()))
-                recorder.parsed(plan)
+                text = plan.to_text()
+                recorder(PlanWritten(text=text))
+                recorder.parsed(plan, text)
             execution.add(*plan.steps)
         return conclude(plan, execution, self.policy)
 
@@ -317,7 +318,7 @@ class Agent:
 
         fetch = Fetcher(allow_private=self._allow_private, documents=self.documents)
         services = Services(
-            question, ask, self._approve, fetch, self.documents, self._tool_settings, reuse.recall, reuse.keep,
+            question, ask, self._approve, fetch, self.documents, self._tool_settings, *reuse.services,
             plan_trusted=recorder.plan_trusted and not reuse.begun, spent=reuse.spent,
             fit=partial(fit_to, self.model, self.sampling),
         )  # fmt: skip

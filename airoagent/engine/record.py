@@ -47,10 +47,13 @@ from airoagent.events import (
 from airoagent.language.evidence import Evidence
 from airoagent.language.parse import parse_plan
 from airoagent.language.plan import Plan
+from airoagent.records import maker
 
 __all__ = ["TRACE_VERSION", "Run", "plan_json", "read_trace", "write_trace"]
 
 TRACE_VERSION = 2
+
+_evidence = maker(Evidence)
 
 _FAMILIES: dict[int, type[AiroError]] = {
     family.default_exit_code: family
@@ -86,6 +89,7 @@ class Run:
     events: tuple[Event, ...] = ()
     tools: tuple[str, ...] = ()
     _again: bool = field(default=False, repr=False, compare=False)  # a new plan is being written
+    _parsed: str = field(default="", repr=False, compare=False)  # the text that `plan` was set for
 
     @classmethod
     def from_events(cls, events: Iterable[Event]) -> Run:
@@ -97,8 +101,15 @@ class Run:
         run.events = tuple(collected)
         return run
 
+    def take_plan(self, plan: Plan, text: str) -> None:
+        """Take this very object for the plan of that text, not what the text would read back as."""
+        self.plan, self._parsed = plan, text
+
     def take(self, event: Event) -> None:
         """Book one event (all fields but ``events``)."""
+        kind = event.__class__
+        if kind is StepStarted or kind is StepFinished:  # nearly all of them: not to be looked for in a list
+            return self._take_step(event)  # type: ignore[arg-type]
         match event:
             case RunStarted():
                 self.id, self.question, self.model, self.parent = event.run, event.question, event.model, event.parent
@@ -121,17 +132,10 @@ class Run:
                 if self._again:  # what it takes over from the plan before is told anew, of its own steps
                     self._again = False
                     self.evidence = {}
-                if self.plan is None or self.plan.to_text() != event.text:
-                    self.plan = parse_plan(event.text, self.tools)
+                if self.plan is None or self._parsed != event.text:
+                    self.take_plan(parse_plan(event.text, self.tools), event.text)
             case PlanRefused():
                 self.failure = event.failure
-            case StepStarted():
-                self.failed.pop(event.step, None)
-            case StepFinished():
-                self.evidence[event.step] = Evidence(
-                    event.step, event.tool, event.text, event.sources, event.note, event.answered, event.untrusted,
-                    event.written, event.at,
-                )  # fmt: skip
             case StepFailed():
                 self.failed[event.step] = event.failure
             case StepSkipped():
@@ -142,7 +146,18 @@ class Run:
                 self.status, self.answer, self.sources = event.status, event.answer, event.sources
                 self.failure, self.seconds = event.failure, event.seconds
             case _:
-                return
+                return None
+        return None
+
+    def _take_step(self, event: StepStarted | StepFinished) -> None:
+        if isinstance(event, StepStarted):
+            if self.failed:
+                self.failed.pop(event.step, None)
+        else:
+            self.evidence[event.step] = _evidence(
+                event.step, event.tool, event.text, event.sources, event.note, event.answered, event.untrusted,
+                event.written, event.at,
+            )  # fmt: skip
 
     @property
     def error(self) -> AiroError | None:

@@ -78,10 +78,11 @@ class Recorder:
         if self._watch is not None:
             self._watch(event)
 
-    def parsed(self, plan: Plan) -> None:
-        """Put the plan on record; the `Run` takes this very object, not what its text would read back as."""
-        self.run.plan = plan
-        self(PlanParsed(text=plan.to_text(), diagnostics=plan.diagnostics))
+    def parsed(self, plan: Plan, text: str = "") -> None:
+        """Put the plan on record (``text``: its text, if it is there already)."""
+        text = text or plan.to_text()
+        self.run.take_plan(plan, text)
+        self(PlanParsed(text=text, diagnostics=plan.diagnostics))
 
     def finished(self) -> Run:
         """The run with its events, complete."""

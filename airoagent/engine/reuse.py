@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import replace
 
 from airoagent.engine.cache import ToolCache
-from airoagent.engine.policy import Recall, Spent
+from airoagent.engine.policy import Keep, Recall, Spent
 from airoagent.engine.record import Run
 from airoagent.errors import PlanError
 from airoagent.events import Event, InputEdited, Origin, Replanned, StepFailed, StepFinished, StepStarted
@@ -134,6 +134,12 @@ class Reuse:
                 replace(found, line=found.line - lines) for found in error.diagnostics if found.line > lines
             )
             raise
+
+    @property
+    def services(self) -> tuple[Recall | None, Keep | None]:
+        """`Services.recall` and `Services.keep` of the next plan; None where there is nothing to know or to keep."""
+        knows = self._record or self._found or self._past or self._cache
+        return self.recall if knows else None, self.keep if self._cache else None
 
     def recall(self, step: Step, tool: Tool, text: str) -> tuple[ToolOutput, Origin] | None:
         """The output of this very call, if it is known."""

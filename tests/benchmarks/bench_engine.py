@@ -3,12 +3,14 @@
     python tests/benchmarks/bench_engine.py [steps ...]
 
 The baseline is an `asyncio.TaskGroup` with one task and one future a step, which puts the text together as the engine
-does and records nothing. Shapes: a chain, a fan of independent steps with a join, and a layered random graph.
+does and records nothing. Shapes: a chain, a fan of independent steps with a join, and a layered random graph. The last
+column is `Agent.aexecute` without a store: the plan written out, every event booked into the `Run`, and the answer.
 """
 
 from __future__ import annotations
 
 import asyncio
+import functools
 import gc
 import random
 import statistics
@@ -18,7 +20,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from airoagent import Evidence, Policy, Toolbox, tool
+from airoagent import Agent, Evidence, Plan, Policy, Toolbox, tool
 from airoagent.engine.crew import Crew
 from airoagent.engine.policy import Services
 from airoagent.engine.run import Execution
@@ -79,6 +81,16 @@ async def engine(steps: list[Step]) -> None:
     assert len(execution.found) == len(steps) and isinstance(execution.found[steps[-1].id], Evidence)
 
 
+@functools.cache
+def ready() -> Agent:
+    return Agent(tools=[nothing], store=False)
+
+
+async def agent(steps: list[Step]) -> None:
+    run = await ready().aexecute(Plan(tuple(steps), (Ref(steps[-1].id),)))
+    assert run.status == "done", run.failure
+
+
 def seconds(work, steps: list[Step]) -> float:  # type: ignore[no-untyped-def]
     gc.collect()
     began = time.perf_counter()
@@ -93,11 +105,11 @@ def main() -> None:
         for size in sizes:
             steps = shape(size)
             rounds = max(3, min(300, 20000 // size))
-            pairs = [(seconds(bare, steps), seconds(engine, steps)) for _ in range(rounds)]
-            base, ours = (statistics.median(column) for column in zip(*pairs, strict=True))
+            taken = [[seconds(work, steps) for work in (bare, engine, agent)] for _ in range(rounds)]
+            base, ours, whole = (statistics.median(column) for column in zip(*taken, strict=True))
             per = 1e6 / size
             print(f"{shape.__name__:<7}{size:>7} steps  bare {base * per:7.1f} us  engine {ours * per:7.1f} us"
-                  f"  ratio {ours / base:5.2f}")  # fmt: skip
+                  f"  ratio {ours / base:5.2f}  agent {whole / base:5.2f}")  # fmt: skip
 
 
 if __name__ == "__main__":
