@@ -1,8 +1,8 @@
 """Reading a text of few sentences, where rarity means nothing: what a note, a form or a message says.
 
     >>> note = read_library([Block("Name: Carla Ruiz\\nPhone: 555-0142")])
-    >>> say_labelled(note, analyse("What is Carla's phone number?"))
-    ('555-0142', (1,), 2.0)
+    >>> say_labelled(note, analyse("What is Carla's phone number?"))[:2]
+    ('555-0142', (1,))
 
 A word that stands once in three sentences is no rarer than any other, so points by rarity (`ranking`) cannot tell what
 such a text is about. Here a sentence is taken by the question's words that it holds, and by what is asked: a time for
@@ -70,16 +70,23 @@ def say_labelled(library: Library, question: Question) -> Said | None:
     return best
 
 
+_NAME = re.compile(r"\b(?:name|called|named)\b", re.IGNORECASE)
+_NAMING = frozenset(("name", "called", "named"))
+
+
 def has_form(line: Line, question: Question, labelled: bool = False) -> bool:
     """Whether a sentence holds something of the form asked for: a time for "when", a number for "how many".
 
     ``labelled``: the line is all of a label's value, so that no preposition need say that it is a place.
     """
     kind = question.kind
+    if _NAME.search(question.text) and not labelled and kind in ("noun", "thing", "definition"):
+        return any(True for _ in names(line)) or bool(_NAMING & set(line.lower))
     if kind in ("date", "year"):
         return any(True for _ in dates(line))
     if kind == "count":
-        return any(True for _ in numbers(line)) or "no" in line.lower
+        figures = labelled and any(character.isdigit() for character in line.text)  # "555-0142"
+        return figures or any(True for _ in numbers(line)) or "no" in line.lower
     if kind == "measure":
         return any(span.sort == "unit" or not question.unit for span in numbers(line, question.unit))
     if kind == "place":
