@@ -22,6 +22,7 @@ __all__ = ["EXIT_CODES", "VERBS", "cli", "run"]
 # Verb -> the line shown by `airo --help`. The module is imported only when the verb is used.
 VERBS = {
     "ask": "Answer a question: plan, run the steps, tell the answer. `airo QUESTION` is the same.",
+    "batch": "Answer the questions of a file, side by side; one JSON line for each.",
     "call": "Choose a function and its parameters for a sentence, check them, make the call.",
     "code": "Write code, and print nothing but the code.",
     "config": "Show the settings in force and where each comes from.",

@@ -35,6 +35,7 @@ from airoagent.models.english.sayings import (
     say_yes_or_no,
     spelled_out,
 )
+from airoagent.models.english.short import by_names, first_to_read, is_short, say_labelled
 from airoagent.models.english.spans import line_of
 from airoagent.models.english.steps import days_between, named_plainly
 
@@ -105,6 +106,10 @@ def _holding(library: Library, figures: Sequence[str]) -> tuple[Sentence, ...]:
 
 
 def _read_one(library: Library, question: Question, near: Sentence | None = None) -> Finding | None:
+    short = is_short(library)
+    labelled = say_labelled(library, question) if short else None
+    if labelled is not None:
+        return Finding(labelled[0], tuple(library.sentences[p] for p in labelled[1]), labelled[2])
     ranked = rank(library, question)
     if not ranked:
         return _whole_text(library, question)
@@ -113,11 +118,30 @@ def _read_one(library: Library, question: Question, near: Sentence | None = None
         return Finding(told[0], tuple(library.sentences[p] for p in told[1]), told[2])
     say = _SAYINGS.get(question.kind)
     if not say:
-        return _best_span(library, ranked, question, near)
+        return _of_few(library, ranked, question, near) if short else _best_span(library, ranked, question, near)
+    if short and question.kind == "yesno":
+        ranked = by_names(library, ranked, question)
     said = say(library, ranked, question)
     if said is None or not _enough(ranked, question, said[1]):
-        return None
+        return _of_few(library, ranked, question, near) if short and question.kind == "definition" else None
     return Finding(said[0], tuple(library.sentences[p] for p in said[1]), said[2])
+
+
+def _of_few(library: Library, ranked: list[Ranked], question: Question, near: Sentence | None) -> Finding | None:
+    """The span of a short text that answers; the sentence that speaks of all that is asked where no span does."""
+    chosen, speaks = first_to_read(library, ranked, question)
+    found = _best_span(library, chosen, question, near)
+    if found is not None or not speaks:
+        return found
+    for entry in chosen:
+        sentence = library.sentences[entry.place]
+        meant = _meant(library, entry.place) if question.kind == "person" else ""
+        spans = judge(Reading(sentence, entry, meant, library.common), question)
+        if spans and is_certain(spans[0], spans, question, library.stems[entry.place]):
+            return Finding(spans[0].text, (sentence,), spans[0].points)
+        if spans:
+            return Finding(clause_with(sentence, spans[0].text, question), (sentence,), spans[0].points, spans[0].text)
+    return None
 
 
 _SAYINGS: Mapping[str, Callable[[Library, Sequence[Ranked], Question], Said | None]] = {

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from airoagent.models.english.spans import Line, Span, line_of
 from airoagent.models.english.words import MONTHS, NUMBER_WORDS, UNITS, word_set
 
-__all__ = ["dates", "fractions", "line_of", "numbers"]
+__all__ = ["dates", "fractions", "line_of", "numbers", "times"]
 
 
 _MONTH = (
@@ -37,10 +37,39 @@ _FIT = {"full": 1.0, "month": 0.95, "year": 0.9, "era": 0.9, "decade": 0.75, "ce
 
 
 def dates(line: Line) -> Iterator[Span]:
-    """Dates in any of their forms; ``sort`` tells which: full, month, day, era, decade, century, year."""
+    """Dates in any of their forms; ``sort`` tells which: full, month, day, era, decade, century, year,
+    clock (`times`)."""
     for match in _DATES.finditer(line.text):
         sort = match.lastgroup or "year"
         span = line.over(match.start(), match.end(), sort, _FIT[sort])
+        if span:
+            yield span
+    yield from times(line)
+
+
+_DAY = (
+    r"(?:(?:next|last|this|every|each) )?(?:mon|tues|wednes|thurs|fri|satur|sun)days?"
+    r"(?: (?:morning|afternoon|evening|night))?"
+    r"|(?:tomorrow|yesterday)(?: (?:morning|afternoon|evening|night))?|tonight"
+    r"|(?:next|last|this) (?:week|month|year|weekend|morning|afternoon|evening|spring|summer|autumn|winter)"
+)
+_HOUR = "(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|[01]?\\d|2[0-4])"
+_CLOCK = (
+    rf"(?:half|(?:a )?quarter|(?:five|ten|twenty)) (?:past|to) {_HOUR}|{_HOUR} o['’]clock"
+    rf"|{_HOUR}(?:[:.][0-5]\d)? ?(?:[ap]\.m\.|[ap]m\b)|(?:[01]?\d|2[0-4]):[0-5]\d(?![:.]?\d)|noon|midday|midnight"
+)
+_ON = r"(?:,? (?:at|from|around|about|by|before|after)|,)? "
+_TIMES = re.compile(
+    rf"(?<![\w:])(?:(?:{_DAY})(?:{_ON}(?:{_CLOCK})(?:(?: to | until | ?[–-] ?)(?:{_CLOCK}))?)?"
+    rf"|(?:{_CLOCK})(?:(?: to | until | ?[–-] ?)(?:{_CLOCK}))?(?:,? (?:on )?(?:{_DAY}))?)(?!\w)",
+    re.IGNORECASE,
+)
+
+
+def times(line: Line) -> Iterator[Span]:
+    """Days of the week and hours, alone and together: "Tuesday at noon", "half past eight", "next week"."""
+    for match in _TIMES.finditer(line.text):
+        span = line.over(match.start(), match.end(), "clock", 0.65)
         if span:
             yield span
 

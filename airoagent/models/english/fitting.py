@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from airoagent.models.english.amounts import times
 from airoagent.models.english.names import unlike_person
 from airoagent.models.english.shapes import Sight
 from airoagent.models.english.spans import Span
@@ -63,7 +64,9 @@ def _wrong_sort(sight: Sight, span: Span) -> bool:
 
 
 def _is_dated(sight: Sight, span: Span) -> bool:
-    """Whether a phrase is only a date: "4 July 1934"."""
+    """Whether a phrase is only a date or an hour: "4 July 1934", "Tuesday"."""
+    if any(time.start <= span.start and span.end <= time.end for time in times(sight.line)):
+        return True
     return all(w in MONTHS or w[0].isdigit() or w in DETERMINERS for w in sight.line.lower[span.first : span.last + 1])
 
 

@@ -97,8 +97,12 @@ def terms_of(text: str, extra: str = "") -> tuple[tuple[str, ...], tuple[str, ..
     names: dict[str, None] = {}
     found = [match[0] for match in WORD.finditer(text)]
     roots = sentence_stems(found)
+    # "What is the total?": an idle word that is all the question has is what it asks for.
+    alone = IDLE if all(word.lower() in IDLE | STOPWORDS for word in found) else frozenset()
     for position, word in enumerate(found):
-        if word.lower() in IDLE or (word.lower() in STOPWORDS and not (word.isupper() and len(word) > 1 and position)):
+        if word.lower() in IDLE - alone or (
+            word.lower() in STOPWORDS and not (word.isupper() and len(word) > 1 and position)
+        ):
             continue
         root = roots[position]
         terms[root] = None

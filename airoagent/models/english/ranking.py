@@ -337,3 +337,10 @@ def _slug(url: str) -> str:
     """The words of an address's last part: "docs://eiffel-tower.html" gives "eiffel tower"."""
     last = url.rstrip("/").rpartition("/")[2]
     return re.sub(r"[-_.]+|html?$|md$|txt$", " ", last)
+
+
+def held_by(library: Library, terms: Sequence[str]) -> list[frozenset[str]]:
+    """Which of these terms each sentence holds itself, in these words or in others that stand for them."""
+    vocabulary: set[str] = set().union(*library.stems)
+    worth = {term: _worth(term, vocabulary, False) for term in terms}
+    return [frozenset(_bag(stems, worth)) for stems in library.stems]

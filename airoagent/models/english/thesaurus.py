@@ -213,6 +213,7 @@ cold freeze freezes frozen ice
 light lamp lamps lit shine bright
 sound noise loud hear
 colour hue
+colour color > red orange yellow green blue purple violet pink brown black white grey gold golden silver
 part parts piece pieces component components
 divide divided cut split share shared half
 share shared together

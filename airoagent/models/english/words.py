@@ -130,7 +130,7 @@ spend:spent strike:struck swim:swam think:thought throw:threw,thrown wear:wore,w
 break:broke,broken bring:brought catch:caught become:became rise:rose,risen man:men woman:women child:children
 people:people foot:feet tooth:teeth live:lives wife:wives die:died,dies,dying death:death dead:dead hang:hung
 shoot:shot lay:laid species:species series:series his:his this:this discov:discovery,discoveries do:does,did
-light:lit sleep:slept feel:felt dig:dug weave:wove,woven tall:tallest,taller high:highest,higher
+light:lit sit:sat sleep:slept feel:felt dig:dug weave:wove,woven tall:tallest,taller high:highest,higher
 long:longest,longer deep:deepest,deeper old:oldest,older large:largest,larger heavy:heaviest,heavier
 big:biggest,bigger wide:widest fast:fastest shore:shores news:news color:colour,colours,coloured
 meter:metre,metres,meters center:centre theater:theatre harbor:harbour honor:honour,honoured
