@@ -57,6 +57,8 @@ def command(file: str, out: str | None, at_once: int, quiet: bool, **flags: Any)
 
 async def _ask_all(agent: Agent, left: list[Asked], at_once: int, lines: TextIO | None, quiet: bool) -> int:
     """Ask them all; the exit code of the first run that has no answer, 0 if all have one."""
+    from airoagent.engine.crew import first_of
+
     waiting = iter(left)
     codes: list[int] = []
 
@@ -72,9 +74,12 @@ async def _ask_all(agent: Agent, left: list[Asked], at_once: int, lines: TextIO 
                 what = run.failure.message if run.failure is not None else run.status
                 click.echo(f"{len(codes):,}/{len(left):,} {id}: {what} ({run.seconds:.1f} s)", err=True)
 
-    async with asyncio.TaskGroup() as group:
-        for _ in range(min(at_once, len(left))):
-            group.create_task(work())
+    try:
+        async with asyncio.TaskGroup() as group:
+            for _ in range(min(at_once, len(left))):
+                group.create_task(work())
+    except BaseExceptionGroup as errors:
+        raise first_of(errors) from errors
     return next((code for code in codes if code), 0)
 
 

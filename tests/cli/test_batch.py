@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -84,3 +85,11 @@ def test_a_folder_that_is_not_there_is_told(airo: Airo, questions: Path, tmp_pat
     result = airo("batch", str(questions), "--out", str(tmp_path / "none" / "out.jsonl"))
     assert result.code == 2 and "cannot be written" in result.err
     assert airo("batch", str(tmp_path / "missing.txt")).code == 2
+
+
+def test_a_store_that_cannot_be_used_is_one_sentence(airo: Airo, questions: Path, tmp_path: Path) -> None:
+    store = Path(os.environ["AIRO_HOME"]) / "state" / "runs.sqlite3"
+    store.parent.mkdir(parents=True, exist_ok=True)
+    store.write_bytes(b"this is no database" * 100)
+    result = airo("batch", str(questions), "--docs", LIBRARY)
+    assert result.code == 6 and result.err.count("error:") == 1 and "Traceback" not in result.err
