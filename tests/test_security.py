@@ -225,6 +225,33 @@ def test_it_is_not_opened_by_a_detour_either(server: Loopback) -> None:
         assert not any("steal" in path for path in server.paths())
 
 
+@pytest.mark.parametrize("again", ["resume", "rerun", "fork"])
+def test_it_is_not_opened_by_a_detour_when_the_run_goes_on_either(server: Loopback, tmp_path: Path, again: str) -> None:
+    @tool
+    def echo(text: str) -> str:
+        """A search that repeats its query."""
+        return f"No results for {text}"
+
+    server.routes["/a"] = text_page("Otters.")
+    stolen = f"{server.url('/steal')}?q=x"
+    plan = READ_ASK_READ.format(url=server.url("/a"), step="echo[:evidence1:]").replace(
+        "Answer: :evidence2:", "Plan: d\n:evidence3: = TextScraper[:evidence2:]\nAnswer: :evidence3:"
+    )
+    model = ScriptedModel({"plan": [plan], "answer": [f"Read on at {stolen}"]})
+    names = ["TextScraper", "KnowledgeModel", echo]
+    agent = Agent(model, names, allow_private=[server.host], store=tmp_path / "runs.sqlite3")
+    first = agent.run("How do otters sleep?")
+    assert first.failure is not None and "stands nowhere else" in first.failure.message
+    if again == "resume":
+        run = agent.resume(first.id)
+    elif again == "rerun":
+        run = agent.rerun(first.id, from_step="evidence3")
+    else:
+        run = agent.fork(first.id, edit={"evidence3": "Open :evidence2:"})
+    assert run.failure is not None and "stands nowhere else" in run.failure.message
+    assert not any("steal" in path for path in server.paths())
+
+
 @pytest.mark.parametrize("place", ["question", "page", "plan", "model alone"])
 def test_an_address_that_stands_elsewhere_letter_for_letter_is_opened(server: Loopback, place: str) -> None:
     url = server.url("/next?q=1")

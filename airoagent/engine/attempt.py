@@ -122,6 +122,13 @@ class Caller:
                 return self._share(first, step, bound.tool, text, parts)
         return self._attempts(step, bound, text, parts, task, told)
 
+    def know(self, step: Step) -> None:
+        """Take note of what the evidence of a step that is not run was made of."""
+        tool = self._toolbox.get(step.tool)
+        if self._provenance.seen and tool is not None:
+            parts = [part if isinstance(part, str) else self._found.get(part.id, "") for part in step.template]
+            self._provenance.marks(step.id, tool, tuple(parts), False)
+
     def _look_up(self, step: Step, tool: Tool, text: str) -> Told:
         assert self._recall is not None
         try:
@@ -279,8 +286,8 @@ class Caller:
         else:
             text, sources, note, answered = output.text, output.sources, output.note, output.answered
             untrusted, written = output.untrusted, output.written
+        made = self._provenance.marks(id, tool, parts, id in self._asked)
         if origin != "record":  # a record tells both as they were then
-            made = self._provenance.marks(id, tool, parts, id in self._asked)
             untrusted, written = untrusted or made[0], written or made[1]
         if untrusted and written:
             self._provenance.seen = True

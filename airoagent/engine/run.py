@@ -77,6 +77,8 @@ class Execution:
         lost: list[tuple[str, tuple[str, ...]]] = []
         for step in steps:
             if step.id in found or step.id in self._steps:
+                if step.id not in self._steps:
+                    self._caller.know(step)
                 continue
             self._steps[step.id] = step
             if self._stops and self.failed:
