@@ -14,7 +14,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from airoagent.engine.crew import Crew, calm
+from airoagent.engine.crew import Crew
 from airoagent.engine.deadlines import Deadlines
 from airoagent.engine.policy import Policy, Services
 from airoagent.engine.provenance import Provenance
@@ -217,10 +217,8 @@ class Caller:
 
     async def _wait(self, seconds: float, task: asyncio.Task[Any]) -> None:
         """Wait before the next try; CancelledError if the run is being stopped."""
-        if self._crew.stopping:  # and the tool made a failure of its own of that
-            raise asyncio.CancelledError
-        if task.cancelling():
-            await calm(task)
+        if self._crew.stopping or task.cancelling():  # the tool made a failure of its own of that
+            await self._crew.calm(task)
         await asyncio.sleep(seconds)
 
     def _give_up(self, step: Step, task: asyncio.Task[Any], attempt: int, began: float) -> None:

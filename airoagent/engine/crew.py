@@ -30,7 +30,7 @@ from collections.abc import Coroutine
 from types import TracebackType
 from typing import Any
 
-__all__ = ["GRACE", "Crew", "calm", "first_of"]
+__all__ = ["GRACE", "Crew", "first_of"]
 
 GRACE = 5.0  # seconds
 
@@ -88,6 +88,18 @@ class Crew:
             for task in self._tasks:
                 task.cancel()
 
+    async def calm(self, task: asyncio.Task[Any]) -> None:
+        """Make the running task as if nobody had cancelled it (a tool has done that to its own), if none but it has.
+
+        CancelledError if the run is being stopped, however well a tool has hidden that, also while this waits.
+        """
+        if not self.stopping:
+            while task.cancelling():
+                task.uncancel()
+            await _swallow_one()
+        if self.stopping:
+            raise asyncio.CancelledError
+
     def dismiss(self, task: asyncio.Task[Any]) -> None:
         """Wait for this task no longer, whatever becomes of it."""
         self._tasks.discard(task)
@@ -142,13 +154,6 @@ class Crew:
                 raise cancelled
         finally:
             self._errors, cancelled, error = [], None, None  # no cycles with the tracebacks
-
-
-async def calm(task: asyncio.Task[Any]) -> None:
-    """Make the running task as if nobody had cancelled it: a tool has done that to its own task."""
-    while task.cancelling():
-        task.uncancel()
-    await _swallow_one()
 
 
 async def _swallow_one() -> None:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence, Set
 from airoagent import errors
 from airoagent.engine.policy import Policy
 from airoagent.engine.record import Run
-from airoagent.engine.reuse import Reuse
+from airoagent.engine.reuse import Reuse, output_in
 from airoagent.errors import AiroError, StoreError
 from airoagent.events import (
     AttemptFailed,
@@ -114,8 +114,7 @@ def recorded_steps(events: Iterable[Event], *, of_old_plans: bool = False) -> di
 
 def output_of(event: StepFinished) -> tuple[ToolOutput, Origin]:
     """What the tool gave then, as evidence that comes from the record."""
-    output = ToolOutput(event.text, event.sources, event.note, event.answered, event.untrusted, event.written)
-    return output, "record"
+    return output_in(event), "record"
 
 
 def error_of(failure: Failure) -> AiroError:

@@ -23,7 +23,7 @@ from airoagent.language.plan import Plan, Ref, Step, Template
 from airoagent.language.prompts import known_so_far
 from airoagent.toolbox.tool import Tool, ToolOutput
 
-__all__ = ["Reuse"]
+__all__ = ["Reuse", "output_in"]
 
 _Call = tuple[str, str]  # a tool's name and the input it was called with
 
@@ -159,6 +159,11 @@ class Reuse:
             self._cache.keep(step, tool, text, output)
 
 
+def output_in(event: StepFinished) -> ToolOutput:
+    """What the tool gave, as its step's end tells it."""
+    return ToolOutput(event.text, event.sources, event.note, event.answered, event.untrusted, event.written)
+
+
 def _found_in(events: Iterable[Event]) -> dict[_Call, ToolOutput]:
     """What each call gave."""
     found: dict[_Call, ToolOutput] = {}
@@ -171,7 +176,7 @@ def _found_in(events: Iterable[Event]) -> dict[_Call, ToolOutput]:
         elif isinstance(event, InputEdited):
             edited[event.step] = event.input
         elif isinstance(event, StepFinished):
-            output = ToolOutput(event.text, event.sources, event.note, event.answered, event.untrusted, event.written)
+            output = output_in(event)
             found[event.tool, inputs[event.step]] = output
             if event.step in edited:  # the user has put this in the place of that
                 found[event.tool, edited[event.step]] = output

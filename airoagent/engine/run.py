@@ -28,7 +28,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 
 from airoagent.engine.attempt import Caller
-from airoagent.engine.crew import Crew, calm
+from airoagent.engine.crew import Crew
 from airoagent.engine.policy import Policy, Services
 from airoagent.errors import AiroError
 from airoagent.events import Event, StepSkipped
@@ -135,9 +135,7 @@ class Execution:
             running.discard(step.id)
             settle(step, result)
             if task.cancelling():
-                if self._crew.stopping:  # and the tool kept that to itself
-                    raise asyncio.CancelledError
-                await calm(task)
+                await self._crew.calm(task)
             if not queued:
                 return
             step = queued.popleft()

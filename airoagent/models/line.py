@@ -14,7 +14,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol
 
 from airoagent.errors import AiroError, ModelError
-from airoagent.models.base import Chunk, Prompt
+from airoagent.models.base import Chunk, Prompt, Sampling
+from airoagent.models.decoding import check_sampling
 from airoagent.models.hub import LoadStopped
 
 __all__ = ["Job", "Line", "Rows", "Writing"]
@@ -120,6 +121,19 @@ class Line:
         self._closed = threading.Event()
         self._batch: Rows | None = None
         self._most_rows = self._most_tokens = 0
+
+    async def write(self, prompt: Prompt, sampling: Sampling) -> AsyncIterator[Chunk]:
+        """The completion, piece by piece as it is written; a caller that reads no more is called off.
+
+        Raises ModelError as the model does, UsageError for sampling figures that make no sense.
+        """
+        check_sampling(sampling)
+        job = self.put(prompt)
+        try:
+            async for chunk in job.chunks():
+                yield chunk
+        finally:
+            await self.call_off(job)
 
     def put(self, prompt: Prompt) -> Job:
         """Stand in line; ModelError if the line is closed."""

@@ -144,18 +144,12 @@ class LlamaCppModel:
                 "take a smaller quantisation, a smaller window (-o context N), or move layers to a GPU (-o gpu_layers)",
             )
 
-    async def stream(self, prompt: Prompt) -> AsyncIterator[Chunk]:
+    def stream(self, prompt: Prompt) -> AsyncIterator[Chunk]:
         """Write the completion piece by piece; loads the model first if this is its first use.
 
         Raises ModelError where the prompt does not fit the window or the model cannot be loaded.
         """
-        check_sampling(prompt.sampling or self._sampling)
-        job = self._line.put(prompt)
-        try:
-            async for chunk in job.chunks():
-                yield chunk
-        finally:
-            await self._line.call_off(job)
+        return self._line.write(prompt, prompt.sampling or self._sampling)
 
     async def aclose(self) -> None:
         """Stop what is being written, end the thread and give the memory back."""

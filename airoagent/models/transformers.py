@@ -138,19 +138,13 @@ class TransformersModel:
         """Have the description of the model at hand, fetched if it has to be, so that `info` tells its window."""
         await asyncio.to_thread(self._described)
 
-    async def stream(self, prompt: Prompt) -> AsyncIterator[Chunk]:
+    def stream(self, prompt: Prompt) -> AsyncIterator[Chunk]:
         """Write the completion piece by piece; loads the model first if this is its first use.
 
         Raises ModelError where the prompt does not fit into the window, the model cannot be loaded or the memory does
         not last, UsageError for sampling figures that make no sense.
         """
-        check_sampling(prompt.sampling or self._sampling)
-        job = self._line.put(prompt)
-        try:
-            async for chunk in job.chunks():
-                yield chunk
-        finally:
-            await self._line.call_off(job)
+        return self._line.write(prompt, prompt.sampling or self._sampling)
 
     async def aclose(self) -> None:
         """Stop what is being written, end the thread and give the memory back."""

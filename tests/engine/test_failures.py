@@ -389,3 +389,25 @@ def test_a_policy_that_makes_no_sense_is_told_before_anything_runs(values: dict[
         make_agent(PLAN, fine, **values)
     assert told in caught.value.message
     assert Policy(**values) is not None
+
+
+def test_a_stop_that_comes_while_a_tools_own_cancellation_is_forgotten_is_not_forgotten_with_it() -> None:
+    ends: list[str] = []
+
+    async def step(crew: Crew) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        task.cancel()
+        await crew.calm(task)  # nobody stops the run: it goes on
+        ends.append("calm")
+        task.cancel()
+        asyncio.get_running_loop().call_soon(crew.stop)
+        await crew.calm(task)
+        ends.append("went on")
+
+    async def main() -> None:
+        async with Crew() as crew:
+            crew.create_task(step(crew))
+
+    asyncio.run(main())
+    assert ends == ["calm"]
