@@ -33,7 +33,7 @@ if TYPE_CHECKING:
         ToolError,
         ToolTimeout,
         UsageError,
-    )  # fmt: skip
+    )
     from airoagent.events import Event, Source, Usage
     from airoagent.language.answer_grammar import answer_grammar
     from airoagent.language.callprompts import Ranked, Solution, Thought, code_prompt, read_code

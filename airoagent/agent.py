@@ -234,10 +234,14 @@ class Agent:
             status: Status = "interrupted" if isinstance(error, Interrupted) else "failed" if error else "done"
             recorder(
                 RunFinished(
-                    status=status, answer=answer, sources=sources, usage=recorder.run.usage,
-                    seconds=time.perf_counter() - began, failure=record_of(error) if error else None,
+                    status=status,
+                    answer=answer,
+                    sources=sources,
+                    usage=recorder.run.usage,
+                    seconds=time.perf_counter() - began,
+                    failure=record_of(error) if error else None,
                 )
-            )  # fmt: skip
+            )
 
         try:
             recorder.begin(question, self.model.info.name, tuple(self.known_tools), self._settings_on_record())
@@ -318,10 +322,17 @@ class Agent:
 
         fetch = Fetcher(allow_private=self._allow_private, documents=self.documents)
         services = Services(
-            question, ask, self._approve, fetch, self.documents, self._tool_settings, *reuse.services,
-            plan_trusted=recorder.plan_trusted and not reuse.begun, spent=reuse.spent,
+            question,
+            ask,
+            self._approve,
+            fetch,
+            self.documents,
+            self._tool_settings,
+            *reuse.services,
+            plan_trusted=recorder.plan_trusted and not reuse.begun,
+            spent=reuse.spent,
             fit=partial(fit_to, self.model, self.sampling),
-        )  # fmt: skip
+        )
         try:
             async with Crew() as crew:
                 yield Execution(self.known_tools, services, self.policy, recorder, crew, recorder.known)
@@ -331,9 +342,14 @@ class Agent:
             await fetch.aclose()
 
     async def _ask(
-        self, step: str, text: str, purpose: Purpose, recorder: Recorder, heard: Callable[[str], None],
+        self,
+        step: str,
+        text: str,
+        purpose: Purpose,
+        recorder: Recorder,
+        heard: Callable[[str], None],
         grammar: Grammar | str = "",
-    ) -> Completion:  # fmt: skip
+    ) -> Completion:
         """Ask the model; what it wrote goes on record also when it is stopped or fails half-way."""
         spent, most = recorder.run.usage, self.policy.max_tokens
         if most and spent.prompt_tokens + spent.completion_tokens >= most:
@@ -360,10 +376,16 @@ class Agent:
         finally:
             recorder(
                 ModelCalled(
-                    step=step, purpose=purpose, model=self.model.info.name, prompt=self.model.wrap(text),
-                    text="".join(pieces), finish=finish, usage=usage, seconds=time.perf_counter() - began,
+                    step=step,
+                    purpose=purpose,
+                    model=self.model.info.name,
+                    prompt=self.model.wrap(text),
+                    text="".join(pieces),
+                    finish=finish,
+                    usage=usage,
+                    seconds=time.perf_counter() - began,
                 )
-            )  # fmt: skip
+            )
         return Completion("".join(pieces), "length" if finish == "length" else "stop", usage)
 
     def _progress(self, what: str, done: int, total: int) -> None:

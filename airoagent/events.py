@@ -351,11 +351,27 @@ class RunFinished(Event):
 _TYPES: dict[str, type[Event]] = {
     cls.type: cls
     for cls in (
-        RunStarted, RunResumed, PlanText, PlanPart, ModelCalled, PlanWritten, PlanParsed, PlanRefused, Replanned,
-        StepStarted, InputEdited, StepText, AttemptFailed, StepFinished, StepFailed, StepCancelled, StepSkipped,
-        Progress, RunFinished,
+        RunStarted,
+        RunResumed,
+        PlanText,
+        PlanPart,
+        ModelCalled,
+        PlanWritten,
+        PlanParsed,
+        PlanRefused,
+        Replanned,
+        StepStarted,
+        InputEdited,
+        StepText,
+        AttemptFailed,
+        StepFinished,
+        StepFailed,
+        StepCancelled,
+        StepSkipped,
+        Progress,
+        RunFinished,
     )
-}  # fmt: skip
+}
 
 _NESTED: dict[str, Any] = {"usage": Usage, "failure": Failure}
 _NESTED_MANY: dict[str, Any] = {"sources": Source, "diagnostics": Diagnostic}

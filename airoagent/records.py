@@ -64,8 +64,12 @@ def _generated(frozen: Any, name: str, first: tuple[str, ...], last: tuple[str, 
         {"__slots__": frozen.__dict__["__slots__"], "__setattr__": object.__setattr__},
     )
     given: dict[str, Any] = {
-        "_frozen": frozen, "_opened": opened, "_set": object.__setattr__, "_new": object.__new__, "_MISSING": object(),
-    }  # fmt: skip
+        "_frozen": frozen,
+        "_opened": opened,
+        "_set": object.__setattr__,
+        "_new": object.__new__,
+        "_MISSING": object(),
+    }
     positional: list[str] = []
     keywords: list[str] = []
     lines: list[str] = []

@@ -137,9 +137,7 @@ def _expanded(path: str | os.PathLike[str]) -> Path:
 
 
 def load_settings(
-    flags: Mapping[str, object] | None = None,
-    environ: Mapping[str, str] | None = None,
-    config_file: Path | None = None,
+    flags: Mapping[str, object] | None = None, environ: Mapping[str, str] | None = None, config_file: Path | None = None
 ) -> Settings:
     """The settings in force. ``environ`` is the process's own unless given.
 

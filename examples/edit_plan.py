@@ -13,8 +13,7 @@ def main() -> None:
     print(plan.to_text())
     steps = tuple(
         replace(
-            step,
-            template=tuple(p.replace("Baikal", "Superior") if isinstance(p, str) else p for p in step.template),
+            step, template=tuple(p.replace("Baikal", "Superior") if isinstance(p, str) else p for p in step.template)
         )
         for step in plan.steps
     )

@@ -69,11 +69,7 @@ def test_the_prompt_names_the_tools_on_offer_and_the_question() -> None:
 
 @pytest.mark.parametrize(
     ("docs", "web", "offered"),
-    [
-        (False, False, ["DuckDuckGo"]),
-        (True, False, ["DocumentSearch"]),
-        (True, True, ["DuckDuckGo", "DocumentSearch"]),
-    ],
+    [(False, False, ["DuckDuckGo"]), (True, False, ["DocumentSearch"]), (True, True, ["DuckDuckGo", "DocumentSearch"])],
 )
 def test_documents_are_offered_in_place_of_the_web(docs: bool, web: bool, offered: list[str]) -> None:
     agent = Agent(docs=[LIBRARY] if docs else [], web=web, store=False)

@@ -13,21 +13,38 @@ from tests.source import PACKAGE, ROOT, executed_at_import, imported_by, is_type
 
 # A layer imports only from layers below it. Layers of one height do not import each other, save for types.
 HEIGHT = {
-    "errors": 0, "records": 0,
-    "events": 1, "settings": 1,
+    "errors": 0,
+    "records": 0,
+    "events": 1,
+    "settings": 1,
     "language": 2,
-    "models": 3, "toolbox": 3,
+    "models": 3,
+    "toolbox": 3,
     "engine": 4,
     "agent": 5,
     "view": 6,
     "cli": 7,
     "__main__": 8,
-}  # fmt: skip
+}
 
 HEAVY = (
-    "torch", "transformers", "bitsandbytes", "accelerate", "llguidance", "llama_cpp", "httpx", "httpcore", "bs4",
-    "lxml", "ddgs", "pydantic", "rich", "mcp", "trafilatura", "pypdf",
-)  # fmt: skip
+    "torch",
+    "transformers",
+    "bitsandbytes",
+    "accelerate",
+    "llguidance",
+    "llama_cpp",
+    "httpx",
+    "httpcore",
+    "bs4",
+    "lxml",
+    "ddgs",
+    "pydantic",
+    "rich",
+    "mcp",
+    "trafilatura",
+    "pypdf",
+)
 
 MODULES = python_files("airoagent")
 TOOLS = python_files("tools")

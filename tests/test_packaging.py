@@ -47,9 +47,14 @@ def run(command: list[str], cwd: Path, **environ: str) -> str:
     """Run a command to its end; its output, or a failed test that shows it."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "PIP_"))}
     done = subprocess.run(
-        command, cwd=cwd, env=kept | environ, stdin=subprocess.DEVNULL, capture_output=True, encoding="utf-8",
+        command,
+        cwd=cwd,
+        env=kept | environ,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        encoding="utf-8",
         timeout=200,
-    )  # fmt: skip
+    )
     assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
     return done.stdout
 

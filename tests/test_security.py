@@ -120,9 +120,16 @@ def test_a_page_cannot_leave_its_place_in_the_prompt(server: Loopback, where: st
 
 @pytest.mark.parametrize(
     "target",
-    ["http://127.0.0.1:PORT/secret", "http://localhost/", "http://127.0.0.2/", "http://169.254.169.254/latest/",
-     "http://[::ffff:10.0.0.1]/", "http://0x7f000001/", "http://[::1]:8080/"],
-)  # fmt: skip
+    [
+        "http://127.0.0.1:PORT/secret",
+        "http://localhost/",
+        "http://127.0.0.2/",
+        "http://169.254.169.254/latest/",
+        "http://[::ffff:10.0.0.1]/",
+        "http://0x7f000001/",
+        "http://[::1]:8080/",
+    ],
+)
 def test_a_page_cannot_turn_the_scraper_inward(server: Loopback, target: str) -> None:
     with loopback({"/secret": answer(200, b"the secret")}) as inner:
         target = target.replace("PORT", str(inner.port))
@@ -297,9 +304,12 @@ Answer: :evidence2: :evidence3: :evidence4:"""
     run, _ = ask(server, plan, *["3"] * 2, tools=["Calculator"])
     marks = {id: (one.untrusted, one.written) for id, one in run.evidence.items()}
     assert marks == {
-        "evidence0": (True, False), "evidence1": (True, True), "evidence2": (True, True),
-        "evidence3": (False, True), "evidence4": (False, False),
-    }  # fmt: skip
+        "evidence0": (True, False),
+        "evidence1": (True, True),
+        "evidence2": (True, True),
+        "evidence3": (False, True),
+        "evidence4": (False, False),
+    }
     assert all(evidence.at > 1.7e9 for evidence in run.evidence.values())
     told = run.to_json()["evidence"]
     assert {id: (one["untrusted"], one["written"]) for id, one in told.items()} == marks

@@ -91,9 +91,7 @@ def make_tiny_llama(
     return folder
 
 
-def _write_tokenizer(
-    folder: Path, vocabulary: int, window: int, chat_template: str, corpus: Iterable[str] = ()
-) -> int:
+def _write_tokenizer(folder: Path, vocabulary: int, window: int, chat_template: str, corpus: Iterable[str] = ()) -> int:
     """A BPE tokenizer in Llama-2's layout: ``<unk> <s> </s>``, 256 byte tokens, then pieces with U+2581 for a space."""
     from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, processors, trainers
 

@@ -63,7 +63,7 @@ class _Number(NamedTuple):
 _TOKEN = re.compile(
     r"\s*(?:(?P<known>\x00\d+\x00)|(?P<number>(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d{1,4}(?![\w.]))?)"
     r"|(?P<name>[A-Za-z]\w*)|(?P<sign>\*\*|//|[-+*/%^(),×÷·−]))"
-)  # fmt: skip
+)
 _GROUPED = re.compile(r"(?<![\d.,])\d{1,3}(?:,\d{3})+(?![\d,])")
 _SAME = {"^": "**", "×": "*", "·": "*", "÷": "/", "−": "-"}
 
@@ -301,17 +301,22 @@ def _whole(function: Callable[..., int], *values: Fraction) -> Fraction:
 
 _CONSTANTS = {"pi": _Number(Fraction("3.1415926535897932384626433832795028841971693993751"), exact=False)}
 _FUNCTIONS: dict[str, tuple[int, int, Callable[..., Fraction | _Number]]] = {
-    "sqrt": (1, 1, _sqrt), "abs": (1, 1, abs), "round": (1, 2, _round), "factorial": (1, 1, _factorial),
-    "min": (1, 999, lambda *values: min(values)), "max": (1, 999, lambda *values: max(values)),
+    "sqrt": (1, 1, _sqrt),
+    "abs": (1, 1, abs),
+    "round": (1, 2, _round),
+    "factorial": (1, 1, _factorial),
+    "min": (1, 999, lambda *values: min(values)),
+    "max": (1, 999, lambda *values: max(values)),
     "sum": (1, 999, lambda *values: sum(values, Fraction(0))),
     "mean": (1, 999, lambda *values: sum(values, Fraction(0)) / len(values)),
     "floor": (1, 1, lambda value: Fraction(math.floor(value))),
     "ceil": (1, 1, lambda value: Fraction(math.ceil(value))),
     "gcd": (1, 999, lambda *values: _whole(math.gcd, *values)),
     "lcm": (1, 999, lambda *values: _whole(math.lcm, *values)),
-    "ln": (1, 1, _logarithm), "log10": (1, 1, lambda value: _logarithm(value, ten=True)),
+    "ln": (1, 1, _logarithm),
+    "log10": (1, 1, lambda value: _logarithm(value, ten=True)),
     "exp": (1, 1, lambda value: _decimal(lambda context: context.exp(_as_decimal(value)))),
-}  # fmt: skip
+}
 
 
 def _bits(value: Fraction) -> int:

@@ -36,8 +36,9 @@ async def code_writer(input: str, context: ToolContext) -> ToolOutput:
     if given:
         blocks = [
             ContextBlock(text, tuple(("url", source.url) for source in sources[:8] if source.url))
-            for evidence in given for text, sources in evidence.blocks()
-        ]  # fmt: skip
+            for evidence in given
+            for text, sources in evidence.blocks()
+        ]
         prompt = closed_context_prompt(blocks, prompt)
     completion = await context.ask(prompt, "code")
     code = read_code(completion.text)

@@ -20,9 +20,19 @@ def today(zone: str = "") -> str:
     shift = "" if offset == "+0000" else f"{offset[:3]}:{offset[3:5]}"
     weekday = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")[now.weekday()]
     month = (
-        "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
+        "January",
+        "February",
+        "March",
+        "April",
+        "May",
+        "June",
+        "July",
+        "August",
+        "September",
+        "October",
+        "November",
         "December",
-    )[now.month - 1]  # fmt: skip
+    )[now.month - 1]
     return f"{weekday}, {now.day} {month} {now.year}, {now:%H:%M} (UTC{shift})"
 
 

@@ -218,8 +218,11 @@ def tell(error: AiroError, as_json: bool) -> None:
         import json
 
         record: dict[str, Any] = {
-            "kind": error.kind, "message": error.message, "hint": error.hint, "exit_code": error.exit_code
-        }  # fmt: skip
+            "kind": error.kind,
+            "message": error.message,
+            "hint": error.hint,
+            "exit_code": error.exit_code,
+        }
         diagnostics = getattr(error, "diagnostics", ())
         if diagnostics:
             record["diagnostics"] = [{f: getattr(d, f) for f in d.__dataclass_fields__} for d in diagnostics]

@@ -22,9 +22,13 @@ from airoagent.cli.options import agent_options, display_options, make_agent
 @agent_options
 @display_options
 def command(
-    question: tuple[str, ...], files: tuple[str, ...], as_json: bool, display: str | None, color: str | None,
+    question: tuple[str, ...],
+    files: tuple[str, ...],
+    as_json: bool,
+    display: str | None,
+    color: str | None,
     **flags: Any,
-) -> int:  # fmt: skip
+) -> int:
     """Answer QUESTION: plan, run the steps, tell the answer with its sources.
 
     The answer goes to stdout; the plan and the steps are shown on stderr. `-` reads the question from standard input.

@@ -21,10 +21,32 @@ __all__ = ["Begun", "begun_with", "read_begun"]
 
 # Not what only concerns the terminal of then; "model" is on record itself but for where its file lies.
 _KEPT = (
-    "model", "temperature", "top_p", "repetition_penalty", "max_tokens", "seed", "timeout", "limit_seconds", "retries",
-    "concurrency", "on_error", "free", "answers", "replan", "eager", "approve", "cache", "max_calls",
-    "max_total_tokens", "max_bytes", "docs", "web", "search", "allow_private", "tools",
-)  # fmt: skip
+    "model",
+    "temperature",
+    "top_p",
+    "repetition_penalty",
+    "max_tokens",
+    "seed",
+    "timeout",
+    "limit_seconds",
+    "retries",
+    "concurrency",
+    "on_error",
+    "free",
+    "answers",
+    "replan",
+    "eager",
+    "approve",
+    "cache",
+    "max_calls",
+    "max_total_tokens",
+    "max_bytes",
+    "docs",
+    "web",
+    "search",
+    "allow_private",
+    "tools",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +114,12 @@ def begun_with(agent: Agent, settings: Settings, flags: dict[str, Any]) -> str:
     own = {file for file in origins if file.is_file() and not file.is_relative_to(bundled)}
     config = flags["config_file"]
     begun = Begun(
-        values, tuple(flags["options"]), tuple(flags["named"] or ()), str(Path(config).absolute()) if config else None,
+        values,
+        tuple(flags["options"]),
+        tuple(flags["named"] or ()),
+        str(Path(config).absolute()) if config else None,
         {str(file): _hash(file) for file in sorted(own)},
-    )  # fmt: skip
+    )
     return json.dumps(asdict(begun))
 
 

@@ -26,9 +26,16 @@ from airoagent.cli.stdin import words_or_stdin
 @agent_options
 @display_options
 def command(
-    input: tuple[str, ...], functions: tuple[str, ...], form: Any, dry_run: bool, retries: int, as_json: bool,
-    display: str | None, color: str | None, **flags: Any,
-) -> int:  # fmt: skip
+    input: tuple[str, ...],
+    functions: tuple[str, ...],
+    form: Any,
+    dry_run: bool,
+    retries: int,
+    as_json: bool,
+    display: str | None,
+    color: str | None,
+    **flags: Any,
+) -> int:
     """Choose one function for INPUT, check its parameters, call it, and print what it gives.
 
     Without --functions the functions are the tools on offer. A function is carried out by the tool of its name.
@@ -47,7 +54,11 @@ def command(
     text = words_or_stdin(input)
     agent, settings = make_agent(flags, display=display, color=color)
     run = agent.call(
-        text, functions=[Path(file) for file in functions] or None, format=form,
-        dry_run=dry_run, retries=retries, watch=make_watch(settings),
-    )  # fmt: skip
+        text,
+        functions=[Path(file) for file in functions] or None,
+        format=form,
+        dry_run=dry_run,
+        retries=retries,
+        watch=make_watch(settings),
+    )
     return print_run(run, as_json=as_json, settings=settings)

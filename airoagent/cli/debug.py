@@ -240,9 +240,7 @@ class Session(cmd.Cmd):
         """quit (q): leave."""
         return True
 
-    do_s, do_n, do_c, do_b, do_l, do_p, do_w = (
-        do_step, do_next, do_continue, do_break, do_list, do_print, do_where
-    )  # fmt: skip
+    do_s, do_n, do_c, do_b, do_l, do_p, do_w = (do_step, do_next, do_continue, do_break, do_list, do_print, do_where)
     do_e, do_u, do_r, do_q = do_edit, do_undo, do_restart, do_quit
     do_EOF = do_quit  # noqa: N815 - the name that cmd calls at the end of the input
 

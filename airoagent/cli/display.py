@@ -265,9 +265,12 @@ class _LiveDisplay(Display):
 
         self.live = Live(
             console=Console(file=stream, markup=False, highlight=False, no_color=not color),
-            get_renderable=self._running, refresh_per_second=8, transient=True, redirect_stdout=False,
+            get_renderable=self._running,
+            refresh_per_second=8,
+            transient=True,
+            redirect_stdout=False,
             redirect_stderr=False,
-        )  # fmt: skip
+        )
 
     def __call__(self, event: Event) -> None:
         super().__call__(event)

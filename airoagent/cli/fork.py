@@ -20,9 +20,15 @@ if TYPE_CHECKING:
 @agent_options
 @display_options
 def command(
-    run_id: str, edits: tuple[str, ...], sets: tuple[str, ...], plan_file: str | None,
-    as_json: bool, display: str | None, color: str | None, **flags: Any,
-) -> int:  # fmt: skip
+    run_id: str,
+    edits: tuple[str, ...],
+    sets: tuple[str, ...],
+    plan_file: str | None,
+    as_json: bool,
+    display: str | None,
+    color: str | None,
+    **flags: Any,
+) -> int:
     """Change something in a recorded run: a new run, in which only what the change reaches is run, tells what follows.
 
     With -m MODEL the steps that ask a model ask this one. The answer's run names the old one as its parent; `airo diff`

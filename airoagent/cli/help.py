@@ -19,10 +19,7 @@ TOPICS = {"completion": COMPLETION, "exit-codes": EXIT_CODES}
 
 @click.command("help")
 @click.argument(
-    "topic",
-    required=False,
-    metavar="[VERB|exit-codes|completion]",
-    shell_complete=complete(lambda: [*VERBS, *TOPICS]),
+    "topic", required=False, metavar="[VERB|exit-codes|completion]", shell_complete=complete(lambda: [*VERBS, *TOPICS])
 )
 @click.pass_context
 def command(ctx: click.Context, topic: str | None) -> None:

@@ -152,10 +152,18 @@ def make_agent(
             settings.temperature, settings.top_p, settings.repetition_penalty, settings.max_tokens, settings.seed
         ),
         policy=Policy(
-            tool_timeout=settings.timeout, retries=settings.retries, limit_seconds=settings.limit_seconds,
-            concurrency=settings.concurrency, on_error=settings.on_error, eager=settings.eager, replan=settings.replan,
-            cache_seconds=settings.cache, max_calls=settings.max_calls, max_tokens=settings.max_total_tokens,
-            max_bytes=settings.max_bytes, ask_before="all" if settings.approve else "side-effects",
+            tool_timeout=settings.timeout,
+            retries=settings.retries,
+            limit_seconds=settings.limit_seconds,
+            concurrency=settings.concurrency,
+            on_error=settings.on_error,
+            eager=settings.eager,
+            replan=settings.replan,
+            cache_seconds=settings.cache,
+            max_calls=settings.max_calls,
+            max_tokens=settings.max_total_tokens,
+            max_bytes=settings.max_bytes,
+            ask_before="all" if settings.approve else "side-effects",
         ),
         store=settings.store,
         approve=approver(),
@@ -163,7 +171,7 @@ def make_agent(
         allow_private=settings.allow_private,
         mcp_servers=settings.mcp_servers,
         free=settings.free,
-    )  # fmt: skip
+    )
     if settings.display not in ("none", "json"):
         for broken in agent.broken_tools:
             click.echo(f"note: the tools of {plain(broken.origin)} are left out: {plain(broken.error)}", err=True)

@@ -22,9 +22,14 @@ if TYPE_CHECKING:
 @agent_options
 @display_options
 def command(
-    file: str, values: tuple[str, ...], recorded: str | None,
-    as_json: bool, display: str | None, color: str | None, **flags: Any,
-) -> int:  # fmt: skip
+    file: str,
+    values: tuple[str, ...],
+    recorded: str | None,
+    as_json: bool,
+    display: str | None,
+    color: str | None,
+    **flags: Any,
+) -> int:
     """Run the plan in FILE (`-`: standard input) and tell the answer.
 
     The plan may be in any form a model writes; what is wrong with it is told with line and column before anything runs.

@@ -248,9 +248,15 @@ class Caller:
                 waiting.set_result(None)
 
     def _failure(
-        self, error: BaseException, step: Step, tool: Tool, timeout: float, task: asyncio.Task[Any], attempt: int,
+        self,
+        error: BaseException,
+        step: Step,
+        tool: Tool,
+        timeout: float,
+        task: asyncio.Task[Any],
+        attempt: int,
         seconds: float,
-    ) -> AiroError:  # fmt: skip
+    ) -> AiroError:
         """The failure that what was raised out of a call comes to; raises it on if the run is being stopped."""
         if task in self._crew.dismissed:
             raise error  # the run has gone on without this task
@@ -273,9 +279,15 @@ class Caller:
         return failure_of(error, step.tool)  # whatever a tool raises fails this step and no other
 
     def _finished(
-        self, step: Step, tool: Tool, attempt: int, output: ToolOutput | Evidence | str, seconds: float,
-        origin: Origin, parts: Filled,
-    ) -> Evidence:  # fmt: skip
+        self,
+        step: Step,
+        tool: Tool,
+        attempt: int,
+        output: ToolOutput | Evidence | str,
+        seconds: float,
+        origin: Origin,
+        parts: Filled,
+    ) -> Evidence:
         id = step.id
         sources: tuple[Source, ...] = ()
         note, answered, untrusted, written = "", True, False, False
@@ -355,9 +367,17 @@ class Caller:
                 loop.call_soon_threadsafe(self._emit, Progress(what=what, done=done, total=total))
 
         return ToolContext(
-            step.id, services.question, parts, ask, services.fetch, services.documents, services.settings, progress,
-            self._provenance.may_open(parts, self._found), services.fit,
-        )  # fmt: skip
+            step.id,
+            services.question,
+            parts,
+            ask,
+            services.fetch,
+            services.documents,
+            services.settings,
+            progress,
+            self._provenance.may_open(parts, self._found),
+            services.fit,
+        )
 
     def _checked(self, tool: Tool, result: Any) -> ToolOutput | str:
         """What the tool returned, if it is something that a tool returns and within the limits."""

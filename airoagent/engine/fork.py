@@ -102,9 +102,15 @@ async def arerun(agent: Host, run: str | Run, *, from_step: str | None = None, w
 
 
 def fork(
-    agent: Host, run: str | Run, *, edit: Mapping[str, str] | None = None, set: Mapping[str, str] | None = None,
-    plan: str | Plan | None = None, model: str | Model | None = None, watch: Watch | None = None,
-) -> Run:  # fmt: skip
+    agent: Host,
+    run: str | Run,
+    *,
+    edit: Mapping[str, str] | None = None,
+    set: Mapping[str, str] | None = None,
+    plan: str | Plan | None = None,
+    model: str | Model | None = None,
+    watch: Watch | None = None,
+) -> Run:
     """Change something in a recorded run and see what comes of it, in a new run that names this one as its parent.
 
     ``edit`` gives steps another input, ``set`` gives them evidence in place of a call, ``plan`` is another plan,
@@ -115,9 +121,15 @@ def fork(
 
 
 async def afork(
-    agent: Host, run: str | Run, *, edit: Mapping[str, str] | None = None, set: Mapping[str, str] | None = None,
-    plan: str | Plan | None = None, model: str | Model | None = None, watch: Watch | None = None,
-) -> Run:  # fmt: skip
+    agent: Host,
+    run: str | Run,
+    *,
+    edit: Mapping[str, str] | None = None,
+    set: Mapping[str, str] | None = None,
+    plan: str | Plan | None = None,
+    model: str | Model | None = None,
+    watch: Watch | None = None,
+) -> Run:
     """The same, to be awaited."""
     parent = load(agent, run)
     agent = with_texts_of(agent, parent)

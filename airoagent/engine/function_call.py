@@ -35,9 +35,15 @@ H = TypeVar("H", bound=Host)
 
 
 def call(
-    agent: Host, input: str, *, functions: Any = None, format: Format = "json", dry_run: bool = False, retries: int = 1,
+    agent: Host,
+    input: str,
+    *,
+    functions: Any = None,
+    format: Format = "json",
+    dry_run: bool = False,
+    retries: int = 1,
     watch: Watch | None = None,
-) -> Run:  # fmt: skip
+) -> Run:
     """Let the model choose one of the functions for an input, check the call, and make it.
 
     ``functions`` is what `load_functions` takes (None: the tools on offer); one known by its specification alone is
@@ -46,16 +52,20 @@ def call(
     used. What goes wrong is told by the `Run`; UsageError and ModelError for arguments that cannot work.
     """
     return run_in_thread(
-        lambda: acall(
-            agent, input, functions=functions, format=format, dry_run=dry_run, retries=retries, watch=watch
-        )
-    )  # fmt: skip
+        lambda: acall(agent, input, functions=functions, format=format, dry_run=dry_run, retries=retries, watch=watch)
+    )
 
 
 async def acall(
-    agent: Host, input: str, *, functions: Any = None, format: Format = "json", dry_run: bool = False, retries: int = 1,
+    agent: Host,
+    input: str,
+    *,
+    functions: Any = None,
+    format: Format = "json",
+    dry_run: bool = False,
+    retries: int = 1,
     watch: Watch | None = None,
-) -> Run:  # fmt: skip
+) -> Run:
     """The same, to be awaited."""
     from airoagent.language.functions import load_functions
 

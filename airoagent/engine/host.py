@@ -46,9 +46,14 @@ class Host(Protocol):
     ) -> Run: ...
 
     async def _ask(
-        self, step: str, text: str, purpose: Purpose, recorder: Recorder, heard: Callable[[str], None],
+        self,
+        step: str,
+        text: str,
+        purpose: Purpose,
+        recorder: Recorder,
+        heard: Callable[[str], None],
         grammar: Grammar | str = "",
-    ) -> Completion: ...  # fmt: skip
+    ) -> Completion: ...
 
 
 def load(agent: Host, run: str | Run) -> Run:

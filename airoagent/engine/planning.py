@@ -26,9 +26,14 @@ class AskModel(Protocol):
     """Asks the model and puts the call on record; ``heard`` gets the text as it comes."""
 
     async def __call__(
-        self, step: str, text: str, purpose: Purpose, recorder: Recorder, heard: Callable[[str], None],
+        self,
+        step: str,
+        text: str,
+        purpose: Purpose,
+        recorder: Recorder,
+        heard: Callable[[str], None],
         grammar: Grammar | str,
-    ) -> Completion: ...  # fmt: skip
+    ) -> Completion: ...
 
 
 async def write_plan(

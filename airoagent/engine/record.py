@@ -155,9 +155,16 @@ class Run:
                 self.failed.pop(event.step, None)
         else:
             self.evidence[event.step] = _evidence(
-                event.step, event.tool, event.text, event.sources, event.note, event.answered, event.untrusted,
-                event.written, event.at,
-            )  # fmt: skip
+                event.step,
+                event.tool,
+                event.text,
+                event.sources,
+                event.note,
+                event.answered,
+                event.untrusted,
+                event.written,
+                event.at,
+            )
 
     @property
     def error(self) -> AiroError | None:
@@ -171,9 +178,12 @@ class Run:
                 # A run whose model was asked for a call is refused for its call, any other for its plan.
                 called = any(isinstance(one, ModelCalled) and one.purpose == "call" for one in self.events)
                 return (CallError if called else PlanError)(
-                    event.failure.message, event.failure.hint, kind=event.failure.kind, diagnostics=event.diagnostics,
+                    event.failure.message,
+                    event.failure.hint,
+                    kind=event.failure.kind,
+                    diagnostics=event.diagnostics,
                     text=self.plan_text,
-                )  # fmt: skip
+                )
         family = _FAMILIES.get(self.failure.exit_code, AiroError)
         return family(self.failure.message, self.failure.hint, self.failure.exit_code)
 
@@ -205,16 +215,22 @@ class Run:
             "model": self.model,
             "plan": None if self.plan is None else plan_json(self.plan, self.step_status),
             "evidence": {
-                id: {"tool": found.tool, "text": found.text, "note": found.note, "untrusted": found.untrusted,
-                     "written": found.written, "at": found.at,
-                     "sources": [_source_json(source) for source in found.sources]}
+                id: {
+                    "tool": found.tool,
+                    "text": found.text,
+                    "note": found.note,
+                    "untrusted": found.untrusted,
+                    "written": found.written,
+                    "at": found.at,
+                    "sources": [_source_json(source) for source in found.sources],
+                }
                 for id, found in self.evidence.items()
             },
             "usage": _plain(self.usage),
             "started": self.started,
             "seconds": self.seconds,
             "events": [to_json(event) for event in self.events],
-        }  # fmt: skip
+        }
 
     def step_status(self, id: str) -> str:
         """How far a step got: ``done``, ``failed``, ``skipped`` or ``not run``."""
@@ -230,9 +246,12 @@ def plan_json(plan: Plan, status: Callable[[str], str] | None = None) -> dict[st
     steps = []
     for step in plan.steps:
         row: dict[str, Any] = {
-            "id": step.id, "thought": step.thought, "tool": step.tool, "input": step.input,
+            "id": step.id,
+            "thought": step.thought,
+            "tool": step.tool,
+            "input": step.input,
             "depends_on": list(step.depends_on),
-        }  # fmt: skip
+        }
         if status is not None:
             row["status"] = status(step.id)
         steps.append(row)

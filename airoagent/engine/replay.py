@@ -80,10 +80,14 @@ async def areplay(run: Run, *, watch: Watch | None = None) -> Run:
         error = failure
     recorder(
         RunFinished(
-            status="failed" if error else "done", answer=answer, sources=sources, usage=recorder.run.usage,
-            seconds=time.perf_counter() - began, failure=record_of(error) if error else None,
+            status="failed" if error else "done",
+            answer=answer,
+            sources=sources,
+            usage=recorder.run.usage,
+            seconds=time.perf_counter() - began,
+            failure=record_of(error) if error else None,
         )
-    )  # fmt: skip
+    )
     again = recorder.finished()
     _compare_ends(run, again)
     return again

@@ -35,9 +35,12 @@ class Reuse:
     """
 
     def __init__(
-        self, tools: Iterable[object], cache: ToolCache | None = None, record: Recall | None = None,
+        self,
+        tools: Iterable[object],
+        cache: ToolCache | None = None,
+        record: Recall | None = None,
         past: Sequence[Event] = (),
-    ) -> None:  # fmt: skip
+    ) -> None:
         self._tools = tuple(tools)
         self._cache = cache
         self._record = record

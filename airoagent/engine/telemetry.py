@@ -80,9 +80,11 @@ class Spans:
                 self._plan = None
             case StepStarted():
                 told = {
-                    "gen_ai.operation.name": "execute_tool", "gen_ai.tool.name": event.tool,
-                    "gen_ai.tool.call.id": event.step, "airo.attempt": event.attempt,
-                }  # fmt: skip
+                    "gen_ai.operation.name": "execute_tool",
+                    "gen_ai.tool.name": event.tool,
+                    "gen_ai.tool.call.id": event.step,
+                    "airo.attempt": event.attempt,
+                }
                 told |= self._text("gen_ai.tool.call.arguments", event.input)
                 self._steps[event.step] = self._open(f"execute_tool {event.tool}", event.at, self._run, told)
             case ModelCalled():
@@ -97,9 +99,11 @@ class Spans:
     def _begin(self, event: RunStarted | RunResumed) -> None:
         self._model = event.model
         told = {
-            "gen_ai.operation.name": "invoke_agent", "gen_ai.agent.name": "airoagent",
-            "gen_ai.request.model": event.model, "gen_ai.conversation.id": event.run,
-        }  # fmt: skip
+            "gen_ai.operation.name": "invoke_agent",
+            "gen_ai.agent.name": "airoagent",
+            "gen_ai.request.model": event.model,
+            "gen_ai.conversation.id": event.run,
+        }
         if isinstance(event, RunStarted):
             told |= self._text("airo.question", event.question)
         self._run = self._open("invoke_agent airoagent", event.at, None, told)
@@ -109,11 +113,12 @@ class Spans:
     def _model_call(self, event: ModelCalled) -> None:
         parent = self._steps.get(event.step) if event.step else self._plan
         told = {
-            "gen_ai.operation.name": "chat", "gen_ai.request.model": event.model,
+            "gen_ai.operation.name": "chat",
+            "gen_ai.request.model": event.model,
             "gen_ai.response.finish_reasons": (event.finish,),
             "gen_ai.usage.input_tokens": event.usage.prompt_tokens,
             "gen_ai.usage.output_tokens": event.usage.completion_tokens,
-        }  # fmt: skip
+        }
         told |= self._text("gen_ai.input.messages", event.prompt) | self._text("gen_ai.output.messages", event.text)
         span = self._open(f"chat {event.model}", event.at - event.seconds, parent or self._run, told)
         self._close(span, event.at, None)
@@ -131,9 +136,10 @@ class Spans:
             self._close(span, event.at, None)
         if self._run is not None:
             told = {
-                "airo.status": event.status, "gen_ai.usage.input_tokens": event.usage.prompt_tokens,
+                "airo.status": event.status,
+                "gen_ai.usage.input_tokens": event.usage.prompt_tokens,
                 "gen_ai.usage.output_tokens": event.usage.completion_tokens,
-            }  # fmt: skip
+            }
             self._run.set_attributes({**told, **self._text("airo.answer", event.answer or "")})
         self._close(self._run, event.at, event.failure)
         self._run = self._plan = None

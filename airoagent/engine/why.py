@@ -60,10 +60,18 @@ def why(run: Run) -> tuple[Ground, ...]:
             used_by = ("answer", *used_by)
         grounds.append(
             Ground(
-                id, depth, used_by, step.tool, step.thought, inputs.get(id, step.input), found.text, found.sources,
-                origins.get(id, "call"), found.note,
+                id,
+                depth,
+                used_by,
+                step.tool,
+                step.thought,
+                inputs.get(id, step.input),
+                found.text,
+                found.sources,
+                origins.get(id, "call"),
+                found.note,
             )
-        )  # fmt: skip
+        )
     return tuple(grounds)
 
 

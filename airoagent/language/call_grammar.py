@@ -39,9 +39,7 @@ _SEPARATORS = (", ", ": ")
 
 _IN_JSON = Chars(((0x00, 0x1F), (0x22, 0x22), (0x5C, 0x5C), (0x7F, 0x7F)), negated=True)
 # YAML folds lines at some of these, and its readers refuse the others.
-_IN_YAML = Chars(
-    (*_IN_JSON.ranges, (0x80, 0xA0), (0x2028, 0x2029), (0xFEFF, 0xFEFF), (0xFFFE, 0xFFFF)), negated=True
-)  # fmt: skip
+_IN_YAML = Chars((*_IN_JSON.ranges, (0x80, 0xA0), (0x2028, 0x2029), (0xFEFF, 0xFEFF), (0xFFFE, 0xFFFF)), negated=True)
 _PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 _YAML_WORDS = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null"})
 _ANY = ("string", "number", "boolean", "null")

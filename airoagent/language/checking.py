@@ -22,8 +22,15 @@ Path = tuple[Any, ...]
 Locate = Callable[[Path], tuple[int, int]]
 """Path -> line and column, both from 1."""
 
-_ARTICLES = {"any": "a value", "string": "text", "integer": "an integer", "number": "a number",
-             "boolean": "true or false", "array": "a list", "object": "a map"}  # fmt: skip
+_ARTICLES = {
+    "any": "a value",
+    "string": "text",
+    "integer": "an integer",
+    "number": "a number",
+    "boolean": "true or false",
+    "array": "a list",
+    "object": "a map",
+}
 _TRUTH = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
 _SEPARATORS = str.maketrans("", "", " _-\t\n")
 _MOST_SHOWN = 5  # findings of one kind about unknown names that are given with suggestions

@@ -39,9 +39,20 @@ class Draft:
     """Steps, findings, question and answer gathered so far."""
 
     __slots__ = (
-        "answer", "defined", "dollar", "failed", "findings", "forward", "limits", "names", "places", "question",
-        "refs", "steps", "used",
-    )  # fmt: skip
+        "answer",
+        "defined",
+        "dollar",
+        "failed",
+        "findings",
+        "forward",
+        "limits",
+        "names",
+        "places",
+        "question",
+        "refs",
+        "steps",
+        "used",
+    )
 
     def __init__(self, names: ToolNames, limits: Limits) -> None:
         self.names = names
@@ -81,8 +92,9 @@ class Draft:
         names = sorted(self.names.names)
         return ", ".join(names[:12]) + (", ..." if len(names) > 12 else "") if names else "none"
 
-    def add(self, number: int, thought: str, tool: str | None, template: Template, line: int, at: int, place: int,
-            size: int) -> Step | None:  # fmt: skip
+    def add(
+        self, number: int, thought: str, tool: str | None, template: Template, line: int, at: int, place: int, size: int
+    ) -> Step | None:
         """Add a step; None if it is refused. ``at`` is where it stands, ``place`` where its input does."""
         own = f"evidence{number}"
         if own in self.defined:

@@ -115,7 +115,10 @@ def _shown(character: str) -> str:
 def _columns(text: str) -> int:
     """Terminal cells a text takes: wide characters two, combining ones none."""
     return sum(
-        0 if unicodedata.combining(character) or unicodedata.category(character) == "Me"
-        else 2 if unicodedata.east_asian_width(character) in "WF" else 1
+        0
+        if unicodedata.combining(character) or unicodedata.category(character) == "Me"
+        else 2
+        if unicodedata.east_asian_width(character) in "WF"
+        else 1
         for character in text
-    )  # fmt: skip
+    )

@@ -97,8 +97,12 @@ def _boolean(value: Json) -> Json:
 
 
 _SIMPLE: dict[str, Accept] = {
-    "any": _any, "string": _string, "integer": _integer, "number": _number, "boolean": _boolean
-}  # fmt: skip
+    "any": _any,
+    "string": _string,
+    "integer": _integer,
+    "number": _number,
+    "boolean": _boolean,
+}
 
 
 def same(one: Json, other: Json) -> bool:

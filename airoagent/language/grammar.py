@@ -35,7 +35,7 @@ __all__ = [
     "but",
     "chars",
     "optional",
-]  # fmt: skip
+]
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,9 +26,27 @@ _PLACES = re.compile(
 )
 # One of these is in every text that has a place: looking for them is much quicker than the expression.
 _SIGNS = (
-    "begininput", "begincontext", "begininstruction", "endinput", "endcontext", "endinstruction", "user:", "assistant:",
-    "[inst", "[/inst", "<<sys", "<</sys", "<s>", "</s>", "<unk>", "<pad>", "<bos>", "<eos>", "_of_turn>", "<|",
-)  # fmt: skip
+    "begininput",
+    "begincontext",
+    "begininstruction",
+    "endinput",
+    "endcontext",
+    "endinstruction",
+    "user:",
+    "assistant:",
+    "[inst",
+    "[/inst",
+    "<<sys",
+    "<</sys",
+    "<s>",
+    "</s>",
+    "<unk>",
+    "<pad>",
+    "<bos>",
+    "<eos>",
+    "_of_turn>",
+    "<|",
+)
 _UNSEEN = frozenset("\u115f\u1160\u17b4\u17b5\u3164\uffa0")  # letters by category that show nothing
 
 

@@ -122,8 +122,7 @@ ASSIGNMENT_LINE = re.compile(
 """A line that assigns something to a reference, tool or not."""
 
 STATEMENT_LINE = re.compile(
-    rf"[\s>*`\-•0-9.)#]{{0,16}}?(?:{_PLAN}|{_ANSWER}|{_QUESTION}|(?:{_COLON_REF}|{_HASH_REF})\s?[=＝])",
-    re.IGNORECASE,
+    rf"[\s>*`\-•0-9.)#]{{0,16}}?(?:{_PLAN}|{_ANSWER}|{_QUESTION}|(?:{_COLON_REF}|{_HASH_REF})\s?[=＝])", re.IGNORECASE
 )
 """A line that begins with a statement."""
 
@@ -195,9 +194,7 @@ class Heads:
             findings.append(Finding(found.end() - 1, "full_width", "The colon is full-width.", "read as a plain one"))
         return Head(found.lastgroup, start, tuple(findings))  # type: ignore[arg-type]
 
-    def _step(
-        self, window: str, at: int, number: int | None, findings: list[Finding], closing: bool
-    ) -> Head | None:
+    def _step(self, window: str, at: int, number: int | None, findings: list[Finding], closing: bool) -> Head | None:
         call = _CALL.fullmatch(window, at)
         if call:
             tool = self._known(call["name"])
@@ -216,9 +213,7 @@ class Heads:
         kind: Kind = "call" if tool or call["name"] != "join" else "join"
         return Head(kind, start, tuple(findings), number, call["name"], tool, call.start("name"), dollar=True)
 
-    def _assignment(
-        self, found: re.Match[str], start: int, findings: list[Finding], certain: bool
-    ) -> Head | None:
+    def _assignment(self, found: re.Match[str], start: int, findings: list[Finding], certain: bool) -> Head | None:
         """The head of an assignment; ``certain``: prose may stand around it, so it must not be taken for one."""
         name = found["name"].rstrip()
         written = name.strip("*_` ") or name
@@ -239,9 +234,16 @@ class Heads:
         findings += _spelling(found, sign, equals)
         digits = _DIGITS.search(ref)
         return Head(
-            "assign", start, tuple(findings), int(digits[0]) if digits else 0, written, tool, found.start("name"),
-            bool(found["wrap"]), dollar,
-        )  # fmt: skip
+            "assign",
+            start,
+            tuple(findings),
+            int(digits[0]) if digits else 0,
+            written,
+            tool,
+            found.start("name"),
+            bool(found["wrap"]),
+            dollar,
+        )
 
     def _known(self, name: str) -> str | None:
         return self._names.resolve(name)

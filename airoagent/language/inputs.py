@@ -25,9 +25,20 @@ class OpenInput:
     """
 
     __slots__ = (
-        "_close", "_depth", "_open", "_round", "at", "balanced", "head", "last", "line", "line_end", "name_at", "start",
+        "_close",
+        "_depth",
+        "_open",
+        "_round",
+        "at",
+        "balanced",
+        "head",
+        "last",
+        "line",
+        "line_end",
+        "name_at",
+        "start",
         "thought",
-    )  # fmt: skip
+    )
 
     def __init__(self, head: Head, opener: str, thought: str, at: int, name_at: int, line: int, start: int) -> None:
         self.head, self.thought = head, thought

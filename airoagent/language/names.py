@@ -21,24 +21,81 @@ from collections.abc import Iterable
 __all__ = ["ALIASES", "ToolNames"]
 
 ALIASES: tuple[frozenset[str], ...] = (
-    frozenset({
-        "search", "websearch", "google", "googlesearch", "bing", "bingsearch", "internetsearch", "searchengine",
-        "searchtool", "searchweb", "onlinesearch", "duckduckgo", "duckduckgosearch", "ddg", "ddgs", "documentsearch",
-        "docsearch", "searchdocuments", "wikipedia", "wikipediasearch", "wiki", "brave", "bravesearch", "searxng",
-    }),
-    frozenset({
-        "llm", "qa", "knowledgemodel", "languagemodel", "questionanswering", "questionanswer", "qamodel", "llmmodel",
-        "model", "knowledge", "answerer", "gpt", "chatgpt", "largelanguagemodel",
-    }),
-    frozenset({
-        "textscraper", "scraper", "webscraper", "scrape", "scrapetext", "pagescraper", "webpagescraper", "scrapepage",
-        "scrapewebsite", "pagereader", "webpagereader", "readpage",
-    }),
-    frozenset({
-        "hyperlinkextractor", "linkextractor", "extractlinks", "extracthyperlinks", "urlextractor", "extracturls",
-        "hyperlinksextractor", "linksextractor",
-    }),
-)  # fmt: skip
+    frozenset(
+        {
+            "search",
+            "websearch",
+            "google",
+            "googlesearch",
+            "bing",
+            "bingsearch",
+            "internetsearch",
+            "searchengine",
+            "searchtool",
+            "searchweb",
+            "onlinesearch",
+            "duckduckgo",
+            "duckduckgosearch",
+            "ddg",
+            "ddgs",
+            "documentsearch",
+            "docsearch",
+            "searchdocuments",
+            "wikipedia",
+            "wikipediasearch",
+            "wiki",
+            "brave",
+            "bravesearch",
+            "searxng",
+        }
+    ),
+    frozenset(
+        {
+            "llm",
+            "qa",
+            "knowledgemodel",
+            "languagemodel",
+            "questionanswering",
+            "questionanswer",
+            "qamodel",
+            "llmmodel",
+            "model",
+            "knowledge",
+            "answerer",
+            "gpt",
+            "chatgpt",
+            "largelanguagemodel",
+        }
+    ),
+    frozenset(
+        {
+            "textscraper",
+            "scraper",
+            "webscraper",
+            "scrape",
+            "scrapetext",
+            "pagescraper",
+            "webpagescraper",
+            "scrapepage",
+            "scrapewebsite",
+            "pagereader",
+            "webpagereader",
+            "readpage",
+        }
+    ),
+    frozenset(
+        {
+            "hyperlinkextractor",
+            "linkextractor",
+            "extractlinks",
+            "extracthyperlinks",
+            "urlextractor",
+            "extracturls",
+            "hyperlinksextractor",
+            "linksextractor",
+        }
+    ),
+)
 """Names models use for one kind of tool, with case and separators set aside; one set a kind."""
 
 _SEPARATORS = str.maketrans("", "", " _-\t\n\u00a0")

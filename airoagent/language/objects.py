@@ -29,8 +29,17 @@ class ObjectScanner:
     """
 
     __slots__ = (
-        "_list_open", "_quote", "_skip", "_stack", "checked", "element_start", "found", "line", "start", "sure",
-    )  # fmt: skip
+        "_list_open",
+        "_quote",
+        "_skip",
+        "_stack",
+        "checked",
+        "element_start",
+        "found",
+        "line",
+        "start",
+        "sure",
+    )
 
     def __init__(self, start: int, line: int) -> None:
         self.start = start

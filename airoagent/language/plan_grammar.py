@@ -49,12 +49,23 @@ _NAME = re.compile(r"[^\s\[\](){}（）［］=＝:：\"'][^\s\[\](){}（）［�
 
 _NEVER = Chars(
     (
-        (0x00, 0x20), (0x7F, 0xA0), (0x1680, 0x1680), (0x180E, 0x180E), (0x2000, 0x200B), (0x200E, 0x200F),
-        (0x2028, 0x202F), (0x205F, 0x206F), (0x3000, 0x3000), (0xFEFF, 0xFEFF), (0xFFF0, 0xFFFB), (0xFFFE, 0xFFFF),
-        (0xE0000, 0xE0FFF), *chars("：＃［］").ranges,
+        (0x00, 0x20),
+        (0x7F, 0xA0),
+        (0x1680, 0x1680),
+        (0x180E, 0x180E),
+        (0x2000, 0x200B),
+        (0x200E, 0x200F),
+        (0x2028, 0x202F),
+        (0x205F, 0x206F),
+        (0x3000, 0x3000),
+        (0xFEFF, 0xFEFF),
+        (0xFFF0, 0xFFFB),
+        (0xFFFE, 0xFFFF),
+        (0xE0000, 0xE0FFF),
+        *chars("：＃［］").ranges,
     ),
     negated=True,
-)  # fmt: skip
+)
 """White space, controls, invisible signs (joiners within words aside), and the full-width signs of plans."""
 
 _QUOTES = "\"'`“”„‘’«»「」『』"
@@ -93,8 +104,12 @@ def plan_grammar(
         after: Piece = answered if at + 1 == steps else Alt((Use(f"step{at + 1}"), answered))
         head: tuple[Piece, ...] = (
             optional(Seq((Text("Plan: "), Use(f"THOUGHT{at}"), Text("\n")))),
-            Text(f":evidence{at}: = "), Use("TOOL"), Text("["), Use(f"INPUT{at}"), Text("]\n"),
-        )  # fmt: skip
+            Text(f":evidence{at}: = "),
+            Use("TOOL"),
+            Text("["),
+            Use(f"INPUT{at}"),
+            Text("]\n"),
+        )
         rules.append(Rule(f"step{at}", Seq((*head, after))))
         rules.append(Rule(f"answer{at}", Seq((Text("Answer: "), Use(f"ANSWER{at}"), optional(Text("\n"))))))
     rules.append(Rule("TOOL", _any_of(names)))

@@ -19,9 +19,15 @@ from airoagent.language.functions import Function, Json, Param
 __all__ = ["function_of", "param_of_schema", "python_arguments"]
 
 _SIMPLE: dict[Any, dict[str, Json]] = {
-    str: {"type": "string"}, int: {"type": "integer"}, float: {"type": "number"}, bool: {"type": "boolean"},
-    list: {"type": "array"}, dict: {"type": "object"}, Any: {}, inspect.Parameter.empty: {},
-}  # fmt: skip
+    str: {"type": "string"},
+    int: {"type": "integer"},
+    float: {"type": "number"},
+    bool: {"type": "boolean"},
+    list: {"type": "array"},
+    dict: {"type": "object"},
+    Any: {},
+    inspect.Parameter.empty: {},
+}
 _MOST_DEPTH = 16  # of a type: a deeper or recursive one is taken as "anything" from there
 
 
@@ -90,9 +96,18 @@ def _param(function: str, parameter: inspect.Parameter, hint: Any, text: str) ->
     required = parameter.default is parameter.empty
     default = parameter.default if not required and _is_json(parameter.default) else None
     return Param(
-        found.name, text or found.description, found.kind, required, found.enum, default,
-        default is not None, found.nullable, found.members, found.items, found.values,
-    )  # fmt: skip
+        found.name,
+        text or found.description,
+        found.kind,
+        required,
+        found.enum,
+        default,
+        default is not None,
+        found.nullable,
+        found.members,
+        found.items,
+        found.values,
+    )
 
 
 def _is_json(value: Any) -> bool:
@@ -139,18 +154,31 @@ def _of_schema(
     )
     items, values = schema.get("items"), schema.get("additionalProperties")
     return Param(
-        name, description, kind if kind in ("string", "integer", "number", "boolean", "array", "object") else "any",
-        required, tuple(enum), members=members,
+        name,
+        description,
+        kind if kind in ("string", "integer", "number", "boolean", "array", "object") else "any",
+        required,
+        tuple(enum),
+        members=members,
         items=inner("items", items) if isinstance(items, Mapping) and items else None,
         values=inner("values", values) if isinstance(values, Mapping) and values and not members else None,
-    )  # fmt: skip
+    )
 
 
 def _described(param: Param, description: str, *, nullable: bool | None = None) -> Param:
     return Param(
-        param.name, description or param.description, param.kind, param.required, param.enum, param.default,
-        param.has_default, param.nullable if nullable is None else nullable, param.members, param.items, param.values,
-    )  # fmt: skip
+        param.name,
+        description or param.description,
+        param.kind,
+        param.required,
+        param.enum,
+        param.default,
+        param.has_default,
+        param.nullable if nullable is None else nullable,
+        param.members,
+        param.items,
+        param.values,
+    )
 
 
 _GOOGLE_HEAD = re.compile(r"^(?:Args|Arguments|Parameters|Params):\s*$")
@@ -208,6 +236,7 @@ def python_arguments(function: Callable[..., Any], params: Mapping[str, Json], n
             raise CallError(
                 f"the parameter {word}{f' of {name}' if name else ''} is refused: {why}",
                 f"it was {str(value)[:80]!r}",
-                kind="bad_value", diagnostics=(Diagnostic("bad_value", f"{word}: {why}", 1, 1),),
-            ) from None  # fmt: skip
+                kind="bad_value",
+                diagnostics=(Diagnostic("bad_value", f"{word}: {why}", 1, 1),),
+            ) from None
     return arguments

@@ -30,9 +30,15 @@ __all__ = ["functions_of", "functions_yaml", "read_functions"]
 
 _KINDS: dict[str, Kind] = {
     **{kind: kind for kind in get_args(Kind)},
-    "str": "string", "text": "string", "int": "integer", "float": "number", "bool": "boolean", "list": "array",
-    "dict": "object", "map": "object",
-}  # fmt: skip
+    "str": "string",
+    "text": "string",
+    "int": "integer",
+    "float": "number",
+    "bool": "boolean",
+    "list": "array",
+    "dict": "object",
+    "map": "object",
+}
 _MEMBERS = ("params", "parameters", "properties")
 _WORDS = frozenset({"description", "type", "required", "enum", "default", "items", "values", "nullable", *_MEMBERS})
 
@@ -143,9 +149,15 @@ class _Reader:
             for word in ("items", "values")
         }
         shape = Param(
-            name, description, kind, members=tuple(self._members(members or {}, path)), items=inner["items"],
-            values=inner["values"], nullable=self._flag(value, "nullable", False, path), beside=beside,
-        )  # fmt: skip
+            name,
+            description,
+            kind,
+            members=tuple(self._members(members or {}, path)),
+            items=inner["items"],
+            values=inner["values"],
+            nullable=self._flag(value, "nullable", False, path),
+            beside=beside,
+        )
         enum = value.get("enum", [])
         if not isinstance(enum, list):
             raise self.error((*path, "enum"), f"the enum of {name} is not a list")
@@ -155,9 +167,19 @@ class _Reader:
         optional = has_default or _says_optional(description)
         required = self._flag(value, "required", not optional, path)
         return Param(
-            name, description, kind, required, allowed, default, has_default, shape.nullable, shape.members,
-            shape.items, shape.values, beside,
-        )  # fmt: skip
+            name,
+            description,
+            kind,
+            required,
+            allowed,
+            default,
+            has_default,
+            shape.nullable,
+            shape.members,
+            shape.items,
+            shape.values,
+            beside,
+        )
 
     def _flag(self, value: Mapping[str, Json], word: str, otherwise: bool, path: Path) -> bool:
         if word not in value:
@@ -207,9 +229,10 @@ def read_functions(text: str, place: str = "") -> tuple[Function, ...]:
         where = f"{place or 'the function specification'}, line {error.line + 1}, column {error.column + 1}"
         raise UsageError(f"{where}: {error.message}", "it is read as plain YAML: maps, lists and text") from None
     found = [
-        function for value, where_ in zip(documents, places, strict=True)
+        function
+        for value, where_ in zip(documents, places, strict=True)
         for function in _Reader(place, where_).functions(value)
-    ]  # fmt: skip
+    ]
     if not found:
         raise UsageError(
             f"{place or 'the function specification'} holds no function",

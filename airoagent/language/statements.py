@@ -42,10 +42,27 @@ class StatementReader:
     """Reads text that arrives in pieces into a draft."""
 
     __slots__ = (
-        "_answer", "_at", "_base", "_buffer", "_content", "_draft", "_frame", "_framing", "_head_from",
-        "_heads", "_input", "_line", "_line_start", "_object", "_objects", "_out", "_place", "_quick", "_signs",
+        "_answer",
+        "_at",
+        "_base",
+        "_buffer",
+        "_content",
+        "_draft",
+        "_frame",
+        "_framing",
+        "_head_from",
+        "_heads",
+        "_input",
+        "_line",
+        "_line_start",
+        "_object",
+        "_objects",
+        "_out",
+        "_place",
+        "_quick",
+        "_signs",
         "source",
-    )  # fmt: skip
+    )
 
     def __init__(self, draft: Draft, quick: bool) -> None:
         self._draft = draft
@@ -266,8 +283,12 @@ class StatementReader:
                 self._leave_object(self._line_start)
                 self._begin(head, self._line_start, at)
                 return
-        what = scanner.sign(sign, at, self.source.slice(scanner.checked, at) if not scanner.sure else "",
-                            self._window(at - 40, at) if sign == "[" else "")
+        what = scanner.sign(
+            sign,
+            at,
+            self.source.slice(scanner.checked, at) if not scanner.sure else "",
+            self._window(at - 40, at) if sign == "[" else "",
+        )
         if sign == "{" and scanner.element_start == at:
             scanner.line = self._line
         if what == "element":
@@ -378,9 +399,12 @@ class StatementReader:
         draft, frame = self._draft, self._frame
         text = self.source.slice(self._content, end)
         line = text.strip(" \t*`_>-")
-        if draft.defined and 0 < len(line) < REACH and self._content == self._line_start and (
-            _PARTIAL.fullmatch(line) or any(word.startswith(line.lower()) for word in _FIRST_WORDS)
-        ):  # fmt: skip
+        if (
+            draft.defined
+            and 0 < len(line) < REACH
+            and self._content == self._line_start
+            and (_PARTIAL.fullmatch(line) or any(word.startswith(line.lower()) for word in _FIRST_WORDS))
+        ):
             draft.fail(self._content, "truncated", "The text ends in the middle of this statement.")
             return
         frame.take(text, self._content, self._content == self._line_start)

@@ -201,8 +201,10 @@ def _share(
     best: dict[int, float] = {}
     for number in ranking:
         best.setdefault(passages[number].block, scores[number])
-    frames = {number: count(closed_context_prompt([ContextBlock("", block.metadata)], "")) for number, block in
-              enumerate(blocks)}  # fmt: skip
+    frames = {
+        number: count(closed_context_prompt([ContextBlock("", block.metadata)], ""))
+        for number, block in enumerate(blocks)
+    }
     open_blocks: set[int] = set()
     for number in sorted(best, key=lambda number: -best[number]):
         if (sum(frames[each] for each in open_blocks) + frames[number]) * 2 <= budget or not open_blocks:

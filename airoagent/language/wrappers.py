@@ -27,14 +27,7 @@ from typing import Final
 
 from airoagent.errors import UsageError
 
-__all__ = [
-    "WRAPPERS",
-    "Wrapper",
-    "template_wrapper",
-    "trim_completion",
-    "wrapper_for",
-    "wrapper_named",
-]
+__all__ = ["WRAPPERS", "Wrapper", "template_wrapper", "trim_completion", "wrapper_for", "wrapper_named"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,9 +49,11 @@ def _events(text: str) -> Iterator[Any]:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         raise Unreadable(
-            "syntax", f"The YAML cannot be read: {error.problem or error.context}.", getattr(mark, "line", 0),
+            "syntax",
+            f"The YAML cannot be read: {error.problem or error.context}.",
+            getattr(mark, "line", 0),
             getattr(mark, "column", 0),
-        ) from None  # fmt: skip
+        ) from None
     except (yaml.YAMLError, UnicodeError) as error:  # a character YAML does not allow
         at = getattr(error, "position", None) or getattr(error, "start", None) or 0
         line = text.count("\n", 0, at)

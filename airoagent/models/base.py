@@ -17,18 +17,7 @@ from typing import Literal, Protocol, runtime_checkable
 from airoagent.events import Usage
 from airoagent.language.grammar import Grammar
 
-__all__ = [
-    "Chunk",
-    "Completion",
-    "Finish",
-    "Model",
-    "ModelInfo",
-    "Prompt",
-    "Purpose",
-    "Sampling",
-    "Usage",
-    "complete",
-]
+__all__ = ["Chunk", "Completion", "Finish", "Model", "ModelInfo", "Prompt", "Purpose", "Sampling", "Usage", "complete"]
 
 Purpose = Literal["plan", "answer", "call", "think", "code"]
 Finish = Literal["stop", "length", "cancelled"]

@@ -27,9 +27,16 @@ _BYTES_PER_WEIGHT: Final = 0.5 + 1 / 64 + 4 / (64 * 256)
 _GGML_MAGICS: Final = (b"lmgg", b"fmgg", b"tjgg", b"algg")
 # What a config counts, in Llama's words and in MPT's.
 _COUNTS: Final = (
-    "hidden_size", "num_hidden_layers", "num_attention_heads", "max_position_embeddings", "vocab_size",
-    "d_model", "n_layers", "n_heads", "max_seq_len",
-)  # fmt: skip
+    "hidden_size",
+    "num_hidden_layers",
+    "num_attention_heads",
+    "max_position_embeddings",
+    "vocab_size",
+    "d_model",
+    "n_layers",
+    "n_heads",
+    "max_seq_len",
+)
 _TOKENIZERS: Final = (("tokenizer.json",), ("tokenizer.model",), ("vocab.json", "merges.txt"))
 # What bitsandbytes leaves in 16 bits of the matrices: the embeddings and the output layer.
 _OUTER: Final = re.compile("embed|wte|lm_head")

@@ -86,23 +86,30 @@ DIALECTS: Final[Mapping[str, Dialect]] = {
     for dialect in (
         Dialect("plain"),
         Dialect(
-            "llama.cpp", "repeat_penalty", True, "grammar",
-            ("/props", ("default_generation_settings", "n_ctx")), _PLAINLY,
+            "llama.cpp",
+            "repeat_penalty",
+            True,
+            "grammar",
+            ("/props", ("default_generation_settings", "n_ctx")),
+            _PLAINLY,
         ),
         Dialect("llama-cpp-python", "repeat_penalty", False, "grammar", plainly=_PLAINLY),
         Dialect(
-            "vllm", "repetition_penalty", True, "structured_outputs.grammar", plainly=(("top_k", -1), ("min_p", 0.0)),
+            "vllm", "repetition_penalty", True, "structured_outputs.grammar", plainly=(("top_k", -1), ("min_p", 0.0))
         ),
         Dialect("text-generation-webui", "repetition_penalty", False, "grammar_string", plainly=_PLAINLY),
         Dialect(
-            "koboldcpp", "rep_pen", False, "grammar",
-            ("/api/extra/true_max_context_length", ("value",)), _PLAINLY, vague=True,
+            "koboldcpp",
+            "rep_pen",
+            False,
+            "grammar",
+            ("/api/extra/true_max_context_length", ("value",)),
+            _PLAINLY,
+            vague=True,
         ),
-        Dialect(
-            "lmstudio", "repeat_penalty", True, window=("/api/v0/models", ("loaded_context_length",)), schema=True
-        ),
+        Dialect("lmstudio", "repeat_penalty", True, window=("/api/v0/models", ("loaded_context_length",)), schema=True),
     )
-}  # fmt: skip
+}
 
 _OWNERS: Final = {
     "llamacpp": "llama.cpp",

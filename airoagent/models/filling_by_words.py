@@ -155,12 +155,21 @@ def _listed(param: Param) -> list[str]:
 
 
 _MEANT = {
-    "how many times": "count occurrences", "how often": "count occurrences", "mention": "occurrences",
-    "occur": "occurrences", "how many lines": "count lines", "how many words": "count words",
-    "how many characters": "count characters", "which line": "find line", "what line": "find line",
+    "how many times": "count occurrences",
+    "how often": "count occurrences",
+    "mention": "occurrences",
+    "occur": "occurrences",
+    "how many lines": "count lines",
+    "how many words": "count words",
+    "how many characters": "count characters",
+    "which line": "find line",
+    "what line": "find line",
     "where": "find line",
-    "what lines": "find line", "which lines": "find line", "how many": "count", "appear": "find occurrences",
-}  # fmt: skip
+    "what lines": "find line",
+    "which lines": "find line",
+    "how many": "count",
+    "appear": "find occurrences",
+}
 
 
 def _of_enum(param: Param, values: list[str], clues: Clues) -> Json:
@@ -258,13 +267,15 @@ def _several(clues: Clues) -> Json:
 
 
 _FORMS = (
-    ("email", r"e-?mail|recipient"), ("url", r"url|link|website|web page|address of a page"),
-    ("file", r"file|path|filename|document|image"), ("date", r"date|day|deadline|when|start|end\b|until|since"),
+    ("email", r"e-?mail|recipient"),
+    ("url", r"url|link|website|web page|address of a page"),
+    ("file", r"file|path|filename|document|image"),
+    ("date", r"date|day|deadline|when|start|end\b|until|since"),
     ("time", r"time|hour|clock"),
     ("place", r"city|town|place|location|country|where|destination|region|address|origin"),
     ("name", r"name|person|artist|author|who|recipient|user|customer|company|singer|brand"),
     ("text", r"text|keyword|word|phrase|query|message|content|body|title|subject|label|term|topic|note|term|string"),
-)  # fmt: skip
+)
 
 
 def _form(param: Param) -> str:
@@ -278,14 +289,30 @@ def _form(param: Param) -> str:
 
 
 _BEHIND = {
-    "source": ("from", "of"), "origin": ("from",), "start": ("from", "between", "since"), "from": ("from",),
-    "target": ("to", "into", "in"), "to": ("to", "into"), "end": ("to", "until", "till", "and"),
-    "destination": ("to", "into"), "language": ("into", "in", "to"), "artist": ("by", "from"), "author": ("by",),
-    "place": ("near", "in", "at", "around"), "city": ("in", "for", "at", "near"), "location": ("in", "at", "near"),
-    "title": ("called", "named", "about"), "topic": ("about", "on"), "subject": ("about", "subject"),
-    "label": ("to", "about"), "body": ("saying", "that", "text"), "message": ("saying", "that"),
-    "query": ("for", "about"), "name": ("called", "named"), "keyword": ("word", "for", "of", "does", "is"),
-}  # fmt: skip
+    "source": ("from", "of"),
+    "origin": ("from",),
+    "start": ("from", "between", "since"),
+    "from": ("from",),
+    "target": ("to", "into", "in"),
+    "to": ("to", "into"),
+    "end": ("to", "until", "till", "and"),
+    "destination": ("to", "into"),
+    "language": ("into", "in", "to"),
+    "artist": ("by", "from"),
+    "author": ("by",),
+    "place": ("near", "in", "at", "around"),
+    "city": ("in", "for", "at", "near"),
+    "location": ("in", "at", "near"),
+    "title": ("called", "named", "about"),
+    "topic": ("about", "on"),
+    "subject": ("about", "subject"),
+    "label": ("to", "about"),
+    "body": ("saying", "that", "text"),
+    "message": ("saying", "that"),
+    "query": ("for", "about"),
+    "name": ("called", "named"),
+    "keyword": ("word", "for", "of", "does", "is"),
+}
 
 
 def _text(param: Param, clues: Clues) -> Json:
@@ -377,8 +404,11 @@ def _use(start: int, end: int, clues: Clues) -> None:
     clues.found.append(Clue("words", clues.text[start:end], start, end, used=True))
 
 
-_SUBJECT = re.compile(r"\b(does|do|did|is|are|word|phrase)\s+(?:the (?:word|phrase) )?([\w'’.+#-]{2,60})\s+(?:\w+ )?"
-                      r"(?:occur|appear|stand|come up|mentioned|used|found|in\b)", re.IGNORECASE)  # fmt: skip
+_SUBJECT = re.compile(
+    r"\b(does|do|did|is|are|word|phrase)\s+(?:the (?:word|phrase) )?([\w'’.+#-]{2,60})\s+(?:\w+ )?"
+    r"(?:occur|appear|stand|come up|mentioned|used|found|in\b)",
+    re.IGNORECASE,
+)
 _COLON = re.compile(r":\s+(\S[^\n]{0,400})")
 
 

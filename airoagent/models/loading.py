@@ -158,10 +158,7 @@ def _from_pretrained(checkpoint: Checkpoint, place: str, bits: int, dtype: Any) 
     settings: dict[str, Any] = {}
     if bits == 4 and not checkpoint.quantization:
         settings["quantization_config"] = BitsAndBytesConfig(
-            load_in_4bit=True,
-            bnb_4bit_quant_type="nf4",
-            bnb_4bit_use_double_quant=True,
-            bnb_4bit_compute_dtype=dtype,
+            load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True, bnb_4bit_compute_dtype=dtype
         )
     try:
         model, seen = AutoModelForCausalLM.from_pretrained(

@@ -21,9 +21,16 @@ __all__ = ["quantize"]
 
 # What a tokenizer may be made of; all of it small.
 _TOKENIZER: Final = (
-    "tokenizer.json", "tokenizer.model", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json",
-    "vocab.json", "merges.txt", "chat_template.jinja", "chat_template.json",
-)  # fmt: skip
+    "tokenizer.json",
+    "tokenizer.model",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "vocab.json",
+    "merges.txt",
+    "chat_template.jinja",
+    "chat_template.json",
+)
 
 
 def quantize(
@@ -56,9 +63,7 @@ def quantize(
     part = destination.with_name(f".{destination.name}.part")
     shutil.rmtree(part, ignore_errors=True)
     try:
-        loaded = load(
-            checkpoint, device=device, bits=4, check_memory=False, progress=progress, stopped=lambda: False
-        )  # fmt: skip
+        loaded = load(checkpoint, device=device, bits=4, check_memory=False, progress=progress, stopped=lambda: False)
         loaded.model.save_pretrained(part)
         for file in _TOKENIZER:
             if (source / file).is_file():

@@ -14,14 +14,7 @@ judged by it. Sources: IANA special-purpose address registries (IPv4, IPv6), RFC
 from __future__ import annotations
 
 from collections.abc import Iterable
-from ipaddress import (
-    AddressValueError,
-    IPv4Address,
-    IPv4Network,
-    IPv6Address,
-    IPv6Network,
-    ip_address,
-)
+from ipaddress import AddressValueError, IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
 from airoagent.errors import UsageError
 

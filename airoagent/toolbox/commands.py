@@ -56,9 +56,12 @@ class _Running:
         self._cut = False
         try:
             self._process = subprocess.Popen(  # noqa: S603 - the list is the user's own, and no shell reads it
-                list(arguments), stdin=subprocess.PIPE if stdin else subprocess.DEVNULL, stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE, start_new_session=True,
-            )  # fmt: skip
+                list(arguments),
+                stdin=subprocess.PIPE if stdin else subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                start_new_session=True,
+            )
         except (OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or str(error)
             raise ToolError(f"the command {arguments[0]!r} cannot be run: {reason}", "is it installed?") from error

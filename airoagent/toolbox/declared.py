@@ -122,9 +122,7 @@ class _Text:
         return len(self.pieces) == 3 and not self.pieces[0] and not self.pieces[2]
 
     def filled(self, values: Mapping[str, Json], shown: Callable[[str], str] = str) -> str:
-        return "".join(
-            shown(_shown(values.get(piece))) if at % 2 else piece for at, piece in enumerate(self.pieces)
-        )  # fmt: skip
+        return "".join(shown(_shown(values.get(piece))) if at % 2 else piece for at, piece in enumerate(self.pieces))
 
 
 def _text(value: Json, function: Function, what: str) -> _Text:
@@ -223,8 +221,10 @@ def _request(function: Function, http: Json) -> Call:
     given = http if isinstance(http, Mapping) else {"url": http}
     strange = [key for key in given if key not in ("url", "query", "headers")]
     if strange or "url" not in given:
-        raise UsageError(f"http of {function.name} has {strange[0]!r}" if strange else
-                         f"http of {function.name} has no url", "it takes url, query and headers")  # fmt: skip
+        raise UsageError(
+            f"http of {function.name} has {strange[0]!r}" if strange else f"http of {function.name} has no url",
+            "it takes url, query and headers",
+        )
     url = _text(given["url"], function, "the url")
     _check_fixed_host(function, url)
     query, headers = (_pairs(given.get(key) or {}, function, key) for key in ("query", "headers"))
@@ -233,18 +233,20 @@ def _request(function: Function, http: Json) -> Call:
         values = function.with_defaults(params)
         address = url.filled(values, _in_path)
         pairs = [
-            f"{quote(name, safe='')}={quote(text.filled(values), safe='')}" for name, text in query
+            f"{quote(name, safe='')}={quote(text.filled(values), safe='')}"
+            for name, text in query
             if not any(values.get(one) is None for one in text.names)
-        ]  # fmt: skip
+        ]
         address += ("&" if "?" in address else "?") * bool(pairs) + "&".join(pairs)
         sent = {name: _header(text, values, function.name) for name, text in headers}
         answer = await context.fetch.fetch(address, headers=sent, api=True)
         if answer.status >= 400:
             raise ToolError(
                 f"{function.name}: {urlsplit(address).netloc} answers with status {answer.status}",
-                "see what the address takes", retryable=answer.status in (429, 502, 503, 504),
+                "see what the address takes",
+                retryable=answer.status in (429, 502, 503, 504),
                 retry_after=answer.retry_after,
-            )  # fmt: skip
+            )
         page = await context.fetch.read(answer)
         note = "the answer is too large and was cut" if answer.truncated else ""
         return ToolOutput(page.text, (Source(page.url, page.title, start=0, end=len(page.text)),), note)

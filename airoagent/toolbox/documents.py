@@ -151,4 +151,3 @@ def _snippet(hit: Hit, index: Index) -> str:
 def _one_block(text: str) -> str:
     """Text without empty lines, which separate results."""
     return "\n".join(line for line in text.split("\n") if line.strip())
-

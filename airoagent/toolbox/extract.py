@@ -134,8 +134,7 @@ def _kind(body: bytes, content_type: str, url: str) -> tuple[str, str]:
     if kind.startswith("text/"):
         return ("markdown" if markdown else "plain"), charset
     raise FetchError(
-        f"{url} is of type {kind[:100]}, which cannot be read",
-        "pages, plain text, Markdown, JSON and XML can be read",
+        f"{url} is of type {kind[:100]}, which cannot be read", "pages, plain text, Markdown, JSON and XML can be read"
     )
 
 

@@ -23,10 +23,18 @@ __all__ = ["MAX_BYTES", "Entry", "Folder", "address", "content_type", "find_file
 MAX_BYTES = 8 * 1024 * 1024  # of a file more than this is not read
 
 _TYPES = {
-    ".html": "text/html", ".htm": "text/html", ".xhtml": "application/xhtml+xml", ".md": "text/markdown",
-    ".markdown": "text/markdown", ".rst": "text/x-rst", ".txt": "text/plain", "": "text/plain",
-    ".pdf": "application/pdf", ".csv": "text/csv", ".tsv": "text/tab-separated-values",
-}  # fmt: skip
+    ".html": "text/html",
+    ".htm": "text/html",
+    ".xhtml": "application/xhtml+xml",
+    ".md": "text/markdown",
+    ".markdown": "text/markdown",
+    ".rst": "text/x-rst",
+    ".txt": "text/plain",
+    "": "text/plain",
+    ".pdf": "application/pdf",
+    ".csv": "text/csv",
+    ".tsv": "text/tab-separated-values",
+}
 # Folders that documentation tools lay beside the pages: their sources over again, scripts, pictures.
 _ASIDE = frozenset({b"_sources", b"_static", b"_images", b"node_modules", b"__pycache__"})
 _FRONT_PAGES = ("index.html", "index.htm", "index.xhtml", "index.md", "README.md", "README")

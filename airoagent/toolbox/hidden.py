@@ -18,7 +18,6 @@ def word_set(words: str) -> frozenset[str]:
     return frozenset(words.split())
 
 
-
 # Class names that by convention mean "for screen readers only" or "not shown".
 _HIDDEN_CLASSES = word_set(
     "sr-only visually-hidden visuallyhidden screen-reader-text screen-reader-only screenreader-only offscreen "
@@ -27,8 +26,24 @@ _HIDDEN_CLASSES = word_set(
 _COMMENT = re.compile(r"/\*.*?(?:\*/|\Z)", re.DOTALL)
 _ESCAPE = re.compile(r"\\([0-9a-f]{1,6})\s?|\\(.)", re.IGNORECASE | re.DOTALL)
 _NUMBER = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+))(px|pt|pc|em|rem|ex|ch|vw|vh|vmin|vmax|cm|mm|in|%)?$")
-_FAR = {"": 900, "px": 900, "pt": 700, "pc": 60, "em": 60, "rem": 60, "ex": 100, "ch": 100, "cm": 25, "mm": 250,
-        "in": 10, "%": 100, "vw": 100, "vh": 100, "vmin": 100, "vmax": 100}  # fmt: skip
+_FAR = {
+    "": 900,
+    "px": 900,
+    "pt": 700,
+    "pc": 60,
+    "em": 60,
+    "rem": 60,
+    "ex": 100,
+    "ch": 100,
+    "cm": 25,
+    "mm": 250,
+    "in": 10,
+    "%": 100,
+    "vw": 100,
+    "vh": 100,
+    "vmin": 100,
+    "vmax": 100,
+}
 _MOVES = frozenset({"left", "right", "top", "bottom", "text-indent", "margin-left", "margin-top", "inset-inline-start"})
 _ZERO_HIDES = frozenset({"font-size", "opacity", "max-height", "max-width", "zoom"})
 
@@ -114,8 +129,14 @@ def _size(value: str) -> tuple[float, str] | None:
     return (float(match[1]), match[2] or "") if match else None
 
 
-_COLOURS = {"white": "#ffffff", "black": "#000000", "#fff": "#ffffff", "#000": "#000000",
-            "rgb(255,255,255)": "#ffffff", "rgb(0,0,0)": "#000000"}  # fmt: skip
+_COLOURS = {
+    "white": "#ffffff",
+    "black": "#000000",
+    "#fff": "#ffffff",
+    "#000": "#000000",
+    "rgb(255,255,255)": "#ffffff",
+    "rgb(0,0,0)": "#000000",
+}
 
 
 def _colour(value: str) -> str:

@@ -110,9 +110,7 @@ class Index:
     def passage(self, file: int, number: int) -> str:
         """The text of one passage of a file, "" if there is none."""
         rowid = (file << _SHIFT) + number
-        row = self._robust(
-            lambda base: base.execute("SELECT text FROM passages WHERE rowid = ?", (rowid,)).fetchone()
-        )
+        row = self._robust(lambda base: base.execute("SELECT text FROM passages WHERE rowid = ?", (rowid,)).fetchone())
         return str(row[0]).replace(_GAP, "") if row else ""
 
     def _robust(self, work: Callable[[sqlite3.Connection], T]) -> T:

@@ -83,8 +83,26 @@ def _descend(node: Node) -> Node:
             CONTENT.search(best.attrs.get("id", ""))
         )
         needed = 0.6 if hinted and not marked else 0.9 if marked else 0.7
-        if best.tag not in ("div", "section", "article", "main", "body", "html", "center", "form", "td", "table",
-                            "tbody", "tr", "span", "font") or best.good < needed * node.good:  # fmt: skip
+        if (
+            best.tag
+            not in (
+                "div",
+                "section",
+                "article",
+                "main",
+                "body",
+                "html",
+                "center",
+                "form",
+                "td",
+                "table",
+                "tbody",
+                "tr",
+                "span",
+                "font",
+            )
+            or best.good < needed * node.good
+        ):
             return node
         if best.tag in ("table", "tbody", "tr") and not _is_layout(best):
             return node

@@ -28,9 +28,17 @@ _LANG = ("lang", "xml:lang", "{http://www.w3.org/XML/1998/namespace}lang")
 
 # What browsers decode when a page names the older, smaller set.
 _WIDER = {
-    "ascii": "cp1252", "iso8859-1": "cp1252", "gb2312": "gb18030", "gbk": "gb18030", "shift_jis": "cp932",
-    "euc_kr": "cp949", "big5": "big5hkscs", "iso8859-9": "cp1254", "tis-620": "cp874", "iso8859-11": "cp874",
-}  # fmt: skip
+    "ascii": "cp1252",
+    "iso8859-1": "cp1252",
+    "gb2312": "gb18030",
+    "gbk": "gb18030",
+    "shift_jis": "cp932",
+    "euc_kr": "cp949",
+    "big5": "big5hkscs",
+    "iso8859-9": "cp1254",
+    "tis-620": "cp874",
+    "iso8859-11": "cp874",
+}
 
 
 # Codecs of Python that no page is written in. Some of them cannot be told to replace what they cannot read.
@@ -48,8 +56,19 @@ class Node:
     """
 
     __slots__ = (
-        "attrs", "chars", "children", "dead", "good", "index", "linked", "parent", "run", "run_linked", "stop", "tag",
-    )  # fmt: skip
+        "attrs",
+        "chars",
+        "children",
+        "dead",
+        "good",
+        "index",
+        "linked",
+        "parent",
+        "run",
+        "run_linked",
+        "stop",
+        "tag",
+    )
 
     def __init__(self, tag: str, attrs: Mapping[str, str], parent: Node | None, index: int) -> None:
         self.tag = tag

@@ -33,7 +33,7 @@ _ABBREVIATION = re.compile(
     r"vol|pp|fig|figs|eq|sec|ch|ed|eds|al|etc|approx|dept|est|inc|ltd|co|corp|jan|feb|mar|apr|jun|jul|aug|sept?|oct|"
     r"nov|dec|mt|ft|viz|resp|bzw|ggf|usw|z\.B|d\.h|e\.g|i\.e)\.$",
     re.IGNORECASE,
-)  # fmt: skip
+)
 
 
 def sentences(text: str) -> tuple[str, ...]:

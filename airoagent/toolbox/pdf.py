@@ -65,9 +65,14 @@ def read_pdf(body: bytes, url: str, seconds: int = _SECONDS) -> Found:
     with _TURNS, tempfile.TemporaryFile() as written:
         try:
             subprocess.run(  # noqa: S603 - this interpreter and a constant, no shell
-                command, input=body, stdout=written, stderr=subprocess.DEVNULL, env=environment,
-                timeout=seconds * _PATIENCE, check=True,
-            )  # fmt: skip
+                command,
+                input=body,
+                stdout=written,
+                stderr=subprocess.DEVNULL,
+                env=environment,
+                timeout=seconds * _PATIENCE,
+                check=True,
+            )
         except subprocess.TimeoutExpired:
             stopped = "it takes too long"
         except subprocess.CalledProcessError:
@@ -163,8 +168,12 @@ def set_limits(seconds: int) -> None:
         import resource
     except ImportError:  # Windows: the clock alone
         return
-    bounds = ((resource.RLIMIT_AS, _SPACE), (resource.RLIMIT_CPU, seconds), (resource.RLIMIT_FSIZE, _WRITTEN),
-              (resource.RLIMIT_CORE, 0))  # fmt: skip
+    bounds = (
+        (resource.RLIMIT_AS, _SPACE),
+        (resource.RLIMIT_CPU, seconds),
+        (resource.RLIMIT_FSIZE, _WRITTEN),
+        (resource.RLIMIT_CORE, 0),
+    )
     for what, most in bounds:
         with contextlib.suppress(ValueError, OSError):  # a limit the system does not have, or a lower one stands
             resource.setrlimit(what, (most, most))

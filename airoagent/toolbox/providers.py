@@ -61,9 +61,7 @@ class BraveSearch:
         self._fetch = fetch
         self._url = url
         if not self._key:
-            raise UsageError(
-                "the search with Brave needs an API key", "set BRAVE_API_KEY, or AIRO_SEARCH=duckduckgo"
-            )
+            raise UsageError("the search with Brave needs an API key", "set BRAVE_API_KEY, or AIRO_SEARCH=duckduckgo")
 
     async def search(self, query: str, count: int) -> tuple[SearchResult, ...]:
         """At most ``count`` results (Brave gives at most 20)."""

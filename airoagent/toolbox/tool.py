@@ -263,9 +263,20 @@ def as_tool(
         )
     origin = getattr(inspect.getmodule(function), "__file__", None) or ""
     return Tool(
-        tool_name, text, function, parameters, context, side_effects,
-        not side_effects if repeatable is None else repeatable, timeout, origin, version, cacheable, None, outside,
-    )  # fmt: skip
+        tool_name,
+        text,
+        function,
+        parameters,
+        context,
+        side_effects,
+        not side_effects if repeatable is None else repeatable,
+        timeout,
+        origin,
+        version,
+        cacheable,
+        None,
+        outside,
+    )
 
 
 def specified_tool(
@@ -276,16 +287,25 @@ def specified_tool(
         Parameter(param.name, _HINTS.get(param.kind, Any), param.required, param.default) for param in function.params
     )
     made = as_tool(
-        call, name=function.name, description=" ".join(function.description.split()), side_effects=side_effects,
+        call,
+        name=function.name,
+        description=" ".join(function.description.split()),
+        side_effects=side_effects,
         timeout=timeout,
-    )  # fmt: skip
+    )
     return replace(made, parameters=parameters, context_parameter=_FIRST, origin=origin, specification=function)
 
 
 _FIRST = "/"  # stands for a context that is passed by place, so that a parameter may have any name
 _HINTS: dict[str, Any] = {
-    "string": str, "any": str, "integer": int, "number": float, "boolean": bool, "array": list, "object": dict,
-}  # fmt: skip
+    "string": str,
+    "any": str,
+    "integer": int,
+    "number": float,
+    "boolean": bool,
+    "array": list,
+    "object": dict,
+}
 
 
 @overload
@@ -327,9 +347,16 @@ def tool(
 
     def decorate(target: Callable[..., Any]) -> Tool:
         return as_tool(
-            target, name=function, description=description, side_effects=side_effects, repeatable=repeatable,
-            timeout=timeout, version=version, cacheable=cacheable, outside=outside,
-        )  # fmt: skip
+            target,
+            name=function,
+            description=description,
+            side_effects=side_effects,
+            repeatable=repeatable,
+            timeout=timeout,
+            version=version,
+            cacheable=cacheable,
+            outside=outside,
+        )
 
     return decorate
 

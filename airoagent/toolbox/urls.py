@@ -56,6 +56,4 @@ def join_url(url: httpx.URL, target: str) -> str:
     try:
         return str(url.join(target.strip().replace(" ", "%20")))
     except (httpx.InvalidURL, ValueError) as error:
-        raise FetchError(
-            f"{url} redirects to {target[:200]!r}, which is not an address", "use another page"
-        ) from error
+        raise FetchError(f"{url} redirects to {target[:200]!r}, which is not an address", "use another page") from error

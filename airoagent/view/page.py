@@ -94,12 +94,17 @@ def plan_data(plan: Plan, lines: dict[str, int] | None = None) -> dict[str, Any]
     """A plan for the page; ``lines`` says where its steps stand in the model's text."""
     return {
         "steps": [
-            {"id": step.id, "thought": step.thought, "tool": step.tool, "template": _parts(step.template),
-             "line": step.line if lines is None else lines.get(step.id, 0)}
+            {
+                "id": step.id,
+                "thought": step.thought,
+                "tool": step.tool,
+                "template": _parts(step.template),
+                "line": step.line if lines is None else lines.get(step.id, 0),
+            }
             for step in plan.steps
         ],
         "answer": _parts(plan.final_template),
-    }  # fmt: skip
+    }
 
 
 def _parts(template: Template) -> list[dict[str, str]]:
@@ -113,9 +118,14 @@ def assemble(
     script = "\n".join(_asset(name) for name in scripts)
     style = _asset("page.css")
     policy = [
-        "default-src 'none'", f"script-src '{_hash(script)}'", f"style-src '{_hash(style)}'", "img-src data:",
-        *(["connect-src 'self'"] if connect else []), "base-uri 'none'", "form-action 'none'",
-    ]  # fmt: skip
+        "default-src 'none'",
+        f"script-src '{_hash(script)}'",
+        f"style-src '{_hash(style)}'",
+        "img-src data:",
+        *(["connect-src 'self'"] if connect else []),
+        "base-uri 'none'",
+        "form-action 'none'",
+    ]
     values = {
         "policy": "; ".join(policy),
         "title": html.escape(_whole(title)),

@@ -35,7 +35,7 @@ BROKEN = {
     "long text, single quotes": (
         "{'function': 'send_email', 'params': {'to': 'a@b.c', 'body': '" + "All is well. " * 300 + "'}}"
     ),
-}  # fmt: skip
+}
 ROUNDS = 40
 
 
@@ -98,8 +98,9 @@ def clean() -> None:
         compare(
             lambda text=text: parse_calls(text, FUNCTIONS),
             lambda text=text, validate=validate: validate(json.loads(text)),
-            3.0, f"JSON, clean, {name} ({len(text)} characters)",
-        )  # fmt: skip
+            3.0,
+            f"JSON, clean, {name} ({len(text)} characters)",
+        )
     if not yaml.__with_libyaml__:
         print("YAML: PyYAML has no C loader here, nothing to compare with")
         return
@@ -109,8 +110,9 @@ def clean() -> None:
         compare(
             lambda text=text: parse_calls(text, FUNCTIONS, "yaml"),
             lambda text=text: yaml.load(text, Loader=yaml.CSafeLoader),
-            1.3, f"YAML, clean, {name} ({len(text)} characters)",
-        )  # fmt: skip
+            1.3,
+            f"YAML, clean, {name} ({len(text)} characters)",
+        )
 
 
 def broken() -> None:
@@ -133,12 +135,14 @@ def broken() -> None:
 def linear() -> None:
     """How the time grows with the length of hostile texts."""
     hostile = {
-        'of {"': lambda n: '{"' * n, "of [": lambda n: "[" * n, "of quotes": lambda n: '{"function": "' + "it's " * n,
+        'of {"': lambda n: '{"' * n,
+        "of [": lambda n: "[" * n,
+        "of quotes": lambda n: '{"function": "' + "it's " * n,
         "keys": lambda n: (
             '{"function": "roll_dice", "params": {' + ", ".join(f'"k{i}": 1' for i in range(n // 4)) + "}}"
         ),
         "YAML keys": lambda n: "function: roll_dice\nparams:\n" + "".join(f"  k{i}: 1\n" for i in range(n // 4)),
-    }  # fmt: skip
+    }
     for name, make in hostile.items():
         half, whole = make(20_000), make(40_000)
         compare(

@@ -30,8 +30,10 @@ from tests.tiny_llama import make_tiny_llama
 
 TOKENS = 48
 GREEDY = Sampling(temperature=0, repetition_penalty=1, max_tokens=TOKENS)
-QUESTIONS = [f"Where do {animal} sleep at night, and who wrote of it?" for animal in
-             ("otters", "seals", "herons", "eels", "mice", "owls", "bats", "hares")]  # fmt: skip
+QUESTIONS = [
+    f"Where do {animal} sleep at night, and who wrote of it?"
+    for animal in ("otters", "seals", "herons", "eels", "mice", "owls", "bats", "hares")
+]
 
 
 def timed(*actions: Callable[[], object], rounds: int = 5, each: bool = False) -> list[float]:
@@ -79,8 +81,9 @@ def Search(text: str) -> str:
 def main() -> None:
     hidden, layers = (int(each) for each in [*sys.argv[1:], "512", "8"][:2]) if len(sys.argv) != 2 else (512, 8)
     with tempfile.TemporaryDirectory() as folder:
-        make_tiny_llama(Path(folder), hidden=hidden, intermediate=hidden * 11 // 4 // 64 * 64, layers=layers, heads=8,
-                        spread=0.05)  # fmt: skip
+        make_tiny_llama(
+            Path(folder), hidden=hidden, intermediate=hidden * 11 // 4 // 64 * 64, layers=layers, heads=8, spread=0.05
+        )
         model = TransformersModel(Path(folder), look_ahead=False)
         eager = TransformersModel(Path(folder))
         for each in (model, eager):
@@ -94,8 +97,10 @@ def main() -> None:
             lambda: ours(model, prompts, together=False),
             lambda: ours(model, prompts, together=True),
         )
-        print(f"8 prompts, {TOKENS} tokens each: generate one by one {base:.2f} s; ours one by one {single:.2f} s "
-              f"({base / single:.2f}x); ours together {batch:.2f} s ({base / batch:.2f}x)")  # fmt: skip
+        print(
+            f"8 prompts, {TOKENS} tokens each: generate one by one {base:.2f} s; ours one by one {single:.2f} s "
+            f"({base / single:.2f}x); ours together {batch:.2f} s ({base / batch:.2f}x)"
+        )
         shared_prompts(model)
         looking_ahead(model, eager)
         window(model)
@@ -110,8 +115,10 @@ def shared_prompts(model: TransformersModel) -> None:
         lambda: ours(model, [Prompt(text, "plan", sampling=few) for text in texts], together=False),
     )
     length = model.count_tokens(model.wrap(texts[0]))
-    print(f"4 plan prompts of {length} tokens, 4 written: generate {base:.2f} s; read anew {read:.2f} s; "
-          f"what they share read once {kept:.2f} s ({base / kept:.2f}x)")  # fmt: skip
+    print(
+        f"4 plan prompts of {length} tokens, 4 written: generate {base:.2f} s; read anew {read:.2f} s; "
+        f"what they share read once {kept:.2f} s ({base / kept:.2f}x)"
+    )
 
 
 def looking_ahead(model: TransformersModel, eager: TransformersModel) -> None:
@@ -123,15 +130,19 @@ def looking_ahead(model: TransformersModel, eager: TransformersModel) -> None:
         lambda: ours(eager, held, together=False),
         each=True,
     )
-    print(f"plans of up to 160 tokens, ms a token: free {free * 1e3:.2f}; held to the grammar {masked * 1e3:.2f} "
-          f"({masked / free:.2f}x); looking ahead as well {ahead * 1e3:.2f} ({masked / ahead:.2f}x)")  # fmt: skip
+    print(
+        f"plans of up to 160 tokens, ms a token: free {free * 1e3:.2f}; held to the grammar {masked * 1e3:.2f} "
+        f"({masked / free:.2f}x); looking ahead as well {ahead * 1e3:.2f} ({masked / ahead:.2f}x)"
+    )
     loop = 'start: ("Plan: look it up\\n:evidence0: = Search[where do otters sleep at night]\\n" /[ab]/){3}'
     copied = [Prompt(QUESTIONS[0], sampling=Sampling(seed=None, max_tokens=160), grammar=loop)]
     masked, ahead = timed(
         lambda: ours(model, copied, together=False), lambda: ours(eager, copied, together=False), each=True
     )
-    print(f"a text that is nearly given, ms a token: {masked * 1e3:.2f}; looking ahead {ahead * 1e3:.2f} "
-          f"({masked / ahead:.2f}x)")  # fmt: skip
+    print(
+        f"a text that is nearly given, ms a token: {masked * 1e3:.2f}; looking ahead {ahead * 1e3:.2f} "
+        f"({masked / ahead:.2f}x)"
+    )
 
 
 def window(model: TransformersModel) -> None:
@@ -146,8 +157,10 @@ def window(model: TransformersModel) -> None:
 
     whole, cut = timed(lambda: model.count_tokens(page), fit)
     assert ANSWER in fitted[0].text
-    print(f"a page of {len(page) / 1e6:.1f} MB fitted to a window of 4096 tokens: {cut:.2f} s, the answer in it; to "
-          f"count its tokens alone {whole:.2f} s ({cut / whole:.2f}x)")  # fmt: skip
+    print(
+        f"a page of {len(page) / 1e6:.1f} MB fitted to a window of 4096 tokens: {cut:.2f} s, the answer in it; to "
+        f"count its tokens alone {whole:.2f} s ({cut / whole:.2f}x)"
+    )
 
 
 if __name__ == "__main__":

@@ -108,8 +108,10 @@ def main() -> None:
             taken = [[seconds(work, steps) for work in (bare, engine, agent)] for _ in range(rounds)]
             base, ours, whole = (statistics.median(column) for column in zip(*taken, strict=True))
             per = 1e6 / size
-            print(f"{shape.__name__:<7}{size:>7} steps  bare {base * per:7.1f} us  engine {ours * per:7.1f} us"
-                  f"  ratio {ours / base:5.2f}  agent {whole / base:5.2f}")  # fmt: skip
+            print(
+                f"{shape.__name__:<7}{size:>7} steps  bare {base * per:7.1f} us  engine {ours * per:7.1f} us"
+                f"  ratio {ours / base:5.2f}  agent {whole / base:5.2f}"
+            )
 
 
 if __name__ == "__main__":

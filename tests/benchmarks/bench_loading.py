@@ -53,9 +53,15 @@ def anonymous(pid: int) -> int:
 
 def measure(folder: Path) -> tuple[int, int, int, float]:
     """Private memory with the libraries imported, at the peak of loading, and after it; the seconds it took."""
-    with subprocess.Popen([sys.executable, "-c", LOAD, str(folder)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                          stderr=subprocess.DEVNULL,
-                          text=True, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}) as process:  # fmt: skip
+    with subprocess.Popen(
+        [sys.executable, "-c", LOAD, str(folder)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    ) as process:
         assert process.stdin is not None
         assert process.stdout is not None
         assert process.stdout.readline() == "begin\n"
@@ -98,24 +104,32 @@ def main() -> None:
         found = read_checkpoint(folder)
         shard = max(file.stat().st_size for file in folder.glob("*.safetensors"))
         bound = found.four_bit * 1.25 + shard
-        print(f"{found.stored / 1e9:.2f} GB in 16 bits, shards of {shard / 1e9:.2f} GB, {found.four_bit / 1e9:.2f} GB "
-              f"in 4 bits; bound {bound / 1e9:.2f} GB")  # fmt: skip
+        print(
+            f"{found.stored / 1e9:.2f} GB in 16 bits, shards of {shard / 1e9:.2f} GB, {found.four_bit / 1e9:.2f} GB "
+            f"in 4 bits; bound {bound / 1e9:.2f} GB"
+        )
         for number in range(2):
             before, peak, after, seconds = measure(folder)
-            print(f"quantised while loading ({number + 1}): {seconds:.1f} s; RssAnon at the peak {peak / 1e9:.2f} GB, "
-                  f"{(peak - before) / 1e9:.2f} GB of it loading ({(peak - before) / bound:.2f} of the bound); "
-                  f"after {after / 1e9:.2f} GB")  # fmt: skip
+            print(
+                f"quantised while loading ({number + 1}): {seconds:.1f} s; RssAnon at the peak {peak / 1e9:.2f} GB, "
+                f"{(peak - before) / 1e9:.2f} GB of it loading ({(peak - before) / bound:.2f} of the bound); "
+                f"after {after / 1e9:.2f} GB"
+            )
         command = [sys.executable, "-m", "airoagent", "models", "quantize", str(folder), str(small)]
         subprocess.run(command, check=True, cwd=ROOT, stdout=subprocess.DEVNULL)
         before, peak, after, seconds = measure(small)
-        print(f"saved by quantize: {seconds:.1f} s; RssAnon at the peak {peak / 1e9:.2f} GB, "
-              f"{(peak - before) / 1e9:.2f} GB of it loading; "
-              f"{read_checkpoint(small).stored / 1e9:.2f} GB on disk")  # fmt: skip
+        print(
+            f"saved by quantize: {seconds:.1f} s; RssAnon at the peak {peak / 1e9:.2f} GB, "
+            f"{(peak - before) / 1e9:.2f} GB of it loading; "
+            f"{read_checkpoint(small).stored / 1e9:.2f} GB on disk"
+        )
     for name, (parameters, kept, largest, card) in FAMILY.items():
         four_bit = four_bit_bytes(parameters, kept)
-        print(f"{name}: {four_bit / 1e9:.2f} GB in 4 bits; the card's q4_0 takes {card / 1e9:.2f} GB; bound while "
-              f"loading {(four_bit * 1.25 + largest) / 1e9:.2f} GB with shards of {largest / 1e9:.2f} GB, "
-              f"{(four_bit * 1.25 + SHARD) / 1e9:.2f} GB with shards of {SHARD / 1e9:.1f} GB")  # fmt: skip
+        print(
+            f"{name}: {four_bit / 1e9:.2f} GB in 4 bits; the card's q4_0 takes {card / 1e9:.2f} GB; bound while "
+            f"loading {(four_bit * 1.25 + largest) / 1e9:.2f} GB with shards of {largest / 1e9:.2f} GB, "
+            f"{(four_bit * 1.25 + SHARD) / 1e9:.2f} GB with shards of {SHARD / 1e9:.1f} GB"
+        )
 
 
 if __name__ == "__main__":

@@ -19,9 +19,23 @@ from airoagent.engine.store import Store
 from airoagent.events import Event, RunFinished, RunStarted, StepFinished, StepStarted, Usage, to_json
 
 WORDS = (
-    "river", "lake", "tower", "moon", "poet", "prize", "metal", "coffee", "clock", "whale", "storm", "harbour",
-    "garden", "signal", "letter", "window",
-)  # fmt: skip
+    "river",
+    "lake",
+    "tower",
+    "moon",
+    "poet",
+    "prize",
+    "metal",
+    "coffee",
+    "clock",
+    "whale",
+    "storm",
+    "harbour",
+    "garden",
+    "signal",
+    "letter",
+    "window",
+)
 
 
 def story(run: str, number: int) -> tuple[Event, ...]:

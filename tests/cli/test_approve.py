@@ -43,9 +43,14 @@ def at_a_terminal(*args: str, keys: str, stop: bool = False, editor: str = "") -
     master, slave = pty.openpty()
     command = [sys.executable, "-m", "airoagent", *args]
     process = subprocess.Popen(
-        command, stdin=slave, stderr=slave, stdout=subprocess.PIPE, text=True, cwd=REPO,
+        command,
+        stdin=slave,
+        stderr=slave,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=REPO,
         env={**os.environ, "EDITOR": editor, "VISUAL": editor, "TERM": "dumb"},
-    )  # fmt: skip
+    )
     os.close(slave)
     shown, asked = b"", 0
     with contextlib.suppress(OSError):  # the terminal is gone with the process

@@ -52,8 +52,13 @@ def test_json_is_the_whole_run(airo: Airo, script: Script, tools: str) -> None:
     run = json.loads(result.out)
     assert run["answer"] == "hello" and run["status"] == "done" and run["question"] == "say hello"
     assert run["plan"]["steps"][0] == {
-        "id": "evidence0", "thought": "say it", "tool": "echo", "input": "hello", "depends_on": [], "status": "done",
-    }  # fmt: skip
+        "id": "evidence0",
+        "thought": "say it",
+        "tool": "echo",
+        "input": "hello",
+        "depends_on": [],
+        "status": "done",
+    }
     assert run["evidence"]["evidence0"]["text"] == "hello"
     assert [event["type"] for event in run["events"]][-1] == "run_finished"
 

@@ -59,8 +59,11 @@ def finished(step: str) -> StepFinished:
 
 def test_the_plan_appears_as_it_is_written_and_lines_are_never_glued() -> None:
     assert lines(PlanText(text="Plan: a\n:evi"), PlanText(text="dence0: = T[x]"), PlanParsed(text="")) == [
-        "Plan", "  Plan: a", "  :evidence0: = T[x]", "Steps",
-    ]  # fmt: skip
+        "Plan",
+        "  Plan: a",
+        "  :evidence0: = T[x]",
+        "Steps",
+    ]
 
 
 def test_steps_that_ran_beside_each_other_are_bracketed_and_others_are_not() -> None:

@@ -107,11 +107,17 @@ def test_last_is_the_last_run_with_and_without_its_sign(airo: Airo, script: Scri
 @pytest.mark.parametrize(
     ("line", "offered"),
     [
-        ("airo --do", "plain,--docs"), ("airo --on-error s", "plain,stop plain,skip"), ("airo --docs ex", "dir,ex"),
-        ("airo run x", "file,x"), ("airo plan --format m", "plain,mermaid"), ("airo replay @", "plain,@last"),
-        ("airo -m ext", "plain,extractive"), ("airo help exi", "plain,exit-codes"), ("airo runs sh", "plain,show"),
+        ("airo --do", "plain,--docs"),
+        ("airo --on-error s", "plain,stop plain,skip"),
+        ("airo --docs ex", "dir,ex"),
+        ("airo run x", "file,x"),
+        ("airo plan --format m", "plain,mermaid"),
+        ("airo replay @", "plain,@last"),
+        ("airo -m ext", "plain,extractive"),
+        ("airo help exi", "plain,exit-codes"),
+        ("airo runs sh", "plain,show"),
     ],
-)  # fmt: skip
+)
 def test_tab_completes_options_and_values(line: str, offered: str) -> None:
     env = {**os.environ, "_AIRO_COMPLETE": "bash_complete", "COMP_WORDS": line, "COMP_CWORD": str(line.count(" "))}
     done = subprocess.run([sys.executable, "-m", "airoagent"], env=env, capture_output=True, text=True, cwd=REPO)

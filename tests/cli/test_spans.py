@@ -73,9 +73,7 @@ def test_spans_are_sent_where_the_environment_says(script: Script, tools: str, k
 
 def test_a_collector_that_is_not_there_is_told_after_the_answer(script: Script, tools: str) -> None:
     pytest.importorskip("opentelemetry.exporter.otlp.proto.http", reason="the extra otel is not installed")
-    env = {
-        **os.environ, "OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:9", "OTEL_EXPORTER_OTLP_TIMEOUT": "1",
-    }  # fmt: skip
+    env = {**os.environ, "OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:9", "OTEL_EXPORTER_OTLP_TIMEOUT": "1"}
     command = [sys.executable, "-m", "airoagent", "-m", script(ECHO), "--tools", tools, "--spans", "on", "q"]
     done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=60, cwd=REPO)
     assert (done.returncode, done.stdout) == (0, "secret\n")

@@ -207,8 +207,10 @@ def test_a_second_interrupt_does_not_wait_for_what_the_first_could_not_stop(tmp_
     """The tool blocks the loop itself, so a first interrupt alone has to wait for its ten minutes."""
     program = subprocess.Popen(
         [sys.executable, "-c", PROGRAM, "loop", str(tmp_path / "runs.sqlite3")],
-        stdout=subprocess.PIPE, text=True, cwd=ROOT,
-    )  # fmt: skip
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+    )
     assert program.stdout is not None
     assert program.stdout.readline() == "begun\n"
     program.send_signal(signal.SIGINT)

@@ -50,8 +50,14 @@ def test_a_call_is_made_as_a_plan_of_one_step() -> None:
     assert [step.tool for step in run.plan.steps] == ["add"]
     assert run.evidence["evidence0"].text == "5"
     assert [event.type for event in run.events] == [
-        "run_started", "model_called", "plan_written", "plan_parsed", "step_started", "step_finished", "run_finished"
-    ]  # fmt: skip
+        "run_started",
+        "model_called",
+        "plan_written",
+        "plan_parsed",
+        "step_started",
+        "step_finished",
+        "run_finished",
+    ]
 
 
 def test_an_async_function_and_a_tool_with_a_context_are_called() -> None:

@@ -259,8 +259,7 @@ def test_a_result_is_not_reused_where_it_may_be_another(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("limits", "told"),
-    [({"max_calls": 1}, "call 2 of the run"), ({"max_bytes": 4}, "characters; the limit is 4")],
+    ("limits", "told"), [({"max_calls": 1}, "call 2 of the run"), ({"max_bytes": 4}, "characters; the limit is 4")]
 )
 def test_a_run_ends_at_its_limits(limits: dict[str, int], told: str) -> None:
     run = run_plan(":evidence0: = look[a]\n:evidence1: = look[:evidence0:]\nAnswer: :evidence1:", look, **limits)

@@ -365,9 +365,16 @@ def test_two_hundred_steps_in_a_chain_and_in_a_fan_give_what_they_should() -> No
 def test_events_tell_the_story_in_order() -> None:
     run = run_plan(CHAIN, echo, eager=False)
     assert [event.type for event in run.events] == [
-        "run_started", "model_called", "plan_written", "plan_parsed",
-        "step_started", "step_finished", "step_started", "step_finished", "run_finished",
-    ]  # fmt: skip
+        "run_started",
+        "model_called",
+        "plan_written",
+        "plan_parsed",
+        "step_started",
+        "step_finished",
+        "step_started",
+        "step_finished",
+        "run_finished",
+    ]
     assert all(e.seconds >= 0 for e in run.events if isinstance(e, StepFinished))
 
 

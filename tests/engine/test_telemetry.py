@@ -61,15 +61,11 @@ def test_a_run_is_a_tree_of_ended_spans(contents: bool) -> None:
     keeper = Keeper()
     run = make_agent(PLAN, count, answers=["secret"]).run("private?", watch=Spans(keeper, contents=contents))
     by_name = {span.name: span for span in keeper.spans if not span.name.startswith("chat")}
-    assert set(by_name) == {
-        "invoke_agent airoagent", "plan", "execute_tool count", "execute_tool KnowledgeModel"
-    }  # fmt: skip
+    assert set(by_name) == {"invoke_agent airoagent", "plan", "execute_tool count", "execute_tool KnowledgeModel"}
     top = by_name["invoke_agent airoagent"]
     assert top.parent is None and all(span.parent is top for name, span in by_name.items() if span is not top)
     chats = [span for span in keeper.spans if span.name.startswith("chat")]
-    assert {id(span.parent) for span in chats} == {
-        id(by_name["plan"]), id(by_name["execute_tool KnowledgeModel"])
-    }  # fmt: skip
+    assert {id(span.parent) for span in chats} == {id(by_name["plan"]), id(by_name["execute_tool KnowledgeModel"])}
     assert all(span.ended is not None and span.start <= span.ended for span in keeper.spans)
     assert top.attributes["gen_ai.conversation.id"] == run.id and top.attributes["airo.status"] == "done"
     told = " ".join(str(span.attributes) for span in keeper.spans)

@@ -105,5 +105,9 @@ def test_a_difference_names_the_steps_and_what_of_them_differs(tmp_path: Path) -
     other = diff(run, agent.fork(run, plan=":evidence0: = look[a]\n:evidence9: = count[x]\nAnswer: :evidence9:"))
     kinds = {step.id: step.kind for step in other.steps}
     assert kinds == {
-        "evidence0": "same", "evidence1": "only_a", "evidence2": "only_a", "evidence3": "only_a", "evidence9": "only_b"
-    }  # fmt: skip
+        "evidence0": "same",
+        "evidence1": "only_a",
+        "evidence2": "only_a",
+        "evidence3": "only_a",
+        "evidence9": "only_b",
+    }

@@ -41,12 +41,22 @@ def snapshot(name: str, text: str) -> str:
         found = {"error": error.kind, "message": error.message, "findings": list(map(_line, error.diagnostics))}
     else:
         steps = [
-            {"id": step.id, "thought": step.thought, "tool": step.tool, "input": step.input,
-             "depends_on": list(step.depends_on), "line": step.line}
+            {
+                "id": step.id,
+                "thought": step.thought,
+                "tool": step.tool,
+                "input": step.input,
+                "depends_on": list(step.depends_on),
+                "line": step.line,
+            }
             for step in plan.steps
-        ]  # fmt: skip
-        found = {"question": plan.question, "steps": steps, "answer": plan.answer,
-                 "findings": list(map(_line, plan.diagnostics))}  # fmt: skip
+        ]
+        found = {
+            "question": plan.question,
+            "steps": steps,
+            "answer": plan.answer,
+            "findings": list(map(_line, plan.diagnostics)),
+        }
     return json.dumps(found, ensure_ascii=False, indent=1) + "\n"
 
 

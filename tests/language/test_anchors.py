@@ -68,7 +68,7 @@ READ = {
         '[{"placeholder": "E1", "tool": "Search", "input": "x"}, {"placeholder": "E2", "tool": "LLM", "input": "#E1"}]',
         {"evidence1": "x", "evidence2": ":evidence1:"},
     ),
-}  # fmt: skip
+}
 
 REFUSED = {
     "a bare #E1": ("#E1\n", "empty_plan"),

@@ -6,14 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airoagent import CallError, load_functions, parse_calls
-from airoagent.language.callprompts import (
-    call_prompt,
-    code_prompt,
-    read_code,
-    read_thought,
-    retry_prompt,
-    think_prompt,
-)
+from airoagent.language.callprompts import call_prompt, code_prompt, read_code, read_thought, retry_prompt, think_prompt
 from tests.language.test_functions import CARD
 
 PROMPT = """\

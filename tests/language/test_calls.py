@@ -88,13 +88,70 @@ def test_the_tolerant_reader_reads_strict_json_as_json_does(value: Any) -> None:
 
 
 FUNCTIONS = load_functions("f:\n  params:\n    a: {type: integer}\n    b: {required: false}\ng:\n  params: {}\n")
-PIECES = st.sampled_from([
-    "{", "}", "[", "]", '"', "'", ":", ",", "\\", "\\u", "\\ud800", "f", "function", '"function"', "params", "a", "b",
-    "1", "-", "0", "1e999", "NaN", "null", "true", "None", " ", "\n", "\t", "#", "//", "/*", "*/", "```", "- ", "&x ",
-    "*x", "!!int ", "|", ">", "%", "@", "<<: ", "---\n", "...", "“", "”", "é", "\x00", "\x85", "\ud800",
-    "function: f\n",
-    "params:\n", "  a: 1\n", "+", "'''", '"""', "? ", "=", "：", "\ufeff",
-])  # fmt: skip
+PIECES = st.sampled_from(
+    [
+        "{",
+        "}",
+        "[",
+        "]",
+        '"',
+        "'",
+        ":",
+        ",",
+        "\\",
+        "\\u",
+        "\\ud800",
+        "f",
+        "function",
+        '"function"',
+        "params",
+        "a",
+        "b",
+        "1",
+        "-",
+        "0",
+        "1e999",
+        "NaN",
+        "null",
+        "true",
+        "None",
+        " ",
+        "\n",
+        "\t",
+        "#",
+        "//",
+        "/*",
+        "*/",
+        "```",
+        "- ",
+        "&x ",
+        "*x",
+        "!!int ",
+        "|",
+        ">",
+        "%",
+        "@",
+        "<<: ",
+        "---\n",
+        "...",
+        "“",
+        "”",
+        "é",
+        "\x00",
+        "\x85",
+        "\ud800",
+        "function: f\n",
+        "params:\n",
+        "  a: 1\n",
+        "+",
+        "'''",
+        '"""',
+        "? ",
+        "=",
+        "：",
+        "\ufeff",
+    ]
+)
 
 
 @pytest.mark.parametrize("format", ["json", "yaml"])
@@ -178,12 +235,11 @@ HOSTILE = {
     "yaml quotes": "function: '" + "''" * 100_000,
     "yaml values": "function: f\nparams:\n" + "  a: b: c\n" * 20_000,
     "yaml indents": "".join(" " * number + "function:\n" for number in range(600)),
-    "yaml aliases": "function: &a [x]\n" + "".join(
-        f"a{number}: &a{number} [{', '.join([f'*a{number - 1}'] * 9)}]\n" for number in range(1, 12)
-    ),
+    "yaml aliases": "function: &a [x]\n"
+    + "".join(f"a{number}: &a{number} [{', '.join([f'*a{number - 1}'] * 9)}]\n" for number in range(1, 12)),
     "yaml comments": "function: f\n" + "#" * 200_000,
     "yaml question marks": "function: f\n" + "? " * 100_000,
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("format", ["json", "yaml"])
@@ -196,10 +252,13 @@ def test_hostile_text_is_refused(name: str, format: Any) -> None:
 
 def test_the_kinds_of_refusal_have_names() -> None:
     for text, kind in [
-        ("x" * 300_000, "too_large"), ("[" * 65 + "]" * 65, "too_deep"), ("\ud800", "surrogate"),
+        ("x" * 300_000, "too_large"),
+        ("[" * 65 + "]" * 65, "too_deep"),
+        ("\ud800", "surrogate"),
         ('{"function": "f", "params": {"a": 1e999}}', "not_finite"),
-        ('{"function": "f", "params": {"a": ' + "1" * 4301 + "}}", "too_large"), ("hello", "no_call"),
-    ]:  # fmt: skip
+        ('{"function": "f", "params": {"a": ' + "1" * 4301 + "}}", "too_large"),
+        ("hello", "no_call"),
+    ]:
         with pytest.raises(CallError) as caught:
             parse_calls(text, FUNCTIONS)
         assert (caught.value.kind, caught.value.exit_code) == (kind, 4)

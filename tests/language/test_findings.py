@@ -16,8 +16,11 @@ def shown(text: str, column: int, line: int = 1, repair: str = "") -> list[str]:
 
 def test_a_finding_names_its_place_shows_the_line_and_what_was_done() -> None:
     assert shown("one\ntwo three\nfour", 5, line=2, repair="left out") == [
-        "x.plan:2:5: Something.", "    two three", "        ^", "    repair: left out",
-    ]  # fmt: skip
+        "x.plan:2:5: Something.",
+        "    two three",
+        "        ^",
+        "    repair: left out",
+    ]
 
 
 @pytest.mark.parametrize(

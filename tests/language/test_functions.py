@@ -103,10 +103,17 @@ def trees(draw: st.DrawFn, depth: int = 0) -> Param:
             "items", items.description, items.kind, True, (), None, False, items.nullable, items.members, items.items
         )
     return Param(
-        draw(NAMES.map(str.strip).filter(bool)), draw(TEXT), kind, draw(st.booleans()), (),
+        draw(NAMES.map(str.strip).filter(bool)),
+        draw(TEXT),
+        kind,
+        draw(st.booleans()),
+        (),
         default if has_default else None,
-        has_default, draw(st.booleans()), members, items,
-    )  # fmt: skip
+        has_default,
+        draw(st.booleans()),
+        members,
+        items,
+    )
 
 
 @given(st.lists(trees(), max_size=4, unique_by=lambda one: one.name), TEXT)
@@ -163,9 +170,16 @@ class Size:
 
 
 def resize(
-    size: Size, unit: Unit, mode: Literal["fast", "good"] = "fast", names: list[str] | None = None, *,
-    prices: dict[str, float], when: date, context: ToolContext, anything=None,  # type: ignore[no-untyped-def]
-) -> str:  # fmt: skip
+    size: Size,
+    unit: Unit,
+    mode: Literal["fast", "good"] = "fast",
+    names: list[str] | None = None,
+    *,
+    prices: dict[str, float],
+    when: date,
+    context: ToolContext,
+    anything=None,  # type: ignore[no-untyped-def]
+) -> str:
     """Changes the size
     of a picture.
 
@@ -187,8 +201,9 @@ def test_a_python_function_gives_types_and_descriptions() -> None:
     assert (function.name, function.description) == ("resize", "Changes the size of a picture.")
     assert list(by_name) == ["size", "unit", "mode", "names", "prices", "when", "anything"]
     assert [(one.name, one.kind, one.required) for one in by_name["size"].members] == [
-        ("width", "integer", True), ("height", "integer", False)
-    ]  # fmt: skip
+        ("width", "integer", True),
+        ("height", "integer", False),
+    ]
     assert by_name["size"].description == "The new size, in pixels."
     assert by_name["unit"].enum == ("px", "cm")
     assert (by_name["mode"].enum, by_name["mode"].default) == (("fast", "good"), "fast")
@@ -226,8 +241,9 @@ def test_tools_and_toolboxes_are_functions() -> None:
         (function,) = load_functions(source)
         assert (function.name, function.target) == ("Weather", weather)
         assert [(one.name, one.kind, one.required) for one in function.params] == [
-            ("place", "string", True), ("days", "integer", False)
-        ]  # fmt: skip
+            ("place", "string", True),
+            ("days", "integer", False),
+        ]
 
 
 def test_what_is_no_function_is_told() -> None:

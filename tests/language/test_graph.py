@@ -94,6 +94,4 @@ def test_an_order_is_found_or_a_cycle(edges: list[list[int]]) -> None:
         place = {one: at for at, one in enumerate(graph.order)}
         assert all(place[other] < place[one] for one, needed in graph.dependencies.items() for other in needed)
         assert len(graph.critical_path) == max(graph.depth.values())
-        assert all(
-            a in graph.dependencies[b] for a, b in pairwise(graph.critical_path)
-        )
+        assert all(a in graph.dependencies[b] for a, b in pairwise(graph.critical_path))

@@ -53,10 +53,16 @@ def wide(text: str) -> str:
 @pytest.mark.parametrize("word", EVERYTHING)
 @pytest.mark.parametrize(
     "spell",
-    [str, str.lower, str.title, wide, lambda word: word[0] + wide(word[1:]),
-     *(lambda word, sign=sign: sign.join(word) for sign in UNSEEN),
-     *(lambda word, end=end: f"a{end}{word}{end}b" for end in LINE_ENDS)],
-)  # fmt: skip
+    [
+        str,
+        str.lower,
+        str.title,
+        wide,
+        lambda word: word[0] + wide(word[1:]),
+        *(lambda word, sign=sign: sign.join(word) for sign in UNSEEN),
+        *(lambda word, end=end: f"a{end}{word}{end}b" for end in LINE_ENDS),
+    ],
+)
 def test_a_word_of_the_frame_is_broken_however_it_is_spelled(word: str, spell: object) -> None:
     text = f"before {spell(word)} after"  # type: ignore[operator]
     safe = harmless(text)
@@ -75,10 +81,19 @@ def test_nothing_comes_together_from_what_is_left(word: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "Beginning input and the end of instructions.", "superuser: root", "a <b>bold</b> [1] <a|b> x <| f |> y",
-     "if a<s and s>b", "café – naïve: 北京, “quotes” … ½ ﬁ", "The end. User guide, assistant professor",
-     "[instance] <system>", "end input begin context", "\r\n\x0b\x0c\x85\u2028"],
-)  # fmt: skip
+    [
+        "",
+        "Beginning input and the end of instructions.",
+        "superuser: root",
+        "a <b>bold</b> [1] <a|b> x <| f |> y",
+        "if a<s and s>b",
+        "café – naïve: 北京, “quotes” … ½ ﬁ",
+        "The end. User guide, assistant professor",
+        "[instance] <system>",
+        "end input begin context",
+        "\r\n\x0b\x0c\x85\u2028",
+    ],
+)
 def test_innocent_text_stays_as_it_is(text: str) -> None:
     assert harmless(text) == text
 

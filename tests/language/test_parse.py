@@ -57,10 +57,21 @@ def test_a_text_may_come_as_chunks_and_tools_as_any_iterable() -> None:
 
 @pytest.mark.parametrize(
     ("written", "number"),
-    [(":evidence3:", 3), (":evidence3", 3), (": evidence 3 :", 3), (":EVIDENCE3:", 3), (":evidence[3]:", 3),
-     ("：evidence3：", 3), ("#E3", 3), ("#e3", 3), ("#evidence3", 3), ("# E3", 3), (":evidence03:", 3),
-     (":evidence999999999:", 999999999)],
-)  # fmt: skip
+    [
+        (":evidence3:", 3),
+        (":evidence3", 3),
+        (": evidence 3 :", 3),
+        (":EVIDENCE3:", 3),
+        (":evidence[3]:", 3),
+        ("：evidence3：", 3),
+        ("#E3", 3),
+        ("#e3", 3),
+        ("#evidence3", 3),
+        ("# E3", 3),
+        (":evidence03:", 3),
+        (":evidence999999999:", 999999999),
+    ],
+)
 def test_spellings_that_are_references(written: str, number: int) -> None:
     plan = parse_plan(f":evidence{number}: = DuckDuckGo[a]\n#E0 = KnowledgeModel[given {written}!]\nAnswer: #E0", TOOLS)
     assert plan.steps[1].template == ("given ", Ref(f"evidence{number}"), "!")
@@ -68,9 +79,23 @@ def test_spellings_that_are_references(written: str, number: int) -> None:
 
 @pytest.mark.parametrize(
     "written",
-    ["evidence3", "evidence 3", "$3", "${3}", ":evidence:", ":evidenceX:", "page#E3", "a&#E3", ":evidence3rd", "#E3x",
-     "#E", ":evidence1234567890:", "see: evidence 3 shows", "E3"],
-)  # fmt: skip
+    [
+        "evidence3",
+        "evidence 3",
+        "$3",
+        "${3}",
+        ":evidence:",
+        ":evidenceX:",
+        "page#E3",
+        "a&#E3",
+        ":evidence3rd",
+        "#E3x",
+        "#E",
+        ":evidence1234567890:",
+        "see: evidence 3 shows",
+        "E3",
+    ],
+)
 def test_spellings_that_are_text(written: str) -> None:
     assert one_input(f"x {written} y") == (f"x {written} y", [])
 
@@ -113,8 +138,11 @@ def test_an_input_keeps_its_text_and_loses_its_noise(written: str, meant: str, f
 
 
 def test_a_statement_at_a_line_start_closes_an_open_input_before_it() -> None:
-    plan = parse_plan(":evidence0: = DuckDuckGo[a [b]\nsome chatter\nPlan: x\n:evidence1: = DuckDuckGo[c\n"
-                      "Answer: :evidence0: :evidence1:", TOOLS)  # fmt: skip
+    plan = parse_plan(
+        ":evidence0: = DuckDuckGo[a [b]\nsome chatter\nPlan: x\n:evidence1: = DuckDuckGo[c\n"
+        "Answer: :evidence0: :evidence1:",
+        TOOLS,
+    )
     assert [step.input for step in plan.steps] == ["a [b", "c"]
     assert kinds(plan) == ["unbalanced_bracket", "chatter", "missing_bracket"]
 
@@ -127,10 +155,17 @@ def test_a_bracket_in_the_middle_of_a_line_does_not_close_an_open_input() -> Non
 
 @pytest.mark.parametrize(
     ("written", "meant"),
-    [("DuckDuckGo", "DuckDuckGo"), ("duckduckgo", "DuckDuckGo"), ("Duck Duck Go", "DuckDuckGo"),
-     ("duck-duck_go", "DuckDuckGo"), ("Google", "DuckDuckGo"), ("WebSearch", "DuckDuckGo"), ("LLM", "KnowledgeModel"),
-     ("**DuckDuckGo**", "DuckDuckGo")],
-)  # fmt: skip
+    [
+        ("DuckDuckGo", "DuckDuckGo"),
+        ("duckduckgo", "DuckDuckGo"),
+        ("Duck Duck Go", "DuckDuckGo"),
+        ("duck-duck_go", "DuckDuckGo"),
+        ("Google", "DuckDuckGo"),
+        ("WebSearch", "DuckDuckGo"),
+        ("LLM", "KnowledgeModel"),
+        ("**DuckDuckGo**", "DuckDuckGo"),
+    ],
+)
 def test_tool_names_are_matched_past_their_spelling(written: str, meant: str) -> None:
     plan = parse_plan(f":evidence0: = {written}[x]\nAnswer: :evidence0:", TOOLS)
     assert plan.steps[0].tool == meant
@@ -198,9 +233,13 @@ def test_all_errors_are_told_at_their_places_and_the_first_gives_the_kind() -> N
     error = refused("#E1 = Foo[x]\n#E2 = DuckDuckGo[#E9 #E2]\n#E2 = Bar[y]\nAnswer: #E8")
     found = [(one.kind, one.line, one.column) for one in error.diagnostics]
     assert found == [
-        ("unknown_tool", 1, 7), ("undefined_reference", 2, 18), ("self_reference", 2, 22), ("duplicate_id", 3, 1),
-        ("unknown_tool", 3, 7), ("undefined_reference", 4, 9),
-    ]  # fmt: skip
+        ("unknown_tool", 1, 7),
+        ("undefined_reference", 2, 18),
+        ("self_reference", 2, 22),
+        ("duplicate_id", 3, 1),
+        ("unknown_tool", 3, 7),
+        ("undefined_reference", 4, 9),
+    ]
     assert error.kind == "unknown_tool"
 
 
@@ -227,14 +266,21 @@ def test_a_missing_answer_line_is_told_and_the_last_step_answers() -> None:
 @pytest.mark.parametrize(
     ("line", "answer"),
     [
-        ("Answer: #E1", ":evidence1:"), ("Final answer: #E1", ":evidence1:"), ("**Answer:** #E1", ":evidence1:"),
-        ("Answer: [:evidence1:]", ":evidence1:"), ("Answer: [:evidence1: containing the final answer.]", ":evidence1:"),
-        ("Answer: :evidence1:.", ":evidence1:"), ("Answer: It is :evidence1:.", "It is :evidence1:."),
-        ("Answer: [1] says :evidence1: [sic]", "[1] says :evidence1: [sic]"), ("Answer:\n\n:evidence1:", ":evidence1:"),
-        ("Answer: one\ntwo #E1\n\nthree", "one\ntwo :evidence1:"), ("Answer: #E1\nmore", ":evidence1:"),
-        ("The final answer: #E1", ":evidence1:"), ('Answer: "#E1"', ":evidence1:"),
+        ("Answer: #E1", ":evidence1:"),
+        ("Final answer: #E1", ":evidence1:"),
+        ("**Answer:** #E1", ":evidence1:"),
+        ("Answer: [:evidence1:]", ":evidence1:"),
+        ("Answer: [:evidence1: containing the final answer.]", ":evidence1:"),
+        ("Answer: :evidence1:.", ":evidence1:"),
+        ("Answer: It is :evidence1:.", "It is :evidence1:."),
+        ("Answer: [1] says :evidence1: [sic]", "[1] says :evidence1: [sic]"),
+        ("Answer:\n\n:evidence1:", ":evidence1:"),
+        ("Answer: one\ntwo #E1\n\nthree", "one\ntwo :evidence1:"),
+        ("Answer: #E1\nmore", ":evidence1:"),
+        ("The final answer: #E1", ":evidence1:"),
+        ('Answer: "#E1"', ":evidence1:"),
     ],
-)  # fmt: skip
+)
 def test_answer_lines(line: str, answer: str) -> None:
     assert parse_plan(f"#E1 = DuckDuckGo[x]\n{line}\n", TOOLS).answer == answer
 
@@ -284,9 +330,14 @@ def test_no_step_comes_out_after_an_error() -> None:
 
 @pytest.mark.parametrize(
     ("text", "truncated_kind"),
-    [("#E1 = DuckDuckGo[x]\n", "truncated"), ("#E1 = DuckDuckGo[x]\nAnswer: #E1", "truncated"),
-     ("#E1 = DuckDuckGo[x]\nAnswer: It is #E1", "truncated"), ("Plan: x", "truncated"), ("", "empty_plan")],
-)  # fmt: skip
+    [
+        ("#E1 = DuckDuckGo[x]\n", "truncated"),
+        ("#E1 = DuckDuckGo[x]\nAnswer: #E1", "truncated"),
+        ("#E1 = DuckDuckGo[x]\nAnswer: It is #E1", "truncated"),
+        ("Plan: x", "truncated"),
+        ("", "empty_plan"),
+    ],
+)
 def test_a_text_cut_at_the_token_limit_is_refused_where_something_may_be_missing(
     text: str, truncated_kind: str
 ) -> None:
@@ -330,8 +381,11 @@ def test_a_parser_is_for_one_plan() -> None:
 def test_lines_and_columns_count_from_one_in_the_text_as_it_came() -> None:
     plan = parse_plan("\r\n\r\n  - #E1 = duckduckgo[ x ]\r\nAnswer: #E1\r\n", TOOLS)
     assert [(one.kind, one.line, one.column) for one in plan.diagnostics] == [
-        ("crlf", 1, 1), ("bullet", 3, 3), ("tool_name", 3, 11), ("white_space", 3, 22),
-    ]  # fmt: skip
+        ("crlf", 1, 1),
+        ("bullet", 3, 3),
+        ("tool_name", 3, 11),
+        ("white_space", 3, 22),
+    ]
     assert plan.steps[0].line == 3
 
 
@@ -341,12 +395,16 @@ def test_lines_and_columns_count_from_one_in_the_text_as_it_came() -> None:
         (Step("evidence0", "Look.", "DuckDuckGo", ("a",)), "Plan: Look.\n:evidence0: = DuckDuckGo[a]\n"),
         (Step("evidence0", "", "DuckDuckGo", ("a [b] c",)), ":evidence0: = DuckDuckGo[a [b] c]\n"),
         (Step("evidence0", "", "DuckDuckGo", ("a\nb",)), ":evidence0: = DuckDuckGo[a\nb]\n"),
-        (Step("evidence0", "", "DuckDuckGo", ("a [b",)), '{"id": "evidence0", "thought": "", "tool": "DuckDuckGo", '
-                                                         '"input": "a [b"}\n'),
-        (Step("evidence0", "", "DuckDuckGo", ('"a"',)), '{"id": "evidence0", "thought": "", "tool": "DuckDuckGo", '
-                                                        '"input": "\\"a\\""}\n'),
+        (
+            Step("evidence0", "", "DuckDuckGo", ("a [b",)),
+            '{"id": "evidence0", "thought": "", "tool": "DuckDuckGo", "input": "a [b"}\n',
+        ),
+        (
+            Step("evidence0", "", "DuckDuckGo", ('"a"',)),
+            '{"id": "evidence0", "thought": "", "tool": "DuckDuckGo", "input": "\\"a\\""}\n',
+        ),
     ],
-)  # fmt: skip
+)
 def test_canonical_text_is_plain_where_that_reads_back_and_an_object_where_not(step: Step, form: str) -> None:
     assert Plan((step,)).to_text() == form
     assert parse_plan(form, TOOLS).steps == (step,)

@@ -96,9 +96,17 @@ def test_a_template_counts_for_llama_3_generations_only() -> None:
 
 @pytest.mark.parametrize(
     ("asked", "name"),
-    [("2.0", "airoboros-2.0"), ("2.2.1", "airoboros-2.2"), ("1.x", "airoboros-1"), ("3.1", "airoboros-3.1"),
-     ("3.1.2", "airoboros-3"), ("Airoboros-1.4.1", "airoboros-1.4.1"), ("1.4", "airoboros-1"), ("none", "none")],
-)  # fmt: skip
+    [
+        ("2.0", "airoboros-2.0"),
+        ("2.2.1", "airoboros-2.2"),
+        ("1.x", "airoboros-1"),
+        ("3.1", "airoboros-3.1"),
+        ("3.1.2", "airoboros-3"),
+        ("Airoboros-1.4.1", "airoboros-1.4.1"),
+        ("1.4", "airoboros-1"),
+        ("none", "none"),
+    ],
+)
 def test_named_by_the_user(asked: str, name: str) -> None:
     assert wrapper_named(asked).name == name
 
@@ -135,8 +143,13 @@ def test_a_chat_template_that_changes_the_text_is_refused() -> None:
 
 @pytest.mark.parametrize(
     ("text", "kept"),
-    [("An otter.\nUSER:", "An otter.\n"), ("An otter. ASSISTANT: ", "An otter. "), ("USER:ASSISTANT:", ""),
-     ("The USER: field", "The USER: field"), ("plain", "plain")],
-)  # fmt: skip
+    [
+        ("An otter.\nUSER:", "An otter.\n"),
+        ("An otter. ASSISTANT: ", "An otter. "),
+        ("USER:ASSISTANT:", ""),
+        ("The USER: field", "The USER: field"),
+        ("plain", "plain"),
+    ],
+)
 def test_trims_turn_markers_at_the_end_only(text: str, kept: str) -> None:
     assert trim_completion(text) == kept

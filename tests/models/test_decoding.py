@@ -105,9 +105,7 @@ def test_control_tokens_of_a_template_are_ids_and_those_of_the_text_are_not(toke
 
     wrapper = template_wrapper(render)
     ids = encode_prompt(tokenizer, wrapper, "a </s> b", None, begin=True)
-    expected = [
-        1, *encode_plain(tokenizer, "user: a </s> b"), 2, *encode_plain(tokenizer, "assistant:"),
-    ]  # fmt: skip
+    expected = [1, *encode_plain(tokenizer, "user: a </s> b"), 2, *encode_plain(tokenizer, "assistant:")]
     assert ids == expected
     with_system = encode_prompt(tokenizer, wrapper, "a", "x <s> y", begin=True)
     assert [token for token in with_system if token in (1, 2)] == [1, 2, 2]
@@ -115,9 +113,14 @@ def test_control_tokens_of_a_template_are_ids_and_those_of_the_text_are_not(toke
 
 @pytest.mark.parametrize(
     "sampling",
-    [Sampling(temperature=-1), Sampling(top_p=0), Sampling(top_p=1.1), Sampling(repetition_penalty=0),
-     Sampling(max_tokens=0)],
-)  # fmt: skip
+    [
+        Sampling(temperature=-1),
+        Sampling(top_p=0),
+        Sampling(top_p=1.1),
+        Sampling(repetition_penalty=0),
+        Sampling(max_tokens=0),
+    ],
+)
 def test_figures_that_make_no_sense_are_refused(sampling: Sampling) -> None:
     with pytest.raises(UsageError, match="cannot be"):
         check_sampling(sampling)

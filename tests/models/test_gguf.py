@@ -38,10 +38,15 @@ def whole(pairs: dict[str, Any]) -> bytes:
 
 
 LLAMA = {
-    "general.architecture": "llama", "general.name": "airoboros l2 13b", "general.file_type": 15,
-    "tokenizer.ggml.tokens": ["<unk>", "a"] * 500, "llama.context_length": 4096, "llama.block_count": 40,
-    "llama.embedding_length": 5120, "llama.attention.head_count": 40,
-}  # fmt: skip
+    "general.architecture": "llama",
+    "general.name": "airoboros l2 13b",
+    "general.file_type": 15,
+    "tokenizer.ggml.tokens": ["<unk>", "a"] * 500,
+    "llama.context_length": 4096,
+    "llama.block_count": 40,
+    "llama.embedding_length": 5120,
+    "llama.attention.head_count": 40,
+}
 
 
 def test_what_a_file_says_of_its_model(tmp_path: Path) -> None:

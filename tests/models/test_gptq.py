@@ -149,9 +149,12 @@ def test_layers_that_are_missing_or_too_wide_are_said(tiny_llama: Path, tmp_path
 def test_it_plans_and_answers_through_the_command_with_the_answer_alone_on_stdout(pair: tuple[Path, Path]) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "airoagent", "plan", "Where do otters sleep?", "--model", str(pair[0]), "--seed", "1"],
-        capture_output=True, text=True, check=False, cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=Path(__file__).parents[2],
         env={**os.environ, "OMP_NUM_THREADS": "1"},
-    )  # fmt: skip
+    )
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("Plan:")
     assert "\nAnswer: " in done.stdout

@@ -155,10 +155,7 @@ def _ask(model: str, endpoint: str) -> list[str]:
 def test_fetches_loads_and_writes_and_finds_it_the_second_time(loopback_hub: tuple[str, list[str]]) -> None:
     endpoint, asked = loopback_hub
     first = _ask("me/tiny", endpoint)
-    assert first == [
-        "None ['fetching me/tiny'] 3 4096",
-        "['fetching me/tiny', 'loading me/tiny']",
-    ]
+    assert first == ["None ['fetching me/tiny'] 3 4096", "['fetching me/tiny', 'loading me/tiny']"]
     assert {"config.json", "tokenizer.json", "model.safetensors"} <= set(asked)
     assert not {"README.md", "pytorch_model.bin", "onnx/model.onnx"} & set(asked)
     asked.clear()

@@ -27,9 +27,7 @@ def test_other_sizes_follow_in_proportion_and_say_that_no_card_gives_them() -> N
     assert [row.file for row in rows] == sorted(row.file for row in rows)
 
 
-def test_every_model_of_the_catalogue_has_figures_and_the_command_shows_them(
-    capfd: pytest.CaptureFixture[str],
-) -> None:
+def test_every_model_of_the_catalogue_has_figures_and_the_command_shows_them(capfd: pytest.CaptureFixture[str]) -> None:
     assert all(quantised_sizes(entry.parameters) for entry in CATALOGUE)
     with pytest.raises(SystemExit) as ended:
         main(["models", "show", "airoboros-l2-13b-gpt4-2.0"])

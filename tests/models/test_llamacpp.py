@@ -151,9 +151,14 @@ def test_a_prompt_over_the_window_names_both_numbers(model: LlamaCppModel) -> No
 
 def test_options_reach_llama_cpp(tiny_gguf: Path) -> None:
     options = {
-        "context": "256", "threads": "1", "gpu_layers": "0", "rope_freq_base": "20000", "rope_freq_scale": "0.5",
-        "batch": "64", "wrapper": "none",
-    }  # fmt: skip
+        "context": "256",
+        "threads": "1",
+        "gpu_layers": "0",
+        "rope_freq_base": "20000",
+        "rope_freq_scale": "0.5",
+        "batch": "64",
+        "wrapper": "none",
+    }
     model = open_model(str(tiny_gguf), options=options)
     assert isinstance(model, LlamaCppModel)
     assert ask(model, max_tokens=5).usage.completion_tokens == 5
@@ -194,8 +199,23 @@ def test_a_question_is_answered_through_the_command_line(long_gguf: Path, capfd:
     from airoagent.cli import main
 
     with pytest.raises(SystemExit) as ended:
-        main(["plan", "Where?", "-m", str(long_gguf), "-o", "context", "1500", "-T", "KnowledgeModel", "--max-tokens",
-                 "300", "--seed", "5"])  # fmt: skip
+        main(
+            [
+                "plan",
+                "Where?",
+                "-m",
+                str(long_gguf),
+                "-o",
+                "context",
+                "1500",
+                "-T",
+                "KnowledgeModel",
+                "--max-tokens",
+                "300",
+                "--seed",
+                "5",
+            ]
+        )
     out, err = capfd.readouterr()
     assert (ended.value.code, ":evidence0: = KnowledgeModel[" in out) == (0, True), err
     assert "llama_" not in err

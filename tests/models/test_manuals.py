@@ -146,10 +146,7 @@ def test_what_to_do_is_the_sentence_that_gives_the_orders_and_the_next() -> None
 
 @pytest.mark.parametrize(
     ("question", "answer"),
-    [
-        ("How many benches are there per hall?", "1,600"),
-        ("What is the default of the option --interval?", "60"),
-    ],
+    [("How many benches are there per hall?", "1,600"), ("What is the default of the option --interval?", "60")],
 )
 def test_a_row_is_a_record(question: str, answer: str) -> None:
     table = Block(

@@ -126,10 +126,7 @@ def test_roles_are_found_from_descriptions_under_other_names() -> None:
 
 @pytest.mark.parametrize(
     ("question", "input"),
-    [
-        ("Count the words of 'to be or not to be'", "to be or not to be"),
-        ('How many words are in "a b c"?', "a b c"),
-    ],
+    [("Count the words of 'to be or not to be'", "to be or not to be"), ('How many words are in "a b c"?', "a b c")],
 )
 def test_a_tool_of_the_users_own_is_used_where_its_words_match(question: str, input: str) -> None:
     steps, answer = steps_of(question, [*FOUR, COUNT])

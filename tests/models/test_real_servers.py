@@ -141,8 +141,20 @@ def test_a_plan_of_the_tiny_gguf_file_through_the_command_line(
     from airoagent.cli import main
 
     with pytest.raises(SystemExit) as ended:
-        main(["plan", "Where do otters sleep?", "-m", llama_server, "-T", "KnowledgeModel", "--seed", "5",
-              "--max-tokens", "3000"])  # fmt: skip
+        main(
+            [
+                "plan",
+                "Where do otters sleep?",
+                "-m",
+                llama_server,
+                "-T",
+                "KnowledgeModel",
+                "--seed",
+                "5",
+                "--max-tokens",
+                "3000",
+            ]
+        )
     out, err = capfd.readouterr()
     assert (ended.value.code, ":evidence0: = KnowledgeModel[" in out) == (0, True), err
 

@@ -100,10 +100,11 @@ def test_stop_strings_are_exact_though_the_server_ignores_them() -> None:
 
 def test_usage_is_the_servers_where_it_counts() -> None:
     counted = events(
-        piece("a b"), piece("", "length"),
+        piece("a b"),
+        piece("", "length"),
         'data: {"choices": [], "usage": {"prompt_tokens": 31, "completion_tokens": 2}}',
         "data: [DONE]",
-    )  # fmt: skip
+    )
     with serving({"/v1/completions": counted}) as served:
         completion = ask(served.url, Prompt("Where?", sampling=Sampling(max_tokens=2)))
     assert completion.finish == "length"
@@ -118,9 +119,11 @@ def test_a_server_that_does_not_stream_is_read_too() -> None:
 
 def test_without_a_completions_route_the_chat_is_asked_and_wraps_by_itself() -> None:
     chat = events(
-        'data: {"choices": [{"delta": {"role": "assistant"}}]}', 'data: {"choices": [{"delta": {"content": "Hi."}}]}',
-        'data: {"choices": [{"delta": {}, "finish_reason": "stop"}]}', "data: [DONE]",
-    )  # fmt: skip
+        'data: {"choices": [{"delta": {"role": "assistant"}}]}',
+        'data: {"choices": [{"delta": {"content": "Hi."}}]}',
+        'data: {"choices": [{"delta": {}, "finish_reason": "stop"}]}',
+        "data: [DONE]",
+    )
     with serving({"/v1/chat/completions": chat}) as served:
         model = ServerModel(served.url, system="Be brief.")
         for _ in range(2):

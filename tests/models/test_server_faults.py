@@ -51,17 +51,39 @@ def refusal(answer: Answer, **settings: Any) -> ModelError:
 @pytest.mark.parametrize(
     ("status", "said_so"),
     [
-        (400, {"error": {"code": 400, "message": "request (3001 tokens) exceeds the available context size (1024 "
-                         "tokens), try increasing it", "type": "exceed_context_size_error", "n_ctx": 1024}}),
-        (400, {"object": "error", "message": "This model's maximum context length is 1024 tokens. However, you "
-               "requested 3001 tokens", "type": "BadRequestError", "code": 400}),
+        (
+            400,
+            {
+                "error": {
+                    "code": 400,
+                    "message": "request (3001 tokens) exceeds the available context size (1024 "
+                    "tokens), try increasing it",
+                    "type": "exceed_context_size_error",
+                    "n_ctx": 1024,
+                }
+            },
+        ),
+        (
+            400,
+            {
+                "object": "error",
+                "message": "This model's maximum context length is 1024 tokens. However, you requested 3001 tokens",
+                "type": "BadRequestError",
+                "code": 400,
+            },
+        ),
         (400, {"error": {"message": "This model's maximum context length is 1024 tokens, however you requested 3001"}}),
-        (400, {"error": "Trying to keep the first 3001 tokens when context the overflows. However, the model is loaded "
-               "with context length of only 1024 tokens"}),
+        (
+            400,
+            {
+                "error": "Trying to keep the first 3001 tokens when context the overflows. However, the model is "
+                "loaded with context length of only 1024 tokens"
+            },
+        ),
         (500, {"detail": "the prompt is 3001 tokens, and the truncation length 1024"}),
     ],
     ids=["llama.cpp", "vllm", "llama-cpp-python", "lmstudio", "text-generation-webui"],
-)  # fmt: skip
+)
 def test_a_text_over_the_window_is_told_in_the_words_of_each_server(status: int, said_so: dict[str, Any]) -> None:
     error = refusal(plain(status, json.dumps(said_so).encode()))
     assert "does not fit the window" in error.message
@@ -88,14 +110,18 @@ def test_a_model_that_the_server_does_not_have_is_named_with_those_it_has(status
 @pytest.mark.parametrize(
     ("said_so", "reason"),
     [
-        ({"detail": {"error": "Service Unavailable", "msg": "Server is busy; please try again later."}},
-         "refused (503): Server is busy; please try again later."),
-        ({"detail": [{"loc": ["body"], "msg": "Field required"}, {"msg": "Extra"}]},
-         "refused (503): Field required; Extra"),
+        (
+            {"detail": {"error": "Service Unavailable", "msg": "Server is busy; please try again later."}},
+            "refused (503): Server is busy; please try again later.",
+        ),
+        (
+            {"detail": [{"loc": ["body"], "msg": "Field required"}, {"msg": "Extra"}]},
+            "refused (503): Field required; Extra",
+        ),
         ({"error": "no"}, "refused (503): no"),
         ({"strange": 1}, 'refused (503): {"strange": 1}'),
     ],
-)  # fmt: skip
+)
 def test_the_reason_is_found_wherever_a_server_puts_it(said_so: dict[str, Any], reason: str) -> None:
     assert reason in refusal(plain(503, json.dumps(said_so).encode()), retries=0).message
 

@@ -63,8 +63,10 @@ def test_loads_in_4_bits_within_the_cards_memory(model: TransformersModel) -> No
     assert model._loaded is not None
     held, peak = torch.cuda.memory_allocated(), torch.cuda.max_memory_allocated()
     expected = read_checkpoint(Path(model.info.name)).four_bit
-    print(f"\nload and first token {seconds:.1f} s; held {held / 1e9:.2f} GB, expected {expected / 1e9:.2f} GB, "
-          f"peak {peak / 1e9:.2f} GB")  # fmt: skip
+    print(
+        f"\nload and first token {seconds:.1f} s; held {held / 1e9:.2f} GB, expected {expected / 1e9:.2f} GB, "
+        f"peak {peak / 1e9:.2f} GB"
+    )
     assert held == pytest.approx(expected, rel=0.05)
     assert peak < 6.29e9  # The card's figure for q4_0.
 
@@ -109,8 +111,10 @@ def test_prompts_written_together_are_faster_than_one_after_the_other(model: Tra
     written = asyncio.run(together())
     batch = time.perf_counter() - started
     tokens = sum(completion.usage.completion_tokens for completion in written)
-    print(f"\n8 prompts: one by one {alone:.2f} s, together {batch:.2f} s ({alone / batch:.1f}x), "
-          f"{tokens / batch:.0f} tokens a second")  # fmt: skip
+    print(
+        f"\n8 prompts: one by one {alone:.2f} s, together {batch:.2f} s ({alone / batch:.1f}x), "
+        f"{tokens / batch:.0f} tokens a second"
+    )
     assert batch < alone
 
 
@@ -126,8 +130,10 @@ def test_what_plan_prompts_begin_with_is_read_once(model: TransformersModel) -> 
             asyncio.run(complete(model, prompt))
         seconds.append(time.perf_counter() - started)
     length = model.count_tokens(described)
-    print(f"\n3 plan prompts of {length} tokens: read anew {seconds[0]:.2f} s, what they share read once "
-          f"{seconds[1]:.2f} s ({seconds[0] / seconds[1]:.1f}x)")  # fmt: skip
+    print(
+        f"\n3 plan prompts of {length} tokens: read anew {seconds[0]:.2f} s, what they share read once "
+        f"{seconds[1]:.2f} s ({seconds[0] / seconds[1]:.1f}x)"
+    )
     assert seconds[1] < seconds[0]
 
 

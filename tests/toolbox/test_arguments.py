@@ -32,8 +32,10 @@ def found(text: str) -> Evidence:
 
 def test_json_in_the_brackets_gives_the_parameters() -> None:
     assert arguments('{"item": "tea", "count": 2, "when": "2020-01-02"}') == {
-        "item": "tea", "count": 2, "when": date(2020, 1, 2)
-    }  # fmt: skip
+        "item": "tea",
+        "count": 2,
+        "when": date(2020, 1, 2),
+    }
     assert arguments("{item: 'tea', 'count': '2', tags: ['a',]}") == {"item": "tea", "count": 2, "tags": ["a"]}
 
 

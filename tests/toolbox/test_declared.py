@@ -245,7 +245,7 @@ def test_it_goes_through_the_one_door() -> None:
         ("command: [ls]\n  side_effects: perhaps", "not true or false"),
         ("command: [ls]\n  shell: true", "neither a description nor parameters"),
     ],
-)  # fmt: skip
+)
 def test_what_is_wrong_with_a_file_is_said(body: str, reason: str, tmp_path: Path) -> None:
     file = tmp_path / "t.yaml"
     file.write_text(f"t:\n  description: D.\n  params: {{text: T.}}\n  {body}\n")
@@ -279,8 +279,9 @@ def test_the_model_sees_the_specification_as_it_was_written() -> None:
 
     (function,) = load_functions([one(ECHO)])
     assert [(param.name, param.kind, param.required) for param in function.params] == [
-        ("text", "any", True), ("count", "integer", False),
-    ]  # fmt: skip
+        ("text", "any", True),
+        ("count", "integer", False),
+    ]
     assert function.params[0].description == "What to show."
 
 

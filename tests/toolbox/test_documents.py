@@ -127,9 +127,25 @@ def test_snippets_are_whole_sentences_of_300_to_600_characters_where_there_is_en
 
 @pytest.mark.parametrize(
     "query",
-    ['"', "otters AND", "NEAR(otters, 3)", "title:otters", "otters*", "^otters", "{title}: x", "otters OR OR", "(((",
-     "-otters", "'; DROP TABLE passages; --", "\x00otters", "a" * 100_000, "otters\udcff", "日本" * 3000, "+ : * ^"],
-)  # fmt: skip
+    [
+        '"',
+        "otters AND",
+        "NEAR(otters, 3)",
+        "title:otters",
+        "otters*",
+        "^otters",
+        "{title}: x",
+        "otters OR OR",
+        "(((",
+        "-otters",
+        "'; DROP TABLE passages; --",
+        "\x00otters",
+        "a" * 100_000,
+        "otters\udcff",
+        "日本" * 3000,
+        "+ : * ^",
+    ],
+)
 def test_search_syntax_in_a_query_is_only_text(documents: Documents, query: str) -> None:
     results = documents.search(query)
     if "otters" in query and "NEAR" not in query and "AND" not in query:
@@ -230,8 +246,12 @@ def test_a_damaged_index_is_rebuilt(folder: Path, tmp_path: Path, documents: Doc
         base.close()
     else:
         half = len(data) // 2
-        new = {"garbage": b"not a database " * 999, "cut": data[:half], "empty": b"",
-               "middle": data[:4096] + b"\xa5" * (len(data) - 4096)}[damage]  # fmt: skip
+        new = {
+            "garbage": b"not a database " * 999,
+            "cut": data[:half],
+            "empty": b"",
+            "middle": data[:4096] + b"\xa5" * (len(data) - 4096),
+        }[damage]
         for suffix in ("-wal", "-shm"):
             Path(f"{file}{suffix}").unlink(missing_ok=True)
         file.write_bytes(new)
@@ -353,14 +373,37 @@ def test_the_address_of_a_folder_means_its_front_page(folder: Path, documents: D
 
 @pytest.mark.parametrize(
     "url",
-    ["docs://zoo/../secret.md", "docs://zoo/%2e%2e/secret.md", "docs://zoo/north/..%2f..%2fsecret.md",
-     "docs://zoo/%252e%252e/secret.md", "docs://zoo/..\\secret.md", "docs://zoo/%00/otters.html",
-     "docs://zoo/otters.html%00.md", "docs://../secret.md", "docs://%2e%2e/secret.md", "docs:///etc/passwd",
-     "docs://zoo//etc/passwd", "docs://zoo/%2fetc/passwd", "docs://zoo/out.md", "docs://zoo/outside/secret.md",
-     "docs://zoo/keys.pem", "docs://zoo/.hidden.md", "docs://zoo/pipe.md", "docs://zoo/missing.md", "docs://zoo",
-     "docs://other/otters.html", "file:///etc/passwd", "http://zoo/otters.html", "/etc/passwd", "", "docs://",
-     "docs://zoo/" + "a" * 5000, "docs://zoo/" + "a/" * 5000, "docs://zoo/\udcff\ud800"],
-)  # fmt: skip
+    [
+        "docs://zoo/../secret.md",
+        "docs://zoo/%2e%2e/secret.md",
+        "docs://zoo/north/..%2f..%2fsecret.md",
+        "docs://zoo/%252e%252e/secret.md",
+        "docs://zoo/..\\secret.md",
+        "docs://zoo/%00/otters.html",
+        "docs://zoo/otters.html%00.md",
+        "docs://../secret.md",
+        "docs://%2e%2e/secret.md",
+        "docs:///etc/passwd",
+        "docs://zoo//etc/passwd",
+        "docs://zoo/%2fetc/passwd",
+        "docs://zoo/out.md",
+        "docs://zoo/outside/secret.md",
+        "docs://zoo/keys.pem",
+        "docs://zoo/.hidden.md",
+        "docs://zoo/pipe.md",
+        "docs://zoo/missing.md",
+        "docs://zoo",
+        "docs://other/otters.html",
+        "file:///etc/passwd",
+        "http://zoo/otters.html",
+        "/etc/passwd",
+        "",
+        "docs://",
+        "docs://zoo/" + "a" * 5000,
+        "docs://zoo/" + "a/" * 5000,
+        "docs://zoo/\udcff\ud800",
+    ],
+)
 def test_no_address_leads_out_of_the_folder(folder: Path, tmp_path: Path, url: str) -> None:
     (tmp_path / "secret.md").write_text("secret")
     (folder / "out.md").symlink_to(tmp_path / "secret.md")

@@ -41,12 +41,23 @@ class TestRedirects:
 
     @pytest.mark.parametrize(
         "target",
-        ["http://127.0.0.1/", "http://localhost/", "http://2130706433/", "http://[::1]/", "//10.0.0.1/",
-         "http://169.254.169.254/latest/",
-         "http://u:p@a.example/", "file:///etc/passwd", "javascript:alert(1)", "http://a.example:22/",
-         "data:text/plain,x",
-         "http://[::ffff:127.0.0.1]/", "docs://library/x.md", "http://a.example\\@127.0.0.1/"],
-    )  # fmt: skip
+        [
+            "http://127.0.0.1/",
+            "http://localhost/",
+            "http://2130706433/",
+            "http://[::1]/",
+            "//10.0.0.1/",
+            "http://169.254.169.254/latest/",
+            "http://u:p@a.example/",
+            "file:///etc/passwd",
+            "javascript:alert(1)",
+            "http://a.example:22/",
+            "data:text/plain,x",
+            "http://[::ffff:127.0.0.1]/",
+            "docs://library/x.md",
+            "http://a.example\\@127.0.0.1/",
+        ],
+    )
     def test_a_redirect_to_where_nobody_may_go_is_refused(self, server: Loopback, target: str) -> None:
         async def resolver(host: str, port: int) -> Sequence[str]:
             return ["127.0.0.1"]

@@ -28,8 +28,10 @@ CASES: list[tuple[str, str]] = [
     ("https://a.example/index.html.", "https://a.example/index.html"),
     ("https://a.example.", "https://a.example"),
     ("one https://a.example/1 two https://b.example/2", "https://a.example/1 https://b.example/2"),
-    ("https://a.example/1\nhttps://b.example/2\r\nhttps://c.example",
-    "https://a.example/1 https://b.example/2 https://c.example"),
+    (
+        "https://a.example/1\nhttps://b.example/2\r\nhttps://c.example",
+        "https://a.example/1 https://b.example/2 https://c.example",
+    ),
     ("https://a.example/1\thttps://b.example/2", "https://a.example/1 https://b.example/2"),
     ("https://a.example https://a.example https://b.example", "https://a.example https://b.example"),
     ("https://b.example https://a.example https://b.example", "https://b.example https://a.example"),
@@ -189,7 +191,7 @@ CASES: list[tuple[str, str]] = [
     ("javascript:alert(1)", ""),
     ("file:///etc/passwd", ""),
     ("HyperlinkExtractor[:evidence0:]", ""),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("text", "links"), CASES)
@@ -201,11 +203,28 @@ def test_there_are_over_100_cases() -> None:
     assert len(CASES) > 100
 
 
-@pytest.mark.parametrize("link", ["https://a.example/x_(y)?a=1,2&b=c#d", "http://[2001:db8::1]:80/x",
-"docs://d/x%20y.md"])
 @pytest.mark.parametrize(
-    "around", ["{}", "({})", "<{}>", '"{}"', "'{}'", "`{}`", "**{}**", "[t]({})", "{}.", "{},", "x {} y", "({}).",
-    "“{}”", "({}),", "看{}。"]
+    "link", ["https://a.example/x_(y)?a=1,2&b=c#d", "http://[2001:db8::1]:80/x", "docs://d/x%20y.md"]
+)
+@pytest.mark.parametrize(
+    "around",
+    [
+        "{}",
+        "({})",
+        "<{}>",
+        '"{}"',
+        "'{}'",
+        "`{}`",
+        "**{}**",
+        "[t]({})",
+        "{}.",
+        "{},",
+        "x {} y",
+        "({}).",
+        "“{}”",
+        "({}),",
+        "看{}。",
+    ],
 )
 def test_a_link_is_the_same_whatever_stands_around_it(link: str, around: str) -> None:
     assert extract_links(around.format(link)) == (link,)
@@ -226,8 +245,18 @@ def test_lines_of_links_come_back_in_order_of_first_appearance(numbers: list[int
 
 @pytest.mark.parametrize(
     "unit",
-    ["http://", "http://a", "(http://a.b/(", "http://a.b/[", "http://a,", "&amp;", "http://a/&lt", "http:\\/\\/",
-     "https://a.b/ ", ",http://a"],
+    [
+        "http://",
+        "http://a",
+        "(http://a.b/(",
+        "http://a.b/[",
+        "http://a,",
+        "&amp;",
+        "http://a/&lt",
+        "http:\\/\\/",
+        "https://a.b/ ",
+        ",http://a",
+    ],
 )
 def test_time_grows_in_proportion_to_the_text(unit: str) -> None:
     """Compares a text with one eight times as long in the same process; quadratic time would be 64 times."""
@@ -279,13 +308,15 @@ class TestLinksOf:
         answer = Evidence("evidence0", "KnowledgeModel", "Blue.", (Source("https://a.example/x", "X"),))
         assert links_of((answer,)) == ("https://a.example/x",)
 
-    @pytest.mark.parametrize("text", ["https://a.example/Who?", "https://a.example/Yahoo!", "https://a.example/x)",
-    "docs://d/x!.md"])
+    @pytest.mark.parametrize(
+        "text", ["https://a.example/Who?", "https://a.example/Yahoo!", "https://a.example/x)", "docs://d/x!.md"]
+    )
     def test_clean_lines_are_taken_as_they_stand(self, text: str) -> None:
         assert links_of((f"{text}\n\n  https://b.example/ \n",), clean_lines=True) == (text, "https://b.example/")
 
-    @pytest.mark.parametrize("text", ["see https://a.example/x", "https://a.example/x,", "<https://a.example/x>",
-    "- https://a.example/x"])
+    @pytest.mark.parametrize(
+        "text", ["see https://a.example/x", "https://a.example/x,", "<https://a.example/x>", "- https://a.example/x"]
+    )
     def test_lines_that_are_not_clean_are_searched_for_links(self, text: str) -> None:
         assert links_of((text,), clean_lines=True) == ("https://a.example/x",)
 

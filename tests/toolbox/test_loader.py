@@ -122,7 +122,7 @@ def test_only_what_the_file_makes_counts_and_not_what_it_imports(
 ) -> None:
     write(tmp_path / "site", "other_package_tools.py", ONE.format(name="theirs"))
     monkeypatch.syspath_prepend(str(tmp_path / "site"))
-    text = '''
+    text = """
 import math, functools
 from airoagent import tool
 from other_package_tools import theirs
@@ -131,7 +131,7 @@ from other_package_tools import theirs as renamed
 Root = tool("Root", description="The square root.")(math.sqrt)
 Also = Root
 Power = tool("Power", description="Two to the power.")(functools.partial(pow, 2))
-'''
+"""
     file = write(tmp_path, "a.py", text)
     tools = load_tools(file)
     assert [tool.name for tool in tools] == ["Root", "Power"]

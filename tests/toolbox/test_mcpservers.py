@@ -101,8 +101,9 @@ def test_the_tools_of_a_server_bear_its_name_and_its_specification(opened: Opene
     assert tools["zoo.add"].origin == "MCP server zoo"
     (function,) = load_functions([tools["zoo.add"]])
     assert [(one.name, one.kind, one.required) for one in function.params] == [
-        ("a", "integer", True), ("b", "integer", False),
-    ]  # fmt: skip
+        ("a", "integer", True),
+        ("b", "integer", False),
+    ]
     assert (tools["zoo.write"].side_effects, tools["zoo.add"].side_effects) == (True, False)
 
 

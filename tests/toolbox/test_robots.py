@@ -59,10 +59,16 @@ CASES: list[tuple[str, str, bool]] = [
     ("User-agent: airoagentplus\nDisallow: /a", "/a", True),
     ("User-agent: other\nDisallow: /", "/a", True),
     ("User-agent: other\nUser-agent: airoagent\nDisallow: /a", "/a", False),
-    ("User-agent: airoagent\nDisallow: /a\nUser-agent: x\nDisallow: /b\n"
-     "User-agent: AIROAGENT\nDisallow: /c", "/c", False),
-    ("User-agent: airoagent\nDisallow: /a\nUser-agent: x\nDisallow: /b\n"
-     "User-agent: AIROAGENT\nDisallow: /c", "/b", True),
+    (
+        "User-agent: airoagent\nDisallow: /a\nUser-agent: x\nDisallow: /b\nUser-agent: AIROAGENT\nDisallow: /c",
+        "/c",
+        False,
+    ),
+    (
+        "User-agent: airoagent\nDisallow: /a\nUser-agent: x\nDisallow: /b\nUser-agent: AIROAGENT\nDisallow: /c",
+        "/b",
+        True,
+    ),
     ("User-agent: airoagent\nDisallow:\n\nUser-agent: *\nDisallow: /", "/a", True),
     ("User-agent: *\n\nSitemap: https://a.example/s.xml\n\nDisallow: /a", "/a", False),
     ("Disallow: /a", "/a", True),
@@ -80,7 +86,7 @@ CASES: list[tuple[str, str, bool]] = [
     ("User-agent *\nDisallow /", "/", True),
     ("User-agent:\nDisallow: /", "/", True),
     (":\n::\n", "/", True),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("text", "path", "allowed"), CASES)

@@ -168,9 +168,17 @@ class TestServers:
 
     @pytest.mark.parametrize(
         ("status", "body", "blocked"),
-        [(429, b"{}", True), (202, b"{}", True), (403, b"", False), (500, b"{}", False), (404, b"", False),
-         (200, b"<html>", False), (200, b"[]", False), (200, b"[" * 100_000, False)],
-    )  # fmt: skip
+        [
+            (429, b"{}", True),
+            (202, b"{}", True),
+            (403, b"", False),
+            (500, b"{}", False),
+            (404, b"", False),
+            (200, b"<html>", False),
+            (200, b"[]", False),
+            (200, b"[" * 100_000, False),
+        ],
+    )
     def test_searxng_that_refuses_or_fails(self, server: Loopback, status: int, body: bytes, blocked: bool) -> None:
         server.routes["/search"] = answer(status, body, Retry_After=5)
         with pytest.raises(SearchError) as caught:

@@ -67,7 +67,7 @@ def told(text: str) -> Evidence:
         ("2 * pi", "6.28318530717958647693"),
         ("10/3 ≈ 3.33", "10/3 ≈ 3.33333333333333333333"),
     ],
-)  # fmt: skip
+)
 def test_values(expression: str, expected: str) -> None:
     assert value(expression) == expected
 
@@ -100,7 +100,7 @@ def test_values(expression: str, expected: str) -> None:
         ("2**" * 60 + "1", "deeper than 40"),
         ("1+" * 1000 + "1", "longer than 2,000"),
     ],
-)  # fmt: skip
+)
 def test_what_cannot_be_calculated_is_said(expression: str, reason: str) -> None:
     with pytest.raises(ToolError, match=reason) as caught:
         value(expression)
@@ -114,9 +114,13 @@ def test_an_evidence_is_one_number_whatever_it_looks_like() -> None:
 
 @pytest.mark.parametrize(
     ("text", "expected"),
-    [("The tower is 330 metres tall.", "330"), ("About 8.1 million people.", "8100000"), ("It cost $1,200.", "1200"),
-     ("330 m, that is 330 m", "330")],
-)  # fmt: skip
+    [
+        ("The tower is 330 metres tall.", "330"),
+        ("About 8.1 million people.", "8100000"),
+        ("It cost $1,200.", "1200"),
+        ("330 m, that is 330 m", "330"),
+    ],
+)
 def test_the_one_number_in_an_evidence_is_taken_and_said(text: str, expected: str) -> None:
     found = output(told(text), " + 0")
     assert found.text == expected

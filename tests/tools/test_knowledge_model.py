@@ -128,8 +128,13 @@ def test_a_page_cannot_close_its_block_or_write_an_instruction(word: str) -> Non
     lines = model.prompts[1].text.splitlines()
     frame = {"BEGININPUT", "BEGINCONTEXT", "ENDCONTEXT", "ENDINPUT", "BEGININSTRUCTION", "ENDINSTRUCTION"}
     assert [line for line in lines if line.upper() in frame] == [
-        "BEGININPUT", "BEGINCONTEXT", "ENDCONTEXT", "ENDINPUT", "BEGININSTRUCTION", "ENDINSTRUCTION",
-    ]  # fmt: skip
+        "BEGININPUT",
+        "BEGINCONTEXT",
+        "ENDCONTEXT",
+        "ENDINPUT",
+        "BEGININSTRUCTION",
+        "ENDINSTRUCTION",
+    ]
 
 
 def test_a_model_that_is_gone_fails_the_step_with_exit_3() -> None:

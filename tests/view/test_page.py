@@ -242,8 +242,10 @@ def test_ten_thousand_lines_are_all_there_in_a_bounded_number_of_elements(show: 
     assert page.run(f"getComputedStyle({box}.firstElementChild).contentVisibility") == "auto"
     assert page.run("document.querySelectorAll('*').length") < 1500
     page.run("document.getElementById('search').value = 'line 9876:'; find('line 9876:'); visit(0)")
-    place = page.run(f"(() => {{ const at = [...CSS.highlights.get('hit')][0].getBoundingClientRect(), box = {box}"
-                     ".getBoundingClientRect(); return at.top >= box.top && at.bottom <= box.bottom; })()")  # fmt: skip
+    place = page.run(
+        f"(() => {{ const at = [...CSS.highlights.get('hit')][0].getBoundingClientRect(), box = {box}"
+        ".getBoundingClientRect(); return at.top >= box.top && at.bottom <= box.bottom; })()"
+    )
     assert place is True
     assert page.problems == []
 
@@ -329,8 +331,10 @@ def test_a_failed_run_shows_tries_repairs_and_what_was_not_run(show: Show) -> No
     page.press("a")
     text = page.run("document.querySelector('main').innerText")
     assert [page.run(f"document.getElementById('step-evidence{n}').dataset.status") for n in range(3)] == [
-        "done", "failed", "skipped",
-    ]  # fmt: skip
+        "done",
+        "failed",
+        "skipped",
+    ]
     for words in ("not yet", "2 tries", "no luck", "try another", "tool_name", "Not run:"):
         assert words in text
     assert page.run("document.querySelectorAll('.lane b').length") == 5  # the plan, two tries and a wait, one try

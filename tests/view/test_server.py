@@ -78,8 +78,11 @@ def ask(server: ViewServer, method: str, path: str, body: object = None, **heade
     """A request as this server's own page makes it; ``headers`` change or (None) leave out one."""
     sent = {"Host": f"127.0.0.1:{server.port}", "Cookie": f"airo-{server.port}={server.key}"}
     if method == "POST":
-        sent |= {"Content-Type": "application/json", "X-Airo-Token": server.token,
-                 "Origin": f"http://127.0.0.1:{server.port}"}  # fmt: skip
+        sent |= {
+            "Content-Type": "application/json",
+            "X-Airo-Token": server.token,
+            "Origin": f"http://127.0.0.1:{server.port}",
+        }
     for name, value in headers.items():
         key = name.replace("_", "-").title()
         sent.pop(key, None)
@@ -181,12 +184,20 @@ def test_a_wrong_body_gets_a_sentence(
 @pytest.mark.parametrize(
     "path",
     [
-        "/../../etc/passwd", "/runs/../../etc/passwd", "/runs/..%2f..%2fetc%2fpasswd", "/runs/..", "/page.js",
+        "/../../etc/passwd",
+        "/runs/../../etc/passwd",
+        "/runs/..%2f..%2fetc%2fpasswd",
+        "/runs/..",
+        "/page.js",
         "//etc/passwd",
-        "/runs/", "/runs/x/../../server.py", "/runs/no-such-run", "/runs/no-such-run/events",
-        "/runs/%00", "/runs/x/stop",
+        "/runs/",
+        "/runs/x/../../server.py",
+        "/runs/no-such-run",
+        "/runs/no-such-run/events",
+        "/runs/%00",
+        "/runs/x/stop",
     ],
-)  # fmt: skip
+)
 def test_a_path_that_is_no_page_is_not_found(server: ViewServer, path: str) -> None:
     status, _, text = ask(server, "GET", path)
     assert status == 404 and "root:" not in text and json.loads(text)["error"]

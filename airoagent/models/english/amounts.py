@@ -32,7 +32,7 @@ _DATES = re.compile(
     r"fifteen|sixteen|seventeen|eighteen|nineteen|twentie)th)[ -]century(?: BCE?)?)\b"
     r"|(?<![\d,.$£€-])(?P<year>1[0-9]{3}|20[0-9]{2})(?![\d,]*\d|\.\d| (?:metres|meters|kilometres|km|miles|tonnes"
     r"|people|years|pages|kg|feet|m)\b)"
-)  # fmt: skip
+)
 _FIT = {"full": 1.0, "month": 0.95, "year": 0.9, "era": 0.9, "decade": 0.75, "century": 0.7, "day": 0.7}
 
 
@@ -195,9 +195,11 @@ def _unit_matches(line: Line, ends: tuple[int, int], wanted: frozenset[str], tex
     word = line.lower[last]
     if any(word.endswith(unit) and word != unit for unit in wanted & _WRITTEN_ON):
         return True
-    return ("dollars" in wanted and text[:1] in "$£€¥") or ("percent" in wanted and tail[:1] == "%") or (
-        "degrees" in wanted and tail[:1] == "°"
-    )  # fmt: skip
+    return (
+        ("dollars" in wanted and text[:1] in "$£€¥")
+        or ("percent" in wanted and tail[:1] == "%")
+        or ("degrees" in wanted and tail[:1] == "°")
+    )
 
 
 _WRITTEN_ON = word_set("% °c °f km kg m cm mm mb gb tb kb")

@@ -22,7 +22,7 @@ from airoagent.models.english.questions import (
     stranded,
     terms_of,
     unit_of,
-)  # fmt: skip
+)
 from airoagent.models.english.wordings import IDIOMS, NOUN_KINDS, PERSONS
 from airoagent.models.english.words import (
     AUXILIARIES,

@@ -41,9 +41,17 @@ _ADJECTIVES = {
 }
 _PAST = re.compile(r"\b(?:was|were)\s+(?:first\s+)?(\w+(?:ed|en)|born|built|made|founded)\b", re.IGNORECASE)
 _ACTIVE = {
-    "opened": "open", "died": "die", "began": "begin", "started": "start", "ended": "end", "appeared": "appear",
-    "happened": "happen", "arrived": "arrive", "closed": "close", "fell": "fall",
-}  # fmt: skip
+    "opened": "open",
+    "died": "die",
+    "began": "begin",
+    "started": "start",
+    "ended": "end",
+    "appeared": "appear",
+    "happened": "happen",
+    "arrived": "arrive",
+    "closed": "close",
+    "fell": "fall",
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,9 +45,17 @@ _SORTS = frozenset(map(stem, (*_NOUNS.replace(" ", "|").split("|"), "error", "re
 
 
 _COUNTED = "|".join(
-    (*sorted({unit for units in UNITS.values() for unit in units if unit.isalpha() and len(unit) > 2}), "connections",
-     "entries", "rows", "columns", "characters", "pages", "times")
-)  # fmt: skip
+    (
+        *sorted({unit for units in UNITS.values() for unit in units if unit.isalpha() and len(unit) > 2}),
+        "connections",
+        "entries",
+        "rows",
+        "columns",
+        "characters",
+        "pages",
+        "times",
+    )
+)
 _NUMBER = rf"[-+]?\d[\d.,]*\d?(?: ?(?:%|[kKMGT]i?B\b|(?:{_COUNTED}|ms|s|m|h)\b))?"
 _SPELLED = rf"(?:{'|'.join(NUMBER_WORDS)})(?: (?:{_COUNTED}))?\b"
 _VALUE = (

@@ -18,9 +18,17 @@ from airoagent.models.english.words import AUXILIARIES, BASE_VERBS, STOPWORDS, w
 __all__ = ["search_query", "search_thought"]
 
 _NOUN_OF = {
-    "tall": "height", "high": "height", "long": "length", "deep": "depth", "wide": "width", "heavy": "weight",
-    "old": "age", "thick": "thickness", "big": "size", "large": "size",
-}  # fmt: skip
+    "tall": "height",
+    "high": "height",
+    "long": "length",
+    "deep": "depth",
+    "wide": "width",
+    "heavy": "weight",
+    "old": "age",
+    "thick": "thickness",
+    "big": "size",
+    "large": "size",
+}
 _MEASURED = re.compile(rf"^how ({'|'.join(_NOUN_OF)}) (?:is|are|was|were) (?!it\b|they\b)(.+)$", re.IGNORECASE)
 _NAMED = re.compile(r"^(?:what|who|which) (?:is|are|was|were) ((?:the|an?|:evidence\d+:|[\w.-]+) ?.*)$", re.IGNORECASE)
 _DANGLES = re.compile(r"\b(?:called(?: that.*)?|named|like|for|about|of|in|to|from|at|by)$", re.IGNORECASE)

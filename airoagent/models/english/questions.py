@@ -23,7 +23,7 @@ from airoagent.models.english.words import (
     sentence_stems,
     stem,
     words,
-)  # fmt: skip
+)
 
 __all__ = [
     "TELLING",
@@ -40,9 +40,23 @@ __all__ = [
 ]
 
 Kind = Literal[
-    "person", "date", "year", "place", "count", "measure", "noun", "thing", "definition", "meaning", "reason", "manner",
-    "yesno", "choice", "list", "summary",
-]  # fmt: skip
+    "person",
+    "date",
+    "year",
+    "place",
+    "count",
+    "measure",
+    "noun",
+    "thing",
+    "definition",
+    "meaning",
+    "reason",
+    "manner",
+    "yesno",
+    "choice",
+    "list",
+    "summary",
+]
 Side = Literal["before", "after", ""]
 
 
@@ -203,8 +217,17 @@ class Asked:
             return main_verb(self.rest[1:], self.aux in ("do", "does", "did", "can", "could", "will", "would"))
         return stem(self.lower[0]) if self.lower else ""
 
-    def question(self, kind: Kind, target: str = "", unit: str = "", verb: str = "", side: Side = "", tail: str = "",
-                 drop: tuple[str, ...] = (), related: bool = False) -> Question:  # fmt: skip
+    def question(
+        self,
+        kind: Kind,
+        target: str = "",
+        unit: str = "",
+        verb: str = "",
+        side: Side = "",
+        tail: str = "",
+        drop: tuple[str, ...] = (),
+        related: bool = False,
+    ) -> Question:
         terms = tuple(t for t in self.terms if t not in drop)
         several = bool(_SEVERAL.search(self.plain))
         return Question(

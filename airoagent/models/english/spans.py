@@ -20,7 +20,7 @@ from airoagent.models.english.words import (
     looks_verbal,
     sentence_stems,
     word_set,
-)  # fmt: skip
+)
 
 __all__ = ["Line", "Span", "clauses", "colours", "line_of", "noun_phrases"]
 

@@ -26,11 +26,27 @@ class Figures:
 
 
 _NOUNS = {
-    "taller": "height", "higher": "height", "lower": "height", "longer": "length", "shorter": "length",
-    "deeper": "depth", "shallower": "depth", "wider": "width", "heavier": "weight", "lighter": "weight", "older": "age",
-    "larger": "area", "bigger": "area", "tall": "height", "high": "height", "long": "length", "deep": "depth",
-    "wide": "width", "heavy": "weight", "old": "age",
-}  # fmt: skip
+    "taller": "height",
+    "higher": "height",
+    "lower": "height",
+    "longer": "length",
+    "shorter": "length",
+    "deeper": "depth",
+    "shallower": "depth",
+    "wider": "width",
+    "heavier": "weight",
+    "lighter": "weight",
+    "older": "age",
+    "larger": "area",
+    "bigger": "area",
+    "tall": "height",
+    "high": "height",
+    "long": "length",
+    "deep": "depth",
+    "wide": "width",
+    "heavy": "weight",
+    "old": "age",
+}
 _TOTAL = re.compile(
     r"^what (?:is|are|was|were) (?:the )?(?:combined|total|joint|sum of(?: the)?) (\w+) of (.+ and .+)$"
     r"|^how (\w+) (?:are|were) (.+ and .+?) (?:together|in total|combined|altogether|in sum)$",
@@ -97,12 +113,24 @@ class Between:
 
 
 _HAPPENED = {
-    "birth": "was {} born", "death": "did {} die", "opening": "was {} opened", "launch": "was {} launched",
-    "start": "did {} start", "beginning": "did {} begin", "end": "did {} end", "completion": "was {} completed",
-    "discovery": "was {} discovered", "publication": "was {} published", "release": "was {} released",
-    "landing": "did {} land", "invention": "was {} invented", "foundation": "was {} founded",
-    "founding": "was {} founded", "construction": "was {} built", "wedding": "did {} marry",
-}  # fmt: skip
+    "birth": "was {} born",
+    "death": "did {} die",
+    "opening": "was {} opened",
+    "launch": "was {} launched",
+    "start": "did {} start",
+    "beginning": "did {} begin",
+    "end": "did {} end",
+    "completion": "was {} completed",
+    "discovery": "was {} discovered",
+    "publication": "was {} published",
+    "release": "was {} released",
+    "landing": "did {} land",
+    "invention": "was {} invented",
+    "foundation": "was {} founded",
+    "founding": "was {} founded",
+    "construction": "was {} built",
+    "wedding": "did {} marry",
+}
 _SPAN = re.compile(
     r"^how many (days|weeks|months|years) (?:(?:are|is|were|was|lie|lay|passed|elapsed|went|by|have|had|there|in) )*"
     r"(?:between|from) (.+?) (?:and|to|until|till) (.+)$",
@@ -175,10 +203,20 @@ def versus(question: str) -> tuple[str, str] | None:
 
 
 _MADE = {
-    "author": "wrote", "writer": "wrote", "inventor": "invented", "founder": "founded", "creator": "created",
-    "designer": "designed", "architect": "designed", "composer": "composed", "painter": "painted",
-    "director": "directed", "discoverer": "discovered", "developer": "developed", "builder": "built",
-}  # fmt: skip
+    "author": "wrote",
+    "writer": "wrote",
+    "inventor": "invented",
+    "founder": "founded",
+    "creator": "created",
+    "designer": "designed",
+    "architect": "designed",
+    "composer": "composed",
+    "painter": "painted",
+    "director": "directed",
+    "discoverer": "discovered",
+    "developer": "developed",
+    "builder": "built",
+}
 _RELATION = re.compile(
     rf"\bthe ({'|'.join(_MADE)}|president|capital|publisher|captain|leader|owner) of "
     r"((?:the |a )?(?:[\"“][^\"”]{2,80}[\"”]|[A-Z0-9][\w'’.-]*(?: (?:(?:of|the|de|and|in|on) )*[A-Z0-9][\w'’.-]*)*))"

@@ -50,11 +50,7 @@ def is_of(name: str, codes: frozenset[str]) -> bool:
 
 
 def tell(
-    library: Library,
-    ranked: Sequence[Ranked],
-    question: Question,
-    fits: Callable[[Sentence], float],
-    old: bool = False,
+    library: Library, ranked: Sequence[Ranked], question: Question, fits: Callable[[Sentence], float], old: bool = False
 ) -> list[Told]:
     """The sentences with something to tell (``fits`` gives more than nothing), best first.
 

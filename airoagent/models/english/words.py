@@ -41,7 +41,7 @@ __all__ = [
     "stems",
     "word_set",
     "words",
-]  # fmt: skip
+]
 
 
 def word_set(text: str) -> frozenset[str]:
@@ -70,11 +70,18 @@ LINKS = word_set("is are was were became becomes remains remained called")
 NEGATIONS = word_set("not never no nobody none neither nor without cannot")
 QUESTION_WORDS = word_set("who whom whose what which when where why how")
 STOPWORDS = (
-    DETERMINERS | PRONOUNS | PREPOSITIONS | CONJUNCTIONS | AUXILIARIES | QUESTION_WORDS
-    | word_set("s t there here also very just more most much many please tell me give name say know not then only "
+    DETERMINERS
+    | PRONOUNS
+    | PREPOSITIONS
+    | CONJUNCTIONS
+    | AUXILIARIES
+    | QUESTION_WORDS
+    | word_set(
+        "s t there here also very just more most much many please tell me give name say know not then only "
         "even own up out "
-           "down again too still already ever first's whether exactly")
-)  # fmt: skip
+        "down again too still already ever first's whether exactly"
+    )
+)
 COLOURS = word_set(
     "red orange yellow green blue purple violet pink brown black white grey gray gold golden silver scarlet crimson "
     "turquoise beige cream maroon navy reddish bluish greenish"
@@ -84,9 +91,20 @@ _TO_TWENTY = (
     "eighteen nineteen twenty"
 )
 NUMBER_WORDS = {word: value for value, word in enumerate(_TO_TWENTY.split())} | {
-    "thirty": 30, "forty": 40, "fifty": 50, "sixty": 60, "seventy": 70, "eighty": 80, "ninety": 90, "hundred": 100,
-    "thousand": 1000, "million": 10**6, "billion": 10**9, "trillion": 10**12, "dozen": 12,
-}  # fmt: skip
+    "thirty": 30,
+    "forty": 40,
+    "fifty": 50,
+    "sixty": 60,
+    "seventy": 70,
+    "eighty": 80,
+    "ninety": 90,
+    "hundred": 100,
+    "thousand": 1000,
+    "million": 10**6,
+    "billion": 10**9,
+    "trillion": 10**12,
+    "dozen": 12,
+}
 
 # What a measure is counted in, by the kind of question that asks for it.
 UNITS: dict[str, frozenset[str]] = {
@@ -174,10 +192,7 @@ def words(text: str) -> list[str]:
 
 
 _VOWEL = re.compile(r"[aeiouy]")
-_SUFFIXES = (
-    (("ing", 3), ("ed", 3)),
-    (("er", 4), ("or", 5), ("ion", 4), ("ment", 5), ("ly", 4), ("est", 4)),
-)
+_SUFFIXES = ((("ing", 3), ("ed", 3)), (("er", 4), ("or", 5), ("ion", 4), ("ment", 5), ("ly", 4), ("est", 4)))
 
 
 def _cut(word: str, suffix: str) -> str:
