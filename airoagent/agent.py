@@ -8,65 +8,38 @@ also work where an event loop is already running (a notebook).
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import copy
-import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import aclosing
-from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airoagent import settings
 from airoagent.engine import fork as forking
-from airoagent.engine import function_call
-from airoagent.engine import replay as replaying
-from airoagent.engine import resume as resuming
-from airoagent.engine.cache import ToolCache
-from airoagent.engine.conclusion import conclude
-from airoagent.engine.crew import Crew, first_of
+from airoagent.engine import function_call, replay, resume
 from airoagent.engine.door import run_in_thread
 from airoagent.engine.given import Texts, plan_about, with_texts
-from airoagent.engine.history import settings_rows
-from airoagent.engine.host import MakePlan
 from airoagent.engine.planning import write_plan
-from airoagent.engine.policy import Approve, Policy, Services, checked_policy
+from airoagent.engine.policy import Approve, Policy, checked_policy
 from airoagent.engine.record import Run
-from airoagent.engine.recorder import Beginning, Recorder
-from airoagent.engine.results import record_of
-from airoagent.engine.reuse import Reuse
-from airoagent.engine.run import Execution
+from airoagent.engine.recorder import Recorder
+from airoagent.engine.session import Session, Watch, asked_question
 from airoagent.engine.store import Store, new_run_id
-from airoagent.errors import AiroError, Interrupted, LimitReached, ModelError, PlanError, ToolError, UsageError
-from airoagent.events import (
-    Event,
-    ModelCalled,
-    PlanWritten,
-    Progress,
-    Replanned,
-    RunFinished,
-    Source,
-    Status,
-    StepText,
-    Usage,
-)
-from airoagent.language.grammar import Grammar
+from airoagent.errors import UsageError
+from airoagent.events import Event, Progress
 from airoagent.language.plan import Plan, Step
-from airoagent.models.base import Completion, Finish, Model, Prompt, Purpose, Sampling
+from airoagent.models.base import Model, Sampling
 from airoagent.models.catalog import open_model
-from airoagent.models.stopping import bounded
-from airoagent.models.window import fit_to
 from airoagent.toolbox.addresses import AllowList
 from airoagent.toolbox.documents import Documents
-from airoagent.toolbox.fetch import Fetcher
 from airoagent.toolbox.loader import find_tools
 from airoagent.toolbox.mcpservers import open_servers
 from airoagent.toolbox.offering import offered_tools
 from airoagent.toolbox.tool import Tool, Toolbox
 
-__all__ = ["Agent"]
+if TYPE_CHECKING:
+    from airoagent.language.callprompts import Thought
+    from airoagent.language.calls import Format
 
-Watch = Callable[[Event], None]
+__all__ = ["Agent"]
 
 
 class Agent:
@@ -103,30 +76,63 @@ class Agent:
         mcp_servers: Sequence[settings.McpServer] = (),
         free: bool = False,
     ) -> None:
-        self.policy = checked_policy(policy or Policy())
-        self.sampling = sampling
-        self.free = free
-        self._approve = approve or _refuse
-        self._tool_settings = dict(tool_settings or {})
-        self._allow_private = tuple(allow_private)
-        AllowList(self._allow_private)  # what is malformed is told now, not after the plan
+        checked_policy(policy := policy or Policy())
+        AllowList(allow_private)  # what is malformed is reported now, not after the plan
         folders = [docs] if isinstance(docs, str | Path) else list(docs)
-        self.documents = Documents([Path(folder) for folder in folders], settings.cache_folder()) if folders else None
-        self._watching: list[Watch] = []
-        self.model: Model = (
-            open_model(model, options=options or {}, sampling=sampling, progress=self._progress)
-            if isinstance(model, str)
-            else model
-        )
+        watchers: list[Watch] = []
+
+        def progress(what: str, done: int, total: int) -> None:
+            """Tell every run that waits for the model how far it is with loading, from a thread of its own."""
+            for watch in tuple(watchers):
+                watch(Progress(what=what, done=done, total=total))
+
+        if isinstance(model, str):
+            model = open_model(model, options=options or {}, sampling=sampling, progress=progress)
         self._servers = open_servers(mcp_servers)
         found = find_tools(
             [Path(path) for path in tool_paths], config_folder=settings.config_folder(), more=self._servers.tools
         )
         self.broken_tools = (*found.broken, *self._servers.broken)
-        self.toolbox = offered_tools(found.toolbox, tools, bool(folders), web)
-        self._all_tools = found.toolbox if tools is None else self.toolbox
-        self._store = store
-        self.beside = ""  # a text to be kept beside the record of each run, on this machine alone
+        toolbox = offered_tools(found.toolbox, tools, bool(folders), web)
+        self.session = Session(
+            model,
+            toolbox,
+            found.toolbox if tools is None else toolbox,
+            policy,
+            approve or _refuse,
+            store,
+            sampling,
+            free,
+            Documents([Path(folder) for folder in folders], settings.cache_folder()) if folders else None,
+            dict(tool_settings or {}),
+            tuple(allow_private),
+            watchers,
+        )
+
+    @property
+    def model(self) -> Model:
+        """The model that is asked."""
+        return self.session.model
+
+    @property
+    def policy(self) -> Policy:
+        """The limits, and what a failure does."""
+        return self.session.policy
+
+    @property
+    def documents(self) -> Documents | None:
+        """The folders that are searched; None without any."""
+        return self.session.documents
+
+    @property
+    def toolbox(self) -> Toolbox:
+        """The tools that the model is offered."""
+        return self.session.toolbox
+
+    @property
+    def known_tools(self) -> Toolbox:
+        """The tools a given plan may call: those offered, and every other known tool where none were named."""
+        return self.session.known_tools
 
     # The three ways to ask -------------------------------------------------------------------------------------
 
@@ -140,14 +146,14 @@ class Agent:
     async def arun(self, question: str, *, context: Texts = (), watch: Watch | None = None) -> Run:
         """The same, to be awaited."""
         if not context and not isinstance(context, str):  # an empty text is one, and nothing else is asked instead
-            return await self._drive(question, None, watch)
+            return await self.session.run(question, watch=watch)
         plan, texts = plan_about(context)
-        return await with_texts(self, texts)._drive(_checked(question), plan, watch)
+        return await with_texts(self.session, texts).run(asked_question(question), plan, watch)
 
     async def stream(self, question: str) -> AsyncIterator[Event]:
         """The run's events as they happen; leaving the loop early stops the run."""
         queue: asyncio.Queue[Event | None] = asyncio.Queue()
-        task = asyncio.create_task(self._drive(question, None, queue.put_nowait))
+        task = asyncio.create_task(self.session.run(question, watch=queue.put_nowait))
         task.add_done_callback(lambda _: queue.put_nowait(None))
         try:
             while (event := await queue.get()) is not None:
@@ -167,250 +173,141 @@ class Agent:
     async def aplan(self, question: str, *, watch: Watch | None = None) -> Plan:
         """The same, to be awaited."""
         recorder = Recorder(new_run_id(), None, watch)
-        return await write_plan(_checked(question), self.toolbox, self._ask, recorder)
+        return await write_plan(asked_question(question), self.toolbox, self.session.asking(recorder), recorder)
 
     def execute(self, plan: Plan, *, question: str = "", watch: Watch | None = None) -> Run:
         """Run a plan; ``question`` is what it is for (its own ``Question:`` line by default)."""
-        return run_in_thread(lambda: self._drive(question or plan.question, plan, watch))
+        return run_in_thread(lambda: self.aexecute(plan, question=question, watch=watch))
 
     async def aexecute(self, plan: Plan, *, question: str = "", watch: Watch | None = None) -> Run:
         """The same, to be awaited."""
-        return await self._drive(question or plan.question, plan, watch)
+        return await self.session.run(question or plan.question, plan, watch)
 
     # One function call; a chain of thought; code ---------------------------------------------------------------
 
-    call = function_call.call
-    acall = function_call.acall
-    think = function_call.think
-    athink = function_call.athink
-    code = function_call.code
-    acode = function_call.acode
+    def call(
+        self,
+        input: str,
+        *,
+        functions: Any = None,
+        format: Format = "json",
+        dry_run: bool = False,
+        retries: int = 1,
+        watch: Watch | None = None,
+    ) -> Run:
+        """Let the model choose one of the functions for an input, check the call, and make it.
 
-    # Recorded runs --------------------------------------------------------------------------------------------
+        ``functions`` is what `load_functions` takes (None: the tools on offer); one known by its specification alone
+        is carried out by the tool of its name. ``format`` is what the model is asked for. With ``dry_run`` the answer
+        is the call itself. ``retries`` is how often the model is asked again with the exact complaint where its call
+        cannot be used. What goes wrong is in the `Run`; UsageError and ModelError for arguments that cannot work.
+        """
+        return run_in_thread(
+            lambda: self.acall(input, functions=functions, format=format, dry_run=dry_run, retries=retries, watch=watch)
+        )
 
-    replay = replaying.replay_of
-    areplay = replaying.areplay_of
-    resume = resuming.resume
-    aresume = resuming.aresume
-    rerun = forking.rerun
-    arerun = forking.arerun
-    fork = forking.fork
-    afork = forking.afork
+    async def acall(
+        self,
+        input: str,
+        *,
+        functions: Any = None,
+        format: Format = "json",
+        dry_run: bool = False,
+        retries: int = 1,
+        watch: Watch | None = None,
+    ) -> Run:
+        """The same, to be awaited."""
+        return await function_call.call(
+            self.session, input, functions=functions, format=format, dry_run=dry_run, retries=retries, watch=watch
+        )
 
-    @property
-    def known_tools(self) -> Toolbox:
-        """The tools a given plan may call: those offered, and every other known tool where none were named."""
-        others = (tool for name, tool in self._all_tools.items() if name not in self.toolbox)
-        return Toolbox([*self.toolbox.values(), *others])
+    def think(self, question: str, *, watch: Watch | None = None) -> Thought:
+        """Ask for several solutions, their ranking and the best answer. Raises what the run failed of."""
+        return run_in_thread(lambda: self.athink(question, watch=watch))
 
-    def without_record(self) -> Agent:
-        """The same agent, keeping no record of what it runs."""
-        other = copy.copy(self)
-        other._store = False
-        return other
+    async def athink(self, question: str, *, watch: Watch | None = None) -> Thought:
+        """The same, to be awaited."""
+        return await function_call.think(self.session, question, watch=watch)
+
+    def code(self, prompt: str, *, watch: Watch | None = None) -> str:
+        """Ask for code: nothing but the code, ending in a newline. Raises what the run failed of."""
+        return run_in_thread(lambda: self.acode(prompt, watch=watch))
+
+    async def acode(self, prompt: str, *, watch: Watch | None = None) -> str:
+        """The same, to be awaited."""
+        return await function_call.code(self.session, prompt, watch=watch)
+
+    # Recorded runs; each is named by its id, the beginning of one, or ``@last`` -------------------------------------
+
+    def replay(self, run: str | Run, *, watch: Watch | None = None) -> Run:
+        """The run again from its record alone; its answer (or failure) is the same to the byte. Nothing is recorded.
+
+        StoreError if the record is of a run that has not ended, or if today's code would do anything else.
+        """
+        return run_in_thread(lambda: self.areplay(run, watch=watch))
+
+    async def areplay(self, run: str | Run, *, watch: Watch | None = None) -> Run:
+        """The same, to be awaited."""
+        return await replay.areplay(self.session.load(run), watch=watch)
+
+    def resume(self, run: str, *, watch: Watch | None = None) -> Run:
+        """Finish a run under its own id; what finished is not done again. A run that is done comes back as it is.
+
+        A call that was under way when the run stopped is made again if its tool says it may be; StoreError otherwise,
+        and where another process drives the run.
+        """
+        return run_in_thread(lambda: self.aresume(run, watch=watch))
+
+    async def aresume(self, run: str, *, watch: Watch | None = None) -> Run:
+        """The same, to be awaited."""
+        return await resume.resume(self.session, run, watch=watch)
+
+    def rerun(self, run: str | Run, *, from_step: str | None = None, watch: Watch | None = None) -> Run:
+        """Call the steps of a recorded plan again, in a new run; with ``from_step`` that one and what depends on it.
+
+        The plan stays as it was (to have a new one, ask again); a run that never had a plan asks its question again.
+        """
+        return run_in_thread(lambda: self.arerun(run, from_step=from_step, watch=watch))
+
+    async def arerun(self, run: str | Run, *, from_step: str | None = None, watch: Watch | None = None) -> Run:
+        """The same, to be awaited."""
+        return await forking.rerun(self.session, run, from_step=from_step, watch=watch)
+
+    def fork(
+        self,
+        run: str | Run,
+        *,
+        edit: Mapping[str, str] | None = None,
+        set: Mapping[str, str] | None = None,
+        plan: str | Plan | None = None,
+        model: str | Model | None = None,
+        watch: Watch | None = None,
+    ) -> Run:
+        """Change something in a recorded run and see what comes of it, in a new run that names this one as its parent.
+
+        ``edit`` gives steps another input, ``set`` gives them evidence in place of a call, ``plan`` is another plan,
+        ``model`` another model for the steps that ask one. Only what the change reaches is called; the rest is
+        recalled. UsageError for a step that is not there, PlanError for an edit that makes the plan impossible.
+        """
+        return run_in_thread(lambda: self.afork(run, edit=edit, set=set, plan=plan, model=model, watch=watch))
+
+    async def afork(
+        self,
+        run: str | Run,
+        *,
+        edit: Mapping[str, str] | None = None,
+        set: Mapping[str, str] | None = None,
+        plan: str | Plan | None = None,
+        model: str | Model | None = None,
+        watch: Watch | None = None,
+    ) -> Run:
+        """The same, to be awaited."""
+        return await forking.fork(self.session, run, edit=edit, set=set, plan=plan, model=model, watch=watch)
 
     def close(self) -> None:
         """Give back what the model holds, and end the MCP servers."""
         self._servers.close()
         run_in_thread(self.model.aclose)
-
-    # The whole order -------------------------------------------------------------------------------------------
-
-    async def _drive(
-        self, question: str, plan: Plan | MakePlan | None, watch: Watch | None, beginning: Beginning | None = None
-    ) -> Run:
-        if plan is None:
-            question = _checked(question)
-        store, own = self._open_store()
-        recorder = Recorder(new_run_id(), store, watch, beginning)
-        began = time.perf_counter()
-        driving, loop = False, asyncio.get_running_loop()
-
-        def heard(event: Event) -> None:
-            with contextlib.suppress(RuntimeError):  # the loop has closed: the run has ended meanwhile
-                loop.call_soon_threadsafe(recorder, event)
-
-        def finish(answer: str | None, sources: tuple[Source, ...], error: AiroError | None) -> None:
-            status: Status = "interrupted" if isinstance(error, Interrupted) else "failed" if error else "done"
-            recorder(
-                RunFinished(
-                    status=status,
-                    answer=answer,
-                    sources=sources,
-                    usage=recorder.run.usage,
-                    seconds=time.perf_counter() - began,
-                    failure=record_of(error) if error else None,
-                )
-            )
-
-        try:
-            recorder.begin(question, self.model.info.name, tuple(self.known_tools), self._settings_on_record())
-            if store is not None and self.beside:
-                store.put_beside(recorder.run.id, self.beside)
-            driving = True
-            self._watching.append(heard)
-            try:
-                answer, sources = await self._answer(question, plan, recorder, store)
-            except asyncio.CancelledError:
-                hint = f"finish it: airo resume {recorder.run.id}" if store is not None else ""
-                finish(None, (), Interrupted("the run was stopped", hint))
-                raise
-            except AiroError as error:
-                finish(None, (), error)
-            except Exception as error:
-                # A bug of ours or of a model object: it goes up as it is, and the record does not stay open.
-                finish(None, (), AiroError(f"the run ended with an unforeseen {type(error).__name__}: {error}"))
-                raise
-            else:
-                finish(answer, sources, None)
-        finally:
-            if heard in self._watching:
-                self._watching.remove(heard)
-            if store is not None:
-                if driving:  # a run that is refused because another drives it is that other's
-                    store.let_go(recorder.run.id)
-                if own:
-                    store.close()
-        return recorder.finished()
-
-    async def _answer(
-        self, question: str, plan: Plan | MakePlan | None, recorder: Recorder, store: Store | None
-    ) -> tuple[str, tuple[Source, ...]]:
-        """Plan, run, conclude; and the same again with a new plan, as often as the policy lets the model write one."""
-        limit, age = self.policy.limit_seconds, self.policy.cache_seconds
-        cache = ToolCache(store, age, self._tool_settings) if store and age else None
-        reuse = Reuse(self.toolbox, cache, recorder.recall, recorder.events)
-        try:
-            async with asyncio.timeout(limit or None) as deadline:
-                for attempt in range(self.policy.replan + 1):
-                    try:
-                        return await self._pass(question, plan, recorder, reuse)
-                    except (PlanError, ToolError) as error:
-                        if plan is not None or attempt == self.policy.replan:
-                            raise
-                        reuse.remember(recorder.run, recorder.events)
-                        recorder(Replanned(attempt=attempt + 1, failure=record_of(error)))
-        except TimeoutError:
-            if not deadline.expired():
-                raise
-            raise LimitReached(f"the run took longer than {limit:g} s", "raise it with --limit-seconds") from None
-        raise AssertionError("the last attempt returns or raises")
-
-    async def _pass(
-        self, question: str, plan: Plan | MakePlan | None, recorder: Recorder, reuse: Reuse
-    ) -> tuple[str, tuple[Source, ...]]:
-        async with self._executing(question, recorder, reuse) as execution:
-            if plan is None:
-                plan = await write_plan(question, self.toolbox, self._ask, recorder, execution, reuse)
-            elif not isinstance(plan, Plan):
-                plan = await plan(recorder)
-            else:
-                text = plan.to_text()
-                recorder(PlanWritten(text=text))
-                recorder.parsed(plan, text)
-            execution.add(*plan.steps)
-        return conclude(plan, execution, self.policy)
-
-    @contextlib.asynccontextmanager
-    async def _executing(self, question: str, recorder: Recorder, reuse: Reuse) -> AsyncIterator[Execution]:
-        """An execution to give steps to; leaving the block waits for all of them, an error in it stops them."""
-
-        async def ask(step: str, prompt: str, purpose: Purpose, grammar: Grammar | str) -> Completion:
-            return await self._ask(
-                step, prompt, purpose, recorder, lambda text: recorder(StepText(step=step, text=text)), grammar
-            )
-
-        fetch = Fetcher(allow_private=self._allow_private, documents=self.documents)
-        services = Services(
-            question,
-            ask,
-            self._approve,
-            fetch,
-            self.documents,
-            self._tool_settings,
-            *reuse.services,
-            plan_trusted=recorder.plan_trusted and not reuse.begun,
-            spent=reuse.spent,
-            fit=partial(fit_to, self.model, self.sampling),
-        )
-        try:
-            async with Crew() as crew:
-                yield Execution(self.known_tools, services, self.policy, recorder, crew, recorder.known)
-        except BaseExceptionGroup as errors:
-            raise first_of(errors) from errors
-        finally:
-            await fetch.aclose()
-
-    async def _ask(
-        self,
-        step: str,
-        text: str,
-        purpose: Purpose,
-        recorder: Recorder,
-        heard: Callable[[str], None],
-        grammar: Grammar | str = "",
-    ) -> Completion:
-        """Ask the model; what it wrote goes on record also when it is stopped or fails half-way."""
-        spent, most = recorder.run.usage, self.policy.max_tokens
-        if most and spent.prompt_tokens + spent.completion_tokens >= most:
-            raise LimitReached(
-                f"the run's models have read and written {most:,} tokens, the limit", "raise --max-total-tokens"
-            )
-        pieces: list[str] = []
-        finish: Finish | str = "cancelled"
-        usage = Usage(calls=1)
-        began = time.perf_counter()
-        prompt = Prompt(text, purpose, sampling=self.sampling, grammar="" if self.free else grammar)
-        try:
-            async with aclosing(bounded(self.model.stream(prompt))) as chunks:  # type: ignore[type-var]
-                async for chunk in chunks:
-                    if chunk.text:
-                        pieces.append(chunk.text)
-                        heard(chunk.text)
-                    usage = chunk.usage or usage
-                    finish = chunk.finish or finish
-            finish = "stop" if finish == "cancelled" else finish
-        except ModelError:
-            finish = "failed"
-            raise
-        finally:
-            recorder(
-                ModelCalled(
-                    step=step,
-                    purpose=purpose,
-                    model=self.model.info.name,
-                    prompt=self.model.wrap(text),
-                    text="".join(pieces),
-                    finish=finish,
-                    usage=usage,
-                    seconds=time.perf_counter() - began,
-                )
-            )
-        return Completion("".join(pieces), "length" if finish == "length" else "stop", usage)
-
-    def _progress(self, what: str, done: int, total: int) -> None:
-        """The model tells how far it is with loading, from a thread of its own: every run that waits for it is told."""
-        for watch in tuple(self._watching):
-            watch(Progress(what=what, done=done, total=total))
-
-    def _open_store(self) -> tuple[Store | None, bool]:
-        if isinstance(self._store, Store):
-            return self._store, False
-        if self._store is False:
-            return None, False
-        path = settings.state_folder() / "runs.sqlite3" if self._store is True else Path(self._store)
-        return Store(path), True
-
-    def _settings_on_record(self) -> tuple[tuple[str, str], ...]:
-        addresses = () if self.documents is None else self.documents.addresses
-        return settings_rows(self.policy, self.toolbox, addresses)
-
-
-def _checked(question: str) -> str:
-    question = question.strip()
-    if not question:
-        raise UsageError("there is no question", 'ask one: airo "Who won the Nobel Prize in Literature in 2020?"')
-    return question
 
 
 async def _refuse(step: Step, tool: Tool, input: str) -> bool:

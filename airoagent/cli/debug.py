@@ -48,15 +48,15 @@ def open_session(target: str, flags: dict[str, Any]) -> Debugger:
         run = load_run(target)
         if run.plan is None:
             raise StoreError(f"the run {run.id} has no plan to step through", f"see: airo runs show {run.id}")
-        return Debugger(agent_for(run, flags)[0], run.plan, run.question, record=run)
+        return Debugger(agent_for(run, flags)[0].session, run.plan, run.question, record=run)
     agent, _ = make_agent(flags)
     if target.endswith(".plan") or Path(target).is_file():
         from airoagent.cli.run import read_plan, read_text
 
-        return Debugger(agent, read_plan(read_text(target), agent.known_tools, target))
+        return Debugger(agent.session, read_plan(read_text(target), agent.known_tools, target))
     events: list[Event] = []
     plan = agent.plan(target, watch=events.append)
-    return Debugger(agent, plan, target, events=events)
+    return Debugger(agent.session, plan, target, events=events)
 
 
 class Session(cmd.Cmd):

@@ -176,5 +176,5 @@ def make_agent(
         for broken in agent.broken_tools:
             click.echo(f"note: the tools of {plain(broken.origin)} are left out: {plain(broken.error)}", err=True)
     if settings.store:
-        agent.beside = begun_with(agent, settings, given)
+        agent.session.started_with = begun_with(agent, settings, given)
     return agent, settings

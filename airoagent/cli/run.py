@@ -46,6 +46,7 @@ def command(
     from airoagent.cli.recorded import named_values
     from airoagent.cli.runs import load_run
     from airoagent.cli.watch import make_watch
+    from airoagent.engine.door import run_in_thread
     from airoagent.engine.saving import on_recorded_tools
     from airoagent.language.parameters import with_values
 
@@ -54,7 +55,8 @@ def command(
     plan = with_values(read_plan(text, agent.known_tools, file), named_values(values, "--set"))
     watch = make_watch(settings)
     if recorded is not None:
-        run = on_recorded_tools(agent, plan, load_run(recorded), watch=watch)
+        past = load_run(recorded)
+        run = run_in_thread(lambda: on_recorded_tools(agent.session, plan, past, watch=watch))
     else:
         run = agent.execute(plan, watch=watch)
     return print_run(run, as_json=as_json, settings=settings)

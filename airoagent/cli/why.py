@@ -34,6 +34,7 @@ def command(run_id: str, bisect: bool, swap: bool, as_json: bool, **flags: Any) 
     from airoagent.cli.display import plain
     from airoagent.cli.recorded import agent_for
     from airoagent.cli.runs import load_run
+    from airoagent.engine.door import run_in_thread
     from airoagent.engine.why import bisect as bisect_run
     from airoagent.engine.why import why
     from airoagent.errors import UsageError
@@ -45,7 +46,7 @@ def command(run_id: str, bisect: bool, swap: bool, as_json: bool, **flags: Any) 
     trials: tuple[Trial, ...] = ()
     if bisect:
         agent, _ = agent_for(run, {**flags, "no_store": True})
-        trials = bisect_run(agent, run, change="swap" if swap else "remove")
+        trials = run_in_thread(lambda: bisect_run(agent.session, run, change="swap" if swap else "remove"))
     if as_json:
         record = {"id": run.id, "answer": run.answer, "grounds": [dataclasses.asdict(one) for one in grounds]}
         if bisect:

@@ -358,7 +358,7 @@ class Caller:
 
         async def ask(prompt: str, purpose: Purpose, grammar: Grammar | str = "") -> Completion:
             self._asked.add(step.id)
-            return await services.ask(step.id, prompt, purpose, grammar)
+            return await services.ask(prompt, purpose, grammar, step=step.id)
 
         loop = asyncio.get_running_loop()
 

@@ -1,6 +1,6 @@
 """The stepper: a plan run one step, or one wave of steps, at a time, with everything open to be looked at and changed.
 
-    session = Debugger(agent, plan)
+    session = Debugger(agent.session, plan)
     session.breakpoints.add("KnowledgeModel")
     session.proceed()              # runs until a step of that tool is next
     session.edit("evidence2", "another input :evidence0:")
@@ -18,10 +18,10 @@ from airoagent.engine.door import run_in_thread
 from airoagent.engine.fork import edited, recall_from, step_id
 from airoagent.engine.given import with_texts_of
 from airoagent.engine.history import dependents, plan_is_trusted, recorded_steps
-from airoagent.engine.host import Host, check_tools
 from airoagent.engine.record import Run
 from airoagent.engine.recorder import Beginning, Recorder
 from airoagent.engine.reuse import Reuse
+from airoagent.engine.session import Session
 from airoagent.errors import AiroError, UsageError
 from airoagent.events import Event, ModelCalled, StepFinished, StepStarted
 from airoagent.language.evidence import Evidence, fill_text
@@ -38,11 +38,16 @@ class Debugger:
     """
 
     def __init__(
-        self, agent: Host, plan: Plan, question: str = "", *, record: Run | None = None, events: Sequence[Event] = ()
+        self,
+        session: Session,
+        plan: Plan,
+        question: str = "",
+        *,
+        record: Run | None = None,
+        events: Sequence[Event] = (),
     ) -> None:
-        agent = agent if record is None else with_texts_of(agent, record)
-        check_tools((step.tool for step in plan.steps), agent.known_tools)
-        self._agent = agent
+        self._session = session if record is None else with_texts_of(session, record)
+        self._session.check_tools(step.tool for step in plan.steps)
         self._record = record
         self._first = plan
         self.question = question or plan.question
@@ -155,7 +160,8 @@ class Debugger:
         trusted = self._record is None or plan_is_trusted(self._record)
         beginning = Beginning(known=self.found, recall=recall, plan_trusted=trusted)
         recorder = Recorder("", None, self.events.append, beginning)
-        async with self._agent._executing(self.question, recorder, Reuse((), record=recorder.recall)) as execution:
+        reuse = Reuse((), record=recorder.recall)
+        async with self._session.executing(self.question, recorder, reuse) as (execution, _):
             execution.add(*steps)
         for step in steps:
             if step.id in execution.found and step.id not in execution.failed:
@@ -167,7 +173,7 @@ class Debugger:
     def edit(self, word: str, text: str) -> None:
         """Give a step another input; what it and its dependents had found is forgotten. PlanError if it cannot be."""
         id = self.id_of(word)
-        plan = edited(self.plan, id, text, self._agent.known_tools)
+        plan = edited(self.plan, id, text, self._session.known_tools)
         self._keep()
         self.plan = plan
         self._forget(dependents(plan, {id}))

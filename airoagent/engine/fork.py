@@ -1,19 +1,15 @@
 """Rerun and fork: a new run made from a recorded one, its parent.
 
 Rerun calls again; fork changes something first. Either way a step that the change does not reach is not called: same
-tool, same input, same evidence before it, so what the record has of it still holds. The functions here are the methods
-of `Agent` that bear their names.
+tool, same input, same evidence before it, so what the record has of it still holds.
 """
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Mapping, Set
 from dataclasses import replace
 from difflib import get_close_matches
-from typing import TypeVar
 
-from airoagent.engine.door import run_in_thread
 from airoagent.engine.given import with_texts_of
 from airoagent.engine.history import (
     RecordedStep,
@@ -25,20 +21,19 @@ from airoagent.engine.history import (
     purpose_of,
     recorded_steps,
 )
-from airoagent.engine.host import Host, Watch, check_tools, load
 from airoagent.engine.policy import Recall
 from airoagent.engine.record import Run
 from airoagent.engine.recorder import Beginning
+from airoagent.engine.session import Session, Watch
 from airoagent.errors import StoreError, UsageError
 from airoagent.events import Origin, StepFinished
 from airoagent.language.parse import parse_plan
 from airoagent.language.plan import Plan, Step
 from airoagent.models.base import Model
+from airoagent.models.catalog import open_model
 from airoagent.toolbox.tool import Tool, Toolbox, ToolOutput
 
-__all__ = ["afork", "arerun", "edited", "fork", "recall_from", "rerun", "step_id"]
-
-H = TypeVar("H", bound=Host)
+__all__ = ["edited", "fork", "recall_from", "rerun", "step_id"]
 
 
 def recall_from(
@@ -76,33 +71,25 @@ def recall_from(
     return make
 
 
-def rerun(agent: Host, run: str | Run, *, from_step: str | None = None, watch: Watch | None = None) -> Run:
-    """Call the steps of a recorded plan again, in a new run; with ``from_step`` only that one and what depends on it.
-
-    The plan stays as it was (to have a new one, ask again); a run that never had a plan asks its question again.
-    """
-    return run_in_thread(lambda: arerun(agent, run, from_step=from_step, watch=watch))
-
-
-async def arerun(agent: Host, run: str | Run, *, from_step: str | None = None, watch: Watch | None = None) -> Run:
-    """The same, to be awaited."""
-    parent = load(agent, run)
-    agent = with_texts_of(agent, parent)
+async def rerun(session: Session, run: str | Run, *, from_step: str | None = None, watch: Watch | None = None) -> Run:
+    """`airoagent.Agent.rerun`."""
+    parent = session.load(run)
+    session = with_texts_of(session, parent)
     if parsed_text(parent) is None and purpose_of(parent) == "plan":
         if from_step is not None:
             raise StoreError(f"the run {parent.id} has no plan, so there is no step to call again from")
-        return await agent._drive(parent.question, None, watch, Beginning(parent=parent.id))
-    plan = _plan_of(parent, agent)
+        return await session.run(parent.question, None, watch, Beginning(parent=parent.id))
+    plan = _plan_of(parent, session)
     again = {step.id for step in plan.steps}
     if from_step is not None:
         again = set(dependents(plan, {step_id(plan, from_step)}))
     recall = recall_from(parent, recorded_steps(parent.events), again)
     beginning = Beginning(parent=parent.id, recall=recall, plan_trusted=plan_is_trusted(parent))
-    return await agent._drive(parent.question, plan, watch, beginning)
+    return await session.run(parent.question, plan, watch, beginning)
 
 
-def fork(
-    agent: Host,
+async def fork(
+    session: Session,
     run: str | Run,
     *,
     edit: Mapping[str, str] | None = None,
@@ -111,62 +98,34 @@ def fork(
     model: str | Model | None = None,
     watch: Watch | None = None,
 ) -> Run:
-    """Change something in a recorded run and see what comes of it, in a new run that names this one as its parent.
-
-    ``edit`` gives steps another input, ``set`` gives them evidence in place of a call, ``plan`` is another plan,
-    ``model`` another model for the steps that ask one. Only what the change reaches is called; the rest is recalled.
-    UsageError for a step that is not there, PlanError for an edit that makes the plan impossible.
-    """
-    return run_in_thread(lambda: afork(agent, run, edit=edit, set=set, plan=plan, model=model, watch=watch))
-
-
-async def afork(
-    agent: Host,
-    run: str | Run,
-    *,
-    edit: Mapping[str, str] | None = None,
-    set: Mapping[str, str] | None = None,
-    plan: str | Plan | None = None,
-    model: str | Model | None = None,
-    watch: Watch | None = None,
-) -> Run:
-    """The same, to be awaited."""
-    parent = load(agent, run)
-    agent = with_texts_of(agent, parent)
+    """`airoagent.Agent.fork`."""
+    parent = session.load(run)
+    session = with_texts_of(session, parent)
     if not (edit or set or plan is not None or model is not None):
         raise UsageError("a fork changes something, and nothing was given", "--edit, --set, --plan or --model")
     if isinstance(plan, str):
-        plan = parse_plan(plan, agent.known_tools)
-    base = plan if plan is not None else _plan_of(parent, agent)
+        plan = parse_plan(plan, session.known_tools)
+    base = plan if plan is not None else _plan_of(parent, session)
     for step, text in (edit or {}).items():
-        base = edited(base, step_id(base, step), text, agent.known_tools)
-    check_tools((step.tool for step in base.steps), agent.known_tools)
+        base = edited(base, step_id(base, step), text, session.known_tools)
+    session.check_tools(step.tool for step in base.steps)
     given = {step_id(base, step): text for step, text in (set or {}).items()}
     again = model_steps(parent) if model is not None else frozenset()
-    host = agent if model is None else _with_model(agent, model)
+    if model is not None:
+        session = session.with_model(open_model(model, sampling=session.sampling) if isinstance(model, str) else model)
     recall = recall_from(parent, recorded_steps(parent.events), again, given)
     trusted = plan is not None or plan_is_trusted(parent)
     beginning = Beginning(parent=parent.id, recall=recall, plan_trusted=trusted)
-    return await host._drive(parent.question or base.question, base, watch, beginning)
+    return await session.run(parent.question or base.question, base, watch, beginning)
 
 
-def _with_model(agent: H, model: str | Model) -> H:
-    """The same agent with another model."""
-    from airoagent.models.catalog import open_model
-
-    other = copy.copy(agent)
-    opened = open_model(model, sampling=getattr(agent, "sampling", None)) if isinstance(model, str) else model
-    other.model = opened  # type: ignore[attr-defined]
-    return other
-
-
-def _plan_of(run: Run, agent: Host) -> Plan:
+def _plan_of(run: Run, session: Session) -> Plan:
     """The plan as it was run, with today's tools."""
     text = parsed_text(run)
     if text is None:
         raise StoreError(f"the run {run.id} has no plan to go on from", "give one with --plan FILE, or ask again")
     plan = run.plan or parse_plan(text, run.tools)
-    check_tools((step.tool for step in plan.steps), agent.known_tools)
+    session.check_tools(step.tool for step in plan.steps)
     return plan
 
 

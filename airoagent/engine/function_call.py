@@ -1,23 +1,21 @@
 """One function call: the model chooses a function and its parameters, they are checked, and the call is run as a plan
 of one step; same engine, same events, same record.
 
-Also the two questions that need no plan: a chain of thought, and code. The functions here are the methods of `Agent`
-that bear their names.
+Also the two questions that need no plan: a chain of thought, and code.
 """
 
 from __future__ import annotations
 
-import copy
 import json
 import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
-from airoagent.engine.door import run_in_thread
-from airoagent.engine.host import Host, Watch
+from airoagent.engine.policy import Ask
 from airoagent.engine.record import Run
 from airoagent.engine.recorder import Recorder
 from airoagent.engine.results import record_of
+from airoagent.engine.session import Session, Watch
 from airoagent.errors import CallError, LimitReached, UsageError
 from airoagent.events import PlanParsed, PlanRefused, PlanText, PlanWritten
 from airoagent.language.plan import Plan, Ref, Step
@@ -29,13 +27,11 @@ if TYPE_CHECKING:
     from airoagent.language.functions import Function, Functions
     from airoagent.models.base import Purpose
 
-__all__ = ["acall", "acode", "athink", "call", "code", "plan_of_calls", "think"]
-
-H = TypeVar("H", bound=Host)
+__all__ = ["call", "code", "concluded", "plan_of_calls", "think"]
 
 
-def call(
-    agent: Host,
+async def call(
+    session: Session,
     input: str,
     *,
     functions: Any = None,
@@ -44,48 +40,27 @@ def call(
     retries: int = 1,
     watch: Watch | None = None,
 ) -> Run:
-    """Let the model choose one of the functions for an input, check the call, and make it.
-
-    ``functions`` is what `load_functions` takes (None: the tools on offer); one known by its specification alone is
-    carried out by the tool of its name. ``format`` is what the model is asked for. With ``dry_run`` the answer is the
-    call itself. ``retries`` is how often the model is asked again with the exact complaint where its call cannot be
-    used. What goes wrong is told by the `Run`; UsageError and ModelError for arguments that cannot work.
-    """
-    return run_in_thread(
-        lambda: acall(agent, input, functions=functions, format=format, dry_run=dry_run, retries=retries, watch=watch)
-    )
-
-
-async def acall(
-    agent: Host,
-    input: str,
-    *,
-    functions: Any = None,
-    format: Format = "json",
-    dry_run: bool = False,
-    retries: int = 1,
-    watch: Watch | None = None,
-) -> Run:
-    """The same, to be awaited."""
+    """`airoagent.Agent.call`."""
     from airoagent.language.functions import load_functions
 
     input = _checked(input, 'say what is to be done: airo call "how many lines has notes.txt?"')
     if format not in ("json", "yaml"):
         raise UsageError(f"there is no format {format!r}", "it is json or yaml")
-    offered = load_functions(agent.toolbox if functions is None else functions)
+    offered = load_functions(session.toolbox if functions is None else functions)
     if not offered:
         raise UsageError("there are no functions to choose from", "name a specification with --functions FILE")
-    host = _with_tools(agent, offered)
+    own = [as_tool(function.target) for function in offered if function.target is not None]
+    session = session.with_tools(*own, offered=True) if own else session
 
-    async def choose(recorder: Recorder) -> Plan:
-        calls = await _choose(host, input, offered, format, retries, recorder)
+    async def choose(recorder: Recorder, ask: Ask) -> Plan:
+        calls = await _choose(ask, input, offered, format, retries, recorder)
         if dry_run:
             return Plan((), (_written(calls, format),))
-        plan = plan_of_calls(calls, offered, host.known_tools)
+        plan = plan_of_calls(calls, offered, session.known_tools)
         recorder(PlanParsed(text=plan.to_text(), diagnostics=plan.diagnostics))
         return plan
 
-    return await host._drive(input, choose, watch)
+    return await session.run(input, choose, watch)
 
 
 def _checked(text: str, hint: str) -> str:
@@ -95,20 +70,8 @@ def _checked(text: str, hint: str) -> str:
     return text
 
 
-def _with_tools(agent: H, functions: Functions) -> H:
-    """The same agent with the functions that are Python among its tools; a name given twice is the function's."""
-    own = [as_tool(function.target) for function in functions if function.target is not None]
-    if not own:
-        return agent
-    names = {tool.name for tool in own}
-    extended = copy.copy(agent)
-    extended.toolbox = Toolbox([*own, *(tool for tool in agent.toolbox.values() if tool.name not in names)])
-    extended._all_tools = Toolbox([*own, *(tool for tool in agent._all_tools.values() if tool.name not in names)])
-    return extended
-
-
 async def _choose(
-    host: Host, input: str, functions: Functions, format: Format, retries: int, recorder: Recorder
+    ask: Ask, input: str, functions: Functions, format: Format, retries: int, recorder: Recorder
 ) -> tuple[Call, ...]:
     """What the model wants called; CallError when it cannot be used, after ``retries`` rounds of asking again."""
     from airoagent.language.call_grammar import call_grammar
@@ -119,7 +82,7 @@ async def _choose(
     grammar = call_grammar(call_schema(functions), format)
     first = prompt = call_prompt(input, functions, format)
     while True:
-        completion = await host._ask("", prompt, "call", recorder, lambda text: recorder(PlanText(text=text)), grammar)
+        completion = await ask(prompt, "call", grammar, heard=lambda text: recorder(PlanText(text)))
         recorder(PlanText(text="\n"))
         recorder(PlanWritten(text=completion.text))
         try:
@@ -199,49 +162,40 @@ def _input(tool: Tool, params: dict[str, Any]) -> str:
 # A chain of thought, and code --------------------------------------------------------------------------------------
 
 
-async def _asked(agent: Host, question: str, prompt: str, purpose: Purpose, watch: Watch | None) -> str:
-    """What the model writes for a prompt, as a run on record; raises the run's error."""
+async def _ask_alone(session: Session, question: str, prompt: str, purpose: Purpose, watch: Watch | None = None) -> str:
+    """What the model writes for a prompt that needs no plan, as a run on record; raises the run's error."""
     texts: list[str] = []
 
-    async def ask(recorder: Recorder) -> Plan:
-        completion = await agent._ask("", prompt, purpose, recorder, lambda text: None)
+    async def make(recorder: Recorder, ask: Ask) -> Plan:
+        completion = await ask(prompt, purpose)
         texts.append(completion.text)
         if completion.finish == "length":
             raise LimitReached("the model was cut off by its token limit", "raise it with --max-tokens")
         return Plan((), (concluded(completion.text, purpose),))
 
-    run = await agent._drive(question, ask, watch)
+    run = await session.run(question, make, watch)
     run.raise_for_status()
     return texts[0]
 
 
 def concluded(text: str, purpose: Purpose) -> str:
+    """The answer that is read from what a model wrote for a chain of thought, or for code."""
     from airoagent.language.callprompts import read_code, read_thought
 
     return read_code(text) if purpose == "code" else read_thought(text).best or text
 
 
-def think(agent: Host, question: str, *, watch: Watch | None = None) -> Thought:
-    """Ask for several solutions, their ranking and the best answer. Raises what the run failed of (an AiroError)."""
-    return run_in_thread(lambda: athink(agent, question, watch=watch))
-
-
-async def athink(agent: Host, question: str, *, watch: Watch | None = None) -> Thought:
-    """The same, to be awaited."""
+async def think(session: Session, question: str, *, watch: Watch | None = None) -> Thought:
+    """`airoagent.Agent.think`."""
     from airoagent.language.callprompts import read_thought, think_prompt
 
     question = _checked(question, 'ask something: airo think "How many players ...?"')
-    return read_thought(await _asked(agent, question, think_prompt(question), "think", watch))
+    return read_thought(await _ask_alone(session, question, think_prompt(question), "think", watch))
 
 
-def code(agent: Host, prompt: str, *, watch: Watch | None = None) -> str:
-    """Ask for code: nothing but the code, ending in a newline. Raises what the run failed of (an AiroError)."""
-    return run_in_thread(lambda: acode(agent, prompt, watch=watch))
-
-
-async def acode(agent: Host, prompt: str, *, watch: Watch | None = None) -> str:
-    """The same, to be awaited."""
+async def code(session: Session, prompt: str, *, watch: Watch | None = None) -> str:
+    """`airoagent.Agent.code`."""
     from airoagent.language.callprompts import code_prompt, read_code
 
     prompt = _checked(prompt, 'say what to write: airo code "a websocket server in node.js"')
-    return read_code(await _asked(agent, prompt, code_prompt(prompt), "code", watch))
+    return read_code(await _ask_alone(session, prompt, code_prompt(prompt), "code", watch))

@@ -12,17 +12,15 @@ texts are on record: such a run is replayed, forked and explained like any other
 
 from __future__ import annotations
 
-import copy
 import re
 from collections.abc import Mapping, Sequence
-from typing import TypeVar
 
-from airoagent.engine.host import Host
 from airoagent.engine.record import Run
+from airoagent.engine.session import Session
 from airoagent.errors import StoreError, UsageError
 from airoagent.events import Source
 from airoagent.language.plan import Plan, Ref, Step
-from airoagent.toolbox.tool import Toolbox, ToolOutput, as_tool
+from airoagent.toolbox.tool import ToolOutput, as_tool
 
 __all__ = ["GIVEN_TEXT", "Texts", "plan_about", "with_texts", "with_texts_of"]
 
@@ -30,8 +28,6 @@ GIVEN_TEXT = "GivenText"
 _MOST = 8  # texts of one question
 _PLAN_SIGNS = re.compile(r"[^\w .,()+-]")  # what a name may not hold: brackets, signs of references, newlines
 
-
-H = TypeVar("H", bound=Host)
 Texts = str | Mapping[str, str] | Sequence[tuple[str, str]]
 """A text, or several with a name each."""
 
@@ -66,8 +62,8 @@ def plan_about(texts: Texts) -> tuple[Plan, dict[str, str]]:
     return Plan((*steps, last), (Ref(last.id),)), named
 
 
-def with_texts(agent: H, texts: Mapping[str, str]) -> H:
-    """The same agent with a tool that hands over each text by its name."""
+def with_texts(session: Session, texts: Mapping[str, str]) -> Session:
+    """The same session with a tool that hands over each text by its name."""
 
     async def given_text(name: str) -> ToolOutput:
         """Hands over a text that was given with the question."""
@@ -75,23 +71,20 @@ def with_texts(agent: H, texts: Mapping[str, str]) -> H:
             raise UsageError(f"no text {name!r} was given", f"given: {', '.join(texts)}")
         return ToolOutput(texts[name], (Source(name),))
 
-    tool = as_tool(given_text, name=GIVEN_TEXT)
-    other = copy.copy(agent)
-    other._all_tools = Toolbox([*(one for name, one in agent._all_tools.items() if name != GIVEN_TEXT), tool])
-    return other
+    return session.with_tools(as_tool(given_text, name=GIVEN_TEXT))
 
 
-def with_texts_of(agent: H, run: Run) -> H:
-    """The agent as a recorded run needs it: with the texts that had been given with its question.
+def with_texts_of(session: Session, run: Run) -> Session:
+    """The session as a recorded run needs it: with the texts that had been given with its question.
 
     StoreError where it had some that did not get on record before it was stopped.
     """
     if GIVEN_TEXT not in run.tools:
-        return agent
+        return session
     steps = () if run.plan is None else run.plan.steps
     mine = [step for step in steps if step.tool == GIVEN_TEXT]
     if not mine or any(step.id not in run.evidence for step in mine):
         raise StoreError(
             f"the run {run.id} was stopped before the text that came with its question was on record", "ask again"
         )
-    return with_texts(agent, {step.input: run.evidence[step.id].text for step in mine})
+    return with_texts(session, {step.input: run.evidence[step.id].text for step in mine})

@@ -2,44 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Protocol
-
+from airoagent.engine.policy import Ask
 from airoagent.engine.recorder import Recorder
 from airoagent.engine.results import record_of
 from airoagent.engine.reuse import Reuse
 from airoagent.engine.run import Execution
 from airoagent.errors import PlanError
 from airoagent.events import PlanPart, PlanRefused, PlanText, PlanWritten
-from airoagent.language.grammar import Grammar
 from airoagent.language.parse import PlanParser
 from airoagent.language.plan import Plan
 from airoagent.language.plan_grammar import plan_grammar
 from airoagent.language.prompts import plan_prompt
-from airoagent.models.base import Completion, Purpose
 from airoagent.toolbox.tool import Toolbox
 
 __all__ = ["write_plan"]
 
 
-class AskModel(Protocol):
-    """Asks the model and puts the call on record; ``heard`` gets the text as it comes."""
-
-    async def __call__(
-        self,
-        step: str,
-        text: str,
-        purpose: Purpose,
-        recorder: Recorder,
-        heard: Callable[[str], None],
-        grammar: Grammar | str,
-    ) -> Completion: ...
-
-
 async def write_plan(
     question: str,
     toolbox: Toolbox,
-    ask: AskModel,
+    ask: Ask,
     recorder: Recorder,
     execution: Execution | None = None,
     reuse: Reuse | None = None,
@@ -68,7 +50,7 @@ async def write_plan(
     text = ""
     try:
         grammar = plan_grammar(toolbox) if toolbox and not again else ""
-        completion = await ask("", prompt, "plan", recorder, heard, grammar)
+        completion = await ask(prompt, "plan", grammar, heard=heard)
         text, truncated = completion.text, completion.finish == "length"
         recorder(PlanWritten(text=text))
         plan = parser.finish(truncated) if reuse is None or not again else reuse.read(text, truncated)

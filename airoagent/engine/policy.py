@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, Protocol
 
 from airoagent.errors import UsageError
 from airoagent.events import Origin
@@ -84,7 +84,20 @@ class Spent:
     ends: float = 0.0
 
 
-Ask = Callable[[str, str, Purpose, Grammar | str], Awaitable[Completion]]
+class Ask(Protocol):
+    """Asks the model and puts the call on record, for a step or the run; ``heard`` gets the text as it comes."""
+
+    async def __call__(
+        self,
+        prompt: str,
+        purpose: Purpose,
+        grammar: Grammar | str = "",
+        *,
+        step: str = "",
+        heard: Callable[[str], None] | None = None,
+    ) -> Completion: ...
+
+
 Approve = Callable[[Step, Tool, str], Awaitable[bool | str]]
 """Asked before a call: True makes it, False refuses it, a text makes it with that input in place of the step's own."""
 
@@ -95,7 +108,7 @@ Keep = Callable[[Step, Tool, str, ToolOutput], None]
 
 @record
 class Services:
-    """What steps may use: ``ask(step, prompt, purpose, grammar)`` asks the model, ``approve`` asks the user.
+    """What steps may use: ``ask`` asks the model, ``approve`` asks the user.
 
     ``recall`` knows evidence that need not be called for (a cache, the record of an earlier run): it is asked with the
     step, its tool and its input, and answers with the output and where it comes from, or None. ``keep`` is told what a

@@ -23,12 +23,12 @@ from airoagent.engine.history import (
     setting,
     written_plan,
 )
-from airoagent.engine.host import Host, Watch, load
 from airoagent.engine.policy import Policy, Services
 from airoagent.engine.record import Run
 from airoagent.engine.recorder import Recorder
 from airoagent.engine.results import record_of
 from airoagent.engine.run import Execution
+from airoagent.engine.session import Watch
 from airoagent.errors import AiroError, PlanError, StoreError, ToolError
 from airoagent.events import (
     ModelCalled,
@@ -48,7 +48,7 @@ from airoagent.models.base import Completion, Purpose
 from airoagent.toolbox.fetch import Fetcher
 from airoagent.toolbox.tool import Tool, Toolbox, ToolOutput
 
-__all__ = ["areplay", "areplay_of", "replay", "replay_of"]
+__all__ = ["areplay", "replay"]
 
 
 def replay(run: Run, *, watch: Watch | None = None) -> Run:
@@ -114,16 +114,6 @@ def _shown(run: Run) -> str:
     if run.answer is not None:
         return repr(run.answer if len(run.answer) <= 200 else run.answer[:200] + "...")
     return f"no answer ({run.failure.message})" if run.failure is not None else "no answer"
-
-
-def replay_of(agent: Host, run: str | Run, *, watch: Watch | None = None) -> Run:
-    """`replay` for a run of this agent's store, by its id."""
-    return replay(load(agent, run), watch=watch)
-
-
-async def areplay_of(agent: Host, run: str | Run, *, watch: Watch | None = None) -> Run:
-    """The same, to be awaited."""
-    return await areplay(load(agent, run), watch=watch)
 
 
 async def _answer(run: Run, recorder: Recorder) -> tuple[str, tuple[Source, ...]]:
@@ -261,7 +251,9 @@ def _stand_ins(plan: Plan) -> Toolbox:
     return Toolbox([Tool(name, name, never, (), repeatable=False) for name in {step.tool: 0 for step in plan.steps}])
 
 
-async def _no_model(step: str, prompt: str, purpose: Purpose, grammar: object = "") -> Completion:
+async def _no_model(
+    prompt: str, purpose: Purpose, grammar: object = "", *, step: str = "", heard: object = None
+) -> Completion:
     raise ToolError("a model was asked in a replay")
 
 

@@ -7,64 +7,55 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from airoagent.engine.door import run_in_thread
 from airoagent.engine.fork import recall_from
 from airoagent.engine.given import with_texts_of
 from airoagent.engine.history import RecordedStep, parsed_text, purpose_of, read_plan, recorded_steps, written_plan
-from airoagent.engine.host import Host, Watch, check_tools, load
+from airoagent.engine.policy import Ask
 from airoagent.engine.record import Run
 from airoagent.engine.recorder import Beginning, Recorder
 from airoagent.engine.results import record_of
+from airoagent.engine.session import Session, Watch
 from airoagent.errors import PlanError, StoreError
 from airoagent.events import PlanRefused, StepFinished
 from airoagent.language.plan import Plan
 from airoagent.toolbox.tool import Toolbox
 
-__all__ = ["aresume", "resume"]
+__all__ = ["resume"]
 
 
-def resume(agent: Host, run: str, *, watch: Watch | None = None) -> Run:
-    """Finish a run under its own id; what finished is not done again. A run that is done comes back as it is.
-
-    A call that was under way when the run stopped is made again if its tool says it may be; StoreError otherwise, and
-    where another process drives the run.
-    """
-    return run_in_thread(lambda: aresume(agent, run, watch=watch))
-
-
-async def aresume(agent: Host, run: str, *, watch: Watch | None = None) -> Run:
-    """The same, to be awaited."""
-    past = load(agent, run)
+async def resume(session: Session, run: str, *, watch: Watch | None = None) -> Run:
+    """`airoagent.Agent.resume`."""
+    past = session.load(run)
     if past.status == "done":
         return past
-    agent = with_texts_of(agent, past)
+    session = with_texts_of(session, past)
     purpose, parsed = purpose_of(past), parsed_text(past)
     if purpose != "plan" and parsed is None:
         raise StoreError(
             f"the run {past.id} was stopped before the model had answered; there is nothing to go on from",
             f"ask again: airo {purpose} ...",
         )
-    tools = agent.known_tools
+    tools = session.known_tools
     steps = recorded_steps(past.events, of_old_plans=parsed is None and written_plan(past) is None)
-    check_tools((step.tool for step in steps.values()), tools)
+    session.check_tools(step.tool for step in steps.values())
     _check_unknown_ends(past, steps.values(), tools)
     finished = {id: past.evidence[id] for id, step in steps.items() if isinstance(step.end, StepFinished)}
     if parsed is not None:
         plan = past.plan
         assert plan is not None
-        check_tools((step.tool for step in plan.steps), tools)
+        session.check_tools(step.tool for step in plan.steps)
         beginning = Beginning(past=past.events, known=finished)
     elif written_plan(past) is not None:
         plan = None
         beginning = Beginning(past=past.events, known=finished)
     else:  # the plan was still being written: the model is asked anew, and may write another one
         beginning = Beginning(past=past.events, recall=recall_from(past, steps))
-        return await agent._drive(past.question, None, watch, beginning)
+        return await session.run(past.question, None, watch, beginning)
 
-    async def make(recorder: Recorder) -> Plan:
+    async def make(recorder: Recorder, ask: Ask) -> Plan:
         return plan if plan is not None else _parse(past, recorder)
 
-    return await agent._drive(past.question, make, watch, beginning)
+    return await session.run(past.question, make, watch, beginning)
 
 
 def _parse(past: Run, recorder: Recorder) -> Plan:

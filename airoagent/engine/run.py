@@ -110,7 +110,7 @@ class Execution:
 
     def _start(self, step: Step) -> None:
         self.running.add(step.id)
-        self._crew.create_task(self._drive(step))
+        self._crew.create_task(self._run_from(step))
 
     def _spread(self) -> None:
         """Give the steps that are left in the queue tasks of their own, once those that run now have come to wait.
@@ -125,7 +125,7 @@ class Execution:
         while self.queued and len(self.running) < self._places:
             self._start(self.queued.popleft())
 
-    async def _drive(self, step: Step) -> None:
+    async def _run_from(self, step: Step) -> None:
         """Run a step, then go on in the same task with one of the steps that are ready."""
         running, queued, run, settle = self.running, self.queued, self._caller.run, self._settle
         task = asyncio.current_task()

@@ -6,12 +6,11 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-from airoagent.engine.door import run_in_thread
 from airoagent.engine.history import model_steps, output_of, recorded_steps
-from airoagent.engine.host import Host, Watch
 from airoagent.engine.policy import Recall
 from airoagent.engine.record import Run
 from airoagent.engine.recorder import Beginning
+from airoagent.engine.session import Session, Watch
 from airoagent.errors import StoreError, UsageError
 from airoagent.events import ModelCalled, Origin, PlanRefused, StepFinished
 from airoagent.language.plan import Plan, Ref, Step
@@ -65,7 +64,7 @@ def instruct_lines(run: Run) -> Iterator[str]:
             yield json.dumps({"instruction": event.prompt, "response": event.text.strip()}, ensure_ascii=False) + "\n"
 
 
-def on_recorded_tools(agent: Host, plan: Plan, record: Run, *, watch: Watch | None = None) -> Run:
+async def on_recorded_tools(session: Session, plan: Plan, record: Run, *, watch: Watch | None = None) -> Run:
     """Run a plan whose tools find what they found in a recorded run for the same input; the model is asked as usual.
 
     A call that is not on record ends the run with a StoreError; no tool is called.
@@ -93,4 +92,4 @@ def on_recorded_tools(agent: Host, plan: Plan, record: Run, *, watch: Watch | No
         return recall
 
     beginning = Beginning(parent=record.id, recall=make)
-    return run_in_thread(lambda: agent._drive(plan.question or record.question, plan, watch, beginning))
+    return await session.run(plan.question or record.question, plan, watch, beginning)

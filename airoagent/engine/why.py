@@ -5,19 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Literal
 
-from airoagent.engine.door import run_in_thread
 from airoagent.engine.fork import recall_from
 from airoagent.engine.given import with_texts_of
 from airoagent.engine.history import model_steps, recorded_steps
-from airoagent.engine.host import Host, check_tools, load
 from airoagent.engine.record import Run
 from airoagent.engine.recorder import Beginning
+from airoagent.engine.session import Session
 from airoagent.errors import StoreError
 from airoagent.events import Source, StepFinished, StepStarted
 from airoagent.language.plan import Plan, references
 from airoagent.records import record
 
-__all__ = ["Ground", "Trial", "abisect", "bisect", "first_flip", "why"]
+__all__ = ["Ground", "Trial", "bisect", "first_flip", "why"]
 
 Change = Literal["remove", "swap"]
 
@@ -109,22 +108,17 @@ class Trial:
     flips: bool
 
 
-def bisect(agent: Host, run: str | Run, *, change: Change = "remove") -> tuple[Trial, ...]:
+async def bisect(session: Session, run: str | Run, *, change: Change = "remove") -> tuple[Trial, ...]:
     """Take away (or swap) the evidence of one step at a time, in the order of the plan, and see what is answered then.
 
     Tools are not called: all but the model's steps keep the evidence on record, and only those model steps are asked
     again that the change reaches. The first trial that flips names the first step that the answer hangs on. Nothing is
     recorded.
     """
-    return run_in_thread(lambda: abisect(agent, run, change=change))
-
-
-async def abisect(agent: Host, run: str | Run, *, change: Change = "remove") -> tuple[Trial, ...]:
-    """The same, to be awaited."""
-    past = load(agent, run)
-    agent = with_texts_of(agent, past)
+    past = session.load(run)
+    session = with_texts_of(session, past)
     plan = _plan_of(past)
-    check_tools((step.tool for step in plan.steps), agent.known_tools)
+    session.check_tools(step.tool for step in plan.steps)
     needed = _depths(plan)
     asked = model_steps(past)
     tested = [step for step in plan.steps if step.id in needed and step.id in past.evidence]
@@ -135,7 +129,7 @@ async def abisect(agent: Host, run: str | Run, *, change: Change = "remove") -> 
         if change == "swap" and not other:
             continue
         text = past.evidence[other].text if other else ""
-        again = await _tried(agent, past, plan, {step.id: text}, asked)
+        again = await _tried(session, past, plan, {step.id: text}, asked)
         trials.append(Trial(step.id, step.tool, change, other, again.answer, again.answer != past.answer))
     return tuple(trials)
 
@@ -152,8 +146,8 @@ def _other(id: str, ids: list[str]) -> str:
     return ids[(ids.index(id) + 1) % len(ids)]
 
 
-async def _tried(agent: Host, past: Run, plan: Plan, given: dict[str, str], asked: frozenset[str]) -> Run:
+async def _tried(session: Session, past: Run, plan: Plan, given: dict[str, str], asked: frozenset[str]) -> Run:
     steps = recorded_steps(past.events)
     frozen = frozenset(steps) - asked
     recall = recall_from(past, steps, frozenset(), given, frozen)
-    return await agent.without_record()._drive(past.question, plan, None, Beginning(parent=past.id, recall=recall))
+    return await session.without_record().run(past.question, plan, None, Beginning(parent=past.id, recall=recall))

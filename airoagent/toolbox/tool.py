@@ -397,6 +397,10 @@ class Toolbox(Mapping[str, Tool]):
     def __repr__(self) -> str:
         return f"Toolbox({', '.join(self._tools)})"
 
+    def extended(self, *tools: Tool) -> Toolbox:
+        """These tools, and of the others those whose names are free."""
+        return Toolbox([*self._tools.values(), *(tool for tool in tools if tool.name not in self._tools)])
+
 
 def _place(tool: Tool) -> str:
     return str(Path(tool.origin)) if tool.origin else "an object given in Python"

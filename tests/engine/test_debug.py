@@ -22,7 +22,7 @@ PLAN = (
 def made() -> tuple[Debugger, list[str]]:
     count, calls = counting()
     agent = make_agent("", count, answers=["one", "two", "three"])
-    return Debugger(agent, parse_plan(PLAN, agent.known_tools), "q"), calls
+    return Debugger(agent.session, parse_plan(PLAN, agent.known_tools), "q"), calls
 
 
 def test_a_step_and_a_wave_run_what_is_ready_and_no_more(made: tuple[Debugger, list[str]]) -> None:
@@ -84,7 +84,7 @@ def test_a_failed_step_is_raised_and_may_be_tried_again() -> None:
         return text
 
     agent = make_agent("", flaky)
-    session = Debugger(agent, parse_plan(":evidence0: = flaky[x]\nAnswer: :evidence0:", agent.known_tools))
+    session = Debugger(agent.session, parse_plan(":evidence0: = flaky[x]\nAnswer: :evidence0:", agent.known_tools))
     with pytest.raises(Exception, match="no luck"):
         session.step()
     assert not session.undo()
@@ -99,7 +99,7 @@ def test_in_a_recorded_run_only_what_is_changed_is_called(tmp_path: Path) -> Non
     run = agent.run("q")
     calls.clear()
     assert run.plan is not None
-    session = Debugger(agent, run.plan, run.question, record=run)
+    session = Debugger(agent.session, run.plan, run.question, record=run)
     session.proceed()
     assert session.answer() == "one" and not calls and session.origin("evidence0") == "record"
     assert session.prompt("plan") and "(a) and (b)" in session.prompt("3")

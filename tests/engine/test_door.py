@@ -180,7 +180,7 @@ name = sys.argv[1]
 plan = f":evidence0: = {name}[x]\\nAnswer: :evidence0:"
 agent = make_agent(plan, blocks, pool, waits, loop, store=Path(sys.argv[2]))
 if name == "model":
-    agent.model = Silent([])
+    agent.session.model = Silent([])
 try:
     agent.run("q")
 except KeyboardInterrupt:

@@ -191,7 +191,7 @@ def test_a_plan_written_after_tools_had_answered_opens_no_address_it_made_up_how
     agent.rerun(again.id)
     agent.fork(again.id, edit={"2": "http://made-up.example/?q=other"})
     assert whole.plan is not None
-    debugger = Debugger(agent, whole.plan, record=whole)
+    debugger = Debugger(agent.session, whole.plan, record=whole)
     debugger.edit("2", "http://made-up.example/?q=third")
     debugger.wave()
     store = Store(path)

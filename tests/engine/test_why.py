@@ -10,6 +10,7 @@ import pytest
 
 from airoagent import Agent, Chunk, Prompt, ScriptedModel, StoreError, ToolOutput, parse_plan, tool
 from airoagent.engine.compare import diff
+from airoagent.engine.door import run_in_thread
 from airoagent.engine.store import Store
 from airoagent.engine.why import bisect, first_flip, why
 from airoagent.events import Source
@@ -70,7 +71,7 @@ def test_bisect_names_the_evidence_that_the_answer_hangs_on_and_calls_no_tool(tm
     agent = Agent(Reader([]), [page], store=tmp_path / "runs.sqlite3")
     run = agent.execute(parse_plan(plan, agent.known_tools), question="How long is the Danube?")
     assert run.answer == "2,850 km" and len(calls) == 3
-    trials = bisect(agent, run.id)
+    trials = run_in_thread(lambda: bisect(agent.session, run.id))
     assert [(trial.step, trial.flips) for trial in trials] == [
         ("evidence0", False),
         ("evidence1", True),
@@ -78,7 +79,7 @@ def test_bisect_names_the_evidence_that_the_answer_hangs_on_and_calls_no_tool(tm
     ]
     first = first_flip(trials)
     assert first is not None and first.step == "evidence1" and first.answer == "The given sources do not say."
-    swapped = bisect(agent, run.id, change="swap")
+    swapped = run_in_thread(lambda: bisect(agent.session, run.id, change="swap"))
     assert [(trial.step, trial.swapped_with, trial.flips) for trial in swapped] == [
         ("evidence0", "evidence1", False),
         ("evidence1", "evidence0", True),

@@ -1,0 +1,71 @@
+"""Asks the model for a run: every call counts against the run's limit and goes on record, also when it is stopped."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import aclosing
+
+from airoagent.engine.recorder import Recorder
+from airoagent.errors import LimitReached, ModelError
+from airoagent.events import ModelCalled, StepText, Usage
+from airoagent.language.grammar import Grammar
+from airoagent.models.base import Completion, Finish, Model, Prompt, Purpose, Sampling
+from airoagent.models.stopping import bounded
+
+__all__ = ["ModelCalls"]
+
+
+class ModelCalls:
+    """The calls that one run makes of its model; ``free`` writes without grammars, ``most`` is its limit of tokens."""
+
+    def __init__(self, model: Model, sampling: Sampling | None, free: bool, most: int, recorder: Recorder) -> None:
+        self._model = model
+        self._sampling = sampling
+        self._free = free
+        self._most = most
+        self._recorder = recorder
+
+    async def ask(
+        self,
+        prompt: str,
+        purpose: Purpose,
+        grammar: Grammar | str = "",
+        *,
+        step: str = "",
+        heard: Callable[[str], None] | None = None,
+    ) -> Completion:
+        """What the model writes, for a step or (without one) for the run; ``heard`` gets the text as it comes.
+
+        Raises ModelError, and LimitReached where the run's models have read and written enough.
+        """
+        model, recorder = self._model, self._recorder
+        spent = recorder.run.usage
+        if self._most and spent.prompt_tokens + spent.completion_tokens >= self._most:
+            raise LimitReached(
+                f"the run's models have read and written {self._most:,} tokens, the limit", "raise --max-total-tokens"
+            )
+        pieces: list[str] = []
+        finish: Finish | str = "cancelled"
+        usage = Usage(calls=1)
+        began = time.perf_counter()
+        asked = Prompt(prompt, purpose, sampling=self._sampling, grammar="" if self._free else grammar)
+        try:
+            async with aclosing(bounded(model.stream(asked))) as chunks:  # type: ignore[type-var]
+                async for chunk in chunks:
+                    if chunk.text:
+                        pieces.append(chunk.text)
+                        if heard is not None:
+                            heard(chunk.text)
+                        elif step:
+                            recorder(StepText(step, chunk.text))
+                    usage = chunk.usage or usage
+                    finish = chunk.finish or finish
+            finish = "stop" if finish == "cancelled" else finish
+        except ModelError:
+            finish = "failed"
+            raise
+        finally:
+            text, seconds = "".join(pieces), time.perf_counter() - began
+            recorder(ModelCalled(step, purpose, model.info.name, model.wrap(prompt), text, finish, usage, seconds))
+        return Completion(text, "length" if finish == "length" else "stop", usage)

@@ -1,0 +1,278 @@
+"""What it takes to run questions and plans: a model, tools, limits, a store. Everything that runs goes through here.
+
+    session = Session(model, toolbox, known, policy)
+    run = await session.run("How deep is Lake Baikal?")              # the model writes the plan
+    run = await session.run("How deep is Lake Baikal?", plan)        # the plan is given
+
+`Agent` makes one; resume, fork, rerun, why and the debugger take it, or one derived from it (`with_tools`,
+`with_model`, `without_record`). A run is: plan, run the steps, conclude; every event goes on record before anything
+that depends on it happens, then into the `Run`, then to whoever watches.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+
+from airoagent import settings
+from airoagent.engine.cache import ToolCache
+from airoagent.engine.conclusion import conclude
+from airoagent.engine.crew import Crew, first_of
+from airoagent.engine.history import settings_rows
+from airoagent.engine.model_calls import ModelCalls
+from airoagent.engine.planning import write_plan
+from airoagent.engine.policy import Approve, Ask, Policy, Services
+from airoagent.engine.record import Run
+from airoagent.engine.recorder import Beginning, Recorder
+from airoagent.engine.results import record_of
+from airoagent.engine.reuse import Reuse
+from airoagent.engine.run import Execution
+from airoagent.engine.store import Store, new_run_id
+from airoagent.errors import AiroError, Interrupted, LimitReached, PlanError, ToolError, UsageError
+from airoagent.events import Event, PlanWritten, Replanned, RunFinished, Source, Status
+from airoagent.language.plan import Plan
+from airoagent.models.base import Model, Sampling
+from airoagent.models.window import fit_to
+from airoagent.toolbox.documents import Documents
+from airoagent.toolbox.fetch import Fetcher
+from airoagent.toolbox.tool import Tool, Toolbox
+
+__all__ = ["MakePlan", "Session", "Watch", "asked_question"]
+
+Watch = Callable[[Event], None]
+MakePlan = Callable[[Recorder, Ask], Awaitable[Plan]]
+"""Makes the plan of a run once the run is on record, asking the model where it has to."""
+
+Outcome = tuple[str, tuple[Source, ...]]
+
+
+@dataclass(slots=True)
+class Session:
+    """A model with its tools, limits and store.
+
+    ``toolbox`` is what the model is offered, ``all_tools`` what a given plan may call besides. ``store``: True is the
+    user's own, a path that file, False none. ``watchers`` get the progress of long work that belongs to no single run
+    (loading a model). ``started_with`` is kept next to the record of each run, on this machine alone.
+    """
+
+    model: Model
+    toolbox: Toolbox
+    all_tools: Toolbox
+    policy: Policy
+    approve: Approve
+    store: bool | str | Path | Store = True
+    sampling: Sampling | None = None
+    free: bool = False
+    documents: Documents | None = None
+    tool_settings: Mapping[str, str] = field(default_factory=dict)
+    allow_private: tuple[str, ...] = ()
+    watchers: list[Watch] = field(default_factory=list)
+    started_with: str = ""
+
+    # Tools and model ---------------------------------------------------------------------------------------------
+
+    @property
+    def known_tools(self) -> Toolbox:
+        """The tools a given plan may call: those offered, and every other known tool."""
+        return self.toolbox.extended(*self.all_tools.values())
+
+    def with_tools(self, *tools: Tool, offered: bool = False) -> Session:
+        """The same with more tools, which replace those of their names; ``offered``: the model is told of them."""
+        known = Toolbox(tools).extended(*self.all_tools.values())
+        toolbox = Toolbox(tools).extended(*self.toolbox.values()) if offered else self.toolbox
+        return replace(self, all_tools=known, toolbox=toolbox)
+
+    def with_model(self, model: Model) -> Session:
+        """The same with another model."""
+        return replace(self, model=model)
+
+    def without_record(self) -> Session:
+        """The same, keeping no record of what it runs."""
+        return replace(self, store=False)
+
+    def check_tools(self, names: Iterable[str]) -> None:
+        """Raise UsageError for the first tool that is not there."""
+        known = self.known_tools
+        for name in names:
+            if name not in known:
+                raise UsageError(
+                    f"the plan calls {name}, which is not among the tools",
+                    "name its file with --tools PATH (tool_paths=)",
+                )
+
+    # Records -----------------------------------------------------------------------------------------------------
+
+    @contextlib.contextmanager
+    def records(self) -> Iterator[Store | None]:
+        """The store, opened for the block unless it is the caller's own; None where no records are kept."""
+        if self.store is False or isinstance(self.store, Store):
+            yield self.store or None
+            return
+        path = settings.state_folder() / "runs.sqlite3" if self.store is True else Path(self.store)
+        with contextlib.closing(Store(path)) as store:
+            yield store
+
+    def load(self, run: str | Run) -> Run:
+        """The recorded run that an id, the beginning of one, or ``@last`` means; a `Run` is itself."""
+        if isinstance(run, Run):
+            return run
+        with self.records() as store:
+            if store is None:
+                raise UsageError("this agent keeps no records, so it knows no run by its id", "make it with store=True")
+            return Run.from_events(store.events(store.find(run)))
+
+    # Running -----------------------------------------------------------------------------------------------------
+
+    async def run(
+        self,
+        question: str,
+        plan: Plan | MakePlan | None = None,
+        watch: Watch | None = None,
+        beginning: Beginning | None = None,
+    ) -> Run:
+        """Run a question to its end, on record; what goes wrong is in the `Run`, and only a stop or a bug is raised.
+
+        Without a ``plan`` the model writes one. ``beginning`` is what the run takes over from an earlier one.
+        """
+        if plan is None:
+            question = asked_question(question)
+        with self.records() as store:
+            recorder = Recorder(new_run_id(), store, watch, beginning)
+            rows = settings_rows(self.policy, self.toolbox, () if self.documents is None else self.documents.addresses)
+            recorder.begin(question, self.model.info.name, tuple(self.known_tools), rows)
+            try:
+                if store is not None and self.started_with:
+                    store.put_beside(recorder.run.id, self.started_with)
+                with self._passing_on_progress(recorder):
+                    await self._run_to_the_end(question, plan, recorder, store)
+            finally:
+                if store is not None:  # not before `begin`: a run that another process drives is that one's
+                    store.let_go(recorder.run.id)
+        return recorder.finished()
+
+    async def _run_to_the_end(
+        self, question: str, plan: Plan | MakePlan | None, recorder: Recorder, store: Store | None
+    ) -> None:
+        """Answer the question, and put the end of the run on record whatever becomes of it."""
+        began = time.perf_counter()
+
+        def finish(error: AiroError | None, outcome: Outcome | None = None) -> None:
+            answer, sources = outcome or (None, ())
+            status: Status = "interrupted" if isinstance(error, Interrupted) else "failed" if error else "done"
+            seconds, failure = time.perf_counter() - began, record_of(error) if error else None
+            recorder(RunFinished(status, answer, sources, recorder.run.usage, seconds, failure))
+
+        try:
+            outcome = await self._answer(question, plan, recorder, store)
+        except asyncio.CancelledError:
+            hint = f"finish it: airo resume {recorder.run.id}" if store is not None else ""
+            finish(Interrupted("the run was stopped", hint))
+            raise
+        except AiroError as error:
+            finish(error)
+        except Exception as error:
+            # A bug of ours or of a model object: it goes up as it is, and the record does not stay open.
+            finish(AiroError(f"the run ended with an unforeseen {type(error).__name__}: {error}"))
+            raise
+        else:
+            finish(None, outcome)
+
+    @contextlib.contextmanager
+    def _passing_on_progress(self, recorder: Recorder) -> Iterator[None]:
+        """Let the run hear of progress that other threads report while it waits for them."""
+        loop = asyncio.get_running_loop()
+
+        def heard(event: Event) -> None:
+            with contextlib.suppress(RuntimeError):  # the loop has closed: the run has ended meanwhile
+                loop.call_soon_threadsafe(recorder, event)
+
+        self.watchers.append(heard)
+        try:
+            yield
+        finally:
+            self.watchers.remove(heard)
+
+    async def _answer(
+        self, question: str, plan: Plan | MakePlan | None, recorder: Recorder, store: Store | None
+    ) -> Outcome:
+        """Plan, run, conclude; and the same again with a new plan, as often as the policy lets the model write one."""
+        limit, age = self.policy.limit_seconds, self.policy.cache_seconds
+        cache = ToolCache(store, age, self.tool_settings) if store and age else None
+        reuse = Reuse(self.toolbox, cache, recorder.recall, recorder.events)
+        try:
+            async with asyncio.timeout(limit or None) as deadline:
+                for attempt in range(self.policy.replan + 1):
+                    try:
+                        return await self._answer_once(question, plan, recorder, reuse)
+                    except (PlanError, ToolError) as error:
+                        if plan is not None or attempt == self.policy.replan:
+                            raise
+                        reuse.remember(recorder.run, recorder.events)
+                        recorder(Replanned(attempt=attempt + 1, failure=record_of(error)))
+        except TimeoutError:
+            if not deadline.expired():
+                raise
+            raise LimitReached(f"the run took longer than {limit:g} s", "raise it with --limit-seconds") from None
+        raise AssertionError("the last attempt returns or raises")
+
+    async def _answer_once(
+        self, question: str, plan: Plan | MakePlan | None, recorder: Recorder, reuse: Reuse
+    ) -> Outcome:
+        async with self.executing(question, recorder, reuse) as (execution, ask):
+            if plan is None:
+                plan = await write_plan(question, self.toolbox, ask, recorder, execution, reuse)
+            elif not isinstance(plan, Plan):
+                plan = await plan(recorder, ask)
+            else:
+                text = plan.to_text()
+                recorder(PlanWritten(text=text))
+                recorder.parsed(plan, text)
+            execution.add(*plan.steps)
+        return conclude(plan, execution, self.policy)
+
+    def asking(self, recorder: Recorder) -> Ask:
+        """A way to ask the model that puts each call on record."""
+        return ModelCalls(self.model, self.sampling, self.free, self.policy.max_tokens, recorder).ask
+
+    @contextlib.asynccontextmanager
+    async def executing(self, question: str, recorder: Recorder, reuse: Reuse) -> AsyncIterator[tuple[Execution, Ask]]:
+        """An execution to give steps to, and a way to ask the model.
+
+        Leaving the block waits for all steps; an error in it stops them.
+        """
+        ask = self.asking(recorder)
+        fetch = Fetcher(allow_private=self.allow_private, documents=self.documents)
+        recall, keep = reuse.services
+        services = Services(
+            question,
+            ask,
+            self.approve,
+            fetch,
+            self.documents,
+            self.tool_settings,
+            recall,
+            keep,
+            plan_trusted=recorder.plan_trusted and not reuse.begun,
+            spent=reuse.spent,
+            fit=partial(fit_to, self.model, self.sampling),
+        )
+        try:
+            async with Crew() as crew:
+                yield Execution(self.known_tools, services, self.policy, recorder, crew, recorder.known), ask
+        except BaseExceptionGroup as errors:
+            raise first_of(errors) from errors
+        finally:
+            await fetch.aclose()
+
+
+def asked_question(question: str) -> str:
+    """The question without the space around it; UsageError where nothing is left."""
+    question = question.strip()
+    if not question:
+        raise UsageError("there is no question", 'ask one: airo "Who won the Nobel Prize in Literature in 2020?"')
+    return question
