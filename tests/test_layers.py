@@ -33,7 +33,7 @@ HEAVY = (
     "bitsandbytes",
     "accelerate",
     "llguidance",
-    "llama_cpp",
+    "xllamacpp",
     "httpx",
     "httpcore",
     "bs4",

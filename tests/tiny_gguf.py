@@ -1,9 +1,9 @@
-"""Makes a real, tiny GGUF file of the tiny Llama checkpoint (`tests.tiny_llama`), and k-quants of it.
+"""Makes a real, tiny GGUF file of the tiny Llama checkpoint (`tests.tiny_llama`), and quantised ones of it.
 
     path = make_tiny_gguf(tiny_llama, tmp_path / "tiny.gguf")
-    small = quantized(path, tmp_path / "tiny.Q4_K_M.gguf", "Q4_K_M")
+    small = with_blocks(path, tmp_path / "tiny.Q4_0.gguf", "Q4_0")
 
-Needs the `gguf` package; the quantiser of `quantized` is llama.cpp's own, and needs llama-cpp-python.
+Needs the `gguf` package.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-__all__ = ["make_tiny_gguf", "quantized", "with_blocks"]
+__all__ = ["make_tiny_gguf", "with_blocks"]
 
 _NAMES = {
     "input_layernorm": "attn_norm",
@@ -115,18 +115,4 @@ def with_blocks(source: Path, destination: Path, kind: str) -> Path:
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
     writer.close()
-    return destination
-
-
-def quantized(source: Path, destination: Path, kind: str) -> Path:
-    """The same model in another quantisation, such as ``Q4_K_M``."""
-    import ctypes
-
-    import llama_cpp
-
-    params = llama_cpp.llama_model_quantize_default_params()
-    params.ftype = getattr(llama_cpp, f"LLAMA_FTYPE_MOSTLY_{kind}")
-    params.nthread = 1
-    failed = llama_cpp.llama_model_quantize(str(source).encode(), str(destination).encode(), ctypes.byref(params))
-    assert not failed
     return destination

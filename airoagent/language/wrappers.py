@@ -50,6 +50,24 @@ class Wrapper:
         """The exact text the model reads; ``system`` None is the generation's own, ``""`` is none at all."""
         return self.head(system) + prompt + self.tail
 
+    def parts(self, prompt: str, system: str | None = None) -> tuple[tuple[str, bool], ...]:
+        """The same text in parts, each with whether control tokens that it spells are meant as such.
+
+        Only a chat template's own text is: system text and instruction, whoever wrote them, are only ever text.
+        """
+        if self.name != "template":
+            return ((self.wrap(prompt, system), False),)
+        text = self.system if system is None else system
+        if text:
+            return (
+                (self.before_system, True),
+                (text, False),
+                (self.before_prompt, True),
+                (prompt, False),
+                (self.tail, True),
+            )
+        return ((self.opening, True), (prompt, False), (self.tail, True))
+
     def head(self, system: str | None = None) -> str:
         """What stands before the instruction."""
         text = self.system if system is None else system

@@ -131,7 +131,18 @@ _OPTIONS: Final[Mapping[str, tuple[str, ...]]] = {
     "extractive": (),
     "scripted": ("chunk",),
     "server": ("context", "dialect", "model", "route", "system", "timeout", "wrapper"),
-    "gguf": ("batch", "context", "gpu_layers", "rope_freq_base", "rope_freq_scale", "system", "threads", "wrapper"),
+    "gguf": (
+        "adapter",
+        "batch",
+        "context",
+        "gpu_layers",
+        "rope_freq_base",
+        "rope_freq_scale",
+        "rows",
+        "system",
+        "threads",
+        "wrapper",
+    ),
     "transformers": ("ahead", "base", "bits", "context", "device", "memory", "revision", "rows", "system", "wrapper"),
 }
 

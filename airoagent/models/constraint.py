@@ -49,7 +49,8 @@ def nearest_end(grammar: Grammar, text: str) -> str:
     tokenizer = LLTokenizer("byte")
     limits = LLParserLimits(precompute_large_lexemes=False)
     matcher = LLMatcher(tokenizer, LLMatcher.grammar_from_lark(grammar.lark()), limits=limits)
-    written = list(text.encode())
+    # What came as broken UTF-8 was some sign of free text: the way to the end is the same from any other.
+    written = list(text.replace("\ufffd", "x").encode())
     if matcher.validate_tokens(written) < len(written) or not matcher.consume_tokens(written):
         return ""
     end = _WindUp(tokenizer, grammar, 0).shortest(matcher)

@@ -52,7 +52,7 @@ def encode_prompt(tokenizer: Any, wrapper: Wrapper, prompt: str, system: str | N
     ids: list[int] = []
     plain = ""
     control = {text: tokenizer.convert_tokens_to_ids(text) for text in tokenizer.all_special_tokens}
-    for text, trusted in _template_parts(wrapper, prompt, system):
+    for text, trusted in wrapper.parts(prompt, system):
         for piece in _split(text, control) if trusted else [text]:
             token = control.get(piece) if trusted else None
             if token is None:
@@ -62,16 +62,6 @@ def encode_prompt(tokenizer: Any, wrapper: Wrapper, prompt: str, system: str | N
             ids.append(token)
             plain = ""
     return ids + (encode_plain(tokenizer, plain) if plain else [])
-
-
-def _template_parts(wrapper: Wrapper, prompt: str, system: str | None) -> list[tuple[str, bool]]:
-    """The prompt in parts, each with whether the template wrote it."""
-    text = wrapper.system if system is None else system
-    if text:
-        head = [(wrapper.before_system, True), (text, False), (wrapper.before_prompt, True)]
-    else:
-        head = [(wrapper.opening, True)]
-    return [*head, (prompt, False), (wrapper.tail, True)]
 
 
 def _split(text: str, words: Iterable[str]) -> list[str]:

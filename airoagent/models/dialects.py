@@ -31,7 +31,7 @@ class Dialect:
     field for a grammar in GBNF (``""``: none), ``schema`` whether its chat takes a JSON schema where it takes no
     grammar; ``window`` where it tells its window: a path from its root, and keys into the answer; ``plainly`` the
     fields that switch off what it would do to the choice of tokens unasked; ``vague`` that it says "length" at a stop
-    string, too.
+    string, too; ``tokenizer`` the path of its tokenizer, as llama.cpp's takes and answers.
     """
 
     name: str
@@ -42,6 +42,7 @@ class Dialect:
     plainly: tuple[tuple[str, float], ...] = ()
     schema: bool = False
     vague: bool = False
+    tokenizer: str = ""
 
     def fields(self, sampling: Sampling, grammar: Grammar | str, *, chat: bool = False) -> dict[str, Any]:
         """The fields of a request that this server alone spells so. A grammar that is given as Lark is not sent."""
@@ -92,6 +93,7 @@ DIALECTS: Final[Mapping[str, Dialect]] = {
             "grammar",
             ("/props", ("default_generation_settings", "n_ctx")),
             _PLAINLY,
+            tokenizer="/tokenize",
         ),
         Dialect("llama-cpp-python", "repeat_penalty", False, "grammar", plainly=_PLAINLY),
         Dialect(

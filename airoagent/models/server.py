@@ -16,6 +16,7 @@ import asyncio
 import os
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, Literal
 from urllib.parse import urlsplit
 
@@ -26,7 +27,7 @@ from airoagent.language.wrappers import WRAPPERS, Wrapper, wrapper_for, wrapper_
 from airoagent.models.base import Chunk, Finish, ModelInfo, Prompt, Sampling
 from airoagent.models.constraint import grammars_available, nearest_end
 from airoagent.models.decoding import check_sampling
-from airoagent.models.dialects import DIALECTS, dialect_of, window_in
+from airoagent.models.dialects import DIALECTS, Dialect, dialect_of, window_in
 from airoagent.models.estimate import estimate_tokens
 from airoagent.models.patience import Patience
 from airoagent.models.serverfaults import KEYS, DoesNotFit, NoRoute, broke_off, refused, trusted, unreachable
@@ -49,7 +50,8 @@ _LOCAL: Final = ("127.0.0.1", "localhost", "::1")
 class ServerModel:
     """A model that somebody else runs, behind the `Model` protocol.
 
-    ``url`` is the server's address, with or without ``/v1``; ``model`` which of its models (default: its first);
+    ``url`` is the server's address, with or without ``/v1``; ``name`` what the model is called (default: the address);
+    ``key`` in place of the one in the environment; ``model`` which of the server's models (default: its first);
     ``wrapper`` and ``system`` as for a model that is run here; ``context_length`` the window in tokens in place of what
     the server tells; ``dialect`` one of `DIALECTS` (None: what the server says it is); ``route`` which of its doors;
     ``timeout`` seconds without a sign of life; ``retries`` how often a server that is busy or not up yet is asked
@@ -64,27 +66,30 @@ class ServerModel:
         self,
         url: str,
         *,
+        name: str = "",
+        key: str = "",
         model: str = "",
         sampling: Sampling | None = None,
-        wrapper: str | None = None,
+        wrapper: str | Wrapper | None = None,
         system: str | None = None,
         context_length: int | None = None,
-        dialect: str | None = None,
+        dialect: str | Dialect | None = None,
         route: Route = "auto",
         timeout: float = 300.0,
         retries: int = 4,
         pause: float = 0.5,
     ) -> None:
         self._root, self._base = _addresses(url)
-        self._name = url
+        self._name = name or url
+        self._key = key
         self._sampling = sampling or Sampling()
         check_sampling(self._sampling)
-        self._asked_wrapper = None if wrapper is None else wrapper_named(wrapper)
-        if self._asked_wrapper is not None and self._asked_wrapper.name == "template":
+        self._asked_wrapper = wrapper_named(wrapper) if isinstance(wrapper, str) else wrapper
+        if self._asked_wrapper is WRAPPERS["template"]:
             raise UsageError("a server's own template is used through its chat route", "-o route chat")
         self._system = system
         self._window = context_length
-        self._dialect = None if dialect is None else DIALECTS[dialect]
+        self._dialect = DIALECTS[dialect] if isinstance(dialect, str) else dialect
         self._route = route
         self._timeout = timeout
         self._retries = retries
@@ -108,8 +113,40 @@ class ServerModel:
         return self._wrapper().wrap(prompt, self._system)
 
     def count_tokens(self, text: str) -> int:
-        """An estimate, rather too high than too low: servers have no common way to be asked."""
-        return estimate_tokens(text)
+        """As the server counts, where it can be asked; else an estimate, rather too high than too low."""
+        ids = self.tokenize(text)
+        return estimate_tokens(text) if ids is None else len(ids)
+
+    def tokenize(self, text: str, *, control: bool = False, begin: bool = False) -> list[int] | None:
+        """The text's tokens; None where the server cannot be asked for them.
+
+        ``control``: what spells a control token becomes one; ``begin``: with the token that begins a text.
+        """
+        dialect = self._dialect
+        if dialect is None or not dialect.tokenizer or self._route == "chat":
+            return None
+        import httpx
+
+        body = {"content": text, "parse_special": control, "add_special": begin}
+        try:
+            answer = httpx.post(self._root + dialect.tokenizer, json=body, **self._connection())
+            tokens = answer.json()["tokens"] if answer.status_code == 200 else None
+        except (httpx.HTTPError, ValueError, KeyError, TypeError):
+            tokens = None
+        if not isinstance(tokens, list):
+            self._dialect = replace(dialect, tokenizer="")  # It has none: it is not asked again.
+            return None
+        return tokens
+
+    def _ids(self, prompt: str) -> list[int] | None:
+        """The prompt as tokens, of which only the wrapper's own may be control tokens; None as for `tokenize`."""
+        ids: list[int] = []
+        for number, (text, control) in enumerate(self._wrapper().parts(prompt, self._system)):
+            part = self.tokenize(text, control=control, begin=number == 0)
+            if part is None:
+                return None
+            ids += part
+        return ids
 
     def check(self) -> None:
         """Raise ModelError if no server answers here and now. Not to be called within a running event loop."""
@@ -172,7 +209,8 @@ class ServerModel:
 
     async def _written(self, prompt: Prompt, sampling: Sampling, route: Route) -> AsyncGenerator[Chunk]:
         wrapped = self.wrap(prompt.text)
-        length = self.count_tokens(wrapped)
+        ids = None if route == "chat" else await asyncio.to_thread(self._ids, prompt.text)
+        length = estimate_tokens(wrapped) if ids is None else len(ids)
         left = self._most(prompt, sampling, length)
         held = self._held(prompt, route)
         stop = prompt.stop + (self._wrapper().stop if route == "completions" else ())
@@ -182,7 +220,11 @@ class ServerModel:
         async with self._client() as client:
             while finish is None:
                 parts += 1
-                body = self._body(prompt, wrapped + text, sampling, route, stop, left, held=held and parts == 1)
+                asked: str | list[int] = wrapped + text
+                if ids is not None:
+                    more = await asyncio.to_thread(self.tokenize, text) if text else None
+                    asked = ids + (more or [])
+                body = self._body(prompt, asked, sampling, route, stop, left, held=held and parts == 1)
                 part = Part()
                 try:
                     async with aclosing(self._said(client, self._base + _path(route), body)) as said:
@@ -234,7 +276,7 @@ class ServerModel:
     def _body(
         self,
         prompt: Prompt,
-        wrapped: str,
+        asked: str | list[int],
         sampling: Sampling,
         route: Route,
         stop: tuple[str, ...],
@@ -251,13 +293,15 @@ class ServerModel:
         }
         if sampling.seed is not None:
             body["seed"] = sampling.seed
+            if self._dialect is not None and self._dialect.tokenizer:
+                body["cache_prompt"] = False  # The same passes each time: rounding cannot tell two runs apart.
         if stop:
             body["stop"] = list(stop[:4])  # What the API allows; all of them are watched for here as well.
         if route == "chat":
             system = [{"role": "system", "content": self._system}] if self._system else []
             body["messages"] = [*system, {"role": "user", "content": prompt.text}]
         else:
-            body["prompt"] = wrapped
+            body["prompt"] = asked
         if self._dialect is not None:
             body |= self._dialect.fields(sampling, prompt.grammar if held else "", chat=route == "chat")
         return body
@@ -315,18 +359,25 @@ class ServerModel:
     def _client(self) -> httpx.AsyncClient:
         import httpx
 
+        return httpx.AsyncClient(**self._connection())
+
+    def _connection(self) -> dict[str, Any]:
+        """How the server is connected to, as httpx's clients take it."""
+        import httpx
+
         name, key = next(((name, os.environ[name].strip()) for name in KEYS if os.environ.get(name)), ("", ""))
+        key = self._key or key
         if not key.isascii():
             raise ModelError(
                 f"the key in {name} holds signs that no key has", "copy it again, without quotes around it"
             )
-        headers = {"authorization": f"Bearer {key}"} if key else {}
-        local = (urlsplit(self._root).hostname or "") in _LOCAL
-        limits = httpx.Timeout(self._timeout, connect=min(10.0, self._timeout))
-        verify = trusted(https=self._root.startswith("https:"))
-        return httpx.AsyncClient(
-            headers=headers, timeout=limits, follow_redirects=False, trust_env=not local, verify=verify
-        )
+        return {
+            "headers": {"authorization": f"Bearer {key}"} if key else {},
+            "timeout": httpx.Timeout(self._timeout, connect=min(10.0, self._timeout)),
+            "follow_redirects": False,
+            "trust_env": (urlsplit(self._root).hostname or "") not in _LOCAL,
+            "verify": trusted(https=self._root.startswith("https:")),
+        }
 
     def _wrapper(self) -> Wrapper:
         if self._route == "chat":

@@ -109,7 +109,7 @@ def test_4_without_extras_weights_or_network_questions_scripts_plans_and_replays
     block = (
         "import socket, sys\n"
         "for name in ('torch', 'transformers', 'accelerate', 'bitsandbytes', 'llguidance', 'sentencepiece',"
-        " 'llama_cpp', 'mcp', 'trafilatura', 'pypdf', 'peft', 'opentelemetry', 'IPython'): sys.modules[name] = None\n"
+        " 'xllamacpp', 'mcp', 'trafilatura', 'pypdf', 'peft', 'opentelemetry', 'IPython'): sys.modules[name] = None\n"
         "def refused(*args): raise AssertionError('a connection was opened')\n"
         "socket.socket.connect = refused\n"
         "from airoagent.cli import main\n"

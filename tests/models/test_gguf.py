@@ -90,7 +90,7 @@ def test_without_llama_cpp_the_extra_is_named(tmp_path: Path, monkeypatch: pytes
     import importlib.util
 
     found = importlib.util.find_spec
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "llama_cpp" else found(name))
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "xllamacpp" else found(name))
     path = tmp_path / "x.gguf"
     path.write_bytes(whole(LLAMA))
     with pytest.raises(MissingExtra) as caught:
