@@ -249,9 +249,8 @@ def open_model(
         from airoagent.models import server
 
         return server.ServerModel(text, sampling=sampling, **server.settings_of(settings))
-    if text.lower() in PACKAGED:
-        text = _packaged(text.lower())
-    if text.lower().endswith(".gguf"):
+    if text.lower() in PACKAGED or text.lower().endswith(".gguf"):
+        text = _packaged(text)
         check_options("gguf", settings, _OPTIONS["gguf"])
         from airoagent.models import llamacpp
 
@@ -278,8 +277,11 @@ def open_model(
     )
 
 
-def _packaged(name: str) -> str:
-    """The file of a model that a package carries; ModelError where it has not been fetched."""
+def _packaged(text: str) -> str:
+    """The file of a model that a package carries, any other text as it is; ModelError where it is not fetched yet."""
+    name = text.lower()
+    if name not in PACKAGED:
+        return text
     file = packaged_file(name)
     if not file.is_file():
         size = PACKAGED[name].size / 1e6
