@@ -50,12 +50,13 @@ from airoagent.events import (
     StepText,
     Usage,
 )
-from airoagent.language.grammar import Grammar
-from airoagent.language.plan import Plan, Step
 from airoagent.models.base import Completion, Finish, Model, Prompt, Purpose, Sampling
 from airoagent.models.catalog import open_model
 from airoagent.models.stopping import bounded
 from airoagent.models.window import fit_to
+from airoagent.plan.plans import Plan
+from airoagent.plan.steps import Step
+from airoagent.prompts.grammar import Grammar
 from airoagent.toolbox.addresses import AllowList
 from airoagent.toolbox.documents import Documents
 from airoagent.toolbox.fetch import Fetcher

@@ -14,17 +14,19 @@ from tests.source import PACKAGE, ROOT, executed_at_import, imported_by, is_type
 # A layer imports only from layers below it. Layers of one height do not import each other, save for types.
 HEIGHT = {
     "errors": 0,
-    "records": 0,
     "events": 1,
     "settings": 1,
-    "language": 2,
-    "models": 3,
-    "toolbox": 3,
-    "engine": 4,
-    "agent": 5,
-    "view": 6,
-    "cli": 7,
-    "__main__": 8,
+    "findings": 1,
+    "prompts": 2,
+    "calls": 3,
+    "plan": 4,
+    "models": 5,
+    "toolbox": 5,
+    "engine": 6,
+    "agent": 7,
+    "view": 8,
+    "cli": 9,
+    "__main__": 10,
 }
 
 HEAVY = (
@@ -140,7 +142,7 @@ def test_the_reader_of_imports_sees_what_importing_executes(source: str, found: 
     ("file", "source", "breaks"),
     [
         ("engine/x.py", "from airoagent.models.base import Model", 0),
-        ("language/x.py", "def f():\n    from airoagent.engine import run", 1),
+        ("plan/x.py", "def f():\n    from airoagent.engine import run", 1),
         ("models/x.py", "from airoagent.toolbox.tool import Tool", 1),
         ("models/x.py", "if TYPE_CHECKING:\n    from airoagent.toolbox.tool import Tool", 0),
         ("models/x.py", "if TYPE_CHECKING:\n    from airoagent.engine.run import Run", 1),

@@ -20,14 +20,15 @@ from airoagent.engine.recorder import Recorder
 from airoagent.engine.results import record_of
 from airoagent.errors import CallError, LimitReached, UsageError
 from airoagent.events import PlanParsed, PlanRefused, PlanText, PlanWritten
-from airoagent.language.plan import Plan, Ref, Step
+from airoagent.plan.plans import Plan
+from airoagent.plan.steps import Ref, Step
 from airoagent.toolbox.tool import Tool, Toolbox, as_tool
 
 if TYPE_CHECKING:
-    from airoagent.language.callprompts import Thought
-    from airoagent.language.calls import Call, Format
-    from airoagent.language.functions import Function, Functions
+    from airoagent.calls.call_parser import Call, Format
+    from airoagent.calls.functions import Function, Functions
     from airoagent.models.base import Purpose
+    from airoagent.prompts.thoughts import Thought
 
 __all__ = ["acall", "acode", "athink", "call", "code", "plan_of_calls", "think"]
 
@@ -67,7 +68,7 @@ async def acall(
     watch: Watch | None = None,
 ) -> Run:
     """The same, to be awaited."""
-    from airoagent.language.functions import load_functions
+    from airoagent.calls.function_loader import load_functions
 
     input = _checked(input, 'say what is to be done: airo call "how many lines has notes.txt?"')
     if format not in ("json", "yaml"):
@@ -111,10 +112,10 @@ async def _choose(
     host: Host, input: str, functions: Functions, format: Format, retries: int, recorder: Recorder
 ) -> tuple[Call, ...]:
     """What the model wants called; CallError when it cannot be used, after ``retries`` rounds of asking again."""
-    from airoagent.language.call_grammar import call_grammar
-    from airoagent.language.callprompts import call_prompt, retry_prompt
-    from airoagent.language.calls import parse_calls
-    from airoagent.language.functions import call_schema
+    from airoagent.calls.call_grammar import call_grammar
+    from airoagent.calls.call_parser import parse_calls
+    from airoagent.calls.call_prompts import call_prompt, retry_prompt
+    from airoagent.calls.functions import call_schema
 
     grammar = call_grammar(call_schema(functions), format)
     first = prompt = call_prompt(input, functions, format)
@@ -133,7 +134,7 @@ async def _choose(
 
 
 def _written(calls: Sequence[Call], format: Format) -> str:
-    from airoagent.language.calls import write_call
+    from airoagent.calls.call_parser import write_call
 
     if len(calls) == 1:
         return write_call(calls[0], format).rstrip("\n")
@@ -216,7 +217,7 @@ async def _asked(agent: Host, question: str, prompt: str, purpose: Purpose, watc
 
 
 def concluded(text: str, purpose: Purpose) -> str:
-    from airoagent.language.callprompts import read_code, read_thought
+    from airoagent.prompts.thoughts import read_code, read_thought
 
     return read_code(text) if purpose == "code" else read_thought(text).best or text
 
@@ -228,7 +229,7 @@ def think(agent: Host, question: str, *, watch: Watch | None = None) -> Thought:
 
 async def athink(agent: Host, question: str, *, watch: Watch | None = None) -> Thought:
     """The same, to be awaited."""
-    from airoagent.language.callprompts import read_thought, think_prompt
+    from airoagent.prompts.thoughts import read_thought, think_prompt
 
     question = _checked(question, 'ask something: airo think "How many players ...?"')
     return read_thought(await _asked(agent, question, think_prompt(question), "think", watch))
@@ -241,7 +242,7 @@ def code(agent: Host, prompt: str, *, watch: Watch | None = None) -> str:
 
 async def acode(agent: Host, prompt: str, *, watch: Watch | None = None) -> str:
     """The same, to be awaited."""
-    from airoagent.language.callprompts import code_prompt, read_code
+    from airoagent.prompts.thoughts import code_prompt, read_code
 
     prompt = _checked(prompt, 'say what to write: airo code "a websocket server in node.js"')
     return read_code(await _asked(agent, prompt, code_prompt(prompt), "code", watch))

@@ -21,7 +21,8 @@ from airoagent.engine.host import Host
 from airoagent.engine.record import Run
 from airoagent.errors import StoreError, UsageError
 from airoagent.events import Source
-from airoagent.language.plan import Plan, Ref, Step
+from airoagent.plan.plans import Plan
+from airoagent.plan.steps import Ref, Step
 from airoagent.toolbox.tool import Toolbox, ToolOutput, as_tool
 
 __all__ = ["GIVEN_TEXT", "Texts", "plan_about", "with_texts", "with_texts_of"]

@@ -13,9 +13,9 @@ from airoagent.engine.run import Execution
 from airoagent.engine.store import Store
 from airoagent.errors import UsageError
 from airoagent.events import Event
-from airoagent.language.grammar import Grammar
-from airoagent.language.plan import Plan
 from airoagent.models.base import Completion, Purpose
+from airoagent.plan.plans import Plan
+from airoagent.prompts.grammar import Grammar
 from airoagent.toolbox.tool import Toolbox
 
 __all__ = ["Host", "MakePlan", "Watch", "check_tools", "load"]

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any, Final
 
 from airoagent.errors import AiroError, ModelError, UsageError
-from airoagent.language.wrappers import Wrapper, template_wrapper, wrapper_for, wrapper_named
 from airoagent.models.base import Chunk, ModelInfo, Prompt, Sampling
 from airoagent.models.constraint import GrammarMask, grammars_available
 from airoagent.models.decoding import check_sampling
@@ -38,6 +37,7 @@ from airoagent.models.machine import this_machine
 from airoagent.models.stopping import StopFilter
 from airoagent.models.window import room_for
 from airoagent.models.writer import Writer
+from airoagent.prompts.wrappers import Wrapper, template_wrapper, wrapper_for, wrapper_named
 
 __all__ = ["LlamaCppModel", "settings_of"]
 
