@@ -48,22 +48,6 @@ Finished = tuple[tuple[Step, ...], Template | None, str, tuple[Diagnostic, ...]]
 class Draft:
     """Steps, findings, question and answer gathered so far."""
 
-    __slots__ = (
-        "answer",
-        "defined",
-        "dollar",
-        "failed",
-        "findings",
-        "forward",
-        "limits",
-        "names",
-        "places",
-        "question",
-        "refs",
-        "steps",
-        "used",
-    )
-
     def __init__(self, names: ToolNames, limits: PlanLimits) -> None:
         self.names = names
         self.limits = limits

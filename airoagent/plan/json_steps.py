@@ -33,19 +33,6 @@ class ObjectScanner:
     Feed it every quote, backslash, brace, bracket and newline after the opening brace, in order, with their offsets.
     """
 
-    __slots__ = (
-        "_list_open",
-        "_quote",
-        "_skip",
-        "_stack",
-        "checked",
-        "element_start",
-        "found",
-        "line",
-        "start",
-        "sure",
-    )
-
     def __init__(self, start: int, line: int) -> None:
         self.start = start
         self.line = line

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from airoagent.plan.draft import Draft
 from airoagent.plan.frame import AnswerReader, Frame, is_fence
@@ -40,7 +41,7 @@ _TAIL = 64  # characters of noise after a closing bracket at the end of a line
 _SMALL = 512  # pieces gathered before they are joined into one
 
 
-class Source:
+class TextBuffer:
     """Text that grows at its end."""
 
     __slots__ = ("_fresh", "_fresh_at", "_pieces", "_starts", "length")
@@ -85,6 +86,7 @@ class Source:
             self._fresh.clear()
 
 
+@dataclass(slots=True)
 class OpenInput:
     """An input from its opening bracket on.
 
@@ -93,52 +95,40 @@ class OpenInput:
     only noise after it on its line.
     """
 
-    __slots__ = (
-        "_close",
-        "_depth",
-        "_open",
-        "_round",
-        "at",
-        "balanced",
-        "head",
-        "last",
-        "line",
-        "line_end",
-        "name_at",
-        "start",
-        "thought",
-    )
-
-    def __init__(self, head: Head, opener: str, thought: str, at: int, name_at: int, line: int, start: int) -> None:
-        self.head, self.thought = head, thought
-        self.at, self.name_at, self.line, self.start = at, name_at, line, start
-        self._round = opener in "(（"
-        self._open, self._close = ("(（", ")）") if self._round else ("[［", "]］")
-        self._depth = 1
-        self.balanced = self.last = self.line_end = -1
+    head: Head
+    opener: str
+    thought: str
+    at: int
+    name_at: int
+    line: int
+    start: int
+    balanced: int = -1
+    last: int = -1
+    line_end: int = -1
+    depth: int = 1
 
     @property
     def is_call(self) -> bool:
         """Whether the input is the arguments of ``tool(...)``."""
-        return self._round
+        return self.opener in "(（"
 
     def signs(self, first_line: bool) -> re.Pattern[str]:
         """The characters that matter now: heads can close only what goes on over lines, or is balanced."""
         if first_line and self.balanced < 0:
-            return _ROUND if self._round else _SQUARE
-        return _ROUND_OR_HEAD if self._round else _SQUARE_OR_HEAD
+            return _ROUND if self.is_call else _SQUARE
+        return _ROUND_OR_HEAD if self.is_call else _SQUARE_OR_HEAD
 
     def bracket(self, sign: str, at: int) -> bool:
         """Count a bracket; True if it balances the input."""
-        if sign in self._close:
+        if sign in (")）" if self.is_call else "]］"):
             self.last = at
             if self.balanced < 0:
-                self._depth -= 1
-                if not self._depth:
+                self.depth -= 1
+                if not self.depth:
                     self.balanced = at
                     return True
-        elif self.balanced < 0 and sign in self._open:
-            self._depth += 1
+        elif self.balanced < 0 and sign in ("(（" if self.is_call else "[［"):
+            self.depth += 1
         return False
 
     def end_of_line(self, before: str) -> None:
@@ -150,33 +140,11 @@ class OpenInput:
 class StatementReader:
     """Reads text that arrives in pieces into a draft."""
 
-    __slots__ = (
-        "_answer",
-        "_at",
-        "_base",
-        "_buffer",
-        "_content",
-        "_draft",
-        "_frame",
-        "_framing",
-        "_head_from",
-        "_heads",
-        "_input",
-        "_line",
-        "_line_start",
-        "_object",
-        "_objects",
-        "_out",
-        "_place",
-        "_signs",
-        "source",
-    )
-
     def __init__(self, draft: Draft) -> None:
         self._draft = draft
         self._heads = Heads(draft.names)
         self._frame = Frame(draft)
-        self.source = Source()
+        self.source = TextBuffer()
         self._out: list[Step] = []
         # The window that is being read: `_buffer` begins at the offset `_base`, and has been read up to `_at`.
         self._buffer, self._base, self._at = "", 0, 0

@@ -15,7 +15,7 @@ import pytest
 
 from airoagent.errors import PlanError
 from airoagent.plan.parser import PlanParser
-from airoagent.plan.scanner import Source, StatementReader
+from airoagent.plan.scanner import StatementReader, TextBuffer
 
 TOOLS = ("DuckDuckGo", "KnowledgeModel")
 
@@ -66,7 +66,7 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
 
         monkeypatch.setattr(kind, name, count)
 
-    counting(Source, "slice")
+    counting(TextBuffer, "slice")
     counting(StatementReader, "_window")
     plain_read = StatementReader.read
 
