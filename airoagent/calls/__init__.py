@@ -3,7 +3,6 @@
 __all__ = [
     "call_grammar",
     "call_parser",
-    "call_prompts",
     "checker",
     "function_loader",
     "functions",

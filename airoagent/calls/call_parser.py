@@ -1,4 +1,4 @@
-"""Reads the function call a model wrote, checks it against the functions, and says what it repaired.
+"""Asks for a function call, reads the one a model wrote, checks it against the functions, and says what it repaired.
 
     >>> from airoagent.calls.function_loader import load_functions
     >>> functions = load_functions("resize:\\n  params:\\n    width: {type: integer}\\n")
@@ -21,13 +21,43 @@ from typing import Literal
 from airoagent.calls.call_shapes import Refused, calls_in
 from airoagent.calls.functions import Function, Functions
 from airoagent.calls.json_text import Json
+from airoagent.calls.specs import functions_yaml
 from airoagent.calls.yaml_text import MOST_CHARACTERS, write_yaml
 from airoagent.errors import CallError, Diagnostic, UsageError
 from airoagent.findings import LineIndex
+from airoagent.prompts.harmless import harmless
 
-__all__ = ["Call", "Format", "parse_calls", "write_call"]
+__all__ = ["Call", "Format", "call_prompt", "parse_calls", "retry_prompt", "write_call"]
 
 Format = Literal["json", "yaml"]
+
+
+# The model cards of airoboros-l2-13b-gpt4-2.0 and -m2.0, "Agent/function calling", byte for byte.
+_CALL_HEAD = (
+    "As an AI assistant, please select the most suitable function and parameters from the list of available functions "
+    "below, based on the user's input. Provide your response in {format} format."
+)
+
+
+def call_prompt(input: str, functions: Iterable[Function], format: str = "json") -> str:
+    """The instruction that asks for one function call in JSON or YAML."""
+    head = _CALL_HEAD.format(format=format.upper())
+    return f"{head}\n\nInput: {input.strip()}\n\nAvailable functions:\n{functions_yaml(functions).rstrip()}"
+
+
+_MOST_QUOTED = 4000  # characters of a refused answer that the model is shown again
+_MOST_COMPLAINTS = 8
+
+
+def retry_prompt(prompt: str, error: CallError, format: str = "json") -> str:
+    """The same instruction once more, with what the model wrote and exactly what is wrong with it."""
+    wrong = [found for found in error.diagnostics if not found.repair][:_MOST_COMPLAINTS]
+    complaints = "\n".join(f"- line {one.line}, column {one.column}: {' '.join(one.message.split())}" for one in wrong)
+    text = error.text if len(error.text) <= _MOST_QUOTED else f"{error.text[:_MOST_QUOTED]} ..."
+    return (
+        f"{prompt}\n\nThis response was given before:\n{harmless(text.strip())}\n\nIt cannot be used:\n"
+        f"{harmless(complaints)}\n\nProvide a corrected response in {format.upper()} format."
+    )
 
 
 @dataclass(frozen=True, slots=True)

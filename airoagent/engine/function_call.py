@@ -113,8 +113,7 @@ async def _choose(
 ) -> tuple[Call, ...]:
     """What the model wants called; CallError when it cannot be used, after ``retries`` rounds of asking again."""
     from airoagent.calls.call_grammar import call_grammar
-    from airoagent.calls.call_parser import parse_calls
-    from airoagent.calls.call_prompts import call_prompt, retry_prompt
+    from airoagent.calls.call_parser import call_prompt, parse_calls, retry_prompt
     from airoagent.calls.functions import call_schema
 
     grammar = call_grammar(call_schema(functions), format)
