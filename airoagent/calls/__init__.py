@@ -9,5 +9,6 @@ __all__ = [
     "json_text",
     "signatures",
     "specs",
+    "spelling",
     "yaml_text",
 ]

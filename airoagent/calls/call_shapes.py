@@ -11,9 +11,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from airoagent.calls.checker import Checker, nearest, spelled
+from airoagent.calls.checker import Checker
 from airoagent.calls.functions import Function, Functions
 from airoagent.calls.json_text import Json, Path, Stop, read_values
+from airoagent.calls.spelling import Spellings, nearest
 from airoagent.calls.yaml_calls import CallText, read_yaml_documents
 from airoagent.calls.yaml_text import Unreadable
 from airoagent.errors import Diagnostic
@@ -264,11 +265,12 @@ def _function(shape: _Shape, functions: Functions, checker: Checker) -> Function
     function = functions.names.get(shape.name)
     if function is not None:
         return function
-    alike = [one for one in functions if spelled(one.name) == spelled(shape.name.removesuffix("()"))]
-    if len(alike) == 1:
-        checker.note(shape.name_at, "spelling", f"The function is called {alike[0].name!r}.", "read as that")
-        return alike[0]
-    hint = nearest(shape.name, functions.names)
+    meant = Spellings(functions.names).resolve(shape.name)
+    if meant is not None:
+        checker.note(shape.name_at, "spelling", f"The function is called {meant!r}.", "read as that")
+        return functions.names[meant]
+    near = nearest(shape.name, functions.names)
+    hint = f"; did you mean {' or '.join(near)}?" if near else ""
     if not hint and functions:
         listed = ", ".join(list(functions.names)[:12]) + (", ..." if len(functions) > 12 else "")
         hint = f"; the functions are {listed}"

@@ -7,17 +7,17 @@ is a finding. "2020-01" never becomes a number.
 
 from __future__ import annotations
 
-import difflib
 import json
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
 from airoagent.calls.functions import Function, Param
 from airoagent.calls.json_text import INTEGER, MOST_DIGITS, NUMBER, Json, Path, Plain, Stop, read_value, untyped
+from airoagent.calls.spelling import nearest, spelled
 from airoagent.errors import Diagnostic
 
-__all__ = ["Checker", "nearest", "spelled"]
+__all__ = ["Checker"]
 
 Locate = Callable[[Path], tuple[int, int]]
 """Path -> line and column, both from 1."""
@@ -34,21 +34,8 @@ _ARTICLES = {
 _TYPES: dict[str, tuple[type, ...]] = {"string": (str,), "integer": (int,), "number": (int, float), "boolean": (bool,)}
 _UNQUOTED_TRUTH = {"true": True, "false": False}
 _TRUTH = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
-_SEPARATORS = str.maketrans("", "", " _-\t\n")
 _MOST_SHOWN = 5  # findings of one kind about unknown names that are given with suggestions
 _NONE = object()
-
-
-def spelled(name: str) -> str:
-    """A name with case and separators set aside: what two spellings of it have in common."""
-    return name.translate(_SEPARATORS).casefold()
-
-
-def nearest(name: str, names: Iterable[str]) -> str:
-    """ "; did you mean x?" with the names that look like this one, or "" without any."""
-    by_key = {spelled(one): one for one in names}
-    near = difflib.get_close_matches(spelled(name)[:80], by_key, n=3, cutoff=0.6)
-    return f"; did you mean {' or '.join(by_key[key] for key in near)}?" if near else ""
 
 
 class Checker:
@@ -140,7 +127,8 @@ class Checker:
 
     def _extra(self, at: Path, key: str, unknown: str, by_name: Mapping[str, Param]) -> None:
         self._suggested += 1
-        hint = nearest(key, by_name) if self._suggested <= _MOST_SHOWN else ""
+        near = nearest(key, by_name) if self._suggested <= _MOST_SHOWN else ()
+        hint = f"; did you mean {' or '.join(near)}?" if near else ""
         names = f"; it takes {', '.join(by_name)}" if by_name and not hint and self._suggested <= _MOST_SHOWN else ""
         self.note(at, "extra", f"{unknown} {key[:80]!r}{hint or names}")
 

@@ -8,15 +8,16 @@
     >>> names.resolve("Calculator"), names.nearest("Knowledge Modle")
     (None, ('KnowledgeModel',))
 
-A name counts when it is registered; when it is after case, spaces, ``_`` and ``-`` are set aside; or when it is one of
+A name counts when it is registered, in any spelling of `airoagent.calls.spelling`; or when it is one of
 the names models use for a kind of tool (`ALIASES`) and exactly one tool of that kind is registered. Anything less sure
 is refused: a wrong guess would run the wrong tool.
 """
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
+
+from airoagent.calls.spelling import Spellings, nearest, spelled, spellings
 
 __all__ = ["ALIASES", "ToolNames"]
 
@@ -98,25 +99,20 @@ ALIASES: tuple[frozenset[str], ...] = (
 )
 """Names models use for one kind of tool, with case and separators set aside; one set a kind."""
 
-_SEPARATORS = str.maketrans("", "", " _-\t\n\u00a0")
 _NEAREST_LIMIT = 20  # names looked up for suggestions in one plan: comparing strings is the one slow thing here
-
-
-def _key(name: str) -> str:
-    return name.translate(_SEPARATORS).casefold()
 
 
 class ToolNames:
     """The registered tool names, ready to be looked up by whatever a model wrote."""
 
-    __slots__ = ("_asked", "_found", "_keys", "longest", "names")
+    __slots__ = ("_asked", "_found", "_spellings", "longest", "names")
 
     def __init__(self, tools: Iterable[object]) -> None:
         """``tools`` are names, or objects with a ``name``; a mapping counts by its keys."""
         listed = [tool if isinstance(tool, str) else str(getattr(tool, "name", tool)) for tool in tools]
         self.names = frozenset(listed)
         self.longest = max(map(len, listed), default=0)
-        self._keys: dict[str, str | None] | None = None
+        self._spellings: Spellings | None = None  # made for the first name that is not written as registered
         self._found: dict[str, str | None] = {}
         self._asked = 0
 
@@ -125,7 +121,7 @@ class ToolNames:
         if name in self.names:
             return name
         if name not in self._found:
-            self._found[name] = self._look_up(_key(name))
+            self._found[name] = self._look_up(name)
         return self._found[name]
 
     def nearest(self, name: str) -> tuple[str, ...]:
@@ -133,19 +129,15 @@ class ToolNames:
         self._asked += 1
         if self._asked > _NEAREST_LIMIT:
             return ()
-        by_key = {_key(registered): registered for registered in sorted(self.names)}
-        return tuple(by_key[key] for key in difflib.get_close_matches(_key(name)[:80], by_key, n=3, cutoff=0.6))
+        return nearest(name, self.names)
 
-    def _look_up(self, key: str) -> str | None:
-        if self._keys is None:
-            self._keys = {}
-            for registered in self.names:
-                # Two tools that differ only by case or separators: neither is meant for sure.
-                self._keys[_key(registered)] = None if _key(registered) in self._keys else registered
-        if key in self._keys:
-            return self._keys[key]
-        for kind in ALIASES:
-            if key in kind:
-                of_kind = [name for name in self.names if _key(name) in kind]
-                return of_kind[0] if len(of_kind) == 1 else None
-        return None
+    def _look_up(self, name: str) -> str | None:
+        if self._spellings is None:
+            self._spellings = Spellings(self.names)
+        found = self._spellings.resolve(name)
+        if found is not None:
+            return found
+        keys = set(spellings(name))
+        kind = next((kind for kind in ALIASES if not kind.isdisjoint(keys)), frozenset[str]())
+        of_kind = [tool for tool in self.names if spelled(tool) in kind]
+        return of_kind[0] if len(of_kind) == 1 else None
