@@ -6,6 +6,7 @@ registered, its id is new, its references lead to steps, there is no cycle), and
 
 from __future__ import annotations
 
+from collections.abc import Container
 from dataclasses import dataclass
 from typing import NoReturn
 
@@ -54,7 +55,7 @@ class Draft:
         self.steps: list[Step] = []
         self.places: list[int] = []  # where the input of each step stands in the text
         self.findings: list[Finding] = []
-        self.defined: dict[str, None] = {}  # ids of steps and of refused steps
+        self.defined: dict[str, Step | None] = {}  # by id; None: the step is refused
         self.refs: dict[str, Ref] = {}
         self.forward: list[tuple[str, int, Ref]] = []  # step, place of its input, reference to what was not there yet
         self.used: set[str] = set()
@@ -92,6 +93,10 @@ class Draft:
         """Add a step; None if it is refused. ``at`` is where it stands, ``place`` where its input does."""
         own = f"evidence{number}"
         if own in self.defined:
+            there = self.defined[own]
+            if there is not None and (there.tool, there.template) == (tool, template):
+                self.note(at, "repeated_step", f":{own}: is written a second time.", "left out")
+                return None
             self.fail(at, "duplicate_id", f":{own}: is assigned twice.")
             return None
         if len(self.defined) >= self.limits.steps:
@@ -112,14 +117,22 @@ class Draft:
                 if part.id == own or part.id not in self.defined:
                     self.forward.append((own, place, part))
                     self.failed = self.failed or part.id == own
+        self.defined[own] = step
         self.steps.append(step)
         self.places.append(place)
         return step
 
     @property
-    def earlier(self) -> dict[str, None] | None:
+    def earlier(self) -> Container[str] | None:
         """What `read_template` needs to read ``$3`` in a plan of numbered calls."""
         return self.defined if self.dollar else None
+
+    def join(self, at: int) -> None:
+        """The plan ends in ``join()``: where several steps are left that none uses, all of them answer."""
+        loose = [step.id for step in self.steps if step.id not in self.used]
+        if len(loose) > 1:
+            self.note(at, "join", "The plan ends in a join.", "answered by what no other step uses")
+            self.set_answer("\n".join(f":{id}:" for id in loose), at)
 
     def set_answer(self, text: str, at: int) -> None:
         """Take the answer's text."""

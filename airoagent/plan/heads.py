@@ -41,7 +41,8 @@ class Head(NamedTuple):
 
     ``number`` is the step's (None for heads without one), ``name`` the tool as written, ``tool`` the registered name
     (None: not registered), ``name_at`` where the name stands; ``wrapped`` says that a further bracket stands before
-    the name, ``dollar`` that the head is of the dialect of numbered calls.
+    the name, ``dollar`` that the head is of the dialect of numbered calls, ``escaped`` that a Markdown backslash stands
+    before the bracket.
     """
 
     kind: Kind
@@ -53,6 +54,7 @@ class Head(NamedTuple):
     name_at: int = 0
     wrapped: bool = False
     dollar: bool = False
+    escaped: bool = False
 
 
 _DECORATION = re.compile(
@@ -83,7 +85,7 @@ _INLINE_WORDS = re.compile(
 _WORD_END = re.compile(r"(?:plan|thought|answer|question|step)[\s#()0-9*_`]*+[:：]\Z", re.IGNORECASE)
 _WORD_REACH = 32
 
-_COLON_REF = r"[:：] ?(?i:evidence)[ _-]?(?:\[ ?[0-9]{1,9} ?\]|[0-9]{1,9})(?: ?[:：])?"
+_COLON_REF = r"[:：] ?(?i:evidence)(?:\\?[ _-])?(?:\[ ?[0-9]{1,9} ?\]|[0-9]{1,9})(?: ?[:：])?"
 _HASH_REF = r"[#＃] ?(?i:e|evidence)[ _-]?[0-9]{1,9}"
 _DOLLAR_REF = r"\$(?:[0-9]{1,9}|\{[0-9]{1,9}\})"
 _BARE_REF = r"(?i:e|evidence)[ _-]?[0-9]{1,9}"
@@ -96,13 +98,14 @@ def _assignment(reference: str) -> str:
     # sign, the reference's own last colon stands for it.
     return (
         rf"{_MARK}(?P<ref>{reference})(?:{_MARK}\s{{0,8}}+{_SIGN}\s{{0,8}}+|(?<=[:：])\s{{0,8}}+)(?P<wrap>[\[［]\s?)?"
-        rf"(?P<name>[^\s\[\](){{}}（）［］=＝:：\"'][^\[\](){{}}（）［］=＝:：]{{0,124}}+)[\[(［（]"
+        rf"(?P<name>(?:(?i:tools?|functions?):\s?)?[^\s\[\](){{}}（）［］=＝:：\"'][^\[\](){{}}（）［］=＝:：]{{0,124}}+)[\[(［（]"
     )
 
 
 _ASSIGN = re.compile(_assignment(f"{_COLON_REF}|{_HASH_REF}|{_DOLLAR_REF}|{_BARE_REF}"))
 _INLINE_ASSIGN = re.compile(rf"{_assignment(f'{_COLON_REF}|{_HASH_REF}|{_DOLLAR_REF}')}\Z")
 _CALL = re.compile(r"[*`]{0,3}+(?P<name>[A-Za-z_][\w.-]{0,120}+)[*`]{0,3}+[\[(［（]")
+_TOOL_CALL = re.compile(r"(?<![\w.])([A-Za-z_][\w.-]{0,120}+)[\[(（［]")
 _INLINE_CALL = re.compile(rf"(?<![0-9A-Za-z$#.])(?P<number>[0-9]{{1,4}})[.)]\s?{_CALL.pattern}\Z")
 _SIGNS = ("=", ":", "＝", "：", "->", "→", "<-")
 _NO_NAME = frozenset("([（［)]）］{}:：=＝\"'\n,;")  # no name of a tool ends in one of these
@@ -215,7 +218,7 @@ class Heads:
     def _assignment(self, found: re.Match[str], start: int, findings: list[Finding], certain: bool) -> Head | None:
         """The head of an assignment; ``certain``: prose may stand around it, so it must not be taken for one."""
         name = found["name"].rstrip()
-        written = name.strip("*_` ") or name
+        written = name.strip("*_` \\") or name
         tool = self._known(name) or self._known(written)
         sign, ref = found["sign"] or "", found["ref"]
         equals = "=" in sign or "＝" in sign
@@ -242,7 +245,12 @@ class Heads:
             found.start("name"),
             bool(found["wrap"]),
             dollar,
+            name[-1] == "\\",
         )
+
+    def calls_tool(self, text: str) -> bool:
+        """Whether a registered tool is called, by its own name, somewhere in a text."""
+        return any(found[1] in self._names.names for found in _TOOL_CALL.finditer(text))
 
     def _known(self, name: str) -> str | None:
         return self._names.resolve(name)

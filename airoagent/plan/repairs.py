@@ -24,7 +24,7 @@ _REFERENCE = re.compile(
     rf":evidence{_NUMBER}:"
     rf"|(?<![0-9A-Za-z_&/#＃])[#＃]E{_NUMBER}(?![A-Za-z_])"
     rf"|[:：](?i:evidence)[ _-]?\[ ?{_NUMBER} ?\](?:[:：]|(?![0-9A-Za-z_]))"
-    rf"|[:：](?i:evidence)[ _-]?{_NUMBER}(?:[:：]|(?![A-Za-z_]))"
+    rf"|[:：](?i:evidence)(?:\\?[ _-])?{_NUMBER}(?:[:：]|(?![A-Za-z_]))"
     rf"|[:：] ?(?i:evidence) ?{_NUMBER} ?[:：]"
     rf"|(?<![0-9A-Za-z_&/#＃])[#＃] ?(?i:e|evidence)[ _-]?{_NUMBER}(?![A-Za-z_])"
 )
@@ -201,10 +201,22 @@ _ECHO = re.compile(r"(?<=[:0-9])\s*+containing the final answer\.?+(?=\s*+\]?+\s
 _LONE = re.compile(rf"(?:{_REFERENCE.pattern})[.;,`*\s。．；，]++")
 
 
+# Special tokens that end a turn (</s>, <|im_end|>, <end_of_turn>, ...) or begin the next one ([INST], <|im_start|>).
+_TURN_END = re.compile(
+    r"<\|[\w/ -]{1,40}\|>|</?s>|<(?:end_of_turn|end_of_plan|start_of_turn|eos|eot)>|\[/?INST\]"
+    r"|(?<=\s)(?:USER|ASSISTANT|HUMAN):|#{2,4} ?(?:Instruction|Response|Input)\b:?",
+    re.IGNORECASE,
+)
+
+
 def clean_answer(raw: str, at: int, findings: list[Finding]) -> str:
     """An answer without what is only noise around it: white space, bold, quotes, brackets, the prompt's own words."""
     text = raw.strip()
     at += len(raw) - len(raw.lstrip())
+    turn = _TURN_END.search(text)
+    if turn:
+        findings.append(Finding(at + turn.start(), "end_token", "The model's turn ends here.", "left out"))
+        text = text[: turn.start()].rstrip()
     for mark in ("**", "__", "*"):
         if text.startswith(mark) and text.count(mark) % 2:
             text = text[len(mark) :].lstrip()

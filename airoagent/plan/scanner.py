@@ -9,20 +9,30 @@ characters: so the work for a character is bounded, and no cut of the text can c
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import replace
 
 from airoagent.plan.draft import Draft
+from airoagent.plan.fields import FieldReader
 from airoagent.plan.frame import AnswerReader, Frame, is_fence
 from airoagent.plan.heads import REACH, Head, Heads
 from airoagent.plan.json_steps import ObjectScanner, ObjectSteps, looks_like_step
+from airoagent.plan.open_input import OpenInput, TextBuffer
 from airoagent.plan.repairs import NOISE, clean_input, read_arguments, read_template
 from airoagent.plan.steps import Step
 
 __all__ = ["StatementReader"]
 
-_IN_FRAME = re.compile(r"[\n:：\[(［（{]")
+_IN_FRAME = re.compile(r"[\n:：\[(［（{>\]]")
+_IN_THOUGHTS = re.compile(r"[\n>\]]")
+_THOUGHTS_BEGIN = re.compile(
+    r"\s*+(?:<(?:think|thinking|thoughts?|reasoning|reflection|scratchpad)>|\[THINK\]"
+    r"|(?:<\|start\|>assistant)?<\|channel\|>(?:analysis|commentary)<\|message\|>)",
+    re.IGNORECASE,
+)
+_THOUGHTS_END = re.compile(
+    r"(?:</(?:think|thinking|thoughts?|reasoning|reflection|scratchpad)>|\[/THINK\]|<\|end\|>)\Z", re.IGNORECASE
+)
 _IN_OBJECT = re.compile(r"[\"'\\{}\[\]\n:：(（［]")
 _NEWLINE = re.compile(r"\n")
 _HEAD_ENDS = ":：[(［（"
@@ -33,108 +43,6 @@ _PARTIAL = re.compile(
     re.IGNORECASE,
 )
 _FIRST_WORDS = ("plan:", "answer:", "final answer:", ":evidence")
-_SQUARE = re.compile(r"[\n\[\]［］]")
-_SQUARE_OR_HEAD = re.compile(r"[\n:：\[\]［］(（]")
-_ROUND = re.compile(r"[\n()（）]")
-_ROUND_OR_HEAD = re.compile(r"[\n:：()（）\[［]")
-_TAIL = 64  # characters of noise after a closing bracket at the end of a line
-_SMALL = 512  # pieces gathered before they are joined into one
-
-
-class TextBuffer:
-    """Text that grows at its end."""
-
-    __slots__ = ("_fresh", "_fresh_at", "_pieces", "_starts", "length")
-
-    def __init__(self) -> None:
-        self._pieces: list[str] = []
-        self._starts: list[int] = []
-        self._fresh: list[str] = []
-        self._fresh_at = 0
-        self.length = 0
-
-    def append(self, piece: str) -> None:
-        """Add text at the end."""
-        self._fresh.append(piece)
-        self.length += len(piece)
-        if len(self._fresh) >= _SMALL:
-            self._settle()
-
-    def slice(self, start: int, end: int) -> str:
-        """The characters from ``start`` up to ``end``."""
-        if end <= start:
-            return ""
-        if end > self._fresh_at:
-            self._settle()
-        first = bisect_right(self._starts, start) - 1
-        offset = self._starts[first]
-        piece = self._pieces[first]
-        if end <= offset + len(piece):
-            return piece[start - offset : end - offset]
-        last = bisect_right(self._starts, end - 1)
-        return "".join(self._pieces[first:last])[start - offset : end - offset]
-
-    def all(self) -> str:
-        """The whole text."""
-        return self.slice(0, self.length)
-
-    def _settle(self) -> None:
-        if self._fresh:
-            self._pieces.append(self._fresh[0] if len(self._fresh) == 1 else "".join(self._fresh))
-            self._starts.append(self._fresh_at)
-            self._fresh_at = self.length
-            self._fresh.clear()
-
-
-@dataclass(slots=True)
-class OpenInput:
-    """An input from its opening bracket on.
-
-    ``at`` is where the statement stands, ``line`` its line, ``start`` where the input begins; ``balanced`` is where
-    its bracket was balanced (-1: not yet), ``last`` the last closing bracket, ``line_end`` the last one that had
-    only noise after it on its line.
-    """
-
-    head: Head
-    opener: str
-    thought: str
-    at: int
-    name_at: int
-    line: int
-    start: int
-    balanced: int = -1
-    last: int = -1
-    line_end: int = -1
-    depth: int = 1
-
-    @property
-    def is_call(self) -> bool:
-        """Whether the input is the arguments of ``tool(...)``."""
-        return self.opener in "(（"
-
-    def signs(self, first_line: bool) -> re.Pattern[str]:
-        """The characters that matter now: heads can close only what goes on over lines, or is balanced."""
-        if first_line and self.balanced < 0:
-            return _ROUND if self.is_call else _SQUARE
-        return _ROUND_OR_HEAD if self.is_call else _SQUARE_OR_HEAD
-
-    def bracket(self, sign: str, at: int) -> bool:
-        """Count a bracket; True if it balances the input."""
-        if sign in (")）" if self.is_call else "]］"):
-            self.last = at
-            if self.balanced < 0:
-                self.depth -= 1
-                if not self.depth:
-                    self.balanced = at
-                    return True
-        elif self.balanced < 0 and sign in ("(（" if self.is_call else "[［"):
-            self.depth += 1
-        return False
-
-    def end_of_line(self, before: str) -> None:
-        """A line of an input ends that is not balanced; ``before`` is what follows its last closing bracket."""
-        if len(before) <= _TAIL and NOISE.fullmatch(before):
-            self.line_end = self.last
 
 
 class StatementReader:
@@ -154,6 +62,7 @@ class StatementReader:
         self._input: OpenInput | None = None
         self._object: ObjectScanner | None = None
         self._objects = ObjectSteps(draft, self._frame)
+        self._fields = FieldReader(draft, self._frame, self._out.append)
         self._answer = AnswerReader()
         self._framing = True
         self._signs = _IN_FRAME
@@ -197,8 +106,13 @@ class StatementReader:
 
     def _in_frame(self, sign: str, at: int) -> None:
         if sign == "\n":
-            self._frame.take(self.source.slice(self._content, at), self._content, self._content == self._line_start)
+            self._take_line(at)
             self._new_line(at + 1, self._line + 1)
+            return
+        if sign in ">]":
+            if at - self._line_start < REACH and _THOUGHTS_BEGIN.fullmatch(self._window(self._line_start, at)):
+                self._draft.note(self._line_start, "thoughts", "The model's thoughts stand here.", "left out")
+                self._framing, self._signs, self._place = False, _IN_THOUGHTS, self._in_thoughts
             return
         if sign == "{":
             near = self._content == self._head_from and at - self._content < REACH
@@ -216,9 +130,22 @@ class StatementReader:
             if head:
                 self._begin(head, at + 1 - len(window), at)
 
+    def _take_line(self, end: int) -> None:
+        """Take what is left of a line outside of statements."""
+        text, whole = self.source.slice(self._content, end), self._content == self._line_start
+        if not (whole and self._fields.take(text, self._content, self._line)):
+            self._frame.take(text, self._content, whole)
+
+    def _in_thoughts(self, sign: str, at: int) -> None:
+        if sign == "\n":
+            self._new_line(at + 1, self._line + 1)
+        elif _THOUGHTS_END.search(self._window(max(self._line_start, at - 16), at)):
+            self._to_frame(at + 1)
+
     def _begin(self, head: Head, origin: int, at: int) -> bool:
         """Begin the statement whose head ends at ``at``; its offsets count from ``origin``. False: it is none here."""
         draft, frame = self._draft, self._frame
+        self._fields.statement(head.tool)
         start = origin + head.start
         if head.kind in ("answer", "join") and not draft.defined and not draft.failed:
             return False
@@ -284,7 +211,13 @@ class StatementReader:
                 if self._framing:
                     self._begin(head, self._line_start, at)
                 return
-        if opened.bracket(sign, at):
+        if opened.is_call and sign in "[［" and opened.balanced == opened.start and at == opened.start + 1:
+            self._draft.note(opened.start, "call_brackets", "Empty brackets stand before the input.", "left out")
+            self._input = replace(opened, opener=sign, start=at + 1, balanced=-1, last=-1, depth=1)
+            self._signs = self._input.signs(first_line)
+        elif opened.balanced >= 0 and sign in "]］" and self._window(at - 1, at)[0] == "\\":
+            pass  # the end of a LaTeX formula around the step, not of its input
+        elif opened.bracket(sign, at):
             self._signs = opened.signs(first_line)
 
     def _close(self, end: int) -> None:
@@ -297,7 +230,10 @@ class StatementReader:
             )
         after = opened.last + 1
         self._to_frame(end)
-        self._add(opened, self.source.slice(opened.start, opened.last))
+        raw = self.source.slice(opened.start, opened.last)
+        if opened.last != opened.balanced and self._heads.calls_tool(raw[opened.balanced - opened.start :]):
+            self._draft.fail(opened.balanced, "syntax", "Two calls stand in one step.")
+        self._add(opened, raw)
         if opened.head.kind != "join":
             self._frame.trailing(self.source.slice(after, end), after)
 
@@ -326,9 +262,13 @@ class StatementReader:
             text = read_arguments(raw, place, draft.findings)
             if text:
                 draft.set_answer(text, place)
+            else:
+                draft.join(place)
             self._to_after()
             return
         tool = draft.tool(head.name, head.tool, opened.name_at)
+        if head.escaped and raw[-1:] == "\\":
+            raw = raw[:-1]
         if head.wrapped and raw[-1:] in ("]", "］"):
             raw = raw[:-1]
         text = (read_arguments if opened.is_call else clean_input)(raw, place, draft.findings)
@@ -436,7 +376,10 @@ class StatementReader:
                 draft.fail(scanner.start, "truncated", "The text ends inside this object.")
                 return
             self._leave_object(end)
-        if self._place == self._in_answer:
+        if self._place == self._in_thoughts:
+            if not draft.defined:
+                draft.fail(end, "truncated", "The text ends inside the model's thoughts.")
+        elif self._place == self._in_answer:
             self._end_answer(truncated)
         elif self._place == self._after:
             self._after("", end)
@@ -472,7 +415,8 @@ class StatementReader:
         ):
             draft.fail(self._content, "truncated", "The text ends in the middle of this statement.")
             return
-        frame.take(text, self._content, self._content == self._line_start)
+        self._take_line(end)
+        self._fields.flush()
         if frame.thought_at >= 0 and draft.defined:
             draft.fail(frame.thought_at, "truncated", "The text ends after this plan line, before its step.")
         else:
