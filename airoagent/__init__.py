@@ -14,6 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from airoagent.agent import Agent
+    from airoagent.calls.call_parser import Call, parse_calls, write_call
+    from airoagent.calls.function_loader import load_functions
+    from airoagent.calls.functions import Function, Functions, Param, call_schema
     from airoagent.engine.notebook import Notebook
     from airoagent.engine.policy import Policy
     from airoagent.engine.record import Run
@@ -35,27 +38,21 @@ if TYPE_CHECKING:
         UsageError,
     )
     from airoagent.events import Event, Source, Usage
-    from airoagent.language.answer_grammar import answer_grammar
-    from airoagent.language.callprompts import Ranked, Solution, Thought, code_prompt, read_code
-    from airoagent.language.calls import Call, parse_calls, write_call
-    from airoagent.language.draw import draw_plan
-    from airoagent.language.evidence import Evidence
-    from airoagent.language.findings import render_diagnostic
-    from airoagent.language.functions import Function, Functions, Param, call_schema, load_functions
-    from airoagent.language.grammar import Grammar
-    from airoagent.language.graph import Graph, build_graph
-    from airoagent.language.parse import PlanParser, parse_plan
-    from airoagent.language.plan import Plan, Ref, Step
-    from airoagent.language.prompts import (
-        CitedAnswer,
-        ContextBlock,
-        closed_context_prompt,
-        plan_prompt,
-        read_cited_answer,
-    )
+    from airoagent.findings import render_diagnostic
     from airoagent.models.base import Chunk, Completion, Model, ModelInfo, Prompt, Sampling
     from airoagent.models.catalog import open_model
     from airoagent.models.scripted import ScriptedModel
+    from airoagent.plan.drawing import draw_plan
+    from airoagent.plan.evidence import Evidence
+    from airoagent.plan.graph import Graph, build_graph
+    from airoagent.plan.parser import PlanParser, parse_plan
+    from airoagent.plan.plans import Plan
+    from airoagent.plan.steps import Ref, Step
+    from airoagent.prompts.answer_grammar import answer_grammar
+    from airoagent.prompts.context_prompts import CitedAnswer, ContextBlock, closed_context_prompt, read_cited_answer
+    from airoagent.prompts.grammar import Grammar
+    from airoagent.prompts.plan_prompts import plan_prompt
+    from airoagent.prompts.thoughts import Ranked, Solution, Thought, code_prompt, read_code
     from airoagent.toolbox.extract import Page
     from airoagent.toolbox.fetch import Fetcher, Limits, Response
     from airoagent.toolbox.links import extract_links, links_of
@@ -164,36 +161,36 @@ _HOME = {
     "Event": "events",
     "Source": "events",
     "Usage": "events",
-    "answer_grammar": "language.answer_grammar",
-    "Evidence": "language.evidence",
-    "code_prompt": "language.callprompts",
-    "Ranked": "language.callprompts",
-    "read_code": "language.callprompts",
-    "Solution": "language.callprompts",
-    "Thought": "language.callprompts",
-    "Call": "language.calls",
-    "parse_calls": "language.calls",
-    "write_call": "language.calls",
-    "Function": "language.functions",
-    "Functions": "language.functions",
-    "Param": "language.functions",
-    "call_schema": "language.functions",
-    "load_functions": "language.functions",
-    "Grammar": "language.grammar",
-    "render_diagnostic": "language.findings",
-    "draw_plan": "language.draw",
-    "Graph": "language.graph",
-    "build_graph": "language.graph",
-    "PlanParser": "language.parse",
-    "parse_plan": "language.parse",
-    "Plan": "language.plan",
-    "Ref": "language.plan",
-    "Step": "language.plan",
-    "CitedAnswer": "language.prompts",
-    "ContextBlock": "language.prompts",
-    "closed_context_prompt": "language.prompts",
-    "plan_prompt": "language.prompts",
-    "read_cited_answer": "language.prompts",
+    "answer_grammar": "prompts.answer_grammar",
+    "Evidence": "plan.evidence",
+    "code_prompt": "prompts.thoughts",
+    "Ranked": "prompts.thoughts",
+    "read_code": "prompts.thoughts",
+    "Solution": "prompts.thoughts",
+    "Thought": "prompts.thoughts",
+    "Call": "calls.call_parser",
+    "parse_calls": "calls.call_parser",
+    "write_call": "calls.call_parser",
+    "Function": "calls.functions",
+    "Functions": "calls.functions",
+    "Param": "calls.functions",
+    "call_schema": "calls.functions",
+    "load_functions": "calls.function_loader",
+    "Grammar": "prompts.grammar",
+    "render_diagnostic": "findings",
+    "draw_plan": "plan.drawing",
+    "Graph": "plan.graph",
+    "build_graph": "plan.graph",
+    "PlanParser": "plan.parser",
+    "parse_plan": "plan.parser",
+    "Plan": "plan.plans",
+    "Ref": "plan.steps",
+    "Step": "plan.steps",
+    "CitedAnswer": "prompts.context_prompts",
+    "ContextBlock": "prompts.context_prompts",
+    "closed_context_prompt": "prompts.context_prompts",
+    "plan_prompt": "prompts.plan_prompts",
+    "read_cited_answer": "prompts.context_prompts",
     "Chunk": "models.base",
     "Completion": "models.base",
     "Model": "models.base",

@@ -25,9 +25,10 @@ from airoagent.engine.session import Session, Watch, asked_question
 from airoagent.engine.store import Store, new_run_id
 from airoagent.errors import UsageError
 from airoagent.events import Event, Progress
-from airoagent.language.plan import Plan, Step
 from airoagent.models.base import Model, Sampling
 from airoagent.models.catalog import open_model
+from airoagent.plan.plans import Plan
+from airoagent.plan.steps import Step
 from airoagent.toolbox.addresses import AllowList
 from airoagent.toolbox.documents import Documents
 from airoagent.toolbox.loader import find_tools
@@ -36,8 +37,8 @@ from airoagent.toolbox.offering import offered_tools
 from airoagent.toolbox.tool import Tool, Toolbox
 
 if TYPE_CHECKING:
-    from airoagent.language.callprompts import Thought
-    from airoagent.language.calls import Format
+    from airoagent.calls.call_parser import Format
+    from airoagent.prompts.thoughts import Thought
 
 __all__ = ["Agent"]
 

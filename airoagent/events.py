@@ -11,11 +11,10 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, cast
 
 from airoagent.errors import Diagnostic, StoreError
-from airoagent.records import record
 
 __all__ = [
     "AttemptFailed",
@@ -50,7 +49,7 @@ Origin = Literal["call", "shared", "cache", "record"]
 Status = Literal["running", "done", "failed", "interrupted"]
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class Source:
     """Where (part of) an evidence came from.
 
@@ -66,7 +65,7 @@ class Source:
     end: int = 0
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class Usage:
     """Tokens read and written, and calls made, by models."""
 
@@ -82,7 +81,7 @@ class Usage:
         )
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class Failure:
     """An error as a record: its kind (class name or diagnostic kind), sentence, hint and exit code."""
 
@@ -105,7 +104,7 @@ class Event:
     at: float
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class RunStarted(Event):
     """The run is accepted and on record: what was asked, of which model, with which tools."""
 
@@ -119,7 +118,7 @@ class RunStarted(Event):
     at: float = field(default_factory=time.time, kw_only=True)
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class RunResumed(Event):
     """A run that was interrupted, or had failed, goes on; ``model`` answers from here on.
 
@@ -133,7 +132,7 @@ class RunResumed(Event):
     at: float = field(default_factory=time.time, kw_only=True)
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class PlanText(Event):
     """A piece of the plan as the model writes it (live)."""
 
@@ -143,7 +142,7 @@ class PlanText(Event):
     at: float = field(default_factory=time.time, kw_only=True)
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class ModelCalled(Event):
     """A model has answered: the exact prompt it read, what it wrote, why it stopped, what it cost.
 
@@ -163,7 +162,7 @@ class ModelCalled(Event):
     at: float = field(default_factory=time.time, kw_only=True)
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class PlanPart(Event):
     """What of the plan has been written since the last part, up to the steps that have just become certain.
 
@@ -175,7 +174,7 @@ class PlanPart(Event):
     at: float = field(default_factory=time.time, kw_only=True)
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class PlanWritten(Event):
     """The raw plan text, whole."""
 
@@ -184,7 +183,7 @@ class PlanWritten(Event):
     at: float = field(default_factory=time.time, kw_only=True)
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class PlanParsed(Event):
     """The plan as it will run, in canonical text, with every finding and repair."""
 
@@ -194,7 +193,7 @@ class PlanParsed(Event):
     at: float = field(default_factory=time.time, kw_only=True)
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class PlanRefused(Event):
     """The plan text cannot be used."""
 
@@ -204,7 +203,7 @@ class PlanRefused(Event):
     at: float = field(default_factory=time.time, kw_only=True)
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class Replanned(Event):
     """The plan did not lead to an answer, and the model is asked for another, which may use the evidence there is."""
 
@@ -214,7 +213,7 @@ class Replanned(Event):
     at: float = field(default_factory=time.time, kw_only=True)
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class StepStarted(Event):
     """An attempt at a step begins; ``input`` is what the tool is given, references filled in."""
 
@@ -226,7 +225,7 @@ class StepStarted(Event):
     at: float = field(default_factory=time.time, kw_only=True)
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class InputEdited(Event):
     """The user let the step's tool be called, but with this input in place of the step's own."""
 
@@ -237,7 +236,7 @@ class InputEdited(Event):
     at: float = field(default_factory=time.time, kw_only=True)
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class StepText(Event):
     """A piece of what a model writes for a step (live)."""
 
@@ -248,7 +247,7 @@ class StepText(Event):
     at: float = field(default_factory=time.time, kw_only=True)
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class AttemptFailed(Event):
     """An attempt failed and another follows after ``retry_in`` seconds."""
 
@@ -262,7 +261,7 @@ class AttemptFailed(Event):
     at: float = field(default_factory=time.time, kw_only=True)
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class StepFinished(Event):
     """A step has its evidence (``answered``: whether it tells what was asked; ``untrusted``: whether somebody outside
     had a say in its words; ``written``: whether a model wrote it).
@@ -286,7 +285,7 @@ class StepFinished(Event):
     at: float = field(default_factory=time.time, kw_only=True)
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class StepFailed(Event):
     """A step has failed for good."""
 
@@ -299,7 +298,7 @@ class StepFailed(Event):
     at: float = field(default_factory=time.time, kw_only=True)
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class StepCancelled(Event):
     """An attempt was stopped half-way: the run was, or the rest of the plan turned out to be unusable."""
 
@@ -311,7 +310,7 @@ class StepCancelled(Event):
     at: float = field(default_factory=time.time, kw_only=True)
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class StepSkipped(Event):
     """A step was not run because the steps in ``because`` have no evidence for it."""
 
@@ -322,7 +321,7 @@ class StepSkipped(Event):
     at: float = field(default_factory=time.time, kw_only=True)
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class Progress(Event):
     """Long work moves on (live): ``done`` of ``total`` (0: unknown) of ``what``."""
 
@@ -334,7 +333,7 @@ class Progress(Event):
     at: float = field(default_factory=time.time, kw_only=True)
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class RunFinished(Event):
     """The run has ended; ``answer`` is None where there is none, ``failure`` says why."""
 

@@ -11,16 +11,18 @@ from typing import Any
 
 import yaml
 
-from airoagent.language.answer_grammar import answer_grammar
-from airoagent.language.call_grammar import call_grammar
-from airoagent.language.calls import parse_calls
-from airoagent.language.functions import call_schema, load_functions
-from airoagent.language.grammar import Grammar
-from airoagent.language.parse import parse_plan
-from airoagent.language.plan_grammar import plan_grammar
-from airoagent.language.prompts import ContextBlock, harmless, read_cited_answer
+from airoagent.calls.call_grammar import call_grammar
+from airoagent.calls.call_parser import parse_calls
+from airoagent.calls.function_loader import load_functions
+from airoagent.calls.functions import call_schema
 from airoagent.models.base import Completion, Prompt, Purpose, Sampling, complete
 from airoagent.models.transformers import TransformersModel
+from airoagent.plan.parser import parse_plan
+from airoagent.plan.plan_grammar import plan_grammar
+from airoagent.prompts.answer_grammar import answer_grammar
+from airoagent.prompts.context_prompts import ContextBlock, read_cited_answer
+from airoagent.prompts.grammar import Grammar
+from airoagent.prompts.harmless import harmless
 from tests.schemas import problems
 
 __all__ = ["answer_faults", "call_faults", "plan_faults"]

@@ -12,7 +12,7 @@ import airoagent
 from airoagent import Agent, Chunk, ModelError, Plan, PlanError, Prompt, ScriptedModel, Step, UsageError, tool
 from airoagent.engine.store import Store
 from airoagent.events import ModelCalled, PlanRefused, PlanText, PlanWritten, RunStarted
-from airoagent.language.plan import Ref
+from airoagent.plan.steps import Ref
 from tests.running import make_agent, run_plan
 
 LIBRARY = Path(__file__).parents[1] / "examples" / "library"

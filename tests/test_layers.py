@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from graphlib import TopologicalSorter
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -14,18 +16,23 @@ from tests.source import PACKAGE, ROOT, executed_at_import, imported_by, is_type
 # A layer imports only from layers below it. Layers of one height do not import each other, save for types.
 HEIGHT = {
     "errors": 0,
-    "records": 0,
     "events": 1,
     "settings": 1,
-    "language": 2,
-    "models": 3,
-    "toolbox": 3,
-    "engine": 4,
-    "agent": 5,
-    "view": 6,
-    "cli": 7,
-    "__main__": 8,
+    "findings": 1,
+    "prompts": 2,
+    "calls": 3,
+    "plan": 4,
+    "models": 5,
+    "toolbox": 5,
+    "engine": 6,
+    "agent": 7,
+    "view": 8,
+    "cli": 9,
+    "__main__": 10,
 }
+
+# Folders whose `__all__` names the modules that others may import.
+ROOMS = ("prompts", "calls", "plan")
 
 HEAVY = (
     "torch",
@@ -81,6 +88,43 @@ def test_a_layer_imports_only_from_layers_below_it(file: Path) -> None:
         assert [name for name in names if name.startswith("airoagent")] == []
     else:
         assert layer_breaks(file) == []
+
+
+def package_imports() -> dict[str, set[str]]:
+    """The modules of the package that each of them imports, at the top or within a function; not those for types."""
+    names = {".".join(file.relative_to(ROOT).with_suffix("").parts): file for file in MODULES}
+    found: dict[str, set[str]] = {}
+    for module, file in names.items():
+        tree = tree_of(file)
+        for_types = {id(inner) for outer in ast.walk(tree) if is_type_checking(outer) for inner in ast.walk(outer)}
+        found[module] = {
+            home
+            for statement in ast.walk(tree)
+            if id(statement) not in for_types
+            for name in imported_by(statement)
+            for home in (name, name.rpartition(".")[0])
+            if home in names and home != module
+        }
+    return found
+
+
+def test_no_module_of_the_language_imports_itself_by_a_detour() -> None:
+    imports = {module: needed for module, needed in package_imports().items() if module.split(".")[1] in ROOMS}
+    assert {module for module in TopologicalSorter(imports).static_order() if module in imports} == set(imports)
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_only_the_modules_that_a_folder_names_are_imported_from_other_folders(room: str) -> None:
+    public = {f"airoagent.{room}.{name}" for name in import_module(f"airoagent.{room}").__all__}
+    inside = f"airoagent.{room}."
+    used = {
+        name
+        for module, needed in package_imports().items()
+        if not module.startswith(inside)
+        for name in needed
+        if name.startswith(inside)
+    }
+    assert used - public == set()
 
 
 @pytest.mark.parametrize("file", MODULES + TOOLS, ids=shown)
@@ -140,7 +184,7 @@ def test_the_reader_of_imports_sees_what_importing_executes(source: str, found: 
     ("file", "source", "breaks"),
     [
         ("engine/x.py", "from airoagent.models.base import Model", 0),
-        ("language/x.py", "def f():\n    from airoagent.engine import run", 1),
+        ("plan/x.py", "def f():\n    from airoagent.engine import run", 1),
         ("models/x.py", "from airoagent.toolbox.tool import Tool", 1),
         ("models/x.py", "if TYPE_CHECKING:\n    from airoagent.toolbox.tool import Tool", 0),
         ("models/x.py", "if TYPE_CHECKING:\n    from airoagent.engine.run import Run", 1),

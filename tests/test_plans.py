@@ -13,8 +13,8 @@ from airoagent import Run, parse_plan
 from airoagent.engine.compare import diff
 from airoagent.engine.record import read_trace
 from airoagent.engine.replay import replay
-from airoagent.language.draw import draw_plan
-from airoagent.language.parameters import parameters, with_values
+from airoagent.plan.drawing import draw_plan
+from airoagent.plan.parameters import parameters, with_values
 from airoagent.toolbox.loader import bundle_folder, find_tools
 from tests.cli.conftest import LIBRARY, Airo, airo
 
@@ -56,7 +56,7 @@ def test_its_trace_is_of_this_plan_and_replays_to_the_byte(file: Path) -> None:
 def test_its_picture_shows_every_step(file: Path) -> None:
     run = trace_of(file)
     assert run.plan is not None
-    for form in ("text", "svg", "mermaid", "dot"):
+    for form in ("text", "mermaid", "dot"):
         picture = draw_plan(run.plan, form)  # type: ignore[arg-type]
         assert all(step.id in picture for step in run.plan.steps), form
 

@@ -12,7 +12,7 @@ import click
 
 if TYPE_CHECKING:
     from airoagent.engine.policy import Approve
-    from airoagent.language.plan import Step
+    from airoagent.plan.steps import Step
     from airoagent.toolbox.tool import Tool
 
 __all__ = ["approver"]

@@ -13,8 +13,8 @@ from airoagent.cli.options import agent_options
 
 if TYPE_CHECKING:
     from airoagent.engine.debug import Debugger
-    from airoagent.language.evidence import Evidence
-    from airoagent.language.plan import Step
+    from airoagent.plan.evidence import Evidence
+    from airoagent.plan.steps import Step
 
 
 @click.command("debug")

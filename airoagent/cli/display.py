@@ -66,7 +66,7 @@ def located(error: AiroError) -> list[str]:
     wrong = [diagnostic for diagnostic in found if not diagnostic.repair]
     if not wrong:
         return []
-    from airoagent.language.findings import render_diagnostic
+    from airoagent.findings import render_diagnostic
 
     name = getattr(error, "file", "") or ("call" if isinstance(error, CallError) else "plan")
     text = getattr(error, "text", "")

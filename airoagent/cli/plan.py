@@ -14,7 +14,7 @@ from airoagent.cli.stdin import words_or_stdin
 if TYPE_CHECKING:
     from airoagent.agent import Agent
     from airoagent.errors import Diagnostic, PlanError
-    from airoagent.language.plan import Plan
+    from airoagent.plan.plans import Plan
 
 
 @click.command("plan")
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 @click.option(
     "--format",
     "form",
-    metavar="mermaid|dot|svg|text",
-    shell_complete=complete(lambda: ("mermaid", "dot", "svg", "text")),
+    metavar="mermaid|dot|text",
+    shell_complete=complete(lambda: ("mermaid", "dot", "text")),
     help="Print a picture of the plan in this form.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the plan (with --check: and the findings) as JSON.")
@@ -91,7 +91,7 @@ def _write(agent: Agent, question: str, as_json: bool) -> tuple[str, Plan]:
 def _check(text: str, name: str, agent: Agent, fix: bool, form: str | None, as_json: bool) -> int:
     from airoagent.engine.record import plan_json
     from airoagent.errors import PlanError
-    from airoagent.language.parse import parse_plan
+    from airoagent.plan.parser import parse_plan
 
     error: PlanError | None = None
     plan: Plan | None = None
@@ -125,13 +125,13 @@ def _json(found: Diagnostic) -> dict[str, Any]:
 
 
 def _findings(findings: tuple[Diagnostic, ...], text: str, name: str, err: bool) -> None:
-    from airoagent.language.findings import render_diagnostic
+    from airoagent.findings import render_diagnostic
 
     for found in findings:
         click.echo(render_diagnostic(found, text, name), err=err)
 
 
 def _picture(plan: Plan, form: str) -> None:
-    from airoagent.language.draw import draw_plan
+    from airoagent.plan.drawing import draw_plan
 
     click.echo(draw_plan(plan, form).rstrip("\n"))  # type: ignore[arg-type]

@@ -11,7 +11,7 @@ from airoagent.cli.options import agent_options, display_options, make_agent
 from airoagent.cli.stdin import read_stdin
 
 if TYPE_CHECKING:
-    from airoagent.language.plan import Plan
+    from airoagent.plan.plans import Plan
     from airoagent.toolbox.tool import Toolbox
 
 
@@ -48,7 +48,7 @@ def command(
     from airoagent.cli.watch import make_watch
     from airoagent.engine.door import run_in_thread
     from airoagent.engine.saving import on_recorded_tools
-    from airoagent.language.parameters import with_values
+    from airoagent.plan.parameters import with_values
 
     text = read_text(file)
     agent, settings = make_agent(flags, display=display, color=color)
@@ -65,7 +65,7 @@ def command(
 def read_plan(text: str, tools: Toolbox, file: str) -> Plan:
     """The plan in a file's text; a PlanError names the file beside line and column."""
     from airoagent.errors import PlanError
-    from airoagent.language.parse import parse_plan
+    from airoagent.plan.parser import parse_plan
 
     try:
         return parse_plan(text, tools)

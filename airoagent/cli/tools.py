@@ -121,7 +121,8 @@ def run(name: str, input: str, as_json: bool, display: str | None, color: str | 
       airo tools run DocumentSearch --docs examples/library "otters sleep"
     """
     from airoagent.cli.answer import print_run
-    from airoagent.language.plan import Plan, Ref, Step
+    from airoagent.plan.plans import Plan
+    from airoagent.plan.steps import Ref, Step
     from airoagent.toolbox.offering import named_tool
 
     agent, settings = make_agent(flags, display=display, color=color)

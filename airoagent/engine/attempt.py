@@ -1,7 +1,7 @@
 """Calls the tool of one step: attempts, deadlines, retries, and what goes on record about each.
 
-A step that goes well takes one coroutine beside the tool's own, and two events and an evidence made by plain functions
-(`airoagent.records.maker`): what a step costs beyond its tool is spent here (tests/benchmarks/bench_engine.py).
+A step that goes well takes one coroutine next to the tool's own: what a step costs beyond its tool is spent here
+(tests/benchmarks/bench_engine.py).
 """
 
 from __future__ import annotations
@@ -32,18 +32,14 @@ from airoagent.events import (
     StepFinished,
     StepStarted,
 )
-from airoagent.language.evidence import Evidence, Filled
-from airoagent.language.grammar import Grammar
-from airoagent.language.plan import Step
 from airoagent.models.base import Completion, Purpose
-from airoagent.records import maker
+from airoagent.plan.evidence import Evidence, Filled
+from airoagent.plan.steps import Step
+from airoagent.prompts.grammar import Grammar
 from airoagent.toolbox.tool import Call, Tool, Toolbox, ToolContext, ToolOutput
 
 __all__ = ["Caller"]
 
-_started = maker(StepStarted)
-_step_finished = maker(StepFinished)
-_evidence = maker(Evidence)
 _now = time.perf_counter
 
 Told = tuple[ToolOutput, Origin] | Exception | None
@@ -138,7 +134,7 @@ class Caller:
 
     async def _share(self, first: str, step: Step, tool: Tool, text: str, parts: Filled) -> Evidence | AiroError:
         """The result of the step that makes this very call, when it has one."""
-        self._emit(_started(step.id, step.tool, text, 1))
+        self._emit(StepStarted(step.id, step.tool, text, 1))
         began = _now()
         if first not in self._failed and first not in self._found:
             waiting: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -166,7 +162,7 @@ class Caller:
         id, tool, timeout, dismissed = step.id, bound.tool, bound.timeout, self._crew.dismissed
         attempt = 1
         while True:
-            self._emit(_started(id, step.tool, text, attempt))
+            self._emit(StepStarted(id, step.tool, text, attempt))
             began = called = _now()
             origin: Origin = "call"
             given, filled = text, parts
@@ -301,11 +297,9 @@ class Caller:
             untrusted, written = untrusted or made[0], written or made[1]
         if untrusted and written:
             self._provenance.seen = True
-        event = _step_finished(
-            id, step.tool, attempt, text, sources, seconds, note, answered, origin, untrusted, written
-        )
+        event = StepFinished(id, step.tool, attempt, text, sources, seconds, note, answered, origin, untrusted, written)
         self._emit(event)
-        return _evidence(id, step.tool, text, sources, note, answered, untrusted, written, event.at)
+        return Evidence(id, step.tool, text, sources, note, answered, untrusted, written, event.at)
 
     def _retry_in(self, failure: AiroError, attempt: int) -> float | None:
         """Seconds until the next try (full jitter, or what the other side asked for); None: do not try again."""

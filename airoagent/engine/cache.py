@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 from airoagent.engine.store import Store
 from airoagent.events import Origin, Source
-from airoagent.language.plan import Step
+from airoagent.plan.steps import Step
 from airoagent.toolbox.tool import Tool, ToolOutput
 
 __all__ = ["ToolCache"]

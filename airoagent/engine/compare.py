@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Literal
 
 from airoagent.engine.record import Run
 from airoagent.events import StepFinished, StepStarted
-from airoagent.records import record
 
 __all__ = ["Difference", "StepDifference", "diff"]
 
 Same = Literal["same", "changed", "only_a", "only_b"]
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class StepDifference:
     """One step in both runs; a pair is (in a, in b), None where the step is not there or did not get so far.
 
@@ -30,7 +30,7 @@ class StepDifference:
     seconds: tuple[float | None, float | None]
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class Difference:
     """Two runs compared; every pair is (of a, of b). ``plan`` is the canonical text."""
 

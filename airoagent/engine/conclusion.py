@@ -6,8 +6,9 @@ from airoagent.engine.policy import Policy
 from airoagent.engine.run import Execution
 from airoagent.errors import AiroError
 from airoagent.events import Source
-from airoagent.language.evidence import fill_text
-from airoagent.language.plan import Plan, references
+from airoagent.plan.evidence import fill_text
+from airoagent.plan.plans import Plan
+from airoagent.plan.steps import references
 
 __all__ = ["conclude"]
 

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from airoagent.language.plan import Step
+from airoagent.plan.steps import Step
 
 __all__ = ["Deadlines"]
 

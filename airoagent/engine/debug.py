@@ -24,8 +24,9 @@ from airoagent.engine.reuse import Reuse
 from airoagent.engine.session import Session
 from airoagent.errors import AiroError, UsageError
 from airoagent.events import Event, ModelCalled, StepFinished, StepStarted
-from airoagent.language.evidence import Evidence, fill_text
-from airoagent.language.plan import Plan, Step
+from airoagent.plan.evidence import Evidence, fill_text
+from airoagent.plan.plans import Plan
+from airoagent.plan.steps import Step
 
 __all__ = ["Debugger"]
 

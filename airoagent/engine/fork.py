@@ -27,10 +27,11 @@ from airoagent.engine.recorder import Beginning
 from airoagent.engine.session import Session, Watch
 from airoagent.errors import StoreError, UsageError
 from airoagent.events import Origin, StepFinished
-from airoagent.language.parse import parse_plan
-from airoagent.language.plan import Plan, Step
 from airoagent.models.base import Model
 from airoagent.models.catalog import open_model
+from airoagent.plan.parser import parse_plan
+from airoagent.plan.plans import Plan
+from airoagent.plan.steps import Step
 from airoagent.toolbox.tool import Tool, Toolbox, ToolOutput
 
 __all__ = ["edited", "fork", "recall_from", "rerun", "step_id"]

@@ -18,14 +18,15 @@ from airoagent.engine.results import record_of
 from airoagent.engine.session import Session, Watch
 from airoagent.errors import CallError, LimitReached, UsageError
 from airoagent.events import PlanParsed, PlanRefused, PlanText, PlanWritten
-from airoagent.language.plan import Plan, Ref, Step
+from airoagent.plan.plans import Plan
+from airoagent.plan.steps import Ref, Step
 from airoagent.toolbox.tool import Tool, Toolbox, as_tool
 
 if TYPE_CHECKING:
-    from airoagent.language.callprompts import Thought
-    from airoagent.language.calls import Call, Format
-    from airoagent.language.functions import Function, Functions
+    from airoagent.calls.call_parser import Call, Format
+    from airoagent.calls.functions import Function, Functions
     from airoagent.models.base import Purpose
+    from airoagent.prompts.thoughts import Thought
 
 __all__ = ["call", "code", "concluded", "plan_of_calls", "think"]
 
@@ -41,7 +42,7 @@ async def call(
     watch: Watch | None = None,
 ) -> Run:
     """`airoagent.Agent.call`."""
-    from airoagent.language.functions import load_functions
+    from airoagent.calls.function_loader import load_functions
 
     input = _checked(input, 'say what is to be done: airo call "how many lines has notes.txt?"')
     if format not in ("json", "yaml"):
@@ -74,10 +75,9 @@ async def _choose(
     ask: Ask, input: str, functions: Functions, format: Format, retries: int, recorder: Recorder
 ) -> tuple[Call, ...]:
     """What the model wants called; CallError when it cannot be used, after ``retries`` rounds of asking again."""
-    from airoagent.language.call_grammar import call_grammar
-    from airoagent.language.callprompts import call_prompt, retry_prompt
-    from airoagent.language.calls import parse_calls
-    from airoagent.language.functions import call_schema
+    from airoagent.calls.call_grammar import call_grammar
+    from airoagent.calls.call_parser import call_prompt, parse_calls, retry_prompt
+    from airoagent.calls.functions import call_schema
 
     grammar = call_grammar(call_schema(functions), format)
     first = prompt = call_prompt(input, functions, format)
@@ -96,7 +96,7 @@ async def _choose(
 
 
 def _written(calls: Sequence[Call], format: Format) -> str:
-    from airoagent.language.calls import write_call
+    from airoagent.calls.call_parser import write_call
 
     if len(calls) == 1:
         return write_call(calls[0], format).rstrip("\n")
@@ -180,14 +180,14 @@ async def _ask_alone(session: Session, question: str, prompt: str, purpose: Purp
 
 def concluded(text: str, purpose: Purpose) -> str:
     """The answer that is read from what a model wrote for a chain of thought, or for code."""
-    from airoagent.language.callprompts import read_code, read_thought
+    from airoagent.prompts.thoughts import read_code, read_thought
 
     return read_code(text) if purpose == "code" else read_thought(text).best or text
 
 
 async def think(session: Session, question: str, *, watch: Watch | None = None) -> Thought:
     """`airoagent.Agent.think`."""
-    from airoagent.language.callprompts import read_thought, think_prompt
+    from airoagent.prompts.thoughts import read_thought, think_prompt
 
     question = _checked(question, 'ask something: airo think "How many players ...?"')
     return read_thought(await _ask_alone(session, question, think_prompt(question), "think", watch))
@@ -195,7 +195,7 @@ async def think(session: Session, question: str, *, watch: Watch | None = None) 
 
 async def code(session: Session, prompt: str, *, watch: Watch | None = None) -> str:
     """`airoagent.Agent.code`."""
-    from airoagent.language.callprompts import code_prompt, read_code
+    from airoagent.prompts.thoughts import code_prompt, read_code
 
     prompt = _checked(prompt, 'say what to write: airo code "a websocket server in node.js"')
     return read_code(await _ask_alone(session, prompt, code_prompt(prompt), "code", watch))

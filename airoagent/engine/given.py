@@ -19,7 +19,8 @@ from airoagent.engine.record import Run
 from airoagent.engine.session import Session
 from airoagent.errors import StoreError, UsageError
 from airoagent.events import Source
-from airoagent.language.plan import Plan, Ref, Step
+from airoagent.plan.plans import Plan
+from airoagent.plan.steps import Ref, Step
 from airoagent.toolbox.tool import ToolOutput, as_tool
 
 __all__ = ["GIVEN_TEXT", "Texts", "plan_about", "with_texts", "with_texts_of"]

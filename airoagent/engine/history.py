@@ -6,6 +6,7 @@ Pure functions from a `Run` that has its events.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence, Set
+from dataclasses import dataclass
 
 from airoagent import errors
 from airoagent.engine.policy import Policy
@@ -29,8 +30,7 @@ from airoagent.events import (
     StepSkipped,
     StepStarted,
 )
-from airoagent.language.plan import Plan
-from airoagent.records import record
+from airoagent.plan.plans import Plan
 from airoagent.toolbox.tool import ToolOutput
 
 __all__ = [
@@ -55,7 +55,7 @@ UNTRUSTED_PLAN = "untrusted_plan"
 """The setting on record of a run that took over a plan which was written after tools had answered."""
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class RecordedStep:
     """The last that the record has of a step; ``asked``: a model was asked for it.
 

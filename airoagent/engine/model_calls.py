@@ -9,9 +9,9 @@ from contextlib import aclosing
 from airoagent.engine.recorder import Recorder
 from airoagent.errors import LimitReached, ModelError
 from airoagent.events import ModelCalled, StepText, Usage
-from airoagent.language.grammar import Grammar
 from airoagent.models.base import Completion, Finish, Model, Prompt, Purpose, Sampling
 from airoagent.models.stopping import bounded
+from airoagent.prompts.grammar import Grammar
 
 __all__ = ["ModelCalls"]
 

@@ -11,8 +11,8 @@ from collections.abc import Callable, Collection
 from airoagent.engine.record import Run
 from airoagent.errors import PlanError, UsageError
 from airoagent.events import Event, StepCancelled, StepFailed, StepFinished, StepStarted
-from airoagent.language.draw import draw_plan
-from airoagent.language.findings import visible
+from airoagent.findings import visible
+from airoagent.plan.drawing import draw_plan
 
 __all__ = ["Notebook", "run_html"]
 
@@ -75,7 +75,7 @@ def _picture(run: Run) -> str:
     if run.plan is None or not 0 < len(run.plan.steps) <= _DRAWN:
         return ""
     try:
-        return draw_plan(run.plan, "svg")
+        return f"<pre>{html.escape(draw_plan(run.plan))}</pre>"
     except PlanError:  # a plan put together by hand may have no graph: its table still shows
         return ""
 

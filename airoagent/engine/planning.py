@@ -9,10 +9,10 @@ from airoagent.engine.reuse import Reuse
 from airoagent.engine.run import Execution
 from airoagent.errors import PlanError
 from airoagent.events import PlanPart, PlanRefused, PlanText, PlanWritten
-from airoagent.language.parse import PlanParser
-from airoagent.language.plan import Plan
-from airoagent.language.plan_grammar import plan_grammar
-from airoagent.language.prompts import plan_prompt
+from airoagent.plan.parser import PlanParser
+from airoagent.plan.plan_grammar import plan_grammar
+from airoagent.plan.plans import Plan
+from airoagent.prompts.plan_prompts import plan_prompt
 from airoagent.toolbox.tool import Toolbox
 
 __all__ = ["write_plan"]

@@ -8,10 +8,9 @@ from typing import Literal, Protocol
 
 from airoagent.errors import UsageError
 from airoagent.events import Origin
-from airoagent.language.grammar import Grammar
-from airoagent.language.plan import Step
 from airoagent.models.base import Completion, Purpose
-from airoagent.records import record
+from airoagent.plan.steps import Step
+from airoagent.prompts.grammar import Grammar
 from airoagent.toolbox.documents import Documents
 from airoagent.toolbox.fetch import Fetcher
 from airoagent.toolbox.tool import Fitter, Tool, ToolOutput, whole
@@ -21,7 +20,7 @@ __all__ = ["Approve", "Ask", "Keep", "OnError", "Policy", "Recall", "Services", 
 OnError = Literal["stop", "skip", "tell"]
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class Policy:
     """What a run may take and what happens when a step fails.
 
@@ -106,7 +105,7 @@ Recall = Callable[[Step, Tool, str], tuple[ToolOutput, Origin] | None]
 Keep = Callable[[Step, Tool, str, ToolOutput], None]
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class Services:
     """What steps may use: ``ask`` asks the model, ``approve`` asks the user.
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 
-from airoagent.language.evidence import Evidence, Filled
+from airoagent.plan.evidence import Evidence, Filled
 from airoagent.toolbox.links import extract_links, links_of
 from airoagent.toolbox.tool import Tool
 

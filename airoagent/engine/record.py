@@ -44,16 +44,14 @@ from airoagent.events import (
     from_json,
     to_json,
 )
-from airoagent.language.evidence import Evidence
-from airoagent.language.parse import parse_plan
-from airoagent.language.plan import Plan
-from airoagent.records import maker
+from airoagent.plan.evidence import Evidence
+from airoagent.plan.parser import parse_plan
+from airoagent.plan.plans import Plan
 
 __all__ = ["TRACE_VERSION", "Run", "plan_json", "read_trace", "write_trace"]
 
 TRACE_VERSION = 2
 
-_evidence = maker(Evidence)
 
 _FAMILIES: dict[int, type[AiroError]] = {
     family.default_exit_code: family
@@ -154,7 +152,7 @@ class Run:
             if self.failed:
                 self.failed.pop(event.step, None)
         else:
-            self.evidence[event.step] = _evidence(
+            self.evidence[event.step] = Evidence(
                 event.step,
                 event.tool,
                 event.text,

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 from airoagent.engine.history import UNTRUSTED_PLAN, plan_is_trusted
 from airoagent.engine.policy import Recall
 from airoagent.engine.record import Run
 from airoagent.engine.store import Store, new_run_id
 from airoagent.events import Event, PlanParsed, RunFinished, RunResumed, RunStarted
-from airoagent.language.evidence import Evidence
-from airoagent.language.plan import Plan
-from airoagent.records import record
+from airoagent.plan.evidence import Evidence
+from airoagent.plan.plans import Plan
 
 __all__ = ["Beginning", "Recorder"]
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class Beginning:
     """What a run has from an earlier one.
 

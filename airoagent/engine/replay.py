@@ -42,9 +42,10 @@ from airoagent.events import (
     StepFinished,
     StepSkipped,
 )
-from airoagent.language.parse import parse_plan
-from airoagent.language.plan import Plan, Step
 from airoagent.models.base import Completion, Purpose
+from airoagent.plan.parser import parse_plan
+from airoagent.plan.plans import Plan
+from airoagent.plan.steps import Step
 from airoagent.toolbox.fetch import Fetcher
 from airoagent.toolbox.tool import Tool, Toolbox, ToolOutput
 

@@ -17,7 +17,7 @@ from airoagent.engine.results import record_of
 from airoagent.engine.session import Session, Watch
 from airoagent.errors import PlanError, StoreError
 from airoagent.events import PlanRefused, StepFinished
-from airoagent.language.plan import Plan
+from airoagent.plan.plans import Plan
 from airoagent.toolbox.tool import Toolbox
 
 __all__ = ["resume"]

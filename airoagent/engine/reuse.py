@@ -18,9 +18,10 @@ from airoagent.engine.policy import Keep, Recall, Spent
 from airoagent.engine.record import Run
 from airoagent.errors import PlanError
 from airoagent.events import Event, InputEdited, Origin, Replanned, StepFailed, StepFinished, StepStarted
-from airoagent.language.parse import PlanParser
-from airoagent.language.plan import Plan, Ref, Step, Template
-from airoagent.language.prompts import known_so_far
+from airoagent.plan.parser import PlanParser
+from airoagent.plan.plans import Plan
+from airoagent.plan.steps import Ref, Step, Template
+from airoagent.prompts.plan_prompts import known_so_far
 from airoagent.toolbox.tool import Tool, ToolOutput
 
 __all__ = ["Reuse", "output_in"]

@@ -32,8 +32,8 @@ from airoagent.engine.crew import Crew
 from airoagent.engine.policy import Policy, Services
 from airoagent.errors import AiroError
 from airoagent.events import Event, StepSkipped
-from airoagent.language.evidence import Evidence
-from airoagent.language.plan import Ref, Step
+from airoagent.plan.evidence import Evidence
+from airoagent.plan.steps import Ref, Step
 from airoagent.toolbox.tool import Toolbox
 
 __all__ = ["Execution"]

@@ -13,7 +13,8 @@ from airoagent.engine.recorder import Beginning
 from airoagent.engine.session import Session, Watch
 from airoagent.errors import StoreError, UsageError
 from airoagent.events import ModelCalled, Origin, PlanRefused, StepFinished
-from airoagent.language.plan import Plan, Ref, Step
+from airoagent.plan.plans import Plan
+from airoagent.plan.steps import Ref, Step
 from airoagent.toolbox.tool import Tool, ToolOutput
 
 __all__ = ["instruct_lines", "on_recorded_tools", "saved_plan"]

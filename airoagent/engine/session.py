@@ -35,9 +35,9 @@ from airoagent.engine.run import Execution
 from airoagent.engine.store import Store, new_run_id
 from airoagent.errors import AiroError, Interrupted, LimitReached, PlanError, ToolError, UsageError
 from airoagent.events import Event, PlanWritten, Replanned, RunFinished, Source, Status
-from airoagent.language.plan import Plan
 from airoagent.models.base import Model, Sampling
 from airoagent.models.window import fit_to
+from airoagent.plan.plans import Plan
 from airoagent.toolbox.documents import Documents
 from airoagent.toolbox.fetch import Fetcher
 from airoagent.toolbox.tool import Tool, Toolbox

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Literal
 
 from airoagent.engine.fork import recall_from
@@ -13,15 +14,15 @@ from airoagent.engine.recorder import Beginning
 from airoagent.engine.session import Session
 from airoagent.errors import StoreError
 from airoagent.events import Source, StepFinished, StepStarted
-from airoagent.language.plan import Plan, references
-from airoagent.records import record
+from airoagent.plan.plans import Plan
+from airoagent.plan.steps import references
 
 __all__ = ["Ground", "Trial", "bisect", "first_flip", "why"]
 
 Change = Literal["remove", "swap"]
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class Ground:
     """One step that the answer stands on: ``depth`` steps away from it, reached from the steps in ``used_by``.
 
@@ -93,7 +94,7 @@ def _depths(plan: Plan) -> dict[str, int]:
     return depths
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class Trial:
     """What became of the answer when the evidence of one step was another; ``swapped_with`` is whose it got ("": none).
 

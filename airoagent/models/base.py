@@ -1,7 +1,7 @@
 """The seam between the runtime and whatever writes text: the `Model` protocol and what passes through it.
 
 A backend is one module with a class that has these members; there is nothing to inherit from. The prompt given to a
-model is the bare instruction (`airoagent.language.prompts`); the chat wrapper its generation was trained with is the
+model is the bare instruction (`airoagent.prompts`); the chat wrapper its generation was trained with is the
 backend's to put around it (`Model.wrap`), so that the record can show the exact text that was read.
 
     async for chunk in model.stream(Prompt("Where do otters sleep?", purpose="answer")):
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol, runtime_checkable
 
 from airoagent.events import Usage
-from airoagent.language.grammar import Grammar
+from airoagent.prompts.grammar import Grammar
 
 __all__ = ["Chunk", "Completion", "Finish", "Model", "ModelInfo", "Prompt", "Purpose", "Sampling", "Usage", "complete"]
 

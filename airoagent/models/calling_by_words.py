@@ -15,8 +15,9 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from airoagent.language.functions import Function, Functions, Json, Param
-from airoagent.language.yamltext import write_yaml
+from airoagent.calls.functions import Function, Functions, Param
+from airoagent.calls.json_text import Json
+from airoagent.calls.yaml_text import write_yaml
 from airoagent.models.english.words import near_words, stem, stems, words
 from airoagent.models.filling_by_words import filled, read_clues
 
@@ -44,8 +45,8 @@ def read_call_prompt(prompt: str) -> CallRequest | None:
     if head is None or _LIST not in prompt[head.end() :]:
         return None
     input, _, rest = prompt[head.end() :].partition(_LIST)
+    from airoagent.calls.specs import read_functions
     from airoagent.errors import UsageError
-    from airoagent.language.specs import read_functions
 
     try:
         functions = Functions(read_functions(rest.partition(_AGAIN)[0]))

@@ -48,7 +48,7 @@ _OTHER: Final = f"the card gives no licence; {_GPT_4}"
 class CatalogueModel:
     """A model of the catalogue.
 
-    ``parameters`` in billions; ``context`` in tokens; ``wrapper`` as `airoagent.language.wrappers` names it;
+    ``parameters`` in billions; ``context`` in tokens; ``wrapper`` as `airoagent.prompts.wrappers` names it;
     ``memory`` in GB (10**9 bytes) at 4 bits, with room to work: the cards' figures for q4_0 where they give one
     (7b: 6.29, 13b: 9.87), else computed as the cards' come out, 4.5 bits a parameter and 2.5 GB.
     """

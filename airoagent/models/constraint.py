@@ -13,7 +13,7 @@ from itertools import takewhile
 from typing import Any, Final
 
 from airoagent.errors import ModelError
-from airoagent.language.grammar import Grammar
+from airoagent.prompts.grammar import Grammar
 
 __all__ = ["GrammarMask", "grammar_tokenizer", "grammars_available", "nearest_end"]
 

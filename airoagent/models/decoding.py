@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from airoagent.errors import ModelError, UsageError
-from airoagent.language.wrappers import Wrapper
 from airoagent.models.base import Sampling
+from airoagent.prompts.wrappers import Wrapper
 
 __all__ = ["Picker", "TokenText", "check_sampling", "encode_plain", "encode_prompt"]
 

@@ -7,11 +7,11 @@ name, shape, type and place; little-endian. Source: the GGUF specification in th
 from __future__ import annotations
 
 import struct
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
 from airoagent.errors import ModelError
-from airoagent.records import record
 
 __all__ = ["GgufHead", "read_gguf"]
 
@@ -58,7 +58,7 @@ _FILE_TYPES: Final = {
 }
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class GgufHead:
     """What a GGUF file says of its model: ``cache_per_token`` in bytes at 16 bits, ``template`` its chat template."""
 

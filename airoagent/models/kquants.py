@@ -6,9 +6,8 @@ hardly changed with GGUF; memory is the file and 2.5 GB, with nothing on a GPU, 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final
-
-from airoagent.records import record
 
 __all__ = ["Quantised", "quantised_sizes"]
 
@@ -30,7 +29,7 @@ _CARDS: Final = {
 _WORKING: Final = 2.5
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class Quantised:
     """One quantisation of a model: ``file`` and ``memory`` in GB; ``given`` says that a card has the figures."""
 

@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Any, Final
 
 from airoagent.errors import ModelError, UsageError
-from airoagent.language.wrappers import Wrapper, template_wrapper, wrapper_for, wrapper_named
 from airoagent.models.base import Chunk, ModelInfo, Prompt, Sampling
 from airoagent.models.decoding import check_sampling
 from airoagent.models.dialects import DIALECTS
@@ -27,6 +26,7 @@ from airoagent.models.hub import Progress
 from airoagent.models.loading import require_extra
 from airoagent.models.machine import this_machine
 from airoagent.models.server import ServerModel
+from airoagent.prompts.wrappers import Wrapper, template_wrapper, wrapper_for, wrapper_named
 
 __all__ = ["LlamaCppModel", "settings_of"]
 

@@ -22,8 +22,6 @@ from urllib.parse import urlsplit
 
 from airoagent.errors import ModelError, UsageError
 from airoagent.events import Usage
-from airoagent.language.grammar import Grammar
-from airoagent.language.wrappers import WRAPPERS, Wrapper, wrapper_for, wrapper_named
 from airoagent.models.base import Chunk, Finish, ModelInfo, Prompt, Sampling
 from airoagent.models.constraint import grammars_available, nearest_end
 from airoagent.models.decoding import check_sampling
@@ -34,6 +32,8 @@ from airoagent.models.serverfaults import KEYS, DoesNotFit, NoRoute, broke_off, 
 from airoagent.models.serverstream import Part, Said, read_said
 from airoagent.models.stopping import StopFilter
 from airoagent.models.window import room_for
+from airoagent.prompts.grammar import Grammar
+from airoagent.prompts.wrappers import WRAPPERS, Wrapper, wrapper_for, wrapper_named
 
 if TYPE_CHECKING:
     import httpx

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from airoagent.errors import ModelError
@@ -11,7 +12,6 @@ from airoagent.events import Usage
 from airoagent.models.base import Finish
 from airoagent.models.estimate import estimate_tokens
 from airoagent.models.serverfaults import broke_off, failed
-from airoagent.records import record
 
 if TYPE_CHECKING:
     import httpx
@@ -22,7 +22,7 @@ __all__ = ["Part", "Said", "read_said"]
 _LONGEST: Final = 8 * 1024 * 1024
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class Said:
     """One piece of an answer."""
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Any
 
-from airoagent.language.wrappers import trim_completion
 from airoagent.models.base import Chunk
+from airoagent.prompts.wrappers import trim_completion
 
 __all__ = ["StopFilter", "bounded"]
 

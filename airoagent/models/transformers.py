@@ -19,8 +19,6 @@ from pathlib import Path
 from typing import Any
 
 from airoagent.errors import AiroError, ModelError
-from airoagent.language.grammar import Grammar
-from airoagent.language.wrappers import Wrapper, template_wrapper, wrapper_for, wrapper_named
 from airoagent.models import hub
 from airoagent.models.base import Chunk, ModelInfo, Prompt, Sampling
 from airoagent.models.batch import Batches, Row
@@ -35,6 +33,8 @@ from airoagent.models.reason import is_out_of_memory, reason_of
 from airoagent.models.stopping import StopFilter
 from airoagent.models.window import room_for
 from airoagent.models.writer import Writer
+from airoagent.prompts.grammar import Grammar
+from airoagent.prompts.wrappers import Wrapper, template_wrapper, wrapper_for, wrapper_named
 
 __all__ = ["TransformersModel"]
 
@@ -42,7 +42,7 @@ __all__ = ["TransformersModel"]
 class TransformersModel:
     """A checkpoint in memory, behind the `Model` protocol.
 
-    ``source`` is a folder or a hub name; ``wrapper`` a name of `airoagent.language.wrappers` (None: chosen from what
+    ``source`` is a folder or a hub name; ``wrapper`` a name of `airoagent.prompts.wrappers` (None: chosen from what
     the model is), ``system`` a system text in place of the wrapper's own; ``context_length`` a window in tokens in
     place of the checkpoint's; ``bits`` 4 or 16 (a checkpoint that is quantised already is taken as it is);
     ``check_memory`` False loads without asking whether it fits; ``progress`` is told of fetching and loading, from the

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from typing import Final, Protocol, runtime_checkable
 
 from airoagent.errors import ModelError
-from airoagent.language.prompts import ContextBlock
-from airoagent.language.window import Fitted, fit_blocks
 from airoagent.models.base import Model, Purpose, Sampling
+from airoagent.prompts.context_prompts import ContextBlock
+from airoagent.prompts.context_window import Fitted, fit_blocks
 
 __all__ = ["fit_to", "room_for"]
 

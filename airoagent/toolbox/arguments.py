@@ -13,11 +13,11 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from airoagent.calls.checker import Checker
+from airoagent.calls.functions import Function
+from airoagent.calls.json_text import Json, Stop, read_value
 from airoagent.errors import CallError, ToolError
-from airoagent.language.checking import Checker
-from airoagent.language.evidence import Evidence, Filled
-from airoagent.language.functions import Function, Json
-from airoagent.language.jsontext import Stop, read_values
+from airoagent.plan.evidence import Evidence, Filled
 
 if TYPE_CHECKING:
     from airoagent.toolbox.tool import Tool
@@ -55,7 +55,7 @@ def arguments_for(tool: Tool) -> Arguments:
         if takes_text and not is_object:
             return {only: text}
         if not checked:
-            from airoagent.language.signatures import function_of
+            from airoagent.calls.signatures import function_of
 
             checked.append(function_of(tool))
         template = _Template(parts)
@@ -96,19 +96,16 @@ class _Template:
             part if isinstance(part, str) else f"{self._open}{next(numbers)}{self._close}" for part in parts
         ).strip()
         try:
-            found = read_values(text, ())
+            found = read_value(text)
         except Stop as stop:
             self.reason = stop.message
             return
-        if len(found) != 1 or found[0].start != 0 or found[0].end != len(text) or not isinstance(found[0].value, dict):
-            self.reason = "there is text around the object"
+        if not isinstance(found.value, dict):
+            self.reason = "it is a list"
             return
-        if any(finding.kind == "cut" for finding in found[0].findings):
-            self.reason = "it is not closed"
-            return
-        self.raws = found[0].raws if self._open else {}
+        self.raws = found.raws if self._open else {}
         try:
-            self.value = self._filled(found[0].value, ())
+            self.value = self._filled(found.value, ())
         except ValueError as error:
             self.reason = str(error)
 
@@ -139,7 +136,7 @@ class _Template:
 def _checked(
     tool: Tool, function: Function, value: dict[str, Json], template: _Template, whole: str = ""
 ) -> dict[str, Any]:
-    from airoagent.language.signatures import python_arguments
+    from airoagent.calls.signatures import python_arguments
 
     data = template.data | {(whole,)} if whole and template._evidence else template.data
     checker = Checker(lambda path: (1, 1), template.raws, data)

@@ -36,9 +36,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
+from airoagent.calls.functions import Function
+from airoagent.calls.json_text import Json
 from airoagent.errors import ToolError, UsageError
 from airoagent.events import Source
-from airoagent.language.functions import Function, Json
 from airoagent.toolbox.commands import MOST_OUTPUT, run_command
 from airoagent.toolbox.tool import Tool, ToolContext, ToolOutput, specified_tool
 
@@ -53,8 +54,8 @@ _MOST_ARGUMENT = 100_000  # characters; Linux takes 128 KiB for one argument
 
 def declared_tools(text: str, file: Path) -> tuple[Tool, ...]:
     """The tools of a YAML text, in order; () where it only specifies functions. UsageError says what is wrong where."""
-    from airoagent.language.specs import functions_of
-    from airoagent.language.yamltext import Places, Unreadable, read_documents
+    from airoagent.calls.specs import functions_of
+    from airoagent.calls.yaml_text import Places, Unreadable, read_documents
 
     places: list[Places] = []
     try:

@@ -14,7 +14,7 @@ import html
 import re
 from collections.abc import Iterable, Iterator
 
-from airoagent.language.evidence import Evidence, Filled
+from airoagent.plan.evidence import Evidence, Filled
 
 __all__ = ["extract_links", "links_of"]
 

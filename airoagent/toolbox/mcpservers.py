@@ -23,9 +23,10 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from airoagent.calls.functions import Function
+from airoagent.calls.json_text import Json
 from airoagent.errors import AiroError, ToolError, UsageError
 from airoagent.events import Source
-from airoagent.language.functions import Function, Json
 from airoagent.settings import McpServer
 from airoagent.toolbox.loader import Broken
 from airoagent.toolbox.tool import Tool, ToolContext, ToolOutput, specified_tool
@@ -293,7 +294,7 @@ def _reason(error: BaseException, errors: Any, seconds: float) -> str:
 
 
 def _made(connection: _Connection, listed: Any, origin: str) -> Tool:
-    from airoagent.language.signatures import param_of_schema
+    from airoagent.calls.signatures import param_of_schema
 
     server = connection.server
     name = f"{server.name}.{listed.name}"

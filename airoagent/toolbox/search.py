@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from airoagent.errors import ToolError, UsageError
 from airoagent.events import Source
-from airoagent.language.evidence import Filled
+from airoagent.plan.evidence import Filled
 from airoagent.toolbox.tool import ToolContext, ToolOutput
 
 if TYPE_CHECKING:

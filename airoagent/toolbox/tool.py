@@ -14,23 +14,22 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, overload
 
 from airoagent.errors import UsageError
 from airoagent.events import Source
-from airoagent.language.evidence import Evidence, Filled
-from airoagent.language.prompts import ContextBlock
-from airoagent.language.window import Fitted, fit_blocks
-from airoagent.records import record
+from airoagent.plan.evidence import Evidence, Filled
+from airoagent.prompts.context_prompts import ContextBlock
+from airoagent.prompts.context_window import Fitted, fit_blocks
 from airoagent.toolbox.background import in_thread
 
 if TYPE_CHECKING:
-    from airoagent.language.functions import Function
-    from airoagent.language.grammar import Grammar
+    from airoagent.calls.functions import Function
     from airoagent.models.base import Completion, Purpose
+    from airoagent.prompts.grammar import Grammar
     from airoagent.toolbox.documents import Documents
     from airoagent.toolbox.fetch import Fetcher
 
@@ -49,7 +48,7 @@ __all__ = [
 ]
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class ToolOutput:
     """What a tool found, with its sources.
 
@@ -85,7 +84,7 @@ async def whole(blocks: Sequence[ContextBlock], instruction: str) -> Fitted:
     return Fitted(tuple(blocks))
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class ToolContext:
     """What a tool may use besides its input.
 
@@ -121,7 +120,7 @@ class ToolContext:
         return ToolOutput(evidence[0].text, (), f"{evidence[0].id} found nothing to go on with", answered=False)
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class Parameter:
     """One parameter of a tool, as a model or a function specification sees it."""
 
@@ -131,7 +130,7 @@ class Parameter:
     default: Any = None
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class Tool:
     """A function the runtime can call for a step.
 

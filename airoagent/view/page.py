@@ -18,9 +18,10 @@ from typing import Any
 from airoagent.engine.record import Run
 from airoagent.errors import PlanError
 from airoagent.events import PlanParsed, StepStarted, to_json
-from airoagent.language.evidence import Evidence, fill_text
-from airoagent.language.parse import PlanParser, parse_plan
-from airoagent.language.plan import Plan, Ref, Template
+from airoagent.plan.evidence import Evidence, fill_text
+from airoagent.plan.parser import PlanParser, parse_plan
+from airoagent.plan.plans import Plan
+from airoagent.plan.steps import Ref, Template
 
 __all__ = ["assemble", "data_block", "lines_of", "plan_data", "plan_so_far", "render_page", "run_data"]
 

@@ -88,7 +88,7 @@ def clean() -> None:
     """Clean calls in both formats."""
     import yaml
 
-    from airoagent.language.yamltext import write_yaml
+    from airoagent.calls.yaml_text import write_yaml
 
     compiled = validators()
     for name, call in {"small": SMALL, "nested": NESTED, "long": LONG}.items():

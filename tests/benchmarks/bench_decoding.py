@@ -21,11 +21,11 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from airoagent import ContextBlock, Toolbox, plan_prompt, tool
-from airoagent.language.plan_grammar import plan_grammar
 from airoagent.models.base import Prompt, Sampling, complete
 from airoagent.models.transformers import TransformersModel
 from airoagent.models.window import fit_to
-from tests.language.test_window import ANSWER, filler
+from airoagent.plan.plan_grammar import plan_grammar
+from tests.prompts.test_context_window import ANSWER, filler
 from tests.tiny_llama import make_tiny_llama
 
 TOKENS = 48

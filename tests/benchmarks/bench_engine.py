@@ -25,7 +25,7 @@ from airoagent.engine.crew import Crew
 from airoagent.engine.policy import Services
 from airoagent.engine.run import Execution
 from airoagent.events import Event
-from airoagent.language.plan import Ref, Step
+from airoagent.plan.steps import Ref, Step
 
 
 @tool("T")

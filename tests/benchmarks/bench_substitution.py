@@ -18,9 +18,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from bench_parser import seconds
 
-from airoagent.language.evidence import Evidence, fill_text
-from airoagent.language.plan import template_text
-from airoagent.language.reading import read_template
+from airoagent.plan.evidence import Evidence, fill_text
+from airoagent.plan.repairs import read_template
+from airoagent.plan.steps import template_text
 
 REFERENCE = re.compile(r":evidence\d+:")
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from xml.etree import ElementTree
 
 import pytest
 
@@ -50,7 +49,6 @@ def test_a_plan_is_drawn_in_every_form(airo: Airo) -> None:
     assert "flowchart" in airo("plan", "--check", LAKES, "--format", "mermaid").out
     assert "digraph" in airo("plan", "--check", LAKES, "--format", "dot").out
     assert "evidence3" in airo("plan", "--check", LAKES, "--format", "text").out
-    ElementTree.fromstring(airo("plan", "--check", LAKES, "--format", "svg").out)
     wrong = airo("plan", "--check", LAKES, "--format", "crayon")
     assert wrong.code == 2 and "crayon" in wrong.err
 

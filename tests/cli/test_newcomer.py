@@ -215,7 +215,8 @@ def options_of(command: click.Command) -> set[str]:
 
 def test_every_option_that_a_hint_or_a_page_names_is_there() -> None:
     known = {"--help", "--version", "--traceback", "--root", "--query-gpu"}  # the last two are other programs'
-    known |= {"--no-build-isolation", "--force-reinstall", "--no-cache-dir"}  # pip's
+    known |= {"--no-build-isolation", "--force-reinstall", "--no-cache-dir"}  # pip's, and what `airo pull` gives it
+    known |= {"--quiet", "--no-input", "--disable-pip-version-check", "--no-deps", "--only-binary", "--dest", "--hash"}
     for verb in VERBS:
         known |= options_of(import_module(f"airoagent.cli.{verb}").command)
     texts = [(REPO / name).read_text(encoding="utf-8") for name in ("README.md", "SECURITY.md")]

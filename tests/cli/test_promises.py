@@ -271,7 +271,7 @@ def test_19_a_plan_is_drawn_in_a_notebook_without_network() -> None:
 
     plan = airoagent.parse_plan(":evidence0: = Search[otters]\nAnswer: :evidence0:", tools=["Search"])
     shown = plan._repr_mimebundle_()["text/html"]
-    assert "<svg" in shown and "otters" in shown
+    assert "Search[otters]" in shown
     assert not re.search(r"(src|href|url\()\W*(https?:)?//", shown)
 
 

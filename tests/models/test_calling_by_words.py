@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from airoagent import CallError, load_functions, parse_calls
-from airoagent.language.callprompts import call_prompt, retry_prompt
+from airoagent.calls.call_parser import call_prompt, retry_prompt
 from airoagent.models.calling_by_words import read_call_prompt
 from airoagent.models.extractive import write
 

@@ -8,11 +8,11 @@ from collections.abc import Iterator
 import pytest
 
 from airoagent.errors import ModelError
-from airoagent.language.grammar import Grammar, Rep, Rule, Seq, Text, chars
-from airoagent.language.parse import parse_plan
-from airoagent.language.plan_grammar import plan_grammar
 from airoagent.models.base import Completion, Prompt, Sampling, complete
 from airoagent.models.transformers import TransformersModel
+from airoagent.plan.parser import parse_plan
+from airoagent.plan.plan_grammar import plan_grammar
+from airoagent.prompts.grammar import Grammar, Rep, Rule, Seq, Text, chars
 from tests.constrained import answer_faults, call_faults, plan_faults
 from tests.tiny_llama import make_tiny_llama
 

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from airoagent.errors import ModelError, UsageError
-from airoagent.language.wrappers import WRAPPERS, template_wrapper
 from airoagent.models.base import Sampling
 from airoagent.models.checkpoint import read_checkpoint
 from airoagent.models.decoding import Picker, TokenText, check_sampling, encode_plain, encode_prompt
 from airoagent.models.loading import load_tokenizer
+from airoagent.prompts.wrappers import WRAPPERS, template_wrapper
 
 
 @pytest.fixture(scope="module")

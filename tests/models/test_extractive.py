@@ -9,9 +9,10 @@ import sys
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airoagent.language.prompts import ContextBlock, closed_context_prompt, plan_prompt, read_cited_answer
 from airoagent.models.base import Chunk, Model, Prompt, Sampling, complete
 from airoagent.models.extractive import ExtractiveModel, write
+from airoagent.prompts.context_prompts import ContextBlock, closed_context_prompt, read_cited_answer
+from airoagent.prompts.plan_prompts import plan_prompt
 
 TOWER = ContextBlock(
     "The tower was designed by Stephen Sauvestre and opened in 1889. It is 330 metres tall.",

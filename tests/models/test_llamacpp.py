@@ -11,11 +11,11 @@ import pytest
 
 from airoagent import Agent
 from airoagent.errors import ModelError, UsageError
-from airoagent.language.grammar import Grammar, Rep, Rule, Seq, Text, chars
 from airoagent.models.base import Chunk, Completion, Prompt, Sampling, complete
 from airoagent.models.catalog import open_model
 from airoagent.models.llamacpp import LlamaCppModel
 from airoagent.models.transformers import TransformersModel
+from airoagent.prompts.grammar import Grammar, Rep, Rule, Seq, Text, chars
 from tests.tiny_gguf import make_tiny_gguf, with_blocks
 
 pytest.importorskip("xllamacpp", reason="xllamacpp is not installed")

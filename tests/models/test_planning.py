@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airoagent.language.prompts import plan_prompt
 from airoagent.models.english.queries import search_query, search_thought
 from airoagent.models.extractive import write
 from airoagent.models.planning import read_plan_prompt
+from airoagent.prompts.plan_prompts import plan_prompt
 
 SEARCH = ("DuckDuckGo", "Tool that enables the user to search for information using the DuckDuckGo search engine.")
 DOCUMENTS = ("DocumentSearch", "Search the user's documents; gives titles, addresses and the words that match.")
@@ -263,7 +263,7 @@ def test_odd_questions_still_give_a_plan(question: str) -> None:
 
 
 def test_the_parser_reads_the_plans_without_repairs() -> None:
-    parse = pytest.importorskip("airoagent.language.parse")
+    parse = pytest.importorskip("airoagent.plan.parser")
     for question in (
         "Who won the Nobel Prize in Literature in 2020 and what is their most famous work?",
         "Which is older, the Eiffel Tower or the Statue of Liberty?",

@@ -20,9 +20,9 @@ from pathlib import Path
 import pytest
 
 from airoagent.errors import ModelError
-from airoagent.language.grammar import Grammar, Rep, Rule, Seq, Text, chars
 from airoagent.models.base import Completion, Prompt, Sampling, complete
 from airoagent.models.server import ServerModel
+from airoagent.prompts.grammar import Grammar, Rep, Rule, Seq, Text, chars
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 

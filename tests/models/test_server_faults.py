@@ -14,12 +14,12 @@ from typing import Any
 
 import pytest
 
+from airoagent.calls.call_grammar import call_grammar
 from airoagent.errors import ModelError
-from airoagent.language.call_grammar import call_grammar
-from airoagent.language.grammar import Grammar, Rep, Rule, Seq, Text, chars
 from airoagent.models.base import Completion, Prompt, Sampling, complete
 from airoagent.models.dialects import DIALECTS
 from airoagent.models.server import ServerModel
+from airoagent.prompts.grammar import Grammar, Rep, Rule, Seq, Text, chars
 from tests.modelserver import Answer, Handler, as_json, events, failing, first, piece, plain, said, serving
 
 

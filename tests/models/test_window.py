@@ -12,7 +12,7 @@ from airoagent.errors import ModelError
 from airoagent.models.base import ModelInfo
 from airoagent.models.transformers import TransformersModel
 from airoagent.models.window import fit_to, room_for
-from tests.language.test_window import ANSWER, filler
+from tests.prompts.test_context_window import ANSWER, filler
 
 PAGE = f"{filler(2000)} {ANSWER} {filler(2000, 2)}"
 

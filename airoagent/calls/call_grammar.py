@@ -1,0 +1,301 @@
+"""The grammar of one function call, held to a JSON schema: as JSON, or as YAML.
+
+    >>> schema = {"type": "object", "properties": {"function": {"const": "count"}}, "required": ["function"]}
+    >>> print(call_grammar(schema, "yaml").lark().splitlines()[1])
+    members0: "function:" " count\\n" ""
+
+The schema is that of the whole call (`functions.call_schema` makes it: any of the functions). It is narrowed first, so
+that every call comes to an end and white space cannot pad it: texts and lists get a longest length where they have
+none, numbers a range and no exponent, objects no members beside those told. What is written is valid against the
+schema given, since narrowing only takes away.
+
+JSON is one line, ``", "`` and ``": "`` between its parts; llguidance reads the schema itself, so that everything it
+knows (patterns, formats, ranges) holds. For GBNF, and for YAML, the grammar is written out here from types, enums,
+lengths, members and local ``$ref``; in GBNF patterns, formats and ranges are left to whoever checks the call
+afterwards. In YAML, objects are blocks of lines and everything else is as in JSON, without the characters at which
+YAML readers stumble.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any, Final, Literal
+
+from airoagent.prompts.grammar import Alt, Chars, Grammar, Json, Piece, Rep, Rule, Seq, Text, Use, chars, optional
+
+__all__ = ["call_grammar"]
+
+Schema = Mapping[str, Any]
+
+_TEXT: Final = 400
+_ITEMS: Final = 16
+_MEMBERS: Final = 8
+_WHOLE: Final = 2**53
+_NUMBER: Final = 10**15
+_ENUMERATED: Final = 200  # whole numbers of a range that are listed one by one
+_SEPARATORS = (", ", ": ")
+
+_IN_JSON = Chars(((0x00, 0x1F), (0x22, 0x22), (0x5C, 0x5C), (0x7F, 0x7F)), negated=True)
+# YAML folds lines at some of these, and its readers refuse the others.
+_IN_YAML = Chars((*_IN_JSON.ranges, (0x80, 0xA0), (0x2028, 0x2029), (0xFEFF, 0xFEFF), (0xFFFE, 0xFFFF)), negated=True)
+_PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
+_YAML_WORDS = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null"})
+_ANY = ("string", "number", "boolean", "null")
+
+
+def call_grammar(schema: Schema, format: Literal["json", "yaml"] = "json") -> Grammar:
+    """The grammar of a call that is valid against this schema. ValueError for a ``$ref`` that leads nowhere."""
+    narrow = narrowed(schema)
+    writer = _Writer(narrow, yaml=format == "yaml")
+    if format == "yaml":
+        body = writer.block(narrow, 0)
+    else:
+        guided = {**narrow, "x-guidance": {"whitespace_flexible": False, "item_separator": ", ", "key_separator": ": "}}
+        body = Json(json.dumps(guided, ensure_ascii=False), writer.value(narrow))
+    rules = (Rule("start", Seq((optional(Text(" ")), body))), *writer.rules())
+    closers = ('"', "}", "]", "\n", ", ") if format == "yaml" else ('"', "}", "]", ", ")
+    return Grammar(rules, closers, 16 + _reach(narrow, 8))
+
+
+def narrowed(schema: Any) -> dict[str, Any]:
+    """The schema with a bound to everything that has none; what is valid against it is valid against the schema."""
+    if not isinstance(schema, Mapping):  # True: anything
+        schema = {}
+    found = {key: value for key, value in schema.items() if key not in ("description", "title", "default", "examples")}
+    for key in ("anyOf", "oneOf", "allOf"):
+        if key in found:
+            found[key] = [narrowed(one) for one in found[key]]
+    if "$defs" in found:
+        found["$defs"] = {name: narrowed(one) for name, one in found["$defs"].items()}
+    if any(key in found for key in ("enum", "const", "anyOf", "oneOf", "allOf", "$ref")):
+        return found
+    kinds = found.get("type", _ANY)
+    found["type"] = list(kinds) if isinstance(kinds, list | tuple) else kinds
+    for kind in [kinds] if isinstance(kinds, str) else kinds:
+        _bound(found, kind)
+    return found
+
+
+def _bound(found: dict[str, Any], kind: str) -> None:
+    if kind == "string" and "pattern" not in found and "format" not in found:
+        found.setdefault("maxLength", max(_TEXT, found.get("minLength", 0)))
+    elif kind in ("integer", "number"):
+        most = _WHOLE if kind == "integer" else _NUMBER
+        for key, other, value in (("minimum", "exclusiveMinimum", -most), ("maximum", "exclusiveMaximum", most)):
+            if other not in found:
+                found.setdefault(key, value)
+    elif kind == "array":
+        found["items"] = narrowed(found.get("items"))
+        found.setdefault("maxItems", max(_ITEMS, found.get("minItems", 0)))
+    elif kind == "object":
+        found["properties"] = {name: narrowed(one) for name, one in found.get("properties", {}).items()}
+        more = found.get("additionalProperties", not found["properties"])
+        found["additionalProperties"] = False if more is False or found["properties"] else narrowed(more)
+
+
+def _reach(schema: Schema, deep: int) -> int:
+    """About how many characters a value has at least, once a model has begun the largest of its variants."""
+    if deep == 0:
+        return 8
+    variants = [_reach(one, deep - 1) for key in ("anyOf", "oneOf", "allOf") for one in schema.get(key, ())]
+    values = schema.get("enum", [schema["const"]] if "const" in schema else [])
+    variants += [len(json.dumps(value, ensure_ascii=False).encode()) for value in values]
+    members = {name: 8 + len(name) + _reach(one, deep - 1) for name, one in schema.get("properties", {}).items()}
+    needed = schema.get("required", ())
+    open_ended = max((size for name, size in members.items() if name not in needed), default=0)
+    own: int = 8 + sum(members.get(name, 0) for name in needed) + open_ended + schema.get("minLength", 0)
+    if "minItems" in schema:
+        own += schema["minItems"] * (2 + _reach(schema.get("items", {}), deep - 1))
+    return max([own, *variants])
+
+
+class _Writer:
+    """Writes a narrowed schema out as rules."""
+
+    def __init__(self, root: Schema, yaml: bool) -> None:
+        self._root = root
+        self._yaml = yaml
+        self._rules: dict[str, Piece] = {}
+        self._refs: dict[tuple[str, int], str] = {}
+        self._character = Alt(
+            (_IN_YAML if yaml else _IN_JSON, Seq((Text("\\"), chars('"\\nt' if yaml else '"\\/bfnrt'))))
+        )
+
+    def rules(self) -> Iterable[Rule]:
+        """The rules that the values use."""
+        return [Rule(name, piece) for name, piece in self._rules.items()]
+
+    def _rule(self, name: str, piece: Piece) -> Use:
+        self._rules[name] = piece
+        return Use(name)
+
+    # -- values as in JSON
+
+    def value(self, schema: Schema) -> Piece:
+        """A value, on one line."""
+        if "$ref" in schema:
+            return self._reference(schema["$ref"], -1)
+        variants = _variants(schema)
+        if variants:
+            return Alt(tuple(self.value(one) for one in variants))
+        if "enum" in schema or "const" in schema:
+            return _texts(_json(value) for value in schema.get("enum", [schema.get("const")]))
+        kinds = schema["type"]
+        if not isinstance(kinds, str):
+            return Alt(tuple(self.value({**schema, "type": kind}) for kind in kinds))
+        piece = getattr(self, f"_{kinds}")(schema)
+        assert isinstance(piece, Seq | Alt | Text | Rep | Use)
+        if self._yaml and _is_wider(schema, kinds):
+            return Json(_json({**schema, "x-guidance": {"whitespace_flexible": False}}), piece)
+        return piece
+
+    def _string(self, schema: Schema) -> Piece:
+        self._rules.setdefault("CHARACTER", self._character)
+        least, most = schema.get("minLength", 0), schema.get("maxLength", _TEXT)
+        return Seq((Text('"'), Rep(Use("CHARACTER"), least, max(least, most)), Text('"')))
+
+    def _integer(self, schema: Schema) -> Piece:
+        first, last = _whole_range(schema)
+        if last - first < _ENUMERATED:
+            return _texts(str(number) for number in range(first, last + 1))
+        digits = len(str(max(abs(first), abs(last))))
+        sign = (Text("-"),) if last < 0 else (optional(Text("-")),) if first < 0 else ()
+        more = Rep(chars("0-9"), 0, digits - 1)
+        return Seq((*sign, Alt((Text("0"), Seq((chars("1-9"), more)))))) if digits > 1 else Seq((*sign, chars("0-9")))
+
+    def _number(self, schema: Schema) -> Piece:
+        sign = () if schema.get("minimum", -1) >= 0 else (optional(Text("-")),)
+        whole = Alt((Text("0"), Seq((chars("1-9"), Rep(chars("0-9"), 0, 14)))))
+        return Seq((*sign, whole, optional(Seq((Text("."), Rep(chars("0-9"), 1, 10))))))
+
+    def _boolean(self, schema: Schema) -> Piece:
+        return _texts(("true", "false"))
+
+    def _null(self, schema: Schema) -> Piece:
+        return Text("null")
+
+    def _array(self, schema: Schema) -> Piece:
+        least, most = schema.get("minItems", 0), schema.get("maxItems", _ITEMS)
+        return self._listed("[", self.value(schema.get("items", {})), "]", least, max(least, most))
+
+    def _listed(self, opens: str, item: Piece, closes: str, least: int, most: int) -> Piece:
+        if most == 0:
+            return Text(opens + closes)
+        items = Seq((item, Rep(Seq((Text(", "), item)), max(least - 1, 0), most - 1)))
+        return Seq((Text(opens), items if least else optional(items), Text(closes)))
+
+    def _object(self, schema: Schema) -> Piece:
+        members = schema["properties"]
+        if not members:
+            more = schema["additionalProperties"]
+            if more is False:
+                return Text("{}")
+            self._rules.setdefault("CHARACTER", self._character)
+            key = Seq((Text('"'), Rep(Use("CHARACTER"), 1, 40), Text('": ')))
+            return self._listed("{", Seq((key, self.value(more))), "}", 0, _MEMBERS)
+        parts = [(name, Seq((Text(f"{_json(name)}: "), self.value(one)))) for name, one in members.items()]
+        return Seq((Text("{"), self._members(parts, schema.get("required", ()), ", ", empty=True), Text("}")))
+
+    def _members(self, parts: list[tuple[str, Seq]], needed: Iterable[str], between: str, empty: bool) -> Piece:
+        """Members in their order, those that are not needed possibly left out; ``empty``: all of them may be."""
+        required = set(needed)
+        after: dict[bool, Piece | None] = {True: Text("") if empty else None, False: Text("")}
+        for name, part in reversed(parts):
+            then: dict[bool, Piece | None] = {}
+            for first in (True, False):
+                rest, without = after[False], after[first]
+                assert rest is not None
+                here: Piece = Seq(((Text(between),) if between and not first else ()) + (part, rest))
+                if name not in required and without is not None:
+                    here = Alt((here, without))
+                then[first] = self._rule(f"members{len(self._rules)}", here)
+            after = then
+        found = after[True]
+        assert found is not None
+        return found
+
+    def _reference(self, place: str, depth: int) -> Piece:
+        """A rule of its own for what a ``$ref`` names, so that it may name itself; ``depth`` -1: on one line."""
+        if (place, depth) not in self._refs:
+            target: Any = self._root
+            for key in place.removeprefix("#").strip("/").split("/"):
+                target = target.get(key) if isinstance(target, Mapping) else None
+            if not isinstance(target, Mapping):
+                raise ValueError(f"the schema has no {place}")
+            name = self._refs[place, depth] = f"shared{len(self._refs)}"
+            self._rule(name, self.value(target) if depth < 0 else self.block(target, depth))
+        return Use(self._refs[place, depth])
+
+    # -- blocks of YAML
+
+    def block(self, schema: Schema, depth: int) -> Piece:
+        """A value that begins a line of its own, with the newline that ends it."""
+        variants = _variants(schema)
+        if variants:
+            return Alt(tuple(self.block(one, depth) for one in variants))
+        if schema.get("type") != "object" or not schema["properties"]:
+            return Seq((self.value(schema), Text("\n")))
+        parts = []
+        for name, one in schema["properties"].items():
+            parts.append((name, Seq((Text("  " * depth + _yaml_key(name) + ":"), self._after_key(one, depth + 1)))))
+        lines = self._members(parts, schema.get("required", ()), "", empty=False)
+        return lines if schema.get("required") or depth else Alt((lines, Text("{}\n")))
+
+    def _after_key(self, schema: Schema, depth: int) -> Piece:
+        """What stands behind a key and its colon, up to the end of the value's last line."""
+        variants = _variants(schema)
+        if variants:
+            return Alt(tuple(self._after_key(one, depth) for one in variants))
+        if schema.get("type") == "object" and schema["properties"]:
+            lines = Seq((Text("\n"), self.block(schema, depth)))
+            return lines if schema.get("required") else Alt((lines, Text(" {}\n")))
+        if "enum" in schema or "const" in schema:
+            return _texts(f" {_yaml_word(value)}\n" for value in schema.get("enum", [schema.get("const")]))
+        return Seq((Text(" "), self.value(schema), Text("\n")))
+
+
+def _variants(schema: Schema) -> list[Schema]:
+    """What a value may be one of; a single ``allOf`` counts as what it holds."""
+    whole = schema.get("allOf", ())
+    return list(schema.get("anyOf") or schema.get("oneOf") or (whole if len(whole) == 1 else ()))
+
+
+def _is_wider(schema: Schema, kind: str) -> bool:
+    """Whether the schema says more of a scalar than is written out here."""
+    if kind == "string":
+        return "pattern" in schema or "format" in schema
+    if kind == "integer":
+        first, last = _whole_range(schema)
+        return "multipleOf" in schema or ((first, last) != (-_WHOLE, _WHOLE) and last - first >= _ENUMERATED)
+    told = ("multipleOf", "exclusiveMinimum", "exclusiveMaximum")
+    whole = (schema.get("minimum"), schema.get("maximum")) == (-_NUMBER, _NUMBER)
+    return kind == "number" and (not whole or any(key in schema for key in told))
+
+
+def _whole_range(schema: Schema) -> tuple[int, int]:
+    first = schema["minimum"] if "minimum" in schema else schema["exclusiveMinimum"] + 1
+    last = schema["maximum"] if "maximum" in schema else schema["exclusiveMaximum"] - 1
+    return int(first), int(last)
+
+
+def _texts(texts: Iterable[str]) -> Piece:
+    items = tuple(Text(text) for text in texts)
+    return items[0] if len(items) == 1 else Alt(items)
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=_SEPARATORS)
+
+
+def _is_plain(text: str) -> bool:
+    return _PLAIN_KEY.fullmatch(text) is not None and text.lower() not in _YAML_WORDS
+
+
+def _yaml_key(name: str) -> str:
+    return name if _is_plain(name) else json.dumps(name)
+
+
+def _yaml_word(value: Any) -> str:
+    return value if isinstance(value, str) and _is_plain(value) else json.dumps(value)

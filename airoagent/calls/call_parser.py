@@ -1,0 +1,119 @@
+"""Asks for a function call, reads the one a model wrote, checks it against the functions, and says what it repaired.
+
+    >>> from airoagent.calls.function_loader import load_functions
+    >>> functions = load_functions("resize:\\n  params:\\n    width: {type: integer}\\n")
+    >>> parse_calls('{"function": "resize", "params": {"width": 640}}', functions)[0].params
+    {'width': 640}
+    >>> parse_calls("function: resize\\nparams:\\n  width: 640\\n", functions, "yaml")[0].params
+    {'width': 640}
+
+`jsontext` or `yamlcalls` reads the text, `shapes` knows what models call ``function`` and ``params``, `checking` looks
+at the values. For any text whatever the result is calls or a CallError, in time linear in the text.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Literal
+
+from airoagent.calls.call_shapes import Refused, calls_in
+from airoagent.calls.functions import Function, Functions
+from airoagent.calls.json_text import Json
+from airoagent.calls.specs import functions_yaml
+from airoagent.calls.yaml_text import MOST_CHARACTERS, write_yaml
+from airoagent.errors import CallError, Diagnostic, UsageError
+from airoagent.findings import LineIndex
+from airoagent.prompts.harmless import harmless
+
+__all__ = ["Call", "Format", "call_prompt", "parse_calls", "retry_prompt", "write_call"]
+
+Format = Literal["json", "yaml"]
+
+
+# The model cards of airoboros-l2-13b-gpt4-2.0 and -m2.0, "Agent/function calling", byte for byte.
+_CALL_HEAD = (
+    "As an AI assistant, please select the most suitable function and parameters from the list of available functions "
+    "below, based on the user's input. Provide your response in {format} format."
+)
+
+
+def call_prompt(input: str, functions: Iterable[Function], format: str = "json") -> str:
+    """The instruction that asks for one function call in JSON or YAML."""
+    head = _CALL_HEAD.format(format=format.upper())
+    return f"{head}\n\nInput: {input.strip()}\n\nAvailable functions:\n{functions_yaml(functions).rstrip()}"
+
+
+_MOST_QUOTED = 4000  # characters of a refused answer that the model is shown again
+_MOST_COMPLAINTS = 8
+
+
+def retry_prompt(prompt: str, error: CallError, format: str = "json") -> str:
+    """The same instruction once more, with what the model wrote and exactly what is wrong with it."""
+    wrong = [found for found in error.diagnostics if not found.repair][:_MOST_COMPLAINTS]
+    complaints = "\n".join(f"- line {one.line}, column {one.column}: {' '.join(one.message.split())}" for one in wrong)
+    text = error.text if len(error.text) <= _MOST_QUOTED else f"{error.text[:_MOST_QUOTED]} ..."
+    return (
+        f"{prompt}\n\nThis response was given before:\n{harmless(text.strip())}\n\nIt cannot be used:\n"
+        f"{harmless(complaints)}\n\nProvide a corrected response in {format.upper()} format."
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call: the function's name, its parameters as JSON values, and every repair. Two calls are equal when they
+    would do the same: ``diagnostics`` is not compared.
+    """
+
+    function: str
+    params: dict[str, Json]
+    diagnostics: tuple[Diagnostic, ...] = field(default=(), compare=False)
+
+
+def write_call(call: Call, format: Format = "json") -> str:
+    """The call as a model is to write it; `parse_calls` reads it back as the same call."""
+    value = {"function": call.function, "params": call.params}
+    return write_yaml(value) if format == "yaml" else json.dumps(value, indent=2, ensure_ascii=False) + "\n"
+
+
+def parse_calls(
+    text: str, functions: Iterable[Function], format: Format = "json", *, truncated: bool = False
+) -> tuple[Call, ...]:
+    """The calls that a text is, at least one; CallError (kind, diagnostics with line and column) if it is none.
+
+    ``format`` is what the model was asked for; an answer in the other one is read, too, with a finding. ``truncated``:
+    the model was stopped by its token limit, so that the end of a scalar without quotes is not to be trusted.
+    """
+    if format not in ("json", "yaml"):
+        raise UsageError(f"there is no format {format!r}", "it is json or yaml")
+    known = functions if isinstance(functions, Functions) else Functions(functions)
+    if len(text) > MOST_CHARACTERS:
+        message = f"The text has {len(text):,} characters; {MOST_CHARACTERS:,} are allowed."
+        raise _error(text, [Diagnostic("too_large", message, 1, 1)])
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        where = LineIndex(text).locate(error.start)
+        raise _error(text, [Diagnostic("surrogate", "The text holds half of a character.", *where)]) from None
+    try:
+        return tuple(Call(*found) for found in calls_in(text, known, format, truncated))
+    except Refused as refused:
+        raise _error(text, refused.diagnostics) from None
+
+
+_HINTS = {
+    "no_call": "the answer is to be an object with function and params",
+    "truncated": "the model was cut off: raise --max-tokens",
+    "missing": "say it in the input",
+    "unknown_function": "only the functions on offer can be called",
+}
+
+
+def _error(text: str, diagnostics: Iterable[Diagnostic]) -> CallError:
+    found = tuple(sorted(diagnostics, key=lambda one: (one.line, one.column)))
+    wrong = [one for one in found if not one.repair]
+    first = wrong[0]
+    more = f" (and {len(wrong) - 1} more)" if len(wrong) > 1 else ""
+    message = f"the function call cannot be used: line {first.line}, column {first.column}: {first.message}{more}"
+    return CallError(message, _HINTS.get(first.kind, ""), kind=first.kind, diagnostics=found, text=text)

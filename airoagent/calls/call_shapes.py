@@ -1,0 +1,278 @@
+"""What models call ``function`` and ``params``: finds the calls in what was read, and has them checked.
+
+The form asked for is ``{"function": NAME, "params": {...}}``. Also read, each with a finding: ``name``, ``tool`` for
+function; ``parameters``, ``arguments``, ``args`` for params; params beside the function instead of in a map; the
+function's name as the key of its params; a wrapper such as ``function_call`` or ``tool_calls``; a list of calls;
+several calls one after the other; JSON where YAML was asked for, and the reverse.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from airoagent.calls.checker import Checker
+from airoagent.calls.functions import Function, Functions
+from airoagent.calls.json_text import Json, Path, Stop, read_values
+from airoagent.calls.spelling import Spellings, nearest
+from airoagent.calls.yaml_calls import CallText, read_yaml_documents
+from airoagent.calls.yaml_text import Unreadable
+from airoagent.errors import Diagnostic
+from airoagent.findings import LineIndex, located
+
+__all__ = ["Refused", "calls_in"]
+
+CheckedCall = tuple[str, dict[str, Json], tuple[Diagnostic, ...]]
+
+_FUNCTION = ("function", "function_name", "name", "tool", "tool_name", "api")
+_PARAMS = ("params", "parameters", "arguments", "args", "param", "parameter", "kwargs", "inputs", "input")
+_WRAPPERS = ("function_call", "tool_call", "call", "function_calls", "tool_calls", "calls", "functions")
+_MOST_CALLS = 1000
+
+
+class Refused(Exception):
+    """There is no call, or one that is wrong: the findings, at least one without a repair."""
+
+    def __init__(self, *diagnostics: Diagnostic) -> None:
+        super().__init__(diagnostics[0].message)
+        self.diagnostics = diagnostics
+
+
+@dataclass(slots=True)
+class _Shape:
+    """A call as it was written: where its name and its params stand, and the params."""
+
+    name: str
+    name_at: Path
+    params: Json
+    params_at: Path
+
+
+def calls_in(text: str, functions: Functions, format: str, truncated: bool) -> list[CheckedCall]:
+    """Name, params and findings of each call of the text; Refused says why there is none to be made."""
+    keys = {*_FUNCTION, *_PARAMS, *_WRAPPERS, *(function.name for function in functions)} - {"input", "api", "call"}
+    problems: list[Diagnostic] = []
+    for attempt in _order(text, format):
+        try:
+            documents = _json(text, keys) if attempt == "json" else _yaml(text, keys, truncated)
+        except Refused as refused:
+            problems += refused.diagnostics
+            if attempt == "json" and refused.diagnostics[0].kind == "chatter":
+                problems.clear()
+            continue
+        found = [shape for document in documents for shape in _found(document, functions)]
+        if len(found) > _MOST_CALLS:
+            raise Refused(
+                Diagnostic("too_large", f"There are {len(found):,} calls; {_MOST_CALLS:,} are allowed.", 1, 1)
+            )
+        if found:
+            if attempt == "json":
+                spans = dict.fromkeys(document.span for document, _ in found)
+                found[0][0].diagnostics[:0] = _around(text, list(spans))
+            if attempt != format:
+                line, column = found[0][0].locate(())
+                found[0][0].diagnostics.append(
+                    Diagnostic("format", f"{format.upper()} was asked for.", line, column, f"read as {attempt.upper()}")
+                )
+            return _checked(found, functions)
+    if not problems:
+        problems = [Diagnostic("no_call", "There is no function call in the text.", 1, 1)]
+    raise Refused(problems[0])
+
+
+def _order(text: str, format: str) -> tuple[str, ...]:
+    begins = text.lstrip()[:1]
+    if format == "yaml" and begins in ("{", "["):
+        return ("json", "yaml")
+    return ("json", "yaml") if format == "json" else ("yaml", "json")
+
+
+# Reading -----------------------------------------------------------------------------------------------------------
+
+
+def _json(text: str, keys: set[str]) -> list[CallText]:
+    lines = LineIndex(text)
+    try:
+        values = read_values(text, keys)
+    except Stop as stop:
+        line, column = lines.locate(min(stop.at, len(text)))
+        kind = stop.kind if stop.meant or stop.kind in ("truncated", "too_deep") else "no_call"
+        raise Refused(Diagnostic(kind, stop.message, line, column)) from None
+    documents = []
+    for value in values:
+
+        def locate(path: Path, places: dict[Path, int] = value.places) -> tuple[int, int]:
+            while path not in places:
+                path = path[:-1]
+            return lines.locate(places[path])
+
+        notes = list(located(value.findings, text))
+        documents.append(CallText(value.value, locate, notes, value.raws, (value.start, value.end)))
+    return documents
+
+
+def _around(text: str, spans: list[tuple[int, int]]) -> list[Diagnostic]:
+    """What stands around the calls: fences, chatter."""
+    notes: dict[str, Diagnostic] = {}
+    lines = LineIndex(text)
+    at = 0
+    for start, end in [*spans, (len(text), len(text))]:
+        between = text[at:start]
+        offset = at
+        for line in between.split("\n"):
+            stripped = line.strip().rstrip(",;")
+            kind = "fence" if stripped.startswith(("```", "~~~")) or stripped == "`" else "chatter"
+            if stripped and kind not in notes:
+                message = (
+                    "A code fence stands around the call." if kind == "fence" else "There is text around the call."
+                )
+                where = lines.locate(offset + len(line) - len(line.lstrip()))
+                notes[kind] = Diagnostic(kind, message, *where, "left out")
+            offset += len(line) + 1
+        at = end
+    return list(notes.values())
+
+
+def _yaml(text: str, keys: set[str], truncated: bool) -> list[CallText]:
+    try:
+        return read_yaml_documents(text, keys, truncated)
+    except Unreadable as error:
+        raise Refused(Diagnostic(error.kind, error.message, error.line + 1, error.column + 1)) from None
+
+
+# Shapes ------------------------------------------------------------------------------------------------------------
+
+
+def _found(document: CallText, functions: Functions) -> Iterator[tuple[CallText, _Shape]]:
+    for shape in _shapes(document.value, (), document, functions, 0):
+        yield document, shape
+
+
+def _note(document: CallText, path: Path, kind: str, message: str, repair: str) -> None:
+    document.diagnostics.append(Diagnostic(kind, message, *document.locate(path), repair))
+
+
+def _shapes(value: Json, path: Path, document: CallText, functions: Functions, depth: int) -> Iterator[_Shape]:
+    """The calls of a value, where it is one or holds some; depth is how many wrappers were opened."""
+    if depth > 4:
+        return
+    if isinstance(value, list):
+        for number, item in enumerate(value):
+            yield from _shapes(item, (*path, number), document, functions, depth + 1)
+        return
+    if not isinstance(value, dict):
+        return
+    if (
+        len(value) == 2
+        and "params" in value
+        and isinstance(value.get("function"), str)
+        and value["function"] in functions.names
+    ):  # as it was asked for
+        yield _Shape(str(value["function"]), (*path, "function"), value["params"], (*path, "params"))
+        return
+    keys = {key.lower(): key for key in value}
+    wrapper = next(
+        (keys[word] for word in _WRAPPERS if word in keys and isinstance(value[keys[word]], dict | list)), None
+    )
+    word = next((word for word in _FUNCTION if word in keys), None)
+    if word is not None:
+        key = keys[word]
+        if isinstance(value[key], dict):
+            _note(document, (*path, key), "wrapper", f"The call stands inside {key!r}.", "taken out of it")
+            yield from _shapes(value[key], (*path, key), document, functions, depth + 1)
+            return
+        if isinstance(value[key], str) and (value[key] or word == "function"):
+            if key != "function":
+                _note(document, (*path, key), "key", f"The function is named by {key!r}.", "read as 'function'")
+            yield _shape(value, key, path, document, functions)
+            return
+    if wrapper is not None:
+        _note(document, (*path, wrapper), "wrapper", f"The call stands inside {wrapper!r}.", "taken out of it")
+        yield from _shapes(value[wrapper], (*path, wrapper), document, functions, depth + 1)
+        return
+    named = [key for key in value if key in functions.names]
+    if named and len(named) == len(value):
+        for key in named:
+            _note(document, (*path, key), "key", f"The function's name {key!r} is the key.", "read as 'function'")
+            inner = value[key]
+            if isinstance(inner, dict) and set(inner) <= {"params", "parameters"} and inner:
+                (word_in,) = list(inner)[:1]
+                yield _Shape(key, (*path, key), inner[word_in], (*path, key, word_in))
+            else:
+                yield _Shape(key, (*path, key), inner, (*path, key))
+
+
+def _shape(value: dict[str, Json], name_key: str, path: Path, document: CallText, functions: Functions) -> _Shape:
+    """The call of a map that names its function."""
+    name = str(value[name_key]).strip()
+    function = functions.names.get(name)
+    own = {param.name for param in function.params} if function is not None else set()
+    rest = {key: item for key, item in value.items() if key != name_key}
+    lowered = {key.lower(): key for key in rest}
+    params_key = next((lowered[word] for word in _PARAMS if word in lowered and lowered[word] not in own), None)
+    if params_key is None:
+        flat = {key: item for key, item in rest.items() if key in own or function is None}
+        if flat:
+            _note(document, path, "flat", "The parameters stand beside the function.", "put into 'params'")
+        _leave_out(rest, set(flat), path, document)
+        return _Shape(name, (*path, name_key), flat, path)
+    if params_key != "params":
+        _note(document, (*path, params_key), "key", f"The parameters are called {params_key!r}.", "read as 'params'")
+    params = rest[params_key]
+    beside = {key: rest[key] for key in rest if key in own and key != params_key}
+    if beside and isinstance(params, dict) and not beside.keys() & params.keys():
+        params = {**params, **beside}
+    elif beside and not params:
+        params = beside
+    _leave_out(rest, {params_key, *beside}, path, document)
+    return _Shape(name, (*path, name_key), params, (*path, params_key))
+
+
+def _leave_out(rest: dict[str, Json], used: set[str], path: Path, document: CallText) -> None:
+    for key in rest:
+        if key not in used:
+            _note(document, (*path, key), "key", f"{key[:80]!r} is no part of a call.", "left out")
+
+
+# Checking ----------------------------------------------------------------------------------------------------------
+
+
+def _checked(found: list[tuple[CallText, _Shape]], functions: Functions) -> list[CheckedCall]:
+    calls: list[CheckedCall] = []
+    wrong: list[Diagnostic] = []
+    seen: set[int] = set()
+    for document, shape in found:
+        checker = Checker(document.locate, document.raws)
+        if id(document) not in seen:  # what was repaired in reading belongs to the first call of the document
+            seen.add(id(document))
+            checker.diagnostics += document.diagnostics
+        function = _function(shape, functions, checker)
+        if function is not None:
+            params = checker.call(function, shape.params, shape.params_at)
+            calls.append((function.name, params, tuple(_in_order(checker.diagnostics))))
+        if checker.failed:
+            wrong += checker.diagnostics
+    if wrong:
+        raise Refused(*_in_order(wrong, errors_first=True))
+    return calls
+
+
+def _in_order(diagnostics: list[Diagnostic], errors_first: bool = False) -> list[Diagnostic]:
+    return sorted(diagnostics, key=lambda one: (errors_first and bool(one.repair), one.line, one.column))
+
+
+def _function(shape: _Shape, functions: Functions, checker: Checker) -> Function | None:
+    function = functions.names.get(shape.name)
+    if function is not None:
+        return function
+    meant = Spellings(functions.names).resolve(shape.name)
+    if meant is not None:
+        checker.note(shape.name_at, "spelling", f"The function is called {meant!r}.", "read as that")
+        return functions.names[meant]
+    near = nearest(shape.name, functions.names)
+    hint = f"; did you mean {' or '.join(near)}?" if near else ""
+    if not hint and functions:
+        listed = ", ".join(list(functions.names)[:12]) + (", ..." if len(functions) > 12 else "")
+        hint = f"; the functions are {listed}"
+    checker.note(shape.name_at, "unknown_function", f"There is no function called {shape.name[:80]!r}{hint}")
+    return None

@@ -1,0 +1,134 @@
+"""The functions a model may call: name, description, and parameters as a typed tree.
+
+    >>> (count,) = load_functions("count:\\n  description: Counts words.\\n  params:\\n    text: What to count.\\n")
+    >>> count.params[0].name, count.params[0].description
+    ('text', 'What to count.')
+
+They come from YAML in the airoboros style (`specs`) or from Python callables and tools (`signatures`), and go to the
+prompt's YAML (`specs.functions_yaml`) and to JSON schema (here), which decoding can be held to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Literal
+
+from airoagent.calls.json_text import Json
+from airoagent.errors import UsageError
+
+__all__ = ["Function", "Functions", "Json", "Kind", "Param", "call_schema", "object_schema"]
+
+Kind = Literal["any", "string", "integer", "number", "boolean", "array", "object"]
+
+
+@dataclass(frozen=True, slots=True)
+class Param:
+    """One parameter, or a part of one.
+
+    ``members`` are what an object holds (none: whatever it likes, each of kind ``values`` if that is given); ``items``
+    what an array holds. ``default`` is what it is without a value, where ``has_default``. ``beside``: in the YAML form
+    the map stands beside ``params``, not in it.
+    """
+
+    name: str
+    description: str = ""
+    kind: Kind = "any"
+    required: bool = True
+    enum: tuple[Json, ...] = ()
+    default: Json = None
+    has_default: bool = False
+    nullable: bool = False
+    members: tuple[Param, ...] = ()
+    items: Param | None = None
+    values: Param | None = None
+    beside: bool = False
+
+    def schema(self) -> dict[str, Json]:
+        """The JSON schema of a value."""
+        schema: dict[str, Json] = {}
+        if self.kind == "object" and self.members:
+            schema = object_schema(self.members)
+        elif self.kind != "any":
+            schema["type"] = self.kind
+        if self.items is not None:
+            schema["items"] = self.items.schema()
+        if self.values is not None:
+            schema["additionalProperties"] = self.values.schema()
+        if self.enum:
+            schema["enum"] = list(self.enum)
+        if self.nullable and self.kind != "any":
+            schema = {"anyOf": [schema, {"type": "null"}]}
+        if self.description:
+            schema["description"] = self.description
+        if self.has_default:
+            schema["default"] = self.default
+        return schema
+
+
+def object_schema(members: Iterable[Param]) -> dict[str, Json]:
+    """The JSON schema of an object with these members and no others."""
+    members = tuple(members)
+    return {
+        "type": "object",
+        "properties": {member.name: member.schema() for member in members},
+        "required": [member.name for member in members if member.required],
+        "additionalProperties": False,
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """A function a model may call.
+
+    ``params_word`` is the word its YAML uses (``params`` or ``parameters``). ``target`` is the callable or tool it was
+    made from (None for a specification alone); it is not compared.
+    """
+
+    name: str
+    description: str = ""
+    params: tuple[Param, ...] = ()
+    params_word: Literal["params", "parameters"] = "params"
+    target: Callable[..., Any] | None = field(default=None, compare=False, repr=False)
+
+    def schema(self) -> dict[str, Json]:
+        """The JSON schema of its parameters, as a plain dict."""
+        return object_schema(self.params)
+
+    def with_defaults(self, params: Mapping[str, Json]) -> dict[str, Json]:
+        """The parameters with the specification's defaults for those that were left out."""
+        defaults = {param.name: param.default for param in self.params if param.has_default}
+        return {**defaults, **params}
+
+
+class Functions(tuple[Function, ...]):
+    """The functions on offer, in their order; no two have one name."""
+
+    def __new__(cls, functions: Iterable[Function] = ()) -> Functions:
+        """UsageError if two functions have one name."""
+        self = super().__new__(cls, functions)
+        names = [function.name for function in self]
+        double = next((name for name in names if names.count(name) > 1), None)
+        if double is not None:
+            raise UsageError(f"two functions are called {double}", "rename one of them")
+        return self
+
+    @cached_property
+    def names(self) -> dict[str, Function]:
+        """The functions by name."""
+        return {function.name: function for function in self}
+
+
+def call_schema(functions: Iterable[Function]) -> dict[str, Json]:
+    """The JSON schema of one call of any of the functions: ``{"function": NAME, "params": {...}}``."""
+    calls = [
+        {
+            "type": "object",
+            "properties": {"function": {"const": function.name}, "params": function.schema()},
+            "required": ["function", "params"],
+            "additionalProperties": False,
+        }
+        for function in functions
+    ]
+    return calls[0] if len(calls) == 1 else {"anyOf": calls}

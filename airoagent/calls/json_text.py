@@ -1,0 +1,481 @@
+"""Reads JSON as models write it: comments, single quotes, trailing commas, bare keys, Python's words, text around it.
+
+One pass, linear in the text; every repair is a finding. Nothing is invented: a text that ends inside a string, a
+number or a word, behind a key or behind an opening bracket is an error (``truncated``). One that ends behind a
+complete value may be closed, and the finding ``cut`` says so.
+
+Refused by their own names: ``not_finite`` (NaN, Infinity, 1e999), ``too_large`` (a number of over 4,300 digits),
+``surrogate`` (half of a character), ``duplicate_key``, ``too_deep``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from typing import Any
+
+from airoagent.findings import Finding
+
+__all__ = [
+    "INTEGER",
+    "MOST_DEPTH",
+    "MOST_DIGITS",
+    "NUMBER",
+    "Json",
+    "Path",
+    "Plain",
+    "Stop",
+    "Value",
+    "read_value",
+    "read_values",
+    "untyped",
+]
+
+MOST_DEPTH = 64
+MOST_DIGITS = 4300
+"""Digits a number may have: as many as Python itself reads and writes, since both take quadratic time."""
+
+INTEGER = re.compile(r"-?(?:0|[1-9][0-9]*+)")
+NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?(?:[eE][+-]?[0-9]++)?")
+_UNTYPED = {"true": True, "false": False, "null": None}
+
+Json = Any
+"""A JSON value: None, bool, int, float, str, list or dict of such."""
+
+Path = tuple[Any, ...]
+"""Where a value stands in another: keys and indexes."""
+
+
+class Plain(str):
+    """A scalar that stood in YAML without quotes: text, until a schema says what it is."""
+
+    __slots__ = ()
+
+
+def untyped(text: str) -> Json:
+    """What a plain scalar is where nothing says its type: a number, true, false or null only if JSON would write that
+    value with exactly these characters; text otherwise (so 012, 1.10, NO, 19:30 and 2020-01-02 stay what they are).
+    """
+    if text in _UNTYPED:
+        return _UNTYPED[text]
+    if not text:
+        return None  # a key with nothing behind it
+    if len(text) <= MOST_DIGITS and NUMBER.fullmatch(text):
+        if INTEGER.fullmatch(text):
+            return int(text) if text != "-0" else str(text)
+        number = float(text)
+        if repr(number) == text:
+            return number
+    return str(text)
+
+
+@dataclass(slots=True)
+class Value:
+    """A value found in a text: from ``start`` to ``end``, with what was repaired in it.
+
+    ``places`` says at which offset each value in it stands, by path; ``raws`` how the scalars without quotes were
+    written.
+    """
+
+    value: Json
+    start: int
+    end: int
+    findings: list[Finding] = field(default_factory=list)
+    places: dict[Path, int] = field(default_factory=dict)
+    raws: dict[Path, str] = field(default_factory=dict)
+
+
+class Stop(Exception):
+    """The value cannot be read: the kind, a sentence, and the offset. ``meant``: it looked like a call."""
+
+    def __init__(self, at: int, kind: str, message: str, *, meant: bool = False) -> None:
+        super().__init__(message)
+        self.at, self.kind, self.message, self.meant = at, kind, message, meant
+
+
+_SPACE = re.compile(r"[\s\u200b\ufeff]*+")
+_OPEN = re.compile(r"[{\[]")
+_TOKEN = re.compile(r"[^\s,{}\[\]\"'“”‘’]++")
+_KEY = re.compile(r"[^\s,:：{}\[\]\"'“”‘’=]++")
+_ENDS = {'"': '"', "'": "'", "“": "”", "‘": "’"}
+_STOPS = {end: re.compile(rf"[^{end}\\\x00-\x1f]*+") for end in "\"'”’"}
+_STOPS["”"] = re.compile(r"[^”\"\\\x00-\x1f]*+")
+_STOPS["’"] = re.compile(r"[^’'\\\x00-\x1f]*+")
+_SIMPLE_ESCAPES = {'"': '"', "\\": "\\", "/": "/", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
+# The usual string: nothing to repair in it, and what follows the quote can only follow a string.
+_CLEAN_STRING = re.compile(r'"([^"\\\x00-\x1f]*+)"(?=[,:}\]\n])')
+_CLEAN_KEY = re.compile(r'"([^"\\\x00-\x1f]*+)"[ \t\n]*+:[ \t\n]*+(?=["\d{\[tfn-])')
+_HEX = re.compile(r"[0-9a-fA-F]{4}")
+
+
+def read_values(text: str, keys: Collection[str]) -> list[Value]:
+    """The objects and lists that stand in a text, in order; what is between them is passed over.
+
+    ``keys`` are the keys that tell a call: a bracket that opens with one of them is meant, and if it cannot be read,
+    that is an error (Stop). Other brackets that cannot be read are taken as chatter.
+    """
+    values: list[Value] = []
+    first: Stop | None = None
+    at = 0
+    while opened := _OPEN.search(text, at):
+        reader = JsonReader(text, keys)
+        start = opened.start()
+        try:
+            value, end = reader.value(start, (), 0)
+        except Stop as stop:
+            stop.meant = reader.meant
+            if stop.meant or stop.kind == "too_deep":
+                raise
+            if stop.kind == "truncated" or first is None:
+                first = stop
+            at = max(stop.at, start + 1)
+            continue
+        values.append(Value(value, start, end, reader.findings, reader.places, reader.raws))
+        at = end
+    if not values and first is not None:
+        raise first
+    return values
+
+
+def read_value(text: str) -> Value:
+    """The one object or list that a text is, from its first to its last character; Stop says why it is none."""
+    found = read_values(text, ())
+    if len(found) != 1 or found[0].start != 0 or found[0].end != len(text):
+        raise Stop(0, "syntax", "there is text around the object")
+    if any(finding.kind == "cut" for finding in found[0].findings):
+        raise Stop(len(text), "truncated", "it is not closed")
+    return found[0]
+
+
+class JsonReader:
+    """Reads one value. The methods take an offset and give the value with the offset behind it."""
+
+    __slots__ = ("_keys", "_lists", "_text", "findings", "meant", "places", "raws")
+
+    def __init__(self, text: str, keys: Collection[str]) -> None:
+        self._text, self._keys = text, keys
+        self._lists = 0  # lists that are open around
+        self.meant = False
+        self.findings: list[Finding] = []
+        self.places: dict[Path, int] = {}
+        self.raws: dict[Path, str] = {}
+
+    def _note(self, at: int, kind: str, message: str, repair: str) -> None:
+        self.findings.append(Finding(at, kind, message, repair))
+
+    def value(self, at: int, path: Path, depth: int) -> tuple[Json, int]:
+        """The value that begins at an offset."""
+        self.places[path] = at
+        character = self._text[at : at + 1]
+        if character == "{" or character == "[":
+            if depth >= MOST_DEPTH:
+                raise Stop(at, "too_deep", f"Brackets are nested more than {MOST_DEPTH} deep.")
+            return self._object(at, path, depth + 1) if character == "{" else self._list(at, path, depth + 1)
+        if character in _ENDS and character:
+            return self._joined(at)
+        if not character:
+            raise Stop(at, "truncated", "The text ends where a value is expected.")
+        return self._scalar(at, path)
+
+    def _skip(self, at: int) -> int:
+        """Over white space and comments."""
+        text = self._text
+        while True:
+            at = _SPACE.match(text, at).end()  # type: ignore[union-attr]
+            if text[at : at + 1] not in ("/", "#"):
+                return at
+            if text.startswith("/*", at):
+                end = text.find("*/", at + 2)
+                if end < 0:
+                    raise Stop(len(text), "truncated", "The text ends inside a comment.")
+                end += 2
+            elif text.startswith("//", at) or text.startswith("#", at):
+                newline = text.find("\n", at)
+                end = len(text) if newline < 0 else newline
+            else:
+                return at
+            self._note(at, "comment", "JSON has no comments.", "left out")
+            at = end
+
+    # Objects and lists -----------------------------------------------------------------------------------------
+
+    def _object(self, at: int, path: Path, depth: int) -> tuple[Json, int]:
+        members: dict[str, Json] = {}
+        at = self._skip(at + 1)
+        while True:
+            character = self._text[at : at + 1]
+            if character == "}":
+                return members, at + 1
+            if character == "]" and members:
+                return members, self._wrong_bracket(at, "]", "}", self._lists > 0)
+            key_at = at
+            clean = _CLEAN_KEY.match(self._text, at)
+            key, at = (clean[1], clean.end()) if clean is not None else self._key(at)
+            if key in members:
+                raise Stop(key_at, "duplicate_key", f"The key {key[:80]!r} stands twice in one object.")
+            if clean is None:
+                at = self._skip(self._colon(self._skip(at)))
+            if key in self._keys:
+                self.meant = True
+            members[key], at = self.value(at, (*path, key), depth)
+            at, closed = self._separator(at, "}")
+            if closed:
+                return members, at
+
+    def _list(self, at: int, path: Path, depth: int) -> tuple[Json, int]:
+        items: list[Json] = []
+        self._lists += 1
+        at = self._skip(at + 1)
+        while True:
+            character = self._text[at : at + 1]
+            if character == "]":
+                at, closed = at + 1, True
+            elif character == "}" and items:
+                at, closed = self._wrong_bracket(at, "}", "]", depth > 1), True
+            else:
+                item, at = self.value(at, (*path, len(items)), depth)
+                items.append(item)
+                at, closed = self._separator(at, "]")
+            if closed:
+                self._lists -= 1
+                return items, at
+
+    def _separator(self, at: int, close: str) -> tuple[int, bool]:
+        """Over what follows a value: the offset, and whether the bracket is closed."""
+        at = self._skip(at)
+        character = self._text[at : at + 1]
+        if character == ",":
+            comma = at
+            at = self._skip(at + 1)
+            while self._text[at : at + 1] == ",":
+                self._note(at, "extra_comma", "There is a comma too many.", "left out")
+                at = self._skip(at + 1)
+            character = self._text[at : at + 1]
+            if character in ("}", "]") and character:
+                self._note(comma, "trailing_comma", "A comma stands before the closing bracket.", "left out")
+        elif character in _ENDS and character:
+            self._note(at, "missing_comma", "A comma is missing between two values.", "put in")
+            return at, False
+        elif character == "{" and close == "]":
+            self._note(at, "missing_comma", "A comma is missing between two objects.", "put in")
+            return at, False
+        elif character and character not in "}]":
+            raise Stop(at, "syntax", f"A comma or {close!r} is expected here.")
+        if not character:
+            self._cut(at, close)
+            return at, True
+        if character == close:
+            return at + 1, True
+        if character in "}]":
+            enclosing = self._lists > 0 if character == "]" else True
+            return self._wrong_bracket(at, character, close, (enclosing and close == "]") or self._lists > 0), True
+        return at, False
+
+    def _cut(self, at: int, close: str) -> None:
+        if not self.findings or self.findings[-1].kind != "cut":
+            self._note(at, "cut", f"The text ends before its {close!r}.", "closed behind the last complete value")
+
+    def _wrong_bracket(self, at: int, found: str, expected: str, enclosing: bool) -> int:
+        """A bracket of the other kind closes: it is also that of what is around, where there is such."""
+        self._note(
+            at, "wrong_bracket", f"{found!r} stands where {expected!r} is expected.", f"closed with {expected!r}"
+        )
+        return at if enclosing else at + 1
+
+    def _key(self, at: int) -> tuple[str, int]:
+        character = self._text[at : at + 1]
+        if not character:
+            raise Stop(at, "truncated", "The text ends where a key is expected.")
+        if character in _ENDS:
+            return self._string(at)
+        word = _KEY.match(self._text, at)
+        if word is None:
+            raise Stop(at, "syntax", "A key is expected here.")
+        if word.end() == len(self._text):
+            raise Stop(word.end(), "truncated", "The text ends inside a key.")
+        self._note(at, "unquoted_key", f"The key {word[0][:80]} has no quotes.", "read as text")
+        return word[0], word.end()
+
+    def _colon(self, at: int) -> int:
+        character = self._text[at : at + 1]
+        if character == ":":
+            return at + 1
+        if not character:
+            raise Stop(at, "truncated", "The text ends behind a key.")
+        if character == "：" or character == "=":
+            self._note(at, "colon", f"{character!r} stands for the colon.", "read as ':'")
+            return at + (2 if self._text.startswith("=>", at) else 1)
+        raise Stop(at, "syntax", "A colon is expected here.")
+
+    # Scalars ---------------------------------------------------------------------------------------------------
+
+    def _scalar(self, at: int, path: Path) -> tuple[Json, int]:
+        token = _TOKEN.match(self._text, at)
+        if token is None:
+            raise Stop(at, "syntax", "A value is expected here.")
+        word, end = token[0], token.end()
+        comment = min((place for place in (word.find("/*"), word.find("#")) if place > 0), default=0)
+        if comment:
+            word, end = word[:comment], at + comment
+        self.raws[path] = word
+        if end == len(self._text) and word not in _EXACT:
+            raise Stop(at, "truncated", "The text ends inside a value.")
+        value, finding = _read_word(word, at)
+        if finding:
+            self.findings.append(finding)
+        return value, end
+
+    def _joined(self, at: int) -> tuple[str, int]:
+        """A string, and further ones that ``+`` joins to it."""
+        text, at = self._string(at)
+        if self._text[at : at + 1] in (",", "}", "]", "\n"):
+            return text, at
+        pieces = [text]
+        while True:
+            plus = _SPACE.match(self._text, at).end()  # type: ignore[union-attr]
+            if self._text[plus : plus + 1] != "+":
+                return "".join(pieces), at
+            following = _SPACE.match(self._text, plus + 1).end()  # type: ignore[union-attr]
+            if self._text[following : following + 1] not in _ENDS or following >= len(self._text):
+                return "".join(pieces), at
+            self._note(plus, "joined", "Two strings are joined with '+'.", "read as one")
+            text, at = self._string(following)
+            pieces.append(text)
+
+    def _string(self, start: int) -> tuple[str, int]:
+        text = self._text
+        clean = _CLEAN_STRING.match(text, start)
+        if clean is not None:
+            return clean[1], clean.end()
+        opener = text[start]
+        close = _ENDS[opener]
+        if opener != '"':
+            self._note(start, "quotes", f"A string stands in {opener}{close}.", 'read as if in "')
+        if opener in "\"'" and text.startswith(opener * 3, start):
+            return self._tripled(start, opener * 3)
+        plain = _STOPS[close]
+        pieces: list[str] = []
+        at = start + 1
+        raw_line = False
+        while True:
+            run = plain.match(text, at)
+            assert run is not None
+            pieces.append(run[0])
+            at = run.end()
+            if at >= len(text):
+                raise Stop(at, "truncated", "The text ends inside a string.")
+            character = text[at]
+            if character == "\\":
+                piece, at = self._escape(at)
+                pieces.append(piece)
+            elif character < " ":
+                if not raw_line:
+                    raw_line = True
+                    self._note(at, "control", "A line break or control character stands in a string.", "kept")
+                pieces.append(character)
+                at += 1
+            elif self._closes(at):
+                return "".join(pieces), at + 1
+            else:
+                self._note(at, "inner_quote", "A quote inside a string is not escaped.", "kept as a part of the text")
+                pieces.append(character)
+                at += 1
+
+    def _closes(self, at: int) -> bool:
+        """Whether a quote ends its string: not if a letter or digit follows at once, nor a word behind a space."""
+        text = self._text
+        following = text[at + 1 : at + 2]
+        if not following or following in ",:}]\n":
+            return True
+        if following.isalnum():
+            return False
+        beyond = _SPACE.match(text, at + 1).end()  # type: ignore[union-attr]
+        return not text[beyond : beyond + 1].isalnum() or "\n" in text[at + 1 : beyond]
+
+    def _tripled(self, start: int, quotes: str) -> tuple[str, int]:
+        end = self._text.find(quotes, start + 3)
+        if end < 0:
+            if self._text[start + 2 : start + 3] and self._text[start + 3 : start + 4] in ("", ",", "}", "]"):
+                return "", start + 2
+            raise Stop(len(self._text), "truncated", "The text ends inside a string.")
+        self._note(start, "quotes", "A string stands in three quotes.", 'read as if in "')
+        return self._text[start + 3 : end], end + 3
+
+    def _escape(self, at: int) -> tuple[str, int]:
+        text = self._text
+        letter = text[at + 1 : at + 2]
+        if not letter:
+            raise Stop(len(text), "truncated", "The text ends inside a string.")
+        if letter in _SIMPLE_ESCAPES:
+            return _SIMPLE_ESCAPES[letter], at + 2
+        if letter == "u":
+            return self._unicode(at)
+        if letter in "'’”":
+            self._note(at, "escape", f"JSON knows no \\{letter}.", "read as the quote itself")
+            return letter, at + 2
+        self._note(at, "escape", "JSON knows no such escape.", "the backslash is kept")
+        return "\\", at + 1
+
+    def _unicode(self, at: int) -> tuple[str, int]:
+        text = self._text
+        first = _HEX.match(text, at + 2)
+        if first is None:
+            if len(text) - at < 6:
+                raise Stop(len(text), "truncated", "The text ends inside a string.")
+            self._note(at, "escape", "Four digits are expected behind \\u.", "the backslash is kept")
+            return "\\", at + 1
+        code = int(first[0], 16)
+        if 0xD800 <= code < 0xDC00 and text.startswith("\\u", at + 6):
+            second = _HEX.match(text, at + 8)
+            low = int(second[0], 16) if second else 0
+            if 0xDC00 <= low < 0xE000:
+                return chr(0x10000 + ((code - 0xD800) << 10) + (low - 0xDC00)), at + 12
+        if 0xD800 <= code < 0xE000:
+            if code < 0xDC00 and len(text) - at < 12:
+                raise Stop(len(text), "truncated", "The text ends inside a string.")
+            raise Stop(at, "surrogate", f"\\u{first[0]} is half of a character.")
+        return chr(code), at + 6
+
+
+_EXACT = frozenset({"true", "false", "null"})
+_LITERALS: dict[str, Json] = {"true": True, "false": False, "null": None, "none": None}
+_JSON = {"true": "true", "false": "false", "null": "null", "none": "null"}
+_NEARLY_NUMBER = re.compile(r"[+-]?(?:[0-9][0-9_]*+\.?[0-9]*+|\.[0-9]++)(?:[eE][+-]?[0-9]++)?")
+_NOT_FINITE = re.compile(r"[+-]?(?:nan|inf(?:inity)?)", re.IGNORECASE)
+_NOTHING = frozenset({"undefined", "...", "…"})
+
+
+def _read_word(word: str, at: int) -> tuple[Json, Finding | None]:
+    """The value of a word without quotes, and the finding if JSON writes it another way; Stop if it is none."""
+    lower = word.lower()
+    if word in _EXACT:
+        return _LITERALS[word], None
+    if lower in _LITERALS:
+        return _LITERALS[lower], Finding(at, "literal", f"{word} is not how JSON writes it.", f"read as {_JSON[lower]}")
+    if _NOT_FINITE.fullmatch(word):
+        raise Stop(at, "not_finite", f"{word} is not a JSON number.")
+    if lower in _NOTHING:
+        raise Stop(at, "syntax", f"{word} is not a value.")
+    if len(word) > MOST_DIGITS and word.lstrip("+-")[:1].isdigit():
+        raise Stop(at, "too_large", f"The number has more than {MOST_DIGITS:,} digits.")
+    if INTEGER.fullmatch(word):
+        return int(word), None
+    written = word if NUMBER.fullmatch(word) else _as_number(word)
+    if not written:
+        return word, Finding(at, "unquoted_text", f"{word[:80]} has no quotes.", "read as text")
+    number: Json = int(written) if INTEGER.fullmatch(written) else float(written)
+    if isinstance(number, float) and abs(number) == float("inf"):
+        raise Stop(at, "not_finite", f"{word} is larger than any number JSON readers keep.")
+    if NUMBER.fullmatch(word):
+        return number, None
+    return number, Finding(at, "number", f"{word} is not how JSON writes a number.", f"read as {number!r}")
+
+
+def _as_number(word: str) -> str:
+    """A number in a form JSON does not have (+5, .5, 5., 1_000), as Python reads it; "" for any other word."""
+    if not _NEARLY_NUMBER.fullmatch(word):
+        return ""
+    plain = word.removeprefix("+").replace("_", "")
+    whole = plain.partition(".")[0].removeprefix("-")
+    return "" if len(whole) > 1 and whole[0] == "0" else plain  # 012 is not 12: it stays text

@@ -1,0 +1,243 @@
+"""Functions made from Python callables and tools: type hints through pydantic, descriptions from the docstring.
+
+Docstring forms read: Google (``Args:``), Sphinx (``:param x:``), NumPy (``Parameters`` underlined). pydantic is
+imported only for hints that are more than str, int, float, bool, list and dict.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+import typing
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from airoagent.calls.functions import Function, Param
+from airoagent.calls.json_text import Json
+from airoagent.errors import CallError, Diagnostic, UsageError
+
+__all__ = ["function_of", "param_of_schema", "python_arguments"]
+
+_SIMPLE: dict[Any, dict[str, Json]] = {
+    str: {"type": "string"},
+    int: {"type": "integer"},
+    float: {"type": "number"},
+    bool: {"type": "boolean"},
+    list: {"type": "array"},
+    dict: {"type": "object"},
+    Any: {},
+    inspect.Parameter.empty: {},
+}
+_MOST_DEPTH = 16  # of a type: a deeper or recursive one is taken as "anything" from there
+
+
+def function_of(source: Callable[..., Any]) -> Function:
+    """The function a callable or a tool is; a parameter that is a ToolContext is left out.
+
+    UsageError for one without a docstring, or with a type that has no JSON form.
+    """
+    specified: Function | None = getattr(source, "specification", None)
+    if specified is not None:
+        return replace(specified, target=source)
+    tool = hasattr(source, "function") and hasattr(source, "parameters") and hasattr(source, "description")
+    function: Callable[..., Any] = source.function if tool else source  # type: ignore[attr-defined]
+    name = str(source.name if tool else getattr(source, "__name__", type(source).__name__))  # type: ignore[attr-defined]
+    doc = inspect.getdoc(function) or ""
+    described = str(source.description) if tool else " ".join(doc.split("\n\n", 1)[0].split())  # type: ignore[attr-defined]
+    if not described:
+        raise UsageError(
+            f"the function {name} has no description, so no model could know when to call it",
+            "give it a docstring; its first paragraph is what the model reads",
+        )
+    texts = _param_texts(doc)
+    hints = _hints(function)
+    params = []
+    for parameter in inspect.signature(function).parameters.values():
+        hint = hints.get(parameter.name, parameter.annotation)
+        if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD) or _is_context(hint):
+            continue
+        params.append(_param(name, parameter, hint, texts.get(parameter.name, "")))
+    return Function(name, described, tuple(params), "params", source)
+
+
+def _hints(function: Callable[..., Any]) -> dict[str, Any]:
+    target = function if inspect.isroutine(function) or inspect.isclass(function) else type(function).__call__
+    try:
+        return typing.get_type_hints(target, include_extras=True)
+    except (NameError, TypeError, AttributeError):
+        return {}  # hints that cannot be resolved (names of another module): those parameters are of any type
+
+
+def _is_context(hint: Any) -> bool:
+    word = hint if isinstance(hint, str) else getattr(hint, "__name__", "")
+    return word.rpartition(".")[2] == "ToolContext"
+
+
+def _schema_of(hint: Any) -> dict[str, Json]:
+    if isinstance(hint, str):
+        return {}
+    try:
+        return _SIMPLE[hint]
+    except (KeyError, TypeError):  # TypeError: a hint that cannot be hashed
+        import pydantic
+
+        return pydantic.TypeAdapter(hint).json_schema()
+
+
+def _param(function: str, parameter: inspect.Parameter, hint: Any, text: str) -> Param:
+    try:
+        schema = _schema_of(hint)
+    except Exception as error:  # pydantic has many errors for what it cannot describe
+        raise UsageError(
+            f"the parameter {parameter.name} of {function} has a type no model can write: {hint!r}",
+            "use str, int, float, bool, list, dict, Literal, dataclasses or pydantic models",
+        ) from error
+    found = param_of_schema(parameter.name, schema)
+    required = parameter.default is parameter.empty
+    default = parameter.default if not required and _is_json(parameter.default) else None
+    return Param(
+        found.name,
+        text or found.description,
+        found.kind,
+        required,
+        found.enum,
+        default,
+        default is not None,
+        found.nullable,
+        found.members,
+        found.items,
+        found.values,
+    )
+
+
+def _is_json(value: Any) -> bool:
+    if isinstance(value, list):
+        return all(_is_json(item) for item in value)
+    if isinstance(value, dict):
+        return all(type(key) is str and _is_json(item) for key, item in value.items())
+    return value is None or type(value) in (bool, int, str) or (type(value) is float and abs(value) < float("inf"))
+
+
+def param_of_schema(name: str, schema: Mapping[str, Json], *, required: bool = True) -> Param:
+    """The parameter that a JSON schema describes; what has no place in the tree is taken as "anything"."""
+    return _of_schema(name, schema, schema.get("$defs", {}), required, 0)
+
+
+def _of_schema(
+    name: str, schema: Mapping[str, Json], definitions: Mapping[str, Json], required: bool, depth: int
+) -> Param:
+    def inner(word: str, value: Mapping[str, Json], needed: bool = True) -> Param:
+        return _of_schema(word, value, definitions, needed, depth + 1)
+
+    if depth > _MOST_DEPTH:
+        return Param(name, required=required)
+    description = str(schema.get("description", ""))
+    if "$ref" in schema:
+        schema = definitions.get(str(schema["$ref"]).rpartition("/")[2], {})
+        return _described(inner(name, schema, required), description)
+    if len(schema.get("allOf", ())) == 1:
+        return _described(inner(name, schema["allOf"][0], required), description)
+    options = [*schema.get("anyOf", ()), *schema.get("oneOf", ())]
+    if options:
+        rest = [option for option in options if option.get("type") != "null"]
+        nullable = len(rest) < len(options)
+        found = inner(name, rest[0], required) if len(rest) == 1 else Param(name, required=required)
+        return _described(found, description, nullable=nullable or found.nullable)
+    kind = schema.get("type", "any")
+    if isinstance(kind, list):
+        rest_kinds = [one for one in kind if one != "null"]
+        found = inner(name, {**schema, "type": rest_kinds[0] if len(rest_kinds) == 1 else "any"}, required)
+        return _described(found, description, nullable="null" in kind)
+    enum = [schema["const"]] if "const" in schema else schema.get("enum", [])
+    members = tuple(
+        inner(key, value, key in schema.get("required", ())) for key, value in schema.get("properties", {}).items()
+    )
+    items, values = schema.get("items"), schema.get("additionalProperties")
+    return Param(
+        name,
+        description,
+        kind if kind in ("string", "integer", "number", "boolean", "array", "object") else "any",
+        required,
+        tuple(enum),
+        members=members,
+        items=inner("items", items) if isinstance(items, Mapping) and items else None,
+        values=inner("values", values) if isinstance(values, Mapping) and values and not members else None,
+    )
+
+
+def _described(param: Param, description: str, *, nullable: bool | None = None) -> Param:
+    return Param(
+        param.name,
+        description or param.description,
+        param.kind,
+        param.required,
+        param.enum,
+        param.default,
+        param.has_default,
+        param.nullable if nullable is None else nullable,
+        param.members,
+        param.items,
+        param.values,
+    )
+
+
+_GOOGLE_HEAD = re.compile(r"^(?:Args|Arguments|Parameters|Params):\s*$")
+_GOOGLE_ITEM = re.compile(r"^(\s+)\*{0,2}(\w+)\s*(?:\([^)]*\))?:\s*(.*)$")
+_SPHINX = re.compile(r"^\s*:param\s+(?:[^:\n]*\s)?\*{0,2}(\w+):\s*(.*)$")
+_NUMPY_ITEM = re.compile(r"^\*{0,2}(\w+)\s*(?::.*)?$")
+
+
+def _param_texts(doc: str) -> dict[str, str]:
+    """What a docstring says about each parameter, on one line each."""
+    lines = doc.splitlines()
+    found: dict[str, list[str]] = {}
+    current: list[str] | None = None
+    style, indent = "", 0
+    for number, line in enumerate(lines):
+        following = lines[number + 1] if number + 1 < len(lines) else ""
+        if sphinx := _SPHINX.match(line):
+            current, style = found.setdefault(sphinx[1], [sphinx[2]]), "sphinx"
+        elif _GOOGLE_HEAD.match(line):
+            current, style, indent = None, "google", 0
+        elif line.strip() == "Parameters" and re.fullmatch(r"\s*-{3,}\s*", following):
+            current, style = None, "numpy"
+        elif style == "google" and (item := _GOOGLE_ITEM.match(line)) and (not indent or len(item[1]) == indent):
+            indent = len(item[1])
+            current = found.setdefault(item[2], [item[3]])
+        elif style == "numpy" and (named := _NUMPY_ITEM.match(line)):
+            following_rule = re.fullmatch(r"\s*-{3,}\s*", following)
+            current, style = (None, "") if following_rule else (found.setdefault(named[1], []), "numpy")
+        elif not line.strip() or (not line[:1].isspace() and style != "sphinx"):
+            current = None
+            style = "" if line.strip() and not line.startswith("---") else style
+        elif current is not None:
+            current.append(line.strip())
+    return {name: " ".join(" ".join(parts).split()) for name, parts in found.items()}
+
+
+def python_arguments(function: Callable[..., Any], params: Mapping[str, Json], name: str = "") -> dict[str, Any]:
+    """Checked JSON parameters as what the function's hints ask for: dates, models, enums, tuples, ... by pydantic.
+
+    CallError says which parameter pydantic refuses, and why (a length, a range, a format).
+    """
+    hints = _hints(function)
+    arguments: dict[str, Any] = {}
+    for word, value in params.items():
+        hint = hints.get(word, Any)
+        if isinstance(hint, str) or (hint in _SIMPLE if hint.__hash__ else False):
+            arguments[word] = value
+            continue
+        import pydantic
+
+        try:
+            arguments[word] = pydantic.TypeAdapter(hint).validate_python(value)
+        except pydantic.ValidationError as error:
+            why = "; ".join(str(item["msg"]) for item in error.errors()[:3])
+            raise CallError(
+                f"the parameter {word}{f' of {name}' if name else ''} is refused: {why}",
+                f"it was {str(value)[:80]!r}",
+                kind="bad_value",
+                diagnostics=(Diagnostic("bad_value", f"{word}: {why}", 1, 1),),
+            ) from None
+    return arguments

@@ -1,1 +1,0 @@
-"""What the model reads and writes: pure functions, no I/O."""

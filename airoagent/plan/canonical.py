@@ -1,0 +1,95 @@
+"""Canonical plan text: what a plan is written as, so that it reads back as the same plan.
+
+    >>> print(canonical_text([Step("evidence0", "Look.", "Search", ("otters",))]), end="")
+    Plan: Look.
+    :evidence0: = Search[otters]
+
+A step is written as its two lines. One that would not read back the same (its input holds half a bracket, a line that
+looks like a statement, quotes around it, ...) is written as a JSON object on a line, which can hold any text; so are
+such a question and such an answer.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from airoagent.plan.draft import Draft, PlanLimits
+from airoagent.plan.json_steps import json_line
+from airoagent.plan.scanner import StatementReader
+from airoagent.plan.steps import Step, Template, template_text
+from airoagent.plan.tool_names import ToolNames
+
+__all__ = ["canonical_text"]
+
+# Nothing in these could be read as anything but text: no quotes, brackets, newlines, signs, marks, other white space.
+_PLAIN_INPUT = re.compile(
+    r"(?=[^ +])[^\[\]\n\r\"'`“”„‘’«»「」『』+\x00-\x1f\x7f-\xa0\u1680\u2000-\u200f\u2028-\u202f\u205f\u3000\ufeff"
+    r"［］]*+(?<! )"
+)
+_PLAIN_THOUGHT = re.compile(r"[A-Za-z][A-Za-z0-9 ,;'?!-]*+\.?")
+_PLAIN_TOOL = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,99}")
+_PLAIN_ID = re.compile(r"evidence(?:0|[1-9][0-9]{0,8})")
+_PLAIN_REFERENCE = re.compile(r"(?::evidence[0-9]{1,9}:)++")
+
+
+class _EveryName(ToolNames):
+    """Takes any name for a tool: what reads back under it reads back whatever tools are registered."""
+
+    __slots__ = ()
+
+    def resolve(self, name: str) -> str:
+        return name
+
+
+def canonical_text(steps: Iterable[Step], answer: Template | None = None, question: str = "") -> str:
+    """The text of a plan of these steps."""
+    pieces = [_question(question)] if question else []
+    pieces += [_step(step) for step in steps]
+    if answer is not None:
+        pieces.append(_answer(answer))
+    return "\n".join(pieces) + "\n"
+
+
+def _step(step: Step) -> str:
+    text_in = step.input
+    head = f"Plan: {step.thought}\n" if step.thought else ""
+    text = f"{head}:{step.id}: = {step.tool}[{text_in}]"
+    if (
+        (not step.thought or (_PLAIN_THOUGHT.fullmatch(step.thought) and "  " not in step.thought))
+        and (not text_in or _PLAIN_INPUT.fullmatch(text_in))
+        and _PLAIN_TOOL.fullmatch(step.tool)
+        and _PLAIN_ID.fullmatch(step.id)
+    ):
+        return text
+    draft = _read(text + "\n")
+    if not draft.findings and draft.steps == [step]:
+        return text
+    return json_line(id=step.id, thought=step.thought, tool=step.tool, input=text_in)
+
+
+def _question(question: str) -> str:
+    text = f"Question: {question}"
+    draft = _read(f"{text}\n:evidence0: = x[]\n")
+    same = not draft.findings and draft.question == question and len(draft.steps) == 1
+    return text if same else json_line(question=question)
+
+
+def _answer(template: Template) -> str:
+    answer = template_text(template)
+    text = f"Answer: {answer}"
+    if _PLAIN_REFERENCE.fullmatch(answer):
+        return text
+    draft = _read(f":evidence0: = x[]\n{text}\n")
+    harmless = {"answer_text", "undefined_reference"}  # true of the plan, not of its writing, or of this probe alone
+    same = draft.answer == template and all(one.kind in harmless for one in draft.findings)
+    return text if same else json_line(answer=answer)
+
+
+def _read(text: str) -> Draft:
+    """What a piece of text alone reads as."""
+    draft = Draft(_EveryName(()), PlanLimits(2, len(text), len(text)))
+    reader = StatementReader(draft)
+    reader.read(text.replace("\r\n", "\n"))
+    reader.end(truncated=False)
+    return draft

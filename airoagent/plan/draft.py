@@ -1,0 +1,205 @@
+"""The plan while it is being read: steps and findings as they come, and the checks of the whole at the end.
+
+Not here: finding statements in the text (`parse`). Here: what makes a statement a step of this plan (its tool is
+registered, its id is new, its references lead to steps, there is no cycle), and which finding refuses the plan.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container
+from dataclasses import dataclass
+from typing import NoReturn
+
+from airoagent.errors import Diagnostic, PlanError
+from airoagent.findings import Finding, located
+from airoagent.plan.cycles import circle, find_cycle
+from airoagent.plan.repairs import find_reference, read_template
+from airoagent.plan.steps import Ref, Step, Template
+from airoagent.plan.tool_names import ToolNames
+
+__all__ = ["Draft", "PlanLimits"]
+
+
+@dataclass(frozen=True, slots=True)
+class PlanLimits:
+    """What a plan may have: steps, characters of one input, characters of the text. More is the error too_large."""
+
+    steps: int = 10_000
+    input: int = 256 * 1024
+    text: int = 4 * 1024 * 1024
+
+
+_HINTS = {
+    "empty_plan": "ask the model again, or show it the output format",
+    "unknown_tool": "register a tool of this name, or ask for a plan that uses only the registered ones",
+    "duplicate_id": "give each step a number of its own",
+    "undefined_reference": "refer only to steps of the plan",
+    "self_reference": "a step can use only what other steps found",
+    "cycle": "break the circle: no step may need its own evidence",
+    "truncated": "give the model more tokens, or ask for a shorter plan",
+    "too_large": "raise the limit, or ask for a shorter plan",
+    "syntax": "write the step as :evidence0: = Tool[input]",
+}
+
+
+Finished = tuple[tuple[Step, ...], Template | None, str, tuple[Diagnostic, ...]]
+"""What a plan is made of, as `Plan` takes it."""
+
+
+class Draft:
+    """Steps, findings, question and answer gathered so far."""
+
+    def __init__(self, names: ToolNames, limits: PlanLimits) -> None:
+        self.names = names
+        self.limits = limits
+        self.steps: list[Step] = []
+        self.places: list[int] = []  # where the input of each step stands in the text
+        self.findings: list[Finding] = []
+        self.defined: dict[str, Step | None] = {}  # by id; None: the step is refused
+        self.refs: dict[str, Ref] = {}
+        self.forward: list[tuple[str, int, Ref]] = []  # step, place of its input, reference to what was not there yet
+        self.used: set[str] = set()
+        self.dollar = False  # whether the plan is one of numbered calls
+        self.question = ""
+        self.answer: Template | None = None
+        self.failed = False
+
+    def note(self, at: int, kind: str, message: str, repair: str) -> None:
+        """Record a repair."""
+        self.findings.append(Finding(at, kind, message, repair))
+
+    def fail(self, at: int, kind: str, message: str) -> None:
+        """Record an error; the plan will be refused."""
+        self.failed = True
+        self.findings.append(Finding(at, kind, message))
+
+    def tool(self, written: str, tool: str | None, at: int) -> str | None:
+        """The registered tool of a step, with a finding if it was written in another way or is not known."""
+        if tool is None:
+            near = self.names.nearest(written)
+            known = f"did you mean {' or '.join(near)}?" if near else f"registered: {self._registered()}"
+            self.fail(at, "unknown_tool", f"No tool is called {written[:80]!r}; {known}")
+        elif tool != written:
+            self.note(at, "tool_name", f"The tool {tool} is written {written[:80]!r}.", f"read as {tool}")
+        return tool
+
+    def _registered(self) -> str:
+        names = sorted(self.names.names)
+        return ", ".join(names[:12]) + (", ..." if len(names) > 12 else "") if names else "none"
+
+    def add(
+        self, number: int, thought: str, tool: str | None, template: Template, line: int, at: int, place: int, size: int
+    ) -> Step | None:
+        """Add a step; None if it is refused. ``at`` is where it stands, ``place`` where its input does."""
+        own = f"evidence{number}"
+        if own in self.defined:
+            there = self.defined[own]
+            if there is not None and (there.tool, there.template) == (tool, template):
+                self.note(at, "repeated_step", f":{own}: is written a second time.", "left out")
+                return None
+            self.fail(at, "duplicate_id", f":{own}: is assigned twice.")
+            return None
+        if len(self.defined) >= self.limits.steps:
+            if len(self.defined) == self.limits.steps:
+                self.fail(at, "too_large", f"The plan has more than {self.limits.steps} steps.")
+                self.defined[own] = None
+            return None
+        self.defined[own] = None
+        if size > self.limits.input:
+            self.fail(place, "too_large", f"The input of :{own}: has more than {self.limits.input} characters.")
+            return None
+        if tool is None:
+            return None
+        step = Step(own, thought, tool, template, line)
+        for part in template:
+            if part.__class__ is Ref:
+                self.used.add(part.id)
+                if part.id == own or part.id not in self.defined:
+                    self.forward.append((own, place, part))
+                    self.failed = self.failed or part.id == own
+        self.defined[own] = step
+        self.steps.append(step)
+        self.places.append(place)
+        return step
+
+    @property
+    def earlier(self) -> Container[str] | None:
+        """What `read_template` needs to read ``$3`` in a plan of numbered calls."""
+        return self.defined if self.dollar else None
+
+    def join(self, at: int) -> None:
+        """The plan ends in ``join()``: where several steps are left that none uses, all of them answer."""
+        loose = [step.id for step in self.steps if step.id not in self.used]
+        if len(loose) > 1:
+            self.note(at, "join", "The plan ends in a join.", "answered by what no other step uses")
+            self.set_answer("\n".join(f":{id}:" for id in loose), at)
+
+    def set_answer(self, text: str, at: int) -> None:
+        """Take the answer's text."""
+        self.answer = read_template(text, self.refs, self.findings, at, self.earlier)
+        if not self.answer:
+            self.answer = None
+        elif not any(isinstance(part, Ref) for part in self.answer):
+            self.note(at, "answer_text", "The answer refers to no evidence.", "kept as text")
+        for part in self.answer or ():
+            if isinstance(part, Ref):
+                self.used.add(part.id)
+                if part.id not in self.defined:
+                    place = at + find_reference(text, 0, part.id)
+                    message = f"The answer refers to {part}, which is no step of the plan."
+                    self.fail(place, "undefined_reference", message)
+
+    def finish(self, text: str, raw: str, truncated: bool) -> Finished:
+        """Check the whole; PlanError if it is refused.
+
+        ``text`` is what was read, ``raw`` the same as it came: its lines may end in CR LF.
+        """
+        end = len(text)
+        if not self.defined and not self.failed:
+            kind = "truncated" if truncated and text.strip() else "empty_plan"
+            self.fail(0, kind, "The text ends before its first step." if truncated else "The text holds no plan.")
+        if truncated and self.answer is None and not any(one.kind == "truncated" for one in self.findings):
+            self.fail(end, "truncated", "The text was cut off before the plan's answer.")
+        self._check_forward(text)
+        if self.failed:
+            self.refuse(text, raw)
+        steps = tuple(self.steps)
+        if self.answer is None:
+            last = steps[-1]
+            self.note(
+                end, "no_answer", "The plan has no answer line.", f"the answer is what the last step finds, :{last.id}:"
+            )
+            self.used.add(last.id)
+        if len(self.used) < len(steps):
+            for step, place in zip(steps, self.places, strict=True):
+                if step.id not in self.used:
+                    message = f"Nothing uses the evidence of :{step.id}:."
+                    self.note(place, "unused_evidence", message, "kept; the step runs all the same")
+        return steps, self.answer, self.question, located(self.findings, text) if self.findings else ()
+
+    def _check_forward(self, text: str) -> None:
+        """Judge the references that did not lead back: to nothing, to the step itself, forward, round in a circle."""
+        backward = True
+        for own, place, ref in self.forward:
+            at = find_reference(text, place, ref.id)
+            if ref.id == own:
+                self.fail(at, "self_reference", f":{own}: refers to itself.")
+            elif ref.id not in self.defined:
+                self.fail(at, "undefined_reference", f":{own}: refers to {ref}, which is no step of the plan.")
+            else:
+                backward = False
+                message = f":{own}: refers to {ref}, which is written after it."
+                self.note(at, "forward_reference", message, f"it waits for {ref}")
+        if backward:  # steps that only look back cannot wait for each other
+            return
+        needs = {step.id: tuple(own for own in step.depends_on if own != step.id) for step in self.steps}
+        cycle = find_cycle(needs)
+        if cycle:
+            place = self.places[list(needs).index(cycle[0])]
+            self.fail(place, "cycle", f"The steps wait for each other: {circle(cycle)}.")
+
+    def refuse(self, text: str, raw: str) -> NoReturn:
+        """Raise the PlanError for the errors found."""
+        diagnostics = located(self.findings, text)
+        first = next(diagnostic for diagnostic in diagnostics if not diagnostic.repair)
+        raise PlanError(first.message, _HINTS.get(first.kind, ""), kind=first.kind, diagnostics=diagnostics, text=raw)

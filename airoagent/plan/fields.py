@@ -1,0 +1,167 @@
+"""Steps written as fields, one a line, as the models of other schools write them; and the rows of a table of steps.
+
+    Action: DuckDuckGo                       - **Tool:** DuckDuckGo             | Step | Tool | Input |
+    Action Input: depth of Loch Ness         - **Input:** depth of Loch Ness    | 0 | DuckDuckGo | depth of Loch Ness |
+                                             - **Evidence:** #E1
+
+Also ``Action: DuckDuckGo[depth of Loch Ness]``, the same lines in YAML, and a call on a line of its own below its
+number (``#E1:``). A step is certain when it has all three parts, or at the next line that is not one of them; without
+a number it gets the next free one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from airoagent.plan.draft import Draft
+from airoagent.plan.frame import Frame
+from airoagent.plan.repairs import clean_input, read_arguments, read_template
+from airoagent.plan.steps import Step
+
+__all__ = ["FieldReader"]
+
+_TOOL = frozenset({"tool", "tool name", "tool used", "action", "function", "api"})
+_INPUT = frozenset(
+    {"input", "tool input", "action input", "function input", "query", "argument", "arguments", "parameters"}
+)
+_NUMBER = frozenset(
+    {"evidence", "evidence storage", "evidence id", "output", "result", "store", "variable", "id", "#", "step"}
+)
+_THOUGHT = frozenset({"plan", "thought", "purpose", "description", "reason", "goal"})
+
+_FIELD = re.compile(
+    r"[\s>*\-•–+.)(0-9]{0,16}+[*_`\"']{0,3}+(?P<key>#?[A-Za-z][\w ]{0,28}?) ?(?P<number>[0-9]{1,4})?[*_`\"']{0,3}\s?"
+    r"[:：]\s?[*_`]{0,3}+(?P<value>.*)",
+    re.DOTALL,
+)
+_CALL = re.compile(
+    r"[*`]{0,3}+(?P<name>[A-Za-z_][\w.-]{0,120}+)[*`]{0,3}+(?P<open>[\[(［（])(?P<raw>.*)[\])］）]", re.DOTALL
+)
+_REFERENCE = re.compile(r"[:：]?(?:evidence|#?e)?[ _-]?([0-9]{1,9})[:：]?", re.IGNORECASE)
+_RULE = re.compile(r"[|:\- ]++")
+_MARKS = "*_` \t"
+
+
+class FieldReader:
+    """Takes whole lines that stand outside of statements; ``emit`` is given the steps."""
+
+    def __init__(self, draft: Draft, frame: Frame, emit: Callable[[Step], None]) -> None:
+        self._draft, self._frame, self._emit = draft, frame, emit
+        self._columns: list[str] = []
+        self._clear()
+
+    def _clear(self) -> None:
+        self._tool, self._input, self._is_call = "", None, False
+        self._number: int | None = None
+        self._at = self._place = self._line = 0
+
+    _input: str | None
+
+    def take(self, text: str, at: int, line: int) -> bool:
+        """Take a line, if it is a part of a step; ``at`` is where it begins, ``line`` its number."""
+        if text.lstrip()[:1] == "|":
+            return self._row(text.strip(), at, line)
+        self._columns = []
+        found = _FIELD.fullmatch(text.rstrip()) if ":" in text or "：" in text else None
+        key = " ".join(found["key"].replace("_", " ").lower().split()).removeprefix("external ") if found else ""
+        value = found["value"].strip(_MARKS) if found else ""
+        at += found.start("value") if found else len(text) - len(text.lstrip())
+        if found and key in _TOOL and value:
+            self.flush()
+            return self._take_tool(value, found["number"], at, line)
+        if found and key in _INPUT and value and self._input is None:
+            if self._tool:
+                self._input, self._place, taken = value, at, True
+            else:
+                taken = self._called(value, at, line)
+        elif found and self._take_number(key, value, found["number"]):
+            taken = True
+        else:
+            taken = self._number is not None and not self._tool and self._called(text.strip(_MARKS), at, line)
+        complete = self._tool and self._input is not None
+        if complete and (self._number is not None or not taken):
+            self.flush()
+        return taken
+
+    def statement(self, tool: str | None) -> None:
+        """A statement begins: the step before it has ended. ``tool`` is what the statement calls, if it is a step."""
+        if tool is not None and self._number is None and self._draft.names.resolve(self._tool) == tool:
+            self._clear()  # the fields said the same as the step that follows
+        self.flush()
+
+    def _take_tool(self, value: str, number: str | None, at: int, line: int) -> bool:
+        if not self._called(value, at, line):
+            if self._draft.names.resolve(value) is None and len(value.split()) > 2:
+                return False  # what is to be done, in words
+            self._tool, self._at, self._line = value, at, line
+        if number and self._number is None:
+            self._number = int(number)
+        return True
+
+    def _called(self, value: str, at: int, line: int) -> bool:
+        """Take ``Tool[input]``."""
+        call = _CALL.match(value)
+        if call is None or self._draft.names.resolve(call["name"]) is None:
+            return False
+        self._tool, self._input, self._is_call = call["name"], call["raw"], call["open"] in "(（"
+        self._at, self._place, self._line = at, at + call.start("raw"), line
+        return True
+
+    def _take_number(self, key: str, value: str, number: str | None) -> bool:
+        """Take the step's number; one that begins a step ends the one before."""
+        bare = value.strip(_MARKS + ".\"'")
+        if key in ("#e", "e") and number and not bare:
+            bare = number
+        elif key not in _NUMBER or not bare:
+            return False
+        found = _REFERENCE.fullmatch(bare)
+        if found is None:
+            return False
+        if self._number is not None:
+            self.flush()
+            self._clear()
+        self._number = int(found[1])
+        return True
+
+    def _row(self, text: str, at: int, line: int) -> bool:
+        cells = [cell.strip(_MARKS) for cell in text.strip("|").split("|")]
+        keys = [cell.lower() for cell in cells]
+        if not self._columns:
+            if _TOOL.isdisjoint(keys) or _INPUT.isdisjoint(keys):
+                return False
+            self._columns = keys
+            return True
+        if _RULE.fullmatch(text):
+            return True
+        if len(cells) > len(self._columns):  # a bar within the last cell
+            last = len(self._columns) - 1
+            cells[last:] = [" | ".join(cells[last:])]
+        row = dict(zip(self._columns, cells, strict=False))
+        self._clear()
+        self._tool = next((row[key] for key in row if key in _TOOL), "")
+        self._input = next((row[key] for key in row if key in _INPUT), "")
+        found = _REFERENCE.fullmatch(next((row[key] for key in row if key in _NUMBER), ""))
+        self._number = int(found[1]) if found else None
+        self._at, self._place, self._line = at, at, line
+        if self._tool:
+            self.flush(next((row[key] for key in row if key in _THOUGHT), ""))
+        return True
+
+    def flush(self, thought: str = "") -> None:
+        """End the step that is being gathered: it is one if it has a tool and an input."""
+        draft, raw = self._draft, self._input
+        if self._tool and raw is not None:
+            draft.note(self._at, "fields", "The step is written as fields.", "read as a step")
+            tool = draft.tool(self._tool, draft.names.resolve(self._tool), self._at)
+            text = (read_arguments if self._is_call else clean_input)(raw, self._place, draft.findings)
+            template = read_template(text, draft.refs, draft.findings, self._place, draft.earlier)
+            number = len(draft.defined) if self._number is None else self._number
+            thought = thought or self._frame.thought()
+            self._frame.statement()
+            step = draft.add(number, thought, tool, template, self._line, self._at, self._place, len(raw))
+            if step is not None and not draft.failed:
+                self._emit(step)
+            self._clear()
+        elif self._tool:
+            self._clear()

@@ -1,0 +1,202 @@
+"""What stands between statements: thoughts, the question, the answer's lines, and noise (chatter, fences, ``...``)."""
+
+from __future__ import annotations
+
+import re
+
+from airoagent.plan.draft import Draft
+from airoagent.plan.heads import ASSIGNMENT_LINE, REACH, STATEMENT_LINE
+from airoagent.plan.repairs import NOISE, clean_answer, read_template
+from airoagent.plan.steps import Ref
+
+__all__ = ["AnswerReader", "Frame", "is_fence"]
+
+_FENCE = re.compile(r"(?:`{3,}+|~{3,}+)\s*+[\w.+-]*+\s*+`*+")
+_DOTS = re.compile(r"[\[(]?(?:\.{2,}+|…++)[\])]?")
+_RULE = re.compile(r"[-=*_#~ ]{3,}+")
+_LIST_SIGNS = re.compile(r"[\[\]{},\s]++")
+_TEMPLATE = re.compile(r"[\[［](?!.*[\[［]).*[\]］]?\.?", re.DOTALL)  # `[function to call with input parameter]`
+_NUMBER = re.compile("[0-9]+")
+_INLINE_PLAN = re.compile(r"(?:^|\s)(?:plan|thought)\s?[0-9]{0,6}(?:\*\*)?[:：]\s", re.IGNORECASE)
+
+
+def is_fence(line: str) -> bool:
+    """Whether a line opens or closes a code block."""
+    return _FENCE.fullmatch(line.strip()) is not None
+
+
+class Frame:
+    """Takes the text outside of inputs, line by line, and keeps the thought for the next step."""
+
+    __slots__ = ("_chattering", "_draft", "_thoughts", "kind", "thought_at")
+
+    def __init__(self, draft: Draft) -> None:
+        self._draft = draft
+        self._thoughts: list[str] = []
+        self._chattering = False
+        self.thought_at = -1  # where the pending `Plan:` stands; -1: none is pending
+        self.kind = "chatter"  # or "question": what the rest of this line is, where no thought is pending
+
+    def begin_thought(self, at: int) -> None:
+        """A ``Plan:`` begins; what follows belongs to the thought."""
+        if self.thought_at < 0:
+            self.thought_at = at
+        self.kind = "chatter"
+        self._chattering = False
+
+    def statement(self) -> None:
+        """A statement begins: chatter after it is a finding of its own."""
+        self._chattering = False
+        self.kind = "chatter"
+
+    def drop_thought(self, why: str) -> None:
+        """Leave out a pending thought that no step follows."""
+        if self.thought_at >= 0:
+            self._draft.note(self.thought_at, "plan_without_step", why, "left out")
+        self._thoughts.clear()
+        self.thought_at = -1
+
+    def thought(self) -> str:
+        """The pending thought, which now has its step; ``""`` if there is none."""
+        thought = " ".join(" ".join(self._thoughts).split()) if self._thoughts else ""
+        self._thoughts.clear()
+        at, self.thought_at = self.thought_at, -1
+        return self.clean(thought, at)
+
+    def clean(self, thought: str, at: int) -> str:
+        """A thought without half a pair of bold or code marks."""
+        if not thought or not (thought[0] in "*_`" or thought[-1] in "*_`"):
+            return thought
+        kept = thought
+        for mark in ("**", "__", "`"):
+            if kept.count(mark) % 2:
+                if kept.startswith(mark):
+                    kept = kept[len(mark) :].lstrip()
+                elif kept.endswith(mark):
+                    kept = kept[: -len(mark)].rstrip()
+        if kept != thought:
+            self._draft.note(max(at, 0), "bold", "The plan line is marked as bold or code.", "left out")
+        return kept
+
+    def chatter(self, at: int) -> None:
+        """Text that belongs to nothing stands here; one finding until the next statement."""
+        if not self._chattering:
+            self._draft.note(at, "chatter", "This text belongs to no statement.", "left out")
+            self._chattering = True
+
+    def trailing(self, text: str, at: int) -> None:
+        """Text after a closed step, up to the end of the line or the next statement."""
+        kept = text.lstrip()
+        if not kept:
+            return
+        at += len(text) - len(kept)
+        if NOISE.fullmatch(kept):
+            self._draft.note(at, "trailing_noise", "Signs follow the closed step.", "left out")
+        else:
+            self.chatter(at)
+
+    def take(self, text: str, at: int, whole_line: bool) -> None:
+        """Take what stands at ``at`` up to the end of its line; ``whole_line``: from the start of its line, too."""
+        line = text.strip()
+        kind, self.kind = self.kind, "chatter"
+        if not line:
+            return
+        at += len(text) - len(text.lstrip())
+        if kind == "question":
+            self._draft.question = " ".join(line.split())
+        elif not (whole_line and self._noise_line(line, at)):
+            if self.thought_at >= 0:
+                self._thoughts.append(line)
+            elif _LIST_SIGNS.fullmatch(line):
+                pass  # the brackets and commas of a list of objects
+            elif NOISE.fullmatch(line):
+                self._draft.note(at, "trailing_noise", "Signs stand between the statements.", "left out")
+            else:
+                self.chatter(at)
+
+    def take_before(self, text: str, at: int) -> None:
+        """Take what stands before an assignment on its line."""
+        found = None
+        if self.thought_at < 0 and len(text) < REACH * 16:
+            found = max(_INLINE_PLAN.finditer(text), key=re.Match.start, default=None)
+        if found:
+            self.take(text[: found.start()], at, False)
+            self.begin_thought(at + found.start())
+            text, at = text[found.end() :], at + found.end()
+        self.take(text, at, False)
+
+    def _noise_line(self, line: str, at: int) -> bool:
+        """Whether a line is noise, with the finding for it."""
+        if _FENCE.fullmatch(line):
+            self._draft.note(at, "code_fence", "A code fence stands here.", "left out")
+        elif _DOTS.fullmatch(line):
+            self._draft.note(at, "ellipsis", "A line of dots stands here.", "left out")
+        elif _RULE.fullmatch(line):
+            self._draft.note(at, "rule", "A line of signs stands here.", "left out")
+        else:
+            return self._assignment_line(line, at)
+        return True
+
+    def _assignment_line(self, line: str, at: int) -> bool:
+        """A line that assigns but calls no tool: the prompt's own template, or an error."""
+        found = ASSIGNMENT_LINE.fullmatch(line)
+        if not found:
+            return False
+        if len(found["rest"]) < REACH and _TEMPLATE.fullmatch(found["rest"]):
+            self._draft.note(at, "template", "This line is the format's example, not a step.", "left out")
+            self._thoughts.clear()
+            self.thought_at = -1
+        else:
+            self._draft.fail(at, "syntax", f"This line assigns {found['ref'].strip()} but calls no tool.")
+            number = _NUMBER.search(found["ref"])
+            if number:  # what refers to it is not wrong for that
+                self._draft.defined[f"evidence{int(number[0])}"] = None
+            self._thoughts.clear()
+            self.thought_at = -1
+        return True
+
+
+class AnswerReader:
+    """Takes the lines of an answer."""
+
+    __slots__ = ("_at", "_lines", "done", "line_ended")
+
+    def __init__(self) -> None:
+        self._lines: list[str] = []
+        self._at = -1
+        self.done = False
+        self.line_ended = False
+
+    def line(self, text: str, at: int) -> bool:
+        """Take a line, if it belongs to the answer; ``done`` says when no further one does."""
+        if not self._lines:
+            if not text.strip():
+                return True
+            if self.line_ended and (STATEMENT_LINE.match(text[:REACH]) or is_fence(text)):
+                self.done = True
+                return False
+            self._at = at + len(text) - len(text.lstrip())
+            self._lines.append(text.lstrip())
+            self.done = self._is_reference(text)
+            return True
+        if not text.strip() or is_fence(text) or STATEMENT_LINE.match(text[:REACH]):
+            self.done = True
+            return not text.strip()
+        self._lines.append(text)
+        return True
+
+    def _is_reference(self, text: str) -> bool:
+        template = read_template(clean_answer(text, 0, []), {}, [], 0, {})
+        return len(template) == 1 and isinstance(template[0], Ref)
+
+    def settle(self, draft: Draft) -> None:
+        """Hand the answer to the draft."""
+        if self._lines:
+            text = "\n".join(self._lines)
+            draft.set_answer(clean_answer(text, self._at, draft.findings), self._at)
+
+    @property
+    def looks_whole(self) -> bool:
+        """Whether an answer without a line end may be taken as it is although the text was cut off there."""
+        text = self._lines[-1].rstrip() if self._lines else ""
+        return self.done and text[-1:] in (":", "：", "]")

@@ -1,0 +1,210 @@
+"""Plans written as JSON: finding the objects while the text arrives, and reading a step from one.
+
+An object is found wherever one begins a line (``{"``, also after ``[`` and ``,``); the list around it needs no
+reading. An object that holds the list under a key such as ``steps`` is opened the same way. Accepted for a step, in
+any case and order: its tool under ``tool``, ``action``, ``name`` or ``function``; its input under ``input``,
+``tool_input``, ``args``, ``arguments``, ``params`` ...; its number under ``id``, ``step`` ... or ``placeholder``;
+what it is for under ``thought``, ``plan`` ...; and all of these in an object under ``evidence``.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from airoagent.calls.json_text import Stop, read_value
+from airoagent.plan.draft import Draft
+from airoagent.plan.frame import Frame
+from airoagent.plan.repairs import read_template
+from airoagent.plan.steps import Step
+
+__all__ = ["ObjectScanner", "ObjectSteps", "json_line", "looks_like_step"]
+
+_MOST_DEPTH = 32
+_STEPS_KEY = re.compile(r"[\"'](?:steps|plans?|tasks|actions|calls)[\"']\s{0,8}:\s{0,8}\[\Z", re.IGNORECASE)
+_TOOL_KEY = re.compile(r"[\"'](?:tool|tool_name|action|function)[\"']\s{0,8}:", re.IGNORECASE)
+
+
+class ObjectScanner:
+    """Follows one object, sign by sign; knows nothing of its meaning.
+
+    Feed it every quote, backslash, brace, bracket and newline after the opening brace, in order, with their offsets.
+    """
+
+    def __init__(self, start: int, line: int) -> None:
+        self.start = start
+        self.line = line
+        self.sure = False  # whether a quote or the end follows the opening brace: before that it may be any brace
+        self.checked = start + 1  # up to where only white space follows the opening brace
+        self.element_start = -1
+        self.found = 0  # step objects inside this one that have been handed out
+        self._stack = "{"
+        self._quote = ""
+        self._skip = -1
+        self._list_open = False
+
+    def sign(self, character: str, at: int, between: str, before: str) -> str:
+        """What this sign does: ``""``, ``"element"`` (a step object in a list ends), ``"end"``, or ``"broken"``.
+
+        ``between`` is what stands between ``checked`` and the sign (asked for until ``sure``), ``before`` the text up
+        to and with an opening bracket, at least 40 characters of it where there are so many.
+        """
+        if not self.sure:
+            if between.strip() or character not in "\"'}\n":
+                return "broken"
+            self.checked = at + 1
+            if character == "\n":
+                return ""
+            self.sure = True
+        if at == self._skip:
+            return "broken" if character == "\n" else ""
+        if self._quote:
+            if character == "\\":
+                self._skip = at + 1
+            elif character == self._quote:
+                self._quote = ""
+            return "broken" if character == "\n" else ""
+        if character in "\"'":
+            self._quote = character
+        elif character in "{[":
+            if len(self._stack) >= _MOST_DEPTH:
+                return "broken"
+            if character == "[" and self._stack == "{":
+                self._list_open = _STEPS_KEY.search(before) is not None
+            elif character == "{" and self._stack == "{[" and self._list_open:
+                self.element_start = at
+            self._stack += character
+        elif character in "}]":
+            if {"}": "{", "]": "["}[character] != self._stack[-1]:
+                return "broken"
+            self._stack = self._stack[:-1]
+            if not self._stack:
+                return "end"
+            if character == "}" and self._stack == "{[" and self._list_open:
+                self.found += 1
+                return "element"
+        return ""
+
+
+def looks_like_step(text: str) -> bool:
+    """Whether a broken object seems to have been meant as a step."""
+    return _TOOL_KEY.search(text) is not None
+
+
+_TOOL = ("tool", "tool_name", "action", "name", "function")
+_INPUT = ("input", "tool_input", "action_input", "args", "arguments", "params", "parameters", "query", "argument")
+_ID = ("id", "step", "number", "index", "placeholder", "evidence_id", "step_id", "evidence", "idx")
+_THOUGHT = ("thought", "plan", "description", "reasoning", "thoughts", "purpose", "reason")
+_LAST_NUMBER = re.compile(r"([0-9]{1,9})[^0-9]*\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class JsonStep:
+    """A step read from an object; ``number`` is None where the object names none."""
+
+    tool: str
+    input: str
+    thought: str
+    number: int | None
+    dollar: bool
+    joined: bool
+
+
+def read_step(value: dict[str, Any]) -> JsonStep | None:
+    """The step an object describes; None if it names no tool."""
+    fields = {key.lower(): item for key, item in value.items()}
+    inner = fields.pop("evidence", None) if isinstance(fields.get("evidence"), dict) else None
+    if isinstance(inner, dict):
+        fields = {**fields, **{str(key).lower(): item for key, item in inner.items()}}
+    tool = next((fields[key] for key in _TOOL if isinstance(fields.get(key), str) and fields[key].strip()), None)
+    if tool is None:
+        return None
+    given = next((fields[key] for key in _INPUT if key in fields), "")
+    text, joined = _as_text(given)
+    thought = next((fields[key] for key in _THOUGHT if isinstance(fields.get(key), str)), "")
+    given_id = next((fields[key] for key in _ID if isinstance(fields.get(key), str | int)), None)
+    return JsonStep(tool.strip(), text, " ".join(thought.split()), _number(given_id), str(given_id)[:1] == "$", joined)
+
+
+def _number(id: object) -> int | None:
+    if isinstance(id, bool) or id is None:
+        return None
+    if isinstance(id, int):
+        return id if 0 <= id < 10**9 else None
+    found = _LAST_NUMBER.search(str(id)[-40:])
+    return int(found[1]) if found else None
+
+
+def _as_text(given: object) -> tuple[str, bool]:
+    """An input as one text, and whether several values had to be put together."""
+    if isinstance(given, str):
+        return given, False
+    if isinstance(given, dict | list) and len(given) == 1:
+        only = next(iter(given.values())) if isinstance(given, dict) else given[0]
+        if isinstance(only, str | int | float):
+            return str(only), False
+    if given is None or given in ([], {}):
+        return "", False
+    return json.dumps(given, ensure_ascii=False, default=str), not isinstance(given, int | float)
+
+
+def json_line(**fields: str) -> str:
+    """One object on one line: the form in which any text whatever can be written exactly."""
+    return json.dumps(fields, ensure_ascii=False)
+
+
+class ObjectSteps:
+    """Takes whole objects into the draft; ``answered`` says that one of them held the answer."""
+
+    __slots__ = ("_count", "_draft", "_frame", "answered")
+
+    def __init__(self, draft: Draft, frame: Frame) -> None:
+        self._draft, self._frame = draft, frame
+        self._count = 0
+        self.answered = False
+
+    def take(self, text: str, start: int, line: int, known: int) -> Step | None:
+        """Take an object that stands at ``start``; the step, if it is one that can be added.
+
+        ``known`` is how many steps in it have been taken already: then it is only what is around them.
+        """
+        draft = self._draft
+        try:
+            found = read_value(text)
+        except Stop as stop:
+            if looks_like_step(text):
+                draft.fail(start, "syntax", f"This object is not valid JSON: {stop.message}")
+            else:
+                self._frame.chatter(start)
+            return None
+        value = found.value
+        repaired = {finding.kind: finding for finding in reversed(found.findings)}  # the first of each kind
+        draft.findings += [finding._replace(at=start + finding.at) for finding in repaired.values()]
+        step = None if known else read_step(value)
+        if step is None:
+            self._take_fields({key.lower(): item for key, item in value.items()}, start, known > 0)
+            return None
+        self._frame.statement()
+        draft.dollar = draft.dollar or step.dollar
+        number = self._count if step.number is None else step.number
+        self._count += 1
+        if step.joined:
+            draft.note(start, "arguments", "The step has several arguments.", "kept as one text")
+        tool = draft.tool(step.tool, draft.names.resolve(step.tool), start)
+        template = read_template(step.input, draft.refs, draft.findings, start, draft.earlier)
+        thought = step.thought or self._frame.thought()
+        return draft.add(number, thought, tool, template, line, start, start, len(step.input))
+
+    def _take_fields(self, fields: dict[str, object], start: int, known: bool) -> None:
+        """An object that is no step: it may hold the question and the answer."""
+        question, answer = fields.get("question"), fields.get("answer", fields.get("final_answer"))
+        if isinstance(question, str) and not self._draft.question:
+            self._draft.question = " ".join(question.split())
+            known = True
+        if isinstance(answer, str) and answer and self._draft.defined:
+            self._draft.set_answer(answer, start)
+            self.answered = True
+        elif not known:
+            self._frame.chatter(start)

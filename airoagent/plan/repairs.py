@@ -1,0 +1,252 @@
+"""Reading what stands inside a statement: references, inputs, call arguments and answers.
+
+    >>> read_template("Who won, given :evidence0:?", {}, [], 0)
+    ('Who won, given ', Ref(id='evidence0'), '?')
+
+Spellings read as a reference to evidence 3: ``:evidence3:``, ``:evidence3`` without its last colon, ``: evidence 3 :``,
+``:evidence[3]:``, other case, full-width colons, ``#E3``, ``#evidence3``; in a plan of numbered calls also ``$3`` and
+``${3}``. Whatever differs from ``:evidence3:`` and ``#E3`` is a finding. Everything else is text and stays as it is.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Container
+
+from airoagent.findings import Finding
+from airoagent.plan.steps import Ref, Template
+
+__all__ = ["NOISE", "QUOTES", "clean_answer", "clean_input", "find_reference", "read_arguments", "read_template"]
+
+_NUMBER = r"([0-9]{1,9}+)(?![0-9])"
+# The character sets are ASCII on purpose: a reference may touch a CJK letter, but no ASCII word or number.
+_REFERENCE = re.compile(
+    rf":evidence{_NUMBER}:"
+    rf"|(?<![0-9A-Za-z_&/#＃])[#＃]E{_NUMBER}(?![A-Za-z_])"
+    rf"|[:：](?i:evidence)[ _-]?\[ ?{_NUMBER} ?\](?:[:：]|(?![0-9A-Za-z_]))"
+    rf"|[:：](?i:evidence)(?:\\?[ _-])?{_NUMBER}(?:[:：]|(?![A-Za-z_]))"
+    rf"|[:：] ?(?i:evidence) ?{_NUMBER} ?[:：]"
+    rf"|(?<![0-9A-Za-z_&/#＃])[#＃] ?(?i:e|evidence)[ _-]?{_NUMBER}(?![A-Za-z_])"
+)
+_DOLLAR = re.compile(
+    rf"{_REFERENCE.pattern}"
+    rf"|\$\{{ ?{_NUMBER} ?\}}"
+    rf"|(?<![0-9A-Za-z_$])\${_NUMBER}(?![A-Za-z_])"
+    r"(?![.,][0-9]| (?i:thousand|million|billion|trillion|hundred|dollars?|bucks|usd|k|m|bn|per|an?|each)\b)"
+)
+_HASH = re.compile(rf"()[#＃]E{_NUMBER}(?![A-Za-z_])")  # its number is group 2, as in the others
+_CANONICAL = re.compile(r":evidence([0-9]{1,9}):")
+_BRACES, _MONEY = 7, 8  # groups of _DOLLAR
+_FAR = 512 * 1024  # characters that are searched to place an error: no input is longer
+_PRICE = 100  # `$n` from here on is a price unless step n is there
+
+References = dict[str, Ref]
+"""One `Ref` for each number text, shared by all templates of a plan."""
+
+
+def read_template(
+    text: str, refs: References, findings: list[Finding], at: int, dollar: Container[str] | None = None
+) -> Template:
+    """A text with its references as objects; ``at`` is its offset, for the findings.
+
+    ``dollar`` turns ``$3`` and ``${3}`` into references too: it holds the ids of the steps written before. ``$3`` is
+    then read unless it looks like money (``$3 million``, ``$3.50``, or 100 and more without a step of that number).
+    """
+    if dollar is None:
+        if ":" not in text and "#" not in text and "：" not in text and "＃" not in text:
+            return (text,) if text else ()
+        if "#" not in text and "：" not in text and "＃" not in text:
+            pieces = _CANONICAL.split(text)
+            if text.count(":") == len(pieces) - 1:  # no colon but those of canonical references
+                return _assemble(pieces, refs)
+    pattern = _REFERENCE if dollar is None else _DOLLAR
+    parts: list[str | Ref] = []
+    done = 0
+    found = pattern.search(text)
+    while found:
+        group = found.lastindex or 0
+        number = found[group]
+        if group == _MONEY and int(number) >= _PRICE and f"evidence{int(number)}" not in (dollar or ()):
+            found = pattern.search(text, found.end())
+            continue
+        if found.start() > done:
+            parts.append(text[done : found.start()])
+        ref = refs.get(number) or refs.setdefault(number, Ref(f"evidence{int(number)}"))
+        parts.append(ref)
+        done = found.end()
+        if 3 <= group < _BRACES or (group <= 2 and number[0] == "0" and len(number) > 1):
+            message = f"The reference is written {found[0]!r}."
+            findings.append(Finding(at + found.start(), "reference_spelling", message, f"read as {ref}"))
+        # In `#E1#E2` the second follows a digit, and is a reference all the same.
+        found = _HASH.match(text, done) or pattern.search(text, done)
+    if done < len(text):
+        parts.append(text[done:])
+    return tuple(parts)
+
+
+def find_reference(text: str, start: int, id: str) -> int:
+    """Where the first reference to ``id`` stands in the text from ``start`` on; ``start`` if there is none."""
+    for found in _DOLLAR.finditer(text, start, start + _FAR):
+        if f"evidence{int(found[found.lastindex or 0])}" == id:
+            return found.start()
+    return start
+
+
+def _assemble(pieces: list[str], refs: References) -> Template:
+    """Literal, number, literal, ... (what `re.split` gives) as a template."""
+    if len(pieces) == 1:
+        return (pieces[0],)
+    parts: list[str | Ref] = []
+    literal = True
+    for piece in pieces:
+        if not literal:
+            parts.append(refs.get(piece) or refs.setdefault(piece, Ref(f"evidence{int(piece)}")))
+        elif piece:
+            parts.append(piece)
+        literal = not literal
+    return tuple(parts)
+
+
+QUOTES = {'"': '"', "'": "'", "`": "`", "“": "”", "„": "“", "‘": "’", "«": "»", "「": "」", "『": "』"}
+_STRING = re.compile(r'"((?:[^"\\]|\\.)*+)"|\'((?:[^\'\\]|\\.)*+)\'', re.DOTALL)
+_PLUS = re.compile(r"\s*+\+\s*+")
+_ESCAPE = re.compile(r"\\(.)", re.DOTALL)
+_ESCAPES = {"n": "\n", "t": "\t", "r": "\r"}
+NOISE = re.compile(r"[\s.;,:*`_~\"'”’)>|。．；，：）]*+")
+"""What may stand after a statement without meaning anything."""
+
+
+def clean_input(raw: str, at: int, findings: list[Finding]) -> str:
+    """An input without what is only noise around it: white space, quotes, ``+`` joins. ``at`` is its offset."""
+    text = raw.strip()
+    if len(text) != len(raw):
+        findings.append(Finding(at, "white_space", "White space stands around the input.", "left out"))
+        at += len(raw) - len(raw.lstrip())
+    if not text:
+        return text
+    if text[0] in QUOTES:
+        inner = _unquoted(text)
+        if inner is not None:
+            findings.append(Finding(at, "quotes", "Quotes stand around the whole input.", "left out"))
+            return inner.strip()
+    if "+" in text:
+        joined = _joined(text)
+        if joined is not None:
+            findings.append(Finding(at, "plus_join", "The input joins strings and references with +.", "joined"))
+            return joined.strip()
+    return text
+
+
+def _unquoted(text: str) -> str | None:
+    """What one pair of quotes around the whole of the text holds; None where there is no such pair."""
+    close = QUOTES.get(text[0])
+    if close is None or len(text) < 2 or text[-1] != close:
+        return None
+    inner = text[1:-1]
+    if text[0] not in inner and close not in inner:
+        return inner
+    if close in "\"'" and _STRING.fullmatch(text):  # every quote inside is escaped: a string literal
+        return inner.replace("\\" + close, close)
+    return None
+
+
+def _joined(text: str) -> str | None:
+    """``"a " + :evidence0: + " b"`` as one text; None where the text is not of that form."""
+    pieces: list[str] = []
+    at, strings = 0, 0
+    while True:
+        found = _STRING.match(text, at)
+        if found:
+            strings += 1
+            pieces.append(found[1] if found[1] is not None else found[2])
+        else:
+            found = _REFERENCE.match(text, at)
+            if not found:
+                return None
+            pieces.append(f":evidence{int(found[found.lastindex or 0])}:")
+        plus = _PLUS.match(text, found.end())
+        if not plus:
+            whole = found.end() == len(text) and strings and len(pieces) > 1
+            return "".join(pieces) if whole else None
+        at = plus.end()
+
+
+_KEYWORD = re.compile(r"[A-Za-z_]\w{0,63}\s*+=\s*+(?=[\"'$:#\[\w])(?!=)")
+
+
+def read_arguments(raw: str, at: int, findings: list[Finding]) -> str:
+    """The text given to a call ``tool(...)``: its one argument, or all of it where there are several.
+
+    A string literal stands for its text exactly; a keyword (``query="x"``) is left out.
+    """
+    text = raw.strip()
+    keyword = _KEYWORD.match(text)
+    body = text[keyword.end() :] if keyword else text
+    literal = _STRING.fullmatch(body)
+    if literal:
+        inner = literal[1] if literal[1] is not None else literal[2]
+        if keyword:
+            message = f"The argument is named {keyword[0].rstrip('= ')!r}."
+            findings.append(Finding(at, "keyword", message, "name left out"))
+        if "\\" not in inner:
+            return inner
+        return _ESCAPE.sub(lambda found: _ESCAPES.get(found[1], found[1] if found[1] in "\\\"'" else found[0]), inner)
+    if _STRING.match(text) and "," in text:
+        findings.append(Finding(at, "arguments", "The call has several arguments.", "kept as one text"))
+        return text
+    return clean_input(raw, at, findings)
+
+
+_ECHO = re.compile(r"(?<=[:0-9])\s*+containing the final answer\.?+(?=\s*+\]?+\s*+\Z)", re.IGNORECASE)
+_LONE = re.compile(rf"(?:{_REFERENCE.pattern})[.;,`*\s。．；，]++")
+
+
+# Special tokens that end a turn (</s>, <|im_end|>, <end_of_turn>, ...) or begin the next one ([INST], <|im_start|>).
+_TURN_END = re.compile(
+    r"<\|[\w/ -]{1,40}\|>|</?s>|<(?:end_of_turn|end_of_plan|start_of_turn|eos|eot)>|\[/?INST\]"
+    r"|(?<=\s)(?:USER|ASSISTANT|HUMAN):|#{2,4} ?(?:Instruction|Response|Input)\b:?",
+    re.IGNORECASE,
+)
+
+
+def clean_answer(raw: str, at: int, findings: list[Finding]) -> str:
+    """An answer without what is only noise around it: white space, bold, quotes, brackets, the prompt's own words."""
+    text = raw.strip()
+    at += len(raw) - len(raw.lstrip())
+    turn = _TURN_END.search(text)
+    if turn:
+        findings.append(Finding(at + turn.start(), "end_token", "The model's turn ends here.", "left out"))
+        text = text[: turn.start()].rstrip()
+    for mark in ("**", "__", "*"):
+        if text.startswith(mark) and text.count(mark) % 2:
+            text = text[len(mark) :].lstrip()
+        elif text.startswith(mark) and text.endswith(mark) and text.count(mark) == 2 and len(text) > 2 * len(mark):
+            text = text[len(mark) : -len(mark)].strip()
+        elif text.endswith(mark) and text.count(mark) % 2:
+            text = text[: -len(mark)].rstrip()
+        else:
+            continue
+        findings.append(Finding(at, "bold", "The answer is marked as bold.", "left out"))
+    echo = _ECHO.search(text)
+    if echo:
+        findings.append(
+            Finding(at + echo.start(), "prompt_words", "The answer repeats the words of the prompt.", "left out")
+        )
+        text = text[: echo.start()] + text[echo.end() :]
+    bare = text.rstrip(".;` \t") if text[:1] in "[［" else text
+    if len(bare) > 1 and bare[0] in "[［" and bare[-1] in "]］" and not re.search(r"[\[\]［］]", _outside(bare[1:-1])):
+        findings.append(Finding(at, "answer_brackets", "Brackets stand around the answer.", "left out"))
+        text = bare[1:-1].strip()
+    inner = _unquoted(text) if text else None
+    if inner is not None:
+        findings.append(Finding(at, "quotes", "Quotes stand around the answer.", "left out"))
+        text = inner.strip()
+    if _LONE.fullmatch(text):
+        text = text.rstrip(".;,`* \t\n。．；，")
+        findings.append(Finding(at + len(text), "trailing_noise", "Signs follow the answer's reference.", "left out"))
+    return text
+
+
+def _outside(text: str) -> str:
+    """The text without its references, whose own brackets do not count."""
+    return _REFERENCE.sub("", text)

@@ -1,0 +1,423 @@
+"""The reader of statements: goes through the text sign by sign, and keeps what it is in the middle of.
+
+The rules are told in `parse`. At any time the reader is in one of five places, each with the signs that matter there:
+outside of statements (`_in_frame`), inside an input (`_in_input`), inside a JSON object (`_in_object`), in the answer
+(`_in_answer`), or after it (`_after`). Signs are handled in order, once, looking back at most `heads.REACH`
+characters: so the work for a character is bounded, and no cut of the text can change what it means.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+
+from airoagent.plan.draft import Draft
+from airoagent.plan.fields import FieldReader
+from airoagent.plan.frame import AnswerReader, Frame, is_fence
+from airoagent.plan.heads import REACH, Head, Heads
+from airoagent.plan.json_steps import ObjectScanner, ObjectSteps, looks_like_step
+from airoagent.plan.open_input import OpenInput, TextBuffer
+from airoagent.plan.repairs import NOISE, clean_input, read_arguments, read_template
+from airoagent.plan.steps import Step
+
+__all__ = ["StatementReader"]
+
+_IN_FRAME = re.compile(r"[\n:：\[(［（{>\]]")
+_IN_THOUGHTS = re.compile(r"[\n>\]]")
+_THOUGHTS_BEGIN = re.compile(
+    r"\s*+(?:<(?:think|thinking|thoughts?|reasoning|reflection|scratchpad)>|\[THINK\]"
+    r"|(?:<\|start\|>assistant)?<\|channel\|>(?:analysis|commentary)<\|message\|>)",
+    re.IGNORECASE,
+)
+_THOUGHTS_END = re.compile(
+    r"(?:</(?:think|thinking|thoughts?|reasoning|reflection|scratchpad)>|\[/THINK\]|<\|end\|>)\Z", re.IGNORECASE
+)
+_IN_OBJECT = re.compile(r"[\"'\\{}\[\]\n:：(（［]")
+_NEWLINE = re.compile(r"\n")
+_HEAD_ENDS = ":：[(［（"
+_BEFORE_OBJECT = re.compile(r"[\[,\s]*+")
+_PARTIAL = re.compile(
+    r"(?:[:：] ?evidence[ _-]?\[?[0-9]{0,9}\]?|[#＃] ?e(?:vidence)?[ _-]?[0-9]{0,9}) ?[:：]?\s*+"
+    r"(?:[=:＝]\s*+[^\[\]()=]{0,120}+)?",
+    re.IGNORECASE,
+)
+_FIRST_WORDS = ("plan:", "answer:", "final answer:", ":evidence")
+
+
+class StatementReader:
+    """Reads text that arrives in pieces into a draft."""
+
+    def __init__(self, draft: Draft) -> None:
+        self._draft = draft
+        self._heads = Heads(draft.names)
+        self._frame = Frame(draft)
+        self.source = TextBuffer()
+        self._out: list[Step] = []
+        # The window that is being read: `_buffer` begins at the offset `_base`, and has been read up to `_at`.
+        self._buffer, self._base, self._at = "", 0, 0
+        self._line, self._line_start = 1, 0
+        self._head_from = 0  # where a head of this line may begin
+        self._content = 0  # from where on the frame's text of this line has not been taken
+        self._input: OpenInput | None = None
+        self._object: ObjectScanner | None = None
+        self._objects = ObjectSteps(draft, self._frame)
+        self._fields = FieldReader(draft, self._frame, self._out.append)
+        self._answer = AnswerReader()
+        self._framing = True
+        self._signs = _IN_FRAME
+        self._place: Callable[[str, int], None] = self._in_frame
+
+    def read(self, chunk: str) -> tuple[Step, ...]:
+        """Read on; the steps that have become certain by it."""
+        self.source.append(chunk)
+        keep = max(self._line_start, self._at - REACH) - self._base
+        self._buffer = self._buffer[keep:] + chunk
+        self._base += keep
+        buffer, base = self._buffer, self._base
+        while True:
+            found = self._signs.search(buffer, self._at - base)
+            if found is None:
+                self._at = base + len(buffer)
+                break
+            at = base + found.start()
+            self._at = at + 1
+            self._place(found[0], at)
+        out = tuple(self._out)
+        self._out.clear()
+        return out
+
+    def _new_line(self, start: int, line: int) -> None:
+        self._line, self._line_start = line, start
+        self._head_from = self._content = start
+
+    def _window(self, start: int, at: int) -> str:
+        """What stands from ``start`` up to and with ``at``, as far as heads may reach."""
+        return self._buffer[max(start, at + 1 - REACH, 0) - self._base : at + 1 - self._base]
+
+    # -- outside of inputs
+
+    def _to_frame(self, content: int) -> None:
+        """Read on outside of statements, from ``content``."""
+        self._input = None
+        self._object = None
+        self._framing, self._signs, self._place = True, _IN_FRAME, self._in_frame
+        self._head_from = self._content = content
+
+    def _in_frame(self, sign: str, at: int) -> None:
+        if sign == "\n":
+            self._take_line(at)
+            self._new_line(at + 1, self._line + 1)
+            return
+        if sign in ">]":
+            if at - self._line_start < REACH and _THOUGHTS_BEGIN.fullmatch(self._window(self._line_start, at)):
+                self._draft.note(self._line_start, "thoughts", "The model's thoughts stand here.", "left out")
+                self._framing, self._signs, self._place = False, _IN_THOUGHTS, self._in_thoughts
+            return
+        if sign == "{":
+            near = self._content == self._head_from and at - self._content < REACH
+            if near and _BEFORE_OBJECT.fullmatch(self._window(self._content, at)[:-1]):
+                self._object = ObjectScanner(at, self._line)
+                self._framing, self._signs, self._place = False, _IN_OBJECT, self._in_object
+            return
+        if at - self._head_from < REACH:
+            head = self._heads.at_line(self._window(self._head_from, at))
+            if head and self._begin(head, self._head_from, at):
+                return
+        if sign not in ":：":
+            window = self._window(self._content, at)
+            head = self._heads.in_text(window)
+            if head:
+                self._begin(head, at + 1 - len(window), at)
+
+    def _take_line(self, end: int) -> None:
+        """Take what is left of a line outside of statements."""
+        text, whole = self.source.slice(self._content, end), self._content == self._line_start
+        if not (whole and self._fields.take(text, self._content, self._line)):
+            self._frame.take(text, self._content, whole)
+
+    def _in_thoughts(self, sign: str, at: int) -> None:
+        if sign == "\n":
+            self._new_line(at + 1, self._line + 1)
+        elif _THOUGHTS_END.search(self._window(max(self._line_start, at - 16), at)):
+            self._to_frame(at + 1)
+
+    def _begin(self, head: Head, origin: int, at: int) -> bool:
+        """Begin the statement whose head ends at ``at``; its offsets count from ``origin``. False: it is none here."""
+        draft, frame = self._draft, self._frame
+        self._fields.statement(head.tool)
+        start = origin + head.start
+        if head.kind in ("answer", "join") and not draft.defined and not draft.failed:
+            return False
+        if head.kind == "question" and (draft.defined or draft.failed or draft.question or frame.thought_at >= 0):
+            return False
+        if start > self._content:
+            before = self.source.slice(self._content, start)
+            if head.kind == "assign":
+                frame.take_before(before, self._content)
+            else:
+                frame.take(before, self._content, False)
+        frame.statement()
+        # A step label before `Plan:` was a head, too, and has its finding already.
+        draft.findings += [
+            one._replace(at=origin + one.at) for one in head.findings if origin + one.at >= self._content or head.start
+        ]
+        self._content = at + 1
+        if head.kind in ("plan", "label"):
+            frame.begin_thought(start)
+        elif head.kind == "question":
+            frame.kind = "question"
+        elif head.kind == "answer":
+            frame.drop_thought("No step follows this plan line.")
+            self._framing, self._signs, self._place = False, _NEWLINE, self._in_answer
+        else:
+            if head.kind == "join":
+                frame.drop_thought("No step follows this plan line.")
+            self._input = OpenInput(
+                head, self._buffer[at - self._base], frame.thought(), start, origin + head.name_at, self._line, at + 1
+            )
+            self._framing, self._signs, self._place = False, self._input.signs(first_line=True), self._in_input
+        return True
+
+    # -- inside an input
+
+    def _in_input(self, sign: str, at: int) -> None:
+        opened = self._input
+        assert opened is not None
+        first_line = self._line_start <= opened.start
+        if sign == "\n":
+            if opened.balanced >= 0:
+                self._close(at)
+                self._place(sign, at)
+                return
+            if opened.last >= self._line_start and at - opened.last <= REACH:
+                opened.end_of_line(self.source.slice(opened.last + 1, at))
+            self._new_line(at + 1, self._line + 1)
+            self._signs = opened.signs(first_line=False)
+            return
+        if opened.balanced >= 0:
+            if sign in _HEAD_ENDS:
+                window = self._window(opened.last + 1, at)
+                head = self._heads.after_step(window)
+                if head:
+                    self._close(at + 1 - len(window) + head.start)
+                    if self._framing:  # a closed join is the end of the plan
+                        self._begin(head, at + 1 - len(window), at)
+                    return
+        elif not first_line and sign in _HEAD_ENDS and at - self._line_start < REACH:
+            head = self._heads.at_line(self._window(self._line_start, at), closing=True)
+            if head:
+                self._close_before(self._line_start)
+                if self._framing:
+                    self._begin(head, self._line_start, at)
+                return
+        if opened.is_call and sign in "[［" and opened.balanced == opened.start and at == opened.start + 1:
+            self._draft.note(opened.start, "call_brackets", "Empty brackets stand before the input.", "left out")
+            self._input = replace(opened, opener=sign, start=at + 1, balanced=-1, last=-1, depth=1)
+            self._signs = self._input.signs(first_line)
+        elif opened.balanced >= 0 and sign in "]］" and self._window(at - 1, at)[0] == "\\":
+            pass  # the end of a LaTeX formula around the step, not of its input
+        elif opened.bracket(sign, at):
+            self._signs = opened.signs(first_line)
+
+    def _close(self, end: int) -> None:
+        """Close the balanced input; its line, or what of it comes before the next statement, goes up to ``end``."""
+        opened = self._input
+        assert opened is not None
+        if opened.last != opened.balanced and not opened.head.wrapped:
+            self._draft.note(
+                opened.balanced, "unbalanced_bracket", "More brackets close than open here.", "kept in the input"
+            )
+        after = opened.last + 1
+        self._to_frame(end)
+        raw = self.source.slice(opened.start, opened.last)
+        if opened.last != opened.balanced and self._heads.calls_tool(raw[opened.balanced - opened.start :]):
+            self._draft.fail(opened.balanced, "syntax", "Two calls stand in one step.")
+        self._add(opened, raw)
+        if opened.head.kind != "join":
+            self._frame.trailing(self.source.slice(after, end), after)
+
+    def _close_before(self, end: int) -> None:
+        """Close an input that is not balanced; ``end`` is where the next statement, or the end of the text, is."""
+        opened = self._input
+        assert opened is not None
+        self._to_frame(end)
+        if opened.line_end >= 0:
+            self._draft.note(
+                opened.line_end, "unbalanced_bracket", "More brackets open than close here.", "closed at the line's end"
+            )
+            self._add(opened, self.source.slice(opened.start, opened.line_end))
+            self._frame.trailing(self.source.slice(opened.line_end + 1, end), opened.line_end + 1)
+        else:
+            raw = self.source.slice(opened.start, end).rstrip()
+            end_of_input, repair = opened.start + len(raw), "closed before the next statement"
+            self._draft.note(end_of_input, "missing_bracket", "The input is never closed.", repair)
+            self._add(opened, raw)
+
+    def _add(self, opened: OpenInput, raw: str) -> None:
+        """Make a step of a closed input."""
+        head, draft, place = opened.head, self._draft, opened.start
+        draft.dollar = draft.dollar or head.dollar
+        if head.kind == "join":
+            text = read_arguments(raw, place, draft.findings)
+            if text:
+                draft.set_answer(text, place)
+            else:
+                draft.join(place)
+            self._to_after()
+            return
+        tool = draft.tool(head.name, head.tool, opened.name_at)
+        if head.escaped and raw[-1:] == "\\":
+            raw = raw[:-1]
+        if head.wrapped and raw[-1:] in ("]", "］"):
+            raw = raw[:-1]
+        text = (read_arguments if opened.is_call else clean_input)(raw, place, draft.findings)
+        template = read_template(text, draft.refs, draft.findings, place, draft.earlier)
+        step = draft.add(head.number or 0, opened.thought, tool, template, opened.line, opened.at, place, len(raw))
+        if step is not None and not draft.failed:
+            self._out.append(step)
+
+    # -- inside a JSON object
+
+    def _in_object(self, sign: str, at: int) -> None:
+        scanner = self._object
+        assert scanner is not None
+        if self._line_start > scanner.start and sign in _HEAD_ENDS and at - self._line_start < REACH:
+            head = self._heads.at_line(self._window(self._line_start, at), closing=True)
+            if head:
+                self._leave_object(self._line_start)
+                self._begin(head, self._line_start, at)
+                return
+        what = scanner.sign(
+            sign,
+            at,
+            self.source.slice(scanner.checked, at) if not scanner.sure else "",
+            self._window(at - 40, at) if sign == "[" else "",
+        )
+        if sign == "{" and scanner.element_start == at:
+            scanner.line = self._line
+        if what == "element":
+            self._take_object(scanner.element_start, at + 1, scanner)
+        elif what == "end":
+            self._to_frame(at + 1)
+            self._take_object(scanner.start, at + 1, scanner)
+        elif what == "broken":
+            self._leave_object(max(scanner.start, self._line_start))
+            self._place(sign, at)
+            return
+        if sign == "\n":
+            self._new_line(at + 1, self._line + 1)
+
+    def _leave_object(self, content: int) -> None:
+        """What began like an object is none."""
+        scanner = self._object
+        assert scanner is not None
+        text = self.source.slice(scanner.start, content)
+        self._to_frame(content)
+        if scanner.sure and looks_like_step(text):
+            self._draft.fail(scanner.start, "syntax", "This object is not valid JSON.")
+        elif content > scanner.start and not scanner.found:
+            self._frame.chatter(scanner.start)
+
+    def _take_object(self, start: int, end: int, scanner: ObjectScanner) -> None:
+        known = scanner.found if start == scanner.start else 0
+        step = self._objects.take(self.source.slice(start, end), start, scanner.line, known)
+        if step is not None and not self._draft.failed:
+            self._out.append(step)
+        if self._objects.answered:
+            self._to_after()
+
+    # -- the answer and what follows it
+
+    def _in_answer(self, sign: str, at: int) -> None:
+        answer = self._answer
+        taken = answer.line(self.source.slice(self._content, at), self._content)
+        answer.line_ended = True
+        if answer.done:
+            answer.settle(self._draft)
+            self._to_after()
+            if not taken:
+                self._after(sign, at)
+                return
+        self._new_line(at + 1, self._line + 1)
+
+    def _to_after(self) -> None:
+        self._frame.statement()
+        self._framing, self._signs, self._place = False, _NEWLINE, self._after
+
+    def _after(self, sign: str, at: int) -> None:
+        text = self.source.slice(self._content, at)
+        line = text.strip()
+        if line:
+            if is_fence(line):
+                self._draft.note(self._content, "code_fence", "A code fence stands here.", "left out")
+            elif not _BEFORE_OBJECT.fullmatch(line.rstrip("]}")):
+                self._frame.chatter(self._content + len(text) - len(text.lstrip()))
+        self._new_line(at + 1, self._line + 1)
+
+    # -- the end of the text
+
+    def end(self, truncated: bool) -> None:
+        """The text ends here."""
+        draft, end = self._draft, self.source.length
+        opened, scanner = self._input, self._object
+        if opened is not None:
+            if opened.balanced >= 0:
+                self._close(end)
+            elif self._closes_at_end(opened, end) and not truncated:
+                opened.line_end = opened.last
+                self._close_before(end)
+            else:
+                name = f":evidence{opened.head.number}:"
+                draft.fail(opened.at, "truncated", f"The text ends inside the input of {name}.")
+                return
+        elif scanner is not None:
+            if scanner.sure and looks_like_step(self.source.slice(scanner.start, end)):
+                draft.fail(scanner.start, "truncated", "The text ends inside this object.")
+                return
+            self._leave_object(end)
+        if self._place == self._in_thoughts:
+            if not draft.defined:
+                draft.fail(end, "truncated", "The text ends inside the model's thoughts.")
+        elif self._place == self._in_answer:
+            self._end_answer(truncated)
+        elif self._place == self._after:
+            self._after("", end)
+        else:
+            self._end_frame(end)
+
+    def _closes_at_end(self, opened: OpenInput, end: int) -> bool:
+        """Whether nothing but noise follows the last closing bracket of the open input."""
+        rest = self.source.slice(opened.last + 1, end) if opened.last >= 0 else "?"
+        return all(NOISE.fullmatch(line) or is_fence(line) for line in rest.split("\n"))
+
+    def _end_answer(self, truncated: bool) -> None:
+        answer, end = self._answer, self.source.length
+        cut = truncated and self._content < end
+        text = self.source.slice(self._content, end)
+        if not answer.line(text, self._content) and text.strip():
+            self._frame.statement()
+            self._after("", end)
+        answer.settle(self._draft)
+        if (cut and not answer.looks_whole) or (not answer.line_ended and self._draft.answer is None):
+            self._draft.fail(end, "truncated", "The text ends inside the answer line.")
+
+    def _end_frame(self, end: int) -> None:
+        """The last line, if it has no end, and a thought that waits for its step."""
+        draft, frame = self._draft, self._frame
+        text = self.source.slice(self._content, end)
+        line = text.strip(" \t*`_>-")
+        if (
+            draft.defined
+            and 0 < len(line) < REACH
+            and self._content == self._line_start
+            and (_PARTIAL.fullmatch(line) or any(word.startswith(line.lower()) for word in _FIRST_WORDS))
+        ):
+            draft.fail(self._content, "truncated", "The text ends in the middle of this statement.")
+            return
+        self._take_line(end)
+        self._fields.flush()
+        if frame.thought_at >= 0 and draft.defined:
+            draft.fail(frame.thought_at, "truncated", "The text ends after this plan line, before its step.")
+        else:
+            frame.drop_thought("No step follows this plan line.")

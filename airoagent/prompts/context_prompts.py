@@ -1,0 +1,93 @@
+"""The closed-context prompt the airoboros models were trained on, byte for byte, and how its cited answers are read.
+
+Source: the model cards of airoboros-l2-13b-gpt4-2.0 and -m2.0 ("Context obedient question answering"). The chat
+wrapper around a prompt is in `wrappers`, since it differs by generation.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from airoagent.prompts.harmless import harmless
+
+__all__ = ["CitedAnswer", "ContextBlock", "closed_context_prompt", "read_cited_answer"]
+
+
+@dataclass(frozen=True, slots=True)
+class ContextBlock:
+    """One block of a closed-context prompt: text, and the metadata pairs it may be cited by (0 to 8)."""
+
+    text: str
+    metadata: tuple[tuple[str, str], ...] = ()
+
+
+def closed_context_prompt(blocks: Sequence[ContextBlock], instruction: str) -> str:
+    """The closed-context prompt: one block per source, then the instruction.
+
+    All of it may come from outside, so what could be taken for the frame is made harmless in it (`harmless`); metadata
+    keys and values are put on one line each.
+    """
+    lines: list[str] = []
+    for block in blocks:
+        lines += ["BEGININPUT", "BEGINCONTEXT"]
+        lines += [_pair(key, value) for key, value in block.metadata]
+        lines += ["ENDCONTEXT", harmless(block.text), "ENDINPUT"]
+    lines += ["BEGININSTRUCTION", harmless(instruction), "ENDINSTRUCTION"]
+    return "\n".join(lines)
+
+
+def _pair(key: str, value: str) -> str:
+    """A metadata pair on one line. Made harmless as a whole: a key and the colon after it must not make a marker."""
+    return harmless(" ".join(f"{' '.join(key.split())}: {value}".split()))
+
+
+@dataclass(frozen=True, slots=True)
+class CitedAnswer:
+    """A closed-context answer read back: the answer, and one tuple of metadata pairs for each source it names.
+
+    ``answered`` is False when the model said that the blocks do not tell.
+    """
+
+    text: str
+    sources: tuple[tuple[tuple[str, str], ...], ...] = ()
+    answered: bool = True
+
+
+_SOURCE_LINE = re.compile(r"^[ \t]*(?:sources?|reference(?:\(s\)|s)?)[ \t]*:[ \t]*", re.IGNORECASE | re.MULTILINE)
+_PAIR = re.compile(r"[ \t]*(?:[-*][ \t]+)?([A-Za-z_][\w .-]{0,40}?)[ \t]*:[ \t]*(.+?)[ \t]*$")
+_UNANSWERED = re.compile(
+    r"(?:can ?not|can't|could not|couldn't|unable to) (?:be )?(?:answer|determine|find|tell)"
+    r"|(?:does|do|did) ?(?:not|n't) (?:contain|provide|mention|say|tell|include|specify|state|give)"
+    r"|(?:no|not enough|insufficient) (?:information|context)"
+    r"|(?:is|are) not (?:mentioned|provided|given|specified|stated|available)"
+    r"|\bI (?:do not|don't) know\b",
+    re.IGNORECASE,
+)
+
+
+def read_cited_answer(text: str) -> CitedAnswer:
+    """Read a closed-context answer: what stands before ``Source:`` (or ``Reference(s):``), and the pairs after it.
+
+    A key that has been seen since the last source began begins the next one, so ``url, date, url, date`` is two.
+    """
+    answer = text.strip()
+    sources: list[tuple[tuple[str, str], ...]] = []
+    last = next(reversed(list(_SOURCE_LINE.finditer(answer))), None)
+    if last is not None:
+        pairs: list[tuple[str, str]] = []
+        for line in answer[last.end() :].splitlines():
+            found = _PAIR.match(line)
+            if not found:
+                continue
+            key = found[1].lower()
+            if any(key == seen for seen, _ in pairs):
+                sources.append(tuple(pairs))
+                pairs = []
+            pairs.append((key, found[2]))
+        if pairs:
+            sources.append(tuple(pairs))
+        answer = answer[: last.start()].rstrip()
+    first_sentence = answer[:300]
+    return CitedAnswer(answer, tuple(sources), not (_UNANSWERED.search(first_sentence) and len(answer) < 400))

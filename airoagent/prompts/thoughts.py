@@ -1,0 +1,137 @@
+"""The prompts for chains of thought and for code, byte for byte, and how their answers are read back.
+
+Source: the model cards of airoboros-l2-13b-gpt4-2.0 and -m2.0 ("Chain-of-thought", "Coding"). The chat wrapper around
+a prompt is in `wrappers`.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+__all__ = ["Ranked", "Solution", "Thought", "code_prompt", "read_code", "read_thought", "think_prompt"]
+
+
+def think_prompt(question: str) -> str:
+    """The instruction that asks for several solutions, their ranking, and the best."""
+    return (
+        f"{question.strip()} Offer several potential answers, rank them according to mathematical logic, and pick the "
+        "most feasible one."
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Solution:
+    """One way to an answer: its number, the reasoning, and what it concludes ("" if it does not say)."""
+
+    number: int
+    text: str
+    answer: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """A place in the ranking: which solution, and why it stands there."""
+
+    solution: int
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Thought:
+    """A chain of thought read back. ``ranking`` is best first; ``best`` is the best and final answer, None where the
+    text names none; ``text`` is all that the model wrote.
+    """
+
+    solutions: tuple[Solution, ...]
+    ranking: tuple[Ranked, ...]
+    best: str | None
+    text: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """The thought as plain JSON values."""
+        return {
+            "solutions": [{"number": one.number, "text": one.text, "answer": one.answer} for one in self.solutions],
+            "ranking": [{"solution": one.solution, "reason": one.reason} for one in self.ranking],
+            "best": self.best,
+            "text": self.text,
+        }
+
+
+_MARKS = r"[ \t]*+(?:[#>*_]++[ \t]*+)*+"
+_SOLUTION = re.compile(rf"{_MARKS}solution[ \t]++#?(\d{{1,4}})[ \t]*+(?:[:.)*_]++|-|$)[ \t*_]*+(.*)", re.IGNORECASE)
+_FINAL = re.compile(rf"{_MARKS}final answer[ \t*_]*+:[ \t*_]*+(.*)", re.IGNORECASE)
+_RANKING = re.compile(
+    rf"{_MARKS}ranking(?: of)?(?: the)?(?: solutions?| answers?)?\b[^:]{{0,60}}+:[ \t*_]*+(.*)", re.IGNORECASE
+)
+_BEST = re.compile(
+    rf"{_MARKS}(?:the )?best(?: and final| final)? (?:answer|solution)[ \t*_]*+(?::|is\b:?)[ \t*_]*+(.*)", re.IGNORECASE
+)
+_PLACE = re.compile(
+    r"[ \t]*+(?:\d{1,4}[.):]|[-*•])?[ \t*_]*+solution[ \t]++#?(\d{1,4})[ \t*_]*+[:.,)\-–—]*+[ \t*_]*+(.*)",
+    re.IGNORECASE,
+)
+
+
+def read_thought(text: str) -> Thought:
+    """The solutions, the ranking and the best answer of a chain-of-thought answer; any text gives some `Thought`."""
+    solutions: list[tuple[int, list[str], list[str]]] = []
+    ranking: list[tuple[int, list[str]]] = []
+    best: list[str] | None = None
+    here: list[str] | None = None  # what the lines belong to now
+    part = ""
+    for line in text.splitlines():
+        if found := _BEST.match(line):
+            here = best = [found[1]]
+            part = "best"
+        elif part != "best" and (found := _RANKING.match(line)):
+            part, here = "ranking", None
+        elif part == "ranking":
+            if found := _PLACE.match(line):
+                here = [found[2]]
+                ranking.append((int(found[1]), here))
+            elif here is not None and line.strip():
+                here.append(line)
+        elif part != "best" and (found := _SOLUTION.match(line)):
+            part, here = "solution", [found[2]]
+            solutions.append((int(found[1]), here, []))
+        elif part == "solution" and (found := _FINAL.match(line)):
+            solutions[-1][2].append(found[1])
+            here = None
+        elif here is not None:
+            here.append(line)
+        elif part == "solution" and line.strip():
+            (solutions[-1][2] if solutions[-1][2] else solutions[-1][1]).append(line)
+    return Thought(
+        tuple(Solution(number, "\n".join(lines).strip(), _bare(answer)) for number, lines, answer in solutions),
+        tuple(Ranked(number, " ".join(" ".join(lines).split())) for number, lines in ranking),
+        None if best is None or not _bare(best) else _bare(best),
+        text,
+    )
+
+
+def _bare(lines: list[str]) -> str:
+    """Lines as one text without the emphasis around it."""
+    return "\n".join(lines).strip().rstrip("*_").strip()
+
+
+# Code --------------------------------------------------------------------------------------------------------------
+
+
+def code_prompt(text: str) -> str:
+    """The instruction with the word that makes the model print code only, behind one space."""
+    text = text.strip()
+    return text if text.endswith(" PLAINFORMAT") else f"{text} PLAINFORMAT"
+
+
+def read_code(text: str) -> str:
+    """The code alone: what stands in code fences where a model wrote them all the same, else the text itself."""
+    lines = text.strip("\n").split("\n")
+    marks = [number for number, line in enumerate(lines) if line.lstrip().startswith("```")]
+    if not marks:
+        return "\n".join(lines).rstrip() + "\n"
+    blocks = []
+    for start, end in zip(marks[::2], [*marks[1::2], len(lines)], strict=False):
+        blocks.append("\n".join(lines[start + 1 : end]).rstrip())
+    return "\n\n".join(block for block in blocks if block) + "\n"
