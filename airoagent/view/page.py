@@ -19,6 +19,7 @@ from airoagent.engine.record import Run
 from airoagent.errors import PlanError
 from airoagent.events import PlanParsed, StepStarted, to_json
 from airoagent.language.evidence import Evidence, fill_text
+from airoagent.language.harmless import visible
 from airoagent.language.parse import PlanParser, parse_plan
 from airoagent.language.plan import Plan, Ref, Template
 
@@ -144,8 +145,8 @@ def data_block(value: Any) -> str:
 
 
 def _whole(text: str) -> str:
-    """The text without the halves of pairs that no file can hold."""
-    return text.encode("utf-8", "replace").decode()
+    """The text without what could act on a terminal that shows the file, or what no file can hold."""
+    return visible(text)
 
 
 def _asset(name: str) -> str:
