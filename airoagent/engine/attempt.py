@@ -402,7 +402,7 @@ class Caller:
                 known.append(self._provenance.public_addresses(parts, self._found))
             if what and url not in known[0]:
                 raise PrivateText(
-                    f"{step.id} ({tool.name}) would ask {url[:200]}, which may hold text of {what}", PrivateText.allow
+                    f"{step.id} ({tool.name}) is kept from {url[:200]}: it may hold text of {what}", PrivateText.allow
                 )
 
         return check

@@ -11,7 +11,8 @@ Private text goes into no request unless the user allows it. A plan that was wri
 
 What is both untrusted and written was composed by a model that had read text of strangers. An address in it may have
 been made up to carry words out, so it is opened only if it also stands, letter for letter, in the question, in the
-plan, or in evidence that is not composed. (A plan written after tools had answered, under ``replan``, counts as composed, too.)
+plan, or in evidence that is not composed. (A plan written after tools had answered, under ``replan``, counts as
+composed, too.)
 """
 
 from __future__ import annotations

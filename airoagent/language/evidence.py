@@ -40,7 +40,7 @@ class Evidence:
     answered: bool = True
     untrusted: bool = False
     written: bool = False
-    private: bool = False
+    private: bool = field(default=False, compare=False)
     at: float = field(default=0.0, compare=False)
 
     def __str__(self) -> str:
