@@ -379,6 +379,7 @@ TESTED = {
     "Turn the scraper inward.": "test_a_page_cannot_turn_the_scraper_inward",
     "Have an address made up.": "test_an_address_that_a_model_makes_up_after_reading_a_page_is_not_opened",
     "Read your files.": "test_a_page_cannot_read_your_files",
+    "Act in place of showing.": "test_no_character_that_acts_in_place_of_showing_reaches_a_prompt_or_an_answer",
     "Fill the machine.": "test_a_page_cannot_fill_the_machine",
     "Lose its mark.": "test_marks_say_what_strangers_and_models_had_a_say_in",
     "Go unrecorded.": "test_nothing_goes_unrecorded",

@@ -367,7 +367,7 @@ class Caller:
         try:
             answer = await self._services.approve(step, tool, text)
         except PrivateText:
-            if tool.network != "addresses":
+            if tool.network != "addresses" or tool.side_effects or self._policy.ask_before == "all":
                 raise
             return text, parts  # its other addresses may be opened; those are held back at the door
         if answer is not False:
@@ -391,13 +391,14 @@ class Caller:
 
     def _held_back(self, step: Step, tool: Tool, parts: Filled) -> Callable[[str], None] | None:
         """Raises for an address that may hold private text; None where any may be asked."""
-        if self._policy.share_private or step.id in self._let_out or tool.network is True:
-            return None  # the user has allowed it, or what private text there is has been asked about
+        if self._policy.share_private or step.id in self._let_out:
+            return None
 
         known: list[frozenset[str]] = []
 
         def check(url: str) -> None:
-            what = self._provenance.private_in(parts) or ("your documents" if step.id in self._private else "")
+            reads = "files of yours" if tool.private or step.id in self._private else ""
+            what = self._provenance.private_in(parts) or reads
             if what and not known:
                 known.append(self._provenance.public_addresses(parts, self._found))
             if what and url not in known[0]:
