@@ -23,7 +23,7 @@ from airoagent.engine.record import Run
 from airoagent.engine.recorder import Recorder
 from airoagent.engine.session import Session, Watch, asked_question
 from airoagent.engine.store import Store, new_run_id
-from airoagent.errors import UsageError
+from airoagent.errors import PrivateText, UsageError
 from airoagent.events import Event, Progress
 from airoagent.models.base import Model, Sampling
 from airoagent.models.catalog import open_model
@@ -52,8 +52,8 @@ class Agent:
     the usual ones (those the models know) and the user's own, ``"+Calculator"`` adds one to these. ``docs`` are
     folders to search in place of the web, unless ``web`` is asked for too. ``policy`` sets limits and what a failure
     does; ``store`` keeps records (True: the user's store, a path: that file, False: none); ``approve`` is asked
-    before a tool with side effects is called (None: it is refused). ``mcp_servers`` are servers whose tools are used
-    too; they are ended by `close`.
+    before a tool with side effects is called, and before private text leaves the machine (None: it is refused).
+    ``mcp_servers`` are servers whose tools are used too; they are ended by `close`.
     ``free`` lets a local model write without being held to a grammar.
 
     Raises UsageError and ModelError for arguments that cannot work; what goes wrong later is told by the `Run`.
@@ -312,6 +312,8 @@ class Agent:
 
 
 async def _refuse(step: Step, tool: Tool, input: str) -> bool:
+    if tool.warning:
+        raise PrivateText(f"{step.id} calls {tool.name}, {tool.warning}; nobody can be asked here", PrivateText.allow)
     why = ", which has side effects and" if tool.side_effects else ", which"
     raise UsageError(
         f"{step.id} calls {tool.name}{why} needs your approval; nobody can be asked here",

@@ -8,6 +8,7 @@
     ├── CallError                4   the function call cannot be read or is wrong   (.diagnostics, .kind)
     ├── ToolError                5   a tool failed
     │   ├── ToolTimeout          5   ... by not answering in time
+    │   ├── PrivateText          5   ... because it would have sent text of the user's own away
     │   ├── FetchError           5   ... because a page could not be had
     │   └── SearchError          5   ... because the search could not be made
     │       └── SearchBlocked    5   ... because the search engine refused to answer
@@ -34,6 +35,7 @@ __all__ = [
     "MissingExtra",
     "ModelError",
     "PlanError",
+    "PrivateText",
     "SearchBlocked",
     "SearchError",
     "StoreError",
@@ -151,6 +153,12 @@ class ToolError(AiroError):
 
 class ToolTimeout(ToolError):
     """A tool did not answer in time."""
+
+
+class PrivateText(ToolError):
+    """A call was held back: it would have sent text of the user's own off the machine. ``allow`` says how to let it."""
+
+    allow: ClassVar[str] = "allow it with --share-private (Policy(share_private=True)), or be asked in a terminal"
 
 
 class FetchError(ToolError):

@@ -264,7 +264,8 @@ class AttemptFailed(Event):
 @dataclass(frozen=True, slots=True)
 class StepFinished(Event):
     """A step has its evidence (``answered``: whether it tells what was asked; ``untrusted``: whether somebody outside
-    had a say in its words; ``written``: whether a model wrote it).
+    had a say in its words; ``written``: whether a model wrote it; ``private``: whether it stems from the user's
+    documents, or from a text that was given with the question).
 
     ``origin`` is where it came from: a ``call`` of the tool, a ``shared`` call that another step of the run made, the
     ``cache``, or the ``record`` of an earlier run.
@@ -282,6 +283,7 @@ class StepFinished(Event):
     origin: Origin = "call"
     untrusted: bool = False
     written: bool = False
+    private: bool = False
     at: float = field(default_factory=time.time, kw_only=True)
 
 

@@ -77,6 +77,7 @@ class Settings:
     replan: int = _set(0, "how often the model may write a new plan after a failure", least=0, most=10)
     eager: bool = _set(True, "whether steps start while the plan is still being written")
     approve: bool = _set(False, "whether every call of a tool is asked about, not only those with side effects")
+    share_private: bool = _set(False, "let text of your documents or of a pipe leave the machine without asking")
     cache: float = _set(0.0, "seconds that results of web tools may be reused for; 0: never", least=0)
     max_calls: int = _set(0, "the most calls of tools in a run; 0: no limit", least=0)
     max_total_tokens: int = _set(0, "the most tokens models may read and write in a run; 0: no limit", least=0)

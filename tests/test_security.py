@@ -6,14 +6,16 @@ Each test is a whole run: a scripted model, the real tools, a page on a real ser
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from airoagent import Agent, Evidence, Policy, Run, ScriptedModel, Tool, UsageError, tool
+from airoagent import Agent, Evidence, Policy, Run, ScriptedModel, Source, Tool, ToolError, ToolOutput, UsageError, tool
 from airoagent.events import ModelCalled, StepFinished, StepStarted
+from airoagent.prompts.harmless import visible
 from tests.loopback import Asked, Loopback, Send, answer, head, loopback, page, redirect
 from tests.toolbox.conftest import server
 
@@ -377,7 +379,87 @@ TESTED = {
     "Turn the scraper inward.": "test_a_page_cannot_turn_the_scraper_inward",
     "Have an address made up.": "test_an_address_that_a_model_makes_up_after_reading_a_page_is_not_opened",
     "Read your files.": "test_a_page_cannot_read_your_files",
+    "Act in place of showing.": "test_no_character_that_acts_in_place_of_showing_reaches_a_prompt_or_an_answer",
     "Fill the machine.": "test_a_page_cannot_fill_the_machine",
     "Lose its mark.": "test_marks_say_what_strangers_and_models_had_a_say_in",
     "Go unrecorded.": "test_nothing_goes_unrecorded",
 }
+
+
+# Characters that act in place of showing ---------------------------------------------------------------------------
+
+ODD = "deep\x00er \x1b[31mred\x07 \x9b2J \ud83d \u202eabc\u2066 \u200fx \x7f"
+ACTING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\u200e\u200f\u061c\u202a-\u202e\u2066-\u2069]")
+
+
+def odd_runs(server: Loopback) -> dict[str, tuple[Run, ScriptedModel]]:
+    """A run for each way in which such characters come: a tool, its sources, a page, a text given, a failure."""
+
+    @tool("plain_tool")
+    def plain_tool(text: str) -> str:
+        """Finds something."""
+        return ODD
+
+    @tool("sourced")
+    def sourced(text: str) -> ToolOutput:
+        """Finds something, and says where."""
+        found = f"first {ODD} last"
+        return ToolOutput(found, (Source("https://a.example/" + ODD, ODD, ODD, 0, len(found)),), ODD)
+
+    @tool("failing")
+    def failing(text: str) -> str:
+        """Fails."""
+        raise ToolError(ODD, ODD)
+
+    server.routes["/odd"] = page("<title>A &#27;[2J</title><p>Odd &#x202e; page \x07 of some length, deep.</p>")
+    ways = {"tool": "plain_tool[x]", "sources": "sourced[x]", "page": f"TextScraper[{server.url('/odd')}]"}
+    plan = "Plan: a\n:evidence0: = {}\nPlan: b\n:evidence1: = KnowledgeModel[How deep, given :evidence0:?]\n"
+    plan += "Answer: :evidence1: :evidence0:"
+    made = {way: ask(server, plan.format(call), ODD, tools=[plain_tool, sourced]) for way, call in ways.items()}
+    model = ScriptedModel({"answer": [ODD]})
+    made["context"] = (
+        Agent(model, store=False).run("How deep?", context={"st\x1bdin": ODD.replace("\x00", "")}),
+        model,
+    )
+    tells = Policy(on_error="tell")
+    made["failure"] = ask(server, plan.format("failing[x]"), ODD, tools=[failing], policy=tells)
+    return made
+
+
+def test_no_character_that_acts_in_place_of_showing_reaches_a_prompt_or_an_answer(server: Loopback) -> None:
+    for way, (run, model) in odd_runs(server).items():
+        assert not ACTING.search(model.prompts[-1].text), way
+        for found in run.evidence.values():
+            shown = [
+                found.text,
+                found.note,
+                *(text for one in found.sources for text in (one.url, one.title, one.quote)),
+            ]
+            assert not ACTING.search("".join(shown)), way
+        assert not any(ACTING.search(one.message + one.hint) for one in run.failed.values())
+        assert not ACTING.search(run.answer or ""), way
+
+
+def test_what_was_replaced_is_told_in_the_record_and_the_places_of_sources_hold(server: Loopback) -> None:
+    runs = odd_runs(server)
+    assert runs["tool"][0].evidence["evidence0"].note == "9 control characters were replaced"
+    found = runs["sources"][0].evidence["evidence0"]
+    assert found.note.endswith("; 45 control characters were replaced")
+    assert found.text[found.sources[0].start : found.sources[0].end].endswith("last")
+    assert "replaced" in runs["context"][0].evidence["evidence0"].note
+
+
+def test_tabs_newlines_and_signs_that_carry_meaning_stay(server: Loopback) -> None:
+    kept = "a\tb\nc\r\nd \u0645\u06cc\u200c\u062e \U0001f469\u200d\U0001f52c na\u00efve \u00ad"
+
+    @tool("kept")
+    def keep(text: str) -> str:
+        """Finds something."""
+        return kept
+
+    run, _ = ask(server, "Plan: a\n:evidence0: = kept[x]\nAnswer: :evidence0:", tools=[keep])
+    assert (run.evidence["evidence0"].text, run.evidence["evidence0"].note) == (kept, "")
+
+
+def test_line_breaks_of_other_kinds_become_newlines() -> None:
+    assert visible("a\rb\x0cc\x0bd\x85e") == "a\nb\nc\nd\ne"

@@ -15,6 +15,7 @@ _RESULTS = 5
     description="Tool that enables the user to search for information in the documents at hand. This tool is helpful "
     "in locating a suitable list of documents that may contain the answer to the user's query, with the title, the "
     "address and the best passages of each. It does not directly answer the question.",
+    private=True,
     timeout=0,  # the first search of a large folder builds its index, which may take minutes and tells how far it is
 )
 async def document_search(query: str, context: ToolContext) -> ToolOutput:

@@ -9,7 +9,7 @@ DESCRIPTION = (
 )
 
 
-@tool("DuckDuckGo", cacheable=True, description=DESCRIPTION, timeout=60)
+@tool("DuckDuckGo", cacheable=True, description=DESCRIPTION, timeout=60, network=True)
 async def duckduckgo(query: str, context: ToolContext) -> ToolOutput:
     """Results as title, address and snippet; the setting ``search`` can put another provider in its place."""
     return await web_search(query, context)

@@ -29,7 +29,7 @@ class Filters:
     case_sensitive: bool = True
 
 
-@tool("file_analytics", description="This tool performs various operations on a text file.")
+@tool("file_analytics", description="This tool performs various operations on a text file.", private=True)
 def file_analytics(action: Action, file: str, context: ToolContext, filters: Filters | None = None) -> ToolOutput:
     """Count or find something in a text file.
 

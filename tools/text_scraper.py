@@ -15,7 +15,7 @@ _COMPOSED_HINT = "give TextScraper links from the question, a search, a page or 
 MOST_LINKS = 30  # of each page, listed below its text for HyperlinkExtractor
 
 
-@tool("TextScraper", cacheable=True, description=DESCRIPTION, timeout=120)
+@tool("TextScraper", cacheable=True, description=DESCRIPTION, timeout=120, network="addresses")
 async def text_scraper(links: str, context: ToolContext) -> ToolOutput:
     """Each page's address, title, text and links; a page that fails is a line that says so, unless all fail.
 

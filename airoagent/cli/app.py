@@ -232,7 +232,7 @@ def tell(error: AiroError, as_json: bool) -> None:
     from airoagent.cli.display import located
 
     for line in located(error):
-        click.echo(line, err=True)
+        click.echo(plain(line), err=True)
     click.echo(click.style("error: ", fg="red", bold=True) + plain(error.message), err=True)
     if error.hint:
         click.echo(click.style("hint: ", fg="cyan") + plain(error.hint), err=True)

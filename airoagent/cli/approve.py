@@ -30,7 +30,7 @@ class _Asker:
     """Asks about one call at a time, and remembers the tools that need not be asked about again."""
 
     def __init__(self) -> None:
-        self._always: set[str] = set()
+        self._always: set[tuple[str, bool]] = set()
         # By event loop, since a lock belongs to one, and the debugger has a new one for each of its commands.
         self._turns: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = WeakKeyDictionary()
 
@@ -38,7 +38,7 @@ class _Asker:
         from airoagent.toolbox.background import in_thread
 
         async with self._turns.setdefault(asyncio.get_running_loop(), asyncio.Lock()):
-            if tool.name in self._always:
+            if (tool.name, bool(tool.warning)) in self._always:
                 return True
             return await in_thread(self._ask, step.id, tool, input)
 
@@ -47,6 +47,7 @@ class _Asker:
 
         with suspended():
             effect = ", which changes something outside" if tool.side_effects else ""
+            effect += f", {plain(tool.warning, _SHOWN)}" if tool.warning else ""
             shown = plain(input, _SHOWN)
             if len(input) > _SHOWN:  # what is left out may be what matters
                 shown += f"\n  (the beginning of {len(input):,} characters; e shows all of them)"
@@ -58,7 +59,7 @@ class _Asker:
                 if key in ("", "n", "no"):
                     return False
                 if key in ("a", "always"):
-                    self._always.add(tool.name)
+                    self._always.add((tool.name, bool(tool.warning)))
                     return True
                 if key in ("e", "edit"):
                     edited = click.edit(input)

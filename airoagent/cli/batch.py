@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 import click
 
 from airoagent.cli.options import agent_options, make_agent
+from airoagent.prompts.harmless import visible
 
 if TYPE_CHECKING:
     from airoagent.agent import Agent
@@ -66,6 +67,8 @@ async def _ask_all(agent: Agent, left: list[Asked], at_once: int, lines: TextIO 
         for id, question in waiting:
             run = await agent.arun(question)
             text = json.dumps(_row(id, run), ensure_ascii=False)
+            if visible(text) != text:  # what could act on a terminal, or stands in no UTF-8, is escaped
+                text = json.dumps(_row(id, run))
             click.echo(text, file=lines)
             if lines is not None:
                 lines.flush()

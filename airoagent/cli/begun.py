@@ -37,6 +37,7 @@ _KEPT = (
     "replan",
     "eager",
     "approve",
+    "share_private",
     "cache",
     "max_calls",
     "max_total_tokens",

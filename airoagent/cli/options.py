@@ -10,6 +10,7 @@ import click
 
 if TYPE_CHECKING:
     from airoagent.agent import Agent
+    from airoagent.engine.policy import Policy
     from airoagent.settings import Settings
 
 __all__ = ["agent_options", "complete", "display_options", "make_agent"]
@@ -72,6 +73,12 @@ _AGENT = (
     ),
     click.option("--replan", metavar="N", help="How often a new plan may be written after a failure."),
     click.option("--approve", is_flag=True, default=None, help="Ask before every call of a tool."),
+    click.option(
+        "--share-private",
+        is_flag=True,
+        default=None,
+        help="Let text of --docs, --context or a pipe go to the web unasked.",
+    ),
     click.option("--cache", metavar="SECONDS", help="Reuse results of web tools up to this age; 0: never."),
     click.option("--no-cache", is_flag=True, help="The same as --cache 0."),
     click.option(
@@ -125,7 +132,6 @@ def make_agent(
     from airoagent.cli.approve import approver
     from airoagent.cli.begun import begun_with
     from airoagent.cli.display import plain
-    from airoagent.engine.policy import Policy
     from airoagent.models.base import Sampling
     from airoagent.settings import load_settings
 
@@ -151,20 +157,7 @@ def make_agent(
         sampling=Sampling(
             settings.temperature, settings.top_p, settings.repetition_penalty, settings.max_tokens, settings.seed
         ),
-        policy=Policy(
-            tool_timeout=settings.timeout,
-            retries=settings.retries,
-            limit_seconds=settings.limit_seconds,
-            concurrency=settings.concurrency,
-            on_error=settings.on_error,
-            eager=settings.eager,
-            replan=settings.replan,
-            cache_seconds=settings.cache,
-            max_calls=settings.max_calls,
-            max_tokens=settings.max_total_tokens,
-            max_bytes=settings.max_bytes,
-            ask_before="all" if settings.approve else "side-effects",
-        ),
+        policy=_policy_of(settings),
         store=settings.store,
         approve=approver(),
         tool_settings={"search": settings.search, "answers": settings.answers},
@@ -178,3 +171,23 @@ def make_agent(
     if settings.store:
         agent.session.started_with = begun_with(agent, settings, given)
     return agent, settings
+
+
+def _policy_of(settings: Settings) -> Policy:
+    from airoagent.engine.policy import Policy
+
+    return Policy(
+        tool_timeout=settings.timeout,
+        retries=settings.retries,
+        limit_seconds=settings.limit_seconds,
+        concurrency=settings.concurrency,
+        on_error=settings.on_error,
+        eager=settings.eager,
+        replan=settings.replan,
+        cache_seconds=settings.cache,
+        max_calls=settings.max_calls,
+        max_tokens=settings.max_total_tokens,
+        max_bytes=settings.max_bytes,
+        ask_before="all" if settings.approve else "side-effects",
+        share_private=settings.share_private,
+    )

@@ -10,6 +10,7 @@ import click
 from airoagent.cli.options import agent_options, complete, make_agent
 from airoagent.cli.run import read_text
 from airoagent.cli.stdin import words_or_stdin
+from airoagent.prompts.harmless import visible
 
 if TYPE_CHECKING:
     from airoagent.agent import Agent
@@ -62,7 +63,7 @@ def command(
 
         click.echo(json.dumps({"written": written, **plan_json(plan)}, indent=2))
     else:
-        click.echo(written.rstrip("\n"))
+        click.echo(visible(written.rstrip("\n")))
         _findings(plan.diagnostics, written, "plan", err=True)
     return 0
 
@@ -107,14 +108,13 @@ def _check(text: str, name: str, agent: Agent, fix: bool, form: str | None, as_j
     product = (fix or form is not None) and plan is not None
     _findings(findings, text, name, err=product)
     if error is not None:
-        click.echo(f"{name}: {error.message}", err=True)
-        click.echo(f"hint: {error.hint}", err=True)
+        click.echo(visible(f"{name}: {error.message}\nhint: {error.hint}"), err=True)
         return error.exit_code
     assert plan is not None
     if form is not None:
         _picture(plan, form)
     elif fix:
-        click.echo(plan.to_text(), nl=False)
+        click.echo(visible(plan.to_text()), nl=False)
     elif not findings:
         click.echo(f"{name}: {len(plan.steps)} steps, nothing to repair")
     return 0
@@ -128,10 +128,10 @@ def _findings(findings: tuple[Diagnostic, ...], text: str, name: str, err: bool)
     from airoagent.findings import render_diagnostic
 
     for found in findings:
-        click.echo(render_diagnostic(found, text, name), err=err)
+        click.echo(visible(render_diagnostic(found, text, name)), err=err)
 
 
 def _picture(plan: Plan, form: str) -> None:
     from airoagent.plan.drawing import draw_plan
 
-    click.echo(draw_plan(plan, form).rstrip("\n"))  # type: ignore[arg-type]
+    click.echo(visible(draw_plan(plan, form).rstrip("\n")))  # type: ignore[arg-type]

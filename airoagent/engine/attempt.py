@@ -11,15 +11,17 @@ import contextlib
 import random
 import threading
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, MutableMapping
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from airoagent.engine.crew import Crew
 from airoagent.engine.deadlines import Deadlines
 from airoagent.engine.policy import Policy, Services
 from airoagent.engine.provenance import Provenance
-from airoagent.engine.results import checked, failure_of, record_of
-from airoagent.errors import AiroError, LimitReached, ToolError, ToolTimeout
+from airoagent.engine.results import checked, cleaned, failure_of, record_of
+from airoagent.errors import AiroError, LimitReached, PrivateText, ToolError, ToolTimeout
 from airoagent.events import (
     AttemptFailed,
     Event,
@@ -36,6 +38,7 @@ from airoagent.models.base import Completion, Purpose
 from airoagent.plan.evidence import Evidence, Filled
 from airoagent.plan.steps import Step
 from airoagent.prompts.grammar import Grammar
+from airoagent.toolbox.links import links_of
 from airoagent.toolbox.tool import Call, Tool, Toolbox, ToolContext, ToolOutput
 
 __all__ = ["Caller"]
@@ -69,7 +72,7 @@ class Caller:
         services: Services,
         policy: Policy,
         emit: Callable[[Event], None],
-        found: Mapping[str, Evidence],
+        found: MutableMapping[str, Evidence],
         crew: Crew,
         given_up: Callable[[Step, AiroError], None],
     ) -> None:
@@ -87,7 +90,9 @@ class Caller:
         self._plain = -1 if policy.max_bytes else policy.max_evidence  # text up to this length needs no look
         if policy.limit_seconds and not self._spent.ends:
             self._spent.ends = time.monotonic() + policy.limit_seconds
-        self._provenance = Provenance(services.question, services.plan_trusted, found.values())
+        self._provenance = Provenance(services.question, services.plan_trusted, found.values(), services.plan_private)
+        self._private: set[str] = set()  # steps whose tools have read the user's documents
+        self._let_out: set[str] = set()  # steps whose calls the user has said yes to
         self._asked: set[str] = set()
         self._recall = services.recall
         self._keep = services.keep
@@ -110,6 +115,8 @@ class Caller:
         told = None if self._recall is None else self._look_up(step, bound.tool, text)
         if told is None and bound.shared:  # what is recalled is the step's own, not another's
             key: tuple[object, ...] = (name, text)
+            if bound.tool.network and self._provenance.read:  # what one may not send, another may
+                key = (*key, self._provenance.private_in(parts))
             if bound.wants_context:  # what it makes of the text may depend on where the text is from
                 evidence = [part for part in parts if isinstance(part, Evidence)]
                 key = (*key, *[(part.sources, part.untrusted and part.written) for part in evidence])
@@ -122,8 +129,25 @@ class Caller:
         """Take note of what the evidence of a step that is not run was made of."""
         tool = self._toolbox.get(step.tool)
         if self._provenance.seen and tool is not None:
-            parts = [part if isinstance(part, str) else self._found.get(part.id, "") for part in step.template]
-            self._provenance.marks(step.id, tool, tuple(parts), False)
+            self._provenance.marks(step.id, tool, self._parts_of(step), False)
+        if self.is_private(step, self._found[step.id].sources):  # a record from before there was this mark
+            self._found[step.id] = replace(self._found[step.id], private=True)
+
+    def is_private(self, step: Step, sources: tuple[Source, ...] = ()) -> bool:
+        """Whether what a step found, or failed of, may hold private text."""
+        tool = self._toolbox.get(step.tool)
+        return (tool is not None and self._reads(tool, step.id, sources)) or bool(
+            self._provenance.private_in(self._parts_of(step))
+        )
+
+    def _parts_of(self, step: Step) -> Filled:
+        return tuple(part if isinstance(part, str) else self._found.get(part.id, "") for part in step.template)
+
+    def _reads(self, tool: Tool, step: str, sources: tuple[Source, ...]) -> bool:
+        """Whether a step's tool has read files of the user's."""
+        private = tool.private or step in self._private or any(source.url.startswith("docs://") for source in sources)
+        self._provenance.read = self._provenance.read or private
+        return private
 
     def _look_up(self, step: Step, tool: Tool, text: str) -> Told:
         assert self._recall is not None
@@ -168,16 +192,16 @@ class Caller:
             given, filled = text, parts
             try:
                 if told is None:
-                    if bound.guarded:
+                    if bound.guarded or (tool.network and self._provenance.read):
                         given, filled = await self._allowed(step, tool, text, parts)
                         called = _now()
-                    context = self._context(step, filled) if bound.wants_context else None
+                    context = self._context(step, tool, filled) if bound.wants_context else None
                     if timeout:
                         self._deadlines.begin(step, task, attempt, called, timeout)
                     output = await bound.call(given, context, filled)
                     if task in dismissed:
                         raise asyncio.CancelledError  # it was given up, and the run has gone on without it
-                    if output.__class__ is not str or len(output) > self._plain:
+                    if output.__class__ is not str or len(output) > self._plain or not output.isprintable():
                         output = self._checked(tool, output)
                     if timeout and self._deadlines.end(id):
                         task.uncancel()  # the tool kept the cancellation to itself, and has answered all the same
@@ -188,7 +212,7 @@ class Caller:
             except BaseException as error:
                 failure = self._failure(error, step, tool, timeout, task, attempt, _now() - began)
             else:
-                if self._keep is not None and origin == "call":
+                if self._keep is not None and origin == "call" and id not in self._private:
                     self._keep(step, tool, given, ToolOutput(output) if isinstance(output, str) else output)
                 evidence = self._finished(step, tool, attempt, output, _now() - began, origin, parts)
                 if self._waiting:
@@ -286,20 +310,25 @@ class Caller:
     ) -> Evidence:
         id = step.id
         sources: tuple[Source, ...] = ()
-        note, answered, untrusted, written = "", True, False, False
+        note, answered, untrusted, written, private = "", True, False, False, False
         if isinstance(output, str):
             text = output
         else:
             text, sources, note, answered = output.text, output.sources, output.note, output.answered
-            untrusted, written = output.untrusted, output.written
+            untrusted, written, private = output.untrusted, output.written, output.private
         made = self._provenance.marks(id, tool, parts, id in self._asked)
         if origin != "record":  # a record tells both as they were then
             untrusted, written = untrusted or made[0], written or made[1]
         if untrusted and written:
             self._provenance.seen = True
-        event = StepFinished(id, step.tool, attempt, text, sources, seconds, note, answered, origin, untrusted, written)
+        private = private or self._reads(tool, id, sources) or bool(self._provenance.private_in(parts))
+        if private:
+            self._provenance.read = True
+        event = StepFinished(
+            id, step.tool, attempt, text, sources, seconds, note, answered, origin, untrusted, written, private
+        )
         self._emit(event)
-        return Evidence(id, step.tool, text, sources, note, answered, untrusted, written, event.at)
+        return Evidence(id, step.tool, text, sources, note, answered, untrusted, written, private, event.at)
 
     def _retry_in(self, failure: AiroError, attempt: int) -> float | None:
         """Seconds until the next try (full jitter, or what the other side asked for); None: do not try again."""
@@ -317,8 +346,10 @@ class Caller:
 
     async def _allowed(self, step: Step, tool: Tool, text: str, parts: Filled) -> tuple[str, Filled]:
         """The input that the tool may be called with now; ToolError or LimitReached if it may not be called."""
-        if tool.side_effects or self._policy.ask_before == "all":
-            text, parts = await self._approved(step, tool, text, parts)
+        self._let_out.discard(step.id)
+        warning = self._would_send(tool, parts)
+        if warning or tool.side_effects or self._policy.ask_before == "all":
+            text, parts = await self._approved(step, replace(tool, warning=warning) if warning else tool, text, parts)
         most = self._policy.max_calls
         spent = self._spent
         spent.calls += 1
@@ -329,13 +360,49 @@ class Caller:
 
     async def _approved(self, step: Step, tool: Tool, text: str, parts: Filled) -> tuple[str, Filled]:
         """The input that the user lets the tool be called with; ToolError if it may not be called."""
-        answer = await self._services.approve(step, tool, text)
+        try:
+            answer = await self._services.approve(step, tool, text)
+        except PrivateText:
+            if tool.network != "addresses" or tool.side_effects or self._policy.ask_before == "all":
+                raise
+            return text, parts  # its other addresses may be opened; those are held back at the door
+        if answer is not False:
+            self._let_out.add(step.id)
         if answer is True or (isinstance(answer, str) and answer == text):
             return text, parts
         if not isinstance(answer, str):
             raise ToolError(f"{tool.name} was not approved", "the call was refused when it was asked about")
         self._emit(InputEdited(step=step.id, tool=tool.name, input=answer))
         return answer, (answer,)
+
+    def _would_send(self, tool: Tool, parts: Filled) -> str:
+        """What private text a call would send off the machine, in words; "" for none, or where the user allows it."""
+        what = "" if self._policy.share_private or not tool.network else self._provenance.private_in(parts)
+        if not what or tool.network is True:
+            return f"which would send text of {what} off this machine" if what else ""
+        public = self._provenance.public_addresses(parts, self._found)
+        links = links_of(parts, clean_lines=True)
+        odd = [url for url in links if url not in public and not url.lower().startswith("docs://")]
+        return f"which would open addresses that stem from {what}: {' '.join(odd[:5])}" if odd else ""
+
+    def _held_back(self, step: Step, tool: Tool, parts: Filled) -> Callable[[str], None] | None:
+        """Raises for an address that may hold private text; None where any may be asked."""
+        if self._policy.share_private or step.id in self._let_out:
+            return None
+
+        known: list[frozenset[str]] = []
+
+        def check(url: str) -> None:
+            reads = "files of yours" if tool.private or step.id in self._private else ""
+            what = self._provenance.private_in(parts) or reads
+            if what and not known:
+                known.append(self._provenance.public_addresses(parts, self._found))
+            if what and url not in known[0]:
+                raise PrivateText(
+                    f"{step.id} ({tool.name}) is kept from {url[:200]}: it may hold text of {what}", PrivateText.allow
+                )
+
+        return check
 
     def _count_bytes(self, tool: Tool, text: str) -> None:
         most = self._policy.max_bytes
@@ -347,8 +414,13 @@ class Caller:
                 "--max-bytes",
             )
 
-    def _context(self, step: Step, parts: Filled) -> ToolContext:
+    def _context(self, step: Step, tool: Tool, parts: Filled) -> ToolContext:
         services = self._services
+        documents, fetch = services.documents, services.fetch
+        if documents is not None or self._provenance.read:
+            if documents is not None:
+                documents = documents.watched(partial(self._private.add, step.id))
+            fetch = fetch.narrowed(documents, self._held_back(step, tool, parts))
 
         async def ask(prompt: str, purpose: Purpose, grammar: Grammar | str = "") -> Completion:
             self._asked.add(step.id)
@@ -365,8 +437,8 @@ class Caller:
             services.question,
             parts,
             ask,
-            services.fetch,
-            services.documents,
+            fetch,
+            documents,
             services.settings,
             progress,
             self._provenance.may_open(parts, self._found),
@@ -375,7 +447,7 @@ class Caller:
 
     def _checked(self, tool: Tool, result: Any) -> ToolOutput | str:
         """What the tool returned, if it is something that a tool returns and within the limits."""
-        output = checked(tool, result, self._policy.max_evidence)
+        output = cleaned(checked(tool, result, self._policy.max_evidence))
         if self._policy.max_bytes:
             self._count_bytes(tool, output if isinstance(output, str) else output.text)
         return output

@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 from airoagent.engine.door import run_in_thread
 from airoagent.engine.fork import edited, recall_from, step_id
 from airoagent.engine.given import with_texts_of
-from airoagent.engine.history import dependents, plan_is_trusted, recorded_steps
+from airoagent.engine.history import dependents, plan_is_private, plan_is_trusted, recorded_steps
 from airoagent.engine.record import Run
 from airoagent.engine.recorder import Beginning, Recorder
 from airoagent.engine.reuse import Reuse
@@ -159,7 +159,8 @@ class Debugger:
             now = Run(evidence=self.found)
             recall = lambda _: make(now)  # noqa: E731 - what the steps depend on is what the session has, not the recorder
         trusted = self._record is None or plan_is_trusted(self._record)
-        beginning = Beginning(known=self.found, recall=recall, plan_trusted=trusted)
+        private = plan_is_private(self.events, self._session.known_tools)
+        beginning = Beginning(known=self.found, recall=recall, plan_trusted=trusted, plan_private=private)
         recorder = Recorder("", None, self.events.append, beginning)
         reuse = Reuse((), record=recorder.recall)
         async with self._session.executing(self.question, recorder, reuse) as (execution, _):
@@ -184,7 +185,9 @@ class Debugger:
         id = self.id_of(word)
         self._keep()
         self._forget(dependents(self.plan, {id}))
-        self.found[id] = Evidence(id, self.plan.step(id).tool, text, (), "set by hand")
+        tool = self.plan.step(id).tool
+        private = self._session.known_tools[tool].private
+        self.found[id] = Evidence(id, tool, text, (), "set by hand", private=private)
 
     def undo(self) -> bool:
         """Take back the last step, wave, edit or setting; False if there was none."""

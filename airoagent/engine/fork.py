@@ -17,6 +17,7 @@ from airoagent.engine.history import (
     model_steps,
     output_of,
     parsed_text,
+    plan_is_private,
     plan_is_trusted,
     purpose_of,
     recorded_steps,
@@ -85,7 +86,8 @@ async def rerun(session: Session, run: str | Run, *, from_step: str | None = Non
     if from_step is not None:
         again = set(dependents(plan, {step_id(plan, from_step)}))
     recall = recall_from(parent, recorded_steps(parent.events), again)
-    beginning = Beginning(parent=parent.id, recall=recall, plan_trusted=plan_is_trusted(parent))
+    private = plan_is_private(parent.events, session.known_tools)
+    beginning = Beginning(parent=parent.id, recall=recall, plan_trusted=plan_is_trusted(parent), plan_private=private)
     return await session.run(parent.question, plan, watch, beginning)
 
 
@@ -116,7 +118,8 @@ async def fork(
         session = session.with_model(open_model(model, sampling=session.sampling) if isinstance(model, str) else model)
     recall = recall_from(parent, recorded_steps(parent.events), again, given)
     trusted = plan is not None or plan_is_trusted(parent)
-    beginning = Beginning(parent=parent.id, recall=recall, plan_trusted=trusted)
+    private = plan is None and plan_is_private(parent.events, session.known_tools)
+    beginning = Beginning(parent=parent.id, recall=recall, plan_trusted=trusted, plan_private=private)
     return await session.run(parent.question or base.question, base, watch, beginning)
 
 

@@ -72,7 +72,7 @@ def with_texts(session: Session, texts: Mapping[str, str]) -> Session:
             raise UsageError(f"no text {name!r} was given", f"given: {', '.join(texts)}")
         return ToolOutput(texts[name], (Source(name),))
 
-    return session.with_tools(as_tool(given_text, name=GIVEN_TEXT))
+    return session.with_tools(as_tool(given_text, name=GIVEN_TEXT, private=True))
 
 
 def with_texts_of(session: Session, run: Run) -> Session:

@@ -24,6 +24,7 @@ from airoagent.events import (
     PlanWritten,
     Replanned,
     RunResumed,
+    RunStarted,
     StepCancelled,
     StepFailed,
     StepFinished,
@@ -31,9 +32,10 @@ from airoagent.events import (
     StepStarted,
 )
 from airoagent.plan.plans import Plan
-from airoagent.toolbox.tool import ToolOutput
+from airoagent.toolbox.tool import Tool, ToolOutput
 
 __all__ = [
+    "PRIVATE_PLAN",
     "UNTRUSTED_PLAN",
     "RecordedStep",
     "dependents",
@@ -41,6 +43,7 @@ __all__ = [
     "model_steps",
     "output_of",
     "parsed_text",
+    "plan_is_private",
     "plan_is_trusted",
     "purpose_of",
     "read_plan",
@@ -53,6 +56,10 @@ __all__ = [
 
 UNTRUSTED_PLAN = "untrusted_plan"
 """The setting on record of a run that took over a plan which was written after tools had answered."""
+
+
+PRIVATE_PLAN = "private_plan"
+"""The setting on record of a run that took over a plan which was written after private text had been read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +153,24 @@ def settings_rows(policy: Policy, offered: Iterable[str], addresses: Sequence[st
 def plan_is_trusted(run: Run) -> bool:
     """Whether the run's plan was written before any tool had answered, in this run or the one it is made from."""
     return setting(run, UNTRUSTED_PLAN) != "True" and not any(isinstance(event, Replanned) for event in run.events)
+
+
+def plan_is_private(events: Iterable[Event], tools: Mapping[str, Tool]) -> bool:
+    """Whether the plan was written after private text had been read, in this run or the one it is made from."""
+    read = False
+    for event in events:
+        if isinstance(event, RunStarted):
+            read = read or (PRIVATE_PLAN, "True") in event.settings
+            if read:
+                return True
+        elif isinstance(event, StepFinished | StepFailed):
+            sources = event.sources if isinstance(event, StepFinished) else ()
+            private = isinstance(event, StepFinished) and event.private
+            local = event.tool in tools and tools[event.tool].private
+            read = read or private or local or any(source.url.startswith("docs://") for source in sources)
+        elif isinstance(event, Replanned) and read:
+            return True
+    return False
 
 
 def purpose_of(run: Run) -> str:

@@ -36,6 +36,7 @@ class Policy:
     - ``replan``: how often the model may write a new plan after a failure; what has been found is not called for again.
     - ``cache_seconds``: results of tools that allow it are taken from earlier runs up to this age (0: never).
     - ``ask_before``: whether tools with side effects are asked about, or every call.
+    - ``share_private``: text of the user's documents, or given with the question, may leave the machine unasked.
     """
 
     tool_timeout: float = 60.0
@@ -52,6 +53,7 @@ class Policy:
     max_bytes: int = 0
     ask_before: Literal["side-effects", "all"] = "side-effects"
     longest_wait: float = 120.0
+    share_private: bool = False
 
 
 _WHOLE = ("retries", "concurrency", "max_evidence", "replan", "max_calls", "max_tokens", "max_bytes")
@@ -111,8 +113,8 @@ class Services:
 
     ``recall`` knows evidence that need not be called for (a cache, the record of an earlier run): it is asked with the
     step, its tool and its input, and answers with the output and where it comes from, or None. ``keep`` is told what a
-    call gave. ``plan_trusted``: the plan was written before any tool had answered. ``fit`` cuts evidence to the
-    model's window. ``spent`` is what the run has used of its limits.
+    call gave. ``plan_trusted``: the plan was written before any tool had answered; ``plan_private``: after private text
+    had been read. ``fit`` cuts evidence to the model's window. ``spent`` is what the run has used of its limits.
     """
 
     question: str
@@ -124,5 +126,6 @@ class Services:
     recall: Recall | None = None
     keep: Keep | None = None
     plan_trusted: bool = True
+    plan_private: bool = False
     fit: Fitter = whole
     spent: Spent = field(default_factory=Spent)

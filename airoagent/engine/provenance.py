@@ -1,13 +1,18 @@
-"""What is known about where evidence comes from, and which addresses it may lead to.
+"""What is known about where evidence comes from, which addresses it may lead to, and what may leave the machine.
 
-Two marks go with every evidence:
+Three marks go with every evidence:
 
     untrusted   somebody outside had a say in its words: a tool brought it from outside, or it was made of such evidence
     written     a model wrote it, or it was made of what a model wrote
+    private     it is from the user's documents, or from a text given with the question, or was made of such evidence
 
-What is both was composed by a model that had read text of strangers. An address in it may have been made up to carry
-words out, so it is opened only if it also stands, letter for letter, in the question, in the plan, or in evidence that
-is not composed. (A plan written after tools had answered, under ``replan``, counts as composed, too.)
+Private text goes into no request unless the user allows it. A plan that was written after private text had been read
+(``replan``) is private, too, but for words of the question.
+
+What is both untrusted and written was composed by a model that had read text of strangers. An address in it may have
+been made up to carry words out, so it is opened only if it also stands, letter for letter, in the question, in the
+plan, or in evidence that is not composed. (A plan written after tools had answered, under ``replan``, counts as
+composed, too.)
 """
 
 from __future__ import annotations
@@ -22,18 +27,24 @@ __all__ = ["Provenance"]
 
 
 class Provenance:
-    """Of one run. ``plan_trusted`` says that the plan was written before any tool had answered.
+    """Of one run. ``plan_trusted`` says that the plan was written before any tool had answered, ``plan_private`` that
+    it was written after private text had been read.
 
-    ``seen`` says whether any evidence of the run is composed; who puts evidence into the run sets it. Until then there
-    is nothing to look for in the parts.
+    ``seen`` says whether any evidence of the run is composed, ``read`` whether any is private; who puts evidence into
+    the run sets them. Until then there is nothing to look for in the parts.
     """
 
-    __slots__ = ("_composed_into", "_plan_trusted", "_question", "seen")
+    __slots__ = ("_composed_into", "_plan_private", "_plan_trusted", "_question", "read", "seen")
 
-    def __init__(self, question: str, plan_trusted: bool, known: Iterable[Evidence] = ()) -> None:
+    def __init__(
+        self, question: str, plan_trusted: bool, known: Iterable[Evidence] = (), plan_private: bool = False
+    ) -> None:
+        known = tuple(known)
         self._question = question
         self._plan_trusted = plan_trusted
+        self._plan_private = plan_private
         self.seen = any(_composed(evidence) for evidence in known)
+        self.read = plan_private or any(evidence.private for evidence in known)
         self._composed_into: dict[str, tuple[Evidence, ...]] = {}
 
     def marks(self, step: str, tool: Tool, parts: Filled, asked: bool) -> tuple[bool, bool]:
@@ -59,6 +70,27 @@ class Provenance:
             into[step] = composed
         return True, asked
 
+    def private_in(self, parts: Filled) -> str:
+        """What private text is in these parts, in words for the user; "" where there is none."""
+        if not self.read:
+            return ""
+        part = next((part for part in parts if self._is_private(part)), None)
+        if not isinstance(part, Evidence):
+            return "" if part is None else "the plan, which was written after your own texts had been read"
+        names = list(dict.fromkeys(source.url for source in part.sources if source.url))
+        more = f" and {len(names) - 2} more" if len(names) > 2 else ""
+        return f"{part.id} ({', '.join(names[:2])}{more})" if names else part.id
+
+    def _is_private(self, part: str | Evidence) -> bool:
+        if isinstance(part, Evidence):
+            return part.private
+        return self._plan_private and _plain(part) not in _plain(self._question)
+
+    def public_addresses(self, parts: Filled, found: Mapping[str, Evidence]) -> frozenset[str]:
+        """The addresses that stand in the question, in the parts that are not private, or in such evidence."""
+        free = [part for part in parts if not self._is_private(part)]
+        return frozenset(self._known(free, (one for one in found.values() if not one.private)))
+
     def may_open(self, parts: Filled, found: Mapping[str, Evidence]) -> Callable[[str], bool]:
         """Whether an address that a tool reads off these parts may be opened."""
         free = [part for part in parts if self._is_free(part)]
@@ -68,7 +100,7 @@ class Provenance:
 
         def may_open(url: str) -> bool:
             if not known:
-                known.append(frozenset(self._known(free, found)))
+                known.append(frozenset(self._known(free, (one for one in found.values() if not _composed(one)))))
             return url in known[0]
 
         return may_open
@@ -78,18 +110,20 @@ class Provenance:
             return self._plan_trusted
         return not _composed(part) and part.id not in self._composed_into
 
-    def _known(self, free: Iterable[str | Evidence], found: Mapping[str, Evidence]) -> Iterable[str]:
-        """The addresses that stand in the question, in the free parts, and in evidence that is not composed."""
+    def _known(self, free: Iterable[str | Evidence], found: Iterable[Evidence]) -> Iterable[str]:
+        """The addresses that stand in the question, in the free parts, and in this evidence."""
         yield from extract_links(self._question)
         yield from links_of(tuple(free), clean_lines=True)
-        for evidence in found.values():
-            if _composed(evidence):
-                continue
+        for evidence in found:
             # A tool may repeat its input ("no results for ..."): that does not make an address found.
             echoed = frozenset(links_of(self._composed_into.get(evidence.id, ()), clean_lines=True))
             links = (*links_of((evidence,), clean_lines=True), *extract_links(evidence.text))
             yield from (link for link in links if link not in echoed)
             yield from (source.url for source in evidence.sources if source.url not in echoed)
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.casefold().split())
 
 
 def _composed(part: Evidence) -> bool:

@@ -161,6 +161,7 @@ class Run:
                 event.answered,
                 event.untrusted,
                 event.written,
+                event.private,
                 event.at,
             )
 
@@ -219,6 +220,7 @@ class Run:
                     "note": found.note,
                     "untrusted": found.untrusted,
                     "written": found.written,
+                    "private": found.private,
                     "at": found.at,
                     "sources": [_source_json(source) for source in found.sources],
                 }

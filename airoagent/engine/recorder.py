@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from airoagent.engine.history import UNTRUSTED_PLAN, plan_is_trusted
+from airoagent.engine.history import PRIVATE_PLAN, UNTRUSTED_PLAN, plan_is_trusted
 from airoagent.engine.policy import Recall
 from airoagent.engine.record import Run
 from airoagent.engine.store import Store, new_run_id
@@ -23,7 +23,8 @@ class Beginning:
 
     ``past``: the events of the very run that goes on. ``parent``: the run that this one was made from. ``known``:
     evidence whose steps are not run. ``recall`` is given the run as it stands and looks up evidence (`Services`).
-    ``plan_trusted``: the plan is not one that was written after tools had answered (`provenance`).
+    ``plan_trusted``: the plan is not one that was written after tools had answered; ``plan_private``: it was written
+    after private text had been read (`provenance`).
     """
 
     past: tuple[Event, ...] = ()
@@ -31,6 +32,7 @@ class Beginning:
     known: Mapping[str, Evidence] | None = None
     recall: Callable[[Run], Recall] | None = None
     plan_trusted: bool = True
+    plan_private: bool = False
 
 
 class Recorder:
@@ -48,6 +50,7 @@ class Recorder:
         self.known = beginning.known
         self.recall = None if beginning.recall is None else beginning.recall(self.run)
         self.plan_trusted = beginning.plan_trusted and plan_is_trusted(self.run)
+        self.plan_private = beginning.plan_private
         self._parent = beginning.parent
         self._store = store
         self._watch = watch
@@ -61,6 +64,8 @@ class Recorder:
             return self(RunResumed(run=self.run.id, model=model, afresh=self.recall is not None))
         if not self.plan_trusted:
             settings = (*settings, (UNTRUSTED_PLAN, "True"))
+        if self.plan_private:
+            settings = (*settings, (PRIVATE_PLAN, "True"))
         return self(
             RunStarted(
                 run=self.run.id, question=question, model=model, tools=tools, settings=settings, parent=self._parent

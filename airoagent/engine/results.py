@@ -11,6 +11,7 @@ from typing import Any
 
 from airoagent.errors import AiroError, Interrupted, LimitReached, PlanError, ToolError
 from airoagent.events import Failure, Source
+from airoagent.prompts.harmless import visible
 from airoagent.toolbox.tool import Tool, ToolOutput
 
 __all__ = ["checked", "failure_of", "record_of"]
@@ -18,7 +19,7 @@ __all__ = ["checked", "failure_of", "record_of"]
 _log = logging.getLogger("airoagent")
 
 _LONGEST = 2000  # characters of an error's sentence, and of its hint
-_FLAGS = ("answered", "untrusted", "written", "reusable")
+_FLAGS = ("answered", "untrusted", "written", "private", "reusable")
 
 
 def checked(tool: Tool, result: Any, limit: int) -> ToolOutput | str:
@@ -78,6 +79,27 @@ def _output(tool: Tool, output: ToolOutput) -> tuple[ToolOutput, int]:
     return replace(output, sources=tuple(output.sources)), size
 
 
+def cleaned(output: ToolOutput | str) -> ToolOutput | str:
+    """The output without what could do something to a terminal or a tokenizer (`visible`); its note says so."""
+    changed = 0
+
+    def clean(text: str) -> str:
+        nonlocal changed
+        now = visible(text)
+        changed += 0 if now == text else sum(a != b for a, b in zip(text, now, strict=True))
+        return now
+
+    given = ToolOutput(output) if isinstance(output, str) else output
+    text, note = clean(given.text), clean(given.note)
+    sources = tuple(
+        replace(one, url=clean(one.url), title=clean(one.title), quote=clean(one.quote)) for one in given.sources
+    )
+    if not changed:
+        return output
+    told = "1 control character was replaced" if changed == 1 else f"{changed:,} control characters were replaced"
+    return replace(given, text=text, sources=sources, note=f"{note}; {told}" if note else told)
+
+
 def failure_of(error: BaseException, tool: str) -> AiroError:
     """The error to show for what a tool raised; the place in the tool's code is the hint.
 
@@ -104,7 +126,7 @@ def _words(said: Callable[[], object]) -> str:
         words = said()
     except Exception as error:
         return f"(its message cannot be had: {type(error).__name__})"
-    return str(words) if isinstance(words, str | int | float) else ""
+    return visible(str(words)) if isinstance(words, str | int | float) else ""
 
 
 def _cut(text: str) -> str:

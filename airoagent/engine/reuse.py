@@ -165,7 +165,9 @@ class Reuse:
 
 def output_in(event: StepFinished) -> ToolOutput:
     """What the tool gave, as its step's end tells it."""
-    return ToolOutput(event.text, event.sources, event.note, event.answered, event.untrusted, event.written)
+    return ToolOutput(
+        event.text, event.sources, event.note, event.answered, event.untrusted, event.written, event.private
+    )
 
 
 def _found_in(events: Iterable[Event]) -> dict[_Call, ToolOutput]:

@@ -157,7 +157,8 @@ class Execution:
             if not self._tells:
                 return self._lose(step.id)
             told = f"({step.tool} failed: {result.message})"
-            result = Evidence(step.id, step.tool, told, (), "this step failed", untrusted=True)
+            private = self._caller.is_private(step)
+            result = Evidence(step.id, step.tool, told, (), "this step failed", untrusted=True, private=private)
         self.found[step.id] = result
         waiting = self.waiting
         for id in self._dependents.pop(step.id, ()):

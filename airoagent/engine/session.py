@@ -23,7 +23,7 @@ from airoagent import settings
 from airoagent.engine.cache import ToolCache
 from airoagent.engine.conclusion import conclude
 from airoagent.engine.crew import Crew, first_of
-from airoagent.engine.history import settings_rows
+from airoagent.engine.history import plan_is_private, settings_rows
 from airoagent.engine.model_calls import ModelCalls
 from airoagent.engine.planning import write_plan
 from airoagent.engine.policy import Approve, Ask, Policy, Services
@@ -258,6 +258,7 @@ class Session:
             recall,
             keep,
             plan_trusted=recorder.plan_trusted and not reuse.begun,
+            plan_private=recorder.plan_private or plan_is_private(recorder.events, self.known_tools),
             spent=reuse.spent,
             fit=partial(fit_to, self.model, self.sampling),
         )

@@ -69,7 +69,16 @@ class Roles:
     others: tuple[Offered, ...] = ()
 
 
-_SEARCH = re.compile(r"\bsearch(?:es|ing)?\b", re.IGNORECASE)
+_SEARCHES = re.compile(
+    r"search|duck ?duck ?go|google|\bbing\b|\bbrave\b|searx|tavily|\bserp|wikipedia|arxiv|pubmed|look ?up",
+    re.IGNORECASE,
+)
+_SEARCH = re.compile(
+    r"\bsearch(?:es|ing)?\b|\blooks? (?:things? )?up\b"
+    r"|\b(?:finds?|lists?|returns?|gives?|gets?|locat\w+)\b[^.]{0,40}\b(?:web ?sites?|sites|web ?pages?|pages|articles"
+    r"|documents|papers|search results|results)\b",
+    re.IGNORECASE,
+)
 _LINKS = re.compile(
     r"\b(?:extracts?|finds?|gets?|lists?|collects?)\b.{0,40}\b(?:hyper)?(?:links|urls)\b", re.IGNORECASE
 )
@@ -77,6 +86,10 @@ _LOADS = re.compile(
     r"\b(?:loads?|scrapes?|fetch(?:es)?|downloads?|opens?|reads?|visits?|retrieves?)\b.{0,60}\b(?:web ?sites?"
     r"|web ?pages?|pages?|links?|urls?|sites?|addresses)\b",
     re.IGNORECASE,
+)
+# "It does not directly answer the question", "sites that may contain the answer to the query": not what it does.
+_NOT_ANSWERS = re.compile(
+    r"\b(?:not|never|cannot|n't|might|may|could|can)\b[^.;]{0,40}\banswers?\b[^.;]*", re.IGNORECASE
 )
 _ANSWERS = re.compile(
     r"\bquestion[- ]answering\b|\blanguage model\b|\banswers?\b.{0,40}\bquestions?\b"
@@ -93,31 +106,39 @@ def _spaced(name: str) -> str:
 
 
 def roles_of(tools: tuple[Offered, ...]) -> Roles:
-    """Give each tool at most one role, by its name first and its description second."""
+    """Give each tool at most one role, by its name first and its description second.
+
+    Of searching, loading and answering, a tool does what its description tells of first.
+    """
     searches: list[str] = []
     links = reader = answerer = ""
     others: list[Offered] = []
     for tool in tools:
         name, says = _spaced(tool.name).lower(), tool.description
-        if not links and re.search(r"link", name):
+        if not links and re.search(r"link(?!ed ?in)", name):
             links = tool.name
         elif not reader and re.search(r"scrap|page (?:load|read)|web ?(?:load|read|page)|fetch|browser?|url", name):
             reader = tool.name
-        elif re.search(r"search|duckduckgo|google|bing|wikipedia|lookup", name):
+        elif _SEARCHES.search(name):
             searches.append(tool.name)
         elif not answerer and re.search(r"knowledge|answer|\bllm\b|\bqa\b|language model", name):
             answerer = tool.name
         elif not links and _LINKS.search(says):
             links = tool.name
-        elif not answerer and _ANSWERS.search(says):
+        elif not answerer and _is_first(_ANSWERS.search(_NOT_ANSWERS.sub(" ", says)), _SEARCH.search(says)):
             answerer = tool.name
-        elif not reader and _LOADS.search(says) and not _SEARCH.search(says):
+        elif not reader and _is_first(_LOADS.search(says), _SEARCH.search(says)):
             reader = tool.name
         elif _SEARCH.search(says) and not re.search(r"\b(?:count|convert|calculat|replac)", says, re.IGNORECASE):
             searches.append(tool.name)
         else:
             others.append(tool)
     return Roles(tuple(searches), links, reader, answerer, tuple(others))
+
+
+def _is_first(found: re.Match[str] | None, other: re.Match[str] | None) -> bool:
+    """Whether a description tells of the one, and not of the other before it."""
+    return found is not None and (other is None or found.start() <= other.start())
 
 
 @dataclass(slots=True)

@@ -26,8 +26,9 @@ class Evidence:
     ``id`` is the step's id, ``tool`` the tool that found it, ``text`` what it found, ``sources`` where that came
     from, in order; ``note`` what a reader should know about it (e.g. that it was cut); ``answered`` is False where the
     text only says that the question put to the tool cannot be answered. ``untrusted``: somebody outside had a say in
-    its words; ``written``: a model wrote it (both marks are passed on to what is made of it, see
-    `airoagent.engine.provenance`). ``at`` is when it was found, in seconds since 1970 (0: not known).
+    its words; ``written``: a model wrote it; ``private``: it stems from the user's documents or from a text given with
+    the question (the marks are passed on to what is made of it, see `airoagent.engine.provenance`). ``at`` is when it
+    was found, in seconds since 1970 (0: not known).
     """
 
     id: str
@@ -38,6 +39,7 @@ class Evidence:
     answered: bool = True
     untrusted: bool = False
     written: bool = False
+    private: bool = field(default=False, compare=False)
     at: float = field(default=0.0, compare=False)
 
     def __str__(self) -> str:

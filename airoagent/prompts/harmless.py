@@ -15,7 +15,13 @@ import re
 import unicodedata
 from collections import defaultdict
 
-__all__ = ["harmless"]
+__all__ = ["harmless", "visible"]
+
+# Controls but for tab and newline (CR LF is one), half surrogates, and signs that change the direction of writing.
+_UNSEEN_CONTROLS = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]|\r(?!\n)"
+)
+_BREAKS = frozenset("\r\x0b\x0c\x85")
 
 # In the folded text. Each match is one place: a `-` goes in after a word, an opening sign becomes `(`. What follows
 # is only looked at, so that places may overlap, and no replacement can make another place.
@@ -63,6 +69,16 @@ def harmless(text: str) -> str:
     found = list(_PLACES.finditer(folded))
     places = [(one.end(), True) if one["word"] else (one.start(), False) for one in found]
     return _broken(text, folds, places) if places else text
+
+
+def visible(text: str) -> str:
+    """The text with characters that act in place of showing (`\\x1b`, half a surrogate pair) replaced, one for one.
+
+    Other line breaks become newlines, the rest U+FFFD: the length stays, so that places in the text hold.
+    """
+    if text.isprintable():
+        return text
+    return _UNSEEN_CONTROLS.sub(lambda match: "\n" if match[0] in _BREAKS else "\ufffd", text)
 
 
 def _fold(character: str) -> str:

@@ -21,6 +21,10 @@ the file says ``side_effects: false``.
 ``http`` is asked by GET through the one door to the network, values percent-encoded; a map gives ``url``, ``query``
 and ``headers``, in which ``${NAME}`` is a variable of the environment (a key does not belong into a file).
 
+What a command writes counts as private, as if it were read from the user's files (``private: false``: it is not), and
+what it is given counts as staying here (``network: true``: the command sends it somewhere); with ``http`` it is the
+other way round. Private text is held back from what leaves the machine.
+
 ``timeout`` is in seconds. ``{{`` and ``}}`` are braces. A function without ``command`` and ``http`` is a specification
 only, no tool.
 """
@@ -45,7 +49,7 @@ from airoagent.toolbox.tool import Tool, ToolContext, ToolOutput, specified_tool
 
 __all__ = ["declared_tools"]
 
-_OURS = ("command", "http", "stdin", "timeout", "side_effects")
+_OURS = ("command", "http", "stdin", "timeout", "side_effects", "network", "private")
 _PIECES = re.compile(r"\{\{|\}\}|\{(\w+)\}")
 _HEADER_PIECES = re.compile(r"\{\{|\}\}|(?<!\$)\{(\w+)\}")
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
@@ -97,11 +101,17 @@ def _made(function: Function, own: Mapping[str, Json], file: Path) -> Tool:
         timeout = math.nan
     if timeout is not None and not 0 <= timeout < math.inf:
         raise UsageError(f"the timeout of {name} is {own['timeout']!r}", "give a number of seconds; 0: no limit")
-    flag = str(own.get("side_effects", "true" if "command" in own else "false")).lower()
-    if flag not in ("true", "false"):
-        raise UsageError(f"side_effects of {name} is not true or false", "side_effects: false")
+    runs = "command" in own
+    flags = {"side_effects": runs, "network": not runs, "private": runs}
+    for flag in flags:
+        said = str(own.get(flag, flags[flag])).lower()
+        if said not in ("true", "false"):
+            raise UsageError(f"{flag} of {name} is not true or false", f"{flag}: false")
+        flags[flag] = said == "true"
+    if not runs and not flags["network"]:
+        raise UsageError(f"{name} asks an address, so its network is not false", "leave network out")
     call = _command(function, own, file.parent) if "command" in own else _request(function, own["http"])
-    return specified_tool(function, call, side_effects=flag == "true", timeout=timeout, origin=str(file))
+    return specified_tool(function, call, timeout=timeout, origin=str(file), **flags)
 
 
 # Filling in values -------------------------------------------------------------------------------------------------

@@ -13,8 +13,9 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any, cast
 
 from airoagent.errors import FetchError, UsageError
 from airoagent.toolbox.folders import address, content_type, find_file, open_folders, read_file
@@ -45,6 +46,10 @@ class Documents:
         self._indexes = tuple(Index(folder, cache, busy_s=busy_s) for folder in self._folders)
         self._lock = threading.Lock()
         self._fresh_until = 0.0
+
+    def watched(self, used: Callable[[], None]) -> Documents:
+        """The same documents; ``used`` is called whenever something is looked for or read in them."""
+        return cast(Documents, _Watched(self, used))
 
     @property
     def addresses(self) -> tuple[str, ...]:
@@ -112,6 +117,19 @@ class Documents:
         total = sum(passages for passages, _ in spreads)
         sizes = {term.text: sum(found[at] for _, found in spreads) for at, term in enumerate(terms)}
         return {term.text: term.weight * rarity_of(sizes[term.text], total) for term in terms}, sizes
+
+
+class _Watched:
+    """Documents whose use is noted; everything but the folders' addresses is use."""
+
+    def __init__(self, documents: Documents, used: Callable[[], None]) -> None:
+        self._documents = documents
+        self._used = used
+
+    def __getattr__(self, name: str) -> Any:
+        if name != "addresses":
+            self._used()
+        return getattr(self._documents, name)
 
 
 def _expression(terms: Sequence[Term], rarity: Mapping[str, float], sizes: Mapping[str, int]) -> str:

@@ -12,8 +12,9 @@ honest User-Agent. ``docs://`` addresses are read from the user's documents. Eve
 from __future__ import annotations
 
 import asyncio
+import copy
 import ssl
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -114,6 +115,7 @@ class Fetcher:
         self._resolver = resolver
         self._clock = clock or SystemClock()
         self._sessions: WeakKeyDictionary[asyncio.AbstractEventLoop, _Session] = WeakKeyDictionary()
+        self._check: Callable[[str], None] | None = None
 
     async def __aenter__(self) -> Fetcher:
         return self
@@ -126,6 +128,12 @@ class Fetcher:
         session = self._sessions.pop(asyncio.get_running_loop(), None)
         if session is not None:
             await session.wire.aclose()
+
+    def narrowed(self, documents: Documents | None, check: Callable[[str], None] | None) -> Fetcher:
+        """The same door with these documents, where ``check`` raises for an address that may not be asked."""
+        made = copy.copy(self)
+        made._documents, made._check = documents, check
+        return made
 
     async def page(self, url: str) -> Page:
         """The page at the address, read: its title, text, links and language."""
@@ -149,6 +157,8 @@ class Fetcher:
         url = url.strip()
         if url[:7].lower() == "docs://":
             return await self._document(url)
+        if self._check is not None:
+            self._check(url)
         session = await self._session()
         async with session.overall:
             try:

@@ -321,7 +321,13 @@ def _made(connection: _Connection, listed: Any, origin: str) -> Tool:
         return _output(name, result)
 
     return specified_tool(
-        Function(name, description, params), call, side_effects=side_effects, timeout=None, origin=origin
+        Function(name, description, params),
+        call,
+        side_effects=side_effects,
+        timeout=None,
+        origin=origin,
+        network=True,  # what a server does with its input is its own business
+        private=bool(listed.annotations) and listed.annotations.open_world_hint is False,
     )
 
 

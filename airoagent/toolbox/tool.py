@@ -17,7 +17,7 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, overload
+from typing import TYPE_CHECKING, Any, Literal, Protocol, overload
 
 from airoagent.errors import UsageError
 from airoagent.events import Source
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Call",
     "Fitter",
+    "Network",
     "Parameter",
     "Tool",
     "ToolContext",
@@ -48,13 +49,17 @@ __all__ = [
 ]
 
 
+Network = bool | Literal["addresses"]
+
+
 @dataclass(frozen=True, slots=True)
 class ToolOutput:
     """What a tool found, with its sources.
 
     ``note`` tells the reader of the record what was left out; ``answered`` is False where the text only says that what
     was asked cannot be told from what there is. ``untrusted`` and ``written`` (by a model) need saying only where the
-    runtime cannot know: it marks what tools bring from outside, and what was made with `ToolContext.ask`.
+    runtime cannot know: it marks what tools bring from outside, and what was made with `ToolContext.ask`. ``private``
+    says that the text is from files of the user's; that of ``context.documents`` is marked without being told.
     ``reusable`` is False where it was made for this run's question and would not serve another (`Tool.cacheable`).
     """
 
@@ -64,6 +69,7 @@ class ToolOutput:
     answered: bool = True
     untrusted: bool = False
     written: bool = False
+    private: bool = False
     reusable: bool = True
 
 
@@ -139,7 +145,9 @@ class Tool:
     ``cacheable`` says that the same input gives the same for a while, wherever and whoever asks;
     ``specification`` says what the parameters are where the signature does not (a tool declared in YAML, or of MCP).
     ``outside`` False: what it gives is made of its input alone (by computing, or by the run's model), so it is as
-    trustworthy as that.
+    trustworthy as that. ``network``: its input leaves the machine (a search, a service), or only the ``addresses`` in
+    it do; private text is held back from it. ``private``: what it gives is from files of the user's. ``warning`` is
+    set where the runtime asks about a call: what it would do.
     """
 
     name: str
@@ -155,6 +163,9 @@ class Tool:
     cacheable: bool = False
     specification: Function | None = None
     outside: bool = True
+    network: Network = False
+    private: bool = False
+    warning: str = ""
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Call the function itself, as if it had not been made a tool."""
@@ -229,14 +240,14 @@ def as_tool(
     version: str = "1",
     cacheable: bool = False,
     outside: bool = True,
+    network: Network = False,
+    private: bool = False,
 ) -> Tool:
     """Make a tool of a function (a tool stays as it is); UsageError says what keeps it from being one."""
     if isinstance(function, Tool):
         return function
     if not callable(function):
-        raise UsageError(
-            f"{function!r} is not a tool: a function is needed", "decorate a function with @airoagent.tool"
-        )
+        raise UsageError(f"{function!r} is not a tool: a function is needed", "make it one with @airoagent.tool")
     tool_name: str = name or getattr(function, "__name__", None) or type(function).__name__
     if not tool_name.replace("_", "").replace("-", "").replace(".", "").isalnum():
         raise UsageError(
@@ -275,11 +286,20 @@ def as_tool(
         cacheable,
         None,
         outside,
+        network,
+        private,
     )
 
 
 def specified_tool(
-    function: Function, call: Callable[..., Awaitable[Any]], *, side_effects: bool, timeout: float | None, origin: str
+    function: Function,
+    call: Callable[..., Awaitable[Any]],
+    *,
+    side_effects: bool,
+    timeout: float | None,
+    origin: str,
+    network: bool,
+    private: bool,
 ) -> Tool:
     """A tool whose parameters a specification says; ``call`` takes a `ToolContext`, and them by keyword."""
     parameters = tuple(
@@ -291,6 +311,8 @@ def specified_tool(
         description=" ".join(function.description.split()),
         side_effects=side_effects,
         timeout=timeout,
+        network=network,
+        private=private,
     )
     return replace(made, parameters=parameters, context_parameter=_FIRST, origin=origin, specification=function)
 
@@ -321,6 +343,8 @@ def tool(
     version: str = "1",
     cacheable: bool = False,
     outside: bool = True,
+    network: Network = False,
+    private: bool = False,
 ) -> Callable[[Callable[..., Any]], Tool]: ...
 def tool(
     function: Callable[..., Any] | str | None = None,
@@ -333,6 +357,8 @@ def tool(
     version: str = "1",
     cacheable: bool = False,
     outside: bool = True,
+    network: Network = False,
+    private: bool = False,
 ) -> Tool | Callable[[Callable[..., Any]], Tool]:
     """Make a tool of a function: ``@tool`` or ``@tool("Name", side_effects=True, timeout=30)``.
 
@@ -340,6 +366,8 @@ def tool(
     calls them. ``repeatable`` (by default: no side effects) says whether an interrupted call may be made again.
     ``cacheable``: the same input gives the same for a while, so a user may have results kept; ``version`` tells them
     apart when the function changes. ``outside=False``: it only works on its input, and brings no text of its own.
+    ``network``: what it is given leaves the machine (``"addresses"``: only the addresses in it do), so that text of the
+    user's documents is held back from it. ``private``: what it gives is from files of the user's.
     """
     if callable(function):
         return as_tool(function)
@@ -355,6 +383,8 @@ def tool(
             version=version,
             cacheable=cacheable,
             outside=outside,
+            network=network,
+            private=private,
         )
 
     return decorate

@@ -22,6 +22,7 @@ from airoagent.plan.evidence import Evidence, fill_text
 from airoagent.plan.parser import PlanParser, parse_plan
 from airoagent.plan.plans import Plan
 from airoagent.plan.steps import Ref, Template
+from airoagent.prompts.harmless import visible
 
 __all__ = ["assemble", "data_block", "lines_of", "plan_data", "plan_so_far", "render_page", "run_data"]
 
@@ -145,8 +146,8 @@ def data_block(value: Any) -> str:
 
 
 def _whole(text: str) -> str:
-    """The text without the halves of pairs that no file can hold."""
-    return text.encode("utf-8", "replace").decode()
+    """The text without what could act on a terminal that shows the file, or what no file can hold."""
+    return visible(text)
 
 
 def _asset(name: str) -> str:

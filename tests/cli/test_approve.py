@@ -130,3 +130,17 @@ def test_one_asker_serves_several_event_loops_one_question_at_a_time(monkeypatch
     asker = approve._Asker()
     for _ in range(2):
         assert asyncio.run(make_agent(plan, send, approve=asker).arun("q")).answer == "5"
+
+
+@pytest.mark.parametrize("key", ["y", "n"])
+def test_private_text_is_asked_about_by_name_before_it_leaves(script: Script, tmp_path: Path, key: str) -> None:
+    (tmp_path / "papers").mkdir()
+    (tmp_path / "papers" / "lease.md").write_text("The codeword of the lease is Zimtstern.")
+    results = tmp_path / "results.json"
+    results.write_text('[{"query": "*", "results": [{"title": "T", "url": "https://a.example/", "snippet": "found"}]}]')
+    plan = ":evidence0: = DocumentSearch[codeword]\n:evidence1: = DuckDuckGo[:evidence0:]\nAnswer: :evidence1:"
+    options = ("-m", script(plan), "--docs", str(tmp_path / "papers"), "--web", "--search", f"fixture:{results}")
+    result = at_a_terminal(*options, "--display", "none", "What is the codeword?", keys=key)
+    asked = " ".join(result.err.split())
+    assert "would send text of evidence0 (docs://papers/lease.md) off this machine" in asked
+    assert (result.code, "found" in result.out) == ((0, True) if key == "y" else (5, False))

@@ -144,3 +144,25 @@ def test_a_store_of_the_version_before_opens_and_knows_nothing_of_its_runs(
     store.executescript("DROP TABLE beside; PRAGMA user_version = 3;")
     store.close()
     assert airo("rerun", "--tools", tool_file).out == "X\n"
+
+
+def test_what_may_leave_the_machine_is_kept_for_resuming_a_run_and_is_in_no_trace(
+    airo: Airo, tmp_path: Path, script: Script
+) -> None:
+    (tmp_path / "papers").mkdir()
+    (tmp_path / "papers" / "lease.md").write_text("The codeword of the lease is Zimtstern.")
+    results = tmp_path / "results.json"
+    results.write_text('[{"query": "*", "results": [{"title": "T", "url": "https://a.example/", "snippet": "found"}]}]')
+    model = script(":evidence0: = DocumentSearch[codeword]\n:evidence1: = DuckDuckGo[:evidence0:]\nAnswer: :evidence1:")
+    search = ("--docs", tmp_path / "papers", "--web", "--search", f"fixture:{results}")
+    held = airo("-m", model, *search, "q")
+    assert held.code == 5 and "evidence1 calls DuckDuckGo, which would send text of evidence0" in held.err
+    assert "--share-private" in held.err and held.out == ""
+    assert airo("resume").code == 5
+    allowed = airo("resume", "--share-private")
+    assert allowed.code == 0 and "found" in allowed.out
+    assert airo("-m", model, *search, "--share-private", "q").code == 0
+    assert airo("rerun").code == 0
+    trace = tmp_path / "theirs.jsonl"
+    trace.write_text(airo("runs", "export", "@last").out.replace("codeword", "codewords"))
+    assert airo("rerun", trace, *search).code == 5

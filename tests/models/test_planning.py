@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -12,14 +13,14 @@ from airoagent.models.english.queries import search_query, search_thought
 from airoagent.models.extractive import write
 from airoagent.models.planning import read_plan_prompt
 from airoagent.prompts.plan_prompts import plan_prompt
+from airoagent.toolbox.loader import find_tools
 
-SEARCH = ("DuckDuckGo", "Tool that enables the user to search for information using the DuckDuckGo search engine.")
-DOCUMENTS = ("DocumentSearch", "Search the user's documents; gives titles, addresses and the words that match.")
-READER = ("TextScraper", "Load one or more websites from the input string containing newline delimited links.")
-LINKS = ("HyperlinkExtractor", "Extract links from plain text and produces a newline delimited response of links.")
-MODEL = ("KnowledgeModel", "Question answering language model, useful in answering questions based on a passage.")
+SHIPPED = find_tools([], config_folder=Path("/nonexistent")).toolbox
+SEARCH, DOCUMENTS, READER, LINKS, MODEL, CALCULATOR = (
+    (name, SHIPPED[name].description)
+    for name in ("DuckDuckGo", "DocumentSearch", "TextScraper", "HyperlinkExtractor", "KnowledgeModel", "Calculator")
+)
 COUNT = ("word_count", "Counts the words of a text.")
-CALCULATOR = ("calculator", "Evaluates an arithmetic expression.")
 FOUR = [SEARCH, READER, LINKS, MODEL]
 ALL = [*FOUR, DOCUMENTS, COUNT, CALCULATOR]
 
@@ -124,6 +125,39 @@ def test_roles_are_found_from_descriptions_under_other_names() -> None:
     assert [tool for tool, _ in steps] == ["Finder", "Linker", "Opener", "Oracle"]
 
 
+def test_the_tools_that_come_with_it_have_their_roles_by_their_descriptions_alone() -> None:
+    names = ("A1", "B2", "C3", "D4", "E5")
+    tools = [(name, one[1]) for name, one in zip(names, (SEARCH, DOCUMENTS, READER, LINKS, MODEL), strict=True)]
+    steps, _ = steps_of("Who designed the Eiffel Tower?", tools)
+    assert [tool for tool, _ in steps] == ["A1", "B2", "D4", "C3", "E5"]
+    assert steps[2][1] == ":evidence0: :evidence1:"
+
+
+@pytest.mark.parametrize(
+    ("name", "description"),
+    [
+        ("WebFind", "Finds web pages about a topic. It does not answer questions."),
+        ("ask_web", "Searches the web to answer questions."),
+        ("company_wiki", "Looks up articles of the wiki, which may hold the answer to a question."),
+        ("LinkedInSearch", "People and companies by name."),
+        ("DuckDuckGoNews", "The news of the day. It cannot answer the question itself."),
+        ("kagi", "Returns a list of sites that could answer the question."),
+    ],
+)
+def test_a_search_tool_of_the_users_own_is_searched_with_and_the_pages_are_read(name: str, description: str) -> None:
+    steps, _ = steps_of("Who designed the Eiffel Tower?", [(name, description), READER, LINKS, MODEL])
+    assert [tool for tool, _ in steps] == [name, "HyperlinkExtractor", "TextScraper", "KnowledgeModel"]
+
+
+@pytest.mark.parametrize(
+    "description",
+    ["Answers questions by searching the passage that it is given.", "Question answering language model."],
+)
+def test_a_tool_that_answers_first_is_no_search(description: str) -> None:
+    steps, _ = steps_of("Who designed the Eiffel Tower?", [SEARCH, READER, ("Oracle", description)])
+    assert [tool for tool, _ in steps] == ["DuckDuckGo", "TextScraper", "Oracle"]
+
+
 @pytest.mark.parametrize(
     ("question", "input"),
     [("Count the words of 'to be or not to be'", "to be or not to be"), ('How many words are in "a b c"?', "a b c")],
@@ -143,7 +177,7 @@ def test_a_tool_of_the_users_own_is_used_where_its_words_match(question: str, in
     ],
 )
 def test_sums_go_to_the_calculator(question: str, sum_: str) -> None:
-    assert steps_of(question, [*FOUR, CALCULATOR])[0] == [("calculator", sum_)]
+    assert steps_of(question, [*FOUR, CALCULATOR])[0] == [("Calculator", sum_)]
 
 
 def test_years_do_not_make_a_sum() -> None:
@@ -220,7 +254,7 @@ def test_a_person_named_by_their_work_is_found_first_and_asked_about_then() -> N
 )
 def test_two_figures_are_looked_up_and_reckoned_with(question: str, expression: str) -> None:
     steps, answer = steps_of(question, [*FOUR, CALCULATOR])
-    assert steps[8] == ("calculator", expression)
+    assert steps[8] == ("Calculator", expression)
     assert answer == ":evidence8:"
 
 

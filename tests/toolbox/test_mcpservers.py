@@ -302,3 +302,16 @@ def test_what_is_wrong_with_a_table_is_said(tmp_path: Path, table: str, reason: 
     with pytest.raises(UsageError) as caught:
         load_settings(config_file=config)
     assert reason in f"{caught.value.message} {caught.value.hint}"
+
+
+def test_private_text_is_held_back_from_every_tool_of_a_server(opened: Opened) -> None:
+    model = ScriptedModel({})
+    agent = Agent(model, opened.tools, store=False)
+    for name in ("zoo.count_words", "zoo.write"):
+        plan = (
+            f"Plan: a\n:evidence0: = GivenText[stdin]\nPlan: b\n:evidence1: = {name}[:evidence0:]\nAnswer: :evidence1:"
+        )
+        given = ScriptedModel({"answer": ["x"]})
+        run = Agent(given, [*opened.tools], store=False).run("q", context={"stdin": "the codeword"})
+        failed = agent.fork(run, plan=plan).failure
+        assert failed is not None and failed.kind == "PrivateText" and "evidence0 (stdin)" in failed.message
