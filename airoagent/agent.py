@@ -11,11 +11,11 @@ import asyncio
 import contextlib
 import copy
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import aclosing
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from airoagent import settings
 from airoagent.engine import fork as forking
@@ -59,8 +59,8 @@ from airoagent.models.window import fit_to
 from airoagent.toolbox.addresses import AllowList
 from airoagent.toolbox.documents import Documents
 from airoagent.toolbox.fetch import Fetcher
-from airoagent.toolbox.loader import find_tools
-from airoagent.toolbox.mcpservers import open_servers
+from airoagent.toolbox.loader import Broken, find_tools
+from airoagent.toolbox.mcpservers import Servers
 from airoagent.toolbox.offering import offered_tools
 from airoagent.toolbox.tool import Tool, Toolbox
 
@@ -79,7 +79,7 @@ class Agent:
     folders to search in place of the web, unless ``web`` is asked for too. ``policy`` sets limits and what a failure
     does; ``store`` keeps records (True: the user's store, a path: that file, False: none); ``approve`` is asked
     before a tool with side effects is called (None: it is refused). ``mcp_servers`` are servers whose tools are used
-    too; they are ended by `close`.
+    too; they are started when a plan may call them, and ended by `close`.
     ``free`` lets a local model write without being held to a grammar.
 
     Raises UsageError and ModelError for arguments that cannot work; what goes wrong later is told by the `Run`.
@@ -118,13 +118,18 @@ class Agent:
             if isinstance(model, str)
             else model
         )
-        self._servers = open_servers(mcp_servers)
-        found = find_tools(
-            [Path(path) for path in tool_paths], config_folder=settings.config_folder(), more=self._servers.tools
-        )
-        self.broken_tools = (*found.broken, *self._servers.broken)
-        self.toolbox = offered_tools(found.toolbox, tools, bool(folders), web)
-        self._all_tools = found.toolbox if tools is None else self.toolbox
+        self._found = find_tools([Path(path) for path in tool_paths], config_folder=settings.config_folder())
+        self._servers = Servers(mcp_servers)
+        named = [item for item in tools or () if isinstance(item, str)]
+        unknown = any(name.removeprefix("+") not in self._found.toolbox for name in named)
+        only_named = tools is not None and not any(name.startswith("+") for name in named)
+        self._may_call_servers = self._servers.waiting and (unknown or not only_named)
+        self._choose = partial(offered_tools, tools=tools, docs=bool(folders), web=web)
+        self._every_tool_is_known = tools is None
+        if unknown:  # or that there is no such tool would be said after the plan
+            self._start_servers()
+        else:
+            self._offer(self._found.toolbox)
         self._store = store
         self.beside = ""  # a text to be kept beside the record of each run, on this machine alone
 
@@ -142,7 +147,7 @@ class Agent:
         if not context and not isinstance(context, str):  # an empty text is one, and nothing else is asked instead
             return await self._drive(question, None, watch)
         plan, texts = plan_about(context)
-        return await with_texts(self, texts)._drive(_checked(question), plan, watch)
+        return await with_texts(self.needing(()), texts)._drive(_checked(question), plan, watch)
 
     async def stream(self, question: str) -> AsyncIterator[Event]:
         """The run's events as they happen; leaving the loop early stops the run."""
@@ -166,16 +171,20 @@ class Agent:
 
     async def aplan(self, question: str, *, watch: Watch | None = None) -> Plan:
         """The same, to be awaited."""
+        question = _checked(question)
+        if self._may_call_servers:
+            await asyncio.to_thread(self._start_servers)
         recorder = Recorder(new_run_id(), None, watch)
-        return await write_plan(_checked(question), self.toolbox, self._ask, recorder)
+        return await write_plan(question, self.toolbox, self._ask, recorder)
 
     def execute(self, plan: Plan, *, question: str = "", watch: Watch | None = None) -> Run:
         """Run a plan; ``question`` is what it is for (its own ``Question:`` line by default)."""
-        return run_in_thread(lambda: self._drive(question or plan.question, plan, watch))
+        return run_in_thread(lambda: self.aexecute(plan, question=question, watch=watch))
 
     async def aexecute(self, plan: Plan, *, question: str = "", watch: Watch | None = None) -> Run:
         """The same, to be awaited."""
-        return await self._drive(question or plan.question, plan, watch)
+        agent = self.needing(step.tool for step in plan.steps)
+        return await agent._drive(question or plan.question, plan, watch)
 
     # One function call; a chain of thought; code ---------------------------------------------------------------
 
@@ -196,6 +205,60 @@ class Agent:
     arerun = forking.arerun
     fork = forking.fork
     afork = forking.afork
+
+    @property
+    def toolbox(self) -> Toolbox:
+        """The tools offered to the model. The MCP servers are started for them."""
+        self._start_servers()
+        return self._toolbox
+
+    @toolbox.setter
+    def toolbox(self, tools: Toolbox) -> None:
+        self._toolbox, self._may_call_servers = tools, False
+
+    @property
+    def _all_tools(self) -> Toolbox:
+        self._start_servers()
+        return self._known
+
+    @_all_tools.setter
+    def _all_tools(self, tools: Toolbox) -> None:
+        self._known, self._may_call_servers = tools, False
+
+    def _offer(self, known: Toolbox) -> None:
+        self._toolbox = self._choose(known)
+        self._known = known if self._every_tool_is_known else self._toolbox
+
+    def _start_servers(self) -> None:
+        """Take in the tools of the MCP servers, where a plan may call them. Blocks until each has started or failed."""
+        if self._may_call_servers or not hasattr(self, "_toolbox"):
+            more = self._servers.tools(self._found.toolbox)
+            self._offer(Toolbox([*self._found.toolbox.values(), *more]))
+            self._may_call_servers = False
+
+    def needing(self, names: Iterable[str]) -> Self:
+        """The agent for a plan that calls these tools: MCP servers are started for it only if one may be theirs."""
+        if not self._may_call_servers or not all(name in self._known for name in names):
+            return self
+        other = copy.copy(self)
+        other._may_call_servers = False
+        return other
+
+    def tools_for(self, plan: str) -> Toolbox:
+        """The tools that the text of a plan may call: those of MCP servers only where it names a server."""
+        named = any(name.lower() in plan.lower() for name in self._servers.names)
+        return (self if named else self.needing(())).known_tools
+
+    @property
+    def broken_tools(self) -> tuple[Broken, ...]:
+        """What could not be loaded; what is wrong with MCP servers is known once they have been started."""
+        return (*self._found.broken, *self._servers.broken)
+
+    def on_broken_tool(self, told: Callable[[Broken], None]) -> None:
+        """Call ``told`` with what could not be loaded: at once, and when MCP servers are started."""
+        for broken in self.broken_tools:
+            told(broken)
+        self._servers.told = told
 
     @property
     def known_tools(self) -> Toolbox:
@@ -221,6 +284,8 @@ class Agent:
     ) -> Run:
         if plan is None:
             question = _checked(question)
+        if self._may_call_servers:
+            await asyncio.to_thread(self._start_servers)
         store, own = self._open_store()
         recorder = Recorder(new_run_id(), store, watch, beginning)
         began = time.perf_counter()

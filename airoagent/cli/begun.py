@@ -110,7 +110,7 @@ def begun_with(agent: Agent, settings: Settings, flags: dict[str, Any]) -> str:
             values[name] = value
     values["model"] = _absolute(settings.model)
     bundled = bundle_folder("tools")
-    origins = {Path(tool.origin) for tool in agent.known_tools.values() if tool.origin}
+    origins = {Path(tool.origin) for tool in agent.needing(()).known_tools.values() if tool.origin}
     own = {file for file in origins if file.is_file() and not file.is_relative_to(bundled)}
     config = flags["config_file"]
     begun = Begun(

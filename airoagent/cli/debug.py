@@ -53,7 +53,8 @@ def open_session(target: str, flags: dict[str, Any]) -> Debugger:
     if target.endswith(".plan") or Path(target).is_file():
         from airoagent.cli.run import read_plan, read_text
 
-        return Debugger(agent, read_plan(read_text(target), agent.known_tools, target))
+        text = read_text(target)
+        return Debugger(agent, read_plan(text, agent.tools_for(text), target))
     events: list[Event] = []
     plan = agent.plan(target, watch=events.append)
     return Debugger(agent, plan, target, events=events)

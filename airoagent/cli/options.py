@@ -173,8 +173,7 @@ def make_agent(
         free=settings.free,
     )
     if settings.display not in ("none", "json"):
-        for broken in agent.broken_tools:
-            click.echo(f"note: the tools of {plain(broken.origin)} are left out: {plain(broken.error)}", err=True)
+        agent.on_broken_tool(lambda broken: click.echo(f"note: {plain(str(broken))}", err=True))
     if settings.store:
         agent.beside = begun_with(agent, settings, given)
     return agent, settings

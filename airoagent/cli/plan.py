@@ -96,7 +96,7 @@ def _check(text: str, name: str, agent: Agent, fix: bool, form: str | None, as_j
     error: PlanError | None = None
     plan: Plan | None = None
     try:
-        plan = parse_plan(text, agent.known_tools)
+        plan = parse_plan(text, agent.tools_for(text))
     except PlanError as refused:
         error = refused
     findings = error.diagnostics if error else plan.diagnostics if plan else ()

@@ -51,7 +51,7 @@ def command(
 
     text = read_text(file)
     agent, settings = make_agent(flags, display=display, color=color)
-    plan = with_values(read_plan(text, agent.known_tools, file), named_values(values, "--set"))
+    plan = with_values(read_plan(text, agent.tools_for(text), file), named_values(values, "--set"))
     watch = make_watch(settings)
     if recorded is not None:
         run = on_recorded_tools(agent, plan, load_run(recorded), watch=watch)

@@ -41,6 +41,7 @@ class Debugger:
         self, agent: Host, plan: Plan, question: str = "", *, record: Run | None = None, events: Sequence[Event] = ()
     ) -> None:
         agent = agent if record is None else with_texts_of(agent, record)
+        agent = agent.needing(step.tool for step in plan.steps)
         check_tools((step.tool for step in plan.steps), agent.known_tools)
         self._agent = agent
         self._record = record

@@ -132,7 +132,7 @@ async def afork(
 ) -> Run:
     """The same, to be awaited."""
     parent = load(agent, run)
-    agent = with_texts_of(agent, parent)
+    agent = with_texts_of(agent, parent, new_plan=plan is not None)
     if not (edit or set or plan is not None or model is not None):
         raise UsageError("a fork changes something, and nothing was given", "--edit, --set, --plan or --model")
     if isinstance(plan, str):

@@ -75,6 +75,8 @@ async def acall(
     offered = load_functions(agent.toolbox if functions is None else functions)
     if not offered:
         raise UsageError("there are no functions to choose from", "name a specification with --functions FILE")
+    if functions is not None:
+        agent = agent.needing(function.name for function in offered if function.target is None)
     host = _with_tools(agent, offered)
 
     async def choose(recorder: Recorder) -> Plan:
@@ -202,6 +204,7 @@ def _input(tool: Tool, params: dict[str, Any]) -> str:
 async def _asked(agent: Host, question: str, prompt: str, purpose: Purpose, watch: Watch | None) -> str:
     """What the model writes for a prompt, as a run on record; raises the run's error."""
     texts: list[str] = []
+    agent = agent.needing(())
 
     async def ask(recorder: Recorder) -> Plan:
         completion = await agent._ask("", prompt, purpose, recorder, lambda text: None)

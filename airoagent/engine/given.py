@@ -81,13 +81,14 @@ def with_texts(agent: H, texts: Mapping[str, str]) -> H:
     return other
 
 
-def with_texts_of(agent: H, run: Run) -> H:
-    """The agent as a recorded run needs it: with the texts that had been given with its question.
+def with_texts_of(agent: H, run: Run, *, new_plan: bool = False) -> H:
+    """The agent as a recorded run needs it: with the texts that had been given with its question, and the MCP servers
+    only where its plan (or a new one) may call them.
 
     StoreError where it had some that did not get on record before it was stopped.
     """
     if GIVEN_TEXT not in run.tools:
-        return agent
+        return agent if new_plan or run.plan is None else agent.needing(step.tool for step in run.plan.steps)
     steps = () if run.plan is None else run.plan.steps
     mine = [step for step in steps if step.tool == GIVEN_TEXT]
     if not mine or any(step.id not in run.evidence for step in mine):

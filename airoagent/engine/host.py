@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Awaitable, Callable, Iterable
-from typing import Protocol
+from typing import Protocol, Self
 
 from airoagent.engine.record import Run
 from airoagent.engine.recorder import Beginning, Recorder
@@ -40,6 +40,8 @@ class Host(Protocol):
     ) -> contextlib.AbstractAsyncContextManager[Execution]: ...
 
     def without_record(self) -> Host: ...
+
+    def needing(self, names: Iterable[str]) -> Self: ...
 
     async def _drive(
         self, question: str, plan: Plan | MakePlan | None, watch: Watch | None, beginning: Beginning | None = None

@@ -93,4 +93,5 @@ def on_recorded_tools(agent: Host, plan: Plan, record: Run, *, watch: Watch | No
         return recall
 
     beginning = Beginning(parent=record.id, recall=make)
+    agent = agent.needing(step.tool for step in plan.steps)
     return run_in_thread(lambda: agent._drive(plan.question or record.question, plan, watch, beginning))
