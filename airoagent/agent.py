@@ -52,7 +52,7 @@ from airoagent.events import (
 )
 from airoagent.language.grammar import Grammar
 from airoagent.language.plan import Plan, Step
-from airoagent.models.base import Completion, Finish, Model, Prompt, Purpose, Sampling
+from airoagent.models.base import Completion, Finish, Model, Prompt, Purpose, Sampling, check_purpose
 from airoagent.models.catalog import open_model
 from airoagent.models.stopping import bounded
 from airoagent.models.window import fit_to
@@ -62,6 +62,7 @@ from airoagent.toolbox.fetch import Fetcher
 from airoagent.toolbox.loader import Broken, find_tools
 from airoagent.toolbox.mcpservers import Servers
 from airoagent.toolbox.offering import offered_tools
+from airoagent.toolbox.search import check_search
 from airoagent.toolbox.tool import Tool, Toolbox
 
 __all__ = ["Agent"]
@@ -108,6 +109,7 @@ class Agent:
         self.free = free
         self._approve = approve or _refuse
         self._tool_settings = dict(tool_settings or {})
+        check_search(self._tool_settings.get("search", ""))
         self._allow_private = tuple(allow_private)
         AllowList(self._allow_private)  # what is malformed is told now, not after the plan
         folders = [docs] if isinstance(docs, str | Path) else list(docs)
@@ -416,6 +418,7 @@ class Agent:
         grammar: Grammar | str = "",
     ) -> Completion:
         """Ask the model; what it wrote goes on record also when it is stopped or fails half-way."""
+        check_purpose(self.model.info, purpose)
         spent, most = recorder.run.usage, self.policy.max_tokens
         if most and spent.prompt_tokens + spent.completion_tokens >= most:
             raise LimitReached(

@@ -47,7 +47,8 @@ VERBS = {
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)  # what writing to a disk may end with
 
 EXIT_CODES = """\
-0 answered, 2 usage, 3 model, 4 plan or call cannot be read, 5 tool, 6 record, 7 limit, 130 interrupted."""
+0 answered, 2 usage, 3 model, 4 plan or call cannot be read, 5 tool, 6 record, 7 limit,
+8 not answered (the answer only says that the question cannot be answered), 130 interrupted."""
 
 _EPILOG = f"""\
 \b

@@ -46,7 +46,8 @@ from airoagent.events import (
 )
 from airoagent.language.evidence import Evidence
 from airoagent.language.parse import parse_plan
-from airoagent.language.plan import Plan
+from airoagent.language.plan import Plan, references
+from airoagent.language.prompts import read_cited_answer
 from airoagent.records import maker
 
 __all__ = ["TRACE_VERSION", "Run", "plan_json", "read_trace", "write_trace"]
@@ -65,7 +66,8 @@ _FAMILIES: dict[int, type[AiroError]] = {
 class Run:
     """One question and all that was done for it.
 
-    ``status`` is ``running``, ``done``, ``failed`` or ``interrupted``; ``answer`` is None until there is one;
+    ``status`` is ``running``, ``done``, ``failed`` or ``interrupted``; ``answer`` is None until there is one, and
+    ``answered`` says whether it is more than that the question cannot be answered;
     ``failure`` says why there is none; ``evidence`` maps step ids to what they found; ``events`` is the whole story
     and everything else is read off it.
     """
@@ -167,6 +169,19 @@ class Run:
             )
 
     @property
+    def answered(self) -> bool:
+        """Whether the answer tells what was asked. False where there is none, and where all that it stands on only says
+        that the question cannot be answered."""
+        if self.status != "done":
+            return False
+        if self.plan is None:  # code, a chain of thought, a call that is only written
+            return True
+        ids = references(self.plan.final_template)
+        if not ids:
+            return read_cited_answer(self.answer or "").answered
+        return any(id in self.evidence and self.evidence[id].answered for id in ids)
+
+    @property
     def error(self) -> AiroError | None:
         """Why the run has no answer, as an exception of the family its exit code names; None where it has one."""
         if self.failure is None:
@@ -210,6 +225,7 @@ class Run:
             "question": self.question,
             "status": self.status,
             "answer": self.answer,
+            "answered": self.answered,
             "sources": [_source_json(source) for source in self.sources],
             "failure": None if self.failure is None else _plain(self.failure),
             "model": self.model,
