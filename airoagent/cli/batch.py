@@ -31,7 +31,7 @@ Asked = tuple[str, str]  # id and question
 @click.option("--out", type=click.Path(dir_okay=False), help="Append the lines to this file; what is done there stays.")
 @click.option("--at-once", type=click.IntRange(1, 1000), default=8, show_default=True, help="Runs side by side.")
 @click.option("--quiet", is_flag=True, help="Tell nothing on stderr while it goes on.")
-@agent_options
+@agent_options()
 def command(file: str, out: str | None, at_once: int, quiet: bool, **flags: Any) -> int:
     """Answer the questions of FILE (`-`: standard input), one a line, and print one JSON object for each.
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @click.command("debug")
 @click.argument("target", nargs=-1, required=True, metavar="QUESTION|ID|FILE")
-@agent_options
+@agent_options("model", "tools", "limits", without=("replan", "limit_seconds"))
 def command(target: tuple[str, ...], **flags: Any) -> int:
     """Step through a question's plan, a recorded run (an ID, @last, a .jsonl file) or a plan file.
 

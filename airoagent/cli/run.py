@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 @click.argument("file", type=click.Path(allow_dash=True))
 @click.option("--set", "values", multiple=True, metavar="NAME=VALUE", help="What {NAME} in the plan stands for.")
 @click.option("--replay-tools", "recorded", metavar="ID|TRACE", help="Take what tools find from this record.")
-@agent_options
+@agent_options(without=("replan", "web"))
 @display_options
 def command(
     file: str,

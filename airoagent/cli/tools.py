@@ -116,7 +116,7 @@ def new(name: str, output: str | None) -> None:
 @command.command("run")
 @click.argument("name")
 @click.argument("input")
-@agent_options
+@agent_options("model", "tools", "limits", "output", without=("web", "replan", "concurrency", "on_error", "spans"))
 @display_options
 def run(name: str, input: str, as_json: bool, display: str | None, color: str | None, **flags: Any) -> int:
     """Call one tool with INPUT (`-`: standard input) and print what it finds.
