@@ -62,7 +62,6 @@ from airoagent.toolbox.fetch import Fetcher
 from airoagent.toolbox.loader import Broken, find_tools
 from airoagent.toolbox.mcpservers import Servers
 from airoagent.toolbox.offering import offered_tools
-from airoagent.toolbox.search import check_search
 from airoagent.toolbox.tool import Tool, Toolbox
 
 __all__ = ["Agent"]
@@ -109,7 +108,6 @@ class Agent:
         self.free = free
         self._approve = approve or _refuse
         self._tool_settings = dict(tool_settings or {})
-        check_search(self._tool_settings.get("search", ""))
         self._allow_private = tuple(allow_private)
         AllowList(self._allow_private)  # what is malformed is told now, not after the plan
         folders = [docs] if isinstance(docs, str | Path) else list(docs)

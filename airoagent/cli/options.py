@@ -141,6 +141,7 @@ def make_agent(
     from airoagent.engine.policy import Policy
     from airoagent.models.base import Sampling
     from airoagent.settings import load_settings
+    from airoagent.toolbox.search import check_search
 
     given = all_flags(flags)
     flags = dict(given)
@@ -154,6 +155,7 @@ def make_agent(
     settings = load_settings(
         {**flags, "display": display, "color": color}, config_file=Path(config_file) if config_file else None
     )
+    check_search(settings.search)
     declared = {name: one for name, (_, one) in declared_settings().items()}
     policy = {one.policy: getattr(settings, name) for name, one in declared.items() if one.policy}
     agent = Agent(
