@@ -31,8 +31,8 @@ from airoagent.plan.plans import Plan
 from airoagent.plan.steps import Step
 from airoagent.toolbox.addresses import AllowList
 from airoagent.toolbox.documents import Documents
-from airoagent.toolbox.loader import find_tools
-from airoagent.toolbox.mcpservers import open_servers
+from airoagent.toolbox.loader import Broken, find_tools
+from airoagent.toolbox.mcpservers import Servers
 from airoagent.toolbox.offering import offered_tools
 from airoagent.toolbox.tool import Tool, Toolbox
 
@@ -53,7 +53,7 @@ class Agent:
     folders to search in place of the web, unless ``web`` is asked for too. ``policy`` sets limits and what a failure
     does; ``store`` keeps records (True: the user's store, a path: that file, False: none); ``approve`` is asked
     before a tool with side effects is called, and before private text leaves the machine (None: it is refused).
-    ``mcp_servers`` are servers whose tools are used too; they are ended by `close`.
+    ``mcp_servers`` are servers whose tools are used too: started when a plan may call them, and ended by `close`.
     ``free`` lets a local model write without being held to a grammar.
 
     Raises UsageError and ModelError for arguments that cannot work; what goes wrong later is told by the `Run`.
@@ -81,24 +81,28 @@ class Agent:
         AllowList(allow_private)  # what is malformed is reported now, not after the plan
         folders = [docs] if isinstance(docs, str | Path) else list(docs)
         watchers: list[Watch] = []
-
-        def progress(what: str, done: int, total: int) -> None:
-            """Tell every run that waits for the model how far it is with loading, from a thread of its own."""
-            for watch in tuple(watchers):
-                watch(Progress(what=what, done=done, total=total))
-
         if isinstance(model, str):
-            model = open_model(model, options=options or {}, sampling=sampling, progress=progress)
-        self._servers = open_servers(mcp_servers)
-        found = find_tools(
-            [Path(path) for path in tool_paths], config_folder=settings.config_folder(), more=self._servers.tools
-        )
-        self.broken_tools = (*found.broken, *self._servers.broken)
-        toolbox = offered_tools(found.toolbox, tools, bool(folders), web)
+            model = open_model(model, options=options or {}, sampling=sampling, progress=_told_to(watchers))
+        found = find_tools([Path(path) for path in tool_paths], config_folder=settings.config_folder())
+        self._found, self._servers = found, Servers(mcp_servers)
+        named = [item for item in tools or () if isinstance(item, str)]
+        unknown = any(name.removeprefix("+") not in found.toolbox for name in named)
+        only_named = tools is not None and not any(name.startswith("+") for name in named)
+
+        def offer(known: Toolbox) -> tuple[Toolbox, Toolbox]:
+            """What the model is offered of these tools, and what a given plan may call besides."""
+            offered = offered_tools(known, tools, bool(folders), web)
+            return offered, known if tools is None else offered
+
+        def with_servers() -> tuple[Toolbox, Toolbox]:
+            return offer(found.toolbox.extended(*self._servers.tools(found.toolbox)))
+
+        # A name that nobody here has may be a server's: that there is no such tool is said now, not after the plan.
+        offered, known = with_servers() if unknown else offer(found.toolbox)
         self.session = Session(
             model,
-            toolbox,
-            found.toolbox if tools is None else toolbox,
+            offered,
+            known,
             policy,
             approve or _refuse,
             store,
@@ -108,6 +112,7 @@ class Agent:
             dict(tool_settings or {}),
             tuple(allow_private),
             watchers,
+            pending=with_servers if self._servers.waiting and not only_named and not unknown else None,
         )
 
     @property
@@ -127,13 +132,29 @@ class Agent:
 
     @property
     def toolbox(self) -> Toolbox:
-        """The tools that the model is offered."""
+        """The tools that the model is offered. MCP servers are started for them."""
         return self.session.toolbox
 
     @property
     def known_tools(self) -> Toolbox:
         """The tools a given plan may call: those offered, and every other known tool where none were named."""
         return self.session.known_tools
+
+    def tools_for(self, plan: str) -> Toolbox:
+        """The tools that the text of a plan may call: those of MCP servers only where it names a server."""
+        named = any(name.lower() in plan.lower() for name in self._servers.names)
+        return (self.session if named else self.session.needing(())).known_tools
+
+    @property
+    def broken_tools(self) -> tuple[Broken, ...]:
+        """What could not be loaded; what is wrong with MCP servers is known once they have been started."""
+        return (*self._found.broken, *self._servers.broken)
+
+    def on_broken_tool(self, told: Callable[[Broken], None]) -> None:
+        """Call ``told`` with what could not be loaded: at once, and when MCP servers are started."""
+        for broken in self.broken_tools:
+            told(broken)
+        self._servers.told = told
 
     # The three ways to ask -------------------------------------------------------------------------------------
 
@@ -149,7 +170,7 @@ class Agent:
         if not context and not isinstance(context, str):  # an empty text is one, and nothing else is asked instead
             return await self.session.run(question, watch=watch)
         plan, texts = plan_about(context)
-        return await with_texts(self.session, texts).run(asked_question(question), plan, watch)
+        return await with_texts(self.session.needing(()), texts).run(asked_question(question), plan, watch)
 
     async def stream(self, question: str) -> AsyncIterator[Event]:
         """The run's events as they happen; leaving the loop early stops the run."""
@@ -173,8 +194,10 @@ class Agent:
 
     async def aplan(self, question: str, *, watch: Watch | None = None) -> Plan:
         """The same, to be awaited."""
+        question = asked_question(question)
+        await asyncio.to_thread(self.session.start_servers)
         recorder = Recorder(new_run_id(), None, watch)
-        return await write_plan(asked_question(question), self.toolbox, self.session.asking(recorder), recorder)
+        return await write_plan(question, self.toolbox, self.session.asking(recorder), recorder)
 
     def execute(self, plan: Plan, *, question: str = "", watch: Watch | None = None) -> Run:
         """Run a plan; ``question`` is what it is for (its own ``Question:`` line by default)."""
@@ -309,6 +332,16 @@ class Agent:
         """Give back what the model holds, and end the MCP servers."""
         self._servers.close()
         run_in_thread(self.model.aclose)
+
+
+def _told_to(watchers: Sequence[Watch]) -> Callable[[str, int, int], None]:
+    """How a model says how far it is with loading, from a thread of its own: to every run that waits for it."""
+
+    def progress(what: str, done: int, total: int) -> None:
+        for watch in tuple(watchers):
+            watch(Progress(what=what, done=done, total=total))
+
+    return progress
 
 
 async def _refuse(step: Step, tool: Tool, input: str) -> bool:

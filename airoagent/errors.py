@@ -16,6 +16,9 @@
     ├── LimitReached             7   a limit set by the user was reached
     └── Interrupted            130   the user stopped the run
 
+A run that is done but whose answer only says that the question cannot be answered is no error; the command line ends
+with 8 (`NOT_ANSWERED`).
+
 Library code raises these and nothing else on purpose; the command line prints ``message`` and ``hint`` and ends
 with ``exit_code``.
 """
@@ -26,6 +29,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 __all__ = [
+    "NOT_ANSWERED",
     "AiroError",
     "CallError",
     "Diagnostic",
@@ -43,6 +47,10 @@ __all__ = [
     "ToolTimeout",
     "UsageError",
 ]
+
+
+NOT_ANSWERED = 8
+"""The exit code where the answer only says that the question cannot be answered."""
 
 
 @dataclass(frozen=True, slots=True)

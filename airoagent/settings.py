@@ -14,7 +14,8 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Mapping
-from dataclasses import Field, dataclass, field, fields
+from dataclasses import dataclass, field, fields
+from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal, get_args, get_origin, get_type_hints
@@ -22,10 +23,13 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 from airoagent.errors import UsageError
 
 __all__ = [
+    "Declared",
+    "Group",
     "McpServer",
     "Settings",
     "cache_folder",
     "config_folder",
+    "declared_settings",
     "load_settings",
     "state_folder",
     "strange_variables",
@@ -34,8 +38,40 @@ __all__ = [
 _SWITCH = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
 
 
-def _set(default: Any, help: str, *, least: float | None = None, most: float | None = None) -> Any:
-    return field(default=default, metadata={"help": help, "least": least, "most": most})
+Group = Literal["model", "tools", "limits", "output", "display"]
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """All there is to say of a setting besides its name, type and default, which are those of its field.
+
+    - ``help`` is one sentence, for ``--help`` and for what is wrong with a value; ``shown`` stands for the value there.
+    - ``group`` is the group of options a verb takes or does not; ``flag`` is False where only the environment and the
+      config file give it. ``short`` is a one-letter option, ``was`` a name it had, which is accepted everywhere.
+    - ``least`` and ``most`` bound a number.
+    - ``policy`` is the field of `airoagent.Policy` that it sets; ``for_tools``: tools read it from their context.
+    - A resumed run has the settings it was started with, but for those of the groups ``output`` and ``display``.
+    """
+
+    help: str
+    group: Group
+    shown: str = ""
+    short: str = ""
+    was: str = ""
+    flag: bool = True
+    least: float | None = None
+    most: float | None = None
+    policy: str = ""
+    for_tools: bool = False
+
+    @property
+    def kept(self) -> bool:
+        """Whether a run that is resumed, run again or forked takes it over."""
+        return self.group not in ("output", "display")
+
+
+def _set(default: Any, group: Group, help: str, **more: Any) -> Any:
+    return field(default=default, metadata={"help": help, "declared": Declared(help, group, **more)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,42 +93,95 @@ class McpServer:
 class Settings:
     """Every setting, checked; and ``mcp_servers``, which only the config file names.
 
+    The one place where a setting is declared: flags, variables, the config file, what a resumed run keeps and what
+    `airoagent.Policy` is made of are read off these fields (`declared_settings`).
+
     ``origins`` tells for each name where its value came from: ``flag``, the name of an environment variable, the path
     of the config file, or ``default``.
     """
 
-    model: str = _set("extractive", "the model that plans and answers, as -m takes it")
-    temperature: float = _set(0.7, "how freely tokens are picked; 0 takes the likeliest", least=0, most=10)
-    top_p: float = _set(1.0, "the share of the likelihood that tokens are picked from", least=0, most=1)
-    repetition_penalty: float = _set(1.1, "how much a used token is held back; 1 not at all", least=0.1, most=10)
-    max_tokens: int = _set(1024, "the most tokens a model writes for one prompt", least=1)
-    seed: int | None = _set(None, "the number that makes sampling repeatable", least=0, most=2**32 - 1)
-    timeout: float = _set(60.0, "seconds a tool that sets no limit itself may take for a call; 0: no limit", least=0)
-    limit_seconds: float = _set(0.0, "seconds a whole run may take; 0: no limit", least=0)
-    retries: int = _set(2, "how often a failure that may pass is tried again", least=0, most=20)
-    concurrency: int = _set(8, "how many steps may run at the same time", least=1)
-    on_error: Literal["stop", "skip", "tell"] = _set("stop", "what a failed step does to the rest of the run")
-    free: bool = _set(False, "let a local model write without being held to a grammar")
-    answers: Literal["free", "verbatim"] = _set("free", "verbatim: a local model answers in words of the evidence")
-    replan: int = _set(0, "how often the model may write a new plan after a failure", least=0, most=10)
-    eager: bool = _set(True, "whether steps start while the plan is still being written")
-    approve: bool = _set(False, "whether every call of a tool is asked about, not only those with side effects")
-    share_private: bool = _set(False, "let text of your documents or of a pipe leave the machine without asking")
-    cache: float = _set(0.0, "seconds that results of web tools may be reused for; 0: never", least=0)
-    max_calls: int = _set(0, "the most calls of tools in a run; 0: no limit", least=0)
-    max_total_tokens: int = _set(0, "the most tokens models may read and write in a run; 0: no limit", least=0)
-    max_bytes: int = _set(0, "the most characters of evidence in a run; 0: no limit", least=0)
-    docs: tuple[Path, ...] = _set((), "folders of documents to answer from")
-    web: bool = _set(False, "search the web too where documents are given")
-    search: str = _set("duckduckgo", "who is asked when the web is searched")
-    allow_private: tuple[str, ...] = _set((), "hosts that may be fetched although their address is not a public one")
-    tools: tuple[Path, ...] = _set((), "files and folders of tools besides those that are found by themselves")
-    display: Literal["auto", "rich", "plain", "json", "none"] = _set("auto", "how a run is shown while it goes on")
-    color: Literal["auto", "always", "never"] = _set("auto", "whether colours are used; auto: on a terminal")
-    spans: Literal["off", "on", "contents"] = _set("off", "whether runs go to OpenTelemetry, and their texts, too")
-    store: bool = _set(True, "whether runs are recorded")
+    model: str = _set(
+        "extractive",
+        "model",
+        "Model: a Hugging Face name, folder, GGUF file, server address, extractive or scripted:FILE.",
+        shown="MODEL",
+        short="-m",
+    )
+    temperature: float = _set(0.7, "model", "Sampling temperature; 0 is greedy.", shown="T", least=0, most=10)
+    top_p: float = _set(1.0, "model", "Nucleus sampling threshold.", flag=False, least=0, most=1)
+    repetition_penalty: float = _set(1.1, "model", "Repetition penalty; 1 is none.", flag=False, least=0.1, most=10)
+    max_tokens: int = _set(1024, "model", "Maximum tokens the model writes for one prompt.", least=1)
+    seed: int | None = _set(None, "model", "Random seed for sampling.", least=0, most=2**32 - 1)
+    free: bool = _set(False, "model", "Do not constrain a local model with a grammar.")
+    docs: tuple[Path, ...] = _set((), "tools", "Answer from the documents in this folder (repeatable).", shown="DIR")
+    web: bool = _set(False, "tools", "Search the web as well when --docs is given.")
+    search: str = _set(
+        "duckduckgo", "tools", "Search provider: duckduckgo, searxng:URL, brave.", shown="NAME", for_tools=True
+    )
+    allow_private: tuple[str, ...] = _set((), "tools", "Allow fetching from this private host.", shown="HOST")
+    tools: tuple[Path, ...] = _set((), "tools", "Load tools from this file or folder (repeatable).", shown="PATH")
+    answers: Literal["free", "verbatim"] = _set(
+        "free", "tools", "verbatim: answer only in words of the evidence.", for_tools=True
+    )
+    approve: bool = _set(False, "tools", "Ask before every tool call.")
+    share_private: bool = _set(
+        False,
+        "tools",
+        "Let text of --docs, --context or a pipe leave this machine without asking.",
+        policy="share_private",
+    )
+    cache: float = _set(
+        0.0,
+        "tools",
+        "Reuse web tool results up to this age; 0: never.",
+        shown="SECONDS",
+        least=0,
+        policy="cache_seconds",
+    )
+    timeout: float = _set(
+        60.0, "limits", "Time limit for one tool call; 0: none.", shown="SECONDS", least=0, policy="tool_timeout"
+    )
+    limit_seconds: float = _set(
+        0.0, "limits", "Time limit for the whole run; 0: none.", shown="SECONDS", least=0, policy="limit_seconds"
+    )
+    max_calls: int = _set(0, "limits", "Maximum tool calls in a run; 0: no limit.", least=0, policy="max_calls")
+    max_total_tokens: int = _set(
+        0, "limits", "Maximum tokens read and written in a run; 0: no limit.", least=0, policy="max_tokens"
+    )
+    max_characters: int = _set(
+        0,
+        "limits",
+        "Maximum characters of evidence in a run; 0: no limit.",
+        was="max_bytes",
+        least=0,
+        policy="max_bytes",
+    )
+    concurrency: int = _set(8, "limits", "Maximum steps running at once.", least=1, policy="concurrency")
+    retries: int = _set(
+        2, "limits", "Retries after a temporary failure.", flag=False, least=0, most=20, policy="retries"
+    )
+    on_error: Literal["stop", "skip", "tell"] = _set(
+        "stop", "limits", "On failure: stop the run, skip dependent steps, or tell them the error.", policy="on_error"
+    )
+    replan: int = _set(0, "limits", "Maximum new plans written after a failure.", least=0, most=10, policy="replan")
+    eager: bool = _set(True, "limits", "Start steps while the plan is still being written.", flag=False, policy="eager")
+    spans: Literal["off", "on", "contents"] = _set(
+        "off", "output", "Send OpenTelemetry spans; contents: including texts."
+    )
+    store: bool = _set(True, "output", "Record runs.", flag=False)
+    display: Literal["auto", "rich", "plain", "json", "none"] = _set(
+        "auto", "display", "What stderr shows during a run."
+    )
+    color: Literal["auto", "always", "never"] = _set("auto", "display", "Whether stderr is coloured.")
     mcp_servers: tuple[McpServer, ...] = ()
     origins: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
+
+
+@cache
+def declared_settings() -> dict[str, tuple[Any, Declared]]:
+    """The type of each setting and what is declared of it, in order."""
+    kinds = get_type_hints(Settings)
+    return {one.name: (kinds[one.name], one.metadata["declared"]) for one in fields(Settings) if one.metadata}
 
 
 def config_folder(environ: Mapping[str, str] | None = None) -> Path:
@@ -148,7 +237,7 @@ def load_settings(
     UsageError says what is wrong and where.
     """
     environ = os.environ if environ is None else environ
-    known = {one.name: one for one in fields(Settings) if one.metadata}
+    declared = declared_settings()
     given: dict[str, _Given] = {}
     if environ.get("NO_COLOR"):
         given["color"] = _Given("never", "NO_COLOR", "NO_COLOR", "variable")
@@ -157,18 +246,18 @@ def load_settings(
     for name, value in filed.items():
         if name == "mcp":
             continue
-        given[_name(name, known, str(file))] = _Given(value, str(file), f"{file}: {name}", "file", file.parent)
-    for name in known:
-        variable = f"AIRO_{name.upper()}"
-        if environ.get(variable):
-            given[name] = _Given(environ[variable], variable, variable, "variable")
+        given[_name(name, declared, str(file))] = _Given(value, str(file), f"{file}: {name}", "file", file.parent)
+    for name, (_, one) in declared.items():
+        for word in (one.was, name):
+            variable = f"AIRO_{word.upper()}"
+            if word and environ.get(variable):
+                given[name] = _Given(environ[variable], variable, variable, "variable")
     for name, value in (flags or {}).items():
         if value is not None and value != ():
             flag = f"--{name.replace('_', '-')}"
-            given[_name(name, known, flag)] = _Given(value, "flag", flag, "flag")
-    kinds = get_type_hints(Settings)
-    values = {name: _checked(known[name], kinds[name], item) for name, item in given.items()}
-    origins = {name: given[name].place if name in given else "default" for name in known}
+            given[_name(name, declared, flag)] = _Given(value, "flag", flag, "flag")
+    values = {name: _checked(name, *declared[name], item) for name, item in given.items()}
+    origins = {name: given[name].place if name in given else "default" for name in declared}
     return Settings(**values, mcp_servers=servers, origins=MappingProxyType(origins))
 
 
@@ -176,7 +265,8 @@ def strange_variables(environ: Mapping[str, str] | None = None) -> dict[str, str
     """The variables that begin with AIRO_ and that nobody reads, each with the one that may be meant ("": none)."""
     from difflib import get_close_matches
 
-    known = ["AIRO_HOME", "AIRO_API_KEY", *(f"AIRO_{one.name.upper()}" for one in fields(Settings) if one.metadata)]
+    names = [word for name, (_, one) in declared_settings().items() for word in (name, one.was) if word]
+    known = ["AIRO_HOME", "AIRO_API_KEY", *(f"AIRO_{name.upper()}" for name in names)]
     strange = [name for name in (os.environ if environ is None else environ) if name.startswith("AIRO_")]
     return {name: next(iter(get_close_matches(name, known, n=1)), "") for name in strange if name not in known}
 
@@ -227,24 +317,27 @@ def _read_file(named: Path | None, environ: Mapping[str, str]) -> tuple[Path, Ma
         raise UsageError(f"the config file {file} is not TOML: {error}", hint) from error
 
 
-def _name(name: str, known: Mapping[str, Field[Any]], place: str) -> str:
-    """The name, if there is such a setting; else a UsageError with the nearest one."""
-    if name in known:
+def _name(name: str, declared: Mapping[str, tuple[Any, Declared]], place: str) -> str:
+    """The setting of this name, or that had it; a UsageError names the nearest one where there is none."""
+    if name in declared:
         return name
+    for now, (_, one) in declared.items():
+        if name == one.was:
+            return now
     from difflib import get_close_matches
 
-    near = get_close_matches(name.lower().replace("-", "_"), known, n=1)
-    hint = f"did you mean {near[0]}?" if near else f"the settings are {', '.join(known)}"
+    near = get_close_matches(name.lower().replace("-", "_"), declared, n=1)
+    hint = f"did you mean {near[0]}?" if near else f"the settings are {', '.join(declared)}"
     raise UsageError(f"{place}: there is no setting {name!r}", hint)
 
 
-def _checked(setting: Field[Any], kind: Any, given: _Given) -> Any:
+def _checked(name: str, kind: Any, declared: Declared, given: _Given) -> Any:
     """The value in the type of its setting; UsageError names the place, the setting and what it takes."""
     try:
-        return _read(kind, given, setting.metadata["least"], setting.metadata["most"])
+        return _read(kind, given, declared.least, declared.most)
     except ValueError as error:
         wanted = f"{given.subject} must be {error}, not {given.value!r:.80}"
-        raise UsageError(wanted, f"{setting.name}: {setting.metadata['help']}") from error
+        raise UsageError(wanted, f"{name}: {declared.help}") from error
 
 
 def _read(kind: Any, given: _Given, least: float | None, most: float | None) -> Any:

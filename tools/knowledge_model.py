@@ -50,7 +50,7 @@ async def knowledge_model(input: str, context: ToolContext) -> ToolOutput:
             return ToolOutput(part.text, (), f"{part.id} has no answer to ask on with", answered=False)
     if not given:
         completion = await context.ask(input, "answer")
-        return ToolOutput(completion.text.strip())
+        return ToolOutput(completion.text.strip(), answered=read_cited_answer(completion.text).answered)
     blocks = [
         ContextBlock(text, tuple(_metadata(sources))) for evidence in given for text, sources in evidence.blocks()
     ]

@@ -7,6 +7,7 @@ imported only for hints that are more than str, int, float, bool, list and dict.
 from __future__ import annotations
 
 import inspect
+import json
 import re
 import typing
 from collections.abc import Callable, Mapping
@@ -30,6 +31,8 @@ _SIMPLE: dict[Any, dict[str, Json]] = {
     inspect.Parameter.empty: {},
 }
 _MOST_DEPTH = 16  # of a type: a deeper or recursive one is taken as "anything" from there
+_MOST_PARTS = 2_000
+_KINDS = ("string", "integer", "number", "boolean", "array", "object")
 
 
 def function_of(source: Callable[..., Any]) -> Function:
@@ -119,51 +122,81 @@ def _is_json(value: Any) -> bool:
     return value is None or type(value) in (bool, int, str) or (type(value) is float and abs(value) < float("inf"))
 
 
-def param_of_schema(name: str, schema: Mapping[str, Json], *, required: bool = True) -> Param:
-    """The parameter that a JSON schema describes; what has no place in the tree is taken as "anything"."""
-    return _of_schema(name, schema, schema.get("$defs", {}), required, 0)
+def param_of_schema(name: str, schema: Any, *, required: bool = True) -> Param:
+    """The parameter that a JSON schema describes; what has no place in the tree is taken as "anything".
+
+    UsageError for what is not a JSON schema, with the place that is wrong.
+    """
+    definitions = _mapping(_mapping(schema, name).get("$defs", {}), f"$defs of {name}")
+    return _SchemaReader(definitions).read(name, schema, required, 0)
 
 
-def _of_schema(
-    name: str, schema: Mapping[str, Json], definitions: Mapping[str, Json], required: bool, depth: int
-) -> Param:
-    def inner(word: str, value: Mapping[str, Json], needed: bool = True) -> Param:
-        return _of_schema(word, value, definitions, needed, depth + 1)
+def _mapping(value: Any, what: str) -> Mapping[str, Any]:
+    """A map of a schema; ``true`` is the schema of anything."""
+    if value is True:
+        return {}
+    if not isinstance(value, Mapping):
+        raise UsageError(f"{what} is {json.dumps(value, default=repr)[:80]}, which is not a JSON schema")
+    return value
 
-    if depth > _MOST_DEPTH:
-        return Param(name, required=required)
-    description = str(schema.get("description", ""))
-    if "$ref" in schema:
-        schema = definitions.get(str(schema["$ref"]).rpartition("/")[2], {})
-        return _described(inner(name, schema, required), description)
-    if len(schema.get("allOf", ())) == 1:
-        return _described(inner(name, schema["allOf"][0], required), description)
-    options = [*schema.get("anyOf", ()), *schema.get("oneOf", ())]
-    if options:
-        rest = [option for option in options if option.get("type") != "null"]
-        nullable = len(rest) < len(options)
-        found = inner(name, rest[0], required) if len(rest) == 1 else Param(name, required=required)
-        return _described(found, description, nullable=nullable or found.nullable)
-    kind = schema.get("type", "any")
-    if isinstance(kind, list):
-        rest_kinds = [one for one in kind if one != "null"]
-        found = inner(name, {**schema, "type": rest_kinds[0] if len(rest_kinds) == 1 else "any"}, required)
-        return _described(found, description, nullable="null" in kind)
-    enum = [schema["const"]] if "const" in schema else schema.get("enum", [])
-    members = tuple(
-        inner(key, value, key in schema.get("required", ())) for key, value in schema.get("properties", {}).items()
-    )
-    items, values = schema.get("items"), schema.get("additionalProperties")
-    return Param(
-        name,
-        description,
-        kind if kind in ("string", "integer", "number", "boolean", "array", "object") else "any",
-        required,
-        tuple(enum),
-        members=members,
-        items=inner("items", items) if isinstance(items, Mapping) and items else None,
-        values=inner("values", values) if isinstance(values, Mapping) and values and not members else None,
-    )
+
+def _list(schema: Mapping[str, Any], key: str, name: str) -> list[Any]:
+    value = schema.get(key, [])
+    if not isinstance(value, list):
+        raise UsageError(f"{key} of {name} is not a list")
+    return value
+
+
+class _SchemaReader:
+    """Reads a schema into a tree of bounded depth and size: its references may go in circles, or fan out."""
+
+    def __init__(self, definitions: Mapping[str, Any]) -> None:
+        self._definitions = definitions
+        self._left = _MOST_PARTS
+
+    def read(self, name: str, given: Any, required: bool, depth: int) -> Param:
+        schema = _mapping(given, f"the schema of {name}")
+
+        def inner(word: str, value: Any, needed: bool = True) -> Param:
+            return self.read(word, value, needed, depth + 1)
+
+        self._left -= 1
+        if depth > _MOST_DEPTH or self._left < 0:
+            return Param(name, required=required)
+        description = str(schema.get("description", ""))
+        if "$ref" in schema:
+            target = self._definitions.get(str(schema["$ref"]).rpartition("/")[2], {})
+            return _described(inner(name, target, required), description)
+        if len(both := _list(schema, "allOf", name)) == 1:
+            return _described(inner(name, both[0], required), description)
+        options = [
+            _mapping(one, f"a choice of {name}") for key in ("anyOf", "oneOf") for one in _list(schema, key, name)
+        ]
+        if options:
+            rest = [option for option in options if option.get("type") != "null"]
+            nullable = len(rest) < len(options)
+            found = inner(name, rest[0], required) if len(rest) == 1 else Param(name, required=required)
+            return _described(found, description, nullable=nullable or found.nullable)
+        kind = schema.get("type", "any")
+        if isinstance(kind, list):
+            rest_kinds = [one for one in kind if one != "null"]
+            found = inner(name, {**schema, "type": rest_kinds[0] if len(rest_kinds) == 1 else "any"}, required)
+            return _described(found, description, nullable="null" in kind)
+        enum = [schema["const"]] if "const" in schema else _list(schema, "enum", name)
+        needed = _list(schema, "required", name)
+        properties = _mapping(schema.get("properties", {}), f"properties of {name}")
+        members = tuple(inner(str(key), value, key in needed) for key, value in properties.items())
+        items, values = schema.get("items"), schema.get("additionalProperties")
+        return Param(
+            name,
+            description,
+            kind if kind in _KINDS else "any",
+            required,
+            tuple(enum),
+            members=members,
+            items=inner("items", items) if isinstance(items, Mapping) and items else None,
+            values=inner("values", values) if isinstance(values, Mapping) and values and not members else None,
+        )
 
 
 def _described(param: Param, description: str, *, nullable: bool | None = None) -> Param:

@@ -9,6 +9,7 @@ import click
 
 from airoagent.cli.app import tell
 from airoagent.cli.display import plain
+from airoagent.errors import NOT_ANSWERED
 
 if TYPE_CHECKING:
     from airoagent.engine.record import Run
@@ -38,7 +39,7 @@ def print_run(run: Run, *, as_json: bool, settings: Settings, recorded: bool = T
     elif run.status == "done":
         click.echo(plain(answer_text(run)))
     if run.error is None:
-        return 0
+        return 0 if run.answered else NOT_ANSWERED
     as_json = as_json or settings.display == "json"
     tell(run.error, as_json)
     if recorded and settings.store and not as_json:

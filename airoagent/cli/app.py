@@ -21,34 +21,35 @@ __all__ = ["EXIT_CODES", "VERBS", "cli", "run"]
 
 # Verb -> the line shown by `airo --help`. The module is imported only when the verb is used.
 VERBS = {
-    "ask": "Answer a question: plan, run the steps, tell the answer. `airo QUESTION` is the same.",
-    "batch": "Answer the questions of a file, side by side; one JSON line for each.",
-    "call": "Choose a function and its parameters for a sentence, check them, make the call.",
+    "ask": "Answer a question: plan, run the steps, print the answer. Same as `airo QUESTION`.",
+    "batch": "Answer the questions in a file concurrently; print one JSON line for each.",
+    "call": "Turn a sentence into a checked function call and make it.",
     "code": "Write code, and print nothing but the code.",
     "config": "Show the settings in force and where each comes from.",
-    "debug": "Step through a question, a recorded run or a plan; pdb letters.",
+    "debug": "Step through a run (pdb-style commands).",
     "diff": "Compare two recorded runs.",
-    "doctor": "Check what this machine can do, with a cure for what it cannot.",
+    "doctor": "Check this machine and suggest fixes.",
     "fork": "Change a step of a recorded run and run only what depends on it.",
     "help": "Explain a verb, the exit codes, or how to set up completion.",
-    "models": "List the models there are, or show one.",
-    "plan": "Only write the plan for a question.",
+    "models": "List the available models, or show one.",
+    "plan": "Write the plan for a question without running it.",
     "pull": "Fetch a model to this machine.",
     "replay": "Replay a recorded run: no model, no tool, no network.",
     "rerun": "Run the plan of a recorded run again, calling its tools.",
-    "resume": "Finish an interrupted run; what finished is not done again.",
+    "resume": "Finish an interrupted run without repeating finished steps.",
     "run": "Run a plan from a file, or from standard input with `-`.",
     "runs": "List, show, export, import or remove recorded runs.",
     "think": "Weigh several answers to a question and print the best.",
     "tools": "List the tools, show one, or try one.",
-    "view": "Look at a run as a page, or at all runs in the browser.",
-    "why": "Show what an answer stands on.",
+    "view": "Show a run as a page, or all runs in the browser.",
+    "why": "Show what an answer is based on.",
 }
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)  # what writing to a disk may end with
 
 EXIT_CODES = """\
-0 answered, 2 usage, 3 model, 4 plan or call cannot be read, 5 tool, 6 record, 7 limit, 130 interrupted."""
+0 answered, 2 usage, 3 model, 4 plan or call cannot be read, 5 tool, 6 record, 7 limit,
+8 not answered (the answer only says that the question cannot be answered), 130 interrupted."""
 
 _EPILOG = f"""\
 \b

@@ -19,7 +19,7 @@ from airoagent.cli.options import agent_options, display_options, make_agent
     metavar="FILE|-",
     help="Answer from this text alone (repeatable).",
 )
-@agent_options
+@agent_options()
 @display_options
 def command(
     question: tuple[str, ...],
@@ -29,13 +29,13 @@ def command(
     color: str | None,
     **flags: Any,
 ) -> int:
-    """Answer QUESTION: plan, run the steps, tell the answer with its sources.
+    """Answer QUESTION: plan, run the steps, print the answer with its sources.
 
-    The answer goes to stdout; the plan and the steps are shown on stderr. `-` reads the question from standard input.
+    The answer goes to stdout; the plan and the steps go to stderr. `-` reads the question from standard input.
 
-    Text that comes through a pipe is what the question is answered from, and nothing else is: no plan, no search. A
-    pipe that stays open and gives nothing for 3 seconds is left alone, and `</dev/null` is none: give that to an airo
-    in a loop that reads its own list from a pipe.
+    Text from a pipe is what the question is answered from, and nothing else: no plan, no search. A pipe that sends
+    nothing for 3 seconds is ignored. In a `while read` loop, add `</dev/null` so that airo does not read the loop's
+    input.
 
     \b
     Examples:

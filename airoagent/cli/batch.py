@@ -32,12 +32,13 @@ Asked = tuple[str, str]  # id and question
 @click.option("--out", type=click.Path(dir_okay=False), help="Append the lines to this file; what is done there stays.")
 @click.option("--at-once", type=click.IntRange(1, 1000), default=8, show_default=True, help="Runs side by side.")
 @click.option("--quiet", is_flag=True, help="Tell nothing on stderr while it goes on.")
-@agent_options
+@agent_options()
 def command(file: str, out: str | None, at_once: int, quiet: bool, **flags: Any) -> int:
     """Answer the questions of FILE (`-`: standard input), one a line, and print one JSON object for each.
 
     A line is a question, or a JSON object {"id": ..., "question": ...}; without an id it is the number of its line.
-    The objects come in the order in which the runs end: id, question, status, answer, sources, failure, run, seconds.
+    The objects come in the order in which the runs end: id, question, status, answer, answered, sources, failure, run,
+    seconds.
     With --out FILE they are appended there, and what is done there already is not asked again.
 
     \b
@@ -57,8 +58,9 @@ def command(file: str, out: str | None, at_once: int, quiet: bool, **flags: Any)
 
 
 async def _ask_all(agent: Agent, left: list[Asked], at_once: int, lines: TextIO | None, quiet: bool) -> int:
-    """Ask them all; the exit code of the first run that has no answer, 0 if all have one."""
+    """Ask them all; the exit code of the first run that is not answered, 0 if all are."""
     from airoagent.engine.crew import first_of
+    from airoagent.errors import NOT_ANSWERED
 
     waiting = iter(left)
     codes: list[int] = []
@@ -72,7 +74,7 @@ async def _ask_all(agent: Agent, left: list[Asked], at_once: int, lines: TextIO 
             click.echo(text, file=lines)
             if lines is not None:
                 lines.flush()
-            codes.append(run.error.exit_code if run.error is not None else 0)
+            codes.append(run.error.exit_code if run.error is not None else 0 if run.answered else NOT_ANSWERED)
             if not quiet:
                 what = run.failure.message if run.failure is not None else run.status
                 click.echo(f"{len(codes):,}/{len(left):,} {id}: {what} ({run.seconds:.1f} s)", err=True)
@@ -88,7 +90,7 @@ async def _ask_all(agent: Agent, left: list[Asked], at_once: int, lines: TextIO 
 
 def _row(id: str, run: Run) -> dict[str, Any]:
     whole = run.to_json()
-    row = {name: whole[name] for name in ("question", "status", "answer", "sources", "failure", "seconds")}
+    row = {name: whole[name] for name in ("question", "status", "answer", "answered", "sources", "failure", "seconds")}
     return {"id": id, **row, "run": run.id}
 
 

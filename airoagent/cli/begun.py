@@ -13,41 +13,13 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from airoagent.settings import declared_settings
+
 if TYPE_CHECKING:
     from airoagent.agent import Agent
     from airoagent.settings import Settings
 
 __all__ = ["Begun", "begun_with", "read_begun"]
-
-# Not what only concerns the terminal of then; "model" is on record itself but for where its file lies.
-_KEPT = (
-    "model",
-    "temperature",
-    "top_p",
-    "repetition_penalty",
-    "max_tokens",
-    "seed",
-    "timeout",
-    "limit_seconds",
-    "retries",
-    "concurrency",
-    "on_error",
-    "free",
-    "answers",
-    "replan",
-    "eager",
-    "approve",
-    "share_private",
-    "cache",
-    "max_calls",
-    "max_total_tokens",
-    "max_bytes",
-    "docs",
-    "web",
-    "search",
-    "allow_private",
-    "tools",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +75,7 @@ def begun_with(agent: Agent, settings: Settings, flags: dict[str, Any]) -> str:
     from airoagent.toolbox.loader import bundle_folder
 
     values: dict[str, Any] = {}
-    for name in _KEPT:
+    for name in (name for name, (_, one) in declared_settings().items() if one.kept):
         value = getattr(settings, name)
         if name in ("docs", "tools"):
             value = [str(path.absolute()) for path in value]
@@ -111,7 +83,7 @@ def begun_with(agent: Agent, settings: Settings, flags: dict[str, Any]) -> str:
             values[name] = value
     values["model"] = _absolute(settings.model)
     bundled = bundle_folder("tools")
-    origins = {Path(tool.origin) for tool in agent.known_tools.values() if tool.origin}
+    origins = {Path(tool.origin) for tool in agent.session.needing(()).known_tools.values() if tool.origin}
     own = {file for file in origins if file.is_file() and not file.is_relative_to(bundled)}
     config = flags["config_file"]
     begun = Begun(
@@ -130,7 +102,9 @@ def read_begun(text: str) -> Begun:
         return Begun()
     value = json.loads(text)
     options = tuple((str(key), str(item)) for key, item in value["options"])
-    return Begun(value["settings"], options, tuple(value["named"]), value["config_file"], value["files"])
+    now = {one.was: name for name, (_, one) in declared_settings().items()}
+    settings = {now.get(name, name): setting for name, setting in value["settings"].items()}
+    return Begun(settings, options, tuple(value["named"]), value["config_file"], value["files"])
 
 
 def _absolute(model: str) -> str:

@@ -20,10 +20,17 @@ from airoagent.cli.stdin import words_or_stdin
     metavar="FILE",
     help="A YAML file of functions (repeatable).",
 )
-@click.option("--format", "form", type=click.Choice(["json", "yaml"]), default="json", show_default=True)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["json", "yaml"]),
+    default="json",
+    show_default=True,
+    help="The form the model is asked for.",
+)
 @click.option("--dry-run", is_flag=True, help="Print the call and do not make it.")
 @click.option("--retries", type=int, default=1, show_default=True, help="Rounds of asking again for a usable call.")
-@agent_options
+@agent_options(without=("replan",))
 @display_options
 def command(
     input: tuple[str, ...],

@@ -13,7 +13,7 @@ from airoagent.cli.stdin import words_or_stdin
 @click.command("code")
 @click.argument("prompt", nargs=-1)
 @click.option("--json", "as_json", is_flag=True, help="Print the code as one JSON object.")
-@agent_options
+@agent_options("model", "output", without=("free",), also=("limit_seconds",))
 def command(prompt: tuple[str, ...], as_json: bool, **flags: Any) -> int:
     """Let the model write what PROMPT asks for, and print the code alone. `-` reads standard input.
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @click.command("debug")
 @click.argument("target", nargs=-1, required=True, metavar="QUESTION|ID|FILE")
-@agent_options
+@agent_options("model", "tools", "limits", without=("replan", "limit_seconds"))
 def command(target: tuple[str, ...], **flags: Any) -> int:
     """Step through a question's plan, a recorded run (an ID, @last, a .jsonl file) or a plan file.
 
@@ -53,7 +53,8 @@ def open_session(target: str, flags: dict[str, Any]) -> Debugger:
     if target.endswith(".plan") or Path(target).is_file():
         from airoagent.cli.run import read_plan, read_text
 
-        return Debugger(agent.session, read_plan(read_text(target), agent.known_tools, target))
+        text = read_text(target)
+        return Debugger(agent.session, read_plan(text, agent.tools_for(text), target))
     events: list[Event] = []
     plan = agent.plan(target, watch=events.append)
     return Debugger(agent.session, plan, target, events=events)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 @click.option("--edit", "edits", multiple=True, metavar="STEP[=INPUT]", help="Another input; without one: $EDITOR.")
 @click.option("--set", "sets", multiple=True, metavar="STEP=TEXT|@FILE", help="Evidence in place of a call.")
 @click.option("--plan", "plan_file", metavar="FILE", help="Another plan; what it has in common is not run again.")
-@agent_options
+@agent_options(without=("replan", "web"))
 @display_options
 def command(
     run_id: str,

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args, get_origin
 
 import click
 
+from airoagent.settings import Declared, Group, declared_settings
+
 if TYPE_CHECKING:
     from airoagent.agent import Agent
-    from airoagent.engine.policy import Policy
     from airoagent.settings import Settings
 
-__all__ = ["agent_options", "complete", "display_options", "make_agent"]
+__all__ = ["agent_options", "all_flags", "complete", "display_options", "make_agent", "refuse_given"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -29,99 +30,104 @@ def _models() -> Iterable[str]:
     return ("extractive", *(model.name for model in CATALOGUE))
 
 
-_FOLDER, _PATH = click.Path(file_okay=False), click.Path()
-_AGENT = (
-    click.option(
-        "-m",
-        "--model",
-        metavar="MODEL",
-        shell_complete=complete(_models),
-        help="A Hugging Face name, a folder, a GGUF file, an address; extractive; scripted:FILE.",
+class _Setting(click.Option):
+    """The option of a setting; a name it had is accepted and not shown."""
+
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
+        names, self.opts = self.opts, [name for name in self.opts if name != self.was]
+        try:
+            return super().get_help_record(ctx)
+        finally:
+            self.opts = names
+
+    was = ""
+
+
+def _option(name: str, kind: Any, declared: Declared) -> Callable[[F], F]:
+    """The option of a setting; its value goes to `load_settings` as it was given."""
+    form: dict[str, Any] = {"help": declared.help, "metavar": declared.shown or "N"}
+    if kind is bool:
+        form = {"help": declared.help, "is_flag": True, "default": None}
+    elif get_origin(kind) is Literal:
+        form |= {"metavar": "|".join(get_args(kind)), "shell_complete": complete(lambda: get_args(kind))}
+    elif get_origin(kind) is tuple:
+        form["multiple"] = True
+        if declared.shown in ("DIR", "PATH"):
+            form["type"] = click.Path(file_okay=declared.shown == "PATH")
+    elif name == "model":
+        form["shell_complete"] = complete(_models)
+    old = f"--{declared.was.replace('_', '-')}" if declared.was else ""
+    names = [word for word in (declared.short, f"--{name.replace('_', '-')}", old, name) if word]
+    return click.option(*names, cls=type("_Setting", (_Setting,), {"was": old}), **form)
+
+
+# Options that are no settings: they name what is used, or are short for another. Each with its group and its parameter.
+_OTHERS: tuple[tuple[Group, str, Callable[[Any], Any]], ...] = (
+    (
+        "model",
+        "options",
+        click.option("-o", "--option", "options", nargs=2, multiple=True, metavar="KEY VALUE", help="A model option."),
     ),
-    click.option("-o", "--option", "options", nargs=2, multiple=True, metavar="KEY VALUE", help="A model option."),
-    click.option("-T", "--tool", "named", multiple=True, metavar="NAME", help="Offer only this tool; +NAME: one more."),
-    click.option(
-        "--tools", "tools", multiple=True, type=_PATH, metavar="PATH", help="A tool file, or a folder of them."
+    (
+        "tools",
+        "named",
+        click.option(
+            "-T", "--tool", "named", multiple=True, metavar="NAME", help="Offer only this tool; +NAME: one more."
+        ),
     ),
-    click.option(
-        "--docs", multiple=True, type=_FOLDER, metavar="DIR", help="Answer from the documents of this folder."
-    ),
-    click.option("--web", is_flag=True, default=None, help="Search the web too where --docs is given."),
-    click.option("--allow-private", multiple=True, metavar="HOST", help="Let pages of this private host be read."),
-    click.option("--timeout", metavar="SECONDS", help="Limit of one tool call; 0: none."),
-    click.option("--limit-seconds", metavar="SECONDS", help="Limit of the whole run; 0: none."),
-    click.option("--max-calls", metavar="N", help="The most calls of tools in the run."),
-    click.option("--max-total-tokens", metavar="N", help="The most tokens models read and write in the run."),
-    click.option("--max-bytes", metavar="N", help="The most characters of evidence in the run."),
-    click.option("--concurrency", metavar="N", help="The most steps that run at the same time."),
-    click.option("--search", metavar="NAME", help="Who is asked when the web is searched."),
-    click.option(
-        "--on-error",
-        metavar="stop|skip|tell",
-        shell_complete=complete(lambda: ("stop", "skip", "tell")),
-        help="What a failed step does to the others.",
-    ),
-    click.option("--temperature", metavar="T", help="How freely tokens are picked; 0: the likeliest."),
-    click.option("--max-tokens", metavar="N", help="The most tokens the model writes for one prompt."),
-    click.option("--seed", metavar="N", help="Makes sampling repeatable."),
-    click.option("--free", is_flag=True, default=None, help="Let a local model write without a grammar."),
-    click.option(
-        "--answers",
-        metavar="free|verbatim",
-        shell_complete=complete(lambda: ("free", "verbatim")),
-        help="verbatim: answer only with words of the evidence.",
-    ),
-    click.option("--replan", metavar="N", help="How often a new plan may be written after a failure."),
-    click.option("--approve", is_flag=True, default=None, help="Ask before every call of a tool."),
-    click.option(
-        "--share-private",
-        is_flag=True,
-        default=None,
-        help="Let text of --docs, --context or a pipe go to the web unasked.",
-    ),
-    click.option("--cache", metavar="SECONDS", help="Reuse results of web tools up to this age; 0: never."),
-    click.option("--no-cache", is_flag=True, help="The same as --cache 0."),
-    click.option(
-        "--spans",
-        metavar="off|on|contents",
-        shell_complete=complete(lambda: ("off", "on", "contents")),
-        help="Send OpenTelemetry spans; contents: with the texts.",
-    ),
-    click.option("--no-store", is_flag=True, help="Keep no record of this run."),
-    click.option(
-        "--config", "config_file", type=_PATH, metavar="FILE", help="Read this config file in place of the user's own."
-    ),
+    ("tools", "no_cache", click.option("--no-cache", is_flag=True, help="Same as --cache 0.")),
+    ("output", "no_store", click.option("--no-store", is_flag=True, help="Do not record this run.")),
 )
-
-_DISPLAY = (
-    click.option("--json", "as_json", is_flag=True, help="Print the whole run as one JSON object."),
-    click.option(
-        "--display",
-        metavar="auto|rich|plain|json|none",
-        shell_complete=complete(lambda: ("auto", "rich", "plain", "json", "none")),
-        help="What stderr shows while it runs.",
-    ),
-    click.option(
-        "--color",
-        metavar="auto|always|never",
-        shell_complete=complete(lambda: ("auto", "always", "never")),
-        help="Whether stderr is coloured.",
-    ),
+_CONFIG = click.option(
+    "--config", "config_file", type=click.Path(), metavar="FILE", help="Use this config file instead of your own."
 )
+_JSON = click.option("--json", "as_json", is_flag=True, help="Print the whole run as one JSON object.")
+_NOT_GIVEN: dict[str, Any] = {"options": (), "named": (), "config_file": None, "no_cache": False, "no_store": False}
 
 
-def agent_options(function: F) -> F:
-    """Add the options that describe an agent; the command gets them as keyword arguments."""
-    for option in reversed(_AGENT):
-        function = option(function)
-    return function
+def _options(
+    groups: tuple[Group, ...], without: Sequence[str] = (), also: Sequence[str] = ()
+) -> Iterator[Callable[[Any], Any]]:
+    for group in get_args(Group):
+        for name, (kind, declared) in declared_settings().items():
+            chosen = (group in groups and name not in without) or name in also
+            if declared.group == group and declared.flag and chosen:
+                yield _option(name, kind, declared)
+        yield from (option for of, name, option in _OTHERS if of == group and of in groups and name not in without)
+
+
+def agent_options(*groups: Group, without: Sequence[str] = (), also: Sequence[str] = ()) -> Callable[[F], F]:
+    """Add the options of these groups (none named: all but ``display``), and ``also`` others: a verb takes those that
+    it makes use of. The command gets them as keyword arguments.
+    """
+    groups = groups or ("model", "tools", "limits", "output")
+
+    def decorate(function: F) -> F:
+        for option in reversed((*_options(groups, without, also), _CONFIG)):
+            function = option(function)
+        return function
+
+    return decorate
 
 
 def display_options(function: F) -> F:
     """Add ``--json``, ``--display`` and ``--color``."""
-    for option in reversed(_DISPLAY):
+    for option in reversed((_JSON, *_options(("display",)))):
         function = option(function)
     return function
+
+
+def refuse_given(names: Collection[str], reason: str) -> None:
+    """A UsageError for the first of these options that was given on the command line."""
+    context = click.get_current_context()
+    for param in context.command.params:
+        if param.name in names and context.params.get(str(param.name)) not in (None, (), False):
+            raise click.UsageError(f"{next(name for name in param.opts if name.startswith('--'))} {reason}")
+
+
+def all_flags(flags: dict[str, Any]) -> dict[str, Any]:
+    """The flags of a verb, and those it does not take as ones that were not given."""
+    return {**dict.fromkeys(declared_settings()), **_NOT_GIVEN, **flags}
 
 
 def make_agent(
@@ -132,10 +138,12 @@ def make_agent(
     from airoagent.cli.approve import approver
     from airoagent.cli.begun import begun_with
     from airoagent.cli.display import plain
+    from airoagent.engine.policy import Policy
     from airoagent.models.base import Sampling
     from airoagent.settings import load_settings
+    from airoagent.toolbox.search import check_search
 
-    given = {"options": (), "named": (), "config_file": None, "no_cache": False, "no_store": False, **flags}
+    given = all_flags(flags)
     flags = dict(given)
     options = dict(flags.pop("options"))
     named = flags.pop("named") or None
@@ -147,6 +155,9 @@ def make_agent(
     settings = load_settings(
         {**flags, "display": display, "color": color}, config_file=Path(config_file) if config_file else None
     )
+    check_search(settings.search)
+    declared = {name: one for name, (_, one) in declared_settings().items()}
+    policy = {one.policy: getattr(settings, name) for name, one in declared.items() if one.policy}
     agent = Agent(
         settings.model,
         named,
@@ -154,40 +165,17 @@ def make_agent(
         docs=settings.docs,
         web=settings.web,
         options=options,
-        sampling=Sampling(
-            settings.temperature, settings.top_p, settings.repetition_penalty, settings.max_tokens, settings.seed
-        ),
-        policy=_policy_of(settings),
+        sampling=Sampling(**{name: getattr(settings, name) for name in Sampling.__dataclass_fields__}),
+        policy=Policy(**policy, ask_before="all" if settings.approve else "side-effects"),
         store=settings.store,
         approve=approver(),
-        tool_settings={"search": settings.search, "answers": settings.answers},
+        tool_settings={name: getattr(settings, name) for name, one in declared.items() if one.for_tools},
         allow_private=settings.allow_private,
         mcp_servers=settings.mcp_servers,
         free=settings.free,
     )
     if settings.display not in ("none", "json"):
-        for broken in agent.broken_tools:
-            click.echo(f"note: the tools of {plain(broken.origin)} are left out: {plain(broken.error)}", err=True)
+        agent.on_broken_tool(lambda broken: click.echo(f"note: {plain(str(broken))}", err=True))
     if settings.store:
         agent.session.started_with = begun_with(agent, settings, given)
     return agent, settings
-
-
-def _policy_of(settings: Settings) -> Policy:
-    from airoagent.engine.policy import Policy
-
-    return Policy(
-        tool_timeout=settings.timeout,
-        retries=settings.retries,
-        limit_seconds=settings.limit_seconds,
-        concurrency=settings.concurrency,
-        on_error=settings.on_error,
-        eager=settings.eager,
-        replan=settings.replan,
-        cache_seconds=settings.cache,
-        max_calls=settings.max_calls,
-        max_tokens=settings.max_total_tokens,
-        max_bytes=settings.max_bytes,
-        ask_before="all" if settings.approve else "side-effects",
-        share_private=settings.share_private,
-    )

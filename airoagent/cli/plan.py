@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from airoagent.cli.options import agent_options, complete, make_agent
+from airoagent.cli.options import agent_options, complete, make_agent, refuse_given
 from airoagent.cli.run import read_text
 from airoagent.cli.stdin import words_or_stdin
 from airoagent.prompts.harmless import visible
+from airoagent.settings import declared_settings
 
 if TYPE_CHECKING:
     from airoagent.agent import Agent
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 @click.command("plan")
 @click.argument("question", nargs=-1)
-@agent_options
+@agent_options("model", "tools", without=("search", "allow_private", "answers", "approve", "cache", "no_cache"))
 @click.option(
     "--check",
     "file",
@@ -50,6 +51,9 @@ def command(
       airo plan --docs examples/library "How deep is Lake Baikal?" | airo run --docs examples/library -
       airo plan --check plans/compare-two-lakes.plan --format text
     """
+    if file is not None:
+        of_model = [name for name, (_, one) in declared_settings().items() if one.group == "model"]
+        refuse_given(("options", *of_model), "does nothing with --check, which asks no model")
     agent, _ = make_agent(flags)
     if file is not None:
         return _check(read_text(file), "plan" if file == "-" else file, agent, fix, form, as_json)
@@ -97,7 +101,7 @@ def _check(text: str, name: str, agent: Agent, fix: bool, form: str | None, as_j
     error: PlanError | None = None
     plan: Plan | None = None
     try:
-        plan = parse_plan(text, agent.known_tools)
+        plan = parse_plan(text, agent.tools_for(text))
     except PlanError as refused:
         error = refused
     findings = error.diagnostics if error else plan.diagnostics if plan else ()

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from airoagent.cli.options import make_agent
+from airoagent.cli.options import all_flags, make_agent
 
 if TYPE_CHECKING:
     from airoagent.agent import Agent
@@ -27,6 +27,7 @@ def agent_for(
     from airoagent.cli.runs import begun_of
     from airoagent.errors import UsageError
 
+    flags = all_flags(flags)
     begun = begun_of(run)
     mixed = begun.flags_for(flags)
     if not mixed["model"] and run.model.startswith(("http://", "https://")):

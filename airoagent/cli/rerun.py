@@ -12,7 +12,7 @@ from airoagent.cli.options import agent_options, complete, display_options
 @click.command("rerun")
 @click.argument("run_id", metavar="ID|FILE", default="@last", shell_complete=complete(lambda: ("@last",)))
 @click.option("--from", "from_step", metavar="STEP", help="Only this step and what depends on it.")
-@agent_options
+@agent_options()
 @display_options
 def command(
     run_id: str, from_step: str | None, as_json: bool, display: str | None, color: str | None, **flags: Any

@@ -11,7 +11,7 @@ from airoagent.cli.options import agent_options, complete, display_options
 
 @click.command("resume")
 @click.argument("run_id", metavar="ID", default="@last", shell_complete=complete(lambda: ("@last",)))
-@agent_options
+@agent_options()
 @display_options
 def command(run_id: str, as_json: bool, display: str | None, color: str | None, **flags: Any) -> int:
     """Finish a run that was interrupted, or try again what failed in it; what finished is not done again.

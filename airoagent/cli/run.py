@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 @click.argument("file", type=click.Path(allow_dash=True))
 @click.option("--set", "values", multiple=True, metavar="NAME=VALUE", help="What {NAME} in the plan stands for.")
 @click.option("--replay-tools", "recorded", metavar="ID|TRACE", help="Take what tools find from this record.")
-@agent_options
+@agent_options(without=("replan", "web"))
 @display_options
 def command(
     file: str,
@@ -52,7 +52,7 @@ def command(
 
     text = read_text(file)
     agent, settings = make_agent(flags, display=display, color=color)
-    plan = with_values(read_plan(text, agent.known_tools, file), named_values(values, "--set"))
+    plan = with_values(read_plan(text, agent.tools_for(text), file), named_values(values, "--set"))
     watch = make_watch(settings)
     if recorded is not None:
         past = load_run(recorded)

@@ -15,7 +15,7 @@ from airoagent.cli.stdin import words_or_stdin
 @click.argument("question", nargs=-1)
 @click.option("--all", "show_all", is_flag=True, help="Print the solutions and their ranking, too.")
 @click.option("--json", "as_json", is_flag=True, help="Print solutions, ranking and best answer as one JSON object.")
-@agent_options
+@agent_options("model", "output", without=("free",), also=("limit_seconds",))
 def command(question: tuple[str, ...], show_all: bool, as_json: bool, **flags: Any) -> int:
     """Let the model give several answers to QUESTION, rank them, and print the best. `-` reads standard input.
 

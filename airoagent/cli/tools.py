@@ -19,16 +19,21 @@ _paths = click.option(
 )
 
 
-def _find(paths: tuple[str, ...]) -> Found:
+def _find(paths: tuple[str, ...], name: str = "") -> Found:
+    """All tools; with a name those of MCP servers only where it is not among the others."""
     from airoagent.settings import config_folder, load_settings
     from airoagent.toolbox.loader import Found, find_tools
-    from airoagent.toolbox.mcpservers import open_servers
+    from airoagent.toolbox.mcpservers import Servers
+    from airoagent.toolbox.tool import Toolbox
 
     settings = load_settings({"tools": paths})
-    opened = open_servers(settings.mcp_servers)
-    found = find_tools(settings.tools, config_folder=config_folder(), more=opened.tools)
-    opened.close()
-    return Found(found.toolbox, (*found.broken, *opened.broken))
+    found = find_tools(settings.tools, config_folder=config_folder())
+    if name in found.toolbox:
+        return found
+    servers = Servers(settings.mcp_servers)
+    tools = Toolbox([*found.toolbox.values(), *servers.tools(found.toolbox)])
+    servers.close()
+    return Found(tools, (*found.broken, *servers.broken))
 
 
 @click.group("tools", invoke_without_command=True)
@@ -86,7 +91,7 @@ def show(name: str, paths: tuple[str, ...]) -> None:
     """Show one tool as JSON."""
     from airoagent.toolbox.offering import named_tool
 
-    click.echo(json.dumps(_record(named_tool(name, _find(paths).toolbox)), indent=2))
+    click.echo(json.dumps(_record(named_tool(name, _find(paths, name).toolbox)), indent=2))
 
 
 @command.command("new")
@@ -111,7 +116,7 @@ def new(name: str, output: str | None) -> None:
 @command.command("run")
 @click.argument("name")
 @click.argument("input")
-@agent_options
+@agent_options("model", "tools", "limits", "output", without=("web", "replan", "concurrency", "on_error", "spans"))
 @display_options
 def run(name: str, input: str, as_json: bool, display: str | None, color: str | None, **flags: Any) -> int:
     """Call one tool with INPUT (`-`: standard input) and print what it finds.
@@ -126,7 +131,7 @@ def run(name: str, input: str, as_json: bool, display: str | None, color: str | 
     from airoagent.toolbox.offering import named_tool
 
     agent, settings = make_agent(flags, display=display, color=color)
-    tool = named_tool(name, agent.known_tools)
+    tool = named_tool(name, agent.tools_for(name))
     text = words_or_stdin((input,))
     plan = Plan((Step("evidence0", "", tool.name, (text,)),), (Ref("evidence0"),))
     return print_run(agent.execute(plan), as_json=as_json, settings=settings)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from airoagent.cli.options import agent_options, complete
+from airoagent.cli.options import agent_options, complete, refuse_given
 
 if TYPE_CHECKING:
     from airoagent.engine.record import Run
@@ -24,7 +24,7 @@ _QUOTE = 200  # and of a quoted passage
 @click.option("--bisect", is_flag=True, help="Take away one evidence at a time and see whether the answer holds.")
 @click.option("--swap", is_flag=True, help="With --bisect: give a step the evidence of another in place of none.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
-@agent_options
+@agent_options("model", "tools", "limits", without=("replan", "web"))
 def command(run_id: str, bisect: bool, swap: bool, as_json: bool, **flags: Any) -> int:
     """Walk back from the answer of a run: which evidence it stands on, which passages, which pages.
 
@@ -39,6 +39,8 @@ def command(run_id: str, bisect: bool, swap: bool, as_json: bool, **flags: Any) 
     from airoagent.engine.why import why
     from airoagent.errors import UsageError
 
+    if not bisect:
+        refuse_given(flags, "does nothing without --bisect")
     if swap and not bisect:
         raise UsageError("--swap says how --bisect tests an evidence", "airo why ID --bisect --swap")
     run = load_run(run_id)

@@ -411,7 +411,7 @@ class Caller:
         if spent.characters > most:
             raise LimitReached(
                 f"with {tool.name} the evidence of the run has {spent.characters:,} characters; the limit is {most:,}",
-                "--max-bytes",
+                "--max-characters",
             )
 
     def _context(self, step: Step, tool: Tool, parts: Filled) -> ToolContext:

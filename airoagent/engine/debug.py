@@ -47,7 +47,8 @@ class Debugger:
         record: Run | None = None,
         events: Sequence[Event] = (),
     ) -> None:
-        self._session = session if record is None else with_texts_of(session, record)
+        session = session if record is None else with_texts_of(session, record)
+        self._session = session.needing(step.tool for step in plan.steps)
         self._session.check_tools(step.tool for step in plan.steps)
         self._record = record
         self._first = plan

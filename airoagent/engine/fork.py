@@ -103,7 +103,7 @@ async def fork(
 ) -> Run:
     """`airoagent.Agent.fork`."""
     parent = session.load(run)
-    session = with_texts_of(session, parent)
+    session = with_texts_of(session, parent, new_plan=plan is not None)
     if not (edit or set or plan is not None or model is not None):
         raise UsageError("a fork changes something, and nothing was given", "--edit, --set, --plan or --model")
     if isinstance(plan, str):

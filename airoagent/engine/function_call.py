@@ -50,6 +50,8 @@ async def call(
     offered = load_functions(session.toolbox if functions is None else functions)
     if not offered:
         raise UsageError("there are no functions to choose from", "name a specification with --functions FILE")
+    if functions is not None:
+        session = session.needing(function.name for function in offered if function.target is None)
     own = [as_tool(function.target) for function in offered if function.target is not None]
     session = session.with_tools(*own, offered=True) if own else session
 
@@ -173,7 +175,7 @@ async def _ask_alone(session: Session, question: str, prompt: str, purpose: Purp
             raise LimitReached("the model was cut off by its token limit", "raise it with --max-tokens")
         return Plan((), (concluded(completion.text, purpose),))
 
-    run = await session.run(question, make, watch)
+    run = await session.needing(()).run(question, make, watch)
     run.raise_for_status()
     return texts[0]
 

@@ -75,17 +75,18 @@ def with_texts(session: Session, texts: Mapping[str, str]) -> Session:
     return session.with_tools(as_tool(given_text, name=GIVEN_TEXT, private=True))
 
 
-def with_texts_of(session: Session, run: Run) -> Session:
-    """The session as a recorded run needs it: with the texts that had been given with its question.
+def with_texts_of(session: Session, run: Run, *, new_plan: bool = False) -> Session:
+    """The session as a recorded run needs it: with the texts that had been given with its question, and MCP servers
+    only where its plan (or a new one) may call them.
 
     StoreError where it had some that did not get on record before it was stopped.
     """
     if GIVEN_TEXT not in run.tools:
-        return session
+        return session if new_plan or run.plan is None else session.needing(step.tool for step in run.plan.steps)
     steps = () if run.plan is None else run.plan.steps
     mine = [step for step in steps if step.tool == GIVEN_TEXT]
     if not mine or any(step.id not in run.evidence for step in mine):
         raise StoreError(
             f"the run {run.id} was stopped before the text that came with its question was on record", "ask again"
         )
-    return with_texts(session, {step.input: run.evidence[step.id].text for step in mine})
+    return with_texts(session.needing(()), {step.input: run.evidence[step.id].text for step in mine})

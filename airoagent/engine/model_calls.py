@@ -9,7 +9,7 @@ from contextlib import aclosing
 from airoagent.engine.recorder import Recorder
 from airoagent.errors import LimitReached, ModelError
 from airoagent.events import ModelCalled, StepText, Usage
-from airoagent.models.base import Completion, Finish, Model, Prompt, Purpose, Sampling
+from airoagent.models.base import Completion, Finish, Model, Prompt, Purpose, Sampling, check_purpose
 from airoagent.models.stopping import bounded
 from airoagent.prompts.grammar import Grammar
 
@@ -40,6 +40,7 @@ class ModelCalls:
         Raises ModelError, and LimitReached where the run's models have read and written enough.
         """
         model, recorder = self._model, self._recorder
+        check_purpose(model.info, purpose)
         spent = recorder.run.usage
         if self._most and spent.prompt_tokens + spent.completion_tokens >= self._most:
             raise LimitReached(

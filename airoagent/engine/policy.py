@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Literal, Protocol, get_args, get_origin, get_type_hints
 
 from airoagent.errors import UsageError
 from airoagent.events import Origin
@@ -56,23 +56,21 @@ class Policy:
     share_private: bool = False
 
 
-_WHOLE = ("retries", "concurrency", "max_evidence", "replan", "max_calls", "max_tokens", "max_bytes")
-_SECONDS = ("tool_timeout", "limit_seconds", "cache_seconds", "longest_wait")
-_WORDS = {"on_error": ("stop", "skip", "tell"), "ask_before": ("side-effects", "all")}
-
-
 def checked_policy(policy: Policy) -> Policy:
     """The policy itself; UsageError for the first value of it that makes no sense."""
-    for name in (*_WHOLE, *_SECONDS):
-        value = getattr(policy, name)
-        kinds = int if name in _WHOLE else (int, float)
-        if not isinstance(value, kinds) or isinstance(value, bool) or not 0 <= value < float("inf"):
-            what = "a whole number" if name in _WHOLE else "a number"
-            raise UsageError(f"{name} must be {what} of at least 0, not {value!r}", "see help(airoagent.Policy)")
-    for name, words in _WORDS.items():
-        value = getattr(policy, name)
-        if value not in words:
-            raise UsageError(f"{name} must be {' or '.join(words)}, not {value!r}", "see help(airoagent.Policy)")
+    usual = Policy()
+    for name, kind in get_type_hints(Policy).items():
+        value, default = getattr(policy, name), getattr(usual, name)
+        if get_origin(kind) is Literal:
+            good, wanted = value in get_args(kind), " or ".join(get_args(kind))
+        elif isinstance(default, bool):
+            continue
+        else:
+            kinds = (int,) if isinstance(default, int) else (int, float)
+            good = isinstance(value, kinds) and not isinstance(value, bool) and 0 <= value < float("inf")
+            wanted = f"a {'whole ' if kinds == (int,) else ''}number of at least 0"
+        if not good:
+            raise UsageError(f"{name} must be {wanted}, not {value!r}", "see help(airoagent.Policy)")
     return policy
 
 

@@ -47,6 +47,8 @@ from airoagent.events import (
 from airoagent.plan.evidence import Evidence
 from airoagent.plan.parser import parse_plan
 from airoagent.plan.plans import Plan
+from airoagent.plan.steps import references
+from airoagent.prompts.context_prompts import read_cited_answer
 
 __all__ = ["TRACE_VERSION", "Run", "plan_json", "read_trace", "write_trace"]
 
@@ -63,7 +65,8 @@ _FAMILIES: dict[int, type[AiroError]] = {
 class Run:
     """One question and all that was done for it.
 
-    ``status`` is ``running``, ``done``, ``failed`` or ``interrupted``; ``answer`` is None until there is one;
+    ``status`` is ``running``, ``done``, ``failed`` or ``interrupted``; ``answer`` is None until there is one, and
+    ``answered`` says whether it is more than that the question cannot be answered;
     ``failure`` says why there is none; ``evidence`` maps step ids to what they found; ``events`` is the whole story
     and everything else is read off it.
     """
@@ -166,6 +169,19 @@ class Run:
             )
 
     @property
+    def answered(self) -> bool:
+        """Whether the answer tells what was asked. False where there is none, and where all that it stands on only says
+        that the question cannot be answered."""
+        if self.status != "done":
+            return False
+        if self.plan is None:  # code, a chain of thought, a call that is only written
+            return True
+        ids = references(self.plan.final_template)
+        if not ids:
+            return read_cited_answer(self.answer or "").answered
+        return any(id in self.evidence and self.evidence[id].answered for id in ids)
+
+    @property
     def error(self) -> AiroError | None:
         """Why the run has no answer, as an exception of the family its exit code names; None where it has one."""
         if self.failure is None:
@@ -209,6 +225,7 @@ class Run:
             "question": self.question,
             "status": self.status,
             "answer": self.answer,
+            "answered": self.answered,
             "sources": [_source_json(source) for source in self.sources],
             "failure": None if self.failure is None else _plain(self.failure),
             "model": self.model,

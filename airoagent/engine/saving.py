@@ -93,4 +93,5 @@ async def on_recorded_tools(session: Session, plan: Plan, record: Run, *, watch:
         return recall
 
     beginning = Beginning(parent=record.id, recall=make)
+    session = session.needing(step.tool for step in plan.steps)
     return await session.run(plan.question or record.question, plan, watch, beginning)

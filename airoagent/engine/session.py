@@ -55,13 +55,14 @@ Outcome = tuple[str, tuple[Source, ...]]
 class Session:
     """A model with its tools, limits and store.
 
-    ``toolbox`` is what the model is offered, ``all_tools`` what a given plan may call besides. ``store``: True is the
+    ``offered`` is what the model is offered, ``all_tools`` what a given plan may call besides; ``pending`` brings the
+    tools of MCP servers, which are started when a plan may call them, as new ones of both. ``store``: True is the
     user's own, a path that file, False none. ``watchers`` get the progress of long work that belongs to no single run
     (loading a model). ``started_with`` is kept next to the record of each run, on this machine alone.
     """
 
     model: Model
-    toolbox: Toolbox
+    offered: Toolbox
     all_tools: Toolbox
     policy: Policy
     approve: Approve
@@ -73,19 +74,39 @@ class Session:
     allow_private: tuple[str, ...] = ()
     watchers: list[Watch] = field(default_factory=list)
     started_with: str = ""
+    pending: Callable[[], tuple[Toolbox, Toolbox]] | None = None
 
     # Tools and model ---------------------------------------------------------------------------------------------
+
+    @property
+    def toolbox(self) -> Toolbox:
+        """The tools offered to the model."""
+        self.start_servers()
+        return self.offered
 
     @property
     def known_tools(self) -> Toolbox:
         """The tools a given plan may call: those offered, and every other known tool."""
         return self.toolbox.extended(*self.all_tools.values())
 
+    def start_servers(self) -> None:
+        """Take in the tools of MCP servers that have not been started yet; blocks until each has started or failed."""
+        if self.pending is not None:
+            self.offered, self.all_tools = self.pending()
+            self.pending = None
+
+    def needing(self, names: Iterable[str]) -> Session:
+        """The same for a plan that calls these tools: MCP servers are started for it only if one may be theirs."""
+        if self.pending is None or any(name not in self.all_tools for name in names):
+            return self
+        return replace(self, pending=None)
+
     def with_tools(self, *tools: Tool, offered: bool = False) -> Session:
         """The same with more tools, which replace those of their names; ``offered``: the model is told of them."""
+        self.start_servers()
         known = Toolbox(tools).extended(*self.all_tools.values())
-        toolbox = Toolbox(tools).extended(*self.toolbox.values()) if offered else self.toolbox
-        return replace(self, all_tools=known, toolbox=toolbox)
+        more = Toolbox(tools).extended(*self.offered.values()) if offered else self.offered
+        return replace(self, all_tools=known, offered=more)
 
     def with_model(self, model: Model) -> Session:
         """The same with another model."""
@@ -141,6 +162,10 @@ class Session:
         """
         if plan is None:
             question = asked_question(question)
+        if isinstance(plan, Plan):
+            self = self.needing(step.tool for step in plan.steps)
+        if self.pending is not None:
+            await asyncio.to_thread(self.start_servers)
         with self.records() as store:
             recorder = Recorder(new_run_id(), store, watch, beginning)
             rows = settings_rows(self.policy, self.toolbox, () if self.documents is None else self.documents.addresses)

@@ -14,10 +14,23 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Literal, Protocol, runtime_checkable
 
+from airoagent.errors import ModelError
 from airoagent.events import Usage
 from airoagent.prompts.grammar import Grammar
 
-__all__ = ["Chunk", "Completion", "Finish", "Model", "ModelInfo", "Prompt", "Purpose", "Sampling", "Usage", "complete"]
+__all__ = [
+    "Chunk",
+    "Completion",
+    "Finish",
+    "Model",
+    "ModelInfo",
+    "Prompt",
+    "Purpose",
+    "Sampling",
+    "Usage",
+    "check_purpose",
+    "complete",
+]
 
 Purpose = Literal["plan", "answer", "call", "think", "code"]
 Finish = Literal["stop", "length", "cancelled"]
@@ -72,7 +85,8 @@ class Completion:
 class ModelInfo:
     """What a model is: its name as the user would give it, backend, window in tokens (None: no limit), chat wrapper.
 
-    ``note`` is one honest line about it, shown where models are listed.
+    ``note`` is one honest line about it, shown where models are listed. ``purposes`` are what it can be asked for; to
+    ask for anything else is a ModelError.
     """
 
     name: str
@@ -80,6 +94,7 @@ class ModelInfo:
     context_length: int | None
     wrapper: str
     note: str = ""
+    purposes: tuple[Purpose, ...] = ("plan", "answer", "call", "think", "code")
 
 
 @runtime_checkable
@@ -109,6 +124,24 @@ class Model(Protocol):
     async def aclose(self) -> None:
         """Give back memory, threads and connections; the model is not used after."""
         ...
+
+
+_ASKED_FOR: dict[Purpose, str] = {
+    "plan": "write plans",
+    "answer": "answer questions",
+    "call": "choose functions",
+    "think": "weigh several answers",
+    "code": "write code",
+}
+
+
+def check_purpose(info: ModelInfo, purpose: Purpose) -> None:
+    """ModelError where the model cannot do what it is to be asked for."""
+    if purpose not in info.purposes:
+        raise ModelError(
+            f"the model {info.name} cannot {_ASKED_FOR[purpose]}",
+            "name one that can with -m, e.g. -m jondurbin/airoboros-l2-13b-gpt4-2.0",
+        )
 
 
 async def complete(model: Model, prompt: Prompt, on_text: Callable[[str], None] | None = None) -> Completion:

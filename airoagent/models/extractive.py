@@ -23,9 +23,9 @@ _NOTE = (
     "pip install 'airoagent[transformers]' and -m jondurbin/airoboros-l2-13b-gpt4-2.0"
 )
 _NO_KNOWLEDGE = (
-    "The built-in extractive model has no knowledge of its own: it can only plan, and quote from sources it is "
-    "given. "
-    "For a model that can answer this, use -m, e.g. -m jondurbin/airoboros-l2-13b-gpt4-2.0."
+    "The built-in extractive model cannot answer this: it has no knowledge of its own, and can only plan and quote "
+    "from sources it is given. "
+    "For a model that can answer this, name one with -m, e.g. -m jondurbin/airoboros-l2-13b-gpt4-2.0."
 )
 
 
@@ -35,7 +35,7 @@ class ExtractiveModel:
     @property
     def info(self) -> ModelInfo:
         """What this model is."""
-        return ModelInfo("extractive", "extractive", None, "none", _NOTE)
+        return ModelInfo("extractive", "extractive", None, "none", _NOTE, ("plan", "answer", "call"))
 
     def wrap(self, prompt: str) -> str:
         """The prompt itself: no chat wrapper."""

@@ -14,9 +14,11 @@
       http: https://weather.example/v1/now?city={city}
 
 ``command`` is an argument list and never goes through a shell: a parameter's value is (part of) one argument whatever
-it holds, and one that stands alone may not begin with ``-`` unless ``--`` comes before. A list inside the list is left
-out where a parameter in it is not given. ``stdin`` is text for the command to read. A command has side effects unless
-the file says ``side_effects: false``.
+it holds. No value is read as an option: an argument that a value begins, a number too, may not begin with ``-`` unless
+``--`` comes before it or the file itself lists that value (``enum``, ``default``); ``--option={x}`` takes any value.
+Programs that have options after ``--``, too (``find``, and those that run another, as ``env`` and ``xargs``) get no
+such value at all. A list inside the list is left out where a parameter in it is not given. ``stdin`` is text for the
+command to read. A command has side effects unless the file says ``side_effects: false``.
 
 ``http`` is asked by GET through the one door to the network, values percent-encoded; a map gives ``url``, ``query``
 and ``headers``, in which ``${NAME}`` is a variable of the environment (a key does not belong into a file).
@@ -35,7 +37,7 @@ import json
 import math
 import os
 import re
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote, urlsplit
@@ -53,7 +55,27 @@ _OURS = ("command", "http", "stdin", "timeout", "side_effects", "network", "priv
 _PIECES = re.compile(r"\{\{|\}\}|\{(\w+)\}")
 _HEADER_PIECES = re.compile(r"\{\{|\}\}|(?<!\$)\{(\w+)\}")
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
-_MOST_ARGUMENT = 100_000  # characters; Linux takes 128 KiB for one argument
+_MOST_ARGUMENT = 100_000  # bytes; Linux takes 128 KiB for one argument
+_OPTION_NAME = re.compile(r"-+|--[^=]*")  # what comes after it still names the option
+# "--" does not end the options of these: they look at all their arguments, or hand them to another program.
+_OPTIONS_EVERYWHERE = frozenset(
+    (
+        "[",
+        "chroot",
+        "doas",
+        "env",
+        "find",
+        "ionice",
+        "nice",
+        "nohup",
+        "setsid",
+        "stdbuf",
+        "sudo",
+        "test",
+        "timeout",
+        "xargs",
+    )
+)
 
 
 def declared_tools(text: str, file: Path) -> tuple[Tool, ...]:
@@ -179,6 +201,13 @@ def _command(function: Function, own: Mapping[str, Json], folder: Path) -> Call:
         tuple(_text(item, function, "the command") for item in (group if isinstance(group, list) else [group]))
         for group in listed
     ]
+    for text in (text for group in groups for text in group if text.names):
+        first = next(param for param in function.params if param.name == text.names[0])
+        if _OPTION_NAME.fullmatch(text.pieces[0]) and not first.enum and first.kind not in ("integer", "number"):
+            raise UsageError(
+                f"the command of {function.name} lets {first.name} choose the option: {text.pieces[0]}{{{first.name}}}",
+                f"write --option={{{first.name}}}, or list the values that {first.name} may have under enum",
+            )
     program = groups[0][0]
     if program.names or not program.pieces[0]:
         raise UsageError(f"the program that {function.name} runs is not fixed", "name it, and pass it parameters")
@@ -188,7 +217,7 @@ def _command(function: Function, own: Mapping[str, Json], folder: Path) -> Call:
 
     async def call(context: ToolContext, /, **given: Json) -> ToolOutput:
         values = function.with_defaults(given)
-        ended = await run_command(_arguments(groups, values), stdin.filled(values))
+        ended = await run_command(_arguments(groups, function, values), stdin.filled(values))
         note = f"its output was cut at {MOST_OUTPUT:,} bytes" if ended.cut else ""
         if ended.status and not ended.cut:
             lines = [line for line in (ended.errors.strip() or ended.output.strip()).splitlines() if line.strip()]
@@ -199,30 +228,49 @@ def _command(function: Function, own: Mapping[str, Json], folder: Path) -> Call:
     return call
 
 
-def _arguments(groups: Iterable[Group], values: Mapping[str, Json]) -> list[str]:
+def _arguments(groups: Sequence[Group], function: Function, values: Mapping[str, Json]) -> list[str]:
     """The arguments; groups with a parameter that is not given are left out."""
+    listed = {param.name: {_shown(one) for one in (*param.enum, param.default)} for param in function.params}
+    options_end = Path(groups[0][0].pieces[0]).name not in _OPTIONS_EVERYWHERE
+    after_dashes = False
     made: list[str] = []
     for group in groups:
         if any(values.get(name) is None for text in group for name in text.names):
             continue
         for text in group:
             value = values[text.names[0]] if text.alone else None
-            many = value if isinstance(value, list) else None
-            for one in many if many is not None else [text.filled(values)]:
-                made.append(_argument(_shown(one), text, value, "--" in made))
+            for one in value if isinstance(value, list) else [text.filled(values)]:
+                argument = _shown(one)
+                _check_argument(argument, text.names)
+                if text.names and not after_dashes and not (text.alone and argument in listed[text.names[0]]):
+                    _check_no_option(argument, text)
+                made.append(argument)
+            after_dashes = after_dashes or (options_end and text.pieces == ("--",))
     return made
 
 
-def _argument(argument: str, text: _Text, value: Json, after_dashes: bool) -> str:
-    if "\0" in argument or len(argument) > _MOST_ARGUMENT:
-        raise ToolError(f"{', '.join(text.names)} cannot be passed to a command: it is too long or holds a NUL", "")
-    number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if text.names and not text.pieces[0] and argument.startswith("-") and not after_dashes and not number:
+def _check_argument(argument: str, names: Sequence[str]) -> None:
+    try:
+        fits = len(os.fsencode(argument)) <= _MOST_ARGUMENT and "\0" not in argument
+    except UnicodeEncodeError:
+        fits = False
+    if not fits:
+        raise ToolError(
+            f"{', '.join(names)} cannot be passed to a command: it is too long, or has a character (such as NUL) that "
+            "no argument can hold",
+            "give a long text to the command as stdin",
+        )
+
+
+def _check_no_option(argument: str, text: _Text) -> None:
+    """ToolError where what a value says, and not the file, makes the argument an option."""
+    literal = text.pieces[0]
+    value = argument.removeprefix(literal) if _OPTION_NAME.fullmatch(literal) else argument
+    if value.startswith("-") and (value is not argument or not literal):
         raise ToolError(
             f"{text.names[0]} begins with '-', so the command would take it for an option: {argument[:60]!r}",
             'put "--" before it in the tool\'s command, or give it as --option={...}',
         )
-    return argument
 
 
 # Addresses ---------------------------------------------------------------------------------------------------------

@@ -40,10 +40,18 @@ _loading = threading.RLock()  # a second thread must not see a module that is on
 
 @dataclass(frozen=True, slots=True)
 class Broken:
-    """A file or an entry point that gave no tools, and one sentence that says why."""
+    """A file, an entry point or an MCP server that gave no tools, and one sentence that says why.
+
+    ``one``: only one of its tools is broken.
+    """
 
     origin: str
     error: str
+    one: bool = False
+
+    def __str__(self) -> str:
+        left_out = f"a tool of {self.origin} is" if self.one else f"the tools of {self.origin} are"
+        return f"{left_out} left out: {self.error}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +93,8 @@ def load_tools(path: Path) -> tuple[Tool, ...]:
     return tuple(tools)
 
 
-def find_tools(paths: Sequence[Path] = (), *, config_folder: Path | None, more: Sequence[Tool] = ()) -> Found:
-    """All tools: bundled, of ``config_folder/tools`` (None: none), of entry points, of ``paths``, and ``more``.
+def find_tools(paths: Sequence[Path] = (), *, config_folder: Path | None) -> Found:
+    """All tools that files hold: bundled, of ``config_folder/tools`` (None: none), of entry points, of ``paths``.
 
     What is broken is passed over and told in the result. UsageError where a path that was asked for is missing, is a
     broken file, or is a folder that gives no tool at all; and where two tools have one name, which names both files.
@@ -110,7 +118,7 @@ def find_tools(paths: Sequence[Path] = (), *, config_folder: Path | None, more: 
         elif not _take(files, tools, broken):
             reason = f": {broken[-1].origin}: {broken[-1].error}" if broken else ""
             raise UsageError(f"no tool could be loaded from the folder {path}{reason}", _EXAMPLE)
-    return Found(Toolbox([*tools, *more]), tuple(broken))
+    return Found(Toolbox(tools), tuple(broken))
 
 
 _EXAMPLE = "a tool file is Python with functions under @airoagent.tool, or YAML; airo tools new NAME writes one"

@@ -1,4 +1,4 @@
-"""Tools of MCP servers: each of a server's tools becomes `SERVER.tool`, beside the others.
+"""Tools of MCP servers: each of a server's tools becomes `SERVER.tool`, next to the others.
 
     opened = open_servers([McpServer("files", command=("files-server", "--root", "docs"))])
     opened.tools, opened.broken
@@ -6,7 +6,8 @@
 
 A server is a program that is started and spoken to over its standard input and output, or an address (Streamable
 HTTP). All of them live in one thread with an event loop of its own, since a connection must be closed by the task that
-opened it; they are closed by `Opened.close`, when the object goes, and when the program ends. Needs the extra ``mcp``.
+opened it; they are closed by `Opened.close`, when the object goes, and when the program ends. A tool that cannot be
+used is one `Broken` and costs nothing else. Needs the extra ``mcp``.
 """
 
 from __future__ import annotations
@@ -18,8 +19,8 @@ import os
 import tempfile
 import threading
 import weakref
-from collections.abc import Sequence
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -34,7 +35,7 @@ from airoagent.toolbox.tool import Tool, ToolContext, ToolOutput, specified_tool
 if TYPE_CHECKING:
     from mcp import Client
 
-__all__ = ["Opened", "open_servers"]
+__all__ = ["Opened", "Servers", "open_servers"]
 
 _log = logging.getLogger("airoagent")
 
@@ -68,8 +69,11 @@ def open_servers(servers: Sequence[McpServer], seconds: float = _SECONDS) -> Ope
     except ImportError:
         origins = (f"MCP server {server.name}" for server in servers)
         return Opened((), tuple(Broken(origin, f"{_MISSING}: {_INSTALL}") for origin in origins), None)
+    logging.getLogger("mcp").addHandler(
+        logging.NullHandler()
+    )  # or what a server gets wrong is printed with a traceback
     house = _House()
-    tools: list[Tool] = []
+    tools: dict[str, Tool] = {}
     broken: list[Broken] = []
     for connection in house.open(servers, seconds):
         origin = f"MCP server {connection.server.name}"
@@ -77,10 +81,63 @@ def open_servers(servers: Sequence[McpServer], seconds: float = _SECONDS) -> Ope
             broken.append(Broken(origin, connection.problem))
         for listed in connection.listed:
             try:
-                tools.append(_made(connection, listed, origin))
+                made = _made(connection, listed, origin)
             except AiroError as error:
-                broken.append(Broken(origin, error.message))
-    return Opened(tuple(tools), tuple(broken), house)
+                broken.append(Broken(origin, error.message, one=True))
+                continue
+            if made.name in tools:
+                broken.append(Broken(origin, f"it lists another tool called {made.name}", one=True))
+            tools.setdefault(made.name, made)
+    return Opened(tuple(tools.values()), tuple(broken), house)
+
+
+class Servers:
+    """Servers that are started when their tools are first asked for; ``told`` hears what turns out to be broken."""
+
+    def __init__(self, servers: Sequence[McpServer]) -> None:
+        self._servers = tuple(servers)
+        self._lock = threading.Lock()
+        self._opened: Opened | None = None
+        self.told: Callable[[Broken], None] = lambda broken: None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What they are called; their tools' names begin with that."""
+        return tuple(server.name for server in self._servers)
+
+    @property
+    def waiting(self) -> bool:
+        """Whether there are servers that have not been started."""
+        return bool(self._servers) and self._opened is None
+
+    def tools(self, known: Mapping[str, Tool]) -> tuple[Tool, ...]:
+        """Their tools, without those whose names are taken among the known ones. Blocks while they start."""
+        with self._lock:
+            if self._opened is None:
+                opened = open_servers(self._servers)
+                taken = tuple(
+                    Broken(
+                        tool.origin, f"there is another tool called {tool.name}: {known[tool.name].origin}", one=True
+                    )
+                    for tool in opened.tools
+                    if tool.name in known
+                )
+                opened.broken += taken
+                opened.tools = tuple(tool for tool in opened.tools if tool.name not in known)
+                self._opened = opened
+                for broken in opened.broken:
+                    self.told(broken)
+            return self._opened.tools
+
+    @property
+    def broken(self) -> tuple[Broken, ...]:
+        """What is broken, as far as is known: nothing of servers that have not been started."""
+        return () if self._opened is None else self._opened.broken
+
+    def close(self) -> None:
+        """End those that were started."""
+        if self._opened is not None:
+            self._opened.close()
 
 
 @dataclass(slots=True)
@@ -95,7 +152,7 @@ class _Connection:
     loop: asyncio.AbstractEventLoop
     ready: asyncio.Event = field(default_factory=asyncio.Event)
     client: Client | None = None
-    listed: list[Any] = field(default_factory=list)
+    listed: list[Any] = field(default_factory=list)  # its tools as it wrote them
     problem: str = ""
     ended: bool = False
     _turn: asyncio.Event = field(default_factory=asyncio.Event)  # set: the connection is to be closed, or opened again
@@ -120,8 +177,10 @@ class _Connection:
                 errors = stack.enter_context(log)
                 try:
                     async with asyncio.timeout(seconds):
-                        client = await stack.enter_async_context(_client(self.server, errors))
-                        self.listed = self.listed or await _list(client)
+                        heard: list[Any] = []
+                        client = await stack.enter_async_context(_client(self.server, errors, heard))
+                        await _list(client)
+                        self.listed = self.listed or heard[:_MOST_TOOLS]
                 except Exception as error:
                     self.problem = _reason(error, errors, seconds)
                     raise
@@ -248,29 +307,85 @@ class _House:
             self._thread.join(timeout=10)
 
 
-def _client(server: McpServer, errors: Any) -> Client:
+def _client(server: McpServer, errors: Any, heard: list[Any]) -> Client:
+    """A client of the server; the tools it lists are added to ``heard`` as they are."""
     from mcp import Client
     from mcp.client.stdio import StdioServerParameters, stdio_client
+    from mcp.client.streamable_http import streamable_http_client
 
     if server.url:
-        return Client(server.url)
+        return Client(_sifted(streamable_http_client(server.url), heard))
     program, *arguments = server.command
     environment = {name: os.path.expandvars(value) for name, value in server.env}
-    return Client(
-        stdio_client(StdioServerParameters(command=program, args=arguments, env=environment or None), errlog=errors)
-    )
+    parameters = StdioServerParameters(command=program, args=arguments, env=environment or None)
+    return Client(_sifted(stdio_client(parameters, errlog=errors), heard))
 
 
-async def _list(client: Client) -> list[Any]:
-    found: list[Any] = []
+@asynccontextmanager
+async def _sifted(transport: Any, heard: list[Any]) -> AsyncIterator[Any]:
+    async with transport as (read, write):
+        yield _Sifted(read, heard), write
+
+
+class _Sifted:
+    """A stream of messages in which a list of tools holds nothing that the library would refuse the whole list for."""
+
+    def __init__(self, stream: Any, heard: list[Any]) -> None:
+        self._stream = stream
+        self._heard = heard
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    async def __aenter__(self) -> _Sifted:
+        await self._stream.__aenter__()
+        return self
+
+    async def __aexit__(self, *error: Any) -> Any:
+        return await self._stream.__aexit__(*error)
+
+    def __aiter__(self) -> _Sifted:
+        return self
+
+    async def __anext__(self) -> Any:
+        return self._sift(await self._stream.__anext__())
+
+    async def receive(self) -> Any:
+        return self._sift(await self._stream.receive())
+
+    def _sift(self, item: Any) -> Any:
+        result = getattr(getattr(item, "message", None), "result", None)
+        if isinstance(result, dict) and isinstance(result.get("tools"), list) and "content" not in result:
+            self._heard += result["tools"]
+            result["tools"] = [_bare(tool) for tool in result["tools"] if _is_named(tool)]
+            if not isinstance(result.get("nextCursor", ""), str):
+                del result["nextCursor"]
+        return item
+
+
+def _is_named(tool: Any) -> bool:
+    return isinstance(tool, dict) and isinstance(tool.get("name"), str) and tool["name"].strip(" .") != ""
+
+
+def _bare(tool: dict[str, Any]) -> dict[str, Any]:
+    """What the library has to know of a tool, so as to call it."""
+    schema = tool.get("inputSchema")
+    properties = schema.get("properties") if isinstance(schema, dict) else None
+    kept = properties.items() if isinstance(properties, dict) else ()
+    return {
+        "name": tool["name"],
+        "inputSchema": {"type": "object", "properties": {key: value for key, value in kept if isinstance(value, dict)}},
+    }
+
+
+async def _list(client: Client) -> None:
+    """Let the server list its tools, page by page."""
     cursor: str | None = None
-    while len(found) < _MOST_TOOLS:
-        page = await client.list_tools(cursor=cursor)
-        found += page.tools
+    for _ in range(_MOST_TOOLS):
+        page = await client.list_tools(cursor=cursor, cache_mode="bypass")
         cursor = page.next_cursor
         if not cursor:
             break
-    return found[:_MOST_TOOLS]
 
 
 def _reason(error: BaseException, errors: Any, seconds: float) -> str:
@@ -294,19 +409,30 @@ def _reason(error: BaseException, errors: Any, seconds: float) -> str:
 
 
 def _made(connection: _Connection, listed: Any, origin: str) -> Tool:
+    """A tool as a server lists it; UsageError says what keeps it from being one."""
     from airoagent.calls.signatures import param_of_schema
 
     server = connection.server
-    name = f"{server.name}.{listed.name}"
-    description = " ".join((listed.description or listed.title or "").split())[:_MOST_DESCRIPTION]
+    if not _is_named(listed):
+        raise UsageError(f"it lists something that is not a tool: {json.dumps(listed, ensure_ascii=False)[:80]}")
+    own, name = listed["name"], f"{server.name}.{listed['name']}"
+    words = (listed.get("description"), listed.get("title"))
+    description = " ".join(next((text for text in words if isinstance(text, str) and text.strip()), "").split())
     if not description:
-        raise UsageError(f"the tool {listed.name} has no description, so no model could know when to use it")
-    params = param_of_schema("input", listed.input_schema).members
-    read_only = bool(listed.annotations and listed.annotations.read_only_hint)
-    side_effects = not read_only if server.side_effects is None else server.side_effects
+        raise UsageError(f"the tool {own!r} has no description, so no model could know when to use it")
+    schema = listed.get("inputSchema")
+    if not isinstance(schema, dict):
+        raise UsageError(f"the tool {own!r} cannot be used: its inputSchema is not an object")
+    try:
+        params = param_of_schema("input", schema).members
+    except UsageError as error:
+        raise UsageError(f"the tool {own!r} cannot be used: {error.message}") from error
+    annotations = listed.get("annotations")
+    hints = annotations if isinstance(annotations, dict) else {}
+    side_effects = hints.get("readOnlyHint") is not True if server.side_effects is None else server.side_effects
 
     async def call(context: ToolContext, /, **given: Json) -> ToolOutput:
-        asking = connection.call(listed.name, given, not side_effects)
+        asking = connection.call(own, given, not side_effects)
         try:
             future = asyncio.run_coroutine_threadsafe(asking, connection.loop)
         except RuntimeError as error:
@@ -321,13 +447,13 @@ def _made(connection: _Connection, listed: Any, origin: str) -> Tool:
         return _output(name, result)
 
     return specified_tool(
-        Function(name, description, params),
+        Function(name, description[:_MOST_DESCRIPTION], params),
         call,
         side_effects=side_effects,
         timeout=None,
         origin=origin,
         network=True,  # what a server does with its input is its own business
-        private=bool(listed.annotations) and listed.annotations.open_world_hint is False,
+        private=hints.get("openWorldHint") is False,
     )
 
 

@@ -23,7 +23,15 @@ from airoagent.toolbox.tool import ToolContext, ToolOutput
 if TYPE_CHECKING:
     from airoagent.toolbox.fetch import Fetcher
 
-__all__ = ["SearchProvider", "SearchResult", "query_of", "results_output", "search_provider", "web_search"]
+__all__ = [
+    "SearchProvider",
+    "SearchResult",
+    "check_search",
+    "query_of",
+    "results_output",
+    "search_provider",
+    "web_search",
+]
 
 _MOST_QUERY = 300
 _MOST_EVIDENCE = 100
@@ -74,20 +82,26 @@ def search_provider(setting: str, fetch: Fetcher, settings: Mapping[str, str]) -
     from airoagent.toolbox import providers
     from airoagent.toolbox.duckduckgo import DuckDuckGoSearch
 
-    name, _, rest = setting.strip().partition(":")
-    region = settings.get("search_region", "wt-wt")
-    match name.lower():
-        case "duckduckgo" | "":
-            return DuckDuckGoSearch(region)
-        case "searxng" if rest:
+    name, rest = check_search(setting)
+    match name:
+        case "searxng":
             return providers.SearxngSearch(rest, fetch)
         case "brave":
             return providers.BraveSearch(settings.get("brave_api_key", ""), fetch)
-        case "fixture" if rest:
+        case "fixture":
             return providers.FixtureSearch(rest)
-    raise UsageError(
-        f"{setting!r} is not a search provider", "use duckduckgo, searxng:https://HOST, brave or fixture:FILE"
-    )
+    return DuckDuckGoSearch(settings.get("search_region", "wt-wt"))
+
+
+def check_search(setting: str) -> tuple[str, str]:
+    """The name and the rest of a setting (empty: duckduckgo); UsageError where it is not a provider."""
+    name, _, rest = setting.strip().partition(":")
+    name = name.lower() or "duckduckgo"
+    if name not in ("duckduckgo", "brave") and not (name in ("searxng", "fixture") and rest):
+        raise UsageError(
+            f"{setting!r} is not a search provider", "use duckduckgo, searxng:https://HOST, brave or fixture:FILE"
+        )
+    return name, rest
 
 
 async def web_search(query: str, context: ToolContext) -> ToolOutput:

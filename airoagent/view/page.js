@@ -335,7 +335,8 @@ function drawHead() {
   $("question").classList.toggle("long", run.question.length > 240);
   fields.set("question", { label: "question", text: run.question, show: () => $("top").scrollIntoView() });
   if (run.answer != null) {
-    const unsure = run.final.some((part) => part.ref && run.steps.get(part.ref)?.status === "unanswered");
+    const stands = run.final.filter((part) => part.ref);
+    const unsure = stands.length > 0 && stands.every((part) => run.steps.get(part.ref)?.status === "unanswered");
     const long = run.answer.length > 6000;
     fields.set("answer", { label: "answer", text: run.answer, show: () => $("top").scrollIntoView() });
     fill($("answer"), h("div.answer", { "data-status": unsure ? "unanswered" : run.status }, h("div.label", null, unsure ? "Not answered" : "Answer"), copyButton(() => run.answer),

@@ -69,7 +69,16 @@ def test_code_prints_the_code_alone(airo: Airo, tmp_path: Path) -> None:
     assert (done.code, done.out) == (0, "print(1)\n")
 
 
-def test_the_built_in_model_says_that_it_cannot_think(airo: Airo) -> None:
-    done = airo("think", "What is the meaning of it?")
-    assert done.code == 0
-    assert "has no knowledge of its own" in done.out
+@pytest.mark.parametrize(("verb", "what"), [("think", "weigh several answers"), ("code", "write code")])
+@pytest.mark.parametrize("form", [(), ("--json",)])
+def test_the_built_in_model_writes_nothing_where_it_cannot(airo: Airo, verb: str, what: str, form: tuple[str]) -> None:
+    done = airo(verb, *form, "hello world in python")
+    assert (done.code, done.out) == (3, "")
+    assert f"the model extractive cannot {what}" in done.err and "-m " in done.err
+
+
+def test_a_step_that_asks_the_built_in_model_for_code_fails(airo: Airo, tmp_path: Path) -> None:
+    plan = tmp_path / "a.plan"
+    plan.write_text(":evidence0: = CodeWriter[hello world in python]\nAnswer: :evidence0:\n")
+    done = airo("run", plan)
+    assert (done.code, done.out) == (3, "") and "cannot write code" in done.err

@@ -16,6 +16,7 @@ import click
 import pytest
 
 from airoagent.cli.app import VERBS
+from airoagent.errors import NOT_ANSWERED
 from tests.cli.conftest import LIBRARY, REPO, Airo, on_terminal
 
 Script = Callable[..., str]
@@ -77,12 +78,12 @@ def test_any_language_setting_prints_any_letter(language: dict[str, str]) -> Non
     ],
 )
 def test_a_question_may_hold_anything(airo: Airo, question: str) -> None:
-    assert airo("--docs", LIBRARY, question).code == 0
+    assert airo("--docs", LIBRARY, question).code in (0, NOT_ANSWERED)
 
 
 def test_a_question_that_no_document_speaks_of_is_answered_with_that(airo: Airo) -> None:
     result = airo("--docs", LIBRARY, "水獭在哪里睡觉？")
-    assert result.code == 0 and result.out == "No document matches: 水獭在哪里睡觉？\n"
+    assert result.code == NOT_ANSWERED and result.out == "No document matches: 水獭在哪里睡觉？\n"
 
 
 def test_help_knows_verbs_exit_codes_and_completion(airo: Airo) -> None:

@@ -38,7 +38,7 @@ def test_piped_text_is_the_closed_context_of_the_question(shell: Airo) -> None:
 
 def test_text_that_does_not_tell_is_no_answer_and_nothing_else_is_searched(shell: Airo) -> None:
     result = shell("Who invented the telephone?", input=LEASE)
-    assert result.code == 0 and "do not say" in result.out and "DuckDuckGo" not in result.err
+    assert result.code == 8 and "do not say" in result.out and "DuckDuckGo" not in result.err
 
 
 def test_block_words_in_piped_text_open_no_block(shell: Airo) -> None:

@@ -76,18 +76,70 @@ def test_a_list_is_several_arguments_and_a_default_is_used() -> None:
     assert call(tool, '{"words": ["a", "b c"]}').text == "['--', 'a', 'b c', '!']"
 
 
-def test_a_value_cannot_become_an_option() -> None:
-    tool = command(sys.executable, "-c", "print(1)", "{text}")
-    with pytest.raises(ToolError, match="begins with '-'"):
-        call(tool, "--output=/tmp/x")
-    number = command(sys.executable, "-c", "import sys; print(sys.argv[1])", "{n}", params="{n: {type: integer}}")
-    assert call(number, "-5").text == "-5"
+REFUSED = "begins with '-'"
 
 
-def test_a_value_that_no_command_can_take_is_refused() -> None:
-    for value in ("a\0b", "x" * 200_000):
-        with pytest.raises(ToolError, match="cannot be passed"):
-            call(command(sys.executable, "{text}"), value)
+@pytest.mark.parametrize("value", ["-1", "--help", "-rf", "-", "--", "-0.5", "--files0-from=/etc/passwd"])
+def test_a_value_cannot_become_an_option_of_a_real_program(value: str, tmp_path: Path) -> None:
+    with pytest.raises(ToolError, match=REFUSED):
+        call(command("wc", "-w", "{text}"), value)
+    with pytest.raises(ToolError, match=REFUSED):
+        call(command("wc", "{text}", params="{text: {type: array}}"), json.dumps({"text": ["/dev/null", value]}))
+    with pytest.raises(ToolError, match=REFUSED):
+        call(command("wc", "{text}{more}", params="{text: A., more: B.}"), json.dumps({"text": "", "more": value}))
+    (tmp_path / value.replace("/", "_")).write_text("two words")
+    found = call(command("ls", "--", "{text}"), f"{tmp_path}/{value.replace('/', '_')}")
+    assert found.text.endswith(value.replace("/", "_"))
+    assert call(command("printf", "--", "%s|", "{text}"), value).text == f"{value}|"
+    assert call(command("grep", "-c", "--regexp={text}", "/dev/stdin", more=f"  stdin: 'a {value}'"), value).text == "1"
+
+
+@pytest.mark.parametrize(("kind", "value"), [("integer", -1), ("number", -0.5), ("number", -1e300)])
+def test_nor_can_a_number(kind: str, value: float) -> None:
+    params = f"{{n: {{type: {kind}}}}}"
+    given = json.dumps({"n": value})
+    with pytest.raises(ToolError, match=REFUSED):
+        call(command("head", "{n}", "/etc/hostname", params=params), given)
+    with pytest.raises(ToolError, match=REFUSED):
+        call(command("head", "-{n}", "/etc/hostname", params=params), given)
+    assert call(command("printf", "--", "%s", "{n}", params=params), given).text == str(value)
+
+
+def test_dashes_that_a_value_brings_along_end_no_options() -> None:
+    with pytest.raises(ToolError, match=REFUSED):
+        call(command("echo", "{words}", params="{words: {type: array}}"), '{"words": ["--", "-n"]}')
+
+
+@pytest.mark.parametrize("start", [("find", "--"), ("env", "--", "ls"), ("xargs", "--", "ls"), ("/usr/bin/nice", "--")])
+def test_dashes_do_not_count_for_programs_that_have_options_after_them(start: tuple[str, ...]) -> None:
+    with pytest.raises(ToolError, match=REFUSED):
+        call(command(*start, "{text}"), "-delete")
+
+
+@pytest.mark.parametrize("argument", ["-{text}", "--{text}", "--no-{text}", "--{text}=1"])
+def test_no_value_chooses_which_option_is_meant(argument: str) -> None:
+    with pytest.raises(UsageError, match="lets text choose"):
+        command("ls", argument)
+
+
+def test_values_that_the_file_itself_lists_may_be_options() -> None:
+    params = "{how: {enum: [-w, -l]}, n: {type: integer, default: -1}}"
+    show = command(sys.executable, "-c", "import sys; print(sys.argv[1:])", "{how}", "{n}", params=params)
+    assert call(show, '{"how": "-l"}').text == "['-l', '-1']"
+    with pytest.raises(ToolError, match=REFUSED):
+        call(show, '{"how": "-w", "n": -2}')
+    assert call(command("head", "-{n}", params="{n: {type: integer}}", more="  stdin: '{n}'"), '{"n": 3}').text == "3"
+
+
+def test_a_line_break_in_a_value_begins_no_argument() -> None:
+    show = command(sys.executable, "-c", "import sys; print(sys.argv[1:])", "{text}")
+    assert call(show, "a\n-rf\r-x").text == "['a\\n-rf\\r-x']"
+
+
+@pytest.mark.parametrize("value", ["a\0b", "x" * 200_000, "\u6f22" * 40_000, "\ud83d"])
+def test_a_value_that_no_command_can_take_is_refused(value: str) -> None:
+    with pytest.raises(ToolError, match="cannot be passed"):
+        call(command(sys.executable, "{text}"), value)
 
 
 def test_a_command_has_side_effects_unless_its_file_says_otherwise() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import json
 import os
 import signal
 import sys
@@ -90,7 +91,7 @@ def run(opened: Opened, call: str, **options: object) -> Run:
 def gone(pid: int) -> bool:
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):
         return True
 
 
@@ -259,6 +260,180 @@ def test_a_server_that_cannot_be_used_is_told_and_the_others_are_used(tmp_path: 
 def test_a_silent_server_is_given_up_in_time() -> None:
     found = open_servers([McpServer("silent", (sys.executable, "-c", "import time; time.sleep(60)"))], seconds=0.5)
     assert found.tools == () and "did not answer within 0.5 s" in found.broken[0].error
+    found.close()
+
+
+# A server that says whatever it is told to: its own name, a file for its process ids, its tools as JSON.
+ODD_SERVER = """
+import json, os, sys
+open(sys.argv[2], "a").write(f"{os.getpid()}\\n")
+print("noise of the server", file=sys.stderr, flush=True)
+for line in sys.stdin:
+    asked = json.loads(line)
+    if "id" not in asked:
+        continue
+    answer = {"jsonrpc": "2.0", "id": asked["id"]}
+    if asked["method"] == "initialize":
+        server = {"name": sys.argv[1], "version": "1"}
+        answer["result"] = {"protocolVersion": "2025-06-18", "capabilities": {"tools": {}}, "serverInfo": server}
+    elif asked["method"] == "tools/list":
+        answer["result"] = {"tools": json.loads(sys.argv[3])}
+    elif asked["method"] == "tools/call":
+        text = f"{asked['params']['name']} {json.dumps(asked['params']['arguments'])}"
+        answer["result"] = {"content": [{"type": "text", "text": text}]}
+    else:
+        answer["error"] = {"code": -32601, "message": "no such method"}
+    print("this line is not JSON", flush=True)
+    print(json.dumps(answer), flush=True)
+"""
+
+
+def listed(name: object, schema: object = None, **more: object) -> dict[str, object]:
+    text = {"type": "object", "properties": {"text": {"type": "string"}}, "required": ["text"]}
+    return {"name": name, "description": "Does it.", "inputSchema": text if schema is None else schema, **more}
+
+
+def odd(folder: Path, *tools: object, name: str = "odd") -> McpServer:
+    file = folder / "odd.py"
+    file.write_text(ODD_SERVER)
+    command = (sys.executable, str(file), name, str(folder / f"{name}.pids"), json.dumps(tools))
+    return McpServer(name, command, side_effects=False)
+
+
+def of_properties(properties: object, **more: object) -> dict[str, object]:
+    return listed("bad", {"type": "object", "properties": properties, **more})
+
+
+FANNING = {"properties": {str(n): {"$ref": "#/$defs/a"} for n in range(30)}}
+BAD = [
+    *({**listed("bad"), "inputSchema": schema} for schema in (True, False, None, [], ["a"], "object", 3)),
+    {"name": "bad", "description": "No schema."},
+    *(
+        of_properties(properties)
+        for properties in (None, ["a"], "a", {"a": None}, {"a": ["x"]}, {"a": 1}, {"a": False})
+    ),
+    *(of_properties({"a": {"anyOf": choices}}) for choices in ([None], {"b": 1}, 5, [[]])),
+    of_properties({"a": {"type": "object", "properties": {"b": {"properties": {"c": None}}}}}),
+    of_properties({"a": {"enum": 5}}),
+    of_properties({"a": {}}, required="a"),
+    of_properties({"a": {"$ref": "#/$defs/x"}}, **{"$defs": {"x": None}}),
+    of_properties({"a": {}}, **{"$defs": [1]}),
+    listed("a/b"),
+    listed("a b"),
+    listed(""),
+    listed("a[b]"),
+    listed(None),
+    listed(["x"]),
+    {**listed("bad"), "description": None},
+    {**listed("bad"), "description": " \n"},
+    {**listed("bad"), "description": ["x"]},
+    listed("good"),
+    None,
+    True,
+    [],
+    "bad",
+]
+
+
+@pytest.mark.parametrize("bad", BAD, ids=lambda bad: json.dumps(bad)[:60])
+def test_a_bad_tool_costs_that_tool_alone_and_is_told_once(bad: object, tmp_path: Path) -> None:
+    found = open_servers([odd(tmp_path, listed("good"), bad, listed("last"))])
+    assert [tool.name for tool in found.tools] == ["odd.good", "odd.last"]
+    (broken,) = found.broken
+    assert broken.origin == "MCP server odd" and "\n" not in broken.error and len(broken.error) < 200
+    assert run(found, "odd.good[x]").answer == 'good {"text": "x"}'
+    found.close()
+
+
+def test_what_is_only_odd_in_a_tool_is_no_reason_to_leave_it_out(tmp_path: Path) -> None:
+    tools = [
+        listed("any", {"type": "object", "properties": {"text": True}}),
+        listed("fans", {"type": "object", "properties": {"text": {"$ref": "#/$defs/a"}}, "$defs": {"a": FANNING}}),
+        {**listed("marked"), "annotations": ["x"], "outputSchema": True, "title": 3, "_meta": "x", "icons": 1},
+    ]
+    found = open_servers([odd(tmp_path, *tools)])
+    assert [tool.name for tool in found.tools] == ["odd.any", "odd.fans", "odd.marked"] and not found.broken
+    assert run(found, "odd.any[x]").answer == 'any {"text": "x"}'
+    assert run(found, "odd.marked[x]").answer == 'marked {"text": "x"}'
+    found.close()
+
+
+def test_a_tool_whose_name_is_taken_is_left_out(tmp_path: Path) -> None:
+    (tmp_path / "own.py").write_text(
+        "import airoagent\n@airoagent.tool('one.good')\ndef good(text: str) -> str:\n    'Mine.'\n    return 'mine'\n"
+    )
+    twins = [odd(tmp_path, listed("good"), listed("rest"), name="one")] * 2
+    agent = Agent(ScriptedModel([]), tool_paths=[tmp_path / "own.py"], mcp_servers=twins, store=False)
+    assert agent.toolbox["one.good"].description == "Mine." and "one.rest" in agent.toolbox
+    told = [broken.error for broken in agent.broken_tools]
+    assert len(told) == 3 and all("another tool called one." in error for error in told)
+    agent.close()
+
+
+def test_servers_are_started_only_when_a_plan_may_call_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    from airoagent.cli.app import run as airo
+
+    monkeypatch.setenv("AIRO_HOME", str(tmp_path / "home"))
+    server = odd(tmp_path, listed("good"), listed("bad", False))
+    (tmp_path / "home" / "config").mkdir(parents=True)
+    command = ", ".join(f"'{item}'" for item in server.command)
+    (tmp_path / "home" / "config" / "config.toml").write_text(
+        f"[mcp.servers.odd]\ncommand = [{command}]\nside_effects = false\n"
+    )
+    for name, call in (("own", "KnowledgeModel[x]"), ("theirs", "odd.good[x]")):
+        (tmp_path / f"{name}.plan").write_text(f":evidence0: = {call}\nAnswer: :evidence0:\n")
+    scripted = tmp_path / "model.yaml"
+    scripted.write_text("- words\n- words\n- words\n")
+    model = ["-m", f"scripted:{scripted}"]
+    (tmp_path / "text").write_text("Otters sleep on their backs.")
+    starts: list[list[str]] = [
+        ["run", str(tmp_path / "own.plan"), *model],
+        ["think", "x", *model],
+        ["code", "x", *model],
+        ["ask", "--context", str(tmp_path / "text"), "Where do otters sleep?"],
+        ["tools", "run", "Calculator", "1 + 1"],
+        ["tools", "show", "Calculator"],
+        ["plan", "--check", str(tmp_path / "own.plan")],
+        *(
+            [verb, *more]
+            for verb, *more in (
+                ["runs"],
+                ["replay"],
+                ["why"],
+                ["rerun"],
+                ["resume"],
+                ["config"],
+                ["tools", "show", "Today"],
+            )
+        ),
+        ["ask", "-T", "Calculator", "Where do otters sleep?"],
+    ]
+    for arguments in starts:
+        airo(arguments)
+        assert not (tmp_path / "odd.pids").exists(), arguments
+    capfd.readouterr()
+    assert airo(["run", str(tmp_path / "theirs.plan")]) == 0
+    assert len((tmp_path / "odd.pids").read_text().split()) == 1
+    shown = capfd.readouterr()
+    assert shown.out == 'good {"text": "x"}\n' and "noise" not in shown.err and "not JSON" not in shown.err
+    assert shown.err.count("note: a tool of MCP server odd is left out: the tool 'bad'") == 1
+    assert airo(["tools", "list"]) == 0
+    assert "odd.good" in capfd.readouterr().out
+
+
+def test_servers_start_side_by_side(tmp_path: Path) -> None:
+    # Each waits until all have been started: one after another, none of them would ever answer.
+    (tmp_path / "odd.py").write_text(
+        "import os, sys, time\nopen(sys.argv[2], 'a').close()\n"
+        "while len(os.listdir(os.path.dirname(sys.argv[2]))) < 4: time.sleep(0.01)\n" + ODD_SERVER
+    )
+    text = (tmp_path / "odd.py").read_text()
+    servers = [odd(tmp_path, listed("good"), name=name) for name in ("one", "two", "three")]
+    (tmp_path / "odd.py").write_text(text)
+    found = open_servers(servers)
+    assert [tool.name for tool in found.tools] == ["one.good", "two.good", "three.good"]
     found.close()
 
 
