@@ -7,6 +7,7 @@ __all__ = [
     "function_loader",
     "functions",
     "json_text",
+    "scalars",
     "signatures",
     "specs",
     "spelling",
