@@ -1,6 +1,7 @@
 """Function calls: the functions on offer, the prompt that shows them, and the reading and checking of a call."""
 
 __all__ = [
+    "call_forms",
     "call_grammar",
     "call_parser",
     "checker",

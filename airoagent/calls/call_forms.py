@@ -17,17 +17,25 @@ from typing import Any
 
 from airoagent.calls.scalars import Json, Plain
 
-__all__ = ["NEXT_TURN", "WrittenCall", "name_before", "python_calls", "tagged_calls", "without_thoughts"]
+__all__ = [
+    "NEXT_TURN",
+    "THOUGHT_TAGS",
+    "WrittenCall",
+    "name_before",
+    "python_calls",
+    "tagged_calls",
+    "without_thoughts",
+]
 
 _MOST_TRIED = 50  # calls that are tried: one that does not end costs its length
 
-_TAGS = "think|thinking|thoughts?|reasoning|reflection|scratchpad"
+THOUGHT_TAGS = "think|thinking|thoughts?|reasoning|reflection|scratchpad"
 _THOUGHTS = re.compile(
-    rf"^[ \t]*(?:<(?P<tag>{_TAGS})>.*?(?:</(?P=tag)>|\Z)|\[THINK\].*?(?:\[/THINK\]|\Z))"
+    rf"^[ \t]*(?:<(?P<tag>{THOUGHT_TAGS})>.*?(?:</(?P=tag)>|\Z)|\[THINK\].*?(?:\[/THINK\]|\Z))"
     r"|<\|channel\|>(?:analysis|commentary)<\|message\|>.*?(?:<\|end\|>|\Z)",
     re.DOTALL | re.IGNORECASE | re.MULTILINE,
 )
-_THOUGHTS_END = re.compile(rf"</(?:{_TAGS})>|\[/THINK\]", re.IGNORECASE)
+_THOUGHTS_END = re.compile(rf"</(?:{THOUGHT_TAGS})>|\[/THINK\]", re.IGNORECASE)
 _NO_SPACE = re.compile(r"[^\n]")
 NEXT_TURN = re.compile(
     r"<\|(?:im_end|im_start|eot_id|start_header_id|end|endoftext|end_of_text|user|return)\|>|</s>|<(?:end|start)_of_turn>"
