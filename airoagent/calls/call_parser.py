@@ -20,7 +20,7 @@ from typing import Literal
 
 from airoagent.calls.call_shapes import Refused, calls_in
 from airoagent.calls.functions import Function, Functions
-from airoagent.calls.json_text import Json
+from airoagent.calls.scalars import Json
 from airoagent.calls.specs import functions_yaml
 from airoagent.calls.yaml_text import MOST_CHARACTERS, write_yaml
 from airoagent.errors import CallError, Diagnostic, UsageError

@@ -8,24 +8,41 @@ several calls one after the other; JSON where YAML was asked for, and the revers
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
+from airoagent.calls.call_forms import NEXT_TURN, name_before, python_calls, tagged_calls, without_thoughts
 from airoagent.calls.checker import Checker
 from airoagent.calls.functions import Function, Functions
-from airoagent.calls.json_text import Json, Path, Stop, read_values
+from airoagent.calls.json_text import Value, read_values
+from airoagent.calls.scalars import Json, Path, Stop
 from airoagent.calls.spelling import Spellings, nearest
 from airoagent.calls.yaml_calls import CallText, read_yaml_documents
 from airoagent.calls.yaml_text import Unreadable
 from airoagent.errors import Diagnostic
-from airoagent.findings import LineIndex, located
+from airoagent.findings import Finding, LineIndex, located
 
 __all__ = ["Refused", "calls_in"]
 
 CheckedCall = tuple[str, dict[str, Json], tuple[Diagnostic, ...]]
 
-_FUNCTION = ("function", "function_name", "name", "tool", "tool_name", "api")
-_PARAMS = ("params", "parameters", "arguments", "args", "param", "parameter", "kwargs", "inputs", "input")
+_FUNCTION = ("function", "function_name", "name", "tool", "tool_name", "api", "action")
+_PARAMS = (
+    "params",
+    "parameters",
+    "arguments",
+    "args",
+    "param",
+    "parameter",
+    "kwargs",
+    "inputs",
+    "input",
+    "action_input",
+    "tool_input",
+)
+_COMMON_WORDS = {"input", "api", "call", "action"}  # keys that say nothing of a call by themselves
 _WRAPPERS = ("function_call", "tool_call", "call", "function_calls", "tool_calls", "calls", "functions")
 _MOST_CALLS = 1000
 
@@ -50,11 +67,21 @@ class _Shape:
 
 def calls_in(text: str, functions: Functions, format: str, truncated: bool) -> list[CheckedCall]:
     """Name, params and findings of each call of the text; Refused says why there is none to be made."""
-    keys = {*_FUNCTION, *_PARAMS, *_WRAPPERS, *(function.name for function in functions)} - {"input", "api", "call"}
+    keys = {*_FUNCTION, *_PARAMS, *_WRAPPERS, *(function.name for function in functions)} - _COMMON_WORDS
     problems: list[Diagnostic] = []
-    for attempt in _order(text, format):
+    answer = without_thoughts(text)
+    for attempt in (*_order(answer, format), "python", "encoded"):
         try:
-            documents = _json(text, keys) if attempt == "json" else _yaml(text, keys, truncated)
+            if attempt == "json":
+                documents = _json(answer, keys, not truncated, functions)
+            elif attempt == "yaml":
+                documents = _yaml(answer, keys, truncated, hashes=True)
+            elif attempt == "python":
+                documents = _written(answer, functions)
+            elif (inner := _encoded(answer)) is not None:
+                return calls_in(inner, functions, format, truncated)
+            else:
+                continue
         except Refused as refused:
             problems += refused.diagnostics
             if attempt == "json" and refused.diagnostics[0].kind == "chatter":
@@ -66,15 +93,21 @@ def calls_in(text: str, functions: Functions, format: str, truncated: bool) -> l
                 Diagnostic("too_large", f"There are {len(found):,} calls; {_MOST_CALLS:,} are allowed.", 1, 1)
             )
         if found:
-            if attempt == "json":
+            if attempt != "yaml":
                 spans = dict.fromkeys(document.span for document, _ in found)
                 found[0][0].diagnostics[:0] = _around(text, list(spans))
             if attempt != format:
                 line, column = found[0][0].locate(())
                 found[0][0].diagnostics.append(
-                    Diagnostic("format", f"{format.upper()} was asked for.", line, column, f"read as {attempt.upper()}")
+                    Diagnostic("format", f"{format.upper()} was asked for.", line, column, f"read as {_FORMS[attempt]}")
                 )
-            return _checked(found, functions)
+            try:
+                return _checked(found, functions)
+            except Refused:  # a # that is no part of a value after all
+                if attempt != "yaml" or not any(note.kind == "comment" for one, _ in found for note in one.diagnostics):
+                    raise
+                documents = _yaml(answer, keys, truncated, hashes=False)
+                return _checked([shape for one in documents for shape in _found(one, functions)], functions)
     if not problems:
         problems = [Diagnostic("no_call", "There is no function call in the text.", 1, 1)]
     raise Refused(problems[0])
@@ -90,16 +123,65 @@ def _order(text: str, format: str) -> tuple[str, ...]:
 # Reading -----------------------------------------------------------------------------------------------------------
 
 
-def _json(text: str, keys: set[str]) -> list[CallText]:
+_FORMS = {"json": "JSON", "yaml": "YAML", "python": "a call"}
+
+
+def _encoded(text: str) -> str | None:
+    """The JSON that is written as one JSON string; None where the text is no such string."""
+    if not text.strip().startswith('"'):
+        return None
+    try:
+        inner = json.loads(text, strict=False)
+    except (ValueError, RecursionError):
+        return None
+    return inner if isinstance(inner, str) and inner.lstrip()[:1] in ("{", "[") else None
+
+
+def _written(text: str, functions: Functions) -> list[CallText]:
+    """The calls that are written in Python or as tags."""
+    spellings = Spellings(functions.names)
+
+    def parameters(name: str) -> list[str] | None:
+        meant = spellings.resolve(name)
+        return None if meant is None else [param.name for param in functions.names[meant].params]
+
+    lines = LineIndex(text)
+    turn = NEXT_TURN.search(text)
+    found = [*tagged_calls(text), *python_calls(text, parameters)]
+    return [
+        CallText(
+            {"function": one.name, "params": one.params},
+            lambda path, start=one.start: lines.locate(start),  # type: ignore[misc]
+            span=(one.start, one.end),
+        )
+        for one in found
+        if turn is None or one.start < turn.start() or turn.start() < found[0].start
+    ]
+
+
+def _own_values(text: str, values: list[Value]) -> list[Value]:
+    """The values up to where the model's turn ends; what follows it is made up."""
+    for number, (one, other) in enumerate(pairwise(values), 1):
+        if NEXT_TURN.search(text, one.end, other.start):
+            return values[:number]
+    return values
+
+
+def _json(text: str, keys: set[str], whole: bool, functions: Functions) -> list[CallText]:
     lines = LineIndex(text)
     try:
-        values = read_values(text, keys)
+        values = read_values(text, keys, whole)
     except Stop as stop:
         line, column = lines.locate(min(stop.at, len(text)))
         kind = stop.kind if stop.meant or stop.kind in ("truncated", "too_deep") else "no_call"
         raise Refused(Diagnostic(kind, stop.message, line, column)) from None
-    documents = []
-    for value in values:
+    documents, last = [], 0
+    spellings = Spellings(functions.names)
+    for value in _own_values(text, values):
+        name = name_before(text[last : value.start])
+        last = value.end
+        if name and isinstance(value.value, dict) and spellings.resolve(name) and not _names_function(value, functions):
+            value = _named(name, value)
 
         def locate(path: Path, places: dict[Path, int] = value.places) -> tuple[int, int]:
             while path not in places:
@@ -109,6 +191,23 @@ def _json(text: str, keys: set[str]) -> list[CallText]:
         notes = list(located(value.findings, text))
         documents.append(CallText(value.value, locate, notes, value.raws, (value.start, value.end)))
     return documents
+
+
+def _names_function(value: Value, functions: Functions) -> bool:
+    """Whether an object says itself which function it calls."""
+    return any(value.value.get(key) in functions.names for key in _FUNCTION if isinstance(value.value.get(key), str))
+
+
+def _named(name: str, value: Value) -> Value:
+    """A call whose function stands before its parameters."""
+    moved = {("params", *path): place for path, place in value.places.items()}
+    raws = {("params", *path): raw for path, raw in value.raws.items()}
+    call = {"function": name, "params": value.value}
+    findings = [
+        *value.findings,
+        Finding(value.start, "flat", "The function stands before its parameters.", "read as one"),
+    ]
+    return Value(call, value.start, value.end, findings, {(): value.start, **moved}, raws)
 
 
 def _around(text: str, spans: list[tuple[int, int]]) -> list[Diagnostic]:
@@ -133,9 +232,9 @@ def _around(text: str, spans: list[tuple[int, int]]) -> list[Diagnostic]:
     return list(notes.values())
 
 
-def _yaml(text: str, keys: set[str], truncated: bool) -> list[CallText]:
+def _yaml(text: str, keys: set[str], truncated: bool, hashes: bool) -> list[CallText]:
     try:
-        return read_yaml_documents(text, keys, truncated)
+        return read_yaml_documents(text, keys, truncated, hashes)
     except Unreadable as error:
         raise Refused(Diagnostic(error.kind, error.message, error.line + 1, error.column + 1)) from None
 
@@ -167,6 +266,7 @@ def _shapes(value: Json, path: Path, document: CallText, functions: Functions, d
         and "params" in value
         and isinstance(value.get("function"), str)
         and value["function"] in functions.names
+        and not isinstance(value["params"], list)
     ):  # as it was asked for
         yield _Shape(str(value["function"]), (*path, "function"), value["params"], (*path, "params"))
         return
@@ -224,6 +324,11 @@ def _shape(value: dict[str, Json], name_key: str, path: Path, document: CallText
         params = {**params, **beside}
     elif beside and not params:
         params = beside
+    if isinstance(params, list) and params and all(isinstance(item, dict) for item in params):
+        merged = {key: item for part in params for key, item in part.items()}
+        if len(merged) == sum(map(len, params)):
+            params = merged
+            _note(document, (*path, params_key), "coerced", "The params are a list of maps.", "read as one map")
     _leave_out(rest, {params_key, *beside}, path, document)
     return _Shape(name, (*path, name_key), params, (*path, params_key))
 

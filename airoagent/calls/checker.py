@@ -13,7 +13,8 @@ from decimal import Decimal
 from typing import Any
 
 from airoagent.calls.functions import Function, Param
-from airoagent.calls.json_text import INTEGER, MOST_DIGITS, NUMBER, Json, Path, Plain, Stop, read_value, untyped
+from airoagent.calls.json_text import read_value
+from airoagent.calls.scalars import INTEGER, MOST_DIGITS, NUMBER, Json, Path, Plain, Stop, untyped
 from airoagent.calls.spelling import nearest, spelled
 from airoagent.errors import Diagnostic
 

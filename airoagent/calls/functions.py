@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
 
-from airoagent.calls.json_text import Json
+from airoagent.calls.scalars import Json
 from airoagent.errors import UsageError
 
 __all__ = ["Function", "Functions", "Json", "Kind", "Param", "call_schema", "object_schema"]

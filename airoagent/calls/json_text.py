@@ -13,61 +13,13 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 from dataclasses import dataclass, field
-from typing import Any
 
+from airoagent.calls.scalars import EXACT, NUMBER, Json, Path, Stop, read_word
 from airoagent.findings import Finding
 
-__all__ = [
-    "INTEGER",
-    "MOST_DEPTH",
-    "MOST_DIGITS",
-    "NUMBER",
-    "Json",
-    "Path",
-    "Plain",
-    "Stop",
-    "Value",
-    "read_value",
-    "read_values",
-    "untyped",
-]
+__all__ = ["MOST_DEPTH", "Value", "read_value", "read_values"]
 
 MOST_DEPTH = 64
-MOST_DIGITS = 4300
-"""Digits a number may have: as many as Python itself reads and writes, since both take quadratic time."""
-
-INTEGER = re.compile(r"-?(?:0|[1-9][0-9]*+)")
-NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?(?:[eE][+-]?[0-9]++)?")
-_UNTYPED = {"true": True, "false": False, "null": None}
-
-Json = Any
-"""A JSON value: None, bool, int, float, str, list or dict of such."""
-
-Path = tuple[Any, ...]
-"""Where a value stands in another: keys and indexes."""
-
-
-class Plain(str):
-    """A scalar that stood in YAML without quotes: text, until a schema says what it is."""
-
-    __slots__ = ()
-
-
-def untyped(text: str) -> Json:
-    """What a plain scalar is where nothing says its type: a number, true, false or null only if JSON would write that
-    value with exactly these characters; text otherwise (so 012, 1.10, NO, 19:30 and 2020-01-02 stay what they are).
-    """
-    if text in _UNTYPED:
-        return _UNTYPED[text]
-    if not text:
-        return None  # a key with nothing behind it
-    if len(text) <= MOST_DIGITS and NUMBER.fullmatch(text):
-        if INTEGER.fullmatch(text):
-            return int(text) if text != "-0" else str(text)
-        number = float(text)
-        if repr(number) == text:
-            return number
-    return str(text)
 
 
 @dataclass(slots=True)
@@ -86,14 +38,6 @@ class Value:
     raws: dict[Path, str] = field(default_factory=dict)
 
 
-class Stop(Exception):
-    """The value cannot be read: the kind, a sentence, and the offset. ``meant``: it looked like a call."""
-
-    def __init__(self, at: int, kind: str, message: str, *, meant: bool = False) -> None:
-        super().__init__(message)
-        self.at, self.kind, self.message, self.meant = at, kind, message, meant
-
-
 _SPACE = re.compile(r"[\s\u200b\ufeff]*+")
 _OPEN = re.compile(r"[{\[]")
 _TOKEN = re.compile(r"[^\s,{}\[\]\"'“”‘’]++")
@@ -106,11 +50,23 @@ _SIMPLE_ESCAPES = {'"': '"', "\\": "\\", "/": "/", "b": "\b", "f": "\f", "n": "\
 # The usual string: nothing to repair in it, and what follows the quote can only follow a string.
 _CLEAN_STRING = re.compile(r'"([^"\\\x00-\x1f]*+)"(?=[,:}\]\n])')
 _CLEAN_KEY = re.compile(r'"([^"\\\x00-\x1f]*+)"[ \t\n]*+:[ \t\n]*+(?=["\d{\[tfn-])')
+_AFTER_VALUE = ("```", "~~~", "</", "<|")  # a fence or a tag that follows a value left open
+_NUMBER_NEXT = re.compile(r"(?<=\s)-?[0-9]")
+_PHRASE = re.compile(r"[^\s,{}\[\]\"'“”‘’:=]++(?:[ \t]++[^\s,{}\[\]\"“”:#/][^\s,{}\[\]\"“”:]*+)++(?=[ \t]*+[,}\]\n])")
+_NEXT_MEMBER = re.compile(r"\"[\w .-]{1,60}\"\s*+:")
+_LAST_COMMA = re.compile(r",\s*+\Z")
+_EITHER = frozenset("bfnrt")  # after a backslash: an escape, or the first letter of a word
+_EXTENTS = {start: re.compile(rf"(?:[^{end}\\]|\\.)*+", re.DOTALL) for start, end in _ENDS.items()}
+_AFTER_COMMA = re.compile(
+    r",\s*+(?:[\"'“‘{\[}\]\d-]|//|/\*|#|\Z|(?:true|false|null|none)\b|[\w.-]++\s*+:)", re.IGNORECASE
+)
+_RAW_ESCAPE = re.compile(r"\\(?:[bf][A-Za-z]|u(?![0-9a-fA-F]{4})|[^\\\"'/bfnrtu\s])")
 _HEX = re.compile(r"[0-9a-fA-F]{4}")
 
 
-def read_values(text: str, keys: Collection[str]) -> list[Value]:
-    """The objects and lists that stand in a text, in order; what is between them is passed over.
+def read_values(text: str, keys: Collection[str], whole: bool = False) -> list[Value]:
+    """The objects and lists that stand in a text, in order; what is between them is passed over. ``whole``: its end is
+    where the model stopped by itself, so that a number there is not cut.
 
     ``keys`` are the keys that tell a call: a bracket that opens with one of them is meant, and if it cannot be read,
     that is an error (Stop). Other brackets that cannot be read are taken as chatter.
@@ -119,7 +75,7 @@ def read_values(text: str, keys: Collection[str]) -> list[Value]:
     first: Stop | None = None
     at = 0
     while opened := _OPEN.search(text, at):
-        reader = JsonReader(text, keys)
+        reader = JsonReader(text, keys, whole)
         start = opened.start()
         try:
             value, end = reader.value(start, (), 0)
@@ -151,10 +107,10 @@ def read_value(text: str) -> Value:
 class JsonReader:
     """Reads one value. The methods take an offset and give the value with the offset behind it."""
 
-    __slots__ = ("_keys", "_lists", "_text", "findings", "meant", "places", "raws")
+    __slots__ = ("_keys", "_lists", "_text", "_whole", "findings", "meant", "places", "raws")
 
-    def __init__(self, text: str, keys: Collection[str]) -> None:
-        self._text, self._keys = text, keys
+    def __init__(self, text: str, keys: Collection[str], whole: bool) -> None:
+        self._text, self._keys, self._whole = text, keys, whole
         self._lists = 0  # lists that are open around
         self.meant = False
         self.findings: list[Finding] = []
@@ -260,6 +216,12 @@ class JsonReader:
         elif character == "{" and close == "]":
             self._note(at, "missing_comma", "A comma is missing between two objects.", "put in")
             return at, False
+        elif self._text.startswith(_AFTER_VALUE, at):
+            self._cut(at, close)
+            return at, True
+        elif close == "]" and _NUMBER_NEXT.match(self._text, at):
+            self._note(at, "missing_comma", "A comma is missing between two numbers.", "put in")
+            return at, False
         elif character and character not in "}]":
             raise Stop(at, "syntax", f"A comma or {close!r} is expected here.")
         if not character:
@@ -314,14 +276,19 @@ class JsonReader:
         token = _TOKEN.match(self._text, at)
         if token is None:
             raise Stop(at, "syntax", "A value is expected here.")
+        phrase = _PHRASE.match(self._text, at)
+        if phrase is not None:
+            self.raws[path] = phrase[0]
+            self._note(at, "unquoted_text", f"{phrase[0][:80]} has no quotes.", "read as text")
+            return phrase[0], phrase.end()
         word, end = token[0], token.end()
         comment = min((place for place in (word.find("/*"), word.find("#")) if place > 0), default=0)
         if comment:
             word, end = word[:comment], at + comment
         self.raws[path] = word
-        if end == len(self._text) and word not in _EXACT:
+        if end == len(self._text) and word not in EXACT and not (self._whole and NUMBER.fullmatch(word)):
             raise Stop(at, "truncated", "The text ends inside a value.")
-        value, finding = _read_word(word, at)
+        value, finding = read_word(word, at)
         if finding:
             self.findings.append(finding)
         return value, end
@@ -357,7 +324,8 @@ class JsonReader:
         plain = _STOPS[close]
         pieces: list[str] = []
         at = start + 1
-        raw_line = False
+        raw_line = inner = False
+        raw: bool | None = None  # whether backslashes are just that: known at the first that may be either
         while True:
             run = plain.match(text, at)
             assert run is not None
@@ -367,7 +335,9 @@ class JsonReader:
                 raise Stop(at, "truncated", "The text ends inside a string.")
             character = text[at]
             if character == "\\":
-                piece, at = self._escape(at)
+                if raw is None and text[at + 1 : at + 2] in _EITHER:
+                    raw = self._is_raw(start)
+                piece, at = self._escape(at, raw is True)
                 pieces.append(piece)
             elif character < " ":
                 if not raw_line:
@@ -375,17 +345,25 @@ class JsonReader:
                     self._note(at, "control", "A line break or control character stands in a string.", "kept")
                 pieces.append(character)
                 at += 1
-            elif self._closes(at):
+            elif self._closes(at, inner):
                 return "".join(pieces), at + 1
+            elif (comma := _LAST_COMMA.search(pieces[-1])) and _NEXT_MEMBER.match(text, at):
+                self._note(start, "missing_quote", "A string is not closed.", "closed before the next key")
+                return "".join(pieces)[: -len(comma[0])], at - len(comma[0])
             else:
+                inner = True
                 self._note(at, "inner_quote", "A quote inside a string is not escaped.", "kept as a part of the text")
                 pieces.append(character)
                 at += 1
 
-    def _closes(self, at: int) -> bool:
-        """Whether a quote ends its string: not if a letter or digit follows at once, nor a word behind a space."""
+    def _closes(self, at: int, inner: bool) -> bool:
+        """Whether a quote ends its string: not if a letter or digit follows at once, nor a word after a space. Where
+        the string has quotes inside (``inner``), only what can follow a value ends it.
+        """
         text = self._text
         following = text[at + 1 : at + 2]
+        if inner and following and not following.isspace() and following not in ":}]":
+            return _AFTER_COMMA.match(text, at + 1) is not None
         if not following or following in ",:}]\n":
             return True
         if following.isalnum():
@@ -402,9 +380,19 @@ class JsonReader:
         self._note(start, "quotes", "A string stands in three quotes.", 'read as if in "')
         return self._text[start + 3 : end], end + 3
 
-    def _escape(self, at: int) -> tuple[str, int]:
+    def _is_raw(self, start: int) -> bool:
+        """Whether a string was written without escaping its backslashes (LaTeX, Windows paths): one of them escapes
+        nothing, or would be a backspace or a form feed within a word.
+        """
+        extent = _EXTENTS[self._text[start]].match(self._text, start + 1)
+        return extent is not None and "\\\\" not in extent[0] and _RAW_ESCAPE.search(extent[0]) is not None
+
+    def _escape(self, at: int, raw: bool) -> tuple[str, int]:
         text = self._text
         letter = text[at + 1 : at + 2]
+        if raw and letter in _EITHER and (letter in "bf" or text[at + 2 : at + 3].islower()):
+            self._note(at, "escape", "A backslash is not escaped.", "the backslash is kept")
+            return "\\", at + 1
         if not letter:
             raise Stop(len(text), "truncated", "The text ends inside a string.")
         if letter in _SIMPLE_ESCAPES:
@@ -436,46 +424,3 @@ class JsonReader:
                 raise Stop(len(text), "truncated", "The text ends inside a string.")
             raise Stop(at, "surrogate", f"\\u{first[0]} is half of a character.")
         return chr(code), at + 6
-
-
-_EXACT = frozenset({"true", "false", "null"})
-_LITERALS: dict[str, Json] = {"true": True, "false": False, "null": None, "none": None}
-_JSON = {"true": "true", "false": "false", "null": "null", "none": "null"}
-_NEARLY_NUMBER = re.compile(r"[+-]?(?:[0-9][0-9_]*+\.?[0-9]*+|\.[0-9]++)(?:[eE][+-]?[0-9]++)?")
-_NOT_FINITE = re.compile(r"[+-]?(?:nan|inf(?:inity)?)", re.IGNORECASE)
-_NOTHING = frozenset({"undefined", "...", "…"})
-
-
-def _read_word(word: str, at: int) -> tuple[Json, Finding | None]:
-    """The value of a word without quotes, and the finding if JSON writes it another way; Stop if it is none."""
-    lower = word.lower()
-    if word in _EXACT:
-        return _LITERALS[word], None
-    if lower in _LITERALS:
-        return _LITERALS[lower], Finding(at, "literal", f"{word} is not how JSON writes it.", f"read as {_JSON[lower]}")
-    if _NOT_FINITE.fullmatch(word):
-        raise Stop(at, "not_finite", f"{word} is not a JSON number.")
-    if lower in _NOTHING:
-        raise Stop(at, "syntax", f"{word} is not a value.")
-    if len(word) > MOST_DIGITS and word.lstrip("+-")[:1].isdigit():
-        raise Stop(at, "too_large", f"The number has more than {MOST_DIGITS:,} digits.")
-    if INTEGER.fullmatch(word):
-        return int(word), None
-    written = word if NUMBER.fullmatch(word) else _as_number(word)
-    if not written:
-        return word, Finding(at, "unquoted_text", f"{word[:80]} has no quotes.", "read as text")
-    number: Json = int(written) if INTEGER.fullmatch(written) else float(written)
-    if isinstance(number, float) and abs(number) == float("inf"):
-        raise Stop(at, "not_finite", f"{word} is larger than any number JSON readers keep.")
-    if NUMBER.fullmatch(word):
-        return number, None
-    return number, Finding(at, "number", f"{word} is not how JSON writes a number.", f"read as {number!r}")
-
-
-def _as_number(word: str) -> str:
-    """A number in a form JSON does not have (+5, .5, 5., 1_000), as Python reads it; "" for any other word."""
-    if not _NEARLY_NUMBER.fullmatch(word):
-        return ""
-    plain = word.removeprefix("+").replace("_", "")
-    whole = plain.partition(".")[0].removeprefix("-")
-    return "" if len(whole) > 1 and whole[0] == "0" else plain  # 012 is not 12: it stays text

@@ -15,7 +15,7 @@ from dataclasses import replace
 from typing import Any
 
 from airoagent.calls.functions import Function, Param
-from airoagent.calls.json_text import Json
+from airoagent.calls.scalars import Json
 from airoagent.errors import CallError, Diagnostic, UsageError
 
 __all__ = ["function_of", "param_of_schema", "python_arguments"]

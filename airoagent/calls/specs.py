@@ -23,7 +23,7 @@ from typing import get_args
 
 from airoagent.calls.checker import Checker
 from airoagent.calls.functions import Function, Kind, Param
-from airoagent.calls.json_text import Json, Path
+from airoagent.calls.scalars import Json, Path
 from airoagent.calls.yaml_text import Places, Unreadable, read_documents, write_yaml
 from airoagent.errors import UsageError
 

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
-from airoagent.calls.json_text import Json, Path
+from airoagent.calls.scalars import Json, Path, untyped
 from airoagent.calls.yaml_text import Places, Unreadable, read_documents
 from airoagent.errors import Diagnostic
 
@@ -35,8 +35,9 @@ _MEMBER = re.compile(r"[ \t]*+(?:-[ ]++)*+[\"']?+[\w.-]++[\"']?+[ ]*+:(?:[ \t]|$
 _GOES_ON = re.compile(r"[ \t]*+(?:#|-[ ]|-$|---|\.\.\.|[}\]])")
 
 
-def read_yaml_documents(text: str, keys: Collection[str], truncated: bool) -> list[CallText]:
-    """The YAML documents of a text; [] if no line of it begins a call (``keys`` are the keys that do).
+def read_yaml_documents(text: str, keys: Collection[str], truncated: bool, hashes: bool = True) -> list[CallText]:
+    """The YAML documents of a text; [] if no line of it begins a call (``keys`` are the keys that do). ``hashes``: what
+    follows a ``#`` in a text is a part of it, not a comment.
 
     Unreadable (line and column from 0, of the whole text) says why there is none.
     """
@@ -47,6 +48,8 @@ def read_yaml_documents(text: str, keys: Collection[str], truncated: bool) -> li
     if truncated and last == len(lines):
         notes += _cut(lines)
     region = lines[first:last]
+    if hashes:
+        region = _with_hashes(region, keys, notes, first)
     try:
         found, places = _read(region, notes, first)
     except Unreadable as error:
@@ -59,6 +62,34 @@ def read_yaml_documents(text: str, keys: Collection[str], truncated: bool) -> li
         CallText(value, _locator(where, first), notes if number == 0 else [])
         for number, (value, where) in enumerate(zip(found, places, strict=False))
     ]
+
+
+_COMMENTED = re.compile(
+    r"(?P<head>\s*(?:-\s+)*[\"']?(?P<key>[\w .-]+)[\"']?:\s+|\s*(?:-\s+)+)"
+    r"(?P<value>[^\s\"'|>\[{&*!#].*?)(?P<rest>\s#.*)"
+)
+_BLOCK = re.compile(r".*(?::|-)\s+[|>][+-]?\d?\s*")
+
+
+def _with_hashes(lines: list[str], keys: Collection[str], notes: list[Diagnostic], first: int) -> list[str]:
+    """The lines with text in quotes that has a ``#`` in it: YAML would drop the words after it."""
+    done: list[str] = []
+    block = -1  # how far in the line stands whose block of text this is; -1: outside of one
+    for number, line in enumerate(lines, first + 1):
+        indent = len(line) - len(line.lstrip())
+        if block >= 0 and (not line.strip() or indent > block):
+            done.append(line)
+            continue
+        block = indent if _BLOCK.fullmatch(line) else -1
+        found = _COMMENTED.fullmatch(line) if " #" in line or "\t#" in line else None
+        if found and found["key"] not in keys and isinstance(untyped(found["value"]), str):
+            value = line[found.start("value") :].rstrip()
+            notes.append(
+                Diagnostic("comment", "A # stands in a value.", number, found.start("rest") + 2, "kept as text")
+            )
+            line = found["head"] + "'" + value.replace("'", "''") + "'"
+        done.append(line)
+    return done
 
 
 def _locator(places: Places, first: int) -> Callable[[Path], tuple[int, int]]:
@@ -89,6 +120,8 @@ def _region(lines: list[str], keys: Collection[str]) -> tuple[int, int, list[Dia
     if start > 0 and lines[start - 1].strip() == "---":
         start -= 1
     end = _end(lines, start, last)
+    if end < last and lines[end - 1].strip():
+        raise Unreadable("syntax", "A line that is not indented follows a value.", end, 0)
     outside = [*range(start), *range(end, len(lines))]
     chatter = next((n for n in outside if lines[n].strip() and n not in fences and lines[n].strip() != "---"), -1)
     if chatter >= 0:

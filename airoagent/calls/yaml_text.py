@@ -16,7 +16,8 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from airoagent.calls.json_text import MOST_DEPTH, Json, Plain, untyped
+from airoagent.calls.json_text import MOST_DEPTH
+from airoagent.calls.scalars import Json, Plain, untyped
 
 __all__ = ["MOST_CHARACTERS", "Places", "Unreadable", "read_documents", "scalar_text", "write_yaml"]
 

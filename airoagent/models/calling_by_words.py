@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from airoagent.calls.functions import Function, Functions, Param
-from airoagent.calls.json_text import Json
+from airoagent.calls.scalars import Json
 from airoagent.calls.yaml_text import write_yaml
 from airoagent.models.english.words import near_words, stem, stems, words
 from airoagent.models.filling_by_words import filled, read_clues

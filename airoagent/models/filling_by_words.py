@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from airoagent.calls.functions import Param
-from airoagent.calls.json_text import Json
+from airoagent.calls.scalars import Json
 from airoagent.models.english.words import MONTHS, NUMBER_WORDS, STOPWORDS, near_words, stem, stems, words
 
 __all__ = ["Clues", "filled", "read_clues"]

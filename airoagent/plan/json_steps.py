@@ -14,7 +14,8 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from airoagent.calls.json_text import Stop, read_value
+from airoagent.calls.json_text import read_value
+from airoagent.calls.scalars import Stop
 from airoagent.plan.draft import Draft
 from airoagent.plan.frame import Frame
 from airoagent.plan.repairs import read_template

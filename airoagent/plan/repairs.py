@@ -174,6 +174,10 @@ def _joined(text: str) -> str | None:
 _KEYWORD = re.compile(r"[A-Za-z_]\w{0,63}\s*+=\s*+(?=[\"'$:#\[\w])(?!=)")
 
 
+_F_STRING = re.compile(rf"[fF](?:{_STRING.pattern})", re.DOTALL)
+_VARIABLE = re.compile(r"\{?\b(?:evidence|E)_?([0-9]{1,9})\b\}?")
+
+
 def read_arguments(raw: str, at: int, findings: list[Finding]) -> str:
     """The text given to a call ``tool(...)``: its one argument, or all of it where there are several.
 
@@ -182,6 +186,12 @@ def read_arguments(raw: str, at: int, findings: list[Finding]) -> str:
     text = raw.strip()
     keyword = _KEYWORD.match(text)
     body = text[keyword.end() :] if keyword else text
+    variables = _F_STRING.fullmatch(body) or _VARIABLE.fullmatch(body)
+    if variables:  # Python, with the steps as its variables
+        body, count = _VARIABLE.subn(r":evidence\1:", body.removeprefix("f").removeprefix("F"))
+        if count:
+            findings.append(Finding(at, "reference_spelling", "A step is named as a variable.", "read as a reference"))
+            raw = text = body
     literal = _STRING.fullmatch(body)
     if literal:
         inner = literal[1] if literal[1] is not None else literal[2]

@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 
+from airoagent.calls.call_forms import THOUGHT_TAGS
 from airoagent.plan.draft import Draft
 from airoagent.plan.fields import FieldReader
 from airoagent.plan.frame import AnswerReader, Frame, is_fence
@@ -26,13 +27,11 @@ __all__ = ["StatementReader"]
 _IN_FRAME = re.compile(r"[\n:：\[(［（{>\]]")
 _IN_THOUGHTS = re.compile(r"[\n>\]]")
 _THOUGHTS_BEGIN = re.compile(
-    r"\s*+(?:<(?:think|thinking|thoughts?|reasoning|reflection|scratchpad)>|\[THINK\]"
+    rf"\s*+(?:<(?:{THOUGHT_TAGS})>|\[THINK\]"
     r"|(?:<\|start\|>assistant)?<\|channel\|>(?:analysis|commentary)<\|message\|>)",
     re.IGNORECASE,
 )
-_THOUGHTS_END = re.compile(
-    r"(?:</(?:think|thinking|thoughts?|reasoning|reflection|scratchpad)>|\[/THINK\]|<\|end\|>)\Z", re.IGNORECASE
-)
+_THOUGHTS_END = re.compile(rf"(?:</(?:{THOUGHT_TAGS})>|\[/THINK\]|<\|end\|>)\Z", re.IGNORECASE)
 _IN_OBJECT = re.compile(r"[\"'\\{}\[\]\n:：(（［]")
 _NEWLINE = re.compile(r"\n")
 _HEAD_ENDS = ":：[(［（"

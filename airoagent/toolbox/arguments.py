@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from airoagent.calls.checker import Checker
 from airoagent.calls.functions import Function
-from airoagent.calls.json_text import Json, Stop, read_value
+from airoagent.calls.json_text import read_value
+from airoagent.calls.scalars import Json, Stop
 from airoagent.errors import CallError, ToolError
 from airoagent.plan.evidence import Evidence, Filled
 

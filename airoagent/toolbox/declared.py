@@ -43,7 +43,7 @@ from pathlib import Path
 from urllib.parse import quote, urlsplit
 
 from airoagent.calls.functions import Function
-from airoagent.calls.json_text import Json
+from airoagent.calls.scalars import Json
 from airoagent.errors import ToolError, UsageError
 from airoagent.events import Source
 from airoagent.toolbox.commands import MOST_OUTPUT, run_command

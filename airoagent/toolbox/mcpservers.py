@@ -25,7 +25,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from airoagent.calls.functions import Function
-from airoagent.calls.json_text import Json
+from airoagent.calls.scalars import Json
 from airoagent.errors import AiroError, ToolError, UsageError
 from airoagent.events import Source
 from airoagent.settings import McpServer

@@ -164,6 +164,13 @@ def test_two_calls_in_one_step_are_refused() -> None:
     assert caught.value.kind == "syntax"
 
 
+def test_steps_as_variables_of_python_are_references() -> None:
+    first = "evidence0 = DuckDuckGo('x')\nevidence1 = word_count(f\"How long is {evidence0}?\")\n"
+    plan = read(first + "E2 = word_count(evidence1)\n")
+    assert [step.input for step in plan.steps] == ["x", "How long is :evidence0:?", ":evidence1:"]
+    assert read("1. DuckDuckGo('E5 route')\n").steps[0].input == "E5 route"
+
+
 def test_a_bare_join_answers_with_all_that_no_step_uses() -> None:
     text = '1. DuckDuckGo("a")\n2. DuckDuckGo("b")\n3. word_count("$1")\nThought: done.\n4. join()<END_OF_PLAN>\n'
     assert read(text).answer == ":evidence2:\n:evidence3:"

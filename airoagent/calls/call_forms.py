@@ -1,0 +1,160 @@
+"""Calls in the forms of other model families, and what of a completion is the model's own answer.
+
+    >>> [written] = python_calls("resize(width=640, name='a')", {"resize": ()}.get)
+    >>> written.name, written.params
+    ('resize', {'width': 640, 'name': 'a'})
+
+Thoughts and the turns that a model makes up after its own are no answer: a call in them is never carried out.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from airoagent.calls.scalars import Json, Plain
+
+__all__ = [
+    "NEXT_TURN",
+    "THOUGHT_TAGS",
+    "WrittenCall",
+    "name_before",
+    "python_calls",
+    "tagged_calls",
+    "without_thoughts",
+]
+
+_MOST_TRIED = 50  # calls that are tried: one that does not end costs its length
+
+THOUGHT_TAGS = "think|thinking|thoughts?|reasoning|reflection|scratchpad"
+_THOUGHTS = re.compile(
+    rf"^[ \t]*(?:<(?P<tag>{THOUGHT_TAGS})>.*?(?:</(?P=tag)>|\Z)|\[THINK\].*?(?:\[/THINK\]|\Z))"
+    r"|<\|channel\|>(?:analysis|commentary)<\|message\|>.*?(?:<\|end\|>|\Z)",
+    re.DOTALL | re.IGNORECASE | re.MULTILINE,
+)
+_THOUGHTS_END = re.compile(rf"</(?:{THOUGHT_TAGS})>|\[/THINK\]", re.IGNORECASE)
+_NO_SPACE = re.compile(r"[^\n]")
+NEXT_TURN = re.compile(
+    r"<\|(?:im_end|im_start|eot_id|start_header_id|end|endoftext|end_of_text|user|return)\|>|</s>|<(?:end|start)_of_turn>"
+    r"|\[INST\]|^(?:USER|HUMAN):|^#{2,4} ?(?:Instruction|User|Input)\b:?",
+    re.MULTILINE | re.IGNORECASE,
+)
+"""What ends the model's turn, or begins one that is not its own."""
+
+
+def without_thoughts(text: str) -> str:
+    """The text with thoughts as blanks of the same length, so that every place stays what it is."""
+    ends = [found.end() for found in _THOUGHTS_END.finditer(text)]
+    masked = _THOUGHTS.sub(lambda found: _NO_SPACE.sub(" ", found[0]), text)
+    last = max((end for end in ends if _THOUGHTS_END.search(masked, max(0, end - 20), end)), default=0)
+    return _NO_SPACE.sub(" ", masked[:last]) + masked[last:]  # thoughts whose beginning was a part of the prompt
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenCall:
+    """A call as it was written: its name, its parameters, and from which offset to which it stands."""
+
+    name: str
+    params: dict[str, Json]
+    start: int
+    end: int
+
+
+_NAME = r"[A-Za-z_][\w.\\-]{0,120}"
+_LABEL = r"(?:action|tool|function)?[ _]?(?:input|arguments|args|parameters|params)[\s`*:]{1,20}"
+_BEFORE = re.compile(
+    rf"(?<![\w.\\-])(?P<name>{_NAME})(?::\d+)?[\s`*'\"(:>=|]{{0,40}}+"
+    rf"(?:(?:<\|[\w ]{{1,30}}\|>|json\s|{_LABEL}(?:json\s)?)[\s`*'\"(:>]{{0,40}}+)?+\Z",
+    re.IGNORECASE,
+)
+
+
+def name_before(text: str) -> str:
+    """The name right before an object: ``find{...}``, ``<function=find>{...}``, ``Action: find`` and its input."""
+    found = _BEFORE.search(text[-400:])
+    return found["name"] if found else ""
+
+
+_FUNCTION_TAG = re.compile(r"<function=\"?(?P<name>[\w.-]{1,120})\"?>(?P<body>.*?)(?:</function>|\Z)", re.DOTALL)
+_PARAMETER_TAG = re.compile(r"<parameter=\"?(?P<name>[\w.-]{1,120})\"?>\n?(?P<value>.*?)\n?</parameter>", re.DOTALL)
+
+
+def tagged_calls(text: str) -> Iterator[WrittenCall]:
+    """Calls written as tags: ``<function=find><parameter=text>otters</parameter></function>``."""
+    for found in _FUNCTION_TAG.finditer(text):
+        params: dict[str, Json] = {one["name"]: Plain(one["value"]) for one in _PARAMETER_TAG.finditer(found["body"])}
+        if params or not found["body"].strip():
+            yield WrittenCall(found["name"], params, found.start(), found.end())
+
+
+# Only at the start of a line, after what decorates it: a call in the middle of a sentence is talked about, not made.
+_PYTHON = re.compile(
+    rf"(?:^[ \t>`*-]*(?:<\|?[\w ]{{1,30}}\|?>|\[TOOL_CALLS\]|action: ?|print\()?\[?\s*|(?<=\)),\s*|(?<=\));\s*)"
+    rf"(?P<name>{_NAME})\(",
+    re.MULTILINE | re.IGNORECASE,
+)
+_TOKEN = re.compile(r"'(?:[^'\\\n]|\\.)*+'|\"(?:[^\"\\\n]|\\.)*+\"|[()\[\]{}]", re.DOTALL)
+_WORDS = {"true": True, "false": False, "null": None}
+
+
+def python_calls(text: str, parameters: Callable[[str], Sequence[str] | None]) -> Iterator[WrittenCall]:
+    """Calls written in Python; ``parameters`` gives the names of a function's parameters, None if there is no such."""
+    at = tried = 0
+    while tried < _MOST_TRIED and (found := _PYTHON.search(text, at)):
+        at = found.end()
+        names = parameters(found["name"])
+        if names is None:
+            continue
+        tried += 1
+        end = _closing(text, found.end())
+        params = _arguments(f"f({text[found.end() : end]}", names) if end else None
+        if params is not None:
+            yield WrittenCall(found["name"], params, found.start("name"), end)
+            at = end
+
+
+def _closing(text: str, at: int) -> int:
+    """The offset after the bracket that closes a call; 0 if there is none."""
+    depth = 1
+    for found in _TOKEN.finditer(text, at):
+        if found[0] in "([{":
+            depth += 1
+        elif found[0] in ")]}":
+            depth -= 1
+            if not depth:
+                return found.end()
+    return 0
+
+
+def _arguments(call: str, names: Sequence[str]) -> dict[str, Json] | None:
+    """The arguments by name; None if one is more than a literal, or has no name."""
+    try:
+        tree: Any = ast.parse(call, mode="eval").body
+        if not isinstance(tree, ast.Call) or len(tree.args) > len(names):
+            return None
+        pairs = [*zip(names, tree.args, strict=False), *((one.arg or "", one.value) for one in tree.keywords)]
+        found = {name: _literal(value) for name, value in pairs}
+    except (ValueError, SyntaxError, RecursionError, MemoryError):
+        return None
+    return found if "" not in found and len(found) == len(pairs) else None
+
+
+def _literal(value: ast.expr) -> Json:
+    if isinstance(value, ast.Name) and value.id in _WORDS:
+        return _WORDS[value.id]
+    if isinstance(value, ast.List | ast.Tuple):
+        return [_literal(item) for item in value.elts]
+    if isinstance(value, ast.Dict):
+        pairs = [
+            (ast.literal_eval(key), _literal(item)) for key, item in zip(value.keys, value.values, strict=True) if key
+        ]
+        if len(pairs) != len(value.keys) or not all(isinstance(key, str) for key, _ in pairs):
+            raise ValueError("a key is not text")
+        return dict(pairs)
+    found = ast.literal_eval(value)
+    if not isinstance(found, str | int | float | None) or found in (float("inf"), float("-inf")):
+        raise ValueError("the value has no form in JSON")
+    return found
