@@ -12,6 +12,7 @@ import hashlib
 import html
 import json
 import re
+import unicodedata
 from importlib.resources import files
 from typing import Any
 
@@ -144,8 +145,8 @@ def data_block(value: Any) -> str:
 
 
 def _whole(text: str) -> str:
-    """The text without the halves of pairs that no file can hold."""
-    return text.encode("utf-8", "replace").decode()
+    """The text without the halves of pairs that no file can hold, and without what does things to a terminal."""
+    return "".join(c if c in "\n\t" or unicodedata.category(c) not in ("Cc", "Cf", "Cs") else "\ufffd" for c in text)
 
 
 def _asset(name: str) -> str:
