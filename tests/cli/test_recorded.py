@@ -139,7 +139,7 @@ def test_gc_removes_old_runs_and_keeps_the_newest(airo: Airo, asked: list[str]) 
     airo("rerun", *asked)
     newest = last(airo)["id"]
     assert airo("runs", "gc").err.startswith("removed 0 runs")
-    assert airo("runs", "gc", "--keep", "1").err.startswith("removed 1 runs")
+    assert airo("runs", "gc", "--keep", "1", "--yes").err.splitlines()[1].startswith("removed 1 runs")
     assert [json.loads(line)["id"] for line in airo("runs", "--json").out.splitlines()] == [newest]
     assert airo("runs", "-q", "hello").out.count("\n") == 1
 

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from airoagent import Run, StoreError, tool
 from airoagent.engine.record import read_trace, write_trace
 from airoagent.engine.store import Store, new_run_id
+from airoagent.engine.upkeep import collect, find_old
 from airoagent.events import PlanWritten, RunFinished, RunStarted, StepFinished, Usage
 from tests.running import make_agent
 
@@ -131,8 +132,8 @@ def test_clearing_out_removes_what_is_old_and_leaves_what_is_driven(store: Store
         store.append(run, 1, PlanWritten(text=run * 50_000))
     store.append("old", 2, DONE)
     store.append("new", 2, DONE)
-    removed, saved = store.collect(before=10.0, keep=1)
-    assert removed == 1 and saved >= 0
+    done = collect(store, find_old(store, before=10.0, keep=1))
+    assert (done.removed, done.failed) == (1, ()) and done.saved >= 0
     assert [row.id for row in store.list()] == ["new", "driven"]
     assert len(store.events("new")[1].text) == 150_000  # type: ignore[attr-defined]
     assert [row.id for row in store.list(query="42")] == ["new"]
