@@ -18,6 +18,7 @@ import secrets
 import sqlite3
 import threading
 import time
+import weakref
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -75,11 +76,9 @@ class Store:
         with self._told(f"the run store {path} cannot be opened"):
             private_file(path)
             self._db = self._connect()
-            try:
-                self._migrate()
-            except BaseException:
-                self._db.close()
-                raise
+            # A connection that nobody closes would live on until the next round of the garbage collector.
+            weakref.finalize(self, self._db.close)
+            self._migrate()
 
     def _connect(self) -> sqlite3.Connection:
         db = sqlite3.connect(self.path, timeout=PATIENCE, isolation_level=None, check_same_thread=False)

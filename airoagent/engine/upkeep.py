@@ -15,7 +15,6 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from airoagent.engine.driving import Locks
 from airoagent.engine.record import Reading
 from airoagent.engine.schema import unpack
 from airoagent.engine.store import PATIENCE, Store
@@ -139,16 +138,14 @@ def _pragma(store: Store, name: str) -> int:
 def repair(path: Path, progress: Callable[[int, int], None] = lambda done, total: None) -> Repaired | None:
     """Write the store anew from the events that can be read; None where nothing is wrong with it.
 
-    A run is kept up to its first damaged event, and can be resumed from there. StoreError while a run is being driven,
-    and where there is no store.
+    A run is kept up to its first damaged event, and can be resumed from there. StoreError while anybody has the store
+    open, and where there is none.
     """
     if not path.exists():
         raise StoreError(f"there is no run store {path}", "runs are recorded from the first question on")
-    with contextlib.closing(sqlite3.connect(path, timeout=PATIENCE, isolation_level=None)) as old:
-        with contextlib.suppress(sqlite3.Error):
-            old.execute("BEGIN IMMEDIATE")  # nobody writes meanwhile
+    with contextlib.closing(sqlite3.connect(path, timeout=1.0, isolation_level=None)) as old:
+        _take_alone(old, path)
         ids = _ids(old)
-        _check_idle(path, ids)
         damaged = [id for id in ids if not _read(old, id)[1]]
         if not damaged and _is_sound(old):
             return None
@@ -200,11 +197,15 @@ def _ids(old: sqlite3.Connection) -> list[str]:
     return list(found)
 
 
-def _check_idle(path: Path, ids: Iterable[str]) -> None:
-    locks = Locks(path.with_name(path.name + ".locks"))
-    for id in ids:
-        if locks.driven(id):
-            raise StoreError(f"the run {id} is still being driven", "stop it first, or wait for its end")
+def _take_alone(old: sqlite3.Connection, path: Path) -> None:
+    """Keep everybody else out: whoever has the file open would go on writing to the old one."""
+    try:
+        old.execute("PRAGMA locking_mode=EXCLUSIVE")
+        old.execute("BEGIN EXCLUSIVE")
+        old.execute("COMMIT")  # the lock stays
+    except sqlite3.Error as error:
+        if error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+            raise StoreError(f"another airo has the run store {path} open", "close it first") from error
 
 
 def _read(old: sqlite3.Connection, run: str) -> tuple[list[Event], bool]:
