@@ -57,6 +57,7 @@ from airoagent.models.catalog import open_model
 from airoagent.models.stopping import bounded
 from airoagent.models.window import fit_to
 from airoagent.toolbox.addresses import AllowList
+from airoagent.toolbox.background import in_thread
 from airoagent.toolbox.documents import Documents
 from airoagent.toolbox.fetch import Fetcher
 from airoagent.toolbox.loader import find_tools
@@ -126,6 +127,7 @@ class Agent:
         self.toolbox = offered_tools(found.toolbox, tools, bool(folders), web)
         self._all_tools = found.toolbox if tools is None else self.toolbox
         self._store = store
+        self._opened: Store | None = None
         self.beside = ""  # a text to be kept beside the record of each run, on this machine alone
 
     # The three ways to ask -------------------------------------------------------------------------------------
@@ -210,8 +212,10 @@ class Agent:
         return other
 
     def close(self) -> None:
-        """Give back what the model holds, and end the MCP servers."""
+        """Give back what the model holds, end the MCP servers, and close the store."""
         self._servers.close()
+        if self._opened is not None:
+            self._opened.close()
         run_in_thread(self.model.aclose)
 
     # The whole order -------------------------------------------------------------------------------------------
@@ -221,8 +225,9 @@ class Agent:
     ) -> Run:
         if plan is None:
             question = _checked(question)
-        store, own = self._open_store()
-        recorder = Recorder(new_run_id(), store, watch, beginning)
+        store = self._open_store()
+        careful = {tool.name for tool in self.known_tools.values() if tool.side_effects or not tool.repeatable}
+        recorder = Recorder(new_run_id(), store, watch, beginning, careful)
         began = time.perf_counter()
         driving, loop = False, asyncio.get_running_loop()
 
@@ -230,18 +235,12 @@ class Agent:
             with contextlib.suppress(RuntimeError):  # the loop has closed: the run has ended meanwhile
                 loop.call_soon_threadsafe(recorder, event)
 
-        def finish(answer: str | None, sources: tuple[Source, ...], error: AiroError | None) -> None:
-            status: Status = "interrupted" if isinstance(error, Interrupted) else "failed" if error else "done"
-            recorder(
-                RunFinished(
-                    status=status,
-                    answer=answer,
-                    sources=sources,
-                    usage=recorder.run.usage,
-                    seconds=time.perf_counter() - began,
-                    failure=record_of(error) if error else None,
-                )
-            )
+        def finish(
+            answer: str | None, sources: tuple[Source, ...], error: AiroError | None, leaving: bool = False
+        ) -> None:
+            recorder(_end(recorder.run, answer, sources, error, time.perf_counter() - began))
+            if leaving and store is not None:  # by an exception: nothing is awaited any more
+                store.flush()
 
         try:
             recorder.begin(question, self.model.info.name, tuple(self.known_tools), self._settings_on_record())
@@ -250,27 +249,29 @@ class Agent:
             driving = True
             self._watching.append(heard)
             try:
+                if store is not None:
+                    await in_thread(store.flush)
                 answer, sources = await self._answer(question, plan, recorder, store)
             except asyncio.CancelledError:
                 hint = f"finish it: airo resume {recorder.run.id}" if store is not None else ""
-                finish(None, (), Interrupted("the run was stopped", hint))
+                finish(None, (), Interrupted("the run was stopped", hint), leaving=True)
                 raise
             except AiroError as error:
                 finish(None, (), error)
             except Exception as error:
                 # A bug of ours or of a model object: it goes up as it is, and the record does not stay open.
-                finish(None, (), AiroError(f"the run ended with an unforeseen {type(error).__name__}: {error}"))
+                bug = AiroError(f"the run ended with an unforeseen {type(error).__name__}: {error}")
+                finish(None, (), bug, leaving=True)
                 raise
             else:
                 finish(answer, sources, None)
         finally:
             if heard in self._watching:
                 self._watching.remove(heard)
-            if store is not None:
-                if driving:  # a run that is refused because another drives it is that other's
-                    store.let_go(recorder.run.id)
-                if own:
-                    store.close()
+            if store is not None and driving:  # a run that is refused because another drives it is that other's
+                store.let_go(recorder.run.id)
+        if store is not None:
+            await in_thread(store.flush)
         return recorder.finished()
 
     async def _answer(
@@ -393,17 +394,28 @@ class Agent:
         for watch in tuple(self._watching):
             watch(Progress(what=what, done=done, total=total))
 
-    def _open_store(self) -> tuple[Store | None, bool]:
+    def _open_store(self) -> Store | None:
+        """The store of all runs of this agent; opened again where its file is another one today."""
         if isinstance(self._store, Store):
-            return self._store, False
+            return self._store
         if self._store is False:
-            return None, False
+            return None
         path = settings.state_folder() / "runs.sqlite3" if self._store is True else Path(self._store)
-        return Store(path), True
+        if self._opened is None or self._opened.path != path or not self._opened.is_open():
+            self._opened = Store(path)
+        return self._opened
 
     def _settings_on_record(self) -> tuple[tuple[str, str], ...]:
         addresses = () if self.documents is None else self.documents.addresses
         return settings_rows(self.policy, self.toolbox, addresses)
+
+
+def _end(
+    run: Run, answer: str | None, sources: tuple[Source, ...], error: AiroError | None, seconds: float
+) -> RunFinished:
+    status: Status = "interrupted" if isinstance(error, Interrupted) else "failed" if error else "done"
+    failure = record_of(error) if error else None
+    return RunFinished(status=status, answer=answer, sources=sources, usage=run.usage, seconds=seconds, failure=failure)
 
 
 def _checked(question: str) -> str:

@@ -33,7 +33,7 @@ class Host(Protocol):
     @property
     def known_tools(self) -> Toolbox: ...
 
-    def _open_store(self) -> tuple[Store | None, bool]: ...
+    def _open_store(self) -> Store | None: ...
 
     def _executing(
         self, question: str, recorder: Recorder, reuse: Reuse
@@ -60,14 +60,10 @@ def load(agent: Host, run: str | Run) -> Run:
     """The recorded run that an id, the beginning of one, or ``@last`` means; a `Run` is itself."""
     if isinstance(run, Run):
         return run
-    store, own = agent._open_store()
+    store = agent._open_store()
     if store is None:
         raise UsageError("this agent keeps no records, so it knows no run by its id", "make it with store=True")
-    try:
-        return Run.from_events(store.events(store.find(run)))
-    finally:
-        if own:
-            store.close()
+    return Run.from_events(store.events(store.find(run)))
 
 
 def check_tools(names: Iterable[str], tools: Toolbox) -> None:

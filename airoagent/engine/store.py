@@ -1,8 +1,8 @@
 """Every run on record, in one SQLite file.
 
 What `Store.append` has returned from survives the end of the process, ``kill -9`` too (WAL). It survives a power cut
-(``synchronous=FULL``) from the next *lasting* event on: the start and the end of a run, and every event of a tool with
-side effects. Reading needs no lock that a writer could hold.
+from the next `Store.flush` on: the agent flushes, in a thread, before it asks the model and when a run has ended, and
+every event of a tool with side effects is flushed at once. Reading needs no lock that a writer could hold.
 
 Events are rows in order; long texts (prompts, pages, evidence) are kept once, by hash, and events point at them. `runs`
 is a table of what lists need, kept in the same transaction as the event that changes it, as is the index that runs are
@@ -12,8 +12,10 @@ nobody else may.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
+import os
 import secrets
 import sqlite3
 import threading
@@ -35,6 +37,7 @@ from airoagent.settings import private_file
 __all__ = ["PATIENCE", "Store", "Summary", "new_run_id"]
 
 _DAMAGED = "`airo runs repair` keeps what can be read"
+_LONG_LOG = 4 << 20  # bytes of the log from which a flush moves it into the file
 PATIENCE = 20.0  # seconds to wait for another process that writes
 _BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 _UNWRITABLE = (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN)
@@ -72,6 +75,8 @@ class Store:
         """
         self.path = path
         self._lock = threading.Lock()
+        self._entered = False  # the log's name in its folder is on disk
+        self._closed = False
         self._locks = Locks(path.with_name(path.name + ".locks"))
         with self._told(f"the run store {path} cannot be opened"):
             private_file(path)
@@ -79,6 +84,7 @@ class Store:
             # A connection that nobody closes would live on until the next round of the garbage collector.
             weakref.finalize(self, self._db.close)
             self._migrate()
+            self._file = _identity(path)
 
     def _connect(self) -> sqlite3.Connection:
         db = sqlite3.connect(self.path, timeout=PATIENCE, isolation_level=None, check_same_thread=False)
@@ -86,7 +92,8 @@ class Store:
             if not db.execute("PRAGMA page_count").fetchone()[0]:  # it can be set only now
                 db.execute("PRAGMA auto_vacuum=INCREMENTAL")
             db.execute("PRAGMA journal_mode=WAL").fetchone()
-            db.execute("PRAGMA synchronous=NORMAL")
+            db.execute("PRAGMA synchronous=NORMAL")  # and `flush`
+            db.execute(f"PRAGMA wal_autocheckpoint={2 * _LONG_LOG // 4096}")  # where no `flush` was in time
             db.execute("SELECT count(*) FROM sqlite_master").fetchone()
             return db
         except sqlite3.Error as error:
@@ -108,7 +115,7 @@ class Store:
     def _migrate(self) -> None:
         if self._version() == len(MIGRATIONS):  # read without the lock that writing needs
             return
-        with self._transaction(lasting=True) as db:
+        with self._transaction() as db:
             version = self._version()  # another process may have been quicker
             for migrate in MIGRATIONS[version:]:
                 migrate(db)
@@ -143,26 +150,37 @@ class Store:
             raise StoreError(f"{what}: {reason}", f"{cure}; with --no-store a run needs none") from error
 
     @contextmanager
-    def _transaction(self, *, lasting: bool = False) -> Iterator[sqlite3.Connection]:
-        """A transaction that survives the end of this process, and a power cut if it is ``lasting``."""
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
         with self._lock:
-            if lasting:
-                self._db.execute("PRAGMA synchronous=FULL")
+            self._db.execute("BEGIN IMMEDIATE")
             try:
-                self._db.execute("BEGIN IMMEDIATE")
                 yield self._db
                 self._db.execute("COMMIT")
-            finally:
+            except BaseException:
                 if self._db.in_transaction:  # a full disk ends it by itself
                     self._db.execute("ROLLBACK")
-                if lasting:
-                    self._db.execute("PRAGMA synchronous=NORMAL")
+                raise
+
+    def flush(self) -> None:
+        """Make everything that is on record outlast a power cut.
+
+        It takes no lock: a thread can wait for the disk here while other events are recorded.
+        """
+        size = 0
+        with self._told("the record cannot be written"):
+            with contextlib.suppress(FileNotFoundError):  # then it is all in the file itself
+                size = _sync(self.path.with_name(self.path.name + "-wal"))
+            if not self._entered and os.name == "posix":
+                _sync(self.path.parent)  # the log's name
+                self._entered = True
+            if size > _LONG_LOG:
+                with contextlib.closing(sqlite3.connect(self.path, timeout=PATIENCE)) as db:
+                    db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
 
     def append(self, run: str, seq: int, event: Event, *, lasting: bool = False) -> None:
-        """Put event number ``seq`` (from 0) of a run on record; with ``lasting``, it and all before it for a power cut.
+        """Put event number ``seq`` (from 0) of a run on record; with ``lasting``, for a power cut, too (`flush`).
 
-        The start and the end of a run are always lasting. An event that begins or resumes the run makes this store its
-        driver; StoreError if another one is.
+        An event that begins or resumes the run makes this store its driver; StoreError if another one is.
         """
         begins = isinstance(event, RunStarted | RunResumed)
         if begins and not self._locks.take(run):
@@ -170,9 +188,10 @@ class Store:
                 f"the run {run} is being driven by another process", "wait for its end, or stop that process first"
             )
         try:
-            lasting = lasting or begins or isinstance(event, RunFinished)
-            with self._told("the record cannot be written"), self._transaction(lasting=lasting) as db:
+            with self._told("the record cannot be written"), self._transaction() as db:
                 self._insert(db, run, seq, event)
+            if lasting:
+                self.flush()
         except BaseException:
             if begins:
                 self._locks.release(run, ended=False)
@@ -196,7 +215,7 @@ class Store:
 
     def write_run(self, run: str, events: Iterable[Event], beside: str = "") -> None:
         """Put a run on record at once that was made elsewhere; nobody drives it."""
-        with self._told("the record cannot be written"), self._transaction(lasting=True) as db:
+        with self._told("the record cannot be written"), self._transaction() as db:
             for seq, event in enumerate(events):
                 self._insert(db, run, seq, event)
             db.execute("UPDATE runs SET driver = '' WHERE id = ?", (run,))
@@ -370,11 +389,34 @@ class Store:
             db.execute("DELETE FROM cache WHERE at < ?", (oldest,))
             db.execute("INSERT OR REPLACE INTO cache VALUES (?, ?, ?)", (key, time.time(), body))
 
+    def is_open(self) -> bool:
+        """Whether it can be used here and now: by this process, and with the file that bears its name today."""
+        try:
+            return not self._closed and self._file == _identity(self.path)
+        except OSError:
+            return False
+
     def close(self) -> None:
         """Close the file, and drive no run any more."""
         with self._lock:
+            self._closed = True
             self._locks.close()
             self._db.close()
+
+
+def _sync(path: Path) -> int:
+    """Wait until a file or folder is on disk; its size in bytes."""
+    handle = os.open(path, os.O_RDONLY if os.name == "posix" else os.O_RDWR)
+    try:
+        os.fsync(handle)
+        return os.fstat(handle).st_size
+    finally:
+        os.close(handle)
+
+
+def _identity(path: Path) -> tuple[int, int, int]:
+    found = path.stat()
+    return os.getpid(), found.st_dev, found.st_ino
 
 
 def _code(error: Exception) -> int:

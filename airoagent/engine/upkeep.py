@@ -7,6 +7,7 @@ turn. Repairing writes a new file from the events that can be read, and keeps th
 from __future__ import annotations
 
 import contextlib
+import gc
 import json
 import os
 import sqlite3
@@ -199,6 +200,7 @@ def _ids(old: sqlite3.Connection) -> list[str]:
 
 def _take_alone(old: sqlite3.Connection, path: Path) -> None:
     """Keep everybody else out: whoever has the file open would go on writing to the old one."""
+    gc.collect()  # what this process has left open
     try:
         old.execute("PRAGMA locking_mode=EXCLUSIVE")
         old.execute("BEGIN EXCLUSIVE")
