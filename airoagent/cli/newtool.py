@@ -46,8 +46,12 @@ def write_tool(name: str, output: str | None) -> tuple[Path, bool]:
     place = config_folder() / "tools" if output is None else Path(output).expanduser()
     file = place if place.suffix == ".py" and not place.is_dir() else place / f"{function}.py"
     try:
-        private_folder(file.parent) if usual else file.parent.mkdir(parents=True, exist_ok=True)
+        if usual:
+            private_folder(file.parent)
+        file.parent.mkdir(parents=True, exist_ok=True)
         with file.open("x", encoding="utf-8") as stream:
+            if usual:
+                file.chmod(0o600)
             stream.write(_FILE.format(name=name, function=function))
     except FileExistsError as error:
         raise UsageError(f"{file} is there already", "choose another name, or another place with --output") from error

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import socket
 import sqlite3
+import stat
 import subprocess
 import sys
 import time
@@ -231,3 +233,19 @@ def test_ctrl_c_tells_how_to_go_on_and_resume_repeats_nothing(
     monkeypatch.setenv("GO", "1")
     result = airo("resume", run, "--tools", str(file), "--display", "none")
     assert result.out == "one two\n" and calls.read_text().splitlines() == ["one", "two", "two"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs modes")
+def test_everything_that_is_written_is_for_its_owner_alone(airo: Airo, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Records, locks, the index of documents and a new tool, with a umask that would let everybody read and write."""
+    home = Path(os.environ["AIRO_HOME"])
+    old = os.umask(0)
+    try:
+        assert airo("--docs", LIBRARY, "--display", "none", "How deep is Lake Baikal?").code == 0
+        assert airo("tools", "new", "WordCount").code == 0
+        modes = {file: stat.S_IMODE(file.stat().st_mode) for file in (home, *home.rglob("*"))}
+    finally:
+        os.umask(old)
+    assert {"runs.sqlite3", "word_count.py"} <= {file.name for file in modes}
+    assert any(file.name.startswith("documents-") for file in modes)
+    assert [f"{file} {mode:o}" for file, mode in modes.items() if mode & 0o077] == []
