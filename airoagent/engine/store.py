@@ -208,7 +208,7 @@ class Store:
             db.executemany("INSERT OR IGNORE INTO uses VALUES (?, ?)", [(run, key) for key in texts])
         db.execute(
             "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?)",
-            (run, seq, event.type, getattr(event, "step", ""), event.at, json.dumps(packed)),
+            (run, seq, event.type, _storable(getattr(event, "step", "")), event.at, json.dumps(packed)),
         )
         self._list(db, run, event)
         add_words(db, run, event.type, body)
@@ -232,7 +232,7 @@ class Store:
             case RunStarted():
                 db.execute(
                     "INSERT INTO runs VALUES (?, ?, ?, ?, 'running', NULL, ?, 0, ?)",
-                    (run, event.parent, _storable(event.question), event.model, event.at, driver_name()),
+                    (run, *map(_storable, (event.parent, event.question, event.model)), event.at, driver_name()),
                 )
             case RunResumed():
                 db.execute("UPDATE runs SET status = 'running', driver = ? WHERE id = ?", (driver_name(), run))

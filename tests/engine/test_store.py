@@ -58,8 +58,8 @@ def test_a_run_is_listed_found_and_read(store: Store) -> None:
 @given(text=st.text(st.characters(), max_size=600))
 def test_any_text_comes_back_as_it_was(store: Store, text: str) -> None:
     run = new_run_id()
-    _begin(store, run, text)
-    event = StepFinished(step="evidence0", tool="t", attempt=1, text=text * 3, sources=(), seconds=0)
+    store.append(run, 0, RunStarted(run=run, question=text, model=text, parent=text))
+    event = StepFinished(step=text, tool="t", attempt=1, text=text * 3, sources=(), seconds=0)
     store.append(run, 1, event)
     assert store.events(run)[1] == event and store.events(run)[0].question == text  # type: ignore[attr-defined]
 
