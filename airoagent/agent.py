@@ -21,7 +21,7 @@ from airoagent.engine.planning import write_plan
 from airoagent.engine.policy import Approve, Policy, checked_policy
 from airoagent.engine.record import Run
 from airoagent.engine.recorder import Recorder
-from airoagent.engine.session import Session, Watch, asked_question
+from airoagent.engine.session import Records, Session, Watch, asked_question
 from airoagent.engine.store import Store, new_run_id
 from airoagent.errors import PrivateText, UsageError
 from airoagent.events import Event, Progress
@@ -105,7 +105,7 @@ class Agent:
             known,
             policy,
             approve or _refuse,
-            store,
+            Records(store),
             sampling,
             free,
             Documents([Path(folder) for folder in folders], settings.cache_folder()) if folders else None,
@@ -329,8 +329,9 @@ class Agent:
         return await forking.fork(self.session, run, edit=edit, set=set, plan=plan, model=model, watch=watch)
 
     def close(self) -> None:
-        """Give back what the model holds, and end the MCP servers."""
+        """Give back what the model holds, end the MCP servers, and close the store."""
         self._servers.close()
+        self.session.records.close()
         run_in_thread(self.model.aclose)
 
 

@@ -394,7 +394,7 @@ def from_json(value: dict[str, Any]) -> Event:
         return cls(**{k: _revive(k, v) for k, v in value.items() if k in known})
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise StoreError(
-            f"a line of the trace is not an event: {str(value)[:80]!r} ({error})", "was the file cut or edited by hand?"
+            f"{str(value)[:80]!r} is not an event ({error})", "was the file cut or edited by hand?"
         ) from error
 
 

@@ -11,8 +11,10 @@ current directory. ``AIRO_HOME`` moves the folders for settings, records and cac
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
+import stat
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from functools import cache
@@ -31,6 +33,8 @@ __all__ = [
     "config_folder",
     "declared_settings",
     "load_settings",
+    "private_file",
+    "private_folder",
     "state_folder",
     "strange_variables",
 ]
@@ -206,6 +210,37 @@ def _folder(kind: Literal["config", "state", "cache"], environ: Mapping[str, str
     from platformdirs import PlatformDirs
 
     return Path(getattr(PlatformDirs("airoagent", appauthor=False), f"user_{kind}_path"))
+
+
+def private_folder(path: Path) -> None:
+    """Make a folder that only its owner can enter; one of airoagent's own that others can enter is closed to them."""
+    for folder in (*reversed(path.parents), path):
+        if not folder.exists():
+            folder.mkdir(exist_ok=True)
+            folder.chmod(0o700)  # whatever the umask says
+    for folder in {config_folder(), state_folder(), cache_folder()} & {path, *path.parents}:
+        _close_to_others(folder)
+
+
+def private_file(path: Path) -> None:
+    """Make a file (and its folder) that only its owner can read, and close one that is there to others.
+
+    What SQLite keeps next to a database is closed, too. A file that is there is never opened: closing it would end
+    the locks that this process holds on it.
+    """
+    private_folder(path.parent)
+    with contextlib.suppress(FileExistsError):
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+        path.chmod(0o600)
+    for suffix in ("", "-wal", "-shm", "-journal"):
+        _close_to_others(path.with_name(path.name + suffix))
+
+
+def _close_to_others(path: Path) -> None:
+    with contextlib.suppress(OSError):  # it is not there, is another user's, or lies on a file system without modes
+        mode = stat.S_IMODE(path.stat().st_mode)
+        if mode & 0o077:
+            path.chmod(mode & 0o700)
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,7 @@ def write_tool(name: str, output: str | None) -> tuple[Path, bool]:
     ``output`` is a file (``.py``) or a folder; None is the tools folder of the settings. UsageError for a name no tool
     can have or that another tool has, and for a file that exists.
     """
-    from airoagent.settings import config_folder
+    from airoagent.settings import config_folder, private_folder
     from airoagent.toolbox.loader import find_tools
 
     if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]{0,63}", name):
@@ -46,8 +46,12 @@ def write_tool(name: str, output: str | None) -> tuple[Path, bool]:
     place = config_folder() / "tools" if output is None else Path(output).expanduser()
     file = place if place.suffix == ".py" and not place.is_dir() else place / f"{function}.py"
     try:
+        if usual:
+            private_folder(file.parent)
         file.parent.mkdir(parents=True, exist_ok=True)
         with file.open("x", encoding="utf-8") as stream:
+            if usual:
+                file.chmod(0o600)
             stream.write(_FILE.format(name=name, function=function))
     except FileExistsError as error:
         raise UsageError(f"{file} is there already", "choose another name, or another place with --output") from error

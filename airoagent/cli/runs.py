@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -79,17 +78,23 @@ def show(run_id: str, as_json: bool) -> None:
 
 def load_run(word: str) -> Run:
     """The run that a word of the command line means: an id, the beginning of one, @last, or a trace file."""
-    from airoagent.engine.record import Run, read_trace
-    from airoagent.errors import StoreError
+    from airoagent.engine.record import Run
 
     if word.endswith(".jsonl"):
-        try:
-            return Run.from_events(read_trace(Path(word).read_text(encoding="utf-8").split("\n")))
-        except (OSError, UnicodeDecodeError) as error:
-            reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
-            raise StoreError(f"the trace {word} cannot be read: {reason}", "check the path") from error
+        return _trace(word)
     store = _store()
     return Run.from_events(store.events(store.find(word)))
+
+
+def _trace(file: str) -> Run:
+    from airoagent.engine.record import Run, read_trace, trace_lines
+    from airoagent.errors import StoreError
+
+    try:
+        with click.open_file(file, "rb") as stream:
+            return Run.from_events(read_trace(trace_lines(stream)))
+    except OSError as error:
+        raise StoreError(f"the trace {file} cannot be read: {error.strerror}", "check the path") from error
 
 
 def begun_of(run: Run) -> Begun:
@@ -209,34 +214,88 @@ def save_plan(run_id: str, output: str | None, params: tuple[str, ...]) -> None:
 
 
 @command.command("gc")
-@click.option("--older", "days", type=click.FloatRange(0), metavar="DAYS", help="Remove runs begun before that.")
-@click.option("--keep", type=click.IntRange(0), metavar="N", help="Remove runs but the newest N.")
-def gc(days: float | None, keep: int | None) -> None:
+@click.option("--older", "days", type=click.FloatRange(0), metavar="DAYS", help="Remove runs started before that.")
+@click.option("--keep", type=click.IntRange(0), metavar="N", help="Remove all runs but the newest N.")
+@click.option("--yes", is_flag=True, help="Remove them without asking.")
+@click.option("--dry-run", is_flag=True, help="Only say what would be removed.")
+@click.option("--vacuum", is_flag=True, help="Rewrite the file without its gaps; nothing can be recorded meanwhile.")
+def gc(days: float | None, keep: int | None, yes: bool, dry_run: bool, vacuum: bool) -> None:
     """Clear out the store: texts that no run needs, the gaps they leave, and old runs where --older or --keep says so.
 
-    A run that is being driven stays.
+    A run that is being driven stays. What will be removed is shown first, and asked about on a terminal; elsewhere
+    --yes is needed.
     """
+    from airoagent.engine.upkeep import collect, find_old
+    from airoagent.errors import StoreError
+
+    store = _store()
     before = 0.0
     if days is not None or keep is not None:
         before = time.time() - (days or 0.0) * 86400
-    removed, saved = _store().collect(before=before, keep=keep or 0)
-    click.echo(f"removed {removed} runs, freed {saved / 1e6:.1f} MB", err=True)
+    runs = find_old(store, before=before, keep=keep or 0)
+    if runs:
+        click.echo(f"runs to remove: {len(runs):,}, from {runs[0]} to {runs[-1]}", err=True)
+    if dry_run:
+        click.echo("nothing was removed", err=True)
+        return
+    if runs and not yes:
+        _ask_to_remove(len(runs))
+    done = collect(store, runs, vacuum=vacuum)
+    click.echo(f"removed {done.removed} runs, freed {done.saved / 1e6:.1f} MB", err=True)
+    if done.inside > done.saved and done.inside > 1e6:
+        free = f"{done.inside / 1e6:.1f} MB of the file are free for new runs"
+        click.echo(f"{free}; `airo runs gc --vacuum` gives them back to the disk", err=True)
+    if done.failed:
+        raise StoreError(f"{len(done.failed)} runs could not be removed: {done.failed[0]} ...", "airo runs repair")
+
+
+def _ask_to_remove(count: int) -> None:
+    import sys
+
+    from airoagent.errors import UsageError
+
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise UsageError(
+            f"{count:,} runs would be removed, and there is no terminal to ask on",
+            "look at them with --dry-run, remove them with --yes",
+        )
+    if not click.confirm("Remove them?", err=True):
+        raise UsageError("nothing was removed")
+
+
+@command.command("repair")
+def repair() -> None:
+    """Save what can be read of a damaged store: write a new file, and keep the old one next to it.
+
+    A run is kept up to its first damaged event. Nothing is changed where nothing is damaged.
+    """
+    from airoagent.engine.upkeep import repair as repair_store
+    from airoagent.settings import state_folder
+
+    path = state_folder() / "runs.sqlite3"
+    done = repair_store(path)
+    if done is None:
+        click.echo("nothing is damaged", err=True)
+        return
+    click.echo(f"runs kept whole: {done.whole:,}", err=True)
+    for what, runs in (("kept up to a damaged event", done.cut), ("lost", done.lost)):
+        if runs:
+            more = "" if len(runs) <= 20 else f" and {len(runs) - 20:,} more"
+            click.echo(f"runs {what}: {len(runs):,} ({', '.join(runs[:20])}{more})", err=True)
+    click.echo(f"the old file is now {done.old}", err=True)
 
 
 @command.command("import")
 @click.argument("file", metavar="FILE|-")
 def import_(file: str) -> None:
     """Take a trace into the store."""
-    from airoagent.cli.run import read_text
-    from airoagent.engine.record import Run, read_trace
     from airoagent.errors import StoreError
 
-    run = Run.from_events(read_trace(read_text(file).split("\n")))
+    run = _trace(file)
     if not (run.id.isascii() and run.id.isprintable() and 0 < len(run.id) <= 200):
         raise StoreError(f"a run cannot be called {run.id[:200]!r}", "was the file cut or edited?")
     store = _store()
     if store.has(run.id):
         raise StoreError(f"there is a run {run.id} already", f"remove it first: airo runs rm {run.id}")
-    for number, event in enumerate(run.events):
-        store.append(run.id, number, event)
+    store.write_run(run.id, run.events)
     click.echo(f"imported {run.id}", err=True)

@@ -86,13 +86,27 @@ def _serve(port: int, no_open: bool, given: dict[str, Any]) -> None:
         click.echo(server.url)
         sys.stdout.flush()
         click.echo("Ctrl-C stops it", err=True)
-        if not no_open:
-            _open(server.url)
+        file = state_folder() / f"view-{server.port}.html"
         try:
+            if not no_open:
+                _open(_way_in(file, server.url))
             server.closing.wait()
         except KeyboardInterrupt:
             click.echo("stopped", err=True)
+        finally:
+            file.unlink(missing_ok=True)
     store.close()
+
+
+def _way_in(file: Path, url: str) -> str:
+    """The address of a file that leads to the server: a command line, which holds the browser's address, can be read by
+    every user of the machine, and the file cannot."""
+    from airoagent.settings import private_file
+
+    file.unlink(missing_ok=True)
+    private_file(file)
+    file.write_text(f'<!doctype html><meta http-equiv="refresh" content="0; url={url}">\n', encoding="utf-8")
+    return file.as_uri()
 
 
 def _open(address: str) -> None:

@@ -11,6 +11,8 @@ import hashlib
 import os
 from pathlib import Path
 
+from airoagent.settings import private_folder
+
 try:
     import fcntl
 except ImportError:  # Windows
@@ -36,7 +38,7 @@ class Locks:
         file = self._file(run)
         while True:
             try:
-                self._folder.mkdir(parents=True, exist_ok=True)
+                private_folder(self._folder)
                 handle = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             except OSError:  # a full disk or too many open files: the process on record has to do
                 return True

@@ -6,10 +6,12 @@ each further line one event as `airoagent.events.to_json` writes it. Version 1 i
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from types import NoneType
+from typing import IO, Any, Literal, get_args, get_origin, get_type_hints
 
 from airoagent.errors import (
     AiroError,
@@ -23,8 +25,10 @@ from airoagent.errors import (
     UsageError,
 )
 from airoagent.events import (
+    AttemptFailed,
     Event,
     Failure,
+    InputEdited,
     ModelCalled,
     PlanParsed,
     PlanPart,
@@ -50,9 +54,13 @@ from airoagent.plan.plans import Plan
 from airoagent.plan.steps import references
 from airoagent.prompts.context_prompts import read_cited_answer
 
-__all__ = ["TRACE_VERSION", "Run", "plan_json", "read_trace", "write_trace"]
+__all__ = ["TRACE_VERSION", "Reading", "Run", "plan_json", "read_trace", "trace_lines", "write_trace"]
 
 TRACE_VERSION = 2
+
+_LONGEST_LINE = 64 << 20  # bytes
+_LARGEST = 2**53
+_EDITED = "was the file cut or edited?"
 
 
 _FAMILIES: dict[int, type[AiroError]] = {
@@ -295,54 +303,134 @@ def write_trace(run_id: str, events: Iterable[Event]) -> Iterator[str]:
         yield json.dumps(to_json(event)) + "\n"
 
 
+def trace_lines(stream: IO[bytes]) -> Iterator[str]:
+    """The lines of a trace file; StoreError names the first that is too long or is not text."""
+    number = 0
+    while line := stream.readline(_LONGEST_LINE + 1):
+        number += 1
+        if len(line) > _LONGEST_LINE:
+            raise StoreError(f"line {number} of the trace is longer than {_LONGEST_LINE >> 20} MB", _EDITED)
+        try:
+            yield line.decode()
+        except UnicodeDecodeError as error:
+            raise StoreError(f"line {number} of the trace is not UTF-8 (byte {error.start + 1})", _EDITED) from None
+
+
 def read_trace(lines: Iterable[str]) -> tuple[Event, ...]:
     """The events of a trace; StoreError names the first line that cannot be read."""
-    events: list[Event] = []
+    reading = Reading(lambda number: f"line {number} of the trace")
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
         try:
-            value = json.loads(line.removeprefix("\ufeff"))
+            value = json.loads(line.removeprefix("\ufeff"), parse_constant=_no_number)
         except (ValueError, RecursionError) as error:
-            raise StoreError(
-                f"line {number} of the trace is not JSON ({error})", "was the file cut or edited?"
-            ) from None
+            raise StoreError(f"line {number} of the trace is not JSON ({error})", _EDITED) from None
         if number == 1:
-            if not isinstance(value, dict) or value.get("format") != "airoagent-trace":
-                raise StoreError(
-                    "this is not an airoagent trace: its first line is no header", "see `airo runs export`"
-                )
-            version = value.get("version", 0)
-            if not isinstance(version, int) or version > TRACE_VERSION:
-                raise StoreError(
-                    f"the trace has version {version}; this airoagent reads up to {TRACE_VERSION}", "update airoagent"
-                )
-            continue
-        events.append(from_json(value))
-        _check_fields(events[-1], number)
-        if isinstance(events[-1], RunStarted) != (len(events) == 1):
-            raise StoreError(
-                f"line {number} of the trace is not where it belongs: a trace begins with the start of its run",
-                "was the file cut or edited?",
-            )
-    if not events:
+            _check_header(value)
+        else:
+            reading.take(value, number)
+    if not reading.events:
         raise StoreError("the trace holds no events", "was the file cut?")
-    return tuple(events)
+    return tuple(reading.events)
 
 
-_FIELDS: dict[str, type | tuple[type, ...]] = {"str": str, "int": int, "float": (int, float), "bool": bool}
+def _no_number(word: str) -> None:
+    raise ValueError(f"{word} is not a number")
 
 
-def _check_fields(value: Any, number: int) -> None:
-    """StoreError if a plain field of an event, or of a record in it, is of another type than it is declared."""
-    for name, declared in value.__dataclass_fields__.items():
+def _check_header(value: Any) -> None:
+    if not isinstance(value, dict) or value.get("format") != "airoagent-trace":
+        raise StoreError("this is not an airoagent trace: line 1 is not its header", "see `airo runs export`")
+    version = value.get("version", 0)
+    if type(version) is not int or version > TRACE_VERSION:
+        raise StoreError(
+            f"the trace has version {version!s:.20}; this airoagent reads up to {TRACE_VERSION}", "update airoagent"
+        )
+
+
+class Reading:
+    """Reads the events of a record one by one; StoreError for the first that cannot be one, or not stand there.
+
+    ``place`` names the place of an event by its number; ``ordered``: the order of the events is checked, too.
+    """
+
+    def __init__(self, place: Callable[[int], str], hint: str = _EDITED, *, ordered: bool = True) -> None:
+        self.events: list[Event] = []
+        self._place, self._hint, self._ordered = place, hint, ordered
+        self._run = Run()
+        self._begun: set[str] = set()  # steps with an attempt that has no end yet
+
+    def take(self, value: Any, number: int) -> None:
+        """The next event, as `to_json` wrote it."""
+        try:
+            event = from_json(value)
+            fault = _misfit(event) or (self._misplaced(event) if self._ordered else "")
+            if not fault:
+                self._run.take(event)
+        except AiroError as error:
+            fault = f"cannot be read: {error.message}"
+        except RecursionError:
+            fault = "cannot be read: it is nested too deep"
+        if fault:
+            raise StoreError(f"{self._place(number)} {fault}", self._hint)
+        self.events.append(event)
+
+    def _misplaced(self, event: Event) -> str:
+        """Why the event cannot stand here; "" where it can."""
+        ended = bool(self.events) and isinstance(self.events[-1], RunFinished)
+        match event:
+            case RunStarted():
+                return "is not where it belongs: the run has started before" if self.events else ""
+            case _ if not self.events:
+                return "is not where it belongs: a record begins with the start of its run"
+            case RunResumed():
+                return "" if event.run == self._run.id else "is not where it belongs: it is of another run"
+            case _ if ended:
+                return "is not where it belongs: the run has ended before"
+            case StepStarted():
+                self._begun.add(event.step)
+            case StepFinished() | StepFailed() | AttemptFailed() | InputEdited():
+                if event.step not in self._begun:
+                    return f"is not where it belongs: no call of {event.step[:40]} has started before"
+                if not isinstance(event, InputEdited):
+                    self._begun.discard(event.step)
+            case _:
+                return ""
+        return ""
+
+
+def _misfit(value: Any) -> str:
+    """Which field of an event, or of a record in it, is not of the type that it is declared with; "" for none."""
+    for name, kind in _kinds(value.__class__).items():
         found = getattr(value, name)
-        wanted = _FIELDS.get(declared.type)
-        if wanted is not None and not isinstance(found, wanted):
-            raise StoreError(
-                f"line {number} of the trace holds {type(found).__name__} where {name} is {declared.type}",
-                "was the file edited?",
-            )
+        if not _fits(found, kind):
+            shown = getattr(kind, "__name__", "") if isinstance(kind, type) else str(kind).replace("typing.", "")
+            return f"holds {type(found).__name__} where {name} is {shown}"
         for part in found if isinstance(found, tuple) else (found,):
-            if hasattr(part, "__dataclass_fields__"):
-                _check_fields(part, number)
+            if hasattr(part, "__dataclass_fields__") and (fault := _misfit(part)):
+                return fault
+    return ""
+
+
+@functools.cache
+def _kinds(cls: type) -> dict[str, Any]:
+    kinds = get_type_hints(cls)
+    return {name: kinds[name] for name in cls.__dataclass_fields__}  # type: ignore[attr-defined]
+
+
+def _fits(value: Any, kind: Any) -> bool:
+    """Whether a value is of a type, its own records left out; numbers are such that any part of the program takes."""
+    if kind is float or kind is int:
+        return type(value) in (int, kind) and abs(value) < _LARGEST  # not true of NaN either
+    if isinstance(kind, type) and not get_args(kind):
+        return type(value) is kind
+    origin, args = get_origin(kind), get_args(kind)
+    if origin is Literal:
+        return isinstance(value, str) and value in args
+    if origin is tuple:
+        if not isinstance(value, tuple):
+            return False
+        wanted = [args[0]] * len(value) if args[-1] is ... else args
+        return len(wanted) == len(value) and all(map(_fits, value, wanted))
+    return any(value is None if one is NoneType else _fits(value, one) for one in args)

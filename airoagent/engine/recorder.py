@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass
 
 from airoagent.engine.history import PRIVATE_PLAN, UNTRUSTED_PLAN, plan_is_trusted
@@ -44,7 +44,9 @@ class Recorder:
         store: Store | None = None,
         watch: Callable[[Event], None] | None = None,
         beginning: Beginning | None = None,
+        careful: Set[str] = frozenset(),
     ) -> None:
+        """``careful``: tools whose calls must be known of even after a power cut."""
         beginning = beginning or Beginning()
         self.run = Run.from_events(beginning.past) if beginning.past else Run(id=run_id or new_run_id())
         self.known = beginning.known
@@ -54,6 +56,7 @@ class Recorder:
         self._parent = beginning.parent
         self._store = store
         self._watch = watch
+        self._careful = careful
         self.events: list[Event] = list(beginning.past)
         self.began = time.monotonic()
         self._closed = False
@@ -79,7 +82,8 @@ class Recorder:
             self._closed = True
         if not event.live:
             if self._store is not None:
-                self._store.append(self.run.id, len(self.events), event)
+                lasting = bool(self._careful) and getattr(event, "tool", "") in self._careful
+                self._store.append(self.run.id, len(self.events), event, lasting=lasting)
             self.events.append(event)
             self.run.take(event)
         if self._watch is not None:

@@ -181,7 +181,9 @@ def _found_in(events: Iterable[Event]) -> dict[_Call, ToolOutput]:
             edited.pop(event.step, None)
         elif isinstance(event, InputEdited):
             edited[event.step] = event.input
-        elif isinstance(event, StepFinished):
+        elif (
+            isinstance(event, StepFinished) and event.step in inputs
+        ):  # what has no start in a damaged record is no call
             output = output_in(event)
             found[event.tool, inputs[event.step]] = output
             if event.step in edited:  # the user has put this in the place of that

@@ -3,18 +3,19 @@
 Migrations are functions in `MIGRATIONS`, run once each, in order; ``PRAGMA user_version`` says how far a file is.
 
 The search index keeps words only (an FTS5 table without content): ``entries`` says which run each row of it is of.
-Entries of a removed run stay in the index as numbers that lead nowhere, until `rebuild_index` clears them out.
+A removed run's entries go with it (`remove_words`).
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import sqlite3
 from collections.abc import Callable
 from typing import Any
 
-__all__ = ["MIGRATIONS", "add_words", "query_of", "rebuild_index", "unpack"]
+__all__ = ["MIGRATIONS", "add_words", "query_of", "remove_words", "unpack"]
 
 _INDEXED = {"run_started": "question", "step_finished": "text", "run_finished": "answer"}
 
@@ -39,7 +40,7 @@ def _m002_search(db: sqlite3.Connection) -> None:
     db.execute("CREATE TABLE entries (id INTEGER PRIMARY KEY AUTOINCREMENT, run TEXT NOT NULL)")
     db.execute("CREATE INDEX entries_by_run ON entries (run)")
     db.execute("CREATE VIRTUAL TABLE words USING fts5(text, content='', tokenize='unicode61 remove_diacritics 2')")
-    rebuild_index(db)
+    _rebuild_index(db)
 
 
 def _m003_cache(db: sqlite3.Connection) -> None:
@@ -54,27 +55,51 @@ def _m004_beside(db: sqlite3.Connection) -> None:
 MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (_m001_first, _m002_search, _m003_cache, _m004_beside)
 
 
-def rebuild_index(db: sqlite3.Connection) -> None:
-    """Make the search index anew from the events, oldest first."""
+def _rebuild_index(db: sqlite3.Connection) -> None:
+    """Make the search index from the events, oldest first."""
     db.execute("INSERT INTO words (words) VALUES ('delete-all')")
     db.execute("DELETE FROM entries")
-    rows = db.execute(
-        "SELECT events.run, events.type, body FROM events JOIN runs ON runs.id = events.run"
-        " WHERE type IN ('run_started', 'step_finished', 'run_finished') ORDER BY runs.started, events.run, seq"
-    )
-    for run, type, body in rows:
-        value = unpack(db, json.loads(body))
-        if value is not None:
+    for (run,) in db.execute("SELECT id FROM runs ORDER BY started, id"):
+        for type, value in _indexed_events(db, run) or ():
             add_words(db, run, type, value)
 
 
 def add_words(db: sqlite3.Connection, run: str, type: str, value: dict[str, Any]) -> None:
     """Index an event: its question, evidence or answer; events of other types have nothing to look for."""
-    text = value.get(_INDEXED.get(type, ""))
+    text = _words_of(type, value)
     if text:
         number = db.execute("INSERT INTO entries (run) VALUES (?)", (run,)).lastrowid
-        safe = text.encode("utf-8", "replace").decode()
-        db.execute("INSERT INTO words (rowid, text) VALUES (?, ?)", (number, safe))
+        db.execute("INSERT INTO words (rowid, text) VALUES (?, ?)", (number, text))
+
+
+def remove_words(db: sqlite3.Connection, run: str) -> None:
+    """Take a run out of the index.
+
+    The index forgets an entry only if it is given the very text again. Where an event of the run is damaged, its
+    entries stay in it as numbers that lead nowhere.
+    """
+    numbers = db.execute("SELECT id FROM entries WHERE run = ? ORDER BY id", (run,)).fetchall()
+    texts = [text for type, value in _indexed_events(db, run) or () if (text := _words_of(type, value))]
+    if len(numbers) == len(texts):
+        rows = [(number, text) for (number,), text in zip(numbers, texts, strict=True)]
+        db.executemany("INSERT INTO words (words, rowid, text) VALUES ('delete', ?, ?)", rows)
+    db.execute("DELETE FROM entries WHERE run = ?", (run,))
+
+
+def _indexed_events(db: sqlite3.Connection, run: str) -> list[tuple[str, dict[str, Any]]] | None:
+    """The events of a run that are indexed; None where one of them is damaged."""
+    query = "SELECT type, body FROM events WHERE run = ? AND type IN (?, ?, ?) ORDER BY seq"
+    try:
+        found = [(type, unpack(db, json.loads(body))) for type, body in db.execute(query, (run, *_INDEXED))]
+    except (ValueError, TypeError, AttributeError, RecursionError):
+        return None
+    whole = [(type, value) for type, value in found if value is not None]
+    return whole if len(whole) == len(found) else None
+
+
+def _words_of(type: str, value: dict[str, Any]) -> str:
+    text = value.get(_INDEXED.get(type, ""))
+    return text.encode("utf-8", "replace").decode() if isinstance(text, str) else ""
 
 
 def query_of(text: str) -> str:
@@ -83,11 +108,12 @@ def query_of(text: str) -> str:
 
 
 def unpack(db: sqlite3.Connection, value: dict[str, Any]) -> dict[str, Any] | None:
-    """The event with its long texts in place of their hashes; None where the file has lost one."""
+    """The event with its long texts in place of their hashes; None where the file has lost one, or it was changed."""
     for name, item in value.items():
         if isinstance(item, dict) and "$text" in item:
-            row = db.execute("SELECT text FROM texts WHERE hash = ?", (bytes.fromhex(item["$text"]),)).fetchone()
-            if row is None:
+            key = bytes.fromhex(item["$text"])
+            row = db.execute("SELECT text FROM texts WHERE hash = ?", (key,)).fetchone()
+            if row is None or hashlib.sha256(row[0]).digest() != key:
                 return None
             value[name] = row[0].decode("utf-8", "surrogatepass")
     return value

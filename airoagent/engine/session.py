@@ -38,11 +38,12 @@ from airoagent.events import Event, PlanWritten, Replanned, RunFinished, Source,
 from airoagent.models.base import Model, Sampling
 from airoagent.models.window import fit_to
 from airoagent.plan.plans import Plan
+from airoagent.toolbox.background import in_thread
 from airoagent.toolbox.documents import Documents
 from airoagent.toolbox.fetch import Fetcher
 from airoagent.toolbox.tool import Tool, Toolbox
 
-__all__ = ["MakePlan", "Session", "Watch", "asked_question"]
+__all__ = ["MakePlan", "Records", "Session", "Watch", "asked_question"]
 
 Watch = Callable[[Event], None]
 MakePlan = Callable[[Recorder, Ask], Awaitable[Plan]]
@@ -51,14 +52,38 @@ MakePlan = Callable[[Recorder, Ask], Awaitable[Plan]]
 Outcome = tuple[str, tuple[Source, ...]]
 
 
+class Records:
+    """Where the runs of a session are recorded: True is the user's own store, a path that file, False nowhere."""
+
+    def __init__(self, place: bool | str | Path | Store) -> None:
+        self._place = place
+        self._opened: Store | None = None
+
+    def open(self) -> Store | None:
+        """The store, one for all runs; opened again where its file is another one today."""
+        if isinstance(self._place, Store):
+            return self._place
+        if self._place is False:
+            return None
+        path = settings.state_folder() / "runs.sqlite3" if self._place is True else Path(self._place)
+        if self._opened is None or self._opened.path != path or not self._opened.is_open():
+            self._opened = Store(path)
+        return self._opened
+
+    def close(self) -> None:
+        """Close what `open` opened."""
+        if self._opened is not None:
+            self._opened.close()
+
+
 @dataclass(slots=True)
 class Session:
     """A model with its tools, limits and store.
 
     ``offered`` is what the model is offered, ``all_tools`` what a given plan may call besides; ``pending`` brings the
-    tools of MCP servers, which are started when a plan may call them, as new ones of both. ``store``: True is the
-    user's own, a path that file, False none. ``watchers`` get the progress of long work that belongs to no single run
-    (loading a model). ``started_with`` is kept next to the record of each run, on this machine alone.
+    tools of MCP servers, which are started when a plan may call them, as new ones of both. ``watchers`` get the
+    progress of long work that belongs to no single run (loading a model). ``started_with`` is kept next to the record
+    of each run, on this machine alone.
     """
 
     model: Model
@@ -66,7 +91,7 @@ class Session:
     all_tools: Toolbox
     policy: Policy
     approve: Approve
-    store: bool | str | Path | Store = True
+    records: Records
     sampling: Sampling | None = None
     free: bool = False
     documents: Documents | None = None
@@ -114,7 +139,7 @@ class Session:
 
     def without_record(self) -> Session:
         """The same, keeping no record of what it runs."""
-        return replace(self, store=False)
+        return replace(self, records=Records(False))
 
     def check_tools(self, names: Iterable[str]) -> None:
         """Raise UsageError for the first tool that is not there."""
@@ -126,26 +151,14 @@ class Session:
                     "name its file with --tools PATH (tool_paths=)",
                 )
 
-    # Records -----------------------------------------------------------------------------------------------------
-
-    @contextlib.contextmanager
-    def records(self) -> Iterator[Store | None]:
-        """The store, opened for the block unless it is the caller's own; None where no records are kept."""
-        if self.store is False or isinstance(self.store, Store):
-            yield self.store or None
-            return
-        path = settings.state_folder() / "runs.sqlite3" if self.store is True else Path(self.store)
-        with contextlib.closing(Store(path)) as store:
-            yield store
-
     def load(self, run: str | Run) -> Run:
         """The recorded run that an id, the beginning of one, or ``@last`` means; a `Run` is itself."""
         if isinstance(run, Run):
             return run
-        with self.records() as store:
-            if store is None:
-                raise UsageError("this agent keeps no records, so it knows no run by its id", "make it with store=True")
-            return Run.from_events(store.events(store.find(run)))
+        store = self.records.open()
+        if store is None:
+            raise UsageError("this agent keeps no records, so it knows no run by its id", "make it with store=True")
+        return Run.from_events(store.events(store.find(run)))
 
     # Running -----------------------------------------------------------------------------------------------------
 
@@ -166,18 +179,21 @@ class Session:
             self = self.needing(step.tool for step in plan.steps)
         if self.pending is not None:
             await asyncio.to_thread(self.start_servers)
-        with self.records() as store:
-            recorder = Recorder(new_run_id(), store, watch, beginning)
-            rows = settings_rows(self.policy, self.toolbox, () if self.documents is None else self.documents.addresses)
-            recorder.begin(question, self.model.info.name, tuple(self.known_tools), rows)
-            try:
-                if store is not None and self.started_with:
-                    store.put_beside(recorder.run.id, self.started_with)
-                with self._passing_on_progress(recorder):
-                    await self._run_to_the_end(question, plan, recorder, store)
-            finally:
-                if store is not None:  # not before `begin`: a run that another process drives is that one's
-                    store.let_go(recorder.run.id)
+        store = self.records.open()
+        careful = {tool.name for tool in self.known_tools.values() if tool.side_effects or not tool.repeatable}
+        recorder = Recorder(new_run_id(), store, watch, beginning, careful)
+        rows = settings_rows(self.policy, self.toolbox, () if self.documents is None else self.documents.addresses)
+        recorder.begin(question, self.model.info.name, tuple(self.known_tools), rows)
+        try:
+            if store is not None and self.started_with:
+                store.put_beside(recorder.run.id, self.started_with)
+            with self._passing_on_progress(recorder):
+                await self._run_to_the_end(question, plan, recorder, store)
+        finally:
+            if store is not None:  # not before `begin`: a run that another process drives is that one's
+                store.let_go(recorder.run.id)
+        if store is not None:
+            await in_thread(store.flush)
         return recorder.finished()
 
     async def _run_to_the_end(
@@ -186,23 +202,27 @@ class Session:
         """Answer the question, and put the end of the run on record whatever becomes of it."""
         began = time.perf_counter()
 
-        def finish(error: AiroError | None, outcome: Outcome | None = None) -> None:
+        def finish(error: AiroError | None, outcome: Outcome | None = None, *, leaving: bool = False) -> None:
             answer, sources = outcome or (None, ())
             status: Status = "interrupted" if isinstance(error, Interrupted) else "failed" if error else "done"
             seconds, failure = time.perf_counter() - began, record_of(error) if error else None
             recorder(RunFinished(status, answer, sources, recorder.run.usage, seconds, failure))
+            if leaving and store is not None:  # by an exception: nothing is awaited any more
+                store.flush()
 
         try:
+            if store is not None:  # the run is accepted: a power cut does not take that back
+                await in_thread(store.flush)
             outcome = await self._answer(question, plan, recorder, store)
         except asyncio.CancelledError:
             hint = f"finish it: airo resume {recorder.run.id}" if store is not None else ""
-            finish(Interrupted("the run was stopped", hint))
+            finish(Interrupted("the run was stopped", hint), leaving=True)
             raise
         except AiroError as error:
             finish(error)
         except Exception as error:
             # A bug of ours or of a model object: it goes up as it is, and the record does not stay open.
-            finish(AiroError(f"the run ended with an unforeseen {type(error).__name__}: {error}"))
+            finish(AiroError(f"the run ended with an unforeseen {type(error).__name__}: {error}"), leaving=True)
             raise
         else:
             finish(None, outcome)

@@ -1,33 +1,46 @@
 """Every run on record, in one SQLite file.
 
-WAL with ``synchronous=FULL``: what `Store.append` has returned from survives a power cut. Events are rows in order;
-long texts (prompts, pages, evidence) are kept once, by hash, and events point at them. `runs` is a table of what lists
-need, kept in the same transaction as the event that changes it, as is the index that runs are searched by (`schema`).
-Whoever begins or resumes a run drives it until it ends or the store is closed (`driving`); nobody else may.
+What `Store.append` has returned from survives the end of the process, ``kill -9`` too (WAL). It survives a power cut
+from the next `Store.flush` on: the agent flushes, in a thread, before it asks the model and when a run has ended, and
+every event of a tool with side effects is flushed at once. Reading needs no lock that a writer could hold.
+
+Events are rows in order; long texts (prompts, pages, evidence) are kept once, by hash, and events point at them. `runs`
+is a table of what lists need, kept in the same transaction as the event that changes it, as is the index that runs are
+searched by (`schema`). Whoever begins or resumes a run drives it until it ends or the store is closed (`driving`);
+nobody else may.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
+import os
 import secrets
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator
+import weakref
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from airoagent.engine.driving import Locks, driver_name, is_alive
-from airoagent.engine.schema import MIGRATIONS, add_words, query_of, rebuild_index, unpack
+from airoagent.engine.record import Reading
+from airoagent.engine.schema import MIGRATIONS, add_words, query_of, remove_words, unpack
 from airoagent.errors import StoreError
-from airoagent.events import Event, RunFinished, RunResumed, RunStarted, Status, from_json, to_json
+from airoagent.events import Event, RunFinished, RunResumed, RunStarted, Status, to_json
+from airoagent.settings import private_file
 
-__all__ = ["Store", "Summary", "new_run_id"]
+__all__ = ["PATIENCE", "Store", "Summary", "new_run_id"]
 
-_DAMAGED = "restore the file from a copy"
+_DAMAGED = "`airo runs repair` keeps what can be read"
+_LONG_LOG = 4 << 20  # bytes of the log from which a flush moves it into the file
+PATIENCE = 20.0  # seconds to wait for another process that writes
+_BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+_UNWRITABLE = (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN)
 _MOST_ID = 200  # characters
 _LONG = 256  # characters; a shorter text costs less in the event than a row of its own
 
@@ -56,43 +69,84 @@ class Store:
     """The file of all runs. Safe for several threads and several processes at once."""
 
     def __init__(self, path: Path) -> None:
-        """Open or create the file; StoreError if that cannot be done or it is of a later version."""
+        """Open or create the file; StoreError if that cannot be done or it is of a later version.
+
+        A file that cannot be written (a read-only file system) is opened to be read.
+        """
         self.path = path
         self._lock = threading.Lock()
+        self._entered = False  # the log's name in its folder is on disk
+        self._closed = False
         self._locks = Locks(path.with_name(path.name + ".locks"))
         with self._told(f"the run store {path} cannot be opened"):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._db = sqlite3.connect(path, timeout=20.0, isolation_level=None, check_same_thread=False)
-            self._db.execute("PRAGMA journal_mode=WAL")
-            self._db.execute("PRAGMA synchronous=FULL")
+            private_file(path)
+            self._db = self._connect()
+            # A connection that nobody closes would live on until the next round of the garbage collector.
+            weakref.finalize(self, self._db.close)
             self._migrate()
+            self._file = _identity(path)
+
+    def _connect(self) -> sqlite3.Connection:
+        db = sqlite3.connect(self.path, timeout=PATIENCE, isolation_level=None, check_same_thread=False)
+        try:
+            if not db.execute("PRAGMA page_count").fetchone()[0]:  # it can be set only now
+                db.execute("PRAGMA auto_vacuum=INCREMENTAL")
+            db.execute("PRAGMA journal_mode=WAL").fetchone()
+            db.execute("PRAGMA synchronous=NORMAL")  # and `flush`
+            db.execute(f"PRAGMA wal_autocheckpoint={2 * _LONG_LOG // 4096}")  # where no `flush` was in time
+            db.execute("SELECT count(*) FROM sqlite_master").fetchone()
+            return db
+        except sqlite3.Error as error:
+            db.close()
+            if _code(error) not in _UNWRITABLE:
+                raise
+        # Without a place for the log that readers share, the file is read as one that nobody changes.
+        for how in ("mode=ro", "mode=ro&immutable=1"):
+            address = f"{self.path.absolute().as_uri()}?{how}"
+            db = sqlite3.connect(address, uri=True, isolation_level=None, check_same_thread=False)
+            try:
+                db.execute("SELECT count(*) FROM sqlite_master").fetchone()
+                return db
+            except sqlite3.Error as error:
+                db.close()
+                last = error
+        raise last
 
     def _migrate(self) -> None:
+        if self._version() == len(MIGRATIONS):  # read without the lock that writing needs
+            return
         with self._transaction() as db:
-            version = db.execute("PRAGMA user_version").fetchone()[0]
-            if version > len(MIGRATIONS):
-                raise StoreError(
-                    f"the run store {self.path} was written by a later airoagent (version {version})",
-                    "update airoagent, or set AIRO_HOME to another folder",
-                )
+            version = self._version()  # another process may have been quicker
             for migrate in MIGRATIONS[version:]:
                 migrate(db)
-            if version < len(MIGRATIONS):
-                db.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
+            db.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
+
+    def _version(self) -> int:
+        version: int = self._db.execute("PRAGMA user_version").fetchone()[0]
+        if version > len(MIGRATIONS):
+            raise StoreError(
+                f"the run store {self.path} was written by a later airoagent (version {version})",
+                "update airoagent, or set AIRO_HOME to another folder",
+            )
+        return version
 
     @contextmanager
     def _told(self, what: str) -> Iterator[None]:
         try:
             yield
         except sqlite3.IntegrityError as error:
-            raise StoreError(f"{what}: somebody else has written to it meanwhile", "see: airo runs list") from error
+            raise StoreError(f"{what}: another process has written to it meanwhile", "see: airo runs list") from error
         except (sqlite3.Error, OSError) as error:
+            code = _code(error)
             reason = getattr(error, "strerror", None) or str(error)
             cure = "AIRO_HOME moves it to another folder"
-            if "full" in reason or "No space" in reason:
+            if code in _BUSY:
+                reason = f"another airo has been writing to {self.path} for {PATIENCE:g} s"
+                cure = "try again once it has finished"
+            elif code == sqlite3.SQLITE_FULL or "full" in reason or "No space" in reason:
                 cure = "free some disk space"
-            elif "not a database" in reason:
-                cure = "move that file away, and a new one is made"
+            elif code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+                cure = _DAMAGED
             raise StoreError(f"{what}: {reason}", f"{cure}; with --no-store a run needs none") from error
 
     @contextmanager
@@ -107,34 +161,66 @@ class Store:
                     self._db.execute("ROLLBACK")
                 raise
 
-    def append(self, run: str, seq: int, event: Event) -> None:
-        """Put event number ``seq`` (from 0) of a run on record; it is on disk when this returns.
+    def flush(self) -> None:
+        """Make everything that is on record outlast a power cut.
+
+        It takes no lock: a thread can wait for the disk here while other events are recorded.
+        """
+        size = 0
+        with self._told("the record cannot be written"):
+            with contextlib.suppress(FileNotFoundError):  # then it is all in the file itself
+                size = _sync(self.path.with_name(self.path.name + "-wal"))
+            if not self._entered and os.name == "posix":
+                _sync(self.path.parent)  # the log's name
+                self._entered = True
+            if size > _LONG_LOG:
+                with contextlib.closing(sqlite3.connect(self.path, timeout=PATIENCE)) as db:
+                    db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+
+    def append(self, run: str, seq: int, event: Event, *, lasting: bool = False) -> None:
+        """Put event number ``seq`` (from 0) of a run on record; with ``lasting``, for a power cut, too (`flush`).
 
         An event that begins or resumes the run makes this store its driver; StoreError if another one is.
         """
-        body = to_json(event)
-        texts: dict[bytes, bytes] = {}
-        packed = {name: _pack(value, texts) for name, value in body.items()}
-        if isinstance(event, RunStarted | RunResumed) and not self._locks.take(run):
+        begins = isinstance(event, RunStarted | RunResumed)
+        if begins and not self._locks.take(run):
             raise StoreError(
                 f"the run {run} is being driven by another process", "wait for its end, or stop that process first"
             )
         try:
             with self._told("the record cannot be written"), self._transaction() as db:
-                db.executemany("INSERT OR IGNORE INTO texts VALUES (?, ?)", texts.items())
-                db.executemany("INSERT OR IGNORE INTO uses VALUES (?, ?)", [(run, key) for key in texts])
-                db.execute(
-                    "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?)",
-                    (run, seq, event.type, getattr(event, "step", ""), event.at, json.dumps(packed)),
-                )
-                self._list(db, run, event)
-                add_words(db, run, event.type, body)
+                self._insert(db, run, seq, event)
+            if lasting:
+                self.flush()
         except BaseException:
-            if isinstance(event, RunStarted | RunResumed):
+            if begins:
                 self._locks.release(run, ended=False)
             raise
         if isinstance(event, RunFinished):
             self._locks.release(run, ended=True)
+
+    def _insert(self, db: sqlite3.Connection, run: str, seq: int, event: Event) -> None:
+        body = to_json(event)
+        texts: dict[bytes, bytes] = {}
+        packed = {name: _pack(value, texts) for name, value in body.items()}
+        if texts:
+            db.executemany("INSERT OR IGNORE INTO texts VALUES (?, ?)", texts.items())
+            db.executemany("INSERT OR IGNORE INTO uses VALUES (?, ?)", [(run, key) for key in texts])
+        db.execute(
+            "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?)",
+            (run, seq, event.type, _storable(getattr(event, "step", "")), event.at, json.dumps(packed)),
+        )
+        self._list(db, run, event)
+        add_words(db, run, event.type, body)
+
+    def write_run(self, run: str, events: Iterable[Event], beside: str = "") -> None:
+        """Put a run on record at once that was made elsewhere; nobody drives it."""
+        with self._told("the record cannot be written"), self._transaction() as db:
+            for seq, event in enumerate(events):
+                self._insert(db, run, seq, event)
+            db.execute("UPDATE runs SET driver = '' WHERE id = ?", (run,))
+            if beside:
+                db.execute("INSERT OR REPLACE INTO beside VALUES (?, ?)", (run, beside))
 
     def let_go(self, run: str) -> None:
         """Drive a run no more, whether or not its end could be recorded; one that has ended is not driven anyway."""
@@ -146,7 +232,7 @@ class Store:
             case RunStarted():
                 db.execute(
                     "INSERT INTO runs VALUES (?, ?, ?, ?, 'running', NULL, ?, 0, ?)",
-                    (run, event.parent, _storable(event.question), event.model, event.at, driver_name()),
+                    (run, *map(_storable, (event.parent, event.question, event.model)), event.at, driver_name()),
                 )
             case RunResumed():
                 db.execute("UPDATE runs SET status = 'running', driver = ? WHERE id = ?", (driver_name(), run))
@@ -164,10 +250,12 @@ class Store:
             rows = self._db.execute("SELECT seq, body FROM events WHERE run = ? ORDER BY seq", (run,)).fetchall()
             if not rows:
                 raise StoreError(f"there is no run {run}", "`airo runs` lists them")
-            values = [self._unpacked(run, body) for _, body in rows]
-        if [seq for seq, _ in rows] != list(range(len(rows))):
-            raise StoreError(f"the store has lost an event of the run {run}", _DAMAGED)
-        return tuple(from_json(value) for value in values)
+            reading = Reading(lambda number: f"event {number} of the run {run}", _DAMAGED, ordered=False)
+            for number, (seq, body) in enumerate(rows):
+                if seq != number:
+                    raise StoreError(f"the store has lost an event of the run {run}", _DAMAGED)
+                reading.take(self._unpacked(run, body), number)
+        return tuple(reading.events)
 
     def _unpacked(self, run: str, body: str) -> dict[str, Any]:
         """The event of a row as JSON, its long texts in their places."""
@@ -276,42 +364,15 @@ class Store:
         """Forget a run, and the texts that no other run needs."""
         with self._told("the record cannot be changed"), self._transaction() as db:
             mine = db.execute("SELECT hash FROM uses WHERE run = ?", (run,)).fetchall()
-            for table in ("events", "uses", "entries"):
+            remove_words(db, run)
+            for table in ("events", "uses", "beside"):
                 db.execute(f"DELETE FROM {table} WHERE run = ?", (run,))  # noqa: S608 - one of three constants
             db.execute("DELETE FROM runs WHERE id = ?", (run,))
-            db.execute("DELETE FROM beside WHERE run = ?", (run,))
             db.executemany(
                 "DELETE FROM texts WHERE hash = ? AND NOT EXISTS (SELECT 1 FROM uses WHERE uses.hash = texts.hash)",
                 mine,
             )
         self._locks.forget(run)
-
-    def collect(self, *, before: float = 0.0, keep: int = 0) -> tuple[int, int]:
-        """Clear out: remove runs begun before a time (seconds since 1970) but the newest ``keep``, texts that no run
-        has, and the gaps they leave. Runs that somebody drives stay. How many runs went, and bytes saved on disk.
-        """
-        size = self._size()
-        with self._told("the record cannot be read"), self._lock:
-            rows = self._db.execute(
-                "SELECT id, status, driver FROM runs WHERE started < ? AND id NOT IN"
-                " (SELECT id FROM runs ORDER BY started DESC, id DESC LIMIT ?)",
-                (before, keep),
-            ).fetchall()
-        gone = [id for id, status, driver in rows if self._status(id, status, driver) != "running"]
-        for id in gone:
-            self.remove(id)
-        with self._told("the record cannot be changed"):
-            with self._transaction() as db:
-                db.execute("DELETE FROM texts WHERE NOT EXISTS (SELECT 1 FROM uses WHERE uses.hash = texts.hash)")
-                rebuild_index(db)
-            with self._lock:
-                self._db.execute("VACUUM")
-                self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-        return len(gone), max(0, size - self._size())
-
-    def _size(self) -> int:
-        files = (self.path, self.path.with_name(self.path.name + "-wal"))
-        return sum(file.stat().st_size for file in files if file.exists())
 
     def cached(self, key: bytes, oldest: float) -> bytes | None:
         """What was kept under the key since ``oldest`` (seconds since 1970); None if nothing was."""
@@ -328,11 +389,39 @@ class Store:
             db.execute("DELETE FROM cache WHERE at < ?", (oldest,))
             db.execute("INSERT OR REPLACE INTO cache VALUES (?, ?, ?)", (key, time.time(), body))
 
+    def is_open(self) -> bool:
+        """Whether it can be used here and now: by this process, and with the file that bears its name today."""
+        try:
+            return not self._closed and self._file == _identity(self.path)
+        except OSError:
+            return False
+
     def close(self) -> None:
         """Close the file, and drive no run any more."""
         with self._lock:
+            self._closed = True
             self._locks.close()
             self._db.close()
+
+
+def _sync(path: Path) -> int:
+    """Wait until a file or folder is on disk; its size in bytes."""
+    handle = os.open(path, os.O_RDONLY if os.name == "posix" else os.O_RDWR)
+    try:
+        os.fsync(handle)
+        return os.fstat(handle).st_size
+    finally:
+        os.close(handle)
+
+
+def _identity(path: Path) -> tuple[int, int, int]:
+    found = path.stat()
+    return os.getpid(), found.st_dev, found.st_ino
+
+
+def _code(error: Exception) -> int:
+    """SQLite's own number for what went wrong, without its finer distinctions; 0 for other errors."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF
 
 
 def _pack(value: Any, texts: dict[bytes, bytes]) -> Any:

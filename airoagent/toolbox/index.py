@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from airoagent.errors import ToolError
+from airoagent.settings import private_file
 from airoagent.toolbox.folders import Entry, Folder, scan
 from airoagent.toolbox.readers import Document, read_documents
 
@@ -129,7 +130,7 @@ class Index:
 
     def _open(self) -> sqlite3.Connection:
         """A connection to an index of this version; a new file gets its tables, and is filled at the next refresh."""
-        self.file.parent.mkdir(parents=True, exist_ok=True)
+        private_file(self.file)
         base = sqlite3.connect(self.file, timeout=self._busy_s, isolation_level=None, check_same_thread=False)
         try:
             version = base.execute("PRAGMA user_version").fetchone()[0]

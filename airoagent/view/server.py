@@ -10,11 +10,14 @@ from __future__ import annotations
 
 import contextlib
 import hmac
+import io
 import json
 import re
 import secrets
+import socket
 import socketserver
 import threading
+import time
 from collections.abc import Callable
 from http.cookies import CookieError, SimpleCookie
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -32,6 +35,8 @@ __all__ = ["ViewServer"]
 
 _LIMIT = 200  # runs in the list
 _LARGEST_BODY = 256 * 1024  # bytes
+_MOST_CONNECTIONS = 64  # each has a thread
+_LONGEST_REQUEST = 30.0  # seconds that a client may take to send one, or to take the next piece of an answer
 _RUN = re.compile(r"/runs/([\w.-]{1,80})(/events|/stop|/fork)?")
 
 _HEADERS = {
@@ -55,7 +60,43 @@ class _Refused(Exception):
 class _Listener(ThreadingHTTPServer):
     daemon_threads = True
     allow_reuse_address = True
+    request_queue_size = 128
     view: ViewServer
+
+    def __init__(self, address: tuple[str, int], handler: type[BaseHTTPRequestHandler]) -> None:
+        super().__init__(address, handler)
+        self._guard = threading.Lock()
+        self._strangers: dict[Any, None] = {}  # open connections that have not shown the key, oldest first
+        self._known: set[Any] = set()
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Take a connection; where there are too many, the oldest that has not shown the key makes room for it.
+
+        So nobody else on the machine can keep the user out, and the user's own pages are not cut off.
+        """
+        with self._guard:
+            if len(self._strangers) + len(self._known) >= _MOST_CONNECTIONS:
+                if not self._strangers:
+                    self.shutdown_request(request)
+                    return
+                oldest = next(iter(self._strangers))
+                del self._strangers[oldest]
+                with contextlib.suppress(OSError):
+                    oldest.shutdown(socket.SHUT_RDWR)
+            self._strangers[request] = None
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        self._strangers.pop(request, None)
+        self._known.discard(request)
+        super().shutdown_request(request)
+
+    def let_stay(self, request: Any) -> None:
+        """This connection is of somebody who has the key."""
+        with self._guard:
+            if request in self._strangers:
+                del self._strangers[request]
+                self._known.add(request)
 
     def server_bind(self) -> None:
         # HTTPServer would look its own name up, which may ask the network.
@@ -68,6 +109,27 @@ class _Listener(ThreadingHTTPServer):
         # A browser that goes away in the middle of an answer is no news; anything else is a bug to be seen.
         if not isinstance(sys.exc_info()[1], ConnectionError | TimeoutError):
             super().handle_error(request, client_address)
+
+
+class _Timed(io.RawIOBase):
+    """What comes in over a connection; TimeoutError where a whole request is not there by ``ends``.
+
+    A timeout of the socket alone starts again with every byte.
+    """
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection = connection
+        self.ends = 0.0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        left = self.ends - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("the request was not sent in time")
+        self._connection.settimeout(left)
+        return self._connection.recv_into(buffer)
 
 
 class ViewServer:
@@ -118,7 +180,16 @@ class _Handler(BaseHTTPRequestHandler):
     server: _Listener
     protocol_version = "HTTP/1.1"
     server_version, sys_version = "airo", ""
-    timeout = 30  # seconds that a silent client may hold a thread
+    rfile: io.BufferedReader
+
+    def setup(self) -> None:
+        super().setup()
+        self._sent = _Timed(self.connection)
+        self.rfile = io.BufferedReader(self._sent)
+
+    def handle_one_request(self) -> None:
+        self._sent.ends = time.monotonic() + _LONGEST_REQUEST
+        super().handle_one_request()
 
     def do_GET(self) -> None:
         self._answer(self._get)
@@ -133,6 +204,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self, act: Callable[[], None]) -> None:
         try:
+            self.connection.settimeout(_LONGEST_REQUEST)  # for what is written: a reader who stops reading is cut off
             self._check_origin()
             act()
         except _Refused as refused:
@@ -165,6 +237,7 @@ class _Handler(BaseHTTPRequestHandler):
         given = cookies.get(self._cookie)
         if given is None or not _same(given.value, self.server.view.key):
             raise _Refused(403, "open the address that `airo view` has printed: it holds the key to this page")
+        self.server.let_stay(self.request)
 
     @property
     def _cookie(self) -> str:
@@ -174,7 +247,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _get(self) -> None:
         view = self.server.view
-        address = urlsplit(self.path)
+        try:
+            address = urlsplit(self.path)
+        except ValueError:  # e.g. half an IPv6 address
+            raise _Refused(400, "this is not an address") from None
         query = parse_qs(address.query)
         if address.path == "/" and "key" in query:
             self._let_in(query["key"][0])

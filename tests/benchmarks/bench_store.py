@@ -1,6 +1,7 @@
 """How fast a store of 100,000 runs lists and searches, and what a run's record costs.
 
 python tests/benchmarks/bench_store.py [RUNS]
+python tests/benchmarks/bench_store.py 0        only what a record costs a step, with and without a store
 """
 
 from __future__ import annotations
@@ -14,9 +15,11 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
+from airoagent import Agent, ScriptedModel, tool
 from airoagent.engine import schema
 from airoagent.engine.store import Store
 from airoagent.events import Event, RunFinished, RunStarted, StepFinished, StepStarted, Usage, to_json
+from airoagent.plan.parser import parse_plan
 
 WORDS = (
     "river",
@@ -76,13 +79,44 @@ def timed(what: str, work: Callable[[], object]) -> None:
     print(f"{what:<58} {sorted(times)[2] * 1000:9.2f} ms  {count}")
 
 
+@tool
+async def echo(text: str) -> str:
+    """Finds a page of 2 kB."""
+    return f"{text} and more text " * 100
+
+
+def cost_of_a_step(steps: int = 100, rounds: int = 9) -> None:
+    """Print the medians of both lanes, run in turn, and how many times longer a step takes with a record."""
+    lines = [f":evidence{number}: = echo[what of {number}]" for number in range(steps)]
+    plan = parse_plan("\n".join(lines) + f"\nAnswer: :evidence{steps - 1}:", ["echo"])
+    with tempfile.TemporaryDirectory() as folder:
+        lanes = {"no store": False, "store": f"{folder}/runs.sqlite3"}
+        agents = {name: Agent(ScriptedModel({}), [echo], store=store) for name, store in lanes.items()}
+        times: dict[str, list[tuple[float, float]]] = {name: [] for name in lanes}
+        for _ in range(rounds):
+            for name, agent in agents.items():
+                wall, cpu = time.perf_counter(), time.process_time()
+                assert agent.execute(plan).status == "done"
+                times[name].append((time.perf_counter() - wall, time.process_time() - cpu))
+        medians = {
+            name: [sorted(column)[rounds // 2] for column in zip(*rows, strict=True)] for name, rows in times.items()
+        }
+        for name, (wall, cpu) in medians.items():
+            ratio = [now / then for now, then in zip((wall, cpu), medians["no store"], strict=True)]
+            each = f"{wall / steps * 1000:.3f} ms wall, {cpu / steps * 1000:.3f} ms CPU a step"
+            print(f"{name:<10} {each} ({ratio[0]:.1f} and {ratio[1]:.1f} times no store)")
+
+
 def main(runs: int) -> None:
     """Fill a store and read it in the ways that users do."""
+    cost_of_a_step()
+    if not runs:
+        return
     with tempfile.TemporaryDirectory() as folder:
         store = Store(Path(folder) / "runs.sqlite3")
         began = time.perf_counter()
         fill(store, runs)
-        size = store._size() / 1e6
+        size = store.path.stat().st_size / 1e6
         print(f"{runs:,} runs written in {time.perf_counter() - began:.1f} s, {size:.0f} MB")
         timed("open the store", lambda: Store(store.path).close())
         timed("list the newest 20", lambda: store.list(20))
@@ -97,7 +131,7 @@ def main(runs: int) -> None:
         timed("find @last", lambda: store.find("@last"))
         timed("read a run's events", lambda: store.events(f"20260101-{runs // 2:06d}-bench"))
         number = iter(range(10**9))
-        timed("record a run of 4 events, each on disk", lambda: _record(store, next(number)))
+        timed("record a run of 4 events, each committed", lambda: _record(store, next(number)))
         store.close()
 
 

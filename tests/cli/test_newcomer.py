@@ -155,7 +155,7 @@ def test_where_stderr_is_json_lines_an_error_is_one_too(airo: Airo, script: Scri
 @pytest.mark.parametrize(
     ("content", "told", "hint"),
     [
-        (b"this is no database, only text", "file is not a database", "move that file away"),
+        (b"this is no database, only text", "file is not a database", "airo runs repair"),
         (None, "unable to open", "AIRO_HOME"),
     ],
 )

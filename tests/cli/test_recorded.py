@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import socket
 import sqlite3
+import stat
 import subprocess
 import sys
 import time
@@ -16,7 +18,7 @@ from typing import Any
 import pytest
 
 from airoagent.settings import state_folder
-from tests.cli.conftest import LIBRARY, REPO, Airo
+from tests.cli.conftest import LIBRARY, REPO, Airo, on_terminal
 
 Script = Callable[..., str]
 PLAN = "Plan: Say it.\n:evidence0: = echo[hello]\n:evidence1: = echo[:evidence0: again]\nAnswer: :evidence1:"
@@ -139,9 +141,43 @@ def test_gc_removes_old_runs_and_keeps_the_newest(airo: Airo, asked: list[str]) 
     airo("rerun", *asked)
     newest = last(airo)["id"]
     assert airo("runs", "gc").err.startswith("removed 0 runs")
-    assert airo("runs", "gc", "--keep", "1").err.startswith("removed 1 runs")
+    assert airo("runs", "gc", "--keep", "1", "--yes").err.splitlines()[1].startswith("removed 1 runs")
     assert [json.loads(line)["id"] for line in airo("runs", "--json").out.splitlines()] == [newest]
     assert airo("runs", "-q", "hello").out.count("\n") == 1
+
+
+def test_gc_shows_what_it_removes_and_asks_first(airo: Airo, shell: Airo, asked: list[str]) -> None:
+    airo("rerun", *asked)
+    old = airo("runs").out.splitlines()[1].split()[0]
+    shown = f"runs to remove: 1, from {old} to {old}"
+    assert shown in airo("runs", "gc", "--keep", "1", "--dry-run").err
+    refused = shell("runs", "gc", "--keep", "1", input="y\n")
+    assert refused.code == 2 and "no terminal to ask on" in refused.err and "--yes" in refused.err
+    code, out = on_terminal("runs", "gc", "--keep", "1", keys=[("[y/N]", "n")])
+    assert code == 2 and shown in out and "nothing was removed" in out
+    assert len(airo("runs").out.splitlines()) == 2
+    code, out = on_terminal("runs", "gc", "--keep", "1", keys=[("[y/N]", "y")])
+    assert code == 0 and "removed 1 runs" in out
+    assert len(airo("runs").out.splitlines()) == 1
+
+
+def test_a_damaged_store_is_repaired_and_what_was_lost_is_told(airo: Airo, asked: list[str]) -> None:
+    airo("rerun", *asked)
+    newest, old = (line.split()[0] for line in airo("runs").out.splitlines())
+    assert airo("runs", "repair").err == "nothing is damaged\n"
+    path = airo("runs", "path").out.strip()
+    base = sqlite3.connect(path)
+    base.execute("UPDATE events SET body = '{x' WHERE type = 'step_finished' AND run = ?", (old,))
+    base.commit()
+    base.close()
+    for verb in (("runs", "show"), ("replay",), ("view",), ("runs", "export"), ("why",), ("resume",)):
+        result = airo(*verb, old)
+        assert result.code == 6 and "damaged" in result.err and "airo runs repair" in result.err
+    assert airo("replay", newest).code == 0 and len(airo("runs").out.splitlines()) == 2
+    told = airo("runs", "repair").err
+    assert "runs kept whole: 1" in told and f"runs kept up to a damaged event: 1 ({old})" in told
+    assert f"the old file is now {path}.damaged-" in told
+    assert airo("runs", "show", old).code == 0 and airo("replay", newest).code == 0
 
 
 def test_a_plan_is_saved_with_parameters_and_run_with_values(airo: Airo, asked: list[str], tmp_path: Path) -> None:
@@ -197,3 +233,19 @@ def test_ctrl_c_tells_how_to_go_on_and_resume_repeats_nothing(
     monkeypatch.setenv("GO", "1")
     result = airo("resume", run, "--tools", str(file), "--display", "none")
     assert result.out == "one two\n" and calls.read_text().splitlines() == ["one", "two", "two"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs modes")
+def test_everything_that_is_written_is_for_its_owner_alone(airo: Airo, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Records, locks, the index of documents and a new tool, with a umask that would let everybody read and write."""
+    home = Path(os.environ["AIRO_HOME"])
+    old = os.umask(0)
+    try:
+        assert airo("--docs", LIBRARY, "--display", "none", "How deep is Lake Baikal?").code == 0
+        assert airo("tools", "new", "WordCount").code == 0
+        modes = {file: stat.S_IMODE(file.stat().st_mode) for file in (home, *home.rglob("*"))}
+    finally:
+        os.umask(old)
+    assert {"runs.sqlite3", "word_count.py"} <= {file.name for file in modes}
+    assert any(file.name.startswith("documents-") for file in modes)
+    assert [f"{file} {mode:o}" for file, mode in modes.items() if mode & 0o077] == []

@@ -44,6 +44,13 @@ def test_the_file_can_be_named_or_be_stdout(airo: Airo, run_id: str, tmp_path: P
     assert airo("view", run_id, "-o", "-").out == (tmp_path / "page.html").read_text(encoding="utf-8") + "\n"
 
 
+def test_a_page_on_stdout_does_nothing_to_a_terminal(airo: Airo, script: Callable[..., str], tools: str) -> None:
+    odd = "Where\x1b]0;pwn\x07\x1b[2J\x9b\u202ex?"
+    assert airo("-m", script(PLAN), "--tools", tools, "--display", "none", odd).code == 0
+    page = airo("view", "@last", "-o", "-").out
+    assert "pwn" in page and not set(page) & set("\x1b\x07\x9b\u202e")
+
+
 def test_a_trace_file_can_be_looked_at(airo: Airo, run_id: str, tmp_path: Path) -> None:
     assert airo("runs", "export", run_id, "-o", "run.jsonl").code == 0
     assert airo("view", "run.jsonl", "-o", "page.html").code == 0
@@ -71,6 +78,30 @@ def test_a_trace_whose_run_has_a_path_for_a_name_is_written_here(airo: Airo, run
 def test_what_cannot_be_done_is_told(airo: Airo, run_id: str, args: tuple[str, ...], code: int, words: str) -> None:
     done = airo("view", *args)
     assert done.code == code and words in done.err and done.out == ""
+
+
+def test_the_browser_is_opened_without_the_key_on_its_command_line(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Every user of a machine can read the command lines of all: the key stands in a file of the owner's alone."""
+    browser = tmp_path / "browser"
+    os.mkfifo(tmp_path / "seen")
+    browser.write_text(f'#!/bin/sh\necho "$1" > {tmp_path}/seen\n')
+    browser.chmod(0o755)
+    environ = {**os.environ, "DISPLAY": ":0", "BROWSER": f"{browser} %s"}
+    command = [sys.executable, "-m", "airoagent", "view"]
+    served = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=REPO, env=environ)
+    assert served.stdout is not None
+    url = served.stdout.readline().strip()
+    address = (tmp_path / "seen").read_text().strip()
+    key = url.partition("key=")[2]
+    assert len(key) > 20 and key not in address and address.startswith("file://")
+    file = Path(urllib.request.url2pathname(address.removeprefix("file://")))
+    assert f"url={url}" in file.read_text() and file.stat().st_mode & 0o077 == 0
+    assert file.parent.stat().st_mode & 0o077 == 0
+    served.send_signal(signal.SIGINT)
+    served.communicate(timeout=30)
+    assert served.returncode == 0 and not file.exists()
 
 
 def test_the_server_serves_until_it_is_interrupted() -> None:

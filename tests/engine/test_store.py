@@ -6,16 +6,20 @@ import signal
 import sqlite3
 import subprocess
 import sys
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from airoagent import Run, StoreError, tool
+from airoagent import Agent, Policy, Run, ScriptedModel, StoreError, tool
 from airoagent.engine.record import read_trace, write_trace
 from airoagent.engine.store import Store, new_run_id
+from airoagent.engine.upkeep import collect, find_old
 from airoagent.events import PlanWritten, RunFinished, RunStarted, StepFinished, Usage
+from airoagent.models.base import Chunk, Prompt
+from airoagent.plan.parser import parse_plan
 from tests.running import make_agent
 
 DONE = RunFinished(status="done", answer="42", sources=(), usage=Usage(), seconds=1.5)
@@ -54,8 +58,8 @@ def test_a_run_is_listed_found_and_read(store: Store) -> None:
 @given(text=st.text(st.characters(), max_size=600))
 def test_any_text_comes_back_as_it_was(store: Store, text: str) -> None:
     run = new_run_id()
-    _begin(store, run, text)
-    event = StepFinished(step="evidence0", tool="t", attempt=1, text=text * 3, sources=(), seconds=0)
+    store.append(run, 0, RunStarted(run=run, question=text, model=text, parent=text))
+    event = StepFinished(step=text, tool="t", attempt=1, text=text * 3, sources=(), seconds=0)
     store.append(run, 1, event)
     assert store.events(run)[1] == event and store.events(run)[0].question == text  # type: ignore[attr-defined]
 
@@ -131,8 +135,8 @@ def test_clearing_out_removes_what_is_old_and_leaves_what_is_driven(store: Store
         store.append(run, 1, PlanWritten(text=run * 50_000))
     store.append("old", 2, DONE)
     store.append("new", 2, DONE)
-    removed, saved = store.collect(before=10.0, keep=1)
-    assert removed == 1 and saved >= 0
+    done = collect(store, find_old(store, before=10.0, keep=1))
+    assert (done.removed, done.failed) == (1, ()) and done.saved >= 0
     assert [row.id for row in store.list()] == ["new", "driven"]
     assert len(store.events("new")[1].text) == 150_000  # type: ignore[attr-defined]
     assert [row.id for row in store.list(query="42")] == ["new"]
@@ -349,3 +353,85 @@ def test_a_word_that_can_be_no_id_is_no_run(store: Store, word: str) -> None:
     _begin(store, "20260101-000000-aaaaa")
     with pytest.raises(StoreError, match="there is no run"):
         store.find(word)
+
+
+class Flushed(Store):
+    """A store that knows what had been on record whenever it was flushed."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self.lasting: list[str] = []
+
+    def flush(self) -> None:
+        with sqlite3.connect(self.path) as db:
+            rows = db.execute("SELECT type FROM events ORDER BY at, seq").fetchall()
+        db.close()
+        super().flush()
+        self.lasting = [type for (type,) in rows]
+
+
+def test_a_power_cut_can_take_no_accepted_run_no_start_of_a_call_with_side_effects_and_no_end(tmp_path: Path) -> None:
+    store = Flushed(tmp_path / "runs.sqlite3")
+    lasting: list[list[str]] = []
+
+    @tool(side_effects=True)
+    def send(text: str) -> str:
+        """Sends a letter."""
+        lasting.append(store.lasting)
+        return "sent"
+
+    @tool(repeatable=False)
+    def count(text: str) -> str:
+        """Counts up."""
+        lasting.append(store.lasting)
+        return "1"
+
+    class Asked(ScriptedModel):
+        def stream(self, prompt: Prompt) -> AsyncIterator[Chunk]:
+            lasting.append(store.lasting)
+            return super().stream(prompt)
+
+    async def yes(*_: object) -> bool:
+        return True
+
+    model = Asked({"plan": [":evidence0: = send[hi]\n:evidence1: = count[:evidence0:]\nAnswer: :evidence1:"]})
+    agent = Agent(model, [send, count], store=store, approve=yes, policy=Policy(eager=False))
+    assert agent.run("q").status == "done"
+    assert lasting[0] == ["run_started"]
+    assert lasting[1][-1] == "step_started" and lasting[1].count("step_started") == 1
+    assert lasting[2][-1] == "step_started" and lasting[2].count("step_started") == 2
+    assert store.lasting[-1] == "run_finished"
+    store.close()
+
+
+def test_the_runs_of_an_agent_share_a_store_which_is_opened_again_where_the_file_has_gone(tmp_path: Path) -> None:
+    path = tmp_path / "runs.sqlite3"
+    agent = make_agent(":evidence0: = _word[a]\nAnswer: :evidence0:", _word, store=path)
+
+    def rerun() -> Store | None:
+        assert agent.execute(parse_plan(":evidence0: = _word[a]\nAnswer: :evidence0:", ["_word"])).status == "done"
+        return agent.session.records.open()
+
+    first = rerun()
+    assert first is not None and rerun() is first and len(first.list()) == 2
+    for suffix in ("", "-wal", "-shm"):
+        path.with_name(path.name + suffix).rename(path.with_name("old" + suffix))
+    second = rerun()
+    assert second is not None and second is not first and len(second.list()) == 1
+    agent.close()
+    assert not second.is_open()
+    third = rerun()
+    assert third is not None and len(third.list()) == 2
+    agent.close()
+
+
+def test_the_log_does_not_grow_without_end(tmp_path: Path) -> None:
+    store = Store(tmp_path / "runs.sqlite3")
+    log = store.path.with_name(store.path.name + "-wal")
+    for number in range(40):
+        _begin(store, f"r{number}")
+        store.append(f"r{number}", 1, PlanWritten(text=f"{number}" + "x" * 400_000))
+        store.append(f"r{number}", 2, DONE, lasting=True)
+    assert log.stat().st_size < 10_000_000
+    assert len(store.events("r39")) == 3
+    store.close()

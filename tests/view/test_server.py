@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import http.client
 import json
+import select
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,6 +16,7 @@ import pytest
 from airoagent import Agent, Run, ScriptedModel, UsageError
 from airoagent.engine.store import Store
 from airoagent.events import StepFinished
+from airoagent.view import server as view_server
 from airoagent.view.server import ViewServer
 from tests.view.chromium import Chromium
 
@@ -201,6 +204,70 @@ def test_a_wrong_body_gets_a_sentence(
 def test_a_path_that_is_no_page_is_not_found(server: ViewServer, path: str) -> None:
     status, _, text = ask(server, "GET", path)
     assert status == 404 and "root:" not in text and json.loads(text)["error"]
+
+
+ODD_LINES = [
+    b"GET http://[x HTTP/1.1",
+    b"GET //[ HTTP/1.1",
+    b"GET",
+    b"\x00\xff\xfe",
+    b"GET / HTTP/9.9",
+    b"GET / HTTP/1.\xb2",
+    b"GET / HTTP/1.1 x",
+    b"POST /",
+    b"PRI * HTTP/2.0",
+    b"\x16\x03\x01\x02",
+    b"GET /" + b"a" * 70_000 + b" HTTP/1.1",
+    b"GET /runs/%ff%fe/events?after=\xb2 HTTP/1.1",
+    b"GET /api/runs?q=%00%ff&q=\x80 HTTP/1.1",
+    b"GET http://user:pw@[::1]:99999999/ HTTP/1.1",
+]
+
+
+@pytest.mark.parametrize("line", ODD_LINES, ids=lambda line: repr(line[:30]))
+def test_an_odd_request_gets_an_answer_and_no_traceback(
+    server: ViewServer, line: bytes, capfd: pytest.CaptureFixture[str]
+) -> None:
+    good = f"Host: 127.0.0.1:{server.port}\r\nCookie: airo-{server.port}={server.key}\r\n".encode()
+    for head in (b"", good, b"Host: \xff\r\nContent-Length: \xb2\r\n: x\r\n  y\r\n"):
+        assert send(server, line + b"\r\n" + head + b"\r\n")
+    assert ask(server, "GET", "/")[0] == 200
+    assert capfd.readouterr().err == ""
+
+
+def send(server: ViewServer, data: bytes) -> bytes:
+    """What comes back for these bytes."""
+    with socket.create_connection(("127.0.0.1", server.port), timeout=30) as connection:
+        connection.sendall(data)
+        connection.shutdown(socket.SHUT_WR)
+        return b"".join(iter(lambda: connection.recv(65536), b""))
+
+
+def test_many_silent_connections_do_not_keep_the_user_out_and_take_no_threads_without_end(server: ViewServer) -> None:
+    before = threading.active_count()
+    silent = [socket.create_connection(("127.0.0.1", server.port), timeout=30) for _ in range(200)]
+    assert ask(server, "GET", "/")[0] == 200
+    assert silent[0].recv(1) == b"", "the oldest was closed to make room"
+    assert threading.active_count() - before <= view_server._MOST_CONNECTIONS + 2
+    for connection in silent:
+        connection.close()
+
+
+def test_a_request_that_trickles_in_is_cut_off(server: ViewServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Byte by byte, each in time: what counts is the time of the whole."""
+    monkeypatch.setattr(view_server, "_LONGEST_REQUEST", 0.3)
+    with socket.create_connection(("127.0.0.1", server.port), timeout=30) as connection:
+        connection.sendall(b"GET / HTTP/1.1\r\nX: ")
+        sent = 0
+        try:
+            while not select.select([connection], [], [], 0.02)[0]:
+                connection.sendall(b"x")
+                sent += 1
+                assert sent < 1000
+            assert connection.recv(1) == b""
+        except ConnectionError:
+            pass
+    assert ask(server, "GET", "/")[0] == 200
 
 
 def test_every_answer_forbids_frames_sniffing_and_storing(server: ViewServer) -> None:
