@@ -111,9 +111,18 @@ class Settings:
         shown="MODEL",
         short="-m",
     )
-    temperature: float = _set(0.7, "model", "Sampling temperature; 0 is greedy.", shown="T", least=0, most=10)
+    temperature: float | None = _set(
+        None,
+        "model",
+        "Sampling temperature; 0 is greedy (default: 0 for plans, calls and answers, 0.7 for code).",
+        shown="T",
+        least=0,
+        most=10,
+    )
     top_p: float = _set(1.0, "model", "Nucleus sampling threshold.", flag=False, least=0, most=1)
-    repetition_penalty: float = _set(1.1, "model", "Repetition penalty; 1 is none.", flag=False, least=0.1, most=10)
+    repetition_penalty: float | None = _set(
+        None, "model", "Repetition penalty; 1 is none.", flag=False, least=0.1, most=10
+    )
     max_tokens: int = _set(1024, "model", "Maximum tokens the model writes for one prompt.", least=1)
     seed: int | None = _set(None, "model", "Random seed for sampling.", least=0, most=2**32 - 1)
     free: bool = _set(False, "model", "Do not constrain a local model with a grammar.")

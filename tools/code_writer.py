@@ -32,7 +32,7 @@ async def code_writer(input: str, context: ToolContext) -> ToolOutput:
     asked = "".join("the input" if isinstance(part, Evidence) else part for part in parts).strip()
     if not asked:
         raise ToolError("CodeWriter was not told what to write", "e.g. CodeWriter[a web server in Python]")
-    prompt = code_prompt(asked)
+    prompt = code_prompt(asked, await context.style())
     if given:
         blocks = [
             ContextBlock(text, tuple(("url", source.url) for source in sources[:8] if source.url))

@@ -54,11 +54,13 @@ async def knowledge_model(input: str, context: ToolContext) -> ToolOutput:
     blocks = [
         ContextBlock(text, tuple(_metadata(sources))) for evidence in given for text, sources in evidence.blocks()
     ]
-    instruction = f"{question or context.question} {_ASK}".strip()
+    style = await context.style()
+    asked = question or context.question
+    instruction = f"{asked} {_ASK}".strip() if style == "airoboros" else asked
     fitted = await context.fit(blocks, instruction)
     blocks = list(fitted.blocks)
     grammar = answer_grammar(blocks) if context.settings.get("answers") == "verbatim" else ""
-    completion = await context.ask(closed_context_prompt(blocks, instruction), "answer", grammar)
+    completion = await context.ask(closed_context_prompt(blocks, instruction, style), "answer", grammar)
     answer = read_cited_answer(completion.text)
     known = {source.url: source for evidence in given for source in evidence.sources}
     cited = [dict(pairs) for pairs in answer.sources]

@@ -16,20 +16,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from airoagent.calls.scalars import Json, Plain
+from airoagent.prompts.own_text import THOUGHT_TAGS
 
-__all__ = [
-    "NEXT_TURN",
-    "THOUGHT_TAGS",
-    "WrittenCall",
-    "name_before",
-    "python_calls",
-    "tagged_calls",
-    "without_thoughts",
-]
+__all__ = ["NEXT_TURN", "WrittenCall", "name_before", "python_calls", "tagged_calls", "without_thoughts"]
 
 _MOST_TRIED = 50  # calls that are tried: one that does not end costs its length
 
-THOUGHT_TAGS = "think|thinking|thoughts?|reasoning|reflection|scratchpad"
 _THOUGHTS = re.compile(
     rf"^[ \t]*(?:<(?P<tag>{THOUGHT_TAGS})>.*?(?:</(?P=tag)>|\Z)|\[THINK\].*?(?:\[/THINK\]|\Z))"
     r"|<\|channel\|>(?:analysis|commentary)<\|message\|>.*?(?:<\|end\|>|\Z)",

@@ -25,6 +25,7 @@ from airoagent.calls.specs import functions_yaml
 from airoagent.calls.yaml_text import MOST_CHARACTERS, write_yaml
 from airoagent.errors import CallError, Diagnostic, UsageError
 from airoagent.findings import LineIndex
+from airoagent.prompts.chat import Chat, Style, call_chat
 from airoagent.prompts.harmless import harmless
 
 __all__ = ["Call", "Format", "call_prompt", "parse_calls", "retry_prompt", "write_call"]
@@ -39,10 +40,12 @@ _CALL_HEAD = (
 )
 
 
-def call_prompt(input: str, functions: Iterable[Function], format: str = "json") -> str:
+def call_prompt(input: str, functions: Iterable[Function], format: Format = "json", style: Style = "airoboros") -> str:
     """The instruction that asks for one function call in JSON or YAML."""
-    head = _CALL_HEAD.format(format=format.upper())
-    return f"{head}\n\nInput: {input.strip()}\n\nAvailable functions:\n{functions_yaml(functions).rstrip()}"
+    offered = functions_yaml(functions).rstrip()
+    if style == "chat":
+        return call_chat(input, offered, format, write_call(Call("NAME", {"PARAMETER": "VALUE"}), format))
+    return f"{_CALL_HEAD.format(format=format.upper())}\n\nInput: {input.strip()}\n\nAvailable functions:\n{offered}"
 
 
 _MOST_QUOTED = 4000  # characters of a refused answer that the model is shown again
@@ -54,10 +57,11 @@ def retry_prompt(prompt: str, error: CallError, format: str = "json") -> str:
     wrong = [found for found in error.diagnostics if not found.repair][:_MOST_COMPLAINTS]
     complaints = "\n".join(f"- line {one.line}, column {one.column}: {' '.join(one.message.split())}" for one in wrong)
     text = error.text if len(error.text) <= _MOST_QUOTED else f"{error.text[:_MOST_QUOTED]} ..."
-    return (
-        f"{prompt}\n\nThis response was given before:\n{harmless(text.strip())}\n\nIt cannot be used:\n"
-        f"{harmless(complaints)}\n\nProvide a corrected response in {format.upper()} format."
-    )
+    wrote = harmless(text.strip())
+    told = f"It cannot be used:\n{harmless(complaints)}\n\nProvide a corrected response in {format.upper()} format."
+    if isinstance(prompt, Chat):
+        return Chat(prompt.system, (*prompt.examples, (prompt.user, wrote)), told)
+    return f"{prompt}\n\nThis response was given before:\n{wrote}\n\n{told}"
 
 
 @dataclass(frozen=True, slots=True)

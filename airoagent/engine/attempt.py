@@ -443,6 +443,7 @@ class Caller:
             progress,
             self._provenance.may_open(parts, self._found),
             services.fit,
+            services.ask.style,
         )
 
     def _checked(self, tool: Tool, result: Any) -> ToolOutput | str:

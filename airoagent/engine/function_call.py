@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from airoagent.engine.policy import Ask
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from airoagent.calls.call_parser import Call, Format
     from airoagent.calls.functions import Function, Functions
     from airoagent.models.base import Purpose
+    from airoagent.prompts.chat import Style
     from airoagent.prompts.thoughts import Thought
 
 __all__ = ["call", "code", "concluded", "plan_of_calls", "think"]
@@ -82,13 +83,13 @@ async def _choose(
     from airoagent.calls.functions import call_schema
 
     grammar = call_grammar(call_schema(functions), format)
-    first = prompt = call_prompt(input, functions, format)
+    first = prompt = call_prompt(input, functions, format, await ask.style())
     while True:
         completion = await ask(prompt, "call", grammar, heard=lambda text: recorder(PlanText(text)))
         recorder(PlanText(text="\n"))
         recorder(PlanWritten(text=completion.text))
         try:
-            return parse_calls(completion.text, functions, format, truncated=completion.finish == "length")
+            return parse_calls(completion.text, functions, format, truncated=completion.finish != "stop")
         except CallError as error:
             if retries <= 0:
                 recorder(PlanRefused(failure=record_of(error), diagnostics=error.diagnostics))
@@ -164,12 +165,14 @@ def _input(tool: Tool, params: dict[str, Any]) -> str:
 # A chain of thought, and code --------------------------------------------------------------------------------------
 
 
-async def _ask_alone(session: Session, question: str, prompt: str, purpose: Purpose, watch: Watch | None = None) -> str:
+async def _ask_alone(
+    session: Session, question: str, prompt: Callable[[Style], str], purpose: Purpose, watch: Watch | None = None
+) -> str:
     """What the model writes for a prompt that needs no plan, as a run on record; raises the run's error."""
     texts: list[str] = []
 
     async def make(recorder: Recorder, ask: Ask) -> Plan:
-        completion = await ask(prompt, purpose)
+        completion = await ask(prompt(await ask.style()), purpose)
         texts.append(completion.text)
         if completion.finish == "length":
             raise LimitReached("the model was cut off by its token limit", "raise it with --max-tokens")
@@ -192,7 +195,7 @@ async def think(session: Session, question: str, *, watch: Watch | None = None) 
     from airoagent.prompts.thoughts import read_thought, think_prompt
 
     question = _checked(question, 'ask something: airo think "How many players ...?"')
-    return read_thought(await _ask_alone(session, question, think_prompt(question), "think", watch))
+    return read_thought(await _ask_alone(session, question, lambda style: think_prompt(question), "think", watch))
 
 
 async def code(session: Session, prompt: str, *, watch: Watch | None = None) -> str:
@@ -200,4 +203,4 @@ async def code(session: Session, prompt: str, *, watch: Watch | None = None) -> 
     from airoagent.prompts.thoughts import code_prompt, read_code
 
     prompt = _checked(prompt, 'say what to write: airo code "a websocket server in node.js"')
-    return read_code(await _ask_alone(session, prompt, code_prompt(prompt), "code", watch))
+    return read_code(await _ask_alone(session, prompt, lambda style: code_prompt(prompt, style), "code", watch))

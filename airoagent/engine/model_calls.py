@@ -11,13 +11,22 @@ from airoagent.errors import LimitReached, ModelError
 from airoagent.events import ModelCalled, StepText, Usage
 from airoagent.models.base import Completion, Finish, Model, Prompt, Purpose, Sampling, check_purpose
 from airoagent.models.stopping import bounded
+from airoagent.models.window import Asks
+from airoagent.prompts.chat import Style
 from airoagent.prompts.grammar import Grammar
+from airoagent.prompts.own_text import own_text, repeats_from
 
 __all__ = ["ModelCalls"]
 
+_LOOK_EVERY = 80  # characters between two looks whether the model goes round in circles
+
 
 class ModelCalls:
-    """The calls that one run makes of its model; ``free`` writes without grammars, ``most`` is its limit of tokens."""
+    """The calls that one run makes of its model; ``free`` writes without grammars, ``most`` is its limit of tokens.
+
+    Call it to ask. What it returns is the model's own text: thoughts before it and end tokens after it are on record
+    only, but for plans and calls, whose parsers find them and say where.
+    """
 
     def __init__(self, model: Model, sampling: Sampling | None, free: bool, most: int, recorder: Recorder) -> None:
         self._model = model
@@ -26,7 +35,13 @@ class ModelCalls:
         self._most = most
         self._recorder = recorder
 
-    async def ask(
+    async def style(self) -> Style:
+        """The form of prompts that the model is asked in."""
+        if isinstance(self._model, Asks):
+            await self._model.ready()
+        return self._model.info.style
+
+    async def __call__(
         self,
         prompt: str,
         purpose: Purpose,
@@ -46,8 +61,10 @@ class ModelCalls:
             raise LimitReached(
                 f"the run's models have read and written {self._most:,} tokens, the limit", "raise --max-total-tokens"
             )
-        pieces: list[str] = []
+        written = ""
         finish: Finish | str = "cancelled"
+        loops: int | None = None
+        looked = 0
         usage = Usage(calls=1)
         began = time.perf_counter()
         asked = Prompt(prompt, purpose, sampling=self._sampling, grammar="" if self._free else grammar)
@@ -55,18 +72,25 @@ class ModelCalls:
             async with aclosing(bounded(model.stream(asked))) as chunks:  # type: ignore[type-var]
                 async for chunk in chunks:
                     if chunk.text:
-                        pieces.append(chunk.text)
+                        written += chunk.text
                         if heard is not None:
                             heard(chunk.text)
                         elif step:
                             recorder(StepText(step, chunk.text))
                     usage = chunk.usage or usage
                     finish = chunk.finish or finish
+                    if purpose != "code" and len(written) - looked >= _LOOK_EVERY:
+                        looked, loops = len(written), repeats_from(written)
+                        if loops is not None:
+                            finish = "repetition"
+                            break
             finish = "stop" if finish == "cancelled" else finish
         except ModelError:
             finish = "failed"
             raise
         finally:
-            text, seconds = "".join(pieces), time.perf_counter() - began
-            recorder(ModelCalled(step, purpose, model.info.name, model.wrap(prompt), text, finish, usage, seconds))
-        return Completion(text, "length" if finish == "length" else "stop", usage)
+            seconds = time.perf_counter() - began
+            recorder(ModelCalled(step, purpose, model.info.name, model.wrap(prompt), written, finish, usage, seconds))
+        text = written[:loops]
+        cut: Finish = "repetition" if loops is not None else "length" if finish == "length" else "stop"
+        return Completion(text if purpose in ("plan", "call") else own_text(text), cut, usage)

@@ -33,7 +33,8 @@ async def write_plan(
     """
     again = reuse is not None and reuse.begun
     tools = ((tool.name, tool.description) for tool in toolbox.values())
-    prompt = plan_prompt(question, tools, reuse.known() if reuse is not None and again else "")
+    known = reuse.known() if reuse is not None and again else ""
+    prompt = plan_prompt(question, tools, known, await ask.style())
     parser = PlanParser(toolbox)
     pending: list[str] = []
 
@@ -51,7 +52,7 @@ async def write_plan(
     try:
         grammar = plan_grammar(toolbox) if toolbox and not again else ""
         completion = await ask(prompt, "plan", grammar, heard=heard)
-        text, truncated = completion.text, completion.finish == "length"
+        text, truncated = completion.text, completion.finish != "stop"
         recorder(PlanWritten(text=text))
         plan = parser.finish(truncated) if reuse is None or not again else reuse.read(text, truncated)
     except PlanError as error:

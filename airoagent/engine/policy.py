@@ -10,6 +10,7 @@ from airoagent.errors import UsageError
 from airoagent.events import Origin
 from airoagent.models.base import Completion, Purpose
 from airoagent.plan.steps import Step
+from airoagent.prompts.chat import Style
 from airoagent.prompts.grammar import Grammar
 from airoagent.toolbox.documents import Documents
 from airoagent.toolbox.fetch import Fetcher
@@ -85,6 +86,8 @@ class Spent:
 
 class Ask(Protocol):
     """Asks the model and puts the call on record, for a step or the run; ``heard`` gets the text as it comes."""
+
+    async def style(self) -> Style: ...
 
     async def __call__(
         self,

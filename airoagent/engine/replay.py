@@ -46,6 +46,7 @@ from airoagent.models.base import Completion, Purpose
 from airoagent.plan.parser import parse_plan
 from airoagent.plan.plans import Plan
 from airoagent.plan.steps import Step
+from airoagent.prompts.chat import Style
 from airoagent.toolbox.fetch import Fetcher
 from airoagent.toolbox.tool import Tool, Toolbox, ToolOutput
 
@@ -195,7 +196,7 @@ async def _steps(run: Run, plan: Plan, recorder: Recorder) -> tuple[str, tuple[S
             odd.append(error)
             raise
 
-    services = Services(run.question, _no_model, _approved, Fetcher(), None, {}, recall)
+    services = Services(run.question, _NoModel(), _approved, Fetcher(), None, {}, recall)
     skipped = {id: step.end for id, step in steps.items() if isinstance(step.end, StepSkipped)}
     try:
         async with Crew() as crew:
@@ -252,10 +253,16 @@ def _stand_ins(plan: Plan) -> Toolbox:
     return Toolbox([Tool(name, name, never, (), repeatable=False) for name in {step.tool: 0 for step in plan.steps}])
 
 
-async def _no_model(
-    prompt: str, purpose: Purpose, grammar: object = "", *, step: str = "", heard: object = None
-) -> Completion:
-    raise ToolError("a model was asked in a replay")
+class _NoModel:
+    """Stands where a run has its model: a replay asks none."""
+
+    async def style(self) -> Style:
+        return "airoboros"
+
+    async def __call__(
+        self, prompt: str, purpose: Purpose, grammar: object = "", *, step: str = "", heard: object = None
+    ) -> Completion:
+        raise ToolError("a model was asked in a replay")
 
 
 async def _approved(step: Step, tool: Tool, text: str) -> bool:

@@ -282,7 +282,7 @@ class Session:
 
     def asking(self, recorder: Recorder) -> Ask:
         """A way to ask the model that puts each call on record."""
-        return ModelCalls(self.model, self.sampling, self.free, self.policy.max_tokens, recorder).ask
+        return ModelCalls(self.model, self.sampling, self.free, self.policy.max_tokens, recorder)
 
     @contextlib.asynccontextmanager
     async def executing(self, question: str, recorder: Recorder, reuse: Reuse) -> AsyncIterator[tuple[Execution, Ask]]:

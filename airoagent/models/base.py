@@ -11,11 +11,12 @@ backend's to put around it (`Model.wrap`), so that the record can show the exact
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, Protocol, runtime_checkable
 
 from airoagent.errors import ModelError
 from airoagent.events import Usage
+from airoagent.prompts.chat import Style
 from airoagent.prompts.grammar import Grammar
 
 __all__ = [
@@ -33,18 +34,29 @@ __all__ = [
 ]
 
 Purpose = Literal["plan", "answer", "call", "think", "code"]
-Finish = Literal["stop", "length", "cancelled"]
+Finish = Literal["stop", "length", "cancelled", "repetition"]
 
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """How tokens are picked. ``temperature`` 0 is greedy; the defaults are the model cards' (0.7, 1.1)."""
+    """How tokens are picked. ``temperature`` 0 is greedy.
 
-    temperature: float = 0.7
+    None is what suits the purpose (`for_purpose`): plans, calls and answers from given texts are picked greedily and
+    without a penalty, since they repeat names and words of the prompt; thoughts and code as the model cards have it.
+    """
+
+    temperature: float | None = None
     top_p: float = 1.0
-    repetition_penalty: float = 1.1
+    repetition_penalty: float | None = None
     max_tokens: int = 1024
     seed: int | None = None
+
+    def for_purpose(self, purpose: Purpose) -> Sampling:
+        """The same with a temperature and a penalty."""
+        free = purpose in ("think", "code")
+        temperature = (0.7 if free else 0.0) if self.temperature is None else self.temperature
+        penalty = (1.1 if free else 1.0) if self.repetition_penalty is None else self.repetition_penalty
+        return replace(self, temperature=temperature, repetition_penalty=penalty)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +66,7 @@ class Prompt:
     A stop string ends the completion and is not part of it. ``grammar`` (a `Grammar`, or Lark as llguidance reads it)
     holds the completion to a language where the backend can; others ignore it, so the text is always parsed as if it
     were free. A completion that is held to a grammar ends where the grammar ends; stop strings are text in it.
+    ``text`` may be a `Chat`, whose turns a chat template keeps apart.
     """
 
     text: str
@@ -85,8 +98,8 @@ class Completion:
 class ModelInfo:
     """What a model is: its name as the user would give it, backend, window in tokens (None: no limit), chat wrapper.
 
-    ``note`` is one honest line about it, shown where models are listed. ``purposes`` are what it can be asked for; to
-    ask for anything else is a ModelError.
+    ``note`` is one honest line about it, shown where models are listed; ``style`` the form of prompts it is asked in;
+    ``purposes`` what it can be asked for: to ask for anything else is a ModelError.
     """
 
     name: str
@@ -94,6 +107,7 @@ class ModelInfo:
     context_length: int | None
     wrapper: str
     note: str = ""
+    style: Style = "airoboros"
     purposes: tuple[Purpose, ...] = ("plan", "answer", "call", "think", "code")
 
 

@@ -20,7 +20,7 @@ from airoagent.models.base import Model, Sampling
 from airoagent.models.checkpoint import ggml_message, read_checkpoint
 from airoagent.models.hub import NotFetched, Progress, is_hub_name, snapshot
 from airoagent.models.machine import Machine, this_machine
-from airoagent.models.options import check_options, choice, device, whole_number
+from airoagent.models.options import check_options, choice, device, style, whole_number
 from airoagent.models.packaged import PACKAGED, packaged_file
 from airoagent.models.quantised import missing_libraries
 
@@ -165,7 +165,7 @@ CATALOGUE: Final[tuple[CatalogueModel, ...]] = (
 _OPTIONS: Final[Mapping[str, tuple[str, ...]]] = {
     "extractive": (),
     "scripted": ("chunk",),
-    "server": ("context", "dialect", "model", "route", "system", "timeout", "wrapper"),
+    "server": ("context", "dialect", "model", "route", "style", "system", "timeout", "wrapper"),
     "gguf": (
         "adapter",
         "batch",
@@ -178,7 +178,19 @@ _OPTIONS: Final[Mapping[str, tuple[str, ...]]] = {
         "threads",
         "wrapper",
     ),
-    "transformers": ("ahead", "base", "bits", "context", "device", "memory", "revision", "rows", "system", "wrapper"),
+    "transformers": (
+        "ahead",
+        "base",
+        "bits",
+        "context",
+        "device",
+        "memory",
+        "revision",
+        "rows",
+        "style",
+        "system",
+        "wrapper",
+    ),
 }
 
 
@@ -266,6 +278,7 @@ def open_model(
         progress=progress,
         wrapper=settings.get("wrapper"),
         system=settings.get("system"),
+        style=style(settings),
         context_length=whole_number(settings, "context", least=16),
         device=device(settings.get("device", "auto")),
         bits=int(choice("bits", settings.get("bits", "4"), ("4", "16"))),

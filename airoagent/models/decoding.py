@@ -122,7 +122,8 @@ def _byte_level_alphabet() -> dict[str, int]:
 
 def check_sampling(sampling: Sampling) -> None:
     """Raise UsageError where a figure makes no sense."""
-    temperature, top_p, penalty = sampling.temperature, sampling.top_p, sampling.repetition_penalty
+    chosen = sampling.for_purpose("think")  # whatever was left open makes sense
+    temperature, top_p, penalty = chosen.temperature or 0.0, chosen.top_p, chosen.repetition_penalty or 0.0
     if temperature < 0:
         raise UsageError(f"temperature cannot be {temperature}", "0 is greedy, 0.7 the model cards' figure")
     if not 0 < top_p <= 1:

@@ -35,7 +35,7 @@ class ExtractiveModel:
     @property
     def info(self) -> ModelInfo:
         """What this model is."""
-        return ModelInfo("extractive", "extractive", None, "none", _NOTE, ("plan", "answer", "call"))
+        return ModelInfo("extractive", "extractive", None, "none", _NOTE, purposes=("plan", "answer", "call"))
 
     def wrap(self, prompt: str) -> str:
         """The prompt itself: no chat wrapper."""

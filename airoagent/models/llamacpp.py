@@ -26,7 +26,8 @@ from airoagent.models.hub import Progress
 from airoagent.models.loading import require_extra
 from airoagent.models.machine import this_machine
 from airoagent.models.server import ServerModel
-from airoagent.prompts.wrappers import Wrapper, template_wrapper, wrapper_for, wrapper_named
+from airoagent.prompts.chat import Style
+from airoagent.prompts.wrappers import Wrapper, style_of, template_wrapper, wrapper_for, wrapper_named
 
 __all__ = ["LlamaCppModel", "settings_of"]
 
@@ -57,6 +58,7 @@ class LlamaCppModel:
         progress: Progress | None = None,
         wrapper: str | None = None,
         system: str | None = None,
+        style: Style | None = None,
         context_length: int | None = None,
         threads: int | None = None,
         batch: int | None = None,
@@ -75,6 +77,7 @@ class LlamaCppModel:
         check_sampling(self._sampling)
         self._progress = progress
         self._system = system
+        self._style = style
         self._window = context_length or min(self._head.context_length, _MOST_CONTEXT)
         self._rows = rows
         self._threads = threads
@@ -105,7 +108,9 @@ class LlamaCppModel:
     def info(self) -> ModelInfo:
         """What the file says."""
         note = f"GGUF {self._head.quantization or 'file'}, {self._head.size / 1e9:.1f} GB"
-        return ModelInfo(self._name, "llama.cpp", self._window, self._wrapper.name, note)
+        return ModelInfo(
+            self._name, "llama.cpp", self._window, self._wrapper.name, note, self._style or style_of(self._wrapper)
+        )
 
     def wrap(self, prompt: str) -> str:
         """The exact text the model reads, begin-of-text token aside. A chat template takes loading the model."""
@@ -246,12 +251,13 @@ class _Engine:
 
 def settings_of(options: Mapping[str, str]) -> dict[str, Any]:
     """The keyword arguments that a user's options mean (the names are checked already)."""
-    from airoagent.models.options import number, whole_number
+    from airoagent.models.options import number, style, whole_number
 
     layers = -1 if options.get("gpu_layers") == "-1" else whole_number(options, "gpu_layers", least=0) or 0
     return {
         "wrapper": options.get("wrapper"),
         "system": options.get("system"),
+        "style": style(options),
         "adapter": options.get("adapter"),
         "context_length": whole_number(options, "context", least=16),
         "threads": whole_number(options, "threads", least=1),

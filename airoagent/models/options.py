@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 
 from airoagent.errors import UsageError
 from airoagent.models.machine import Device
+from airoagent.prompts.chat import Style
 
-__all__ = ["check_options", "choice", "device", "number", "whole_number"]
+__all__ = ["check_options", "choice", "device", "number", "style", "whole_number"]
 
 
 def check_options(backend: str, settings: Mapping[str, str], known: Sequence[str]) -> None:
@@ -37,6 +38,13 @@ def device(value: str) -> Device:
             return "cuda"
         case _:
             return "auto"
+
+
+def style(settings: Mapping[str, str]) -> Style | None:
+    """The form of prompts; None where it is not set."""
+    if "style" not in settings:
+        return None
+    return "chat" if choice("style", settings["style"], ("airoboros", "chat")) == "chat" else "airoboros"
 
 
 def whole_number(settings: Mapping[str, str], name: str, *, least: int) -> int | None:

@@ -4,10 +4,11 @@
     async for chunk in model.stream(Prompt("Where do otters sleep?")):
         print(chunk.text, end="")
 
-Raw completions with our own wrapper are asked for, since that is what an airoboros model was trained on; a server that
-has only the chat route is asked there, and wraps the prompt itself. The address is the user's own and may well be on
-this machine, so it does not go through the tools' door to the network, which keeps pages from reaching such places.
-Redirects are not followed: the key goes to the address it was meant for and nowhere else.
+An airoboros model is asked for raw completions with our own wrapper, since that is what it was trained on; any other
+through the chat route, whose server knows its template. A server that lacks the one is asked by the other. The address
+is the user's own and may well be on this machine, so it does not go through the tools' door to the network, which keeps
+pages from reaching such places. Redirects are not followed: the key goes to the address it was meant for and nowhere
+else.
 """
 
 from __future__ import annotations
@@ -32,8 +33,9 @@ from airoagent.models.serverfaults import KEYS, DoesNotFit, NoRoute, broke_off, 
 from airoagent.models.serverstream import Part, Said, read_said
 from airoagent.models.stopping import StopFilter
 from airoagent.models.window import room_for
+from airoagent.prompts.chat import Chat, Style
 from airoagent.prompts.grammar import Grammar
-from airoagent.prompts.wrappers import WRAPPERS, Wrapper, wrapper_for, wrapper_named
+from airoagent.prompts.wrappers import WRAPPERS, Wrapper, style_of, wrapper_for, wrapper_named
 
 if TYPE_CHECKING:
     import httpx
@@ -72,6 +74,7 @@ class ServerModel:
         sampling: Sampling | None = None,
         wrapper: str | Wrapper | None = None,
         system: str | None = None,
+        style: Style | None = None,
         context_length: int | None = None,
         dialect: str | Dialect | None = None,
         route: Route = "auto",
@@ -88,6 +91,7 @@ class ServerModel:
         if self._asked_wrapper is WRAPPERS["template"]:
             raise UsageError("a server's own template is used through its chat route", "-o route chat")
         self._system = system
+        self._style = style
         self._window = context_length
         self._dialect = DIALECTS[dialect] if isinstance(dialect, str) else dialect
         self._route = route
@@ -104,11 +108,14 @@ class ServerModel:
         """What is known without asking the server; more once it has been asked."""
         note = f"{self._known_as or 'the first model'} at {self._root}"
         note += f", {self._dialect.name}, {self._dialect.says()}" if self._dialect else ""
-        return ModelInfo(self._name, "server", self._window, self._wrapper().name, note)
+        wrapper = self._wrapper()
+        return ModelInfo(self._name, "server", self._window, wrapper.name, note, self._style or style_of(wrapper))
 
     def wrap(self, prompt: str) -> str:
         """The exact text the model reads; behind the chat route, what the server wraps."""
-        if self._route == "chat":
+        if self._first_route() == "chat":
+            if isinstance(prompt, Chat):
+                return "\n\n".join(turn["content"] for turn in prompt.messages(self._system))
             return f"{self._system}\n\n{prompt}" if self._system else prompt
         return self._wrapper().wrap(prompt, self._system)
 
@@ -123,7 +130,7 @@ class ServerModel:
         ``control``: what spells a control token becomes one; ``begin``: with the token that begins a text.
         """
         dialect = self._dialect
-        if dialect is None or not dialect.tokenizer or self._route == "chat":
+        if dialect is None or not dialect.tokenizer or self._first_route() == "chat":
             return None
         import httpx
 
@@ -186,18 +193,19 @@ class ServerModel:
 
         Raises ModelError where the prompt does not fit the window, no server answers, it refuses, or dies.
         """
-        sampling = prompt.sampling or self._sampling
+        sampling = (prompt.sampling or self._sampling).for_purpose(prompt.purpose)
         check_sampling(sampling)
         await self.ready()
         if self._route == "auto":
+            first = self._first_route()
             try:
-                async with aclosing(self._written(prompt, sampling, "completions")) as chunks:
+                async with aclosing(self._written(prompt, sampling, first)) as chunks:
                     async for chunk in chunks:
                         yield chunk
-                self._route = "completions"
+                self._route = first
                 return
             except NoRoute:
-                self._route = "chat"
+                self._route = "completions" if first == "chat" else "chat"
         async with aclosing(self._written(prompt, sampling, self._route)) as chunks:
             async for chunk in chunks:
                 yield chunk
@@ -298,8 +306,8 @@ class ServerModel:
         if stop:
             body["stop"] = list(stop[:4])  # What the API allows; all of them are watched for here as well.
         if route == "chat":
-            system = [{"role": "system", "content": self._system}] if self._system else []
-            body["messages"] = [*system, {"role": "user", "content": prompt.text}]
+            chat = prompt.text if isinstance(prompt.text, Chat) else Chat("", (), prompt.text)
+            body["messages"] = chat.messages(self._system)
         else:
             body["prompt"] = asked
         if self._dialect is not None:
@@ -379,8 +387,15 @@ class ServerModel:
             "verify": trusted(https=self._root.startswith("https:")),
         }
 
+    def _first_route(self) -> Route:
+        """The route that is tried first: a model nobody here knows has a chat template of its own, at its server."""
+        if self._route != "auto":
+            return self._route
+        known = not self._known_as or "airoboros" in self._known_as.lower()
+        return "completions" if known or self._asked_wrapper is not None or self._style == "airoboros" else "chat"
+
     def _wrapper(self) -> Wrapper:
-        if self._route == "chat":
+        if self._first_route() == "chat":
             return Wrapper("the server's own")
         if self._asked_wrapper is not None:
             return self._asked_wrapper
@@ -391,7 +406,7 @@ class ServerModel:
         error = refused(
             self._name, response.status_code, content, response.headers, model=self._model, listed=self._listed
         )
-        if isinstance(error, NoRoute) and not (self._route == "auto" and url.endswith("/v1/completions")):
+        if isinstance(error, NoRoute) and not (self._route == "auto" and url.endswith(_path(self._first_route()))):
             return ModelError(error.message, error.hint)
         return error
 
@@ -421,13 +436,14 @@ def _addresses(url: str) -> tuple[str, str]:
 
 def settings_of(options: Mapping[str, str]) -> dict[str, Any]:
     """The keyword arguments that a user's options mean (the names are checked already)."""
-    from airoagent.models.options import choice, number, whole_number
+    from airoagent.models.options import choice, number, style, whole_number
 
     settings: dict[str, Any] = {key: options[key] for key in ("model", "wrapper", "system") if key in options}
     if "dialect" in options:
         settings["dialect"] = choice("dialect", options["dialect"], tuple(DIALECTS))
     if "route" in options:
         settings["route"] = choice("route", options["route"], ("auto", "completions", "chat"))
+    settings["style"] = style(options)
     settings["context_length"] = whole_number(options, "context", least=16)
     settings["timeout"] = number(options, "timeout") or 300.0
     return settings

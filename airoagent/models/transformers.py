@@ -33,8 +33,9 @@ from airoagent.models.reason import is_out_of_memory, reason_of
 from airoagent.models.stopping import StopFilter
 from airoagent.models.window import room_for
 from airoagent.models.writer import Writer
+from airoagent.prompts.chat import Style
 from airoagent.prompts.grammar import Grammar
-from airoagent.prompts.wrappers import Wrapper, template_wrapper, wrapper_for, wrapper_named
+from airoagent.prompts.wrappers import Wrapper, style_of, template_wrapper, wrapper_for, wrapper_named
 
 __all__ = ["TransformersModel"]
 
@@ -63,6 +64,7 @@ class TransformersModel:
         progress: hub.Progress | None = None,
         wrapper: str | None = None,
         system: str | None = None,
+        style: Style | None = None,
         context_length: int | None = None,
         device: Device = "auto",
         bits: int = 4,
@@ -81,6 +83,7 @@ class TransformersModel:
         self._progress = progress
         self._asked_wrapper = None if wrapper is None else wrapper_named(wrapper)
         self._system = system
+        self._style = style
         self._asked_window = context_length
         self._device: Device = device
         self._bits = bits
@@ -115,8 +118,9 @@ class TransformersModel:
         checkpoint = self._checkpoint or self._here() or self._description
         window = self._asked_window or (checkpoint.context_length if checkpoint else None)
         how = _quantised(checkpoint) if checkpoint and checkpoint.quantization else "NF4"
+        wrapper = self._choose_wrapper(checkpoint)
         note = f"{how}, {checkpoint.four_bit / 1e9:.1f} GB" if checkpoint and self._bits == 4 else ""
-        return ModelInfo(self._name, "transformers", window, self._choose_wrapper(checkpoint).name, note)
+        return ModelInfo(self._name, "transformers", window, wrapper.name, note, self._style or style_of(wrapper))
 
     def wrap(self, prompt: str) -> str:
         """The exact text the model reads, begin-of-text token aside. A chat template takes loading the tokenizer."""
@@ -144,7 +148,7 @@ class TransformersModel:
         Raises ModelError where the prompt does not fit into the window, the model cannot be loaded or the memory does
         not last, UsageError for sampling figures that make no sense.
         """
-        return self._line.write(prompt, prompt.sampling or self._sampling)
+        return self._line.write(prompt, self._sampling_of(prompt))
 
     async def aclose(self) -> None:
         """Stop what is being written, end the thread and give the memory back."""
@@ -178,6 +182,9 @@ class TransformersModel:
         window = self._asked_window or known.context_length
         return ids, min(sampling.max_tokens, room_for(self._name, prompt.purpose, len(ids), window))
 
+    def _sampling_of(self, prompt: Prompt) -> Sampling:
+        return (prompt.sampling or self._sampling).for_purpose(prompt.purpose)
+
     def open_batch(self, stopped: Callable[[], bool]) -> tuple[Batches, int, int]:
         """Load the model; what completions written side by side may take is half of the memory that is then free."""
         loaded = self._ready_model(stopped)
@@ -188,7 +195,7 @@ class TransformersModel:
     def begin(self, prompt: Prompt, ids: list[int], most: int, tell: Callable[[Chunk], None]) -> Row:
         """A row that writes this completion."""
         loaded = self._ready_model(lambda: False)
-        sampling = prompt.sampling or self._sampling
+        sampling = self._sampling_of(prompt)
         mask = self._mask(prompt.grammar, loaded, len(ids), most)
         stops = StopFilter(prompt.stop + self._ready_wrapper().stop, drop_space=True, watch=mask is None)
         writer = Writer(TokenText(self._ready_tokenizer()), loaded.ends, stops, tell)

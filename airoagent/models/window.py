@@ -11,7 +11,7 @@ from airoagent.models.base import Model, Purpose, Sampling
 from airoagent.prompts.context_prompts import ContextBlock
 from airoagent.prompts.context_window import Fitted, fit_blocks
 
-__all__ = ["fit_to", "room_for"]
+__all__ = ["Asks", "fit_to", "room_for"]
 
 _LEAST_PLAN: Final = 64  # tokens; a plan of one step has as many
 _LEAST_ANSWER: Final = 32

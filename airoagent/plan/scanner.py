@@ -12,7 +12,6 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 
-from airoagent.calls.call_forms import THOUGHT_TAGS
 from airoagent.plan.draft import Draft
 from airoagent.plan.fields import FieldReader
 from airoagent.plan.frame import AnswerReader, Frame, is_fence
@@ -21,17 +20,12 @@ from airoagent.plan.json_steps import ObjectScanner, ObjectSteps, looks_like_ste
 from airoagent.plan.open_input import OpenInput, TextBuffer
 from airoagent.plan.repairs import NOISE, clean_input, read_arguments, read_template
 from airoagent.plan.steps import Step
+from airoagent.prompts.own_text import THOUGHTS_BEGIN, closes_thoughts
 
 __all__ = ["StatementReader"]
 
 _IN_FRAME = re.compile(r"[\n:：\[(［（{>\]]")
 _IN_THOUGHTS = re.compile(r"[\n>\]]")
-_THOUGHTS_BEGIN = re.compile(
-    rf"\s*+(?:<(?:{THOUGHT_TAGS})>|\[THINK\]"
-    r"|(?:<\|start\|>assistant)?<\|channel\|>(?:analysis|commentary)<\|message\|>)",
-    re.IGNORECASE,
-)
-_THOUGHTS_END = re.compile(rf"(?:</(?:{THOUGHT_TAGS})>|\[/THINK\]|<\|end\|>)\Z", re.IGNORECASE)
 _IN_OBJECT = re.compile(r"[\"'\\{}\[\]\n:：(（［]")
 _NEWLINE = re.compile(r"\n")
 _HEAD_ENDS = ":：[(［（"
@@ -109,7 +103,7 @@ class StatementReader:
             self._new_line(at + 1, self._line + 1)
             return
         if sign in ">]":
-            if at - self._line_start < REACH and _THOUGHTS_BEGIN.fullmatch(self._window(self._line_start, at)):
+            if at - self._line_start < REACH and THOUGHTS_BEGIN.fullmatch(self._window(self._line_start, at)):
                 self._draft.note(self._line_start, "thoughts", "The model's thoughts stand here.", "left out")
                 self._framing, self._signs, self._place = False, _IN_THOUGHTS, self._in_thoughts
             return
@@ -138,7 +132,7 @@ class StatementReader:
     def _in_thoughts(self, sign: str, at: int) -> None:
         if sign == "\n":
             self._new_line(at + 1, self._line + 1)
-        elif _THOUGHTS_END.search(self._window(max(self._line_start, at - 16), at)):
+        elif closes_thoughts(self._window(max(self._line_start, at - 16), at)):
             self._to_frame(at + 1)
 
     def _begin(self, head: Head, origin: int, at: int) -> bool:

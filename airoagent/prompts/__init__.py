@@ -2,10 +2,12 @@
 
 __all__ = [
     "answer_grammar",
+    "chat",
     "context_prompts",
     "context_window",
     "grammar",
     "harmless",
+    "own_text",
     "plan_prompts",
     "thoughts",
     "wrappers",

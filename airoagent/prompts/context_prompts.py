@@ -10,6 +10,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from airoagent.prompts.chat import Style, answer_chat
 from airoagent.prompts.harmless import harmless
 
 __all__ = ["CitedAnswer", "ContextBlock", "closed_context_prompt", "read_cited_answer"]
@@ -23,12 +24,15 @@ class ContextBlock:
     metadata: tuple[tuple[str, str], ...] = ()
 
 
-def closed_context_prompt(blocks: Sequence[ContextBlock], instruction: str) -> str:
+def closed_context_prompt(blocks: Sequence[ContextBlock], instruction: str, style: Style = "airoboros") -> str:
     """The closed-context prompt: one block per source, then the instruction.
 
     All of it may come from outside, so what could be taken for the frame is made harmless in it (`harmless`); metadata
     keys and values are put on one line each.
     """
+    if style == "chat":
+        texts = [(dict(block.metadata).get("url", ""), harmless(block.text)) for block in blocks]
+        return answer_chat([(harmless(source), text) for source, text in texts], harmless(instruction))
     lines: list[str] = []
     for block in blocks:
         lines += ["BEGININPUT", "BEGINCONTEXT"]

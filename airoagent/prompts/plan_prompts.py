@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from airoagent.prompts.chat import Style, plan_chat
 from airoagent.prompts.harmless import harmless
 
 __all__ = ["known_so_far", "plan_prompt"]
@@ -33,11 +34,13 @@ e.g. "Given context :evidence0"]
 Answer: [:evidence[n]: containing the final answer.]"""
 
 
-def plan_prompt(question: str, tools: Iterable[tuple[str, str]], known: str = "") -> str:
+def plan_prompt(question: str, tools: Iterable[tuple[str, str]], known: str = "", style: Style = "airoboros") -> str:
     """The instruction that asks for a reWOO plan; ``tools`` are (name, description), one line each.
 
     ``known`` stands before the question: what an earlier plan found and where it failed (`known_so_far`).
     """
+    if style == "chat":
+        return plan_chat(question, tools, known)
     lines = (f"{name}[input]: {' '.join(description.split())}" for name, description in tools)
     middle = f"{known}\n\n" if known else ""
     return f"{_PLAN_HEAD}{chr(10).join(lines)}{_PLAN_FORMAT}\n\n{middle}Question: {question.strip()}"

@@ -10,6 +10,8 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from airoagent.prompts.chat import Style, code_chat
+
 __all__ = ["Ranked", "Solution", "Thought", "code_prompt", "read_code", "read_thought", "think_prompt"]
 
 
@@ -119,9 +121,11 @@ def _bare(lines: list[str]) -> str:
 # Code --------------------------------------------------------------------------------------------------------------
 
 
-def code_prompt(text: str) -> str:
+def code_prompt(text: str, style: Style = "airoboros") -> str:
     """The instruction with the word that makes the model print code only, behind one space."""
     text = text.strip()
+    if style == "chat":
+        return code_chat(text.removesuffix(" PLAINFORMAT"))
     return text if text.endswith(" PLAINFORMAT") else f"{text} PLAINFORMAT"
 
 

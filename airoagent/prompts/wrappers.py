@@ -26,8 +26,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from airoagent.errors import UsageError
+from airoagent.prompts.chat import Chat, Style
 
-__all__ = ["WRAPPERS", "Wrapper", "template_wrapper", "trim_completion", "wrapper_for", "wrapper_named"]
+__all__ = ["WRAPPERS", "Wrapper", "style_of", "template_wrapper", "trim_completion", "wrapper_for", "wrapper_named"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,8 @@ class Wrapper:
     """The text put around an instruction: ``before_system`` + system + ``before_prompt`` + instruction + ``tail``.
 
     Without a system text ``opening`` takes the place of the first three. ``stop`` are the strings that end a
-    completion because they begin the next turn.
+    completion because they begin the next turn. Earlier turns of a `Chat` stand between ``before_prompt`` and the
+    instruction: what was asked, ``before_answer``, the answer, ``after_answer``; without these it is read as one text.
     """
 
     name: str
@@ -45,10 +47,12 @@ class Wrapper:
     tail: str = ""
     opening: str = ""
     stop: tuple[str, ...] = ()
+    before_answer: str = ""
+    after_answer: str = ""
 
     def wrap(self, prompt: str, system: str | None = None) -> str:
         """The exact text the model reads; ``system`` None is the generation's own, ``""`` is none at all."""
-        return self.head(system) + prompt + self.tail
+        return "".join(text for text, _ in self.parts(prompt, system))
 
     def parts(self, prompt: str, system: str | None = None) -> tuple[tuple[str, bool], ...]:
         """The same text in parts, each with whether control tokens that it spells are meant as such.
@@ -56,17 +60,16 @@ class Wrapper:
         Only a chat template's own text is: system text and instruction, whoever wrote them, are only ever text.
         """
         if self.name != "template":
-            return ((self.wrap(prompt, system), False),)
+            return ((self.head(system) + prompt + self.tail, False),)
         text = self.system if system is None else system
-        if text:
-            return (
-                (self.before_system, True),
-                (text, False),
-                (self.before_prompt, True),
-                (prompt, False),
-                (self.tail, True),
-            )
-        return ((self.opening, True), (prompt, False), (self.tail, True))
+        turns: list[tuple[str, bool]] = []
+        if isinstance(prompt, Chat) and (self.after_answer or not prompt.examples):
+            text = prompt.system if system is None else system
+            for asked, answered in prompt.examples:
+                turns += [(asked, False), (self.before_answer, True), (answered, False), (self.after_answer, True)]
+            prompt = prompt.user
+        head = [(self.before_system, True), (text, False), (self.before_prompt, True)] if text else []
+        return (*(head or [(self.opening, True)]), *turns, (prompt, False), (self.tail, True))
 
     def head(self, system: str | None = None) -> str:
         """What stands before the instruction."""
@@ -175,6 +178,11 @@ def wrapper_named(name: str) -> Wrapper:
     raise UsageError(f"there is no chat wrapper {name!r}", f"did you mean {', '.join(near)}?")
 
 
+def style_of(wrapper: Wrapper) -> Style:
+    """The form of prompts for a model of this wrapper: only the airoboros generations know theirs."""
+    return "airoboros" if wrapper.name.startswith(("airoboros", "none")) else "chat"
+
+
 _SYSTEM_MARK: Final = "\ue000system\ue001"
 _CHOOSE: Final = "choose a wrapper by name, e.g. -o wrapper airoboros-2.0"
 _PROMPT_MARK: Final = "\ue000prompt\ue001"
@@ -202,7 +210,22 @@ def template_wrapper(render: Callable[[list[dict[str, str]]], str]) -> Wrapper:
     if with_system.count(_SYSTEM_MARK) == 1:
         before_system, rest = _split(with_system, _SYSTEM_MARK)
         before_prompt, tail = _split(rest, _PROMPT_MARK)
-    return Wrapper("template", "", before_system, before_prompt, tail, opening)
+    before_answer, after_answer = _between_turns(render, opening, tail)
+    return Wrapper("template", "", before_system, before_prompt, tail, opening, (), before_answer, after_answer)
+
+
+def _between_turns(render: Callable[[list[dict[str, str]]], str], opening: str, tail: str) -> tuple[str, str]:
+    """What the template writes before and after an assistant's turn; nothing where it shows earlier turns otherwise."""
+    asked, answered = "\ue000asked\ue001", "\ue000answered\ue001"
+    turns = (("user", asked), ("assistant", answered), ("user", _PROMPT_MARK))
+    try:
+        text = render([{"role": role, "content": content} for role, content in turns])
+    except ValueError:
+        return "", ""
+    found = re.fullmatch(
+        f"{re.escape(opening)}{asked}(.*){answered}(.*){_PROMPT_MARK}{re.escape(tail)}", text, re.DOTALL
+    )
+    return (found[1], found[2]) if found else ("", "")
 
 
 def _split(text: str, mark: str) -> tuple[str, str]:

@@ -29,6 +29,7 @@ from airoagent.toolbox.background import in_thread
 if TYPE_CHECKING:
     from airoagent.calls.functions import Function
     from airoagent.models.base import Completion, Purpose
+    from airoagent.prompts.chat import Style
     from airoagent.prompts.grammar import Grammar
     from airoagent.toolbox.documents import Documents
     from airoagent.toolbox.fetch import Fetcher
@@ -73,6 +74,10 @@ class ToolOutput:
     reusable: bool = True
 
 
+async def _airoboros() -> Style:
+    return "airoboros"
+
+
 class Asker(Protocol):
     """Asks the run's model; the engine supplies it, so that every call is on record."""
 
@@ -99,7 +104,8 @@ class ToolContext:
     ``docs://`` addresses; ``documents`` the user's documents (None without ``--docs``). ``settings`` are the user's
     settings for tools. ``progress`` tells whoever watches how far long work is. ``may_open`` says whether an address
     that stands in the input may be opened: not one that a model made up after reading text from outside. ``fit`` cuts
-    the blocks of a closed-context prompt to the model's window, with a note of what was left out.
+    the blocks of a closed-context prompt to the model's window, with a note of what was left out. ``style`` tells the
+    form of prompts that the model is asked in, which the prompt functions take.
     """
 
     step: str
@@ -112,6 +118,7 @@ class ToolContext:
     progress: Callable[[str, int, int], None] = lambda what, done, total: None
     may_open: Callable[[str], bool] = lambda url: True
     fit: Fitter = whole
+    style: Callable[[], Awaitable[Style]] = _airoboros
 
     def excerpt(self, text: str, most: int) -> str:
         """The passages of a text that speak of the run's question, in their order, ``most`` characters at most."""

@@ -1,0 +1,142 @@
+"""Prompts in turns, for models that are asked through a chat template: a system text, worked examples, the question.
+
+    chat = plan_chat("How deep is Lake Baikal?", [("Search", "Searches the web.")])
+    chat.system, chat.examples, chat.user
+
+The airoboros models are asked in the words they were trained on (`airoagent.prompts.plan_prompts` and its neighbours);
+any other model has never seen those. It is shown what is wanted: the same task in few words, and solved once or twice
+over the tools there are.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import Final, Literal
+
+__all__ = ["Chat", "Style", "answer_chat", "call_chat", "code_chat", "plan_chat"]
+
+Style = Literal["airoboros", "chat"]
+"""The form of prompts that a model is asked in."""
+
+
+class Chat(str):
+    """A prompt in turns: ``system``, ``examples`` as pairs of what is asked and answered, and ``user``.
+
+    As a string it is all of it in one text, for a model that knows no turns.
+    """
+
+    system: str
+    examples: tuple[tuple[str, str], ...]
+    user: str
+
+    def __new__(cls, system: str, examples: Iterable[tuple[str, str]], user: str) -> Chat:
+        """The turns as one prompt."""
+        pairs = tuple(examples)
+        chat = super().__new__(cls, "\n\n".join([system, *(part for pair in pairs for part in pair), user]))
+        chat.system, chat.examples, chat.user = system, pairs, user
+        return chat
+
+    def messages(self, system: str | None = None) -> list[dict[str, str]]:
+        """The turns as messages of a chat API; ``system`` takes the place of the own one."""
+        said = self.system if system is None else system
+        turns = [{"role": "system", "content": said}] if said else []
+        for asked, answered in self.examples:
+            turns += [{"role": "user", "content": asked}, {"role": "assistant", "content": answered}]
+        return [*turns, {"role": "user", "content": self.user}]
+
+
+_PLAN: Final = """\
+You write plans for a program that has tools. Write only the plan, nothing else. Each step has two lines: "Plan:" with \
+what it is for, then ":evidence0: = Tool[input]", counted up from 0. Use only the tools listed; write each input in \
+words of the question. A later input may name what an earlier step found, as :evidence0:. The last line is "Answer:" \
+with the evidence that answers the question.
+
+Tools:
+"""
+
+_ANSWER: Final = (
+    "You answer questions from the texts you are given, and from nothing else, in few words of the text. Where the "
+    "texts do not tell it, say: The text does not say."
+)
+# The one that cannot be answered comes first: small models do as the last example does.
+_ANSWER_EXAMPLES: Final = (
+    ("Text:\nThe museum is closed on Mondays.\n\nQuestion: What does a ticket cost?", "The text does not say."),
+    (
+        "Text:\nThe ferry to Amrum leaves at 9:40. Dogs travel free of charge.\n\nQuestion: When does the ferry leave?",
+        "At 9:40.",
+    ),
+    ("Text:\nAda Lovelace wrote the first program in 1843.\n\nQuestion: Who wrote the first program?", "Ada Lovelace."),
+)
+_CODE: Final = "You write code. Answer with the code only: no explanation before or after it, and no code fences."
+
+
+def plan_chat(question: str, tools: Iterable[tuple[str, str]], known: str = "") -> Chat:
+    """The chat that asks for a plan; ``tools`` and ``known`` as for `airoagent.prompts.plan_prompts.plan_prompt`."""
+    offered = [(name, _first_sentence(description)) for name, description in tools]
+    lines = "\n".join(f"{name}[input] - {description}" for name, description in offered)
+    asked = f"{known}\n\nQuestion: {question.strip()}" if known else f"Question: {question.strip()}"
+    return Chat(_PLAN + lines, _plan_examples(offered), asked)
+
+
+def _plan_examples(tools: Sequence[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
+    """Two questions with their plans, over the tools there are."""
+    names = [name for name, _ in tools]
+    search = next((name for name, description in tools if re.search(r"search", f"{name} {description}", re.I)), None)
+    read = "KnowledgeModel" if "KnowledgeModel" in names else None
+    first, second = "Question: How tall is the Eiffel Tower?", "Question: Who painted Guernica, and where was he born?"
+    if search and read:
+        return (
+            (
+                first,
+                f"Plan: Search for the height of the tower.\n:evidence0: = {search}[height of the Eiffel Tower]\n"
+                f"Plan: Read the height.\n:evidence1: = {read}[How tall is the Eiffel Tower, given :evidence0:?]\n"
+                "Answer: :evidence1:",
+            ),
+            (
+                second,
+                f"Plan: Search for the painter.\n:evidence0: = {search}[painter of Guernica]\n"
+                f"Plan: Read who it was.\n:evidence1: = {read}[Who painted Guernica, given :evidence0:?]\n"
+                f"Plan: Search for the painter's place of birth.\n:evidence2: = {search}[:evidence1: place of birth]\n"
+                f"Plan: Read the place.\n:evidence3: = {read}[Where was :evidence1: born, given :evidence2:?]\n"
+                "Answer: :evidence1:, :evidence3:",
+            ),
+        )
+    tool = search or read or next(iter(names), "")
+    if not tool:
+        return ()
+    return (
+        (first, f"Plan: Find the height.\n:evidence0: = {tool}[How tall is the Eiffel Tower?]\nAnswer: :evidence0:"),
+        (
+            second,
+            f"Plan: Find the painter.\n:evidence0: = {tool}[Who painted Guernica?]\n"
+            f"Plan: Find where the painter was born.\n:evidence1: = {tool}[Where was :evidence0: born?]\n"
+            "Answer: :evidence0:, :evidence1:",
+        ),
+    )
+
+
+def _first_sentence(description: str) -> str:
+    text = " ".join(description.split())
+    found = re.match(r"(.{20,160}?[.!?])(?:\s|$)", text)
+    return found[1] if found else text[:160]
+
+
+def answer_chat(texts: Sequence[tuple[str, str]], instruction: str) -> Chat:
+    """The chat that asks a question about texts; ``texts`` are pairs of where each is from ("": not known) and it."""
+    parts = [f"Text ({source}):\n{text.strip()}" if source else f"Text:\n{text.strip()}" for source, text in texts]
+    return Chat(_ANSWER, _ANSWER_EXAMPLES, "\n\n".join([*parts, f"Question: {instruction.strip()}"]))
+
+
+def call_chat(input: str, functions: str, format: str, example: str) -> Chat:
+    """The chat that asks for one function call; ``functions`` as YAML, ``example`` what a call looks like."""
+    system = (
+        f"You choose the one function that does what the user asks, and its parameters. Answer with {format.upper()} "
+        f"only, in this form:\n{example.strip()}\n\nAvailable functions:\n{functions.rstrip()}"
+    )
+    return Chat(system, (), input.strip())
+
+
+def code_chat(text: str) -> Chat:
+    """The chat that asks for code and nothing else."""
+    return Chat(_CODE, (), text.strip())
