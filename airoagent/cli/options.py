@@ -131,8 +131,7 @@ def make_agent(
 
     given = {"options": (), "named": (), "config_file": None, "no_cache": False, "no_store": False, **flags}
     flags = dict(given)
-    options = dict(flags.pop("options"))
-    named = flags.pop("named") or None
+    options, named = dict(flags.pop("options")), flags.pop("named") or None
     config_file = flags.pop("config_file")
     if flags.pop("no_cache"):
         flags["cache"] = 0.0

@@ -180,10 +180,7 @@ class Batch:
         if self._few_logits:
             settings["logits_to_keep"] = keep
         output = self._model(
-            input_ids=tokens.to(self._device),
-            attention_mask=mask.long().to(self._device),
-            use_cache=True,
-            **settings,
+            input_ids=tokens.to(self._device), attention_mask=mask.long().to(self._device), use_cache=True, **settings
         )
         return output.logits[:, -keep:]
 

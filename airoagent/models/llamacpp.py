@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from airoagent.errors import AiroError, ModelError, UsageError
+from airoagent.extras import require
 from airoagent.language.wrappers import Wrapper, template_wrapper, wrapper_for, wrapper_named
 from airoagent.models.base import Chunk, ModelInfo, Prompt, Sampling
 from airoagent.models.constraint import GrammarMask, grammars_available
@@ -33,7 +34,6 @@ from airoagent.models.llamacalls import (
     scores_of,
     vocabulary_of,
 )
-from airoagent.models.loading import require_extra
 from airoagent.models.machine import this_machine
 from airoagent.models.stopping import StopFilter
 from airoagent.models.window import room_for
@@ -77,7 +77,7 @@ class LlamaCppModel:
         self._path = Path(path).expanduser()
         self._name = str(path)
         self._head = read_gguf(self._path, self._name)
-        require_extra("llama_cpp", extra="gguf")
+        require("running a GGUF file here", "gguf", "llama_cpp")
         self._sampling = sampling or Sampling()
         check_sampling(self._sampling)
         self._progress = progress

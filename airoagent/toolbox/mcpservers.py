@@ -23,8 +23,9 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from airoagent.errors import AiroError, ToolError, UsageError
+from airoagent.errors import AiroError, MissingExtra, ToolError, UsageError
 from airoagent.events import Source
+from airoagent.extras import require
 from airoagent.language.functions import Function, Json
 from airoagent.settings import McpServer
 from airoagent.toolbox.loader import Broken
@@ -40,8 +41,6 @@ _log = logging.getLogger("airoagent")
 _SECONDS = 30.0  # for a server to start and tell its tools
 _MOST_TOOLS = 500
 _MOST_DESCRIPTION = 1000
-_MISSING = "MCP servers need an extra that is not installed"
-_INSTALL = 'pip install "airoagent[mcp]"'
 
 
 class Opened:
@@ -63,10 +62,10 @@ def open_servers(servers: Sequence[McpServer], seconds: float = _SECONDS) -> Ope
     if not servers:
         return Opened((), (), None)
     try:
-        import mcp  # noqa: F401 - only to see whether it is there
-    except ImportError:
-        origins = (f"MCP server {server.name}" for server in servers)
-        return Opened((), tuple(Broken(origin, f"{_MISSING}: {_INSTALL}") for origin in origins), None)
+        require("it", "mcp", "mcp")
+    except MissingExtra as error:
+        told = f"{error.message}: {error.hint}"
+        return Opened((), tuple(Broken(f"MCP server {server.name}", told) for server in servers), None)
     house = _House()
     tools: list[Tool] = []
     broken: list[Broken] = []
