@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from tests.source import ROOT, project_files, python_files, shown, tree_of
 
@@ -169,3 +171,19 @@ def test_the_scripts_of_ci_can_be_executed() -> None:
     for script in (ROOT / ".ci").iterdir():
         assert script.stat().st_mode & 0o111, script
         assert script.read_text(encoding="utf-8").startswith("#!/usr/bin/env "), script
+
+
+def test_the_constraints_pin_a_version_that_the_project_admits_of_all_that_its_tests_need() -> None:
+    lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    pins = [re.fullmatch(r"([\w.-]+)==([\w.!]+)", line) for line in lines if not line.startswith("#")]
+    assert None not in pins, "not a version, or one of a build that other machines do not have"
+    pinned = {canonicalize_name(pin[1]): pin[2] for pin in pins if pin}
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    extras = project["optional-dependencies"]
+    needed = [Requirement(line) for line in (*project["dependencies"], *extras["test"])]
+    for requirement in needed:  # grows while it is read: by the extras that `test` asks for, and those they ask for
+        if requirement.name == project["name"]:
+            needed += [Requirement(line) for extra in requirement.extras for line in extras[extra]]
+        else:
+            version = pinned.get(canonicalize_name(requirement.name), "none")
+            assert version in requirement.specifier, f"{requirement}, and constraints.txt has {version}: run .ci/freeze"

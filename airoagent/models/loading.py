@@ -282,7 +282,7 @@ def _one_at_a_time(stopped: Callable[[], bool]) -> Iterator[None]:
 
 # That kernels from a hub, or for other machines, are not there; at each 8-bit layer, that it computes in float16; what
 # torch thinks of torchao, which comes with gptqmodel. Nothing a user can act on.
-_CHATTY: Final = ("bitsandbytes.backends.cpu.ops", "bitsandbytes.autograd._functions", "torchao", "torch.utils._pytree")
+_CHATTY: Final = ("accelerate", "bitsandbytes", "peft", "torchao", "torch.utils._pytree")
 
 
 class _Hush:
