@@ -71,7 +71,7 @@ def test_there_are_exactly_two_set_up_commands() -> None:
 def test_the_first_command_answers_and_the_second_tests() -> None:
     first, second = (block.text.strip() for block in SET_UP)
     assert re.fullmatch(r'pip install \. && airo (ask )?--docs examples/library ".+\?"', first)
-    assert re.fullmatch(r"pip install '\.\[test\]' && (python -m )?pytest", second)
+    assert re.fullmatch(r"pip install -c constraints\.txt '\.\[test\]' && python -m pytest", second)
 
 
 @pytest.fixture(scope="module")

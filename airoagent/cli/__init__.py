@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
 from collections.abc import Sequence
 
 __all__ = ["main"]
@@ -13,6 +14,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Run ``airo`` with these arguments (the process's own by default) and exit."""
     from airoagent.cli.app import run
 
+    # What libraries tell programmers (deprecations, notes in their logs) is nothing that who runs `airo` can act on.
+    if not sys.warnoptions:  # -W and PYTHONWARNINGS ask for it
+        warnings.simplefilter("ignore")
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    os.environ.setdefault("HF_HUB_VERBOSITY", "error")
     for name in ("stdin", "stdout", "stderr"):  # None where it was closed (`<&-`); nobody else need think of that
         if getattr(sys, name) is None:
             setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), "r" if name == "stdin" else "w"))

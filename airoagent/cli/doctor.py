@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import platform
 import socket
@@ -13,6 +12,7 @@ from importlib.metadata import PackageNotFoundError, version
 import click
 
 from airoagent.errors import AiroError
+from airoagent.extras import has, install
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ def command(model: str | None, as_json: bool) -> int:
 
 
 def _packages(heavy: bool) -> list[Finding]:
-    cure = "pip install 'airoagent[transformers]'"
+    cure = install("transformers")
     rows = []
     for name in ("torch", "transformers", "bitsandbytes", "accelerate", "sentencepiece", "llguidance"):
         try:
@@ -72,8 +72,8 @@ def _packages(heavy: bool) -> list[Finding]:
 
 
 def _gpu() -> Finding:
-    if importlib.util.find_spec("torch") is None:
-        return Finding("gpu", False, "not looked for: torch is not installed", "pip install 'airoagent[transformers]'")
+    if not has("torch"):
+        return Finding("gpu", False, "not looked for: torch is not installed", install("transformers"))
     import torch
 
     if not torch.cuda.is_available():

@@ -145,8 +145,7 @@ def make_agent(
 
     given = all_flags(flags)
     flags = dict(given)
-    options = dict(flags.pop("options"))
-    named = flags.pop("named") or None
+    options, named = dict(flags.pop("options")), flags.pop("named") or None
     config_file = flags.pop("config_file")
     if flags.pop("no_cache"):
         flags["cache"] = 0.0

@@ -18,7 +18,6 @@ import os
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from airoagent.errors import MissingExtra
 from airoagent.events import (
     AttemptFailed,
     Event,
@@ -35,6 +34,7 @@ from airoagent.events import (
     StepFinished,
     StepStarted,
 )
+from airoagent.extras import require
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import ReadableSpan
@@ -45,7 +45,6 @@ __all__ = ["Spans", "exported_spans"]
 
 
 _PATIENCE = 3.0  # seconds for a collector that does not answer; OTEL_EXPORTER_OTLP_TIMEOUT says otherwise
-_MISSING = "spans need OpenTelemetry", "pip install 'airoagent[otel]'"
 
 
 class Spans:
@@ -56,10 +55,9 @@ class Spans:
     """
 
     def __init__(self, tracer: Tracer | None = None, *, contents: bool = False) -> None:
-        try:
-            from opentelemetry import trace
-        except ImportError as error:
-            raise MissingExtra(*_MISSING) from error
+        require("writing spans", "otel", "opentelemetry.trace")
+        from opentelemetry import trace
+
         self._trace = trace
         self._tracer = tracer or trace.get_tracer("airoagent")
         self._contents = contents
@@ -167,13 +165,12 @@ def exported_spans(*, contents: bool = False) -> tuple[Spans, Callable[[], str]]
 
     That call gives back one sentence where not all could be sent, "" otherwise. MissingExtra without the packages.
     """
-    try:
-        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-        from opentelemetry.sdk.resources import SERVICE_NAME, Resource
-        from opentelemetry.sdk.trace import TracerProvider
-        from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExportResult
-    except ImportError as error:
-        raise MissingExtra(*_MISSING) from error
+    require("sending spans", "otel", "opentelemetry.sdk.trace", "opentelemetry.exporter.otlp.proto.http.trace_exporter")
+    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+    from opentelemetry.sdk.resources import SERVICE_NAME, Resource
+    from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExportResult
+
     unsent: list[int] = []
 
     logger = logging.getLogger("opentelemetry")  # what it has to say is one sentence at the end

@@ -82,6 +82,8 @@ class Batch:
         accepted = inspect.signature(model.forward).parameters
         self._positions = "position_ids" in accepted
         self._few_logits = "logits_to_keep" in accepted
+        # `cache` from transformers 5.24 on; the old name warns there, and goes in 5.40.
+        self._cache_name = "cache" if "cache" in accepted else "past_key_values"
         self.rows: list[Row] = []
         self._cache: Any = None
         self._mask: Any = None
@@ -171,18 +173,14 @@ class Batch:
 
     def _forward(self, tokens: Any, mask: Any, cache: Any, keep: int) -> Any:
         """The scores after each of the last ``keep`` tokens."""
-        settings: dict[str, Any] = {}
+        settings: dict[str, Any] = {self._cache_name: cache}
         if self._positions:
             positions = (mask.long().cumsum(dim=1) - 1).clamp(min=0)[:, -tokens.shape[1] :]
             settings["position_ids"] = positions.to(self._device)
         if self._few_logits:
             settings["logits_to_keep"] = keep
         output = self._model(
-            input_ids=tokens.to(self._device),
-            attention_mask=mask.long().to(self._device),
-            past_key_values=cache,
-            use_cache=True,
-            **settings,
+            input_ids=tokens.to(self._device), attention_mask=mask.long().to(self._device), use_cache=True, **settings
         )
         return output.logits[:, -keep:]
 

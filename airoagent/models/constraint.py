@@ -8,11 +8,11 @@ just suffice for its shortest end, that end is written, so that even a completio
 
 from __future__ import annotations
 
-import importlib.util
 from itertools import takewhile
 from typing import Any, Final
 
 from airoagent.errors import ModelError
+from airoagent.extras import has
 from airoagent.prompts.grammar import Grammar
 
 __all__ = ["GrammarMask", "grammar_tokenizer", "grammars_available", "nearest_end"]
@@ -24,7 +24,7 @@ _LONGEST_END: Final = 2000
 
 def grammars_available() -> bool:
     """Whether llguidance is installed; without it models write freely."""
-    return importlib.util.find_spec("llguidance") is not None
+    return has("llguidance")
 
 
 def grammar_tokenizer(tokenizer: Any, width: int, ends: list[int]) -> Any:

@@ -11,6 +11,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
+from airoagent.extras import install
 from airoagent.models.base import Chunk, ModelInfo, Prompt, Usage
 
 if TYPE_CHECKING:
@@ -18,10 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ExtractiveModel"]
 
-_NOTE = (
-    "no weights: finds and quotes, does not reason; for a real model: "
-    "pip install 'airoagent[transformers]' and -m jondurbin/airoboros-l2-13b-gpt4-2.0"
-)
+_NOTE = "no weights: finds and quotes, does not reason; for a real model: {} and -m jondurbin/airoboros-l2-13b-gpt4-2.0"
 _NO_KNOWLEDGE = (
     "The built-in extractive model cannot answer this: it has no knowledge of its own, and can only plan and quote "
     "from sources it is given. "
@@ -35,7 +33,14 @@ class ExtractiveModel:
     @property
     def info(self) -> ModelInfo:
         """What this model is."""
-        return ModelInfo("extractive", "extractive", None, "none", _NOTE, purposes=("plan", "answer", "call"))
+        return ModelInfo(
+            "extractive",
+            "extractive",
+            None,
+            "none",
+            _NOTE.format(install("transformers")),
+            purposes=("plan", "answer", "call"),
+        )
 
     def wrap(self, prompt: str) -> str:
         """The prompt itself: no chat wrapper."""

@@ -18,12 +18,12 @@ from pathlib import Path
 from typing import Any, Final
 
 from airoagent.errors import ModelError, UsageError
+from airoagent.extras import require
 from airoagent.models.base import Chunk, ModelInfo, Prompt, Sampling
 from airoagent.models.decoding import check_sampling
 from airoagent.models.dialects import DIALECTS
 from airoagent.models.gguf import read_gguf
 from airoagent.models.hub import Progress
-from airoagent.models.loading import require_extra
 from airoagent.models.machine import this_machine
 from airoagent.models.server import ServerModel
 from airoagent.prompts.chat import Style
@@ -72,7 +72,7 @@ class LlamaCppModel:
         self._path = Path(path).expanduser()
         self._name = str(path)
         self._head = read_gguf(self._path, self._name)
-        require_extra("xllamacpp", extra="gguf")
+        require("running a GGUF file here", "gguf", "xllamacpp")
         self._sampling = sampling or Sampling()
         check_sampling(self._sampling)
         self._progress = progress

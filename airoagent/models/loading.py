@@ -7,7 +7,6 @@ layers, and for all of them where memory is short.
 
 from __future__ import annotations
 
-import importlib.util
 import logging
 import threading
 import warnings
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from airoagent.errors import MissingExtra, ModelError
+from airoagent.extras import require
 from airoagent.models.architecture import check_complete, check_shapes, config_of
 from airoagent.models.checkpoint import Checkpoint
 from airoagent.models.hub import LoadStopped, Progress
@@ -25,7 +25,7 @@ from airoagent.models.machine import Device, this_machine
 from airoagent.models.quantised import quiet_gptq, require_libraries
 from airoagent.models.reason import is_out_of_memory, reason_of
 
-__all__ = ["Loaded", "check", "check_room", "free_memory", "load", "load_tokenizer", "require_extra"]
+__all__ = ["Loaded", "check", "check_room", "free_memory", "load", "load_tokenizer"]
 
 # Room for activations, the tokenizer and the libraries themselves.
 _OVERHEAD: Final = 400_000_000
@@ -40,16 +40,6 @@ class Loaded:
     model: Any
     device: Any
     ends: tuple[int, ...]
-
-
-def require_extra(*modules: str, extra: str = "transformers") -> None:
-    """Raise MissingExtra, naming the extra that brings them, unless the modules can be imported; imports none."""
-    missing = [module for module in modules if importlib.util.find_spec(module) is None]
-    if missing:
-        raise MissingExtra(
-            f"running a model here needs {', '.join(missing)}, which is not installed",
-            f"pip install 'airoagent[{extra}]'",
-        )
 
 
 def load_tokenizer(checkpoint: Checkpoint) -> Any:
@@ -88,7 +78,7 @@ def _name_control_tokens(tokenizer: Any, config: Any) -> None:
 
 
 def _check_sentencepiece(path: Path, name: str) -> None:
-    require_extra("sentencepiece")
+    require("its tokenizer", "transformers", "sentencepiece")
     import sentencepiece
 
     try:
@@ -115,7 +105,7 @@ def check_room(checkpoint: Checkpoint, *, device: Device, bits: int, check_memor
     """What `check` finds out without the weights: all but whether they belong to the config."""
     require_libraries(checkpoint.name, checkpoint.quantization)
     if checkpoint.adapter is not None:
-        require_extra("peft", extra="peft")
+        require(f"the adapter {checkpoint.name}", "peft", "peft")
     place = _place(device)
     return place, _check_memory(checkpoint, place, bits) if check_memory else True
 
@@ -292,7 +282,7 @@ def _one_at_a_time(stopped: Callable[[], bool]) -> Iterator[None]:
 
 # That kernels from a hub, or for other machines, are not there; at each 8-bit layer, that it computes in float16; what
 # torch thinks of torchao, which comes with gptqmodel. Nothing a user can act on.
-_CHATTY: Final = ("bitsandbytes.backends.cpu.ops", "bitsandbytes.autograd._functions", "torchao", "torch.utils._pytree")
+_CHATTY: Final = ("accelerate", "bitsandbytes", "peft", "torchao", "torch.utils._pytree")
 
 
 class _Hush:

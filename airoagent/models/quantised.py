@@ -7,7 +7,6 @@ first GPTQ repositories of 2023 keep their settings in ``quantize_config.json`` 
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 import io
 import logging
 import warnings
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from airoagent.errors import MissingExtra, ModelError
+from airoagent.extras import has, require
 from airoagent.models.shards import Tensor, read_json
 
 __all__ = [
@@ -77,17 +77,16 @@ def check_quantised(name: str, method: str, tensors: Mapping[str, Tensor]) -> No
 
 def missing_libraries(method: str) -> tuple[str, ...]:
     """The libraries that loading a checkpoint of this kind takes and that are not installed; imports none."""
-    return tuple(each for each in _LIBRARIES.get(method, ()) if importlib.util.find_spec(each) is None)
+    return tuple(each for each in _LIBRARIES.get(method, ()) if not has(each))
 
 
 def require_libraries(name: str, method: str) -> None:
     """MissingExtra, naming the extra, where the libraries for a quantised checkpoint are not installed."""
-    missing = missing_libraries(method)
-    if missing:
-        raise MissingExtra(
-            f"{name} is quantised by {method.upper()}, which needs {' and '.join(missing)}, not installed here",
-            f"pip install 'airoagent[{method}]', or take the model's original repository: it is loaded in 4 bits",
-        )
+    try:
+        require(f"{name} is quantised by {method.upper()}, which", method, *_LIBRARIES.get(method, ()))
+    except MissingExtra as error:
+        error.hint += ", or take the model's original repository: it is loaded in 4 bits"
+        raise
 
 
 @contextlib.contextmanager

@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Final
 
 from airoagent.errors import ModelError, UsageError
+from airoagent.extras import require
 from airoagent.models.checkpoint import Checkpoint, read_checkpoint
 from airoagent.models.hub import LoadStopped, Progress
-from airoagent.models.loading import check, load, require_extra
+from airoagent.models.loading import check, load
 from airoagent.models.machine import Device
 
 __all__ = ["quantize"]
@@ -47,7 +48,7 @@ def quantize(
     What is written is complete or not there at all. Raises UsageError for a destination that is taken or a model that
     is quantised already, ModelError where it cannot be loaded or the disk is full.
     """
-    require_extra("torch", "transformers", "accelerate", "bitsandbytes")
+    require("quantising a model", "transformers", "torch", "transformers", "accelerate", "bitsandbytes")
     if destination.exists() and (not destination.is_dir() or any(destination.iterdir())):
         raise UsageError(f"{destination} is there already", "name a folder that does not exist yet")
     checkpoint = read_checkpoint(source, name)

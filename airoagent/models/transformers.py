@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from airoagent.errors import AiroError, ModelError
+from airoagent.extras import require
 from airoagent.models import hub
 from airoagent.models.base import Chunk, ModelInfo, Prompt, Sampling
 from airoagent.models.batch import Batches, Row
@@ -27,7 +28,7 @@ from airoagent.models.constraint import GrammarMask, grammar_tokenizer, grammars
 from airoagent.models.decoding import Picker, TokenText, check_sampling, encode_plain, encode_prompt
 from airoagent.models.guessing import Guesses
 from airoagent.models.line import Line
-from airoagent.models.loading import Loaded, check, check_room, free_memory, load, load_tokenizer, require_extra
+from airoagent.models.loading import Loaded, check, check_room, free_memory, load, load_tokenizer
 from airoagent.models.machine import Device
 from airoagent.models.reason import is_out_of_memory, reason_of
 from airoagent.models.stopping import StopFilter
@@ -74,7 +75,7 @@ class TransformersModel:
         look_ahead: bool = True,
         base: str | Path | None = None,
     ) -> None:
-        require_extra("torch", "transformers", "accelerate", "bitsandbytes")
+        require("running a model here", "transformers", "torch", "transformers", "accelerate", "bitsandbytes")
         self._name = name or str(source)
         self._repo = str(source)
         self._revision = revision

@@ -16,6 +16,7 @@ from pathlib import Path
 from urllib.parse import quote, unquote_to_bytes
 
 from airoagent.errors import FetchError, UsageError
+from airoagent.extras import install
 from airoagent.toolbox import pdf
 
 __all__ = ["MAX_BYTES", "Entry", "Folder", "address", "content_type", "find_file", "open_folders", "read_file", "scan"]
@@ -79,7 +80,7 @@ def open_folders(paths: Sequence[Path]) -> tuple[Folder, ...]:
             continue
         if next(scan(root), None) is None:
             suffixes = ", ".join(suffix for suffix in _TYPES if suffix and _counts(suffix))
-            more = "" if pdf.installed() else "; PDF files too, after pip install 'airoagent[pdf]'"
+            more = "" if pdf.installed() else f"; PDF files too, after {install('pdf')}"
             raise UsageError(
                 f"the folder {str(path)!r} holds no document that can be read",
                 f"documents are {suffixes} files and text files without a suffix{more}",

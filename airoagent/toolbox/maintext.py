@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import functools
 import html
-import importlib.util
 import logging
 
+from airoagent.extras import has
 from airoagent.toolbox.markup import Node, Tree
 
 __all__ = ["installed", "main_text"]
@@ -30,7 +30,7 @@ _log = logging.getLogger("airoagent")
 @functools.cache
 def installed() -> bool:
     """Whether trafilatura is there; looked up once, and nothing is imported for it."""
-    return importlib.util.find_spec("trafilatura") is not None
+    return has("trafilatura")
 
 
 def main_text(tree: Tree, ours: str) -> str:

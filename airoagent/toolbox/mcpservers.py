@@ -26,8 +26,9 @@ from typing import TYPE_CHECKING, Any
 
 from airoagent.calls.functions import Function
 from airoagent.calls.scalars import Json
-from airoagent.errors import AiroError, ToolError, UsageError
+from airoagent.errors import AiroError, MissingExtra, ToolError, UsageError
 from airoagent.events import Source
+from airoagent.extras import require
 from airoagent.settings import McpServer
 from airoagent.toolbox.loader import Broken
 from airoagent.toolbox.tool import Tool, ToolContext, ToolOutput, specified_tool
@@ -42,8 +43,6 @@ _log = logging.getLogger("airoagent")
 _SECONDS = 30.0  # for a server to start and tell its tools
 _MOST_TOOLS = 500
 _MOST_DESCRIPTION = 1000
-_MISSING = "MCP servers need an extra that is not installed"
-_INSTALL = 'pip install "airoagent[mcp]"'
 
 
 class Opened:
@@ -65,13 +64,12 @@ def open_servers(servers: Sequence[McpServer], seconds: float = _SECONDS) -> Ope
     if not servers:
         return Opened((), (), None)
     try:
-        import mcp  # noqa: F401 - only to see whether it is there
-    except ImportError:
-        origins = (f"MCP server {server.name}" for server in servers)
-        return Opened((), tuple(Broken(origin, f"{_MISSING}: {_INSTALL}") for origin in origins), None)
-    logging.getLogger("mcp").addHandler(
-        logging.NullHandler()
-    )  # or what a server gets wrong is printed with a traceback
+        require("it", "mcp", "mcp")
+    except MissingExtra as error:
+        told = f"{error.message}: {error.hint}"
+        return Opened((), tuple(Broken(f"MCP server {server.name}", told) for server in servers), None)
+    # Or what a server gets wrong is printed with a traceback.
+    logging.getLogger("mcp").addHandler(logging.NullHandler())
     house = _House()
     tools: dict[str, Tool] = {}
     broken: list[Broken] = []

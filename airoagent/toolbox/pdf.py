@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import importlib.util
 import json
 import os
 import subprocess
@@ -18,6 +17,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from airoagent.errors import FetchError
+from airoagent.extras import has, install
 
 if TYPE_CHECKING:
     from airoagent.toolbox.plaintext import Found
@@ -41,14 +41,12 @@ _KEPT = ("PATH", "SYSTEMROOT", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "TMPDIR",
 @functools.cache
 def installed() -> bool:
     """Whether PDF files can be read here; looked up once, and nothing is imported for it."""
-    return importlib.util.find_spec("pypdf") is not None
+    return has("pypdf")
 
 
 def missing(url: str) -> FetchError:
     """The error for a PDF that comes where pypdf is not installed."""
-    return FetchError(
-        f"{url} is a PDF file, which is not read without pypdf", "to read it: pip install 'airoagent[pdf]'"
-    )
+    return FetchError(f"{url} is a PDF file, which is not read without pypdf", f"to read it: {install('pdf')}")
 
 
 def read_pdf(body: bytes, url: str, seconds: int = _SECONDS) -> Found:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import LIBRARY, REPO, Airo
+from tests.cli.conftest import LIBRARY, REPO, Airo, Result
 
 NOBEL = "Who won the Nobel Prize in Literature in 2020 and what is their most famous work?"
 ECHO = "Plan: say it\n:evidence0: = echo[hello]\nAnswer: :evidence0:"
@@ -36,6 +36,21 @@ def test_stdout_holds_the_answer_alone_and_stderr_nothing_without_display(
 ) -> None:
     result = airo("-m", script(ECHO), "--tools", tools, "--display", "none", "say hello")
     assert (result.code, result.out, result.err) == (0, "hello\n", "")
+
+
+def test_what_libraries_tell_programmers_does_not_reach_the_terminal(
+    script: Script, tmp_path: Path, shell: Airo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tools = tmp_path / "old.py"
+    tools.write_text(
+        "import warnings\nfrom airoagent import tool\n\n"
+        '@tool\ndef echo(text: str) -> str:\n    """Says what it is told."""\n'
+        '    warnings.warn("this name is old", FutureWarning)\n    return text\n'
+    )
+    command = ("-m", script(ECHO), "--tools", str(tools), "--display", "none", "say hello")
+    assert shell(*command) == Result(0, "hello\n", "")
+    monkeypatch.setenv("PYTHONWARNINGS", "default")
+    assert "this name is old" in shell(*command).err, "whoever asks for warnings gets them"
 
 
 def test_a_question_may_be_several_words_come_from_stdin_or_look_like_a_verb(

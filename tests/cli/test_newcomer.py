@@ -199,7 +199,7 @@ def test_folders_without_a_document_say_what_one_is(airo: Airo, tmp_path: Path) 
     (tmp_path / "scan.pdf").write_bytes(b"%PDF-1.4\n")
     result = airo("--docs", tmp_path, "q")
     assert result.code == 2 and "holds no document that can be read" in result.err
-    assert ".md" in result.err and "pip install 'airoagent[pdf]'" in result.err
+    assert ".md" in result.err and "pip install '.[pdf]'" in result.err
 
 
 def test_a_folder_that_holds_itself_is_read_once(airo: Airo, tmp_path: Path) -> None:

@@ -45,8 +45,8 @@ def test_without_the_extra_it_is_told_before_anything_is_run(
 ) -> None:
     monkeypatch.setitem(sys.modules, "opentelemetry.exporter.otlp.proto.http.trace_exporter", None)
     result = airo("-m", script(ECHO), "--tools", tools, "--spans", "on", "q")
-    assert result.code == 3 and "spans need OpenTelemetry" in result.err
-    assert "pip install 'airoagent[otel]'" in result.err and airo("runs").out == ""
+    assert result.code == 3 and "sending spans needs opentelemetry" in result.err
+    assert "pip install '.[otel]'" in result.err and airo("runs").out == ""
 
 
 def test_another_word_is_refused(airo: Airo) -> None:

@@ -150,4 +150,4 @@ def test_without_peft_the_extra_is_named(adapter: Path, monkeypatch: pytest.Monk
     monkeypatch.delitem(sys.modules, "peft", raising=False)
     with pytest.raises(MissingExtra) as caught:
         TransformersModel(adapter, device="cpu").check()
-    assert caught.value.hint == "pip install 'airoagent[peft]'"
+    assert caught.value.hint == "pip install '.[peft]'"

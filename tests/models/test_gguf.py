@@ -95,4 +95,4 @@ def test_without_llama_cpp_the_extra_is_named(tmp_path: Path, monkeypatch: pytes
     path.write_bytes(whole(LLAMA))
     with pytest.raises(MissingExtra) as caught:
         open_model(str(path))
-    assert caught.value.hint == "pip install 'airoagent[gguf]'"
+    assert caught.value.hint == "pip install '.[gguf]'"

@@ -80,9 +80,11 @@ def test_settings_over_plain_weights_are_said(tiny_llama: Path, tmp_path: Path) 
 
 @missing
 def test_without_the_extra_it_is_named_before_anything_is_loaded(pair: tuple[Path, Path]) -> None:
-    with pytest.raises(MissingExtra, match="GPTQ, which needs gptqmodel and optimum, not installed here") as caught:
+    with pytest.raises(
+        MissingExtra, match="GPTQ, which needs gptqmodel and optimum, which are not installed"
+    ) as caught:
         TransformersModel(pair[0], name="tiny", device="cpu").check()
-    assert caught.value.hint.startswith("pip install 'airoagent[gptq]', or ")
+    assert caught.value.hint.startswith("pip install '.[gptq]', or ")
 
 
 @pytest.mark.parametrize("command", ["show", "doctor"])
@@ -101,7 +103,7 @@ def test_the_commands_tell_what_it_is_and_whether_the_extra_is_there(
         return
     line = next(found for each in out.splitlines() if (found := json.loads(each))["subject"].startswith("model "))
     assert (line["well"], ended.value.code) == (not absent, 3 if absent else 0)
-    assert ("airoagent[gptq]" in line["cure"]) == bool(absent)
+    assert (".[gptq]" in line["cure"]) == bool(absent)
 
 
 @installed

@@ -15,10 +15,10 @@ from typing import Any
 
 import pytest
 
-from airoagent.errors import MissingExtra, ModelError, UsageError
+from airoagent.errors import ModelError, UsageError
 from airoagent.models.base import Chunk, Completion, Model, Prompt, Sampling, complete
 from airoagent.models.checkpoint import read_checkpoint
-from airoagent.models.loading import load, load_tokenizer, require_extra
+from airoagent.models.loading import load, load_tokenizer
 from airoagent.models.transformers import TransformersModel
 from tests.tiny_llama import make_tiny_llama
 
@@ -176,13 +176,6 @@ def test_a_model_not_fetched_yet_does_not_pass_the_check(monkeypatch: pytest.Mon
     monkeypatch.delenv("HF_HUB_OFFLINE")
     with pytest.raises(ModelError, match="owner/name is not on this machine yet"):
         TransformersModel("owner/name").check()
-
-
-def test_a_missing_extra_names_the_command() -> None:
-    with pytest.raises(MissingExtra, match="needs no_such_library") as caught:
-        require_extra("json", "no_such_library")
-    assert caught.value.hint == "pip install 'airoagent[transformers]'"
-    assert caught.value.exit_code == 3
 
 
 @pytest.mark.parametrize(

@@ -62,7 +62,7 @@ class TestWithoutPypdf:
     def test_a_fetched_pdf_is_refused_with_the_command_that_helps(self, server: Loopback, kind: str) -> None:
         error = refused(server, answer(200, make_pdf("Otters"), Content_Type=kind))
         assert "is a PDF file, which is not read without pypdf" in error.message
-        assert error.hint == "to read it: pip install 'airoagent[pdf]'"
+        assert error.hint == "to read it: pip install '.[pdf]'"
 
     def test_a_pdf_among_the_documents_too(self, tmp_path: Path) -> None:
         (tmp_path / "a.txt").write_text("Otters.")
