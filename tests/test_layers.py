@@ -42,6 +42,7 @@ HEAVY = (
     "pydantic",
     "rich",
     "mcp",
+    "protego",
     "trafilatura",
     "pypdf",
 )
