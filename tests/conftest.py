@@ -1,4 +1,4 @@
-"""What every test gets: one thread for torch, a home of its own, a hub that is switched off, no extras for pages."""
+"""What every test gets: one thread for torch, a home of its own, a hub that is switched off, no PDF reader."""
 
 from __future__ import annotations
 
@@ -26,12 +26,10 @@ def own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monke
 
 @pytest.fixture(autouse=True)
 def without_reading_extras(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Pages are read as without the extras `extract` and `pdf`, on every machine; their own tests turn them on."""
-    from airoagent.toolbox import maintext, pdf
+    """PDF files are refused as without the extra `pdf`, on every machine; its own tests turn it on."""
+    from airoagent.toolbox import pdf
 
-    for name in ("trafilatura", "pypdf"):
-        monkeypatch.setitem(sys.modules, name, None)
-    maintext.installed.cache_clear()
+    monkeypatch.setitem(sys.modules, "pypdf", None)
     pdf.installed.cache_clear()
 
 

@@ -42,9 +42,8 @@ NOT_USED = {"worker", "node", "chain", "manager", "memory", "util", "helper"}
 FREE = {
     "airoagent/cli/doctor.py": "memory",
     "airoagent/models/": "memory",
-    "airoagent/toolbox/boilerplate.py": "node",
     "airoagent/toolbox/extract.py": "node",
-    "airoagent/toolbox/maincontent.py": "node",
+    "airoagent/toolbox/maintext.py": "node",
     "airoagent/toolbox/markup.py": "node",
     "airoagent/toolbox/rendering.py": "node",
 }

@@ -50,6 +50,7 @@ HEAVY = (
     "pydantic",
     "rich",
     "mcp",
+    "protego",
     "trafilatura",
     "pypdf",
 )

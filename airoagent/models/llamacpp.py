@@ -228,7 +228,7 @@ class _Engine:
         except (RuntimeError, OSError, MemoryError, ValueError) as error:
             raise ModelError(
                 f"llama.cpp cannot load {name}",
-                "fetch the file again; a newer xllamacpp may know its architecture (pip install -U xllamacpp), and a "
+                "fetch the file again; a newer xllamacpp may know its architecture, and a "
                 "smaller window takes less memory (-o context N)",
             ) from error
         self.url: str = self._server.listening_address

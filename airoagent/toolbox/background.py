@@ -10,6 +10,8 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar
 
+from airoagent.toolbox.children import collect_children
+
 __all__ = ["Daemons", "in_thread"]
 
 T = TypeVar("T")
@@ -21,12 +23,14 @@ async def in_thread(function: Callable[..., T], *args: Any) -> T:
     """What ``function(*args)`` returns or raises, computed in a daemon thread of its own.
 
     A name server that does not answer or a tool that hangs cannot be interrupted. `asyncio.to_thread` would make the
-    closing loop wait for it; a daemon thread is left behind and its late result is dropped. What would end the loop
+    closing loop wait for it; a daemon thread is left behind and its late result is dropped; only the child
+    processes it started are killed. What would end the loop
     (SystemExit, KeyboardInterrupt) or cannot pass through it (StopIteration) comes out as a RuntimeError.
     """
     loop = asyncio.get_running_loop()
     future: asyncio.Future[T] = loop.create_future()
-    context = contextvars.copy_context()
+    with collect_children() as children:
+        context = contextvars.copy_context()
 
     def settle(result: T | None, error: Exception | None) -> None:
         if future.done():
@@ -54,7 +58,11 @@ async def in_thread(function: Callable[..., T], *args: Any) -> T:
             _log.debug("%r ended after its run had", function)
 
     threading.Thread(target=call, daemon=True, name=f"airoagent {getattr(function, '__name__', 'call')}").start()
-    return await future
+    try:
+        return await future
+    except asyncio.CancelledError:
+        children.stop()
+        raise
 
 
 class Daemons(ThreadPoolExecutor):

@@ -3,31 +3,34 @@
     page = read_page(body, "text/html; charset=utf-8", "https://a.example/otters")
     page.title, page.text, page.links[0].url, page.language
 
-HTML and XHTML go through `markup` (tree without what is hidden), `maincontent` (what the page is about) and
-`rendering` (blocks of text); where no main content stands out, all that is visible is given. Plain text, Markdown,
-JSON and XML are read by `plaintext`. Everything else is refused by type. Time and memory are linear in the size.
-
-Two extras do more where they are installed: `pdf` reads PDF files, and `maintext` asks trafilatura for the text of
-`read_page` (its title, links and language stay ours, and so do the user's documents and the blocks of their index).
+HTML and XHTML go through `markup` (tree without what is hidden), `rendering` (blocks of text) and `maintext` (which of
+them are what the page is about); where no main text stands out, all that is visible is given. Plain text, Markdown,
+JSON and XML are read by `plaintext`, PDF files by `pdf` where that extra is installed. Everything else is refused by
+type. A page of the web that is large is read in a child process with limits; the user's documents are read without
+trafilatura, whole but for navigation, in time and memory linear in their size.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+import sys
+from dataclasses import asdict, dataclass
 from urllib.parse import urldefrag, urljoin, urlsplit
 
 from airoagent.errors import FetchError
 from airoagent.toolbox import pdf, plaintext
-from airoagent.toolbox.boilerplate import measure, prune, text_of
-from airoagent.toolbox.maincontent import main_nodes
-from airoagent.toolbox.maintext import main_text
-from airoagent.toolbox.markup import Node, Tree, decode, parse_html
-from airoagent.toolbox.rendering import Block, join_blocks, render
+from airoagent.toolbox.charset import decode
+from airoagent.toolbox.children import run_child, set_limits
+from airoagent.toolbox.maintext import chosen, prune
+from airoagent.toolbox.markup import Tree, parse_html
+from airoagent.toolbox.rendering import Block, join_blocks, render, text_of
 
-__all__ = ["Link", "Page", "Reading", "read_blocks", "read_page"]
+__all__ = ["Link", "Page", "Reading", "read_blocks", "read_page", "serve"]
 
-# Main content shorter than this, in characters, may be a mistake: then more of the page is looked at.
-_TINY = 200
+_TINY = 200  # characters below which a page may have been hidden from us
+_LARGE = 1_000_000  # bytes, and
+_MANY_TAGS = 20_000  # tags, from which on a page of the web is read in a child process
+_SECONDS = 10  # of processor time for it
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,23 +68,60 @@ def read_page(body: bytes, content_type: str, url: str) -> Page:
     ``content_type`` is the header's value, parameters included; "" has the type guessed from the bytes. Nothing else
     is raised, whatever the bytes are. Links are http, https and, on a ``docs://`` page, ``docs://`` addresses.
     """
-    reading, tree = _read(body, content_type, url)
-    text = join_blocks(reading.blocks)
-    if tree is not None and not url.startswith("docs://"):  # the user's documents read as they were indexed
-        text = main_text(tree, text)
-    return Page(url, reading.title, text, reading.links, reading.language)
+    of_web = not url.startswith("docs://")  # the user's documents are read as they were indexed
+    if of_web and _is_large(body) and _kind(body, content_type, url)[0] in ("html", "xhtml"):
+        return _read_apart(body, content_type, url)
+    return _page(_read(body, content_type, url, of_web=of_web), url)
 
 
 def read_blocks(body: bytes, content_type: str, url: str) -> Reading:
-    """`read_page` with the text still in blocks, always by our own extractor."""
-    return _read(body, content_type, url)[0]
+    """`read_page` as it reads the user's documents, with the text still in blocks."""
+    return _read(body, content_type, url)
 
 
-def _read(body: bytes, content_type: str, url: str) -> tuple[Reading, Tree | None]:
-    """What the page says, and the tree of it if it is HTML."""
+def _page(reading: Reading, url: str) -> Page:
+    return Page(url, reading.title, join_blocks(reading.blocks), reading.links, reading.language)
+
+
+def _is_large(body: bytes) -> bool:
+    """Whether a page may take so long, or so much memory, that it is read in a process that can be stopped."""
+    return len(body) > _LARGE or body.count(b"<") > _MANY_TAGS
+
+
+def _read_apart(body: bytes, content_type: str, url: str) -> Page:
+    """The page as a child process reads it: with all that is visible, should the main text take too long to find."""
+    head = json.dumps([content_type, url]).encode() + b"\n"
+    try:
+        written, stopped = run_child(f"{__name__}:serve", head + body, _SECONDS)
+    except OSError as error:
+        raise FetchError(f"{url} is large, and no process could be started to read it ({error})") from error
+    lines = written.split(b"\n")[:-1]
+    if not lines:
+        raise FetchError(f"{url} cannot be read: {stopped or 'its reader failed'}", "use another page")
+    page = json.loads(lines[-1])
+    if "error" in page:
+        raise FetchError(page["error"], page["hint"])
+    return Page(**{**page, "links": tuple(Link(**link) for link in page["links"])})
+
+
+def serve(seconds: int) -> None:
+    """The reading process: a page from standard input, a line of JSON for each better reading of it."""
+    set_limits(seconds)
+    content_type, url = json.loads(sys.stdin.buffer.readline())
+    body = sys.stdin.buffer.read()
+    for of_web in (False, True):
+        try:
+            record = asdict(_page(_read(body, content_type, url, of_web=of_web), url))
+        except FetchError as error:
+            record = {"error": error.message, "hint": error.hint}
+        print(json.dumps(record), flush=True)  # noqa: T201 - standard output is the way back to `_read_apart`
+
+
+def _read(body: bytes, content_type: str, url: str, *, of_web: bool = False) -> Reading:
+    """What the page says."""
     kind, charset = _kind(body, content_type, url)
     if kind in ("html", "xhtml"):
-        return _read_html(decode(body, charset), url, xml=kind == "xhtml")
+        return _read_html(decode(body, charset), url, xml=kind == "xhtml", of_web=of_web)
     if kind == "pdf":
         title, blocks, hrefs = pdf.read_pdf(body, url)
     else:
@@ -95,7 +135,7 @@ def _read(body: bytes, content_type: str, url: str) -> tuple[Reading, Tree | Non
     links = _Links(url, "")
     for href, words in hrefs:
         links.add(href, words)
-    return Reading(title, blocks, links.all(), ""), None
+    return Reading(title, blocks, links.all(), "")
 
 
 def _kind(body: bytes, content_type: str, url: str) -> tuple[str, str]:
@@ -148,64 +188,45 @@ def _is_binary(body: bytes, charset: str) -> bool:
     return head.count(0) > 2 + len(head) // 100  # a stray NUL or two does not make a page binary
 
 
-def _read_html(text: str, url: str, *, xml: bool) -> tuple[Reading, Tree]:
+def _read_html(text: str, url: str, *, xml: bool, of_web: bool) -> Reading:
     tree = parse_html(text, xml=xml)
-    reading, size = _content(tree, url)
+    reading, size = _content(tree, url, of_web)
     if size < _TINY and tree.hidden_by_sheet:
         # A page may hide its content until a script shows it.
-        shown = parse_html(text, xml=xml, obey_sheets=False)
-        other, other_size = _content(shown, url)
+        other, other_size = _content(parse_html(text, xml=xml, obey_sheets=False), url, of_web)
         if other_size > 4 * max(size, 50):
-            return other, shown
-    return reading, tree
+            return other
+    return reading
 
 
-def _content(tree: Tree, url: str) -> tuple[Reading, int]:
-    """The main content, or all that is visible where it is tiny; and its length in characters."""
-    root = tree.nodes[0]
-    measure(tree)
-    visible = root.chars
+def _content(tree: Tree, url: str, of_web: bool) -> tuple[Reading, int]:
+    """The main content, or all that is visible where none stands out; and its length in characters."""
     prune(tree)
-    kept = root.chars
-    pruned = [node.dead for node in tree.nodes]
+    found: list[tuple[int, str, str]] = []
+    blocks = render([tree.nodes[0]], lambda at, href, words: found.append((at, href, words)))
+    kept = chosen(tree, blocks) if of_web else [True] * len(blocks)
     links = _Links(url, tree.base)
-    blocks = render(main_nodes(tree), links.add)
+    for at, href, words in found:
+        if at >= len(kept) or kept[at]:
+            links.add(href, words)
+    blocks = tuple(block for block, keep in zip(blocks, kept, strict=True) if keep)
+    if not tree.whole:
+        blocks += (Block("text", "(The rest of this page was not read: it has too many parts.)"),)
     size = sum(len(block.text) for block in blocks)
-    if size < _TINY and size < kept * 0.6:
-        for node, dead in zip(tree.nodes, pruned, strict=True):
-            node.dead = dead
-        links = _Links(url, tree.base)
-        blocks = render([root], links.add)
-        size = sum(len(block.text) for block in blocks)
-    if size < _TINY and size < visible * 0.6:
-        for node in tree.nodes:
-            node.dead = False
-        links = _Links(url, tree.base)
-        blocks = render([root], links.add)
-        size = sum(len(block.text) for block in blocks)
     return Reading(_title(tree, blocks), blocks, links.all(), tree.language[:35]), size
 
 
 def _title(tree: Tree, blocks: tuple[Block, ...]) -> str:
     """The page's own name, without the site's: its one h1 if the title holds it, else og:title, else the title."""
-    heads = [" ".join(text_of(node, 400).split()) for node in _first_headings(tree)]
+    first = [node for node in tree.nodes if node.tag == "h1" and not node.dead][:2]
+    heads = [" ".join(text_of(node, 400).split()) for node in first]
     title = tree.title
     if len(heads) == 1 and heads[0] and (not title or _letters(heads[0]) in _letters(title)):
         return heads[0][:300]
     if title or tree.og_title:
         return (tree.og_title or title)[:300]
-    first = next((block.text for block in blocks if block.kind == "heading"), "")
-    return (heads[0] if heads and heads[0] else first)[:300]
-
-
-def _first_headings(tree: Tree) -> list[Node]:
-    heads: list[Node] = []
-    for node in tree.nodes:
-        if node.tag == "h1" and not node.dead:
-            heads.append(node)
-            if len(heads) > 1:
-                break
-    return heads
+    heading = next((block.text for block in blocks if block.kind == "heading"), "")
+    return (heads[0] if heads and heads[0] else heading)[:300]
 
 
 def _letters(text: str) -> str:

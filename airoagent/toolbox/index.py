@@ -34,7 +34,7 @@ __all__ = ["UNSPACED", "FilePage", "Found", "Index", "Progress", "Refreshed"]
 Progress = Callable[[str, int, int], None]
 T = TypeVar("T")
 
-_VERSION = 3  # of the schema and of how text is cut; raising it makes every index be rebuilt
+_VERSION = 4  # of the schema and of how text is cut; raising it makes every index be rebuilt
 _SHIFT = 20
 _SCHEMA = """
 CREATE TABLE files(

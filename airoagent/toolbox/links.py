@@ -84,8 +84,11 @@ def _scan(text: str) -> Iterator[str]:
         scheme = match[1].lower()
         rest, place = _rest(text, match.end(), before, scheme == "docs")
         # A model that copies a link after a scheme it already wrote makes http://https://a.example.
-        while (doubled := _SCHEME.match(rest)) is not None:
-            scheme, rest = doubled[1].lower(), rest[doubled.end() :]
+        start = 0
+        while (doubled := _SCHEME.match(rest, start)) is not None:
+            scheme, start = doubled[1].lower(), doubled.end()
+        if start:  # read again: what ends a host has been taken for part of a path
+            rest, _ = _rest(rest, start, before, scheme == "docs")
         link = _tidy(rest, before)
         if link and len(link) <= _MOST:
             yield f"{scheme}://{link}"

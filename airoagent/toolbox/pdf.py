@@ -1,41 +1,32 @@
 """PDF files to text, where pypdf is installed (extra ``pdf``), in a process of its own with limits.
 
-A PDF may be made to loop or to unpack into gigabytes, and pypdf cannot be interrupted from beside it. So a bare
-interpreter reads it: about 1 GB of address space, 20 s of processor time, 40 s by the clock, and none of this
-process's environment but where modules lie. What it had read when it was stopped is kept.
+A PDF may be made to loop or to unpack into gigabytes, and pypdf cannot be interrupted from outside. So a child
+process reads it (`children`): about 1 GB of address space, 20 s of processor time, 40 s by the clock. What it had read
+when it was stopped is kept.
 """
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import json
-import os
-import subprocess
 import sys
-import threading
 from typing import TYPE_CHECKING, Any
 
 from airoagent.errors import FetchError
 from airoagent.extras import has, install
+from airoagent.toolbox.children import run_child, set_limits
 
 if TYPE_CHECKING:
     from airoagent.toolbox.plaintext import Found
 
-__all__ = ["MAGIC", "installed", "missing", "read_pdf", "serve", "set_limits"]
+__all__ = ["MAGIC", "installed", "missing", "read_pdf", "serve"]
 
 MAGIC = b"%PDF-"
 
-_SPACE = 1024**3  # bytes of address space
 _SECONDS = 20  # of processor time
-_PATIENCE = 2  # seconds by the clock for each of them: a busy machine gives a process its half
 _PAGES = 2_000
 _CHARACTERS = 2_000_000
 _LINKS = 2_000
-# As JSON writes it a character takes 12 bytes at most; links and title come on top.
-_WRITTEN = 32 * 1024**2
-_TURNS = threading.BoundedSemaphore(2)  # readers at a time: each may take its gigabyte
-_KEPT = ("PATH", "SYSTEMROOT", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "TMPDIR", "TEMP")
 
 
 @functools.cache
@@ -54,31 +45,11 @@ def read_pdf(body: bytes, url: str, seconds: int = _SECONDS) -> Found:
 
     ``seconds`` of processor time are spent at most, and twice as many by the clock.
     """
-    import tempfile
-
-    command = [sys.executable, "-c", f"from {__name__} import serve; serve({seconds})"]
-    environment = {name: os.environ[name] for name in _KEPT if name in os.environ}
-    environment["PYTHONPATH"] = os.pathsep.join(path for path in sys.path if path)
-    stopped = ""
-    with _TURNS, tempfile.TemporaryFile() as written:
-        try:
-            subprocess.run(  # noqa: S603 - this interpreter and a constant, no shell
-                command,
-                input=body,
-                stdout=written,
-                stderr=subprocess.DEVNULL,
-                env=environment,
-                timeout=seconds * _PATIENCE,
-                check=True,
-            )
-        except subprocess.TimeoutExpired:
-            stopped = "it takes too long"
-        except subprocess.CalledProcessError:
-            stopped = "it takes too much time or memory, or is broken"
-        except OSError as error:
-            raise FetchError(f"{url} is a PDF file, and no process could be started to read it ({error})") from error
-        written.seek(0)
-        lines = written.read(_WRITTEN).split(b"\n")[:-1]  # what comes after the last line end was cut off
+    try:
+        written, stopped = run_child(f"{__name__}:serve", body, seconds)
+    except OSError as error:
+        raise FetchError(f"{url} is a PDF file, and no process could be started to read it ({error})") from error
+    lines = written.split(b"\n")[:-1]  # what comes after the last line end was cut off
     return _found([json.loads(line) for line in lines], stopped, url)
 
 
@@ -158,20 +129,3 @@ def _links_of(page: Any) -> list[str]:
 def _write(**record: object) -> None:
     """One line, out at once: what is written survives the end of this process."""
     print(json.dumps(record), flush=True)  # noqa: T201 - standard output is the way back to `read_pdf`
-
-
-def set_limits(seconds: int) -> None:
-    """Bound this process for good: its memory, its seconds of processor time, the files it writes."""
-    try:
-        import resource
-    except ImportError:  # Windows: the clock alone
-        return
-    bounds = (
-        (resource.RLIMIT_AS, _SPACE),
-        (resource.RLIMIT_CPU, seconds),
-        (resource.RLIMIT_FSIZE, _WRITTEN),
-        (resource.RLIMIT_CORE, 0),
-    )
-    for what, most in bounds:
-        with contextlib.suppress(ValueError, OSError):  # a limit the system does not have, or a lower one stands
-            resource.setrlimit(what, (most, most))

@@ -1,6 +1,6 @@
 """Files of a folder to titles and passages, in this process or, where there are many, in reader processes.
 
-A reader is a bare `python -c` that imports this module (never the caller's main script), gets paths on its standard
+A reader is a child process (`children`) that gets paths on its standard
 input and gives documents back on its standard output, a line of JSON each.
 """
 
@@ -10,7 +10,6 @@ import contextlib
 import json
 import os
 import re
-import subprocess
 import sys
 from collections import deque
 from collections.abc import Generator, Iterator, Sequence
@@ -19,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from airoagent.errors import FetchError
+from airoagent.toolbox.children import Child, start_child
 from airoagent.toolbox.extract import read_blocks
 from airoagent.toolbox.folders import Entry, Folder, address, content_type, read_file
 from airoagent.toolbox.passages import Passage, cut
@@ -26,7 +26,6 @@ from airoagent.toolbox.passages import Passage, cut
 __all__ = ["Document", "read_document", "read_documents", "serve"]
 
 _BATCH = 64  # files read, and then written in one transaction
-Reader = subprocess.Popen[bytes]
 _MANY = 400  # from this many files on, starting readers (a third of a second each) pays
 
 
@@ -101,19 +100,15 @@ def _batches(entries: Sequence[Entry]) -> Iterator[tuple[Entry, ...]]:
         yield tuple(batch)
 
 
-def _start(folder: Folder, files: int) -> tuple[Reader, ...]:
+def _start(folder: Folder, files: int) -> tuple[Child, ...]:
     """As many readers as there are processors to use, where starting them pays; () where none can be started."""
     processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    if processors < 2 or not sys.executable:
+    if processors < 2:
         return ()
-    command = [sys.executable, "-c", f"from {__name__} import serve; serve()"]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
-    readers: list[Reader] = []
+    readers: list[Child] = []
     try:
         for _ in range(min(processors, 8, files // 200)):
-            reader = subprocess.Popen(  # noqa: S603 - this interpreter and a constant, no shell
-                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment
-            )
+            reader = start_child(f"{__name__}:serve")
             readers.append(reader)
             _send(reader, [folder.name, os.fsencode(folder.root).hex()])
     except OSError:
@@ -122,10 +117,10 @@ def _start(folder: Folder, files: int) -> tuple[Reader, ...]:
 
 
 def _share(
-    folder: Folder, batches: Iterator[tuple[Entry, ...]], readers: Sequence[Reader]
+    folder: Folder, batches: Iterator[tuple[Entry, ...]], readers: Sequence[Child]
 ) -> Iterator[tuple[Document, ...]]:
     """Two batches in hand for every reader, taken back in turn; what a reader failed at is read here."""
-    waiting: deque[tuple[Reader, tuple[Entry, ...]]] = deque()
+    waiting: deque[tuple[Child, tuple[Entry, ...]]] = deque()
     for number, batch in enumerate(batches):
         if len(waiting) >= 2 * len(readers):
             yield _take(folder, *waiting.popleft())
@@ -136,14 +131,14 @@ def _share(
         yield _take(folder, *waiting.popleft())
 
 
-def _send(reader: Reader, message: Any) -> None:
+def _send(reader: Child, message: Any) -> None:
     assert reader.stdin is not None
     with contextlib.suppress(OSError):  # a reader that is gone shows when its answer is awaited
         reader.stdin.write(json.dumps(message).encode() + b"\n")
         reader.stdin.flush()
 
 
-def _take(folder: Folder, reader: Reader, batch: tuple[Entry, ...]) -> tuple[Document, ...]:
+def _take(folder: Folder, reader: Child, batch: tuple[Entry, ...]) -> tuple[Document, ...]:
     assert reader.stdout is not None
     try:
         answers = json.loads(reader.stdout.readline())

@@ -10,11 +10,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from airoagent.toolbox.boilerplate import BLOCKS, heading_level
+from airoagent.toolbox.hidden import word_set
 from airoagent.toolbox.markup import Node
 
-__all__ = ["Block", "Kind", "join_blocks", "render"]
+__all__ = ["BLOCKS", "Block", "Kind", "heading_level", "join_blocks", "render", "text_of"]
 
+BLOCKS = word_set(
+    "#document html body address article aside blockquote center details dialog dd div dl dt fieldset figcaption "
+    "figure footer form h1 h2 h3 h4 h5 h6 header hgroup hr legend li main nav menu ol p pre search section summary "
+    "table caption thead tbody tfoot tr td th ul dir listing xmp"
+)
+OnLink = Callable[[int, str, str], None]  # place of the block it stands in, address, words
 Kind = Literal["heading", "text", "item", "row", "code", "term"]
 
 
@@ -44,7 +50,7 @@ _REFERENCE = re.compile(r"\[(?:\d{1,3}|[a-z]|note \d+|citation needed)\]", re.IG
 class _Renderer:
     """Walks nodes without recursion: a stack of what is still to be visited and of what to do on leaving."""
 
-    def __init__(self, on_link: Callable[[str, str], None]) -> None:
+    def __init__(self, on_link: OnLink) -> None:
         self.blocks: list[Block] = []
         self._words: list[str] = []
         self._on_link = on_link
@@ -147,17 +153,21 @@ class _Renderer:
 
         def leave() -> None:
             if href:
-                inside = "".join(self._words[at:]) if len(self._words) >= at else ""
-                words = inside or (self.blocks[-1].text if self.blocks else "")
-                self._on_link(href, _clean(words).replace("\n", " ")[:300])
+                inside = "".join(word[:300] for word in self._words[at : at + 50])
+                place = len(self.blocks) - (not inside and bool(self.blocks))
+                words = inside or (self.blocks[place].text[:300] if self.blocks else "")
+                self._on_link(place, href, _clean(words).replace("\n", " ")[:300])
             self._words.append("\x01")
 
         stack.append(leave)
         stack.extend(reversed(node.children))
 
+    def _here(self, href: str, text: str) -> None:
+        self._on_link(len(self.blocks), href, text)
+
     def _code(self, node: Node) -> None:
         self.flush()
-        text = _INVISIBLE.sub("", _plain(node, self._on_link)).expandtabs(4).strip("\n")
+        text = _INVISIBLE.sub("", _plain(node, self._here)).expandtabs(4).strip("\n")
         lines = [line.rstrip() for line in text.split("\n")]
         if any(lines):
             self.blocks.append(Block("code", "\n".join(lines)))
@@ -172,11 +182,11 @@ class _Renderer:
             if item.dead:
                 continue
             if item.tag == "caption":
-                self.blocks.append(Block("text", _clean(_plain(item, self._on_link)).replace("\n", " ")))
+                self.blocks.append(Block("text", _clean(_plain(item, self._here)).replace("\n", " ")))
             elif item.tag in ("td", "th"):
                 if not rows:
                     rows.append([])
-                rows[-1].append(_clean(_plain(item, self._on_link)).replace("\n", " "))
+                rows[-1].append(_clean(_plain(item, self._here)).replace("\n", " "))
             else:
                 if item.tag == "tr":
                     rows.append([])
@@ -213,7 +223,7 @@ def _plain(node: Node, on_link: Callable[[str, str], None]) -> str:
         if item.tag == "sup" and _is_reference(item):
             continue
         if item.tag == "a" and item.attrs.get("href"):
-            on_link(item.attrs["href"].strip(), " ".join(_own_text(item).split())[:300])
+            on_link(item.attrs["href"].strip(), " ".join(text_of(item, 400).split())[:300])
         if item.tag in ("img", "math") and not item.children:
             parts.append(_formula(item))
         if item.tag in BLOCKS and item is not node and parts:
@@ -223,20 +233,29 @@ def _plain(node: Node, on_link: Callable[[str, str], None]) -> str:
     return "".join(parts)
 
 
-def _own_text(node: Node) -> str:
+def heading_level(tag: str) -> int:
+    """1 to 6 for h1 to h6, else 0."""
+    return int(tag[1]) if len(tag) == 2 and tag[0] == "h" and tag[1] in "123456" else 0
+
+
+def text_of(node: Node, limit: int = 2_000, most: int = 200) -> str:
+    """The first characters of a node's text, for a look at what it says; no more than ``most`` pieces are visited."""
     parts: list[str] = []
+    size = 0
     stack: list[Node | str] = [node]
-    while stack and len(parts) < 200:
+    while stack and size < limit and most:
+        most -= 1
         item = stack.pop()
         if isinstance(item, str):
             parts.append(item)
+            size += len(item)
         elif not item.dead:
             stack.extend(reversed(item.children))
     return "".join(parts)
 
 
 def _is_reference(node: Node) -> bool:
-    return _REFERENCE.fullmatch(_own_text(node).strip()) is not None
+    return _REFERENCE.fullmatch(text_of(node, 40, 40).strip()) is not None
 
 
 def _formula(node: Node) -> str:
@@ -283,8 +302,8 @@ def _is_big(cell: Node) -> bool:
     return blocks > 3 and cell.chars > 400
 
 
-def render(nodes: Sequence[Node], on_link: Callable[[str, str], None]) -> tuple[Block, ...]:
-    """The blocks of ``nodes`` in order; ``on_link(href, text)`` is called for every link among them."""
+def render(nodes: Sequence[Node], on_link: OnLink) -> tuple[Block, ...]:
+    """The blocks of ``nodes`` in order; ``on_link(place, href, text)`` is called for every link."""
     return _Renderer(on_link).run(nodes)
 
 

@@ -120,6 +120,10 @@ CASES: list[tuple[str, str]] = [
     ("https://w.example/web/2020/https://a.example/x", "https://w.example/web/2020/https://a.example/x"),
     ("https://a.example/?u=https://b.example/", "https://a.example/?u=https://b.example/"),
     ("http://https://a.example/x", "https://a.example/x"),
+    ("[https://https://a.example&q", "https://a.example"),
+    ("http://https://http://a.example=1", "http://a.example"),
+    ("http://https&#58;//a.example,b", "https://a.example"),
+    ("https://docs://lib/a,b.txt", "docs://lib/a,b.txt"),
     ("https://http://a.example/x", "http://a.example/x"),
     # hosts
     ("http://localhost:8080/x", "http://localhost:8080/x"),

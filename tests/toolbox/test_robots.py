@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -51,7 +49,9 @@ CASES: list[tuple[str, str, bool]] = [
     ("User-agent: *\nDisallow: /fish*", "/fish", False),
     ("User-agent: *\nDisallow: /fish$", "/fishes", True),
     ("User-agent: *\nDisallow: /a$b", "/a$b", False),
-    ("User-agent: *\nDisallow: private", "/private", False),
+    ("User-agent: *\nDisallow: private", "/private", True),  # not a path: matches nothing
+    ("User-agent: *\nDisallow: /x", "//x/y", True),
+    ("User-agent: *\nDisallow: //x", "//x/y", False),
     # groups
     ("User-agent: airoagent\nDisallow: /a\n\nUser-agent: *\nDisallow: /b", "/a", False),
     ("User-agent: airoagent\nDisallow: /a\n\nUser-agent: *\nDisallow: /b", "/b", True),
@@ -83,7 +83,8 @@ CASES: list[tuple[str, str, bool]] = [
     ("User-agent: *\nDisallow: /50%", "/50%", False),
     # nonsense
     ("<html><body>Not found</body></html>", "/", True),
-    ("User-agent *\nDisallow /", "/", True),
+    ("User-agent *\nDisallow /", "/", False),  # without colons, but plainly meant
+    ("User-agent: *\nDissallow: /", "/", False),
     ("User-agent:\nDisallow: /", "/", True),
     (":\n::\n", "/", True),
 ]
@@ -105,13 +106,14 @@ def test_any_bytes_can_be_asked_about(data: bytes, path: str) -> None:
     assert Robots(data).allows("airoagent", "/" + path) in (True, False)
 
 
-def test_a_pattern_of_many_stars_takes_time_in_proportion() -> None:
+def test_the_first_500_kib_are_read_however_many_rules_they_hold() -> None:
+    many = "User-agent: other\n" + "".join(f"Disallow: /p{number}/\n" for number in range(20_000))
+    assert len(many) < 500 * 1024 - 100
+    assert not Robots(many + "User-agent: *\nDisallow: /\n").allows("airoagent", "/x")
+    assert Robots(many.ljust(500 * 1024) + "\nUser-agent: *\nDisallow: /\n").allows("airoagent", "/x")
+
+
+def test_a_pattern_of_many_stars_ends() -> None:
     """The pattern that makes backtracking matchers hang: stars between the same letter."""
-
-    def cost(size: int) -> float:
-        rules = Robots("User-agent: *\nDisallow: /" + "a*" * 500 + "b")
-        start = time.process_time()
-        assert rules.allows("airoagent", "/" + "a" * size)
-        return time.process_time() - start
-
-    assert cost(80_000) < 40 * max(cost(10_000), 0.002)
+    rules = Robots("User-agent: *\nDisallow: /" + "a*" * 500 + "b")
+    assert rules.allows("airoagent", "/" + "a" * 80_000)

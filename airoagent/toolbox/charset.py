@@ -1,0 +1,113 @@
+"""Which character set a page is written in, as browsers decide it, and its text by that.
+
+A byte order mark comes first, then the header, then what the page declares in its first bytes; without any of them a
+page is UTF-8 if its bytes are, and Windows-1252 if they are not.
+"""
+
+from __future__ import annotations
+
+import codecs
+import contextlib
+import re
+
+__all__ = ["decode"]
+
+_MARKS = (
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF32_LE, "utf-32-le"),  # before UTF-16, whose mark it begins with
+    (codecs.BOM_UTF32_BE, "utf-32-be"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+)
+_LOOK = 4096  # bytes in which a page declares its set; browsers promise 1,024 and look further
+_COMMENT = re.compile(rb"<!--.*?(?:-->|\Z)", re.DOTALL)
+_DECLARED = re.compile(
+    rb"""<meta\b[^>]*?\bcharset\s*=\s*["']?\s*([\w.:-]+)|\A\s*<\?xml\b[^>]*?\bencoding\s*=\s*["']([\w.:-]+)""",
+    re.IGNORECASE,
+)
+# What browsers decode when a page names the older, smaller set.
+_WIDER = {
+    "ascii": "cp1252",
+    "iso8859-1": "cp1252",
+    "gb2312": "gb18030",
+    "gbk": "gb18030",
+    "shift_jis": "cp932",
+    "euc_kr": "cp949",
+    "big5": "big5hkscs",
+    "iso8859-9": "cp1254",
+    "tis-620": "cp874",
+    "iso8859-11": "cp874",
+}
+# Labels of the web that Python does not know.
+_LABELS = {
+    "x-sjis": "cp932",
+    "x-euc-jp": "euc_jp",
+    "x-gbk": "gb18030",
+    "x-x-big5": "big5hkscs",
+    "cn-big5": "big5hkscs",
+    "windows-949": "cp949",
+    "windows-31j": "cp932",
+    "windows-874": "cp874",
+    "x-cp1250": "cp1250",
+    "x-cp1251": "cp1251",
+    "x-cp1252": "cp1252",
+    "x-mac-roman": "mac_roman",
+    "x-mac-cyrillic": "mac_cyrillic",
+    "iso-8859-8-i": "iso8859-8",
+    "unicode-1-1-utf-8": "utf-8",
+    "x-user-defined": "cp1252",
+}
+# Codecs of Python that no page is written in. Some of them cannot be told to replace what they cannot read.
+_NO_CHARSETS = frozenset(
+    {"idna", "mbcs", "oem", "punycode", "raw-unicode-escape", "undefined", "unicode-escape", "utf-7"}
+)
+
+
+def decode(body: bytes, charset: str = "") -> str:
+    """The text of a page whose header names ``charset`` ("" if it names none).
+
+    Two wrong labels are seen through: bytes that are UTF-8 under another name, and many bytes that are not under that
+    name. Single bytes that cannot be read become U+FFFD.
+    """
+    for mark, codec in _MARKS:
+        if body.startswith(mark):
+            return _line_ends(body[len(mark) :].decode(codec, "replace"))
+    claimed = _codec(charset)
+    wide = claimed.startswith(("utf-16", "utf-32"))
+    if not claimed or (wide and b"\x00" not in body[:_LOOK]):
+        claimed = _codec(_declared(body))
+        if claimed.startswith(("utf-16", "utf-32")):
+            claimed = "utf-8"  # a declaration that can be read byte by byte
+    return _line_ends(_text(body, claimed))
+
+
+def _text(body: bytes, claimed: str) -> str:
+    if not claimed.startswith(("utf-16", "utf-32")):
+        with contextlib.suppress(UnicodeDecodeError):
+            # The end may be cut in mid-character.
+            return codecs.getincrementaldecoder("utf-8")().decode(body, final=False)
+    text = body.decode(claimed or "cp1252", "replace")
+    wrong = text.count("\ufffd")
+    fits = claimed not in ("utf-8", "utf-16", "utf-32") or wrong <= 1 or wrong * 500 < len(text)
+    return text if fits else body.decode("cp1252", "replace")
+
+
+def _declared(body: bytes) -> str:
+    match = _DECLARED.search(_COMMENT.sub(b"", body[:_LOOK]))
+    return (match[1] or match[2]).decode("ascii", "replace") if match else ""
+
+
+def _codec(name: str) -> str:
+    """Python's name for a charset label; "" for one it does not know or that is no text encoding."""
+    name = name.strip().strip("\"'").lower()
+    try:
+        info = codecs.lookup(_LABELS.get(name, name))
+    except (LookupError, ValueError):
+        return ""
+    if not getattr(info, "_is_text_encoding", True) or info.name in _NO_CHARSETS:
+        return ""
+    return _WIDER.get(info.name, info.name)
+
+
+def _line_ends(text: str) -> str:
+    return text.replace("\r\n", "\n").replace("\r", "\n")
