@@ -13,6 +13,7 @@ from tests.source import PACKAGE, ROOT, executed_at_import, imported_by, is_type
 
 # A layer imports only from layers below it. Layers of one height do not import each other, save for types.
 HEIGHT = {
+    "text": 0,
     "errors": 0,
     "records": 0,
     "events": 1,

@@ -25,15 +25,16 @@ from pathlib import Path
 from typing import TypeVar
 
 from airoagent.errors import ToolError
+from airoagent.text.words import UNSPACED
 from airoagent.toolbox.folders import Entry, Folder, scan
 from airoagent.toolbox.readers import Document, read_documents
 
-__all__ = ["UNSPACED", "FilePage", "Found", "Index", "Progress", "Refreshed"]
+__all__ = ["FilePage", "Found", "Index", "Progress", "Refreshed"]
 
 Progress = Callable[[str, int, int], None]
 T = TypeVar("T")
 
-_VERSION = 3  # of the schema and of how text is cut; raising it makes every index be rebuilt
+_VERSION = 4  # of the schema and of how text is cut; raising it makes every index be rebuilt
 _SHIFT = 20
 _SCHEMA = """
 CREATE TABLE files(
@@ -44,9 +45,8 @@ CREATE VIRTUAL TABLE passages USING fts5(
     title, headings, text, tokenize="porter unicode61 remove_diacritics 2", prefix=''
 );
 """
-UNSPACED = "\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff"
 _BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
-# Chinese, Japanese and Thai are written without spaces: an invisible one between letters makes each a word.
+# Chinese, Japanese, Thai and others are written without spaces: an invisible one between letters makes each a word.
 _UNSPACED = re.compile(f"(?<=[{UNSPACED}])(?=[{UNSPACED}])")
 _GAP = "\u200b"
 

@@ -10,9 +10,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from airoagent.text.sentences import sentences
 from airoagent.toolbox.rendering import Block
 
-__all__ = ["Passage", "cut", "sentences"]
+__all__ = ["Passage", "cut"]
 
 # Characters: a passage is closed once it has AIM, and never grows over MOST unless one sentence does.
 AIM, MOST = 360, 560
@@ -25,34 +26,6 @@ class Passage:
 
     headings: str
     text: str
-
-
-_END = re.compile(r"[.!?…][\"'”’)\]»]*\s+(?=[\"'“‘(\[«¿¡]*[^\W_])|[。！？][」』”）]*\s*|\n+")
-_ABBREVIATION = re.compile(
-    r"(?:^|[\s(\[\"'“‘])(?:[^\W\d_]|(?:[^\W\d_]\.)+[^\W\d_]|Dr|Mr|Mrs|Ms|Prof|St|Jr|Sr|Rev|Gen|Col|Capt|Lt|Sgt|vs|cf|ca|no|nos|"
-    r"vol|pp|fig|figs|eq|sec|ch|ed|eds|al|etc|approx|dept|est|inc|ltd|co|corp|jan|feb|mar|apr|jun|jul|aug|sept?|oct|"
-    r"nov|dec|mt|ft|viz|resp|bzw|ggf|usw|z\.B|d\.h|e\.g|i\.e)\.$",
-    re.IGNORECASE,
-)
-
-
-def sentences(text: str) -> tuple[str, ...]:
-    """The sentences and lines of a text, in order, without the white space between them."""
-    found: list[str] = []
-    start = 0
-    for match in _END.finditer(text):
-        end = match.end()
-        piece = text[start : match.start() + 1]
-        if text[match.start()] == "." and text[end : end + 1] and "\n" not in match[0]:
-            following = text[end : end + 3].lstrip("\"'“‘([«")
-            if following[:1].islower() or _ABBREVIATION.search(piece[-12:]):
-                continue
-        if whole := text[start:end].strip():
-            found.append(whole)
-        start = end
-    if whole := text[start:].strip():
-        found.append(whole)
-    return tuple(found)
 
 
 def cut(blocks: Sequence[Block]) -> tuple[Passage, ...]:
