@@ -20,6 +20,7 @@ HEIGHT = {
     "settings": 1,
     "language": 2,
     "models": 3,
+    "extractive": 4,
     "toolbox": 3,
     "engine": 4,
     "agent": 5,

@@ -22,6 +22,7 @@ __all__ = [
     "Thought",
     "call_prompt",
     "code_prompt",
+    "read_call_prompt",
     "read_code",
     "read_thought",
     "retry_prompt",
@@ -32,12 +33,27 @@ _CALL_HEAD = (
     "As an AI assistant, please select the most suitable function and parameters from the list of available functions "
     "below, based on the user's input. Provide your response in {format} format."
 )
+_INPUT = "\n\nInput: "
+_FUNCTIONS = "\n\nAvailable functions:\n"
+_AGAIN = "\n\nThis response was given before:\n"
 
 
 def call_prompt(input: str, functions: Iterable[Function], format: str = "json") -> str:
     """The instruction that asks for one function call in JSON or YAML."""
     head = _CALL_HEAD.format(format=format.upper())
-    return f"{head}\n\nInput: {input.strip()}\n\nAvailable functions:\n{functions_yaml(functions).rstrip()}"
+    return f"{head}{_INPUT}{input.strip()}{_FUNCTIONS}{functions_yaml(functions).rstrip()}"
+
+
+def read_call_prompt(prompt: str) -> tuple[str, str, str] | None:
+    """What `call_prompt` was made from (also where `retry_prompt` went on): the input, the functions as YAML, and the
+    format; None for another prompt.
+    """
+    for format in ("json", "yaml"):
+        head = _CALL_HEAD.format(format=format.upper()) + _INPUT
+        input, mark, rest = prompt.removeprefix(head).partition(_FUNCTIONS)
+        if mark and prompt.startswith(head):
+            return input, rest.partition(_AGAIN)[0], format
+    return None
 
 
 _MOST_QUOTED = 4000  # characters of a refused answer that the model is shown again
@@ -50,7 +66,7 @@ def retry_prompt(prompt: str, error: CallError, format: str = "json") -> str:
     complaints = "\n".join(f"- line {one.line}, column {one.column}: {' '.join(one.message.split())}" for one in wrong)
     text = error.text if len(error.text) <= _MOST_QUOTED else f"{error.text[:_MOST_QUOTED]} ..."
     return (
-        f"{prompt}\n\nThis response was given before:\n{harmless(text.strip())}\n\nIt cannot be used:\n"
+        f"{prompt}{_AGAIN}{harmless(text.strip())}\n\nIt cannot be used:\n"
         f"{harmless(complaints)}\n\nProvide a corrected response in {format.upper()} format."
     )
 

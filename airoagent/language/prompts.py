@@ -20,6 +20,8 @@ __all__ = [
     "known_so_far",
     "plan_prompt",
     "read_cited_answer",
+    "read_closed_context_prompt",
+    "read_plan_prompt",
 ]
 
 _PLAN_HEAD = """\
@@ -43,14 +45,28 @@ e.g. "Given context :evidence0"]
 Answer: [:evidence[n]: containing the final answer.]"""
 
 
+_INPUT = "[input]: "
+_QUESTION = "Question: "
+
+
 def plan_prompt(question: str, tools: Iterable[tuple[str, str]], known: str = "") -> str:
     """The instruction that asks for a reWOO plan; ``tools`` are (name, description), one line each.
 
     ``known`` stands before the question: what an earlier plan found and where it failed (`known_so_far`).
     """
-    lines = (f"{name}[input]: {' '.join(description.split())}" for name, description in tools)
+    lines = (f"{name}{_INPUT}{' '.join(description.split())}" for name, description in tools)
     middle = f"{known}\n\n" if known else ""
-    return f"{_PLAN_HEAD}{chr(10).join(lines)}{_PLAN_FORMAT}\n\n{middle}Question: {question.strip()}"
+    return f"{_PLAN_HEAD}{chr(10).join(lines)}{_PLAN_FORMAT}\n\n{middle}{_QUESTION}{question.strip()}"
+
+
+def read_plan_prompt(prompt: str) -> tuple[str, tuple[tuple[str, str], ...]] | None:
+    """What `plan_prompt` was made from: the question and the tools; None for another prompt."""
+    tools, mark, rest = prompt.removeprefix(_PLAN_HEAD).partition(f"{_PLAN_FORMAT}\n\n")
+    if not mark or not prompt.startswith(_PLAN_HEAD):
+        return None
+    question = rest.removeprefix(_QUESTION) if rest.startswith(_QUESTION) else rest.partition(f"\n\n{_QUESTION}")[2]
+    pairs = (line.partition(_INPUT) for line in tools.split("\n"))
+    return question, tuple((name, description) for name, mark, description in pairs if mark)
 
 
 def known_so_far(done: Sequence[tuple[str, str]], failed: Sequence[tuple[str, str]], following: int) -> str:
@@ -90,6 +106,23 @@ def closed_context_prompt(blocks: Sequence[ContextBlock], instruction: str) -> s
         lines += ["ENDCONTEXT", harmless(block.text), "ENDINPUT"]
     lines += ["BEGININSTRUCTION", harmless(instruction), "ENDINSTRUCTION"]
     return "\n".join(lines)
+
+
+def read_closed_context_prompt(prompt: str) -> tuple[tuple[ContextBlock, ...], str] | None:
+    """What `closed_context_prompt` was made from: the blocks and the instruction; None for another prompt.
+
+    No text in such a prompt holds a marker (`harmless`), so it is taken apart where the markers are.
+    """
+    sources, mark, instruction = prompt.rpartition("BEGININSTRUCTION\n")
+    if not mark or not instruction.endswith("\nENDINSTRUCTION"):
+        return None
+    blocks = []
+    for source in sources.split("BEGININPUT\nBEGINCONTEXT\n")[1:]:
+        context, _, text = source.partition("ENDCONTEXT\n")
+        pairs = (line.partition(": ") for line in context.split("\n"))
+        metadata = tuple((key, value) for key, mark, value in pairs if mark)
+        blocks.append(ContextBlock(text.removesuffix("\n").removesuffix("\nENDINPUT"), metadata))
+    return tuple(blocks), instruction.removesuffix("\nENDINSTRUCTION")
 
 
 def _pair(key: str, value: str) -> str:
@@ -143,5 +176,7 @@ def read_cited_answer(text: str) -> CitedAnswer:
         if pairs:
             sources.append(tuple(pairs))
         answer = answer[: last.start()].rstrip()
-    first_sentence = answer[:300]
-    return CitedAnswer(answer, tuple(sources), not (_UNANSWERED.search(first_sentence) and len(answer) < 400))
+    declined = len(answer) < 400 and _UNANSWERED.search(answer[:300]) is not None
+    # "The drink does not contain sugar." is an answer where it is what the source says.
+    quoted = any(key == "quote" and value in answer for pairs in sources for key, value in pairs)
+    return CitedAnswer(answer, tuple(sources), quoted or not declined)

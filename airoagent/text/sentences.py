@@ -11,10 +11,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 
 from airoagent.text.words import STOP_WORDS
 
-__all__ = ["sentence_spans", "sentences"]
+__all__ = ["sentence_spans", "sentences", "unwrapped"]
 
 _END = re.compile(r"[.!?…][\"'”’)\]»*_]*(?:\[\d{1,3}\])*\s+(?=[\"'“‘(\[«¿¡*_]*[^\W_])|[。！？][」』”）]*\s*|\n\s*")
 # Case matters for "No." and "Co.", which end sentences as words in lower case ("no.").
@@ -56,3 +57,19 @@ def _is_abbreviation(text: str, start: int, stop: int, end: int) -> bool:
 def sentences(text: str) -> tuple[str, ...]:
     """The sentences and lines of a text, in order, without the white space between them."""
     return tuple(whole for start, end in sentence_spans(text) if (whole := text[start:end].strip()))
+
+
+_STARTS = re.compile(r"\s*(?:[-*+•|>#:]|\d{1,3}[.)]\s|\.\. )|\s{4,}")
+
+
+def unwrapped(text: str) -> str:
+    """Text with the line breaks of a 60 to 100 column editor taken out; those that mean something stay."""
+    lines = text.split("\n")
+    joined = lines[:1]
+    for before, line in pairwise(lines):
+        wrapped = 45 <= len(before) <= 120 and len(line) <= 130 and not before.endswith("  ")
+        if wrapped and not _STARTS.match(line) and " | " not in f"{before}{line}":
+            joined[-1] += " " + line.strip()
+        else:
+            joined.append(line)
+    return "\n".join(joined)

@@ -64,7 +64,7 @@ def fold(text: str) -> str:
     return plain.replace("ø", "o").replace("ł", "l").replace("ß", "ss")
 
 
-# Word forms that endings do not tell: "stem:form,form".
+# Word forms that endings do not tell, and the nouns of measures: "stem:form,form".
 _FORMS = """
 license:licence,licences,licensed,license,licenses defense:defence,defences program:programme,programmes
 labor:labour neighbor:neighbour,neighbours favor:favour favorit:favourite,favourites behavior:behaviour
@@ -75,11 +75,12 @@ lie:lay,lain,lying fall:fell,fallen fly:flew,flown,flies grow:grew,grown know:kn
 sink:sank,sunk stand:stood leave:left lose:lost hold:held keep:kept meet:met pay:paid sell:sold send:sent
 spend:spent strike:struck swim:swam think:thought throw:threw,thrown wear:wore,worn choose:chose,chosen
 break:broke,broken bring:brought catch:caught become:became rise:rose,risen man:men woman:women child:children
-people:people foot:feet tooth:teeth live:lives wife:wives die:died,dies,dying death:death dead:dead hang:hung
+people:people foot:feet tooth:teeth live:lives wife:wives die:died,dies,dying,death,deaths hang:hung
 shoot:shot lay:laid species:species series:series his:his this:this discov:discovery,discoveries do:does,did
-light:lit sit:sat sleep:slept feel:felt dig:dug weave:wove,woven tall:tallest,taller high:highest,higher
-long:longest,longer deep:deepest,deeper old:oldest,older large:largest,larger heavy:heaviest,heavier
-big:biggest,bigger wide:widest fast:fastest shore:shores news:news color:colour,colours,coloured
+light:lit sit:sat sleep:slept feel:felt dig:dug weave:wove,woven high:highest,higher,height,heights,tall,tallest,taller
+long:longest,longer,length,lengths deep:deepest,deeper,depth,depths old:oldest,older,age large:largest,larger
+weigh:weight,weights,weighed,weighs,heavy,heaviest,heavier birth:born,births
+big:biggest,bigger wide:widest,wider,width fast:fastest shore:shores news:news color:colour,colours,coloured
 meter:metre,metres,meters center:centre theater:theatre harbor:harbour honor:honour,honoured
 kilometer:kilometre,kilometres travel:travelled,travelling,traveled gray:grey sculpt:sculptor sculptur:sculpture
 """

@@ -5,12 +5,10 @@ Passages are what a document search finds and shows, so one is long enough to be
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
-from airoagent.text.sentences import sentences
+from airoagent.text.sentences import sentences, unwrapped
 from airoagent.toolbox.rendering import Block
 
 __all__ = ["Passage", "cut"]
@@ -104,7 +102,7 @@ def _pieces(block: Block) -> Iterator[tuple[str, bool]]:
             for part in _chopped(line):
                 yield part, True
         return
-    text = _unwrapped(block.text) if "\n" in block.text else block.text
+    text = unwrapped(block.text) if "\n" in block.text else block.text
     if len(text) <= MOST and "\n" not in text:
         yield text, True
         return
@@ -114,21 +112,6 @@ def _pieces(block: Block) -> Iterator[tuple[str, bool]]:
             for part in _chopped(sentence):
                 yield part, first
                 first = False
-
-
-_STARTS = re.compile(r"\s*(?:[-*+•|>#:]|\d{1,3}[.)]\s|\.\. )|\s{4,}")
-
-
-def _unwrapped(text: str) -> str:
-    """Text with the line breaks of a 60 to 100 column editor taken out; those that mean something stay."""
-    lines = text.split("\n")
-    joined = lines[:1]
-    for before, line in pairwise(lines):
-        if 45 <= len(before) <= 120 and not before.endswith("  ") and not _STARTS.match(line):
-            joined[-1] += " " + line.strip()
-        else:
-            joined.append(line)
-    return "\n".join(joined)
 
 
 def _chopped(text: str) -> Iterator[str]:

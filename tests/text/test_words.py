@@ -18,7 +18,7 @@ from airoagent.text.words import fold, query_stems, stem, stems, words
         "win won winning winner",
         "discover discovered discovery discoveries",
         "licence license licensed",
-        "tall taller tallest",
+        "tall taller high height",
         "Glück Gluck Glück's",
     ],
 )

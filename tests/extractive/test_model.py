@@ -9,9 +9,9 @@ import sys
 from hypothesis import given
 from hypothesis import strategies as st
 
+from airoagent.extractive.model import ExtractiveModel, write
 from airoagent.language.prompts import ContextBlock, closed_context_prompt, plan_prompt, read_cited_answer
 from airoagent.models.base import Chunk, Model, Prompt, Sampling, complete
-from airoagent.models.extractive import ExtractiveModel, write
 
 TOWER = ContextBlock(
     "The tower was designed by Stephen Sauvestre and opened in 1889. It is 330 metres tall.",
@@ -36,14 +36,15 @@ def test_it_is_a_model_and_says_what_it_is() -> None:
     assert model.count_tokens("three little words") == 3
 
 
-def test_an_answer_is_short_and_cites_the_block_and_the_sentence() -> None:
-    text = write(closed_context_prompt([TOWER], "How tall is the Eiffel Tower?" + ASK))
+def test_an_answer_is_the_sentence_and_cites_its_block() -> None:
+    text = write(closed_context_prompt([TOWER], "Is it 330 metres tall?" + ASK))
     assert text == (
-        "330 metres\n\nSource:\nurl: docs://eiffel.html\ntitle: The Eiffel Tower\nquote: It is 330 metres tall."
+        "The Eiffel Tower: It is 330 metres tall.\n\n"
+        "Source:\nurl: docs://eiffel.html\ntitle: The Eiffel Tower\nquote: It is 330 metres tall."
     )
     answer = read_cited_answer(text)
     assert answer.answered
-    assert answer.text == "330 metres"
+    assert answer.text == "The Eiffel Tower: It is 330 metres tall."
     assert answer.sources == (
         (("url", "docs://eiffel.html"), ("title", "The Eiffel Tower"), ("quote", "It is 330 metres tall.")),
     )
@@ -52,7 +53,8 @@ def test_an_answer_is_short_and_cites_the_block_and_the_sentence() -> None:
 def test_a_block_without_metadata_is_quoted_alone() -> None:
     text = write(closed_context_prompt([ContextBlock(TOWER.text)], "Who designed the tower?" + ASK))
     assert text == (
-        "Stephen Sauvestre\n\nSource:\nquote: The tower was designed by Stephen Sauvestre and opened in 1889."
+        "The tower was designed by Stephen Sauvestre and opened in 1889.\n\n"
+        "Source:\nquote: The tower was designed by Stephen Sauvestre and opened in 1889."
     )
 
 
@@ -79,11 +81,11 @@ def test_the_stream_comes_in_lines_and_ends_with_its_cost() -> None:
 
 
 def test_stop_strings_and_the_token_limit_end_the_completion() -> None:
-    text = closed_context_prompt([TOWER], "How tall is the Eiffel Tower?")
+    text = closed_context_prompt([ContextBlock(TOWER.text)], "Is it 330 metres tall?")
     stopped = asyncio.run(complete(ExtractiveModel(), Prompt(text, stop=("Source:",))))
-    assert stopped.text == "330 metres\n\n" and stopped.finish == "stop"
+    assert stopped.text == "It is 330 metres tall.\n\n" and stopped.finish == "stop"
     cut = asyncio.run(complete(ExtractiveModel(), Prompt(text, sampling=Sampling(max_tokens=2))))
-    assert cut.text.split() == ["330", "metres"] and cut.finish == "length"
+    assert cut.text.split() == ["It", "is"] and cut.finish == "length"
 
 
 def test_reading_leaves_the_event_loop_free() -> None:
@@ -107,7 +109,7 @@ def test_reading_leaves_the_event_loop_free() -> None:
 
 def test_the_same_prompt_gives_the_same_bytes_in_every_process() -> None:
     prompt = closed_context_prompt([TOWER, ContextBlock("Ada and Bob and Eve met in Rome in 1889.")], "Who opened it?")
-    code = "import sys; from airoagent.models.extractive import write; sys.stdout.write(write(sys.stdin.read()))"
+    code = "import sys; from airoagent.extractive.model import write; sys.stdout.write(write(sys.stdin.read()))"
     outputs = {
         subprocess.run(
             [sys.executable, "-c", code],
@@ -123,7 +125,7 @@ def test_the_same_prompt_gives_the_same_bytes_in_every_process() -> None:
 
 
 def test_it_imports_nothing_heavy() -> None:
-    code = "import sys, airoagent.models.extractive as e; e.write('x'); print([m for m in sys.modules if '.' not in m])"
+    code = "import sys, airoagent.extractive.model as e; e.write('x'); print([m for m in sys.modules if '.' not in m])"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     for heavy in ("torch", "transformers", "bs4", "lxml", "httpx", "pydantic", "rich", "click"):
         assert f"'{heavy}'" not in loaded

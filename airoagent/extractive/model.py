@@ -1,8 +1,9 @@
-"""The built-in default model: no weights, no downloads; it quotes and does not reason.
+"""The built-in default model: no weights, no downloads; it plans by templates and quotes, and does not reason.
 
 It reads the same prompts as any other model and answers in the same formats. A plan prompt gets a reWOO plan written
-from the question and the tools on offer (`planning`); a closed-context prompt gets the shortest span of the blocks that
-answers, with its source (`reading`); anything else gets one honest sentence. Same prompt, same bytes.
+from the question and the tools on offer (`templates`); a closed-context prompt gets the best one to three sentences of
+the blocks, word for word, with their source (`quotes`); a call prompt the function whose words fit (`function_choice`);
+anything else gets one honest sentence. Same prompt, same bytes.
 """
 
 from __future__ import annotations
@@ -19,18 +20,17 @@ if TYPE_CHECKING:
 __all__ = ["ExtractiveModel"]
 
 _NOTE = (
-    "no weights: finds and quotes, does not reason; for a real model: "
+    "no weights: quotes sentences of its sources, does not reason; for a real model: "
     "pip install 'airoagent[transformers]' and -m jondurbin/airoboros-l2-13b-gpt4-2.0"
 )
 _NO_KNOWLEDGE = (
-    "The built-in extractive model has no knowledge of its own: it can only plan, and quote from sources it is "
-    "given. "
+    "The built-in extractive model has no knowledge of its own: it can only plan, and quote from sources it is given. "
     "For a model that can answer this, use -m, e.g. -m jondurbin/airoboros-l2-13b-gpt4-2.0."
 )
 
 
 class ExtractiveModel:
-    """Implements `airoagent.models.base.Model` with word lists and counting."""
+    """Implements `airoagent.models.base.Model` by templates and by counting words."""
 
     @property
     def info(self) -> ModelInfo:
@@ -62,7 +62,7 @@ class ExtractiveModel:
 
 
 def _limited(text: str, most: int) -> tuple[str, Finish]:
-    """The text cut behind ``most`` words (0: no limit), and whether that was the reason to stop."""
+    """The text cut after ``most`` words (0: no limit), and whether that was the reason to stop."""
     count = 0
     inside = False
     for position, character in enumerate(text):
@@ -78,18 +78,19 @@ def _limited(text: str, most: int) -> tuple[str, Finish]:
 
 def write(prompt: str) -> str:
     """The whole completion for a prompt; never raises, whatever the text."""
-    from airoagent.models.calling_by_words import read_call_prompt, write_call_answer
-    from airoagent.models.english.passages import read_prompt
-    from airoagent.models.planning import read_plan_prompt, write_plan
-    from airoagent.models.reading import read, write_answer
+    # Imported here: this module is loaded to list models, too.
+    from airoagent.extractive.function_choice import write_call
+    from airoagent.extractive.quotes import find_quotes, write_answer
+    from airoagent.extractive.templates import write_plan
+    from airoagent.language.callprompts import read_call_prompt
+    from airoagent.language.prompts import read_closed_context_prompt, read_plan_prompt
 
-    call = read_call_prompt(prompt)
-    if call is not None:
-        return write_call_answer(call)
-    context = read_prompt(prompt)
-    request = read_plan_prompt(prompt) if context is None else None
-    if request is not None:
-        return write_plan(request)
-    if context is not None and context.blocks:
-        return write_answer(context.blocks, read(context.blocks, context.instruction), context.instruction)
-    return _NO_KNOWLEDGE
+    if (call := read_call_prompt(prompt)) is not None and (answer := write_call(*call)):
+        return answer
+    if (request := read_plan_prompt(prompt)) is not None:
+        return write_plan(*request)
+    context = read_closed_context_prompt(prompt)
+    if context is None or not context[0]:
+        return _NO_KNOWLEDGE
+    blocks, instruction = context
+    return write_answer(blocks, find_quotes(blocks, instruction), instruction)

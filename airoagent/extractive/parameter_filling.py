@@ -10,8 +10,9 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from airoagent.extractive.synonyms import near_words
 from airoagent.language.functions import Json, Param
-from airoagent.models.english.words import MONTHS, NUMBER_WORDS, STOPWORDS, near_words, stem, stems, words
+from airoagent.text.words import STOP_WORDS, stem, stems, words
 
 __all__ = ["Clues", "filled", "read_clues"]
 
@@ -22,7 +23,7 @@ _URL = re.compile(r"https?://[^\s<>\"]+[^\s<>\".,;:!?)\]]")
 _EMAIL = re.compile(r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,4}")
 _FILE = re.compile(r"(?<![\w@/.])[\w~][\w./~-]{0,200}\.[A-Za-z][A-Za-z0-9]{0,5}(?![\w@])")
 _DAYS = "monday|tuesday|wednesday|thursday|friday|saturday|sunday|today|tomorrow|tonight|yesterday"
-_MONTH = "|".join(sorted(MONTHS))
+_MONTH = "january|february|march|april|may|june|july|august|september|october|november|december"
 _DATE = re.compile(
     rf"\b(?:\d{{4}}-\d{{2}}-\d{{2}}|\d{{1,2}}[./]\d{{1,2}}[./]\d{{2,4}}"
     rf"|\d{{1,2}}(?:st|nd|rd|th)? (?:of )?(?:{_MONTH})(?: \d{{4}})?"
@@ -33,6 +34,25 @@ _TIME = re.compile(r"\b(?:\d{1,2}[:.]\d{2}(?: ?[ap]\.?m\b\.?)?|\d{1,2} ?[ap]\.?m
 _FIGURE = re.compile(r"(?<![\w.])-?\d{1,3}(?:,\d{3})+(?:\.\d+)?(?![\w.]*\d)|(?<![\w.])-?\d+(?:\.\d+)?")
 _CAPITALS = re.compile(r"[A-Z][\w'’&-]*(?:[ -](?:of |the |de |van |von |la )?[A-Z][\w'’&-]*)*")
 _WORD = re.compile(r"[\w'’-]+")
+_TO_TWENTY = (
+    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
+    "eighteen nineteen twenty"
+)
+_NUMBER_WORDS = {word: value for value, word in enumerate(_TO_TWENTY.split())} | {
+    "thirty": 30,
+    "forty": 40,
+    "fifty": 50,
+    "sixty": 60,
+    "seventy": 70,
+    "eighty": 80,
+    "ninety": 90,
+    "dozen": 12,
+    "hundred": 100,
+    "thousand": 1000,
+    "million": 10**6,
+    "billion": 10**9,
+    "trillion": 10**12,
+}
 
 
 @dataclass(slots=True)
@@ -81,8 +101,8 @@ def read_clues(text: str) -> Clues:
     take("time", _TIME)
     take("number", _FIGURE)
     for match in _WORD.finditer(rest):
-        if match[0].lower() in NUMBER_WORDS and match[0].lower() not in ("second",):
-            found.append(Clue("number", str(NUMBER_WORDS[match[0].lower()]), match.start(), match.end()))
+        if match[0].lower() in _NUMBER_WORDS and match[0].lower() not in ("second",):
+            found.append(Clue("number", str(_NUMBER_WORDS[match[0].lower()]), match.start(), match.end()))
     for match in _CAPITALS.finditer(rest):
         if match.start() == _first_letter(rest) and not rest[match.end() :].lstrip().startswith(("'s", ",")):
             shorter = match[0].partition(" ")[2]
@@ -374,7 +394,7 @@ def _behind(leads: tuple[str, ...], clues: Clues) -> str | None:
             text = clues.plain[taken[0].start() : taken[-1].end()] if taken else ""
             if (
                 text
-                and text.lower() not in STOPWORDS
+                and text.lower() not in STOP_WORDS
                 and not text[0].isdigit()
                 and not _is_used(taken[0].start(), clues)
             ):
@@ -419,7 +439,7 @@ def _said_of(param: Param, clues: Clues) -> str | None:
         _use(colon.start(1), colon.end(1), clues)
         return colon[1].strip()
     for subject in _SUBJECT.finditer(clues.text):
-        if subject[2] and subject[2].lower() not in STOPWORDS and not _is_used(subject.start(2), clues):
+        if subject[2] and subject[2].lower() not in STOP_WORDS and not _is_used(subject.start(2), clues):
             _use(subject.start(2), subject.end(2), clues)
             return subject[2]
     name = param.name.lower().split("_")[-1]

@@ -10,9 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from airoagent import CallError, load_functions, parse_calls
-from airoagent.language.callprompts import call_prompt, retry_prompt
-from airoagent.models.calling_by_words import read_call_prompt
-from airoagent.models.extractive import write
+from airoagent.extractive.model import write
+from airoagent.language.callprompts import call_prompt, read_call_prompt, retry_prompt
 
 DATA = Path(__file__).parents[1] / "data"
 FUNCTIONS = load_functions(DATA / "call_functions.yaml")

@@ -2,8 +2,8 @@
 
 The function is the one whose name, description and parameters share the rarest words with the input (rare among the
 functions on offer) and whose required parameters the input has something for. The parameters are filled from quotes,
-figures, addresses, dates and names of the input (`filling_by_words`); what the input does not hold is left out, so that
-a call with something missing is told as that and not made up. Nothing here reasons.
+figures, addresses, dates and names of the input (`parameter_filling`); what the input does not hold is left out, so
+that a call with something missing is reported as that and not made up. Nothing here reasons.
 """
 
 from __future__ import annotations
@@ -13,53 +13,27 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
+from airoagent.errors import UsageError
+from airoagent.extractive.parameter_filling import filled, read_clues
+from airoagent.extractive.synonyms import near_words
 from airoagent.language.functions import Function, Functions, Json, Param
+from airoagent.language.specs import read_functions
 from airoagent.language.yamltext import write_yaml
-from airoagent.models.english.words import near_words, stem, stems, words
-from airoagent.models.filling_by_words import filled, read_clues
+from airoagent.text.words import stem, stems, words
 
-__all__ = ["CallRequest", "choose", "read_call_prompt", "write_call_answer"]
-
-
-@dataclass(frozen=True, slots=True)
-class CallRequest:
-    """A function-call prompt taken apart."""
-
-    input: str
-    functions: Functions
-    format: str
+__all__ = ["choose", "write_call"]
 
 
-_HEAD = re.compile(r"select the most suitable function and parameters[^\n]{0,200}+\n\s*+Input:[ \t]*+", re.IGNORECASE)
-_FORMAT = re.compile(r"\bin (JSON|YAML) format\b", re.IGNORECASE)
-_LIST = "\nAvailable functions:\n"
-_AGAIN = "\n\nThis response was given before:\n"
-
-
-def read_call_prompt(prompt: str) -> CallRequest | None:
-    """The input, the functions and the format of a call prompt; None for a prompt that asks for no call."""
-    head = _HEAD.search(prompt)
-    if head is None or _LIST not in prompt[head.end() :]:
-        return None
-    input, _, rest = prompt[head.end() :].partition(_LIST)
-    from airoagent.errors import UsageError
-    from airoagent.language.specs import read_functions
-
+def write_call(input: str, functions_yaml: str, format: str) -> str:
+    """The call as text, in the format asked for; "" where the functions cannot be read."""
     try:
-        functions = Functions(read_functions(rest.partition(_AGAIN)[0]))
+        functions = Functions(read_functions(functions_yaml))
     except UsageError:
-        return None
-    format = _FORMAT.search(prompt[: head.end()])
-    return CallRequest(input.strip(), functions, format[1].lower() if format else "json")
-
-
-def write_call_answer(request: CallRequest) -> str:
-    """The call as text, in the format asked for."""
-    function, params = choose(request.input, request.functions)
+        return ""
+    function, params = choose(input, functions)
     call: dict[str, Json] = {"function": function.name, "params": params}
-    if request.format == "yaml":
+    if format == "yaml":
         return write_yaml(call).rstrip("\n")
     return json.dumps(call, indent=2, ensure_ascii=False)
 

@@ -1,15 +1,21 @@
 """Words that ask and answer for one another: "died" for "death", "debut" for "first", "stairs" for "steps".
 
 One group a line; "work > book novel" holds one way only: a question's "work" may be a "book", but its "book" is not
-any "work". General English only, written by hand; a word may stand in several groups. The reader counts a word
-of the same group as less than the word itself, the longer the group the less. No group says anything about the world.
+any "work". General English only, written by hand; a word may stand in several groups. A request's word counts
+in a function's description as less than itself where it is of the same group. No group says anything about the world.
 """
 
 from __future__ import annotations
 
-__all__ = ["GROUP_WORDS"]
+from collections.abc import Mapping
+from functools import lru_cache
 
-GROUP_WORDS = """
+from airoagent.text.words import stem
+
+__all__ = ["near_words"]
+
+
+_GROUPS = """
 origin > built born opened opening founded completed finished released established erected invented created launched
 win won winner victory champion gold
 win won receive received laureate recipient awarded award honoured got get went go
@@ -377,3 +383,23 @@ protected protect protection conserve
 extinct extinction vanish vanished disappear disappeared gone
 threat threatened endangered
 """.strip().splitlines()
+
+
+@lru_cache(maxsize=1)
+def _near() -> dict[str, dict[str, float]]:
+    """For each stem, the stems of its groups and what each is worth; the larger the group, the less."""
+    near: dict[str, dict[str, float]] = {}
+    for line in _GROUPS:
+        left, one_way, right = line.partition(" > ")
+        answers = {stem(word) for word in (right if one_way else left).split()}
+        worth = 0.85 if len(answers) <= 6 or one_way else 0.75 if len(answers) <= 10 else 0.65
+        for asked in {stem(word) for word in left.split()}:
+            known = near.setdefault(asked, {})
+            for other in answers - {asked}:
+                known[other] = max(worth, known.get(other, 0.0))
+    return near
+
+
+def near_words(word: str) -> Mapping[str, float]:
+    """The stems that may stand for this one and what each is worth as it, 0 to 1."""
+    return _near().get(word, {})

@@ -1,32 +1,30 @@
 """The plan writer: from the question and the tools on offer to a reWOO plan in the ``:evidence0:`` dialect.
 
-    >>> print(write_plan(PlanRequest("How tall is the Eiffel Tower?", (Offered("KnowledgeModel", "Answers."),))))
+    >>> print(write_plan("How tall is the Eiffel Tower?", [("KnowledgeModel", "Answers a question.")]))
     Plan: Answer the question: How tall is the Eiffel Tower?
     :evidence0: = KnowledgeModel[How tall is the Eiffel Tower?]
     Answer: :evidence0:
 
-Tools get their role from their name and description. A question with two parts becomes two branches: one after the
-other where the second part speaks of what the first finds ("their most famous work"), side by side otherwise. Whatever
-the question, the plan is well formed and calls nothing that was not offered.
+Tools get their role from their name and description. The plan is one of a few: a page that the question names is read,
+a sum calculated, the date told, a tool of the user's own called; everything else is searched for, read and answered,
+once or for each of two parts. Evidence that a later step asks on with may be a whole sentence, so it stands in brackets
+after the question. Whatever the question, the plan is well formed and calls nothing that was not offered.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from airoagent.models.english.analysis import analyse
-from airoagent.models.english.comparing import Comparison, comparison
-from airoagent.models.english.parts import TwoParts, clean, two_parts
-from airoagent.models.english.queries import search_query, search_thought
-from airoagent.models.english.steps import days_between, figures, nested, versus
-from airoagent.models.english.words import AUXILIARIES, STOPWORDS, fold, stem, words
+from airoagent.extractive.questions import clean, compared, nested, search_query, two_parts
+from airoagent.text.words import STOP_WORDS, stem, words
 
-__all__ = ["Offered", "PlanRequest", "read_plan_prompt", "write_plan"]
+__all__ = ["write_plan"]
 
 
 @dataclass(frozen=True, slots=True)
-class Offered:
+class _Tool:
     """A tool as the prompt offers it."""
 
     name: str
@@ -34,39 +32,14 @@ class Offered:
 
 
 @dataclass(frozen=True, slots=True)
-class PlanRequest:
-    """A plan prompt taken apart: the question, and the tools on offer in their order."""
-
-    question: str
-    tools: tuple[Offered, ...]
-
-
-_TOOL_LINE = re.compile(
-    r"^[ \t]*(?:[-*][ \t]+)?([A-Za-z_][\w.-]*)\[input\][ \t]*:[ \t]*(.*)$", re.MULTILINE | re.IGNORECASE
-)
-
-
-def read_plan_prompt(prompt: str) -> PlanRequest | None:
-    """The tools and the question of a plan prompt; None for a prompt that asks for no plan.
-
-    What the user wrote stands behind the first ``Question:`` line, so nothing in it is taken for a tool.
-    """
-    mark = re.search(r"^[ \t]*Question:[ \t]*", prompt, re.MULTILINE)
-    head = prompt[: mark.start()] if mark else prompt
-    tools = tuple(Offered(m[1], m[2].strip()) for m in _TOOL_LINE.finditer(head))
-    asks = bool(tools) or ":evidence0:" in head or "tools available to be called" in head
-    return PlanRequest(prompt[mark.end() :].strip(), tools) if mark and asks else None
-
-
-@dataclass(frozen=True, slots=True)
-class Roles:
+class _Roles:
     """Which of the offered tools does what; "" where none does."""
 
     searches: tuple[str, ...] = ()
     links: str = ""
     reader: str = ""
     answerer: str = ""
-    others: tuple[Offered, ...] = ()
+    others: tuple[_Tool, ...] = ()
 
 
 _SEARCH = re.compile(r"\bsearch(?:es|ing)?\b", re.IGNORECASE)
@@ -85,6 +58,9 @@ _ANSWERS = re.compile(
 )
 
 
+_DENIED = re.compile(r"[^.]*\bnot\b[^.]*\.?")
+
+
 def _spaced(name: str) -> str:
     """The words of a tool's name: "HyperlinkExtractor" and "word_count" give "Hyperlink Extractor", "word count"."""
     return " ".join(
@@ -92,18 +68,19 @@ def _spaced(name: str) -> str:
     )
 
 
-def roles_of(tools: tuple[Offered, ...]) -> Roles:
+def _roles_of(tools: tuple[_Tool, ...]) -> _Roles:
     """Give each tool at most one role, by its name first and its description second."""
     searches: list[str] = []
     links = reader = answerer = ""
-    others: list[Offered] = []
+    others: list[_Tool] = []
     for tool in tools:
-        name, says = _spaced(tool.name).lower(), tool.description
+        # A search that "does not directly answer the question" does not answer questions.
+        name, says = _spaced(tool.name).lower(), _DENIED.sub("", tool.description)
         if not links and re.search(r"link", name):
             links = tool.name
         elif not reader and re.search(r"scrap|page (?:load|read)|web ?(?:load|read|page)|fetch|browser?|url", name):
             reader = tool.name
-        elif re.search(r"search|duckduckgo|google|bing|wikipedia|lookup", name):
+        elif re.search(r"search|duck ?duck ?go|google|bing|wikipedia|lookup", name):
             searches.append(tool.name)
         elif not answerer and re.search(r"knowledge|answer|\bllm\b|\bqa\b|language model", name):
             answerer = tool.name
@@ -117,7 +94,7 @@ def roles_of(tools: tuple[Offered, ...]) -> Roles:
             searches.append(tool.name)
         else:
             others.append(tool)
-    return Roles(tuple(searches), links, reader, answerer, tuple(others))
+    return _Roles(tuple(searches), links, reader, answerer, tuple(others))
 
 
 @dataclass(slots=True)
@@ -137,7 +114,7 @@ class _Draft:
 _REFERENCE = re.compile(r":\s*evidence\s*(\d+)\s*:?|#\s*E(\d+)|\$(?=\d)", re.IGNORECASE)
 
 
-def plain(text: str, most: int = 1500) -> str:
+def _plain(text: str, most: int = 1500) -> str:
     """Text of the user's made fit for a plan line: one line, no brackets, nothing that reads as a reference."""
     text = _REFERENCE.sub(lambda m: f"evidence {m[1] or m[2] or ''}".strip() if m[0] != "$" else "USD ", text)
     text = "".join(c if c.isprintable() or c.isspace() else " " for c in text)
@@ -152,28 +129,28 @@ _URL = re.compile(
 )
 
 
-def write_plan(request: PlanRequest) -> str:
-    """The plan as text; without any tool on offer, an answer line that says so."""
-    question = plain(clean(request.question)) or "What is asked?"
-    if not request.tools:
+def write_plan(question: str, tools: Sequence[tuple[str, str]]) -> str:
+    """The plan as text, over tools as (name, description); without any tool, an answer line that says so."""
+    question = _plain(clean(question)) or "What is asked?"
+    offered = tuple(_Tool(name, description) for name, description in tools)
+    if not offered:
         return "Answer: No tool is on offer, so nothing can be looked up."
-    roles = roles_of(request.tools)
+    roles = _roles_of(offered)
     draft = _Draft()
     answer = (
         _custom(draft, roles, question)
         or _addresses(draft, roles, question)
-        or _branches(draft, roles, question)
-        or _anything(draft, request.tools, question)
+        or _looked_up(draft, roles, question)
+        or _anything(draft, offered, question)
     )
     return "\n".join([*draft.lines, f"Answer: {answer}"])
 
 
-def _look_up(draft: _Draft, roles: Roles, question: str) -> str:
+def _look_up(draft: _Draft, roles: _Roles, query: str) -> str:
     """Search, take the links, load the pages; the reference that holds what was found, "" without a search tool."""
     if not roles.searches:
         return ""
-    thought, query = search_thought(question), search_query(question)
-    found = [draft.add(thought, tool, query) for tool in roles.searches]
+    found = [draft.add(f"Search for: {query}", tool, query) for tool in roles.searches]
     last = " ".join(found)
     if roles.reader:
         if roles.links:
@@ -188,7 +165,7 @@ def _given(question: str, *references: str) -> str:
     return f"{question.rstrip('?!. ')}, given {' and '.join(references)}?"
 
 
-def _ask(draft: _Draft, roles: Roles, question: str, found: str) -> str:
+def _ask(draft: _Draft, roles: _Roles, question: str, found: str) -> str:
     """Put the question to the answerer with what was found; without an answerer, what was found is the answer."""
     if not roles.answerer:
         return found
@@ -201,80 +178,52 @@ def _quoted(question: str) -> str:
     return question if len(question) < 200 else "the user's question."
 
 
-def _branches(draft: _Draft, roles: Roles, question: str) -> str:
+def _looked_up(draft: _Draft, roles: _Roles, question: str) -> str:
+    """Search and read, for each part of the question; "" with neither a search nor an answerer."""
     if not roles.searches and not roles.answerer:
         return ""
     if not roles.searches or not roles.answerer:
         return _found(draft, roles, question)
     two = two_parts(question)
-    if two is not None:
-        return _two_parts(draft, roles, two)
-    compared = comparison(analyse(question))
-    if compared is not None:
-        return _comparison(draft, roles, compared)
-    apart = versus(question)
-    if apart is not None:
-        found = [_found(draft, roles, f"What is {thing}?") for thing in apart]
-        return "; ".join(f"{thing}: {answer}" for thing, answer in zip(apart, found, strict=True))
+    if two is not None and two.chained:
+        return " ".join(_chained(draft, roles, two.first, two.second))
     inner = nested(question)
-    if inner is not None:
-        pages = _look_up(draft, roles, inner.first)
-        name = _ask(draft, roles, inner.first, pages)
-        more = _look_up(draft, roles, inner.about(name))
-        return draft.add("Read the answer.", roles.answerer, _given(inner.with_name(name), pages, more))
-    return _reckoning(draft, roles, question) or _found(draft, roles, question)
+    if two is None and inner:
+        return _chained(draft, roles, inner, question)[1]
+    both = (two.first, two.second) if two is not None else compared(question)
+    return " ".join(_found(draft, roles, part) for part in both or (question,))
 
 
-def _two_parts(draft: _Draft, roles: Roles, two: TwoParts) -> str:
-    """Two branches that meet in the answer line; the second waits for the first's answer where it speaks of it."""
-    first = _ask(draft, roles, two.first, _look_up(draft, roles, two.first))
-    second = two.second(first)
-    return f"{first}; {_ask(draft, roles, second, _look_up(draft, roles, second))}"
+def _chained(draft: _Draft, roles: _Roles, first: str, second: str) -> tuple[str, str]:
+    """Two questions, the second about what answers the first: both are searched for, and both pages read for it."""
+    pages = _look_up(draft, roles, search_query(first))
+    known = _ask(draft, roles, first, pages)
+    more = _look_up(draft, roles, f"{search_query(second)} {known}")
+    return known, _ask(draft, roles, f"{second.rstrip('?!. ')} ({known})?", f"{pages} and {more}")
 
 
-def _found(draft: _Draft, roles: Roles, question: str) -> str:
+def _found(draft: _Draft, roles: _Roles, question: str) -> str:
     """Look one question up and read its answer."""
-    return _ask(draft, roles, question, _look_up(draft, roles, question))
+    return _ask(draft, roles, question, _look_up(draft, roles, search_query(question)))
 
 
-def _reckoning(draft: _Draft, roles: Roles, question: str) -> str:
-    """Look up two figures or two dates and reckon with them; "" where the question asks for nothing of the kind."""
-    added = figures(question)
-    calculator = next((tool.name for tool in roles.others if _reckons(tool)), "")
-    if added is not None and calculator:
-        answers = [_found(draft, roles, part) for part in added.questions]
-        what = "Add them up." if added.sign == "+" else "Take the one from the other."
-        return draft.add(what, calculator, f" {added.sign} ".join(answers))
-    span = days_between(question)
-    if span is None:
-        return ""
-    pages = [_look_up(draft, roles, part) if part else "" for part in span.questions]
-    dates = [
-        _ask(draft, roles, part, page) if part else event
-        for part, page, event in zip(span.questions, pages, span.events, strict=True)
-    ]
-    if not any(pages):
-        return ""
-    thought = f"Count the {span.unit} from the one date to the other."
-    return draft.add(thought, roles.answerer, _given(span.with_dates(*dates), *filter(None, pages)))
-
-
-def _reckons(tool: Offered) -> bool:
-    """Whether a tool is a calculator."""
+def _is_calculator(tool: _Tool) -> bool:
     says = f"{_spaced(tool.name)} {tool.description}"
     return bool(re.search(r"calculat|arithmetic|\bmath|evaluat\w* (?:an? )?expression", says, re.IGNORECASE))
 
 
-def _comparison(draft: _Draft, roles: Roles, compared: Comparison) -> str:
-    """Two branches, one for each of the things compared, and a last step over both figures."""
-    answers, pages = [], []
-    for part in compared.questions:
-        pages.append(_look_up(draft, roles, part))
-        answers.append(_ask(draft, roles, part, pages[-1]))
-    return draft.add("Compare the two.", roles.answerer, _given(compared.with_figures(*answers), *pages))
+_NOW = re.compile(
+    r"\btoday'?s? date\b|\bcurrent (?:date|time)\b|\bwhat (?:day|date|time|year|month) is (?:it|today)\b"
+    r"|\bwhat(?:'s| is) (?:the )?(?:today'?s )?(?:date|day|time|weekday)(?: today| now| is it)?\W*$",
+    re.IGNORECASE,
+)
 
 
-def _addresses(draft: _Draft, roles: Roles, question: str) -> str:
+def _is_clock(tool: _Tool) -> bool:
+    return bool(re.search(r"\b(?:current|today'?s) (?:date|time)\b", tool.description, re.IGNORECASE))
+
+
+def _addresses(draft: _Draft, roles: _Roles, question: str) -> str:
     """A question that names pages goes straight to them."""
     found = list(dict.fromkeys(u.rstrip(".,;:!?)'") for u in _URL.findall(question)))
     if not found or not roles.reader:
@@ -318,14 +267,18 @@ def _expression(question: str) -> str:
     return found[0].strip() if found else ""
 
 
-def _custom(draft: _Draft, roles: Roles, question: str) -> str:
+def _custom(draft: _Draft, roles: _Roles, question: str) -> str:
     """A tool of the user's own, where its name or description matches the question."""
     best, fit = None, 0.0
     for tool in roles.others:
-        if _reckons(tool):
+        if _is_calculator(tool):
             sum_ = _expression(question)
             if sum_:
                 return draft.add("Work out the sum.", tool.name, sum_)
+            continue
+        if _is_clock(tool):
+            if _NOW.search(question):
+                return draft.add("Tell the date.", tool.name, "now")
             continue
         match = _matches(tool, question)
         if match > fit:
@@ -339,32 +292,30 @@ def _custom(draft: _Draft, roles: Roles, question: str) -> str:
     return draft.add(f"Use {best.name} for this.", best.name, _payload(question))
 
 
-def _matches(tool: Offered, question: str) -> float:
+def _matches(tool: _Tool, question: str) -> float:
     """How well a tool's name and description fit a question, 0 to 1: all words of the name count as a fit."""
-    asked = {stem(w) for w in words(question) if w.lower() not in STOPWORDS or w.lower() in ("many",)}
-    if "many" in fold(question):
+    asked = {stem(w) for w in words(question) if w.lower() not in STOP_WORDS or w.lower() in ("many",)}
+    if "many" in question.lower():
         asked.add("count")
-    name = [stem(w) for w in _spaced(tool.name).split() if w.lower() not in STOPWORDS]
-    says = [stem(w) for w in words(tool.description) if w.lower() not in STOPWORDS and w.lower() not in AUXILIARIES][
-        :12
-    ]
+    name = [stem(w) for w in _spaced(tool.name).split() if w.lower() not in STOP_WORDS]
+    says = [stem(w) for w in words(tool.description) if w.lower() not in STOP_WORDS][:12]
     by_name = sum(w in asked for w in name) / len(name) if name else 0.0
     by_words = sum(w in asked for w in says[:4]) / max(len(says[:4]), 1)
     return max(by_name if len(name) > 1 or by_words > 0 else by_name * 0.45, by_words * 0.9 if len(says) > 1 else 0.0)
 
 
 def _payload(question: str) -> str:
-    """What a tool is to work on: the quoted words, what stands behind a colon or "of", or the question itself."""
+    """What a tool is to work on: the quoted words, what stands after a colon or "of", or the question itself."""
     inside = re.search(r"[\"“«]([^\"”»]+)[\"”»]|(?<!\w)'([^']+)'(?!\w)", question)
     if inside:
         return (inside[1] or inside[2]).strip() or question
-    behind = re.search(r":\s+(\S.*)$", question) or re.search(
+    after = re.search(r":\s+(\S.*)$", question) or re.search(
         r"\b(?:of|in|for|to|from)\s+(?:the (?:text|words?|sentence|phrase|string)\s+)?(\S.*)$", question
     )
-    return (behind[1].strip(" ?") or question) if behind else question
+    return (after[1].strip(" ?") or question) if after else question
 
 
-def _anything(draft: _Draft, tools: tuple[Offered, ...], question: str) -> str:
+def _anything(draft: _Draft, tools: tuple[_Tool, ...], question: str) -> str:
     """No tool fits: the one whose words come nearest gets the question as it is."""
     best = max(tools, key=lambda tool: _matches(tool, question))
     return draft.add(f"Use {best.name}, the nearest of the tools on offer.", best.name, question)
