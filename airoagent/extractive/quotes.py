@@ -53,13 +53,16 @@ class _Line:
 
 def find_quotes(blocks: Sequence[ContextBlock], instruction: str) -> tuple[Quote, ...]:
     """The one to three sentences that answer an instruction, in their order; () where none does."""
-    question = read_question(instruction)
     unique = {block.text: number for number, block in reversed(list(enumerate(blocks)))}  # found twice, read once
     lines = [line for number in sorted(unique.values()) for line in _lines(blocks[number], number)]
     titles = tuple(title for block in blocks if (title := _title(block)))
     lines = [line for line in lines if not _announces(line.quote.text, titles)]
-    asked = fold(" ".join(instruction.split()))
-    lines = [line for line in lines if len(line.quote.text) < 20 or fold(line.quote.text).rstrip(".") not in asked]
+    asked = " ".join(instruction.split())
+    known = [line for line in lines if len(text := line.quote.text.rstrip(".")) >= 20 and text in asked]
+    for line in known:  # an earlier answer in the question names what it is about
+        asked = asked.replace(text := line.quote.text.rstrip("."), f" ({text})")
+    question = read_question(asked)
+    lines = [line for line in lines if line not in known]
     if not question.terms:
         prose = [at for at, line in enumerate(lines) if line.quote.text.endswith((".", "!", "?"))] or range(len(lines))
         return tuple(lines[at].quote for at in _fitting(lines, prose[:3]))
@@ -90,7 +93,8 @@ def _further(lines: Sequence[_Line], scores: Sequence[float], best: Sequence[int
 
 def _announces(text: str, titles: tuple[str, ...]) -> bool:
     """Whether a line is an entry of a table of contents: a page's title, and no sentence."""
-    return text.startswith(titles) and text[-1] not in ".!?" and not any(c.isdigit() for c in text)
+    title = next((title for title in titles if text.startswith(title)), "")
+    return bool(title) and text[-1] not in ".!?" and not any(c.isdigit() for c in text[len(title) :])
 
 
 def _in_order(lines: Sequence[_Line], places: Sequence[int]) -> list[int]:

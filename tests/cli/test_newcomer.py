@@ -26,11 +26,8 @@ BAIKAL = ("--docs", LIBRARY, "How deep is Lake Baikal?")
 @pytest.mark.parametrize("columns", [20, 80, 200, 0])
 def test_a_line_of_a_step_fits_a_terminal_that_has_room_for_one(columns: int) -> None:
     shown = on_terminal("--display", "plain", *BAIKAL, columns=columns)[1]
-    lines = [
-        line
-        for line in shown.splitlines()
-        if line.startswith("  evidence") and line.rstrip().endswith((" s", "quoted"))
-    ]
+    steps = [re.sub(r"\x1b\[\d*m", "", line).rstrip() for line in shown.splitlines() if line.startswith("  evidence")]
+    lines = [line for line in steps if line.endswith((" s", "quoted"))]
     assert len(lines) == 4 and "1,642 m" in shown
     assert all(len(line) <= (columns or 120) for line in lines) or columns == 20
 
