@@ -15,6 +15,7 @@ from tests.source import PACKAGE, ROOT, executed_at_import, imported_by, is_type
 
 # A layer imports only from layers below it. Layers of one height do not import each other, save for types.
 HEIGHT = {
+    "text": 0,
     "errors": 0,
     "extras": 1,
     "events": 1,
@@ -24,6 +25,7 @@ HEIGHT = {
     "calls": 3,
     "plan": 4,
     "models": 5,
+    "extractive": 6,
     "toolbox": 5,
     "engine": 6,
     "agent": 7,

@@ -19,7 +19,8 @@ from airoagent import (
 
 _ASK = "Source? Don't make up answers if you don't know."
 _TEXT = "the text"  # how a question speaks of evidence that it does not lead to with "given"
-_SHORT = 200  # characters: evidence up to here reads as part of the question ("the most famous work of ...")
+# Characters: evidence up to here reads as part of the question ("the most famous work of ..."), the other in brackets.
+_SHORT, _LONG = 200, 1000
 
 _NOUNS = (
     r"(?:\s+(?:the|this|that|these|those|only|following|provided|given|information|context|texts?|passages?|contents?|"
@@ -68,6 +69,8 @@ async def knowledge_model(input: str, context: ToolContext) -> ToolOutput:
     notes = [fitted.note] if fitted.note else []
     if not answer.answered:
         notes.append("the sources given do not answer this")
+    if cited and all(pairs.get("quote", "") and pairs["quote"] in answer.text for pairs in cited):
+        notes.append("quoted")
     if strangers:
         notes.append(f"cited an address it was not given: {', '.join(strangers)}")
     return ToolOutput(
@@ -84,15 +87,18 @@ def _split(parts: Iterable[str | Evidence]) -> tuple[str, list[Evidence]]:
     Evidence is to be read where words like "given" lead to it, where it continues such a list ("and :evidence2:"),
     and where it is too long to be a part of a question; other evidence is a word of the question.
     """
+    parts = tuple(parts)
     question, given, reading, opened = "", [], False, False
-    for part in parts:
+    for place, part in enumerate(parts):
         if isinstance(part, str):
             reading = reading and _AND.fullmatch(part) is not None
             if not reading:
                 question += part.removeprefix(")") if opened else part
                 opened = False
             continue
-        short = len(part.text) <= _SHORT and "\n" not in part.text.strip()
+        # In brackets it names what the question is about, as long as there is something else to read.
+        aside = question.endswith("(") and any(isinstance(other, Evidence) for other in parts[place + 1 :])
+        short = len(part.text) <= (_LONG if aside else _SHORT) and "\n" not in part.text.strip()
         lead = _LEAD.search(question) or (None if short else _WEAK_LEAD.search(question))
         if lead is not None or reading:
             opened = opened or (lead is not None and "(" in lead[0])

@@ -28,7 +28,7 @@ from airoagent.findings import LineIndex
 from airoagent.prompts.chat import Chat, Style, call_chat
 from airoagent.prompts.harmless import harmless
 
-__all__ = ["Call", "Format", "call_prompt", "parse_calls", "retry_prompt", "write_call"]
+__all__ = ["Call", "Format", "call_prompt", "parse_calls", "read_call_prompt", "retry_prompt", "write_call"]
 
 Format = Literal["json", "yaml"]
 
@@ -38,6 +38,9 @@ _CALL_HEAD = (
     "As an AI assistant, please select the most suitable function and parameters from the list of available functions "
     "below, based on the user's input. Provide your response in {format} format."
 )
+_INPUT = "\n\nInput: "
+_FUNCTIONS = "\n\nAvailable functions:\n"
+_AGAIN = "\n\nThis response was given before:\n"
 
 
 def call_prompt(input: str, functions: Iterable[Function], format: Format = "json", style: Style = "airoboros") -> str:
@@ -45,7 +48,20 @@ def call_prompt(input: str, functions: Iterable[Function], format: Format = "jso
     offered = functions_yaml(functions).rstrip()
     if style == "chat":
         return call_chat(input, offered, format, write_call(Call("NAME", {"PARAMETER": "VALUE"}), format))
-    return f"{_CALL_HEAD.format(format=format.upper())}\n\nInput: {input.strip()}\n\nAvailable functions:\n{offered}"
+    return f"{_CALL_HEAD.format(format=format.upper())}{_INPUT}{input.strip()}{_FUNCTIONS}{offered}"
+
+
+def read_call_prompt(prompt: str) -> tuple[str, str, Format] | None:
+    """What `call_prompt` was made from (also where `retry_prompt` went on): the input, the functions as YAML, and the
+    format; None for another prompt.
+    """
+    formats: tuple[Format, ...] = ("json", "yaml")
+    for format in formats:
+        head = _CALL_HEAD.format(format=format.upper()) + _INPUT
+        input, mark, rest = prompt.removeprefix(head).partition(_FUNCTIONS)
+        if mark and prompt.startswith(head):
+            return input, rest.partition(_AGAIN)[0], format
+    return None
 
 
 _MOST_QUOTED = 4000  # characters of a refused answer that the model is shown again
@@ -61,7 +77,7 @@ def retry_prompt(prompt: str, error: CallError, format: str = "json") -> str:
     told = f"It cannot be used:\n{harmless(complaints)}\n\nProvide a corrected response in {format.upper()} format."
     if isinstance(prompt, Chat):
         return Chat(prompt.system, (*prompt.examples, (prompt.user, wrote)), told)
-    return f"{prompt}\n\nThis response was given before:\n{wrote}\n\n{told}"
+    return f"{prompt}{_AGAIN}{wrote}\n\n{told}"
 
 
 @dataclass(frozen=True, slots=True)

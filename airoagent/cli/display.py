@@ -179,11 +179,11 @@ class Display:
         self._release()
 
     def _step(self, step: str, tool: str, seconds: float, note: str, color: str) -> str:
-        text = f"{self._head_of(step, tool)}  {seconds:6.2f} s"
+        text = f"{self._head_of(step, tool, min(len(note), 12))}  {seconds:6.2f} s"
         return text + (self._paint(f"  {plain(note, 160)}", color or "yellow") if note else "")
 
-    def _head_of(self, step: str, tool: str) -> str:
-        room = self._room()
+    def _head_of(self, step: str, tool: str, note: int = 0) -> str:
+        room = self._room() if not self._terminal or not note else max(10, self._room() - note - 2)
         return f"{step}  {tool:<18} {plain(self._inputs.get(step, ''), room):<{room}}"
 
     def _room(self) -> int:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from airoagent.prompts.chat import Style, answer_chat
 from airoagent.prompts.harmless import harmless
 
-__all__ = ["CitedAnswer", "ContextBlock", "closed_context_prompt", "read_cited_answer"]
+__all__ = ["CitedAnswer", "ContextBlock", "closed_context_prompt", "read_cited_answer", "read_closed_context_prompt"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +40,23 @@ def closed_context_prompt(blocks: Sequence[ContextBlock], instruction: str, styl
         lines += ["ENDCONTEXT", harmless(block.text), "ENDINPUT"]
     lines += ["BEGININSTRUCTION", harmless(instruction), "ENDINSTRUCTION"]
     return "\n".join(lines)
+
+
+def read_closed_context_prompt(prompt: str) -> tuple[tuple[ContextBlock, ...], str] | None:
+    """What `closed_context_prompt` was made from: the blocks and the instruction; None for another prompt.
+
+    No text in such a prompt holds a marker (`harmless`), so it is taken apart where the markers are.
+    """
+    sources, mark, instruction = prompt.rpartition("BEGININSTRUCTION\n")
+    if not mark or not instruction.endswith("\nENDINSTRUCTION"):
+        return None
+    blocks = []
+    for source in sources.split("BEGININPUT\nBEGINCONTEXT\n")[1:]:
+        context, _, text = source.partition("ENDCONTEXT\n")
+        pairs = (line.partition(": ") for line in context.split("\n"))
+        metadata = tuple((key, value) for key, mark, value in pairs if mark)
+        blocks.append(ContextBlock(text.removesuffix("\n").removesuffix("\nENDINPUT"), metadata))
+    return tuple(blocks), instruction.removesuffix("\nENDINSTRUCTION")
 
 
 def _pair(key: str, value: str) -> str:
@@ -93,5 +110,7 @@ def read_cited_answer(text: str) -> CitedAnswer:
         if pairs:
             sources.append(tuple(pairs))
         answer = answer[: last.start()].rstrip()
-    first_sentence = answer[:300]
-    return CitedAnswer(answer, tuple(sources), not (_UNANSWERED.search(first_sentence) and len(answer) < 400))
+    declined = len(answer) < 400 and _UNANSWERED.search(answer[:300]) is not None
+    # "The drink does not contain sugar." is an answer where it is what the source says.
+    quoted = any(key == "quote" and value in answer for pairs in sources for key, value in pairs)
+    return CitedAnswer(answer, tuple(sources), quoted or not declined)

@@ -10,15 +10,15 @@ source was left out. Linear in the length of the text; nothing is cut where ever
 
 from __future__ import annotations
 
-import math
-import re
-from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 from airoagent.errors import ModelError
 from airoagent.prompts.context_prompts import ContextBlock, closed_context_prompt
+from airoagent.text.rank import bm25
+from airoagent.text.sentences import sentence_spans
+from airoagent.text.words import query_stems, stem, word_set, words
 
 __all__ = ["Fitted", "fit_blocks"]
 
@@ -27,22 +27,10 @@ GAP = "\n[...]\n"
 _AIM = 240  # characters: sentences are put together until a passage has as many
 _LONGEST = 800  # a sentence over this is cut at a space
 _DENSEST = 12  # characters a token stands for at most, on the average of a whole text
-_K1, _B = 1.2, 0.75
 _NEIGHBOUR = 0.25  # of the score beside it: what stands beside a hit often explains it
 
-_SENTENCE_END = re.compile(r"(?<=[.!?…])[\"'”’)\]»]*\s+(?=[^a-z\s])|(?<=[。！？])|\n+")
-_ABBREVIATED = re.compile(r"\b(?:Dr|Mr|Mrs|Ms|Prof|St|Sr|Jr|Gen|vs|cf|ca|No|vol|pp|Fig|approx|e\.g|i\.e|[A-Z])\.$")
-_WORD = re.compile(r"[^\W_]+")
-_UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]")
-_EMPTY = frozenset(
-    _WORD.findall(
-        "a about according all also am an and any are as at based be been but by can context could did do does don for "
-        "from given had has have he her his how i if in information into is it its know make me my no not of on only "
-        "or our out please she should so source t tell text than that the their them there these they this those to up "
-        "us using was we were what when where which who whom whose why will with would you your answers"
-    )
-)
-_ENDINGS = ("ing", "ies", "ed", "es", "s", "y", "e")
+# What the instruction says besides the question: "Source? Don't make up answers if you don't know."
+_FRAME = word_set("answer bas context given inform know mak sourc text")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +64,7 @@ def fit_blocks(blocks: Sequence[ContextBlock], instruction: str, budget: int, co
             "ask a shorter question, write fewer tokens (--max-tokens), or take a model with a longer window",
         )
     passages = [passage for number, block in enumerate(blocks) for passage in _cut(number, block.text)]
-    scores = _rank(blocks, passages, _terms(instruction))
+    scores = _rank(blocks, passages, instruction)
     kept = _share(blocks, passages, scores, budget - bare, count)
     # Passages were counted one by one, which is a little off: the whole is what has to fit.
     order = sorted(kept, key=lambda number: (scores[number], -number))
@@ -108,10 +96,7 @@ def _cut(block: int, text: str) -> list[_Passage]:
             start = end
 
     last = 0
-    for match in _SENTENCE_END.finditer(text):
-        end = match.end()
-        if match[0] and "\n" not in match[0] and _ABBREVIATED.search(text, max(last, match.start() - 8), match.start()):
-            continue
+    for _, end in sentence_spans(text):
         if last > start and end - start > 2 * _AIM:
             close(last)
         if end - start >= _AIM:
@@ -121,31 +106,11 @@ def _cut(block: int, text: str) -> list[_Passage]:
     return passages
 
 
-def _terms(instruction: str) -> list[str]:
-    """The words that count, without their endings; of text without spaces each pair of characters."""
-    terms: dict[str, None] = {}
-    spare: dict[str, None] = {}
-    for word in _WORD.findall(instruction.lower()):
-        if _UNSPACED.search(word):
-            terms.update(dict.fromkeys("".join(pair) for pair in pairwise(word)))
-        elif word in _EMPTY or (len(word) == 1 and not word.isdigit()):
-            spare[word] = None
-        else:
-            ending = next((end for end in _ENDINGS if word.endswith(end) and len(word) - len(end) >= 4), "")
-            terms[word.removesuffix(ending)] = None
-    return list(terms or spare)[:32]
-
-
-def _rank(blocks: Sequence[ContextBlock], passages: Sequence[_Passage], terms: Sequence[str]) -> list[float]:
+def _rank(blocks: Sequence[ContextBlock], passages: Sequence[_Passage], instruction: str) -> list[float]:
     """The BM25 score of each passage, all blocks together; where nothing matches what stands first is best."""
-    counts: list[dict[int, int]] = [_occurrences(blocks, passages, term) for term in terms]
-    average = sum(passage.end - passage.start for passage in passages) / max(len(passages), 1)
-    own = [0.0] * len(passages)
-    for found in counts:
-        rarity = math.log(1 + (len(passages) - len(found) + 0.5) / (len(found) + 0.5))
-        for number, times in found.items():
-            length = (passages[number].end - passages[number].start) / average
-            own[number] += rarity * times * (_K1 + 1) / (times + _K1 * (1 - _B + _B * length))
+    terms = query_stems(instruction)
+    texts = [list(map(stem, words(blocks[one.block].text[one.start : one.end]))) for one in passages]
+    own = bm25(texts, [term for term in terms if term not in _FRAME] or terms)
     scores = list(own)
     for number, (before, after) in enumerate(pairwise(passages)):
         if before.block == after.block:
@@ -158,35 +123,6 @@ def _rank(blocks: Sequence[ContextBlock], passages: Sequence[_Passage], terms: S
             1 + place
         )  # Decides only where nothing else does: pages begin with what they are about.
     return scores
-
-
-def _occurrences(blocks: Sequence[ContextBlock], passages: Sequence[_Passage], term: str) -> dict[int, int]:
-    """How often each passage has a word that begins with the term."""
-    found: dict[int, int] = {}
-    whole_words = not _UNSPACED.search(term)
-    first = 0
-    for number, block in enumerate(blocks):
-        last = first
-        while last < len(passages) and passages[last].block == number:
-            last += 1
-        text = _lower(block.text)
-        starts = [passage.start for passage in passages[first:last]]
-        at = text.find(term)
-        while at >= 0:
-            if not whole_words or at == 0 or not text[at - 1].isalnum():
-                place = first + bisect_right(starts, at) - 1
-                found[place] = found.get(place, 0) + 1
-            at = text.find(term, at + len(term))
-        first = last
-    return found
-
-
-def _lower(text: str) -> str:
-    """Lower case, character for character, so that places stay what they are."""
-    lower = text.lower()
-    if len(lower) == len(text):
-        return lower
-    return "".join(each if len(each) == 1 else character for character in text for each in (character.lower(),))
 
 
 def _share(

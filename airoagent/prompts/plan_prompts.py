@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from airoagent.prompts.chat import Style, plan_chat
 from airoagent.prompts.harmless import harmless
 
-__all__ = ["known_so_far", "plan_prompt"]
+__all__ = ["known_so_far", "plan_prompt", "read_plan_prompt"]
 
 _PLAN_HEAD = """\
 Please construct a systematic plan to generate an optimal response to the user instruction, utilizing a set of \
@@ -33,6 +33,9 @@ e.g. "Given context :evidence0"]
 ...
 Answer: [:evidence[n]: containing the final answer.]"""
 
+_INPUT = "[input]: "
+_QUESTION = "Question: "
+
 
 def plan_prompt(question: str, tools: Iterable[tuple[str, str]], known: str = "", style: Style = "airoboros") -> str:
     """The instruction that asks for a reWOO plan; ``tools`` are (name, description), one line each.
@@ -41,9 +44,19 @@ def plan_prompt(question: str, tools: Iterable[tuple[str, str]], known: str = ""
     """
     if style == "chat":
         return plan_chat(question, tools, known)
-    lines = (f"{name}[input]: {' '.join(description.split())}" for name, description in tools)
+    lines = (f"{name}{_INPUT}{' '.join(description.split())}" for name, description in tools)
     middle = f"{known}\n\n" if known else ""
-    return f"{_PLAN_HEAD}{chr(10).join(lines)}{_PLAN_FORMAT}\n\n{middle}Question: {question.strip()}"
+    return f"{_PLAN_HEAD}{chr(10).join(lines)}{_PLAN_FORMAT}\n\n{middle}{_QUESTION}{question.strip()}"
+
+
+def read_plan_prompt(prompt: str) -> tuple[str, tuple[tuple[str, str], ...]] | None:
+    """What `plan_prompt` was made from: the question and the tools; None for another prompt."""
+    tools, mark, rest = prompt.removeprefix(_PLAN_HEAD).partition(f"{_PLAN_FORMAT}\n\n")
+    if not mark or not prompt.startswith(_PLAN_HEAD):
+        return None
+    question = rest.removeprefix(_QUESTION) if rest.startswith(_QUESTION) else rest.partition(f"\n\n{_QUESTION}")[2]
+    pairs = (line.partition(_INPUT) for line in tools.split("\n"))
+    return question, tuple((name, description) for name, mark, description in pairs if mark)
 
 
 def known_so_far(done: Sequence[tuple[str, str]], failed: Sequence[tuple[str, str]], following: int) -> str:

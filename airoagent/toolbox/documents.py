@@ -18,9 +18,10 @@ from pathlib import Path
 from typing import Any, cast
 
 from airoagent.errors import FetchError, UsageError
+from airoagent.text import rank
 from airoagent.toolbox.folders import address, content_type, find_file, open_folders, read_file
 from airoagent.toolbox.index import Index, Progress, Refreshed
-from airoagent.toolbox.ranking import Hit, Term, rank_pages, rarity_of, snippet, terms_of, unmarked
+from airoagent.toolbox.ranking import Hit, Term, rank_pages, snippet, terms_of, unmarked
 from airoagent.toolbox.search import SearchResult
 
 __all__ = ["Documents"]
@@ -116,7 +117,7 @@ class Documents:
         spreads = [index.spread([term.expression for term in terms], _COMMON + 1) for index in self._indexes]
         total = sum(passages for passages, _ in spreads)
         sizes = {term.text: sum(found[at] for _, found in spreads) for at, term in enumerate(terms)}
-        return {term.text: term.weight * rarity_of(sizes[term.text], total) for term in terms}, sizes
+        return {term.text: term.weight * rank.rarity(sizes[term.text], total) for term in terms}, sizes
 
 
 class _Watched:

@@ -26,10 +26,11 @@ from typing import TypeVar
 
 from airoagent.errors import ToolError
 from airoagent.settings import private_file
+from airoagent.text.words import UNSPACED
 from airoagent.toolbox.folders import Entry, Folder, scan
 from airoagent.toolbox.readers import Document, read_documents
 
-__all__ = ["UNSPACED", "FilePage", "Found", "Index", "Progress", "Refreshed"]
+__all__ = ["FilePage", "Found", "Index", "Progress", "Refreshed"]
 
 Progress = Callable[[str, int, int], None]
 T = TypeVar("T")
@@ -45,9 +46,8 @@ CREATE VIRTUAL TABLE passages USING fts5(
     title, headings, text, tokenize="porter unicode61 remove_diacritics 2", prefix=''
 );
 """
-UNSPACED = "\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff"
 _BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
-# Chinese, Japanese and Thai are written without spaces: an invisible one between letters makes each a word.
+# Chinese, Japanese, Thai and others are written without spaces: an invisible one between letters makes each a word.
 _UNSPACED = re.compile(f"(?<=[{UNSPACED}])(?=[{UNSPACED}])")
 _GAP = "\u200b"
 

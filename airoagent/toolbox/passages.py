@@ -5,14 +5,13 @@ Passages are what a document search finds and shows, so one is long enough to be
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
+from airoagent.text.sentences import sentences, unwrapped
 from airoagent.toolbox.rendering import Block
 
-__all__ = ["Passage", "cut", "sentences"]
+__all__ = ["Passage", "cut"]
 
 # Characters: a passage is closed once it has AIM, and never grows over MOST unless one sentence does.
 AIM, MOST = 360, 560
@@ -25,34 +24,6 @@ class Passage:
 
     headings: str
     text: str
-
-
-_END = re.compile(r"[.!?…][\"'”’)\]»]*\s+(?=[\"'“‘(\[«¿¡]*[^\W_])|[。！？][」』”）]*\s*|\n+")
-_ABBREVIATION = re.compile(
-    r"(?:^|[\s(\[\"'“‘])(?:[^\W\d_]|(?:[^\W\d_]\.)+[^\W\d_]|Dr|Mr|Mrs|Ms|Prof|St|Jr|Sr|Rev|Gen|Col|Capt|Lt|Sgt|vs|cf|ca|no|nos|"
-    r"vol|pp|fig|figs|eq|sec|ch|ed|eds|al|etc|approx|dept|est|inc|ltd|co|corp|jan|feb|mar|apr|jun|jul|aug|sept?|oct|"
-    r"nov|dec|mt|ft|viz|resp|bzw|ggf|usw|z\.B|d\.h|e\.g|i\.e)\.$",
-    re.IGNORECASE,
-)
-
-
-def sentences(text: str) -> tuple[str, ...]:
-    """The sentences and lines of a text, in order, without the white space between them."""
-    found: list[str] = []
-    start = 0
-    for match in _END.finditer(text):
-        end = match.end()
-        piece = text[start : match.start() + 1]
-        if text[match.start()] == "." and text[end : end + 1] and "\n" not in match[0]:
-            following = text[end : end + 3].lstrip("\"'“‘([«")
-            if following[:1].islower() or _ABBREVIATION.search(piece[-12:]):
-                continue
-        if whole := text[start:end].strip():
-            found.append(whole)
-        start = end
-    if whole := text[start:].strip():
-        found.append(whole)
-    return tuple(found)
 
 
 def cut(blocks: Sequence[Block]) -> tuple[Passage, ...]:
@@ -131,7 +102,7 @@ def _pieces(block: Block) -> Iterator[tuple[str, bool]]:
             for part in _chopped(line):
                 yield part, True
         return
-    text = _unwrapped(block.text) if "\n" in block.text else block.text
+    text = unwrapped(block.text) if "\n" in block.text else block.text
     if len(text) <= MOST and "\n" not in text:
         yield text, True
         return
@@ -141,21 +112,6 @@ def _pieces(block: Block) -> Iterator[tuple[str, bool]]:
             for part in _chopped(sentence):
                 yield part, first
                 first = False
-
-
-_STARTS = re.compile(r"\s*(?:[-*+•|>#:]|\d{1,3}[.)]\s|\.\. )|\s{4,}")
-
-
-def _unwrapped(text: str) -> str:
-    """Text with the line breaks of a 60 to 100 column editor taken out; those that mean something stay."""
-    lines = text.split("\n")
-    joined = lines[:1]
-    for before, line in pairwise(lines):
-        if 45 <= len(before) <= 120 and not before.endswith("  ") and not _STARTS.match(line):
-            joined[-1] += " " + line.strip()
-        else:
-            joined.append(line)
-    return "\n".join(joined)
 
 
 def _chopped(text: str) -> Iterator[str]:

@@ -6,27 +6,20 @@ words that carry a question (names, years, rare words), words side by side, titl
 
 from __future__ import annotations
 
-import math
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from airoagent.toolbox.hidden import word_set
-from airoagent.toolbox.index import UNSPACED, FilePage, Found
-from airoagent.toolbox.passages import sentences
+from airoagent.text.sentences import sentences
+from airoagent.text.words import STOP_WORDS, UNSPACED, word_set
+from airoagent.toolbox.index import FilePage, Found
 
-__all__ = ["Hit", "Term", "rank_pages", "rarity_of", "snippet", "terms_of", "unmarked"]
+__all__ = ["Hit", "Term", "rank_pages", "snippet", "terms_of", "unmarked"]
 
-_EMPTY = word_set(
-    "a about above after again all also am an and any are aren as at be because been before being below between both "
-    "but by can could couldn d did didn do does doesn doing don down during each either else ever few for from further "
-    "give given had has have having he her here hers him his how i if in into is isn it its itself ll m me more most "
-    "my name no nor not of off on once only or other our ours out over own please re s same shall she should so some "
-    "such t tell than that the their theirs them then there these they this those through to too under until up us "
-    "use ve very was wasn we were what whatever when where whether which while who whom whose why will with would you "
-    "your yours happen happens happened called find explain describe list show get does many much mean means"
+_EMPTY = STOP_WORDS | word_set(
+    "give given name use happen happens happened called find explain describe list show get many much mean means"
 )
 _WORD = re.compile(r"[^\W_]+")
 _UNSPACED = re.compile(f"[{UNSPACED}]+")
@@ -193,11 +186,6 @@ def _common(a: str, b: str) -> int:
             break
         length += 1
     return length
-
-
-def rarity_of(matching: int, passages: int) -> float:
-    """How much a word tells that stands in ``matching`` of ``passages`` passages (BM25's measure)."""
-    return math.log(1 + (passages - min(matching, passages) + 0.5) / (min(matching, passages) + 0.5))
 
 
 def snippet(text: str, *, most: int = 600) -> str:

@@ -27,7 +27,8 @@ BAIKAL = ("--docs", LIBRARY, "How deep is Lake Baikal?")
 @pytest.mark.parametrize("columns", [20, 80, 200, 0])
 def test_a_line_of_a_step_fits_a_terminal_that_has_room_for_one(columns: int) -> None:
     shown = on_terminal("--display", "plain", *BAIKAL, columns=columns)[1]
-    lines = [line for line in shown.splitlines() if line.startswith("  evidence") and line.rstrip().endswith(" s")]
+    steps = [re.sub(r"\x1b\[\d*m", "", line).rstrip() for line in shown.splitlines() if line.startswith("  evidence")]
+    lines = [line for line in steps if line.endswith((" s", "quoted"))]
     assert len(lines) == 4 and "1,642 m" in shown
     assert all(len(line) <= (columns or 120) for line in lines) or columns == 20
 
@@ -47,7 +48,7 @@ def test_a_closed_standard_stream_is_no_error(closed: str) -> None:
     command = f"{sys.executable} -m airoagent --no-store --docs {LIBRARY} 'How deep is Lake Baikal?' {closed}"
     done = subprocess.run(["sh", "-c", command], stdin=subprocess.DEVNULL, capture_output=True, text=True, cwd=REPO)
     assert done.returncode == 0 and "error" not in done.stderr
-    assert done.stdout.startswith("1,642 m") or ">&-" in closed.replace("2>&-", "")
+    assert "1,642 m" in done.stdout or ">&-" in closed.replace("2>&-", "")
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
@@ -65,7 +66,7 @@ def test_any_language_setting_prints_any_letter(language: dict[str, str]) -> Non
     done = subprocess.run(
         command, stdin=subprocess.DEVNULL, capture_output=True, cwd=REPO, env={**env, **language}, timeout=60
     )
-    assert done.stdout.decode().startswith("Louise Glück\n"), done.stderr.decode()
+    assert "Louise Glück" in done.stdout.decode().partition("Sources:")[0], done.stderr.decode()
 
 
 @pytest.mark.parametrize(
@@ -179,7 +180,7 @@ def test_a_home_that_cannot_be_written_is_told(airo: Airo, tmp_path: Path, monke
     monkeypatch.setenv("AIRO_HOME", str(tmp_path / "file"))
     result = airo(*BAIKAL)
     assert result.code == 6 and "cannot be opened: Not a directory\n" in result.err and "Errno" not in result.err
-    assert airo("--no-store", *BAIKAL).out.startswith("1,642 m")
+    assert "1,642 m" in airo("--no-store", *BAIKAL).out
 
 
 @pytest.mark.parametrize(
@@ -205,7 +206,7 @@ def test_folders_without_a_document_say_what_one_is(airo: Airo, tmp_path: Path) 
 def test_a_folder_that_holds_itself_is_read_once(airo: Airo, tmp_path: Path) -> None:
     (tmp_path / "otters.md").write_text("Otters sleep in dens.\n")
     (tmp_path / "self").symlink_to(tmp_path)
-    assert airo("--docs", tmp_path, "Where do otters sleep?").out.startswith("dens\n")
+    assert airo("--docs", tmp_path, "Where do otters sleep?").out.startswith("Otters sleep in dens.\n")
 
 
 def options_of(command: click.Command) -> set[str]:

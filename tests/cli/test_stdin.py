@@ -16,7 +16,8 @@ from tests.cli.conftest import LIBRARY, REPO, Airo, on_terminal
 
 LEASE = "The workshop belongs to Ann.\nThe lease of the workshop ends on 3 May 2027.\n"
 ASK = "When does the lease of the workshop end?"
-TOLD = '3 May 2027\n\nSources:\n- {}\n  "The lease of the workshop ends on 3 May 2027."\n'
+SAYS = "The lease of the workshop ends on 3 May 2027."
+TOLD = SAYS + '\n\nSources:\n- {}\n  "The lease of the workshop ends on 3 May 2027."\n'
 
 
 def ask(stdin: int | IO[Any] | None, *args: str) -> subprocess.CompletedProcess[str]:
@@ -55,7 +56,7 @@ def test_such_a_run_is_replayed_rerun_forked_explained_and_stepped_through(shell
     assert "9 June 2030" in shell("fork", "--set", "0=The lease of the workshop ends on 9 June 2030.").out
     run = json.loads(shell("runs", "--json", "-n", "3").out.splitlines()[-1])["id"]
     assert "evidence0  GivenText" in shell("why", run, "--bisect").out
-    assert "answer: 3 May 2027" in shell("debug", run, input="restart\nc\n").out
+    assert f"answer: {SAYS}" in shell("debug", run, input="restart\nc\n").out
 
 
 def test_a_file_is_taken_from_its_beginning_and_left_alone_where_somebody_reads_it(tmp_path: Path) -> None:
@@ -108,7 +109,7 @@ def test_context_takes_files_and_waits_for_standard_input(shell: Airo, tmp_path:
     other = tmp_path / "ann [private].txt"
     other.write_text("Ann was born in Ghent.\n")
     one = shell("--display", "none", "--context", other, "Where was Ann born?")
-    assert one.out == 'Ghent\n\nSources:\n- ann _private_.txt\n  "Ann was born in Ghent."\n'
+    assert one.out == 'Ann was born in Ghent.\n\nSources:\n- ann _private_.txt\n  "Ann was born in Ghent."\n'
     both = shell("--display", "none", "--context", other, "--context", "-", ASK, input=LEASE)
     assert both.out == TOLD.format("stdin")
     asked = shell("--display", "none", "--context", other, "-", input="Where was Ann born?")
@@ -120,7 +121,7 @@ def test_two_files_of_one_name_keep_apart(airo: Airo, tmp_path: Path) -> None:
         (tmp_path / folder).mkdir()
         (tmp_path / folder / "who.txt").write_text(text)
     result = airo("--context", tmp_path / "a/who.txt", "--context", tmp_path / "b/who.txt", "Where was Bob born?")
-    assert result.out.startswith("Bern\n") and "- who.txt (2)\n" in result.out
+    assert result.out.startswith("Bob was born in Bern.\n") and "- who.txt (2)\n" in result.out
 
 
 @pytest.mark.parametrize(
@@ -149,9 +150,9 @@ def test_from_python_a_context_is_a_text_or_several_with_names() -> None:
     import airoagent
 
     agent = airoagent.Agent(store=False)
-    assert agent.run(ASK, context=LEASE).answer == "3 May 2027"
+    assert agent.run(ASK, context=LEASE).answer == SAYS
     run = agent.run("Where was Bob born?", context={"ann": "Ann was born in Ghent.", "bob": "Bob was born in Bern."})
-    assert run.answer == "Bern" and [source.url for source in run.sources] == ["bob"]
+    assert run.answer == "Bob was born in Bern." and [source.url for source in run.sources] == ["bob"]
     with pytest.raises(airoagent.UsageError, match="9 texts are too many"):
         agent.run(ASK, context={str(number): "x" for number in range(9)})
     with pytest.raises(airoagent.UsageError, match="nothing in ann"):

@@ -62,7 +62,7 @@ def test_says_what_is_in_the_cache_and_whole(tiny_llama: Path) -> None:
 
 
 def test_opens_the_built_in_model() -> None:
-    pytest.importorskip("airoagent.models.extractive")
+    pytest.importorskip("airoagent.extractive.model")
     assert open_model("extractive").info.name == "extractive"
 
 

@@ -1,0 +1,1 @@
+"""The built-in model; `model` is what other packages import of it."""

@@ -1,0 +1,173 @@
+"""How the built-in model answers a function-call prompt: by counting words.
+
+The function is the one whose name, description and parameters share the rarest words with the input (rare among the
+functions on offer) and whose required parameters the input has something for. The parameters are filled from quotes,
+figures, addresses, dates and names of the input (`parameter_filling`); what the input does not hold is left out, so
+that a call with something missing is reported as that and not made up. Nothing here reasons.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
+
+from airoagent.calls.functions import Function, Functions, Param
+from airoagent.calls.scalars import Json
+from airoagent.calls.specs import read_functions
+from airoagent.calls.yaml_text import write_yaml
+from airoagent.errors import UsageError
+from airoagent.extractive.parameter_filling import filled, read_clues
+from airoagent.extractive.synonyms import near_words
+from airoagent.text.words import stem, stems, words
+
+__all__ = ["choose", "write_call"]
+
+
+def write_call(input: str, functions_yaml: str, format: str) -> str:
+    """The call as text, in the format asked for; "" where the functions cannot be read."""
+    try:
+        functions = Functions(read_functions(functions_yaml))
+    except UsageError:
+        return ""
+    function, params = choose(input, functions)
+    call: dict[str, Json] = {"function": function.name, "params": params}
+    if format == "yaml":
+        return write_yaml(call).rstrip("\n")
+    return json.dumps(call, indent=2, ensure_ascii=False)
+
+
+def choose(input: str, functions: Functions) -> tuple[Function, dict[str, Json]]:
+    """The function that fits best, with what the input says of its parameters."""
+    clues = read_clues(input)
+    said = dict(_said(clues.plain))
+    bags = [_bag(function) for function in functions]
+    seen = Counter(word for bag in bags for word in bag)
+    best: tuple[float, int, dict[str, Json]] = (-1.0, 0, {})
+    for number, (function, bag) in enumerate(zip(functions, bags, strict=True)):
+        score = 0.0
+        for word, weight in said.items():
+            fit = max((bag[other] * worth for other, worth in _alike(word) if other in bag), default=0.0)
+            if fit:
+                rarity = math.log(1 + len(bags) / seen.get(word, 1))
+                score += fit * weight * rarity
+        params = filled(function.params, clues)
+        score += sum(_evidence(param, params) for param in function.params)
+        if score > best[0]:
+            best = (score, number, params)
+    return functions[best[1]], best[2]
+
+
+def _alike(word: str) -> Iterator[tuple[str, float]]:
+    yield word, 1.0
+    for other, worth in near_words(word).items():
+        if other != word:
+            yield other, 0.6 * worth
+
+
+# What people say for what functions are called by.
+_SAYINGS = {
+    "how many": "count number",
+    "how often": "count occurrence",
+    "how much": "amount cost price",
+    "wake": "alarm",
+    "remind": "reminder alarm",
+    "say": "language translate",
+    "listen": "play music song",
+    "eat": "restaurant food",
+    "hungry": "restaurant food",
+    "umbrella": "weather rain",
+    "rain": "weather",
+    "snow": "weather",
+    "sunny": "weather",
+    "temperature": "weather",
+    "mail": "email message send",
+    "write": "send message text",
+    "shrink": "size smaller",
+    "enlarge": "size bigger",
+    "wide": "width size",
+    "high": "height",
+    "die": "dice",
+    "sell": "sale",
+    "sold": "sale",
+    "mention": "occurrence",
+    "appear": "occurrence find",
+    "occur": "occurrence",
+    "throw": "roll dice",
+    "euro": "currency money",
+    "dollar": "currency money",
+    "pound": "money",
+    "usd": "currency",
+    "eur": "currency",
+    "gbp": "currency",
+    "jpy": "currency",
+    "chf": "currency",
+    "schedule": "calendar event meeting",
+    "book": "reserve appointment",
+    "dinner": "restaurant",
+    "lunch": "restaurant",
+    "forecast": "weather",
+    "photo": "picture image",
+    "where": "find",
+    "remove": "delete",
+    "erase": "delete",
+    "buy": "order purchase",
+    "ring": "call phone",
+    "photos": "image",
+    "big": "size",
+    "long": "length duration",
+    "far": "distance",
+    "cheapest": "price",
+    "search": "find",
+    "look": "find search",
+}
+
+
+def _said(text: str) -> Iterator[tuple[str, float]]:
+    """The stems of what is asked, and of what that is called elsewhere."""
+    lower = text.lower()
+    for word in dict.fromkeys(stems(text)):
+        yield word, 1.0
+    for saying, others in _SAYINGS.items():
+        if re.search(rf"\b{saying}(?:s|ed|d|ing)?\b", lower):
+            for other in others.split():
+                yield stem(other), 0.7
+
+
+def _bag(function: Function) -> dict[str, float]:
+    """The stems that speak for a function, with their weight: its name most, what its parameters say least."""
+    bag: dict[str, float] = {}
+
+    def put(text: str, weight: float) -> None:
+        for word in map(stem, words(_spaced(text).lower())):
+            bag[word] = max(weight, bag.get(word, 0.0))
+
+    put(function.name, 3.0)
+    for word in stems(function.description):
+        bag[word] = max(1.5, bag.get(word, 0.0))
+    for param in _all(function.params):
+        put(param.name, 1.0)
+        for word in stems(param.description):
+            bag[word] = max(0.6, bag.get(word, 0.0))
+        for value in param.enum:
+            put(str(value), 1.2)
+    return bag
+
+
+def _all(params: Iterable[Param]) -> Iterator[Param]:
+    for param in params:
+        yield param
+        yield from _all(param.members)
+
+
+def _spaced(name: str) -> str:
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|[_\-./]+", " ", name)
+
+
+def _evidence(param: Param, params: dict[str, Json]) -> float:
+    """How much it speaks for a function that the input has something for this parameter, or against it that not."""
+    if param.name in params:
+        return 0.8 if param.required else 0.3
+    return -0.8 if param.required else 0.0

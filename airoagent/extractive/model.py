@@ -1,0 +1,106 @@
+"""The built-in default model: no weights, no downloads; it plans by templates and quotes, and does not reason.
+
+It reads the same prompts as any other model and answers in the same formats. A plan prompt gets a reWOO plan written
+from the question and the tools on offer (`templates`); a closed-context prompt gets the best one to three sentences of
+the blocks, word for word, with their source (`quotes`); a call prompt the function whose words fit (`function_choice`);
+anything else gets one honest sentence. Same prompt, same bytes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING
+
+from airoagent.extras import install
+from airoagent.models.base import Chunk, ModelInfo, Prompt, Usage
+
+if TYPE_CHECKING:
+    from airoagent.models.base import Finish
+
+__all__ = ["ExtractiveModel"]
+
+_NOTE = (
+    "no weights: quotes sentences of its sources, does not reason; for a real model: {} and "
+    "-m jondurbin/airoboros-l2-13b-gpt4-2.0"
+)
+_NO_KNOWLEDGE = (
+    "The built-in extractive model cannot answer this: it has no knowledge of its own, and can only plan and quote "
+    "from sources it is given. For a model that can answer this, name one with -m, e.g. "
+    "-m jondurbin/airoboros-l2-13b-gpt4-2.0."
+)
+
+
+class ExtractiveModel:
+    """Implements `airoagent.models.base.Model` by templates and by counting words."""
+
+    @property
+    def info(self) -> ModelInfo:
+        """What this model is."""
+        return ModelInfo(
+            "extractive",
+            "extractive",
+            None,
+            "none",
+            _NOTE.format(install("transformers")),
+            purposes=("plan", "answer", "call"),
+        )
+
+    def wrap(self, prompt: str) -> str:
+        """The prompt itself: no chat wrapper."""
+        return prompt
+
+    def count_tokens(self, text: str) -> int:
+        """Words: this model has no tokenizer."""
+        return len(text.split())
+
+    async def stream(self, prompt: Prompt) -> AsyncIterator[Chunk]:
+        """The completion line by line; the reading itself is done in a thread, so that other steps go on."""
+        text = await asyncio.to_thread(write, prompt.text)
+        for stop in prompt.stop:
+            if stop:
+                text = text.partition(stop)[0]
+        text, finish = _limited(text, prompt.sampling.max_tokens if prompt.sampling else 0)
+        for line in text.splitlines(keepends=True):
+            yield Chunk(line)
+            await asyncio.sleep(0)
+        yield Chunk("", finish, Usage(self.count_tokens(prompt.text), self.count_tokens(text), 1))
+
+    async def aclose(self) -> None:
+        """Nothing is held."""
+
+
+def _limited(text: str, most: int) -> tuple[str, Finish]:
+    """The text cut after ``most`` words (0: no limit), and whether that was the reason to stop."""
+    count = 0
+    inside = False
+    for position, character in enumerate(text):
+        if character.isspace():
+            inside = False
+        elif not inside:
+            inside = True
+            count += 1
+            if most and count > most:
+                return text[:position], "length"
+    return text, "stop"
+
+
+def write(prompt: str) -> str:
+    """The whole completion for a prompt; never raises, whatever the text."""
+    # Imported here: this module is loaded to list models, too.
+    from airoagent.calls.call_parser import read_call_prompt
+    from airoagent.extractive.function_choice import write_call
+    from airoagent.extractive.quotes import find_quotes, write_answer
+    from airoagent.extractive.templates import write_plan
+    from airoagent.prompts.context_prompts import read_closed_context_prompt
+    from airoagent.prompts.plan_prompts import read_plan_prompt
+
+    if (call := read_call_prompt(prompt)) is not None and (answer := write_call(*call)):
+        return answer
+    if (request := read_plan_prompt(prompt)) is not None:
+        return write_plan(*request)
+    context = read_closed_context_prompt(prompt)
+    if context is None or not context[0]:
+        return _NO_KNOWLEDGE
+    blocks, instruction = context
+    return write_answer(blocks, find_quotes(blocks, instruction), instruction)

@@ -1,0 +1,284 @@
+"""Questions by their form: what they search for, what an answer looks like, and the parts that some of them have.
+
+    >>> parts = two_parts("Who won the prize in 2020 and what is their most famous work?")
+    >>> parts.first, parts.second, parts.chained
+    ('Who won the prize in 2020?', 'What is their most famous work?', True)
+
+English only, and by patterns; a question that fits none is searched for as it is.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+
+from airoagent.text.words import STOP_WORDS, fold, query_stems, stem, word_set, words
+
+__all__ = ["Parts", "Question", "clean", "compared", "nested", "read_question", "search_query", "two_parts"]
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A question as the reader needs it: the stems it looks for with their weight, its names and years, the names that
+    an earlier answer lends it, and the form of its answer ("number", "date", "name" or "")."""
+
+    text: str
+    terms: dict[str, float]
+    names: frozenset[str] = frozenset()
+    lent: frozenset[str] = frozenset()
+    form: str = ""
+
+    def is_answer_like(self, sentence: str) -> bool:
+        """Whether a sentence has something of the form that is asked for, besides the question's own words."""
+        if self.form == "number":
+            unit = next((units for asks, units in _UNITS if re.search(asks, self.text, re.IGNORECASE)), None)
+            return _NUMBER.search(sentence) is not None and (unit is None or re.search(unit, sentence) is not None)
+        if self.form == "date":
+            return _DATE.search(sentence) is not None
+        own = set(map(fold, words(self.text)))
+        return self.form == "name" and any(fold(found[0]) not in own for found in _NAME.finditer(sentence))
+
+
+_NUMBER = re.compile(
+    r"\d|\b(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|dozen|hundreds?|thousands?|millions?"
+    r"|billions?|half|twice|once|both|single|first|second|third|fourth|fifth)\b",
+    re.IGNORECASE,
+)
+_UNITS = (
+    (
+        r"\bhow (?:tall|high|deep|wide|thick|far|big|large)\b",
+        r"\b(?:(?:k|c|m)?m|(?:kilo|centi|milli)?met(?:re|er)s?|miles?"
+        r"|feet|foot|ft|inch(?:es)?|yards?|storeys?|hectares?|acres?|square|bytes?|[KMGT]B|light-years?)\b",
+    ),
+    (r"\bhow heavy\b", r"\b(?:kg|kilos?|(?:kilo)?grams?|g|tonnes?|tons?|pounds?|lbs?|ounces?)\b"),
+    (r"\bhow old\b", r"\b(?:years?|months?|old|aged|\d{4})\b"),
+    (r"\bhow (?:hot|cold)\b", r"°|\bdegrees?\b|\bkelvin\b"),
+    (r"\bhow fast\b", r"\b(?:km/h|mph|knots|(?:an|per) (?:hour|second|minute))\b"),
+)
+_DATE = re.compile(
+    r"\b(?:\d{3,4}s?|\d{1,2}(?:st|nd|rd|th)|\d{1,2}[:.]\d\d|noon|midnight|\d{1,2} ?[ap]\.?m|(?:to|yester)day|tomorrow"
+    r"|(?:jan|febr)uary|march|april|may|june|july|august|(?:septem|octo|novem|decem)ber|century"
+    r"|(?:mon|tues|wednes|thurs|fri|satur|sun)days?)\b",
+    re.IGNORECASE,
+)
+_NAME = re.compile(r"(?<![.!?] )(?<!^)\b[A-Z][\w'’-]+")
+_FORMS = (
+    (
+        "number",
+        r"\bhow (?:many|much|long|old|tall|deep|far|large|big|high|wide|fast|heavy|often|hot|cold)\b|\bpercent"
+        r"|\b(?:what|which) (?:is the )?(?:number|amount|percentage|age|score|temperature|length|height|depth"
+        r"|population|price|cost|size|weight|speed|distance|total|area)\b",
+    ),
+    ("date", r"\bwhen\b|\b(?:what|which) (?:\w+ )?(?:year|century|date|day|month|decade|time)\b"),
+    ("name", r"\b(?:who|whom|whose|where)\b|\b(?:what|which) (?:city|country|state|place|county|town|region|river)\b"),
+)
+_LIGHT = frozenset(
+    stem(word)
+    for word in word_set(
+        "call name type kind many much year people use happen know become come take make number long old sort person "
+        "get give tell find explain describe list show mean please"
+    )
+)
+_SUMMARY = re.compile(
+    r"\bsummar|\bmain points?\b|\boverview\b|\bwhat (?:does|do|is|are) (?:it|this|the \w+) (?:say|about)\b",
+    re.IGNORECASE,
+)
+_OF_SUMMARY = frozenset(
+    stem(word)
+    for word in word_set(
+        "summarise summarize summary text page say main point overview short brief article document file"
+    )
+)
+
+
+def read_question(instruction: str) -> Question:
+    """What an instruction asks for. What it has in brackets at its end, an earlier answer, only lends its names."""
+    text = clean(instruction)
+    opened = text.find(" (")
+    bracket = text[opened + 2 : text.rfind(")")] if 0 < opened < text.rfind(")") else ""
+    asked = text[:opened] + text[text.rfind(")") + 1 :] if bracket else text
+    terms = {one: 0.5 if one in _LIGHT else 1.3 if one.isdigit() else 1.0 for one in query_stems(asked)}
+    if _SUMMARY.search(asked):
+        terms = {one: weight for one, weight in terms.items() if one not in _OF_SUMMARY}
+    lent = [name for name in dict.fromkeys(_names(f". {bracket}")) if not name.isdigit()]
+    terms |= {one: min(0.5, 1.5 / len(lent)) for one in lent if one not in terms}
+    form = next((form for form, pattern in _FORMS if re.search(pattern, asked, re.IGNORECASE)), "")
+    return Question(asked.strip() if bracket else text, terms, frozenset(_names(asked)), frozenset(lent), form)
+
+
+def _names(text: str) -> list[str]:
+    """The stems of a question's names and years; its first word is none."""
+    found = re.findall(r"(?<!^)\b(?:[A-Z][\w'’-]*|\d{3,4})\b", text)
+    return [stem(word) for word in found if word.lower() not in STOP_WORDS]
+
+
+_POLITE = re.compile(
+    r"^(?:(?:please|hi|hello|hey|so|and|ok|okay|well)\b[\s,!]*|question:\s*"
+    r"|(?:can|could|would|will) you (?:please )?(?:tell|say|explain to|inform|let) (?:me |us )?(?:know )?(?=wh|how|if)"
+    r"|do you (?:happen to )?know (?=wh|how|if)|(?:i(?:'d| would)? (?:like|want|need) to know|i wonder|tell me"
+    r"|tell us) (?=wh|how|if))",
+    re.IGNORECASE,
+)
+_ASIDE = re.compile(
+    r"(?:(?-i:\s*\bSources?\s*\?)|(?<=[.?!])\s*\bsources?"
+    r"|[\s,;]*\b(?:please )?(?:do not|don't|don’t|never) make up (?:an )?answers?[^.?!]*"
+    r"|[\s,;]*\b(?:please )?cite (?:your |the )?sources?)[\s.?!]*$",
+    re.IGNORECASE,
+)
+
+
+def clean(instruction: str) -> str:
+    """The question alone, on one line: without politeness, "Source?" and "Don't make up answers"."""
+    text = " ".join(instruction[:4000].split())
+    for _ in range(8):
+        shorter = _POLITE.sub("", text)
+        found = _ASIDE.search(shorter)
+        if found and found.start():
+            shorter = shorter[: found.start()].rstrip(" ,;")
+        if shorter == text or not shorter.strip("?!. "):
+            break
+        text = shorter
+    return text
+
+
+_ORDER = re.compile(
+    r"^(?:tell (?:me|us)(?: (?:more|something|all|everything))?(?: about)?|(?:name|give|list|describe|explain|find|show"
+    r"|summari[sz]e|identify|state|outline)(?: me| us)?(?: all)?)\s+(?=\S)",
+    re.IGNORECASE,
+)
+_WHOLE, _MOST = 20, 14  # words of a question that is searched for as it is, and of what is left of a longer one
+
+
+def search_query(question: str) -> str:
+    """The words to search for: the question as it is asked, or the telling words of a long one."""
+    text = _ORDER.sub("", question).strip(" ?!.,;") or question.strip()
+    found = text.split()
+    if len(found) <= _WHOLE:
+        return text
+    telling = [word for word in found if word.lower().strip(",;:.?!\"'()") not in STOP_WORDS]
+    return " ".join((telling or found)[:_MOST])
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Two questions in one; where they are ``chained`` the second speaks of what the first finds."""
+
+    first: str
+    second: str
+    chained: bool
+
+
+_ASKS = "who|whom|whose|what|which|when|where|why|how"
+_OPENS = (
+    rf"(?:(?:in|at|on|by|from|for|to|with|of|under|into)\s+)?(?:{_ASKS})\b|(?:is|was|did|does|do|are|were|has|had)\s"
+)
+_AND = re.compile(
+    rf"(?:[,;]\s*|\s+)(?:and|but)(?:\s+also|\s+then)?\s+(?={_OPENS})|\?\s+(?:and\s+)?(?={_OPENS})"
+    rf"|[;,]\s+(?=(?:{_ASKS})\b)",
+    re.IGNORECASE,
+)
+_POINTS = re.compile(
+    r"\b(?:(?:that|this|the same|said) (?!is\b|was\b|are\b|were\b|did\b|does\b)[a-z]+|he|she|they|it|him|her|them|his"
+    r"|their|its|hers|theirs|there)\b",
+    re.IGNORECASE,
+)
+_NAMES = re.compile(r"(?<!^)\b[A-Z0-9][\w'’.-]*(?: (?:(?:of|the|de|van|von|in|at) )*[A-Z0-9][\w'’.-]*)*")
+
+
+@lru_cache(maxsize=64)
+def two_parts(question: str) -> Parts | None:
+    """The two parts of a question, parted before a second question word; None where it has but one."""
+    for match in _AND.finditer(question):
+        first, second = question[: match.start()].strip(" ,;?"), question[match.end() :].strip(" ,;?.")
+        opening = re.match(rf"(?:\w+\s+)?(?:{_ASKS})\b", first, re.IGNORECASE)
+        if len(words(first)) < 3 or not words(second) or not opening:
+            continue
+        if len(words(second)) <= 2:  # "... and when?" borrows the words of the first part
+            return Parts(f"{first}?", f"{_upper(second)} {first[opening.end() :].strip()}?", False)
+        points = _POINTS.search(second) is not None
+        # "When did the bridge open and how long is it?" means the bridge, "Who won and when was she born?" the winner.
+        finds = re.match(r"(?:\w+ )?(?:who|whom|whose|which|what)\b", first, re.IGNORECASE) is not None
+        subject = max((found[0] for found in _NAMES.finditer(first)), key=len, default="")
+        if points and not finds and subject:
+            return Parts(f"{first}?", f"{_upper(second)} ({subject})?", False)
+        return Parts(f"{first}?", f"{_upper(second)}?", points)
+    return None
+
+
+def _upper(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+_MEASURES = {
+    more: plain
+    for plain, several in (
+        *(
+            ("deep", "deeper"),
+            ("tall", "taller"),
+            ("high", "higher"),
+            ("long", "longer shorter"),
+            ("old", "older younger"),
+        ),
+        *(("large", "larger"), ("big", "bigger smaller"), ("wide", "wider"), ("heavy", "heavier lighter")),
+        *(("fast", "faster slower"), ("far", "farther"), ("hot", "hotter"), ("cold", "colder")),
+    )
+    for more in several.split()
+}
+_CHOICE = re.compile(
+    r"^(?P<ask>(?:which|who|what)\b[^,:]*?)\s*[,:]\s*(?P<a>.+?),? or (?P<b>.+)$"
+    r"|^(?:is|are|was|were) (?P<a2>.+?) (?P<more>\w+er|more \w+|less \w+) than (?P<b2>.+)$"
+    r"|^how much (?P<more3>\w+er) (?:is|are|was|were) (?P<a3>.+?) than (?P<b3>.+)$",
+    re.IGNORECASE,
+)
+_BETWEEN = re.compile(
+    r"^(?:compare|contrast) (?P<a>.+?) (?:and|with|to) (?P<b>.+)$"
+    r"|^what (?:is|are) the (?:\w+ )?differences? (?P<of>in \w+ )?between (?P<a2>.+?) and (?P<b2>.+)$"
+    r"|^what (?:is|are) the (?:combined|total) (?P<sum>\w+) of (?P<a3>.+?) and (?P<b3>.+)$"
+    r"|^how (?:does|do|is|are) (?P<a4>.+?) (?:differ|different) from (?P<b4>.+)$",
+    re.IGNORECASE,
+)
+
+
+def compared(question: str) -> tuple[str, str] | None:
+    """The questions to ask of the two things that a question compares or adds up; None where it does not."""
+    text = question.rstrip(" ?!.")
+    found = _CHOICE.match(text)
+    if found:
+        first, second = _pair(found)
+        more = (found["more"] or found["more3"] or (found["ask"].split() or [""])[-1]).lower()
+        if more in _MEASURES:
+            return f"How {_MEASURES[more]} is {first}?", f"How {_MEASURES[more]} is {second}?"
+        asked = found["ask"] or f"How {more} is"
+        return f"{asked}, {first}?", f"{asked}, {second}?"
+    found = _BETWEEN.match(text)
+    if found is None:
+        return None
+    first, second = _pair(found)
+    what = found["sum"] or (found["of"] or "").removeprefix("in ").strip()
+    asked = f"What is the {what} of" if what else "What is"
+    return f"{asked} {first}?", f"{asked} {second}?"
+
+
+def _pair(found: re.Match[str]) -> tuple[str, str]:
+    named = {key: text.strip(" ,") for key, text in found.groupdict().items() if text and re.match(r"[ab]\d?$", key)}
+    first, second = (named[key] for key in sorted(named))
+    return first, second
+
+
+_MADE = word_set(
+    "author writer inventor founder creator designer architect composer painter director discoverer developer builder "
+    "president publisher captain leader owner capital winner"
+)
+_RELATION = re.compile(
+    rf"\bthe ({'|'.join(sorted(_MADE))}) of "
+    r"((?:the |a )?(?:[\"“][^\"”]{2,80}[\"”]|[A-Z0-9][\w'’.-]*(?: (?:(?:of|the|de|and|in|on) )*[A-Z0-9][\w'’.-]*)*))"
+)
+
+
+def nested(question: str) -> str:
+    """The question inside one about somebody it names only as "the author of X": "Who is the author of X?"; or ""."""
+    found = _RELATION.search(question)
+    if found is None or len(words(question)) - len(words(found[0])) < 3:
+        return ""
+    return f"{'What' if found[1] == 'capital' else 'Who'} is the {found[1]} of {found[2]}?"

@@ -1,0 +1,276 @@
+"""The reader: the sentences of the blocks that hold the answer to a question, word for word.
+
+    >>> page = ContextBlock("The tower was finished in 1889. It is 330 metres tall.", (("title", "Eiffel Tower"),))
+    >>> [quote.text for quote in find_quotes([page], "How tall is the Eiffel Tower?")]
+    ['It is 330 metres tall.']
+
+Sentences are ranked by BM25 over their own words and, for less, over those of their surroundings (title, heading, the
+sentence before); a figure, a date or a name where the question asks for one adds to that. Where the best sentence and
+its surroundings hold too little of the question, nothing is quoted. There is no understanding in it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from airoagent.extractive.questions import Question, read_question
+from airoagent.prompts.context_prompts import ContextBlock
+from airoagent.text.rank import rarity, saturated
+from airoagent.text.sentences import sentences, unwrapped
+from airoagent.text.words import STOP_WORDS, fold, stem, words
+
+__all__ = ["Quote", "find_quotes", "write_answer"]
+
+_MOST, _LONGEST = 90, 700
+"""Words of an answer of several sentences; characters of one sentence, beyond which it is a list or code."""
+
+# Chosen on half of XQuAD's English questions (by article) and on those over examples/library; they matter little.
+_EVEN, _TITLE, _ABOVE, _BEFORE, _PAGE, _FORM = 1.0, 0.8, 0.5, 0.4, 0.1, 0.25
+_SECOND, _THIRD, _OTHER = 0.35, 0.5, 0.6
+_LEAST, _OWN, _REACH = 0.33, 0.6, 3
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """A sentence or table row of a block, as it stands there; ``header`` is the first row of its table."""
+
+    text: str
+    block: int
+    header: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """What may be quoted, with the stems of what it stands under and of its own words."""
+
+    quote: Quote
+    above: frozenset[str]
+    stems: tuple[str, ...]
+
+
+def find_quotes(blocks: Sequence[ContextBlock], instruction: str) -> tuple[Quote, ...]:
+    """The one to three sentences that answer an instruction, in their order; () where none does."""
+    unique = {block.text: number for number, block in reversed(list(enumerate(blocks)))}  # found twice, read once
+    lines = [line for number in sorted(unique.values()) for line in _lines(blocks[number], number)]
+    titles = tuple(title for block in blocks if (title := _title(block)))
+    lines = [line for line in lines if not _announces(line.quote.text, titles)]
+    asked = " ".join(instruction.split())
+    known = [line for line in lines if len(text := line.quote.text.rstrip(".")) >= 20 and text in asked]
+    for line in known:  # an earlier answer in the question names what it is about
+        asked = asked.replace(text := line.quote.text.rstrip("."), f" ({text})")
+    question = read_question(asked)
+    lines = [line for line in lines if line not in known]
+    if not question.terms:
+        prose = [at for at, line in enumerate(lines) if line.quote.text.endswith((".", "!", "?"))] or range(len(lines))
+        return tuple(lines[at].quote for at in _fitting(lines, prose[:3]))
+    scores = _scores(lines, question)
+    best = sorted(range(len(lines)), key=lambda at: (-scores[at], at))
+    if not best or all(term.isdigit() for term in question.terms) or _coverage(lines, best[0], question) < _LEAST:
+        return ()
+    kept = best[:1] + ([] if _is_whole(lines[best[0]], question) else _further(lines, scores, best, question))
+    return tuple(lines[at].quote for at in _in_order(lines, _fitting(lines, kept)))
+
+
+def _is_whole(line: _Line, question: Question) -> bool:
+    """Whether a line holds all of the question itself."""
+    own = frozenset(line.stems)
+    held = sum(weight * _held(term, own) for term, weight in question.terms.items())
+    return held >= 0.95 * sum(question.terms.values())
+
+
+def _further(lines: Sequence[_Line], scores: Sequence[float], best: Sequence[int], question: Question) -> list[int]:
+    """Up to two more lines that come near the best one; those of another page seldom add to an answer."""
+    top, page = scores[best[0]], lines[best[0]].quote.block
+    shares = {at: scores[at] / top * (1.0 if lines[at].quote.block == page else _OTHER) for at in best[1:12]}
+    if question.lent:  # it is about somebody who was found before
+        shares = {at: share for at, share in shares.items() if _near(lines, at) & question.lent}
+    more = sorted(shares, key=lambda at: -shares[at])[:2]
+    return [at for at, least in zip(more, (_SECOND, _THIRD), strict=False) if shares[at] > least]
+
+
+def _announces(text: str, titles: tuple[str, ...]) -> bool:
+    """Whether a line is an entry of a table of contents: a page's title, and no sentence."""
+    title = next((title for title in titles if text.startswith(title)), "")
+    return bool(title) and text[-1] not in ".!?" and not any(c.isdigit() for c in text[len(title) :])
+
+
+def _in_order(lines: Sequence[_Line], places: Sequence[int]) -> list[int]:
+    """The best one first, then the others as they stand in their pages."""
+    return [
+        *places[:1],
+        *sorted(places[1:], key=lambda at: (lines[at].quote.block != lines[places[0]].quote.block, at)),
+    ]
+
+
+def _fitting(lines: Sequence[_Line], places: Sequence[int]) -> list[int]:
+    """The first place, and as many of the next as an answer has room for."""
+    kept = list(places[:1])
+    for at in places[1:]:
+        size = sum(len(lines[one].quote.text.split()) for one in (*kept, at))
+        if size <= _MOST and all(lines[one].quote.text != lines[at].quote.text for one in kept):
+            kept.append(at)
+    return kept
+
+
+def _scores(lines: Sequence[_Line], question: Question) -> list[float]:
+    """What each line is worth as an answer: BM25 over its own words, and for less over those around it."""
+    average = sum(len(line.stems) for line in lines) / max(len(lines), 1) or 1.0
+    pages: dict[int, set[str]] = {}
+    for line in lines:
+        pages.setdefault(line.quote.block, set()).update(line.stems, line.above)
+    own = [Counter(line.stems) for line in lines]
+    weights = {
+        term: weight * (_EVEN + rarity(sum(term in counts for counts in own), len(lines)))
+        for term, weight in question.terms.items()
+    }
+    total = sum(weights.values()) or 1.0
+    scores = []
+    for at, line in enumerate(lines):
+        before = lines[at - 1].stems if at and lines[at - 1].quote.block == line.quote.block else ()
+        length = len(line.stems) / average
+        score = 0.0
+        for term, weight in weights.items():
+            if own[at][term]:
+                score += weight * saturated(own[at][term], length)
+            elif term in line.above:
+                score += weight * (_TITLE if term in question.names | question.lent else _ABOVE)
+            elif term in before:
+                score += weight * _BEFORE
+            elif term in pages[line.quote.block]:
+                score += weight * _PAGE
+        score /= total
+        told = own[at].keys() & weights.keys() or line.above & weights.keys()
+        scores.append(score + _FORM * question.is_answer_like(line.quote.text) * bool(told))
+    return scores
+
+
+def _near(lines: Sequence[_Line], at: int) -> frozenset[str]:
+    """The stems around a line: what it stands under, and some lines before and after it in its block."""
+    found = set(lines[at].above)
+    for other in range(max(at - _REACH, 0), min(at + _REACH + 1, len(lines))):
+        if lines[other].quote.block == lines[at].quote.block:
+            found.update(lines[other].stems)
+    return frozenset(found)
+
+
+def _coverage(lines: Sequence[_Line], at: int, question: Question) -> float:
+    """How much of the question a line holds, and with its surroundings, 0 to 1."""
+    own, near = frozenset(lines[at].stems), _near(lines, at)
+    years = {name for name in question.names if name.isdigit()}
+    names = question.names - years
+    if question.lent and not any(_held(name, near) for name in question.lent):
+        return 0.0
+    if not years <= near or sum(_held(name, near) > 0 for name in names) * 2 < len(names):
+        return 0.0  # it is about somebody else, or another year
+    held = sum(weight * _held(term, own) for term, weight in question.terms.items())
+    around = sum(weight * _held(term, near) for term, weight in question.terms.items())
+    return (_OWN * held + (1 - _OWN) * around) / (sum(question.terms.values()) or 1.0)
+
+
+def _held(term: str, stems: frozenset[str]) -> float:
+    """What a text has of a word: 1 for the word, less for one that differs by its ending ("climate", "climatic")."""
+    if term in stems:
+        return 1.0
+    head = term[: max(4, len(term) - 1)]
+    alike = (one for one in stems if one.startswith(head[: max(4, len(one) - 1)]) and abs(len(one) - len(term)) <= 5)
+    return 0.8 if len(term) >= 4 and any(one[:4] == head[:4] and len(one) >= 4 for one in alike) else 0.0
+
+
+_TOLD = re.compile(r"\d|\b(?:is|are|was|were|has|have|had|can|will|did|do|does)\b", re.IGNORECASE)
+_BULLET = re.compile(r"^(?:[-*•‣◦·]\s+|\d{1,3}[.)]\s+)")
+_MARK = re.compile(r"^(?:#{1,6}|=+)\s+|\s+#+$")
+_RULE = re.compile(r"^[\s|:+=_*~-]*$")
+_POINTER = re.compile(r"\W*(?:see also|see the page|read more|more about|back to|last updated|copyright|©)\b", re.I)
+_PROSE = re.compile(r"[.!?…。！？:][\"'”’)\]]*$| \| |^[-*•|#]")
+
+
+def _lines(block: ContextBlock, number: int) -> Iterator[_Line]:
+    """What may be quoted of a block: its sentences, list items and table rows, but not its headings."""
+    title = _title(block)
+    heading, header = "", ""
+    lines = [line for raw in unwrapped(block.text).split("\n") if not _RULE.match(line := raw.strip())]
+    for place, line in enumerate(lines):
+        row = " | " in line or line.startswith("|")
+        if row and not header and not any(c.isdigit() for c in line):
+            header = line
+            continue
+        header = header if row else ""
+        if _is_heading(line, lines[place + 1 : place + 2], not place, len(lines)):
+            heading = _MARK.sub("", line)
+            continue
+        if line == "[...]" or _POINTER.match(line):
+            continue
+        parts = (line,) if row else sentences(_BULLET.sub("", line))
+        if len(parts) > 2 and len(parts[0].split()) <= 4 and not _TOLD.search(parts[0]):
+            heading, parts = parts[0], parts[1:]  # "Two kinds. Nearly all coffee comes from two species. ..."
+        above = frozenset(map(stem, words(f"{title} {heading} {header}")))
+        for text in (piece for part in parts for piece in _cut(part)):
+            yield _Line(Quote(text, number, header), above, tuple(map(stem, words(text))))
+
+
+def _is_heading(line: str, following: Sequence[str], first: bool, count: int) -> bool:
+    """Whether a line is a heading: it is marked as one, or short and no sentence, with a text below it."""
+    if _MARK.search(line):
+        return True
+    if len(line) >= 90 or _PROSE.search(line) or not following:
+        return False
+    if first and count > 3:
+        return True
+    told = ": " in line or any(c.isdigit() for c in line)
+    prose = len(following[0]) >= 90 or _PROSE.search(following[0]) is not None
+    return not told and (prose or (count > 8 and len(line.split()) <= 4))
+
+
+def _cut(sentence: str) -> Iterator[str]:
+    """The sentence, or parts of what is too long to be one."""
+    while len(sentence) > _LONGEST:
+        at = max(sentence.rfind("; ", 200, _LONGEST), sentence.rfind(", ", 300, _LONGEST)) + 1
+        at = at or sentence.rfind(" ", 200, _LONGEST) + 1 or _LONGEST
+        yield sentence[:at].strip()
+        sentence = sentence[at:].strip()
+    if sentence:
+        yield sentence
+
+
+def _title(block: ContextBlock) -> str:
+    """What a page is called, without the site's name after a bar."""
+    title = next((value for key, value in block.metadata if key.lower() == "title"), "")
+    return re.split(r"\s[|–—-]\s", title)[0].strip()
+
+
+_PRONOUN = re.compile(r"\b(?:he|she|his|her|him|hers)\b|^(?:it|they|its|their)\b", re.IGNORECASE)
+
+
+def _label(quote: Quote, block: ContextBlock) -> str:
+    """What a quote needs to be understood: its table's header; its page's title where it says "she" and only the title
+    says who that is.
+    """
+    if quote.header:
+        return f"{quote.header}: "
+    title = _title(block)
+    named = {fold(word) for word in words(title) if word.lower() not in STOP_WORDS}
+    if len(title) > 80 or not _PRONOUN.search(quote.text) or named & set(map(fold, words(quote.text))):
+        return ""
+    return f"{title}: " if named else ""
+
+
+def write_answer(blocks: Sequence[ContextBlock], quotes: Sequence[Quote], instruction: str) -> str:
+    """The answer in the form the models were trained to write, or a plain sentence that the sources do not say."""
+    if not quotes:
+        asked = " ".join(read_question(instruction).text.split())
+        return f"The given sources do not say: {asked[:200]}{'...' if len(asked) > 200 else ''}".removesuffix(": ")
+    said: list[str] = []
+    labelled = ""
+    for quote in quotes:
+        label = _label(quote, blocks[quote.block])
+        said.append(quote.text if label == labelled else f"{label}{quote.text}")
+        labelled = label or labelled
+    lines = [" ".join(said), "", "Source:"]
+    for quote in quotes:
+        pairs = {key: value for key, value in blocks[quote.block].metadata if key.lower() != "quote"}
+        lines += [f"{key}: {value}" for key, value in pairs.items()]
+        lines.append(f"quote: {quote.text}")
+    return "\n".join(lines)

@@ -1,0 +1,335 @@
+"""The plan writer: from the question and the tools on offer to a reWOO plan in the ``:evidence0:`` dialect.
+
+    >>> print(write_plan("How tall is the Eiffel Tower?", [("KnowledgeModel", "Answers a question.")]))
+    Plan: Answer the question: How tall is the Eiffel Tower?
+    :evidence0: = KnowledgeModel[How tall is the Eiffel Tower?]
+    Answer: :evidence0:
+
+Tools get their role from their name and description. The plan is one of a few: a page that the question names is read,
+a sum calculated, the date told, a tool of the user's own called; everything else is searched for, read and answered,
+once or for each of two parts. Evidence that a later step asks on with may be a whole sentence, so it stands in brackets
+after the question. Whatever the question, the plan is well formed and calls nothing that was not offered.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from airoagent.extractive.questions import clean, compared, nested, search_query, two_parts
+from airoagent.text.words import STOP_WORDS, stem, words
+
+__all__ = ["write_plan"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Tool:
+    """A tool as the prompt offers it."""
+
+    name: str
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Roles:
+    """Which of the offered tools does what; "" where none does."""
+
+    searches: tuple[str, ...] = ()
+    links: str = ""
+    reader: str = ""
+    answerer: str = ""
+    others: tuple[_Tool, ...] = ()
+
+
+_SEARCHES = re.compile(
+    r"search|duck ?duck ?go|google|\bbing\b|\bbrave\b|searx|tavily|\bserp|wikipedia|arxiv|pubmed|look ?up",
+    re.IGNORECASE,
+)
+_SEARCH = re.compile(
+    r"\bsearch(?:es|ing)?\b|\blooks? (?:things? )?up\b"
+    r"|\b(?:finds?|lists?|returns?|gives?|gets?|locat\w+)\b[^.]{0,40}\b(?:web ?sites?|sites|web ?pages?|pages|articles"
+    r"|documents|papers|search results|results)\b",
+    re.IGNORECASE,
+)
+_LINKS = re.compile(
+    r"\b(?:extracts?|finds?|gets?|lists?|collects?)\b.{0,40}\b(?:hyper)?(?:links|urls)\b", re.IGNORECASE
+)
+_LOADS = re.compile(
+    r"\b(?:loads?|scrapes?|fetch(?:es)?|downloads?|opens?|reads?|visits?|retrieves?)\b.{0,60}\b(?:web ?sites?"
+    r"|web ?pages?|pages?|links?|urls?|sites?|addresses)\b",
+    re.IGNORECASE,
+)
+# "It does not directly answer the question", "sites that may contain the answer to the query": not what it does.
+_NOT_ANSWERS = re.compile(
+    r"\b(?:not|never|cannot|n't|might|may|could|can)\b[^.;]{0,40}\banswers?\b[^.;]*", re.IGNORECASE
+)
+_ANSWERS = re.compile(
+    r"\bquestion[- ]answering\b|\blanguage model\b|\banswers?\b.{0,40}\bquestions?\b"
+    r"|\bquestions?\b.{0,60}\b(?:given|passage|context|evidence)\b",
+    re.IGNORECASE,
+)
+
+
+def _spaced(name: str) -> str:
+    """The words of a tool's name: "HyperlinkExtractor" and "word_count" give "Hyperlink Extractor", "word count"."""
+    return " ".join(
+        re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", name).replace("_", " ").replace("-", " ").replace(".", " ").split()
+    )
+
+
+def _roles_of(tools: tuple[_Tool, ...]) -> _Roles:
+    """Give each tool at most one role, by its name first and its description second."""
+    searches: list[str] = []
+    links = reader = answerer = ""
+    others: list[_Tool] = []
+    for tool in tools:
+        name, says = _spaced(tool.name).lower(), tool.description
+        if not links and re.search(r"link(?!ed ?in)", name):
+            links = tool.name
+        elif not reader and re.search(r"scrap|page (?:load|read)|web ?(?:load|read|page)|fetch|browser?|url", name):
+            reader = tool.name
+        elif _SEARCHES.search(name):
+            searches.append(tool.name)
+        elif not answerer and re.search(r"knowledge|answer|\bllm\b|\bqa\b|language model", name):
+            answerer = tool.name
+        elif not links and _LINKS.search(says):
+            links = tool.name
+        elif not answerer and _is_first(_ANSWERS.search(_NOT_ANSWERS.sub(" ", says)), _SEARCH.search(says)):
+            answerer = tool.name
+        elif not reader and _is_first(_LOADS.search(says), _SEARCH.search(says)):
+            reader = tool.name
+        elif _SEARCH.search(says) and not re.search(r"\b(?:count|convert|calculat|replac)", says, re.IGNORECASE):
+            searches.append(tool.name)
+        else:
+            others.append(tool)
+    return _Roles(tuple(searches), links, reader, answerer, tuple(others))
+
+
+def _is_first(found: re.Match[str] | None, other: re.Match[str] | None) -> bool:
+    """Whether a description tells of the one, and not of the other before it."""
+    return found is not None and (other is None or found.start() <= other.start())
+
+
+@dataclass(slots=True)
+class _Draft:
+    """The plan being written; `add` gives the reference of the step it wrote."""
+
+    lines: list[str] = field(default_factory=list)
+    count: int = 0
+
+    def add(self, thought: str, tool: str, input: str) -> str:
+        reference = f":evidence{self.count}:"
+        self.lines += [f"Plan: {thought}", f"{reference} = {tool}[{input}]"]
+        self.count += 1
+        return reference
+
+
+_REFERENCE = re.compile(r":\s*evidence\s*(\d+)\s*:?|#\s*E(\d+)|\$(?=\d)", re.IGNORECASE)
+
+
+def _plain(text: str, most: int = 1500) -> str:
+    """Text of the user's made fit for a plan line: one line, no brackets, nothing that reads as a reference."""
+    text = _REFERENCE.sub(lambda m: f"evidence {m[1] or m[2] or ''}".strip() if m[0] != "$" else "USD ", text)
+    text = "".join(c if c.isprintable() or c.isspace() else " " for c in text)
+    text = text.translate({ord("["): "(", ord("]"): ")", ord("`"): "'", ord("［"): "(", ord("］"): ")"})
+    text = " ".join(text.split())
+    return text if len(text) <= most else text[:most].rsplit(" ", 1)[0][:most] + " ..."
+
+
+_URL = re.compile(
+    r"(?:https?://|docs://|file://)[^\s<>\"'`\[\]{}|\\^]+|\bwww\.[\w-]+(?:\.[\w-]+)+(?:/[^\s<>\"'`\[\]{}|\\^]*)?",
+    re.IGNORECASE,
+)
+
+
+def write_plan(question: str, tools: Sequence[tuple[str, str]]) -> str:
+    """The plan as text, over tools as (name, description); without any tool, an answer line that says so."""
+    question = _plain(clean(question)) or "What is asked?"
+    offered = tuple(_Tool(name, description) for name, description in tools)
+    if not offered:
+        return "Answer: No tool is on offer, so nothing can be looked up."
+    roles = _roles_of(offered)
+    draft = _Draft()
+    answer = (
+        _custom(draft, roles, question)
+        or _addresses(draft, roles, question)
+        or _looked_up(draft, roles, question)
+        or _anything(draft, offered, question)
+    )
+    return "\n".join([*draft.lines, f"Answer: {answer}"])
+
+
+def _look_up(draft: _Draft, roles: _Roles, query: str) -> str:
+    """Search, take the links, load the pages; the reference that holds what was found, "" without a search tool."""
+    if not roles.searches:
+        return ""
+    found = [draft.add(f"Search for: {query}", tool, query) for tool in roles.searches]
+    last = " ".join(found)
+    if roles.reader:
+        if roles.links:
+            last = draft.add("Take the links from the search results.", roles.links, last)
+        last = draft.add("Load the pages behind the links.", roles.reader, last)
+    elif roles.links and not roles.answerer:
+        last = draft.add("Take the links from the search results.", roles.links, last)
+    return last
+
+
+def _given(question: str, *references: str) -> str:
+    return f"{question.rstrip('?!. ')}, given {' and '.join(references)}?"
+
+
+def _ask(draft: _Draft, roles: _Roles, question: str, found: str) -> str:
+    """Put the question to the answerer with what was found; without an answerer, what was found is the answer."""
+    if not roles.answerer:
+        return found
+    if not found:
+        return draft.add(f"Answer the question: {_quoted(question)}", roles.answerer, question)
+    return draft.add("Read the answer from what was found.", roles.answerer, _given(question, found))
+
+
+def _quoted(question: str) -> str:
+    return question if len(question) < 200 else "the user's question."
+
+
+def _looked_up(draft: _Draft, roles: _Roles, question: str) -> str:
+    """Search and read, for each part of the question; "" with neither a search nor an answerer."""
+    if not roles.searches and not roles.answerer:
+        return ""
+    if not roles.searches or not roles.answerer:
+        return _found(draft, roles, question)
+    two = two_parts(question)
+    if two is not None and two.chained:
+        return " ".join(_chained(draft, roles, two.first, two.second))
+    inner = nested(question)
+    if two is None and inner:
+        return _chained(draft, roles, inner, question)[1]
+    both = (two.first, two.second) if two is not None else compared(question)
+    return " ".join(_found(draft, roles, part) for part in both or (question,))
+
+
+def _chained(draft: _Draft, roles: _Roles, first: str, second: str) -> tuple[str, str]:
+    """Two questions, the second about what answers the first: both are searched for, and both pages read for it."""
+    pages = _look_up(draft, roles, search_query(first))
+    known = _ask(draft, roles, first, pages)
+    more = _look_up(draft, roles, f"{search_query(second)} {known}")
+    return known, _ask(draft, roles, f"{second.rstrip('?!. ')} ({known})?", f"{pages} and {more}")
+
+
+def _found(draft: _Draft, roles: _Roles, question: str) -> str:
+    """Look one question up and read its answer."""
+    return _ask(draft, roles, question, _look_up(draft, roles, search_query(question)))
+
+
+def _is_calculator(tool: _Tool) -> bool:
+    says = f"{_spaced(tool.name)} {tool.description}"
+    return bool(re.search(r"calculat|arithmetic|\bmath|evaluat\w* (?:an? )?expression", says, re.IGNORECASE))
+
+
+_NOW = re.compile(
+    r"\btoday'?s? date\b|\bcurrent (?:date|time)\b|\bwhat (?:day|date|time|year|month) is (?:it|today)\b"
+    r"|\bwhat(?:'s| is) (?:the )?(?:today'?s )?(?:date|day|time|weekday)(?: today| now| is it)?\W*$",
+    re.IGNORECASE,
+)
+
+
+def _is_clock(tool: _Tool) -> bool:
+    return bool(re.search(r"\b(?:current|today'?s) (?:date|time)\b", tool.description, re.IGNORECASE))
+
+
+def _addresses(draft: _Draft, roles: _Roles, question: str) -> str:
+    """A question that names pages goes straight to them."""
+    found = list(dict.fromkeys(u.rstrip(".,;:!?)'") for u in _URL.findall(question)))
+    if not found or not roles.reader:
+        return ""
+    rest = " ".join(_URL.sub(" ", question).split())
+    asked = re.sub(r"\b(?:on|at|in|from|of|by|about|see|page|website|the)\s*(?=[?.!,]|$)", "", rest).strip(" ,:;")
+    loaded = draft.add("Load the page that the question names.", roles.reader, " ".join(found[:8]))
+    if not roles.answerer:
+        return loaded
+    return draft.add(
+        "Read the answer from the page.",
+        roles.answerer,
+        _given(asked if len(words(asked)) > 1 else "Summarise the text", loaded),
+    )
+
+
+_SUM = re.compile(r"(?<![\w.])[-(]*\d[\d.,]*\)*(?:\s*(?:[-+*/^%×÷]|\*\*)\s*[-(]*\d[\d.,]*\)*)+")
+_SPOKEN = (
+    (r"\bplus\b", "+"),
+    (r"\bminus\b", "-"),
+    (r"\b(?:times|multiplied by)\b", "*"),
+    (r"\b(?:divided by|over)\b", "/"),
+    (r"\bto the power of\b", "**"),
+    (r"\bsquare root of\s+(\d[\d.]*)", r"\1 ** 0.5"),
+    (r"\b(\d[\d.]*)\s*(?:per ?cent|%) of\s+(\d[\d.,]*)", r"\1 / 100 * \2"),
+    (r"(?<=\d),(?=\d{3})", ""),
+    (r"(\d)\s*[x×]\s*(\d)", r"\1 * \2"),
+    (r"÷", "/"),
+    (r"\^", "**"),
+    (r"\bsquared\b", "** 2"),
+    (r"\bcubed\b", "** 3"),
+)
+
+
+def _expression(question: str) -> str:
+    """The sum that a question asks for, in figures and signs; "" where it asks for none."""
+    text = question
+    for pattern, sign in _SPOKEN:
+        text = re.sub(pattern, sign, text, flags=re.IGNORECASE)
+    found = _SUM.search(text)
+    return found[0].strip() if found else ""
+
+
+def _custom(draft: _Draft, roles: _Roles, question: str) -> str:
+    """A tool of the user's own, where its name or description matches the question."""
+    best, fit = None, 0.0
+    for tool in roles.others:
+        if _is_calculator(tool):
+            sum_ = _expression(question)
+            if sum_:
+                return draft.add("Work out the sum.", tool.name, sum_)
+            continue
+        if _is_clock(tool):
+            if _NOW.search(question):
+                return draft.add("Tell the date.", tool.name, "now")
+            continue
+        match = _matches(tool, question)
+        if match > fit:
+            best, fit = tool, match
+    if best is None or fit < 0.5:
+        return ""
+    pages = [u.rstrip(".,;:!?)'") for u in _URL.findall(question)]
+    if pages and roles.reader:
+        loaded = draft.add("Load the page that the question names.", roles.reader, " ".join(pages[:8]))
+        return draft.add(f"Use {best.name} on it.", best.name, loaded)
+    return draft.add(f"Use {best.name} for this.", best.name, _payload(question))
+
+
+def _matches(tool: _Tool, question: str) -> float:
+    """How well a tool's name and description fit a question, 0 to 1: all words of the name count as a fit."""
+    asked = {stem(w) for w in words(question) if w.lower() not in STOP_WORDS or w.lower() in ("many",)}
+    if "many" in question.lower():
+        asked.add("count")
+    name = [stem(w) for w in _spaced(tool.name).split() if w.lower() not in STOP_WORDS]
+    says = [stem(w) for w in words(tool.description) if w.lower() not in STOP_WORDS][:12]
+    by_name = sum(w in asked for w in name) / len(name) if name else 0.0
+    by_words = sum(w in asked for w in says[:4]) / max(len(says[:4]), 1)
+    return max(by_name if len(name) > 1 or by_words > 0 else by_name * 0.45, by_words * 0.9 if len(says) > 1 else 0.0)
+
+
+def _payload(question: str) -> str:
+    """What a tool is to work on: the quoted words, what stands after a colon or "of", or the question itself."""
+    inside = re.search(r"[\"“«]([^\"”»]+)[\"”»]|(?<!\w)'([^']+)'(?!\w)", question)
+    if inside:
+        return (inside[1] or inside[2]).strip() or question
+    after = re.search(r":\s+(\S.*)$", question) or re.search(
+        r"\b(?:of|in|for|to|from)\s+(?:the (?:text|words?|sentence|phrase|string)\s+)?(\S.*)$", question
+    )
+    return (after[1].strip(" ?") or question) if after else question
+
+
+def _anything(draft: _Draft, tools: tuple[_Tool, ...], question: str) -> str:
+    """No tool fits: the one whose words come nearest gets the question as it is."""
+    best = max(tools, key=lambda tool: _matches(tool, question))
+    return draft.add(f"Use {best.name}, the nearest of the tools on offer.", best.name, question)

@@ -1,0 +1,1 @@
+"""Plain text taken apart and weighed: sentences, words, ranks. Pure functions below every other layer."""

@@ -1,0 +1,61 @@
+"""The built-in model's function calls: 40 natural requests over 12 functions."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from airoagent import CallError, load_functions, parse_calls
+from airoagent.calls.call_parser import call_prompt, read_call_prompt, retry_prompt
+from airoagent.extractive.model import write
+
+DATA = Path(__file__).parents[1] / "data"
+FUNCTIONS = load_functions(DATA / "call_functions.yaml")
+REQUESTS = json.loads((DATA / "call_requests.json").read_text(encoding="utf-8"))
+
+
+def answer(text: str, format: str = "json") -> Any:
+    return write(call_prompt(text, FUNCTIONS, format))
+
+
+def test_the_right_function_is_chosen_for_natural_requests() -> None:
+    assert (len(REQUESTS), len(FUNCTIONS)) == (40, 12)
+    chosen = [json.loads(answer(text)) for text, _, _ in REQUESTS]
+    right = [call["function"] == name for call, (_, name, _) in zip(chosen, REQUESTS, strict=True)]
+    whole = [
+        call == {"function": name, "params": params} for call, (_, name, params) in zip(chosen, REQUESTS, strict=True)
+    ]
+    assert sum(right) >= 35
+    assert sum(whole) >= 34
+
+
+def test_both_formats_hold_the_same_call() -> None:
+    for text, _, _ in REQUESTS:
+        written = json.loads(answer(text))
+        try:
+            (call,) = parse_calls(answer(text, "yaml"), FUNCTIONS, "yaml")
+        except CallError:
+            continue  # something is missing in the request, in either format
+        assert {"function": call.function, "params": call.params} == written
+
+
+def test_what_the_input_does_not_say_is_left_out() -> None:
+    assert json.loads(answer("What's the weather like?")) == {"function": "get_weather", "params": {}}
+
+
+def test_a_prompt_that_asks_again_is_read_like_the_first() -> None:
+    prompt = call_prompt("roll two dice", FUNCTIONS)
+    again = retry_prompt(prompt, CallError("no", text="{"))
+    assert read_call_prompt(again) == read_call_prompt(prompt)
+    assert read_call_prompt("Where do otters sleep?") is None
+
+
+@given(st.text(max_size=200))
+@settings(deadline=None, max_examples=60)
+def test_any_input_gives_a_call_that_can_be_read(text: str) -> None:
+    call = json.loads(answer(text))
+    assert call["function"] in FUNCTIONS.names

@@ -1,0 +1,127 @@
+"""The reader quotes the sentences that answer, word for word, and says so where none does."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from airoagent.extractive.quotes import find_quotes, write_answer
+from airoagent.prompts.context_prompts import ContextBlock, read_cited_answer
+
+_PAIRS: dict[str, list[tuple[str, str, str | None]]] = json.loads(
+    (Path(__file__).parents[1] / "data" / "short_texts.json").read_text("utf-8")
+)
+_ABOUT_TEXT = [pair for pairs in _PAIRS.values() for pair in pairs if pair[2] is not None]
+_NOT_IN_TEXT = [pair for pairs in _PAIRS.values() for pair in pairs if pair[2] is None]
+
+
+def page(text: str, title: str = "") -> ContextBlock:
+    return ContextBlock(text, (("url", f"docs://{title or 'x'}"), *((("title", title),) if title else ())))
+
+
+def quoted(blocks: list[ContextBlock], question: str) -> list[str]:
+    return [quote.text for quote in find_quotes(blocks, f"{question} Source? Don't make up answers if you don't know.")]
+
+
+def said(blocks: list[ContextBlock], question: str) -> str:
+    return read_cited_answer(write_answer(blocks, find_quotes(blocks, question), question)).text
+
+
+@pytest.mark.parametrize(("text", "question", "told"), _ABOUT_TEXT)
+def test_what_a_short_text_says_is_quoted_as_it_stands(text: str, question: str, told: str) -> None:
+    found = quoted([page(text)], question)
+    assert found and all(quote in text for quote in found)
+    assert told in ("Yes", "No") or told.lower() in " ".join(found).lower()
+
+
+def test_most_of_what_a_short_text_does_not_say_is_refused() -> None:
+    refused = sum(not quoted([page(text)], question) for text, question, _ in _NOT_IN_TEXT)
+    assert refused >= 3, f"{refused} of {len(_NOT_IN_TEXT)}"
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "Who painted the Mona Lisa?",
+        "Who opened the tower in 1921?",
+        "How tall is the Tokyo Skytree?",
+        "What is 12*7?",
+        "Which airline flies to Lima?",
+    ],
+)
+def test_another_subject_another_year_another_name_are_refused(question: str) -> None:
+    tower = page(
+        "The tower was designed by Stephen Sauvestre and opened in 1889. It is 330 metres tall.", "Eiffel Tower"
+    )
+    assert quoted([tower], question) == []
+    answer = read_cited_answer(write_answer([tower], (), question))
+    assert not answer.answered and answer.sources == () and question.rstrip("?") in answer.text
+
+
+def test_an_answer_has_at_most_three_sentences_and_ninety_words() -> None:
+    text = " ".join(f"The mill at Varna {'grinds barley and rye ' * 6}in hall {n}." for n in range(1, 30))
+    found = quoted([page(text)], "What does the mill at Varna make?")
+    assert 1 <= len(found) <= 3 and sum(len(quote.split()) for quote in found) <= 90
+
+
+def test_one_sentence_that_holds_all_of_the_question_stands_alone() -> None:
+    text = "Anna keeps the keys. The lease of the workshop ends on 3 May 2027. The lease is a long one."
+    assert quoted([page(text)], "When does the lease of the workshop end?") == [
+        "The lease of the workshop ends on 3 May 2027."
+    ]
+
+
+def test_a_yes_or_no_question_gets_the_sentence_and_never_a_bare_word() -> None:
+    text = "The office is open from Monday to Friday. On Sunday the office is closed."
+    assert quoted([page(text)], "Is the office open on Sunday?")[0] == "On Sunday the office is closed."
+
+
+def test_a_quote_that_says_not_is_an_answer() -> None:
+    drink = page("The drink does not contain sugar. It is sold in glass bottles.")
+    text = write_answer([drink], find_quotes([drink], "Does the drink contain sugar?"), "Does the drink contain sugar?")
+    assert read_cited_answer(text).answered and text.startswith("The drink does not contain sugar.")
+
+
+def test_a_sentence_about_her_is_led_by_the_title_that_names_her() -> None:
+    poet = page("Born in New York.\n\nIn 2020 she won the Nobel Prize in Literature.", "Louise Glück")
+    assert said([poet], "When did Louise Glück win the Nobel Prize?").startswith(
+        "Louise Glück: In 2020 she won the Nobel Prize in Literature."
+    )
+
+
+def test_a_table_row_comes_with_the_header_of_its_table() -> None:
+    table = page("Lake | Depth | Length\nBaikal | 1,642 m | 636 km\nSuperior | 406 m | 563 km", "Lakes")
+    assert said([table], "How deep is Lake Superior?").startswith("Lake | Depth | Length: Superior | 406 m | 563 km")
+
+
+def test_headings_and_tables_of_contents_are_not_quoted() -> None:
+    text = "The Great Fire of London\n\nWhere the fire began\n\nIt began in a bakery in Pudding Lane near the bridge."
+    index = page("Pages\n\nThe Great Fire of London\nApollo 11\n\nAll pages are free to read for everybody.", "Index")
+    found = quoted([index, page(text, "The Great Fire of London")], "Where did the Great Fire of London begin?")
+    assert found == ["It began in a bakery in Pudding Lane near the bridge."]
+
+
+def test_wrapped_lines_of_a_text_are_one_sentence() -> None:
+    text = "The lease of the workshop that Ann rents from the parish of\nSt Mary ends on 3 May 2027.\n"
+    assert quoted([page(text)], "When does the lease end?") == [" ".join(text.split())]
+
+
+def test_an_earlier_answer_in_brackets_lends_its_names_and_is_not_quoted_again() -> None:
+    known = "On 8 October 2020 the Academy named Louise Glück."
+    pages = [page(f"{known} The prize is old."), page("Her most famous work is The Wild Iris.", "Louise Glück")]
+    pages.append(page("His most famous work is The Goalie.", "Peter Handke"))
+    assert said(pages, f"What is their most famous work ({known})") == (
+        "Louise Glück: Her most famous work is The Wild Iris."
+    )
+
+
+def test_a_summary_is_the_first_sentences() -> None:
+    text = "Otters\n\nOtters are swimmers. There are thirteen species. They have two layers of fur. They eat fish."
+    assert quoted([page(text, "Otters")], "Summarise the text")[0] == "Otters are swimmers."
+
+
+def test_a_page_that_was_found_twice_is_quoted_once() -> None:
+    twice = [page("Anna brings cake. Ben brings the cake and tea.")] * 2
+    assert len(quoted(twice, "Who brings cake?")) == len(set(quoted(twice, "Who brings cake?")))
