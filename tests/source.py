@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,7 +22,8 @@ def project_files() -> tuple[str, ...]:
         listed = subprocess.run(command, cwd=ROOT, capture_output=True, check=True, encoding="utf-8").stdout
         return tuple(sorted(name for name in listed.split("\0") if name and (ROOT / name).is_file()))
     found = (path.relative_to(ROOT) for path in ROOT.rglob("*") if path.is_file())
-    return tuple(sorted(str(path) for path in found if not any("cache" in part for part in path.parts)))
+    caches = re.compile(r"(^|/)(__pycache__|\.hypothesis|\.[^/]*cache|[^/]*\.egg-info)(/|$)")
+    return tuple(sorted(str(path) for path in found if not caches.search(path.as_posix())))
 
 
 def python_files(*folders: str) -> tuple[Path, ...]:

@@ -176,6 +176,7 @@ class Silent(ScriptedModel):
         await asyncio.sleep(600)
         yield
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job of a script inherits it ignored
 name = sys.argv[1]
 plan = f":evidence0: = {name}[x]\\nAnswer: :evidence0:"
 agent = make_agent(plan, blocks, pool, waits, loop, store=Path(sys.argv[2]))

@@ -267,15 +267,24 @@ def test_a_failure_that_will_not_pass_is_not_tried_again() -> None:
     assert not any(isinstance(event, AttemptFailed) for event in run.events)
 
 
-def test_the_run_ends_at_its_limit_of_seconds_with_its_record_whole() -> None:
+def test_the_run_ends_at_its_limit_of_seconds_with_its_record_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    timeout, limits = asyncio.timeout, []
+
+    def seen(delay: float | None) -> asyncio.Timeout:
+        limits.append((delay, timeout(delay)))
+        return limits[-1][1]
+
     @tool
     async def hang(text: str) -> str:
-        """Hangs."""
+        """Hangs until the run's time is up, which comes at once."""
+        (limit,) = [one for delay, one in limits if delay == 3600]
+        limit.reschedule(asyncio.get_running_loop().time())
         await asyncio.Event().wait()
         return text
 
+    monkeypatch.setattr(asyncio, "timeout", seen)
     plan = ":evidence0: = echo[a]\n:evidence1: = hang[:evidence0:]\nAnswer: :evidence1:"
-    run = run_plan(plan, echo, hang, limit_seconds=0.2)
+    run = run_plan(plan, echo, hang, limit_seconds=3600)
     assert run.status == "failed" and isinstance(run.error, LimitReached) and run.evidence["evidence0"].text == "a"
 
 

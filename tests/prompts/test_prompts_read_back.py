@@ -6,14 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airoagent.calls.call_parser import call_prompt, read_call_prompt
-from airoagent.prompts.context_prompts import (
-    ContextBlock,
-    closed_context_prompt,
-    read_closed_context_prompt,
-    read_plan_prompt,
-)
+from airoagent.prompts.context_prompts import ContextBlock, closed_context_prompt, read_closed_context_prompt
 from airoagent.prompts.harmless import harmless
-from airoagent.prompts.plan_prompts import known_so_far, plan_prompt
+from airoagent.prompts.plan_prompts import known_so_far, plan_prompt, read_plan_prompt
 
 TEXT = st.text(st.sampled_from("aB :\n.[]é") | st.characters(codec="utf-8"), max_size=60)
 MARKERS = st.sampled_from(
