@@ -15,16 +15,17 @@ from tests.source import PACKAGE, ROOT, executed_at_import, imported_by, is_type
 HEIGHT = {
     "errors": 0,
     "records": 0,
-    "events": 1,
-    "settings": 1,
-    "language": 2,
-    "models": 3,
-    "toolbox": 3,
-    "engine": 4,
-    "agent": 5,
-    "view": 6,
-    "cli": 7,
-    "__main__": 8,
+    "textfiles": 1,
+    "events": 2,
+    "settings": 2,
+    "language": 3,
+    "models": 4,
+    "toolbox": 4,
+    "engine": 5,
+    "agent": 6,
+    "view": 7,
+    "cli": 8,
+    "__main__": 9,
 }
 
 HEAVY = (

@@ -11,6 +11,11 @@ __all__ = ["main"]
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Run ``airo`` with these arguments (the process's own by default) and exit."""
+    import signal
+
+    for number in (signal.SIGINT, signal.SIGTERM):  # during the imports; `run` takes over
+        signal.signal(number, lambda *_: os._exit(130))
+
     from airoagent.cli.app import run
 
     for name in ("stdin", "stdout", "stderr"):  # None where it was closed (`<&-`); nobody else need think of that

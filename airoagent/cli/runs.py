@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -83,11 +82,11 @@ def load_run(word: str) -> Run:
     from airoagent.errors import StoreError
 
     if word.endswith(".jsonl"):
-        try:
-            return Run.from_events(read_trace(Path(word).read_text(encoding="utf-8").split("\n")))
-        except (OSError, UnicodeDecodeError) as error:
-            reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
-            raise StoreError(f"the trace {word} cannot be read: {reason}", "check the path") from error
+        from airoagent.textfiles import MOST_TRACE, read_text
+
+        return Run.from_events(
+            read_trace(read_text(word, f"the trace {word}", error=StoreError, most=MOST_TRACE).split("\n"))
+        )
     store = _store()
     return Run.from_events(store.events(store.find(word)))
 
@@ -227,11 +226,12 @@ def gc(days: float | None, keep: int | None) -> None:
 @click.argument("file", metavar="FILE|-")
 def import_(file: str) -> None:
     """Take a trace into the store."""
-    from airoagent.cli.run import read_text
+    from airoagent.cli.run import text_of
     from airoagent.engine.record import Run, read_trace
     from airoagent.errors import StoreError
+    from airoagent.textfiles import MOST_TRACE
 
-    run = Run.from_events(read_trace(read_text(file).split("\n")))
+    run = Run.from_events(read_trace(text_of(file, MOST_TRACE).split("\n")))
     if not (run.id.isascii() and run.id.isprintable() and 0 < len(run.id) <= 200):
         raise StoreError(f"a run cannot be called {run.id[:200]!r}", "was the file cut or edited?")
     store = _store()

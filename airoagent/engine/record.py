@@ -49,7 +49,7 @@ from airoagent.language.parse import parse_plan
 from airoagent.language.plan import Plan
 from airoagent.records import maker
 
-__all__ = ["TRACE_VERSION", "Run", "plan_json", "read_trace", "write_trace"]
+__all__ = ["TRACE_VERSION", "Run", "failure_json", "plan_json", "read_trace", "source_json", "write_trace"]
 
 TRACE_VERSION = 2
 
@@ -210,8 +210,8 @@ class Run:
             "question": self.question,
             "status": self.status,
             "answer": self.answer,
-            "sources": [_source_json(source) for source in self.sources],
-            "failure": None if self.failure is None else _plain(self.failure),
+            "sources": [source_json(source) for source in self.sources],
+            "failure": failure_json(self.failure),
             "model": self.model,
             "plan": None if self.plan is None else plan_json(self.plan, self.step_status),
             "evidence": {
@@ -222,7 +222,7 @@ class Run:
                     "untrusted": found.untrusted,
                     "written": found.written,
                     "at": found.at,
-                    "sources": [_source_json(source) for source in found.sources],
+                    "sources": [source_json(source) for source in found.sources],
                 }
                 for id, found in self.evidence.items()
             },
@@ -267,7 +267,13 @@ def _plain(value: Any) -> dict[str, Any]:
     return {name: getattr(value, name) for name in value.__dataclass_fields__}
 
 
-def _source_json(source: Source) -> dict[str, str]:
+def failure_json(failure: Failure | None) -> dict[str, Any] | None:
+    """What a run failed of, as plain JSON values."""
+    return None if failure is None else _plain(failure)
+
+
+def source_json(source: Source) -> dict[str, str]:
+    """A source as plain JSON values."""
     return {"url": source.url, "title": source.title, "quote": source.quote}
 
 

@@ -18,7 +18,7 @@ import re
 import sys
 import threading
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from importlib.machinery import ModuleSpec, SourceFileLoader
@@ -28,6 +28,7 @@ from types import CodeType, ModuleType
 from typing import TYPE_CHECKING, Any, Literal
 
 from airoagent.errors import AiroError, UsageError
+from airoagent.textfiles import read_bytes
 from airoagent.toolbox.tool import Tool, Toolbox, as_tool
 
 if TYPE_CHECKING:
@@ -174,9 +175,9 @@ def _load(file: Path) -> tuple[Tool, ...]:
     limit of one request a second, say). It stands in ``sys.modules``, where dataclasses and pickle look for it.
     """
     try:
-        source = file.read_bytes()
-    except OSError as error:
-        raise _UnusableError(f"it cannot be read: {error.strerror}", "check its permissions") from error
+        source = read_bytes(file, "it", "check its permissions")
+    except UsageError as error:
+        raise _UnusableError(error.message, error.hint) from error
     if file.suffix != ".py":
         return _declared(file, source)
     path = str(file.resolve())

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from airoagent import Agent, Policy, ScriptedModel, parse_plan, tool
+from airoagent import Agent, Policy, ScriptedModel, parse_plan
 from airoagent.engine.record import Run
 
 
@@ -32,7 +32,9 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     return clock
 
 
-def ran(clock: Clock, call: Callable[..., Any], timeout: float, *others: Callable[[], Coroutine[Any, Any, None]]) -> Run:
+def ran(
+    clock: Clock, call: Callable[..., Any], timeout: float, *others: Callable[[], Coroutine[Any, Any, None]]
+) -> Run:
     """Run a plan of one call of this tool, with other work on the same loop."""
     agent = Agent(ScriptedModel({}), [call], store=False, policy=Policy(tool_timeout=timeout, retries=0))
     loop = asyncio.SelectorEventLoop(clock)
@@ -40,7 +42,9 @@ def ran(clock: Clock, call: Callable[..., Any], timeout: float, *others: Callabl
 
     async def main() -> Run:
         work = [asyncio.create_task(other()) for other in others]
-        run = await agent.aexecute(parse_plan(f":evidence0: = {call.__name__}[x]\nAnswer: :evidence0:", [call.__name__]))
+        run = await agent.aexecute(
+            parse_plan(f":evidence0: = {call.__name__}[x]\nAnswer: :evidence0:", [call.__name__])
+        )
         for one in work:
             one.cancel()
         return run
