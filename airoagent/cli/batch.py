@@ -16,6 +16,7 @@ import os
 import sqlite3
 import stat
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -269,6 +270,8 @@ class Journal:
     def __init__(self) -> None:
         self.done = self.wrong = 0  # questions that are done, lines of now that an earlier batch found wrong
         self._db = sqlite3.connect("", check_same_thread=False, isolation_level=None)
+        self._lock = threading.Lock()
+        self._closed = False
         self._db.execute("BEGIN")
         self._db.execute("CREATE TABLE known (id, question, state, run, PRIMARY KEY (id, question)) WITHOUT ROWID")
         self._db.execute("CREATE TABLE seen (id PRIMARY KEY) WITHOUT ROWID")
@@ -290,23 +293,27 @@ class Journal:
                 continue
 
     def _state(self, id: str, question: str) -> str:
-        row = self._db.execute("SELECT state FROM known WHERE id = ? AND question = ?", (id, question)).fetchone()
-        return "" if row is None else str(row[0])
+        return self._known("state", id, question)
 
     def run_of(self, asked: Asked) -> str:
         """The run that was begun for a question; "" for none."""
-        key = (asked.id, asked.question)
-        row = self._db.execute("SELECT run FROM known WHERE id = ? AND question = ?", key).fetchone()
-        return "" if row is None or row[0] is None else str(row[0])
+        return self._known("run", asked.id, asked.question)
+
+    def _known(self, column: str, id: str, question: str) -> str:
+        rows = self._ask(f"SELECT {column} FROM known WHERE id = ? AND question = ?", id, question)  # noqa: S608 - ours
+        return "" if not rows or rows[0][0] is None else str(rows[0][0])
+
+    def _ask(self, statement: str, *values: str) -> list[Any]:
+        """The rows of a statement. A thread that reads questions may outlive the batch: for it there are none."""
+        with self._lock:
+            return [] if self._closed else self._db.execute(statement, values).fetchall()
 
     def left(self, questions: Iterator[Asked]) -> Iterator[Asked]:
         """Those that have to be answered; of two with one id the second is wrong."""
         for asked in questions:
-            if not asked.wrong:
-                new = self._db.execute("INSERT OR IGNORE INTO seen VALUES (?)", (asked.id,)).rowcount
-                if not new:
-                    why = f"line {asked.line}: the id {asked.id!r} is there twice"
-                    asked = Asked(str(asked.line), asked.question, asked.line, why)
+            if not asked.wrong and not self._ask("INSERT OR IGNORE INTO seen VALUES (?) RETURNING id", asked.id):
+                why = f"line {asked.line}: the id {asked.id!r} is there twice"
+                asked = Asked(str(asked.line), asked.question, asked.line, why)
             state = self._state(asked.id, asked.question)
             if asked.wrong and state == "wrong":
                 self.wrong += 1
@@ -315,7 +322,9 @@ class Journal:
 
     def close(self) -> None:
         """Forget it all."""
-        self._db.close()
+        with self._lock:
+            self._closed = True
+            self._db.close()
 
 
 # The output ----------------------------------------------------------------------------------------------------------
