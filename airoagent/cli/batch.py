@@ -396,7 +396,7 @@ def _with_started(path: Path, new: bool, lines: TextIO, journal: Journal) -> Ite
         raw.seek(0)
         journal.read(raw, started=True)
         raw.write(b"\n")  # after half a line
-        with open(os.dup(raw.fileno()), "a", encoding="utf-8", newline="\n") as begun:  # noqa: PTH123
+        with open(os.dup(raw.fileno()), "a", encoding="utf-8", newline="\n") as begun:  # noqa: PTH123 - a descriptor
             yield Output(lines, begun)
     path.unlink(missing_ok=True)
 
