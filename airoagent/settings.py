@@ -23,6 +23,7 @@ from types import MappingProxyType
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from airoagent.errors import UsageError
+from airoagent.textfiles import read_text
 
 __all__ = [
     "Declared",
@@ -351,11 +352,7 @@ def _read_file(named: Path | None, environ: Mapping[str, str]) -> tuple[Path, Ma
     import tomllib
 
     try:
-        return file, tomllib.loads(file.read_bytes().decode())
-    except OSError as error:
-        raise UsageError(f"the config file {file} cannot be read: {error.strerror}", "check its path") from error
-    except UnicodeDecodeError as error:
-        raise UsageError(f"the config file {file} is not UTF-8 (byte {error.start})", "save it as UTF-8") from error
+        return file, tomllib.loads(read_text(file, f"the config file {file}"))
     except tomllib.TOMLDecodeError as error:
         hint = 'a line looks like this: model = "extractive"'
         raise UsageError(f"the config file {file} is not TOML: {error}", hint) from error

@@ -171,7 +171,7 @@ def test_an_unknown_flag_is_refused() -> None:
     [
         (b"timeout = \nweb = true", "config.toml is not TOML: .*line 1, column"),
         (b"timeout = 1\ntimeout = 2", "config.toml is not TOML"),
-        (b"model = '\xff'", r"config.toml is not UTF-8 \(byte 9\)"),
+        (b"model = '\xff'", r"config.toml is not UTF-8 text \(byte 9\)"),
     ],
 )
 def test_a_file_that_is_not_toml_is_one_sentence(tmp_path: Path, content: bytes, wanted: str) -> None:

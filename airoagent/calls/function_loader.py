@@ -15,6 +15,7 @@ from airoagent.calls.functions import Function, Functions
 from airoagent.calls.signatures import function_of
 from airoagent.calls.specs import functions_of, read_functions
 from airoagent.errors import UsageError
+from airoagent.textfiles import is_folder, read_text, shown_path
 
 __all__ = ["load_functions"]
 
@@ -55,14 +56,9 @@ def _load(source: FunctionSource) -> tuple[Function, ...]:
 
 
 def _from_path(path: Path) -> tuple[Function, ...]:
-    if path.is_dir():
+    if is_folder(path):
         files = sorted(file for file in path.iterdir() if file.suffix in (".yaml", ".yml") and file.is_file())
         if not files:
             raise UsageError(f"the folder {path} holds no function specification", "they are .yaml files")
         return tuple(function for file in files for function in _from_path(file))
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
-        raise UsageError(f"the functions file {path} cannot be read: {reason}", "check the path") from error
-    return read_functions(text, str(path))
+    return read_functions(read_text(path, f"the functions file {shown_path(path)}"), str(path))

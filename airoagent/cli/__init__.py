@@ -12,6 +12,11 @@ __all__ = ["main"]
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Run ``airo`` with these arguments (the process's own by default) and exit."""
+    import signal
+
+    for number in (signal.SIGINT, signal.SIGTERM):  # during the imports; `run` takes over
+        signal.signal(number, lambda *_: os._exit(130))
+
     from airoagent.cli.app import run
 
     # What libraries tell programmers (deprecations, notes in their logs) is nothing that who runs `airo` can act on.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import signal
@@ -12,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from airoagent import __version__
-from airoagent.errors import AiroError
+from airoagent.errors import AiroError, UsageError
+from airoagent.textfiles import shown_path
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -48,8 +50,8 @@ VERBS = {
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)  # what writing to a disk may end with
 
 EXIT_CODES = """\
-0 answered, 2 usage, 3 model, 4 plan or call cannot be read, 5 tool, 6 record, 7 limit,
-8 not answered (the answer only says that the question cannot be answered), 130 interrupted."""
+0 answered, 1 output cannot be written, 2 usage, 3 model, 4 plan or call cannot be read, 5 tool, 6 record,
+7 limit, 8 not answered, 130 interrupted."""
 
 _EPILOG = f"""\
 \b
@@ -139,7 +141,7 @@ def run(args: list[str]) -> int:
 
     def interrupt(number: int, frame: Any) -> None:
         nonlocal interrupted
-        if interrupted:
+        if interrupted or _importing(frame):
             os._exit(130)
         interrupted = True
         raise KeyboardInterrupt
@@ -151,6 +153,15 @@ def run(args: list[str]) -> int:
         return _run(args, trace, color)
 
 
+def _importing(frame: Any) -> bool:
+    """Whether a module is being imported: nothing has begun, and an exception there may end as a traceback."""
+    while frame is not None:
+        if frame.f_code.co_filename.startswith("<frozen importlib"):
+            return True
+        frame = frame.f_back
+    return False
+
+
 def _run(args: list[str], trace: bool, color: bool | None) -> int:
     try:
         # click would import shutil, which costs more than the rest of it, to learn the width of the terminal.
@@ -159,7 +170,7 @@ def _run(args: list[str], trace: bool, color: bool | None) -> int:
         return result if isinstance(result, int) else 0
     except BrokenPipeError:
         # Whoever read our output has gone; Python would complain once more when it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _silence(sys.stdout)
         return 0
     except click.exceptions.Exit as stop:
         return stop.exit_code
@@ -181,13 +192,27 @@ def _run(args: list[str], trace: bool, color: bool | None) -> int:
     except Exception as error:
         if trace:
             raise
-        if isinstance(error, OSError) and error.errno in _FULL:
-            full = AiroError(f"the output cannot be written: {error.strerror}", "free some space, or write elsewhere")
-            tell(full, "--json" in args)
-            return full.exit_code
+        if isinstance(error, OSError) and (error.errno in _FULL or error.filename):
+            told = _of_the_system(error)
+            tell(told, "--json" in args)
+            return told.exit_code
         text = f"airo met an error it does not know: {type(error).__name__}: {error}"
         tell(AiroError(text, "this is a bug; the same command with --traceback shows where"), "--json" in args)
         return 1
+
+
+def _of_the_system(error: OSError) -> AiroError:
+    """What the system refused, told as ours."""
+    if error.errno in _FULL:
+        _silence(sys.stdout)  # Python would try once more at exit
+        return AiroError(f"the output cannot be written: {error.strerror}", "free some space, or write elsewhere")
+    return UsageError(f"{shown_path(error.filename)} cannot be used: {error.strerror}", "check the path")
+
+
+def _silence(stream: Any) -> None:
+    """Let what is written to a stream go nowhere from now on, and so what Python flushes at exit."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _colored(args: list[str]) -> bool | None:

@@ -1,45 +1,71 @@
 """``airo batch``: many questions of a file, side by side, with one model; one JSON line for each.
 
-The lines of ``--out`` are also the journal: a question whose line there says ``done`` is not asked again, so the same
-command goes on where it was stopped. A line that was only half written counts as not there.
+The lines of ``--out`` are also the journal: a question whose line there says ``done`` is not asked again, and one that
+failed goes on from its run. ``OUT.started`` names the runs that have no line yet, so that after ``kill -9`` they are
+resumed: what they had finished (and paid for) is not done twice. Lines are read and written as they come; what has to
+be known of all of them lies in a database of its own on disk.
+
+`answer_all` takes questions from an iterator and gives rows to a function: it need not know of files.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
+import os
+import sqlite3
+import stat
+import sys
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import IO, TYPE_CHECKING, Any, TextIO
 
 import click
 
 from airoagent.cli.options import agent_options, make_agent
-from airoagent.prompts.harmless import visible
 
 if TYPE_CHECKING:
     from airoagent.agent import Agent
     from airoagent.engine.record import Run
+    from airoagent.errors import AiroError
 
 __all__ = ["command"]
 
-Asked = tuple[str, str]  # id and question
+Row = dict[str, Any]
+
+_LONGEST = 1024 * 1024  # bytes of a line
+_PATIENCE = 100  # lines without a question, from the first: then this is no file of questions
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A line of the file: a question, or why it is none (``wrong``)."""
+
+    id: str
+    question: str
+    line: int
+    wrong: str = ""
 
 
 @click.command("batch")
 @click.argument("file", type=click.Path(allow_dash=True))
-@click.option("--out", type=click.Path(dir_okay=False), help="Append the lines to this file; what is done there stays.")
+@click.option("--out", type=click.Path(), help="Append the lines to this file; what is done there stays.")
 @click.option("--at-once", type=click.IntRange(1, 1000), default=8, show_default=True, help="Runs side by side.")
-@click.option("--quiet", is_flag=True, help="Tell nothing on stderr while it goes on.")
+@click.option("--quiet", is_flag=True, help="Print nothing on stderr while it goes on.")
 @agent_options()
 def command(file: str, out: str | None, at_once: int, quiet: bool, **flags: Any) -> int:
     """Answer the questions of FILE (`-`: standard input), one a line, and print one JSON object for each.
 
     A line is a question, or a JSON object {"id": ..., "question": ...}; without an id it is the number of its line.
-    The objects come in the order in which the runs end: id, question, status, answer, answered, sources, failure, run,
-    seconds.
-    With --out FILE they are appended there, and what is done there already is not asked again.
+    The objects come in the order in which the runs end: id, question, status, answer, answered, sources, failure,
+    run, seconds.
+    A line that is not a question gets an object that says so, and the others go on.
+
+    With --out FILE they are appended there: the same command goes on where it was stopped, even by kill -9. Questions
+    that are done there are not asked again, and runs that had started are resumed (FILE.started lists them meanwhile).
 
     \b
     Example:
@@ -47,110 +73,355 @@ def command(file: str, out: str | None, at_once: int, quiet: bool, **flags: Any)
     """
     from airoagent.engine.door import run_in_thread
 
-    asked = _questions(file)
-    agent, _ = make_agent(flags)
-    done = _done(Path(out)) if out else set()
-    left = [one for one in asked if one not in done]
-    if len(left) < len(asked) and not quiet:
-        click.echo(f"{len(asked) - len(left):,} of {len(asked):,} questions are done in {out}", err=True)
-    with _lines(out) as lines:
-        return run_in_thread(lambda: _ask_all(agent, left, at_once, lines, quiet))
+    agent, settings = make_agent(flags)
+    with _opened(file) as lines, closing(Journal()) as journal, _output(out, journal, bool(settings.store)) as output:
+        if journal.done and not quiet:
+            click.echo(f"{out}: {journal.done:,} done there already", err=True)
+        questions = journal.left(_questions(lines, file))
+        code = run_in_thread(lambda: answer_all(agent, questions, at_once, output, journal, quiet))
+        return code or (2 if journal.wrong else 0)
 
 
-async def _ask_all(agent: Agent, left: list[Asked], at_once: int, lines: TextIO | None, quiet: bool) -> int:
-    """Ask them all; the exit code of the first run that is not answered, 0 if all are."""
+async def answer_all(
+    agent: Agent, questions: Iterator[Asked], at_once: int, output: Output, journal: Journal, quiet: bool
+) -> int:
+    """Answer them all; the exit code of the first that has no answer, 0 if all have one."""
     from airoagent.engine.crew import first_of
-    from airoagent.errors import NOT_ANSWERED
 
-    waiting = iter(left)
-    codes: list[int] = []
+    codes: list[int] = [0]
+    told = 0
+    taking = asyncio.Lock()
+
+    async def take() -> Asked | None:
+        async with taking:  # in a thread: the next line of a pipe may be long in coming
+            return await asyncio.to_thread(next, questions, None)
 
     async def work() -> None:
-        for id, question in waiting:
-            run = await agent.arun(question)
-            text = json.dumps(_row(id, run), ensure_ascii=False)
-            if visible(text) != text:  # what could act on a terminal, or stands in no UTF-8, is escaped
-                text = json.dumps(_row(id, run))
-            click.echo(text, file=lines)
-            if lines is not None:
-                lines.flush()
-            codes.append(run.error.exit_code if run.error is not None else 0 if run.answered else NOT_ANSWERED)
+        nonlocal told
+        while (asked := await take()) is not None:
+            row, code = await _answer(agent, asked, output, journal)
+            output.write(row)
+            told += 1
+            if code and not codes[0]:
+                codes[0] = code
             if not quiet:
-                what = run.failure.message if run.failure is not None else run.status
-                click.echo(f"{len(codes):,}/{len(left):,} {id}: {what} ({run.seconds:.1f} s)", err=True)
+                what = row["failure"]["message"] if row["failure"] else row["status"]
+                click.echo(f"{told:,} {asked.id}: {what} ({row['seconds']:.1f} s)", err=True)
 
     try:
         async with asyncio.TaskGroup() as group:
-            for _ in range(min(at_once, len(left))):
+            for _ in range(at_once):
                 group.create_task(work())
     except BaseExceptionGroup as errors:
         raise first_of(errors) from errors
-    return next((code for code in codes if code), 0)
+    return codes[0]
 
 
-def _row(id: str, run: Run) -> dict[str, Any]:
-    whole = run.to_json()
-    row = {name: whole[name] for name in ("question", "status", "answer", "answered", "sources", "failure", "seconds")}
-    return {"id": id, **row, "run": run.id}
+async def _answer(agent: Agent, asked: Asked, output: Output, journal: Journal) -> tuple[Row, int]:
+    """The row of a question and its exit code: from its run of an earlier batch where there is one."""
+    from airoagent.errors import NOT_ANSWERED, AiroError, UsageError
+    from airoagent.events import Event, RunStarted
 
+    if asked.wrong:
+        return _failed(asked, UsageError(asked.wrong, 'a line: {"id": "q1", "question": "..."}')), 2
 
-def _questions(file: str) -> list[Asked]:
-    """The questions with their ids, in order; UsageError names the first line that is none."""
-    from airoagent.cli.stdin import context_of
-    from airoagent.errors import UsageError
+    def watch(event: Event) -> None:
+        if isinstance(event, RunStarted):  # it is on record, and nothing has been asked or called yet
+            output.started(asked, event.run)
 
-    asked: list[Asked] = []
-    seen: set[str] = set()
-    for number, line in enumerate(context_of((file,))[0][1].split("\n"), 1):
-        text = line.strip()
-        if not text:
-            continue
-        id, question = str(number), text
-        if text.startswith("{"):
-            try:
-                row = json.loads(text)
-                id, question = str(row.get("id", number)), row["question"]
-            except (ValueError, KeyError) as error:
-                raise UsageError(f"{file}:{number}: this is no JSON object with a question", str(error)) from error
-        if not isinstance(question, str) or not question.strip():
-            raise UsageError(f"{file}:{number}: the question is no text", 'a line: {"id": "q1", "question": "..."}')
-        if id in seen:
-            raise UsageError(f"{file}:{number}: the id {id!r} is there twice", "each question needs an id of its own")
-        seen.add(id)
-        asked.append((id, question.strip()))
-    if not asked:
-        raise UsageError(f"there is no question in {file}", "write one a line")
-    return asked
-
-
-def _done(out: Path) -> set[Asked]:
-    """What has been answered according to the lines of an earlier batch."""
-    done: set[Asked] = set()
-    if not out.exists():
-        return done
-    for line in out.read_bytes().split(b"\n"):
+    past = journal.run_of(asked)
+    if past and _can_go_on(agent, past):
         try:
-            row = json.loads(line)
-        except ValueError:  # empty, or cut off when the batch was stopped
-            continue
-        if isinstance(row, dict) and row.get("status") == "done":
-            done.add((str(row.get("id")), str(row.get("question"))))
-    return done
+            run = await agent.aresume(past)
+        except AiroError as error:
+            return {**_failed(asked, error), "run": past}, error.exit_code
+    else:
+        run = await agent.arun(asked.question, watch=watch)
+    code = run.error.exit_code if run.error is not None else 0 if run.answered else NOT_ANSWERED
+    return _row(asked, run), code
+
+
+def _can_go_on(agent: Agent, run: str) -> bool:
+    """Whether a run is on record, and is not one whose plan could not be used: another may be written."""
+    store = agent.session.records.open()
+    if store is None or not store.has(run):
+        return False
+    past = agent.session.load(run)
+    return past.plan is not None or past.status in ("running", "interrupted")
+
+
+def _row(asked: Asked, run: Run) -> Row:
+    from airoagent.engine.record import failure_json, source_json
+
+    return {
+        "id": asked.id,
+        "question": run.question,
+        "status": run.status,
+        "answer": run.answer,
+        "answered": run.answered,
+        "sources": [source_json(source) for source in run.sources],
+        "failure": failure_json(run.failure),
+        "seconds": run.seconds,
+        "run": run.id,
+    }
+
+
+def _failed(asked: Asked, error: AiroError) -> Row:
+    """The row of a line that came to no run."""
+    from airoagent.engine.record import failure_json
+    from airoagent.engine.results import record_of
+
+    row: Row = {
+        "id": asked.id,
+        "question": asked.question,
+        "status": "failed",
+        "answer": None,
+        "answered": False,
+        "sources": [],
+    }
+    return {**row, "failure": failure_json(record_of(error)), "seconds": 0.0, "run": None, "line": asked.line}
+
+
+# Questions -----------------------------------------------------------------------------------------------------------
 
 
 @contextmanager
-def _lines(out: str | None) -> Iterator[TextIO | None]:
-    """The file to append to, on a line of its own; None is stdout."""
+def _opened(file: str) -> Iterator[IO[bytes]]:
+    """The file of questions, to be read line by line."""
+    from airoagent.errors import UsageError
+    from airoagent.textfiles import opened
+
+    if file == "-":
+        try:  # not `sys.stdin` itself: a thread that waits in it when Ctrl-C ends the program would make Python abort
+            number = os.dup(sys.stdin.fileno())
+        except (OSError, ValueError) as error:
+            raise UsageError("standard input cannot be read", "give a file of questions") from error
+        with open(number, "rb") as lines:  # noqa: PTH123 - a descriptor has no path
+            yield lines
+    else:
+        with opened(file) as lines:
+            if stat.S_ISCHR(os.fstat(lines.fileno()).st_mode) and not lines.isatty():
+                raise UsageError(f"{file} is a device, not a file of questions", "name a file, or `-`")
+            yield lines
+
+
+def _questions(lines: IO[bytes], file: str) -> Iterator[Asked]:
+    """The questions in order, and the lines that are none; UsageError where there is no question at all."""
+    from airoagent.errors import UsageError
+
+    good = bad = number = 0
+    while line := lines.readline(_LONGEST + 1):
+        number += 1
+        if len(line) > _LONGEST and not line.endswith(b"\n"):
+            _skip_line(lines, file, number)
+        asked = _read_line(line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line, file, number)
+        if asked is None:
+            continue
+        good, bad = good + (not asked.wrong), bad + bool(asked.wrong)
+        if not good and bad > _PATIENCE:
+            raise UsageError(f"{file} is not a file of questions: none of its first {bad:,} lines is one", "one a line")
+        yield asked
+    if not good and not bad:
+        raise UsageError(f"there is no question in {file}", "write one a line")
+
+
+def _skip_line(lines: IO[bytes], file: str, number: int) -> None:
+    """Read on to the end of a line that is too long."""
+    from airoagent.errors import UsageError
+
+    for _ in range(64):
+        piece = lines.readline(_LONGEST)
+        if not piece or piece.endswith(b"\n"):
+            return
+    raise UsageError(f"{file}:{number}: the line is longer than {64 * _LONGEST // 1024**2} MB", "one question a line")
+
+
+def _read_line(line: bytes, file: str, number: int) -> Asked | None:
+    """What a line asks; None for an empty one."""
+    place, shown = f"{file}:{number}", line[:200].decode("utf-8", "replace").strip()
+
+    def wrong(why: str) -> Asked:
+        return Asked(str(number), shown, number, f"{place}: {why}")
+
+    if len(line) > _LONGEST:
+        return wrong(f"the line is longer than {_LONGEST // 1024**2} MB")
+    try:
+        text = line.decode().strip()
+    except UnicodeDecodeError as error:
+        return wrong(f"the line is not UTF-8 text (byte {error.start})")
+    if not text:
+        return None
+    id, question = str(number), text
+    if text.startswith("{"):
+        try:
+            row = json.loads(text)
+            id, question = str(row.get("id", number)), row["question"]
+        except (ValueError, KeyError, RecursionError) as error:
+            why = f"no {error}" if isinstance(error, KeyError) else str(error)[:200]
+            return wrong(f"this is not a JSON object with a question ({why})")
+    if not isinstance(question, str) or not question.strip():
+        return wrong("the question is not text")
+    try:
+        (id + question).encode()
+    except UnicodeEncodeError:
+        return wrong("the question or its id is not text: it holds half a character (a lone surrogate)")
+    if "\0" in question:
+        return wrong("the question is not text: it holds a zero byte")
+    return Asked(id, question.strip(), number)
+
+
+# The journal ---------------------------------------------------------------------------------------------------------
+
+
+class Journal:
+    """What an earlier batch has done and begun, and the ids of this one, in a database without a name that SQLite keeps
+    on disk where it is large."""
+
+    def __init__(self) -> None:
+        self.done = self.wrong = 0  # questions that are done, lines of now that an earlier batch found wrong
+        self._db = sqlite3.connect("", check_same_thread=False, isolation_level=None)
+        self._lock = threading.Lock()
+        self._closed = False
+        self._db.execute("BEGIN")
+        self._db.execute("CREATE TABLE known (id, question, state, run, PRIMARY KEY (id, question)) WITHOUT ROWID")
+        self._db.execute("CREATE TABLE seen (id PRIMARY KEY) WITHOUT ROWID")
+
+    def read(self, lines: IO[bytes], *, started: bool = False) -> None:
+        """Take note of the lines of an earlier batch; a line that is cut off or not one of ours is passed over."""
+        for line in lines:
+            try:
+                row = json.loads(line)
+                id, question, run = str(row["id"]), str(row["question"]), row["run"]
+                if not isinstance(run, str | None):
+                    continue
+                state = "started" if started else str(row["status"]) if run else "wrong"
+                before = self._state(id, question)
+                if before != "done" and not (before and started and state == "wrong"):
+                    self._db.execute("INSERT OR REPLACE INTO known VALUES (?, ?, ?, ?)", (id, question, state, run))
+                    self.done += state == "done"
+            except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+                continue
+
+    def _state(self, id: str, question: str) -> str:
+        return self._known("state", id, question)
+
+    def run_of(self, asked: Asked) -> str:
+        """The run that was begun for a question; "" for none."""
+        return self._known("run", asked.id, asked.question)
+
+    def _known(self, column: str, id: str, question: str) -> str:
+        rows = self._ask(f"SELECT {column} FROM known WHERE id = ? AND question = ?", id, question)  # noqa: S608 - ours
+        return "" if not rows or rows[0][0] is None else str(rows[0][0])
+
+    def _ask(self, statement: str, *values: str) -> list[Any]:
+        """The rows of a statement. A thread that reads questions may outlive the batch: for it there are none."""
+        with self._lock:
+            return [] if self._closed else self._db.execute(statement, values).fetchall()
+
+    def left(self, questions: Iterator[Asked]) -> Iterator[Asked]:
+        """Those that have to be answered; of two with one id the second is wrong."""
+        for asked in questions:
+            if not asked.wrong and not self._ask("INSERT OR IGNORE INTO seen VALUES (?) RETURNING id", asked.id):
+                why = f"line {asked.line}: the id {asked.id!r} is there twice"
+                asked = Asked(str(asked.line), asked.question, asked.line, why)
+            state = self._state(asked.id, asked.question)
+            if asked.wrong and state == "wrong":
+                self.wrong += 1
+            elif asked.wrong or state != "done":
+                yield asked
+
+    def close(self) -> None:
+        """Forget it all."""
+        with self._lock:
+            self._closed = True
+            self._db.close()
+
+
+# The output ----------------------------------------------------------------------------------------------------------
+
+
+class Output:
+    """Where the rows go, and the names of runs that have none yet."""
+
+    def __init__(self, lines: TextIO | None, begun: TextIO | None = None) -> None:
+        self._lines = lines
+        self._begun = begun
+
+    def write(self, row: Row) -> None:
+        """Write the row of a question that has come to its end."""
+        click.echo(json.dumps(row, ensure_ascii=False), file=self._lines)
+        if self._lines is not None:
+            self._lines.flush()
+
+    def started(self, asked: Asked, run: str) -> None:
+        """Take note that a run is on record for a question."""
+        if self._begun is not None:
+            row = {"id": asked.id, "question": asked.question, "run": run}
+            self._begun.write(json.dumps(row, ensure_ascii=False) + "\n")
+            self._begun.flush()
+
+
+@contextmanager
+def _output(out: str | None, journal: Journal, recorded: bool) -> Iterator[Output]:
+    """The output of a batch, held for it alone; what is there already goes into the journal. None is stdout."""
     from airoagent.errors import UsageError
 
     if out is None:
-        yield None
+        yield Output(None)
         return
     try:
-        half = Path(out).is_file() and not Path(out).read_bytes().endswith(b"\n")
-        with Path(out).open("a", encoding="utf-8", newline="\n") as opened:
-            if half and opened.tell():
-                opened.write("\n")
-            yield opened
-    except OSError as error:
-        raise UsageError(f"{out} cannot be written: {error.strerror}") from error
+        path = Path(out).expanduser()
+        # Not to wait for a reader while a pipe is opened: one that nobody reads is refused.
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | getattr(os, "O_NONBLOCK", 0)
+        new = not path.exists()
+        number = os.open(path, flags, 0o666)
+        os.set_blocking(number, True)
+    except (OSError, ValueError, RuntimeError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise UsageError(f"{out[:200]} cannot be written: {reason}", "name a file, or leave out --out") from error
+    with open(number, "a", encoding="utf-8", newline="\n") as lines:  # noqa: PTH123 - a descriptor has no path
+        if not stat.S_ISREG(os.fstat(number).st_mode):  # a pipe or a device: nothing can be read there again
+            yield Output(lines)
+            return
+        _hold(number, out)
+        path = path.resolve()
+        with path.open("rb") as before:
+            journal.read(before)
+            before.seek(max(before.tell() - 1, 0))
+            if before.read(1) not in (b"", b"\n"):
+                lines.write("\n")  # half a line, cut off when the batch was stopped
+        if not recorded:
+            yield Output(lines)
+            return
+        with _with_started(path.with_name(path.name + ".started"), new, lines, journal) as output:
+            yield output
+
+
+@contextmanager
+def _with_started(path: Path, new: bool, lines: TextIO, journal: Journal) -> Iterator[Output]:
+    """The output with the file of started runs, which is there until all questions have their lines."""
+    if new:
+        path.unlink(missing_ok=True)  # the user has removed the answers to have new ones
+    with path.open("a+b") as raw:
+        raw.seek(0)
+        journal.read(raw, started=True)
+        raw.write(b"\n")  # after half a line
+        with open(os.dup(raw.fileno()), "a", encoding="utf-8", newline="\n") as begun:  # noqa: PTH123 - a descriptor
+            yield Output(lines, begun)
+    path.unlink(missing_ok=True)
+
+
+def _hold(number: int, out: str) -> None:
+    """Hold the output for this batch, until its process ends; UsageError where another one has it."""
+    from airoagent.errors import UsageError
+
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        return
+    try:
+        fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise UsageError(f"another batch is writing to {out}", "wait for its end, or name another --out") from error
+    except OSError:  # a file system without locks
+        return

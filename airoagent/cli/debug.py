@@ -51,9 +51,9 @@ def open_session(target: str, flags: dict[str, Any]) -> Debugger:
         return Debugger(agent_for(run, flags)[0].session, run.plan, run.question, record=run)
     agent, _ = make_agent(flags)
     if target.endswith(".plan") or Path(target).is_file():
-        from airoagent.cli.run import read_plan, read_text
+        from airoagent.cli.run import read_plan, text_of
 
-        text = read_text(target)
+        text = text_of(target)
         return Debugger(agent.session, read_plan(text, agent.tools_for(text), target))
     events: list[Event] = []
     plan = agent.plan(target, watch=events.append)

@@ -42,7 +42,7 @@ def command(
     """
     from airoagent.cli.answer import print_run
     from airoagent.cli.recorded import agent_for, named_values
-    from airoagent.cli.run import read_text
+    from airoagent.cli.run import text_of
     from airoagent.cli.runs import load_run
     from airoagent.cli.watch import make_watch
 
@@ -54,7 +54,7 @@ def command(
         past,
         edit=changed,
         set=named_values(sets, "--set"),
-        plan=None if plan_file is None else read_text(plan_file),
+        plan=None if plan_file is None else text_of(plan_file),
         model=agent.model if flags["model"] else None,
         watch=make_watch(settings),
     )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from airoagent.cli.options import agent_options, complete, make_agent, refuse_given
-from airoagent.cli.run import read_text
+from airoagent.cli.run import text_of
 from airoagent.cli.stdin import words_or_stdin
 from airoagent.prompts.harmless import visible
 from airoagent.settings import declared_settings
@@ -56,7 +56,7 @@ def command(
         refuse_given(("options", *of_model), "does nothing with --check, which asks no model")
     agent, _ = make_agent(flags)
     if file is not None:
-        return _check(read_text(file), "plan" if file == "-" else file, agent, fix, form, as_json)
+        return _check(text_of(file), "plan" if file == "-" else file, agent, fix, form, as_json)
     if fix:
         raise click.UsageError("--fix repairs a plan there is: airo plan --check FILE --fix")
     written, plan = _write(agent, words_or_stdin(question), as_json)

@@ -45,7 +45,7 @@ def agent_for(
 
 def named_values(pairs: tuple[str, ...], what: str) -> dict[str, str]:
     """``name=value`` arguments; a value ``@file`` is the text of that file. UsageError for one without ``=``."""
-    from airoagent.cli.run import read_text
+    from airoagent.cli.run import text_of
     from airoagent.errors import UsageError
 
     values: dict[str, str] = {}
@@ -53,6 +53,6 @@ def named_values(pairs: tuple[str, ...], what: str) -> dict[str, str]:
         name, equals, value = pair.partition("=")
         if not equals or not name.strip():
             raise UsageError(f"{what} {pair!r} is not of the form NAME=VALUE", f"e.g. {what} evidence2=text, or =@file")
-        text = read_text(value[1:]).removesuffix("\n") if value.startswith("@") else value
+        text = text_of(value[1:]).removesuffix("\n") if value.startswith("@") else value
         values[name.strip()] = text
     return values

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from airoagent.cli.options import agent_options, display_options, make_agent
 from airoagent.cli.stdin import read_stdin
+from airoagent.textfiles import MOST, read_text
 
 if TYPE_CHECKING:
     from airoagent.plan.plans import Plan
@@ -50,7 +50,7 @@ def command(
     from airoagent.engine.saving import on_recorded_tools
     from airoagent.plan.parameters import with_values
 
-    text = read_text(file)
+    text = text_of(file)
     agent, settings = make_agent(flags, display=display, color=color)
     plan = with_values(read_plan(text, agent.tools_for(text), file), named_values(values, "--set"))
     watch = make_watch(settings)
@@ -74,14 +74,6 @@ def read_plan(text: str, tools: Toolbox, file: str) -> Plan:
         raise
 
 
-def read_text(file: str) -> str:
+def text_of(file: str, most: int = MOST) -> str:
     """The text of a file, or of standard input for ``-``; UsageError says why there is none."""
-    from airoagent.errors import UsageError
-
-    if file == "-":
-        return read_stdin()
-    try:
-        return Path(file).read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
-        raise UsageError(f"{file} cannot be read: {reason}", "check the path; `-` reads standard input") from error
+    return read_stdin() if file == "-" else read_text(file, hint="check the path; `-` reads standard input", most=most)

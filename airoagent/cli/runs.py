@@ -89,12 +89,12 @@ def load_run(word: str) -> Run:
 def _trace(file: str) -> Run:
     from airoagent.engine.record import Run, read_trace, trace_lines
     from airoagent.errors import StoreError
+    from airoagent.textfiles import opened
 
-    try:
-        with click.open_file(file, "rb") as stream:
-            return Run.from_events(read_trace(trace_lines(stream)))
-    except OSError as error:
-        raise StoreError(f"the trace {file} cannot be read: {error.strerror}", "check the path") from error
+    if file == "-":
+        return Run.from_events(read_trace(trace_lines(click.get_binary_stream("stdin"))))
+    with opened(file, f"the trace {file}", error=StoreError) as stream:
+        return Run.from_events(read_trace(trace_lines(stream)))
 
 
 def begun_of(run: Run) -> Begun:

@@ -22,17 +22,19 @@ from pathlib import Path
 
 import click
 
+from airoagent.textfiles import MOST, decoded, read_text
+
 __all__ = ["context_of", "read_stdin", "words_or_stdin"]
 
 _PATIENCE = 3.0  # seconds for the first byte
-_MOST = 16 * 1024 * 1024  # bytes; what one evidence may have
+_FOLDER = "put it into a folder as files, and ask that: --docs FOLDER"
 _QUIET = "(`</dev/null` gives none at once, `--context -` waits for it)"
 
 
 def read_stdin() -> str:
     """All of standard input as text; UsageError where it is not text, or without end."""
     data = getattr(sys.stdin, "buffer", None)
-    return sys.stdin.read() if data is None else _decoded(data.read(_MOST + 1), "standard input")
+    return sys.stdin.read() if data is None else _decoded(data.read(MOST + 1), "standard input")
 
 
 def words_or_stdin(words: tuple[str, ...]) -> str:
@@ -46,20 +48,9 @@ def context_of(files: tuple[str, ...], told: bool = True) -> list[tuple[str, str
     ``told``: somebody may be told, on stderr, that standard input stayed empty. UsageError for what is not text.
     """
     if files:
-        return [("stdin", read_stdin()) if file == "-" else _file(file) for file in files]
+        return [("stdin", read_stdin()) if file == "-" else (Path(file).name, read_text(file)) for file in files]
     text = _given_text(told)
     return [("stdin", text)] if text.strip() else []
-
-
-def _file(file: str) -> tuple[str, str]:
-    from airoagent.errors import UsageError
-
-    path = Path(file).expanduser()
-    try:
-        with path.open("rb") as opened:
-            return path.name, _decoded(opened.read(_MOST + 1), file)
-    except OSError as error:
-        raise UsageError(f"{file} cannot be read: {error.strerror}", "`-` is standard input") from error
 
 
 def _given_text(told: bool) -> str:
@@ -92,19 +83,8 @@ def _something_comes(number: int) -> bool:
 
 
 def _decoded(data: bytes, name: str) -> str:
-    from airoagent.errors import UsageError
+    if len(data) > MOST:
+        from airoagent.errors import UsageError
 
-    if len(data) > _MOST:
-        raise UsageError(
-            f"{name} holds more than {_MOST // 1024**2} MB, too much to answer from",
-            "put it into a folder as files, and ask that: --docs FOLDER",
-        )
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise UsageError(
-            f"{name} is not UTF-8 text (byte {error.start})", "convert it: iconv -f latin1 -t utf-8"
-        ) from error
-    if "\0" in text:
-        raise UsageError(f"{name} is not text: it holds a zero byte", "documents of other kinds: --docs FOLDER")
-    return text
+        raise UsageError(f"{name} holds more than {MOST // 1024**2} MB, too much to answer from", _FOLDER)
+    return decoded(data, name)

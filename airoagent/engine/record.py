@@ -54,7 +54,17 @@ from airoagent.plan.plans import Plan
 from airoagent.plan.steps import references
 from airoagent.prompts.context_prompts import read_cited_answer
 
-__all__ = ["TRACE_VERSION", "Reading", "Run", "plan_json", "read_trace", "trace_lines", "write_trace"]
+__all__ = [
+    "TRACE_VERSION",
+    "Reading",
+    "Run",
+    "failure_json",
+    "plan_json",
+    "read_trace",
+    "source_json",
+    "trace_lines",
+    "write_trace",
+]
 
 TRACE_VERSION = 2
 
@@ -234,8 +244,8 @@ class Run:
             "status": self.status,
             "answer": self.answer,
             "answered": self.answered,
-            "sources": [_source_json(source) for source in self.sources],
-            "failure": None if self.failure is None else _plain(self.failure),
+            "sources": [source_json(source) for source in self.sources],
+            "failure": failure_json(self.failure),
             "model": self.model,
             "plan": None if self.plan is None else plan_json(self.plan, self.step_status),
             "evidence": {
@@ -247,7 +257,7 @@ class Run:
                     "written": found.written,
                     "private": found.private,
                     "at": found.at,
-                    "sources": [_source_json(source) for source in found.sources],
+                    "sources": [source_json(source) for source in found.sources],
                 }
                 for id, found in self.evidence.items()
             },
@@ -292,7 +302,13 @@ def _plain(value: Any) -> dict[str, Any]:
     return {name: getattr(value, name) for name in value.__dataclass_fields__}
 
 
-def _source_json(source: Source) -> dict[str, str]:
+def failure_json(failure: Failure | None) -> dict[str, Any] | None:
+    """What a run failed of, as plain JSON values."""
+    return None if failure is None else _plain(failure)
+
+
+def source_json(source: Source) -> dict[str, str]:
+    """A source as plain JSON values."""
     return {"url": source.url, "title": source.title, "quote": source.quote}
 
 

@@ -8,6 +8,7 @@ just suffice for its shortest end, that end is written, so that even a completio
 
 from __future__ import annotations
 
+from functools import lru_cache
 from itertools import takewhile
 from typing import Any, Final
 
@@ -44,17 +45,30 @@ def nearest_end(grammar: Grammar, text: str) -> str:
 
     For text from elsewhere, whose tokens are not known: it is taken byte by byte.
     """
-    from llguidance import LLMatcher, LLParserLimits, LLTokenizer
+    from llguidance import LLTokenizer
 
     tokenizer = LLTokenizer("byte")
-    limits = LLParserLimits(precompute_large_lexemes=False)
-    matcher = LLMatcher(tokenizer, LLMatcher.grammar_from_lark(grammar.lark()), limits=limits)
+    matcher = _compiled(tokenizer, grammar).deep_copy()
     # What came as broken UTF-8 was some sign of free text: the way to the end is the same from any other.
     written = list(text.replace("\ufffd", "x").encode())
     if matcher.validate_tokens(written) < len(written) or not matcher.consume_tokens(written):
         return ""
     end = _WindUp(tokenizer, grammar, 0).shortest(matcher)
     return bytes(end[:-1]).decode("utf-8", "replace")
+
+
+@lru_cache(
+    maxsize=8
+)  # compiling costs 20 ms, a copy next to nothing; a session asks for a few grammars again and again
+def _compiled(tokenizer: Any, grammar: Grammar | str) -> Any:
+    """The matcher of a grammar at its start; to be copied, not used."""
+    from llguidance import LLMatcher, LLParserLimits
+
+    lark = grammar.lark() if isinstance(grammar, Grammar) else grammar
+    # Long texts are worked out as they come: doing so beforehand takes longer, and is given up at a vocabulary of
+    # 32,000 for plans of more than six steps.
+    limits = LLParserLimits(precompute_large_lexemes=False)
+    return LLMatcher(tokenizer, LLMatcher.grammar_from_lark(lark), limits=limits)
 
 
 class GrammarMask:
@@ -66,13 +80,7 @@ class GrammarMask:
     """
 
     def __init__(self, tokenizer: Any, grammar: Grammar | str, start: int, room: int | None = None) -> None:
-        from llguidance import LLMatcher, LLParserLimits
-
-        lark = grammar.lark() if isinstance(grammar, Grammar) else grammar
-        # Long texts are worked out as they come: doing so beforehand takes longer, and is given up at a vocabulary of
-        # 32,000 for plans of more than six steps.
-        limits = LLParserLimits(precompute_large_lexemes=False)
-        self._matcher = LLMatcher(tokenizer, LLMatcher.grammar_from_lark(lark), limits=limits)
+        self._matcher = _compiled(tokenizer, grammar).deep_copy()
         self._start = start
         self._taken: list[int] = []
         self._check()

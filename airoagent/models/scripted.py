@@ -21,6 +21,7 @@ from airoagent.errors import ModelError, UsageError
 from airoagent.events import Usage
 from airoagent.models.base import Chunk, ModelInfo, Prompt, Purpose
 from airoagent.models.stopping import StopFilter
+from airoagent.textfiles import read_text
 
 __all__ = ["ScriptedModel"]
 
@@ -65,13 +66,7 @@ class ScriptedModel:
         ModelError where the file cannot be read or a line is not of that form.
         """
         name = f"scripted:{path}"
-        try:
-            text = Path(path).expanduser().read_text(encoding="utf-8")
-        except OSError as error:
-            reason = error.strerror or type(error).__name__
-            raise ModelError(f"the script {path} cannot be read: {reason}", "give the path of a file") from error
-        except UnicodeDecodeError as error:
-            raise ModelError(f"the script {path} is not UTF-8 text (byte {error.start})") from error
+        text = read_text(path, f"the script {path}", "give the path of a file", error=ModelError)
         if not text.strip():
             raise ModelError(f"the script {path} is empty", "put a plan into it, or JSON lines with a text each")
         lines = text.splitlines()

@@ -34,6 +34,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 
 from airoagent.prompts.grammar import Alt, Chars, Grammar, Piece, Rep, Rule, Seq, Text, Use, but, chars, optional
 
@@ -92,7 +93,11 @@ def plan_grammar(
     Bounds: ``steps``, and characters of one ``thought`` or ``input`` and of the ``answer``. ValueError for bounds below
     one, no tools, or a name that cannot be written in a plan.
     """
-    names = tuple(dict.fromkeys(tools))
+    return _grammar_of(tuple(dict.fromkeys(tools)), steps, thought, input, answer)
+
+
+@lru_cache(maxsize=32)  # an agent asks for the same one with every question, and building it costs more than the run
+def _grammar_of(names: tuple[str, ...], steps: int, thought: int, input: int, answer: int) -> Grammar:
     if not names or min(steps, thought, input, answer) < 1:
         raise ValueError("a plan needs a tool, a step, and room for its texts")
     for name in names:

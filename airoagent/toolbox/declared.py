@@ -349,4 +349,6 @@ def _header(text: _Text, values: Mapping[str, Json], tool: str) -> str:
     value = _Text(tuple(pieces)).filled(values)
     if any(char in value for char in "\r\n\0"):
         raise ToolError(f"a header of {tool} holds a line break", "headers are one line")
+    if not value.isascii():
+        raise ToolError(f"a header of {tool} holds a character that is not ASCII", "put such text into the query")
     return value

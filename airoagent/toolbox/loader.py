@@ -18,9 +18,9 @@ import re
 import sys
 import threading
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import lru_cache, partial
 from importlib.machinery import ModuleSpec, SourceFileLoader
 from importlib.util import module_from_spec
 from pathlib import Path
@@ -28,6 +28,7 @@ from types import CodeType, ModuleType
 from typing import TYPE_CHECKING, Any, Literal
 
 from airoagent.errors import AiroError, UsageError
+from airoagent.textfiles import read_bytes
 from airoagent.toolbox.tool import Tool, Toolbox, as_tool
 
 if TYPE_CHECKING:
@@ -106,7 +107,7 @@ def find_tools(paths: Sequence[Path] = (), *, config_folder: Path | None) -> Fou
     broken: list[Broken] = []
     for folder in folders:
         _take(_tool_files(folder), tools, broken)
-    for origin, load in _entry_points():
+    for origin, load in _entry_points(tuple(sys.path)):
         try:
             tools += load()
         except (Exception, SystemExit) as error:
@@ -182,9 +183,9 @@ def _load(file: Path) -> tuple[Tool, ...]:
     limit of one request a second, say). It stands in ``sys.modules``, where dataclasses and pickle look for it.
     """
     try:
-        source = file.read_bytes()
-    except OSError as error:
-        raise _UnusableError(f"it cannot be read: {error.strerror}", "check its permissions") from error
+        source = read_bytes(file, "it", "check its permissions")
+    except UsageError as error:
+        raise _UnusableError(error.message, error.hint) from error
     if file.suffix != ".py":
         return _declared(file, source)
     path = str(file.resolve())
@@ -244,13 +245,19 @@ def _own_tools(module: ModuleType, source: bytes) -> tuple[Tool, ...]:
     return tuple(tool if tool.origin == file else replace(tool, origin=file) for tool in own.values())
 
 
-def _entry_points() -> Iterator[tuple[str, Callable[[], tuple[Tool, ...]]]]:
-    """What installed packages offer: where each comes from, and how to load it. Any exception may come out of that."""
+@lru_cache(maxsize=1)  # the scan reads the folder of every installed package
+def _entry_points(path: tuple[str, ...]) -> tuple[tuple[str, Callable[[], tuple[Tool, ...]]], ...]:
+    """What the packages on ``path`` (`sys.path`) offer: where each comes from, and how to load it.
+
+    Any exception may come out of the loading.
+    """
     from importlib.metadata import entry_points
 
+    found = []
     for entry in sorted(entry_points(group="airoagent.tools"), key=lambda entry: (entry.name, entry.value)):
         package = f" of {entry.dist.name} {entry.dist.version}" if entry.dist else ""
-        yield f"entry point {entry.name}{package}", partial(_load_entry, entry)
+        found.append((f"entry point {entry.name}{package}", partial(_load_entry, entry)))
+    return tuple(found)
 
 
 def _load_entry(entry: EntryPoint) -> tuple[Tool, ...]:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 from airoagent.errors import FetchError, SearchBlocked, SearchError, UsageError
+from airoagent.textfiles import read_text
 from airoagent.toolbox.fetch import Fetcher, Response
 from airoagent.toolbox.search import SearchResult
 
@@ -87,9 +87,9 @@ class FixtureSearch:
         self.name = f"fixture:{path}"
         self._path = path
         try:
-            value = json.loads(Path(path).read_text(encoding="utf-8"))
+            value = json.loads(read_text(path))
             self._entries = {" ".join(item["query"].casefold().split()): item for item in value}
-        except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        except (RecursionError, ValueError, TypeError, KeyError, AttributeError) as error:
             raise UsageError(
                 f"{path} is not a file of search results ({error})", 'it is a JSON list of {"query", "results"}'
             ) from error

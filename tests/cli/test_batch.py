@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +36,7 @@ def test_each_question_gets_its_line(airo: Airo, questions: Path) -> None:
     assert set(found) == {"1", "otters"}
     assert "1,642" in found["1"]["answer"] and found["1"]["sources"]
     assert all(row["status"] == "done" and row["run"] for row in found.values())
-    assert "2/2" in result.err
+    assert result.err.count(": done (") == 2
 
 
 def test_it_goes_on_where_it_was_stopped(airo: Airo, questions: Path, tmp_path: Path) -> None:
@@ -42,7 +45,7 @@ def test_it_goes_on_where_it_was_stopped(airo: Airo, questions: Path, tmp_path: 
     failed = {"id": "otters", "question": "Where do otters sleep?", "status": "failed"}
     out.write_bytes(f'{json.dumps(kept)}\n{json.dumps(failed)}\n{{"id": "ä'.encode()[:-1])  # cut inside a character
     result = airo("batch", str(questions), "--docs", LIBRARY, "--out", str(out))
-    assert (result.code, result.out) == (0, "") and "1 of 2 questions are done" in result.err
+    assert (result.code, result.out) == (0, "") and "1 done there already" in result.err
     *before, half, new = out.read_bytes().splitlines()
     assert [json.loads(line)["id"] for line in before] == ["1", "otters"] and half.startswith(b'{"id": "')
     assert json.loads(new)["id"] == "otters" and json.loads(new)["status"] == "done"
@@ -63,22 +66,151 @@ def test_a_question_without_an_answer_gives_the_exit_code_and_the_others_theirs(
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("line", "told"),
     [
-        ("\n \n", "no question"),
-        ('{"id": 1}\n', ":1: this is no JSON object with a question"),
-        ("a\n{broken\n", ":2: this is no JSON object"),
-        ('{"question": 5}\n', ":1: the question is no text"),
-        ('{"id": "a", "question": "x"}\n{"id": "a", "question": "y"}\n', ":2: the id 'a' is there twice"),
+        (b'{"id": 1}', "this is not a JSON object with a question (no 'question')"),
+        (b"{broken", "this is not a JSON object with a question"),
+        (b'{"question":' + b"[" * 100_000, "this is not a JSON object with a question"),
+        (b'{"question": 5}', "the question is not text"),
+        (b'{"question": "\\ud83d"}', "half a character"),
+        (b"caf\xe9?", "the line is not UTF-8 text (byte 3)"),
+        (b"a\0b", "zero byte"),
+        (b"x" * 3_000_000, "the line is longer than 1 MB"),
+        (b'{"id": "1", "question": "y"}', "line 2: the id '1' is there twice"),
     ],
+    ids=range(9),
 )
-def test_a_line_that_is_no_question_is_told_before_anything_is_asked(
-    airo: Airo, tmp_path: Path, text: str, told: str
+def test_a_line_that_is_not_a_question_is_one_line_and_the_others_go_on(
+    airo: Airo, tools: str, tmp_path: Path, line: bytes, told: str
 ) -> None:
+    file, out, model = tmp_path / "q.txt", tmp_path / "out.jsonl", tmp_path / "plans.jsonl"
+    file.write_bytes(b"one\n" + line + b"\nthree\n")
+    plan = {"purpose": "plan", "text": ":evidence0: = echo[one]\nAnswer: :evidence0:"}
+    model.write_text(2 * (json.dumps(plan) + "\n"), encoding="utf-8")
+    command = ("batch", str(file), "--out", str(out), "-m", f"scripted:{model}", "--tools", tools)
+    result = airo(*command)
+    assert result.code == 2 and "Traceback" not in result.err
+    found = rows(out.read_text(encoding="utf-8"))
+    assert {id: row["status"] for id, row in found.items()} == {"1": "done", "2": "failed", "3": "done"}
+    assert told in found["2"]["failure"]["message"] and found["2"]["line"] == 2 and found["2"]["run"] is None
+    before = out.read_bytes()
+    assert len(before) < 5000
+    assert airo(*command).code == 2 and out.read_bytes() == before  # the line is there already
+
+
+@pytest.mark.parametrize("text", ["\n \n", ""])
+def test_a_file_without_a_question_is_refused(airo: Airo, tmp_path: Path, text: str) -> None:
     file = tmp_path / "q.txt"
     file.write_text(text, encoding="utf-8")
     result = airo("batch", str(file))
-    assert result.code == 2 and told in result.err and result.out == ""
+    assert result.code == 2 and "no question" in result.err and result.out == ""
+
+
+@pytest.mark.parametrize("file", ["/dev/zero", "/dev/urandom", "/proc", "/dev/null"])
+def test_what_is_not_a_file_of_questions_is_refused_at_a_limit(airo: Airo, file: str) -> None:
+    result = airo("batch", file, "--quiet", "--docs", LIBRARY, "--no-store")
+    assert result.code == 2 and result.err.count("error:") == 1 and "Traceback" not in result.err
+
+
+PAYING = '''
+import pathlib, time
+from airoagent import tool
+
+here = pathlib.Path(__file__).parent
+
+@tool
+def pays(text: str) -> str:
+    """Costs money."""
+    with (here / "ledger").open("a") as file:
+        file.write(text + "\\n")
+    return "paid"
+
+@tool
+def waits(text: str) -> str:
+    """Answers when the gate is open."""
+    (here / "waiting").touch()
+    while not (here / "gate").exists():
+        time.sleep(0.01)
+    return "open"
+'''
+
+
+@pytest.fixture
+def paying(tmp_path: Path) -> tuple[str, ...]:
+    """A batch of one question, whose first step costs money and whose second waits for the gate."""
+    (tmp_path / "paying.py").write_text(PAYING, encoding="utf-8")
+    plan = ":evidence0: = pays[one]\n:evidence1: = waits[:evidence0:]\nAnswer: :evidence1:"
+    (tmp_path / "plans.jsonl").write_text(json.dumps({"purpose": "plan", "text": plan}) + "\n", encoding="utf-8")
+    (tmp_path / "q.txt").write_text("What does it cost?\n", encoding="utf-8")
+    model, tools = f"scripted:{tmp_path / 'plans.jsonl'}", str(tmp_path / "paying.py")
+    return ("batch", str(tmp_path / "q.txt"), "--out", str(tmp_path / "out.jsonl"), "-m", model, "--tools", tools)
+
+
+def test_after_a_kill_a_step_that_had_paid_does_not_pay_again(
+    airo: Airo, paying: tuple[str, ...], tmp_path: Path
+) -> None:
+    out = tmp_path / "out.jsonl"
+    for _ in range(2):
+        (tmp_path / "waiting").unlink(missing_ok=True)
+        with subprocess.Popen([sys.executable, "-m", "airoagent", *paying], stderr=subprocess.PIPE) as process:
+            while not (tmp_path / "waiting").exists() and process.poll() is None:
+                time.sleep(0.01)
+            refused = airo(*paying)
+            assert refused.code == 2 and f"another batch is writing to {out}" in refused.err
+            process.kill()
+    assert out.read_bytes() == b"" and (tmp_path / "ledger").read_text() == "one\n"
+    (tmp_path / "gate").touch()
+    assert airo(*paying).code == 0
+    assert rows(out.read_text())["1"]["answer"] == "open" and (tmp_path / "ledger").read_text() == "one\n"
+    assert sorted(path.name for path in tmp_path.glob("out*")) == ["out.jsonl"]
+
+
+def test_a_question_that_failed_goes_on_from_what_its_run_had(
+    airo: Airo, paying: tuple[str, ...], tmp_path: Path
+) -> None:
+    (tmp_path / "paying.py").write_text(PAYING.replace("time.sleep(0.01)", 'raise ValueError("shut")'))
+    assert airo(*paying).code == 5
+    (tmp_path / "gate").touch()
+    assert airo(*paying).code == 0 and (tmp_path / "ledger").read_text() == "one\n"
+    first, second = map(json.loads, (tmp_path / "out.jsonl").read_text().splitlines())
+    assert (first["status"], second["status"]) == ("failed", "done") and first["run"] == second["run"]
+
+
+@pytest.mark.parametrize("there", [True, False], ids=["cut off", "answers removed"])
+def test_a_started_run_that_is_not_on_record_is_asked_again(
+    airo: Airo, questions: Path, tmp_path: Path, there: bool
+) -> None:
+    out = tmp_path / "out.jsonl"
+    if there:
+        out.touch()
+    started = {"id": "1", "question": "How deep is Lake Baikal?", "run": "20200101-000000-aaaaa"}
+    (tmp_path / "out.jsonl.started").write_text(json.dumps(started) + "\n{half", encoding="utf-8")
+    assert airo("batch", str(questions), "--docs", LIBRARY, "--out", str(out)).code == 0
+    assert {id: row["status"] for id, row in rows(out.read_text()).items()} == {"1": "done", "otters": "done"}
+
+
+def test_a_pipe_or_a_device_is_written_to_and_a_pipe_that_nobody_reads_is_refused(
+    airo: Airo, shell: Airo, questions: Path, tmp_path: Path
+) -> None:
+    command = ("batch", str(questions), "--docs", LIBRARY, "--quiet", "--out")
+    assert set(rows(shell(*command, "/dev/stdout").out)) == {"1", "otters"}
+    os.mkfifo(tmp_path / "pipe")
+    refused = airo(*command, str(tmp_path / "pipe"))
+    assert refused.code == 2 and "cannot be written" in refused.err
+    full = shell(*command, "/dev/full")
+    assert full.code == 1 and "the output cannot be written: No space left" in full.err
+    assert "Traceback" not in full.err
+
+
+def test_a_question_is_answered_before_the_next_one_has_come() -> None:
+    command = [sys.executable, "-m", "airoagent", "batch", "-", "--docs", LIBRARY, "--quiet"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdin is not None and process.stdout is not None
+        for number in ("1", "2"):
+            process.stdin.write(b"How deep is Lake Baikal?\n")
+            process.stdin.flush()
+            assert json.loads(process.stdout.readline())["id"] == number
+        process.stdin.close()
 
 
 def test_a_folder_that_is_not_there_is_told(airo: Airo, questions: Path, tmp_path: Path) -> None:

@@ -1,0 +1,126 @@
+"""Reading the files that a user names: at most so many bytes, and one sentence for whatever cannot be read.
+
+A path may lead to anything: a folder, a device without end, a pipe that nobody writes to. A pipe with a writer is read
+to its end, as `<(command)` needs.
+"""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+import select
+import stat
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from airoagent.errors import AiroError, UsageError
+
+__all__ = ["MOST", "MOST_TRACE", "decoded", "is_folder", "opened", "read_bytes", "read_text", "shown_path"]
+
+MOST = 16 * 1024 * 1024  # bytes; what one evidence may have
+MOST_TRACE = 256 * 1024 * 1024  # a run with all its evidence
+_PATIENCE = 3.0  # seconds for somebody to write to a pipe
+
+Error = Callable[[str, str], AiroError]
+
+
+def read_text(
+    path: str | Path, name: str = "", hint: str = "check the path", *, error: Error = UsageError, most: int = MOST
+) -> str:
+    """The text of a UTF-8 file, without its byte order mark.
+
+    Raises ``error`` with a sentence about ``name`` (the path by default) where there is none.
+    """
+    name = name or shown_path(path)
+    return decoded(read_bytes(path, name, hint, error=error, most=most), name, error=error)
+
+
+def decoded(data: bytes, name: str, *, error: Error = UsageError) -> str:
+    """Bytes of a file or a pipe as text."""
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as wrong:
+        raise error(f"{name} is not UTF-8 text (byte {wrong.start})", "convert it: iconv -f latin1 -t utf-8") from wrong
+    if "\0" in text:
+        raise error(f"{name} is not text: it holds a zero byte", "documents of other kinds: --docs FOLDER")
+    return text
+
+
+def read_bytes(
+    path: str | Path, name: str = "", hint: str = "check the path", *, error: Error = UsageError, most: int = MOST
+) -> bytes:
+    """What a file holds, if that is at most ``most`` bytes."""
+    name = name or shown_path(path)
+    try:
+        with opened(path, name, hint, error=error) as file:
+            data = file.read(most + 1)
+    except OSError as wrong:
+        raise error(f"{name} cannot be read: {wrong.strerror}", hint) from wrong
+    if len(data) > most:
+        size = f"{most // 1024**2} MB" if most >= 1024**2 else f"{most:,} bytes"
+        raise error(f"{name} is too large: it holds more than {size}", "name another file")
+    return data
+
+
+def opened(
+    path: str | Path, name: str = "", hint: str = "check the path", *, error: Error = UsageError
+) -> io.BufferedReader:
+    """A file to read from; `read_bytes` is for all of it."""
+    name = name or shown_path(path)
+    try:
+        # Not to wait for a writer while a pipe is opened.
+        number = os.open(Path(path).expanduser(), os.O_RDONLY | os.O_CLOEXEC | getattr(os, "O_NONBLOCK", 0))
+        if stat.S_ISDIR(os.fstat(number).st_mode):
+            os.close(number)
+            raise IsADirectoryError(errno.EISDIR, "it is a folder")
+        raw = _File(number)
+        if stat.S_ISFIFO(os.fstat(number).st_mode) and not raw.somebody_writes():
+            raw.close()
+            raise OSError(errno.ENXIO, "it is a pipe that nobody writes to")
+        os.set_blocking(number, True)
+        return io.BufferedReader(raw)
+    except (OSError, ValueError, RuntimeError) as wrong:  # a zero byte in the path, a home of nobody
+        reason = getattr(wrong, "strerror", None) or str(wrong)
+        raise error(f"{name} cannot be read: {reason}", hint) from wrong
+
+
+def shown_path(path: str | Path) -> str:
+    """A path as a sentence shows it: a text that was taken for one may be long."""
+    return str(path) if len(str(path)) <= 300 else f"{str(path)[:100]}..."
+
+
+class _File(io.FileIO):
+    """A file whose first byte may have been read to find out whether there is one."""
+
+    first = b""
+
+    def readinto(self, buffer: Any) -> int | None:
+        if not self.first:
+            return super().readinto(buffer)
+        memoryview(buffer).cast("B")[:1], self.first = self.first, b""
+        return 1
+
+    def somebody_writes(self) -> bool:
+        """Whether a pipe has text or its end to give, or somebody who has opened it for writing, in time."""
+        ends = time.monotonic() + _PATIENCE
+        poll = select.poll()
+        poll.register(self.fileno(), select.POLLIN)
+        while not poll.poll(100):
+            try:
+                self.first = os.read(self.fileno(), 1)  # of a pipe that nobody writes to, the end is read at once
+            except BlockingIOError:
+                return True
+            if self.first or time.monotonic() > ends:
+                return bool(self.first)
+        return True
+
+
+def is_folder(path: Path) -> bool:
+    """Whether a path is that of a folder; not where it is too long or otherwise impossible, whose reading will tell."""
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):
+        return False
