@@ -401,8 +401,9 @@ def _read(kind: Any, given: _Given, least: float | None, most: float | None) -> 
     if kind is str:
         _need(isinstance(value, str) and value.strip() != "", "text")
         return value
-    forms = (str,) if text is not None else (int,) if kind is not float else (int, float)
-    return _read_number(value, forms, float if kind is float else int, least, most)
+    number = float if float in (kind, *get_args(kind)) else int
+    forms = (str,) if text is not None else (int,) if number is int else (int, float)
+    return _read_number(value, forms, number, least, most)
 
 
 def _need(good: bool, wanted: str) -> None:

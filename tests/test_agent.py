@@ -115,7 +115,7 @@ def test_a_model_that_writes_without_end_is_stopped_and_its_text_is_taken_as_cut
     run = Agent(Endless([]), [echo], store=False).run("q")
     assert run.failure is not None and run.failure.kind in ("truncated", "too_large")
     (asked,) = [event for event in run.events if isinstance(event, ModelCalled)]
-    assert asked.finish == "length" and len(asked.text) < 5_000_000
+    assert asked.finish == "repetition" and len(asked.text) < 5_000_000
 
 
 def test_a_bug_goes_up_as_it_is_and_the_record_is_closed(tmp_path: Path) -> None:

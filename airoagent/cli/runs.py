@@ -92,7 +92,7 @@ def _trace(file: str) -> Run:
     from airoagent.textfiles import opened
 
     if file == "-":
-        return Run.from_events(read_trace(trace_lines(click.get_binary_stream("stdin"))))
+        return Run.from_events(read_trace(trace_lines(click.open_file("-", "rb"))))
     with opened(file, f"the trace {file}", error=StoreError) as stream:
         return Run.from_events(read_trace(trace_lines(stream)))
 

@@ -145,6 +145,8 @@ def _agree(function: Function, tool: Tool, params: dict[str, Any]) -> None:
 
 
 _STRING = re.compile(r'"(?:[^"\\]|\\.)*+"')
+_ESCAPE = re.compile(r"\\.")
+_LETTERS = {f"\\{letter}": f"\\u{code:04x}" for letter, code in zip("bfnrt", (8, 12, 10, 13, 9), strict=True)}
 _BRACKETS = re.compile(r"[\[\]［］]")
 _REFERENCE_SIGNS = re.compile(r"[\[\]［］:：#＃$＄]")
 _MAY_REFER = re.compile(r"evidence|[#＃$＄]", re.IGNORECASE)
@@ -157,7 +159,9 @@ def _input(tool: Tool, params: dict[str, Any]) -> str:
 
     def harmless(match: re.Match[str]) -> str:
         signs = _REFERENCE_SIGNS if _MAY_REFER.search(match[0]) else _BRACKETS
-        return signs.sub(lambda sign: f"\\u{ord(sign[0]):04x}", match[0])
+        # An escape of one letter may be read as a backslash of the text, as models write them.
+        text = _ESCAPE.sub(lambda escape: _LETTERS.get(escape[0], escape[0]), match[0])
+        return signs.sub(lambda sign: f"\\u{ord(sign[0]):04x}", text)
 
     return _STRING.sub(harmless, json.dumps(params, ensure_ascii=False))
 

@@ -144,7 +144,7 @@ class Picker:
     def __init__(self, sampling: Sampling, device: Any, mask: Callable[[Any, Any], Any] | None = None) -> None:
         import torch
 
-        self._sampling = sampling
+        self._sampling = sampling.for_purpose("think")
         self._mask = mask
         self._generator = torch.Generator(device=device)
         self._generator.manual_seed(secrets.randbits(63) if sampling.seed is None else sampling.seed % 2**63)

@@ -53,16 +53,17 @@ def own_text(text: str) -> str:
 _SHORTEST_LOOP = 360  # characters, about a hundred tokens
 _LONGEST_PERIOD = 320
 _TIMES = 3
-_DIGITS = re.compile(r"\d+")
+_STEP_NUMBER = re.compile(r"(?::evidence\d+:|#E\d+)\s*=")
 
 
 def repeats_from(text: str) -> int | None:
     """Where a text began to say the same thing over and over, up to its end; None where it does not.
 
-    The end counts as a loop from 360 characters on, and three times the same (numbers may differ: a plan counts on).
+    The end counts as a loop from 360 characters on, and three times the same. The numbers that a plan counts its steps
+    by may differ: the same call under another number is none the newer.
     """
     window = text[-_TIMES * _LONGEST_PERIOD * 2 :]
-    tail = _DIGITS.sub("0", window)
+    tail = _STEP_NUMBER.sub("=", window)
     for period in range(1, _LONGEST_PERIOD + 1):
         length = max(_SHORTEST_LOOP, _TIMES * period)
         if length > len(tail):
@@ -71,7 +72,7 @@ def repeats_from(text: str) -> int | None:
             continue
         while length < len(tail) and tail[-length - 1] == tail[-length - 1 + period]:
             length += 1
-        if len(tail) != len(window):  # digits are shorter there than here: one round of it is kept, roughly
+        if len(tail) != len(window):  # there is less of it there than here: one round of it is kept, roughly
             length = length * len(window) // len(tail)
         return max(0, len(text) - length + period)
     return None

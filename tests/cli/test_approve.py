@@ -93,7 +93,7 @@ def test_an_interrupt_at_the_question_ends_the_run_and_calls_nothing(script: Scr
 
 
 def test_a_long_or_hostile_input_is_shown_harmless_and_with_its_length(script: Script, senders: str) -> None:
-    text = "\x1b[2J" + "x" * 3000 + " rm -rf"
+    text = "\x1b[2J" + "".join(map(str, range(1030)))[:3000] + " rm -rf"
     plan = f":evidence0: = send[{text}]\nAnswer: :evidence0:"
     result = at_a_terminal("-m", script(plan), "--tools", senders, "--display", "none", "q", keys="n")
     assert "\x1b[2J" not in result.err and "3,011 characters" in result.err

@@ -33,7 +33,12 @@ def test_a_completion_is_asked_for_with_our_own_wrapper_and_streamed() -> None:
         model = ServerModel(served.url)
 
         async def pieces() -> list[Chunk]:
-            return [chunk async for chunk in model.stream(Prompt("Where?", sampling=Sampling(0.5, max_tokens=20)))]
+            return [
+                chunk
+                async for chunk in model.stream(
+                    Prompt("Where?", sampling=Sampling(0.5, repetition_penalty=1.1, max_tokens=20))
+                )
+            ]
 
         chunks = asyncio.run(pieces())
     assert [chunk.text for chunk in chunks] == ["In", " the", " kelp.", ""]

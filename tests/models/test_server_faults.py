@@ -349,7 +349,7 @@ def test_a_call_is_held_by_its_schema_in_lm_studios_chat_alone() -> None:
     routes = {"/v1/models": listing("organization_owner"), "/v1/chat/completions": chat, "/v1/completions": said("{}")}
     prompt = Prompt("x", "call", grammar=call_grammar(schema))
     with serving(routes) as served:
-        ask(served.url, prompt)
+        ask(served.url, prompt, route="completions")
         assert "response_format" not in served.body()
         ask(served.url, prompt, route="chat")
         asked_for = served.body()["response_format"]
