@@ -10,225 +10,135 @@ Names are looked up when first used, so importing the package costs nothing.
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from airoagent.agent import Agent
-    from airoagent.calls.call_parser import Call, parse_calls, write_call
-    from airoagent.calls.function_loader import load_functions
-    from airoagent.calls.functions import Function, Functions, Param, call_schema
-    from airoagent.engine.notebook import Notebook
-    from airoagent.engine.policy import Policy
-    from airoagent.engine.record import Run
-    from airoagent.errors import (
-        AiroError,
-        CallError,
-        Diagnostic,
-        FetchError,
-        Interrupted,
-        LimitReached,
-        MissingExtra,
-        ModelError,
-        PlanError,
-        PrivateText,
-        SearchBlocked,
-        SearchError,
-        StoreError,
-        ToolError,
-        ToolTimeout,
-        UsageError,
-    )
-    from airoagent.events import Event, Source, Usage
-    from airoagent.findings import render_diagnostic
-    from airoagent.models.base import Chunk, Completion, Model, ModelInfo, Prompt, Sampling
-    from airoagent.models.catalog import open_model
-    from airoagent.models.scripted import ScriptedModel
-    from airoagent.plan.drawing import draw_plan
-    from airoagent.plan.evidence import Evidence
-    from airoagent.plan.graph import Graph, build_graph
-    from airoagent.plan.parser import PlanParser, parse_plan
-    from airoagent.plan.plans import Plan
-    from airoagent.plan.steps import Ref, Step
-    from airoagent.prompts.answer_grammar import answer_grammar
-    from airoagent.prompts.context_prompts import CitedAnswer, ContextBlock, closed_context_prompt, read_cited_answer
-    from airoagent.prompts.grammar import Grammar
-    from airoagent.prompts.plan_prompts import plan_prompt
-    from airoagent.prompts.thoughts import Ranked, Solution, Thought, code_prompt, read_code
-    from airoagent.toolbox.extract import Page
-    from airoagent.toolbox.fetch import Fetcher, Limits, Response
-    from airoagent.toolbox.links import extract_links, links_of
-    from airoagent.toolbox.search import SearchProvider, SearchResult, results_output, web_search
-    from airoagent.toolbox.tool import Tool, Toolbox, ToolContext, ToolOutput, tool
-
-# Written out, since type checkers read it: a name that is not in it is not exported to them.
-__all__ = [
-    "Agent",
-    "AiroError",
-    "Call",
-    "CallError",
-    "Chunk",
-    "CitedAnswer",
-    "Completion",
-    "ContextBlock",
-    "Diagnostic",
-    "Event",
-    "Evidence",
-    "FetchError",
-    "Fetcher",
-    "Function",
-    "Functions",
-    "Grammar",
-    "Graph",
-    "Interrupted",
-    "LimitReached",
-    "Limits",
-    "MissingExtra",
-    "Model",
-    "ModelError",
-    "ModelInfo",
-    "Notebook",
-    "Page",
-    "Param",
-    "Plan",
-    "PlanError",
-    "PlanParser",
-    "Policy",
-    "PrivateText",
-    "Prompt",
-    "Ranked",
-    "Ref",
-    "Response",
-    "Run",
-    "Sampling",
-    "ScriptedModel",
-    "SearchBlocked",
-    "SearchError",
-    "SearchProvider",
-    "SearchResult",
-    "Solution",
-    "Source",
-    "Step",
-    "StoreError",
-    "Thought",
-    "Tool",
-    "ToolContext",
-    "ToolError",
-    "ToolOutput",
-    "ToolTimeout",
-    "Toolbox",
-    "Usage",
-    "UsageError",
-    "answer_grammar",
-    "build_graph",
-    "call_schema",
-    "closed_context_prompt",
-    "code_prompt",
-    "draw_plan",
-    "extract_links",
-    "links_of",
-    "load_functions",
-    "open_model",
-    "parse_calls",
-    "parse_plan",
-    "plan_prompt",
-    "read_cited_answer",
-    "read_code",
-    "render_diagnostic",
-    "results_output",
-    "tool",
-    "web_search",
-    "write_call",
-]
-
-_HOME = {
-    "Agent": "agent",
-    "Notebook": "engine.notebook",
-    "Policy": "engine.policy",
-    "Run": "engine.record",
-    "AiroError": "errors",
-    "CallError": "errors",
-    "Diagnostic": "errors",
-    "FetchError": "errors",
-    "Interrupted": "errors",
-    "LimitReached": "errors",
-    "MissingExtra": "errors",
-    "ModelError": "errors",
-    "PlanError": "errors",
-    "PrivateText": "errors",
-    "SearchBlocked": "errors",
-    "SearchError": "errors",
-    "StoreError": "errors",
-    "ToolError": "errors",
-    "ToolTimeout": "errors",
-    "UsageError": "errors",
-    "Event": "events",
-    "Source": "events",
-    "Usage": "events",
-    "answer_grammar": "prompts.answer_grammar",
-    "Evidence": "plan.evidence",
-    "code_prompt": "prompts.thoughts",
-    "Ranked": "prompts.thoughts",
-    "read_code": "prompts.thoughts",
-    "Solution": "prompts.thoughts",
-    "Thought": "prompts.thoughts",
-    "Call": "calls.call_parser",
-    "parse_calls": "calls.call_parser",
-    "write_call": "calls.call_parser",
-    "Function": "calls.functions",
-    "Functions": "calls.functions",
-    "Param": "calls.functions",
-    "call_schema": "calls.functions",
-    "load_functions": "calls.function_loader",
-    "Grammar": "prompts.grammar",
-    "render_diagnostic": "findings",
-    "draw_plan": "plan.drawing",
-    "Graph": "plan.graph",
-    "build_graph": "plan.graph",
-    "PlanParser": "plan.parser",
-    "parse_plan": "plan.parser",
-    "Plan": "plan.plans",
-    "Ref": "plan.steps",
-    "Step": "plan.steps",
-    "CitedAnswer": "prompts.context_prompts",
-    "ContextBlock": "prompts.context_prompts",
-    "closed_context_prompt": "prompts.context_prompts",
-    "plan_prompt": "prompts.plan_prompts",
-    "read_cited_answer": "prompts.context_prompts",
-    "Chunk": "models.base",
-    "Completion": "models.base",
-    "Model": "models.base",
-    "ModelInfo": "models.base",
-    "Prompt": "models.base",
-    "Sampling": "models.base",
-    "ScriptedModel": "models.scripted",
-    "open_model": "models.catalog",
-    "Page": "toolbox.extract",
-    "Fetcher": "toolbox.fetch",
-    "Limits": "toolbox.fetch",
-    "Response": "toolbox.fetch",
-    "extract_links": "toolbox.links",
-    "links_of": "toolbox.links",
-    "SearchProvider": "toolbox.search",
-    "SearchResult": "toolbox.search",
-    "results_output": "toolbox.search",
-    "web_search": "toolbox.search",
-    "Tool": "toolbox.tool",
-    "ToolContext": "toolbox.tool",
-    "ToolOutput": "toolbox.tool",
-    "Toolbox": "toolbox.tool",
-    "tool": "toolbox.tool",
-}
+from typing import TYPE_CHECKING, Any, Final
 
 __version__ = "0.1.0"
 
+# The public names by the module that defines them; type checkers read the same from the imports below.
+_NAMES: Final = {
+    "agent": "Agent",
+    "calls.call_parser": "Call parse_calls write_call",
+    "calls.function_loader": "load_functions",
+    "calls.functions": "Function Functions Param call_schema",
+    "documents.read_page": "Page",
+    "engine.policy": "Policy",
+    "errors": (
+        "AiroError CallError Diagnostic FetchError Interrupted LimitReached MissingExtra ModelError PlanError "
+        "PrivateText SearchBlocked SearchError StoreError ToolError ToolTimeout UsageError"
+    ),
+    "events": "Event Source Usage",
+    "findings": "render_diagnostic",
+    "models.base": "Chunk Completion Model ModelInfo Prompt Sampling",
+    "models.catalog": "open_model",
+    "models.scripted": "ScriptedModel",
+    "plan.drawing": "draw_plan",
+    "plan.evidence": "Evidence",
+    "plan.graph": "Graph build_graph",
+    "plan.parser": "PlanParser parse_plan",
+    "plan.plans": "Plan",
+    "plan.steps": "Ref Step",
+    "prompts.answer_grammar": "answer_grammar",
+    "prompts.context_prompts": "CitedAnswer ContextBlock closed_context_prompt read_cited_answer",
+    "prompts.grammar": "Grammar",
+    "prompts.plan_prompts": "plan_prompt",
+    "prompts.thoughts": "Ranked Solution Thought code_prompt read_code",
+    "records.run_record": "Run",
+    "toolbox.tool": "Tool ToolContext ToolOutput Toolbox tool",
+    "view.notebook": "Notebook",
+    "web.fetch": "Fetcher Limits Response",
+    "web.links": "extract_links links_of",
+    "web.search": "SearchProvider SearchResult results_output web_search",
+}
+_HOME: Final = {name: module for module, names in _NAMES.items() for name in names.split()}
 
-def __getattr__(name: str) -> Any:
-    home = _HOME.get(name)
-    if home is None:
-        raise AttributeError(f"module 'airoagent' has no attribute {name!r}")
-    value = getattr(import_module(f"airoagent.{home}"), name)
-    globals()[name] = value
-    return value
+__all__ = sorted(_HOME)
+
+if TYPE_CHECKING:
+    from airoagent.agent import Agent as Agent
+    from airoagent.calls.call_parser import Call as Call
+    from airoagent.calls.call_parser import parse_calls as parse_calls
+    from airoagent.calls.call_parser import write_call as write_call
+    from airoagent.calls.function_loader import load_functions as load_functions
+    from airoagent.calls.functions import Function as Function
+    from airoagent.calls.functions import Functions as Functions
+    from airoagent.calls.functions import Param as Param
+    from airoagent.calls.functions import call_schema as call_schema
+    from airoagent.documents.read_page import Page as Page
+    from airoagent.engine.policy import Policy as Policy
+    from airoagent.errors import AiroError as AiroError
+    from airoagent.errors import CallError as CallError
+    from airoagent.errors import Diagnostic as Diagnostic
+    from airoagent.errors import FetchError as FetchError
+    from airoagent.errors import Interrupted as Interrupted
+    from airoagent.errors import LimitReached as LimitReached
+    from airoagent.errors import MissingExtra as MissingExtra
+    from airoagent.errors import ModelError as ModelError
+    from airoagent.errors import PlanError as PlanError
+    from airoagent.errors import PrivateText as PrivateText
+    from airoagent.errors import SearchBlocked as SearchBlocked
+    from airoagent.errors import SearchError as SearchError
+    from airoagent.errors import StoreError as StoreError
+    from airoagent.errors import ToolError as ToolError
+    from airoagent.errors import ToolTimeout as ToolTimeout
+    from airoagent.errors import UsageError as UsageError
+    from airoagent.events import Event as Event
+    from airoagent.events import Source as Source
+    from airoagent.events import Usage as Usage
+    from airoagent.findings import render_diagnostic as render_diagnostic
+    from airoagent.models.base import Chunk as Chunk
+    from airoagent.models.base import Completion as Completion
+    from airoagent.models.base import Model as Model
+    from airoagent.models.base import ModelInfo as ModelInfo
+    from airoagent.models.base import Prompt as Prompt
+    from airoagent.models.base import Sampling as Sampling
+    from airoagent.models.catalog import open_model as open_model
+    from airoagent.models.scripted import ScriptedModel as ScriptedModel
+    from airoagent.plan.drawing import draw_plan as draw_plan
+    from airoagent.plan.evidence import Evidence as Evidence
+    from airoagent.plan.graph import Graph as Graph
+    from airoagent.plan.graph import build_graph as build_graph
+    from airoagent.plan.parser import PlanParser as PlanParser
+    from airoagent.plan.parser import parse_plan as parse_plan
+    from airoagent.plan.plans import Plan as Plan
+    from airoagent.plan.steps import Ref as Ref
+    from airoagent.plan.steps import Step as Step
+    from airoagent.prompts.answer_grammar import answer_grammar as answer_grammar
+    from airoagent.prompts.context_prompts import CitedAnswer as CitedAnswer
+    from airoagent.prompts.context_prompts import ContextBlock as ContextBlock
+    from airoagent.prompts.context_prompts import closed_context_prompt as closed_context_prompt
+    from airoagent.prompts.context_prompts import read_cited_answer as read_cited_answer
+    from airoagent.prompts.grammar import Grammar as Grammar
+    from airoagent.prompts.plan_prompts import plan_prompt as plan_prompt
+    from airoagent.prompts.thoughts import Ranked as Ranked
+    from airoagent.prompts.thoughts import Solution as Solution
+    from airoagent.prompts.thoughts import Thought as Thought
+    from airoagent.prompts.thoughts import code_prompt as code_prompt
+    from airoagent.prompts.thoughts import read_code as read_code
+    from airoagent.records.run_record import Run as Run
+    from airoagent.toolbox.tool import Tool as Tool
+    from airoagent.toolbox.tool import Toolbox as Toolbox
+    from airoagent.toolbox.tool import ToolContext as ToolContext
+    from airoagent.toolbox.tool import ToolOutput as ToolOutput
+    from airoagent.toolbox.tool import tool as tool
+    from airoagent.view.notebook import Notebook as Notebook
+    from airoagent.web.fetch import Fetcher as Fetcher
+    from airoagent.web.fetch import Limits as Limits
+    from airoagent.web.fetch import Response as Response
+    from airoagent.web.links import extract_links as extract_links
+    from airoagent.web.links import links_of as links_of
+    from airoagent.web.search import SearchProvider as SearchProvider
+    from airoagent.web.search import SearchResult as SearchResult
+    from airoagent.web.search import results_output as results_output
+    from airoagent.web.search import web_search as web_search
+else:  # hidden from type checkers, so that a misspelt name is an error to them
+
+    def __getattr__(name: str) -> Any:
+        home = _HOME.get(name)
+        if home is None:
+            raise AttributeError(f"module 'airoagent' has no attribute {name!r}")
+        value = getattr(import_module(f"airoagent.{home}"), name)
+        globals()[name] = value
+        return value
 
 
 def __dir__() -> list[str]:

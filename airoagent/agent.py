@@ -13,28 +13,30 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airoagent import settings
-from airoagent.engine import fork as forking
-from airoagent.engine import function_call, replay, resume
-from airoagent.engine.door import run_in_thread
-from airoagent.engine.given import Texts, plan_about, with_texts
+from airoagent.documents.library import Documents
+from airoagent.engine import function_call
+from airoagent.engine.context_texts import Texts, plan_about, with_texts
 from airoagent.engine.planning import write_plan
 from airoagent.engine.policy import Approve, Policy, checked_policy
-from airoagent.engine.record import Run
 from airoagent.engine.recorder import Recorder
 from airoagent.engine.session import Records, Session, Watch, asked_question
-from airoagent.engine.store import Store, new_run_id
+from airoagent.engine.sync import run_in_thread
 from airoagent.errors import PrivateText, UsageError
 from airoagent.events import Event, Progress
 from airoagent.models.base import Model, Sampling
 from airoagent.models.catalog import open_model
 from airoagent.plan.plans import Plan
 from airoagent.plan.steps import Step
-from airoagent.toolbox.addresses import AllowList
-from airoagent.toolbox.documents import Documents
+from airoagent.recorded import forking as forking
+from airoagent.recorded import replaying as replay
+from airoagent.recorded import resuming as resume
+from airoagent.records.run_record import Run
+from airoagent.records.store import Store, new_run_id
 from airoagent.toolbox.loader import Broken, find_tools
-from airoagent.toolbox.mcpservers import Servers
+from airoagent.toolbox.mcp_servers import Servers
 from airoagent.toolbox.offering import offered_tools
 from airoagent.toolbox.tool import Tool, Toolbox
+from airoagent.web.addresses import AllowList
 
 if TYPE_CHECKING:
     from airoagent.calls.call_parser import Format

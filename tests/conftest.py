@@ -27,7 +27,7 @@ def own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monke
 @pytest.fixture(autouse=True)
 def without_reading_extras(monkeypatch: pytest.MonkeyPatch) -> None:
     """PDF files are refused as without the extra `pdf`, on every machine; its own tests turn it on."""
-    from airoagent.toolbox import pdf
+    from airoagent.documents import pdf
 
     monkeypatch.setitem(sys.modules, "pypdf", None)
     pdf.installed.cache_clear()

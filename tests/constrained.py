@@ -16,7 +16,7 @@ from airoagent.calls.call_parser import parse_calls
 from airoagent.calls.function_loader import load_functions
 from airoagent.calls.functions import call_schema
 from airoagent.models.base import Completion, Prompt, Purpose, Sampling, complete
-from airoagent.models.transformers import TransformersModel
+from airoagent.models.local.transformers import TransformersModel
 from airoagent.plan.parser import parse_plan
 from airoagent.plan.plan_grammar import plan_grammar
 from airoagent.prompts.answer_grammar import answer_grammar

@@ -10,9 +10,9 @@ import pytest
 
 import airoagent
 from airoagent import Agent, Chunk, ModelError, Plan, PlanError, Prompt, ScriptedModel, Step, UsageError, tool
-from airoagent.engine.store import Store
 from airoagent.events import ModelCalled, PlanRefused, PlanText, PlanWritten, RunStarted
 from airoagent.plan.steps import Ref
+from airoagent.records.store import Store
 from tests.running import make_agent, run_plan
 
 LIBRARY = Path(__file__).parents[1] / "examples" / "library"

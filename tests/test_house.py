@@ -42,10 +42,10 @@ NOT_USED = {"worker", "node", "chain", "manager", "memory", "util", "helper"}
 FREE = {
     "airoagent/cli/doctor.py": "memory",
     "airoagent/models/": "memory",
-    "airoagent/toolbox/extract.py": "node",
-    "airoagent/toolbox/maintext.py": "node",
-    "airoagent/toolbox/markup.py": "node",
-    "airoagent/toolbox/rendering.py": "node",
+    "airoagent/documents/read_page.py": "node",
+    "airoagent/documents/main_text.py": "node",
+    "airoagent/documents/html_tree.py": "node",
+    "airoagent/documents/rendering.py": "node",
 }
 
 SOURCE = python_files("airoagent", "tools")

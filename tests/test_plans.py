@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from airoagent import Run, parse_plan
-from airoagent.engine.compare import diff
-from airoagent.engine.record import read_trace
-from airoagent.engine.replay import replay
 from airoagent.plan.drawing import draw_plan
 from airoagent.plan.parameters import parameters, with_values
+from airoagent.recorded.replaying import replay
+from airoagent.records.difference import diff
+from airoagent.records.run_record import read_trace
 from airoagent.toolbox.loader import bundle_folder, find_tools
 from tests.cli.conftest import LIBRARY, Airo, airo
 

@@ -15,12 +15,12 @@ from typing import Any
 import pytest
 
 from airoagent import Agent, Policy, Run, ScriptedModel, Tool, ToolContext, ToolOutput, tool
-from airoagent.engine.debug import Debugger
-from airoagent.engine.record import write_trace
 from airoagent.errors import PrivateText
 from airoagent.events import StepFinished
 from airoagent.plan.parser import parse_plan
 from airoagent.plan.steps import Step
+from airoagent.recorded.debugger import Debugger
+from airoagent.records.run_record import write_trace
 from airoagent.settings import load_settings
 from airoagent.toolbox.declared import declared_tools
 from tests.loopback import Loopback, answer, loopback, page

@@ -17,7 +17,7 @@ from airoagent import Agent, Evidence, Policy, Run, ScriptedModel, Source, Tool,
 from airoagent.events import ModelCalled, StepFinished, StepStarted
 from airoagent.prompts.harmless import visible
 from tests.loopback import Asked, Loopback, Send, answer, head, loopback, page, redirect
-from tests.toolbox.conftest import server
+from tests.web.conftest import server
 
 __all__ = ["server"]
 

@@ -12,7 +12,7 @@ from airoagent.cli.display import plain
 from airoagent.errors import NOT_ANSWERED
 
 if TYPE_CHECKING:
-    from airoagent.engine.record import Run
+    from airoagent.records.run_record import Run
     from airoagent.settings import Settings
 
 __all__ = ["answer_text", "print_run"]

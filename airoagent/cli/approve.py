@@ -35,7 +35,7 @@ class _Asker:
         self._turns: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = WeakKeyDictionary()
 
     async def __call__(self, step: Step, tool: Tool, input: str) -> bool | str:
-        from airoagent.toolbox.background import in_thread
+        from airoagent.background import in_thread
 
         async with self._turns.setdefault(asyncio.get_running_loop(), asyncio.Lock()):
             if (tool.name, bool(tool.warning)) in self._always:

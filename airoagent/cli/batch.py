@@ -29,8 +29,8 @@ from airoagent.cli.options import agent_options, make_agent
 
 if TYPE_CHECKING:
     from airoagent.agent import Agent
-    from airoagent.engine.record import Run
     from airoagent.errors import AiroError
+    from airoagent.records.run_record import Run
 
 __all__ = ["command"]
 
@@ -71,7 +71,7 @@ def command(file: str, out: str | None, at_once: int, quiet: bool, **flags: Any)
     Example:
       airo batch questions.txt --docs examples/library --out answers.jsonl
     """
-    from airoagent.engine.door import run_in_thread
+    from airoagent.engine.sync import run_in_thread
 
     agent, settings = make_agent(flags)
     with _opened(file) as lines, closing(Journal()) as journal, _output(out, journal, bool(settings.store)) as output:
@@ -86,7 +86,7 @@ async def answer_all(
     agent: Agent, questions: Iterator[Asked], at_once: int, output: Output, journal: Journal, quiet: bool
 ) -> int:
     """Answer them all; the exit code of the first that has no answer, 0 if all have one."""
-    from airoagent.engine.crew import first_of
+    from airoagent.engine.tasks import first_of
 
     codes: list[int] = [0]
     told = 0
@@ -151,7 +151,7 @@ def _can_go_on(agent: Agent, run: str) -> bool:
 
 
 def _row(asked: Asked, run: Run) -> Row:
-    from airoagent.engine.record import failure_json, source_json
+    from airoagent.records.run_record import failure_json, source_json
 
     return {
         "id": asked.id,
@@ -168,8 +168,8 @@ def _row(asked: Asked, run: Run) -> Row:
 
 def _failed(asked: Asked, error: AiroError) -> Row:
     """The row of a line that came to no run."""
-    from airoagent.engine.record import failure_json
     from airoagent.engine.results import record_of
+    from airoagent.records.run_record import failure_json
 
     row: Row = {
         "id": asked.id,

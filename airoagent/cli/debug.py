@@ -12,9 +12,9 @@ import click
 from airoagent.cli.options import agent_options
 
 if TYPE_CHECKING:
-    from airoagent.engine.debug import Debugger
     from airoagent.plan.evidence import Evidence
     from airoagent.plan.steps import Step
+    from airoagent.recorded.debugger import Debugger
 
 
 @click.command("debug")
@@ -40,9 +40,9 @@ def open_session(target: str, flags: dict[str, Any]) -> Debugger:
     from airoagent.cli.options import make_agent
     from airoagent.cli.recorded import agent_for
     from airoagent.cli.runs import is_run, load_run
-    from airoagent.engine.debug import Debugger
     from airoagent.errors import StoreError
     from airoagent.events import Event
+    from airoagent.recorded.debugger import Debugger
 
     if target.endswith(".jsonl") or is_run(target):
         run = load_run(target)

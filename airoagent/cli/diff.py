@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from airoagent.engine.compare import Difference, StepDifference
+    from airoagent.records.difference import Difference, StepDifference
 
 
 @click.command("diff")
@@ -26,7 +26,7 @@ def command(a: str, b: str, as_json: bool) -> int:
 
     from airoagent.cli.display import plain
     from airoagent.cli.runs import load_run
-    from airoagent.engine.compare import diff
+    from airoagent.records.difference import diff
 
     found = diff(load_run(a), load_run(b))
     if as_json:

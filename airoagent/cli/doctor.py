@@ -123,7 +123,7 @@ def _tools() -> Finding:
 
 
 def _records() -> Finding:
-    from airoagent.engine.store import Store
+    from airoagent.records.store import Store
     from airoagent.settings import state_folder
 
     path = state_folder() / "runs.sqlite3"

@@ -9,7 +9,7 @@ import click
 from airoagent.cli.options import agent_options, complete, display_options
 
 if TYPE_CHECKING:
-    from airoagent.engine.record import Run
+    from airoagent.records.run_record import Run
 
 
 @click.command("fork")
@@ -63,8 +63,8 @@ def command(
 
 def _edit(run: Run, word: str) -> str:
     """The step's input as the user's editor leaves it; UsageError where there is no plan, step, or change."""
-    from airoagent.engine.fork import step_id
     from airoagent.errors import StoreError, UsageError
+    from airoagent.recorded.forking import step_id
 
     if run.plan is None:
         raise StoreError(f"the run {run.id} has no plan, so there is no step to edit", "give one with --plan FILE")

@@ -64,10 +64,10 @@ def show(name: str, options: tuple[tuple[str, str], ...]) -> None:
 
     `example` is the exact text such a model reads for a question.
     """
-    from airoagent.engine.door import run_in_thread
+    from airoagent.engine.sync import run_in_thread
     from airoagent.models.catalog import find_model, list_models, open_model, show_folder, where_it_fits
-    from airoagent.models.kquants import quantised_sizes
-    from airoagent.models.machine import this_machine
+    from airoagent.models.local.kquants import quantised_sizes
+    from airoagent.models.local.machine import this_machine
     from airoagent.models.window import Asks
 
     known = find_model(name)
@@ -101,7 +101,7 @@ def quantize_(source: str, destination: str) -> None:
     from airoagent.errors import ModelError
     from airoagent.models.catalog import find_model
     from airoagent.models.hub import is_hub_name, snapshot
-    from airoagent.models.quantize import quantize
+    from airoagent.models.local.quantize import quantize
 
     known = find_model(source)
     name = known.repo if known is not None else source

@@ -141,7 +141,7 @@ def make_agent(
     from airoagent.engine.policy import Policy
     from airoagent.models.base import Sampling
     from airoagent.settings import load_settings
-    from airoagent.toolbox.search import check_search
+    from airoagent.web.search import check_search
 
     given = all_flags(flags)
     flags = dict(given)

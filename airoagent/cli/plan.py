@@ -63,7 +63,7 @@ def command(
     if form is not None:
         _picture(plan, form)
     elif as_json:
-        from airoagent.engine.record import plan_json
+        from airoagent.records.run_record import plan_json
 
         click.echo(json.dumps({"written": written, **plan_json(plan)}, indent=2))
     else:
@@ -94,9 +94,9 @@ def _write(agent: Agent, question: str, as_json: bool) -> tuple[str, Plan]:
 
 
 def _check(text: str, name: str, agent: Agent, fix: bool, form: str | None, as_json: bool) -> int:
-    from airoagent.engine.record import plan_json
     from airoagent.errors import PlanError
     from airoagent.plan.parser import parse_plan
+    from airoagent.records.run_record import plan_json
 
     error: PlanError | None = None
     plan: Plan | None = None

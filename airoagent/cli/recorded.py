@@ -10,7 +10,7 @@ from airoagent.cli.options import all_flags, make_agent
 
 if TYPE_CHECKING:
     from airoagent.agent import Agent
-    from airoagent.engine.record import Run
+    from airoagent.records.run_record import Run
     from airoagent.settings import Settings
 
 __all__ = ["agent_for", "named_values"]

@@ -23,7 +23,7 @@ def command(run_id: str, as_json: bool, display: str | None, color: str | None) 
     from airoagent.cli.answer import print_run
     from airoagent.cli.display import make_display
     from airoagent.cli.runs import load_run
-    from airoagent.engine.replay import replay
+    from airoagent.recorded.replaying import replay
     from airoagent.settings import load_settings
 
     settings = load_settings({"display": display, "color": color})

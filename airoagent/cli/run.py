@@ -46,9 +46,9 @@ def command(
     from airoagent.cli.recorded import named_values
     from airoagent.cli.runs import load_run
     from airoagent.cli.watch import make_watch
-    from airoagent.engine.door import run_in_thread
-    from airoagent.engine.saving import on_recorded_tools
+    from airoagent.engine.sync import run_in_thread
     from airoagent.plan.parameters import with_values
+    from airoagent.recorded.export import on_recorded_tools
 
     text = text_of(file)
     agent, settings = make_agent(flags, display=display, color=color)

@@ -10,12 +10,12 @@ import click
 
 if TYPE_CHECKING:
     from airoagent.cli.begun import Begun
-    from airoagent.engine.record import Run
-    from airoagent.engine.store import Store
+    from airoagent.records.run_record import Run
+    from airoagent.records.store import Store
 
 
 def _store() -> Store:
-    from airoagent.engine.store import Store
+    from airoagent.records.store import Store
     from airoagent.settings import state_folder
 
     return Store(state_folder() / "runs.sqlite3")
@@ -78,7 +78,7 @@ def show(run_id: str, as_json: bool) -> None:
 
 def load_run(word: str) -> Run:
     """The run that a word of the command line means: an id, the beginning of one, @last, or a trace file."""
-    from airoagent.engine.record import Run
+    from airoagent.records.run_record import Run
 
     if word.endswith(".jsonl"):
         return _trace(word)
@@ -87,8 +87,8 @@ def load_run(word: str) -> Run:
 
 
 def _trace(file: str) -> Run:
-    from airoagent.engine.record import Run, read_trace, trace_lines
     from airoagent.errors import StoreError
+    from airoagent.records.run_record import Run, read_trace, trace_lines
     from airoagent.textfiles import opened
 
     if file == "-":
@@ -181,9 +181,9 @@ def export(run_ids: tuple[str, ...], output: str | None, form: str) -> None:
     --format instruct writes what the models of runs were asked and answered as JSON Lines of instruction and response,
     for fine-tuning; runs without an answer, and answers that say there is none, are left out.
     """
-    from airoagent.engine.record import write_trace
-    from airoagent.engine.saving import instruct_lines
     from airoagent.errors import UsageError
+    from airoagent.recorded.export import instruct_lines
+    from airoagent.records.run_record import write_trace
 
     if form == "trace" and len(run_ids) > 1:
         raise UsageError("a trace is of one run", "export one at a time, or use --format instruct")
@@ -206,7 +206,7 @@ def save_plan(run_id: str, output: str | None, params: tuple[str, ...]) -> None:
       airo run laureate.plan --set year=2017
     """
     from airoagent.cli.recorded import named_values
-    from airoagent.engine.saving import saved_plan
+    from airoagent.recorded.export import saved_plan
 
     text = saved_plan(load_run(run_id), named_values(params, "--param"))
     with click.open_file(output or "-", "w", encoding="utf-8") as stream:
@@ -225,8 +225,8 @@ def gc(days: float | None, keep: int | None, yes: bool, dry_run: bool, vacuum: b
     A run that is being driven stays. What will be removed is shown first, and asked about on a terminal; elsewhere
     --yes is needed.
     """
-    from airoagent.engine.upkeep import collect, find_old
     from airoagent.errors import StoreError
+    from airoagent.records.upkeep import collect, find_old
 
     store = _store()
     before = 0.0
@@ -269,7 +269,7 @@ def repair() -> None:
 
     A run is kept up to its first damaged event. Nothing is changed where nothing is damaged.
     """
-    from airoagent.engine.upkeep import repair as repair_store
+    from airoagent.records.upkeep import repair as repair_store
     from airoagent.settings import state_folder
 
     path = state_folder() / "runs.sqlite3"

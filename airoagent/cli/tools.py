@@ -23,7 +23,7 @@ def _find(paths: tuple[str, ...], name: str = "") -> Found:
     """All tools; with a name those of MCP servers only where it is not among the others."""
     from airoagent.settings import config_folder, load_settings
     from airoagent.toolbox.loader import Found, find_tools
-    from airoagent.toolbox.mcpservers import Servers
+    from airoagent.toolbox.mcp_servers import Servers
     from airoagent.toolbox.tool import Toolbox
 
     settings = load_settings({"tools": paths})

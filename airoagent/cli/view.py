@@ -72,9 +72,9 @@ def command(
 def _serve(port: int, no_open: bool, given: dict[str, Any]) -> None:
     from airoagent.agent import Agent
     from airoagent.cli.options import make_agent
-    from airoagent.engine.store import Store
+    from airoagent.records.store import Store
     from airoagent.settings import load_settings, state_folder
-    from airoagent.view.server import ViewServer
+    from airoagent.view.page_server import ViewServer
 
     settings = load_settings({"model": given["model"], "docs": given["docs"]})
 

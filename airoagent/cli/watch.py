@@ -24,7 +24,7 @@ def make_watch(settings: Settings) -> Callable[[Event], None] | None:
         return display
     import atexit
 
-    from airoagent.engine.telemetry import exported_spans
+    from airoagent.view.spans import exported_spans
 
     spans, finish = exported_spans(contents=settings.spans == "contents")
 

@@ -12,8 +12,8 @@ import click
 from airoagent.cli.options import agent_options, complete, refuse_given
 
 if TYPE_CHECKING:
-    from airoagent.engine.record import Run
-    from airoagent.engine.why import Ground, Trial
+    from airoagent.recorded.grounds import Ground, Trial
+    from airoagent.records.run_record import Run
 
 _HEAD = 400  # characters of an evidence that is shown
 _QUOTE = 200  # and of a quoted passage
@@ -34,10 +34,10 @@ def command(run_id: str, bisect: bool, swap: bool, as_json: bool, **flags: Any) 
     from airoagent.cli.display import plain
     from airoagent.cli.recorded import agent_for
     from airoagent.cli.runs import load_run
-    from airoagent.engine.door import run_in_thread
-    from airoagent.engine.why import bisect as bisect_run
-    from airoagent.engine.why import why
+    from airoagent.engine.sync import run_in_thread
     from airoagent.errors import UsageError
+    from airoagent.recorded.grounds import bisect as bisect_run
+    from airoagent.recorded.grounds import why
 
     if not bisect:
         refuse_given(flags, "does nothing without --bisect")
@@ -83,7 +83,7 @@ def _shown(lead: str, text: str) -> Iterator[str]:
 
 
 def _trials(trials: tuple[Trial, ...]) -> Iterator[str]:
-    from airoagent.engine.why import first_flip
+    from airoagent.recorded.grounds import first_flip
 
     yield ""
     for trial in trials:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from airoagent.engine.policy import Policy
-from airoagent.engine.run import Execution
+from airoagent.engine.scheduler import Execution
 from airoagent.errors import AiroError
 from airoagent.events import Source
 from airoagent.plan.evidence import fill_text

@@ -12,7 +12,6 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from airoagent.engine.policy import Ask
-from airoagent.engine.record import Run
 from airoagent.engine.recorder import Recorder
 from airoagent.engine.results import record_of
 from airoagent.engine.session import Session, Watch
@@ -20,6 +19,7 @@ from airoagent.errors import CallError, LimitReached, UsageError
 from airoagent.events import PlanParsed, PlanRefused, PlanText, PlanWritten
 from airoagent.plan.plans import Plan
 from airoagent.plan.steps import Ref, Step
+from airoagent.records.run_record import Run
 from airoagent.toolbox.tool import Tool, Toolbox, as_tool
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from airoagent.engine.policy import Ask
 from airoagent.engine.recorder import Recorder
 from airoagent.engine.results import record_of
 from airoagent.engine.reuse import Reuse
-from airoagent.engine.run import Execution
+from airoagent.engine.scheduler import Execution
 from airoagent.errors import PlanError
 from airoagent.events import PlanPart, PlanRefused, PlanText, PlanWritten
 from airoagent.plan.parser import PlanParser

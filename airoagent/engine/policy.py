@@ -6,15 +6,15 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, Protocol, get_args, get_origin, get_type_hints
 
+from airoagent.documents.library import Documents
 from airoagent.errors import UsageError
 from airoagent.events import Origin
 from airoagent.models.base import Completion, Purpose
 from airoagent.plan.steps import Step
 from airoagent.prompts.chat import Style
 from airoagent.prompts.grammar import Grammar
-from airoagent.toolbox.documents import Documents
-from airoagent.toolbox.fetch import Fetcher
 from airoagent.toolbox.tool import Fitter, Tool, ToolOutput, whole
+from airoagent.web.fetch import Fetcher
 
 __all__ = ["Approve", "Ask", "Keep", "OnError", "Policy", "Recall", "Services", "Spent", "checked_policy"]
 

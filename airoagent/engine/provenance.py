@@ -20,8 +20,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 
 from airoagent.plan.evidence import Evidence, Filled
-from airoagent.toolbox.links import extract_links, links_of
 from airoagent.toolbox.tool import Tool
+from airoagent.web.links import extract_links, links_of
 
 __all__ = ["Provenance"]
 

@@ -6,13 +6,13 @@ import time
 from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass
 
-from airoagent.engine.history import PRIVATE_PLAN, UNTRUSTED_PLAN, plan_is_trusted
 from airoagent.engine.policy import Recall
-from airoagent.engine.record import Run
-from airoagent.engine.store import Store, new_run_id
 from airoagent.events import Event, PlanParsed, RunFinished, RunResumed, RunStarted
 from airoagent.plan.evidence import Evidence
 from airoagent.plan.plans import Plan
+from airoagent.recorded.history import PRIVATE_PLAN, UNTRUSTED_PLAN, plan_is_trusted
+from airoagent.records.run_record import Run
+from airoagent.records.store import Store, new_run_id
 
 __all__ = ["Beginning", "Recorder"]
 

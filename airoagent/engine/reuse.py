@@ -13,15 +13,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import replace
 
-from airoagent.engine.cache import ToolCache
 from airoagent.engine.policy import Keep, Recall, Spent
-from airoagent.engine.record import Run
+from airoagent.engine.tool_cache import ToolCache
 from airoagent.errors import PlanError
 from airoagent.events import Event, InputEdited, Origin, Replanned, StepFailed, StepFinished, StepStarted
 from airoagent.plan.parser import PlanParser
 from airoagent.plan.plans import Plan
 from airoagent.plan.steps import Ref, Step, Template
 from airoagent.prompts.plan_prompts import known_so_far
+from airoagent.records.run_record import Run
 from airoagent.toolbox.tool import Tool, ToolOutput
 
 __all__ = ["Reuse", "output_in"]

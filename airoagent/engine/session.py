@@ -20,28 +20,28 @@ from functools import partial
 from pathlib import Path
 
 from airoagent import settings
-from airoagent.engine.cache import ToolCache
+from airoagent.background import in_thread
+from airoagent.documents.library import Documents
 from airoagent.engine.conclusion import conclude
-from airoagent.engine.crew import Crew, first_of
-from airoagent.engine.history import plan_is_private, settings_rows
 from airoagent.engine.model_calls import ModelCalls
 from airoagent.engine.planning import write_plan
 from airoagent.engine.policy import Approve, Ask, Policy, Services
-from airoagent.engine.record import Run
 from airoagent.engine.recorder import Beginning, Recorder
 from airoagent.engine.results import record_of
 from airoagent.engine.reuse import Reuse
-from airoagent.engine.run import Execution
-from airoagent.engine.store import Store, new_run_id
+from airoagent.engine.scheduler import Execution
+from airoagent.engine.tasks import Crew, first_of
+from airoagent.engine.tool_cache import ToolCache
 from airoagent.errors import AiroError, Interrupted, LimitReached, PlanError, ToolError, UsageError
 from airoagent.events import Event, PlanWritten, Replanned, RunFinished, Source, Status
 from airoagent.models.base import Model, Sampling
 from airoagent.models.window import fit_to
 from airoagent.plan.plans import Plan
-from airoagent.toolbox.background import in_thread
-from airoagent.toolbox.documents import Documents
-from airoagent.toolbox.fetch import Fetcher
+from airoagent.recorded.history import plan_is_private, settings_rows
+from airoagent.records.run_record import Run
+from airoagent.records.store import Store, new_run_id
 from airoagent.toolbox.tool import Tool, Toolbox
+from airoagent.web.fetch import Fetcher
 
 __all__ = ["MakePlan", "Records", "Session", "Watch", "asked_question"]
 

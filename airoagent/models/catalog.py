@@ -17,13 +17,13 @@ from pathlib import Path
 from typing import Final, Literal
 
 from airoagent.errors import ModelError
+from airoagent.models.backend_options import check_options, choice, device, style, whole_number
 from airoagent.models.base import Model, Sampling
-from airoagent.models.checkpoint import ggml_message, read_checkpoint
 from airoagent.models.hub import NotFetched, Progress, is_hub_name, snapshot
-from airoagent.models.machine import Machine, this_machine
-from airoagent.models.options import check_options, choice, device, style, whole_number
+from airoagent.models.local.checkpoint import ggml_message, read_checkpoint
+from airoagent.models.local.machine import Machine, this_machine
+from airoagent.models.local.quantised import missing_libraries
 from airoagent.models.packaged import PACKAGED, packaged_file
-from airoagent.models.quantised import missing_libraries
 
 __all__ = [
     "CATALOGUE",
@@ -258,18 +258,18 @@ def open_model(
         raise message
     if text.lower().startswith(("http://", "https://")):
         check_options("server", settings, _OPTIONS["server"])
-        from airoagent.models import server
+        from airoagent.models.server import client as server
 
         return server.ServerModel(text, sampling=sampling, **server.settings_of(settings))
     if text.lower() in PACKAGED or text.lower().endswith(".gguf"):
         text = _packaged(text)
         check_options("gguf", settings, _OPTIONS["gguf"])
-        from airoagent.models import llamacpp
+        from airoagent.models.local import llamacpp
 
         return llamacpp.LlamaCppModel(text, sampling=sampling, progress=progress, **llamacpp.settings_of(settings))
     name, folder = _resolve(text)
     check_options("transformers", settings, _OPTIONS["transformers"])
-    from airoagent.models.transformers import TransformersModel
+    from airoagent.models.local.transformers import TransformersModel
 
     return TransformersModel(
         folder or name,

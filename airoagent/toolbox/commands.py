@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import IO
 
+from airoagent.background import in_thread
 from airoagent.errors import ToolError
-from airoagent.toolbox.background import in_thread
 
 __all__ = ["MOST_OUTPUT", "Ended", "run_command"]
 

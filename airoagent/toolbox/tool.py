@@ -19,20 +19,20 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, overload
 
+from airoagent.background import in_thread
 from airoagent.errors import UsageError
 from airoagent.events import Source
 from airoagent.plan.evidence import Evidence, Filled
 from airoagent.prompts.context_prompts import ContextBlock
 from airoagent.prompts.context_window import Fitted, fit_blocks
-from airoagent.toolbox.background import in_thread
 
 if TYPE_CHECKING:
     from airoagent.calls.functions import Function
+    from airoagent.documents.library import Documents
     from airoagent.models.base import Completion, Purpose
     from airoagent.prompts.chat import Style
     from airoagent.prompts.grammar import Grammar
-    from airoagent.toolbox.documents import Documents
-    from airoagent.toolbox.fetch import Fetcher
+    from airoagent.web.fetch import Fetcher
 
 __all__ = [
     "Call",

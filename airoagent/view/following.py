@@ -10,10 +10,10 @@ from concurrent.futures import Future
 from typing import Any
 
 from airoagent.agent import Agent
-from airoagent.engine.record import Run
-from airoagent.engine.store import Store
 from airoagent.errors import AiroError, StoreError
 from airoagent.events import Event, PlanParsed, PlanPart, RunStarted, to_json
+from airoagent.records.run_record import Run
+from airoagent.records.store import Store
 from airoagent.view.page import lines_of, plan_data, plan_so_far
 
 __all__ = ["Driven", "Driver", "messages", "recorded"]

@@ -15,7 +15,6 @@ import re
 from importlib.resources import files
 from typing import Any
 
-from airoagent.engine.record import Run
 from airoagent.errors import PlanError
 from airoagent.events import PlanParsed, StepStarted, to_json
 from airoagent.plan.evidence import Evidence, fill_text
@@ -23,6 +22,7 @@ from airoagent.plan.parser import PlanParser, parse_plan
 from airoagent.plan.plans import Plan
 from airoagent.plan.steps import Ref, Template
 from airoagent.prompts.harmless import visible
+from airoagent.records.run_record import Run
 
 __all__ = ["assemble", "data_block", "lines_of", "plan_data", "plan_so_far", "render_page", "run_data"]
 

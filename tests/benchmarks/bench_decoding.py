@@ -22,7 +22,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from airoagent import ContextBlock, Toolbox, plan_prompt, tool
 from airoagent.models.base import Prompt, Sampling, complete
-from airoagent.models.transformers import TransformersModel
+from airoagent.models.local.transformers import TransformersModel
 from airoagent.models.window import fit_to
 from airoagent.plan.plan_grammar import plan_grammar
 from tests.prompts.test_context_window import ANSWER, filler

@@ -17,7 +17,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from airoagent.toolbox.documents import Documents
+from airoagent.documents.library import Documents
 
 
 def vocabulary(size: int) -> list[str]:

@@ -21,9 +21,9 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from airoagent import Agent, Evidence, Plan, Policy, Toolbox, tool
-from airoagent.engine.crew import Crew
 from airoagent.engine.policy import Services
-from airoagent.engine.run import Execution
+from airoagent.engine.scheduler import Execution
+from airoagent.engine.tasks import Crew
 from airoagent.events import Event
 from airoagent.plan.steps import Ref, Step
 

@@ -1,7 +1,7 @@
 """How well and how fast pages are read: `python tests/benchmarks/bench_extract.py [HTML FILES OR FOLDERS ...]`.
 
 Prints F1, precision and recall (runs of four words, as article benchmarks count) over the trap pages of
-tests/toolbox/trap_pages.py, beside bs4's `get_text()`; how time grows on extreme pages; with files or folders, also
+tests/documents/trap_pages.py, beside bs4's `get_text()`; how time grows on extreme pages; with files or folders, also
 seconds per megabyte over them.
 """
 
@@ -15,9 +15,9 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from bs4 import BeautifulSoup
 
-from airoagent.toolbox.extract import read_page
-from tests.toolbox.extreme_pages import SHAPES
-from tests.toolbox.trap_pages import PAGES, f1
+from airoagent.documents.read_page import read_page
+from tests.documents.extreme_pages import SHAPES
+from tests.documents.trap_pages import PAGES, f1
 
 
 def quality() -> None:

@@ -18,8 +18,8 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 import trafilatura
 
-from airoagent.toolbox.extract import read_page
-from tests.toolbox.trap_pages import f1
+from airoagent.documents.read_page import read_page
+from tests.documents.trap_pages import f1
 
 
 def ours(body: bytes) -> str:

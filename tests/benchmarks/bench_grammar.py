@@ -28,9 +28,9 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from airoagent.models import constraint
 from airoagent.models.base import Prompt, Sampling, complete
-from airoagent.models.transformers import TransformersModel
+from airoagent.models.local import constraint
+from airoagent.models.local.transformers import TransformersModel
 from airoagent.plan.plan_grammar import plan_grammar
 from tests.constrained import answer_faults, call_faults, plan_faults
 from tests.tiny_llama import make_tiny_llama

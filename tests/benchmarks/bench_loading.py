@@ -22,7 +22,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
 
-from airoagent.models.checkpoint import four_bit_bytes, read_checkpoint  # noqa: E402 - the checkout comes first on the path
+from airoagent.models.local.checkpoint import four_bit_bytes, read_checkpoint  # noqa: E402 - the checkout comes first on the path
 
 SHARD = 400_000_000
 # Parameters, those that stay in 16 bits, the largest shard of the fp16 repositories, the cards' memory for q4_0.
@@ -33,7 +33,7 @@ FAMILY = {
 LOAD = """
 import asyncio, sys
 from airoagent.models.base import Prompt, Sampling, complete
-from airoagent.models.transformers import TransformersModel
+from airoagent.models.local.transformers import TransformersModel
 import torch, transformers, bitsandbytes
 from transformers import LlamaForCausalLM
 print("begin", flush=True)

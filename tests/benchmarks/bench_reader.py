@@ -20,9 +20,9 @@ from typing import Any
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
 
+from airoagent.documents.read_page import read_page  # noqa: E402 - as above
 from airoagent.extractive.quotes import find_quotes  # noqa: E402 - the checkout comes first on the path
 from airoagent.prompts.context_prompts import ContextBlock  # noqa: E402 - as above
-from airoagent.toolbox.extract import read_page  # noqa: E402 - as above
 
 LIBRARY = ROOT / "examples" / "library"
 QUESTIONS = ROOT / "tests" / "data" / "library_questions.json"

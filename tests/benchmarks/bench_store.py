@@ -16,10 +16,10 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from airoagent import Agent, ScriptedModel, tool
-from airoagent.engine import schema
-from airoagent.engine.store import Store
 from airoagent.events import Event, RunFinished, RunStarted, StepFinished, StepStarted, Usage, to_json
 from airoagent.plan.parser import parse_plan
+from airoagent.records import schema
+from airoagent.records.store import Store
 
 WORDS = (
     "river",

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from airoagent import Run
-from airoagent.engine.record import read_trace
 from airoagent.events import from_json, to_json
+from airoagent.records.run_record import read_trace
 from tests.cli.conftest import LIBRARY, REPO, Airo
 
 PLANS = [

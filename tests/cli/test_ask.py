@@ -209,7 +209,7 @@ def test_no_store_keeps_no_record(airo: Airo, script: Script, tools: str) -> Non
 
 
 def test_a_bug_is_told_as_one_and_traceback_shows_it(airo: Airo, monkeypatch: pytest.MonkeyPatch) -> None:
-    from airoagent.engine.store import Store
+    from airoagent.records.store import Store
 
     def broken(*args: object) -> None:
         raise ZeroDivisionError("oops")

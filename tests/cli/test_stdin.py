@@ -162,8 +162,8 @@ def test_from_python_a_context_is_a_text_or_several_with_names() -> None:
 
 
 def test_a_run_stopped_before_its_text_was_on_record_is_not_resumed_without_it(airo: Airo) -> None:
-    from airoagent.engine.store import Store, new_run_id
     from airoagent.events import RunStarted
+    from airoagent.records.store import Store, new_run_id
     from airoagent.settings import state_folder
 
     store = Store(state_folder() / "runs.sqlite3")

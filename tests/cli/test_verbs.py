@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from airoagent.cli.app import VERBS
-from airoagent.engine.store import Store
 from airoagent.events import RunStarted
+from airoagent.records.store import Store
 from airoagent.settings import state_folder
 from tests.cli.conftest import LIBRARY, Airo
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from airoagent import Agent, Policy, ScriptedModel, parse_plan
-from airoagent.engine.record import Run
+from airoagent.records.run_record import Run
 
 
 class Clock(selectors.DefaultSelector):  # type: ignore[misc,valid-type]
@@ -28,7 +28,7 @@ class Clock(selectors.DefaultSelector):  # type: ignore[misc,valid-type]
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
     monkeypatch.setattr(time, "perf_counter", lambda: clock.now)
-    monkeypatch.setattr("airoagent.engine.attempt._now", lambda: clock.now)
+    monkeypatch.setattr("airoagent.engine.tool_calls._now", lambda: clock.now)
     return clock
 
 

@@ -26,8 +26,7 @@ from airoagent import (
     UsageError,
     tool,
 )
-from airoagent.engine.crew import Crew
-from airoagent.engine.store import Store
+from airoagent.engine.tasks import Crew
 from airoagent.events import (
     AttemptFailed,
     Event,
@@ -38,6 +37,7 @@ from airoagent.events import (
     StepSkipped,
     StepStarted,
 )
+from airoagent.records.store import Store
 from tests.running import make_agent, run_plan
 
 PLAN = ":evidence0: = odd[x]\n:evidence1: = fine[a]\n:evidence2: = fine[got :evidence0:]\nAnswer: :evidence2:"

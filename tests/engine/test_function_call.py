@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from airoagent import Agent, CallError, Run, ScriptedModel, ToolContext, UsageError, load_functions, tool
 from airoagent.calls.call_parser import Call
 from airoagent.engine.function_call import plan_of_calls
-from airoagent.engine.record import read_trace, write_trace
-from airoagent.engine.store import Store
 from airoagent.events import ModelCalled, PlanRefused, StepStarted
 from airoagent.plan.parser import parse_plan
+from airoagent.records.run_record import read_trace, write_trace
+from airoagent.records.store import Store
 from airoagent.toolbox.arguments import arguments_for
 from airoagent.toolbox.tool import Toolbox, as_tool
 

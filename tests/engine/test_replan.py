@@ -21,10 +21,10 @@ from airoagent import (
     parse_plan,
     tool,
 )
-from airoagent.engine.debug import Debugger
-from airoagent.engine.replay import replay
-from airoagent.engine.store import Store
 from airoagent.events import InputEdited, ModelCalled, Replanned, StepFinished, StepStarted
+from airoagent.recorded.debugger import Debugger
+from airoagent.recorded.replaying import replay
+from airoagent.records.store import Store
 from tests.running import run_plan
 
 calls: list[str] = []

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from airoagent import AiroError, Run, StoreError
-from airoagent.engine import record
-from airoagent.engine.record import read_trace, trace_lines
-from airoagent.engine.replay import replay
-from airoagent.engine.saving import instruct_lines, saved_plan
+from airoagent.recorded.export import instruct_lines, saved_plan
+from airoagent.recorded.replaying import replay
+from airoagent.records import run_record as record
+from airoagent.records.run_record import read_trace, trace_lines
 from airoagent.view.page import render_page
 
 ROOT = Path(__file__).parents[2]

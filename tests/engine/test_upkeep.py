@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 
 from airoagent import StoreError
-from airoagent.engine import store as store_module
-from airoagent.engine.store import Store
-from airoagent.engine.upkeep import collect, find_old, repair, size_on_disk
 from airoagent.events import PlanWritten, RunFinished, RunStarted, StepFinished, StepStarted, Usage
+from airoagent.records import store as store_module
+from airoagent.records.store import Store
+from airoagent.records.upkeep import collect, find_old, repair, size_on_disk
 
 
 def write_run(store: Store, number: int, text: str = "") -> str:
@@ -225,9 +225,9 @@ def test_reading_goes_on_while_another_process_holds_the_lock_for_writing(
 _READ_AS_NOBODY = """
 import os, sys
 from pathlib import Path
-from airoagent.engine.store import Store
+from airoagent.records.store import Store
 from airoagent.errors import StoreError
-import airoagent.engine.upkeep, encodings.idna
+import airoagent.records.upkeep, encodings.idna
 if os.geteuid() == 0:
     os.setgroups([]); os.setgid(65534); os.setuid(65534)
 store = Store(Path(sys.argv[1]))

@@ -15,8 +15,8 @@ import pytest
 from airoagent.errors import MissingExtra, ModelError
 from airoagent.models.base import Prompt, Sampling, complete
 from airoagent.models.catalog import open_model, show_folder
-from airoagent.models.checkpoint import read_checkpoint
-from airoagent.models.transformers import TransformersModel
+from airoagent.models.local.checkpoint import read_checkpoint
+from airoagent.models.local.transformers import TransformersModel
 from tests.tiny_adapter import make_tiny_adapter
 
 pytest.importorskip("peft", reason="peft is not installed")

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from airoagent.errors import ModelError
-from airoagent.models.transformers import TransformersModel
+from airoagent.models.local.transformers import TransformersModel
 from tests.tiny_llama import make_tiny_llama
 
 QUERY = "model.layers.0.self_attn.q_proj.weight"

@@ -14,8 +14,8 @@ import pytest
 
 from airoagent.errors import ModelError
 from airoagent.models.base import Chunk, Completion, Prompt, Purpose, Sampling, complete
-from airoagent.models.batch import Batches, Row
-from airoagent.models.transformers import TransformersModel
+from airoagent.models.local.row_batch import Batches, Row
+from airoagent.models.local.transformers import TransformersModel
 
 QUESTIONS = ["Who?", "Where do otters sleep at night, and why there?", "When did she write it, given the book: " * 9]
 

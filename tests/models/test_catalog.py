@@ -10,7 +10,7 @@ import pytest
 from airoagent.errors import ModelError, UsageError
 from airoagent.models.catalog import CATALOGUE, find_model, list_models, open_model
 from airoagent.models.hub import cache_folder
-from airoagent.models.machine import Machine
+from airoagent.models.local.machine import Machine
 from airoagent.models.scripted import ScriptedModel
 from airoagent.prompts.wrappers import WRAPPERS, wrapper_for
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from airoagent.errors import ModelError
-from airoagent.models.checkpoint import four_bit_bytes, read_checkpoint
+from airoagent.models.local.checkpoint import four_bit_bytes, read_checkpoint
 from tests.tiny_llama import make_tiny_llama
 
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from airoagent.models.base import Completion, Prompt, Sampling, complete
-from airoagent.models.checkpoint import read_checkpoint
-from airoagent.models.transformers import TransformersModel
+from airoagent.models.local.checkpoint import read_checkpoint
+from airoagent.models.local.transformers import TransformersModel
 
 # The config of an MPT repository of 2023, whose code came with it and is not run here.
 MPT = {

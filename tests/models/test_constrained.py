@@ -9,7 +9,7 @@ import pytest
 
 from airoagent.errors import ModelError
 from airoagent.models.base import Completion, Prompt, Sampling, complete
-from airoagent.models.transformers import TransformersModel
+from airoagent.models.local.transformers import TransformersModel
 from airoagent.plan.parser import parse_plan
 from airoagent.plan.plan_grammar import plan_grammar
 from airoagent.prompts.grammar import Grammar, Rep, Rule, Seq, Text, chars

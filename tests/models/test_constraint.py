@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from airoagent.errors import ModelError
-from airoagent.models.checkpoint import read_checkpoint
-from airoagent.models.constraint import GrammarMask, grammar_tokenizer, nearest_end
-from airoagent.models.decoding import encode_plain
-from airoagent.models.loading import load_tokenizer
+from airoagent.models.local.checkpoint import read_checkpoint
+from airoagent.models.local.constraint import GrammarMask, grammar_tokenizer, nearest_end
+from airoagent.models.local.decoding import encode_plain
+from airoagent.models.local.loading import load_tokenizer
 from airoagent.plan.plan_grammar import plan_grammar
 
 GRAMMAR = 'start: "Plan: " /[a-c]{1,3}/ "."'

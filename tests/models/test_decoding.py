@@ -9,9 +9,9 @@ import pytest
 
 from airoagent.errors import ModelError, UsageError
 from airoagent.models.base import Sampling
-from airoagent.models.checkpoint import read_checkpoint
-from airoagent.models.decoding import Picker, TokenText, check_sampling, encode_plain, encode_prompt
-from airoagent.models.loading import load_tokenizer
+from airoagent.models.local.checkpoint import read_checkpoint
+from airoagent.models.local.decoding import Picker, TokenText, check_sampling, encode_plain, encode_prompt
+from airoagent.models.local.loading import load_tokenizer
 from airoagent.prompts.wrappers import WRAPPERS, template_wrapper
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from airoagent.errors import MissingExtra, ModelError
 from airoagent.models.catalog import open_model
-from airoagent.models.gguf import read_gguf
+from airoagent.models.local.gguf_file import read_gguf
 
 
 def text(value: str) -> bytes:

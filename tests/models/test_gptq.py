@@ -12,10 +12,10 @@ import pytest
 
 from airoagent.cli import main
 from airoagent.errors import MissingExtra, ModelError
-from airoagent.models.checkpoint import read_checkpoint
-from airoagent.models.loading import load
-from airoagent.models.quantised import missing_libraries
-from airoagent.models.transformers import TransformersModel
+from airoagent.models.local.checkpoint import read_checkpoint
+from airoagent.models.local.loading import load
+from airoagent.models.local.quantised import missing_libraries
+from airoagent.models.local.transformers import TransformersModel
 from tests.tiny_gptq import make_tiny_gptq
 
 installed = pytest.mark.skipif(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from airoagent.models.guessing import Guesses
+from airoagent.models.local.lookahead import Guesses
 
 
 def test_what_followed_the_same_tokens_is_proposed() -> None:

@@ -16,7 +16,7 @@ import pytest
 
 from airoagent.errors import ModelError
 from airoagent.models import hub
-from airoagent.models.checkpoint import read_checkpoint, with_weights_of
+from airoagent.models.local.checkpoint import read_checkpoint, with_weights_of
 from tests.tiny_adapter import make_tiny_adapter
 
 COMMIT = "a" * 40

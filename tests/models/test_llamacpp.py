@@ -13,8 +13,8 @@ from airoagent import Agent
 from airoagent.errors import ModelError, UsageError
 from airoagent.models.base import Chunk, Completion, Prompt, Sampling, complete
 from airoagent.models.catalog import open_model
-from airoagent.models.llamacpp import LlamaCppModel
-from airoagent.models.transformers import TransformersModel
+from airoagent.models.local.llamacpp import LlamaCppModel
+from airoagent.models.local.transformers import TransformersModel
 from airoagent.prompts.grammar import Grammar, Rep, Rule, Seq, Text, chars
 from tests.tiny_gguf import make_tiny_gguf, with_blocks
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from airoagent.models.machine import this_machine
+from airoagent.models.local.machine import this_machine
 
 
 def test_tells_memory_that_can_be() -> None:

@@ -12,8 +12,8 @@ import pytest
 from airoagent.cli import main
 from airoagent.errors import ModelError, UsageError
 from airoagent.models.base import Prompt, Sampling, complete
-from airoagent.models.quantize import quantize
-from airoagent.models.transformers import TransformersModel
+from airoagent.models.local.quantize import quantize
+from airoagent.models.local.transformers import TransformersModel
 from tests.tiny_gptq import make_tiny_gptq
 
 

@@ -21,7 +21,7 @@ import pytest
 
 from airoagent.errors import ModelError
 from airoagent.models.base import Completion, Prompt, Sampling, complete
-from airoagent.models.server import ServerModel
+from airoagent.models.server.client import ServerModel
 from airoagent.prompts.grammar import Grammar, Rep, Rule, Seq, Text, chars
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
@@ -71,7 +71,7 @@ def ask(model: ServerModel, prompt: Prompt = PROMPT) -> Completion:
 
 @pytest.mark.skipif(not installed("fastapi", "uvicorn", "openai"), reason="transformers[serving] is not installed")
 def test_transformers_serve_writes_what_we_write_here(tiny_llama: Path, tmp_path: Path) -> None:
-    from airoagent.models.transformers import TransformersModel
+    from airoagent.models.local.transformers import TransformersModel
 
     program = str(Path(sys.executable).with_name("transformers"))
     command = [program, "serve", str(tiny_llama), "--device", "cpu", "--dtype", "bfloat16"]

@@ -13,7 +13,7 @@ from airoagent import Agent
 from airoagent.errors import ModelError, UsageError
 from airoagent.models.base import Chunk, Completion, Prompt, Sampling, complete
 from airoagent.models.catalog import open_model
-from airoagent.models.server import ServerModel
+from airoagent.models.server.client import ServerModel
 from airoagent.prompts.grammar import Grammar, Rule, Text
 from tests.modelserver import Answer, Handler, as_json, events, failing, first, piece, plain, said, serving
 

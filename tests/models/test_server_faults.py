@@ -17,8 +17,8 @@ import pytest
 from airoagent.calls.call_grammar import call_grammar
 from airoagent.errors import ModelError
 from airoagent.models.base import Completion, Prompt, Sampling, complete
-from airoagent.models.dialects import DIALECTS
-from airoagent.models.server import ServerModel
+from airoagent.models.server.client import ServerModel
+from airoagent.models.server.dialects import DIALECTS
 from airoagent.prompts.grammar import Grammar, Rep, Rule, Seq, Text, chars
 from tests.modelserver import Answer, Handler, as_json, events, failing, first, piece, plain, said, serving
 

@@ -9,7 +9,7 @@ import pytest
 
 from airoagent import Agent
 from airoagent.models.base import Prompt, Sampling, complete
-from airoagent.models.llamacpp import LlamaCppModel
+from airoagent.models.local.llamacpp import LlamaCppModel
 from tests.smollm2 import smollm2_file
 
 pytest.importorskip("xllamacpp", reason="xllamacpp is not installed")

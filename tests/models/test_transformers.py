@@ -17,9 +17,9 @@ import pytest
 
 from airoagent.errors import ModelError, UsageError
 from airoagent.models.base import Chunk, Completion, Model, Prompt, Sampling, complete
-from airoagent.models.checkpoint import read_checkpoint
-from airoagent.models.loading import load, load_tokenizer
-from airoagent.models.transformers import TransformersModel
+from airoagent.models.local.checkpoint import read_checkpoint
+from airoagent.models.local.loading import load, load_tokenizer
+from airoagent.models.local.transformers import TransformersModel
 from tests.tiny_llama import make_tiny_llama
 
 QUESTION = "Where do otters sleep?"
@@ -556,7 +556,7 @@ def test_loading_and_writing_print_nothing(tiny_llama: Path) -> None:
     code = (
         "import asyncio, sys\n"
         "from airoagent.models.base import Prompt, Sampling, complete\n"
-        "from airoagent.models.transformers import TransformersModel\n"
+        "from airoagent.models.local.transformers import TransformersModel\n"
         "assert not {'torch', 'transformers', 'bitsandbytes'} & set(sys.modules)\n"
         f"model = TransformersModel({str(tiny_llama)!r}, device='cpu')\n"
         "assert not {'torch', 'transformers', 'bitsandbytes'} & set(sys.modules), model.info\n"

@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 
 from airoagent.models.base import Completion, Prompt, Sampling, complete
-from airoagent.models.checkpoint import read_checkpoint
-from airoagent.models.transformers import TransformersModel
+from airoagent.models.local.checkpoint import read_checkpoint
+from airoagent.models.local.transformers import TransformersModel
 from tests.tiny_llama import make_tiny_llama
 
 pytestmark = [pytest.mark.gpu, pytest.mark.timeout(1800)]

@@ -10,7 +10,7 @@ import pytest
 from airoagent import Agent, ContextBlock, Sampling, ScriptedModel, Source, ToolOutput, closed_context_prompt, tool
 from airoagent.errors import ModelError
 from airoagent.models.base import ModelInfo
-from airoagent.models.transformers import TransformersModel
+from airoagent.models.local.transformers import TransformersModel
 from airoagent.models.window import fit_to, room_for
 from tests.prompts.test_context_window import ANSWER, filler
 

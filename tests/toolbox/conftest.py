@@ -1,16 +1,5 @@
-"""What the tests of fetching share: a server on the loopback interface."""
+"""The server on the loopback interface that some of these tests read from."""
 
-from __future__ import annotations
+from tests.web.conftest import server
 
-from collections.abc import Iterator
-
-import pytest
-
-from tests.loopback import Loopback, loopback
-
-
-@pytest.fixture
-def server() -> Iterator[Loopback]:
-    """A running server without routes; a test gives it what it needs."""
-    with loopback({}) as running:
-        yield running
+__all__ = ["server"]

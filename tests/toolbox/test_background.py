@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from airoagent.toolbox.background import in_thread
+from airoagent.background import in_thread
 
 
 def test_the_result_and_the_error_come_back() -> None:

@@ -14,7 +14,7 @@ import pytest
 
 from airoagent import Agent, Run, ScriptedModel, ToolError, UsageError, load_functions
 from airoagent.settings import McpServer, load_settings
-from airoagent.toolbox.mcpservers import Opened, open_servers
+from airoagent.toolbox.mcp_servers import Opened, open_servers
 
 pytest.importorskip("mcp", reason="the extra mcp is not installed")
 
@@ -438,7 +438,7 @@ def test_servers_start_side_by_side(tmp_path: Path) -> None:
 
 
 def test_no_server_costs_nothing() -> None:
-    code = "import sys; from airoagent.toolbox.mcpservers import open_servers; open_servers([]); assert 'mcp' not in sys.modules"  # noqa: E501 - one program
+    code = "import sys; from airoagent.toolbox.mcp_servers import open_servers; open_servers([]); assert 'mcp' not in sys.modules"  # noqa: E501 - one program
     import subprocess
 
     subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[2])

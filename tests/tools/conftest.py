@@ -1,5 +1,5 @@
 """What the tests of the tools share: the server of the tests of fetching."""
 
-from tests.toolbox.conftest import server
+from tests.web.conftest import server
 
 __all__ = ["server"]

@@ -10,7 +10,7 @@ from typing import Any, cast
 import pytest
 
 from airoagent import Tool, ToolContext, ToolError, ToolOutput
-from airoagent.toolbox.documents import Documents
+from airoagent.documents.library import Documents
 
 FILE = Path(__file__).parents[2] / "tools" / "document_search.py"
 

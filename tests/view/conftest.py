@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from airoagent.engine.record import Run
+from airoagent.records.run_record import Run
 from airoagent.view.page import render_page
 from tests.view.chromium import CHROMIUM, Chromium
 

@@ -1,0 +1,1 @@
+"""Reads pages and files, and searches folders of them."""

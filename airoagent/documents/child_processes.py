@@ -1,0 +1,152 @@
+"""Starts Python processes that read what strangers wrote: isolated, bounded, and gone when their step is.
+
+The interpreter runs with ``-I`` (no PYTHON* variables, no user site, nothing from the current folder) and with modules
+from where this process found its own, the current folder left out: a `json.py` next to a PDF is never run. Its
+environment is empty but for what finds libraries, and its current folder is the root.
+
+    output, stopped = run_child("airoagent.documents.pdf:serve", body, seconds=20)
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextvars import ContextVar
+from pathlib import Path
+from typing import IO
+
+__all__ = ["Child", "Children", "collect_children", "run_child", "set_limits", "start_child"]
+
+_SPACE = 1024**3  # bytes of address space
+_PATIENCE = 2  # seconds by the clock for each of processor time: a busy machine gives a process its half
+_WRITTEN = 32 * 1024**2  # bytes a child may write
+_TURNS = threading.BoundedSemaphore(2)  # bounded children at a time: each may take its gigabyte
+_KEPT = ("PATH", "SYSTEMROOT", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "TMPDIR", "TEMP", "LANG", "LC_ALL")
+_PACKAGE = str(Path(__file__).resolve().parents[2])
+
+Child = subprocess.Popen[bytes]
+
+
+class Children:
+    """The child processes of one call: `stop` ends those that run and those that are started later."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._stopped = False
+        self._running: set[Child] = set()
+
+    def add(self, child: Child) -> None:
+        """Take in a child that was started."""
+        with self._lock:
+            self._running = {other for other in self._running if other.returncode is None} | {child}
+            stopped = self._stopped
+        if stopped:
+            child.kill()
+
+    def stop(self) -> None:
+        """Kill them."""
+        with self._lock:
+            self._stopped = True
+            for child in self._running:
+                child.kill()
+
+
+_children: ContextVar[Children | None] = ContextVar("airoagent_children", default=None)
+
+
+@contextlib.contextmanager
+def collect_children() -> Iterator[Children]:
+    """What child processes are started in the block, in this context or in a copy of it."""
+    children = Children()
+    token = _children.set(children)
+    try:
+        yield children
+    finally:
+        _children.reset(token)
+
+
+def _code(module: str, function: str, args: tuple[int, ...]) -> str:
+    """What the child runs: its own isolated path comes first, then where this process found modules besides.
+
+    The current folder and paths relative to it are left out; airoagent is the one that runs here.
+    """
+    more = [path for path in sys.path if Path(path).is_absolute() and not _is_current(path)]
+    return (
+        f"import sys; own = set(sys.path); sys.path += [p for p in {more!r} if p not in own]\n"
+        f"if {_PACKAGE!r} not in own: sys.path.insert(0, {_PACKAGE!r})\n"
+        f"from {module} import {function} as call; call(*{args!r})"
+    )
+
+
+def _is_current(path: str) -> bool:
+    try:
+        return Path(path).samefile(os.curdir)
+    except OSError:
+        return False
+
+
+def start_child(target: str, *args: int, output: IO[bytes] | int = subprocess.PIPE) -> Child:
+    """Start ``function(*args)`` of ``target`` ("package.module:function") in a process of its own; OSError if it fails.
+
+    Its standard input is a pipe; what it writes to standard error is dropped.
+    """
+    if not sys.executable:
+        raise OSError("the path of the Python interpreter is not known")
+    module, _, function = target.partition(":")
+    child = subprocess.Popen(  # noqa: S603 - this interpreter and code of ours, no shell
+        [sys.executable, "-I", "-c", _code(module, function, args)],
+        stdin=subprocess.PIPE,
+        stdout=output,
+        stderr=subprocess.DEVNULL,
+        env={name: os.environ[name] for name in _KEPT if name in os.environ},
+        cwd=Path(sys.executable).anchor or None,
+    )
+    children = _children.get()
+    if children is not None:
+        children.add(child)
+    return child
+
+
+def run_child(target: str, body: bytes, seconds: int) -> tuple[bytes, str]:
+    """What ``target(seconds)`` writes when it is given ``body``, and why it was stopped ("" where it was not).
+
+    The child is expected to call `set_limits` first; it has ``seconds`` of processor time, and twice as many by the
+    clock. What it wrote before it was stopped is given. OSError where no process can be started.
+    """
+    import tempfile
+
+    stopped = ""
+    with _TURNS, tempfile.TemporaryFile() as written:
+        child = start_child(target, seconds, output=written)
+        try:
+            child.communicate(body, timeout=seconds * _PATIENCE)
+            if child.returncode:
+                stopped = "it takes too much time or memory, or is broken"
+        except subprocess.TimeoutExpired:
+            stopped = "it takes too long"
+        finally:
+            child.kill()
+            child.wait()
+        written.seek(0)
+        return written.read(_WRITTEN), stopped
+
+
+def set_limits(seconds: int) -> None:
+    """Bound this process for good: its memory, its seconds of processor time, the files it writes."""
+    try:
+        import resource
+    except ImportError:  # Windows: the clock alone
+        return
+    bounds = (
+        (resource.RLIMIT_AS, _SPACE),
+        (resource.RLIMIT_CPU, seconds),
+        (resource.RLIMIT_FSIZE, _WRITTEN),
+        (resource.RLIMIT_CORE, 0),
+    )
+    for what, most in bounds:
+        with contextlib.suppress(ValueError, OSError):  # a limit the system does not have, or a lower one stands
+            resource.setrlimit(what, (most, most))

@@ -1,0 +1,196 @@
+"""The user's folders of documents: which files count, their ``docs://`` addresses, and reading them safely.
+
+An address is ``docs://<folder's name>/<path below it>``, percent-encoded: it means the same on every machine that has
+the folder, and never tells where the folder lies. Documents are HTML, Markdown, reStructuredText, CSV and text by
+suffix, files without any suffix whose bytes turn out to be text and, with extra ``pdf``, PDF files; nothing hidden
+(names with a leading dot), no links.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote, unquote_to_bytes
+
+from airoagent.documents import pdf
+from airoagent.errors import FetchError, UsageError
+from airoagent.extras import install
+
+__all__ = ["MAX_BYTES", "Entry", "Folder", "address", "content_type", "find_file", "open_folders", "read_file", "scan"]
+
+MAX_BYTES = 8 * 1024 * 1024  # of a file more than this is not read
+
+_TYPES = {
+    ".html": "text/html",
+    ".htm": "text/html",
+    ".xhtml": "application/xhtml+xml",
+    ".md": "text/markdown",
+    ".markdown": "text/markdown",
+    ".rst": "text/x-rst",
+    ".txt": "text/plain",
+    "": "text/plain",
+    ".pdf": "application/pdf",
+    ".csv": "text/csv",
+    ".tsv": "text/tab-separated-values",
+}
+# Folders that documentation tools lay beside the pages: their sources over again, scripts, pictures.
+_ASIDE = frozenset({b"_sources", b"_static", b"_images", b"node_modules", b"__pycache__"})
+_FRONT_PAGES = ("index.html", "index.htm", "index.xhtml", "index.md", "README.md", "README")
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """A folder of documents: its name in addresses, and where it lies (with no symbolic link in it)."""
+
+    name: str
+    root: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A file of a folder: its path below it (bytes, as the file system has it, with "/"), time in ns and size."""
+
+    path: bytes
+    mtime_ns: int
+    size: int
+
+
+def open_folders(paths: Sequence[Path]) -> tuple[Folder, ...]:
+    """The folders under distinct names: two of one name become ``name`` and ``name-2``.
+
+    UsageError if one is missing, is no folder, or holds no document.
+    """
+    if not paths:
+        raise UsageError("no folder of documents is given", "name one: --docs FOLDER")
+    folders: dict[Path, Folder] = {}
+    names: set[str] = set()
+    for path in paths:
+        try:
+            root = Path(path).expanduser().resolve(strict=True)
+        except (OSError, RuntimeError, ValueError) as error:
+            raise UsageError(
+                f"there is no folder {str(path)!r}", "--docs takes a folder of HTML, Markdown, CSV or text files"
+            ) from error
+        if not root.is_dir():
+            raise UsageError(f"{str(path)!r} is not a folder", "--docs takes the folder that holds the documents")
+        if root in folders:
+            continue
+        if next(scan(root), None) is None:
+            suffixes = ", ".join(suffix for suffix in _TYPES if suffix and _counts(suffix))
+            more = "" if pdf.installed() else f"; PDF files too, after {install('pdf')}"
+            raise UsageError(
+                f"the folder {str(path)!r} holds no document that can be read",
+                f"documents are {suffixes} files and text files without a suffix{more}",
+            )
+        base = name = root.name or "root"
+        number = 1
+        while name.lower() in names:
+            number += 1
+            name = f"{base}-{number}"
+        names.add(name.lower())
+        folders[root] = Folder(name, root)
+    return tuple(folders.values())
+
+
+def scan(root: Path) -> Iterator[Entry]:
+    """Every document below ``root``, in no particular order. Folders that may not be read are passed over."""
+    top = os.fsencode(root)
+    prefix = len(top.rstrip(b"/")) + 1
+    stack = [top]
+    while stack:
+        folder = stack.pop()
+        try:
+            with os.scandir(folder) as entries:
+                for entry in entries:
+                    name = entry.name
+                    if name[:1] == b".":
+                        continue
+                    if entry.is_dir(follow_symlinks=False):
+                        if name not in _ASIDE:
+                            stack.append(entry.path)
+                    elif _counts(_suffix(name)) and entry.is_file(follow_symlinks=False):
+                        found = entry.stat(follow_symlinks=False)
+                        path = entry.path[prefix:]
+                        path = path if os.sep == "/" else path.replace(b"\\", b"/")
+                        yield Entry(path, found.st_mtime_ns, found.st_size)
+        except OSError:  # unreadable, or gone since it was listed: then it holds no document for us
+            continue
+
+
+def _counts(suffix: str) -> bool:
+    """Whether files with this suffix are documents here."""
+    return suffix in _TYPES and (suffix != ".pdf" or pdf.installed())
+
+
+def _suffix(name: bytes) -> str:
+    dot = name.rfind(b".")
+    return name[dot:].decode("ascii", "replace").lower() if dot > 0 else ""
+
+
+def content_type(path: bytes, body: bytes) -> str:
+    """The content type of a document, by its suffix; without one, HTML is told by how it starts."""
+    suffix = _suffix(path.rpartition(b"/")[2])
+    if not suffix and b"<html" in body[:1024].lower():
+        return "text/html"
+    return _TYPES.get(suffix, "text/plain")
+
+
+def address(folder: Folder, path: bytes) -> str:
+    """The ``docs://`` address of a file by its path below the folder."""
+    return f"docs://{quote(os.fsencode(folder.name), safe='')}/{quote(path)}"
+
+
+def find_file(folders: Sequence[Folder], url: str) -> tuple[Folder, Path]:
+    """The folder and the real path of the document at a ``docs://`` address; FetchError says why there is none.
+
+    Fragment and query are passed over; the address of a folder means its front page (index.html, README.md, ...).
+    """
+    folder, segments = _split(folders, url)
+    try:
+        path = folder.root.joinpath(*segments).resolve(strict=True)
+        if path.is_dir():
+            path = next((path / name for name in _FRONT_PAGES if (path / name).is_file()), path).resolve(strict=True)
+    except (OSError, RuntimeError, ValueError) as error:
+        raise FetchError(f"{url} is not among the documents", "search the documents for the right address") from error
+    if not path.is_relative_to(folder.root):
+        raise FetchError(f"{url} leads out of the documents folder", "only files below the folder are read")
+    below = path.relative_to(folder.root).parts
+    hidden = any(part.startswith(".") for part in below)
+    suffix = _suffix(os.fsencode(path.name))
+    if suffix == ".pdf" and path.is_file() and not hidden and not pdf.installed():
+        raise pdf.missing(url)
+    if hidden or not path.is_file() or not _counts(suffix):
+        raise FetchError(f"{url} is not a document", "HTML, Markdown and text files are read")
+    return folder, path
+
+
+def _split(folders: Sequence[Folder], url: str) -> tuple[Folder, list[str]]:
+    scheme, colon, rest = url.partition("://")
+    if not colon or scheme.lower() != "docs":
+        raise FetchError(f"{url[:200]} is not an address of a document", "such addresses start with docs://")
+    host, _, path = rest.partition("#")[0].partition("?")[0].partition("/")
+    name = os.fsdecode(unquote_to_bytes(host.encode("utf-8", "replace")))
+    folder = next((f for f in folders if f.name == name), None)
+    folder = folder or next((f for f in folders if f.name.lower() == name.lower()), None)
+    if folder is None:
+        known = ", ".join(address(f, b"") for f in folders)
+        raise FetchError(f"{url[:200]} is in no folder of documents", f"the folders are {known}")
+    raw = unquote_to_bytes(path.encode("utf-8", "replace"))
+    segments = [os.fsdecode(part) for part in raw.split(b"/") if part not in (b"", b".")]
+    bad = b"\0" in raw or any(part == ".." or (os.sep != "/" and ("\\" in part or ":" in part)) for part in segments)
+    if bad:
+        raise FetchError(f"{url[:200]!r} leads out of the documents folder", "only files below the folder are read")
+    return folder, segments
+
+
+def read_file(path: Path) -> bytes:
+    """The first 8 MB of a regular file that no link leads to; OSError otherwise."""
+    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    number = os.open(path, flags)
+    with os.fdopen(number, "rb") as file:
+        if not stat.S_ISREG(os.fstat(number).st_mode):  # opening a pipe would wait for its writer
+            raise OSError("not a regular file")
+        return file.read(MAX_BYTES)

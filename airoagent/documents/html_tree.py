@@ -1,0 +1,231 @@
+"""HTML as a light tree: text to nodes, with everything no reader would see left out.
+
+lxml's parser feeds `_Builder`, which makes the one tree a page gets. That costs a seventh of a BeautifulSoup tree and,
+unlike lxml's own tree (256 or 2,048 levels), loses nothing below its deepest level: that is shown flat. A page of more
+pieces than `_MOST_PIECES` is read up to there. Nodes are kept in document order, so every later pass is one loop over a
+list, forwards (parents first) or backwards (children first), and no code recurses.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from airoagent.documents.hidden import hidden_by_attributes, hidden_selectors, word_set
+
+__all__ = ["Node", "Tree", "parse_html"]
+
+# Elements whose content is never shown as text of the page.
+_DROPPED = word_set(
+    "script style template noscript textarea svg canvas iframe frame object embed applet audio video map datalist "
+    "select option optgroup button input meter progress annotation annotation-xml rp colgroup"
+)
+# Void elements that only tell about the page.
+_TELLING = frozenset({"meta", "base", "link"})
+
+_LANG = ("lang", "xml:lang", "{http://www.w3.org/XML/1998/namespace}lang")
+
+_MOST_DEPTH = 250
+_MOST_PIECES = 400_000  # elements, attributes and texts: some 100 MB
+
+
+class _FullError(Exception):
+    """A page has more pieces than are taken in."""
+
+
+class Node:
+    """An element: ``tag``, ``attrs``, ``children`` (nodes and strings) and ``parent``.
+
+    ``chars`` is the count of its characters; a ``dead`` one is not shown.
+    """
+
+    __slots__ = ("attrs", "chars", "children", "dead", "parent", "tag")
+
+    def __init__(self, tag: str, attrs: Mapping[str, str], parent: Node | None) -> None:
+        self.tag = tag
+        self.attrs = attrs
+        self.children: list[Node | str] = []
+        self.parent = parent
+        self.dead = False
+        self.chars = 0
+
+    def __repr__(self) -> str:
+        return f"<{self.tag} {dict(self.attrs)}>"
+
+
+class Tree:
+    """A parsed page: the nodes of its body in document order, and what its head says about it."""
+
+    __slots__ = ("base", "hidden_by_sheet", "language", "nodes", "og_title", "title", "whole")
+
+    def __init__(self) -> None:
+        self.nodes: list[Node] = []
+        self.title = ""
+        self.og_title = ""
+        self.base = ""
+        self.language = ""
+        self.hidden_by_sheet = 0
+        self.whole = True
+
+
+class _Builder:
+    """The target lxml's parser talks to."""
+
+    def __init__(self, *, obey_sheets: bool, xml: bool = False) -> None:
+        self._xml = xml
+        self.tree = Tree()
+        root = Node("#document", {}, None)
+        self.tree.nodes.append(root)
+        self._current = self._floor = root
+        self._depth = self._pieces = 0
+        self._skipped = 0
+        self._special = ""
+        self._buffer: list[str] = []
+        self._obey_sheets = obey_sheets
+        self._selectors: frozenset[str] = frozenset()
+
+    def start(self, tag: str, attrs: Mapping[str, str]) -> None:
+        if self._xml:
+            tag = tag.rpartition("}")[2].lower()
+        if self._skipped:
+            self._skipped += 1
+            return
+        if tag == "head":
+            return  # looked through: where no <body> is written, libxml2 leaves <main> and <article> in the head
+        if tag in _DROPPED or (attrs and tag not in ("html", "body") and self._hides(tag, attrs)):
+            self._skipped = 1
+            if tag == "style":
+                self._special, self._buffer = "style", []
+            return
+        if tag == "title":
+            self._skipped = 1
+            self._special, self._buffer = "title", []
+            return
+        if tag in _TELLING:
+            self._skipped = 1
+            self._head(tag, attrs)
+            return
+        if tag in ("html", "body"):
+            self._head(tag, attrs)
+        self._count(1 + len(attrs))
+        # Elements below the deepest level hang side by side from it.
+        parent = self._current if self._depth < _MOST_DEPTH else self._floor
+        node = Node(tag, attrs, parent)
+        self.tree.nodes.append(node)
+        parent.children.append(node)
+        self._current = node
+        self._depth += 1
+        if self._depth == _MOST_DEPTH:
+            self._floor = node
+
+    def _count(self, pieces: int) -> None:
+        self._pieces += pieces
+        if self._pieces > _MOST_PIECES:
+            self.tree.whole = False
+            raise _FullError
+
+    def end(self, tag: str) -> None:
+        if self._skipped:
+            self._skipped -= 1
+            if self._special and (not self._skipped or tag.endswith(self._special)):
+                self._finish_special()
+            return
+        if tag == "head" or (self._xml and tag.rpartition("}")[2].lower() == "head"):
+            return
+        if self._current.parent is not None:
+            self._depth -= 1
+            self._current = self._floor if self._depth >= _MOST_DEPTH else self._current.parent
+
+    def data(self, data: str) -> None:
+        if not self._skipped:
+            self._count(1)
+            self._current.children.append(data)
+        elif self._special:
+            self._buffer.append(data)
+
+    def comment(self, text: str) -> None:
+        """Comments are not text of the page."""
+
+    def pi(self, target: str, data: str | None = None) -> None:
+        """Nor are processing instructions."""
+
+    def close(self) -> Tree:
+        """The tree as far as it was read."""
+        return self.tree
+
+    def _hides(self, tag: str, attrs: Mapping[str, str]) -> bool:
+        if hidden_by_attributes(attrs):
+            return True
+        if self._selectors:
+            for name in (attrs.get("class") or "").split():
+                if f".{name}" in self._selectors or f"{tag}.{name}" in self._selectors:
+                    self.tree.hidden_by_sheet += 1
+                    return True
+            if f"#{attrs.get('id', '')}" in self._selectors:
+                self.tree.hidden_by_sheet += 1
+                return True
+        return False
+
+    def _head(self, tag: str, attrs: Mapping[str, str]) -> None:
+        tree = self.tree
+        if tag in ("html", "body"):
+            tree.language = tree.language or next((attrs[name] for name in _LANG if attrs.get(name)), "").strip()
+        elif tag == "base":
+            tree.base = tree.base or (attrs.get("href") or "").strip()
+        elif tag == "meta":
+            name = (attrs.get("property") or attrs.get("name") or attrs.get("http-equiv") or "").lower()
+            content = (attrs.get("content") or "").strip()
+            if name == "og:title":
+                tree.og_title = tree.og_title or content
+            elif name in ("content-language", "og:locale"):
+                tree.language = tree.language or content.split(",")[0].strip().replace("_", "-")
+
+    def _finish_special(self) -> None:
+        text = "".join(self._buffer)
+        if self._special == "title":
+            self.tree.title = self.tree.title or " ".join(text.split())
+        elif self._obey_sheets:
+            self._selectors |= hidden_selectors(text)
+        self._special, self._buffer = "", []
+
+
+def parse_html(text: str, *, xml: bool = False, obey_sheets: bool = True) -> Tree:
+    """The visible tree of a page; broken markup is read as a browser would, an empty text gives an empty tree.
+
+    ``xml`` tries the strict XML rules first (XHTML served as such) and falls back. ``obey_sheets`` also leaves out
+    what the page's own style sheets hide by class or id.
+    """
+    from lxml import etree
+
+    # NUL ends libxml2's reading; the other control characters are not text.
+    data = _CONTROLS.sub(" ", text).encode("utf-8", "replace")
+    tree = _parse_xml(data, obey_sheets) if xml and b"<!ENTITY" not in data else None
+    if tree is not None:
+        return tree
+    builder = _Builder(obey_sheets=obey_sheets)
+    if not data.strip():
+        return builder.close()
+    parser = etree.HTMLParser(target=builder, encoding="utf-8", huge_tree=True)
+    try:
+        parsed: Tree = etree.fromstring(data, parser)
+    except (etree.XMLSyntaxError, _FullError):
+        return builder.close()  # nothing but a doctype or comments, or too much
+    return parsed
+
+
+def _parse_xml(data: bytes, obey_sheets: bool) -> Tree | None:
+    """The tree by the rules of XML; None where it is not well-formed after all."""
+    from lxml import etree
+
+    target = _Builder(obey_sheets=obey_sheets, xml=True)
+    parser = etree.XMLParser(target=target, encoding="utf-8", resolve_entities=False, no_network=True, huge_tree=True)
+    try:
+        tree: Tree = etree.fromstring(data, parser)
+    except etree.XMLSyntaxError:
+        return None
+    except _FullError:
+        return target.close()
+    return tree
+
+
+_CONTROLS = re.compile("[\x00-\x08\x0b\x0e-\x1f\x7f]")

@@ -1,0 +1,172 @@
+"""The user's documents: folders of HTML, Markdown and text, searched by passage and read by ``docs://`` address.
+
+    documents = Documents([Path("examples/library")], cache=Path("~/.cache/airoagent").expanduser())
+    documents.search("Who wrote The Wild Iris?")[0].url      # docs://library/louise-gluck.html
+    documents.read("docs://library/louise-gluck.html")       # (bytes, "text/html")
+
+What counts as a document, and what an address is, says `folders`; how pages become passages, `readers` and `passages`;
+where they are kept, `index`; how they are ranked, `ranking`.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, cast
+
+from airoagent.documents.folders import address, content_type, find_file, open_folders, read_file
+from airoagent.documents.index import Index, Progress, Refreshed
+from airoagent.documents.ranking import Hit, Term, rank_pages, snippet, terms_of, unmarked
+from airoagent.errors import FetchError, UsageError
+from airoagent.text import rank
+from airoagent.web.search import SearchResult
+
+__all__ = ["Documents"]
+
+_CANDIDATES = 160  # passages of a folder that are weighed again
+_COMMON = 20_000  # a word in more passages than this finds nothing by itself where the query has a rarer one
+_SHORT, _LONG = 300, 600  # characters of a result's snippet
+
+
+def _silent(what: str, done: int, total: int) -> None:
+    """The progress of work nobody watches."""
+
+
+class Documents:
+    """Folders of documents; ``cache`` is the folder for the index files. UsageError if a folder cannot serve.
+
+    ``busy_s``: seconds to wait for another process that writes the index, before doing without its file. All methods
+    may be called from several threads.
+    """
+
+    def __init__(self, folders: Sequence[Path], cache: Path, *, busy_s: float = 20.0) -> None:
+        self._folders = open_folders(folders)
+        self._indexes = tuple(Index(folder, cache, busy_s=busy_s) for folder in self._folders)
+        self._lock = threading.Lock()
+        self._fresh_until = 0.0
+
+    def watched(self, used: Callable[[], None]) -> Documents:
+        """The same documents; ``used`` is called whenever something is looked for or read in them."""
+        return cast(Documents, _Watched(self, used))
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """The address of every folder, e.g. ``docs://library/``."""
+        return tuple(address(folder, b"") for folder in self._folders)
+
+    def resolve(self, url: str) -> Path:
+        """The file at a ``docs://`` address; FetchError if it is no document of these folders."""
+        return find_file(self._folders, url)[1]
+
+    def url_for(self, path: Path) -> str:
+        """The address of a file below one of the folders; UsageError for any other path."""
+        real = Path(path).resolve()
+        for folder in self._folders:
+            if real.is_relative_to(folder.root):
+                below = os.fsencode(real.relative_to(folder.root).as_posix())
+                return address(folder, b"" if below == b"." else below)
+        raise UsageError(f"{str(path)!r} is in none of the documents folders", "name its folder with --docs")
+
+    def read(self, url: str) -> tuple[bytes, str]:
+        """The bytes (the first 8 MB) and content type of the document at an address; FetchError if there is none."""
+        path = self.resolve(url)
+        try:
+            body = read_file(path)
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise FetchError(f"{url} cannot be read: {reason}", "check the file's permissions") from error
+        return body, content_type(os.fsencode(path.name), body)
+
+    def refresh(self, progress: Progress = _silent) -> tuple[Refreshed, ...]:
+        """Bring every folder's index up to date now; ``progress(what, done, total)`` is told of files read."""
+        with self._lock:
+            return self._refresh(progress)
+
+    def search(self, query: str, n: int = 5, progress: Progress = _silent) -> tuple[SearchResult, ...]:
+        """The ``n`` pages that answer a free text best, each with its best passages; () if nothing matches.
+
+        The query may hold any characters; none has a special meaning. The first search builds the index; later ones
+        look for changed files first (unless that was done a moment ago).
+        """
+        terms = terms_of(query)
+        with self._lock:
+            if time.monotonic() >= self._fresh_until:
+                self._refresh(progress)
+            if not terms or n < 1:
+                return ()
+            rarity, sizes = self._rarity(terms)
+            hits: list[tuple[Hit, Index]] = []
+            for index in self._indexes:
+                found = index.best(_expression(terms, rarity, sizes), _CANDIDATES)
+                hits += [(hit, index) for hit in rank_pages(found, terms, rarity)]
+            hits.sort(key=lambda item: -item[0].score)
+            return tuple(_result(hit, index) for hit, index in hits[:n])
+
+    def _refresh(self, progress: Progress) -> tuple[Refreshed, ...]:
+        done = tuple(index.refresh(progress) for index in self._indexes)
+        cost = sum(refreshed.seconds for refreshed in done)
+        # A look round of 100,000 files takes a second or two: not before every step of a run.
+        self._fresh_until = time.monotonic() + (20 * cost if cost > 0.05 else 0.0)
+        return done
+
+    def _rarity(self, terms: Sequence[Term]) -> tuple[dict[str, float], dict[str, int]]:
+        """How much each term tells over all folders, and in how many passages it stands (counted up to a limit)."""
+        spreads = [index.spread([term.expression for term in terms], _COMMON + 1) for index in self._indexes]
+        total = sum(passages for passages, _ in spreads)
+        sizes = {term.text: sum(found[at] for _, found in spreads) for at, term in enumerate(terms)}
+        return {term.text: term.weight * rank.rarity(sizes[term.text], total) for term in terms}, sizes
+
+
+class _Watched:
+    """Documents whose use is noted; everything but the folders' addresses is use."""
+
+    def __init__(self, documents: Documents, used: Callable[[], None]) -> None:
+        self._documents = documents
+        self._used = used
+
+    def __getattr__(self, name: str) -> Any:
+        if name != "addresses":
+            self._used()
+        return getattr(self._documents, name)
+
+
+def _expression(terms: Sequence[Term], rarity: Mapping[str, float], sizes: Mapping[str, int]) -> str:
+    """Any of the words; without those in very many passages, as long as rarer ones are left."""
+    found = [term for term in terms if sizes[term.text]]
+    rare = [term for term in found if sizes[term.text] <= _COMMON]
+    if rare or not found:
+        return " OR ".join(term.expression for term in rare or terms)
+    return " AND ".join(term.expression for term in sorted(found, key=lambda term: -rarity[term.text])[:3])
+
+
+def _result(hit: Hit, index: Index) -> SearchResult:
+    return SearchResult(hit.page.title, address(index.folder, hit.page.path), _snippet(hit, index))
+
+
+def _snippet(hit: Hit, index: Index) -> str:
+    """The best passage; where that is short, with the page's next best or the one that follows it."""
+    best = hit.passages[0][1]
+    chosen: dict[int, str] = {best.number: snippet(best.text, most=_LONG)}
+    for score, passage in hit.passages[1:4]:
+        size = sum(map(len, chosen.values()))
+        text = unmarked(passage.text)
+        if size < _SHORT and size + len(text) <= _LONG and score > 0.4 * hit.passages[0][0]:
+            chosen[passage.number] = text
+    if len(chosen) == 1 and len(chosen[best.number]) < _SHORT:
+        text = index.passage(hit.page.id, best.number + 1)
+        if text and len(text) + len(chosen[best.number]) <= _LONG:
+            chosen[best.number + 1] = text
+    parts: list[str] = []
+    for number in sorted(chosen):
+        if parts:
+            parts.append("\n" if number - 1 in chosen else "\n… ")
+        parts.append(chosen[number])
+    return _one_block("".join(parts))
+
+
+def _one_block(text: str) -> str:
+    """Text without empty lines, which separate results."""
+    return "\n".join(line for line in text.split("\n") if line.strip())

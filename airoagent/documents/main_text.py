@@ -1,0 +1,191 @@
+"""What a page is about: without what its tags call furniture, and, for pages of the web, what trafilatura takes.
+
+trafilatura is given what a reader sees and no more (the tree of `markup`, written out again), so text that a page hides
+stays hidden. What it gives only chooses among our own blocks: tables, lists, code and links are laid out as everywhere
+else. Where it finds next to nothing of the prose (reference pages, lists, tables, short pages) all blocks stay.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Sequence
+
+from airoagent.documents.hidden import word_set
+from airoagent.documents.html_tree import Node, Tree
+from airoagent.documents.rendering import BLOCKS, Block, heading_level
+from airoagent.errors import FetchError
+
+__all__ = ["chosen", "prune"]
+
+_FURNITURE = frozenset({"nav", "footer", "aside", "dialog", "menu", "search", "header"})
+_ROLES = word_set(
+    "navigation banner contentinfo complementary search dialog alertdialog alert menu menubar tablist toolbar tooltip"
+)
+# Words of class and id names that mean nothing else, wherever they stand.
+_NAMES = re.compile(
+    r"(?:^|[-_ ])(?:nav|navbar|navigation|menu|sidebar|breadcrumbs?|footer|toc|catlinks|pagination|newsletter|linenos?"
+    r"|linenodiv)(?:$|[-_ ])|sphinxsidebar",
+    re.IGNORECASE,
+)
+# The same of what may be longer than the text that it stands below or above.
+_OTHERS = re.compile(
+    r"(?:^|[-_ ])(?:comments|disqus|respond|cookies?|consent)(?:$|[-_ ])|comments?-?list|cookie-?consent", re.IGNORECASE
+)
+_TINY = 200  # characters of a page that may be all it says
+_LEAST = 500  # characters of a page below which nothing is left out of it
+_SHARE = 0.4  # of the page's prose that trafilatura must have found
+_LONG = 80  # characters of a block that reads like prose
+_MOST_DEPTH = 200  # lxml, which trafilatura reads with, drops what lies deeper
+_ATTRIBUTES = ("class", "id", "role", "href", "itemprop")
+_VOID = frozenset({"br", "hr", "img", "wbr", "area", "col", "source", "track", "param"})  # have no end tag
+_WORD = re.compile(r"\w+")
+
+
+def count(tree: Tree) -> None:
+    """Count every node's characters; dead nodes count nothing."""
+    for node in tree.nodes:
+        node.chars = 0
+    for node in reversed(tree.nodes):
+        if node.dead:
+            continue
+        node.chars += sum(len(child.strip()) for child in node.children if type(child) is str)
+        if node.parent is not None:
+            node.parent.chars += node.chars
+
+
+def prune(tree: Tree) -> None:
+    """Mark dead what tags, roles and names call navigation, banner, footer or comments; never most of a page."""
+    count(tree)
+    total = tree.nodes[0].chars
+    titled: set[int] = set()
+    for node in [node for node in tree.nodes if node.tag == "h1"][:4]:
+        above: Node | None = node
+        while above is not None:
+            titled.add(id(above))
+            above = above.parent
+    for node in tree.nodes:
+        parent = node.parent
+        if parent is None or parent.dead:
+            node.dead = parent is not None
+        elif node.tag in BLOCKS and id(node) not in titled:
+            node.dead = node.chars < _most_furniture(node) * total
+    count(tree)
+    if tree.nodes[0].chars < min(_TINY, 0.6 * total):  # nothing but furniture
+        for node in tree.nodes:
+            node.dead = False
+        count(tree)
+
+
+def _most_furniture(node: Node) -> float:
+    """The share of a page up to which an element is furniture; 0 where nothing says that it is."""
+    tag, attrs = node.tag, node.attrs
+    if tag in _FURNITURE or attrs.get("role") in _ROLES:
+        # An article's own header and notes are part of it.
+        return 0.0 if tag in ("header", "aside") and _inside(node, "article", "main") else 0.5
+    if tag in ("body", "main", "article") or not attrs:
+        return 0.0
+    names = f"{attrs.get('class', '')[:200]} {attrs.get('id', '')[:200]}"
+    if _OTHERS.search(names) and not _is_named_after_its_topic(node):
+        return 0.9
+    return 0.5 if _NAMES.search(names) else 0.0
+
+
+def _is_named_after_its_topic(node: Node) -> bool:
+    """Whether a section of an article, `<section id="comments">`, goes by the words of its heading."""
+    head = next((child for child in node.children if isinstance(child, Node)), None)
+    return node.tag == "section" and head is not None and heading_level(head.tag) > 0 and "class" not in node.attrs
+
+
+def _inside(node: Node, *tags: str) -> bool:
+    above = node.parent
+    for _ in range(60):
+        if above is None:
+            return False
+        if above.tag in tags:
+            return True
+        above = above.parent
+    return False
+
+
+def chosen(tree: Tree, blocks: Sequence[Block]) -> list[bool]:
+    """For every block of a page of the web, whether it belongs to the main text."""
+    every = [True] * len(blocks)
+    if sum(len(block.text) for block in blocks) < _LEAST:
+        return every
+    theirs = _ask(_written(tree))
+    lines = {" ".join(_words(line)) for line in theirs.splitlines()}
+    runs = _runs(_words(theirs))
+    kept = [_is_in(block, lines, runs) for block in blocks]
+    prose = sum(len(block.text) for block in blocks if len(block.text) >= _LONG)
+    found = sum(len(block.text) for block, keep in zip(blocks, kept, strict=True) if keep and len(block.text) >= _LONG)
+    if found < max(_TINY, _SHARE * prose):
+        return every
+    # A short line may stand in a menu as well: only those among the main text count.
+    long = [at for at, keep in enumerate(kept) if keep and len(blocks[at].text) >= _LONG]
+    first, last = long[0], long[-1]
+    while first and kept[first - 1]:
+        first -= 1
+    while last + 1 < len(kept) and kept[last + 1]:
+        last += 1
+    kept = [keep and first <= at <= last for at, keep in enumerate(kept)]
+    for at in range(last - 1, first, -1):
+        # trafilatura leaves out some headings of what it takes.
+        kept[at] = kept[at] or (blocks[at].kind == "heading" and kept[at + 1])
+    return kept
+
+
+def _words(text: str) -> list[str]:
+    return _WORD.findall(text.lower())
+
+
+def _runs(words: list[str]) -> set[tuple[str, ...]]:
+    return {tuple(words[at : at + 4]) for at in range(len(words) - 3)}
+
+
+def _is_in(block: Block, lines: set[str], runs: set[tuple[str, ...]]) -> bool:
+    """Whether most of a block's words stand in the other text, in their order; a short one as a line of its own."""
+    words = _words(block.text)
+    if len(words) < 4:
+        return " ".join(words) in lines and bool(words)
+    own = _runs(words)
+    return 2 * len(own & runs) >= len(own)
+
+
+def _ask(page: str) -> str:
+    try:
+        import trafilatura
+    except ImportError as error:
+        raise FetchError(
+            f"pages cannot be read: trafilatura does not work here ({error})", "install airoagent again"
+        ) from error
+    try:
+        found = trafilatura.extract(page, include_comments=False, include_tables=True, fast=True)
+    except Exception as error:  # half installed: its own errors over pages it catches itself
+        raise FetchError(f"the main text of a page cannot be found: {error!r}", "install airoagent again") from error
+    return found or ""
+
+
+def _written(tree: Tree) -> str:
+    """The visible page as HTML."""
+    parts: list[str] = []
+    stack: list[tuple[Node | str, int]] = [(child, 1) for child in reversed(tree.nodes[0].children)]
+    while stack:
+        item, depth = stack.pop()
+        if isinstance(item, str):
+            # Depth 0 marks an end tag that is ready to be written.
+            parts.append(item if depth == 0 else html.escape(item, quote=False))
+        elif not item.dead:
+            if depth < _MOST_DEPTH:
+                parts.append(_start_tag(item))
+                if item.tag not in _VOID:
+                    stack.append((f"</{item.tag}>", 0))
+            stack += [(child, depth + 1) for child in reversed(item.children)]
+    page = "".join(parts)
+    return page if page.startswith("<html") else f"<html><body>{page}</body></html>"
+
+
+def _start_tag(element: Node) -> str:
+    given = element.attrs
+    kept = [f' {name}="{html.escape(given[name])}"' for name in _ATTRIBUTES if given.get(name)]
+    return f"<{element.tag}{''.join(kept)}>"

@@ -1,0 +1,280 @@
+"""Bytes of a page to what a model reads: title, text of the main content, links, language.
+
+    page = read_page(body, "text/html; charset=utf-8", "https://a.example/otters")
+    page.title, page.text, page.links[0].url, page.language
+
+HTML and XHTML go through `markup` (tree without what is hidden), `rendering` (blocks of text) and `maintext` (which of
+them are what the page is about); where no main text stands out, all that is visible is given. Plain text, Markdown,
+JSON and XML are read by `plaintext`, PDF files by `pdf` where that extra is installed. Everything else is refused by
+type. A page of the web that is large is read in a child process with limits; the user's documents are read without
+trafilatura, whole but for navigation, in time and memory linear in their size.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict, dataclass
+from urllib.parse import urldefrag, urljoin, urlsplit
+
+from airoagent.documents import pdf
+from airoagent.documents import read_text as plaintext
+from airoagent.documents.charset import decode
+from airoagent.documents.child_processes import run_child, set_limits
+from airoagent.documents.html_tree import Tree, parse_html
+from airoagent.documents.main_text import chosen, prune
+from airoagent.documents.rendering import Block, join_blocks, render, text_of
+from airoagent.errors import FetchError
+
+__all__ = ["Link", "Page", "Reading", "read_blocks", "read_page", "serve"]
+
+_TINY = 200  # characters below which a page may have been hidden from us
+_LARGE = 1_000_000  # bytes, and
+_MANY_TAGS = 20_000  # tags, from which on a page of the web is read in a child process
+_SECONDS = 10  # of processor time for it
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A link of a page: its absolute address and the words it stands on."""
+
+    url: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page as a model reads it; ``title`` and ``language`` are "" where the page does not say."""
+
+    url: str
+    title: str
+    text: str
+    links: tuple[Link, ...]
+    language: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A page before its blocks are joined: what an index wants to know apart."""
+
+    title: str
+    blocks: tuple[Block, ...]
+    links: tuple[Link, ...]
+    language: str
+
+
+def read_page(body: bytes, content_type: str, url: str) -> Page:
+    """What the page at ``url`` says; FetchError if ``content_type`` is not one that can be read.
+
+    ``content_type`` is the header's value, parameters included; "" has the type guessed from the bytes. Nothing else
+    is raised, whatever the bytes are. Links are http, https and, on a ``docs://`` page, ``docs://`` addresses.
+    """
+    of_web = not url.startswith("docs://")  # the user's documents are read as they were indexed
+    if of_web and _is_large(body) and _kind(body, content_type, url)[0] in ("html", "xhtml"):
+        return _read_apart(body, content_type, url)
+    return _page(_read(body, content_type, url, of_web=of_web), url)
+
+
+def read_blocks(body: bytes, content_type: str, url: str) -> Reading:
+    """`read_page` as it reads the user's documents, with the text still in blocks."""
+    return _read(body, content_type, url)
+
+
+def _page(reading: Reading, url: str) -> Page:
+    return Page(url, reading.title, join_blocks(reading.blocks), reading.links, reading.language)
+
+
+def _is_large(body: bytes) -> bool:
+    """Whether a page may take so long, or so much memory, that it is read in a process that can be stopped."""
+    return len(body) > _LARGE or body.count(b"<") > _MANY_TAGS
+
+
+def _read_apart(body: bytes, content_type: str, url: str) -> Page:
+    """The page as a child process reads it: with all that is visible, should the main text take too long to find."""
+    head = json.dumps([content_type, url]).encode() + b"\n"
+    try:
+        written, stopped = run_child(f"{__name__}:serve", head + body, _SECONDS)
+    except OSError as error:
+        raise FetchError(f"{url} is large, and no process could be started to read it ({error})") from error
+    lines = written.split(b"\n")[:-1]
+    if not lines:
+        raise FetchError(f"{url} cannot be read: {stopped or 'its reader failed'}", "use another page")
+    page = json.loads(lines[-1])
+    if "error" in page:
+        raise FetchError(page["error"], page["hint"])
+    return Page(**{**page, "links": tuple(Link(**link) for link in page["links"])})
+
+
+def serve(seconds: int) -> None:
+    """The reading process: a page from standard input, a line of JSON for each better reading of it."""
+    set_limits(seconds)
+    content_type, url = json.loads(sys.stdin.buffer.readline())
+    body = sys.stdin.buffer.read()
+    for of_web in (False, True):
+        try:
+            record = asdict(_page(_read(body, content_type, url, of_web=of_web), url))
+        except FetchError as error:
+            record = {"error": error.message, "hint": error.hint}
+        print(json.dumps(record), flush=True)  # noqa: T201 - standard output is the way back to `_read_apart`
+
+
+def _read(body: bytes, content_type: str, url: str, *, of_web: bool = False) -> Reading:
+    """What the page says."""
+    kind, charset = _kind(body, content_type, url)
+    if kind in ("html", "xhtml"):
+        return _read_html(decode(body, charset), url, xml=kind == "xhtml", of_web=of_web)
+    if kind == "pdf":
+        title, blocks, hrefs = pdf.read_pdf(body, url)
+    else:
+        read = {
+            "markdown": plaintext.markdown,
+            "json": plaintext.json_text,
+            "xml": plaintext.xml_text,
+            "csv": plaintext.csv_text,
+        }
+        title, blocks, hrefs = read.get(kind, plaintext.plain)(decode(body, charset))
+    links = _Links(url, "")
+    for href, words in hrefs:
+        links.add(href, words)
+    return Reading(title, blocks, links.all(), "")
+
+
+def _kind(body: bytes, content_type: str, url: str) -> tuple[str, str]:
+    """How to read the bytes, and the charset of the header ("" if it names none). FetchError for other types."""
+    kind, _, rest = content_type.partition(";")
+    kind = kind.strip().lower()
+    charset = ""
+    for parameter in rest.split(";"):
+        name, _, value = parameter.partition("=")
+        if name.strip().lower() == "charset":
+            charset = value.strip().strip("\"'")
+    if body.startswith(pdf.MAGIC):
+        if not pdf.installed():
+            raise pdf.missing(url)
+        return "pdf", ""
+    start = body[:1024].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    if _is_binary(body, charset):
+        raise FetchError(
+            f"{url} is not text: {kind or 'its type is not given'}, and its bytes are binary",
+            "pages, plain text, Markdown, JSON and XML can be read",
+        )
+    markdown = urlsplit(url).path.lower().endswith((".md", ".markdown", ".rst"))
+    if kind == "":
+        html = start.startswith((b"<!doctype html", b"<html", b"<head", b"<body", b"<!--")) or b"<html" in start
+        return ("html" if html else "markdown" if markdown else "plain"), charset
+    if kind in ("text/html", "application/xhtml+xml"):
+        return ("html" if kind == "text/html" else "xhtml"), charset
+    if kind in ("application/json", "text/json", "application/ld+json") or kind.endswith("+json"):
+        return "json", charset
+    if kind in ("application/xml", "text/xml") or (kind.endswith("+xml") and kind != "image/svg+xml"):
+        return ("xhtml" if b"<html" in start else "xml"), charset
+    if kind in ("text/markdown", "text/x-markdown", "text/x-rst"):
+        return "markdown", charset
+    if kind in ("text/csv", "text/tab-separated-values"):
+        return "csv", charset
+    if kind.startswith("text/"):
+        return ("markdown" if markdown else "plain"), charset
+    raise FetchError(
+        f"{url} is of type {kind[:100]}, which cannot be read", "pages, plain text, Markdown, JSON and XML can be read"
+    )
+
+
+def _is_binary(body: bytes, charset: str) -> bool:
+    """Whether bytes that call themselves text are something else."""
+    head = body[:4096]
+    if head.startswith((b"PK\x03\x04", b"\x89PNG", b"GIF8", b"\xff\xd8\xff", b"\x1f\x8b", b"\x7fELF")):
+        return True
+    if head.startswith((b"\xff\xfe", b"\xfe\xff")) or charset.lower().startswith(("utf-16", "utf16", "utf-32", "ucs")):
+        return False
+    return head.count(0) > 2 + len(head) // 100  # a stray NUL or two does not make a page binary
+
+
+def _read_html(text: str, url: str, *, xml: bool, of_web: bool) -> Reading:
+    tree = parse_html(text, xml=xml)
+    reading, size = _content(tree, url, of_web)
+    if size < _TINY and tree.hidden_by_sheet:
+        # A page may hide its content until a script shows it.
+        other, other_size = _content(parse_html(text, xml=xml, obey_sheets=False), url, of_web)
+        if other_size > 4 * max(size, 50):
+            return other
+    return reading
+
+
+def _content(tree: Tree, url: str, of_web: bool) -> tuple[Reading, int]:
+    """The main content, or all that is visible where none stands out; and its length in characters."""
+    prune(tree)
+    found: list[tuple[int, str, str]] = []
+    blocks = render([tree.nodes[0]], lambda at, href, words: found.append((at, href, words)))
+    kept = chosen(tree, blocks) if of_web else [True] * len(blocks)
+    links = _Links(url, tree.base)
+    for at, href, words in found:
+        if at >= len(kept) or kept[at]:
+            links.add(href, words)
+    blocks = tuple(block for block, keep in zip(blocks, kept, strict=True) if keep)
+    if not tree.whole:
+        blocks += (Block("text", "(The rest of this page was not read: it has too many parts.)"),)
+    size = sum(len(block.text) for block in blocks)
+    return Reading(_title(tree, blocks), blocks, links.all(), tree.language[:35]), size
+
+
+def _title(tree: Tree, blocks: tuple[Block, ...]) -> str:
+    """The page's own name, without the site's: its one h1 if the title holds it, else og:title, else the title."""
+    first = [node for node in tree.nodes if node.tag == "h1" and not node.dead][:2]
+    heads = [" ".join(text_of(node, 400).split()) for node in first]
+    title = tree.title
+    if len(heads) == 1 and heads[0] and (not title or _letters(heads[0]) in _letters(title)):
+        return heads[0][:300]
+    if title or tree.og_title:
+        return (tree.og_title or title)[:300]
+    heading = next((block.text for block in blocks if block.kind == "heading"), "")
+    return (heads[0] if heads and heads[0] else heading)[:300]
+
+
+def _letters(text: str) -> str:
+    return "".join(filter(str.isalnum, text)).lower()
+
+
+class _Links:
+    """Collects a page's links: absolute, in order, each address once."""
+
+    def __init__(self, url: str, base: str) -> None:
+        self._base = join_url(url, base) or url if base else url
+        self._own = urldefrag(url)[0]
+        self._found: dict[str, str] = {}
+        self._seen: set[str] = set()
+
+    def add(self, href: str, text: str) -> None:
+        """Take in one link; addresses of other schemes and places on the page itself are passed over."""
+        if href[:1] == "#" or (href in self._seen and text):
+            return
+        if text:
+            self._seen.add(href)
+        url = join_url(self._base, href)
+        if url and (urldefrag(url)[0] != self._own) and not self._found.get(url):
+            self._found[url] = text
+
+    def all(self) -> tuple[Link, ...]:
+        return tuple(Link(url, text) for url, text in self._found.items())
+
+
+def join_url(base: str, href: str) -> str:
+    """``href`` as it stands on the page ``base``; "" if that is no http, https or docs address.
+
+    Only a ``docs://`` page can lead to ``docs://``: a page of the web has no say over the user's files.
+    """
+    href = "".join(href.split("\n")).strip().replace("\t", "").replace("\r", "")
+    try:
+        of_docs = urlsplit(base).scheme == "docs"
+        scheme = urlsplit(href).scheme.lower()
+        if scheme:
+            return href if scheme in ("http", "https") or (scheme == "docs" and of_docs) else ""
+        if not of_docs:
+            url = urljoin(base, href)
+            return url if urlsplit(url).scheme in ("http", "https") else ""
+        if href.startswith("//"):
+            return f"https:{href}"
+        # urljoin knows the schemes of the web only.
+        joined = urljoin("http" + base[4:], href)
+        return "docs" + joined[4:]
+    except ValueError:  # an address no parser takes, e.g. half an IPv6 host
+        return ""

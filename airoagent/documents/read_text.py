@@ -1,0 +1,243 @@
+"""Pages that are not HTML: plain text, Markdown, JSON and XML as blocks, with a title and the links they hold.
+
+Each reader takes decoded text and gives (title, blocks, [(address, words)]). Text is kept as it is; none raises.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+from collections.abc import Sequence
+
+from airoagent.documents.rendering import Block
+
+__all__ = ["Found", "csv_text", "json_text", "markdown", "plain", "xml_text"]
+
+Found = tuple[str, tuple[Block, ...], list[tuple[str, str]]]
+
+_FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")
+_ATX = re.compile(r" {0,3}(#{1,6})[ \t]+(.*?)[ \t]*#*[ \t]*$")
+_RULE = re.compile(r"(=+|-+|~+|\^+|\*+|\"+|\++)[ \t]*$")
+_INLINE = re.compile(r"\[([^\[\]\n]{0,300})\]\(\s{0,3}<?([^\s()<>]{1,2000}(?:\([^\s()<>]{0,200}\)[^\s()<>]{0,500})?)>?")
+_NAMED = re.compile(r"^ {0,3}\[([^\]\n]{1,200})\]:[ \t]*<?([^\s<>]{1,2000})>?", re.MULTILINE)
+_ANGLE = re.compile(r"<(https?://[^\s<>]{1,2000})>")
+_RST = re.compile(r"`([^`<>\n]{1,200}?)\s?<([^\s<>`]{1,2000})>`_")
+_COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
+
+
+def plain(text: str) -> Found:
+    """Plain text: a block per paragraph; the title is the first line if it stands alone and is short."""
+    blocks = tuple(Block("text", part) for part in _paragraphs(text))
+    first = blocks[0].text if blocks else ""
+    is_title = "\n" not in first and len(first) <= 120 and len(blocks) > 1 and not first.endswith((".", ","))
+    title = first if is_title else ""
+    lines = first.split("\n")
+    if not title and len(blocks) > 1 and 1 < len(lines) < 4 and all(map(_is_heading, lines)):
+        title = lines[0].strip()
+    if not title and (underlined := first.split("\n"))[1:] and _RULE.fullmatch(underlined[1].strip()):
+        title = underlined[0].strip()
+    return title, blocks, []
+
+
+def _is_heading(line: str) -> bool:
+    """Whether a line of a page's head could be its title or stand below it: no sentence, no field of a letter."""
+    return len(line) <= 100 and not line.endswith((".", ",", ":", ";")) and not re.match(r"[\w-]+: ", line)
+
+
+def _paragraphs(text: str) -> list[str]:
+    parts: list[str] = []
+    lines: list[str] = []
+    for line in text.split("\n"):
+        if line.strip():
+            lines.append(line.rstrip())
+        elif lines:
+            parts.append("\n".join(lines))
+            lines = []
+    if lines:
+        parts.append("\n".join(lines))
+    return parts
+
+
+def markdown(text: str) -> Found:
+    """Markdown (and reStructuredText): kept as written, front matter and comments apart; title from a heading."""
+    front, text = _front_matter(text)
+    text = _COMMENT.sub("", text) if "<!--" in text else text
+    links = [(m[2], m[1]) for pattern in (_INLINE, _NAMED, _RST) for m in pattern.finditer(text)]
+    links += [(m[1], m[1]) for m in _ANGLE.finditer(text)]
+    blocks: list[Block] = []
+    lines: list[str] = []
+    fence = ""
+
+    def flush(kind: str = "text") -> None:
+        if any(line.strip() for line in lines):
+            body = "\n".join(lines).strip("\n")
+            if kind == "code":
+                blocks.append(Block("code", body))
+            else:
+                blocks.append(Block("row" if body.lstrip().startswith("|") else "text", body))
+        lines.clear()
+
+    for raw in text.split("\n"):
+        line = raw.rstrip()
+        opened = _FENCE.match(line)
+        if fence:
+            lines.append(line)
+            if opened and opened[1].startswith(fence) and not line.strip(" `~"):
+                fence = ""
+                flush("code")
+        elif opened:
+            flush()
+            fence = opened[1]
+            lines.append(line)
+        elif heading := _ATX.match(line):
+            flush()
+            if heading[2]:
+                blocks.append(Block("heading", heading[2], len(heading[1])))
+        elif len(lines) == 1 and _underlines(line, lines[0]):
+            title = lines.pop().strip()
+            blocks.append(Block("heading", title, 1 if line[0] == "=" else 2))
+        elif line:
+            lines.append(line)
+        else:
+            flush()
+    flush("code" if fence else "text")
+    title = front or next((block.text for block in blocks if block.kind == "heading"), "")
+    return _unlinked(title)[:300], tuple(blocks), links
+
+
+def _underlines(line: str, above: str) -> bool:
+    """Whether a line of signs makes the line above it a heading."""
+    return len(line) >= 3 and _RULE.fullmatch(line) is not None and not above.lstrip().startswith(("|", "-"))
+
+
+def _unlinked(text: str) -> str:
+    """A heading without Markdown's marks for links, emphasis and code."""
+    return re.sub(r"[`*]", "", _INLINE.sub(lambda m: m[1], text).replace("](", " ")).strip(" )")
+
+
+def _front_matter(text: str) -> tuple[str, str]:
+    """The title in a YAML head between ``---`` lines, and the text without that head."""
+    if not text.startswith("---\n"):
+        return "", text
+    end = text.find("\n---", 3, 20_000)
+    if end < 0:
+        return "", text
+    title = ""
+    for line in text[4:end].split("\n"):
+        if line.lower().startswith("title:"):
+            title = line[6:].strip().strip("\"'")
+    return title, text[end + 4 :].partition("\n")[2]
+
+
+def csv_text(text: str) -> Found:
+    """A table of values separated by commas, semicolons or tabs: a line for each row, its cells between bars."""
+    head = text.partition("\n")[0]
+    sign = max(",;\t", key=head.count)
+    if not head.count(sign):
+        return plain(text)
+    try:
+        rows = [[" ".join(cell.split()) for cell in row] for row in csv.reader(io.StringIO(text), delimiter=sign)]
+    except csv.Error:  # a cell of more than 128 kB, say
+        return plain(text)
+    lines = [" | ".join(row) for row in rows if any(row)]
+    return "", (Block("row", "\n".join(lines)),) if lines else (), []
+
+
+def json_text(text: str) -> Found:
+    """JSON: as it is if it has lines, else laid out on lines; what is not JSON after all is kept as text."""
+    try:
+        value = json.loads(text)
+        if text.count("\n") * 2_000 < len(text):
+            text = json.dumps(value, ensure_ascii=False, indent=1)
+    except (ValueError, RecursionError):
+        return "", (Block("code", text.strip("\n")),) if text.strip() else (), []
+    title = ""
+    if isinstance(value, dict):
+        title = next((v for k in ("title", "name", "headline") if isinstance(v := value.get(k), str)), "")
+    links: list[tuple[str, str]] = []
+    stack: list[object] = [value]
+    while stack:
+        item = stack.pop()
+        if isinstance(item, str):
+            if item.startswith(("http://", "https://")) and not any(map(str.isspace, item)):
+                links.append((item, ""))
+        elif isinstance(item, dict):
+            stack.extend(reversed(item.values()))
+        elif isinstance(item, list):
+            stack.extend(reversed(item))
+    return " ".join(title.split())[:300], (Block("code", text.strip("\n")),), links
+
+
+class _XmlText:
+    """Target of lxml's parser: one line per text, `name: text`, and an empty line after each record."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self.links: list[tuple[str, str]] = []
+        self.title = ""
+        self._path: list[str] = []
+        self._words: list[str] = []
+
+    def start(self, tag: str, attrs: dict[str, str]) -> None:
+        self._flush()
+        self._path.append(tag.rpartition("}")[2])
+        for name, value in attrs.items():
+            if name.rpartition("}")[2] in ("href", "url", "src"):
+                self.links.append((value, ""))
+
+    def end(self, tag: str) -> None:
+        leaf = self._flush()
+        if self._path:
+            self._path.pop()
+        if not leaf and self.lines and self.lines[-1]:
+            self.lines.append("")
+
+    def data(self, data: str) -> None:
+        self._words.append(data)
+
+    def comment(self, text: str) -> None:
+        """Not text of the document."""
+
+    def pi(self, target: str, data: str | None = None) -> None:
+        """Not text of the document."""
+
+    def close(self) -> _XmlText:
+        self._flush()
+        return self
+
+    def _flush(self) -> bool:
+        text = " ".join("".join(self._words).split())
+        self._words.clear()
+        if not text:
+            return False
+        name = self._path[-1] if self._path else ""
+        self.lines.append(f"{name}: {text}" if name else text)
+        if name == "title" and not self.title:
+            self.title = text
+        if text.startswith(("http://", "https://")) and " " not in text:
+            self.links.append((text, ""))
+        return True
+
+
+def xml_text(text: str) -> Found:
+    """XML (feeds, sitemaps, records): a line per element with text; entities are not expanded."""
+    from lxml import etree
+
+    target = _XmlText()
+    parser = etree.XMLParser(
+        target=target, encoding="utf-8", resolve_entities=False, no_network=True, recover=True, huge_tree=True
+    )
+    try:
+        etree.fromstring(re.sub("[\x00-\x08\x0b\x0c\x0e-\x1f]", " ", text).encode("utf-8", "replace"), parser)
+    except etree.XMLSyntaxError:
+        target.close()
+    blocks = _blocks_of(target.lines)
+    if not blocks and text.strip():
+        return plain(text)
+    return target.title[:300], blocks, target.links
+
+
+def _blocks_of(lines: Sequence[str]) -> tuple[Block, ...]:
+    return tuple(Block("text", part) for part in _paragraphs("\n".join(lines)))

@@ -1,0 +1,162 @@
+"""Files of a folder to titles and passages, in this process or, where there are many, in reader processes.
+
+A reader is a child process (`children`) that gets paths on its standard
+input and gives documents back on its standard output, a line of JSON each.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import sys
+from collections import deque
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from airoagent.documents.child_processes import Child, start_child
+from airoagent.documents.folders import Entry, Folder, address, content_type, read_file
+from airoagent.documents.passages import Passage, cut
+from airoagent.documents.read_page import read_blocks
+from airoagent.errors import FetchError
+
+__all__ = ["Document", "read_document", "read_documents", "serve"]
+
+_BATCH = 64  # files read, and then written in one transaction
+_MANY = 400  # from this many files on, starting readers (a third of a second each) pays
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A file as the index wants it: what it is called, the words of its title and file name, its passages.
+
+    ``linked`` is the share of its text that stands in links: near 1 for a register or a table of contents. A file
+    that is no text after all has no passages.
+    """
+
+    entry: Entry
+    title: str
+    names: str
+    linked: float
+    passages: tuple[Passage, ...]
+
+
+def read_document(folder: Folder, entry: Entry) -> Document:
+    """Read one file; one that cannot be read gives a document without passages."""
+    name = os.fsdecode(entry.path.rpartition(b"/")[2]).rpartition(".")[0] or os.fsdecode(entry.path)
+    name = name.encode("utf-8", "replace").decode()
+    words = " ".join(re.findall(r"[^\W_]+", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name)))
+    try:
+        body = read_file(folder.root / os.fsdecode(entry.path))
+        reading = read_blocks(body, content_type(entry.path, body), address(folder, entry.path))
+    except (FetchError, OSError):  # binary, or gone: no document
+        return Document(entry, words, words, 0.0, ())
+    title = _storable(reading.title) or words
+    names = title if words.lower() in title.lower() or words == "index" else f"{title} ({words})"
+    passages = tuple(Passage(_storable(p.headings), _storable(p.text)) for p in cut(reading.blocks))
+    if not passages and body.strip():
+        passages = (Passage("", title),)
+    size = sum(len(block.text) for block in reading.blocks) or 1
+    linked = min(1.0, sum(len(link.text) for link in reading.links) / size)
+    return Document(entry, title, names, round(linked, 2), passages)
+
+
+def _storable(text: str) -> str:
+    """Text as SQLite takes it: no lone surrogates, and none of the two signs that mark matches."""
+    return text.encode("utf-8", "replace").decode().replace("\x02", " ").replace("\x03", " ")
+
+
+def read_documents(folder: Folder, entries: Sequence[Entry]) -> Generator[tuple[Document, ...], None, None]:
+    """The documents of many files, a batch at a time; no more than a few batches are in memory."""
+    batches = _batches(entries)
+    readers = _start(folder, len(entries)) if len(entries) >= _MANY else ()
+    if not readers:
+        for batch in batches:
+            yield tuple(read_document(folder, entry) for entry in batch)
+        return
+    try:
+        yield from _share(folder, batches, readers)
+    finally:
+        for reader in readers:
+            reader.kill()
+            with contextlib.suppress(OSError):  # what it has not read any more is of no interest
+                reader.communicate()
+
+
+def _batches(entries: Sequence[Entry]) -> Iterator[tuple[Entry, ...]]:
+    batch: list[Entry] = []
+    size = 0
+    for entry in entries:
+        batch.append(entry)
+        size += len(entry.path)
+        # The request for a batch must fit a pipe's buffer (64 KiB), or two processes could wait for each other.
+        if len(batch) >= _BATCH or size > 12_000:
+            yield tuple(batch)
+            batch, size = [], 0
+    if batch:
+        yield tuple(batch)
+
+
+def _start(folder: Folder, files: int) -> tuple[Child, ...]:
+    """As many readers as there are processors to use, where starting them pays; () where none can be started."""
+    processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if processors < 2:
+        return ()
+    readers: list[Child] = []
+    try:
+        for _ in range(min(processors, 8, files // 200)):
+            reader = start_child(f"{__name__}:serve")
+            readers.append(reader)
+            _send(reader, [folder.name, os.fsencode(folder.root).hex()])
+    except OSError:
+        return tuple(readers)  # no more processes for us: those that started do the work
+    return tuple(readers)
+
+
+def _share(
+    folder: Folder, batches: Iterator[tuple[Entry, ...]], readers: Sequence[Child]
+) -> Iterator[tuple[Document, ...]]:
+    """Two batches in hand for every reader, taken back in turn; what a reader failed at is read here."""
+    waiting: deque[tuple[Child, tuple[Entry, ...]]] = deque()
+    for number, batch in enumerate(batches):
+        if len(waiting) >= 2 * len(readers):
+            yield _take(folder, *waiting.popleft())
+        reader = readers[number % len(readers)]
+        _send(reader, [[entry.path.hex(), entry.mtime_ns, entry.size] for entry in batch])
+        waiting.append((reader, batch))
+    while waiting:
+        yield _take(folder, *waiting.popleft())
+
+
+def _send(reader: Child, message: Any) -> None:
+    assert reader.stdin is not None
+    with contextlib.suppress(OSError):  # a reader that is gone shows when its answer is awaited
+        reader.stdin.write(json.dumps(message).encode() + b"\n")
+        reader.stdin.flush()
+
+
+def _take(folder: Folder, reader: Child, batch: tuple[Entry, ...]) -> tuple[Document, ...]:
+    assert reader.stdout is not None
+    try:
+        answers = json.loads(reader.stdout.readline())
+        return tuple(
+            Document(entry, title, names, linked, tuple(Passage(headings, text) for headings, text in passages))
+            for entry, (title, names, linked, passages) in zip(batch, answers, strict=True)
+        )
+    except (OSError, ValueError):
+        return tuple(read_document(folder, entry) for entry in batch)
+
+
+def serve() -> None:
+    """What a reader process does: a line with the folder, then a line with files for every line with documents."""
+    requests = sys.stdin.buffer
+    name, root = json.loads(requests.readline())
+    folder = Folder(name, Path(os.fsdecode(bytes.fromhex(root))))
+    for line in requests:
+        documents = (read_document(folder, Entry(bytes.fromhex(path), *rest)) for path, *rest in json.loads(line))
+        answer = [(d.title, d.names, d.linked, [(p.headings, p.text) for p in d.passages]) for d in documents]
+        sys.stdout.buffer.write(json.dumps(answer).encode() + b"\n")
+        sys.stdout.buffer.flush()

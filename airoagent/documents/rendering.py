@@ -1,0 +1,320 @@
+"""A page's nodes as text a model can read: blocks with line breaks between them, table rows with bars, links beside it.
+
+Inline elements never split a word, blocks never glue two sentences together. No markup is left in the text.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from airoagent.documents.hidden import word_set
+from airoagent.documents.html_tree import Node
+
+__all__ = ["BLOCKS", "Block", "Kind", "heading_level", "join_blocks", "render", "text_of"]
+
+BLOCKS = word_set(
+    "#document html body address article aside blockquote center details dialog dd div dl dt fieldset figcaption "
+    "figure footer form h1 h2 h3 h4 h5 h6 header hgroup hr legend li main nav menu ol p pre search section summary "
+    "table caption thead tbody tfoot tr td th ul dir listing xmp"
+)
+OnLink = Callable[[int, str, str], None]  # place of the block it stands in, address, words
+Kind = Literal["heading", "text", "item", "row", "code", "term"]
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """One piece of a page: its kind and its text (rows and code may have line breaks). ``level`` is a heading's rank
+    or a list item's depth, from 1."""
+
+    kind: Kind
+    text: str
+    level: int = 0
+
+
+_SPACES = re.compile(r"[ \t\n\r\f\xa0\u2000-\u200a\u202f\u3000]+")
+_INVISIBLE = re.compile("[\u00ad\u200b\u2060\ufeff]")
+_JUNK = re.compile(
+    r"advertisement|advertising|anzeige|sponsored|share(?: this)?|tweet|print|e-?mail|facebook|twitter|whatsapp"
+    r"|linkedin|pinterest|reddit|copy link|read more|continue reading|more|subscribe(?: now)?|sign (?:in|up)|log ?in"
+    r"|register|menu|search|skip to (?:main )?content|back to (?:the )?top|top|loading\W*|close|reply|report|like"
+    r"|follow(?: us)?|[|·•¶#»«<>,.\-–—]+|\d+ (?:shares?|comments?|likes?)|edit this page|view source|previous|next"
+    r"|save|listen|copied!?",
+    re.IGNORECASE,
+)
+_REFERENCE = re.compile(r"\[(?:\d{1,3}|[a-z]|note \d+|citation needed)\]", re.IGNORECASE)
+
+
+class _Renderer:
+    """Walks nodes without recursion: a stack of what is still to be visited and of what to do on leaving."""
+
+    def __init__(self, on_link: OnLink) -> None:
+        self.blocks: list[Block] = []
+        self._words: list[str] = []
+        self._on_link = on_link
+        self._kind: Kind = "text"
+        self._level = 0
+        self._lists = 0
+        self._lead = ""
+
+    def run(self, nodes: Sequence[Node]) -> tuple[Block, ...]:
+        stack: list[Node | str | Callable[[], None]] = []
+        for top in nodes:
+            stack.append(top)
+            while stack:
+                item = stack.pop()
+                if isinstance(item, str):
+                    self._words.append(item)
+                elif isinstance(item, Node):
+                    if not item.dead:
+                        self._enter(item, stack)
+                else:
+                    item()
+            self.flush()
+        return tuple(self.blocks)
+
+    def flush(self) -> None:
+        """End the block that is being collected."""
+        if not self._words:
+            return
+        text = _clean("".join(self._words))
+        self._words = []
+        if text and (self._kind == "heading" or not _JUNK.fullmatch(text)):
+            lead, self._lead = self._lead, ""
+            self.blocks.append(Block(self._kind, lead + text, self._level))
+
+    def _enter(self, node: Node, stack: list[Node | str | Callable[[], None]]) -> None:
+        tag = node.tag
+        if tag == "br":
+            self._words.append("\x00")
+        elif tag == "pre" or tag in ("listing", "xmp"):
+            self._code(node)
+        elif tag == "table" and not _is_layout(node):
+            self._table(node)
+        elif tag == "sup" and _is_reference(node):
+            return
+        elif tag in ("img", "math") and not node.children:
+            self._words.append(_formula(node))
+        elif tag in BLOCKS:
+            self._block(node, stack)
+        elif tag == "a":
+            self._link(node, stack)
+        elif tag == "q":
+            self._words.append("“")
+            stack.append("”")
+            stack.extend(reversed(node.children))
+        elif tag == "rt":
+            stack.append(")")
+            stack.extend(reversed(node.children))
+            self._words.append("(")
+        else:
+            stack.extend(reversed(node.children))
+
+    def _block(self, node: Node, stack: list[Node | str | Callable[[], None]]) -> None:
+        self.flush()
+        kind, level, lead, lists = self._kind, self._level, self._lead, self._lists
+
+        def leave() -> None:
+            self.flush()
+            self._kind, self._level, self._lists = kind, level, lists
+            self._lead = ""
+
+        stack.append(leave)
+        rank = heading_level(node.tag)
+        if rank:
+            self._kind, self._level, self._lead = "heading", rank, ""
+        elif node.tag in ("ul", "ol", "dir"):
+            self._lists = lists + 1
+        elif node.tag == "li":
+            self._kind, self._level, self._lead = "item", max(1, lists), "- "
+        elif node.tag == "dt":
+            self._kind, self._level = "term", 0
+        elif node.tag == "dd":
+            self._kind, self._level, self._lead = "item", max(1, lists), self._term_before(node)
+        elif kind == "heading":
+            self._lead = lead
+        stack.extend(reversed(node.children))
+
+    def _term_before(self, node: Node) -> str:
+        """What a short definition begins with: its term, if that is short too and was the last block."""
+        if not self.blocks or self.blocks[-1].kind != "term" or len(self.blocks[-1].text) > 60 or node.chars > 300:
+            return ""
+        if any(isinstance(child, Node) and child.tag in BLOCKS for child in node.children):
+            return ""
+        return self.blocks.pop().text.rstrip(" :") + ": "
+
+    def _link(self, node: Node, stack: list[Node | str | Callable[[], None]]) -> None:
+        href = node.attrs.get("href", "").strip()
+        if self._words and self._words[-1] == "\x01":
+            self._words.append(" ")  # two links side by side are two words
+        at = len(self._words)
+
+        def leave() -> None:
+            if href:
+                inside = "".join(word[:300] for word in self._words[at : at + 50])
+                place = len(self.blocks) - (not inside and bool(self.blocks))
+                words = inside or (self.blocks[place].text[:300] if self.blocks else "")
+                self._on_link(place, href, _clean(words).replace("\n", " ")[:300])
+            self._words.append("\x01")
+
+        stack.append(leave)
+        stack.extend(reversed(node.children))
+
+    def _here(self, href: str, text: str) -> None:
+        self._on_link(len(self.blocks), href, text)
+
+    def _code(self, node: Node) -> None:
+        self.flush()
+        text = _INVISIBLE.sub("", _plain(node, self._here)).expandtabs(4).strip("\n")
+        lines = [line.rstrip() for line in text.split("\n")]
+        if any(lines):
+            self.blocks.append(Block("code", "\n".join(lines)))
+        self._lead = ""
+
+    def _table(self, node: Node) -> None:
+        self.flush()
+        rows: list[list[str]] = []
+        stack: list[Node] = [node]
+        while stack:
+            item = stack.pop()
+            if item.dead:
+                continue
+            if item.tag == "caption":
+                self.blocks.append(Block("text", _clean(_plain(item, self._here)).replace("\n", " ")))
+            elif item.tag in ("td", "th"):
+                if not rows:
+                    rows.append([])
+                rows[-1].append(_clean(_plain(item, self._here)).replace("\n", " "))
+            else:
+                if item.tag == "tr":
+                    rows.append([])
+                stack.extend(child for child in reversed(item.children) if isinstance(child, Node))
+        lines = [" | ".join(row).rstrip() for row in rows if any(row)]
+        if lines:
+            self.blocks.append(Block("row", "\n".join(lines)))
+        self._lead = ""
+
+
+def _clean(text: str) -> str:
+    """Runs of white space become one space; a <br> becomes a line break; invisible characters go."""
+    text = _INVISIBLE.sub("", text.replace("\x01", ""))
+    if "\x00" not in text:
+        return _SPACES.sub(" ", text).strip()
+    lines = (_SPACES.sub(" ", line).strip() for line in text.split("\x00"))
+    return "\n".join(line for line in lines if line)
+
+
+def _plain(node: Node, on_link: Callable[[str, str], None]) -> str:
+    """The text of a table cell or a code block; blocks inside it are kept apart."""
+    parts: list[str] = []
+    stack: list[Node | str] = [node]
+    while stack:
+        item = stack.pop()
+        if isinstance(item, str):
+            parts.append(item)
+            continue
+        if item.dead:
+            continue
+        if item.tag == "br":
+            parts.append("\n" if node.tag == "pre" else "\x00")
+            continue
+        if item.tag == "sup" and _is_reference(item):
+            continue
+        if item.tag == "a" and item.attrs.get("href"):
+            on_link(item.attrs["href"].strip(), " ".join(text_of(item, 400).split())[:300])
+        if item.tag in ("img", "math") and not item.children:
+            parts.append(_formula(item))
+        if item.tag in BLOCKS and item is not node and parts:
+            parts.append("\n" if node.tag == "pre" else " ")
+            stack.append("" if node.tag == "pre" else " ")
+        stack.extend(reversed(item.children))
+    return "".join(parts)
+
+
+def heading_level(tag: str) -> int:
+    """1 to 6 for h1 to h6, else 0."""
+    return int(tag[1]) if len(tag) == 2 and tag[0] == "h" and tag[1] in "123456" else 0
+
+
+def text_of(node: Node, limit: int = 2_000, most: int = 200) -> str:
+    """The first characters of a node's text, for a look at what it says; no more than ``most`` pieces are visited."""
+    parts: list[str] = []
+    size = 0
+    stack: list[Node | str] = [node]
+    while stack and size < limit and most:
+        most -= 1
+        item = stack.pop()
+        if isinstance(item, str):
+            parts.append(item)
+            size += len(item)
+        elif not item.dead:
+            stack.extend(reversed(item.children))
+    return "".join(parts)
+
+
+def _is_reference(node: Node) -> bool:
+    return _REFERENCE.fullmatch(text_of(node, 40, 40).strip()) is not None
+
+
+def _formula(node: Node) -> str:
+    """What stands for a formula or an emoji; other pictures have no words of the page."""
+    names = node.attrs.get("class", "").lower()
+    if any(word in names for word in ("math", "tex", "latex", "emoji")) or node.tag == "math":
+        return node.attrs.get("alt", "") or node.attrs.get("alttext", "")
+    return ""
+
+
+def _is_layout(table: Node) -> bool:
+    """Whether a table only arranges blocks: a cell of it holds another table, several blocks, or very much text."""
+    if table.attrs.get("role") in ("presentation", "none"):
+        return True
+    cells = 0
+    stack = [table]
+    while stack and cells < 400:
+        for child in reversed(stack.pop().children):
+            if not isinstance(child, Node) or child.dead:
+                continue
+            if child.tag in ("thead", "tbody", "tfoot", "tr"):
+                stack.append(child)
+            elif child.tag in ("td", "th"):
+                cells += 1
+                if _is_big(child):
+                    return True
+    return cells == 1
+
+
+def _is_big(cell: Node) -> bool:
+    if cell.chars > 1_500:
+        return True
+    blocks = 0
+    stack = [cell]
+    for _ in range(60):
+        if not stack:
+            break
+        for child in stack.pop().children:
+            if isinstance(child, Node) and not child.dead:
+                if child.tag in ("table", "pre", "article", "section") or heading_level(child.tag):
+                    return True
+                blocks += child.tag in ("p", "div")
+                stack.append(child)
+    return blocks > 3 and cell.chars > 400
+
+
+def render(nodes: Sequence[Node], on_link: OnLink) -> tuple[Block, ...]:
+    """The blocks of ``nodes`` in order; ``on_link(place, href, text)`` is called for every link."""
+    return _Renderer(on_link).run(nodes)
+
+
+def join_blocks(blocks: Sequence[Block]) -> str:
+    """The text of a page: list items on lines of their own, an empty line between other blocks."""
+    text: list[str] = []
+    previous: Block | None = None
+    for block in blocks:
+        if previous is not None:
+            text.append("\n" if previous.kind in ("item", "term") and block.kind == "item" else "\n\n")
+        indent = "  " * (block.level - 1) if block.kind == "item" else ""
+        text.append(indent + block.text)
+        previous = block
+    return "".join(text)

@@ -1,0 +1,117 @@
+"""The sync door: runs async work in a thread and event loop of its own.
+
+This works the same in a script and inside a running loop (a notebook), and it lets Ctrl-C stop the work cleanly: the
+interrupt is passed on as a cancellation, what was under way is put on record, and then KeyboardInterrupt goes on up.
+
+When the work has ended, what its tools left behind in the loop (tasks they spawned, threads of the loop's executor) is
+cancelled and given a moment; what does not end by then is left to the daemon threads and keeps nobody waiting.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import contextvars
+import logging
+import threading
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, TypeVar
+
+from airoagent.background import Daemons
+from airoagent.errors import Interrupted
+
+__all__ = ["run_in_thread"]
+
+T = TypeVar("T")
+
+_GRACE = 2.0  # seconds for what a tool left behind
+_GLANCE = 0.2  # seconds between two looks whether somebody pressed Ctrl-C
+
+_log = logging.getLogger("airoagent")
+
+
+def run_in_thread(make: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    """Run the coroutine that ``make`` gives to its end and return (or raise) what it does."""
+    running: list[tuple[asyncio.AbstractEventLoop, asyncio.Task[T]]] = []
+    outcome: list[tuple[T, None] | tuple[None, BaseException]] = []
+    ended = threading.Lock()
+    ended.acquire()
+
+    async def main() -> T:
+        return await make()
+
+    def target() -> None:
+        try:
+            loop = asyncio.new_event_loop()
+            loop.set_default_executor(Daemons())
+            try:
+                task = loop.create_task(main())
+                running.append((loop, task))
+                value = _to_the_end(loop, task)
+            finally:
+                _leave(loop)
+        except asyncio.CancelledError:
+            outcome.append((None, Interrupted("the run was stopped from inside", "one of its tools cancelled it")))
+        except BaseException as error:
+            outcome.append((None, error))
+        else:
+            outcome.append((value, None))
+        finally:
+            ended.release()
+
+    # A daemon, so that a second Ctrl-C need not wait for what the first one could not stop.
+    context = contextvars.copy_context()
+    thread = threading.Thread(target=context.run, args=(target,), name="airo-run", daemon=True)
+    try:
+        thread.start()
+        _wait(ended, outcome)
+    except KeyboardInterrupt:
+        _wait(ended, outcome, running)
+        with contextlib.suppress(RuntimeError):  # the loop may have ended meanwhile
+            for loop, task in running:
+                loop.call_soon_threadsafe(task.cancel)
+        _wait(ended, outcome)
+        raise
+    value, error = outcome.pop()
+    if error is not None:
+        raise error
+    return value  # type: ignore[return-value]
+
+
+def _to_the_end(loop: asyncio.AbstractEventLoop, task: asyncio.Task[T]) -> T:
+    """What the task returns or raises. A tool that stops the loop, or ends it by an exit in a task of its own, cannot
+    keep the run from going on.
+    """
+    while True:
+        try:
+            return loop.run_until_complete(task)
+        except BaseException as error:
+            if task.done():
+                raise
+            _log.warning("the run goes on after a task of a tool ended the event loop: %r", error)
+
+
+def _leave(loop: asyncio.AbstractEventLoop) -> None:
+    """End what is left in the loop, and close it."""
+    try:
+        left = asyncio.all_tasks(loop)
+        for task in left:
+            task.cancel()
+        if left:
+            loop.run_until_complete(asyncio.wait(left, timeout=_GRACE))
+        loop.run_until_complete(asyncio.wait({loop.create_task(loop.shutdown_asyncgens())}, timeout=_GRACE))
+    except BaseException as error:  # SystemExit in such a task: the run itself has ended before
+        _log.warning("what a tool left behind ended with %r", error)
+    finally:
+        # Not `shutdown_default_executor`, which would wait for threads that nothing can stop.
+        loop.close()
+
+
+def _wait(ended: threading.Lock, *signs: Sequence[object]) -> None:
+    """Wait until one of these lists holds something.
+
+    With a plain lock, since an interrupt in the Python code of an event or a future could leave that locked for good;
+    and a glance at a time, since a signal that comes while other threads start was seen not to wake an endless wait.
+    """
+    while not any(signs):
+        ended.acquire(timeout=_GLANCE)

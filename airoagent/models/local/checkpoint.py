@@ -1,0 +1,252 @@
+"""A model's folder, read before anything is loaded: what it is, whether it is whole, and how much memory it takes.
+
+Only small files are read (config.json, the index, the headers of safetensors files), so this takes milliseconds and
+every fault is told in one sentence before minutes are spent. Sizes are in bytes.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+from airoagent.errors import ModelError
+from airoagent.models.hub import is_hub_name, snapshot
+from airoagent.models.local.adapter import adapter_weights, base_folder, base_not_fetched, is_adapter
+from airoagent.models.local.quantised import check_quantised, quantization_of
+from airoagent.models.local.shards import Tensor, read_json, read_tensors, weight_files
+
+__all__ = ["Checkpoint", "four_bit_bytes", "ggml_message", "read_checkpoint", "with_weights_of"]
+
+# NF4 with double quantisation: 4 bits, an 8-bit scale for 64 weights, a 32-bit scale for 256 of those.
+_BYTES_PER_WEIGHT: Final = 0.5 + 1 / 64 + 4 / (64 * 256)
+_GGML_MAGICS: Final = (b"lmgg", b"fmgg", b"tjgg", b"algg")
+# What a config counts, in Llama's words and in MPT's.
+_COUNTS: Final = (
+    "hidden_size",
+    "num_hidden_layers",
+    "num_attention_heads",
+    "max_position_embeddings",
+    "vocab_size",
+    "d_model",
+    "n_layers",
+    "n_heads",
+    "max_seq_len",
+)
+_TOKENIZERS: Final = (("tokenizer.json",), ("tokenizer.model",), ("vocab.json", "merges.txt"))
+# What bitsandbytes leaves in 16 bits of the matrices: the embeddings and the output layer.
+_OUTER: Final = re.compile("embed|wte|lm_head")
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """What a folder holds.
+
+    ``names`` are what the config calls the model; ``context_length`` is the window in tokens; ``vocabulary`` how many
+    tokens the embeddings are for (0: not said); ``quantization`` the method of an already quantised checkpoint, else
+    ``""``, and ``bits`` what a weight takes then (0: not said), else 16; ``files`` hold the weights; ``stored`` is the
+    bytes of the weights as they lie there;
+    ``four_bit`` the bytes of the weights once loaded in NF4 (``stored`` where they are quantised already);
+    ``cache_per_token`` the bytes the key-value cache takes for each token of prompt and completion; ``adapter`` the
+    folder of a LoRA adapter that stands on this model.
+    """
+
+    name: str
+    folder: Path
+    model_type: str
+    names: tuple[str, ...]
+    context_length: int
+    vocabulary: int
+    quantization: str
+    bits: int
+    has_chat_template: bool
+    stored: int
+    four_bit: int
+    cache_per_token: int
+    files: tuple[Path, ...] = ()
+    adapter: Path | None = None
+
+
+def read_checkpoint(
+    folder: Path, name: str = "", *, weights: bool = True, base: str | Path | None = None
+) -> Checkpoint:
+    """Read and check a model's folder; ``name`` is what the user called it.
+
+    ``weights`` False leaves the weights out: they need not be there yet, and their sizes are given as 0. ``base`` is
+    the base model of an adapter, in place of the one its config names.
+
+    Raises ModelError where it has no config, weights or tokenizer, a shard is missing or cut off, or it holds
+    something else than a model that writes text; NotFetched where it is an adapter whose base model is to be fetched.
+    """
+    name = name or str(folder)
+    if not folder.is_dir():
+        raise ModelError(f"there is no folder {name}", "check the path")
+    if is_adapter(folder):
+        return _on_its_base(folder, name, base, weights)
+    config = _read_config(folder, name)
+    files = weight_files(folder, name) if weights else ()
+    if not any(all((folder / file).is_file() for file in group) for group in _TOKENIZERS):
+        raise ModelError(
+            f"{name} has no tokenizer (tokenizer.json or tokenizer.model)",
+            "copy the tokenizer files of the model it was made from into the folder",
+        )
+    quantization, bits = quantization_of(folder, config, name)
+    tensors = read_tensors(files, name)
+    check_quantised(name, quantization, tensors)
+    stored, four_bit = _measure(files, tensors, config)
+    return Checkpoint(
+        name=name,
+        folder=folder,
+        model_type=str(config.get("model_type", "")),
+        names=tuple(text for key in ("_name_or_path", "name") if isinstance(text := config.get(key), str) and text),
+        context_length=_first_number(config, ("max_position_embeddings", "max_seq_len", "n_positions"), 2048),
+        vocabulary=_first_number(config, ("vocab_size",), 0),
+        quantization=quantization,
+        bits=bits,
+        has_chat_template=_has_chat_template(folder),
+        stored=stored,
+        four_bit=stored if quantization else four_bit,
+        cache_per_token=_cache_per_token(config),
+        files=files,
+    )
+
+
+def _on_its_base(folder: Path, name: str, base: str | Path | None, weights: bool) -> Checkpoint:
+    called, under = base_folder(folder, name, base)
+    if is_adapter(under):
+        raise ModelError(
+            f"the adapter {name} stands on {called}, which is an adapter, too",
+            "merge that one into its base model, and name the merged folder with -o base FOLDER",
+        )
+    size = adapter_weights(folder, name).stat().st_size if weights else 0
+    try:
+        whole = read_checkpoint(under, called, weights=weights)
+    except ModelError as error:
+        if not is_hub_name(called) or snapshot(called) != under:
+            raise
+        raise base_not_fetched(name, called) from error  # Begun and not finished.
+    return replace(
+        whole,
+        name=name,
+        names=(called, *whole.names),
+        stored=whole.stored + size,
+        four_bit=whole.four_bit + size,
+        has_chat_template=whole.has_chat_template or _has_chat_template(folder),
+        adapter=folder,
+    )
+
+
+def with_weights_of(described: Checkpoint, stored: int) -> Checkpoint:
+    """A checkpoint whose weights are not here yet, sized by the bytes they will take on the disk."""
+    if described.quantization:
+        return replace(described, stored=stored, four_bit=stored)
+    config = read_json(described.folder / "config.json", described.name)
+    return replace(
+        described, stored=stored, four_bit=four_bit_bytes(stored // _item_bytes(config), _embeddings(config))
+    )
+
+
+def ggml_message(path: Path) -> ModelError | None:
+    """The error for a GGML file or repository of 2023, recognised by its name or its first bytes; None for others."""
+    lower = path.name.lower()
+    ggml = ".ggml" in lower or lower.endswith("-ggml")
+    if not ggml and path.is_file():
+        with suppress(OSError), path.open("rb") as file:
+            ggml = file.read(4) in _GGML_MAGICS
+    if not ggml:
+        return None
+    return ModelError(
+        f"{path.name} is in the GGML format of 2023, which no current program reads (GGUF took its place)",
+        "get the GGUF file of the same model, or its original repository (config.json and safetensors) for 4 bits",
+    )
+
+
+def _read_config(folder: Path, name: str) -> Mapping[str, Any]:
+    path = folder / "config.json"
+    if not path.is_file():
+        raise _no_config(folder, name)
+    config = read_json(path, name)
+    listed = config.get("architectures") or []
+    architectures = listed if isinstance(listed, list) else [listed]
+    writes = ("CausalLM", "LMHead", "ForConditionalGeneration")
+    if architectures and not any(word in str(each) for each in architectures for word in writes):
+        raise ModelError(
+            f"{name} is a {architectures[0]}, which does not write text", "choose a causal language model, e.g. a Llama"
+        )
+    for key in _COUNTS:
+        value = config.get(key)
+        if isinstance(value, (bool, int, float, str)) and (type(value) is not int or value < 1):
+            raise ModelError(
+                f"config.json of {name} gives {value!r} as {key}, which is no whole number above 0",
+                "fetch the file again",
+            )
+    return config
+
+
+def _no_config(folder: Path, name: str) -> ModelError:
+    files = sorted(folder.iterdir())
+    for file in files:
+        if message := ggml_message(file):
+            return message
+    if any(file.suffix.lower() == ".gguf" for file in files):
+        return ModelError(
+            f"{name} is a folder with a GGUF file",
+            f"name the file itself: -m {next(file for file in files if file.suffix.lower() == '.gguf')}",
+        )
+    return ModelError(f"{name} has no config.json, so it is not a model's folder", "check the path")
+
+
+def _measure(files: tuple[Path, ...], tensors: Mapping[str, Tensor], config: Mapping[str, Any]) -> tuple[int, int]:
+    """Bytes of the weights as stored, and in NF4."""
+    stored = sum(tensor.stored for tensor in tensors.values())
+    total = sum(tensor.count for tensor in tensors.values())
+    kept = sum(tensor.count for key, tensor in tensors.items() if len(tensor.shape) != 2 or _OUTER.search(key))
+    if files and not tensors:
+        stored = sum(path.stat().st_size for path in files)
+        total, kept = stored // _item_bytes(config), _embeddings(config)
+    return stored, four_bit_bytes(total, kept)
+
+
+def four_bit_bytes(parameters: int, kept: int) -> int:
+    """Memory of a model in NF4: ``kept`` of its parameters (embeddings, norms, output) stay at 16 bits."""
+    kept = min(kept, parameters)
+    return int((parameters - kept) * _BYTES_PER_WEIGHT) + kept * 2
+
+
+def _item_bytes(config: Mapping[str, Any]) -> int:
+    return 4 if "32" in str(config.get("torch_dtype") or config.get("dtype") or "float16") else 2
+
+
+def _embeddings(config: Mapping[str, Any]) -> int:
+    vocabulary = _first_number(config, ("vocab_size",), 32000)
+    copies = 1 if config.get("tie_word_embeddings") else 2
+    return vocabulary * _width(config) * copies
+
+
+def _width(config: Mapping[str, Any]) -> int:
+    return _first_number(config, ("hidden_size", "d_model", "n_embd"), 4096)
+
+
+def _cache_per_token(config: Mapping[str, Any]) -> int:
+    layers = _first_number(config, ("num_hidden_layers", "n_layers", "n_layer"), 32)
+    heads = _first_number(config, ("num_attention_heads", "n_heads", "n_head"), 32)
+    shared = _first_number(config, ("num_key_value_heads",), heads)
+    return 2 * 2 * layers * _width(config) * shared // max(heads, 1)
+
+
+def _first_number(config: Mapping[str, Any], keys: tuple[str, ...], default: int) -> int:
+    return next((value for key in keys if isinstance(value := config.get(key), int) and value > 0), default)
+
+
+def _has_chat_template(folder: Path) -> bool:
+    if (folder / "chat_template.jinja").is_file() or (folder / "chat_template.json").is_file():
+        return True
+    path = folder / "tokenizer_config.json"
+    with suppress(OSError, ValueError):
+        settings = json.loads(path.read_text(encoding="utf-8"))
+        return isinstance(settings, dict) and bool(settings.get("chat_template"))
+    return False

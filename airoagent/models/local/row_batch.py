@@ -1,0 +1,281 @@
+"""Completions written side by side: one forward pass of the model gives each of them its next token.
+
+A `Batch` is a left-padded batch that rows join and leave at any token. What joins is read (together, where several join
+at once) while the others pause; what has ended leaves, and the padding it needed goes with it. Each row picks its own
+tokens, with its own grammar, and ends by itself. A row that is alone may look ahead: tokens that are likely to come
+(forced by its grammar, or a repetition of what it has read) are tried in the same pass, and kept as far as the row
+picks them itself. `Batches` holds one such batch, and apart from it the rows whose text must not depend on who else is
+writing: the same sums in a wider batch are rounded otherwise, and a draw that was close goes the other way. Used from
+one thread.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+from airoagent.models.local.writer import Writer
+
+__all__ = ["Batch", "Batches", "Row"]
+
+# Tokens that a kept prompt and a new one must share for the shared part not to be read again.
+_LEAST_SHARED: Final = 64
+
+
+class Row:
+    """One completion in the making.
+
+    ``ids`` is the prompt and then what was written; ``most`` how many tokens may be; ``pick`` takes the ids (one row)
+    and the scores of the next token and leaves one the best; ``take`` is told the picked token and says whether the
+    completion ends with it. ``keep`` has the prompt kept for later ones that begin alike; ``guess`` proposes tokens
+    that may come next; with ``alone`` it shares no pass with others (see `Batches`).
+    """
+
+    __slots__ = ("_pick", "alone", "ended", "guess", "ids", "keep", "left", "start", "take")
+
+    def __init__(
+        self,
+        ids: list[int],
+        most: int,
+        pick: Callable[[Any, Any], Any],
+        take: Writer,
+        *,
+        keep: bool = False,
+        guess: Callable[[list[int]], list[int]] | None = None,
+        alone: bool = False,
+    ) -> None:
+        self.ids = ids
+        self.start = len(ids)
+        self.left = most
+        self._pick = pick
+        self.take = take
+        self.keep = keep
+        self.guess = guess
+        self.alone = alone
+        self.ended = most < 1
+
+    def advance(self, scores: Any) -> int:
+        """Pick the next token from its scores (one row), and return it."""
+        import torch
+
+        token = int(self._pick(torch.tensor([self.ids]), scores).argmax())
+        self.ids.append(token)
+        self.left -= 1
+        self.ended = self.take(token) or self.left < 1
+        return token
+
+    def guesses(self) -> list[int]:
+        """Tokens that may come next, fewer than may still be written."""
+        return self.guess(self.ids)[: self.left - 1] if self.guess is not None and self.left > 1 else []
+
+
+class Batch:
+    """The rows being written by one model, and their key-value cache.
+
+    ``model`` is called as transformers' causal models are; ``device`` is where its input goes.
+    """
+
+    def __init__(self, model: Any, device: Any) -> None:
+        self._model = model
+        self._device = device
+        accepted = inspect.signature(model.forward).parameters
+        self._positions = "position_ids" in accepted
+        self._few_logits = "logits_to_keep" in accepted
+        # `cache` from transformers 5.24 on; the old name warns there, and goes in 5.40.
+        self._cache_name = "cache" if "cache" in accepted else "past_key_values"
+        self.rows: list[Row] = []
+        self._cache: Any = None
+        self._mask: Any = None
+        self._kept_ids: list[int] = []
+        self._kept: list[tuple[Any, Any]] = []
+
+    def join(self, rows: Sequence[Row]) -> None:
+        """Read the prompts of these rows, each of which then has its first token; rows that have ended stay out.
+
+        An error leaves the rows that were there before as they were.
+        """
+        import torch
+
+        with torch.no_grad():
+            known = [row for row in rows if row.keep and self._shared(row.ids) >= _LEAST_SHARED]
+            together = [row for row in rows if row not in known]
+            for group in ([together] if together else []) + [[row] for row in known]:
+                cache, mask = self._read(group, known=group[0] in known)
+                self._add([row for row in group if not row.ended], group, cache, mask)
+
+    def step(self) -> None:
+        """Write one more token of each row, or several of a row that is alone; rows that have ended leave."""
+        import torch
+
+        with torch.no_grad():
+            guesses = self.rows[0].guesses() if len(self.rows) == 1 else []
+            tokens = torch.tensor([[row.ids[-1], *guesses] for row in self.rows])
+            self._mask = torch.cat([self._mask, torch.ones_like(tokens, dtype=torch.bool)], dim=1)
+            logits = self._forward(tokens, self._mask, self._cache, tokens.shape[1])
+            if guesses:
+                self._follow(self.rows[0], guesses, logits)
+            else:
+                for number, row in enumerate(self.rows):
+                    row.advance(logits[number : number + 1, -1])
+        self.leave(lambda row: row.ended)
+
+    def leave(self, out: Callable[[Row], bool]) -> None:
+        """Let go of the rows that ``out`` names."""
+        import torch
+
+        stay = [number for number, row in enumerate(self.rows) if not out(row)]
+        if len(stay) == len(self.rows):
+            return
+        self.rows = [self.rows[number] for number in stay]
+        if not self.rows:
+            self._cache = self._mask = None
+            return
+        mask = self._mask[stay]
+        padding = int(mask.int().argmax(dim=1).min())  # Columns in which nobody has a token any more.
+        self._mask = mask[:, padding:]
+        index = torch.tensor(stay)
+        for layer in self._cache.layers:
+            at = index.to(layer.keys.device)
+            layer.keys, layer.values = layer.keys[at, :, padding:], layer.values[at, :, padding:]
+
+    def _follow(self, row: Row, guesses: list[int], logits: Any) -> None:
+        """Pick token by token for as long as the guesses are what is picked; forget the rest of them."""
+        wrong = len(guesses)
+        for number, guess in enumerate([*guesses, None]):
+            if row.advance(logits[:, number]) != guess or row.ended:
+                break
+            wrong -= 1
+        if wrong > 0:
+            self._cache.crop(-wrong)
+            self._mask = self._mask[:, :-wrong]
+
+    def _read(self, rows: list[Row], *, known: bool) -> tuple[Any, Any]:
+        """Read prompts: their cache and mask."""
+        import torch
+        from transformers import DynamicCache
+
+        cache, skip = DynamicCache(), 0
+        if known:
+            skip = self._cut_kept(rows[0].ids)
+            for number, (keys, values) in enumerate(self._kept):
+                cache.update(keys, values, number)
+        longest = max(len(row.ids) for row in rows)
+        padded = torch.tensor([[0] * (longest - len(row.ids)) + row.ids for row in rows])
+        mask = torch.tensor([[False] * (longest - len(row.ids)) + [True] * len(row.ids) for row in rows])
+        logits = self._forward(padded[:, skip:], mask, cache, 1)
+        if len(rows) == 1 and rows[0].keep and not known:
+            self._kept_ids = rows[0].ids[: rows[0].start]
+            self._kept = [(layer.keys, layer.values) for layer in cache.layers]
+        for number, row in enumerate(rows):
+            row.advance(logits[number : number + 1, -1])
+        return cache, mask
+
+    def _forward(self, tokens: Any, mask: Any, cache: Any, keep: int) -> Any:
+        """The scores after each of the last ``keep`` tokens."""
+        settings: dict[str, Any] = {self._cache_name: cache}
+        if self._positions:
+            positions = (mask.long().cumsum(dim=1) - 1).clamp(min=0)[:, -tokens.shape[1] :]
+            settings["position_ids"] = positions.to(self._device)
+        if self._few_logits:
+            settings["logits_to_keep"] = keep
+        output = self._model(
+            input_ids=tokens.to(self._device), attention_mask=mask.long().to(self._device), use_cache=True, **settings
+        )
+        return output.logits[:, -keep:]
+
+    def _add(self, rows: list[Row], read: list[Row], cache: Any, mask: Any) -> None:
+        """Put what was read beside what is there, both padded on the left to the same length."""
+        import torch
+
+        stay = [number for number, row in enumerate(read) if row in rows]
+        if not stay:
+            return
+        here = self._mask.shape[1] if self.rows else 0
+        mask = mask[stay]
+        length = max(here, mask.shape[1])
+        for number, layer in enumerate(cache.layers):
+            index = torch.tensor(stay, device=layer.keys.device)
+            for name in ("keys", "values"):
+                new = _widen(getattr(layer, name)[index] if len(stay) < len(read) else getattr(layer, name), length)
+                if self.rows:
+                    new = torch.cat([_widen(getattr(self._cache.layers[number], name), length), new])
+                setattr(layer, name, new)
+        mask = _pad(mask, length)
+        self._mask = torch.cat([_pad(self._mask, length), mask]) if self.rows else mask
+        self._cache = cache
+        self.rows = [*self.rows, *rows]
+
+    def _shared(self, ids: list[int]) -> int:
+        """How many tokens these ids begin with that the kept prompt begins with, too; at least one is left to read."""
+        most = min(len(ids) - 1, len(self._kept_ids))
+        return next((n for n in range(most) if ids[n] != self._kept_ids[n]), most)
+
+    def _cut_kept(self, ids: list[int]) -> int:
+        """Keep only what the kept prompt and this one share; its length."""
+        shared = self._shared(ids)
+        if shared < len(self._kept_ids):
+            self._kept_ids = self._kept_ids[:shared]
+            self._kept = [(keys[:, :, :shared].clone(), values[:, :, :shared].clone()) for keys, values in self._kept]
+        return shared
+
+
+class Batches:
+    """Rows written together, and rows each written alone; all of them advance by one step at a time.
+
+    ``model`` and ``device`` are as for `Batch`.
+    """
+
+    def __init__(self, model: Any, device: Any) -> None:
+        self._model = model
+        self._device = device
+        self._together = Batch(model, device)
+        self._single: list[Batch] = []
+
+    @property
+    def rows(self) -> list[Row]:
+        """All that are being written."""
+        return [row for batch in (self._together, *self._single) for row in batch.rows]
+
+    def join(self, rows: Sequence[Row]) -> None:
+        """As `Batch.join`."""
+        joining = [(self._together, [row for row in rows if not row.alone])]
+        joining += [(Batch(self._model, self._device), [row]) for row in rows if row.alone]
+        try:
+            for batch, those in joining:
+                batch.join(those)
+        except BaseException:
+            self._together.leave(lambda row: row in rows)
+            raise
+        self._single += [batch for batch, _ in joining[1:] if batch.rows]
+
+    def step(self) -> None:
+        """As `Batch.step`."""
+        for batch in (self._together, *self._single):
+            if batch.rows:
+                batch.step()
+        self._single = [batch for batch in self._single if batch.rows]
+
+    def leave(self, out: Callable[[Row], bool]) -> None:
+        """As `Batch.leave`."""
+        for batch in (self._together, *self._single):
+            batch.leave(out)
+        self._single = [batch for batch in self._single if batch.rows]
+
+
+def _widen(tensor: Any, length: int) -> Any:
+    """Keys or values with zeros in front, to this length."""
+    short = length - tensor.shape[2]
+    if short == 0:
+        return tensor
+    return _concatenate(tensor.new_zeros(*tensor.shape[:2], short, tensor.shape[3]), tensor, 2)
+
+
+def _pad(mask: Any, length: int) -> Any:
+    return _concatenate(mask.new_zeros(mask.shape[0], length - mask.shape[1]), mask, 1)
+
+
+def _concatenate(first: Any, second: Any, dimension: int) -> Any:
+    import torch
+
+    return torch.cat([first, second], dim=dimension)

@@ -1,0 +1,449 @@
+"""A model behind an OpenAI-compatible address: llama.cpp, vLLM, text-generation-webui, KoboldCpp, LM Studio and others.
+
+    model = ServerModel("http://127.0.0.1:8080")
+    async for chunk in model.stream(Prompt("Where do otters sleep?")):
+        print(chunk.text, end="")
+
+An airoboros model is asked for raw completions with our own wrapper, since that is what it was trained on; any other
+through the chat route, whose server knows its template. A server that lacks the one is asked by the other. The address
+is the user's own and may well be on this machine, so it does not go through the tools' door to the network, which keeps
+pages from reaching such places. Redirects are not followed: the key goes to the address it was meant for and nowhere
+else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import aclosing
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final, Literal
+from urllib.parse import urlsplit
+
+from airoagent.errors import ModelError, UsageError
+from airoagent.events import Usage
+from airoagent.models.base import Chunk, Finish, ModelInfo, Prompt, Sampling
+from airoagent.models.local.constraint import grammars_available, nearest_end
+from airoagent.models.local.decoding import check_sampling
+from airoagent.models.server.dialects import DIALECTS, Dialect, dialect_of, window_in
+from airoagent.models.server.estimate import estimate_tokens
+from airoagent.models.server.faults import KEYS, DoesNotFit, NoRoute, broke_off, refused, trusted, unreachable
+from airoagent.models.server.patience import Patience
+from airoagent.models.server.stream import Part, Said, read_said
+from airoagent.models.stopping import StopFilter
+from airoagent.models.window import room_for
+from airoagent.prompts.chat import Chat, Style
+from airoagent.prompts.grammar import Grammar
+from airoagent.prompts.wrappers import WRAPPERS, Wrapper, style_of, wrapper_for, wrapper_named
+
+if TYPE_CHECKING:
+    import httpx
+
+__all__ = ["Route", "ServerModel"]
+
+Route = Literal["auto", "completions", "chat"]
+
+# How often a completion that the server cut off early is gone on with.
+_MOST_PARTS: Final = 8
+_LOCAL: Final = ("127.0.0.1", "localhost", "::1")
+
+
+class ServerModel:
+    """A model that somebody else runs, behind the `Model` protocol.
+
+    ``url`` is the server's address, with or without ``/v1``; ``name`` what the model is called (default: the address);
+    ``key`` in place of the one in the environment; ``model`` which of the server's models (default: its first);
+    ``wrapper`` and ``system`` as for a model that is run here; ``context_length`` the window in tokens in place of what
+    the server tells; ``dialect`` one of `DIALECTS` (None: what the server says it is); ``route`` which of its doors;
+    ``timeout`` seconds without a sign of life; ``retries`` how often a server that is busy or not up yet is asked
+    again, ``pause`` seconds apart, doubling; one that is loading its model is waited for as long as ``timeout``.
+
+    Nothing is asked before the first use. Tokens are estimated where the server does not count them. A completion that
+    a server cuts off before it has the tokens it was asked for is gone on with, which the completions route allows; one
+    that is held to a grammar and reaches its own limit is led to the nearest end, as those that are written here are.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        name: str = "",
+        key: str = "",
+        model: str = "",
+        sampling: Sampling | None = None,
+        wrapper: str | Wrapper | None = None,
+        system: str | None = None,
+        style: Style | None = None,
+        context_length: int | None = None,
+        dialect: str | Dialect | None = None,
+        route: Route = "auto",
+        timeout: float = 300.0,
+        retries: int = 4,
+        pause: float = 0.5,
+    ) -> None:
+        self._root, self._base = _addresses(url)
+        self._name = name or url
+        self._key = key
+        self._sampling = sampling or Sampling()
+        check_sampling(self._sampling)
+        self._asked_wrapper = wrapper_named(wrapper) if isinstance(wrapper, str) else wrapper
+        if self._asked_wrapper is WRAPPERS["template"]:
+            raise UsageError("a server's own template is used through its chat route", "-o route chat")
+        self._system = system
+        self._style = style
+        self._window = context_length
+        self._dialect = DIALECTS[dialect] if isinstance(dialect, str) else dialect
+        self._route = route
+        self._timeout = timeout
+        self._retries = retries
+        self._pause = pause
+        self._model = model
+        self._known_as = model
+        self._listed: tuple[str, ...] = ()
+        self._ready = False
+
+    @property
+    def info(self) -> ModelInfo:
+        """What is known without asking the server; more once it has been asked."""
+        note = f"{self._known_as or 'the first model'} at {self._root}"
+        note += f", {self._dialect.name}, {self._dialect.says()}" if self._dialect else ""
+        wrapper = self._wrapper()
+        return ModelInfo(self._name, "server", self._window, wrapper.name, note, self._style or style_of(wrapper))
+
+    def wrap(self, prompt: str) -> str:
+        """The exact text the model reads; behind the chat route, what the server wraps."""
+        if self._first_route() == "chat":
+            if isinstance(prompt, Chat):
+                return "\n\n".join(turn["content"] for turn in prompt.messages(self._system))
+            return f"{self._system}\n\n{prompt}" if self._system else prompt
+        return self._wrapper().wrap(prompt, self._system)
+
+    def count_tokens(self, text: str) -> int:
+        """As the server counts, where it can be asked; else an estimate, rather too high than too low."""
+        ids = self.tokenize(text)
+        return estimate_tokens(text) if ids is None else len(ids)
+
+    def tokenize(self, text: str, *, control: bool = False, begin: bool = False) -> list[int] | None:
+        """The text's tokens; None where the server cannot be asked for them.
+
+        ``control``: what spells a control token becomes one; ``begin``: with the token that begins a text.
+        """
+        dialect = self._dialect
+        if dialect is None or not dialect.tokenizer or self._first_route() == "chat":
+            return None
+        import httpx
+
+        body = {"content": text, "parse_special": control, "add_special": begin}
+        try:
+            answer = httpx.post(self._root + dialect.tokenizer, json=body, **self._connection())
+            tokens = answer.json()["tokens"] if answer.status_code == 200 else None
+        except (httpx.HTTPError, ValueError, KeyError, TypeError):
+            tokens = None
+        if not isinstance(tokens, list):
+            self._dialect = replace(dialect, tokenizer="")  # It has none: it is not asked again.
+            return None
+        return tokens
+
+    def _ids(self, prompt: str) -> list[int] | None:
+        """The prompt as tokens, of which only the wrapper's own may be control tokens; None as for `tokenize`."""
+        ids: list[int] = []
+        for number, (text, control) in enumerate(self._wrapper().parts(prompt, self._system)):
+            part = self.tokenize(text, control=control, begin=number == 0)
+            if part is None:
+                return None
+            ids += part
+        return ids
+
+    def check(self) -> None:
+        """Raise ModelError if no server answers here and now. Not to be called within a running event loop."""
+        asyncio.run(self.ready())
+
+    async def ready(self) -> None:
+        """Ask the server, once, what it is and how long its window is. What it does not tell stays open.
+
+        Raises ModelError where no server answers.
+        """
+        if self._ready:
+            return
+        async with self._client() as client:
+            answer = await self._get(client, f"{self._base}/models", retry=True)
+            entries = answer.get("data") if isinstance(answer, dict) else None
+            entries = entries if isinstance(entries, list) else []
+            listed = [entry for entry in entries if isinstance(entry, dict) and entry.get("id")]
+            self._listed = tuple(str(entry["id"]) for entry in listed)
+            entry = next((entry for entry in listed if entry["id"] == self._model), listed[0] if listed else {})
+            self._dialect = self._dialect or dialect_of(entry)
+            self._known_as = str(self._model or entry.get("id") or "")
+            if self._window is None:
+                self._window = window_in(entry, ("max_model_len",), ("meta", "n_ctx"), ("meta", "n_ctx_train"))
+                path, keys = self._dialect.window
+                if path:
+                    told = await self._get(client, self._root + path)
+                    each = told.get("data") if isinstance(told, dict) else None
+                    if isinstance(each, list):  # One for each model.
+                        told = next(
+                            (one for one in each if isinstance(one, dict) and one.get("id") == self._known_as), {}
+                        )
+                    self._window = window_in(told, keys) or self._window
+        self._ready = True
+
+    async def stream(self, prompt: Prompt) -> AsyncIterator[Chunk]:
+        """Write the completion piece by piece. What was written before a server died has been passed on.
+
+        Raises ModelError where the prompt does not fit the window, no server answers, it refuses, or dies.
+        """
+        sampling = (prompt.sampling or self._sampling).for_purpose(prompt.purpose)
+        check_sampling(sampling)
+        await self.ready()
+        if self._route == "auto":
+            first = self._first_route()
+            try:
+                async with aclosing(self._written(prompt, sampling, first)) as chunks:
+                    async for chunk in chunks:
+                        yield chunk
+                self._route = first
+                return
+            except NoRoute:
+                self._route = "completions" if first == "chat" else "chat"
+        async with aclosing(self._written(prompt, sampling, self._route)) as chunks:
+            async for chunk in chunks:
+                yield chunk
+
+    async def aclose(self) -> None:
+        """Nothing is held between completions."""
+
+    # One completion.
+
+    async def _written(self, prompt: Prompt, sampling: Sampling, route: Route) -> AsyncGenerator[Chunk]:
+        wrapped = self.wrap(prompt.text)
+        ids = None if route == "chat" else await asyncio.to_thread(self._ids, prompt.text)
+        length = estimate_tokens(wrapped) if ids is None else len(ids)
+        left = self._most(prompt, sampling, length)
+        held = self._held(prompt, route)
+        stop = prompt.stop + (self._wrapper().stop if route == "completions" else ())
+        filter = StopFilter(stop, drop_space=True, watch=not held)
+        text, read, written, parts = "", 0, 0, 0
+        finish: Finish | None = None
+        async with self._client() as client:
+            while finish is None:
+                parts += 1
+                asked: str | list[int] = wrapped + text
+                if ids is not None:
+                    more = await asyncio.to_thread(self.tokenize, text) if text else None
+                    asked = ids + (more or [])
+                body = self._body(prompt, asked, sampling, route, stop, left, held=held and parts == 1)
+                part = Part()
+                try:
+                    async with aclosing(self._said(client, self._base + _path(route), body)) as said:
+                        async for one in said:
+                            part.take(one)
+                            if shown := filter.feed(one.text):
+                                yield Chunk(shown)
+                            if filter.stopped:
+                                break
+                except DoesNotFit:
+                    if parts == 1:
+                        raise
+                    finish = "length"  # There is no more room to go on in.
+                    break
+                tokens = part.written()
+                text, read, written, left = text + part.text, read or part.read, written + tokens, left - tokens
+                finish = self._end(filter, part, route, left, parts)
+        if held and finish == "length" and isinstance(prompt.grammar, Grammar) and grammars_available():
+            yield Chunk(filter.feed(await asyncio.to_thread(nearest_end, prompt.grammar, text)))
+        usage = Usage(read or length, written, parts)
+        yield Chunk(filter.finish(), finish, usage)
+
+    def _end(self, filter: StopFilter, part: Part, route: Route, left: int, parts: int) -> Finish | None:
+        """Why the completion has ended; None if the server stopped before it was to, and can be asked to go on."""
+        if filter.stopped or part.finish != "length":
+            return "stop"
+        if not part.text:
+            return "stop" if parts > 1 else "length"  # It had come to its end: some say "length" then, too.
+        if left < 1 or parts == _MOST_PARTS:
+            return "length"
+        if route != "chat":
+            return None
+        if part.counted and not (self._dialect and self._dialect.vague):
+            raise ModelError(
+                f"{self._name} cut its answer off after {part.written()} tokens, {left} before the limit it was given",
+                "raise the limit in its own settings; a chat cannot be asked to go on (-o route completions)",
+            )
+        return "length"
+
+    def _most(self, prompt: Prompt, sampling: Sampling, length: int) -> int:
+        if self._window is None:
+            return sampling.max_tokens
+        return min(sampling.max_tokens, room_for(self._name, prompt.purpose, length, self._window))
+
+    def _held(self, prompt: Prompt, route: Route) -> bool:
+        """Whether the server is asked to hold the completion to its grammar: it then ends by itself."""
+        return self._dialect is not None and self._dialect.holds(prompt.grammar, chat=route == "chat")
+
+    def _body(
+        self,
+        prompt: Prompt,
+        asked: str | list[int],
+        sampling: Sampling,
+        route: Route,
+        stop: tuple[str, ...],
+        most: int,
+        *,
+        held: bool,
+    ) -> dict[str, Any]:
+        body: dict[str, Any] = {
+            "model": self._known_as or "default",
+            "max_tokens": most,
+            "temperature": sampling.temperature,
+            "top_p": sampling.top_p,
+            "stream": True,
+        }
+        if sampling.seed is not None:
+            body["seed"] = sampling.seed
+            if self._dialect is not None and self._dialect.tokenizer:
+                body["cache_prompt"] = False  # The same passes each time: rounding cannot tell two runs apart.
+        if stop:
+            body["stop"] = list(stop[:4])  # What the API allows; all of them are watched for here as well.
+        if route == "chat":
+            chat = prompt.text if isinstance(prompt.text, Chat) else Chat("", (), prompt.text)
+            body["messages"] = chat.messages(self._system)
+        else:
+            body["prompt"] = asked
+        if self._dialect is not None:
+            body |= self._dialect.fields(sampling, prompt.grammar if held else "", chat=route == "chat")
+        return body
+
+    async def _said(self, client: httpx.AsyncClient, url: str, body: dict[str, Any]) -> AsyncGenerator[Said]:
+        """What the server says to this request; asked again while it is busy, and never once it has begun to answer."""
+        import httpx
+
+        patience = Patience(self._retries, self._pause, self._timeout)
+        while True:
+            try:
+                async with client.stream("POST", url, json=body) as response:
+                    if response.status_code == 200:
+                        async for said in read_said(response, self._name):
+                            yield said
+                        return
+                    content = (await response.aread())[:2000]
+                if not await patience.again(response, content):
+                    raise self._refused(response, content, url)
+            except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+                if not await patience.once_more(error):
+                    raise unreachable(self._name, error) from error
+            except httpx.TimeoutException as error:
+                raise ModelError(
+                    f"{self._name} has not said anything for {self._timeout:g} s",
+                    "give it longer (-o timeout SECONDS), or a shorter prompt",
+                ) from error
+            except httpx.HTTPError as error:
+                raise broke_off(self._name, error) from error
+
+    async def _get(self, client: httpx.AsyncClient, url: str, *, retry: bool = False) -> Any:
+        """The JSON at an address; None where there is none. With ``retry`` ModelError if nobody answers at all."""
+        import httpx
+
+        patience = Patience(self._retries, self._pause, self._timeout)
+        while True:
+            try:
+                response = await client.get(url, timeout=min(self._timeout, 30.0))
+                if retry and (response.status_code in (401, 403) or response.is_redirect):
+                    raise self._refused(response, response.content[:2000], url)
+                if response.status_code == 200:
+                    return response.json()
+                if not retry or not await patience.again(response, response.content):
+                    return None
+            except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+                if not retry:
+                    return None
+                if not await patience.once_more(error):
+                    raise unreachable(self._name, error) from error
+            except (httpx.HTTPError, ValueError, RecursionError):
+                return None  # It does not list its models, or not in JSON: many do not. The completion will tell.
+
+    # What is known of the server.
+
+    def _client(self) -> httpx.AsyncClient:
+        import httpx
+
+        return httpx.AsyncClient(**self._connection())
+
+    def _connection(self) -> dict[str, Any]:
+        """How the server is connected to, as httpx's clients take it."""
+        import httpx
+
+        name, key = next(((name, os.environ[name].strip()) for name in KEYS if os.environ.get(name)), ("", ""))
+        key = self._key or key
+        if not key.isascii():
+            raise ModelError(
+                f"the key in {name} holds signs that no key has", "copy it again, without quotes around it"
+            )
+        return {
+            "headers": {"authorization": f"Bearer {key}"} if key else {},
+            "timeout": httpx.Timeout(self._timeout, connect=min(10.0, self._timeout)),
+            "follow_redirects": False,
+            "trust_env": (urlsplit(self._root).hostname or "") not in _LOCAL,
+            "verify": trusted(https=self._root.startswith("https:")),
+        }
+
+    def _first_route(self) -> Route:
+        """The route that is tried first: a model nobody here knows has a chat template of its own, at its server."""
+        if self._route != "auto":
+            return self._route
+        known = not self._known_as or "airoboros" in self._known_as.lower()
+        return "completions" if known or self._asked_wrapper is not None or self._style == "airoboros" else "chat"
+
+    def _wrapper(self) -> Wrapper:
+        if self._first_route() == "chat":
+            return Wrapper("the server's own")
+        if self._asked_wrapper is not None:
+            return self._asked_wrapper
+        chosen = wrapper_for(self._known_as or "unknown", model_type="llama")
+        return WRAPPERS["airoboros-2.0"] if chosen.name == "template" else chosen
+
+    def _refused(self, response: httpx.Response, content: bytes, url: str) -> ModelError:
+        error = refused(
+            self._name, response.status_code, content, response.headers, model=self._model, listed=self._listed
+        )
+        if isinstance(error, NoRoute) and not (self._route == "auto" and url.endswith(_path(self._first_route()))):
+            return ModelError(error.message, error.hint)
+        return error
+
+
+def _path(route: Route) -> str:
+    return "/chat/completions" if route == "chat" else "/completions"
+
+
+def _addresses(url: str) -> tuple[str, str]:
+    """The server's root, and what the routes stand under. UsageError for what is no such address."""
+    try:
+        parts = urlsplit(url.strip())
+    except ValueError:  # Brackets that are not closed.
+        parts = urlsplit("")
+    try:
+        usable = url.isprintable() and parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # A port that is no number, or too high.
+        usable = False
+    if not usable:
+        raise UsageError(f"{url} is not a server's address", "it looks like http://127.0.0.1:8080")
+    if parts.username or parts.password:
+        raise UsageError("the address holds a password, which would be on record", f"set the key in {KEYS[0]}")
+    path = parts.path.rstrip("/").removesuffix("/completions").removesuffix("/chat").rstrip("/")
+    root = f"{parts.scheme}://{parts.netloc}{path.removesuffix('/v1')}"
+    return root, f"{root}/v1"
+
+
+def settings_of(options: Mapping[str, str]) -> dict[str, Any]:
+    """The keyword arguments that a user's options mean (the names are checked already)."""
+    from airoagent.models.backend_options import choice, number, style, whole_number
+
+    settings: dict[str, Any] = {key: options[key] for key in ("model", "wrapper", "system") if key in options}
+    if "dialect" in options:
+        settings["dialect"] = choice("dialect", options["dialect"], tuple(DIALECTS))
+    if "route" in options:
+        settings["route"] = choice("route", options["route"], ("auto", "completions", "chat"))
+    settings["style"] = style(options)
+    settings["context_length"] = whole_number(options, "context", least=16)
+    settings["timeout"] = number(options, "timeout") or 300.0
+    return settings

@@ -1,0 +1,150 @@
+"""What an OpenAI-compatible server says: server-sent events, or one JSON object from one that does not stream."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from airoagent.errors import ModelError
+from airoagent.events import Usage
+from airoagent.models.base import Finish
+from airoagent.models.server.estimate import estimate_tokens
+from airoagent.models.server.faults import broke_off, failed
+
+if TYPE_CHECKING:
+    import httpx
+
+__all__ = ["Part", "Said", "read_said"]
+
+# A line is one token's worth of JSON; a whole answer that is not streamed is at most this, too.
+_LONGEST: Final = 8 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """One piece of an answer."""
+
+    text: str
+    finish: Finish | None = None
+    usage: Usage | None = None
+
+
+class Part:
+    """What a server has said to one request."""
+
+    def __init__(self) -> None:
+        self.text = ""
+        self.finish: Finish | None = None
+        self.read = 0
+        self.counted = 0
+        self._pieces = 0
+
+    def take(self, said: Said) -> None:
+        self.text += said.text
+        self.finish = said.finish or self.finish
+        self._pieces += bool(said.text)
+        if said.usage is not None:
+            self.read, self.counted = said.usage.prompt_tokens, said.usage.completion_tokens
+
+    def written(self) -> int:
+        """Tokens, as the server counts them; else at least as many as it sent pieces."""
+        if self.counted or self.finish != "length":
+            return self.counted or self._pieces
+        return max(self._pieces, estimate_tokens(self.text))
+
+
+async def read_said(response: httpx.Response, name: str) -> AsyncIterator[Said]:
+    """The pieces of an answer as they come.
+
+    Raises ModelError for an answer that is no such thing, that is an error, or that ends before it is complete: without
+    ``[DONE]`` and without a reason to finish. httpx's own errors of the connection go through.
+    """
+    if "text/event-stream" not in response.headers.get("content-type", ""):
+        content = b"".join([line async for line in _lines(response, name, whole=True)])
+        yield _said(_json(content, name), name, whole=True)
+        return
+    ended = False
+    async for line in _lines(response, name):
+        field, _, data = line.partition(b":")
+        if field == b"error":  # llama.cpp's older way to say that it failed half-way.
+            raise failed(name, _json(data, name))
+        if field != b"data":
+            continue  # Comments that keep a connection alive, event names, empty lines.
+        if data.strip() == b"[DONE]":
+            return
+        said = _said(_json(data, name), name)
+        ended = ended or said.finish is not None
+        yield said
+    if not ended:
+        raise broke_off(name)
+
+
+async def _lines(response: httpx.Response, name: str, *, whole: bool = False) -> AsyncIterator[bytes]:
+    """The answer's lines, or with ``whole`` just its pieces; ModelError for one that never ends.
+
+    Lines end at a newline and nowhere else: JSON may hold U+2028 and its like as they are, and a character's bytes may
+    come in two pieces.
+    """
+    held = bytearray()
+    total = 0
+    async for piece in response.aiter_bytes():
+        total = total + len(piece) if whole else len(held) + len(piece)
+        if total > _LONGEST:
+            raise ModelError(
+                f"{name} answered with more than {_LONGEST // 1024 // 1024} MB at once",
+                "is it the address of an OpenAI-compatible server?",
+            )
+        if whole:
+            yield piece
+            continue
+        held += piece
+        if b"\n" in piece:
+            *lines, rest = bytes(held).split(b"\n")
+            for line in lines:
+                yield line.removesuffix(b"\r")
+            held = bytearray(rest)
+    if held:
+        yield bytes(held)
+
+
+def _json(content: bytes, name: str) -> dict[str, Any]:
+    text = content.decode("utf-8", "replace")
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        value = None
+    if not isinstance(value, dict):
+        shown = " ".join(text[:2000].split())[:120]
+        raise ModelError(
+            f"{name} answered with what is no completion: {shown or 'nothing'}",
+            "is it the address of an OpenAI-compatible server?",
+        )
+    return value
+
+
+def _said(value: dict[str, Any], name: str, *, whole: bool = False) -> Said:
+    choices = value.get("choices")
+    if value.get("error") or (value.get("object") == "error" and not choices):
+        raise failed(name, value)
+    usage = _usage(value.get("usage"))
+    if not choices and (usage is not None or choices == []) and not whole:
+        return Said("", None, usage)
+    first = choices[0] if isinstance(choices, list) and choices else None
+    if not isinstance(first, dict):
+        raise ModelError(f"{name} answered with a completion that holds no text", "is it an OpenAI-compatible server?")
+    inner = first.get("delta") or first.get("message")
+    text = inner.get("content") if isinstance(inner, dict) else first.get("text")
+    reason = first.get("finish_reason")
+    finish: Finish | None = None
+    if reason not in (None, "", "null") or whole:  # KoboldCpp writes "null" as long as there is none.
+        finish = "length" if reason in ("length", "max_tokens") else "stop"
+    return Said(text if isinstance(text, str) else "", finish, usage)
+
+
+def _usage(value: Any) -> Usage | None:
+    if not isinstance(value, dict):
+        return None
+    read, written = value.get("prompt_tokens"), value.get("completion_tokens")
+    return Usage(read, written, 1) if isinstance(read, int) and isinstance(written, int) else None

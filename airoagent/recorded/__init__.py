@@ -1,0 +1,1 @@
+"""What is done with recorded runs: replay, resume, rerun, fork, why, debug, export."""

@@ -1,0 +1,211 @@
+"""The stepper: a plan run one step, or one wave of steps, at a time, with everything open to be looked at and changed.
+
+    session = Debugger(agent.session, plan)
+    session.breakpoints.add("KnowledgeModel")
+    session.proceed()              # runs until a step of that tool is next
+    session.edit("evidence2", "another input :evidence0:")
+    session.step()
+
+The same engine runs the steps; between two calls nothing is under way. Given a recorded run, steps that are as they
+were then find what they found then. Nothing of a session is recorded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from airoagent.engine.context_texts import with_texts_of
+from airoagent.engine.recorder import Beginning, Recorder
+from airoagent.engine.reuse import Reuse
+from airoagent.engine.session import Session
+from airoagent.engine.sync import run_in_thread
+from airoagent.errors import AiroError, UsageError
+from airoagent.events import Event, ModelCalled, StepFinished, StepStarted
+from airoagent.plan.evidence import Evidence, fill_text
+from airoagent.plan.plans import Plan
+from airoagent.plan.steps import Step
+from airoagent.recorded.forking import edited, recall_from, step_id
+from airoagent.recorded.history import dependents, plan_is_private, plan_is_trusted, recorded_steps
+from airoagent.records.run_record import Run
+
+__all__ = ["Debugger"]
+
+
+class Debugger:
+    """One session. ``found`` is the evidence so far, ``breakpoints`` holds step ids and tool names.
+
+    ``record`` is a recorded run whose evidence is used where a step is as it was; ``events`` are what the session has
+    seen, those of the plan's making first.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        plan: Plan,
+        question: str = "",
+        *,
+        record: Run | None = None,
+        events: Sequence[Event] = (),
+    ) -> None:
+        session = session if record is None else with_texts_of(session, record)
+        self._session = session.needing(step.tool for step in plan.steps)
+        self._session.check_tools(step.tool for step in plan.steps)
+        self._record = record
+        self._first = plan
+        self.question = question or plan.question
+        self.plan = plan
+        self.found: dict[str, Evidence] = {}
+        self.breakpoints: set[str] = set()
+        self.events: list[Event] = [*(record.events if record is not None else ()), *events]
+        self._undo: list[tuple[Plan, dict[str, Evidence]]] = []
+
+    # Looking ---------------------------------------------------------------------------------------------------
+
+    def ready(self) -> tuple[Step, ...]:
+        """The steps that could be run now, in the order of the plan."""
+        found = self.found
+        return tuple(
+            step for step in self.plan.steps if step.id not in found and all(id in found for id in step.depends_on)
+        )
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing is left to run."""
+        return not self.ready()
+
+    def answer(self) -> str | None:
+        """The answer as far as the evidence for it is there; None before."""
+        try:
+            return fill_text(self.plan.final_template, self.found).strip()
+        except KeyError:
+            return None
+
+    def id_of(self, word: str) -> str:
+        """The step that a word means; UsageError if there is none."""
+        return step_id(self.plan, word)
+
+    def input_of(self, word: str) -> str:
+        """What the step's tool was given; where it has not been run, its input as far as it can be filled in."""
+        id = self.id_of(word)
+        if id in self.found:
+            for event in reversed(self.events):
+                if isinstance(event, StepStarted) and event.step == id:
+                    return event.input
+        template = self.plan.step(id).template
+        parts = (part if isinstance(part, str) else self.found.get(part.id, part) for part in template)
+        return "".join(map(str, parts))
+
+    def prompt(self, word: str) -> str:
+        """The exact text the model last read for a step, or for ``plan``; UsageError if it was not asked."""
+        id = "" if word in ("plan", "") else self.id_of(word)
+        for event in reversed(self.events):
+            if isinstance(event, ModelCalled) and event.step == id:
+                return event.prompt
+        raise UsageError(f"the model has not been asked for {id or 'a plan'}", "run the step first")
+
+    def origin(self, id: str) -> str:
+        """Where a step's evidence came from: a call, the record, or the user's hand."""
+        if self.found[id].note == "set by hand":
+            return "set by hand"
+        for event in reversed(self.events):
+            if isinstance(event, StepFinished) and event.step == id:
+                return event.origin
+        return "call"
+
+    # Running ---------------------------------------------------------------------------------------------------
+
+    def step(self) -> tuple[Evidence, ...]:
+        """Run the next step; what was found. Raises what the step failed of."""
+        return self._run(self.ready()[:1])
+
+    def wave(self) -> tuple[Evidence, ...]:
+        """Run all steps that are ready, side by side."""
+        return self._run(self.ready())
+
+    def proceed(self, told: Callable[[Evidence], None] | None = None) -> Step | None:
+        """Run until the next step has a breakpoint, which is given back, or to the end (None).
+
+        A breakpoint at the step that is next already does not count: one has just stopped there.
+        """
+        passed = {step.id for step in self.ready()[:1]}
+        while ready := self.ready():
+            free = [step for step in ready if step.id in passed or not self._breaks(step)]
+            if not free:
+                return ready[0]
+            for evidence in self._run(free[:1] if self.breakpoints else free):
+                if told is not None:
+                    told(evidence)
+        return None
+
+    def _breaks(self, step: Step) -> bool:
+        return step.id in self.breakpoints or step.tool in self.breakpoints
+
+    def _run(self, steps: Sequence[Step]) -> tuple[Evidence, ...]:
+        if not steps:
+            return ()
+        before = (self.plan, dict(self.found))
+        failed = run_in_thread(lambda: self._arun(steps))
+        gained = tuple(self.found[step.id] for step in steps if step.id in self.found)
+        if gained:
+            self._undo.append(before)
+        if failed is not None:
+            raise failed
+        return gained
+
+    async def _arun(self, steps: Sequence[Step]) -> AiroError | None:
+        """Run steps with the evidence so far; the first failure, if any."""
+        recall = None
+        if self._record is not None:
+            make = recall_from(self._record, recorded_steps(self._record.events))
+            now = Run(evidence=self.found)
+            recall = lambda _: make(now)  # noqa: E731 - what the steps depend on is what the session has, not the recorder
+        trusted = self._record is None or plan_is_trusted(self._record)
+        private = plan_is_private(self.events, self._session.known_tools)
+        beginning = Beginning(known=self.found, recall=recall, plan_trusted=trusted, plan_private=private)
+        recorder = Recorder("", None, self.events.append, beginning)
+        reuse = Reuse((), record=recorder.recall)
+        async with self._session.executing(self.question, recorder, reuse) as (execution, _):
+            execution.add(*steps)
+        for step in steps:
+            if step.id in execution.found and step.id not in execution.failed:
+                self.found[step.id] = execution.found[step.id]
+        return next(iter(execution.failed.values()), None)
+
+    # Changing --------------------------------------------------------------------------------------------------
+
+    def edit(self, word: str, text: str) -> None:
+        """Give a step another input; what it and its dependents had found is forgotten. PlanError if it cannot be."""
+        id = self.id_of(word)
+        plan = edited(self.plan, id, text, self._session.known_tools)
+        self._keep()
+        self.plan = plan
+        self._forget(dependents(plan, {id}))
+
+    def set(self, word: str, text: str) -> None:
+        """Put evidence in place of a call; what its dependents had found is forgotten."""
+        id = self.id_of(word)
+        self._keep()
+        self._forget(dependents(self.plan, {id}))
+        tool = self.plan.step(id).tool
+        private = self._session.known_tools[tool].private
+        self.found[id] = Evidence(id, tool, text, (), "set by hand", private=private)
+
+    def undo(self) -> bool:
+        """Take back the last step, wave, edit or setting; False if there was none."""
+        if not self._undo:
+            return False
+        self.plan, found = self._undo.pop()
+        self.found = found
+        return True
+
+    def restart(self) -> None:
+        """Begin again with the plan as it was at first; breakpoints stay."""
+        self._keep()
+        self.plan = self._first
+        self.found = {}
+
+    def _keep(self) -> None:
+        self._undo.append((self.plan, dict(self.found)))
+
+    def _forget(self, ids: frozenset[str]) -> None:
+        self.found = {id: evidence for id, evidence in self.found.items() if id not in ids}

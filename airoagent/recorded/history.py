@@ -1,0 +1,241 @@
+"""What a record says about each step, and the things that replay, resume, rerun and fork all ask of it.
+
+Pure functions from a `Run` that has its events.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence, Set
+from dataclasses import dataclass
+
+from airoagent import errors
+from airoagent.engine.policy import Policy
+from airoagent.engine.reuse import Reuse, output_in
+from airoagent.errors import AiroError, StoreError
+from airoagent.events import (
+    AttemptFailed,
+    Event,
+    Failure,
+    ModelCalled,
+    Origin,
+    PlanParsed,
+    PlanRefused,
+    PlanWritten,
+    Replanned,
+    RunResumed,
+    RunStarted,
+    StepCancelled,
+    StepFailed,
+    StepFinished,
+    StepSkipped,
+    StepStarted,
+)
+from airoagent.plan.plans import Plan
+from airoagent.records.run_record import Run
+from airoagent.toolbox.tool import Tool, ToolOutput
+
+__all__ = [
+    "PRIVATE_PLAN",
+    "UNTRUSTED_PLAN",
+    "RecordedStep",
+    "dependents",
+    "error_of",
+    "model_steps",
+    "output_of",
+    "parsed_text",
+    "plan_is_private",
+    "plan_is_trusted",
+    "purpose_of",
+    "read_plan",
+    "recorded_steps",
+    "setting",
+    "settings_rows",
+    "written_plan",
+]
+
+
+UNTRUSTED_PLAN = "untrusted_plan"
+"""The setting on record of a run that took over a plan which was written after tools had answered."""
+
+
+PRIVATE_PLAN = "private_plan"
+"""The setting on record of a run that took over a plan which was written after private text had been read."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedStep:
+    """The last that the record has of a step; ``asked``: a model was asked for it.
+
+    ``input`` is None where the step was never begun; ``end`` is None where its last attempt has no end, or where that
+    attempt was stopped half-way.
+    """
+
+    id: str
+    tool: str
+    input: str | None = None
+    end: StepFinished | StepFailed | StepSkipped | None = None
+    under_way: bool = False
+    asked: bool = False
+
+
+def recorded_steps(events: Iterable[Event], *, of_old_plans: bool = False) -> dict[str, RecordedStep]:
+    """The steps of a record by id. What was skipped or failed before the run was resumed is not counted.
+
+    Nor are steps of a plan that was never written to its end and asked for again, but for ``of_old_plans``.
+    """
+    steps: dict[str, RecordedStep] = {}
+    asked: set[str] = set()
+    replanned = False
+    for event in events:
+        match event:
+            case StepStarted():
+                steps[event.step] = RecordedStep(event.step, event.tool, event.input, None, True)
+                asked.discard(event.step)
+            case ModelCalled():
+                asked.add(event.step)
+            case StepFinished() | StepFailed():
+                before = steps.get(event.step)
+                text = None if before is None else before.input
+                steps[event.step] = RecordedStep(event.step, event.tool, text, event, False, event.step in asked)
+            case StepSkipped():
+                steps[event.step] = RecordedStep(event.step, event.tool, None, event)
+            case AttemptFailed():
+                before = steps.get(event.step)
+                text = None if before is None else before.input
+                steps[event.step] = RecordedStep(event.step, event.tool, text)
+            case RunResumed() | Replanned():
+                for id in [id for id, step in steps.items() if isinstance(step.end, StepFailed | StepSkipped)]:
+                    del steps[id]
+                if isinstance(event, RunResumed) and event.afresh and not of_old_plans:
+                    steps.clear()
+                replanned = replanned or isinstance(event, Replanned)
+            case PlanWritten() if replanned:  # its steps may have the ids of others in the plan before
+                replanned = False
+                steps.clear()
+            case StepCancelled():  # as good as without an end: how far the call got is not known
+                continue
+            case _:
+                continue
+    return steps
+
+
+def output_of(event: StepFinished) -> tuple[ToolOutput, Origin]:
+    """What the tool gave then, as evidence that comes from the record."""
+    return output_in(event), "record"
+
+
+def error_of(failure: Failure) -> AiroError:
+    """The error that went on record as this failure."""
+    known = getattr(errors, failure.kind, None)
+    if isinstance(known, type) and issubclass(known, AiroError):
+        return known(failure.message, failure.hint, failure.exit_code)
+    return AiroError(failure.message, failure.hint, failure.exit_code)
+
+
+def setting(run: Run, name: str, default: str = "") -> str:
+    """A setting that the run was begun with."""
+    for event in run.events:
+        for key, value in getattr(event, "settings", ()):
+            if key == name:
+                return str(value)
+    return default
+
+
+def settings_rows(policy: Policy, offered: Iterable[str], addresses: Sequence[str]) -> tuple[tuple[str, str], ...]:
+    """The settings that a run is begun with, as `setting` reads them: the policy, the tools on offer, the folders."""
+    rows = {name: str(getattr(policy, name)) for name in policy.__dataclass_fields__}
+    rows["offered"] = ", ".join(offered)  # the names that the plan's text is read with
+    if addresses:
+        rows["docs"] = ", ".join(addresses)
+    return tuple(rows.items())
+
+
+def plan_is_trusted(run: Run) -> bool:
+    """Whether the run's plan was written before any tool had answered, in this run or the one it is made from."""
+    return setting(run, UNTRUSTED_PLAN) != "True" and not any(isinstance(event, Replanned) for event in run.events)
+
+
+def plan_is_private(events: Iterable[Event], tools: Mapping[str, Tool]) -> bool:
+    """Whether the plan was written after private text had been read, in this run or the one it is made from."""
+    read = False
+    for event in events:
+        if isinstance(event, RunStarted):
+            read = read or (PRIVATE_PLAN, "True") in event.settings
+            if read:
+                return True
+        elif isinstance(event, StepFinished | StepFailed):
+            sources = event.sources if isinstance(event, StepFinished) else ()
+            private = isinstance(event, StepFinished) and event.private
+            local = event.tool in tools and tools[event.tool].private
+            read = read or private or local or any(source.url.startswith("docs://") for source in sources)
+        elif isinstance(event, Replanned) and read:
+            return True
+    return False
+
+
+def purpose_of(run: Run) -> str:
+    """What the model was first asked for: ``plan``, ``call``, ``think`` or ``code``; ``plan`` by default."""
+    for event in run.events:
+        if isinstance(event, ModelCalled) and not event.step:
+            return event.purpose
+    return "plan"
+
+
+def written_plan(run: Run) -> str | None:
+    """The plan's text as it was written, whole; None where the record has only a part of it, or none.
+
+    Nor is there one where a new plan was to be written and has not been.
+    """
+    for event in reversed(run.events):
+        if isinstance(event, PlanWritten | Replanned):
+            return event.text if isinstance(event, PlanWritten) else None
+    return None
+
+
+def read_plan(run: Run) -> Plan:
+    """Read the plan's text as it was read then, with the same tools; PlanError as then, StoreError without a text."""
+    text = written_plan(run)
+    if text is None:
+        raise StoreError(
+            f"the run {run.id} ended before its plan was written"
+            + (f": {run.failure.message}" if run.failure is not None else ""),
+            f"let it finish first: airo resume {run.id}",
+        )
+    offered = setting(run, "offered")
+    cut = any(isinstance(event, ModelCalled) and not event.step and event.finish == "length" for event in run.events)
+    # A plan that was given may call any known tool; what the model writes is read with those it was offered.
+    asked = any(isinstance(event, ModelCalled) and not event.step for event in run.events)
+    names = offered.split(", ") if offered and asked else run.tools
+    return Reuse(names, past=run.events).read(text, cut)
+
+
+def parsed_text(run: Run) -> str | None:
+    """The plan as it was run, in canonical text; None where it was refused or never read."""
+    for event in reversed(run.events):
+        if isinstance(event, PlanParsed):
+            return event.text
+        if isinstance(event, PlanRefused | PlanWritten | Replanned):
+            return None
+    return None
+
+
+def model_steps(run: Run) -> frozenset[str]:
+    """The steps whose tools ask the model.
+
+    Told by the tool, since a step that was recalled, or that shared another's call, has no model call of its own.
+    """
+    steps = recorded_steps(run.events).values()
+    tools = {"KnowledgeModel", *(step.tool for step in steps if step.asked)}
+    return frozenset(step.id for step in steps if step.tool in tools)
+
+
+def dependents(plan: Plan, steps: Set[str]) -> frozenset[str]:
+    """The steps and all that needs their evidence, directly or not."""
+    needs: Mapping[str, tuple[str, ...]] = {step.id: step.depends_on for step in plan.steps}
+    found = set(steps)
+    waiting = True
+    while waiting:
+        more = {id for id, ids in needs.items() if id not in found and not found.isdisjoint(ids)}
+        found |= more
+        waiting = bool(more)
+    return frozenset(found)

@@ -1,0 +1,80 @@
+"""Resume: finish a run that was interrupted, or that failed, without repeating anything that finished.
+
+The functions here are the methods of `Agent` that bear their names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from airoagent.engine.context_texts import with_texts_of
+from airoagent.engine.policy import Ask
+from airoagent.engine.recorder import Beginning, Recorder
+from airoagent.engine.results import record_of
+from airoagent.engine.session import Session, Watch
+from airoagent.errors import PlanError, StoreError
+from airoagent.events import PlanRefused, StepFinished
+from airoagent.plan.plans import Plan
+from airoagent.recorded.forking import recall_from
+from airoagent.recorded.history import RecordedStep, parsed_text, purpose_of, read_plan, recorded_steps, written_plan
+from airoagent.records.run_record import Run
+from airoagent.toolbox.tool import Toolbox
+
+__all__ = ["resume"]
+
+
+async def resume(session: Session, run: str, *, watch: Watch | None = None) -> Run:
+    """`airoagent.Agent.resume`."""
+    past = session.load(run)
+    if past.status == "done":
+        return past
+    session = with_texts_of(session, past)
+    purpose, parsed = purpose_of(past), parsed_text(past)
+    if purpose != "plan" and parsed is None:
+        raise StoreError(
+            f"the run {past.id} was stopped before the model had answered; there is nothing to go on from",
+            f"ask again: airo {purpose} ...",
+        )
+    tools = session.known_tools
+    steps = recorded_steps(past.events, of_old_plans=parsed is None and written_plan(past) is None)
+    session.check_tools(step.tool for step in steps.values())
+    _check_unknown_ends(past, steps.values(), tools)
+    finished = {id: past.evidence[id] for id, step in steps.items() if isinstance(step.end, StepFinished)}
+    if parsed is not None:
+        plan = past.plan
+        assert plan is not None
+        session.check_tools(step.tool for step in plan.steps)
+        beginning = Beginning(past=past.events, known=finished)
+    elif written_plan(past) is not None:
+        plan = None
+        beginning = Beginning(past=past.events, known=finished)
+    else:  # the plan was still being written: the model is asked anew, and may write another one
+        beginning = Beginning(past=past.events, recall=recall_from(past, steps))
+        return await session.run(past.question, None, watch, beginning)
+
+    async def make(recorder: Recorder, ask: Ask) -> Plan:
+        return plan if plan is not None else _parse(past, recorder)
+
+    return await session.run(past.question, make, watch, beginning)
+
+
+def _parse(past: Run, recorder: Recorder) -> Plan:
+    """The plan that had been written but not yet read."""
+    try:
+        plan = read_plan(past)
+    except PlanError as error:
+        recorder(PlanRefused(failure=record_of(error), diagnostics=error.diagnostics))
+        raise
+    recorder.parsed(plan)
+    return plan
+
+
+def _check_unknown_ends(past: Run, steps: Iterable[RecordedStep], tools: Toolbox) -> None:
+    for step in steps:
+        if step.under_way and not tools[step.tool].repeatable:
+            raise StoreError(
+                f"{step.id} ({step.tool}) was under way when the run stopped: whether it was done is not known, and "
+                f"{step.tool} may not be called twice for one step",
+                f"tell what it gave: airo fork {past.id} --set {step.id}=TEXT; or call it again: "
+                f"airo rerun {past.id} --from {step.id}",
+            )

@@ -1,0 +1,106 @@
+"""Two runs side by side: what differs in question, plan, inputs, evidence and answer, and what each took."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from airoagent.events import StepFinished, StepStarted
+from airoagent.records.run_record import Run
+
+__all__ = ["Difference", "StepDifference", "diff"]
+
+Same = Literal["same", "changed", "only_a", "only_b"]
+
+
+@dataclass(frozen=True, slots=True)
+class StepDifference:
+    """One step in both runs; a pair is (in a, in b), None where the step is not there or did not get so far.
+
+    ``what`` says which of tool, plan (the input as written), input (references filled in) and evidence differ.
+    """
+
+    id: str
+    kind: Same
+    what: tuple[str, ...]
+    tool: tuple[str | None, str | None]
+    plan: tuple[str | None, str | None]
+    input: tuple[str | None, str | None]
+    evidence: tuple[str | None, str | None]
+    seconds: tuple[float | None, float | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Two runs compared; every pair is (of a, of b). ``plan`` is the canonical text."""
+
+    id: tuple[str, str]
+    question: tuple[str, str]
+    model: tuple[str, str]
+    status: tuple[str, str]
+    plan: tuple[str, str]
+    answer: tuple[str | None, str | None]
+    seconds: tuple[float, float]
+    tokens: tuple[int, int]
+    steps: tuple[StepDifference, ...]
+
+    @property
+    def same(self) -> bool:
+        """Whether both ask the same, do the same and come to the same (times and models aside)."""
+        pairs = (self.question, self.status, self.plan, self.answer)
+        return all(a == b for a, b in pairs) and all(step.kind == "same" for step in self.steps)
+
+
+def diff(a: Run, b: Run) -> Difference:
+    """Compare two runs; steps are paired by id, in the order of a's plan, then of b's."""
+    steps = {step.id: None for run in (a, b) if run.plan is not None for step in run.plan.steps}
+    of_a, of_b = _Told(a), _Told(b)
+    return Difference(
+        (a.id, b.id),
+        (a.question, b.question),
+        (a.model, b.model),
+        (a.status, b.status),
+        (_plan_text(a), _plan_text(b)),
+        (a.answer, b.answer),
+        (a.seconds, b.seconds),
+        (_tokens(a), _tokens(b)),
+        tuple(_step(id, of_a, of_b) for id in steps),
+    )
+
+
+class _Told:
+    """What a run tells of its steps, by id."""
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+        self.plan = {step.id: step for step in run.plan.steps} if run.plan is not None else {}
+        self.inputs = {event.step: event.input for event in run.events if isinstance(event, StepStarted)}
+        self.seconds = {event.step: event.seconds for event in run.events if isinstance(event, StepFinished)}
+
+    def evidence(self, id: str) -> str | None:
+        """What the step found; a failure is told as one."""
+        if id in self.run.failed:
+            return f"(failed: {self.run.failed[id].message})"
+        found = self.run.evidence.get(id)
+        return None if found is None else found.text
+
+
+def _step(id: str, a: _Told, b: _Told) -> StepDifference:
+    one, other = a.plan.get(id), b.plan.get(id)
+    pairs = {
+        "tool": (one.tool if one else None, other.tool if other else None),
+        "plan": (one.input if one else None, other.input if other else None),
+        "input": (a.inputs.get(id), b.inputs.get(id)),
+        "evidence": (a.evidence(id), b.evidence(id)),
+    }
+    what = tuple(name for name, (left, right) in pairs.items() if left != right)
+    kind: Same = "only_b" if one is None else "only_a" if other is None else "changed" if what else "same"
+    return StepDifference(id, kind, what, **pairs, seconds=(a.seconds.get(id), b.seconds.get(id)))
+
+
+def _plan_text(run: Run) -> str:
+    return run.plan_text if run.plan is None else run.plan.to_text()
+
+
+def _tokens(run: Run) -> int:
+    return run.usage.prompt_tokens + run.usage.completion_tokens

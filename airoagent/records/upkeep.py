@@ -1,0 +1,250 @@
+"""Clearing out the run store, and saving what can be read of a damaged one.
+
+Clearing out works in pieces: each run goes in a transaction of its own, and between them other processes get their
+turn. Repairing writes a new file from the events that can be read, and keeps the old one under another name.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import json
+import os
+import sqlite3
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from airoagent.errors import StoreError
+from airoagent.events import Event
+from airoagent.records.run_record import Reading
+from airoagent.records.schema import unpack
+from airoagent.records.store import PATIENCE, Store
+from airoagent.settings import private_file
+
+__all__ = ["Collected", "Repaired", "collect", "find_old", "repair", "size_on_disk"]
+
+_PIECE = 0.05  # seconds of work after which others get their turn
+_PAUSE = 0.02  # seconds; whoever waits for SQLite's lock looks for it every 0.1 s or more often
+_PAGES = 400  # of the file, given back at a time
+_SUFFIXES = ("", "-wal", "-shm")
+
+
+@dataclass(frozen=True, slots=True)
+class Collected:
+    """What clearing out did: runs removed, runs that could not be, bytes given back to the disk, bytes free inside."""
+
+    removed: int
+    failed: tuple[str, ...]
+    saved: int
+    inside: int
+
+
+@dataclass(frozen=True, slots=True)
+class Repaired:
+    """What repairing did: runs kept whole, runs kept up to a damaged event, runs lost, where the old file is."""
+
+    whole: int
+    cut: tuple[str, ...]
+    lost: tuple[str, ...]
+    old: Path
+
+
+def size_on_disk(store: Store) -> int:
+    """Bytes of the store's files."""
+    files = (store.path.with_name(store.path.name + suffix) for suffix in ("", "-wal"))
+    return sum(file.stat().st_size for file in files if file.exists())
+
+
+def find_old(store: Store, *, before: float, keep: int = 0) -> tuple[str, ...]:
+    """The runs begun before a time (seconds since 1970), but the newest ``keep`` and those that are being driven."""
+    with store._told("the record cannot be read"), store._lock:
+        rows = store._db.execute(
+            "SELECT id, status, driver FROM runs WHERE started < ? AND id NOT IN"
+            " (SELECT id FROM runs ORDER BY started DESC, id DESC LIMIT ?) ORDER BY started, id",
+            (before, keep),
+        ).fetchall()
+    return tuple(id for id, status, driver in rows if store._status(id, status, driver) != "running")
+
+
+def collect(store: Store, runs: Iterable[str], *, vacuum: bool = False) -> Collected:
+    """Remove these runs, the texts that no run needs, and the gaps they leave.
+
+    ``vacuum`` writes the whole file again, which gives back all gaps of a file of any age; until that is done nothing
+    else can be recorded.
+    """
+    size = size_on_disk(store)
+    failed: list[str] = []
+    removed = 0
+    for run in _in_turns(runs):
+        try:
+            if store.has(run) and store.status(run) != "running":  # resumed or removed meanwhile
+                store.remove(run)
+                removed += 1
+        except StoreError:
+            failed.append(run)
+    with store._told("the record cannot be changed"):
+        _drop_texts(store)
+        if vacuum:
+            with store._lock:
+                store._db.execute("PRAGMA auto_vacuum=INCREMENTAL")  # takes effect in a file made without it
+                store._db.execute("VACUUM")
+        _give_back(store)
+        free = _pragma(store, "freelist_count") * _pragma(store, "page_size")
+    return Collected(removed, tuple(failed), max(0, size - size_on_disk(store)), free)
+
+
+def _in_turns(items: Iterable[Any]) -> Iterator[Any]:
+    """The items, with pauses in which other processes can write."""
+    began = time.monotonic()
+    for item in items:
+        yield item
+        if time.monotonic() - began > _PIECE:
+            time.sleep(_PAUSE)
+            began = time.monotonic()
+
+
+def _drop_texts(store: Store) -> None:
+    unused = "NOT EXISTS (SELECT 1 FROM uses WHERE uses.hash = texts.hash)"
+    with store._lock:  # found without the lock for writing, and looked at again under it
+        keys = store._db.execute(f"SELECT hash FROM texts WHERE {unused}").fetchall()  # noqa: S608 - a constant
+    for key in _in_turns(keys):
+        with store._transaction() as db:
+            db.execute(f"DELETE FROM texts WHERE hash = ? AND {unused}", key)  # noqa: S608 - a constant
+
+
+def _give_back(store: Store) -> None:
+    """Shorten the file by its free pages, if it was made to allow that."""
+    if _pragma(store, "auto_vacuum") == 2:
+        pages = range(0, _pragma(store, "freelist_count"), _PAGES)
+        for _ in _in_turns(pages):
+            with store._lock:
+                store._db.executescript(f"PRAGMA incremental_vacuum({_PAGES})")  # execute() frees one page only
+    with store._lock:
+        store._db.execute("PRAGMA busy_timeout=200")  # others wait as long as this waits for those who read
+        store._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        store._db.execute(f"PRAGMA busy_timeout={int(PATIENCE * 1000)}")
+
+
+def _pragma(store: Store, name: str) -> int:
+    with store._lock:
+        return int(store._db.execute(f"PRAGMA {name}").fetchone()[0])
+
+
+# Repair --------------------------------------------------------------------------------------------------------------
+
+
+def repair(path: Path, progress: Callable[[int, int], None] = lambda done, total: None) -> Repaired | None:
+    """Write the store anew from the events that can be read; None where nothing is wrong with it.
+
+    A run is kept up to its first damaged event, and can be resumed from there. StoreError while anybody has the store
+    open, and where there is none.
+    """
+    if not path.exists():
+        raise StoreError(f"there is no run store {path}", "runs are recorded from the first question on")
+    with contextlib.closing(sqlite3.connect(path, timeout=1.0, isolation_level=None)) as old:
+        _take_alone(old, path)
+        ids = _ids(old)
+        damaged = [id for id in ids if not _read(old, id)[1]]
+        if not damaged and _is_sound(old):
+            return None
+        new = path.with_name(f"{path.name}.new-{os.getpid()}")
+        try:
+            kept = _copy(old, ids, new, progress)
+        except BaseException:
+            for suffix in _SUFFIXES:
+                new.with_name(new.name + suffix).unlink(missing_ok=True)
+            raise
+    aside = path.with_name(f"{path.name}.damaged-{time.strftime('%Y%m%d-%H%M%S')}")
+    for suffix in _SUFFIXES:
+        with contextlib.suppress(FileNotFoundError):
+            path.with_name(path.name + suffix).rename(aside.with_name(aside.name + suffix))
+    new.rename(path)
+    private_file(aside)
+    cut = tuple(id for id in damaged if id in kept)
+    return Repaired(len(kept) - len(cut), cut, tuple(id for id in ids if id not in kept), aside)
+
+
+def _is_sound(old: sqlite3.Connection) -> bool:
+    try:
+        if old.execute("PRAGMA integrity_check(1)").fetchone()[0] != "ok":
+            return False
+        old.execute("INSERT INTO words (words) VALUES ('integrity-check')")
+        lost = old.execute("SELECT 1 FROM runs WHERE id NOT IN (SELECT run FROM events) LIMIT 1").fetchone()
+        return lost is None
+    except sqlite3.Error:
+        return False
+
+
+def _ids(old: sqlite3.Connection) -> list[str]:
+    """Every run that any readable part of the file knows; a table is read from both ends up to a damaged page."""
+    found: dict[str, None] = {}
+    for table, column, order in (
+        ("runs", "id", "rowid"),
+        ("runs", "id", "id"),
+        ("entries", "run", "id"),
+        ("entries", "run", "run"),
+        ("uses", "run", "run"),
+        ("events", "run", "run"),
+    ):
+        for way in ("ASC", "DESC"):
+            with contextlib.suppress(sqlite3.Error):
+                rows = old.execute(f"SELECT {column} FROM {table} ORDER BY {order} {way}")  # noqa: S608 - constants
+                for (id,) in rows:
+                    if isinstance(id, str):
+                        found[id] = None
+    return list(found)
+
+
+def _take_alone(old: sqlite3.Connection, path: Path) -> None:
+    """Keep everybody else out: whoever has the file open would go on writing to the old one."""
+    gc.collect()  # what this process has left open
+    try:
+        old.execute("PRAGMA locking_mode=EXCLUSIVE")
+        old.execute("BEGIN EXCLUSIVE")
+        old.execute("COMMIT")  # the lock stays
+    except sqlite3.Error as error:
+        if error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+            raise StoreError(f"another airo has the run store {path} open", "close it first") from error
+
+
+def _read(old: sqlite3.Connection, run: str) -> tuple[list[Event], bool]:
+    """The events of a run up to the first that cannot be read, and whether these are all."""
+    reading = Reading(str, ordered=False)
+    try:
+        rows = old.execute("SELECT seq, body FROM events WHERE run = ? ORDER BY seq", (run,))
+        for seq, body in rows:
+            value = unpack(old, json.loads(body))
+            if value is None or seq != len(reading.events):
+                return reading.events, False
+            reading.take(value, seq)
+    except (sqlite3.Error, StoreError, ValueError, TypeError, AttributeError, RecursionError):
+        return reading.events, False
+    return reading.events, bool(reading.events)
+
+
+def _copy(old: sqlite3.Connection, ids: list[str], path: Path, progress: Callable[[int, int], None]) -> dict[str, None]:
+    """Write the runs into a new store; those of which at least the start could be read."""
+    kept: dict[str, None] = {}
+    new = Store(path)
+    try:
+        for number, id in enumerate(ids):
+            events, _ = _read(old, id)
+            if events:
+                new.write_run(id, events, _beside(old, id))
+                kept[id] = None
+            progress(number + 1, len(ids))
+        if new._db.execute("PRAGMA integrity_check").fetchone()[0] != "ok":
+            raise StoreError(f"the new store {path} is not sound", "check the disk")
+    finally:
+        new.close()
+    return kept
+
+
+def _beside(old: sqlite3.Connection, run: str) -> str:
+    with contextlib.suppress(sqlite3.Error):
+        row = old.execute("SELECT body FROM beside WHERE run = ?", (run,)).fetchone()
+        return "" if row is None else str(row[0])
+    return ""

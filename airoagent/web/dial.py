@@ -1,0 +1,210 @@
+"""Opens sockets to checked addresses and to nothing else.
+
+The check sits where the socket is dialled: a name is resolved, every address it has is judged (`addresses`), and
+exactly a judged address is dialled. Redirects, name servers that change their answer and strange spellings of an
+address all end here, whatever the layers above think.
+"""
+
+from __future__ import annotations
+
+import errno
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
+
+from airoagent.background import in_thread
+from airoagent.errors import FetchError
+from airoagent.web.addresses import IP, PORTS, AllowList, literal, parse_all, refusal
+
+if TYPE_CHECKING:
+    import httpcore
+    import httpx
+
+__all__ = ["NO_NETWORK_HINT", "Answer", "Dialler", "Resolver", "Wire", "check_host", "lookup", "no_network"]
+
+Resolver = Callable[[str, int], Awaitable[Sequence[str]]]
+"""Gives the addresses of a name, as text; raises `socket.gaierror` where there are none."""
+
+NO_NETWORK_HINT = "answer from your own files instead: --docs FOLDER"
+_MOST_ADDRESSES = 4
+_PROBE = "example.com"
+
+
+def no_network() -> FetchError:
+    """The error for a machine without a network: said at once, never tried again."""
+    return FetchError("there is no network here: no site can be reached", NO_NETWORK_HINT)
+
+
+async def lookup(host: str, port: int) -> Sequence[str]:
+    """The addresses of a name, from the system's resolver, in the order it prefers."""
+    rows = await in_thread(_getaddrinfo, host, port)
+    return tuple(dict.fromkeys(str(row[4][0]) for row in rows))
+
+
+def _getaddrinfo(host: str, port: int) -> list[Any]:
+    return list(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
+
+
+def check_host(host: str, port: int, allowed: AllowList) -> IP | None:
+    """Refuse a port or a literal address that may not be dialled; the address if the host is one, else None."""
+    opened = allowed.covers(host, port)
+    if port not in PORTS and not opened:
+        ports = ", ".join(map(str, sorted(PORTS)))
+        raise FetchError(
+            f"port {port} of {host} is not fetched from (only {ports})",
+            f"to open it: --allow-private {_pair(host, port)}",
+        )
+    try:
+        ip = literal(host)
+    except ValueError as error:
+        raise FetchError(f"{host} is not a valid address", "give the name of the site") from error
+    if ip is not None and not opened and (reason := refusal(ip)):
+        raise _refused(host, port, reason, ip)
+    return ip
+
+
+def _pair(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _refused(host: str, port: int, reason: str, ip: IP) -> FetchError:
+    where = f"{host} is {reason}" if str(ip) == host else f"{host} leads to {ip}, {reason}"
+    return FetchError(
+        f"{where}; only public addresses are fetched", f"to open this one host: --allow-private {_pair(host, port)}"
+    )
+
+
+class Dialler:
+    """httpcore's network backend (`httpcore.AsyncNetworkBackend`), with the check built in."""
+
+    def __init__(self, allowed: AllowList, resolver: Resolver = lookup) -> None:
+        self._allowed = allowed
+        self._resolver = resolver
+
+    async def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[Any] | None = None,
+    ) -> httpcore.AsyncNetworkStream:
+        """A stream to one of the host's checked addresses; FetchError where one of them is forbidden."""
+        import httpcore
+
+        addresses = (await self.addresses(host, port))[:_MOST_ADDRESSES]
+        backend = httpcore.AnyIOBackend()
+        for place, ip in enumerate(addresses):
+            # An address that swallows packets must leave time for the ones behind it.
+            share = None if timeout is None else timeout / (len(addresses) - place)
+            try:
+                return await backend.connect_tcp(str(ip), port, share, local_address, socket_options)
+            except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
+                if place + 1 < len(addresses):
+                    continue
+                if errno.ENETUNREACH in _errnos(error):
+                    raise no_network() from error
+                raise
+        raise FetchError(f"{host} has no address", "check the spelling of the address")
+
+    async def connect_unix_socket(self, path: str, *args: Any, **kwargs: Any) -> httpcore.AsyncNetworkStream:
+        """Refused: pages are not on local sockets."""
+        raise FetchError(f"the local socket {path} is not fetched from")
+
+    async def sleep(self, seconds: float) -> None:
+        """What httpcore calls between its own retries, which are switched off."""
+        import asyncio
+
+        await asyncio.sleep(seconds)
+
+    async def addresses(self, host: str, port: int) -> tuple[IP, ...]:
+        """Every address of the host, all of them checked; one forbidden address refuses the host.
+
+        A name that has a public and a private address at once is what an attack looks like, so the public one is
+        not used either.
+        """
+        ip = check_host(host, port, self._allowed)
+        if ip is not None:
+            return (ip,)
+        found = await self._resolve(host, port)
+        if not self._allowed.covers(host, port):
+            for address in found:
+                if reason := refusal(address):
+                    raise _refused(host, port, reason, address)
+        return found
+
+    async def _resolve(self, host: str, port: int) -> tuple[IP, ...]:
+        try:
+            return parse_all(await self._resolver(host, port))
+        except socket.gaierror as error:
+            if error.errno == socket.EAI_AGAIN or not await self._names_work():
+                raise no_network() from error
+            raise FetchError(f"there is no host called {host}", "check the spelling of the address") from error
+        except (OSError, UnicodeError, ValueError) as error:
+            raise FetchError(f"{host} cannot be looked up ({error})", "check the spelling of the address") from error
+
+    async def _names_work(self) -> bool:
+        """Whether a name that surely exists is known: tells a wrong name from a machine without a network."""
+        try:
+            return bool(await self._resolver(_PROBE, 443))
+        except (OSError, UnicodeError):
+            return False
+
+
+def _errnos(error: BaseException | None) -> Iterator[int]:
+    """The system error numbers along a chain of causes."""
+    seen = 0
+    while error is not None and seen < 10:
+        if isinstance(error, OSError) and error.errno is not None:
+            yield error.errno
+        error, seen = error.__cause__ or error.__context__, seen + 1
+
+
+class Wire:
+    """Requests over sockets of the dialler: no proxies, no cookies, no redirects followed, nothing unpacked.
+
+    httpx's URL, headers and certificates on httpcore's pool. The client of httpx is left out: it looks at every
+    redirect and raises for some it would not even follow, and its transport has no place for a network backend.
+    """
+
+    def __init__(self, dialler: Dialler, headers: Mapping[str, str], connect: float, read: float) -> None:
+        import httpcore
+        import httpx
+
+        self._headers = dict(headers)
+        self._timeouts = {"connect": connect, "read": read, "write": read}
+        self._pool = httpcore.AsyncConnectionPool(
+            # Certificates the user named in SSL_CERT_FILE are trusted; proxies from the environment are not used,
+            # since a proxy resolves names itself and the check above would mean nothing.
+            ssl_context=httpx.create_ssl_context(),
+            max_connections=32,
+            max_keepalive_connections=8,
+            keepalive_expiry=10.0,
+            network_backend=cast("httpcore.AsyncNetworkBackend", dialler),
+        )
+
+    @asynccontextmanager
+    async def get(self, url: httpx.URL, headers: Mapping[str, str]) -> AsyncIterator[Answer]:
+        """The answer to a GET, its body unread; httpcore's errors where there is none."""
+        import httpcore
+        import httpx
+
+        target = httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path)
+        sent = httpx.Headers({"Host": url.netloc.decode("ascii"), **self._headers, **headers})
+        async with self._pool.stream("GET", target, headers=sent.raw, extensions={"timeout": self._timeouts}) as answer:
+            yield Answer(answer.status, httpx.Headers(answer.headers), answer.aiter_stream())
+
+    async def aclose(self) -> None:
+        """Close every socket."""
+        await self._pool.aclose()
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer as it comes in: ``chunks`` are the bytes of the body as they are on the wire."""
+
+    status: int
+    headers: httpx.Headers
+    chunks: AsyncIterator[bytes]

@@ -1,0 +1,146 @@
+"""DuckDuckGo through ddgs, with the difference between "refused" and "found nothing" kept.
+
+ddgs turns every status but 200, an empty body and a challenge page into the same "No results found." Its engine for
+DuckDuckGo is therefore used with a `request` that keeps status, headers and body, and the answer is judged here. No
+other company is asked: ddgs' own default sends the query to several. This is the one request of a tool that does not go
+through `fetch`: ddgs brings its own HTTP and name resolution, and asks one fixed host.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, NamedTuple
+from urllib.parse import parse_qs, urlsplit
+
+from airoagent.background import in_thread
+from airoagent.errors import MissingExtra, SearchBlocked, SearchError
+from airoagent.web.dial import no_network
+from airoagent.web.politeness import retry_after
+from airoagent.web.search import SearchResult
+
+__all__ = ["Answer", "DuckDuckGoSearch", "connection_error", "judge"]
+
+_BLOCKED = frozenset({202, 403, 418, 429})
+_WAIT = 60.0
+_MOST_LOOKED_AT = 1 << 20
+_HINT = "try again later, or have another provider asked: AIRO_SEARCH=searxng:https://HOST or AIRO_SEARCH=brave"
+# Only as values of attributes: the page repeats the query, which may hold these words.
+_CHALLENGE = re.compile(
+    r"""<[^>]{0,500}\b(?:class|id|action|name)\s*=\s*["'][^"'>]{0,200}(?:anomaly|challenge-form|captcha)""", re.I
+)
+_NOTHING = re.compile(r"""class\s*=\s*["'][^"'>]{0,200}\bno-results?\b|>\s*(?:&nbsp;)?\s*No results\b""", re.I)
+
+
+class Answer(NamedTuple):
+    """What DuckDuckGo sent: status (0: nothing came), body, the Retry-After header."""
+
+    status: int
+    body: str
+    retry_after: str = ""
+
+
+class DuckDuckGoSearch:
+    """Asks DuckDuckGo's page without scripts; ``region`` is its code for a country and language (wt-wt: none).
+
+    ``url`` is for tests: another address to ask.
+    """
+
+    name = "duckduckgo"
+    paced = True
+
+    def __init__(self, region: str = "wt-wt", *, timeout: int = 10, url: str = "") -> None:
+        self._region = region
+        self._timeout = timeout
+        self._url = url
+
+    async def search(self, query: str, count: int) -> tuple[SearchResult, ...]:
+        """At most ``count`` results; see `SearchProvider` for the errors."""
+        answer, rows = await in_thread(self._ask, query)
+        return judge(answer, rows)[:count]
+
+    def _ask(self, query: str) -> tuple[Answer, tuple[SearchResult, ...]]:
+        try:
+            from ddgs.engines.duckduckgo import Duckduckgo
+            from ddgs.exceptions import DDGSException, TimeoutException
+        except ImportError as error:
+            raise MissingExtra(
+                f"the search with DuckDuckGo needs ddgs, which cannot be imported ({error})", "pip install 'ddgs>=9.14'"
+            ) from error
+
+        answers: list[Answer] = []
+
+        class Watched(Duckduckgo):  # type: ignore[misc]
+            """ddgs' engine, keeping what it throws away."""
+
+            def request(self, *args: Any, **kwargs: Any) -> str | None:
+                response = self.http_client.request(*args, **kwargs)
+                headers = getattr(getattr(response, "_resp", None), "headers", None) or {}
+                answers.append(Answer(response.status_code, response.text or "", str(headers.get("retry-after", ""))))
+                return answers[-1].body or None
+
+        engine = Watched(timeout=self._timeout)
+        if self._url:
+            engine.search_url = self._url
+        try:
+            rows = engine.search(query, region=self._region, safesearch="moderate", timelimit=None, page=1) or []
+        except TimeoutException as error:
+            raise SearchError(f"DuckDuckGo did not answer within {self._timeout} s", _HINT, retryable=True) from error
+        except DDGSException as error:
+            raise connection_error(str(error)) from error
+        except Exception as error:
+            # A page that the parser of ddgs cannot read is judged like one without results.
+            if not answers:
+                raise SearchError(f"DuckDuckGo cannot be asked ({error})", _HINT, retryable=True) from error
+            rows = []
+        results = (SearchResult(row.title, _target(row.href), row.body) for row in rows)
+        return answers[-1], tuple(r for r in results if r.title and r.url.startswith(("http://", "https://")))
+
+
+def _target(href: str) -> str:
+    """Where a result leads: some pages of DuckDuckGo send the reader through an address of its own."""
+    url = f"https:{href}" if href.startswith("//") else href
+    parts = urlsplit(url)
+    if parts.hostname in ("duckduckgo.com", "www.duckduckgo.com") and parts.path == "/l/":
+        return parse_qs(parts.query).get("uddg", [""])[0]
+    return url
+
+
+def connection_error(words: str) -> SearchError:
+    """What it means that ddgs could not connect, by what it says about it."""
+    lowered = words.lower()
+    if "dns" in lowered or "network is unreachable" in lowered or "network unreachable" in lowered:
+        error = no_network()
+        return SearchError(error.message, error.hint)
+    return SearchError(f"DuckDuckGo cannot be reached ({words[:160]})", _HINT, retryable=True)
+
+
+def judge(answer: Answer, results: tuple[SearchResult, ...]) -> tuple[SearchResult, ...]:
+    """The results of an answer; none only where the page says that there are none.
+
+    Results count whatever the status (DuckDuckGo sends 202 with both); marks of a challenge are looked for only where
+    there is no result, since a result may speak of them.
+    """
+    if results and answer.status in (200, 202):
+        return results
+    wait = retry_after(answer.retry_after)
+    body = answer.body[:_MOST_LOOKED_AT]
+    blocked = ""
+    if answer.status in _BLOCKED:
+        blocked = f"status {answer.status}"
+    elif answer.status != 200:
+        message = f"DuckDuckGo answered with status {answer.status}"
+        raise SearchError(message, _HINT, retryable=answer.status >= 500, retry_after=wait)
+    elif not body.strip():
+        blocked = "an empty page"
+    elif _CHALLENGE.search(body):
+        blocked = "a challenge page"
+    elif not _NOTHING.search(body):
+        blocked = "a page with neither results nor the words that there are none"
+    if blocked:
+        raise SearchBlocked(
+            f"DuckDuckGo refused to search ({blocked}); this is not the same as finding nothing",
+            _HINT,
+            retryable=True,
+            retry_after=_WAIT if wait is None else wait,
+        )
+    return ()
