@@ -10,7 +10,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar
 
-from airoagent.documents.child_processes import collect_children
+from airoagent.child_processes import collect_children
 
 __all__ = ["Daemons", "in_thread"]
 

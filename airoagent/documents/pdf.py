@@ -12,7 +12,7 @@ import json
 import sys
 from typing import TYPE_CHECKING, Any
 
-from airoagent.documents.child_processes import run_child, set_limits
+from airoagent.child_processes import run_child, set_limits
 from airoagent.errors import FetchError
 from airoagent.extras import has, install
 

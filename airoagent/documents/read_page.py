@@ -17,10 +17,10 @@ import sys
 from dataclasses import asdict, dataclass
 from urllib.parse import urldefrag, urljoin, urlsplit
 
+from airoagent.child_processes import run_child, set_limits
 from airoagent.documents import pdf
 from airoagent.documents import read_text as plaintext
 from airoagent.documents.charset import decode
-from airoagent.documents.child_processes import run_child, set_limits
 from airoagent.documents.html_tree import Tree, parse_html
 from airoagent.documents.main_text import chosen, prune
 from airoagent.documents.rendering import Block, join_blocks, render, text_of

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from airoagent.documents.child_processes import Child, start_child
+from airoagent.child_processes import Child, start_child
 from airoagent.documents.folders import Entry, Folder, address, content_type, read_file
 from airoagent.documents.passages import Passage, cut
 from airoagent.documents.read_page import read_blocks

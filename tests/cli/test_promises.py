@@ -24,7 +24,7 @@ Those that other tests cover in full are named here, and the last test checks th
                                 test_recorded.py::test_a_replay_that_differs_names_the_step_and_exits_6
 11 fork and diff                test_recorded.py::test_fork_opens_the_editor
                                 test_recorded.py::test_fork_edits_a_step_and_diff_shows_it
-                                ../engine/test_fork.py::test_an_edit_calls_only_what_depends_on_it
+                                ../recorded/test_forking.py::test_an_edit_calls_only_what_depends_on_it
 12 debug                        test_recorded.py::test_debug_is_scripted_from_a_pipe
                                 test_recorded.py::test_debug_of_a_recorded_run_and_of_a_plan_file; here (the prompt's bytes)
 13 runs                         test_recorded.py::test_runs_are_searched_by_the_words_of_their_evidence; here
@@ -38,7 +38,7 @@ Those that other tests cover in full are named here, and the last test checks th
                                 test_tools_new.py::test_it_can_be_written_elsewhere
 16 private addresses, markup    ../test_security.py::test_a_page_cannot_turn_the_scraper_inward
                                 ../test_security.py::test_a_page_is_never_read_as_anything_but_text
-                                ../toolbox/test_fetch_rules.py::test_a_redirect_to_where_nobody_may_go_is_refused
+                                ../web/test_fetch_rules.py::test_a_redirect_to_where_nobody_may_go_is_refused
                                 test_ask.py::test_evidence_with_terminal_codes_and_markup_is_shown_as_text
                                 here (what the message says)
 17 approval                     here
@@ -46,8 +46,8 @@ Those that other tests cover in full are named here, and the last test checks th
                                 ../models/test_transformers.py::test_a_model_larger_than_the_memory_is_refused_before_loading
                                 here (one line each)
 19 notebooks                    ../test_agent.py::test_the_sync_door_works_where_a_loop_is_running
-                                ../engine/test_notebook.py::test_a_run_is_a_short_table_of_escaped_text
-                                ../engine/test_notebook.py::test_progress_is_drawn_in_one_place_by_a_watch_while_the_run_goes_on
+                                ../view/test_notebook.py::test_a_run_is_a_short_table_of_escaped_text
+                                ../view/test_notebook.py::test_progress_is_drawn_in_one_place_by_a_watch_while_the_run_goes_on
                                 here (the plan)
 20 errors                       test_ask.py::test_bad_input_is_one_sentence_a_hint_and_a_stable_code
                                 test_ask.py::test_errors_are_json_with_json

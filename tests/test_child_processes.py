@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from airoagent.background import in_thread
-from airoagent.documents.child_processes import Children, collect_children, run_child, start_child
+from airoagent.child_processes import Children, collect_children, run_child, start_child
 from tests.source import ROOT
 
 SPRUNG = "import os; open(os.path.join({trap!r}, 'SPRUNG-' + __name__ + '-' + str(os.getpid())), 'w').close()\n"
@@ -75,14 +75,14 @@ def test_a_child_gets_no_path_that_depends_on_where_it_was_started(
     monkeypatch.setenv("PYTHONHOME", str(trap / "nowhere"))
     monkeypatch.setenv("PYTHONSTARTUP", str(trap / "startup.py"))
     monkeypatch.syspath_prepend(path.format(trap=trap))
-    found, stopped = run_child("tests.documents.test_children:tell", b"", 10)
+    found, stopped = run_child("tests.test_child_processes:tell", b"", 10)
     assert (json.loads(found)["airoagent"], stopped) == (str(ROOT / "airoagent"), "")
     assert sprung(trap) == []
 
 
 def test_a_child_knows_nothing_of_the_environment_and_starts_at_the_root(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("A_SECRET_KEY", "sk-123")
-    told = json.loads(run_child("tests.documents.test_children:tell", b"", 10)[0])
+    told = json.loads(run_child("tests.test_child_processes:tell", b"", 10)[0])
     assert (told["secret"], told["folder"]) == ("", Path(sys.executable).anchor)
 
 
@@ -92,19 +92,19 @@ def test_an_airoagent_elsewhere_on_the_path_is_not_taken_for_this_one(
     (tmp_path / "airoagent").mkdir()
     (tmp_path / "airoagent" / "__init__.py").write_text(SPRUNG.format(trap=str(tmp_path)))
     monkeypatch.syspath_prepend(str(tmp_path))
-    run_child("tests.documents.test_children:tell", b"", 10)
+    run_child("tests.test_child_processes:tell", b"", 10)
     assert sprung(tmp_path) == []
 
 
 def test_a_child_that_takes_too_long_is_ended_and_what_it_wrote_is_kept() -> None:
-    assert run_child("tests.documents.test_children:write_and_wait", b"", 1) == (b"first\n", "it takes too long")
+    assert run_child("tests.test_child_processes:write_and_wait", b"", 1) == (b"first\n", "it takes too long")
 
 
 def test_a_child_ends_when_the_call_that_started_it_is_given_up() -> None:
     started: list[subprocess.Popen[bytes]] = []
 
     def call() -> bytes:
-        started.append(start_child("tests.documents.test_children:write_and_wait", 1))
+        started.append(start_child("tests.test_child_processes:write_and_wait", 1))
         assert started[0].stdout is not None
         return started[0].stdout.read()  # blocks until the child has ended
 
@@ -126,7 +126,7 @@ def test_a_child_ends_when_the_call_that_started_it_is_given_up() -> None:
 def test_a_child_that_starts_after_the_call_was_given_up_is_ended_too() -> None:
     with collect_children() as children:
         children.stop()
-        child = start_child("tests.documents.test_children:write_and_wait", 1)
+        child = start_child("tests.test_child_processes:write_and_wait", 1)
     assert isinstance(children, Children)
     child.communicate()
     assert child.returncode != 0
