@@ -120,7 +120,8 @@ def test_evidence_of_an_earlier_plan_is_not_that_of_a_later_plans_step_of_the_sa
 
 
 def test_what_was_found_while_an_unusable_plan_was_being_written_is_told_and_used() -> None:
-    unusable = f":evidence0: = look[a]\nPlan: {' '.join(map(str, range(300)))}\n:evidence1: = unheard_of[b]\nAnswer: :evidence1:"
+    long = " ".join(map(str, range(300)))
+    unusable = f":evidence0: = look[a]\nPlan: {long}\n:evidence1: = unheard_of[b]\nAnswer: :evidence1:"
     run, prompts = replanned(unusable, ":evidence1: = look[:evidence0:]\nAnswer: :evidence1:")
     assert ":evidence0: = look[a]\n(<a>)" in prompts[1]
     assert run.answer == "<<a>>" and calls == ["a", "<a>"]
