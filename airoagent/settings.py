@@ -311,7 +311,7 @@ def strange_variables(environ: Mapping[str, str] | None = None) -> dict[str, str
     from difflib import get_close_matches
 
     names = [word for name, (_, one) in declared_settings().items() for word in (name, one.was) if word]
-    known = ["AIRO_HOME", "AIRO_API_KEY", *(f"AIRO_{name.upper()}" for name in names)]
+    known = ["AIRO_HOME", "AIRO_API_KEY", "AIRO_SERVE_KEY", *(f"AIRO_{name.upper()}" for name in names)]
     strange = [name for name in (os.environ if environ is None else environ) if name.startswith("AIRO_")]
     return {name: next(iter(get_close_matches(name, known, n=1)), "") for name in strange if name not in known}
 

@@ -41,6 +41,7 @@ VERBS = {
     "resume": "Finish an interrupted run without repeating finished steps.",
     "run": "Run a plan from a file, or from standard input with `-`.",
     "runs": "List, show, export, import or remove recorded runs.",
+    "serve": "Serve the agent as an OpenAI-compatible API.",
     "think": "Weigh several answers to a question and print the best.",
     "tools": "List the tools, show one, or try one.",
     "view": "Show a run as a page, or all runs in the browser.",

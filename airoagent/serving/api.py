@@ -1,0 +1,369 @@
+"""An agent behind OpenAI's chat API: the clients that people have already can ask it.
+
+    app = make_app(agent, key="...")        # a Starlette application, for uvicorn or any other ASGI server
+
+``POST /v1/chat/completions`` asks the last message of the user, as a run like any other: planned, executed, on record.
+The plan and its steps come as reasoning text (``reasoning_content``), the answer as content, its sources as
+``url_citation`` annotations; the run's id is the completion's. ``GET /v1/models`` lists the one model there is.
+
+A browser on this machine can reach a loopback port on behalf of any page, so a request must name this server as its
+host, bring JSON, and come from no page of another origin; with a key it must bring that as its bearer token.
+Source: OpenAI's API reference, chat completions and its streaming form.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import json
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
+
+from airoagent.agent import Agent
+from airoagent.errors import (
+    AiroError,
+    CallError,
+    LimitReached,
+    ModelError,
+    PlanError,
+    StoreError,
+    ToolError,
+    UsageError,
+)
+from airoagent.events import (
+    Event,
+    Failure,
+    PlanParsed,
+    PlanRefused,
+    PlanText,
+    RunFinished,
+    RunStarted,
+    StepFailed,
+    StepFinished,
+    StepSkipped,
+    StepStarted,
+)
+from airoagent.extras import require
+
+if TYPE_CHECKING:
+    from starlette.applications import Starlette
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+__all__ = ["MODEL", "make_app"]
+
+MODEL: Final = "airo"
+"""The name that the API lists; clients may send any."""
+
+_LARGEST_BODY: Final = 1024 * 1024  # bytes
+_LONGEST_QUESTION: Final = 32_000  # characters
+_STATUS: Final[Mapping[type[AiroError], int]] = {
+    UsageError: 400,
+    ModelError: 503,
+    PlanError: 502,
+    CallError: 502,
+    ToolError: 502,
+    LimitReached: 429,
+    StoreError: 500,
+}
+
+
+class _Refused(Exception):
+    """A request that gets an error for an answer."""
+
+    def __init__(self, status: int, message: str, kind: str = "invalid_request_error") -> None:
+        super().__init__(message)
+        self.status, self.message, self.kind = status, message, kind
+
+
+@dataclass(slots=True)
+class _Server:
+    """What the routes share. ``places`` are the runs at once, ``most_waiting`` how many may wait for one."""
+
+    agent: Agent
+    key: str
+    hosts: frozenset[str]
+    places: asyncio.Semaphore
+    most_waiting: int
+    waiting: int = 0
+
+
+@dataclass(slots=True)
+class _Told:
+    """A run as its events have shown it so far."""
+
+    id: str = ""
+    inputs: dict[str, str] = field(default_factory=dict)
+    end: RunFinished | None = None
+    planning: bool = False
+    held: str = ""  # lines of steps that ended while the plan was still being written
+
+    def reasoning(self, event: Event) -> str:
+        """What a watcher reads of this event: the plan as it is written, then a line for each step."""
+        if isinstance(event, PlanText):
+            self.planning = True
+            return event.text
+        if isinstance(event, PlanParsed | PlanRefused):
+            held, self.planning, self.held = self.held, False, ""
+            return f"\n\n{held}"
+        line = self._line(event)
+        if self.planning:
+            self.held += line
+            return ""
+        return line
+
+    def _line(self, event: Event) -> str:
+        match event:
+            case RunStarted():
+                self.id = event.run
+            case StepStarted():
+                self.inputs[event.step] = event.input
+            case StepFinished():
+                given = " ".join(self.inputs.get(event.step, "").split())[:120]
+                return f"{event.step}: {event.tool}[{given}] {event.seconds:.1f} s\n"
+            case StepFailed():
+                return f"{event.step}: {event.tool} failed: {event.failure.message}\n"
+            case StepSkipped():
+                return f"{event.step}: {event.tool} not run: no {', '.join(event.because)}\n"
+            case RunFinished():
+                self.end = event
+        return ""
+
+
+def make_app(
+    agent: Agent, *, key: str = "", hosts: tuple[str, ...] = (), at_once: int = 8, most_waiting: int = 1000
+) -> Starlette:
+    """The API over this agent; the agent is the caller's to close.
+
+    ``key`` is what clients must send as their API key ("": none). ``hosts`` are names besides the loopback ones that a
+    request may be addressed to. ``at_once`` runs go on side by side; ``most_waiting`` requests may wait for a place,
+    the next one gets status 429. Raises MissingExtra without starlette.
+    """
+    require("serving the API", "serve", "starlette")
+    from starlette.applications import Starlette
+    from starlette.routing import Route
+
+    known = frozenset({"127.0.0.1", "localhost", "[::1]", *(host.lower() for host in hosts)})
+    server = _Server(agent, key, known, asyncio.Semaphore(at_once), most_waiting)
+
+    async def completions(request: Request) -> Response:
+        return await _answering(request, server)
+
+    async def models(request: Request) -> Response:
+        return await _listing(request, server)
+
+    return Starlette(
+        routes=[
+            Route("/v1/chat/completions", completions, methods=["POST"]),
+            Route("/v1/models", models, methods=["GET"]),
+        ],
+        exception_handlers={_Refused: _refusal, 404: _not_found, 405: _not_found},
+    )
+
+
+async def _refusal(request: Request, error: Exception) -> Response:
+    assert isinstance(error, _Refused)
+    return _error(error.status, error.message, error.kind)
+
+
+async def _not_found(request: Request, error: Exception) -> Response:
+    return _error(404, f"there is no {request.method} {request.url.path} here; see /v1/models")
+
+
+def _error(status: int, message: str, kind: str = "invalid_request_error") -> Response:
+    from starlette.responses import JSONResponse
+
+    return JSONResponse({"error": {"message": message, "type": kind, "code": None}}, status)
+
+
+def _check(request: Request, server: _Server) -> None:
+    """Refuse what comes from a page of another origin, or without the key."""
+    host = request.headers.get("host", "").lower()
+    name = host.rpartition(":")[0] if ":" in host.rpartition("]")[2] else host
+    if name not in server.hosts:
+        raise _Refused(403, f"this server is not called {name[:100]!r}")
+    origin = request.headers.get("origin", "")
+    if origin and (urlsplit(origin).hostname or "") not in {one.strip("[]") for one in server.hosts}:
+        raise _Refused(403, "a page of another origin cannot ask here")
+    sent = request.headers.get("authorization", "").removeprefix("Bearer ").strip()
+    if server.key and not hmac.compare_digest(sent.encode(), server.key.encode()):
+        raise _Refused(401, "the API key is missing or wrong", "authentication_error")
+
+
+async def _listing(request: Request, server: _Server) -> Response:
+    from starlette.responses import JSONResponse
+
+    _check(request, server)
+    info = server.agent.model.info
+    model = {"id": MODEL, "object": "model", "created": 0, "owned_by": "airoagent", "description": info.name}
+    return JSONResponse({"object": "list", "data": [model]})
+
+
+async def _answering(request: Request, server: _Server) -> Response:
+    from starlette.responses import JSONResponse, StreamingResponse
+
+    _check(request, server)
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
+        raise _Refused(415, "the request must be application/json")
+    body = await _body(request)
+    question = _question(body)
+    if server.waiting >= server.most_waiting:
+        raise _Refused(429, f"{server.waiting} requests are waiting already", "rate_limit_error")
+    if body.get("stream"):
+        pieces = _streamed(server, question, bool((body.get("stream_options") or {}).get("include_usage")))
+        return StreamingResponse(pieces, media_type="text/event-stream", headers={"Cache-Control": "no-store"})
+    asked = asyncio.create_task(_whole(server, question))
+    gone = asyncio.create_task(_until_gone(request))
+    try:
+        await asyncio.wait({asked, gone}, return_when=asyncio.FIRST_COMPLETED)
+        if not asked.done():  # nobody is there to hear the answer
+            asked.cancel()
+            await asyncio.wait({asked})
+            return _error(499, "the client has gone")
+        status, value = asked.result()
+        return JSONResponse(value, status)
+    finally:
+        gone.cancel()
+
+
+async def _until_gone(request: Request) -> None:
+    while not await request.is_disconnected():  # noqa: ASYNC110 - ASGI has no event for it
+        await asyncio.sleep(0.25)
+
+
+async def _body(request: Request) -> dict[str, Any]:
+    held = b""
+    async for piece in request.stream():
+        held += piece
+        if len(held) > _LARGEST_BODY:
+            raise _Refused(413, f"the request is larger than {_LARGEST_BODY // 1024} kB")
+    try:
+        value = json.loads(held)
+    except (ValueError, RecursionError) as error:
+        raise _Refused(400, f"the request is not JSON: {error}") from error
+    if not isinstance(value, dict):
+        raise _Refused(400, "the request is not a JSON object")
+    return value
+
+
+def _question(body: Mapping[str, Any]) -> str:
+    """The last message of the user, its parts of text put together."""
+    messages = body.get("messages")
+    if not isinstance(messages, list) or not all(isinstance(one, dict) for one in messages):
+        raise _Refused(400, "messages must be a list of objects")
+    said = next((one.get("content") for one in reversed(messages) if one.get("role") == "user"), None)
+    if isinstance(said, list):
+        texts = [part.get("text") for part in said if isinstance(part, dict) and part.get("type") == "text"]
+        said = "\n".join(text for text in texts if isinstance(text, str))
+    if not isinstance(said, str) or not said.strip():
+        raise _Refused(400, "there is no message of the user with text in it")
+    if len(said) > _LONGEST_QUESTION:
+        raise _Refused(400, f"the question has {len(said):,} characters; at most {_LONGEST_QUESTION:,} are taken")
+    return said.strip()
+
+
+async def _events(server: _Server, question: str) -> AsyncIterator[Event]:
+    """The events of the run, once there is a place for it."""
+    server.waiting += 1
+    try:
+        await server.places.acquire()
+    finally:
+        server.waiting -= 1
+    try:
+        async with aclosing(server.agent.stream(question)) as events:  # type: ignore[type-var]
+            async for event in events:
+                yield event
+    finally:
+        server.places.release()
+
+
+async def _whole(server: _Server, question: str) -> tuple[int, dict[str, Any]]:
+    """The status and the completion as one object."""
+    told, reasoning = _Told(), ""
+    try:
+        async with aclosing(_events(server, question)) as events:  # type: ignore[type-var]
+            async for event in events:
+                reasoning += told.reasoning(event)
+    except AiroError as error:
+        return _status(error), {"error": {"message": str(error), "type": "server_error", "code": type(error).__name__}}
+    end = told.end
+    if end is None or end.answer is None:
+        failure = end.failure if end is not None and end.failure is not None else Failure("AiroError", "no answer")
+        return _status_of(failure), {"error": _failed(failure)}
+    message = {"role": "assistant", "content": end.answer, "reasoning_content": reasoning, **_annotations(end)}
+    choice = {"index": 0, "message": message, "finish_reason": "stop", "logprobs": None}
+    head = _head(told.id, "chat.completion")
+    return 200, {**head, "choices": [choice], "usage": _usage(end)}
+
+
+async def _streamed(server: _Server, question: str, with_usage: bool) -> AsyncIterator[str]:
+    """The completion as server-sent events: the reasoning while the run goes on, then the answer."""
+    told, first = _Told(), True
+
+    def chunk(delta: dict[str, Any], finish: str | None = None) -> str:
+        choice = {"index": 0, "delta": delta, "finish_reason": finish, "logprobs": None}
+        return _line({**_head(told.id, "chat.completion.chunk"), "choices": [choice]})
+
+    try:
+        async with aclosing(_events(server, question)) as events:  # type: ignore[type-var]
+            async for event in events:
+                text = told.reasoning(event)
+                if first and told.id:
+                    first = False
+                    yield chunk({"role": "assistant", "content": ""})
+                if text:
+                    yield chunk({"reasoning_content": text})
+    except AiroError as error:
+        yield _line({"error": {"message": str(error), "type": "server_error", "code": type(error).__name__}})
+        return
+    end = told.end
+    if end is None or end.answer is None:
+        failure = end.failure if end is not None and end.failure is not None else Failure("AiroError", "no answer")
+        yield _line({"error": _failed(failure)})
+        return
+    yield chunk({"content": end.answer, **_annotations(end)})
+    yield chunk({}, "stop")
+    if with_usage:
+        yield _line({**_head(told.id, "chat.completion.chunk"), "choices": [], "usage": _usage(end)})
+    yield "data: [DONE]\n\n"
+
+
+def _line(value: Mapping[str, Any]) -> str:
+    return f"data: {json.dumps(value)}\n\n"
+
+
+def _head(run: str, kind: str) -> dict[str, Any]:
+    return {"id": run, "object": kind, "created": int(time.time()), "model": MODEL}
+
+
+def _annotations(end: RunFinished) -> dict[str, Any]:
+    """The sources as OpenAI's annotations; they back the whole answer."""
+    length = len(end.answer or "")
+    cited = [
+        {"url": one.url, "title": one.title, "start_index": 0, "end_index": length, "quote": one.quote}
+        for one in end.sources
+    ]
+    return {"annotations": [{"type": "url_citation", "url_citation": one} for one in cited]} if cited else {}
+
+
+def _usage(end: RunFinished) -> dict[str, int]:
+    read, written = end.usage.prompt_tokens, end.usage.completion_tokens
+    return {"prompt_tokens": read, "completion_tokens": written, "total_tokens": read + written}
+
+
+def _failed(failure: Failure) -> dict[str, Any]:
+    message = f"{failure.message} ({failure.hint})" if failure.hint else failure.message
+    return {"message": message, "type": "server_error", "code": failure.kind}
+
+
+def _status(error: AiroError) -> int:
+    return next((status for kind, status in _STATUS.items() if isinstance(error, kind)), 500)
+
+
+def _status_of(failure: Failure) -> int:
+    by_code = {kind.default_exit_code: status for kind, status in _STATUS.items()}
+    return by_code.get(failure.exit_code, 500)

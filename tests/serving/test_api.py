@@ -1,0 +1,256 @@
+"""The API as its clients use it: a real server on the loopback interface, asked by the openai package and by hand."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from airoagent import Agent, Chunk, ModelInfo, ToolOutput, tool
+from airoagent.events import Source
+from airoagent.serving.api import make_app
+from tests.running import make_agent
+from tests.source import ROOT
+
+openai = pytest.importorskip("openai")
+uvicorn = pytest.importorskip("uvicorn")
+
+PLAN = "Plan: look it up\n:evidence0: = look[depth of the lake]\nAnswer: :evidence0:"
+
+
+@tool
+def look(text: str) -> ToolOutput:
+    """Looks things up."""
+    return ToolOutput(f"{text}: 1,642 m", (Source("docs://lakes/baikal.md", "Lake Baikal", "It is 1,642 m deep."),))
+
+
+class _Echo:
+    """A model whose plan looks up the question."""
+
+    info = ModelInfo("echo", "test", None, "none")
+
+    def wrap(self, prompt: str) -> str:
+        return prompt
+
+    def count_tokens(self, text: str) -> int:
+        return len(text.split())
+
+    async def stream(self, prompt: Any) -> Any:
+        asked = prompt.text.rpartition("Question: ")[2].strip()
+        yield Chunk(f":evidence0: = look[{asked}]\nAnswer: :evidence0:", "stop")
+
+    async def aclose(self) -> None: ...
+
+
+@contextmanager
+def serving(agent: Agent, **options: Any) -> Iterator[str]:
+    """The address of the API over this agent, while it runs."""
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        server = uvicorn.Server(uvicorn.Config(make_app(agent, **options), log_level="error"))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{listening.getsockname()[1]}/v1"
+        finally:
+            server.should_exit = True
+            thread.join(20)
+
+
+def client(url: str, key: str = "none") -> Any:
+    return openai.OpenAI(base_url=url, api_key=key, max_retries=0, http_client=httpx.Client(trust_env=False))
+
+
+def ask(url: str, body: Any, **headers: str) -> httpx.Response:
+    return httpx.post(f"{url}/chat/completions", json=body, headers=headers, trust_env=False)
+
+
+def question(text: str) -> dict[str, Any]:
+    return {"model": "airo", "messages": [{"role": "user", "content": text}]}
+
+
+def test_the_openai_package_gets_the_answer_the_steps_and_the_sources() -> None:
+    with serving(make_agent(PLAN, look)) as url, client(url) as openai_client:
+        completion = openai_client.chat.completions.create(**question("How deep is the lake?"))
+    (choice,) = completion.choices
+    assert (choice.message.content, choice.finish_reason) == ("depth of the lake: 1,642 m", "stop")
+    assert "evidence0: look[depth of the lake]" in choice.message.reasoning_content
+    (cited,) = choice.message.annotations
+    assert (cited.type, cited.url_citation.url) == ("url_citation", "docs://lakes/baikal.md")
+    assert completion.usage.total_tokens == completion.usage.prompt_tokens + completion.usage.completion_tokens
+
+
+def test_it_streams_the_steps_as_reasoning_and_then_the_answer() -> None:
+    with serving(make_agent(PLAN, look)) as url, client(url) as openai_client:
+        stream = openai_client.chat.completions.create(
+            **question("How deep?"), stream=True, stream_options={"include_usage": True}
+        )
+        chunks = list(stream)
+    deltas = [chunk.choices[0].delta for chunk in chunks if chunk.choices]
+    reasoning = "".join(getattr(delta, "reasoning_content", None) or "" for delta in deltas)
+    assert reasoning.startswith("Plan: look it up") and "evidence0: look[" in reasoning
+    assert "".join(delta.content or "" for delta in deltas) == "depth of the lake: 1,642 m"
+    assert chunks[-1].usage is not None and len({chunk.id for chunk in chunks}) == 1
+
+
+def test_the_models_are_listed() -> None:
+    with serving(make_agent(PLAN, look)) as url, client(url) as openai_client:
+        assert [model.id for model in openai_client.models.list()] == ["airo"]
+
+
+def test_the_completion_bears_the_id_of_its_run(tmp_path: Path) -> None:
+    agent = make_agent(PLAN, look, store=tmp_path / "runs.sqlite3")
+    with serving(agent) as url:
+        run = ask(url, question("How deep?")).json()["id"]
+    assert agent.replay(run).answer == "depth of the lake: 1,642 m"
+
+
+def test_only_the_last_message_of_the_user_is_asked() -> None:
+    parts = [{"type": "text", "text": "How deep"}, {"type": "image_url"}, {"type": "text", "text": "is it?"}]
+    turns = [{"role": "user", "content": "Hello"}, {"role": "assistant", "content": "Hi"}]
+    agent = make_agent(PLAN, look)
+    seen: list[str] = []
+    stream = agent.stream
+    agent.stream = lambda text: (seen.append(text), stream(text))[1]  # type: ignore[method-assign]
+    with serving(agent) as url:
+        ask(url, {"messages": [*turns, {"role": "user", "content": parts}]})
+    assert seen == ["How deep\nis it?"]
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        ([], "not a JSON object"),
+        ({}, "messages must be a list"),
+        ({"messages": "hello"}, "messages must be a list"),
+        ({"messages": [3]}, "messages must be a list"),
+        ({"messages": []}, "no message of the user"),
+        ({"messages": [{"role": "user", "content": " "}]}, "no message of the user"),
+        ({"messages": [{"role": "user", "content": {"a": 1}}]}, "no message of the user"),
+        ({"messages": [{"role": "user", "content": "x" * 40_000}]}, "40,000 characters"),
+    ],
+)
+def test_a_request_that_cannot_be_asked_is_a_400_in_one_sentence(body: Any, told: str) -> None:
+    with serving(make_agent(PLAN, look)) as url:
+        answer = ask(url, body)
+    assert answer.status_code == 400 and told in answer.json()["error"]["message"]
+
+
+def test_what_is_not_json_or_too_large_or_elsewhere_is_refused() -> None:
+    with serving(make_agent(PLAN, look)) as url:
+        path = f"{url}/chat/completions"
+        form = httpx.post(path, content=b"messages=hello", trust_env=False)
+        broken = httpx.post(path, content=b"{", headers={"content-type": "application/json"}, trust_env=False)
+        large = httpx.post(
+            path, content=b" " * 1_100_000, headers={"content-type": "application/json"}, trust_env=False
+        )
+        lost = httpx.get(f"{url}/nowhere", trust_env=False)
+    assert [one.status_code for one in (form, broken, large, lost)] == [415, 400, 413, 404]
+    assert all(one.json()["error"]["message"] for one in (form, broken, large, lost))
+
+
+def test_a_page_of_another_origin_and_another_name_for_this_machine_are_refused() -> None:
+    with serving(Agent(_Echo(), [look], store=False), hosts=("airo.lan",)) as url:
+        foreign = ask(url, question("q"), origin="https://evil.example")
+        rebound = ask(url, question("q"), host="evil.example:8383")
+        own = ask(url, question("q"), origin="http://localhost:3000")
+        named = ask(url, question("q"), host="airo.lan:8383")
+    assert [one.status_code for one in (foreign, rebound, own, named)] == [403, 403, 200, 200]
+
+
+def test_a_key_is_asked_for_where_there_is_one() -> None:
+    with serving(make_agent(PLAN, look), key="s3cret") as url:
+        with client(url, "wrong") as openai_client, pytest.raises(openai.AuthenticationError):
+            openai_client.chat.completions.create(**question("q"))
+        assert httpx.get(f"{url}/models", trust_env=False).status_code == 401
+        with client(url, "s3cret") as openai_client:
+            assert openai_client.chat.completions.create(**question("q")).choices[0].message.content
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_run_that_fails_is_an_error_that_says_why(stream: bool) -> None:
+    with serving(make_agent("no plan at all", look)) as url:
+        answer = ask(url, {**question("q"), "stream": stream})
+    if stream:
+        lines = [line for line in answer.text.splitlines() if line]
+        error = json.loads(lines[-1].removeprefix("data: "))["error"]
+    else:
+        assert answer.status_code == 502
+        error = answer.json()["error"]
+    assert "plan" in error["message"] and error["code"]
+
+
+def test_a_client_that_goes_away_stops_its_run() -> None:
+    stopped = threading.Event()
+    started = threading.Event()
+
+    @tool
+    async def waits(text: str) -> str:
+        """Waits."""
+        started.set()
+        try:
+            await asyncio.sleep(60)
+        finally:
+            stopped.set()
+        return text
+
+    with serving(make_agent(":evidence0: = waits[x]\nAnswer: :evidence0:", waits)) as url:
+        with pytest.raises(httpx.ReadTimeout):
+            httpx.post(f"{url}/chat/completions", json=question("q"), timeout=1.0, trust_env=False)
+        assert started.is_set() and stopped.wait(20)
+
+
+def test_a_hundred_at_once_are_all_answered() -> None:
+    agent = Agent(_Echo(), [look], store=False)
+
+    async def ask_all(url: str) -> list[str]:
+        async with httpx.AsyncClient(trust_env=False, timeout=60, limits=httpx.Limits(max_connections=100)) as http:
+            answers = await asyncio.gather(
+                *(http.post(f"{url}/chat/completions", json=question(f"number {n}?")) for n in range(100))
+            )
+        return [answer.json()["choices"][0]["message"]["content"] for answer in answers]
+
+    with serving(agent, at_once=4) as url:
+        answers = asyncio.run(ask_all(url))
+    assert answers == [f"number {n}?: 1,642 m" for n in range(100)]
+
+
+def test_more_than_may_wait_are_turned_away() -> None:
+    with serving(make_agent(PLAN, look), most_waiting=0) as url:
+        assert ask(url, question("q")).status_code == 429
+
+
+def test_airo_serve_answers_and_ends_with_ctrl_c(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "airoagent", "serve", "--port", "0", "--docs", "examples/library"]
+    environment = {**os.environ, "AIRO_HOME": str(tmp_path)}
+    with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True, env=environment) as process:
+        try:
+            assert process.stderr is not None
+            url = process.stderr.readline().split()[2]
+            answer = ask(url, question("How deep is Lake Baikal?")).json()
+            assert "1,642" in answer["choices"][0]["message"]["content"]
+        finally:
+            process.send_signal(signal.SIGINT)
+            assert process.wait(20) in (0, 130)
+
+
+def test_a_server_that_others_can_reach_needs_a_key(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "airoagent", "serve", "--host", "0.0.0.0", "--port", "0"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 2 and "--key" in done.stderr
