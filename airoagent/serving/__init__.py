@@ -1,3 +1,3 @@
-"""Answers over HTTP, in the form that clients of OpenAI's API know."""
+"""Lets other programs ask: as an OpenAI-compatible API, and as an MCP server."""
 
-__all__ = ["api"]
+__all__ = ["api", "mcp_tools"]
