@@ -21,6 +21,7 @@ _NAMES: Final = {
     "calls.function_loader": "load_functions",
     "calls.functions": "Function Functions Param call_schema",
     "documents.read_page": "Page",
+    "conversation": "Conversation",
     "engine.policy": "Policy",
     "errors": (
         "AiroError CallError Diagnostic FetchError Interrupted LimitReached MissingExtra ModelError PlanError "
@@ -63,6 +64,7 @@ if TYPE_CHECKING:
     from airoagent.calls.functions import Functions as Functions
     from airoagent.calls.functions import Param as Param
     from airoagent.calls.functions import call_schema as call_schema
+    from airoagent.conversation import Conversation as Conversation
     from airoagent.documents.read_page import Page as Page
     from airoagent.engine.policy import Policy as Policy
     from airoagent.errors import AiroError as AiroError

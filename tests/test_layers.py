@@ -36,6 +36,7 @@ HEIGHT = {
     "engine": 9,
     "recorded": 10,
     "agent": 11,
+    "conversation": 12,
     "serving": 12,
     "view": 12,
     "cli": 13,

@@ -26,6 +26,7 @@ VERBS = {
     "ask": "Answer a question: plan, run the steps, print the answer. Same as `airo QUESTION`.",
     "batch": "Answer the questions in a file concurrently; print one JSON line for each.",
     "call": "Turn a sentence into a checked function call and make it.",
+    "chat": "Ask questions that follow each other.",
     "code": "Write code, and print nothing but the code.",
     "config": "Show the settings in force and where each comes from.",
     "debug": "Step through a run (pdb-style commands).",

@@ -1,0 +1,175 @@
+"""Questions that follow each other: each is a run of its own, with the one before it as its parent.
+
+    talk = Conversation(agent)
+    talk.ask("Who won the Nobel Prize in Literature in 2020?")
+    talk.ask("And when was she born?")         # asked as: When was Louise Glück born?
+
+A follow-up is completed from what was said before it is planned, so that its run stands alone: it can be replayed,
+forked and compared like any other. A model that can reason is asked to write it out; where it cannot, pronouns and what
+is left out are filled in by rule. Where a plan may reach the network, answers that stand on private text are never put
+into a question: only the user's own earlier questions are used then.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from typing import Final
+
+from airoagent.agent import Agent
+from airoagent.engine.recorder import Beginning
+from airoagent.engine.session import Watch
+from airoagent.engine.sync import run_in_thread
+from airoagent.errors import AiroError
+from airoagent.models.base import Prompt, complete
+from airoagent.prompts.chat import Chat
+from airoagent.prompts.own_text import own_text
+from airoagent.records.run_record import Run
+
+__all__ = ["Conversation", "Turn", "completed"]
+
+_MOST_TURNS: Final = 6  # that a follow-up is completed from
+_LONGEST: Final = 300  # characters of an answer, and of a completed question
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A question as it was said and as it was asked, and the run that answered it."""
+
+    said: str
+    asked: str
+    run: Run
+
+    def quotable(self, private_too: bool) -> str:
+        """The answer's first line, as far as it may go into another question; "" where private text may not."""
+        private = any(found.private for found in self.run.evidence.values())
+        if not self.run.answered or (private and not private_too):
+            return ""
+        return (self.run.answer or "").split("\n")[0][:_LONGEST]
+
+
+class Conversation:
+    """One conversation with an agent; ``turns`` is what was said, oldest first."""
+
+    def __init__(self, agent: Agent, past: Run | None = None) -> None:
+        """``past`` is a recorded run to go on from."""
+        self.agent = agent
+        self.turns: list[Turn] = [] if past is None else [Turn(past.question, past.question, past)]
+
+    def ask(self, text: str, *, watch: Watch | None = None) -> Run:
+        """Ask a question, or a follow-up; the run has the question as it was asked."""
+        return run_in_thread(lambda: self.aask(text, watch=watch))
+
+    async def aask(self, text: str, *, watch: Watch | None = None) -> Run:
+        """The same, to be awaited."""
+        asked = await self.completed(text)
+        parent = self.turns[-1].run.id if self.turns else ""
+        run = await self.agent.session.run(asked, watch=watch, beginning=Beginning(parent=parent))
+        self.turns.append(Turn(text, asked, run))
+        return run
+
+    async def completed(self, text: str) -> str:
+        """The text as a question that stands alone."""
+        if not self.turns:
+            return text.strip()
+        stays_here = not any(tool.network for tool in self.agent.toolbox.values())
+        before = [(turn.asked, turn.quotable(stays_here)) for turn in self.turns[-_MOST_TURNS:]]
+        by_rule = completed(text, before)
+        model = self.agent.model
+        if by_rule == text.strip() or "think" not in model.info.purposes:
+            return by_rule
+        said = "\n".join(f"Question: {asked}\nAnswer: {answer or '(not shown)'}" for asked, answer in before)
+        prompt = Prompt(Chat(_REWRITE, _EXAMPLES, f"{said}\nFollow-up: {text.strip()}"), "answer")
+        prompt = replace(prompt, stop=("\n",))
+        try:
+            written = own_text((await complete(model, prompt)).text).strip().strip('"')
+        except AiroError:  # the question itself will say what is wrong with the model
+            return by_rule
+        long_enough = len(written.split()) >= 3 and len(written) <= _LONGEST
+        usable = long_enough and written.endswith("?") and "\n" not in written
+        return written if usable else by_rule
+
+
+_REWRITE: Final = (
+    "Write the follow-up as one question that can be understood without what was said before. Write only the question."
+)
+_EXAMPLES: Final = (
+    (
+        "Question: Who painted Guernica?\nAnswer: Pablo Picasso.\nFollow-up: And where was he born?",
+        "Where was Pablo Picasso born?",
+    ),
+    (
+        "Question: How long is the Danube?\nAnswer: 2,850 km.\nFollow-up: What about the Rhine?",
+        "How long is the Rhine?",
+    ),
+)
+
+_LEAD = re.compile(r"(?:and|but|so|ok(?:ay)?|then|also|what about|how about|and what about)\b[\s,]*", re.IGNORECASE)
+_PRONOUN = re.compile(r"\b(his|her|hers|its|their|theirs|he|she|it|they|him|them|that one|this one)\b", re.IGNORECASE)
+_POSSESSIVE = frozenset({"his", "her", "its", "their", "hers", "theirs"})
+_NAME = re.compile(
+    r"(?:\b(?:the|The) )?\b[A-ZÀ-Þ][\w'’.-]*(?:\s+(?:of|the|de|van|von|and|in|for|on)?\s*[A-ZÀ-Þ\d][\w'’.-]*)*"
+)
+_YEAR = re.compile(r"\b(?:1\d{3}|20\d{2})\b")
+_QUESTION_WORDS = frozenset(
+    {"who", "what", "when", "where", "why", "which", "how", "is", "are", "was", "were", "does", "do", "did", "can"}
+    | {"could", "will", "would", "has", "have", "had", "and", "the", "a", "an"}
+)
+
+
+def completed(text: str, before: list[tuple[str, str]]) -> str:
+    """A follow-up completed by rule from (question, answer) pairs, oldest first; as it is where nothing is missing.
+
+    A pronoun takes the place of the last name that was spoken of; "What about X?" and "And in 2021?" ask the last
+    question of something else.
+    """
+    text = text.strip()
+    if not before:
+        return text
+    lead = _LEAD.match(text)
+    rest = text[lead.end() :].strip() if lead else text
+    if lead and len(rest.rstrip("?!. ").split()) <= 4 and not _asks(rest):
+        return _asked_of(before[-1][0], rest.rstrip("?!. "))
+    topic = _topic(before)
+    if topic and (pronoun := _PRONOUN.search(rest)):
+        name = f"{topic}'s" if _owns(pronoun[0].lower(), rest, pronoun) else topic
+        return _capital(rest[: pronoun.start()] + name + rest[pronoun.end() :])
+    return _capital(rest) if lead and _asks(rest) else text
+
+
+def _asks(text: str) -> bool:
+    words = text.lower().split()
+    return bool(words) and words[0] in _QUESTION_WORDS - {"the", "a", "an", "and"}
+
+
+def _owns(word: str, text: str, pronoun: re.Match[str]) -> bool:
+    """Whether the pronoun stands before what somebody has ("her books"), and not for the person ("saw her")."""
+    return word in _POSSESSIVE and (word != "her" or re.match(r"\s+\w", text[pronoun.end() :]) is not None)
+
+
+def _asked_of(question: str, other: str) -> str:
+    """The last question, asked of something else."""
+    bare = re.sub(r"^(?:in|of|for|at|on)\s+", "", other)
+    if _YEAR.fullmatch(bare) and _YEAR.search(question):
+        return _YEAR.sub(bare, question, count=1)
+    names = [found for found in _NAME.finditer(question) if found[0].lower() not in _QUESTION_WORDS]
+    if names:
+        name = names[-1]
+        return question[: name.start()] + bare + question[name.end() :]
+    return f"{question.rstrip('?! .')} - {other}?"
+
+
+def _topic(before: list[tuple[str, str]]) -> str:
+    """The name that a pronoun stands for: of the last answer where it gives one, else of the last questions."""
+    for question, answer in reversed(before):
+        for text in (answer, question):
+            names = [found[0].rstrip(".'’") for found in _NAME.finditer(text)]
+            names = [name for name in names if name.split()[0].lower() not in _QUESTION_WORDS or len(name.split()) > 1]
+            names = [re.sub(r"^(?:Who|What|When|Where|Which|How|Is|Was|Did|Does)\s+", "", name) for name in names]
+            if names:
+                return max(names, key=len) if text is question else names[0]
+    return ""
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
