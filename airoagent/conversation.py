@@ -45,7 +45,7 @@ class Turn:
         private = any(found.private for found in self.run.evidence.values())
         if not self.run.answered or (private and not private_too):
             return ""
-        return (self.run.answer or "").split("\n")[0][:_LONGEST]
+        return _ADDRESS.sub("", (self.run.answer or "").split("\n")[0])[:_LONGEST]
 
 
 class Conversation:
@@ -72,7 +72,7 @@ class Conversation:
         """The text as a question that stands alone."""
         if not self.turns:
             return text.strip()
-        stays_here = not any(tool.network for tool in self.agent.toolbox.values())
+        stays_here = not any(tool.network is True for tool in self.agent.toolbox.values())
         before = [(turn.asked, turn.quotable(stays_here)) for turn in self.turns[-_MOST_TURNS:]]
         by_rule = completed(text, before)
         model = self.agent.model
@@ -104,6 +104,7 @@ _EXAMPLES: Final = (
     ),
 )
 
+_ADDRESS = re.compile(r"\b\w+://\S+|\bwww\.\S+")  # a page reader would open one that stands in a question
 _LEAD = re.compile(r"(?:and|but|so|ok(?:ay)?|then|also|what about|how about|and what about)\b[\s,]*", re.IGNORECASE)
 _PRONOUN = re.compile(r"\b(his|her|hers|its|their|theirs|he|she|it|they|him|them|that one|this one)\b", re.IGNORECASE)
 _POSSESSIVE = frozenset({"his", "her", "its", "their", "hers", "theirs"})
