@@ -107,6 +107,7 @@ _EXAMPLES: Final = (
 _ADDRESS = re.compile(r"\b\w+://\S+|\bwww\.\S+")  # a page reader would open one that stands in a question
 _LEAD = re.compile(r"(?:and|but|so|ok(?:ay)?|then|also|what about|how about|and what about)\b[\s,]*", re.IGNORECASE)
 _PRONOUN = re.compile(r"\b(his|her|hers|its|their|theirs|he|she|it|they|him|them|that one|this one)\b", re.IGNORECASE)
+_OF_PERSONS = frozenset({"he", "she", "him", "his", "her", "hers"})
 _POSSESSIVE = frozenset({"his", "her", "its", "their", "hers", "theirs"})
 _NAME = re.compile(
     r"(?:\b(?:the|The) )?\b[A-ZÀ-Þ][\w'’.-]*(?:\s+(?:of|the|de|van|von|and|in|for|on)?\s*[A-ZÀ-Þ\d][\w'’.-]*)*"
@@ -131,8 +132,9 @@ def completed(text: str, before: list[tuple[str, str]]) -> str:
     rest = text[lead.end() :].strip() if lead else text
     if lead and len(rest.rstrip("?!. ").split()) <= 4 and not _asks(rest):
         return _asked_of(before[-1][0], rest.rstrip("?!. "))
-    topic = _topic(before)
-    if topic and (pronoun := _PRONOUN.search(rest)):
+    pronoun = _PRONOUN.search(rest)
+    topic = "" if pronoun is None else _topic(before, person=pronoun[0].lower() in _OF_PERSONS)
+    if pronoun is not None and topic:
         name = f"{topic}'s" if _owns(pronoun[0].lower(), rest, pronoun) else topic
         return _capital(rest[: pronoun.start()] + name + rest[pronoun.end() :])
     return _capital(rest) if lead and _asks(rest) else text
@@ -160,10 +162,10 @@ def _asked_of(question: str, other: str) -> str:
     return f"{question.rstrip('?! .')} - {other}?"
 
 
-def _topic(before: list[tuple[str, str]]) -> str:
-    """The name that a pronoun stands for: of the last answer where it gives one, else of the last questions."""
+def _topic(before: list[tuple[str, str]], *, person: bool) -> str:
+    """The name that a pronoun stands for: a person is mostly whom the answer names, a thing what was asked about."""
     for question, answer in reversed(before):
-        for text in (answer, question):
+        for text in (answer, question) if person else (question, answer):
             names = [found[0].rstrip(".'’") for found in _NAME.finditer(text)]
             names = [name for name in names if name.split()[0].lower() not in _QUESTION_WORDS or len(name.split()) > 1]
             names = [re.sub(r"^(?:Who|What|When|Where|Which|How|Is|Was|Did|Does)\s+", "", name) for name in names]
