@@ -37,6 +37,7 @@ HEIGHT = {
     "recorded": 10,
     "agent": 11,
     "conversation": 12,
+    "evaluation": 12,
     "serving": 12,
     "view": 12,
     "cli": 13,

@@ -32,6 +32,7 @@ VERBS = {
     "debug": "Step through a run (pdb-style commands).",
     "diff": "Compare two recorded runs.",
     "doctor": "Check this machine and suggest fixes.",
+    "eval": "Ask questions with known answers and score what comes.",
     "fork": "Change a step of a recorded run and run only what depends on it.",
     "help": "Explain a verb, the exit codes, or how to set up completion.",
     "models": "List the available models, or show one.",
