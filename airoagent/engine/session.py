@@ -29,6 +29,7 @@ from airoagent.engine.policy import Approve, Ask, Policy, Services
 from airoagent.engine.recorder import Beginning, Recorder
 from airoagent.engine.results import record_of
 from airoagent.engine.reuse import Reuse
+from airoagent.engine.run_settings import plan_is_private, settings_rows
 from airoagent.engine.scheduler import Execution
 from airoagent.engine.tasks import Crew, first_of
 from airoagent.engine.tool_cache import ToolCache
@@ -37,7 +38,6 @@ from airoagent.events import Event, PlanWritten, Replanned, RunFinished, Source,
 from airoagent.models.base import Model, Sampling
 from airoagent.models.window import fit_to
 from airoagent.plan.plans import Plan
-from airoagent.recorded.history import plan_is_private, settings_rows
 from airoagent.records.run_record import Run
 from airoagent.records.store import Store, new_run_id
 from airoagent.toolbox.tool import Tool, Toolbox

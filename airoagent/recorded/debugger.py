@@ -17,6 +17,7 @@ from collections.abc import Callable, Sequence
 from airoagent.engine.context_texts import with_texts_of
 from airoagent.engine.recorder import Beginning, Recorder
 from airoagent.engine.reuse import Reuse
+from airoagent.engine.run_settings import plan_is_private, plan_is_trusted
 from airoagent.engine.session import Session
 from airoagent.engine.sync import run_in_thread
 from airoagent.errors import AiroError, UsageError
@@ -25,7 +26,7 @@ from airoagent.plan.evidence import Evidence, fill_text
 from airoagent.plan.plans import Plan
 from airoagent.plan.steps import Step
 from airoagent.recorded.forking import edited, recall_from, step_id
-from airoagent.recorded.history import dependents, plan_is_private, plan_is_trusted, recorded_steps
+from airoagent.recorded.history import dependents, recorded_steps
 from airoagent.records.run_record import Run
 
 __all__ = ["Debugger"]

@@ -13,6 +13,7 @@ from difflib import get_close_matches
 from airoagent.engine.context_texts import with_texts_of
 from airoagent.engine.policy import Recall
 from airoagent.engine.recorder import Beginning
+from airoagent.engine.run_settings import plan_is_private, plan_is_trusted
 from airoagent.engine.session import Session, Watch
 from airoagent.errors import StoreError, UsageError
 from airoagent.events import Origin, StepFinished
@@ -27,8 +28,6 @@ from airoagent.recorded.history import (
     model_steps,
     output_of,
     parsed_text,
-    plan_is_private,
-    plan_is_trusted,
     purpose_of,
     recorded_steps,
 )

@@ -5,12 +5,12 @@ Pure functions from a `Run` that has its events.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
 
 from airoagent import errors
-from airoagent.engine.policy import Policy
 from airoagent.engine.reuse import Reuse, output_in
+from airoagent.engine.run_settings import setting
 from airoagent.errors import AiroError, StoreError
 from airoagent.events import (
     AttemptFailed,
@@ -23,7 +23,6 @@ from airoagent.events import (
     PlanWritten,
     Replanned,
     RunResumed,
-    RunStarted,
     StepCancelled,
     StepFailed,
     StepFinished,
@@ -32,34 +31,20 @@ from airoagent.events import (
 )
 from airoagent.plan.plans import Plan
 from airoagent.records.run_record import Run
-from airoagent.toolbox.tool import Tool, ToolOutput
+from airoagent.toolbox.tool import ToolOutput
 
 __all__ = [
-    "PRIVATE_PLAN",
-    "UNTRUSTED_PLAN",
     "RecordedStep",
     "dependents",
     "error_of",
     "model_steps",
     "output_of",
     "parsed_text",
-    "plan_is_private",
-    "plan_is_trusted",
     "purpose_of",
     "read_plan",
     "recorded_steps",
-    "setting",
-    "settings_rows",
     "written_plan",
 ]
-
-
-UNTRUSTED_PLAN = "untrusted_plan"
-"""The setting on record of a run that took over a plan which was written after tools had answered."""
-
-
-PRIVATE_PLAN = "private_plan"
-"""The setting on record of a run that took over a plan which was written after private text had been read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,47 +115,6 @@ def error_of(failure: Failure) -> AiroError:
     if isinstance(known, type) and issubclass(known, AiroError):
         return known(failure.message, failure.hint, failure.exit_code)
     return AiroError(failure.message, failure.hint, failure.exit_code)
-
-
-def setting(run: Run, name: str, default: str = "") -> str:
-    """A setting that the run was begun with."""
-    for event in run.events:
-        for key, value in getattr(event, "settings", ()):
-            if key == name:
-                return str(value)
-    return default
-
-
-def settings_rows(policy: Policy, offered: Iterable[str], addresses: Sequence[str]) -> tuple[tuple[str, str], ...]:
-    """The settings that a run is begun with, as `setting` reads them: the policy, the tools on offer, the folders."""
-    rows = {name: str(getattr(policy, name)) for name in policy.__dataclass_fields__}
-    rows["offered"] = ", ".join(offered)  # the names that the plan's text is read with
-    if addresses:
-        rows["docs"] = ", ".join(addresses)
-    return tuple(rows.items())
-
-
-def plan_is_trusted(run: Run) -> bool:
-    """Whether the run's plan was written before any tool had answered, in this run or the one it is made from."""
-    return setting(run, UNTRUSTED_PLAN) != "True" and not any(isinstance(event, Replanned) for event in run.events)
-
-
-def plan_is_private(events: Iterable[Event], tools: Mapping[str, Tool]) -> bool:
-    """Whether the plan was written after private text had been read, in this run or the one it is made from."""
-    read = False
-    for event in events:
-        if isinstance(event, RunStarted):
-            read = read or (PRIVATE_PLAN, "True") in event.settings
-            if read:
-                return True
-        elif isinstance(event, StepFinished | StepFailed):
-            sources = event.sources if isinstance(event, StepFinished) else ()
-            private = isinstance(event, StepFinished) and event.private
-            local = event.tool in tools and tools[event.tool].private
-            read = read or private or local or any(source.url.startswith("docs://") for source in sources)
-        elif isinstance(event, Replanned) and read:
-            return True
-    return False
 
 
 def purpose_of(run: Run) -> str:

@@ -13,6 +13,7 @@ from airoagent.engine.conclusion import conclude
 from airoagent.engine.policy import Policy, Services
 from airoagent.engine.recorder import Recorder
 from airoagent.engine.results import record_of
+from airoagent.engine.run_settings import setting
 from airoagent.engine.scheduler import Execution
 from airoagent.engine.session import Watch
 from airoagent.engine.sync import run_in_thread
@@ -43,7 +44,6 @@ from airoagent.recorded.history import (
     purpose_of,
     read_plan,
     recorded_steps,
-    setting,
     written_plan,
 )
 from airoagent.records.run_record import Run
