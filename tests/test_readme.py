@@ -20,6 +20,8 @@ from pathlib import Path
 import pytest
 
 from airoagent import UsageError, open_model
+from airoagent.settings import load_settings
+from airoagent.toolbox.declared import declared_tools
 from tests.source import ROOT, project_files, python_files
 
 FENCE = re.compile(r"^```(?P<info>[^\n`]*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -44,15 +46,16 @@ class Block:
 
 
 def blocks_of(text: str, page: str) -> tuple[Block, ...]:
-    """The fenced blocks of a Markdown text that are shell or Python."""
+    """The fenced blocks of a Markdown text that are shell, Python, tools in YAML or settings in TOML."""
     found = []
     for match in FENCE.finditer(text):
         language, _, option = match["info"].strip().partition(" ")
-        if language in ("sh", "bash", "shell", "console", "python", "py"):
+        if language in ("sh", "bash", "shell", "console", "python", "py", "yaml", "toml"):
             found.append(Block(language, option.strip(), match["text"], page, text.count("\n", 0, match.start()) + 1))
     return tuple(found)
 
 
+LANGUAGES = ("sh", "python", "yaml", "toml")
 PAGES = [name for name in project_files() if name == "README.md" or re.fullmatch(r"docs/.+\.md", name)]
 BLOCKS = [block for name in PAGES for block in blocks_of((ROOT / name).read_text(encoding="utf-8"), name)]
 SET_UP = [block for block in BLOCKS if block.language == "sh" and block.page == "README.md"][:2]
@@ -60,7 +63,7 @@ SET_UP = [block for block in BLOCKS if block.language == "sh" and block.page == 
 
 def test_the_fences_say_what_is_run() -> None:
     for block in BLOCKS:
-        assert block.language in ("sh", "python"), f"{block}: write sh or python, so that the block is run"
+        assert block.language in LANGUAGES, f"{block}: write one of {LANGUAGES}, so that the block is run"
         assert block.runs or re.match(r"no-run: \w.{8,}", block.option), f"{block}: say why: no-run: REASON"
 
 
@@ -141,6 +144,18 @@ def test_a_python_block_runs(block: Block, project: Path, environ: dict[str, str
     execute([sys.executable, str(script)], project, environ)
 
 
+@pytest.mark.parametrize("block", runnable("yaml"), ids=str)
+def test_a_yaml_block_declares_a_tool(block: Block) -> None:
+    assert declared_tools(block.text, Path(block.page))
+
+
+@pytest.mark.parametrize("block", runnable("toml"), ids=str)
+def test_a_toml_block_is_a_config_file(block: Block, tmp_path: Path) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text(block.text, encoding="utf-8")
+    load_settings(environ={}, config_file=file)
+
+
 def test_the_first_command_gives_the_right_answer_with_its_source(project: Path, environ: dict[str, str]) -> None:
     done = execute(["bash", "-euo", "pipefail", "-c", SET_UP[0].text], project, environ)
     assert "Louise Glück" in done.stdout
@@ -177,3 +192,16 @@ def test_a_test_that_a_page_names_is_there() -> None:
     for page in (*PAGES, "SECURITY.md"):
         names = re.findall(r"`(test_\w+)`", (ROOT / page).read_text(encoding="utf-8"))
         assert [name for name in names if f"def {name}(" not in tests] == [], page
+
+
+def test_a_page_is_in_plain_english() -> None:
+    """Without the words that docs/glossary.md, the only page to name them, advises against."""
+    dialect = re.compile(r"\b(told|begun|anew|afresh|is no (?!longer)|beside)\b")
+    found = [
+        f"{page}:{number}: {word[0]}"
+        for page in (*PAGES, "SECURITY.md", "AGENTS.md")
+        for number, line in enumerate((ROOT / page).read_text(encoding="utf-8").splitlines(), 1)
+        for word in dialect.finditer(re.sub(r"`[^`]*`", "", line))
+        if page != "docs/glossary.md"
+    ]
+    assert found == []
