@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -9,24 +10,72 @@ from pathlib import Path
 
 import pytest
 
+from tests.modelserver import Answer, Handler, as_json, events, serving
+
 EXAMPLES = Path(__file__).parents[1] / "examples"
 PROMISES = {
     "ask_documents.py": ["Louise Glück", "The Wild Iris"],
     "edit_plan.py": ["Lake Baikal", "406"],
     "own_tool.py": ["MMXX"],
+    "replay_in_ci.py": ["apollo-11.jsonl: done", "radium.jsonl: done"],
     "watch_events.py": ["DocumentSearch", "Answer:"],
 }
 
 
+def run(name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    file = EXAMPLES / name
+    assert len(file.read_text(encoding="utf-8").splitlines()) < 40
+    environ = {**os.environ, "PYTHONPATH": str(EXAMPLES.parent)}  # a script's own folder is all that Python adds
+    return subprocess.run(
+        [sys.executable, file, *arguments], capture_output=True, encoding="utf-8", timeout=60, env=environ
+    )
+
+
 def test_every_script_is_promised_something() -> None:
-    assert {file.name for file in EXAMPLES.glob("*.py")} == set(PROMISES)
+    assert {file.name for file in EXAMPLES.glob("*.py")} == {*PROMISES, "chat_server.py"}
 
 
 @pytest.mark.parametrize("name", PROMISES)
 def test_the_script_runs_and_is_short(name: str) -> None:
-    file = EXAMPLES / name
-    assert len(file.read_text(encoding="utf-8").splitlines()) < 40
-    environ = {**os.environ, "PYTHONPATH": str(EXAMPLES.parent)}  # a script's own folder is all that Python adds
-    done = subprocess.run([sys.executable, file], capture_output=True, text=True, timeout=60, env=environ)
+    done = run(name)
     assert done.returncode == 0, done.stderr
     assert all(promise in done.stdout for promise in PROMISES[name])
+
+
+def test_a_trace_that_does_not_replay_fails_the_script(tmp_path: Path) -> None:
+    trace = (EXAMPLES.parent / "plans" / "apollo-11.jsonl").read_text(encoding="utf-8")
+    changed = tmp_path / "changed.jsonl"
+    changed.write_text(trace.replace('"text": "', '"text": "Changed: ', 1), encoding="utf-8")
+    done = run("replay_in_ci.py", str(changed))
+    assert done.returncode == 1 and "changed.jsonl" in done.stdout and "Traceback" not in done.stderr
+
+
+def chat(*replies: str) -> Answer:
+    """A chat route that streams one reply after the other."""
+
+    def send(handler: Handler, times: int) -> None:
+        choice = {"index": 0, "delta": {"content": replies[min(times, len(replies) - 1)]}, "finish_reason": "stop"}
+        events(f"data: {json.dumps({'choices': [choice]})}", "data: [DONE]")(handler, times)
+
+    return send
+
+
+def test_a_chat_model_behind_a_server_plans_and_answers() -> None:
+    plan = (
+        "Plan: Search the documents.\n:evidence0: = DocumentSearch[Lake Baikal depth]\n"
+        "Plan: Read the depth.\n:evidence1: = KnowledgeModel[How deep is Lake Baikal, given :evidence0:?]\n"
+        "Answer: :evidence1:"
+    )
+    listed = as_json({"data": [{"id": "any-chat-model"}]})
+    routes = {"/v1/models": listed, "/v1/chat/completions": chat(plan, "1,642 metres.")}
+    with serving(routes) as served:
+        done = run("chat_server.py", served.url)
+    assert done.returncode == 0, done.stderr
+    assert "DocumentSearch[Lake Baikal depth]" in done.stdout and "1,642 metres." in done.stdout
+    asked = [body["messages"] for path, body, _ in served.requests if path == "/v1/chat/completions"]
+    assert asked[0][0]["role"] == "system" and len(asked[0]) > 2  # the form of plans, shown by an example
+
+
+def test_a_server_that_is_not_there_is_one_sentence_and_exit_3() -> None:
+    done = run("chat_server.py", "http://127.0.0.1:9")
+    assert done.returncode == 3 and "no server answers" in done.stderr and "Traceback" not in done.stderr

@@ -1,4 +1,4 @@
-"""The house rules of the project that a program can check; AGENTS.md tells them to people."""
+"""The rules of the project that a program can check; AGENTS.md lists them for people."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ TOP_LEVEL = {
     "tools",
 }
 
-# Words that say nothing, or that have another name here (AGENTS.md lists the vocabulary).
+# Words that say nothing, or that have another name here (docs/glossary.md has the vocabulary).
 NOT_USED = {"worker", "node", "chain", "manager", "memory", "util", "helper"}
 # Where a word means what it means elsewhere: memory is a machine's, in bytes; a node is one of a page's tree.
 FREE = {
@@ -118,7 +118,7 @@ def test_a_word_is_found_in_an_identifier_whatever_its_style(name: str, broken: 
     assert bool(words_of(name) & NOT_USED) == broken
 
 
-def test_only_the_agreed_entries_stand_at_the_top() -> None:
+def test_only_the_agreed_entries_are_at_the_top_level() -> None:
     assert {Path(name).parts[0] for name in project_files()} - TOP_LEVEL == set()
 
 

@@ -1,51 +1,25 @@
-"""The layers: who may import whom, and that nothing heavy is imported before it is needed."""
+"""Who may import whom, and that nothing heavy is imported before it is needed.
+
+The order of the layers is a contract of import-linter in pyproject.toml (`lint-imports`); here is what it cannot say.
+"""
 
 from __future__ import annotations
 
 import ast
 import subprocess
 import sys
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from functools import cache
 from graphlib import TopologicalSorter
 from importlib import import_module
-from pathlib import Path
 
+import grimp
 import pytest
+from importlinter.cli import lint_imports
 
-from tests.source import PACKAGE, ROOT, executed_at_import, imported_by, is_type_checking, python_files, shown, tree_of
-
-# A layer imports only from layers below it. Layers of one height do not import each other, save for types.
-HEIGHT = {
-    "text": 0,
-    "errors": 0,
-    "child_processes": 1,
-    "extras": 1,
-    "textfiles": 1,
-    "events": 2,
-    "settings": 2,
-    "findings": 2,
-    "background": 2,
-    "prompts": 3,
-    "calls": 4,
-    "plan": 5,
-    "models": 6,
-    "toolbox": 6,
-    "extractive": 7,
-    "documents": 7,
-    "web": 8,
-    "records": 8,
-    "engine": 9,
-    "recorded": 10,
-    "agent": 11,
-    "conversation": 12,
-    "evaluation": 12,
-    "serving": 12,
-    "view": 12,
-    "cli": 13,
-    "__main__": 14,
-}
-
-# Folders whose `__all__` names the modules that others may import.
-ROOMS = ("prompts", "calls", "plan")
+import airoagent
+from tests.source import ROOT, executed_at_import, imported_by, python_files, shown, tree_of
 
 HEAVY = (
     "torch",
@@ -70,73 +44,152 @@ HEAVY = (
 MODULES = python_files("airoagent")
 TOOLS = python_files("tools")
 
+# What still breaks a rule below. Each entry is to go; none may be added.
+KNOWN_CIRCLES = {
+    ("airoagent.web.search", "airoagent.web.duckduckgo"),
+    ("airoagent.web.search", "airoagent.web.providers"),
+    ("airoagent.records.run_record", "airoagent.view.notebook"),
+    ("airoagent.cli.recorded", "airoagent.cli.run"),
+    ("airoagent.cli.recorded", "airoagent.cli.runs"),
+    ("airoagent.cli.run", "airoagent.cli.runs"),
+}
+KNOWN_FOLDERS_WITHOUT_NAMES = {
+    f"airoagent.{folder}"
+    for folder in (
+        "documents",
+        "engine",
+        "extractive",
+        "models",
+        "models.local",
+        "models.server",
+        "recorded",
+        "records",
+        "text",
+        "toolbox",
+        "view",
+        "web",
+    )
+}
+KNOWN_PRIVATE_USES = {"airoagent/records/upkeep.py"}
+KNOWN_TWINS = {"chat"}  # prompts/chat.py, and the verb
+KNOWN_FRAGMENTS = {
+    "airoagent.models.local.kquants",
+    "airoagent.models.local.lookahead",
+    "airoagent.web.robots",
+    "airoagent.web.urls",
+}
 
-def layer_of(module: str) -> str:
-    """``airoagent.engine.scheduler`` is of the layer ``engine``."""
-    return module.split(".")[1]
+
+@cache
+def imports() -> dict[str, frozenset[str]]:
+    """The modules of the package that each of them imports, in functions too; imports for types do not count."""
+    graph = grimp.build_graph("airoagent", exclude_type_checking_imports=True, cache_dir=None)
+    return {module: frozenset(graph.find_modules_directly_imported_by(module)) for module in graph.modules}
 
 
-def layer_breaks(file: Path) -> list[str]:
-    """What a file of the package imports from a layer that is not below its own."""
-    own = file.relative_to(PACKAGE).with_suffix("").parts[0]
-    tree = tree_of(file)
-    for_types = {id(inner) for outer in ast.walk(tree) if is_type_checking(outer) for inner in ast.walk(outer)}
-    breaks = []
-    for statement in ast.walk(tree):
-        for name in imported_by(statement):
-            where = f"{shown(file)}:{getattr(statement, 'lineno', 0)}"
-            if not name.startswith("airoagent.") or name == "airoagent.__version__":
-                continue
-            other = layer_of(name)
-            if other not in HEIGHT:
-                breaks.append(f"{where}: {name}: import it from the module that defines it")
-            elif other != own and HEIGHT[other] >= HEIGHT[own] + (id(statement) in for_types):
-                breaks.append(f"{where}: {own} imports {name}")
-    return breaks
-
-
-def test_a_layer_imports_only_from_layers_below_it() -> None:
-    package = PACKAGE / "__init__.py"
-    names = [name for statement in executed_at_import(tree_of(package)) for name in imported_by(statement)]
-    assert [name for name in names if name.startswith("airoagent")] == []
-    assert [broken for file in MODULES if file != package for broken in layer_breaks(file)] == []
-
-
-def package_imports() -> dict[str, set[str]]:
-    """The modules of the package that each of them imports, at the top or within a function; not those for types."""
-    names = {".".join(file.relative_to(ROOT).with_suffix("").parts): file for file in MODULES}
-    found: dict[str, set[str]] = {}
-    for module, file in names.items():
-        tree = tree_of(file)
-        for_types = {id(inner) for outer in ast.walk(tree) if is_type_checking(outer) for inner in ast.walk(outer)}
-        found[module] = {
-            home
-            for statement in ast.walk(tree)
-            if id(statement) not in for_types
-            for name in imported_by(statement)
-            for home in (name, name.rpartition(".")[0])
-            if home in names and home != module
-        }
+def importers() -> dict[str, set[str]]:
+    """The modules that import each module."""
+    found: dict[str, set[str]] = defaultdict(set)
+    for module, needed in imports().items():
+        for name in needed:
+            found[name].add(module)
     return found
 
 
-def test_no_module_of_the_language_imports_itself_by_a_detour() -> None:
-    imports = {module: needed for module, needed in package_imports().items() if module.split(".")[1] in ROOMS}
-    assert {module for module in TopologicalSorter(imports).static_order() if module in imports} == set(imports)
+def test_the_layers_hold(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.chdir(ROOT)
+    broken = lint_imports(no_cache=True)
+    assert not broken, capsys.readouterr().out
 
 
-@pytest.mark.parametrize("room", ROOMS)
-def test_only_the_modules_that_a_folder_names_are_imported_from_other_folders(room: str) -> None:
-    public = {f"airoagent.{room}.{name}" for name in import_module(f"airoagent.{room}").__all__}
-    inside = f"airoagent.{room}."
-    used = {
-        name
-        for module, needed in package_imports().items()
-        if not module.startswith(inside)
-        for name in needed
-        if name.startswith(inside)
+def test_no_module_imports_itself_through_others_even_lazily() -> None:
+    graph = {
+        module: {other for other in needed if (module, other) not in KNOWN_CIRCLES}
+        for module, needed in imports().items()
     }
-    assert used - public == set()
+    assert set(TopologicalSorter(graph).static_order()) == set(graph)  # a circle is a CycleError that names it
+
+
+def test_a_module_imports_no_public_name_from_the_root() -> None:
+    """Each from where it is defined: the root's names are for users."""
+    used = [
+        f"{shown(file)}: {name}" for file in MODULES for part in ast.walk(tree_of(file)) for name in imported_by(part)
+    ]
+    own = {f"airoagent.{name}" for name in airoagent.__all__}
+    assert [use for use in used if use.partition(": ")[2] in own] == []
+    assert imports()["airoagent"] == set()
+
+
+def test_a_folder_is_imported_only_through_the_modules_that_it_names() -> None:
+    folders = {module.rpartition(".")[0] for module in imports()} - {"", "airoagent"}
+    named = {folder: getattr(import_module(folder), "__all__", None) for folder in folders}
+    unnamed = {folder for folder, names in named.items() if names is None}
+    assert unnamed - KNOWN_FOLDERS_WITHOUT_NAMES == set()
+    assert [
+        f"{module} imports {other}"
+        for module, needed in sorted(imports().items())
+        for other in sorted(needed)
+        if (folder := other.rpartition(".")[0]) in folders - unnamed
+        and not f"{module}.".startswith(f"{folder}.")
+        and other.rpartition(".")[2] not in (named[folder] or ())
+    ] == []
+
+
+def private_names(tree: ast.AST) -> Iterator[str]:
+    """The names with a leading underscore that a file defines: functions, classes, variables and attributes."""
+    for item in ast.walk(tree):
+        match item:
+            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
+                yield name
+            case ast.Name(id=name, ctx=ast.Store()) | ast.Attribute(attr=name, ctx=ast.Store()):
+                yield name
+
+
+def private_uses(tree: ast.AST) -> Iterator[tuple[int, str]]:
+    """The private names that a file takes from something other than its own objects, each with its line."""
+    for item in ast.walk(tree):
+        if isinstance(item, ast.Attribute) and not (isinstance(item.value, ast.Name) and item.value.id == "self"):
+            yield item.lineno, item.attr
+        elif isinstance(item, ast.ImportFrom):
+            yield from ((item.lineno, alias.name) for alias in item.names)
+
+
+def test_no_module_uses_a_private_name_of_another() -> None:
+    trees = {shown(file): tree_of(file) for file in (*MODULES, *TOOLS)}
+    defined = {
+        file: {name for name in private_names(tree) if name.startswith("_") and not name.startswith("__")}
+        for file, tree in trees.items()
+    }
+    private = set().union(*defined.values())
+    assert [
+        f"{file}:{line}: {name}"
+        for file, tree in trees.items()
+        if file not in KNOWN_PRIVATE_USES
+        for line, name in private_uses(tree)
+        if name in private - defined[file]
+    ] == []
+
+
+def test_private_names_and_their_uses_are_found() -> None:
+    made = "class A:\n    _b = 1\n    def _c(self):\n        self._d = 2"
+    assert {"_b", "_c", "_d"} <= set(private_names(ast.parse(made)))
+    used = list(private_uses(ast.parse("from airoagent.x import _a\nstore._db.close()\nself._own")))
+    assert (1, "_a") in used and (2, "_db") in used and (3, "_own") not in used
+
+
+def test_a_module_name_is_used_once() -> None:
+    stems = Counter(file.stem for file in MODULES if not file.stem.startswith("__"))
+    assert {stem for stem, times in stems.items() if times > 1} - KNOWN_TWINS == set()
+
+
+def test_a_short_module_is_imported_by_several_others() -> None:
+    """One that serves a single other is a part of that one."""
+    lengths = {
+        ".".join(file.relative_to(ROOT).with_suffix("").parts): len(file.read_text(encoding="utf-8").splitlines())
+        for file in MODULES
+    }
+    found = {module for module, users in importers().items() if len(users) == 1 and lengths.get(module, 60) < 60}
+    assert found - KNOWN_FRAGMENTS == set()
 
 
 def test_nothing_heavy_is_imported_at_the_top_of_a_module() -> None:
@@ -150,8 +203,6 @@ def test_nothing_heavy_is_imported_at_the_top_of_a_module() -> None:
 
 
 def test_a_tool_file_imports_only_the_public_names_of_airoagent() -> None:
-    import airoagent
-
     public = {"airoagent", *(f"airoagent.{name}" for name in airoagent.__all__)}
     assert [
         f"{shown(file)}: {name}"
@@ -179,11 +230,6 @@ def test_starting_up_leaves_nothing_heavy_in_memory(code: str) -> None:
     assert (done.returncode, done.stderr) == (0, "airoagent\n"), done.stdout
 
 
-def test_every_file_of_the_package_is_in_a_known_layer() -> None:
-    layers = {file.relative_to(PACKAGE).with_suffix("").parts[0] for file in MODULES}
-    assert layers - set(HEIGHT) == {"__init__"}
-
-
 @pytest.mark.parametrize(
     ("source", "found"),
     [
@@ -198,27 +244,3 @@ def test_every_file_of_the_package_is_in_a_known_layer() -> None:
 def test_the_reader_of_imports_sees_what_importing_executes(source: str, found: list[str]) -> None:
     names = [name for statement in executed_at_import(ast.parse(source)) for name in imported_by(statement)]
     assert [name for name in names if not name.startswith("typing")] == found
-
-
-@pytest.mark.parametrize(
-    ("file", "source", "breaks"),
-    [
-        ("engine/x.py", "from airoagent.models.base import Model", 0),
-        ("plan/x.py", "def f():\n    from airoagent.engine import run", 1),
-        ("models/x.py", "from airoagent.toolbox.tool import Tool", 1),
-        ("models/x.py", "if TYPE_CHECKING:\n    from airoagent.toolbox.tool import Tool", 0),
-        ("models/x.py", "if TYPE_CHECKING:\n    from airoagent.engine.scheduler import Run", 1),
-        ("settings.py", "from airoagent.events import Event", 1),
-        ("view/x.py", "from airoagent.cli.app import main", 1),
-        ("engine/x.py", "from airoagent import Agent", 1),
-    ],
-)
-def test_the_layer_rule_finds_what_breaks_it(
-    file: str, source: str, breaks: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name in ("PACKAGE", "tests.source.ROOT"):
-        monkeypatch.setattr(f"tests.test_layers.{name}" if name == "PACKAGE" else name, tmp_path)
-    path = tmp_path / file
-    path.parent.mkdir(exist_ok=True)
-    path.write_text(source)
-    assert len(layer_breaks(path)) == breaks

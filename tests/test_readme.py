@@ -1,8 +1,9 @@
-"""The README is executed: every ``sh`` and ``python`` block runs by itself, in a copy of the project.
+"""The README and the pages in docs/ are executed: every ``sh`` and ``python`` block runs by itself, in a copy of the
+project.
 
 A block is left out only where its fence says so and why (```` ```sh no-run: needs the network ````). The first two
-``sh`` blocks are the set-up, one command each; here the first runs without its ``pip install .`` (the package is there
-already), and ``.ci/run`` runs the second as it stands.
+``sh`` blocks of the README are the set-up, one command each; here the first runs without its ``pip install .`` (the
+package is there already), and ``.ci/run`` runs the second as it stands.
 """
 
 from __future__ import annotations
@@ -18,44 +19,52 @@ from pathlib import Path
 
 import pytest
 
-from tests.source import ROOT, project_files
+from airoagent import UsageError, open_model
+from airoagent.settings import load_settings
+from airoagent.toolbox.declared import declared_tools
+from tests.source import ROOT, project_files, python_files
 
 FENCE = re.compile(r"^```(?P<info>[^\n`]*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A fenced block of the README: the language and the rest of its fence, its text, the line it begins on."""
+    """A fenced block of a page: the language and the rest of its fence, its text, the page and line it begins on."""
 
     language: str
     option: str
     text: str
+    page: str
     line: int
+
+    def __str__(self) -> str:
+        return f"{self.page}:{self.line}"
 
     @property
     def runs(self) -> bool:
         return self.option == ""
 
 
-def blocks_of(text: str) -> tuple[Block, ...]:
-    """The fenced blocks of a Markdown text that are shell or Python."""
+def blocks_of(text: str, page: str) -> tuple[Block, ...]:
+    """The fenced blocks of a Markdown text that are shell, Python, tools in YAML or settings in TOML."""
     found = []
     for match in FENCE.finditer(text):
         language, _, option = match["info"].strip().partition(" ")
-        if language in ("sh", "bash", "shell", "console", "python", "py"):
-            found.append(Block(language, option.strip(), match["text"], text.count("\n", 0, match.start()) + 1))
+        if language in ("sh", "bash", "shell", "console", "python", "py", "yaml", "toml"):
+            found.append(Block(language, option.strip(), match["text"], page, text.count("\n", 0, match.start()) + 1))
     return tuple(found)
 
 
-BLOCKS = blocks_of((ROOT / "README.md").read_text(encoding="utf-8"))
-SET_UP = tuple(block for block in BLOCKS if block.language == "sh")[:2]
+LANGUAGES = ("sh", "python", "yaml", "toml")
+PAGES = [name for name in project_files() if name == "README.md" or re.fullmatch(r"docs/.+\.md", name)]
+BLOCKS = [block for name in PAGES for block in blocks_of((ROOT / name).read_text(encoding="utf-8"), name)]
+SET_UP = [block for block in BLOCKS if block.language == "sh" and block.page == "README.md"][:2]
 
 
 def test_the_fences_say_what_is_run() -> None:
     for block in BLOCKS:
-        where = f"README.md:{block.line}"
-        assert block.language in ("sh", "python"), f"{where}: write sh or python, so that the block is run"
-        assert block.runs or re.match(r"no-run: \w.{8,}", block.option), f"{where}: say why: no-run: REASON"
+        assert block.language in LANGUAGES, f"{block}: write one of {LANGUAGES}, so that the block is run"
+        assert block.runs or re.match(r"no-run: \w.{8,}", block.option), f"{block}: say why: no-run: REASON"
 
 
 def test_there_are_exactly_two_set_up_commands() -> None:
@@ -65,7 +74,14 @@ def test_there_are_exactly_two_set_up_commands() -> None:
         assert command.startswith("pip install ")
         assert " && " in command
     installing = [block for block in BLOCKS if block.runs and block not in SET_UP and "pip install" in block.text]
-    assert [f"README.md:{block.line}" for block in installing] == []
+    assert [str(block) for block in installing] == []
+
+
+def test_a_page_is_short_and_its_links_lead_to_files_of_the_project() -> None:
+    assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) <= 200
+    for page in (*PAGES, "SECURITY.md", "AGENTS.md"):
+        for target in re.findall(r"\]\((?!https?:)([^)#\s]+)", (ROOT / page).read_text(encoding="utf-8")):
+            assert ((ROOT / page).parent / target).is_file(), f"{page}: {target}"
 
 
 def test_the_first_command_answers_and_the_second_tests() -> None:
@@ -91,7 +107,7 @@ def environ(tmp_path: Path) -> dict[str, str]:
     commands = {
         "airo": f'exec "{sys.executable}" -m airoagent "$@"',
         "python": f'exec "{sys.executable}" "$@"',
-        "pip": '[ "$*" = "install ." ] || { echo "a block of the README must not run: pip $*" >&2; exit 1; }',
+        "pip": '[ "$*" = "install ." ] || { echo "no block may run: pip $*" >&2; exit 1; }',
     }
     for name, script in commands.items():
         file = tmp_path / "bin" / name
@@ -116,16 +132,28 @@ def execute(command: list[str], folder: Path, environ: dict[str, str]) -> subpro
     return done
 
 
-@pytest.mark.parametrize("block", runnable("sh"), ids=lambda block: f"line {block.line}")
+@pytest.mark.parametrize("block", runnable("sh"), ids=str)
 def test_a_shell_block_runs(block: Block, project: Path, environ: dict[str, str]) -> None:
     execute(["bash", "-euo", "pipefail", "-c", block.text], project, environ)
 
 
-@pytest.mark.parametrize("block", runnable("python"), ids=lambda block: f"line {block.line}")
+@pytest.mark.parametrize("block", runnable("python"), ids=str)
 def test_a_python_block_runs(block: Block, project: Path, environ: dict[str, str], tmp_path: Path) -> None:
     script = tmp_path / "block.py"
     script.write_text(block.text, encoding="utf-8")
     execute([sys.executable, str(script)], project, environ)
+
+
+@pytest.mark.parametrize("block", runnable("yaml"), ids=str)
+def test_a_yaml_block_declares_a_tool(block: Block) -> None:
+    assert declared_tools(block.text, Path(block.page))
+
+
+@pytest.mark.parametrize("block", runnable("toml"), ids=str)
+def test_a_toml_block_is_a_config_file(block: Block, tmp_path: Path) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text(block.text, encoding="utf-8")
+    load_settings(environ={}, config_file=file)
 
 
 def test_the_first_command_gives_the_right_answer_with_its_source(project: Path, environ: dict[str, str]) -> None:
@@ -137,4 +165,43 @@ def test_the_first_command_gives_the_right_answer_with_its_source(project: Path,
 
 def test_blocks_are_found_with_language_option_and_line() -> None:
     text = "a\n```sh\nx\n```\n\n```python no-run: needs a GPU\ny\n```\n```text\nno\n```\n"
-    assert blocks_of(text) == (Block("sh", "", "x\n", 2), Block("python", "no-run: needs a GPU", "y\n", 6))
+    first, second = Block("sh", "", "x\n", "p.md", 2), Block("python", "no-run: needs a GPU", "y\n", "p.md", 6)
+    assert blocks_of(text, "p.md") == (first, second)
+
+
+@pytest.mark.parametrize(
+    ("backend", "model"),
+    [
+        ("transformers", "owner/name"),
+        ("gguf", "file.gguf"),
+        ("server", "http://127.0.0.1:9"),
+        ("scripted", "scripted:x"),
+    ],
+)
+def test_the_page_about_models_lists_every_option_of_a_backend(backend: str, model: str) -> None:
+    page = (ROOT / "docs" / "models.md").read_text(encoding="utf-8")
+    (row,) = re.findall(rf"^\| {backend} \| (.*) \|$", page, re.MULTILINE)
+    with pytest.raises(UsageError) as refused:
+        open_model(model, options={"an unknown one": "1"})
+    options = str(refused.value.hint).removeprefix("it has ").split(", ")
+    assert [option for option in options if f"`{option}`" not in row] == []
+
+
+def test_a_test_that_a_page_names_is_there() -> None:
+    tests = "\n".join(file.read_text(encoding="utf-8") for file in python_files("tests"))
+    for page in (*PAGES, "SECURITY.md"):
+        names = re.findall(r"`(test_\w+)`", (ROOT / page).read_text(encoding="utf-8"))
+        assert [name for name in names if f"def {name}(" not in tests] == [], page
+
+
+def test_a_page_is_in_plain_english() -> None:
+    """Without the words that docs/glossary.md, the only page to name them, advises against."""
+    dialect = re.compile(r"\b(told|begun|anew|afresh|is no (?!longer)|beside)\b")
+    found = [
+        f"{page}:{number}: {word[0]}"
+        for page in (*PAGES, "SECURITY.md", "AGENTS.md")
+        for number, line in enumerate((ROOT / page).read_text(encoding="utf-8").splitlines(), 1)
+        for word in dialect.finditer(re.sub(r"`[^`]*`", "", line))
+        if page != "docs/glossary.md"
+    ]
+    assert found == []

@@ -362,28 +362,13 @@ def test_a_tool_of_yours_is_asked_about_before_a_page_reaches_it(server: Loopbac
     assert run.status == "done" and len(canary.heard) == 1
 
 
-def test_every_promise_of_the_page_has_its_test() -> None:
+def test_every_promise_of_the_page_names_its_test() -> None:
+    """That the tests named are there is checked with the other pages, in test_readme.py."""
     text = (ROOT / "SECURITY.md").read_text(encoding="utf-8")
-    tests = Path(__file__).read_text(encoding="utf-8")
     cannot = text[text.index("## What a page cannot do") : text.index("## What a page can do")]
-    promises = [line.split("**")[1] for line in cannot.splitlines() if line.startswith("- **")]
-    assert len(promises) == len(TESTED)
-    assert [promise for promise in promises if promise not in TESTED] == []
-    assert [name for name in TESTED.values() if f"def {name}(" not in tests] == []
-
-
-TESTED = {
-    "Choose what runs.": "test_a_page_cannot_choose_what_runs",
-    "Be read as anything but text.": "test_a_page_is_never_read_as_anything_but_text",
-    "Leave its place in the prompt.": "test_a_page_cannot_leave_its_place_in_the_prompt",
-    "Turn the scraper inward.": "test_a_page_cannot_turn_the_scraper_inward",
-    "Have an address made up.": "test_an_address_that_a_model_makes_up_after_reading_a_page_is_not_opened",
-    "Read your files.": "test_a_page_cannot_read_your_files",
-    "Act in place of showing.": "test_no_character_that_acts_in_place_of_showing_reaches_a_prompt_or_an_answer",
-    "Fill the machine.": "test_a_page_cannot_fill_the_machine",
-    "Lose its mark.": "test_marks_say_what_strangers_and_models_had_a_say_in",
-    "Go unrecorded.": "test_nothing_goes_unrecorded",
-}
+    promises = cannot.split("\n- **")[1:]
+    assert len(promises) >= 10
+    assert [promise for promise in promises if not re.search(r"`test_\w+`", promise)] == []
 
 
 # Characters that act in place of showing ---------------------------------------------------------------------------

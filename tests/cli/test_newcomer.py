@@ -221,7 +221,8 @@ def test_every_option_that_a_hint_or_a_page_names_is_there() -> None:
     known |= {"--quiet", "--no-input", "--disable-pip-version-check", "--no-deps", "--only-binary", "--dest", "--hash"}
     for verb in VERBS:
         known |= options_of(import_module(f"airoagent.cli.{verb}").command)
-    texts = [(REPO / name).read_text(encoding="utf-8") for name in ("README.md", "SECURITY.md")]
+    pages = (REPO / "README.md", REPO / "SECURITY.md", *(REPO / "docs").glob("*.md"))
+    texts = [page.read_text(encoding="utf-8") for page in pages]
     for file in (*(REPO / "airoagent").rglob("*.py"), *(REPO / "tools").glob("*.py")):
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
