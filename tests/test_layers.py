@@ -48,7 +48,6 @@ TOOLS = python_files("tools")
 KNOWN_CIRCLES = {
     ("airoagent.web.search", "airoagent.web.duckduckgo"),
     ("airoagent.web.search", "airoagent.web.providers"),
-    ("airoagent.records.run_record", "airoagent.view.notebook"),
     ("airoagent.cli.recorded", "airoagent.cli.run"),
     ("airoagent.cli.recorded", "airoagent.cli.runs"),
     ("airoagent.cli.run", "airoagent.cli.runs"),
