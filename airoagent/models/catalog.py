@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from airoagent.errors import ModelError
-from airoagent.models.backend_options import check_options, choice, device, style, whole_number
+from airoagent.models.backend_options import read_options
 from airoagent.models.base import Model, Sampling
 from airoagent.models.hub import NotFetched, Progress, is_hub_name, snapshot
 from airoagent.models.local.checkpoint import ggml_message, read_checkpoint
@@ -162,38 +162,6 @@ CATALOGUE: Final[tuple[CatalogueModel, ...]] = (
     _chat("microsoft/phi-4", 14.7, 16384, "MIT"),
 )
 
-# What can be set, by backend; `open_model` refuses anything else.
-_OPTIONS: Final[Mapping[str, tuple[str, ...]]] = {
-    "extractive": (),
-    "scripted": ("chunk",),
-    "server": ("context", "dialect", "model", "route", "style", "system", "timeout", "wrapper"),
-    "gguf": (
-        "adapter",
-        "batch",
-        "context",
-        "gpu_layers",
-        "rope_freq_base",
-        "rope_freq_scale",
-        "rows",
-        "system",
-        "threads",
-        "wrapper",
-    ),
-    "transformers": (
-        "ahead",
-        "base",
-        "bits",
-        "context",
-        "device",
-        "memory",
-        "revision",
-        "rows",
-        "style",
-        "system",
-        "wrapper",
-    ),
-}
-
 
 def find_model(name: str) -> CatalogueModel | None:
     """The catalogue's entry for a repository name, with or without its owner, in any case."""
@@ -242,52 +210,32 @@ def open_model(
     is told of fetching and loading. Raises ModelError where there is no such model or it is seen not to load,
     UsageError for a setting the backend does not have.
     """
-    text = spec.strip()
-    settings = dict(options or {})
+    text, given = spec.strip(), options or {}
     if text == "extractive":
-        check_options("extractive", settings, _OPTIONS["extractive"])
+        read_options("extractive", (), given)
         # By its name, as a backend from elsewhere would be: it stands on this package, not in it.
         return importlib.import_module("airoagent.extractive.model").ExtractiveModel()  # type: ignore[no-any-return]
     if text.startswith("scripted:"):
-        check_options("scripted", settings, _OPTIONS["scripted"])
-        from airoagent.models.scripted import ScriptedModel
+        from airoagent.models import scripted
 
-        chunk = whole_number(settings, "chunk", least=0)
-        return ScriptedModel.from_file(text.removeprefix("scripted:"), chunk=5 if chunk is None else chunk)
+        script = text.removeprefix("scripted:")
+        return scripted.ScriptedModel.from_file(script, **read_options("scripted", scripted.OPTIONS, given))
     if message := ggml_message(Path(text).expanduser()):
         raise message
     if text.lower().startswith(("http://", "https://")):
-        check_options("server", settings, _OPTIONS["server"])
-        from airoagent.models.server import client as server
+        from airoagent.models.server import client
 
-        return server.ServerModel(text, sampling=sampling, **server.settings_of(settings))
+        return client.ServerModel(text, sampling=sampling, **read_options("server", client.OPTIONS, given))
     if text.lower() in PACKAGED or text.lower().endswith(".gguf"):
-        text = _packaged(text)
-        check_options("gguf", settings, _OPTIONS["gguf"])
         from airoagent.models.local import llamacpp
 
-        return llamacpp.LlamaCppModel(text, sampling=sampling, progress=progress, **llamacpp.settings_of(settings))
+        settings = read_options("gguf", llamacpp.OPTIONS, given)
+        return llamacpp.LlamaCppModel(_packaged(text), sampling=sampling, progress=progress, **settings)
     name, folder = _resolve(text)
-    check_options("transformers", settings, _OPTIONS["transformers"])
-    from airoagent.models.local.transformers import TransformersModel
+    from airoagent.models.local import transformers
 
-    return TransformersModel(
-        folder or name,
-        name=name,
-        sampling=sampling,
-        progress=progress,
-        wrapper=settings.get("wrapper"),
-        system=settings.get("system"),
-        style=style(settings),
-        context_length=whole_number(settings, "context", least=16),
-        device=device(settings.get("device", "auto")),
-        bits=int(choice("bits", settings.get("bits", "4"), ("4", "16"))),
-        check_memory=choice("memory", settings.get("memory", "check"), ("check", "ignore")) == "check",
-        revision=settings.get("revision", "main"),
-        rows=whole_number(settings, "rows", least=1) or 16,
-        look_ahead=choice("ahead", settings.get("ahead", "on"), ("on", "off")) == "on",
-        base=settings.get("base"),
-    )
+    settings = read_options("transformers", transformers.OPTIONS, given)
+    return transformers.TransformersModel(folder or name, name=name, sampling=sampling, progress=progress, **settings)
 
 
 def _packaged(text: str) -> str:

@@ -15,15 +15,18 @@ from collections import deque
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, Final, get_args
 
 from airoagent.errors import ModelError, UsageError
 from airoagent.events import Usage
+from airoagent.models.backend_options import Option, whole_number
 from airoagent.models.base import Chunk, ModelInfo, Prompt, Purpose
 from airoagent.models.stopping import StopFilter
 from airoagent.textfiles import read_text
 
-__all__ = ["ScriptedModel"]
+__all__ = ["OPTIONS", "ScriptedModel"]
+
+OPTIONS: Final = (Option("chunk", whole_number(0)),)
 
 
 class ScriptedModel:

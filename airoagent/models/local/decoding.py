@@ -12,10 +12,12 @@ from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from airoagent.errors import ModelError, UsageError
-from airoagent.models.base import Sampling
+from airoagent.events import Usage
+from airoagent.models.base import Chunk, Finish, Sampling
+from airoagent.models.stopping import StopFilter
 from airoagent.prompts.wrappers import Wrapper
 
-__all__ = ["Picker", "TokenText", "check_sampling", "encode_plain", "encode_prompt"]
+__all__ = ["CompletionWriter", "TokenPicker", "TokenText", "check_sampling", "encode_plain", "encode_prompt"]
 
 # llama.cpp's window for its repeat penalty, which is what the 1.1 of the model cards was set for.
 _PENALTY_WINDOW: Final = 64
@@ -134,7 +136,7 @@ def check_sampling(sampling: Sampling) -> None:
         raise UsageError(f"max_tokens cannot be {sampling.max_tokens}", "it is at least 1")
 
 
-class Picker:
+class TokenPicker:
     """Picks the next token, as a logits processor: what it returns leaves greedy search one choice.
 
     It draws with a generator of its own, so a seed means the same tokens whatever else draws random numbers in this
@@ -181,3 +183,32 @@ class Picker:
         # The token that crosses the line stays, so at least one does.
         ordered[ordered.cumsum(dim=-1) - ordered >= self._sampling.top_p] = 0
         return chances.new_zeros(chances.shape).scatter(1, order, ordered)
+
+
+class CompletionWriter:
+    """Turns the tokens of one completion into text, passes it on, and says when it ends."""
+
+    def __init__(
+        self, text: TokenText, ends: tuple[int, ...], stops: StopFilter, tell: Callable[[Chunk], None]
+    ) -> None:
+        self._text = text
+        self._stops = stops
+        self._ends = frozenset(ends)
+        self._tell = tell
+        self._finish: Finish = "length"
+
+    def __call__(self, token: int) -> bool:
+        """Take the next token; return whether the completion ends with it."""
+        if token in self._ends:
+            self._finish = "stop"
+            return True
+        if shown := self._stops.feed(self._text.feed(token)):
+            self._tell(Chunk(shown))
+        if self._stops.stopped:
+            self._finish = "stop"
+        return self._stops.stopped
+
+    def last_chunk(self, read: int, all: int) -> Chunk:
+        """What was held back, why the completion ended, and its cost: tokens read, and read and written together."""
+        rest = self._stops.feed(self._text.finish()) + self._stops.finish()
+        return Chunk(rest, self._finish, Usage(read, all - read, 1))

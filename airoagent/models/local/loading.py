@@ -19,11 +19,10 @@ from typing import Any, Final
 from airoagent.errors import MissingExtra, ModelError
 from airoagent.extras import require
 from airoagent.models.hub import LoadStopped, Progress
-from airoagent.models.local.architecture import check_complete, check_shapes, config_of
+from airoagent.models.local.architecture import check_complete, check_shapes, config_of, is_out_of_memory, reason_of
 from airoagent.models.local.checkpoint import Checkpoint
 from airoagent.models.local.machine import Device, this_machine
 from airoagent.models.local.quantised import quiet_gptq, require_libraries
-from airoagent.models.local.reason import is_out_of_memory, reason_of
 
 __all__ = ["Loaded", "check", "check_room", "free_memory", "load", "load_tokenizer"]
 

@@ -18,7 +18,7 @@ from airoagent.models.base import Chunk, Prompt, Sampling
 from airoagent.models.hub import LoadStopped
 from airoagent.models.local.decoding import check_sampling
 
-__all__ = ["Job", "Line", "Rows", "Writing"]
+__all__ = ["BatchModel", "PromptQueue", "QueuedPrompt", "Rows"]
 
 
 class Rows(Protocol):
@@ -40,7 +40,7 @@ class Rows(Protocol):
         ...
 
 
-class Writing(Protocol):
+class BatchModel(Protocol):
     """What a model does for its line, always in the line's thread."""
 
     def encode(self, prompt: Prompt) -> tuple[list[int], int]:
@@ -64,7 +64,7 @@ class Writing(Protocol):
         ...
 
 
-class Job:
+class QueuedPrompt:
     """A prompt in line, and how its caller is told: ``items`` are chunks or the error, ``over`` that no more come."""
 
     __slots__ = ("_loop", "cancelled", "done", "ids", "items", "most", "over", "prompt", "row")
@@ -107,16 +107,16 @@ class Job:
             self.cancelled = True
 
 
-class Line:
+class PromptQueue:
     """See the module. ``name`` is the model's, for what is said when it is closed."""
 
-    def __init__(self, name: str, model: Writing) -> None:
+    def __init__(self, name: str, model: BatchModel) -> None:
         self._name = name
         self._model = model
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="airo-model")
         self._lock = threading.Lock()
-        self._waiting: list[Job] = []
-        self._writing: list[Job] = []
+        self._waiting: list[QueuedPrompt] = []
+        self._writing: list[QueuedPrompt] = []
         self._serving = False
         self._closed = threading.Event()
         self._batch: Rows | None = None
@@ -135,9 +135,9 @@ class Line:
         finally:
             await self.call_off(job)
 
-    def put(self, prompt: Prompt) -> Job:
+    def put(self, prompt: Prompt) -> QueuedPrompt:
         """Stand in line; ModelError if the line is closed."""
-        job = Job(prompt)
+        job = QueuedPrompt(prompt)
         with self._lock:
             if self._closed.is_set():
                 raise self._closing()
@@ -147,7 +147,7 @@ class Line:
                 self._thread.submit(self._serve)
         return job
 
-    async def call_off(self, job: Job) -> None:
+    async def call_off(self, job: QueuedPrompt) -> None:
         """Its caller reads no more; returns when nothing is written for it any more."""
         with self._lock:
             if job in self._waiting:
@@ -229,9 +229,9 @@ class Line:
             return False
         return True
 
-    def _enter(self) -> list[Job]:
+    def _enter(self) -> list[QueuedPrompt]:
         """Take those out of the line, in order, who fit beside those being written; one alone always does."""
-        entering: list[Job] = []
+        entering: list[QueuedPrompt] = []
         with self._lock:
             inside = [job for job in self._writing if not job.cancelled]
             while self._waiting and self._waiting[0].ids:
@@ -265,7 +265,7 @@ class Line:
                 job.end(self._model.last_chunk(job.row))
         self._writing = [job for job in self._writing if not job.done]
 
-    def _refuse(self, jobs: list[Job], error: Exception) -> None:
+    def _refuse(self, jobs: list[QueuedPrompt], error: Exception) -> None:
         told = self._model.failure(error)
         with self._lock:
             self._waiting = [job for job in self._waiting if job not in jobs]

@@ -16,29 +16,46 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from airoagent.errors import AiroError, ModelError
 from airoagent.extras import require
 from airoagent.models import hub
+from airoagent.models.backend_options import PROMPT_OPTIONS, Option, choice, whole_number
 from airoagent.models.base import Chunk, ModelInfo, Prompt, Sampling
+from airoagent.models.local.architecture import is_out_of_memory, reason_of
 from airoagent.models.local.checkpoint import Checkpoint, read_checkpoint, with_weights_of
 from airoagent.models.local.constraint import GrammarMask, grammar_tokenizer, grammars_available
-from airoagent.models.local.decoding import Picker, TokenText, check_sampling, encode_plain, encode_prompt
+from airoagent.models.local.decoding import (
+    CompletionWriter,
+    TokenPicker,
+    TokenText,
+    check_sampling,
+    encode_plain,
+    encode_prompt,
+)
 from airoagent.models.local.loading import Loaded, check, check_room, free_memory, load, load_tokenizer
-from airoagent.models.local.lookahead import Guesses
 from airoagent.models.local.machine import Device
-from airoagent.models.local.prompt_queue import Line
-from airoagent.models.local.reason import is_out_of_memory, reason_of
-from airoagent.models.local.row_batch import Batches, Row
-from airoagent.models.local.writer import Writer
+from airoagent.models.local.prompt_queue import PromptQueue
+from airoagent.models.local.row_batch import BatchGroup, BatchRow, PromptLookup
 from airoagent.models.stopping import StopFilter
 from airoagent.models.window import room_for
 from airoagent.prompts.chat import Style
 from airoagent.prompts.grammar import Grammar
 from airoagent.prompts.wrappers import Wrapper, style_of, template_wrapper, wrapper_for, wrapper_named
 
-__all__ = ["TransformersModel"]
+__all__ = ["OPTIONS", "TransformersModel"]
+
+OPTIONS: Final = (
+    *PROMPT_OPTIONS,
+    Option("ahead", choice({"on": True, "off": False}), "look_ahead"),
+    Option("base"),
+    Option("bits", choice({"4": 4, "16": 16})),
+    Option("device", choice(("auto", "cpu", "cuda"))),
+    Option("memory", choice({"check": True, "ignore": False}), "check_memory"),
+    Option("revision"),
+    Option("rows", whole_number(1)),
+)
 
 
 class TransformersModel:
@@ -111,7 +128,7 @@ class TransformersModel:
         self._loaded: Loaded | None = None
         self._rows = rows
         self._look_ahead = look_ahead
-        self._line = Line(self._name, self)
+        self._line = PromptQueue(self._name, self)
 
     @property
     def info(self) -> ModelInfo:
@@ -186,34 +203,34 @@ class TransformersModel:
     def _sampling_of(self, prompt: Prompt) -> Sampling:
         return (prompt.sampling or self._sampling).for_purpose(prompt.purpose)
 
-    def open_batch(self, stopped: Callable[[], bool]) -> tuple[Batches, int, int]:
+    def open_batch(self, stopped: Callable[[], bool]) -> tuple[BatchGroup, int, int]:
         """Load the model; what completions written side by side may take is half of the memory that is then free."""
         loaded = self._ready_model(stopped)
         free = free_memory(loaded)
         tokens = 10**9 if free is None else free // 2 // max(self._described().cache_per_token, 1)
-        return Batches(loaded.model, loaded.device), self._rows, tokens
+        return BatchGroup(loaded.model, loaded.device), self._rows, tokens
 
-    def begin(self, prompt: Prompt, ids: list[int], most: int, tell: Callable[[Chunk], None]) -> Row:
+    def begin(self, prompt: Prompt, ids: list[int], most: int, tell: Callable[[Chunk], None]) -> BatchRow:
         """A row that writes this completion."""
         loaded = self._ready_model(lambda: False)
         sampling = self._sampling_of(prompt)
         mask = self._mask(prompt.grammar, loaded, len(ids), most)
         stops = StopFilter(prompt.stop + self._ready_wrapper().stop, drop_space=True, watch=mask is None)
-        writer = Writer(TokenText(self._ready_tokenizer()), loaded.ends, stops, tell)
+        writer = CompletionWriter(TokenText(self._ready_tokenizer()), loaded.ends, stops, tell)
         # With a seed the same passes are made each time, so that rounding cannot tell two runs apart: the prompt is
         # read anew, nothing is tried ahead, and no pass is shared with what happens to be written at the same time.
         free = sampling.seed is None
-        return Row(
+        return BatchRow(
             ids,
             most,
-            Picker(sampling, loaded.device, mask),
+            TokenPicker(sampling, loaded.device, mask),
             writer,
             keep=free and prompt.purpose == "plan",
-            guess=Guesses(mask.forced if mask else None) if free and self._look_ahead else None,
+            guess=PromptLookup(mask.forced if mask else None) if free and self._look_ahead else None,
             alone=not free,
         )
 
-    def last_chunk(self, row: Row) -> Chunk:
+    def last_chunk(self, row: BatchRow) -> Chunk:
         """What was held back, why the completion ended, and its cost."""
         return row.take.last_chunk(row.start, len(row.ids))
 

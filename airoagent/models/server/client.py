@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, Literal
@@ -23,14 +23,22 @@ from urllib.parse import urlsplit
 
 from airoagent.errors import ModelError, UsageError
 from airoagent.events import Usage
+from airoagent.models.backend_options import PROMPT_OPTIONS, Option, choice, number
 from airoagent.models.base import Chunk, Finish, ModelInfo, Prompt, Sampling
 from airoagent.models.local.constraint import grammars_available, nearest_end
 from airoagent.models.local.decoding import check_sampling
 from airoagent.models.server.dialects import DIALECTS, Dialect, dialect_of, window_in
-from airoagent.models.server.estimate import estimate_tokens
-from airoagent.models.server.faults import KEYS, DoesNotFit, NoRoute, broke_off, refused, trusted, unreachable
-from airoagent.models.server.patience import Patience
-from airoagent.models.server.stream import Part, Said, read_said
+from airoagent.models.server.faults import (
+    KEYS,
+    DoesNotFit,
+    NoRoute,
+    RetrySchedule,
+    broke_off,
+    refused,
+    trusted,
+    unreachable,
+)
+from airoagent.models.server.stream import PartialCompletion, ServerChunk, estimate_tokens, read_said
 from airoagent.models.stopping import StopFilter
 from airoagent.models.window import room_for
 from airoagent.prompts.chat import Chat, Style
@@ -40,9 +48,17 @@ from airoagent.prompts.wrappers import WRAPPERS, Wrapper, style_of, wrapper_for,
 if TYPE_CHECKING:
     import httpx
 
-__all__ = ["Route", "ServerModel"]
+__all__ = ["OPTIONS", "Route", "ServerModel"]
 
 Route = Literal["auto", "completions", "chat"]
+
+OPTIONS: Final = (
+    *PROMPT_OPTIONS,
+    Option("dialect", choice(tuple(DIALECTS))),
+    Option("model"),
+    Option("route", choice(("auto", "completions", "chat"))),
+    Option("timeout", number),
+)
 
 # How often a completion that the server cut off early is gone on with.
 _MOST_PARTS: Final = 8
@@ -148,8 +164,8 @@ class ServerModel:
     def _ids(self, prompt: str) -> list[int] | None:
         """The prompt as tokens, of which only the wrapper's own may be control tokens; None as for `tokenize`."""
         ids: list[int] = []
-        for number, (text, control) in enumerate(self._wrapper().parts(prompt, self._system)):
-            part = self.tokenize(text, control=control, begin=number == 0)
+        for at, (text, control) in enumerate(self._wrapper().parts(prompt, self._system)):
+            part = self.tokenize(text, control=control, begin=at == 0)
             if part is None:
                 return None
             ids += part
@@ -233,7 +249,7 @@ class ServerModel:
                     more = await asyncio.to_thread(self.tokenize, text) if text else None
                     asked = ids + (more or [])
                 body = self._body(prompt, asked, sampling, route, stop, left, held=held and parts == 1)
-                part = Part()
+                part = PartialCompletion()
                 try:
                     async with aclosing(self._said(client, self._base + _path(route), body)) as said:
                         async for one in said:
@@ -255,7 +271,7 @@ class ServerModel:
         usage = Usage(read or length, written, parts)
         yield Chunk(filter.finish(), finish, usage)
 
-    def _end(self, filter: StopFilter, part: Part, route: Route, left: int, parts: int) -> Finish | None:
+    def _end(self, filter: StopFilter, part: PartialCompletion, route: Route, left: int, parts: int) -> Finish | None:
         """Why the completion has ended; None if the server stopped before it was to, and can be asked to go on."""
         if filter.stopped or part.finish != "length":
             return "stop"
@@ -314,11 +330,11 @@ class ServerModel:
             body |= self._dialect.fields(sampling, prompt.grammar if held else "", chat=route == "chat")
         return body
 
-    async def _said(self, client: httpx.AsyncClient, url: str, body: dict[str, Any]) -> AsyncGenerator[Said]:
+    async def _said(self, client: httpx.AsyncClient, url: str, body: dict[str, Any]) -> AsyncGenerator[ServerChunk]:
         """What the server says to this request; asked again while it is busy, and never once it has begun to answer."""
         import httpx
 
-        patience = Patience(self._retries, self._pause, self._timeout)
+        patience = RetrySchedule(self._retries, self._pause, self._timeout)
         while True:
             try:
                 async with client.stream("POST", url, json=body) as response:
@@ -344,7 +360,7 @@ class ServerModel:
         """The JSON at an address; None where there is none. With ``retry`` ModelError if nobody answers at all."""
         import httpx
 
-        patience = Patience(self._retries, self._pause, self._timeout)
+        patience = RetrySchedule(self._retries, self._pause, self._timeout)
         while True:
             try:
                 response = await client.get(url, timeout=min(self._timeout, 30.0))
@@ -432,18 +448,3 @@ def _addresses(url: str) -> tuple[str, str]:
     path = parts.path.rstrip("/").removesuffix("/completions").removesuffix("/chat").rstrip("/")
     root = f"{parts.scheme}://{parts.netloc}{path.removesuffix('/v1')}"
     return root, f"{root}/v1"
-
-
-def settings_of(options: Mapping[str, str]) -> dict[str, Any]:
-    """The keyword arguments that a user's options mean (the names are checked already)."""
-    from airoagent.models.backend_options import choice, number, style, whole_number
-
-    settings: dict[str, Any] = {key: options[key] for key in ("model", "wrapper", "system") if key in options}
-    if "dialect" in options:
-        settings["dialect"] = choice("dialect", options["dialect"], tuple(DIALECTS))
-    if "route" in options:
-        settings["route"] = choice("route", options["route"], ("auto", "completions", "chat"))
-    settings["style"] = style(options)
-    settings["context_length"] = whole_number(options, "context", least=16)
-    settings["timeout"] = number(options, "timeout") or 300.0
-    return settings

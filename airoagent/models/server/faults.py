@@ -7,30 +7,24 @@ KoboldCpp ``{"detail": {"error", "msg"}}``, LM Studio ``{"error": "text"}``.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import re
 import ssl
+import time
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from airoagent.errors import ModelError
 
-__all__ = [
-    "BUSY",
-    "KEYS",
-    "DoesNotFit",
-    "NoRoute",
-    "broke_off",
-    "failed",
-    "is_loading",
-    "refused",
-    "trusted",
-    "unreachable",
-]
+if TYPE_CHECKING:
+    import httpx
+
+__all__ = ["KEYS", "DoesNotFit", "NoRoute", "RetrySchedule", "broke_off", "failed", "refused", "trusted", "unreachable"]
 
 KEYS: Final = ("AIRO_API_KEY", "OPENAI_API_KEY")
-BUSY: Final = (429, 502, 503, 504)
+_BUSY: Final = (429, 502, 503, 504)
 _NO_ROUTE: Final = (404, 405, 501)
 _LOG: Final = "see what the server's own log says"
 # llama.cpp: "exceeds the available context size"; vLLM, llama-cpp-python, OpenAI: "maximum context length is"; LM
@@ -127,13 +121,8 @@ def refused(
         )
     if _TOO_LONG.search(content.decode("utf-8", "replace")):
         return _does_not_fit(name, reason)
-    hint = "try again later" if status in BUSY else _LOG
+    hint = "try again later" if status in _BUSY else _LOG
     return ModelError(f"{name} refused ({status}): {reason or 'it gave no reason'}", hint)
-
-
-def is_loading(status: int, content: bytes) -> bool:
-    """Whether the server is up and its model is not yet (llama.cpp says so in these words)."""
-    return status == 503 and b"loading" in content[:2000].lower()
 
 
 def _does_not_fit(name: str, reason: str) -> DoesNotFit:
@@ -180,3 +169,53 @@ def _short(text: str) -> str:
 
 def _first_line(error: Exception | None) -> str:
     return (str(error).strip() or type(error).__name__).splitlines()[0][:200]
+
+
+_LONGEST_PAUSE: Final = 30.0
+_LOADING_PAUSE: Final = 2.0
+_MOST_KNOCKS: Final = 2
+# Another protocol, a name that nobody has, and a name service that is out of reach.
+_HOPELESS: Final = ("SSL", "Name or service not known", "nodename nor servname", "getaddrinfo failed", "[Errno -")
+
+
+class RetrySchedule:
+    """For one request: ``retries`` more tries, ``pause`` seconds apart, doubling, or as the server asks.
+
+    Where nobody answers at all there are at most two. A server that says it is loading its model is asked again for
+    ``timeout`` seconds, without counting.
+    """
+
+    def __init__(self, retries: int, pause: float, timeout: float) -> None:
+        self._left = retries
+        self._pause = pause
+        self._knocks = 0
+        self._until = time.monotonic() + timeout
+
+    async def again(self, response: httpx.Response, content: bytes) -> bool:
+        """Whether to ask again after this answer, now that some time has passed."""
+        # llama.cpp says it in these words: the server is up, and its model is not yet.
+        loading = response.status_code == 503 and b"loading" in content[:2000].lower()
+        if loading and time.monotonic() < self._until:
+            await asyncio.sleep(min(self._pause * 2, _LOADING_PAUSE))
+            return True
+        if response.status_code not in _BUSY:
+            return False
+        asked = response.headers.get("retry-after", "")
+        return await self._wait(float(asked) if asked.isdecimal() else None)
+
+    async def once_more(self, error: Exception) -> bool:
+        """Whether to try once more where nobody answered: not where waiting cannot help, and not for long."""
+        import httpx
+
+        hopeless = isinstance(error, httpx.ConnectTimeout) or any(word in str(error) for word in _HOPELESS)
+        self._left = min(self._left, _MOST_KNOCKS - self._knocks)
+        self._knocks += 1
+        return not hopeless and await self._wait(None)
+
+    async def _wait(self, asked: float | None) -> bool:
+        if self._left < 1:
+            return False
+        self._left -= 1
+        await asyncio.sleep(min(self._pause if asked is None else asked, _LONGEST_PAUSE))
+        self._pause *= 2
+        return True

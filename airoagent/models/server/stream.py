@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -10,20 +11,19 @@ from typing import TYPE_CHECKING, Any, Final
 from airoagent.errors import ModelError
 from airoagent.events import Usage
 from airoagent.models.base import Finish
-from airoagent.models.server.estimate import estimate_tokens
 from airoagent.models.server.faults import broke_off, failed
 
 if TYPE_CHECKING:
     import httpx
 
-__all__ = ["Part", "Said", "read_said"]
+__all__ = ["PartialCompletion", "ServerChunk", "estimate_tokens", "read_said"]
 
 # A line is one token's worth of JSON; a whole answer that is not streamed is at most this, too.
 _LONGEST: Final = 8 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class ServerChunk:
     """One piece of an answer."""
 
     text: str
@@ -31,7 +31,7 @@ class Said:
     usage: Usage | None = None
 
 
-class Part:
+class PartialCompletion:
     """What a server has said to one request."""
 
     def __init__(self) -> None:
@@ -41,7 +41,7 @@ class Part:
         self.counted = 0
         self._pieces = 0
 
-    def take(self, said: Said) -> None:
+    def take(self, said: ServerChunk) -> None:
         self.text += said.text
         self.finish = said.finish or self.finish
         self._pieces += bool(said.text)
@@ -55,7 +55,7 @@ class Part:
         return max(self._pieces, estimate_tokens(self.text))
 
 
-async def read_said(response: httpx.Response, name: str) -> AsyncIterator[Said]:
+async def read_said(response: httpx.Response, name: str) -> AsyncIterator[ServerChunk]:
     """The pieces of an answer as they come.
 
     Raises ModelError for an answer that is no such thing, that is an error, or that ends before it is complete: without
@@ -124,13 +124,13 @@ def _json(content: bytes, name: str) -> dict[str, Any]:
     return value
 
 
-def _said(value: dict[str, Any], name: str, *, whole: bool = False) -> Said:
+def _said(value: dict[str, Any], name: str, *, whole: bool = False) -> ServerChunk:
     choices = value.get("choices")
     if value.get("error") or (value.get("object") == "error" and not choices):
         raise failed(name, value)
     usage = _usage(value.get("usage"))
     if not choices and (usage is not None or choices == []) and not whole:
-        return Said("", None, usage)
+        return ServerChunk("", None, usage)
     first = choices[0] if isinstance(choices, list) and choices else None
     if not isinstance(first, dict):
         raise ModelError(f"{name} answered with a completion that holds no text", "is it an OpenAI-compatible server?")
@@ -140,7 +140,7 @@ def _said(value: dict[str, Any], name: str, *, whole: bool = False) -> Said:
     finish: Finish | None = None
     if reason not in (None, "", "null") or whole:  # KoboldCpp writes "null" as long as there is none.
         finish = "length" if reason in ("length", "max_tokens") else "stop"
-    return Said(text if isinstance(text, str) else "", finish, usage)
+    return ServerChunk(text if isinstance(text, str) else "", finish, usage)
 
 
 def _usage(value: Any) -> Usage | None:
@@ -148,3 +148,23 @@ def _usage(value: Any) -> Usage | None:
         return None
     read, written = value.get("prompt_tokens"), value.get("completion_tokens")
     return Usage(read, written, 1) if isinstance(read, int) and isinstance(written, int) else None
+
+
+_PIECE = re.compile(r"([A-Za-z]+)|([^\x00-\x7f]+)|[ \t]+|[^A-Za-z\x80-\U0010ffff \t]")
+
+
+def estimate_tokens(text: str) -> int:
+    """Roughly what Llama-2's tokenizer makes of it, rather too many than too few.
+
+    It has a token for most short words, splits numbers into digits, and falls back on bytes for scripts that are rare
+    in its vocabulary.
+    """
+    count = 1
+    for match in _PIECE.finditer(text):
+        if match[1]:
+            count += (len(match[1]) + 4) // 5
+        elif match[2]:
+            count += sum(1 if character < "\u0250" else 2 for character in match[2])
+        elif match[0] not in (" ",):
+            count += 1
+    return count
