@@ -166,7 +166,50 @@ def test_a_server_that_dies_in_the_middle_is_an_error_and_what_it_wrote_is_kept(
         with pytest.raises(ModelError, match="broke off in the middle of its answer"):
             asyncio.run(read())
     assert got == ["Half an", " answ"]
-    assert [path for path, _, _ in served.requests].count("/v1/completions") == 1
+    assert [path for path, _, _ in served.requests].count("/v1/completions") == 2
+
+
+@pytest.mark.parametrize(
+    "again", [said(" Half an", " answer."), said(" Half an answ", "er."), said(" Half an answer.")]
+)
+def test_a_server_that_dies_in_the_middle_is_asked_once_more_and_goes_on_where_it_was(again: Answer) -> None:
+    dying = events(piece(" Half an"), piece(" answ"))
+    with serving({"/v1/completions": first(dying, again)}) as served:
+        assert ask(served.url).text == "Half an answer."
+
+
+@pytest.mark.parametrize("again", [said(" Another", " answer."), said(" Half"), failing(500)])
+def test_a_server_that_says_something_else_the_second_time_broke_off(again: Answer) -> None:
+    dying = events(piece(" Half an"), piece(" answ"))
+    with serving({"/v1/completions": first(dying, again)}) as served, pytest.raises(ModelError, match="broke off"):
+        ask(served.url)
+
+
+def test_null_choices_empty_and_many_lined_data_and_content_in_parts_are_read() -> None:
+    parts = [{"type": "thinking", "thinking": [{"type": "text", "text": "Hm."}]}, {"type": "text", "text": "In kelp."}]
+    lines = (
+        'data: {"choices": null}',
+        "data:",
+        'data: {"choices": [{"delta": {"role": "assistant", "content": null}}]}',
+        f'data: {{"choices": [{{"delta":\ndata: {{"content": {json.dumps(parts)}}}}}]}}',
+        'data: {"choices": [{"delta": null, "finish_reason": "stop"}]}',
+        'data: {"choices": [null]}',
+    )
+    routes = {"/v1/models": as_json({"data": [{"id": "qwen"}]}), "/v1/chat/completions": events(*lines)}
+    with serving(routes) as served:
+        assert ask(served.url).text == "In kelp."
+
+
+def test_of_thousands_of_models_those_with_like_names_are_named() -> None:
+    names = [f"vendor-{number}/model-{number}" for number in range(5000)] + ["qwen/qwen3-8b"]
+    refusal = plain(404, json.dumps({"error": {"message": "model qwen3-8b not found"}}).encode())
+    listed = as_json({"data": [{"id": name} for name in names]})
+    with (
+        serving({"/v1/models": listed, "/v1/chat/completions": refusal}) as served,
+        pytest.raises(ModelError, match="has no model 'qwen3-8b'") as caught,
+    ):
+        ask(served.url, model="qwen3-8b")
+    assert caught.value.hint == "it has qwen/qwen3-8b, ...: -o model NAME"
 
 
 def test_a_connection_that_is_cut_off_is_said() -> None:

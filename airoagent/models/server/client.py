@@ -30,6 +30,7 @@ from airoagent.models.local.decoding import check_sampling
 from airoagent.models.server.dialects import DIALECTS, Dialect, dialect_of, window_in
 from airoagent.models.server.faults import (
     KEYS,
+    BrokeOff,
     DoesNotFit,
     NoRoute,
     RetrySchedule,
@@ -212,19 +213,16 @@ class ServerModel:
         sampling = (prompt.sampling or self._sampling).for_purpose(prompt.purpose)
         check_sampling(sampling)
         await self.ready()
-        if self._route == "auto":
-            first = self._first_route()
+        route = self._first_route()
+        while True:
             try:
-                async with aclosing(self._written(prompt, sampling, first)) as chunks:
+                async with aclosing(self._written(prompt, sampling, route)) as chunks:
                     async for chunk in chunks:
                         yield chunk
-                self._route = first
+                self._route = route
                 return
-            except NoRoute:
-                self._route = "completions" if first == "chat" else "chat"
-        async with aclosing(self._written(prompt, sampling, self._route)) as chunks:
-            async for chunk in chunks:
-                yield chunk
+            except NoRoute:  # Only while the route is still open: `_refused`.
+                self._route = route = "completions" if route == "chat" else "chat"
 
     async def aclose(self) -> None:
         """Nothing is held between completions."""
@@ -331,10 +329,34 @@ class ServerModel:
         return body
 
     async def _said(self, client: httpx.AsyncClient, url: str, body: dict[str, Any]) -> AsyncGenerator[ServerChunk]:
-        """What the server says to this request; asked again while it is busy, and never once it has begun to answer."""
+        """What the server says to this request; asked again while it is busy, and once where it breaks off.
+
+        Whoever reads this has seen the first answer's text by then, so the second has to begin with the same.
+        """
+        seen = written = ""
+        broken: BrokeOff | None = None
+        while True:
+            try:
+                async for said in self._asked(client, url, body):
+                    written += said.text
+                    fresh = written[max(len(seen), len(written) - len(said.text)) :]
+                    if broken and not seen.startswith(written[: len(seen)]):
+                        raise broken
+                    yield replace(said, text=fresh)
+                if broken and len(written) < len(seen):
+                    raise broken
+                return
+            except ModelError as error:
+                if broken is not None:
+                    raise broken from None
+                if not isinstance(error, BrokeOff):
+                    raise
+                broken, seen, written = error, written, ""
+
+    async def _asked(self, client: httpx.AsyncClient, url: str, body: dict[str, Any]) -> AsyncGenerator[ServerChunk]:
         import httpx
 
-        patience = RetrySchedule(self._retries, self._pause, self._timeout)
+        retries = RetrySchedule(self._retries, self._pause, self._timeout)
         while True:
             try:
                 async with client.stream("POST", url, json=body) as response:
@@ -343,10 +365,10 @@ class ServerModel:
                             yield said
                         return
                     content = (await response.aread())[:2000]
-                if not await patience.again(response, content):
+                if not await retries.again(response, content):
                     raise self._refused(response, content, url)
             except (httpx.ConnectError, httpx.ConnectTimeout) as error:
-                if not await patience.once_more(error):
+                if not await retries.once_more(error):
                     raise unreachable(self._name, error) from error
             except httpx.TimeoutException as error:
                 raise ModelError(
@@ -360,7 +382,7 @@ class ServerModel:
         """The JSON at an address; None where there is none. With ``retry`` ModelError if nobody answers at all."""
         import httpx
 
-        patience = RetrySchedule(self._retries, self._pause, self._timeout)
+        retries = RetrySchedule(self._retries, self._pause, self._timeout)
         while True:
             try:
                 response = await client.get(url, timeout=min(self._timeout, 30.0))
@@ -368,12 +390,12 @@ class ServerModel:
                     raise self._refused(response, response.content[:2000], url)
                 if response.status_code == 200:
                     return response.json()
-                if not retry or not await patience.again(response, response.content):
+                if not retry or not await retries.again(response, response.content):
                     return None
             except (httpx.ConnectError, httpx.ConnectTimeout) as error:
                 if not retry:
                     return None
-                if not await patience.once_more(error):
+                if not await retries.once_more(error):
                     raise unreachable(self._name, error) from error
             except (httpx.HTTPError, ValueError, RecursionError):
                 return None  # It does not list its models, or not in JSON: many do not. The completion will tell.

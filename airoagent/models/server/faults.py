@@ -8,6 +8,7 @@ KoboldCpp ``{"detail": {"error", "msg"}}``, LM Studio ``{"error": "text"}``.
 from __future__ import annotations
 
 import asyncio
+import difflib
 import json
 import os
 import re
@@ -21,7 +22,18 @@ from airoagent.errors import ModelError
 if TYPE_CHECKING:
     import httpx
 
-__all__ = ["KEYS", "DoesNotFit", "NoRoute", "RetrySchedule", "broke_off", "failed", "refused", "trusted", "unreachable"]
+__all__ = [
+    "KEYS",
+    "BrokeOff",
+    "DoesNotFit",
+    "NoRoute",
+    "RetrySchedule",
+    "broke_off",
+    "failed",
+    "refused",
+    "trusted",
+    "unreachable",
+]
 
 KEYS: Final = ("AIRO_API_KEY", "OPENAI_API_KEY")
 _BUSY: Final = (429, 502, 503, 504)
@@ -42,6 +54,10 @@ class NoRoute(ModelError):
 
 class DoesNotFit(ModelError):
     """The server found the prompt, or what it was asked to write behind it, longer than its window."""
+
+
+class BrokeOff(ModelError):
+    """The connection ended before the answer did."""
 
 
 def trusted(*, https: bool) -> ssl.SSLContext:
@@ -81,13 +97,13 @@ def unreachable(name: str, error: Exception) -> ModelError:
     return ModelError(f"no server answers at {name}: {reason}", hint)
 
 
-def broke_off(name: str, error: Exception | None = None) -> ModelError:
+def broke_off(name: str, error: Exception | None = None) -> BrokeOff:
     """The connection ended before the answer did."""
     said = f"{name} broke off: {_first_line(error)}" if error else f"{name} broke off in the middle of its answer"
     hint = f"{_LOG}, and try again"
     if error is not None and name.startswith("http://") and "without sending a response" in said:
         hint = f"is it a server that wants https? Else {hint}"
-    return ModelError(said, hint)
+    return BrokeOff(said, hint)
 
 
 def failed(name: str, said: Any) -> ModelError:
@@ -136,7 +152,8 @@ def _models_hint(model: str, listed: Sequence[str]) -> str:
     others = [each for each in listed if each != model]
     if not others:
         return "name one that it has: -o model NAME"
-    shown = ", ".join(others[:5]) + (", ..." if len(others) > 5 else "")
+    near = difflib.get_close_matches(model, others, n=5, cutoff=0.5) if len(others) > 5 else []
+    shown = ", ".join(near or others[:5]) + (", ..." if len(others) > 5 else "")
     return f"it has {shown}: -o model NAME"
 
 

@@ -65,18 +65,25 @@ async def read_said(response: httpx.Response, name: str) -> AsyncIterator[Server
         content = b"".join([line async for line in _lines(response, name, whole=True)])
         yield _said(_json(content, name), name, whole=True)
         return
-    ended = False
+    ended, held = False, b""
     async for line in _lines(response, name):
         field, _, data = line.partition(b":")
         if field == b"error":  # llama.cpp's older way to say that it failed half-way.
             raise failed(name, _json(data, name))
-        if field != b"data":
+        if field == b"data":
+            # The data of an event may go on in more lines; some servers put no empty line after it.
+            held = b"\n".join((held, data)).strip()
+            if held == b"[DONE]":
+                return
+            if not held or _parsed(held) is None:
+                continue
+        elif line or not held:
             continue  # Comments that keep a connection alive, event names, empty lines.
-        if data.strip() == b"[DONE]":
-            return
-        said = _said(_json(data, name), name)
-        ended = ended or said.finish is not None
+        said = _said(_json(held, name), name)
+        ended, held = ended or said.finish is not None, b""
         yield said
+    if held:
+        _json(held, name)
     if not ended:
         raise broke_off(name)
 
@@ -109,14 +116,18 @@ async def _lines(response: httpx.Response, name: str, *, whole: bool = False) ->
         yield bytes(held)
 
 
-def _json(content: bytes, name: str) -> dict[str, Any]:
-    text = content.decode("utf-8", "replace")
+def _parsed(content: bytes) -> Any:
+    """The JSON value, None where it is not JSON."""
     try:
-        value = json.loads(text)
+        return json.loads(content.decode("utf-8", "replace"))
     except (ValueError, RecursionError):
-        value = None
+        return None
+
+
+def _json(content: bytes, name: str) -> dict[str, Any]:
+    value = _parsed(content)
     if not isinstance(value, dict):
-        shown = " ".join(text[:2000].split())[:120]
+        shown = " ".join(content[:2000].decode("utf-8", "replace").split())[:120]
         raise ModelError(
             f"{name} answered with what is no completion: {shown or 'nothing'}",
             "is it the address of an OpenAI-compatible server?",
@@ -129,18 +140,25 @@ def _said(value: dict[str, Any], name: str, *, whole: bool = False) -> ServerChu
     if value.get("error") or (value.get("object") == "error" and not choices):
         raise failed(name, value)
     usage = _usage(value.get("usage"))
-    if not choices and (usage is not None or choices == []) and not whole:
-        return ServerChunk("", None, usage)
     first = choices[0] if isinstance(choices, list) and choices else None
+    if first is None and not whole and ("choices" in value or usage is not None):
+        return ServerChunk("", None, usage)  # Counts, or a sign of life.
     if not isinstance(first, dict):
         raise ModelError(f"{name} answered with a completion that holds no text", "is it an OpenAI-compatible server?")
     inner = first.get("delta") or first.get("message")
-    text = inner.get("content") if isinstance(inner, dict) else first.get("text")
+    text = _text(inner.get("content") if isinstance(inner, dict) else first.get("text"))
     reason = first.get("finish_reason")
     finish: Finish | None = None
     if reason not in (None, "", "null") or whole:  # KoboldCpp writes "null" as long as there is none.
         finish = "length" if reason in ("length", "max_tokens") else "stop"
-    return ServerChunk(text if isinstance(text, str) else "", finish, usage)
+    return ServerChunk(text, finish, usage)
+
+
+def _text(content: Any) -> str:
+    """The text of a message, which may come as a list of parts; parts of another kind (thoughts, images) are left."""
+    if isinstance(content, list):
+        return "".join(_text(part.get("text")) for part in content if isinstance(part, dict))
+    return content if isinstance(content, str) else ""
 
 
 def _usage(value: Any) -> Usage | None:
