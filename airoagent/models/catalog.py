@@ -24,6 +24,7 @@ from airoagent.models.local.checkpoint import ggml_message, read_checkpoint
 from airoagent.models.local.machine import Machine, this_machine
 from airoagent.models.local.quantised import missing_libraries
 from airoagent.models.packaged import PACKAGED, packaged_file
+from airoagent.prompts.chat import Style
 
 __all__ = [
     "CATALOGUE",
@@ -47,7 +48,7 @@ _OTHER: Final = f"the card gives no licence; {_GPT_4}"
 
 @dataclass(frozen=True, slots=True)
 class CatalogueModel:
-    """A model of the catalogue.
+    """A model of the catalogue; ``style`` is the form of prompts it is asked in.
 
     ``parameters`` in billions; ``context`` in tokens; ``wrapper`` as `airoagent.prompts.wrappers` names it;
     ``memory`` in GB (10**9 bytes) at 4 bits, with room to work: the cards' figures for q4_0 where they give one
@@ -62,6 +63,7 @@ class CatalogueModel:
     wrapper: str
     licence: str
     memory: float
+    style: Style = "airoboros"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +93,7 @@ def _chat(repo: str, parameters: float, context: int, licence: str) -> Catalogue
     Its memory is computed: 4.8 bits a parameter (NF4 with its scales, 16-bit embeddings) and half a GB to work in.
     """
     owner, _, name = repo.partition("/")
-    return CatalogueModel(name, repo, owner, parameters, context, "template", licence, 0.6 * parameters + 0.5)
+    return CatalogueModel(name, repo, owner, parameters, context, "template", licence, 0.6 * parameters + 0.5, "chat")
 
 
 _APACHE: Final = "Apache-2.0"
