@@ -213,7 +213,7 @@ def test_rows_wait_where_the_memory_for_them_is_short(
 ) -> None:
     passes = shapes(model)
     prompts = [prompt(text, most=6) for text in QUESTIONS]
-    monkeypatch.setattr(model._line, "_most_tokens", 500)
+    monkeypatch.setattr(model._queue, "_most_tokens", 500)
     assert at_once(model, prompts) == one_by_one(model, prompts)
     assert max(rows for rows, _ in passes) == 2
 

@@ -14,6 +14,7 @@ import inspect
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
+from airoagent.models.base import Chunk
 from airoagent.models.local.decoding import CompletionWriter
 
 __all__ = ["BatchGroup", "BatchRow", "PromptLookup", "RowBatch"]
@@ -63,6 +64,10 @@ class BatchRow:
         self.left -= 1
         self.ended = self.take(token) or self.left < 1
         return token
+
+    def last_chunk(self) -> Chunk:
+        """What was held back, why the completion ended, and its cost."""
+        return self.take.last_chunk(self.start, len(self.ids))
 
     def guesses(self) -> list[int]:
         """Tokens that may come next, fewer than may still be written."""

@@ -128,7 +128,7 @@ class TransformersModel:
         self._loaded: Loaded | None = None
         self._rows = rows
         self._look_ahead = look_ahead
-        self._line = PromptQueue(self._name, self)
+        self._queue = PromptQueue(self._name, self)
 
     @property
     def info(self) -> ModelInfo:
@@ -166,11 +166,11 @@ class TransformersModel:
         Raises ModelError where the prompt does not fit into the window, the model cannot be loaded or the memory does
         not last, UsageError for sampling figures that make no sense.
         """
-        return self._line.write(prompt, self._sampling_of(prompt))
+        return self._queue.write(prompt, self._sampling_of(prompt))
 
     async def aclose(self) -> None:
         """Stop what is being written, end the thread and give the memory back."""
-        await asyncio.to_thread(self._line.close)
+        await asyncio.to_thread(self._queue.close)
         if self._loaded is None:
             return
         self._loaded = self._grammar_tokenizer = None
@@ -182,7 +182,7 @@ class TransformersModel:
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
 
-    # What follows is what the line asks for, in its thread (`airoagent.models.local.prompt_queue.Writing`).
+    # What the queue asks for, in its thread (`airoagent.models.local.prompt_queue.BatchModel`).
 
     def encode(self, prompt: Prompt) -> tuple[list[int], int]:
         """The prompt as ids, and how much may be written. ModelError where it does not fit into the window."""
@@ -229,10 +229,6 @@ class TransformersModel:
             guess=PromptLookup(mask.forced if mask else None) if free and self._look_ahead else None,
             alone=not free,
         )
-
-    def last_chunk(self, row: BatchRow) -> Chunk:
-        """What was held back, why the completion ended, and its cost."""
-        return row.take.last_chunk(row.start, len(row.ids))
 
     def failure(self, error: Exception) -> AiroError:
         """What to tell of an error: torch has many classes for what can fail in a forward pass."""
