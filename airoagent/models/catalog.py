@@ -1,4 +1,4 @@
-"""The models this runtime knows by name, and the one door that turns what a user wrote after ``-m`` into a model.
+"""The models this runtime knows by name, and `open_model`, which turns what a user wrote after ``-m`` into a model.
 
     model = open_model("airoboros-l2-13b-gpt4-2.0")          # an alias of the catalogue
     model = open_model("./my-llama", options={"device": "cpu"})
@@ -194,7 +194,7 @@ def _is_cached(repo: str) -> bool:
     try:
         read_checkpoint(folder, repo)
     except ModelError:
-        return False  # Begun and not finished.
+        return False  # Fetched in part.
     return True
 
 
@@ -209,7 +209,7 @@ def open_model(
     folder, a hub name, or an alias.
 
     ``options`` are the backend's settings as text; ``sampling`` the defaults for prompts that bring none; ``progress``
-    is told of fetching and loading. Raises ModelError where there is no such model or it is seen not to load,
+    hears of fetching and loading. Raises ModelError where there is no such model or it is seen not to load,
     UsageError for a setting the backend does not have.
     """
     text, given = spec.strip(), options or {}
@@ -253,7 +253,7 @@ def _packaged(text: str) -> str:
 
 
 def show_folder(name: str, options: Mapping[str, str]) -> dict[str, str | int]:
-    """What is known of a model's folder besides what its `ModelInfo` says; nothing for what is none."""
+    """What is known of a model's folder besides what its `ModelInfo` says; nothing for anything else."""
     folder = Path(name).expanduser()
     if not folder.is_dir():
         return {}

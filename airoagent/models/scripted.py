@@ -32,8 +32,8 @@ OPTIONS: Final = (Option("chunk", whole_number(0)),)
 class ScriptedModel:
     """Plays ``outputs`` in order: a list for every call alike, or one list for each purpose.
 
-    ``chunk`` is how many characters come at a time (0: all at once), ``context_length`` what `info` tells. When it has
-    nothing left for a call it raises ModelError, which says how many outputs were played.
+    ``chunk`` is how many characters come at a time (0: all at once), ``context_length`` the window that `info` reports.
+    When it has nothing left for a call it raises ModelError, which says how many outputs were played.
     """
 
     def __init__(
@@ -89,7 +89,7 @@ class ScriptedModel:
         return ModelInfo(self._name, "scripted", self._context_length, "none", "plays outputs written beforehand")
 
     def wrap(self, prompt: str) -> str:
-        """The instruction itself: nobody reads it."""
+        """The instruction itself: no model reads it."""
         return prompt
 
     def count_tokens(self, text: str) -> int:

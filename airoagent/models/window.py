@@ -30,7 +30,7 @@ def room_for(name: str, purpose: Purpose, length: int, window: int) -> int:
     if purpose == "plan" and length + min(_LEAST_PLAN, window // 4) > window:
         raise ModelError(
             f"the plan prompt, which describes the tools, is {length} tokens long, and the window of {name} holds "
-            f"{window}: no plan fits behind it",
+            f"{window}: no plan fits after it",
             "offer fewer tools (-T NAME for each that is needed), or take a model with a longer window",
         )
     if length >= window:

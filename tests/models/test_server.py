@@ -212,6 +212,17 @@ def test_of_thousands_of_models_those_with_like_names_are_named() -> None:
     assert caught.value.hint == "it has qwen/qwen3-8b, ...: -o model NAME"
 
 
+def test_the_window_of_another_model_is_not_taken_for_that_of_the_one_asked_for() -> None:
+    listed = as_json({"data": [{"id": "small", "max_model_len": 512}, {"id": "big", "max_model_len": 4096}]})
+    with serving({"/v1/models": listed}) as served:
+        windows = {}
+        for name in ("", "big", "unlisted"):
+            model = ServerModel(served.url, model=name)
+            asyncio.run(model.ready())
+            windows[name] = model.info.context_length
+    assert windows == {"": 512, "big": 4096, "unlisted": None}
+
+
 def test_a_connection_that_is_cut_off_is_said() -> None:
     def cut(handler: Handler, times: int) -> None:
         handler.send_response(200)
@@ -227,8 +238,8 @@ def test_a_connection_that_is_cut_off_is_said() -> None:
 @pytest.mark.parametrize(
     ("answer", "message"),
     [
-        (events("data: {nonsense"), "answered with what is no completion: {nonsense"),
-        (plain(200, b"<html>Welcome", "text/html"), "answered with what is no completion: <html>Welcome"),
+        (events("data: {nonsense"), "answered with something that is not a completion: {nonsense"),
+        (plain(200, b"<html>Welcome", "text/html"), "answered with something that is not a completion: <html>Welcome"),
         (as_json({"id": 3}), "holds no text"),
         (events('data: {"error": {"message": "out of\\nmemory"}}'), "failed: out of memory"),
         (failing(400), r"refused \(400\): .*it is so"),

@@ -17,7 +17,7 @@ from airoagent.models.local.shards import read_tensors
 
 __all__ = ["check_complete", "check_shapes", "config_of", "is_out_of_memory", "reason_of"]
 
-# Tables that are computed anew when a model is built, and lie in checkpoints of 2023 all the same.
+# Tables that are computed when a model is built, and lie in checkpoints of 2023 all the same.
 _COMPUTED: Final = re.compile(r"rotary_emb\.inv_freq|\.attn\.(masked_)?bias$")
 _NUMBER: Final = re.compile(r"\d+")
 
@@ -58,7 +58,7 @@ def check_shapes(checkpoint: Checkpoint, config: Any) -> None:
     try:
         with torch.device("meta"):
             model = AutoModelForCausalLM.from_config(config, trust_remote_code=False)
-    except Exception as error:  # As above: widths that do not divide, architectures nobody knows.
+    except Exception as error:  # As above: widths that do not divide, unknown architectures.
         raise _unusable(checkpoint, error) from error
     expected = {name: tuple(value.shape) for name, value in model.state_dict().items()}
     _compare(checkpoint, stored, expected, ignored=model._keys_to_ignore_on_load_unexpected or ())

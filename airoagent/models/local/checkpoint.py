@@ -1,7 +1,7 @@
 """A model's folder, read before anything is loaded: what it is, whether it is whole, and how much memory it takes.
 
 Only small files are read (config.json, the index, the headers of safetensors files), so this takes milliseconds and
-every fault is told in one sentence before minutes are spent. Sizes are in bytes.
+every fault is reported in one sentence before minutes are spent. Sizes are in bytes.
 """
 
 from __future__ import annotations
@@ -128,7 +128,7 @@ def _on_its_base(folder: Path, name: str, base: str | Path | None, weights: bool
     except ModelError as error:
         if not is_hub_name(called) or snapshot(called) != under:
             raise
-        raise base_not_fetched(name, called) from error  # Begun and not finished.
+        raise base_not_fetched(name, called) from error  # Fetched in part.
     return replace(
         whole,
         name=name,
@@ -181,7 +181,7 @@ def _read_config(folder: Path, name: str) -> Mapping[str, Any]:
         value = config.get(key)
         if isinstance(value, (bool, int, float, str)) and (type(value) is not int or value < 1):
             raise ModelError(
-                f"config.json of {name} gives {value!r} as {key}, which is no whole number above 0",
+                f"config.json of {name} gives {value!r} as {key}, which is not a whole number above 0",
                 "fetch the file again",
             )
     return config
@@ -278,13 +278,13 @@ def base_folder(folder: Path, name: str, base: str | Path | None = None) -> tupl
 
     ``base`` takes the place of the one that the adapter's config names, which is often a path of the machine that it
     was trained on. NotFetched where the base model is one of the hub and not on this machine, ModelError where it is a
-    folder that is not there, or the adapter is no LoRA.
+    folder that is not there, or the adapter is not a LoRA.
     """
     config = _config(folder, name)
     kind = str(config.get("peft_type", "")).upper()
     if kind != "LORA":
         raise ModelError(
-            f"{name} is no LoRA adapter ({kind or 'its config does not say what it is'}), the only kind that is used",
+            f"{name} is not a LoRA adapter ({kind or 'its config names no kind'}), the only kind that is used",
             "merge it into its base model and give the merged folder",
         )
     called = str(base or config.get("base_model_name_or_path") or "")

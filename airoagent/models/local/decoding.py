@@ -28,7 +28,7 @@ def encode_plain(tokenizer: Any, text: str) -> list[int]:
 
     Raises ModelError if the tokenizer makes a control token of it all the same.
     """
-    # What a shell passes on of bytes that are no UTF-8 is no text to a tokenizer.
+    # A shell passes on bytes that are not UTF-8, which no tokenizer reads.
     text = text.encode(errors="replace").decode()
     # Not verbose: it would warn of texts longer than the window, which the caller answers with an error.
     encoded = tokenizer(text, add_special_tokens=False, split_special_tokens=True, verbose=False)
@@ -46,7 +46,7 @@ def encode_prompt(tokenizer: Any, wrapper: Wrapper, prompt: str, system: str | N
     """The ids the model reads for an instruction.
 
     ``begin`` puts the begin-of-text token in front; a chat template spells its own. Of a chat template the control
-    tokens are ids, while system text and instruction, whoever wrote them, are only ever text.
+    tokens are ids, while system text and instruction are only ever text.
     """
     if wrapper.name != "template":
         start = [tokenizer.bos_token_id] if begin and tokenizer.bos_token_id is not None else []
@@ -78,7 +78,7 @@ class TokenText:
     """Tokens to text, one at a time, without ever showing half a character.
 
     Each token is turned into the bytes it stands for, and the bytes go through one UTF-8 decoder; so the pieces joined
-    are the text of all tokens. Bytes that are no UTF-8 become U+FFFD once it is certain that they are not. Control
+    are the text of all tokens. Bytes that are not UTF-8 become U+FFFD once it is certain that they are not. Control
     tokens have no text.
     """
 
@@ -157,7 +157,7 @@ class TokenPicker:
 
         scores = scores.float()
         if bool(torch.isnan(scores).any()):
-            raise ModelError("the model computes no numbers any more (NaN): its weights are damaged or do not fit")
+            raise ModelError("the model computes NaN: its weights are damaged or do not fit")
         if self._sampling.repetition_penalty != 1:
             scores = self._penalise(input_ids[:, -_PENALTY_WINDOW:].to(scores.device), scores)
         if self._mask is not None:

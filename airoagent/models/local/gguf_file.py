@@ -72,7 +72,7 @@ class GgufHead:
 
 
 def read_gguf(path: Path, name: str) -> GgufHead:
-    """Read the head of a GGUF file. ModelError where it is none, is cut off, or of a version nobody writes any more."""
+    """Read the head of a GGUF file. ModelError where it is not one, is cut off, or of an old version."""
     try:
         size = path.stat().st_size
         with path.open("rb") as file:

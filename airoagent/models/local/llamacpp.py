@@ -3,8 +3,8 @@
     model = LlamaCppModel("airoboros-l2-13b-gpt4-2.0.Q4_K_M.gguf", threads=8, gpu_layers=20)
 
 The package xllamacpp brings llama.cpp compiled, as its server on a loopback port of this process. It is spoken to as
-any llama.cpp server is (`airoagent.models.server.client`), with a key of its own, so that nobody else on the machine
-can use it. What a prompt begins with and an earlier one began with is not read again.
+any llama.cpp server is (`airoagent.models.server.client`), with a key of its own, so that no other
+user of the machine can use it. What a prompt begins with and an earlier one began with is not read again.
 """
 
 from __future__ import annotations

@@ -80,7 +80,7 @@ class QueuedPrompt:
     def _call(self, act: Callable[[], None]) -> None:
         try:
             self._loop.call_soon_threadsafe(act)
-        except RuntimeError:  # The loop is closed: nobody reads any more.
+        except RuntimeError:  # The loop is closed: its caller is gone.
             self.cancelled = True
 
 
@@ -134,7 +134,7 @@ class PromptQueue:
         await job.over.wait()
 
     def close(self) -> None:
-        """End what is being written, tell all who wait, and end the thread."""
+        """End what is being written, fail what waits, and end the thread."""
         with self._lock:
             self._closed.set()
         self._thread.shutdown()

@@ -27,7 +27,7 @@ class BatchRow:
     """One completion in the making.
 
     ``ids`` is the prompt and then what was written; ``most`` how many tokens may be; ``pick`` takes the ids (one row)
-    and the scores of the next token and leaves one the best; ``take`` is told the picked token and says whether the
+    and the scores of the next token and leaves one the best; ``take`` gets the picked token and says whether the
     completion ends with it. ``keep`` has the prompt kept for later ones that begin alike; ``guess`` proposes tokens
     that may come next; with ``alone`` it shares no pass with others (see `BatchGroup`).
     """
@@ -136,7 +136,7 @@ class RowBatch:
             self._cache = self._mask = None
             return
         mask = self._mask[stay]
-        padding = int(mask.int().argmax(dim=1).min())  # Columns in which nobody has a token any more.
+        padding = int(mask.int().argmax(dim=1).min())  # Columns in which no row has a token any more.
         self._mask = mask[:, padding:]
         index = torch.tensor(stay)
         for layer in self._cache.layers:
@@ -189,7 +189,7 @@ class RowBatch:
         return output.logits[:, -keep:]
 
     def _add(self, rows: list[BatchRow], read: list[BatchRow], cache: Any, mask: Any) -> None:
-        """Put what was read beside what is there, both padded on the left to the same length."""
+        """Join what was read to what is there, both padded on the left to the same length."""
         import torch
 
         stay = [number for number, row in enumerate(read) if row in rows]

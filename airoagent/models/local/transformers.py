@@ -64,7 +64,7 @@ class TransformersModel:
     ``source`` is a folder or a hub name; ``wrapper`` a name of `airoagent.prompts.wrappers` (None: chosen from what
     the model is), ``system`` a system text in place of the wrapper's own; ``context_length`` a window in tokens in
     place of the checkpoint's; ``bits`` 4 or 16 (a checkpoint that is quantised already is taken as it is);
-    ``check_memory`` False loads without asking whether it fits; ``progress`` is told of fetching and loading, from the
+    ``check_memory`` False loads without asking whether it fits; ``progress`` hears of fetching and loading, from the
     model's own thread. ``rows`` is the most completions written at once; ``look_ahead`` tries likely tokens several at
     a time; ``base`` is the base model of a LoRA adapter. A prompt with a seed gets the same text each time: it has its
     passes for itself, with no look-ahead and no batching, which takes longer.
@@ -157,7 +157,7 @@ class TransformersModel:
         self._ready_tokenizer()
 
     async def ready(self) -> None:
-        """Have the description of the model at hand, fetched if it has to be, so that `info` tells its window."""
+        """Have the description of the model at hand, fetched if it has to be, so that `info` has its window."""
         await asyncio.to_thread(self._described)
 
     def stream(self, prompt: Prompt) -> AsyncIterator[Chunk]:
@@ -193,7 +193,7 @@ class TransformersModel:
         known = self._described()
         if known.vocabulary and max(ids, default=0) >= known.vocabulary:
             raise ModelError(
-                f"the tokenizer of {self._name} has tokens that the model has not: {max(ids)} of {known.vocabulary}",
+                f"the tokenizer of {self._name} has tokens that the model lacks: {max(ids)} of {known.vocabulary}",
                 "copy the tokenizer files of the model it was made from into the folder",
             )
         sampling = prompt.sampling or self._sampling
@@ -217,8 +217,8 @@ class TransformersModel:
         mask = self._mask(prompt.grammar, loaded, len(ids), most)
         stops = StopFilter(prompt.stop + self._ready_wrapper().stop, drop_space=True, watch=mask is None)
         writer = CompletionWriter(TokenText(self._ready_tokenizer()), loaded.ends, stops, tell)
-        # With a seed the same passes are made each time, so that rounding cannot tell two runs apart: the prompt is
-        # read anew, nothing is tried ahead, and no pass is shared with what happens to be written at the same time.
+        # With a seed the same passes are made each time, so that rounding cannot make two runs differ: the prompt is
+        # read again, nothing is tried ahead, and no pass is shared with what happens to be written at the same time.
         free = sampling.seed is None
         return BatchRow(
             ids,
@@ -231,7 +231,7 @@ class TransformersModel:
         )
 
     def failure(self, error: Exception) -> AiroError:
-        """What to tell of an error: torch has many classes for what can fail in a forward pass."""
+        """The error to raise: torch has many classes for what can fail in a forward pass."""
         return error if isinstance(error, AiroError) else _failed_writing(self._name, error)
 
     def _mask(self, grammar: Grammar | str, loaded: Loaded, start: int, room: int) -> GrammarMask | None:
@@ -259,7 +259,7 @@ class TransformersModel:
     def _fetched(self, stopped: Callable[[], bool]) -> Checkpoint:
         """The whole checkpoint, fetched if it has to be."""
         if self._checkpoint is None:
-            self._described()  # Small files first: they tell whether the memory is enough for what is to come.
+            self._described()  # Small files first: they say whether the memory is enough.
             self._checkpoint = self._obtain(weights=True, stopped=stopped)
         return self._checkpoint
 
@@ -277,7 +277,7 @@ class TransformersModel:
         except ModelError as error:
             if self._folder is not None:
                 raise
-            raise hub.not_fetched(self._repo) from error  # Begun and not finished: fetching goes on at the first use.
+            raise hub.not_fetched(self._repo) from error  # Fetched in part: fetching goes on at the first use.
 
     def _here(self) -> Checkpoint | None:
         """The checkpoint if it lies whole on this machine."""
@@ -318,7 +318,7 @@ class TransformersModel:
             check_room(whole, device=self._device, bits=self._bits, check_memory=self._check_memory)
 
     def _described(self) -> Checkpoint:
-        """The checkpoint as far as configuration and tokenizer tell, these fetched if they have to be."""
+        """The checkpoint by its configuration and tokenizer, which are fetched if they have to be."""
         with self._lock:
             if self._description is None:
                 self._description = self._checkpoint or self._obtain(weights=False)

@@ -6,9 +6,8 @@
 
 An airoboros model is asked for raw completions with our own wrapper, since that is what it was trained on; any other
 through the chat route, whose server knows its template. A server that lacks the one is asked by the other. The address
-is the user's own and may well be on this machine, so it does not go through the tools' door to the network, which keeps
-pages from reaching such places. Redirects are not followed: the key goes to the address it was meant for and nowhere
-else.
+is the user's own and may well be on this machine, so it does not go through the fetcher of the tools, which keeps pages
+from reaching such places. Redirects are not followed: the key goes to the address it was meant for and nowhere else.
 """
 
 from __future__ import annotations
@@ -72,7 +71,7 @@ class ServerModel:
     ``url`` is the server's address, with or without ``/v1``; ``name`` what the model is called (default: the address);
     ``key`` in place of the one in the environment; ``model`` which of the server's models (default: its first);
     ``wrapper`` and ``system`` as for a model that is run here; ``context_length`` the window in tokens in place of what
-    the server tells; ``dialect`` one of `DIALECTS` (None: what the server says it is); ``route`` which of its doors;
+    the server reports; ``dialect`` one of `DIALECTS` (None: what the server says it is); ``route`` which of its routes;
     ``timeout`` seconds without a sign of life; ``retries`` how often a server that is busy or not up yet is asked
     again, ``pause`` seconds apart, doubling; one that is loading its model is waited for as long as ``timeout``.
 
@@ -129,7 +128,7 @@ class ServerModel:
         return ModelInfo(self._name, "server", self._window, wrapper.name, note, self._style or style_of(wrapper))
 
     def wrap(self, prompt: str) -> str:
-        """The exact text the model reads; behind the chat route, what the server wraps."""
+        """The exact text the model reads; on the chat route, what the server wraps."""
         if self._first_route() == "chat":
             if isinstance(prompt, Chat):
                 return "\n\n".join(turn["content"] for turn in prompt.messages(self._system))
@@ -177,7 +176,7 @@ class ServerModel:
         asyncio.run(self.ready())
 
     async def ready(self) -> None:
-        """Ask the server, once, what it is and how long its window is. What it does not tell stays open.
+        """Ask the server, once, what it is and how long its window is. What it does not say stays open.
 
         Raises ModelError where no server answers.
         """
@@ -185,24 +184,20 @@ class ServerModel:
             return
         async with self._client() as client:
             answer = await self._get(client, f"{self._base}/models", retry=True)
-            entries = answer.get("data") if isinstance(answer, dict) else None
-            entries = entries if isinstance(entries, list) else []
-            listed = [entry for entry in entries if isinstance(entry, dict) and entry.get("id")]
+            listed = [entry for entry in _entries(answer) if entry.get("id")]
             self._listed = tuple(str(entry["id"]) for entry in listed)
-            entry = next((entry for entry in listed if entry["id"] == self._model), listed[0] if listed else {})
-            self._dialect = self._dialect or dialect_of(entry)
+            first = listed[0] if listed else {}
+            entry = next((entry for entry in listed if entry["id"] == self._model), {} if self._model else first)
+            self._dialect = self._dialect or dialect_of(first)
             self._known_as = str(self._model or entry.get("id") or "")
             if self._window is None:
                 self._window = window_in(entry, ("max_model_len",), ("meta", "n_ctx"), ("meta", "n_ctx_train"))
                 path, keys = self._dialect.window
                 if path:
-                    told = await self._get(client, self._root + path)
-                    each = told.get("data") if isinstance(told, dict) else None
-                    if isinstance(each, list):  # One for each model.
-                        told = next(
-                            (one for one in each if isinstance(one, dict) and one.get("id") == self._known_as), {}
-                        )
-                    self._window = window_in(told, keys) or self._window
+                    props = await self._get(client, self._root + path)
+                    each = _entries(props)  # One for each model.
+                    own = next((one for one in each if one.get("id") == self._known_as), {}) if each else props
+                    self._window = window_in(own, keys) or self._window
         self._ready = True
 
     async def stream(self, prompt: Prompt) -> AsyncIterator[Chunk]:
@@ -316,7 +311,7 @@ class ServerModel:
         if sampling.seed is not None:
             body["seed"] = sampling.seed
             if self._dialect is not None and self._dialect.tokenizer:
-                body["cache_prompt"] = False  # The same passes each time: rounding cannot tell two runs apart.
+                body["cache_prompt"] = False  # The same passes each time: rounding cannot make two runs differ.
         if stop:
             body["stop"] = list(stop[:4])  # What the API allows; all of them are watched for here as well.
         if route == "chat":
@@ -379,7 +374,7 @@ class ServerModel:
                 raise broke_off(self._name, error) from error
 
     async def _get(self, client: httpx.AsyncClient, url: str, *, retry: bool = False) -> Any:
-        """The JSON at an address; None where there is none. With ``retry`` ModelError if nobody answers at all."""
+        """The JSON at an address; None if there is none. With ``retry`` ModelError if no server answers at all."""
         import httpx
 
         retries = RetrySchedule(self._retries, self._pause, self._timeout)
@@ -398,7 +393,7 @@ class ServerModel:
                 if not await retries.once_more(error):
                     raise unreachable(self._name, error) from error
             except (httpx.HTTPError, ValueError, RecursionError):
-                return None  # It does not list its models, or not in JSON: many do not. The completion will tell.
+                return None  # It does not list its models, or not in JSON: many do not. The completion will show.
 
     # What is known of the server.
 
@@ -426,7 +421,7 @@ class ServerModel:
         }
 
     def _first_route(self) -> Route:
-        """The route that is tried first: a model nobody here knows has a chat template of its own, at its server."""
+        """The route that is tried first: an unknown model has a chat template of its own, at its server."""
         if self._route != "auto":
             return self._route
         known = not self._known_as or "airoboros" in self._known_as.lower()
@@ -449,19 +444,25 @@ class ServerModel:
         return error
 
 
+def _entries(answer: Any) -> list[dict[str, Any]]:
+    """The objects that a server lists as ``data``."""
+    data = answer.get("data") if isinstance(answer, dict) else None
+    return [entry for entry in data if isinstance(entry, dict)] if isinstance(data, list) else []
+
+
 def _path(route: Route) -> str:
     return "/chat/completions" if route == "chat" else "/completions"
 
 
 def _addresses(url: str) -> tuple[str, str]:
-    """The server's root, and what the routes stand under. UsageError for what is no such address."""
+    """The server's root, and what the routes stand under. UsageError for anything else."""
     try:
         parts = urlsplit(url.strip())
     except ValueError:  # Brackets that are not closed.
         parts = urlsplit("")
     try:
         usable = url.isprintable() and parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:  # A port that is no number, or too high.
+    except ValueError:  # A port that is not a number, or too high.
         usable = False
     if not usable:
         raise UsageError(f"{url} is not a server's address", "it looks like http://127.0.0.1:8080")

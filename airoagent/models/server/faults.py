@@ -53,7 +53,7 @@ class NoRoute(ModelError):
 
 
 class DoesNotFit(ModelError):
-    """The server found the prompt, or what it was asked to write behind it, longer than its window."""
+    """The server found the prompt, or what it was asked to write after it, longer than its window."""
 
 
 class BrokeOff(ModelError):
@@ -67,7 +67,7 @@ def trusted(*, https: bool) -> ssl.SSLContext:
     own cannot be read.
     """
     if not https:
-        return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # It trusts nobody.
+        return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # It trusts no signer.
     file, folder = os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR")
     if not file and not folder:
         import certifi
@@ -83,7 +83,7 @@ def trusted(*, https: bool) -> ssl.SSLContext:
 
 
 def unreachable(name: str, error: Exception) -> ModelError:
-    """Nobody answers at the address, or speaks another protocol there."""
+    """No server answers at the address, or it speaks another protocol."""
     reason = _first_line(error)
     if "CERTIFICATE_VERIFY_FAILED" in reason:
         return ModelError(
@@ -144,7 +144,7 @@ def refused(
 def _does_not_fit(name: str, reason: str) -> DoesNotFit:
     return DoesNotFit(
         f"the prompt does not fit the window of {name}: {reason}",
-        "tell its window (-o context N), ask with fewer or shorter texts and tools, or start it with a longer one",
+        "set its window (-o context N), ask with fewer or shorter texts and tools, or start it with a longer one",
     )
 
 
@@ -191,14 +191,14 @@ def _first_line(error: Exception | None) -> str:
 _LONGEST_PAUSE: Final = 30.0
 _LOADING_PAUSE: Final = 2.0
 _MOST_KNOCKS: Final = 2
-# Another protocol, a name that nobody has, and a name service that is out of reach.
+# Another protocol, an unknown name, and a name service that is out of reach.
 _HOPELESS: Final = ("SSL", "Name or service not known", "nodename nor servname", "getaddrinfo failed", "[Errno -")
 
 
 class RetrySchedule:
     """For one request: ``retries`` more tries, ``pause`` seconds apart, doubling, or as the server asks.
 
-    Where nobody answers at all there are at most two. A server that says it is loading its model is asked again for
+    Where no server answers at all there are at most two. A server that says it is loading its model is asked again for
     ``timeout`` seconds, without counting.
     """
 
@@ -221,7 +221,7 @@ class RetrySchedule:
         return await self._wait(float(asked) if asked.isdecimal() else None)
 
     async def once_more(self, error: Exception) -> bool:
-        """Whether to try once more where nobody answered: not where waiting cannot help, and not for long."""
+        """Whether to try once more where no server answered: not where waiting cannot help, and not for long."""
         import httpx
 
         hopeless = isinstance(error, httpx.ConnectTimeout) or any(word in str(error) for word in _HOPELESS)

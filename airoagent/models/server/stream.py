@@ -58,7 +58,7 @@ class PartialCompletion:
 async def read_said(response: httpx.Response, name: str) -> AsyncIterator[ServerChunk]:
     """The pieces of an answer as they come.
 
-    Raises ModelError for an answer that is no such thing, that is an error, or that ends before it is complete: without
+    Raises ModelError for an answer that is not one, that is an error, or that ends before it is complete: without
     ``[DONE]`` and without a reason to finish. httpx's own errors of the connection go through.
     """
     if "text/event-stream" not in response.headers.get("content-type", ""):
@@ -129,7 +129,7 @@ def _json(content: bytes, name: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         shown = " ".join(content[:2000].decode("utf-8", "replace").split())[:120]
         raise ModelError(
-            f"{name} answered with what is no completion: {shown or 'nothing'}",
+            f"{name} answered with something that is not a completion: {shown or 'nothing'}",
             "is it the address of an OpenAI-compatible server?",
         )
     return value
