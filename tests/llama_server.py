@@ -1,6 +1,6 @@
 """Starts llama.cpp's own HTTP server on a GGUF file and serves until it is ended.
 
-    python -m tests.llama_server FILE WINDOW --host 127.0.0.1 --port PORT
+    python -m tests.llama_server FILE WINDOW [--jinja] --host 127.0.0.1 --port PORT
 
 xllamacpp brings it compiled, as a library.
 """
@@ -20,6 +20,7 @@ def serve() -> None:
     arguments.add_argument("window", type=int)
     arguments.add_argument("--host")
     arguments.add_argument("--port", type=int)
+    arguments.add_argument("--jinja", action="store_true", help="render chats with the file's own template")
     given = arguments.parse_args()
     params = xllamacpp.CommonParams()
     params.model.path = given.file
@@ -28,6 +29,7 @@ def serve() -> None:
     params.n_ctx = given.window
     params.n_parallel = 1
     params.cpuparams.n_threads = params.cpuparams_batch.n_threads = 1
+    params.use_jinja = given.jinja
     params.warmup = False
     server = xllamacpp.Server(params)
     threading.Event().wait()

@@ -66,7 +66,7 @@ def show(name: str, options: tuple[tuple[str, str], ...]) -> None:
     """
     from airoagent.engine.sync import run_in_thread
     from airoagent.models.catalog import find_model, list_models, open_model, show_folder, where_it_fits
-    from airoagent.models.local.kquants import quantised_sizes
+    from airoagent.models.local.gguf_file import quantised_sizes
     from airoagent.models.local.machine import this_machine
     from airoagent.models.window import Asks
 

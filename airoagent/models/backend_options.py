@@ -1,71 +1,87 @@
-"""The settings of a backend, as the text a user writes (``-o KEY VALUE``), turned into values."""
+"""The options of a backend (``-o KEY VALUE``): declared once, next to the backend, and checked and read from that."""
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
 
 from airoagent.errors import UsageError
-from airoagent.models.local.machine import Device
-from airoagent.prompts.chat import Style
 
-__all__ = ["check_options", "choice", "device", "number", "style", "whole_number"]
+__all__ = ["PROMPT_OPTIONS", "Option", "choice", "number", "read_options", "text", "whole_number"]
 
-
-def check_options(backend: str, settings: Mapping[str, str], known: Sequence[str]) -> None:
-    """UsageError for a setting that the backend does not have."""
-    for name in settings:
-        if name in known:
-            continue
-        near = difflib.get_close_matches(name, known, n=1)
-        others = f"it has {', '.join(known)}" if known else "it has no options"
-        raise UsageError(f"the {backend} model has no option {name!r}", f"did you mean {near[0]}?" if near else others)
+Reader = Callable[[str], Any]
+"""Turns the text of an option into its value; ValueError says what the text has to be."""
 
 
-def choice(name: str, value: str, allowed: Sequence[str]) -> str:
-    """One of these words."""
-    if value not in allowed:
-        raise UsageError(f"the option {name} cannot be {value!r}", f"it is one of {', '.join(allowed)}")
+def text(value: str) -> str:
+    """Any text."""
     return value
 
 
-def device(value: str) -> Device:
-    """Where a model is to run."""
-    match choice("device", value, ("auto", "cpu", "cuda")):
-        case "cpu":
-            return "cpu"
-        case "cuda":
-            return "cuda"
-        case _:
-            return "auto"
+def choice(values: Mapping[str, Any] | Sequence[str]) -> Reader:
+    """One of these words, or what it stands for."""
+    known = values if isinstance(values, Mapping) else {word: word for word in values}
+
+    def read(value: str) -> Any:
+        if value not in known:
+            raise ValueError(f"one of {', '.join(known)}")
+        return known[value]
+
+    return read
 
 
-def style(settings: Mapping[str, str]) -> Style | None:
-    """The form of prompts; None where it is not set."""
-    if "style" not in settings:
-        return None
-    return "chat" if choice("style", settings["style"], ("airoboros", "chat")) == "chat" else "airoboros"
+def whole_number(least: int) -> Reader:
+    """A whole number of at least ``least``."""
+
+    def read(value: str) -> int:
+        if not re.fullmatch(r"-?\d{1,12}", value, re.ASCII) or int(value) < least:
+            raise ValueError(f"a whole number of at least {least}")
+        return int(value)
+
+    return read
 
 
-def whole_number(settings: Mapping[str, str], name: str, *, least: int) -> int | None:
-    """A whole number of at least ``least``; None where it is not set."""
-    value = settings.get(name)
-    if value is None:
-        return None
-    if not value.isdecimal() or int(value) < least:
-        raise UsageError(f"the option {name} cannot be {value!r}", f"it is a whole number of at least {least}")
-    return int(value)
-
-
-def number(settings: Mapping[str, str], name: str) -> float | None:
-    """A number above 0; None where it is not set."""
-    value = settings.get(name)
-    if value is None:
-        return None
-    try:
-        found = float(value)
-    except ValueError:
-        found = 0.0
+def number(value: str) -> float:
+    """A number above 0."""
+    found = float(value) if re.fullmatch(r"(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", value, re.ASCII) else 0.0
     if not 0 < found < float("inf"):
-        raise UsageError(f"the option {name} cannot be {value!r}", "it is a number above 0")
+        raise ValueError("a number above 0")
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """An option: its name, what reads its text, and the keyword argument of the backend that it sets."""
+
+    name: str
+    read: Reader = text
+    argument: str = ""
+
+
+PROMPT_OPTIONS: Final = (
+    Option("context", whole_number(16), "context_length"),
+    Option("style", choice(("airoboros", "chat"))),
+    Option("system"),
+    Option("wrapper"),
+)
+"""What every backend with a real model has."""
+
+
+def read_options(backend: str, options: Sequence[Option], settings: Mapping[str, str]) -> dict[str, Any]:
+    """The keyword arguments that the settings mean. UsageError for an unknown option, or a value it cannot have."""
+    known = {option.name: option for option in sorted(options, key=lambda option: option.name)}
+    arguments: dict[str, Any] = {}
+    for name, value in settings.items():
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            others = f"it has {', '.join(known)}" if known else "it has no options"
+            hint = f"did you mean {near[0]}?" if near else others
+            raise UsageError(f"the {backend} model has no option {name!r}", hint)
+        try:
+            arguments[known[name].argument or name] = known[name].read(value)
+        except ValueError as error:
+            raise UsageError(f"the option {name} cannot be {value!r}", f"it is {error}") from error
+    return arguments

@@ -1,4 +1,4 @@
-"""The models this runtime knows by name, and the one door that turns what a user wrote after ``-m`` into a model.
+"""The models this runtime knows by name, and `open_model`, which turns what a user wrote after ``-m`` into a model.
 
     model = open_model("airoboros-l2-13b-gpt4-2.0")          # an alias of the catalogue
     model = open_model("./my-llama", options={"device": "cpu"})
@@ -17,13 +17,14 @@ from pathlib import Path
 from typing import Final, Literal
 
 from airoagent.errors import ModelError
-from airoagent.models.backend_options import check_options, choice, device, style, whole_number
+from airoagent.models.backend_options import read_options
 from airoagent.models.base import Model, Sampling
 from airoagent.models.hub import NotFetched, Progress, is_hub_name, snapshot
 from airoagent.models.local.checkpoint import ggml_message, read_checkpoint
 from airoagent.models.local.machine import Machine, this_machine
 from airoagent.models.local.quantised import missing_libraries
 from airoagent.models.packaged import PACKAGED, packaged_file
+from airoagent.prompts.chat import Style
 
 __all__ = [
     "CATALOGUE",
@@ -47,7 +48,7 @@ _OTHER: Final = f"the card gives no licence; {_GPT_4}"
 
 @dataclass(frozen=True, slots=True)
 class CatalogueModel:
-    """A model of the catalogue.
+    """A model of the catalogue; ``style`` is the form of prompts it is asked in.
 
     ``parameters`` in billions; ``context`` in tokens; ``wrapper`` as `airoagent.prompts.wrappers` names it;
     ``memory`` in GB (10**9 bytes) at 4 bits, with room to work: the cards' figures for q4_0 where they give one
@@ -62,6 +63,7 @@ class CatalogueModel:
     wrapper: str
     licence: str
     memory: float
+    style: Style = "airoboros"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +93,7 @@ def _chat(repo: str, parameters: float, context: int, licence: str) -> Catalogue
     Its memory is computed: 4.8 bits a parameter (NF4 with its scales, 16-bit embeddings) and half a GB to work in.
     """
     owner, _, name = repo.partition("/")
-    return CatalogueModel(name, repo, owner, parameters, context, "template", licence, 0.6 * parameters + 0.5)
+    return CatalogueModel(name, repo, owner, parameters, context, "template", licence, 0.6 * parameters + 0.5, "chat")
 
 
 _APACHE: Final = "Apache-2.0"
@@ -162,38 +164,6 @@ CATALOGUE: Final[tuple[CatalogueModel, ...]] = (
     _chat("microsoft/phi-4", 14.7, 16384, "MIT"),
 )
 
-# What can be set, by backend; `open_model` refuses anything else.
-_OPTIONS: Final[Mapping[str, tuple[str, ...]]] = {
-    "extractive": (),
-    "scripted": ("chunk",),
-    "server": ("context", "dialect", "model", "route", "style", "system", "timeout", "wrapper"),
-    "gguf": (
-        "adapter",
-        "batch",
-        "context",
-        "gpu_layers",
-        "rope_freq_base",
-        "rope_freq_scale",
-        "rows",
-        "system",
-        "threads",
-        "wrapper",
-    ),
-    "transformers": (
-        "ahead",
-        "base",
-        "bits",
-        "context",
-        "device",
-        "memory",
-        "revision",
-        "rows",
-        "style",
-        "system",
-        "wrapper",
-    ),
-}
-
 
 def find_model(name: str) -> CatalogueModel | None:
     """The catalogue's entry for a repository name, with or without its owner, in any case."""
@@ -224,7 +194,7 @@ def _is_cached(repo: str) -> bool:
     try:
         read_checkpoint(folder, repo)
     except ModelError:
-        return False  # Begun and not finished.
+        return False  # Fetched in part.
     return True
 
 
@@ -239,55 +209,35 @@ def open_model(
     folder, a hub name, or an alias.
 
     ``options`` are the backend's settings as text; ``sampling`` the defaults for prompts that bring none; ``progress``
-    is told of fetching and loading. Raises ModelError where there is no such model or it is seen not to load,
+    hears of fetching and loading. Raises ModelError where there is no such model or it is seen not to load,
     UsageError for a setting the backend does not have.
     """
-    text = spec.strip()
-    settings = dict(options or {})
+    text, given = spec.strip(), options or {}
     if text == "extractive":
-        check_options("extractive", settings, _OPTIONS["extractive"])
+        read_options("extractive", (), given)
         # By its name, as a backend from elsewhere would be: it stands on this package, not in it.
         return importlib.import_module("airoagent.extractive.model").ExtractiveModel()  # type: ignore[no-any-return]
     if text.startswith("scripted:"):
-        check_options("scripted", settings, _OPTIONS["scripted"])
-        from airoagent.models.scripted import ScriptedModel
+        from airoagent.models import scripted
 
-        chunk = whole_number(settings, "chunk", least=0)
-        return ScriptedModel.from_file(text.removeprefix("scripted:"), chunk=5 if chunk is None else chunk)
+        script = text.removeprefix("scripted:")
+        return scripted.ScriptedModel.from_file(script, **read_options("scripted", scripted.OPTIONS, given))
     if message := ggml_message(Path(text).expanduser()):
         raise message
     if text.lower().startswith(("http://", "https://")):
-        check_options("server", settings, _OPTIONS["server"])
-        from airoagent.models.server import client as server
+        from airoagent.models.server import client
 
-        return server.ServerModel(text, sampling=sampling, **server.settings_of(settings))
+        return client.ServerModel(text, sampling=sampling, **read_options("server", client.OPTIONS, given))
     if text.lower() in PACKAGED or text.lower().endswith(".gguf"):
-        text = _packaged(text)
-        check_options("gguf", settings, _OPTIONS["gguf"])
         from airoagent.models.local import llamacpp
 
-        return llamacpp.LlamaCppModel(text, sampling=sampling, progress=progress, **llamacpp.settings_of(settings))
+        settings = read_options("gguf", llamacpp.OPTIONS, given)
+        return llamacpp.LlamaCppModel(_packaged(text), sampling=sampling, progress=progress, **settings)
     name, folder = _resolve(text)
-    check_options("transformers", settings, _OPTIONS["transformers"])
-    from airoagent.models.local.transformers import TransformersModel
+    from airoagent.models.local import transformers
 
-    return TransformersModel(
-        folder or name,
-        name=name,
-        sampling=sampling,
-        progress=progress,
-        wrapper=settings.get("wrapper"),
-        system=settings.get("system"),
-        style=style(settings),
-        context_length=whole_number(settings, "context", least=16),
-        device=device(settings.get("device", "auto")),
-        bits=int(choice("bits", settings.get("bits", "4"), ("4", "16"))),
-        check_memory=choice("memory", settings.get("memory", "check"), ("check", "ignore")) == "check",
-        revision=settings.get("revision", "main"),
-        rows=whole_number(settings, "rows", least=1) or 16,
-        look_ahead=choice("ahead", settings.get("ahead", "on"), ("on", "off")) == "on",
-        base=settings.get("base"),
-    )
+    settings = read_options("transformers", transformers.OPTIONS, given)
+    return transformers.TransformersModel(folder or name, name=name, sampling=sampling, progress=progress, **settings)
 
 
 def _packaged(text: str) -> str:
@@ -303,7 +253,7 @@ def _packaged(text: str) -> str:
 
 
 def show_folder(name: str, options: Mapping[str, str]) -> dict[str, str | int]:
-    """What is known of a model's folder besides what its `ModelInfo` says; nothing for what is none."""
+    """What is known of a model's folder besides what its `ModelInfo` says; nothing for anything else."""
     folder = Path(name).expanduser()
     if not folder.is_dir():
         return {}

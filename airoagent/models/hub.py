@@ -100,7 +100,7 @@ def download(
     """Fetch a model and return its folder; what is already here is not fetched again.
 
     ``weights`` False fetches configuration and tokenizer only. Safetensors are taken where there are any, else PyTorch
-    ``.bin`` files, never both. ``before`` is told the bytes of the weights before any are fetched, and calls it off by
+    ``.bin`` files, never both. ``before`` gets the bytes of the weights before any are fetched, and calls it off by
     an error of its own. ``progress`` counts bytes; ``stopped`` is asked every few megabytes and ends it by
     LoadStopped (what has come is kept and continued next time). ModelError says why the model could not be had: no such
     model, access not granted, the network, the disk.
@@ -131,9 +131,7 @@ def download(
         ]
         return Path(paths[0]).parent
     except errors.GatedRepoError as error:
-        raise ModelError(
-            f"{name} is only given to those who have asked for it", "accept its terms on its page and set HF_TOKEN"
-        ) from error
+        raise ModelError(f"{name} is a gated model", "accept its terms on its page and set HF_TOKEN") from error
     except errors.RepositoryNotFoundError as error:
         raise ModelError(
             f"the hub has no model {name}", "see the names with: airo models, or set HF_TOKEN if it is private"

@@ -15,22 +15,25 @@ from collections import deque
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, Final, get_args
 
 from airoagent.errors import ModelError, UsageError
 from airoagent.events import Usage
+from airoagent.models.backend_options import Option, whole_number
 from airoagent.models.base import Chunk, ModelInfo, Prompt, Purpose
 from airoagent.models.stopping import StopFilter
 from airoagent.textfiles import read_text
 
-__all__ = ["ScriptedModel"]
+__all__ = ["OPTIONS", "ScriptedModel"]
+
+OPTIONS: Final = (Option("chunk", whole_number(0)),)
 
 
 class ScriptedModel:
     """Plays ``outputs`` in order: a list for every call alike, or one list for each purpose.
 
-    ``chunk`` is how many characters come at a time (0: all at once), ``context_length`` what `info` tells. When it has
-    nothing left for a call it raises ModelError, which says how many outputs were played.
+    ``chunk`` is how many characters come at a time (0: all at once), ``context_length`` the window that `info` reports.
+    When it has nothing left for a call it raises ModelError, which says how many outputs were played.
     """
 
     def __init__(
@@ -86,7 +89,7 @@ class ScriptedModel:
         return ModelInfo(self._name, "scripted", self._context_length, "none", "plays outputs written beforehand")
 
     def wrap(self, prompt: str) -> str:
-        """The instruction itself: nobody reads it."""
+        """The instruction itself: no model reads it."""
         return prompt
 
     def count_tokens(self, text: str) -> int:

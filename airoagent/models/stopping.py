@@ -22,7 +22,7 @@ _MOST_TEXT = 4 * 1024 * 1024  # characters for one prompt, far more than any mod
 async def bounded(chunks: AsyncIterator[Chunk]) -> AsyncIterator[Chunk]:
     """The chunks, up to a size: a server that does not keep to its limit of tokens may write without end.
 
-    What is left behind by then is told as cut (``length``). Closing this closes what it reads from.
+    What comes after that is reported as cut (``length``). Closing this closes what it reads from.
     """
     room = _MOST_TEXT
     source: Any = chunks
@@ -40,7 +40,7 @@ async def bounded(chunks: AsyncIterator[Chunk]) -> AsyncIterator[Chunk]:
 class StopFilter:
     """Passes text on up to the first stop string, holding back whatever might still become one.
 
-    A turn marker at the very end of a completion is dropped as well, since models write the next turn's beginning
+    A turn marker at the very end of a completion is dropped as well, since models write the start of the next turn
     before they stop. With ``drop_space`` one leading space is dropped: the one that parts the answer from the wrapper.
     With ``watch`` False that is all it does: the text is one that ends by itself.
     """

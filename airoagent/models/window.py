@@ -8,6 +8,7 @@ from typing import Final, Protocol, runtime_checkable
 
 from airoagent.errors import ModelError
 from airoagent.models.base import Model, Purpose, Sampling
+from airoagent.prompts.chat import answer_chat
 from airoagent.prompts.context_prompts import ContextBlock
 from airoagent.prompts.context_window import Fitted, fit_blocks
 
@@ -29,7 +30,7 @@ def room_for(name: str, purpose: Purpose, length: int, window: int) -> int:
     if purpose == "plan" and length + min(_LEAST_PLAN, window // 4) > window:
         raise ModelError(
             f"the plan prompt, which describes the tools, is {length} tokens long, and the window of {name} holds "
-            f"{window}: no plan fits behind it",
+            f"{window}: no plan fits after it",
             "offer fewer tools (-T NAME for each that is needed), or take a model with a longer window",
         )
     if length >= window:
@@ -54,8 +55,9 @@ async def fit_to(model: Model, sampling: Sampling | None, blocks: Sequence[Conte
     answer = max(min((sampling or Sampling()).max_tokens, window // 4), min(_LEAST_ANSWER, window // 4))
 
     def fit() -> Fitted:
+        around = model.wrap(answer_chat((), "") if model.info.style == "chat" else "")
         # A few tokens for what joining wrapper and prompt may add, begin-of-text among them.
-        budget = window - answer - model.count_tokens(model.wrap("")) - 8
+        budget = window - answer - model.count_tokens(around) - 8
         return fit_blocks(blocks, instruction, budget, model.count_tokens)
 
     # The tokenizer may have to be read, or fetched, first; a page of megabytes takes half a second.

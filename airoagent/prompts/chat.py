@@ -37,9 +37,13 @@ class Chat(str):
         chat.system, chat.examples, chat.user = system, pairs, user
         return chat
 
+    def system_with(self, system: str | None) -> str:
+        """The system text after the user's own: without what it says of tools and form no plan could be written."""
+        return "\n\n".join(filter(None, (system, self.system)))
+
     def messages(self, system: str | None = None) -> list[dict[str, str]]:
-        """The turns as messages of a chat API; ``system`` takes the place of the own one."""
-        said = self.system if system is None else system
+        """The turns as messages of a chat API; ``system`` is a text of the user's to begin with."""
+        said = self.system_with(system)
         turns = [{"role": "system", "content": said}] if said else []
         for asked, answered in self.examples:
             turns += [{"role": "user", "content": asked}, {"role": "assistant", "content": answered}]

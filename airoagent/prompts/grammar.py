@@ -183,7 +183,7 @@ def _lark(piece: Piece, within: bool = False) -> str:
     """The piece; ``within`` a sequence or repeat, where alternatives need parentheses."""
     match piece:
         case Text(text):
-            return json.dumps(text, ensure_ascii=False)
+            return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
         case Chars(ranges, negated):
             body = "".join(_range(pair, _regex_char) for pair in ranges)
             return f"/[{'^' if negated else ''}{body}]/"
@@ -251,13 +251,16 @@ _GBNF_TEXT = {"\n": "\\n", "\r": "\\r", "\t": "\\t", '"': '\\"', "\\": "\\\\"}
 
 
 def _gbnf_text(character: str) -> str:
-    return _GBNF_TEXT.get(character) or (character if character.isprintable() else _gbnf_char(ord(character)))
+    return _GBNF_TEXT.get(character) or _gbnf_spelled(character)
 
 
 def _gbnf_char(code: int) -> str:
-    if chr(code).isalnum() and code < 0x80:
-        return chr(code)
-    return f"\\x{code:02X}" if code < 0x100 else f"\\u{code:04X}" if code < 0x10000 else f"\\U{code:08X}"
+    return f"\\u{code:04X}" if chr(code) in '"\\[]^-' else _gbnf_text(chr(code))
+
+
+def _gbnf_spelled(character: str) -> str:
+    # \x and \U are left out: xgrammar (vLLM's) reads \x2B0 as one character, and takes \U000E0000 for another.
+    return character if character.isprintable() or ord(character) > 0xFFFF else f"\\u{ord(character):04X}"
 
 
 _WORD = re.compile(r"\w+|[^\w\s]+|\s+")

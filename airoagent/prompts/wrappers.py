@@ -64,7 +64,7 @@ class Wrapper:
         text = self.system if system is None else system
         turns: list[tuple[str, bool]] = []
         if isinstance(prompt, Chat) and (self.after_answer or not prompt.examples):
-            text = prompt.system if system is None else system
+            text = prompt.system_with(system)
             for asked, answered in prompt.examples:
                 turns += [(asked, False), (self.before_answer, True), (answered, False), (self.after_answer, True)]
             prompt = prompt.user

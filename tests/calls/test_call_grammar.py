@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from airoagent.calls.call_grammar import call_grammar, narrowed
-from tests.prompts.walking import Language
+from tests.prompts.walking import Language, lark_of
 from tests.schemas import problems
 
 
@@ -109,10 +109,8 @@ def test_what_is_not_valid_cannot_be_written(text: str) -> None:
 
 @pytest.mark.parametrize("form", ["json", "yaml"])
 def test_gbnf_differs_only_in_ranges(form: Any) -> None:
-    from llguidance.gbnf_to_lark import gbnf_to_lark
-
     grammar = call_grammar(SCHEMA, form)
-    other, same = Language(gbnf_to_lark(grammar.gbnf())), Language(grammar)
+    other, same = Language(lark_of(grammar)), Language(grammar)
     draw = random.Random(2)
     for _ in range(60):
         text = other.walk(draw, 'abc"},]', 0.6, '"')

@@ -14,7 +14,7 @@ import pytest
 
 from airoagent.errors import ModelError
 from airoagent.models.base import Chunk, Completion, Prompt, Purpose, Sampling, complete
-from airoagent.models.local.row_batch import Batches, Row
+from airoagent.models.local.row_batch import BatchGroup, BatchRow
 from airoagent.models.local.transformers import TransformersModel
 
 QUESTIONS = ["Who?", "Where do otters sleep at night, and why there?", "When did she write it, given the book: " * 9]
@@ -91,16 +91,16 @@ def test_with_a_seed_a_text_is_the_same_whoever_else_is_writing(tiny_llama: Path
 
 
 def test_rows_that_cannot_be_read_together_leave_the_others_as_they_were(model: TransformersModel) -> None:
-    def row(alone: bool, ends: int = 9) -> Row:
+    def row(alone: bool, ends: int = 9) -> BatchRow:
         def take(token: int) -> bool:
             if ends == 0:
                 raise ModelError("no")
             return False
 
-        return Row([5, 6, 7], 9, lambda _, scores: scores, take, alone=alone)  # type: ignore[arg-type]
+        return BatchRow([5, 6, 7], 9, lambda _, scores: scores, take, alone=alone)  # type: ignore[arg-type]
 
     assert model._loaded is not None
-    batches = Batches(model._loaded.model, model._loaded.device)
+    batches = BatchGroup(model._loaded.model, model._loaded.device)
     there = [row(False), row(True)]
     batches.join(there)
     with pytest.raises(ModelError):
@@ -213,7 +213,7 @@ def test_rows_wait_where_the_memory_for_them_is_short(
 ) -> None:
     passes = shapes(model)
     prompts = [prompt(text, most=6) for text in QUESTIONS]
-    monkeypatch.setattr(model._line, "_most_tokens", 500)
+    monkeypatch.setattr(model._queue, "_most_tokens", 500)
     assert at_once(model, prompts) == one_by_one(model, prompts)
     assert max(rows for rows, _ in passes) == 2
 

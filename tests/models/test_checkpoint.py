@@ -121,7 +121,7 @@ def _bin(content: bytes) -> Callable[[Path], None]:
         (lambda f: _edit_config(f, hidden_size="128"), "gives '128' as hidden_size"),
         (_empty_but("x.gguf"), "is a folder with a GGUF file"),
         (_empty_but("x.ggmlv3.q4_0.bin"), "GGML format"),
-        (_empty_but("adapter_config.json", b"{}"), "is no LoRA adapter"),
+        (_empty_but("adapter_config.json", b"{}"), "is not a LoRA adapter"),
     ],
 )
 def test_a_broken_folder_is_one_sentence(

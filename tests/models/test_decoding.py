@@ -10,7 +10,7 @@ import pytest
 from airoagent.errors import ModelError, UsageError
 from airoagent.models.base import Sampling
 from airoagent.models.local.checkpoint import read_checkpoint
-from airoagent.models.local.decoding import Picker, TokenText, check_sampling, encode_plain, encode_prompt
+from airoagent.models.local.decoding import TokenPicker, TokenText, check_sampling, encode_plain, encode_prompt
 from airoagent.models.local.loading import load_tokenizer
 from airoagent.prompts.wrappers import WRAPPERS, template_wrapper
 
@@ -129,7 +129,7 @@ def test_figures_that_make_no_sense_are_refused(sampling: Sampling) -> None:
 def _draw(sampling: Sampling, scores: list[float], times: int = 200, ids: list[int] | None = None) -> set[int]:
     import torch
 
-    picker = Picker(sampling, "cpu")
+    picker = TokenPicker(sampling, "cpu")
     read = torch.tensor([ids or [4]])
     return {int(picker(read, torch.tensor([scores])).argmax()) for _ in range(times)}
 
@@ -157,7 +157,7 @@ def test_a_seed_means_the_same_draws_whatever_else_draws() -> None:
     import torch
 
     def draws() -> list[int]:
-        picker = Picker(Sampling(temperature=1, seed=7), "cpu")
+        picker = TokenPicker(Sampling(temperature=1, seed=7), "cpu")
         picked = []
         for _ in range(50):
             torch.rand(3)  # Somebody else uses the global generator.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from airoagent.models.server.estimate import estimate_tokens
+from airoagent.models.server.stream import estimate_tokens
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 
 from airoagent.cli import main
 from airoagent.models.catalog import CATALOGUE
-from airoagent.models.local.kquants import quantised_sizes
+from airoagent.models.local.gguf_file import quantised_sizes
 
 
 def test_the_cards_figures_stand_as_they_are() -> None:

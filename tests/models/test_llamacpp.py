@@ -33,7 +33,7 @@ def tiny_gguf(tiny_llama: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
 
 @pytest.fixture(scope="module")
 def long_gguf(tiny_llama: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_tiny_gguf(tiny_llama, tmp_path_factory.mktemp("gguf") / "airoboros-l2-7b-2.2.long.gguf", context=2048)
+    return make_tiny_gguf(tiny_llama, tmp_path_factory.mktemp("gguf") / "airoboros-l2-7b-2.2.long.gguf", context=8192)
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +44,7 @@ def model(tiny_gguf: Path) -> LlamaCppModel:
 def ask(
     model: Any, text: str = QUESTION, *, grammar: Any = "", stop: tuple[str, ...] = (), **sampling: Any
 ) -> Completion:
-    settings = Sampling(**{"max_tokens": 24, "seed": 3, **sampling})
+    settings = Sampling(**{"max_tokens": 24, "seed": 3, "temperature": 0.7, **sampling})
     return asyncio.run(complete(model, Prompt(text, grammar=grammar, stop=stop, sampling=settings)))
 
 
@@ -86,7 +86,7 @@ def test_a_grammar_holds_it_to_its_language(model: LlamaCppModel) -> None:
 
 def test_the_plans_of_a_random_model_are_valid(long_gguf: Path) -> None:
     agent = Agent(
-        LlamaCppModel(long_gguf, threads=1, context_length=1500, sampling=Sampling(max_tokens=1300, temperature=0)),
+        LlamaCppModel(long_gguf, threads=1, context_length=8000, sampling=Sampling(max_tokens=7000)),
         ["KnowledgeModel"],
         store=False,
     )
@@ -135,7 +135,7 @@ def test_calls_at_once_wait_in_line_and_can_be_called_off(model: LlamaCppModel) 
 
     together, first = asyncio.run(run())
     assert first.finish is None
-    assert together == [ask(model, f"{QUESTION} {n}", max_tokens=10, seed=n) for n in range(3)]
+    assert together == [ask(model, f"{QUESTION} {n}", max_tokens=10, seed=n, temperature=0) for n in range(3)]
 
 
 def test_a_prompt_over_the_window_names_both_numbers(model: LlamaCppModel) -> None:
@@ -203,11 +203,11 @@ def test_a_question_is_answered_through_the_command_line(long_gguf: Path, capfd:
                 str(long_gguf),
                 "-o",
                 "context",
-                "1500",
+                "8000",
                 "-T",
                 "KnowledgeModel",
                 "--max-tokens",
-                "300",
+                "7000",
                 "--seed",
                 "5",
             ]

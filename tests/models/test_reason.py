@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from airoagent.models.local.reason import is_out_of_memory, reason_of
+from airoagent.models.local.architecture import is_out_of_memory, reason_of
 
 
 @pytest.mark.parametrize(

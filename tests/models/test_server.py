@@ -166,7 +166,61 @@ def test_a_server_that_dies_in_the_middle_is_an_error_and_what_it_wrote_is_kept(
         with pytest.raises(ModelError, match="broke off in the middle of its answer"):
             asyncio.run(read())
     assert got == ["Half an", " answ"]
-    assert [path for path, _, _ in served.requests].count("/v1/completions") == 1
+    assert [path for path, _, _ in served.requests].count("/v1/completions") == 2
+
+
+@pytest.mark.parametrize(
+    "again", [said(" Half an", " answer."), said(" Half an answ", "er."), said(" Half an answer.")]
+)
+def test_a_server_that_dies_in_the_middle_is_asked_once_more_and_goes_on_where_it_was(again: Answer) -> None:
+    dying = events(piece(" Half an"), piece(" answ"))
+    with serving({"/v1/completions": first(dying, again)}) as served:
+        assert ask(served.url).text == "Half an answer."
+
+
+@pytest.mark.parametrize("again", [said(" Another", " answer."), said(" Half"), failing(500)])
+def test_a_server_that_says_something_else_the_second_time_broke_off(again: Answer) -> None:
+    dying = events(piece(" Half an"), piece(" answ"))
+    with serving({"/v1/completions": first(dying, again)}) as served, pytest.raises(ModelError, match="broke off"):
+        ask(served.url)
+
+
+def test_null_choices_empty_and_many_lined_data_and_content_in_parts_are_read() -> None:
+    parts = [{"type": "thinking", "thinking": [{"type": "text", "text": "Hm."}]}, {"type": "text", "text": "In kelp."}]
+    lines = (
+        'data: {"choices": null}',
+        "data:",
+        'data: {"choices": [{"delta": {"role": "assistant", "content": null}}]}',
+        f'data: {{"choices": [{{"delta":\ndata: {{"content": {json.dumps(parts)}}}}}]}}',
+        'data: {"choices": [{"delta": null, "finish_reason": "stop"}]}',
+        'data: {"choices": [null]}',
+    )
+    routes = {"/v1/models": as_json({"data": [{"id": "qwen"}]}), "/v1/chat/completions": events(*lines)}
+    with serving(routes) as served:
+        assert ask(served.url).text == "In kelp."
+
+
+def test_of_thousands_of_models_those_with_like_names_are_named() -> None:
+    names = [f"vendor-{number}/model-{number}" for number in range(5000)] + ["qwen/qwen3-8b"]
+    refusal = plain(404, json.dumps({"error": {"message": "model qwen3-8b not found"}}).encode())
+    listed = as_json({"data": [{"id": name} for name in names]})
+    with (
+        serving({"/v1/models": listed, "/v1/chat/completions": refusal}) as served,
+        pytest.raises(ModelError, match="has no model 'qwen3-8b'") as caught,
+    ):
+        ask(served.url, model="qwen3-8b")
+    assert caught.value.hint == "it has qwen/qwen3-8b, ...: -o model NAME"
+
+
+def test_the_window_of_another_model_is_not_taken_for_that_of_the_one_asked_for() -> None:
+    listed = as_json({"data": [{"id": "small", "max_model_len": 512}, {"id": "big", "max_model_len": 4096}]})
+    with serving({"/v1/models": listed}) as served:
+        windows = {}
+        for name in ("", "big", "unlisted"):
+            model = ServerModel(served.url, model=name)
+            asyncio.run(model.ready())
+            windows[name] = model.info.context_length
+    assert windows == {"": 512, "big": 4096, "unlisted": None}
 
 
 def test_a_connection_that_is_cut_off_is_said() -> None:
@@ -184,8 +238,8 @@ def test_a_connection_that_is_cut_off_is_said() -> None:
 @pytest.mark.parametrize(
     ("answer", "message"),
     [
-        (events("data: {nonsense"), "answered with what is no completion: {nonsense"),
-        (plain(200, b"<html>Welcome", "text/html"), "answered with what is no completion: <html>Welcome"),
+        (events("data: {nonsense"), "answered with something that is not a completion: {nonsense"),
+        (plain(200, b"<html>Welcome", "text/html"), "answered with something that is not a completion: <html>Welcome"),
         (as_json({"id": 3}), "holds no text"),
         (events('data: {"error": {"message": "out of\\nmemory"}}'), "failed: out of memory"),
         (failing(400), r"refused \(400\): .*it is so"),

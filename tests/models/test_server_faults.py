@@ -256,7 +256,7 @@ def test_koboldcpps_null_is_no_end() -> None:
 
 
 def test_an_answer_that_nests_too_deep_is_no_completion() -> None:
-    assert "no completion" in refusal(plain(200, b"[" * 200_000)).message
+    assert "not a completion" in refusal(plain(200, b"[" * 200_000)).message
 
 
 # Cut off.

@@ -224,7 +224,7 @@ def test_a_tokenizer_model_that_is_none_is_said(tmp_path: Path, tiny_llama: Path
     folder = Path(shutil.copytree(tiny_llama, tmp_path / "copy"))
     (folder / "tokenizer.json").unlink()
     (folder / "tokenizer.model").write_bytes(b"junk")
-    with pytest.raises(ModelError, match=r"tokenizer.model of odd is no SentencePiece model"):
+    with pytest.raises(ModelError, match=r"tokenizer.model of odd is not a SentencePiece model"):
         TransformersModel(folder, name="odd", device="cpu").check()
 
 

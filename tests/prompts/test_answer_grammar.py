@@ -9,7 +9,7 @@ import pytest
 from airoagent.prompts.answer_grammar import DECLINE, answer_grammar
 from airoagent.prompts.context_prompts import ContextBlock, read_cited_answer
 from airoagent.prompts.harmless import harmless
-from tests.prompts.walking import Language
+from tests.prompts.walking import Language, lark_of
 
 OTTERS = ContextBlock(
     'Otters sleep  afloat, in "kelp".\nThey hold paws: 2.', (("url", "https://a.example/o"), ("title", "Otters"))
@@ -81,10 +81,8 @@ def test_without_a_sentence_to_decline_with_there_has_to_be_text() -> None:
 
 
 def test_gbnf_allows_nothing_that_lark_does_not() -> None:
-    from llguidance.gbnf_to_lark import gbnf_to_lark
-
     grammar = answer_grammar([OTTERS, BARE])
-    same, other = Language(grammar), Language(gbnf_to_lark(grammar.gbnf()))
+    same, other = Language(grammar), Language(lark_of(grammar))
     draw = random.Random(4)
     for _ in range(60):
         assert other.walk(draw, "OtersbckS", 0.9, "\n") in same

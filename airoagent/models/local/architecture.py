@@ -13,12 +13,11 @@ from typing import Any, Final
 from airoagent.errors import ModelError
 from airoagent.models.local.checkpoint import Checkpoint
 from airoagent.models.local.quantised import gptq_settings
-from airoagent.models.local.reason import reason_of
 from airoagent.models.local.shards import read_tensors
 
-__all__ = ["check_complete", "check_shapes", "config_of"]
+__all__ = ["check_complete", "check_shapes", "config_of", "is_out_of_memory", "reason_of"]
 
-# Tables that are computed anew when a model is built, and lie in checkpoints of 2023 all the same.
+# Tables that are computed when a model is built, and lie in checkpoints of 2023 all the same.
 _COMPUTED: Final = re.compile(r"rotary_emb\.inv_freq|\.attn\.(masked_)?bias$")
 _NUMBER: Final = re.compile(r"\d+")
 
@@ -59,7 +58,7 @@ def check_shapes(checkpoint: Checkpoint, config: Any) -> None:
     try:
         with torch.device("meta"):
             model = AutoModelForCausalLM.from_config(config, trust_remote_code=False)
-    except Exception as error:  # As above: widths that do not divide, architectures nobody knows.
+    except Exception as error:  # As above: widths that do not divide, unknown architectures.
         raise _unusable(checkpoint, error) from error
     expected = {name: tuple(value.shape) for name, value in model.state_dict().items()}
     _compare(checkpoint, stored, expected, ignored=model._keys_to_ignore_on_load_unexpected or ())
@@ -131,3 +130,23 @@ def _unusable(checkpoint: Checkpoint, error: Exception) -> ModelError:
         f"config.json of {checkpoint.name} cannot be used: {reason_of(error)}",
         "fetch the file again, or choose another model",
     )
+
+
+_MOST: Final = 300
+# CUDA's words, the operating system's, and those of torch on a CPU.
+_NO_MEMORY: Final = ("out of memory", "cannot allocate memory", "can't allocate memory", "not enough memory")
+
+
+def reason_of(error: BaseException) -> str:
+    """The first line of its message, with the next where the first only announces it; its class if it says nothing."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    if not lines:
+        return type(error).__name__
+    said = f"{lines[0]} {lines[1]}" if lines[0].endswith(":") and len(lines) > 1 else lines[0]
+    return said[:_MOST]
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether it says that there was no memory left."""
+    said = str(error).lower()
+    return isinstance(error, MemoryError) or any(words in said for words in _NO_MEMORY)

@@ -1,7 +1,7 @@
 """A model's folder, read before anything is loaded: what it is, whether it is whole, and how much memory it takes.
 
 Only small files are read (config.json, the index, the headers of safetensors files), so this takes milliseconds and
-every fault is told in one sentence before minutes are spent. Sizes are in bytes.
+every fault is reported in one sentence before minutes are spent. Sizes are in bytes.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import Any, Final
 
 from airoagent.errors import ModelError
+from airoagent.models import hub
 from airoagent.models.hub import is_hub_name, snapshot
-from airoagent.models.local.adapter import adapter_weights, base_folder, base_not_fetched, is_adapter
 from airoagent.models.local.quantised import check_quantised, quantization_of
 from airoagent.models.local.shards import Tensor, read_json, read_tensors, weight_files
 
-__all__ = ["Checkpoint", "four_bit_bytes", "ggml_message", "read_checkpoint", "with_weights_of"]
+__all__ = ["Checkpoint", "adapter_weights", "four_bit_bytes", "ggml_message", "read_checkpoint", "with_weights_of"]
 
 # NF4 with double quantisation: 4 bits, an 8-bit scale for 64 weights, a 32-bit scale for 256 of those.
 _BYTES_PER_WEIGHT: Final = 0.5 + 1 / 64 + 4 / (64 * 256)
@@ -128,7 +128,7 @@ def _on_its_base(folder: Path, name: str, base: str | Path | None, weights: bool
     except ModelError as error:
         if not is_hub_name(called) or snapshot(called) != under:
             raise
-        raise base_not_fetched(name, called) from error  # Begun and not finished.
+        raise base_not_fetched(name, called) from error  # Fetched in part.
     return replace(
         whole,
         name=name,
@@ -181,7 +181,7 @@ def _read_config(folder: Path, name: str) -> Mapping[str, Any]:
         value = config.get(key)
         if isinstance(value, (bool, int, float, str)) and (type(value) is not int or value < 1):
             raise ModelError(
-                f"config.json of {name} gives {value!r} as {key}, which is no whole number above 0",
+                f"config.json of {name} gives {value!r} as {key}, which is not a whole number above 0",
                 "fetch the file again",
             )
     return config
@@ -250,3 +250,74 @@ def _has_chat_template(folder: Path) -> bool:
         settings = json.loads(path.read_text(encoding="utf-8"))
         return isinstance(settings, dict) and bool(settings.get("chat_template"))
     return False
+
+
+_CONFIG = "adapter_config.json"
+_SAY_BASE = "-o base FOLDER"
+_WEIGHTS = ("adapter_model.safetensors", "adapter_model.bin")
+
+
+def is_adapter(folder: Path) -> bool:
+    """Whether the folder holds an adapter and no model of its own."""
+    return (folder / _CONFIG).is_file() and not (folder / "config.json").is_file()
+
+
+def adapter_weights(folder: Path, name: str) -> Path:
+    """The file with the adapter's weights; ModelError if it is not there."""
+    found = next((folder / file for file in _WEIGHTS if (folder / file).is_file()), None)
+    if found is None:
+        raise ModelError(
+            f"the adapter {name} has no weights ({' or '.join(_WEIGHTS)})",
+            "fetch them: the copy or download was not finished",
+        )
+    return found
+
+
+def base_folder(folder: Path, name: str, base: str | Path | None = None) -> tuple[str, Path]:
+    """The base model of an adapter: what it is called, and its folder.
+
+    ``base`` takes the place of the one that the adapter's config names, which is often a path of the machine that it
+    was trained on. NotFetched where the base model is one of the hub and not on this machine, ModelError where it is a
+    folder that is not there, or the adapter is not a LoRA.
+    """
+    config = _config(folder, name)
+    kind = str(config.get("peft_type", "")).upper()
+    if kind != "LORA":
+        raise ModelError(
+            f"{name} is not a LoRA adapter ({kind or 'its config names no kind'}), the only kind that is used",
+            "merge it into its base model and give the merged folder",
+        )
+    called = str(base or config.get("base_model_name_or_path") or "")
+    path = Path(called).expanduser()
+    for candidate in (path, folder / path):
+        if called and candidate.is_dir():
+            return called, candidate
+    fetched = hub.snapshot(called) if hub.is_hub_name(called) else None
+    if fetched is not None:
+        return called, fetched
+    if hub.is_hub_name(called):
+        raise base_not_fetched(name, called)
+    raise ModelError(
+        f"the adapter {name} stands on {called or 'a base model that its config does not name'}, "
+        "which is not on this machine",
+        f"name the base model's folder or its name on the hub: {_SAY_BASE}",
+    )
+
+
+def base_not_fetched(name: str, base: str) -> hub.NotFetched:
+    """The error for an adapter whose base model is to be fetched from the hub, or cannot be."""
+    missing = hub.not_fetched(base)
+    where = missing.message.removeprefix(base)
+    return hub.NotFetched(
+        base, f"the adapter {name} stands on {base}, which{where}", f"{missing.hint}; or name its folder: {_SAY_BASE}"
+    )
+
+
+def _config(folder: Path, name: str) -> dict[str, Any]:
+    try:
+        config = json.loads((folder / _CONFIG).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{_CONFIG} of {name} cannot be read: {error}", "fetch the file again") from error
+    if not isinstance(config, dict):
+        raise ModelError(f"{_CONFIG} of {name} is not a JSON object", "fetch the file again")
+    return config

@@ -12,10 +12,12 @@ from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from airoagent.errors import ModelError, UsageError
-from airoagent.models.base import Sampling
+from airoagent.events import Usage
+from airoagent.models.base import Chunk, Finish, Sampling
+from airoagent.models.stopping import StopFilter
 from airoagent.prompts.wrappers import Wrapper
 
-__all__ = ["Picker", "TokenText", "check_sampling", "encode_plain", "encode_prompt"]
+__all__ = ["CompletionWriter", "TokenPicker", "TokenText", "check_sampling", "encode_plain", "encode_prompt"]
 
 # llama.cpp's window for its repeat penalty, which is what the 1.1 of the model cards was set for.
 _PENALTY_WINDOW: Final = 64
@@ -26,7 +28,7 @@ def encode_plain(tokenizer: Any, text: str) -> list[int]:
 
     Raises ModelError if the tokenizer makes a control token of it all the same.
     """
-    # What a shell passes on of bytes that are no UTF-8 is no text to a tokenizer.
+    # A shell passes on bytes that are not UTF-8, which no tokenizer reads.
     text = text.encode(errors="replace").decode()
     # Not verbose: it would warn of texts longer than the window, which the caller answers with an error.
     encoded = tokenizer(text, add_special_tokens=False, split_special_tokens=True, verbose=False)
@@ -44,7 +46,7 @@ def encode_prompt(tokenizer: Any, wrapper: Wrapper, prompt: str, system: str | N
     """The ids the model reads for an instruction.
 
     ``begin`` puts the begin-of-text token in front; a chat template spells its own. Of a chat template the control
-    tokens are ids, while system text and instruction, whoever wrote them, are only ever text.
+    tokens are ids, while system text and instruction are only ever text.
     """
     if wrapper.name != "template":
         start = [tokenizer.bos_token_id] if begin and tokenizer.bos_token_id is not None else []
@@ -76,7 +78,7 @@ class TokenText:
     """Tokens to text, one at a time, without ever showing half a character.
 
     Each token is turned into the bytes it stands for, and the bytes go through one UTF-8 decoder; so the pieces joined
-    are the text of all tokens. Bytes that are no UTF-8 become U+FFFD once it is certain that they are not. Control
+    are the text of all tokens. Bytes that are not UTF-8 become U+FFFD once it is certain that they are not. Control
     tokens have no text.
     """
 
@@ -134,7 +136,7 @@ def check_sampling(sampling: Sampling) -> None:
         raise UsageError(f"max_tokens cannot be {sampling.max_tokens}", "it is at least 1")
 
 
-class Picker:
+class TokenPicker:
     """Picks the next token, as a logits processor: what it returns leaves greedy search one choice.
 
     It draws with a generator of its own, so a seed means the same tokens whatever else draws random numbers in this
@@ -155,7 +157,7 @@ class Picker:
 
         scores = scores.float()
         if bool(torch.isnan(scores).any()):
-            raise ModelError("the model computes no numbers any more (NaN): its weights are damaged or do not fit")
+            raise ModelError("the model computes NaN: its weights are damaged or do not fit")
         if self._sampling.repetition_penalty != 1:
             scores = self._penalise(input_ids[:, -_PENALTY_WINDOW:].to(scores.device), scores)
         if self._mask is not None:
@@ -181,3 +183,32 @@ class Picker:
         # The token that crosses the line stays, so at least one does.
         ordered[ordered.cumsum(dim=-1) - ordered >= self._sampling.top_p] = 0
         return chances.new_zeros(chances.shape).scatter(1, order, ordered)
+
+
+class CompletionWriter:
+    """Turns the tokens of one completion into text, passes it on, and says when it ends."""
+
+    def __init__(
+        self, text: TokenText, ends: tuple[int, ...], stops: StopFilter, tell: Callable[[Chunk], None]
+    ) -> None:
+        self._text = text
+        self._stops = stops
+        self._ends = frozenset(ends)
+        self._tell = tell
+        self._finish: Finish = "length"
+
+    def __call__(self, token: int) -> bool:
+        """Take the next token; return whether the completion ends with it."""
+        if token in self._ends:
+            self._finish = "stop"
+            return True
+        if shown := self._stops.feed(self._text.feed(token)):
+            self._tell(Chunk(shown))
+        if self._stops.stopped:
+            self._finish = "stop"
+        return self._stops.stopped
+
+    def last_chunk(self, read: int, all: int) -> Chunk:
+        """What was held back, why the completion ended, and its cost: tokens read, and read and written together."""
+        rest = self._stops.feed(self._text.finish()) + self._stops.finish()
+        return Chunk(rest, self._finish, Usage(read, all - read, 1))

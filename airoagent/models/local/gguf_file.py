@@ -13,7 +13,7 @@ from typing import Any, BinaryIO, Final
 
 from airoagent.errors import ModelError
 
-__all__ = ["GgufHead", "read_gguf"]
+__all__ = ["GgufHead", "Quantised", "quantised_sizes", "read_gguf"]
 
 _NUMBERS: Final = {0: "<B", 1: "<b", 2: "<H", 3: "<h", 4: "<I", 5: "<i", 6: "<f", 7: "<?", 10: "<Q", 11: "<q", 12: "<d"}
 _STRING, _ARRAY = 8, 9
@@ -72,7 +72,7 @@ class GgufHead:
 
 
 def read_gguf(path: Path, name: str) -> GgufHead:
-    """Read the head of a GGUF file. ModelError where it is none, is cut off, or of a version nobody writes any more."""
+    """Read the head of a GGUF file. ModelError where it is not one, is cut off, or of an old version."""
     try:
         size = path.stat().st_size
         with path.open("rb") as file:
@@ -174,3 +174,44 @@ def _exactly(file: BinaryIO, count: int) -> bytes:
     if len(data) < count:
         raise EOFError
     return data
+
+
+_CARDS: Final = {
+    # GB of the file for 7b and for 13b.
+    "Q2_K": (2.87, 5.51),
+    "Q3_K_S": (2.95, 5.66),
+    "Q3_K_M": (3.28, 6.31),
+    "Q3_K_L": (3.60, 6.93),
+    "Q4_0": (3.79, 7.37),
+    "Q4_K_S": (3.83, 7.37),
+    "Q4_K_M": (4.08, 7.87),
+    "Q5_0": (4.63, 8.97),
+    "Q5_K_S": (4.65, 8.97),
+    "Q5_K_M": (4.78, 9.23),
+    "Q6_K": (5.53, 10.68),
+    "Q8_0": (7.16, 13.79),
+}
+_WORKING: Final = 2.5
+
+
+@dataclass(frozen=True, slots=True)
+class Quantised:
+    """One quantisation of a model: ``file`` and ``memory`` in GB; ``given`` says that a card has the figures."""
+
+    name: str
+    file: float
+    memory: float
+    given: bool
+
+
+def quantised_sizes(parameters: float) -> tuple[Quantised, ...]:
+    """Every quantisation of a model of so many billion parameters, smallest first.
+
+    The cards give 6.7 and 13.0 billion; other sizes are in proportion to 13.0.
+    """
+    rows = []
+    for name, (small, large) in _CARDS.items():
+        given = parameters in (6.7, 13.0)
+        file = {6.7: small, 13.0: large}.get(parameters, round(large * parameters / 13.0, 2))
+        rows.append(Quantised(name, file, round(file + _WORKING, 2), given))
+    return tuple(rows)

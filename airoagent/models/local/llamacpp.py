@@ -3,8 +3,8 @@
     model = LlamaCppModel("airoboros-l2-13b-gpt4-2.0.Q4_K_M.gguf", threads=8, gpu_layers=20)
 
 The package xllamacpp brings llama.cpp compiled, as its server on a loopback port of this process. It is spoken to as
-any llama.cpp server is (`airoagent.models.server.client`), with a key of its own, so that nobody else on the machine
-can use it. What a prompt begins with and an earlier one began with is not read again.
+any llama.cpp server is (`airoagent.models.server.client`), with a key of its own, so that no other
+user of the machine can use it. What a prompt begins with and an earlier one began with is not read again.
 """
 
 from __future__ import annotations
@@ -12,13 +12,14 @@ from __future__ import annotations
 import asyncio
 import secrets
 import threading
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import aclosing
 from pathlib import Path
 from typing import Any, Final
 
 from airoagent.errors import ModelError, UsageError
 from airoagent.extras import require
+from airoagent.models.backend_options import PROMPT_OPTIONS, Option, number, whole_number
 from airoagent.models.base import Chunk, ModelInfo, Prompt, Sampling
 from airoagent.models.hub import Progress
 from airoagent.models.local.decoding import check_sampling
@@ -29,7 +30,18 @@ from airoagent.models.server.dialects import DIALECTS
 from airoagent.prompts.chat import Style
 from airoagent.prompts.wrappers import Wrapper, style_of, template_wrapper, wrapper_for, wrapper_named
 
-__all__ = ["LlamaCppModel", "settings_of"]
+__all__ = ["OPTIONS", "LlamaCppModel"]
+
+OPTIONS: Final = (
+    *PROMPT_OPTIONS,
+    Option("adapter"),
+    Option("batch", whole_number(1)),
+    Option("gpu_layers", whole_number(-1)),
+    Option("rope_freq_base", number),
+    Option("rope_freq_scale", number),
+    Option("rows", whole_number(1)),
+    Option("threads", whole_number(1)),
+)
 
 # A file may say 32768 and more; the cache for that is taken when the model is loaded, so more has to be asked for.
 _MOST_CONTEXT: Final = 8192
@@ -247,23 +259,3 @@ class _Engine:
     def close(self) -> None:
         """Give the memory back; what is being written ends."""
         del self._server
-
-
-def settings_of(options: Mapping[str, str]) -> dict[str, Any]:
-    """The keyword arguments that a user's options mean (the names are checked already)."""
-    from airoagent.models.backend_options import number, style, whole_number
-
-    layers = -1 if options.get("gpu_layers") == "-1" else whole_number(options, "gpu_layers", least=0) or 0
-    return {
-        "wrapper": options.get("wrapper"),
-        "system": options.get("system"),
-        "style": style(options),
-        "adapter": options.get("adapter"),
-        "context_length": whole_number(options, "context", least=16),
-        "threads": whole_number(options, "threads", least=1),
-        "batch": whole_number(options, "batch", least=1),
-        "rows": whole_number(options, "rows", least=1) or 1,
-        "gpu_layers": layers,
-        "rope_freq_base": number(options, "rope_freq_base"),
-        "rope_freq_scale": number(options, "rope_freq_scale"),
-    }

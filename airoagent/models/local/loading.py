@@ -1,7 +1,7 @@
 """Getting a checkpoint into memory with transformers and bitsandbytes: NF4, double quantisation, 16-bit arithmetic.
 
 On CPUs with AVX512_BF16 bitsandbytes repacks each weight at its first use, which doubles the memory it takes, is
-faster for writing, and fails on widths that are no multiple of 64 (in) or 32 (out). So it is switched off for such
+faster for writing, and fails on widths that are not a multiple of 64 (in) or 32 (out). So it is switched off for such
 layers, and for all of them where memory is short.
 """
 
@@ -19,11 +19,10 @@ from typing import Any, Final
 from airoagent.errors import MissingExtra, ModelError
 from airoagent.extras import require
 from airoagent.models.hub import LoadStopped, Progress
-from airoagent.models.local.architecture import check_complete, check_shapes, config_of
+from airoagent.models.local.architecture import check_complete, check_shapes, config_of, is_out_of_memory, reason_of
 from airoagent.models.local.checkpoint import Checkpoint
 from airoagent.models.local.machine import Device, this_machine
 from airoagent.models.local.quantised import quiet_gptq, require_libraries
-from airoagent.models.local.reason import is_out_of_memory, reason_of
 
 __all__ = ["Loaded", "check", "check_room", "free_memory", "load", "load_tokenizer"]
 
@@ -85,7 +84,7 @@ def _check_sentencepiece(path: Path, name: str) -> None:
         sentencepiece.SentencePieceProcessor(model_file=str(path))
     except (RuntimeError, OSError) as error:
         raise ModelError(
-            f"{path.name} of {name} is no SentencePiece model, which Llama's tokenizer is", "fetch the file again"
+            f"{path.name} of {name} is not a SentencePiece model, which Llama's tokenizer is", "fetch the file again"
         ) from error
 
 
@@ -234,7 +233,7 @@ def _check_memory(checkpoint: Checkpoint, place: str, bits: int) -> bool:
 
 
 def free_memory(loaded: Loaded) -> int | None:
-    """The bytes that are free where this model is; None where nobody can tell."""
+    """The bytes that are free where this model is; None if unknown."""
     return _free(loaded.device.type)
 
 
@@ -286,9 +285,9 @@ _CHATTY: Final = ("accelerate", "bitsandbytes", "peft", "torchao", "torch.utils.
 
 
 class _Hush:
-    """Nothing on stderr from the libraries while anybody is within; when the last has left they talk as they did.
+    """Nothing on stderr from the libraries while a thread is within; after the last they talk as before.
 
-    Those of `_CHATTY` stay quiet: what they tell comes later, at the first token.
+    Those of `_CHATTY` stay quiet: what they say comes later, at the first token.
     """
 
     def __init__(self) -> None:
@@ -339,7 +338,7 @@ def _watched(name: str, progress: Progress | None, stopped: Callable[[], bool]) 
 
 
 class _Bar:
-    """Stands in for a progress bar: iterates like it, and tells how far it is."""
+    """Stands in for a progress bar: iterates like it, and reports how far it is."""
 
     def __init__(
         self, bar: Any, args: tuple[Any, ...], what: str, progress: Progress | None, stopped: Callable[[], bool]

@@ -62,7 +62,7 @@ def _read_number(path: Path) -> int | None:
 
 @functools.cache
 def _gpus() -> tuple[int, ...]:
-    """The memory of each NVIDIA device, as the driver's own tool tells it; none where it is not installed."""
+    """The memory of each NVIDIA device, as the driver's own tool reports it; none where it is not installed."""
     tool = shutil.which("nvidia-smi")
     if tool is None:
         return ()

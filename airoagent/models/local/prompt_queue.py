@@ -1,71 +1,48 @@
-"""The line of prompts before one model: a thread that writes completions side by side, and lets callers come and go.
+"""The queue of prompts for one model: a thread that writes completions side by side, and lets callers come and go.
 
-A prompt that comes while others are being written joins them at their next token; one that comes alone is begun at
-once. Callers live in event loops of their own and are told through queues; what is theirs to stop is stopped within
-one token.
+A prompt that comes while others are being written joins them at their next token. Callers live in event loops of their
+own and read from queues; a completion whose caller has left is stopped within one token.
 """
 
 from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Protocol
+from typing import Protocol
 
 from airoagent.errors import AiroError, ModelError
 from airoagent.models.base import Chunk, Prompt, Sampling
 from airoagent.models.hub import LoadStopped
 from airoagent.models.local.decoding import check_sampling
+from airoagent.models.local.row_batch import BatchGroup, BatchRow
 
-__all__ = ["Job", "Line", "Rows", "Writing"]
-
-
-class Rows(Protocol):
-    """Completions in the making. A row is whatever `Writing.begin` makes; ``row.ended`` says that it is complete."""
-
-    @property
-    def rows(self) -> Sequence[Any]: ...
-
-    def join(self, rows: Sequence[Any]) -> None:
-        """Read the prompts of these; each then has its first token. An error leaves the others as they were."""
-        ...
-
-    def step(self) -> None:
-        """One more token for each."""
-        ...
-
-    def leave(self, out: Callable[[Any], bool]) -> None:
-        """Let go of the rows that ``out`` names."""
-        ...
+__all__ = ["BatchModel", "PromptQueue", "QueuedPrompt"]
 
 
-class Writing(Protocol):
-    """What a model does for its line, always in the line's thread."""
+class BatchModel(Protocol):
+    """What a model does for its queue, always in the queue's thread."""
 
     def encode(self, prompt: Prompt) -> tuple[list[int], int]:
         """The prompt's ids, and how many tokens may be written for it. Needs no weights."""
         ...
 
-    def open_batch(self, stopped: Callable[[], bool]) -> tuple[Rows, int, int]:
+    def open_batch(self, stopped: Callable[[], bool]) -> tuple[BatchGroup, int, int]:
         """Load the model: an empty batch, the most rows it may have, and the most tokens, padding included."""
         ...
 
-    def begin(self, prompt: Prompt, ids: list[int], most: int, tell: Callable[[Chunk], None]) -> Any:
+    def begin(self, prompt: Prompt, ids: list[int], most: int, tell: Callable[[Chunk], None]) -> BatchRow:
         """The row that writes this completion; ``tell`` takes its text."""
         ...
 
-    def last_chunk(self, row: Any) -> Chunk:
-        """The end of a completion that has ended."""
-        ...
-
     def failure(self, error: Exception) -> AiroError:
-        """What to tell of an error."""
+        """The error to raise for this one."""
         ...
 
 
-class Job:
-    """A prompt in line, and how its caller is told: ``items`` are chunks or the error, ``over`` that no more come."""
+class QueuedPrompt:
+    """A prompt, and what its caller reads: ``items`` are chunks or the error, ``over`` says that no more come."""
 
     __slots__ = ("_loop", "cancelled", "done", "ids", "items", "most", "over", "prompt", "row")
 
@@ -77,10 +54,10 @@ class Job:
         self.cancelled = self.done = False
         self.ids: list[int] = []
         self.most = 0
-        self.row: Any = None
+        self.row: BatchRow | None = None
 
     async def chunks(self) -> AsyncIterator[Chunk]:
-        """What is told, up to the last chunk; raises the error if it is one."""
+        """The chunks up to the last; raises the error if there is one."""
         while True:
             item = await self.items.get()
             if isinstance(item, AiroError):
@@ -90,7 +67,7 @@ class Job:
                 return
 
     def tell(self, item: Chunk | AiroError) -> None:
-        """Pass something on to whoever reads."""
+        """Pass something on to the caller."""
         self._call(lambda: self.items.put_nowait(item))
 
     def end(self, item: Chunk | AiroError | None = None) -> None:
@@ -103,23 +80,23 @@ class Job:
     def _call(self, act: Callable[[], None]) -> None:
         try:
             self._loop.call_soon_threadsafe(act)
-        except RuntimeError:  # The loop is closed: nobody reads any more.
+        except RuntimeError:  # The loop is closed: its caller is gone.
             self.cancelled = True
 
 
-class Line:
-    """See the module. ``name`` is the model's, for what is said when it is closed."""
+class PromptQueue:
+    """See the module. ``name`` is the model's, for the error after it is closed."""
 
-    def __init__(self, name: str, model: Writing) -> None:
+    def __init__(self, name: str, model: BatchModel) -> None:
         self._name = name
         self._model = model
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="airo-model")
         self._lock = threading.Lock()
-        self._waiting: list[Job] = []
-        self._writing: list[Job] = []
+        self._waiting: list[QueuedPrompt] = []
+        self._writing: list[QueuedPrompt] = []
         self._serving = False
         self._closed = threading.Event()
-        self._batch: Rows | None = None
+        self._batch: BatchGroup | None = None
         self._most_rows = self._most_tokens = 0
 
     async def write(self, prompt: Prompt, sampling: Sampling) -> AsyncIterator[Chunk]:
@@ -135,9 +112,9 @@ class Line:
         finally:
             await self.call_off(job)
 
-    def put(self, prompt: Prompt) -> Job:
-        """Stand in line; ModelError if the line is closed."""
-        job = Job(prompt)
+    def put(self, prompt: Prompt) -> QueuedPrompt:
+        """Join the queue; ModelError if it is closed."""
+        job = QueuedPrompt(prompt)
         with self._lock:
             if self._closed.is_set():
                 raise self._closing()
@@ -147,7 +124,7 @@ class Line:
                 self._thread.submit(self._serve)
         return job
 
-    async def call_off(self, job: Job) -> None:
+    async def call_off(self, job: QueuedPrompt) -> None:
         """Its caller reads no more; returns when nothing is written for it any more."""
         with self._lock:
             if job in self._waiting:
@@ -157,16 +134,16 @@ class Line:
         await job.over.wait()
 
     def close(self) -> None:
-        """End what is being written, tell all who wait, and end the thread."""
+        """End what is being written, fail what waits, and end the thread."""
         with self._lock:
             self._closed.set()
         self._thread.shutdown()
         self._batch = None
 
     def _closing(self) -> ModelError:
-        return ModelError(f"{self._name} was closed", "open the model anew")
+        return ModelError(f"{self._name} was closed", "open the model again")
 
-    # What follows runs in the line's thread.
+    # What follows runs in the queue's thread.
 
     def _serve(self) -> None:
         while True:
@@ -183,7 +160,7 @@ class Line:
             self._step()
 
     def _admit(self) -> None:
-        """Let in whom there is room for: their prompts are read, together."""
+        """Let in the prompts there is room for; they are read together."""
         with self._lock:
             unread = [job for job in self._waiting if not job.ids]
         for job in unread:
@@ -215,7 +192,7 @@ class Line:
             self._writing += entering
 
     def _open(self) -> bool:
-        """Load the model, for as long as anybody waits for it."""
+        """Load the model, as long as a prompt waits for it."""
         try:
             self._batch, self._most_rows, self._most_tokens = self._model.open_batch(
                 lambda: self._closed.is_set() or not self._waiting
@@ -229,9 +206,9 @@ class Line:
             return False
         return True
 
-    def _enter(self) -> list[Job]:
-        """Take those out of the line, in order, who fit beside those being written; one alone always does."""
-        entering: list[Job] = []
+    def _enter(self) -> list[QueuedPrompt]:
+        """Take the prompts, in order, that fit next to those being written; one alone always does."""
+        entering: list[QueuedPrompt] = []
         with self._lock:
             inside = [job for job in self._writing if not job.cancelled]
             while self._waiting and self._waiting[0].ids:
@@ -243,7 +220,7 @@ class Line:
         return entering
 
     def _step(self) -> None:
-        """One more token for everybody who is being written; those who are done leave."""
+        """One more token for each completion; those that are done leave."""
         batch = self._batch
         if batch is None or not self._writing:
             return
@@ -262,10 +239,10 @@ class Line:
             if id(job.row) in gone:  # One called off during this step has yet to leave, at the next.
                 job.end()
             elif job.row is not None and job.row.ended:
-                job.end(self._model.last_chunk(job.row))
+                job.end(job.row.last_chunk())
         self._writing = [job for job in self._writing if not job.done]
 
-    def _refuse(self, jobs: list[Job], error: Exception) -> None:
+    def _refuse(self, jobs: list[QueuedPrompt], error: Exception) -> None:
         told = self._model.failure(error)
         with self._lock:
             self._waiting = [job for job in self._waiting if job not in jobs]

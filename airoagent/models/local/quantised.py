@@ -1,4 +1,4 @@
-"""Checkpoints that are quantised already: by what, told from their config, and whether that can be loaded here.
+"""Checkpoints that are quantised already: by what, as their config says, and whether that can be loaded here.
 
 GPTQ takes the extra ``gptq``: gptqmodel, which has the arithmetic, and optimum, which puts it into the model. The
 first GPTQ repositories of 2023 keep their settings in ``quantize_config.json`` and not in the model's config.

@@ -1,12 +1,11 @@
 """Completions written side by side: one forward pass of the model gives each of them its next token.
 
-A `Batch` is a left-padded batch that rows join and leave at any token. What joins is read (together, where several join
-at once) while the others pause; what has ended leaves, and the padding it needed goes with it. Each row picks its own
-tokens, with its own grammar, and ends by itself. A row that is alone may look ahead: tokens that are likely to come
-(forced by its grammar, or a repetition of what it has read) are tried in the same pass, and kept as far as the row
-picks them itself. `Batches` holds one such batch, and apart from it the rows whose text must not depend on who else is
-writing: the same sums in a wider batch are rounded otherwise, and a draw that was close goes the other way. Used from
-one thread.
+A `RowBatch` is a left-padded batch that rows join and leave at any token. Prompts that join together are read together
+while the others pause; a row that has ended leaves, and the padding it needed goes with it. Each row picks its own
+tokens, with its own grammar. A row that is alone may look ahead: tokens that are likely to come (forced by its grammar,
+or a repetition of what it has read) are tried in the same pass, and kept as far as the row picks them itself.
+`BatchGroup` holds one such batch, and apart from it the rows whose text must not depend on who else is writing: the
+same sums in a wider batch are rounded otherwise, and a draw that was close goes the other way. Used from one thread.
 """
 
 from __future__ import annotations
@@ -15,21 +14,22 @@ import inspect
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-from airoagent.models.local.writer import Writer
+from airoagent.models.base import Chunk
+from airoagent.models.local.decoding import CompletionWriter
 
-__all__ = ["Batch", "Batches", "Row"]
+__all__ = ["BatchGroup", "BatchRow", "PromptLookup", "RowBatch"]
 
 # Tokens that a kept prompt and a new one must share for the shared part not to be read again.
 _LEAST_SHARED: Final = 64
 
 
-class Row:
+class BatchRow:
     """One completion in the making.
 
     ``ids`` is the prompt and then what was written; ``most`` how many tokens may be; ``pick`` takes the ids (one row)
-    and the scores of the next token and leaves one the best; ``take`` is told the picked token and says whether the
+    and the scores of the next token and leaves one the best; ``take`` gets the picked token and says whether the
     completion ends with it. ``keep`` has the prompt kept for later ones that begin alike; ``guess`` proposes tokens
-    that may come next; with ``alone`` it shares no pass with others (see `Batches`).
+    that may come next; with ``alone`` it shares no pass with others (see `BatchGroup`).
     """
 
     __slots__ = ("_pick", "alone", "ended", "guess", "ids", "keep", "left", "start", "take")
@@ -39,7 +39,7 @@ class Row:
         ids: list[int],
         most: int,
         pick: Callable[[Any, Any], Any],
-        take: Writer,
+        take: CompletionWriter,
         *,
         keep: bool = False,
         guess: Callable[[list[int]], list[int]] | None = None,
@@ -65,12 +65,16 @@ class Row:
         self.ended = self.take(token) or self.left < 1
         return token
 
+    def last_chunk(self) -> Chunk:
+        """What was held back, why the completion ended, and its cost."""
+        return self.take.last_chunk(self.start, len(self.ids))
+
     def guesses(self) -> list[int]:
         """Tokens that may come next, fewer than may still be written."""
         return self.guess(self.ids)[: self.left - 1] if self.guess is not None and self.left > 1 else []
 
 
-class Batch:
+class RowBatch:
     """The rows being written by one model, and their key-value cache.
 
     ``model`` is called as transformers' causal models are; ``device`` is where its input goes.
@@ -84,13 +88,13 @@ class Batch:
         self._few_logits = "logits_to_keep" in accepted
         # `cache` from transformers 5.24 on; the old name warns there, and goes in 5.40.
         self._cache_name = "cache" if "cache" in accepted else "past_key_values"
-        self.rows: list[Row] = []
+        self.rows: list[BatchRow] = []
         self._cache: Any = None
         self._mask: Any = None
         self._kept_ids: list[int] = []
         self._kept: list[tuple[Any, Any]] = []
 
-    def join(self, rows: Sequence[Row]) -> None:
+    def join(self, rows: Sequence[BatchRow]) -> None:
         """Read the prompts of these rows, each of which then has its first token; rows that have ended stay out.
 
         An error leaves the rows that were there before as they were.
@@ -120,7 +124,7 @@ class Batch:
                     row.advance(logits[number : number + 1, -1])
         self.leave(lambda row: row.ended)
 
-    def leave(self, out: Callable[[Row], bool]) -> None:
+    def leave(self, out: Callable[[BatchRow], bool]) -> None:
         """Let go of the rows that ``out`` names."""
         import torch
 
@@ -132,14 +136,14 @@ class Batch:
             self._cache = self._mask = None
             return
         mask = self._mask[stay]
-        padding = int(mask.int().argmax(dim=1).min())  # Columns in which nobody has a token any more.
+        padding = int(mask.int().argmax(dim=1).min())  # Columns in which no row has a token any more.
         self._mask = mask[:, padding:]
         index = torch.tensor(stay)
         for layer in self._cache.layers:
             at = index.to(layer.keys.device)
             layer.keys, layer.values = layer.keys[at, :, padding:], layer.values[at, :, padding:]
 
-    def _follow(self, row: Row, guesses: list[int], logits: Any) -> None:
+    def _follow(self, row: BatchRow, guesses: list[int], logits: Any) -> None:
         """Pick token by token for as long as the guesses are what is picked; forget the rest of them."""
         wrong = len(guesses)
         for number, guess in enumerate([*guesses, None]):
@@ -150,7 +154,7 @@ class Batch:
             self._cache.crop(-wrong)
             self._mask = self._mask[:, :-wrong]
 
-    def _read(self, rows: list[Row], *, known: bool) -> tuple[Any, Any]:
+    def _read(self, rows: list[BatchRow], *, known: bool) -> tuple[Any, Any]:
         """Read prompts: their cache and mask."""
         import torch
         from transformers import DynamicCache
@@ -184,8 +188,8 @@ class Batch:
         )
         return output.logits[:, -keep:]
 
-    def _add(self, rows: list[Row], read: list[Row], cache: Any, mask: Any) -> None:
-        """Put what was read beside what is there, both padded on the left to the same length."""
+    def _add(self, rows: list[BatchRow], read: list[BatchRow], cache: Any, mask: Any) -> None:
+        """Join what was read to what is there, both padded on the left to the same length."""
         import torch
 
         stay = [number for number, row in enumerate(read) if row in rows]
@@ -220,27 +224,27 @@ class Batch:
         return shared
 
 
-class Batches:
+class BatchGroup:
     """Rows written together, and rows each written alone; all of them advance by one step at a time.
 
-    ``model`` and ``device`` are as for `Batch`.
+    ``model`` and ``device`` are as for `RowBatch`.
     """
 
     def __init__(self, model: Any, device: Any) -> None:
         self._model = model
         self._device = device
-        self._together = Batch(model, device)
-        self._single: list[Batch] = []
+        self._together = RowBatch(model, device)
+        self._single: list[RowBatch] = []
 
     @property
-    def rows(self) -> list[Row]:
+    def rows(self) -> list[BatchRow]:
         """All that are being written."""
         return [row for batch in (self._together, *self._single) for row in batch.rows]
 
-    def join(self, rows: Sequence[Row]) -> None:
-        """As `Batch.join`."""
+    def join(self, rows: Sequence[BatchRow]) -> None:
+        """As `RowBatch.join`."""
         joining = [(self._together, [row for row in rows if not row.alone])]
-        joining += [(Batch(self._model, self._device), [row]) for row in rows if row.alone]
+        joining += [(RowBatch(self._model, self._device), [row]) for row in rows if row.alone]
         try:
             for batch, those in joining:
                 batch.join(those)
@@ -250,14 +254,14 @@ class Batches:
         self._single += [batch for batch, _ in joining[1:] if batch.rows]
 
     def step(self) -> None:
-        """As `Batch.step`."""
+        """As `RowBatch.step`."""
         for batch in (self._together, *self._single):
             if batch.rows:
                 batch.step()
         self._single = [batch for batch in self._single if batch.rows]
 
-    def leave(self, out: Callable[[Row], bool]) -> None:
-        """As `Batch.leave`."""
+    def leave(self, out: Callable[[BatchRow], bool]) -> None:
+        """As `RowBatch.leave`."""
         for batch in (self._together, *self._single):
             batch.leave(out)
         self._single = [batch for batch in self._single if batch.rows]
@@ -279,3 +283,51 @@ def _concatenate(first: Any, second: Any, dimension: int) -> Any:
     import torch
 
     return torch.cat([first, second], dim=dimension)
+
+
+_KEY: Final = 3  # tokens that have to be the same for the ones after them to be proposed
+_MOST: Final = 16
+
+
+class PromptLookup:
+    """Proposes tokens for one completion: call it with all ids so far, each time the model is to go on.
+
+    ``forced`` gives the tokens that a grammar forces after these ids. How many are proposed follows what came true:
+    it doubles after a proposal that was right to its end, and is halved after one that was wrong at once.
+    """
+
+    __slots__ = ("_forced", "_from", "_index", "_proposed", "_seen", "_size")
+
+    def __init__(self, forced: Callable[[list[int]], list[int]] | None = None) -> None:
+        self._forced = forced
+        self._index: dict[tuple[int, ...], int] = {}
+        self._seen = 0
+        self._size = 4
+        self._proposed: list[int] = []
+        self._from = 0
+
+    def __call__(self, ids: list[int]) -> list[int]:
+        """The tokens proposed to follow ``ids``; often none."""
+        self._learn(ids)
+        # Only places that something follows: the end of the text is what is looked up.
+        for end in range(max(self._seen, _KEY), len(ids)):
+            self._index[tuple(ids[end - _KEY : end])] = end
+        self._seen = max(self._seen, len(ids))
+        forced = self._forced(ids) if self._forced is not None else []
+        if forced:
+            self._proposed = []
+            return forced[:_MOST]
+        at = self._index.get(tuple(ids[-_KEY:]))
+        self._proposed = [] if at is None else ids[at : at + self._size]
+        self._from = len(ids)
+        return self._proposed
+
+    def _learn(self, ids: list[int]) -> None:
+        if not self._proposed:
+            return
+        came = ids[self._from : self._from + len(self._proposed)]
+        right = next((n for n, token in enumerate(came) if token != self._proposed[n]), len(came))
+        if right == len(self._proposed):
+            self._size = min(2 * self._size, _MOST)
+        elif right == 0:
+            self._size = max(self._size // 2, 1)

@@ -45,7 +45,7 @@ class Tensor:
 
 
 def read_json(path: Path, name: str) -> Mapping[str, Any]:
-    """A JSON object of the model ``name``; ModelError where it is none."""
+    """A JSON object of the model ``name``; ModelError where it is not one."""
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
@@ -106,7 +106,7 @@ def _check_whole(path: Path, name: str) -> None:
         raise ModelError(f"{path.name} of {name} is a Git LFS pointer, not the weights", "run: git lfs pull")
     if size == 0:
         raise ModelError(f"{path.name} of {name} is empty", "fetch the file again")
-    # Files of before torch 1.6 are no archives; they are pickles, which begin with this byte.
+    # Files of before torch 1.6 are not archives but pickles, which begin with this byte.
     if path.suffix == ".bin" and not zipfile.is_zipfile(path) and not start.startswith(b"\x80"):
         raise _damaged(path, name)
 

@@ -16,29 +16,46 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from airoagent.errors import AiroError, ModelError
 from airoagent.extras import require
 from airoagent.models import hub
+from airoagent.models.backend_options import PROMPT_OPTIONS, Option, choice, whole_number
 from airoagent.models.base import Chunk, ModelInfo, Prompt, Sampling
+from airoagent.models.local.architecture import is_out_of_memory, reason_of
 from airoagent.models.local.checkpoint import Checkpoint, read_checkpoint, with_weights_of
 from airoagent.models.local.constraint import GrammarMask, grammar_tokenizer, grammars_available
-from airoagent.models.local.decoding import Picker, TokenText, check_sampling, encode_plain, encode_prompt
+from airoagent.models.local.decoding import (
+    CompletionWriter,
+    TokenPicker,
+    TokenText,
+    check_sampling,
+    encode_plain,
+    encode_prompt,
+)
 from airoagent.models.local.loading import Loaded, check, check_room, free_memory, load, load_tokenizer
-from airoagent.models.local.lookahead import Guesses
 from airoagent.models.local.machine import Device
-from airoagent.models.local.prompt_queue import Line
-from airoagent.models.local.reason import is_out_of_memory, reason_of
-from airoagent.models.local.row_batch import Batches, Row
-from airoagent.models.local.writer import Writer
+from airoagent.models.local.prompt_queue import PromptQueue
+from airoagent.models.local.row_batch import BatchGroup, BatchRow, PromptLookup
 from airoagent.models.stopping import StopFilter
 from airoagent.models.window import room_for
 from airoagent.prompts.chat import Style
 from airoagent.prompts.grammar import Grammar
 from airoagent.prompts.wrappers import Wrapper, style_of, template_wrapper, wrapper_for, wrapper_named
 
-__all__ = ["TransformersModel"]
+__all__ = ["OPTIONS", "TransformersModel"]
+
+OPTIONS: Final = (
+    *PROMPT_OPTIONS,
+    Option("ahead", choice({"on": True, "off": False}), "look_ahead"),
+    Option("base"),
+    Option("bits", choice({"4": 4, "16": 16})),
+    Option("device", choice(("auto", "cpu", "cuda"))),
+    Option("memory", choice({"check": True, "ignore": False}), "check_memory"),
+    Option("revision"),
+    Option("rows", whole_number(1)),
+)
 
 
 class TransformersModel:
@@ -47,7 +64,7 @@ class TransformersModel:
     ``source`` is a folder or a hub name; ``wrapper`` a name of `airoagent.prompts.wrappers` (None: chosen from what
     the model is), ``system`` a system text in place of the wrapper's own; ``context_length`` a window in tokens in
     place of the checkpoint's; ``bits`` 4 or 16 (a checkpoint that is quantised already is taken as it is);
-    ``check_memory`` False loads without asking whether it fits; ``progress`` is told of fetching and loading, from the
+    ``check_memory`` False loads without asking whether it fits; ``progress`` hears of fetching and loading, from the
     model's own thread. ``rows`` is the most completions written at once; ``look_ahead`` tries likely tokens several at
     a time; ``base`` is the base model of a LoRA adapter. A prompt with a seed gets the same text each time: it has its
     passes for itself, with no look-ahead and no batching, which takes longer.
@@ -111,7 +128,7 @@ class TransformersModel:
         self._loaded: Loaded | None = None
         self._rows = rows
         self._look_ahead = look_ahead
-        self._line = Line(self._name, self)
+        self._queue = PromptQueue(self._name, self)
 
     @property
     def info(self) -> ModelInfo:
@@ -140,7 +157,7 @@ class TransformersModel:
         self._ready_tokenizer()
 
     async def ready(self) -> None:
-        """Have the description of the model at hand, fetched if it has to be, so that `info` tells its window."""
+        """Have the description of the model at hand, fetched if it has to be, so that `info` has its window."""
         await asyncio.to_thread(self._described)
 
     def stream(self, prompt: Prompt) -> AsyncIterator[Chunk]:
@@ -149,11 +166,11 @@ class TransformersModel:
         Raises ModelError where the prompt does not fit into the window, the model cannot be loaded or the memory does
         not last, UsageError for sampling figures that make no sense.
         """
-        return self._line.write(prompt, self._sampling_of(prompt))
+        return self._queue.write(prompt, self._sampling_of(prompt))
 
     async def aclose(self) -> None:
         """Stop what is being written, end the thread and give the memory back."""
-        await asyncio.to_thread(self._line.close)
+        await asyncio.to_thread(self._queue.close)
         if self._loaded is None:
             return
         self._loaded = self._grammar_tokenizer = None
@@ -165,7 +182,7 @@ class TransformersModel:
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
 
-    # What follows is what the line asks for, in its thread (`airoagent.models.local.prompt_queue.Writing`).
+    # What the queue asks for, in its thread (`airoagent.models.local.prompt_queue.BatchModel`).
 
     def encode(self, prompt: Prompt) -> tuple[list[int], int]:
         """The prompt as ids, and how much may be written. ModelError where it does not fit into the window."""
@@ -176,7 +193,7 @@ class TransformersModel:
         known = self._described()
         if known.vocabulary and max(ids, default=0) >= known.vocabulary:
             raise ModelError(
-                f"the tokenizer of {self._name} has tokens that the model has not: {max(ids)} of {known.vocabulary}",
+                f"the tokenizer of {self._name} has tokens that the model lacks: {max(ids)} of {known.vocabulary}",
                 "copy the tokenizer files of the model it was made from into the folder",
             )
         sampling = prompt.sampling or self._sampling
@@ -186,39 +203,35 @@ class TransformersModel:
     def _sampling_of(self, prompt: Prompt) -> Sampling:
         return (prompt.sampling or self._sampling).for_purpose(prompt.purpose)
 
-    def open_batch(self, stopped: Callable[[], bool]) -> tuple[Batches, int, int]:
+    def open_batch(self, stopped: Callable[[], bool]) -> tuple[BatchGroup, int, int]:
         """Load the model; what completions written side by side may take is half of the memory that is then free."""
         loaded = self._ready_model(stopped)
         free = free_memory(loaded)
         tokens = 10**9 if free is None else free // 2 // max(self._described().cache_per_token, 1)
-        return Batches(loaded.model, loaded.device), self._rows, tokens
+        return BatchGroup(loaded.model, loaded.device), self._rows, tokens
 
-    def begin(self, prompt: Prompt, ids: list[int], most: int, tell: Callable[[Chunk], None]) -> Row:
+    def begin(self, prompt: Prompt, ids: list[int], most: int, tell: Callable[[Chunk], None]) -> BatchRow:
         """A row that writes this completion."""
         loaded = self._ready_model(lambda: False)
         sampling = self._sampling_of(prompt)
         mask = self._mask(prompt.grammar, loaded, len(ids), most)
         stops = StopFilter(prompt.stop + self._ready_wrapper().stop, drop_space=True, watch=mask is None)
-        writer = Writer(TokenText(self._ready_tokenizer()), loaded.ends, stops, tell)
-        # With a seed the same passes are made each time, so that rounding cannot tell two runs apart: the prompt is
-        # read anew, nothing is tried ahead, and no pass is shared with what happens to be written at the same time.
+        writer = CompletionWriter(TokenText(self._ready_tokenizer()), loaded.ends, stops, tell)
+        # With a seed the same passes are made each time, so that rounding cannot make two runs differ: the prompt is
+        # read again, nothing is tried ahead, and no pass is shared with what happens to be written at the same time.
         free = sampling.seed is None
-        return Row(
+        return BatchRow(
             ids,
             most,
-            Picker(sampling, loaded.device, mask),
+            TokenPicker(sampling, loaded.device, mask),
             writer,
             keep=free and prompt.purpose == "plan",
-            guess=Guesses(mask.forced if mask else None) if free and self._look_ahead else None,
+            guess=PromptLookup(mask.forced if mask else None) if free and self._look_ahead else None,
             alone=not free,
         )
 
-    def last_chunk(self, row: Row) -> Chunk:
-        """What was held back, why the completion ended, and its cost."""
-        return row.take.last_chunk(row.start, len(row.ids))
-
     def failure(self, error: Exception) -> AiroError:
-        """What to tell of an error: torch has many classes for what can fail in a forward pass."""
+        """The error to raise: torch has many classes for what can fail in a forward pass."""
         return error if isinstance(error, AiroError) else _failed_writing(self._name, error)
 
     def _mask(self, grammar: Grammar | str, loaded: Loaded, start: int, room: int) -> GrammarMask | None:
@@ -246,7 +259,7 @@ class TransformersModel:
     def _fetched(self, stopped: Callable[[], bool]) -> Checkpoint:
         """The whole checkpoint, fetched if it has to be."""
         if self._checkpoint is None:
-            self._described()  # Small files first: they tell whether the memory is enough for what is to come.
+            self._described()  # Small files first: they say whether the memory is enough.
             self._checkpoint = self._obtain(weights=True, stopped=stopped)
         return self._checkpoint
 
@@ -264,7 +277,7 @@ class TransformersModel:
         except ModelError as error:
             if self._folder is not None:
                 raise
-            raise hub.not_fetched(self._repo) from error  # Begun and not finished: fetching goes on at the first use.
+            raise hub.not_fetched(self._repo) from error  # Fetched in part: fetching goes on at the first use.
 
     def _here(self) -> Checkpoint | None:
         """The checkpoint if it lies whole on this machine."""
@@ -305,7 +318,7 @@ class TransformersModel:
             check_room(whole, device=self._device, bits=self._bits, check_memory=self._check_memory)
 
     def _described(self) -> Checkpoint:
-        """The checkpoint as far as configuration and tokenizer tell, these fetched if they have to be."""
+        """The checkpoint by its configuration and tokenizer, which are fetched if they have to be."""
         with self._lock:
             if self._description is None:
                 self._description = self._checkpoint or self._obtain(weights=False)

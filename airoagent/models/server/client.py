@@ -6,16 +6,15 @@
 
 An airoboros model is asked for raw completions with our own wrapper, since that is what it was trained on; any other
 through the chat route, whose server knows its template. A server that lacks the one is asked by the other. The address
-is the user's own and may well be on this machine, so it does not go through the tools' door to the network, which keeps
-pages from reaching such places. Redirects are not followed: the key goes to the address it was meant for and nowhere
-else.
+is the user's own and may well be on this machine, so it does not go through the fetcher of the tools, which keeps pages
+from reaching such places. Redirects are not followed: the key goes to the address it was meant for and nowhere else.
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, Literal
@@ -23,14 +22,23 @@ from urllib.parse import urlsplit
 
 from airoagent.errors import ModelError, UsageError
 from airoagent.events import Usage
+from airoagent.models.backend_options import PROMPT_OPTIONS, Option, choice, number
 from airoagent.models.base import Chunk, Finish, ModelInfo, Prompt, Sampling
 from airoagent.models.local.constraint import grammars_available, nearest_end
 from airoagent.models.local.decoding import check_sampling
 from airoagent.models.server.dialects import DIALECTS, Dialect, dialect_of, window_in
-from airoagent.models.server.estimate import estimate_tokens
-from airoagent.models.server.faults import KEYS, DoesNotFit, NoRoute, broke_off, refused, trusted, unreachable
-from airoagent.models.server.patience import Patience
-from airoagent.models.server.stream import Part, Said, read_said
+from airoagent.models.server.faults import (
+    KEYS,
+    BrokeOff,
+    DoesNotFit,
+    NoRoute,
+    RetrySchedule,
+    broke_off,
+    refused,
+    trusted,
+    unreachable,
+)
+from airoagent.models.server.stream import PartialCompletion, ServerChunk, estimate_tokens, read_said
 from airoagent.models.stopping import StopFilter
 from airoagent.models.window import room_for
 from airoagent.prompts.chat import Chat, Style
@@ -40,9 +48,17 @@ from airoagent.prompts.wrappers import WRAPPERS, Wrapper, style_of, wrapper_for,
 if TYPE_CHECKING:
     import httpx
 
-__all__ = ["Route", "ServerModel"]
+__all__ = ["OPTIONS", "Route", "ServerModel"]
 
 Route = Literal["auto", "completions", "chat"]
+
+OPTIONS: Final = (
+    *PROMPT_OPTIONS,
+    Option("dialect", choice(tuple(DIALECTS))),
+    Option("model"),
+    Option("route", choice(("auto", "completions", "chat"))),
+    Option("timeout", number),
+)
 
 # How often a completion that the server cut off early is gone on with.
 _MOST_PARTS: Final = 8
@@ -55,7 +71,7 @@ class ServerModel:
     ``url`` is the server's address, with or without ``/v1``; ``name`` what the model is called (default: the address);
     ``key`` in place of the one in the environment; ``model`` which of the server's models (default: its first);
     ``wrapper`` and ``system`` as for a model that is run here; ``context_length`` the window in tokens in place of what
-    the server tells; ``dialect`` one of `DIALECTS` (None: what the server says it is); ``route`` which of its doors;
+    the server reports; ``dialect`` one of `DIALECTS` (None: what the server says it is); ``route`` which of its routes;
     ``timeout`` seconds without a sign of life; ``retries`` how often a server that is busy or not up yet is asked
     again, ``pause`` seconds apart, doubling; one that is loading its model is waited for as long as ``timeout``.
 
@@ -112,7 +128,7 @@ class ServerModel:
         return ModelInfo(self._name, "server", self._window, wrapper.name, note, self._style or style_of(wrapper))
 
     def wrap(self, prompt: str) -> str:
-        """The exact text the model reads; behind the chat route, what the server wraps."""
+        """The exact text the model reads; on the chat route, what the server wraps."""
         if self._first_route() == "chat":
             if isinstance(prompt, Chat):
                 return "\n\n".join(turn["content"] for turn in prompt.messages(self._system))
@@ -148,8 +164,8 @@ class ServerModel:
     def _ids(self, prompt: str) -> list[int] | None:
         """The prompt as tokens, of which only the wrapper's own may be control tokens; None as for `tokenize`."""
         ids: list[int] = []
-        for number, (text, control) in enumerate(self._wrapper().parts(prompt, self._system)):
-            part = self.tokenize(text, control=control, begin=number == 0)
+        for at, (text, control) in enumerate(self._wrapper().parts(prompt, self._system)):
+            part = self.tokenize(text, control=control, begin=at == 0)
             if part is None:
                 return None
             ids += part
@@ -160,7 +176,7 @@ class ServerModel:
         asyncio.run(self.ready())
 
     async def ready(self) -> None:
-        """Ask the server, once, what it is and how long its window is. What it does not tell stays open.
+        """Ask the server, once, what it is and how long its window is. What it does not say stays open.
 
         Raises ModelError where no server answers.
         """
@@ -168,24 +184,20 @@ class ServerModel:
             return
         async with self._client() as client:
             answer = await self._get(client, f"{self._base}/models", retry=True)
-            entries = answer.get("data") if isinstance(answer, dict) else None
-            entries = entries if isinstance(entries, list) else []
-            listed = [entry for entry in entries if isinstance(entry, dict) and entry.get("id")]
+            listed = [entry for entry in _entries(answer) if entry.get("id")]
             self._listed = tuple(str(entry["id"]) for entry in listed)
-            entry = next((entry for entry in listed if entry["id"] == self._model), listed[0] if listed else {})
-            self._dialect = self._dialect or dialect_of(entry)
+            first = listed[0] if listed else {}
+            entry = next((entry for entry in listed if entry["id"] == self._model), {} if self._model else first)
+            self._dialect = self._dialect or dialect_of(first)
             self._known_as = str(self._model or entry.get("id") or "")
             if self._window is None:
                 self._window = window_in(entry, ("max_model_len",), ("meta", "n_ctx"), ("meta", "n_ctx_train"))
                 path, keys = self._dialect.window
                 if path:
-                    told = await self._get(client, self._root + path)
-                    each = told.get("data") if isinstance(told, dict) else None
-                    if isinstance(each, list):  # One for each model.
-                        told = next(
-                            (one for one in each if isinstance(one, dict) and one.get("id") == self._known_as), {}
-                        )
-                    self._window = window_in(told, keys) or self._window
+                    props = await self._get(client, self._root + path)
+                    each = _entries(props)  # One for each model.
+                    own = next((one for one in each if one.get("id") == self._known_as), {}) if each else props
+                    self._window = window_in(own, keys) or self._window
         self._ready = True
 
     async def stream(self, prompt: Prompt) -> AsyncIterator[Chunk]:
@@ -196,19 +208,16 @@ class ServerModel:
         sampling = (prompt.sampling or self._sampling).for_purpose(prompt.purpose)
         check_sampling(sampling)
         await self.ready()
-        if self._route == "auto":
-            first = self._first_route()
+        route = self._first_route()
+        while True:
             try:
-                async with aclosing(self._written(prompt, sampling, first)) as chunks:
+                async with aclosing(self._written(prompt, sampling, route)) as chunks:
                     async for chunk in chunks:
                         yield chunk
-                self._route = first
+                self._route = route
                 return
-            except NoRoute:
-                self._route = "completions" if first == "chat" else "chat"
-        async with aclosing(self._written(prompt, sampling, self._route)) as chunks:
-            async for chunk in chunks:
-                yield chunk
+            except NoRoute:  # Only while the route is still open: `_refused`.
+                self._route = route = "completions" if route == "chat" else "chat"
 
     async def aclose(self) -> None:
         """Nothing is held between completions."""
@@ -233,7 +242,7 @@ class ServerModel:
                     more = await asyncio.to_thread(self.tokenize, text) if text else None
                     asked = ids + (more or [])
                 body = self._body(prompt, asked, sampling, route, stop, left, held=held and parts == 1)
-                part = Part()
+                part = PartialCompletion()
                 try:
                     async with aclosing(self._said(client, self._base + _path(route), body)) as said:
                         async for one in said:
@@ -255,7 +264,7 @@ class ServerModel:
         usage = Usage(read or length, written, parts)
         yield Chunk(filter.finish(), finish, usage)
 
-    def _end(self, filter: StopFilter, part: Part, route: Route, left: int, parts: int) -> Finish | None:
+    def _end(self, filter: StopFilter, part: PartialCompletion, route: Route, left: int, parts: int) -> Finish | None:
         """Why the completion has ended; None if the server stopped before it was to, and can be asked to go on."""
         if filter.stopped or part.finish != "length":
             return "stop"
@@ -302,7 +311,7 @@ class ServerModel:
         if sampling.seed is not None:
             body["seed"] = sampling.seed
             if self._dialect is not None and self._dialect.tokenizer:
-                body["cache_prompt"] = False  # The same passes each time: rounding cannot tell two runs apart.
+                body["cache_prompt"] = False  # The same passes each time: rounding cannot make two runs differ.
         if stop:
             body["stop"] = list(stop[:4])  # What the API allows; all of them are watched for here as well.
         if route == "chat":
@@ -314,11 +323,35 @@ class ServerModel:
             body |= self._dialect.fields(sampling, prompt.grammar if held else "", chat=route == "chat")
         return body
 
-    async def _said(self, client: httpx.AsyncClient, url: str, body: dict[str, Any]) -> AsyncGenerator[Said]:
-        """What the server says to this request; asked again while it is busy, and never once it has begun to answer."""
+    async def _said(self, client: httpx.AsyncClient, url: str, body: dict[str, Any]) -> AsyncGenerator[ServerChunk]:
+        """What the server says to this request; asked again while it is busy, and once where it breaks off.
+
+        Whoever reads this has seen the first answer's text by then, so the second has to begin with the same.
+        """
+        seen = written = ""
+        broken: BrokeOff | None = None
+        while True:
+            try:
+                async for said in self._asked(client, url, body):
+                    written += said.text
+                    fresh = written[max(len(seen), len(written) - len(said.text)) :]
+                    if broken and not seen.startswith(written[: len(seen)]):
+                        raise broken
+                    yield replace(said, text=fresh)
+                if broken and len(written) < len(seen):
+                    raise broken
+                return
+            except ModelError as error:
+                if broken is not None:
+                    raise broken from None
+                if not isinstance(error, BrokeOff):
+                    raise
+                broken, seen, written = error, written, ""
+
+    async def _asked(self, client: httpx.AsyncClient, url: str, body: dict[str, Any]) -> AsyncGenerator[ServerChunk]:
         import httpx
 
-        patience = Patience(self._retries, self._pause, self._timeout)
+        retries = RetrySchedule(self._retries, self._pause, self._timeout)
         while True:
             try:
                 async with client.stream("POST", url, json=body) as response:
@@ -327,10 +360,10 @@ class ServerModel:
                             yield said
                         return
                     content = (await response.aread())[:2000]
-                if not await patience.again(response, content):
+                if not await retries.again(response, content):
                     raise self._refused(response, content, url)
             except (httpx.ConnectError, httpx.ConnectTimeout) as error:
-                if not await patience.once_more(error):
+                if not await retries.once_more(error):
                     raise unreachable(self._name, error) from error
             except httpx.TimeoutException as error:
                 raise ModelError(
@@ -341,10 +374,10 @@ class ServerModel:
                 raise broke_off(self._name, error) from error
 
     async def _get(self, client: httpx.AsyncClient, url: str, *, retry: bool = False) -> Any:
-        """The JSON at an address; None where there is none. With ``retry`` ModelError if nobody answers at all."""
+        """The JSON at an address; None if there is none. With ``retry`` ModelError if no server answers at all."""
         import httpx
 
-        patience = Patience(self._retries, self._pause, self._timeout)
+        retries = RetrySchedule(self._retries, self._pause, self._timeout)
         while True:
             try:
                 response = await client.get(url, timeout=min(self._timeout, 30.0))
@@ -352,15 +385,15 @@ class ServerModel:
                     raise self._refused(response, response.content[:2000], url)
                 if response.status_code == 200:
                     return response.json()
-                if not retry or not await patience.again(response, response.content):
+                if not retry or not await retries.again(response, response.content):
                     return None
             except (httpx.ConnectError, httpx.ConnectTimeout) as error:
                 if not retry:
                     return None
-                if not await patience.once_more(error):
+                if not await retries.once_more(error):
                     raise unreachable(self._name, error) from error
             except (httpx.HTTPError, ValueError, RecursionError):
-                return None  # It does not list its models, or not in JSON: many do not. The completion will tell.
+                return None  # It does not list its models, or not in JSON: many do not. The completion will show.
 
     # What is known of the server.
 
@@ -388,7 +421,7 @@ class ServerModel:
         }
 
     def _first_route(self) -> Route:
-        """The route that is tried first: a model nobody here knows has a chat template of its own, at its server."""
+        """The route that is tried first: an unknown model has a chat template of its own, at its server."""
         if self._route != "auto":
             return self._route
         known = not self._known_as or "airoboros" in self._known_as.lower()
@@ -411,19 +444,25 @@ class ServerModel:
         return error
 
 
+def _entries(answer: Any) -> list[dict[str, Any]]:
+    """The objects that a server lists as ``data``."""
+    data = answer.get("data") if isinstance(answer, dict) else None
+    return [entry for entry in data if isinstance(entry, dict)] if isinstance(data, list) else []
+
+
 def _path(route: Route) -> str:
     return "/chat/completions" if route == "chat" else "/completions"
 
 
 def _addresses(url: str) -> tuple[str, str]:
-    """The server's root, and what the routes stand under. UsageError for what is no such address."""
+    """The server's root, and what the routes stand under. UsageError for anything else."""
     try:
         parts = urlsplit(url.strip())
     except ValueError:  # Brackets that are not closed.
         parts = urlsplit("")
     try:
         usable = url.isprintable() and parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:  # A port that is no number, or too high.
+    except ValueError:  # A port that is not a number, or too high.
         usable = False
     if not usable:
         raise UsageError(f"{url} is not a server's address", "it looks like http://127.0.0.1:8080")
@@ -432,18 +471,3 @@ def _addresses(url: str) -> tuple[str, str]:
     path = parts.path.rstrip("/").removesuffix("/completions").removesuffix("/chat").rstrip("/")
     root = f"{parts.scheme}://{parts.netloc}{path.removesuffix('/v1')}"
     return root, f"{root}/v1"
-
-
-def settings_of(options: Mapping[str, str]) -> dict[str, Any]:
-    """The keyword arguments that a user's options mean (the names are checked already)."""
-    from airoagent.models.backend_options import choice, number, style, whole_number
-
-    settings: dict[str, Any] = {key: options[key] for key in ("model", "wrapper", "system") if key in options}
-    if "dialect" in options:
-        settings["dialect"] = choice("dialect", options["dialect"], tuple(DIALECTS))
-    if "route" in options:
-        settings["route"] = choice("route", options["route"], ("auto", "completions", "chat"))
-    settings["style"] = style(options)
-    settings["context_length"] = whole_number(options, "context", least=16)
-    settings["timeout"] = number(options, "timeout") or 300.0
-    return settings

@@ -2,10 +2,10 @@
 
 All of them take ``prompt``, ``max_tokens``, ``temperature``, ``top_p``, ``seed``, ``stop`` and ``stream`` on
 ``/v1/completions``. A grammar and a repetition penalty each spell their own way, and some refuse what they do not know;
-so nothing else is sent to a server that did not say what it is. Which one it is, it tells in ``/v1/models``
-(``owned_by``), or the user does.
+so nothing else is sent to a server that did not say what it is. It does so in ``/v1/models`` (``owned_by``), or the
+user does.
 
-Sources, beside the servers' documentation: llama.cpp tools/server, llama-cpp-python's server/types.py, vLLM's
+Sources, besides the servers' documentation: llama.cpp tools/server, llama-cpp-python's server/types.py, vLLM's
 CompletionRequest (``structured_outputs``), text-generation-webui's extensions/openai/typing.py, koboldcpp.py's
 ``transform_genparams`` and ``generate``, which hand every field of ``/v1/completions`` on, ``grammar`` among them.
 """
@@ -29,7 +29,7 @@ class Dialect:
 
     ``penalty`` is the name of its penalty field, ``counts`` whether it counts tokens at a stream's end, ``grammar`` the
     field for a grammar in GBNF (``""``: none), ``schema`` whether its chat takes a JSON schema where it takes no
-    grammar; ``window`` where it tells its window: a path from its root, and keys into the answer; ``plainly`` the
+    grammar; ``window`` where it reports its window: a path from its root, and keys into the answer; ``plainly`` the
     fields that switch off what it would do to the choice of tokens unasked; ``vague`` that it says "length" at a stop
     string, too; ``tokenizer`` the path of its tokenizer, as llama.cpp's takes and answers.
     """
@@ -124,7 +124,7 @@ _OWNERS: Final = {
 
 
 def dialect_of(entry: Mapping[str, Any]) -> Dialect:
-    """The dialect of the server that lists a model like this; ``plain`` where it does not tell."""
+    """The dialect of the server that lists a model like this; ``plain`` where it does not say."""
     return DIALECTS[_OWNERS.get(str(entry.get("owned_by", "")).lower(), "plain")]
 
 

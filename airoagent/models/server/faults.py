@@ -7,30 +7,36 @@ KoboldCpp ``{"detail": {"error", "msg"}}``, LM Studio ``{"error": "text"}``.
 
 from __future__ import annotations
 
+import asyncio
+import difflib
 import json
 import os
 import re
 import ssl
+import time
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from airoagent.errors import ModelError
 
+if TYPE_CHECKING:
+    import httpx
+
 __all__ = [
-    "BUSY",
     "KEYS",
+    "BrokeOff",
     "DoesNotFit",
     "NoRoute",
+    "RetrySchedule",
     "broke_off",
     "failed",
-    "is_loading",
     "refused",
     "trusted",
     "unreachable",
 ]
 
 KEYS: Final = ("AIRO_API_KEY", "OPENAI_API_KEY")
-BUSY: Final = (429, 502, 503, 504)
+_BUSY: Final = (429, 502, 503, 504)
 _NO_ROUTE: Final = (404, 405, 501)
 _LOG: Final = "see what the server's own log says"
 # llama.cpp: "exceeds the available context size"; vLLM, llama-cpp-python, OpenAI: "maximum context length is"; LM
@@ -47,7 +53,11 @@ class NoRoute(ModelError):
 
 
 class DoesNotFit(ModelError):
-    """The server found the prompt, or what it was asked to write behind it, longer than its window."""
+    """The server found the prompt, or what it was asked to write after it, longer than its window."""
+
+
+class BrokeOff(ModelError):
+    """The connection ended before the answer did."""
 
 
 def trusted(*, https: bool) -> ssl.SSLContext:
@@ -57,7 +67,7 @@ def trusted(*, https: bool) -> ssl.SSLContext:
     own cannot be read.
     """
     if not https:
-        return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # It trusts nobody.
+        return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # It trusts no signer.
     file, folder = os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR")
     if not file and not folder:
         import certifi
@@ -73,7 +83,7 @@ def trusted(*, https: bool) -> ssl.SSLContext:
 
 
 def unreachable(name: str, error: Exception) -> ModelError:
-    """Nobody answers at the address, or speaks another protocol there."""
+    """No server answers at the address, or it speaks another protocol."""
     reason = _first_line(error)
     if "CERTIFICATE_VERIFY_FAILED" in reason:
         return ModelError(
@@ -87,13 +97,13 @@ def unreachable(name: str, error: Exception) -> ModelError:
     return ModelError(f"no server answers at {name}: {reason}", hint)
 
 
-def broke_off(name: str, error: Exception | None = None) -> ModelError:
+def broke_off(name: str, error: Exception | None = None) -> BrokeOff:
     """The connection ended before the answer did."""
     said = f"{name} broke off: {_first_line(error)}" if error else f"{name} broke off in the middle of its answer"
     hint = f"{_LOG}, and try again"
     if error is not None and name.startswith("http://") and "without sending a response" in said:
         hint = f"is it a server that wants https? Else {hint}"
-    return ModelError(said, hint)
+    return BrokeOff(said, hint)
 
 
 def failed(name: str, said: Any) -> ModelError:
@@ -127,19 +137,14 @@ def refused(
         )
     if _TOO_LONG.search(content.decode("utf-8", "replace")):
         return _does_not_fit(name, reason)
-    hint = "try again later" if status in BUSY else _LOG
+    hint = "try again later" if status in _BUSY else _LOG
     return ModelError(f"{name} refused ({status}): {reason or 'it gave no reason'}", hint)
-
-
-def is_loading(status: int, content: bytes) -> bool:
-    """Whether the server is up and its model is not yet (llama.cpp says so in these words)."""
-    return status == 503 and b"loading" in content[:2000].lower()
 
 
 def _does_not_fit(name: str, reason: str) -> DoesNotFit:
     return DoesNotFit(
         f"the prompt does not fit the window of {name}: {reason}",
-        "tell its window (-o context N), ask with fewer or shorter texts and tools, or start it with a longer one",
+        "set its window (-o context N), ask with fewer or shorter texts and tools, or start it with a longer one",
     )
 
 
@@ -147,7 +152,8 @@ def _models_hint(model: str, listed: Sequence[str]) -> str:
     others = [each for each in listed if each != model]
     if not others:
         return "name one that it has: -o model NAME"
-    shown = ", ".join(others[:5]) + (", ..." if len(others) > 5 else "")
+    near = difflib.get_close_matches(model, others, n=5, cutoff=0.5) if len(others) > 5 else []
+    shown = ", ".join(near or others[:5]) + (", ..." if len(others) > 5 else "")
     return f"it has {shown}: -o model NAME"
 
 
@@ -180,3 +186,53 @@ def _short(text: str) -> str:
 
 def _first_line(error: Exception | None) -> str:
     return (str(error).strip() or type(error).__name__).splitlines()[0][:200]
+
+
+_LONGEST_PAUSE: Final = 30.0
+_LOADING_PAUSE: Final = 2.0
+_MOST_KNOCKS: Final = 2
+# Another protocol, an unknown name, and a name service that is out of reach.
+_HOPELESS: Final = ("SSL", "Name or service not known", "nodename nor servname", "getaddrinfo failed", "[Errno -")
+
+
+class RetrySchedule:
+    """For one request: ``retries`` more tries, ``pause`` seconds apart, doubling, or as the server asks.
+
+    Where no server answers at all there are at most two. A server that says it is loading its model is asked again for
+    ``timeout`` seconds, without counting.
+    """
+
+    def __init__(self, retries: int, pause: float, timeout: float) -> None:
+        self._left = retries
+        self._pause = pause
+        self._knocks = 0
+        self._until = time.monotonic() + timeout
+
+    async def again(self, response: httpx.Response, content: bytes) -> bool:
+        """Whether to ask again after this answer, now that some time has passed."""
+        # llama.cpp says it in these words: the server is up, and its model is not yet.
+        loading = response.status_code == 503 and b"loading" in content[:2000].lower()
+        if loading and time.monotonic() < self._until:
+            await asyncio.sleep(min(self._pause * 2, _LOADING_PAUSE))
+            return True
+        if response.status_code not in _BUSY:
+            return False
+        asked = response.headers.get("retry-after", "")
+        return await self._wait(float(asked) if asked.isdecimal() else None)
+
+    async def once_more(self, error: Exception) -> bool:
+        """Whether to try once more where no server answered: not where waiting cannot help, and not for long."""
+        import httpx
+
+        hopeless = isinstance(error, httpx.ConnectTimeout) or any(word in str(error) for word in _HOPELESS)
+        self._left = min(self._left, _MOST_KNOCKS - self._knocks)
+        self._knocks += 1
+        return not hopeless and await self._wait(None)
+
+    async def _wait(self, asked: float | None) -> bool:
+        if self._left < 1:
+            return False
+        self._left -= 1
+        await asyncio.sleep(min(self._pause if asked is None else asked, _LONGEST_PAUSE))
+        self._pause *= 2
+        return True

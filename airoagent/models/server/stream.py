@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -10,20 +11,19 @@ from typing import TYPE_CHECKING, Any, Final
 from airoagent.errors import ModelError
 from airoagent.events import Usage
 from airoagent.models.base import Finish
-from airoagent.models.server.estimate import estimate_tokens
 from airoagent.models.server.faults import broke_off, failed
 
 if TYPE_CHECKING:
     import httpx
 
-__all__ = ["Part", "Said", "read_said"]
+__all__ = ["PartialCompletion", "ServerChunk", "estimate_tokens", "read_said"]
 
 # A line is one token's worth of JSON; a whole answer that is not streamed is at most this, too.
 _LONGEST: Final = 8 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class ServerChunk:
     """One piece of an answer."""
 
     text: str
@@ -31,7 +31,7 @@ class Said:
     usage: Usage | None = None
 
 
-class Part:
+class PartialCompletion:
     """What a server has said to one request."""
 
     def __init__(self) -> None:
@@ -41,7 +41,7 @@ class Part:
         self.counted = 0
         self._pieces = 0
 
-    def take(self, said: Said) -> None:
+    def take(self, said: ServerChunk) -> None:
         self.text += said.text
         self.finish = said.finish or self.finish
         self._pieces += bool(said.text)
@@ -55,28 +55,35 @@ class Part:
         return max(self._pieces, estimate_tokens(self.text))
 
 
-async def read_said(response: httpx.Response, name: str) -> AsyncIterator[Said]:
+async def read_said(response: httpx.Response, name: str) -> AsyncIterator[ServerChunk]:
     """The pieces of an answer as they come.
 
-    Raises ModelError for an answer that is no such thing, that is an error, or that ends before it is complete: without
+    Raises ModelError for an answer that is not one, that is an error, or that ends before it is complete: without
     ``[DONE]`` and without a reason to finish. httpx's own errors of the connection go through.
     """
     if "text/event-stream" not in response.headers.get("content-type", ""):
         content = b"".join([line async for line in _lines(response, name, whole=True)])
         yield _said(_json(content, name), name, whole=True)
         return
-    ended = False
+    ended, held = False, b""
     async for line in _lines(response, name):
         field, _, data = line.partition(b":")
         if field == b"error":  # llama.cpp's older way to say that it failed half-way.
             raise failed(name, _json(data, name))
-        if field != b"data":
+        if field == b"data":
+            # The data of an event may go on in more lines; some servers put no empty line after it.
+            held = b"\n".join((held, data)).strip()
+            if held == b"[DONE]":
+                return
+            if not held or _parsed(held) is None:
+                continue
+        elif line or not held:
             continue  # Comments that keep a connection alive, event names, empty lines.
-        if data.strip() == b"[DONE]":
-            return
-        said = _said(_json(data, name), name)
-        ended = ended or said.finish is not None
+        said = _said(_json(held, name), name)
+        ended, held = ended or said.finish is not None, b""
         yield said
+    if held:
+        _json(held, name)
     if not ended:
         raise broke_off(name)
 
@@ -109,38 +116,49 @@ async def _lines(response: httpx.Response, name: str, *, whole: bool = False) ->
         yield bytes(held)
 
 
-def _json(content: bytes, name: str) -> dict[str, Any]:
-    text = content.decode("utf-8", "replace")
+def _parsed(content: bytes) -> Any:
+    """The JSON value, None where it is not JSON."""
     try:
-        value = json.loads(text)
+        return json.loads(content.decode("utf-8", "replace"))
     except (ValueError, RecursionError):
-        value = None
+        return None
+
+
+def _json(content: bytes, name: str) -> dict[str, Any]:
+    value = _parsed(content)
     if not isinstance(value, dict):
-        shown = " ".join(text[:2000].split())[:120]
+        shown = " ".join(content[:2000].decode("utf-8", "replace").split())[:120]
         raise ModelError(
-            f"{name} answered with what is no completion: {shown or 'nothing'}",
+            f"{name} answered with something that is not a completion: {shown or 'nothing'}",
             "is it the address of an OpenAI-compatible server?",
         )
     return value
 
 
-def _said(value: dict[str, Any], name: str, *, whole: bool = False) -> Said:
+def _said(value: dict[str, Any], name: str, *, whole: bool = False) -> ServerChunk:
     choices = value.get("choices")
     if value.get("error") or (value.get("object") == "error" and not choices):
         raise failed(name, value)
     usage = _usage(value.get("usage"))
-    if not choices and (usage is not None or choices == []) and not whole:
-        return Said("", None, usage)
     first = choices[0] if isinstance(choices, list) and choices else None
+    if first is None and not whole and ("choices" in value or usage is not None):
+        return ServerChunk("", None, usage)  # Counts, or a sign of life.
     if not isinstance(first, dict):
         raise ModelError(f"{name} answered with a completion that holds no text", "is it an OpenAI-compatible server?")
     inner = first.get("delta") or first.get("message")
-    text = inner.get("content") if isinstance(inner, dict) else first.get("text")
+    text = _text(inner.get("content") if isinstance(inner, dict) else first.get("text"))
     reason = first.get("finish_reason")
     finish: Finish | None = None
     if reason not in (None, "", "null") or whole:  # KoboldCpp writes "null" as long as there is none.
         finish = "length" if reason in ("length", "max_tokens") else "stop"
-    return Said(text if isinstance(text, str) else "", finish, usage)
+    return ServerChunk(text, finish, usage)
+
+
+def _text(content: Any) -> str:
+    """The text of a message, which may come as a list of parts; parts of another kind (thoughts, images) are left."""
+    if isinstance(content, list):
+        return "".join(_text(part.get("text")) for part in content if isinstance(part, dict))
+    return content if isinstance(content, str) else ""
 
 
 def _usage(value: Any) -> Usage | None:
@@ -148,3 +166,23 @@ def _usage(value: Any) -> Usage | None:
         return None
     read, written = value.get("prompt_tokens"), value.get("completion_tokens")
     return Usage(read, written, 1) if isinstance(read, int) and isinstance(written, int) else None
+
+
+_PIECE = re.compile(r"([A-Za-z]+)|([^\x00-\x7f]+)|[ \t]+|[^A-Za-z\x80-\U0010ffff \t]")
+
+
+def estimate_tokens(text: str) -> int:
+    """Roughly what Llama-2's tokenizer makes of it, rather too many than too few.
+
+    It has a token for most short words, splits numbers into digits, and falls back on bytes for scripts that are rare
+    in its vocabulary.
+    """
+    count = 1
+    for match in _PIECE.finditer(text):
+        if match[1]:
+            count += (len(match[1]) + 4) // 5
+        elif match[2]:
+            count += sum(1 if character < "\u0250" else 2 for character in match[2])
+        elif match[0] not in (" ",):
+            count += 1
+    return count
