@@ -19,6 +19,7 @@ YAML readers stumble.
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, Literal
@@ -275,9 +276,9 @@ def _is_wider(schema: Schema, kind: str) -> bool:
 
 
 def _whole_range(schema: Schema) -> tuple[int, int]:
-    first = schema["minimum"] if "minimum" in schema else schema["exclusiveMinimum"] + 1
-    last = schema["maximum"] if "maximum" in schema else schema["exclusiveMaximum"] - 1
-    return int(first), int(last)
+    first = math.ceil(schema["minimum"]) if "minimum" in schema else math.floor(schema["exclusiveMinimum"]) + 1
+    last = math.floor(schema["maximum"]) if "maximum" in schema else math.ceil(schema["exclusiveMaximum"]) - 1
+    return first, last
 
 
 def _texts(texts: Iterable[str]) -> Piece:

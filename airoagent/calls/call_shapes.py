@@ -9,11 +9,12 @@ several calls one after the other; JSON where YAML was asked for, and the revers
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
-from airoagent.calls.call_forms import NEXT_TURN, name_before, python_calls, tagged_calls, without_thoughts
+from airoagent.calls.call_forms import name_before, python_calls, tagged_calls, without_thoughts
 from airoagent.calls.checker import Checker
 from airoagent.calls.functions import Function, Functions
 from airoagent.calls.json_text import Value, read_values
@@ -23,6 +24,7 @@ from airoagent.calls.yaml_calls import CallText, read_yaml_documents
 from airoagent.calls.yaml_text import Unreadable
 from airoagent.errors import Diagnostic
 from airoagent.findings import Finding, LineIndex, located
+from airoagent.prompts.own_text import NEXT_TURN
 
 __all__ = ["Refused", "calls_in"]
 
@@ -159,12 +161,27 @@ def _written(text: str, functions: Functions) -> list[CallText]:
     ]
 
 
+_IN_SENTENCE = re.compile(r"[\s,;.]*[A-Za-z]{2}")
+
+
 def _own_values(text: str, values: list[Value]) -> list[Value]:
-    """The values up to where the model's turn ends; what follows it is made up."""
+    """The values up to where the model's turn ends, since what follows it is made up; without those in the middle of a
+    sentence where another starts a line: they are talked about.
+    """
     for number, (one, other) in enumerate(pairwise(values), 1):
         if NEXT_TURN.search(text, one.end, other.start):
-            return values[:number]
-    return values
+            values = values[:number]
+            break
+    if len(values) < 2:
+        return values
+    before = [text[text.rfind("\n", 0, one.start) + 1 : one.start] for one in values]
+    if all(map(str.strip, before)):
+        return values
+    return [
+        one
+        for one, lead in zip(values, before, strict=True)
+        if not (_IN_SENTENCE.search(lead) and _IN_SENTENCE.match(text[one.end : one.end + 80].split("\n", 1)[0]))
+    ]
 
 
 def _json(text: str, keys: set[str], whole: bool, functions: Functions) -> list[CallText]:

@@ -137,6 +137,13 @@ class Checker:
 
     def value(self, value: Json, param: Param, path: Path, name: str) -> Json:
         """A value as its parameter wants it; a finding where that is not how it was written."""
+        found = self._fitted(value, param, path, name)
+        for word, bound in param.limits:
+            if not _is_within(found, word, bound):
+                self.note(path, "bad_value", f"{name} is {_shown(found)}; its {word} is {_shown(bound)}.")
+        return found
+
+    def _fitted(self, value: Json, param: Param, path: Path, name: str) -> Json:
         fitting = _fit(value, param)
         if fitting is not _NONE:
             return fitting
@@ -233,6 +240,31 @@ class Checker:
             if abs(number) < float("inf") and Decimal(repr(number)) == Decimal(text):
                 return number
         return _NONE
+
+
+def _is_within(value: Json, word: str, bound: Json) -> bool:
+    """Whether a value keeps a bound of JSON Schema; a bound on values of another type holds for any."""
+    if isinstance(value, str | list):
+        size = "Length" if isinstance(value, str) else "Items"
+        if word in (f"min{size}", f"max{size}"):
+            return bool(len(value) >= bound if word[:3] == "min" else len(value) <= bound)
+        if word == "uniqueItems" and bound and isinstance(value, list):
+            return len({json.dumps(item, sort_keys=True) for item in value}) == len(value)
+        return True
+    if value is None or isinstance(value, bool | dict):
+        return True
+    match word:
+        case "minimum":
+            return bool(value >= bound)
+        case "maximum":
+            return bool(value <= bound)
+        case "exclusiveMinimum":
+            return bool(value > bound)
+        case "exclusiveMaximum":
+            return bool(value < bound)
+        case "multipleOf":
+            return Decimal(repr(value)) % Decimal(repr(bound)) == 0
+    return True
 
 
 def _is_nothing(value: Json) -> bool:

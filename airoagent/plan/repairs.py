@@ -15,6 +15,7 @@ from collections.abc import Container
 
 from airoagent.findings import Finding
 from airoagent.plan.steps import Ref, Template
+from airoagent.prompts.own_text import NEXT_TURN
 
 __all__ = ["NOISE", "QUOTES", "clean_answer", "clean_input", "find_reference", "read_arguments", "read_template"]
 
@@ -211,12 +212,7 @@ _ECHO = re.compile(r"(?<=[:0-9])\s*+containing the final answer\.?+(?=\s*+\]?+\s
 _LONE = re.compile(rf"(?:{_REFERENCE.pattern})[.;,`*\s。．；，]++")
 
 
-# Special tokens that end a turn (</s>, <|im_end|>, <end_of_turn>, ...) or begin the next one ([INST], <|im_start|>).
-_TURN_END = re.compile(
-    r"<\|[\w/ -]{1,40}\|>|</?s>|<(?:end_of_turn|end_of_plan|start_of_turn|eos|eot)>|\[/?INST\]"
-    r"|(?<=\s)(?:USER|ASSISTANT|HUMAN):|#{2,4} ?(?:Instruction|Response|Input)\b:?",
-    re.IGNORECASE,
-)
+_TURN_END = re.compile(rf"{NEXT_TURN.pattern}|<\|[\w/ -]{{1,40}}\|>|(?<=\s)(?:USER|ASSISTANT|HUMAN):", NEXT_TURN.flags)
 
 
 def clean_answer(raw: str, at: int, findings: list[Finding]) -> str:
