@@ -15,7 +15,7 @@ from airoagent.findings import Finding, located
 from airoagent.plan.cycles import circle, find_cycle
 from airoagent.plan.repairs import find_reference, read_template
 from airoagent.plan.steps import Ref, Step, Template
-from airoagent.plan.tool_names import ToolNames
+from airoagent.plan.tool_names import ToolNames, is_model
 
 __all__ = ["Draft", "PlanLimits"]
 
@@ -170,6 +170,10 @@ class Draft:
                 end, "no_answer", "The plan has no answer line.", f"the answer is what the last step finds, :{last.id}:"
             )
             self.used.add(last.id)
+        for step, place in zip(steps, self.places, strict=True):
+            if is_model(step.tool) and not step.depends_on:
+                message = f":{step.id}: asks {step.tool} without any evidence."
+                self.note(place, "no_evidence", message, "kept; the model answers from what it knows")
         if len(self.used) < len(steps):
             for step, place in zip(steps, self.places, strict=True):
                 if step.id not in self.used:

@@ -19,7 +19,7 @@ from collections.abc import Iterable
 
 from airoagent.calls.spelling import Spellings, nearest, spelled, spellings
 
-__all__ = ["ALIASES", "ToolNames"]
+__all__ = ["ALIASES", "ToolNames", "is_model"]
 
 ALIASES: tuple[frozenset[str], ...] = (
     frozenset(
@@ -98,6 +98,12 @@ ALIASES: tuple[frozenset[str], ...] = (
     ),
 )
 """Names models use for one kind of tool, with case and separators set aside; one set a kind."""
+
+
+def is_model(tool: str) -> bool:
+    """Whether a tool's name says that a language model answers."""
+    return spelled(tool) in ALIASES[1]
+
 
 _NEAREST_LIMIT = 20  # names looked up for suggestions in one plan: comparing strings is the one slow thing here
 
