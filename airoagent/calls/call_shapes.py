@@ -9,6 +9,7 @@ several calls one after the other; JSON where YAML was asked for, and the revers
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from itertools import pairwise
 from airoagent.calls.call_forms import name_before, python_calls, tagged_calls, without_thoughts
 from airoagent.calls.checker import Checker
 from airoagent.calls.functions import Function, Functions
-from airoagent.calls.json_text import Value, read_values
+from airoagent.calls.json_text import MOST_DEPTH, Value, members_of, read_values
 from airoagent.calls.scalars import Json, Path, Stop
 from airoagent.calls.spelling import Spellings, nearest
 from airoagent.calls.yaml_calls import CallText, read_yaml_documents
@@ -31,19 +32,8 @@ __all__ = ["Refused", "calls_in"]
 CheckedCall = tuple[str, dict[str, Json], tuple[Diagnostic, ...]]
 
 _FUNCTION = ("function", "function_name", "name", "tool", "tool_name", "api", "action")
-_PARAMS = (
-    "params",
-    "parameters",
-    "arguments",
-    "args",
-    "param",
-    "parameter",
-    "kwargs",
-    "inputs",
-    "input",
-    "action_input",
-    "tool_input",
-)
+_ARGUMENTS = ("params", "parameters", "arguments", "args", "param", "parameter", "kwargs")
+_PARAMS = (*_ARGUMENTS, "inputs", "input", "action_input", "tool_input")
 _COMMON_WORDS = {"input", "api", "call", "action"}  # keys that say nothing of a call by themselves
 _WRAPPERS = ("function_call", "tool_call", "call", "function_calls", "tool_calls", "calls", "functions")
 _MOST_CALLS = 1000
@@ -69,6 +59,8 @@ class _Shape:
 
 def calls_in(text: str, functions: Functions, format: str, truncated: bool) -> list[CheckedCall]:
     """Name, params and findings of each call of the text; Refused says why there is none to be made."""
+    if format == "json" and (plain := _plain_call(text, functions)):
+        return [plain]
     keys = {*_FUNCTION, *_PARAMS, *_WRAPPERS, *(function.name for function in functions)} - _COMMON_WORDS
     problems: list[Diagnostic] = []
     answer = without_thoughts(text)
@@ -113,6 +105,36 @@ def calls_in(text: str, functions: Functions, format: str, truncated: bool) -> l
     if not problems:
         problems = [Diagnostic("no_call", "There is no function call in the text.", 1, 1)]
     raise Refused(problems[0])
+
+
+_MAYBE_FENCED = re.compile(r"(?:(```)(?:json)?\n)?\s*(\{.*\})\s*(?(1)```\s*)", re.DOTALL)
+_FENCE = Diagnostic("fence", "A code fence stands around the call.", 1, 1, "left out")
+
+
+def _finite(text: str) -> float:
+    if not math.isfinite(number := float(text)):
+        raise ValueError(text)
+    return number
+
+
+_STRICT = json.JSONDecoder(object_pairs_hook=members_of, parse_float=_finite, parse_constant=_finite)
+
+
+def _plain_call(text: str, functions: Functions) -> CheckedCall | None:
+    """The call of a text that is nothing but the JSON asked for, with nothing to repair: ten times as fast."""
+    found = _MAYBE_FENCED.fullmatch(text)
+    if not found or "\\" in text or "<" in text or text.count("{") + text.count("[") > MOST_DEPTH:
+        return None
+    try:
+        value = _STRICT.decode(found[2])
+    except ValueError:
+        return None
+    if value.keys() != {"function", "params"} or not isinstance(value["params"], dict):
+        return None
+    function = functions.names.get(value["function"]) if isinstance(value["function"], str) else None
+    checker = Checker(lambda _: (1, 1))
+    params = checker.call(function, value["params"], ()) if function else {}
+    return (function.name, params, (_FENCE,) if found[1] else ()) if function and not checker.diagnostics else None
 
 
 def _order(text: str, format: str) -> tuple[str, ...]:

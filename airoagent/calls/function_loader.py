@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -14,12 +15,14 @@ from types import ModuleType
 from typing import Any
 
 from airoagent.calls.functions import Function, Functions
+from airoagent.calls.json_text import members_of
 from airoagent.calls.signatures import function_of
-from airoagent.calls.specs import functions_of, read_functions
+from airoagent.calls.specs import FORM, functions_of
+from airoagent.calls.yaml_text import Places, Unreadable, read_documents
 from airoagent.errors import UsageError
 from airoagent.textfiles import is_folder, read_text, shown_path
 
-__all__ = ["load_functions"]
+__all__ = ["load_functions", "read_functions"]
 
 FunctionSource = Any  # str | Path | Callable | Tool | Function | Mapping[str, Tool] | Iterable of these
 _SUFFIXES = (".yaml", ".yml", ".json", ".py")
@@ -93,3 +96,29 @@ def _from_python(text: str, path: Path) -> tuple[Function, ...]:
     if not tools and not own:
         raise UsageError(f"{shown_path(path)} holds no function", "define one with type hints and a docstring")
     return tuple(function_of(one) for one in tools or own)
+
+
+def read_functions(text: str, place: str = "") -> tuple[Function, ...]:
+    """The functions of a YAML or JSON text; ``place`` (a file's name) stands in errors. UsageError says what is wrong
+    where.
+    """
+    places: list[Places] = []
+    try:
+        documents = [json.loads(text, object_pairs_hook=members_of)] if text.lstrip()[:1] in ("{", "[") else []
+    except (ValueError, RecursionError):
+        documents = []
+    try:
+        documents = documents or read_documents(text, places)
+    except Unreadable as error:
+        where = f"{place or 'the function specification'}, line {error.line + 1}, column {error.column + 1}"
+        raise UsageError(
+            f"{where}: {error.message}", "it is read as JSON, or as plain YAML: maps, lists and text"
+        ) from None
+    found = [
+        function
+        for number, value in enumerate(documents)
+        for function in functions_of(value, place, places[number] if places else None)
+    ]
+    if not found:
+        raise UsageError(f"{place or 'the function specification'} holds no function", FORM)
+    return tuple(found)

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from airoagent.calls.scalars import EXACT, NUMBER, Json, Path, Stop, read_word
 from airoagent.findings import Finding
 
-__all__ = ["MOST_DEPTH", "Value", "read_value", "read_values"]
+__all__ = ["MOST_DEPTH", "Value", "members_of", "read_value", "read_values"]
 
 MOST_DEPTH = 64
 
@@ -92,6 +92,14 @@ def read_values(text: str, keys: Collection[str], whole: bool = False) -> list[V
     if not values and first is not None:
         raise first
     return values
+
+
+def members_of(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
+    """The members of an object, for ``json.loads``; ValueError if a key stands twice, which JsonReader locates."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a key stands twice")
+    return found
 
 
 def read_value(text: str) -> Value:

@@ -29,10 +29,10 @@ from typing import Any, get_args
 from airoagent.calls.checker import Checker
 from airoagent.calls.functions import BOUNDS, HINTS, Function, Kind, Param
 from airoagent.calls.scalars import Json, Path, Plain, untyped
-from airoagent.calls.yaml_text import Places, Unreadable, read_documents, write_yaml
+from airoagent.calls.yaml_text import Places, write_yaml
 from airoagent.errors import Diagnostic, UsageError
 
-__all__ = ["functions_of", "functions_yaml", "param_of_schema", "read_functions"]
+__all__ = ["FORM", "functions_of", "functions_yaml", "param_of_schema"]
 
 _KINDS: dict[str, Kind] = {
     **{kind: kind for kind in get_args(Kind)},
@@ -55,7 +55,7 @@ _KNOWN = (
 )
 _MOST_DEPTH = 16  # of a type: a deeper or recursive one is taken as "anything" from there
 _MOST_PARTS = 2_000
-_FORM = "the form: NAME: {description: ..., params: {NAME: ...}}, or a tool with a JSON schema"
+FORM = "the form: NAME: {description: ..., params: {NAME: ...}}, or a tool with a JSON schema"
 
 
 class SpecReader:
@@ -73,7 +73,7 @@ class SpecReader:
     def error(self, path: Path, what: str, hint: str = "") -> UsageError:
         line = self._places.get(path, (0, 0))[0] + 1 if self._places else 0
         where = f"{self._place or 'the function specification'}{f', line {line}' if line else ''}"
-        return UsageError(f"{where}: {what}", hint or _FORM)
+        return UsageError(f"{where}: {what}", hint or FORM)
 
     def note(self, path: Path, message: str, repair: str = "left out") -> None:
         line, column = self._places.get(path, (0, 0))
@@ -428,41 +428,8 @@ def _is_spec(value: Mapping[str, Json]) -> bool:
     return "description" in value and (isinstance(value["description"], str) or any(word in value for word in _MEMBERS))
 
 
-def read_functions(text: str, place: str = "") -> tuple[Function, ...]:
-    """The functions of a YAML or JSON text; ``place`` (a file's name) stands in errors. UsageError says what is wrong
-    where.
-    """
-    places: list[Places] = []
-    try:
-        documents = [json.loads(text, object_pairs_hook=_without_doubles)] if text.lstrip()[:1] in ("{", "[") else []
-    except (ValueError, RecursionError):
-        documents = []
-    try:
-        documents = documents or read_documents(text, places)
-    except Unreadable as error:
-        where = f"{place or 'the function specification'}, line {error.line + 1}, column {error.column + 1}"
-        raise UsageError(
-            f"{where}: {error.message}", "it is read as JSON, or as plain YAML: maps, lists and text"
-        ) from None
-    found = [
-        function
-        for number, value in enumerate(documents)
-        for function in SpecReader(place, places[number] if places else {}).functions(value)
-    ]
-    if not found:
-        raise UsageError(f"{place or 'the function specification'} holds no function", _FORM)
-    return tuple(found)
-
-
-def _without_doubles(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        raise ValueError("a key stands twice")  # the YAML reader says which, and where
-    return found
-
-
 def functions_of(value: Json, place: str = "", places: Places | None = None) -> tuple[Function, ...]:
-    """The functions of a specification that is loaded already (plain dicts and lists); see `read_functions`."""
+    """The functions of a specification that is loaded already (plain dicts and lists); see `load_functions`."""
     return SpecReader(place, places or {}).functions(value)
 
 
@@ -477,7 +444,7 @@ def param_of_schema(name: str, schema: Any, *, required: bool = True) -> Param:
 
 
 def functions_yaml(functions: Iterable[Function]) -> str:
-    """The specification as the prompt has it; `read_functions` reads it back as the same functions."""
+    """The specification as the prompt has it; `load_functions` reads it back as the same functions."""
     return write_yaml({function.name: _function_value(function) for function in functions})
 
 

@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 
 from airoagent.calls.functions import Param
 from airoagent.calls.scalars import Json
-from airoagent.extractive.synonyms import near_words
 from airoagent.text.words import STOP_WORDS, stem, stems, words
 
 __all__ = ["Clues", "filled", "read_clues"]
@@ -186,8 +185,6 @@ _MEANT = {
     "which line": "find line",
     "what line": "find line",
     "where": "find line",
-    "what lines": "find line",
-    "which lines": "find line",
     "how many": "count",
     "appear": "find occurrences",
 }
@@ -204,11 +201,7 @@ def _of_enum(param: Param, values: list[str], clues: Clues) -> Json:
     best, at = 0.0, -1
     for number, value in enumerate(values):
         parts = [stem(word) for word in words(re.sub(r"[_\-]+", " ", value).lower())]
-        score = 0.0
-        for part in parts:
-            near = max((0.5 * worth for other, worth in near_words(part).items() if other in said), default=0.0)
-            score += said.get(part, near)
-        score /= max(len(parts), 1)
+        score = sum(said.get(part, 0.0) for part in parts) / max(len(parts), 1)
         if score > best:
             best, at = score, number
     if best < 0.4:
@@ -236,7 +229,6 @@ def _number(param: Param, clues: Clues) -> Json:
     if not numbers:
         return None
     about = {stem(word) for word in words(param.name.replace("_", " ").lower())}
-    about |= {other for word in tuple(about) for other in near_words(word)}
     told = set(stems(param.description)) - about
     best: tuple[float, Clue | None] = (0.0, None)
     for clue in numbers:

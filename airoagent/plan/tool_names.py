@@ -21,81 +21,19 @@ from airoagent.calls.spelling import Spellings, nearest, spelled, spellings
 
 __all__ = ["ALIASES", "ToolNames", "is_model"]
 
-ALIASES: tuple[frozenset[str], ...] = (
-    frozenset(
-        {
-            "search",
-            "websearch",
-            "google",
-            "googlesearch",
-            "bing",
-            "bingsearch",
-            "internetsearch",
-            "searchengine",
-            "searchtool",
-            "searchweb",
-            "onlinesearch",
-            "duckduckgo",
-            "duckduckgosearch",
-            "ddg",
-            "ddgs",
-            "documentsearch",
-            "docsearch",
-            "searchdocuments",
-            "wikipedia",
-            "wikipediasearch",
-            "wiki",
-            "brave",
-            "bravesearch",
-            "searxng",
-        }
-    ),
-    frozenset(
-        {
-            "llm",
-            "qa",
-            "knowledgemodel",
-            "languagemodel",
-            "questionanswering",
-            "questionanswer",
-            "qamodel",
-            "llmmodel",
-            "model",
-            "knowledge",
-            "answerer",
-            "gpt",
-            "chatgpt",
-            "largelanguagemodel",
-        }
-    ),
-    frozenset(
-        {
-            "textscraper",
-            "scraper",
-            "webscraper",
-            "scrape",
-            "scrapetext",
-            "pagescraper",
-            "webpagescraper",
-            "scrapepage",
-            "scrapewebsite",
-            "pagereader",
-            "webpagereader",
-            "readpage",
-        }
-    ),
-    frozenset(
-        {
-            "hyperlinkextractor",
-            "linkextractor",
-            "extractlinks",
-            "extracthyperlinks",
-            "urlextractor",
-            "extracturls",
-            "hyperlinksextractor",
-            "linksextractor",
-        }
-    ),
+ALIASES: tuple[frozenset[str], ...] = tuple(
+    frozenset(names.split())
+    for names in (
+        "search websearch google googlesearch bing bingsearch internetsearch searchengine searchtool searchweb "
+        "onlinesearch duckduckgo duckduckgosearch ddg ddgs documentsearch docsearch searchdocuments wikipedia "
+        "wikipediasearch wiki brave bravesearch searxng",
+        "llm qa knowledgemodel languagemodel questionanswering questionanswer qamodel llmmodel model knowledge "
+        "answerer gpt chatgpt largelanguagemodel",
+        "textscraper scraper webscraper scrape scrapetext pagescraper webpagescraper scrapepage scrapewebsite "
+        "pagereader webpagereader readpage",
+        "hyperlinkextractor linkextractor extractlinks extracthyperlinks urlextractor extracturls "
+        "hyperlinksextractor linksextractor",
+    )
 )
 """Names models use for one kind of tool, with case and separators set aside; one set a kind."""
 
