@@ -108,7 +108,7 @@ def calls_in(text: str, functions: Functions, format: str, truncated: bool) -> l
 
 
 _MAYBE_FENCED = re.compile(r"(?:(```)(?:json)?\n)?\s*(\{.*\})\s*(?(1)```\s*)", re.DOTALL)
-_FENCE = Diagnostic("fence", "A code fence stands around the call.", 1, 1, "left out")
+_FENCE = Diagnostic("fence", "The call is in a code fence.", 1, 1, "left out")
 
 
 def _finite(text: str) -> float:
@@ -244,7 +244,7 @@ def _named(name: str, value: Value) -> Value:
     call = {"function": name, "params": value.value}
     findings = [
         *value.findings,
-        Finding(value.start, "flat", "The function stands before its parameters.", "read as one"),
+        Finding(value.start, "flat", "The function is named before its parameters.", "read as one"),
     ]
     return Value(call, value.start, value.end, findings, {(): value.start, **moved}, raws)
 
@@ -261,9 +261,7 @@ def _around(text: str, spans: list[tuple[int, int]]) -> list[Diagnostic]:
             stripped = line.strip().rstrip(",;")
             kind = "fence" if stripped.startswith(("```", "~~~")) or stripped == "`" else "chatter"
             if stripped and kind not in notes:
-                message = (
-                    "A code fence stands around the call." if kind == "fence" else "There is text around the call."
-                )
+                message = "The call is in a code fence." if kind == "fence" else "There is text around the call."
                 where = lines.locate(offset + len(line) - len(line.lstrip()))
                 notes[kind] = Diagnostic(kind, message, *where, "left out")
             offset += len(line) + 1
@@ -317,7 +315,7 @@ def _shapes(value: Json, path: Path, document: CallText, functions: Functions, d
     if word is not None:
         key = keys[word]
         if isinstance(value[key], dict):
-            _note(document, (*path, key), "wrapper", f"The call stands inside {key!r}.", "taken out of it")
+            _note(document, (*path, key), "wrapper", f"The call is inside {key!r}.", "taken out of it")
             yield from _shapes(value[key], (*path, key), document, functions, depth + 1)
             return
         if isinstance(value[key], str) and (value[key] or word == "function"):
@@ -326,7 +324,7 @@ def _shapes(value: Json, path: Path, document: CallText, functions: Functions, d
             yield _shape(value, key, path, document, functions)
             return
     if wrapper is not None:
-        _note(document, (*path, wrapper), "wrapper", f"The call stands inside {wrapper!r}.", "taken out of it")
+        _note(document, (*path, wrapper), "wrapper", f"The call is inside {wrapper!r}.", "taken out of it")
         yield from _shapes(value[wrapper], (*path, wrapper), document, functions, depth + 1)
         return
     named = [key for key in value if key in functions.names]
@@ -352,7 +350,7 @@ def _shape(value: dict[str, Json], name_key: str, path: Path, document: CallText
     if params_key is None:
         flat = {key: item for key, item in rest.items() if key in own or function is None}
         if flat:
-            _note(document, path, "flat", "The parameters stand beside the function.", "put into 'params'")
+            _note(document, path, "flat", "The parameters are next to the function.", "put into 'params'")
         _leave_out(rest, set(flat), path, document)
         return _Shape(name, (*path, name_key), flat, path)
     if params_key != "params":
@@ -375,7 +373,7 @@ def _shape(value: dict[str, Json], name_key: str, path: Path, document: CallText
 def _leave_out(rest: dict[str, Json], used: set[str], path: Path, document: CallText) -> None:
     for key in rest:
         if key not in used:
-            _note(document, (*path, key), "key", f"{key[:80]!r} is no part of a call.", "left out")
+            _note(document, (*path, key), "key", f"{key[:80]!r} is not part of a call.", "left out")
 
 
 # Checking ----------------------------------------------------------------------------------------------------------

@@ -83,7 +83,7 @@ class Checker:
                 if home is not None:
                     inner = given.get(home.name)
                     given[home.name] = {**inner, key: item} if isinstance(inner, dict) else {key: item}
-                    self.note(at, "misplaced", f"{key!r} belongs into {home.name!r}.", f"put into {home.name!r}")
+                    self.note(at, "misplaced", f"{key!r} belongs in {home.name!r}.", f"put into {home.name!r}")
                     values[home.name] = _NONE
                 else:
                     self._extra(at, key, unknown, by_name)
@@ -173,7 +173,7 @@ class Checker:
             self.note(path, "coerced", f"{name} is written {_shown(value)}.", f"read as {_shown(alike[0])}")
             return alike[0]
         allowed = ", ".join(map(_shown, param.enum[:12])) + (", ..." if len(param.enum) > 12 else "")
-        self.note(path, "bad_value", f"{name} is {_shown(value)}; it has to be one of {allowed}.")
+        self.note(path, "bad_value", f"{name} is {_shown(value)}; it must be one of {allowed}.")
         return None
 
     def _list(self, value: Json, param: Param, path: Path, name: str) -> Json:

@@ -196,7 +196,7 @@ class SpecReader:
                 for key in str(value["$ref"]).removeprefix("#").strip("/").split("/"):
                     target = target.get(key) if isinstance(target, Mapping) else None
                 if not isinstance(target, Mapping) or not str(value["$ref"]).startswith("#"):
-                    self.note(path, f"{name} refers to {str(value['$ref'])[:80]!r}, which is not here.", "of any kind")
+                    self.note(path, f"{name} refers to {str(value['$ref'])[:80]!r}, not in the schema.", "of any kind")
                     target = {}
                 value = {**target, **{key: item for key, item in value.items() if key != "$ref"}}
                 continue

@@ -146,7 +146,7 @@ class Draft:
                 self.used.add(part.id)
                 if part.id not in self.defined:
                     place = at + find_reference(text, 0, part.id)
-                    message = f"The answer refers to {part}, which is no step of the plan."
+                    message = f"The answer refers to {part}, which is not a step of the plan."
                     self.fail(place, "undefined_reference", message)
 
     def finish(self, text: str, raw: str, truncated: bool) -> Finished:
@@ -189,7 +189,7 @@ class Draft:
             if ref.id == own:
                 self.fail(at, "self_reference", f":{own}: refers to itself.")
             elif ref.id not in self.defined:
-                self.fail(at, "undefined_reference", f":{own}: refers to {ref}, which is no step of the plan.")
+                self.fail(at, "undefined_reference", f":{own}: refers to {ref}, which is not a step of the plan.")
             else:
                 backward = False
                 message = f":{own}: refers to {ref}, which is written after it."

@@ -59,7 +59,7 @@ def _draw(graph: Graph, labels: Mapping[str, _Label], answer: tuple[str, ...], f
             return _dot(graph, labels, answer)
         case "text":
             return _text(graph, labels, answer)
-    raise UsageError(f"there is no plan picture format {form!r}", f"choose one of {', '.join(FORMS)}")
+    raise UsageError(f"unknown picture format {form!r}", f"choose one of {', '.join(FORMS)}")
 
 
 def _short(text: str) -> str:

@@ -47,7 +47,7 @@ _NEAREST_LIMIT = 20  # names looked up for suggestions in one plan: comparing st
 
 
 class ToolNames:
-    """The registered tool names, ready to be looked up by whatever a model wrote."""
+    """The registered tool names, ready to be looked up by what a model wrote."""
 
     __slots__ = ("_asked", "_found", "_spellings", "longest", "names")
 

@@ -43,8 +43,8 @@ def own_text(text: str) -> str:
     """The text without thoughts before it, and without what starts at an end token or another turn; ``""`` where all of
     it is thoughts.
     """
-    while begun := THOUGHTS_BEGIN.match(text):
-        ended = _THOUGHTS_END.search(text, begun.end())
+    while thoughts := THOUGHTS_BEGIN.match(text):
+        ended = _THOUGHTS_END.search(text, thoughts.end())
         if ended is None:
             return ""
         text = text[ended.end() :]
@@ -68,7 +68,7 @@ def repeats_from(text: str) -> int | None:
     """Where a text began to say the same thing over and over, up to its end; None where it does not.
 
     The end counts as a loop from 360 characters on, and three times the same. The numbers that a plan counts its steps
-    by may differ: the same call under another number is none the newer.
+    by may differ: the same call under another number is nothing new.
     """
     window = text[-_TIMES * _LONGEST_PERIOD * 2 :]
     tail = _STEP_NUMBER.sub("=", window)

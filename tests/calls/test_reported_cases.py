@@ -143,8 +143,8 @@ def test_the_bounds_of_a_schema_hold_for_calls(schema: Any, good: list[Any], bad
         ({"type": "integer", "default": "few"}, "integer", "The default of x is not of its type."),
         ({"type": "string", "enum": [1, 2]}, "any", "The values of x are not of its type."),
         ({"type": "integer", "minimum": "low"}, "integer", 'The minimum of x is "low", which cannot be one.'),
-        ({"$ref": "#/$defs/Lost"}, "any", "x refers to '#/$defs/Lost', which is not here."),
-        ({"$ref": "https://a.example/x.json"}, "any", "x refers to 'https://a.example/x.json', which is not here."),
+        ({"$ref": "#/$defs/Lost"}, "any", "x refers to '#/$defs/Lost', not in the schema."),
+        ({"$ref": "https://a.example/x.json"}, "any", "x refers to 'https://a.example/x.json', not in the schema."),
         ({"type": "array", "items": [{"type": "string"}]}, "array", "The items of x are given one by one."),
     ],
 )
