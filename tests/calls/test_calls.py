@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from airoagent import Call, CallError, Function, Param, UsageError, load_functions, parse_calls, write_call
@@ -83,6 +84,7 @@ def test_what_fits_the_schema_survives_being_printed_and_read(data: st.DataObjec
 @settings(max_examples=200, deadline=None)
 def test_the_tolerant_reader_reads_strict_json_as_json_does(value: Any) -> None:
     for text in (json.dumps([value]), json.dumps([value], ensure_ascii=False, indent=1)):
+        assume(not re.search(r"\\[bf][A-Za-z]", text))  # LaTeX: \beta, \frac
         (found,) = read_values(text, ())
         assert identical(found.value, json.loads(text))
         assert found.findings == []
