@@ -73,7 +73,7 @@ def plan_faults(model: TransformersModel, count: int, tokens: int = 160) -> Iter
         written = _write(model, "plan", plan_grammar(tools, **short), seed, tokens)
         plan = parse_plan(written.text, tools)
         # That nothing uses a step's evidence is true of the plan, and no repair of its text.
-        faults = [str(one) for one in plan.diagnostics if one.kind != "unused_evidence"]
+        faults = [str(one) for one in plan.diagnostics if one.kind not in ("unused_evidence", "no_evidence")]
         if plan.to_text() != written.text.rstrip("\n") + "\n":
             faults.append(f"reads as {plan.to_text()!r}")
         if written.finish != "stop":

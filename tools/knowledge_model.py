@@ -74,7 +74,7 @@ async def knowledge_model(input: str, context: ToolContext) -> ToolOutput:
     if strangers:
         notes.append(f"cited an address it was not given: {', '.join(strangers)}")
     return ToolOutput(
-        answer.text or completion.text.strip(),
+        answer.text or "The model named a source, but gave no answer.",
         tuple(_cited(pairs, known[pairs["url"]]) for pairs in cited if pairs.get("url") in known),
         "; ".join(notes),
         answer.answered,

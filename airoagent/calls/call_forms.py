@@ -18,7 +18,7 @@ from typing import Any
 from airoagent.calls.scalars import Json, Plain
 from airoagent.prompts.own_text import THOUGHT_TAGS
 
-__all__ = ["NEXT_TURN", "WrittenCall", "name_before", "python_calls", "tagged_calls", "without_thoughts"]
+__all__ = ["WrittenCall", "name_before", "python_calls", "tagged_calls", "without_thoughts"]
 
 _MOST_TRIED = 50  # calls that are tried: one that does not end costs its length
 
@@ -29,12 +29,6 @@ _THOUGHTS = re.compile(
 )
 _THOUGHTS_END = re.compile(rf"</(?:{THOUGHT_TAGS})>|\[/THINK\]", re.IGNORECASE)
 _NO_SPACE = re.compile(r"[^\n]")
-NEXT_TURN = re.compile(
-    r"<\|(?:im_end|im_start|eot_id|start_header_id|end|endoftext|end_of_text|user|return)\|>|</s>|<(?:end|start)_of_turn>"
-    r"|\[INST\]|^(?:USER|HUMAN):|^#{2,4} ?(?:Instruction|User|Input)\b:?",
-    re.MULTILINE | re.IGNORECASE,
-)
-"""What ends the model's turn, or begins one that is not its own."""
 
 
 def without_thoughts(text: str) -> str:

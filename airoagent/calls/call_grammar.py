@@ -6,12 +6,12 @@
 
 The schema is that of the whole call (`functions.call_schema` makes it: any of the functions). It is narrowed first, so
 that every call comes to an end and white space cannot pad it: texts and lists get a longest length where they have
-none, numbers a range and no exponent, objects no members beside those told. What is written is valid against the
+none, numbers a range and no exponent, objects no members besides those named. What is written is valid against the
 schema given, since narrowing only takes away.
 
 JSON is one line, ``", "`` and ``": "`` between its parts; llguidance reads the schema itself, so that everything it
 knows (patterns, formats, ranges) holds. For GBNF, and for YAML, the grammar is written out here from types, enums,
-lengths, members and local ``$ref``; in GBNF patterns, formats and ranges are left to whoever checks the call
+lengths, members and local ``$ref``; in GBNF patterns, formats and ranges are left to the check of the call
 afterwards. In YAML, objects are blocks of lines and everything else is as in JSON, without the characters at which
 YAML readers stumble.
 """
@@ -19,6 +19,7 @@ YAML readers stumble.
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, Literal
@@ -96,7 +97,7 @@ def _bound(found: dict[str, Any], kind: str) -> None:
 
 
 def _reach(schema: Schema, deep: int) -> int:
-    """About how many characters a value has at least, once a model has begun the largest of its variants."""
+    """About how many characters a value has at least, once a model has started the largest of its variants."""
     if deep == 0:
         return 8
     variants = [_reach(one, deep - 1) for key in ("anyOf", "oneOf", "allOf") for one in schema.get(key, ())]
@@ -244,7 +245,7 @@ class _Writer:
         return lines if schema.get("required") or depth else Alt((lines, Text("{}\n")))
 
     def _after_key(self, schema: Schema, depth: int) -> Piece:
-        """What stands behind a key and its colon, up to the end of the value's last line."""
+        """What follows a key and its colon, up to the end of the value's last line."""
         variants = _variants(schema)
         if variants:
             return Alt(tuple(self._after_key(one, depth) for one in variants))
@@ -275,9 +276,9 @@ def _is_wider(schema: Schema, kind: str) -> bool:
 
 
 def _whole_range(schema: Schema) -> tuple[int, int]:
-    first = schema["minimum"] if "minimum" in schema else schema["exclusiveMinimum"] + 1
-    last = schema["maximum"] if "maximum" in schema else schema["exclusiveMaximum"] - 1
-    return int(first), int(last)
+    first = math.ceil(schema["minimum"]) if "minimum" in schema else math.floor(schema["exclusiveMinimum"]) + 1
+    last = math.floor(schema["maximum"]) if "maximum" in schema else math.ceil(schema["exclusiveMaximum"]) - 1
+    return first, last
 
 
 def _texts(texts: Iterable[str]) -> Piece:

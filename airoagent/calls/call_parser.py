@@ -8,7 +8,7 @@
     {'width': 640}
 
 `jsontext` or `yamlcalls` reads the text, `shapes` knows what models call ``function`` and ``params``, `checking` looks
-at the values. For any text whatever the result is calls or a CallError, in time linear in the text.
+at the values. For any text the result is calls or a CallError, in time linear in the text.
 """
 
 from __future__ import annotations
@@ -106,7 +106,7 @@ def parse_calls(
     the model was stopped by its token limit, so that the end of a scalar without quotes is not to be trusted.
     """
     if format not in ("json", "yaml"):
-        raise UsageError(f"there is no format {format!r}", "it is json or yaml")
+        raise UsageError(f"unknown format {format!r}", "it is json or yaml")
     known = functions if isinstance(functions, Functions) else Functions(functions)
     if len(text) > MOST_CHARACTERS:
         message = f"The text has {len(text):,} characters; {MOST_CHARACTERS:,} are allowed."
@@ -115,7 +115,7 @@ def parse_calls(
         text.encode()
     except UnicodeEncodeError as error:
         where = LineIndex(text).locate(error.start)
-        raise _error(text, [Diagnostic("surrogate", "The text holds half of a character.", *where)]) from None
+        raise _error(text, [Diagnostic("surrogate", "The text contains half of a character.", *where)]) from None
     try:
         return tuple(Call(*found) for found in calls_in(text, known, format, truncated))
     except Refused as refused:

@@ -83,7 +83,7 @@ class Checker:
                 if home is not None:
                     inner = given.get(home.name)
                     given[home.name] = {**inner, key: item} if isinstance(inner, dict) else {key: item}
-                    self.note(at, "misplaced", f"{key!r} belongs into {home.name!r}.", f"put into {home.name!r}")
+                    self.note(at, "misplaced", f"{key!r} belongs in {home.name!r}.", f"put into {home.name!r}")
                     values[home.name] = _NONE
                 else:
                     self._extra(at, key, unknown, by_name)
@@ -137,6 +137,13 @@ class Checker:
 
     def value(self, value: Json, param: Param, path: Path, name: str) -> Json:
         """A value as its parameter wants it; a finding where that is not how it was written."""
+        found = self._fitted(value, param, path, name)
+        for word, bound in param.limits:
+            if not _is_within(found, word, bound):
+                self.note(path, "bad_value", f"{name} is {_shown(found)}; its {word} is {_shown(bound)}.")
+        return found
+
+    def _fitted(self, value: Json, param: Param, path: Path, name: str) -> Json:
         fitting = _fit(value, param)
         if fitting is not _NONE:
             return fitting
@@ -166,7 +173,7 @@ class Checker:
             self.note(path, "coerced", f"{name} is written {_shown(value)}.", f"read as {_shown(alike[0])}")
             return alike[0]
         allowed = ", ".join(map(_shown, param.enum[:12])) + (", ..." if len(param.enum) > 12 else "")
-        self.note(path, "bad_value", f"{name} is {_shown(value)}; it has to be one of {allowed}.")
+        self.note(path, "bad_value", f"{name} is {_shown(value)}; it must be one of {allowed}.")
         return None
 
     def _list(self, value: Json, param: Param, path: Path, name: str) -> Json:
@@ -233,6 +240,31 @@ class Checker:
             if abs(number) < float("inf") and Decimal(repr(number)) == Decimal(text):
                 return number
         return _NONE
+
+
+def _is_within(value: Json, word: str, bound: Json) -> bool:
+    """Whether a value keeps a bound of JSON Schema; a bound on values of another type holds for any."""
+    if isinstance(value, str | list):
+        size = "Length" if isinstance(value, str) else "Items"
+        if word in (f"min{size}", f"max{size}"):
+            return bool(len(value) >= bound if word[:3] == "min" else len(value) <= bound)
+        if word == "uniqueItems" and bound and isinstance(value, list):
+            return len({json.dumps(item, sort_keys=True) for item in value}) == len(value)
+        return True
+    if value is None or isinstance(value, bool | dict):
+        return True
+    match word:
+        case "minimum":
+            return bool(value >= bound)
+        case "maximum":
+            return bool(value <= bound)
+        case "exclusiveMinimum":
+            return bool(value > bound)
+        case "exclusiveMaximum":
+            return bool(value < bound)
+        case "multipleOf":
+            return Decimal(repr(value)) % Decimal(repr(bound)) == 0
+    return True
 
 
 def _is_nothing(value: Json) -> bool:

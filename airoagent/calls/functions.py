@@ -16,11 +16,27 @@ from functools import cached_property
 from typing import Any, Literal
 
 from airoagent.calls.scalars import Json
-from airoagent.errors import UsageError
+from airoagent.errors import Diagnostic, UsageError
 
-__all__ = ["Function", "Functions", "Json", "Kind", "Param", "call_schema", "object_schema"]
+__all__ = ["BOUNDS", "HINTS", "Function", "Functions", "Json", "Kind", "Param", "call_schema", "object_schema"]
 
 Kind = Literal["any", "string", "integer", "number", "boolean", "array", "object"]
+
+_SCHEMA_BOUNDS = (
+    "minimum",
+    "maximum",
+    "exclusiveMinimum",
+    "exclusiveMaximum",
+    "multipleOf",
+    "minLength",
+    "maxLength",
+    "minItems",
+    "maxItems",
+)
+BOUNDS = (*_SCHEMA_BOUNDS, "uniqueItems")
+"""JSON Schema's words for the bounds of a value, which every call is checked against."""
+HINTS = ("pattern", "format")
+"""Its words for the form of a text: the model reads them, nothing is checked (a pattern may take forever)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +45,7 @@ class Param:
 
     ``members`` are what an object holds (none: whatever it likes, each of kind ``values`` if that is given); ``items``
     what an array holds. ``default`` is what it is without a value, where ``has_default``. ``beside``: in the YAML form
-    the map stands beside ``params``, not in it.
+    the map stands next to ``params``, not in it. ``limits`` are the words of `BOUNDS` and `HINTS` that hold for it.
     """
 
     name: str
@@ -44,6 +60,7 @@ class Param:
     items: Param | None = None
     values: Param | None = None
     beside: bool = False
+    limits: tuple[tuple[str, Json], ...] = ()
 
     def schema(self) -> dict[str, Json]:
         """The JSON schema of a value."""
@@ -58,6 +75,7 @@ class Param:
             schema["additionalProperties"] = self.values.schema()
         if self.enum:
             schema["enum"] = list(self.enum)
+        schema.update((word, bound) for word, bound in self.limits if word in _SCHEMA_BOUNDS)
         if self.nullable and self.kind != "any":
             schema = {"anyOf": [schema, {"type": "null"}]}
         if self.description:
@@ -83,7 +101,8 @@ class Function:
     """A function a model may call.
 
     ``params_word`` is the word its YAML uses (``params`` or ``parameters``). ``target`` is the callable or tool it was
-    made from (None for a specification alone); it is not compared.
+    made from (None for a specification alone); ``diagnostics`` say what of the specification was left out. Both are
+    not compared.
     """
 
     name: str
@@ -91,6 +110,7 @@ class Function:
     params: tuple[Param, ...] = ()
     params_word: Literal["params", "parameters"] = "params"
     target: Callable[..., Any] | None = field(default=None, compare=False, repr=False)
+    diagnostics: tuple[Diagnostic, ...] = field(default=(), compare=False)
 
     def schema(self) -> dict[str, Json]:
         """The JSON schema of its parameters, as a plain dict."""

@@ -1,7 +1,7 @@
 """Reads JSON as models write it: comments, single quotes, trailing commas, bare keys, Python's words, text around it.
 
 One pass, linear in the text; every repair is a finding. Nothing is invented: a text that ends inside a string, a
-number or a word, behind a key or behind an opening bracket is an error (``truncated``). One that ends behind a
+number or a word, after a key or after an opening bracket is an error (``truncated``). One that ends after a
 complete value may be closed, and the finding ``cut`` says so.
 
 Refused by their own names: ``not_finite`` (NaN, Infinity, 1e999), ``too_large`` (a number of over 4,300 digits),
@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from airoagent.calls.scalars import EXACT, NUMBER, Json, Path, Stop, read_word
 from airoagent.findings import Finding
 
-__all__ = ["MOST_DEPTH", "Value", "read_value", "read_values"]
+__all__ = ["MOST_DEPTH", "Value", "members_of", "read_value", "read_values"]
 
 MOST_DEPTH = 64
 
@@ -68,7 +68,7 @@ def read_values(text: str, keys: Collection[str], whole: bool = False) -> list[V
     """The objects and lists that stand in a text, in order; what is between them is passed over. ``whole``: its end is
     where the model stopped by itself, so that a number there is not cut.
 
-    ``keys`` are the keys that tell a call: a bracket that opens with one of them is meant, and if it cannot be read,
+    ``keys`` are the keys that show a call: a bracket that opens with one of them is meant, and if it cannot be read,
     that is an error (Stop). Other brackets that cannot be read are taken as chatter.
     """
     values: list[Value] = []
@@ -94,6 +94,14 @@ def read_values(text: str, keys: Collection[str], whole: bool = False) -> list[V
     return values
 
 
+def members_of(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
+    """The members of an object, for ``json.loads``; ValueError if a key stands twice, which JsonReader locates."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a key stands twice")
+    return found
+
+
 def read_value(text: str) -> Value:
     """The one object or list that a text is, from its first to its last character; Stop says why it is none."""
     found = read_values(text, ())
@@ -105,7 +113,7 @@ def read_value(text: str) -> Value:
 
 
 class JsonReader:
-    """Reads one value. The methods take an offset and give the value with the offset behind it."""
+    """Reads one value. The methods take an offset and return the value and the offset after it."""
 
     __slots__ = ("_keys", "_lists", "_text", "_whole", "findings", "meant", "places", "raws")
 
@@ -169,7 +177,7 @@ class JsonReader:
             clean = _CLEAN_KEY.match(self._text, at)
             key, at = (clean[1], clean.end()) if clean is not None else self._key(at)
             if key in members:
-                raise Stop(key_at, "duplicate_key", f"The key {key[:80]!r} stands twice in one object.")
+                raise Stop(key_at, "duplicate_key", f"The key {key[:80]!r} appears twice in one object.")
             if clean is None:
                 at = self._skip(self._colon(self._skip(at)))
             if key in self._keys:
@@ -205,11 +213,11 @@ class JsonReader:
             comma = at
             at = self._skip(at + 1)
             while self._text[at : at + 1] == ",":
-                self._note(at, "extra_comma", "There is a comma too many.", "left out")
+                self._note(at, "extra_comma", "There is an extra comma.", "left out")
                 at = self._skip(at + 1)
             character = self._text[at : at + 1]
             if character in ("}", "]") and character:
-                self._note(comma, "trailing_comma", "A comma stands before the closing bracket.", "left out")
+                self._note(comma, "trailing_comma", "There is a comma before the closing bracket.", "left out")
         elif character in _ENDS and character:
             self._note(at, "missing_comma", "A comma is missing between two values.", "put in")
             return at, False
@@ -236,12 +244,12 @@ class JsonReader:
 
     def _cut(self, at: int, close: str) -> None:
         if not self.findings or self.findings[-1].kind != "cut":
-            self._note(at, "cut", f"The text ends before its {close!r}.", "closed behind the last complete value")
+            self._note(at, "cut", f"The text ends before its {close!r}.", "closed after the last complete value")
 
     def _wrong_bracket(self, at: int, found: str, expected: str, enclosing: bool) -> int:
-        """A bracket of the other kind closes: it is also that of what is around, where there is such."""
+        """A bracket of the other kind closes: it also closes what is around, if there is anything."""
         self._note(
-            at, "wrong_bracket", f"{found!r} stands where {expected!r} is expected.", f"closed with {expected!r}"
+            at, "wrong_bracket", f"{found!r} is used where {expected!r} is expected.", f"closed with {expected!r}"
         )
         return at if enclosing else at + 1
 
@@ -264,9 +272,9 @@ class JsonReader:
         if character == ":":
             return at + 1
         if not character:
-            raise Stop(at, "truncated", "The text ends behind a key.")
+            raise Stop(at, "truncated", "The text ends after a key.")
         if character == "：" or character == "=":
-            self._note(at, "colon", f"{character!r} stands for the colon.", "read as ':'")
+            self._note(at, "colon", f"{character!r} is used as the colon.", "read as ':'")
             return at + (2 if self._text.startswith("=>", at) else 1)
         raise Stop(at, "syntax", "A colon is expected here.")
 
@@ -318,7 +326,7 @@ class JsonReader:
         opener = text[start]
         close = _ENDS[opener]
         if opener != '"':
-            self._note(start, "quotes", f"A string stands in {opener}{close}.", 'read as if in "')
+            self._note(start, "quotes", f"A string is in {opener}{close}.", 'read as if in "')
         if opener in "\"'" and text.startswith(opener * 3, start):
             return self._tripled(start, opener * 3)
         plain = _STOPS[close]
@@ -342,7 +350,7 @@ class JsonReader:
             elif character < " ":
                 if not raw_line:
                     raw_line = True
-                    self._note(at, "control", "A line break or control character stands in a string.", "kept")
+                    self._note(at, "control", "A string contains a line break or control character.", "kept")
                 pieces.append(character)
                 at += 1
             elif self._closes(at, inner):
@@ -377,7 +385,7 @@ class JsonReader:
             if self._text[start + 2 : start + 3] and self._text[start + 3 : start + 4] in ("", ",", "}", "]"):
                 return "", start + 2
             raise Stop(len(self._text), "truncated", "The text ends inside a string.")
-        self._note(start, "quotes", "A string stands in three quotes.", 'read as if in "')
+        self._note(start, "quotes", "A string is in triple quotes.", 'read as if in "')
         return self._text[start + 3 : end], end + 3
 
     def _is_raw(self, start: int) -> bool:
@@ -400,9 +408,9 @@ class JsonReader:
         if letter == "u":
             return self._unicode(at)
         if letter in "'’”":
-            self._note(at, "escape", f"JSON knows no \\{letter}.", "read as the quote itself")
+            self._note(at, "escape", f"JSON has no \\{letter}.", "read as the quote itself")
             return letter, at + 2
-        self._note(at, "escape", "JSON knows no such escape.", "the backslash is kept")
+        self._note(at, "escape", "JSON has no such escape.", "the backslash is kept")
         return "\\", at + 1
 
     def _unicode(self, at: int) -> tuple[str, int]:
@@ -411,7 +419,7 @@ class JsonReader:
         if first is None:
             if len(text) - at < 6:
                 raise Stop(len(text), "truncated", "The text ends inside a string.")
-            self._note(at, "escape", "Four digits are expected behind \\u.", "the backslash is kept")
+            self._note(at, "escape", "Four digits are expected after \\u.", "the backslash is kept")
             return "\\", at + 1
         code = int(first[0], 16)
         if 0xD800 <= code < 0xDC00 and text.startswith("\\u", at + 6):

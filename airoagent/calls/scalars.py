@@ -40,7 +40,7 @@ def untyped(text: str) -> Json:
     if text in _UNTYPED:
         return _UNTYPED[text]
     if not text:
-        return None  # a key with nothing behind it
+        return None  # a key with nothing after it
     if len(text) <= MOST_DIGITS and NUMBER.fullmatch(text):
         if INTEGER.fullmatch(text):
             return int(text) if text != "-0" else str(text)

@@ -7,7 +7,6 @@ imported only for hints that are more than str, int, float, bool, list and dict.
 from __future__ import annotations
 
 import inspect
-import json
 import re
 import typing
 from collections.abc import Callable, Mapping
@@ -16,9 +15,10 @@ from typing import Any
 
 from airoagent.calls.functions import Function, Param
 from airoagent.calls.scalars import Json
+from airoagent.calls.specs import param_of_schema
 from airoagent.errors import CallError, Diagnostic, UsageError
 
-__all__ = ["function_of", "param_of_schema", "python_arguments"]
+__all__ = ["function_of", "python_arguments"]
 
 _SIMPLE: dict[Any, dict[str, Json]] = {
     str: {"type": "string"},
@@ -30,9 +30,6 @@ _SIMPLE: dict[Any, dict[str, Json]] = {
     Any: {},
     inspect.Parameter.empty: {},
 }
-_MOST_DEPTH = 16  # of a type: a deeper or recursive one is taken as "anything" from there
-_MOST_PARTS = 2_000
-_KINDS = ("string", "integer", "number", "boolean", "array", "object")
 
 
 def function_of(source: Callable[..., Any]) -> Function:
@@ -99,18 +96,12 @@ def _param(function: str, parameter: inspect.Parameter, hint: Any, text: str) ->
     found = param_of_schema(parameter.name, schema)
     required = parameter.default is parameter.empty
     default = parameter.default if not required and _is_json(parameter.default) else None
-    return Param(
-        found.name,
-        text or found.description,
-        found.kind,
-        required,
-        found.enum,
-        default,
-        default is not None,
-        found.nullable,
-        found.members,
-        found.items,
-        found.values,
+    return replace(
+        found,
+        description=text or found.description,
+        required=required,
+        default=default,
+        has_default=default is not None,
     )
 
 
@@ -120,99 +111,6 @@ def _is_json(value: Any) -> bool:
     if isinstance(value, dict):
         return all(type(key) is str and _is_json(item) for key, item in value.items())
     return value is None or type(value) in (bool, int, str) or (type(value) is float and abs(value) < float("inf"))
-
-
-def param_of_schema(name: str, schema: Any, *, required: bool = True) -> Param:
-    """The parameter that a JSON schema describes; what has no place in the tree is taken as "anything".
-
-    UsageError for what is not a JSON schema, with the place that is wrong.
-    """
-    definitions = _mapping(_mapping(schema, name).get("$defs", {}), f"$defs of {name}")
-    return _SchemaReader(definitions).read(name, schema, required, 0)
-
-
-def _mapping(value: Any, what: str) -> Mapping[str, Any]:
-    """A map of a schema; ``true`` is the schema of anything."""
-    if value is True:
-        return {}
-    if not isinstance(value, Mapping):
-        raise UsageError(f"{what} is {json.dumps(value, default=repr)[:80]}, which is not a JSON schema")
-    return value
-
-
-def _list(schema: Mapping[str, Any], key: str, name: str) -> list[Any]:
-    value = schema.get(key, [])
-    if not isinstance(value, list):
-        raise UsageError(f"{key} of {name} is not a list")
-    return value
-
-
-class _SchemaReader:
-    """Reads a schema into a tree of bounded depth and size: its references may go in circles, or fan out."""
-
-    def __init__(self, definitions: Mapping[str, Any]) -> None:
-        self._definitions = definitions
-        self._left = _MOST_PARTS
-
-    def read(self, name: str, given: Any, required: bool, depth: int) -> Param:
-        schema = _mapping(given, f"the schema of {name}")
-
-        def inner(word: str, value: Any, needed: bool = True) -> Param:
-            return self.read(word, value, needed, depth + 1)
-
-        self._left -= 1
-        if depth > _MOST_DEPTH or self._left < 0:
-            return Param(name, required=required)
-        description = str(schema.get("description", ""))
-        if "$ref" in schema:
-            target = self._definitions.get(str(schema["$ref"]).rpartition("/")[2], {})
-            return _described(inner(name, target, required), description)
-        if len(both := _list(schema, "allOf", name)) == 1:
-            return _described(inner(name, both[0], required), description)
-        options = [
-            _mapping(one, f"a choice of {name}") for key in ("anyOf", "oneOf") for one in _list(schema, key, name)
-        ]
-        if options:
-            rest = [option for option in options if option.get("type") != "null"]
-            nullable = len(rest) < len(options)
-            found = inner(name, rest[0], required) if len(rest) == 1 else Param(name, required=required)
-            return _described(found, description, nullable=nullable or found.nullable)
-        kind = schema.get("type", "any")
-        if isinstance(kind, list):
-            rest_kinds = [one for one in kind if one != "null"]
-            found = inner(name, {**schema, "type": rest_kinds[0] if len(rest_kinds) == 1 else "any"}, required)
-            return _described(found, description, nullable="null" in kind)
-        enum = [schema["const"]] if "const" in schema else _list(schema, "enum", name)
-        needed = _list(schema, "required", name)
-        properties = _mapping(schema.get("properties", {}), f"properties of {name}")
-        members = tuple(inner(str(key), value, key in needed) for key, value in properties.items())
-        items, values = schema.get("items"), schema.get("additionalProperties")
-        return Param(
-            name,
-            description,
-            kind if kind in _KINDS else "any",
-            required,
-            tuple(enum),
-            members=members,
-            items=inner("items", items) if isinstance(items, Mapping) and items else None,
-            values=inner("values", values) if isinstance(values, Mapping) and values and not members else None,
-        )
-
-
-def _described(param: Param, description: str, *, nullable: bool | None = None) -> Param:
-    return Param(
-        param.name,
-        description or param.description,
-        param.kind,
-        param.required,
-        param.enum,
-        param.default,
-        param.has_default,
-        param.nullable if nullable is None else nullable,
-        param.members,
-        param.items,
-        param.values,
-    )
 
 
 _GOOGLE_HEAD = re.compile(r"^(?:Args|Arguments|Parameters|Params):\s*$")

@@ -1,4 +1,4 @@
-"""Function specifications in YAML, the airoboros way: read into `Function` records, and written for the prompt.
+"""Function specifications, read into `Function` records and written for the prompt.
 
     file_analytics:
       description: This tool performs various operations on a text file.
@@ -7,78 +7,104 @@
         filters:
           keyword: The word or phrase we want to search for.
 
-``params`` may be called ``parameters``. A parameter is its description, or a map of what it holds, or a map that says
-more: ``description``, ``type`` (string, integer, number, boolean, array, object), ``required`` (true unless said
-otherwise, or there is a default), ``enum``, ``default``, ``items`` of an array, ``params`` of an object, ``values``
-(what whatever an object holds is), ``nullable``. A map beside ``params`` is a parameter of its own. Such a map is told
-from a map of parameters by its keys: all of them are of these words, and ``type`` names a type.
+This is the airoboros way, in YAML. ``params`` may be called ``parameters``. A parameter is its description, or a map of
+what it holds, or a map that says more: ``description``, ``type``, ``required`` (true unless it says otherwise, or there
+is a default), ``enum``, ``default``, ``items`` of an array, ``params`` of an object, ``values`` (the kind of everything
+an object holds), ``nullable``, and the bounds of JSON Schema. Such a map differs from a map of parameters by its keys:
+``type`` names a type, or all keys are of these words. A map next to ``params`` is a parameter of its own.
 
-A list ``functions: [{name: ..., ...}, ...]`` is read too.
+Tools with a JSON Schema are read by the same code, as JSON or YAML: ``{"type": "function", "function": {"name": ...,
+"parameters": {"type": "object", "properties": ...}}}`` as OpenAI has them, ``input_schema`` (Anthropic) and
+``inputSchema`` (MCP) for ``parameters``, one tool or a list, also under ``tools`` or ``functions``. What a schema says
+beyond what a `Param` can hold is left out with a finding in ``Function.diagnostics``.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
-from typing import get_args
+from dataclasses import replace
+from typing import Any, get_args
 
 from airoagent.calls.checker import Checker
-from airoagent.calls.functions import Function, Kind, Param
-from airoagent.calls.scalars import Json, Path
-from airoagent.calls.yaml_text import Places, Unreadable, read_documents, write_yaml
-from airoagent.errors import UsageError
+from airoagent.calls.functions import BOUNDS, HINTS, Function, Kind, Param
+from airoagent.calls.scalars import Json, Path, Plain, untyped
+from airoagent.calls.yaml_text import Places, write_yaml
+from airoagent.errors import Diagnostic, UsageError
 
-__all__ = ["functions_of", "functions_yaml", "read_functions"]
+__all__ = ["FORM", "functions_of", "functions_yaml", "param_of_schema"]
 
 _KINDS: dict[str, Kind] = {
     **{kind: kind for kind in get_args(Kind)},
-    "str": "string",
-    "text": "string",
-    "int": "integer",
-    "float": "number",
+    **dict.fromkeys(("str", "text", "char"), "string"),
+    **dict.fromkeys(("int", "long", "short", "byte", "bigint"), "integer"),
+    **dict.fromkeys(("float", "double"), "number"),
     "bool": "boolean",
-    "list": "array",
-    "dict": "object",
-    "map": "object",
+    **dict.fromkeys(("list", "tuple", "set", "arraylist"), "array"),
+    **dict.fromkeys(("dict", "map", "hashmap", "hashtable"), "object"),
 }
 _MEMBERS = ("params", "parameters", "properties")
-_WORDS = frozenset({"description", "type", "required", "enum", "default", "items", "values", "nullable", *_MEMBERS})
+_SCHEMAS = ("params", "parameters", "input_schema", "inputSchema")
+_OWN_WORDS = frozenset({"description", "type", "required", "enum", "default", "items", "values", "nullable", *_MEMBERS})
+_SILENT = frozenset(
+    {"title", "examples", "example", "$schema", "$id", "$comment", "$defs", "definitions", "deprecated"}
+)
+_CHOICES = ("anyOf", "oneOf")
+_KNOWN = (
+    _OWN_WORDS | _SILENT | {*BOUNDS, *HINTS, *_CHOICES, "allOf", "$ref", "const", "additionalProperties", "optional"}
+)
+_MOST_DEPTH = 16  # of a type: a deeper or recursive one is taken as "anything" from there
+_MOST_PARTS = 2_000
+FORM = "the form: NAME: {description: ..., params: {NAME: ...}}, or a tool with a JSON schema"
 
 
 class SpecReader:
-    """One specification; ``place`` names it in errors, ``places`` says where its values stand."""
+    """Reads one specification; ``place`` names it in errors, ``places`` says where its values stand."""
 
     def __init__(self, place: str, places: Places) -> None:
         self._place, self._places = place, places
+        self._begin({})
+
+    def _begin(self, root: Json) -> None:
+        """Start on another function: ``root`` is what its ``$ref``s count from."""
+        self._root, self._left = root, _MOST_PARTS
+        self._notes: list[Diagnostic] = []
 
     def error(self, path: Path, what: str, hint: str = "") -> UsageError:
         line = self._places.get(path, (0, 0))[0] + 1 if self._places else 0
         where = f"{self._place or 'the function specification'}{f', line {line}' if line else ''}"
-        return UsageError(f"{where}: {what}", hint or "the form: NAME: {description: ..., params: {NAME: ...}}")
+        return UsageError(f"{where}: {what}", hint or FORM)
 
-    def functions(self, value: Json) -> tuple[Function, ...]:
-        if isinstance(value, Mapping) and set(value) == {"functions"}:
-            return self._functions_in(value["functions"], ("functions",))
-        return self._functions_in(value, ())
+    def note(self, path: Path, message: str, repair: str = "left out") -> None:
+        line, column = self._places.get(path, (0, 0))
+        self._notes.append(Diagnostic("keyword", message, line + 1, column + 1, repair))
 
-    def _functions_in(self, value: Json, path: Path) -> tuple[Function, ...]:
+    # Functions -------------------------------------------------------------------------------------------------
+
+    def functions(self, value: Json, path: Path = ()) -> tuple[Function, ...]:
         if isinstance(value, list):
-            found = []
-            for number, item in enumerate(value):
-                at = (*path, number)
-                if not isinstance(item, Mapping):
-                    raise self.error(at, "a function is not a map")
-                if isinstance(item.get("name"), str):
-                    rest = {key: inner for key, inner in item.items() if key != "name"}
-                    found.append(self.function(str(item["name"]), rest, at))
-                elif len(item) == 1:
-                    ((name, inner),) = item.items()
-                    found.append(self.function(name, inner, (*at, name)))
-                else:
-                    raise self.error(at, "a function of the list has no name")
-            return tuple(found)
+            return tuple(self._listed(item, (*path, number)) for number, item in enumerate(value))
         if not isinstance(value, Mapping) or not value:
             raise self.error(path, "there is no map of functions")
+        if len(value) == 1 and isinstance(value.get("functions", value.get("tools")), list | dict):
+            ((word, inner),) = value.items()
+            return self.functions(inner, (*path, word))
+        if _is_tool(value):
+            return (self._listed(value, path),)
         return tuple(self.function(name, inner, (*path, name)) for name, inner in value.items())
+
+    def _listed(self, item: Json, path: Path) -> Function:
+        """A function that says its own name."""
+        if not isinstance(item, Mapping):
+            raise self.error(path, "a function is not a map")
+        if isinstance(item.get("function"), Mapping):
+            item, path = item["function"], (*path, "function")
+        if isinstance(item.get("name"), str):
+            return self.function(str(item["name"]), {key: one for key, one in item.items() if key != "name"}, path)
+        if len(item) != 1:
+            raise self.error(path, "a function of the list has no name")
+        ((name, inner),) = item.items()
+        return self.function(name, inner, (*path, name))
 
     def function(self, name: str, value: Json, path: Path) -> Function:
         name = str(name).strip()
@@ -89,11 +115,13 @@ class SpecReader:
         if not isinstance(value, Mapping):
             raise self.error(path, f"{name} is not a map")
         description = value.get("description", "")
-        if not isinstance(description, str):
+        if not isinstance(description, str | None):
             raise self.error((*path, "description"), f"the description of {name} is not text")
-        words = [word for word in ("params", "parameters") if word in value]
+        words = [word for word in _SCHEMAS if word in value]
         if len(words) == 2:
-            raise self.error(path, f"{name} has both params and parameters", "keep one of the two words")
+            raise self.error(path, f"{name} has both {words[0]} and {words[1]}", "keep one of the two words")
+        schema = any(_is_schema(value[word]) for word in words)
+        self._begin(value[words[0]] if schema else {})
         params: list[Param] = []
         for key, inner in value.items():
             at = (*path, key)
@@ -102,93 +130,232 @@ class SpecReader:
             if key in words:
                 if inner is not None and inner != "" and not isinstance(inner, Mapping):
                     raise self.error(at, f"the {key} of {name} are not a map")
-                params += self._members(inner or {}, at)
-            elif isinstance(inner, Mapping):
+                params += self._spec(name, inner, at).members if schema else self._members(inner or {}, at)
+            elif isinstance(inner, Mapping) and not schema:
                 params.append(self._param(key, inner, at, beside=True))
+            elif schema or key in ("type", "strict"):
+                if key not in ("type", "strict"):
+                    self.note(at, f"{key!r} of {name} is not a part of a function.")
             else:
                 raise self.error(at, f"{name} has a {key!r} that is neither a description nor parameters")
         names = [param.name for param in params]
         double = next((one for one in names if names.count(one) > 1), None)
         if double is not None:
             raise self.error(path, f"{name} has two parameters called {double}")
-        return Function(name, str(description), tuple(params), "parameters" if words == ["parameters"] else "params")
+        said = str(description or "")
+        plain = words == ["parameters"] and not schema
+        return Function(name, said, tuple(params), "parameters" if plain else "params", None, tuple(self._notes))
+
+    # Parameters ------------------------------------------------------------------------------------------------
 
     def _members(self, value: Mapping[str, Json], path: Path) -> list[Param]:
-        return [self._param(name, inner, (*path, name)) for name, inner in value.items()]
+        return [self._param(str(name), inner, (*path, name)) for name, inner in value.items()]
 
     def _param(self, name: str, value: Json, path: Path, *, beside: bool = False) -> Param:
-        name = str(name)
+        """A parameter in the airoboros way."""
         if value is None or isinstance(value, str):
             text = str(value or "")
             return Param(name, text, required=not _says_optional(text), beside=beside)
-        if isinstance(value, Mapping):
-            if (not beside and _is_spec(value)) or (beside and _is_spec(value) and "description" not in value):
-                return self._spec(name, value, path, beside)
-            if not value:
-                return Param(name, kind="object", beside=beside)
-            return Param(name, kind="object", members=tuple(self._members(value, path)), beside=beside)
-        raise self.error(path, f"the parameter {name} is neither a description nor a map")
+        if not isinstance(value, Mapping):
+            raise self.error(path, f"the parameter {name} is neither a description nor a map")
+        if _is_spec(value) and not (beside and "description" in value):
+            return replace(self._spec(name, value, path), beside=beside)
+        return Param(name, kind="object", members=tuple(self._members(value, path)), beside=beside)
 
-    def _spec(self, name: str, value: Mapping[str, Json], path: Path, beside: bool) -> Param:
-        members = next((value[word] for word in _MEMBERS if word in value), None)
-        if members is not None and not isinstance(members, Mapping):
-            raise self.error(path, f"what {name} holds is not a map")
-        kind: Kind = "any"
-        if "type" in value:
-            kind = _KINDS[str(value["type"]).lower()]
-        elif members:
-            kind = "object"
-        elif "items" in value:
-            kind = "array"
-        elif "values" in value:
-            kind = "object"
-        description = str(value.get("description") or "")
-        inner = {
-            word: self._param(word, value[word], (*path, word)) if word in value else None
-            for word in ("items", "values")
-        }
-        shape = Param(
-            name,
-            description,
-            kind,
-            members=tuple(self._members(members or {}, path)),
-            items=inner["items"],
-            values=inner["values"],
-            nullable=self._flag(value, "nullable", False, path),
-            beside=beside,
+    def _spec(self, name: str, given: Json, path: Path, listed: bool | None = None, depth: int = 0) -> Param:
+        """A parameter whose map says what it is. ``listed`` is whether the schema around it lists it as required; None
+        in the airoboros way, where it is required unless it says otherwise.
+        """
+        value = self._mapping(given, f"the schema of {name}", path)
+        strict = listed is None
+        self._left -= 1
+        if depth > _MOST_DEPTH or self._left < 0:
+            return Param(name, required=listed is not False)
+        depth += 3 * ("$ref" in value)  # it may name what it stands in
+        value = self._resolved(name, value, path)
+        for word in value:
+            if word not in _KNOWN and not str(word).startswith("x-"):
+                self.note((*path, word), f"{str(word)[:80]!r} of {name} is not a known word.")
+        kind, nullable = self._kind(name, value, path)
+        param = Param(name, str(value.get("description") or ""), kind, nullable=nullable)
+        inner = self._parts(param, value, path, depth)
+        if "required" in value and not isinstance(value["required"], list):
+            listed = self._flag(value, "required", True, path)
+        elif "optional" in value:
+            listed = not self._flag(value, "optional", False, path)
+        param = self._values(replace(inner, limits=self._limits(inner, value, path)), value, path, strict)
+        if listed is None:
+            listed = not param.has_default and not _says_optional(param.description)
+        return replace(param, required=listed and (strict or not param.has_default))
+
+    def _resolved(self, name: str, value: Mapping[str, Json], path: Path) -> Mapping[str, Json]:
+        """The schema with its ``$ref``, its ``allOf`` and the one choice that is left of an ``anyOf`` put in."""
+        for _ in range(_MOST_DEPTH):
+            if "$ref" in value:
+                target: Any = self._root
+                for key in str(value["$ref"]).removeprefix("#").strip("/").split("/"):
+                    target = target.get(key) if isinstance(target, Mapping) else None
+                if not isinstance(target, Mapping) or not str(value["$ref"]).startswith("#"):
+                    self.note(path, f"{name} refers to {str(value['$ref'])[:80]!r}, not in the schema.", "of any kind")
+                    target = {}
+                value = {**target, **{key: item for key, item in value.items() if key != "$ref"}}
+                continue
+            if "allOf" in value:
+                parts = [
+                    self._mapping(one, f"a part of {name}", path) for one in self._list(value, "allOf", name, path)
+                ]
+                value = _merged([*parts, {key: item for key, item in value.items() if key != "allOf"}])
+                continue
+            word = next((one for one in _CHOICES if one in value), "")
+            if not word:
+                return value
+            options = [self._mapping(one, f"a choice of {name}", path) for one in self._list(value, word, name, path)]
+            rest = [one for one in options if one.get("type") != "null"]
+            value = {key: item for key, item in value.items() if key != word}
+            if len(rest) < len(options):
+                value["nullable"] = True
+            if rest and all("const" in one or isinstance(one.get("enum"), list) for one in rest):
+                constants = [item for one in rest for item in one.get("enum", [one.get("const")])]
+                value = {"type": rest[0].get("type", "any"), **value, "enum": constants}
+            elif len(rest) == 1:
+                value = _merged([value, rest[0], {"description": value.get("description", rest[0].get("description"))}])
+            elif len(rest) > 1 and not isinstance(value.get("properties"), Mapping):
+                self.note((*path, word), f"{name} may be of several kinds.", "read as any value")
+                value["type"] = "any"
+            elif rest:
+                self.note((*path, word), f"{name} has members that depend on others.")
+        return {}
+
+    def _kind(self, name: str, value: Mapping[str, Json], path: Path) -> tuple[Kind, bool]:
+        """The type, and whether null is one of its values."""
+        written = value.get("type", "any")
+        several = [str(one).lower() for one in (written if isinstance(written, list) else [written])]
+        kinds = [one for one in several if one != "null"]
+        nullable = self._flag(value, "nullable", False, path) or (len(kinds) < len(several))
+        if "type" not in value:
+            if any(isinstance(value.get(word), Mapping) for word in (*_MEMBERS, "values")):
+                return "object", nullable
+            return ("array" if "items" in value else "any"), nullable
+        if len(kinds) > 1:
+            number = set(kinds) == {"integer", "number"}
+            if not number:
+                self.note((*path, "type"), f"{name} may be of several kinds.", "read as any value")
+            return ("number" if number else "any"), nullable
+        if kinds and kinds[0] not in _KINDS:
+            self.note((*path, "type"), f"{kinds[0][:80]!r} of {name} is not a type.", "read as any value")
+        return _KINDS.get(kinds[0], "any") if kinds else "any", nullable
+
+    def _parts(self, param: Param, value: Mapping[str, Json], path: Path, depth: int) -> Param:
+        """The parameter with its members, items and values."""
+        name = param.name
+        word = next((one for one in _MEMBERS if one in value), "")
+        members: tuple[Param, ...] = ()
+        needed = value.get("required")
+        if word:
+            found = value[word] or {}
+            if not isinstance(found, Mapping):
+                raise self.error(path, f"the {word} of {name} are {_short(found)}, which is not a map")
+            if word == "properties" or isinstance(needed, list):
+                names = needed if isinstance(needed, list) else []
+                members = tuple(
+                    Param(str(key), str(inner), required=key in names)
+                    if isinstance(inner, str)
+                    else self._spec(str(key), inner, (*path, word, key), key in names, depth + 1)
+                    for key, inner in found.items()
+                )
+            else:
+                members = tuple(self._members(found, (*path, word)))
+        items, values, more = value.get("items"), value.get("values"), value.get("additionalProperties")
+        if isinstance(items, list):
+            self.note((*path, "items"), f"The items of {name} are given one by one.", "read as any values")
+        if members and more not in (None, False, "false"):
+            self.note((*path, "additionalProperties"), f"{name} may have further members.", "not taken")
+        if values is None and isinstance(more, Mapping) and not members:
+            values = more
+        return replace(
+            param,
+            members=members,
+            items=self._inner("items", items, path, depth),
+            values=self._inner("values", values, path, depth),
         )
-        enum = value.get("enum", [])
-        if not isinstance(enum, list):
-            raise self.error((*path, "enum"), f"the enum of {name} is not a list")
-        allowed = tuple(self._fitted(shape, item, (*path, "enum", at)) for at, item in enumerate(enum))
-        has_default = "default" in value
-        default = self._fitted(shape, value["default"], (*path, "default")) if has_default else None
-        optional = has_default or _says_optional(description)
-        required = self._flag(value, "required", not optional, path)
-        return Param(
-            name,
-            description,
-            kind,
-            required,
-            allowed,
-            default,
-            has_default,
-            shape.nullable,
-            shape.members,
-            shape.items,
-            shape.values,
-            beside,
-        )
+
+    def _inner(self, word: str, value: Json, path: Path, depth: int) -> Param | None:
+        if isinstance(value, Mapping) and value and not _is_spec(value) and not _KNOWN.issuperset(value):
+            return self._param(word, value, (*path, word))  # a map of members, in the airoboros way
+        if isinstance(value, Mapping) and value:
+            return self._spec(word, value, (*path, word), True, depth + 1)
+        return self._param(word, value, (*path, word)) if isinstance(value, str) and value != "true" else None
+
+    def _limits(self, param: Param, value: Mapping[str, Json], path: Path) -> tuple[tuple[str, Json], ...]:
+        """The bounds of a value, and the words about its form that only the model reads."""
+        limits: dict[str, Json] = {}
+        for word in (*BOUNDS, *HINTS):
+            if word not in value:
+                continue
+            bound = untyped(value[word]) if isinstance(value[word], Plain) else value[word]
+            kinds: Any = str if word in HINTS else bool if word == "uniqueItems" else (int, float)
+            fits = isinstance(bound, kinds) and (kinds is bool or not isinstance(bound, bool))
+            if fits and word[:3] in ("min", "max") and word[3:] in ("Length", "Items"):
+                fits = isinstance(bound, int) and bound >= 0
+            if not fits or (isinstance(bound, float) and abs(bound) > 1e300) or (word == "multipleOf" and bound <= 0):
+                self.note((*path, word), f"The {word} of {param.name} is {_short(bound)}, which cannot be one.")
+            else:
+                limits[word] = bound
+        for least, most in (("minimum", "maximum"), ("minLength", "maxLength"), ("minItems", "maxItems")):
+            if least in limits and most in limits and limits[least] > limits[most]:
+                raise self.error((*path, least), f"the {least} of {param.name} is more than its {most}")
+        return tuple(limits.items())
+
+    def _values(self, param: Param, value: Mapping[str, Json], path: Path, strict: bool) -> Param:
+        """The parameter with its allowed values and its default, both fitted to its type."""
+        name = param.name
+        enum = [value["const"]] if "const" in value else self._list(value, "enum", name, path)
+        if None in enum:
+            param = replace(param, nullable=True)
+        try:
+            allowed = [self._fitted(param, one, (*path, "enum", at)) for at, one in enumerate(enum) if one is not None]
+            param = replace(param, enum=tuple(allowed))
+        except UsageError:
+            if strict:
+                raise
+            if param.kind == "array" and param.items is None:
+                param = replace(param, items=Param("items", enum=tuple(enum)))
+            else:
+                self.note((*path, "enum"), f"The values of {name} are not of its type.", "the values count")
+                param = replace(param, kind="any", enum=tuple(one for one in enum if one is not None))
+        if "default" in value and (value["default"] is not None or param.nullable or strict):
+            try:
+                default = self._fitted(param, value["default"], (*path, "default"))
+                return replace(param, default=default, has_default=True)
+            except UsageError:
+                if strict:
+                    raise
+                self.note((*path, "default"), f"The default of {name} is not of its type.")
+        return param
+
+    # Words -----------------------------------------------------------------------------------------------------
 
     def _flag(self, value: Mapping[str, Json], word: str, otherwise: bool, path: Path) -> bool:
-        if word not in value:
-            return otherwise
-        flag = value[word]
+        flag = value.get(word, otherwise)
         if isinstance(flag, bool):
             return flag
         if isinstance(flag, str) and flag.lower() in ("true", "false"):
             return flag.lower() == "true"
         raise self.error((*path, word), f"{word} is true or false")
+
+    def _mapping(self, value: Json, what: str, path: Path) -> Mapping[str, Json]:
+        """A map of a schema; ``true`` is the schema of anything."""
+        if value is True:
+            return {}
+        if not isinstance(value, Mapping):
+            raise self.error(path, f"{what} is {_short(value)}, which is not a JSON schema")
+        return value
+
+    def _list(self, value: Mapping[str, Json], word: str, name: str, path: Path) -> list[Json]:
+        found = value.get(word, [])
+        if not isinstance(found, list):
+            raise self.error((*path, word), f"the {word} of {name} is not a list")
+        return found
 
     def _fitted(self, param: Param, value: Json, path: Path) -> Json:
         checker = Checker(lambda _: (1, 1))
@@ -198,56 +365,86 @@ class SpecReader:
         return fitted
 
 
+def _short(value: Json) -> str:
+    return json.dumps(value, default=repr)[:80]
+
+
+def _merged(parts: Iterable[Mapping[str, Json]]) -> dict[str, Json]:
+    """Several schemas that all hold, as one: their members together, of the other words the last."""
+    found: dict[str, Json] = {}
+    for part in parts:
+        for word, value in part.items():
+            there = found.get(word)
+            if word == "properties" and isinstance(there, Mapping) and isinstance(value, Mapping):
+                value = {**there, **value}
+            elif word == "required" and isinstance(there, list) and isinstance(value, list):
+                value = [*there, *value]
+            found[word] = value
+    return found
+
+
 def _says_optional(description: str) -> bool:
     """Whether a description says that the parameter may be left out."""
     text = description.lower()
     return text.startswith("optional") or "(optional" in text
 
 
+def _is_tool(value: Mapping[str, Json]) -> bool:
+    """Whether a map is one function that says its own name, not a map of functions."""
+    if isinstance(value.get("function"), Mapping):
+        return value.get("type") == "function" or isinstance(value["function"].get("name"), str)
+    return isinstance(value.get("name"), str) and any(isinstance(value.get(word), Mapping) for word in _SCHEMAS)
+
+
+def _is_schema(value: Json) -> bool:
+    """Whether what stands under ``parameters`` is the JSON schema of an object, not a map of parameters."""
+    if not isinstance(value, Mapping):
+        return False
+    kind = value.get("type")
+    named = isinstance(kind, str) and _KINDS.get(kind.lower()) == "object"
+    members = isinstance(value.get("properties"), Mapping) and (kind is None or named)
+    return members or (named and _KNOWN.issuperset(value))
+
+
 def _is_spec(value: Mapping[str, Json]) -> bool:
     """Whether a map says what one parameter is; it is a map of parameters otherwise."""
-    if not value or not _WORDS.issuperset(value):
+    kinds = value.get("type")
+    if isinstance(kinds, str) and kinds.lower() in _KINDS:
+        return True
+    if isinstance(kinds, list) and kinds and all(str(kind).lower() in (*_KINDS, "null") for kind in kinds):
+        return True
+    if isinstance(value.get("$ref"), str) or any(isinstance(value.get(word), list) for word in (*_CHOICES, "allOf")):
+        return True
+    bounds = {word for word in BOUNDS if word in value}
+    if not value or not (_OWN_WORDS | bounds).issuperset(value) or "type" in value:
         return False
-    if "type" in value:
-        return isinstance(value["type"], str) and value["type"].lower() in _KINDS
+    if bounds:
+        return all(isinstance(untyped(str(value[word])), int | float) for word in bounds)
     if isinstance(value.get("enum"), list) or isinstance(value.get("items"), Mapping):
         return True
     flags = [value[word] for word in ("required", "nullable") if word in value]
     if flags:
         return all(flag in (True, False) or str(flag).lower() in ("true", "false") for flag in flags)
-    if any(word in value for word in _MEMBERS):
-        return "description" in value
-    return "description" in value and isinstance(value["description"], str)
+    return "description" in value and (isinstance(value["description"], str) or any(word in value for word in _MEMBERS))
 
 
-def read_functions(text: str, place: str = "") -> tuple[Function, ...]:
-    """The functions of a YAML text; ``place`` (a file's name) stands in errors. UsageError says what is wrong where."""
-    places: list[Places] = []
-    try:
-        documents = read_documents(text, places)
-    except Unreadable as error:
-        where = f"{place or 'the function specification'}, line {error.line + 1}, column {error.column + 1}"
-        raise UsageError(f"{where}: {error.message}", "it is read as plain YAML: maps, lists and text") from None
-    found = [
-        function
-        for value, where_ in zip(documents, places, strict=True)
-        for function in SpecReader(place, where_).functions(value)
-    ]
-    if not found:
-        raise UsageError(
-            f"{place or 'the function specification'} holds no function",
-            "the form: NAME: {description: ..., params: {NAME: ...}}",
-        )
-    return tuple(found)
-
-
-def functions_of(value: Mapping[str, Json], place: str = "", places: Places | None = None) -> tuple[Function, ...]:
-    """The functions of a specification that is loaded already (a plain dict); see `read_functions` for the rest."""
+def functions_of(value: Json, place: str = "", places: Places | None = None) -> tuple[Function, ...]:
+    """The functions of a specification that is loaded already (plain dicts and lists); see `load_functions`."""
     return SpecReader(place, places or {}).functions(value)
 
 
+def param_of_schema(name: str, schema: Any, *, required: bool = True) -> Param:
+    """The parameter that a JSON schema describes; what has no place in the tree is taken as "anything".
+
+    UsageError for what is not a JSON schema, with the place that is wrong.
+    """
+    reader = SpecReader(f"the schema of {name}", {})
+    reader._begin(schema)
+    return reader._spec(name, schema, (), required)
+
+
 def functions_yaml(functions: Iterable[Function]) -> str:
-    """The specification as the prompt has it; `read_functions` reads it back as the same functions."""
+    """The specification as the prompt has it; `load_functions` reads it back as the same functions."""
     return write_yaml({function.name: _function_value(function) for function in functions})
 
 
@@ -258,9 +455,7 @@ def _function_value(function: Function) -> dict[str, Json]:
     inside = {param.name: _param_value(param) for param in function.params if not param.beside}
     if inside or function.params_word == "parameters":
         value[function.params_word] = inside
-    for param in function.params:
-        if param.beside:
-            value[param.name] = _param_value(param)
+    value.update({param.name: _param_value(param) for param in function.params if param.beside})
     return value
 
 
@@ -280,6 +475,7 @@ def _param_value(param: Param) -> Json:
         unusual["required"] = param.required
     if param.has_default:
         unusual["default"] = param.default
+    unusual.update(param.limits)
     members = {member.name: _param_value(member) for member in param.members}
     if not unusual and not param.description and members and not _is_spec(members):
         return members
@@ -288,7 +484,7 @@ def _param_value(param: Param) -> Json:
     value: dict[str, Json] = {}
     if param.description:
         value["description"] = param.description
-    if param.kind != "any" or "description" not in value:
+    if param.kind != "any" or "description" not in value or param.limits:
         value["type"] = param.kind
     if members:
         value["params"] = members

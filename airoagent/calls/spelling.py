@@ -31,7 +31,7 @@ def spelled(name: str) -> str:
 
 
 class Spellings:
-    """Registered names, ready to be looked up by whatever a model wrote."""
+    """Registered names, ready to be looked up by what a model wrote."""
 
     def __init__(self, names: Iterable[str]) -> None:
         self._names = frozenset(names)

@@ -85,7 +85,7 @@ def _with_hashes(lines: list[str], keys: Collection[str], notes: list[Diagnostic
         if found and found["key"] not in keys and isinstance(untyped(found["value"]), str):
             value = line[found.start("value") :].rstrip()
             notes.append(
-                Diagnostic("comment", "A # stands in a value.", number, found.start("rest") + 2, "kept as text")
+                Diagnostic("comment", "A value contains a #.", number, found.start("rest") + 2, "kept as text")
             )
             line = found["head"] + "'" + value.replace("'", "''") + "'"
         done.append(line)
@@ -115,7 +115,7 @@ def _region(lines: list[str], keys: Collection[str]) -> tuple[int, int, list[Dia
     before = [number for number in fences if number < start]
     after = [number for number in fences if number > start]
     if before:
-        notes.append(Diagnostic("fence", "A code fence stands around the call.", before[-1] + 1, 1, "left out"))
+        notes.append(Diagnostic("fence", "The call is in a code fence.", before[-1] + 1, 1, "left out"))
     last = after[0] if after else len(lines)
     if start > 0 and lines[start - 1].strip() == "---":
         start -= 1
@@ -201,9 +201,7 @@ def _quoted(lines: list[str], first: int) -> tuple[list[str], list[Diagnostic]]:
             if _is_risky(value):
                 column = len(line) - len(line[at + 2 :].lstrip()) + 1
                 changes.append(
-                    Diagnostic(
-                        "unquoted_text", "A value cannot stand in YAML without quotes.", number, column, "read as text"
-                    )
+                    Diagnostic("unquoted_text", "YAML needs quotes around this value.", number, column, "read as text")
                 )
                 line = line[: column - 1] + "'" + value.replace("'", "''") + "'"
         done.append(line)

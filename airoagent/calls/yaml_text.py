@@ -100,7 +100,7 @@ def read_documents(text: str, places: list[Places] | None = None) -> list[Json]:
                 if places is not None:
                     places.append(where)
             continue
-        if event.anchor is not None or event.tag is not None:  # an alias is told by its anchor
+        if event.anchor is not None or event.tag is not None:  # an alias has an anchor
             raise _forbidden(event)
         value: Json
         if kind is scalar:
@@ -118,7 +118,7 @@ def read_documents(text: str, places: list[Places] | None = None) -> list[Json]:
             if kind is not scalar:
                 raise _at(event, "bad_key", "A key is not text.")
             if value in top.value:
-                raise _at(event, "duplicate_key", f"The key {str(value)[:80]!r} stands twice in one map.")
+                raise _at(event, "duplicate_key", f"The key {str(value)[:80]!r} appears twice in one map.")
             top.key = str(value)
             continue
         else:

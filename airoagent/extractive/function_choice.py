@@ -14,13 +14,12 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
+from airoagent.calls.function_loader import read_functions
 from airoagent.calls.functions import Function, Functions, Param
 from airoagent.calls.scalars import Json
-from airoagent.calls.specs import read_functions
 from airoagent.calls.yaml_text import write_yaml
 from airoagent.errors import UsageError
 from airoagent.extractive.parameter_filling import filled, read_clues
-from airoagent.extractive.synonyms import near_words
 from airoagent.text.words import stem, stems, words
 
 __all__ = ["choose", "write_call"]
@@ -49,10 +48,8 @@ def choose(input: str, functions: Functions) -> tuple[Function, dict[str, Json]]
     for number, (function, bag) in enumerate(zip(functions, bags, strict=True)):
         score = 0.0
         for word, weight in said.items():
-            fit = max((bag[other] * worth for other, worth in _alike(word) if other in bag), default=0.0)
-            if fit:
-                rarity = math.log(1 + len(bags) / seen.get(word, 1))
-                score += fit * weight * rarity
+            if word in bag:
+                score += bag[word] * weight * math.log(1 + len(bags) / seen[word])
         params = filled(function.params, clues)
         score += sum(_evidence(param, params) for param in function.params)
         if score > best[0]:
@@ -60,68 +57,46 @@ def choose(input: str, functions: Functions) -> tuple[Function, dict[str, Json]]
     return functions[best[1]], best[2]
 
 
-def _alike(word: str) -> Iterator[tuple[str, float]]:
-    yield word, 1.0
-    for other, worth in near_words(word).items():
-        if other != word:
-            yield other, 0.6 * worth
-
-
-# What people say for what functions are called by.
+# What functions are called by: what people say for it.
 _SAYINGS = {
-    "how many": "count number",
-    "how often": "count occurrence",
-    "how much": "amount cost price",
-    "wake": "alarm",
-    "remind": "reminder alarm",
-    "say": "language translate",
-    "listen": "play music song",
-    "eat": "restaurant food",
-    "hungry": "restaurant food",
-    "umbrella": "weather rain",
-    "rain": "weather",
-    "snow": "weather",
-    "sunny": "weather",
-    "temperature": "weather",
-    "mail": "email message send",
-    "write": "send message text",
-    "shrink": "size smaller",
-    "enlarge": "size bigger",
-    "wide": "width size",
-    "high": "height",
-    "die": "dice",
-    "sell": "sale",
-    "sold": "sale",
-    "mention": "occurrence",
-    "appear": "occurrence find",
-    "occur": "occurrence",
-    "throw": "roll dice",
-    "euro": "currency money",
-    "dollar": "currency money",
-    "pound": "money",
-    "usd": "currency",
-    "eur": "currency",
-    "gbp": "currency",
-    "jpy": "currency",
-    "chf": "currency",
-    "schedule": "calendar event meeting",
-    "book": "reserve appointment",
-    "dinner": "restaurant",
-    "lunch": "restaurant",
-    "forecast": "weather",
-    "photo": "picture image",
-    "where": "find",
-    "remove": "delete",
-    "erase": "delete",
-    "buy": "order purchase",
-    "ring": "call phone",
-    "photos": "image",
-    "big": "size",
-    "long": "length duration",
-    "far": "distance",
-    "cheapest": "price",
-    "search": "find",
-    "look": "find search",
+    "count number": "how many",
+    "count occurrence": "how often",
+    "amount cost price": "how much",
+    "alarm": "wake",
+    "reminder alarm": "remind",
+    "language translate": "say",
+    "play music song": "listen",
+    "restaurant food": "eat|hungry",
+    "weather rain": "umbrella",
+    "weather": "rain|snow|sunny|temperature|forecast",
+    "email message send": "mail",
+    "send message text": "write",
+    "size smaller": "shrink",
+    "size bigger": "enlarge",
+    "width size": "wide",
+    "height": "high",
+    "dice": "die",
+    "sale": "sell|sold",
+    "occurrence": "mention|occur",
+    "occurrence find": "appear",
+    "roll dice": "throw",
+    "currency money": "euro|dollar",
+    "money": "pound",
+    "currency": "usd|eur|gbp|jpy|chf",
+    "calendar event meeting": "schedule",
+    "reserve appointment": "book",
+    "restaurant": "dinner|lunch",
+    "picture image": "photo",
+    "find": "where|search",
+    "delete": "remove|erase",
+    "order purchase": "buy",
+    "call phone": "ring",
+    "image": "photos",
+    "size": "big",
+    "length duration": "long",
+    "distance": "far",
+    "price": "cheapest",
+    "find search": "look",
 }
 
 
@@ -130,9 +105,9 @@ def _said(text: str) -> Iterator[tuple[str, float]]:
     lower = text.lower()
     for word in dict.fromkeys(stems(text)):
         yield word, 1.0
-    for saying, others in _SAYINGS.items():
-        if re.search(rf"\b{saying}(?:s|ed|d|ing)?\b", lower):
-            for other in others.split():
+    for meant, sayings in _SAYINGS.items():
+        if re.search(rf"\b(?:{sayings})(?:s|ed|d|ing)?\b", lower):
+            for other in meant.split():
                 yield stem(other), 0.7
 
 

@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 
 from airoagent.calls.functions import Param
 from airoagent.calls.scalars import Json
-from airoagent.extractive.synonyms import near_words
 from airoagent.text.words import STOP_WORDS, stem, stems, words
 
 __all__ = ["Clues", "filled", "read_clues"]
@@ -134,7 +133,7 @@ _ORDER = {"enum": 0, "exact": 1, "number": 2, "text": 3}
 def _members(params: Iterable[Param], clues: Clues) -> dict[str, Json]:
     params = tuple(params)
     values: dict[str, Json] = {}
-    # What is told by its form is taken first, so that free text gets only what is left; required before optional.
+    # What is known by its form is taken first, so that free text gets only what is left; required before optional.
     for param in sorted(params, key=lambda one: (_ORDER[_manner(one)], not one.required)):
         value = _value(param, clues)
         if value is not None:
@@ -186,8 +185,6 @@ _MEANT = {
     "which line": "find line",
     "what line": "find line",
     "where": "find line",
-    "what lines": "find line",
-    "which lines": "find line",
     "how many": "count",
     "appear": "find occurrences",
 }
@@ -204,11 +201,7 @@ def _of_enum(param: Param, values: list[str], clues: Clues) -> Json:
     best, at = 0.0, -1
     for number, value in enumerate(values):
         parts = [stem(word) for word in words(re.sub(r"[_\-]+", " ", value).lower())]
-        score = 0.0
-        for part in parts:
-            near = max((0.5 * worth for other, worth in near_words(part).items() if other in said), default=0.0)
-            score += said.get(part, near)
-        score /= max(len(parts), 1)
+        score = sum(said.get(part, 0.0) for part in parts) / max(len(parts), 1)
         if score > best:
             best, at = score, number
     if best < 0.4:
@@ -227,7 +220,7 @@ def _flag(param: Param, clues: Clues) -> Json:
     return not re.search(r"\b(?:not|no|without|ignor\w*|don't)\b", clues.plain.lower())
 
 
-_JOINS = re.compile(r",|\band\b|\bby\b")  # what stands behind it belongs to another figure
+_JOINS = re.compile(r",|\band\b|\bby\b")  # what follows it belongs to another figure
 
 
 def _number(param: Param, clues: Clues) -> Json:
@@ -236,7 +229,6 @@ def _number(param: Param, clues: Clues) -> Json:
     if not numbers:
         return None
     about = {stem(word) for word in words(param.name.replace("_", " ").lower())}
-    about |= {other for word in tuple(about) for other in near_words(word)}
     told = set(stems(param.description)) - about
     best: tuple[float, Clue | None] = (0.0, None)
     for clue in numbers:
@@ -360,7 +352,7 @@ def _text(param: Param, clues: Clues) -> Json:
 
 
 def _first(found: list[Clue], leads: tuple[str, ...], clues: Clues, must_lead: bool = False) -> str | None:
-    """The clue that stands right behind one of the words that lead to such a value, or else the first."""
+    """The clue that comes right after one of the words that lead to such a value, or else the first."""
     chosen = next((clue for lead in leads for clue in found if _word_before(clue, clues) == lead), None)
     if chosen is None and found and not must_lead:
         chosen = found[0]
@@ -383,7 +375,7 @@ _ENDS = frozenset(
 
 
 def _behind(leads: tuple[str, ...], clues: Clues) -> str | None:
-    """The words behind a leading word, up to the next preposition."""
+    """The words after a leading word, up to the next preposition."""
     for lead in leads:
         for match in re.finditer(rf"\b{lead}\s+(?:the |a |an )?", clues.plain, re.IGNORECASE):
             taken: list[re.Match[str]] = []
@@ -405,7 +397,7 @@ def _behind(leads: tuple[str, ...], clues: Clues) -> str | None:
 
 
 def _behind_number(clues: Clues) -> str | None:
-    """The word behind a figure: "250 USD"."""
+    """The word after a figure: "250 USD"."""
     found = re.search(r"(?<![\w.])\d[\d,.]*\s+([A-Za-z]{2,20})", clues.plain)
     if found is None:
         return None
@@ -434,7 +426,7 @@ _COLON = re.compile(r":\s+(\S[^\n]{0,400})")
 
 
 def _said_of(param: Param, clues: Clues) -> str | None:
-    """Free text: what stands behind a colon, what something is said of, or what follows the words that lead to it."""
+    """Free text: what follows a colon, what something is said of, or what follows the words that lead to it."""
     colon = _COLON.search(clues.text)
     if colon is not None and not _is_used(colon.start(1), clues):
         _use(colon.start(1), colon.end(1), clues)

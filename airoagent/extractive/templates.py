@@ -107,7 +107,7 @@ def _roles_of(tools: tuple[_Tool, ...]) -> _Roles:
 
 
 def _is_first(found: re.Match[str] | None, other: re.Match[str] | None) -> bool:
-    """Whether a description tells of the one, and not of the other before it."""
+    """Whether a description speaks of the one, and not of the other before it."""
     return found is not None and (other is None or found.start() <= other.start())
 
 

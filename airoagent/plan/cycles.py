@@ -20,7 +20,7 @@ def circle(ids: Sequence[str]) -> str:
 def find_cycle(dependencies: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
     """A cycle, its first one named again at the end; empty if there is none. Ids that are no keys do not count.
 
-    The cycle is told in the direction of need, from its one that comes first in the mapping.
+    The cycle is given in the direction of need, from its one that comes first in the mapping.
     """
     done: set[str] = set()
     for start in dependencies:

@@ -15,7 +15,7 @@ from airoagent.findings import Finding, located
 from airoagent.plan.cycles import circle, find_cycle
 from airoagent.plan.repairs import find_reference, read_template
 from airoagent.plan.steps import Ref, Step, Template
-from airoagent.plan.tool_names import ToolNames
+from airoagent.plan.tool_names import ToolNames, is_model
 
 __all__ = ["Draft", "PlanLimits"]
 
@@ -146,7 +146,7 @@ class Draft:
                 self.used.add(part.id)
                 if part.id not in self.defined:
                     place = at + find_reference(text, 0, part.id)
-                    message = f"The answer refers to {part}, which is no step of the plan."
+                    message = f"The answer refers to {part}, which is not a step of the plan."
                     self.fail(place, "undefined_reference", message)
 
     def finish(self, text: str, raw: str, truncated: bool) -> Finished:
@@ -170,6 +170,10 @@ class Draft:
                 end, "no_answer", "The plan has no answer line.", f"the answer is what the last step finds, :{last.id}:"
             )
             self.used.add(last.id)
+        for step, place in zip(steps, self.places, strict=True):
+            if is_model(step.tool) and not step.depends_on:
+                message = f":{step.id}: asks {step.tool} without any evidence."
+                self.note(place, "no_evidence", message, "kept; the model answers from what it knows")
         if len(self.used) < len(steps):
             for step, place in zip(steps, self.places, strict=True):
                 if step.id not in self.used:
@@ -185,7 +189,7 @@ class Draft:
             if ref.id == own:
                 self.fail(at, "self_reference", f":{own}: refers to itself.")
             elif ref.id not in self.defined:
-                self.fail(at, "undefined_reference", f":{own}: refers to {ref}, which is no step of the plan.")
+                self.fail(at, "undefined_reference", f":{own}: refers to {ref}, which is not a step of the plan.")
             else:
                 backward = False
                 message = f":{own}: refers to {ref}, which is written after it."

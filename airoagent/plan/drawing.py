@@ -22,7 +22,7 @@ from airoagent.plan.graph import Graph, build_graph
 from airoagent.plan.plans import Plan
 from airoagent.plan.steps import references
 
-__all__ = ["FORMS", "Form", "draw_graph", "draw_plan"]
+__all__ = ["FORMS", "Form", "draw_plan"]
 
 Form = Literal["mermaid", "dot", "text"]
 FORMS: tuple[Form, ...] = ("mermaid", "dot", "text")
@@ -43,15 +43,7 @@ def draw_plan(plan: Plan, form: Form = "text") -> str:
     PlanError where the plan has no graph, which cannot be for one that was parsed.
     """
     labels = {step.id: _Label(_short(step.tool), _short(step.input)) for step in plan.steps}
-    return _draw(build_graph(plan), labels, references(plan.final_template), form)
-
-
-def draw_graph(graph: Graph, form: Form = "text") -> str:
-    """The picture of a graph without its plan: ids and what needs what."""
-    return _draw(graph, {}, (), form)
-
-
-def _draw(graph: Graph, labels: Mapping[str, _Label], answer: tuple[str, ...], form: Form) -> str:
+    graph, answer = build_graph(plan), references(plan.final_template)
     match form:
         case "mermaid":
             return _mermaid(graph, labels, answer)
@@ -59,7 +51,7 @@ def _draw(graph: Graph, labels: Mapping[str, _Label], answer: tuple[str, ...], f
             return _dot(graph, labels, answer)
         case "text":
             return _text(graph, labels, answer)
-    raise UsageError(f"there is no plan picture format {form!r}", f"choose one of {', '.join(FORMS)}")
+    raise UsageError(f"unknown picture format {form!r}", f"choose one of {', '.join(FORMS)}")
 
 
 def _short(text: str) -> str:
@@ -69,8 +61,8 @@ def _short(text: str) -> str:
 
 
 def _lines(one: str, labels: Mapping[str, _Label]) -> list[str]:
-    label = labels.get(one)
-    return [one] if label is None else [f"{one}  {label.tool}", *([label.input] if label.input else [])]
+    label = labels[one]
+    return [f"{one}  {label.tool}", *([label.input] if label.input else [])]
 
 
 def _mermaid(graph: Graph, labels: Mapping[str, _Label], answer: tuple[str, ...]) -> str:
@@ -107,10 +99,8 @@ def _text(graph: Graph, labels: Mapping[str, _Label], answer: tuple[str, ...]) -
     inputs = max((len(label.input) for label in labels.values()), default=0)
     lines = []
     for one, needed in graph.dependencies.items():
-        label = labels.get(one, _Label("", ""))
-        parts = [one.ljust(ids)]
-        if labels:
-            parts += [label.tool.ljust(tools), label.input.ljust(inputs) if needed else label.input]
+        label = labels[one]
+        parts = [one.ljust(ids), label.tool.ljust(tools), label.input.ljust(inputs) if needed else label.input]
         if needed:
             parts.append(f"<- {', '.join(needed)}")
         lines.append("  ".join(parts).rstrip())

@@ -81,7 +81,7 @@ class Frame:
     def chatter(self, at: int) -> None:
         """Text that belongs to nothing stands here; one finding until the next statement."""
         if not self._chattering:
-            self._draft.note(at, "chatter", "This text belongs to no statement.", "left out")
+            self._draft.note(at, "chatter", "This text is not part of a statement.", "left out")
             self._chattering = True
 
     def trailing(self, text: str, at: int) -> None:
@@ -110,7 +110,7 @@ class Frame:
             elif _LIST_SIGNS.fullmatch(line):
                 pass  # the brackets and commas of a list of objects
             elif NOISE.fullmatch(line):
-                self._draft.note(at, "trailing_noise", "Signs stand between the statements.", "left out")
+                self._draft.note(at, "trailing_noise", "There are stray signs between the statements.", "left out")
             else:
                 self.chatter(at)
 
@@ -128,11 +128,11 @@ class Frame:
     def _noise_line(self, line: str, at: int) -> bool:
         """Whether a line is noise, with the finding for it."""
         if _FENCE.fullmatch(line):
-            self._draft.note(at, "code_fence", "A code fence stands here.", "left out")
+            self._draft.note(at, "code_fence", "There is a code fence here.", "left out")
         elif _DOTS.fullmatch(line):
-            self._draft.note(at, "ellipsis", "A line of dots stands here.", "left out")
+            self._draft.note(at, "ellipsis", "There is a line of dots here.", "left out")
         elif _RULE.fullmatch(line):
-            self._draft.note(at, "rule", "A line of signs stands here.", "left out")
+            self._draft.note(at, "rule", "There is a line of signs here.", "left out")
         else:
             return self._assignment_line(line, at)
         return True

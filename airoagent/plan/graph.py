@@ -1,4 +1,4 @@
-"""The graph of a plan: which step needs which, in what order they can run, and what nobody needs.
+"""The graph of a plan: which step needs which, in what order they can run, and what is not needed.
 
     >>> from airoagent.plan.plans import Plan
     >>> from airoagent.plan.steps import Ref, Step
@@ -55,7 +55,7 @@ def build_graph(plan: Plan) -> Graph:
         for other in needed:
             if other not in dependents:
                 raise PlanError(
-                    f"{one} refers to {other}, which is no step of the plan.",
+                    f"{one} refers to {other}, which is not a step of the plan.",
                     "refer only to steps of the plan",
                     kind="undefined_reference",
                 )

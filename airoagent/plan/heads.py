@@ -63,10 +63,10 @@ _DECORATION = re.compile(
     r"|(?P<code>`{1,3}+)"
 )
 _DECORATIONS = {
-    "quote": "A quote mark stands before the statement.",
-    "bullet": "A bullet stands before the statement.",
+    "quote": "There is a quote mark before the statement.",
+    "bullet": "There is a bullet before the statement.",
     "heading": "The statement is marked as a heading.",
-    "number": "A number stands before the statement.",
+    "number": "There is a number before the statement.",
     "step": "The statement has a step label.",
     "bold": "The statement is marked as bold.",
     "code": "The statement is marked as code.",
@@ -270,7 +270,7 @@ def _spelling(found: re.Match[str], sign: str, equals: bool) -> list[Finding]:
     if not (sign in ("=", "＝") or hash_colon):
         shown = f"{sign!r}" if sign else "nothing"
         findings.append(
-            Finding(found.end("ref"), "assignment_sign", f"{shown} stands where = belongs.", "read as an assignment")
+            Finding(found.end("ref"), "assignment_sign", f"{shown} is used where = belongs.", "read as an assignment")
         )
     for offset, character in enumerate("" if found[0].isascii() else found[0]):
         if character in _WIDE:
@@ -279,8 +279,8 @@ def _spelling(found: re.Match[str], sign: str, equals: bool) -> list[Finding]:
             )
     if found[0][-1] in "(（" and ref[0] != "$":
         at = found.end() - 1
-        message = "Round brackets stand where square ones belong."
+        message = "Round brackets are used in place of square ones."
         findings.append(Finding(at, "round_brackets", message, "read as a call"))
     if found["wrap"]:
-        findings.append(Finding(found.start("wrap"), "call_brackets", "Brackets stand around the call.", "left out"))
+        findings.append(Finding(found.start("wrap"), "call_brackets", "The call is in brackets.", "left out"))
     return findings

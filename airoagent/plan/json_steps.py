@@ -152,7 +152,7 @@ def _as_text(given: object) -> tuple[str, bool]:
 
 
 def json_line(**fields: str) -> str:
-    """One object on one line: the form in which any text whatever can be written exactly."""
+    """One object on one line: the form in which any text can be written exactly."""
     return json.dumps(fields, ensure_ascii=False)
 
 
@@ -199,7 +199,7 @@ class ObjectSteps:
         return draft.add(number, thought, tool, template, line, start, start, len(step.input))
 
     def _take_fields(self, fields: dict[str, object], start: int, known: bool) -> None:
-        """An object that is no step: it may hold the question and the answer."""
+        """An object that is not a step may hold the question and the answer."""
         question, answer = fields.get("question"), fields.get("answer", fields.get("final_answer"))
         if isinstance(question, str) and not self._draft.question:
             self._draft.question = " ".join(question.split())

@@ -9,9 +9,9 @@
     >>> with_values(plan, {"year": "2020"}).steps[0].input
     'winner of 2020'
 
-A parameter is a name (letters, digits and ``_``, not beginning with a digit) in braces, and a plan has parameters if
-its question does: in a plan whose question has none, braces are text, as in a JSON input. A value is inserted once and
-never read again: what looks like a reference or a parameter in it stays text.
+A parameter is a name (letters, digits and ``_``, not beginning with a digit) in braces. One in the question needs a
+value; one that stands elsewhere alone may be given one, and is text without it, as braces in a JSON input are. A value
+is inserted once and never read again: what looks like a reference or a parameter in it stays text.
 """
 
 from __future__ import annotations
@@ -35,18 +35,22 @@ def parameters(plan: Plan) -> tuple[str, ...]:
 
 
 def with_values(plan: Plan, values: Mapping[str, str]) -> Plan:
-    """The plan with a value for every parameter; UsageError names those without one, and values of no parameter."""
+    """The plan with its values put in; UsageError names the parameters of its question without one, and values for
+    which the plan has no ``{name}``.
+    """
     names = parameters(plan)
     missing = [name for name in names if name not in values]
     if missing:
         raise UsageError(
             f"the plan needs a value for {', '.join(missing)}", " ".join(f"--set {name}=..." for name in missing)
         )
-    strange = [name for name in values if name not in names]
+    texts = [part for step in plan.steps for part in (step.thought, *step.template)] + [*plan.final_template]
+    there = [*names, *(name for part in texts if isinstance(part, str) for name in _PARAMETER.findall(part))]
+    strange = [name for name in values if name not in there]
     if strange:
-        told = f"its question declares {', '.join(names)}" if names else "its question declares none"
-        raise UsageError(f"the plan has no parameter {strange[0]}", told)
-    if not names:
+        known = f"it has {', '.join(dict.fromkeys(there))}" if there else "it has none: no {name} stands in it"
+        raise UsageError(f"the plan has no parameter {strange[0]}", known)
+    if not values:
         return plan
 
     def put(text: str) -> str:

@@ -1,4 +1,4 @@
-"""Reading plans: whatever a real model writes becomes the plan it meant, or a located, explained refusal.
+"""Reading plans: what a real model writes becomes the plan it meant, or a located, explained refusal.
 
     >>> plan = parse_plan("Plan: look\\n#E1 = Search[otters]\\nAnswer: #E1", ["Search"])
     >>> plan.steps[0].id, plan.steps[0].input, plan.answer

@@ -12,7 +12,7 @@ A plan is one to ``steps`` steps and an answer line, all in the dialect of ``:ev
     Answer: :evidence1:
 
 - Ids count from 0, each is the next one; a reference is to a step before. The ``Plan:`` line may be left out.
-- One space may stand at the very beginning (a llama's natural first token is ``▁Plan``); it is dropped by the backend.
+- One space may stand at the very start (a llama's natural first token is ``▁Plan``); it is dropped by the backend.
 - Texts are one line. Words are parted by one space; there are no control, bidirectional or full-width signs with a
   meaning in plans (``：＃［］``); all other Unicode is allowed.
 - An **input** may hold colons, quotes, ``+``, and brackets in balanced pairs, one level deep. It does not begin and end
@@ -24,7 +24,7 @@ A plan is one to ``steps`` steps and an answer line, all in the dialect of ``:ev
   can never be the prompt's own "containing the final answer", which the parser leaves out.
 - Lengths are bounded in characters and steps, so that every text comes to an end.
 
-Nothing else in a text can be taken for a reference: behind a colon, ``evidence`` is written only as a whole reference
+Nothing else in a text can be taken for a reference: after a colon, ``evidence`` is written only as a whole reference
 to a step before, or as a word that goes on in another way. This is said in a positive way (every legal continuation
 is listed): a complement ("no ``:evidence`` in here") combined with a bounded repeat is got wrong by llguidance 1.9
 without any error.
@@ -142,7 +142,7 @@ def _any_of(texts: Iterable[str]) -> Piece:
 
 
 def _colons(prefix: str, plain: Chars) -> list[Rule]:
-    """Terminals for colons that begin no reference; ``plain`` is what may stand behind them.
+    """Terminals for colons that begin no reference; ``plain`` is what may follow them.
 
     COLON is one with what follows it, LAST_COLON one at the end of a text. Behind it comes a piece of ``evidence`` and
     then what does not continue it, or the whole word and then no number.
@@ -178,7 +178,7 @@ def _refs(count: int) -> tuple[Piece, ...]:
 
 
 def _nested(count: int, most: int) -> list[Rule]:
-    """NESTED is a pair of brackets with text in it, which may stand behind a colon."""
+    """NESTED is a pair of brackets with text in it, which may follow a colon."""
     unit = Alt((_PLAIN, _PLUS, Use("COLON"), Use("SHARP"), *_refs(count)))
     inner = Seq((optional(_words(unit, min(most, _IN_BRACKETS))), optional(Seq((_GAP, Use("LAST_COLON"))))))
     before = optional(Seq((_COLON_RUN, _GAP)))

@@ -15,6 +15,7 @@ from collections.abc import Container
 
 from airoagent.findings import Finding
 from airoagent.plan.steps import Ref, Template
+from airoagent.prompts.own_text import NEXT_TURN
 
 __all__ = ["NOISE", "QUOTES", "clean_answer", "clean_input", "find_reference", "read_arguments", "read_template"]
 
@@ -120,14 +121,14 @@ def clean_input(raw: str, at: int, findings: list[Finding]) -> str:
     """An input without what is only noise around it: white space, quotes, ``+`` joins. ``at`` is its offset."""
     text = raw.strip()
     if len(text) != len(raw):
-        findings.append(Finding(at, "white_space", "White space stands around the input.", "left out"))
+        findings.append(Finding(at, "white_space", "There is white space around the input.", "left out"))
         at += len(raw) - len(raw.lstrip())
     if not text:
         return text
     if text[0] in QUOTES:
         inner = _unquoted(text)
         if inner is not None:
-            findings.append(Finding(at, "quotes", "Quotes stand around the whole input.", "left out"))
+            findings.append(Finding(at, "quotes", "The whole input is in quotes.", "left out"))
             return inner.strip()
     if "+" in text:
         joined = _joined(text)
@@ -138,7 +139,7 @@ def clean_input(raw: str, at: int, findings: list[Finding]) -> str:
 
 
 def _unquoted(text: str) -> str | None:
-    """What one pair of quotes around the whole of the text holds; None where there is no such pair."""
+    """What one pair of quotes around the whole of the text holds; None where there is none."""
     close = QUOTES.get(text[0])
     if close is None or len(text) < 2 or text[-1] != close:
         return None
@@ -211,12 +212,7 @@ _ECHO = re.compile(r"(?<=[:0-9])\s*+containing the final answer\.?+(?=\s*+\]?+\s
 _LONE = re.compile(rf"(?:{_REFERENCE.pattern})[.;,`*\s。．；，]++")
 
 
-# Special tokens that end a turn (</s>, <|im_end|>, <end_of_turn>, ...) or begin the next one ([INST], <|im_start|>).
-_TURN_END = re.compile(
-    r"<\|[\w/ -]{1,40}\|>|</?s>|<(?:end_of_turn|end_of_plan|start_of_turn|eos|eot)>|\[/?INST\]"
-    r"|(?<=\s)(?:USER|ASSISTANT|HUMAN):|#{2,4} ?(?:Instruction|Response|Input)\b:?",
-    re.IGNORECASE,
-)
+_TURN_END = re.compile(rf"{NEXT_TURN.pattern}|<\|[\w/ -]{{1,40}}\|>|(?<=\s)(?:USER|ASSISTANT|HUMAN):", NEXT_TURN.flags)
 
 
 def clean_answer(raw: str, at: int, findings: list[Finding]) -> str:
@@ -245,11 +241,11 @@ def clean_answer(raw: str, at: int, findings: list[Finding]) -> str:
         text = text[: echo.start()] + text[echo.end() :]
     bare = text.rstrip(".;` \t") if text[:1] in "[［" else text
     if len(bare) > 1 and bare[0] in "[［" and bare[-1] in "]］" and not re.search(r"[\[\]［］]", _outside(bare[1:-1])):
-        findings.append(Finding(at, "answer_brackets", "Brackets stand around the answer.", "left out"))
+        findings.append(Finding(at, "answer_brackets", "The answer is in brackets.", "left out"))
         text = bare[1:-1].strip()
     inner = _unquoted(text) if text else None
     if inner is not None:
-        findings.append(Finding(at, "quotes", "Quotes stand around the answer.", "left out"))
+        findings.append(Finding(at, "quotes", "The answer is in quotes.", "left out"))
         text = inner.strip()
     if _LONE.fullmatch(text):
         text = text.rstrip(".;,`* \t\n。．；，")

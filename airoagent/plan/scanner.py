@@ -1,6 +1,6 @@
 """The reader of statements: goes through the text sign by sign, and keeps what it is in the middle of.
 
-The rules are told in `parse`. At any time the reader is in one of five places, each with the signs that matter there:
+The rules are in `parser`. At any time the reader is in one of five places, each with the signs that matter there:
 outside of statements (`_in_frame`), inside an input (`_in_input`), inside a JSON object (`_in_object`), in the answer
 (`_in_answer`), or after it (`_after`). Signs are handled in order, once, looking back at most `heads.REACH`
 characters: so the work for a character is bounded, and no cut of the text can change what it means.
@@ -104,7 +104,7 @@ class StatementReader:
             return
         if sign in ">]":
             if at - self._line_start < REACH and THOUGHTS_BEGIN.fullmatch(self._window(self._line_start, at)):
-                self._draft.note(self._line_start, "thoughts", "The model's thoughts stand here.", "left out")
+                self._draft.note(self._line_start, "thoughts", "The model is thinking here.", "left out")
                 self._framing, self._signs, self._place = False, _IN_THOUGHTS, self._in_thoughts
             return
         if sign == "{":
@@ -205,7 +205,7 @@ class StatementReader:
                     self._begin(head, self._line_start, at)
                 return
         if opened.is_call and sign in "[［" and opened.balanced == opened.start and at == opened.start + 1:
-            self._draft.note(opened.start, "call_brackets", "Empty brackets stand before the input.", "left out")
+            self._draft.note(opened.start, "call_brackets", "There are empty brackets before the input.", "left out")
             self._input = replace(opened, opener=sign, start=at + 1, balanced=-1, last=-1, depth=1)
             self._signs = self._input.signs(first_line)
         elif opened.balanced >= 0 and sign in "]］" and self._window(at - 1, at)[0] == "\\":
@@ -225,7 +225,7 @@ class StatementReader:
         self._to_frame(end)
         raw = self.source.slice(opened.start, opened.last)
         if opened.last != opened.balanced and self._heads.calls_tool(raw[opened.balanced - opened.start :]):
-            self._draft.fail(opened.balanced, "syntax", "Two calls stand in one step.")
+            self._draft.fail(opened.balanced, "syntax", "One step holds two calls.")
         self._add(opened, raw)
         if opened.head.kind != "join":
             self._frame.trailing(self.source.slice(after, end), after)
@@ -302,7 +302,7 @@ class StatementReader:
             self._new_line(at + 1, self._line + 1)
 
     def _leave_object(self, content: int) -> None:
-        """What began like an object is none."""
+        """What started like an object is not one."""
         scanner = self._object
         assert scanner is not None
         text = self.source.slice(scanner.start, content)
@@ -343,7 +343,7 @@ class StatementReader:
         line = text.strip()
         if line:
             if is_fence(line):
-                self._draft.note(self._content, "code_fence", "A code fence stands here.", "left out")
+                self._draft.note(self._content, "code_fence", "There is a code fence here.", "left out")
             elif not _BEFORE_OBJECT.fullmatch(line.rstrip("]}")):
                 self._frame.chatter(self._content + len(text) - len(text.lstrip()))
         self._new_line(at + 1, self._line + 1)

@@ -19,91 +19,35 @@ from collections.abc import Iterable
 
 from airoagent.calls.spelling import Spellings, nearest, spelled, spellings
 
-__all__ = ["ALIASES", "ToolNames"]
+__all__ = ["ALIASES", "ToolNames", "is_model"]
 
-ALIASES: tuple[frozenset[str], ...] = (
-    frozenset(
-        {
-            "search",
-            "websearch",
-            "google",
-            "googlesearch",
-            "bing",
-            "bingsearch",
-            "internetsearch",
-            "searchengine",
-            "searchtool",
-            "searchweb",
-            "onlinesearch",
-            "duckduckgo",
-            "duckduckgosearch",
-            "ddg",
-            "ddgs",
-            "documentsearch",
-            "docsearch",
-            "searchdocuments",
-            "wikipedia",
-            "wikipediasearch",
-            "wiki",
-            "brave",
-            "bravesearch",
-            "searxng",
-        }
-    ),
-    frozenset(
-        {
-            "llm",
-            "qa",
-            "knowledgemodel",
-            "languagemodel",
-            "questionanswering",
-            "questionanswer",
-            "qamodel",
-            "llmmodel",
-            "model",
-            "knowledge",
-            "answerer",
-            "gpt",
-            "chatgpt",
-            "largelanguagemodel",
-        }
-    ),
-    frozenset(
-        {
-            "textscraper",
-            "scraper",
-            "webscraper",
-            "scrape",
-            "scrapetext",
-            "pagescraper",
-            "webpagescraper",
-            "scrapepage",
-            "scrapewebsite",
-            "pagereader",
-            "webpagereader",
-            "readpage",
-        }
-    ),
-    frozenset(
-        {
-            "hyperlinkextractor",
-            "linkextractor",
-            "extractlinks",
-            "extracthyperlinks",
-            "urlextractor",
-            "extracturls",
-            "hyperlinksextractor",
-            "linksextractor",
-        }
-    ),
+ALIASES: tuple[frozenset[str], ...] = tuple(
+    frozenset(names.split())
+    for names in (
+        "search websearch google googlesearch bing bingsearch internetsearch searchengine searchtool searchweb "
+        "onlinesearch duckduckgo duckduckgosearch ddg ddgs documentsearch docsearch searchdocuments wikipedia "
+        "wikipediasearch wiki brave bravesearch searxng",
+        "llm qa knowledgemodel languagemodel questionanswering questionanswer qamodel llmmodel model knowledge "
+        "answerer gpt chatgpt largelanguagemodel",
+        "textscraper scraper webscraper scrape scrapetext pagescraper webpagescraper scrapepage scrapewebsite "
+        "pagereader webpagereader readpage",
+        "hyperlinkextractor linkextractor extractlinks extracthyperlinks urlextractor extracturls "
+        "hyperlinksextractor linksextractor",
+    )
 )
 """Names models use for one kind of tool, with case and separators set aside; one set a kind."""
+
+
+def is_model(tool: str) -> bool:
+    """Whether a tool's name says that a language model answers."""
+    return spelled(tool) in ALIASES[1]
+
 
 _NEAREST_LIMIT = 20  # names looked up for suggestions in one plan: comparing strings is the one slow thing here
 
 
 class ToolNames:
-    """The registered tool names, ready to be looked up by whatever a model wrote."""
+    """The registered tool names, ready to be looked up by what a model wrote."""
 
     __slots__ = ("_asked", "_found", "_spellings", "longest", "names")
 

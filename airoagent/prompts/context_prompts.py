@@ -91,14 +91,15 @@ _UNANSWERED = re.compile(
 def read_cited_answer(text: str) -> CitedAnswer:
     """Read a closed-context answer: what stands before ``Source:`` (or ``Reference(s):``), and the pairs after it.
 
-    A key that has been seen since the last source began begins the next one, so ``url, date, url, date`` is two.
+    A key that has been seen since the last source started starts the next one, so ``url, date, url, date`` is two; a
+    source that is named again is one. Sources without an answer before them answer nothing.
     """
     answer = text.strip()
     sources: list[tuple[tuple[str, str], ...]] = []
-    last = next(reversed(list(_SOURCE_LINE.finditer(answer))), None)
-    if last is not None:
+    begin = _SOURCE_LINE.search(answer)
+    if begin is not None:
         pairs: list[tuple[str, str]] = []
-        for line in answer[last.end() :].splitlines():
+        for line in _SOURCE_LINE.sub("", answer[begin.end() :]).splitlines():
             found = _PAIR.match(line)
             if not found:
                 continue
@@ -109,8 +110,9 @@ def read_cited_answer(text: str) -> CitedAnswer:
             pairs.append((key, found[2]))
         if pairs:
             sources.append(tuple(pairs))
-        answer = answer[: last.start()].rstrip()
+        sources = list(dict.fromkeys(sources))
+        answer = answer[: begin.start()].rstrip()
     declined = len(answer) < 400 and _UNANSWERED.search(answer[:300]) is not None
     # "The drink does not contain sugar." is an answer where it is what the source says.
     quoted = any(key == "quote" and value in answer for pairs in sources for key, value in pairs)
-    return CitedAnswer(answer, tuple(sources), quoted or not declined)
+    return CitedAnswer(answer, tuple(sources), bool(answer or begin is None) and (quoted or not declined))

@@ -27,7 +27,7 @@ GAP = "\n[...]\n"
 _AIM = 240  # characters: sentences are put together until a passage has as many
 _LONGEST = 800  # a sentence over this is cut at a space
 _DENSEST = 12  # characters a token stands for at most, on the average of a whole text
-_NEIGHBOUR = 0.25  # of the score beside it: what stands beside a hit often explains it
+_NEIGHBOUR = 0.25  # of the neighbour's score: what is next to a hit often explains it
 
 # What the instruction says besides the question: "Source? Don't make up answers if you don't know."
 _FRAME = word_set("answer bas context given inform know mak sourc text")
@@ -132,7 +132,7 @@ def _share(
     budget: int,
     count: Callable[[str], int],
 ) -> set[int]:
-    """The passages to keep. Each block has a right to its share of the tokens; what nobody needs goes to the best."""
+    """The passages to keep. Each block has a right to its share of the tokens; what is not needed goes to the best."""
     ranking = sorted(range(len(passages)), key=lambda number: (-scores[number], number))
     best: dict[int, float] = {}
     for number in ranking:

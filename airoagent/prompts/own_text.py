@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["THOUGHTS_BEGIN", "THOUGHT_TAGS", "closes_thoughts", "own_text", "repeats_from"]
+__all__ = ["NEXT_TURN", "THOUGHTS_BEGIN", "THOUGHT_TAGS", "closes_thoughts", "own_text", "repeats_from"]
 
 THOUGHT_TAGS = "think|thinking|thoughts?|reasoning|reflection|scratchpad"
 THOUGHTS_BEGIN = re.compile(
@@ -23,10 +23,15 @@ THOUGHTS_BEGIN = re.compile(
 _THOUGHTS_END = re.compile(rf"</(?:{THOUGHT_TAGS})>|\[/THINK\]|<\|end\|>", re.IGNORECASE)
 _LONE_END = re.compile(rf"</(?:{THOUGHT_TAGS})>|\[/THINK\]", re.IGNORECASE)
 _FINAL_CHANNEL = re.compile(r"(?:<\|start\|>assistant)?<\|channel\|>final<\|message\|>")
-_END = re.compile(
+NEXT_TURN = re.compile(
     r"</s>|<\|(?:im_end|eot_id|eom_id|end|endoftext|end_of_text|return|im_start|start_header_id|user|assistant)\|>"
-    r"|<(?:end_of_turn|start_of_turn|eos)>"
+    r"|<(?:end_of_turn|start_of_turn|eos|eot|end_of_plan)>|\[/?INST\]"
+    r"|^(?:USER|HUMAN|ASSISTANT):|^#{2,4} ?(?:Instruction|User|Input|Response):",
+    re.MULTILINE | re.IGNORECASE,
 )
+"""What ends the model's turn, or starts one that is not its own."""
+
+_LABEL = re.compile(r"\s*(?:#{2,4} ?Response:|ASSISTANT:)[ \t]*\n?")
 
 
 def closes_thoughts(text: str) -> bool:
@@ -35,9 +40,11 @@ def closes_thoughts(text: str) -> bool:
 
 
 def own_text(text: str) -> str:
-    """The text without thoughts before it, and without what begins at an end token; ``""`` where all is thoughts."""
-    while begun := THOUGHTS_BEGIN.match(text):
-        ended = _THOUGHTS_END.search(text, begun.end())
+    """The text without thoughts before it, and without what starts at an end token or another turn; ``""`` where all of
+    it is thoughts.
+    """
+    while thoughts := THOUGHTS_BEGIN.match(text):
+        ended = _THOUGHTS_END.search(text, thoughts.end())
         if ended is None:
             return ""
         text = text[ended.end() :]
@@ -45,9 +52,10 @@ def own_text(text: str) -> str:
         text = text[ended.end() :]
     if final := _FINAL_CHANNEL.search(text):
         text = text[final.end() :]
-    if end := _END.search(text):
-        text = text[: end.start()]
-    return text
+    label = _LABEL.match(text)
+    start = label.end() if label else 0
+    end = NEXT_TURN.search(text, start)
+    return text[start : end.start()].rstrip() if end else text[start:]
 
 
 _SHORTEST_LOOP = 360  # characters, about a hundred tokens
@@ -60,7 +68,7 @@ def repeats_from(text: str) -> int | None:
     """Where a text began to say the same thing over and over, up to its end; None where it does not.
 
     The end counts as a loop from 360 characters on, and three times the same. The numbers that a plan counts its steps
-    by may differ: the same call under another number is none the newer.
+    by may differ: the same call under another number is nothing new.
     """
     window = text[-_TIMES * _LONGEST_PERIOD * 2 :]
     tail = _STEP_NUMBER.sub("=", window)

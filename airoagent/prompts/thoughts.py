@@ -122,7 +122,7 @@ def _bare(lines: list[str]) -> str:
 
 
 def code_prompt(text: str, style: Style = "airoboros") -> str:
-    """The instruction with the word that makes the model print code only, behind one space."""
+    """The instruction with the word that makes the model print code only, after one space."""
     text = text.strip()
     if style == "chat":
         return code_chat(text.removesuffix(" PLAINFORMAT"))

@@ -175,7 +175,7 @@ def wrapper_named(name: str) -> Wrapper:
     if plain in ("1.x", "airoboros-1.x"):
         return WRAPPERS["airoboros-1"]
     near = difflib.get_close_matches(plain, WRAPPERS, n=3, cutoff=0.4) or list(WRAPPERS)
-    raise UsageError(f"there is no chat wrapper {name!r}", f"did you mean {', '.join(near)}?")
+    raise UsageError(f"unknown chat wrapper {name!r}", f"did you mean {', '.join(near)}?")
 
 
 def style_of(wrapper: Wrapper) -> Style:

@@ -408,7 +408,7 @@ def _reason(error: BaseException, errors: Any, seconds: float) -> str:
 
 def _made(connection: _Connection, listed: Any, origin: str) -> Tool:
     """A tool as a server lists it; UsageError says what keeps it from being one."""
-    from airoagent.calls.signatures import param_of_schema
+    from airoagent.calls.specs import param_of_schema
 
     server = connection.server
     if not _is_named(listed):

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from airoagent import Call, CallError, Function, Param, UsageError, load_functions, parse_calls, write_call
+from airoagent.calls import call_shapes
 from airoagent.calls.functions import Functions
 from airoagent.calls.json_text import read_values
 
@@ -82,6 +84,7 @@ def test_what_fits_the_schema_survives_being_printed_and_read(data: st.DataObjec
 @settings(max_examples=200, deadline=None)
 def test_the_tolerant_reader_reads_strict_json_as_json_does(value: Any) -> None:
     for text in (json.dumps([value]), json.dumps([value], ensure_ascii=False, indent=1)):
+        assume(not re.search(r"\\[bf][A-Za-z]", text))  # LaTeX: \beta, \frac
         (found,) = read_values(text, ())
         assert identical(found.value, json.loads(text))
         assert found.findings == []
@@ -284,3 +287,40 @@ def test_findings_say_where_they_are() -> None:
     places = [(found.kind, found.line, found.column) for found in caught.value.diagnostics]
     assert places == [("bad_type", 2, 18), ("extra", 3, 7)]
     assert "line 2, column 18" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"function": "f", "params": {"a": 1}}',
+        ' \n{"params": {"a": 1.50, "b": [null, {"c": true}]}, "function": "f"}\n\n',
+        '```json\n{"function": "f", "params": {}}\n```',
+        '```\n{"function": "f", "params": {"a": "x"}}\n```\n',
+        '{"function": "f", "params": {"a": 1, "a": 2}}',
+        '{"function": "f", "params": {"a": 1e999}}',
+        '{"function": "f", "params": {"a": NaN}}',
+        '{"function": "f", "params": {"a": "\\beta"}}',
+        '{"function": "f", "params": {"a": "x</think>y"}}',
+        '{"function": "f", "params": {"a": ' + "[" * 70 + "]" * 70 + "}}",
+        '{"function": "f", "params": [1]}',
+        '{"function": ["f"], "params": {}}',
+        '{"function": "f", "params": {"zork": 1}}',
+        '{"function": "f", "params": {"n": "3"}}',
+        '{"function": "f", "params": {}} {"function": "f", "params": {"a": 2}}',
+        '```json\n{"function": "f", "params": {}}\n```\nas you asked',
+    ],
+)
+def test_plain_json_is_read_as_any_other_text(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    functions = load_functions(
+        "f:\n  params:\n    a: (optional) x\n    b: (optional) x\n    n: {type: integer, default: 1}"
+    )
+
+    def outcome() -> Any:
+        try:
+            return [(one.function, one.params, one.diagnostics) for one in parse_calls(text, functions)]
+        except CallError as error:
+            return error.kind, error.diagnostics
+
+    found = outcome()
+    monkeypatch.setattr(call_shapes, "_plain_call", lambda *_: None)
+    assert outcome() == found

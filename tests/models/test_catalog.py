@@ -119,7 +119,7 @@ def test_another_file_is_told_from_a_folder(tmp_path: Path) -> None:
         ({"zzz": "1"}, "no option 'zzz'", "it has ahead, base"),
         ({"device": "tpu"}, "device cannot be 'tpu'", "auto, cpu, cuda"),
         ({"context": "many"}, "context cannot be 'many'", "whole number"),
-        ({"wrapper": "9.9"}, "no chat wrapper '9.9'", "did you mean"),
+        ({"wrapper": "9.9"}, "unknown chat wrapper '9.9'", "did you mean"),
     ],
 )
 def test_a_wrong_option_is_a_usage_error(tiny_llama: Path, options: dict[str, str], message: str, hint: str) -> None:

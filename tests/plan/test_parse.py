@@ -168,9 +168,15 @@ def test_a_bracket_in_the_middle_of_a_line_does_not_close_an_open_input() -> Non
     ],
 )
 def test_tool_names_are_matched_past_their_spelling(written: str, meant: str) -> None:
-    plan = parse_plan(f":evidence0: = {written}[x]\nAnswer: :evidence0:", TOOLS)
-    assert plan.steps[0].tool == meant
+    plan = parse_plan(f"#E0 = DuckDuckGo[x]\n#E1 = {written}[x, given #E0]\nAnswer: #E1", TOOLS)
+    assert plan.steps[1].tool == meant
     assert kinds(plan) == ([] if written.strip("*") == meant else ["tool_name"])
+
+
+def test_a_question_to_the_model_without_evidence_is_a_finding() -> None:
+    plan = parse_plan("#E1 = KnowledgeModel[Who won?]\n#E2 = KnowledgeModel[Why, given #E1?]\nAnswer: #E2", TOOLS)
+    assert [(one.kind, one.line) for one in plan.diagnostics] == [("no_evidence", 1)]
+    assert "asks KnowledgeModel without any evidence" in plan.diagnostics[0].message
 
 
 def test_an_alias_is_refused_where_two_tools_could_be_meant() -> None:

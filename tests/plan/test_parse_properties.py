@@ -15,7 +15,7 @@ from airoagent.plan.plans import Plan
 from airoagent.plan.steps import Step
 from tests.plan.plan_texts import TOOLS, any_text, cuts, nearly_clean, plan_shaped, plans
 
-ABOUT_THE_PLAN = {"unused_evidence", "forward_reference", "no_answer", "answer_text"}
+ABOUT_THE_PLAN = {"unused_evidence", "no_evidence", "forward_reference", "no_answer", "answer_text"}
 """Findings that are true of a plan however it is written."""
 
 Outcome = tuple[tuple[Step, ...], tuple[int, ...], Plan | None, tuple[Diagnostic, ...], str]
