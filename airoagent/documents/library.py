@@ -19,10 +19,10 @@ from typing import Any, cast
 
 from airoagent.documents.folders import address, content_type, find_file, open_folders, read_file
 from airoagent.documents.index import Index, Progress, Refreshed
+from airoagent.documents.passages import SearchResult
 from airoagent.documents.ranking import Hit, Term, rank_pages, snippet, terms_of, unmarked
 from airoagent.errors import FetchError, UsageError
 from airoagent.text import rank
-from airoagent.web.search import SearchResult
 
 __all__ = ["Documents"]
 

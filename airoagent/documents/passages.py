@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from airoagent.documents.rendering import Block
 from airoagent.text.sentences import sentences, unwrapped
 
-__all__ = ["Passage", "cut"]
+__all__ = ["Passage", "SearchResult", "cut"]
 
 # Characters: a passage is closed once it has AIM, and never grows over MOST unless one sentence does.
 AIM, MOST = 360, 560
@@ -24,6 +24,15 @@ class Passage:
 
     headings: str
     text: str
+
+
+@dataclass(frozen=True, slots=True)
+class SearchResult:
+    """One hit: the page's title and address, and the words of it that match."""
+
+    title: str
+    url: str
+    snippet: str
 
 
 def cut(blocks: Sequence[Block]) -> tuple[Passage, ...]:

@@ -21,12 +21,12 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
-from airoagent.background import in_thread
+from airoagent.background import backoff, in_thread
 from airoagent.errors import FetchError
 from airoagent.web.addresses import AllowList
 from airoagent.web.body import UNKNOWN_TYPES, Inflater, check_sniff, check_type, read_body, split_type
 from airoagent.web.dial import Answer, Dialler, Resolver, Wire, lookup
-from airoagent.web.politeness import Clock, SystemClock, Turns, backoff, retry_after
+from airoagent.web.politeness import Clock, SystemClock, Turns, retry_after
 from airoagent.web.robots import ALLOW_ALL, DENY_ALL, Robots
 from airoagent.web.urls import check_url, join_url, port_of
 

@@ -7,10 +7,10 @@ import os
 from typing import Any
 from urllib.parse import quote
 
+from airoagent.documents.passages import SearchResult
 from airoagent.errors import FetchError, SearchBlocked, SearchError, UsageError
 from airoagent.textfiles import read_text
 from airoagent.web.fetch import Fetcher, Response
-from airoagent.web.search import SearchResult
 
 __all__ = ["BraveSearch", "FixtureSearch", "SearxngSearch"]
 
