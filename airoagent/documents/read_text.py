@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 from airoagent.documents.rendering import Block
 
-__all__ = ["Found", "csv_text", "json_text", "markdown", "plain", "xml_text"]
+__all__ = ["Found", "article_body", "csv_text", "json_text", "markdown", "plain", "xml_text"]
 
 Found = tuple[str, tuple[Block, ...], list[tuple[str, str]]]
 
@@ -170,6 +170,38 @@ def json_text(text: str) -> Found:
     return " ".join(title.split())[:300], (Block("code", text.strip("\n")),), links
 
 
+def article_body(records: Sequence[str]) -> str:
+    """The text of an article in a page's JSON-LD records; "" where they hold none."""
+    stack: list[object] = []
+    for record in records:
+        try:
+            stack.append(json.loads(record))
+        except (ValueError, RecursionError):
+            continue
+    bodies = [""]
+    while stack:
+        item = stack.pop()
+        if isinstance(item, dict):
+            bodies += [body for key in ("articleBody", "text") if isinstance(body := item.get(key), str)]
+            stack.extend(item.values())
+        elif isinstance(item, list):
+            stack.extend(item)
+    return _unmarked(max(bodies, key=len))
+
+
+def _unmarked(text: str) -> str:
+    """The words of a text that may be HTML written as text."""
+    if not _TAGS.search(text):
+        return text
+    from airoagent.documents.html_tree import parse_html
+    from airoagent.documents.rendering import join_blocks, render
+
+    return join_blocks(render([parse_html(text).nodes[0]], lambda at, href, words: None))
+
+
+_TAGS = re.compile(r"</?(?:p|br|b|i|em|strong|a|div|span|ul|ol|li|img|h[1-6]|blockquote|table)\b[^<>]*>", re.IGNORECASE)
+
+
 class _XmlText:
     """Target of lxml's parser: one line per text, `name: text`, and an empty line after each record."""
 
@@ -208,7 +240,7 @@ class _XmlText:
         return self
 
     def _flush(self) -> bool:
-        text = " ".join("".join(self._words).split())
+        text = " ".join(_unmarked("".join(self._words)).split())
         self._words.clear()
         if not text:
             return False

@@ -15,13 +15,16 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from airoagent.documents import pdf
 from airoagent.errors import FetchError
 
-__all__ = ["SNIFF", "UNKNOWN_TYPES", "Inflater", "check_sniff", "check_type", "read_body", "split_type"]
+__all__ = ["SNIFF", "UNKNOWN_TYPES", "Inflater", "check_sniff", "check_type", "read_body"]
 
 SNIFF = 512
 """How many bytes of a body are looked at before the rest is read."""
 
 _PIECE = 64 * 1024
 _MOST_MEMBERS = 256
+_PACKED = frozenset(
+    {"gzip", "x-gzip", "deflate", "br", "zstd", "compress", "x-compress", "bzip2", "xz", "lzma", "dcb", "dcz", "exi"}
+)
 _JSON_XML = frozenset({"application/json", "application/xml", "application/xhtml+xml"})
 UNKNOWN_TYPES = frozenset(
     {"", "application/octet-stream", "application/unknown", "unknown/unknown", "binary/octet-stream"}
@@ -47,22 +50,6 @@ _MAGIC: tuple[tuple[bytes, str], ...] = (
     (b"SQLite format 3\x00", "a database"),
 )
 _WIDE_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_BE)
-
-
-def split_type(header: str) -> tuple[str, str]:
-    """A Content-Type header as (type in small letters, charset); ``""`` for what is missing or unknown."""
-    kind, *parameters = header.split(";")
-    charset = ""
-    for parameter in parameters:
-        name, _, value = parameter.partition("=")
-        if name.strip().lower() == "charset":
-            charset = charset or value.strip().strip("\"'").strip()
-    try:
-        codecs.lookup(charset)
-    except (LookupError, ValueError):
-        # An unknown charset must not keep a page from being read: its own marks are tried instead.
-        charset = ""
-    return kind.strip().lower(), charset.lower()
 
 
 def check_type(kind: str, url: str) -> None:
@@ -100,9 +87,9 @@ class Inflater:
     """
 
     def __init__(self, encoding: str, url: str) -> None:
-        layers = [
-            word for word in (part.strip().lower() for part in encoding.split(",")) if word not in ("", "identity")
-        ]
+        # Servers write what they like ("none", "utf-8") where nothing is packed.
+        layers = [word for part in encoding.split(",") if (word := part.strip().lower()) not in ("", "identity")]
+        layers = layers if _PACKED.intersection(layers) else []
         if len(layers) > 1 or (layers and layers[0] not in ("gzip", "x-gzip", "deflate")):
             raise FetchError(
                 f"{url} is packed as {', '.join(layers)[:80]}, which was not asked for and is not unpacked",

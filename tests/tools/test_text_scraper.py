@@ -117,9 +117,7 @@ def test_one_page_that_fails_gives_its_own_reason_and_says_whether_to_try_again(
     assert caught.value.retry_after == 3000.0
 
 
-@pytest.mark.parametrize(
-    "text", ["No links were found in the text.", "", "otters", "www.a.example", "ftp://a.example/"]
-)
+@pytest.mark.parametrize("text", ["No links were found in the text.", "", "otters", "ftp://a.example/"])
 def test_an_input_without_links_fails_with_a_sentence(server: Loopback, text: str) -> None:
     with pytest.raises(ToolError, match="the input holds no links") as caught:
         scrape(server, text)

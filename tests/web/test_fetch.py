@@ -184,7 +184,6 @@ class TestBodies:
             b"\x00\x01\x02\x03",
             b"SSH-2.0-OpenSSH_9.6\r\n",
             b"HTTP/1.1 abc\r\n\r\n",
-            b"HTTP/1.1 200 OK\r\nNo colon\r\n\r\n",
             b"HTTP/1.1 200 OK\r\nX: " + b"y" * 300_000 + b"\r\n\r\n",
             b"HTTP/1.1 99 X\r\n\r\n",
         ],

@@ -188,7 +188,7 @@ CASES: list[tuple[str, str]] = [
     ("http:/a.example", ""),
     ("http:a.example", ""),
     ("ftp://a.example/x", ""),
-    ("www.a.example", ""),
+    ("see (www.a.example/x) or me@www.a.example", "http://www.a.example/x"),
     ("mailto:x@a.example", ""),
     ("xhttp://a.example", ""),
     ("git+https://a.example/x.git", ""),
