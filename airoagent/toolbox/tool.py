@@ -7,7 +7,8 @@
 
 Name, description and parameters come from the function: its name (or the one given), the first paragraph of its
 docstring, its signature. Sync functions are run in a thread. A parameter annotated `ToolContext` is filled in by the
-runtime and is not shown to the model. A tool returns text, or a `ToolOutput` where it knows its sources.
+runtime and is not shown to the model. A tool returns text, a `ToolOutput` where it knows its sources, or a value that
+is written as JSON.
 """
 
 from __future__ import annotations
@@ -15,11 +16,9 @@ from __future__ import annotations
 import inspect
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, overload
 
-from airoagent.background import in_thread
 from airoagent.errors import UsageError
 from airoagent.events import Source
 from airoagent.plan.evidence import Evidence, Filled
@@ -35,7 +34,7 @@ if TYPE_CHECKING:
     from airoagent.web.fetch import Fetcher
 
 __all__ = [
-    "Call",
+    "FIRST",
     "Fitter",
     "Network",
     "Parameter",
@@ -178,41 +177,6 @@ class Tool:
         """Call the function itself, as if it had not been made a tool."""
         return self.function(*args, **kwargs)
 
-    def bind(self) -> Call:
-        """How to call the tool with a plan step's input, worked out once, since looking at signatures is not cheap.
-
-        The call takes the input and a context (None for a tool that wants none) and is awaited; a sync function runs
-        in a thread of its own. ``parts`` is the input as literal text and evidence: a tool of several parameters takes
-        JSON in which evidence stays the data it is (`arguments`). ToolError if the input is not what the tool takes.
-        """
-        from airoagent.toolbox.arguments import arguments_for, plain_parameter
-
-        function, wanted = self.function, self.context_parameter
-        arguments = arguments_for(self)
-        background = not (inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(type(function).__call__))
-
-        def call(text: str, context: ToolContext | None, parts: Filled = ()) -> Awaitable[Any]:
-            given = arguments(text, parts or (text,))
-            if wanted == _FIRST:
-                made: Awaitable[Any] = function(context, **given)
-                return made
-            if wanted:
-                given[wanted] = context
-            return in_thread(partial(function, **given)) if background else function(**given)
-
-        plain = "" if wanted or background else plain_parameter(self)
-        if not plain:
-            return call
-
-        def quick(text: str, context: ToolContext | None, parts: Filled = ()) -> Awaitable[Any]:
-            start = text[:1]
-            if start == "{" or start.isspace():  # it may be an object
-                return call(text, context, parts)
-            made: Awaitable[Any] = function(**{plain: text})
-            return made
-
-        return quick
-
     @property
     def input_parameter(self) -> str:
         """The parameter that a plan step's input goes to; ``""`` where the tool takes none or needs several."""
@@ -321,10 +285,10 @@ def specified_tool(
         network=network,
         private=private,
     )
-    return replace(made, parameters=parameters, context_parameter=_FIRST, origin=origin, specification=function)
+    return replace(made, parameters=parameters, context_parameter=FIRST, origin=origin, specification=function)
 
 
-_FIRST = "/"  # stands for a context that is passed by place, so that a parameter may have any name
+FIRST = "/"  # stands for a context that is passed by place, so that a parameter may have any name
 _HINTS: dict[str, Any] = {
     "string": str,
     "any": str,
@@ -354,18 +318,7 @@ def tool(
     private: bool = False,
 ) -> Callable[[Callable[..., Any]], Tool]: ...
 def tool(
-    function: Callable[..., Any] | str | None = None,
-    /,
-    *,
-    description: str | None = None,
-    side_effects: bool = False,
-    repeatable: bool | None = None,
-    timeout: float | None = None,
-    version: str = "1",
-    cacheable: bool = False,
-    outside: bool = True,
-    network: Network = False,
-    private: bool = False,
+    function: Callable[..., Any] | str | None = None, /, **options: Any
 ) -> Tool | Callable[[Callable[..., Any]], Tool]:
     """Make a tool of a function: ``@tool`` or ``@tool("Name", side_effects=True, timeout=30)``.
 
@@ -380,27 +333,9 @@ def tool(
         return as_tool(function)
 
     def decorate(target: Callable[..., Any]) -> Tool:
-        return as_tool(
-            target,
-            name=function,
-            description=description,
-            side_effects=side_effects,
-            repeatable=repeatable,
-            timeout=timeout,
-            version=version,
-            cacheable=cacheable,
-            outside=outside,
-            network=network,
-            private=private,
-        )
+        return as_tool(target, name=function, **options)
 
     return decorate
-
-
-class Call(Protocol):
-    """A tool ready to be called with a step's input: as one text, and (where evidence is in it) in its parts."""
-
-    def __call__(self, text: str, context: ToolContext | None, parts: Filled = ()) -> Awaitable[Any]: ...
 
 
 class Toolbox(Mapping[str, Tool]):

@@ -140,7 +140,8 @@ def test_spaces_in_the_addresses_of_links_are_encoded() -> None:
 
 def test_where_the_body_is_empty_the_article_of_the_json_ld_is_read() -> None:
     record = {"@graph": [{"@type": "Person"}, {"@type": "NewsArticle", "articleBody": f"<p>{PROSE}</p>"}]}
-    script = f'<script type="application/ld+json">{json.dumps(record)}</script><script type="application/ld+json">{{</script>'
+    start = '<script type="application/ld+json">'
+    script = f"{start}{json.dumps(record)}</script>{start}{{</script>"
     assert (
         read(f"<html><head><title>Ferry</title>{script}</head><body><div id=app></div></body></html>").text
         == PROSE.strip()

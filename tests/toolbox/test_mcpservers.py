@@ -14,6 +14,7 @@ import pytest
 
 from airoagent import Agent, Run, ScriptedModel, ToolError, UsageError, load_functions
 from airoagent.settings import McpServer, load_settings
+from airoagent.toolbox.arguments import bound
 from airoagent.toolbox.mcp_servers import Opened, open_servers
 
 pytest.importorskip("mcp", reason="the extra mcp is not installed")
@@ -206,7 +207,7 @@ def test_closing_ends_the_server_and_forgetting_it_does_too(tmp_path: Path) -> N
             with pytest.raises(ToolError):
                 import asyncio
 
-                asyncio.run(tool.bind()("1", None))  # type: ignore[arg-type]
+                asyncio.run(bound(tool)("1", None))  # type: ignore[arg-type]
         found = None
         gc.collect()
         assert gone(pid)
