@@ -102,8 +102,11 @@ def decode(body: bytes, charset: str = "") -> str:
 def _text(body: bytes, claimed: str) -> str:
     if not claimed.startswith(("utf-16", "utf-32")):
         with contextlib.suppress(UnicodeDecodeError):
-            # The end may be cut in mid-character.
-            return codecs.getincrementaldecoder("utf-8")().decode(body, final=False)
+            # The end may be cut in mid-character; bytes of which only the last one is not ASCII say nothing.
+            decoder = codecs.getincrementaldecoder("utf-8")()
+            text = decoder.decode(body, final=False)
+            if not text.isascii() or not decoder.getstate()[0]:
+                return text
     if not claimed and _is_cyrillic(body[:100_000]):
         claimed = "cp1251"
     text = body.decode(claimed or "cp1252", "replace")

@@ -35,7 +35,7 @@ __all__ = ["FilePage", "Found", "Index", "Progress", "Refreshed"]
 Progress = Callable[[str, int, int], None]
 T = TypeVar("T")
 
-_VERSION = 4  # of the schema and of how text is cut; raising it makes every index be rebuilt
+_VERSION = 5  # of the schema and of how text is cut; raising it makes every index be rebuilt
 _SHIFT = 20
 _SCHEMA = """
 CREATE TABLE files(
@@ -89,7 +89,7 @@ class Index:
 
     def __init__(self, folder: Folder, cache: Path, *, busy_s: float = 20.0) -> None:
         self.folder = folder
-        digest = hashlib.sha256(os.fsencode(folder.root)).hexdigest()[:16]
+        digest = hashlib.sha256(os.fsencode(folder.root / folder.only)).hexdigest()[:16]
         self.file = cache / f"documents-{digest}.sqlite"
         self._busy_s = busy_s
         self._detached = False
@@ -175,7 +175,7 @@ class Index:
         known = {path: (mtime, size) for path, mtime, size in base.execute("SELECT path, mtime_ns, size FROM files")}
         stale: list[Entry] = []
         documents = 0
-        for entry in scan(self.folder.root):
+        for entry in scan(self.folder):
             documents += 1
             if known.pop(entry.path, None) != (entry.mtime_ns, entry.size):
                 stale.append(entry)

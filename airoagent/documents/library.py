@@ -65,7 +65,7 @@ class Documents:
         """The address of a file below one of the folders; UsageError for any other path."""
         real = Path(path).resolve()
         for folder in self._folders:
-            if real.is_relative_to(folder.root):
+            if real.is_relative_to(folder.root) and folder.only in ("", real.name):
                 below = os.fsencode(real.relative_to(folder.root).as_posix())
                 return address(folder, b"" if below == b"." else below)
         raise UsageError(f"{str(path)!r} is in none of the documents folders", "name its folder with --docs")

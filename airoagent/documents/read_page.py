@@ -35,6 +35,7 @@ _CHALLENGE = re.compile(
     r"|pardon our interrupt",
     re.IGNORECASE,
 )
+_OWN = {"text/org": "org", "application/x-ipynb+json": "notebook", "text/x-source": "code"}
 _LEAST_CHALLENGED = 800  # characters of a page that is not a guard's, whatever its title
 _TINY = 200  # characters below which a page may have been hidden from us
 _LARGE = 1_000_000  # bytes, and
@@ -139,6 +140,9 @@ def _read(body: bytes, content_type: str, url: str, *, of_web: bool = False) -> 
             "json": plaintext.json_text,
             "xml": plaintext.xml_text,
             "csv": plaintext.csv_text,
+            "org": plaintext.org_text,
+            "notebook": plaintext.notebook,
+            "code": plaintext.code,
         }
         title, blocks, hrefs = read.get(kind, plaintext.plain)(decode(body, charset))
     links = _Links(url, "")
@@ -166,6 +170,8 @@ def _kind(body: bytes, content_type: str, url: str) -> tuple[str, str]:
         return ("html" if html else "markdown" if markdown else "plain"), charset
     if kind in ("text/html", "application/xhtml+xml"):
         return ("html" if kind == "text/html" else "xhtml"), charset
+    if kind in _OWN:
+        return _OWN[kind], charset
     if kind in ("application/json", "text/json", "application/ld+json") or kind.endswith("+json"):
         return "json", charset
     if kind in ("application/xml", "text/xml") or (kind.endswith("+xml") and kind != "image/svg+xml"):

@@ -10,10 +10,22 @@ import io
 import json
 import re
 from collections.abc import Sequence
+from typing import Any
 
 from airoagent.documents.rendering import Block
 
-__all__ = ["Found", "article_body", "csv_text", "json_text", "markdown", "plain", "xml_text"]
+__all__ = [
+    "Found",
+    "article_body",
+    "code",
+    "csv_text",
+    "json_text",
+    "markdown",
+    "notebook",
+    "org_text",
+    "plain",
+    "xml_text",
+]
 
 Found = tuple[str, tuple[Block, ...], list[tuple[str, str]]]
 
@@ -129,6 +141,41 @@ def _front_matter(text: str) -> tuple[str, str]:
         if line.lower().startswith("title:"):
             title = line[6:].strip().strip("\"'")
     return title, text[end + 4 :].partition("\n")[2]
+
+
+def code(text: str) -> Found:
+    """Source code and settings: as they are."""
+    return "", (Block("code", text.strip("\n")),) if text.strip() else (), []
+
+
+def org_text(text: str) -> Found:
+    """Org: read as Markdown, with its own headings, title and links."""
+    title = re.search(r"^#\+title:\s*(.+)$", text, re.IGNORECASE | re.MULTILINE)
+    text = re.sub(r"^#\+\w+:.*$|^[ \t]*:\w+:.*$", "", text, flags=re.MULTILINE)
+    text = re.sub(r"^(\*{1,6}) ", lambda match: "#" * len(match[1]) + " ", text, flags=re.MULTILINE)
+    text = re.sub(
+        r"\[\[([^\[\]\n]{1,2000})\](?:\[([^\[\]\n]{1,300})\])?\]", lambda m: f"[{m[2] or m[1]}]({m[1]})", text
+    )
+    first, blocks, links = markdown(text)
+    return (title[1].strip()[:300] if title else first), blocks, links
+
+
+def notebook(text: str) -> Found:
+    """A Jupyter notebook: its words, its code and the text that the code gave."""
+    try:
+        cells = json.loads(text)["cells"]
+        parts = [part for cell in cells for part in _cell_parts(cell)]
+    except (ValueError, RecursionError, KeyError, TypeError, AttributeError):
+        return json_text(text)
+    return markdown("\n\n".join(parts))
+
+
+def _cell_parts(cell: dict[str, Any]) -> list[str]:
+    source = "".join(cell.get("source", ""))
+    if cell.get("cell_type") != "code":
+        return [source]
+    shown = ["".join(one.get("text", one.get("data", {}).get("text/plain", ""))) for one in cell.get("outputs", ())]
+    return [f"~~~~~~\n{code.rstrip()}\n~~~~~~" for code in (source, *shown) if code.strip()]
 
 
 def csv_text(text: str) -> Found:
