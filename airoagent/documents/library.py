@@ -17,11 +17,12 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
-from airoagent.documents.folders import address, content_type, find_file, open_folders, read_file
+from airoagent.documents import pdf
+from airoagent.documents.folders import Folder, address, content_type, find_file, open_folders, read_file
 from airoagent.documents.index import Index, Progress, Refreshed
 from airoagent.documents.passages import SearchResult
 from airoagent.documents.ranking import Hit, Term, rank_pages, snippet, terms_of, unmarked
-from airoagent.errors import FetchError, UsageError
+from airoagent.errors import FetchError, ToolError, UsageError
 from airoagent.text import rank
 
 __all__ = ["Documents"]
@@ -72,13 +73,25 @@ class Documents:
 
     def read(self, url: str) -> tuple[bytes, str]:
         """The bytes (the first 8 MB) and content type of the document at an address; FetchError if there is none."""
-        path = self.resolve(url)
+        folder, path = find_file(self._folders, url)
         try:
+            if path.suffix.lower() == ".pdf" and (text := self._kept(folder, path)):
+                return text.encode("utf-8", "replace"), pdf.TEXT
             body = read_file(path)
         except OSError as error:
             reason = error.strerror or str(error)
             raise FetchError(f"{url} cannot be read: {reason}", "check the file's permissions") from error
         return body, content_type(os.fsencode(path.name), body)
+
+    def _kept(self, folder: Folder, path: Path) -> str:
+        """What was read of a file when it was indexed, for one that takes long to read."""
+        found = path.stat()
+        below = os.fsencode(path.relative_to(folder.root).as_posix())
+        index = next(index for index in self._indexes if index.folder is folder)
+        try:
+            return index.kept(below, found.st_mtime_ns, found.st_size)
+        except ToolError:  # no place for an index
+            return ""
 
     def refresh(self, progress: Progress = _silent) -> tuple[Refreshed, ...]:
         """Bring every folder's index up to date now; ``progress(what, done, total)`` is told of files read."""
@@ -143,7 +156,9 @@ def _expression(terms: Sequence[Term], rarity: Mapping[str, float], sizes: Mappi
 
 
 def _result(hit: Hit, index: Index) -> SearchResult:
-    return SearchResult(hit.page.title, address(index.folder, hit.page.path), _snippet(hit, index))
+    sheet = hit.passages[0][1].sheet
+    place = f"#page={sheet}" if sheet else ""
+    return SearchResult(hit.page.title, address(index.folder, hit.page.path) + place, _snippet(hit, index))
 
 
 def _snippet(hit: Hit, index: Index) -> str:

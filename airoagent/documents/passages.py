@@ -20,10 +20,11 @@ _SHORT = 160  # a section shorter than this is kept together with the next one
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """Text of a page and the headings above it, outermost first, joined by " / "."""
+    """Text of a page and the headings above it, outermost first, joined by " / "; ``page`` is a PDF file's page."""
 
     headings: str
     text: str
+    page: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,7 @@ class _Cutter:
         self._path: list[tuple[int, str]] = []
         self._names: list[str] = []  # the headings of the passage in the making
         self._lines: list[str] = []
-        self._size = 0
+        self._size = self._page = 0
 
     def take(self, block: Block) -> None:
         if block.kind == "heading":
@@ -62,6 +63,9 @@ class _Cutter:
                 self._add(block.text)
                 self._name(block.text[:200])
             return
+        if block.page != self._page:
+            self._close()
+            self._page = block.page
         if not self._lines:
             self._names = [name for _, name in self._path[-3:]]
         for piece, new_line in _pieces(block):
@@ -92,7 +96,7 @@ class _Cutter:
 
     def _close(self) -> None:
         if self._lines:
-            self._done.append(Passage(" / ".join(self._names), "\n".join(self._lines)))
+            self._done.append(Passage(" / ".join(self._names), "\n".join(self._lines), self._page))
         self._lines, self._names, self._size = [], [], 0
 
 

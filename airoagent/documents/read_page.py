@@ -132,8 +132,8 @@ def _read(body: bytes, content_type: str, url: str, *, of_web: bool = False) -> 
     kind, charset = _kind(body, content_type, url)
     if kind in ("html", "xhtml"):
         return _read_html(decode(body, charset), url, xml=kind == "xhtml", of_web=of_web)
-    if kind == "pdf":
-        title, blocks, hrefs = pdf.read_pdf(body, url)
+    if kind in ("pdf", "pdf text"):
+        title, blocks, hrefs = pdf.read_pdf(body, url) if kind == "pdf" else pdf.read_text(body)
     else:
         read = {
             "markdown": plaintext.markdown,
@@ -154,6 +154,8 @@ def _read(body: bytes, content_type: str, url: str, *, of_web: bool = False) -> 
 def _kind(body: bytes, content_type: str, url: str) -> tuple[str, str]:
     """How to read the bytes, and the charset of the header ("" if it names none). FetchError for other types."""
     kind, charset = split_type(content_type)
+    if kind == pdf.TEXT and url.startswith("docs://"):
+        return "pdf text", ""
     if body.startswith(pdf.MAGIC):
         if not pdf.installed():
             raise pdf.missing(url)

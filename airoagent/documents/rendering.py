@@ -29,13 +29,14 @@ class Block:
     """One piece of a page: its kind and its text (rows and code may have line breaks).
 
     ``level`` is a heading's rank or a list item's depth, from 1; ``article`` numbers the innermost <article> or <main>
-    that it stands in (0: none).
+    that it stands in, ``page`` the page of a PDF file (0: none).
     """
 
     kind: Kind
     text: str
     level: int = 0
     article: int = field(default=0, compare=False)
+    page: int = field(default=0, compare=False)
 
 
 _SPACES = re.compile(r"[ \t\n\r\f\xa0\u2000-\u200a\u202f\u3000]+")
