@@ -58,7 +58,7 @@ _LABELS = {
     "unicode-1-1-utf-8": "utf-8",
     "x-user-defined": "cp1252",
 }
-# Codecs of Python that no page is written in. Some of them cannot be told to replace what they cannot read.
+# Codecs of Python that no page is written in. Some of them have no way to replace what they cannot read.
 _NO_CHARSETS = frozenset(
     {"idna", "mbcs", "oem", "punycode", "raw-unicode-escape", "undefined", "unicode-escape", "utf-7"}
 )
@@ -128,7 +128,7 @@ def _declared(body: bytes) -> str:
 
 
 def _codec(name: str) -> str:
-    """Python's name for a charset label; "" for one it does not know or that is no text encoding."""
+    """Python's name for a charset label; "" for one it does not know or that is not a text encoding."""
     name = name.strip().strip("\"'").lower()
     try:
         info = codecs.lookup(_LABELS.get(name, name))

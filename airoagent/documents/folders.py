@@ -50,7 +50,7 @@ _TYPES = {
     ),
     "text/x-source",
 )
-# Folders that documentation tools lay beside the pages: their sources over again, scripts, pictures.
+# Folders that documentation tools put next to the pages: the pages' sources, scripts, pictures.
 _ASIDE = frozenset({b"_sources", b"_static", b"_images", b"node_modules", b"__pycache__"})
 _FRONT_PAGES = ("index.html", "index.htm", "index.xhtml", "index.md", "README.md", "README")
 
@@ -164,7 +164,7 @@ def _suffix(name: bytes) -> str:
 
 
 def content_type(path: bytes, body: bytes) -> str:
-    """The content type of a document, by its suffix; without one, HTML is told by how it starts."""
+    """The content type of a document, by its suffix; a file without one is HTML if it starts so."""
     suffix = _suffix(path.rpartition(b"/")[2])
     if not suffix and b"<html" in body[:1024].lower():
         return "text/html"

@@ -20,7 +20,7 @@ _DROPPED = word_set(
     "script style template noscript noframes textarea svg canvas iframe object embed applet audio video map datalist "
     "select option optgroup button input meter progress annotation annotation-xml rp colgroup"
 )
-# Void elements that only tell about the page.
+# Void elements that only describe the page.
 _TELLING = frozenset({"meta", "base", "link", "frame"})
 
 _REFRESH = re.compile(r"\s*[0-5]?(?:\.\d*)?\s*[;,\s]\s*url\s*=\s*(.+)", re.IGNORECASE)

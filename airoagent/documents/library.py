@@ -33,7 +33,7 @@ _SHORT, _LONG = 300, 600  # characters of a result's snippet
 
 
 def _silent(what: str, done: int, total: int) -> None:
-    """The progress of work nobody watches."""
+    """Report no progress."""
 
 
 class Documents:
@@ -59,7 +59,7 @@ class Documents:
         return tuple(address(folder, b"") for folder in self._folders)
 
     def resolve(self, url: str) -> Path:
-        """The file at a ``docs://`` address; FetchError if it is no document of these folders."""
+        """The file at a ``docs://`` address; FetchError if it is not a document of these folders."""
         return find_file(self._folders, url)[1]
 
     def url_for(self, path: Path) -> str:
@@ -94,7 +94,7 @@ class Documents:
             return ""
 
     def refresh(self, progress: Progress = _silent) -> tuple[Refreshed, ...]:
-        """Bring every folder's index up to date now; ``progress(what, done, total)`` is told of files read."""
+        """Bring every folder's index up to date now; ``progress(what, done, total)`` is called as files are read."""
         with self._lock:
             return self._refresh(progress)
 
@@ -126,7 +126,7 @@ class Documents:
         return done
 
     def _rarity(self, terms: Sequence[Term]) -> tuple[dict[str, float], dict[str, int]]:
-        """How much each term tells over all folders, and in how many passages it stands (counted up to a limit)."""
+        """How rare each term is over all folders, and in how many passages it stands (counted up to a limit)."""
         spreads = [index.spread([term.expression for term in terms], _COMMON + 1) for index in self._indexes]
         total = sum(passages for passages, _ in spreads)
         sizes = {term.text: sum(found[at] for _, found in spreads) for at, term in enumerate(terms)}

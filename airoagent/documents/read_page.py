@@ -288,7 +288,7 @@ class _Links:
 
 
 def join_url(base: str, href: str) -> str:
-    """``href`` as it stands on the page ``base``; "" if that is no http, https or docs address.
+    """``href`` as it stands on the page ``base``; "" if that is not an http, https or docs address.
 
     Only a ``docs://`` page can lead to ``docs://``: a page of the web has no say over the user's files.
     """

@@ -1,4 +1,4 @@
-"""A page's nodes as text a model can read: blocks with line breaks between them, table rows with bars, links beside it.
+"""A page's nodes as text a model can read: blocks with line breaks between them, table rows with bars; and its links.
 
 Inline elements never split a word, blocks never glue two sentences together. No markup is left in the text.
 """

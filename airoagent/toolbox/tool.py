@@ -56,10 +56,9 @@ Network = bool | Literal["addresses"]
 class ToolOutput:
     """What a tool found, with its sources.
 
-    ``note`` tells the reader of the record what was left out; ``answered`` is False where the text only says that what
-    was asked cannot be told from what there is. ``untrusted`` and ``written`` (by a model) need saying only where the
-    runtime cannot know: it marks what tools bring from outside, and what was made with `ToolContext.ask`. ``private``
-    says that the text is from files of the user's; that of ``context.documents`` is marked without being told.
+    ``note`` says in the record what was left out; ``answered`` is False where the text only says that the question
+    cannot be answered. ``untrusted`` and ``written`` (by a model) are needed only where the runtime cannot know: it marks what tools bring from outside, and what was made with `ToolContext.ask`. ``private``
+    says that the text is from files of the user's; that of ``context.documents`` is marked by itself.
     ``reusable`` is False where it was made for this run's question and would not serve another (`Tool.cacheable`).
     """
 
@@ -101,10 +100,10 @@ class ToolContext:
     ``parts`` is the input as the plan has it: literal text and the `Evidence` put between it, in order. ``ask`` asks
     the run's model, held to ``grammar`` where its backend can do that. ``fetch`` is the one door to the network and to
     ``docs://`` addresses; ``documents`` the user's documents (None without ``--docs``). ``settings`` are the user's
-    settings for tools. ``progress`` tells whoever watches how far long work is. ``may_open`` says whether an address
+    settings for tools. ``progress`` reports how far long work is. ``may_open`` says whether an address
     that stands in the input may be opened: not one that a model made up after reading text from outside. ``fit`` cuts
-    the blocks of a closed-context prompt to the model's window, with a note of what was left out. ``style`` tells the
-    form of prompts that the model is asked in, which the prompt functions take.
+    the blocks of a closed-context prompt to the model's window, with a note of what was left out. ``style`` gives the
+    form of the model's prompts, which the prompt functions take.
     """
 
     step: str
@@ -148,7 +147,7 @@ class Tool:
 
     ``timeout`` is in seconds (None: the run's default; 0: none); ``side_effects`` makes the runtime ask first;
     ``repeatable`` says that a call cut off half-way may be made again; ``origin`` is the file it came from;
-    ``cacheable`` says that the same input gives the same for a while, wherever and whoever asks;
+    ``cacheable`` says that the same input gives the same for a while, whoever asks;
     ``specification`` says what the parameters are where the signature does not (a tool declared in YAML, or of MCP).
     ``outside`` False: what it gives is made of its input alone (by computing, or by the run's model), so it is as
     trustworthy as that. ``network``: its input leaves the machine (a search, a service), or only the ``addresses`` in
@@ -324,8 +323,8 @@ def tool(
 
     ``timeout`` is in seconds. ``side_effects`` is for tools that change something outside: the runtime asks before it
     calls them. ``repeatable`` (by default: no side effects) says whether an interrupted call may be made again.
-    ``cacheable``: the same input gives the same for a while, so a user may have results kept; ``version`` tells them
-    apart when the function changes. ``outside=False``: it only works on its input, and brings no text of its own.
+    ``cacheable``: the same input gives the same for a while, so a user may have results kept; a new ``version``
+    makes them void. ``outside=False``: it only works on its input, and brings no text of its own.
     ``network``: what it is given leaves the machine (``"addresses"``: only the addresses in it do), so that text of the
     user's documents is held back from it. ``private``: what it gives is from files of the user's.
     """

@@ -1,8 +1,8 @@
 """Reads an answer's body within bounds: bytes on the wire, bytes decoded, types that are read.
 
 Compression is undone here and not by the HTTP library, which inflates each piece from the network whole: 306 kB of
-gzip made it hold 67 MB at once, and a server may send encodings nobody asked for. Here `zlib` is given a ceiling for
-each call, and anything but one layer of gzip or deflate is refused.
+gzip made it hold 67 MB at once, and a server may send encodings that were not asked for. Here `zlib` is given a ceiling
+for each call, and anything but one layer of gzip or deflate is refused.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ def check_sniff(head: bytes, charset: str, url: str) -> None:
 class Inflater:
     """Undoes one layer of gzip or deflate, a bounded piece at a time.
 
-    ``encoding`` is the Content-Encoding header; FetchError for one that is not undone. ``finished`` tells whether
+    ``encoding`` is the Content-Encoding header; FetchError for one that is not undone. ``finished`` says whether
     the compressed data came to its proper end.
     """
 
@@ -140,7 +140,7 @@ class Inflater:
         if gzip:
             self._stream = zlib.decompressobj(31)
         else:
-            # "deflate" means zlib's wrapper, but many servers send the bare stream: the wrapper's check sum tells.
+            # "deflate" means zlib's wrapper, but many servers send the bare stream: the wrapper's checksum shows which.
             wrapped = data[0] & 0x0F == 8 and (data[0] << 8 | data[1]) % 31 == 0
             self._stream = zlib.decompressobj(15 if wrapped else -15)
         return True

@@ -99,7 +99,7 @@ class Dialler:
         addresses = (await self.addresses(host, port))[:_MOST_ADDRESSES]
         backend = httpcore.AnyIOBackend()
         for place, ip in enumerate(addresses):
-            # An address that swallows packets must leave time for the ones behind it.
+            # An address that swallows packets must leave time for those after it.
             share = None if timeout is None else timeout / (len(addresses) - place)
             try:
                 stream = await backend.connect_tcp(str(ip), port, share, local_address, socket_options)
@@ -149,7 +149,7 @@ class Dialler:
             raise FetchError(f"{host} cannot be looked up ({error})", "check the spelling of the address") from error
 
     async def _names_work(self) -> bool:
-        """Whether a name that surely exists is known: tells a wrong name from a machine without a network."""
+        """Whether a name that surely exists is known: a wrong name is not a machine without a network."""
         try:
             return bool(await self._resolver(_PROBE, 443))
         except (OSError, UnicodeError):

@@ -146,7 +146,7 @@ class Fetcher:
         return await self.read(await self.fetch(url))
 
     async def read(self, answer: Response) -> Page:
-        """The page that an answer holds; where its header names no type, the bytes tell."""
+        """The page that an answer holds; where its header does not name a type, its bytes decide."""
         from airoagent.documents.read_page import read_page
 
         kind = "" if answer.content_type in UNKNOWN_TYPES else answer.content_type
@@ -246,7 +246,7 @@ class _Fetch:
                 raise FetchError(f"{self.asked[:200]} redirects in a circle", "the site is broken: use another page")
             seen.add(place)
             if (following.scheme, following.host, following.port) != (url.scheme, url.host, url.port):
-                # What was meant for one host (an API key) is not told to another.
+                # What was meant for one host (an API key) is not sent to another.
                 self.headers = {}
             url = following
         raise FetchError(

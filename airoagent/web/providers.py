@@ -1,4 +1,4 @@
-"""Search providers beside DuckDuckGo: a SearXNG server, the Brave API, and a file of recorded results."""
+"""Search providers besides DuckDuckGo: a SearXNG server, the Brave API, and a file of recorded results."""
 
 from __future__ import annotations
 
@@ -41,9 +41,7 @@ class SearxngSearch:
         results = _results(rows, "content")
         if not results and silent:
             raise SearchBlocked(
-                f"the engines behind SearXNG did not answer ({', '.join(silent[:5])})",
-                "try again later",
-                retryable=True,
+                f"the engines of SearXNG did not answer ({', '.join(silent[:5])})", "try again later", retryable=True
             )
         return results[:count]
 

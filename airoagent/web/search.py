@@ -33,9 +33,9 @@ _INTERVAL = 1.0
 
 
 class SearchProvider(Protocol):
-    """Somebody who can be asked.
+    """A search engine that can be asked.
 
-    ``name`` is the setting that chose it; ``paced`` says that it is somebody else's machine, to be asked at most
+    ``name`` is the setting that chose it; ``paced`` says that it is a public service, to be asked at most
     once a second. `search` gives at most ``count`` results in order, none only where the provider answered that there
     are none; it raises `SearchBlocked` where the provider refused and `SearchError` where it could not be asked.
     """
