@@ -65,6 +65,7 @@ if TYPE_CHECKING:
     from airoagent.calls.functions import Param as Param
     from airoagent.calls.functions import call_schema as call_schema
     from airoagent.conversation import Conversation as Conversation
+    from airoagent.documents.passages import SearchResult as SearchResult
     from airoagent.documents.read_page import Page as Page
     from airoagent.engine.policy import Policy as Policy
     from airoagent.errors import AiroError as AiroError
@@ -129,7 +130,6 @@ if TYPE_CHECKING:
     from airoagent.web.links import extract_links as extract_links
     from airoagent.web.links import links_of as links_of
     from airoagent.web.search import SearchProvider as SearchProvider
-    from airoagent.web.search import SearchResult as SearchResult
     from airoagent.web.search import results_output as results_output
     from airoagent.web.search import web_search as web_search
 else:  # hidden from type checkers, so that a misspelt name is an error to them

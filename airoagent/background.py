@@ -1,72 +1,98 @@
-"""Runs a blocking call beside the event loop, so that giving up on it costs nothing."""
+"""Blocking calls next to the event loop, which can be given up at no cost; and how long to wait before a retry."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import contextvars
-import logging
+import random
+import subprocess
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from typing import Any, TypeVar
 
-from airoagent.child_processes import collect_children
-
-__all__ = ["Daemons", "in_thread"]
+__all__ = ["Children", "Daemons", "backoff", "collect_children", "in_thread", "note_child"]
 
 T = TypeVar("T")
 
-_log = logging.getLogger("airoagent")
+
+class Children:
+    """The child processes of one call: `stop` ends those that run and those that are started later."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._stopped = False
+        self._running: set[subprocess.Popen[bytes]] = set()
+
+    def add(self, child: subprocess.Popen[bytes]) -> None:
+        """Take in a child that was started."""
+        with self._lock:
+            self._running = {other for other in self._running if other.returncode is None} | {child}
+            stopped = self._stopped
+        if stopped:
+            child.kill()
+
+    def stop(self) -> None:
+        """Kill them."""
+        with self._lock:
+            self._stopped = True
+            for child in self._running:
+                child.kill()
+
+
+_children: contextvars.ContextVar[Children | None] = contextvars.ContextVar("airoagent_children", default=None)
+
+
+@contextlib.contextmanager
+def collect_children() -> Iterator[Children]:
+    """What child processes are started in the block, in this context or in a copy of it."""
+    children = Children()
+    token = _children.set(children)
+    try:
+        yield children
+    finally:
+        _children.reset(token)
+
+
+def note_child(child: subprocess.Popen[bytes]) -> None:
+    """Let the call that runs in this context end the child process when it is given up."""
+    children = _children.get()
+    if children is not None:
+        children.add(child)
 
 
 async def in_thread(function: Callable[..., T], *args: Any) -> T:
     """What ``function(*args)`` returns or raises, computed in a daemon thread of its own.
 
     A name server that does not answer or a tool that hangs cannot be interrupted. `asyncio.to_thread` would make the
-    closing loop wait for it; a daemon thread is left behind and its late result is dropped; only the child
-    processes it started are killed. What would end the loop
-    (SystemExit, KeyboardInterrupt) or cannot pass through it (StopIteration) comes out as a RuntimeError.
+    closing loop wait for it; a daemon thread is left to itself and its late result is dropped, and only the child
+    processes that it started are killed. What would end the loop (SystemExit, KeyboardInterrupt) or cannot pass
+    through it (StopIteration) is raised as a RuntimeError.
     """
-    loop = asyncio.get_running_loop()
-    future: asyncio.Future[T] = loop.create_future()
     with collect_children() as children:
         context = contextvars.copy_context()
 
-    def settle(result: T | None, error: Exception | None) -> None:
-        if future.done():
-            return
-        if error is not None:
-            future.set_exception(error)
-        else:
-            future.set_result(result)  # type: ignore[arg-type]
-
-    def call() -> None:
-        result: T | None = None
-        error: Exception | None = None
+    def call() -> T:
         try:
-            result = context.run(function, *args)
-        except StopIteration as raised:
-            error = _wrapped(raised)
-        except Exception as raised:
-            error = raised
-        except BaseException as raised:
-            error = _wrapped(raised)
-        try:
-            loop.call_soon_threadsafe(settle, result, error)
-        except RuntimeError:
-            # The loop has closed: whoever asked has gone, and there is nobody to tell.
-            _log.debug("%r ended after its run had", function)
+            return context.run(function, *args)
+        except StopIteration as error:
+            raise _wrapped(error) from error
+        except Exception:
+            raise
+        except BaseException as error:
+            raise _wrapped(error) from error
 
-    threading.Thread(target=call, daemon=True, name=f"airoagent {getattr(function, '__name__', 'call')}").start()
     try:
-        return await future
+        return await asyncio.wrap_future(_started(call, getattr(function, "__name__", "call")))
     except asyncio.CancelledError:
         children.stop()
         raise
 
 
 class Daemons(ThreadPoolExecutor):
-    """An event loop's default executor whose threads nobody waits for: each call has a daemon thread of its own.
+    """An event loop's default executor that never waits for its threads: each call has a daemon thread of its own.
 
     `asyncio.to_thread` and asyncio's own name lookups use it. With the usual pool a call that hangs would keep the loop
     from closing and the program from ending.
@@ -74,23 +100,31 @@ class Daemons(ThreadPoolExecutor):
 
     def submit(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         """Start the call; its future."""
-        future: Future[Any] = Future()
+        return _started(partial(function, *args, **kwargs), getattr(function, "__name__", "call"))
 
-        def call() -> None:
-            if not future.set_running_or_notify_cancel():
-                return
-            try:
-                result = function(*args, **kwargs)
-            except BaseException as error:
-                future.set_exception(error)
-            else:
-                future.set_result(result)
 
-        threading.Thread(target=call, daemon=True, name=f"airoagent {getattr(function, '__name__', 'call')}").start()
-        return future
+def _started(function: Callable[[], T], name: str) -> Future[T]:
+    """The future of a call that runs in a daemon thread."""
+    future: Future[T] = Future()
+
+    def call() -> None:
+        if not future.set_running_or_notify_cancel():
+            return
+        try:
+            result = function()
+        except BaseException as error:
+            future.set_exception(error)
+        else:
+            future.set_result(result)
+
+    threading.Thread(target=call, daemon=True, name=f"airoagent {name}").start()
+    return future
 
 
 def _wrapped(error: BaseException) -> RuntimeError:
-    wrapped = RuntimeError(f"{type(error).__name__}: {error}".removesuffix(": "))
-    wrapped.__cause__ = error
-    return wrapped
+    return RuntimeError(f"{type(error).__name__}: {error}".removesuffix(": "))
+
+
+def backoff(attempt: int, base: float = 0.5, ceiling: float = 8.0) -> float:
+    """Seconds to wait after the given failed attempt (from 1): full jitter, so that clients do not march in step."""
+    return random.uniform(0, min(ceiling, base * 2 ** (attempt - 1)))

@@ -14,59 +14,21 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
-from contextvars import ContextVar
 from pathlib import Path
 from typing import IO
 
-__all__ = ["Child", "Children", "collect_children", "run_child", "set_limits", "start_child"]
+from airoagent.background import note_child
+
+__all__ = ["Child", "run_child", "set_limits", "start_child"]
 
 _SPACE = 1024**3  # bytes of address space
 _PATIENCE = 2  # seconds by the clock for each of processor time: a busy machine gives a process its half
 _WRITTEN = 32 * 1024**2  # bytes a child may write
 _TURNS = threading.BoundedSemaphore(2)  # bounded children at a time: each may take its gigabyte
 _KEPT = ("PATH", "SYSTEMROOT", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "TMPDIR", "TEMP", "LANG", "LC_ALL")
-_PACKAGE = str(Path(__file__).resolve().parents[2])
+_PACKAGE = str(Path(__file__).resolve().parents[1])
 
 Child = subprocess.Popen[bytes]
-
-
-class Children:
-    """The child processes of one call: `stop` ends those that run and those that are started later."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._stopped = False
-        self._running: set[Child] = set()
-
-    def add(self, child: Child) -> None:
-        """Take in a child that was started."""
-        with self._lock:
-            self._running = {other for other in self._running if other.returncode is None} | {child}
-            stopped = self._stopped
-        if stopped:
-            child.kill()
-
-    def stop(self) -> None:
-        """Kill them."""
-        with self._lock:
-            self._stopped = True
-            for child in self._running:
-                child.kill()
-
-
-_children: ContextVar[Children | None] = ContextVar("airoagent_children", default=None)
-
-
-@contextlib.contextmanager
-def collect_children() -> Iterator[Children]:
-    """What child processes are started in the block, in this context or in a copy of it."""
-    children = Children()
-    token = _children.set(children)
-    try:
-        yield children
-    finally:
-        _children.reset(token)
 
 
 def _code(module: str, function: str, args: tuple[int, ...]) -> str:
@@ -105,9 +67,7 @@ def start_child(target: str, *args: int, output: IO[bytes] | int = subprocess.PI
         env={name: os.environ[name] for name in _KEPT if name in os.environ},
         cwd=Path(sys.executable).anchor or None,
     )
-    children = _children.get()
-    if children is not None:
-        children.add(child)
+    note_child(child)
     return child
 
 

@@ -127,7 +127,9 @@ class Settings:
     max_tokens: int = _set(1024, "model", "Maximum tokens the model writes for one prompt.", least=1)
     seed: int | None = _set(None, "model", "Random seed for sampling.", least=0, most=2**32 - 1)
     free: bool = _set(False, "model", "Do not constrain a local model with a grammar.")
-    docs: tuple[Path, ...] = _set((), "tools", "Answer from the documents in this folder (repeatable).", shown="DIR")
+    docs: tuple[Path, ...] = _set(
+        (), "tools", "Answer from the documents in this folder or file (repeatable).", shown="PATH"
+    )
     web: bool = _set(False, "tools", "Search the web as well when --docs is given.")
     search: str = _set(
         "duckduckgo", "tools", "Search provider: duckduckgo, searxng:URL, brave.", shown="NAME", for_tools=True

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from airoagent.background import in_thread
-from airoagent.child_processes import Children, collect_children, run_child, start_child
+from airoagent.background import Children, collect_children, in_thread
+from airoagent.child_processes import run_child, start_child
 from tests.source import ROOT
 
 SPRUNG = "import os; open(os.path.join({trap!r}, 'SPRUNG-' + __name__ + '-' + str(os.getpid())), 'w').close()\n"

@@ -12,11 +12,12 @@ parentheses, 4,000 digits.
 from __future__ import annotations
 
 import math
+import operator
 import re
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from decimal import Context, Decimal, DecimalException
 from fractions import Fraction
+from functools import partial
 from typing import NamedTuple
 
 from airoagent import Evidence, ToolContext, ToolError, ToolOutput, tool
@@ -33,7 +34,7 @@ _DESCRIPTION = (
 
 @tool("Calculator", outside=False, description=_DESCRIPTION, timeout=10)
 def calculator(expression: str, context: ToolContext) -> ToolOutput:
-    """The value: a whole number, a decimal that ends, or a fraction with its decimals behind a ``≈``.
+    """The value: a whole number, a decimal that ends, or a fraction with its decimals after a ``≈``.
 
     An evidence in the input counts as one number, as if it stood in parentheses. ToolError says what cannot be
     calculated and at which character.
@@ -51,12 +52,7 @@ def calculator(expression: str, context: ToolContext) -> ToolOutput:
     return ToolOutput(_written(_Reader(text, known).whole()), note="; ".join(notes))
 
 
-class _Number(NamedTuple):
-    """A value, and whether it is the very number or one rounded to 50 digits."""
-
-    value: Fraction
-    exact: bool = True
-
+_Number = Fraction | Decimal  # a Decimal stands for a number that was rounded (to 50 digits)
 
 # Reading -----------------------------------------------------------------------------------------------------------
 
@@ -66,6 +62,7 @@ _TOKEN = re.compile(
 )
 _GROUPED = re.compile(r"(?<![\d.,])\d{1,3}(?:,\d{3})+(?![\d,])")
 _SAME = {"^": "**", "×": "*", "·": "*", "÷": "/", "−": "-"}
+_SIGNS = (("+", "-"), ("*", "/", "//", "%", "of"))  # by precedence
 
 
 class _Token(NamedTuple):
@@ -80,27 +77,18 @@ class _Reader:
     def __init__(self, text: str, known: list[_Number]) -> None:
         if len(text) > _MOST_CHARACTERS:
             raise _wrong(f"the expression is longer than {_MOST_CHARACTERS:,} characters")
-        text = text.partition("≈")[0].rstrip().rstrip("=?").rstrip()
         self._known = known
-        self._tokens = _tokens(text)
+        self._tokens = _tokens(text.partition("≈")[0].rstrip().rstrip("=?").rstrip())
         self._at = self._depth = 0
+        self._exact = True
 
     def whole(self) -> _Number:
         if self._peek().kind == "end":
             raise _wrong("there is nothing to calculate")
-        value = self._sum()
+        value = self._terms()
         if self._peek().kind != "end":
             raise _misplaced(self._peek())
-        return value
-
-    @contextmanager
-    def _deeper(self) -> Iterator[None]:
-        """One level of nesting more, as long as the block lasts."""
-        self._depth += 1
-        if self._depth > _MOST_DEPTH:
-            raise _wrong(f"the expression is nested deeper than {_MOST_DEPTH} levels")
-        yield
-        self._depth -= 1
+        return value if self._exact else _shown(value)
 
     def _peek(self) -> _Token:
         return self._tokens[self._at]
@@ -112,71 +100,72 @@ class _Reader:
         self._at += 1
         return token.text
 
-    def _sum(self) -> _Number:
-        value = self._product()
-        while sign := self._take("+", "-"):
-            value = _combined(sign, value, self._product())
+    def _terms(self, level: int = 0) -> Fraction:
+        if level == len(_SIGNS):
+            return self._signed()
+        value = self._terms(level + 1)
+        while sign := self._take(*_SIGNS[level]):
+            value = _combined(sign, value, self._terms(level + 1))
         return value
 
-    def _product(self) -> _Number:
-        value = self._signed()
-        while sign := self._take("*", "/", "//", "%", "of"):
-            value = _combined("*" if sign == "of" else sign, value, self._signed())
-        return value
-
-    def _signed(self) -> _Number:
+    def _signed(self) -> Fraction:
         negative = False
         while sign := self._take("+", "-"):
             negative ^= sign == "-"
-        value = self._power()
-        return _Number(-value.value, value.exact) if negative else value
-
-    def _power(self) -> _Number:
         value = self._atom()
         while self._peek().text == "%" and not self._starts_operand(self._at + 1):
             self._at += 1
-            value = _Number(value.value / 100, value.exact)
+            value /= 100
         if self._take("**"):
-            with self._deeper():
-                return _raised(value, self._signed())
-        return value
+            value = self._taken(_raised(value, self._deeper(self._signed)))
+        return -value if negative else value
 
     def _starts_operand(self, at: int) -> bool:
         token = self._tokens[at]
         return token.kind in ("number", "known") or token.text == "(" or (token.kind == "name" and token.text != "of")
 
-    def _atom(self) -> _Number:
+    def _atom(self) -> Fraction:
         token = self._peek()
+        name = token.text.lower()
         self._at += token.kind != "end"
         if token.kind == "number":
-            return _checked(_Number(Fraction(token.text)))
+            return _checked(Fraction(token.text))
         if token.kind == "known":
-            return self._known[int(token.text.strip("\x00"))]
+            return self._taken(self._known[int(token.text.strip("\x00"))])
         if token.text == "(":
-            with self._deeper():
-                value = self._sum()
+            value = self._deeper(self._terms)
             self._close()
             return value
-        if token.kind == "name" and token.text.lower() in _CONSTANTS:
-            return _CONSTANTS[token.text.lower()]
-        if token.kind == "name" and token.text.lower() in _FUNCTIONS:
-            return self._function(token)
+        if token.kind == "name" and name == "pi":
+            return self._taken(_PI)
+        if token.kind == "name" and name in _FUNCTIONS:
+            return self._function(token, *_FUNCTIONS[name])
         raise _misplaced(token)
 
-    def _function(self, token: _Token) -> _Number:
-        least, most, function = _FUNCTIONS[token.text.lower()]
+    def _function(self, token: _Token, most: int, function: Callable[..., _Number]) -> Fraction:
         if not self._take("("):
             raise _wrong(f"{token.text} at character {token.place} needs parentheses: {token.text}(...)")
-        with self._deeper():
-            values = [self._sum()]
-            while self._take(","):
-                values.append(self._sum())
+        values = [self._deeper(self._terms)]
+        while self._take(","):
+            values.append(self._deeper(self._terms))
         self._close()
-        if not least <= len(values) <= most:
+        if len(values) > most:
             raise _wrong(f"{token.text} cannot be given {len(values)} numbers")
-        result = function(*[one.value for one in values])
-        found = result if isinstance(result, _Number) else _Number(result)
-        return _checked(_Number(found.value, found.exact and all(one.exact for one in values)))
+        return _checked(self._taken(function(*values)))
+
+    def _taken(self, number: _Number) -> Fraction:
+        """The value of a number; from one that was rounded, what is calculated is not exact."""
+        self._exact = self._exact and isinstance(number, Fraction)
+        return Fraction(number)
+
+    def _deeper(self, read: Callable[[], Fraction]) -> Fraction:
+        """What is read one level of nesting deeper."""
+        self._depth += 1
+        if self._depth > _MOST_DEPTH:
+            raise _wrong(f"the expression is nested deeper than {_MOST_DEPTH} levels")
+        value = read()
+        self._depth -= 1
+        return value
 
     def _close(self) -> None:
         if not self._take(")"):
@@ -212,52 +201,51 @@ def _tokens(text: str) -> list[_Token]:
 
 # Calculating -------------------------------------------------------------------------------------------------------
 
+_OPERATIONS: dict[str, Callable[[Fraction, Fraction], Fraction]] = {
+    "+": operator.add,
+    "-": operator.sub,
+    "*": operator.mul,
+    "of": operator.mul,
+    "/": operator.truediv,
+    "//": lambda a, b: Fraction(a // b),
+    "%": operator.mod,
+}
 
-def _combined(sign: str, left: _Number, right: _Number) -> _Number:
-    a, b = left.value, right.value
-    if sign in ("/", "//", "%") and not b:
+
+def _combined(sign: str, left: Fraction, right: Fraction) -> Fraction:
+    if sign in ("/", "//", "%") and not right:
         raise _wrong("it divides by zero")
-    if sign == "+":
-        value = a + b
-    elif sign == "-":
-        value = a - b
-    elif sign == "*":
-        value = a * b
-    else:
-        value = a / b if sign == "/" else Fraction(a // b) if sign == "//" else a % b
-    return _checked(_Number(value, left.exact and right.exact))
+    return _checked(_OPERATIONS[sign](left, right))
 
 
-def _raised(base: _Number, power: _Number) -> _Number:
-    a, b = base.value, power.value
-    if not a and b < 0:
+def _raised(base: Fraction, power: Fraction) -> _Number:
+    if not base and power < 0:
         raise _wrong("it divides by zero")
-    if b.denominator == 1:
-        if a not in (0, 1, -1) and abs(b) * _bits(a) > _MOST_BITS:
+    if power.denominator == 1:
+        if base in (0, 1, -1):  # whether the power is even is all that counts; the number itself may be long
+            return Fraction(1) if not power else base if base >= 0 or power % 2 else -base
+        if abs(power) * _bits(base) > _MOST_BITS:
             raise _too_large()
-        # Whether the power is even is all that counts for these; the number itself may be long.
-        value = a**b.numerator if a not in (0, 1, -1) else Fraction(1) if not b else a if a >= 0 or b % 2 else -a
-        return _Number(value, base.exact and power.exact)
-    if a < 0:
-        raise _wrong("a root of a negative number is no number")
-    if b == Fraction(1, 2):
-        root = _sqrt(a)
-        return _Number(root.value, root.exact and base.exact)
-    return _checked(_decimal(lambda context: context.power(_as_decimal(a), _as_decimal(b))))
+        return base**power.numerator
+    if power == Fraction(1, 2):
+        return _sqrt(base)
+    if base < 0:
+        raise _wrong("a root of a negative number is not a number")
+    return _rounded(lambda context: context.power(_as_decimal(base), _as_decimal(power)))
 
 
 def _sqrt(value: Fraction) -> _Number:
     if value < 0:
-        raise _wrong("a root of a negative number is no number")
+        raise _wrong("a root of a negative number is not a number")
     top, below = math.isqrt(value.numerator), math.isqrt(value.denominator)
     if top * top == value.numerator and below * below == value.denominator:
-        return _Number(Fraction(top, below))
-    return _decimal(lambda context: context.sqrt(_as_decimal(value)))
+        return Fraction(top, below)
+    return _rounded(lambda context: context.sqrt(_as_decimal(value)))
 
 
-def _decimal(make: Callable[[Context], Decimal]) -> _Number:
+def _rounded(make: Callable[[Context], Decimal]) -> Decimal:
     try:
-        return _Number(Fraction(make(_INEXACT.copy())), exact=False)
+        return make(_INEXACT.copy())
     except DecimalException:
         raise _too_large() from None
 
@@ -271,8 +259,8 @@ def _logarithm(value: Fraction, ten: bool = False) -> _Number:
         raise _wrong("a logarithm needs a number above 0")
     whole, rest = (value.numerator, value.denominator) if value >= 1 else (value.denominator, value.numerator)
     if ten and rest == 1 and str(whole).strip("0") == "1":
-        return _Number(Fraction((len(str(whole)) - 1) * (1 if value >= 1 else -1)))
-    return _decimal(lambda context: (context.log10 if ten else context.ln)(_as_decimal(value)))
+        return Fraction((len(str(whole)) - 1) * (1 if value >= 1 else -1))
+    return _rounded(lambda context: (context.log10 if ten else context.ln)(_as_decimal(value)))
 
 
 def _round(value: Fraction, digits: Fraction = Fraction(0)) -> Fraction:
@@ -290,32 +278,33 @@ def _factorial(value: Fraction) -> Fraction:
     return Fraction(math.factorial(value.numerator))
 
 
-def _whole(function: Callable[..., int], *values: Fraction) -> Fraction:
+def _divisors(function: Callable[[int, int], int], *values: Fraction) -> Fraction:
     if any(value.denominator != 1 for value in values):
         raise _wrong("gcd and lcm take whole numbers")
-    total = values[0].numerator
+    total = abs(values[0].numerator)
     for value in values[1:]:
-        total = _checked(_Number(Fraction(function(total, value.numerator)))).value.numerator
-    return Fraction(abs(total))
+        total = _checked(Fraction(function(total, value.numerator))).numerator
+    return Fraction(total)
 
 
-_CONSTANTS = {"pi": _Number(Fraction("3.1415926535897932384626433832795028841971693993751"), exact=False)}
-_FUNCTIONS: dict[str, tuple[int, int, Callable[..., Fraction | _Number]]] = {
-    "sqrt": (1, 1, _sqrt),
-    "abs": (1, 1, abs),
-    "round": (1, 2, _round),
-    "factorial": (1, 1, _factorial),
-    "min": (1, 999, lambda *values: min(values)),
-    "max": (1, 999, lambda *values: max(values)),
-    "sum": (1, 999, lambda *values: sum(values, Fraction(0))),
-    "mean": (1, 999, lambda *values: sum(values, Fraction(0)) / len(values)),
-    "floor": (1, 1, lambda value: Fraction(math.floor(value))),
-    "ceil": (1, 1, lambda value: Fraction(math.ceil(value))),
-    "gcd": (1, 999, lambda *values: _whole(math.gcd, *values)),
-    "lcm": (1, 999, lambda *values: _whole(math.lcm, *values)),
-    "ln": (1, 1, _logarithm),
-    "log10": (1, 1, lambda value: _logarithm(value, ten=True)),
-    "exp": (1, 1, lambda value: _decimal(lambda context: context.exp(_as_decimal(value)))),
+_PI = Decimal("3.1415926535897932384626433832795028841971693993751")
+# How many numbers each takes at most, and what it is of them.
+_FUNCTIONS: dict[str, tuple[int, Callable[..., _Number]]] = {
+    "sqrt": (1, _sqrt),
+    "abs": (1, abs),
+    "round": (2, _round),
+    "factorial": (1, _factorial),
+    "min": (999, lambda *values: min(values)),
+    "max": (999, lambda *values: max(values)),
+    "sum": (999, lambda *values: sum(values, Fraction(0))),
+    "mean": (999, lambda *values: sum(values, Fraction(0)) / len(values)),
+    "floor": (1, lambda value: Fraction(math.floor(value))),
+    "ceil": (1, lambda value: Fraction(math.ceil(value))),
+    "gcd": (999, partial(_divisors, math.gcd)),
+    "lcm": (999, partial(_divisors, math.lcm)),
+    "ln": (1, _logarithm),
+    "log10": (1, partial(_logarithm, ten=True)),
+    "exp": (1, lambda value: _rounded(lambda context: context.exp(_as_decimal(value)))),
 }
 
 
@@ -323,8 +312,8 @@ def _bits(value: Fraction) -> int:
     return max(value.numerator.bit_length(), value.denominator.bit_length())
 
 
-def _checked(number: _Number) -> _Number:
-    if _bits(number.value) > _MOST_BITS:
+def _checked(number: Fraction) -> Fraction:
+    if _bits(number) > _MOST_BITS:
         raise _too_large()
     return number
 
@@ -353,7 +342,7 @@ def _number_in(evidence: Evidence) -> tuple[_Number, str]:
             found.setdefault(value, match[0])
     if len(found) == 1:
         ((value, shown),) = found.items()
-        return _Number(value), f"{evidence.id} was read as {shown}"
+        return value, f"{evidence.id} was read as {shown}"
     several = f"{len(found)} numbers ({', '.join(list(found.values())[:3])}, ...)" if found else "no number"
     raise _wrong(
         f"{evidence.id} holds {several}: {' '.join(evidence.text.split())[:80]!r}",
@@ -363,9 +352,9 @@ def _number_in(evidence: Evidence) -> tuple[_Number, str]:
 
 def _written(number: _Number) -> str:
     """The number as text that can be calculated with again."""
-    value = number.value
-    if not number.exact:
-        return _digits(value)
+    if isinstance(number, Decimal):
+        return _digits(number)
+    value = number
     if value.denominator == 1:
         return str(value.numerator)
     twos = (value.denominator & -value.denominator).bit_length() - 1
@@ -376,12 +365,15 @@ def _written(number: _Number) -> str:
     if rest == 1 and places <= 60:
         digits = str(abs(value.numerator) * 10**places // value.denominator).rjust(places + 1, "0")
         return f"{'-' if value < 0 else ''}{digits[:-places]}.{digits[-places:]}"
-    return f"{value.numerator}/{value.denominator} ≈ {_digits(value)}"
+    return f"{value.numerator}/{value.denominator} ≈ {_digits(_shown(value))}"
 
 
-def _digits(value: Fraction) -> str:
-    context = Context(prec=_SHOWN)
-    found = context.divide(Decimal(value.numerator), Decimal(value.denominator))
+def _shown(value: Fraction) -> Decimal:
+    return Context(prec=50).divide(Decimal(value.numerator), Decimal(value.denominator))
+
+
+def _digits(value: Decimal) -> str:
+    found = Context(prec=_SHOWN).plus(value)
     plain = f"{found:f}"
     text = plain if len(plain) < 60 else f"{found:e}"
     return text.rstrip("0").rstrip(".") if "." in text and "e" not in text else text

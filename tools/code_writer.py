@@ -31,7 +31,7 @@ async def code_writer(input: str, context: ToolContext) -> ToolOutput:
     given = [part for part in parts if isinstance(part, Evidence)]
     asked = "".join("the input" if isinstance(part, Evidence) else part for part in parts).strip()
     if not asked:
-        raise ToolError("CodeWriter was not told what to write", "e.g. CodeWriter[a web server in Python]")
+        raise ToolError("the input of CodeWriter is empty", "e.g. CodeWriter[a web server in Python]")
     prompt = code_prompt(asked, await context.style())
     if given:
         blocks = [

@@ -16,7 +16,7 @@ _RESULTS = 5
     "in locating a suitable list of documents that may contain the answer to the user's query, with the title, the "
     "address and the best passages of each. It does not directly answer the question.",
     private=True,
-    timeout=0,  # the first search of a large folder builds its index, which may take minutes and tells how far it is
+    timeout=0,  # the first search of a large folder builds its index, which may take minutes and reports its progress
 )
 async def document_search(query: str, context: ToolContext) -> ToolOutput:
     """The documents that fit the query best; a note says so when there is none. ToolError without documents."""
@@ -24,12 +24,12 @@ async def document_search(query: str, context: ToolContext) -> ToolOutput:
     if documents is None:
         raise ToolError("there are no documents to search", "name a folder of documents: --docs FOLDER")
     if not query.strip():
-        raise ToolError("DocumentSearch was given nothing to search for", "give it words: DocumentSearch[some words]")
+        raise ToolError("the input of DocumentSearch is empty", "give it words: DocumentSearch[some words]")
     loop = asyncio.get_running_loop()
     stopped = threading.Event()
 
     def progress(what: str, done: int, total: int) -> None:
-        if stopped.is_set():  # nobody waits any more: leave a long indexing at its next batch
+        if stopped.is_set():  # the step was given up: leave a long indexing at its next batch
             raise ToolError("the search was stopped")
         loop.call_soon_threadsafe(context.progress, what, done, total)
 

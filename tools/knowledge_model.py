@@ -47,7 +47,7 @@ async def knowledge_model(input: str, context: ToolContext) -> ToolOutput:
     question, given = _split(context.parts)
     for part in context.parts:
         if isinstance(part, Evidence) and not part.answered and part not in given:
-            # The question is about something that could not be told: asking on would only invite an invention.
+            # The question is about something that was not found: asking on would only invite an invention.
             return ToolOutput(part.text, (), f"{part.id} has no answer to ask on with", answered=False)
     if not given:
         completion = await context.ask(input, "answer")

@@ -9,7 +9,7 @@ from airoagent import ToolError, tool
 @tool(
     "Today",
     outside=False,
-    description="Tells the current date and time. The input is empty, or a time zone such as Europe/Paris or UTC+2; "
+    description="Gives the current date and time. The input is empty, or a time zone such as Europe/Paris or UTC+2; "
     "without one it is this computer's own.",
     repeatable=False,
 )
@@ -49,7 +49,7 @@ def _zone(name: str) -> timezone | ZoneInfo | None:
             return timezone(shift if name[3] == "+" else -shift)
     try:
         return ZoneInfo(name.replace(" ", "_"))
-    except (ValueError, OSError, KeyError):  # no such zone, or a name that is no zone's but a path
+    except (ValueError, OSError, KeyError):  # no such zone, or a path
         raise ToolError(
             f"{name[:60]!r} is not a time zone", "give a name such as Europe/Paris, an offset such as UTC+2, or nothing"
         ) from None

@@ -10,7 +10,7 @@ import codecs
 import contextlib
 import re
 
-__all__ = ["decode"]
+__all__ = ["decode", "split_type"]
 
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8"),
@@ -25,6 +25,7 @@ _DECLARED = re.compile(
     rb"""<meta\b[^>]*?\bcharset\s*=\s*["']?\s*([\w.:-]+)|\A\s*<\?xml\b[^>]*?\bencoding\s*=\s*["']([\w.:-]+)""",
     re.IGNORECASE,
 )
+_TAG = re.compile(rb"<[^<>]*>")
 # What browsers decode when a page names the older, smaller set.
 _WIDER = {
     "ascii": "cp1252",
@@ -57,10 +58,27 @@ _LABELS = {
     "unicode-1-1-utf-8": "utf-8",
     "x-user-defined": "cp1252",
 }
-# Codecs of Python that no page is written in. Some of them cannot be told to replace what they cannot read.
+# Codecs of Python that no page is written in. Some of them have no way to replace what they cannot read.
 _NO_CHARSETS = frozenset(
     {"idna", "mbcs", "oem", "punycode", "raw-unicode-escape", "undefined", "unicode-escape", "utf-7"}
 )
+
+
+def split_type(header: str) -> tuple[str, str]:
+    """A Content-Type header as (type in small letters, charset); ``""`` for what is missing or unknown.
+
+    Two headers that were joined by a comma count as the first that names a type.
+    """
+    kinds, charset = [], ""
+    for part in header.split(","):
+        kind, *parameters = part.split(";")
+        kinds += [kind.strip().lower()] if "/" in kind else []
+        for parameter in parameters:
+            name, _, value = parameter.partition("=")
+            if name.strip().lower() == "charset":
+                charset = charset or value.strip().strip("\"'").strip().lower()
+    # An unknown charset must not keep a page from being read: its own marks are tried instead.
+    return (kinds[0] if kinds else header.partition(";")[0].strip().lower()), charset if _codec(charset) else ""
 
 
 def decode(body: bytes, charset: str = "") -> str:
@@ -84,12 +102,24 @@ def decode(body: bytes, charset: str = "") -> str:
 def _text(body: bytes, claimed: str) -> str:
     if not claimed.startswith(("utf-16", "utf-32")):
         with contextlib.suppress(UnicodeDecodeError):
-            # The end may be cut in mid-character.
-            return codecs.getincrementaldecoder("utf-8")().decode(body, final=False)
+            # The end may be cut in mid-character; bytes of which only the last one is not ASCII say nothing.
+            decoder = codecs.getincrementaldecoder("utf-8")()
+            text = decoder.decode(body, final=False)
+            if not text.isascii() or not decoder.getstate()[0]:
+                return text
+    if not claimed and _is_cyrillic(body[:100_000]):
+        claimed = "cp1251"
     text = body.decode(claimed or "cp1252", "replace")
     wrong = text.count("\ufffd")
     fits = claimed not in ("utf-8", "utf-16", "utf-32") or wrong <= 1 or wrong * 500 < len(text)
     return text if fits else body.decode("cp1252", "replace")
+
+
+def _is_cyrillic(body: bytes) -> bool:
+    """Whether the words of a page that declares no set are almost all of Windows-1251's letters."""
+    words = _TAG.sub(b" ", body)
+    letters = sum(byte >= 0xC0 for byte in words)
+    return letters > 20 and letters > 3 * sum(chr(byte).isalpha() for byte in words if byte < 0x80)
 
 
 def _declared(body: bytes) -> str:
@@ -98,7 +128,7 @@ def _declared(body: bytes) -> str:
 
 
 def _codec(name: str) -> str:
-    """Python's name for a charset label; "" for one it does not know or that is no text encoding."""
+    """Python's name for a charset label; "" for one it does not know or that is not a text encoding."""
     name = name.strip().strip("\"'").lower()
     try:
         info = codecs.lookup(_LABELS.get(name, name))

@@ -1,9 +1,9 @@
 """The user's folders of documents: which files count, their ``docs://`` addresses, and reading them safely.
 
 An address is ``docs://<folder's name>/<path below it>``, percent-encoded: it means the same on every machine that has
-the folder, and never tells where the folder lies. Documents are HTML, Markdown, reStructuredText, CSV and text by
-suffix, files without any suffix whose bytes turn out to be text and, with extra ``pdf``, PDF files; nothing hidden
-(names with a leading dot), no links.
+the folder, and never says where the folder lies. Documents are HTML, Markdown, reStructuredText, Org, CSV, JSON,
+notebooks, source code and text by suffix, files without any suffix whose bytes turn out to be text and, with extra
+``pdf``, PDF files; nothing hidden (names with a leading dot), no links.
 """
 
 from __future__ import annotations
@@ -11,11 +11,12 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import quote, unquote_to_bytes
 
 from airoagent.documents import pdf
+from airoagent.documents.hidden import word_set
 from airoagent.errors import FetchError, UsageError
 from airoagent.extras import install
 
@@ -30,23 +31,40 @@ _TYPES = {
     ".md": "text/markdown",
     ".markdown": "text/markdown",
     ".rst": "text/x-rst",
+    ".org": "text/org",
     ".txt": "text/plain",
+    ".log": "text/plain",
+    ".tex": "text/plain",
+    ".adoc": "text/plain",
     "": "text/plain",
     ".pdf": "application/pdf",
     ".csv": "text/csv",
     ".tsv": "text/tab-separated-values",
-}
-# Folders that documentation tools lay beside the pages: their sources over again, scripts, pictures.
+    ".json": "application/json",
+    ".xml": "application/xml",
+    ".ipynb": "application/x-ipynb+json",
+} | dict.fromkeys(
+    word_set(
+        ".yaml .yml .toml .ini .cfg .conf .jsonl .py .pyi .js .mjs .ts .tsx .jsx .c .h .cc .cpp .hpp .cs .java .kt .go "
+        ".rs .rb .php .swift .scala .sh .ps1 .sql .r .jl .lua .pl .hs .ml .ex .erl .clj .dart .vue .css"
+    ),
+    "text/x-source",
+)
+# Folders that documentation tools put next to the pages: the pages' sources, scripts, pictures.
 _ASIDE = frozenset({b"_sources", b"_static", b"_images", b"node_modules", b"__pycache__"})
 _FRONT_PAGES = ("index.html", "index.htm", "index.xhtml", "index.md", "README.md", "README")
 
 
 @dataclass(frozen=True, slots=True)
 class Folder:
-    """A folder of documents: its name in addresses, and where it lies (with no symbolic link in it)."""
+    """A folder of documents: its name in addresses, and where it lies (with no symbolic link in it).
+
+    ``only`` is the one file that is a document, where the user named a file.
+    """
 
     name: str
     root: Path
+    only: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +77,12 @@ class Entry:
 
 
 def open_folders(paths: Sequence[Path]) -> tuple[Folder, ...]:
-    """The folders under distinct names: two of one name become ``name`` and ``name-2``.
+    """The folders (or files) under distinct names: two of one name become ``name`` and ``name-2``.
 
-    UsageError if one is missing, is no folder, or holds no document.
+    UsageError if one is missing or holds no document.
     """
     if not paths:
-        raise UsageError("no folder of documents is given", "name one: --docs FOLDER")
+        raise UsageError("no documents are given", "name a folder or a file: --docs FOLDER")
     folders: dict[Path, Folder] = {}
     names: set[str] = set()
     for path in paths:
@@ -72,32 +90,47 @@ def open_folders(paths: Sequence[Path]) -> tuple[Folder, ...]:
             root = Path(path).expanduser().resolve(strict=True)
         except (OSError, RuntimeError, ValueError) as error:
             raise UsageError(
-                f"there is no folder {str(path)!r}", "--docs takes a folder of HTML, Markdown, CSV or text files"
+                f"there is no folder or file {str(path)!r}", "--docs takes a folder of documents, or one document"
             ) from error
-        if not root.is_dir():
-            raise UsageError(f"{str(path)!r} is not a folder", "--docs takes the folder that holds the documents")
         if root in folders:
             continue
-        if next(scan(root), None) is None:
-            suffixes = ", ".join(suffix for suffix in _TYPES if suffix and _counts(suffix))
-            more = "" if pdf.installed() else f"; PDF files too, after {install('pdf')}"
-            raise UsageError(
-                f"the folder {str(path)!r} holds no document that can be read",
-                f"documents are {suffixes} files and text files without a suffix{more}",
-            )
-        base = name = root.name or "root"
+        folder = Folder("", root) if root.is_dir() else Folder("", root.parent, root.name)
+        if next(scan(folder), None) is None:
+            raise _no_document(path, folder)
+        base = name = folder.root.name or "root"
         number = 1
         while name.lower() in names:
             number += 1
             name = f"{base}-{number}"
         names.add(name.lower())
-        folders[root] = Folder(name, root)
+        folders[root] = replace(folder, name=name)
     return tuple(folders.values())
 
 
-def scan(root: Path) -> Iterator[Entry]:
-    """Every document below ``root``, in no particular order. Folders that may not be read are passed over."""
-    top = os.fsencode(root)
+def _no_document(path: Path, folder: Folder) -> UsageError:
+    if folder.only.lower().endswith(".pdf") and not pdf.installed():
+        error = pdf.missing(str(path))
+        return UsageError(error.message, error.hint)
+    more = "" if pdf.installed() else f"; PDF files too, after {install('pdf')}"
+    what = f"{str(path)!r} is not" if folder.only else f"the folder {str(path)!r} does not hold"
+    return UsageError(
+        f"{what} a document that can be read",
+        f"documents are HTML, Markdown, text, CSV, JSON, notebooks and source code, by suffix{more}",
+    )
+
+
+def scan(folder: Folder) -> Iterator[Entry]:
+    """Every document of the folder, in no particular order. Folders that may not be read are passed over."""
+    if folder.only:
+        path = folder.root / folder.only
+        if _counts(_suffix(os.fsencode(folder.only))) and path.is_file():
+            found = path.stat()
+            yield Entry(os.fsencode(folder.only), found.st_mtime_ns, found.st_size)
+        return
+    yield from _scan(os.fsencode(folder.root))
+
+
+def _scan(top: bytes) -> Iterator[Entry]:
     prefix = len(top.rstrip(b"/")) + 1
     stack = [top]
     while stack:
@@ -131,7 +164,7 @@ def _suffix(name: bytes) -> str:
 
 
 def content_type(path: bytes, body: bytes) -> str:
-    """The content type of a document, by its suffix; without one, HTML is told by how it starts."""
+    """The content type of a document, by its suffix; a file without one is HTML if it starts so."""
     suffix = _suffix(path.rpartition(b"/")[2])
     if not suffix and b"<html" in body[:1024].lower():
         return "text/html"
@@ -158,12 +191,12 @@ def find_file(folders: Sequence[Folder], url: str) -> tuple[Folder, Path]:
     if not path.is_relative_to(folder.root):
         raise FetchError(f"{url} leads out of the documents folder", "only files below the folder are read")
     below = path.relative_to(folder.root).parts
-    hidden = any(part.startswith(".") for part in below)
+    hidden = any(part.startswith(".") for part in below) or folder.only not in ("", *below[:1])
     suffix = _suffix(os.fsencode(path.name))
     if suffix == ".pdf" and path.is_file() and not hidden and not pdf.installed():
         raise pdf.missing(url)
     if hidden or not path.is_file() or not _counts(suffix):
-        raise FetchError(f"{url} is not a document", "HTML, Markdown and text files are read")
+        raise FetchError(f"{url} is not a document", "files of text, code and tables are read, and HTML pages")
     return folder, path
 
 

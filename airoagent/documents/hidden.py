@@ -1,7 +1,7 @@
 """What a page keeps from its reader's eyes: nodes hidden by attribute, by inline style, by a class of its own sheet.
 
-Text nobody can see is a favourite place for instructions to a model. Only what can be told from the page alone is
-told: scripts are not run, outside style sheets are not loaded.
+Text that no reader sees is a favourite place for instructions to a model. Only the page itself is looked at: scripts
+are not run, outside style sheets are not loaded.
 """
 
 from __future__ import annotations

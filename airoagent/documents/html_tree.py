@@ -17,11 +17,13 @@ __all__ = ["Node", "Tree", "parse_html"]
 
 # Elements whose content is never shown as text of the page.
 _DROPPED = word_set(
-    "script style template noscript textarea svg canvas iframe frame object embed applet audio video map datalist "
+    "script style template noscript noframes textarea svg canvas iframe object embed applet audio video map datalist "
     "select option optgroup button input meter progress annotation annotation-xml rp colgroup"
 )
-# Void elements that only tell about the page.
-_TELLING = frozenset({"meta", "base", "link"})
+# Void elements that only describe the page.
+_TELLING = frozenset({"meta", "base", "link", "frame"})
+
+_REFRESH = re.compile(r"\s*[0-5]?(?:\.\d*)?\s*[;,\s]\s*url\s*=\s*(.+)", re.IGNORECASE)
 
 _LANG = ("lang", "xml:lang", "{http://www.w3.org/XML/1998/namespace}lang")
 
@@ -56,7 +58,18 @@ class Node:
 class Tree:
     """A parsed page: the nodes of its body in document order, and what its head says about it."""
 
-    __slots__ = ("base", "hidden_by_sheet", "language", "nodes", "og_title", "title", "whole")
+    __slots__ = (
+        "base",
+        "frames",
+        "hidden_by_sheet",
+        "language",
+        "nodes",
+        "og_title",
+        "refresh",
+        "scripted",
+        "title",
+        "whole",
+    )
 
     def __init__(self) -> None:
         self.nodes: list[Node] = []
@@ -65,6 +78,9 @@ class Tree:
         self.base = ""
         self.language = ""
         self.hidden_by_sheet = 0
+        self.refresh = ""  # where the page sends its reader at once
+        self.frames: list[str] = []
+        self.scripted: list[str] = []  # what the page says of itself for machines (JSON-LD)
         self.whole = True
 
 
@@ -94,8 +110,8 @@ class _Builder:
             return  # looked through: where no <body> is written, libxml2 leaves <main> and <article> in the head
         if tag in _DROPPED or (attrs and tag not in ("html", "body") and self._hides(tag, attrs)):
             self._skipped = 1
-            if tag == "style":
-                self._special, self._buffer = "style", []
+            if tag == "style" or (tag == "script" and attrs.get("type", "").strip().lower() == "application/ld+json"):
+                self._special, self._buffer = tag, []
             return
         if tag == "title":
             self._skipped = 1
@@ -172,6 +188,8 @@ class _Builder:
             tree.language = tree.language or next((attrs[name] for name in _LANG if attrs.get(name)), "").strip()
         elif tag == "base":
             tree.base = tree.base or (attrs.get("href") or "").strip()
+        elif tag == "frame":
+            tree.frames += [attrs["src"].strip()] if attrs.get("src") else []
         elif tag == "meta":
             name = (attrs.get("property") or attrs.get("name") or attrs.get("http-equiv") or "").lower()
             content = (attrs.get("content") or "").strip()
@@ -179,11 +197,15 @@ class _Builder:
                 tree.og_title = tree.og_title or content
             elif name in ("content-language", "og:locale"):
                 tree.language = tree.language or content.split(",")[0].strip().replace("_", "-")
+            elif name == "refresh" and (match := _REFRESH.match(content)):
+                tree.refresh = tree.refresh or match[1].strip("\"' ")
 
     def _finish_special(self) -> None:
         text = "".join(self._buffer)
         if self._special == "title":
             self.tree.title = self.tree.title or " ".join(text.split())
+        elif self._special == "script":
+            self.tree.scripted.append(text)
         elif self._obey_sheets:
             self._selectors |= hidden_selectors(text)
         self._special, self._buffer = "", []
@@ -197,6 +219,7 @@ def parse_html(text: str, *, xml: bool = False, obey_sheets: bool = True) -> Tre
     """
     from lxml import etree
 
+    text = _without_noscript(text)
     # NUL ends libxml2's reading; the other control characters are not text.
     data = _CONTROLS.sub(" ", text).encode("utf-8", "replace")
     tree = _parse_xml(data, obey_sheets) if xml and b"<!ENTITY" not in data else None
@@ -211,6 +234,27 @@ def parse_html(text: str, *, xml: bool = False, obey_sheets: bool = True) -> Tre
     except (etree.XMLSyntaxError, _FullError):
         return builder.close()  # nothing but a doctype or comments, or too much
     return parsed
+
+
+def _without_noscript(text: str) -> str:
+    """The page as a browser with scripts reads it: <noscript> ends at its end tag, whatever is left open inside."""
+    lowered = text.lower()
+    if "<noscript" not in lowered or len(lowered) != len(text):
+        return text
+    parts: list[str] = []
+    kept = place = 0
+    while (match := _RAW.search(lowered, place)) is not None:
+        end = lowered.find("-->" if match[0] == "<!--" else f"</{match[0][1:]}", match.end())
+        if match[0] == "<noscript":
+            parts.append(text[kept : match.start()])
+            kept = lowered.find(">", end if end >= 0 else match.end()) + 1 or len(text)
+        if end < 0:
+            break
+        place = max(end, kept)
+    return "".join(parts) + text[kept:]
+
+
+_RAW = re.compile("<!--|<(?:script|style|noscript)(?![a-z])")
 
 
 def _parse_xml(data: bytes, obey_sheets: bool) -> Tree | None:

@@ -1,11 +1,11 @@
 """The index of one folder of documents: passages in SQLite's FTS5, kept in a cache file and brought up to date.
 
-The file is a cache and nothing more: one that is damaged, of another version, locked or not writable is rebuilt or
-gone round (in a temporary file), never an error. Several processes may use one index at once: each writes in short
-transactions and takes what another has just written.
+The file is only a cache: one that is damaged or of another version is rebuilt, and in place of one that is locked or
+not writable a temporary file is used; none is an error. Several processes may use one index at once: each writes in
+short transactions and takes what another has just written.
 
-Rows: ``files`` (path, time, size, title) and ``passages`` (FTS5: title, headings, text), a passage's rowid being its
-file's id * 2**20 + its number.
+Rows: ``files`` (path, time, size, title), ``passages`` (FTS5: title, headings, text, page of a PDF file), a passage's
+rowid being its file's id * 2**20 + its number, and ``texts`` (what was read of PDF files).
 """
 
 from __future__ import annotations
@@ -35,15 +35,16 @@ __all__ = ["FilePage", "Found", "Index", "Progress", "Refreshed"]
 Progress = Callable[[str, int, int], None]
 T = TypeVar("T")
 
-_VERSION = 4  # of the schema and of how text is cut; raising it makes every index be rebuilt
+_VERSION = 6  # of the schema and of how text is cut; raising it makes every index be rebuilt
 _SHIFT = 20
 _SCHEMA = """
 CREATE TABLE files(
     id INTEGER PRIMARY KEY, path BLOB UNIQUE NOT NULL, mtime_ns INTEGER, size INTEGER, title TEXT, linked REAL,
     passages INTEGER
 );
+CREATE TABLE texts(file INTEGER PRIMARY KEY, text TEXT);
 CREATE VIRTUAL TABLE passages USING fts5(
-    title, headings, text, tokenize="porter unicode61 remove_diacritics 2", prefix=''
+    title, headings, text, page UNINDEXED, tokenize="porter unicode61 remove_diacritics 2", prefix=''
 );
 """
 _BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
@@ -74,13 +75,17 @@ class FilePage:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A passage that matches: its page, its place in it, and its columns, matched words between \\x02 and \\x03."""
+    """A passage that matches: its page, its place in it, and its columns, matched words between \\x02 and \\x03.
+
+    ``sheet`` is the page of a PDF file that it stands on (0: none).
+    """
 
     page: FilePage
     number: int
     title: str
     headings: str
     text: str
+    sheet: int = 0
 
 
 class Index:
@@ -89,7 +94,7 @@ class Index:
 
     def __init__(self, folder: Folder, cache: Path, *, busy_s: float = 20.0) -> None:
         self.folder = folder
-        digest = hashlib.sha256(os.fsencode(folder.root)).hexdigest()[:16]
+        digest = hashlib.sha256(os.fsencode(folder.root / folder.only)).hexdigest()[:16]
         self.file = cache / f"documents-{digest}.sqlite"
         self._busy_s = busy_s
         self._detached = False
@@ -113,6 +118,14 @@ class Index:
         rowid = (file << _SHIFT) + number
         row = self._robust(lambda base: base.execute("SELECT text FROM passages WHERE rowid = ?", (rowid,)).fetchone())
         return str(row[0]).replace(_GAP, "") if row else ""
+
+    def kept(self, path: bytes, mtime_ns: int, size: int) -> str:
+        """What was read of a file, where that is kept and the file has not changed since; "" otherwise."""
+        question = (
+            "SELECT text FROM texts WHERE file = (SELECT id FROM files WHERE path = ? AND mtime_ns = ? AND size = ?)"
+        )
+        row = self._robust(lambda base: base.execute(question, (path, mtime_ns, size)).fetchone())
+        return str(row[0]) if row else ""
 
     def _robust(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Do work on the index; what goes wrong with its file is mended by a new file, then by a temporary one."""
@@ -175,7 +188,7 @@ class Index:
         known = {path: (mtime, size) for path, mtime, size in base.execute("SELECT path, mtime_ns, size FROM files")}
         stale: list[Entry] = []
         documents = 0
-        for entry in scan(self.folder.root):
+        for entry in scan(self.folder):
             documents += 1
             if known.pop(entry.path, None) != (entry.mtime_ns, entry.size):
                 stale.append(entry)
@@ -226,6 +239,7 @@ def _remove(base: sqlite3.Connection, path: bytes) -> None:
     if row:
         low = row[0] << _SHIFT
         base.execute("DELETE FROM passages WHERE rowid BETWEEN ? AND ?", (low, low + (1 << _SHIFT) - 1))
+        base.execute("DELETE FROM texts WHERE file = ?", (row[0],))
         base.execute("DELETE FROM files WHERE id = ?", (row[0],))
 
 
@@ -242,10 +256,12 @@ def _write(base: sqlite3.Connection, batch: Iterable[Document]) -> None:
             (entry.path, entry.mtime_ns, entry.size, document.title, document.linked, len(document.passages)),
         )
         low = (made.lastrowid or 0) << _SHIFT
+        if document.kept:
+            base.execute("INSERT INTO texts(file, text) VALUES(?, ?)", (made.lastrowid, document.kept))
         base.executemany(
-            "INSERT INTO passages(rowid, title, headings, text) VALUES(?, ?, ?, ?)",
+            "INSERT INTO passages(rowid, title, headings, text, page) VALUES(?, ?, ?, ?, ?)",
             (
-                (low + number, _spaced(document.names), _spaced(passage.headings), _spaced(passage.text))
+                (low + number, _spaced(document.names), _spaced(passage.headings), _spaced(passage.text), passage.page)
                 for number, passage in enumerate(document.passages)
             ),
         )
@@ -269,17 +285,17 @@ def _matching(base: sqlite3.Connection, expression: str, most: int) -> int:
 def _best(base: sqlite3.Connection, expression: str, limit: int) -> tuple[Found, ...]:
     rows = base.execute(
         "SELECT rowid, highlight(passages, 0, char(2), char(3)), highlight(passages, 1, char(2), char(3)), "
-        "highlight(passages, 2, char(2), char(3)) FROM passages "
+        "highlight(passages, 2, char(2), char(3)), page FROM passages "
         "WHERE passages MATCH ? AND rank MATCH 'bm25(4.0, 2.0, 1.0)' ORDER BY rank LIMIT ?",
         (expression, limit),
     ).fetchall()
     pages: dict[int, FilePage] = {}
     found: list[Found] = []
-    for rowid, title, headings, text in rows:
+    for rowid, title, headings, text, sheet in rows:
         file = rowid >> _SHIFT
         if file not in pages:
             row = base.execute("SELECT path, title, linked FROM files WHERE id = ?", (file,)).fetchone()
             pages[file] = FilePage(file, *row) if row else FilePage(file, b"", "", 0.0)
         marked = [str(column).replace(_GAP, "") for column in (title, headings, text)]
-        found.append(Found(pages[file], rowid & ((1 << _SHIFT) - 1), marked[0], marked[1], marked[2]))
+        found.append(Found(pages[file], rowid & ((1 << _SHIFT) - 1), marked[0], marked[1], marked[2], sheet))
     return tuple(found)

@@ -17,12 +17,13 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
-from airoagent.documents.folders import address, content_type, find_file, open_folders, read_file
+from airoagent.documents import pdf
+from airoagent.documents.folders import Folder, address, content_type, find_file, open_folders, read_file
 from airoagent.documents.index import Index, Progress, Refreshed
+from airoagent.documents.passages import SearchResult
 from airoagent.documents.ranking import Hit, Term, rank_pages, snippet, terms_of, unmarked
-from airoagent.errors import FetchError, UsageError
+from airoagent.errors import FetchError, ToolError, UsageError
 from airoagent.text import rank
-from airoagent.web.search import SearchResult
 
 __all__ = ["Documents"]
 
@@ -32,7 +33,7 @@ _SHORT, _LONG = 300, 600  # characters of a result's snippet
 
 
 def _silent(what: str, done: int, total: int) -> None:
-    """The progress of work nobody watches."""
+    """Report no progress."""
 
 
 class Documents:
@@ -58,30 +59,42 @@ class Documents:
         return tuple(address(folder, b"") for folder in self._folders)
 
     def resolve(self, url: str) -> Path:
-        """The file at a ``docs://`` address; FetchError if it is no document of these folders."""
+        """The file at a ``docs://`` address; FetchError if it is not a document of these folders."""
         return find_file(self._folders, url)[1]
 
     def url_for(self, path: Path) -> str:
         """The address of a file below one of the folders; UsageError for any other path."""
         real = Path(path).resolve()
         for folder in self._folders:
-            if real.is_relative_to(folder.root):
+            if real.is_relative_to(folder.root) and folder.only in ("", real.name):
                 below = os.fsencode(real.relative_to(folder.root).as_posix())
                 return address(folder, b"" if below == b"." else below)
         raise UsageError(f"{str(path)!r} is in none of the documents folders", "name its folder with --docs")
 
     def read(self, url: str) -> tuple[bytes, str]:
         """The bytes (the first 8 MB) and content type of the document at an address; FetchError if there is none."""
-        path = self.resolve(url)
+        folder, path = find_file(self._folders, url)
         try:
+            if path.suffix.lower() == ".pdf" and (text := self._kept(folder, path)):
+                return text.encode("utf-8", "replace"), pdf.TEXT
             body = read_file(path)
         except OSError as error:
             reason = error.strerror or str(error)
             raise FetchError(f"{url} cannot be read: {reason}", "check the file's permissions") from error
         return body, content_type(os.fsencode(path.name), body)
 
+    def _kept(self, folder: Folder, path: Path) -> str:
+        """What was read of a file when it was indexed, for one that takes long to read."""
+        found = path.stat()
+        below = os.fsencode(path.relative_to(folder.root).as_posix())
+        index = next(index for index in self._indexes if index.folder is folder)
+        try:
+            return index.kept(below, found.st_mtime_ns, found.st_size)
+        except ToolError:  # no place for an index
+            return ""
+
     def refresh(self, progress: Progress = _silent) -> tuple[Refreshed, ...]:
-        """Bring every folder's index up to date now; ``progress(what, done, total)`` is told of files read."""
+        """Bring every folder's index up to date now; ``progress(what, done, total)`` is called as files are read."""
         with self._lock:
             return self._refresh(progress)
 
@@ -113,7 +126,7 @@ class Documents:
         return done
 
     def _rarity(self, terms: Sequence[Term]) -> tuple[dict[str, float], dict[str, int]]:
-        """How much each term tells over all folders, and in how many passages it stands (counted up to a limit)."""
+        """How rare each term is over all folders, and in how many passages it stands (counted up to a limit)."""
         spreads = [index.spread([term.expression for term in terms], _COMMON + 1) for index in self._indexes]
         total = sum(passages for passages, _ in spreads)
         sizes = {term.text: sum(found[at] for _, found in spreads) for at, term in enumerate(terms)}
@@ -143,7 +156,9 @@ def _expression(terms: Sequence[Term], rarity: Mapping[str, float], sizes: Mappi
 
 
 def _result(hit: Hit, index: Index) -> SearchResult:
-    return SearchResult(hit.page.title, address(index.folder, hit.page.path), _snippet(hit, index))
+    sheet = hit.passages[0][1].sheet
+    place = f"#page={sheet}" if sheet else ""
+    return SearchResult(hit.page.title, address(index.folder, hit.page.path) + place, _snippet(hit, index))
 
 
 def _snippet(hit: Hit, index: Index) -> str:

@@ -36,6 +36,8 @@ _TINY = 200  # characters of a page that may be all it says
 _LEAST = 500  # characters of a page below which nothing is left out of it
 _SHARE = 0.4  # of the page's prose that trafilatura must have found
 _LONG = 80  # characters of a block that reads like prose
+_SENTENCE = 40  # characters of one that may stand at the end of an article
+_LINKS = 0.5  # the share of a block's characters that are links, from which on it is navigation
 _MOST_DEPTH = 200  # lxml, which trafilatura reads with, drops what lies deeper
 _ATTRIBUTES = ("class", "id", "role", "href", "itemprop")
 _VOID = frozenset({"br", "hr", "img", "wbr", "area", "col", "source", "track", "param"})  # have no end tag
@@ -81,8 +83,8 @@ def _most_furniture(node: Node) -> float:
     """The share of a page up to which an element is furniture; 0 where nothing says that it is."""
     tag, attrs = node.tag, node.attrs
     if tag in _FURNITURE or attrs.get("role") in _ROLES:
-        # An article's own header and notes are part of it.
-        return 0.0 if tag in ("header", "aside") and _inside(node, "article", "main") else 0.5
+        # An article's own header, notes and corrections are part of it.
+        return 0.0 if tag in ("header", "aside", "footer") and _inside(node, "article", "main") else 0.5
     if tag in ("body", "main", "article") or not attrs:
         return 0.0
     names = f"{attrs.get('class', '')[:200]} {attrs.get('id', '')[:200]}"
@@ -108,8 +110,11 @@ def _inside(node: Node, *tags: str) -> bool:
     return False
 
 
-def chosen(tree: Tree, blocks: Sequence[Block]) -> list[bool]:
-    """For every block of a page of the web, whether it belongs to the main text."""
+def chosen(tree: Tree, blocks: Sequence[Block], linked: Sequence[float]) -> list[bool]:
+    """For every block of a page of the web, whether it belongs to the main text.
+
+    ``linked`` is the share of each block's characters that are the words of links.
+    """
     every = [True] * len(blocks)
     if sum(len(block.text) for block in blocks) < _LEAST:
         return every
@@ -128,11 +133,37 @@ def chosen(tree: Tree, blocks: Sequence[Block]) -> list[bool]:
         first -= 1
     while last + 1 < len(kept) and kept[last + 1]:
         last += 1
-    kept = [keep and first <= at <= last for at, keep in enumerate(kept)]
-    for at in range(last - 1, first, -1):
-        # trafilatura leaves out some headings of what it takes.
-        kept[at] = kept[at] or (blocks[at].kind == "heading" and kept[at + 1])
-    return kept
+    articles = _articles(blocks, linked, {blocks[at].article for at in long})
+    first = _with_head(blocks, linked, first)
+    for at in range(last + 1, len(blocks)):
+        # trafilatura may stop at a box in the middle of an article, and takes one article of several.
+        if blocks[at].article in articles and linked[at] < _LINKS and _is_sentence(blocks[at].text):
+            last = at
+    return [first <= at <= last and (kept[at] or linked[at] < _LINKS) for at in range(len(blocks))]
+
+
+def _articles(blocks: Sequence[Block], linked: Sequence[float], found: set[int]) -> set[int]:
+    """The <article> and <main> elements that are read: those of the main text, and others with as much prose."""
+    sizes: dict[int, int] = {}
+    for block, links in zip(blocks, linked, strict=True):
+        if len(block.text) >= _LONG and links < _LINKS:
+            sizes[block.article] = sizes.get(block.article, 0) + len(block.text)
+    most = max(sizes.values(), default=0)
+    return {number for number, size in sizes.items() if number and (number in found or 3 * size >= most)}
+
+
+def _with_head(blocks: Sequence[Block], linked: Sequence[float], first: int) -> int:
+    """Where the main text starts, with its headline and what stands between the two (a standfirst)."""
+    for at in range(first - 1, max(-1, first - 6), -1):
+        if linked[at] >= _LINKS:
+            break
+        if blocks[at].kind == "heading":
+            return at if blocks[at].level == 1 else first
+    return first
+
+
+def _is_sentence(text: str) -> bool:
+    return len(text) >= _SENTENCE and text.rstrip('"”’)').endswith((".", "!", "?", "。", "…"))
 
 
 def _words(text: str) -> list[str]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from airoagent.documents.rendering import Block
 from airoagent.text.sentences import sentences, unwrapped
 
-__all__ = ["Passage", "cut"]
+__all__ = ["Passage", "SearchResult", "cut"]
 
 # Characters: a passage is closed once it has AIM, and never grows over MOST unless one sentence does.
 AIM, MOST = 360, 560
@@ -20,10 +20,20 @@ _SHORT = 160  # a section shorter than this is kept together with the next one
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """Text of a page and the headings above it, outermost first, joined by " / "."""
+    """Text of a page and the headings above it, outermost first, joined by " / "; ``page`` is a PDF file's page."""
 
     headings: str
     text: str
+    page: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class SearchResult:
+    """One hit: the page's title and address, and the words of it that match."""
+
+    title: str
+    url: str
+    snippet: str
 
 
 def cut(blocks: Sequence[Block]) -> tuple[Passage, ...]:
@@ -40,7 +50,7 @@ class _Cutter:
         self._path: list[tuple[int, str]] = []
         self._names: list[str] = []  # the headings of the passage in the making
         self._lines: list[str] = []
-        self._size = 0
+        self._size = self._page = 0
 
     def take(self, block: Block) -> None:
         if block.kind == "heading":
@@ -53,6 +63,9 @@ class _Cutter:
                 self._add(block.text)
                 self._name(block.text[:200])
             return
+        if block.page != self._page:
+            self._close()
+            self._page = block.page
         if not self._lines:
             self._names = [name for _, name in self._path[-3:]]
         for piece, new_line in _pieces(block):
@@ -83,7 +96,7 @@ class _Cutter:
 
     def _close(self) -> None:
         if self._lines:
-            self._done.append(Passage(" / ".join(self._names), "\n".join(self._lines)))
+            self._done.append(Passage(" / ".join(self._names), "\n".join(self._lines), self._page))
         self._lines, self._names, self._size = [], [], 0
 
 

@@ -10,6 +10,8 @@ from __future__ import annotations
 import functools
 import json
 import sys
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from airoagent.child_processes import run_child, set_limits
@@ -18,10 +20,13 @@ from airoagent.extras import has, install
 
 if TYPE_CHECKING:
     from airoagent.documents.read_text import Found
+    from airoagent.documents.rendering import Block
 
-__all__ = ["MAGIC", "installed", "missing", "read_pdf", "serve"]
+__all__ = ["MAGIC", "TEXT", "installed", "missing", "read_pdf", "read_text", "serve", "write_text"]
 
 MAGIC = b"%PDF-"
+TEXT = "application/x-pdf-text"
+"""The content type of a PDF file whose text has been read already (`write_text`)."""
 
 _SECONDS = 20  # of processor time
 _PAGES = 2_000
@@ -58,19 +63,37 @@ def _found(records: list[dict[str, Any]], stopped: str, url: str) -> Found:
     from airoagent.documents.read_text import plain
     from airoagent.documents.rendering import Block
 
-    title, texts, links = "", [], []
+    title, pages = "", 0
+    blocks: tuple[Block, ...] = ()
+    links: list[tuple[str, str]] = []
     for record in records:
         title = title or record.get("title", "")
-        texts.append(record.get("text", ""))
+        if "text" in record:
+            pages += 1
+            first, found, _ = plain(record["text"])
+            title = title or ("" if blocks else first)
+            blocks += tuple(replace(block, page=pages) for block in found)
         links += [(link, "") for link in record.get("links", ())]
         stopped = stopped or record.get("stopped", "")
-    first, blocks, _ = plain("\n\n".join(filter(str.strip, texts)))
     if not blocks:
         reason = stopped or "it holds no text (scanned pages, perhaps)"
         raise FetchError(f"{url} is a PDF file that cannot be read: {reason}", "look for the same text as a web page")
     if stopped:
         blocks += (Block("text", f"(The rest of this PDF file was not read: {stopped}.)"),)
-    return title or first, blocks, links
+    return title, blocks, links
+
+
+def write_text(title: str, blocks: Sequence[Block], links: Sequence[tuple[str, str]]) -> str:
+    """What was read from a PDF file, as the index keeps it; `read_text` reads it again."""
+    return json.dumps([title, [[block.page, block.text] for block in blocks], links])
+
+
+def read_text(body: bytes) -> Found:
+    """What `write_text` wrote."""
+    from airoagent.documents.rendering import Block
+
+    title, blocks, links = json.loads(body)
+    return title, tuple(Block("text", text, page=page) for page, text in blocks), [(url, words) for url, words in links]
 
 
 def serve(seconds: int) -> None:

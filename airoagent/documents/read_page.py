@@ -13,21 +13,30 @@ trafilatura, whole but for navigation, in time and memory linear in their size.
 from __future__ import annotations
 
 import json
+import re
 import sys
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from urllib.parse import urldefrag, urljoin, urlsplit
 
 from airoagent.child_processes import run_child, set_limits
 from airoagent.documents import pdf
 from airoagent.documents import read_text as plaintext
-from airoagent.documents.charset import decode
+from airoagent.documents.charset import decode, split_type
 from airoagent.documents.html_tree import Tree, parse_html
 from airoagent.documents.main_text import chosen, prune
 from airoagent.documents.rendering import Block, join_blocks, render, text_of
 from airoagent.errors import FetchError
 
-__all__ = ["Link", "Page", "Reading", "read_blocks", "read_page", "serve"]
+__all__ = ["Link", "Page", "Reading", "is_challenge", "read_blocks", "read_page", "serve"]
 
+_CHALLENGE = re.compile(
+    r"just a moment\.\.\.|attention required! \| cloudflare|checking your browser|ddos-guard|one moment, please"
+    r"|access denied|access to this page has been denied|are you a robot|verify(?:ing)? you are human"
+    r"|pardon our interrupt",
+    re.IGNORECASE,
+)
+_OWN = {"text/org": "org", "application/x-ipynb+json": "notebook", "text/x-source": "code"}
+_LEAST_CHALLENGED = 800  # characters of a page that is not a guard's, whatever its title
 _TINY = 200  # characters below which a page may have been hidden from us
 _LARGE = 1_000_000  # bytes, and
 _MANY_TAGS = 20_000  # tags, from which on a page of the web is read in a child process
@@ -123,14 +132,17 @@ def _read(body: bytes, content_type: str, url: str, *, of_web: bool = False) -> 
     kind, charset = _kind(body, content_type, url)
     if kind in ("html", "xhtml"):
         return _read_html(decode(body, charset), url, xml=kind == "xhtml", of_web=of_web)
-    if kind == "pdf":
-        title, blocks, hrefs = pdf.read_pdf(body, url)
+    if kind in ("pdf", "pdf text"):
+        title, blocks, hrefs = pdf.read_pdf(body, url) if kind == "pdf" else pdf.read_text(body)
     else:
         read = {
             "markdown": plaintext.markdown,
             "json": plaintext.json_text,
             "xml": plaintext.xml_text,
             "csv": plaintext.csv_text,
+            "org": plaintext.org_text,
+            "notebook": plaintext.notebook,
+            "code": plaintext.code,
         }
         title, blocks, hrefs = read.get(kind, plaintext.plain)(decode(body, charset))
     links = _Links(url, "")
@@ -141,13 +153,9 @@ def _read(body: bytes, content_type: str, url: str, *, of_web: bool = False) -> 
 
 def _kind(body: bytes, content_type: str, url: str) -> tuple[str, str]:
     """How to read the bytes, and the charset of the header ("" if it names none). FetchError for other types."""
-    kind, _, rest = content_type.partition(";")
-    kind = kind.strip().lower()
-    charset = ""
-    for parameter in rest.split(";"):
-        name, _, value = parameter.partition("=")
-        if name.strip().lower() == "charset":
-            charset = value.strip().strip("\"'")
+    kind, charset = split_type(content_type)
+    if kind == pdf.TEXT and url.startswith("docs://"):
+        return "pdf text", ""
     if body.startswith(pdf.MAGIC):
         if not pdf.installed():
             raise pdf.missing(url)
@@ -164,6 +172,8 @@ def _kind(body: bytes, content_type: str, url: str) -> tuple[str, str]:
         return ("html" if html else "markdown" if markdown else "plain"), charset
     if kind in ("text/html", "application/xhtml+xml"):
         return ("html" if kind == "text/html" else "xhtml"), charset
+    if kind in _OWN:
+        return _OWN[kind], charset
     if kind in ("application/json", "text/json", "application/ld+json") or kind.endswith("+json"):
         return "json", charset
     if kind in ("application/xml", "text/xml") or (kind.endswith("+xml") and kind != "image/svg+xml"):
@@ -197,6 +207,9 @@ def _read_html(text: str, url: str, *, xml: bool, of_web: bool) -> Reading:
         other, other_size = _content(parse_html(text, xml=xml, obey_sheets=False), url, of_web)
         if other_size > 4 * max(size, 50):
             return other
+    if size < _TINY and tree.scripted and len(body := plaintext.article_body(tree.scripted)) > 4 * max(size, 50):
+        _, blocks, _ = plaintext.plain(body)
+        return replace(reading, blocks=blocks)
     return reading
 
 
@@ -205,8 +218,10 @@ def _content(tree: Tree, url: str, of_web: bool) -> tuple[Reading, int]:
     prune(tree)
     found: list[tuple[int, str, str]] = []
     blocks = render([tree.nodes[0]], lambda at, href, words: found.append((at, href, words)))
-    kept = chosen(tree, blocks) if of_web else [True] * len(blocks)
+    kept = chosen(tree, blocks, _linked(blocks, found)) if of_web else [True] * len(blocks)
     links = _Links(url, tree.base)
+    for href in (tree.refresh, *tree.frames):
+        links.add(href, "")
     for at, href, words in found:
         if at >= len(kept) or kept[at]:
             links.add(href, words)
@@ -214,7 +229,22 @@ def _content(tree: Tree, url: str, of_web: bool) -> tuple[Reading, int]:
     if not tree.whole:
         blocks += (Block("text", "(The rest of this page was not read: it has too many parts.)"),)
     size = sum(len(block.text) for block in blocks)
+    if of_web and is_challenge(tree.title) and size < _LEAST_CHALLENGED:
+        blocks = ()
     return Reading(_title(tree, blocks), blocks, links.all(), tree.language[:35]), size
+
+
+def _linked(blocks: tuple[Block, ...], links: list[tuple[int, str, str]]) -> list[float]:
+    """The share of each block's characters that are the words of links."""
+    sizes = [0] * (len(blocks) + 1)
+    for at, _, words in links:
+        sizes[min(at, len(blocks))] += len(words)
+    return [size / max(1, len(block.text)) for block, size in zip(blocks, sizes, strict=False)]
+
+
+def is_challenge(title: str) -> bool:
+    """Whether a page of this title guards a site against robots, in place of the page that was asked for."""
+    return _CHALLENGE.match(title.strip()) is not None
 
 
 def _title(tree: Tree, blocks: tuple[Block, ...]) -> str:
@@ -245,7 +275,7 @@ class _Links:
 
     def add(self, href: str, text: str) -> None:
         """Take in one link; addresses of other schemes and places on the page itself are passed over."""
-        if href[:1] == "#" or (href in self._seen and text):
+        if href[:1] in ("#", "") or (href in self._seen and text):
             return
         if text:
             self._seen.add(href)
@@ -258,11 +288,11 @@ class _Links:
 
 
 def join_url(base: str, href: str) -> str:
-    """``href`` as it stands on the page ``base``; "" if that is no http, https or docs address.
+    """``href`` as it stands on the page ``base``; "" if that is not an http, https or docs address.
 
     Only a ``docs://`` page can lead to ``docs://``: a page of the web has no say over the user's files.
     """
-    href = "".join(href.split("\n")).strip().replace("\t", "").replace("\r", "")
+    href = "".join(href.split("\n")).strip().replace("\t", "").replace("\r", "").replace(" ", "%20")
     try:
         of_docs = urlsplit(base).scheme == "docs"
         scheme = urlsplit(href).scheme.lower()

@@ -10,10 +10,22 @@ import io
 import json
 import re
 from collections.abc import Sequence
+from typing import Any
 
 from airoagent.documents.rendering import Block
 
-__all__ = ["Found", "csv_text", "json_text", "markdown", "plain", "xml_text"]
+__all__ = [
+    "Found",
+    "article_body",
+    "code",
+    "csv_text",
+    "json_text",
+    "markdown",
+    "notebook",
+    "org_text",
+    "plain",
+    "xml_text",
+]
 
 Found = tuple[str, tuple[Block, ...], list[tuple[str, str]]]
 
@@ -131,6 +143,41 @@ def _front_matter(text: str) -> tuple[str, str]:
     return title, text[end + 4 :].partition("\n")[2]
 
 
+def code(text: str) -> Found:
+    """Source code and settings: as they are."""
+    return "", (Block("code", text.strip("\n")),) if text.strip() else (), []
+
+
+def org_text(text: str) -> Found:
+    """Org: read as Markdown, with its own headings, title and links."""
+    title = re.search(r"^#\+title:\s*(.+)$", text, re.IGNORECASE | re.MULTILINE)
+    text = re.sub(r"^#\+\w+:.*$|^[ \t]*:\w+:.*$", "", text, flags=re.MULTILINE)
+    text = re.sub(r"^(\*{1,6}) ", lambda match: "#" * len(match[1]) + " ", text, flags=re.MULTILINE)
+    text = re.sub(
+        r"\[\[([^\[\]\n]{1,2000})\](?:\[([^\[\]\n]{1,300})\])?\]", lambda m: f"[{m[2] or m[1]}]({m[1]})", text
+    )
+    first, blocks, links = markdown(text)
+    return (title[1].strip()[:300] if title else first), blocks, links
+
+
+def notebook(text: str) -> Found:
+    """A Jupyter notebook: its words, its code and the text that the code gave."""
+    try:
+        cells = json.loads(text)["cells"]
+        parts = [part for cell in cells for part in _cell_parts(cell)]
+    except (ValueError, RecursionError, KeyError, TypeError, AttributeError):
+        return json_text(text)
+    return markdown("\n\n".join(parts))
+
+
+def _cell_parts(cell: dict[str, Any]) -> list[str]:
+    source = "".join(cell.get("source", ""))
+    if cell.get("cell_type") != "code":
+        return [source]
+    shown = ["".join(one.get("text", one.get("data", {}).get("text/plain", ""))) for one in cell.get("outputs", ())]
+    return [f"~~~~~~\n{code.rstrip()}\n~~~~~~" for code in (source, *shown) if code.strip()]
+
+
 def csv_text(text: str) -> Found:
     """A table of values separated by commas, semicolons or tabs: a line for each row, its cells between bars."""
     head = text.partition("\n")[0]
@@ -168,6 +215,38 @@ def json_text(text: str) -> Found:
         elif isinstance(item, list):
             stack.extend(reversed(item))
     return " ".join(title.split())[:300], (Block("code", text.strip("\n")),), links
+
+
+def article_body(records: Sequence[str]) -> str:
+    """The text of an article in a page's JSON-LD records; "" where they hold none."""
+    stack: list[object] = []
+    for record in records:
+        try:
+            stack.append(json.loads(record))
+        except (ValueError, RecursionError):
+            continue
+    bodies = [""]
+    while stack:
+        item = stack.pop()
+        if isinstance(item, dict):
+            bodies += [body for key in ("articleBody", "text") if isinstance(body := item.get(key), str)]
+            stack.extend(item.values())
+        elif isinstance(item, list):
+            stack.extend(item)
+    return _unmarked(max(bodies, key=len))
+
+
+def _unmarked(text: str) -> str:
+    """The words of a text that may be HTML written as text."""
+    if not _TAGS.search(text):
+        return text
+    from airoagent.documents.html_tree import parse_html
+    from airoagent.documents.rendering import join_blocks, render
+
+    return join_blocks(render([parse_html(text).nodes[0]], lambda at, href, words: None))
+
+
+_TAGS = re.compile(r"</?(?:p|br|b|i|em|strong|a|div|span|ul|ol|li|img|h[1-6]|blockquote|table)\b[^<>]*>", re.IGNORECASE)
 
 
 class _XmlText:
@@ -208,7 +287,7 @@ class _XmlText:
         return self
 
     def _flush(self) -> bool:
-        text = " ".join("".join(self._words).split())
+        text = " ".join(_unmarked("".join(self._words)).split())
         self._words.clear()
         if not text:
             return False

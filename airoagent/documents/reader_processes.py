@@ -13,11 +13,12 @@ import re
 import sys
 from collections import deque
 from collections.abc import Generator, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from airoagent.child_processes import Child, start_child
+from airoagent.documents import pdf
 from airoagent.documents.folders import Entry, Folder, address, content_type, read_file
 from airoagent.documents.passages import Passage, cut
 from airoagent.documents.read_page import read_blocks
@@ -34,7 +35,7 @@ class Document:
     """A file as the index wants it: what it is called, the words of its title and file name, its passages.
 
     ``linked`` is the share of its text that stands in links: near 1 for a register or a table of contents. A file
-    that is no text after all has no passages.
+    that is not text has no passages. ``kept`` is what was read, where reading it takes long (`pdf.write_text`).
     """
 
     entry: Entry
@@ -42,6 +43,7 @@ class Document:
     names: str
     linked: float
     passages: tuple[Passage, ...]
+    kept: str = ""
 
 
 def read_document(folder: Folder, entry: Entry) -> Document:
@@ -56,12 +58,14 @@ def read_document(folder: Folder, entry: Entry) -> Document:
         return Document(entry, words, words, 0.0, ())
     title = _storable(reading.title) or words
     names = title if words.lower() in title.lower() or words == "index" else f"{title} ({words})"
-    passages = tuple(Passage(_storable(p.headings), _storable(p.text)) for p in cut(reading.blocks))
+    passages = tuple(replace(p, headings=_storable(p.headings), text=_storable(p.text)) for p in cut(reading.blocks))
     if not passages and body.strip():
         passages = (Passage("", title),)
     size = sum(len(block.text) for block in reading.blocks) or 1
     linked = min(1.0, sum(len(link.text) for link in reading.links) / size)
-    return Document(entry, title, names, round(linked, 2), passages)
+    links = [(link.url, link.text) for link in reading.links]
+    kept = _storable(pdf.write_text(reading.title, reading.blocks, links)) if body.startswith(pdf.MAGIC) else ""
+    return Document(entry, title, names, round(linked, 2), passages, kept)
 
 
 def _storable(text: str) -> str:
@@ -143,8 +147,8 @@ def _take(folder: Folder, reader: Child, batch: tuple[Entry, ...]) -> tuple[Docu
     try:
         answers = json.loads(reader.stdout.readline())
         return tuple(
-            Document(entry, title, names, linked, tuple(Passage(headings, text) for headings, text in passages))
-            for entry, (title, names, linked, passages) in zip(batch, answers, strict=True)
+            Document(entry, title, names, linked, tuple(Passage(*passage) for passage in passages), kept)
+            for entry, (title, names, linked, passages, kept) in zip(batch, answers, strict=True)
         )
     except (OSError, ValueError):
         return tuple(read_document(folder, entry) for entry in batch)
@@ -157,6 +161,8 @@ def serve() -> None:
     folder = Folder(name, Path(os.fsdecode(bytes.fromhex(root))))
     for line in requests:
         documents = (read_document(folder, Entry(bytes.fromhex(path), *rest)) for path, *rest in json.loads(line))
-        answer = [(d.title, d.names, d.linked, [(p.headings, p.text) for p in d.passages]) for d in documents]
+        answer = [
+            (d.title, d.names, d.linked, [(p.headings, p.text, p.page) for p in d.passages], d.kept) for d in documents
+        ]
         sys.stdout.buffer.write(json.dumps(answer).encode() + b"\n")
         sys.stdout.buffer.flush()

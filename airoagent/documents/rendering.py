@@ -1,4 +1,4 @@
-"""A page's nodes as text a model can read: blocks with line breaks between them, table rows with bars, links beside it.
+"""A page's nodes as text a model can read: blocks with line breaks between them, table rows with bars; and its links.
 
 Inline elements never split a word, blocks never glue two sentences together. No markup is left in the text.
 """
@@ -6,8 +6,8 @@ Inline elements never split a word, blocks never glue two sentences together. No
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Literal
 
 from airoagent.documents.hidden import word_set
@@ -26,12 +26,17 @@ Kind = Literal["heading", "text", "item", "row", "code", "term"]
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """One piece of a page: its kind and its text (rows and code may have line breaks). ``level`` is a heading's rank
-    or a list item's depth, from 1."""
+    """One piece of a page: its kind and its text (rows and code may have line breaks).
+
+    ``level`` is a heading's rank or a list item's depth, from 1; ``article`` numbers the innermost <article> or <main>
+    that it stands in, ``page`` the page of a PDF file (0: none).
+    """
 
     kind: Kind
     text: str
     level: int = 0
+    article: int = field(default=0, compare=False)
+    page: int = field(default=0, compare=False)
 
 
 _SPACES = re.compile(r"[ \t\n\r\f\xa0\u2000-\u200a\u202f\u3000]+")
@@ -45,6 +50,11 @@ _JUNK = re.compile(
     re.IGNORECASE,
 )
 _REFERENCE = re.compile(r"\[(?:\d{1,3}|[a-z]|note \d+|citation needed)\]", re.IGNORECASE)
+_EXPONENT = re.compile(r"[-+−–]?\s?\d{1,4}|[a-z]", re.IGNORECASE)
+_BASE = re.compile(r"(?:\d|\)|(?<![^\W\d])[^\W\d]{1,3})\s?$")  # a number, a bracket, a sign or unit (x, km)
+_MOST_SPAN = 30  # columns of a cell
+_MOST_REPEATED, _LONGEST_REPEATED = 5000, 200  # repetitions of cells in a table; characters of a cell that is repeated
+_TRAILING_BARS = re.compile(r"(?<![ |])[ |]+$")
 
 
 class _Renderer:
@@ -58,6 +68,8 @@ class _Renderer:
         self._level = 0
         self._lists = 0
         self._lead = ""
+        self._numbers: list[int] | None = None  # the next number of the ordered list, and the step to the one after
+        self._articles = self._article = 0
 
     def run(self, nodes: Sequence[Node]) -> tuple[Block, ...]:
         stack: list[Node | str | Callable[[], None]] = []
@@ -83,43 +95,32 @@ class _Renderer:
         self._words = []
         if text and (self._kind == "heading" or not _JUNK.fullmatch(text)):
             lead, self._lead = self._lead, ""
-            self.blocks.append(Block(self._kind, lead + text, self._level))
+            self.blocks.append(Block(self._kind, lead + text, self._level, self._article))
 
     def _enter(self, node: Node, stack: list[Node | str | Callable[[], None]]) -> None:
         tag = node.tag
         if tag == "br":
             self._words.append("\x00")
-        elif tag == "pre" or tag in ("listing", "xmp"):
+        elif tag in ("pre", "listing", "xmp"):
             self._code(node)
         elif tag == "table" and not _is_layout(node):
             self._table(node)
-        elif tag == "sup" and _is_reference(node):
-            return
-        elif tag in ("img", "math") and not node.children:
-            self._words.append(_formula(node))
         elif tag in BLOCKS:
             self._block(node, stack)
         elif tag == "a":
             self._link(node, stack)
-        elif tag == "q":
-            self._words.append("“")
-            stack.append("”")
-            stack.extend(reversed(node.children))
-        elif tag == "rt":
-            stack.append(")")
-            stack.extend(reversed(node.children))
-            self._words.append("(")
         else:
-            stack.extend(reversed(node.children))
+            stack.extend(reversed(_inline(node, self._words)))
 
     def _block(self, node: Node, stack: list[Node | str | Callable[[], None]]) -> None:
         self.flush()
         kind, level, lead, lists = self._kind, self._level, self._lead, self._lists
+        numbers, article = self._numbers, self._article
 
         def leave() -> None:
             self.flush()
             self._kind, self._level, self._lists = kind, level, lists
-            self._lead = ""
+            self._numbers, self._article, self._lead = numbers, article, ""
 
         stack.append(leave)
         rank = heading_level(node.tag)
@@ -127,15 +128,26 @@ class _Renderer:
             self._kind, self._level, self._lead = "heading", rank, ""
         elif node.tag in ("ul", "ol", "dir"):
             self._lists = lists + 1
+            self._numbers = _numbering(node) if node.tag == "ol" else None
         elif node.tag == "li":
-            self._kind, self._level, self._lead = "item", max(1, lists), "- "
+            self._kind, self._level, self._lead = "item", max(1, lists), self._bullet(node)
         elif node.tag == "dt":
             self._kind, self._level = "term", 0
         elif node.tag == "dd":
             self._kind, self._level, self._lead = "item", max(1, lists), self._term_before(node)
+        elif node.tag in ("article", "main"):
+            self._articles += 1
+            self._article = self._articles
         elif kind == "heading":
             self._lead = lead
         stack.extend(reversed(node.children))
+
+    def _bullet(self, item: Node) -> str:
+        if self._numbers is None:
+            return "- "
+        number = _whole(item.attrs.get("value", ""), self._numbers[0])
+        self._numbers[0] = number + self._numbers[1]
+        return f"{number}. "
 
     def _term_before(self, node: Node) -> str:
         """What a short definition begins with: its term, if that is short too and was the last block."""
@@ -170,31 +182,115 @@ class _Renderer:
         text = _INVISIBLE.sub("", _plain(node, self._here)).expandtabs(4).strip("\n")
         lines = [line.rstrip() for line in text.split("\n")]
         if any(lines):
-            self.blocks.append(Block("code", "\n".join(lines)))
+            self.blocks.append(Block("code", "\n".join(lines), article=self._article))
         self._lead = ""
 
     def _table(self, node: Node) -> None:
         self.flush()
-        rows: list[list[str]] = []
+        grid = _Grid()
         stack: list[Node] = [node]
         while stack:
             item = stack.pop()
             if item.dead:
                 continue
             if item.tag == "caption":
-                self.blocks.append(Block("text", _clean(_plain(item, self._here)).replace("\n", " ")))
+                self.blocks.append(Block("text", self._cell(item), article=self._article))
             elif item.tag in ("td", "th"):
-                if not rows:
-                    rows.append([])
-                rows[-1].append(_clean(_plain(item, self._here)).replace("\n", " "))
+                grid.add(self._cell(item), item.attrs)
             else:
                 if item.tag == "tr":
-                    rows.append([])
+                    grid.start_row()
                 stack.extend(child for child in reversed(item.children) if isinstance(child, Node))
-        lines = [" | ".join(row).rstrip() for row in rows if any(row)]
-        if lines:
-            self.blocks.append(Block("row", "\n".join(lines)))
+        if lines := grid.lines():
+            self.blocks.append(Block("row", "\n".join(lines), article=self._article))
         self._lead = ""
+
+    def _cell(self, node: Node) -> str:
+        return _clean(_plain(node, self._here)).replace("\n", " ")
+
+
+class _Grid:
+    """The rows of a table: a cell that reaches down is repeated there, one that reaches across leaves empty places."""
+
+    def __init__(self) -> None:
+        self._rows: list[list[str]] = []
+        self._below: dict[int, tuple[str, int]] = {}  # by column: what reaches down, and into how many rows more
+        self._spare = _MOST_REPEATED
+
+    def start_row(self) -> None:
+        self._reach()
+        self._rows.append([])
+
+    def add(self, text: str, attrs: Mapping[str, str]) -> None:
+        if not self._rows:
+            self._rows.append([])
+        self._reach()
+        row, down = self._rows[-1], _whole(attrs.get("rowspan", ""), 1) - 1
+        for number in range(min(_MOST_SPAN, max(1, _whole(attrs.get("colspan", ""), 1)))):
+            if down > 0:
+                self._below[len(row)] = "" if number or len(text) > _LONGEST_REPEATED else text, down
+            row.append("" if number else text)
+
+    def lines(self) -> list[str]:
+        self._reach()
+        return [_TRAILING_BARS.sub("", " | ".join(row)) for row in self._rows if any(row)]
+
+    def _reach(self) -> None:
+        """Fill the next places of the last row with the cells of rows above that reach there."""
+        row = self._rows[-1] if self._rows else []
+        while len(row) in self._below and self._spare > 0:
+            self._spare -= 1
+            text, more = self._below.pop(len(row))
+            if more > 1:
+                self._below[len(row)] = text, more - 1
+            row.append(text)
+
+
+def _whole(text: str, default: int) -> int:
+    """An attribute that is a whole number; ``default`` for any other."""
+    text = text.strip()
+    return int(text) if re.fullmatch(r"-?[0-9]{1,9}", text) else default
+
+
+def _numbering(node: Node) -> list[int]:
+    """The first number of an ordered list, and the step to the next."""
+    if "reversed" not in node.attrs:
+        return [_whole(node.attrs.get("start", ""), 1), 1]
+    items = sum(isinstance(child, Node) and child.tag == "li" and not child.dead for child in node.children)
+    return [_whole(node.attrs.get("start", ""), items), -1]
+
+
+def _inline(node: Node, before: Sequence[str]) -> Sequence[Node | str]:
+    """What stands for an inline element in the text: its children, with signs where its layout has a meaning."""
+    tag, children = node.tag, node.children
+    if tag == "sup":
+        words = text_of(node, 40, 40).strip()
+        if _REFERENCE.fullmatch(words) or _is_note(node):
+            return ()
+        if _EXPONENT.fullmatch(words) and _BASE.search("".join(before[-3:])):
+            return ("^", *children)
+    elif tag in ("mfrac", "msup"):
+        parts = [child for child in children if isinstance(child, Node)]
+        if len(parts) == 2:
+            return (*_grouped(parts[0]), "/" if tag == "mfrac" else "^", *_grouped(parts[1]))
+    elif tag in ("img", "math") and not children:
+        return (_formula(node),)
+    elif tag == "q":
+        return ("“", *children, "”")
+    elif tag == "rt":
+        return ("(", *children, ")")
+    return children
+
+
+def _grouped(part: Node) -> Sequence[Node | str]:
+    """A part of a formula, in parentheses where it has several parts of its own."""
+    return ("(", part, ")") if sum(isinstance(child, Node) for child in part.children) > 1 else (part,)
+
+
+def _is_note(sup: Node) -> bool:
+    """Whether a raised number only leads to a note of the page."""
+    links = [child for child in sup.children if isinstance(child, Node) and child.tag == "a"]
+    return bool(links) and links[0].attrs.get("href", "").strip().startswith("#")
 
 
 def _clean(text: str) -> str:
@@ -220,16 +316,12 @@ def _plain(node: Node, on_link: Callable[[str, str], None]) -> str:
         if item.tag == "br":
             parts.append("\n" if node.tag == "pre" else "\x00")
             continue
-        if item.tag == "sup" and _is_reference(item):
-            continue
         if item.tag == "a" and item.attrs.get("href"):
             on_link(item.attrs["href"].strip(), " ".join(text_of(item, 400).split())[:300])
-        if item.tag in ("img", "math") and not item.children:
-            parts.append(_formula(item))
         if item.tag in BLOCKS and item is not node and parts:
             parts.append("\n" if node.tag == "pre" else " ")
             stack.append("" if node.tag == "pre" else " ")
-        stack.extend(reversed(item.children))
+        stack.extend(reversed(_inline(item, parts)))
     return "".join(parts)
 
 
@@ -252,10 +344,6 @@ def text_of(node: Node, limit: int = 2_000, most: int = 200) -> str:
         elif not item.dead:
             stack.extend(reversed(item.children))
     return "".join(parts)
-
-
-def _is_reference(node: Node) -> bool:
-    return _REFERENCE.fullmatch(text_of(node, 40, 40).strip()) is not None
 
 
 def _formula(node: Node) -> str:

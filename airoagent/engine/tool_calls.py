@@ -38,7 +38,8 @@ from airoagent.models.base import Completion, Purpose
 from airoagent.plan.evidence import Evidence, Filled
 from airoagent.plan.steps import Step
 from airoagent.prompts.grammar import Grammar
-from airoagent.toolbox.tool import Call, Tool, Toolbox, ToolContext, ToolOutput
+from airoagent.toolbox.arguments import Call, bound
+from airoagent.toolbox.tool import Tool, Toolbox, ToolContext, ToolOutput
 from airoagent.web.links import links_of
 
 __all__ = ["Caller"]
@@ -56,7 +57,7 @@ class _Bound:
 
     def __init__(self, tool: Tool, policy: Policy) -> None:
         self.tool = tool
-        self.call: Call = tool.bind()
+        self.call: Call = bound(tool)
         self.timeout = policy.tool_timeout if tool.timeout is None else tool.timeout
         self.wants_context = bool(tool.context_parameter)
         self.shared = tool.repeatable and not tool.side_effects

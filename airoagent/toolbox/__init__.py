@@ -1,1 +1,3 @@
-"""What a tool is, where tools are found, and the one door to the network."""
+"""What a tool is, how it is called, and where tools are found."""
+
+__all__ = ["arguments", "loader", "mcp_servers", "offering", "tool"]

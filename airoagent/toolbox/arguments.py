@@ -1,8 +1,9 @@
-"""From a step's input to a tool's arguments: plain text for one parameter, JSON in the brackets for several.
+"""Calls a tool with a plan step's input: plain text for one parameter, JSON or ``name=value`` pairs for several.
 
     Convert[{"amount": :evidence1:, "note": "as found on :evidence0:"}]
+    Convert[amount=:evidence1:, note="as found on :evidence0:"]
 
-The JSON is the plan's: it is read while the references are still placeholders, and evidence is put into the strings
+The form is the plan's: it is read while the references are still placeholders, and evidence is put into the strings
 that were read. So whatever evidence holds (quotes, braces, a whole call) it stays inside its string. Then the values
 are checked against the tool's signature, as those of a function call are.
 """
@@ -10,29 +11,86 @@ are checked against the tool's signature, as those of a function call are.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+import json
+import re
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import asdict, is_dataclass
+from functools import partial
+from typing import Any, Protocol
 
+from airoagent.background import in_thread
 from airoagent.calls.checker import Checker
 from airoagent.calls.functions import Function
 from airoagent.calls.json_text import read_value
 from airoagent.calls.scalars import Json, Stop
 from airoagent.errors import CallError, ToolError
 from airoagent.plan.evidence import Evidence, Filled
+from airoagent.toolbox.tool import FIRST, Tool, ToolContext
 
-if TYPE_CHECKING:
-    from airoagent.toolbox.tool import Tool
-
-__all__ = ["Arguments", "arguments_for", "plain_parameter"]
+__all__ = ["Arguments", "Call", "arguments_for", "bound"]
 
 Path = tuple[Any, ...]
 Arguments = Callable[[str, Filled], dict[str, Any]]
 
 _PRIVATE = range(0xE000, 0xF8FF)  # characters with no meaning of their own: two of them mark a reference
 _PLAIN_HINTS = (str, "str", Any, "Any", inspect.Parameter.empty)
+# What models call the input of a tool whose parameter they do not know.
+_ANY_INPUT = frozenset(
+    {"input", "query", "question", "text", "q", "search", "search_query", "prompt", "url", "expression"}
+)
 
 
-def plain_parameter(tool: Tool) -> str:
+class Call(Protocol):
+    """A tool ready to be called with a step's input: as one text, and (where evidence is in it) in its parts."""
+
+    def __call__(self, text: str, context: ToolContext | None, parts: Filled = ()) -> Awaitable[Any]: ...
+
+
+def bound(tool: Tool) -> Call:
+    """How to call the tool with a plan step's input, worked out once, since looking at signatures is not cheap.
+
+    The call takes the input and a context (None for a tool that wants none) and is awaited; a sync function runs in a
+    thread of its own. ToolError if the input is not what the tool takes.
+    """
+    function, wanted = tool.function, tool.context_parameter
+    arguments = arguments_for(tool)
+    background = not (inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(type(function).__call__))
+    # The usual case, without a look at the parts: the input is the one parameter's text.
+    plain = "" if wanted or background else _plain_parameter(tool)
+
+    async def call(text: str, context: ToolContext | None, parts: Filled = ()) -> Any:
+        if plain and not text.startswith(("{", plain)) and not text[:1].isspace():
+            given: dict[str, Any] = {plain: text}
+        else:
+            given = arguments(text, parts or (text,))
+        if wanted == FIRST:
+            result = function(context, **given)
+        else:
+            if wanted:
+                given[wanted] = context
+            result = await in_thread(partial(function, **given)) if background else function(**given)
+        while inspect.isawaitable(result):  # an async function within a sync one, too
+            result = await result
+        return _as_text(result)
+
+    return call
+
+
+def _as_text(result: Any) -> Any:
+    """Values as JSON, and a word for None; texts and outputs as they are, and what is none of these (an error)."""
+    if result is None:
+        return "Done; there is no result."
+    if is_dataclass(result) and not hasattr(result, "sources"):
+        result = asdict(result)  # type: ignore[arg-type]
+    if isinstance(result, (bool, int, float, list, tuple, dict)):
+        try:
+            return json.dumps(result, ensure_ascii=False, default=str)
+        except (ValueError, TypeError, RecursionError) as error:
+            raise ToolError(f"the result cannot be written as JSON ({error})", "return text") from error
+    return result
+
+
+def _plain_parameter(tool: Tool) -> str:
     """The parameter that takes a step's input as the text it is (unless it is a JSON object); ``""`` if none does."""
     only = tool.input_parameter
     return only if all(one.annotation in _PLAIN_HINTS for one in tool.parameters if one.name == only) else ""
@@ -47,28 +105,30 @@ def arguments_for(tool: Tool) -> Arguments:
     if not names:
         return lambda text, parts: {}
     only = tool.input_parameter
-    takes_text = bool(plain_parameter(tool))
+    takes_text = bool(_plain_parameter(tool))
     checked: list[Function] = []
 
     def arguments(text: str, parts: Filled) -> dict[str, Any]:
-        first = parts[0] if isinstance(parts[0], str) else ""
-        is_object = first.lstrip().startswith("{")
-        if takes_text and not is_object:
+        first = parts[0].lstrip() if isinstance(parts[0], str) else ""
+        is_object = first.startswith("{")
+        if takes_text and not is_object and not _PAIR.match(first):
             return {only: text}
         if not checked:
             from airoagent.calls.signatures import function_of
 
             checked.append(function_of(tool))
-        template = _Template(parts)
-        value = template.value if is_object else None
-        if value is not None and (not only or value.keys() <= set(names)):
+        template = _Template(parts, names)
+        value = template.value
+        if value is not None and only and takes_text and len(value) == 1 and _ANY_INPUT.issuperset(value):
+            (value,) = ({only if name not in names else name: one} for name, one in value.items())
+        if value is not None and (not only or only in value or value.keys() <= set(names)):
             return _checked(tool, checked[0], value, template)
         if takes_text:
             return {only: text}
         if only:
             return _checked(tool, checked[0], {only: text}, template, whole=only)
         raise ToolError(
-            f"{tool.name} takes several parameters ({', '.join(names)}), and its input is no JSON object: "
+            f"{tool.name} takes several parameters ({', '.join(names)}), and its input is not a JSON object: "
             f"{template.reason}",
             f'write them in the brackets: {tool.name}[{{"{names[0]}": ...}}]',
         )
@@ -76,14 +136,17 @@ def arguments_for(tool: Tool) -> Arguments:
     return arguments
 
 
-class _Template:
-    """An input read as JSON with its references as placeholders.
+_PAIR = re.compile(r"(\w+)\s*=(?!=)\s*")
 
-    ``value`` is the object, evidence put in (None if it is none: ``reason`` says why); ``data`` the paths of the
-    strings that evidence is part of.
+
+class _Template:
+    """An input read as JSON, or as ``name=value`` pairs, with its references as placeholders.
+
+    ``value`` is the object with the evidence in it (None if there is no object: ``reason`` says why); ``data`` the
+    paths of the strings that evidence is part of.
     """
 
-    def __init__(self, parts: Filled) -> None:
+    def __init__(self, parts: Filled, names: Sequence[str]) -> None:
         self.value: dict[str, Json] | None = None
         self.reason = "it holds no { }"
         self.data: set[Path] = set()
@@ -96,17 +159,20 @@ class _Template:
         text = "".join(
             part if isinstance(part, str) else f"{self._open}{next(numbers)}{self._close}" for part in parts
         ).strip()
-        try:
-            found = read_value(text)
-        except Stop as stop:
-            self.reason = stop.message
-            return
-        if not isinstance(found.value, dict):
+        value: Json = _pairs(text, names)
+        if value is None:
+            try:
+                found = read_value(text)
+            except Stop as stop:
+                self.reason = stop.message
+                return
+            value = found.value
+            self.raws = found.raws if self._open else {}
+        if not isinstance(value, dict):
             self.reason = "it is a list"
             return
-        self.raws = found.raws if self._open else {}
         try:
-            self.value = self._filled(found.value, ())
+            self.value = self._filled(value, ())
         except ValueError as error:
             self.reason = str(error)
 
@@ -132,6 +198,33 @@ class _Template:
             number, _, tail = piece.partition(self._close)
             pieces += [self._evidence[int(number)].text, tail]
         return "".join(pieces)
+
+
+def _pairs(text: str, names: Sequence[str]) -> dict[str, Json] | None:
+    """The values of ``a=1, b="two"``; None where the text does not start with one of the names and a sign."""
+    starts = [match for match in _PAIR.finditer(text) if match[1] in names and _starts_pair(text, match.start())]
+    if not starts or starts[0].start() or len({match[1] for match in starts}) < len(starts):
+        return None
+    ends = [*(match.start() for match in starts[1:]), len(text)]
+    return {match[1]: _value(text[match.end() : end].strip()) for match, end in zip(starts, ends, strict=True)}
+
+
+def _starts_pair(text: str, at: int) -> bool:
+    """Whether a name stands at the start, or after a comma, semicolon or line break, and not inside quotes."""
+    before = text[:at].rstrip(" \t")
+    return (not before or before[-1] in ",;\n") and before.count('"') % 2 == 0
+
+
+def _value(text: str) -> Json:
+    text = text.rstrip(",; \t\n")
+    if len(text) > 1 and text[0] == text[-1] and text[0] in "\"'":
+        return text[1:-1]
+    if text[:1] in ("[", "{"):
+        try:
+            return read_value(text).value
+        except Stop:
+            return text
+    return text
 
 
 def _checked(

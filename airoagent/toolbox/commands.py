@@ -78,7 +78,7 @@ class _Running:
         for thread in threads:
             thread.start()
         status = process.wait()
-        self.kill()  # what it left behind would hold the pipes open
+        self.kill()  # what it leaves running would hold the pipes open
         for thread in threads:
             thread.join()
         return Ended(output.decode("utf-8", "replace"), errors.decode("utf-8", "replace"), status, self._cut)

@@ -8,7 +8,7 @@
       side_effects: false
 
     weather:
-      description: Tells the weather of a city.
+      description: The weather in a city.
       params:
         city: The name of the city.
       http: https://weather.example/v1/now?city={city}
@@ -159,7 +159,7 @@ class _Text:
 
 
 def _text(value: Json, function: Function, what: str) -> _Text:
-    """The text as a template; UsageError for what is no text, and for a name that is no parameter's."""
+    """The text as a template; UsageError for what is not text, and for a name that is not a parameter's."""
     if isinstance(value, (list, dict)) or value is None:
         raise UsageError(f"{what} of {function.name} holds something that is not text", _FORM)
     pieces, place, literal = [], 0, ""
@@ -211,7 +211,7 @@ def _command(function: Function, own: Mapping[str, Json], folder: Path) -> Call:
     program = groups[0][0]
     if program.names or not program.pieces[0]:
         raise UsageError(f"the program that {function.name} runs is not fixed", "name it, and pass it parameters")
-    if program.pieces[0].startswith(("./", "../")):  # beside the file, wherever it is called from
+    if program.pieces[0].startswith(("./", "../")):  # next to the file, wherever it is called from
         groups[0] = (_Text((str(folder.resolve() / program.pieces[0]),)),)
     stdin = _text(own["stdin"], function, "stdin") if "stdin" in own else _Text(("",))
 
@@ -327,7 +327,7 @@ def _check_fixed_host(function: Function, url: _Text) -> None:
     if scheme.lower() not in ("http", "https") or not found or (url.names and host_ends < 1):
         raise UsageError(
             f"the url of {function.name} must begin with http:// or https:// and a fixed host: {head!r}",
-            "parameters belong behind the host: https://api.example/v1?q={query}",
+            "parameters belong after the host: https://api.example/v1?q={query}",
         )
 
 

@@ -4,7 +4,7 @@
     found.toolbox["word_count"], found.broken
 
 A tool file is a plain Python file with @tool functions. It is loaded by its path: it is part of no package and can
-import what is installed, but not the files beside it. Or it is YAML (`declared`): functions with the command or the
+import what is installed, but not the files next to it. Or it is YAML (`declared`): functions with the command or the
 address that carries them out; one that only specifies functions is passed over in a folder. So are files whose names
 begin with ``_`` or ``.``. The bundled folder is loaded like any other; nothing is read from the current directory
 unasked.
@@ -64,17 +64,17 @@ class Found:
 
 
 def bundle_folder(kind: Literal["tools", "plans"]) -> Path:
-    """The folder that came with the package: packed inside it, or beside it in a checkout.
+    """The folder that came with the package: packed inside it, or next to it in a checkout.
 
     UsageError if there is neither, which means that the installation is not whole.
     """
     package = Path(__file__).resolve().parent.parent
-    packed, beside = package / "_bundle" / kind, package.parent / kind
+    packed, nearby = package / "_bundle" / kind, package.parent / kind
     if packed.is_dir():
         return packed
-    if (package.parent / "pyproject.toml").is_file() and beside.is_dir():
-        return beside
-    raise UsageError(f"the {kind} that belong to airoagent are missing from {packed.parent}", "install airoagent anew")
+    if (package.parent / "pyproject.toml").is_file() and nearby.is_dir():
+        return nearby
+    raise UsageError(f"the {kind} that belong to airoagent are missing from {packed.parent}", "install airoagent again")
 
 
 def load_tools(path: Path) -> tuple[Tool, ...]:
@@ -97,7 +97,7 @@ def load_tools(path: Path) -> tuple[Tool, ...]:
 def find_tools(paths: Sequence[Path] = (), *, config_folder: Path | None) -> Found:
     """All tools that files hold: bundled, of ``config_folder/tools`` (None: none), of entry points, of ``paths``.
 
-    What is broken is passed over and told in the result. UsageError where a path that was asked for is missing, is a
+    What is broken is passed over and listed in the result. UsageError where a path that was asked for is missing, is a
     broken file, or is a folder that gives no tool at all; and where two tools have one name, which names both files.
     """
     folders = [bundle_folder("tools")]
@@ -150,7 +150,9 @@ def _tool_files(path: Path) -> tuple[Path, ...]:
     try:
         if path.is_dir():
             files = (file for file in path.iterdir() if file.suffix in _KINDS and file.name[0] not in "_.")
-            return tuple(sorted(file for file in files if file.is_file() or not file.exists()))  # a dead link is told
+            return tuple(
+                sorted(file for file in files if file.is_file() or not file.exists())
+            )  # a dead link is reported
         if path.suffix in _KINDS and path.is_file():
             return (path,)
         exists = path.exists()
@@ -179,7 +181,7 @@ def _load(file: Path) -> tuple[Tool, ...]:
     """The tools of one file; _UnusableError says why there are none.
 
     The module's name is made of the path and the content: two files of one stem do not clash, a file that has changed
-    is loaded anew, and one that has not is the same module for the whole process, with whatever state it keeps (a
+    is loaded again, and one that has not is the same module for the whole process, with whatever state it keeps (a
     limit of one request a second, say). It stands in ``sys.modules``, where dataclasses and pickle look for it.
     """
     try:
@@ -236,7 +238,7 @@ def _own_tools(module: ModuleType, source: bytes) -> tuple[Tool, ...]:
     """The tools that the file makes: those that it merely imports belong to another file."""
     tools = {name: value for name, value in vars(module).items() if isinstance(value, Tool)}
     strange = {name for name, tool in tools.items() if tool.function.__module__ != module.__name__}
-    if strange:  # imported, or made here of a function from elsewhere: the import statements tell
+    if strange:  # imported, or made here of a function from elsewhere: the import statements show which
         imports = [item for item in ast.walk(ast.parse(source)) if isinstance(item, ast.Import | ast.ImportFrom)]
         imported = {alias.asname or alias.name for statement in imports for alias in statement.names}
         strange &= strange if "*" in imported else imported

@@ -6,8 +6,8 @@
 
 A server is a program that is started and spoken to over its standard input and output, or an address (Streamable
 HTTP). All of them live in one thread with an event loop of its own, since a connection must be closed by the task that
-opened it; they are closed by `Opened.close`, when the object goes, and when the program ends. A tool that cannot be
-used is one `Broken` and costs nothing else. Needs the extra ``mcp``.
+opened it. `Opened.close` closes them; so does the end of the object or of the program. A tool that cannot be used is
+one `Broken` and costs nothing else. Needs the extra ``mcp``.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import asyncio
 import json
 import logging
 import os
+import re
 import tempfile
 import threading
 import weakref
@@ -40,7 +41,7 @@ __all__ = ["Opened", "Servers", "open_servers"]
 
 _log = logging.getLogger("airoagent")
 
-_SECONDS = 30.0  # for a server to start and tell its tools
+_SECONDS = 30.0  # for a server to start and list its tools
 _MOST_TOOLS = 500
 _MOST_DESCRIPTION = 1000
 
@@ -60,15 +61,15 @@ class Opened:
 
 
 def open_servers(servers: Sequence[McpServer], seconds: float = _SECONDS) -> Opened:
-    """Start the servers side by side and ask each for its tools; what fails within ``seconds`` is told as broken."""
+    """Start the servers at once and ask each for its tools; one that fails, or takes ``seconds``, is a `Broken`."""
     if not servers:
         return Opened((), (), None)
     try:
         require("it", "mcp", "mcp")
     except MissingExtra as error:
-        told = f"{error.message}: {error.hint}"
-        return Opened((), tuple(Broken(f"MCP server {server.name}", told) for server in servers), None)
-    # Or what a server gets wrong is printed with a traceback.
+        reason = f"{error.message}: {error.hint}"
+        return Opened((), tuple(Broken(f"MCP server {server.name}", reason) for server in servers), None)
+    # Otherwise the library prints what a server gets wrong, with a traceback.
     logging.getLogger("mcp").addHandler(logging.NullHandler())
     house = _House()
     tools: dict[str, Tool] = {}
@@ -90,7 +91,7 @@ def open_servers(servers: Sequence[McpServer], seconds: float = _SECONDS) -> Ope
 
 
 class Servers:
-    """Servers that are started when their tools are first asked for; ``told`` hears what turns out to be broken."""
+    """Servers that are started when their tools are first asked for; ``told`` is called with each that is broken."""
 
     def __init__(self, servers: Sequence[McpServer]) -> None:
         self._servers = tuple(servers)
@@ -100,7 +101,7 @@ class Servers:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """What they are called; their tools' names begin with that."""
+        """Their names, with which the names of their tools start."""
         return tuple(server.name for server in self._servers)
 
     @property
@@ -109,18 +110,14 @@ class Servers:
         return bool(self._servers) and self._opened is None
 
     def tools(self, known: Mapping[str, Tool]) -> tuple[Tool, ...]:
-        """Their tools, without those whose names are taken among the known ones. Blocks while they start."""
+        """Their tools, but for those whose names are among the known ones. Blocks while they start."""
         with self._lock:
             if self._opened is None:
                 opened = open_servers(self._servers)
-                taken = tuple(
-                    Broken(
-                        tool.origin, f"there is another tool called {tool.name}: {known[tool.name].origin}", one=True
-                    )
-                    for tool in opened.tools
-                    if tool.name in known
-                )
-                opened.broken += taken
+                for tool in opened.tools:
+                    if (other := known.get(tool.name)) is not None:
+                        reason = f"there is another tool called {tool.name}: {other.origin}"
+                        opened.broken += (Broken(tool.origin, reason, one=True),)
                 opened.tools = tuple(tool for tool in opened.tools if tool.name not in known)
                 self._opened = opened
                 for broken in opened.broken:
@@ -129,7 +126,7 @@ class Servers:
 
     @property
     def broken(self) -> tuple[Broken, ...]:
-        """What is broken, as far as is known: nothing of servers that have not been started."""
+        """What is broken among the servers that have been started."""
         return () if self._opened is None else self._opened.broken
 
     def close(self) -> None:
@@ -142,8 +139,8 @@ class Servers:
 class _Connection:
     """One server: its client while it is open, what it offers, or why it cannot be used.
 
-    A server that has ended is connected again when it is next called: the task that opens a connection (and must close
-    it) waits for that. ``ready`` is set while there is nothing to wait for: the client is there, or cannot be had.
+    A server that has ended is connected again at its next call, by the task that opened (and must close) the first
+    connection. ``ready`` is set unless that is under way.
     """
 
     server: McpServer
@@ -156,7 +153,7 @@ class _Connection:
     _turn: asyncio.Event = field(default_factory=asyncio.Event)  # set: the connection is to be closed, or opened again
 
     async def serve(self, seconds: float) -> None:
-        """Open the connection and list the tools; keep it open until `end`, and open it again when it is wanted."""
+        """Open the connection and list the tools; keep it open until `end`, and open it again when it is needed."""
         await self._open(seconds)
         while self.listed and not self.ended:
             await self._turn.wait()
@@ -166,7 +163,7 @@ class _Connection:
         self.ready.set()
 
     async def _open(self, seconds: float) -> None:
-        """Hold a connection until it is lost or to be closed; what keeps it from being made is told in ``problem``."""
+        """Hold a connection until it is lost or to be closed; what keeps it from being made is ``problem``."""
         self.problem = ""
         self._turn.clear()
         try:
@@ -185,11 +182,11 @@ class _Connection:
                 self.client = client
                 self.ready.set()
                 await self._turn.wait()
-        except Exception as error:  # a server that is broken is told, and stops nobody
+        except Exception as error:  # a server that is broken is reported, and stops no other
             self.problem = self.problem or _reason(error, None, seconds)
         finally:
             self.client = None
-            if not self._turn.is_set():  # or else it is opened again at once, and whoever waits for that still waits
+            if not self._turn.is_set():  # otherwise it is opened again at once, and calls wait for that
                 self.ready.set()
 
     def end(self) -> None:
@@ -208,7 +205,7 @@ class _Connection:
             client = self.client or await self._reopened()
             try:
                 if not repeatable:
-                    await _probe(client)  # tells a connection that was lost before from one that is lost by the call
+                    await _probe(client)  # was the connection lost before, or by this call?
                     sent = True
                 return await client.call_tool(tool, arguments)
             except Exception as error:
@@ -249,7 +246,7 @@ async def _probe(client: Client) -> None:
     except Exception as error:
         if _is_lost(error):
             raise
-        _log.debug("an MCP server did not tell its tools again", exc_info=error)
+        _log.debug("an MCP server did not list its tools again", exc_info=error)
 
 
 def _is_lost(error: BaseException) -> bool:
@@ -353,12 +350,22 @@ class _Sifted:
 
     def _sift(self, item: Any) -> Any:
         result = getattr(getattr(item, "message", None), "result", None)
+        if isinstance(result, dict) and isinstance(result.get("content"), list):
+            result["content"] = [_readable(block) for block in result["content"]]
         if isinstance(result, dict) and isinstance(result.get("tools"), list) and "content" not in result:
             self._heard += result["tools"]
             result["tools"] = [_bare(tool) for tool in result["tools"] if _is_named(tool)]
             if not isinstance(result.get("nextCursor", ""), str):
                 del result["nextCursor"]
         return item
+
+
+def _readable(block: Any) -> Any:
+    """A block of a result; one of a kind that the library does not know is replaced by its name."""
+    kind = block.get("type") if isinstance(block, dict) else None
+    if kind in ("text", "image", "audio", "resource_link", "resource", "tool_use", "tool_result"):
+        return block
+    return {"type": "text", "text": f"(a block of the type {str(kind)[:40]} was left out)"}
 
 
 def _is_named(tool: Any) -> bool:
@@ -413,11 +420,11 @@ def _made(connection: _Connection, listed: Any, origin: str) -> Tool:
     server = connection.server
     if not _is_named(listed):
         raise UsageError(f"it lists something that is not a tool: {json.dumps(listed, ensure_ascii=False)[:80]}")
-    own, name = listed["name"], f"{server.name}.{listed['name']}"
+    own = listed["name"]
+    name = f"{server.name}.{re.sub(r'[^0-9A-Za-z_.-]+', '_', own).strip('_')}"
     words = (listed.get("description"), listed.get("title"))
     description = " ".join(next((text for text in words if isinstance(text, str) and text.strip()), "").split())
-    if not description:
-        raise UsageError(f"the tool {own!r} has no description, so no model could know when to use it")
+    description = description or f"{re.sub(r'[^0-9A-Za-z]+', ' ', own).strip().capitalize()} (a tool of {server.name})."
     schema = listed.get("inputSchema")
     if not isinstance(schema, dict):
         raise UsageError(f"the tool {own!r} cannot be used: its inputSchema is not an object")
@@ -456,7 +463,7 @@ def _made(connection: _Connection, listed: Any, origin: str) -> Tool:
 
 
 def _output(name: str, result: Any) -> ToolOutput:
-    """The texts of a result one after another; what is no text is named in the note."""
+    """The texts of a result one after another; the note names what is not text."""
     texts: list[str] = []
     sources: list[Source] = []
     left_out: list[str] = []
@@ -476,5 +483,5 @@ def _output(name: str, result: Any) -> ToolOutput:
     text = "\n".join(texts)
     if result.is_error:
         raise ToolError(f"{name}: {' '.join(text.split())[:500] or 'it failed'}", "the server refused this call")
-    note = f"left out, since it is no text: {', '.join(left_out)}" if left_out else ""
+    note = f"left out, since it is not text: {', '.join(left_out)}" if left_out else ""
     return ToolOutput(text, tuple(sources), note)

@@ -7,7 +7,8 @@
 
 Name, description and parameters come from the function: its name (or the one given), the first paragraph of its
 docstring, its signature. Sync functions are run in a thread. A parameter annotated `ToolContext` is filled in by the
-runtime and is not shown to the model. A tool returns text, or a `ToolOutput` where it knows its sources.
+runtime and is not shown to the model. A tool returns text, a `ToolOutput` where it knows its sources, or a value that
+is written as JSON.
 """
 
 from __future__ import annotations
@@ -15,11 +16,9 @@ from __future__ import annotations
 import inspect
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, overload
 
-from airoagent.background import in_thread
 from airoagent.errors import UsageError
 from airoagent.events import Source
 from airoagent.plan.evidence import Evidence, Filled
@@ -35,7 +34,7 @@ if TYPE_CHECKING:
     from airoagent.web.fetch import Fetcher
 
 __all__ = [
-    "Call",
+    "FIRST",
     "Fitter",
     "Network",
     "Parameter",
@@ -57,10 +56,10 @@ Network = bool | Literal["addresses"]
 class ToolOutput:
     """What a tool found, with its sources.
 
-    ``note`` tells the reader of the record what was left out; ``answered`` is False where the text only says that what
-    was asked cannot be told from what there is. ``untrusted`` and ``written`` (by a model) need saying only where the
-    runtime cannot know: it marks what tools bring from outside, and what was made with `ToolContext.ask`. ``private``
-    says that the text is from files of the user's; that of ``context.documents`` is marked without being told.
+    ``note`` says in the record what was left out; ``answered`` is False where the text only says that the question
+    cannot be answered. ``untrusted`` and ``written`` (by a model) are needed only where the runtime cannot know: it
+    marks what tools bring from outside, and what was made with `ToolContext.ask`. ``private`` says that the text is
+    from files of the user's; that of ``context.documents`` is marked by itself.
     ``reusable`` is False where it was made for this run's question and would not serve another (`Tool.cacheable`).
     """
 
@@ -102,10 +101,10 @@ class ToolContext:
     ``parts`` is the input as the plan has it: literal text and the `Evidence` put between it, in order. ``ask`` asks
     the run's model, held to ``grammar`` where its backend can do that. ``fetch`` is the one door to the network and to
     ``docs://`` addresses; ``documents`` the user's documents (None without ``--docs``). ``settings`` are the user's
-    settings for tools. ``progress`` tells whoever watches how far long work is. ``may_open`` says whether an address
+    settings for tools. ``progress`` reports how far long work is. ``may_open`` says whether an address
     that stands in the input may be opened: not one that a model made up after reading text from outside. ``fit`` cuts
-    the blocks of a closed-context prompt to the model's window, with a note of what was left out. ``style`` tells the
-    form of prompts that the model is asked in, which the prompt functions take.
+    the blocks of a closed-context prompt to the model's window, with a note of what was left out. ``style`` gives the
+    form of the model's prompts, which the prompt functions take.
     """
 
     step: str
@@ -149,7 +148,7 @@ class Tool:
 
     ``timeout`` is in seconds (None: the run's default; 0: none); ``side_effects`` makes the runtime ask first;
     ``repeatable`` says that a call cut off half-way may be made again; ``origin`` is the file it came from;
-    ``cacheable`` says that the same input gives the same for a while, wherever and whoever asks;
+    ``cacheable`` says that the same input gives the same for a while, whoever asks;
     ``specification`` says what the parameters are where the signature does not (a tool declared in YAML, or of MCP).
     ``outside`` False: what it gives is made of its input alone (by computing, or by the run's model), so it is as
     trustworthy as that. ``network``: its input leaves the machine (a search, a service), or only the ``addresses`` in
@@ -177,41 +176,6 @@ class Tool:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Call the function itself, as if it had not been made a tool."""
         return self.function(*args, **kwargs)
-
-    def bind(self) -> Call:
-        """How to call the tool with a plan step's input, worked out once, since looking at signatures is not cheap.
-
-        The call takes the input and a context (None for a tool that wants none) and is awaited; a sync function runs
-        in a thread of its own. ``parts`` is the input as literal text and evidence: a tool of several parameters takes
-        JSON in which evidence stays the data it is (`arguments`). ToolError if the input is not what the tool takes.
-        """
-        from airoagent.toolbox.arguments import arguments_for, plain_parameter
-
-        function, wanted = self.function, self.context_parameter
-        arguments = arguments_for(self)
-        background = not (inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(type(function).__call__))
-
-        def call(text: str, context: ToolContext | None, parts: Filled = ()) -> Awaitable[Any]:
-            given = arguments(text, parts or (text,))
-            if wanted == _FIRST:
-                made: Awaitable[Any] = function(context, **given)
-                return made
-            if wanted:
-                given[wanted] = context
-            return in_thread(partial(function, **given)) if background else function(**given)
-
-        plain = "" if wanted or background else plain_parameter(self)
-        if not plain:
-            return call
-
-        def quick(text: str, context: ToolContext | None, parts: Filled = ()) -> Awaitable[Any]:
-            start = text[:1]
-            if start == "{" or start.isspace():  # it may be an object
-                return call(text, context, parts)
-            made: Awaitable[Any] = function(**{plain: text})
-            return made
-
-        return quick
 
     @property
     def input_parameter(self) -> str:
@@ -321,10 +285,10 @@ def specified_tool(
         network=network,
         private=private,
     )
-    return replace(made, parameters=parameters, context_parameter=_FIRST, origin=origin, specification=function)
+    return replace(made, parameters=parameters, context_parameter=FIRST, origin=origin, specification=function)
 
 
-_FIRST = "/"  # stands for a context that is passed by place, so that a parameter may have any name
+FIRST = "/"  # stands for a context that is passed by place, so that a parameter may have any name
 _HINTS: dict[str, Any] = {
     "string": str,
     "any": str,
@@ -354,25 +318,14 @@ def tool(
     private: bool = False,
 ) -> Callable[[Callable[..., Any]], Tool]: ...
 def tool(
-    function: Callable[..., Any] | str | None = None,
-    /,
-    *,
-    description: str | None = None,
-    side_effects: bool = False,
-    repeatable: bool | None = None,
-    timeout: float | None = None,
-    version: str = "1",
-    cacheable: bool = False,
-    outside: bool = True,
-    network: Network = False,
-    private: bool = False,
+    function: Callable[..., Any] | str | None = None, /, **options: Any
 ) -> Tool | Callable[[Callable[..., Any]], Tool]:
     """Make a tool of a function: ``@tool`` or ``@tool("Name", side_effects=True, timeout=30)``.
 
     ``timeout`` is in seconds. ``side_effects`` is for tools that change something outside: the runtime asks before it
     calls them. ``repeatable`` (by default: no side effects) says whether an interrupted call may be made again.
-    ``cacheable``: the same input gives the same for a while, so a user may have results kept; ``version`` tells them
-    apart when the function changes. ``outside=False``: it only works on its input, and brings no text of its own.
+    ``cacheable``: the same input gives the same for a while, so a user may have results kept; a new ``version``
+    makes them void. ``outside=False``: it only works on its input, and brings no text of its own.
     ``network``: what it is given leaves the machine (``"addresses"``: only the addresses in it do), so that text of the
     user's documents is held back from it. ``private``: what it gives is from files of the user's.
     """
@@ -380,27 +333,9 @@ def tool(
         return as_tool(function)
 
     def decorate(target: Callable[..., Any]) -> Tool:
-        return as_tool(
-            target,
-            name=function,
-            description=description,
-            side_effects=side_effects,
-            repeatable=repeatable,
-            timeout=timeout,
-            version=version,
-            cacheable=cacheable,
-            outside=outside,
-            network=network,
-            private=private,
-        )
+        return as_tool(target, name=function, **options)
 
     return decorate
-
-
-class Call(Protocol):
-    """A tool ready to be called with a step's input: as one text, and (where evidence is in it) in its parts."""
-
-    def __call__(self, text: str, context: ToolContext | None, parts: Filled = ()) -> Awaitable[Any]: ...
 
 
 class Toolbox(Mapping[str, Tool]):

@@ -1,1 +1,3 @@
-"""The one way to the network, and what is done with addresses and search engines."""
+"""The one door to the network, links in texts, and web search."""
+
+__all__ = ["fetch", "links", "search"]

@@ -101,7 +101,7 @@ def _outside_global(ip: IPv6Address) -> str:
 
 
 def literal(host: str) -> IP | None:
-    """The address that a host text stands for, or None for a name; ValueError for a number that is no address.
+    """The address that a host text stands for, or None for a name; ValueError for a number that is not an address.
 
     IPv4 is read as browsers and ``inet_aton`` do: one to four parts, each decimal, octal (``0177``) or hexadecimal
     (``0x7f``), so that ``2130706433`` and ``0x7f.1`` are seen for what they are.

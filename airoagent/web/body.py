@@ -1,8 +1,8 @@
 """Reads an answer's body within bounds: bytes on the wire, bytes decoded, types that are read.
 
 Compression is undone here and not by the HTTP library, which inflates each piece from the network whole: 306 kB of
-gzip made it hold 67 MB at once, and a server may send encodings nobody asked for. Here `zlib` is given a ceiling for
-each call, and anything but one layer of gzip or deflate is refused.
+gzip made it hold 67 MB at once, and a server may send encodings that were not asked for. Here `zlib` is given a ceiling
+for each call, and anything but one layer of gzip or deflate is refused.
 """
 
 from __future__ import annotations
@@ -15,13 +15,16 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from airoagent.documents import pdf
 from airoagent.errors import FetchError
 
-__all__ = ["SNIFF", "UNKNOWN_TYPES", "Inflater", "check_sniff", "check_type", "read_body", "split_type"]
+__all__ = ["SNIFF", "UNKNOWN_TYPES", "Inflater", "check_sniff", "check_type", "read_body"]
 
 SNIFF = 512
 """How many bytes of a body are looked at before the rest is read."""
 
 _PIECE = 64 * 1024
 _MOST_MEMBERS = 256
+_PACKED = frozenset(
+    {"gzip", "x-gzip", "deflate", "br", "zstd", "compress", "x-compress", "bzip2", "xz", "lzma", "dcb", "dcz", "exi"}
+)
 _JSON_XML = frozenset({"application/json", "application/xml", "application/xhtml+xml"})
 UNKNOWN_TYPES = frozenset(
     {"", "application/octet-stream", "application/unknown", "unknown/unknown", "binary/octet-stream"}
@@ -47,22 +50,6 @@ _MAGIC: tuple[tuple[bytes, str], ...] = (
     (b"SQLite format 3\x00", "a database"),
 )
 _WIDE_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_BE)
-
-
-def split_type(header: str) -> tuple[str, str]:
-    """A Content-Type header as (type in small letters, charset); ``""`` for what is missing or unknown."""
-    kind, *parameters = header.split(";")
-    charset = ""
-    for parameter in parameters:
-        name, _, value = parameter.partition("=")
-        if name.strip().lower() == "charset":
-            charset = charset or value.strip().strip("\"'").strip()
-    try:
-        codecs.lookup(charset)
-    except (LookupError, ValueError):
-        # An unknown charset must not keep a page from being read: its own marks are tried instead.
-        charset = ""
-    return kind.strip().lower(), charset.lower()
 
 
 def check_type(kind: str, url: str) -> None:
@@ -95,14 +82,14 @@ def check_sniff(head: bytes, charset: str, url: str) -> None:
 class Inflater:
     """Undoes one layer of gzip or deflate, a bounded piece at a time.
 
-    ``encoding`` is the Content-Encoding header; FetchError for one that is not undone. ``finished`` tells whether
+    ``encoding`` is the Content-Encoding header; FetchError for one that is not undone. ``finished`` says whether
     the compressed data came to its proper end.
     """
 
     def __init__(self, encoding: str, url: str) -> None:
-        layers = [
-            word for word in (part.strip().lower() for part in encoding.split(",")) if word not in ("", "identity")
-        ]
+        # Servers write what they like ("none", "utf-8") where nothing is packed.
+        layers = [word for part in encoding.split(",") if (word := part.strip().lower()) not in ("", "identity")]
+        layers = layers if _PACKED.intersection(layers) else []
         if len(layers) > 1 or (layers and layers[0] not in ("gzip", "x-gzip", "deflate")):
             raise FetchError(
                 f"{url} is packed as {', '.join(layers)[:80]}, which was not asked for and is not unpacked",
@@ -153,7 +140,7 @@ class Inflater:
         if gzip:
             self._stream = zlib.decompressobj(31)
         else:
-            # "deflate" means zlib's wrapper, but many servers send the bare stream: the wrapper's check sum tells.
+            # "deflate" means zlib's wrapper, but many servers send the bare stream: the wrapper's checksum shows which.
             wrapped = data[0] & 0x0F == 8 and (data[0] << 8 | data[1]) % 31 == 0
             self._stream = zlib.decompressobj(15 if wrapped else -15)
         return True

@@ -8,7 +8,9 @@ address all end here, whatever the layers above think.
 from __future__ import annotations
 
 import errno
+import re
 import socket
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -97,10 +99,11 @@ class Dialler:
         addresses = (await self.addresses(host, port))[:_MOST_ADDRESSES]
         backend = httpcore.AnyIOBackend()
         for place, ip in enumerate(addresses):
-            # An address that swallows packets must leave time for the ones behind it.
+            # An address that swallows packets must leave time for those after it.
             share = None if timeout is None else timeout / (len(addresses) - place)
             try:
-                return await backend.connect_tcp(str(ip), port, share, local_address, socket_options)
+                stream = await backend.connect_tcp(str(ip), port, share, local_address, socket_options)
+                return cast("httpcore.AsyncNetworkStream", _Mended(stream))
             except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
                 if place + 1 < len(addresses):
                     continue
@@ -146,7 +149,7 @@ class Dialler:
             raise FetchError(f"{host} cannot be looked up ({error})", "check the spelling of the address") from error
 
     async def _names_work(self) -> bool:
-        """Whether a name that surely exists is known: tells a wrong name from a machine without a network."""
+        """Whether a name that surely exists is known: a wrong name is not a machine without a network."""
         try:
             return bool(await self._resolver(_PROBE, 443))
         except (OSError, UnicodeError):
@@ -160,6 +163,77 @@ def _errnos(error: BaseException | None) -> Iterator[int]:
         if isinstance(error, OSError) and error.errno is not None:
             yield error.errno
         error, seen = error.__cause__ or error.__context__, seen + 1
+
+
+_MOST_HEAD = 100 * 1024  # bytes; h11 refuses a longer one
+_HEADER = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+)[ \t]*:")
+
+
+class _Mended:
+    """A stream (`httpcore.AsyncNetworkStream`) that leaves out the header lines that no header can be read from.
+
+    h11 refuses an answer for one line without a colon or with a space in its name; browsers pass over the line.
+    """
+
+    def __init__(self, stream: httpcore.AsyncNetworkStream) -> None:
+        self._stream = stream
+        self._in_head = False  # the next bytes are the head of an answer: one follows each request
+
+    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        data = await self._stream.read(max_bytes, timeout)
+        if not self._in_head:
+            return data
+        while b"\n\r\n" not in data and b"\n\n" not in data and len(data) < _MOST_HEAD:
+            more = await self._stream.read(max_bytes, timeout)
+            if not more:
+                break
+            data += more
+        self._in_head = False
+        mended = b""
+        while True:
+            head, end, data = _split_head(data)
+            mended += _mended_head(head) + end
+            if not re.match(rb"HTTP/1\.[01] 1\d\d", head) or not data:  # a head of its own follows "103 Early Hints"
+                return mended + data
+
+    async def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        self._in_head = True
+        await self._stream.write(buffer, timeout)
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()
+
+    async def start_tls(
+        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
+    ) -> httpcore.AsyncNetworkStream:
+        return cast(
+            "httpcore.AsyncNetworkStream", _Mended(await self._stream.start_tls(ssl_context, server_hostname, timeout))
+        )
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._stream.get_extra_info(info)
+
+
+def _split_head(data: bytes) -> tuple[bytes, bytes, bytes]:
+    """Head, the empty line that ends it, and what follows."""
+    match = re.search(rb"\n\r?\n", data)
+    return (
+        (data[: match.start() + 1], data[match.start() + 1 : match.end()], data[match.end() :])
+        if match
+        else (data, b"", b"")
+    )
+
+
+def _mended_head(head: bytes) -> bytes:
+    first, *lines = head.splitlines(keepends=True) or [b""]
+    kept = [first]
+    for line in lines:
+        name = _HEADER.match(line)
+        if name is not None:
+            kept.append(name[1] + line[name.end() - 1 :])
+        elif line[:1] in (b" ", b"\t"):  # goes on with the line before
+            kept.append(line)
+    return b"".join(kept)
 
 
 class Wire:

@@ -13,10 +13,10 @@ from typing import Any, NamedTuple
 from urllib.parse import parse_qs, urlsplit
 
 from airoagent.background import in_thread
+from airoagent.documents.passages import SearchResult
 from airoagent.errors import MissingExtra, SearchBlocked, SearchError
 from airoagent.web.dial import no_network
 from airoagent.web.politeness import retry_after
-from airoagent.web.search import SearchResult
 
 __all__ = ["Answer", "DuckDuckGoSearch", "connection_error", "judge"]
 
@@ -78,6 +78,14 @@ class DuckDuckGoSearch:
                 answers.append(Answer(response.status_code, response.text or "", str(headers.get("retry-after", ""))))
                 return answers[-1].body or None
 
+            def extract_results(self, html_text: str) -> list[Any]:
+                """The results with their addresses as the page has them: ddgs would decode %23 and %2F in them."""
+                found: list[Any] = super().extract_results(html_text)
+                items = self.extract_tree(html_text).xpath(self.items_xpath)
+                for row, item in zip(found, items, strict=True):
+                    object.__setattr__(row, "href", "".join(item.xpath(self.elements_xpath["href"])).strip())
+                return found
+
         engine = Watched(timeout=self._timeout)
         if self._url:
             engine.search_url = self._url
@@ -92,8 +100,12 @@ class DuckDuckGoSearch:
             if not answers:
                 raise SearchError(f"DuckDuckGo cannot be asked ({error})", _HINT, retryable=True) from error
             rows = []
-        results = (SearchResult(row.title, _target(row.href), row.body) for row in rows)
-        return answers[-1], tuple(r for r in results if r.title and r.url.startswith(("http://", "https://")))
+        found: dict[str, SearchResult] = {}
+        for row in rows:
+            url = _target(row.href)
+            if row.title and url.startswith(("http://", "https://")):
+                found.setdefault(url, SearchResult(row.title, url, row.body))
+        return answers[-1], tuple(found.values())
 
 
 def _target(href: str) -> str:

@@ -21,12 +21,14 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
-from airoagent.background import in_thread
+from airoagent.background import backoff, in_thread
+from airoagent.documents.charset import decode, split_type
+from airoagent.documents.html_tree import parse_html
 from airoagent.errors import FetchError
 from airoagent.web.addresses import AllowList
-from airoagent.web.body import UNKNOWN_TYPES, Inflater, check_sniff, check_type, read_body, split_type
+from airoagent.web.body import UNKNOWN_TYPES, Inflater, check_sniff, check_type, read_body
 from airoagent.web.dial import Answer, Dialler, Resolver, Wire, lookup
-from airoagent.web.politeness import Clock, SystemClock, Turns, backoff, retry_after
+from airoagent.web.politeness import Clock, SystemClock, Turns, retry_after
 from airoagent.web.robots import ALLOW_ALL, DENY_ALL, Robots
 from airoagent.web.urls import check_url, join_url, port_of
 
@@ -45,6 +47,10 @@ _ACCEPT = "text/html,application/xhtml+xml,text/plain;q=0.9,application/json;q=0
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _TRY_AGAIN = frozenset({429, 502, 503, 504})
 _ROBOTS_KEPT = 3600.0
+_HEAD = 20_000  # bytes of a page in which it may send its reader on
+_MOST_COOKIES, _MOST_COOKIE = 20, 4096
+# Headers by which guards mark that they have refused.
+_GUARDS = {"cf-mitigated": "Cloudflare", "x-datadome": "DataDome", "x-sucuri-block": "Sucuri", "x-iinfo": "Imperva"}
 _ROBOTS_DENIED_KEPT = 60.0
 
 
@@ -140,7 +146,7 @@ class Fetcher:
         return await self.read(await self.fetch(url))
 
     async def read(self, answer: Response) -> Page:
-        """The page that an answer holds; where its header names no type, the bytes tell."""
+        """The page that an answer holds; where its header does not name a type, its bytes decide."""
         from airoagent.documents.read_page import read_page
 
         kind = "" if answer.content_type in UNKNOWN_TYPES else answer.content_type
@@ -220,11 +226,14 @@ class _Fetch:
     headers: dict[str, str]
     api: bool
     deadline: asyncio.Timeout
+    cookies: dict[str, dict[str, str]] = field(
+        default_factory=dict
+    )  # by origin: some sites redirect until they are sent
 
     async def follow(self) -> Response:
         """The answer at the end of the redirects, each of which is checked like the first address."""
         url = self._checked(self.asked)
-        seen = {str(url)}
+        seen = {(str(url), self._cookies(url))}
         for _ in range(self.owner._limits.redirects + 1):
             if self.owner._robots and not self.api:
                 await self._ask_robots(url)
@@ -232,17 +241,22 @@ class _Fetch:
             if not isinstance(answer, str):
                 return answer
             following = self._checked(answer)
-            if str(following) in seen:
+            place = (str(following), self._cookies(following))
+            if place in seen:
                 raise FetchError(f"{self.asked[:200]} redirects in a circle", "the site is broken: use another page")
-            seen.add(str(following))
+            seen.add(place)
             if (following.scheme, following.host, following.port) != (url.scheme, url.host, url.port):
-                # What was meant for one host (an API key) is not told to another.
+                # What was meant for one host (an API key) is not sent to another.
                 self.headers = {}
             url = following
         raise FetchError(
             f"{self.asked[:200]} redirects more than {self.owner._limits.redirects} times",
             "the site is broken: use another page",
         )
+
+    def _cookies(self, url: httpx.URL) -> str:
+        """The Cookie header for an address: what its own site has set in this fetch."""
+        return "; ".join(f"{name}={value}" for name, value in self.cookies.get(_origin(url), {}).items())
 
     def _checked(self, text: str) -> httpx.URL:
         return check_url(text, self.owner._allowed)
@@ -269,7 +283,9 @@ class _Fetch:
         import httpcore
 
         try:
-            async with self._turn(url), self.session.wire.get(url, self.headers) as answer:
+            cookies = self._cookies(url)
+            headers = {**self.headers, "Cookie": cookies} if cookies else self.headers
+            async with self._turn(url), self.session.wire.get(url, headers) as answer:
                 return await self._read(url, answer)
         except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
             raise _connect_error(url, error) from error
@@ -291,6 +307,10 @@ class _Fetch:
     async def _read(self, url: httpx.URL, answer: Answer) -> Response | str:
         status = answer.status
         if status in _REDIRECTS:
+            for line in answer.headers.get_list("Set-Cookie")[:_MOST_COOKIES]:
+                name, sign, value = line.partition(";")[0].strip().partition("=")
+                if sign and name and len(line) < _MOST_COOKIE:
+                    self.cookies.setdefault(_origin(url), {})[name] = value
             target = answer.headers.get("Location", "")
             if not target:
                 raise FetchError(f"{url} answers {status} and does not say where to go", "use another page")
@@ -298,18 +318,22 @@ class _Fetch:
         kind, charset = split_type(answer.headers.get("Content-Type", ""))
         wait = retry_after(answer.headers.get("Retry-After", ""))
         if status >= 400 and not self.api:
-            raise _status_error(url, status, wait)
+            raise _status_error(url, status, wait, answer.headers)
         check_type(kind, str(url))
         limits = self.owner._limits
         inflater = Inflater(answer.headers.get("Content-Encoding", ""), str(url))
         body, cut = await read_body(
             answer.chunks, inflater, limits.wire, limits.body, lambda head: check_sniff(head, charset, str(url))
         )
+        onward = "" if self.api or "html" not in kind else _refresh_of(body, charset)
+        target = join_url(url, onward) if onward else ""
+        if target and target.partition("#")[0] != str(url):
+            return target
         return Response(self.asked, str(url), status, kind, charset, body, cut, wait)
 
     async def _ask_robots(self, url: httpx.URL) -> None:
         """FetchError where the site's robots.txt asks not to be read there."""
-        origin = f"{url.scheme}://{url.netloc.decode('ascii')}"
+        origin = _origin(url)
         async with self.session.robots_locks.setdefault(origin, asyncio.Lock()):
             rules, until = self.session.robots.get(origin, (ALLOW_ALL, float("-inf")))
             if until <= self.owner._clock.now():
@@ -370,12 +394,25 @@ def _connect_error(url: httpx.URL, error: BaseException) -> FetchError:
     return _PassingError(f"{url.host} cannot be connected to ({_words(error)})", "try again later", retryable=True)
 
 
-def _status_error(url: httpx.URL, status: int, wait: float | None) -> FetchError:
+def _origin(url: httpx.URL) -> str:
+    return f"{url.scheme}://{url.netloc.decode('ascii')}"
+
+
+def _refresh_of(body: bytes, charset: str) -> str:
+    """Where a page sends its reader at once, by a <meta http-equiv=refresh>; "" if it does not."""
+    head = body[:_HEAD]
+    return parse_html(decode(head, charset)).refresh if b"refresh" in head.lower() else ""
+
+
+def _status_error(url: httpx.URL, status: int, wait: float | None, headers: Mapping[str, str]) -> FetchError:
     try:
         phrase = f" {HTTPStatus(status).phrase}"
     except ValueError:
         phrase = ""
     message = f"{url} answers {status}{phrase}"
+    guard = next((name for header, name in _GUARDS.items() if header in headers), "")
+    if guard and status in (401, 403, 429, 503):
+        return FetchError(f"{message}: {guard}, which guards the site against robots, refused", "use another page")
     if status in _TRY_AGAIN:
         return _PassingError(message, "try again later", retryable=True, retry_after=wait)
     return FetchError(message, "check the address, or use another page")

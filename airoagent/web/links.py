@@ -19,6 +19,7 @@ from airoagent.plan.evidence import Evidence, Filled
 __all__ = ["extract_links", "links_of"]
 
 _SCHEME = re.compile(r"(https?|docs):(?:\\?/){2}", re.IGNORECASE)
+_START = re.compile(_SCHEME.pattern + r"|(?<![\w@./:+-])(?=www\.[a-z0-9-]+\.[a-z]{2})", re.IGNORECASE)
 _ENTITY = re.compile(r"&(?:amp|quot|apos|lt|gt|nbsp|#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6});", re.IGNORECASE)
 _UNICODE_ESCAPE = re.compile(r"\\u([0-9a-fA-F]{4})")
 _MOST = 8192
@@ -75,13 +76,15 @@ def _of_evidence(evidence: Evidence, clean_lines: bool) -> Iterable[str]:
 
 def _scan(text: str) -> Iterator[str]:
     place = 0
-    while (match := _SCHEME.search(text, place)) is not None:
+    while (match := _START.search(text, place)) is not None:
         before = text[match.start() - 1] if match.start() else ""
+        if before in "nrt" and text[max(0, match.start() - 2) : match.start() - 1] == "\\":
+            before = " "  # a line break or tab written as an escape
         if before.isascii() and (before.isalnum() or before == "+"):
             # The end of a longer word or of another scheme (git+https).
             place = match.end()
             continue
-        scheme = match[1].lower()
+        scheme = (match[1] or "http").lower()
         rest, place = _rest(text, match.end(), before, scheme == "docs")
         # A model that copies a link after a scheme it already wrote makes http://https://a.example.
         start = 0
@@ -101,11 +104,16 @@ def _rest(text: str, start: int, before: str, docs: bool) -> tuple[str, int]:
     """
     out: list[str] = []
     open_brackets: list[str] = []
-    in_host, place, size = not docs, start, len(text)
+    in_host, in_query, place, size = not docs, False, start, len(text)
     while place < size:
         char, width = _unescape(text, place)
+        if char == "|" and in_query and before != "|" and place + 1 < size and not text[place + 1].isspace():
+            out.append(char)
+            place += 1
+            continue
         if char == "" or _ends(char) or (char == "'" and before == "'"):
             break
+        in_query = in_query or char == "?"
         if char in _SPLITS and _SCHEME.match(text, place + width):
             break
         if in_host:

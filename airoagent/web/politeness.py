@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import random
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -11,7 +10,7 @@ from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import Protocol
 
-__all__ = ["Clock", "SystemClock", "Turns", "backoff", "retry_after"]
+__all__ = ["Clock", "SystemClock", "Turns", "retry_after"]
 
 _MOST_WAIT = 24 * 3600.0
 
@@ -54,11 +53,6 @@ class Turns:
                 if start > now:
                     await self._clock.sleep(start - now)
             yield
-
-
-def backoff(attempt: int, base: float = 0.5, ceiling: float = 8.0) -> float:
-    """Seconds to wait after the given failed attempt (from 1): full jitter, so that clients do not march in step."""
-    return random.uniform(0, min(ceiling, base * 2 ** (attempt - 1)))
 
 
 def retry_after(header: str, now: float | None = None) -> float | None:

@@ -1,4 +1,4 @@
-"""Search providers beside DuckDuckGo: a SearXNG server, the Brave API, and a file of recorded results."""
+"""Search providers besides DuckDuckGo: a SearXNG server, the Brave API, and a file of recorded results."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import os
 from typing import Any
 from urllib.parse import quote
 
+from airoagent.documents.passages import SearchResult
 from airoagent.errors import FetchError, SearchBlocked, SearchError, UsageError
 from airoagent.textfiles import read_text
 from airoagent.web.fetch import Fetcher, Response
-from airoagent.web.search import SearchResult
 
 __all__ = ["BraveSearch", "FixtureSearch", "SearxngSearch"]
 
@@ -41,9 +41,7 @@ class SearxngSearch:
         results = _results(rows, "content")
         if not results and silent:
             raise SearchBlocked(
-                f"the engines behind SearXNG did not answer ({', '.join(silent[:5])})",
-                "try again later",
-                retryable=True,
+                f"the engines of SearXNG did not answer ({', '.join(silent[:5])})", "try again later", retryable=True
             )
         return results[:count]
 

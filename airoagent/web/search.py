@@ -12,9 +12,9 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from airoagent.documents.passages import SearchResult
 from airoagent.errors import ToolError, UsageError
 from airoagent.events import Source
 from airoagent.plan.evidence import Filled
@@ -23,15 +23,7 @@ from airoagent.toolbox.tool import ToolContext, ToolOutput
 if TYPE_CHECKING:
     from airoagent.web.fetch import Fetcher
 
-__all__ = [
-    "SearchProvider",
-    "SearchResult",
-    "check_search",
-    "query_of",
-    "results_output",
-    "search_provider",
-    "web_search",
-]
+__all__ = ["SearchProvider", "check_search", "query_of", "results_output", "search_provider", "web_search"]
 
 _MOST_QUERY = 300
 _MOST_EVIDENCE = 100
@@ -40,19 +32,10 @@ _KEPT_SEARCHES = 128
 _INTERVAL = 1.0
 
 
-@dataclass(frozen=True, slots=True)
-class SearchResult:
-    """One hit: the page's title and address, and the words of it that match."""
-
-    title: str
-    url: str
-    snippet: str
-
-
 class SearchProvider(Protocol):
-    """Somebody who can be asked.
+    """A search engine that can be asked.
 
-    ``name`` is the setting that chose it; ``paced`` says that it is somebody else's machine, to be asked at most
+    ``name`` is the setting that chose it; ``paced`` says that it is a public service, to be asked at most
     once a second. `search` gives at most ``count`` results in order, none only where the provider answered that there
     are none; it raises `SearchBlocked` where the provider refused and `SearchError` where it could not be asked.
     """

@@ -50,7 +50,7 @@ def port_of(url: httpx.URL) -> int:
 
 
 def join_url(url: httpx.URL, target: str) -> str:
-    """Where a Location header leads, as text; FetchError where it is no address."""
+    """Where a Location header leads, as text; FetchError where it is not an address."""
     import httpx
 
     try:

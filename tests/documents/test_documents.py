@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
 import subprocess
@@ -432,7 +433,7 @@ def test_folders_that_cannot_serve_are_refused_with_a_hint(tmp_path: Path, folde
     (tmp_path / "empty").mkdir()
     (tmp_path / "pictures").mkdir()
     (tmp_path / "pictures" / "a.png").write_bytes(b"x")
-    for bad in (tmp_path / "missing", tmp_path / "empty", tmp_path / "pictures", folder / "owls.txt"):
+    for bad in (tmp_path / "missing", tmp_path / "empty", tmp_path / "pictures", folder / "keys.pem"):
         with pytest.raises(UsageError) as caught:
             Documents([bad], tmp_path / "cache")
         assert caught.value.hint
@@ -440,3 +441,56 @@ def test_folders_that_cannot_serve_are_refused_with_a_hint(tmp_path: Path, folde
         Documents([], tmp_path / "cache")
     with pytest.raises(UsageError):
         Documents([folder], tmp_path / "cache").url_for(tmp_path / "secret.md")
+
+
+def test_one_file_is_searched_and_read_and_nothing_next_to_it(folder: Path, tmp_path: Path) -> None:
+    documents = Documents([folder / "owls.txt", folder / "north" / "bears.md"], tmp_path / "cache")
+    assert sorted(urls(documents, "owls bears otters walrus")) == ["docs://north/bears.md", "docs://zoo/owls.txt"]
+    assert documents.read("docs://zoo/owls.txt")[1] == "text/plain"
+    assert documents.url_for(folder / "owls.txt") == "docs://zoo/owls.txt"
+    for url in ("docs://zoo/otters.html", "docs://zoo/north/bears.md", "docs://zoo/"):
+        with pytest.raises(FetchError):
+            documents.read(url)
+    with pytest.raises(UsageError):
+        documents.url_for(folder / "otters.html")
+
+
+NOTEBOOK = {
+    "cells": [
+        {"cell_type": "markdown", "source": ["# Walrus counts\n", "They are counted in May."]},
+        {
+            "cell_type": "code",
+            "source": "print(7)",
+            "outputs": [{"text": ["7 walrus\n"]}, {"data": {"text/plain": "8"}}],
+        },
+    ]
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "body", "title", "text"),
+    [
+        ("a.json", b'{"title": "Walrus", "count": 7}', "Walrus", '"count": 7'),
+        ("a.yaml", b"walrus:\n  count: 7\n", "", "walrus:\n  count: 7"),
+        ("a.log", b"10:00 walrus seen\n10:05 walrus gone\n", "", "10:00 walrus seen"),
+        ("a.py", b"def walrus():\n    return 7\n", "", "def walrus():\n    return 7"),
+        ("a.rst", b"Walrus\n======\n\nIt sleeps.\n", "Walrus", "It sleeps."),
+        (
+            "a.org",
+            b"#+TITLE: Zoo\n* Walrus\n:ID: 3\nSee [[https://a.example/][the pond]].\n",
+            "Zoo",
+            "Walrus\n\nSee [the pond](https://a.example/).",
+        ),
+        ("a.ipynb", json.dumps(NOTEBOOK).encode(), "Walrus counts", "print(7)\n~~~~~~\n\n~~~~~~\n7 walrus"),
+        ("a.ipynb", b'{"walrus": 1}', "", '"walrus": 1'),
+        ("a.txt", "Das Walroß\n\nwalrus".encode("utf-16"), "Das Walroß", "walrus"),
+        ("a.txt", "walrus und Walroß".encode("cp1252"), "", "walrus und Walroß"),
+    ],
+)
+def test_files_of_many_kinds_are_documents(tmp_path: Path, name: str, body: bytes, title: str, text: str) -> None:
+    (tmp_path / "zoo").mkdir()
+    (tmp_path / "zoo" / name).write_bytes(body)
+    documents = Documents([tmp_path / "zoo"], tmp_path / "cache")
+    (url,) = urls(documents, "walrus")
+    page = read_page(*documents.read(url), url)
+    assert page.title == title and text in page.text

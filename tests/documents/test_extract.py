@@ -87,11 +87,11 @@ def test_a_page_hidden_until_its_script_runs_is_still_read() -> None:
         ("One.<br>Two.<br/><br>Three.", "One.\nTwo.\nThree."),
         ("<p>a\n   b&nbsp;c\u2003d</p>", "a b c d"),
         ("<p>soft\u00adhyphen zero\u200bwidth</p>", "softhyphen zerowidth"),
-        ("<p>H<sub>2</sub>O at 10<sup>3</sup> m<sup>[4]</sup></p>", "H2O at 103 m"),
+        ("<p>H<sub>2</sub>O at 10<sup>3</sup> m<sup>[4]</sup></p>", "H2O at 10^3 m"),
         ("<p>He said <q>no</q>.</p>", "He said “no”."),
         ("<a href=a>One</a><a href=b>Two</a>", "One Two"),
         ("<ul><li>a<ul><li>b</li></ul></li><li>c</li></ul>", "- a\n  - b\n- c"),
-        ("<ol><li><p>a</p></li><li><p>b</p></li></ol>", "- a\n- b"),
+        ("<ol><li><p>a</p></li><li><p>b</p></li></ol>", "1. a\n2. b"),
         (
             "<dl><dt>Weight</dt><dd>2 kg</dd><dt>Use</dt><dd><p>For rain.</p><p>And snow.</p></dd></dl>",
             "Weight: 2 kg\n\nUse\nFor rain.\nAnd snow.",

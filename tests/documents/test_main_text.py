@@ -126,4 +126,4 @@ def test_navigation_goes_by_its_tags_and_names_but_never_most_of_the_page() -> N
     tree = parse_html(page(f"<nav>{ARTICLE}</nav>"))
     prune(tree)
     assert not any(node.dead for node in tree.nodes)
-    assert chosen(tree, [Block("text", "short")]) == [True]
+    assert chosen(tree, [Block("text", "short")], [0.0]) == [True]

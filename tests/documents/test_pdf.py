@@ -100,6 +100,21 @@ class TestWithPypdf:
         assert (found.title, found.snippet) == ("On beavers", "Beavers build dams.")
         assert read_page(*documents.read(found.url), found.url).text == "Beavers build dams."
 
+    def test_one_among_the_documents_is_read_once_and_a_result_names_its_page(self, tmp_path: Path) -> None:
+        file = tmp_path / "docs" / "zoo.pdf"
+        file.parent.mkdir()
+        file.write_bytes(
+            make_pdf("Otters sleep afloat.", "A walrus sleeps on ice.", title="Zoo", link="https://a.example/")
+        )
+        documents = Documents([file.parent], tmp_path / "cache")
+        (found,) = documents.search("Where does a walrus sleep?")
+        assert (found.url, found.title) == ("docs://docs/zoo.pdf#page=2", "Zoo")
+        kept, kind = documents.read(found.url)
+        assert not kept.startswith(b"%PDF")
+        assert read_page(kept, kind, found.url) == read_page(file.read_bytes(), "application/pdf", found.url)
+        file.write_bytes(make_pdf("A walrus sleeps in the water."))
+        assert documents.read(found.url)[0].startswith(b"%PDF")
+
     def test_other_binaries_are_still_refused(self, server: Loopback) -> None:
         refused(server, answer(200, b"\x89PNG\r\n\x1a\n" + bytes(600), Content_Type="application/pdf"))
 

@@ -199,8 +199,7 @@ def _raise(error: BaseException) -> str:
 @pytest.mark.parametrize(
     ("result", "told"),
     [
-        (lambda: None, "returned NoneType; a tool returns text"),
-        (lambda: ["a"], "returned list"),
+        (lambda: b"a", "returned bytes; a tool returns text"),
         (lambda: ToolOutput(3), "whose text is int"),
         (lambda: _raise(StopIteration("x")), "StopIteration"),
         (lambda: _raise(SystemExit(3)), "SystemExit"),

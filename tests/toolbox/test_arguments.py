@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import functools
 import json
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
@@ -11,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airoagent import Evidence, ToolError, tool
-from airoagent.toolbox.arguments import arguments_for
+from airoagent.toolbox.arguments import arguments_for, bound
 from tests.running import run_plan
 
 
@@ -131,3 +135,103 @@ def test_a_plan_with_such_a_step_runs() -> None:
     assert run.status == "done", run.failure
     assert run.answer is not None
     assert json.loads(run.answer)[:2] == ['a "quoted" ] thing :evidence9:', 2]
+
+
+@pytest.mark.parametrize(
+    ("text", "taken"),
+    [
+        ('{"query": "otters"}', "otters"),
+        ('{"input": "otters"}', "otters"),
+        ("query=otters and seals", "otters and seals"),
+        ('query = "a = b, c"', "a = b, c"),
+        ("query == 3", "query == 3"),
+        ("x=1", "x=1"),
+        ("the query=x", "the query=x"),
+        ('{"a": 1}', '{"a": 1}'),
+        ('{"input": 1, "more": 2}', '{"input": 1, "more": 2}'),
+        ("{otters}", "{otters}"),
+    ],
+)
+def test_json_or_a_pair_for_one_parameter_reaches_it_as_the_text(text: str, taken: str) -> None:
+    @tool
+    async def find(query: str) -> str:
+        """Finds it."""
+        return query
+
+    @tool
+    def look(query: str) -> str:
+        """Finds it."""
+        return query
+
+    for one in (find, look):
+        assert asyncio.run(bound(one)(text, None)) == taken
+    with pytest.raises(ToolError, match="extra"):
+        arguments_for(find)("", ('{"query": "x", "extra": 1}',))
+
+
+def test_pairs_give_several_parameters_and_evidence_stays_in_its_own() -> None:
+    assert arguments("item=tea, count=2") == {"item": "tea", "count": 2}
+    assert arguments('item="tea, count=9", count=2, tags=["a"]') == {"item": "tea, count=9", "count": 2, "tags": ["a"]}
+    hostile = 'x", count=7, note="y'
+    assert arguments("item=", found(hostile), "\ncount=1") == {"item": hostile, "count": 1}
+    with pytest.raises(ToolError, match="takes several parameters"):
+        arguments("item=tea, item=milk")
+
+
+@dataclass
+class Size:
+    width: int
+
+
+@pytest.mark.parametrize(
+    ("result", "text"),
+    [
+        ({"a": "é"}, '{"a": "é"}'),
+        (["x", 2], '["x", 2]'),
+        ((1, None), "[1, null]"),
+        (3, "3"),
+        (2.5, "2.5"),
+        (True, "true"),
+        (Size(3), '{"width": 3}'),
+        ({"when": date(2020, 1, 2)}, '{"when": "2020-01-02"}'),
+        (None, "Done; there is no result."),
+        ("text", "text"),
+    ],
+)
+def test_a_result_that_is_not_text_is_written_as_json(result: object, text: str) -> None:
+    @tool
+    def give(x: str) -> Any:
+        """Gives it."""
+        return result
+
+    assert asyncio.run(bound(give)("x", None)) == text
+    assert run_plan(":evidence0: = give[x]\nAnswer: :evidence0:\n", give).answer == text
+
+
+def test_a_result_that_holds_itself_is_an_error() -> None:
+    @tool
+    def circle(x: str) -> Any:
+        """Gives it."""
+        found: list[Any] = []
+        found.append(found)
+        return found
+
+    with pytest.raises(ToolError, match="cannot be written as JSON"):
+        asyncio.run(bound(circle)("x", None))
+
+
+def test_an_async_function_is_awaited_whatever_is_around_it() -> None:
+    async def answer(text: str) -> str:
+        """Says it."""
+        return f"<{text}>"
+
+    @functools.wraps(answer)
+    def wrapped(*args: Any, **given: Any) -> Any:
+        return answer(*args, **given)
+
+    def sync(text: str) -> Any:
+        return answer(text)
+
+    functions: list[Callable[..., Any]] = [answer, wrapped, sync, functools.partial(sync), functools.partial(answer)]
+    for function in functions:
+        assert asyncio.run(bound(tool("say", description="Says it.")(function))("x", None)) == "<x>"

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from airoagent import Evidence, ToolError, ToolOutput, UsageError
+from airoagent.toolbox.arguments import bound
 from airoagent.toolbox.commands import MOST_OUTPUT, run_command
 from airoagent.toolbox.declared import declared_tools
 from airoagent.toolbox.loader import find_tools, load_tools
@@ -42,7 +43,7 @@ def one(text: str, folder: Path = Path()) -> Tool:
 def call(tool: Tool, *parts: str | Evidence, server: Loopback | None = None) -> ToolOutput:
     async def main() -> ToolOutput:
         async with fetcher(server) if server else fetcher() as fetch:
-            made: ToolOutput = await tool.bind()(
+            made: ToolOutput = await bound(tool)(
                 "".join(map(str, parts)), make_context(*parts, fetch=fetch), tuple(parts)
             )
             return made

@@ -14,6 +14,7 @@ import pytest
 
 from airoagent import Agent, Run, ScriptedModel, ToolError, UsageError, load_functions
 from airoagent.settings import McpServer, load_settings
+from airoagent.toolbox.arguments import bound
 from airoagent.toolbox.mcp_servers import Opened, open_servers
 
 pytest.importorskip("mcp", reason="the extra mcp is not installed")
@@ -206,7 +207,7 @@ def test_closing_ends_the_server_and_forgetting_it_does_too(tmp_path: Path) -> N
             with pytest.raises(ToolError):
                 import asyncio
 
-                asyncio.run(tool.bind()("1", None))  # type: ignore[arg-type]
+                asyncio.run(bound(tool)("1", None))  # type: ignore[arg-type]
         found = None
         gc.collect()
         assert gone(pid)
@@ -281,6 +282,8 @@ for line in sys.stdin:
     elif asked["method"] == "tools/call":
         text = f"{asked['params']['name']} {json.dumps(asked['params']['arguments'])}"
         answer["result"] = {"content": [{"type": "text", "text": text}]}
+        if asked["params"]["name"] == "new":
+            answer["result"]["content"].append({"type": "hologram", "data": 3})
     else:
         answer["error"] = {"code": -32601, "message": "no such method"}
     print("this line is not JSON", flush=True)
@@ -318,15 +321,9 @@ BAD = [
     of_properties({"a": {}}, required="a"),
     of_properties({"a": {"$ref": "#/$defs/x"}}, **{"$defs": {"x": None}}),
     of_properties({"a": {}}, **{"$defs": [1]}),
-    listed("a/b"),
-    listed("a b"),
     listed(""),
-    listed("a[b]"),
     listed(None),
     listed(["x"]),
-    {**listed("bad"), "description": None},
-    {**listed("bad"), "description": " \n"},
-    {**listed("bad"), "description": ["x"]},
     listed("good"),
     None,
     True,
@@ -349,12 +346,23 @@ def test_what_is_only_odd_in_a_tool_is_no_reason_to_leave_it_out(tmp_path: Path)
     tools = [
         listed("any", {"type": "object", "properties": {"text": True}}),
         listed("fans", {"type": "object", "properties": {"text": {"$ref": "#/$defs/a"}}, "$defs": {"a": FANNING}}),
+        listed("repo/search-code.v2"),
+        {**listed("count words"), "description": None},
         {**listed("marked"), "annotations": ["x"], "outputSchema": True, "title": 3, "_meta": "x", "icons": 1},
     ]
+    names = ["odd.any", "odd.fans", "odd.repo_search-code.v2", "odd.count_words", "odd.marked"]
     found = open_servers([odd(tmp_path, *tools)])
-    assert [tool.name for tool in found.tools] == ["odd.any", "odd.fans", "odd.marked"] and not found.broken
+    assert [tool.name for tool in found.tools] == names and not found.broken
     assert run(found, "odd.any[x]").answer == 'any {"text": "x"}'
+    assert found.tools[3].description == "Count words (a tool of odd)."
+    assert run(found, "odd.repo_search-code.v2[x]").answer == 'repo/search-code.v2 {"text": "x"}'
     assert run(found, "odd.marked[x]").answer == 'marked {"text": "x"}'
+    found.close()
+
+
+def test_a_block_of_an_unknown_kind_is_named_and_the_text_is_read(tmp_path: Path) -> None:
+    found = open_servers([odd(tmp_path, listed("new"))])
+    assert run(found, "odd.new[x]").answer == 'new {"text": "x"}\n(a block of the type hologram was left out)'
     found.close()
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from airoagent import Tool, ToolContext, ToolError, ToolOutput
 from airoagent.documents.library import Documents
+from airoagent.toolbox.arguments import bound
 
 FILE = Path(__file__).parents[2] / "tools" / "document_search.py"
 
@@ -31,7 +32,7 @@ def _context(documents: Documents | None, progress: Any = lambda what, done, tot
 
 
 def _call(query: str, context: ToolContext) -> ToolOutput:
-    return cast(ToolOutput, asyncio.run(_tool().bind()(query, context)))
+    return cast(ToolOutput, asyncio.run(bound(_tool())(query, context)))
 
 
 @pytest.fixture
@@ -87,7 +88,7 @@ def test_progress_is_told_on_the_event_loops_thread(documents: Documents) -> Non
             assert asyncio.get_running_loop() is loop  # raises outside the loop's thread
             told.append((what, done, total))
 
-        await _tool().bind()("otters", _context(documents, progress))
+        await bound(_tool())("otters", _context(documents, progress))
         await asyncio.sleep(0)  # one round of the loop: what the thread asked for has run
 
     asyncio.run(search())

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from airoagent import SearchBlocked, ToolOutput
+from airoagent.toolbox.arguments import bound
 from airoagent.toolbox.loader import load_tools
 from tests.fetching import make_context
 from tests.loopback import Loopback, page
@@ -37,14 +38,14 @@ def test_the_description_is_the_cards_word_for_word() -> None:
 def test_a_search_gives_numbered_results(tmp_path: Path) -> None:
     hit = {"title": "Otters", "url": "https://a.example/otters", "snippet": "They sleep afloat."}
     setting = recorded(tmp_path, [{"query": "where do otters sleep", "results": [hit]}])
-    made: ToolOutput = asyncio.run(SEARCH.bind()("x", make_context("where do otters sleep", search=setting)))
+    made: ToolOutput = asyncio.run(bound(SEARCH)("x", make_context("where do otters sleep", search=setting)))
     assert made.text == "1. Otters\nhttps://a.example/otters\nThey sleep afloat."
 
 
 def test_a_block_never_becomes_a_result(tmp_path: Path) -> None:
     setting = recorded(tmp_path, [{"query": "*", "blocked": True}])
     with pytest.raises(SearchBlocked):
-        asyncio.run(SEARCH.bind()("x", make_context("otters", search=setting)))
+        asyncio.run(bound(SEARCH)("x", make_context("otters", search=setting)))
 
 
 def test_search_extract_scrape_runs_as_a_plan(server: Loopback, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from airoagent import Evidence, FetchError, SearchResult, Source, ToolError, ToolOutput, UsageError, results_output
+from airoagent.toolbox.arguments import bound
 from airoagent.toolbox.loader import load_tools
 from tests.fetching import fetcher, make_context
 from tests.loopback import Loopback, answer, page, redirect
@@ -32,7 +33,7 @@ def scrape(
     async def main() -> ToolOutput:
         async with fetcher(server, documents=documents) as fetch:
             context = replace(make_context(*parts, fetch=fetch, **settings), question=question)
-            made: ToolOutput = await SCRAPER.bind()("".join(map(str, parts)), context)
+            made: ToolOutput = await bound(SCRAPER)("".join(map(str, parts)), context)
             return made
 
     return asyncio.run(main())
@@ -117,9 +118,7 @@ def test_one_page_that_fails_gives_its_own_reason_and_says_whether_to_try_again(
     assert caught.value.retry_after == 3000.0
 
 
-@pytest.mark.parametrize(
-    "text", ["No links were found in the text.", "", "otters", "www.a.example", "ftp://a.example/"]
-)
+@pytest.mark.parametrize("text", ["No links were found in the text.", "", "otters", "ftp://a.example/"])
 def test_an_input_without_links_fails_with_a_sentence(server: Loopback, text: str) -> None:
     with pytest.raises(ToolError, match="the input holds no links") as caught:
         scrape(server, text)
@@ -213,7 +212,7 @@ def test_progress_counts_the_pages(server: Loopback) -> None:
         async with fetcher(server) as fetch:
             context = make_context(f"{server.url('/a')}\n{server.url('/b')}", fetch=fetch)
             object.__setattr__(context, "progress", lambda *values: told.append(values))
-            await SCRAPER.bind()("", context)
+            await bound(SCRAPER)("", context)
 
     asyncio.run(main())
     assert told == [("pages", 0, 2), ("pages", 1, 2), ("pages", 2, 2)]
@@ -233,7 +232,7 @@ def test_cancelling_the_step_cancels_its_pages(server: Loopback) -> None:
     async def main() -> int:
         async with fetcher(server) as fetch:
             context = make_context(f"{server.url('/a')}\n{server.url('/b')}", fetch=fetch)
-            task = asyncio.ensure_future(SCRAPER.bind()("", context))
+            task = asyncio.ensure_future(bound(SCRAPER)("", context))
             while not asked.is_set():
                 await asyncio.sleep(0.005)
             task.cancel()

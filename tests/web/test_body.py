@@ -15,7 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airoagent import FetchError
-from airoagent.web.body import Inflater, split_type
+from airoagent.documents.charset import split_type
+from airoagent.web.body import Inflater
 from tests.loopback import Loopback, answer
 
 ROOT = Path(__file__).parents[2]

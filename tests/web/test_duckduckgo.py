@@ -54,9 +54,24 @@ def test_one_request_is_made_to_one_address_with_query_and_region(server: Loopba
     assert bodies == [len("q=otters+%26+co&b=&l=de-de")]
 
 
-def test_a_detour_through_duckduckgo_is_taken_out(server: Loopback) -> None:
-    detour = "//duckduckgo.com/l/?uddg=https%3A%2F%2Fa.example%2Fx%3Fb%3D1&amp;rut=abc"
-    assert search(server, page(hits(detour)))[0].url == "https://a.example/x?b=1"
+@pytest.mark.parametrize(
+    ("href", "url"),
+    [
+        ("//duckduckgo.com/l/?uddg=https%3A%2F%2Fa.example%2Fx%3Fb%3D1&amp;rut=abc", "https://a.example/x?b=1"),
+        ("//duckduckgo.com/l/?uddg=https%3A%2F%2Fa.example%2Fp%3Fx%3D1%26y%3D2", "https://a.example/p?x=1&y=2"),
+        ("//duckduckgo.com/l/?uddg=https%3A%2F%2Fa.example%2FC%2523", "https://a.example/C%23"),
+        ("https://a.example/C%23_guide", "https://a.example/C%23_guide"),
+        ("https://a.example/100%25/a%2Fb?x=1%262&amp;y=%20", "https://a.example/100%25/a%2Fb?x=1%262&y=%20"),
+    ],
+)
+def test_addresses_are_what_the_page_has_without_a_detour_through_duckduckgo(
+    server: Loopback, href: str, url: str
+) -> None:
+    assert [result.url for result in search(server, page(hits(href)))] == [url]
+
+
+def test_a_page_that_is_found_twice_is_one_result(server: Loopback) -> None:
+    assert len(search(server, page(hits(*["https://a.example/1"] * 3, "https://a.example/2")))) == 2
 
 
 def test_advertisements_and_addresses_that_are_no_pages_are_left_out(server: Loopback) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from airoagent import Fetcher, FetchError, Limits, Response
 from tests.fetching import PLAIN, forever, get, refused, run
-from tests.loopback import Loopback, answer, head, page
+from tests.loopback import Asked, Loopback, Send, answer, head, page
 
 
 class TestAnswers:
@@ -184,7 +184,6 @@ class TestBodies:
             b"\x00\x01\x02\x03",
             b"SSH-2.0-OpenSSH_9.6\r\n",
             b"HTTP/1.1 abc\r\n\r\n",
-            b"HTTP/1.1 200 OK\r\nNo colon\r\n\r\n",
             b"HTTP/1.1 200 OK\r\nX: " + b"y" * 300_000 + b"\r\n\r\n",
             b"HTTP/1.1 99 X\r\n\r\n",
         ],
@@ -300,3 +299,50 @@ class TestPages:
         with pytest.raises(FetchError) as caught:
             run(server, lambda fetch: fetch.page("docs://library/otters.md"))
         assert "--docs FOLDER" in caught.value.hint
+
+
+class TestOddities:
+    @pytest.mark.parametrize(
+        "line",
+        [
+            "Strict-Transport-Security max-age=1",
+            "Server : nginx",
+            "X Powered By: me",
+            "Content-Encoding: none",
+            "Content-Encoding: utf-8",
+            ": nothing",
+        ],
+    )
+    def test_an_odd_header_line_does_not_keep_a_page_from_being_read(self, server: Loopback, line: str) -> None:
+        start = f"HTTP/1.1 200 OK\r\n{line}\r\nContent-Length : {len(PLAIN)}\r\nContent-Type: text/plain\r\n\r\n"
+        got = get(server, lambda asked, send: send(start.encode() + PLAIN))
+        assert (got.body, got.content_type, got.truncated) == (PLAIN, "text/plain", False)
+
+    def test_early_hints_before_the_answer_are_passed_over(self, server: Loopback) -> None:
+        start = b"HTTP/1.1 103 Early Hints\r\nLink </a>\r\n\r\n" + head(
+            200, Content_Type="text/plain", Content_Length=2
+        )
+        assert get(server, lambda asked, send: send(start + b"ab")).body == b"ab"
+
+    def test_a_site_that_redirects_until_its_cookie_is_sent_is_read(self, server: Loopback) -> None:
+        def route(asked: Asked, send: Send) -> None:
+            if asked.headers.get("cookie") == "seen=1":
+                send(head(200, Content_Type="text/plain", Content_Length=len(PLAIN)) + PLAIN)
+            else:
+                send(head(302, Location="/x", Set_Cookie="seen=1; Path=/; HttpOnly", Content_Length=0))
+
+        assert get(server, route).body == PLAIN
+        assert "cookie" not in server.requests[-2].headers
+
+    def test_a_page_that_sends_its_reader_on_is_followed(self, server: Loopback) -> None:
+        server.routes["/new"] = page("<p>The new page.</p>")
+        got = get(server, page("<html><head><meta http-equiv=refresh content='0; url=/new'></head></html>"))
+        assert got.final_url.endswith("/new") and b"The new page." in got.body
+
+    def test_a_page_that_refreshes_itself_is_read_once(self, server: Loopback) -> None:
+        got = get(server, page("<html><head><meta http-equiv=refresh content='5; url=/x'></head>Score 3:1</html>"))
+        assert b"Score" in got.body
+
+    def test_a_guard_that_refuses_is_named(self, server: Loopback) -> None:
+        error = refused(server, answer(403, b"<title>Just a moment...</title>", Cf_Mitigated="challenge"))
+        assert "answers 403 Forbidden: Cloudflare, which guards the site" in error.message

@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from airoagent.web.politeness import backoff, retry_after
+from airoagent.background import backoff
+from airoagent.web.politeness import retry_after
 
 NOW = datetime(2026, 11, 21, 12, 0, 0, tzinfo=UTC).timestamp()
 

@@ -1,0 +1,174 @@
+"""Pages as sites really write them: numbers, tables, lists, parts of articles, and text that is not in the body."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from airoagent.documents.read_page import Page, read_page
+
+PROSE = "The ferry to the island runs every hour from the old stone pier and takes bicycles for a small fee. " * 4
+URL = "https://a.example/b/page.html"
+
+
+def read(html: str | bytes, content_type: str = "text/html; charset=utf-8") -> Page:
+    return read_page(html.encode() if isinstance(html, str) else html, content_type, URL)
+
+
+def article(part: str) -> str:
+    return (
+        f"<html><head><title>Ferry</title></head><body><article><p>{PROSE}</p>{part}<p>{PROSE}</p></article>"
+        "</body></html>"
+    )
+
+
+@pytest.mark.parametrize(
+    ("part", "text"),
+    [
+        ("<p>10<sup>24</sup> stars</p>", "10^24 stars"),
+        ("<p>2 × 10<sup>-6</sup> m</p>", "2 × 10^-6 m"),
+        ("<p>9 km<sup>2</sup> and (a+b)<sup>n</sup></p>", "9 km^2 and (a+b)^n"),
+        ("<p>the 1<sup>st</sup> of May</p>", "the 1st of May"),
+        ("<p>built in 1908<sup><a href='#n3'>3</a></sup> of stone</p>", "built in 1908 of stone"),
+        ("<p>as Smith<sup>2</sup> says</p>", "as Smith2 says"),
+        ("<p>half: <math><mfrac><mn>1</mn><mn>2</mn></mfrac></math></p>", "half: 1/2"),
+        (
+            "<p><math><mfrac><mrow><mi>a</mi><mo>+</mo><mi>b</mi></mrow><msup><mi>c</mi><mn>2</mn></msup></mfrac></math></p>",
+            "(a+b)/(c^2)",
+        ),
+        ("<ol><li>Open</li><li>Turn</li></ol>", "1. Open\n2. Turn"),
+        ("<ol start=7><li>Open<ul><li>left</li></ul></li><li>Turn</li></ol>", "7. Open\n  - left\n8. Turn"),
+        ("<ol><li value=100>Coffee</li><li>Tea</li></ol>", "100. Coffee\n101. Tea"),
+        ("<ol reversed><li>Third</li><li>Second</li></ol>", "2. Third\n1. Second"),
+        ("<ol start=x><li value=y>One</li></ol>", "1. One"),
+        (
+            "<table><tr><th>Month<th>Bonus<th>Fare</tr><tr><td>January<td rowspan=2>50<td>100</tr>"
+            "<tr><td>February<td>80</tr></table>",
+            "Month | Bonus | Fare\nJanuary | 50 | 100\nFebruary | 50 | 80",
+        ),
+        (
+            "<table><tr><th rowspan=2>Route<th colspan=2>Fare</tr><tr><th>Adult<th>Child</tr>"
+            "<tr><td>North<td>9<td>4</tr></table>",
+            "Route | Fare\nRoute | Adult | Child\nNorth | 9 | 4",
+        ),
+        (
+            "<table><tr><th colspan=2>Adults<th>Child</tr><tr><td>1<td>2<td>3</tr></table>",
+            "Adults |  | Child\n1 | 2 | 3",
+        ),
+        ("<p>It is open.</p>", "It is open."),
+        ("<form><h2>Fees</h2><p>The fee is 4 euros.</p><input></form>", "Fees\n\nThe fee is 4 euros."),
+    ],
+)
+def test_numbers_tables_and_lists_keep_their_meaning(part: str, text: str) -> None:
+    assert f"\n\n{text}\n\n" in read(article(part)).text
+
+
+def test_cells_that_reach_far_take_no_more_room_than_a_page() -> None:
+    cells = "<td rowspan=60000 colspan=900>wide</td>" * 200
+    assert len(read(article(f"<table><tr>{cells}</tr>{'<tr></tr>' * 5000}</table>")).text) < 200_000
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (
+            f"<header><h1>Strike ends</h1><p>The strike ended on Tuesday.</p></header><article>{f'<p>{PROSE}</p>' * 3}"
+            "</article>",
+            "Strike ends\n\nThe strike ended on Tuesday.",
+        ),
+        (
+            f"<article>{f'<p>{PROSE}</p>' * 2}</article><article><h2>More</h2><p>It opened in 1931.</p><p>{PROSE}</p>"
+            "</article>",
+            "It opened in 1931.",
+        ),
+        (
+            f"<article><h1>H</h1><p>{PROSE}</p><footer><p>Correction: the pier was rebuilt in 1906, not 1908.</p>"
+            "</footer></article>",
+            "rebuilt in 1906",
+        ),
+        (
+            f"<article><p>{PROSE}</p><div class=box><h3>Related</h3><ul><li><a href=/x>Boats of the north coast</a>"
+            f"</ul></div><p>{PROSE}</p><p>The last word is theirs, the keepers say.</p></article>",
+            "The last word is theirs",
+        ),
+    ],
+)
+def test_parts_of_an_article_are_kept(body: str, words: str) -> None:
+    found = read(f"<html><head><title>Ferry</title></head><body>{body}</body></html>").text
+    assert words in found and PROSE.strip() in found
+
+
+@pytest.mark.parametrize(
+    "start",
+    [
+        '<noscript><div id="nojs"></noscript>',
+        "<noscript>",
+        "<!-- <noscript> --><noscript><p>Turn scripts on</p></noscript>",
+        "<script>var a = '<noscript>'</script><noscript><div></noscript >",
+    ],
+)
+def test_an_element_left_open_in_noscript_does_not_take_the_page(start: str) -> None:
+    found = read(f"<html><body>{start}<div><p>Eleven cubs.</p></div></body></html>").text
+    assert "Eleven cubs." in found and "Turn" not in found
+
+
+@pytest.mark.parametrize(
+    ("head", "urls"),
+    [
+        ("<meta http-equiv=refresh content='0; url=/new.html'>", ["https://a.example/new.html"]),
+        ("<meta content='0;URL=\"x.html\"' http-equiv='Refresh'>", ["https://a.example/b/x.html"]),
+        ("<meta http-equiv=refresh content='600; url=/later'>", []),
+        (
+            "<frameset><frame src=nav.html><noframes><body>None</body></noframes></frameset>",
+            ["https://a.example/b/nav.html"],
+        ),
+    ],
+)
+def test_where_a_page_without_text_leads_is_a_link(head: str, urls: list[str]) -> None:
+    found = read(f"<html><head><title>F</title>{head}</head></html>")
+    assert ([link.url for link in found.links], found.text) == (urls, "")
+
+
+def test_spaces_in_the_addresses_of_links_are_encoded() -> None:
+    found = read("<p><a href='Full Timetable.pdf'>all</a> <a href='x%2Fy%26z'>b</a></p>")
+    assert [link.url for link in found.links] == [
+        "https://a.example/b/Full%20Timetable.pdf",
+        "https://a.example/b/x%2Fy%26z",
+    ]
+
+
+def test_where_the_body_is_empty_the_article_of_the_json_ld_is_read() -> None:
+    record = {"@graph": [{"@type": "Person"}, {"@type": "NewsArticle", "articleBody": f"<p>{PROSE}</p>"}]}
+    start = '<script type="application/ld+json">'
+    script = f"{start}{json.dumps(record)}</script>{start}{{</script>"
+    assert (
+        read(f"<html><head><title>Ferry</title>{script}</head><body><div id=app></div></body></html>").text
+        == PROSE.strip()
+    )
+    assert read(f"<html><head>{script}</head><body><p>{PROSE.upper()}</p></body></html>").text == PROSE.upper().strip()
+
+
+def test_the_page_of_a_guard_is_not_the_text_of_the_site() -> None:
+    guard = "<html><head><title>Just a moment...</title></head><body><p>Enable JavaScript and cookies</p></body></html>"
+    assert read(guard).text == ""
+    assert (
+        PROSE.strip()
+        in read(f"<html><head><title>Just a moment...</title></head><body><p>{PROSE * 3}</p></body></html>").text
+    )
+
+
+def test_html_written_as_text_in_a_feed_is_read() -> None:
+    text = "&lt;p&gt;It &lt;b&gt;ended&lt;/b&gt;, 1 &lt; 2.&lt;/p&gt;"
+    feed = f"<rss><channel><item><description>{text}</description></item></channel></rss>"
+    assert read(feed, "application/rss+xml").text == "description: It ended, 1 < 2."
+
+
+def test_two_type_headers_are_read_as_one() -> None:
+    assert read("<html><p>Otters.</p></html>", "text/html, text/html; charset=utf-8").text == "Otters."
+
+
+def test_a_cyrillic_page_that_declares_no_charset_is_read() -> None:
+    text = "Паром ходит каждый час от старого причала и берёт велосипеды."
+    assert read(f"<html><body><p>{text}</p></body></html>".encode("cp1251"), "text/html").text == text
+    assert read("<p>Die Fähre fährt für Gäste.</p>".encode("cp1252"), "text/html").text == "Die Fähre fährt für Gäste."
