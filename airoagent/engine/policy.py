@@ -8,7 +8,7 @@ from typing import Literal, Protocol, get_args, get_origin, get_type_hints
 
 from airoagent.documents.library import Documents
 from airoagent.errors import UsageError
-from airoagent.events import Origin
+from airoagent.events import Evidence, Origin
 from airoagent.models.base import Completion, Purpose
 from airoagent.plan.steps import Step
 from airoagent.prompts.chat import Style
@@ -104,7 +104,7 @@ Approve = Callable[[Step, Tool, str], Awaitable[bool | str]]
 """Asked before a call: True makes it, False refuses it, a text makes it with that input in place of the step's own."""
 
 
-Recall = Callable[[Step, Tool, str], tuple[ToolOutput, Origin] | None]
+Recall = Callable[[Step, Tool, str], tuple[Evidence, Origin] | None]
 Keep = Callable[[Step, Tool, str, ToolOutput], None]
 
 

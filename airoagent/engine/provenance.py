@@ -19,7 +19,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 
-from airoagent.plan.evidence import Evidence, Filled
+from airoagent.events import Evidence
+from airoagent.plan.evidence import Filled
 from airoagent.toolbox.tool import Tool
 from airoagent.web.links import extract_links, links_of
 

@@ -7,8 +7,7 @@ from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass
 
 from airoagent.engine.policy import Recall
-from airoagent.events import Event, PlanParsed, RunFinished, RunResumed, RunStarted
-from airoagent.plan.evidence import Evidence
+from airoagent.events import Event, Evidence, PlanParsed, RunFinished, RunResumed, RunStarted
 from airoagent.plan.plans import Plan
 from airoagent.recorded.history import PRIVATE_PLAN, UNTRUSTED_PLAN, plan_is_trusted
 from airoagent.records.run_record import Run

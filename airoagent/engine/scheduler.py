@@ -31,8 +31,7 @@ from airoagent.engine.policy import Policy, Services
 from airoagent.engine.tasks import Crew
 from airoagent.engine.tool_calls import Caller
 from airoagent.errors import AiroError
-from airoagent.events import Event, StepSkipped
-from airoagent.plan.evidence import Evidence
+from airoagent.events import Event, Evidence, StepSkipped
 from airoagent.plan.steps import Ref, Step
 from airoagent.toolbox.tool import Toolbox
 

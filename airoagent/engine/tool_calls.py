@@ -25,6 +25,7 @@ from airoagent.errors import AiroError, LimitReached, PrivateText, ToolError, To
 from airoagent.events import (
     AttemptFailed,
     Event,
+    Evidence,
     InputEdited,
     Origin,
     Progress,
@@ -35,7 +36,7 @@ from airoagent.events import (
     StepStarted,
 )
 from airoagent.models.base import Completion, Purpose
-from airoagent.plan.evidence import Evidence, Filled
+from airoagent.plan.evidence import Filled
 from airoagent.plan.steps import Step
 from airoagent.prompts.grammar import Grammar
 from airoagent.toolbox.tool import Call, Tool, Toolbox, ToolContext, ToolOutput
@@ -45,7 +46,7 @@ __all__ = ["Caller"]
 
 _now = time.perf_counter
 
-Told = tuple[ToolOutput, Origin] | Exception | None
+Told = tuple[Evidence, Origin] | Exception | None
 """What is known of a call without making it: its output, or the failure it came to; None: it has to be made."""
 
 
@@ -308,27 +309,32 @@ class Caller:
         origin: Origin,
         parts: Filled,
     ) -> Evidence:
-        id = step.id
-        sources: tuple[Source, ...] = ()
-        note, answered, untrusted, written, private = "", True, False, False, False
+        id, name = step.id, step.tool
+        untrusted, written = self._provenance.marks(id, tool, parts, id in self._asked)
         if isinstance(output, str):
-            text = output
+            private = self._is_private_in(tool, id, (), parts)
+            evidence = Evidence(id, name, output, untrusted=untrusted, written=written, private=private)
         else:
-            text, sources, note, answered = output.text, output.sources, output.note, output.answered
-            untrusted, written, private = output.untrusted, output.written, output.private
-        made = self._provenance.marks(id, tool, parts, id in self._asked)
-        if origin != "record":  # a record tells both as they were then
-            untrusted, written = untrusted or made[0], written or made[1]
-        if untrusted and written:
+            found = output.evidence(id, name) if isinstance(output, ToolOutput) else output
+            evidence = replace(
+                found,
+                id=id,
+                tool=name,
+                # A record has both as they were then.
+                untrusted=found.untrusted or (untrusted and origin != "record"),
+                written=found.written or (written and origin != "record"),
+                private=self._is_private_in(tool, id, found.sources, parts) or found.private,
+                at=time.time(),
+            )
+        if evidence.untrusted and evidence.written:
             self._provenance.seen = True
-        private = private or self._reads(tool, id, sources) or bool(self._provenance.private_in(parts))
-        if private:
+        if evidence.private:
             self._provenance.read = True
-        event = StepFinished(
-            id, step.tool, attempt, text, sources, seconds, note, answered, origin, untrusted, written, private
-        )
-        self._emit(event)
-        return Evidence(id, step.tool, text, sources, note, answered, untrusted, written, private, event.at)
+        self._emit(StepFinished(evidence, attempt, seconds, origin))
+        return evidence
+
+    def _is_private_in(self, tool: Tool, step: str, sources: tuple[Source, ...], parts: Filled) -> bool:
+        return self._reads(tool, step, sources) or bool(self._provenance.private_in(parts))
 
     def _retry_in(self, failure: AiroError, attempt: int) -> float | None:
         """Seconds until the next try (full jitter, or what the other side asked for); None: do not try again."""

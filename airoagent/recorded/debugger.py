@@ -20,8 +20,8 @@ from airoagent.engine.reuse import Reuse
 from airoagent.engine.session import Session
 from airoagent.engine.sync import run_in_thread
 from airoagent.errors import AiroError, UsageError
-from airoagent.events import Event, ModelCalled, StepFinished, StepStarted
-from airoagent.plan.evidence import Evidence, fill_text
+from airoagent.events import Event, Evidence, ModelCalled, StepFinished, StepStarted
+from airoagent.plan.evidence import fill_text
 from airoagent.plan.plans import Plan
 from airoagent.plan.steps import Step
 from airoagent.recorded.forking import edited, recall_from, step_id

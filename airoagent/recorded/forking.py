@@ -15,7 +15,7 @@ from airoagent.engine.policy import Recall
 from airoagent.engine.recorder import Beginning
 from airoagent.engine.session import Session, Watch
 from airoagent.errors import StoreError, UsageError
-from airoagent.events import Origin, StepFinished
+from airoagent.events import Evidence, Origin, StepFinished
 from airoagent.models.base import Model
 from airoagent.models.catalog import open_model
 from airoagent.plan.parser import parse_plan
@@ -25,7 +25,6 @@ from airoagent.recorded.history import (
     RecordedStep,
     dependents,
     model_steps,
-    output_of,
     parsed_text,
     plan_is_private,
     plan_is_trusted,
@@ -33,7 +32,7 @@ from airoagent.recorded.history import (
     recorded_steps,
 )
 from airoagent.records.run_record import Run
-from airoagent.toolbox.tool import Tool, Toolbox, ToolOutput
+from airoagent.toolbox.tool import Tool, Toolbox
 
 __all__ = ["edited", "fork", "recall_from", "rerun", "step_id"]
 
@@ -53,20 +52,20 @@ def recall_from(
     given = given or {}
 
     def make(run: Run) -> Recall:
-        def recall(step: Step, tool: Tool, text: str) -> tuple[ToolOutput, Origin] | None:
+        def recall(step: Step, tool: Tool, text: str) -> tuple[Evidence, Origin] | None:
             if step.id in given:
-                return ToolOutput(given[step.id], note="set by hand"), "record"
+                return Evidence(step.id, step.tool, given[step.id], note="set by hand"), "record"
             then = steps.get(step.id)
             if step.id in again or then is None or not isinstance(then.end, StepFinished) or then.tool != step.tool:
                 return None
             if step.id in frozen:
-                return output_of(then.end)
+                return then.end.evidence, "record"
             if then.input != text:
                 return None
             # The same text may come from other sources now, and a tool is told the sources of its input.
             if any(run.evidence.get(id) != parent.evidence.get(id) for id in step.depends_on):
                 return None
-            return output_of(then.end)
+            return then.end.evidence, "record"
 
         return recall
 

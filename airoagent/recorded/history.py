@@ -10,14 +10,13 @@ from dataclasses import dataclass
 
 from airoagent import errors
 from airoagent.engine.policy import Policy
-from airoagent.engine.reuse import Reuse, output_in
+from airoagent.engine.reuse import Reuse
 from airoagent.errors import AiroError, StoreError
 from airoagent.events import (
     AttemptFailed,
     Event,
     Failure,
     ModelCalled,
-    Origin,
     PlanParsed,
     PlanRefused,
     PlanWritten,
@@ -32,7 +31,7 @@ from airoagent.events import (
 )
 from airoagent.plan.plans import Plan
 from airoagent.records.run_record import Run
-from airoagent.toolbox.tool import Tool, ToolOutput
+from airoagent.toolbox.tool import Tool
 
 __all__ = [
     "PRIVATE_PLAN",
@@ -41,7 +40,6 @@ __all__ = [
     "dependents",
     "error_of",
     "model_steps",
-    "output_of",
     "parsed_text",
     "plan_is_private",
     "plan_is_trusted",
@@ -119,11 +117,6 @@ def recorded_steps(events: Iterable[Event], *, of_old_plans: bool = False) -> di
     return steps
 
 
-def output_of(event: StepFinished) -> tuple[ToolOutput, Origin]:
-    """What the tool gave then, as evidence that comes from the record."""
-    return output_in(event), "record"
-
-
 def error_of(failure: Failure) -> AiroError:
     """The error that went on record as this failure."""
     known = getattr(errors, failure.kind, None)
@@ -164,8 +157,8 @@ def plan_is_private(events: Iterable[Event], tools: Mapping[str, Tool]) -> bool:
             if read:
                 return True
         elif isinstance(event, StepFinished | StepFailed):
-            sources = event.sources if isinstance(event, StepFinished) else ()
-            private = isinstance(event, StepFinished) and event.private
+            sources = event.evidence.sources if isinstance(event, StepFinished) else ()
+            private = isinstance(event, StepFinished) and event.evidence.private
             local = event.tool in tools and tools[event.tool].private
             read = read or private or local or any(source.url.startswith("docs://") for source in sources)
         elif isinstance(event, Replanned) and read:

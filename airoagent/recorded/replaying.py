@@ -19,6 +19,7 @@ from airoagent.engine.sync import run_in_thread
 from airoagent.engine.tasks import Crew, first_of
 from airoagent.errors import AiroError, PlanError, StoreError, ToolError
 from airoagent.events import (
+    Evidence,
     ModelCalled,
     Origin,
     PlanRefused,
@@ -38,7 +39,6 @@ from airoagent.prompts.chat import Style
 from airoagent.recorded.history import (
     RecordedStep,
     error_of,
-    output_of,
     parsed_text,
     purpose_of,
     read_plan,
@@ -47,7 +47,7 @@ from airoagent.recorded.history import (
     written_plan,
 )
 from airoagent.records.run_record import Run
-from airoagent.toolbox.tool import Tool, Toolbox, ToolOutput
+from airoagent.toolbox.tool import Tool, Toolbox
 from airoagent.web.fetch import Fetcher
 
 __all__ = ["areplay", "replay"]
@@ -189,9 +189,9 @@ async def _steps(run: Run, plan: Plan, recorder: Recorder) -> tuple[str, tuple[S
     policy = Policy(on_error="tell" if on_error == "tell" else "skip", retries=0, tool_timeout=0, max_evidence=1 << 62)
     odd: list[StoreError] = []
 
-    def recall(step: Step, tool: Tool, text: str) -> tuple[ToolOutput, Origin]:
+    def recall(step: Step, tool: Tool, text: str) -> tuple[Evidence, Origin]:
         try:
-            return output_of(_same(run, step, text, steps))
+            return _same(run, step, text, steps).evidence, "record"
         except StoreError as error:
             odd.append(error)
             raise
