@@ -13,11 +13,11 @@ from airoagent.recorded.history import PRIVATE_PLAN, UNTRUSTED_PLAN, plan_is_tru
 from airoagent.records.run_record import Run
 from airoagent.records.store import Store, new_run_id
 
-__all__ = ["Beginning", "Recorder"]
+__all__ = ["Recorder", "StartingPoint"]
 
 
 @dataclass(frozen=True, slots=True)
-class Beginning:
+class StartingPoint:
     """What a run has from an earlier one.
 
     ``past``: the events of the very run that goes on. ``parent``: the run that this one was made from. ``known``:
@@ -42,21 +42,21 @@ class Recorder:
         run_id: str = "",
         store: Store | None = None,
         watch: Callable[[Event], None] | None = None,
-        beginning: Beginning | None = None,
+        start: StartingPoint | None = None,
         careful: Set[str] = frozenset(),
     ) -> None:
         """``careful``: tools whose calls must be known of even after a power cut."""
-        beginning = beginning or Beginning()
-        self.run = Run.from_events(beginning.past) if beginning.past else Run(id=run_id or new_run_id())
-        self.known = beginning.known
-        self.recall = None if beginning.recall is None else beginning.recall(self.run)
-        self.plan_trusted = beginning.plan_trusted and plan_is_trusted(self.run)
-        self.plan_private = beginning.plan_private
-        self._parent = beginning.parent
+        start = start or StartingPoint()
+        self.run = Run.from_events(start.past) if start.past else Run(id=run_id or new_run_id())
+        self.known = start.known
+        self.recall = None if start.recall is None else start.recall(self.run)
+        self.plan_trusted = start.plan_trusted and plan_is_trusted(self.run)
+        self.plan_private = start.plan_private
+        self._parent = start.parent
         self._store = store
         self._watch = watch
         self._careful = careful
-        self.events: list[Event] = list(beginning.past)
+        self.events: list[Event] = list(start.past)
         self.began = time.monotonic()
         self._closed = False
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import replace
 
-from airoagent.engine.policy import Keep, Recall, Spent
+from airoagent.engine.policy import Keep, Recall
 from airoagent.engine.tool_cache import ToolCache
 from airoagent.errors import PlanError
 from airoagent.events import Event, Evidence, InputEdited, Origin, Replanned, StepFailed, StepFinished, StepStarted
@@ -53,7 +53,6 @@ class Reuse:
         self._calls: dict[str, _Call] = {}  # of the steps that have been done
         self._texts: dict[str, str] = {}
         self.begun = False
-        self.spent = Spent()
         for number, event in enumerate(past):
             if isinstance(event, Replanned):
                 self.remember(Run.from_events(past[:number]), past[:number])

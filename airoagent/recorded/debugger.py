@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from airoagent.engine.context_texts import with_texts_of
-from airoagent.engine.recorder import Beginning, Recorder
+from airoagent.engine.recorder import Recorder, StartingPoint
 from airoagent.engine.reuse import Reuse
 from airoagent.engine.session import Session
 from airoagent.engine.sync import run_in_thread
@@ -161,8 +161,8 @@ class Debugger:
             recall = lambda _: make(now)  # noqa: E731 - what the steps depend on is what the session has, not the recorder
         trusted = self._record is None or plan_is_trusted(self._record)
         private = plan_is_private(self.events, self._session.known_tools)
-        beginning = Beginning(known=self.found, recall=recall, plan_trusted=trusted, plan_private=private)
-        recorder = Recorder("", None, self.events.append, beginning)
+        start = StartingPoint(known=self.found, recall=recall, plan_trusted=trusted, plan_private=private)
+        recorder = Recorder("", None, self.events.append, start)
         reuse = Reuse((), record=recorder.recall)
         async with self._session.executing(self.question, recorder, reuse) as (execution, _):
             execution.add(*steps)

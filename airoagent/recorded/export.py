@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from airoagent.engine.policy import Recall
-from airoagent.engine.recorder import Beginning
+from airoagent.engine.recorder import StartingPoint
 from airoagent.engine.session import Session, Watch
 from airoagent.errors import StoreError, UsageError
 from airoagent.events import Evidence, ModelCalled, Origin, PlanRefused, StepFinished
@@ -92,6 +92,6 @@ async def on_recorded_tools(session: Session, plan: Plan, record: Run, *, watch:
 
         return recall
 
-    beginning = Beginning(parent=record.id, recall=make)
+    start = StartingPoint(parent=record.id, recall=make)
     session = session.needing(step.tool for step in plan.steps)
-    return await session.run(plan.question or record.question, plan, watch, beginning)
+    return await session.run(plan.question or record.question, plan, watch, start)

@@ -12,7 +12,7 @@ from difflib import get_close_matches
 
 from airoagent.engine.context_texts import with_texts_of
 from airoagent.engine.policy import Recall
-from airoagent.engine.recorder import Beginning
+from airoagent.engine.recorder import StartingPoint
 from airoagent.engine.session import Session, Watch
 from airoagent.errors import StoreError, UsageError
 from airoagent.events import Evidence, Origin, StepFinished
@@ -79,15 +79,15 @@ async def rerun(session: Session, run: str | Run, *, from_step: str | None = Non
     if parsed_text(parent) is None and purpose_of(parent) == "plan":
         if from_step is not None:
             raise StoreError(f"the run {parent.id} has no plan, so there is no step to call again from")
-        return await session.run(parent.question, None, watch, Beginning(parent=parent.id))
+        return await session.run(parent.question, None, watch, StartingPoint(parent=parent.id))
     plan = _plan_of(parent, session)
     again = {step.id for step in plan.steps}
     if from_step is not None:
         again = set(dependents(plan, {step_id(plan, from_step)}))
     recall = recall_from(parent, recorded_steps(parent.events), again)
     private = plan_is_private(parent.events, session.known_tools)
-    beginning = Beginning(parent=parent.id, recall=recall, plan_trusted=plan_is_trusted(parent), plan_private=private)
-    return await session.run(parent.question, plan, watch, beginning)
+    start = StartingPoint(parent=parent.id, recall=recall, plan_trusted=plan_is_trusted(parent), plan_private=private)
+    return await session.run(parent.question, plan, watch, start)
 
 
 async def fork(
@@ -118,8 +118,8 @@ async def fork(
     recall = recall_from(parent, recorded_steps(parent.events), again, given)
     trusted = plan is not None or plan_is_trusted(parent)
     private = plan is None and plan_is_private(parent.events, session.known_tools)
-    beginning = Beginning(parent=parent.id, recall=recall, plan_trusted=trusted, plan_private=private)
-    return await session.run(parent.question or base.question, base, watch, beginning)
+    start = StartingPoint(parent=parent.id, recall=recall, plan_trusted=trusted, plan_private=private)
+    return await session.run(parent.question or base.question, base, watch, start)
 
 
 def _plan_of(run: Run, session: Session) -> Plan:

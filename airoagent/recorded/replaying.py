@@ -16,7 +16,7 @@ from airoagent.engine.results import record_of
 from airoagent.engine.scheduler import Execution
 from airoagent.engine.session import Watch
 from airoagent.engine.sync import run_in_thread
-from airoagent.engine.tasks import Crew, first_of
+from airoagent.engine.tasks import Tasks, first_of
 from airoagent.errors import AiroError, PlanError, StoreError, ToolError
 from airoagent.events import (
     Evidence,
@@ -196,11 +196,13 @@ async def _steps(run: Run, plan: Plan, recorder: Recorder) -> tuple[str, tuple[S
             odd.append(error)
             raise
 
-    services = Services(run.question, _NoModel(), _approved, Fetcher(), None, {}, recall)
+    services = Services(
+        run.question, _stand_ins(plan), policy, recorder, _NoModel(), _approved, Fetcher(), recall=recall
+    )
     skipped = {id: step.end for id, step in steps.items() if isinstance(step.end, StepSkipped)}
     try:
-        async with Crew() as crew:
-            execution = Execution(_stand_ins(plan), services, policy, recorder, crew)
+        async with Tasks() as tasks:
+            execution = Execution(services, tasks)
             # What a failure kept from running then hangs on which step was quicker: the record tells.
             execution.add(*[step for step in plan.steps if step.id not in skipped])
     except BaseExceptionGroup as errors:
