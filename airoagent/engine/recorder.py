@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass
 
 from airoagent.engine.policy import Recall
+from airoagent.engine.provenance import plan_is_trusted, plan_settings
 from airoagent.events import Event, Evidence, PlanParsed, RunFinished, RunResumed, RunStarted
 from airoagent.plan.plans import Plan
-from airoagent.recorded.history import PRIVATE_PLAN, UNTRUSTED_PLAN, plan_is_trusted
 from airoagent.records.run_record import Run
 from airoagent.records.store import Store, new_run_id
 
@@ -64,10 +64,7 @@ class Recorder:
         """Put on record that the run begins, or goes on."""
         if self.events:
             return self(RunResumed(run=self.run.id, model=model, afresh=self.recall is not None))
-        if not self.plan_trusted:
-            settings = (*settings, (UNTRUSTED_PLAN, "True"))
-        if self.plan_private:
-            settings = (*settings, (PRIVATE_PLAN, "True"))
+        settings += plan_settings(self.plan_trusted, self.plan_private)
         return self(
             RunStarted(
                 run=self.run.id, question=question, model=model, tools=tools, settings=settings, parent=self._parent

@@ -27,6 +27,7 @@ from airoagent.engine.limits import Budget
 from airoagent.engine.model_calls import ModelCalls
 from airoagent.engine.planning import write_plan
 from airoagent.engine.policy import Approve, Ask, Policy, Services
+from airoagent.engine.provenance import plan_is_private
 from airoagent.engine.recorder import Recorder, StartingPoint
 from airoagent.engine.results import record_of
 from airoagent.engine.reuse import Reuse
@@ -38,7 +39,6 @@ from airoagent.events import Event, PlanWritten, Replanned, RunFinished, Source,
 from airoagent.models.base import Model, Sampling
 from airoagent.models.window import fit_to
 from airoagent.plan.plans import Plan
-from airoagent.recorded.history import plan_is_private, settings_rows
 from airoagent.records.run_record import Run
 from airoagent.records.store import Store, new_run_id
 from airoagent.toolbox.tool import Tool, Toolbox
@@ -153,7 +153,7 @@ class Session:
                 )
 
     def load(self, run: str | Run) -> Run:
-        """The recorded run that an id, the beginning of one, or ``@last`` means; a `Run` is itself."""
+        """The recorded run that an id, a prefix of one, or ``@last`` means; a `Run` is itself."""
         if isinstance(run, Run):
             return run
         store = self.records.open()
@@ -172,7 +172,7 @@ class Session:
     ) -> Run:
         """Run a question to its end, on record; what goes wrong is in the `Run`, and only a stop or a bug is raised.
 
-        Without a ``plan`` the model writes one. ``beginning`` is what the run takes over from an earlier one.
+        Without a ``plan`` the model writes one. ``start`` is what the run takes over from an earlier one.
         """
         if plan is None:
             question = asked_question(question)
@@ -183,8 +183,7 @@ class Session:
         store = self.records.open()
         careful = {tool.name for tool in self.known_tools.values() if tool.side_effects or not tool.repeatable}
         recorder = Recorder(new_run_id(), store, watch, start, careful)
-        rows = settings_rows(self.policy, self.toolbox, () if self.documents is None else self.documents.addresses)
-        recorder.begin(question, self.model.info.name, tuple(self.known_tools), rows)
+        recorder.begin(question, self.model.info.name, tuple(self.known_tools), self._settings())
         try:
             if store is not None and self.started_with:
                 store.put_beside(recorder.run.id, self.started_with)
@@ -196,6 +195,14 @@ class Session:
         if store is not None:
             await in_thread(store.flush)
         return recorder.finished()
+
+    def _settings(self) -> tuple[tuple[str, str], ...]:
+        """What goes on record of how a run is started (`Run.setting` reads it)."""
+        rows = {name: str(getattr(self.policy, name)) for name in self.policy.__dataclass_fields__}
+        rows["offered"] = ", ".join(self.toolbox)  # the names that the plan's text is read with
+        if self.documents is not None and self.documents.addresses:
+            rows["docs"] = ", ".join(self.documents.addresses)
+        return tuple(rows.items())
 
     async def _run_to_the_end(
         self, question: str, plan: Plan | MakePlan | None, recorder: Recorder, store: Store | None

@@ -130,11 +130,8 @@ class ToolCalls:
 
     def _reads(self, tool: Tool, step: str, sources: tuple[Source, ...]) -> bool:
         """Whether a step's tool has read files of the user's."""
-        private = (
-            tool.private
-            or step in self._approval.reads_files
-            or any(source.url.startswith("docs://") for source in sources)
-        )
+        local = any(source.url.startswith("docs://") for source in sources)
+        private = tool.private or local or step in self._approval.reads_files
         self._provenance.read = self._provenance.read or private
         return private
 

@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from airoagent.engine.context_texts import with_texts_of
+from airoagent.engine.provenance import plan_is_private, plan_is_trusted
 from airoagent.engine.recorder import Recorder, StartingPoint
 from airoagent.engine.reuse import Reuse
 from airoagent.engine.session import Session
@@ -25,7 +26,7 @@ from airoagent.plan.evidence import fill_text
 from airoagent.plan.plans import Plan
 from airoagent.plan.steps import Step
 from airoagent.recorded.forking import edited, recall_from, step_id
-from airoagent.recorded.history import dependents, plan_is_private, plan_is_trusted, recorded_steps
+from airoagent.recorded.history import dependents, recorded_steps
 from airoagent.records.run_record import Run
 
 __all__ = ["Debugger"]

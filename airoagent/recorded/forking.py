@@ -12,6 +12,7 @@ from difflib import get_close_matches
 
 from airoagent.engine.context_texts import with_texts_of
 from airoagent.engine.policy import Recall
+from airoagent.engine.provenance import plan_is_private, plan_is_trusted
 from airoagent.engine.recorder import StartingPoint
 from airoagent.engine.session import Session, Watch
 from airoagent.errors import StoreError, UsageError
@@ -21,16 +22,7 @@ from airoagent.models.catalog import open_model
 from airoagent.plan.parser import parse_plan
 from airoagent.plan.plans import Plan
 from airoagent.plan.steps import Step
-from airoagent.recorded.history import (
-    RecordedStep,
-    dependents,
-    model_steps,
-    parsed_text,
-    plan_is_private,
-    plan_is_trusted,
-    purpose_of,
-    recorded_steps,
-)
+from airoagent.recorded.history import RecordedStep, dependents, model_steps, parsed_text, purpose_of, recorded_steps
 from airoagent.records.run_record import Run
 from airoagent.toolbox.tool import Tool, Toolbox
 

@@ -5,11 +5,10 @@ Pure functions from a `Run` that has its events.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
 
 from airoagent import errors
-from airoagent.engine.policy import Policy
 from airoagent.engine.reuse import Reuse
 from airoagent.errors import AiroError, StoreError
 from airoagent.events import (
@@ -22,7 +21,6 @@ from airoagent.events import (
     PlanWritten,
     Replanned,
     RunResumed,
-    RunStarted,
     StepCancelled,
     StepFailed,
     StepFinished,
@@ -31,33 +29,18 @@ from airoagent.events import (
 )
 from airoagent.plan.plans import Plan
 from airoagent.records.run_record import Run
-from airoagent.toolbox.tool import Tool
 
 __all__ = [
-    "PRIVATE_PLAN",
-    "UNTRUSTED_PLAN",
     "RecordedStep",
     "dependents",
     "error_of",
     "model_steps",
     "parsed_text",
-    "plan_is_private",
-    "plan_is_trusted",
     "purpose_of",
     "read_plan",
     "recorded_steps",
-    "setting",
-    "settings_rows",
     "written_plan",
 ]
-
-
-UNTRUSTED_PLAN = "untrusted_plan"
-"""The setting on record of a run that took over a plan which was written after tools had answered."""
-
-
-PRIVATE_PLAN = "private_plan"
-"""The setting on record of a run that took over a plan which was written after private text had been read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,47 +108,6 @@ def error_of(failure: Failure) -> AiroError:
     return AiroError(failure.message, failure.hint, failure.exit_code)
 
 
-def setting(run: Run, name: str, default: str = "") -> str:
-    """A setting that the run was begun with."""
-    for event in run.events:
-        for key, value in getattr(event, "settings", ()):
-            if key == name:
-                return str(value)
-    return default
-
-
-def settings_rows(policy: Policy, offered: Iterable[str], addresses: Sequence[str]) -> tuple[tuple[str, str], ...]:
-    """The settings that a run is begun with, as `setting` reads them: the policy, the tools on offer, the folders."""
-    rows = {name: str(getattr(policy, name)) for name in policy.__dataclass_fields__}
-    rows["offered"] = ", ".join(offered)  # the names that the plan's text is read with
-    if addresses:
-        rows["docs"] = ", ".join(addresses)
-    return tuple(rows.items())
-
-
-def plan_is_trusted(run: Run) -> bool:
-    """Whether the run's plan was written before any tool had answered, in this run or the one it is made from."""
-    return setting(run, UNTRUSTED_PLAN) != "True" and not any(isinstance(event, Replanned) for event in run.events)
-
-
-def plan_is_private(events: Iterable[Event], tools: Mapping[str, Tool]) -> bool:
-    """Whether the plan was written after private text had been read, in this run or the one it is made from."""
-    read = False
-    for event in events:
-        if isinstance(event, RunStarted):
-            read = read or (PRIVATE_PLAN, "True") in event.settings
-            if read:
-                return True
-        elif isinstance(event, StepFinished | StepFailed):
-            sources = event.evidence.sources if isinstance(event, StepFinished) else ()
-            private = isinstance(event, StepFinished) and event.evidence.private
-            local = event.tool in tools and tools[event.tool].private
-            read = read or private or local or any(source.url.startswith("docs://") for source in sources)
-        elif isinstance(event, Replanned) and read:
-            return True
-    return False
-
-
 def purpose_of(run: Run) -> str:
     """What the model was first asked for: ``plan``, ``call``, ``think`` or ``code``; ``plan`` by default."""
     for event in run.events:
@@ -194,7 +136,7 @@ def read_plan(run: Run) -> Plan:
             + (f": {run.failure.message}" if run.failure is not None else ""),
             f"let it finish first: airo resume {run.id}",
         )
-    offered = setting(run, "offered")
+    offered = run.setting("offered")
     cut = any(isinstance(event, ModelCalled) and not event.step and event.finish == "length" for event in run.events)
     # A plan that was given may call any known tool; what the model writes is read with those it was offered.
     asked = any(isinstance(event, ModelCalled) and not event.step for event in run.events)

@@ -43,7 +43,6 @@ from airoagent.recorded.history import (
     purpose_of,
     read_plan,
     recorded_steps,
-    setting,
     written_plan,
 )
 from airoagent.records.run_record import Run
@@ -185,7 +184,7 @@ def _first_difference(now: Plan, then: Plan) -> str:
 async def _steps(run: Run, plan: Plan, recorder: Recorder) -> tuple[str, tuple[Source, ...]]:
     """Run the steps on recorded evidence and put the answer together."""
     steps = recorded_steps(run.events)
-    on_error = setting(run, "on_error", "stop")
+    on_error = run.setting("on_error", "stop")
     policy = Policy(on_error="tell" if on_error == "tell" else "skip", retries=0, tool_timeout=0, max_evidence=1 << 62)
     odd: list[StoreError] = []
 

@@ -121,6 +121,11 @@ class Run:
         run.events = tuple(collected)
         return run
 
+    def setting(self, name: str, default: str = "") -> str:
+        """A setting that the run was started with, as it is on record."""
+        rows = (row for event in self.events if isinstance(event, RunStarted) for row in event.settings)
+        return next((value for key, value in rows if key == name), default)
+
     def take_plan(self, plan: Plan, text: str) -> None:
         """Take this very object for the plan of that text, not what the text would read back as."""
         self.plan, self._parsed = plan, text
