@@ -27,13 +27,12 @@ _NAMES: Final = {
         "AiroError CallError Diagnostic FetchError Interrupted LimitReached MissingExtra ModelError PlanError "
         "PrivateText SearchBlocked SearchError StoreError ToolError ToolTimeout UsageError"
     ),
-    "events": "Event Source Usage",
+    "events": "Event Evidence Source Usage",
     "findings": "render_diagnostic",
     "models.base": "Chunk Completion Model ModelInfo Prompt Sampling",
     "models.catalog": "open_model",
     "models.scripted": "ScriptedModel",
     "plan.drawing": "draw_plan",
-    "plan.evidence": "Evidence",
     "plan.graph": "Graph build_graph",
     "plan.parser": "PlanParser parse_plan",
     "plan.plans": "Plan",
@@ -85,6 +84,7 @@ if TYPE_CHECKING:
     from airoagent.errors import ToolTimeout as ToolTimeout
     from airoagent.errors import UsageError as UsageError
     from airoagent.events import Event as Event
+    from airoagent.events import Evidence as Evidence
     from airoagent.events import Source as Source
     from airoagent.events import Usage as Usage
     from airoagent.findings import render_diagnostic as render_diagnostic
@@ -97,7 +97,6 @@ if TYPE_CHECKING:
     from airoagent.models.catalog import open_model as open_model
     from airoagent.models.scripted import ScriptedModel as ScriptedModel
     from airoagent.plan.drawing import draw_plan as draw_plan
-    from airoagent.plan.evidence import Evidence as Evidence
     from airoagent.plan.graph import Graph as Graph
     from airoagent.plan.graph import build_graph as build_graph
     from airoagent.plan.parser import PlanParser as PlanParser

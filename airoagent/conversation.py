@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from airoagent.agent import Agent
-from airoagent.engine.recorder import Beginning
+from airoagent.engine.recorder import StartingPoint
 from airoagent.engine.session import Watch
 from airoagent.engine.sync import run_in_thread
 from airoagent.errors import AiroError
@@ -64,7 +64,7 @@ class Conversation:
         """The same, to be awaited."""
         asked = await self.completed(text)
         parent = self.turns[-1].run.id if self.turns else ""
-        run = await self.agent.session.run(asked, watch=watch, beginning=Beginning(parent=parent))
+        run = await self.agent.session.run(asked, watch=watch, start=StartingPoint(parent=parent))
         self.turns.append(Turn(text, asked, run))
         return run
 

@@ -19,6 +19,7 @@ from airoagent.errors import Diagnostic, StoreError
 __all__ = [
     "AttemptFailed",
     "Event",
+    "Evidence",
     "Failure",
     "InputEdited",
     "ModelCalled",
@@ -63,6 +64,48 @@ class Source:
     quote: str = ""
     start: int = 0
     end: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What a step found.
+
+    ``id`` is the step's id, ``tool`` the tool that was called, ``text`` what it found, ``sources`` where that came
+    from, in order; ``note`` what a reader should know about it (e.g. that it was cut). The marks (passed on to what is
+    made of it, see `airoagent.engine.provenance`):
+
+    - ``answered`` is False where the text only says that the question put to the tool cannot be answered;
+    - ``untrusted``: someone outside had a say in its words;
+    - ``written``: a model wrote it;
+    - ``private``: it comes from the user's documents, or from a text given with the question.
+
+    ``at`` is when it was found, in seconds since 1970.
+    """
+
+    id: str
+    tool: str
+    text: str
+    sources: tuple[Source, ...] = ()
+    note: str = ""
+    answered: bool = True
+    untrusted: bool = False
+    written: bool = False
+    private: bool = field(default=False, compare=False)
+    at: float = field(default_factory=time.time, compare=False)
+
+    def __str__(self) -> str:
+        return self.text
+
+    def blocks(self) -> tuple[tuple[str, tuple[Source, ...]], ...]:
+        """The text cut by source: pairs of (text, its sources).
+
+        Sources that cover characters of the text give one block each; an evidence whose sources only cite (or that
+        has none) is one block with all of them.
+        """
+        spans = [source for source in self.sources if source.end > source.start]
+        if not spans:
+            return ((self.text, self.sources),)
+        return tuple((self.text[source.start : source.end], (source,)) for source in spans)
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,28 +306,32 @@ class AttemptFailed(Event):
 
 @dataclass(frozen=True, slots=True)
 class StepFinished(Event):
-    """A step has its evidence (``answered``: whether it tells what was asked; ``untrusted``: whether somebody outside
-    had a say in its words; ``written``: whether a model wrote it; ``private``: whether it stems from the user's
-    documents, or from a text that was given with the question).
+    """A step has its evidence.
 
     ``origin`` is where it came from: a ``call`` of the tool, a ``shared`` call that another step of the run made, the
     ``cache``, or the ``record`` of an earlier run.
     """
 
     type: ClassVar[str] = "step_finished"
-    step: str
-    tool: str
+    evidence: Evidence
     attempt: int
-    text: str
-    sources: tuple[Source, ...]
     seconds: float
-    note: str = ""
-    answered: bool = True
     origin: Origin = "call"
-    untrusted: bool = False
-    written: bool = False
-    private: bool = False
-    at: float = field(default_factory=time.time, kw_only=True)
+
+    @property
+    def step(self) -> str:
+        """The step's id."""
+        return self.evidence.id
+
+    @property
+    def tool(self) -> str:
+        """The tool that found it."""
+        return self.evidence.tool
+
+    @property
+    def at(self) -> float:  # type: ignore[override]
+        """When it was found."""
+        return self.evidence.at
 
 
 @dataclass(frozen=True, slots=True)
@@ -376,29 +423,47 @@ _TYPES: dict[str, type[Event]] = {
 
 _NESTED: dict[str, Any] = {"usage": Usage, "failure": Failure}
 _NESTED_MANY: dict[str, Any] = {"sources": Source, "diagnostics": Diagnostic}
+_FOUND = tuple(one.name for one in dataclasses.fields(Evidence) if one.name not in ("id", "tool", "at"))
 
 
 def to_json(event: Event) -> dict[str, Any]:
-    """The event as plain JSON values; the ``type`` word comes first."""
-    return {"type": event.type, **dataclasses.asdict(cast(Any, event))}
+    """The event as plain JSON values; the ``type`` word comes first.
+
+    Evidence stands in it as ``evidence``, without the step, tool and time that the event itself says.
+    """
+    value = dataclasses.asdict(cast(Any, event))
+    if isinstance(event, StepFinished):
+        found = value.pop("evidence")
+        names = {"step": found.pop("id"), "tool": found.pop("tool"), "at": found.pop("at")}
+        value = {**names, **value, "evidence": found}
+    return {"type": event.type, **value}
 
 
 def from_json(value: dict[str, Any]) -> Event:
-    """The event that `to_json` wrote; StoreError if the value is not one.
+    """The event that `to_json` wrote, or that a trace of version 1 or 2 has; StoreError if the value is not one.
 
     Unknown fields are ignored, so that a trace of a later minor version can be read.
     """
     try:
         cls = _TYPES[value["type"]]
+        if cls is StepFinished:
+            value = {**value, "evidence": _found(value)}
         known = {f.name for f in dataclasses.fields(cast(Any, cls))}
-        return cls(**{k: _revive(k, v) for k, v in value.items() if k in known})
+        return cls(**{k: _revived(k, v) for k, v in value.items() if k in known})
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise StoreError(
             f"{str(value)[:80]!r} is not an event ({error})", "was the file cut or edited by hand?"
         ) from error
 
 
-def _revive(name: str, value: Any) -> Any:
+def _found(value: dict[str, Any]) -> Evidence:
+    """The evidence of a finished step; before version 3 its fields stood in the event itself."""
+    found = value.get("evidence", value)
+    marks = {name: _revived(name, found[name]) for name in _FOUND if name in found}
+    return Evidence(id=value["step"], tool=value["tool"], at=value["at"], **marks)
+
+
+def _revived(name: str, value: Any) -> Any:
     if value is None:
         return None
     if name in _NESTED:

@@ -15,7 +15,7 @@ async def main() -> None:
             case PlanText():
                 print(event.text, end="")
             case StepFinished():
-                print(f"{event.step} {event.tool}: {len(event.text)} characters in {event.seconds:.2f} s")
+                print(f"{event.step} {event.tool}: {len(event.evidence.text)} characters in {event.seconds:.2f} s")
             case RunFinished():
                 print(event.answer)
             case _:

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import airoagent
 from airoagent import Diagnostic, Source, StoreError, Usage
 from airoagent import events as module
 from airoagent.events import Event, Failure, from_json, to_json
@@ -30,6 +31,10 @@ _BY_NAME = {
     "status": st.sampled_from(["done", "failed", "interrupted"]),
     "answer": st.none() | _text,
 }
+_marks = {name: st.booleans() for name in ("answered", "untrusted", "written", "private")}
+_BY_NAME["evidence"] = st.builds(
+    module.Evidence, _text, _text, _text, _BY_NAME["sources"], _text, **_marks, at=st.floats(0, 1e10)
+)
 _BY_TYPE = {"bool": st.booleans(), "str": _text, "int": st.integers(), "float": _number}
 
 
@@ -44,9 +49,45 @@ def _events(cls: type[Event]) -> st.SearchStrategy[Event]:
 def test_json_and_back_is_the_same_event(cls: type[Event]) -> None:
     @given(_events(cls))
     def check(event: Event) -> None:
-        assert from_json(json.loads(json.dumps(to_json(event)))) == event
+        again = from_json(json.loads(json.dumps(to_json(event))))
+        assert again == event
+        assert repr(again) == repr(event)  # also what does not count when two evidences are compared
 
     check()
+
+
+def test_a_finished_step_of_an_older_trace_has_its_evidence() -> None:
+    old = {
+        "type": "step_finished",
+        "step": "evidence1",
+        "tool": "T",
+        "attempt": 2,
+        "text": "x",
+        "note": "cut",
+        "at": 5.0,
+    }
+    old |= {
+        "sources": [{"url": "u", "title": "t"}],
+        "seconds": 1.5,
+        "origin": "cache",
+        "private": True,
+        "untrusted": True,
+    }
+    event = from_json(old)
+    assert isinstance(event, module.StepFinished)
+    found = event.evidence
+    assert (event.step, event.tool, event.at) == (found.id, found.tool, found.at) == ("evidence1", "T", 5.0)
+    assert (found.text, found.note, found.sources) == ("x", "cut", (Source("u", "t"),))
+    assert (found.answered, found.untrusted, found.written, found.private) == (True, True, False, True)
+    assert (event.attempt, event.seconds, event.origin) == (2, 1.5, "cache")
+
+
+def test_a_tool_output_has_the_fields_of_evidence_and_each_of_them_becomes_it() -> None:
+    given_by_tool = {f.name for f in dataclasses.fields(airoagent.ToolOutput)} - {"reusable"}
+    assert given_by_tool == {f.name for f in dataclasses.fields(airoagent.Evidence)} - {"id", "tool", "at"}
+    output = airoagent.ToolOutput("x", (Source("u"),), "n", False, True, True, True)
+    found = output.evidence("evidence0", "T")
+    assert all(getattr(found, name) == getattr(output, name) for name in given_by_tool)
 
 
 def test_type_words_are_unique() -> None:

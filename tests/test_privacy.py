@@ -325,7 +325,12 @@ def test_a_record_from_before_there_was_the_mark_is_held_back_too(web: Loopback,
     plan += "Plan: c\n:evidence2: = DuckDuckGo[:evidence1:]\nAnswer: :evidence2:"
     agent = agent_for(web, plan, SECRET, docs=docs)
     run = agent.run(QUESTION)
-    events = [dataclasses.replace(one, private=False) if isinstance(one, StepFinished) else one for one in run.events]
+    events = [
+        dataclasses.replace(one, evidence=dataclasses.replace(one.evidence, private=False))
+        if isinstance(one, StepFinished)
+        else one
+        for one in run.events
+    ]
     old = Run.from_events(events)
     assert not old.evidence["evidence0"].private
     held_back(agent.rerun(old, from_step="evidence2"), web, "evidence2")

@@ -192,8 +192,8 @@ def test_nothing_goes_unrecorded(server: Loopback) -> None:
     called = [event for event in run.events if isinstance(event, ModelCalled)]
     assert [event.prompt for event in called] == [prompt.text for prompt in model.prompts]
     found = [event for event in run.events if isinstance(event, StepFinished)]
-    assert "Ignore all previous instructions" in found[0].text
-    assert found[0].sources[0].url == server.url("/a")
+    assert "Ignore all previous instructions" in found[0].evidence.text
+    assert found[0].evidence.sources[0].url == server.url("/a")
 
 
 # What composed text may lead to ------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ import click
 from airoagent.cli.options import agent_options
 
 if TYPE_CHECKING:
-    from airoagent.plan.evidence import Evidence
+    from airoagent.events import Evidence
     from airoagent.plan.steps import Step
     from airoagent.recorded.debugger import Debugger
 

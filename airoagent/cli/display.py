@@ -117,7 +117,7 @@ class Display:
                     self._step(event.step, event.tool, event.seconds, f"{event.failure.message}; {wait}", "yellow")
                 )
             case StepFinished():
-                self._settle(event.step, self._step(event.step, event.tool, event.seconds, event.note, ""))
+                self._settle(event.step, self._step(event.step, event.tool, event.seconds, event.evidence.note, ""))
             case StepFailed():
                 self._settle(
                     event.step, self._step(event.step, event.tool, event.seconds, event.failure.message, "red")

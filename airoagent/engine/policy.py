@@ -7,16 +7,17 @@ from dataclasses import dataclass, field
 from typing import Literal, Protocol, get_args, get_origin, get_type_hints
 
 from airoagent.documents.library import Documents
+from airoagent.engine.limits import Budget
 from airoagent.errors import UsageError
-from airoagent.events import Origin
+from airoagent.events import Event, Evidence, Origin
 from airoagent.models.base import Completion, Purpose
 from airoagent.plan.steps import Step
 from airoagent.prompts.chat import Style
 from airoagent.prompts.grammar import Grammar
-from airoagent.toolbox.tool import Fitter, Tool, ToolOutput, whole
+from airoagent.toolbox.tool import Fitter, Tool, Toolbox, ToolOutput, whole
 from airoagent.web.fetch import Fetcher
 
-__all__ = ["Approve", "Ask", "Keep", "OnError", "Policy", "Recall", "Services", "Spent", "checked_policy"]
+__all__ = ["Approve", "Ask", "Keep", "OnError", "Policy", "Recall", "Services", "checked_policy"]
 
 OnError = Literal["stop", "skip", "tell"]
 
@@ -75,15 +76,6 @@ def checked_policy(policy: Policy) -> Policy:
     return policy
 
 
-@dataclass(slots=True)
-class Spent:
-    """What a run has used of its limits so far, over all its plans; ``ends``: when it must end, by `time.monotonic`."""
-
-    calls: int = 0
-    characters: int = 0
-    ends: float = 0.0
-
-
 class Ask(Protocol):
     """Asks the model and puts the call on record, for a step or the run; ``heard`` gets the text as it comes."""
 
@@ -104,21 +96,25 @@ Approve = Callable[[Step, Tool, str], Awaitable[bool | str]]
 """Asked before a call: True makes it, False refuses it, a text makes it with that input in place of the step's own."""
 
 
-Recall = Callable[[Step, Tool, str], tuple[ToolOutput, Origin] | None]
+Recall = Callable[[Step, Tool, str], tuple[Evidence, Origin] | None]
 Keep = Callable[[Step, Tool, str, ToolOutput], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """What steps may use: ``ask`` asks the model, ``approve`` asks the user.
+    """What the steps of a run may use, and its limits: ``emit`` records an event, ``ask`` asks the model, ``approve``
+    the user.
 
     ``recall`` knows evidence that need not be called for (a cache, the record of an earlier run): it is asked with the
-    step, its tool and its input, and answers with the output and where it comes from, or None. ``keep`` is told what a
-    call gave. ``plan_trusted``: the plan was written before any tool had answered; ``plan_private``: after private text
-    had been read. ``fit`` cuts evidence to the model's window. ``spent`` is what the run has used of its limits.
+    step, its tool and its input, and returns the evidence and where it comes from, or None. ``keep`` is called with
+    what a call gave. ``plan_trusted``: the plan was written before any tool had answered; ``plan_private``: after
+    private text had been read. ``fit`` cuts evidence to the model's window. ``budget`` is what the run has used.
     """
 
     question: str
+    toolbox: Toolbox
+    policy: Policy
+    emit: Callable[[Event], None]
     ask: Ask
     approve: Approve
     fetch: Fetcher
@@ -129,4 +125,4 @@ class Services:
     plan_trusted: bool = True
     plan_private: bool = False
     fit: Fitter = whole
-    spent: Spent = field(default_factory=Spent)
+    budget: Budget | None = None

@@ -19,11 +19,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 
-from airoagent.plan.evidence import Evidence, Filled
+from airoagent.events import Event, Evidence, Replanned, RunStarted, StepFailed, StepFinished
+from airoagent.plan.evidence import Filled
+from airoagent.records.run_record import Run
 from airoagent.toolbox.tool import Tool
 from airoagent.web.links import extract_links, links_of
 
-__all__ = ["Provenance"]
+__all__ = ["Provenance", "plan_is_private", "plan_is_trusted", "plan_settings"]
+
+_UNTRUSTED_PLAN = ("untrusted_plan", "True")
+_PRIVATE_PLAN = ("private_plan", "True")
 
 
 class Provenance:
@@ -128,3 +133,33 @@ def _plain(text: str) -> str:
 
 def _composed(part: Evidence) -> bool:
     return part.untrusted and part.written
+
+
+def plan_settings(trusted: bool, private: bool) -> tuple[tuple[str, str], ...]:
+    """What a run has on record, among its settings, of a plan that it took over from another run."""
+    return (() if trusted else (_UNTRUSTED_PLAN,)) + ((_PRIVATE_PLAN,) if private else ())
+
+
+def plan_is_trusted(run: Run) -> bool:
+    """Whether the run's plan was written before any tool had answered, in this run or the one it is made from."""
+    return not any(
+        isinstance(event, Replanned) or (isinstance(event, RunStarted) and _UNTRUSTED_PLAN in event.settings)
+        for event in run.events
+    )
+
+
+def plan_is_private(events: Iterable[Event], tools: Mapping[str, Tool]) -> bool:
+    """Whether the plan was written after private text had been read, in this run or the one it is made from."""
+    read = False
+    for event in events:
+        if isinstance(event, RunStarted):
+            if _PRIVATE_PLAN in event.settings:
+                return True
+        elif isinstance(event, StepFinished | StepFailed):
+            sources = event.evidence.sources if isinstance(event, StepFinished) else ()
+            private = isinstance(event, StepFinished) and event.evidence.private
+            local = event.tool in tools and tools[event.tool].private
+            read = read or private or local or any(source.url.startswith("docs://") for source in sources)
+        elif isinstance(event, Replanned) and read:
+            return True
+    return False

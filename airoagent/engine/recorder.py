@@ -7,18 +7,17 @@ from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass
 
 from airoagent.engine.policy import Recall
-from airoagent.engine.run_settings import PRIVATE_PLAN, UNTRUSTED_PLAN, plan_is_trusted
-from airoagent.events import Event, PlanParsed, RunFinished, RunResumed, RunStarted
-from airoagent.plan.evidence import Evidence
+from airoagent.engine.provenance import plan_is_trusted, plan_settings
+from airoagent.events import Event, Evidence, PlanParsed, RunFinished, RunResumed, RunStarted
 from airoagent.plan.plans import Plan
 from airoagent.records.run_record import Run
 from airoagent.records.store import Store, new_run_id
 
-__all__ = ["Beginning", "Recorder"]
+__all__ = ["Recorder", "StartingPoint"]
 
 
 @dataclass(frozen=True, slots=True)
-class Beginning:
+class StartingPoint:
     """What a run has from an earlier one.
 
     ``past``: the events of the very run that goes on. ``parent``: the run that this one was made from. ``known``:
@@ -43,21 +42,21 @@ class Recorder:
         run_id: str = "",
         store: Store | None = None,
         watch: Callable[[Event], None] | None = None,
-        beginning: Beginning | None = None,
+        start: StartingPoint | None = None,
         careful: Set[str] = frozenset(),
     ) -> None:
         """``careful``: tools whose calls must be known of even after a power cut."""
-        beginning = beginning or Beginning()
-        self.run = Run.from_events(beginning.past) if beginning.past else Run(id=run_id or new_run_id())
-        self.known = beginning.known
-        self.recall = None if beginning.recall is None else beginning.recall(self.run)
-        self.plan_trusted = beginning.plan_trusted and plan_is_trusted(self.run)
-        self.plan_private = beginning.plan_private
-        self._parent = beginning.parent
+        start = start or StartingPoint()
+        self.run = Run.from_events(start.past) if start.past else Run(id=run_id or new_run_id())
+        self.known = start.known
+        self.recall = None if start.recall is None else start.recall(self.run)
+        self.plan_trusted = start.plan_trusted and plan_is_trusted(self.run)
+        self.plan_private = start.plan_private
+        self._parent = start.parent
         self._store = store
         self._watch = watch
         self._careful = careful
-        self.events: list[Event] = list(beginning.past)
+        self.events: list[Event] = list(start.past)
         self.began = time.monotonic()
         self._closed = False
 
@@ -65,10 +64,7 @@ class Recorder:
         """Put on record that the run begins, or goes on."""
         if self.events:
             return self(RunResumed(run=self.run.id, model=model, afresh=self.recall is not None))
-        if not self.plan_trusted:
-            settings = (*settings, (UNTRUSTED_PLAN, "True"))
-        if self.plan_private:
-            settings = (*settings, (PRIVATE_PLAN, "True"))
+        settings += plan_settings(self.plan_trusted, self.plan_private)
         return self(
             RunStarted(
                 run=self.run.id, question=question, model=model, tools=tools, settings=settings, parent=self._parent

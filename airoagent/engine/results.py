@@ -6,7 +6,7 @@ import inspect
 import logging
 import traceback
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 
 from airoagent.errors import AiroError, Interrupted, LimitReached, PlanError, ToolError
@@ -19,7 +19,7 @@ __all__ = ["checked", "failure_of", "record_of"]
 _log = logging.getLogger("airoagent")
 
 _LONGEST = 2000  # characters of an error's sentence, and of its hint
-_FLAGS = ("answered", "untrusted", "written", "private", "reusable")
+_FLAGS = tuple(one.name for one in fields(ToolOutput) if isinstance(one.default, bool))
 
 
 def checked(tool: Tool, result: Any, limit: int) -> ToolOutput | str:

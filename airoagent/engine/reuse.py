@@ -13,10 +13,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import replace
 
-from airoagent.engine.policy import Keep, Recall, Spent
+from airoagent.engine.policy import Keep, Recall
 from airoagent.engine.tool_cache import ToolCache
 from airoagent.errors import PlanError
-from airoagent.events import Event, InputEdited, Origin, Replanned, StepFailed, StepFinished, StepStarted
+from airoagent.events import Event, Evidence, InputEdited, Origin, Replanned, StepFailed, StepFinished, StepStarted
 from airoagent.plan.parser import PlanParser
 from airoagent.plan.plans import Plan
 from airoagent.plan.steps import Ref, Step, Template
@@ -24,7 +24,7 @@ from airoagent.prompts.plan_prompts import known_so_far
 from airoagent.records.run_record import Run
 from airoagent.toolbox.tool import Tool, ToolOutput
 
-__all__ = ["Reuse", "output_in"]
+__all__ = ["Reuse"]
 
 _Call = tuple[str, str]  # a tool's name and the input it was called with
 
@@ -45,7 +45,7 @@ class Reuse:
         self._tools = tuple(tools)
         self._cache = cache
         self._record = record
-        self._found: dict[_Call, ToolOutput] = {}
+        self._found: dict[_Call, Evidence] = {}
         self._failed: dict[str, str] = {}
         # What was found before the run was stopped: a step that was to share another's call still does.
         self._past = _found_in(past)
@@ -53,7 +53,6 @@ class Reuse:
         self._calls: dict[str, _Call] = {}  # of the steps that have been done
         self._texts: dict[str, str] = {}
         self.begun = False
-        self.spent = Spent()
         for number, event in enumerate(past):
             if isinstance(event, Replanned):
                 self.remember(Run.from_events(past[:number]), past[:number])
@@ -145,7 +144,7 @@ class Reuse:
         knows = self._record or self._found or self._past or self._cache
         return self.recall if knows else None, self.keep if self._cache else None
 
-    def recall(self, step: Step, tool: Tool, text: str) -> tuple[ToolOutput, Origin] | None:
+    def recall(self, step: Step, tool: Tool, text: str) -> tuple[Evidence, Origin] | None:
         """The output of this very call, if it is known."""
         told = None if self._record is None else self._record(step, tool, text)
         if told is not None:
@@ -163,16 +162,9 @@ class Reuse:
             self._cache.keep(step, tool, text, output)
 
 
-def output_in(event: StepFinished) -> ToolOutput:
-    """What the tool gave, as its step's end tells it."""
-    return ToolOutput(
-        event.text, event.sources, event.note, event.answered, event.untrusted, event.written, event.private
-    )
-
-
-def _found_in(events: Iterable[Event]) -> dict[_Call, ToolOutput]:
+def _found_in(events: Iterable[Event]) -> dict[_Call, Evidence]:
     """What each call gave."""
-    found: dict[_Call, ToolOutput] = {}
+    found: dict[_Call, Evidence] = {}
     inputs: dict[str, str] = {}
     edited: dict[str, str] = {}
     for event in events:
@@ -181,13 +173,10 @@ def _found_in(events: Iterable[Event]) -> dict[_Call, ToolOutput]:
             edited.pop(event.step, None)
         elif isinstance(event, InputEdited):
             edited[event.step] = event.input
-        elif (
-            isinstance(event, StepFinished) and event.step in inputs
-        ):  # what has no start in a damaged record is no call
-            output = output_in(event)
-            found[event.tool, inputs[event.step]] = output
+        elif isinstance(event, StepFinished) and event.step in inputs:  # a damaged record may lack its start
+            found[event.tool, inputs[event.step]] = event.evidence
             if event.step in edited:  # the user has put this in the place of that
-                found[event.tool, edited[event.step]] = output
+                found[event.tool, edited[event.step]] = event.evidence
     return found
 
 

@@ -1,7 +1,7 @@
 """Runs the steps of a plan: each the moment its last reference is there, side by side where nothing forbids it.
 
 `Execution` keeps sets of step ids, and a step is in exactly one of them (but for a failed step under
-``on_error="tell"``, whose failure is told as its evidence: it is in both):
+``on_error="tell"``, whose failure is its evidence: it is in both):
 
     waiting   some evidence it refers to is not there yet (with the number that is open)
     queued    nothing is missing, but as many tools are being called as may be
@@ -17,7 +17,7 @@
 For ``e2 = Join[:e0: :e1:]`` with e0 found and e1 running: waiting {e2: 1}, running {e1}, found {e0}. When e1 is
 found, e2's count falls to 0 and the task that ran e1 goes on with e2. There are no levels and nothing polls.
 
-Everything that happens is told to one function, ``emit``, before anything that depends on it happens: a store that
+Everything that happens goes to one function, ``emit``, before anything that depends on it happens: a store that
 commits in ``emit`` therefore holds a step's result before the next step starts.
 """
 
@@ -25,37 +25,28 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
-from airoagent.engine.policy import Policy, Services
-from airoagent.engine.tasks import Crew
-from airoagent.engine.tool_calls import Caller
+from airoagent.engine.policy import Services
+from airoagent.engine.tasks import Tasks
+from airoagent.engine.tool_calls import ToolCalls
 from airoagent.errors import AiroError
-from airoagent.events import Event, StepSkipped
-from airoagent.plan.evidence import Evidence
+from airoagent.events import Evidence, StepSkipped
 from airoagent.plan.steps import Ref, Step
-from airoagent.toolbox.tool import Toolbox
 
 __all__ = ["Execution"]
 
 
 class Execution:
-    """One plan being run. Steps may be added while others run; the crew's block ends when none is left.
+    """One plan being run. Steps may be added while others run; the block of `Tasks` ends when none is left.
 
     ``known`` is evidence that is there already (from a record, or an earlier plan): its steps are not run.
     """
 
-    def __init__(
-        self,
-        toolbox: Toolbox,
-        services: Services,
-        policy: Policy,
-        emit: Callable[[Event], None],
-        crew: Crew,
-        known: Mapping[str, Evidence] | None = None,
-    ) -> None:
-        self._emit = emit
-        self._crew = crew
+    def __init__(self, services: Services, tasks: Tasks, known: Mapping[str, Evidence] | None = None) -> None:
+        policy = services.policy
+        self._emit = services.emit
+        self._tasks = tasks
         self._stops = policy.on_error == "stop"
         self._tells = policy.on_error == "tell"
         self.eager = policy.eager
@@ -67,7 +58,7 @@ class Execution:
         self.queued: deque[Step] = deque()
         self.running: set[str] = set()
         self.found: dict[str, Evidence] = dict(known or {})
-        self._caller = Caller(toolbox, services, policy, emit, self.found, crew, self._given_up)
+        self._calls = ToolCalls(services, tasks, self.found, self._abandoned)
         self.failed: dict[str, AiroError] = {}
         self.skipped: dict[str, tuple[str, ...]] = {}
 
@@ -78,7 +69,7 @@ class Execution:
         for step in steps:
             if step.id in found or step.id in self._steps:
                 if step.id not in self._steps:
-                    self._caller.know(step)
+                    self._calls.know(step)
                 continue
             self._steps[step.id] = step
             if self._stops and self.failed:
@@ -110,7 +101,7 @@ class Execution:
 
     def _start(self, step: Step) -> None:
         self.running.add(step.id)
-        self._crew.create_task(self._run_from(step))
+        self._tasks.create_task(self._run_from(step))
 
     def _spread(self) -> None:
         """Give the steps that are left in the queue tasks of their own, once those that run now have come to wait.
@@ -118,7 +109,7 @@ class Execution:
         Tools that answer at once never let it come to that: one task takes step after step.
         """
         self._spreading = True
-        self._crew.create_task(self._fill_places())
+        self._tasks.create_task(self._fill_places())
 
     async def _fill_places(self) -> None:
         self._spreading = False
@@ -127,7 +118,7 @@ class Execution:
 
     async def _run_from(self, step: Step) -> None:
         """Run a step, then go on in the same task with one of the steps that are ready."""
-        running, queued, run, settle = self.running, self.queued, self._caller.run, self._settle
+        running, queued, run, settle = self.running, self.queued, self._calls.run, self._settle
         task = asyncio.current_task()
         assert task is not None
         while True:
@@ -135,7 +126,7 @@ class Execution:
             running.discard(step.id)
             settle(step, result)
             if task.cancelling():
-                await self._crew.calm(task)
+                await self._tasks.clear_cancellation(task)
             if not queued:
                 return
             step = queued.popleft()
@@ -143,8 +134,8 @@ class Execution:
             if queued and not self._spreading and len(running) < self._places:
                 self._spread()
 
-    def _given_up(self, step: Step, failure: AiroError) -> None:
-        """The step has failed, and its task is the run's no more: others take over what it would go on with."""
+    def _abandoned(self, step: Step, failure: AiroError) -> None:
+        """The step has failed, and its task is left to itself: others take over what it would go on with."""
         self.running.discard(step.id)
         self._settle(step, failure)
         if self.queued and not self._spreading:
@@ -157,7 +148,7 @@ class Execution:
             if not self._tells:
                 return self._lose(step.id)
             told = f"({step.tool} failed: {result.message})"
-            private = self._caller.is_private(step)
+            private = self._calls.is_private(step)
             result = Evidence(step.id, step.tool, told, (), "this step failed", untrusted=True, private=private)
         self.found[step.id] = result
         waiting = self.waiting

@@ -23,15 +23,16 @@ from airoagent import settings
 from airoagent.background import in_thread
 from airoagent.documents.library import Documents
 from airoagent.engine.conclusion import conclude
+from airoagent.engine.limits import Budget
 from airoagent.engine.model_calls import ModelCalls
 from airoagent.engine.planning import write_plan
 from airoagent.engine.policy import Approve, Ask, Policy, Services
-from airoagent.engine.recorder import Beginning, Recorder
+from airoagent.engine.provenance import plan_is_private
+from airoagent.engine.recorder import Recorder, StartingPoint
 from airoagent.engine.results import record_of
 from airoagent.engine.reuse import Reuse
-from airoagent.engine.run_settings import plan_is_private, settings_rows
 from airoagent.engine.scheduler import Execution
-from airoagent.engine.tasks import Crew, first_of
+from airoagent.engine.tasks import Tasks, first_of
 from airoagent.engine.tool_cache import ToolCache
 from airoagent.errors import AiroError, Interrupted, LimitReached, PlanError, ToolError, UsageError
 from airoagent.events import Event, PlanWritten, Replanned, RunFinished, Source, Status
@@ -152,7 +153,7 @@ class Session:
                 )
 
     def load(self, run: str | Run) -> Run:
-        """The recorded run that an id, the beginning of one, or ``@last`` means; a `Run` is itself."""
+        """The recorded run that an id, a prefix of one, or ``@last`` means; a `Run` is itself."""
         if isinstance(run, Run):
             return run
         store = self.records.open()
@@ -167,11 +168,11 @@ class Session:
         question: str,
         plan: Plan | MakePlan | None = None,
         watch: Watch | None = None,
-        beginning: Beginning | None = None,
+        start: StartingPoint | None = None,
     ) -> Run:
         """Run a question to its end, on record; what goes wrong is in the `Run`, and only a stop or a bug is raised.
 
-        Without a ``plan`` the model writes one. ``beginning`` is what the run takes over from an earlier one.
+        Without a ``plan`` the model writes one. ``start`` is what the run takes over from an earlier one.
         """
         if plan is None:
             question = asked_question(question)
@@ -181,9 +182,8 @@ class Session:
             await asyncio.to_thread(self.start_servers)
         store = self.records.open()
         careful = {tool.name for tool in self.known_tools.values() if tool.side_effects or not tool.repeatable}
-        recorder = Recorder(new_run_id(), store, watch, beginning, careful)
-        rows = settings_rows(self.policy, self.toolbox, () if self.documents is None else self.documents.addresses)
-        recorder.begin(question, self.model.info.name, tuple(self.known_tools), rows)
+        recorder = Recorder(new_run_id(), store, watch, start, careful)
+        recorder.begin(question, self.model.info.name, tuple(self.known_tools), self._settings())
         try:
             if store is not None and self.started_with:
                 store.put_beside(recorder.run.id, self.started_with)
@@ -195,6 +195,14 @@ class Session:
         if store is not None:
             await in_thread(store.flush)
         return recorder.finished()
+
+    def _settings(self) -> tuple[tuple[str, str], ...]:
+        """What goes on record of how a run is started (`Run.setting` reads it)."""
+        rows = {name: str(getattr(self.policy, name)) for name in self.policy.__dataclass_fields__}
+        rows["offered"] = ", ".join(self.toolbox)  # the names that the plan's text is read with
+        if self.documents is not None and self.documents.addresses:
+            rows["docs"] = ", ".join(self.documents.addresses)
+        return tuple(rows.items())
 
     async def _run_to_the_end(
         self, question: str, plan: Plan | MakePlan | None, recorder: Recorder, store: Store | None
@@ -249,11 +257,12 @@ class Session:
         limit, age = self.policy.limit_seconds, self.policy.cache_seconds
         cache = ToolCache(store, age, self.tool_settings) if store and age else None
         reuse = Reuse(self.toolbox, cache, recorder.recall, recorder.events)
+        budget = Budget(self.policy)
         try:
             async with asyncio.timeout(limit or None) as deadline:
                 for attempt in range(self.policy.replan + 1):
                     try:
-                        return await self._answer_once(question, plan, recorder, reuse)
+                        return await self._answer_once(question, plan, recorder, reuse, budget)
                     except (PlanError, ToolError) as error:
                         if plan is not None or attempt == self.policy.replan:
                             raise
@@ -266,9 +275,9 @@ class Session:
         raise AssertionError("the last attempt returns or raises")
 
     async def _answer_once(
-        self, question: str, plan: Plan | MakePlan | None, recorder: Recorder, reuse: Reuse
+        self, question: str, plan: Plan | MakePlan | None, recorder: Recorder, reuse: Reuse, budget: Budget
     ) -> Outcome:
-        async with self.executing(question, recorder, reuse) as (execution, ask):
+        async with self.executing(question, recorder, reuse, budget) as (execution, ask):
             if plan is None:
                 plan = await write_plan(question, self.toolbox, ask, recorder, execution, reuse)
             elif not isinstance(plan, Plan):
@@ -285,7 +294,9 @@ class Session:
         return ModelCalls(self.model, self.sampling, self.free, self.policy.max_tokens, recorder)
 
     @contextlib.asynccontextmanager
-    async def executing(self, question: str, recorder: Recorder, reuse: Reuse) -> AsyncIterator[tuple[Execution, Ask]]:
+    async def executing(
+        self, question: str, recorder: Recorder, reuse: Reuse, budget: Budget | None = None
+    ) -> AsyncIterator[tuple[Execution, Ask]]:
         """An execution to give steps to, and a way to ask the model.
 
         Leaving the block waits for all steps; an error in it stops them.
@@ -295,6 +306,9 @@ class Session:
         recall, keep = reuse.services
         services = Services(
             question,
+            self.known_tools,
+            self.policy,
+            recorder,
             ask,
             self.approve,
             fetch,
@@ -304,12 +318,12 @@ class Session:
             keep,
             plan_trusted=recorder.plan_trusted and not reuse.begun,
             plan_private=recorder.plan_private or plan_is_private(recorder.events, self.known_tools),
-            spent=reuse.spent,
+            budget=budget,
             fit=partial(fit_to, self.model, self.sampling),
         )
         try:
-            async with Crew() as crew:
-                yield Execution(self.known_tools, services, self.policy, recorder, crew, recorder.known), ask
+            async with Tasks() as tasks:
+                yield Execution(services, tasks, recorder.known), ask
         except BaseExceptionGroup as errors:
             raise first_of(errors) from errors
         finally:

@@ -9,7 +9,7 @@ import logging
 import time
 from collections.abc import Mapping
 
-from airoagent.events import Origin, Source
+from airoagent.events import Evidence, Origin, Source
 from airoagent.plan.steps import Step
 from airoagent.records.store import Store
 from airoagent.toolbox.tool import Tool, ToolOutput
@@ -31,7 +31,7 @@ class ToolCache:
         self._seconds = seconds
         self._settings = sorted((settings or {}).items())
 
-    def recall(self, step: Step, tool: Tool, text: str) -> tuple[ToolOutput, Origin] | None:
+    def recall(self, step: Step, tool: Tool, text: str) -> tuple[Evidence, Origin] | None:
         """What this tool gave for this input not too long ago."""
         if not _may_be_kept(tool, text):
             return None
@@ -41,7 +41,7 @@ class ToolCache:
         try:
             kept = json.loads(body)
             sources = tuple(Source(**source) for source in kept["sources"])
-            return ToolOutput(**{**kept, "sources": sources}), "cache"
+            return ToolOutput(**{**kept, "sources": sources}).evidence(step.id, tool.name), "cache"
         except (ValueError, TypeError, KeyError) as error:
             _log.debug("what was kept of %s is damaged: %s", tool.name, error)
             return None

@@ -15,14 +15,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from airoagent.engine.context_texts import with_texts_of
-from airoagent.engine.recorder import Beginning, Recorder
+from airoagent.engine.provenance import plan_is_private, plan_is_trusted
+from airoagent.engine.recorder import Recorder, StartingPoint
 from airoagent.engine.reuse import Reuse
-from airoagent.engine.run_settings import plan_is_private, plan_is_trusted
 from airoagent.engine.session import Session
 from airoagent.engine.sync import run_in_thread
 from airoagent.errors import AiroError, UsageError
-from airoagent.events import Event, ModelCalled, StepFinished, StepStarted
-from airoagent.plan.evidence import Evidence, fill_text
+from airoagent.events import Event, Evidence, ModelCalled, StepFinished, StepStarted
+from airoagent.plan.evidence import fill_text
 from airoagent.plan.plans import Plan
 from airoagent.plan.steps import Step
 from airoagent.recorded.forking import edited, recall_from, step_id
@@ -162,8 +162,8 @@ class Debugger:
             recall = lambda _: make(now)  # noqa: E731 - what the steps depend on is what the session has, not the recorder
         trusted = self._record is None or plan_is_trusted(self._record)
         private = plan_is_private(self.events, self._session.known_tools)
-        beginning = Beginning(known=self.found, recall=recall, plan_trusted=trusted, plan_private=private)
-        recorder = Recorder("", None, self.events.append, beginning)
+        start = StartingPoint(known=self.found, recall=recall, plan_trusted=trusted, plan_private=private)
+        recorder = Recorder("", None, self.events.append, start)
         reuse = Reuse((), record=recorder.recall)
         async with self._session.executing(self.question, recorder, reuse) as (execution, _):
             execution.add(*steps)

@@ -7,15 +7,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from airoagent.engine.policy import Recall
-from airoagent.engine.recorder import Beginning
+from airoagent.engine.recorder import StartingPoint
 from airoagent.engine.session import Session, Watch
 from airoagent.errors import StoreError, UsageError
-from airoagent.events import ModelCalled, Origin, PlanRefused, StepFinished
+from airoagent.events import Evidence, ModelCalled, Origin, PlanRefused, StepFinished
 from airoagent.plan.plans import Plan
 from airoagent.plan.steps import Ref, Step
-from airoagent.recorded.history import model_steps, output_of, recorded_steps
+from airoagent.recorded.history import model_steps, recorded_steps
 from airoagent.records.run_record import Run
-from airoagent.toolbox.tool import Tool, ToolOutput
+from airoagent.toolbox.tool import Tool
 
 __all__ = ["instruct_lines", "on_recorded_tools", "saved_plan"]
 
@@ -73,25 +73,25 @@ async def on_recorded_tools(session: Session, plan: Plan, record: Run, *, watch:
     asked = model_steps(record)
     asking = {"KnowledgeModel", *(step.tool for step in recorded_steps(record.events).values() if step.id in asked)}
     known = {
-        (step.tool, step.input): output_of(step.end)[0]
+        (step.tool, step.input): step.end.evidence
         for step in recorded_steps(record.events).values()
         if isinstance(step.end, StepFinished)
     }
 
     def make(run: Run) -> Recall:
-        def recall(step: Step, tool: Tool, text: str) -> tuple[ToolOutput, Origin] | None:
+        def recall(step: Step, tool: Tool, text: str) -> tuple[Evidence, Origin] | None:
             if tool.name in asking:
                 return None
-            output = known.get((tool.name, text))
-            if output is None:
+            found = known.get((tool.name, text))
+            if found is None:
                 raise StoreError(
                     f"the record {record.id} has no call of {tool.name} with the input {text[:120]!r}",
                     "record it anew: run the plan without --replay-tools, then airo runs export",
                 )
-            return output, "record"
+            return found, "record"
 
         return recall
 
-    beginning = Beginning(parent=record.id, recall=make)
+    start = StartingPoint(parent=record.id, recall=make)
     session = session.needing(step.tool for step in plan.steps)
-    return await session.run(plan.question or record.question, plan, watch, beginning)
+    return await session.run(plan.question or record.question, plan, watch, start)

@@ -12,27 +12,19 @@ from difflib import get_close_matches
 
 from airoagent.engine.context_texts import with_texts_of
 from airoagent.engine.policy import Recall
-from airoagent.engine.recorder import Beginning
-from airoagent.engine.run_settings import plan_is_private, plan_is_trusted
+from airoagent.engine.provenance import plan_is_private, plan_is_trusted
+from airoagent.engine.recorder import StartingPoint
 from airoagent.engine.session import Session, Watch
 from airoagent.errors import StoreError, UsageError
-from airoagent.events import Origin, StepFinished
+from airoagent.events import Evidence, Origin, StepFinished
 from airoagent.models.base import Model
 from airoagent.models.catalog import open_model
 from airoagent.plan.parser import parse_plan
 from airoagent.plan.plans import Plan
 from airoagent.plan.steps import Step
-from airoagent.recorded.history import (
-    RecordedStep,
-    dependents,
-    model_steps,
-    output_of,
-    parsed_text,
-    purpose_of,
-    recorded_steps,
-)
+from airoagent.recorded.history import RecordedStep, dependents, model_steps, parsed_text, purpose_of, recorded_steps
 from airoagent.records.run_record import Run
-from airoagent.toolbox.tool import Tool, Toolbox, ToolOutput
+from airoagent.toolbox.tool import Tool, Toolbox
 
 __all__ = ["edited", "fork", "recall_from", "rerun", "step_id"]
 
@@ -52,20 +44,20 @@ def recall_from(
     given = given or {}
 
     def make(run: Run) -> Recall:
-        def recall(step: Step, tool: Tool, text: str) -> tuple[ToolOutput, Origin] | None:
+        def recall(step: Step, tool: Tool, text: str) -> tuple[Evidence, Origin] | None:
             if step.id in given:
-                return ToolOutput(given[step.id], note="set by hand"), "record"
+                return Evidence(step.id, step.tool, given[step.id], note="set by hand"), "record"
             then = steps.get(step.id)
             if step.id in again or then is None or not isinstance(then.end, StepFinished) or then.tool != step.tool:
                 return None
             if step.id in frozen:
-                return output_of(then.end)
+                return then.end.evidence, "record"
             if then.input != text:
                 return None
             # The same text may come from other sources now, and a tool is told the sources of its input.
             if any(run.evidence.get(id) != parent.evidence.get(id) for id in step.depends_on):
                 return None
-            return output_of(then.end)
+            return then.end.evidence, "record"
 
         return recall
 
@@ -79,15 +71,15 @@ async def rerun(session: Session, run: str | Run, *, from_step: str | None = Non
     if parsed_text(parent) is None and purpose_of(parent) == "plan":
         if from_step is not None:
             raise StoreError(f"the run {parent.id} has no plan, so there is no step to call again from")
-        return await session.run(parent.question, None, watch, Beginning(parent=parent.id))
+        return await session.run(parent.question, None, watch, StartingPoint(parent=parent.id))
     plan = _plan_of(parent, session)
     again = {step.id for step in plan.steps}
     if from_step is not None:
         again = set(dependents(plan, {step_id(plan, from_step)}))
     recall = recall_from(parent, recorded_steps(parent.events), again)
     private = plan_is_private(parent.events, session.known_tools)
-    beginning = Beginning(parent=parent.id, recall=recall, plan_trusted=plan_is_trusted(parent), plan_private=private)
-    return await session.run(parent.question, plan, watch, beginning)
+    start = StartingPoint(parent=parent.id, recall=recall, plan_trusted=plan_is_trusted(parent), plan_private=private)
+    return await session.run(parent.question, plan, watch, start)
 
 
 async def fork(
@@ -118,8 +110,8 @@ async def fork(
     recall = recall_from(parent, recorded_steps(parent.events), again, given)
     trusted = plan is not None or plan_is_trusted(parent)
     private = plan is None and plan_is_private(parent.events, session.known_tools)
-    beginning = Beginning(parent=parent.id, recall=recall, plan_trusted=trusted, plan_private=private)
-    return await session.run(parent.question or base.question, base, watch, beginning)
+    start = StartingPoint(parent=parent.id, recall=recall, plan_trusted=trusted, plan_private=private)
+    return await session.run(parent.question or base.question, base, watch, start)
 
 
 def _plan_of(run: Run, session: Session) -> Plan:

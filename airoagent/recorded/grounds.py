@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from airoagent.engine.context_texts import with_texts_of
-from airoagent.engine.recorder import Beginning
+from airoagent.engine.recorder import StartingPoint
 from airoagent.engine.session import Session
 from airoagent.errors import StoreError
 from airoagent.events import Source, StepFinished, StepStarted
@@ -151,4 +151,4 @@ async def _tried(session: Session, past: Run, plan: Plan, given: dict[str, str],
     steps = recorded_steps(past.events)
     frozen = frozenset(steps) - asked
     recall = recall_from(past, steps, frozenset(), given, frozen)
-    return await session.without_record().run(past.question, plan, None, Beginning(parent=past.id, recall=recall))
+    return await session.without_record().run(past.question, plan, None, StartingPoint(parent=past.id, recall=recall))

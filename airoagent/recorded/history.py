@@ -9,15 +9,13 @@ from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
 
 from airoagent import errors
-from airoagent.engine.reuse import Reuse, output_in
-from airoagent.engine.run_settings import setting
+from airoagent.engine.reuse import Reuse
 from airoagent.errors import AiroError, StoreError
 from airoagent.events import (
     AttemptFailed,
     Event,
     Failure,
     ModelCalled,
-    Origin,
     PlanParsed,
     PlanRefused,
     PlanWritten,
@@ -31,14 +29,12 @@ from airoagent.events import (
 )
 from airoagent.plan.plans import Plan
 from airoagent.records.run_record import Run
-from airoagent.toolbox.tool import ToolOutput
 
 __all__ = [
     "RecordedStep",
     "dependents",
     "error_of",
     "model_steps",
-    "output_of",
     "parsed_text",
     "purpose_of",
     "read_plan",
@@ -104,11 +100,6 @@ def recorded_steps(events: Iterable[Event], *, of_old_plans: bool = False) -> di
     return steps
 
 
-def output_of(event: StepFinished) -> tuple[ToolOutput, Origin]:
-    """What the tool gave then, as evidence that comes from the record."""
-    return output_in(event), "record"
-
-
 def error_of(failure: Failure) -> AiroError:
     """The error that went on record as this failure."""
     known = getattr(errors, failure.kind, None)
@@ -145,7 +136,7 @@ def read_plan(run: Run) -> Plan:
             + (f": {run.failure.message}" if run.failure is not None else ""),
             f"let it finish first: airo resume {run.id}",
         )
-    offered = setting(run, "offered")
+    offered = run.setting("offered")
     cut = any(isinstance(event, ModelCalled) and not event.step and event.finish == "length" for event in run.events)
     # A plan that was given may call any known tool; what the model writes is read with those it was offered.
     asked = any(isinstance(event, ModelCalled) and not event.step for event in run.events)

@@ -13,13 +13,13 @@ from airoagent.engine.conclusion import conclude
 from airoagent.engine.policy import Policy, Services
 from airoagent.engine.recorder import Recorder
 from airoagent.engine.results import record_of
-from airoagent.engine.run_settings import setting
 from airoagent.engine.scheduler import Execution
 from airoagent.engine.session import Watch
 from airoagent.engine.sync import run_in_thread
-from airoagent.engine.tasks import Crew, first_of
+from airoagent.engine.tasks import Tasks, first_of
 from airoagent.errors import AiroError, PlanError, StoreError, ToolError
 from airoagent.events import (
+    Evidence,
     ModelCalled,
     Origin,
     PlanRefused,
@@ -39,7 +39,6 @@ from airoagent.prompts.chat import Style
 from airoagent.recorded.history import (
     RecordedStep,
     error_of,
-    output_of,
     parsed_text,
     purpose_of,
     read_plan,
@@ -47,7 +46,7 @@ from airoagent.recorded.history import (
     written_plan,
 )
 from airoagent.records.run_record import Run
-from airoagent.toolbox.tool import Tool, Toolbox, ToolOutput
+from airoagent.toolbox.tool import Tool, Toolbox
 from airoagent.web.fetch import Fetcher
 
 __all__ = ["areplay", "replay"]
@@ -185,22 +184,24 @@ def _first_difference(now: Plan, then: Plan) -> str:
 async def _steps(run: Run, plan: Plan, recorder: Recorder) -> tuple[str, tuple[Source, ...]]:
     """Run the steps on recorded evidence and put the answer together."""
     steps = recorded_steps(run.events)
-    on_error = setting(run, "on_error", "stop")
+    on_error = run.setting("on_error", "stop")
     policy = Policy(on_error="tell" if on_error == "tell" else "skip", retries=0, tool_timeout=0, max_evidence=1 << 62)
     odd: list[StoreError] = []
 
-    def recall(step: Step, tool: Tool, text: str) -> tuple[ToolOutput, Origin]:
+    def recall(step: Step, tool: Tool, text: str) -> tuple[Evidence, Origin]:
         try:
-            return output_of(_same(run, step, text, steps))
+            return _same(run, step, text, steps).evidence, "record"
         except StoreError as error:
             odd.append(error)
             raise
 
-    services = Services(run.question, _NoModel(), _approved, Fetcher(), None, {}, recall)
+    services = Services(
+        run.question, _stand_ins(plan), policy, recorder, _NoModel(), _approved, Fetcher(), recall=recall
+    )
     skipped = {id: step.end for id, step in steps.items() if isinstance(step.end, StepSkipped)}
     try:
-        async with Crew() as crew:
-            execution = Execution(_stand_ins(plan), services, policy, recorder, crew)
+        async with Tasks() as tasks:
+            execution = Execution(services, tasks)
             # What a failure kept from running then hangs on which step was quicker: the record tells.
             execution.add(*[step for step in plan.steps if step.id not in skipped])
     except BaseExceptionGroup as errors:

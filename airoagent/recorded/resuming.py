@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 from airoagent.engine.context_texts import with_texts_of
 from airoagent.engine.policy import Ask
-from airoagent.engine.recorder import Beginning, Recorder
+from airoagent.engine.recorder import Recorder, StartingPoint
 from airoagent.engine.results import record_of
 from airoagent.engine.session import Session, Watch
 from airoagent.errors import PlanError, StoreError
@@ -44,18 +44,18 @@ async def resume(session: Session, run: str, *, watch: Watch | None = None) -> R
         plan = past.plan
         assert plan is not None
         session.check_tools(step.tool for step in plan.steps)
-        beginning = Beginning(past=past.events, known=finished)
+        start = StartingPoint(past=past.events, known=finished)
     elif written_plan(past) is not None:
         plan = None
-        beginning = Beginning(past=past.events, known=finished)
+        start = StartingPoint(past=past.events, known=finished)
     else:  # the plan was still being written: the model is asked anew, and may write another one
-        beginning = Beginning(past=past.events, recall=recall_from(past, steps))
-        return await session.run(past.question, None, watch, beginning)
+        start = StartingPoint(past=past.events, recall=recall_from(past, steps))
+        return await session.run(past.question, None, watch, start)
 
     async def make(recorder: Recorder, ask: Ask) -> Plan:
         return plan if plan is not None else _parse(past, recorder)
 
-    return await session.run(past.question, make, watch, beginning)
+    return await session.run(past.question, make, watch, start)
 
 
 def _parse(past: Run, recorder: Recorder) -> Plan:

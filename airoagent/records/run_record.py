@@ -1,7 +1,8 @@
 """A run as a record: its events folded into what a user asks for, and its form as JSON and JSON Lines.
 
-The trace format (``.jsonl``): the first line is a header ``{"format": "airoagent-trace", "version": 2, "run": id}``,
-each further line one event as `airoagent.events.to_json` writes it. Version 1 is the same without ``run_resumed``.
+The trace format (``.jsonl``): the first line is a header ``{"format": "airoagent-trace", "version": 3, "run": id}``,
+each further line one event as `airoagent.events.to_json` writes it. Before version 3 the fields of an evidence stood in
+its ``step_finished`` itself; version 1 has no ``run_resumed``.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from airoagent.errors import (
 from airoagent.events import (
     AttemptFailed,
     Event,
+    Evidence,
     Failure,
     InputEdited,
     ModelCalled,
@@ -48,7 +50,6 @@ from airoagent.events import (
     from_json,
     to_json,
 )
-from airoagent.plan.evidence import Evidence
 from airoagent.plan.parser import parse_plan
 from airoagent.plan.plans import Plan
 from airoagent.plan.steps import references
@@ -66,7 +67,7 @@ __all__ = [
     "write_trace",
 ]
 
-TRACE_VERSION = 2
+TRACE_VERSION = 3
 
 _LONGEST_LINE = 64 << 20  # bytes
 _LARGEST = 2**53
@@ -119,6 +120,11 @@ class Run:
             run.take(event)
         run.events = tuple(collected)
         return run
+
+    def setting(self, name: str, default: str = "") -> str:
+        """A setting that the run was started with, as it is on record."""
+        rows = (row for event in self.events if isinstance(event, RunStarted) for row in event.settings)
+        return next((value for key, value in rows if key == name), default)
 
     def take_plan(self, plan: Plan, text: str) -> None:
         """Take this very object for the plan of that text, not what the text would read back as."""
@@ -173,18 +179,7 @@ class Run:
             if self.failed:
                 self.failed.pop(event.step, None)
         else:
-            self.evidence[event.step] = Evidence(
-                event.step,
-                event.tool,
-                event.text,
-                event.sources,
-                event.note,
-                event.answered,
-                event.untrusted,
-                event.written,
-                event.private,
-                event.at,
-            )
+            self.evidence[event.step] = event.evidence
 
     @property
     def answered(self) -> bool:

@@ -98,7 +98,7 @@ def _indexed_events(db: sqlite3.Connection, run: str) -> list[tuple[str, dict[st
 
 
 def _words_of(type: str, value: dict[str, Any]) -> str:
-    text = value.get(_INDEXED.get(type, ""))
+    text = value.get("evidence", value).get(_INDEXED.get(type, ""))  # as `airoagent.events.from_json` reads it
     return text.encode("utf-8", "replace").decode() if isinstance(text, str) else ""
 
 
@@ -110,7 +110,10 @@ def query_of(text: str) -> str:
 def unpack(db: sqlite3.Connection, value: dict[str, Any]) -> dict[str, Any] | None:
     """The event with its long texts in place of their hashes; None where the file has lost one, or it was changed."""
     for name, item in value.items():
-        if isinstance(item, dict) and "$text" in item:
+        if isinstance(item, dict) and "$text" not in item:
+            if unpack(db, item) is None:
+                return None
+        elif isinstance(item, dict):
             key = bytes.fromhex(item["$text"])
             row = db.execute("SELECT text FROM texts WHERE hash = ?", (key,)).fetchone()
             if row is None or hashlib.sha256(row[0]).digest() != key:

@@ -202,7 +202,7 @@ class Store:
     def _insert(self, db: sqlite3.Connection, run: str, seq: int, event: Event) -> None:
         body = to_json(event)
         texts: dict[bytes, bytes] = {}
-        packed = {name: _pack(value, texts) for name, value in body.items()}
+        packed = _pack(body, texts)
         if texts:
             db.executemany("INSERT OR IGNORE INTO texts VALUES (?, ?)", texts.items())
             db.executemany("INSERT OR IGNORE INTO uses VALUES (?, ?)", [(run, key) for key in texts])
@@ -425,7 +425,9 @@ def _code(error: Exception) -> int:
 
 
 def _pack(value: Any, texts: dict[bytes, bytes]) -> Any:
-    """The value, or a pointer to it among ``texts`` where it is a long text."""
+    """The value with pointers among ``texts`` in place of long texts."""
+    if isinstance(value, dict):
+        return {name: _pack(item, texts) for name, item in value.items()}
     if isinstance(value, str) and len(value) > _LONG:
         raw = value.encode("utf-8", "surrogatepass")
         key = hashlib.sha256(raw).digest()

@@ -24,7 +24,8 @@ from airoagent.calls.functions import Function
 from airoagent.calls.json_text import read_value
 from airoagent.calls.scalars import Json, Stop
 from airoagent.errors import CallError, ToolError
-from airoagent.plan.evidence import Evidence, Filled
+from airoagent.events import Evidence
+from airoagent.plan.evidence import Filled
 from airoagent.toolbox.tool import FIRST, Tool, ToolContext
 
 __all__ = ["Arguments", "Call", "arguments_for", "bound"]

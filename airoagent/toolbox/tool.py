@@ -15,13 +15,13 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, overload
 
 from airoagent.errors import UsageError
-from airoagent.events import Source
-from airoagent.plan.evidence import Evidence, Filled
+from airoagent.events import Evidence, Source
+from airoagent.plan.evidence import Filled
 from airoagent.prompts.context_prompts import ContextBlock
 from airoagent.prompts.context_window import Fitted, fit_blocks
 
@@ -56,11 +56,10 @@ Network = bool | Literal["addresses"]
 class ToolOutput:
     """What a tool found, with its sources.
 
-    ``note`` says in the record what was left out; ``answered`` is False where the text only says that the question
-    cannot be answered. ``untrusted`` and ``written`` (by a model) are needed only where the runtime cannot know: it
-    marks what tools bring from outside, and what was made with `ToolContext.ask`. ``private`` says that the text is
-    from files of the user's; that of ``context.documents`` is marked by itself.
-    ``reusable`` is False where it was made for this run's question and would not serve another (`Tool.cacheable`).
+    The fields are those of `Evidence`. ``untrusted`` and ``written`` (by a model) need setting only where the runtime
+    cannot know: it marks what tools bring from outside, and what was made with `ToolContext.ask`; and so with
+    ``private``, for text from files of the user that were not read through ``context.documents``. ``reusable`` is
+    False where it was made for this run's question and would not serve another (`Tool.cacheable`).
     """
 
     text: str
@@ -71,6 +70,13 @@ class ToolOutput:
     written: bool = False
     private: bool = False
     reusable: bool = True
+
+    def evidence(self, step: str, tool: str) -> Evidence:
+        """The output as what this step found by this tool."""
+        return Evidence(step, tool, **{name: getattr(self, name) for name in _FOUND})
+
+
+_FOUND = tuple(one.name for one in fields(ToolOutput) if one.name != "reusable")
 
 
 async def _airoboros() -> Style:

@@ -39,8 +39,8 @@ const takers = {
     one.attempts.push({ number: e.attempt, start: e.at, end: 0, input: e.input, status: "running" }); },
   step_text: (e) => { step(e.step).live += e.text; },
   attempt_failed: (e) => ended(step(e.step, e.tool), e, "failed"),
-  step_finished: (e) => { const one = step(e.step, e.tool); ended(one, e, e.answered ? "done" : "unanswered");
-    Object.assign(one, { status: e.answered ? "done" : "unanswered", text: e.text, sources: e.sources, note: e.note, origin: e.origin, seconds: e.seconds });
+  step_finished: (e) => { const one = step(e.step, e.tool); const found = e.evidence, status = found.answered ? "done" : "unanswered"; ended(one, e, status);
+    Object.assign(one, { status, text: found.text, sources: found.sources, note: found.note, origin: e.origin, seconds: e.seconds });
     for (const other of run.steps.values()) if (needs(other).includes(e.step)) ui.stale.add(other.id); },
   step_failed: (e) => { const one = step(e.step, e.tool); ended(one, e, "failed"); Object.assign(one, { status: "failed", failure: e.failure, seconds: e.seconds }); },
   step_cancelled: (e) => { const one = step(e.step, e.tool); ended(one, e, "cancelled"); Object.assign(one, { status: "cancelled", seconds: e.seconds }); },

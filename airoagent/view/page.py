@@ -16,8 +16,8 @@ from importlib.resources import files
 from typing import Any
 
 from airoagent.errors import PlanError
-from airoagent.events import PlanParsed, StepStarted, to_json
-from airoagent.plan.evidence import Evidence, fill_text
+from airoagent.events import Evidence, PlanParsed, StepStarted, to_json
+from airoagent.plan.evidence import fill_text
 from airoagent.plan.parser import PlanParser, parse_plan
 from airoagent.plan.plans import Plan
 from airoagent.plan.steps import Ref, Template

@@ -124,7 +124,9 @@ class Spans:
     def _step_ended(self, event: StepFinished | StepFailed | AttemptFailed | StepCancelled) -> None:
         span = self._steps.pop(event.step, None)
         if span is not None and isinstance(event, StepFinished):
-            span.set_attributes({"airo.origin": event.origin, **self._text("gen_ai.tool.call.result", event.text)})
+            span.set_attributes(
+                {"airo.origin": event.origin, **self._text("gen_ai.tool.call.result", event.evidence.text)}
+            )
         elif span is not None and isinstance(event, StepCancelled):
             span.set_attribute("airo.cancelled", True)
         self._close(span, event.at, getattr(event, "failure", None))

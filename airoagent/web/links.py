@@ -14,7 +14,8 @@ import html
 import re
 from collections.abc import Iterable, Iterator
 
-from airoagent.plan.evidence import Evidence, Filled
+from airoagent.events import Evidence
+from airoagent.plan.evidence import Filled
 
 __all__ = ["extract_links", "links_of"]
 

@@ -23,7 +23,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 from airoagent import Agent, Evidence, Plan, Policy, Toolbox, tool
 from airoagent.engine.policy import Services
 from airoagent.engine.scheduler import Execution
-from airoagent.engine.tasks import Crew
+from airoagent.engine.tasks import Tasks
 from airoagent.events import Event
 from airoagent.plan.steps import Ref, Step
 
@@ -74,9 +74,9 @@ async def engine(steps: list[Step]) -> None:
     async def never(*args: object) -> bool:
         return False
 
-    services = Services("q", never, never, None)  # type: ignore[arg-type]
-    async with Crew() as crew:
-        execution = Execution(Toolbox([nothing]), services, Policy(), events.append, crew)
+    services = Services("q", Toolbox([nothing]), Policy(), events.append, never, never, None)  # type: ignore[arg-type]
+    async with Tasks() as tasks:
+        execution = Execution(services, tasks)
         execution.add(*steps)
     assert len(execution.found) == len(steps) and isinstance(execution.found[steps[-1].id], Evidence)
 

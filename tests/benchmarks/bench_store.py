@@ -16,7 +16,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from airoagent import Agent, ScriptedModel, tool
-from airoagent.events import Event, RunFinished, RunStarted, StepFinished, StepStarted, Usage, to_json
+from airoagent.events import Event, Evidence, RunFinished, RunStarted, StepFinished, StepStarted, Usage, to_json
 from airoagent.plan.parser import parse_plan
 from airoagent.records import schema
 from airoagent.records.store import Store
@@ -49,7 +49,7 @@ def story(run: str, number: int) -> tuple[Event, ...]:
     return (
         RunStarted(run=run, question=f"What of the {word} number {number}?", model="m", at=at),
         StepStarted(step="evidence0", tool="t", input="x", at=at),
-        StepFinished(step="evidence0", tool="t", attempt=1, text=found, sources=(), seconds=0.1, at=at),
+        StepFinished(Evidence("evidence0", "t", found, at=at), attempt=1, seconds=0.1),
         RunFinished(status="done", answer=f"the {other}", sources=(), usage=Usage(), seconds=1.0, at=at),
     )
 

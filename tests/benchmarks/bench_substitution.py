@@ -18,7 +18,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from bench_parser import seconds
 
-from airoagent.plan.evidence import Evidence, fill_text
+from airoagent.events import Evidence
+from airoagent.plan.evidence import fill_text
 from airoagent.plan.repairs import read_template
 from airoagent.plan.steps import template_text
 

@@ -15,7 +15,17 @@ import pytest
 
 from airoagent import PlanError, parse_plan
 from airoagent.cli.display import Display, located, plain
-from airoagent.events import PlanParsed, PlanText, Progress, RunFinished, StepFinished, StepSkipped, StepStarted, Usage
+from airoagent.events import (
+    Evidence,
+    PlanParsed,
+    PlanText,
+    Progress,
+    RunFinished,
+    StepFinished,
+    StepSkipped,
+    StepStarted,
+    Usage,
+)
 from tests.cli.conftest import REPO
 
 Script = Callable[..., str]
@@ -54,7 +64,7 @@ def started(step: str, at: float = 0.0) -> StepStarted:
 
 
 def finished(step: str) -> StepFinished:
-    return StepFinished(step=step, tool="T", attempt=1, text="", sources=(), seconds=1.0)
+    return StepFinished(Evidence(step, "T", ""), attempt=1, seconds=1.0)
 
 
 def test_the_plan_appears_as_it_is_written_and_lines_are_never_glued() -> None:

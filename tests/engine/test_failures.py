@@ -26,7 +26,7 @@ from airoagent import (
     UsageError,
     tool,
 )
-from airoagent.engine.tasks import Crew
+from airoagent.engine.tasks import Tasks
 from airoagent.events import (
     AttemptFailed,
     Event,
@@ -209,7 +209,7 @@ def test_a_tool_that_cannot_be_stopped_is_given_up_and_nothing_it_does_later_rea
 def test_a_call_that_outlives_the_stopping_of_its_run_puts_nothing_behind_its_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Crew.__init__, "__defaults__", (0.02,))  # seconds of grace
+    monkeypatch.setattr(Tasks.__init__, "__defaults__", (0.02,))  # seconds of grace
     begun, release, ended = asyncio.Event(), list[bool](), list[bool]()
 
     @tool("odd")
@@ -394,20 +394,20 @@ def test_a_policy_that_makes_no_sense_is_told_before_anything_runs(values: dict[
 def test_a_stop_that_comes_while_a_tools_own_cancellation_is_forgotten_is_not_forgotten_with_it() -> None:
     ends: list[str] = []
 
-    async def step(crew: Crew) -> None:
+    async def step(tasks: Tasks) -> None:
         task = asyncio.current_task()
         assert task is not None
         task.cancel()
-        await crew.calm(task)  # nobody stops the run: it goes on
+        await tasks.clear_cancellation(task)  # nobody stops the run: it goes on
         ends.append("calm")
         task.cancel()
-        asyncio.get_running_loop().call_soon(crew.stop)
-        await crew.calm(task)
+        asyncio.get_running_loop().call_soon(tasks.stop)
+        await tasks.clear_cancellation(task)
         ends.append("went on")
 
     async def main() -> None:
-        async with Crew() as crew:
-            crew.create_task(step(crew))
+        async with Tasks() as tasks:
+            tasks.create_task(step(tasks))
 
     asyncio.run(main())
     assert ends == ["calm"]

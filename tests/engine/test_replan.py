@@ -162,7 +162,9 @@ def test_a_run_with_two_plans_cut_after_any_event_is_finished_and_repeats_nothin
             store.append(whole.id, number, event)
         store.close()
         done = [
-            event.text for event in whole.events[:cut] if isinstance(event, StepFinished) and event.origin == "call"
+            event.evidence.text
+            for event in whole.events[:cut]
+            if isinstance(event, StepFinished) and event.origin == "call"
         ]
         calls.clear()
         agent = Agent(ScriptedModel({"plan": plans[1:]}), [look, breaks], store=path)

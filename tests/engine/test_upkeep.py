@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from airoagent import StoreError
-from airoagent.events import PlanWritten, RunFinished, RunStarted, StepFinished, StepStarted, Usage
+from airoagent.events import Evidence, PlanWritten, RunFinished, RunStarted, StepFinished, StepStarted, Usage
 from airoagent.records import store as store_module
 from airoagent.records.store import Store
 from airoagent.records.upkeep import collect, find_old, repair, size_on_disk
@@ -27,7 +27,7 @@ def write_run(store: Store, number: int, text: str = "") -> str:
     store.append(run, 1, PlanWritten(text=text or f"plan{number} " * 100))
     store.append(run, 2, StepStarted(step="evidence0", tool="t", input="x"))
     found = f"common found{number}"
-    store.append(run, 3, StepFinished(step="evidence0", tool="t", attempt=1, text=found, sources=(), seconds=0))
+    store.append(run, 3, StepFinished(Evidence("evidence0", "t", found), attempt=1, seconds=0))
     store.append(run, 4, RunFinished(status="done", answer=f"answer{number}", sources=(), usage=Usage(), seconds=1))
     return run
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from airoagent.errors import PlanError
-from airoagent.plan.evidence import Evidence, fill_text
+from airoagent.events import Evidence
+from airoagent.plan.evidence import fill_text
 from airoagent.plan.parser import parse_plan
 
 TOOLS = ("Search", "LLM", "Wiki", "math", "Web-Search")

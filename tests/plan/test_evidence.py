@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airoagent.events import Source
-from airoagent.plan.evidence import Evidence, fill, fill_text, text_of
+from airoagent.events import Evidence, Source
+from airoagent.plan.evidence import fill, fill_text, text_of
 from airoagent.plan.parser import parse_plan
 from airoagent.plan.steps import Ref
 

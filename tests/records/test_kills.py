@@ -175,13 +175,13 @@ _MANY = """
 import sys
 from pathlib import Path
 from airoagent.records.store import Store
-from airoagent.events import RunFinished, RunStarted, StepFinished, StepStarted, Usage
+from airoagent.events import Evidence, RunFinished, RunStarted, StepFinished, StepStarted, Usage
 store = Store(Path(sys.argv[1]))
 for n in range(int(sys.argv[3])):
     run = f"{sys.argv[2]}-{n}"
     store.append(run, 0, RunStarted(run=run, question=f"question {n}", model="m"))
     store.append(run, 1, StepStarted(step="evidence0", tool="t", input="x"))
-    store.append(run, 2, StepFinished(step="evidence0", tool="t", attempt=1, text="found " * 60, sources=(), seconds=0))
+    store.append(run, 2, StepFinished(Evidence("evidence0", "t", "found " * 60), attempt=1, seconds=0))
     store.append(run, 3, RunFinished(status="done", answer=f"a{n}", sources=(), usage=Usage(), seconds=1))
 """
 

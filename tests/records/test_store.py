@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from airoagent import Agent, Policy, Run, ScriptedModel, StoreError, tool
-from airoagent.events import PlanWritten, RunFinished, RunStarted, StepFinished, Usage
+from airoagent.events import Evidence, PlanWritten, RunFinished, RunStarted, StepFinished, Usage
 from airoagent.models.base import Chunk, Prompt
 from airoagent.plan.parser import parse_plan
 from airoagent.records.run_record import read_trace, write_trace
@@ -59,7 +59,7 @@ def test_a_run_is_listed_found_and_read(store: Store) -> None:
 def test_any_text_comes_back_as_it_was(store: Store, text: str) -> None:
     run = new_run_id()
     store.append(run, 0, RunStarted(run=run, question=text, model=text, parent=text))
-    event = StepFinished(step=text, tool="t", attempt=1, text=text * 3, sources=(), seconds=0)
+    event = StepFinished(Evidence(text, "t", text * 3), attempt=1, seconds=0)
     store.append(run, 1, event)
     assert store.events(run)[1] == event and store.events(run)[0].question == text  # type: ignore[attr-defined]
 
@@ -97,7 +97,7 @@ def test_a_file_of_an_older_version_becomes_searchable_with_what_it_holds(tmp_pa
     store = Store(path)
     _begin(store, "a", "an old question")
     text = "found the walrus " * 30
-    store.append("a", 1, StepFinished(step="evidence0", tool="t", attempt=1, text=text, sources=(), seconds=0))
+    store.append("a", 1, StepFinished(Evidence("evidence0", "t", text), attempt=1, seconds=0))
     store.append("a", 2, DONE)
     store.close()
     db = sqlite3.connect(path)
@@ -117,7 +117,7 @@ def test_a_search_finds_words_in_questions_evidence_and_answers_newest_first(sto
     for number, (question, found) in enumerate(runs):
         run = f"r{number}"
         store.append(run, 0, RunStarted(run=run, question=question, model="m", at=float(number)))
-        store.append(run, 1, StepFinished(step="e", tool="t", attempt=1, text=found, sources=(), seconds=0))
+        store.append(run, 1, StepFinished(Evidence("e", "t", found), attempt=1, seconds=0))
     assert [row.id for row in store.list(query="tower")] == ["r1", "r0"]
     assert [row.id for row in store.list(1, "tow")] == ["r1"]
     assert [row.id for row in store.list(query="old TOWER")] == ["r0"]
@@ -434,4 +434,19 @@ def test_the_log_does_not_grow_without_end(tmp_path: Path) -> None:
         store.append(f"r{number}", 2, DONE, lasting=True)
     assert log.stat().st_size < 10_000_000
     assert len(store.events("r39")) == 3
+    store.close()
+
+
+def test_a_run_that_was_stored_before_evidence_was_one_record_is_read_found_and_removed(tmp_path: Path) -> None:
+    lines = (Path(__file__).parents[1] / "data" / "traces" / "version2_done.jsonl").read_text(encoding="utf-8")
+    run = Run.from_events(read_trace(lines.splitlines()))
+    store = Store(tmp_path / "runs.sqlite3")
+    store.write_run(run.id, run.events)
+    for number, line in enumerate(lines.splitlines()[1:]):  # the rows as an older airoagent wrote them
+        store._db.execute("UPDATE events SET body = ? WHERE run = ? AND seq = ?", (line, run.id, number))
+    assert [repr(event) for event in store.events(run.id)] == [repr(event) for event in run.events]
+    word = next(iter(run.evidence.values())).text.split()[0]
+    assert [row.id for row in store.list(query=word)] == [run.id]
+    store.remove(run.id)
+    assert store.list(query=word) == ()
     store.close()

@@ -12,7 +12,16 @@ from typing import Any
 import pytest
 
 from airoagent import Agent, Policy, Run, ScriptedModel, Source, ToolError, tool
-from airoagent.events import ModelCalled, RunFinished, RunResumed, RunStarted, StepFinished, StepStarted, Usage
+from airoagent.events import (
+    Evidence,
+    ModelCalled,
+    RunFinished,
+    RunResumed,
+    RunStarted,
+    StepFinished,
+    StepStarted,
+    Usage,
+)
 from airoagent.toolbox.tool import ToolOutput
 from airoagent.view.page import data_block, render_page, run_data
 from tests.running import make_agent, run_plan
@@ -113,7 +122,9 @@ def test_the_file_holds_every_evidence_and_prompt_and_nothing_to_load() -> None:
     run = run_plan(PLAN, search, think)
     page = render_page(run)
     data = data_of(page)
-    finished = {event["step"]: event["text"] for event in data["events"] if event["type"] == "step_finished"}
+    finished = {
+        event["step"]: event["evidence"]["text"] for event in data["events"] if event["type"] == "step_finished"
+    }
     assert finished == {id: found.text for id, found in run.evidence.items()}
     assert [event["prompt"] for event in data["events"] if event["type"] == "model_called"]
     assert not re.search(r"\bsrc=|<link (?!rel=\"icon\" href=\"data:,\")|@import|url\(|https?://(?!www\.w3\.org)", page)
@@ -369,8 +380,8 @@ def test_a_trace_with_strange_step_names_harms_nothing(show: Show) -> None:
     events = [
         RunStarted(run="__proto__", question="q", model="m", at=at),
         StepStarted(step="__proto__", tool="constructor", input="i", at=at),
-        StepFinished(step="__proto__", tool="constructor", attempt=1, text="t", sources=(), seconds=1, at=at),
-        StepFinished(step='"]<b>', tool="x", attempt=1, text="t", sources=(), seconds=1, at=at),
+        StepFinished(Evidence("__proto__", "constructor", "t", at=at), attempt=1, seconds=1),
+        StepFinished(Evidence('"]<b>', "x", "t", at=at), attempt=1, seconds=1),
         RunFinished(status="done", answer="a", sources=(), usage=Usage(), seconds=1, at=at),
     ]
     page = show(Run.from_events(events))
