@@ -39,6 +39,7 @@ HEIGHT = {
     "conversation": 12,
     "evaluation": 12,
     "serving": 12,
+    "training": 12,
     "view": 12,
     "cli": 13,
     "__main__": 14,
