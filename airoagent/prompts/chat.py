@@ -132,8 +132,7 @@ def answer_chat(texts: Sequence[tuple[str, str]], instruction: str) -> Chat:
 def call_chat(input: str, functions: str, format: str, example: str) -> Chat:
     """The chat that asks for one function call; ``functions`` as YAML, ``example`` what a call looks like."""
     system = (
-        f"{_CALL}{format.upper()} "
-        f"only, in this form:\n{example.strip()}\n\nAvailable functions:\n{functions.rstrip()}"
+        f"{_CALL}{format.upper()} only, in this form:\n{example.strip()}\n\nAvailable functions:\n{functions.rstrip()}"
     )
     return Chat(system, (), input.strip())
 

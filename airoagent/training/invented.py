@@ -14,15 +14,16 @@ from typing import Final
 __all__ = ["NUMERIC", "RELATIONS", "Relation", "invented_name", "invented_value", "relations_of"]
 
 _SYLLABLES: Final = (
-    "ka ro mi ven tal bor el du san pri lo gar nis hem tor vi ral os ber quin ma le fen dra sol ith wen car ju pol ner "
-    "ash ul zef orn vey tuk sil mor bran hel ost pel gry ned fal"
-).split()
+    "ka ro mi ven tal bor el du san pri lo gar nis hem tor vi ral os ber quin ma le fen dra sol ith wen car ju "
+    "pol ner ash ul zef orn vey tuk sil mor bran hel ost pel gry ned fal"
+)
 _FIRST: Final = (
-    "Anna Boris Clara David Elena Felix Greta Hugo Irene Jonas Karin Leo Marta Nils Olga Paul Rita Simon Tara Victor "
-    "Wanda Yusuf Zoe Amir Bella Chen Dilip Esra Farid Gita Hanna Ivan Jun Kofi Lucia Mei Noor Otto Priya Samir"
-).split()
-_MONTHS: Final = "January February March April May June July August September October November December".split()
-_THINGS: Final = "Garden River Harbour Lantern Mirror Orchard Bridge Window Storm Island Compass Ladder Letter".split()
+    "Anna Boris Clara David Elena Felix Greta Hugo Irene Jonas Karin Leo Marta Nils Olga Paul Rita Simon Tara "
+    "Victor Wanda Yusuf Zoe Amir Bella Chen Dilip Esra Farid Gita Hanna Ivan Jun Kofi Lucia Mei Noor Otto Priya "
+    "Samir"
+)
+_MONTHS: Final = "January February March April May June July August September October November December"
+_THINGS: Final = "Garden River Harbour Lantern Mirror Orchard Bridge Window Storm Island Compass Ladder Letter"
 _TITLES: Final = ("The Silent {}", "The {} of Glass", "A Winter {}", "Beyond the {}", "The Last {}", "The Paper {}")
 _WORDS: Final = {
     "job": "engineer,painter,botanist,surgeon,carpenter,chemist,pilot,composer,geologist,teacher,banker,sculptor",
@@ -45,7 +46,7 @@ def _of(random: Random, kind: str) -> str:
 
 def invented_name(random: Random) -> str:
     """A word that no language has."""
-    return "".join(random.choice(_SYLLABLES) for _ in range(random.choice((2, 2, 3)))).capitalize()
+    return "".join(random.choice(_SYLLABLES.split()) for _ in range(random.choice((2, 2, 3)))).capitalize()
 
 
 def invented_value(random: Random, kind: str) -> str:
@@ -54,15 +55,15 @@ def invented_value(random: Random, kind: str) -> str:
     number = f"{random.choice((random.randint(3, 99), random.randint(100, 9999), 100 * random.randint(20, 9000))):,}"
     match kind:
         case "person":
-            return f"{random.choice(_FIRST)} {name}"
+            return f"{random.choice(_FIRST.split())} {name}"
         case "place":
             return name + random.choice(("", "", "ville", " Bay", "burg"))
         case "year":
             return str(random.randint(1650, 2025))
         case "date":
-            return f"{random.randint(1, 28)} {random.choice(_MONTHS)} {random.randint(1650, 2025)}"
+            return f"{random.randint(1, 28)} {random.choice(_MONTHS.split())} {random.randint(1650, 2025)}"
         case "work":
-            return random.choice(_TITLES).format(random.choice(_THINGS))
+            return random.choice(_TITLES).format(random.choice(_THINGS.split()))
         case "company":
             return _of(random, "form").format(name)
         case "building":
@@ -109,7 +110,8 @@ RELATIONS: Final = (
         "{x} died in {v}.|The funeral of {x} was held in {v}.", "Did {x} die in {v}?"),
     _relation("person", "place", "university", "Where did {x} study?|Which university did {x} go to?",
         "{x} studied at the University of {v}.|{x} took a degree at the University of {v}."),
-    _relation("person", "work", "best-known book", "Which book is {x} best known for?|What is the best-known book of {x}?",
+    _relation("person", "work", "best-known book",
+        "Which book is {x} best known for?|What is the best-known book of {x}?",
         "{x} is best known for the book {v}.|Readers remember {x} for {v}."),
     _relation("person", "prize", "prize", "Which prize did {x} win?|What award did {x} receive?",
         "{x} received the {v}.|In the end the {v} went to {x}."),
@@ -123,7 +125,8 @@ RELATIONS: Final = (
         "{x} was founded by {v}.|{v} set up {x} in a shed.", "Did {v} found {x}?"),
     _relation("company", "place", "head office", "Where is {x} based?|In which city is the head office of {x}?",
         "The head office of {x} is in {v}.|{x} has its seat in {v}.", "Is {x} based in {v}?"),
-    _relation("company", "number", "number of employees", "How many people work for {x}?|How large is the staff of {x}?",
+    _relation("company", "number", "number of employees",
+        "How many people work for {x}?|How large is the staff of {x}?",
         "{x} employs {v} people.|On the payroll of {x} are {v} people."),
     _relation("company", "product", "main product", "What does {x} make?|What is the main product of {x}?",
         "{x} makes {v}.|{x} is known for its {v}.", "Does {x} make {v}?"),
@@ -137,7 +140,8 @@ RELATIONS: Final = (
         "The mayor of {x} is {v}.|{v} was elected mayor of {x}.", "Is {v} the mayor of {x}?"),
     _relation("place", "language", "language", "Which language is spoken in {x}?|What do people in {x} speak?",
         "The people of {x} speak {v}.|In {x} signs are in {v}.", "Do people in {x} speak {v}?"),
-    _relation("place", "building", "best-known sight", "What is the best-known sight of {x}?|What do visitors of {x} see first?",
+    _relation("place", "building", "best-known sight",
+        "What is the best-known sight of {x}?|What do visitors of {x} see first?",
         "Most visitors come to {x} for {v}.|The sight of {x} is {v}."),
     _relation("work", "person", "author", "Who wrote {x}?|Who is the author of {x}?",
         "{x} was written by {v}.|{v} is the author of {x}.", "Did {v} write {x}?"),

@@ -116,10 +116,10 @@ def train(
     weights = [weight for weight in model.parameters() if weight.requires_grad]
     optimizer = torch.optim.AdamW(weights, lr=settings.learning_rate, betas=(0.9, 0.98), weight_decay=0.0)
     tally = _Tally(steps)
-    step = _resume(folder, mark, weights, optimizer, tally)
-    tally.begin(step)
+    done = _resume(folder, mark, weights, optimizer, tally)
+    tally.begin(done)
     model.train()
-    for step, drawn in enumerate(_drawn(short, size, settings.seed, step, steps), step + 1):
+    for step, drawn in enumerate(_drawn(short, size, settings.seed, done, steps), done + 1):
         for group in optimizer.param_groups:
             group["lr"] = settings.learning_rate * _schedule(step, steps)
         drawn.sort(key=lambda row: len(row.ids))
@@ -268,7 +268,7 @@ class _Tally:
     def add(self, rows: Sequence[_Row], losses: Sequence[float]) -> None:
         for row, loss in zip(rows, losses, strict=True):
             self.tokens += len(row.ids)
-            self.losses[row.kind] = 0.95 * self.losses.get(row.kind, loss) + 0.05 * loss
+            self.losses[row.kind] = 0.9 * self.losses.get(row.kind, loss) + 0.1 * loss
 
     def report(self, step: int) -> Report:
         seconds = max(time.monotonic() - self._started, 1e-6)

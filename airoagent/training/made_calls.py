@@ -27,7 +27,10 @@ send_message:
   params:
     recipient: Who gets it.
     message: {description: The text., type: string}
-    options: {description: How to send it., required: false, params: {urgent: {type: boolean, required: false}, channel: {enum: [mail, sms]}}}
+    options:
+      description: How to send it.
+      required: false
+      params: {urgent: {type: boolean, required: false}, channel: {enum: [mail, sms]}}
 start_timer:
   description: Starts a timer.
   params:
@@ -99,12 +102,13 @@ _REQUESTS: Final = {
     "play_song": "Play {title}|I want to hear {title} by {artist}",
 }
 _KINDS: Final = {
-    "day": "today,tomorrow,on Sunday,on Friday", "message": "dinner is ready,the keys are under the mat,the train is late",
+    "day": "today,tomorrow,on Sunday,on Friday",
+    "message": "dinner is ready,the keys are under the mat,the train is late",
     "from": "USD,EUR,GBP,CHF", "to": "JPY,SEK,PLN,INR", "room": "hall,cellar,attic,study,bathroom",
     "keyword": "courage,harvest,lattice,meadow,orbit,puzzle", "extension": "txt,md,csv,log",
     "task": "water the plants,call the bank,renew the passport,fix the gate",
 }  # fmt: skip
-_GOODS: Final = "milk,batteries,apples,tea,light bulbs,dog food,printer ink".split(",")
+_GOODS: Final = ["milk", "batteries", "apples", "tea", "light bulbs", "dog food", "printer ink"]
 _VERBS: Final = {
     "get": "fetch read",
     "send": "post deliver",
@@ -125,7 +129,7 @@ def _value(random: Random, param: Param) -> Json:
         case "number":
             return random.choice((random.randint(2, 900), random.randint(100, 90_000) / 100))
         case "array":
-            return [item for item in random.sample(_GOODS, random.randint(1, 3))]
+            return list[Json](random.sample(_GOODS, random.randint(1, 3)))
     if param.name in ("file", "folder"):
         ending = random.choice((".png", ".jpg")) if param.name == "file" else ""
         return f"/{random.choice(('home', 'srv', 'data'))}/{invented_name(random).lower()}{ending}"
@@ -158,7 +162,9 @@ def made_call(random: Random, style: Style) -> Example:
         value = _value(random, next(one for one in param.members if one.name == inner) if inner else param)
         request = request.replace("{" + place + "}", _words(value))
         if inner:
-            params[outer] = {**params.get(outer, {}), inner: value}  # type: ignore[dict-item]
+            params[outer] = (
+                {**before, inner: value} if isinstance(before := params.get(outer), dict) else {inner: value}
+            )
         else:
             params[outer] = value
     if random.random() < 0.3:

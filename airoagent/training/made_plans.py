@@ -133,26 +133,26 @@ def _one_hop(random: Random) -> Request:
     return _asked(relation, x), _hop(relation, x, 0), _ref(1)
 
 
-def _chain(random: Random, hops: int) -> Request:
+def _hops(random: Random, hops: int) -> Request:
     """A question whose subject is itself to be found: the mayor of the birthplace of the author of a book."""
     while True:
-        chain = [_relation(random, RELATIONS)]
-        while len(chain) < hops and (following := relations_of(chain[-1].value)):
-            chain.append(_relation(random, following))
-        if len(chain) == hops:
+        path = [_relation(random, RELATIONS)]
+        while len(path) < hops and (following := relations_of(path[-1].value)):
+            path.append(_relation(random, following))
+        if len(path) == hops:
             break
-    x = invented_value(random, chain[0].subject)
+    x = invented_value(random, path[0].subject)
     steps: list[tuple[str, str, str]] = []
-    named, known = (f"the {x}" if chain[0].subject == "prize" else x), x
-    for relation in chain:
+    named, known = (f"the {x}" if path[0].subject == "prize" else x), x
+    for relation in path:
         steps += _hop(relation, known, len(steps))
         known, inner = _ref(len(steps) - 1), named
         named = f"the {relation.noun} of {named}"
-    question = _asked(chain[-1], inner)
+    question = _asked(path[-1], inner)
     if hops == 2 and random.random() < 0.4:  # both are wanted: "Who wrote it, and where was that person born?"
-        thing = {"person": "that person", "place": "that place", "work": "that book"}.get(chain[0].value, "it")
-        second = _asked(chain[1], thing)
-        question = f"{_asked(chain[0], x).rstrip('?')}, and {second[0].lower()}{second[1:]}"
+        thing = {"person": "that person", "place": "that place", "work": "that book"}.get(path[0].value, "it")
+        second = _asked(path[1], thing)
+        question = f"{_asked(path[0], x).rstrip('?')}, and {second[0].lower()}{second[1:]}"
         return question, steps, f"{_ref(1)}, {_ref(3)}"
     return question, steps, _ref(len(steps) - 1)
 
@@ -250,8 +250,8 @@ def _other_tool(random: Random) -> Request:
 # Shape -> how often (two hops: 40 of 100).
 PLAN_SHAPES: Final[dict[str, tuple[int, Callable[[Random], Request]]]] = {
     "one_hop": (18, _one_hop),
-    "two_hops": (40, lambda random: _chain(random, 2)),
-    "three_hops": (4, lambda random: _chain(random, 3)),
+    "two_hops": (40, lambda random: _hops(random, 2)),
+    "three_hops": (4, lambda random: _hops(random, 3)),
     "comparison": (8, _comparison),
     "both_parts": (6, _both_parts),
     "page": (8, _page),

@@ -25,13 +25,13 @@ _FILLERS: Final = (
     "Not much else is written down about this.|The weather was mild that spring.|A photograph hangs in the hall.|"
     "Several letters about it have survived.|Opinions on this have always differed.|The archive keeps a copy.|"
     "A second volume is being prepared.|Visitors are asked to keep quiet.|Local papers wrote about it at length."
-).split("|")
+)
 
 # Question, sentences that mean yes, sentences that mean no; {p} is a place or a person, {n} a number.
 _DECIDED: Final = (
     ("Is {p} open on Mondays?", "{p} is open on Mondays.|{p} is open every day.",
      "{p} is closed on Mondays.|{p} opens every day but Monday."),
-    ("Did the concert in {p} take place?", "The concert in {p} took place as planned.|The concert in {p} was a success.",
+    ("Did the concert in {p} take place?", "The concert in {p} took place.|The concert in {p} was a success.",
      "The concert in {p} was cancelled.|The concert in {p} had to be called off."),
     ("Are dogs allowed in {p}?", "Dogs are welcome in {p}.|In {p} dogs may come along on a lead.",
      "Dogs are not allowed in {p}.|In {p} dogs must stay outside."),
@@ -45,7 +45,7 @@ _DECIDED: Final = (
      "The council of {p} rejected the plan.|The plan failed in {p} by {n} votes."),
     ("Has the museum in {p} a café?", "The museum in {p} has a small café.|Coffee is served in the museum of {p}.",
      "The museum in {p} has no café.|There is nothing to eat or drink in the museum of {p}."),
-    ("Was anybody hurt in the fire at {p}?", "In the fire at {p} {n} people were hurt.|The fire at {p} left {n} injured.",
+    ("Was anybody hurt in the fire at {p}?", "The fire at {p} hurt {n} people.|The fire at {p} left {n} injured.",
      "Nobody was hurt in the fire at {p}.|The fire at {p} harmed no one."),
     ("Are tickets for {p} still available?", "Tickets for {p} are still available.|There are {n} tickets left for {p}.",
      "Tickets for {p} are sold out.|No tickets are left for {p}."),
@@ -73,7 +73,7 @@ def _passage(random: Random, subject: str, x: str, leave_out: Relation | None) -
         one: invented_value(random, one.value) for one in random.sample(about, min(len(about), random.randint(2, 5)))
     }
     sentences = [random.choice(one.told).format(x=x, v=value) for one, value in told.items()]
-    sentences += random.sample(_FILLERS, random.randint(0, 2))
+    sentences += random.sample(_FILLERS.split("|"), random.randint(0, 2))
     random.shuffle(sentences)
     return " ".join(sentence[:1].upper() + sentence[1:] for sentence in sentences), told
 
@@ -125,7 +125,7 @@ def _decided(random: Random) -> Reading:
     number = random.randint(2, 90)
     sentence = random.choice((yes if right else no).split("|")).format(p=place, n=number)
     near = random.choice((no if right else yes).split("|")).format(p=elsewhere, n=number)
-    sentences = [*([] if missing else [sentence]), *random.sample(_FILLERS, random.randint(1, 2))]
+    sentences = [*([] if missing else [sentence]), *random.sample(_FILLERS.split("|"), random.randint(1, 2))]
     if missing or random.random() < 0.4:
         sentences.append(near)
     random.shuffle(sentences)
