@@ -46,6 +46,7 @@ VERBS = {
     "serve": "Serve the agent as an OpenAI-compatible API.",
     "think": "Weigh several answers to a question and print the best.",
     "tools": "List the tools, show one, or try one.",
+    "train": "Train an adapter on examples or on your own runs.",
     "view": "Show a run as a page, or all runs in the browser.",
     "why": "Show what an answer is based on.",
 }

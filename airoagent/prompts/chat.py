@@ -14,7 +14,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Final, Literal
 
-__all__ = ["Chat", "Style", "answer_chat", "call_chat", "code_chat", "plan_chat"]
+__all__ = ["Chat", "Style", "answer_chat", "as_chat", "call_chat", "code_chat", "plan_chat"]
 
 Style = Literal["airoboros", "chat"]
 """The form of prompts that a model is asked in."""
@@ -72,6 +72,7 @@ _ANSWER_EXAMPLES: Final = (
     ),
     ("Text:\nAda Lovelace wrote the first program in 1843.\n\nQuestion: Who wrote the first program?", "Ada Lovelace."),
 )
+_CALL: Final = "You choose the one function that does what the user asks, and its parameters. Answer with "
 _CODE: Final = "You write code. Answer with the code only: no explanation before or after it, and no code fences."
 
 
@@ -135,8 +136,7 @@ def answer_chat(texts: Sequence[tuple[str, str]], instruction: str) -> Chat:
 def call_chat(input: str, functions: str, format: str, example: str) -> Chat:
     """The chat that asks for one function call; ``functions`` as YAML, ``example`` what a call looks like."""
     system = (
-        f"You choose the one function that does what the user asks, and its parameters. Answer with {format.upper()} "
-        f"only, in this form:\n{example.strip()}\n\nAvailable functions:\n{functions.rstrip()}"
+        f"{_CALL}{format.upper()} only, in this form:\n{example.strip()}\n\nAvailable functions:\n{functions.rstrip()}"
     )
     return Chat(system, (), input.strip())
 
@@ -144,3 +144,20 @@ def call_chat(input: str, functions: str, format: str, example: str) -> Chat:
 def code_chat(text: str) -> Chat:
     """The chat that asks for code and nothing else."""
     return Chat(_CODE, (), text.strip())
+
+
+def as_chat(text: str) -> str:
+    """A prompt of this module that was kept as one text (in a record) in its turns again; any other as it is."""
+    for system, examples in ((_ANSWER, _ANSWER_EXAMPLES), (_CODE, ())):
+        if text.startswith(head := f"{Chat(system, examples, '')}"):
+            return Chat(system, examples, text.removeprefix(head))
+    if text.startswith(_CALL):
+        system, _, asked = text.rpartition("\n\n")
+        return Chat(system, (), asked)
+    if not text.startswith(_PLAN):
+        return text
+    tools, _, rest = text.removeprefix(_PLAN).partition("\n\n")
+    pairs = [line.partition("[input] - ") for line in tools.split("\n")]
+    turns = _plan_examples([(name, description) for name, _, description in pairs])
+    shown = "".join(f"{asked}\n\n{answered}\n\n" for asked, answered in turns)
+    return Chat(_PLAN + tools, turns, rest.removeprefix(shown)) if rest.startswith(shown) else text

@@ -1,0 +1,164 @@
+"""``airo train``: teach a model by examples, or make such examples."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from airoagent.training.examples import Example
+    from airoagent.training.lora import Report
+
+_MODULES = "q_proj,k_proj,v_proj,o_proj,gate_proj,up_proj,down_proj"
+
+
+@click.command("train")
+@click.argument("data", required=False, metavar="[DATA|-]")
+@click.option(
+    "--from-runs",
+    "query",
+    is_flag=False,
+    flag_value="",
+    metavar="[TEXT]",
+    help="Use your good runs (with these words).",
+)
+@click.option("--base", metavar="MODEL", help="The model to train on: a folder, a hub name, a GGUF file, smollm2.")
+@click.option("--out", type=click.Path(path_type=Path), metavar="FOLDER", help="Where the adapter goes.")
+@click.option(
+    "--gguf", type=click.Path(path_type=Path), metavar="FILE", help="Write the adapter for llama.cpp as well."
+)
+@click.option("--bits", type=click.Choice(["4", "16"]), help="Load the base in NF4 (default) or in 16 bits.")
+@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", help="Where to train.")
+@click.option("--wrapper", metavar="NAME", help="The chat wrapper, in place of the base's own.")
+@click.option(
+    "-r", "--rank", type=click.IntRange(1, 1024), default=16, show_default=True, help="Rank of the LoRA matrices."
+)
+@click.option("--alpha", type=click.IntRange(1), help="LoRA alpha.  [default: twice the rank]")
+@click.option(
+    "--targets", default=_MODULES, metavar="NAMES", help="Layers to adapt, with commas.  [default: all linear]"
+)
+@click.option(
+    "--lr", type=click.FloatRange(0, 1, min_open=True), default=2e-4, show_default=True, help="Learning rate."
+)
+@click.option("--batch", type=click.IntRange(1), default=4, show_default=True, help="Examples read at once.")
+@click.option("--accumulate", type=click.IntRange(1), default=4, show_default=True, help="Batches a step.")
+@click.option(
+    "--epochs", type=click.FloatRange(0, min_open=True), default=1, show_default=True, help="Passes over the data."
+)
+@click.option("--steps", type=click.IntRange(1), help="Stop after so many steps, in place of --epochs.")
+@click.option("--save-every", type=click.IntRange(1), default=50, show_default=True, help="Steps between checkpoints.")
+@click.option(
+    "--max-tokens", type=click.IntRange(8), default=2048, show_default=True, help="Leave out longer examples."
+)
+@click.option("--seed", type=int, default=1, show_default=True, help="What everything is drawn from.")
+@click.option("--restart", is_flag=True, help="Throw away what an earlier training left in FOLDER.")
+@click.option(
+    "--make-data", "count", type=click.IntRange(1), metavar="N", help="Print N made examples, and train nothing."
+)
+@click.option(
+    "--style", type=click.Choice(["both", "airoboros", "chat"]), default="both", help="Prompts of made examples."
+)
+def command(data: str | None, query: str | None, count: int | None, **flags: Any) -> None:
+    """Train a LoRA adapter by QLoRA on DATA: JSON Lines of instruction and response.
+
+    The base stays in 4 bits and only the adapter is trained, on the responses alone. A training that was stopped goes
+    on when the same command is given again. Several GPUs: torchrun --nproc-per-node N -m airoagent train ...
+
+    The last line is what to give after -m, or after -o adapter for a GGUF base.
+
+    \b
+    Examples:
+      airo train --make-data 5000 --seed 7 > data.jsonl
+      airo train data.jsonl --base meta-llama/Llama-2-7b-hf --out my-planner
+      airo train --from-runs --base smollm2 --out my-tools
+    """
+    from airoagent.errors import UsageError
+
+    if count is not None:
+        from airoagent.training.examples import line_of
+        from airoagent.training.made_examples import made_examples
+
+        for example in made_examples(count, flags["seed"], flags["style"]):
+            click.echo(line_of(example), nl=False)
+        return
+    examples = _examples(data, query)
+    for name in ("base", "out"):
+        if not flags[name]:
+            raise UsageError(f"--{name} is missing", "airo train DATA --base MODEL --out FOLDER")
+    click.echo(_train(examples, **flags))
+
+
+def _examples(data: str | None, query: str | None) -> tuple[Example, ...]:
+    from airoagent.errors import UsageError
+    from airoagent.textfiles import MOST_TRACE, decoded, read_text
+    from airoagent.training.examples import examples_of_runs, read_examples
+
+    found: list[Example] = []
+    if data is not None:
+        text = decoded(sys.stdin.buffer.read(), "standard input") if data == "-" else read_text(data, most=MOST_TRACE)
+        found += read_examples(text, "standard input" if data == "-" else data)
+    if query is not None:
+        from airoagent.records.run_record import Run
+        from airoagent.records.store import Store
+        from airoagent.settings import state_folder
+
+        store = Store(state_folder() / "runs.sqlite3")
+        found += examples_of_runs(Run.from_events(store.events(row.id)) for row in store.list(10_000, query))
+    if not found:
+        if query is None:
+            raise UsageError("there is nothing to train on", "give DATA, or --from-runs, or see: airo train --help")
+        which = f"with {query!r} " if query else ""
+        raise UsageError(f"no run {which}has an answer to learn from", "look at them: airo runs")
+    return tuple(found)
+
+
+def _train(
+    examples: tuple[Example, ...], *, base: str, out: Path, gguf: Path | None, bits: str | None, device: Any,
+    wrapper: str | None, rank: int, alpha: int | None, targets: str, lr: float, steps: int | None, restart: bool,
+    style: str, **settings: Any,
+) -> Path:  # fmt: skip
+    from airoagent.training.bases import open_base
+    from airoagent.training.gguf_adapter import write_gguf_adapter
+    from airoagent.training.lora import Settings, is_first, train
+
+    opened = open_base(base, bits=int(bits) if bits else None, device=device, wrapper=wrapper)
+    chosen = Settings(
+        rank=rank,
+        alpha=alpha or 2 * rank,
+        targets=tuple(name.strip() for name in targets.split(",") if name.strip()),
+        learning_rate=lr,
+        steps=steps or 0,
+        **settings,
+    )
+    trained = train(examples, opened, chosen, out, _teller(), restart=restart)
+    file = gguf or (out / "adapter.gguf" if opened.bits == 0 else None)
+    if is_first():
+        if trained.left_out:
+            click.echo(f"left out {trained.left_out} examples of more than {chosen.max_tokens} tokens", err=True)
+        if file is not None:
+            write_gguf_adapter(out, file, opened.model.config)
+    return file if file is not None and opened.bits == 0 else out
+
+
+def _teller() -> Callable[[Report], None]:
+    """Prints how far it is, at most every 5 seconds, and the last step."""
+    last = 0.0
+
+    def tell(report: Report) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if now - last < 5 and report.step not in (1, report.steps):
+            return
+        last = now
+        losses = ", ".join(f"{kind or 'all'} {loss:.3f}" for kind, loss in sorted(report.losses.items()))
+        left = f"{report.seconds_left / 60:.0f} min" if report.seconds_left >= 90 else f"{report.seconds_left:.0f} s"
+        speed = f"{report.tokens_per_second:,.0f} tokens/s"
+        click.echo(f"step {report.step}/{report.steps}  loss {losses}  {speed}  {left} left", err=True)
+
+    return tell

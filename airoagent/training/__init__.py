@@ -1,0 +1,1 @@
+"""Training: example data, made or from the user's own runs, and LoRA adapters trained on it."""

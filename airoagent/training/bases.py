@@ -1,0 +1,124 @@
+"""Base models to train on: a checkpoint's folder or hub name, in NF4 or 16 bits, or a GGUF file in its own weights."""
+
+from __future__ import annotations
+
+import io
+import os
+from contextlib import redirect_stderr
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from airoagent.errors import ModelError, UsageError
+from airoagent.extras import require
+from airoagent.models import hub
+from airoagent.models.catalog import find_model
+from airoagent.models.local.checkpoint import read_checkpoint
+from airoagent.models.local.gguf_file import read_gguf
+from airoagent.models.local.loading import load, load_tokenizer
+from airoagent.models.local.machine import Device
+from airoagent.models.local.architecture import reason_of
+from airoagent.models.packaged import PACKAGED, packaged_file
+from airoagent.prompts.wrappers import Wrapper, template_wrapper, wrapper_for, wrapper_named
+
+__all__ = ["Base", "open_base"]
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """A model in memory with its tokenizer and wrapper; ``bits`` 0: the weights of a GGUF file as they are there."""
+
+    name: str
+    model: Any
+    tokenizer: Any
+    wrapper: Wrapper
+    device: Any
+    bits: int
+
+
+def open_base(name: str, *, bits: int | None = None, device: Device = "auto", wrapper: str | None = None) -> Base:
+    """Load a base model. ModelError where it is not here, is an adapter, or cannot be trained."""
+    require("training", "train", "torch", "transformers", "accelerate", "peft", "bitsandbytes", "gguf")
+    chosen = None if wrapper is None else wrapper_named(wrapper)
+    if "LOCAL_RANK" in os.environ:  # torchrun: one card for each process, chosen before CUDA is first used
+        cards = os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")
+        place = int(os.environ["LOCAL_RANK"])
+        os.environ["CUDA_VISIBLE_DEVICES"] = cards[place] if place < len(cards) and cards[place] else str(place)
+    packaged = name.lower() in PACKAGED
+    path = packaged_file(name.lower()) if packaged else Path(name).expanduser()
+    if packaged and not path.is_file():
+        raise ModelError(f"{name} is not on this machine yet", f"fetch it: airo pull {name}")
+    if path.is_file():
+        if bits is not None:
+            raise UsageError(f"{path.name} is trained on in its own weights", "leave out --bits")
+        return _gguf(path, chosen, device)
+    known = find_model(name)
+    repo = known.repo if known is not None else name
+    folder: Path | None = path
+    if not path.is_dir():
+        if not hub.is_hub_name(repo):
+            raise ModelError(f"there is no model {name}", "give a folder, a GGUF file or a name of `airo models`")
+        folder = hub.snapshot(repo)
+    if folder is None:
+        raise ModelError(f"{repo} is not on this machine yet", f"fetch it: airo pull {repo}")
+    checkpoint = read_checkpoint(folder, name)
+    if checkpoint.adapter is not None:
+        raise ModelError(f"{name} is an adapter", "name the base model it belongs to")
+    if checkpoint.quantization == "gptq":
+        raise ModelError(f"{name} is quantised by GPTQ, which is not trained on", "name the original repository")
+    tokenizer = load_tokenizer(checkpoint)
+    loaded = load(checkpoint, device=device, bits=bits or 4, check_memory=True, progress=None, stopped=lambda: False)
+    for module in loaded.model.modules():
+        if hasattr(module, "support_avx512bf16_for_cpu"):  # It would repack the weights, which has no gradient.
+            module.support_avx512bf16_for_cpu = False
+    found = chosen or wrapper_for(
+        name,
+        model_type=checkpoint.model_type,
+        has_chat_template=checkpoint.has_chat_template,
+        other_names=checkpoint.names,
+    )
+    called = repo if folder != path else str(path.resolve())
+    return Base(called, loaded.model, tokenizer, _ready(found, tokenizer), loaded.device, bits or 4)
+
+
+def _gguf(path: Path, chosen: Wrapper | None, device: Device) -> Base:
+    head = read_gguf(path, str(path))
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    cuda = device != "cpu" and torch.cuda.is_available()
+    folder, file = str(path.resolve().parent), path.name
+    try:
+        with redirect_stderr(io.StringIO()):  # Its bars and notes on packed kernels go there whatever is set.
+            tokenizer = AutoTokenizer.from_pretrained(folder, gguf_file=file, local_files_only=True)
+            model = AutoModelForCausalLM.from_pretrained(
+                folder,
+                gguf_file=file,
+                local_files_only=True,
+                dtype=torch.bfloat16,
+                device_map={"": "cuda" if cuda else "cpu"},
+            )
+    except Exception as error:  # The loader's failures have no common class.
+        raise ModelError(
+            f"{path} cannot be read for training: {reason_of(error)}", "name its checkpoint folder"
+        ) from error
+    found = chosen or wrapper_for(
+        path.name, model_type=head.architecture, has_chat_template=bool(head.template), other_names=(head.name,)
+    )
+    return Base(str(path.resolve()), model, tokenizer, _ready(found, tokenizer), model.device, 0)
+
+
+def _ready(wrapper: Wrapper, tokenizer: Any) -> Wrapper:
+    """The wrapper, made of the tokenizer's chat template where it is that."""
+    if wrapper.name != "template":
+        return wrapper
+
+    def render(messages: list[dict[str, str]]) -> str:
+        import jinja2
+
+        try:
+            return str(tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True))
+        except jinja2.TemplateError as error:  # A template's own refusal, e.g. of system messages.
+            raise ValueError(str(error)) from error
+
+    return template_wrapper(render)

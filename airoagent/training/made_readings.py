@@ -1,0 +1,200 @@
+"""Made reading questions: texts, a question about them, and the answer with its source, or that the texts do not tell.
+
+A quarter cannot be answered, most of these nearly: the text tells the same of somebody else, or something else of the
+same. Yes and no are decided by what a sentence says, also where it says it by a negation.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from random import Random
+from typing import Final
+
+from airoagent.prompts.chat import Style
+from airoagent.prompts.context_prompts import ContextBlock, closed_context_prompt
+from airoagent.training.examples import Example
+from airoagent.training.invented import Relation, invented_name, invented_value, relations_of
+
+__all__ = ["NOT_TOLD", "made_reading"]
+
+NOT_TOLD: Final[dict[Style, str]] = {"airoboros": "The context does not say.", "chat": "The text does not say."}
+_ASK: Final = "Source? Don't make up answers if you don't know."
+_SUBJECTS: Final = ("person", "company", "place", "work", "building", "prize")
+_FILLERS: Final = (
+    "Not much else is written down about this.|The weather was mild that spring.|A photograph hangs in the hall.|"
+    "Several letters about it have survived.|Opinions on this have always differed.|The archive keeps a copy.|"
+    "A second volume is being prepared.|Visitors are asked to keep quiet.|Local papers wrote about it at length."
+)
+
+# Question, sentences that mean yes, sentences that mean no; {p} is a place or a person, {n} a number.
+_DECIDED: Final = (
+    ("Is {p} open on Mondays?", "{p} is open on Mondays.|{p} is open every day.",
+     "{p} is closed on Mondays.|{p} opens every day but Monday."),
+    ("Did the concert in {p} take place?", "The concert in {p} took place.|The concert in {p} was a success.",
+     "The concert in {p} was cancelled.|The concert in {p} had to be called off."),
+    ("Are dogs allowed in {p}?", "Dogs are welcome in {p}.|In {p} dogs may come along on a lead.",
+     "Dogs are not allowed in {p}.|In {p} dogs must stay outside."),
+    ("Is the bridge at {p} still in use?", "The bridge at {p} is still in use.|Cars cross the bridge at {p} every day.",
+     "The bridge at {p} is no longer in use.|The bridge at {p} was torn down in the end."),
+    ("Can {p} be reached by train?", "{p} has a railway station.|Trains stop at {p} every hour.",
+     "No railway leads to {p}.|{p} lost its railway station years ago."),
+    ("Is parking in {p} free?", "Parking in {p} costs nothing.|In {p} parking is free of charge.",
+     "Parking in {p} costs {n} cents an hour.|In {p} parking is not free."),
+    ("Did the council of {p} accept the plan?", "The council of {p} accepted the plan.|The plan was approved in {p}.",
+     "The council of {p} rejected the plan.|The plan failed in {p} by {n} votes."),
+    ("Has the museum in {p} a café?", "The museum in {p} has a small café.|Coffee is served in the museum of {p}.",
+     "The museum in {p} has no café.|There is nothing to eat or drink in the museum of {p}."),
+    ("Was anybody hurt in the fire at {p}?", "The fire at {p} hurt {n} people.|The fire at {p} left {n} injured.",
+     "Nobody was hurt in the fire at {p}.|The fire at {p} harmed no one."),
+    ("Are tickets for {p} still available?", "Tickets for {p} are still available.|There are {n} tickets left for {p}.",
+     "Tickets for {p} are sold out.|No tickets are left for {p}."),
+)  # fmt: skip
+
+
+def _block(random: Random, name: str, text: str) -> ContextBlock:
+    word = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
+    host = invented_name(random).lower()
+    url = random.choice(
+        (f"https://{host}.org/{word}", f"docs://{host}/{word}.md", f"https://www.{host}.com/{word}.html")
+    )
+    pairs = [("url", url)]
+    if random.random() < 0.6:
+        pairs.append(("title", name[:1].upper() + name[1:]))
+    if random.random() < 0.2:
+        pairs.append(("date", invented_value(random, "date")))
+    return ContextBlock(text, tuple(pairs))
+
+
+def _passage(random: Random, subject: str, x: str, leave_out: Relation | None) -> tuple[str, dict[Relation, str]]:
+    """Some sentences about one subject, and what each tells."""
+    about = [one for one in relations_of(subject) if one != leave_out]
+    told = {
+        one: invented_value(random, one.value) for one in random.sample(about, min(len(about), random.randint(2, 5)))
+    }
+    sentences = [random.choice(one.told).format(x=x, v=value) for one, value in told.items()]
+    sentences += random.sample(_FILLERS.split("|"), random.randint(0, 2))
+    random.shuffle(sentences)
+    return " ".join(sentence[:1].upper() + sentence[1:] for sentence in sentences), told
+
+
+Reading = tuple[list[ContextBlock], str, str, ContextBlock | None]
+"""The blocks, the question, the answer ("": not told), and the block that tells it."""
+
+
+def _facts(random: Random) -> Reading:
+    subject = random.choice(_SUBJECTS)
+    x, other = invented_value(random, subject), invented_value(random, subject)
+    wanted = random.choice(relations_of(subject))
+    missing = random.random() < 0.3
+    text, told = _passage(random, subject, x, wanted if missing else None)
+    if not missing:
+        wanted = random.choice(list(told))
+    block = _block(random, x, text)
+    blocks = [block]
+    if missing or random.random() < 0.4:  # the same of somebody else: what must not be taken for the answer
+        value = invented_value(random, wanted.value)
+        near = f"{random.choice(wanted.told).format(x=other, v=value)} {_passage(random, subject, other, wanted)[0]}"
+        blocks.append(_block(random, other, near[:1].upper() + near[1:]))
+    random.shuffle(blocks)
+    question = random.choice(wanted.asked).format(x=x)
+    return (blocks, question, "", None) if missing else (blocks, question, told[wanted], block)
+
+
+def _checked(random: Random) -> Reading:
+    """Whether a value is the one that the text tells; the answer gives the sentence it stands on."""
+    subject = random.choice(("person", "company", "place", "work", "building"))
+    x = invented_value(random, subject)
+    wanted = random.choice([one for one in relations_of(subject) if one.checked])
+    value, other = invented_value(random, wanted.value), invented_value(random, wanted.value)
+    text, _ = _passage(random, subject, x, wanted)
+    sentence = random.choice(wanted.told).format(x=x, v=value)
+    sentence = sentence[:1].upper() + sentence[1:]
+    missing, right = random.random() < 0.2, random.random() < 0.5 or value == other
+    block = _block(random, x, text if missing else " ".join(random.sample([text, sentence], 2)))
+    question = wanted.checked.format(x=x, v=value if right else other)
+    if missing:
+        return [block], question, "", None
+    return [block], question, f"{'Yes' if right else 'No'}. {sentence}", block
+
+
+def _decided(random: Random) -> Reading:
+    question, yes, no = random.choice(_DECIDED)
+    place, elsewhere = (invented_value(random, "place") for _ in range(2))
+    right, missing = random.random() < 0.5, random.random() < 0.2
+    number = random.randint(2, 90)
+    sentence = random.choice((yes if right else no).split("|")).format(p=place, n=number)
+    near = random.choice((no if right else yes).split("|")).format(p=elsewhere, n=number)
+    sentences = [*([] if missing else [sentence]), *random.sample(_FILLERS.split("|"), random.randint(1, 2))]
+    if missing or random.random() < 0.4:
+        sentences.append(near)
+    random.shuffle(sentences)
+    block = _block(random, place, " ".join(sentences))
+    answer = "" if missing else f"{'Yes' if right else 'No'}. {sentence}"
+    return [block], question.format(p=place), answer, None if missing else block
+
+
+_COLUMNS: Final = {
+    "price": "{} euros", "weight": "{} kg", "stock": "{}", "length": "{} m", "speed": "{} km/h", "power": "{} W",
+    "year": "{}", "visitors": "{}", "capacity": "{} litres",
+}  # fmt: skip
+
+
+def _table(random: Random) -> Reading:
+    """Rows as CSV, Markdown or lines; one cell is asked for, or the row with the greatest or least value."""
+    columns = random.sample(list(_COLUMNS), random.randint(2, 4))
+    rows = {invented_name(random): [random.randint(2, 3000) for _ in columns] for _ in range(random.randint(3, 6))}
+    head = ["name", *columns]
+    cells = [
+        [name, *(_COLUMNS[one].format(value) for one, value in zip(columns, values, strict=True))]
+        for name, values in rows.items()
+    ]
+    match random.choice(("csv", "markdown", "lines")):
+        case "csv":
+            text = "\n".join(",".join(row) for row in [head, *cells])
+        case "markdown":
+            text = "\n".join(f"| {' | '.join(row)} |" for row in [head, ["---"] * len(head), *cells])
+        case _:
+            text = "\n".join(
+                f"{row[0]}: " + ", ".join(f"{one} {cell}" for one, cell in zip(columns, row[1:], strict=True))
+                for row in cells
+            )
+    block = _block(random, f"{invented_name(random)} table", text)
+    at, row = random.randrange(len(columns)), random.choice(cells)
+    draw = random.random()
+    if draw < 0.25:
+        missing = random.choice([one for one in _COLUMNS if one not in columns])
+        name, missing = random.choice(((row[0], missing), (invented_name(random) + "ix", columns[at])))
+        return [block], f"What is the {missing} of {name}?", "", None
+    values = [figures[at] for figures in rows.values()]
+    if draw < 0.55 and len(set(values)) == len(values):
+        word, best = random.choice((("most", max(values)), ("least", min(values))))
+        name = next(name for name, figures in rows.items() if figures[at] == best)
+        return [block], f"Which has the {word} {columns[at]}?", name, block
+    asked = random.choice(("What is the {} of {}?", "Which {} does {} have?"))
+    return [block], asked.format(columns[at], row[0]), row[at + 1], block
+
+
+_KINDS: Final[tuple[tuple[int, str, Callable[[Random], Reading]], ...]] = (
+    (55, "read", _facts),
+    (12, "check", _checked),
+    (15, "check", _decided),
+    (18, "table", _table),
+)
+
+
+def made_reading(random: Random, style: Style) -> Example:
+    """Texts and a question, as the prompt of this style, and the answer; in the airoboros style with its source."""
+    _, kind, make = random.choices(_KINDS, [one[0] for one in _KINDS])[0]
+    blocks, question, answer, source = make(random)
+    if random.random() < 0.1:
+        question = question.lower().rstrip("?")
+    if style == "airoboros":
+        question = f"{question} {_ASK}"
+    if source is None:
+        response = NOT_TOLD[style]
+    elif style == "chat":
+        response = answer if answer.endswith(".") else f"{answer}."
+    else:
+        response = "\n".join([answer, "Source:", *(f"{key}: {value}" for key, value in source.metadata)])
+    return Example(closed_context_prompt(blocks, question, style), response, kind)

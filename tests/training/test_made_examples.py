@@ -1,0 +1,146 @@
+"""What the generator of training data makes: readable by our own parsers, balanced, and nobody else's text."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from pathlib import Path
+from random import Random
+from typing import Literal
+
+import pytest
+
+from airoagent.calls.call_parser import parse_calls
+from airoagent.calls.function_loader import load_functions
+from airoagent.plan.parser import parse_plan
+from airoagent.prompts.chat import Chat
+from airoagent.prompts.context_prompts import read_cited_answer, read_closed_context_prompt
+from airoagent.prompts.plan_prompts import read_plan_prompt
+from airoagent.training.examples import Example, line_of, read_examples
+from airoagent.training.made_calls import made_call
+from airoagent.training.made_examples import made_examples
+from airoagent.training.made_plans import PLAN_SHAPES, made_plan
+from airoagent.training.made_readings import NOT_TOLD, made_reading
+from tests.source import ROOT
+
+Style = Literal["airoboros", "chat"]
+STYLES: tuple[Style, ...] = ("airoboros", "chat")
+
+
+def tools_in(example: Example) -> dict[str, str]:
+    """The tools that a plan prompt offers, read from the prompt."""
+    text = example.prompt.system if isinstance(example.prompt, Chat) else example.prompt
+    return dict(re.findall(r"^(\w+)\[input\](?: -|:) (.+)$", text, re.MULTILINE))
+
+
+@pytest.mark.parametrize("style", STYLES)
+@pytest.mark.parametrize("shape", PLAN_SHAPES)
+def test_every_made_plan_reads_without_a_finding_and_uses_the_tools_on_offer(shape: str, style: Style) -> None:
+    for seed in range(60):
+        example = made_plan(Random(seed), style, shape)
+        plan = parse_plan(example.response, tools_in(example))
+        assert plan.diagnostics == ()
+        assert plan.to_text().strip() == example.response
+        assert plan.answer
+        used = {ref for step in plan.steps for ref in step.depends_on} | set(re.findall(r"evidence\d+", plan.answer))
+        assert used == {step.id for step in plan.steps}, "a step that nothing needs"
+
+
+@pytest.mark.parametrize("format", ["JSON", "YAML"])
+@pytest.mark.parametrize("style", STYLES)
+def test_every_made_call_reads_without_a_finding_among_the_functions_on_offer(style: Style, format: str) -> None:
+    nested = 0
+    for seed in range(200):
+        example = made_call(Random(seed), style)
+        text = example.prompt.system if isinstance(example.prompt, Chat) else example.prompt
+        if format not in text:
+            continue
+        functions = load_functions(text.partition("Available functions:\n")[2])
+        (call,) = parse_calls(example.response, functions, "yaml" if format == "YAML" else "json")
+        assert call.diagnostics == ()
+        nested += any(isinstance(value, dict) for value in call.params.values())
+    assert nested > 5
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_what_is_told_stands_in_the_text_and_a_quarter_is_not_told(style: Style) -> None:
+    examples = [made_reading(Random(seed), style) for seed in range(600)]
+    declined = [one for one in examples if one.response == NOT_TOLD[style]]
+    assert 0.2 < len(declined) / len(examples) < 0.3
+    assert not any(read_cited_answer(one.response).answered for one in declined)
+    for one in examples:
+        if one.response == NOT_TOLD[style]:
+            continue
+        asked = one.prompt.user if isinstance(one.prompt, Chat) else one.prompt
+        answer = read_cited_answer(one.response)
+        words = re.sub(r"^(?:Yes|No)\. ", "", answer.text.removesuffix("."))
+        assert words.lower() in asked.lower()
+        if style == "airoboros":
+            read = read_closed_context_prompt(one.prompt)
+            assert read is not None
+            told = [block for block in read[0] if words.lower() in block.text.lower()]
+            assert answer.sources[0] in [block.metadata for block in told]
+
+
+def test_yes_and_no_are_as_frequent_and_no_also_comes_from_sentences_without_a_negation() -> None:
+    answers = [made_reading(Random(seed), "chat").response for seed in range(2000)]
+    yes, no = ([one for one in answers if one.startswith(word)] for word in ("Yes. ", "No. "))
+    assert 0.7 < len(yes) / len(no) < 1.4
+    negated = [one for one in no if re.search(r"\b(?:not?|nobody|nothing|never)\b", one[4:], re.IGNORECASE)]
+    assert 0.1 < len(negated) / len(no) < 0.9
+
+
+def test_two_hops_are_forty_in_a_hundred_plans_and_every_kind_is_there() -> None:
+    draws = Random(1).choices(list(PLAN_SHAPES), [weight for weight, _ in PLAN_SHAPES.values()], k=1000)
+    assert 0.35 < draws.count("two_hops") / 1000 < 0.45
+    kinds = Counter(example.kind for example in made_examples(400, 3))
+    assert set(kinds) == {"plan", "read", "check", "table", "call"}
+    assert min(kinds.values()) > 10
+
+
+def test_the_same_seed_makes_the_same_and_more_of_it_begins_alike() -> None:
+    first = [line_of(one) for one in made_examples(40, 5)]
+    assert [line_of(one) for one in made_examples(80, 5)][:40] == first
+    assert len(set(first)) == 40
+    assert not set(first) & {line_of(one) for one in made_examples(40, 6)}
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_a_style_gives_prompts_of_that_style_only(style: Style) -> None:
+    plans = [one for one in made_examples(60, 2, style) if one.kind == "plan"]
+    assert plans
+    assert {isinstance(one.prompt, Chat) for one in plans} == {style == "chat"}
+    assert {read_plan_prompt(one.prompt) is not None for one in plans} == {style == "airoboros"}
+
+
+def test_made_examples_read_back_from_their_lines_as_they_were() -> None:
+    examples = tuple(made_examples(60, 4))
+    for made, read in zip(examples, read_examples("".join(map(line_of, examples)), "data"), strict=True):
+        assert (made.response, made.kind) == (read.response, read.kind)
+        if isinstance(made.prompt, Chat):
+            asked = read.prompt.user if isinstance(read.prompt, Chat) else read.prompt
+            turns = read.prompt.examples if isinstance(read.prompt, Chat) else ()
+            assert (asked, turns, read.system) == (made.prompt.user, made.prompt.examples, made.prompt.system)
+        else:
+            assert read.prompt == made.prompt
+
+
+def sentences(text: str) -> set[str]:
+    found = re.split(r"(?<=[.!?])\s+|\n", " ".join(re.sub(r"<[^>]*>", " ", text).split()))
+    return {one.lower() for one in found if len(one.split()) >= 4}
+
+
+def test_no_made_text_has_a_sentence_of_the_example_library_or_of_a_question_set() -> None:
+    others: set[str] = set()
+    for folder in ("examples/library", "tests/data"):
+        for file in sorted(Path(ROOT / folder).rglob("*")):
+            if file.suffix in (".html", ".md", ".txt", ".csv", ".json", ".jsonl", ".yaml"):
+                others |= sentences(file.read_text(encoding="utf-8", errors="replace"))
+    assert len(others) > 100
+    made: set[str] = set()
+    for one in made_examples(1500, 9):
+        made |= sentences(one.response)
+        read = None if isinstance(one.prompt, Chat) else read_closed_context_prompt(one.prompt)
+        for block in read[0] if read else ():
+            made |= sentences(block.text)
+    assert made & others == set()
