@@ -56,6 +56,7 @@ _KNOWN = (
 )
 _MOST_DEPTH = 16  # of a type: a deeper or recursive one is taken as "anything" from there
 _MOST_PARTS = 2_000
+_MISSING = object()
 FORM = "the form: NAME: {description: ..., params: {NAME: ...}}, or a tool with a JSON schema"
 
 
@@ -170,6 +171,7 @@ class SpecReader:
         in the airoboros way, where it is required unless it says otherwise.
         """
         value = self._mapping(given, f"the schema of {name}", path)
+        self._mapping(value.get("$defs", {}), f"$defs of {name}", path)
         strict = listed is None
         self._left -= 1
         if depth > _MOST_DEPTH or self._left < 0:
@@ -197,10 +199,11 @@ class SpecReader:
             if "$ref" in value:
                 target: Any = self._root
                 for key in str(value["$ref"]).removeprefix("#").strip("/").split("/"):
-                    target = target.get(key) if isinstance(target, Mapping) else None
-                if not isinstance(target, Mapping) or not str(value["$ref"]).startswith("#"):
+                    target = target.get(key, _MISSING) if isinstance(target, Mapping) else _MISSING
+                if target is _MISSING:
                     self.note(path, f"{name} refers to {str(value['$ref'])[:80]!r}, not in the schema.", "of any kind")
                     target = {}
+                target = self._mapping(target, f"the schema of {name}", path)
                 value = {**target, **{key: item for key, item in value.items() if key != "$ref"}}
                 continue
             if "allOf" in value:
@@ -255,7 +258,7 @@ class SpecReader:
         members: tuple[Param, ...] = ()
         needed = value.get("required")
         if word:
-            found = value[word] or {}
+            found = {} if word != "properties" and value[word] in (None, "") else value[word]
             if not isinstance(found, Mapping):
                 raise self.error(path, f"the {word} of {name} are {_short(found)}, which is not a map")
             if word == "properties" or isinstance(needed, list):
