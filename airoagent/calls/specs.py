@@ -28,6 +28,7 @@ from typing import Any, get_args
 
 from airoagent.calls.checker import Checker
 from airoagent.calls.functions import BOUNDS, HINTS, Function, Kind, Param
+from airoagent.calls.json_text import MOST_DEPTH
 from airoagent.calls.scalars import Json, Path, Plain, untyped
 from airoagent.calls.yaml_text import Places, write_yaml
 from airoagent.errors import Diagnostic, UsageError
@@ -55,6 +56,7 @@ _KNOWN = (
 )
 _MOST_DEPTH = 16  # of a type: a deeper or recursive one is taken as "anything" from there
 _MOST_PARTS = 2_000
+_MISSING = object()
 FORM = "the form: NAME: {description: ..., params: {NAME: ...}}, or a tool with a JSON schema"
 
 
@@ -148,10 +150,10 @@ class SpecReader:
 
     # Parameters ------------------------------------------------------------------------------------------------
 
-    def _members(self, value: Mapping[str, Json], path: Path) -> list[Param]:
-        return [self._param(str(name), inner, (*path, name)) for name, inner in value.items()]
+    def _members(self, value: Mapping[str, Json], path: Path, depth: int = 0) -> list[Param]:
+        return [self._param(str(name), inner, (*path, name), depth) for name, inner in value.items()]
 
-    def _param(self, name: str, value: Json, path: Path, *, beside: bool = False) -> Param:
+    def _param(self, name: str, value: Json, path: Path, depth: int = 0, *, beside: bool = False) -> Param:
         """A parameter in the airoboros way."""
         if value is None or isinstance(value, str):
             text = str(value or "")
@@ -159,14 +161,17 @@ class SpecReader:
         if not isinstance(value, Mapping):
             raise self.error(path, f"the parameter {name} is neither a description nor a map")
         if _is_spec(value) and not (beside and "description" in value):
-            return replace(self._spec(name, value, path), beside=beside)
-        return Param(name, kind="object", members=tuple(self._members(value, path)), beside=beside)
+            return replace(self._spec(name, value, path, None, depth), beside=beside)
+        if depth > MOST_DEPTH:
+            raise self.error((), f"maps are nested more than {MOST_DEPTH} deep")
+        return Param(name, kind="object", members=tuple(self._members(value, path, depth + 1)), beside=beside)
 
     def _spec(self, name: str, given: Json, path: Path, listed: bool | None = None, depth: int = 0) -> Param:
         """A parameter whose map says what it is. ``listed`` is whether the schema around it lists it as required; None
         in the airoboros way, where it is required unless it says otherwise.
         """
         value = self._mapping(given, f"the schema of {name}", path)
+        self._mapping(value.get("$defs", {}), f"$defs of {name}", path)
         strict = listed is None
         self._left -= 1
         if depth > _MOST_DEPTH or self._left < 0:
@@ -194,10 +199,11 @@ class SpecReader:
             if "$ref" in value:
                 target: Any = self._root
                 for key in str(value["$ref"]).removeprefix("#").strip("/").split("/"):
-                    target = target.get(key) if isinstance(target, Mapping) else None
-                if not isinstance(target, Mapping) or not str(value["$ref"]).startswith("#"):
+                    target = target.get(key, _MISSING) if isinstance(target, Mapping) else _MISSING
+                if target is _MISSING:
                     self.note(path, f"{name} refers to {str(value['$ref'])[:80]!r}, not in the schema.", "of any kind")
                     target = {}
+                target = self._mapping(target, f"the schema of {name}", path)
                 value = {**target, **{key: item for key, item in value.items() if key != "$ref"}}
                 continue
             if "allOf" in value:
@@ -252,7 +258,7 @@ class SpecReader:
         members: tuple[Param, ...] = ()
         needed = value.get("required")
         if word:
-            found = value[word] or {}
+            found = {} if word != "properties" and value[word] in (None, "") else value[word]
             if not isinstance(found, Mapping):
                 raise self.error(path, f"the {word} of {name} are {_short(found)}, which is not a map")
             if word == "properties" or isinstance(needed, list):
@@ -264,7 +270,7 @@ class SpecReader:
                     for key, inner in found.items()
                 )
             else:
-                members = tuple(self._members(found, (*path, word)))
+                members = tuple(self._members(found, (*path, word), depth + 1))
         items, values, more = value.get("items"), value.get("values"), value.get("additionalProperties")
         if isinstance(items, list):
             self.note((*path, "items"), f"The items of {name} are given one by one.", "read as any values")
@@ -281,7 +287,7 @@ class SpecReader:
 
     def _inner(self, word: str, value: Json, path: Path, depth: int) -> Param | None:
         if isinstance(value, Mapping) and value and not _is_spec(value) and not _KNOWN.issuperset(value):
-            return self._param(word, value, (*path, word))  # a map of members, in the airoboros way
+            return self._param(word, value, (*path, word), depth + 1)  # a map of members, in the airoboros way
         if isinstance(value, Mapping) and value:
             return self._spec(word, value, (*path, word), True, depth + 1)
         return self._param(word, value, (*path, word)) if isinstance(value, str) and value != "true" else None

@@ -18,7 +18,7 @@ from airoagent.cli.stdin import words_or_stdin
     multiple=True,
     type=click.Path(),
     metavar="FILE",
-    help="A YAML file of functions (repeatable).",
+    help="A file of functions: YAML, JSON or Python (repeatable).",
 )
 @click.option(
     "--format",

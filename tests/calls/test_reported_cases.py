@@ -158,6 +158,12 @@ def test_a_schema_that_goes_in_circles_ends() -> None:
     tree = {"type": "object", "properties": {"name": {"type": "string"}, "child": {"$ref": "#/properties/x"}}}
     param, _ = one(tree)
     assert param.members[1].members[0].name == "name"
+    one({"params": {"name": "A name.", "child": {"$ref": "#/properties/x"}}})
+    deep: dict[str, Any] = {}
+    for _ in range(1000):
+        deep = {"a": deep}
+    with pytest.raises(UsageError, match="nested more than 64 deep"):
+        load_functions({"f": {"params": deep}})
 
 
 def test_an_unknown_word_next_to_a_type_makes_no_object_in_yaml_either() -> None:
