@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -165,6 +166,13 @@ CATALOGUE: Final[tuple[CatalogueModel, ...]] = (
 )
 
 
+# Programs that serve models on this machine: the variable that says where, and the usual port.
+_PROGRAMS: Final[Mapping[str, tuple[str, int]]] = {
+    "ollama": ("OLLAMA_HOST", 11434),
+    "lmstudio": ("LMSTUDIO_HOST", 1234),
+}
+
+
 def find_model(name: str) -> CatalogueModel | None:
     """The catalogue's entry for a repository name, with or without its owner, in any case."""
     plain = name.lower()
@@ -205,8 +213,8 @@ def open_model(
     sampling: Sampling | None = None,
     progress: Progress | None = None,
 ) -> Model:
-    """The model that ``spec`` names: ``extractive``, ``scripted:FILE``, a server's address, a ``.gguf`` file, a
-    folder, a hub name, or an alias.
+    """The model that ``spec`` names: ``extractive``, ``scripted:FILE``, a server's address, ``ollama:NAME`` or
+    ``lmstudio:NAME`` on this machine, a ``.gguf`` file, a folder, a hub name, or an alias.
 
     ``options`` are the backend's settings as text; ``sampling`` the defaults for prompts that bring none; ``progress``
     hears of fetching and loading. Raises ModelError where there is no such model or it is seen not to load,
@@ -228,6 +236,12 @@ def open_model(
         from airoagent.models.server import client
 
         return client.ServerModel(text, sampling=sampling, **read_options("server", client.OPTIONS, given))
+    program, _, wanted = text.partition(":")
+    if program.lower() in _PROGRAMS and wanted:
+        from airoagent.models.server import client
+
+        settings = read_options("server", client.OPTIONS, {"model": wanted, **given})
+        return client.ServerModel(_program_address(program.lower()), name=text, sampling=sampling, **settings)
     if text.lower() in PACKAGED or text.lower().endswith(".gguf"):
         from airoagent.models.local import llamacpp
 
@@ -238,6 +252,15 @@ def open_model(
 
     settings = read_options("transformers", transformers.OPTIONS, given)
     return transformers.TransformersModel(folder or name, name=name, sampling=sampling, progress=progress, **settings)
+
+
+def _program_address(program: str) -> str:
+    """Where the program's server is on this machine, as its own variable of the environment may have it."""
+    variable, port = _PROGRAMS[program]
+    address = os.environ.get(variable, "").strip().rstrip("/") or "127.0.0.1"
+    scheme, _, host = address.rpartition("://")
+    host = host.replace("0.0.0.0", "127.0.0.1", 1)  # noqa: S104 - where it listens, not where we do
+    return f"{scheme or 'http'}://{host}" + ("" if re.search(r":\d+$", host) or scheme == "https" else f":{port}")
 
 
 def _packaged(text: str) -> str:

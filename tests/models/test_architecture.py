@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from airoagent.errors import ModelError
+from airoagent.models.local.architecture import is_out_of_memory, reason_of
 from airoagent.models.local.transformers import TransformersModel
 from tests.tiny_llama import make_tiny_llama
 
@@ -126,3 +127,32 @@ def test_what_only_the_loader_can_see_missing_is_said(tmp_path: Path, tiny_llama
     model.check()
     with pytest.raises(ModelError, match=r"asks for: model.layers.1.mlp.up_proj.weight"):
         model._ready_model(lambda: False)
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("one line", "one line"),
+        ("\n first \nsecond", "first"),
+        ("Validation error for 'x':\n    it is no number\nmore", "Validation error for 'x': it is no number"),
+        ("only this:", "only this:"),
+        ("", "ValueError"),
+        ("x" * 1000, "x" * 300),
+    ],
+)
+def test_it_is_one_line(said: str, told: str) -> None:
+    assert reason_of(ValueError(said)) == told
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB"),
+        OSError("unable to mmap 393235136 bytes from file <x>: Cannot allocate memory (12)"),
+        RuntimeError("[enforce fail at alloc_cpu.cpp:127] DefaultCPUAllocator: can't allocate memory: you tried to"),
+    ],
+)
+def test_the_words_for_no_memory_are_known(error: Exception) -> None:
+    assert is_out_of_memory(error)
+    assert not is_out_of_memory(ValueError("memory of an elephant"))

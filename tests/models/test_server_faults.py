@@ -19,6 +19,7 @@ from airoagent.errors import ModelError
 from airoagent.models.base import Completion, Prompt, Sampling, complete
 from airoagent.models.server.client import ServerModel
 from airoagent.models.server.dialects import DIALECTS
+from airoagent.models.server.stream import estimate_tokens
 from airoagent.prompts.grammar import Grammar, Rep, Rule, Seq, Text, chars
 from tests.modelserver import Answer, Handler, as_json, events, failing, first, piece, plain, said, serving
 
@@ -413,3 +414,22 @@ def test_a_key_with_signs_that_no_key_has_is_told(monkeypatch: pytest.MonkeyPatc
     with pytest.raises(ModelError, match="the key in AIRO_API_KEY") as caught:
         ask("http://127.0.0.1:1")
     assert "secret" not in caught.value.message + caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("text", "least", "most"),
+    [
+        # Lengths with Llama-2's vocabulary lie between these.
+        ("The otter sleeps afloat in the kelp and holds the paw of another otter.", 15, 24),
+        ("12345 67890", 10, 14),
+        ("for (int i = 0; i < n; i++) { sum += values[i]; }", 22, 40),
+        ("水獭在海藻中睡觉。", 9, 27),
+        ("", 0, 1),
+    ],
+)
+def test_is_near_what_a_tokenizer_counts(text: str, least: int, most: int) -> None:
+    assert least <= estimate_tokens(text) <= most
+
+
+def test_a_long_text_is_linear() -> None:
+    assert estimate_tokens("word " * 100_000) == pytest.approx(100_000, rel=0.01)

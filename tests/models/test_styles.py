@@ -197,6 +197,23 @@ def test_the_route_follows_the_model_and_what_the_user_says(
     assert [path for path, body, _ in served.requests if "messages" in body or "prompt" in body] == [f"/v1/{route}"]
 
 
+@pytest.mark.parametrize("form", ["{}", "http://{}", "http://{}/"])
+def test_a_model_of_ollama_is_found_where_its_variable_says(form: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    routes = {"/v1/models": listing("a:1b", "qwen3:0.6b", owner="library"), "/v1/chat/completions": chat_said("Hi.")}
+    with serving(routes) as served:
+        monkeypatch.setenv("OLLAMA_HOST", form.format(served.url.removeprefix("http://")))
+        model = open_model("ollama:qwen3:0.6b")
+        assert asyncio.run(complete(model, Prompt("Where?"))).text == "Hi."
+    assert asked(served, "chat/completions")[0]["model"] == "qwen3:0.6b"
+    assert (model.info.name, model.info.style) == ("ollama:qwen3:0.6b", "chat")
+
+
+def test_a_program_that_is_not_running_is_named_with_its_usual_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OLLAMA_HOST", "0.0.0.0")
+    assert ":11434" in open_model("ollama:qwen3").info.note
+    assert "//127.0.0.1:1234" in open_model("lmstudio:qwen3").info.note
+
+
 # Sampling.
 
 

@@ -21,21 +21,11 @@ _MOST_PAIRS: Final = 100_000
 _LONGEST: Final = 16 * 1024 * 1024
 _MOST_TENSORS: Final = 100_000
 # Of a tensor's type: weights in a block, and bytes it takes. Types that are not here are not added up.
-_BLOCKS: Final = {
-    0: (1, 4),
-    1: (1, 2),
-    2: (32, 18),
-    3: (32, 20),
-    6: (32, 22),
-    7: (32, 24),
-    8: (32, 34),
-    10: (256, 84),
-    11: (256, 110),
-    12: (256, 144),
-    13: (256, 176),
-    14: (256, 210),
-    30: (1, 2),
-}
+_BLOCKS: Final = (
+    {0: (1, 4), 1: (1, 2), 30: (1, 2)}
+    | {kind: (32, size) for kind, size in {2: 18, 3: 20, 6: 22, 7: 24, 8: 34}.items()}
+    | {kind: (256, size) for kind, size in {10: 84, 11: 110, 12: 144, 13: 176, 14: 210}.items()}
+)
 # general.file_type, as llama.cpp numbers it.
 _FILE_TYPES: Final = {
     0: "F32",

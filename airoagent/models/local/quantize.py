@@ -7,6 +7,7 @@ first use, which rounds the scales, and that loss would be saved with it.
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Final
@@ -21,16 +22,8 @@ from airoagent.models.local.machine import Device
 __all__ = ["quantize"]
 
 # What a tokenizer may be made of; all of it small.
-_TOKENIZER: Final = (
-    "tokenizer.json",
-    "tokenizer.model",
-    "tokenizer_config.json",
-    "special_tokens_map.json",
-    "added_tokens.json",
-    "vocab.json",
-    "merges.txt",
-    "chat_template.jinja",
-    "chat_template.json",
+_TOKENIZER: Final = re.compile(
+    r"(tokenizer|special_tokens|added_tokens|vocab|merges|chat_template)\w*\.(json|model|txt|jinja)"
 )
 
 
@@ -66,9 +59,9 @@ def quantize(
     try:
         loaded = load(checkpoint, device=device, bits=4, check_memory=False, progress=progress, stopped=lambda: False)
         loaded.model.save_pretrained(part)
-        for file in _TOKENIZER:
-            if (source / file).is_file():
-                shutil.copy2(source / file, part / file)
+        for file in source.iterdir():
+            if _TOKENIZER.fullmatch(file.name) and file.is_file():
+                shutil.copy2(file, part / file.name)
         _remember_names(part, checkpoint)
         destination.mkdir(exist_ok=True)
         part.replace(destination)
