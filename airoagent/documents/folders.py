@@ -16,9 +16,9 @@ from pathlib import Path
 from urllib.parse import quote, unquote_to_bytes
 
 from airoagent.documents import pdf
-from airoagent.documents.hidden import word_set
 from airoagent.errors import FetchError, UsageError
 from airoagent.extras import install
+from airoagent.text.words import word_set
 
 __all__ = ["MAX_BYTES", "Entry", "Folder", "address", "content_type", "find_file", "open_folders", "read_file", "scan"]
 

@@ -57,9 +57,10 @@ class ToolOutput:
     """What a tool found, with its sources.
 
     ``note`` says in the record what was left out; ``answered`` is False where the text only says that the question
-    cannot be answered. ``untrusted`` and ``written`` (by a model) are needed only where the runtime cannot know: it marks what tools bring from outside, and what was made with `ToolContext.ask`. ``private``
-    says that the text is from files of the user's; that of ``context.documents`` is marked by itself.
-    ``reusable`` is False where it was made for this run's question and would not serve another (`Tool.cacheable`).
+    cannot be answered. ``untrusted`` and ``written`` (by a model) are needed only where the runtime cannot know: it
+    marks what tools bring from outside, and what was made with `ToolContext.ask`. ``private``: the text is from files
+    of the user's; that of ``context.documents`` is marked by itself. ``reusable`` is False where it was made for this
+    run's question and would not serve another (`Tool.cacheable`).
     """
 
     text: str
