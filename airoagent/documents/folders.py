@@ -16,9 +16,9 @@ from pathlib import Path
 from urllib.parse import quote, unquote_to_bytes
 
 from airoagent.documents import pdf
-from airoagent.documents.hidden import word_set
 from airoagent.errors import FetchError, UsageError
 from airoagent.extras import install
+from airoagent.text.words import word_set
 
 __all__ = ["MAX_BYTES", "Entry", "Folder", "address", "content_type", "find_file", "open_folders", "read_file", "scan"]
 
@@ -112,10 +112,10 @@ def _no_document(path: Path, folder: Folder) -> UsageError:
         error = pdf.missing(str(path))
         return UsageError(error.message, error.hint)
     more = "" if pdf.installed() else f"; PDF files too, after {install('pdf')}"
-    what = f"{str(path)!r} is not" if folder.only else f"the folder {str(path)!r} does not hold"
+    what = f"{str(path)!r} is not a" if folder.only else f"the folder {str(path)!r} holds no"
     return UsageError(
-        f"{what} a document that can be read",
-        f"documents are HTML, Markdown, text, CSV, JSON, notebooks and source code, by suffix{more}",
+        f"{what} document that can be read",
+        f"documents are HTML, Markdown (.md), text, CSV, JSON, notebooks and source code{more}",
     )
 
 

@@ -10,12 +10,9 @@ import re
 from collections.abc import Mapping
 from functools import lru_cache
 
-__all__ = ["hidden_by_attributes", "hidden_by_style", "hidden_selectors", "word_set"]
+from airoagent.text.words import word_set
 
-
-def word_set(words: str) -> frozenset[str]:
-    """The words of a line as a set: how the word lists of the extractor are written down."""
-    return frozenset(words.split())
+__all__ = ["hidden_by_attributes", "hidden_by_style", "hidden_selectors"]
 
 
 # Class names that by convention mean "for screen readers only" or "not shown".

@@ -11,7 +11,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from airoagent.documents.hidden import hidden_by_attributes, hidden_selectors, word_set
+from airoagent.documents.hidden import hidden_by_attributes, hidden_selectors
+from airoagent.text.words import word_set
 
 __all__ = ["Node", "Tree", "parse_html"]
 

@@ -11,10 +11,10 @@ import html
 import re
 from collections.abc import Sequence
 
-from airoagent.documents.hidden import word_set
 from airoagent.documents.html_tree import Node, Tree
 from airoagent.documents.rendering import BLOCKS, Block, heading_level
 from airoagent.errors import FetchError
+from airoagent.text.words import word_set
 
 __all__ = ["chosen", "prune"]
 

@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from airoagent.documents.hidden import word_set
 from airoagent.documents.html_tree import Node
+from airoagent.text.words import word_set
 
 __all__ = ["BLOCKS", "Block", "Kind", "heading_level", "join_blocks", "render", "text_of"]
 

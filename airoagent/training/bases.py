@@ -13,11 +13,11 @@ from airoagent.errors import ModelError, UsageError
 from airoagent.extras import require
 from airoagent.models import hub
 from airoagent.models.catalog import find_model
+from airoagent.models.local.architecture import reason_of
 from airoagent.models.local.checkpoint import read_checkpoint
 from airoagent.models.local.gguf_file import read_gguf
 from airoagent.models.local.loading import load, load_tokenizer
 from airoagent.models.local.machine import Device
-from airoagent.models.local.architecture import reason_of
 from airoagent.models.packaged import PACKAGED, packaged_file
 from airoagent.prompts.wrappers import Wrapper, template_wrapper, wrapper_for, wrapper_named
 

@@ -1,3 +1,3 @@
 """The one door to the network, links in texts, and web search."""
 
-__all__ = ["fetch", "links", "search"]
+__all__ = ["addresses", "fetch", "links", "search"]

@@ -27,10 +27,8 @@ from airoagent.documents.html_tree import parse_html
 from airoagent.errors import FetchError
 from airoagent.web.addresses import AllowList
 from airoagent.web.body import UNKNOWN_TYPES, Inflater, check_sniff, check_type, read_body
-from airoagent.web.dial import Answer, Dialler, Resolver, Wire, lookup
-from airoagent.web.politeness import Clock, SystemClock, Turns, retry_after
-from airoagent.web.robots import ALLOW_ALL, DENY_ALL, Robots
-from airoagent.web.urls import check_url, join_url, port_of
+from airoagent.web.dial import Answer, Dialler, Resolver, Wire, check_url, join_url, lookup, port_of
+from airoagent.web.politeness import ALLOW_ALL, DENY_ALL, Clock, Robots, SystemClock, Turns, retry_after
 
 if TYPE_CHECKING:
     import httpx

@@ -111,7 +111,7 @@ def test_last_is_the_last_run_with_and_without_its_sign(airo: Airo, script: Scri
     [
         ("airo --do", "plain,--docs"),
         ("airo --on-error s", "plain,stop plain,skip"),
-        ("airo --docs ex", "dir,ex"),
+        ("airo --docs ex", "file,ex"),
         ("airo run x", "file,x"),
         ("airo plan --format m", "plain,mermaid"),
         ("airo replay @", "plain,@last"),

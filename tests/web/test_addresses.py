@@ -10,8 +10,7 @@ import pytest
 
 from airoagent import FetchError, UsageError
 from airoagent.web.addresses import AllowList, literal, refusal
-from airoagent.web.dial import Dialler
-from airoagent.web.urls import check_url
+from airoagent.web.dial import Dialler, check_url
 
 # Hosts as they may stand in an address: none of them may be dialled.
 FORBIDDEN_HOSTS = """

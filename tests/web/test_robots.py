@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airoagent.web.robots import ALLOW_ALL, DENY_ALL, Robots
+from airoagent.web.politeness import ALLOW_ALL, DENY_ALL, Robots
 
 # robots.txt, path, whether airoagent may fetch it.
 CASES: list[tuple[str, str, bool]] = [
