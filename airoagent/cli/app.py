@@ -21,7 +21,20 @@ if TYPE_CHECKING:
 
 __all__ = ["EXIT_CODES", "VERBS", "cli", "run"]
 
-# Verb -> the line shown by `airo --help`. The module is imported only when the verb is used.
+# Module -> the verbs in it; the command of a verb is `VERB_command` there. Imported only when the verb is used.
+_MODULES = {
+    "asking": ("ask", "plan", "run", "call", "think", "code"),
+    "recorded_verbs": ("replay", "resume", "rerun", "fork", "diff", "why"),
+    "sessions": ("chat", "serve", "view"),
+    "environment": ("models", "pull", "doctor", "config", "help"),
+    "batch": ("batch",),
+    "eval": ("eval",),
+    "runs": ("runs",),
+    "stepper": ("debug",),
+    "tools": ("tools",),
+}
+
+# Verb -> the line shown by `airo --help`.
 VERBS = {
     "ask": "Answer a question: plan, run the steps, print the answer. Same as `airo QUESTION`.",
     "batch": "Answer the questions in a file concurrently; print one JSON line for each.",
@@ -75,9 +88,10 @@ class _Verbs(click.Group):
         return sorted(VERBS)
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
-        if name not in VERBS:
+        module = next((module for module, verbs in _MODULES.items() if name in verbs), None)
+        if module is None:
             return None
-        command: click.Command = import_module(f"airoagent.cli.{name}").command
+        command: click.Command = getattr(import_module(f"airoagent.cli.{module}"), f"{name}_command")
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -178,30 +192,27 @@ def _run(args: list[str], trace: bool, color: bool | None) -> int:
     except click.exceptions.Exit as stop:
         return stop.exit_code
     except (KeyboardInterrupt, click.Abort):
-        _end_display()
+        display = sys.modules.get("airoagent.cli.display")
+        if display is not None:
+            display.ended()
         click.echo("interrupted", err=True)
         return 130
     except click.ClickException as error:
         hint = "`airo --help` shows what there is"
         if isinstance(error, click.UsageError) and error.ctx is not None:
             hint = f"`{error.ctx.command_path} --help` shows what it takes"
-        tell(AiroError(error.format_message(), hint, error.exit_code), "--json" in args)
-        return error.exit_code
+        return _report(AiroError(error.format_message(), hint, error.exit_code), args)
     except AiroError as error:
         if trace:
             raise
-        tell(error, "--json" in args)
-        return error.exit_code
+        return _report(error, args)
     except Exception as error:
         if trace:
             raise
         if isinstance(error, OSError) and (error.errno in _FULL or error.filename):
-            told = _of_the_system(error)
-            tell(told, "--json" in args)
-            return told.exit_code
-        text = f"airo met an error it does not know: {type(error).__name__}: {error}"
-        tell(AiroError(text, "this is a bug; the same command with --traceback shows where"), "--json" in args)
-        return 1
+            return _report(_of_the_system(error), args)
+        text = f"unexpected error: {type(error).__name__}: {error}"
+        return _report(AiroError(text, "this is a bug; run the command again with --traceback to see where"), args)
 
 
 def _of_the_system(error: OSError) -> AiroError:
@@ -233,35 +244,9 @@ def _width() -> int:
         return 80
 
 
-def _end_display() -> None:
-    display = sys.modules.get("airoagent.cli.display")
-    if display is not None:
-        display.ended()
+def _report(error: AiroError, args: list[str]) -> int:
+    """Print an error on stderr; its exit code."""
+    from airoagent.cli.output import print_error
 
-
-def tell(error: AiroError, as_json: bool) -> None:
-    """Print an error on stderr: its sentence and its hint, or all of it as one JSON object."""
-    _end_display()
-    from airoagent.cli.display import plain
-
-    if as_json:
-        import json
-
-        record: dict[str, Any] = {
-            "kind": error.kind,
-            "message": error.message,
-            "hint": error.hint,
-            "exit_code": error.exit_code,
-        }
-        diagnostics = getattr(error, "diagnostics", ())
-        if diagnostics:
-            record["diagnostics"] = [{f: getattr(d, f) for f in d.__dataclass_fields__} for d in diagnostics]
-        click.echo(json.dumps({"error": record}), err=True)
-        return
-    from airoagent.cli.display import located
-
-    for line in located(error):
-        click.echo(plain(line), err=True)
-    click.echo(click.style("error: ", fg="red", bold=True) + plain(error.message), err=True)
-    if error.hint:
-        click.echo(click.style("hint: ", fg="cyan") + plain(error.hint), err=True)
+    print_error(error, "--json" in args)
+    return error.exit_code

@@ -10,6 +10,8 @@ from weakref import WeakKeyDictionary
 
 import click
 
+from airoagent.cli.display import plain, suspended
+
 if TYPE_CHECKING:
     from airoagent.engine.policy import Approve
     from airoagent.plan.steps import Step
@@ -43,8 +45,6 @@ class _Asker:
             return await in_thread(self._ask, step.id, tool, input)
 
     def _ask(self, step: str, tool: Tool, input: str) -> bool | str:
-        from airoagent.cli.display import plain, suspended
-
         with suspended():
             effect = ", which changes something outside" if tool.side_effects else ""
             effect += f", {plain(tool.warning, _SHOWN)}" if tool.warning else ""

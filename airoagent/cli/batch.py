@@ -25,14 +25,18 @@ from typing import IO, TYPE_CHECKING, Any, TextIO
 
 import click
 
-from airoagent.cli.options import agent_options, make_agent
+from airoagent.cli.launch import make_agent
+from airoagent.cli.options import agent_options
+from airoagent.errors import NOT_ANSWERED, AiroError, UsageError
+from airoagent.events import Event, RunStarted
+from airoagent.textfiles import opened
 
 if TYPE_CHECKING:
     from airoagent.agent import Agent
     from airoagent.errors import AiroError
     from airoagent.records.run_record import Run
 
-__all__ = ["command"]
+__all__ = ["batch_command"]
 
 Row = dict[str, Any]
 
@@ -56,7 +60,7 @@ class Asked:
 @click.option("--at-once", type=click.IntRange(1, 1000), default=8, show_default=True, help="Runs side by side.")
 @click.option("--quiet", is_flag=True, help="Print nothing on stderr while it goes on.")
 @agent_options()
-def command(file: str, out: str | None, at_once: int, quiet: bool, **flags: Any) -> int:
+def batch_command(file: str, out: str | None, at_once: int, quiet: bool, **flags: Any) -> int:
     """Answer the questions of FILE (`-`: standard input), one a line, and print one JSON object for each.
 
     A line is a question, or a JSON object {"id": ..., "question": ...}; without an id it is the number of its line.
@@ -119,9 +123,6 @@ async def answer_all(
 
 async def _answer(agent: Agent, asked: Asked, output: Output, journal: Journal) -> tuple[Row, int]:
     """The row of a question and its exit code: from its run of an earlier batch where there is one."""
-    from airoagent.errors import NOT_ANSWERED, AiroError, UsageError
-    from airoagent.events import Event, RunStarted
-
     if asked.wrong:
         return _failed(asked, UsageError(asked.wrong, 'a line: {"id": "q1", "question": "..."}')), 2
 
@@ -188,9 +189,6 @@ def _failed(asked: Asked, error: AiroError) -> Row:
 @contextmanager
 def _opened(file: str) -> Iterator[IO[bytes]]:
     """The file of questions, to be read line by line."""
-    from airoagent.errors import UsageError
-    from airoagent.textfiles import opened
-
     if file == "-":
         try:  # not `sys.stdin` itself: a thread that waits in it when Ctrl-C ends the program would make Python abort
             number = os.dup(sys.stdin.fileno())
@@ -207,8 +205,6 @@ def _opened(file: str) -> Iterator[IO[bytes]]:
 
 def _questions(lines: IO[bytes], file: str) -> Iterator[Asked]:
     """The questions in order, and the lines that are none; UsageError where there is no question at all."""
-    from airoagent.errors import UsageError
-
     good = bad = number = 0
     while line := lines.readline(_LONGEST + 1):
         number += 1
@@ -227,8 +223,6 @@ def _questions(lines: IO[bytes], file: str) -> Iterator[Asked]:
 
 def _skip_line(lines: IO[bytes], file: str, number: int) -> None:
     """Read on to the end of a line that is too long."""
-    from airoagent.errors import UsageError
-
     for _ in range(64):
         piece = lines.readline(_LONGEST)
         if not piece or piece.endswith(b"\n"):
@@ -364,8 +358,6 @@ class Output:
 @contextmanager
 def _output(out: str | None, journal: Journal, recorded: bool) -> Iterator[Output]:
     """The output of a batch, held for it alone; what is there already goes into the journal. None is stdout."""
-    from airoagent.errors import UsageError
-
     if out is None:
         yield Output(None)
         return
@@ -413,8 +405,6 @@ def _with_started(path: Path, new: bool, lines: TextIO, journal: Journal) -> Ite
 
 def _hold(number: int, out: str) -> None:
     """Hold the output for this batch, until its process ends; UsageError where another one has it."""
-    from airoagent.errors import UsageError
-
     try:
         import fcntl
     except ImportError:  # Windows

@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from airoagent.cli.options import agent_options, make_agent
+from airoagent.cli.launch import make_agent
+from airoagent.cli.options import agent_options
+from airoagent.errors import UsageError
+from airoagent.textfiles import read_text
 
 if TYPE_CHECKING:
     from airoagent.evaluation import Figure, Result
@@ -23,7 +26,7 @@ if TYPE_CHECKING:
 @click.option("--at-once", type=click.IntRange(1, 1000), default=4, show_default=True, help="Maximum runs at a time.")
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as one JSON object.")
 @agent_options()
-def command(
+def eval_command(
     file: str, out: str | None, against: str | None, limit: int | None, at_once: int, as_json: bool, **flags: Any
 ) -> int:
     """Ask the questions of FILE and score the answers.
@@ -83,9 +86,7 @@ def _shown(figure: Figure, name: str) -> str:
 
 
 def _results(file: str) -> tuple[Result, ...]:
-    from airoagent.errors import UsageError
     from airoagent.evaluation import Result
-    from airoagent.textfiles import read_text
 
     try:
         return tuple(Result(**json.loads(line)) for line in read_text(file).split("\n") if line.strip())

@@ -1,4 +1,4 @@
-"""``airo runs``: the recorded runs."""
+"""``airo runs``: lists, shows, moves and removes recorded runs, and looks after their store."""
 
 from __future__ import annotations
 
@@ -8,17 +8,15 @@ from typing import TYPE_CHECKING
 
 import click
 
+from airoagent.cli.display import plain
+from airoagent.cli.inputs import load_run, load_trace, named_values, open_store
+from airoagent.cli.output import answer_text
+from airoagent.errors import StoreError, UsageError
+from airoagent.events import StepStarted
+from airoagent.settings import state_folder
+
 if TYPE_CHECKING:
-    from airoagent.cli.begun import Begun
     from airoagent.records.run_record import Run
-    from airoagent.records.store import Store
-
-
-def _store() -> Store:
-    from airoagent.records.store import Store
-    from airoagent.settings import state_folder
-
-    return Store(state_folder() / "runs.sqlite3")
 
 
 @click.group("runs", invoke_without_command=True)
@@ -26,13 +24,13 @@ def _store() -> Store:
 @click.option("-q", "query", default="", metavar="TEXT", help="Only runs with these words: question, answer, evidence.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a run, one a line.")
 @click.pass_context
-def command(ctx: click.Context, limit: int, query: str, as_json: bool) -> None:
+def runs_command(ctx: click.Context, limit: int, query: str, as_json: bool) -> None:
     """List the recorded runs, newest first. An ID may be shortened; @last is the newest."""
     if ctx.invoked_subcommand is None:
         _list(limit, query, as_json)
 
 
-@command.command("list")
+@runs_command.command("list")
 @click.option("-n", "limit", type=click.IntRange(1), default=20, help="How many, newest first.")
 @click.option("-q", "query", default="", metavar="TEXT", help="Only runs with these words: question, answer, evidence.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a run, one a line.")
@@ -42,9 +40,7 @@ def list_(limit: int, query: str, as_json: bool) -> None:
 
 
 def _list(limit: int, query: str, as_json: bool) -> None:
-    from airoagent.cli.display import plain
-
-    rows = _store().list(limit, query)
+    rows = open_store().list(limit, query)
     for row in rows:
         if as_json:
             click.echo(json.dumps({name: getattr(row, name) for name in row.__dataclass_fields__}))
@@ -62,7 +58,7 @@ def _age(seconds: float) -> str:
     return f"{max(0, int(seconds))}s"
 
 
-@command.command("show")
+@runs_command.command("show")
 @click.argument("run_id", metavar="ID")
 @click.option("--json", "as_json", is_flag=True, help="The whole run as one JSON object.")
 def show(run_id: str, as_json: bool) -> None:
@@ -71,60 +67,11 @@ def show(run_id: str, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(run.to_json(), indent=2))
         return
-    from airoagent.cli.display import plain
 
     click.echo(plain(_story(run)))
 
 
-def load_run(word: str) -> Run:
-    """The run that a word of the command line means: an id, the beginning of one, @last, or a trace file."""
-    from airoagent.records.run_record import Run
-
-    if word.endswith(".jsonl"):
-        return _trace(word)
-    store = _store()
-    return Run.from_events(store.events(store.find(word)))
-
-
-def _trace(file: str) -> Run:
-    from airoagent.errors import StoreError
-    from airoagent.records.run_record import Run, read_trace, trace_lines
-    from airoagent.textfiles import opened
-
-    if file == "-":
-        return Run.from_events(read_trace(trace_lines(click.open_file("-", "rb"))))
-    with opened(file, f"the trace {file}", error=StoreError) as stream:
-        return Run.from_events(read_trace(trace_lines(stream)))
-
-
-def begun_of(run: Run) -> Begun:
-    """What the run was begun with; nothing of one that is not, event by event, of this machine's store."""
-    from airoagent.cli.begun import read_begun
-
-    store = _store()
-    mine = store.has(run.id) and store.events(run.id) == run.events  # a trace may bear the id of a run of ours
-    return read_begun(store.beside(run.id) if mine else "")
-
-
-def is_run(word: str) -> bool:
-    """Whether a word names a run of the store, and not something else."""
-    from airoagent.errors import StoreError
-
-    if word == "@last":
-        return True
-    if not word[:1].isdigit() or any(sign.isspace() for sign in word):
-        return False
-    try:
-        _store().find(word)
-    except StoreError as error:
-        return error.message.startswith("several")
-    return True
-
-
 def _story(run: Run) -> str:
-    from airoagent.cli.answer import answer_text
-    from airoagent.events import StepStarted
-
     lines = [f"run {run.id}  {run.status}  {run.seconds:.1f} s  model {run.model}", f"question: {run.question}", ""]
     inputs = {event.step: event.input for event in run.events if isinstance(event, StepStarted)}
     if run.plan is None:
@@ -147,23 +94,21 @@ def _story(run: Run) -> str:
     return "\n".join(lines)
 
 
-@command.command("path")
+@runs_command.command("path")
 @click.argument("run_id", metavar="[ID]", required=False)
 def path(run_id: str | None) -> None:
     """Print the file that the runs are kept in."""
-    store = _store()
+    store = open_store()
     if run_id:
         store.find(run_id)
     click.echo(store.path)
 
 
-@command.command("rm")
+@runs_command.command("rm")
 @click.argument("run_ids", metavar="ID...", nargs=-1, required=True)
 def rm(run_ids: tuple[str, ...]) -> None:
     """Remove runs and what only they hold. One that is being driven is not removed."""
-    from airoagent.errors import StoreError
-
-    store = _store()
+    store = open_store()
     for run_id in [store.find(word) for word in run_ids]:
         if store.status(run_id) == "running":
             raise StoreError(f"the run {run_id} is still being driven", "stop it first, or wait for its end")
@@ -171,7 +116,7 @@ def rm(run_ids: tuple[str, ...]) -> None:
         click.echo(f"removed {run_id}", err=True)
 
 
-@command.command("export")
+@runs_command.command("export")
 @click.argument("run_ids", metavar="ID...", nargs=-1, required=True)
 @click.option("-o", "--output", metavar="FILE", help="Write to FILE in place of stdout.")
 @click.option("--format", "form", type=click.Choice(["trace", "instruct"]), default="trace", help="What to write.")
@@ -181,7 +126,6 @@ def export(run_ids: tuple[str, ...], output: str | None, form: str) -> None:
     --format instruct writes what the models of runs were asked and answered as JSON Lines of instruction and response,
     for fine-tuning; runs without an answer, and answers that say there is none, are left out.
     """
-    from airoagent.errors import UsageError
     from airoagent.recorded.export import instruct_lines
     from airoagent.records.run_record import write_trace
 
@@ -193,7 +137,7 @@ def export(run_ids: tuple[str, ...], output: str | None, form: str) -> None:
             stream.writelines(write_trace(run.id, run.events) if form == "trace" else instruct_lines(run))
 
 
-@command.command("save-plan")
+@runs_command.command("save-plan")
 @click.argument("run_id", metavar="ID")
 @click.option("-o", "--output", metavar="FILE", help="Write to FILE in place of stdout.")
 @click.option("--param", "params", multiple=True, metavar="NAME=TEXT", help="Write {NAME} wherever TEXT stands.")
@@ -205,7 +149,6 @@ def save_plan(run_id: str, output: str | None, params: tuple[str, ...]) -> None:
       airo runs save-plan @last --param year=2020 -o laureate.plan
       airo run laureate.plan --set year=2017
     """
-    from airoagent.cli.recorded import named_values
     from airoagent.recorded.export import saved_plan
 
     text = saved_plan(load_run(run_id), named_values(params, "--param"))
@@ -213,7 +156,7 @@ def save_plan(run_id: str, output: str | None, params: tuple[str, ...]) -> None:
         stream.write(text)
 
 
-@command.command("gc")
+@runs_command.command("gc")
 @click.option("--older", "days", type=click.FloatRange(0), metavar="DAYS", help="Remove runs started before that.")
 @click.option("--keep", type=click.IntRange(0), metavar="N", help="Remove all runs but the newest N.")
 @click.option("--yes", is_flag=True, help="Remove them without asking.")
@@ -225,10 +168,9 @@ def gc(days: float | None, keep: int | None, yes: bool, dry_run: bool, vacuum: b
     A run that is being driven stays. What will be removed is shown first, and asked about on a terminal; elsewhere
     --yes is needed.
     """
-    from airoagent.errors import StoreError
     from airoagent.records.upkeep import collect, find_old
 
-    store = _store()
+    store = open_store()
     before = 0.0
     if days is not None or keep is not None:
         before = time.time() - (days or 0.0) * 86400
@@ -252,8 +194,6 @@ def gc(days: float | None, keep: int | None, yes: bool, dry_run: bool, vacuum: b
 def _ask_to_remove(count: int) -> None:
     import sys
 
-    from airoagent.errors import UsageError
-
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise UsageError(
             f"{count:,} runs would be removed, and there is no terminal to ask on",
@@ -263,14 +203,13 @@ def _ask_to_remove(count: int) -> None:
         raise UsageError("nothing was removed")
 
 
-@command.command("repair")
+@runs_command.command("repair")
 def repair() -> None:
     """Save what can be read of a damaged store: write a new file, and keep the old one next to it.
 
     A run is kept up to its first damaged event. Nothing is changed where nothing is damaged.
     """
     from airoagent.records.upkeep import repair as repair_store
-    from airoagent.settings import state_folder
 
     path = state_folder() / "runs.sqlite3"
     done = repair_store(path)
@@ -285,16 +224,14 @@ def repair() -> None:
     click.echo(f"the old file is now {done.old}", err=True)
 
 
-@command.command("import")
+@runs_command.command("import")
 @click.argument("file", metavar="FILE|-")
 def import_(file: str) -> None:
     """Take a trace into the store."""
-    from airoagent.errors import StoreError
-
-    run = _trace(file)
+    run = load_trace(file)
     if not (run.id.isascii() and run.id.isprintable() and 0 < len(run.id) <= 200):
         raise StoreError(f"a run cannot be called {run.id[:200]!r}", "was the file cut or edited?")
-    store = _store()
+    store = open_store()
     if store.has(run.id):
         raise StoreError(f"there is a run {run.id} already", f"remove it first: airo runs rm {run.id}")
     store.write_run(run.id, run.events)

@@ -9,13 +9,12 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
-from importlib import import_module
 from pathlib import Path
 
 import click
 import pytest
 
-from airoagent.cli.app import VERBS
+from airoagent.cli.app import VERBS, cli
 from airoagent.errors import NOT_ANSWERED
 from tests.cli.conftest import LIBRARY, REPO, Airo, on_terminal
 
@@ -220,7 +219,9 @@ def test_every_option_that_a_hint_or_a_page_names_is_there() -> None:
     known |= {"--no-build-isolation", "--force-reinstall", "--no-cache-dir"}  # pip's, and what `airo pull` gives it
     known |= {"--quiet", "--no-input", "--disable-pip-version-check", "--no-deps", "--only-binary", "--dest", "--hash"}
     for verb in VERBS:
-        known |= options_of(import_module(f"airoagent.cli.{verb}").command)
+        command = cli.get_command(click.Context(cli), verb)
+        assert command is not None
+        known |= options_of(command)
     texts = [(REPO / name).read_text(encoding="utf-8") for name in ("README.md", "SECURITY.md")]
     for file in (*(REPO / "airoagent").rglob("*.py"), *(REPO / "tools").glob("*.py")):
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):

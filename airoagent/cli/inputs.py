@@ -19,15 +19,40 @@ import select
 import stat
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from airoagent.textfiles import MOST, decoded, read_text
+from airoagent.errors import PlanError, StoreError, UsageError
+from airoagent.settings import state_folder
+from airoagent.textfiles import MOST, decoded, opened, read_text
 
-__all__ = ["context_of", "read_stdin", "words_or_stdin"]
+if TYPE_CHECKING:
+    from airoagent.plan.plans import Plan
+    from airoagent.records.run_record import Run
+    from airoagent.records.store import Store
+    from airoagent.toolbox.tool import Toolbox
+
+__all__ = [
+    "context_of",
+    "is_run",
+    "load_run",
+    "load_trace",
+    "named_values",
+    "open_store",
+    "read_plan",
+    "read_stdin",
+    "text_of",
+    "words_or_stdin",
+]
+
 
 _PATIENCE = 3.0  # seconds for the first byte
+
+
 _FOLDER = "put it into a folder as files, and ask that: --docs FOLDER"
+
+
 _QUIET = "(`</dev/null` gives none at once, `--context -` waits for it)"
 
 
@@ -84,7 +109,71 @@ def _something_comes(number: int) -> bool:
 
 def _decoded(data: bytes, name: str) -> str:
     if len(data) > MOST:
-        from airoagent.errors import UsageError
-
         raise UsageError(f"{name} holds more than {MOST // 1024**2} MB, too much to answer from", _FOLDER)
     return decoded(data, name)
+
+
+def read_plan(text: str, tools: Toolbox, file: str) -> Plan:
+    """The plan in a file's text; a PlanError names the file beside line and column."""
+    from airoagent.plan.parser import parse_plan
+
+    try:
+        return parse_plan(text, tools)
+    except PlanError as error:
+        error.file = "" if file == "-" else file
+        raise
+
+
+def text_of(file: str, most: int = MOST) -> str:
+    """The text of a file, or of standard input for ``-``; UsageError says why there is none."""
+    return read_stdin() if file == "-" else read_text(file, hint="check the path; `-` reads standard input", most=most)
+
+
+def named_values(pairs: tuple[str, ...], what: str) -> dict[str, str]:
+    """``name=value`` arguments; a value ``@file`` is the text of that file. UsageError for one without ``=``."""
+    values: dict[str, str] = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not equals or not name.strip():
+            raise UsageError(f"{what} {pair!r} is not of the form NAME=VALUE", f"e.g. {what} evidence2=text, or =@file")
+        text = text_of(value[1:]).removesuffix("\n") if value.startswith("@") else value
+        values[name.strip()] = text
+    return values
+
+
+def open_store() -> Store:
+    from airoagent.records.store import Store
+
+    return Store(state_folder() / "runs.sqlite3")
+
+
+def load_run(word: str) -> Run:
+    """The run that a word of the command line means: an id, the beginning of one, @last, or a trace file."""
+    from airoagent.records.run_record import Run
+
+    if word.endswith(".jsonl"):
+        return load_trace(word)
+    store = open_store()
+    return Run.from_events(store.events(store.find(word)))
+
+
+def load_trace(file: str) -> Run:
+    from airoagent.records.run_record import Run, read_trace, trace_lines
+
+    if file == "-":
+        return Run.from_events(read_trace(trace_lines(click.open_file("-", "rb"))))
+    with opened(file, f"the trace {file}", error=StoreError) as stream:
+        return Run.from_events(read_trace(trace_lines(stream)))
+
+
+def is_run(word: str) -> bool:
+    """Whether a word names a run of the store, and not something else."""
+    if word == "@last":
+        return True
+    if not word[:1].isdigit() or any(sign.isspace() for sign in word):
+        return False
+    try:
+        open_store().find(word)
+    except StoreError as error:
+        return error.message.startswith("several")
+    return True

@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from airoagent.cli.display import plain
+from airoagent.cli.inputs import is_run, load_run, named_values, read_plan, text_of
+from airoagent.cli.launch import agent_for, make_agent
 from airoagent.cli.options import agent_options
+from airoagent.cli.output import print_error
+from airoagent.errors import AiroError, StoreError, UsageError
+from airoagent.events import Event
 
 if TYPE_CHECKING:
     from airoagent.plan.evidence import Evidence
@@ -20,7 +26,7 @@ if TYPE_CHECKING:
 @click.command("debug")
 @click.argument("target", nargs=-1, required=True, metavar="QUESTION|ID|FILE")
 @agent_options("model", "tools", "limits", without=("replan", "limit_seconds"))
-def command(target: tuple[str, ...], **flags: Any) -> int:
+def debug_command(target: tuple[str, ...], **flags: Any) -> int:
     """Step through a question's plan, a recorded run (an ID, @last, a .jsonl file) or a plan file.
 
     In a recorded run a step that is as it was finds what it found then, without a call. Commands are read from standard
@@ -37,11 +43,6 @@ def command(target: tuple[str, ...], **flags: Any) -> int:
 
 def open_session(target: str, flags: dict[str, Any]) -> Debugger:
     """The session that the words of the command line mean."""
-    from airoagent.cli.options import make_agent
-    from airoagent.cli.recorded import agent_for
-    from airoagent.cli.runs import is_run, load_run
-    from airoagent.errors import StoreError
-    from airoagent.events import Event
     from airoagent.recorded.debugger import Debugger
 
     if target.endswith(".jsonl") or is_run(target):
@@ -51,8 +52,6 @@ def open_session(target: str, flags: dict[str, Any]) -> Debugger:
         return Debugger(agent_for(run, flags)[0].session, run.plan, run.question, record=run)
     agent, _ = make_agent(flags)
     if target.endswith(".plan") or Path(target).is_file():
-        from airoagent.cli.run import read_plan, text_of
-
         text = text_of(target)
         return Debugger(agent.session, read_plan(text, agent.tools_for(text), target))
     events: list[Event] = []
@@ -81,19 +80,14 @@ class Session(cmd.Cmd):
                 self._say("interrupted; `quit` ends the session")
 
     def _say(self, text: str) -> None:
-        from airoagent.cli.display import plain
-
         click.echo(plain(text))
 
     def onecmd(self, line: str) -> bool:
         """Carry out a line; what goes wrong is told and the session goes on."""
-        from airoagent.cli.app import tell
-        from airoagent.errors import AiroError
-
         try:
             return bool(super().onecmd(line))
         except AiroError as error:
-            tell(error, False)
+            print_error(error, False)
             return False
 
     def emptyline(self) -> bool:
@@ -102,8 +96,6 @@ class Session(cmd.Cmd):
 
     def default(self, line: str) -> None:
         """Tell that there is no such command."""
-        from airoagent.errors import UsageError
-
         raise UsageError(f"there is no command {line.split()[0]!r}", "`help` lists them")
 
     # Running ---------------------------------------------------------------------------------------------------
@@ -126,8 +118,6 @@ class Session(cmd.Cmd):
 
     def _head(self, step: Step) -> str:
         """A step that could be run now, with the beginning of its input."""
-        from airoagent.cli.display import plain
-
         return f"{step.id}  {step.tool}[{plain(self.debugger.input_of(step.id), 100)}]"
 
     def _ran(self, gained: tuple[Evidence, ...]) -> None:
@@ -207,8 +197,6 @@ class Session(cmd.Cmd):
 
     def do_edit(self, arg: str) -> None:
         """edit STEP [= INPUT] (e): give a step another input; at a terminal without one, $EDITOR opens."""
-        from airoagent.errors import UsageError
-
         word, equals, text = arg.partition("=")
         id = self.debugger.id_of(word)
         if not equals:
@@ -221,8 +209,6 @@ class Session(cmd.Cmd):
 
     def do_set(self, arg: str) -> None:
         """set STEP = TEXT|@FILE: put evidence in place of a call."""
-        from airoagent.cli.recorded import named_values
-
         word, equals, text = arg.partition("=")
         for id, value in named_values((word.strip() + equals + text.strip(),), "set").items():
             self.debugger.set(id, value)

@@ -1,4 +1,4 @@
-"""What a run was begun with, kept beside its record so that it can be gone on with in the same way.
+"""The `Agent` that a command line describes, and what it was made of, kept next to the record of its run.
 
 `airo resume`, `rerun`, `fork`, `debug` and `why --bisect` take it up again; an option on their own command line wins.
 It holds paths, and hosts that may be reached, so it stays on this machine: no trace and no page has it, and what is
@@ -13,17 +13,25 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from airoagent.settings import declared_settings
+import click
+
+from airoagent.cli.approve import approver
+from airoagent.cli.display import plain
+from airoagent.cli.inputs import open_store
+from airoagent.cli.options import all_flags
+from airoagent.errors import UsageError
+from airoagent.settings import declared_settings, load_settings
 
 if TYPE_CHECKING:
     from airoagent.agent import Agent
+    from airoagent.records.run_record import Run
     from airoagent.settings import Settings
 
-__all__ = ["Begun", "begun_with", "read_begun"]
+__all__ = ["LaunchSettings", "agent_for", "make_agent", "read_launch_settings"]
 
 
 @dataclass(frozen=True, slots=True)
-class Begun:
+class LaunchSettings:
     """Settings by name, and what is no setting: model options, tools named with -T, the config file, and hashes of the
     files that the user's own tools came from."""
 
@@ -70,8 +78,8 @@ class Begun:
         return told
 
 
-def begun_with(agent: Agent, settings: Settings, flags: dict[str, Any]) -> str:
-    """What the agent was made of, as text to be kept; read again by `read_begun`."""
+def _launch_settings(agent: Agent, settings: Settings, flags: dict[str, Any]) -> str:
+    """What the agent was made of, as text to be kept; read again by `read_launch_settings`."""
     from airoagent.toolbox.loader import bundle_folder
 
     values: dict[str, Any] = {}
@@ -86,7 +94,7 @@ def begun_with(agent: Agent, settings: Settings, flags: dict[str, Any]) -> str:
     origins = {Path(tool.origin) for tool in agent.session.needing(()).known_tools.values() if tool.origin}
     own = {file for file in origins if file.is_file() and not file.is_relative_to(bundled)}
     config = flags["config_file"]
-    begun = Begun(
+    begun = LaunchSettings(
         values,
         tuple(flags["options"]),
         tuple(flags["named"] or ()),
@@ -96,15 +104,15 @@ def begun_with(agent: Agent, settings: Settings, flags: dict[str, Any]) -> str:
     return json.dumps(asdict(begun))
 
 
-def read_begun(text: str) -> Begun:
-    """What `begun_with` wrote; empty for a run of which nothing is kept."""
+def read_launch_settings(text: str) -> LaunchSettings:
+    """What `_launch_settings` wrote; empty for a run of which nothing is kept."""
     if not text:
-        return Begun()
+        return LaunchSettings()
     value = json.loads(text)
     options = tuple((str(key), str(item)) for key, item in value["options"])
     now = {one.was: name for name, (_, one) in declared_settings().items()}
     settings = {now.get(name, name): setting for name, setting in value["settings"].items()}
-    return Begun(settings, options, tuple(value["named"]), value["config_file"], value["files"])
+    return LaunchSettings(settings, options, tuple(value["named"]), value["config_file"], value["files"])
 
 
 def _absolute(model: str) -> str:
@@ -121,3 +129,79 @@ def _hash(file: Path) -> str:
         return hashlib.sha256(file.read_bytes()).hexdigest()
     except OSError:
         return "unreadable"
+
+
+def make_agent(
+    flags: dict[str, Any], *, display: str | None = None, color: str | None = None
+) -> tuple[Agent, Settings]:
+    """The agent that flags, environment and config file describe, and the settings in force."""
+    from airoagent.agent import Agent
+    from airoagent.engine.policy import Policy
+    from airoagent.models.base import Sampling
+    from airoagent.web.search import check_search
+
+    given = all_flags(flags)
+    flags = dict(given)
+    options, named = dict(flags.pop("options")), flags.pop("named") or None
+    config_file = flags.pop("config_file")
+    if flags.pop("no_cache"):
+        flags["cache"] = 0.0
+    if flags.pop("no_store"):
+        flags["store"] = False
+    settings = load_settings(
+        {**flags, "display": display, "color": color}, config_file=Path(config_file) if config_file else None
+    )
+    check_search(settings.search)
+    declared = {name: one for name, (_, one) in declared_settings().items()}
+    policy = {one.policy: getattr(settings, name) for name, one in declared.items() if one.policy}
+    agent = Agent(
+        settings.model,
+        named,
+        tool_paths=settings.tools,
+        docs=settings.docs,
+        web=settings.web,
+        options=options,
+        sampling=Sampling(**{name: getattr(settings, name) for name in Sampling.__dataclass_fields__}),
+        policy=Policy(**policy, ask_before="all" if settings.approve else "side-effects"),
+        store=settings.store,
+        approve=approver(),
+        tool_settings={name: getattr(settings, name) for name, one in declared.items() if one.for_tools},
+        allow_private=settings.allow_private,
+        mcp_servers=settings.mcp_servers,
+        free=settings.free,
+    )
+    if settings.display not in ("none", "json"):
+        agent.on_broken_tool(lambda broken: click.echo(f"note: {plain(str(broken))}", err=True))
+    if settings.store:
+        agent.session.started_with = _launch_settings(agent, settings, given)
+    return agent, settings
+
+
+def agent_for(
+    run: Run, flags: dict[str, Any], *, display: str | None = None, color: str | None = None
+) -> tuple[Agent, Settings]:
+    """The agent that goes on with a run: made as the run's was, but for what the options say otherwise.
+
+    What has changed since is told on stderr.
+    """
+    flags = all_flags(flags)
+    begun = _launched_with(run)
+    mixed = begun.flags_for(flags)
+    if not mixed["model"] and run.model.startswith(("http://", "https://")):
+        raise UsageError(
+            f"the model on record is the server {run.model}, and it was not this machine that put it there",
+            f"if you trust it with what the run has found: -m {run.model}",
+        )
+    mixed["model"] = mixed["model"] or run.model
+    agent, settings = make_agent(mixed, display=display, color=color)
+    if settings.display not in ("none", "json"):
+        for change in begun.changes(flags):
+            click.echo(f"note: {plain(change)}", err=True)
+    return agent, settings
+
+
+def _launched_with(run: Run) -> LaunchSettings:
+    """What the run was begun with; nothing of one that is not, event by event, of this machine's store."""
+    store = open_store()
+    mine = store.has(run.id) and store.events(run.id) == run.events  # a trace may bear the id of a run of ours
+    return read_launch_settings(store.beside(run.id) if mine else "")
