@@ -47,7 +47,7 @@ def ask_command(
 
     The answer goes to stdout; the plan and the steps go to stderr. `-` reads the question from standard input.
 
-    Text from a pipe is what the question is answered from, and nothing else: no plan, no search. A pipe that sends
+    Text from a pipe is the only source of the answer: no plan, no search. A pipe that sends
     nothing for 3 seconds is ignored. In a `while read` loop, add `</dev/null` so that airo does not read the loop's
     input.
 
@@ -72,12 +72,12 @@ def ask_command(
 
 
 def _alone(flags: dict[str, Any]) -> None:
-    """UsageError for an option that says what else to answer from: the text that was given is not left out unsaid."""
+    """UsageError for an option that names another source: the given text must not be ignored silently."""
     for option, name in (("docs", "--docs"), ("web", "--web"), ("named", "--tool")):
         if flags[option]:
             raise UsageError(
-                f"a text to answer from was given, and {name} too: it is one or the other",
-                f"leave out {name}, or keep standard input out of it with </dev/null",
+                f"{name} cannot be combined with a text to answer from",
+                f"remove {name}, or keep standard input out of it with </dev/null",
             )
 
 
@@ -89,7 +89,7 @@ def _alone(flags: dict[str, Any]) -> None:
     "file",
     type=click.Path(allow_dash=True),
     metavar="FILE|-",
-    help="Look at the plan in FILE in place of writing one.",
+    help="Check the plan in FILE instead of writing one.",
 )
 @click.option("--fix", is_flag=True, help="With --check: print the repaired text.")
 @click.option(
@@ -97,16 +97,16 @@ def _alone(flags: dict[str, Any]) -> None:
     "form",
     metavar="mermaid|dot|text",
     shell_complete=complete(lambda: ("mermaid", "dot", "text")),
-    help="Print a picture of the plan in this form.",
+    help="Print the plan as a diagram.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print the plan (with --check: and the findings) as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print the plan (with --check, also the findings) as JSON.")
 def plan_command(
     question: tuple[str, ...], file: str | None, fix: bool, form: str | None, as_json: bool, **flags: Any
 ) -> int:
-    """Write the plan for QUESTION and run nothing; `airo run -` takes it from there.
+    """Write the plan for QUESTION without running it. `airo run -` runs it.
 
-    With --check, tell what is wrong with a plan there is: each finding with its line, column and caret, and what was
-    done about it. Exit code 0: the plan can be run; 4: it cannot.
+    With --check, lint an existing plan: each finding with its line, column and caret, and how it was repaired. The exit
+    code is 0 if the plan can be run and 4 if it cannot.
 
     \b
     Examples:
@@ -115,12 +115,12 @@ def plan_command(
     """
     if file is not None:
         of_model = [name for name, (_, one) in declared_settings().items() if one.group == "model"]
-        refuse_given(("options", *of_model), "does nothing with --check, which asks no model")
+        refuse_given(("options", *of_model), "has no effect with --check, which uses no model")
     agent, _ = make_agent(flags)
     if file is not None:
         return _check(text_of(file), "plan" if file == "-" else file, agent, fix, form, as_json)
     if fix:
-        raise click.UsageError("--fix repairs a plan there is: airo plan --check FILE --fix")
+        raise click.UsageError("--fix needs a plan to repair: airo plan --check FILE --fix")
     written, plan = _write(agent, words_or_stdin(question), as_json)
     if form is not None:
         _picture(plan, form)
@@ -135,7 +135,7 @@ def plan_command(
 
 
 def _write(agent: Agent, question: str, as_json: bool) -> tuple[str, Plan]:
-    """What the model wrote, and the plan it means. What cannot be used is shown whole: it is on record nowhere."""
+    """What the model wrote, and its plan. Text that is not a plan is shown whole, since it is not recorded."""
     written: list[str] = []
 
     def watch(event: Event) -> None:
@@ -200,8 +200,8 @@ def _picture(plan: Plan, form: str) -> None:
 
 @click.command("run")
 @click.argument("file", type=click.Path(allow_dash=True))
-@click.option("--set", "values", multiple=True, metavar="NAME=VALUE", help="What {NAME} in the plan stands for.")
-@click.option("--replay-tools", "recorded", metavar="ID|TRACE", help="Take what tools find from this record.")
+@click.option("--set", "values", multiple=True, metavar="NAME=VALUE", help="Value of the parameter {NAME} in the plan.")
+@click.option("--replay-tools", "recorded", metavar="ID|TRACE", help="Use the tool results in this record.")
 @agent_options(without=("replan", "web"))
 @display_options
 def run_command(
@@ -213,12 +213,12 @@ def run_command(
     color: str | None,
     **flags: Any,
 ) -> int:
-    """Run the plan in FILE (`-`: standard input) and tell the answer.
+    """Run the plan in FILE (`-`: standard input) and print the answer.
 
-    The plan may be in any form a model writes; what is wrong with it is told with line and column before anything runs.
+    The plan may be in any form that models write. Errors in it are reported with line and column before anything runs.
 
-    A {name} in the plan is a parameter that --set gives a value. With --replay-tools no tool is called: each finds what
-    the record says it found for that input (exit 6 where it has none); the model is asked as usual.
+    {name} in the plan is a parameter; --set gives its value. With --replay-tools no tool is called: each returns what
+    it returned for that input in the record (exit 6 if there is nothing); the model is asked as usual.
 
     \b
     Examples:
@@ -257,10 +257,10 @@ def run_command(
     type=click.Choice(["json", "yaml"]),
     default="json",
     show_default=True,
-    help="The form the model is asked for.",
+    help="Format the model writes the call in.",
 )
-@click.option("--dry-run", is_flag=True, help="Print the call and do not make it.")
-@click.option("--retries", type=int, default=1, show_default=True, help="Rounds of asking again for a usable call.")
+@click.option("--dry-run", is_flag=True, help="Print the call without making it.")
+@click.option("--retries", type=int, default=1, show_default=True, help="Retries if the call is unusable.")
 @agent_options(without=("replan",))
 @display_options
 def call_command(
@@ -274,9 +274,9 @@ def call_command(
     color: str | None,
     **flags: Any,
 ) -> int:
-    """Choose one function for INPUT, check its parameters, call it, and print what it gives.
+    """Choose a function for INPUT, check its parameters, call it and print the result.
 
-    Without --functions the functions are the tools on offer. A function is carried out by the tool of its name.
+    Without --functions, the functions are the available tools. A function is run by the tool of the same name.
     `-` reads INPUT from standard input.
 
     \b
@@ -301,15 +301,15 @@ def call_command(
 
 @click.command("think")
 @click.argument("question", nargs=-1)
-@click.option("--all", "show_all", is_flag=True, help="Print the solutions and their ranking, too.")
+@click.option("--all", "show_all", is_flag=True, help="Also print the solutions and their ranking.")
 @click.option("--json", "as_json", is_flag=True, help="Print solutions, ranking and best answer as one JSON object.")
 @agent_options("model", "output", without=("free",), also=("limit_seconds",))
 def think_command(question: tuple[str, ...], show_all: bool, as_json: bool, **flags: Any) -> int:
-    """Let the model give several answers to QUESTION, rank them, and print the best. `-` reads standard input.
+    """Ask the model for several answers to QUESTION, rank them and print the best. `-` reads standard input.
 
     \b
     Example:
-      airo think -m jondurbin/airoboros-l2-13b-gpt4-2.0 "45 games were played, each against each. How many players?"
+      airo think -m jondurbin/airoboros-l2-13b-gpt4-2.0 "Everyone played everyone once: 45 games. How many players?"
     """
     agent, settings = make_agent(flags)
     thought = agent.think(words_or_stdin(question), watch=make_watch(settings))
@@ -330,7 +330,7 @@ def think_command(question: tuple[str, ...], show_all: bool, as_json: bool, **fl
 @click.option("--json", "as_json", is_flag=True, help="Print the code as one JSON object.")
 @agent_options("model", "output", without=("free",), also=("limit_seconds",))
 def code_command(prompt: tuple[str, ...], as_json: bool, **flags: Any) -> int:
-    """Let the model write what PROMPT asks for, and print the code alone. `-` reads standard input.
+    """Write the code that PROMPT asks for and print only the code. `-` reads standard input.
 
     \b
     Example:

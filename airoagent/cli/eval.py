@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @click.command("eval")
 @click.argument("file", type=click.Path())
-@click.option("--out", type=click.Path(dir_okay=False), help="Write one JSON line for each question to this file.")
+@click.option("--out", type=click.Path(dir_okay=False), help="Write one JSON line per question to this file.")
 @click.option("--against", type=click.Path(), help="Compare with the --out file of another run of the same questions.")
 @click.option("-n", "--limit", type=click.IntRange(1), help="Ask only the first N questions.")
 @click.option("--at-once", type=click.IntRange(1, 1000), default=4, show_default=True, help="Maximum runs at a time.")
@@ -29,11 +29,11 @@ if TYPE_CHECKING:
 def eval_command(
     file: str, out: str | None, against: str | None, limit: int | None, at_once: int, as_json: bool, **flags: Any
 ) -> int:
-    """Ask the questions of FILE and score the answers.
+    """Ask the questions in FILE and score the answers.
 
-    FILE is JSON Lines ({"question", "answers", optionally "id", "context", "source"}), or a file of SQuAD or HotpotQA.
-    Scores: exact match and F1 as SQuAD has them, holds (an accepted answer stands in the answer), declined, wrong
-    (answered, and not right), valid plans, source hits, repairs, tool errors, tokens and seconds; means with 95 %
+    FILE is JSON Lines ({"question", "answers", optionally "id", "context", "source"}), or a SQuAD or HotpotQA file.
+    Scores: exact match and F1 as in SQuAD, holds (the answer contains an accepted one), declined, wrong (answered, but
+    not correctly), valid plans, source hits, repairs, tool errors, tokens and seconds; means with 95 %
     bootstrap intervals.
 
     \b
@@ -75,7 +75,7 @@ def eval_command(
         if figure is not None:
             click.echo(f"{one.name:<12} {_shown(figure, one.name)}")
     if gain is not None:
-        click.echo(f"{'gain':<12} {_shown(gain[0], 'holds')}  in holds; by chance with p = {gain[1]:.3f}")
+        click.echo(f"{'gain':<12} {_shown(gain[0], 'holds')}  in holds; p = {gain[1]:.3f}")
     return 0
 
 

@@ -1,11 +1,10 @@
 """What standard input holds: the question (``-``), or a text to answer it from.
 
-A question that is given on the command line leaves standard input free, and what `fstat` says of it decides:
+If the question is on the command line, `fstat` of standard input decides:
 
-    a pipe or a socket         the text that comes through it, up to its end; but where it is open and nothing has come
-                               within 3 seconds (cron, ssh, CI and programs that start us may leave it so), none
-    a file from its beginning  its text; of a file that somebody has begun to read (the list of a `while read` loop)
-                               nothing is taken
+    a pipe or a socket         its text, up to its end; none if it is open and nothing has come within 3 seconds (cron,
+                               ssh, CI and other programs may leave it so)
+    a file from its start      its text; none of a file already read in part (the list of a `while read` loop)
     a terminal, /dev/null,     none
     closed, anything else
 
@@ -50,10 +49,10 @@ __all__ = [
 _PATIENCE = 3.0  # seconds for the first byte
 
 
-_FOLDER = "put it into a folder as files, and ask that: --docs FOLDER"
+_FOLDER = "split it into files in a folder and use --docs FOLDER"
 
 
-_QUIET = "(`</dev/null` gives none at once, `--context -` waits for it)"
+_QUIET = "(use `</dev/null` to skip the wait, `--context -` to wait longer)"
 
 
 def read_stdin() -> str:
@@ -70,7 +69,7 @@ def words_or_stdin(words: tuple[str, ...]) -> str:
 def context_of(files: tuple[str, ...], told: bool = True) -> list[tuple[str, str]]:
     """The texts to answer from, each with its name: those of ``--context``, or what standard input holds.
 
-    ``told``: somebody may be told, on stderr, that standard input stayed empty. UsageError for what is not text.
+    ``told``: whether stderr may say that standard input stayed empty. UsageError for what is not text.
     """
     if files:
         return [("stdin", read_stdin()) if file == "-" else (Path(file).name, read_text(file)) for file in files]
@@ -91,9 +90,7 @@ def _given_text(told: bool) -> str:
         return ""
     if not _something_comes(number):
         if told:
-            click.echo(
-                f"standard input is open but gave nothing in {_PATIENCE:g} s: going on without {_QUIET}", err=True
-            )
+            click.echo(f"nothing came from standard input in {_PATIENCE:g} s; continuing without it {_QUIET}", err=True)
         return ""
     return read_stdin()
 
@@ -109,12 +106,12 @@ def _something_comes(number: int) -> bool:
 
 def _decoded(data: bytes, name: str) -> str:
     if len(data) > MOST:
-        raise UsageError(f"{name} holds more than {MOST // 1024**2} MB, too much to answer from", _FOLDER)
+        raise UsageError(f"{name} is longer than {MOST // 1024**2} MB", _FOLDER)
     return decoded(data, name)
 
 
 def read_plan(text: str, tools: Toolbox, file: str) -> Plan:
-    """The plan in a file's text; a PlanError names the file beside line and column."""
+    """The plan in a file's text; a PlanError names the file with line and column."""
     from airoagent.plan.parser import parse_plan
 
     try:
@@ -125,7 +122,7 @@ def read_plan(text: str, tools: Toolbox, file: str) -> Plan:
 
 
 def text_of(file: str, most: int = MOST) -> str:
-    """The text of a file, or of standard input for ``-``; UsageError says why there is none."""
+    """The text of a file, or of standard input for ``-``; UsageError if it cannot be read."""
     return read_stdin() if file == "-" else read_text(file, hint="check the path; `-` reads standard input", most=most)
 
 
@@ -135,7 +132,7 @@ def named_values(pairs: tuple[str, ...], what: str) -> dict[str, str]:
     for pair in pairs:
         name, equals, value = pair.partition("=")
         if not equals or not name.strip():
-            raise UsageError(f"{what} {pair!r} is not of the form NAME=VALUE", f"e.g. {what} evidence2=text, or =@file")
+            raise UsageError(f"{what} {pair!r} is not NAME=VALUE", f"for example {what} evidence2=text, or =@file")
         text = text_of(value[1:]).removesuffix("\n") if value.startswith("@") else value
         values[name.strip()] = text
     return values
@@ -148,7 +145,7 @@ def open_store() -> Store:
 
 
 def load_run(word: str) -> Run:
-    """The run that a word of the command line means: an id, the beginning of one, @last, or a trace file."""
+    """The run that a word of the command line names: an id, the start of one, @last, or a trace file."""
     from airoagent.records.run_record import Run
 
     if word.endswith(".jsonl"):
@@ -167,7 +164,7 @@ def load_trace(file: str) -> Run:
 
 
 def is_run(word: str) -> bool:
-    """Whether a word names a run of the store, and not something else."""
+    """Whether a word names a recorded run."""
     if word == "@last":
         return True
     if not word[:1].isdigit() or any(sign.isspace() for sign in word):

@@ -1,8 +1,8 @@
 """The `Agent` that a command line describes, and what it was made of, kept next to the record of its run.
 
-`airo resume`, `rerun`, `fork`, `debug` and `why --bisect` take it up again; an option on their own command line wins.
-It holds paths, and hosts that may be reached, so it stays on this machine: no trace and no page has it, and what is
-imported brings none along. A trace of somebody else can name neither code to load nor an address to open.
+`airo resume`, `rerun`, `fork`, `debug` and `why --bisect` use these launch settings again; an option given to them
+wins. They hold paths, and hosts that may be reached, so they stay on this machine: they are in no trace and no
+page, and an imported run has none. Thus a foreign trace can name neither code to load nor an address to open.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ __all__ = ["LaunchSettings", "agent_for", "make_agent", "read_launch_settings"]
 
 @dataclass(frozen=True, slots=True)
 class LaunchSettings:
-    """Settings by name, and what is no setting: model options, tools named with -T, the config file, and hashes of the
-    files that the user's own tools came from."""
+    """Settings by name, and what is not a setting: model options, tools named with -T, the config file, and hashes of
+    the files of the user's own tools."""
 
     settings: dict[str, Any] = field(default_factory=dict)
     options: tuple[tuple[str, str], ...] = ()
@@ -42,7 +42,7 @@ class LaunchSettings:
     files: dict[str, str] = field(default_factory=dict)
 
     def flags_for(self, flags: dict[str, Any]) -> dict[str, Any]:
-        """The flags of the command line, with those of then where none was given now."""
+        """The flags of the command line, completed from the launch settings."""
         mixed = {
             **flags,
             "config_file": flags["config_file"] or self.config_file,
@@ -58,17 +58,17 @@ class LaunchSettings:
         return mixed
 
     def _there(self, name: str, value: Any) -> Any:
-        """A setting, of folders and files those that are still there."""
+        """A setting; of folders and files, those that still exist."""
         if name not in ("docs", "tools"):
             return tuple(value) if isinstance(value, list) else value
         return tuple(path for path in value if Path(path).exists())
 
     def changes(self, flags: dict[str, Any]) -> list[str]:
-        """What has become otherwise since, one sentence each; not of what the flags give anew."""
+        """What has changed since, one sentence each; not what the flags replace."""
         told = []
         for name, what in (("docs", "documents folder"), ("tools", "tools file")):
             paths = () if flags[name] else self.settings.get(name, ())
-            told += [f"the {what} {path}, which the run had, is gone" for path in paths if not Path(path).exists()]
+            told += [f"the {what} {path} of this run no longer exists" for path in paths if not Path(path).exists()]
         files = {} if flags["tools"] else self.files
         told += [
             f"the tools file {path} has changed since the run"
@@ -79,7 +79,7 @@ class LaunchSettings:
 
 
 def _launch_settings(agent: Agent, settings: Settings, flags: dict[str, Any]) -> str:
-    """What the agent was made of, as text to be kept; read again by `read_launch_settings`."""
+    """The launch settings as text; `read_launch_settings` reads it."""
     from airoagent.toolbox.loader import bundle_folder
 
     values: dict[str, Any] = {}
@@ -87,7 +87,7 @@ def _launch_settings(agent: Agent, settings: Settings, flags: dict[str, Any]) ->
         value = getattr(settings, name)
         if name in ("docs", "tools"):
             value = [str(path.absolute()) for path in value]
-        if value is not None and (name != "approve" or value):  # what must be asked about now is asked about
+        if value is not None and (name != "approve" or value):  # what must be approved now is
             values[name] = value
     values["model"] = _absolute(settings.model)
     bundled = bundle_folder("tools")
@@ -105,7 +105,7 @@ def _launch_settings(agent: Agent, settings: Settings, flags: dict[str, Any]) ->
 
 
 def read_launch_settings(text: str) -> LaunchSettings:
-    """What `_launch_settings` wrote; empty for a run of which nothing is kept."""
+    """What `_launch_settings` wrote; empty for a run without."""
     if not text:
         return LaunchSettings()
     value = json.loads(text)
@@ -180,17 +180,17 @@ def make_agent(
 def agent_for(
     run: Run, flags: dict[str, Any], *, display: str | None = None, color: str | None = None
 ) -> tuple[Agent, Settings]:
-    """The agent that goes on with a run: made as the run's was, but for what the options say otherwise.
+    """The agent that continues a run: made as the run's was, except for what the options change.
 
-    What has changed since is told on stderr.
+    What has changed since is reported on stderr.
     """
     flags = all_flags(flags)
     begun = _launched_with(run)
     mixed = begun.flags_for(flags)
     if not mixed["model"] and run.model.startswith(("http://", "https://")):
         raise UsageError(
-            f"the model on record is the server {run.model}, and it was not this machine that put it there",
-            f"if you trust it with what the run has found: -m {run.model}",
+            f"this run was recorded elsewhere, with the model server {run.model}",
+            f"if you trust that server with the contents of the run: -m {run.model}",
         )
     mixed["model"] = mixed["model"] or run.model
     agent, settings = make_agent(mixed, display=display, color=color)
@@ -201,7 +201,7 @@ def agent_for(
 
 
 def _launched_with(run: Run) -> LaunchSettings:
-    """What the run was begun with; nothing of one that is not, event by event, of this machine's store."""
+    """The launch settings of a run; none unless the run is, event by event, in this machine's store."""
     store = open_store()
     mine = store.has(run.id) and store.events(run.id) == run.events  # a trace may bear the id of a run of ours
     return read_launch_settings(store.beside(run.id) if mine else "")

@@ -19,7 +19,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def complete(words: Callable[[], Iterable[str]]) -> Callable[..., list[str]]:
-    """What Tab offers for a value: those of the words that begin as the value does. Nothing is read from disk."""
+    """What Tab offers for a value: the words that start with it. Nothing is read from disk."""
     return lambda ctx, param, incomplete: [word for word in words() if word.startswith(incomplete)]
 
 
@@ -30,7 +30,7 @@ def _models() -> Iterable[str]:
 
 
 class _Setting(click.Option):
-    """The option of a setting; a name it had is accepted and not shown."""
+    """The option of a setting; its former name is accepted and not shown."""
 
     def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
         names, self.opts = self.opts, [name for name in self.opts if name != self.was]
@@ -60,18 +60,31 @@ def _option(name: str, kind: Any, declared: Declared) -> Callable[[F], F]:
     return click.option(*names, cls=type("_Setting", (_Setting,), {"was": old}), **form)
 
 
-# Options that are no settings: they name what is used, or are short for another. Each with its group and its parameter.
+# Options that are not settings, each with its group and its parameter.
 _OTHERS: tuple[tuple[Group, str, Callable[[Any], Any]], ...] = (
     (
         "model",
         "options",
-        click.option("-o", "--option", "options", nargs=2, multiple=True, metavar="KEY VALUE", help="A model option."),
+        click.option(
+            "-o",
+            "--option",
+            "options",
+            nargs=2,
+            multiple=True,
+            metavar="KEY VALUE",
+            help="Set a model option (repeatable).",
+        ),
     ),
     (
         "tools",
         "named",
         click.option(
-            "-T", "--tool", "named", multiple=True, metavar="NAME", help="Offer only this tool; +NAME: one more."
+            "-T",
+            "--tool",
+            "named",
+            multiple=True,
+            metavar="NAME",
+            help="Use only this tool (repeatable); +NAME adds one.",
         ),
     ),
     ("tools", "no_cache", click.option("--no-cache", is_flag=True, help="Same as --cache 0.")),
@@ -102,8 +115,8 @@ def _options(
 
 
 def agent_options(*groups: Group, without: Sequence[str] = (), also: Sequence[str] = ()) -> Callable[[F], F]:
-    """Add the options of these groups (none named: all but ``display``), and ``also`` others: a verb takes those that
-    it makes use of. The command gets them as keyword arguments.
+    """Add the options of these groups (default: all but ``display``), and ``also`` others: a verb takes only options
+    that it uses. The command gets them as keyword arguments.
     """
     groups = groups or ("model", "tools", "limits", "output")
 
@@ -131,5 +144,5 @@ def refuse_given(names: Collection[str], reason: str) -> None:
 
 
 def all_flags(flags: dict[str, Any]) -> dict[str, Any]:
-    """The flags of a verb, and those it does not take as ones that were not given."""
+    """The flags of a verb, completed by those it does not take, as not given."""
     return {**dict.fromkeys(declared_settings()), **_NOT_GIVEN, **flags}

@@ -1,4 +1,4 @@
-"""What a command prints: the answer on stdout, errors on stderr; and who follows a run while it goes on."""
+"""What a command prints: the answer on stdout, errors on stderr; and the watchers of a run."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ __all__ = ["answer_text", "make_watch", "print_error", "print_run"]
 
 
 def answer_text(run: Run) -> str:
-    """The answer, and below it the sources it stands on, with the words they say it in."""
+    """The answer, and below it its sources with the passages quoted."""
     quotes: dict[str, list[str]] = {}
     titles: dict[str, str] = {}
     for source in run.sources:
@@ -35,7 +35,7 @@ def answer_text(run: Run) -> str:
 
 
 def print_run(run: Run, *, as_json: bool, settings: Settings, recorded: bool = True) -> int:
-    """Print what the run came to; its exit code. Where stderr is JSON lines, an error is one, too."""
+    """Print the result of a run; its exit code. If stderr is JSON lines, an error is one as well."""
     if as_json:
         click.echo(json.dumps(run.to_json(), indent=2))
     elif run.status == "done":
@@ -50,7 +50,7 @@ def print_run(run: Run, *, as_json: bool, settings: Settings, recorded: bool = T
 
 
 def make_watch(settings: Settings) -> Callable[[Event], None] | None:
-    """What is told each event, None for nobody. MissingExtra where spans were asked for and cannot be."""
+    """The display and OpenTelemetry spans as one watcher, or None. MissingExtra if spans cannot be sent."""
     display = make_display(settings.display, settings.color)
     if settings.spans == "off":
         return display

@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 @click.argument("run_id", metavar="ID|FILE", default="@last", shell_complete=complete(lambda: ("@last",)))
 @display_options
 def replay_command(run_id: str, as_json: bool, display: str | None, color: str | None) -> int:
-    """Replay a recorded run: no model, no tool, no network; the same answer to the byte.
+    """Replay a recorded run without a model, tools or the network: the same answer, byte for byte.
 
-    It fails (exit 6) and names the step if this version of airo would do anything else than what is on record.
+    Fails with exit code 6 and names the step if this version of airo would do anything other than what was recorded.
 
     \b
     Examples:
@@ -49,13 +49,13 @@ def replay_command(run_id: str, as_json: bool, display: str | None, color: str |
 @agent_options()
 @display_options
 def resume_command(run_id: str, as_json: bool, display: str | None, color: str | None, **flags: Any) -> int:
-    """Finish a run that was interrupted, or try again what failed in it; what finished is not done again.
+    """Finish an interrupted run, or retry what failed in it. Finished steps are not repeated.
 
-    It goes on with the model, tools, documents and limits that the run had; options given here win. A call whose end is
-    not known is made again only if its tool says it may be.
+    The run keeps its model, tools, documents and limits; options given here override them. A call whose outcome is
+    unknown is repeated only if its tool allows that.
     """
     if run_id.endswith(".jsonl"):
-        raise UsageError("a trace is not resumed but a run of the store", f"airo runs import {run_id}, then resume it")
+        raise UsageError("a trace file cannot be resumed", f"import it first: airo runs import {run_id}")
     past = load_run(run_id)
     agent, settings = agent_for(past, flags, display=display, color=color)
     run = agent.resume(past.id, watch=make_watch(settings))
@@ -64,13 +64,13 @@ def resume_command(run_id: str, as_json: bool, display: str | None, color: str |
 
 @click.command("rerun")
 @click.argument("run_id", metavar="ID|FILE", default="@last", shell_complete=complete(lambda: ("@last",)))
-@click.option("--from", "from_step", metavar="STEP", help="Only this step and what depends on it.")
+@click.option("--from", "from_step", metavar="STEP", help="Rerun only this step and what depends on it.")
 @agent_options()
 @display_options
 def rerun_command(
     run_id: str, from_step: str | None, as_json: bool, display: str | None, color: str | None, **flags: Any
 ) -> int:
-    """Run the plan of a recorded run again, calling its tools anew, as a new run.
+    """Run the plan of a recorded run again as a new run, with new tool calls.
 
     \b
     Example:
@@ -84,9 +84,17 @@ def rerun_command(
 
 @click.command("fork")
 @click.argument("run_id", metavar="ID|FILE", default="@last", shell_complete=complete(lambda: ("@last",)))
-@click.option("--edit", "edits", multiple=True, metavar="STEP[=INPUT]", help="Another input; without one: $EDITOR.")
-@click.option("--set", "sets", multiple=True, metavar="STEP=TEXT|@FILE", help="Evidence in place of a call.")
-@click.option("--plan", "plan_file", metavar="FILE", help="Another plan; what it has in common is not run again.")
+@click.option(
+    "--edit",
+    "edits",
+    multiple=True,
+    metavar="STEP[=INPUT]",
+    help="Change the input of a step (without INPUT: in $EDITOR).",
+)
+@click.option("--set", "sets", multiple=True, metavar="STEP=TEXT|@FILE", help="Use this evidence instead of a call.")
+@click.option(
+    "--plan", "plan_file", metavar="FILE", help="Use this plan; steps it shares with the old one are not repeated."
+)
 @agent_options(without=("replan", "web"))
 @display_options
 def fork_command(
@@ -99,10 +107,10 @@ def fork_command(
     color: str | None,
     **flags: Any,
 ) -> int:
-    """Change something in a recorded run: a new run, in which only what the change reaches is run, tells what follows.
+    """Change a recorded run: a new run repeats only the steps that the change affects.
 
-    With -m MODEL the steps that ask a model ask this one. The answer's run names the old one as its parent; `airo diff`
-    shows what changed.
+    With -m MODEL the steps that use a model are repeated with this one. The new run records the old one as its parent;
+    `airo diff` shows what changed.
 
     \b
     Examples:
@@ -126,29 +134,31 @@ def fork_command(
 
 
 def _edit(run: Run, word: str) -> str:
-    """The step's input as the user's editor leaves it; UsageError where there is no plan, step, or change."""
+    """The step's input as edited by the user; an error if there is no plan, step or change."""
     from airoagent.recorded.forking import step_id
 
     if run.plan is None:
-        raise StoreError(f"the run {run.id} has no plan, so there is no step to edit", "give one with --plan FILE")
+        raise StoreError(f"the run {run.id} has no plan, so no step can be edited", "give one with --plan FILE")
     step = run.plan.step(step_id(run.plan, word))
     try:
         text = click.edit(step.input + "\n")
     except click.ClickException as error:
-        raise UsageError(f"the editor did not work: {error.message}", f"--edit {step.id}=INPUT needs none") from error
+        raise UsageError(f"the editor failed: {error.message}", f"use --edit {step.id}=INPUT instead") from error
     if text is None or text.rstrip("\n") == step.input:
-        raise UsageError(f"the input of {step.id} was left as it was", f"change it, or give it: --edit {step.id}=INPUT")
+        raise UsageError(
+            f"the input of {step.id} was not changed", f"give it on the command line: --edit {step.id}=INPUT"
+        )
     return text.removesuffix("\n")
 
 
 @click.command("diff")
 @click.argument("a", metavar="A")
 @click.argument("b", metavar="B")
-@click.option("--json", "as_json", is_flag=True, help="The whole comparison as one JSON object.")
+@click.option("--json", "as_json", is_flag=True, help="Print the comparison as one JSON object.")
 def diff_command(a: str, b: str, as_json: bool) -> int:
-    """Compare two recorded runs (ids, beginnings of ids, @last, or .jsonl files): plan, inputs, evidence, answer, time.
+    """Compare two recorded runs (IDs, ID prefixes, @last or .jsonl files): plan, inputs, evidence, answer, time.
 
-    The exit code is 0 whether or not they differ; --json says it in "same".
+    The exit code is 0 even if they differ; "same" in the --json output says whether they do.
     """
     import dataclasses
 
@@ -171,7 +181,7 @@ def _difference_story(found: Difference) -> Iterator[str]:
         yield from _step_difference(step)
     yield from _changed("answer", *found.answer)
     if found.same:
-        yield "no difference but in time"
+        yield "no differences, except in time"
 
 
 def _step_difference(step: StepDifference) -> Iterator[str]:
@@ -202,24 +212,28 @@ _QUOTE = 200  # and of a quoted passage
 
 @click.command("why")
 @click.argument("run_id", metavar="ID|FILE", default="@last", shell_complete=complete(lambda: ("@last",)))
-@click.option("--bisect", is_flag=True, help="Take away one evidence at a time and see whether the answer holds.")
-@click.option("--swap", is_flag=True, help="With --bisect: give a step the evidence of another in place of none.")
+@click.option(
+    "--bisect", is_flag=True, help="Remove one piece of evidence at a time and check whether the answer holds."
+)
+@click.option(
+    "--swap", is_flag=True, help="With --bisect: swap in the evidence of another step instead of removing it."
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 @agent_options("model", "tools", "limits", without=("replan", "web"))
 def why_command(run_id: str, bisect: bool, swap: bool, as_json: bool, **flags: Any) -> int:
-    """Walk back from the answer of a run: which evidence it stands on, which passages, which pages.
+    """Trace the answer of a run back to its evidence, passages and pages.
 
-    With --bisect the run is replayed without (or with another) evidence of one step at a time; only the model's steps
-    are asked again. The first step that flips the answer is named.
+    With --bisect the run is replayed without the evidence of one step at a time; only the model's steps are repeated.
+    The first step that changes the answer is named.
     """
     from airoagent.engine.sync import run_in_thread
     from airoagent.recorded.grounds import bisect as bisect_run
     from airoagent.recorded.grounds import why
 
     if not bisect:
-        refuse_given(flags, "does nothing without --bisect")
+        refuse_given(flags, "has no effect without --bisect")
     if swap and not bisect:
-        raise UsageError("--swap says how --bisect tests an evidence", "airo why ID --bisect --swap")
+        raise UsageError("--swap needs --bisect", "airo why ID --bisect --swap")
     run = load_run(run_id)
     grounds = why(run)
     trials: tuple[Trial, ...] = ()
@@ -250,7 +264,7 @@ def _grounds_story(run: Run, grounds: tuple[Ground, ...]) -> Iterator[str]:
             quotes = dict.fromkeys(" ".join(s.quote.split()) for s in one.sources if s.url == url and s.quote)
             yield from (f'{pad}    "{quote if len(quote) <= _QUOTE else quote[:_QUOTE] + "..."}"' for quote in quotes)
     if not grounds:
-        yield "  it stands on no evidence"
+        yield "  it is based on no evidence"
 
 
 def _shown(lead: str, text: str) -> Iterator[str]:
@@ -269,7 +283,7 @@ def _trials(trials: tuple[Trial, ...]) -> Iterator[str]:
         yield f"{trial.step}  {trial.tool}  {how}: {f'flips to {now}' if trial.flips else 'the answer holds'}"
     first = first_flip(trials)
     if not trials:
-        yield "there was nothing to test"
+        yield "there is nothing to test"
     elif first is None:
         yield "no single evidence flips the answer"
     else:

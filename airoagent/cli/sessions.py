@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 
 
 _HELP = """\
-/tools        the tools a plan may call
-/docs         the folders that are searched
-/model        the model that answers
-/why          what the last answer stands on
-/runs         the runs of this conversation
-/new          forget what was said
+/tools        list the tools
+/docs         list the document folders
+/model        show the model
+/why          show the sources of the last answer
+/runs         list the runs of this conversation
+/new          start a new conversation
 /help, /quit"""
 
 
@@ -37,9 +37,9 @@ _HELP = """\
 @agent_options()
 @click.option("-v", "--verbose", is_flag=True, help="Show plans and steps.")
 def chat_command(verbose: bool, **flags: Any) -> int:
-    """Talk: each question is a run, and may refer to the ones before it ("And when was she born?").
+    """Ask questions that may refer to earlier ones ("And when was she born?"). Each question is a run.
 
-    A line that ends in a backslash goes on in the next one. /help lists the commands; Ctrl-D ends.
+    A line that ends in a backslash continues on the next. /help lists the commands; Ctrl-D quits.
 
     \b
     Example:
@@ -52,7 +52,7 @@ def chat_command(verbose: bool, **flags: Any) -> int:
     terminal = sys.stdin.isatty()
     if terminal:
         _remember_lines()
-        click.echo(f"{agent.model.info.name}: ask, or /help", err=True)
+        click.echo(f"{agent.model.info.name}: ask a question, or type /help", err=True)
     try:
         while (text := _read(terminal)) is not None:
             if text in ("/quit", "/exit"):
@@ -80,7 +80,7 @@ def _ask(text: str, talk: Conversation, settings: Settings) -> None:
 
 
 def _read(terminal: bool) -> str | None:
-    """The next line, with those it goes on in; None at the end of the input."""
+    """The next line, with its continuation lines; None at the end of the input."""
     lines: list[str] = []
     while True:
         try:
@@ -118,18 +118,22 @@ def _obey(command: str, talk: Conversation) -> None:
         case "/tools":
             lines = list(agent.toolbox)
         case "/docs":
-            lines = list(agent.documents.addresses) if agent.documents is not None else ["no documents: --docs DIR"]
+            lines = (
+                list(agent.documents.addresses)
+                if agent.documents is not None
+                else ["no documents (start with --docs DIR)"]
+            )
         case "/model":
             lines = [f"{agent.model.info.name} {agent.model.info.note}".strip()]
         case "/runs":
             lines = [f"{turn.run.id}  {turn.asked}" for turn in talk.turns]
         case "/new":
             talk.turns.clear()
-            lines = ["what was said is forgotten"]
+            lines = ["started a new conversation"]
         case "/why" if last is not None and last.sources:
             lines = [f"{source.title or source.url} ({source.url})\n  {source.quote}" for source in last.sources]
         case "/why":
-            lines = ["there is no answer with sources yet"]
+            lines = ["no answer with sources yet"]
         case _:
             lines = [_HELP]
     click.echo(plain("\n".join(lines)))
@@ -140,8 +144,10 @@ _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 @click.command("serve")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option("--port", type=click.IntRange(0, 65535), default=8383, show_default=True, help="Port; 0: a free one.")
-@click.option("--key", metavar="KEY", help="API key that clients must send (default: AIRO_SERVE_KEY).")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=8383, show_default=True, help="Port; 0 picks a free one."
+)
+@click.option("--key", metavar="KEY", help="API key that clients must send (default: $AIRO_SERVE_KEY).")
 @click.option("--name", "names", multiple=True, metavar="HOST", help="Host name clients use for this server.")
 @click.option("--at-once", type=click.IntRange(1, 1000), default=8, show_default=True, help="Maximum runs at a time.")
 @click.option("--mcp", is_flag=True, help="Serve MCP on standard input and output instead of HTTP.")
@@ -151,10 +157,10 @@ def serve_command(
 ) -> int:
     """Serve the agent as an OpenAI-compatible API: /v1/chat/completions and /v1/models.
 
-    Any client of that API can ask it: open-webui, llm, the openai packages. Each request is a recorded run; the plan
-    and its steps are sent as reasoning, sources as citations. Only the last message is asked.
+    Works with any client of that API, such as open-webui, llm or the openai packages. Each request is a recorded run;
+    the plan and its steps are sent as reasoning, the sources as citations. Only the last message is used.
 
-    With --mcp it is an MCP server for one client that starts it, with the tools ask, plan, get_run and (with --docs)
+    With --mcp it is an MCP server, started by its client, with the tools ask, plan, get_run and, with --docs,
     search_documents.
 
     \b
@@ -173,13 +179,13 @@ def serve_command(
 
     key = key or os.environ.get("AIRO_SERVE_KEY", "")
     if host not in _LOOPBACK and not key:
-        raise UsageError(f"{host} can be reached from other machines", "set a key: --key KEY or AIRO_SERVE_KEY")
+        raise UsageError(f"{host} is reachable from other machines", "set a key: --key KEY or AIRO_SERVE_KEY")
     agent, _ = make_agent(flags)
     app = make_app(agent, key=key, hosts=(*names, host), at_once=at_once)
     config = uvicorn.Config(app, host=host, port=port, log_level="warning", timeout_graceful_shutdown=5)
     sock = config.bind_socket()
     shown = f"[{host}]" if ":" in host else host
-    click.echo(f"serving on http://{shown}:{sock.getsockname()[1]}/v1 (Ctrl-C ends it)", err=True)
+    click.echo(f"serving on http://{shown}:{sock.getsockname()[1]}/v1 (Ctrl-C to stop)", err=True)
     try:
         uvicorn.Server(config).run(sockets=[sock])
     finally:
@@ -208,9 +214,9 @@ def _serve_mcp(flags: dict[str, Any]) -> int:
     metavar="FILE",
     help="Write the page to FILE; `-` writes it to stdout.",
 )
-@click.option("--port", type=click.IntRange(0, 65535), default=0, metavar="N", help="Serve on this port (a free one).")
+@click.option("--port", type=click.IntRange(0, 65535), default=0, metavar="N", help="Port (default: a free one).")
 @click.option("--no-open", is_flag=True, help="Do not open the browser.")
-@click.option("-m", "--model", metavar="MODEL", help="The model for questions asked on the page.")
+@click.option("-m", "--model", metavar="MODEL", help="Model for questions asked on the page.")
 @click.option(
     "--docs",
     multiple=True,
@@ -221,10 +227,10 @@ def _serve_mcp(flags: dict[str, Any]) -> int:
 def view_command(
     run_id: str | None, output: str | None, port: int, no_open: bool, model: str | None, docs: tuple[str, ...]
 ) -> None:
-    """Look at a run: graph, timeline, every step's input, evidence and prompts, in one HTML file.
+    """Show a run as one HTML page: graph, timeline, and the input, evidence and prompts of each step.
 
-    With ID the page is written as ID.html and opened; its path goes to stdout. Without ID all runs, live ones too, are
-    served on 127.0.0.1 until Ctrl-C, and questions can be asked there.
+    With ID, the page is written to ID.html and opened; its path goes to stdout. Without ID, all runs, also live ones,
+    are served on 127.0.0.1 until Ctrl-C, and questions can be asked there.
 
     \b
     Examples:
@@ -248,7 +254,7 @@ def view_command(
     try:
         file.write_text(page, encoding="utf-8")
     except OSError as error:
-        raise UsageError(f"{file} cannot be written: {error.strerror}", "give another file with -o") from error
+        raise UsageError(f"{file} cannot be written: {error.strerror}", "choose another file with -o") from error
     click.echo(file)
     if not no_open:
         _open(file.resolve().as_uri())
@@ -268,7 +274,7 @@ def _serve_pages(port: int, no_open: bool, given: dict[str, Any]) -> None:
     with ViewServer(store, agent, port=port, model=settings.model) as server:
         click.echo(server.url)
         sys.stdout.flush()
-        click.echo("Ctrl-C stops it", err=True)
+        click.echo("Ctrl-C to stop", err=True)
         file = state_folder() / f"view-{server.port}.html"
         try:
             if not no_open:
@@ -282,8 +288,8 @@ def _serve_pages(port: int, no_open: bool, given: dict[str, Any]) -> None:
 
 
 def _way_in(file: Path, url: str) -> str:
-    """The address of a file that leads to the server: a command line, which holds the browser's address, can be read by
-    every user of the machine, and the file cannot."""
+    """The address of a private file that redirects to the server: every user of the machine can read the browser's
+    command line, but not this file."""
     file.unlink(missing_ok=True)
     private_file(file)
     file.write_text(f'<!doctype html><meta http-equiv="refresh" content="0; url={url}">\n', encoding="utf-8")
@@ -291,7 +297,7 @@ def _way_in(file: Path, url: str) -> str:
 
 
 def _open(address: str) -> None:
-    """Open the browser where there is somebody to see it: not on a server without a display."""
+    """Open the browser, unless there is no display."""
     import webbrowser
 
     if sys.platform == "linux" and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):

@@ -24,12 +24,17 @@ if TYPE_CHECKING:
 
 
 _paths = click.option(
-    "--tools", "paths", multiple=True, type=click.Path(), metavar="PATH", help="A tool file, or a folder of them."
+    "--tools",
+    "paths",
+    multiple=True,
+    type=click.Path(),
+    metavar="PATH",
+    help="Load tools from this file or folder (repeatable).",
 )
 
 
 def _find(paths: tuple[str, ...], name: str = "") -> Found:
-    """All tools; with a name those of MCP servers only where it is not among the others."""
+    """All tools; given a name, MCP servers are started only if no other tool has it."""
     from airoagent.toolbox.loader import Found, find_tools
     from airoagent.toolbox.mcp_servers import Servers
     from airoagent.toolbox.tool import Toolbox
@@ -46,17 +51,17 @@ def _find(paths: tuple[str, ...], name: str = "") -> Found:
 
 @click.group("tools", invoke_without_command=True)
 @_paths
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a tool, one a line.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object per line.")
 @click.pass_context
 def tools_command(ctx: click.Context, paths: tuple[str, ...], as_json: bool) -> None:
-    """List the tools: name, the sentence the model reads, the file; and the files that could not be loaded."""
+    """List the tools: name, description, file; and the files that could not be loaded."""
     if ctx.invoked_subcommand is None:
         _list(paths, as_json)
 
 
 @tools_command.command("list")
 @_paths
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a tool, one a line.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object per line.")
 def list_(paths: tuple[str, ...], as_json: bool) -> None:
     """List the tools."""
     _list(paths, as_json)
@@ -102,9 +107,9 @@ def show(name: str, paths: tuple[str, ...]) -> None:
 
 @tools_command.command("new")
 @click.argument("name")
-@click.option("--output", metavar="PATH", help="The file or folder to write to, in place of your own tools folder.")
+@click.option("--output", metavar="PATH", help="Write to this file or folder instead of your tools folder.")
 def new(name: str, output: str | None) -> None:
-    """Write a tool of your own to begin with: twelve lines of Python, which load and run as they are.
+    """Write a tool to start from: twelve lines of Python that run as they are.
 
     \b
     Example:
@@ -114,7 +119,7 @@ def new(name: str, output: str | None) -> None:
     file, usual = write_tool(name, output)
     where = "" if usual else f" --tools {file}"
     click.echo(str(file))
-    click.echo(f'Change it as you like, and try it: airo tools run {name}{where} "some text"', err=True)
+    click.echo(f'Edit it and try it: airo tools run {name}{where} "some text"', err=True)
 
 
 @tools_command.command("run")
@@ -123,7 +128,7 @@ def new(name: str, output: str | None) -> None:
 @agent_options("model", "tools", "limits", "output", without=("web", "replan", "concurrency", "on_error", "spans"))
 @display_options
 def run(name: str, input: str, as_json: bool, display: str | None, color: str | None, **flags: Any) -> int:
-    """Call one tool with INPUT (`-`: standard input) and print what it finds.
+    """Call one tool with INPUT (`-`: standard input) and print the result.
 
     \b
     Example:
@@ -157,7 +162,7 @@ def {function}(text: str) -> str:
 
 
 def write_tool(name: str, output: str | None) -> tuple[Path, bool]:
-    """Write the file; where it is, and whether tools are found there by themselves.
+    """Write the file; return its path, and whether tools in that place are found automatically.
 
     ``output`` is a file (``.py``) or a folder; None is the tools folder of the settings. UsageError for a name no tool
     can have or that another tool has, and for a file that exists.
@@ -165,10 +170,10 @@ def write_tool(name: str, output: str | None) -> tuple[Path, bool]:
     from airoagent.toolbox.loader import find_tools
 
     if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]{0,63}", name):
-        raise UsageError(f"{name!r} cannot be a tool's name", "use letters, digits and _, e.g. WordCount")
+        raise UsageError(f"{name!r} is not a valid tool name", "use letters, digits and _, for example WordCount")
     other = find_tools(config_folder=config_folder()).toolbox.get(name)
     if other is not None:
-        raise UsageError(f"there is a tool called {name}: {other.origin}", "choose another name")
+        raise UsageError(f"a tool called {name} already exists: {other.origin}", "choose another name")
     function = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
     function += "_" if keyword.iskeyword(function) or function == "tool" else ""
     usual = output is None
@@ -183,7 +188,7 @@ def write_tool(name: str, output: str | None) -> tuple[Path, bool]:
                 file.chmod(0o600)
             stream.write(_FILE.format(name=name, function=function))
     except FileExistsError as error:
-        raise UsageError(f"{file} is there already", "choose another name, or another place with --output") from error
+        raise UsageError(f"{file} already exists", "choose another name, or another place with --output") from error
     except OSError as error:
         raise UsageError(f"{file} cannot be written: {error.strerror}", "choose another place with --output") from error
     return file, usual

@@ -232,7 +232,7 @@ class Run:
 
     def _repr_html_(self) -> str:
         """How a notebook shows a run: question, answer, a line a step; no script, no network."""
-        from airoagent.view.notebook import run_html
+        from airoagent.records.run_html import run_html
 
         return run_html(self)
 

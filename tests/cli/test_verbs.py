@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 
 import click
@@ -11,6 +13,7 @@ import pytest
 
 from airoagent.cli.app import VERBS, cli
 from airoagent.events import RunStarted
+from airoagent.models.packaged import packaged_file
 from airoagent.records.store import Store
 from airoagent.settings import state_folder
 from tests.cli.conftest import LIBRARY, Airo
@@ -121,6 +124,37 @@ def test_doctor_is_well_with_the_built_in_model_and_names_the_cure_for_one_that_
     assert well.code == 0 and "python" in well.out and "model extractive" in well.out
     ill = airo("doctor", "-m", "jondurbin/airoboros-l2-13b-gpt4-2.0")
     assert ill.code == 3 and "->" in ill.out
+
+
+def test_doctor_recommends_a_small_model_until_one_is_downloaded(airo: Airo) -> None:
+    assert re.search(r"^no  models .*-> airo pull smollm2", airo("doctor").out, re.MULTILINE)
+    file = packaged_file("smollm2")
+    file.parent.mkdir(parents=True)
+    file.touch()
+    assert re.search(r"^ok  models .*smollm2$", airo("doctor").out, re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    ("model", "needed"),
+    [
+        ("x.gguf", {"xllamacpp"}),
+        ("org/name", {"torch", "transformers", "bitsandbytes", "accelerate"}),
+        ("extractive", set()),
+        ("http://127.0.0.1:9", set()),
+    ],
+)
+def test_doctor_tells_the_packages_that_a_model_cannot_load_without_from_the_others(
+    airo: Airo, monkeypatch: pytest.MonkeyPatch, model: str, needed: set[str]
+) -> None:
+    def missing(name: str) -> str:
+        raise PackageNotFoundError(name)
+
+    monkeypatch.setattr("airoagent.cli.environment.version", missing)
+    found = [json.loads(line) for line in airo("doctor", "--json", "-m", model).out.splitlines()]
+    packages = {one["subject"]: one for one in found if one["seen"].startswith("not installed")}
+    assert {name for name, one in packages.items() if one["needed"]} == needed
+    assert {"xllamacpp", "torch", "llguidance", "trafilatura", "protego"} <= set(packages)
+    assert all(one["cure"].startswith("pip install ") for one in packages.values())
 
 
 def test_config_shows_each_setting_and_its_origin(airo: Airo, monkeypatch: pytest.MonkeyPatch) -> None:
