@@ -330,9 +330,9 @@ def _mcp_server(name: str, value: Any, place: str) -> McpServer:
             raise UsageError(f"{place}: {what}", hint)
 
     need(name.replace("_", "").replace("-", "").isalnum(), "must have a name of letters, digits, _ and -")
-    need(isinstance(value, dict), "is not a table")
+    need(isinstance(value, dict), "must be a table")
     strange = set(value) - {"command", "url", "env", "side_effects"}
-    need(not strange, f"has an unknown key {min(strange, default='')!r}")
+    need(not strange, f"unknown key {min(strange, default='')!r}")
     command, url, env = value.get("command", []), value.get("url", ""), value.get("env", {})
     need(
         isinstance(command, list) and all(isinstance(item, str) for item in command),

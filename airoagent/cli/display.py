@@ -320,7 +320,7 @@ def _json_lines(stream: TextIO) -> Callable[[Event], None]:
 
 
 def make_display(kind: str, color: str) -> Callable[[Event], None] | None:
-    """The display of a kind: ``rich``, ``plain``, ``json`` or ``auto`` (rich on a terminal, else plain); ``none``: None."""
+    """The display of a kind: rich, plain, json or auto (rich on a terminal, else plain); None for none."""
     stream = sys.stderr
     terminal = stream.isatty()
     colored = color == "always" or (color == "auto" and terminal)

@@ -89,7 +89,7 @@ def test_a_question_that_no_document_speaks_of_is_answered_with_that(airo: Airo)
 def test_help_knows_verbs_exit_codes_and_completion(airo: Airo) -> None:
     assert airo("help").out == airo("--help").out
     assert airo("help", "resume").out == airo("resume", "--help").out
-    assert airo("help", "exit-codes").out.startswith("0 answered, 1 output cannot be written, 2 usage")
+    assert airo("help", "exit-codes").out.startswith("0 answered, 1 output could not be written, or a bug, 2 usage")
     assert "_AIRO_COMPLETE=fish_source airo | source" in airo("help", "completion").out
     assert airo("version").out == airo("--version").out
 
@@ -187,7 +187,7 @@ def test_a_home_that_cannot_be_written_is_told(airo: Airo, tmp_path: Path, monke
     [
         (("plan", "--fix", "q"), "airo plan --check FILE --fix"),
         (("replay", "/no/such.jsonl"), "the trace /no/such.jsonl cannot be read: No such file or directory"),
-        (("help", "nonsense"), "there is nothing about 'nonsense'"),
+        (("help", "nonsense"), "no help on 'nonsense'"),
     ],
 )
 def test_what_cannot_be_done_is_told(airo: Airo, args: tuple[str, ...], told: str) -> None:

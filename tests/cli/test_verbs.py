@@ -74,7 +74,7 @@ def test_a_run_that_is_being_driven_is_not_removed(airo: Airo) -> None:
     store = Store(state_folder() / "runs.sqlite3")
     store.append("20260101-000000-aaaaa", 0, RunStarted(run="20260101-000000-aaaaa", question="q", model="m"))
     refused = airo("runs", "rm", "2026")
-    assert refused.code == 6 and "still being driven" in refused.err
+    assert refused.code == 6 and "still going" in refused.err
     store.close()
     assert airo("runs", "rm", "2026").code == 0
 
