@@ -157,7 +157,7 @@ def test_an_unknown_key_near_nothing_lists_the_settings(tmp_path: Path) -> None:
 
 
 def test_origins_cannot_be_set_by_a_file(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="no setting 'origins'"):
+    with pytest.raises(UsageError, match="unknown setting 'origins'"):
         load_settings({}, config(tmp_path, "[origins]\nmodel = 'x'"))
 
 

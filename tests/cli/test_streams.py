@@ -59,7 +59,7 @@ def test_closed_streams_change_no_exit_code_and_print_no_traceback(verb: list[st
     assert (done.stdout == "") == (">&-" in closed.replace("2>&-", ""))
 
 
-@pytest.mark.parametrize("module", ["click", "airoagent.cli.app", "airoagent.errors", "airoagent.cli.options"])
+@pytest.mark.parametrize("module", ["click", "airoagent.cli.app", "airoagent.errors", "airoagent.cli.display"])
 @pytest.mark.parametrize("verb", VERBS[:-1], ids=NAMES[:-1])
 def test_ctrl_c_while_a_command_starts_ends_it_without_a_traceback(verb: list[str], module: str) -> None:
     """A finder sends it when the module is looked for, so at no point of the clock."""
