@@ -48,7 +48,7 @@ Group = Literal["model", "tools", "limits", "output", "display"]
 
 @dataclass(frozen=True, slots=True)
 class Declared:
-    """All there is to say of a setting besides its name, type and default, which are those of its field.
+    """What a setting has besides the name, type and default of its field.
 
     - ``help`` is one sentence, for ``--help`` and for what is wrong with a value; ``shown`` stands for the value there.
     - ``group`` is the group of options a verb takes or does not; ``flag`` is False where only the environment and the
@@ -101,7 +101,7 @@ class Settings:
     The one place where a setting is declared: flags, variables, the config file, what a resumed run keeps and what
     `airoagent.Policy` is made of are read off these fields (`declared_settings`).
 
-    ``origins`` tells for each name where its value came from: ``flag``, the name of an environment variable, the path
+    ``origins`` maps each name to where its value came from: ``flag``, the name of an environment variable, the path
     of the config file, or ``default``.
     """
 
@@ -137,13 +137,13 @@ class Settings:
     allow_private: tuple[str, ...] = _set((), "tools", "Allow fetching from this private host.", shown="HOST")
     tools: tuple[Path, ...] = _set((), "tools", "Load tools from this file or folder (repeatable).", shown="PATH")
     answers: Literal["free", "verbatim"] = _set(
-        "free", "tools", "verbatim: answer only in words of the evidence.", for_tools=True
+        "free", "tools", "verbatim: answer only in the words of the evidence.", for_tools=True
     )
     approve: bool = _set(False, "tools", "Ask before every tool call.")
     share_private: bool = _set(
         False,
         "tools",
-        "Let text of --docs, --context or a pipe leave this machine without asking.",
+        "Do not ask before text from --docs, --context or a pipe leaves this machine.",
         policy="share_private",
     )
     cache: float = _set(
@@ -177,13 +177,11 @@ class Settings:
         2, "limits", "Retries after a temporary failure.", flag=False, least=0, most=20, policy="retries"
     )
     on_error: Literal["stop", "skip", "tell"] = _set(
-        "stop", "limits", "On failure: stop the run, skip dependent steps, or tell them the error.", policy="on_error"
+        "stop", "limits", "On failure: stop the run, skip dependent steps, or pass them the error.", policy="on_error"
     )
     replan: int = _set(0, "limits", "Maximum new plans written after a failure.", least=0, most=10, policy="replan")
     eager: bool = _set(True, "limits", "Start steps while the plan is still being written.", flag=False, policy="eager")
-    spans: Literal["off", "on", "contents"] = _set(
-        "off", "output", "Send OpenTelemetry spans; contents: including texts."
-    )
+    spans: Literal["off", "on", "contents"] = _set("off", "output", "Send OpenTelemetry spans; contents: with texts.")
     store: bool = _set(True, "output", "Record runs.", flag=False)
     display: Literal["auto", "rich", "plain", "json", "none"] = _set(
         "auto", "display", "What stderr shows during a run."
@@ -269,7 +267,7 @@ class _Given:
 def _expanded(path: str | os.PathLike[str]) -> Path:
     try:
         return Path(path).expanduser()
-    except RuntimeError:  # "~name" of nobody is a name like any other, as in a shell
+    except RuntimeError:  # "~name" of no user is a name like any other, as in a shell
         return Path(path)
 
 
@@ -309,7 +307,7 @@ def load_settings(
 
 
 def strange_variables(environ: Mapping[str, str] | None = None) -> dict[str, str]:
-    """The variables that begin with AIRO_ and that nobody reads, each with the one that may be meant ("": none)."""
+    """The AIRO_ variables that are not settings, each with the one that may be meant ("": none)."""
     from difflib import get_close_matches
 
     names = [word for name, (_, one) in declared_settings().items() for word in (name, one.was) if word]
@@ -322,7 +320,7 @@ def _mcp_servers(table: object, file: Path) -> tuple[McpServer, ...]:
     """The servers of the file's ``[mcp.servers.NAME]`` tables; UsageError says what is wrong with which."""
     servers = table.get("servers", {}) if isinstance(table, dict) else None
     if not isinstance(table, dict) or not isinstance(servers, dict) or set(table) - {"servers"}:
-        raise UsageError(f"{file}: mcp holds something that is not a server", "write [mcp.servers.NAME]")
+        raise UsageError(f"{file}: only [mcp.servers.NAME] tables are allowed in [mcp]", "write [mcp.servers.NAME]")
     return tuple(_mcp_server(name, value, f"{file}: mcp.servers.{name}") for name, value in servers.items())
 
 
@@ -331,19 +329,27 @@ def _mcp_server(name: str, value: Any, place: str) -> McpServer:
 
     def need(good: bool, what: str) -> None:
         if not good:
-            raise UsageError(f"{place} {what}", hint)
+            raise UsageError(f"{place}: {what}", hint)
 
-    need(name.replace("_", "").replace("-", "").isalnum(), "has a name with signs in it that no tool's name may have")
-    need(isinstance(value, dict), "is not a table")
+    need(name.replace("_", "").replace("-", "").isalnum(), "must have a name of letters, digits, _ and -")
+    need(isinstance(value, dict), "must be a table")
     strange = set(value) - {"command", "url", "env", "side_effects"}
-    need(not strange, f"has an unknown key {min(strange, default='')!r}")
+    need(not strange, f"unknown key {min(strange, default='')!r}")
     command, url, env = value.get("command", []), value.get("url", ""), value.get("env", {})
-    need(isinstance(command, list) and all(isinstance(item, str) for item in command), "has a command that is no list")
-    need(isinstance(url, str) and (not url or url.startswith(("http://", "https://"))), "has a url that is no address")
-    need(bool(command and command[0]) != bool(url), "needs either a command or a url")
-    need(isinstance(env, dict) and all(isinstance(item, str) for item in env.values()), "has an env that is no texts")
+    need(
+        isinstance(command, list) and all(isinstance(item, str) for item in command),
+        "`command` must be a list of strings",
+    )
+    need(
+        isinstance(url, str) and (not url or url.startswith(("http://", "https://"))),
+        "`url` must start with http:// or https://",
+    )
+    need(bool(command and command[0]) != bool(url), "needs either `command` or `url`")
+    need(
+        isinstance(env, dict) and all(isinstance(item, str) for item in env.values()), "`env` must map names to strings"
+    )
     asks = value.get("side_effects")
-    need(asks is None or isinstance(asks, bool), "has side_effects that are neither true nor false")
+    need(asks is None or isinstance(asks, bool), "`side_effects` must be true or false")
     return McpServer(name, tuple(command), url, tuple(env.items()), asks)
 
 
@@ -357,7 +363,7 @@ def _read_file(named: Path | None, environ: Mapping[str, str]) -> tuple[Path, Ma
         return file, tomllib.loads(read_text(file, f"the config file {file}"))
     except tomllib.TOMLDecodeError as error:
         hint = 'a line looks like this: model = "extractive"'
-        raise UsageError(f"the config file {file} is not TOML: {error}", hint) from error
+        raise UsageError(f"the config file {file} is not valid TOML: {error}", hint) from error
 
 
 def _name(name: str, declared: Mapping[str, tuple[Any, Declared]], place: str) -> str:
@@ -371,7 +377,7 @@ def _name(name: str, declared: Mapping[str, tuple[Any, Declared]], place: str) -
 
     near = get_close_matches(name.lower().replace("-", "_"), declared, n=1)
     hint = f"did you mean {near[0]}?" if near else f"the settings are {', '.join(declared)}"
-    raise UsageError(f"{place}: there is no setting {name!r}", hint)
+    raise UsageError(f"{place}: unknown setting {name!r}", hint)
 
 
 def _checked(name: str, kind: Any, declared: Declared, given: _Given) -> Any:

@@ -82,7 +82,7 @@ def test_a_text_that_is_too_long_for_a_path_is_no_functions_file() -> None:
 
 def test_an_interrupt_while_modules_are_imported_ends_without_a_traceback(tmp_path: Path) -> None:
     """A finder sends it, whenever the next module is looked for."""
-    for stop in ("click", "airoagent.cli.ask", "airoagent.agent", "sqlite3"):
+    for stop in ("click", "airoagent.cli.asking", "airoagent.agent", "sqlite3"):
         code = (
             "import os, signal, sys\n"
             "class Finder:\n"

@@ -1,4 +1,4 @@
-"""The ``airo`` command: finds the verb, and turns whatever goes wrong into a sentence and an exit code."""
+"""The ``airo`` command: finds the verb, and turns every error into a sentence and an exit code."""
 
 from __future__ import annotations
 
@@ -21,28 +21,42 @@ if TYPE_CHECKING:
 
 __all__ = ["EXIT_CODES", "VERBS", "cli", "run"]
 
-# Verb -> the line shown by `airo --help`. The module is imported only when the verb is used.
+# Module -> the verbs in it; the command of a verb is `VERB_command` there. Imported only when the verb is used.
+_MODULES = {
+    "asking": ("ask", "plan", "run", "call", "think", "code"),
+    "recorded_verbs": ("replay", "resume", "rerun", "fork", "diff", "why"),
+    "sessions": ("chat", "serve", "view"),
+    "environment": ("models", "pull", "doctor", "config", "help"),
+    "batch": ("batch",),
+    "eval": ("eval",),
+    "runs": ("runs",),
+    "stepper": ("debug",),
+    "tools": ("tools",),
+    "train": ("train",),
+}
+
+# Verb -> the line shown by `airo --help`.
 VERBS = {
     "ask": "Answer a question: plan, run the steps, print the answer. Same as `airo QUESTION`.",
     "batch": "Answer the questions in a file concurrently; print one JSON line for each.",
-    "call": "Turn a sentence into a checked function call and make it.",
-    "chat": "Ask questions that follow each other.",
-    "code": "Write code, and print nothing but the code.",
-    "config": "Show the settings in force and where each comes from.",
+    "call": "Turn a sentence into a function call, check it and make it.",
+    "chat": "Ask questions in a conversation.",
+    "code": "Write code and print only the code.",
+    "config": "Show the current settings and where each one comes from.",
     "debug": "Step through a run (pdb-style commands).",
     "diff": "Compare two recorded runs.",
     "doctor": "Check this machine and suggest fixes.",
-    "eval": "Ask questions with known answers and score what comes.",
-    "fork": "Change a step of a recorded run and run only what depends on it.",
-    "help": "Explain a verb, the exit codes, or how to set up completion.",
+    "eval": "Ask questions with known answers and score the replies.",
+    "fork": "Change a step of a recorded run and rerun only what depends on it.",
+    "help": "Explain a command, the exit codes, or shell completion.",
     "models": "List the available models, or show one.",
     "plan": "Write the plan for a question without running it.",
-    "pull": "Fetch a model to this machine.",
-    "replay": "Replay a recorded run: no model, no tool, no network.",
-    "rerun": "Run the plan of a recorded run again, calling its tools.",
+    "pull": "Download a model.",
+    "replay": "Replay a recorded run without a model, tools or the network.",
+    "rerun": "Run the plan of a recorded run again, with new tool calls.",
     "resume": "Finish an interrupted run without repeating finished steps.",
     "run": "Run a plan from a file, or from standard input with `-`.",
-    "runs": "List, show, export, import or remove recorded runs.",
+    "runs": "List, show, export, repair or remove recorded runs.",
     "serve": "Serve the agent as an OpenAI-compatible API.",
     "think": "Weigh several answers to a question and print the best.",
     "tools": "List the tools, show one, or try one.",
@@ -54,8 +68,8 @@ VERBS = {
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)  # what writing to a disk may end with
 
 EXIT_CODES = """\
-0 answered, 1 output cannot be written, 2 usage, 3 model, 4 plan or call cannot be read, 5 tool, 6 record,
-7 limit, 8 not answered, 130 interrupted."""
+0 answered, 1 output could not be written, or a bug, 2 usage, 3 model, 4 invalid plan or call, 5 tool failed,
+6 record, 7 limit reached, 8 no answer found, 130 interrupted."""
 
 _EPILOG = f"""\
 \b
@@ -70,15 +84,16 @@ Exit codes: {EXIT_CODES}
 
 
 class _Verbs(click.Group):
-    """Finds verbs lazily; what is no verb is a question."""
+    """Finds verbs lazily; anything that is not a verb is a question."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return sorted(VERBS)
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
-        if name not in VERBS:
+        module = next((module for module, verbs in _MODULES.items() if name in verbs), None)
+        if module is None:
             return None
-        command: click.Command = import_module(f"airoagent.cli.{name}").command
+        command: click.Command = getattr(import_module(f"airoagent.cli.{module}"), f"{name}_command")
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -96,7 +111,7 @@ class _Verbs(click.Group):
         return super().parse_args(ctx, args)
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
-        """Verbs, and the options of `ask`, which a question may begin with."""
+        """Verbs, and the options of `ask`, which may come before a question."""
         found = super().shell_complete(ctx, incomplete)
         if incomplete.startswith("-"):
             ask = self.get_command(ctx, "ask")
@@ -108,17 +123,17 @@ class _Verbs(click.Group):
 
 
 def _check_verb(args: list[str]) -> None:
-    """UsageError for what is nearly a verb and reads like a command, not like the first word of a question."""
+    """UsageError for a misspelt verb that is followed by what looks like its arguments, not by a question."""
     import difflib
     import re
 
     word, rest = args[0], args[1:]
     near = difflib.get_close_matches(word, VERBS, n=1, cutoff=0.7) if word.isalpha() else []
-    # `airo repaly @last` is no question; "airo plane tickets" may be one.
+    # `airo repaly @last` is not a question; `airo plane tickets` may be.
     like_arguments = r"@?last|\d{8}-\w.*|.*\.(plan|jsonl|yaml)|list|show|path|rm|export|import|gc|new"
     if near and (not rest or re.fullmatch(like_arguments, rest[0])):
         raise click.UsageError(
-            f"there is no verb {word!r}; did you mean `airo {near[0]}`? (a question: airo ask {' '.join(args)})"
+            f"no such command: {word!r}; did you mean `airo {near[0]}`? (as a question: airo ask {' '.join(args)})"
         )
 
 
@@ -128,7 +143,7 @@ def _check_verb(args: list[str]) -> None:
 @click.version_option(__version__, prog_name="airo")
 @click.pass_context
 def cli(ctx: click.Context) -> None:
-    """Ask a question; a language model writes a plan, airo runs it with real tools and tells the answer.
+    """Ask a question: a language model writes a plan, airo runs it with real tools and prints the answer.
 
     Every run is recorded. Add --traceback to any command to see where an error came from.
     """
@@ -153,12 +168,12 @@ def run(args: list[str]) -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, interrupt)
     color = _colored(args)
-    with click.Context(cli, color=color).scope(cleanup=False):  # what is told outside any verb, too
+    with click.Context(cli, color=color).scope(cleanup=False):  # also for what is printed outside any verb
         return _run(args, trace, color)
 
 
 def _importing(frame: Any) -> bool:
-    """Whether a module is being imported: nothing has begun, and an exception there may end as a traceback."""
+    """Whether a module is being imported: nothing has started, and an exception there may end as a traceback."""
     while frame is not None:
         if frame.f_code.co_filename.startswith("<frozen importlib"):
             return True
@@ -173,54 +188,51 @@ def _run(args: list[str], trace: bool, color: bool | None) -> int:
         sys.stdout.flush()
         return result if isinstance(result, int) else 0
     except BrokenPipeError:
-        # Whoever read our output has gone; Python would complain once more when it flushes at exit.
+        # The reader of our output has gone; Python would complain again when it flushes at exit.
         _silence(sys.stdout)
         return 0
     except click.exceptions.Exit as stop:
         return stop.exit_code
     except (KeyboardInterrupt, click.Abort):
-        _end_display()
+        display = sys.modules.get("airoagent.cli.display")
+        if display is not None:
+            display.ended()
         click.echo("interrupted", err=True)
         return 130
     except click.ClickException as error:
-        hint = "`airo --help` shows what there is"
+        hint = "see `airo --help`"
         if isinstance(error, click.UsageError) and error.ctx is not None:
-            hint = f"`{error.ctx.command_path} --help` shows what it takes"
-        tell(AiroError(error.format_message(), hint, error.exit_code), "--json" in args)
-        return error.exit_code
+            hint = f"see `{error.ctx.command_path} --help`"
+        return _report(AiroError(error.format_message(), hint, error.exit_code), args)
     except AiroError as error:
         if trace:
             raise
-        tell(error, "--json" in args)
-        return error.exit_code
+        return _report(error, args)
     except Exception as error:
         if trace:
             raise
         if isinstance(error, OSError) and (error.errno in _FULL or error.filename):
-            told = _of_the_system(error)
-            tell(told, "--json" in args)
-            return told.exit_code
-        text = f"airo met an error it does not know: {type(error).__name__}: {error}"
-        tell(AiroError(text, "this is a bug; the same command with --traceback shows where"), "--json" in args)
-        return 1
+            return _report(_of_the_system(error), args)
+        text = f"unexpected error: {type(error).__name__}: {error}"
+        return _report(AiroError(text, "this is a bug; run the command again with --traceback to see where"), args)
 
 
 def _of_the_system(error: OSError) -> AiroError:
-    """What the system refused, told as ours."""
+    """An error of the operating system as one of ours."""
     if error.errno in _FULL:
         _silence(sys.stdout)  # Python would try once more at exit
-        return AiroError(f"the output cannot be written: {error.strerror}", "free some space, or write elsewhere")
+        return AiroError(f"the output cannot be written: {error.strerror}", "free some space, or write somewhere else")
     return UsageError(f"{shown_path(error.filename)} cannot be used: {error.strerror}", "check the path")
 
 
 def _silence(stream: Any) -> None:
-    """Let what is written to a stream go nowhere from now on, and so what Python flushes at exit."""
+    """Send whatever is still written to a stream, also what Python flushes at exit, to the null device."""
     with contextlib.suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _colored(args: list[str]) -> bool | None:
-    """Whether what is told is coloured; None: on a terminal. A flag is stronger than a variable."""
+    """Whether output is coloured; None: on a terminal. A flag wins over a variable."""
     asked = next((args[n + 1] for n, arg in enumerate(args[:-1]) if arg == "--color"), os.environ.get("AIRO_COLOR"))
     if asked in ("never", "always"):
         return asked == "always"
@@ -234,35 +246,9 @@ def _width() -> int:
         return 80
 
 
-def _end_display() -> None:
-    display = sys.modules.get("airoagent.cli.display")
-    if display is not None:
-        display.ended()
+def _report(error: AiroError, args: list[str]) -> int:
+    """Print an error on stderr; its exit code."""
+    from airoagent.cli.output import print_error
 
-
-def tell(error: AiroError, as_json: bool) -> None:
-    """Print an error on stderr: its sentence and its hint, or all of it as one JSON object."""
-    _end_display()
-    from airoagent.cli.display import plain
-
-    if as_json:
-        import json
-
-        record: dict[str, Any] = {
-            "kind": error.kind,
-            "message": error.message,
-            "hint": error.hint,
-            "exit_code": error.exit_code,
-        }
-        diagnostics = getattr(error, "diagnostics", ())
-        if diagnostics:
-            record["diagnostics"] = [{f: getattr(d, f) for f in d.__dataclass_fields__} for d in diagnostics]
-        click.echo(json.dumps({"error": record}), err=True)
-        return
-    from airoagent.cli.display import located
-
-    for line in located(error):
-        click.echo(plain(line), err=True)
-    click.echo(click.style("error: ", fg="red", bold=True) + plain(error.message), err=True)
-    if error.hint:
-        click.echo(click.style("hint: ", fg="cyan") + plain(error.hint), err=True)
+    print_error(error, "--json" in args)
+    return error.exit_code

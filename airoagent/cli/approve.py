@@ -1,4 +1,4 @@
-"""Asks the user before a tool is called; never where there is no terminal to ask at."""
+"""Asks the user before a tool is called, if there is a terminal."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from weakref import WeakKeyDictionary
 
 import click
 
+from airoagent.cli.display import plain, suspended
+
 if TYPE_CHECKING:
     from airoagent.engine.policy import Approve
     from airoagent.plan.steps import Step
@@ -18,11 +20,11 @@ if TYPE_CHECKING:
 __all__ = ["approver"]
 
 _SHOWN = 500  # characters of an input
-_KEYS = "y: call it, n: refuse, a: call it and do not ask about {tool} again, e: change the input first"
+_KEYS = "y: yes, n: no, a: always (do not ask about {tool} again), e: edit the input first"
 
 
 def approver() -> Approve | None:
-    """Who is asked: the person at the terminal; None (every call that needs approval is refused) without one."""
+    """Asks at the terminal; None without one, and every call that needs approval is refused."""
     return _Asker() if sys.stdin.isatty() and sys.stderr.isatty() else None
 
 
@@ -43,14 +45,12 @@ class _Asker:
             return await in_thread(self._ask, step.id, tool, input)
 
     def _ask(self, step: str, tool: Tool, input: str) -> bool | str:
-        from airoagent.cli.display import plain, suspended
-
         with suspended():
-            effect = ", which changes something outside" if tool.side_effects else ""
+            effect = ", which has side effects" if tool.side_effects else ""
             effect += f", {plain(tool.warning, _SHOWN)}" if tool.warning else ""
             shown = plain(input, _SHOWN)
             if len(input) > _SHOWN:  # what is left out may be what matters
-                shown += f"\n  (the beginning of {len(input):,} characters; e shows all of them)"
+                shown += f"\n  (the first of {len(input):,} characters; e shows all)"
             click.echo(f"{step} calls {tool.name}{effect}, with:\n  {shown}", err=True)
             while True:
                 key = _answer("Call it? [y/n/a/e]: ")

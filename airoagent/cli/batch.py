@@ -25,14 +25,18 @@ from typing import IO, TYPE_CHECKING, Any, TextIO
 
 import click
 
-from airoagent.cli.options import agent_options, make_agent
+from airoagent.cli.launch import make_agent
+from airoagent.cli.options import agent_options
+from airoagent.errors import NOT_ANSWERED, AiroError, UsageError
+from airoagent.events import Event, RunStarted
+from airoagent.textfiles import opened
 
 if TYPE_CHECKING:
     from airoagent.agent import Agent
     from airoagent.errors import AiroError
     from airoagent.records.run_record import Run
 
-__all__ = ["command"]
+__all__ = ["batch_command"]
 
 Row = dict[str, Any]
 
@@ -42,7 +46,7 @@ _PATIENCE = 100  # lines without a question, from the first: then this is no fil
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A line of the file: a question, or why it is none (``wrong``)."""
+    """A line of the file: a question, or what is ``wrong`` with it."""
 
     id: str
     question: str
@@ -52,20 +56,19 @@ class Asked:
 
 @click.command("batch")
 @click.argument("file", type=click.Path(allow_dash=True))
-@click.option("--out", type=click.Path(), help="Append the lines to this file; what is done there stays.")
-@click.option("--at-once", type=click.IntRange(1, 1000), default=8, show_default=True, help="Runs side by side.")
-@click.option("--quiet", is_flag=True, help="Print nothing on stderr while it goes on.")
+@click.option("--out", type=click.Path(), help="Append to this file, and skip the questions already answered in it.")
+@click.option("--at-once", type=click.IntRange(1, 1000), default=8, show_default=True, help="Maximum runs at a time.")
+@click.option("--quiet", is_flag=True, help="Do not print progress on stderr.")
 @agent_options()
-def command(file: str, out: str | None, at_once: int, quiet: bool, **flags: Any) -> int:
+def batch_command(file: str, out: str | None, at_once: int, quiet: bool, **flags: Any) -> int:
     """Answer the questions of FILE (`-`: standard input), one a line, and print one JSON object for each.
 
-    A line is a question, or a JSON object {"id": ..., "question": ...}; without an id it is the number of its line.
-    The objects come in the order in which the runs end: id, question, status, answer, answered, sources, failure,
-    run, seconds.
-    A line that is not a question gets an object that says so, and the others go on.
+    A line is a question, or a JSON object {"id": ..., "question": ...}. The default id is the line number.
+    The objects are printed as the runs finish: id, question, status, answer, answered, sources, failure, run, seconds.
+    A line that is not a question gets an object with a failure; the other lines are not affected.
 
-    With --out FILE they are appended there: the same command goes on where it was stopped, even by kill -9. Questions
-    that are done there are not asked again, and runs that had started are resumed (FILE.started lists them meanwhile).
+    With --out FILE they are appended there, and the same command continues where it stopped, even after kill -9:
+    answered questions are skipped, and runs that had started are resumed (FILE.started lists them meanwhile).
 
     \b
     Example:
@@ -76,7 +79,7 @@ def command(file: str, out: str | None, at_once: int, quiet: bool, **flags: Any)
     agent, settings = make_agent(flags)
     with _opened(file) as lines, closing(Journal()) as journal, _output(out, journal, bool(settings.store)) as output:
         if journal.done and not quiet:
-            click.echo(f"{out}: {journal.done:,} done there already", err=True)
+            click.echo(f"{out}: {journal.done:,} already done", err=True)
         questions = journal.left(_questions(lines, file))
         code = run_in_thread(lambda: answer_all(agent, questions, at_once, output, journal, quiet))
         return code or (2 if journal.wrong else 0)
@@ -119,11 +122,8 @@ async def answer_all(
 
 async def _answer(agent: Agent, asked: Asked, output: Output, journal: Journal) -> tuple[Row, int]:
     """The row of a question and its exit code: from its run of an earlier batch where there is one."""
-    from airoagent.errors import NOT_ANSWERED, AiroError, UsageError
-    from airoagent.events import Event, RunStarted
-
     if asked.wrong:
-        return _failed(asked, UsageError(asked.wrong, 'a line: {"id": "q1", "question": "..."}')), 2
+        return _failed(asked, UsageError(asked.wrong, 'a line looks like {"id": "q1", "question": "..."}')), 2
 
     def watch(event: Event) -> None:
         if isinstance(event, RunStarted):  # it is on record, and nothing has been asked or called yet
@@ -188,9 +188,6 @@ def _failed(asked: Asked, error: AiroError) -> Row:
 @contextmanager
 def _opened(file: str) -> Iterator[IO[bytes]]:
     """The file of questions, to be read line by line."""
-    from airoagent.errors import UsageError
-    from airoagent.textfiles import opened
-
     if file == "-":
         try:  # not `sys.stdin` itself: a thread that waits in it when Ctrl-C ends the program would make Python abort
             number = os.dup(sys.stdin.fileno())
@@ -201,14 +198,14 @@ def _opened(file: str) -> Iterator[IO[bytes]]:
     else:
         with opened(file) as lines:
             if stat.S_ISCHR(os.fstat(lines.fileno()).st_mode) and not lines.isatty():
-                raise UsageError(f"{file} is a device, not a file of questions", "name a file, or `-`")
+                raise UsageError(
+                    f"{file} is a device, not a file of questions", "give a file, or `-` for standard input"
+                )
             yield lines
 
 
 def _questions(lines: IO[bytes], file: str) -> Iterator[Asked]:
-    """The questions in order, and the lines that are none; UsageError where there is no question at all."""
-    from airoagent.errors import UsageError
-
+    """The questions in order, and the lines that are not questions; UsageError if there is no question at all."""
     good = bad = number = 0
     while line := lines.readline(_LONGEST + 1):
         number += 1
@@ -219,21 +216,21 @@ def _questions(lines: IO[bytes], file: str) -> Iterator[Asked]:
             continue
         good, bad = good + (not asked.wrong), bad + bool(asked.wrong)
         if not good and bad > _PATIENCE:
-            raise UsageError(f"{file} is not a file of questions: none of its first {bad:,} lines is one", "one a line")
+            raise UsageError(f"{file} has no question in its first {bad:,} lines", "write one question per line")
         yield asked
     if not good and not bad:
-        raise UsageError(f"there is no question in {file}", "write one a line")
+        raise UsageError(f"{file} contains no questions", "write one question per line")
 
 
 def _skip_line(lines: IO[bytes], file: str, number: int) -> None:
     """Read on to the end of a line that is too long."""
-    from airoagent.errors import UsageError
-
     for _ in range(64):
         piece = lines.readline(_LONGEST)
         if not piece or piece.endswith(b"\n"):
             return
-    raise UsageError(f"{file}:{number}: the line is longer than {64 * _LONGEST // 1024**2} MB", "one question a line")
+    raise UsageError(
+        f"{file}:{number}: the line is longer than {64 * _LONGEST // 1024**2} MB", "write one question per line"
+    )
 
 
 def _read_line(line: bytes, file: str, number: int) -> Asked | None:
@@ -264,9 +261,9 @@ def _read_line(line: bytes, file: str, number: int) -> Asked | None:
     try:
         (id + question).encode()
     except UnicodeEncodeError:
-        return wrong("the question or its id is not text: it holds half a character (a lone surrogate)")
+        return wrong("the question or its id is not valid text: it contains a lone surrogate")
     if "\0" in question:
-        return wrong("the question is not text: it holds a zero byte")
+        return wrong("the question is not valid text: it contains a zero byte")
     return Asked(id, question.strip(), number)
 
 
@@ -274,8 +271,8 @@ def _read_line(line: bytes, file: str, number: int) -> Asked | None:
 
 
 class Journal:
-    """What an earlier batch has done and begun, and the ids of this one, in a database without a name that SQLite keeps
-    on disk where it is large."""
+    """What an earlier batch has finished and started, and the ids of this one: a temporary SQLite database, which goes
+    to disk when it is large."""
 
     def __init__(self) -> None:
         self.done = self.wrong = 0  # questions that are done, lines of now that an earlier batch found wrong
@@ -287,7 +284,7 @@ class Journal:
         self._db.execute("CREATE TABLE seen (id PRIMARY KEY) WITHOUT ROWID")
 
     def read(self, lines: IO[bytes], *, started: bool = False) -> None:
-        """Take note of the lines of an earlier batch; a line that is cut off or not one of ours is passed over."""
+        """Take note of the lines of an earlier batch; a line that is cut off or not one of ours is skipped."""
         for line in lines:
             try:
                 row = json.loads(line)
@@ -306,7 +303,7 @@ class Journal:
         return self._known("state", id, question)
 
     def run_of(self, asked: Asked) -> str:
-        """The run that was begun for a question; "" for none."""
+        """The run that was started for a question; "" for none."""
         return self._known("run", asked.id, asked.question)
 
     def _known(self, column: str, id: str, question: str) -> str:
@@ -322,7 +319,7 @@ class Journal:
         """Those that have to be answered; of two with one id the second is wrong."""
         for asked in questions:
             if not asked.wrong and not self._ask("INSERT OR IGNORE INTO seen VALUES (?) RETURNING id", asked.id):
-                why = f"line {asked.line}: the id {asked.id!r} is there twice"
+                why = f"line {asked.line}: duplicate id {asked.id!r}"
                 asked = Asked(str(asked.line), asked.question, asked.line, why)
             state = self._state(asked.id, asked.question)
             if asked.wrong and state == "wrong":
@@ -364,8 +361,6 @@ class Output:
 @contextmanager
 def _output(out: str | None, journal: Journal, recorded: bool) -> Iterator[Output]:
     """The output of a batch, held for it alone; what is there already goes into the journal. None is stdout."""
-    from airoagent.errors import UsageError
-
     if out is None:
         yield Output(None)
         return
@@ -378,7 +373,9 @@ def _output(out: str | None, journal: Journal, recorded: bool) -> Iterator[Outpu
         os.set_blocking(number, True)
     except (OSError, ValueError, RuntimeError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        raise UsageError(f"{out[:200]} cannot be written: {reason}", "name a file, or leave out --out") from error
+        raise UsageError(
+            f"{out[:200]} cannot be written: {reason}", "choose another file, or omit --out to write to stdout"
+        ) from error
     with open(number, "a", encoding="utf-8", newline="\n") as lines:  # noqa: PTH123 - a descriptor has no path
         if not stat.S_ISREG(os.fstat(number).st_mode):  # a pipe or a device: nothing can be read there again
             yield Output(lines)
@@ -413,8 +410,6 @@ def _with_started(path: Path, new: bool, lines: TextIO, journal: Journal) -> Ite
 
 def _hold(number: int, out: str) -> None:
     """Hold the output for this batch, until its process ends; UsageError where another one has it."""
-    from airoagent.errors import UsageError
-
     try:
         import fcntl
     except ImportError:  # Windows
@@ -422,6 +417,8 @@ def _hold(number: int, out: str) -> None:
     try:
         fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
-        raise UsageError(f"another batch is writing to {out}", "wait for its end, or name another --out") from error
+        raise UsageError(
+            f"another batch is writing to {out}", "wait for it to finish, or choose another --out"
+        ) from error
     except OSError:  # a file system without locks
         return

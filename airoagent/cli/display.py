@@ -1,4 +1,4 @@
-"""Draws a run from its events, on stderr: the plan as it is written, one line a step, what ran together shown together.
+"""Draws a run from its events, on stderr: the plan as it is written, a line per step, concurrent steps bracketed.
 
     Plan
       Plan: Search for the laureate.
@@ -48,7 +48,7 @@ __all__ = ["Display", "located", "make_display", "plain", "suspended"]
 
 
 def plain(text: str, limit: int = 0) -> str:
-    """Text that can do nothing to a terminal: control and format characters gone; on one line where cut to a limit."""
+    """Text without control and format characters, which could command a terminal; on one line if cut to a limit."""
     if limit:
         text = " ".join(text[: limit * 4].split())
         text = text if len(text) <= limit else text[: limit - 1] + "…"
@@ -57,7 +57,7 @@ def plain(text: str, limit: int = 0) -> str:
     return "".join(c if c in "\n\t" or unicodedata.category(c) not in ("Cc", "Cf", "Cs") else "�" for c in text)
 
 
-_MOST_FINDINGS = 20  # a plan of thousands of wrong steps is told by its first ones
+_MOST_FINDINGS = 20  # of a plan with thousands of wrong steps the first ones are enough
 
 
 def located(error: AiroError) -> list[str]:
@@ -94,7 +94,7 @@ class Display:
         self._open: dict[str, tuple[str, float]] = {}  # running steps: tool, since when
         self._wave: list[str] = []
         self._headed = False
-        self._planned = True  # no plan is being written: lines about steps need not wait for its end
+        self._planned = True  # no plan is being written: lines about steps need not wait for it
         self._held: list[str] = []
         self._told: dict[str, float] = {}
 
@@ -124,7 +124,8 @@ class Display:
                 )
             case StepSkipped():
                 self._tell(
-                    f"  {event.step}  {event.tool}  " + self._paint(f"not run: no {', '.join(event.because)}", "yellow")
+                    f"  {event.step}  {event.tool}  "
+                    + self._paint(f"skipped: {', '.join(event.because)} missing", "yellow")
                 )
             case Progress():
                 self._progress(event)
@@ -198,14 +199,14 @@ class Display:
         return max(10, min(60, columns - 43)) if columns else 60
 
     def _settle(self, step: str, line: str) -> None:
-        """A step has ended: its line is shown with those of the steps that ran beside it, when the last has ended."""
+        """A step has ended: its line is shown with those of concurrent steps, when the last of them has ended."""
         self._open.pop(step, None)
         self._wave.append(line)
         if not self._open:
             self._flush()
 
     def _release(self) -> None:
-        """The plan is whole: what was to be told of steps that began while it was being written is told now."""
+        """The plan is complete: show the lines of the steps that ran while it was being written."""
         self._planned = True
         for line in self._held:
             self._line(line)
@@ -225,7 +226,7 @@ class Display:
         self._wave.clear()
 
     def _progress(self, event: Progress) -> None:
-        """Long work is told every few seconds; what takes less than one is not worth a line."""
+        """Long work gets a line every few seconds, work of less than a second none."""
         told = self._told.setdefault(event.what, event.at - _QUIET + 1.0)
         if event.at - told >= _QUIET:
             self._told[event.what] = event.at
@@ -236,14 +237,14 @@ _on_screen: list[Display] = []  # there is one terminal, so at most one
 
 
 def ended() -> None:
-    """End what the display has begun, a line or a live view: something else is to be written, and no event may come."""
+    """End the line or live view on screen, since something else is about to be written."""
     for display in _on_screen:
         display.end()
 
 
 @contextlib.contextmanager
 def suspended() -> Iterator[None]:
-    """While the user is asked something, nothing moves on the terminal."""
+    """Stop the live view while the user is asked something."""
     live = [display.live for display in _on_screen if isinstance(display, _LiveDisplay) and display.live.is_started]
     for one in live:
         one.stop()
@@ -319,7 +320,7 @@ def _json_lines(stream: TextIO) -> Callable[[Event], None]:
 
 
 def make_display(kind: str, color: str) -> Callable[[Event], None] | None:
-    """Who draws: ``rich`` on a terminal, ``plain`` lines elsewhere (``auto``), events as ``json``, or nobody."""
+    """The display of a kind: rich, plain, json or auto (rich on a terminal, else plain); None for none."""
     stream = sys.stderr
     terminal = stream.isatty()
     colored = color == "always" or (color == "auto" and terminal)

@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from airoagent.cli.options import agent_options, make_agent
+from airoagent.cli.launch import make_agent
+from airoagent.cli.options import agent_options
+from airoagent.errors import UsageError
+from airoagent.textfiles import read_text
 
 if TYPE_CHECKING:
     from airoagent.evaluation import Figure, Result
@@ -17,20 +20,20 @@ if TYPE_CHECKING:
 
 @click.command("eval")
 @click.argument("file", type=click.Path())
-@click.option("--out", type=click.Path(dir_okay=False), help="Write one JSON line for each question to this file.")
+@click.option("--out", type=click.Path(dir_okay=False), help="Write one JSON line per question to this file.")
 @click.option("--against", type=click.Path(), help="Compare with the --out file of another run of the same questions.")
 @click.option("-n", "--limit", type=click.IntRange(1), help="Ask only the first N questions.")
 @click.option("--at-once", type=click.IntRange(1, 1000), default=4, show_default=True, help="Maximum runs at a time.")
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as one JSON object.")
 @agent_options()
-def command(
+def eval_command(
     file: str, out: str | None, against: str | None, limit: int | None, at_once: int, as_json: bool, **flags: Any
 ) -> int:
-    """Ask the questions of FILE and score the answers.
+    """Ask the questions in FILE and score the answers.
 
-    FILE is JSON Lines ({"question", "answers", optionally "id", "context", "source"}), or a file of SQuAD or HotpotQA.
-    Scores: exact match and F1 as SQuAD has them, holds (an accepted answer stands in the answer), declined, wrong
-    (answered, and not right), valid plans, source hits, repairs, tool errors, tokens and seconds; means with 95 %
+    FILE is JSON Lines ({"question", "answers", optionally "id", "context", "source"}), or a SQuAD or HotpotQA file.
+    Scores: exact match and F1 as in SQuAD, holds (the answer contains an accepted one), declined, wrong (answered, but
+    not correctly), valid plans, source hits, repairs, tool errors, tokens and seconds; means with 95 %
     bootstrap intervals.
 
     \b
@@ -72,7 +75,7 @@ def command(
         if figure is not None:
             click.echo(f"{one.name:<12} {_shown(figure, one.name)}")
     if gain is not None:
-        click.echo(f"{'gain':<12} {_shown(gain[0], 'holds')}  in holds; by chance with p = {gain[1]:.3f}")
+        click.echo(f"{'gain':<12} {_shown(gain[0], 'holds')}  in holds; p = {gain[1]:.3f}")
     return 0
 
 
@@ -83,9 +86,7 @@ def _shown(figure: Figure, name: str) -> str:
 
 
 def _results(file: str) -> tuple[Result, ...]:
-    from airoagent.errors import UsageError
     from airoagent.evaluation import Result
-    from airoagent.textfiles import read_text
 
     try:
         return tuple(Result(**json.loads(line)) for line in read_text(file).split("\n") if line.strip())

@@ -1,9 +1,8 @@
-"""The options that several verbs share, and the `Agent` they describe."""
+"""The options that several verbs share."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args, get_origin
 
 import click
@@ -11,16 +10,16 @@ import click
 from airoagent.settings import Declared, Group, declared_settings
 
 if TYPE_CHECKING:
-    from airoagent.agent import Agent
-    from airoagent.settings import Settings
+    pass
 
-__all__ = ["agent_options", "all_flags", "complete", "display_options", "make_agent", "refuse_given"]
+__all__ = ["agent_options", "all_flags", "complete", "display_options", "refuse_given"]
+
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 
 def complete(words: Callable[[], Iterable[str]]) -> Callable[..., list[str]]:
-    """What Tab offers for a value: those of the words that begin as the value does. Nothing is read from disk."""
+    """What Tab offers for a value: the words that start with it. Nothing is read from disk."""
     return lambda ctx, param, incomplete: [word for word in words() if word.startswith(incomplete)]
 
 
@@ -31,7 +30,7 @@ def _models() -> Iterable[str]:
 
 
 class _Setting(click.Option):
-    """The option of a setting; a name it had is accepted and not shown."""
+    """The option of a setting; its former name is accepted and not shown."""
 
     def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
         names, self.opts = self.opts, [name for name in self.opts if name != self.was]
@@ -61,27 +60,46 @@ def _option(name: str, kind: Any, declared: Declared) -> Callable[[F], F]:
     return click.option(*names, cls=type("_Setting", (_Setting,), {"was": old}), **form)
 
 
-# Options that are no settings: they name what is used, or are short for another. Each with its group and its parameter.
+# Options that are not settings, each with its group and its parameter.
 _OTHERS: tuple[tuple[Group, str, Callable[[Any], Any]], ...] = (
     (
         "model",
         "options",
-        click.option("-o", "--option", "options", nargs=2, multiple=True, metavar="KEY VALUE", help="A model option."),
+        click.option(
+            "-o",
+            "--option",
+            "options",
+            nargs=2,
+            multiple=True,
+            metavar="KEY VALUE",
+            help="Set a model option (repeatable).",
+        ),
     ),
     (
         "tools",
         "named",
         click.option(
-            "-T", "--tool", "named", multiple=True, metavar="NAME", help="Offer only this tool; +NAME: one more."
+            "-T",
+            "--tool",
+            "named",
+            multiple=True,
+            metavar="NAME",
+            help="Use only this tool (repeatable); +NAME adds one.",
         ),
     ),
     ("tools", "no_cache", click.option("--no-cache", is_flag=True, help="Same as --cache 0.")),
     ("output", "no_store", click.option("--no-store", is_flag=True, help="Do not record this run.")),
 )
+
+
 _CONFIG = click.option(
     "--config", "config_file", type=click.Path(), metavar="FILE", help="Use this config file instead of your own."
 )
+
+
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print the whole run as one JSON object.")
+
+
 _NOT_GIVEN: dict[str, Any] = {"options": (), "named": (), "config_file": None, "no_cache": False, "no_store": False}
 
 
@@ -97,8 +115,8 @@ def _options(
 
 
 def agent_options(*groups: Group, without: Sequence[str] = (), also: Sequence[str] = ()) -> Callable[[F], F]:
-    """Add the options of these groups (none named: all but ``display``), and ``also`` others: a verb takes those that
-    it makes use of. The command gets them as keyword arguments.
+    """Add the options of these groups (default: all but ``display``), and ``also`` others: a verb takes only options
+    that it uses. The command gets them as keyword arguments.
     """
     groups = groups or ("model", "tools", "limits", "output")
 
@@ -126,55 +144,5 @@ def refuse_given(names: Collection[str], reason: str) -> None:
 
 
 def all_flags(flags: dict[str, Any]) -> dict[str, Any]:
-    """The flags of a verb, and those it does not take as ones that were not given."""
+    """The flags of a verb, completed by those it does not take, as not given."""
     return {**dict.fromkeys(declared_settings()), **_NOT_GIVEN, **flags}
-
-
-def make_agent(
-    flags: dict[str, Any], *, display: str | None = None, color: str | None = None
-) -> tuple[Agent, Settings]:
-    """The agent that flags, environment and config file describe, and the settings in force."""
-    from airoagent.agent import Agent
-    from airoagent.cli.approve import approver
-    from airoagent.cli.begun import begun_with
-    from airoagent.cli.display import plain
-    from airoagent.engine.policy import Policy
-    from airoagent.models.base import Sampling
-    from airoagent.settings import load_settings
-    from airoagent.web.search import check_search
-
-    given = all_flags(flags)
-    flags = dict(given)
-    options, named = dict(flags.pop("options")), flags.pop("named") or None
-    config_file = flags.pop("config_file")
-    if flags.pop("no_cache"):
-        flags["cache"] = 0.0
-    if flags.pop("no_store"):
-        flags["store"] = False
-    settings = load_settings(
-        {**flags, "display": display, "color": color}, config_file=Path(config_file) if config_file else None
-    )
-    check_search(settings.search)
-    declared = {name: one for name, (_, one) in declared_settings().items()}
-    policy = {one.policy: getattr(settings, name) for name, one in declared.items() if one.policy}
-    agent = Agent(
-        settings.model,
-        named,
-        tool_paths=settings.tools,
-        docs=settings.docs,
-        web=settings.web,
-        options=options,
-        sampling=Sampling(**{name: getattr(settings, name) for name in Sampling.__dataclass_fields__}),
-        policy=Policy(**policy, ask_before="all" if settings.approve else "side-effects"),
-        store=settings.store,
-        approve=approver(),
-        tool_settings={name: getattr(settings, name) for name, one in declared.items() if one.for_tools},
-        allow_private=settings.allow_private,
-        mcp_servers=settings.mcp_servers,
-        free=settings.free,
-    )
-    if settings.display not in ("none", "json"):
-        agent.on_broken_tool(lambda broken: click.echo(f"note: {plain(str(broken))}", err=True))
-    if settings.store:
-        agent.session.started_with = begun_with(agent, settings, given)
-    return agent, settings

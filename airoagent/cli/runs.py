@@ -1,4 +1,4 @@
-"""``airo runs``: the recorded runs."""
+"""``airo runs``: lists, shows, moves and removes recorded runs, and looks after their store."""
 
 from __future__ import annotations
 
@@ -8,43 +8,51 @@ from typing import TYPE_CHECKING
 
 import click
 
+from airoagent.cli.display import plain
+from airoagent.cli.inputs import load_run, load_trace, named_values, open_store
+from airoagent.cli.output import answer_text
+from airoagent.errors import StoreError, UsageError
+from airoagent.events import StepStarted
+from airoagent.settings import state_folder
+
 if TYPE_CHECKING:
-    from airoagent.cli.begun import Begun
     from airoagent.records.run_record import Run
-    from airoagent.records.store import Store
-
-
-def _store() -> Store:
-    from airoagent.records.store import Store
-    from airoagent.settings import state_folder
-
-    return Store(state_folder() / "runs.sqlite3")
 
 
 @click.group("runs", invoke_without_command=True)
-@click.option("-n", "limit", type=click.IntRange(1), default=20, help="How many, newest first.")
-@click.option("-q", "query", default="", metavar="TEXT", help="Only runs with these words: question, answer, evidence.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a run, one a line.")
+@click.option("-n", "limit", type=click.IntRange(1), default=20, help="Maximum runs to list.")
+@click.option(
+    "-q",
+    "query",
+    default="",
+    metavar="TEXT",
+    help="List only runs with these words in their question, answer or evidence.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object per line.")
 @click.pass_context
-def command(ctx: click.Context, limit: int, query: str, as_json: bool) -> None:
-    """List the recorded runs, newest first. An ID may be shortened; @last is the newest."""
+def runs_command(ctx: click.Context, limit: int, query: str, as_json: bool) -> None:
+    """List the recorded runs, newest first. Other commands take an ID, a prefix of one, or @last for the newest."""
     if ctx.invoked_subcommand is None:
         _list(limit, query, as_json)
 
 
-@command.command("list")
-@click.option("-n", "limit", type=click.IntRange(1), default=20, help="How many, newest first.")
-@click.option("-q", "query", default="", metavar="TEXT", help="Only runs with these words: question, answer, evidence.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a run, one a line.")
+@runs_command.command("list")
+@click.option("-n", "limit", type=click.IntRange(1), default=20, help="Maximum runs to list.")
+@click.option(
+    "-q",
+    "query",
+    default="",
+    metavar="TEXT",
+    help="List only runs with these words in their question, answer or evidence.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object per line.")
 def list_(limit: int, query: str, as_json: bool) -> None:
     """List the recorded runs, newest first."""
     _list(limit, query, as_json)
 
 
 def _list(limit: int, query: str, as_json: bool) -> None:
-    from airoagent.cli.display import plain
-
-    rows = _store().list(limit, query)
+    rows = open_store().list(limit, query)
     for row in rows:
         if as_json:
             click.echo(json.dumps({name: getattr(row, name) for name in row.__dataclass_fields__}))
@@ -52,7 +60,7 @@ def _list(limit: int, query: str, as_json: bool) -> None:
             age = _age(time.time() - row.started)
             click.echo(f"{row.id}  {age:>4}  {row.status:<11} {row.seconds:7.1f} s  {plain(row.question, 80)}")
     if not rows and not as_json:
-        click.echo("no runs yet" if not query else f"no run holds {query!r}", err=True)
+        click.echo("no runs yet" if not query else f"no runs match {query!r}", err=True)
 
 
 def _age(seconds: float) -> str:
@@ -62,73 +70,24 @@ def _age(seconds: float) -> str:
     return f"{max(0, int(seconds))}s"
 
 
-@command.command("show")
+@runs_command.command("show")
 @click.argument("run_id", metavar="ID")
-@click.option("--json", "as_json", is_flag=True, help="The whole run as one JSON object.")
+@click.option("--json", "as_json", is_flag=True, help="Print the run as one JSON object.")
 def show(run_id: str, as_json: bool) -> None:
-    """Show a run: question, plan, what each step was given and found, the answer."""
+    """Show a run: question, plan, the input and evidence of each step, answer."""
     run = load_run(run_id)
     if as_json:
         click.echo(json.dumps(run.to_json(), indent=2))
         return
-    from airoagent.cli.display import plain
 
     click.echo(plain(_story(run)))
 
 
-def load_run(word: str) -> Run:
-    """The run that a word of the command line means: an id, the beginning of one, @last, or a trace file."""
-    from airoagent.records.run_record import Run
-
-    if word.endswith(".jsonl"):
-        return _trace(word)
-    store = _store()
-    return Run.from_events(store.events(store.find(word)))
-
-
-def _trace(file: str) -> Run:
-    from airoagent.errors import StoreError
-    from airoagent.records.run_record import Run, read_trace, trace_lines
-    from airoagent.textfiles import opened
-
-    if file == "-":
-        return Run.from_events(read_trace(trace_lines(click.open_file("-", "rb"))))
-    with opened(file, f"the trace {file}", error=StoreError) as stream:
-        return Run.from_events(read_trace(trace_lines(stream)))
-
-
-def begun_of(run: Run) -> Begun:
-    """What the run was begun with; nothing of one that is not, event by event, of this machine's store."""
-    from airoagent.cli.begun import read_begun
-
-    store = _store()
-    mine = store.has(run.id) and store.events(run.id) == run.events  # a trace may bear the id of a run of ours
-    return read_begun(store.beside(run.id) if mine else "")
-
-
-def is_run(word: str) -> bool:
-    """Whether a word names a run of the store, and not something else."""
-    from airoagent.errors import StoreError
-
-    if word == "@last":
-        return True
-    if not word[:1].isdigit() or any(sign.isspace() for sign in word):
-        return False
-    try:
-        _store().find(word)
-    except StoreError as error:
-        return error.message.startswith("several")
-    return True
-
-
 def _story(run: Run) -> str:
-    from airoagent.cli.answer import answer_text
-    from airoagent.events import StepStarted
-
     lines = [f"run {run.id}  {run.status}  {run.seconds:.1f} s  model {run.model}", f"question: {run.question}", ""]
     inputs = {event.step: event.input for event in run.events if isinstance(event, StepStarted)}
     if run.plan is None:
-        lines += ["the plan as the model wrote it:", run.plan_text or "(nothing)", ""]
+        lines += ["plan as the model wrote it:", run.plan_text or "(nothing)", ""]
     for step in run.plan.steps if run.plan else ():
         lines.append(f"{step.id}  {step.tool}  {step.thought}")
         lines += [f"  < {line}" for line in inputs.get(step.id, step.input).splitlines()]
@@ -147,65 +106,61 @@ def _story(run: Run) -> str:
     return "\n".join(lines)
 
 
-@command.command("path")
+@runs_command.command("path")
 @click.argument("run_id", metavar="[ID]", required=False)
 def path(run_id: str | None) -> None:
-    """Print the file that the runs are kept in."""
-    store = _store()
+    """Print the path of the file that holds the runs."""
+    store = open_store()
     if run_id:
         store.find(run_id)
     click.echo(store.path)
 
 
-@command.command("rm")
+@runs_command.command("rm")
 @click.argument("run_ids", metavar="ID...", nargs=-1, required=True)
 def rm(run_ids: tuple[str, ...]) -> None:
-    """Remove runs and what only they hold. One that is being driven is not removed."""
-    from airoagent.errors import StoreError
-
-    store = _store()
+    """Remove runs. A run that is still going is not removed."""
+    store = open_store()
     for run_id in [store.find(word) for word in run_ids]:
         if store.status(run_id) == "running":
-            raise StoreError(f"the run {run_id} is still being driven", "stop it first, or wait for its end")
+            raise StoreError(f"the run {run_id} is still going", "stop it first, or wait for it to finish")
         store.remove(run_id)
         click.echo(f"removed {run_id}", err=True)
 
 
-@command.command("export")
+@runs_command.command("export")
 @click.argument("run_ids", metavar="ID...", nargs=-1, required=True)
-@click.option("-o", "--output", metavar="FILE", help="Write to FILE in place of stdout.")
-@click.option("--format", "form", type=click.Choice(["trace", "instruct"]), default="trace", help="What to write.")
+@click.option("-o", "--output", metavar="FILE", help="Write to FILE instead of stdout.")
+@click.option("--format", "form", type=click.Choice(["trace", "instruct"]), default="trace", help="Output format.")
 def export(run_ids: tuple[str, ...], output: str | None, form: str) -> None:
-    """Write a run as a trace (JSON Lines: a header, then one event a line).
+    """Write a run as a trace: JSON Lines, a header and then one event per line.
 
-    --format instruct writes what the models of runs were asked and answered as JSON Lines of instruction and response,
-    for fine-tuning; runs without an answer, and answers that say there is none, are left out.
+    --format instruct writes the prompts and completions of the runs as JSON Lines of instruction and response, for
+    fine-tuning. Runs without an answer are left out.
     """
-    from airoagent.errors import UsageError
     from airoagent.recorded.export import instruct_lines
     from airoagent.records.run_record import write_trace
 
     if form == "trace" and len(run_ids) > 1:
-        raise UsageError("a trace is of one run", "export one at a time, or use --format instruct")
+        raise UsageError("a trace holds one run", "export one run at a time, or use --format instruct")
     runs = [load_run(word) for word in run_ids]
     with click.open_file(output or "-", "w", encoding="utf-8") as stream:
         for run in runs:
             stream.writelines(write_trace(run.id, run.events) if form == "trace" else instruct_lines(run))
 
 
-@command.command("save-plan")
+@runs_command.command("save-plan")
 @click.argument("run_id", metavar="ID")
-@click.option("-o", "--output", metavar="FILE", help="Write to FILE in place of stdout.")
-@click.option("--param", "params", multiple=True, metavar="NAME=TEXT", help="Write {NAME} wherever TEXT stands.")
+@click.option("-o", "--output", metavar="FILE", help="Write to FILE instead of stdout.")
+@click.option("--param", "params", multiple=True, metavar="NAME=TEXT", help="Replace TEXT by the parameter {NAME}.")
 def save_plan(run_id: str, output: str | None, params: tuple[str, ...]) -> None:
-    """Write the plan of a run as a plan file, its question at the head; `airo run FILE` runs it.
+    """Write the plan of a run, headed by its question, as a plan file for `airo run FILE`.
 
     \b
     Example:
       airo runs save-plan @last --param year=2020 -o laureate.plan
       airo run laureate.plan --set year=2017
     """
-    from airoagent.cli.recorded import named_values
     from airoagent.recorded.export import saved_plan
 
     text = saved_plan(load_run(run_id), named_values(params, "--param"))
@@ -213,22 +168,21 @@ def save_plan(run_id: str, output: str | None, params: tuple[str, ...]) -> None:
         stream.write(text)
 
 
-@command.command("gc")
-@click.option("--older", "days", type=click.FloatRange(0), metavar="DAYS", help="Remove runs started before that.")
-@click.option("--keep", type=click.IntRange(0), metavar="N", help="Remove all runs but the newest N.")
-@click.option("--yes", is_flag=True, help="Remove them without asking.")
-@click.option("--dry-run", is_flag=True, help="Only say what would be removed.")
-@click.option("--vacuum", is_flag=True, help="Rewrite the file without its gaps; nothing can be recorded meanwhile.")
+@runs_command.command("gc")
+@click.option("--older", "days", type=click.FloatRange(0), metavar="DAYS", help="Remove runs older than DAYS.")
+@click.option("--keep", type=click.IntRange(0), metavar="N", help="Keep the newest N runs and remove the others.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
+@click.option("--dry-run", is_flag=True, help="Show what would be removed.")
+@click.option("--vacuum", is_flag=True, help="Shrink the file on disk; no run can be recorded meanwhile.")
 def gc(days: float | None, keep: int | None, yes: bool, dry_run: bool, vacuum: bool) -> None:
-    """Clear out the store: texts that no run needs, the gaps they leave, and old runs where --older or --keep says so.
+    """Remove data that no run uses, and old runs if --older or --keep is given.
 
-    A run that is being driven stays. What will be removed is shown first, and asked about on a terminal; elsewhere
-    --yes is needed.
+    A run that is still going is kept. The runs to be removed are shown first, and removed after confirmation; without a
+    terminal --yes is needed.
     """
-    from airoagent.errors import StoreError
     from airoagent.records.upkeep import collect, find_old
 
-    store = _store()
+    store = open_store()
     before = 0.0
     if days is not None or keep is not None:
         before = time.time() - (days or 0.0) * 86400
@@ -244,7 +198,7 @@ def gc(days: float | None, keep: int | None, yes: bool, dry_run: bool, vacuum: b
     click.echo(f"removed {done.removed} runs, freed {done.saved / 1e6:.1f} MB", err=True)
     if done.inside > done.saved and done.inside > 1e6:
         free = f"{done.inside / 1e6:.1f} MB of the file are free for new runs"
-        click.echo(f"{free}; `airo runs gc --vacuum` gives them back to the disk", err=True)
+        click.echo(f"{free}; `airo runs gc --vacuum` returns them to the disk", err=True)
     if done.failed:
         raise StoreError(f"{len(done.failed)} runs could not be removed: {done.failed[0]} ...", "airo runs repair")
 
@@ -252,25 +206,22 @@ def gc(days: float | None, keep: int | None, yes: bool, dry_run: bool, vacuum: b
 def _ask_to_remove(count: int) -> None:
     import sys
 
-    from airoagent.errors import UsageError
-
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise UsageError(
-            f"{count:,} runs would be removed, and there is no terminal to ask on",
-            "look at them with --dry-run, remove them with --yes",
+            f"removing {count:,} runs needs confirmation, and there is no terminal",
+            "see them with --dry-run, remove them with --yes",
         )
     if not click.confirm("Remove them?", err=True):
         raise UsageError("nothing was removed")
 
 
-@command.command("repair")
+@runs_command.command("repair")
 def repair() -> None:
-    """Save what can be read of a damaged store: write a new file, and keep the old one next to it.
+    """Recover what is readable in a damaged store into a new file, and keep the old file next to it.
 
-    A run is kept up to its first damaged event. Nothing is changed where nothing is damaged.
+    A run is kept up to its first damaged event. An undamaged store is not changed.
     """
     from airoagent.records.upkeep import repair as repair_store
-    from airoagent.settings import state_folder
 
     path = state_folder() / "runs.sqlite3"
     done = repair_store(path)
@@ -285,17 +236,15 @@ def repair() -> None:
     click.echo(f"the old file is now {done.old}", err=True)
 
 
-@command.command("import")
+@runs_command.command("import")
 @click.argument("file", metavar="FILE|-")
 def import_(file: str) -> None:
-    """Take a trace into the store."""
-    from airoagent.errors import StoreError
-
-    run = _trace(file)
+    """Add the run in a trace file to the store."""
+    run = load_trace(file)
     if not (run.id.isascii() and run.id.isprintable() and 0 < len(run.id) <= 200):
-        raise StoreError(f"a run cannot be called {run.id[:200]!r}", "was the file cut or edited?")
-    store = _store()
+        raise StoreError(f"{run.id[:200]!r} is not a valid run ID", "the file may have been cut or edited")
+    store = open_store()
     if store.has(run.id):
-        raise StoreError(f"there is a run {run.id} already", f"remove it first: airo runs rm {run.id}")
+        raise StoreError(f"the run {run.id} already exists", f"remove it first: airo runs rm {run.id}")
     store.write_run(run.id, run.events)
     click.echo(f"imported {run.id}", err=True)

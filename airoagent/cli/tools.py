@@ -3,25 +3,38 @@
 from __future__ import annotations
 
 import json
+import keyword
+import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from airoagent.cli.options import agent_options, display_options, make_agent
-from airoagent.cli.stdin import words_or_stdin
+from airoagent.cli.display import plain
+from airoagent.cli.inputs import words_or_stdin
+from airoagent.cli.launch import make_agent
+from airoagent.cli.options import agent_options, display_options
+from airoagent.cli.output import print_run
+from airoagent.errors import UsageError
+from airoagent.settings import config_folder, load_settings, private_folder
 
 if TYPE_CHECKING:
     from airoagent.toolbox.loader import Found
     from airoagent.toolbox.tool import Tool
 
+
 _paths = click.option(
-    "--tools", "paths", multiple=True, type=click.Path(), metavar="PATH", help="A tool file, or a folder of them."
+    "--tools",
+    "paths",
+    multiple=True,
+    type=click.Path(),
+    metavar="PATH",
+    help="Load tools from this file or folder (repeatable).",
 )
 
 
 def _find(paths: tuple[str, ...], name: str = "") -> Found:
-    """All tools; with a name those of MCP servers only where it is not among the others."""
-    from airoagent.settings import config_folder, load_settings
+    """All tools; given a name, MCP servers are started only if no other tool has it."""
     from airoagent.toolbox.loader import Found, find_tools
     from airoagent.toolbox.mcp_servers import Servers
     from airoagent.toolbox.tool import Toolbox
@@ -38,25 +51,23 @@ def _find(paths: tuple[str, ...], name: str = "") -> Found:
 
 @click.group("tools", invoke_without_command=True)
 @_paths
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a tool, one a line.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object per line.")
 @click.pass_context
-def command(ctx: click.Context, paths: tuple[str, ...], as_json: bool) -> None:
-    """List the tools: name, the sentence the model reads, the file; and the files that could not be loaded."""
+def tools_command(ctx: click.Context, paths: tuple[str, ...], as_json: bool) -> None:
+    """List the tools: name, description, file; and the files that could not be loaded."""
     if ctx.invoked_subcommand is None:
         _list(paths, as_json)
 
 
-@command.command("list")
+@tools_command.command("list")
 @_paths
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a tool, one a line.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object per line.")
 def list_(paths: tuple[str, ...], as_json: bool) -> None:
     """List the tools."""
     _list(paths, as_json)
 
 
 def _list(paths: tuple[str, ...], as_json: bool) -> None:
-    from airoagent.cli.display import plain
-
     found = _find(paths)
     for tool in found.toolbox.values():
         if as_json:
@@ -84,7 +95,7 @@ def _record(tool: Tool) -> dict[str, Any]:
     }
 
 
-@command.command("show")
+@tools_command.command("show")
 @click.argument("name")
 @_paths
 def show(name: str, paths: tuple[str, ...]) -> None:
@@ -94,38 +105,35 @@ def show(name: str, paths: tuple[str, ...]) -> None:
     click.echo(json.dumps(_record(named_tool(name, _find(paths, name).toolbox)), indent=2))
 
 
-@command.command("new")
+@tools_command.command("new")
 @click.argument("name")
-@click.option("--output", metavar="PATH", help="The file or folder to write to, in place of your own tools folder.")
+@click.option("--output", metavar="PATH", help="Write to this file or folder instead of your tools folder.")
 def new(name: str, output: str | None) -> None:
-    """Write a tool of your own to begin with: twelve lines of Python, which load and run as they are.
+    """Write a tool to start from: twelve lines of Python that run as they are.
 
     \b
     Example:
       airo tools new WordCount
       airo tools run WordCount "how many words are these"
     """
-    from airoagent.cli.newtool import write_tool
-
     file, usual = write_tool(name, output)
     where = "" if usual else f" --tools {file}"
     click.echo(str(file))
-    click.echo(f'Change it as you like, and try it: airo tools run {name}{where} "some text"', err=True)
+    click.echo(f'Edit it and try it: airo tools run {name}{where} "some text"', err=True)
 
 
-@command.command("run")
+@tools_command.command("run")
 @click.argument("name")
 @click.argument("input")
 @agent_options("model", "tools", "limits", "output", without=("web", "replan", "concurrency", "on_error", "spans"))
 @display_options
 def run(name: str, input: str, as_json: bool, display: str | None, color: str | None, **flags: Any) -> int:
-    """Call one tool with INPUT (`-`: standard input) and print what it finds.
+    """Call one tool with INPUT (`-`: standard input) and print the result.
 
     \b
     Example:
       airo tools run DocumentSearch --docs examples/library "otters sleep"
     """
-    from airoagent.cli.answer import print_run
     from airoagent.plan.plans import Plan
     from airoagent.plan.steps import Ref, Step
     from airoagent.toolbox.offering import named_tool
@@ -135,3 +143,52 @@ def run(name: str, input: str, as_json: bool, display: str | None, color: str | 
     text = words_or_stdin((input,))
     plan = Plan((Step("evidence0", "", tool.name, (text,)),), (Ref("evidence0"),))
     return print_run(agent.execute(plan), as_json=as_json, settings=settings)
+
+
+_FILE = '''\
+"""{name}: a tool of your own. Try it: airo tools run {name} "some text"."""
+
+from airoagent import ToolError, tool
+
+
+@tool("{name}")
+def {function}(text: str) -> str:
+    """Counts the words of a text. (The model reads this paragraph: say what the tool finds, and when to use it.)"""
+    if not text.strip():
+        raise ToolError("there is no text to count the words of", "give it some")
+    words = text.split()
+    return f"{{len(words)}} words"
+'''
+
+
+def write_tool(name: str, output: str | None) -> tuple[Path, bool]:
+    """Write the file; return its path, and whether tools in that place are found automatically.
+
+    ``output`` is a file (``.py``) or a folder; None is the tools folder of the settings. UsageError for a name no tool
+    can have or that another tool has, and for a file that exists.
+    """
+    from airoagent.toolbox.loader import find_tools
+
+    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]{0,63}", name):
+        raise UsageError(f"{name!r} is not a valid tool name", "use letters, digits and _, for example WordCount")
+    other = find_tools(config_folder=config_folder()).toolbox.get(name)
+    if other is not None:
+        raise UsageError(f"a tool called {name} already exists: {other.origin}", "choose another name")
+    function = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
+    function += "_" if keyword.iskeyword(function) or function == "tool" else ""
+    usual = output is None
+    place = config_folder() / "tools" if output is None else Path(output).expanduser()
+    file = place if place.suffix == ".py" and not place.is_dir() else place / f"{function}.py"
+    try:
+        if usual:
+            private_folder(file.parent)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with file.open("x", encoding="utf-8") as stream:
+            if usual:
+                file.chmod(0o600)
+            stream.write(_FILE.format(name=name, function=function))
+    except FileExistsError as error:
+        raise UsageError(f"{file} already exists", "choose another name, or another place with --output") from error
+    except OSError as error:
+        raise UsageError(f"{file} cannot be written: {error.strerror}", "choose another place with --output") from error
+    return file, usual

@@ -64,7 +64,7 @@ _MODULES = "q_proj,k_proj,v_proj,o_proj,gate_proj,up_proj,down_proj"
 @click.option(
     "--style", type=click.Choice(["both", "airoboros", "chat"]), default="both", help="Prompts of made examples."
 )
-def command(data: str | None, query: str | None, count: int | None, **flags: Any) -> None:
+def train_command(data: str | None, query: str | None, count: int | None, **flags: Any) -> None:
     """Train a LoRA adapter by QLoRA on DATA: JSON Lines of instruction and response.
 
     The base stays in 4 bits and only the adapter is trained, on the responses alone. A training that was stopped goes

@@ -1,4 +1,4 @@
-"""A run as a small piece of HTML: its plan drawn and a table of its steps, all of it text."""
+"""A run as a notebook shows it: a small piece of HTML without script or network."""
 
 from __future__ import annotations
 
@@ -21,8 +21,10 @@ _TONES = {"done": "#2c7a57", "failed": "#bd3b34", "skipped": "#8a8378", "not run
 
 
 def run_html(run: Run, running: Collection[str] = ()) -> str:
-    """The picture of the run's plan and a table of its steps under question and answer; every text in it is escaped
-    and cut. ``running`` are the steps that are under way."""
+    """Question, answer, the plan drawn and a table of its steps; all text is escaped and cut.
+
+    ``running`` are the steps in progress.
+    """
     said = run.answer if run.answer is not None else run.failure.message if run.failure else run.status
     rows = [_row(run, step.id, step.tool, step.input, running) for step in (run.plan.steps if run.plan else ())]
     seen = dict.fromkeys(source.url for source in run.sources)

@@ -1,4 +1,4 @@
-"""A run in a notebook: its plan drawn, and a short table, all of it text; the page of `airo view` shows the whole.
+"""A run drawn in a notebook while it goes on; the page of `airo view` shows all of it.
 
 agent.run("Where do otters sleep?", watch=Notebook())     # drawn while it goes on, in one place
 """
@@ -16,7 +16,7 @@ __all__ = ["Notebook"]
 
 
 class Notebook:
-    """A ``watch`` that draws a run in a notebook's cell, and draws it anew in the same place as it goes on.
+    """A ``watch`` that draws a run in a notebook's cell, and redraws it in place as it goes on.
 
     ``show`` is given the HTML each time (None: the cell that is being run; UsageError where there is none).
     """
@@ -43,7 +43,7 @@ def _cell() -> Callable[[str], None]:
         from IPython.display import HTML, display
     except ImportError as error:
         raise UsageError(
-            "there is no notebook to draw in: IPython is not installed", "Notebook(show=...) is given the HTML"
+            "Notebook needs IPython, which is not installed", "or pass a function: Notebook(show=...)"
         ) from error
     handle = display(HTML(""), display_id=True)
     return lambda text: handle.update(HTML(text))

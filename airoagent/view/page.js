@@ -6,13 +6,13 @@ const fields = new Map();  // "evidence3/output" -> {label, text, show}
 
 function step(id, tool) {
   if (!run.steps.has(id)) run.steps.set(id, { id, thought: "", tool: tool || "", template: null, line: 0, status: "waiting", attempts: [],
-    text: null, sources: [], note: "", origin: "call", seconds: 0, failure: null, because: [], calls: [], live: "", edited: false });
+    text: null, sources: [], note: "", origin: "call", seconds: 0, failure: null, because: [], calls: [], live: "", edited: false, private: false });
   ui.stale.add(id);
   return run.steps.get(id);
 }
 function takePlan(plan) {
   for (const one of plan.steps) Object.assign(step(one.id), one);
-  const order = plan.steps.map((one) => one.id);  // the plan's own order, whatever order the steps began in
+  const order = plan.steps.map((one) => one.id);  // the plan's own order, whatever order the steps started in
   run.steps = new Map([...order, ...[...run.steps.keys()].filter((id) => !order.includes(id))].map((id) => [id, run.steps.get(id)]));
   run.final = plan.answer || [];
 }
@@ -40,7 +40,7 @@ const takers = {
   step_text: (e) => { step(e.step).live += e.text; },
   attempt_failed: (e) => ended(step(e.step, e.tool), e, "failed"),
   step_finished: (e) => { const one = step(e.step, e.tool); const found = e.evidence, status = found.answered ? "done" : "unanswered"; ended(one, e, status);
-    Object.assign(one, { status, text: found.text, sources: found.sources, note: found.note, origin: e.origin, seconds: e.seconds });
+    Object.assign(one, { status, text: found.text, sources: found.sources, note: found.note, origin: e.origin, seconds: e.seconds, private: found.private });
     for (const other of run.steps.values()) if (needs(other).includes(e.step)) ui.stale.add(other.id); },
   step_failed: (e) => { const one = step(e.step, e.tool); ended(one, e, "failed"); Object.assign(one, { status: "failed", failure: e.failure, seconds: e.seconds }); },
   step_cancelled: (e) => { const one = step(e.step, e.tool); ended(one, e, "cancelled"); Object.assign(one, { status: "cancelled", seconds: e.seconds }); },
@@ -138,7 +138,7 @@ function stepCard(one) {
   const status = state(one);
   const tokens = one.calls.reduce((sum, event) => sum + event.usage.prompt_tokens + event.usage.completion_tokens, 0);
   const facts = [status === "done" ? seconds(one.seconds) : word(status, one), status !== "done" && one.seconds ? seconds(one.seconds) : "", one.attempts.length > 1 ? many(one.attempts.length, "try") : "",
-    tokens ? many(tokens, "token") : "", one.origin !== "call" ? `from ${one.origin === "shared" ? "a shared call" : `the ${one.origin}`}` : ""].filter(Boolean).join(" · ");
+    tokens ? many(tokens, "token") : "", one.origin !== "call" ? `from ${one.origin === "shared" ? "a shared call" : `the ${one.origin}`}` : "", one.private ? "private" : ""].filter(Boolean).join(" · ");
   const result = one.failure ? one.failure.message : one.text ?? (one.live || (one.because.length ? `needs ${one.because.join(", ")}` : ""));
   const opened = ui.open.has(id);
   const head = h("div.head", { role: "button", "aria-expanded": String(opened), onclick: () => { if (!String(getSelection())) { select(id); toggle(id); } } },
@@ -179,7 +179,7 @@ function more(one, parts, show) {
   return h("div.more", null,
     found.length > 0 && h("div.rows", null, found.map(finding)),
     titled("Input", box, input, tabs),
-    one.edited && h("div.note", { "data-status": "running" }, "The user gave the tool this input in place of the step's own."),
+    one.edited && h("div.note", { "data-status": "running" }, "The user replaced the step's input with this one."),
     one.failure && h("div.rows", null, h("h3", null, "Failed"), failed(one.failure)),
     one.because.length > 0 && h("div.note", { "data-status": "skipped" }, "Not run: ", one.because.map((other) => [h("button.ref", { onclick: () => go(other) }, other), " "]), "has no evidence for it."),
     one.live && titled("Output, being written", h("div.text", null, h("div.cursor", null, one.live)), ""),
@@ -336,7 +336,7 @@ function drawHead() {
   fields.set("question", { label: "question", text: run.question, show: () => $("top").scrollIntoView() });
   if (run.answer != null) {
     const stands = run.final.filter((part) => part.ref);
-    const unsure = stands.length > 0 && stands.every((part) => run.steps.get(part.ref)?.status === "unanswered");
+    const unsure = (!data.follow && run.status === "done" && !data.answered) || stands.length > 0 && stands.every((part) => run.steps.get(part.ref)?.status === "unanswered");
     const long = run.answer.length > 6000;
     fields.set("answer", { label: "answer", text: run.answer, show: () => $("top").scrollIntoView() });
     fill($("answer"), h("div.answer", { "data-status": unsure ? "unanswered" : run.status }, h("div.label", null, unsure ? "Not answered" : "Answer"), copyButton(() => run.answer),

@@ -62,9 +62,14 @@ def run_data(run: Run) -> dict[str, Any]:
         if isinstance(event, StepStarted) and _is_filled(event.input, template.get(event.step), run.evidence):
             body["input"] = None
         elif isinstance(event, PlanParsed):
-            body["text"] = ""  # the plan itself is beside the events
+            body["text"] = ""  # the plan itself stands next to the events
         events.append(body)
-    return {"run": run.id, "plan": None if plan is None else plan_data(plan, lines_of(run)), "events": events}
+    return {
+        "run": run.id,
+        "plan": None if plan is None else plan_data(plan, lines_of(run)),
+        "events": events,
+        "answered": run.answered,
+    }
 
 
 def plan_so_far(run: Run) -> Plan | None:

@@ -45,7 +45,7 @@ def test_it_goes_on_where_it_was_stopped(airo: Airo, questions: Path, tmp_path: 
     failed = {"id": "otters", "question": "Where do otters sleep?", "status": "failed"}
     out.write_bytes(f'{json.dumps(kept)}\n{json.dumps(failed)}\n{{"id": "ä'.encode()[:-1])  # cut inside a character
     result = airo("batch", str(questions), "--docs", LIBRARY, "--out", str(out))
-    assert (result.code, result.out) == (0, "") and "1 done there already" in result.err
+    assert (result.code, result.out) == (0, "") and "1 already done" in result.err
     *before, half, new = out.read_bytes().splitlines()
     assert [json.loads(line)["id"] for line in before] == ["1", "otters"] and half.startswith(b'{"id": "')
     assert json.loads(new)["id"] == "otters" and json.loads(new)["status"] == "done"
@@ -72,11 +72,11 @@ def test_a_question_without_an_answer_gives_the_exit_code_and_the_others_theirs(
         (b"{broken", "this is not a JSON object with a question"),
         (b'{"question":' + b"[" * 100_000, "this is not a JSON object with a question"),
         (b'{"question": 5}', "the question is not text"),
-        (b'{"question": "\\ud83d"}', "half a character"),
+        (b'{"question": "\\ud83d"}', "lone surrogate"),
         (b"caf\xe9?", "the line is not UTF-8 text (byte 3)"),
         (b"a\0b", "zero byte"),
         (b"x" * 3_000_000, "the line is longer than 1 MB"),
-        (b'{"id": "1", "question": "y"}', "line 2: the id '1' is there twice"),
+        (b'{"id": "1", "question": "y"}', "line 2: duplicate id '1'"),
     ],
     ids=range(9),
 )

@@ -10,8 +10,7 @@ import pytest
 
 from airoagent import Policy
 from airoagent.cli.app import VERBS, cli
-from airoagent.cli.begun import read_begun
-from airoagent.cli.options import make_agent
+from airoagent.cli.launch import make_agent, read_launch_settings
 from airoagent.settings import declared_settings, load_settings, strange_variables
 from tests.cli.conftest import LIBRARY, Airo
 
@@ -76,7 +75,7 @@ def test_the_old_name_of_a_setting_is_taken_wherever_the_new_one_is(
         done = airo("ask", "--docs", LIBRARY, name, "9", "How deep is Lake Baikal?")
         assert done.code == 7 and "--max-characters" in done.err
     begun = {"settings": {"max_bytes": 5}, "options": [], "named": [], "config_file": None, "files": {}}
-    assert read_begun(json.dumps(begun)).settings == {"max_characters": 5}
+    assert read_launch_settings(json.dumps(begun)).settings == {"max_characters": 5}
 
 
 def test_a_setting_reaches_the_agent_and_is_kept_for_a_resumed_run(airo: Airo) -> None:
@@ -89,6 +88,6 @@ def test_a_setting_reaches_the_agent_and_is_kept_for_a_resumed_run(airo: Airo) -
     agent, _ = make_agent({**flags, "search": "brave", "display": "none"})
     assert {name: getattr(agent.policy, name) for name in values} == values
     assert agent.policy != Policy()
-    kept = read_begun(agent.session.started_with).settings
+    kept = read_launch_settings(agent.session.started_with).settings
     assert {name: kept[name] for name in flags} == flags and kept["search"] == "brave"
     assert not {"display", "color", "spans", "store"} & set(kept)

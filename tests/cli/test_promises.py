@@ -259,9 +259,20 @@ def test_17_where_nobody_can_be_asked_it_ends_in_2(shell: Airo, script: Script, 
 def test_18_doctor_prints_a_line_a_requirement_with_the_cure(airo: Airo) -> None:
     lines = airo("doctor").out.splitlines()
     assert all(re.match(r"(ok|no)  \w+ ", line) for line in lines)
-    assert {"python", "torch", "bitsandbytes", "gpu", "model", "network", "tools", "records"} <= {
-        line.split()[1] for line in lines
-    }
+    assert {
+        "python",
+        "torch",
+        "bitsandbytes",
+        "xllamacpp",
+        "trafilatura",
+        "protego",
+        "gpu",
+        "models",
+        "model",
+        "network",
+        "tools",
+        "records",
+    } <= {line.split()[1] for line in lines}
     for found in map(json.loads, airo("doctor", "--json", "-m", "no/such-model").out.splitlines()):
         assert found["well"] or found["cure"] or found["subject"] == "gpu"
 

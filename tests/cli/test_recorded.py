@@ -152,7 +152,7 @@ def test_gc_shows_what_it_removes_and_asks_first(airo: Airo, shell: Airo, asked:
     shown = f"runs to remove: 1, from {old} to {old}"
     assert shown in airo("runs", "gc", "--keep", "1", "--dry-run").err
     refused = shell("runs", "gc", "--keep", "1", input="y\n")
-    assert refused.code == 2 and "no terminal to ask on" in refused.err and "--yes" in refused.err
+    assert refused.code == 2 and "there is no terminal" in refused.err and "--yes" in refused.err
     code, out = on_terminal("runs", "gc", "--keep", "1", keys=[("[y/N]", "n")])
     assert code == 2 and shown in out and "nothing was removed" in out
     assert len(airo("runs").out.splitlines()) == 2

@@ -102,7 +102,7 @@ def test_input_that_stays_open_and_gives_nothing_is_left_alone_after_a_while(kin
         os.close(ours)
         os.close(theirs)
     assert result.returncode == 0 and "1,642 m" in result.stdout
-    assert "standard input is open but gave nothing in 3 s" in result.stderr and "</dev/null" in result.stderr
+    assert "nothing came from standard input in 3 s" in result.stderr and "</dev/null" in result.stderr
 
 
 def test_context_takes_files_and_waits_for_standard_input(shell: Airo, tmp_path: Path) -> None:
@@ -130,7 +130,7 @@ def test_two_files_of_one_name_keep_apart(airo: Airo, tmp_path: Path) -> None:
         (("When?",), b"\xff\xfe", "standard input is not UTF-8 text (byte 0)"),
         (("When?",), b"a\0b", "it holds a zero byte"),
         pytest.param(("When?",), b"x" * (16 * 1024 * 1024 + 1), "more than 16 MB", id="16 MB"),
-        (("--docs", LIBRARY, "When?"), b"Ann", "--docs too: it is one or the other"),
+        (("--docs", LIBRARY, "When?"), b"Ann", "--docs cannot be combined with a text"),
         (("--web", "When?"), b"Ann", "--web too"),
         (("--context", "-", "When?"), b" ", "there is nothing in stdin"),
         (("--context", "/no/such/file", "When?"), b"", "/no/such/file cannot be read"),

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
-from importlib import import_module
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 
+import click
 import pytest
 
-from airoagent.cli.app import VERBS
+from airoagent.cli.app import VERBS, cli
 from airoagent.events import RunStarted
+from airoagent.models.packaged import packaged_file
 from airoagent.records.store import Store
 from airoagent.settings import state_folder
 from tests.cli.conftest import LIBRARY, Airo
@@ -71,7 +74,7 @@ def test_a_run_that_is_being_driven_is_not_removed(airo: Airo) -> None:
     store = Store(state_folder() / "runs.sqlite3")
     store.append("20260101-000000-aaaaa", 0, RunStarted(run="20260101-000000-aaaaa", question="q", model="m"))
     refused = airo("runs", "rm", "2026")
-    assert refused.code == 6 and "still being driven" in refused.err
+    assert refused.code == 6 and "still going" in refused.err
     store.close()
     assert airo("runs", "rm", "2026").code == 0
 
@@ -123,6 +126,37 @@ def test_doctor_is_well_with_the_built_in_model_and_names_the_cure_for_one_that_
     assert ill.code == 3 and "->" in ill.out
 
 
+def test_doctor_recommends_a_small_model_until_one_is_downloaded(airo: Airo) -> None:
+    assert re.search(r"^no  models .*-> airo pull smollm2", airo("doctor").out, re.MULTILINE)
+    file = packaged_file("smollm2")
+    file.parent.mkdir(parents=True)
+    file.touch()
+    assert re.search(r"^ok  models .*smollm2$", airo("doctor").out, re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    ("model", "needed"),
+    [
+        ("x.gguf", {"xllamacpp"}),
+        ("org/name", {"torch", "transformers", "bitsandbytes", "accelerate"}),
+        ("extractive", set()),
+        ("http://127.0.0.1:9", set()),
+    ],
+)
+def test_doctor_tells_the_packages_that_a_model_cannot_load_without_from_the_others(
+    airo: Airo, monkeypatch: pytest.MonkeyPatch, model: str, needed: set[str]
+) -> None:
+    def missing(name: str) -> str:
+        raise PackageNotFoundError(name)
+
+    monkeypatch.setattr("airoagent.cli.environment.version", missing)
+    found = [json.loads(line) for line in airo("doctor", "--json", "-m", model).out.splitlines()]
+    packages = {one["subject"]: one for one in found if one["seen"].startswith("not installed")}
+    assert {name for name, one in packages.items() if one["needed"]} == needed
+    assert {"xllamacpp", "torch", "llguidance", "trafilatura", "protego"} <= set(packages)
+    assert all(one["cure"].startswith("pip install ") for one in packages.values())
+
+
 def test_config_shows_each_setting_and_its_origin(airo: Airo, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AIRO_RETRIES", "7")
     record = json.loads(airo("config", "--json").out)
@@ -135,6 +169,7 @@ def test_help_lists_every_verb_and_each_has_help_of_its_own(airo: Airo) -> None:
     for verb in VERBS:
         assert f"  {verb}" in text
         assert airo(verb, "--help").code == 0
-        assert import_module(f"airoagent.cli.{verb}").command.help
+        command = cli.get_command(click.Context(cli), verb)
+        assert command is not None and command.help
     assert airo("-h").out == text and airo().out == text
     assert airo("--version").out.startswith("airo")

@@ -48,7 +48,7 @@ def test_progress_is_drawn_in_one_place_by_a_watch_while_the_run_goes_on() -> No
 
 def test_without_a_notebook_it_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "IPython.display", None)
-    with pytest.raises(UsageError, match="no notebook to draw in"):
+    with pytest.raises(UsageError, match="needs IPython"):
         Notebook()
 
 

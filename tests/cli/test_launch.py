@@ -81,7 +81,7 @@ def test_a_tools_file_that_is_gone_is_told_in_a_sentence(airo: Airo, tool_file: 
     airo("run", "--tools", tool_file, "--docs", LIBRARY, plan)
     moved = tool_file.rename(tool_file.with_name("moved.py"))
     gone = airo("rerun")
-    assert gone.code == 2 and f"the tools file {tool_file}, which the run had, is gone" in gone.err
+    assert gone.code == 2 and f"the tools file {tool_file} of this run no longer exists" in gone.err
     assert "--tools" in gone.err
     assert airo("rerun", "--tools", moved).code == 0
 
@@ -93,7 +93,7 @@ def test_a_documents_folder_that_is_gone_matters_only_to_what_needs_it(airo: Air
     assert airo("--docs", docs, "When does the lease of the workshop end?").code == 0
     docs.rename(tmp_path / "old")
     result = airo("fork", "--set", "evidence0=The lease ends on 9 June 2030.")
-    assert f"the documents folder {docs}, which the run had, is gone" in result.err
+    assert f"the documents folder {docs} of this run no longer exists" in result.err
 
 
 def test_nothing_of_it_leaves_the_machine(airo: Airo, tool_file: Path, plan: str, tmp_path: Path) -> None:

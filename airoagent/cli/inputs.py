@@ -1,0 +1,176 @@
+"""What standard input holds: the question (``-``), or a text to answer it from.
+
+If the question is on the command line, `fstat` of standard input decides:
+
+    a pipe or a socket         its text, up to its end; none if it is open and nothing has come within 3 seconds (cron,
+                               ssh, CI and other programs may leave it so)
+    a file from its start      its text; none of a file already read in part (the list of a `while read` loop)
+    a terminal, /dev/null,     none
+    closed, anything else
+
+``--context -`` waits for as long as it takes.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import stat
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from airoagent.errors import PlanError, StoreError, UsageError
+from airoagent.settings import state_folder
+from airoagent.textfiles import MOST, decoded, opened, read_text
+
+if TYPE_CHECKING:
+    from airoagent.plan.plans import Plan
+    from airoagent.records.run_record import Run
+    from airoagent.records.store import Store
+    from airoagent.toolbox.tool import Toolbox
+
+__all__ = [
+    "context_of",
+    "is_run",
+    "load_run",
+    "load_trace",
+    "named_values",
+    "open_store",
+    "read_plan",
+    "read_stdin",
+    "text_of",
+    "words_or_stdin",
+]
+
+
+_PATIENCE = 3.0  # seconds for the first byte
+
+
+_FOLDER = "split it into files in a folder and use --docs FOLDER"
+
+
+_QUIET = "(use `</dev/null` to skip the wait, `--context -` to wait longer)"
+
+
+def read_stdin() -> str:
+    """All of standard input as text; UsageError where it is not text, or without end."""
+    data = getattr(sys.stdin, "buffer", None)
+    return sys.stdin.read() if data is None else _decoded(data.read(MOST + 1), "standard input")
+
+
+def words_or_stdin(words: tuple[str, ...]) -> str:
+    """The words of the command line as one text; ``-`` alone is what standard input holds."""
+    return read_stdin() if words == ("-",) else " ".join(words)
+
+
+def context_of(files: tuple[str, ...], told: bool = True) -> list[tuple[str, str]]:
+    """The texts to answer from, each with its name: those of ``--context``, or what standard input holds.
+
+    ``told``: whether stderr may say that standard input stayed empty. UsageError for what is not text.
+    """
+    if files:
+        return [("stdin", read_stdin()) if file == "-" else (Path(file).name, read_text(file)) for file in files]
+    text = _given_text(told)
+    return [("stdin", text)] if text.strip() else []
+
+
+def _given_text(told: bool) -> str:
+    try:
+        number = sys.stdin.fileno()
+        kind = os.fstat(number).st_mode
+    except (AttributeError, OSError, ValueError):  # closed, or not a file of the system's
+        return ""
+    if stat.S_ISREG(kind):
+        begun = os.lseek(number, 0, os.SEEK_CUR) > 0
+        return "" if begun else read_stdin()
+    if not (stat.S_ISFIFO(kind) or stat.S_ISSOCK(kind)):
+        return ""
+    if not _something_comes(number):
+        if told:
+            click.echo(f"nothing came from standard input in {_PATIENCE:g} s; continuing without it {_QUIET}", err=True)
+        return ""
+    return read_stdin()
+
+
+def _something_comes(number: int) -> bool:
+    """Whether a pipe has text, or its end, within the time."""
+    if not hasattr(select, "poll"):  # Windows cannot wait for a pipe
+        return True
+    poll = select.poll()
+    poll.register(number, select.POLLIN | select.POLLHUP)
+    return bool(poll.poll(_PATIENCE * 1000))
+
+
+def _decoded(data: bytes, name: str) -> str:
+    if len(data) > MOST:
+        raise UsageError(f"{name} is longer than {MOST // 1024**2} MB", _FOLDER)
+    return decoded(data, name)
+
+
+def read_plan(text: str, tools: Toolbox, file: str) -> Plan:
+    """The plan in a file's text; a PlanError names the file with line and column."""
+    from airoagent.plan.parser import parse_plan
+
+    try:
+        return parse_plan(text, tools)
+    except PlanError as error:
+        error.file = "" if file == "-" else file
+        raise
+
+
+def text_of(file: str, most: int = MOST) -> str:
+    """The text of a file, or of standard input for ``-``; UsageError if it cannot be read."""
+    return read_stdin() if file == "-" else read_text(file, hint="check the path; `-` reads standard input", most=most)
+
+
+def named_values(pairs: tuple[str, ...], what: str) -> dict[str, str]:
+    """``name=value`` arguments; a value ``@file`` is the text of that file. UsageError for one without ``=``."""
+    values: dict[str, str] = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not equals or not name.strip():
+            raise UsageError(f"{what} {pair!r} is not NAME=VALUE", f"for example {what} evidence2=text, or =@file")
+        text = text_of(value[1:]).removesuffix("\n") if value.startswith("@") else value
+        values[name.strip()] = text
+    return values
+
+
+def open_store() -> Store:
+    from airoagent.records.store import Store
+
+    return Store(state_folder() / "runs.sqlite3")
+
+
+def load_run(word: str) -> Run:
+    """The run that a word of the command line names: an id, the start of one, @last, or a trace file."""
+    from airoagent.records.run_record import Run
+
+    if word.endswith(".jsonl"):
+        return load_trace(word)
+    store = open_store()
+    return Run.from_events(store.events(store.find(word)))
+
+
+def load_trace(file: str) -> Run:
+    from airoagent.records.run_record import Run, read_trace, trace_lines
+
+    if file == "-":
+        return Run.from_events(read_trace(trace_lines(click.open_file("-", "rb"))))
+    with opened(file, f"the trace {file}", error=StoreError) as stream:
+        return Run.from_events(read_trace(trace_lines(stream)))
+
+
+def is_run(word: str) -> bool:
+    """Whether a word names a recorded run."""
+    if word == "@last":
+        return True
+    if not word[:1].isdigit() or any(sign.isspace() for sign in word):
+        return False
+    try:
+        open_store().find(word)
+    except StoreError as error:
+        return error.message.startswith("several")
+    return True

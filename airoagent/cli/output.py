@@ -1,0 +1,100 @@
+"""What a command prints: the answer on stdout, errors on stderr; and the watchers of a run."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from airoagent.cli.display import ended, located, make_display, plain
+from airoagent.errors import NOT_ANSWERED, AiroError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from airoagent.events import Event
+    from airoagent.records.run_record import Run
+    from airoagent.settings import Settings
+
+__all__ = ["answer_text", "make_watch", "print_error", "print_run"]
+
+
+def answer_text(run: Run) -> str:
+    """The answer, and below it its sources with the passages quoted."""
+    quotes: dict[str, list[str]] = {}
+    titles: dict[str, str] = {}
+    for source in run.sources:
+        titles[source.url] = titles.get(source.url) or source.title
+        quotes.setdefault(source.url, []).extend([" ".join(source.quote.split())] if source.quote else [])
+    lines = [run.answer or "", *(["", "Sources:"] if quotes else [])]
+    for url, quoted in quotes.items():
+        lines.append(f"- {titles[url]} ({url})" if titles[url] else f"- {url}")
+        lines += [f'  "{quote}"' for quote in dict.fromkeys(quoted)]
+    return "\n".join(lines)
+
+
+def print_run(run: Run, *, as_json: bool, settings: Settings, recorded: bool = True) -> int:
+    """Print the result of a run; its exit code. If stderr is JSON lines, an error is one as well."""
+    if as_json:
+        click.echo(json.dumps(run.to_json(), indent=2))
+    elif run.status == "done":
+        click.echo(plain(answer_text(run)))
+    if run.error is None:
+        return 0 if run.answered else NOT_ANSWERED
+    as_json = as_json or settings.display == "json"
+    print_error(run.error, as_json)
+    if recorded and settings.store and not as_json:
+        click.echo(f"record: airo runs show {run.id}", err=True)
+    return run.error.exit_code
+
+
+def make_watch(settings: Settings) -> Callable[[Event], None] | None:
+    """The display and OpenTelemetry spans as one watcher, or None. MissingExtra if spans cannot be sent."""
+    display = make_display(settings.display, settings.color)
+    if settings.spans == "off":
+        return display
+    import atexit
+
+    from airoagent.view.spans import exported_spans
+
+    spans, finish = exported_spans(contents=settings.spans == "contents")
+
+    def send() -> None:  # when the answer has been printed: nobody waits for a collector
+        failure = finish()
+        if failure and settings.display != "none":
+            click.echo(f"note: {plain(failure)}", err=True)
+
+    def watch(event: Event) -> None:
+        spans(event)
+        if display is not None:
+            display(event)
+
+    atexit.register(send)
+    return watch
+
+
+def print_error(error: AiroError, as_json: bool) -> None:
+    """Print an error on stderr: its sentence and its hint, or all of it as one JSON object."""
+    ended()
+
+    if as_json:
+        import json
+
+        record: dict[str, Any] = {
+            "kind": error.kind,
+            "message": error.message,
+            "hint": error.hint,
+            "exit_code": error.exit_code,
+        }
+        diagnostics = getattr(error, "diagnostics", ())
+        if diagnostics:
+            record["diagnostics"] = [{f: getattr(d, f) for f in d.__dataclass_fields__} for d in diagnostics]
+        click.echo(json.dumps({"error": record}), err=True)
+        return
+
+    for line in located(error):
+        click.echo(plain(line), err=True)
+    click.echo(click.style("error: ", fg="red", bold=True) + plain(error.message), err=True)
+    if error.hint:
+        click.echo(click.style("hint: ", fg="cyan") + plain(error.hint), err=True)

@@ -1,0 +1,290 @@
+"""The verbs for recorded runs: replay, resume, rerun, fork, diff and why."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Iterator
+from difflib import unified_diff
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from airoagent.cli.display import make_display, plain
+from airoagent.cli.inputs import load_run, named_values, text_of
+from airoagent.cli.launch import agent_for
+from airoagent.cli.options import agent_options, complete, display_options, refuse_given
+from airoagent.cli.output import make_watch, print_run
+from airoagent.errors import StoreError, UsageError
+from airoagent.settings import load_settings
+
+if TYPE_CHECKING:
+    from airoagent.recorded.grounds import Ground, Trial
+    from airoagent.records.difference import Difference, StepDifference
+    from airoagent.records.run_record import Run
+
+
+@click.command("replay")
+@click.argument("run_id", metavar="ID|FILE", default="@last", shell_complete=complete(lambda: ("@last",)))
+@display_options
+def replay_command(run_id: str, as_json: bool, display: str | None, color: str | None) -> int:
+    """Replay a recorded run without a model, tools or the network: the same answer, byte for byte.
+
+    Fails with exit code 6 and names the step if this version of airo would do anything other than what was recorded.
+
+    \b
+    Examples:
+      airo replay @last
+      airo replay plans/nobel-literature.jsonl
+    """
+    from airoagent.recorded.replaying import replay
+
+    settings = load_settings({"display": display, "color": color})
+    run = replay(load_run(run_id), watch=make_display(settings.display, settings.color))
+    return print_run(run, as_json=as_json, settings=settings, recorded=False)
+
+
+@click.command("resume")
+@click.argument("run_id", metavar="ID", default="@last", shell_complete=complete(lambda: ("@last",)))
+@agent_options()
+@display_options
+def resume_command(run_id: str, as_json: bool, display: str | None, color: str | None, **flags: Any) -> int:
+    """Finish an interrupted run, or retry what failed in it. Finished steps are not repeated.
+
+    The run keeps its model, tools, documents and limits; options given here override them. A call whose outcome is
+    unknown is repeated only if its tool allows that.
+    """
+    if run_id.endswith(".jsonl"):
+        raise UsageError("a trace file cannot be resumed", f"import it first: airo runs import {run_id}")
+    past = load_run(run_id)
+    agent, settings = agent_for(past, flags, display=display, color=color)
+    run = agent.resume(past.id, watch=make_watch(settings))
+    return print_run(run, as_json=as_json, settings=settings)
+
+
+@click.command("rerun")
+@click.argument("run_id", metavar="ID|FILE", default="@last", shell_complete=complete(lambda: ("@last",)))
+@click.option("--from", "from_step", metavar="STEP", help="Rerun only this step and what depends on it.")
+@agent_options()
+@display_options
+def rerun_command(
+    run_id: str, from_step: str | None, as_json: bool, display: str | None, color: str | None, **flags: Any
+) -> int:
+    """Run the plan of a recorded run again as a new run, with new tool calls.
+
+    \b
+    Example:
+      airo rerun @last --from evidence2
+    """
+    past = load_run(run_id)
+    agent, settings = agent_for(past, flags, display=display, color=color)
+    run = agent.rerun(past, from_step=from_step, watch=make_watch(settings))
+    return print_run(run, as_json=as_json, settings=settings)
+
+
+@click.command("fork")
+@click.argument("run_id", metavar="ID|FILE", default="@last", shell_complete=complete(lambda: ("@last",)))
+@click.option(
+    "--edit",
+    "edits",
+    multiple=True,
+    metavar="STEP[=INPUT]",
+    help="Change the input of a step (without INPUT: in $EDITOR).",
+)
+@click.option("--set", "sets", multiple=True, metavar="STEP=TEXT|@FILE", help="Use this evidence instead of a call.")
+@click.option(
+    "--plan", "plan_file", metavar="FILE", help="Use this plan; steps it shares with the old one are not repeated."
+)
+@agent_options(without=("replan", "web"))
+@display_options
+def fork_command(
+    run_id: str,
+    edits: tuple[str, ...],
+    sets: tuple[str, ...],
+    plan_file: str | None,
+    as_json: bool,
+    display: str | None,
+    color: str | None,
+    **flags: Any,
+) -> int:
+    """Change a recorded run: a new run repeats only the steps that the change affects.
+
+    With -m MODEL the steps that use a model are repeated with this one. The new run records the old one as its parent;
+    `airo diff` shows what changed.
+
+    \b
+    Examples:
+      airo fork @last --edit evidence2
+      airo fork @last --set evidence2=@page.txt
+      airo fork 20261121-0130 -m extractive
+    """
+    past = load_run(run_id)
+    changed = {pair: _edit(past, pair) for pair in edits if "=" not in pair}
+    changed |= named_values(tuple(pair for pair in edits if "=" in pair), "--edit")
+    agent, settings = agent_for(past, flags, display=display, color=color)
+    run = agent.fork(
+        past,
+        edit=changed,
+        set=named_values(sets, "--set"),
+        plan=None if plan_file is None else text_of(plan_file),
+        model=agent.model if flags["model"] else None,
+        watch=make_watch(settings),
+    )
+    return print_run(run, as_json=as_json, settings=settings)
+
+
+def _edit(run: Run, word: str) -> str:
+    """The step's input as edited by the user; an error if there is no plan, step or change."""
+    from airoagent.recorded.forking import step_id
+
+    if run.plan is None:
+        raise StoreError(f"the run {run.id} has no plan, so no step can be edited", "give one with --plan FILE")
+    step = run.plan.step(step_id(run.plan, word))
+    try:
+        text = click.edit(step.input + "\n")
+    except click.ClickException as error:
+        raise UsageError(f"the editor failed: {error.message}", f"use --edit {step.id}=INPUT instead") from error
+    if text is None or text.rstrip("\n") == step.input:
+        raise UsageError(
+            f"the input of {step.id} was not changed", f"give it on the command line: --edit {step.id}=INPUT"
+        )
+    return text.removesuffix("\n")
+
+
+@click.command("diff")
+@click.argument("a", metavar="A")
+@click.argument("b", metavar="B")
+@click.option("--json", "as_json", is_flag=True, help="Print the comparison as one JSON object.")
+def diff_command(a: str, b: str, as_json: bool) -> int:
+    """Compare two recorded runs (IDs, ID prefixes, @last or .jsonl files): plan, inputs, evidence, answer, time.
+
+    The exit code is 0 even if they differ; "same" in the --json output says whether they do.
+    """
+    import dataclasses
+
+    from airoagent.records.difference import diff
+
+    found = diff(load_run(a), load_run(b))
+    if as_json:
+        click.echo(json.dumps({"same": found.same, **dataclasses.asdict(found)}, indent=2))
+    else:
+        click.echo(plain("\n".join(_difference_story(found))))
+    return 0
+
+
+def _difference_story(found: Difference) -> Iterator[str]:
+    yield f"a: {found.id[0]}  {found.status[0]}  {found.seconds[0]:.1f} s  {found.tokens[0]} tokens  {found.model[0]}"
+    yield f"b: {found.id[1]}  {found.status[1]}  {found.seconds[1]:.1f} s  {found.tokens[1]} tokens  {found.model[1]}"
+    yield from _changed("question", *found.question)
+    yield from _changed("plan", *found.plan)
+    for step in found.steps:
+        yield from _step_difference(step)
+    yield from _changed("answer", *found.answer)
+    if found.same:
+        yield "no differences, except in time"
+
+
+def _step_difference(step: StepDifference) -> Iterator[str]:
+    if step.kind == "same":
+        return
+    tools = " -> ".join(dict.fromkeys(tool for tool in step.tool if tool is not None))
+    places = {"only_a": "only in a", "only_b": "only in b"}
+    yield f"{step.id}  {tools}  {places.get(step.kind, ', '.join(step.what) + ' changed')}"
+    if step.kind == "changed":
+        for what in ("input", "evidence"):
+            if what in step.what:
+                yield from _changed(f"{step.id} {what}", *getattr(step, what))
+
+
+def _changed(what: str, a: str | None, b: str | None) -> Iterator[str]:
+    """The lines that differ, with a and b as the two files of a diff; nothing where none does."""
+    if a != b:
+        before = [] if a is None else a.splitlines()
+        after = [] if b is None else b.splitlines()
+        yield from unified_diff(before, after, f"a {what}", f"b {what}", n=1, lineterm="")
+
+
+_HEAD = 400  # characters of an evidence that is shown
+
+
+_QUOTE = 200  # and of a quoted passage
+
+
+@click.command("why")
+@click.argument("run_id", metavar="ID|FILE", default="@last", shell_complete=complete(lambda: ("@last",)))
+@click.option(
+    "--bisect", is_flag=True, help="Remove one piece of evidence at a time and check whether the answer holds."
+)
+@click.option(
+    "--swap", is_flag=True, help="With --bisect: swap in the evidence of another step instead of removing it."
+)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@agent_options("model", "tools", "limits", without=("replan", "web"))
+def why_command(run_id: str, bisect: bool, swap: bool, as_json: bool, **flags: Any) -> int:
+    """Trace the answer of a run back to its evidence, passages and pages.
+
+    With --bisect the run is replayed without the evidence of one step at a time; only the model's steps are repeated.
+    The first step that changes the answer is named.
+    """
+    from airoagent.engine.sync import run_in_thread
+    from airoagent.recorded.grounds import bisect as bisect_run
+    from airoagent.recorded.grounds import why
+
+    if not bisect:
+        refuse_given(flags, "has no effect without --bisect")
+    if swap and not bisect:
+        raise UsageError("--swap needs --bisect", "airo why ID --bisect --swap")
+    run = load_run(run_id)
+    grounds = why(run)
+    trials: tuple[Trial, ...] = ()
+    if bisect:
+        agent, _ = agent_for(run, {**flags, "no_store": True})
+        trials = run_in_thread(lambda: bisect_run(agent.session, run, change="swap" if swap else "remove"))
+    if as_json:
+        record = {"id": run.id, "answer": run.answer, "grounds": [dataclasses.asdict(one) for one in grounds]}
+        if bisect:
+            record["trials"] = [dataclasses.asdict(one) for one in trials]
+        click.echo(json.dumps(record, indent=2))
+    else:
+        click.echo(plain("\n".join([*_grounds_story(run, grounds), *(_trials(trials) if bisect else ())])))
+    return 0
+
+
+def _grounds_story(run: Run, grounds: tuple[Ground, ...]) -> Iterator[str]:
+    yield f"answer: {run.answer}"
+    for one in grounds:
+        pad = "  " * one.depth
+        yield f"{pad}{one.step}  {one.tool}  (for {', '.join(one.used_by)})  {one.thought}".rstrip()
+        yield from _shown(f"{pad}  < ", one.input)
+        yield from _shown(f"{pad}  > ", one.evidence)
+        if one.note:
+            yield f"{pad}  note: {one.note}"
+        for url in dict.fromkeys(source.url for source in one.sources):
+            yield f"{pad}  from {url}"
+            quotes = dict.fromkeys(" ".join(s.quote.split()) for s in one.sources if s.url == url and s.quote)
+            yield from (f'{pad}    "{quote if len(quote) <= _QUOTE else quote[:_QUOTE] + "..."}"' for quote in quotes)
+    if not grounds:
+        yield "  it is based on no evidence"
+
+
+def _shown(lead: str, text: str) -> Iterator[str]:
+    head = text if len(text) <= _HEAD else f"{text[:_HEAD]}... ({len(text):,} characters)"
+    for line in head.splitlines():
+        yield lead + line
+
+
+def _trials(trials: tuple[Trial, ...]) -> Iterator[str]:
+    from airoagent.recorded.grounds import first_flip
+
+    yield ""
+    for trial in trials:
+        how = f"given that of {trial.swapped_with}" if trial.swapped_with else "without its evidence"
+        now = "no answer" if trial.answer is None else repr(trial.answer)
+        yield f"{trial.step}  {trial.tool}  {how}: {f'flips to {now}' if trial.flips else 'the answer holds'}"
+    first = first_flip(trials)
+    if not trials:
+        yield "there is nothing to test"
+    elif first is None:
+        yield "no single evidence flips the answer"
+    else:
+        yield f"the first step that flips the answer: {first.step} ({first.tool})"

@@ -1,0 +1,305 @@
+"""The verbs that go on until they are stopped: chat, serve and view."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from airoagent.cli.display import plain
+from airoagent.cli.inputs import load_run
+from airoagent.cli.launch import make_agent
+from airoagent.cli.options import agent_options
+from airoagent.cli.output import make_watch, print_run
+from airoagent.errors import UsageError
+from airoagent.settings import load_settings, private_file, state_folder
+
+if TYPE_CHECKING:
+    from airoagent.conversation import Conversation
+    from airoagent.settings import Settings
+
+
+_HELP = """\
+/tools        list the tools
+/docs         list the document folders
+/model        show the model
+/why          show the sources of the last answer
+/runs         list the runs of this conversation
+/new          start a new conversation
+/help, /quit"""
+
+
+@click.command("chat")
+@agent_options()
+@click.option("-v", "--verbose", is_flag=True, help="Show plans and steps.")
+def chat_command(verbose: bool, **flags: Any) -> int:
+    """Ask questions that may refer to earlier ones ("And when was she born?"). Each question is a run.
+
+    A line that ends in a backslash continues on the next. /help lists the commands; Ctrl-D quits.
+
+    \b
+    Example:
+      airo chat --docs examples/library
+    """
+    from airoagent.conversation import Conversation
+
+    agent, settings = make_agent(flags, display=None if verbose else "none")
+    talk = Conversation(agent)
+    terminal = sys.stdin.isatty()
+    if terminal:
+        _remember_lines()
+        click.echo(f"{agent.model.info.name}: ask a question, or type /help", err=True)
+    try:
+        while (text := _read(terminal)) is not None:
+            if text in ("/quit", "/exit"):
+                break
+            if text.startswith("/"):
+                _obey(text, talk)
+            elif text:
+                _ask(text, talk, settings)
+    finally:
+        agent.close()
+    return 0
+
+
+def _ask(text: str, talk: Conversation, settings: Settings) -> None:
+    try:
+        run = talk.ask(text, watch=make_watch(settings))
+    except KeyboardInterrupt:
+        click.echo("stopped", err=True)
+        return
+    asked = talk.turns[-1].asked
+    if asked != text.strip():
+        click.echo(f"asked: {asked}", err=True)
+    print_run(run, as_json=False, settings=settings, recorded=False)
+    click.echo()
+
+
+def _read(terminal: bool) -> str | None:
+    """The next line, with its continuation lines; None at the end of the input."""
+    lines: list[str] = []
+    while True:
+        try:
+            line = input("> " if terminal and not lines else "  " if terminal else "")
+        except EOFError:
+            return "\n".join(lines) if lines else None
+        except KeyboardInterrupt:
+            click.echo(err=True)
+            lines.clear()
+            continue
+        lines.append(line.removesuffix("\\"))
+        if not line.endswith("\\"):
+            return "\n".join(lines).strip()
+
+
+def _remember_lines() -> None:
+    """Line editing with a history over sessions, where the terminal library has it."""
+    import atexit
+    import contextlib
+
+    with contextlib.suppress(ImportError, OSError):
+        import readline
+
+        file = state_folder() / "chat_history"
+        private_file(file)
+        readline.read_history_file(file)
+        readline.set_history_length(1000)
+        atexit.register(readline.write_history_file, file)
+
+
+def _obey(command: str, talk: Conversation) -> None:
+    """Carry out a line that begins with a slash."""
+    agent, last = talk.agent, talk.turns[-1].run if talk.turns else None
+    match command.split()[0]:
+        case "/tools":
+            lines = list(agent.toolbox)
+        case "/docs":
+            lines = (
+                list(agent.documents.addresses)
+                if agent.documents is not None
+                else ["no documents (start with --docs DIR)"]
+            )
+        case "/model":
+            lines = [f"{agent.model.info.name} {agent.model.info.note}".strip()]
+        case "/runs":
+            lines = [f"{turn.run.id}  {turn.asked}" for turn in talk.turns]
+        case "/new":
+            talk.turns.clear()
+            lines = ["started a new conversation"]
+        case "/why" if last is not None and last.sources:
+            lines = [f"{source.title or source.url} ({source.url})\n  {source.quote}" for source in last.sources]
+        case "/why":
+            lines = ["no answer with sources yet"]
+        case _:
+            lines = [_HELP]
+    click.echo(plain("\n".join(lines)))
+
+
+_LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+@click.command("serve")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=8383, show_default=True, help="Port; 0 picks a free one."
+)
+@click.option("--key", metavar="KEY", help="API key that clients must send (default: $AIRO_SERVE_KEY).")
+@click.option("--name", "names", multiple=True, metavar="HOST", help="Host name clients use for this server.")
+@click.option("--at-once", type=click.IntRange(1, 1000), default=8, show_default=True, help="Maximum runs at a time.")
+@click.option("--mcp", is_flag=True, help="Serve MCP on standard input and output instead of HTTP.")
+@agent_options()
+def serve_command(
+    host: str, port: int, key: str | None, names: tuple[str, ...], at_once: int, mcp: bool, **flags: Any
+) -> int:
+    """Serve the agent as an OpenAI-compatible API: /v1/chat/completions and /v1/models.
+
+    Works with any client of that API, such as open-webui, llm or the openai packages. Each request is a recorded run;
+    the plan and its steps are sent as reasoning, the sources as citations. Only the last message is used.
+
+    With --mcp it is an MCP server, started by its client, with the tools ask, plan, get_run and, with --docs,
+    search_documents.
+
+    \b
+    Example:
+      airo serve --docs examples/library
+      curl http://127.0.0.1:8383/v1/chat/completions -H 'Content-Type: application/json' \\
+        -d '{"messages": [{"role": "user", "content": "How deep is Lake Baikal?"}]}'
+    """
+    from airoagent.extras import require
+    from airoagent.serving.api import make_app
+
+    if mcp:
+        return _serve_mcp(flags)
+    require("serving the API", "serve", "starlette", "uvicorn")
+    import uvicorn
+
+    key = key or os.environ.get("AIRO_SERVE_KEY", "")
+    if host not in _LOOPBACK and not key:
+        raise UsageError(f"{host} is reachable from other machines", "set a key: --key KEY or AIRO_SERVE_KEY")
+    agent, _ = make_agent(flags)
+    app = make_app(agent, key=key, hosts=(*names, host), at_once=at_once)
+    config = uvicorn.Config(app, host=host, port=port, log_level="warning", timeout_graceful_shutdown=5)
+    sock = config.bind_socket()
+    shown = f"[{host}]" if ":" in host else host
+    click.echo(f"serving on http://{shown}:{sock.getsockname()[1]}/v1 (Ctrl-C to stop)", err=True)
+    try:
+        uvicorn.Server(config).run(sockets=[sock])
+    finally:
+        agent.close()
+    return 0
+
+
+def _serve_mcp(flags: dict[str, Any]) -> int:
+    """MCP on standard input and output, until the client closes them."""
+    from airoagent.serving.mcp_tools import make_mcp
+
+    agent, _ = make_agent(flags)
+    try:
+        make_mcp(agent).run()
+    finally:
+        agent.close()
+    return 0
+
+
+@click.command("view")
+@click.argument("run_id", metavar="[ID]", required=False)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(allow_dash=True),
+    metavar="FILE",
+    help="Write the page to FILE; `-` writes it to stdout.",
+)
+@click.option("--port", type=click.IntRange(0, 65535), default=0, metavar="N", help="Port (default: a free one).")
+@click.option("--no-open", is_flag=True, help="Do not open the browser.")
+@click.option("-m", "--model", metavar="MODEL", help="Model for questions asked on the page.")
+@click.option(
+    "--docs",
+    multiple=True,
+    type=click.Path(),
+    metavar="DIR",
+    help="Answer questions asked on the page from this folder.",
+)
+def view_command(
+    run_id: str | None, output: str | None, port: int, no_open: bool, model: str | None, docs: tuple[str, ...]
+) -> None:
+    """Show a run as one HTML page: graph, timeline, and the input, evidence and prompts of each step.
+
+    With ID, the page is written to ID.html and opened; its path goes to stdout. Without ID, all runs, also live ones,
+    are served on 127.0.0.1 until Ctrl-C, and questions can be asked there.
+
+    \b
+    Examples:
+      airo view @last
+      airo view @last -o run.html --no-open
+      airo view --docs examples/library
+    """
+    if run_id is None:
+        if output is not None:
+            raise click.UsageError("-o needs the ID of a run")
+        _serve_pages(port, no_open, {"model": model, "docs": docs})
+        return
+    from airoagent.view.page import render_page
+
+    run = load_run(run_id)
+    page = render_page(run)
+    if output == "-":
+        click.echo(page)
+        return
+    file = Path(output or f"{re.sub(r'[^A-Za-z0-9.-]', '_', run.id).lstrip('.') or 'run'}.html")
+    try:
+        file.write_text(page, encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"{file} cannot be written: {error.strerror}", "choose another file with -o") from error
+    click.echo(file)
+    if not no_open:
+        _open(file.resolve().as_uri())
+
+
+def _serve_pages(port: int, no_open: bool, given: dict[str, Any]) -> None:
+    from airoagent.agent import Agent
+    from airoagent.records.store import Store
+    from airoagent.view.page_server import ViewServer
+
+    settings = load_settings({"model": given["model"], "docs": given["docs"]})
+
+    def agent() -> Agent:
+        return make_agent(given)[0]
+
+    store = Store(state_folder() / "runs.sqlite3")
+    with ViewServer(store, agent, port=port, model=settings.model) as server:
+        click.echo(server.url)
+        sys.stdout.flush()
+        click.echo("Ctrl-C to stop", err=True)
+        file = state_folder() / f"view-{server.port}.html"
+        try:
+            if not no_open:
+                _open(_way_in(file, server.url))
+            server.closing.wait()
+        except KeyboardInterrupt:
+            click.echo("stopped", err=True)
+        finally:
+            file.unlink(missing_ok=True)
+    store.close()
+
+
+def _way_in(file: Path, url: str) -> str:
+    """The address of a private file that redirects to the server: every user of the machine can read the browser's
+    command line, but not this file."""
+    file.unlink(missing_ok=True)
+    private_file(file)
+    file.write_text(f'<!doctype html><meta http-equiv="refresh" content="0; url={url}">\n', encoding="utf-8")
+    return file.as_uri()
+
+
+def _open(address: str) -> None:
+    """Open the browser, unless there is no display."""
+    import webbrowser
+
+    if sys.platform == "linux" and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
+        return
+    webbrowser.open(address)
