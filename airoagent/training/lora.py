@@ -164,6 +164,7 @@ def _with_lora(base: Base, settings: Settings) -> Any:
         task_type="CAUSAL_LM",
         base_model_name_or_path=base.name,
     )
+    base.model.name_or_path = base.name  # peft writes this name down, or warns of another one
     for weight in base.model.parameters():
         weight.requires_grad_(False)
     with warnings.catch_warnings():
@@ -396,7 +397,7 @@ def _save_state(folder: Path, mark: str, step: int, weights: list[Any], optimize
 
 
 def _save(model: Any, folder: Path, mark: str, settings: Settings, steps: int, base: Base, tally: _Tally) -> None:
-    model.save_pretrained(folder)
+    model.save_pretrained(folder, save_embedding_layers=False)
     (folder / "README.md").unlink(missing_ok=True)  # A form to be filled in.
     card = {
         "base": base.name,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from airoagent.calls.call_parser import call_prompt
@@ -31,7 +33,7 @@ def test_a_line_that_is_no_example_is_refused_with_its_place(line: str, said: st
 
 
 def test_a_file_without_examples_is_refused() -> None:
-    with pytest.raises(UsageError, match="data.jsonl has no examples"):
+    with pytest.raises(UsageError, match="has no examples"):
         read_examples("\n\n", "data.jsonl")
 
 
