@@ -124,7 +124,7 @@ def _train(
     style: str, **settings: Any,
 ) -> None:  # fmt: skip
     from airoagent.training.bases import open_base
-    from airoagent.training.gguf_adapter import write_gguf_adapter
+    from airoagent.training.gguf_adapter import check_gguf_adapter, write_gguf_adapter
     from airoagent.training.lora import Settings, is_first, train
 
     opened = open_base(base, bits=int(bits) if bits else None, device=device, wrapper=wrapper)
@@ -136,13 +136,15 @@ def _train(
         steps=steps or 0,
         **settings,
     )
+    own = opened.bits == 0
+    file = gguf or (out / "adapter.gguf" if own else None)
+    if file is not None:
+        check_gguf_adapter(opened.model.config, chosen.targets)
     trained = train(examples, opened, chosen, out, _teller(), restart=restart)
     if not is_first():
         return
     if trained.left_out:
         click.echo(f"left out {trained.left_out} examples of more than {chosen.max_tokens} tokens", err=True)
-    own = opened.bits == 0
-    file = gguf or (out / "adapter.gguf" if own else None)
     if file is not None:
         write_gguf_adapter(out, file, opened.model.config)
     click.echo(file if own else out)

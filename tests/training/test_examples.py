@@ -28,7 +28,7 @@ from tests.running import make_agent
     ],
 )
 def test_a_line_that_is_no_example_is_refused_with_its_place(line: str, said: str) -> None:
-    with pytest.raises(UsageError, match=said):
+    with pytest.raises(UsageError, match=re.escape(said)):
         read_examples('{"instruction": "a", "response": "b"}\n' + line, "data.jsonl")
 
 
