@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import os
 from contextlib import redirect_stderr
 from dataclasses import dataclass
@@ -88,6 +89,7 @@ def _gguf(path: Path, chosen: Wrapper | None, device: Device) -> Base:
     from transformers.utils import logging as talk
 
     talk.set_verbosity_error()
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # peft imports it; it tells of kernels it lacks.
 
     cuda = device != "cpu" and torch.cuda.is_available()
     folder, file = str(path.resolve().parent), path.name
