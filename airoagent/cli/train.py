@@ -91,7 +91,7 @@ def train_command(data: str | None, query: str | None, count: int | None, **flag
     for name in ("base", "out"):
         if not flags[name]:
             raise UsageError(f"--{name} is missing", "airo train DATA --base MODEL --out FOLDER")
-    click.echo(_train(examples, **flags))
+    _train(examples, **flags)
 
 
 def _examples(data: str | None, query: str | None) -> tuple[Example, ...]:
@@ -122,9 +122,9 @@ def _train(
     examples: tuple[Example, ...], *, base: str, out: Path, gguf: Path | None, bits: str | None, device: Any,
     wrapper: str | None, rank: int, alpha: int | None, targets: str, lr: float, steps: int | None, restart: bool,
     style: str, **settings: Any,
-) -> Path:  # fmt: skip
+) -> None:  # fmt: skip
     from airoagent.training.bases import open_base
-    from airoagent.training.gguf_adapter import write_gguf_adapter
+    from airoagent.training.gguf_adapter import check_gguf_adapter, write_gguf_adapter
     from airoagent.training.lora import Settings, is_first, train
 
     opened = open_base(base, bits=int(bits) if bits else None, device=device, wrapper=wrapper)
@@ -136,14 +136,18 @@ def _train(
         steps=steps or 0,
         **settings,
     )
+    own = opened.bits == 0
+    file = gguf or (out / "adapter.gguf" if own else None)
+    if file is not None:
+        check_gguf_adapter(opened.model.config, chosen.targets)
     trained = train(examples, opened, chosen, out, _teller(), restart=restart)
-    file = gguf or (out / "adapter.gguf" if opened.bits == 0 else None)
-    if is_first():
-        if trained.left_out:
-            click.echo(f"left out {trained.left_out} examples of more than {chosen.max_tokens} tokens", err=True)
-        if file is not None:
-            write_gguf_adapter(out, file, opened.model.config)
-    return file if file is not None and opened.bits == 0 else out
+    if not is_first():
+        return
+    if trained.left_out:
+        click.echo(f"left out {trained.left_out} examples of more than {chosen.max_tokens} tokens", err=True)
+    if file is not None:
+        write_gguf_adapter(out, file, opened.model.config)
+    click.echo(file if own else out)
 
 
 def _teller() -> Callable[[Report], None]:

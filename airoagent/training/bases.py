@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import os
 from contextlib import redirect_stderr
 from dataclasses import dataclass
@@ -85,11 +86,15 @@ def _gguf(path: Path, chosen: Wrapper | None, device: Device) -> Base:
     head = read_gguf(path, str(path))
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers.utils import logging as talk
+
+    talk.set_verbosity_error()
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # peft imports it; it tells of kernels it lacks.
 
     cuda = device != "cpu" and torch.cuda.is_available()
     folder, file = str(path.resolve().parent), path.name
     try:
-        with redirect_stderr(io.StringIO()):  # Its bars and notes on packed kernels go there whatever is set.
+        with redirect_stderr(io.StringIO()):  # Its bars go there whatever is set.
             tokenizer = AutoTokenizer.from_pretrained(folder, gguf_file=file, local_files_only=True)
             model = AutoModelForCausalLM.from_pretrained(
                 folder,

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final
 
 from airoagent.errors import ModelError, UsageError
 
-__all__ = ["write_gguf_adapter"]
+__all__ = ["check_gguf_adapter", "write_gguf_adapter"]
 
 _NAMES: Final = {
     "q_proj": "attn_q",
@@ -23,20 +24,24 @@ _NAMES: Final = {
 _LLAMAS: Final = ("llama", "mistral")
 
 
-def write_gguf_adapter(folder: Path, file: Path, config: Any) -> None:
-    """Write the adapter that peft saved in ``folder`` as ``file``; ``config`` is that of its base model.
-
-    ModelError for a base of another architecture than Llama's, or with layers that llama.cpp has no place for.
-    """
-    import gguf
-    import numpy
-    from safetensors.numpy import load_file
-
+def check_gguf_adapter(config: Any, targets: Iterable[str]) -> None:
+    """ModelError for a base of another architecture than Llama's, or for layers that llama.cpp has no place for."""
     if config.model_type not in _LLAMAS:
         raise ModelError(
             f"an adapter of a {config.model_type} model cannot be written as GGUF here",
             "leave out --gguf; llama.cpp's own convert_lora_to_gguf.py knows more kinds",
         )
+    strange = [name for name in targets if name not in _NAMES]
+    if strange:
+        raise ModelError(f"llama.cpp has no place for an adapter of {strange[0]}", f"it has {', '.join(_NAMES)}")
+
+
+def write_gguf_adapter(folder: Path, file: Path, config: Any) -> None:
+    """Write the adapter that peft saved in ``folder`` as ``file``; ``config`` is that of its base model."""
+    import gguf
+    import numpy
+    from safetensors.numpy import load_file
+
     settings = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))
     heads = {"q_proj": config.num_attention_heads, "k_proj": config.num_key_value_heads}
     part = file.with_name(f"{file.name}.part")
@@ -47,8 +52,6 @@ def write_gguf_adapter(folder: Path, file: Path, config: Any) -> None:
         writer.add_float32("adapter.lora.alpha", float(settings["lora_alpha"]))
         for key, matrix in sorted(load_file(folder / "adapter_model.safetensors").items()):
             words = key.split(".")
-            if "layers" not in words or words[-3] not in _NAMES:
-                raise ModelError(f"llama.cpp has no place for the adapter's {words[-3]}", "train without it: --targets")
             values = matrix.astype(numpy.float32)
             side = "a" if words[-2] == "lora_A" else "b"
             if side == "b" and words[-3] in heads:  # llama.cpp turns neighbours where transformers turns halves.

@@ -22,7 +22,7 @@ from typing import Any, Final
 
 from airoagent.errors import ModelError, UsageError
 from airoagent.models.local.decoding import encode_plain, encode_prompt
-from airoagent.prompts.wrappers import Wrapper
+from airoagent.models.local.reason import is_out_of_memory
 from airoagent.training.bases import Base
 from airoagent.training.examples import Example
 
@@ -102,10 +102,11 @@ def train(
         _forget(folder)
     if world > 1:
         torch.distributed.barrier()
-    rows = [_row(base.tokenizer, base.wrapper, example) for example in examples]
-    short = [row for row in rows if len(row.ids) <= settings.max_tokens]
+    rows = [_row(base, example) for example in examples]
+    most = min(settings.max_tokens, getattr(base.model.config, "max_position_embeddings", settings.max_tokens))
+    short = [row for row in rows if len(row.ids) <= most]
     if not short:
-        raise UsageError(f"no example has at most {settings.max_tokens} tokens", "raise --max-tokens")
+        raise UsageError(f"no example has at most {most} tokens", "raise --max-tokens, up to the base's window")
     size = settings.batch * settings.accumulate
     steps = settings.steps or max(1, math.ceil(len(short) * settings.epochs / size))
     mark = _mark(examples, base, settings)
@@ -123,7 +124,7 @@ def train(
         for group in optimizer.param_groups:
             group["lr"] = settings.learning_rate * _schedule(step, steps)
         drawn.sort(key=lambda row: len(row.ids))
-        _step(model, base, drawn[place::world], settings, weights, tally, _weight_of(drawn))
+        _step(model, base, drawn[place::world], settings.batch, tally, _weight_of(drawn))
         if world > 1:
             _add_up(weights)
         torch.nn.utils.clip_grad_norm_(weights, 1.0)
@@ -140,9 +141,11 @@ def train(
     return Trained(folder, steps, tally.losses, tally.tokens, len(rows) - len(short))
 
 
-def _row(tokenizer: Any, wrapper: Wrapper, example: Example) -> _Row:
+def _row(base: Base, example: Example) -> _Row:
     """The tokens of an example as the model will read and write them, and where the response starts."""
+    tokenizer, wrapper = base.tokenizer, base.wrapper
     begin = tokenizer("a")["input_ids"][:1] == [tokenizer.bos_token_id]
+    begin = begin or base.model.config.model_type in ("llama", "mistral")  # as the model is asked later
     prompt = encode_prompt(tokenizer, wrapper, example.prompt, example.system, begin=begin)
     ends = [tokenizer.eos_token_id]
     # A chat template ends a turn with a token of its own, which need not be the one that ends a text.
@@ -164,6 +167,7 @@ def _with_lora(base: Base, settings: Settings) -> Any:
         task_type="CAUSAL_LM",
         base_model_name_or_path=base.name,
     )
+    base.model.name_or_path = base.name  # peft writes this name down, or warns of another one
     for weight in base.model.parameters():
         weight.requires_grad_(False)
     with warnings.catch_warnings():
@@ -212,20 +216,27 @@ def _weight_of(rows: Sequence[_Row]) -> float:
     return sum(math.sqrt(len(row.ids) - row.start) for row in rows)
 
 
-def _step(
-    model: Any, base: Base, rows: list[_Row], settings: Settings, weights: list[Any], tally: _Tally, whole: float
-) -> None:
+def _step(model: Any, base: Base, rows: list[_Row], batch: int, tally: _Tally, whole: float) -> None:
     """Add the gradients of these rows to what the weights have; ``whole`` is the weight of all rows of the step."""
     import torch
 
-    for at in range(0, len(rows), settings.batch):
-        part = rows[at : at + settings.batch]
-        losses = _losses(model, base, part)
-        loss = sum(each * math.sqrt(len(row.ids) - row.start) for each, row in zip(losses, part, strict=True)) / whole
-        if not torch.isfinite(loss):
-            raise ModelError("the loss is not a number any more", "lower the learning rate: --lr")
-        loss.backward()
-        tally.add(part, [float(each.detach()) for each in losses])
+    for at in range(0, len(rows), batch):
+        part = rows[at : at + batch]
+        try:
+            losses = _losses(model, base, part)
+            loss = sum(one * _weight_of([row]) for one, row in zip(losses, part, strict=True)) / whole
+            if not torch.isfinite(loss):
+                raise ModelError("the loss is not a number any more", "lower the learning rate: --lr")
+            loss.backward()
+        except RuntimeError as error:
+            if not is_out_of_memory(error):
+                raise
+            longest = len(part[-1].ids)
+            raise ModelError(
+                f"the memory does not last for {len(part)} examples of {longest} tokens at once",
+                "lower --batch (and raise --accumulate), or --max-tokens",
+            ) from error
+        tally.add(part, [float(one.detach()) for one in losses])
 
 
 def _losses(model: Any, base: Base, rows: list[_Row]) -> list[Any]:
@@ -396,7 +407,7 @@ def _save_state(folder: Path, mark: str, step: int, weights: list[Any], optimize
 
 
 def _save(model: Any, folder: Path, mark: str, settings: Settings, steps: int, base: Base, tally: _Tally) -> None:
-    model.save_pretrained(folder)
+    model.save_pretrained(folder, save_embedding_layers=False)
     (folder / "README.md").unlink(missing_ok=True)  # A form to be filled in.
     card = {
         "base": base.name,

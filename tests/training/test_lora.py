@@ -48,7 +48,7 @@ def tiny_gguf(tiny_llama: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
 def written(model: str, question: str, **options: str) -> str:
     async def ask() -> str:
         opened = open_model(model, options=options)
-        sampling = Sampling(temperature=0, repeat_penalty=1, max_tokens=24, seed=1)
+        sampling = Sampling(temperature=0, repetition_penalty=1, max_tokens=24, seed=1)
         try:
             return (await complete(opened, Prompt(question, sampling=sampling))).text
         finally:
