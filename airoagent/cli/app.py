@@ -189,6 +189,11 @@ def _run(args: list[str], trace: bool, color: bool | None) -> int:
         # The reader of our output has gone; Python would complain again when it flushes at exit.
         _silence(sys.stdout)
         return 0
+    except SystemExit as stop:  # click ends the program with 1 when it meets a broken pipe itself
+        if not isinstance(stop.__context__, BrokenPipeError):
+            raise
+        _silence(sys.stdout)
+        return 0
     except click.exceptions.Exit as stop:
         return stop.exit_code
     except (KeyboardInterrupt, click.Abort):
