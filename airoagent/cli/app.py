@@ -182,6 +182,7 @@ def _importing(frame: Any) -> bool:
 
 
 def _run(args: list[str], trace: bool, color: bool | None) -> int:
+    stdout = sys.stdout
     try:
         # click would import shutil, which costs more than the rest of it, to learn the width of the terminal.
         result = cli.main(args, prog_name="airo", standalone_mode=False, terminal_width=_width(), color=color)
@@ -190,6 +191,11 @@ def _run(args: list[str], trace: bool, color: bool | None) -> int:
     except BrokenPipeError:
         # The reader of our output has gone; Python would complain again when it flushes at exit.
         _silence(sys.stdout)
+        return 0
+    except SystemExit:  # click wraps the streams and exits with 1 when it meets a broken pipe itself
+        if sys.stdout is stdout:
+            raise
+        _silence(stdout)
         return 0
     except click.exceptions.Exit as stop:
         return stop.exit_code

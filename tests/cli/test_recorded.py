@@ -117,8 +117,8 @@ def test_debug_is_scripted_from_a_pipe(shell: Airo, script: Script, tools: str) 
     assert "stopped before evidence1  KnowledgeModel[What, given hello?]" in lines
     assert "1 of 2 steps done" in lines and "> hello" in lines and "answer: said" in lines and "answer: more" in lines
     assert "Question: say hello" in lines and "BEGININPUT" in lines  # the prompts as the model read them
-    assert "no step '9'" in result.err and "no command 'nonsense'" in result.err
-    assert "+  evidence0 = echo[bye]" in lines and "evidence0 is set" in lines and "taken back" in lines
+    assert "no step '9'" in result.err and "no such command: 'nonsense'" in result.err
+    assert "+  evidence0 = echo[bye]" in lines and "evidence0 is set" in lines and "undone" in lines
     assert lines.count("evidence0  echo  (call)  hello") == 2
 
 

@@ -129,9 +129,9 @@ def test_two_files_of_one_name_keep_apart(airo: Airo, tmp_path: Path) -> None:
     [
         (("When?",), b"\xff\xfe", "standard input is not UTF-8 text (byte 0)"),
         (("When?",), b"a\0b", "it holds a zero byte"),
-        pytest.param(("When?",), b"x" * (16 * 1024 * 1024 + 1), "more than 16 MB", id="16 MB"),
+        pytest.param(("When?",), b"x" * (16 * 1024 * 1024 + 1), "longer than 16 MB", id="16 MB"),
         (("--docs", LIBRARY, "When?"), b"Ann", "--docs cannot be combined with a text"),
-        (("--web", "When?"), b"Ann", "--web too"),
+        (("--web", "When?"), b"Ann", "--web cannot be combined"),
         (("--context", "-", "When?"), b" ", "there is nothing in stdin"),
         (("--context", "/no/such/file", "When?"), b"", "/no/such/file cannot be read"),
         (("",), b"Ann", "there is no question"),
