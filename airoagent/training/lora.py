@@ -21,8 +21,8 @@ from random import Random
 from typing import Any, Final
 
 from airoagent.errors import ModelError, UsageError
+from airoagent.models.local.architecture import is_out_of_memory
 from airoagent.models.local.decoding import encode_plain, encode_prompt
-from airoagent.models.local.reason import is_out_of_memory
 from airoagent.training.bases import Base
 from airoagent.training.examples import Example
 
