@@ -176,7 +176,7 @@ def test_7_keys_of_the_config_file_and_variables_too(
     )
     file.unlink()
     monkeypatch.setenv("AIRO_TIMOUT", "3")
-    assert "nothing reads AIRO_TIMOUT; did you mean AIRO_TIMEOUT?" in airo("config").err
+    assert "AIRO_TIMOUT is not a setting; did you mean AIRO_TIMEOUT?" in airo("config").err
 
 
 def test_8_elsewhere_than_on_a_terminal_an_event_is_a_plain_line(shell: Airo, script: Script, tools: str) -> None:
