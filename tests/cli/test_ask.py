@@ -216,6 +216,8 @@ def test_a_bug_is_told_as_one_and_traceback_shows_it(airo: Airo, monkeypatch: py
 
     monkeypatch.setattr(Store, "list", broken)
     result = airo("runs")
-    assert result.code == 1 and "does not know: ZeroDivisionError: oops" in result.err and "--traceback" in result.err
+    assert (
+        result.code == 1 and "unexpected error: ZeroDivisionError: oops" in result.err and "--traceback" in result.err
+    )
     with pytest.raises(ZeroDivisionError):
         airo("runs", "--traceback")

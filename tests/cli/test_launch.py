@@ -130,7 +130,7 @@ def test_a_trace_does_not_say_which_server_gets_what_was_found(
     trace.write_text("\n".join([lines[0], json.dumps({**started, "model": "http://127.0.0.1:9"}), *lines[2:]]))
     for word in (trace, "@last"):
         result = airo("rerun", word, "--tools", tool_file)
-        assert result.code == 2 and "not this machine that put it there" in result.err
+        assert result.code == 2 and "recorded elsewhere, with the model server" in result.err
         assert "-m http://127.0.0.1:9" in result.err
         airo("runs", "rm", started["run"])
         airo("runs", "import", trace)

@@ -41,5 +41,5 @@ def test_a_name_that_cannot_be_is_refused(airo: Airo, tmp_path: Path, name: str)
 def test_nothing_is_overwritten(airo: Airo, tmp_path: Path) -> None:
     (tmp_path / "ant.py").write_text("# mine")
     made = airo("tools", "new", "ant", "--output", str(tmp_path))
-    assert made.code == 2 and "is there already" in made.err
+    assert made.code == 2 and "already exists" in made.err
     assert (tmp_path / "ant.py").read_text() == "# mine"
