@@ -65,7 +65,7 @@ KNOWN_FOLDERS_WITHOUT_NAMES = {
 }
 KNOWN_PRIVATE_USES = {"airoagent/records/upkeep.py"}
 KNOWN_TWINS: set[str] = set()
-KNOWN_FRAGMENTS: set[str] = set()
+KNOWN_FRAGMENTS = {"airoagent.engine.sharing", "airoagent.training.made_examples"}
 
 
 @cache
