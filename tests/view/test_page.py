@@ -215,7 +215,8 @@ def test_the_filled_in_input_marks_what_was_inserted(show: Show) -> None:
 
 
 def test_hostile_text_is_shown_as_text_and_runs_nothing(show: Show) -> None:
-    page = show(hostile_run())
+    run = hostile_run()
+    page = show(run)
     page.press("a")
     page.run("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
     page.until("document.querySelectorAll('details .text').length >= 4")
@@ -226,8 +227,24 @@ def test_hostile_text_is_shown_as_text_and_runs_nothing(show: Show) -> None:
     assert "https://good.example/otters" in links
     assert page.run("[...document.querySelectorAll('main a')].every((one) => /noopener/.test(one.rel))")
     shown = page.run("document.querySelector('[data-field=\"evidence0/output\"]').textContent")
-    assert shown == HOSTILE
+    assert shown == run.evidence["evidence0"].text == HOSTILE.replace("\ud800", "\ufffd")
     assert page.problems == []
+
+
+def test_private_evidence_and_an_unanswered_run_are_marked(show: Show) -> None:
+    run = run_plan(PLAN, search, think)
+    marked = [
+        replace(event, private=True, answered=False) if isinstance(event, StepFinished) else event
+        for event in run.events
+    ]
+    facts, label = (
+        "document.querySelector('.step .facts').textContent",
+        "document.querySelector('.answer .label').textContent",
+    )
+    page = show(run)
+    assert ("private" in page.run(facts), page.run(label)) == (False, "Answer")
+    page = show(Run.from_events(marked))
+    assert ("private" in page.run(facts), page.run(label)) == (True, "Not answered")
 
 
 def test_the_policy_stops_a_script_that_was_put_into_the_file(chromium: Any, tmp_path: Any) -> None:
