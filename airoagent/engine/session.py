@@ -101,6 +101,7 @@ class Session:
     watchers: list[Watch] = field(default_factory=list)
     started_with: str = ""
     pending: Callable[[], tuple[Toolbox, Toolbox]] | None = None
+    _known: Toolbox | None = field(default=None, init=False, repr=False, compare=False)
 
     # Tools and model ---------------------------------------------------------------------------------------------
 
@@ -113,13 +114,16 @@ class Session:
     @property
     def known_tools(self) -> Toolbox:
         """The tools a given plan may call: those offered, and every other known tool."""
-        return self.toolbox.extended(*self.all_tools.values())
+        offered = self.toolbox
+        if self._known is None:
+            self._known = offered.extended(*self.all_tools.values())
+        return self._known
 
     def start_servers(self) -> None:
         """Take in the tools of MCP servers that have not been started yet; blocks until each has started or failed."""
         if self.pending is not None:
             self.offered, self.all_tools = self.pending()
-            self.pending = None
+            self.pending = self._known = None
 
     def needing(self, names: Iterable[str]) -> Session:
         """The same for a plan that calls these tools: MCP servers are started for it only if one may be theirs."""

@@ -34,17 +34,9 @@ _NO_KNOWLEDGE = (
 class ExtractiveModel:
     """Implements `airoagent.models.base.Model` by templates and by counting words."""
 
-    @property
-    def info(self) -> ModelInfo:
-        """What this model is."""
-        return ModelInfo(
-            "extractive",
-            "extractive",
-            None,
-            "none",
-            _NOTE.format(install("transformers")),
-            purposes=("plan", "answer", "call"),
-        )
+    def __init__(self) -> None:
+        note = _NOTE.format(install("transformers"))
+        self.info = ModelInfo("extractive", "extractive", None, "none", note, purposes=("plan", "answer", "call"))
 
     def wrap(self, prompt: str) -> str:
         """The prompt itself: no chat wrapper."""
