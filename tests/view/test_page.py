@@ -234,7 +234,9 @@ def test_hostile_text_is_shown_as_text_and_runs_nothing(show: Show) -> None:
 def test_private_evidence_and_an_unanswered_run_are_marked(show: Show) -> None:
     run = run_plan(PLAN, search, think)
     marked = [
-        replace(event, private=True, answered=False) if isinstance(event, StepFinished) else event
+        replace(event, evidence=replace(event.evidence, private=True, answered=False))
+        if isinstance(event, StepFinished)
+        else event
         for event in run.events
     ]
     facts, label = (
