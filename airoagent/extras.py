@@ -35,8 +35,8 @@ def require(what: str, extra: str, *modules: str) -> None:
 
 
 def install(extra: str) -> str:
-    """The command that installs an extra, from the place that this airoagent was installed from."""
-    return f"pip install {shlex.quote(_source().format(f'[{extra}]'))}"
+    """The command that installs an extra ("" for none), from the place that this airoagent was installed from."""
+    return f"pip install {shlex.quote(_source().format(f'[{extra}]' if extra else ''))}"
 
 
 def _source() -> str:

@@ -232,7 +232,7 @@ def _packages(spec: str) -> Iterator[Finding]:
                 yield Finding(name, True, version(name))
             except PackageNotFoundError:
                 seen = f"not installed (needed for {purpose})" if purpose else "not installed (needed for some models)"
-                cure = install(extra) if extra else f"pip install {name}"
+                cure = install(extra)
                 yield Finding(name, False, seen, cure, bool(kind and purpose) and extra == kind)
 
 
