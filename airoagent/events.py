@@ -451,8 +451,9 @@ def from_json(value: dict[str, Any]) -> Event:
         known = {f.name for f in dataclasses.fields(cast(Any, cls))}
         return cls(**{k: _revived(k, v) for k, v in value.items() if k in known})
     except (KeyError, TypeError, ValueError, AttributeError) as error:
+        reason = f" ({error})" if isinstance(error, ValueError) else ""  # others speak of this code, not of the file
         raise StoreError(
-            f"{str(value)[:80]!r} is not an event ({error})", "was the file cut or edited by hand?"
+            f"{str(value)[:80]!r} is not an event{reason}", "was the file cut or edited by hand?"
         ) from error
 
 

@@ -4,12 +4,28 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
 
 # Before torch is imported by anything: on a shared machine two spinning OpenMP threads are far slower than one.
 os.environ["OMP_NUM_THREADS"] = "1"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Half characters in a report are escaped: xdist cannot send them, and would end the whole session."""
+    report = yield
+    text = report.longreprtext
+    if report.failed and text != _sendable(text):
+        report.longrepr = _sendable(text)
+    report.sections = [(name, _sendable(printed)) for name, printed in report.sections]
+    return report
+
+
+def _sendable(text: str) -> str:
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 @pytest.fixture(autouse=True)

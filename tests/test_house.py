@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import re
+import subprocess
+import sys
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -186,3 +188,13 @@ def test_the_constraints_pin_a_version_that_the_project_admits_of_all_that_its_t
         else:
             version = pinned.get(canonicalize_name(requirement.name), "none")
             assert version in requirement.specifier, f"{requirement}, and constraints.txt has {version}: run .ci/freeze"
+
+
+def test_a_failed_test_with_half_a_character_in_its_report_does_not_end_the_session(tmp_path: Path) -> None:
+    (tmp_path / "conftest.py").write_text("from tests.conftest import pytest_runtest_makereport\n")
+    (tmp_path / "test_it.py").write_text(
+        "def test_one():\n    assert '\\ud83d' == 'x'\n\ndef test_two():\n    assert True\n"
+    )
+    command = [sys.executable, "-m", "pytest", "-n", "1", "-p", "no:cacheprovider", "--rootdir", str(tmp_path)]
+    done = subprocess.run([*command, str(tmp_path)], cwd=ROOT, capture_output=True, text=True)
+    assert "1 failed, 1 passed" in done.stdout and done.returncode == 1, done.stdout

@@ -207,7 +207,7 @@ def _opened(file: str) -> Iterator[IO[bytes]]:
 def _questions(lines: IO[bytes], file: str) -> Iterator[Asked]:
     """The questions in order, and the lines that are not questions; UsageError if there is no question at all."""
     good = bad = number = 0
-    while line := lines.readline(_LONGEST + 1):
+    while line := _read_bytes(lines, file, _LONGEST + 1):
         number += 1
         if len(line) > _LONGEST and not line.endswith(b"\n"):
             _skip_line(lines, file, number)
@@ -222,10 +222,20 @@ def _questions(lines: IO[bytes], file: str) -> Iterator[Asked]:
         raise UsageError(f"{file} contains no questions", "write one question per line")
 
 
+def _read_bytes(lines: IO[bytes], file: str, most: int) -> bytes:
+    """The next line, or its first ``most`` bytes."""
+    from airoagent.errors import UsageError
+
+    try:
+        return lines.readline(most)
+    except OSError as error:
+        raise UsageError(f"{file} cannot be read: {error.strerror}", "name a file of questions, or `-`") from error
+
+
 def _skip_line(lines: IO[bytes], file: str, number: int) -> None:
     """Read on to the end of a line that is too long."""
     for _ in range(64):
-        piece = lines.readline(_LONGEST)
+        piece = _read_bytes(lines, file, _LONGEST)
         if not piece or piece.endswith(b"\n"):
             return
     raise UsageError(
@@ -252,7 +262,7 @@ def _read_line(line: bytes, file: str, number: int) -> Asked | None:
     if text.startswith("{"):
         try:
             row = json.loads(text)
-            id, question = str(row.get("id", number)), row["question"]
+            id, question = str(number if row.get("id") is None else row["id"]), row["question"]
         except (ValueError, KeyError, RecursionError) as error:
             why = f"no {error}" if isinstance(error, KeyError) else str(error)[:200]
             return wrong(f"this is not a JSON object with a question ({why})")

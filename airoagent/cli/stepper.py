@@ -59,13 +59,26 @@ def open_session(target: str, flags: dict[str, Any]) -> Debugger:
     return Debugger(agent.session, plan, target, events=events)
 
 
+_LONGEST = 1_000_000  # characters of a command
+
+
+class _Commands:
+    """The lines of standard input; UsageError at one without an end."""
+
+    def readline(self) -> str:
+        line = sys.stdin.readline(_LONGEST + 1)
+        if len(line) > _LONGEST:
+            raise UsageError(f"a command is longer than {_LONGEST:,} characters", "give one command a line")
+        return line
+
+
 class Session(cmd.Cmd):
     """Reads commands and prints their results; an empty line does nothing."""
 
     doc_header = "Commands (help COMMAND for details; letters: s n c b l p w e u r q):"
 
     def __init__(self, debugger: Debugger) -> None:
-        super().__init__(stdin=sys.stdin, stdout=sys.stdout)
+        super().__init__(stdin=_Commands(), stdout=sys.stdout)  # type: ignore[arg-type]  # cmd only calls readline
         self.debugger = debugger
         self.use_rawinput = sys.stdin.isatty()
         self.prompt = "(airo) " if self.use_rawinput else ""

@@ -310,7 +310,7 @@ class ToolCalls:
     def _context(self, step: Step, tool: Tool, parts: Filled) -> ToolContext:
         services = self._services
         documents, fetch = services.documents, services.fetch
-        if documents is not None or self._provenance.read:
+        if documents is not None or self._provenance.read or tool.private:
             if documents is not None:
                 documents = documents.watched(partial(self._approval.reads_files.add, step.id))
             fetch = fetch.narrowed(documents, self._approval.address_check(step, tool, parts))

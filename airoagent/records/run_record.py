@@ -317,8 +317,14 @@ def write_trace(run_id: str, events: Iterable[Event]) -> Iterator[str]:
 def trace_lines(stream: IO[bytes]) -> Iterator[str]:
     """The lines of a trace file; StoreError names the first that is too long or is not text."""
     number = 0
-    while line := stream.readline(_LONGEST_LINE + 1):
+    while True:
         number += 1
+        try:
+            line = stream.readline(_LONGEST_LINE + 1)
+        except OSError as error:
+            raise StoreError(f"line {number} of the trace cannot be read: {error.strerror}", "name a file") from error
+        if not line:
+            return
         if len(line) > _LONGEST_LINE:
             raise StoreError(f"line {number} of the trace is longer than {_LONGEST_LINE >> 20} MB", _EDITED)
         try:

@@ -262,7 +262,10 @@ class Store:
         try:
             value = unpack(self._db, json.loads(body))
         except (ValueError, TypeError, AttributeError, RecursionError) as error:
-            raise StoreError(f"an event of the run {run} is damaged ({error})", _DAMAGED) from error
+            reason = (
+                f" ({error})" if isinstance(error, ValueError) else ""
+            )  # others speak of this code, not of the file
+            raise StoreError(f"an event of the run {run} is damaged{reason}", _DAMAGED) from error
         if value is None:
             raise StoreError(f"the store has lost a text of the run {run}", _DAMAGED)
         return value

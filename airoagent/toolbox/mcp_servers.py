@@ -20,8 +20,8 @@ import re
 import tempfile
 import threading
 import weakref
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +32,7 @@ from airoagent.events import Source
 from airoagent.extras import require
 from airoagent.settings import McpServer
 from airoagent.toolbox.loader import Broken
+from airoagent.toolbox.mcp_messages import is_named, sifted
 from airoagent.toolbox.tool import Tool, ToolContext, ToolOutput, specified_tool
 
 if TYPE_CHECKING:
@@ -309,78 +310,11 @@ def _client(server: McpServer, errors: Any, heard: list[Any]) -> Client:
     from mcp.client.streamable_http import streamable_http_client
 
     if server.url:
-        return Client(_sifted(streamable_http_client(server.url), heard))
+        return Client(sifted(streamable_http_client(server.url), heard))
     program, *arguments = server.command
     environment = {name: os.path.expandvars(value) for name, value in server.env}
     parameters = StdioServerParameters(command=program, args=arguments, env=environment or None)
-    return Client(_sifted(stdio_client(parameters, errlog=errors), heard))
-
-
-@asynccontextmanager
-async def _sifted(transport: Any, heard: list[Any]) -> AsyncIterator[Any]:
-    async with transport as (read, write):
-        yield _Sifted(read, heard), write
-
-
-class _Sifted:
-    """A stream of messages in which a list of tools holds nothing that the library would refuse the whole list for."""
-
-    def __init__(self, stream: Any, heard: list[Any]) -> None:
-        self._stream = stream
-        self._heard = heard
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._stream, name)
-
-    async def __aenter__(self) -> _Sifted:
-        await self._stream.__aenter__()
-        return self
-
-    async def __aexit__(self, *error: Any) -> Any:
-        return await self._stream.__aexit__(*error)
-
-    def __aiter__(self) -> _Sifted:
-        return self
-
-    async def __anext__(self) -> Any:
-        return self._sift(await self._stream.__anext__())
-
-    async def receive(self) -> Any:
-        return self._sift(await self._stream.receive())
-
-    def _sift(self, item: Any) -> Any:
-        result = getattr(getattr(item, "message", None), "result", None)
-        if isinstance(result, dict) and isinstance(result.get("content"), list):
-            result["content"] = [_readable(block) for block in result["content"]]
-        if isinstance(result, dict) and isinstance(result.get("tools"), list) and "content" not in result:
-            self._heard += result["tools"]
-            result["tools"] = [_bare(tool) for tool in result["tools"] if _is_named(tool)]
-            if not isinstance(result.get("nextCursor", ""), str):
-                del result["nextCursor"]
-        return item
-
-
-def _readable(block: Any) -> Any:
-    """A block of a result; one of a kind that the library does not know is replaced by its name."""
-    kind = block.get("type") if isinstance(block, dict) else None
-    if kind in ("text", "image", "audio", "resource_link", "resource", "tool_use", "tool_result"):
-        return block
-    return {"type": "text", "text": f"(a block of the type {str(kind)[:40]} was left out)"}
-
-
-def _is_named(tool: Any) -> bool:
-    return isinstance(tool, dict) and isinstance(tool.get("name"), str) and tool["name"].strip(" .") != ""
-
-
-def _bare(tool: dict[str, Any]) -> dict[str, Any]:
-    """What the library has to know of a tool, so as to call it."""
-    schema = tool.get("inputSchema")
-    properties = schema.get("properties") if isinstance(schema, dict) else None
-    kept = properties.items() if isinstance(properties, dict) else ()
-    return {
-        "name": tool["name"],
-        "inputSchema": {"type": "object", "properties": {key: value for key, value in kept if isinstance(value, dict)}},
-    }
+    return Client(sifted(stdio_client(parameters, errlog=errors), heard))
 
 
 async def _list(client: Client) -> None:
@@ -418,7 +352,7 @@ def _made(connection: _Connection, listed: Any, origin: str) -> Tool:
     from airoagent.calls.specs import param_of_schema
 
     server = connection.server
-    if not _is_named(listed):
+    if not is_named(listed):
         raise UsageError(f"it lists something that is not a tool: {json.dumps(listed, ensure_ascii=False)[:80]}")
     own = listed["name"]
     name = f"{server.name}.{re.sub(r'[^0-9A-Za-z_.-]+', '_', own).strip('_')}"

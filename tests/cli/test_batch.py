@@ -106,7 +106,7 @@ def test_a_file_without_a_question_is_refused(airo: Airo, tmp_path: Path, text: 
     assert result.code == 2 and "no question" in result.err and result.out == ""
 
 
-@pytest.mark.parametrize("file", ["/dev/zero", "/dev/urandom", "/proc", "/dev/null"])
+@pytest.mark.parametrize("file", ["/dev/zero", "/dev/urandom", "/proc", "/dev/null", "/proc/self/mem"])
 def test_what_is_not_a_file_of_questions_is_refused_at_a_limit(airo: Airo, file: str) -> None:
     result = airo("batch", file, "--quiet", "--docs", LIBRARY, "--no-store")
     assert result.code == 2 and result.err.count("error:") == 1 and "Traceback" not in result.err
@@ -225,3 +225,9 @@ def test_a_store_that_cannot_be_used_is_one_sentence(airo: Airo, questions: Path
     store.write_bytes(b"this is no database" * 100)
     result = airo("batch", str(questions), "--docs", LIBRARY)
     assert result.code == 6 and result.err.count("error:") == 1 and "Traceback" not in result.err
+
+
+def test_an_id_that_is_null_is_the_number_of_the_line(airo: Airo, tmp_path: Path) -> None:
+    file = tmp_path / "q.jsonl"
+    file.write_text('{"id": null, "question": "How deep is Lake Baikal?"}\n', encoding="utf-8")
+    assert list(rows(airo("batch", str(file), "--quiet", "--docs", LIBRARY, "--no-store").out)) == ["1"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import sqlite3
 import subprocess
@@ -330,6 +331,7 @@ def test_a_full_disk_is_told_as_that_and_the_store_goes_on_when_there_is_room_ag
     [
         ("UPDATE events SET body = '{' WHERE seq = 2", "is damaged"),
         ("UPDATE events SET body = '[]' WHERE seq = 2", "is damaged"),
+        ('UPDATE events SET body = \'{"type": "step_finished"}\' WHERE seq = 2', "not an event"),
         ('UPDATE events SET body = \'{"text": {"$text": "zz"}}\' WHERE seq = 2', "is damaged"),
         ('UPDATE events SET body = \'{"type": "unheard_of"}\' WHERE seq = 2', "not an event"),
         ("DELETE FROM events WHERE seq = 2", "has lost an event"),
@@ -338,8 +340,9 @@ def test_a_full_disk_is_told_as_that_and_the_store_goes_on_when_there_is_room_ag
 def test_a_damaged_record_is_told_and_not_gone_on_from(store: Store, damage: str, told: str) -> None:
     run = make_agent(":evidence0: = word[a]\nAnswer: :evidence0:", _word, store=store).run("q")
     store._db.execute(damage)
-    with pytest.raises(StoreError, match=told):
+    with pytest.raises(StoreError, match=told) as caught:
         store.events(run.id)
+    assert not re.search(r"object has no|__init__|argument", caught.value.message)
 
 
 @tool

@@ -281,6 +281,7 @@ for line in sys.stdin:
         answer["result"] = {"tools": json.loads(sys.argv[3])}
     elif asked["method"] == "tools/call":
         text = f"{asked['params']['name']} {json.dumps(asked['params']['arguments'])}"
+        text += " \\ud83d" * (asked["params"]["name"] == "half")
         answer["result"] = {"content": [{"type": "text", "text": text}]}
         if asked["params"]["name"] == "new":
             answer["result"]["content"].append({"type": "hologram", "data": 3})
@@ -348,14 +349,17 @@ def test_what_is_only_odd_in_a_tool_is_no_reason_to_leave_it_out(tmp_path: Path)
         listed("fans", {"type": "object", "properties": {"text": {"$ref": "#/$defs/a"}}, "$defs": {"a": FANNING}}),
         listed("repo/search-code.v2"),
         {**listed("count words"), "description": None},
+        {**of_properties({"a": json.loads('{"properties": {"a": ' * 150 + "{}" + "}}" * 150)}), "name": "deep"},
+        {**listed("half"), "description": "Half a \ud83d character.", "title": "\x00\x1b"},
         {**listed("marked"), "annotations": ["x"], "outputSchema": True, "title": 3, "_meta": "x", "icons": 1},
     ]
-    names = ["odd.any", "odd.fans", "odd.repo_search-code.v2", "odd.count_words", "odd.marked"]
+    names = ["odd.any", "odd.fans", "odd.repo_search-code.v2", "odd.count_words", "odd.deep", "odd.half", "odd.marked"]
     found = open_servers([odd(tmp_path, *tools)])
     assert [tool.name for tool in found.tools] == names and not found.broken
     assert run(found, "odd.any[x]").answer == 'any {"text": "x"}'
     assert found.tools[3].description == "Count words (a tool of odd)."
     assert run(found, "odd.repo_search-code.v2[x]").answer == 'repo/search-code.v2 {"text": "x"}'
+    assert run(found, "odd.half[x]").answer == 'half {"text": "x"} \ufffd'
     assert run(found, "odd.marked[x]").answer == 'marked {"text": "x"}'
     found.close()
 
