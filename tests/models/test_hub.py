@@ -228,7 +228,7 @@ def test_nothing_is_fetched_for_a_model_that_would_not_fit(loopback_hub: tuple[s
     code = (
         "import asyncio\n"
         "from airoagent.errors import AiroError\n"
-        "from airoagent.models import machine, loading\n"
+        "from airoagent.models.local import machine, loading\n"
         "loading.this_machine = lambda: machine.Machine(10**6, 10**6)\n"
         "from airoagent.models.base import Prompt, complete\n"
         "from airoagent.models.catalog import open_model\n"
