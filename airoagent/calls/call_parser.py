@@ -7,8 +7,8 @@
     >>> parse_calls("function: resize\\nparams:\\n  width: 640\\n", functions, "yaml")[0].params
     {'width': 640}
 
-`jsontext` or `yamlcalls` reads the text, `shapes` knows what models call ``function`` and ``params``, `checking` looks
-at the values. For any text the result is calls or a CallError, in time linear in the text.
+`json_text` or `yaml_calls` reads the text, `call_shapes` knows what models call ``function`` and ``params``, `checker`
+looks at the values. For any text the result is calls or a CallError, in time linear in the text.
 """
 
 from __future__ import annotations
