@@ -22,7 +22,7 @@ from airoagent.calls.yaml_text import Places, Unreadable, read_documents
 from airoagent.errors import UsageError
 from airoagent.textfiles import is_folder, read_text, shown_path
 
-__all__ = ["load_functions", "read_functions"]
+__all__ = ["FunctionSource", "load_functions", "read_functions"]
 
 FunctionSource = Any  # str | Path | Callable | Tool | Function | Mapping[str, Tool] | Iterable of these
 _SUFFIXES = (".yaml", ".yml", ".json", ".py")
@@ -57,7 +57,7 @@ def _load(source: FunctionSource) -> tuple[Function, ...]:
     if isinstance(source, Iterable):
         return tuple(function for item in source for function in _load(item))
     raise UsageError(
-        f"functions cannot be read from a {type(source).__name__}",
+        f"functions cannot be read from a value of type {type(source).__name__}",
         "give a specification, a path, a Python function, or a list of these",
     )
 

@@ -249,7 +249,7 @@ def test_tools_and_toolboxes_are_functions() -> None:
 def test_what_is_no_function_is_told() -> None:
     with pytest.raises(UsageError, match="no description"):
         load_functions(lambda x: x)
-    with pytest.raises(UsageError, match="cannot be read from a int"):
+    with pytest.raises(UsageError, match="cannot be read from a value of type int"):
         load_functions(3)
 
     def strange(x: object, y: threading.Lock) -> str:  # type: ignore[name-defined]  # noqa: F821 - a name of nowhere
