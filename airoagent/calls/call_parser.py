@@ -125,9 +125,9 @@ def parse_calls(
 
 
 _HINTS = {
-    "no_call": "the answer is to be an object with function and params",
+    "no_call": "the answer must be an object with function and params",
     "truncated": "the model was cut off: raise --max-tokens",
-    "missing": "say it in the input",
+    "missing": "state it in the input",
     "unknown_function": "only the functions on offer can be called",
 }
 

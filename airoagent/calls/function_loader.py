@@ -88,7 +88,7 @@ def _from_python(text: str, path: Path) -> tuple[Function, ...]:
         exec(compile(text, str(path), "exec"), vars(module))  # noqa: S102 - a file that the user names, as tools are
     except Exception as error:
         raise UsageError(
-            f"{shown_path(path)} cannot be run: {type(error).__name__}: {error}", "mend the file"
+            f"{shown_path(path)} cannot be run: {type(error).__name__}: {error}", "fix the file"
         ) from error
     public = [value for name, value in vars(module).items() if name[:1] != "_" and callable(value)]
     tools = [one for one in public if hasattr(one, "parameters") and hasattr(one, "side_effects")]

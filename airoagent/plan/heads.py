@@ -277,7 +277,7 @@ def _spelling(found: re.Match[str], sign: str, equals: bool) -> list[Finding]:
             )
     if found[0][-1] in "(（" and ref[0] != "$":
         at = found.end() - 1
-        message = "Round brackets are used in place of square ones."
+        message = "Round brackets are used instead of square ones."
         findings.append(Finding(at, "round_brackets", message, "read as a call"))
     if found["wrap"]:
         findings.append(Finding(found.start("wrap"), "call_brackets", "The call is in brackets.", "left out"))

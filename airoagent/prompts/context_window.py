@@ -61,7 +61,7 @@ def fit_blocks(blocks: Sequence[ContextBlock], instruction: str, budget: int, co
     if bare >= budget:
         raise ModelError(
             f"the question alone is {bare} tokens long, and the window leaves {max(budget, 0)} for it and its evidence",
-            "ask a shorter question, write fewer tokens (--max-tokens), or take a model with a longer window",
+            "ask a shorter question, write fewer tokens (--max-tokens), or choose a model with a longer window",
         )
     passages = [passage for number, block in enumerate(blocks) for passage in _cut(number, block.text)]
     scores = _rank(blocks, passages, instruction)

@@ -144,7 +144,9 @@ def _said(value: dict[str, Any], name: str, *, whole: bool = False) -> ServerChu
     if first is None and not whole and ("choices" in value or usage is not None):
         return ServerChunk("", None, usage)  # Counts, or a sign of life.
     if not isinstance(first, dict):
-        raise ModelError(f"{name} answered with a completion that holds no text", "is it an OpenAI-compatible server?")
+        raise ModelError(
+            f"{name} answered with a completion that contains no text", "is it an OpenAI-compatible server?"
+        )
     inner = first.get("delta") or first.get("message")
     text = _text(inner.get("content") if isinstance(inner, dict) else first.get("text"))
     reason = first.get("finish_reason")
