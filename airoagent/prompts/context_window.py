@@ -119,9 +119,8 @@ def _rank(blocks: Sequence[ContextBlock], passages: Sequence[_Passage], instruct
     first: dict[int, int] = {}
     for number, passage in enumerate(passages):
         place = number - first.setdefault(passage.block, number)
-        scores[number] += 0.01 / (
-            1 + place
-        )  # Decides only where nothing else does: pages begin with what they are about.
+        # Decides only where nothing else does: pages begin with what they are about.
+        scores[number] += 0.01 / (1 + place)
     return scores
 
 

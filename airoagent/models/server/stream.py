@@ -185,6 +185,6 @@ def estimate_tokens(text: str) -> int:
             count += (len(match[1]) + 4) // 5
         elif match[2]:
             count += sum(1 if character < "\u0250" else 2 for character in match[2])
-        elif match[0] not in (" ",):
+        elif match[0] != " ":
             count += 1
     return count
