@@ -7,8 +7,8 @@
     >>> parse_calls("function: resize\\nparams:\\n  width: 640\\n", functions, "yaml")[0].params
     {'width': 640}
 
-`jsontext` or `yamlcalls` reads the text, `shapes` knows what models call ``function`` and ``params``, `checking` looks
-at the values. For any text the result is calls or a CallError, in time linear in the text.
+`json_text` or `yaml_calls` reads the text, `call_shapes` knows what models call ``function`` and ``params``, `checker`
+looks at the values. For any text the result is calls or a CallError, in time linear in the text.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from airoagent.calls.call_shapes import Refused, calls_in
-from airoagent.calls.functions import Function, Functions
+from airoagent.calls.function_loader import FunctionSource, load_functions
+from airoagent.calls.functions import Function
 from airoagent.calls.scalars import Json
 from airoagent.calls.specs import functions_yaml
 from airoagent.calls.yaml_text import MOST_CHARACTERS, write_yaml
@@ -98,16 +99,17 @@ def write_call(call: Call, format: Format = "json") -> str:
 
 
 def parse_calls(
-    text: str, functions: Iterable[Function], format: Format = "json", *, truncated: bool = False
+    text: str, functions: FunctionSource, format: Format = "json", *, truncated: bool = False
 ) -> tuple[Call, ...]:
     """The calls that a text is, at least one; CallError (kind, diagnostics with line and column) if it is none.
 
-    ``format`` is what the model was asked for; an answer in the other one is read, too, with a finding. ``truncated``:
-    the model was stopped by its token limit, so that the end of a scalar without quotes is not to be trusted.
+    ``functions`` is what `load_functions` takes. ``format`` is what the model was asked for; an answer in the other one
+    is read, too, with a finding. ``truncated``: the model was stopped by its token limit, so that the end of a scalar
+    without quotes is not to be trusted.
     """
     if format not in ("json", "yaml"):
         raise UsageError(f"unknown format {format!r}", "it is json or yaml")
-    known = functions if isinstance(functions, Functions) else Functions(functions)
+    known = load_functions(functions)
     if len(text) > MOST_CHARACTERS:
         message = f"The text has {len(text):,} characters; {MOST_CHARACTERS:,} are allowed."
         raise _error(text, [Diagnostic("too_large", message, 1, 1)])
@@ -123,9 +125,9 @@ def parse_calls(
 
 
 _HINTS = {
-    "no_call": "the answer is to be an object with function and params",
+    "no_call": "the answer must be an object with function and params",
     "truncated": "the model was cut off: raise --max-tokens",
-    "missing": "say it in the input",
+    "missing": "state it in the input",
     "unknown_function": "only the functions on offer can be called",
 }
 

@@ -22,7 +22,7 @@ from airoagent.calls.yaml_text import Places, Unreadable, read_documents
 from airoagent.errors import UsageError
 from airoagent.textfiles import is_folder, read_text, shown_path
 
-__all__ = ["load_functions", "read_functions"]
+__all__ = ["FunctionSource", "load_functions", "read_functions"]
 
 FunctionSource = Any  # str | Path | Callable | Tool | Function | Mapping[str, Tool] | Iterable of these
 _SUFFIXES = (".yaml", ".yml", ".json", ".py")
@@ -57,7 +57,7 @@ def _load(source: FunctionSource) -> tuple[Function, ...]:
     if isinstance(source, Iterable):
         return tuple(function for item in source for function in _load(item))
     raise UsageError(
-        f"functions cannot be read from a {type(source).__name__}",
+        f"functions cannot be read from a value of type {type(source).__name__}",
         "give a specification, a path, a Python function, or a list of these",
     )
 
@@ -88,7 +88,7 @@ def _from_python(text: str, path: Path) -> tuple[Function, ...]:
         exec(compile(text, str(path), "exec"), vars(module))  # noqa: S102 - a file that the user names, as tools are
     except Exception as error:
         raise UsageError(
-            f"{shown_path(path)} cannot be run: {type(error).__name__}: {error}", "mend the file"
+            f"{shown_path(path)} cannot be run: {type(error).__name__}: {error}", "fix the file"
         ) from error
     public = [value for name, value in vars(module).items() if name[:1] != "_" and callable(value)]
     tools = [one for one in public if hasattr(one, "parameters") and hasattr(one, "side_effects")]

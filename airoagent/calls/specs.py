@@ -347,7 +347,7 @@ class SpecReader:
             return flag
         if isinstance(flag, str) and flag.lower() in ("true", "false"):
             return flag.lower() == "true"
-        raise self.error((*path, word), f"{word} is true or false")
+        raise self.error((*path, word), f"{word} must be true or false")
 
     def _mapping(self, value: Json, what: str, path: Path) -> Mapping[str, Json]:
         """A map of a schema; ``true`` is the schema of anything."""

@@ -165,7 +165,7 @@ _NO_TEXT = frozenset({"null", "~", "true", "false", "---", "..."})
 def scalar_text(text: str) -> str:
     """A string as a YAML scalar that reads back as this text: plain where that is safe, else in double quotes."""
     if (
-        text[:1].isalnum() | (text[:1] in "_(/")
+        (text[:1].isalnum() or text[:1] in "_(/")
         and text[-1:] not in (" ", ":")
         and _PLAIN_TEXT.fullmatch(text)
         and text.lower() not in _NO_TEXT

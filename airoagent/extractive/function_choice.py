@@ -8,34 +8,30 @@ that a call with something missing is reported as that and not made up. Nothing 
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
+from airoagent.calls.call_parser import Call, Format, write_call
 from airoagent.calls.function_loader import read_functions
 from airoagent.calls.functions import Function, Functions, Param
 from airoagent.calls.scalars import Json
-from airoagent.calls.yaml_text import write_yaml
 from airoagent.errors import UsageError
 from airoagent.extractive.parameter_filling import filled, read_clues
-from airoagent.text.words import stem, stems, words
+from airoagent.text.words import spaced, stem, stems, words
 
-__all__ = ["choose", "write_call"]
+__all__ = ["choose", "chosen_call"]
 
 
-def write_call(input: str, functions_yaml: str, format: str) -> str:
+def chosen_call(input: str, functions_yaml: str, format: Format) -> str:
     """The call as text, in the format asked for; "" where the functions cannot be read."""
     try:
         functions = Functions(read_functions(functions_yaml))
     except UsageError:
         return ""
     function, params = choose(input, functions)
-    call: dict[str, Json] = {"function": function.name, "params": params}
-    if format == "yaml":
-        return write_yaml(call).rstrip("\n")
-    return json.dumps(call, indent=2, ensure_ascii=False)
+    return write_call(Call(function.name, params), format).rstrip("\n")
 
 
 def choose(input: str, functions: Functions) -> tuple[Function, dict[str, Json]]:
@@ -116,7 +112,7 @@ def _bag(function: Function) -> dict[str, float]:
     bag: dict[str, float] = {}
 
     def put(text: str, weight: float) -> None:
-        for word in map(stem, words(_spaced(text).lower())):
+        for word in map(stem, words(spaced(text).lower())):
             bag[word] = max(weight, bag.get(word, 0.0))
 
     put(function.name, 3.0)
@@ -135,10 +131,6 @@ def _all(params: Iterable[Param]) -> Iterator[Param]:
     for param in params:
         yield param
         yield from _all(param.members)
-
-
-def _spaced(name: str) -> str:
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|[_\-./]+", " ", name)
 
 
 def _evidence(param: Param, params: dict[str, Json]) -> float:

@@ -81,13 +81,13 @@ def write(prompt: str) -> str:
     """The whole completion for a prompt; never raises, whatever the text."""
     # Imported here: this module is loaded to list models, too.
     from airoagent.calls.call_parser import read_call_prompt
-    from airoagent.extractive.function_choice import write_call
+    from airoagent.extractive.function_choice import chosen_call
     from airoagent.extractive.quotes import find_quotes, write_answer
     from airoagent.extractive.templates import write_plan
     from airoagent.prompts.context_prompts import read_closed_context_prompt
     from airoagent.prompts.plan_prompts import read_plan_prompt
 
-    if (call := read_call_prompt(prompt)) is not None and (answer := write_call(*call)):
+    if (call := read_call_prompt(prompt)) is not None and (answer := chosen_call(*call)):
         return answer
     if (request := read_plan_prompt(prompt)) is not None:
         return write_plan(*request)

@@ -101,12 +101,12 @@ def read_clues(text: str) -> Clues:
     take("time", _TIME)
     take("number", _FIGURE)
     for match in _WORD.finditer(rest):
-        if match[0].lower() in _NUMBER_WORDS and match[0].lower() not in ("second",):
-            found.append(Clue("number", str(_NUMBER_WORDS[match[0].lower()]), match.start(), match.end()))
+        if (word := match[0].lower()) in _NUMBER_WORDS:
+            found.append(Clue("number", str(_NUMBER_WORDS[word]), match.start(), match.end()))
     for match in _CAPITALS.finditer(rest):
         if match.start() == _first_letter(rest) and not rest[match.end() :].lstrip().startswith(("'s", ",")):
             shorter = match[0].partition(" ")[2]
-            if shorter and match[0].split()[0].lower() not in ("the",):
+            if shorter and match[0].split()[0].lower() != "the":
                 found.append(Clue("name", shorter, match.end() - len(shorter), match.end()))
             continue
         if match[0] not in ("I", "I'm", "I'd", "I'll", "I've"):

@@ -17,7 +17,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from airoagent.extractive.questions import Question, read_question
-from airoagent.prompts.context_prompts import ContextBlock
+from airoagent.prompts.context_prompts import SOURCE_LINE, ContextBlock
 from airoagent.text.rank import rarity, saturated
 from airoagent.text.sentences import sentences, unwrapped
 from airoagent.text.words import STOP_WORDS, fold, stem, words
@@ -268,7 +268,10 @@ def write_answer(blocks: Sequence[ContextBlock], quotes: Sequence[Quote], instru
         label = _label(quote, blocks[quote.block])
         said.append(quote.text if label == labelled else f"{label}{quote.text}")
         labelled = label or labelled
-    lines = [" ".join(said), "", "Source:"]
+    answer = " ".join(said)
+    if SOURCE_LINE.match(answer):  # as it stands, it would be read as the sources of no answer
+        answer = f"“{answer}”"
+    lines = [answer, "", "Source:"]
     for quote in quotes:
         pairs = {key: value for key, value in blocks[quote.block].metadata if key.lower() != "quote"}
         lines += [f"{key}: {value}" for key, value in pairs.items()]

@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from airoagent.extractive.questions import clean, compared, nested, search_query, two_parts
-from airoagent.text.words import STOP_WORDS, stem, words
+from airoagent.text.words import STOP_WORDS, spaced, stem, words
 
 __all__ = ["write_plan"]
 
@@ -71,20 +71,13 @@ _ANSWERS = re.compile(
 )
 
 
-def _spaced(name: str) -> str:
-    """The words of a tool's name: "HyperlinkExtractor" and "word_count" give "Hyperlink Extractor", "word count"."""
-    return " ".join(
-        re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", name).replace("_", " ").replace("-", " ").replace(".", " ").split()
-    )
-
-
 def _roles_of(tools: tuple[_Tool, ...]) -> _Roles:
     """Give each tool at most one role, by its name first and its description second."""
     searches: list[str] = []
     links = reader = answerer = ""
     others: list[_Tool] = []
     for tool in tools:
-        name, says = _spaced(tool.name).lower(), tool.description
+        name, says = spaced(tool.name).lower(), tool.description
         if not links and re.search(r"link(?!ed ?in)", name):
             links = tool.name
         elif not reader and re.search(r"scrap|page (?:load|read)|web ?(?:load|read|page)|fetch|browser?|url", name):
@@ -222,7 +215,7 @@ def _found(draft: _Draft, roles: _Roles, question: str) -> str:
 
 
 def _is_calculator(tool: _Tool) -> bool:
-    says = f"{_spaced(tool.name)} {tool.description}"
+    says = f"{spaced(tool.name)} {tool.description}"
     return bool(re.search(r"calculat|arithmetic|\bmath|evaluat\w* (?:an? )?expression", says, re.IGNORECASE))
 
 
@@ -311,7 +304,7 @@ def _matches(tool: _Tool, question: str) -> float:
     asked = {stem(w) for w in words(question) if w.lower() not in STOP_WORDS or w.lower() in ("many",)}
     if "many" in question.lower():
         asked.add("count")
-    name = [stem(w) for w in _spaced(tool.name).split() if w.lower() not in STOP_WORDS]
+    name = [stem(w) for w in spaced(tool.name).split() if w.lower() not in STOP_WORDS]
     says = [stem(w) for w in words(tool.description) if w.lower() not in STOP_WORDS][:12]
     by_name = sum(w in asked for w in name) / len(name) if name else 0.0
     by_words = sum(w in asked for w in says[:4]) / max(len(says[:4]), 1)

@@ -77,7 +77,7 @@ def not_fetched(name: str) -> NotFetched:
         return NotFetched(
             name,
             f"{name} is not on this machine, and the network is switched off (HF_HUB_OFFLINE)",
-            f"unset HF_HUB_OFFLINE, or on a machine with network run: hf download {name}",
+            f"unset HF_HUB_OFFLINE, or on a machine with network access run: hf download {name}",
         )
     return NotFetched(
         name, f"{name} is not on this machine yet", f"its first use fetches it, or run: hf download {name}"
@@ -116,7 +116,7 @@ def download(
         if weights:
             before(sum(size for file, size in files if file.endswith(_WEIGHTS)))
         if not files:
-            raise ModelError(f"{name} holds no files that a model is made of", "choose another: airo models")
+            raise ModelError(f"{name} contains no model files", "choose another: airo models")
         bar = _counting_bar(f"fetching {name}", sum(size for _, size in files), progress, stopped)
         paths = [
             hf_hub_download(
@@ -201,7 +201,7 @@ def _check_disk(name: str, size: int) -> None:
     free = shutil.disk_usage(place).free
     if size > free:
         raise ModelError(
-            f"{name} is {size / 1e9:.1f} GB to fetch, and {free / 1e9:.1f} GB of the disk are free",
+            f"{name} is {size / 1e9:.1f} GB to fetch, and {free / 1e9:.1f} GB of disk space are free",
             "make room, or set HF_HOME to a folder on another disk",
         )
 

@@ -71,7 +71,7 @@ class ScriptedModel:
         name = f"scripted:{path}"
         text = read_text(path, f"the script {path}", "give the path of a file", error=ModelError)
         if not text.strip():
-            raise ModelError(f"the script {path} is empty", "put a plan into it, or JSON lines with a text each")
+            raise ModelError(f"the script {path} is empty", "put a plan into it, or JSON lines with one text each")
         lines = text.splitlines()
         first = next(line for line in lines if line.strip())
         if not _is_output(first):

@@ -31,12 +31,12 @@ def room_for(name: str, purpose: Purpose, length: int, window: int) -> int:
         raise ModelError(
             f"the plan prompt, which describes the tools, is {length} tokens long, and the window of {name} holds "
             f"{window}: no plan fits after it",
-            "offer fewer tools (-T NAME for each that is needed), or take a model with a longer window",
+            "offer fewer tools (-T NAME for each that is needed), or choose a model with a longer window",
         )
     if length >= window:
         raise ModelError(
             f"the prompt is {length} tokens long, and the window of {name} holds {window}",
-            "ask with fewer or shorter texts and tools, or take a model with a longer window",
+            "ask with fewer or shorter texts and tools, or choose a model with a longer window",
         )
     return window - length
 

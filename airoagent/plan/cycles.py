@@ -24,11 +24,10 @@ def find_cycle(dependencies: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
     """
     done: set[str] = set()
     for start in dependencies:
-        path: list[str] = []
-        places: dict[str, int] = {}
-        waiting = [(start, iter(dependencies[start]))] if start not in done else []
-        if waiting:
-            path, places = [start], {start: 0}
+        if start in done:
+            continue
+        path, places = [start], {start: 0}
+        waiting = [(start, iter(dependencies[start]))]
         while waiting:
             one, needed = waiting[-1]
             for other in needed:

@@ -1,6 +1,6 @@
 """The plan while it is being read: steps and findings as they come, and the checks of the whole at the end.
 
-Not here: finding statements in the text (`parse`). Here: what makes a statement a step of this plan (its tool is
+Not here: finding statements in the text (`parser`). Here: what makes a statement a step of this plan (its tool is
 registered, its id is new, its references lead to steps, there is no cycle), and which finding refuses the plan.
 """
 

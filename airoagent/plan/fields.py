@@ -162,6 +162,5 @@ class FieldReader:
             step = draft.add(number, thought, tool, template, self._line, self._at, self._place, len(raw))
             if step is not None and not draft.failed:
                 self._emit(step)
-            self._clear()
-        elif self._tool:
+        if self._tool:
             self._clear()

@@ -144,15 +144,13 @@ class Frame:
             return False
         if len(found["rest"]) < REACH and _TEMPLATE.fullmatch(found["rest"]):
             self._draft.note(at, "template", "This line is the format's example, not a step.", "left out")
-            self._thoughts.clear()
-            self.thought_at = -1
         else:
             self._draft.fail(at, "syntax", f"This line assigns {found['ref'].strip()} but calls no tool.")
             number = _NUMBER.search(found["ref"])
             if number:  # what refers to it is not wrong for that
                 self._draft.defined[f"evidence{int(number[0])}"] = None
-            self._thoughts.clear()
-            self.thought_at = -1
+        self._thoughts.clear()
+        self.thought_at = -1
         return True
 
 

@@ -13,7 +13,7 @@ Where a statement may begin:
 
 - at the start of a line, after bullets, numbers, ``Step 1:``, ``>``, ``#`` headings, bold and code marks (`at_line`);
 - within an input over several lines, at the start of a line, where it closes the input: only heads that cannot be
-  taken for prose (`in_input`);
+  taken for prose (`at_line` with ``closing``);
 - after a closed step on the same line (`after_step`);
 - anywhere within a thought or chatter: assignments only (`in_text`).
 """
@@ -26,12 +26,10 @@ from typing import Literal, NamedTuple
 from airoagent.findings import Finding
 from airoagent.plan.tool_names import ToolNames
 
-__all__ = ["ASSIGNMENT_LINE", "OPENERS", "REACH", "STATEMENT_LINE", "Head", "Heads"]
+__all__ = ["ASSIGNMENT_LINE", "REACH", "STATEMENT_LINE", "Head", "Heads"]
 
 REACH = 256
 """Characters a head may have, with what decorates it."""
-
-OPENERS = "[(［（"
 
 Kind = Literal["plan", "label", "answer", "question", "assign", "call", "join"]
 
@@ -279,7 +277,7 @@ def _spelling(found: re.Match[str], sign: str, equals: bool) -> list[Finding]:
             )
     if found[0][-1] in "(（" and ref[0] != "$":
         at = found.end() - 1
-        message = "Round brackets are used in place of square ones."
+        message = "Round brackets are used instead of square ones."
         findings.append(Finding(at, "round_brackets", message, "read as a call"))
     if found["wrap"]:
         findings.append(Finding(found.start("wrap"), "call_brackets", "The call is in brackets.", "left out"))

@@ -48,7 +48,7 @@ def with_values(plan: Plan, values: Mapping[str, str]) -> Plan:
     there = [*names, *(name for part in texts if isinstance(part, str) for name in _PARAMETER.findall(part))]
     strange = [name for name in values if name not in there]
     if strange:
-        known = f"it has {', '.join(dict.fromkeys(there))}" if there else "it has none: no {name} stands in it"
+        known = f"it has {', '.join(dict.fromkeys(there))}" if there else "it has none: it contains no {name}"
         raise UsageError(f"the plan has no parameter {strange[0]}", known)
     if not values:
         return plan

@@ -1,4 +1,4 @@
-"""The grammar of plans over one set of tools: what it allows is read by `parse` as it stands, without any repair.
+"""The grammar of plans over one set of tools: what it allows is read by `parser` as it stands, without any repair.
 
     >>> grammar = plan_grammar(["Search", "KnowledgeModel"])
     >>> grammar.lark().splitlines()[0]

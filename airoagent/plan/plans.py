@@ -4,7 +4,7 @@
     >>> plan.answer, plan.step("evidence0").tool
     (':evidence0:', 'Search')
 
-Not here: reading text (`parse`), order and cycles (`graph`), pictures (`draw`).
+Not here: reading text (`parser`), order and cycles (`graph`), pictures (`drawing`).
 """
 
 from __future__ import annotations

@@ -57,7 +57,6 @@ class StatementReader:
         self._objects = ObjectSteps(draft, self._frame)
         self._fields = FieldReader(draft, self._frame, self._out.append)
         self._answer = AnswerReader()
-        self._framing = True
         self._signs = _IN_FRAME
         self._place: Callable[[str, int], None] = self._in_frame
 
@@ -94,7 +93,7 @@ class StatementReader:
         """Read on outside of statements, from ``content``."""
         self._input = None
         self._object = None
-        self._framing, self._signs, self._place = True, _IN_FRAME, self._in_frame
+        self._signs, self._place = _IN_FRAME, self._in_frame
         self._head_from = self._content = content
 
     def _in_frame(self, sign: str, at: int) -> None:
@@ -105,13 +104,13 @@ class StatementReader:
         if sign in ">]":
             if at - self._line_start < REACH and THOUGHTS_BEGIN.fullmatch(self._window(self._line_start, at)):
                 self._draft.note(self._line_start, "thoughts", "The model is thinking here.", "left out")
-                self._framing, self._signs, self._place = False, _IN_THOUGHTS, self._in_thoughts
+                self._signs, self._place = _IN_THOUGHTS, self._in_thoughts
             return
         if sign == "{":
             near = self._content == self._head_from and at - self._content < REACH
             if near and _BEFORE_OBJECT.fullmatch(self._window(self._content, at)[:-1]):
                 self._object = ObjectScanner(at, self._line)
-                self._framing, self._signs, self._place = False, _IN_OBJECT, self._in_object
+                self._signs, self._place = _IN_OBJECT, self._in_object
             return
         if at - self._head_from < REACH:
             head = self._heads.at_line(self._window(self._head_from, at))
@@ -162,14 +161,14 @@ class StatementReader:
             frame.kind = "question"
         elif head.kind == "answer":
             frame.drop_thought("No step follows this plan line.")
-            self._framing, self._signs, self._place = False, _NEWLINE, self._in_answer
+            self._signs, self._place = _NEWLINE, self._in_answer
         else:
             if head.kind == "join":
                 frame.drop_thought("No step follows this plan line.")
             self._input = OpenInput(
                 head, self._buffer[at - self._base], frame.thought(), start, origin + head.name_at, self._line, at + 1
             )
-            self._framing, self._signs, self._place = False, self._input.signs(first_line=True), self._in_input
+            self._signs, self._place = self._input.signs(first_line=True), self._in_input
         return True
 
     # -- inside an input
@@ -194,14 +193,14 @@ class StatementReader:
                 head = self._heads.after_step(window)
                 if head:
                     self._close(at + 1 - len(window) + head.start)
-                    if self._framing:  # a closed join is the end of the plan
+                    if self._place == self._in_frame:  # a closed join is the end of the plan
                         self._begin(head, at + 1 - len(window), at)
                     return
         elif not first_line and sign in _HEAD_ENDS and at - self._line_start < REACH:
             head = self._heads.at_line(self._window(self._line_start, at), closing=True)
             if head:
                 self._close_before(self._line_start)
-                if self._framing:
+                if self._place == self._in_frame:
                     self._begin(head, self._line_start, at)
                 return
         if opened.is_call and sign in "[［" and opened.balanced == opened.start and at == opened.start + 1:
@@ -336,7 +335,7 @@ class StatementReader:
 
     def _to_after(self) -> None:
         self._frame.statement()
-        self._framing, self._signs, self._place = False, _NEWLINE, self._after
+        self._signs, self._place = _NEWLINE, self._after
 
     def _after(self, sign: str, at: int) -> None:
         text = self.source.slice(self._content, at)

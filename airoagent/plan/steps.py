@@ -7,7 +7,7 @@
     ('evidence0',)
 
 A reference is an object from the moment the text is parsed: nothing later looks for ``:evidence0:`` inside a string.
-Not here: the plan itself (`plans`), reading text (`parse`), filling references with what steps found (`evidence`).
+Not here: the plan itself (`plans`), reading text (`parser`), filling references with what steps found (`evidence`).
 """
 
 from __future__ import annotations

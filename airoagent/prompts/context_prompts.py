@@ -13,7 +13,14 @@ from dataclasses import dataclass
 from airoagent.prompts.chat import Style, answer_chat
 from airoagent.prompts.harmless import harmless
 
-__all__ = ["CitedAnswer", "ContextBlock", "closed_context_prompt", "read_cited_answer", "read_closed_context_prompt"]
+__all__ = [
+    "SOURCE_LINE",
+    "CitedAnswer",
+    "ContextBlock",
+    "closed_context_prompt",
+    "read_cited_answer",
+    "read_closed_context_prompt",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +83,9 @@ class CitedAnswer:
     answered: bool = True
 
 
-_SOURCE_LINE = re.compile(r"^[ \t]*(?:sources?|reference(?:\(s\)|s)?)[ \t]*:[ \t]*", re.IGNORECASE | re.MULTILINE)
+SOURCE_LINE = re.compile(r"^[ \t]*(?:sources?|reference(?:\(s\)|s)?)[ \t]*:[ \t]*", re.IGNORECASE | re.MULTILINE)
+"""How the sources of an answer begin: what stands before it is the answer."""
+
 _PAIR = re.compile(r"[ \t]*(?:[-*][ \t]+)?([A-Za-z_][\w .-]{0,40}?)[ \t]*:[ \t]*(.+?)[ \t]*$")
 _UNANSWERED = re.compile(
     r"(?:can ?not|can't|could not|couldn't|unable to) (?:be )?(?:answer|determine|find|tell)"
@@ -96,10 +105,10 @@ def read_cited_answer(text: str) -> CitedAnswer:
     """
     answer = text.strip()
     sources: list[tuple[tuple[str, str], ...]] = []
-    begin = _SOURCE_LINE.search(answer)
+    begin = SOURCE_LINE.search(answer)
     if begin is not None:
         pairs: list[tuple[str, str]] = []
-        for line in _SOURCE_LINE.sub("", answer[begin.end() :]).splitlines():
+        for line in SOURCE_LINE.sub("", answer[begin.end() :]).splitlines():
             found = _PAIR.match(line)
             if not found:
                 continue

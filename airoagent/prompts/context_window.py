@@ -61,7 +61,7 @@ def fit_blocks(blocks: Sequence[ContextBlock], instruction: str, budget: int, co
     if bare >= budget:
         raise ModelError(
             f"the question alone is {bare} tokens long, and the window leaves {max(budget, 0)} for it and its evidence",
-            "ask a shorter question, write fewer tokens (--max-tokens), or take a model with a longer window",
+            "ask a shorter question, write fewer tokens (--max-tokens), or choose a model with a longer window",
         )
     passages = [passage for number, block in enumerate(blocks) for passage in _cut(number, block.text)]
     scores = _rank(blocks, passages, instruction)
@@ -119,9 +119,8 @@ def _rank(blocks: Sequence[ContextBlock], passages: Sequence[_Passage], instruct
     first: dict[int, int] = {}
     for number, passage in enumerate(passages):
         place = number - first.setdefault(passage.block, number)
-        scores[number] += 0.01 / (
-            1 + place
-        )  # Decides only where nothing else does: pages begin with what they are about.
+        # Decides only where nothing else does: pages begin with what they are about.
+        scores[number] += 0.01 / (1 + place)
     return scores
 
 

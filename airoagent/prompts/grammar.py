@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 
 __all__ = [
@@ -139,7 +140,7 @@ class Grammar:
                 lines.append(f"{name}: {name}_PARTS & /(?s:.*\\S.*)/")
                 lines.append(f"{name}_PARTS: %regex {json.dumps({'substring_words': rule.piece.text})}")
             else:
-                lines.append(f"{name}: {_lark(rule.piece)}")
+                lines.append(f"{name}: {_spell(rule.piece, _LARK)}")
         return "\n".join(lines) + "\n"
 
     def gbnf(self) -> str:
@@ -150,7 +151,7 @@ class Grammar:
             if isinstance(rule.piece, Words):
                 lines += _word_rules(name, rule.piece.text)
             else:
-                lines.append(f"{name} ::= {_gbnf(rule.piece)}")
+                lines.append(f"{name} ::= {_spell(rule.piece, _GBNF)}")
         return "\n".join(lines) + "\n"
 
 
@@ -176,48 +177,61 @@ def optional(item: Piece) -> Rep:
     return Rep(item, 0, 1)
 
 
-# -- Lark
+# -- Spelling
 
 
-def _lark(piece: Piece, within: bool = False) -> str:
-    """The piece; ``within`` a sequence or repeat, where alternatives need parentheses."""
+@dataclass(frozen=True, slots=True)
+class _Spelling:
+    """Where Lark and GBNF differ: how a text, a character of a class (by its code point) and a rule's name are
+    written, what is on both sides of a class, and whether a JSON schema is read as it is.
+    """
+
+    text: Callable[[str], str]
+    char: Callable[[int], str]
+    name: Callable[[str], str]
+    delimiter: str
+    reads_schemas: bool
+
+
+def _spell(piece: Piece, spelling: _Spelling, within: bool = False) -> str:
+    """The piece; ``within`` a sequence, where alternatives need parentheses."""
     match piece:
         case Text(text):
-            return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+            return spelling.text(text)
         case Chars(ranges, negated):
-            body = "".join(_range(pair, _regex_char) for pair in ranges)
-            return f"/[{'^' if negated else ''}{body}]/"
+            body = "".join("-".join(map(spelling.char, dict.fromkeys(pair))) for pair in ranges)
+            return f"{spelling.delimiter}[{'^' if negated else ''}{body}]{spelling.delimiter}"
         case Seq(items):
-            return " ".join(_lark(item, True) for item in items)
+            return " ".join(_spell(item, spelling, True) for item in items)
         case Alt(items):
-            joined = " | ".join(_lark(item) for item in items)
+            joined = " | ".join(_spell(item, spelling) for item in items)
             return f"({joined})" if within else joined
         case Rep(item, least, most):
-            return f"({_lark(item)}){_times(least, most)}"
+            times = "?" if (least, most) == (0, 1) else f"{{{least},{most}}}"
+            return f"({_spell(item, spelling)}){times}"
         case Use(rule):
-            return rule
-        case Json(schema):
-            return f"%json {schema}"
+            return spelling.name(rule)
+        case Json(schema, otherwise):
+            return f"%json {schema}" if spelling.reads_schemas else _spell(otherwise, spelling, within)
         case Words():
             raise ValueError("words are a rule of their own")
 
 
-def _times(least: int, most: int) -> str:
-    return "?" if (least, most) == (0, 1) else f"{{{least},{most}}}"
+def _lark_text(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
-def _range(pair: tuple[int, int], spell: object) -> str:
-    first, last = pair
-    assert callable(spell)
-    return f"{spell(first)}" if first == last else f"{spell(first)}-{spell(last)}"
-
-
-def _regex_char(code: int) -> str:
+def _lark_char(code: int) -> str:
     character = chr(code)
     return character if character.isalnum() and character.isascii() else f"\\x{{{code:X}}}"
 
 
-# -- GBNF
+def _gbnf_text(text: str) -> str:
+    return f'"{"".join(map(_gbnf_escaped, text))}"'
+
+
+def _gbnf_char(code: int) -> str:
+    return f"\\u{code:04X}" if chr(code) in '"\\[]^-' else _gbnf_escaped(chr(code))
 
 
 def _gbnf_name(name: str) -> str:
@@ -225,43 +239,18 @@ def _gbnf_name(name: str) -> str:
     return f"{name.lower().replace('_', '-')}-t" if name.isupper() else name
 
 
-def _gbnf(piece: Piece, within: bool = False) -> str:
-    match piece:
-        case Text(text):
-            return f'"{"".join(map(_gbnf_text, text))}"'
-        case Chars(ranges, negated):
-            body = "".join(_range(pair, _gbnf_char) for pair in ranges)
-            return f"[{'^' if negated else ''}{body}]"
-        case Seq(items):
-            return " ".join(_gbnf(item, True) for item in items)
-        case Alt(items):
-            joined = " | ".join(_gbnf(item) for item in items)
-            return f"({joined})" if within else joined
-        case Rep(item, least, most):
-            return f"({_gbnf(item)}){_times(least, most)}"
-        case Use(rule):
-            return _gbnf_name(rule)
-        case Json(_, otherwise):
-            return _gbnf(otherwise, within)
-        case Words():
-            raise ValueError("words are a rule of their own")
+_GBNF_ESCAPES = {"\n": "\\n", "\r": "\\r", "\t": "\\t", '"': '\\"', "\\": "\\\\"}
 
 
-_GBNF_TEXT = {"\n": "\\n", "\r": "\\r", "\t": "\\t", '"': '\\"', "\\": "\\\\"}
-
-
-def _gbnf_text(character: str) -> str:
-    return _GBNF_TEXT.get(character) or _gbnf_spelled(character)
-
-
-def _gbnf_char(code: int) -> str:
-    return f"\\u{code:04X}" if chr(code) in '"\\[]^-' else _gbnf_text(chr(code))
-
-
-def _gbnf_spelled(character: str) -> str:
+def _gbnf_escaped(character: str) -> str:
+    if character in _GBNF_ESCAPES:
+        return _GBNF_ESCAPES[character]
     # \x and \U are left out: xgrammar (vLLM's) reads \x2B0 as one character, and takes \U000E0000 for another.
     return character if character.isprintable() or ord(character) > 0xFFFF else f"\\u{ord(character):04X}"
 
+
+_LARK = _Spelling(_lark_text, _lark_char, str, "/", reads_schemas=True)
+_GBNF = _Spelling(_gbnf_text, _gbnf_char, _gbnf_name, "", reads_schemas=False)
 
 _WORD = re.compile(r"\w+|[^\w\s]+|\s+")
 
@@ -273,5 +262,5 @@ def _word_rules(name: str, text: str) -> list[str]:
     lines = [f"{name} ::= {' | '.join(f'{name}-{at}' for at in starts)}"]
     for at, word in enumerate(words):
         rest = f" ({name}-{at + 1})?" if at + 1 < len(words) else ""
-        lines.append(f"{name}-{at} ::= {_gbnf(Text(word))}{rest}")
+        lines.append(f"{name}-{at} ::= {_gbnf_text(word)}{rest}")
     return lines

@@ -11,7 +11,7 @@ import unicodedata
 from functools import lru_cache
 from itertools import pairwise
 
-__all__ = ["STOP_WORDS", "UNSPACED", "fold", "query_stems", "stem", "stems", "word_set", "words"]
+__all__ = ["STOP_WORDS", "UNSPACED", "fold", "query_stems", "spaced", "stem", "stems", "word_set", "words"]
 
 
 def word_set(text: str) -> frozenset[str]:
@@ -53,6 +53,11 @@ def _pieces(word: str) -> list[str]:
         pieces += ["".join(pair) for pair in pairwise(run[0])] or [run[0]]
         at = run.end()
     return [*pieces, word[at:]] if at < len(word) else pieces
+
+
+def spaced(name: str) -> str:
+    """The words of a program's name: "HyperlinkExtractor" and "word_count" give "Hyperlink Extractor", "word count"."""
+    return " ".join(re.sub(r"(?<=[a-z0-9])(?=[A-Z])|[_.-]", " ", name).split())
 
 
 def fold(text: str) -> str:

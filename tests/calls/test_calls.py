@@ -276,6 +276,22 @@ def test_a_yaml_answer_that_was_cut_off_counts_only_to_its_last_whole_value() ->
     assert caught.value.kind == "truncated"
 
 
+def test_functions_are_given_in_any_form_that_load_functions_takes() -> None:
+    def resize(width: int) -> None:
+        """Changes the size of a picture."""
+
+    text = '{"function": "resize", "params": {"width": 640}}'
+    for functions in (
+        [resize],
+        resize,
+        "resize:\n  params:\n    width: {type: integer}\n",
+        iter(load_functions(resize)),
+    ):
+        assert parse_calls(text, functions) == (Call("resize", {"width": 640}),)
+    with pytest.raises(UsageError, match="cannot be read from a value of type int"):
+        parse_calls(text, 3)
+
+
 def test_an_unknown_format_is_a_usage_error() -> None:
     with pytest.raises(UsageError):
         parse_calls("{}", FUNCTIONS, "xml")  # type: ignore[arg-type]

@@ -130,7 +130,7 @@ def test_any_function_survives_the_way_through_yaml(params: list[Param], descrip
         ("f:\n  params: {}\n  parameters: {}\n", "both params and parameters"),
         ("f:\n  description: [x]\n", "line 2: the description of f is not text"),
         ("f:\n  params:\n    a: {type: integer, default: x}\n", "line 3: 'x' does not fit a, which is of type integer"),
-        ("f:\n  params:\n    a: {type: integer, required: maybe}\n", "required is true or false"),
+        ("f:\n  params:\n    a: {type: integer, required: maybe}\n", "required must be true or false"),
         ("f:\n  params:\n    a: [1]\n", "neither a description nor a map"),
         ("f: {}\nf: {}\n", "line 2, column 1: The key 'f' appears twice"),
         ("f: &a {}\n", "anchor or alias"),
@@ -249,7 +249,7 @@ def test_tools_and_toolboxes_are_functions() -> None:
 def test_what_is_no_function_is_told() -> None:
     with pytest.raises(UsageError, match="no description"):
         load_functions(lambda x: x)
-    with pytest.raises(UsageError, match="cannot be read from a int"):
+    with pytest.raises(UsageError, match="cannot be read from a value of type int"):
         load_functions(3)
 
     def strange(x: object, y: threading.Lock) -> str:  # type: ignore[name-defined]  # noqa: F821 - a name of nowhere

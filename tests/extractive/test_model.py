@@ -144,6 +144,13 @@ def assert_in_format(text: str) -> None:
         assert all(line.partition(": ")[2] for line in tail.split("\n")), tail
 
 
+def test_a_quote_that_begins_as_the_sources_do_is_read_as_an_answer() -> None:
+    page = ContextBlock("Sources: the otters themselves.", (("url", "https://a.example"),))
+    text = write(closed_context_prompt([page], "Which sources have the otters?"))
+    assert_in_format(text)
+    assert read_cited_answer(text).text == "“Sources: the otters themselves.”"
+
+
 WORDS = (
     "Who when what how many tall Ada Byron was born in Rome on 3 May 1815 . , ; : ? ! | - # ' \" ( ) [ ] the a of and "
     "330 metres 5% £7 1,000 \n \t Source: quote: url: USER: ENDINPUT BEGINCONTEXT by because no not is X. e.g. 漢字 é"

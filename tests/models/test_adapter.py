@@ -89,7 +89,7 @@ def based_on(base: str, adapter: Path, place: Path) -> Path:
 def test_a_base_that_is_not_here_is_said_at_once_where_the_hub_is_switched_off(adapter: Path, tmp_path: Path) -> None:
     moved = based_on("someone/llama-2-7b-hf", adapter, tmp_path)
     with pytest.raises(
-        ModelError, match=r"stands on someone/llama-2-7b-hf, which is not on this machine, and"
+        ModelError, match=r"is based on someone/llama-2-7b-hf, which is not on this machine, and"
     ) as caught:
         open_model(str(moved))
     assert "(HF_HUB_OFFLINE)" in caught.value.message
@@ -118,9 +118,9 @@ def test_a_base_that_is_a_folder_elsewhere_is_asked_for(adapter: Path, tmp_path:
 
 
 def test_an_adapter_on_an_adapter_is_refused(adapter: Path, tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match="which is an adapter, too"):
+    with pytest.raises(ModelError, match="which is also an adapter"):
         open_model(str(based_on(str(adapter), adapter, tmp_path)))
-    with pytest.raises(ModelError, match="which is an adapter, too"):
+    with pytest.raises(ModelError, match="which is also an adapter"):
         open_model(str(adapter), options={"base": str(adapter)})
 
 

@@ -63,7 +63,7 @@ def added(name: str) -> Callable[[dict[str, Any]], None]:
         (configured(num_attention_heads=3, head_dim=None), "config.json of tiny cannot be used: .*not a multiple"),
         (configured(model_type="unheard-of"), "config.json of tiny cannot be used: .*unheard-of"),
         (configured(eos_token_id="2"), "config.json of tiny cannot be used: .*eos_token_id"),
-        (configured(quantization_config={"quant_method": "zork"}), "quantised by zork, which nothing here reads"),
+        (configured(quantization_config={"quant_method": "zork"}), "quantised by zork, which is not supported"),
     ],
 )
 def test_what_does_not_belong_together_is_one_sentence_and_nothing_is_loaded(

@@ -66,7 +66,7 @@ def test_what_a_file_says_of_its_model(tmp_path: Path) -> None:
         (b"PK\x03\x04", "not a GGUF file"),
         (head(LLAMA)[:60], "cut off or damaged"),
         (head(LLAMA)[:-3], "cut off or damaged"),
-        (head(LLAMA), r"is cut off: 0\.0 MB of 0\.0 MB are there"),
+        (head(LLAMA), r"is cut off: 0\.0 MB of 0\.0 MB are present"),
         (whole(LLAMA)[:-1], "is cut off"),
         (head(LLAMA, version=1), "version 1"),
         (head(LLAMA, tensors=0), "no weights"),

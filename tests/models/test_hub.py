@@ -218,7 +218,7 @@ def test_a_base_that_the_hub_has_not_is_one_sentence(
     endpoint, _ = loopback_hub
     adapter = make_tiny_adapter(tiny_llama, tmp_path / "other", base="me/none")
     (said,) = _ask(str(adapter), endpoint)
-    assert said.startswith(f"3 the adapter {adapter} stands on a base model: the hub has no model me/none |")
+    assert said.startswith(f"3 the adapter {adapter} needs its base model: the hub has no model me/none |")
     assert said.endswith("or name the base model's folder: -o base FOLDER")
 
 

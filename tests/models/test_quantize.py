@@ -47,10 +47,10 @@ def test_the_wrapper_is_still_known_when_the_folder_is_called_otherwise(tiny_lla
 
 
 def test_a_place_that_is_taken_and_a_model_that_is_quantised_are_refused(tiny_llama: Path, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="is there already"):
+    with pytest.raises(UsageError, match="already exists"):
         quantize(tiny_llama, tiny_llama)
     small, _ = make_tiny_gptq(tiny_llama, tmp_path)
-    with pytest.raises(UsageError, match="quantised already, by gptq"):
+    with pytest.raises(UsageError, match="already quantised, by gptq"):
         quantize(small, tmp_path / "out")
     assert not (tmp_path / "out").exists()
 

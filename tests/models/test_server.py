@@ -240,11 +240,11 @@ def test_a_connection_that_is_cut_off_is_said() -> None:
     [
         (events("data: {nonsense"), "answered with something that is not a completion: {nonsense"),
         (plain(200, b"<html>Welcome", "text/html"), "answered with something that is not a completion: <html>Welcome"),
-        (as_json({"id": 3}), "holds no text"),
+        (as_json({"id": 3}), "contains no text"),
         (events('data: {"error": {"message": "out of\\nmemory"}}'), "failed: out of memory"),
         (failing(400), r"refused \(400\): .*it is so"),
-        (failing(401), r"wants a key \(401\)"),
-        (plain(307, b"", location="http://elsewhere.example/"), r"sends on to http://elsewhere\.example/ \(307\)"),
+        (failing(401), r"requires a key \(401\)"),
+        (plain(307, b"", location="http://elsewhere.example/"), r"redirects to http://elsewhere\.example/ \(307\)"),
     ],
 )
 def test_what_is_no_completion_is_one_sentence(answer: Answer, message: str) -> None:

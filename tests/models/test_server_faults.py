@@ -160,7 +160,7 @@ def test_https_where_http_is_spoken_and_the_other_way_round() -> None:
     def hang_up(handler: Handler, times: int) -> None:
         handler.close_connection = True
 
-    assert "is it a server that wants https?" in refusal(hang_up).hint
+    assert "does the server expect https?" in refusal(hang_up).hint
 
 
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="the certificate of the test is made with openssl")
@@ -191,7 +191,7 @@ def test_a_redirect_is_told_and_the_key_stays(monkeypatch: pytest.MonkeyPatch) -
     with serving({"/v1/completions": said("x")}) as other:
         for route in ("/v1/models", "/v1/completions"):
             moved = plain(308, b"", location=f"{other.url}{route}")
-            with serving({route: moved}) as served, pytest.raises(ModelError, match="sends on to") as caught:
+            with serving({route: moved}) as served, pytest.raises(ModelError, match="redirects to") as caught:
                 ask(served.url)
             assert other.url in caught.value.message
             assert "s3cret" not in caught.value.message

@@ -34,7 +34,7 @@ def config_of(checkpoint: Checkpoint) -> Any:
     method = checkpoint.quantization
     if method and not any(known in (method, f"{method}_{checkpoint.bits}bit") for known in AUTO_QUANTIZER_MAPPING):
         raise ModelError(
-            f"{checkpoint.name} is quantised by {method}, which nothing here reads",
+            f"{checkpoint.name} is quantised by {method}, which is not supported",
             "take the model's original repository: it is loaded in 4 bits",
         )
     if getattr(config, "quantization_config", None) is None:

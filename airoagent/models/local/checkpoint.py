@@ -119,7 +119,7 @@ def _on_its_base(folder: Path, name: str, base: str | Path | None, weights: bool
     called, under = base_folder(folder, name, base)
     if is_adapter(under):
         raise ModelError(
-            f"the adapter {name} stands on {called}, which is an adapter, too",
+            f"the adapter {name} is based on {called}, which is also an adapter",
             "merge that one into its base model, and name the merged folder with -o base FOLDER",
         )
     size = adapter_weights(folder, name).stat().st_size if weights else 0
@@ -298,7 +298,7 @@ def base_folder(folder: Path, name: str, base: str | Path | None = None) -> tupl
     if hub.is_hub_name(called):
         raise base_not_fetched(name, called)
     raise ModelError(
-        f"the adapter {name} stands on {called or 'a base model that its config does not name'}, "
+        f"the adapter {name} is based on {called or 'a base model that its config does not name'}, "
         "which is not on this machine",
         f"name the base model's folder or its name on the hub: {_SAY_BASE}",
     )
@@ -309,7 +309,7 @@ def base_not_fetched(name: str, base: str) -> hub.NotFetched:
     missing = hub.not_fetched(base)
     where = missing.message.removeprefix(base)
     return hub.NotFetched(
-        base, f"the adapter {name} stands on {base}, which{where}", f"{missing.hint}; or name its folder: {_SAY_BASE}"
+        base, f"the adapter {name} is based on {base}, which{where}", f"{missing.hint}; or name its folder: {_SAY_BASE}"
     )
 
 

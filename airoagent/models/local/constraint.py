@@ -57,9 +57,8 @@ def nearest_end(grammar: Grammar, text: str) -> str:
     return bytes(end[:-1]).decode("utf-8", "replace")
 
 
-@lru_cache(
-    maxsize=8
-)  # compiling costs 20 ms, a copy next to nothing; a session asks for a few grammars again and again
+# Compiling costs 20 ms, a copy next to nothing; a session asks for a few grammars again and again.
+@lru_cache(maxsize=8)
 def _compiled(tokenizer: Any, grammar: Grammar | str) -> Any:
     """The matcher of a grammar at its start; to be copied, not used."""
     from llguidance import LLMatcher, LLParserLimits

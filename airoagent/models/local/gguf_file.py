@@ -85,7 +85,7 @@ def read_gguf(path: Path, name: str) -> GgufHead:
         raise ModelError(f"{name} cannot be read: {error}", "check the path") from error
     if size < end:
         raise ModelError(
-            f"{name} is cut off: {size / 1e6:,.1f} MB of {end / 1e6:,.1f} MB are there", "fetch it again, to its end"
+            f"{name} is cut off: {size / 1e6:,.1f} MB of {end / 1e6:,.1f} MB are present", "fetch the whole file again"
         )
     return _head(values, size)
 

@@ -148,7 +148,7 @@ class LlamaCppModel:
             raise ModelError(
                 f"{self._name} needs about {need / 1e9:.1f} GB of memory with a window of {self._window}, and "
                 f"{free / 1e9:.1f} GB are free",
-                "take a smaller quantisation, a smaller window (-o context N), or move layers to a GPU (-o gpu_layers)",
+                "choose a smaller quantisation or window (-o context N), or move layers to a GPU (-o gpu_layers)",
             )
 
     async def stream(self, prompt: Prompt) -> AsyncIterator[Chunk]:

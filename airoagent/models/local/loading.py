@@ -227,7 +227,7 @@ def _check_memory(checkpoint: Checkpoint, place: str, bits: int) -> bool:
         how = "at 4 bits" if in_4_bits else f"at {bits} bits"
         raise ModelError(
             f"{checkpoint.name} needs about {need / 1e9:.1f} GB of memory {how}, and {free / 1e9:.1f} GB are free",
-            "choose a smaller model (airo models), or try it all the same: -o memory ignore",
+            "choose a smaller model (airo models), or try it anyway: -o memory ignore",
         )
     return free is None or need + weights <= free
 

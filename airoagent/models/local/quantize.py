@@ -43,10 +43,10 @@ def quantize(
     """
     require("quantising a model", "transformers", "torch", "transformers", "accelerate", "bitsandbytes")
     if destination.exists() and (not destination.is_dir() or any(destination.iterdir())):
-        raise UsageError(f"{destination} is there already", "name a folder that does not exist yet")
+        raise UsageError(f"{destination} already exists", "name a folder that does not exist yet")
     checkpoint = read_checkpoint(source, name)
     if checkpoint.quantization:
-        raise UsageError(f"{checkpoint.name} is quantised already, by {checkpoint.quantization}", "use it as it is")
+        raise UsageError(f"{checkpoint.name} is already quantised, by {checkpoint.quantization}", "use it as it is")
     if checkpoint.adapter is not None:
         raise UsageError(
             f"{checkpoint.name} is an adapter", "quantize its base model, and name that with -o base FOLDER"

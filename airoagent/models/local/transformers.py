@@ -309,7 +309,7 @@ class TransformersModel:
             if own:
                 raise
             hint = f"{error.hint}; or name the base model's folder: -o base FOLDER"
-            raise ModelError(f"the adapter {self._name} stands on a base model: {error.message}", hint) from error
+            raise ModelError(f"the adapter {self._name} needs its base model: {error.message}", hint) from error
 
     def _check_before_fetching(self, stored: int) -> None:
         """Raise ModelError where a model whose weights take so many bytes would not load once it is here."""
@@ -374,6 +374,6 @@ def _quantised(checkpoint: Checkpoint) -> str:
 def _failed_writing(name: str, error: Exception) -> ModelError:
     reason = reason_of(error)
     if is_out_of_memory(error):
-        hint = "set the window lower (-o context TOKENS), or take a smaller model"
-        return ModelError(f"the memory did not last for this prompt: {reason}", hint)
+        hint = "set a smaller window (-o context TOKENS), or choose a smaller model"
+        return ModelError(f"there was not enough memory for this prompt: {reason}", hint)
     return ModelError(f"{name} failed while writing: {reason}", "try again, or choose another model: airo models")

@@ -410,7 +410,7 @@ class ServerModel:
         key = self._key or key
         if not key.isascii():
             raise ModelError(
-                f"the key in {name} holds signs that no key has", "copy it again, without quotes around it"
+                f"the key in {name} contains characters that no key has", "copy it again, without quotes around it"
             )
         return {
             "headers": {"authorization": f"Bearer {key}"} if key else {},
@@ -467,7 +467,7 @@ def _addresses(url: str) -> tuple[str, str]:
     if not usable:
         raise UsageError(f"{url} is not a server's address", "it looks like http://127.0.0.1:8080")
     if parts.username or parts.password:
-        raise UsageError("the address holds a password, which would be on record", f"set the key in {KEYS[0]}")
+        raise UsageError("the address contains a password, which would be recorded", f"set the key in {KEYS[0]}")
     path = parts.path.rstrip("/").removesuffix("/completions").removesuffix("/chat").rstrip("/")
     root = f"{parts.scheme}://{parts.netloc}{path.removesuffix('/v1')}"
     return root, f"{root}/v1"

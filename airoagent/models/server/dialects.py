@@ -67,7 +67,7 @@ class Dialect:
             return f"held to grammars by its field {self.grammar} (GBNF)"
         if self.schema:
             return "takes no grammar, and a call's schema only in its chat: what it writes is checked"
-        return "takes no grammar that is known of: what it writes is checked"
+        return "takes no grammar in any known form: what it writes is checked"
 
     def _constraint(self, grammar: Grammar | str) -> dict[str, Any]:
         assert isinstance(grammar, Grammar)

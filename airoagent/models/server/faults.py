@@ -38,7 +38,7 @@ __all__ = [
 KEYS: Final = ("AIRO_API_KEY", "OPENAI_API_KEY")
 _BUSY: Final = (429, 502, 503, 504)
 _NO_ROUTE: Final = (404, 405, 501)
-_LOG: Final = "see what the server's own log says"
+_LOG: Final = "check the server's own log"
 # llama.cpp: "exceeds the available context size"; vLLM, llama-cpp-python, OpenAI: "maximum context length is"; LM
 # Studio: "when context the overflows", "context length of only"; text-generation-webui: "truncation length".
 _TOO_LONG: Final = re.compile(
@@ -87,7 +87,8 @@ def unreachable(name: str, error: Exception) -> ModelError:
     reason = _first_line(error)
     if "CERTIFICATE_VERIFY_FAILED" in reason:
         return ModelError(
-            f"the certificate of {name} is not trusted", "name the file of the one that signed it in SSL_CERT_FILE"
+            f"the certificate of {name} is not trusted",
+            "set SSL_CERT_FILE to the certificate of the authority that signed it",
         )
     if name.startswith("https://") and ("SSL" in reason or isinstance(error.__cause__, ssl.SSLError)):
         return ModelError(f"what answers at {name} does not speak https", f"try http://{name[8:]}")
@@ -102,7 +103,7 @@ def broke_off(name: str, error: Exception | None = None) -> BrokeOff:
     said = f"{name} broke off: {_first_line(error)}" if error else f"{name} broke off in the middle of its answer"
     hint = f"{_LOG}, and try again"
     if error is not None and name.startswith("http://") and "without sending a response" in said:
-        hint = f"is it a server that wants https? Else {hint}"
+        hint = f"does the server expect https? Else {hint}"
     return BrokeOff(said, hint)
 
 
@@ -121,11 +122,11 @@ def refused(
     reason = _short(_said_in(content))
     if status in (401, 403):
         hint = "the key is not accepted" if any(map(os.environ.get, KEYS)) else f"set the key in {KEYS[0]}"
-        return ModelError(f"{name} wants a key ({status})", hint)
+        return ModelError(f"{name} requires a key ({status})", hint)
     if 300 <= status < 400:
         target = _short(headers.get("location", "")) or "another address"
         return ModelError(
-            f"{name} sends on to {target} ({status}), and a key goes only where it is meant to",
+            f"{name} redirects to {target} ({status}), and a key is sent only to the address it was given for",
             "give the address where the server itself answers",
         )
     if model and status in (400, 404) and "model" in reason.lower() and model.lower() in reason.lower():

@@ -144,7 +144,9 @@ def _said(value: dict[str, Any], name: str, *, whole: bool = False) -> ServerChu
     if first is None and not whole and ("choices" in value or usage is not None):
         return ServerChunk("", None, usage)  # Counts, or a sign of life.
     if not isinstance(first, dict):
-        raise ModelError(f"{name} answered with a completion that holds no text", "is it an OpenAI-compatible server?")
+        raise ModelError(
+            f"{name} answered with a completion that contains no text", "is it an OpenAI-compatible server?"
+        )
     inner = first.get("delta") or first.get("message")
     text = _text(inner.get("content") if isinstance(inner, dict) else first.get("text"))
     reason = first.get("finish_reason")
@@ -183,6 +185,6 @@ def estimate_tokens(text: str) -> int:
             count += (len(match[1]) + 4) // 5
         elif match[2]:
             count += sum(1 if character < "\u0250" else 2 for character in match[2])
-        elif match[0] not in (" ",):
+        elif match[0] != " ":
             count += 1
     return count
