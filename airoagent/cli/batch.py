@@ -33,7 +33,6 @@ from airoagent.textfiles import opened
 
 if TYPE_CHECKING:
     from airoagent.agent import Agent
-    from airoagent.errors import AiroError
     from airoagent.records.run_record import Run
 
 __all__ = ["batch_command"]
@@ -224,8 +223,6 @@ def _questions(lines: IO[bytes], file: str) -> Iterator[Asked]:
 
 def _read_bytes(lines: IO[bytes], file: str, most: int) -> bytes:
     """The next line, or its first ``most`` bytes."""
-    from airoagent.errors import UsageError
-
     try:
         return lines.readline(most)
     except OSError as error:

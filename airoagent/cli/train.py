@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+
+from airoagent.cli.inputs import open_store, text_of
+from airoagent.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -78,8 +80,6 @@ def train_command(data: str | None, query: str | None, count: int | None, **flag
       airo train data.jsonl --base meta-llama/Llama-2-7b-hf --out my-planner
       airo train --from-runs --base smollm2 --out my-tools
     """
-    from airoagent.errors import UsageError
-
     if count is not None:
         from airoagent.training.examples import line_of
         from airoagent.training.made_examples import made_examples
@@ -95,20 +95,16 @@ def train_command(data: str | None, query: str | None, count: int | None, **flag
 
 
 def _examples(data: str | None, query: str | None) -> tuple[Example, ...]:
-    from airoagent.errors import UsageError
-    from airoagent.textfiles import MOST_TRACE, decoded, read_text
+    from airoagent.textfiles import MOST_TRACE
     from airoagent.training.examples import examples_of_runs, read_examples
 
     found: list[Example] = []
     if data is not None:
-        text = decoded(sys.stdin.buffer.read(), "standard input") if data == "-" else read_text(data, most=MOST_TRACE)
-        found += read_examples(text, "standard input" if data == "-" else data)
+        found += read_examples(text_of(data, MOST_TRACE), "standard input" if data == "-" else data)
     if query is not None:
         from airoagent.records.run_record import Run
-        from airoagent.records.store import Store
-        from airoagent.settings import state_folder
 
-        store = Store(state_folder() / "runs.sqlite3")
+        store = open_store()
         found += examples_of_runs(Run.from_events(store.events(row.id)) for row in store.list(10_000, query))
     if not found:
         if query is None:
