@@ -222,7 +222,7 @@ _QUOTE = 200  # and of a quoted passage
 @click.option(
     "--swap", is_flag=True, help="With --bisect: swap in the evidence of another step instead of removing it."
 )
-@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @agent_options("model", "tools", "limits", without=("replan", "web"))
 def why_command(run_id: str, bisect: bool, swap: bool, as_json: bool, **flags: Any) -> int:
     """Trace the answer of a run back to its evidence, passages and pages.

@@ -1,4 +1,4 @@
-"""The verbs that go on until they are stopped: chat, serve and view."""
+"""The verbs that run until they are stopped: chat, serve and view."""
 
 from __future__ import annotations
 
