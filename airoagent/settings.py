@@ -77,7 +77,7 @@ class Declared:
 
 
 def _set(default: Any, group: Group, help: str, **more: Any) -> Any:
-    return field(default=default, metadata={"help": help, "declared": Declared(help, group, **more)})
+    return field(default=default, metadata={"declared": Declared(help, group, **more)})
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ import platform
 import socket
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -305,11 +305,7 @@ def _records() -> Finding:
 def config_command(as_json: bool, config_file: str | None) -> None:
     """Show each setting, its value and where it comes from: an AIRO_ variable, the config file or the default."""
     settings = load_settings(config_file=Path(config_file) if config_file else None)
-    rows = [
-        (field.name, getattr(settings, field.name), settings.origins[field.name])
-        for field in fields(settings)
-        if field.name in settings.origins
-    ]
+    rows = [(name, getattr(settings, name), origin) for name, origin in settings.origins.items()]
     folders = {"config": config_folder(), "state": state_folder(), "cache": cache_folder()}
     if as_json:
         record = {name: {"value": value, "origin": origin} for name, value, origin in rows}

@@ -28,7 +28,7 @@ _MODULES = "q_proj,k_proj,v_proj,o_proj,gate_proj,up_proj,down_proj"
     is_flag=False,
     flag_value="",
     metavar="[TEXT]",
-    help="Use your runs that have an answer (with these words).",
+    help="Use your successful runs (with these words).",
 )
 @click.option("--base", metavar="MODEL", help="Model to train: a folder, a Hugging Face name, a GGUF file, smollm2.")
 @click.option("--out", type=click.Path(path_type=Path), metavar="FOLDER", help="Folder for the adapter.")
