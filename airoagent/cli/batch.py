@@ -226,7 +226,7 @@ def _read_bytes(lines: IO[bytes], file: str, most: int) -> bytes:
     try:
         return lines.readline(most)
     except OSError as error:
-        raise UsageError(f"{file} cannot be read: {error.strerror}", "name a file of questions, or `-`") from error
+        raise UsageError(f"{file} cannot be read: {error.strerror}", "give a file of questions, or `-`") from error
 
 
 def _skip_line(lines: IO[bytes], file: str, number: int) -> None:

@@ -146,7 +146,7 @@ def export(run_ids: tuple[str, ...], output: str | None, form: str) -> None:
     from airoagent.records.run_record import write_trace
 
     if form == "trace" and len(run_ids) > 1:
-        raise UsageError("a trace holds one run", "export one run at a time, or use --format instruct")
+        raise UsageError("a trace contains one run", "export one run at a time, or use --format instruct")
     runs = [load_run(word) for word in run_ids]
     with click.open_file(output or "-", "w", encoding="utf-8") as stream:
         for run in runs:
