@@ -52,13 +52,13 @@ class Agent:
     ``scripted:FILE``) or any object with the `Model` methods. ``tools`` are the tools a plan may call: names of known
     tools, functions, or `Tool` objects (KnowledgeModel, which only asks the model, is always among them); None means
     the usual ones (those the models know) and the user's own, ``"+Calculator"`` adds one to these. ``docs`` are
-    folders to search in place of the web, unless ``web`` is asked for too. ``policy`` sets limits and what a failure
-    does; ``store`` keeps records (True: the user's store, a path: that file, False: none); ``approve`` is asked
+    folders to search instead of the web; with ``web``, both. ``policy`` sets limits and what a failure does;
+    ``store`` keeps records (True: the user's store, a path: that file, False: none); ``approve`` is asked
     before a tool with side effects is called, and before private text leaves the machine (None: it is refused).
     ``mcp_servers`` are servers whose tools are used too: started when a plan may call them, and ended by `close`.
-    ``free`` lets a local model write without being held to a grammar.
+    ``free`` lets a local model write without a grammar.
 
-    Raises UsageError and ModelError for arguments that cannot work; what goes wrong later is told by the `Run`.
+    Raises UsageError and ModelError for arguments that cannot work; later failures are reported by the `Run`.
     """
 
     def __init__(
@@ -161,9 +161,9 @@ class Agent:
     # The three ways to ask -------------------------------------------------------------------------------------
 
     def run(self, question: str, *, context: Texts = (), watch: Watch | None = None) -> Run:
-        """Answer a question; ``watch`` sees each event as it happens. Ctrl-C ends the run cleanly, then goes on up.
+        """Answer a question; ``watch`` sees each event as it happens. Ctrl-C ends the run cleanly, then propagates.
 
-        With ``context``, a text or several by name, it is answered from that alone: no plan is written.
+        With ``context`` (a text, or several by name) it is answered from that alone: no plan is written.
         """
         return run_in_thread(lambda: self.arun(question, context=context, watch=watch))
 
@@ -223,10 +223,11 @@ class Agent:
     ) -> Run:
         """Let the model choose one of the functions for an input, check the call, and make it.
 
-        ``functions`` is what `load_functions` takes (None: the tools on offer); one known by its specification alone
-        is carried out by the tool of its name. ``format`` is what the model is asked for. With ``dry_run`` the answer
-        is the call itself. ``retries`` is how often the model is asked again with the exact complaint where its call
-        cannot be used. What goes wrong is in the `Run`; UsageError and ModelError for arguments that cannot work.
+        ``functions`` is what `load_functions` takes (None: the tools on offer); one known only by its specification
+        is carried out by the tool of the same name. ``format`` is what the model is asked for. With ``dry_run`` the
+        answer is the call itself. ``retries`` is how often the model is asked again, with the exact complaint, if its
+        call cannot be used. Failures are reported by the `Run`. Raises UsageError and ModelError for
+        arguments that cannot work.
         """
         return run_in_thread(
             lambda: self.acall(input, functions=functions, format=format, dry_run=dry_run, retries=retries, watch=watch)
@@ -248,7 +249,7 @@ class Agent:
         )
 
     def think(self, question: str, *, watch: Watch | None = None) -> Thought:
-        """Ask for several solutions, their ranking and the best answer. Raises what the run failed of."""
+        """Ask for several solutions, their ranking and the best answer. Raises the error that the run failed with."""
         return run_in_thread(lambda: self.athink(question, watch=watch))
 
     async def athink(self, question: str, *, watch: Watch | None = None) -> Thought:
@@ -256,7 +257,7 @@ class Agent:
         return await function_call.think(self.session, question, watch=watch)
 
     def code(self, prompt: str, *, watch: Watch | None = None) -> str:
-        """Ask for code: nothing but the code, ending in a newline. Raises what the run failed of."""
+        """Ask for code: nothing but the code, ending in a newline. Raises the error that the run failed with."""
         return run_in_thread(lambda: self.acode(prompt, watch=watch))
 
     async def acode(self, prompt: str, *, watch: Watch | None = None) -> str:
@@ -309,11 +310,11 @@ class Agent:
         model: str | Model | None = None,
         watch: Watch | None = None,
     ) -> Run:
-        """Change something in a recorded run and see what comes of it, in a new run that names this one as its parent.
+        """Change a recorded run and run what the change affects, in a new run that names this one as its parent.
 
-        ``edit`` gives steps another input, ``set`` gives them evidence in place of a call, ``plan`` is another plan,
-        ``model`` another model for the steps that ask one. Only what the change reaches is called; the rest is
-        recalled. UsageError for a step that is not there, PlanError for an edit that makes the plan impossible.
+        ``edit`` gives steps another input, ``set`` gives them evidence instead of a call, ``plan`` is another plan,
+        ``model`` another model for the steps that ask one. Only what the change affects is called; the rest is
+        recalled. UsageError for a step that does not exist, PlanError for an edit that makes the plan impossible.
         """
         return run_in_thread(lambda: self.afork(run, edit=edit, set=set, plan=plan, model=model, watch=watch))
 
@@ -331,7 +332,7 @@ class Agent:
         return await forking.fork(self.session, run, edit=edit, set=set, plan=plan, model=model, watch=watch)
 
     def close(self) -> None:
-        """Give back what the model holds, end the MCP servers, and close the store."""
+        """Release what the model holds, stop the MCP servers, and close the store."""
         self._servers.close()
         self.session.records.close()
         run_in_thread(self.model.aclose)

@@ -52,7 +52,7 @@ class Conversation:
     """One conversation with an agent; ``turns`` is what was said, oldest first."""
 
     def __init__(self, agent: Agent, past: Run | None = None) -> None:
-        """``past`` is a recorded run to go on from."""
+        """``past`` is a recorded run to continue from."""
         self.agent = agent
         self.turns: list[Turn] = [] if past is None else [Turn(past.question, past.question, past)]
 
@@ -69,7 +69,7 @@ class Conversation:
         return run
 
     async def completed(self, text: str) -> str:
-        """The text as a question that stands alone."""
+        """The text as a question that can be understood alone."""
         if not self.turns:
             return text.strip()
         stays_here = not any(tool.network is True for tool in self.agent.toolbox.values())

@@ -4,8 +4,8 @@
     results = await evaluate(agent, questions, at_once=4)
     print(summary(results).holds.mean)
 
-The scores are SQuAD's exact match and F1 (lower case, without articles and punctuation), whether the answer holds an
-accepted one, whether it declined, and what is worst: answered, and wrong. Intervals are percentile bootstraps over the
+The scores are SQuAD's exact match and F1 (lower case, without articles and punctuation), whether the answer contains an
+accepted one, whether it declined, and the worst case: answered, and wrong. Intervals are percentile bootstraps over the
 questions with a fixed seed, so the same results give the same figures.
 """
 
@@ -39,7 +39,7 @@ class Question:
     """A question, the answers that are right (none: it cannot be answered), and what it is asked over.
 
     ``context`` are texts to answer from ((): the agent plans and searches); ``source`` is part of the address that the
-    answer should stand on ("": not said).
+    answer should be based on ("": not given).
     """
 
     id: str
@@ -117,7 +117,7 @@ def read_questions(path: Path) -> tuple[Question, ...]:
     else:
         found = tuple(_lines(text, str(path)))
     if not found:
-        raise UsageError(f"{path} holds no questions", 'a line: {"question": "...", "answers": ["..."]}')
+        raise UsageError(f"{path} contains no questions", 'a line: {"question": "...", "answers": ["..."]}')
     return found
 
 
@@ -153,7 +153,7 @@ def _squad(articles: list[Any]) -> Iterator[Question]:
 def _hotpot(rows: list[Any]) -> Iterator[Question]:
     for row in rows:
         if not isinstance(row, dict) or "question" not in row:
-            raise UsageError("the list holds something that is not a question", "HotpotQA's rows have a question")
+            raise UsageError("a row of the list is not a question", "each row of a HotpotQA file has a question")
         texts = tuple((title, "".join(sentences)) for title, sentences in row.get("context", ())[:8])
         yield Question(str(row.get("_id", row["question"])), row["question"], (str(row.get("answer", "")),), texts)
 
@@ -210,7 +210,7 @@ def score(question: Question, run: Run) -> Result:
 async def evaluate(
     agent: Agent, questions: Sequence[Question], *, at_once: int = 4, told: Callable[[Result], None] | None = None
 ) -> tuple[Result, ...]:
-    """Ask all questions, ``at_once`` side by side; ``told`` gets each result as it comes. In the questions' order."""
+    """Ask all questions, ``at_once`` concurrently; ``told`` gets each result as it comes. In the questions' order."""
     places = asyncio.Semaphore(at_once)
 
     async def ask(question: Question) -> Result:
@@ -253,7 +253,7 @@ def paired(first: Sequence[Result], second: Sequence[Result], name: str = "holds
     by_id = {result.id: result for result in second}
     gains = [getattr(by_id[one.id], name) - getattr(one, name) for one in first if one.id in by_id]
     if not gains:
-        raise UsageError("the two results share no question", "compare results of the same file")
+        raise UsageError("the two results have no question in common", "compare results of the same file")
     draw, seen = random.Random(0), abs(sum(gains))
     as_large = sum(abs(sum(gain * draw.choice((-1, 1)) for gain in gains)) >= seen for _ in range(_ROUNDS))
     return _figure(gains), as_large / _ROUNDS

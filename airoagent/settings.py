@@ -37,6 +37,7 @@ __all__ = [
     "private_file",
     "private_folder",
     "state_folder",
+    "store_file",
     "strange_variables",
 ]
 
@@ -76,7 +77,7 @@ class Declared:
 
 
 def _set(default: Any, group: Group, help: str, **more: Any) -> Any:
-    return field(default=default, metadata={"help": help, "declared": Declared(help, group, **more)})
+    return field(default=default, metadata={"declared": Declared(help, group, **more)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,6 +207,11 @@ def config_folder(environ: Mapping[str, str] | None = None) -> Path:
 def state_folder(environ: Mapping[str, str] | None = None) -> Path:
     """Where the records of runs lie. The folder may not exist."""
     return _folder("state", environ)
+
+
+def store_file() -> Path:
+    """The file that runs are recorded in. It may not exist."""
+    return state_folder() / "runs.sqlite3"
 
 
 def cache_folder(environ: Mapping[str, str] | None = None) -> Path:

@@ -45,7 +45,7 @@ def decoded(data: bytes, name: str, *, error: Error = UsageError) -> str:
     except UnicodeDecodeError as wrong:
         raise error(f"{name} is not UTF-8 text (byte {wrong.start})", "convert it: iconv -f latin1 -t utf-8") from wrong
     if "\0" in text:
-        raise error(f"{name} is not text: it holds a zero byte", "documents of other kinds: --docs FOLDER")
+        raise error(f"{name} is not text: it contains a zero byte", "documents of other kinds: --docs FOLDER")
     return text
 
 
@@ -61,7 +61,7 @@ def read_bytes(
         raise error(f"{name} cannot be read: {wrong.strerror}", hint) from wrong
     if len(data) > most:
         size = f"{most // 1024**2} MB" if most >= 1024**2 else f"{most:,} bytes"
-        raise error(f"{name} is too large: it holds more than {size}", "name another file")
+        raise error(f"{name} is too large: more than {size}", "choose another file")
     return data
 
 

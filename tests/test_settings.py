@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from airoagent.errors import UsageError
-from airoagent.settings import Settings, cache_folder, config_folder, load_settings, state_folder
+from airoagent.settings import Settings, cache_folder, config_folder, declared_settings, load_settings, state_folder
 
 
 def config(tmp_path: Path, text: str) -> dict[str, str]:
@@ -232,5 +232,5 @@ def test_the_folders_are_the_platform_s_own_without_airo_home(monkeypatch: pytes
 
 def test_every_setting_says_what_it_is() -> None:
     own = [field for field in fields(Settings) if field.name not in ("origins", "mcp_servers")]
-    silent = [field.name for field in own if not field.metadata.get("help")]
+    silent = [field.name for field in own if not declared_settings()[field.name][1].help]
     assert silent == []

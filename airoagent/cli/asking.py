@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -15,7 +17,7 @@ from airoagent.cli.output import make_watch, print_run
 from airoagent.errors import PlanError, UsageError
 from airoagent.events import Event, PlanWritten
 from airoagent.prompts.harmless import visible
-from airoagent.settings import declared_settings, state_folder
+from airoagent.settings import declared_settings, store_file
 
 if TYPE_CHECKING:
     from airoagent.agent import Agent
@@ -58,7 +60,7 @@ def ask_command(
       cat lease.txt | airo "When does it end?"
       airo ask --json --display none "..." | jq .answer
     """
-    first_run = not (state_folder() / "runs.sqlite3").exists()
+    first_run = not store_file().exists()
     agent, settings = make_agent(flags, display=display, color=color)
     text = words_or_stdin(question)
     context = [] if question == ("-",) and not files else context_of(files, settings.display not in ("none", "json"))
@@ -163,7 +165,7 @@ def _check(text: str, name: str, agent: Agent, fix: bool, form: str | None, as_j
         error = refused
     findings = error.diagnostics if error else plan.diagnostics if plan else ()
     if as_json:
-        record = {"usable": error is None, "findings": [_finding_json(found) for found in findings]}
+        record = {"usable": error is None, "findings": [asdict(found) for found in findings]}
         click.echo(json.dumps({**record, "plan": None if plan is None else plan_json(plan)}, indent=2))
         return 0 if error is None else error.exit_code
     product = (fix or form is not None) and plan is not None
@@ -179,10 +181,6 @@ def _check(text: str, name: str, agent: Agent, fix: bool, form: str | None, as_j
     elif not findings:
         click.echo(f"{name}: {len(plan.steps)} steps, nothing to repair")
     return 0
-
-
-def _finding_json(found: Diagnostic) -> dict[str, Any]:
-    return {name: getattr(found, name) for name in found.__dataclass_fields__}
 
 
 def _findings(findings: tuple[Diagnostic, ...], text: str, name: str, err: bool) -> None:
@@ -284,8 +282,6 @@ def call_command(
       airo call "how many times does Python occur in notes.txt" --functions tools/file_analytics.yaml
       airo call --dry-run --format yaml --functions tools/file_analytics.yaml "count the lines of notes.txt"
     """
-    from pathlib import Path
-
     text = words_or_stdin(input)
     agent, settings = make_agent(flags, display=display, color=color)
     run = agent.call(
@@ -336,8 +332,6 @@ def code_command(prompt: tuple[str, ...], as_json: bool, **flags: Any) -> int:
     Example:
       airo code -m jondurbin/airoboros-l2-13b-gpt4-2.0 "a websocket application in node.js" > app.js
     """
-    import json
-
     agent, settings = make_agent(flags)
     code = agent.code(words_or_stdin(prompt), watch=make_watch(settings))
     click.echo(json.dumps({"code": code}) if as_json else plain(code), nl=as_json)

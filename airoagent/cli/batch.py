@@ -1,7 +1,7 @@
-"""``airo batch``: many questions of a file, side by side, with one model; one JSON line for each.
+"""``airo batch``: the questions of a file, asked concurrently of one model; one JSON line for each.
 
 The lines of ``--out`` are also the journal: a question whose line there says ``done`` is not asked again, and one that
-failed goes on from its run. ``OUT.started`` names the runs that have no line yet, so that after ``kill -9`` they are
+failed continues from its run. ``OUT.started`` names the runs that have no line yet, so that after ``kill -9`` they are
 resumed: what they had finished (and paid for) is not done twice. Lines are read and written as they come; what has to
 be known of all of them lies in a database of its own on disk.
 
@@ -33,7 +33,6 @@ from airoagent.textfiles import opened
 
 if TYPE_CHECKING:
     from airoagent.agent import Agent
-    from airoagent.errors import AiroError
     from airoagent.records.run_record import Run
 
 __all__ = ["batch_command"]
@@ -61,7 +60,7 @@ class Asked:
 @click.option("--quiet", is_flag=True, help="Do not print progress on stderr.")
 @agent_options()
 def batch_command(file: str, out: str | None, at_once: int, quiet: bool, **flags: Any) -> int:
-    """Answer the questions of FILE (`-`: standard input), one a line, and print one JSON object for each.
+    """Answer the questions of FILE (`-`: standard input), one per line, and print one JSON object for each.
 
     A line is a question, or a JSON object {"id": ..., "question": ...}. The default id is the line number.
     The objects are printed as the runs finish: id, question, status, answer, answered, sources, failure, run, seconds.
@@ -224,12 +223,10 @@ def _questions(lines: IO[bytes], file: str) -> Iterator[Asked]:
 
 def _read_bytes(lines: IO[bytes], file: str, most: int) -> bytes:
     """The next line, or its first ``most`` bytes."""
-    from airoagent.errors import UsageError
-
     try:
         return lines.readline(most)
     except OSError as error:
-        raise UsageError(f"{file} cannot be read: {error.strerror}", "name a file of questions, or `-`") from error
+        raise UsageError(f"{file} cannot be read: {error.strerror}", "give a file of questions, or `-`") from error
 
 
 def _skip_line(lines: IO[bytes], file: str, number: int) -> None:

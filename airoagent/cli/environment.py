@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import platform
 import socket
@@ -10,13 +9,15 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from airoagent.cli.app import EXIT_CODES, VERBS, cli
 from airoagent.cli.display import make_display
-from airoagent.cli.options import complete
+from airoagent.cli.inputs import open_store
+from airoagent.cli.options import complete, json_lines_option
 from airoagent.errors import AiroError, ModelError, UsageError
 from airoagent.events import Progress
 from airoagent.extras import has, install
@@ -30,7 +31,7 @@ _FITS = {"gpu": "fits the GPU", "cpu": "fits memory (slow)", "no": "does not fit
 
 
 @click.group("models", invoke_without_command=True)
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object per line.")
+@json_lines_option
 @click.pass_context
 def models_command(ctx: click.Context, as_json: bool) -> None:
     """List the known models: size, context window, memory, and whether they are downloaded and fit this machine.
@@ -42,7 +43,7 @@ def models_command(ctx: click.Context, as_json: bool) -> None:
 
 
 @models_command.command("list")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object per line.")
+@json_lines_option
 def list_(as_json: bool) -> None:
     """List the known models."""
     _list_models(as_json)
@@ -53,11 +54,11 @@ def _list_models(as_json: bool) -> None:
 
     default = open_model("extractive").info
     if as_json:
-        click.echo(json.dumps(dataclasses.asdict(default)))
+        click.echo(json.dumps(asdict(default)))
     else:
         click.echo(f"{default.name:<42} {default.note}")
     for row in list_models():
-        click.echo(json.dumps(dataclasses.asdict(row)) if as_json else _model_line(row))
+        click.echo(json.dumps(asdict(row)) if as_json else _model_line(row))
 
 
 def _model_line(row: ModelRow) -> str:
@@ -88,16 +89,13 @@ def show(name: str, options: tuple[tuple[str, str], ...]) -> None:
         model = open_model(name, options=dict(options))
         if model.info.backend == "server" and isinstance(model, Asks):
             run_in_thread(model.ready)
-        shown = {**dataclasses.asdict(model.info), **show_folder(name, dict(options))}
+        shown = {**asdict(model.info), **show_folder(name, dict(options))}
         click.echo(json.dumps({**shown, "example": model.wrap("Where do otters sleep?")}, indent=2))
         return
     row = next(row for row in list_models() if row.model == known)
     here = this_machine()
-    gguf = [
-        {**dataclasses.asdict(each), "fits": where_it_fits(each.memory, here)}
-        for each in quantised_sizes(known.parameters)
-    ]
-    shown = {**dataclasses.asdict(known), "cached": row.cached, "fits": row.fits, "gguf": gguf}
+    gguf = [{**asdict(each), "fits": where_it_fits(each.memory, here)} for each in quantised_sizes(known.parameters)]
+    shown = {**asdict(known), "cached": row.cached, "fits": row.fits, "gguf": gguf}
     click.echo(json.dumps(shown, indent=2))
 
 
@@ -109,17 +107,14 @@ def quantize_(source: str, destination: str) -> None:
 
     SOURCE is a folder or the name of a downloaded model; DESTINATION is a new folder.
     """
-    from pathlib import Path
-
     from airoagent.models.catalog import find_model
     from airoagent.models.hub import is_hub_name, snapshot
     from airoagent.models.local.quantize import quantize
 
     known = find_model(source)
     name = known.repo if known is not None else source
-    folder: Path | None = Path(source).expanduser()
-    if not Path(source).expanduser().is_dir() and is_hub_name(name):
-        folder = snapshot(name)
+    given = Path(source).expanduser()
+    folder = snapshot(name) if not given.is_dir() and is_hub_name(name) else given
     if folder is None:
         raise ModelError(f"{name} is not downloaded", f"download it: airo pull {name}")
     saved = quantize(folder, Path(destination).expanduser(), name=name, progress=_progress())
@@ -188,7 +183,7 @@ class Finding:
 
 @click.command("doctor")
 @click.option("-m", "--model", metavar="MODEL", help="Model to check (default: the one in the settings).")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object per line.")
+@json_lines_option
 def doctor_command(model: str | None, as_json: bool) -> int:
     """Check Python, packages, GPU, model, network, tools and records. Exit code 0 if the model would load, else 3."""
     spec = load_settings({"model": model}).model
@@ -299,11 +294,9 @@ def _tools() -> Finding:
 
 
 def _records() -> Finding:
-    from airoagent.records.store import Store
-
-    path = state_folder() / "runs.sqlite3"
-    Store(path).close()
-    return Finding("records", True, str(path))
+    store = open_store()
+    store.close()
+    return Finding("records", True, str(store.path))
 
 
 @click.command("config")
@@ -311,14 +304,8 @@ def _records() -> Finding:
 @click.option("--config", "config_file", metavar="FILE", help="Read this config file instead of your own.")
 def config_command(as_json: bool, config_file: str | None) -> None:
     """Show each setting, its value and where it comes from: an AIRO_ variable, the config file or the default."""
-    from pathlib import Path
-
     settings = load_settings(config_file=Path(config_file) if config_file else None)
-    rows = [
-        (field.name, getattr(settings, field.name), settings.origins[field.name])
-        for field in dataclasses.fields(settings)
-        if field.name in settings.origins
-    ]
+    rows = [(name, getattr(settings, name), origin) for name, origin in settings.origins.items()]
     folders = {"config": config_folder(), "state": state_folder(), "cache": cache_folder()}
     if as_json:
         record = {name: {"value": value, "origin": origin} for name, value, origin in rows}

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 import click
 
 from airoagent.errors import PlanError, StoreError, UsageError
-from airoagent.settings import state_folder
+from airoagent.settings import store_file
 from airoagent.textfiles import MOST, decoded, opened, read_text
 
 if TYPE_CHECKING:
@@ -55,10 +55,15 @@ _FOLDER = "split it into files in a folder and use --docs FOLDER"
 _QUIET = "(use `</dev/null` to skip the wait, `--context -` to wait longer)"
 
 
-def read_stdin() -> str:
-    """All of standard input as text; UsageError where it is not text, or without end."""
-    data = getattr(sys.stdin, "buffer", None)
-    return sys.stdin.read() if data is None else _decoded(data.read(MOST + 1), "standard input")
+def read_stdin(most: int = MOST) -> str:
+    """All of standard input as text; UsageError where it is not text, or longer than ``most`` bytes."""
+    stream = getattr(sys.stdin, "buffer", None)
+    if stream is None:
+        return sys.stdin.read()
+    data = stream.read(most + 1)
+    if len(data) > most:
+        raise UsageError(f"standard input is longer than {most // 1024**2} MB", _FOLDER)
+    return decoded(data, "standard input")
 
 
 def words_or_stdin(words: tuple[str, ...]) -> str:
@@ -104,12 +109,6 @@ def _something_comes(number: int) -> bool:
     return bool(poll.poll(_PATIENCE * 1000))
 
 
-def _decoded(data: bytes, name: str) -> str:
-    if len(data) > MOST:
-        raise UsageError(f"{name} is longer than {MOST // 1024**2} MB", _FOLDER)
-    return decoded(data, name)
-
-
 def read_plan(text: str, tools: Toolbox, file: str) -> Plan:
     """The plan in a file's text; a PlanError names the file with line and column."""
     from airoagent.plan.parser import parse_plan
@@ -123,7 +122,9 @@ def read_plan(text: str, tools: Toolbox, file: str) -> Plan:
 
 def text_of(file: str, most: int = MOST) -> str:
     """The text of a file, or of standard input for ``-``; UsageError if it cannot be read."""
-    return read_stdin() if file == "-" else read_text(file, hint="check the path; `-` reads standard input", most=most)
+    if file == "-":
+        return read_stdin(most)
+    return read_text(file, hint="check the path; `-` reads standard input", most=most)
 
 
 def named_values(pairs: tuple[str, ...], what: str) -> dict[str, str]:
@@ -139,9 +140,10 @@ def named_values(pairs: tuple[str, ...], what: str) -> dict[str, str]:
 
 
 def open_store() -> Store:
+    """The user's own store."""
     from airoagent.records.store import Store
 
-    return Store(state_folder() / "runs.sqlite3")
+    return Store(store_file())
 
 
 def load_run(word: str) -> Run:

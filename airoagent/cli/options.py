@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args, get_origin
+from typing import Any, Literal, TypeVar, get_args, get_origin
 
 import click
 
 from airoagent.settings import Declared, Group, declared_settings
 
-if TYPE_CHECKING:
-    pass
-
-__all__ = ["agent_options", "all_flags", "complete", "display_options", "refuse_given"]
-
+__all__ = [
+    "agent_options",
+    "all_flags",
+    "complete",
+    "display_options",
+    "json_lines_option",
+    "refuse_given",
+    "setting_option",
+]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -30,7 +34,11 @@ def _models() -> Iterable[str]:
 
 
 class _Setting(click.Option):
-    """The option of a setting; its former name is accepted and not shown."""
+    """The option of a setting; its former name, ``was``, is accepted and not shown."""
+
+    def __init__(self, *args: Any, was: str, **more: Any) -> None:
+        super().__init__(*args, **more)
+        self.was = was
 
     def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
         names, self.opts = self.opts, [name for name in self.opts if name != self.was]
@@ -39,11 +47,13 @@ class _Setting(click.Option):
         finally:
             self.opts = names
 
-    was = ""
+
+def setting_option(name: str) -> Callable[[F], F]:
+    """The option of a setting; its value goes to `load_settings` as it was given."""
+    return _option(name, *declared_settings()[name])
 
 
 def _option(name: str, kind: Any, declared: Declared) -> Callable[[F], F]:
-    """The option of a setting; its value goes to `load_settings` as it was given."""
     form: dict[str, Any] = {"help": declared.help, "metavar": declared.shown or "N"}
     if kind is bool:
         form = {"help": declared.help, "is_flag": True, "default": None}
@@ -57,7 +67,7 @@ def _option(name: str, kind: Any, declared: Declared) -> Callable[[F], F]:
         form["shell_complete"] = complete(_models)
     old = f"--{declared.was.replace('_', '-')}" if declared.was else ""
     names = [word for word in (declared.short, f"--{name.replace('_', '-')}", old, name) if word]
-    return click.option(*names, cls=type("_Setting", (_Setting,), {"was": old}), **form)
+    return click.option(*names, cls=_Setting, was=old, **form)
 
 
 # Options that are not settings, each with its group and its parameter.
@@ -98,6 +108,9 @@ _CONFIG = click.option(
 
 
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print the whole run as one JSON object.")
+
+
+json_lines_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object per line.")
 
 
 _NOT_GIVEN: dict[str, Any] = {"options": (), "named": (), "config_file": None, "no_cache": False, "no_store": False}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -77,10 +78,7 @@ def make_watch(settings: Settings) -> Callable[[Event], None] | None:
 def print_error(error: AiroError, as_json: bool) -> None:
     """Print an error on stderr: its sentence and its hint, or all of it as one JSON object."""
     ended()
-
     if as_json:
-        import json
-
         record: dict[str, Any] = {
             "kind": error.kind,
             "message": error.message,
@@ -89,7 +87,7 @@ def print_error(error: AiroError, as_json: bool) -> None:
         }
         diagnostics = getattr(error, "diagnostics", ())
         if diagnostics:
-            record["diagnostics"] = [{f: getattr(d, f) for f in d.__dataclass_fields__} for d in diagnostics]
+            record["diagnostics"] = [asdict(found) for found in diagnostics]
         click.echo(json.dumps({"error": record}), err=True)
         return
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from difflib import unified_diff
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -23,9 +23,15 @@ if TYPE_CHECKING:
     from airoagent.records.difference import Difference, StepDifference
     from airoagent.records.run_record import Run
 
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def _run_id(shown: str = "ID|FILE") -> Callable[[F], F]:
+    return click.argument("run_id", metavar=shown, default="@last", shell_complete=complete(lambda: ("@last",)))
+
 
 @click.command("replay")
-@click.argument("run_id", metavar="ID|FILE", default="@last", shell_complete=complete(lambda: ("@last",)))
+@_run_id()
 @display_options
 def replay_command(run_id: str, as_json: bool, display: str | None, color: str | None) -> int:
     """Replay a recorded run without a model, tools or the network: the same answer, byte for byte.
@@ -45,7 +51,7 @@ def replay_command(run_id: str, as_json: bool, display: str | None, color: str |
 
 
 @click.command("resume")
-@click.argument("run_id", metavar="ID", default="@last", shell_complete=complete(lambda: ("@last",)))
+@_run_id("ID")
 @agent_options()
 @display_options
 def resume_command(run_id: str, as_json: bool, display: str | None, color: str | None, **flags: Any) -> int:
@@ -63,7 +69,7 @@ def resume_command(run_id: str, as_json: bool, display: str | None, color: str |
 
 
 @click.command("rerun")
-@click.argument("run_id", metavar="ID|FILE", default="@last", shell_complete=complete(lambda: ("@last",)))
+@_run_id()
 @click.option("--from", "from_step", metavar="STEP", help="Rerun only this step and what depends on it.")
 @agent_options()
 @display_options
@@ -83,7 +89,7 @@ def rerun_command(
 
 
 @click.command("fork")
-@click.argument("run_id", metavar="ID|FILE", default="@last", shell_complete=complete(lambda: ("@last",)))
+@_run_id()
 @click.option(
     "--edit",
     "edits",
@@ -160,8 +166,6 @@ def diff_command(a: str, b: str, as_json: bool) -> int:
 
     The exit code is 0 even if they differ; "same" in the --json output says whether they do.
     """
-    import dataclasses
-
     from airoagent.records.difference import diff
 
     found = diff(load_run(a), load_run(b))
@@ -211,14 +215,14 @@ _QUOTE = 200  # and of a quoted passage
 
 
 @click.command("why")
-@click.argument("run_id", metavar="ID|FILE", default="@last", shell_complete=complete(lambda: ("@last",)))
+@_run_id()
 @click.option(
     "--bisect", is_flag=True, help="Remove one piece of evidence at a time and check whether the answer holds."
 )
 @click.option(
     "--swap", is_flag=True, help="With --bisect: swap in the evidence of another step instead of removing it."
 )
-@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @agent_options("model", "tools", "limits", without=("replan", "web"))
 def why_command(run_id: str, bisect: bool, swap: bool, as_json: bool, **flags: Any) -> int:
     """Trace the answer of a run back to its evidence, passages and pages.

@@ -4,31 +4,43 @@ from __future__ import annotations
 
 import json
 import time
-from typing import TYPE_CHECKING
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from airoagent.cli.display import plain
 from airoagent.cli.inputs import load_run, load_trace, named_values, open_store
+from airoagent.cli.options import json_lines_option
 from airoagent.cli.output import answer_text
 from airoagent.errors import StoreError, UsageError
 from airoagent.events import StepStarted
-from airoagent.settings import state_folder
+from airoagent.settings import store_file
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from airoagent.records.run_record import Run
 
 
+def _list_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    for option in (
+        json_lines_option,
+        click.option(
+            "-q",
+            "query",
+            default="",
+            metavar="TEXT",
+            help="List only runs with these words in their question, answer or evidence.",
+        ),
+        click.option("-n", "limit", type=click.IntRange(1), default=20, help="Maximum runs to list."),
+    ):
+        function = option(function)
+    return function
+
+
 @click.group("runs", invoke_without_command=True)
-@click.option("-n", "limit", type=click.IntRange(1), default=20, help="Maximum runs to list.")
-@click.option(
-    "-q",
-    "query",
-    default="",
-    metavar="TEXT",
-    help="List only runs with these words in their question, answer or evidence.",
-)
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object per line.")
+@_list_options
 @click.pass_context
 def runs_command(ctx: click.Context, limit: int, query: str, as_json: bool) -> None:
     """List the recorded runs, newest first. Other commands take an ID, a prefix of one, or @last for the newest."""
@@ -37,15 +49,7 @@ def runs_command(ctx: click.Context, limit: int, query: str, as_json: bool) -> N
 
 
 @runs_command.command("list")
-@click.option("-n", "limit", type=click.IntRange(1), default=20, help="Maximum runs to list.")
-@click.option(
-    "-q",
-    "query",
-    default="",
-    metavar="TEXT",
-    help="List only runs with these words in their question, answer or evidence.",
-)
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object per line.")
+@_list_options
 def list_(limit: int, query: str, as_json: bool) -> None:
     """List the recorded runs, newest first."""
     _list(limit, query, as_json)
@@ -55,7 +59,7 @@ def _list(limit: int, query: str, as_json: bool) -> None:
     rows = open_store().list(limit, query)
     for row in rows:
         if as_json:
-            click.echo(json.dumps({name: getattr(row, name) for name in row.__dataclass_fields__}))
+            click.echo(json.dumps(asdict(row)))
         else:
             age = _age(time.time() - row.started)
             click.echo(f"{row.id}  {age:>4}  {row.status:<11} {row.seconds:7.1f} s  {plain(row.question, 80)}")
@@ -142,7 +146,7 @@ def export(run_ids: tuple[str, ...], output: str | None, form: str) -> None:
     from airoagent.records.run_record import write_trace
 
     if form == "trace" and len(run_ids) > 1:
-        raise UsageError("a trace holds one run", "export one run at a time, or use --format instruct")
+        raise UsageError("a trace contains one run", "export one run at a time, or use --format instruct")
     runs = [load_run(word) for word in run_ids]
     with click.open_file(output or "-", "w", encoding="utf-8") as stream:
         for run in runs:
@@ -223,8 +227,7 @@ def repair() -> None:
     """
     from airoagent.records.upkeep import repair as repair_store
 
-    path = state_folder() / "runs.sqlite3"
-    done = repair_store(path)
+    done = repair_store(store_file())
     if done is None:
         click.echo("nothing is damaged", err=True)
         return

@@ -1,4 +1,4 @@
-"""The verbs that go on until they are stopped: chat, serve and view."""
+"""The verbs that run until they are stopped: chat, serve and view."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from airoagent.cli.display import plain
-from airoagent.cli.inputs import load_run
+from airoagent.cli.inputs import load_run, open_store
 from airoagent.cli.launch import make_agent
 from airoagent.cli.options import agent_options
 from airoagent.cli.output import make_watch, print_run
@@ -262,7 +262,6 @@ def view_command(
 
 def _serve_pages(port: int, no_open: bool, given: dict[str, Any]) -> None:
     from airoagent.agent import Agent
-    from airoagent.records.store import Store
     from airoagent.view.page_server import ViewServer
 
     settings = load_settings({"model": given["model"], "docs": given["docs"]})
@@ -270,7 +269,7 @@ def _serve_pages(port: int, no_open: bool, given: dict[str, Any]) -> None:
     def agent() -> Agent:
         return make_agent(given)[0]
 
-    store = Store(state_folder() / "runs.sqlite3")
+    store = open_store()
     with ViewServer(store, agent, port=port, model=settings.model) as server:
         click.echo(server.url)
         sys.stdout.flush()

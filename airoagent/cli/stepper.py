@@ -68,7 +68,7 @@ class _Commands:
     def readline(self) -> str:
         line = sys.stdin.readline(_LONGEST + 1)
         if len(line) > _LONGEST:
-            raise UsageError(f"a command is longer than {_LONGEST:,} characters", "give one command a line")
+            raise UsageError(f"a command is longer than {_LONGEST:,} characters", "write one command per line")
         return line
 
 
@@ -96,7 +96,7 @@ class Session(cmd.Cmd):
         click.echo(plain(text))
 
     def onecmd(self, line: str) -> bool:
-        """Carry out a line; an error is reported and the session goes on."""
+        """Carry out a line; an error is reported and the session continues."""
         try:
             return bool(super().onecmd(line))
         except AiroError as error:

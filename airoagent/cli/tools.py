@@ -13,7 +13,7 @@ import click
 from airoagent.cli.display import plain
 from airoagent.cli.inputs import words_or_stdin
 from airoagent.cli.launch import make_agent
-from airoagent.cli.options import agent_options, display_options
+from airoagent.cli.options import agent_options, display_options, json_lines_option, setting_option
 from airoagent.cli.output import print_run
 from airoagent.errors import UsageError
 from airoagent.settings import config_folder, load_settings, private_folder
@@ -23,52 +23,42 @@ if TYPE_CHECKING:
     from airoagent.toolbox.tool import Tool
 
 
-_paths = click.option(
-    "--tools",
-    "paths",
-    multiple=True,
-    type=click.Path(),
-    metavar="PATH",
-    help="Load tools from this file or folder (repeatable).",
-)
-
-
-def _find(paths: tuple[str, ...], name: str = "") -> Found:
+def _find(tools: tuple[str, ...], name: str = "") -> Found:
     """All tools; given a name, MCP servers are started only if no other tool has it."""
     from airoagent.toolbox.loader import Found, find_tools
     from airoagent.toolbox.mcp_servers import Servers
     from airoagent.toolbox.tool import Toolbox
 
-    settings = load_settings({"tools": paths})
+    settings = load_settings({"tools": tools})
     found = find_tools(settings.tools, config_folder=config_folder())
     if name in found.toolbox:
         return found
     servers = Servers(settings.mcp_servers)
-    tools = Toolbox([*found.toolbox.values(), *servers.tools(found.toolbox)])
+    whole = Toolbox([*found.toolbox.values(), *servers.tools(found.toolbox)])
     servers.close()
-    return Found(tools, (*found.broken, *servers.broken))
+    return Found(whole, (*found.broken, *servers.broken))
 
 
 @click.group("tools", invoke_without_command=True)
-@_paths
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object per line.")
+@setting_option("tools")
+@json_lines_option
 @click.pass_context
-def tools_command(ctx: click.Context, paths: tuple[str, ...], as_json: bool) -> None:
+def tools_command(ctx: click.Context, tools: tuple[str, ...], as_json: bool) -> None:
     """List the tools: name, description, file; and the files that could not be loaded."""
     if ctx.invoked_subcommand is None:
-        _list(paths, as_json)
+        _list(tools, as_json)
 
 
 @tools_command.command("list")
-@_paths
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object per line.")
-def list_(paths: tuple[str, ...], as_json: bool) -> None:
+@setting_option("tools")
+@json_lines_option
+def list_(tools: tuple[str, ...], as_json: bool) -> None:
     """List the tools."""
-    _list(paths, as_json)
+    _list(tools, as_json)
 
 
-def _list(paths: tuple[str, ...], as_json: bool) -> None:
-    found = _find(paths)
+def _list(tools: tuple[str, ...], as_json: bool) -> None:
+    found = _find(tools)
     for tool in found.toolbox.values():
         if as_json:
             click.echo(json.dumps(_record(tool)))
@@ -97,12 +87,12 @@ def _record(tool: Tool) -> dict[str, Any]:
 
 @tools_command.command("show")
 @click.argument("name")
-@_paths
-def show(name: str, paths: tuple[str, ...]) -> None:
+@setting_option("tools")
+def show(name: str, tools: tuple[str, ...]) -> None:
     """Show one tool as JSON."""
     from airoagent.toolbox.offering import named_tool
 
-    click.echo(json.dumps(_record(named_tool(name, _find(paths, name).toolbox)), indent=2))
+    click.echo(json.dumps(_record(named_tool(name, _find(tools, name).toolbox)), indent=2))
 
 
 @tools_command.command("new")

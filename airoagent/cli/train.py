@@ -1,13 +1,15 @@
-"""``airo train``: teach a model by examples, or make such examples."""
+"""``airo train``: train a model on examples, or generate such examples."""
 
 from __future__ import annotations
 
-import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+
+from airoagent.cli.inputs import open_store, text_of
+from airoagent.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,51 +28,52 @@ _MODULES = "q_proj,k_proj,v_proj,o_proj,gate_proj,up_proj,down_proj"
     is_flag=False,
     flag_value="",
     metavar="[TEXT]",
-    help="Use your good runs (with these words).",
+    help="Use your successful runs (with these words).",
 )
-@click.option("--base", metavar="MODEL", help="The model to train on: a folder, a hub name, a GGUF file, smollm2.")
-@click.option("--out", type=click.Path(path_type=Path), metavar="FOLDER", help="Where the adapter goes.")
-@click.option(
-    "--gguf", type=click.Path(path_type=Path), metavar="FILE", help="Write the adapter for llama.cpp as well."
-)
-@click.option("--bits", type=click.Choice(["4", "16"]), help="Load the base in NF4 (default) or in 16 bits.")
+@click.option("--base", metavar="MODEL", help="Model to train: a folder, a Hugging Face name, a GGUF file, smollm2.")
+@click.option("--out", type=click.Path(path_type=Path), metavar="FOLDER", help="Folder for the adapter.")
+@click.option("--gguf", type=click.Path(path_type=Path), metavar="FILE", help="Also write the adapter for llama.cpp.")
+@click.option("--bits", type=click.Choice(["4", "16"]), help="Load the base in NF4 (4, the default) or in 16 bits.")
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", help="Where to train.")
-@click.option("--wrapper", metavar="NAME", help="The chat wrapper, in place of the base's own.")
+@click.option("--wrapper", metavar="NAME", help="Chat wrapper to use instead of the base's own.")
 @click.option(
     "-r", "--rank", type=click.IntRange(1, 1024), default=16, show_default=True, help="Rank of the LoRA matrices."
 )
 @click.option("--alpha", type=click.IntRange(1), help="LoRA alpha.  [default: twice the rank]")
 @click.option(
-    "--targets", default=_MODULES, metavar="NAMES", help="Layers to adapt, with commas.  [default: all linear]"
+    "--targets", default=_MODULES, metavar="NAMES", help="Layers to adapt, separated by commas.  [default: all linear]"
 )
 @click.option(
     "--lr", type=click.FloatRange(0, 1, min_open=True), default=2e-4, show_default=True, help="Learning rate."
 )
-@click.option("--batch", type=click.IntRange(1), default=4, show_default=True, help="Examples read at once.")
-@click.option("--accumulate", type=click.IntRange(1), default=4, show_default=True, help="Batches a step.")
+@click.option("--batch", type=click.IntRange(1), default=4, show_default=True, help="Examples per batch.")
+@click.option("--accumulate", type=click.IntRange(1), default=4, show_default=True, help="Batches per step.")
 @click.option(
     "--epochs", type=click.FloatRange(0, min_open=True), default=1, show_default=True, help="Passes over the data."
 )
-@click.option("--steps", type=click.IntRange(1), help="Stop after so many steps, in place of --epochs.")
+@click.option("--steps", type=click.IntRange(1), help="Number of steps, instead of --epochs.")
 @click.option("--save-every", type=click.IntRange(1), default=50, show_default=True, help="Steps between checkpoints.")
 @click.option(
     "--max-tokens", type=click.IntRange(8), default=2048, show_default=True, help="Leave out longer examples."
 )
-@click.option("--seed", type=int, default=1, show_default=True, help="What everything is drawn from.")
-@click.option("--restart", is_flag=True, help="Throw away what an earlier training left in FOLDER.")
+@click.option("--seed", type=int, default=1, show_default=True, help="Random seed.")
+@click.option("--restart", is_flag=True, help="Discard what an earlier training left in FOLDER.")
 @click.option(
-    "--make-data", "count", type=click.IntRange(1), metavar="N", help="Print N made examples, and train nothing."
+    "--make-data", "count", type=click.IntRange(1), metavar="N", help="Print N generated examples instead of training."
 )
 @click.option(
-    "--style", type=click.Choice(["both", "airoboros", "chat"]), default="both", help="Prompts of made examples."
+    "--style",
+    type=click.Choice(["both", "airoboros", "chat"]),
+    default="both",
+    help="Prompt style of the generated examples.",
 )
 def train_command(data: str | None, query: str | None, count: int | None, **flags: Any) -> None:
     """Train a LoRA adapter by QLoRA on DATA: JSON Lines of instruction and response.
 
-    The base stays in 4 bits and only the adapter is trained, on the responses alone. A training that was stopped goes
-    on when the same command is given again. Several GPUs: torchrun --nproc-per-node N -m airoagent train ...
+    The base stays in 4 bits and only the adapter is trained, on the responses alone. To continue a training that
+    was stopped, run the same command again. Several GPUs: torchrun --nproc-per-node N -m airoagent train ...
 
-    The last line is what to give after -m, or after -o adapter for a GGUF base.
+    The last line of the output is the path to give to -m, or to -o adapter for a GGUF base.
 
     \b
     Examples:
@@ -78,8 +81,6 @@ def train_command(data: str | None, query: str | None, count: int | None, **flag
       airo train data.jsonl --base meta-llama/Llama-2-7b-hf --out my-planner
       airo train --from-runs --base smollm2 --out my-tools
     """
-    from airoagent.errors import UsageError
-
     if count is not None:
         from airoagent.training.examples import line_of
         from airoagent.training.made_examples import made_examples
@@ -95,26 +96,22 @@ def train_command(data: str | None, query: str | None, count: int | None, **flag
 
 
 def _examples(data: str | None, query: str | None) -> tuple[Example, ...]:
-    from airoagent.errors import UsageError
-    from airoagent.textfiles import MOST_TRACE, decoded, read_text
+    from airoagent.textfiles import MOST_TRACE
     from airoagent.training.examples import examples_of_runs, read_examples
 
     found: list[Example] = []
     if data is not None:
-        text = decoded(sys.stdin.buffer.read(), "standard input") if data == "-" else read_text(data, most=MOST_TRACE)
-        found += read_examples(text, "standard input" if data == "-" else data)
+        found += read_examples(text_of(data, MOST_TRACE), "standard input" if data == "-" else data)
     if query is not None:
         from airoagent.records.run_record import Run
-        from airoagent.records.store import Store
-        from airoagent.settings import state_folder
 
-        store = Store(state_folder() / "runs.sqlite3")
+        store = open_store()
         found += examples_of_runs(Run.from_events(store.events(row.id)) for row in store.list(10_000, query))
     if not found:
         if query is None:
             raise UsageError("there is nothing to train on", "give DATA, or --from-runs, or see: airo train --help")
         which = f"with {query!r} " if query else ""
-        raise UsageError(f"no run {which}has an answer to learn from", "look at them: airo runs")
+        raise UsageError(f"no run {which}has an answer to learn from", "list your runs: airo runs")
     return tuple(found)
 
 

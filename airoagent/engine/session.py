@@ -66,7 +66,7 @@ class Records:
             return self._place
         if self._place is False:
             return None
-        path = settings.state_folder() / "runs.sqlite3" if self._place is True else Path(self._place)
+        path = settings.store_file() if self._place is True else Path(self._place)
         if self._opened is None or self._opened.path != path or not self._opened.is_open():
             self._opened = Store(path)
         return self._opened

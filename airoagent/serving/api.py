@@ -1,4 +1,4 @@
-"""An agent behind OpenAI's chat API: the clients that people have already can ask it.
+"""An agent behind OpenAI's chat API, for the clients that people already have.
 
     app = make_app(agent, key="...")        # a Starlette application, for uvicorn or any other ASGI server
 
@@ -102,6 +102,13 @@ class _Told:
     planning: bool = False
     held: str = ""  # lines of steps that ended while the plan was still being written
 
+    @property
+    def outcome(self) -> RunFinished | Failure:
+        """The end of a run with an answer, or why there is none."""
+        if self.end is not None and self.end.answer is not None:
+            return self.end
+        return self.end.failure if self.end and self.end.failure else Failure("AiroError", "no answer")
+
     def reasoning(self, event: Event) -> str:
         """What a watcher reads of this event: the plan as it is written, then a line for each step."""
         if isinstance(event, PlanText):
@@ -139,9 +146,9 @@ def make_app(
 ) -> Starlette:
     """The API over this agent; the agent is the caller's to close.
 
-    ``key`` is what clients must send as their API key ("": none). ``hosts`` are names besides the loopback ones that a
-    request may be addressed to. ``at_once`` runs go on side by side; ``most_waiting`` requests may wait for a place,
-    the next one gets status 429. Raises MissingExtra without starlette.
+    ``key`` is what clients must send as their API key ("": none). ``hosts`` are names, in addition to the loopback
+    ones, that a request may be addressed to. ``at_once`` runs are concurrent; ``most_waiting`` requests may wait for
+    a place, and the next one gets status 429. Raises MissingExtra without starlette.
     """
     require("serving the API", "serve", "starlette")
     from starlette.applications import Starlette
@@ -185,10 +192,10 @@ def _check(request: Request, server: _Server) -> None:
     host = request.headers.get("host", "").lower()
     name = host.rpartition(":")[0] if ":" in host.rpartition("]")[2] else host
     if name not in server.hosts:
-        raise _Refused(403, f"this server is not called {name[:100]!r}")
+        raise _Refused(403, f"{name[:100]!r} is not a host name of this server")
     origin = request.headers.get("origin", "")
     if origin and (urlsplit(origin).hostname or "") not in {one.strip("[]") for one in server.hosts}:
-        raise _Refused(403, "a page of another origin cannot ask here")
+        raise _Refused(403, "requests from pages of another origin are refused")
     sent = request.headers.get("authorization", "").removeprefix("Bearer ").strip()
     if server.key and not hmac.compare_digest(sent.encode(), server.key.encode()):
         raise _Refused(401, "the API key is missing or wrong", "authentication_error")
@@ -212,7 +219,7 @@ async def _answering(request: Request, server: _Server) -> Response:
     body = await _body(request)
     question = _question(body)
     if server.waiting >= server.most_waiting:
-        raise _Refused(429, f"{server.waiting} requests are waiting already", "rate_limit_error")
+        raise _Refused(429, f"too many requests are waiting ({server.waiting})", "rate_limit_error")
     if body.get("stream"):
         pieces = _streamed(server, question, bool((body.get("stream_options") or {}).get("include_usage")))
         return StreamingResponse(pieces, media_type="text/event-stream", headers={"Cache-Control": "no-store"})
@@ -260,9 +267,9 @@ def _question(body: Mapping[str, Any]) -> str:
         texts = [part.get("text") for part in said if isinstance(part, dict) and part.get("type") == "text"]
         said = "\n".join(text for text in texts if isinstance(text, str))
     if not isinstance(said, str) or not said.strip():
-        raise _Refused(400, "there is no message of the user with text in it")
+        raise _Refused(400, "there is no user message with text")
     if len(said) > _LONGEST_QUESTION:
-        raise _Refused(400, f"the question has {len(said):,} characters; at most {_LONGEST_QUESTION:,} are taken")
+        raise _Refused(400, f"the question has {len(said):,} characters; the limit is {_LONGEST_QUESTION:,}")
     return said.strip()
 
 
@@ -289,11 +296,10 @@ async def _whole(server: _Server, question: str) -> tuple[int, dict[str, Any]]:
             async for event in events:
                 reasoning += told.reasoning(event)
     except AiroError as error:
-        return _status(error), {"error": {"message": str(error), "type": "server_error", "code": type(error).__name__}}
-    end = told.end
-    if end is None or end.answer is None:
-        failure = end.failure if end is not None and end.failure is not None else Failure("AiroError", "no answer")
-        return _status_of(failure), {"error": _failed(failure)}
+        return _status(error), _raised(error)
+    end = told.outcome
+    if isinstance(end, Failure):
+        return _status_of(end), _failed(end)
     message = {"role": "assistant", "content": end.answer, "reasoning_content": reasoning, **_annotations(end)}
     choice = {"index": 0, "message": message, "finish_reason": "stop", "logprobs": None}
     head = _head(told.id, "chat.completion")
@@ -318,12 +324,11 @@ async def _streamed(server: _Server, question: str, with_usage: bool) -> AsyncIt
                 if text:
                     yield chunk({"reasoning_content": text})
     except AiroError as error:
-        yield _line({"error": {"message": str(error), "type": "server_error", "code": type(error).__name__}})
+        yield _line(_raised(error))
         return
-    end = told.end
-    if end is None or end.answer is None:
-        failure = end.failure if end is not None and end.failure is not None else Failure("AiroError", "no answer")
-        yield _line({"error": _failed(failure)})
+    end = told.outcome
+    if isinstance(end, Failure):
+        yield _line(_failed(end))
         return
     yield chunk({"content": end.answer, **_annotations(end)})
     yield chunk({}, "stop")
@@ -355,9 +360,13 @@ def _usage(end: RunFinished) -> dict[str, int]:
     return {"prompt_tokens": read, "completion_tokens": written, "total_tokens": read + written}
 
 
+def _raised(error: AiroError) -> dict[str, Any]:
+    return {"error": {"message": error.message, "type": "server_error", "code": error.kind}}
+
+
 def _failed(failure: Failure) -> dict[str, Any]:
     message = f"{failure.message} ({failure.hint})" if failure.hint else failure.message
-    return {"message": message, "type": "server_error", "code": failure.kind}
+    return {"error": {"message": message, "type": "server_error", "code": failure.kind}}
 
 
 def _status(error: AiroError) -> int:

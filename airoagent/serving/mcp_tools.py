@@ -79,7 +79,7 @@ def make_mcp(agent: Agent) -> MCPServer[Any]:
 
 
 def _told(run: Run) -> str:
-    """The answer, the sources it stands on, and the run's id."""
+    """The answer, its sources, and the run's id."""
     lines = [run.answer or ""]
     if run.sources:
         lines += ["", "Sources:", *(f"- {one.title or one.url} ({one.url})" for one in run.sources)]

@@ -7,6 +7,7 @@ import logging
 import os
 from contextlib import redirect_stderr
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from airoagent.models.catalog import find_model
 from airoagent.models.local.architecture import reason_of
 from airoagent.models.local.checkpoint import read_checkpoint
 from airoagent.models.local.gguf_file import read_gguf
-from airoagent.models.local.loading import load, load_tokenizer
+from airoagent.models.local.loading import chat_text, load, load_tokenizer
 from airoagent.models.local.machine import Device
 from airoagent.models.packaged import PACKAGED, packaged_file
 from airoagent.prompts.wrappers import Wrapper, template_wrapper, wrapper_for, wrapper_named
@@ -38,7 +39,7 @@ class Base:
 
 
 def open_base(name: str, *, bits: int | None = None, device: Device = "auto", wrapper: str | None = None) -> Base:
-    """Load a base model. ModelError where it is not here, is an adapter, or cannot be trained."""
+    """Load a base model. ModelError if it is not downloaded, is an adapter, or cannot be trained."""
     require("training", "train", "torch", "transformers", "accelerate", "peft", "bitsandbytes", "gguf")
     chosen = None if wrapper is None else wrapper_named(wrapper)
     if "LOCAL_RANK" in os.environ:  # torchrun: one card for each process, chosen before CUDA is first used
@@ -48,25 +49,25 @@ def open_base(name: str, *, bits: int | None = None, device: Device = "auto", wr
     packaged = name.lower() in PACKAGED
     path = packaged_file(name.lower()) if packaged else Path(name).expanduser()
     if packaged and not path.is_file():
-        raise ModelError(f"{name} is not on this machine yet", f"fetch it: airo pull {name}")
+        raise ModelError(f"{name} is not downloaded", f"download it: airo pull {name}")
     if path.is_file():
         if bits is not None:
-            raise UsageError(f"{path.name} is trained on in its own weights", "leave out --bits")
+            raise UsageError(f"--bits cannot change the weights of the GGUF file {path.name}", "omit --bits")
         return _gguf(path, chosen, device)
     known = find_model(name)
     repo = known.repo if known is not None else name
     folder: Path | None = path
     if not path.is_dir():
         if not hub.is_hub_name(repo):
-            raise ModelError(f"there is no model {name}", "give a folder, a GGUF file or a name of `airo models`")
+            raise ModelError(f"there is no model {name}", "give a folder, a GGUF file or a name from `airo models`")
         folder = hub.snapshot(repo)
     if folder is None:
-        raise ModelError(f"{repo} is not on this machine yet", f"fetch it: airo pull {repo}")
+        raise ModelError(f"{repo} is not downloaded", f"download it: airo pull {repo}")
     checkpoint = read_checkpoint(folder, name)
     if checkpoint.adapter is not None:
-        raise ModelError(f"{name} is an adapter", "name the base model it belongs to")
+        raise ModelError(f"{name} is an adapter", "give the base model it was trained on")
     if checkpoint.quantization == "gptq":
-        raise ModelError(f"{name} is quantised by GPTQ, which is not trained on", "name the original repository")
+        raise ModelError(f"{name} is quantised with GPTQ and cannot be trained", "give the original repository")
     tokenizer = load_tokenizer(checkpoint)
     loaded = load(checkpoint, device=device, bits=bits or 4, check_memory=True, progress=None, stopped=lambda: False)
     for module in loaded.model.modules():
@@ -105,7 +106,7 @@ def _gguf(path: Path, chosen: Wrapper | None, device: Device) -> Base:
             )
     except Exception as error:  # The loader's failures have no common class.
         raise ModelError(
-            f"{path} cannot be read for training: {reason_of(error)}", "name its checkpoint folder"
+            f"{path} cannot be read for training: {reason_of(error)}", "give its checkpoint folder"
         ) from error
     found = chosen or wrapper_for(
         path.name, model_type=head.architecture, has_chat_template=bool(head.template), other_names=(head.name,)
@@ -115,15 +116,4 @@ def _gguf(path: Path, chosen: Wrapper | None, device: Device) -> Base:
 
 def _ready(wrapper: Wrapper, tokenizer: Any) -> Wrapper:
     """The wrapper, made of the tokenizer's chat template where it is that."""
-    if wrapper.name != "template":
-        return wrapper
-
-    def render(messages: list[dict[str, str]]) -> str:
-        import jinja2
-
-        try:
-            return str(tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True))
-        except jinja2.TemplateError as error:  # A template's own refusal, e.g. of system messages.
-            raise ValueError(str(error)) from error
-
-    return template_wrapper(render)
+    return template_wrapper(partial(chat_text, tokenizer)) if wrapper.name == "template" else wrapper

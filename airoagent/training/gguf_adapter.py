@@ -29,11 +29,11 @@ def check_gguf_adapter(config: Any, targets: Iterable[str]) -> None:
     if config.model_type not in _LLAMAS:
         raise ModelError(
             f"an adapter of a {config.model_type} model cannot be written as GGUF here",
-            "leave out --gguf; llama.cpp's own convert_lora_to_gguf.py knows more kinds",
+            "omit --gguf; llama.cpp's own convert_lora_to_gguf.py supports more models",
         )
     strange = [name for name in targets if name not in _NAMES]
     if strange:
-        raise ModelError(f"llama.cpp has no place for an adapter of {strange[0]}", f"it has {', '.join(_NAMES)}")
+        raise ModelError(f"llama.cpp does not support an adapter for {strange[0]}", f"it supports {', '.join(_NAMES)}")
 
 
 def write_gguf_adapter(folder: Path, file: Path, config: Any) -> None:

@@ -3,7 +3,7 @@
     train(examples, open_base("meta-llama/Llama-2-7b-hf", bits=4), Settings(), folder, report)
 
 What is trained holds for the 4 bits it was trained on: an adapter for a GGUF file is trained on the weights of that
-file. The loss is of the response alone. Everything is drawn from the seed, so a training that was killed goes on from
+file. The loss is of the response alone. Everything is drawn from the seed, so a training that was killed continues from
 its last checkpoint as if nothing had happened. Under torchrun the processes share each step's examples.
 """
 
@@ -89,9 +89,9 @@ def train(
     *,
     restart: bool = False,
 ) -> Trained:
-    """Train and write the adapter into ``folder``, as peft saves it; goes on where a checkpoint is there.
+    """Train and write the adapter into ``folder``, as peft saves it; it continues from a checkpoint if there is one.
 
-    ``restart`` throws away what an earlier training left in the folder.
+    ``restart`` discards what an earlier training left in the folder.
 
     UsageError where the folder holds the work of another command, or no example is short enough.
     """
@@ -226,14 +226,14 @@ def _step(model: Any, base: Base, rows: list[_Row], batch: int, tally: _Tally, w
             losses = _losses(model, base, part)
             loss = sum(one * _weight_of([row]) for one, row in zip(losses, part, strict=True)) / whole
             if not torch.isfinite(loss):
-                raise ModelError("the loss is not a number any more", "lower the learning rate: --lr")
+                raise ModelError("the loss is no longer a number", "lower the learning rate: --lr")
             loss.backward()
         except RuntimeError as error:
             if not is_out_of_memory(error):
                 raise
             longest = len(part[-1].ids)
             raise ModelError(
-                f"the memory does not last for {len(part)} examples of {longest} tokens at once",
+                f"there is not enough memory for {len(part)} examples of {longest} tokens at once",
                 "lower --batch (and raise --accumulate), or --max-tokens",
             ) from error
         tally.add(part, [float(one.detach()) for one in losses])
@@ -331,7 +331,7 @@ def _mark(examples: Sequence[Example], base: Base, settings: Settings) -> str:
     return hashlib.sha256(json.dumps(what).encode()).hexdigest()
 
 
-_OTHER: Final = "choose another folder, or throw the earlier work away with --restart"
+_OTHER: Final = "choose another folder, or discard the earlier work with --restart"
 
 
 def _finished(folder: Path, mark: str) -> dict[str, Any] | None:
@@ -353,7 +353,7 @@ def _finished(folder: Path, mark: str) -> dict[str, Any] | None:
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UsageError(f"{card} cannot be read", _OTHER) from error
     if not same:
-        raise UsageError(f"{folder} holds an adapter trained by another command", _OTHER)
+        raise UsageError(f"{folder} contains an adapter trained by another command", _OTHER)
     return dict(told)
 
 
@@ -365,7 +365,7 @@ def _forget(folder: Path) -> None:
 
 
 def _resume(folder: Path, mark: str, weights: list[Any], optimizer: Any, tally: _Tally) -> int:
-    """Take up the checkpoint, if there is one; the step it was saved at."""
+    """Restore the checkpoint, if there is one; the step it was saved at."""
     import torch
 
     file = folder / _STATE
@@ -376,7 +376,7 @@ def _resume(folder: Path, mark: str, weights: list[Any], optimizer: Any, tally: 
     except Exception as error:  # torch has no class of its own for a damaged file.
         raise UsageError(f"the checkpoint {file} cannot be read", _OTHER) from error
     if state["mark"] != mark:
-        raise UsageError(f"{folder} holds the checkpoint of another training", _OTHER)
+        raise UsageError(f"{folder} contains the checkpoint of another training", _OTHER)
     with torch.no_grad():
         for weight, saved in zip(weights, state["weights"], strict=True):
             weight.copy_(saved)

@@ -34,7 +34,7 @@ function seconds(value) {
 const moment = (at) => new Date(at * 1000).toLocaleString("en-GB", { dateStyle: "medium", timeStyle: "short" });
 const many = (count, word) => `${number(count)} ${word}${count === 1 ? "" : word === "try" ? "" : "s"}`.replace(/^(\S+) try$/, (all, n) => (n === "1" ? all : `${n} tries`));
 const SIGNS = { done: "✓", running: "•", failed: "✕", unanswered: "?", skipped: "–", cancelled: "◼", interrupted: "◼", waiting: "·" };
-const WORDS = { waiting: "not run", unanswered: "no answer in it", cancelled: "stopped" };
+const WORDS = { waiting: "not run", unanswered: "no answer found", cancelled: "stopped" };
 
 function toast(text) {
   $("toast").textContent = text;

@@ -24,7 +24,7 @@ _BEAT = 10.0  # seconds of silence after which a stream says that it is still th
 
 
 Work = Callable[[Agent, Callable[[Event], None]], Awaitable[Run]]
-"""What an agent is to do, told to whoever watches."""
+"""What an agent is to do, reported to whoever watches."""
 
 
 class Driven:
@@ -57,7 +57,7 @@ class Driven:
         with self._changed:
             self._changed.wait_for(lambda: self.id or self.ended)
         if not self.id:
-            raise self.error or AiroError("the run ended before it began")
+            raise self.error or AiroError("the run ended before it started")
         return self.id
 
     def events(self, start: int = 0) -> tuple[Event, ...]:
@@ -162,7 +162,7 @@ def driven(run: Driven, start: int, closing: threading.Event) -> Iterator[tuple[
 
 
 def messages(past: tuple[Event, ...], fresh: Iterator[tuple[Event, ...]]) -> Iterator[dict[str, Any] | None]:
-    """What a page is told: each event, the plan where it has grown, the end; now and then None, to keep the line."""
+    """What a page is sent: each event, the plan where it has grown, the end; now and then None, to keep the line."""
     run = Run.from_events(past)
     heard = time.monotonic()
     for events in fresh:

@@ -13,7 +13,7 @@ const row = (one) => h("a", { href: `/runs/${encodeURIComponent(one.id)}`, "data
 async function load() {
   const query = $("search").value;
   let reply;
-  try { reply = await fetch(`/api/runs?q=${encodeURIComponent(query)}`); } catch { $("count").textContent = "airo view does not answer any more"; return; }
+  try { reply = await fetch(`/api/runs?q=${encodeURIComponent(query)}`); } catch { $("count").textContent = "airo view no longer responds"; return; }
   const value = await reply.json();
   if (!reply.ok) { $("count").textContent = value.error; return; }
   if (query !== $("search").value) return;
@@ -22,7 +22,7 @@ async function load() {
   if (minute === shown.rows) return;
   shown.rows = minute;
   $("count").textContent = value.runs.length >= value.limit ? `the newest ${value.limit}` : String(value.runs.length);
-  fill($("list"), value.runs.length ? value.runs.map(row) : h("p.empty", null, query ? "no run holds these words" : "no runs yet"));
+  fill($("list"), value.runs.length ? value.runs.map(row) : h("p.empty", null, query ? "no run contains these words" : "no runs yet"));
   mark();
 }
 function mark() { [...$("list").children].forEach((one, n) => one.classList.toggle("selected", n === shown.selected)); }
@@ -41,7 +41,7 @@ $("ask").addEventListener("submit", async (event) => {
     const value = await reply.json();
     if (reply.ok) location.assign(`/runs/${encodeURIComponent(value.run)}`);
     else toast(value.error);
-  } catch { toast("airo view does not answer any more"); }
+  } catch { toast("airo view no longer responds"); }
   $("go").disabled = false;
 });
 $("model").textContent = data.model;

@@ -1,6 +1,6 @@
-"""A run drawn in a notebook while it goes on; the page of `airo view` shows all of it.
+"""A run drawn in a notebook as it happens; the page of `airo view` shows all of it.
 
-agent.run("Where do otters sleep?", watch=Notebook())     # drawn while it goes on, in one place
+agent.run("Where do otters sleep?", watch=Notebook())     # drawn as it happens, in one place
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ __all__ = ["Notebook"]
 
 
 class Notebook:
-    """A ``watch`` that draws a run in a notebook's cell, and redraws it in place as it goes on.
+    """A ``watch`` that draws a run in a notebook's cell, and redraws it in place with each event.
 
-    ``show`` is given the HTML each time (None: the cell that is being run; UsageError where there is none).
+    ``show`` gets the HTML each time (None: the current cell; UsageError if there is none).
     """
 
     def __init__(self, show: Callable[[str], None] | None = None) -> None:
@@ -27,7 +27,7 @@ class Notebook:
         self._running: set[str] = set()
 
     def __call__(self, event: Event) -> None:
-        """Take an event in, and draw."""
+        """Add an event, and draw."""
         if event.live:
             return
         if isinstance(event, StepStarted):

@@ -181,13 +181,13 @@ function more(one, parts, show) {
     titled("Input", box, input, tabs),
     one.edited && h("div.note", { "data-status": "running" }, "The user replaced the step's input with this one."),
     one.failure && h("div.rows", null, h("h3", null, "Failed"), failed(one.failure)),
-    one.because.length > 0 && h("div.note", { "data-status": "skipped" }, "Not run: ", one.because.map((other) => [h("button.ref", { onclick: () => go(other) }, other), " "]), "has no evidence for it."),
+    one.because.length > 0 && h("div.note", { "data-status": "skipped" }, "Not run: ", one.because.map((other) => [h("button.ref", { onclick: () => go(other) }, other), " "]), "produced no evidence."),
     one.live && titled("Output, being written", h("div.text", null, h("div.cursor", null, one.live)), ""),
     one.text != null && h("div", null, field(`${id}/output`, "output", "Output", one.text, show), one.note && h("p.note", { "data-status": state(one) }, one.note), sourceList(one.sources)),
     one.attempts.length > 1 && h("div", null, h("h3", null, "Tries"), h("div.rows", null, one.attempts.map((attempt) => attempt.failure
       ? h("div.note", { "data-status": "failed" }, `${attempt.number}: ${attempt.failure.message}`, h("small", null, `${attempt.failure.kind} after ${seconds(attempt.end - attempt.start)}${attempt.retry ? ` · tried again after ${seconds(attempt.retry)}` : ""}`))
       : h("div.note", { "data-status": attempt.status }, `${attempt.number}: ${word(attempt.status)}${attempt.end ? ` after ${seconds(attempt.end - attempt.start)}` : ""}`)))),
-    one.calls.length > 0 && h("div", null, h("h3", null, one.calls.length > 1 ? "Calls of the model" : "The call of the model"), h("div.rows", null, one.calls.map((event, n) => call(event, `${id}/call${n}`, show)))),
+    one.calls.length > 0 && h("div", null, h("h3", null, one.calls.length > 1 ? "Model calls" : "Model call"), h("div.rows", null, one.calls.map((event, n) => call(event, `${id}/call${n}`, show)))),
     run.status === "running" || !one.template ? null : data.token ? forkForm(one, written)
       : /^evidence\d+$/.test(id) && h("div.commands", null, command(`airo fork ${shellName()} --edit ${id}`)));
 }
@@ -353,7 +353,7 @@ async function post(what, body) {
     const value = await reply.json();
     if (!reply.ok) toast(value.error);
     else if (value.run) location.assign(`/runs/${encodeURIComponent(value.run)}`);
-  } catch { toast("airo view does not answer any more"); }
+  } catch { toast("airo view no longer responds"); }
 }
 const stop = () => post("stop", {});
 /* Another input, or evidence set by hand, for one step: a new run, in which only what depends on it is run. */
@@ -385,7 +385,7 @@ function drawPlan() {
     : h("div", null, textBox("plan", "plan", [{ text }], show), h("div.rows", null, run.findings.map(finding)));
   fields.set("plan", { label: "plan as written", text, show });
   if (run.writing && raw.lastElementChild) raw.lastElementChild.classList.add("cursor");
-  fill($("plan"), h("h2", null, "The plan as the model wrote it", h("small", null, run.findings.length ? many(run.findings.length, "finding") : run.raw ? "read without a finding" : ""), h("span.grip"), text && copyButton(() => text)),
+  fill($("plan"), h("h2", null, "The plan as the model wrote it", h("small", null, run.findings.length ? many(run.findings.length, "finding") : run.raw ? "no findings" : ""), h("span.grip"), text && copyButton(() => text)),
     run.earlier.map((one, n) => h("details", null, h("summary", null, h("b", null, `plan ${n + 1}, given up`), h("span", null, one.failure.message)), h("div.inside", null,
       field(`plan/earlier${n}`, "earlier plan", "As the model wrote it", one.raw, show), one.steps.filter((old) => old.text != null).map((old) => field(`plan/earlier${n}/${old.id}`, `${old.id} of an earlier plan`, `${old.id} ${old.tool}`, old.text, show))))),
     run.refused && failed(run.refused), text ? raw : h("p.empty", null, "nothing yet"), h("div.rows", null, run.calls.map((event, n) => call(event, `plan/call${n}`, show))));
@@ -397,7 +397,7 @@ function drawRecord() {
   const id = shellName();
   const parent = run.parent && data.home ? h("a", { href: `/runs/${encodeURIComponent(run.parent)}` }, run.parent) : run.parent;
   const next = run.status === "interrupted" ? [`airo resume ${id}`] : run.status === "running" ? [] : [`airo replay ${id}`, `airo why ${id}`, `airo rerun ${id}`];
-  fill($("record"), h("h2", null, "Record"), pairs([["run", run.id], ["parent", parent], ["model", run.model]]), h("details", null, h("summary", null, h("b", null, "settings"), "what the run was held to"), h("div.inside", null, pairs(run.settings))),
+  fill($("record"), h("h2", null, "Record"), pairs([["run", run.id], ["parent", parent], ["model", run.model]]), h("details", null, h("summary", null, h("b", null, "settings"), "in force for this run"), h("div.inside", null, pairs(run.settings))),
     h("div.commands", null, [...next, run.parent && `airo diff ${/^\w[\w.-]*$/.test(run.parent) ? run.parent : "PARENT"} ${id}`, `airo runs export ${id} -o ${id}.jsonl`].filter(Boolean).map(command)));
 }
 
@@ -411,7 +411,7 @@ function draw() {
   ui.stale.clear();
   const order = [...run.steps.keys()];
   if ([...$("steps").children].map((card) => card.id).join() !== order.map((id) => `step-${id}`).join())
-    fill($("steps"), order.length ? order.map((id) => $(`step-${id}`) || stepCard(run.steps.get(id))) : h("p.empty", null, run.status === "running" ? "no step yet" : "no step was made"));
+    fill($("steps"), order.length ? order.map((id) => $(`step-${id}`) || stepCard(run.steps.get(id))) : h("p.empty", null, run.status === "running" ? "no steps yet" : "no steps"));
   drawGraph();
   drawTimeline();
 }
@@ -466,7 +466,7 @@ function find(query) {
     shown.push(h("button", { onclick: () => visit(n), "aria-selected": "false" }, h("small", null, [owner, hit.item.label].filter(Boolean).join(" · ")),
       h("span", null, text.slice(Math.max(0, hit.at - 24), hit.at).replace(/\s+/g, " "), h("b", null, text.slice(hit.at, hit.at + hit.length)), text.slice(hit.at + hit.length, hit.at + hit.length + 70).replace(/\s+/g, " "))));
   }
-  fill($("hits"), h("p", null, total ? `${many(total, "match").replace(/matchs$/, "matches")}${total > shown.length ? `, ${shown.length} shown` : ""} · Enter goes through them` : "nothing found"), shown);
+  fill($("hits"), h("p", null, total ? `${many(total, "match").replace(/matchs$/, "matches")}${total > shown.length ? `, ${shown.length} shown` : ""} · Enter moves to the next one` : "nothing found"), shown);
   $("hits").hidden = false;
   $("hits").classList.remove("going");
 }

@@ -90,7 +90,7 @@ def _is_filled(input: str, template: Template | None, found: dict[str, Evidence]
 
 
 def lines_of(run: Run) -> dict[str, int]:
-    """Where each step stands in the text that the model wrote: a recorded plan knows only its canonical text."""
+    """The line of each step in the text that the model wrote: a recorded plan knows only its canonical text."""
     try:
         return {step.id: step.line for step in parse_plan(run.plan_text, run.tools).steps}
     except PlanError:

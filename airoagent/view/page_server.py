@@ -92,7 +92,7 @@ class _Listener(ThreadingHTTPServer):
         super().shutdown_request(request)
 
     def let_stay(self, request: Any) -> None:
-        """This connection is of somebody who has the key."""
+        """The client of this connection has the key."""
         with self._guard:
             if request in self._strangers:
                 del self._strangers[request]
@@ -198,7 +198,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer(self._post)
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Requests are not told: the terminal belongs to the user."""
+        """Requests are not logged: the terminal belongs to the user."""
 
     # Who is asking -----------------------------------------------------------------------------------------------
 
@@ -236,7 +236,7 @@ class _Handler(BaseHTTPRequestHandler):
             cookies = SimpleCookie()
         given = cookies.get(self._cookie)
         if given is None or not _same(given.value, self.server.view.key):
-            raise _Refused(403, "open the address that `airo view` has printed: it holds the key to this page")
+            raise _Refused(403, "open the address that `airo view` printed: it contains the key to this page")
         self.server.let_stay(self.request)
 
     @property
@@ -250,7 +250,7 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             address = urlsplit(self.path)
         except ValueError:  # e.g. half an IPv6 address
-            raise _Refused(400, "this is not an address") from None
+            raise _Refused(400, "this is not a valid address") from None
         query = parse_qs(address.query)
         if address.path == "/" and "key" in query:
             self._let_in(query["key"][0])
@@ -274,14 +274,14 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _let_in(self, key: str) -> None:
         if not _same(key, self.server.view.key):
-            raise _Refused(403, "this key is not of this server: open the address that `airo view` has printed")
+            raise _Refused(403, "this key belongs to another server: open the address that `airo view` printed")
         cookie = f"{self._cookie}={self.server.view.key}; Path=/; HttpOnly; SameSite=Lax"
         self._send(303, "text/plain", b"", {"Location": "/", "Set-Cookie": cookie})
 
     def _start(self, query: dict[str, list[str]]) -> int:
         word = self.headers.get("Last-Event-ID") or query.get("after", ["0"])[0]
         if not re.fullmatch(r"\d{1,9}", word):
-            raise _Refused(400, "`after` is the number of events that are known already")
+            raise _Refused(400, "`after` must be the number of events already received")
         return int(word)
 
     def _page(self, id: str) -> None:
@@ -319,9 +319,9 @@ class _Handler(BaseHTTPRequestHandler):
         view = self.server.view
         self._check_key()
         if not _same(self.headers.get("X-Airo-Token", ""), view.token):
-            raise _Refused(403, "this page is of an earlier server: load it again")
+            raise _Refused(403, "this page belongs to an earlier server: reload it")
         if self.headers.get_content_type() != "application/json":
-            raise _Refused(415, "the body has to be JSON")
+            raise _Refused(415, "the body must be JSON")
         body = self._body()
         match = _RUN.fullmatch(self.path)
         if self.path == "/api/runs":
@@ -331,7 +331,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._json(201, {"run": view.driver.ask(question)})
         elif match and match[2] == "/stop":
             if not view.driver.stop(match[1]):
-                raise _Refused(409, "this run is not driven from here, or has ended")
+                raise _Refused(409, "this run was not started here, or has ended")
             self._json(200, {"stopped": match[1]})
         elif match and match[2] == "/fork":
             edit, given = _texts(body, "edit"), _texts(body, "set")
@@ -344,13 +344,13 @@ class _Handler(BaseHTTPRequestHandler):
         length = self.headers.get("Content-Length", "")
         if not re.fullmatch(r"\d{1,9}", length) or int(length) > _LARGEST_BODY:
             self.close_connection = True
-            raise _Refused(413, f"the body has to say its length, up to {_LARGEST_BODY} bytes")
+            raise _Refused(413, f"the request must state the length of its body, at most {_LARGEST_BODY} bytes")
         try:
             value = json.loads(self.rfile.read(int(length)))
         except (ValueError, RecursionError):
             raise _Refused(400, "the body is not JSON") from None
         if not isinstance(value, dict):
-            raise _Refused(400, "the body has to be a JSON object")
+            raise _Refused(400, "the body must be a JSON object")
         return value
 
     # What is answered --------------------------------------------------------------------------------------------
@@ -378,7 +378,7 @@ def _texts(body: dict[str, Any], name: str) -> dict[str, str]:
     """A JSON object of texts by step."""
     value = body.get(name, {})
     if not isinstance(value, dict) or not all(isinstance(text, str) for text in value.values()):
-        raise _Refused(400, f"`{name}` has to be an object of texts")
+        raise _Refused(400, f"`{name}` must be an object of texts")
     return value
 
 

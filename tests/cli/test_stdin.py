@@ -128,7 +128,7 @@ def test_two_files_of_one_name_keep_apart(airo: Airo, tmp_path: Path) -> None:
     ("args", "data", "told"),
     [
         (("When?",), b"\xff\xfe", "standard input is not UTF-8 text (byte 0)"),
-        (("When?",), b"a\0b", "it holds a zero byte"),
+        (("When?",), b"a\0b", "it contains a zero byte"),
         pytest.param(("When?",), b"x" * (16 * 1024 * 1024 + 1), "longer than 16 MB", id="16 MB"),
         (("--docs", LIBRARY, "When?"), b"Ann", "--docs cannot be combined with a text"),
         (("--web", "When?"), b"Ann", "--web cannot be combined"),

@@ -31,7 +31,7 @@ def test_made_data_are_lines_that_a_training_takes(airo: Airo) -> None:
         (("missing.jsonl", "--base", "x", "--out", "y"), "missing.jsonl"),
         (("{data}", "--base", "no-such-model", "--out", "y"), "there is no model no-such-model"),
         (("{data}", "--base", "smollm2", "--out", "y"), "airo pull smollm2"),
-        (("{data}", "--base", "someone/model", "--out", "y"), "someone/model is not on this machine"),
+        (("{data}", "--base", "someone/model", "--out", "y"), "someone/model is not downloaded"),
         (("--from-runs", "--base", "x", "--out", "y"), "no run has an answer to learn from"),
         (("--from-runs", "otters", "--base", "x", "--out", "y"), "no run with 'otters' has an answer"),
     ],

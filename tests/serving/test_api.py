@@ -136,9 +136,9 @@ def test_only_the_last_message_of_the_user_is_asked() -> None:
         ({}, "messages must be a list"),
         ({"messages": "hello"}, "messages must be a list"),
         ({"messages": [3]}, "messages must be a list"),
-        ({"messages": []}, "no message of the user"),
-        ({"messages": [{"role": "user", "content": " "}]}, "no message of the user"),
-        ({"messages": [{"role": "user", "content": {"a": 1}}]}, "no message of the user"),
+        ({"messages": []}, "no user message with text"),
+        ({"messages": [{"role": "user", "content": " "}]}, "no user message with text"),
+        ({"messages": [{"role": "user", "content": {"a": 1}}]}, "no user message with text"),
         ({"messages": [{"role": "user", "content": "x" * 40_000}]}, "40,000 characters"),
     ],
 )

@@ -24,7 +24,7 @@ from airoagent.models.local.checkpoint import Checkpoint
 from airoagent.models.local.machine import Device, this_machine
 from airoagent.models.local.quantised import quiet_gptq, require_libraries
 
-__all__ = ["Loaded", "check", "check_room", "free_memory", "load", "load_tokenizer"]
+__all__ = ["Loaded", "chat_text", "check", "check_room", "free_memory", "load", "load_tokenizer"]
 
 # Room for activations, the tokenizer and the libraries themselves.
 _OVERHEAD: Final = 400_000_000
@@ -66,6 +66,16 @@ def load_tokenizer(checkpoint: Checkpoint) -> Any:
         )
     _name_control_tokens(tokenizer, config)
     return tokenizer
+
+
+def chat_text(tokenizer: Any, messages: list[dict[str, str]]) -> str:
+    """The messages in the tokenizer's chat template, ready for the answer. ValueError with the template's refusal."""
+    import jinja2
+
+    try:
+        return str(tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True))
+    except jinja2.TemplateError as error:  # A template's own refusal, e.g. of system messages.
+        raise ValueError(str(error)) from error
 
 
 def _name_control_tokens(tokenizer: Any, config: Any) -> None:

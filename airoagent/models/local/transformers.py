@@ -34,7 +34,7 @@ from airoagent.models.local.decoding import (
     encode_plain,
     encode_prompt,
 )
-from airoagent.models.local.loading import Loaded, check, check_room, free_memory, load, load_tokenizer
+from airoagent.models.local.loading import Loaded, chat_text, check, check_room, free_memory, load, load_tokenizer
 from airoagent.models.local.machine import Device
 from airoagent.models.local.prompt_queue import PromptQueue
 from airoagent.models.local.row_batch import BatchGroup, BatchRow, PromptLookup
@@ -355,15 +355,7 @@ class TransformersModel:
             return self._wrapper
 
     def _render(self, messages: list[dict[str, str]]) -> str:
-        import jinja2
-
-        try:
-            text: str = self._ready_tokenizer().apply_chat_template(
-                messages, tokenize=False, add_generation_prompt=True
-            )
-        except jinja2.TemplateError as error:  # A template's own refusal, e.g. of system messages.
-            raise ValueError(str(error)) from error
-        return text
+        return chat_text(self._ready_tokenizer(), messages)
 
 
 def _quantised(checkpoint: Checkpoint) -> str:
