@@ -11,11 +11,11 @@ was busy with other things and could not take the answers that may have been the
 from __future__ import annotations
 
 import asyncio
-import random
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from airoagent.background import backoff
 from airoagent.errors import AiroError, LimitReached, ToolError
 from airoagent.plan.steps import Step
 
@@ -56,7 +56,7 @@ class Budget:
         if not isinstance(failure, ToolError) or not failure.retryable or attempt > self._policy.retries:
             return None
         if failure.retry_after is None:
-            return random.uniform(0.0, min(8.0, 0.5 * 2.0**attempt))
+            return backoff(attempt, base=1.0)
         try:
             wait = max(0.0, float(failure.retry_after))
         except (TypeError, ValueError, OverflowError):

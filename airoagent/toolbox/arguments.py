@@ -48,7 +48,7 @@ class Call(Protocol):
 
 
 def bound(tool: Tool) -> Call:
-    """How to call the tool with a plan step's input, worked out once, since looking at signatures is not cheap.
+    """How to call the tool with a plan step's input: what depends on the tool alone is worked out once.
 
     The call takes the input and a context (None for a tool that wants none) and is awaited; a sync function runs in a
     thread of its own. ToolError if the input is not what the tool takes.
