@@ -52,10 +52,10 @@ Status = Literal["running", "done", "failed", "interrupted"]
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where (part of) an evidence came from.
+    """Where evidence, or a part of it, came from.
 
     ``url`` is an ``http(s)`` address or a ``docs://`` one (a file of a documents folder); ``quote`` the words that a
-    cited answer stands on, or a search result's snippet; ``start`` and ``end`` the characters of the evidence's text
+    cited answer is based on, or a search result's snippet; ``start`` and ``end`` the characters of the evidence's text
     that were taken from there (equal: the text cites the source and copies nothing).
     """
 
@@ -75,7 +75,7 @@ class Evidence:
     made of it, see `airoagent.engine.provenance`):
 
     - ``answered`` is False where the text only says that the question put to the tool cannot be answered;
-    - ``untrusted``: someone outside had a say in its words;
+    - ``untrusted``: someone outside influenced its wording;
     - ``written``: a model wrote it;
     - ``private``: it comes from the user's documents, or from a text given with the question.
 
@@ -99,7 +99,7 @@ class Evidence:
     def blocks(self) -> tuple[tuple[str, tuple[Source, ...]], ...]:
         """The text cut by source: pairs of (text, its sources).
 
-        Sources that cover characters of the text give one block each; an evidence whose sources only cite (or that
+        Sources that cover characters of the text give one block each; evidence whose sources only cite (or that
         has none) is one block with all of them.
         """
         spans = [source for source in self.sources if source.end > source.start]

@@ -39,7 +39,9 @@ class Budget:
         most = self._policy.max_calls
         self._calls += 1
         if most and self._calls > most:
-            raise LimitReached(f"{tool} would be call {self._calls} of the run; the limit is {most}", "--max-calls")
+            raise LimitReached(
+                f"{tool} would be call {self._calls} of the run; the limit is {most}", "raise --max-calls"
+            )
 
     def count_text(self, tool: str, text: str) -> None:
         """Count the characters of an evidence; LimitReached if they are too many."""
@@ -48,7 +50,7 @@ class Budget:
         if most and self._characters > most:
             raise LimitReached(
                 f"with {tool} the evidence of the run has {self._characters:,} characters; the limit is {most:,}",
-                "--max-characters",
+                "raise --max-characters",
             )
 
     def retry_in(self, failure: AiroError, attempt: int) -> float | None:

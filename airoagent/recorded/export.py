@@ -86,7 +86,7 @@ async def on_recorded_tools(session: Session, plan: Plan, record: Run, *, watch:
             if found is None:
                 raise StoreError(
                     f"the record {record.id} has no call of {tool.name} with the input {text[:120]!r}",
-                    "record it anew: run the plan without --replay-tools, then airo runs export",
+                    "record it again: run the plan without --replay-tools, then airo runs export",
                 )
             return found, "record"
 

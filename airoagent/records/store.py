@@ -193,7 +193,7 @@ class Store:
         begins = isinstance(event, RunStarted | RunResumed)
         if begins and not self._locks.take(run):
             raise StoreError(
-                f"the run {run} is being driven by another process", "wait for its end, or stop that process first"
+                f"the run {run} is in progress in another process", "wait for it to finish, or stop that process first"
             )
         try:
             with self.transaction("the record cannot be written") as db:

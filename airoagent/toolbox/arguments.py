@@ -184,7 +184,7 @@ class _Template:
             return [self._filled(item, (*path, at)) for at, item in enumerate(value)]
         if isinstance(value, dict):
             if any(self._open in key for key in value if self._open):
-                raise ValueError("a reference stands in a key")
+                raise ValueError("a reference is in a key")
             return {key: self._filled(item, (*path, key)) for key, item in value.items()}
         return value
 
@@ -238,7 +238,9 @@ def _checked(
     params = checker.call(function, value, ())
     wrong = [found.message for found in checker.diagnostics if not found.repair]
     if wrong:
-        raise ToolError(f"{tool.name} cannot be called so: {' '.join(wrong[:4])}", f"`airo tools show {tool.name}`")
+        raise ToolError(
+            f"{tool.name} cannot be called this way: {' '.join(wrong[:4])}", f"`airo tools show {tool.name}`"
+        )
     if tool.specification is not None:
         return params
     try:

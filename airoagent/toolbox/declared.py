@@ -21,7 +21,7 @@ such value at all. A list inside the list is left out where a parameter in it is
 command to read. A command has side effects unless the file says ``side_effects: false``.
 
 ``http`` is asked by GET through the one door to the network, values percent-encoded; a map gives ``url``, ``query``
-and ``headers``, in which ``${NAME}`` is a variable of the environment (a key does not belong into a file).
+and ``headers``, in which ``${NAME}`` is a variable of the environment (a key does not belong in a file).
 
 What a command writes counts as private, as if it were read from the user's files (``private: false``: it is not), and
 what it is given counts as staying here (``network: true``: the command sends it somewhere); with ``http`` it is the
@@ -222,7 +222,9 @@ def _command(function: Function, own: Mapping[str, Json], folder: Path) -> Call:
         if ended.status and not ended.cut:
             lines = [line for line in (ended.errors.strip() or ended.output.strip()).splitlines() if line.strip()]
             reason = f": {lines[-1].strip()[:300]}" if lines else ""
-            raise ToolError(f"{function.name} ended with status {ended.status}{reason}", "see what the command takes")
+            raise ToolError(
+                f"{function.name} ended with status {ended.status}{reason}", "check what the command accepts"
+            )
         return ToolOutput(ended.output.rstrip("\n"), note=note)
 
     return call
@@ -302,7 +304,7 @@ def _request(function: Function, http: Json) -> Call:
         if answer.status >= 400:
             raise ToolError(
                 f"{function.name}: {urlsplit(address).netloc} answers with status {answer.status}",
-                "see what the address takes",
+                "check what the address accepts",
                 retryable=answer.status in (429, 502, 503, 504),
                 retry_after=answer.retry_after,
             )
