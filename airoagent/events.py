@@ -4,7 +4,7 @@ A run is its events in order. Each is a frozen record with a stable ``type`` wor
 1970, UTC). `to_json` and `from_json` are exact inverses on every event; one JSON object a line is the trace format.
 
 Events marked *live* (`PlanText`, `StepText`, `Progress`) are for whoever is watching; they are not recorded, since
-what they say stands whole in a later event.
+a later event holds in full what they say.
 """
 
 from __future__ import annotations
@@ -163,7 +163,7 @@ class RunStarted(Event):
 
 @dataclass(frozen=True, slots=True)
 class RunResumed(Event):
-    """A run that was interrupted, or had failed, goes on; ``model`` answers from here on.
+    """A run that was interrupted, or had failed, continues; ``model`` answers from here on.
 
     ``afresh``: its plan had not been written to the end, so the model is asked for it again.
     """
@@ -270,7 +270,7 @@ class StepStarted(Event):
 
 @dataclass(frozen=True, slots=True)
 class InputEdited(Event):
-    """The user let the step's tool be called, but with this input in place of the step's own."""
+    """The user let the step's tool be called, but with this input instead of the step's own."""
 
     type: ClassVar[str] = "input_edited"
     step: str
@@ -429,7 +429,7 @@ _FOUND = tuple(one.name for one in dataclasses.fields(Evidence) if one.name not 
 def to_json(event: Event) -> dict[str, Any]:
     """The event as plain JSON values; the ``type`` word comes first.
 
-    Evidence stands in it as ``evidence``, without the step, tool and time that the event itself says.
+    Evidence is in it as ``evidence``, without the step, tool and time, which the event itself has.
     """
     value = dataclasses.asdict(cast(Any, event))
     if isinstance(event, StepFinished):

@@ -39,7 +39,8 @@ class Policy:
     - ``replan``: how often the model may write a new plan after a failure; calls already made are not repeated.
     - ``cache_seconds``: results up to this age are reused from earlier runs, if the tool allows it (0: never).
     - ``ask_before``: whether the user is asked before calls with side effects, or before every call.
-    - ``share_private``: text of the user's documents, or given with the question, may leave the machine without asking.
+    - ``share_private``: text from the user's documents, or given with the question, may leave the machine without the
+      user being asked.
     """
 
     tool_timeout: float = 60.0
@@ -94,7 +95,7 @@ class Ask(Protocol):
 
 
 Approve = Callable[[Step, Tool, str], Awaitable[bool | str]]
-"""Asked before a call: True makes it, False refuses it, a text makes it with that input in place of the step's own."""
+"""Asked before a call: True makes it, False refuses it, a text makes it with that input instead of the step's own."""
 
 
 Recall = Callable[[Step, Tool, str], tuple[Evidence, Origin] | None]

@@ -18,7 +18,7 @@ from typing import Any
 from airoagent.engine.approval import Approval
 from airoagent.engine.limits import Budget, Deadlines
 from airoagent.engine.policy import Policy, Services
-from airoagent.engine.provenance import Provenance
+from airoagent.engine.provenance import Provenance, from_documents
 from airoagent.engine.results import checked, cleaned, failure_of, record_of
 from airoagent.engine.tasks import Tasks
 from airoagent.errors import AiroError, ToolError, ToolTimeout
@@ -170,8 +170,7 @@ class ToolCalls:
 
     def _reads(self, tool: Tool, step: str, sources: tuple[Source, ...]) -> bool:
         """Whether a step's tool has read files of the user's."""
-        local = any(source.url.startswith("docs://") for source in sources)
-        private = tool.private or local or step in self._approval.reads_files
+        private = tool.private or from_documents(sources) or step in self._approval.reads_files
         self._provenance.read = self._provenance.read or private
         return private
 
