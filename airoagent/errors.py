@@ -8,8 +8,8 @@
     ├── CallError                4   the function call cannot be read or is wrong   (.diagnostics, .kind)
     ├── ToolError                5   a tool failed
     │   ├── ToolTimeout          5   ... by not answering in time
-    │   ├── PrivateText          5   ... because it would have sent text of the user's own away
-    │   ├── FetchError           5   ... because a page could not be had
+    │   ├── PrivateText          5   ... because it would have sent private text off the machine
+    │   ├── FetchError           5   ... because a page could not be fetched
     │   └── SearchError          5   ... because the search could not be made
     │       └── SearchBlocked    5   ... because the search engine refused to answer
     ├── StoreError               6   a record cannot be read, written or replayed
@@ -164,7 +164,7 @@ class ToolTimeout(ToolError):
 
 
 class PrivateText(ToolError):
-    """A call was held back: it would have sent text of the user's own off the machine. ``allow`` says how to let it."""
+    """A call was held back: it would have sent the user's own text off the machine. ``allow`` says how to permit it."""
 
     allow: ClassVar[str] = "allow it with --share-private (Policy(share_private=True)), or be asked in a terminal"
 

@@ -4,7 +4,7 @@ A run is its events in order. Each is a frozen record with a stable ``type`` wor
 1970, UTC). `to_json` and `from_json` are exact inverses on every event; one JSON object a line is the trace format.
 
 Events marked *live* (`PlanText`, `StepText`, `Progress`) are for whoever is watching; they are not recorded, since
-what they say stands whole in a later event.
+a later event holds in full what they say.
 """
 
 from __future__ import annotations
@@ -52,10 +52,10 @@ Status = Literal["running", "done", "failed", "interrupted"]
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where (part of) an evidence came from.
+    """Where evidence, or a part of it, came from.
 
     ``url`` is an ``http(s)`` address or a ``docs://`` one (a file of a documents folder); ``quote`` the words that a
-    cited answer stands on, or a search result's snippet; ``start`` and ``end`` the characters of the evidence's text
+    cited answer is based on, or a search result's snippet; ``start`` and ``end`` the characters of the evidence's text
     that were taken from there (equal: the text cites the source and copies nothing).
     """
 
@@ -75,7 +75,7 @@ class Evidence:
     made of it, see `airoagent.engine.provenance`):
 
     - ``answered`` is False where the text only says that the question put to the tool cannot be answered;
-    - ``untrusted``: someone outside had a say in its words;
+    - ``untrusted``: someone outside influenced its wording;
     - ``written``: a model wrote it;
     - ``private``: it comes from the user's documents, or from a text given with the question.
 
@@ -99,7 +99,7 @@ class Evidence:
     def blocks(self) -> tuple[tuple[str, tuple[Source, ...]], ...]:
         """The text cut by source: pairs of (text, its sources).
 
-        Sources that cover characters of the text give one block each; an evidence whose sources only cite (or that
+        Sources that cover characters of the text give one block each; evidence whose sources only cite (or that
         has none) is one block with all of them.
         """
         spans = [source for source in self.sources if source.end > source.start]
@@ -163,7 +163,7 @@ class RunStarted(Event):
 
 @dataclass(frozen=True, slots=True)
 class RunResumed(Event):
-    """A run that was interrupted, or had failed, goes on; ``model`` answers from here on.
+    """A run that was interrupted, or had failed, continues; ``model`` answers from here on.
 
     ``afresh``: its plan had not been written to the end, so the model is asked for it again.
     """
@@ -270,7 +270,7 @@ class StepStarted(Event):
 
 @dataclass(frozen=True, slots=True)
 class InputEdited(Event):
-    """The user let the step's tool be called, but with this input in place of the step's own."""
+    """The user let the step's tool be called, but with this input instead of the step's own."""
 
     type: ClassVar[str] = "input_edited"
     step: str
@@ -429,7 +429,7 @@ _FOUND = tuple(one.name for one in dataclasses.fields(Evidence) if one.name not 
 def to_json(event: Event) -> dict[str, Any]:
     """The event as plain JSON values; the ``type`` word comes first.
 
-    Evidence stands in it as ``evidence``, without the step, tool and time that the event itself says.
+    Evidence is in it as ``evidence``, without the step, tool and time, which the event itself has.
     """
     value = dataclasses.asdict(cast(Any, event))
     if isinstance(event, StepFinished):

@@ -63,9 +63,9 @@ KNOWN_FOLDERS_WITHOUT_NAMES = {
         "web",
     )
 }
-KNOWN_PRIVATE_USES = {"airoagent/records/upkeep.py"}
+KNOWN_PRIVATE_USES: set[str] = set()
 KNOWN_TWINS: set[str] = set()
-KNOWN_FRAGMENTS = {"airoagent.engine.sharing", "airoagent.training.made_examples"}
+KNOWN_FRAGMENTS = {"airoagent.training.made_examples"}
 
 
 @cache

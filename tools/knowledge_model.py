@@ -48,7 +48,7 @@ async def knowledge_model(input: str, context: ToolContext) -> ToolOutput:
     for part in context.parts:
         if isinstance(part, Evidence) and not part.answered and part not in given:
             # The question is about something that was not found: asking on would only invite an invention.
-            return ToolOutput(part.text, (), f"{part.id} has no answer to ask on with", answered=False)
+            return ToolOutput(part.text, (), f"{part.id} has no answer to build on", answered=False)
     if not given:
         completion = await context.ask(input, "answer")
         return ToolOutput(completion.text.strip(), answered=read_cited_answer(completion.text).answered)

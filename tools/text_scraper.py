@@ -10,7 +10,7 @@ DESCRIPTION = (
     "Load one or more websites from the input string containing newline delimited links, where input is one or more "
     "links, and produces plain text output containing the content of the links."
 )
-_COMPOSED = "a model wrote {url} after reading text from outside, and it stands nowhere else, so it is not opened"
+_COMPOSED = "a model wrote {url} after reading text from outside, and it appears nowhere else, so it is not opened"
 _COMPOSED_HINT = "give TextScraper links from the question, a search, a page or HyperlinkExtractor"
 MOST_LINKS = 30  # of each page, listed below its text for HyperlinkExtractor
 
@@ -31,7 +31,7 @@ async def text_scraper(links: str, context: ToolContext) -> ToolOutput:
     if not urls:
         raise ToolError(
             f"there is nothing to read: the input holds no links (it begins {' '.join(links.split())[:80]!r})",
-            "give links, one a line, e.g. from a search or from HyperlinkExtractor",
+            "give links, one per line, e.g. from a search or from HyperlinkExtractor",
         )
     allowed = [url for url in urls if context.may_open(url)]
     refused = [(url, ToolError(_COMPOSED.format(url=url), _COMPOSED_HINT)) for url in urls if url not in allowed]

@@ -184,13 +184,13 @@ def gc(days: float | None, keep: int | None, yes: bool, dry_run: bool, vacuum: b
     A run that is still going is kept. The runs to be removed are shown first, and removed after confirmation; without a
     terminal --yes is needed.
     """
-    from airoagent.records.upkeep import collect, find_old
+    from airoagent.records.upkeep import collect
 
     store = open_store()
     before = 0.0
     if days is not None or keep is not None:
         before = time.time() - (days or 0.0) * 86400
-    runs = find_old(store, before=before, keep=keep or 0)
+    runs = store.find_old(before=before, keep=keep or 0)
     if runs:
         click.echo(f"runs to remove: {len(runs):,}, from {runs[0]} to {runs[-1]}", err=True)
     if dry_run:

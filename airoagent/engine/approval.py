@@ -58,7 +58,7 @@ class Approval:
         public = self._provenance.public_addresses(parts, self._found)
         links = links_of(parts, clean_lines=True)
         odd = [url for url in links if url not in public and not url.lower().startswith("docs://")]
-        return f"which would open addresses that stem from {what}: {' '.join(odd[:5])}" if odd else ""
+        return f"which would open addresses that come from {what}: {' '.join(odd[:5])}" if odd else ""
 
     def address_check(self, step: Step, tool: Tool, parts: Filled) -> Callable[[str], None] | None:
         """Raises for an address that may hold private text; None where any may be opened."""
@@ -73,7 +73,8 @@ class Approval:
                 known.append(self._provenance.public_addresses(parts, self._found))
             if what and url not in known[0]:
                 raise PrivateText(
-                    f"{step.id} ({tool.name}) is kept from {url[:200]}: it may hold text of {what}", PrivateText.allow
+                    f"{step.id} ({tool.name}) may not open {url[:200]}: the address may hold text of {what}",
+                    PrivateText.allow,
                 )
 
         return check

@@ -43,9 +43,12 @@ def plan_about(texts: Texts) -> tuple[Plan, dict[str, str]]:
     )
     empty = next((name for name, text in pairs if not text.strip()), None)
     if empty is not None:
-        raise UsageError(f"there is nothing in {empty} to answer from", "it takes a text with words")
+        raise UsageError(f"there is nothing in {empty} to answer from", "give a text with words in it")
     if len(pairs) > _MOST:
-        raise UsageError(f"{len(pairs)} texts are too many for one question: {_MOST} at most", "a folder: --docs DIR")
+        raise UsageError(
+            f"{len(pairs)} texts are too many for one question: {_MOST} at most",
+            "put them in a folder and name it with --docs",
+        )
     named: dict[str, str] = {}
     for name, text in pairs:
         plain = _PLAN_SIGNS.sub("_", name).strip() or "text"

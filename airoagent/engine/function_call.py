@@ -47,7 +47,7 @@ async def call(
 
     input = _checked(input, 'say what is to be done: airo call "how many lines has notes.txt?"')
     if format not in ("json", "yaml"):
-        raise UsageError(f"there is no format {format!r}", "it is json or yaml")
+        raise UsageError(f"there is no format {format!r}", "use json or yaml")
     offered = load_functions(session.toolbox if functions is None else functions)
     if not offered:
         raise UsageError("there are no functions to choose from", "name a specification with --functions FILE")

@@ -11,11 +11,11 @@ was busy with other things and could not take the answers that may have been the
 from __future__ import annotations
 
 import asyncio
-import random
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from airoagent.background import backoff
 from airoagent.errors import AiroError, LimitReached, ToolError
 from airoagent.plan.steps import Step
 
@@ -39,7 +39,9 @@ class Budget:
         most = self._policy.max_calls
         self._calls += 1
         if most and self._calls > most:
-            raise LimitReached(f"{tool} would be call {self._calls} of the run; the limit is {most}", "--max-calls")
+            raise LimitReached(
+                f"{tool} would be call {self._calls} of the run; the limit is {most}", "raise --max-calls"
+            )
 
     def count_text(self, tool: str, text: str) -> None:
         """Count the characters of an evidence; LimitReached if they are too many."""
@@ -48,7 +50,7 @@ class Budget:
         if most and self._characters > most:
             raise LimitReached(
                 f"with {tool} the evidence of the run has {self._characters:,} characters; the limit is {most:,}",
-                "--max-characters",
+                "raise --max-characters",
             )
 
     def retry_in(self, failure: AiroError, attempt: int) -> float | None:
@@ -56,7 +58,7 @@ class Budget:
         if not isinstance(failure, ToolError) or not failure.retryable or attempt > self._policy.retries:
             return None
         if failure.retry_after is None:
-            return random.uniform(0.0, min(8.0, 0.5 * 2.0**attempt))
+            return backoff(attempt, base=1.0)
         try:
             wait = max(0.0, float(failure.retry_after))
         except (TypeError, ValueError, OverflowError):

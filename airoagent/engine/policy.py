@@ -26,19 +26,21 @@ OnError = Literal["stop", "skip", "tell"]
 class Policy:
     """What a run may take and what happens when a step fails.
 
-    - ``tool_timeout``: seconds per call, for tools that name none (0: no limit); ``limit_seconds``: for the whole run.
-    - ``retries``: how often a failure that may pass is tried again; ``longest_wait``: seconds to wait at most where the
-      other side says when to come back (a call that is asked to wait longer, or beyond the run's end, fails at once).
+    - ``tool_timeout``: seconds per call, for tools that set no limit (0: none); ``limit_seconds``: for the whole run.
+    - ``retries``: how often a call is repeated after a failure that may be temporary; ``longest_wait``: the longest
+      wait, in seconds, if the other side says when to come back (a call that is asked to wait longer, or beyond the
+      run's end, fails at once).
     - ``concurrency``: how many tools may be called at the same time (0: no limit).
-    - ``max_evidence``: characters one call may give; ``max_bytes``: characters of evidence in the whole run;
+    - ``max_evidence``: characters one call may return; ``max_bytes``: characters of evidence in the whole run;
       ``max_calls``: calls of tools; ``max_tokens``: tokens read and written by models (0: no limit).
-    - ``on_error``: ``stop`` starts nothing new after a failure, ``skip`` goes on with what does not depend on it,
+    - ``on_error``: ``stop`` starts nothing new after a failure, ``skip`` continues with what does not depend on it,
       ``tell`` lets the steps that depend on it know what went wrong.
     - ``eager``: a step starts while the rest of the plan is still being written (one with side effects never does).
-    - ``replan``: how often the model may write a new plan after a failure; what has been found is not called for again.
-    - ``cache_seconds``: results of tools that allow it are taken from earlier runs up to this age (0: never).
-    - ``ask_before``: whether tools with side effects are asked about, or every call.
-    - ``share_private``: text of the user's documents, or given with the question, may leave the machine unasked.
+    - ``replan``: how often the model may write a new plan after a failure; calls already made are not repeated.
+    - ``cache_seconds``: results up to this age are reused from earlier runs, if the tool allows it (0: never).
+    - ``ask_before``: whether the user is asked before calls with side effects, or before every call.
+    - ``share_private``: text from the user's documents, or given with the question, may leave the machine without the
+      user being asked.
     """
 
     tool_timeout: float = 60.0
@@ -93,7 +95,7 @@ class Ask(Protocol):
 
 
 Approve = Callable[[Step, Tool, str], Awaitable[bool | str]]
-"""Asked before a call: True makes it, False refuses it, a text makes it with that input in place of the step's own."""
+"""Asked before a call: True makes it, False refuses it, a text makes it with that input instead of the step's own."""
 
 
 Recall = Callable[[Step, Tool, str], tuple[Evidence, Origin] | None]

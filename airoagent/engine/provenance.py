@@ -19,13 +19,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 
-from airoagent.events import Event, Evidence, Replanned, RunStarted, StepFailed, StepFinished
+from airoagent.events import Event, Evidence, Replanned, RunStarted, Source, StepFailed, StepFinished
 from airoagent.plan.evidence import Filled
 from airoagent.records.run_record import Run
 from airoagent.toolbox.tool import Tool
 from airoagent.web.links import extract_links, links_of
 
-__all__ = ["Provenance", "plan_is_private", "plan_is_trusted", "plan_settings"]
+__all__ = ["Provenance", "from_documents", "plan_is_private", "plan_is_trusted", "plan_settings"]
 
 _UNTRUSTED_PLAN = ("untrusted_plan", "True")
 _PRIVATE_PLAN = ("private_plan", "True")
@@ -135,6 +135,11 @@ def _composed(part: Evidence) -> bool:
     return part.untrusted and part.written
 
 
+def from_documents(sources: Iterable[Source]) -> bool:
+    """Whether any of the sources is one of the user's documents."""
+    return any(source.url.startswith("docs://") for source in sources)
+
+
 def plan_settings(trusted: bool, private: bool) -> tuple[tuple[str, str], ...]:
     """What a run has on record, among its settings, of a plan that it took over from another run."""
     return (() if trusted else (_UNTRUSTED_PLAN,)) + ((_PRIVATE_PLAN,) if private else ())
@@ -159,7 +164,7 @@ def plan_is_private(events: Iterable[Event], tools: Mapping[str, Tool]) -> bool:
             sources = event.evidence.sources if isinstance(event, StepFinished) else ()
             private = isinstance(event, StepFinished) and event.evidence.private
             local = event.tool in tools and tools[event.tool].private
-            read = read or private or local or any(source.url.startswith("docs://") for source in sources)
+            read = read or private or local or from_documents(sources)
         elif isinstance(event, Replanned) and read:
             return True
     return False

@@ -44,7 +44,7 @@ def checked(tool: Tool, result: Any, limit: int) -> ToolOutput | str:
     if size > limit:
         raise LimitReached(
             f"{tool.name} returned {size:,} characters; the limit is {limit:,}",
-            "raise max_evidence if the machine has the room",
+            "raise max_evidence if the machine has enough memory",
         )
     return result  # type: ignore[no-any-return]
 
@@ -72,7 +72,7 @@ def _output(tool: Tool, output: ToolOutput) -> tuple[ToolOutput, int]:
             raise ToolError(f"{tool.name} returned a source that is {type(source).__name__}, not airoagent.Source")
         for part in (source.url, source.title, source.quote):
             if not isinstance(part, str):
-                raise ToolError(f"{tool.name} returned a source with {type(part).__name__} in place of text")
+                raise ToolError(f"{tool.name} returned a source with {type(part).__name__} instead of text")
             size += len(part)
         if not (isinstance(source.start, int) and isinstance(source.end, int)):
             raise ToolError(f"{tool.name} returned a source whose start and end are not whole numbers")
@@ -125,7 +125,7 @@ def _words(said: Callable[[], object]) -> str:
     try:
         words = said()
     except Exception as error:
-        return f"(its message cannot be had: {type(error).__name__})"
+        return f"(its message cannot be read: {type(error).__name__})"
     return visible(str(words)) if isinstance(words, str | int | float) else ""
 
 

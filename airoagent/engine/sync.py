@@ -88,7 +88,7 @@ def _to_the_end(loop: asyncio.AbstractEventLoop, task: asyncio.Task[T]) -> T:
         except BaseException as error:
             if task.done():
                 raise
-            _log.warning("the run goes on after a task of a tool ended the event loop: %r", error)
+            _log.warning("the run continues after a tool's task ended the event loop: %r", error)
 
 
 def _leave(loop: asyncio.AbstractEventLoop) -> None:
@@ -101,7 +101,7 @@ def _leave(loop: asyncio.AbstractEventLoop) -> None:
             loop.run_until_complete(asyncio.wait(left, timeout=_GRACE))
         loop.run_until_complete(asyncio.wait({loop.create_task(loop.shutdown_asyncgens())}, timeout=_GRACE))
     except BaseException as error:  # SystemExit in such a task: the run itself has ended before
-        _log.warning("what a tool left behind ended with %r", error)
+        _log.warning("a task that a tool left behind ended with %r", error)
     finally:
         # Not `shutdown_default_executor`, which would wait for threads that nothing can stop.
         loop.close()

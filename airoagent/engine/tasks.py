@@ -108,7 +108,7 @@ class Tasks:
 
     def _abandon_all(self) -> None:
         for task in tuple(self._tasks):
-            _log.warning("a call could not be stopped within %g s and is left to itself: %r", self._grace, task)
+            _log.warning("a call could not be stopped within %g s and is left running: %r", self._grace, task)
             self.abandon(task)
 
     def _ended(self, task: asyncio.Task[Any]) -> None:

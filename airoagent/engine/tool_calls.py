@@ -18,9 +18,8 @@ from typing import Any
 from airoagent.engine.approval import Approval
 from airoagent.engine.limits import Budget, Deadlines
 from airoagent.engine.policy import Policy, Services
-from airoagent.engine.provenance import Provenance
+from airoagent.engine.provenance import Provenance, from_documents
 from airoagent.engine.results import checked, cleaned, failure_of, record_of
-from airoagent.engine.sharing import SharedCalls
 from airoagent.engine.tasks import Tasks
 from airoagent.errors import AiroError, ToolError, ToolTimeout
 from airoagent.events import (
@@ -63,6 +62,46 @@ class _Bound:
         self.guarded = tool.side_effects or policy.ask_before == "all" or policy.max_calls > 0
 
 
+class _SharedCalls:
+    """Calls that several steps of a run make: the first makes it, and the others take what it gave.
+
+    Which calls are the same depends on the tool, its input and, where the tool sees more than the text, on where the
+    text is from. The tool must be repeatable and without side effects.
+    """
+
+    def __init__(self, provenance: Provenance) -> None:
+        self._provenance = provenance
+        self._first: dict[tuple[object, ...], str] = {}  # by what is called, the step that makes the call
+        self._ended: dict[str, AiroError | None] = {}
+        self._waiting: dict[str, list[asyncio.Future[None]]] = {}
+
+    def caller(self, step: str, tool: Tool, text: str, parts: Filled) -> str:
+        """The step that makes this very call: this one, or the first that came to it."""
+        key: tuple[object, ...] = (tool.name, text)
+        if tool.network and self._provenance.read:  # what one may not send, another may
+            key = (*key, self._provenance.private_in(parts))
+        if tool.context_parameter:  # what it makes of the text may depend on where the text is from
+            evidence = [part for part in parts if isinstance(part, Evidence)]
+            key = (*key, *[(part.sources, part.untrusted and part.written) for part in evidence])
+        return self._first.setdefault(key, step)
+
+    async def failure_of(self, caller: str) -> AiroError | None:
+        """Wait for the end of the caller's step: the failure it came to, None if it has its evidence."""
+        if caller not in self._ended:
+            waiting: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._waiting.setdefault(caller, []).append(waiting)
+            await waiting
+        return self._ended[caller]
+
+    def end(self, step: str, failure: AiroError | None = None) -> None:
+        """The step has ended: those that wait for it go on."""
+        self._ended[step] = failure
+        if self._waiting:
+            for waiting in self._waiting.pop(step, ()):
+                if not waiting.done():
+                    waiting.set_result(None)
+
+
 class ToolCalls:
     """Calls the tools of single steps of one run.
 
@@ -90,7 +129,7 @@ class ToolCalls:
         self._plain = -1 if self._policy.max_bytes else self._policy.max_evidence
         self._provenance = Provenance(services.question, services.plan_trusted, found.values(), services.plan_private)
         self._approval = Approval(services, self._provenance, found)
-        self._shared = SharedCalls(self._provenance)
+        self._shared = _SharedCalls(self._provenance)
         self._asked: set[str] = set()  # steps whose tools have asked the model
 
     def run(self, step: Step, task: asyncio.Task[Any]) -> Awaitable[Evidence | AiroError]:
@@ -131,8 +170,7 @@ class ToolCalls:
 
     def _reads(self, tool: Tool, step: str, sources: tuple[Source, ...]) -> bool:
         """Whether a step's tool has read files of the user's."""
-        local = any(source.url.startswith("docs://") for source in sources)
-        private = tool.private or local or step in self._approval.reads_files
+        private = tool.private or from_documents(sources) or step in self._approval.reads_files
         self._provenance.read = self._provenance.read or private
         return private
 

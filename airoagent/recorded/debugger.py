@@ -120,7 +120,7 @@ class Debugger:
         return self._run(self.ready()[:1])
 
     def wave(self) -> tuple[Evidence, ...]:
-        """Run all steps that are ready, side by side."""
+        """Run all steps that are ready, concurrently."""
         return self._run(self.ready())
 
     def proceed(self, told: Callable[[Evidence], None] | None = None) -> Step | None:
@@ -183,7 +183,7 @@ class Debugger:
         self._forget(dependents(plan, {id}))
 
     def set(self, word: str, text: str) -> None:
-        """Put evidence in place of a call; what its dependents had found is forgotten."""
+        """Set evidence by hand instead of a call; what its dependents had found is forgotten."""
         id = self.id_of(word)
         self._keep()
         self._forget(dependents(self.plan, {id}))

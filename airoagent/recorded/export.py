@@ -13,7 +13,7 @@ from airoagent.errors import StoreError, UsageError
 from airoagent.events import Evidence, ModelCalled, Origin, PlanRefused, StepFinished
 from airoagent.plan.plans import Plan
 from airoagent.plan.steps import Ref, Step
-from airoagent.recorded.history import model_steps, recorded_steps
+from airoagent.recorded.history import model_tools, recorded_steps
 from airoagent.records.run_record import Run
 from airoagent.toolbox.tool import Tool
 
@@ -70,13 +70,9 @@ async def on_recorded_tools(session: Session, plan: Plan, record: Run, *, watch:
 
     A call that is not on record ends the run with a StoreError; no tool is called.
     """
-    asked = model_steps(record)
-    asking = {"KnowledgeModel", *(step.tool for step in recorded_steps(record.events).values() if step.id in asked)}
-    known = {
-        (step.tool, step.input): step.end.evidence
-        for step in recorded_steps(record.events).values()
-        if isinstance(step.end, StepFinished)
-    }
+    steps = recorded_steps(record.events).values()
+    asking = model_tools(steps)
+    known = {(step.tool, step.input): step.end.evidence for step in steps if isinstance(step.end, StepFinished)}
 
     def make(run: Run) -> Recall:
         def recall(step: Step, tool: Tool, text: str) -> tuple[Evidence, Origin] | None:
@@ -86,7 +82,7 @@ async def on_recorded_tools(session: Session, plan: Plan, record: Run, *, watch:
             if found is None:
                 raise StoreError(
                     f"the record {record.id} has no call of {tool.name} with the input {text[:120]!r}",
-                    "record it anew: run the plan without --replay-tools, then airo runs export",
+                    "record it again: run the plan without --replay-tools, then airo runs export",
                 )
             return found, "record"
 

@@ -70,7 +70,7 @@ async def rerun(session: Session, run: str | Run, *, from_step: str | None = Non
     session = with_texts_of(session, parent)
     if parsed_text(parent) is None and purpose_of(parent) == "plan":
         if from_step is not None:
-            raise StoreError(f"the run {parent.id} has no plan, so there is no step to call again from")
+            raise StoreError(f"the run {parent.id} has no plan, so it cannot be run again from a step")
         return await session.run(parent.question, None, watch, StartingPoint(parent=parent.id))
     plan = _plan_of(parent, session)
     again = {step.id for step in plan.steps}
@@ -96,7 +96,9 @@ async def fork(
     parent = session.load(run)
     session = with_texts_of(session, parent, new_plan=plan is not None)
     if not (edit or set or plan is not None or model is not None):
-        raise UsageError("a fork changes something, and nothing was given", "--edit, --set, --plan or --model")
+        raise UsageError(
+            "a fork must change something, but no change was given", "give --edit, --set, --plan or --model"
+        )
     if isinstance(plan, str):
         plan = parse_plan(plan, session.known_tools)
     base = plan if plan is not None else _plan_of(parent, session)
@@ -118,7 +120,7 @@ def _plan_of(run: Run, session: Session) -> Plan:
     """The plan as it was run, with today's tools."""
     text = parsed_text(run)
     if text is None:
-        raise StoreError(f"the run {run.id} has no plan to go on from", "give one with --plan FILE, or ask again")
+        raise StoreError(f"the run {run.id} has no plan to start from", "give one with --plan FILE, or ask again")
     plan = run.plan or parse_plan(text, run.tools)
     session.check_tools(step.tool for step in plan.steps)
     return plan

@@ -1,4 +1,4 @@
-"""Why a run answered what it did: the walk back from the answer, and the test of each evidence it stands on."""
+"""Why a run answered what it did: the walk back from the answer, and the test of the evidence it is based on."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Change = Literal["remove", "swap"]
 
 @dataclass(frozen=True, slots=True)
 class Ground:
-    """One step that the answer stands on: ``depth`` steps away from it, reached from the steps in ``used_by``.
+    """One step that the answer is based on: ``depth`` steps away from it, reached from the steps in ``used_by``.
 
     ``sources`` are the pages with the passage each is cited for; ``origin`` is where the evidence came from.
     """
@@ -42,7 +42,7 @@ class Ground:
 
 
 def why(run: Run) -> tuple[Ground, ...]:
-    """What the answer stands on, nearest first; steps that it does not stand on are not in it.
+    """What the answer is based on, nearest first; other steps are left out.
 
     StoreError if the run has no answer.
     """
@@ -113,8 +113,8 @@ async def bisect(session: Session, run: str | Run, *, change: Change = "remove")
     """Take away (or swap) the evidence of one step at a time, in the order of the plan, and see what is answered then.
 
     Tools are not called: all but the model's steps keep the evidence on record, and only those model steps are asked
-    again that the change reaches. The first trial that flips names the first step that the answer hangs on. Nothing is
-    recorded.
+    again that the change reaches. The first trial that flips names the first step that the answer depends on.
+    Nothing is recorded.
     """
     past = session.load(run)
     session = with_texts_of(session, past)

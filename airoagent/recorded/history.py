@@ -35,6 +35,7 @@ __all__ = [
     "dependents",
     "error_of",
     "model_steps",
+    "model_tools",
     "parsed_text",
     "purpose_of",
     "read_plan",
@@ -157,11 +158,16 @@ def parsed_text(run: Run) -> str | None:
 def model_steps(run: Run) -> frozenset[str]:
     """The steps whose tools ask the model.
 
-    Told by the tool, since a step that was recalled, or that shared another's call, has no model call of its own.
+    The tool decides, since a step that was recalled, or that shared another's call, has no model call of its own.
     """
     steps = recorded_steps(run.events).values()
-    tools = {"KnowledgeModel", *(step.tool for step in steps if step.asked)}
+    tools = model_tools(steps)
     return frozenset(step.id for step in steps if step.tool in tools)
+
+
+def model_tools(steps: Iterable[RecordedStep]) -> frozenset[str]:
+    """The tools that asked the model for any of these steps, and `KnowledgeModel`, which always does."""
+    return frozenset({"KnowledgeModel", *(step.tool for step in steps if step.asked)})
 
 
 def dependents(plan: Plan, steps: Set[str]) -> frozenset[str]:

@@ -64,7 +64,7 @@ async def areplay(run: Run, *, watch: Watch | None = None) -> Run:
     """The same, to be awaited."""
     if run.status not in ("done", "failed") or (run.failure is not None and run.failure.kind == "LimitReached"):
         raise StoreError(
-            f"the run {run.id} has no end to replay: it was stopped on the way",
+            f"the run {run.id} was stopped before its end, so it cannot be replayed",
             f"finish it first: airo resume {run.id}",
         )
     recorder = Recorder(run.id, None, watch)
@@ -97,16 +97,17 @@ async def areplay(run: Run, *, watch: Watch | None = None) -> Run:
 def _compare_ends(run: Run, again: Run) -> None:
     if again.answer != run.answer or again.status != run.status:
         raise StoreError(
-            f"replay of {run.id} ends otherwise: {_shown(again)}; on record is {_shown(run)}",
+            f"replay of {run.id} ends differently: {_shown(again)}; the record has {_shown(run)}",
             "the code that puts the answer together has changed since",
         )
     if again.sources != run.sources:
         raise StoreError(
-            f"replay of {run.id} names other sources for its answer", "the code that collects sources has changed since"
+            f"replay of {run.id} names different sources for its answer",
+            "the code that collects sources has changed since",
         )
     if run.failure is not None and again.failure is not None and again.failure.message != run.failure.message:
         raise StoreError(
-            f"replay of {run.id} fails otherwise: {again.failure.message!r}; on record is {run.failure.message!r}",
+            f"replay of {run.id} fails differently: {again.failure.message!r}; the record has {run.failure.message!r}",
             "the code has changed since",
         )
 
@@ -161,11 +162,11 @@ def _plan(run: Run, recorder: Recorder, purpose: str) -> Plan:
         recorder(PlanRefused(failure=record_of(error), diagnostics=error.diagnostics))
         raise
     if then is None:
-        raise StoreError(f"replay of {run.id} differs at the plan: it was refused then and reads well today")
+        raise StoreError(f"replay of {run.id} differs at the plan: it was refused then and is accepted today")
     if plan.to_text() != then:
         raise StoreError(
             f"replay of {run.id} differs at {_first_difference(plan, parse_plan(then, run.tools))}: "
-            "the plan's text is read otherwise today",
+            "the plan's text is read differently today",
             "the parser has changed since",
         )
     recorder.parsed(plan)
@@ -232,16 +233,18 @@ def _same(run: Run, step: Step, text: str, steps: Mapping[str, RecordedStep]) ->
     if then is None or then.input is None:
         raise StoreError(f"{where}: the step is not on record", "the code has changed since, or the trace was edited")
     if then.tool != step.tool:
-        raise StoreError(f"{where}: on record is a call of {then.tool}", "the trace was edited")
+        raise StoreError(f"{where}: the record has a call of {then.tool}", "the trace was edited")
     if then.input != text:
         raise StoreError(
-            f"{where}: its input would be {text[:120]!r} today; on record is {then.input[:120]!r}",
+            f"{where}: its input would be {text[:120]!r} today; the record has {then.input[:120]!r}",
             "the code that fills in references has changed since, or the trace was edited",
         )
     if isinstance(then.end, StepFailed):
         raise error_of(then.end.failure)
     if not isinstance(then.end, StepFinished):
-        raise StoreError(f"{where}: its call has no end on record", f"finish the run first: airo resume {run.id}")
+        raise StoreError(
+            f"{where}: the record does not have the end of its call", f"finish the run first: airo resume {run.id}"
+        )
     return then.end
 
 

@@ -32,7 +32,7 @@ async def resume(session: Session, run: str, *, watch: Watch | None = None) -> R
     purpose, parsed = purpose_of(past), parsed_text(past)
     if purpose != "plan" and parsed is None:
         raise StoreError(
-            f"the run {past.id} was stopped before the model had answered; there is nothing to go on from",
+            f"the run {past.id} was stopped before the model had answered, so there is nothing to resume",
             f"ask again: airo {purpose} ...",
         )
     tools = session.known_tools
@@ -73,8 +73,8 @@ def _check_unknown_ends(past: Run, steps: Iterable[RecordedStep], tools: Toolbox
     for step in steps:
         if step.under_way and not tools[step.tool].repeatable:
             raise StoreError(
-                f"{step.id} ({step.tool}) was under way when the run stopped: whether it was done is not known, and "
-                f"{step.tool} may not be called twice for one step",
-                f"tell what it gave: airo fork {past.id} --set {step.id}=TEXT; or call it again: "
+                f"{step.id} ({step.tool}) was in progress when the run stopped: whether it was completed is unknown, "
+                f"and {step.tool} may not be called twice for one step",
+                f"give its result: airo fork {past.id} --set {step.id}=TEXT; or call it again: "
                 f"airo rerun {past.id} --from {step.id}",
             )

@@ -85,9 +85,9 @@ class Run:
     """One question and all that was done for it.
 
     ``status`` is ``running``, ``done``, ``failed`` or ``interrupted``; ``answer`` is None until there is one, and
-    ``answered`` says whether it is more than that the question cannot be answered;
-    ``failure`` says why there is none; ``evidence`` maps step ids to what they found; ``events`` is the whole story
-    and everything else is read off it.
+    ``answered`` says whether it is more than a statement that the question cannot be answered;
+    ``failure`` says why there is none; ``evidence`` maps step ids to what they found; ``events`` is all that happened,
+    from which the other fields follow.
     """
 
     id: str = ""
@@ -122,16 +122,16 @@ class Run:
         return run
 
     def setting(self, name: str, default: str = "") -> str:
-        """A setting that the run was started with, as it is on record."""
+        """A setting that the run was started with, as recorded."""
         rows = (row for event in self.events if isinstance(event, RunStarted) for row in event.settings)
         return next((value for key, value in rows if key == name), default)
 
     def take_plan(self, plan: Plan, text: str) -> None:
-        """Take this very object for the plan of that text, not what the text would read back as."""
+        """Use this object as the plan of that text, instead of reading the text again."""
         self.plan, self._parsed = plan, text
 
     def take(self, event: Event) -> None:
-        """Book one event (all fields but ``events``)."""
+        """Apply one event to all fields except ``events``."""
         kind = event.__class__
         if kind is StepStarted or kind is StepFinished:  # nearly all of them: not to be looked for in a list
             return self._take_step(event)  # type: ignore[arg-type]
@@ -183,8 +183,10 @@ class Run:
 
     @property
     def answered(self) -> bool:
-        """Whether the answer tells what was asked. False where there is none, and where all that it stands on only says
-        that the question cannot be answered."""
+        """Whether the answer says what was asked.
+
+        False if there is none, and if all the evidence it is based on only says that the question cannot be answered.
+        """
         if self.status != "done":
             return False
         if self.plan is None:  # code, a chain of thought, a call that is only written
@@ -226,7 +228,7 @@ class Run:
         return self.answer or ""
 
     def _repr_html_(self) -> str:
-        """How a notebook shows a run: question, answer, a line a step; no script, no network."""
+        """How a notebook shows a run: question, answer, one line per step; no script, no network."""
         from airoagent.records.run_html import run_html
 
         return run_html(self)
@@ -388,7 +390,7 @@ class Reading:
         except AiroError as error:
             fault = f"cannot be read: {error.message}"
         except RecursionError:
-            fault = "cannot be read: it is nested too deep"
+            fault = "cannot be read: it is nested too deeply"
         if fault:
             raise StoreError(f"{self._place(number)} {fault}", self._hint)
         self.events.append(event)
@@ -398,18 +400,18 @@ class Reading:
         ended = bool(self.events) and isinstance(self.events[-1], RunFinished)
         match event:
             case RunStarted():
-                return "is not where it belongs: the run has started before" if self.events else ""
+                return "is not where it belongs: the run has already started" if self.events else ""
             case _ if not self.events:
                 return "is not where it belongs: a record begins with the start of its run"
             case RunResumed():
-                return "" if event.run == self._run.id else "is not where it belongs: it is of another run"
+                return "" if event.run == self._run.id else "is not where it belongs: it is from another run"
             case _ if ended:
-                return "is not where it belongs: the run has ended before"
+                return "is not where it belongs: the run has already ended"
             case StepStarted():
                 self._begun.add(event.step)
             case StepFinished() | StepFailed() | AttemptFailed() | InputEdited():
                 if event.step not in self._begun:
-                    return f"is not where it belongs: no call of {event.step[:40]} has started before"
+                    return f"is not where it belongs: no call of {event.step[:40]} has started"
                 if not isinstance(event, InputEdited):
                     self._begun.discard(event.step)
             case _:

@@ -78,12 +78,13 @@ class Store:
         self._entered = False  # the log's name in its folder is on disk
         self._closed = False
         self._locks = Locks(path.with_name(path.name + ".locks"))
-        with self._told(f"the run store {path} cannot be opened"):
+        opening = f"the run store {path} cannot be opened"
+        with self._told(opening):
             private_file(path)
             self._db = self._connect()
             # A connection that nobody closes would live on until the next round of the garbage collector.
             weakref.finalize(self, self._db.close)
-            self._migrate()
+            self._migrate(opening)
             self._file = _identity(path)
 
     def _connect(self) -> sqlite3.Connection:
@@ -112,10 +113,10 @@ class Store:
                 last = error
         raise last
 
-    def _migrate(self) -> None:
+    def _migrate(self, what: str) -> None:
         if self._version() == len(MIGRATIONS):  # read without the lock that writing needs
             return
-        with self._transaction() as db:
+        with self.transaction(what) as db:
             version = self._version()  # another process may have been quicker
             for migrate in MIGRATIONS[version:]:
                 migrate(db)
@@ -150,8 +151,15 @@ class Store:
             raise StoreError(f"{what}: {reason}", f"{cure}; with --no-store a run needs none") from error
 
     @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with self._lock:
+    def connection(self, what: str) -> Iterator[sqlite3.Connection]:
+        """The open file, used by no other thread in the block; a StoreError for its failures begins with ``what``."""
+        with self._told(what), self._lock:
+            yield self._db
+
+    @contextmanager
+    def transaction(self, what: str) -> Iterator[sqlite3.Connection]:
+        """The same for writing: all that is written in the block is kept, or none of it."""
+        with self._told(what), self._lock:
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 yield self._db
@@ -185,10 +193,10 @@ class Store:
         begins = isinstance(event, RunStarted | RunResumed)
         if begins and not self._locks.take(run):
             raise StoreError(
-                f"the run {run} is being driven by another process", "wait for its end, or stop that process first"
+                f"the run {run} is in progress in another process", "wait for it to finish, or stop that process first"
             )
         try:
-            with self._told("the record cannot be written"), self._transaction() as db:
+            with self.transaction("the record cannot be written") as db:
                 self._insert(db, run, seq, event)
             if lasting:
                 self.flush()
@@ -215,7 +223,7 @@ class Store:
 
     def write_run(self, run: str, events: Iterable[Event], beside: str = "") -> None:
         """Put a run on record at once that was made elsewhere; nobody drives it."""
-        with self._told("the record cannot be written"), self._transaction() as db:
+        with self.transaction("the record cannot be written") as db:
             for seq, event in enumerate(events):
                 self._insert(db, run, seq, event)
             db.execute("UPDATE runs SET driver = '' WHERE id = ?", (run,))
@@ -246,8 +254,8 @@ class Store:
 
     def events(self, run: str) -> tuple[Event, ...]:
         """All events of a run, in order; StoreError if there is no such run."""
-        with self._told("the record cannot be read"), self._lock:
-            rows = self._db.execute("SELECT seq, body FROM events WHERE run = ? ORDER BY seq", (run,)).fetchall()
+        with self.connection("the record cannot be read") as db:
+            rows = db.execute("SELECT seq, body FROM events WHERE run = ? ORDER BY seq", (run,)).fetchall()
             if not rows:
                 raise StoreError(f"there is no run {run}", "`airo runs` lists them")
             reading = Reading(lambda number: f"event {number} of the run {run}", _DAMAGED, ordered=False)
@@ -272,27 +280,37 @@ class Store:
 
     def status(self, run: str) -> Status:
         """How far a run is: ``running`` only while somebody drives it. StoreError if there is no such run."""
-        with self._told("the record cannot be read"), self._lock:
-            row = self._db.execute("SELECT status, driver FROM runs WHERE id = ?", (run,)).fetchone()
+        with self.connection("the record cannot be read") as db:
+            row = db.execute("SELECT status, driver FROM runs WHERE id = ?", (run,)).fetchone()
         if row is None:
             raise StoreError(f"there is no run {run}", "`airo runs` lists them")
         return self._status(run, row[0], row[1])
 
     def put_beside(self, run: str, body: str) -> None:
         """Keep a text beside a run, in place of what was there: for this machine alone, it goes into no trace."""
-        with self._told("the record cannot be written"), self._transaction() as db:
+        with self.transaction("the record cannot be written") as db:
             db.execute("INSERT OR REPLACE INTO beside VALUES (?, ?)", (run, body))
 
     def beside(self, run: str) -> str:
         """The text kept beside a run; "" where there is none."""
-        with self._told("the record cannot be read"), self._lock:
-            row = self._db.execute("SELECT body FROM beside WHERE run = ?", (run,)).fetchone()
+        with self.connection("the record cannot be read") as db:
+            row = db.execute("SELECT body FROM beside WHERE run = ?", (run,)).fetchone()
         return "" if row is None else str(row[0])
 
     def has(self, run: str) -> bool:
         """Whether there is a run of this very id."""
-        with self._told("the record cannot be read"), self._lock:
-            return self._db.execute("SELECT 1 FROM runs WHERE id = ?", (run,)).fetchone() is not None
+        with self.connection("the record cannot be read") as db:
+            return db.execute("SELECT 1 FROM runs WHERE id = ?", (run,)).fetchone() is not None
+
+    def find_old(self, *, before: float, keep: int = 0) -> tuple[str, ...]:
+        """The runs started before a time (seconds since 1970), except the newest ``keep`` and those in progress."""
+        with self.connection("the record cannot be read") as db:
+            rows = db.execute(
+                "SELECT id, status, driver FROM runs WHERE started < ? AND id NOT IN"
+                " (SELECT id FROM runs ORDER BY started DESC, id DESC LIMIT ?) ORDER BY started, id",
+                (before, keep),
+            ).fetchall()
+        return tuple(id for id, status, driver in rows if self._status(id, status, driver) != "running")
 
     def _status(self, run: str, status: Status, driver: str) -> Status:
         """A run that nobody drives any more is not running but interrupted."""
@@ -306,16 +324,16 @@ class Store:
         word = "@last" if word == "last" else word
         if not word or len(word) > _MOST_ID or _storable(word) != word:
             raise StoreError(f"there is no run {word[:_MOST_ID]!r}", "`airo runs` lists them; @last is the newest")
-        with self._told("the record cannot be read"), self._lock:
+        with self.connection("the record cannot be read") as db:
             if word == "@last":
-                row = self._db.execute("SELECT id FROM runs ORDER BY started DESC, id DESC LIMIT 1").fetchone()
+                row = db.execute("SELECT id FROM runs ORDER BY started DESC, id DESC LIMIT 1").fetchone()
                 if row is None:
                     raise StoreError("there are no runs yet", 'make one: airo "your question"')
                 return str(row[0])
             pattern = word.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
             found = [
                 str(row[0])
-                for row in self._db.execute(
+                for row in db.execute(
                     "SELECT id FROM runs WHERE id LIKE ? ESCAPE '\\' ORDER BY id DESC LIMIT 4", (pattern,)
                 )
             ]
@@ -333,29 +351,29 @@ class Store:
         """
         columns = "SELECT id, status, question, answer, model, parent, started, seconds, driver FROM runs"
         newest = "ORDER BY started DESC, id DESC LIMIT ?"
-        with self._told("the record cannot be read"), self._lock:
+        with self.connection("the record cannot be read") as db:
             if not query.strip():
-                rows = self._db.execute(f"{columns} {newest}", (limit,)).fetchall()
+                rows = db.execute(f"{columns} {newest}", (limit,)).fetchall()
             else:
-                found = self._matching(query, limit)
+                found = self._matching(db, query, limit)
                 marks = ", ".join("?" * len(found))
                 where = f"WHERE id IN ({marks})"
-                rows = self._db.execute(f"{columns} {where} {newest}", (*found, limit)).fetchall()
+                rows = db.execute(f"{columns} {where} {newest}", (*found, limit)).fetchall()
                 if not rows:
                     where = "WHERE instr(lower(question), lower(?1)) OR instr(lower(coalesce(answer, '')), lower(?1))"
-                    rows = self._db.execute(f"{columns} {where} {newest.replace('?', '?2')}", (query, limit)).fetchall()
+                    rows = db.execute(f"{columns} {where} {newest.replace('?', '?2')}", (query, limit)).fetchall()
         return tuple(Summary(row[0], self._status(row[0], row[1], row[8]), *row[2:8]) for row in rows)
 
-    def _matching(self, query: str, limit: int) -> tuple[str, ...]:
+    def _matching(self, db: sqlite3.Connection, query: str, limit: int) -> tuple[str, ...]:
         """The runs whose entries match, those with the newest entries, read no further than needed."""
         words = query_of(query)
         if not words:
             return ()
         found: dict[str, None] = {}
         # The index is walked backwards entry by entry: a word that every run has costs no more than a rare one.
-        numbers = self._db.execute("SELECT rowid FROM words WHERE words MATCH ? ORDER BY rowid DESC", (words,))
+        numbers = db.execute("SELECT rowid FROM words WHERE words MATCH ? ORDER BY rowid DESC", (words,))
         for (number,) in numbers:
-            row = self._db.execute("SELECT run FROM entries WHERE id = ?", (number,)).fetchone()
+            row = db.execute("SELECT run FROM entries WHERE id = ?", (number,)).fetchone()
             if row is not None:
                 found[row[0]] = None
                 if len(found) == min(limit, 10_000):
@@ -365,7 +383,7 @@ class Store:
 
     def remove(self, run: str) -> None:
         """Forget a run, and the texts that no other run needs."""
-        with self._told("the record cannot be changed"), self._transaction() as db:
+        with self.transaction("the record cannot be changed") as db:
             mine = db.execute("SELECT hash FROM uses WHERE run = ?", (run,)).fetchall()
             remove_words(db, run)
             for table in ("events", "uses", "beside"):
@@ -379,16 +397,16 @@ class Store:
 
     def cached(self, key: bytes, oldest: float) -> bytes | None:
         """What was kept under the key since ``oldest`` (seconds since 1970); None if nothing was."""
-        with self._told("the cache cannot be read"), self._lock:
+        with self.connection("the cache cannot be read") as db:
             # What was kept by a clock that has been set back since is of no known age.
-            row = self._db.execute(
+            row = db.execute(
                 "SELECT body FROM cache WHERE key = ? AND at BETWEEN ? AND ?", (key, oldest, time.time() + 1.0)
             ).fetchone()
         return None if row is None else bytes(row[0])
 
     def cache(self, key: bytes, body: bytes, oldest: float) -> None:
         """Keep something under a key, in place of what was there; what is older than ``oldest`` goes."""
-        with self._told("the cache cannot be written"), self._transaction() as db:
+        with self.transaction("the cache cannot be written") as db:
             db.execute("DELETE FROM cache WHERE at < ?", (oldest,))
             db.execute("INSERT OR REPLACE INTO cache VALUES (?, ?, ?)", (key, time.time(), body))
 

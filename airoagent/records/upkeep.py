@@ -24,12 +24,13 @@ from airoagent.records.schema import unpack
 from airoagent.records.store import PATIENCE, Store
 from airoagent.settings import private_file
 
-__all__ = ["Collected", "Repaired", "collect", "find_old", "repair", "size_on_disk"]
+__all__ = ["Collected", "Repaired", "collect", "repair", "size_on_disk"]
 
 _PIECE = 0.05  # seconds of work after which others get their turn
 _PAUSE = 0.02  # seconds; whoever waits for SQLite's lock looks for it every 0.1 s or more often
 _PAGES = 400  # of the file, given back at a time
 _SUFFIXES = ("", "-wal", "-shm")
+_CHANGE = "the record cannot be changed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,17 +59,6 @@ def size_on_disk(store: Store) -> int:
     return sum(file.stat().st_size for file in files if file.exists())
 
 
-def find_old(store: Store, *, before: float, keep: int = 0) -> tuple[str, ...]:
-    """The runs begun before a time (seconds since 1970), but the newest ``keep`` and those that are being driven."""
-    with store._told("the record cannot be read"), store._lock:
-        rows = store._db.execute(
-            "SELECT id, status, driver FROM runs WHERE started < ? AND id NOT IN"
-            " (SELECT id FROM runs ORDER BY started DESC, id DESC LIMIT ?) ORDER BY started, id",
-            (before, keep),
-        ).fetchall()
-    return tuple(id for id, status, driver in rows if store._status(id, status, driver) != "running")
-
-
 def collect(store: Store, runs: Iterable[str], *, vacuum: bool = False) -> Collected:
     """Remove these runs, the texts that no run needs, and the gaps they leave.
 
@@ -85,14 +75,13 @@ def collect(store: Store, runs: Iterable[str], *, vacuum: bool = False) -> Colle
                 removed += 1
         except StoreError:
             failed.append(run)
-    with store._told("the record cannot be changed"):
-        _drop_texts(store)
-        if vacuum:
-            with store._lock:
-                store._db.execute("PRAGMA auto_vacuum=INCREMENTAL")  # takes effect in a file made without it
-                store._db.execute("VACUUM")
-        _give_back(store)
-        free = _pragma(store, "freelist_count") * _pragma(store, "page_size")
+    _drop_texts(store)
+    if vacuum:
+        with store.connection(_CHANGE) as db:
+            db.execute("PRAGMA auto_vacuum=INCREMENTAL")  # takes effect in a file made without it
+            db.execute("VACUUM")
+    _give_back(store)
+    free = _pragma(store, "freelist_count") * _pragma(store, "page_size")
     return Collected(removed, tuple(failed), max(0, size - size_on_disk(store)), free)
 
 
@@ -108,10 +97,10 @@ def _in_turns(items: Iterable[Any]) -> Iterator[Any]:
 
 def _drop_texts(store: Store) -> None:
     unused = "NOT EXISTS (SELECT 1 FROM uses WHERE uses.hash = texts.hash)"
-    with store._lock:  # found without the lock for writing, and looked at again under it
-        keys = store._db.execute(f"SELECT hash FROM texts WHERE {unused}").fetchall()  # noqa: S608 - a constant
+    with store.connection(_CHANGE) as db:  # found without the lock for writing, and looked at again under it
+        keys = db.execute(f"SELECT hash FROM texts WHERE {unused}").fetchall()  # noqa: S608 - a constant
     for key in _in_turns(keys):
-        with store._transaction() as db:
+        with store.transaction(_CHANGE) as db:
             db.execute(f"DELETE FROM texts WHERE hash = ? AND {unused}", key)  # noqa: S608 - a constant
 
 
@@ -120,17 +109,17 @@ def _give_back(store: Store) -> None:
     if _pragma(store, "auto_vacuum") == 2:
         pages = range(0, _pragma(store, "freelist_count"), _PAGES)
         for _ in _in_turns(pages):
-            with store._lock:
-                store._db.executescript(f"PRAGMA incremental_vacuum({_PAGES})")  # execute() frees one page only
-    with store._lock:
-        store._db.execute("PRAGMA busy_timeout=200")  # others wait as long as this waits for those who read
-        store._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-        store._db.execute(f"PRAGMA busy_timeout={int(PATIENCE * 1000)}")
+            with store.connection(_CHANGE) as db:
+                db.executescript(f"PRAGMA incremental_vacuum({_PAGES})")  # execute() frees one page only
+    with store.connection(_CHANGE) as db:
+        db.execute("PRAGMA busy_timeout=200")  # others wait as long as this waits for those who read
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        db.execute(f"PRAGMA busy_timeout={int(PATIENCE * 1000)}")
 
 
 def _pragma(store: Store, name: str) -> int:
-    with store._lock:
-        return int(store._db.execute(f"PRAGMA {name}").fetchone()[0])
+    with store.connection(_CHANGE) as db:
+        return int(db.execute(f"PRAGMA {name}").fetchone()[0])
 
 
 # Repair --------------------------------------------------------------------------------------------------------------
@@ -236,7 +225,9 @@ def _copy(old: sqlite3.Connection, ids: list[str], path: Path, progress: Callabl
                 new.write_run(id, events, _beside(old, id))
                 kept[id] = None
             progress(number + 1, len(ids))
-        if new._db.execute("PRAGMA integrity_check").fetchone()[0] != "ok":
+        with new.connection("the new store cannot be checked") as db:
+            sound = db.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
+        if not sound:
             raise StoreError(f"the new store {path} is not sound", "check the disk")
     finally:
         new.close()

@@ -48,7 +48,7 @@ class Call(Protocol):
 
 
 def bound(tool: Tool) -> Call:
-    """How to call the tool with a plan step's input, worked out once, since looking at signatures is not cheap.
+    """How to call the tool with a plan step's input: what depends on the tool alone is worked out once.
 
     The call takes the input and a context (None for a tool that wants none) and is awaited; a sync function runs in a
     thread of its own. ToolError if the input is not what the tool takes.
@@ -184,7 +184,7 @@ class _Template:
             return [self._filled(item, (*path, at)) for at, item in enumerate(value)]
         if isinstance(value, dict):
             if any(self._open in key for key in value if self._open):
-                raise ValueError("a reference stands in a key")
+                raise ValueError("a reference is in a key")
             return {key: self._filled(item, (*path, key)) for key, item in value.items()}
         return value
 
@@ -238,7 +238,9 @@ def _checked(
     params = checker.call(function, value, ())
     wrong = [found.message for found in checker.diagnostics if not found.repair]
     if wrong:
-        raise ToolError(f"{tool.name} cannot be called so: {' '.join(wrong[:4])}", f"`airo tools show {tool.name}`")
+        raise ToolError(
+            f"{tool.name} cannot be called this way: {' '.join(wrong[:4])}", f"`airo tools show {tool.name}`"
+        )
     if tool.specification is not None:
         return params
     try:

@@ -14,14 +14,15 @@
       http: https://weather.example/v1/now?city={city}
 
 ``command`` is an argument list and never goes through a shell: a parameter's value is (part of) one argument whatever
-it holds. No value is read as an option: an argument that a value begins, a number too, may not begin with ``-`` unless
-``--`` comes before it or the file itself lists that value (``enum``, ``default``); ``--option={x}`` takes any value.
+it holds. No value is read as an option: an argument that begins with a value, even a number, may not begin with ``-``
+unless ``--`` comes before it or the file itself lists that value (``enum``, ``default``); ``--option={x}`` takes any
+value.
 Programs that have options after ``--``, too (``find``, and those that run another, as ``env`` and ``xargs``) get no
-such value at all. A list inside the list is left out where a parameter in it is not given. ``stdin`` is text for the
+such value at all. A list inside the list is left out if a parameter in it is not given. ``stdin`` is text for the
 command to read. A command has side effects unless the file says ``side_effects: false``.
 
-``http`` is asked by GET through the one door to the network, values percent-encoded; a map gives ``url``, ``query``
-and ``headers``, in which ``${NAME}`` is a variable of the environment (a key does not belong into a file).
+``http`` is requested with GET by the run's `Fetcher`, values percent-encoded; a map gives ``url``, ``query`` and
+``headers``, in which ``${NAME}`` is an environment variable (a key does not belong in a file).
 
 What a command writes counts as private, as if it were read from the user's files (``private: false``: it is not), and
 what it is given counts as staying here (``network: true``: the command sends it somewhere); with ``http`` it is the
@@ -222,7 +223,9 @@ def _command(function: Function, own: Mapping[str, Json], folder: Path) -> Call:
         if ended.status and not ended.cut:
             lines = [line for line in (ended.errors.strip() or ended.output.strip()).splitlines() if line.strip()]
             reason = f": {lines[-1].strip()[:300]}" if lines else ""
-            raise ToolError(f"{function.name} ended with status {ended.status}{reason}", "see what the command takes")
+            raise ToolError(
+                f"{function.name} ended with status {ended.status}{reason}", "check what the command accepts"
+            )
         return ToolOutput(ended.output.rstrip("\n"), note=note)
 
     return call
@@ -302,7 +305,7 @@ def _request(function: Function, http: Json) -> Call:
         if answer.status >= 400:
             raise ToolError(
                 f"{function.name}: {urlsplit(address).netloc} answers with status {answer.status}",
-                "see what the address takes",
+                "check what the address accepts",
                 retryable=answer.status in (429, 502, 503, 504),
                 retry_after=answer.retry_after,
             )

@@ -74,7 +74,7 @@ def bundle_folder(kind: Literal["tools", "plans"]) -> Path:
         return packed
     if (package.parent / "pyproject.toml").is_file() and nearby.is_dir():
         return nearby
-    raise UsageError(f"the {kind} that belong to airoagent are missing from {packed.parent}", "install airoagent again")
+    raise UsageError(f"the {kind} that come with airoagent are missing from {packed.parent}", "install airoagent again")
 
 
 def load_tools(path: Path) -> tuple[Tool, ...]:
@@ -215,7 +215,7 @@ def _declared(file: Path, source: bytes) -> tuple[Tool, ...]:
         raise _UnusableError(error.message, error.hint) from error
     if not tools:
         raise _NoToolError(
-            "it holds no tool: its functions have neither command nor http", "add one to each that shall be a tool"
+            "it holds no tool: its functions have neither command nor http", "add one to each that should be a tool"
         )
     return tools
 

@@ -218,7 +218,7 @@ class _Connection:
                         f"the MCP server {self.server.name} ended during the call of {tool}",
                         "it is started again when it is called again"
                         if not sent
-                        else "whether it was done is not known",
+                        else "whether the call was carried out is unknown",
                     ) from error
         raise AssertionError("the last try returns or raises")
 

@@ -57,9 +57,9 @@ class ToolOutput:
     """What a tool found, with its sources.
 
     The fields are those of `Evidence`. ``untrusted`` and ``written`` (by a model) need setting only where the runtime
-    cannot know: it marks what tools bring from outside, and what was made with `ToolContext.ask`; and so with
-    ``private``, for text from files of the user that were not read through ``context.documents``. ``reusable`` is
-    False where it was made for this run's question and would not serve another (`Tool.cacheable`).
+    cannot know: it marks what tools bring from outside, and what was made with `ToolContext.ask`. The same is true of
+    ``private``, for text from the user's files that was not read through ``context.documents``. ``reusable`` is False
+    if it was made for this run's question and is of no use to another (`Tool.cacheable`).
     """
 
     text: str
@@ -102,13 +102,13 @@ async def whole(blocks: Sequence[ContextBlock], instruction: str) -> Fitted:
 
 @dataclass(frozen=True, slots=True)
 class ToolContext:
-    """What a tool may use besides its input.
+    """What a tool may use in addition to its input.
 
     ``parts`` is the input as the plan has it: literal text and the `Evidence` put between it, in order. ``ask`` asks
-    the run's model, held to ``grammar`` where its backend can do that. ``fetch`` is the one door to the network and to
+    the run's model, held to ``grammar`` where its backend can do that. ``fetch`` is the only way to the network and to
     ``docs://`` addresses; ``documents`` the user's documents (None without ``--docs``). ``settings`` are the user's
     settings for tools. ``progress`` reports how far long work is. ``may_open`` says whether an address
-    that stands in the input may be opened: not one that a model made up after reading text from outside. ``fit`` cuts
+    in the input may be opened: not one that a model made up after reading text from outside. ``fit`` cuts
     the blocks of a closed-context prompt to the model's window, with a note of what was left out. ``style`` gives the
     form of the model's prompts, which the prompt functions take.
     """
@@ -126,7 +126,7 @@ class ToolContext:
     style: Callable[[], Awaitable[Style]] = _airoboros
 
     def excerpt(self, text: str, most: int) -> str:
-        """The passages of a text that speak of the run's question, in their order, ``most`` characters at most."""
+        """The passages of a text that are about the run's question, in order: at most ``most`` characters."""
         fitted = fit_blocks((ContextBlock(text),), self.question[: most // 4], most, len).blocks
         return fitted[0].text.strip() if fitted else text[:most]
 
@@ -135,7 +135,7 @@ class ToolContext:
         evidence = [part for part in self.parts if isinstance(part, Evidence)]
         if not evidence or any(part.answered for part in evidence):
             return None
-        return ToolOutput(evidence[0].text, (), f"{evidence[0].id} found nothing to go on with", answered=False)
+        return ToolOutput(evidence[0].text, (), f"{evidence[0].id} found nothing to work with", answered=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,12 +154,12 @@ class Tool:
 
     ``timeout`` is in seconds (None: the run's default; 0: none); ``side_effects`` makes the runtime ask first;
     ``repeatable`` says that a call cut off half-way may be made again; ``origin`` is the file it came from;
-    ``cacheable`` says that the same input gives the same for a while, whoever asks;
-    ``specification`` says what the parameters are where the signature does not (a tool declared in YAML, or of MCP).
-    ``outside`` False: what it gives is made of its input alone (by computing, or by the run's model), so it is as
+    ``cacheable`` says that the same input gives the same output for a while, whoever asks;
+    ``specification`` gives the parameters where the signature does not (a tool declared in YAML, or of MCP).
+    ``outside`` False: what it returns is made from its input alone (by computing, or by the run's model), so it is as
     trustworthy as that. ``network``: its input leaves the machine (a search, a service), or only the ``addresses`` in
-    it do; private text is held back from it. ``private``: what it gives is from files of the user's. ``warning`` is
-    set where the runtime asks about a call: what it would do.
+    it do; private text is held back from it. ``private``: what it returns is from the user's files. ``warning`` is
+    set when the runtime asks about a call, and says what it would do.
     """
 
     name: str
@@ -330,10 +330,10 @@ def tool(
 
     ``timeout`` is in seconds. ``side_effects`` is for tools that change something outside: the runtime asks before it
     calls them. ``repeatable`` (by default: no side effects) says whether an interrupted call may be made again.
-    ``cacheable``: the same input gives the same for a while, so a user may have results kept; a new ``version``
-    makes them void. ``outside=False``: it only works on its input, and brings no text of its own.
-    ``network``: what it is given leaves the machine (``"addresses"``: only the addresses in it do), so that text of the
-    user's documents is held back from it. ``private``: what it gives is from files of the user's.
+    ``cacheable``: the same input gives the same output for a while, so a user may have results kept; a new
+    ``version`` invalidates them. ``outside=False``: it only works on its input, and adds no text of its own.
+    ``network``: what it is given leaves the machine (``"addresses"``: only the addresses in it do), so text from the
+    user's documents is held back from it. ``private``: what it returns is from the user's files.
     """
     if callable(function):
         return as_tool(function)
@@ -347,7 +347,7 @@ def tool(
 class Toolbox(Mapping[str, Tool]):
     """The tools of a run, by name, in the order they are offered to the model.
 
-    Two tools of one name are an error that names both files.
+    Two tools with the same name are an error, which names both files.
     """
 
     def __init__(self, tools: Sequence[Tool | Callable[..., Any]] = ()) -> None:

@@ -99,8 +99,8 @@ class Bare(AiroError):
         (BaseExceptionGroup("g", [KeyboardInterrupt()]), "odd raised BaseExceptionGroup"),
         (StopAsyncIteration(), "odd raised StopAsyncIteration"),
         (asyncio.CancelledError(), "odd cancelled itself"),
-        (Unspeakable(), "odd raised Unspeakable: (its message cannot be had: ValueError)"),
-        (Bare(), "its message cannot be had"),
+        (Unspeakable(), "odd raised Unspeakable: (its message cannot be read: ValueError)"),
+        (Bare(), "its message cannot be read"),
         (ToolError(b"bytes", 3), "ToolError"),  # type: ignore[arg-type]
         (ToolError("x" * 50_000_000), "xxx"),
         (PlanError("another plan"), "odd raised PlanError: another plan"),
@@ -125,7 +125,7 @@ def test_whatever_a_tool_raises_fails_its_step_and_no_other(error: BaseException
         (ToolOutput("x", answered="yes"), "whose answered is str, not bool"),  # type: ignore[arg-type]
         (ToolOutput("x", sources=None), "whose sources is NoneType"),  # type: ignore[arg-type]
         (ToolOutput("x", sources=("http://a.example/",)), "a source that is str"),  # type: ignore[arg-type]
-        (ToolOutput("x", sources=(Source(None, "t"),)), "a source with NoneType in place of text"),  # type: ignore[arg-type]
+        (ToolOutput("x", sources=(Source(None, "t"),)), "a source with NoneType instead of text"),  # type: ignore[arg-type]
         (ToolOutput("x", note="n" * 50_000_000), "the limit is 16,777,216"),
         (asyncio.Queue(), "returned Queue; a tool returns text"),
     ],

@@ -17,7 +17,7 @@ from airoagent import StoreError
 from airoagent.events import Evidence, PlanWritten, RunFinished, RunStarted, StepFinished, StepStarted, Usage
 from airoagent.records import store as store_module
 from airoagent.records.store import Store
-from airoagent.records.upkeep import collect, find_old, repair, size_on_disk
+from airoagent.records.upkeep import collect, repair, size_on_disk
 
 
 def write_run(store: Store, number: int, text: str = "") -> str:
@@ -58,7 +58,7 @@ def test_clearing_out_gives_the_room_back_and_keeps_the_newest(store: Store) -> 
         write_run(store, number, random.Random(number).randbytes(20_000).hex())
     store._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
     before = size_on_disk(store)
-    done = collect(store, find_old(store, before=1e12, keep=2))
+    done = collect(store, store.find_old(before=1e12, keep=2))
     assert (done.removed, done.failed) == (38, ())
     assert [row.id for row in store.list()] == ["r039", "r038"]
     assert size_on_disk(store) < before / 4 and done.saved > before / 2
@@ -73,7 +73,7 @@ def test_a_file_of_an_older_version_is_shortened_only_when_asked(tmp_path: Path)
     for number in range(20):
         write_run(store, number, random.Random(number).randbytes(20_000).hex())
     store._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-    done = collect(store, find_old(store, before=1e12))
+    done = collect(store, store.find_old(before=1e12))
     assert done.removed == 20 and done.inside > 500_000 > done.saved
     done = collect(store, (), vacuum=True)
     assert done.saved > 500_000 and done.inside == 0
@@ -86,7 +86,7 @@ def test_others_write_and_read_while_runs_are_cleared_out(store: Store) -> None:
     other = Store(store.path)
 
     def removing() -> Iterator[str]:
-        for number, run in enumerate(find_old(store, before=1e12)):
+        for number, run in enumerate(store.find_old(before=1e12)):
             write_run(other, 100 + number)
             assert other.list(1)[0].id == f"r{100 + number}"
             yield run
@@ -122,7 +122,7 @@ def test_a_damaged_run_costs_itself_alone_and_can_be_cleared_out(store: Store, d
         with pytest.raises(StoreError) as caught:
             store.events("r001")
         assert "repair" in caught.value.hint
-    done = collect(store, find_old(store, before=1e12, keep=1))
+    done = collect(store, store.find_old(before=1e12, keep=1))
     assert (done.removed, done.failed) == (2, ())
     assert [row.id for row in store.list(query="common")] == ["r002"]
 

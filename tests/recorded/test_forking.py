@@ -92,7 +92,7 @@ def test_another_model_answers_the_model_steps_only(tmp_path: Path) -> None:
 
 def test_what_cannot_be_forked_is_told(made, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     agent, run, _ = made
-    with pytest.raises(UsageError, match="nothing was given"):
+    with pytest.raises(UsageError, match="a fork must change something, but no change was given"):
         agent.fork(run.id)
     with pytest.raises(UsageError, match="no step 'evidence7'"):
         agent.fork(run.id, edit={"evidence7": "x"})

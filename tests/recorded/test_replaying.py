@@ -79,19 +79,19 @@ def test_what_would_be_done_otherwise_today_is_named() -> None:
         replay(Run.from_events(events))
     assert caught.value.exit_code == 6
     parsed = next(event for event in run.events if isinstance(event, PlanParsed))
-    with pytest.raises(StoreError, match=r"differs at evidence2 \(count\): the plan's text is read otherwise"):
+    with pytest.raises(StoreError, match=r"differs at evidence2 \(count\): the plan's text is read differently"):
         replay(changed(run, PlanParsed, text=parsed.text.replace("count[2]", "count[22]")))
     without = [event for event in run.events if getattr(event, "step", "") != "evidence4"]
     with pytest.raises(StoreError, match="differs at evidence4"):
         replay(Run.from_events(without))
-    with pytest.raises(StoreError, match="ends otherwise"):
+    with pytest.raises(StoreError, match="ends differently"):
         replay(changed(run, type(run.events[-1]), answer="else"))
 
 
 def test_a_run_without_an_end_is_not_replayed() -> None:
     count, _ = counting()
     run = make_agent(TEN_STEPS, count).run("q")
-    with pytest.raises(StoreError, match="no end to replay"):
+    with pytest.raises(StoreError, match="was stopped before its end, so it cannot be replayed"):
         replay(Run.from_events(run.events[:-1]))
 
 

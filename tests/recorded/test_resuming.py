@@ -82,7 +82,7 @@ def test_a_call_of_unknown_end_is_made_again_only_if_it_may_be(tmp_path: Path) -
     path = tmp_path / "cut.sqlite3"
     run = cut_record(path, whole.events[: started + 1])
     agent = recording(plan, path, send)
-    with pytest.raises(StoreError, match=r"evidence0 \(send\) was under way") as caught:
+    with pytest.raises(StoreError, match=r"evidence0 \(send\) was in progress when the run stopped") as caught:
         agent.resume(run)
     assert "--set evidence0=" in caught.value.hint and not calls
 
@@ -95,7 +95,7 @@ def test_of_two_who_drive_a_run_one_is_refused(tmp_path: Path) -> None:
     first = Store(path)
     first.append(run, 9, RunResumed(run=run, model="m"))
     assert first.status(run) == "running"
-    with pytest.raises(StoreError, match="being driven by another"):
+    with pytest.raises(StoreError, match="in progress in another process"):
         recording(TEN_STEPS, path, count).resume(run)
     first.close()
     assert recording(TEN_STEPS, path, count).resume(run).answer == whole.answer
@@ -171,7 +171,7 @@ def test_of_several_who_resume_a_run_over_one_store_one_goes_on_and_nothing_is_c
     driver.start()
     begun.wait()
     for _ in range(3):
-        with pytest.raises(StoreError, match="being driven"):
+        with pytest.raises(StoreError, match="in progress in another process"):
             agent.resume(run)
     gate.set()
     driver.join()

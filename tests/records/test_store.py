@@ -20,7 +20,7 @@ from airoagent.models.base import Chunk, Prompt
 from airoagent.plan.parser import parse_plan
 from airoagent.records.run_record import read_trace, write_trace
 from airoagent.records.store import Store, new_run_id
-from airoagent.records.upkeep import collect, find_old
+from airoagent.records.upkeep import collect
 from tests.running import make_agent
 
 DONE = RunFinished(status="done", answer="42", sources=(), usage=Usage(), seconds=1.5)
@@ -136,7 +136,7 @@ def test_clearing_out_removes_what_is_old_and_leaves_what_is_driven(store: Store
         store.append(run, 1, PlanWritten(text=run * 50_000))
     store.append("old", 2, DONE)
     store.append("new", 2, DONE)
-    done = collect(store, find_old(store, before=10.0, keep=1))
+    done = collect(store, store.find_old(before=10.0, keep=1))
     assert (done.removed, done.failed) == (1, ()) and done.saved >= 0
     assert [row.id for row in store.list()] == ["new", "driven"]
     assert len(store.events("new")[1].text) == 150_000  # type: ignore[attr-defined]

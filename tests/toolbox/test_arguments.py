@@ -94,7 +94,7 @@ def test_what_does_not_fit_is_told(text: str, said: str) -> None:
 
 
 def test_a_reference_in_a_key_is_refused() -> None:
-    with pytest.raises(ToolError, match="a reference stands in a key"):
+    with pytest.raises(ToolError, match="a reference is in a key"):
         arguments('{"item": "x", "count": 1, "', found("note"), '": "y"}')
 
 

@@ -158,7 +158,7 @@ def test_a_call_with_side_effects_that_a_server_dies_of_is_not_made_twice(tmp_pa
     opened = open_servers([zoo(tmp_path, side_effects=True)])
     first = int((tmp_path / "pid").read_text())
     failed = run(opened, "zoo.dies[x]", approve=yes).failure
-    assert failed is not None and "whether it was done is not known" in failed.hint
+    assert failed is not None and "whether the call was carried out is unknown" in failed.hint
     assert run(opened, "zoo.add[1]", approve=yes).answer == "11"
     assert int((tmp_path / "pid").read_text()) != first
     assert (tmp_path / "deaths").read_text() == "x"
