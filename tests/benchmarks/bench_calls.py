@@ -2,7 +2,7 @@
 
 - a clean JSON call compared with ``json.loads`` plus pydantic-core's compiled validator (target: 30 times, 50 us)
 - a clean YAML call compared with PyYAML's C loader, which checks nothing (target: 4 times)
-- a broken call compared with the json_repair package, which checks nothing (target: 1; left out where it is not installed)
+- a broken call compared with json_repair, which checks nothing (target: 1; left out where it is not installed)
 - hostile texts compared with the same of half the length (about 2: linear)
 """
 
