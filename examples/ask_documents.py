@@ -1,4 +1,4 @@
-"""Answer a question from a folder of documents, and print the sources the answer stands on."""
+"""Answer a question from a folder of documents, and print the sources the answer is based on."""
 
 from pathlib import Path
 

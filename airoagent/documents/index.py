@@ -1,8 +1,8 @@
 """The index of one folder of documents: passages in SQLite's FTS5, kept in a cache file and brought up to date.
 
-The file is only a cache: one that is damaged or of another version is rebuilt, and in place of one that is locked or
-not writable a temporary file is used; none is an error. Several processes may use one index at once: each writes in
-short transactions and takes what another has just written.
+The file is only a cache: one that is damaged or of another version is rebuilt, and where one is locked or not writable
+a temporary file is used instead; none is an error. Several processes may use one index at once: each writes in short
+transactions and takes what another has just written.
 
 Rows: ``files`` (path, time, size, title), ``passages`` (FTS5: title, headings, text, page of a PDF file), a passage's
 rowid being its file's id * 2**20 + its number, and ``texts`` (what was read of PDF files).

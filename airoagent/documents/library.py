@@ -4,8 +4,8 @@
     documents.search("Who wrote The Wild Iris?")[0].url      # docs://library/louise-gluck.html
     documents.read("docs://library/louise-gluck.html")       # (bytes, "text/html")
 
-What counts as a document, and what an address is, says `folders`; how pages become passages, `readers` and `passages`;
-where they are kept, `index`; how they are ranked, `ranking`.
+What counts as a document, and what an address is, is in `folders`; how pages become passages, `reader_processes` and
+`passages`; where they are kept, `index`; how they are ranked, `ranking`.
 """
 
 from __future__ import annotations

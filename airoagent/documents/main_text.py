@@ -1,15 +1,17 @@
 """What a page is about: without what its tags call furniture, and, for pages of the web, what trafilatura takes.
 
-trafilatura is given what a reader sees and no more (the tree of `markup`, written out again), so text that a page hides
-stays hidden. What it gives only chooses among our own blocks: tables, lists, code and links are laid out as everywhere
-else. Where it finds next to nothing of the prose (reference pages, lists, tables, short pages) all blocks stay.
+trafilatura is given what a reader sees and no more (the tree of `html_tree`, written out again), so text that a page
+hides stays hidden. What it gives only chooses among our own blocks: tables, lists, code and links are laid out as
+everywhere else. Where it finds next to nothing of the prose (reference pages, lists, tables, short pages) all blocks
+stay.
 """
 
 from __future__ import annotations
 
 import html
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import islice
 
 from airoagent.documents.html_tree import Node, Tree
 from airoagent.documents.rendering import BLOCKS, Block, heading_level
@@ -42,9 +44,10 @@ _MOST_DEPTH = 200  # lxml, which trafilatura reads with, drops what lies deeper
 _ATTRIBUTES = ("class", "id", "role", "href", "itemprop")
 _VOID = frozenset({"br", "hr", "img", "wbr", "area", "col", "source", "track", "param"})  # have no end tag
 _WORD = re.compile(r"\w+")
+_MOST_ABOVE = 60  # elements around one that are looked at
 
 
-def count(tree: Tree) -> None:
+def _count(tree: Tree) -> None:
     """Count every node's characters; dead nodes count nothing."""
     for node in tree.nodes:
         node.chars = 0
@@ -58,25 +61,21 @@ def count(tree: Tree) -> None:
 
 def prune(tree: Tree) -> None:
     """Mark dead what tags, roles and names call navigation, banner, footer or comments; never most of a page."""
-    count(tree)
+    _count(tree)
     total = tree.nodes[0].chars
-    titled: set[int] = set()
-    for node in [node for node in tree.nodes if node.tag == "h1"][:4]:
-        above: Node | None = node
-        while above is not None:
-            titled.add(id(above))
-            above = above.parent
+    heads = [node for node in tree.nodes if node.tag == "h1"][:4]
+    titled = {id(node) for head in heads for node in (head, *_above(head))}
     for node in tree.nodes:
         parent = node.parent
         if parent is None or parent.dead:
             node.dead = parent is not None
         elif node.tag in BLOCKS and id(node) not in titled:
             node.dead = node.chars < _most_furniture(node) * total
-    count(tree)
+    _count(tree)
     if tree.nodes[0].chars < min(_TINY, 0.6 * total):  # nothing but furniture
         for node in tree.nodes:
             node.dead = False
-        count(tree)
+        _count(tree)
 
 
 def _most_furniture(node: Node) -> float:
@@ -100,14 +99,14 @@ def _is_named_after_its_topic(node: Node) -> bool:
 
 
 def _inside(node: Node, *tags: str) -> bool:
-    above = node.parent
-    for _ in range(60):
-        if above is None:
-            return False
-        if above.tag in tags:
-            return True
-        above = above.parent
-    return False
+    return any(above.tag in tags for above in islice(_above(node), _MOST_ABOVE))
+
+
+def _above(node: Node) -> Iterator[Node]:
+    """The elements that a node is in, innermost first."""
+    while node.parent is not None:
+        node = node.parent
+        yield node
 
 
 def chosen(tree: Tree, blocks: Sequence[Block], linked: Sequence[float]) -> list[bool]:

@@ -1,7 +1,7 @@
 """PDF files to text, where pypdf is installed (extra ``pdf``), in a process of its own with limits.
 
-A PDF may be made to loop or to unpack into gigabytes, and pypdf cannot be interrupted from outside. So a child
-process reads it (`children`): about 1 GB of address space, 20 s of processor time, 40 s by the clock. What it had read
+A PDF may be made to loop or to unpack into gigabytes, and pypdf cannot be interrupted from outside. So a child process
+reads it (`child_processes`): about 1 GB of address space, 20 s of processor time, 40 s by the clock. What it had read
 when it was stopped is kept.
 """
 
@@ -59,7 +59,7 @@ def read_pdf(body: bytes, url: str, seconds: int = _SECONDS) -> Found:
 
 
 def _found(records: list[dict[str, Any]], stopped: str, url: str) -> Found:
-    """What the reading process wrote, as `plaintext` gives it; ``stopped`` says why it did not come to its end."""
+    """What the reading process wrote, as `read_text` gives it; ``stopped`` says why it did not come to its end."""
     from airoagent.documents.read_text import plain
     from airoagent.documents.rendering import Block
 

@@ -3,11 +3,11 @@
     page = read_page(body, "text/html; charset=utf-8", "https://a.example/otters")
     page.title, page.text, page.links[0].url, page.language
 
-HTML and XHTML go through `markup` (tree without what is hidden), `rendering` (blocks of text) and `maintext` (which of
-them are what the page is about); where no main text stands out, all that is visible is given. Plain text, Markdown,
-JSON and XML are read by `plaintext`, PDF files by `pdf` where that extra is installed. Everything else is refused by
-type. A page of the web that is large is read in a child process with limits; the user's documents are read without
-trafilatura, whole but for navigation, in time and memory linear in their size.
+HTML and XHTML go through `html_tree` (tree without what is hidden), `rendering` (blocks of text) and `main_text` (which
+of them are what the page is about); where no main text can be found, all that is visible is given. Plain text,
+Markdown, JSON and XML are read by `read_text`, PDF files by `pdf` where that extra is installed. Everything else is
+refused by type. A page of the web that is large is read in a child process with limits; the user's documents are read
+without trafilatura, whole but for navigation, in time and memory linear in their size.
 """
 
 from __future__ import annotations
@@ -19,8 +19,7 @@ from dataclasses import asdict, dataclass, replace
 from urllib.parse import urldefrag, urljoin, urlsplit
 
 from airoagent.child_processes import run_child, set_limits
-from airoagent.documents import pdf
-from airoagent.documents import read_text as plaintext
+from airoagent.documents import pdf, read_text
 from airoagent.documents.charset import decode, split_type
 from airoagent.documents.html_tree import Tree, parse_html
 from airoagent.documents.main_text import chosen, prune
@@ -45,7 +44,7 @@ _SECONDS = 10  # of processor time for it
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A link of a page: its absolute address and the words it stands on."""
+    """A link of a page: its absolute address and its words."""
 
     url: str
     text: str
@@ -136,15 +135,15 @@ def _read(body: bytes, content_type: str, url: str, *, of_web: bool = False) -> 
         title, blocks, hrefs = pdf.read_pdf(body, url) if kind == "pdf" else pdf.read_text(body)
     else:
         read = {
-            "markdown": plaintext.markdown,
-            "json": plaintext.json_text,
-            "xml": plaintext.xml_text,
-            "csv": plaintext.csv_text,
-            "org": plaintext.org_text,
-            "notebook": plaintext.notebook,
-            "code": plaintext.code,
+            "markdown": read_text.markdown,
+            "json": read_text.json_text,
+            "xml": read_text.xml_text,
+            "csv": read_text.csv_text,
+            "org": read_text.org_text,
+            "notebook": read_text.notebook,
+            "code": read_text.code,
         }
-        title, blocks, hrefs = read.get(kind, plaintext.plain)(decode(body, charset))
+        title, blocks, hrefs = read.get(kind, read_text.plain)(decode(body, charset))
     links = _Links(url, "")
     for href, words in hrefs:
         links.add(href, words)
@@ -207,8 +206,8 @@ def _read_html(text: str, url: str, *, xml: bool, of_web: bool) -> Reading:
         other, other_size = _content(parse_html(text, xml=xml, obey_sheets=False), url, of_web)
         if other_size > 4 * max(size, 50):
             return other
-    if size < _TINY and tree.scripted and len(body := plaintext.article_body(tree.scripted)) > 4 * max(size, 50):
-        _, blocks, _ = plaintext.plain(body)
+    if size < _TINY and tree.scripted and len(body := read_text.article_body(tree.scripted)) > 4 * max(size, 50):
+        _, blocks, _ = read_text.plain(body)
         return replace(reading, blocks=blocks)
     return reading
 
@@ -243,7 +242,7 @@ def _linked(blocks: tuple[Block, ...], links: list[tuple[int, str, str]]) -> lis
 
 
 def is_challenge(title: str) -> bool:
-    """Whether a page of this title guards a site against robots, in place of the page that was asked for."""
+    """Whether a page with this title guards a site against robots and was sent instead of the page asked for."""
     return _CHALLENGE.match(title.strip()) is not None
 
 

@@ -48,8 +48,8 @@ def plain(text: str) -> Found:
     lines = first.split("\n")
     if not title and len(blocks) > 1 and 1 < len(lines) < 4 and all(map(_is_heading, lines)):
         title = lines[0].strip()
-    if not title and (underlined := first.split("\n"))[1:] and _RULE.fullmatch(underlined[1].strip()):
-        title = underlined[0].strip()
+    if not title and lines[1:] and _RULE.fullmatch(lines[1].strip()):
+        title = lines[0].strip()
     return title, blocks, []
 
 

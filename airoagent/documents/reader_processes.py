@@ -1,7 +1,7 @@
 """Files of a folder to titles and passages, in this process or, where there are many, in reader processes.
 
-A reader is a child process (`children`) that gets paths on its standard
-input and gives documents back on its standard output, a line of JSON each.
+A reader is a child process (`child_processes`) that gets paths on its standard input and gives documents back on its
+standard output, a line of JSON each.
 """
 
 from __future__ import annotations

@@ -92,8 +92,8 @@ class Inflater:
         layers = layers if _PACKED.intersection(layers) else []
         if len(layers) > 1 or (layers and layers[0] not in ("gzip", "x-gzip", "deflate")):
             raise FetchError(
-                f"{url} is packed as {', '.join(layers)[:80]}, which was not asked for and is not unpacked",
-                "only one layer of gzip or deflate is unpacked",
+                f"{url} is compressed as {', '.join(layers)[:80]}, which was not requested and is not supported",
+                "only one layer of gzip or deflate is supported",
             )
         self._kind = layers[0].removeprefix("x-") if layers else ""
         self._held = b""
@@ -176,7 +176,7 @@ async def read_body(
     except (zlib.error, httpcore.RemoteProtocolError, httpcore.ReadError) as error:
         if not kept.tell():
             if isinstance(error, zlib.error):
-                raise FetchError(f"the body cannot be unpacked ({error})", retryable=True) from error
+                raise FetchError(f"the body cannot be decompressed ({error})", retryable=True) from error
             raise
         cut = True
     if not checked:

@@ -48,7 +48,7 @@ _PROBE = "example.com"
 
 def no_network() -> FetchError:
     """The error for a machine without a network: said at once, never tried again."""
-    return FetchError("there is no network here: no site can be reached", NO_NETWORK_HINT)
+    return FetchError("there is no network: no site can be reached", NO_NETWORK_HINT)
 
 
 async def lookup(host: str, port: int) -> Sequence[str]:
@@ -67,8 +67,7 @@ def check_host(host: str, port: int, allowed: AllowList) -> IP | None:
     if port not in PORTS and not opened:
         ports = ", ".join(map(str, sorted(PORTS)))
         raise FetchError(
-            f"port {port} of {host} is not fetched from (only {ports})",
-            f"to open it: --allow-private {_pair(host, port)}",
+            f"port {port} of {host} is not allowed (only {ports})", f"to open it: --allow-private {_pair(host, port)}"
         )
     try:
         ip = literal(host)
@@ -84,7 +83,7 @@ def _pair(host: str, port: int) -> str:
 
 
 def _refused(host: str, port: int, reason: str, ip: IP) -> FetchError:
-    where = f"{host} is {reason}" if str(ip) == host else f"{host} leads to {ip}, {reason}"
+    where = f"{host} is {reason}" if str(ip) == host else f"{host} resolves to {ip}, {reason}"
     return FetchError(
         f"{where}; only public addresses are fetched", f"to open this one host: --allow-private {_pair(host, port)}"
     )
@@ -101,7 +100,7 @@ def check_url(text: str, allowed: AllowList) -> httpx.URL:
     if len(text) > _MOST_URL:
         raise FetchError(f"{shown}... is longer than {_MOST_URL} characters", "use a shorter address")
     if any(char <= " " or char in "\\\x7f" for char in text):
-        raise FetchError(f"{shown!r} holds characters that no address has", "give one http or https address")
+        raise FetchError(f"{shown!r} contains characters not allowed in an address", "give one http or https address")
     try:
         url = httpx.URL(text)
         host, netloc = url.host, url.netloc.decode("ascii")
@@ -110,9 +109,9 @@ def check_url(text: str, allowed: AllowList) -> httpx.URL:
     if url.scheme not in ("http", "https"):
         raise FetchError(f"{shown!r} is not an http or https address", "only http and https are fetched")
     if url.userinfo or "@" in netloc:
-        raise FetchError(f"the address of {host} holds a user name or password", "give the address without them")
+        raise FetchError(f"the address of {host} contains a user name or password", "give the address without them")
     if not host or "%" in host or host.startswith(".") or ".." in host:
-        raise FetchError(f"{shown!r} names no host", "give one http or https address")
+        raise FetchError(f"{shown!r} has no host name", "give one http or https address")
     check_host(url.raw_host.decode("ascii"), port_of(url), allowed)
     return url.copy_with(fragment=None)
 
@@ -169,7 +168,7 @@ class Dialler:
 
     async def connect_unix_socket(self, path: str, *args: Any, **kwargs: Any) -> httpcore.AsyncNetworkStream:
         """Refused: pages are not on local sockets."""
-        raise FetchError(f"the local socket {path} is not fetched from")
+        raise FetchError(f"the local socket {path} is not allowed")
 
     async def sleep(self, seconds: float) -> None:
         """What httpcore calls between its own retries, which are switched off."""

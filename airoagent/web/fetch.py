@@ -170,7 +170,7 @@ class Fetcher:
                     return await _Fetch(self, session, url, dict(headers or {}), api, deadline).follow()
             except TimeoutError as error:
                 raise FetchError(
-                    f"{url[:200]} was not there within {self._timeout:g} s", "try again later", retryable=True
+                    f"{url[:200]} did not arrive within {self._timeout:g} s", "try again later", retryable=True
                 ) from error
 
     async def _document(self, url: str) -> Response:
@@ -289,7 +289,7 @@ class _Fetch:
             raise _connect_error(url, error) from error
         except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException) as error:
             raise FetchError(
-                f"{url} broke off the answer ({_words(error)})", "try again later", retryable=True
+                f"{url} broke off its answer ({_words(error)})", "try again later", retryable=True
             ) from error
 
     @asynccontextmanager

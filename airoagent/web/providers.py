@@ -1,4 +1,4 @@
-"""Search providers besides DuckDuckGo: a SearXNG server, the Brave API, and a file of recorded results."""
+"""Search providers other than DuckDuckGo: a SearXNG server, the Brave API, and a file of recorded results."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ class FixtureSearch:
     """Answers from a JSON file, for tests and demonstrations without a network.
 
     The file holds a list of ``{"query": ..., "results": [{"title", "url", "snippet"}, ...]}``; a query is compared
-    without case and extra spaces, ``*`` answers any other, and ``"blocked": true`` in place of results refuses.
+    without case and extra spaces, ``*`` answers any other, and ``"blocked": true`` instead of results refuses.
     """
 
     paced = False

@@ -1,9 +1,9 @@
 """What reading and checking a call costs, as ratios in one run: python tests/benchmarks/bench_calls.py
 
-- a clean JSON call beside ``json.loads`` plus pydantic-core's compiled validator (target: 30 times, 50 us)
-- a clean YAML call beside PyYAML's C loader, which checks nothing (target: 4 times)
-- a broken call beside the json_repair package, which checks nothing (target: 1; left out where it is not installed)
-- hostile texts of twice the length beside the same of half of it (about 2: linear)
+- a clean JSON call compared with ``json.loads`` plus pydantic-core's compiled validator (target: 30 times, 50 us)
+- a clean YAML call compared with PyYAML's C loader, which checks nothing (target: 4 times)
+- a broken call compared with json_repair, which checks nothing (target: 1; left out where it is not installed)
+- hostile texts compared with the same of half the length (about 2: linear)
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def compare(ours: Callable[[], Any], theirs: Callable[[], Any], target: float, w
         times.append((_seconds(ours, count), _seconds(theirs, count)))
     us, them = (statistics.median(column) * 1e6 for column in zip(*times, strict=True))
     ratio = statistics.median(one / other for one, other in times)
-    print(f"{what:46} {us:9.1f} us  beside {them:9.1f} us   ratio {ratio:5.2f} (target {target})")
+    print(f"{what:46} {us:9.1f} us  against {them:9.1f} us   ratio {ratio:5.2f} (target {target})")
 
 
 def _seconds(function: Callable[[], Any], count: int) -> float:
@@ -116,7 +116,7 @@ def clean() -> None:
 
 
 def broken() -> None:
-    """Broken calls, read and checked, beside json_repair, which only reads."""
+    """Broken calls, read and checked, compared with json_repair, which only reads."""
     try:
         import json_repair
     except ImportError:

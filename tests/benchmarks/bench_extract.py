@@ -1,8 +1,8 @@
 """How well and how fast pages are read: `python tests/benchmarks/bench_extract.py [HTML FILES OR FOLDERS ...]`.
 
 Prints F1, precision and recall (runs of four words, as article benchmarks count) over the trap pages of
-tests/documents/trap_pages.py, beside bs4's `get_text()`; how time grows on extreme pages; with files or folders, also
-seconds per megabyte over them.
+tests/documents/trap_pages.py, compared with bs4's `get_text()`; how time grows on extreme pages; with files or folders,
+also seconds per megabyte over them.
 """
 
 from __future__ import annotations

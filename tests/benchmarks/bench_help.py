@@ -1,4 +1,4 @@
-"""What `airo --help` costs beside a bare ``python -c "import click"``: python tests/benchmarks/bench_help.py
+"""What `airo --help` costs compared with a bare ``python -c "import click"``: python tests/benchmarks/bench_help.py
 
 Both are started in turn, so that whatever else the machine does falls on both; the medians and the fastest of each are
 compared. The target is 1.3.

@@ -4,7 +4,8 @@
 
 A reply is right when it holds an accepted answer (each part's, for a question of two parts), as whole words, in 90
 words a part at most; a question that the pages do not answer is right when the reply says so. A source is right when
-the page that the answer stands on is cited. The manuals are those of Debian's packages python3.11-doc,
+the page that the answer is based on is cited. What it prints is a development figure: both splits of the questions
+were looked at while the model was tuned. The manuals are those of Debian's packages python3.11-doc,
 postgresql-doc-15 and sqlite3-doc (2,465 pages that nobody here wrote); where they are not installed their questions are
 left out.
 """
@@ -32,12 +33,12 @@ _MOST = 90  # words a part of a reply that is not a page read out
 
 
 def holds(text: str, accepted: list[str]) -> bool:
-    """Whether one of the accepted answers stands in the text, as whole words."""
+    """Whether one of the accepted answers is in the text, as whole words."""
     return any(re.search(rf"(?<!\w){re.escape(answer)}(?!\w)", text, re.IGNORECASE) for answer in accepted)
 
 
 def right(question: dict[str, object], run: Run) -> tuple[bool, bool]:
-    """Whether the answer is right, and whether the page it stands on (one of several, () for any) is cited."""
+    """Whether the answer is right, and whether the page it is based on (one of several, () for any) is cited."""
     answers, source = question["answers"], question["source"]
     text = run.answer or ""
     if not answers:

@@ -5,7 +5,7 @@
 Writes a Llama of random weights, 2048 wide with 22 layers (1.26 billion parameters, 2.5 GB in bf16 shards), into a
 temporary folder; loads it in NF4 in a process of its own; watches that process's private memory (RssAnon: mapped files
 can be given back and do not count). The same is done with the checkpoint that `quantize` saved. For 7b and 13b the
-bound is computed beside the model card's figures.
+bound is printed next to the model card's figures.
 """
 
 from __future__ import annotations

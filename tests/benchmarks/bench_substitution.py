@@ -1,4 +1,4 @@
-"""Putting evidence in place of references, against one pass of `re.sub` with a look-up in a dictionary.
+"""Replacing references with evidence, against one pass of `re.sub` with a look-up in a dictionary.
 
     python tests/benchmarks/bench_substitution.py
 

@@ -119,7 +119,7 @@ class TestDeadline:
                 while not task.done():
                     await asyncio.sleep(0.005)
                     turns += 1
-                with pytest.raises(FetchError, match="was not there within"):
+                with pytest.raises(FetchError, match="did not arrive within"):
                     task.result()
             return turns
 
