@@ -170,8 +170,9 @@ class ToolCalls:
 
     def _reads(self, tool: Tool, step: str, sources: tuple[Source, ...]) -> bool:
         """Whether a step's tool has read files of the user's."""
-        private = tool.private or from_documents(sources) or step in self._approval.reads_files
-        self._provenance.read = self._provenance.read or private
+        private = tool.private or step in self._approval.reads_files or (bool(sources) and from_documents(sources))
+        if private:
+            self._provenance.read = True
         return private
 
     def _look_up(self, step: Step, tool: Tool, text: str) -> Known:

@@ -69,10 +69,10 @@ def bound(tool: Tool) -> Call:
         else:
             if wanted:
                 given[wanted] = context
-            result = await in_thread(partial(function, **given)) if background else function(**given)
-        while inspect.isawaitable(result):  # an async function within a sync one, too
+            result = await (in_thread(partial(function, **given)) if background else function(**given))
+        while result.__class__ is not str and inspect.isawaitable(result):  # an async function within a sync one, too
             result = await result
-        return _as_text(result)
+        return result if result.__class__ is str else _as_text(result)
 
     return call
 
