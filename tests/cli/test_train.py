@@ -57,7 +57,7 @@ def test_a_folder_with_other_files_is_left_alone(airo: Airo, tmp_path: Path, tin
     odd = airo(
         *train[:-1], str(tmp_path / "new"), "--device", "cpu", "--targets", "lm_head", "--gguf", str(tmp_path / "a")
     )
-    assert odd.code == 3 and "no place for an adapter of lm_head" in odd.err
+    assert odd.code == 3 and "llama.cpp does not support an adapter for lm_head" in odd.err
     assert wrong.code == 2 and "no layers called nose" in wrong.err and "q_proj" in wrong.err
 
 
