@@ -103,19 +103,25 @@ def read_questions(path: Path) -> tuple[Question, ...]:
     """The questions of a file: JSON Lines of our own, SQuAD (also 2.0) or HotpotQA as their authors publish them.
 
     A line of ours is ``{"question": ..., "answers": [...]}``, with ``id``, ``context`` (a text, or several by name) and
-    ``source`` if wanted. UsageError names the place that cannot be read.
+    ``source`` if wanted. Of a HotpotQA question the first 8 texts are taken, as many as a question may have.
+    UsageError names the place that cannot be read.
     """
     text = read_text(path, most=_MOST_FILE)
     try:
         whole = json.loads(text) if text.lstrip()[:1] in ("{", "[") and "\n{" not in text.strip() else None
     except (ValueError, RecursionError) as error:
         raise UsageError(f"{path} is not JSON: {error}", "a file of questions is JSON or JSON Lines") from error
-    if isinstance(whole, dict) and isinstance(whole.get("data"), list):
-        found = tuple(_squad(whole["data"]))
-    elif isinstance(whole, list):
-        found = tuple(_hotpot(whole))
-    else:
-        found = tuple(_lines(text, str(path)))
+    try:
+        if isinstance(whole, dict) and isinstance(whole.get("data"), list):
+            found = tuple(_squad(whole["data"]))
+        elif isinstance(whole, list):
+            found = tuple(_hotpot(whole))
+        else:
+            found = tuple(_lines(text, str(path)))
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        raise UsageError(
+            f"{path} has a question in a form that cannot be read", "use SQuAD's or HotpotQA's files, or JSON Lines"
+        ) from error
     if not found:
         raise UsageError(f"{path} contains no questions", 'a line: {"question": "...", "answers": ["..."]}')
     return found

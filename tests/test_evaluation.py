@@ -80,7 +80,20 @@ def test_squad_and_hotpot_are_read_as_they_are_published(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize(
-    "text", ["", "[]", "nonsense", '{"a": 1}', "[3]", '{"question": 3, "answers": []}', "{" * 9999]
+    "text",
+    [
+        "",
+        "[]",
+        "nonsense",
+        '{"a": 1}',
+        "[3]",
+        '{"question": 3, "answers": []}',
+        "{" * 9999,
+        '{"data": [{}]}',
+        '{"data": [{"paragraphs": [{"qas": [{}]}]}]}',
+        '[{"question": "Who?", "context": 3}]',
+        '{"question": "Who?", "answers": [], "context": [1]}',
+    ],
 )
 def test_a_file_that_holds_no_questions_is_refused_in_one_sentence(tmp_path: Path, text: str) -> None:
     file = tmp_path / "q.jsonl"

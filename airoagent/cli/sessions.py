@@ -118,11 +118,8 @@ def _obey(command: str, talk: Conversation) -> None:
         case "/tools":
             lines = list(agent.toolbox)
         case "/docs":
-            lines = (
-                list(agent.documents.addresses)
-                if agent.documents is not None
-                else ["no documents (start with --docs DIR)"]
-            )
+            folders = () if agent.documents is None else agent.documents.addresses
+            lines = list(folders) or ["no documents (start with --docs PATH)"]
         case "/model":
             lines = [f"{agent.model.info.name} {agent.model.info.note}".strip()]
         case "/runs":
@@ -221,8 +218,8 @@ def _serve_mcp(flags: dict[str, Any]) -> int:
     "--docs",
     multiple=True,
     type=click.Path(),
-    metavar="DIR",
-    help="Answer questions asked on the page from this folder.",
+    metavar="PATH",
+    help="Answer questions asked on the page from this folder or file.",
 )
 def view_command(
     run_id: str | None, output: str | None, port: int, no_open: bool, model: str | None, docs: tuple[str, ...]
