@@ -8,6 +8,13 @@ from collections.abc import Generator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# A run of the suite says the same of the same code: the drawn examples are fixed. `--hypothesis-profile random` draws
+# new ones.
+settings.register_profile("fixed", derandomize=True, database=None, deadline=None)
+settings.register_profile("random", deadline=None)
+settings.load_profile("fixed")
 
 # Before torch is imported by anything: on a shared machine two spinning OpenMP threads are far slower than one.
 os.environ["OMP_NUM_THREADS"] = "1"

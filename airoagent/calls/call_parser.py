@@ -14,6 +14,7 @@ looks at the values. For any text the result is calls or a CallError, in time li
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal
@@ -67,6 +68,8 @@ def read_call_prompt(prompt: str) -> tuple[str, str, Format] | None:
 
 _MOST_QUOTED = 4000  # characters of a refused answer that the model is shown again
 _MOST_COMPLAINTS = 8
+_ESCAPE = re.compile(r"\\.")
+_BY_NUMBER = {"\\b": "\\u0008", "\\f": "\\u000c"}
 
 
 def retry_prompt(prompt: str, error: CallError, format: str = "json") -> str:
@@ -95,7 +98,11 @@ class Call:
 def write_call(call: Call, format: Format = "json") -> str:
     """The call as a model is to write it; `parse_calls` reads it back as the same call."""
     value = {"function": call.function, "params": call.params}
-    return write_yaml(value) if format == "yaml" else json.dumps(value, indent=2, ensure_ascii=False) + "\n"
+    if format == "yaml":
+        return write_yaml(value)
+    # By number, for \f and \b before a letter are read as the start of a word (\frac).
+    text = json.dumps(value, indent=2, ensure_ascii=False)
+    return _ESCAPE.sub(lambda found: _BY_NUMBER.get(found[0], found[0]), text) + "\n"
 
 
 def parse_calls(

@@ -340,3 +340,10 @@ def test_plain_json_is_read_as_any_other_text(text: str, monkeypatch: pytest.Mon
     found = outcome()
     monkeypatch.setattr(call_shapes, "_plain_call", lambda *_: None)
     assert outcome() == found
+
+
+@pytest.mark.parametrize("format", ["json", "yaml"])
+def test_a_form_feed_before_a_letter_is_written_so_that_it_is_not_read_as_latex(format: Any) -> None:
+    functions = Functions([Function("f", "", (Param("text"),))])
+    call = Call("f", {"text": "\x0cA \x08a \\frac \\\\b"})
+    assert parse_calls(write_call(call, format), functions, format)[0].params == call.params
