@@ -43,6 +43,7 @@ _MODULES = "q_proj,k_proj,v_proj,o_proj,gate_proj,up_proj,down_proj"
 @click.option(
     "--targets", default=_MODULES, metavar="NAMES", help="Layers to adapt, separated by commas.  [default: all linear]"
 )
+@click.option("--layers", metavar="FIRST-LAST", help="Adapt only these blocks, counted from 0.  [default: all]")
 @click.option(
     "--lr", type=click.FloatRange(0, 1, min_open=True), default=2e-4, show_default=True, help="Learning rate."
 )
@@ -63,11 +64,17 @@ _MODULES = "q_proj,k_proj,v_proj,o_proj,gate_proj,up_proj,down_proj"
 )
 @click.option(
     "--style",
-    type=click.Choice(["both", "airoboros", "chat"]),
+    type=click.Choice(["both", "airoboros", "chat", "compact"]),
     default="both",
     help="Prompt style of the generated examples.",
 )
-def train_command(data: str | None, query: str | None, count: int | None, **flags: Any) -> None:
+@click.option(
+    "--passages",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Also generate readings from the questions over texts in FILE (as for `airo eval`).",
+)
+def train_command(data: str | None, query: str | None, count: int | None, passages: Path | None, **flags: Any) -> None:
     """Train a LoRA adapter by QLoRA on DATA: JSON Lines of instruction and response.
 
     The base stays in 4 bits and only the adapter is trained, on the responses alone. To continue a training that
@@ -85,7 +92,7 @@ def train_command(data: str | None, query: str | None, count: int | None, **flag
         from airoagent.training.examples import line_of
         from airoagent.training.made_examples import made_examples
 
-        for example in made_examples(count, flags["seed"], flags["style"]):
+        for example in made_examples(count, flags["seed"], flags["style"], _passages(passages)):
             click.echo(line_of(example), nl=False)
         return
     examples = _examples(data, query)
@@ -93,6 +100,15 @@ def train_command(data: str | None, query: str | None, count: int | None, **flag
         if not flags[name]:
             raise UsageError(f"--{name} is missing", "airo train DATA --base MODEL --out FOLDER")
     _train(examples, **flags)
+
+
+def _passages(path: Path | None) -> list[tuple[str, str, str, tuple[str, ...]]]:
+    if path is None:
+        return []
+    from airoagent.evaluation import read_questions
+
+    questions = read_questions(path)
+    return [(one.id, text, one.text, one.answers) for one in questions if one.answers for _, text in one.context[:1]]
 
 
 def _examples(data: str | None, query: str | None) -> tuple[Example, ...]:
@@ -117,7 +133,7 @@ def _examples(data: str | None, query: str | None) -> tuple[Example, ...]:
 
 def _train(
     examples: tuple[Example, ...], *, base: str, out: Path, gguf: Path | None, bits: str | None, device: Any,
-    wrapper: str | None, rank: int, alpha: int | None, targets: str, lr: float, steps: int | None, restart: bool,
+    wrapper: str | None, rank: int, alpha: int | None, targets: str, lr: float, steps: int | None, restart: bool, layers: str | None,
     style: str, **settings: Any,
 ) -> None:  # fmt: skip
     from airoagent.training.bases import open_base
@@ -131,6 +147,7 @@ def _train(
         targets=tuple(name.strip() for name in targets.split(",") if name.strip()),
         learning_rate=lr,
         steps=steps or 0,
+        layers=_blocks(layers),
         **settings,
     )
     own = opened.bits == 0
@@ -145,6 +162,15 @@ def _train(
     if file is not None:
         write_gguf_adapter(out, file, opened.model.config)
     click.echo(file if own else out)
+
+
+def _blocks(text: str | None) -> tuple[int, int] | None:
+    if text is None:
+        return None
+    first, _, last = text.partition("-")
+    if not first.isdecimal() or not last.isdecimal():
+        raise UsageError(f"--layers {text} is not a range of blocks", "e.g. --layers 8-29")
+    return int(first), int(last)
 
 
 def _teller() -> Callable[[Report], None]:

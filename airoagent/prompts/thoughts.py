@@ -124,7 +124,7 @@ def _bare(lines: list[str]) -> str:
 def code_prompt(text: str, style: Style = "airoboros") -> str:
     """The instruction with the word that makes the model print code only, after one space."""
     text = text.strip()
-    if style == "chat":
+    if style != "airoboros":
         return code_chat(text.removesuffix(" PLAINFORMAT"))
     return text if text.endswith(" PLAINFORMAT") else f"{text} PLAINFORMAT"
 

@@ -36,8 +36,11 @@ def check_gguf_adapter(config: Any, targets: Iterable[str]) -> None:
         raise ModelError(f"llama.cpp does not support an adapter for {strange[0]}", f"it supports {', '.join(_NAMES)}")
 
 
-def write_gguf_adapter(folder: Path, file: Path, config: Any) -> None:
-    """Write the adapter that peft saved in ``folder`` as ``file``; ``config`` is that of its base model."""
+def write_gguf_adapter(folder: Path, file: Path, config: Any, style: str = "") -> None:
+    """Write the adapter that peft saved in ``folder`` as ``file``, in 16 bits.
+
+    ``config`` is that of its base model; ``style`` the form of prompts it was trained on, if it is one of ours.
+    """
     import gguf
     import numpy
     from safetensors.numpy import load_file
@@ -49,6 +52,8 @@ def write_gguf_adapter(folder: Path, file: Path, config: Any) -> None:
         writer = gguf.GGUFWriter(part, "llama")
         writer.add_string("general.type", "adapter")
         writer.add_string("adapter.type", "lora")
+        if style:
+            writer.add_string(PROMPT_STYLE, style)
         writer.add_float32("adapter.lora.alpha", float(settings["lora_alpha"]))
         for key, matrix in sorted(load_file(folder / "adapter_model.safetensors").items()):
             words = key.split(".")
@@ -59,7 +64,7 @@ def write_gguf_adapter(folder: Path, file: Path, config: Any) -> None:
                 rows = values.reshape(count, 2, values.shape[0] // count // 2, values.shape[1])
                 values = rows.swapaxes(1, 2).reshape(values.shape)
             name = f"blk.{words[words.index('layers') + 1]}.{_NAMES[words[-3]]}.weight.lora_{side}"
-            writer.add_tensor(name, numpy.ascontiguousarray(values))
+            writer.add_tensor(name, numpy.ascontiguousarray(values.astype(numpy.float16)))
         writer.write_header_to_file()
         writer.write_kv_data_to_file()
         writer.write_tensors_to_file()

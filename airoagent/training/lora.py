@@ -36,7 +36,11 @@ _PLAIN_OUTPUT: Final = ("llama", "mistral", "qwen2")
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """How to train. A step takes ``batch`` x ``accumulate`` examples; ``steps`` 0 is as many as ``epochs`` need."""
+    """How to train. A step takes ``batch`` x ``accumulate`` examples; ``steps`` 0 is as many as ``epochs`` need.
+
+    ``layers`` are the first and last block that is adapted, counted from 0 (None: all). What is below them costs no
+    backward pass.
+    """
 
     rank: int = 16
     alpha: int = 32
@@ -49,6 +53,7 @@ class Settings:
     save_every: int = 50
     max_tokens: int = 2048
     seed: int = 1
+    layers: tuple[int, int] | None = None
 
 
 @dataclass(slots=True)
@@ -160,10 +165,15 @@ def _with_lora(base: Base, settings: Settings) -> Any:
 
     from peft import LoraConfig, get_peft_model
 
+    most = base.model.config.num_hidden_layers - 1
+    first, last = settings.layers or (0, most)
+    if not first <= last <= most:
+        raise UsageError(f"{base.name} has no layers {first} to {last}", f"its layers are 0 to {most}")
     config = LoraConfig(
         r=settings.rank,
         lora_alpha=settings.alpha,
         target_modules=list(settings.targets),
+        layers_to_transform=None if settings.layers is None else list(range(first, last + 1)),
         task_type="CAUSAL_LM",
         base_model_name_or_path=base.name,
     )
@@ -244,16 +254,15 @@ def _losses(model: Any, base: Base, rows: list[_Row]) -> list[Any]:
     import torch
 
     length = max(len(row.ids) for row in rows)
+    # What fills up a row comes after it, where a causal model does not look: no mask is needed.
     ids = torch.zeros((len(rows), length), dtype=torch.long)
-    mask = torch.zeros_like(ids)
     for at, row in enumerate(rows):
         ids[at, : len(row.ids)] = torch.tensor(row.ids)
-        mask[at, : len(row.ids)] = 1
-    ids, mask = ids.to(base.device), mask.to(base.device)
+    ids = ids.to(base.device)
     whole = model.get_base_model()
     plain = whole.config.model_type in _PLAIN_OUTPUT
     inner = getattr(whole, whole.base_model_prefix) if plain else whole
-    out = inner(input_ids=ids, attention_mask=mask, use_cache=False)
+    out = inner(input_ids=ids, use_cache=False)
     result = []
     for at, row in enumerate(rows):
         wanted = torch.tensor(row.ids[row.start :], device=base.device)
