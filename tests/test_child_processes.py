@@ -77,7 +77,18 @@ def test_the_program_loads_no_module_of_the_folder_it_is_started_in(
     code = SPRUNG.format(trap=str(trap))
     for folder in (trap, trap / "docs"):
         folder.mkdir(exist_ok=True)
-        for name in ("json", "signal", "click", "yaml", "httpx", "bs4", "platformdirs", "tempfile", "sqlite3", "difflib"):
+        for name in (
+            "json",
+            "signal",
+            "click",
+            "yaml",
+            "httpx",
+            "bs4",
+            "platformdirs",
+            "tempfile",
+            "sqlite3",
+            "difflib",
+        ):
             (folder / f"{name}.py").write_text(code)
     (trap / "docs" / "a.pdf").write_bytes(b"%PDF-1.4\n")
     (trap / "docs" / "b.txt").write_text("Note 7 is about otters.\n")

