@@ -52,22 +52,31 @@ def list_(as_json: bool) -> None:
 
 def _list_models(as_json: bool) -> None:
     from airoagent.models.catalog import list_models, open_model
+    from airoagent.models.packaged import PACKAGED, packaged_file
 
     default = open_model("extractive").info
     if as_json:
         click.echo(json.dumps(asdict(default)))
     else:
         click.echo(f"{default.name:<42} {default.note}")
+    for name, packaged in PACKAGED.items():
+        cached = packaged_file(name).is_file()
+        if as_json:
+            click.echo(json.dumps({"model": {"name": name, "file": packaged.file}, "cached": cached}))
+        else:
+            click.echo(f"{name:<42} {packaged.size / 1e6:.0f} MB, a small model that needs no GPU  {_STATE[cached]}")
     for row in list_models():
         click.echo(json.dumps(asdict(row)) if as_json else _model_line(row))
 
 
+_STATE = {True: "downloaded", False: "not downloaded"}
+
+
 def _model_line(row: ModelRow) -> str:
     model = row.model
-    state = "downloaded" if row.cached else "not downloaded"
     return (
         f"{model.name:<42} {model.parameters:5.1f}B  {model.memory:5.2f} GB at 4 bits  window {model.context}  "
-        f"{state}, {_FITS[row.fits]}"
+        f"{_STATE[row.cached]}, {_FITS[row.fits]}"
     )
 
 
@@ -226,9 +235,15 @@ _PACKAGES = (
 )
 
 
+_ELSEWHERE = ("scripted:", "http://", "https://", "ollama:", "lmstudio:")  # models that need no package here
+
+
 def _packages(spec: str) -> Iterator[Finding]:
-    heavy = spec != "extractive" and not spec.startswith(("scripted:", "http://", "https://"))
-    kind = ("gguf" if spec.lower().endswith(".gguf") else "transformers") if heavy else ""
+    from airoagent.models.packaged import PACKAGED
+
+    name = spec.strip().lower()
+    elsewhere = name == "extractive" or name.startswith(_ELSEWHERE)
+    kind = "" if elsewhere else "gguf" if name in PACKAGED or name.endswith(".gguf") else "transformers"
     for extra, purpose, names in _PACKAGES:
         for name in names:
             try:

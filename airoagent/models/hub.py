@@ -79,9 +79,7 @@ def not_fetched(name: str) -> NotFetched:
             f"{name} is not downloaded, and the network is switched off (HF_HUB_OFFLINE)",
             f"unset HF_HUB_OFFLINE, or on a machine with network access run: hf download {name}",
         )
-    return NotFetched(
-        name, f"{name} is not downloaded", f"its first use fetches it, or run: hf download {name}"
-    )
+    return NotFetched(name, f"{name} is not downloaded", f"its first use fetches it, or run: hf download {name}")
 
 
 class LoadStopped(BaseException):

@@ -88,9 +88,7 @@ def based_on(base: str, adapter: Path, place: Path) -> Path:
 
 def test_a_base_that_is_not_here_is_said_at_once_where_the_hub_is_switched_off(adapter: Path, tmp_path: Path) -> None:
     moved = based_on("someone/llama-2-7b-hf", adapter, tmp_path)
-    with pytest.raises(
-        ModelError, match=r"is based on someone/llama-2-7b-hf, which is not downloaded, and"
-    ) as caught:
+    with pytest.raises(ModelError, match=r"is based on someone/llama-2-7b-hf, which is not downloaded, and") as caught:
         open_model(str(moved))
     assert "(HF_HUB_OFFLINE)" in caught.value.message
     assert "hf download someone/llama-2-7b-hf" in caught.value.hint
