@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 # A given text is the only source, whether it comes from a file or a pipe: no plan is written, nothing is searched.
 _TEXT_RULE = Rule(
-    "docs web named tools search allow_private cache no_cache replan",
+    "docs web named",
     excludes="files",
     shown="a text to answer from",
     hint="remove the option, or keep standard input out of it with </dev/null",
@@ -46,7 +46,7 @@ _TEXT_RULE = Rule(
 )
 @agent_options()
 @display_options
-@refuses(_TEXT_RULE, SEARCH_RULE)
+@refuses(_TEXT_RULE, Rule("tools search allow_private cache no_cache replan", excludes="files"), SEARCH_RULE)
 def ask_command(
     question: tuple[str, ...],
     files: tuple[str, ...],
