@@ -4,18 +4,16 @@
     run = agent.run("Who won the Nobel Prize in Literature in 2020?")
     print(run.answer)
 
-Names are looked up when first used, so importing the package costs nothing.
+Names are looked up when first used, so importing the package costs nothing. Nothing is imported here: `airo` has to
+take over Ctrl-C, and drop the current folder from the path, before anything else is loaded.
 """
-
-from __future__ import annotations
-
-from importlib import import_module
-from typing import TYPE_CHECKING, Any, Final
 
 __version__ = "0.1.0"
 
+TYPE_CHECKING = False
+
 # The public names by the module that defines them; type checkers read the same from the imports below.
-_NAMES: Final = {
+_NAMES = {
     "agent": "Agent",
     "calls.call_parser": "Call parse_calls write_call",
     "calls.function_loader": "load_functions",
@@ -49,7 +47,7 @@ _NAMES: Final = {
     "web.links": "extract_links links_of",
     "web.search": "SearchProvider SearchResult results_output web_search",
 }
-_HOME: Final = {name: module for module, names in _NAMES.items() for name in names.split()}
+_HOME = {name: module for module, names in _NAMES.items() for name in names.split()}
 
 __all__ = sorted(_HOME)
 
@@ -133,7 +131,9 @@ if TYPE_CHECKING:
     from airoagent.web.search import web_search as web_search
 else:  # hidden from type checkers, so that a misspelt name is an error to them
 
-    def __getattr__(name: str) -> Any:
+    def __getattr__(name):
+        from importlib import import_module
+
         home = _HOME.get(name)
         if home is None:
             raise AttributeError(f"module 'airoagent' has no attribute {name!r}")

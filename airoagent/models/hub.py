@@ -76,12 +76,10 @@ def not_fetched(name: str) -> NotFetched:
     if offline():
         return NotFetched(
             name,
-            f"{name} is not on this machine, and the network is switched off (HF_HUB_OFFLINE)",
+            f"{name} is not downloaded, and the network is switched off (HF_HUB_OFFLINE)",
             f"unset HF_HUB_OFFLINE, or on a machine with network access run: hf download {name}",
         )
-    return NotFetched(
-        name, f"{name} is not on this machine yet", f"its first use fetches it, or run: hf download {name}"
-    )
+    return NotFetched(name, f"{name} is not downloaded", f"its first use fetches it, or run: hf download {name}")
 
 
 class LoadStopped(BaseException):
@@ -152,7 +150,7 @@ def _unreachable(name: str, error: Exception) -> ModelError:
         return ModelError(f"the disk is full: {name} could not be written", "make room, or set HF_HOME to another disk")
     reason = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
     return ModelError(
-        f"{name} is not on this machine and could not be fetched: {reason}",
+        f"{name} is not downloaded and could not be fetched: {reason}",
         "check the network, or give the folder of a model that is here (-m FOLDER)",
     )
 

@@ -122,6 +122,16 @@ def test_debug_is_scripted_from_a_pipe(shell: Airo, script: Script, tools: str) 
     assert lines.count("evidence0  echo  (call)  hello") == 2
 
 
+@pytest.mark.parametrize("end", ["", "\n", "\nc\n"])
+def test_a_command_of_debug_that_does_not_end_is_refused(shell: Airo, asked: list[str], end: str) -> None:
+    told = shell("debug", "@last", *asked[:2], input="help\n" + "p" * 1_000_001 + end)
+    assert (
+        told.code == 2 and "error: a command is longer than 1,000,000 characters\nhint: write one command" in told.err
+    )
+    fits = shell("debug", "@last", *asked[:2], input="p" * 999_999 + "\nhelp\n")
+    assert fits.code == 0 and "Commands (help COMMAND" in fits.out
+
+
 def test_debug_of_a_recorded_run_and_of_a_plan_file(shell: Airo, airo: Airo, asked: list[str], tmp_path: Path) -> None:
     result = shell("debug", "@last", *asked[:2], input="n\nn\n")
     assert "evidence0  echo  (record)  hello" in result.out and result.out.endswith("answer: hello again\n")

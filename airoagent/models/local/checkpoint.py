@@ -299,7 +299,7 @@ def base_folder(folder: Path, name: str, base: str | Path | None = None) -> tupl
         raise base_not_fetched(name, called)
     raise ModelError(
         f"the adapter {name} is based on {called or 'a base model that its config does not name'}, "
-        "which is not on this machine",
+        "which is not downloaded",
         f"name the base model's folder or its name on the hub: {_SAY_BASE}",
     )
 
