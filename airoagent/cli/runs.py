@@ -223,7 +223,7 @@ def _ask_to_remove(count: int) -> None:
 def repair() -> None:
     """Recover what is readable in a damaged store into a new file, and keep the old file next to it.
 
-    A run is kept up to its first damaged event. An undamaged store is not changed.
+    A run is kept up to its first damaged or missing event. An undamaged store is not changed.
     """
     from airoagent.records.upkeep import repair as repair_store
 
@@ -232,10 +232,11 @@ def repair() -> None:
         click.echo("nothing is damaged", err=True)
         return
     click.echo(f"runs kept whole: {done.whole:,}", err=True)
-    for what, runs in (("kept up to a damaged event", done.cut), ("lost", done.lost)):
+    for what, runs in (("kept up to a damaged or missing event", done.cut), ("lost", done.lost)):
         if runs:
             more = "" if len(runs) <= 20 else f" and {len(runs) - 20:,} more"
             click.echo(f"runs {what}: {len(runs):,} ({', '.join(runs[:20])}{more})", err=True)
+    click.echo(f"events kept: {done.events:,}", err=True)
     click.echo(f"the old file is now {done.old}", err=True)
 
 
