@@ -194,9 +194,11 @@ def test_however_often_it_is_killed_nothing_is_paid_twice_and_each_question_has_
 ) -> None:
     """Ten kills, each when the record has grown by some events; then restarts until all that can end has ended."""
     (tmp_path / "paying.py").write_text(ONCE)
-    asked = [f"What does {number} cost?" for number in range(12)]
+    asked = [f"What does {number} cost?" for number in range(8)]
     (tmp_path / "q.txt").write_text("\n".join(asked), encoding="utf-8")
-    plan = ":evidence0: = number[]\n:evidence1: = pays[:evidence0:]\n:evidence2: = pays[:evidence1:]\nAnswer: :evidence2:"
+    plan = (
+        ":evidence0: = number[]\n:evidence1: = pays[:evidence0:]\n:evidence2: = pays[:evidence1:]\nAnswer: :evidence2:"
+    )
     row = json.dumps({"purpose": "plan", "text": plan}) + "\n"
     (tmp_path / "plans.jsonl").write_text(row * len(asked), encoding="utf-8")
     command = (*paying, "--at-once", "2")
