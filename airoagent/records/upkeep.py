@@ -77,7 +77,9 @@ def collect(store: Store, runs: Iterable[str], *, vacuum: bool = False) -> Colle
             if store.has(run) and store.status(run) != "running":  # resumed or removed meanwhile
                 store.remove(run)
                 removed += 1
-        except StoreError:
+        except StoreError as error:
+            if _is_locked(error.__cause__):  # no run can be removed now
+                raise
             failed.append(run)
     _drop_texts(store)
     if vacuum:
@@ -119,6 +121,11 @@ def _give_back(store: Store) -> None:
         db.execute("PRAGMA busy_timeout=200")  # others wait as long as this waits for those who read
         db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
         db.execute(f"PRAGMA busy_timeout={int(PATIENCE * 1000)}")
+
+
+def _is_locked(error: BaseException | None) -> bool:
+    """Whether SQLite failed because another process has the file."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
 
 def _pragma(store: Store, name: str) -> int:
@@ -176,7 +183,7 @@ def _held(path: Path, scratch: Path) -> Iterator[None]:
             lock.execute("BEGIN EXCLUSIVE")
             lock.execute("COMMIT")  # the lock stays
         except sqlite3.Error as error:
-            if error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+            if _is_locked(error):
                 raise StoreError(f"another airo has the run store {path} open", "close it first") from error
         yield
 

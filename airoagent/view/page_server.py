@@ -183,6 +183,7 @@ class _Handler(BaseHTTPRequestHandler):
     default_request_version = "HTTP/1.0"  # else an answer to a bad request line would have no status
     server_version, sys_version = "airo", ""
     rfile: io.BufferedReader
+    raw_requestline: bytes
 
     def setup(self) -> None:
         super().setup()

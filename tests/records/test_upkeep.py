@@ -323,6 +323,10 @@ def test_reading_goes_on_while_another_process_holds_the_lock_for_writing(
         with pytest.raises(StoreError, match="another airo has been writing to") as caught:
             write_run(reader, 1)
         assert caught.value.hint.startswith("try again once it has finished")
+        turns = iter(["r000", "r000"])
+        with pytest.raises(StoreError, match="another airo has been writing to"):
+            collect(reader, turns)
+        assert list(turns) == ["r000"], "it does not wait for the lock once for each run"
     finally:
         writer.close()
     write_run(reader, 1)
