@@ -189,6 +189,8 @@ def pays(text: str) -> str:
 '''
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_however_often_it_is_killed_nothing_is_paid_twice_and_each_question_has_one_line(
     airo: Airo, paying: tuple[str, ...], tmp_path: Path
 ) -> None:
