@@ -182,10 +182,10 @@ class TransformersModel:
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
 
-    # What the queue asks for, in its thread (`airoagent.models.local.prompt_queue.BatchModel`).
+    # What the queue asks for, in its thread.
 
     def encode(self, prompt: Prompt) -> tuple[list[int], int]:
-        """The prompt as ids, and how much may be written. ModelError where it does not fit into the window."""
+        """The prompt as ids, and how many tokens may be written. ModelError where it does not fit into the window."""
         wrapper = self._ready_wrapper()
         with self._lock:
             tokenizer = self._ready_tokenizer()
@@ -204,14 +204,17 @@ class TransformersModel:
         return (prompt.sampling or self._sampling).for_purpose(prompt.purpose)
 
     def open_batch(self, stopped: Callable[[], bool]) -> tuple[BatchGroup, int, int]:
-        """Load the model; what completions written side by side may take is half of the memory that is then free."""
+        """Load the model: an empty batch, the most rows it may have, and the most tokens, padding included.
+
+        What completions written side by side may take is half of the memory that is then free.
+        """
         loaded = self._ready_model(stopped)
         free = free_memory(loaded)
         tokens = 10**9 if free is None else free // 2 // max(self._described().cache_per_token, 1)
         return BatchGroup(loaded.model, loaded.device), self._rows, tokens
 
     def begin(self, prompt: Prompt, ids: list[int], most: int, tell: Callable[[Chunk], None]) -> BatchRow:
-        """A row that writes this completion."""
+        """The row that writes this completion; ``tell`` takes its text."""
         loaded = self._ready_model(lambda: False)
         sampling = self._sampling_of(prompt)
         mask = self._mask(prompt.grammar, loaded, len(ids), most)
