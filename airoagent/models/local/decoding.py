@@ -68,10 +68,8 @@ def encode_prompt(tokenizer: Any, wrapper: Wrapper, prompt: str, system: str | N
 
 def _split(text: str, words: Iterable[str]) -> list[str]:
     """Text cut before and after each of the words, the longest first."""
-    longest_first = sorted(words, key=len, reverse=True)
-    if not longest_first:
-        return [text]
-    return [piece for piece in re.split(f"({'|'.join(map(re.escape, longest_first))})", text) if piece]
+    longest_first = "|".join(map(re.escape, sorted(words, key=len, reverse=True)))
+    return [piece for piece in re.split(f"({longest_first})", text) if piece] if longest_first else [text]
 
 
 class TokenText:
@@ -145,8 +143,12 @@ class TokenPicker:
 
     def __init__(self, sampling: Sampling, device: Any, mask: Callable[[Any, Any], Any] | None = None) -> None:
         import torch
+        from transformers.generation.logits_process import RepetitionPenaltyLogitsProcessor, TopPLogitsWarper
 
-        self._sampling = sampling.for_purpose("think")
+        chosen = sampling.for_purpose("think")
+        self._temperature = chosen.temperature or 0.0
+        self._penalise = RepetitionPenaltyLogitsProcessor(float(chosen.repetition_penalty or 1))
+        self._most_likely = TopPLogitsWarper(chosen.top_p)
         self._mask = mask
         self._generator = torch.Generator(device=device)
         self._generator.manual_seed(secrets.randbits(63) if sampling.seed is None else sampling.seed % 2**63)
@@ -158,31 +160,17 @@ class TokenPicker:
         scores = scores.float()
         if bool(torch.isnan(scores).any()):
             raise ModelError("the model computes NaN: its weights are damaged or do not fit")
-        if self._sampling.repetition_penalty != 1:
+        if self._penalise.penalty != 1:
             scores = self._penalise(input_ids[:, -_PENALTY_WINDOW:].to(scores.device), scores)
         if self._mask is not None:
             scores = self._mask(input_ids, scores)
-        if self._sampling.temperature == 0:
+        if self._temperature == 0:
             return scores
-        chances = torch.softmax(scores / self._sampling.temperature, dim=-1)
-        if self._sampling.top_p < 1:
-            chances = self._most_likely(chances)
-        picked = torch.multinomial(chances, 1, generator=self._generator)
+        scores = scores / self._temperature
+        if self._most_likely.top_p < 1:
+            scores = self._most_likely(input_ids, scores)
+        picked = torch.multinomial(torch.softmax(scores, dim=-1), 1, generator=self._generator)
         return torch.full_like(scores, float("-inf")).scatter(1, picked, 0.0)
-
-    def _penalise(self, recent: Any, scores: Any) -> Any:
-        import torch
-
-        seen = scores.gather(1, recent)
-        penalty = self._sampling.repetition_penalty
-        return scores.scatter(1, recent, torch.where(seen < 0, seen * penalty, seen / penalty))
-
-    def _most_likely(self, chances: Any) -> Any:
-        """The smallest set of tokens whose chances add up to top_p; the others get none."""
-        ordered, order = chances.sort(descending=True)
-        # The token that crosses the line stays, so at least one does.
-        ordered[ordered.cumsum(dim=-1) - ordered >= self._sampling.top_p] = 0
-        return chances.new_zeros(chances.shape).scatter(1, order, ordered)
 
 
 class CompletionWriter:
