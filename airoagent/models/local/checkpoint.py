@@ -6,7 +6,6 @@ every fault is reported in one sentence before minutes are spent. Sizes are in b
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from contextlib import suppress
@@ -16,26 +15,18 @@ from typing import Any, Final
 
 from airoagent.errors import ModelError
 from airoagent.models import hub
-from airoagent.models.hub import is_hub_name, snapshot
 from airoagent.models.local.quantised import check_quantised, quantization_of
 from airoagent.models.local.shards import Tensor, read_json, read_tensors, weight_files
 
-__all__ = ["Checkpoint", "adapter_weights", "four_bit_bytes", "ggml_message", "read_checkpoint", "with_weights_of"]
+__all__ = ["Checkpoint", "four_bit_bytes", "ggml_message", "read_checkpoint", "with_weights_of"]
 
 # NF4 with double quantisation: 4 bits, an 8-bit scale for 64 weights, a 32-bit scale for 256 of those.
 _BYTES_PER_WEIGHT: Final = 0.5 + 1 / 64 + 4 / (64 * 256)
 _GGML_MAGICS: Final = (b"lmgg", b"fmgg", b"tjgg", b"algg")
 # What a config counts, in Llama's words and in MPT's.
 _COUNTS: Final = (
-    "hidden_size",
-    "num_hidden_layers",
-    "num_attention_heads",
-    "max_position_embeddings",
-    "vocab_size",
-    "d_model",
-    "n_layers",
-    "n_heads",
-    "max_seq_len",
+    *("hidden_size", "num_hidden_layers", "num_attention_heads", "max_position_embeddings", "vocab_size"),
+    *("d_model", "n_layers", "n_heads", "max_seq_len"),
 )
 _TOKENIZERS: Final = (("tokenizer.json",), ("tokenizer.model",), ("vocab.json", "merges.txt"))
 # What bitsandbytes leaves in 16 bits of the matrices: the embeddings and the output layer.
@@ -48,11 +39,9 @@ class Checkpoint:
 
     ``names`` are what the config calls the model; ``context_length`` is the window in tokens; ``vocabulary`` how many
     tokens the embeddings are for (0: not said); ``quantization`` the method of an already quantised checkpoint, else
-    ``""``, and ``bits`` what a weight takes then (0: not said), else 16; ``files`` hold the weights; ``stored`` is the
-    bytes of the weights as they lie there;
-    ``four_bit`` the bytes of the weights once loaded in NF4 (``stored`` where they are quantised already);
-    ``cache_per_token`` the bytes the key-value cache takes for each token of prompt and completion; ``adapter`` the
-    folder of a LoRA adapter that stands on this model.
+    ``""``, and ``bits`` what a weight takes then (0: not said), else 16; ``stored`` is the bytes of the weights in
+    ``files``, ``four_bit`` those once loaded in NF4 (``stored`` where they are quantised already); ``cache_per_token``
+    the bytes the key-value cache takes for each token; ``adapter`` the folder of a LoRA adapter on this model.
     """
 
     name: str
@@ -85,7 +74,7 @@ def read_checkpoint(
     name = name or str(folder)
     if not folder.is_dir():
         raise ModelError(f"there is no folder {name}", "check the path")
-    if is_adapter(folder):
+    if _is_adapter(folder):
         return _on_its_base(folder, name, base, weights)
     config = _read_config(folder, name)
     files = weight_files(folder, name) if weights else ()
@@ -116,19 +105,19 @@ def read_checkpoint(
 
 
 def _on_its_base(folder: Path, name: str, base: str | Path | None, weights: bool) -> Checkpoint:
-    called, under = base_folder(folder, name, base)
-    if is_adapter(under):
+    called, under = _base_folder(folder, name, base)
+    if _is_adapter(under):
         raise ModelError(
             f"the adapter {name} is based on {called}, which is also an adapter",
             "merge that one into its base model, and name the merged folder with -o base FOLDER",
         )
-    size = adapter_weights(folder, name).stat().st_size if weights else 0
+    size = _adapter_weights(folder, name).stat().st_size if weights else 0
     try:
         whole = read_checkpoint(under, called, weights=weights)
     except ModelError as error:
-        if not is_hub_name(called) or snapshot(called) != under:
+        if not hub.is_hub_name(called) or hub.snapshot(called) != under:
             raise
-        raise base_not_fetched(name, called) from error  # Fetched in part.
+        raise _base_not_fetched(name, called) from error  # Fetched in part.
     return replace(
         whole,
         name=name,
@@ -192,11 +181,9 @@ def _no_config(folder: Path, name: str) -> ModelError:
     for file in files:
         if message := ggml_message(file):
             return message
-    if any(file.suffix.lower() == ".gguf" for file in files):
-        return ModelError(
-            f"{name} is a folder with a GGUF file",
-            f"name the file itself: -m {next(file for file in files if file.suffix.lower() == '.gguf')}",
-        )
+    for file in files:
+        if file.suffix.lower() == ".gguf":
+            return ModelError(f"{name} is a folder with a GGUF file", f"name the file itself: -m {file}")
     return ModelError(f"{name} has no config.json, so it is not a model's folder", "check the path")
 
 
@@ -245,10 +232,8 @@ def _first_number(config: Mapping[str, Any], keys: tuple[str, ...], default: int
 def _has_chat_template(folder: Path) -> bool:
     if (folder / "chat_template.jinja").is_file() or (folder / "chat_template.json").is_file():
         return True
-    path = folder / "tokenizer_config.json"
-    with suppress(OSError, ValueError):
-        settings = json.loads(path.read_text(encoding="utf-8"))
-        return isinstance(settings, dict) and bool(settings.get("chat_template"))
+    with suppress(ModelError):
+        return bool(read_json(folder / "tokenizer_config.json", "").get("chat_template"))
     return False
 
 
@@ -257,12 +242,12 @@ _SAY_BASE = "-o base FOLDER"
 _WEIGHTS = ("adapter_model.safetensors", "adapter_model.bin")
 
 
-def is_adapter(folder: Path) -> bool:
+def _is_adapter(folder: Path) -> bool:
     """Whether the folder holds an adapter and no model of its own."""
     return (folder / _CONFIG).is_file() and not (folder / "config.json").is_file()
 
 
-def adapter_weights(folder: Path, name: str) -> Path:
+def _adapter_weights(folder: Path, name: str) -> Path:
     """The file with the adapter's weights; ModelError if it is not there."""
     found = next((folder / file for file in _WEIGHTS if (folder / file).is_file()), None)
     if found is None:
@@ -273,14 +258,14 @@ def adapter_weights(folder: Path, name: str) -> Path:
     return found
 
 
-def base_folder(folder: Path, name: str, base: str | Path | None = None) -> tuple[str, Path]:
+def _base_folder(folder: Path, name: str, base: str | Path | None) -> tuple[str, Path]:
     """The base model of an adapter: what it is called, and its folder.
 
     ``base`` takes the place of the one that the adapter's config names, which is often a path of the machine that it
     was trained on. NotFetched where the base model is one of the hub and not on this machine, ModelError where it is a
     folder that is not there, or the adapter is not a LoRA.
     """
-    config = _config(folder, name)
+    config = read_json(folder / _CONFIG, name)
     kind = str(config.get("peft_type", "")).upper()
     if kind != "LORA":
         raise ModelError(
@@ -292,11 +277,10 @@ def base_folder(folder: Path, name: str, base: str | Path | None = None) -> tupl
     for candidate in (path, folder / path):
         if called and candidate.is_dir():
             return called, candidate
-    fetched = hub.snapshot(called) if hub.is_hub_name(called) else None
-    if fetched is not None:
-        return called, fetched
     if hub.is_hub_name(called):
-        raise base_not_fetched(name, called)
+        if fetched := hub.snapshot(called):
+            return called, fetched
+        raise _base_not_fetched(name, called)
     raise ModelError(
         f"the adapter {name} is based on {called or 'a base model that its config does not name'}, "
         "which is not on this machine",
@@ -304,20 +288,10 @@ def base_folder(folder: Path, name: str, base: str | Path | None = None) -> tupl
     )
 
 
-def base_not_fetched(name: str, base: str) -> hub.NotFetched:
+def _base_not_fetched(name: str, base: str) -> hub.NotFetched:
     """The error for an adapter whose base model is to be fetched from the hub, or cannot be."""
     missing = hub.not_fetched(base)
     where = missing.message.removeprefix(base)
     return hub.NotFetched(
         base, f"the adapter {name} is based on {base}, which{where}", f"{missing.hint}; or name its folder: {_SAY_BASE}"
     )
-
-
-def _config(folder: Path, name: str) -> dict[str, Any]:
-    try:
-        config = json.loads((folder / _CONFIG).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ModelError(f"{_CONFIG} of {name} cannot be read: {error}", "fetch the file again") from error
-    if not isinstance(config, dict):
-        raise ModelError(f"{_CONFIG} of {name} is not a JSON object", "fetch the file again")
-    return config
