@@ -23,7 +23,6 @@ __all__ = [
     "is_hub_name",
     "not_fetched",
     "offline",
-    "require",
     "snapshot",
 ]
 
@@ -155,12 +154,6 @@ def _unreachable(name: str, error: Exception) -> ModelError:
         f"{name} is not on this machine and could not be fetched: {reason}",
         "check the network, or give the folder of a model that is here (-m FOLDER)",
     )
-
-
-def require(name: str, revision: str) -> None:
-    """Fail at once where a model that is not on this machine cannot be fetched because the hub is switched off."""
-    if offline() and snapshot(name, revision) is None:
-        raise not_fetched(name)
 
 
 def _counting_bar(what: str, total: int, progress: Progress | None, stopped: Callable[[], bool]) -> type:

@@ -15,6 +15,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import AsyncIterator, Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -113,12 +114,10 @@ class TransformersModel:
         local = isinstance(source, Path) or path.is_dir() or not hub.is_hub_name(str(source))
         self._folder = path if local else None
         try:
-            self._checkpoint = self._read() if local else None
-        except hub.NotFetched:  # The base model of an adapter: fetched at the first use, if it can be.
+            self._checkpoint = self._read()
+        except hub.NotFetched:  # The model or an adapter's base: fetched at the first use, if it can be.
             if hub.offline():
                 raise
-        if not local:
-            hub.require(self._repo, revision)
         # The tokenizer is used from the caller's thread (counting, wrapping) and from the model's own.
         self._lock = threading.RLock()
         self._tokenizer: Any = None
@@ -133,11 +132,14 @@ class TransformersModel:
     @property
     def info(self) -> ModelInfo:
         """What is known without loading or fetching anything."""
-        checkpoint = self._checkpoint or self._here() or self._description
-        window = self._asked_window or (checkpoint.context_length if checkpoint else None)
-        how = _quantised(checkpoint) if checkpoint and checkpoint.quantization else "NF4"
+        checkpoint = self._checkpoint or self._description
+        window, note = self._asked_window, ""
+        if checkpoint is not None:
+            window = window or checkpoint.context_length
+            bits = f" to {checkpoint.bits} bits" if checkpoint.bits else ""
+            how = f"quantised by {checkpoint.quantization}{bits}" if checkpoint.quantization else "NF4"
+            note = f"{how}, {checkpoint.four_bit / 1e9:.1f} GB" if self._bits == 4 else ""
         wrapper = self._choose_wrapper(checkpoint)
-        note = f"{how}, {checkpoint.four_bit / 1e9:.1f} GB" if checkpoint and self._bits == 4 else ""
         return ModelInfo(self._name, "transformers", window, wrapper.name, note, self._style or style_of(wrapper))
 
     def wrap(self, prompt: str) -> str:
@@ -235,7 +237,13 @@ class TransformersModel:
 
     def failure(self, error: Exception) -> AiroError:
         """The error to raise: torch has many classes for what can fail in a forward pass."""
-        return error if isinstance(error, AiroError) else _failed_writing(self._name, error)
+        if isinstance(error, AiroError):
+            return error
+        if is_out_of_memory(error):
+            hint = "set a smaller window (-o context TOKENS), or choose a smaller model"
+            return ModelError(f"there was not enough memory for this prompt: {reason_of(error)}", hint)
+        hint = "try again, or choose another model: airo models"
+        return ModelError(f"{self._name} failed while writing: {reason_of(error)}", hint)
 
     def _mask(self, grammar: Grammar | str, loaded: Loaded, start: int, room: int) -> GrammarMask | None:
         if not grammar or not grammars_available():
@@ -281,13 +289,6 @@ class TransformersModel:
             if self._folder is not None:
                 raise
             raise hub.not_fetched(self._repo) from error  # Fetched in part: fetching goes on at the first use.
-
-    def _here(self) -> Checkpoint | None:
-        """The checkpoint if it lies whole on this machine."""
-        try:
-            return self._read()
-        except hub.NotFetched:
-            return None
 
     def _obtain(self, *, weights: bool, stopped: Callable[[], bool] = lambda: False) -> Checkpoint:
         """The checkpoint; what it lacks (an adapter its base model) is fetched, each model once."""
@@ -354,21 +355,7 @@ class TransformersModel:
         with self._lock:
             if self._wrapper is None:
                 chosen = self._asked_wrapper or self._choose_wrapper(self._described())
-                self._wrapper = template_wrapper(self._render) if chosen.name == "template" else chosen
+                if chosen.name == "template":
+                    chosen = template_wrapper(partial(chat_text, self._ready_tokenizer()))
+                self._wrapper = chosen
             return self._wrapper
-
-    def _render(self, messages: list[dict[str, str]]) -> str:
-        return chat_text(self._ready_tokenizer(), messages)
-
-
-def _quantised(checkpoint: Checkpoint) -> str:
-    bits = f" to {checkpoint.bits} bits" if checkpoint.bits else ""
-    return f"quantised by {checkpoint.quantization}{bits}"
-
-
-def _failed_writing(name: str, error: Exception) -> ModelError:
-    reason = reason_of(error)
-    if is_out_of_memory(error):
-        hint = "set a smaller window (-o context TOKENS), or choose a smaller model"
-        return ModelError(f"there was not enough memory for this prompt: {reason}", hint)
-    return ModelError(f"{name} failed while writing: {reason}", "try again, or choose another model: airo models")
