@@ -23,6 +23,7 @@ __all__ = [
     "is_hub_name",
     "not_fetched",
     "offline",
+    "reason_of",
     "snapshot",
 ]
 
@@ -149,11 +150,16 @@ def download(
 def _unreachable(name: str, error: Exception) -> ModelError:
     if isinstance(error, OSError) and error.errno in (28, 122):
         return ModelError(f"the disk is full: {name} could not be written", "make room, or set HF_HOME to another disk")
-    reason = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
     return ModelError(
-        f"{name} is not on this machine and could not be fetched: {reason}",
+        f"{name} is not on this machine and could not be fetched: {reason_of(error)}",
         "check the network, or give the folder of a model that is here (-m FOLDER)",
     )
+
+
+def reason_of(error: BaseException) -> str:
+    """The first line of its message, with the next where the first only announces it; its class if it says nothing."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
+    return (f"{lines[0]} {lines[1]}" if lines[0].endswith(":") and len(lines) > 1 else lines[0])[:300]
 
 
 def _counting_bar(what: str, total: int, progress: Progress | None, stopped: Callable[[], bool]) -> type:

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from airoagent.errors import ModelError
+from airoagent.models.hub import reason_of
 from airoagent.models.local.checkpoint import Checkpoint
 from airoagent.models.local.quantised import gptq_settings
 from airoagent.models.local.shards import read_tensors
@@ -121,18 +122,8 @@ def _unusable(checkpoint: Checkpoint, error: Exception) -> ModelError:
     )
 
 
-_MOST: Final = 300
 # CUDA's words, the operating system's, and those of torch on a CPU.
 _NO_MEMORY: Final = ("out of memory", "cannot allocate memory", "can't allocate memory", "not enough memory")
-
-
-def reason_of(error: BaseException) -> str:
-    """The first line of its message, with the next where the first only announces it; its class if it says nothing."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    if not lines:
-        return type(error).__name__
-    said = f"{lines[0]} {lines[1]}" if lines[0].endswith(":") and len(lines) > 1 else lines[0]
-    return said[:_MOST]
 
 
 def is_out_of_memory(error: BaseException) -> bool:

@@ -89,25 +89,20 @@ async def read_said(response: httpx.Response, name: str) -> AsyncIterator[Server
 
 
 async def _lines(response: httpx.Response, name: str, *, whole: bool = False) -> AsyncIterator[bytes]:
-    """The answer's lines, or with ``whole`` just its pieces; ModelError for one that never ends.
+    """The answer's lines, or with ``whole`` all of it as one; ModelError for one that never ends.
 
     Lines end at a newline and nowhere else: JSON may hold U+2028 and its like as they are, and a character's bytes may
     come in two pieces.
     """
     held = bytearray()
-    total = 0
     async for piece in response.aiter_bytes():
-        total = total + len(piece) if whole else len(held) + len(piece)
-        if total > _LONGEST:
+        held += piece
+        if len(held) > _LONGEST:
             raise ModelError(
                 f"{name} answered with more than {_LONGEST // 1024 // 1024} MB at once",
                 "is it the address of an OpenAI-compatible server?",
             )
-        if whole:
-            yield piece
-            continue
-        held += piece
-        if b"\n" in piece:
+        if b"\n" in piece and not whole:
             *lines, rest = bytes(held).split(b"\n")
             for line in lines:
                 yield line.removesuffix(b"\r")
