@@ -118,18 +118,11 @@ def download(
         if not files:
             raise ModelError(f"{name} contains no model files", "choose another: airo models")
         bar = _counting_bar(f"fetching {name}", sum(size for _, size in files), progress, stopped)
-        paths = [
-            hf_hub_download(
-                name,
-                file,
-                revision=revision,
-                cache_dir=cache_folder(),
-                endpoint=endpoint,
-                tqdm_class=bar,  # It asks for tqdm's methods, not for tqdm.
+        for file, _ in files:  # tqdm_class: what is asked for is tqdm's methods, not tqdm.
+            path = hf_hub_download(
+                name, file, revision=revision, cache_dir=cache_folder(), endpoint=endpoint, tqdm_class=bar
             )
-            for file, _ in files
-        ]
-        return Path(paths[0]).parent
+        return Path(path).parent
     except errors.GatedRepoError as error:
         raise ModelError(f"{name} is a gated model", "accept its terms on its page and set HF_TOKEN") from error
     except errors.RepositoryNotFoundError as error:
@@ -144,16 +137,13 @@ def download(
     except ModelError:
         raise
     except Exception as error:  # Which class a failed connection has differs by version and transport.
-        raise _unreachable(name, error) from error
-
-
-def _unreachable(name: str, error: Exception) -> ModelError:
-    if isinstance(error, OSError) and error.errno in (28, 122):
-        return ModelError(f"the disk is full: {name} could not be written", "make room, or set HF_HOME to another disk")
-    return ModelError(
-        f"{name} is not on this machine and could not be fetched: {reason_of(error)}",
-        "check the network, or give the folder of a model that is here (-m FOLDER)",
-    )
+        if isinstance(error, OSError) and error.errno in (28, 122):
+            hint = "make room, or set HF_HOME to another disk"
+            raise ModelError(f"the disk is full: {name} could not be written", hint) from error
+        raise ModelError(
+            f"{name} is not on this machine and could not be fetched: {reason_of(error)}",
+            "check the network, or give the folder of a model that is here (-m FOLDER)",
+        ) from error
 
 
 def reason_of(error: BaseException) -> str:

@@ -44,7 +44,7 @@ _UNSEEN = frozenset("\u115f\u1160\u17b4\u17b5\u3164\uffa0")  # letters by catego
 def harmless(text: str) -> str:
     """The text with what could be taken for the frame of a prompt broken up; the same text if there is none."""
     folds = {} if text.isascii() else {character: _fold(character) for character in set(text) if character > "\x7f"}
-    folded = (text.translate(str.maketrans(folds)) if folds else text).lower()
+    folded = text.translate({ord(character): fold for character, fold in folds.items()}).lower()
     if not any(word in folded for word in _SIGNS):
         return text
     found = list(_PLACES.finditer(folded))

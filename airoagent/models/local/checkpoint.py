@@ -157,7 +157,12 @@ def ggml_message(path: Path) -> ModelError | None:
 def _read_config(folder: Path, name: str) -> Mapping[str, Any]:
     path = folder / "config.json"
     if not path.is_file():
-        raise _no_config(folder, name)
+        for file in sorted(folder.iterdir()):
+            if message := ggml_message(file):
+                raise message
+            if file.suffix.lower() == ".gguf":
+                raise ModelError(f"{name} is a folder with a GGUF file", f"name the file itself: -m {file}")
+        raise ModelError(f"{name} has no config.json, so it is not a model's folder", "check the path")
     config = read_json(path, name)
     listed = config.get("architectures") or []
     architectures = listed if isinstance(listed, list) else [listed]
@@ -174,17 +179,6 @@ def _read_config(folder: Path, name: str) -> Mapping[str, Any]:
                 "fetch the file again",
             )
     return config
-
-
-def _no_config(folder: Path, name: str) -> ModelError:
-    files = sorted(folder.iterdir())
-    for file in files:
-        if message := ggml_message(file):
-            return message
-    for file in files:
-        if file.suffix.lower() == ".gguf":
-            return ModelError(f"{name} is a folder with a GGUF file", f"name the file itself: -m {file}")
-    return ModelError(f"{name} has no config.json, so it is not a model's folder", "check the path")
 
 
 def _measure(files: tuple[Path, ...], tensors: Mapping[str, Tensor], config: Mapping[str, Any]) -> tuple[int, int]:

@@ -168,23 +168,16 @@ class _WindUp:
         while len(way) < _LONGEST_END and not matcher.is_error():
             if matcher.is_accepting():
                 return [*way, self._tokenizer.eos_token]
-            step = matcher.compute_ff_tokens() or self._closer(matcher) or self._any(matcher)
+            closer = (tokens for tokens in self._closers if matcher.validate_tokens(tokens) == len(tokens))
+            step = matcher.compute_ff_tokens() or next(closer, None) or self._any(matcher)
             if not step or not matcher.consume_tokens(step):
                 break
             way += step
         return []
 
-    def _closer(self, matcher: Any) -> list[int]:
-        """The first of the closers that may stand here."""
-        return next((tokens for tokens in self._closers if matcher.validate_tokens(tokens) == len(tokens)), [])
-
     def _any(self, matcher: Any) -> list[int]:
         """A token that may stand here: one of one letter or digit, if there is such a one."""
-        bias = matcher.compute_logit_bias()
-        allowed = [token for token, value in enumerate(bias) if value]
-        plain = (token for token in allowed if _is_letter(self._tokenizer.decode_bytes([token])))
+        allowed = [token for token, value in enumerate(matcher.compute_logit_bias()) if value]
+        texts = ((token, self._tokenizer.decode_bytes([token])) for token in allowed)
+        plain = (token for token, text in texts if len(text) == 1 and text.isalnum())
         return [next(plain, allowed[0])] if allowed else []
-
-
-def _is_letter(text: bytes) -> bool:
-    return len(text) == 1 and text.isalnum()

@@ -62,7 +62,7 @@ def read_gguf(path: Path, name: str) -> GgufHead:
                 )
             if not tensors:
                 raise ModelError(f"{name} holds no weights", "it may hold a vocabulary only: get the model's file")
-            values = dict(_pair(file) for _ in range(pairs))
+            values = {_text(file): _value(file, _number(file, "<I")) for _ in range(pairs)}
             end = _end_of_weights(file, tensors, values.get("general.alignment"))
     except FileNotFoundError:
         raise ModelError(f"there is no file {name}", "check the path") from None
@@ -113,11 +113,6 @@ def _head(values: dict[str, Any], size: int) -> GgufHead:
         template=template if isinstance(template, str) else "",
         size=size,
     )
-
-
-def _pair(file: BinaryIO) -> tuple[str, Any]:
-    key = _text(file)
-    return key, _value(file, _number(file, "<I"))
 
 
 def _value(file: BinaryIO, kind: int) -> Any:

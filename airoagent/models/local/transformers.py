@@ -299,21 +299,16 @@ class TransformersModel:
             except hub.NotFetched as missing:
                 if hub.offline() or missing.repo in fetched:
                     raise missing.__cause__ or missing from None
-                fetched.append(missing.repo)
-                self._fetch(missing, weights, stopped)
-
-    def _fetch(self, missing: hub.NotFetched, weights: bool, stopped: Callable[[], bool]) -> None:
-        own = missing.repo == self._repo
-        revision = self._revision if own else "main"
-        try:
-            hub.download(
-                missing.repo, revision, self._progress, stopped, weights=weights, before=self._check_before_fetching
-            )
-        except ModelError as error:
-            if own:
-                raise
-            hint = f"{error.hint}; or name the base model's folder: -o base FOLDER"
-            raise ModelError(f"the adapter {self._name} needs its base model: {error.message}", hint) from error
+                repo, before = missing.repo, self._check_before_fetching
+            fetched.append(repo)
+            revision = self._revision if repo == self._repo else "main"
+            try:
+                hub.download(repo, revision, self._progress, stopped, weights=weights, before=before)
+            except ModelError as error:
+                if repo == self._repo:
+                    raise
+                hint = f"{error.hint}; or name the base model's folder: -o base FOLDER"
+                raise ModelError(f"the adapter {self._name} needs its base model: {error.message}", hint) from error
 
     def _check_before_fetching(self, stored: int) -> None:
         """Raise ModelError where a model whose weights take so many bytes would not load once it is here."""
@@ -354,7 +349,7 @@ class TransformersModel:
     def _ready_wrapper(self) -> Wrapper:
         with self._lock:
             if self._wrapper is None:
-                chosen = self._asked_wrapper or self._choose_wrapper(self._described())
+                chosen = self._choose_wrapper(None if self._asked_wrapper else self._described())
                 if chosen.name == "template":
                     chosen = template_wrapper(partial(chat_text, self._ready_tokenizer()))
                 self._wrapper = chosen
