@@ -21,9 +21,8 @@ from airoagent.errors import ModelError
 from airoagent.models.backend_options import read_options
 from airoagent.models.base import Model, Sampling
 from airoagent.models.hub import NotFetched, Progress, is_hub_name, snapshot
-from airoagent.models.local.checkpoint import ggml_message, read_checkpoint
+from airoagent.models.local.checkpoint import ggml_message, missing_libraries, read_checkpoint
 from airoagent.models.local.machine import Machine, this_machine
-from airoagent.models.local.quantised import missing_libraries
 from airoagent.models.packaged import PACKAGED, packaged_file
 from airoagent.prompts.chat import Style
 

@@ -12,8 +12,7 @@ from typing import Any, Final
 
 from airoagent.errors import ModelError
 from airoagent.models.hub import reason_of
-from airoagent.models.local.checkpoint import Checkpoint
-from airoagent.models.local.quantised import gptq_settings
+from airoagent.models.local.checkpoint import Checkpoint, gptq_settings
 from airoagent.models.local.shards import read_tensors
 
 __all__ = ["check_complete", "check_shapes", "config_of", "is_out_of_memory", "reason_of"]

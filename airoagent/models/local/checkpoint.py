@@ -14,11 +14,20 @@ from pathlib import Path
 from typing import Any, Final
 
 from airoagent.errors import ModelError
+from airoagent.extras import has
 from airoagent.models import hub
-from airoagent.models.local.quantised import check_quantised, quantization_of
 from airoagent.models.local.shards import Tensor, read_json, read_tensors, weight_files
 
-__all__ = ["Checkpoint", "four_bit_bytes", "ggml_message", "read_checkpoint", "with_weights_of"]
+__all__ = [
+    "LIBRARIES",
+    "Checkpoint",
+    "four_bit_bytes",
+    "ggml_message",
+    "gptq_settings",
+    "missing_libraries",
+    "read_checkpoint",
+    "with_weights_of",
+]
 
 # NF4 with double quantisation: 4 bits, an 8-bit scale for 64 weights, a 32-bit scale for 256 of those.
 _BYTES_PER_WEIGHT: Final = 0.5 + 1 / 64 + 4 / (64 * 256)
@@ -83,9 +92,9 @@ def read_checkpoint(
             f"{name} has no tokenizer (tokenizer.json or tokenizer.model)",
             "copy the tokenizer files of the model it was made from into the folder",
         )
-    quantization, bits = quantization_of(folder, config, name)
+    quantization, bits = _quantization_of(folder, config, name)
     tensors = read_tensors(files, name)
-    check_quantised(name, quantization, tensors)
+    _check_quantised(name, quantization, tensors)
     stored, four_bit = _measure(files, tensors, config)
     return Checkpoint(
         name=name,
@@ -229,6 +238,60 @@ def _has_chat_template(folder: Path) -> bool:
     with suppress(ModelError):
         return bool(read_json(folder / "tokenizer_config.json", "").get("chat_template"))
     return False
+
+
+# The first GPTQ repositories of 2023 keep their settings here and not in the model's config.
+_EARLY_GPTQ: Final = "quantize_config.json"
+# What the names of the tensors of a quantised layer end with.
+_MARKS: Final[Mapping[str, tuple[str, ...]]] = {
+    "gptq": (".qweight",),
+    "bitsandbytes": (".quant_state.bitsandbytes__nf4", ".quant_state.bitsandbytes__fp4", ".SCB"),
+}
+LIBRARIES: Final[Mapping[str, tuple[str, ...]]] = {"gptq": ("gptqmodel", "optimum")}
+
+
+def _quantization_of(folder: Path, config: Mapping[str, Any], name: str) -> tuple[str, int]:
+    """The method by which a checkpoint is quantised and the bits of a weight; ``""`` and 16 where it is not."""
+    settings = config.get("quantization_config")
+    if not isinstance(settings, dict):
+        early = gptq_settings(folder, name)
+        if early is None:
+            return "", 16
+        settings = early
+    method = str(settings.get("quant_method") or "bitsandbytes")
+    if method == "bitsandbytes":
+        return method, 8 if settings.get("load_in_8bit") else 4
+    bits = settings.get("bits") or settings.get("w_bit")
+    return method, bits if isinstance(bits, int) else 0
+
+
+def gptq_settings(folder: Path, name: str) -> dict[str, Any] | None:
+    """The settings of a GPTQ repository of before transformers knew of it, as its config would hold them now."""
+    path = folder / _EARLY_GPTQ
+    return {"quant_method": "gptq", **read_json(path, name)} if path.is_file() else None
+
+
+def _check_quantised(name: str, method: str, tensors: Mapping[str, Tensor]) -> None:
+    """ModelError where config and weights do not agree on whether the weights are quantised.
+
+    ``tensors`` is empty where they cannot be seen; then nothing is said.
+    """
+    found = next((kind for kind, marks in _MARKS.items() if any(key.endswith(marks) for key in tensors)), "")
+    if found and not method:
+        raise ModelError(
+            f"the weights of {name} are quantised (by {found}, it seems), and its config does not say how",
+            "fetch config.json again, and quantize_config.json if there is one",
+        )
+    if tensors and method in _MARKS and found != method:
+        raise ModelError(
+            f"config.json of {name} says that its weights are quantised by {method}, and they are not",
+            "fetch the weights that belong to it, or take quantization_config out of config.json",
+        )
+
+
+def missing_libraries(method: str) -> tuple[str, ...]:
+    """The libraries that loading a checkpoint of this kind takes and that are not installed; imports none."""
+    return tuple(each for each in LIBRARIES.get(method, ()) if not has(each))
 
 
 _CONFIG = "adapter_config.json"

@@ -7,11 +7,12 @@ layers, and for all of them where memory is short.
 
 from __future__ import annotations
 
+import io
 import logging
 import threading
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -20,9 +21,8 @@ from airoagent.errors import MissingExtra, ModelError
 from airoagent.extras import require
 from airoagent.models.hub import LoadStopped, Progress
 from airoagent.models.local.architecture import check_complete, check_shapes, config_of, is_out_of_memory, reason_of
-from airoagent.models.local.checkpoint import Checkpoint
+from airoagent.models.local.checkpoint import LIBRARIES, Checkpoint
 from airoagent.models.local.machine import Device, this_machine
-from airoagent.models.local.quantised import quiet_gptq, require_libraries
 
 __all__ = ["Loaded", "chat_text", "check", "check_room", "free_memory", "load", "load_tokenizer"]
 
@@ -112,9 +112,14 @@ def check(checkpoint: Checkpoint, *, device: Device, bits: int, check_memory: bo
 
 def check_room(checkpoint: Checkpoint, *, device: Device, bits: int, check_memory: bool) -> tuple[str, bool]:
     """What `check` finds out without the weights: all but whether they belong to the config."""
-    require_libraries(checkpoint.name, checkpoint.quantization)
+    method, name = checkpoint.quantization, checkpoint.name
+    try:
+        require(f"{name} is quantised by {method.upper()}, which", method, *LIBRARIES.get(method, ()))
+    except MissingExtra as error:
+        error.hint += ", or take the model's original repository: it is loaded in 4 bits"
+        raise
     if checkpoint.adapter is not None:
-        require(f"the adapter {checkpoint.name}", "peft", "peft")
+        require(f"the adapter {name}", "peft", "peft")
     place = _place(device)
     return place, _check_memory(checkpoint, place, bits) if check_memory else True
 
@@ -139,7 +144,7 @@ def load(
         # Of GPTQ's kernels for CUDA some compute in float16 only, as its checkpoints are stored.
         half = place == "cuda" and (checkpoint.quantization == "gptq" or not torch.cuda.is_bf16_supported())
         dtype = torch.float16 if half else torch.bfloat16
-        quiet = quiet_gptq() if checkpoint.quantization == "gptq" else nullcontext()
+        quiet = _quiet_gptq() if checkpoint.quantization == "gptq" else nullcontext()
         with _watched(checkpoint.name, progress, stopped), quiet:
             model = _from_pretrained(checkpoint, place, bits, dtype)
         if checkpoint.adapter is not None:
@@ -350,3 +355,15 @@ def _watched(name: str, progress: Progress | None, stopped: Callable[[], bool]) 
         yield
     finally:
         set_tqdm_hook(previous)
+
+
+@contextmanager
+def _quiet_gptq() -> Iterator[None]:
+    """gptqmodel writes banners and notes to stdout, which is for answers; not here, and not later, when it computes."""
+    with redirect_stdout(io.StringIO()):  # What it writes with begins by printing an empty line.
+        from logbar import LogBar
+
+        LogBar.shared().setLevel(logging.CRITICAL)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Of Python, torch and transformers, about its use of them.
+        yield
