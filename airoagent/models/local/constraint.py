@@ -89,23 +89,14 @@ class GrammarMask:
         """The scores with every token ruled out that would leave the language."""
         import torch
 
-        allowed = self.allowed(input_ids[0].tolist())
-        if isinstance(allowed, int):
-            return torch.full_like(scores, float("-inf")).index_fill(1, torch.tensor([allowed]).to(scores.device), 0)
-        ruled_out = torch.frombuffer(allowed, dtype=torch.uint8) == 0
-        return scores.masked_fill(ruled_out.to(scores.device), float("-inf"))
-
-    def allowed(self, ids: list[int]) -> int | bytearray:
-        """The one token that has to follow these ids, or for each token of the output layer 0 if it may not."""
-        self._follow(ids[self._start :])
-        if self._windup is not None:
-            forced = self._windup.next(self._matcher, self._taken)
-            if forced is not None:
-                return forced
+        self._follow(input_ids[0, self._start :].tolist())
+        forced = self._windup.next(self._matcher, self._taken) if self._windup is not None else None
+        if forced is not None:
+            return torch.full_like(scores, float("-inf")).index_fill(1, torch.tensor([forced]).to(scores.device), 0)
         # As wide as the output layer: the table is made so (`grammar_tokenizer`).
-        allowed = bytearray(self._matcher.compute_logit_bias())
+        allowed = torch.frombuffer(bytearray(self._matcher.compute_logit_bias()), dtype=torch.uint8)
         self._check()
-        return allowed
+        return scores.masked_fill((allowed == 0).to(scores.device), float("-inf"))
 
     def forced(self, ids: list[int]) -> list[int]:
         """The tokens that the grammar leaves no choice about after these ids; often none."""

@@ -38,7 +38,7 @@ from airoagent.models.server.faults import (
     trusted,
     unreachable,
 )
-from airoagent.models.server.stream import PartialCompletion, ServerChunk, estimate_tokens, read_said
+from airoagent.models.server.stream import PartialCompletion, estimate_tokens, read_said
 from airoagent.models.stopping import StopFilter
 from airoagent.models.window import room_for
 from airoagent.prompts.chat import Chat, Style
@@ -242,8 +242,8 @@ class ServerModel:
                 parts += 1
                 asked: str | list[int] = wrapped + text
                 if ids is not None:
-                    more = await asyncio.to_thread(self.tokenize, text) if text else None
-                    asked = ids + (more or [])
+                    more = await asyncio.to_thread(self.tokenize, text) if text else []
+                    asked = asked if more is None else ids + more
                 body = self._body(prompt.text, asked, sampling, route, stop, left) | (held if parts == 1 else {})
                 part = PartialCompletion()
                 try:
@@ -307,7 +307,7 @@ class ServerModel:
             body["prompt"] = asked
         return body | (self._dialect.fields(sampling) if self._dialect else {})
 
-    async def _said(self, client: httpx.AsyncClient, url: str, body: dict[str, Any]) -> AsyncGenerator[ServerChunk]:
+    async def _said(self, client: httpx.AsyncClient, url: str, body: dict[str, Any]) -> AsyncGenerator[Chunk]:
         """What the server says to this request; asked again while it is busy, and once where it breaks off.
 
         Whoever reads this has seen the first answer's text by then, so the second has to begin with the same.
@@ -332,7 +332,7 @@ class ServerModel:
                     raise
                 broken, seen, written = error, written, ""
 
-    async def _asked(self, client: httpx.AsyncClient, url: str, body: dict[str, Any]) -> AsyncGenerator[ServerChunk]:
+    async def _asked(self, client: httpx.AsyncClient, url: str, body: dict[str, Any]) -> AsyncGenerator[Chunk]:
         import httpx
 
         retries = RetrySchedule(self._retries, self._pause, self._timeout)
