@@ -143,9 +143,7 @@ def with_weights_of(described: Checkpoint, stored: int) -> Checkpoint:
     if described.quantization:
         return replace(described, stored=stored, four_bit=stored)
     config = read_json(described.folder / "config.json", described.name)
-    return replace(
-        described, stored=stored, four_bit=four_bit_bytes(stored // _item_bytes(config), _embeddings(config))
-    )
+    return replace(described, stored=stored, four_bit=_estimated(stored, config))
 
 
 def ggml_message(path: Path) -> ModelError | None:
@@ -192,13 +190,12 @@ def _read_config(folder: Path, name: str) -> Mapping[str, Any]:
 
 def _measure(files: tuple[Path, ...], tensors: Mapping[str, Tensor], config: Mapping[str, Any]) -> tuple[int, int]:
     """Bytes of the weights as stored, and in NF4."""
-    stored = sum(tensor.stored for tensor in tensors.values())
-    total = sum(tensor.count for tensor in tensors.values())
-    kept = sum(tensor.count for key, tensor in tensors.items() if len(tensor.shape) != 2 or _OUTER.search(key))
     if files and not tensors:
         stored = sum(path.stat().st_size for path in files)
-        total, kept = stored // _item_bytes(config), _embeddings(config)
-    return stored, four_bit_bytes(total, kept)
+        return stored, _estimated(stored, config)
+    total = sum(tensor.count for tensor in tensors.values())
+    kept = sum(tensor.count for key, tensor in tensors.items() if len(tensor.shape) != 2 or _OUTER.search(key))
+    return sum(tensor.stored for tensor in tensors.values()), four_bit_bytes(total, kept)
 
 
 def four_bit_bytes(parameters: int, kept: int) -> int:
@@ -207,14 +204,11 @@ def four_bit_bytes(parameters: int, kept: int) -> int:
     return int((parameters - kept) * _BYTES_PER_WEIGHT) + kept * 2
 
 
-def _item_bytes(config: Mapping[str, Any]) -> int:
-    return 4 if "32" in str(config.get("torch_dtype") or config.get("dtype") or "float16") else 2
-
-
-def _embeddings(config: Mapping[str, Any]) -> int:
-    vocabulary = _first_number(config, ("vocab_size",), 32000)
+def _estimated(stored: int, config: Mapping[str, Any]) -> int:
+    """Bytes in NF4 of weights of which only the bytes on the disk are known."""
+    item = 4 if "32" in str(config.get("torch_dtype") or config.get("dtype") or "float16") else 2
     copies = 1 if config.get("tie_word_embeddings") else 2
-    return vocabulary * _width(config) * copies
+    return four_bit_bytes(stored // item, _first_number(config, ("vocab_size",), 32000) * _width(config) * copies)
 
 
 def _width(config: Mapping[str, Any]) -> int:
