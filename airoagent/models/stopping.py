@@ -20,9 +20,9 @@ _MOST_TEXT = 4 * 1024 * 1024  # characters for one prompt, far more than any mod
 
 
 async def bounded(chunks: AsyncIterator[Chunk]) -> AsyncIterator[Chunk]:
-    """The chunks, up to a size: a server that does not keep to its limit of tokens may write without end.
+    """The chunks, up to a size (then cut: ``length``): a server may not keep to its limit of tokens.
 
-    What comes after that is reported as cut (``length``). Closing this closes what it reads from.
+    Closing this closes what it reads from.
     """
     room = _MOST_TEXT
     source: Any = chunks

@@ -1,8 +1,7 @@
 """Decoding held to a grammar, through llguidance: only tokens that keep the completion in the language can come.
 
-A grammar is a `Grammar`, or Lark as llguidance reads it. Writers of grammars, mind two things: a llama model's natural
-first token carries a leading space, so begin with an optional one (it is dropped from the completion); and bound every
-repeat, or a completion may run to the token limit. A `Grammar` is wound up before that: when the tokens that are left
+A grammar has to begin with an optional space, which a llama model's natural first token carries (it is dropped from the
+completion), and to bound every repeat. A `Grammar` is wound up before the token limit: when the tokens that are left
 just suffice for its shortest end, that end is written, so that even a completion cut short is of the language.
 """
 
@@ -73,9 +72,9 @@ def _compiled(tokenizer: Any, grammar: Grammar | str) -> Any:
 class GrammarMask:
     """The mask of one completion: call it with the ids so far (one row) and the scores of the next token.
 
-    ``start`` is how many ids are prompt, ``room`` how many may follow (None: no limit is known). It may be called with
-    fewer ids than before (prompt lookup tries drafts): it then goes back. Raises ModelError for a grammar that
-    llguidance does not take, and for tokens outside of the language.
+    ``start`` is how many ids are prompt, ``room`` how many may follow (None: not known). Called with fewer ids than
+    before (prompt lookup tries drafts) it goes back. Raises ModelError for a grammar that llguidance does not take, and
+    for tokens outside of the language.
     """
 
     def __init__(self, tokenizer: Any, grammar: Grammar | str, start: int, room: int | None = None) -> None:

@@ -75,9 +75,8 @@ def _split(text: str, words: Iterable[str]) -> list[str]:
 class TokenText:
     """Tokens to text, one at a time, without ever showing half a character.
 
-    Each token is turned into the bytes it stands for, and the bytes go through one UTF-8 decoder; so the pieces joined
-    are the text of all tokens. Bytes that are not UTF-8 become U+FFFD once it is certain that they are not. Control
-    tokens have no text.
+    The bytes of each token go through one UTF-8 decoder. Bytes that are not UTF-8 become U+FFFD once that is certain;
+    control tokens have no text.
     """
 
     def __init__(self, tokenizer: Any) -> None:
@@ -85,20 +84,19 @@ class TokenText:
         self._control = frozenset(tokenizer.all_special_ids)
         self._added = {token: str(entry.content) for token, entry in tokenizer.added_tokens_decoder.items()}
         backend = getattr(tokenizer, "backend_tokenizer", None)
-        self._byte_level = backend is not None and "ByteLevel" in repr(backend.decoder)
-        self._characters = _byte_level_alphabet() if self._byte_level else {}
+        byte_level = backend is not None and "ByteLevel" in repr(backend.decoder)
+        self._characters = _byte_level_alphabet() if byte_level else {}
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
 
     def feed(self, token: int) -> str:
         """The text that is certain now that this token has come."""
-        return self._decoder.decode(self.bytes_of(token))
+        return self._decoder.decode(self._bytes_of(token))
 
     def finish(self) -> str:
         """What is left when no more tokens come: U+FFFD for a character that was cut, else nothing."""
         return self._decoder.decode(b"", final=True)
 
-    def bytes_of(self, token: int) -> bytes:
-        """The bytes one token stands for."""
+    def _bytes_of(self, token: int) -> bytes:
         if token in self._control:
             return b""
         if token in self._added:
@@ -106,7 +104,7 @@ class TokenText:
         piece: str | None = self._tokenizer.convert_ids_to_tokens(token)
         if piece is None:  # The output layer may be wider than the vocabulary.
             return b""
-        if self._byte_level:
+        if self._characters:
             return bytes(self._characters[character] for character in piece)
         if len(piece) == 6 and piece.startswith("<0x") and piece.endswith(">"):
             return bytes([int(piece[3:5], 16)])

@@ -1,7 +1,7 @@
 """The queue of prompts for one model: a thread that writes completions side by side, and lets callers come and go.
 
-A prompt that comes while others are being written joins them at their next token. Callers live in event loops of their
-own and read from queues; a completion whose caller has left is stopped within one token.
+A prompt that comes while others are being written joins them at their next token; a completion whose caller has left
+is stopped within one token.
 """
 
 from __future__ import annotations
@@ -38,7 +38,6 @@ class QueuedPrompt:
         self.row: BatchRow | None = None
 
     def tell(self, item: Chunk | AiroError) -> None:
-        """Pass something on to the caller."""
         self._call(lambda: self.items.put_nowait(item))
 
     def end(self, item: Chunk | AiroError | None = None) -> None:

@@ -1,11 +1,10 @@
 """Completions written side by side: one forward pass of the model gives each of them its next token.
 
-A `RowBatch` is a left-padded batch that rows join and leave at any token. Prompts that join together are read together
-while the others pause; a row that has ended leaves, and the padding it needed goes with it. Each row picks its own
-tokens, with its own grammar. A row that is alone may look ahead: tokens that are likely to come (forced by its grammar,
-or a repetition of what it has read) are tried in the same pass, and kept as far as the row picks them itself.
-`BatchGroup` holds one such batch, and apart from it the rows whose text must not depend on who else is writing: the
-same sums in a wider batch are rounded otherwise, and a draw that was close goes the other way. Used from one thread.
+A `RowBatch` is a left-padded batch that rows join and leave at any token; each row picks its own tokens, with its own
+grammar. A row that is alone may look ahead: tokens that are likely to come (forced by its grammar, or a repetition of
+what it has read) are tried in the same pass, and kept as far as the row picks them itself. `BatchGroup` holds one such
+batch, and apart from it the rows whose text must not depend on who else is writing: the same sums in a wider batch are
+rounded otherwise, and a draw that was close goes the other way. Used from one thread.
 """
 
 from __future__ import annotations
@@ -76,10 +75,7 @@ class BatchRow:
 
 
 class RowBatch:
-    """The rows being written by one model, and their key-value cache.
-
-    ``model`` is called as transformers' causal models are; ``device`` is where its input goes.
-    """
+    """The rows being written by one model, and their key-value cache."""
 
     def __init__(self, model: Any, device: Any) -> None:
         self._model = model
