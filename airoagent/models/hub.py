@@ -21,7 +21,6 @@ __all__ = [
     "cache_folder",
     "download",
     "is_hub_name",
-    "not_fetched",
     "offline",
     "reason_of",
     "snapshot",
@@ -64,24 +63,21 @@ def snapshot(name: str, revision: str = "main") -> Path | None:
 
 
 class NotFetched(ModelError):
-    """A model of the hub, ``repo``, is needed and is not whole on this machine; fetching it is the cure."""
+    """A model of the hub, ``repo``, is needed and is not whole on this machine; fetching it is the cure.
 
-    def __init__(self, repo: str, message: str, hint: str) -> None:
-        super().__init__(message, hint)
+    ``adapter`` is the name of the adapter that it is the base model of. The message and the hint are of this moment:
+    they say whether the hub is switched off.
+    """
+
+    def __init__(self, repo: str, adapter: str = "") -> None:
+        needed = f"the adapter {adapter} is based on {repo}, which" if adapter else repo
+        message, hint = f"{needed} is not on this machine yet", "its first use fetches it, or run:"
+        if offline():
+            message = f"{needed} is not on this machine, and the network is switched off (HF_HUB_OFFLINE)"
+            hint = "unset HF_HUB_OFFLINE, or on a machine with network access run:"
+        elsewhere = "; or name its folder: -o base FOLDER" if adapter else ""
+        super().__init__(message, f"{hint} hf download {repo}{elsewhere}")
         self.repo = repo
-
-
-def not_fetched(name: str) -> NotFetched:
-    """The error for a model that is not on this machine, as things stand: whether the hub is switched off or not."""
-    if offline():
-        return NotFetched(
-            name,
-            f"{name} is not on this machine, and the network is switched off (HF_HUB_OFFLINE)",
-            f"unset HF_HUB_OFFLINE, or on a machine with network access run: hf download {name}",
-        )
-    return NotFetched(
-        name, f"{name} is not on this machine yet", f"its first use fetches it, or run: hf download {name}"
-    )
 
 
 class LoadStopped(BaseException):
@@ -133,7 +129,7 @@ def download(
         hint = "leave the option revision out for the newest"
         raise ModelError(f"{name} has no revision {revision!r}", hint) from error
     except errors.OfflineModeIsEnabled as error:
-        raise not_fetched(name) from error
+        raise NotFetched(name) from error
     except ModelError:
         raise
     except Exception as error:  # Which class a failed connection has differs by version and transport.

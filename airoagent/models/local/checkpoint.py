@@ -126,7 +126,7 @@ def _on_its_base(folder: Path, name: str, base: str | Path | None, weights: bool
     except ModelError as error:
         if not hub.is_hub_name(called) or hub.snapshot(called) != under:
             raise
-        raise _base_not_fetched(name, called) from error  # Fetched in part.
+        raise hub.NotFetched(called, adapter=name) from error  # Fetched in part.
     return replace(
         whole,
         name=name,
@@ -289,7 +289,6 @@ def missing_libraries(method: str) -> tuple[str, ...]:
 
 
 _CONFIG = "adapter_config.json"
-_SAY_BASE = "-o base FOLDER"
 _WEIGHTS = ("adapter_model.safetensors", "adapter_model.bin")
 
 
@@ -331,18 +330,9 @@ def _base_folder(folder: Path, name: str, base: str | Path | None) -> tuple[str,
     if hub.is_hub_name(called):
         if fetched := hub.snapshot(called):
             return called, fetched
-        raise _base_not_fetched(name, called)
+        raise hub.NotFetched(called, adapter=name)
     raise ModelError(
         f"the adapter {name} is based on {called or 'a base model that its config does not name'}, "
         "which is not on this machine",
-        f"name the base model's folder or its name on the hub: {_SAY_BASE}",
-    )
-
-
-def _base_not_fetched(name: str, base: str) -> hub.NotFetched:
-    """The error for an adapter whose base model is to be fetched from the hub, or cannot be."""
-    missing = hub.not_fetched(base)
-    where = missing.message.removeprefix(base)
-    return hub.NotFetched(
-        base, f"the adapter {name} is based on {base}, which{where}", f"{missing.hint}; or name its folder: {_SAY_BASE}"
+        "name the base model's folder or its name on the hub: -o base FOLDER",
     )

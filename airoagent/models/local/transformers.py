@@ -280,7 +280,7 @@ class TransformersModel:
         """The checkpoint as it lies here. NotFetched says what is to be fetched first."""
         folder = self._folder or hub.snapshot(self._repo, self._revision)
         if folder is None:
-            raise hub.not_fetched(self._repo)
+            raise hub.NotFetched(self._repo)
         try:
             return read_checkpoint(folder, self._name, weights=weights, base=self._base)
         except hub.NotFetched:
@@ -288,7 +288,7 @@ class TransformersModel:
         except ModelError as error:
             if self._folder is not None:
                 raise
-            raise hub.not_fetched(self._repo) from error  # Fetched in part: fetching goes on at the first use.
+            raise hub.NotFetched(self._repo) from error  # Fetched in part: fetching goes on at the first use.
 
     def _obtain(self, *, weights: bool, stopped: Callable[[], bool] = lambda: False) -> Checkpoint:
         """The checkpoint; what it lacks (an adapter its base model) is fetched, each model once."""
