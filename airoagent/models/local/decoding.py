@@ -11,13 +11,13 @@ import secrets
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
-from airoagent.errors import ModelError, UsageError
+from airoagent.errors import ModelError
 from airoagent.events import Usage
 from airoagent.models.base import Chunk, Finish, Sampling
 from airoagent.models.stopping import StopFilter
 from airoagent.prompts.wrappers import Wrapper
 
-__all__ = ["CompletionWriter", "TokenPicker", "TokenText", "check_sampling", "encode_plain", "encode_prompt"]
+__all__ = ["CompletionWriter", "TokenPicker", "TokenText", "encode_plain", "encode_prompt"]
 
 # llama.cpp's window for its repeat penalty, which is what the 1.1 of the model cards was set for.
 _PENALTY_WINDOW: Final = 64
@@ -116,20 +116,6 @@ def _byte_level_alphabet() -> dict[str, int]:
     visible = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
     hidden = [byte for byte in range(256) if byte not in visible]
     return {chr(byte): byte for byte in visible} | {chr(0x100 + n): byte for n, byte in enumerate(hidden)}
-
-
-def check_sampling(sampling: Sampling) -> None:
-    """Raise UsageError where a figure makes no sense."""
-    chosen = sampling.for_purpose("think")  # whatever was left open makes sense
-    temperature, top_p, penalty = chosen.temperature or 0.0, chosen.top_p, chosen.repetition_penalty or 0.0
-    if temperature < 0:
-        raise UsageError(f"temperature cannot be {temperature}", "0 is greedy, 0.7 the model cards' figure")
-    if not 0 < top_p <= 1:
-        raise UsageError(f"top_p cannot be {top_p}", "it is above 0 and at most 1")
-    if penalty <= 0:
-        raise UsageError(f"repetition_penalty cannot be {penalty}", "1 is none, 1.1 the model cards' figure")
-    if sampling.max_tokens < 1:
-        raise UsageError(f"max_tokens cannot be {sampling.max_tokens}", "it is at least 1")
 
 
 class TokenPicker:

@@ -22,7 +22,6 @@ from airoagent.extras import require
 from airoagent.models.backend_options import PROMPT_OPTIONS, Option, number, whole_number
 from airoagent.models.base import Chunk, ModelInfo, Prompt, Sampling
 from airoagent.models.hub import Progress
-from airoagent.models.local.decoding import check_sampling
 from airoagent.models.local.gguf_file import read_gguf
 from airoagent.models.local.machine import this_machine
 from airoagent.models.server.client import ServerModel
@@ -86,7 +85,6 @@ class LlamaCppModel:
         self._head = read_gguf(self._path, self._name)
         require("running a GGUF file here", "gguf", "xllamacpp")
         self._sampling = sampling or Sampling()
-        check_sampling(self._sampling)
         self._progress = progress
         self._system = system
         self._style = style

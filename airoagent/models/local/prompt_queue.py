@@ -13,9 +13,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from airoagent.errors import AiroError, ModelError
-from airoagent.models.base import Chunk, Prompt, Sampling
+from airoagent.models.base import Chunk, Prompt
 from airoagent.models.hub import LoadStopped
-from airoagent.models.local.decoding import check_sampling
 from airoagent.models.local.row_batch import BatchGroup, BatchRow
 
 if TYPE_CHECKING:
@@ -72,12 +71,8 @@ class PromptQueue:
         self._batch: BatchGroup | None = None
         self._most_rows = self._most_tokens = 0
 
-    async def write(self, prompt: Prompt, sampling: Sampling) -> AsyncIterator[Chunk]:
-        """The completion, piece by piece as it is written; a caller that reads no more is called off.
-
-        Raises ModelError as the model does, UsageError for sampling figures that make no sense.
-        """
-        check_sampling(sampling)
+    async def write(self, prompt: Prompt) -> AsyncIterator[Chunk]:
+        """The completion, piece by piece as it is written; a caller that reads no more is called off."""
         job = QueuedPrompt(prompt)
         with self._lock:
             if self._closed.is_set():

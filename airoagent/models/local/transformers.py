@@ -27,14 +27,7 @@ from airoagent.models.base import Chunk, ModelInfo, Prompt, Sampling
 from airoagent.models.local.architecture import is_out_of_memory, reason_of
 from airoagent.models.local.checkpoint import Checkpoint, read_checkpoint, with_weights_of
 from airoagent.models.local.constraint import GrammarMask, grammar_tokenizer, grammars_available
-from airoagent.models.local.decoding import (
-    CompletionWriter,
-    TokenPicker,
-    TokenText,
-    check_sampling,
-    encode_plain,
-    encode_prompt,
-)
+from airoagent.models.local.decoding import CompletionWriter, TokenPicker, TokenText, encode_plain, encode_prompt
 from airoagent.models.local.loading import Loaded, chat_text, check, check_room, free_memory, load, load_tokenizer
 from airoagent.models.local.machine import Device
 from airoagent.models.local.prompt_queue import PromptQueue
@@ -98,7 +91,6 @@ class TransformersModel:
         self._repo = str(source)
         self._revision = revision
         self._sampling = sampling or Sampling()
-        check_sampling(self._sampling)
         self._progress = progress
         self._asked_wrapper = None if wrapper is None else wrapper_named(wrapper)
         self._system = system
@@ -166,9 +158,9 @@ class TransformersModel:
         """Write the completion piece by piece; loads the model first if this is its first use.
 
         Raises ModelError where the prompt does not fit into the window, the model cannot be loaded or the memory does
-        not last, UsageError for sampling figures that make no sense.
+        not last.
         """
-        return self._queue.write(prompt, self._sampling_of(prompt))
+        return self._queue.write(prompt)
 
     async def aclose(self) -> None:
         """Stop what is being written, end the thread and give the memory back."""
@@ -202,9 +194,6 @@ class TransformersModel:
         window = self._asked_window or known.context_length
         return ids, min(sampling.max_tokens, room_for(self._name, prompt.purpose, len(ids), window))
 
-    def _sampling_of(self, prompt: Prompt) -> Sampling:
-        return (prompt.sampling or self._sampling).for_purpose(prompt.purpose)
-
     def open_batch(self, stopped: Callable[[], bool]) -> tuple[BatchGroup, int, int]:
         """Load the model: an empty batch, the most rows it may have, and the most tokens, padding included.
 
@@ -218,7 +207,7 @@ class TransformersModel:
     def begin(self, prompt: Prompt, ids: list[int], most: int, tell: Callable[[Chunk], None]) -> BatchRow:
         """The row that writes this completion; ``tell`` takes its text."""
         loaded = self._ready_model(lambda: False)
-        sampling = self._sampling_of(prompt)
+        sampling = (prompt.sampling or self._sampling).for_purpose(prompt.purpose)
         mask = self._mask(prompt.grammar, loaded, len(ids), most)
         stops = StopFilter(prompt.stop + self._ready_wrapper().stop, drop_space=True, watch=mask is None)
         writer = CompletionWriter(TokenText(self._ready_tokenizer()), loaded.ends, stops, tell)

@@ -25,7 +25,6 @@ from airoagent.events import Usage
 from airoagent.models.backend_options import PROMPT_OPTIONS, Option, choice, number
 from airoagent.models.base import Chunk, Finish, ModelInfo, Prompt, Sampling
 from airoagent.models.local.constraint import grammars_available, nearest_end
-from airoagent.models.local.decoding import check_sampling
 from airoagent.models.server.dialects import DIALECTS, Dialect, dialect_of, window_in
 from airoagent.models.server.faults import (
     KEYS,
@@ -102,7 +101,6 @@ class ServerModel:
         self._name = name or url
         self._key = key
         self._sampling = sampling or Sampling()
-        check_sampling(self._sampling)
         self._asked_wrapper = wrapper_named(wrapper) if isinstance(wrapper, str) else wrapper
         if self._asked_wrapper is WRAPPERS["template"]:
             raise UsageError("a server's own template is used through its chat route", "-o route chat")
@@ -206,7 +204,6 @@ class ServerModel:
         Raises ModelError where the prompt does not fit the window, no server answers, it refuses, or dies.
         """
         sampling = (prompt.sampling or self._sampling).for_purpose(prompt.purpose)
-        check_sampling(sampling)
         await self.ready()
         route = self._first_route()
         while True:
