@@ -136,7 +136,6 @@ def judge(answer: Answer, results: tuple[SearchResult, ...]) -> tuple[SearchResu
         return results
     wait = retry_after(answer.retry_after)
     body = answer.body[:_MOST_LOOKED_AT]
-    blocked = ""
     if answer.status in _BLOCKED:
         blocked = f"status {answer.status}"
     elif answer.status != 200:
@@ -146,13 +145,9 @@ def judge(answer: Answer, results: tuple[SearchResult, ...]) -> tuple[SearchResu
         blocked = "an empty page"
     elif _CHALLENGE.search(body):
         blocked = "a challenge page"
-    elif not _NOTHING.search(body):
+    elif _NOTHING.search(body):
+        return ()
+    else:
         blocked = "a page with neither results nor the words that there are none"
-    if blocked:
-        raise SearchBlocked(
-            f"DuckDuckGo refused to search ({blocked}); this is not the same as finding nothing",
-            _HINT,
-            retryable=True,
-            retry_after=_WAIT if wait is None else wait,
-        )
-    return ()
+    message = f"DuckDuckGo refused to search ({blocked}); this is not the same as finding nothing"
+    raise SearchBlocked(message, _HINT, retryable=True, retry_after=_WAIT if wait is None else wait)

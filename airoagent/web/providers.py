@@ -35,10 +35,9 @@ class SearxngSearch:
                 f"the SearXNG server at {self._url} does not give JSON",
                 "add json to search.formats in its settings.yml",
             )
-        value = _json(_good(answer, "SearXNG"), "SearXNG")
-        rows = _rows(value.get("results"))
+        value = _json(answer, "SearXNG")
         silent = [str(item[0]) for item in value.get("unresponsive_engines") or [] if isinstance(item, list) and item]
-        results = _results(rows, "content")
+        results = _results(value.get("results"), "content")
         if not results and silent:
             raise SearchBlocked(
                 f"the engines of SearXNG did not answer ({', '.join(silent[:5])})", "try again later", retryable=True
@@ -68,8 +67,8 @@ class BraveSearch:
         answer = await _ask(self._fetch, url, headers, "Brave")
         if answer.status in (401, 403, 422):
             raise SearchError("Brave does not accept the API key", "check BRAVE_API_KEY")
-        web = _json(_good(answer, "Brave"), "Brave").get("web")
-        return _results(_rows(web.get("results") if isinstance(web, dict) else None), "description")[:count]
+        web = _json(answer, "Brave").get("web")
+        return _results(web.get("results") if isinstance(web, dict) else None, "description")[:count]
 
 
 class FixtureSearch:
@@ -97,59 +96,43 @@ class FixtureSearch:
         entry = self._entries.get(" ".join(query.casefold().split())) or self._entries.get("*") or {}
         if entry.get("blocked"):
             raise SearchBlocked("the search is recorded as blocked", "", retryable=True, retry_after=0.0)
-        return _results(_rows(entry.get("results")), "snippet")[:count]
+        return _results(entry.get("results"), "snippet")[:count]
 
 
 async def _ask(fetch: Fetcher, url: str, headers: dict[str, str], who: str) -> Response:
     try:
         return await fetch.fetch(url, headers=headers, api=True)
     except FetchError as error:
-        raise SearchError(
-            f"{who} cannot be asked: {error.message}",
-            error.hint,
-            retryable=error.retryable,
-            retry_after=error.retry_after,
-        ) from error
-
-
-def _good(answer: Response, who: str) -> Response:
-    """The answer, unless its status says that there was no search."""
-    if answer.status in _BLOCKED:
-        raise SearchBlocked(
-            f"{who} refused to search (status {answer.status}); this is not the same as finding nothing",
-            "try again later, or choose another provider",
-            retryable=True,
-            retry_after=answer.retry_after,
-        )
-    if answer.status != 200:
-        raise SearchError(
-            f"{who} answered with status {answer.status}",
-            "try again later, or choose another provider",
-            retryable=answer.status >= 500,
-            retry_after=answer.retry_after,
-        )
-    return answer
+        message = f"{who} cannot be asked: {error.message}"
+        raise SearchError(message, error.hint, retryable=error.retryable, retry_after=error.retry_after) from error
 
 
 def _json(answer: Response, who: str) -> dict[str, Any]:
+    """The object that an answer holds; the error that its status says where there was no search."""
+    hint = "try again later, or choose another provider"
+    if answer.status in _BLOCKED:
+        message = f"{who} refused to search (status {answer.status}); this is not the same as finding nothing"
+        raise SearchBlocked(message, hint, retryable=True, retry_after=answer.retry_after)
+    if answer.status != 200:
+        message = f"{who} answered with status {answer.status}"
+        raise SearchError(message, hint, retryable=answer.status >= 500, retry_after=answer.retry_after)
     try:
         value = json.loads(answer.body)
     except (ValueError, RecursionError) as error:
         raise SearchError(f"{who} did not answer in JSON", "check the address of the server") from error
     if not isinstance(value, dict):
-        raise SearchError(
-            f"{who} answered with something that is not a list of results", "check the address of the server"
-        )
+        message = f"{who} answered with something that is not a list of results"
+        raise SearchError(message, "check the address of the server")
     return value
 
 
-def _rows(value: object) -> list[dict[str, Any]]:
-    return [row for row in value if isinstance(row, dict)] if isinstance(value, list) else []
-
-
-def _results(rows: list[dict[str, Any]], snippet: str) -> tuple[SearchResult, ...]:
+def _results(rows: object, snippet: str) -> tuple[SearchResult, ...]:
     """Rows as results: one line a field, only web and document addresses."""
-    made = (SearchResult(_line(row.get("title")), _line(row.get("url")), _line(row.get(snippet))) for row in rows)
+    made = (
+        SearchResult(_line(row.get("title")), _line(row.get("url")), _line(row.get(snippet)))
+        for row in (rows if isinstance(rows, list) else ())
+        if isinstance(row, dict)
+    )
     return tuple(result for result in made if result.url.startswith(("http://", "https://", "docs://")))
 
 
