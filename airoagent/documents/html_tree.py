@@ -151,12 +151,6 @@ class _Builder:
         elif self._special:
             self._buffer.append(data)
 
-    def comment(self, text: str) -> None:
-        """Comments are not text of the page."""
-
-    def pi(self, target: str, data: str | None = None) -> None:
-        """Nor are processing instructions."""
-
     def close(self) -> Tree:
         """The tree as far as it was read."""
         return self.tree

@@ -19,10 +19,11 @@ from dataclasses import asdict, dataclass, replace
 from urllib.parse import urldefrag, urljoin, urlsplit
 
 from airoagent.child_processes import run_child, set_limits
-from airoagent.documents import pdf, read_text
+from airoagent.documents import pdf
 from airoagent.documents.charset import decode, split_type
 from airoagent.documents.html_tree import Tree, parse_html
 from airoagent.documents.main_text import chosen, prune
+from airoagent.documents.read_text import READERS, article_body, plain
 from airoagent.documents.rendering import Block, join_blocks, render, text_of
 from airoagent.errors import FetchError
 
@@ -34,7 +35,19 @@ _CHALLENGE = re.compile(
     r"|pardon our interrupt",
     re.IGNORECASE,
 )
-_OWN = {"text/org": "org", "application/x-ipynb+json": "notebook", "text/x-source": "code"}
+_TYPES = {
+    "html": "text/html",
+    "xhtml": "application/xhtml+xml",
+    "json": "application/json text/json application/ld+json",
+    "xml": "application/xml text/xml",
+    "markdown": "text/markdown text/x-markdown text/x-rst",
+    "csv": "text/csv text/tab-separated-values",
+    "org": "text/org",
+    "notebook": "application/x-ipynb+json",
+    "code": "text/x-source",
+}
+_KINDS = {type: kind for kind, types in _TYPES.items() for type in types.split()}
+_READ = "pages, plain text, Markdown, JSON and XML can be read"
 _LEAST_CHALLENGED = 800  # characters of a page that is not a guard's, whatever its title
 _TINY = 200  # characters below which a page may have been hidden from us
 _LARGE = 1_000_000  # bytes, and
@@ -131,19 +144,12 @@ def _read(body: bytes, content_type: str, url: str, *, of_web: bool = False) -> 
     kind, charset = _kind(body, content_type, url)
     if kind in ("html", "xhtml"):
         return _read_html(decode(body, charset), url, xml=kind == "xhtml", of_web=of_web)
-    if kind in ("pdf", "pdf text"):
-        title, blocks, hrefs = pdf.read_pdf(body, url) if kind == "pdf" else pdf.read_text(body)
+    if kind == "pdf":
+        title, blocks, hrefs = pdf.read_pdf(body, url)
+    elif kind == "pdf text":
+        title, blocks, hrefs = pdf.read_text(body)
     else:
-        read = {
-            "markdown": read_text.markdown,
-            "json": read_text.json_text,
-            "xml": read_text.xml_text,
-            "csv": read_text.csv_text,
-            "org": read_text.org_text,
-            "notebook": read_text.notebook,
-            "code": read_text.code,
-        }
-        title, blocks, hrefs = read.get(kind, read_text.plain)(decode(body, charset))
+        title, blocks, hrefs = READERS[kind](decode(body, charset))
     links = _Links(url, "")
     for href, words in hrefs:
         links.add(href, words)
@@ -161,31 +167,20 @@ def _kind(body: bytes, content_type: str, url: str) -> tuple[str, str]:
         return "pdf", ""
     start = body[:1024].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     if _is_binary(body, charset):
-        raise FetchError(
-            f"{url} is not text: {kind or 'its type is not given'}, and its bytes are binary",
-            "pages, plain text, Markdown, JSON and XML can be read",
-        )
-    markdown = urlsplit(url).path.lower().endswith((".md", ".markdown", ".rst"))
-    if kind == "":
-        html = start.startswith((b"<!doctype html", b"<html", b"<head", b"<body", b"<!--")) or b"<html" in start
-        return ("html" if html else "markdown" if markdown else "plain"), charset
-    if kind in ("text/html", "application/xhtml+xml"):
-        return ("html" if kind == "text/html" else "xhtml"), charset
-    if kind in _OWN:
-        return _OWN[kind], charset
-    if kind in ("application/json", "text/json", "application/ld+json") or kind.endswith("+json"):
-        return "json", charset
-    if kind in ("application/xml", "text/xml") or (kind.endswith("+xml") and kind != "image/svg+xml"):
-        return ("xhtml" if b"<html" in start else "xml"), charset
-    if kind in ("text/markdown", "text/x-markdown", "text/x-rst"):
-        return "markdown", charset
-    if kind in ("text/csv", "text/tab-separated-values"):
-        return "csv", charset
-    if kind.startswith("text/"):
-        return ("markdown" if markdown else "plain"), charset
-    raise FetchError(
-        f"{url} is of type {kind[:100]}, which cannot be read", "pages, plain text, Markdown, JSON and XML can be read"
-    )
+        raise FetchError(f"{url} is not text: {kind or 'its type is not given'}, and its bytes are binary", _READ)
+    known = _KINDS.get(kind, "")
+    if not kind and (b"<html" in start or start.startswith((b"<!doctype html", b"<head", b"<body", b"<!--"))):
+        known = "html"
+    elif kind.endswith("+json"):
+        known = known or "json"
+    elif kind.endswith("+xml") and kind != "image/svg+xml":
+        known = known or "xml"
+    elif not kind or kind.startswith("text/"):
+        markdown = urlsplit(url).path.lower().endswith((".md", ".markdown", ".rst"))
+        known = known or ("markdown" if markdown else "plain")
+    if not known:
+        raise FetchError(f"{url} is of type {kind[:100]}, which cannot be read", _READ)
+    return ("xhtml" if known == "xml" and b"<html" in start else known), charset
 
 
 def _is_binary(body: bytes, charset: str) -> bool:
@@ -206,8 +201,8 @@ def _read_html(text: str, url: str, *, xml: bool, of_web: bool) -> Reading:
         other, other_size = _content(parse_html(text, xml=xml, obey_sheets=False), url, of_web)
         if other_size > 4 * max(size, 50):
             return other
-    if size < _TINY and tree.scripted and len(body := read_text.article_body(tree.scripted)) > 4 * max(size, 50):
-        _, blocks, _ = read_text.plain(body)
+    if size < _TINY and tree.scripted and len(body := article_body(tree.scripted)) > 4 * max(size, 50):
+        _, blocks, _ = plain(body)
         return replace(reading, blocks=blocks)
     return reading
 
