@@ -211,7 +211,7 @@ def _content(tree: Tree, url: str, of_web: bool) -> tuple[Reading, int]:
     """The main content, or all that is visible where none stands out; and its length in characters."""
     prune(tree)
     found: list[tuple[int, str, str]] = []
-    blocks = render([tree.nodes[0]], lambda at, href, words: found.append((at, href, words)))
+    blocks = render(tree.nodes[0], lambda at, href, words: found.append((at, href, words)))
     kept = chosen(tree, blocks, _linked(blocks, found)) if of_web else [True] * len(blocks)
     links = _Links(url, tree.base)
     for href in (tree.refresh, *tree.frames):

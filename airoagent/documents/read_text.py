@@ -219,7 +219,7 @@ def _unmarked(text: str) -> str:
     from airoagent.documents.html_tree import parse_html
     from airoagent.documents.rendering import join_blocks, render
 
-    return join_blocks(render([parse_html(text).nodes[0]], lambda at, href, words: None))
+    return join_blocks(render(parse_html(text).nodes[0], lambda at, href, words: None))
 
 
 _TAGS = re.compile(r"</?(?:p|br|b|i|em|strong|a|div|span|ul|ol|li|img|h[1-6]|blockquote|table)\b[^<>]*>", re.IGNORECASE)
