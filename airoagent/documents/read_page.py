@@ -15,6 +15,7 @@ from __future__ import annotations
 import json
 import re
 import sys
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from urllib.parse import urldefrag, urljoin, urlsplit
 
@@ -27,7 +28,7 @@ from airoagent.documents.read_text import READERS, article_body, plain
 from airoagent.documents.rendering import Block, join_blocks, render, text_of
 from airoagent.errors import FetchError
 
-__all__ = ["Link", "Page", "Reading", "is_challenge", "read_blocks", "read_page", "serve"]
+__all__ = ["Link", "Page", "Reading", "read_blocks", "read_page", "serve"]
 
 _CHALLENGE = re.compile(
     r"just a moment\.\.\.|attention required! \| cloudflare|checking your browser|ddos-guard|one moment, please"
@@ -150,10 +151,7 @@ def _read(body: bytes, content_type: str, url: str, *, of_web: bool = False) -> 
         title, blocks, hrefs = pdf.read_text(body)
     else:
         title, blocks, hrefs = READERS[kind](decode(body, charset))
-    links = _Links(url, "")
-    for href, words in hrefs:
-        links.add(href, words)
-    return Reading(title, blocks, links.all(), "")
+    return Reading(title, blocks, _links(url, "", hrefs), "")
 
 
 def _kind(body: bytes, content_type: str, url: str) -> tuple[str, str]:
@@ -213,19 +211,15 @@ def _content(tree: Tree, url: str, of_web: bool) -> tuple[Reading, int]:
     found: list[tuple[int, str, str]] = []
     blocks = render(tree.nodes[0], lambda at, href, words: found.append((at, href, words)))
     kept = chosen(tree, blocks, _linked(blocks, found)) if of_web else [True] * len(blocks)
-    links = _Links(url, tree.base)
-    for href in (tree.refresh, *tree.frames):
-        links.add(href, "")
-    for at, href, words in found:
-        if at >= len(kept) or kept[at]:
-            links.add(href, words)
+    hrefs = [(href, "") for href in (tree.refresh, *tree.frames)]
+    hrefs += [(href, words) for at, href, words in found if at >= len(kept) or kept[at]]
     blocks = tuple(block for block, keep in zip(blocks, kept, strict=True) if keep)
     if not tree.whole:
         blocks += (Block("text", "(The rest of this page was not read: it has too many parts.)"),)
     size = sum(len(block.text) for block in blocks)
-    if of_web and is_challenge(tree.title) and size < _LEAST_CHALLENGED:
+    if of_web and _CHALLENGE.match(tree.title.strip()) and size < _LEAST_CHALLENGED:  # a guard's page, sent instead
         blocks = ()
-    return Reading(_title(tree, blocks), blocks, links.all(), tree.language[:35]), size
+    return Reading(_title(tree, blocks), blocks, _links(url, tree.base, hrefs), tree.language[:35]), size
 
 
 def _linked(blocks: tuple[Block, ...], links: list[tuple[int, str, str]]) -> list[float]:
@@ -234,11 +228,6 @@ def _linked(blocks: tuple[Block, ...], links: list[tuple[int, str, str]]) -> lis
     for at, _, words in links:
         sizes[min(at, len(blocks))] += len(words)
     return [size / max(1, len(block.text)) for block, size in zip(blocks, sizes, strict=False)]
-
-
-def is_challenge(title: str) -> bool:
-    """Whether a page with this title guards a site against robots and was sent instead of the page asked for."""
-    return _CHALLENGE.match(title.strip()) is not None
 
 
 def _title(tree: Tree, blocks: tuple[Block, ...]) -> str:
@@ -258,27 +247,20 @@ def _letters(text: str) -> str:
     return "".join(filter(str.isalnum, text)).lower()
 
 
-class _Links:
-    """Collects a page's links: absolute, in order, each address once."""
-
-    def __init__(self, url: str, base: str) -> None:
-        self._base = join_url(url, base) or url if base else url
-        self._own = urldefrag(url)[0]
-        self._found: dict[str, str] = {}
-        self._seen: set[str] = set()
-
-    def add(self, href: str, text: str) -> None:
-        """Take in one link; addresses of other schemes and places on the page itself are passed over."""
-        if href[:1] in ("#", "") or (href in self._seen and text):
-            return
-        if text:
-            self._seen.add(href)
-        url = join_url(self._base, href)
-        if url and (urldefrag(url)[0] != self._own) and not self._found.get(url):
-            self._found[url] = text
-
-    def all(self) -> tuple[Link, ...]:
-        return tuple(Link(url, text) for url, text in self._found.items())
+def _links(url: str, base: str, hrefs: Iterable[tuple[str, str]]) -> tuple[Link, ...]:
+    """A page's links: absolute, in order, each address once; not other schemes, nor places on the page itself."""
+    start = join_url(url, base) or url if base else url
+    own = urldefrag(url)[0]
+    found: dict[str, str] = {}
+    seen: set[tuple[str, bool]] = set()
+    for href, text in hrefs:
+        if href[:1] in ("#", "") or (href, bool(text)) in seen:
+            continue
+        seen.add((href, bool(text)))
+        link = join_url(start, href)
+        if link and urldefrag(link)[0] != own:
+            found[link] = found.get(link) or text
+    return tuple(Link(link, text) for link, text in found.items())
 
 
 def join_url(base: str, href: str) -> str:

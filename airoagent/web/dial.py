@@ -25,25 +25,11 @@ if TYPE_CHECKING:
     import httpcore
     import httpx
 
-__all__ = [
-    "NO_NETWORK_HINT",
-    "Answer",
-    "Dialler",
-    "Resolver",
-    "Wire",
-    "causes",
-    "check_host",
-    "check_url",
-    "join_url",
-    "lookup",
-    "no_network",
-    "port_of",
-]
+__all__ = ["Answer", "Dialler", "Resolver", "Wire", "causes", "check_url", "joined", "lookup", "no_network", "port_of"]
 
 Resolver = Callable[[str, int], Awaitable[Sequence[str]]]
 """Gives the addresses of a name, as text; raises `socket.gaierror` where there are none."""
 
-NO_NETWORK_HINT = "answer from your own files instead: --docs FOLDER"
 _MOST_ADDRESSES = 4
 _MOST_URL = 8192
 _PROBE = "example.com"
@@ -51,7 +37,9 @@ _PROBE = "example.com"
 
 def no_network() -> FetchError:
     """The error for a machine without a network: said at once, never tried again."""
-    return FetchError("there is no network: no site can be reached", NO_NETWORK_HINT)
+    return FetchError(
+        "there is no network: no site can be reached", "answer from your own files instead: --docs FOLDER"
+    )
 
 
 async def lookup(host: str, port: int) -> Sequence[str]:
@@ -60,7 +48,7 @@ async def lookup(host: str, port: int) -> Sequence[str]:
     return tuple(dict.fromkeys(str(row[4][0]) for row in rows))
 
 
-def check_host(host: str, port: int, allowed: AllowList) -> IP | None:
+def _check_host(host: str, port: int, allowed: AllowList) -> IP | None:
     """Refuse a port or a literal address that may not be dialled; the address if the host is one, else None."""
     opened = allowed.covers(host, port)
     if port not in PORTS and not opened:
@@ -108,7 +96,7 @@ def check_url(text: str, allowed: AllowList) -> httpx.URL:
         raise FetchError(f"the address of {host} contains a user name or password", "give the address without them")
     if not host or "%" in host or host.startswith(".") or ".." in host:
         raise FetchError(f"{shown!r} has no host name", "give one http or https address")
-    check_host(url.raw_host.decode("ascii"), port_of(url), allowed)
+    _check_host(url.raw_host.decode("ascii"), port_of(url), allowed)
     return url.copy_with(fragment=None)
 
 
@@ -118,7 +106,7 @@ def port_of(url: httpx.URL) -> int:
     return default if url.port is None else url.port
 
 
-def join_url(url: httpx.URL, target: str) -> str:
+def joined(url: httpx.URL, target: str) -> str:
     """Where a Location header leads, as text; FetchError where it is not an address."""
     import httpx
 
@@ -178,7 +166,7 @@ class Dialler:
         A name that has a public and a private address at once is what an attack looks like, so the public one is
         not used either.
         """
-        ip = check_host(host, port, self._allowed)
+        ip = _check_host(host, port, self._allowed)
         if ip is not None:
             return (ip,)
         found = await self._resolve(host, port)

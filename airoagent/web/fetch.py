@@ -27,7 +27,7 @@ from airoagent.documents.html_tree import parse_html
 from airoagent.errors import FetchError
 from airoagent.web.addresses import AllowList
 from airoagent.web.body import UNKNOWN_TYPES, Inflater, check_sniff, check_type, read_body
-from airoagent.web.dial import Answer, Dialler, Resolver, Wire, causes, check_url, join_url, lookup, port_of
+from airoagent.web.dial import Answer, Dialler, Resolver, Wire, causes, check_url, joined, lookup, port_of
 from airoagent.web.politeness import ALLOW_ALL, DENY_ALL, Clock, Robots, SystemClock, Turns, retry_after
 
 if TYPE_CHECKING:
@@ -299,7 +299,7 @@ class _Fetch:
                     self.cookies.setdefault(_origin(url), {})[name] = value
             target = answer.headers.get("Location", "")
             if target:
-                return join_url(url, target)
+                return joined(url, target)
             raise FetchError(f"{url} answers {status} and does not say where to go", "use another page")
         kind, charset = split_type(answer.headers.get("Content-Type", ""))
         wait = retry_after(answer.headers.get("Retry-After", ""))
@@ -312,7 +312,7 @@ class _Fetch:
             answer.chunks, inflater, limits.wire, limits.body, lambda head: check_sniff(head, charset, str(url))
         )
         onward = "" if self.api or "html" not in kind else _refresh_of(body, charset)
-        target = join_url(url, onward) if onward else ""
+        target = joined(url, onward) if onward else ""
         if target and target.partition("#")[0] != str(url):
             return target
         return Response(self.asked, str(url), status, kind, charset, body, cut, wait)
@@ -341,7 +341,7 @@ class _Fetch:
                 async with self._turn(url, spaced=False), self.session.wire.get(url, {}) as answer:
                     status = answer.status
                     if status in _REDIRECTS and answer.headers.get("Location"):
-                        url = check_url(join_url(url, answer.headers["Location"]), self.owner._allowed)
+                        url = check_url(joined(url, answer.headers["Location"]), self.owner._allowed)
                         continue
                     if status >= 500 or status == 429:
                         return DENY_ALL
