@@ -62,7 +62,6 @@ def results_output(results: Sequence[SearchResult], query: str) -> ToolOutput:
 def search_provider(setting: str, fetch: Fetcher, settings: Mapping[str, str]) -> SearchProvider:
     """The provider that a setting names: ``duckduckgo``, ``searxng:URL``, ``brave`` or ``fixture:FILE``."""
     from airoagent.web import providers
-    from airoagent.web.duckduckgo import DuckDuckGoSearch
 
     name, rest = check_search(setting)
     if name == "searxng":
@@ -71,7 +70,7 @@ def search_provider(setting: str, fetch: Fetcher, settings: Mapping[str, str]) -
         return providers.BraveSearch(settings.get("brave_api_key", ""), fetch)
     if name == "fixture":
         return providers.FixtureSearch(rest)
-    return DuckDuckGoSearch(settings.get("search_region", "wt-wt"))
+    return providers.DuckDuckGoSearch(settings.get("search_region", "wt-wt"))
 
 
 def check_search(setting: str) -> tuple[str, str]:
