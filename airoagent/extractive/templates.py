@@ -236,11 +236,8 @@ def _addresses(draft: _Draft, roles: _Roles, question: str) -> str:
     loaded = _load_named(draft, roles, pages)
     if not roles.answerer:
         return loaded
-    return draft.add(
-        "Read the answer from the page.",
-        roles.answerer,
-        _given(asked if len(words(asked)) > 1 else "Summarise the text", loaded),
-    )
+    given = _given(asked if len(words(asked)) > 1 else "Summarise the text", loaded)
+    return draft.add("Read the answer from the page.", roles.answerer, given)
 
 
 _SUM = re.compile(r"(?<![\w.])[-(]*\d[\d.,]*\)*(?:\s*(?:[-+*/^%×÷]|\*\*)\s*[-(]*\d[\d.,]*\)*)+")
@@ -263,10 +260,9 @@ _SPOKEN = (
 
 def _expression(question: str) -> str:
     """The sum that a question asks for, in figures and signs; "" where it asks for none."""
-    text = question
     for pattern, sign in _SPOKEN:
-        text = re.sub(pattern, sign, text, flags=re.IGNORECASE)
-    found = _SUM.search(text)
+        question = re.sub(pattern, sign, question, flags=re.IGNORECASE)
+    found = _SUM.search(question)
     return found[0].strip() if found else ""
 
 
@@ -291,7 +287,7 @@ def _custom(draft: _Draft, roles: _Roles, question: str) -> str:
 
 def _matches(tool: _Tool, question: str) -> float:
     """How well a tool's name and description fit a question, 0 to 1: all words of the name count as a fit."""
-    asked = {stem(w) for w in words(question) if w.lower() not in STOP_WORDS or w.lower() in ("many",)}
+    asked = {stem(w) for w in words(question) if w.lower() not in STOP_WORDS}
     if "many" in question.lower():
         asked.add("count")
     name = [stem(w) for w in spaced(tool.name).split() if w.lower() not in STOP_WORDS]

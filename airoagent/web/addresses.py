@@ -19,7 +19,7 @@ from ipaddress import AddressValueError, IPv4Address, IPv6Address, IPv6Network, 
 
 from airoagent.errors import UsageError
 
-__all__ = ["IP", "PORTS", "AllowList", "host_key", "literal", "refusal"]
+__all__ = ["IP", "PORTS", "AllowList", "literal", "refusal"]
 
 IP = IPv4Address | IPv6Address
 
@@ -112,13 +112,9 @@ def _number(part: str) -> int:
     return int(part, 8 if part.startswith("0") else 10)
 
 
-def host_key(host: str) -> str:
+def _host_key(host: str) -> str:
     """One spelling for a host, for comparing: an address in canonical form, a name in small letters."""
-    try:
-        ip = literal(host)
-    except ValueError:
-        ip = None
-    return str(ip) if ip is not None else host.lower().removesuffix(".")
+    return str(literal(host) or host.lower().removesuffix("."))
 
 
 class AllowList:
@@ -129,7 +125,10 @@ class AllowList:
 
     def covers(self, host: str, port: int) -> bool:
         """Whether the user opened this host on this port; the name counts, not what it resolves to."""
-        key = host_key(host)
+        try:
+            key = _host_key(host)
+        except ValueError:  # a number that is not an address
+            return False
         return (key, None) in self._open or (key, port) in self._open
 
 
@@ -145,6 +144,6 @@ def _entry(text: str) -> tuple[str, int | None]:
     if not host or any(char in host for char in "/@?#*\\ ") or (port is not None and not 0 < port < 65536):
         raise UsageError(f"{text!r} is not a host that can be opened", "give HOST or HOST:PORT, e.g. localhost:8000")
     try:
-        return str(literal(host) or host.lower().removesuffix(".")), port
+        return _host_key(host), port
     except ValueError as error:
         raise UsageError(f"{text!r} is not an address ({error})", "give HOST or HOST:PORT, e.g. [::1]:8000") from error
