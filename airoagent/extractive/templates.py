@@ -133,15 +133,6 @@ _URL = re.compile(
 )
 
 
-def _pages(question: str) -> list[str]:
-    """The addresses that a question names, each once."""
-    return list(dict.fromkeys(url.rstrip(".,;:!?)'") for url in _URL.findall(question)))
-
-
-def _load_named(draft: _Draft, roles: _Roles, pages: list[str]) -> str:
-    return draft.add("Load the page that the question names.", roles.reader, " ".join(pages[:8]))
-
-
 def write_plan(question: str, tools: Sequence[tuple[str, str]]) -> str:
     """The plan as text, over tools as (name, description); without any tool, an answer line that says so."""
     question = _plain(clean(question)) or "What is asked?"
@@ -217,8 +208,11 @@ def _found(draft: _Draft, roles: _Roles, question: str) -> str:
     return _ask(draft, roles, question, _look_up(draft, roles, search_query(question)))
 
 
-_CALCULATES = re.compile(r"calculat|arithmetic|\bmath|evaluat\w* (?:an? )?expression", re.IGNORECASE)
-_IS_CLOCK = re.compile(r"\b(?:current|today'?s) (?:date|time)\b", re.IGNORECASE)
+def _is_calculator(tool: _Tool) -> bool:
+    says = f"{spaced(tool.name)} {tool.description}"
+    return bool(re.search(r"calculat|arithmetic|\bmath|evaluat\w* (?:an? )?expression", says, re.IGNORECASE))
+
+
 _NOW = re.compile(
     r"\btoday'?s? date\b|\bcurrent (?:date|time)\b|\bwhat (?:day|date|time|year|month) is (?:it|today)\b"
     r"|\bwhat(?:'s| is) (?:the )?(?:today'?s )?(?:date|day|time|weekday)(?: today| now| is it)?\W*$",
@@ -226,18 +220,25 @@ _NOW = re.compile(
 )
 
 
+def _is_clock(tool: _Tool) -> bool:
+    return bool(re.search(r"\b(?:current|today'?s) (?:date|time)\b", tool.description, re.IGNORECASE))
+
+
 def _addresses(draft: _Draft, roles: _Roles, question: str) -> str:
     """A question that names pages goes straight to them."""
-    pages = _pages(question)
-    if not pages or not roles.reader:
+    found = list(dict.fromkeys(u.rstrip(".,;:!?)'") for u in _URL.findall(question)))
+    if not found or not roles.reader:
         return ""
     rest = " ".join(_URL.sub(" ", question).split())
     asked = re.sub(r"\b(?:on|at|in|from|of|by|about|see|page|website|the)\s*(?=[?.!,]|$)", "", rest).strip(" ,:;")
-    loaded = _load_named(draft, roles, pages)
+    loaded = draft.add("Load the page that the question names.", roles.reader, " ".join(found[:8]))
     if not roles.answerer:
         return loaded
-    given = _given(asked if len(words(asked)) > 1 else "Summarise the text", loaded)
-    return draft.add("Read the answer from the page.", roles.answerer, given)
+    return draft.add(
+        "Read the answer from the page.",
+        roles.answerer,
+        _given(asked if len(words(asked)) > 1 else "Summarise the text", loaded),
+    )
 
 
 _SUM = re.compile(r"(?<![\w.])[-(]*\d[\d.,]*\)*(?:\s*(?:[-+*/^%×÷]|\*\*)\s*[-(]*\d[\d.,]*\)*)+")
@@ -260,9 +261,10 @@ _SPOKEN = (
 
 def _expression(question: str) -> str:
     """The sum that a question asks for, in figures and signs; "" where it asks for none."""
+    text = question
     for pattern, sign in _SPOKEN:
-        question = re.sub(pattern, sign, question, flags=re.IGNORECASE)
-    found = _SUM.search(question)
+        text = re.sub(pattern, sign, text, flags=re.IGNORECASE)
+    found = _SUM.search(text)
     return found[0].strip() if found else ""
 
 
@@ -270,18 +272,20 @@ def _custom(draft: _Draft, roles: _Roles, question: str) -> str:
     """A tool of the user's own, where its name or description matches the question."""
     best, fit = None, 0.0
     for tool in roles.others:
-        if _CALCULATES.search(f"{spaced(tool.name)} {tool.description}"):
+        if _is_calculator(tool):
             if sum_ := _expression(question):
                 return draft.add("Work out the sum.", tool.name, sum_)
-        elif _IS_CLOCK.search(tool.description):
+        elif _is_clock(tool):
             if _NOW.search(question):
                 return draft.add("Tell the date.", tool.name, "now")
         elif (match := _matches(tool, question)) > fit:
             best, fit = tool, match
     if best is None or fit < 0.5:
         return ""
-    if (pages := _pages(question)) and roles.reader:
-        return draft.add(f"Use {best.name} on it.", best.name, _load_named(draft, roles, pages))
+    pages = [u.rstrip(".,;:!?)'") for u in _URL.findall(question)]
+    if pages and roles.reader:
+        loaded = draft.add("Load the page that the question names.", roles.reader, " ".join(pages[:8]))
+        return draft.add(f"Use {best.name} on it.", best.name, loaded)
     return draft.add(f"Use {best.name} for this.", best.name, _payload(question))
 
 
