@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from airoagent.cli.inputs import open_store, text_of
+from airoagent.cli.options import Rule, refuses
 from airoagent.errors import UsageError
 
 if TYPE_CHECKING:
@@ -73,6 +74,16 @@ _MODULES = "q_proj,k_proj,v_proj,o_proj,gate_proj,up_proj,down_proj"
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE",
     help="Also generate readings from the questions over texts in FILE (as for `airo eval`).",
+)
+@refuses(
+    Rule(
+        "data query base out gguf bits device wrapper rank alpha targets layers lr batch accumulate epochs steps save_every "
+        "max_tokens restart",
+        excludes="count",
+        hint="nothing is trained with --make-data",
+    ),
+    Rule("style passages", needs="count"),
+    Rule("epochs", excludes="steps"),
 )
 def train_command(data: str | None, query: str | None, count: int | None, passages: Path | None, **flags: Any) -> None:
     """Train a LoRA adapter by QLoRA on DATA: JSON Lines of instruction and response.

@@ -16,9 +16,10 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from airoagent.extractive.questions import clean, compared, nested, search_query, two_parts
-from airoagent.text.words import STOP_WORDS, spaced, stem, words
+from airoagent.text.words import STOP_WORDS, spaced, stem, word_set, words
 
 __all__ = ["write_plan"]
 
@@ -42,66 +43,63 @@ class _Roles:
     others: tuple[_Tool, ...] = ()
 
 
-_SEARCHES = re.compile(
-    r"search|duck ?duck ?go|google|\bbing\b|\bbrave\b|searx|tavily|\bserp|wikipedia|arxiv|pubmed|look ?up",
-    re.IGNORECASE,
-)
 _SEARCH = re.compile(
     r"\bsearch(?:es|ing)?\b|\blooks? (?:things? )?up\b"
     r"|\b(?:finds?|lists?|returns?|gives?|gets?|locat\w+)\b[^.]{0,40}\b(?:web ?sites?|sites|web ?pages?|pages|articles"
     r"|documents|papers|search results|results)\b",
     re.IGNORECASE,
 )
-_LINKS = re.compile(
-    r"\b(?:extracts?|finds?|gets?|lists?|collects?)\b.{0,40}\b(?:hyper)?(?:links|urls)\b", re.IGNORECASE
-)
-_LOADS = re.compile(
-    r"\b(?:loads?|scrapes?|fetch(?:es)?|downloads?|opens?|reads?|visits?|retrieves?)\b.{0,60}\b(?:web ?sites?"
-    r"|web ?pages?|pages?|links?|urls?|sites?|addresses)\b",
-    re.IGNORECASE,
-)
 # "It does not directly answer the question", "sites that may contain the answer to the query": not what it does.
 _NOT_ANSWERS = re.compile(
     r"\b(?:not|never|cannot|n't|might|may|could|can)\b[^.;]{0,40}\banswers?\b[^.;]*", re.IGNORECASE
 )
-_ANSWERS = re.compile(
-    r"\bquestion[- ]answering\b|\blanguage model\b|\banswers?\b.{0,40}\bquestions?\b"
-    r"|\bquestions?\b.{0,60}\b(?:given|passage|context|evidence)\b",
-    re.IGNORECASE,
-)
+# The roles by what tools are called, and by what is said of them, each in the order in which they are tried.
+_NAMES = {
+    "links": r"link(?!ed ?in)",
+    "reader": r"scrap|page (?:load|read)|web ?(?:load|read|page)|fetch|browser?|url",
+    "search": r"search|duck ?duck ?go|google|\bbing\b|\bbrave\b|searx|tavily|\bserp|wikipedia|arxiv|pubmed|look ?up",
+    "answerer": r"knowledge|answer|\bllm\b|\bqa\b|language model",
+}
+_SAYS = {
+    "links": re.compile(r"\b(?:extract|find|get|list|collect)s?\b.{0,40}\b(?:hyper)?(?:links|urls)\b", re.IGNORECASE),
+    "answerer": re.compile(
+        r"\bquestion[- ]answering\b|\blanguage model\b|\banswers?\b.{0,40}\bquestions?\b"
+        r"|\bquestions?\b.{0,60}\b(?:given|passage|context|evidence)\b",
+        re.IGNORECASE,
+    ),
+    "reader": re.compile(
+        r"\b(?:loads?|scrapes?|fetch(?:es)?|downloads?|opens?|reads?|visits?|retrieves?)\b.{0,60}\b(?:web ?sites?"
+        r"|web ?pages?|pages?|links?|urls?|sites?|addresses)\b",
+        re.IGNORECASE,
+    ),
+    "search": _SEARCH,
+}
 
 
 def _roles_of(tools: tuple[_Tool, ...]) -> _Roles:
     """Give each tool at most one role, by its name first and its description second."""
-    searches: list[str] = []
-    links = reader = answerer = ""
+    found: dict[str, list[str]] = {role: [] for role in _NAMES}
     others: list[_Tool] = []
     for tool in tools:
-        name, says = spaced(tool.name).lower(), tool.description
-        if not links and re.search(r"link(?!ed ?in)", name):
-            links = tool.name
-        elif not reader and re.search(r"scrap|page (?:load|read)|web ?(?:load|read|page)|fetch|browser?|url", name):
-            reader = tool.name
-        elif _SEARCHES.search(name):
-            searches.append(tool.name)
-        elif not answerer and re.search(r"knowledge|answer|\bllm\b|\bqa\b|language model", name):
-            answerer = tool.name
-        elif not links and _LINKS.search(says):
-            links = tool.name
-        elif not answerer and _is_first(_ANSWERS.search(_NOT_ANSWERS.sub(" ", says)), _SEARCH.search(says)):
-            answerer = tool.name
-        elif not reader and _is_first(_LOADS.search(says), _SEARCH.search(says)):
-            reader = tool.name
-        elif _SEARCH.search(says) and not re.search(r"\b(?:count|convert|calculat|replac)", says, re.IGNORECASE):
-            searches.append(tool.name)
+        name = spaced(tool.name).lower()
+        roles = [role for role, pattern in _NAMES.items() if re.search(pattern, name)]
+        roles += [role for role in _SAYS if _is_said(role, tool.description)]
+        role = next((role for role in roles if role == "search" or not found[role]), None)
+        if role:
+            found[role].append(tool.name)
         else:
             others.append(tool)
-    return _Roles(tuple(searches), links, reader, answerer, tuple(others))
+    links, reader, answerer = ("".join(found[role]) for role in ("links", "reader", "answerer"))
+    return _Roles(tuple(found["search"]), links, reader, answerer, tuple(others))
 
 
-def _is_first(found: re.Match[str] | None, other: re.Match[str] | None) -> bool:
-    """Whether a description speaks of the one, and not of the other before it."""
-    return found is not None and (other is None or found.start() <= other.start())
+def _is_said(role: str, says: str) -> bool:
+    """Whether a description speaks of a role, and not of searching before it."""
+    says = _NOT_ANSWERS.sub(" ", says) if role == "answerer" else says
+    match, search = _SAYS[role].search(says), _SEARCH.search(says)
+    if role == "search" and re.search(r"\b(?:count|convert|calculat|replac)", says, re.IGNORECASE):
+        return False
+    return match is not None and (role == "links" or search is None or match.start() <= search.start())
 
 
 @dataclass(slots=True)
@@ -131,9 +129,19 @@ def _plain(text: str, most: int = 1500) -> str:
 
 
 _URL = re.compile(
-    r"(?:https?://|docs://|file://)[^\s<>\"'`\[\]{}|\\^]+|\bwww\.[\w-]+(?:\.[\w-]+)+(?:/[^\s<>\"'`\[\]{}|\\^]*)?",
+    r"(?:https?://|docs://|file://)[^\s<>\"'`\[\]{}|\\^]+|\bwww\.[\w-]+(?:\.[\w-]+)+(?:/[^\s<>\"'`\[\]{}|\\^]*)?"
+    r"|(?<![\w@./-])(?:[a-z0-9-]+\.)+[a-z]{2,}/[^\s<>\"'`\[\]{}|\\^]*",  # example.org/page
     re.IGNORECASE,
 )
+# "List the links on", "which pages does it link to", "all hyperlinks in": not "the link between".
+_ASKS_LINKS = re.compile(r"\b(?:hyper)?links?\b(?! between)|\burls\b", re.IGNORECASE)
+
+
+def _pages_of(question: str) -> str:
+    """The addresses that a question names, as the page reader takes them; "" for none."""
+    found = dict.fromkeys(u.rstrip(".,;:!?)'") for u in _URL.findall(question))
+    whole = (u if re.match(r"\w+://|www\.", u, re.IGNORECASE) else f"https://{u}" for u in found)
+    return " ".join(list(whole)[:8])
 
 
 def write_plan(question: str, tools: Sequence[tuple[str, str]]) -> str:
@@ -177,12 +185,9 @@ def _ask(draft: _Draft, roles: _Roles, question: str, found: str) -> str:
     if not roles.answerer:
         return found
     if not found:
-        return draft.add(f"Answer the question: {_quoted(question)}", roles.answerer, question)
+        asked = question if len(question) < 200 else "the user's question."
+        return draft.add(f"Answer the question: {asked}", roles.answerer, question)
     return draft.add("Read the answer from what was found.", roles.answerer, _given(question, found))
-
-
-def _quoted(question: str) -> str:
-    return question if len(question) < 200 else "the user's question."
 
 
 def _looked_up(draft: _Draft, roles: _Roles, question: str) -> str:
@@ -230,16 +235,26 @@ def _is_clock(tool: _Tool) -> bool:
     return bool(re.search(r"\b(?:current|today'?s) (?:date|time)\b", tool.description, re.IGNORECASE))
 
 
+_PAGE_TWICE = re.compile(r"\b(?:the|this) (?:web ?)?(?:page|site|website|article) the page\b", re.IGNORECASE)
+_PAGE_AT_AN_END = re.compile(
+    r",?\s*\b(?:(?:according to|on|at|in|from|of|by|see) )?the page(?=\s*[?.!,:;]|$)", re.IGNORECASE
+)
+
+
 def _addresses(draft: _Draft, roles: _Roles, question: str) -> str:
     """A question that names pages goes straight to them."""
-    found = list(dict.fromkeys(u.rstrip(".,;:!?)'") for u in _URL.findall(question)))
-    if not found or not roles.reader:
+    pages = _pages_of(question)
+    if not pages or not roles.reader:
         return ""
     rest = " ".join(_URL.sub(" ", question).split())
-    asked = re.sub(r"\b(?:on|at|in|from|of|by|about|see|page|website|the)\s*(?=[?.!,]|$)", "", rest).strip(" ,:;")
-    loaded = draft.add("Load the page that the question names.", roles.reader, " ".join(found[:8]))
+    loaded = draft.add("Load the page that the question names.", roles.reader, pages)
+    if roles.links and _ASKS_LINKS.search(rest):
+        return draft.add("Take the links from the page.", roles.links, loaded)
     if not roles.answerer:
         return loaded
+    asked = " ".join(_URL.sub(lambda u: " the page" + u[0][len(u[0].rstrip(".,;:!?)'")) :], question).split())
+    asked = _PAGE_TWICE.sub("the page", asked)
+    asked = _PAGE_AT_AN_END.sub("", asked).strip(" ,:;")
     return draft.add(
         "Read the answer from the page.",
         roles.answerer,
@@ -265,13 +280,46 @@ _SPOKEN = (
 )
 
 
+_N = r"(-?\d[\d.,]*(?<![.,]))"
+_LISTED = (  # what is done to the numbers of a list
+    (rf"\b(?:sum|total) of ({_N}(?:(?:,? and |, ?){_N})+)", " + ", ""),
+    (rf"\badd(?:ing)? (?:up )?({_N}(?:(?:,? (?:and|to) |, ?){_N})+)", " + ", ""),
+    (rf"\b(?:product of|multiply(?:ing)?) ({_N}(?:(?:,? (?:and|by|with) |, ?){_N})+)", " * ", ""),
+    (rf"\b(?:average|mean) of ({_N}(?:(?:,? and |, ?){_N})+)", " + ", "/"),
+    (rf"\b(?:difference (?:between|of)|quotient of|divid(?:e|ing)) ({_N} (?:and|by) {_N})", None, ""),
+)
+_AROUND_A_SUM = word_set(
+    "calculate compute evaluate work solve result value answer sum total equal equals much many make makes come comes "
+    "add added number get tell say exactly result's what's worth"
+)
+
+
+_LIKE_A_DATE = re.compile(r"\d{3,4}-\d{2,4}|\d+([-/])\d+\1\d+|9/11|7/7|24/7|50/50")
+
+
+def _listed(found: re.Match[str], sign: str | None, then: str) -> str:
+    numbers = [number.replace(",", "") for number in re.findall(_N, found[1])]
+    sign = sign or (" - " if "difference" in found[0].lower() else " / ")
+    whole = sign.join(numbers)
+    return f"({whole}) / {len(numbers)}" if then else whole
+
+
 def _expression(question: str) -> str:
-    """The sum that a question asks for, in figures and signs; "" where it asks for none."""
-    text = question
+    """The sum that a question asks for, in figures and signs; "" where it asks for none, or for more than a sum."""
+    text = re.sub(r"(?<=\d),(?=\d{3}\b)", "", question)
+    for pattern, sign, then in _LISTED:
+        text = re.sub(pattern, partial(_listed, sign=sign, then=then), text, flags=re.IGNORECASE)
+    text = re.sub(rf"\bsubtract(?:ing)? {_N} from {_N}", r"\2 - \1", text, flags=re.IGNORECASE)
     for pattern, sign in _SPOKEN:
         text = re.sub(pattern, sign, text, flags=re.IGNORECASE)
     found = _SUM.search(text)
-    return found[0].strip() if found else ""
+    if found is None:
+        return ""
+    around = {word.lower() for word in words(text[: found.start()] + " " + text[found.end() :])}
+    if not around <= STOP_WORDS | _AROUND_A_SUM:  # "the 4 x 100 m record", "what happened on 9/11"
+        return ""
+    like_a_date = _LIKE_A_DATE.fullmatch(found[0].strip())
+    return "" if like_a_date and not around & _AROUND_A_SUM else found[0].strip()
 
 
 def _custom(draft: _Draft, roles: _Roles, question: str) -> str:
@@ -279,29 +327,25 @@ def _custom(draft: _Draft, roles: _Roles, question: str) -> str:
     best, fit = None, 0.0
     for tool in roles.others:
         if _is_calculator(tool):
-            sum_ = _expression(question)
-            if sum_:
+            if sum_ := _expression(question):
                 return draft.add("Work out the sum.", tool.name, sum_)
-            continue
-        if _is_clock(tool):
+        elif _is_clock(tool):
             if _NOW.search(question):
                 return draft.add("Tell the date.", tool.name, "now")
-            continue
-        match = _matches(tool, question)
-        if match > fit:
+        elif (match := _matches(tool, question)) > fit:
             best, fit = tool, match
     if best is None or fit < 0.5:
         return ""
-    pages = [u.rstrip(".,;:!?)'") for u in _URL.findall(question)]
+    pages = _pages_of(question)
     if pages and roles.reader:
-        loaded = draft.add("Load the page that the question names.", roles.reader, " ".join(pages[:8]))
+        loaded = draft.add("Load the page that the question names.", roles.reader, pages)
         return draft.add(f"Use {best.name} on it.", best.name, loaded)
     return draft.add(f"Use {best.name} for this.", best.name, _payload(question))
 
 
 def _matches(tool: _Tool, question: str) -> float:
     """How well a tool's name and description fit a question, 0 to 1: all words of the name count as a fit."""
-    asked = {stem(w) for w in words(question) if w.lower() not in STOP_WORDS or w.lower() in ("many",)}
+    asked = {stem(w) for w in words(question) if w.lower() not in STOP_WORDS}
     if "many" in question.lower():
         asked.add("count")
     name = [stem(w) for w in spaced(tool.name).split() if w.lower() not in STOP_WORDS]
