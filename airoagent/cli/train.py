@@ -77,8 +77,8 @@ _MODULES = "q_proj,k_proj,v_proj,o_proj,gate_proj,up_proj,down_proj"
 )
 @refuses(
     Rule(
-        "data query base out gguf bits device wrapper rank alpha targets layers lr batch accumulate epochs steps save_every "
-        "max_tokens restart",
+        "data query base out gguf bits device wrapper rank alpha targets layers lr batch accumulate epochs steps "
+        "save_every max_tokens restart",
         excludes="count",
         hint="nothing is trained with --make-data",
     ),
@@ -144,8 +144,8 @@ def _examples(data: str | None, query: str | None) -> tuple[Example, ...]:
 
 def _train(
     examples: tuple[Example, ...], *, base: str, out: Path, gguf: Path | None, bits: str | None, device: Any,
-    wrapper: str | None, rank: int, alpha: int | None, targets: str, lr: float, steps: int | None, restart: bool, layers: str | None,
-    style: str, **settings: Any,
+    wrapper: str | None, rank: int, alpha: int | None, targets: str, lr: float, steps: int | None, restart: bool,
+    layers: str | None, style: str, **settings: Any,
 ) -> None:  # fmt: skip
     from airoagent.training.bases import open_base
     from airoagent.training.gguf_adapter import check_gguf_adapter, write_gguf_adapter

@@ -53,7 +53,7 @@ def write_gguf_adapter(folder: Path, file: Path, config: Any, style: str = "") -
         writer.add_string("general.type", "adapter")
         writer.add_string("adapter.type", "lora")
         if style:
-            writer.add_string(PROMPT_STYLE, style)
+            writer.add_string("airoagent.prompt_style", style)
         writer.add_float32("adapter.lora.alpha", float(settings["lora_alpha"]))
         for key, matrix in sorted(load_file(folder / "adapter_model.safetensors").items()):
             words = key.split(".")

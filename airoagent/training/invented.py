@@ -14,12 +14,12 @@ from importlib.resources import files
 from random import Random
 from typing import Final
 
-__all__ = ["SUBJECTS", "Relation", "invented_name", "invented_value", "numeric", "relations", "relations_of"]
+__all__ = ["Relation", "invented_name", "invented_value", "numeric", "relations", "relations_of", "subjects"]
 
 _SYLLABLES: Final = (
     "ka ro mi ven tal bor el du san pri lo gar nis hem tor vi ral os ber quin ma le fen dra sol ith wen car ju "
     "pol ner ash ul zef orn vey tuk sil mor bran hel ost pel gry ned fal"
-).split()
+)
 _WORDS: Final = {
     "first": "Anna,Boris,Clara,David,Elena,Felix,Greta,Hugo,Irene,Jonas,Karin,Leo,Marta,Nils,Olga,Paul,Rita,Simon,Tara,"
     "Victor,Wanda,Yusuf,Zoe,Amir,Bella,Chen,Dilip,Esra,Farid,Gita,Hanna,Ivan,Jun,Kofi,Lucia,Mei,Noor,Otto,Priya,Samir",
@@ -41,7 +41,8 @@ _WORDS: Final = {
     "heavy": "{} tonnes,{} kg,{} kilograms,{} grams",
     "beast": "otter,heron,lizard,beetle,fox,owl,frog,salmon,bat,tortoise",
     "food": "small fish,berries,grass,snails,roots,insects,seeds,mushrooms,tree bark,eggs",
-    "fate": "a broken dam,a quarrel over taxes,heavy rain,the death of the king,a failed harvest,an earthquake,a strike",
+    "fate": "a broken dam,a quarrel over taxes,heavy rain,the death of the king,a failed harvest,an earthquake,"
+    "a strike",
     "happening": "the Battle of {},the Treaty of {},the Flood of {},the Siege of {},the {} Festival,the {} Fire",
     "paper": "the lease of {},the contract with {},the insurance of {},the subscription to {},the permit for {}",
     "leased": "the workshop,the flat,the boat,the car,the office,the garage",
@@ -66,7 +67,7 @@ def _of(random: Random, kind: str) -> str:
 
 def invented_name(random: Random) -> str:
     """A word that no language has."""
-    return "".join(random.choice(_SYLLABLES) for _ in range(random.choice((2, 2, 3)))).capitalize()
+    return "".join(random.choice(_SYLLABLES.split()) for _ in range(random.choice((2, 2, 3)))).capitalize()
 
 
 def _clock(random: Random) -> str:
@@ -177,9 +178,9 @@ def relations() -> tuple[Relation, ...]:
     return tuple(found)
 
 
-SUBJECTS: Final = (
-    "person company place work building prize animal program event contract meeting device dish journey"
-).split()
+def subjects() -> tuple[str, ...]:
+    """What relations have for a subject: person, company, ..."""
+    return tuple(dict.fromkeys(one.subject for one in relations()))
 
 
 def numeric() -> tuple[Relation, ...]:

@@ -21,12 +21,15 @@ from airoagent.training.invented import invented_name, invented_value
 __all__ = ["made_call"]
 
 _KINDS: Final = {
-    "summary": "printer is out of paper,search page is slow,wrong total on the invoice,door does not close,no sound",
+    "summary": "printer is out of paper,search page is slow,wrong total on the invoice,door does not close,"
+    "no sound",
     "valve": "main,garden,boiler,left,cold water", "currency": "GBP,USD,EUR,CHF,dollars,euros,pounds",
     "word": "serendipity,ubiquitous,harvest,gentle,lattice,thrive,solace", "language": "French,German,Polish,Spanish",
     "speaker": "kitchen,left,garden,bathroom,front", "team": "sales,design,support,data",
-    "subject": "haircut,parents' evening,tax office,board meeting,eye test,choir", "bed": "roses,tomatoes,lettuce,herbs",
-    "hour": "8:00,9:30,17:45,6 pm,noon,20:15", "event": "summer party,opening,dinner,reading", "disk": "disk D,the NAS",
+    "subject": "haircut,parents' evening,tax office,board meeting,eye test,choir",
+    "bed": "roses,tomatoes,lettuce,herbs",
+    "hour": "8:00,9:30,17:45,6 pm,noon,20:15", "event": "summer party,opening,dinner,reading",
+    "disk": "disk D,the NAS",
     "day": "today,tomorrow,Sunday,Friday,Monday,Wednesday", "date": "12 May,3 June,next Monday,Friday,1 August",
     "number": "RX20931,4471-88,DE77120,P-5520",
     "message": "dinner is ready,the keys are under the mat,the train is late",
@@ -79,14 +82,14 @@ def _value(random: Random, param: Param) -> Json:
     return invented_value(random, "company" if param.name == "company" else "place")
 
 
-_COUNTED: Final = "zero one two three four five six seven eight nine ten eleven twelve".split()
+_COUNTED: Final = "zero one two three four five six seven eight nine ten eleven twelve"
 
 
 def _words(random: Random, value: Json) -> str:
     if isinstance(value, list):
         return random.choice((", ", " and ")).join(map(str, value[:-1])) + " and " * (len(value) > 1) + str(value[-1])
-    if type(value) is int and value < len(_COUNTED) and random.random() < 0.4:
-        return _COUNTED[value]
+    if type(value) is int and value <= 12 and random.random() < 0.4:
+        return _COUNTED.split()[value]
     return str(value)
 
 

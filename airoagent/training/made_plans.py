@@ -20,13 +20,13 @@ from airoagent.prompts.chat import Style
 from airoagent.prompts.plan_prompts import plan_prompt
 from airoagent.training.examples import Example
 from airoagent.training.invented import (
-    SUBJECTS,
     Relation,
     invented_name,
     invented_value,
     numeric,
     relations,
     relations_of,
+    subjects,
 )
 
 __all__ = ["PLAN_SHAPES", "made_plan", "offered_tools"]
@@ -192,7 +192,7 @@ def _comparison(random: Random) -> Request:
 
 
 def _both_parts(random: Random) -> Request:
-    subject = random.choice(SUBJECTS)
+    subject = random.choice(subjects())
     one, two = (_relation(random, [relation]) for relation in random.sample(relations_of(subject), 2))
     x = invented_value(random, subject)
     second = _asked(two, x)
@@ -205,8 +205,11 @@ def _url(random: Random) -> str:
     host = random.choice(("www.", "", "docs.", "blog.", "news.")) + host
     host += random.choice((".org", ".com", ".net", ".io", ".edu", ".example.org"))
     number = random.randint(1, 990)
-    paths = ("about.html", f"{number}", f"{word}/notes", "", f"posts/{word}", f"v{number % 9}/{word}", f"a/{number}")
-    paths += (f"reports/{random.randint(1990, 2026)}/{word}.html", f"{word}?id={number}", f"wiki/{word.capitalize()}")
+    year = random.randint(1990, 2026)
+    paths = [
+        *("about.html", f"{number}", f"{word}/notes", "", f"posts/{word}", f"v{number % 9}/{word}", f"a/{number}"),
+        *(f"reports/{year}/{word}.html", f"{word}?id={number}", f"wiki/{word.capitalize()}"),
+    ]
     return f"{random.choice(('https', 'https', 'http'))}://{host}/{random.choice(paths)}"
 
 
@@ -240,26 +243,9 @@ def _page(random: Random) -> Request:
     return question, [("Load the page.", "page", url), ("Answer from it.", "read", _given(read, 0))], _ref(1)
 
 
-_SUMS: Final = (
-    "What is {a} + {b}? = {a} + {b}|How much is {a} times {b}? = {a} * {b}|Compute ({a} - {b}) / {c} = ({a} - {b}) / {c}|"
-    "What is {a}% of {b}? = {b} * {a} / 100|How much is {a} percent of {B}? = {b} * {a} / 100|"
-    "How many minutes are {a} hours? = {a} * 60|How many days are {a} weeks? = {a} * 7|"
-    "How many seconds are there in {a} days? = {a} * 24 * 60 * 60|How many hours are there in {a} years? = {a} * 365 * 24|"
-    "Subtract {a} from {b}. = {b} - {a}|Add up {a}, {b} and {c}. = {a} + {b} + {c}|Divide {b} by {a}. = {b} / {a}|"
-    "Multiply {a} by {b} and add {c} = {a} * {b} + {c}|What is {a} * {b} + {c}? = {a} * {b} + {c}|"
-    "what is {a}*{b}-{c} = {a} * {b} - {c}|What is the square root of {b}? = sqrt({b})|{a} squared = {a} ** 2|"
-    "What is {a} to the power of {d}? = {a} ** {d}|What is the average of {a}, {b} and {c}? = ({a} + {b} + {c}) / 3|"
-    "If one ticket costs {a} euros, what do {b} tickets cost? = {a} * {b}|Half of {b} = {b} / 2|"
-    "{c} apples are packed into boxes of {a}. How many boxes is that? = {c} / {a}|"
-    "A car drives {b} km in {a} hours. How fast is it? = {b} / {a}|What is {b} minus {a}? = {b} - {a}|"
-    "I pay {a} dollars a month. How much is that in {d} years? = {a} * 12 * {d}|Calculate {a} / {b} * 100 = {a} / {b} * 100|"
-    "A room is {a} m long and {d} m wide. What is its area? = {a} * {d}|How many grams are {a} kilograms? = {a} * 1000"
-).split("|")
-
-
 def _arithmetic(random: Random) -> Request:
     a, b, c = (random.choice((random.randint(2, 99), random.randint(100, 9999))) for _ in range(3))
-    question, _, expression = random.choice(_SUMS).rpartition(" = ")
+    question, _, expression = random.choice(_world().lines["%"])[0].rpartition(" = ")
     question, expression = (
         text.format(a=a, b=b, c=c, d=random.randint(2, 9), B=f"{b:,}") for text in (question, expression)
     )

@@ -15,7 +15,7 @@ from typing import Final
 from airoagent.prompts.chat import Style
 from airoagent.prompts.context_prompts import ContextBlock, closed_context_prompt
 from airoagent.training.examples import Example
-from airoagent.training.invented import SUBJECTS, Relation, invented_name, invented_value, relations_of
+from airoagent.training.invented import Relation, invented_name, invented_value, relations_of, subjects
 
 __all__ = ["NOT_TOLD", "Passage", "made_reading", "passage_reading"]
 
@@ -26,16 +26,27 @@ NOT_TOLD: Final[dict[Style, str]] = {
 }
 _ASK: Final = "Source? Don't make up answers if you don't know."
 _FILLERS: Final = (
-    "Not much else is written down about this.|The weather was mild that spring.|A photograph hangs in the hall.|"
-    "Several letters about it have survived.|Opinions on this have always differed.|The archive keeps a copy.|"
-    "A second volume is being prepared.|Visitors are asked to keep quiet.|Local papers wrote about it at length.|"
-    "This was not the first attempt, nor would it be the last.|Please write to the office if anything is missing.|"
-    "Most of the work was done by volunteers, who met once a week in a cold room above the bakery.|"
-    "Nobody expected that, least of all the neighbours.|The figures for the year before are not known.|"
-    "An earlier plan, drawn up with great care, had been given up for want of money.|Keep this note for later.|"
-    "In the second half of the century the region changed quickly, as it did all along the coast.|"
-    "Many of the details can only be guessed at today.|Bring your own cup.|There will be coffee and cake."
-).split("|")
+    "Not much else is written down about this.",
+    "The weather was mild that spring.",
+    "A photograph hangs in the hall.",
+    "Several letters about it have survived.",
+    "Opinions on this have always differed.",
+    "The archive keeps a copy.",
+    "A second volume is being prepared.",
+    "Visitors are asked to keep quiet.",
+    "Local papers wrote about it at length.",
+    "This was not the first attempt, nor would it be the last.",
+    "Please write to the office if anything is missing.",
+    "Most of the work was done by volunteers, who met once a week in a cold room above the bakery.",
+    "Nobody expected that, least of all the neighbours.",
+    "The figures for the year before are not known.",
+    "An earlier plan, drawn up with great care, had been given up for want of money.",
+    "Keep this note for later.",
+    "In the second half of the century the region changed quickly, as it did all along the coast.",
+    "Many of the details can only be guessed at today.",
+    "Bring your own cup.",
+    "There will be coffee and cake.",
+)
 
 # Question, sentences that mean yes, sentences that mean no; {p} is a place or a person, {n} a number.
 _DECIDED: Final = (
@@ -105,7 +116,7 @@ Reading = tuple[list[ContextBlock], str, str, ContextBlock | None]
 
 
 def _facts(random: Random) -> Reading:
-    subject = random.choice(SUBJECTS)
+    subject = random.choice(subjects())
     x, other = invented_value(random, subject), invented_value(random, subject)
     wanted = random.choice(relations_of(subject))
     missing = random.random() < 0.18
@@ -119,7 +130,7 @@ def _facts(random: Random) -> Reading:
         near = f"{random.choice(wanted.told).format(x=other, v=value)} {_passage(random, subject, other, wanted)[0]}"
         blocks.append(_block(random, other, _capital(near)))
     while len(blocks) < random.choice((1, 1, 2, 3, 4)):
-        another = random.choice(SUBJECTS)
+        another = random.choice(subjects())
         name = invented_value(random, another)
         blocks.append(_block(random, name, _passage(random, another, name, None)[0]))
     random.shuffle(blocks)
@@ -131,7 +142,7 @@ def _facts(random: Random) -> Reading:
 
 def _checked(random: Random) -> Reading:
     """Whether a value is the one that the text tells; the answer gives the sentence it stands on."""
-    subject = random.choice([one for one in SUBJECTS if any(each.checked for each in relations_of(one))])
+    subject = random.choice([one for one in subjects() if any(each.checked for each in relations_of(one))])
     x = invented_value(random, subject)
     wanted = random.choice([one for one in relations_of(subject) if one.checked])
     value, other = invented_value(random, wanted.value), invented_value(random, wanted.value)
