@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from graphlib import CycleError, TopologicalSorter
 
 __all__ = ["circle", "find_cycle"]
 
@@ -18,35 +19,14 @@ def circle(ids: Sequence[str]) -> str:
 
 
 def find_cycle(dependencies: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
-    """A cycle, its first one named again at the end; empty if there is none. Ids that are no keys do not count.
-
-    The cycle is given in the direction of need, from its one that comes first in the mapping.
+    """A cycle in the direction of need, its first id, the one that comes first in the mapping, again at the end; empty
+    if there is none.
     """
-    done: set[str] = set()
-    for start in dependencies:
-        if start in done:
-            continue
-        path, places = [start], {start: 0}
-        waiting = [(start, iter(dependencies[start]))]
-        while waiting:
-            one, needed = waiting[-1]
-            for other in needed:
-                if other in places:
-                    return _from_first(path[places[other] :], dependencies)
-                if other not in done and other in dependencies:
-                    places[other] = len(path)
-                    path.append(other)
-                    waiting.append((other, iter(dependencies[other])))
-                    break
-            else:
-                waiting.pop()
-                done.add(path.pop())
-                del places[one]
+    try:
+        TopologicalSorter(dependencies).prepare()
+    except CycleError as error:
+        cycle: list[str] = error.args[1][:0:-1]  # graphlib names the first again, and goes from what is needed on
+        members = set(cycle)
+        at = cycle.index(next(one for one in dependencies if one in members))
+        return (*cycle[at:], *cycle[:at], cycle[at])
     return ()
-
-
-def _from_first(cycle: list[str], dependencies: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
-    members = set(cycle)
-    first = next(one for one in dependencies if one in members)
-    at = cycle.index(first)
-    return (*cycle[at:], *cycle[:at], first)

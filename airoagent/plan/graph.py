@@ -12,9 +12,9 @@ Time and memory grow with steps plus references. Pure functions, no I/O.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
 from types import MappingProxyType
 
 from airoagent.errors import PlanError
@@ -60,12 +60,7 @@ def build_graph(plan: Plan) -> Graph:
                     kind="undefined_reference",
                 )
             dependents[other].append(one)
-    order = _order(dependencies, dependents)
-    if len(order) < len(dependencies):
-        cycle = find_cycle(dependencies)
-        raise PlanError(
-            f"The steps wait for each other: {circle(cycle)}.", "no step may need its own evidence", kind="cycle"
-        )
+    order = _order(dependencies)
     depth: dict[str, int] = {}
     before: dict[str, str] = {}
     for one in order:
@@ -86,22 +81,19 @@ def build_graph(plan: Plan) -> Graph:
     )
 
 
-def _order(dependencies: Mapping[str, Sequence[str]], dependents: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
-    """Kahn's order; without a step of a cycle and what hangs on it. A plan in order keeps its own order."""
+def _order(dependencies: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
+    """A topological order: the plan's own where it is one."""
     position = {one: at for at, one in enumerate(dependencies)}
     if all(position[other] < at for at, needed in enumerate(dependencies.values()) for other in needed):
         return tuple(dependencies)
-    open_count = {one: len(needed) for one, needed in dependencies.items()}
-    ready = deque(one for one, count in open_count.items() if not count)
-    order: list[str] = []
-    while ready:
-        one = ready.popleft()
-        order.append(one)
-        for other in dependents[one]:
-            open_count[other] -= 1
-            if not open_count[other]:
-                ready.append(other)
-    return tuple(order)
+    sorter = TopologicalSorter(dict.fromkeys(dependencies, ()))
+    for one, needed in dependencies.items():
+        sorter.add(one, *needed)
+    try:
+        return tuple(sorter.static_order())
+    except CycleError:
+        why = f"The steps wait for each other: {circle(find_cycle(dependencies))}."
+        raise PlanError(why, "no step may need its own evidence", kind="cycle") from None
 
 
 def _path(depth: Mapping[str, int], before: Mapping[str, str], order: Iterable[str]) -> tuple[str, ...]:
