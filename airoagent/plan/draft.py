@@ -53,6 +53,7 @@ class Draft:
         self.names = names
         self.limits = limits
         self.steps: list[Step] = []
+        self.certain: list[Step] = []  # those not yet given out; none after an error
         self.places: list[int] = []  # where the input of each step stands in the text
         self.findings: list[Finding] = []
         self.defined: dict[str, Step | None] = {}  # by id; None: the step is refused
@@ -88,28 +89,29 @@ class Draft:
         return ", ".join(names[:12]) + (", ..." if len(names) > 12 else "") if names else "none"
 
     def add(
-        self, number: int, thought: str, tool: str | None, template: Template, line: int, at: int, place: int, size: int
-    ) -> Step | None:
-        """Add a step; None if it is refused. ``at`` is where it stands, ``place`` where its input does."""
+        self, number: int, thought: str, tool: str | None, text: str, *, line: int, at: int, place: int, size: int
+    ) -> None:
+        """Add a step, unless it is refused. ``at`` is where it stands, ``place`` where its input does."""
+        template = read_template(text, self.refs, self.findings, place, self.earlier)
         own = f"evidence{number}"
         if own in self.defined:
             there = self.defined[own]
             if there is not None and (there.tool, there.template) == (tool, template):
                 self.note(at, "repeated_step", f":{own}: is written a second time.", "left out")
-                return None
-            self.fail(at, "duplicate_id", f":{own}: is assigned twice.")
-            return None
+            else:
+                self.fail(at, "duplicate_id", f":{own}: is assigned twice.")
+            return
         if len(self.defined) >= self.limits.steps:
             if len(self.defined) == self.limits.steps:
                 self.fail(at, "too_large", f"The plan has more than {self.limits.steps} steps.")
                 self.defined[own] = None
-            return None
+            return
         self.defined[own] = None
         if size > self.limits.input:
             self.fail(place, "too_large", f"The input of :{own}: has more than {self.limits.input} characters.")
-            return None
+            return
         if tool is None:
-            return None
+            return
         step = Step(own, thought, tool, template, line)
         for part in template:
             if part.__class__ is Ref:
@@ -120,7 +122,8 @@ class Draft:
         self.defined[own] = step
         self.steps.append(step)
         self.places.append(place)
-        return step
+        if not self.failed:
+            self.certain.append(step)
 
     @property
     def earlier(self) -> Container[str] | None:

@@ -12,12 +12,10 @@ a number it gets the next free one.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 
 from airoagent.plan.draft import Draft
 from airoagent.plan.frame import Frame
-from airoagent.plan.repairs import clean_input, read_arguments, read_template
-from airoagent.plan.steps import Step
+from airoagent.plan.repairs import clean_input, read_arguments
 
 __all__ = ["FieldReader"]
 
@@ -44,10 +42,10 @@ _MARKS = "*_` \t"
 
 
 class FieldReader:
-    """Takes whole lines that stand outside of statements; ``emit`` is given the steps."""
+    """Takes whole lines that stand outside of statements."""
 
-    def __init__(self, draft: Draft, frame: Frame, emit: Callable[[Step], None]) -> None:
-        self._draft, self._frame, self._emit = draft, frame, emit
+    def __init__(self, draft: Draft, frame: Frame) -> None:
+        self._draft, self._frame = draft, frame
         self._columns: list[str] = []
         self._clear()
 
@@ -155,12 +153,9 @@ class FieldReader:
             draft.note(self._at, "fields", "The step is written as fields.", "read as a step")
             tool = draft.tool(self._tool, draft.names.resolve(self._tool), self._at)
             text = (read_arguments if self._is_call else clean_input)(raw, self._place, draft.findings)
-            template = read_template(text, draft.refs, draft.findings, self._place, draft.earlier)
             number = len(draft.defined) if self._number is None else self._number
             thought = thought or self._frame.thought()
             self._frame.statement()
-            step = draft.add(number, thought, tool, template, self._line, self._at, self._place, len(raw))
-            if step is not None and not draft.failed:
-                self._emit(step)
+            draft.add(number, thought, tool, text, line=self._line, at=self._at, place=self._place, size=len(raw))
         if self._tool:
             self._clear()

@@ -18,7 +18,7 @@ from airoagent.plan.fields import FieldReader
 from airoagent.plan.frame import AnswerReader, Frame, is_fence
 from airoagent.plan.heads import REACH, Head, Heads
 from airoagent.plan.json_steps import ObjectScanner, ObjectSteps, looks_like_step
-from airoagent.plan.repairs import NOISE, clean_input, read_arguments, read_template
+from airoagent.plan.repairs import NOISE, clean_input, read_arguments
 from airoagent.plan.steps import Step
 from airoagent.prompts.own_text import THOUGHTS_BEGIN, closes_thoughts
 
@@ -127,7 +127,6 @@ class StatementReader:
         self._heads = Heads(draft.names)
         self._frame = Frame(draft)
         self.source = TextBuffer()
-        self._out: list[Step] = []
         # The window that is being read: `_buffer` begins at the offset `_base`, and has been read up to `_at`.
         self._buffer, self._base, self._at = "", 0, 0
         self._line, self._line_start = 1, 0
@@ -136,7 +135,7 @@ class StatementReader:
         self._input: OpenInput | None = None
         self._object: ObjectScanner | None = None
         self._objects = ObjectSteps(draft, self._frame)
-        self._fields = FieldReader(draft, self._frame, self._out.append)
+        self._fields = FieldReader(draft, self._frame)
         self._answer = AnswerReader()
         self._signs = _IN_FRAME
         self._place: Callable[[str, int], None] = self._in_frame
@@ -156,9 +155,10 @@ class StatementReader:
             at = base + found.start()
             self._at = at + 1
             self._place(found[0], at)
-        out = tuple(self._out)
-        self._out.clear()
-        return out
+        certain = self._draft.certain
+        if certain:
+            self._draft.certain = []
+        return tuple(certain)
 
     def _new_line(self, start: int, line: int) -> None:
         self._line, self._line_start = line, start
@@ -345,10 +345,9 @@ class StatementReader:
         if head.wrapped and raw[-1:] in ("]", "］"):
             raw = raw[:-1]
         text = (read_arguments if opened.is_call else clean_input)(raw, place, draft.findings)
-        template = read_template(text, draft.refs, draft.findings, place, draft.earlier)
-        step = draft.add(head.number or 0, opened.thought, tool, template, opened.line, opened.at, place, len(raw))
-        if step is not None and not draft.failed:
-            self._out.append(step)
+        draft.add(
+            head.number or 0, opened.thought, tool, text, line=opened.line, at=opened.at, place=place, size=len(raw)
+        )
 
     # -- inside a JSON object
 
@@ -394,9 +393,7 @@ class StatementReader:
 
     def _take_object(self, start: int, end: int, scanner: ObjectScanner) -> None:
         known = scanner.found if start == scanner.start else 0
-        step = self._objects.take(self.source.slice(start, end), start, scanner.line, known)
-        if step is not None and not self._draft.failed:
-            self._out.append(step)
+        self._objects.take(self.source.slice(start, end), start, scanner.line, known > 0)
         if self._objects.answered:
             self._to_after()
 
