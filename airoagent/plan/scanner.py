@@ -46,26 +46,33 @@ _TAIL = 64  # characters of noise after a closing bracket at the end of a line
 class TextBuffer:
     """Text that grows at its end."""
 
-    __slots__ = ("_text", "length")
+    __slots__ = ("_fresh", "_text", "length")
 
     def __init__(self) -> None:
         self._text = io.StringIO()
+        self._fresh: list[str] = []  # pieces that are not in `_text` yet
         self.length = 0
 
     def append(self, piece: str) -> None:
         """Add text at the end."""
-        self._text.seek(self.length)
-        self._text.write(piece)
+        self._fresh.append(piece)
         self.length += len(piece)
 
     def slice(self, start: int, end: int) -> str:
         """The characters from ``start`` up to ``end``."""
-        self._text.seek(start)
-        return self._text.read(max(end - start, 0))
+        if end <= start:
+            return ""
+        text = self._text
+        if self._fresh:
+            text.seek(0, io.SEEK_END)
+            text.write("".join(self._fresh))
+            self._fresh.clear()
+        text.seek(start)
+        return text.read(end - start)
 
     def all(self) -> str:
         """The whole text."""
-        return self._text.getvalue()
+        return self.slice(0, self.length)
 
 
 @dataclass(slots=True)
