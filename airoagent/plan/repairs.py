@@ -53,13 +53,10 @@ def read_template(
     ``dollar`` turns ``$3`` and ``${3}`` into references too: it holds the ids of the steps written before. ``$3`` is
     then read unless it looks like money (``$3 million``, ``$3.50``, or 100 and more without a step of that number).
     """
-    if dollar is None:
-        if ":" not in text and "#" not in text and "：" not in text and "＃" not in text:
-            return (text,) if text else ()
-        if "#" not in text and "：" not in text and "＃" not in text:
-            pieces = _CANONICAL.split(text)
-            if text.count(":") == len(pieces) - 1:  # no colon but those of canonical references
-                return _assemble(pieces, refs)
+    if dollar is None and "#" not in text and "：" not in text and "＃" not in text:
+        pieces = _CANONICAL.split(text)  # literal, number, literal, ...
+        if text.count(":") == len(pieces) - 1:  # no colon but those of canonical references
+            return tuple([_ref(piece, refs) if at % 2 else piece for at, piece in enumerate(pieces) if piece])
     pattern = _REFERENCE if dollar is None else _DOLLAR
     parts: list[str | Ref] = []
     done = 0
@@ -72,7 +69,7 @@ def read_template(
             continue
         if found.start() > done:
             parts.append(text[done : found.start()])
-        ref = refs.get(number) or refs.setdefault(number, Ref(f"evidence{int(number)}"))
+        ref = _ref(number, refs)
         parts.append(ref)
         done = found.end()
         if 3 <= group < _BRACES or (group <= 2 and number[0] == "0" and len(number) > 1):
@@ -85,27 +82,16 @@ def read_template(
     return tuple(parts)
 
 
+def _ref(number: str, refs: References) -> Ref:
+    return refs.get(number) or refs.setdefault(number, Ref(f"evidence{int(number)}"))
+
+
 def find_reference(text: str, start: int, id: str) -> int:
     """Where the first reference to ``id`` stands in the text from ``start`` on; ``start`` if there is none."""
     for found in _DOLLAR.finditer(text, start, start + _FAR):
         if f"evidence{int(found[found.lastindex or 0])}" == id:
             return found.start()
     return start
-
-
-def _assemble(pieces: list[str], refs: References) -> Template:
-    """Literal, number, literal, ... (what `re.split` gives) as a template."""
-    if len(pieces) == 1:
-        return (pieces[0],)
-    parts: list[str | Ref] = []
-    literal = True
-    for piece in pieces:
-        if not literal:
-            parts.append(refs.get(piece) or refs.setdefault(piece, Ref(f"evidence{int(piece)}")))
-        elif piece:
-            parts.append(piece)
-        literal = not literal
-    return tuple(parts)
 
 
 QUOTES = {'"': '"', "'": "'", "`": "`", "“": "”", "„": "“", "‘": "’", "«": "»", "「": "」", "『": "』"}
@@ -240,7 +226,8 @@ def clean_answer(raw: str, at: int, findings: list[Finding]) -> str:
         )
         text = text[: echo.start()] + text[echo.end() :]
     bare = text.rstrip(".;` \t") if text[:1] in "[［" else text
-    if len(bare) > 1 and bare[0] in "[［" and bare[-1] in "]］" and not re.search(r"[\[\]［］]", _outside(bare[1:-1])):
+    within = _REFERENCE.sub("", bare[1:-1])  # references have brackets of their own
+    if len(bare) > 1 and bare[0] in "[［" and bare[-1] in "]］" and not re.search(r"[\[\]［］]", within):
         findings.append(Finding(at, "answer_brackets", "The answer is in brackets.", "left out"))
         text = bare[1:-1].strip()
     inner = _unquoted(text) if text else None
@@ -251,8 +238,3 @@ def clean_answer(raw: str, at: int, findings: list[Finding]) -> str:
         text = text.rstrip(".;,`* \t\n。．；，")
         findings.append(Finding(at + len(text), "trailing_noise", "Signs follow the answer's reference.", "left out"))
     return text
-
-
-def _outside(text: str) -> str:
-    """The text without its references, whose own brackets do not count."""
-    return _REFERENCE.sub("", text)
