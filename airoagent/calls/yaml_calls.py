@@ -30,6 +30,10 @@ class CallText:
     raws: dict[Path, str] = field(default_factory=dict)
     span: tuple[int, int] = (0, 0)
 
+    def note(self, path: Path, kind: str, message: str, repair: str) -> None:
+        """Record what was repaired about the part at a path."""
+        self.diagnostics.append(Diagnostic(kind, message, *self.locate(path), repair))
+
 
 _MEMBER = re.compile(r"[ \t]*+(?:-[ ]++)*+[\"']?+[\w.-]++[\"']?+[ ]*+:(?:[ \t]|$)")
 _GOES_ON = re.compile(r"[ \t]*+(?:#|-[ ]|-$|---|\.\.\.|[}\]])")
