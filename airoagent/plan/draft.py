@@ -12,9 +12,8 @@ from typing import NoReturn
 
 from airoagent.errors import Diagnostic, PlanError
 from airoagent.findings import Finding, located
-from airoagent.plan.cycles import circle, find_cycle
 from airoagent.plan.repairs import find_reference, read_template
-from airoagent.plan.steps import Ref, Step, Template
+from airoagent.plan.steps import Ref, Step, Template, circle, find_cycle
 from airoagent.plan.tool_names import ToolNames, is_model
 
 __all__ = ["Draft", "PlanLimits"]

@@ -18,9 +18,8 @@ from graphlib import CycleError, TopologicalSorter
 from types import MappingProxyType
 
 from airoagent.errors import PlanError
-from airoagent.plan.cycles import circle, find_cycle
 from airoagent.plan.plans import Plan
-from airoagent.plan.steps import references
+from airoagent.plan.steps import circle, find_cycle, references
 
 __all__ = ["Graph", "build_graph"]
 
