@@ -20,7 +20,7 @@ from airoagent.calls.checker import Checker
 from airoagent.calls.functions import Function, Functions
 from airoagent.calls.json_text import MOST_DEPTH, Value, members_of, read_values
 from airoagent.calls.scalars import Json, Path, Stop
-from airoagent.calls.spelling import Spellings, nearest
+from airoagent.calls.spelling import nearest
 from airoagent.calls.yaml_calls import CallText, read_yaml_documents
 from airoagent.calls.yaml_text import Unreadable
 from airoagent.errors import Diagnostic
@@ -134,7 +134,7 @@ def _plain_call(text: str, functions: Functions) -> CheckedCall | None:
     if value.keys() != {"function", "params"} or not isinstance(value["params"], dict):
         return None
     function = functions.names.get(value["function"]) if isinstance(value["function"], str) else None
-    checker = Checker(lambda _: (1, 1))
+    checker = Checker()
     params = checker.call(function, value["params"], ()) if function else {}
     return (function.name, params, (_FENCE,) if found[1] else ()) if function and not checker.diagnostics else None
 
@@ -155,10 +155,9 @@ def _encoded(text: str) -> str | None:
 
 def _written(text: str, functions: Functions) -> list[CallText]:
     """The calls that are written in Python or as tags."""
-    spellings = Spellings(functions.names)
 
     def parameters(name: str) -> list[str] | None:
-        meant = spellings.resolve(name)
+        meant = functions.spellings.resolve(name)
         return None if meant is None else [param.name for param in functions.names[meant].params]
 
     lines = LineIndex(text)
@@ -207,11 +206,15 @@ def _json(text: str, keys: set[str], whole: bool, functions: Functions) -> list[
         kind = stop.kind if stop.meant or stop.kind in ("truncated", "too_deep") else "no_call"
         raise Refused(Diagnostic(kind, stop.message, line, column)) from None
     documents, last = [], 0
-    spellings = Spellings(functions.names)
     for value in _own_values(text, values):
         name = name_before(text[last : value.start])
         last = value.end
-        if name and isinstance(value.value, dict) and spellings.resolve(name) and not _names_function(value, functions):
+        if (
+            name
+            and isinstance(value.value, dict)
+            and functions.spellings.resolve(name)
+            and not _names_function(value, functions)
+        ):
             value = _named(name, value)
 
         def locate(path: Path, places: dict[Path, int] = value.places) -> tuple[int, int]:
@@ -389,7 +392,7 @@ def _function(shape: _Shape, functions: Functions, checker: Checker) -> Function
     function = functions.names.get(shape.name)
     if function is not None:
         return function
-    meant = Spellings(functions.names).resolve(shape.name)
+    meant = functions.spellings.resolve(shape.name)
     if meant is not None:
         checker.note(shape.name_at, "spelling", f"The function is called {meant!r}.", "read as that")
         return functions.names[meant]

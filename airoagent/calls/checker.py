@@ -42,7 +42,9 @@ _NONE = object()
 class Checker:
     """Checks the parameters of one call. ``diagnostics`` collects what it finds: without a ``repair``, an error."""
 
-    def __init__(self, locate: Locate, raws: Mapping[Path, str] | None = None, data: Collection[Path] = ()) -> None:
+    def __init__(
+        self, locate: Locate = lambda _: (1, 1), raws: Mapping[Path, str] | None = None, data: Collection[Path] = ()
+    ) -> None:
         """``locate`` says where a value stands; ``raws`` how values without quotes were written, by path; ``data``
         names the strings that came from outside and are never read as JSON themselves.
         """

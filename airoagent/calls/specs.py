@@ -27,7 +27,7 @@ from dataclasses import replace
 from typing import Any, get_args
 
 from airoagent.calls.checker import Checker
-from airoagent.calls.functions import BOUNDS, HINTS, Function, Kind, Param
+from airoagent.calls.functions import BOUNDS, HINTS, SIZES, Function, Kind, Param
 from airoagent.calls.json_text import MOST_DEPTH
 from airoagent.calls.scalars import Json, Path, Plain, untyped
 from airoagent.calls.yaml_text import Places, write_yaml
@@ -301,7 +301,7 @@ class SpecReader:
             bound = untyped(value[word]) if isinstance(value[word], Plain) else value[word]
             kinds: Any = str if word in HINTS else bool if word == "uniqueItems" else (int, float)
             fits = isinstance(bound, kinds) and (kinds is bool or not isinstance(bound, bool))
-            if fits and word[:3] in ("min", "max") and word[3:] in ("Length", "Items"):
+            if word in SIZES and fits:
                 fits = isinstance(bound, int) and bound >= 0
             if not fits or (isinstance(bound, float) and abs(bound) > 1e300) or (word == "multipleOf" and bound <= 0):
                 self.note((*path, word), f"The {word} of {param.name} is {_short(bound)}, which cannot be one.")
@@ -364,7 +364,7 @@ class SpecReader:
         return found
 
     def _fitted(self, param: Param, value: Json, path: Path) -> Json:
-        checker = Checker(lambda _: (1, 1))
+        checker = Checker()
         fitted = checker.value(value, param, (), param.name)
         if checker.diagnostics:
             raise self.error(path, f"{value!r} does not fit {param.name}, which is of type {param.kind}")
