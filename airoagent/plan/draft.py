@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Container
 from dataclasses import dataclass
-from typing import NoReturn
 
 from airoagent.errors import Diagnostic, PlanError
 from airoagent.findings import Finding, located
@@ -39,10 +38,6 @@ _HINTS = {
     "too_large": "raise the limit, or ask for a shorter plan",
     "syntax": "write the step as :evidence0: = Tool[input]",
 }
-
-
-Finished = tuple[tuple[Step, ...], Template | None, str, tuple[Diagnostic, ...]]
-"""What a plan is made of, as `Plan` takes it."""
 
 
 class Draft:
@@ -76,16 +71,13 @@ class Draft:
     def tool(self, written: str, tool: str | None, at: int) -> str | None:
         """The registered tool of a step, with a finding if it was written in another way or is not known."""
         if tool is None:
-            near = self.names.nearest(written)
-            known = f"did you mean {' or '.join(near)}?" if near else f"registered: {self._registered()}"
+            near, names = self.names.nearest(written), sorted(self.names.names)
+            listed = ", ".join(names[:12]) + (", ..." if len(names) > 12 else "")
+            known = f"did you mean {' or '.join(near)}?" if near else f"registered: {listed or 'none'}"
             self.fail(at, "unknown_tool", f"No tool is called {written[:80]!r}; {known}")
         elif tool != written:
             self.note(at, "tool_name", f"The tool {tool} is written {written[:80]!r}.", f"read as {tool}")
         return tool
-
-    def _registered(self) -> str:
-        names = sorted(self.names.names)
-        return ", ".join(names[:12]) + (", ..." if len(names) > 12 else "") if names else "none"
 
     def add(
         self, number: int, thought: str, tool: str | None, text: str, *, line: int, at: int, place: int, size: int
@@ -151,8 +143,10 @@ class Draft:
                     message = f"The answer refers to {part}, which is not a step of the plan."
                     self.fail(place, "undefined_reference", message)
 
-    def finish(self, text: str, raw: str, truncated: bool) -> Finished:
-        """Check the whole; PlanError if it is refused.
+    def finish(
+        self, text: str, raw: str, truncated: bool
+    ) -> tuple[tuple[Step, ...], Template | None, str, tuple[Diagnostic, ...]]:
+        """Check the whole, and return it as `Plan` takes it; PlanError if it is refused.
 
         ``text`` is what was read, ``raw`` the same as it came: its lines may end in CR LF.
         """
@@ -164,7 +158,11 @@ class Draft:
             self.fail(end, "truncated", "The text was cut off before the plan's answer.")
         self._check_forward(text)
         if self.failed:
-            self.refuse(text, raw)
+            diagnostics = located(self.findings, text)
+            first = next(diagnostic for diagnostic in diagnostics if not diagnostic.repair)
+            raise PlanError(
+                first.message, _HINTS.get(first.kind, ""), kind=first.kind, diagnostics=diagnostics, text=raw
+            )
         steps = tuple(self.steps)
         if self.answer is None:
             last = steps[-1]
@@ -176,12 +174,11 @@ class Draft:
             if is_model(step.tool) and not step.depends_on:
                 message = f":{step.id}: asks {step.tool} without any evidence."
                 self.note(place, "no_evidence", message, "kept; the model answers from what it knows")
-        if len(self.used) < len(steps):
-            for step, place in zip(steps, self.places, strict=True):
-                if step.id not in self.used:
-                    message = f"Nothing uses the evidence of :{step.id}:."
-                    self.note(place, "unused_evidence", message, "kept; the step runs all the same")
-        return steps, self.answer, self.question, located(self.findings, text) if self.findings else ()
+        for step, place in zip(steps, self.places, strict=True):
+            if step.id not in self.used:
+                message = f"Nothing uses the evidence of :{step.id}:."
+                self.note(place, "unused_evidence", message, "kept; the step runs all the same")
+        return steps, self.answer, self.question, located(self.findings, text)
 
     def _check_forward(self, text: str) -> None:
         """Judge the references that did not lead back: to nothing, to the step itself, forward, round in a circle."""
@@ -203,9 +200,3 @@ class Draft:
         if cycle:
             place = self.places[list(needs).index(cycle[0])]
             self.fail(place, "cycle", f"The steps wait for each other: {circle(cycle)}.")
-
-    def refuse(self, text: str, raw: str) -> NoReturn:
-        """Raise the PlanError for the errors found."""
-        diagnostics = located(self.findings, text)
-        first = next(diagnostic for diagnostic in diagnostics if not diagnostic.repair)
-        raise PlanError(first.message, _HINTS.get(first.kind, ""), kind=first.kind, diagnostics=diagnostics, text=raw)

@@ -41,8 +41,7 @@ class Frame:
         """A ``Plan:`` begins; what follows belongs to the thought."""
         if self.thought_at < 0:
             self.thought_at = at
-        self.kind = "chatter"
-        self._chattering = False
+        self.statement()
 
     def statement(self) -> None:
         """A statement begins: chatter after it is a finding of its own."""
@@ -61,13 +60,9 @@ class Frame:
         thought = " ".join(" ".join(self._thoughts).split()) if self._thoughts else ""
         self._thoughts.clear()
         at, self.thought_at = self.thought_at, -1
-        return self.clean(thought, at)
-
-    def clean(self, thought: str, at: int) -> str:
-        """A thought without half a pair of bold or code marks."""
         if not thought or not (thought[0] in "*_`" or thought[-1] in "*_`"):
             return thought
-        kept = thought
+        kept = thought  # without half a pair of bold or code marks
         for mark in ("**", "__", "`"):
             if kept.count(mark) % 2:
                 if kept.startswith(mark):
