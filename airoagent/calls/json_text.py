@@ -39,13 +39,12 @@ class Value:
 
 
 _SPACE = re.compile(r"[\s\u200b\ufeff]*+")
+_JOIN = re.compile(rf"{_SPACE.pattern}(?P<plus>\+){_SPACE.pattern}(?=[\"'“‘])")
 _OPEN = re.compile(r"[{\[]")
 _TOKEN = re.compile(r"[^\s,{}\[\]\"'“”‘’]++")
 _KEY = re.compile(r"[^\s,:：{}\[\]\"'“”‘’=]++")
 _ENDS = {'"': '"', "'": "'", "“": "”", "‘": "’"}
-_STOPS = {end: re.compile(rf"[^{end}\\\x00-\x1f]*+") for end in "\"'”’"}
-_STOPS["”"] = re.compile(r"[^”\"\\\x00-\x1f]*+")
-_STOPS["’"] = re.compile(r"[^’'\\\x00-\x1f]*+")
+_STOPS = {ends[0]: re.compile(rf"[^{ends}\\\x00-\x1f]*+") for ends in ('"', "'", '”"', "’'")}
 _SIMPLE_ESCAPES = {'"': '"', "\\": "\\", "/": "/", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 # The usual string: nothing to repair in it, and what follows the quote can only follow a string.
 _CLEAN_STRING = re.compile(r'"([^"\\\x00-\x1f]*+)"(?=[,:}\]\n])')
@@ -304,19 +303,12 @@ class JsonReader:
     def _joined(self, at: int) -> tuple[str, int]:
         """A string, and further ones that ``+`` joins to it."""
         text, at = self._string(at)
-        if self._text[at : at + 1] in (",", "}", "]", "\n"):
-            return text, at
         pieces = [text]
-        while True:
-            plus = _SPACE.match(self._text, at).end()  # type: ignore[union-attr]
-            if self._text[plus : plus + 1] != "+":
-                return "".join(pieces), at
-            following = _SPACE.match(self._text, plus + 1).end()  # type: ignore[union-attr]
-            if self._text[following : following + 1] not in _ENDS or following >= len(self._text):
-                return "".join(pieces), at
-            self._note(plus, "joined", "Two strings are joined with '+'.", "read as one")
-            text, at = self._string(following)
+        while joined := _JOIN.match(self._text, at):
+            self._note(joined.start("plus"), "joined", "Two strings are joined with '+'.", "read as one")
+            text, at = self._string(joined.end())
             pieces.append(text)
+        return "".join(pieces), at
 
     def _string(self, start: int) -> tuple[str, int]:
         text = self._text
