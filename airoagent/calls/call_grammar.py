@@ -4,16 +4,14 @@
     >>> print(call_grammar(schema, "yaml").lark().splitlines()[1])
     members0: "function:" " count\\n" ""
 
-The schema is that of the whole call (`functions.call_schema` makes it: any of the functions). It is narrowed first, so
-that every call comes to an end and white space cannot pad it: texts and lists get a longest length where they have
-none, numbers a range and no exponent, objects no members besides those named. What is written is valid against the
-schema given, since narrowing only takes away.
+The schema is that of the whole call (`functions.call_schema`). It is narrowed first, so that every call comes to an end
+and white space cannot pad it: texts and lists get a longest length where they have none, numbers a range and no
+exponent, objects no further members. Narrowing only takes away: what is written is valid against the schema given.
 
-JSON is one line, ``", "`` and ``": "`` between its parts; llguidance reads the schema itself, so that everything it
-knows (patterns, formats, ranges) holds. For GBNF, and for YAML, the grammar is written out here from types, enums,
-lengths, members and local ``$ref``; in GBNF patterns, formats and ranges are left to the check of the call
-afterwards. In YAML, objects are blocks of lines and everything else is as in JSON, without the characters at which
-YAML readers stumble.
+JSON is one line, ``", "`` and ``": "`` between its parts; llguidance reads the schema itself, with all it knows
+(patterns, formats, ranges). For GBNF, and for YAML, the grammar is written out here from types, enums, lengths, members
+and local ``$ref``; GBNF leaves patterns, formats and ranges to the check of the call. In YAML, objects are blocks of
+lines and everything else is as in JSON, without the characters at which YAML readers stumble.
 """
 
 from __future__ import annotations

@@ -376,16 +376,14 @@ def _checked(found: list[_Shape], functions: Functions) -> list[CheckedCall]:
         function = _function(shape, functions, checker)
         if function is not None:
             params = checker.call(function, shape.params, shape.params_at)
-            calls.append((function.name, params, tuple(_in_order(checker.diagnostics))))
+            calls.append(
+                (function.name, params, tuple(sorted(checker.diagnostics, key=lambda one: (one.line, one.column))))
+            )
         if checker.failed:
             wrong += checker.diagnostics
     if wrong:
-        raise Refused(*_in_order(wrong, errors_first=True))
+        raise Refused(*sorted(wrong, key=lambda one: (bool(one.repair), one.line, one.column)))
     return calls
-
-
-def _in_order(diagnostics: list[Diagnostic], errors_first: bool = False) -> list[Diagnostic]:
-    return sorted(diagnostics, key=lambda one: (errors_first and bool(one.repair), one.line, one.column))
 
 
 def _function(shape: _Shape, functions: Functions, checker: Checker) -> Function | None:

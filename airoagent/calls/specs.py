@@ -7,16 +7,16 @@
         filters:
           keyword: The word or phrase we want to search for.
 
-This is the airoboros way, in YAML. ``params`` may be called ``parameters``. A parameter is its description, or a map of
+This is the airoboros way, in YAML. ``params`` may be called ``parameters``. A parameter is its description, a map of
 what it holds, or a map that says more: ``description``, ``type``, ``required`` (true unless it says otherwise, or there
 is a default), ``enum``, ``default``, ``items`` of an array, ``params`` of an object, ``values`` (the kind of everything
 an object holds), ``nullable``, and the bounds of JSON Schema. Such a map differs from a map of parameters by its keys:
 ``type`` names a type, or all keys are of these words. A map next to ``params`` is a parameter of its own.
 
-Tools with a JSON Schema are read by the same code, as JSON or YAML: ``{"type": "function", "function": {"name": ...,
-"parameters": {"type": "object", "properties": ...}}}`` as OpenAI has them, ``input_schema`` (Anthropic) and
-``inputSchema`` (MCP) for ``parameters``, one tool or a list, also under ``tools`` or ``functions``. What a schema says
-beyond what a `Param` can hold is left out with a finding in ``Function.diagnostics``.
+Tools with a JSON Schema are read by the same code: ``{"type": "function", "function": {"name": ..., "parameters":
+{"type": "object", "properties": ...}}}`` as OpenAI has them, ``input_schema`` (Anthropic) and ``inputSchema`` (MCP) for
+``parameters``, one tool or a list, also under ``tools`` or ``functions``. What a schema says beyond what a `Param` can
+hold is left out with a finding in ``Function.diagnostics``.
 """
 
 from __future__ import annotations
@@ -439,14 +439,14 @@ def functions_of(value: Json, place: str = "", places: Places | None = None) -> 
     return SpecReader(place, places or {}).functions(value)
 
 
-def param_of_schema(name: str, schema: Any, *, required: bool = True) -> Param:
+def param_of_schema(name: str, schema: Any) -> Param:
     """The parameter that a JSON schema describes; what has no place in the tree is taken as "anything".
 
     UsageError for what is not a JSON schema, with the place that is wrong.
     """
     reader = SpecReader(f"the schema of {name}", {})
     reader._begin(schema)
-    return reader._spec(name, schema, (), required)
+    return reader._spec(name, schema, (), True)
 
 
 def functions_yaml(functions: Iterable[Function]) -> str:

@@ -7,8 +7,8 @@
     evidence0  Search  otters
     evidence1  QA      :evidence0:  <- evidence0
 
-What a model wrote is only ever text in a picture: it is escaped for each form, and signs that are not seen or that
-drive a terminal are left visible as codes. Pure functions, no I/O.
+What a model wrote is only ever text in a picture: it is escaped for each form, and characters that
+are invisible or drive a terminal are shown as codes. Pure functions, no I/O.
 """
 
 from __future__ import annotations

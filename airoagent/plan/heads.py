@@ -1,19 +1,15 @@
 """Statement heads: how a statement is recognised, at the character that completes its head.
 
-    >>> heads = Heads(ToolNames(["Search"]))
-    >>> head = heads.at_line("- **#E1 = Search[")
+    >>> head = Heads(ToolNames(["Search"])).at_line("- **#E1 = Search[")
     >>> head.kind, head.number, head.tool
     ('assign', 1, 'Search')
 
-A head ends in one of ``: [ (`` (or their full-width forms), and is at most 256 characters long. Whoever reads the text
-asks here at each of these characters, handing over what stands before it. Nothing after that character is needed, so
-it makes no difference in which pieces the text arrives, and the work for one character is bounded.
-
-Where a statement may begin:
+A head ends in one of ``: [ (`` (or their full-width forms), and has at most 256 characters. The reader asks here at
+each of these characters, with what stands before it; nothing after it is needed. So it makes no difference in which
+pieces the text arrives, and the work for one character is bounded. A statement may begin:
 
 - at the start of a line, after bullets, numbers, ``Step 1:``, ``>``, ``#`` headings, bold and code marks (`at_line`);
-- within an input over several lines, at the start of a line, where it closes the input: only heads that cannot be
-  taken for prose (`at_line` with ``closing``);
+- at the start of a line within an open input, which it closes: only heads that cannot be prose (``closing``);
 - after a closed step on the same line (`after_step`);
 - anywhere within a thought or chatter: assignments only (`in_text`).
 """
@@ -37,10 +33,9 @@ Kind = Literal["plan", "label", "answer", "question", "assign", "call", "join"]
 class Head(NamedTuple):
     """A statement head. Offsets (``start`` and those of the findings) count from the start of what was handed over.
 
-    ``number`` is the step's (None for heads without one), ``name`` the tool as written, ``tool`` the registered name
-    (None: not registered), ``name_at`` where the name stands; ``wrapped`` says that a further bracket stands before
-    the name, ``dollar`` that the head is of the dialect of numbered calls, ``escaped`` that a Markdown backslash stands
-    before the bracket.
+    ``number`` is the step's (None: it has none), ``name`` the tool as written, at ``name_at``, ``tool`` the registered
+    name (None: not registered). ``wrapped``: a further bracket stands before the name; ``dollar``: the dialect of
+    numbered calls; ``escaped``: a Markdown backslash stands before the bracket.
     """
 
     kind: Kind

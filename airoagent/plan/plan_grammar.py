@@ -1,4 +1,4 @@
-"""The grammar of plans over one set of tools: what it allows is read by `parser` as it stands, without any repair.
+"""The grammar of plans over one set of tools: `parser` reads every text it allows without any repair.
 
     >>> grammar = plan_grammar(["Search", "KnowledgeModel"])
     >>> grammar.lark().splitlines()[0]
@@ -8,13 +8,12 @@ A plan is one to ``steps`` steps and an answer line, all in the dialect of ``:ev
 
     Plan: Search for the laureate (2020).
     :evidence0: = Search[Nobel Prize in Literature 2020 winner]
-    :evidence1: = KnowledgeModel[Who won, given :evidence0:?]
-    Answer: :evidence1:
+    Answer: :evidence0:
 
-- Ids count from 0, each is the next one; a reference is to a step before. The ``Plan:`` line may be left out.
-- One space may stand at the very start (a llama's natural first token is ``▁Plan``); it is dropped by the backend.
-- Texts are one line. Words are parted by one space; there are no control, bidirectional or full-width signs with a
-  meaning in plans (``：＃［］``); all other Unicode is allowed.
+- Ids count from 0 without gaps; a reference is to an earlier step. The ``Plan:`` line may be left out.
+- One space may stand at the very start (a llama's natural first token is ``▁Plan``); the backend drops it.
+- Texts are one line, of bounded length, with single spaces between words, and without control, bidirectional and
+  full-width characters that have a meaning in plans (``：＃［］``).
 - An **input** may hold colons, quotes, ``+``, and brackets in balanced pairs, one level deep. It does not begin and end
   with a quote, nor join strings with ``+``, which the parser would take for notation around the text. ``#`` stands
   before a digit (``#1``) or after a letter (``C#``).
@@ -22,12 +21,10 @@ A plan is one to ``steps`` steps and an answer line, all in the dialect of ``:ev
 - The **answer** has at least one reference; text around it holds no brackets, and does not begin with a quote. After
   the last reference there are no digits and colons, and the first word there does not begin with ``c``, so that it
   can never be the prompt's own "containing the final answer", which the parser leaves out.
-- Lengths are bounded in characters and steps, so that every text comes to an end.
 
-Nothing else in a text can be taken for a reference: after a colon, ``evidence`` is written only as a whole reference
-to a step before, or as a word that goes on in another way. This is said in a positive way (every legal continuation
-is listed): a complement ("no ``:evidence`` in here") combined with a bounded repeat is got wrong by llguidance 1.9
-without any error.
+Nothing else can be taken for a reference: after a colon, ``evidence`` is written only as a whole reference to an
+earlier step, or as a word that goes on in another way. Every legal continuation is listed, because llguidance 1.9 gets
+a complement ("no ``:evidence`` in here") combined with a bounded repeat wrong, without any error.
 """
 
 from __future__ import annotations

@@ -49,13 +49,12 @@ _NEAREST_LIMIT = 20  # names looked up for suggestions in one plan: comparing st
 class ToolNames:
     """The registered tool names, ready to be looked up by what a model wrote."""
 
-    __slots__ = ("_asked", "_found", "_spellings", "longest", "names")
+    __slots__ = ("_asked", "_found", "_spellings", "names")
 
     def __init__(self, tools: Iterable[object]) -> None:
         """``tools`` are names, or objects with a ``name``; a mapping counts by its keys."""
         listed = [tool if isinstance(tool, str) else str(getattr(tool, "name", tool)) for tool in tools]
         self.names = frozenset(listed)
-        self.longest = max(map(len, listed), default=0)
         self._spellings: Spellings | None = None  # made for the first name that is not written as registered
         self._found: dict[str, str | None] = {}
         self._asked = 0
