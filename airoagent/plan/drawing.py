@@ -6,6 +6,7 @@
     >>> print(draw_plan(plan, "text"), end="")
     evidence0  Search  otters
     evidence1  QA      :evidence0:  <- evidence0
+    answer     <- evidence1
 
 What a model wrote is only ever text in a picture: it is escaped for each form, and characters that
 are invisible or drive a terminal are shown as codes. Pure functions, no I/O.

@@ -45,24 +45,10 @@ ANSWER = 200
 
 _NAME = re.compile(r"[^\s\[\](){}（）［］=＝:：\"'][^\s\[\](){}（）［］=＝:：]{0,119}")
 
-_NEVER = Chars(
-    (
-        (0x00, 0x20),
-        (0x7F, 0xA0),
-        (0x1680, 0x1680),
-        (0x180E, 0x180E),
-        (0x2000, 0x200B),
-        (0x200E, 0x200F),
-        (0x2028, 0x202F),
-        (0x205F, 0x206F),
-        (0x3000, 0x3000),
-        (0xFEFF, 0xFEFF),
-        (0xFFF0, 0xFFFB),
-        (0xFFFE, 0xFFFF),
-        (0xE0000, 0xE0FFF),
-        *chars("：＃［］").ranges,
-    ),
-    negated=True,
+_NEVER = but(
+    Chars((), negated=True),
+    "\x00-\x20\x7f-\xa0\u1680\u180e\u2000-\u200b\u200e-\u200f\u2028-\u202f\u205f-\u206f\u3000\ufeff\ufff0-\ufffb\ufffe-\uffff",
+    "\U000e0000-\U000e0fff：＃［］",
 )
 """White space, controls, invisible signs (joiners within words aside), and the full-width signs of plans."""
 
@@ -139,26 +125,22 @@ def _any_of(texts: Iterable[str]) -> Piece:
 
 
 def _colons(prefix: str, plain: Chars) -> list[Rule]:
-    """Terminals for colons that begin no reference; ``plain`` is what may follow them.
+    """Terminals for colons that do not begin a reference; ``plain`` is what may follow them.
 
-    COLON is one with what follows it, LAST_COLON one at the end of a text. Behind it comes a piece of ``evidence`` and
+    COLON is one with what follows it, LAST_COLON one at the end of a text. After it comes a piece of ``evidence`` and
     then what does not continue it, or the whole word and then no number.
     """
-    whole = _evidence(len(_EVIDENCE))
+    # The first letters of `evidence`, in any case, from one to all.
+    prefixes = [Seq(tuple(map(chars, _EVIDENCE[: length + 1]))) for length in range(len(_EVIDENCE))]
     after: list[Piece] = [but(plain, _EVIDENCE[0])]
-    for length in range(1, len(_EVIDENCE)):
-        after.append(Seq((_evidence(length), Alt((but(plain, _EVIDENCE[length]), Seq((_SPACE, plain)))))))
-    after.append(Seq((whole, Alt((but(plain, "0-9_-"), Seq((chars("_ -"), but(plain, "0-9"))))))))
-    cut = Alt(tuple(_evidence(length) for length in range(1, len(_EVIDENCE) + 1)))
+    for letters, following in zip(prefixes, _EVIDENCE[1:], strict=False):
+        after.append(Seq((letters, Alt((but(plain, following), Seq((_SPACE, plain)))))))
+    after.append(Seq((prefixes[-1], Alt((but(plain, "0-9_-"), Seq((chars("_ -"), but(plain, "0-9"))))))))
+    cut = Alt(tuple(prefixes))
     return [
         Rule(f"{prefix}COLON", Seq((_COLON_RUN, _GAP, Alt(tuple(after))))),
         Rule(f"{prefix}LAST_COLON", Seq((_COLON_RUN, optional(Seq((_GAP, cut)))))),
     ]
-
-
-def _evidence(length: int) -> Piece:
-    """The first letters of ``evidence``, in any case."""
-    return Seq(tuple(chars(letters) for letters in _EVIDENCE[:length]))
 
 
 def _references(count: int) -> list[Rule]:
