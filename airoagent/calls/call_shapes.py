@@ -164,11 +164,7 @@ def _written(text: str, functions: Functions) -> list[CallText]:
     turn = NEXT_TURN.search(text)
     found = [*tagged_calls(text), *python_calls(text, parameters)]
     return [
-        CallText(
-            {"function": one.name, "params": one.params},
-            lambda path, start=one.start: lines.locate(start),  # type: ignore[misc]
-            span=(one.start, one.end),
-        )
+        CallText({"function": one.name, "params": one.params}, {(): one.start}, lines.locate, span=(one.start, one.end))
         for one in found
         if turn is None or one.start < turn.start() or turn.start() < found[0].start
     ]
@@ -216,14 +212,9 @@ def _json(text: str, keys: set[str], whole: bool, functions: Functions) -> list[
             and not _names_function(value, functions)
         ):
             value = _named(name, value)
-
-        def locate(path: Path, places: dict[Path, int] = value.places) -> tuple[int, int]:
-            while path not in places:
-                path = path[:-1]
-            return lines.locate(places[path])
-
         notes = list(located(value.findings, text))
-        documents.append(CallText(value.value, locate, notes, value.raws, (value.start, value.end)))
+        span = (value.start, value.end)
+        documents.append(CallText(value.value, value.places, lines.locate, notes, value.raws, span))
     return documents
 
 
