@@ -6,6 +6,7 @@ prompt's YAML (`specs.functions_yaml`) and to JSON schema (here), which decoding
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -116,10 +117,9 @@ class Functions(tuple[Function, ...]):
     def __new__(cls, functions: Iterable[Function] = ()) -> Functions:
         """UsageError if two functions have one name."""
         self = super().__new__(cls, functions)
-        names = [function.name for function in self]
-        double = next((name for name in names if names.count(name) > 1), None)
-        if double is not None:
-            raise UsageError(f"two functions are called {double}", "rename one of them")
+        for name, count in Counter(function.name for function in self).items():
+            if count > 1:
+                raise UsageError(f"two functions are called {name}", "rename one of them")
         return self
 
     @cached_property

@@ -22,6 +22,7 @@ hold is left out with a finding in ``Function.diagnostics``.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any, get_args
@@ -140,10 +141,9 @@ class SpecReader:
                     self.note(at, f"{key!r} of {name} is not a part of a function.")
             else:
                 raise self.error(at, f"{name} has a {key!r} that is neither a description nor parameters")
-        names = [param.name for param in params]
-        double = next((one for one in names if names.count(one) > 1), None)
-        if double is not None:
-            raise self.error(path, f"{name} has two parameters called {double}")
+        for word, count in Counter(param.name for param in params).items():
+            if count > 1:
+                raise self.error(path, f"{name} has two parameters called {word}")
         said = str(description or "")
         plain = words == ["parameters"] and not schema
         return Function(name, said, tuple(params), "parameters" if plain else "params", None, tuple(self._notes))
