@@ -182,13 +182,14 @@ class SpecReader:
             if word not in _KNOWN and not str(word).startswith("x-"):
                 self.note((*path, word), f"{str(word)[:80]!r} of {name} is not a known word.")
         kind, nullable = self._kind(name, value, path)
-        param = Param(name, str(value.get("description") or ""), kind, nullable=nullable)
-        inner = self._parts(param, value, path, depth)
+        members, items, values = self._parts(name, value, path, depth)
         if "required" in value and not isinstance(value["required"], list):
             listed = self._flag(value, "required", True, path)
         elif "optional" in value:
             listed = not self._flag(value, "optional", False, path)
-        param = self._values(replace(inner, limits=self._limits(inner, value, path)), value, path, strict)
+        text, limits = str(value.get("description") or ""), self._limits(name, value, path)
+        param = Param(name, text, kind, nullable=nullable, members=members, items=items, values=values, limits=limits)
+        param = self._values(param, value, path, strict)
         if listed is None:
             listed = not param.has_default and not _says_optional(param.description)
         return replace(param, required=listed and (strict or not param.has_default))
@@ -207,15 +208,13 @@ class SpecReader:
                 value = {**target, **{key: item for key, item in value.items() if key != "$ref"}}
                 continue
             if "allOf" in value:
-                parts = [
-                    self._mapping(one, f"a part of {name}", path) for one in self._list(value, "allOf", name, path)
-                ]
+                parts = self._schemas(value, "allOf", name, path)
                 value = _merged([*parts, {key: item for key, item in value.items() if key != "allOf"}])
                 continue
             word = next((one for one in _CHOICES if one in value), "")
             if not word:
                 return value
-            options = [self._mapping(one, f"a choice of {name}", path) for one in self._list(value, word, name, path)]
+            options = self._schemas(value, word, name, path)
             rest = [one for one in options if one.get("type") != "null"]
             value = {key: item for key, item in value.items() if key != word}
             if len(rest) < len(options):
@@ -236,24 +235,24 @@ class SpecReader:
         """The type, and whether null is one of its values."""
         written = value.get("type", "any")
         several = [str(one).lower() for one in (written if isinstance(written, list) else [written])]
-        kinds = [one for one in several if one != "null"]
-        nullable = self._flag(value, "nullable", False, path) or (len(kinds) < len(several))
+        kinds = [one for one in several if one != "null"] or ["any"]
+        nullable = self._flag(value, "nullable", False, path) or "null" in several
         if "type" not in value:
-            if any(isinstance(value.get(word), Mapping) for word in (*_MEMBERS, "values")):
-                return "object", nullable
-            return ("array" if "items" in value else "any"), nullable
+            holds = any(isinstance(value.get(word), Mapping) for word in (*_MEMBERS, "values"))
+            return "object" if holds else "array" if "items" in value else "any", nullable
+        if set(kinds) == {"integer", "number"}:
+            return "number", nullable
         if len(kinds) > 1:
-            number = set(kinds) == {"integer", "number"}
-            if not number:
-                self.note((*path, "type"), f"{name} may be of several kinds.", "read as any value")
-            return ("number" if number else "any"), nullable
-        if kinds and kinds[0] not in _KINDS:
+            self.note((*path, "type"), f"{name} may be of several kinds.", "read as any value")
+            return "any", nullable
+        if kinds[0] not in _KINDS:
             self.note((*path, "type"), f"{kinds[0][:80]!r} of {name} is not a type.", "read as any value")
-        return _KINDS.get(kinds[0], "any") if kinds else "any", nullable
+        return _KINDS.get(kinds[0], "any"), nullable
 
-    def _parts(self, param: Param, value: Mapping[str, Json], path: Path, depth: int) -> Param:
-        """The parameter with its members, items and values."""
-        name = param.name
+    def _parts(
+        self, name: str, value: Mapping[str, Json], path: Path, depth: int
+    ) -> tuple[tuple[Param, ...], Param | None, Param | None]:
+        """The members, items and values of a parameter."""
         word = next((one for one in _MEMBERS if one in value), "")
         members: tuple[Param, ...] = ()
         needed = value.get("required")
@@ -278,12 +277,7 @@ class SpecReader:
             self.note((*path, "additionalProperties"), f"{name} may have further members.", "not taken")
         if values is None and isinstance(more, Mapping) and not members:
             values = more
-        return replace(
-            param,
-            members=members,
-            items=self._inner("items", items, path, depth),
-            values=self._inner("values", values, path, depth),
-        )
+        return members, self._inner("items", items, path, depth), self._inner("values", values, path, depth)
 
     def _inner(self, word: str, value: Json, path: Path, depth: int) -> Param | None:
         if isinstance(value, Mapping) and value and not _is_spec(value) and not _KNOWN.issuperset(value):
@@ -292,7 +286,7 @@ class SpecReader:
             return self._spec(word, value, (*path, word), True, depth + 1)
         return self._param(word, value, (*path, word)) if isinstance(value, str) and value != "true" else None
 
-    def _limits(self, param: Param, value: Mapping[str, Json], path: Path) -> tuple[tuple[str, Json], ...]:
+    def _limits(self, name: str, value: Mapping[str, Json], path: Path) -> tuple[tuple[str, Json], ...]:
         """The bounds of a value, and the words about its form that only the model reads."""
         limits: dict[str, Json] = {}
         for word in (*BOUNDS, *HINTS):
@@ -304,12 +298,12 @@ class SpecReader:
             if word in SIZES and fits:
                 fits = isinstance(bound, int) and bound >= 0
             if not fits or (isinstance(bound, float) and abs(bound) > 1e300) or (word == "multipleOf" and bound <= 0):
-                self.note((*path, word), f"The {word} of {param.name} is {_short(bound)}, which cannot be one.")
+                self.note((*path, word), f"The {word} of {name} is {_short(bound)}, which cannot be one.")
             else:
                 limits[word] = bound
         for least, most in (("minimum", "maximum"), ("minLength", "maxLength"), ("minItems", "maxItems")):
             if least in limits and most in limits and limits[least] > limits[most]:
-                raise self.error((*path, least), f"the {least} of {param.name} is more than its {most}")
+                raise self.error((*path, least), f"the {least} of {name} is more than its {most}")
         return tuple(limits.items())
 
     def _values(self, param: Param, value: Mapping[str, Json], path: Path, strict: bool) -> Param:
@@ -362,6 +356,10 @@ class SpecReader:
         if not isinstance(found, list):
             raise self.error((*path, word), f"the {word} of {name} is not a list")
         return found
+
+    def _schemas(self, value: Mapping[str, Json], word: str, name: str, path: Path) -> list[Mapping[str, Json]]:
+        what = f"a {'part' if word == 'allOf' else 'choice'} of {name}"
+        return [self._mapping(one, what, path) for one in self._list(value, word, name, path)]
 
     def _fitted(self, param: Param, value: Json, path: Path) -> Json:
         checker = Checker()
