@@ -25,8 +25,6 @@ __all__ = ["canonical_text"]
 class _EveryName(ToolNames):
     """Takes any name for a tool: what reads back under it reads back with any tools registered."""
 
-    __slots__ = ()
-
     def resolve(self, name: str) -> str:
         return name
 

@@ -48,10 +48,10 @@ class Frame:
         self._chattering = False
         self.kind = "chatter"
 
-    def drop_thought(self, why: str) -> None:
+    def drop_thought(self) -> None:
         """Leave out a pending thought that no step follows."""
         if self.thought_at >= 0:
-            self._draft.note(self.thought_at, "plan_without_step", why, "left out")
+            self._draft.note(self.thought_at, "plan_without_step", "No step follows this plan line.", "left out")
         self._thoughts.clear()
         self.thought_at = -1
 

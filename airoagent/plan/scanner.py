@@ -162,14 +162,14 @@ class StatementReader:
             at = base + found.start()
             self._at = at + 1
             self._place(found[0], at)
-        certain = self._draft.certain
-        if certain:
-            self._draft.certain = []
-        return tuple(certain)
+        certain = tuple(self._draft.certain)
+        self._draft.certain.clear()
+        return certain
 
-    def _new_line(self, start: int, line: int) -> None:
-        self._line, self._line_start = line, start
-        self._head_from = self._content = start
+    def _new_line(self, at: int) -> None:
+        """Go on after the newline at an offset."""
+        self._line += 1
+        self._line_start = self._head_from = self._content = at + 1
 
     def _window(self, start: int, at: int) -> str:
         """What stands from ``start`` up to and with ``at``, as far as heads may reach."""
@@ -187,7 +187,7 @@ class StatementReader:
     def _in_frame(self, sign: str, at: int) -> None:
         if sign == "\n":
             self._take_line(at)
-            self._new_line(at + 1, self._line + 1)
+            self._new_line(at)
             return
         if sign in ">]":
             if at - self._line_start < REACH and THOUGHTS_BEGIN.fullmatch(self._window(self._line_start, at)):
@@ -218,7 +218,7 @@ class StatementReader:
 
     def _in_thoughts(self, sign: str, at: int) -> None:
         if sign == "\n":
-            self._new_line(at + 1, self._line + 1)
+            self._new_line(at)
         elif closes_thoughts(self._window(max(self._line_start, at - 16), at)):
             self._to_frame(at + 1)
 
@@ -248,11 +248,11 @@ class StatementReader:
         elif head.kind == "question":
             frame.kind = "question"
         elif head.kind == "answer":
-            frame.drop_thought("No step follows this plan line.")
+            frame.drop_thought()
             self._signs, self._place = _NEWLINE, self._in_answer
         else:
             if head.kind == "join":
-                frame.drop_thought("No step follows this plan line.")
+                frame.drop_thought()
             self._input = OpenInput(
                 head, self._buffer[at - self._base], frame.thought(), start, origin + head.name_at, self._line, at + 1
             )
@@ -272,7 +272,7 @@ class StatementReader:
                 return
             if opened.last >= self._line_start and at - opened.last <= REACH:
                 opened.end_of_line(self.source.slice(opened.last + 1, at))
-            self._new_line(at + 1, self._line + 1)
+            self._new_line(at)
             self._signs = opened.signs(first_line=False)
             return
         if opened.balanced >= 0:
@@ -367,12 +367,8 @@ class StatementReader:
                 self._leave_object(self._line_start)
                 self._begin(head, self._line_start, at)
                 return
-        what = scanner.sign(
-            sign,
-            at,
-            self.source.slice(scanner.checked, at) if not scanner.sure else "",
-            self._window(at - 40, at) if sign == "[" else "",
-        )
+        between = "" if scanner.sure else self.source.slice(scanner.checked, at)
+        what = scanner.sign(sign, at, between, self._window(at - 40, at) if sign == "[" else "")
         if sign == "{" and scanner.element_start == at:
             scanner.line = self._line
         if what == "element":
@@ -385,7 +381,7 @@ class StatementReader:
             self._place(sign, at)
             return
         if sign == "\n":
-            self._new_line(at + 1, self._line + 1)
+            self._new_line(at)
 
     def _leave_object(self, content: int) -> None:
         """What started like an object is not one."""
@@ -416,7 +412,7 @@ class StatementReader:
             if not taken:
                 self._after(sign, at)
                 return
-        self._new_line(at + 1, self._line + 1)
+        self._new_line(at)
 
     def _to_after(self) -> None:
         self._frame.statement()
@@ -430,7 +426,7 @@ class StatementReader:
                 self._draft.note(self._content, "code_fence", "There is a code fence here.", "left out")
             elif not _BEFORE_OBJECT.fullmatch(line.rstrip("]}")):
                 self._frame.chatter(self._content + len(text) - len(text.lstrip()))
-        self._new_line(at + 1, self._line + 1)
+        self._new_line(at)
 
     # -- the end of the text
 
@@ -497,4 +493,4 @@ class StatementReader:
         if frame.thought_at >= 0 and draft.defined:
             draft.fail(frame.thought_at, "truncated", "The text ends after this plan line, before its step.")
         else:
-            frame.drop_thought("No step follows this plan line.")
+            frame.drop_thought()
