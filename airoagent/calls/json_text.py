@@ -217,18 +217,12 @@ class JsonReader:
             character = self._text[at : at + 1]
             if character in ("}", "]") and character:
                 self._note(comma, "trailing_comma", "There is a comma before the closing bracket.", "left out")
-        elif character in _ENDS and character:
-            self._note(at, "missing_comma", "A comma is missing between two values.", "put in")
-            return at, False
-        elif character == "{" and close == "]":
-            self._note(at, "missing_comma", "A comma is missing between two objects.", "put in")
+        elif missing := self._missing_comma(at, character, close):
+            self._note(at, "missing_comma", f"A comma is missing between two {missing}.", "put in")
             return at, False
         elif self._text.startswith(_AFTER_VALUE, at):
             self._cut(at, close)
             return at, True
-        elif close == "]" and _NUMBER_NEXT.match(self._text, at):
-            self._note(at, "missing_comma", "A comma is missing between two numbers.", "put in")
-            return at, False
         elif character and character not in "}]":
             raise Stop(at, "syntax", f"A comma or {close!r} is expected here.")
         if not character:
@@ -237,9 +231,16 @@ class JsonReader:
         if character == close:
             return at + 1, True
         if character in "}]":
-            enclosing = self._lists > 0 if character == "]" else True
-            return self._wrong_bracket(at, character, close, (enclosing and close == "]") or self._lists > 0), True
+            return self._wrong_bracket(at, character, close, close == "]" or self._lists > 0), True
         return at, False
+
+    def _missing_comma(self, at: int, character: str, close: str) -> str:
+        """What begins here although no comma stands before it; "" if nothing does."""
+        if character and character in _ENDS:
+            return "values"
+        if close == "]" and character == "{":
+            return "objects"
+        return "numbers" if close == "]" and _NUMBER_NEXT.match(self._text, at) else ""
 
     def _cut(self, at: int, close: str) -> None:
         if not self.findings or self.findings[-1].kind != "cut":

@@ -53,9 +53,9 @@ def untyped(text: str) -> Json:
 class Stop(Exception):
     """The value cannot be read: the kind, a sentence, and the offset. ``meant``: it looked like a call."""
 
-    def __init__(self, at: int, kind: str, message: str, *, meant: bool = False) -> None:
+    def __init__(self, at: int, kind: str, message: str) -> None:
         super().__init__(message)
-        self.at, self.kind, self.message, self.meant = at, kind, message, meant
+        self.at, self.kind, self.message, self.meant = at, kind, message, False
 
 
 EXACT = frozenset({"true", "false", "null"})

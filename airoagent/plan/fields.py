@@ -50,11 +50,10 @@ class FieldReader:
         self._clear()
 
     def _clear(self) -> None:
-        self._tool, self._input, self._is_call = "", None, False
+        self._tool, self._is_call = "", False
+        self._input: str | None = None
         self._number: int | None = None
         self._at = self._place = self._line = 0
-
-    _input: str | None
 
     def take(self, text: str, at: int, line: int) -> bool:
         """Take a line, if it is a part of a step; ``at`` is where it begins, ``line`` its number."""
