@@ -83,7 +83,7 @@ class FieldReader:
 
     def statement(self, tool: str | None) -> None:
         """A statement begins: the step before it has ended. ``tool`` is what the statement calls, if it is a step."""
-        if tool is not None and self._number is None and self._draft.names.resolve(self._tool) == tool:
+        if self._tool and tool is not None and self._number is None and self._draft.names.resolve(self._tool) == tool:
             self._clear()  # the fields said the same as the step that follows
         self.flush()
 

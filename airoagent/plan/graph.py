@@ -12,7 +12,7 @@ Time and memory grow with steps plus references. Pure functions, no I/O.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 from types import MappingProxyType
@@ -68,6 +68,9 @@ def build_graph(plan: Plan) -> Graph:
                 depth[one] = depth[other] + 1
                 before[one] = other
         depth.setdefault(one, 1)
+    path = [max(order, key=depth.__getitem__)] if order else []
+    while path and path[-1] in before:
+        path.append(before[path[-1]])
     answered = set(references(plan.final_template))
     return Graph(
         MappingProxyType(dependencies),
@@ -75,7 +78,7 @@ def build_graph(plan: Plan) -> Graph:
         tuple(one for one, needed in dependencies.items() if not needed),
         order,
         MappingProxyType({one: depth[one] for one in dependencies}),
-        _path(depth, before, order),
+        tuple(reversed(path)),
         tuple(one for one, ids in dependents.items() if not ids and one not in answered),
     )
 
@@ -93,12 +96,3 @@ def _order(dependencies: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
     except CycleError:
         why = f"The steps wait for each other: {circle(find_cycle(dependencies))}."
         raise PlanError(why, "no step may need its own evidence", kind="cycle") from None
-
-
-def _path(depth: Mapping[str, int], before: Mapping[str, str], order: Iterable[str]) -> tuple[str, ...]:
-    end = max(order, key=depth.__getitem__, default=None)
-    path: list[str] = []
-    while end is not None:
-        path.append(end)
-        end = before.get(end)
-    return tuple(reversed(path))

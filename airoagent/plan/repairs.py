@@ -109,13 +109,10 @@ def clean_input(raw: str, at: int, findings: list[Finding]) -> str:
     if len(text) != len(raw):
         findings.append(Finding(at, "white_space", "There is white space around the input.", "left out"))
         at += len(raw) - len(raw.lstrip())
-    if not text:
-        return text
-    if text[0] in QUOTES:
-        inner = _unquoted(text)
-        if inner is not None:
-            findings.append(Finding(at, "quotes", "The whole input is in quotes.", "left out"))
-            return inner.strip()
+    inner = _unquoted(text) if text[:1] in QUOTES else None
+    if inner is not None:
+        findings.append(Finding(at, "quotes", "The whole input is in quotes.", "left out"))
+        return inner.strip()
     if "+" in text:
         joined = _joined(text)
         if joined is not None:
@@ -126,7 +123,7 @@ def clean_input(raw: str, at: int, findings: list[Finding]) -> str:
 
 def _unquoted(text: str) -> str | None:
     """What one pair of quotes around the whole of the text holds; None where there is none."""
-    close = QUOTES.get(text[0])
+    close = QUOTES.get(text[:1])
     if close is None or len(text) < 2 or text[-1] != close:
         return None
     inner = text[1:-1]
@@ -145,7 +142,7 @@ def _joined(text: str) -> str | None:
         found = _STRING.match(text, at)
         if found:
             strings += 1
-            pieces.append(found[1] if found[1] is not None else found[2])
+            pieces.append(found[1] or found[2] or "")
         else:
             found = _REFERENCE.match(text, at)
             if not found:
@@ -159,8 +156,6 @@ def _joined(text: str) -> str | None:
 
 
 _KEYWORD = re.compile(r"[A-Za-z_]\w{0,63}\s*+=\s*+(?=[\"'$:#\[\w])(?!=)")
-
-
 _F_STRING = re.compile(rf"[fF](?:{_STRING.pattern})", re.DOTALL)
 _VARIABLE = re.compile(r"\{?\b(?:evidence|E)_?([0-9]{1,9})\b\}?")
 
@@ -181,7 +176,7 @@ def read_arguments(raw: str, at: int, findings: list[Finding]) -> str:
             raw = text = body
     literal = _STRING.fullmatch(body)
     if literal:
-        inner = literal[1] if literal[1] is not None else literal[2]
+        inner = literal[1] or literal[2] or ""
         if keyword:
             message = f"The argument is named {keyword[0].rstrip('= ')!r}."
             findings.append(Finding(at, "keyword", message, "name left out"))
@@ -196,8 +191,6 @@ def read_arguments(raw: str, at: int, findings: list[Finding]) -> str:
 
 _ECHO = re.compile(r"(?<=[:0-9])\s*+containing the final answer\.?+(?=\s*+\]?+\s*+\Z)", re.IGNORECASE)
 _LONE = re.compile(rf"(?:{_REFERENCE.pattern})[.;,`*\s。．；，]++")
-
-
 _TURN_END = re.compile(rf"{NEXT_TURN.pattern}|<\|[\w/ -]{{1,40}}\|>|(?<=\s)(?:USER|ASSISTANT|HUMAN):", NEXT_TURN.flags)
 
 
@@ -221,16 +214,15 @@ def clean_answer(raw: str, at: int, findings: list[Finding]) -> str:
         findings.append(Finding(at, "bold", "The answer is marked as bold.", "left out"))
     echo = _ECHO.search(text)
     if echo:
-        findings.append(
-            Finding(at + echo.start(), "prompt_words", "The answer repeats the words of the prompt.", "left out")
-        )
+        message = "The answer repeats the words of the prompt."
+        findings.append(Finding(at + echo.start(), "prompt_words", message, "left out"))
         text = text[: echo.start()] + text[echo.end() :]
     bare = text.rstrip(".;` \t") if text[:1] in "[［" else text
     within = _REFERENCE.sub("", bare[1:-1])  # references have brackets of their own
     if len(bare) > 1 and bare[0] in "[［" and bare[-1] in "]］" and not re.search(r"[\[\]［］]", within):
         findings.append(Finding(at, "answer_brackets", "The answer is in brackets.", "left out"))
         text = bare[1:-1].strip()
-    inner = _unquoted(text) if text else None
+    inner = _unquoted(text)
     if inner is not None:
         findings.append(Finding(at, "quotes", "The answer is in quotes.", "left out"))
         text = inner.strip()
