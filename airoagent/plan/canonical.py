@@ -11,6 +11,7 @@ such a question and such an answer.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from airoagent.plan.draft import Draft, PlanLimits
@@ -20,6 +21,16 @@ from airoagent.plan.steps import Step, Template, template_text
 from airoagent.plan.tool_names import ToolNames
 
 __all__ = ["canonical_text"]
+
+# Nothing in these could be read as anything but text: no quotes, brackets, newlines, signs, marks, other white space.
+_PLAIN_INPUT = re.compile(
+    r"(?=[^ +])[^\[\]\n\r\"'`“”„‘’«»「」『』+\x00-\x1f\x7f-\xa0\u1680\u2000-\u200f\u2028-\u202f\u205f\u3000\ufeff"
+    r"［］]*+(?<! )"
+)
+_PLAIN_THOUGHT = re.compile(r"[A-Za-z][A-Za-z0-9 ,;'?!-]*+\.?")
+_PLAIN_TOOL = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,99}")
+_PLAIN_ID = re.compile(r"evidence(?:0|[1-9][0-9]{0,8})")
+_PLAIN_REFERENCE = re.compile(r"(?::evidence[0-9]{1,9}:)++")
 
 
 class _EveryName(ToolNames):
@@ -39,12 +50,20 @@ def canonical_text(steps: Iterable[Step], answer: Template | None = None, questi
 
 
 def _step(step: Step) -> str:
+    text_in = step.input
     head = f"Plan: {step.thought}\n" if step.thought else ""
-    text = f"{head}:{step.id}: = {step.tool}[{step.input}]"
+    text = f"{head}:{step.id}: = {step.tool}[{text_in}]"
+    if (
+        (not step.thought or (_PLAIN_THOUGHT.fullmatch(step.thought) and "  " not in step.thought))
+        and (not text_in or _PLAIN_INPUT.fullmatch(text_in))
+        and _PLAIN_TOOL.fullmatch(step.tool)
+        and _PLAIN_ID.fullmatch(step.id)
+    ):
+        return text
     draft = _read(text + "\n")
     if not draft.findings and draft.steps == [step]:
         return text
-    return json_line(id=step.id, thought=step.thought, tool=step.tool, input=step.input)
+    return json_line(id=step.id, thought=step.thought, tool=step.tool, input=text_in)
 
 
 def _question(question: str) -> str:
@@ -57,6 +76,8 @@ def _question(question: str) -> str:
 def _answer(template: Template) -> str:
     answer = template_text(template)
     text = f"Answer: {answer}"
+    if _PLAIN_REFERENCE.fullmatch(answer):
+        return text
     draft = _read(f":evidence0: = x[]\n{text}\n")
     harmless = {"answer_text", "undefined_reference"}  # true of the plan, not of its writing, or of this probe alone
     same = draft.answer == template and all(one.kind in harmless for one in draft.findings)

@@ -46,33 +46,26 @@ _TAIL = 64  # characters of noise after a closing bracket at the end of a line
 class TextBuffer:
     """Text that grows at its end."""
 
-    __slots__ = ("_fresh", "_text", "length")
+    __slots__ = ("_text", "length")
 
     def __init__(self) -> None:
         self._text = io.StringIO()
-        self._fresh: list[str] = []  # pieces that are not in `_text` yet
         self.length = 0
 
     def append(self, piece: str) -> None:
         """Add text at the end."""
-        self._fresh.append(piece)
+        self._text.seek(self.length)
+        self._text.write(piece)
         self.length += len(piece)
 
     def slice(self, start: int, end: int) -> str:
         """The characters from ``start`` up to ``end``."""
-        if end <= start:
-            return ""
-        text = self._text
-        if self._fresh:
-            text.seek(0, io.SEEK_END)
-            text.write("".join(self._fresh))
-            self._fresh.clear()
-        text.seek(start)
-        return text.read(end - start)
+        self._text.seek(start)
+        return self._text.read(max(end - start, 0))
 
     def all(self) -> str:
         """The whole text."""
-        return self.slice(0, self.length)
+        return self._text.getvalue()
 
 
 @dataclass(slots=True)
