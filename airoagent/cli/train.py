@@ -171,7 +171,7 @@ def _train(
     if trained.left_out:
         click.echo(f"left out {trained.left_out} examples of more than {chosen.max_tokens} tokens", err=True)
     if file is not None:
-        write_gguf_adapter(out, file, opened.model.config)
+        write_gguf_adapter(out, file, opened.model.config, trained.style)
     click.echo(file if own else out)
 
 

@@ -23,6 +23,7 @@ from typing import Any, Final
 from airoagent.errors import ModelError, UsageError
 from airoagent.models.local.architecture import is_out_of_memory
 from airoagent.models.local.decoding import encode_plain, encode_prompt
+from airoagent.prompts.chat import is_compact
 from airoagent.training.bases import Base
 from airoagent.training.examples import Example
 
@@ -69,13 +70,14 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class Trained:
-    """What came of it; ``left_out`` examples were longer than ``max_tokens``."""
+    """What came of it; ``left_out`` examples were longer than ``max_tokens``; ``style`` of the prompts, if compact."""
 
     folder: Path
     steps: int
     losses: dict[str, float]
     tokens: int
     left_out: int
+    style: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,8 +117,9 @@ def train(
     size = settings.batch * settings.accumulate
     steps = settings.steps or max(1, math.ceil(len(short) * settings.epochs / size))
     mark = _mark(examples, base, settings)
+    style = "compact" if all(is_compact(one.system or one.prompt) for one in examples) else ""
     if (card := _finished(folder, mark)) is not None:
-        return Trained(folder, steps, card["losses"], card["tokens"], len(rows) - len(short))
+        return Trained(folder, steps, card["losses"], card["tokens"], len(rows) - len(short), style)
     torch.manual_seed(settings.seed)
     model = _with_lora(base, settings)
     weights = [weight for weight in model.parameters() if weight.requires_grad]
@@ -140,10 +143,10 @@ def train(
             if step % settings.save_every == 0 and step < steps:
                 _save_state(folder, mark, step, weights, optimizer, tally)
     if place == 0:
-        _save(model, folder, mark, settings, steps, base, tally)
+        _save(model, folder, mark, settings, steps, base, tally, style)
     if world > 1:
         torch.distributed.destroy_process_group()
-    return Trained(folder, steps, tally.losses, tally.tokens, len(rows) - len(short))
+    return Trained(folder, steps, tally.losses, tally.tokens, len(rows) - len(short), style)
 
 
 def _row(base: Base, example: Example) -> _Row:
@@ -415,7 +418,9 @@ def _save_state(folder: Path, mark: str, step: int, weights: list[Any], optimize
     part.replace(folder / _STATE)
 
 
-def _save(model: Any, folder: Path, mark: str, settings: Settings, steps: int, base: Base, tally: _Tally) -> None:
+def _save(
+    model: Any, folder: Path, mark: str, settings: Settings, steps: int, base: Base, tally: _Tally, style: str
+) -> None:
     model.save_pretrained(folder, save_embedding_layers=False)
     (folder / "README.md").unlink(missing_ok=True)  # A form to be filled in.
     card = {
@@ -425,6 +430,7 @@ def _save(model: Any, folder: Path, mark: str, settings: Settings, steps: int, b
         "tokens": tally.tokens,
         "losses": tally.losses,
         "settings": asdict(settings),
+        "prompt_style": style,
         "mark": mark,
     }
     (folder / _CARD).write_text(json.dumps(card, indent=2) + "\n", encoding="utf-8")

@@ -161,3 +161,22 @@ def test_the_same_command_again_trains_nothing_and_another_one_is_refused(
     assert json.loads((out / "training.json").read_text())["steps"] == 3
     file = tmp_path / "later.gguf"
     assert airo(*train, "--steps", "3", "--gguf", str(file)).code == 0 and file.is_file()
+
+
+def test_an_adapter_taught_in_the_compact_style_is_asked_in_it_and_only_the_chosen_blocks_are_adapted(
+    airo: Airo, tiny_llama: Path, tiny_gguf: Path, tmp_path: Path
+) -> None:
+    made = tmp_path / "made.jsonl"
+    made.write_text(airo("train", "--make-data", "6", "--style", "compact").out)
+    for base, more in (str(tiny_llama), ("--bits", "16")), (str(tiny_gguf), ()):
+        out = tmp_path / Path(base).name
+        train = ("train", str(made), "--base", base, "--out", str(out), "--steps", "1", "--max-tokens", "4096", *more)
+        done = airo(*train, "--layers", "1-1", *FAST)
+        assert done.code == 0, done.err
+        assert all(".layers.1." in name for name in weights(out))
+    assert open_model(str(tmp_path / tiny_llama.name)).info.style == "compact"
+    adapted = open_model(str(tiny_gguf), options={"adapter": str(tmp_path / tiny_gguf.name / "adapter.gguf")})
+    assert adapted.info.style == "compact"
+    for blocks, says in ("7-9", "its layers are 0 to"), ("1", "not a range"):
+        wrong = airo(*train, "--layers", blocks, "--restart", *FAST)
+        assert wrong.code == 2 and says in wrong.err
