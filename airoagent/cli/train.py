@@ -33,6 +33,12 @@ _MODULES = "q_proj,k_proj,v_proj,o_proj,gate_proj,up_proj,down_proj"
 )
 @click.option("--base", metavar="MODEL", help="Model to train: a folder, a Hugging Face name, a GGUF file, smollm2.")
 @click.option("--out", type=click.Path(path_type=Path), metavar="FOLDER", help="Folder for the adapter.")
+@click.option(
+    "--start",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    metavar="FOLDER",
+    help="Start from this adapter instead of an empty one.",
+)
 @click.option("--gguf", type=click.Path(path_type=Path), metavar="FILE", help="Also write the adapter for llama.cpp.")
 @click.option("--bits", type=click.Choice(["4", "16"]), help="Load the base in NF4 (4, the default) or in 16 bits.")
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", help="Where to train.")
@@ -77,7 +83,7 @@ _MODULES = "q_proj,k_proj,v_proj,o_proj,gate_proj,up_proj,down_proj"
 )
 @refuses(
     Rule(
-        "data query base out gguf bits device wrapper rank alpha targets layers lr batch accumulate epochs steps "
+        "data query base out gguf bits device wrapper rank alpha targets layers start lr batch accumulate epochs steps "
         "save_every max_tokens restart",
         excludes="count",
         hint="nothing is trained with --make-data",
@@ -145,7 +151,7 @@ def _examples(data: str | None, query: str | None) -> tuple[Example, ...]:
 def _train(
     examples: tuple[Example, ...], *, base: str, out: Path, gguf: Path | None, bits: str | None, device: Any,
     wrapper: str | None, rank: int, alpha: int | None, targets: str, lr: float, steps: int | None, restart: bool,
-    layers: str | None, style: str, **settings: Any,
+    layers: str | None, start: Path | None, style: str, **settings: Any,
 ) -> None:  # fmt: skip
     from airoagent.training.bases import open_base
     from airoagent.training.gguf_adapter import check_gguf_adapter, write_gguf_adapter
@@ -165,7 +171,7 @@ def _train(
     file = gguf or (out / "adapter.gguf" if own else None)
     if file is not None:
         check_gguf_adapter(opened.model.config, chosen.targets)
-    trained = train(examples, opened, chosen, out, _teller(), restart=restart)
+    trained = train(examples, opened, chosen, out, _teller(), restart=restart, start=start)
     if not is_first():
         return
     if trained.left_out:

@@ -95,10 +95,12 @@ def train(
     report: Callable[[Report], None] = lambda report: None,
     *,
     restart: bool = False,
+    start: Path | None = None,
 ) -> Trained:
     """Train and write the adapter into ``folder``, as peft saves it; it continues from a checkpoint if there is one.
 
-    ``restart`` discards what an earlier training left in the folder.
+    ``restart`` discards what an earlier training left in the folder. ``start`` is the folder of an adapter of the same
+    shape to start from, instead of one that does nothing yet.
 
     UsageError where the folder holds the work of another command, or no example is short enough.
     """
@@ -116,12 +118,15 @@ def train(
         raise UsageError(f"no example has at most {most} tokens", "raise --max-tokens, up to the base's window")
     size = settings.batch * settings.accumulate
     steps = settings.steps or max(1, math.ceil(len(short) * settings.epochs / size))
-    mark = _mark(examples, base, settings)
+    first = _read_start(start) if start is not None else {}
+    mark = _mark(examples, base, settings, first)
     style = "compact" if all(is_compact(one.system or one.prompt) for one in examples) else ""
     if (card := _finished(folder, mark)) is not None:
         return Trained(folder, steps, card["losses"], card["tokens"], len(rows) - len(short), style)
     torch.manual_seed(settings.seed)
     model = _with_lora(base, settings)
+    if start is not None:
+        _start_from(model, first, start)
     weights = [weight for weight in model.parameters() if weight.requires_grad]
     optimizer = torch.optim.AdamW(weights, lr=settings.learning_rate, betas=(0.9, 0.98), weight_decay=0.0)
     tally = _Tally(steps)
@@ -196,6 +201,24 @@ def _with_lora(base: Base, settings: Settings) -> Any:
             model.enable_input_require_grads()
             model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
     return model
+
+
+def _read_start(folder: Path) -> dict[str, Any]:
+    from safetensors.torch import load_file
+
+    try:
+        return dict(load_file(folder / "adapter_model.safetensors"))
+    except Exception as error:  # safetensors has a class of its own for a damaged file, and more may be wrong.
+        raise UsageError(f"{folder} is not the folder of an adapter", "give one that airo train wrote") from error
+
+
+def _start_from(model: Any, weights: dict[str, Any], folder: Path) -> None:
+    from peft import set_peft_model_state_dict
+
+    ours = {name.replace(".default.", "."): one.shape for name, one in model.named_parameters() if one.requires_grad}
+    if {name: one.shape for name, one in weights.items()} != ours:
+        raise UsageError(f"the adapter in {folder} has another shape", "use its --rank, --targets, --layers and --base")
+    set_peft_model_state_dict(model, weights)
 
 
 def _drawn(rows: list[_Row], size: int, seed: int, done: int, steps: int) -> Iterator[list[_Row]]:
@@ -332,13 +355,14 @@ def _add_up(weights: list[Any]) -> None:
 # What is on the disk: the checkpoint of an unfinished training, or the adapter with its card.
 
 
-def _mark(examples: Sequence[Example], base: Base, settings: Settings) -> str:
+def _mark(examples: Sequence[Example], base: Base, settings: Settings, first: dict[str, Any]) -> str:
     """What makes two trainings the same: data, base and settings; how often they are saved does not."""
     what = [
         base.name,
         base.bits,
         {**asdict(settings), "save_every": 0},
         [(str(one.prompt), one.system, one.response) for one in examples],
+        *(f"{name} {float(one.double().sum())}" for name, one in sorted(first.items())),
     ]
     return hashlib.sha256(json.dumps(what).encode()).hexdigest()
 
