@@ -35,9 +35,9 @@ _MODULES = "q_proj,k_proj,v_proj,o_proj,gate_proj,up_proj,down_proj"
 @click.option("--out", type=click.Path(path_type=Path), metavar="FOLDER", help="Folder for the adapter.")
 @click.option(
     "--start",
-    type=click.Path(path_type=Path, exists=True, file_okay=False),
-    metavar="FOLDER",
-    help="Start from this adapter instead of an empty one.",
+    type=click.Path(path_type=Path),
+    metavar="ADAPTER",
+    help="Start from this adapter (a folder, a GGUF file, or smollm2) instead of an empty one.",
 )
 @click.option("--gguf", type=click.Path(path_type=Path), metavar="FILE", help="Also write the adapter for llama.cpp.")
 @click.option("--bits", type=click.Choice(["4", "16"]), help="Load the base in NF4 (4, the default) or in 16 bits.")
@@ -171,7 +171,7 @@ def _train(
     file = gguf or (out / "adapter.gguf" if own else None)
     if file is not None:
         check_gguf_adapter(opened.model.config, chosen.targets)
-    trained = train(examples, opened, chosen, out, _teller(), restart=restart, start=start)
+    trained = train(examples, opened, chosen, out, _teller(), restart=restart, start=_adapter(start))
     if not is_first():
         return
     if trained.left_out:
@@ -179,6 +179,12 @@ def _train(
     if file is not None:
         write_gguf_adapter(out, file, opened.model.config, trained.style)
     click.echo(file if own else out)
+
+
+def _adapter(start: Path | None) -> Path | None:
+    from airoagent.models.packaged import PACKAGED, packaged_adapter
+
+    return packaged_adapter(str(start).lower()) if str(start).lower() in PACKAGED else start
 
 
 def _blocks(text: str | None) -> tuple[int, int] | None:

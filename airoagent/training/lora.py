@@ -15,7 +15,7 @@ import math
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from random import Random
 from typing import Any, Final
@@ -99,8 +99,8 @@ def train(
 ) -> Trained:
     """Train and write the adapter into ``folder``, as peft saves it; it continues from a checkpoint if there is one.
 
-    ``restart`` discards what an earlier training left in the folder. ``start`` is the folder of an adapter of the same
-    shape to start from, instead of one that does nothing yet.
+    ``restart`` discards what an earlier training left in the folder. ``start`` is an adapter of this base (a folder
+    or a GGUF file) to start from, instead of one that does nothing yet: its rank, targets and layers are kept.
 
     UsageError where the folder holds the work of another command, or no example is short enough.
     """
@@ -118,7 +118,8 @@ def train(
         raise UsageError(f"no example has at most {most} tokens", "raise --max-tokens, up to the base's window")
     size = settings.batch * settings.accumulate
     steps = settings.steps or max(1, math.ceil(len(short) * settings.epochs / size))
-    first = _read_start(start) if start is not None else {}
+    first = _read_start(start, base) if start is not None else {}
+    settings = _shaped_like(first, settings) if first else settings
     mark = _mark(examples, base, settings, first)
     style = "compact" if all(is_compact(one.system or one.prompt) for one in examples) else ""
     if (card := _finished(folder, mark)) is not None:
@@ -203,21 +204,37 @@ def _with_lora(base: Base, settings: Settings) -> Any:
     return model
 
 
-def _read_start(folder: Path) -> dict[str, Any]:
+def _read_start(adapter: Path, base: Base) -> dict[str, Any]:
     from safetensors.torch import load_file
 
+    from airoagent.training.gguf_adapter import read_gguf_adapter
+
     try:
-        return dict(load_file(folder / "adapter_model.safetensors"))
-    except Exception as error:  # safetensors has a class of its own for a damaged file, and more may be wrong.
-        raise UsageError(f"{folder} is not the folder of an adapter", "give one that airo train wrote") from error
+        if adapter.is_file():
+            return read_gguf_adapter(adapter, base.model.config)
+        return dict(load_file(adapter / "adapter_model.safetensors"))
+    except Exception as error:  # Both libraries have errors of their own for a damaged file, and more may be wrong.
+        raise UsageError(f"{adapter} is not an adapter", "give a folder or file that airo train wrote") from error
 
 
-def _start_from(model: Any, weights: dict[str, Any], folder: Path) -> None:
+def _shaped_like(weights: dict[str, Any], settings: Settings) -> Settings:
+    """The settings with the rank, targets and layers of the adapter."""
+    words = [name.split(".") for name in weights if ".layers." in name]
+    if not words:
+        raise UsageError("the adapter to start from has no layers that are known", "train a new one: omit --start")
+    layers = [int(parts[parts.index("layers") + 1]) for parts in words]
+    rank = min(min(one.shape) for one in weights.values())
+    targets = tuple(sorted({parts[-3] for parts in words}))
+    scale = settings.alpha / settings.rank
+    return replace(settings, rank=rank, alpha=round(rank * scale), targets=targets, layers=(min(layers), max(layers)))
+
+
+def _start_from(model: Any, weights: dict[str, Any], adapter: Path) -> None:
     from peft import set_peft_model_state_dict
 
     ours = {name.replace(".default.", "."): one.shape for name, one in model.named_parameters() if one.requires_grad}
     if {name: one.shape for name, one in weights.items()} != ours:
-        raise UsageError(f"the adapter in {folder} has another shape", "use its --rank, --targets, --layers and --base")
+        raise UsageError(f"the adapter {adapter} has another shape", "it belongs to another base")
     set_peft_model_state_dict(model, weights)
 
 

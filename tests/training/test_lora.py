@@ -163,21 +163,24 @@ def test_the_same_command_again_trains_nothing_and_another_one_is_refused(
     assert airo(*train, "--steps", "3", "--gguf", str(file)).code == 0 and file.is_file()
 
 
-def test_a_training_starts_from_another_adapter_of_the_same_shape(
+def test_a_training_starts_from_another_adapter_and_keeps_its_shape(
     airo: Airo, data: str, tiny_llama: Path, tmp_path: Path
 ) -> None:
     import torch
 
     one, two = tmp_path / "one", tmp_path / "two"
     train = ("train", data, "--base", str(tiny_llama), "--bits", "16", *FAST)
-    assert airo(*train, "--out", str(one), "--steps", "4").code == 0
-    assert airo(*train, "--out", str(two), "--start", str(one), "--steps", "1", "--lr", "1e-9").code == 0
+    assert airo(*train, "--out", str(one), "--steps", "4", "--rank", "4", "--layers", "1-1").code == 0
+    once, file = ("--steps", "1", "--lr", "1e-9"), str(tmp_path / "adapter.gguf")
+    assert airo(*train, "--out", str(two), "--start", str(one), *once).code == 0
     ours, theirs = weights(one), weights(two)
     assert all(torch.allclose(ours[name], theirs[name], atol=1e-5) for name in ours)
-    wrong = airo(*train, "--out", str(tmp_path / "three"), "--start", str(one), "--rank", "4", "--steps", "1")
-    assert wrong.code == 2 and "another shape" in wrong.err
+    assert airo(*train, "--out", str(two), "--start", str(one), *once, "--gguf", file).code == 0
+    assert airo(*train, "--out", str(tmp_path / "g2"), "--start", file, *once).code == 0
+    theirs = weights(tmp_path / "g2")
+    assert all(torch.allclose(ours[name], theirs[name], atol=2e-3) for name in ours)
     missing = airo(*train, "--out", str(tmp_path / "four"), "--start", str(tmp_path), "--steps", "1")
-    assert missing.code == 2 and "not the folder of an adapter" in missing.err
+    assert missing.code == 2 and "not an adapter" in missing.err
 
 
 def test_an_adapter_taught_in_the_compact_style_is_asked_in_it_and_only_the_chosen_blocks_are_adapted(
