@@ -21,7 +21,7 @@ import tempfile
 import threading
 import weakref
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -43,6 +43,7 @@ __all__ = ["Opened", "Servers", "open_servers"]
 _log = logging.getLogger("airoagent")
 
 _SECONDS = 30.0  # for a server to start and list its tools
+_SECONDS_TO_END = 5.0  # for those that were ended to be gone
 _MOST_TOOLS = 500
 _MOST_DESCRIPTION = 1000
 
@@ -174,10 +175,11 @@ class _Connection:
             async with AsyncExitStack() as stack:
                 log = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")  # noqa: SIM115 - the stack closes it
                 errors = stack.enter_context(log)
+                heard: list[Any] = []
+                opened = _client(self.server, errors, heard)  # imports the library, which is not the server's time
                 try:
                     async with asyncio.timeout(seconds):
-                        heard: list[Any] = []
-                        client = await stack.enter_async_context(_client(self.server, errors, heard))
+                        client = await stack.enter_async_context(opened)
                         all_ = await _list(client)
                         if not self.listed and len(heard) > _MOST_TOOLS:
                             count = f"{'' if all_ else 'more than '}{len(heard):,}"
@@ -271,7 +273,8 @@ class _House:
     """The thread in which the connections live."""
 
     def __init__(self) -> None:
-        self._loop = asyncio.new_event_loop()
+        self._processes: list[asyncio.SubprocessTransport] = []
+        self._loop = self._counting(asyncio.new_event_loop())
         self._stop = asyncio.Event()
         self._connections: list[_Connection] = []
         self._tasks: list[asyncio.Task[None]] = []
@@ -286,11 +289,30 @@ class _House:
             self._loop.run_until_complete(self._loop.shutdown_asyncgens())
             self._loop.close()
 
+    def _counting(self, loop: asyncio.AbstractEventLoop) -> asyncio.AbstractEventLoop:
+        """The loop, which notes the processes it starts: the library stops waiting for a killed one after a while."""
+        start = loop.subprocess_exec
+
+        async def subprocess_exec(*args: Any, **options: Any) -> Any:
+            transport, protocol = await start(*args, **options)
+            self._processes.append(transport)
+            return transport, protocol
+
+        loop.subprocess_exec = subprocess_exec  # type: ignore[method-assign]
+        return loop
+
     async def _main(self) -> None:
         await self._stop.wait()
         for connection in self._connections:
             connection.end()
         await asyncio.gather(*self._tasks)
+        for process in self._processes:
+            process.close()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_SECONDS_TO_END):
+                # There is no public way to wait for a transport whose process was killed.
+                while any(process.get_returncode() is None for process in self._processes):  # noqa: ASYNC110
+                    await asyncio.sleep(0.02)
 
     def open(self, servers: Sequence[McpServer], seconds: float) -> list[_Connection]:
         """Connections to all of them, each ready or broken."""
