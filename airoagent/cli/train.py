@@ -75,6 +75,7 @@ _MODULES = "q_proj,k_proj,v_proj,o_proj,gate_proj,up_proj,down_proj"
     default="both",
     help="Prompt style of the generated examples.",
 )
+@click.option("--only", type=click.Choice(["plan", "read", "call"]), help="Generate only examples of this kind.")
 @click.option(
     "--passages",
     type=click.Path(path_type=Path, dir_okay=False),
@@ -88,10 +89,12 @@ _MODULES = "q_proj,k_proj,v_proj,o_proj,gate_proj,up_proj,down_proj"
         excludes="count",
         hint="nothing is trained with --make-data",
     ),
-    Rule("style passages", needs="count"),
+    Rule("style passages only", needs="count"),
     Rule("epochs", excludes="steps"),
 )
-def train_command(data: str | None, query: str | None, count: int | None, passages: Path | None, **flags: Any) -> None:
+def train_command(
+    data: str | None, query: str | None, count: int | None, passages: Path | None, only: Any, **flags: Any
+) -> None:
     """Train a LoRA adapter by QLoRA on DATA: JSON Lines of instruction and response.
 
     The base stays in 4 bits and only the adapter is trained, on the responses alone. To continue a training that
@@ -109,7 +112,7 @@ def train_command(data: str | None, query: str | None, count: int | None, passag
         from airoagent.training.examples import line_of
         from airoagent.training.made_examples import made_examples
 
-        for example in made_examples(count, flags["seed"], flags["style"], _passages(passages)):
+        for example in made_examples(count, flags["seed"], flags["style"], _passages(passages), only):
             click.echo(line_of(example), nl=False)
         return
     examples = _examples(data, query)

@@ -19,22 +19,28 @@ from airoagent.training.made_calls import made_call
 from airoagent.training.made_plans import made_plan
 from airoagent.training.made_readings import Passage, made_reading, passage_reading
 
-__all__ = ["Styles", "made_examples"]
+__all__ = ["Kind", "Styles", "made_examples"]
 
 Styles = Literal["both", "airoboros", "chat", "compact"]
 
 
+Kind = Literal["plan", "read", "call"]
+
+
 def made_examples(
-    count: int, seed: int, styles: Styles = "both", passages: Sequence[Passage] = ()
+    count: int, seed: int, styles: Styles = "both", passages: Sequence[Passage] = (), only: Kind | None = None
 ) -> Iterator[Example]:
     """So many examples; the prompts are for airoboros models, for those with a chat template (``both``: either of
-    them), or ``compact``, for small models. Half of the readings are over ``passages``, if there are any.
+    them), or ``compact``, for small models. Half of the readings are over ``passages``, if there are any. ``only`` one
+    kind of them is made if it is named.
     """
     for number in range(count):
         random = Random(f"{seed} {number}")
         drawn: Style = "airoboros" if random.random() < 0.5 else "chat"
         style: Style = drawn if styles == "both" else styles
         make = random.choices((made_plan, made_reading, made_call), (45, 40, 15))[0]
+        if only is not None:
+            make = {"plan": made_plan, "read": made_reading, "call": made_call}[only]
         if make is made_reading and passages and random.random() < 0.5:
             yield passage_reading(random, style, passages)
         else:
