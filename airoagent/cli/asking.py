@@ -11,9 +11,9 @@ import click
 
 from airoagent.cli.display import plain
 from airoagent.cli.inputs import context_of, load_run, named_values, read_plan, text_of, words_or_stdin
-from airoagent.cli.launch import make_agent
-from airoagent.cli.options import SEARCH_RULE, Rule, agent_options, complete, display_options, refuses
-from airoagent.cli.output import make_watch, print_run
+from airoagent.cli.launch import agent_for, make_agent
+from airoagent.cli.options import SEARCH_RULE, Rule, agent_options, complete, continue_options, display_options, refuses
+from airoagent.cli.output import make_watch, print_run, showing_question
 from airoagent.errors import PlanError
 from airoagent.events import Event, PlanWritten
 from airoagent.prompts.harmless import visible
@@ -44,12 +44,15 @@ _TEXT_RULE = Rule(
     metavar="FILE|-",
     help="Answer from this text alone (repeatable).",
 )
+@continue_options
 @agent_options()
 @display_options
 @refuses(_TEXT_RULE, Rule("tools search allow_private cache no_cache replan", excludes="files"), SEARCH_RULE)
 def ask_command(
     question: tuple[str, ...],
     files: tuple[str, ...],
+    go_on: bool,
+    after: str | None,
     as_json: bool,
     display: str | None,
     color: str | None,
@@ -59,6 +62,10 @@ def ask_command(
 
     The answer goes to stdout; the plan and the steps go to stderr. `-` reads the question from standard input.
 
+    With -c, QUESTION may refer to what the last run was about ("And when was she born?"). It is completed from what was
+    said, and asked of the model and documents of that run, unless options change them. `airo chat` is the same as a
+    dialogue.
+
     Text from a pipe is the only source of the answer: no plan, no search. A pipe that sends
     nothing for 3 seconds is ignored. In a `while read` loop, add `</dev/null` so that airo does not read the loop's
     input.
@@ -67,11 +74,14 @@ def ask_command(
     Examples:
       airo ask --docs examples/library "Where do otters sleep?"
       airo ask -m jondurbin/airoboros-l2-13b-gpt4-2.0 "Who won the 2020 Nobel Prize in Literature?"
+      airo -c "And when was it founded?"
       cat lease.txt | airo "When does it end?"
       airo ask --json --display none "..." | jq .answer
     """
     first_run = not store_file().exists()
-    agent, settings = make_agent(flags, display=display, color=color)
+    past = load_run(after or "@last") if go_on or after else None
+    shown = {"display": display, "color": color}
+    agent, settings = make_agent(flags, **shown) if past is None else agent_for(past, flags, **shown)
     text = words_or_stdin(question)
     context = [] if question == ("-",) and not files else context_of(files, settings.display not in ("none", "json"))
     if context:
@@ -79,7 +89,14 @@ def ask_command(
     watch = make_watch(settings)
     if first_run and settings.display not in ("none", "json") and agent.model.info.note:
         click.echo(f"model: {agent.model.info.name} - {agent.model.info.note}", err=True)
-    run = agent.run(text, context=context, watch=watch)
+    if past is None:
+        run = agent.run(text, context=context, watch=watch)
+    else:
+        from airoagent.conversation import Conversation
+
+        if settings.display not in ("none", "json"):
+            watch = showing_question(text, watch)
+        run = Conversation(agent, past).ask(text, context=context, watch=watch)
     return print_run(run, as_json=as_json, settings=settings)
 
 

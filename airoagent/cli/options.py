@@ -21,6 +21,7 @@ __all__ = [
     "agent_options",
     "all_flags",
     "complete",
+    "continue_options",
     "display_options",
     "json_lines_option",
     "refuses",
@@ -258,6 +259,16 @@ def display_options(function: F) -> F:
     for option in reversed((_JSON, *_options(("display",)))):
         function = option(function)
     return function
+
+
+def continue_options(function: F) -> F:
+    """Add ``-c`` and ``--after ID``, for a question that follows a recorded run."""
+    for option in (
+        click.option("--after", metavar="ID", help="Ask a follow-up to this run."),
+        click.option("-c", "--continue", "go_on", is_flag=True, help="Ask a follow-up to the last run."),
+    ):
+        function = option(function)
+    return refuses(Rule("go_on", excludes="after"))(function)
 
 
 def all_flags(flags: dict[str, Any]) -> dict[str, Any]:

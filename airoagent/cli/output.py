@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from airoagent.records.run_record import Run
     from airoagent.settings import Settings
 
-__all__ = ["answer_text", "make_watch", "print_error", "print_run"]
+__all__ = ["answer_text", "make_watch", "print_error", "print_run", "showing_question"]
 
 
 def answer_text(run: Run) -> str:
@@ -73,6 +73,19 @@ def make_watch(settings: Settings) -> Callable[[Event], None] | None:
 
     atexit.register(send)
     return watch
+
+
+def showing_question(text: str, watch: Callable[[Event], None] | None) -> Callable[[Event], None]:
+    """A watcher that first shows how a follow-up was completed, where that is not what the user said."""
+    from airoagent.events import RunStarted
+
+    def show(event: Event) -> None:
+        if isinstance(event, RunStarted) and event.question != text.strip():
+            click.echo(f"asked: {plain(event.question)}", err=True)
+        if watch is not None:
+            watch(event)
+
+    return show
 
 
 def print_error(error: AiroError, as_json: bool) -> None:

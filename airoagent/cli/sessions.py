@@ -12,9 +12,9 @@ import click
 
 from airoagent.cli.display import plain
 from airoagent.cli.inputs import load_run, open_store
-from airoagent.cli.launch import make_agent
-from airoagent.cli.options import SEARCH_RULE, Rule, agent_options, refuses
-from airoagent.cli.output import make_watch, print_run
+from airoagent.cli.launch import agent_for, make_agent
+from airoagent.cli.options import SEARCH_RULE, Rule, agent_options, continue_options, refuses
+from airoagent.cli.output import make_watch, print_run, showing_question
 from airoagent.errors import UsageError
 from airoagent.settings import load_settings, private_file, state_folder
 
@@ -37,7 +37,8 @@ _HELP = """\
 @agent_options()
 @refuses(SEARCH_RULE)
 @click.option("-v", "--verbose", is_flag=True, help="Show plans and steps.")
-def chat_command(verbose: bool, **flags: Any) -> int:
+@continue_options
+def chat_command(verbose: bool, go_on: bool, after: str | None, **flags: Any) -> int:
     """Ask questions that may refer to earlier ones ("And when was she born?"). Each question is a run.
 
     A line that ends in a backslash continues on the next. /help lists the commands; Ctrl-D quits.
@@ -45,11 +46,14 @@ def chat_command(verbose: bool, **flags: Any) -> int:
     \b
     Example:
       airo chat --docs examples/library
+      airo chat -c
     """
     from airoagent.conversation import Conversation
 
-    agent, settings = make_agent(flags, display=None if verbose else "none")
-    talk = Conversation(agent)
+    past = load_run(after or "@last") if go_on or after else None
+    display = None if verbose else "none"
+    agent, settings = make_agent(flags, display=display) if past is None else agent_for(past, flags, display=display)
+    talk = Conversation(agent, past)
     terminal = sys.stdin.isatty()
     if terminal:
         _remember_lines()
@@ -69,13 +73,10 @@ def chat_command(verbose: bool, **flags: Any) -> int:
 
 def _ask(text: str, talk: Conversation, settings: Settings) -> None:
     try:
-        run = talk.ask(text, watch=make_watch(settings))
+        run = talk.ask(text, watch=showing_question(text, make_watch(settings)))
     except KeyboardInterrupt:
         click.echo("stopped", err=True)
         return
-    asked = talk.turns[-1].asked
-    if asked != text.strip():
-        click.echo(f"asked: {asked}", err=True)
     print_run(run, as_json=False, settings=settings, recorded=False)
     click.echo()
 
