@@ -35,8 +35,7 @@ _NAMES = {
     "plan.parser": "PlanParser parse_plan",
     "plan.plans": "Plan",
     "plan.steps": "Ref Step",
-    "prompts.answer_grammar": "answer_grammar",
-    "prompts.context_prompts": "CitedAnswer ContextBlock closed_context_prompt read_cited_answer",
+    "prompts.context_prompts": "CitedAnswer ContextBlock answer_grammar closed_context_prompt read_cited_answer",
     "prompts.grammar": "Grammar",
     "prompts.plan_prompts": "plan_prompt",
     "prompts.thoughts": "Ranked Solution Thought code_prompt read_code",
@@ -102,9 +101,9 @@ if TYPE_CHECKING:
     from airoagent.plan.plans import Plan as Plan
     from airoagent.plan.steps import Ref as Ref
     from airoagent.plan.steps import Step as Step
-    from airoagent.prompts.answer_grammar import answer_grammar as answer_grammar
     from airoagent.prompts.context_prompts import CitedAnswer as CitedAnswer
     from airoagent.prompts.context_prompts import ContextBlock as ContextBlock
+    from airoagent.prompts.context_prompts import answer_grammar as answer_grammar
     from airoagent.prompts.context_prompts import closed_context_prompt as closed_context_prompt
     from airoagent.prompts.context_prompts import read_cited_answer as read_cited_answer
     from airoagent.prompts.grammar import Grammar as Grammar

@@ -17,7 +17,7 @@ import click
 from airoagent.cli.app import EXIT_CODES, VERBS, cli
 from airoagent.cli.display import make_display
 from airoagent.cli.inputs import open_store
-from airoagent.cli.options import GROUP_RULE, complete, json_lines_option, refuses
+from airoagent.cli.options import complete, group_rule, json_lines_option, refuses
 from airoagent.errors import AiroError, ModelError, UsageError
 from airoagent.events import Progress
 from airoagent.extras import has, install
@@ -33,7 +33,7 @@ _FITS = {"gpu": "fits the GPU", "cpu": "fits memory (slow)", "no": "does not fit
 @click.group("models", invoke_without_command=True)
 @json_lines_option
 @click.pass_context
-@refuses(GROUP_RULE)
+@refuses(group_rule("as_json"))
 def models_command(ctx: click.Context, as_json: bool) -> None:
     """List the known models: size, context window, memory, and whether they are downloaded and fit this machine.
 

@@ -15,7 +15,6 @@ from airoagent.errors import UsageError
 from airoagent.settings import Declared, Group, config_folder, declared_settings, load_settings
 
 __all__ = [
-    "GROUP_RULE",
     "SEARCH_RULE",
     "Rule",
     "agent_options",
@@ -23,6 +22,7 @@ __all__ = [
     "complete",
     "continue_options",
     "display_options",
+    "group_rule",
     "json_lines_option",
     "refuses",
     "setting_option",
@@ -124,11 +124,15 @@ def _is_met(context: click.Context, needs: Sequence[str], typed: set[str]) -> bo
 def _shown(context: click.Context, name: str) -> str:
     """A parameter as it is typed."""
     param = next(one for one in context.command.params if one.name == name)
-    return next((word for word in param.opts if word.startswith("--")), param.make_metavar(context).strip("[]."))
+    words = sorted((word for word in param.opts if word.startswith("-")), key=len)
+    return words[-1] if words else param.make_metavar(context).strip("[].")
 
 
-# For `airo tools --json list`, whose options belong after the second word.
-GROUP_RULE = Rule("tools as_json", excludes="subcommand", shown="a command after it", hint="put it after the command")
+def group_rule(options: str) -> Rule:
+    """For `airo tools --json list`: the options of a list belong after the second word."""
+    return Rule(options, excludes="subcommand", shown="a command after it", hint="put it after the command")
+
+
 # -T replaces the usual tools, those of --web, too; +NAME adds one to them.
 _SHARED_RULES = (
     Rule("cache", excludes="no_cache"),

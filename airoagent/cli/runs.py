@@ -8,11 +8,10 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import click
-from click.core import ParameterSource
 
 from airoagent.cli.display import plain
 from airoagent.cli.inputs import load_run, load_trace, named_values, open_store
-from airoagent.cli.options import json_lines_option, refuse_given
+from airoagent.cli.options import Rule, group_rule, json_lines_option, refuses
 from airoagent.cli.output import answer_text
 from airoagent.errors import StoreError, UsageError
 from airoagent.events import StepStarted
@@ -46,15 +45,11 @@ def _list_options(function: Callable[..., Any]) -> Callable[..., Any]:
 @click.group("runs", invoke_without_command=True)
 @_list_options
 @click.pass_context
+@refuses(group_rule("limit query as_json"))
 def runs_command(ctx: click.Context, limit: int, query: str, as_json: bool) -> None:
     """List the recorded runs, newest first. Other commands take an ID, a prefix of one, or @last for the newest."""
     if ctx.invoked_subcommand is None:
         _list(limit, query, as_json)
-        return
-    for param in ctx.command.params:
-        if ctx.get_parameter_source(str(param.name)) is ParameterSource.COMMANDLINE:
-            name = ctx.invoked_subcommand
-            raise click.UsageError(f"{param.opts[0]} has no effect before {name}: options follow the command's name")
 
 
 @runs_command.command("list")
@@ -189,6 +184,10 @@ def save_plan(run_id: str, output: str | None, params: tuple[str, ...]) -> None:
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @click.option("--dry-run", is_flag=True, help="Show what would be removed.")
 @click.option("--vacuum", is_flag=True, help="Shrink the file on disk; no run can be recorded meanwhile.")
+@refuses(
+    Rule("yes vacuum", excludes="dry_run"),
+    Rule("yes", needs="days keep", shown="--older or --keep", hint="nothing needs confirmation: remove --yes"),
+)
 def gc(days: float | None, keep: int | None, yes: bool, dry_run: bool, vacuum: bool) -> None:
     """Remove data that no run uses, and old runs if --older or --keep is given.
 
@@ -197,10 +196,6 @@ def gc(days: float | None, keep: int | None, yes: bool, dry_run: bool, vacuum: b
     """
     from airoagent.records.upkeep import collect
 
-    if dry_run:
-        refuse_given(("yes", "vacuum"), "has no effect with --dry-run")
-    if days is None and keep is None:
-        refuse_given(("yes",), "has no effect without --older or --keep: nothing needs confirmation")
     store = open_store()
     before = 0.0
     if days is not None or keep is not None:

@@ -26,38 +26,13 @@ _DECLARED = re.compile(
     re.IGNORECASE,
 )
 _TAG = re.compile(rb"<[^<>]*>")
-# What browsers decode when a page names the older, smaller set.
-_WIDER = {
-    "ascii": "cp1252",
-    "iso8859-1": "cp1252",
-    "gb2312": "gb18030",
-    "gbk": "gb18030",
-    "shift_jis": "cp932",
-    "euc_kr": "cp949",
-    "big5": "big5hkscs",
-    "iso8859-9": "cp1254",
-    "tis-620": "cp874",
-    "iso8859-11": "cp874",
-}
-# Labels of the web that Python does not know.
-_LABELS = {
-    "x-sjis": "cp932",
-    "x-euc-jp": "euc_jp",
-    "x-gbk": "gb18030",
-    "x-x-big5": "big5hkscs",
-    "cn-big5": "big5hkscs",
-    "windows-949": "cp949",
-    "windows-31j": "cp932",
-    "windows-874": "cp874",
-    "x-cp1250": "cp1250",
-    "x-cp1251": "cp1251",
-    "x-cp1252": "cp1252",
-    "x-mac-roman": "mac_roman",
-    "x-mac-cyrillic": "mac_cyrillic",
-    "iso-8859-8-i": "iso8859-8",
-    "unicode-1-1-utf-8": "utf-8",
-    "x-user-defined": "cp1252",
-}
+# What browsers decode when a page names the older, smaller set, and labels of the web that Python does not know.
+_WIDER = """ascii:cp1252 iso8859-1:cp1252 gb2312:gb18030 gbk:gb18030 shift_jis:cp932 euc_kr:cp949 big5:big5hkscs
+iso8859-9:cp1254 tis-620:cp874 iso8859-11:cp874"""
+_LABELS = """x-sjis:cp932 x-euc-jp:euc_jp x-gbk:gb18030 x-x-big5:big5hkscs cn-big5:big5hkscs windows-949:cp949
+windows-31j:cp932 windows-874:cp874 x-cp1250:cp1250 x-cp1251:cp1251 x-cp1252:cp1252 x-mac-roman:mac_roman
+x-mac-cyrillic:mac_cyrillic iso-8859-8-i:iso8859-8 unicode-1-1-utf-8:utf-8 x-user-defined:cp1252"""
+_CODECS = {label: codec for label, _, codec in (entry.partition(":") for entry in f"{_WIDER} {_LABELS}".split())}
 # Codecs of Python that no page is written in. Some of them have no way to replace what they cannot read.
 _NO_CHARSETS = frozenset(
     {"idna", "mbcs", "oem", "punycode", "raw-unicode-escape", "undefined", "unicode-escape", "utf-7"}
@@ -131,12 +106,12 @@ def _codec(name: str) -> str:
     """Python's name for a charset label; "" for one it does not know or that is not a text encoding."""
     name = name.strip().strip("\"'").lower()
     try:
-        info = codecs.lookup(_LABELS.get(name, name))
+        info = codecs.lookup(_CODECS.get(name, name))
     except (LookupError, ValueError):
         return ""
     if not getattr(info, "_is_text_encoding", True) or info.name in _NO_CHARSETS:
         return ""
-    return _WIDER.get(info.name, info.name)
+    return _CODECS.get(info.name, info.name)
 
 
 def _line_ends(text: str) -> str:

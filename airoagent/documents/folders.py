@@ -8,48 +8,40 @@ notebooks, source code and text by suffix, files without any suffix whose bytes 
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import count
 from pathlib import Path
 from urllib.parse import quote, unquote_to_bytes
 
 from airoagent.documents import pdf
 from airoagent.errors import FetchError, UsageError
 from airoagent.extras import install
-from airoagent.text.words import word_set
 
 __all__ = ["MAX_BYTES", "Entry", "Folder", "address", "content_type", "find_file", "open_folders", "read_file", "scan"]
 
 MAX_BYTES = 8 * 1024 * 1024  # of a file more than this is not read
 
-_TYPES = {
-    ".html": "text/html",
-    ".htm": "text/html",
-    ".xhtml": "application/xhtml+xml",
-    ".md": "text/markdown",
-    ".markdown": "text/markdown",
-    ".rst": "text/x-rst",
-    ".org": "text/org",
-    ".txt": "text/plain",
-    ".log": "text/plain",
-    ".tex": "text/plain",
-    ".adoc": "text/plain",
-    "": "text/plain",
-    ".pdf": "application/pdf",
-    ".csv": "text/csv",
-    ".tsv": "text/tab-separated-values",
-    ".json": "application/json",
-    ".xml": "application/xml",
-    ".ipynb": "application/x-ipynb+json",
-} | dict.fromkeys(
-    word_set(
-        ".yaml .yml .toml .ini .cfg .conf .jsonl .py .pyi .js .mjs .ts .tsx .jsx .c .h .cc .cpp .hpp .cs .java .kt .go "
-        ".rs .rb .php .swift .scala .sh .ps1 .sql .r .jl .lua .pl .hs .ml .ex .erl .clj .dart .vue .css"
-    ),
-    "text/x-source",
-)
+_SUFFIXES = {
+    "text/html": ".html .htm",
+    "application/xhtml+xml": ".xhtml",
+    "text/markdown": ".md .markdown",
+    "text/x-rst": ".rst",
+    "text/org": ".org",
+    "text/plain": ".txt .log .tex .adoc",
+    "application/pdf": ".pdf",
+    "text/csv": ".csv",
+    "text/tab-separated-values": ".tsv",
+    "application/json": ".json",
+    "application/xml": ".xml",
+    "application/x-ipynb+json": ".ipynb",
+    "text/x-source": ".yaml .yml .toml .ini .cfg .conf .jsonl .py .pyi .js .mjs .ts .tsx .jsx .c .h .cc .cpp .hpp .cs "
+    ".java .kt .go .rs .rb .php .swift .scala .sh .ps1 .sql .r .jl .lua .pl .hs .ml .ex .erl .clj .dart .vue .css",
+}
+_TYPES = {"": "text/plain"} | {suffix: kind for kind, several in _SUFFIXES.items() for suffix in several.split()}
 # Folders that documentation tools put next to the pages: the pages' sources, scripts, pictures.
 _ASIDE = frozenset({b"_sources", b"_static", b"_images", b"node_modules", b"__pycache__"})
 _FRONT_PAGES = ("index.html", "index.htm", "index.xhtml", "index.md", "README.md", "README")
@@ -97,11 +89,9 @@ def open_folders(paths: Sequence[Path]) -> tuple[Folder, ...]:
         folder = Folder("", root) if root.is_dir() else Folder("", root.parent, root.name)
         if next(scan(folder), None) is None:
             raise _no_document(path, folder)
-        base = name = folder.root.name or "root"
-        number = 1
-        while name.lower() in names:
-            number += 1
-            name = f"{base}-{number}"
+        base = folder.root.name or "root"
+        several = (base if number == 1 else f"{base}-{number}" for number in count(1))
+        name = next(name for name in several if name.lower() not in names)
         names.add(name.lower())
         folders[root] = replace(folder, name=name)
     return tuple(folders.values())
@@ -127,30 +117,22 @@ def scan(folder: Folder) -> Iterator[Entry]:
             found = path.stat()
             yield Entry(os.fsencode(folder.only), found.st_mtime_ns, found.st_size)
         return
-    yield from _scan(os.fsencode(folder.root))
-
-
-def _scan(top: bytes) -> Iterator[Entry]:
+    top = os.fsencode(folder.root)
     prefix = len(top.rstrip(b"/")) + 1
     stack = [top]
     while stack:
-        folder = stack.pop()
-        try:
-            with os.scandir(folder) as entries:
-                for entry in entries:
-                    name = entry.name
-                    if name[:1] == b".":
-                        continue
-                    if entry.is_dir(follow_symlinks=False):
-                        if name not in _ASIDE:
-                            stack.append(entry.path)
-                    elif _counts(_suffix(name)) and entry.is_file(follow_symlinks=False):
-                        found = entry.stat(follow_symlinks=False)
-                        path = entry.path[prefix:]
-                        path = path if os.sep == "/" else path.replace(b"\\", b"/")
-                        yield Entry(path, found.st_mtime_ns, found.st_size)
-        except OSError:  # unreadable, or gone since it was listed: then it holds no document for us
-            continue
+        # One that is unreadable, or gone since it was listed, holds no document for us.
+        with contextlib.suppress(OSError), os.scandir(stack.pop()) as entries:
+            for entry in entries:
+                if entry.name.startswith(b"."):
+                    continue
+                if entry.is_dir(follow_symlinks=False):
+                    if entry.name not in _ASIDE:
+                        stack.append(entry.path)
+                elif _counts(_suffix(entry.name)) and entry.is_file(follow_symlinks=False):
+                    found = entry.stat(follow_symlinks=False)
+                    below = entry.path[prefix:].replace(os.fsencode(os.sep), b"/")
+                    yield Entry(below, found.st_mtime_ns, found.st_size)
 
 
 def _counts(suffix: str) -> bool:
@@ -206,15 +188,14 @@ def _split(folders: Sequence[Folder], url: str) -> tuple[Folder, list[str]]:
         raise FetchError(f"{url[:200]} is not an address of a document", "such addresses start with docs://")
     host, _, path = rest.partition("#")[0].partition("?")[0].partition("/")
     name = os.fsdecode(unquote_to_bytes(host.encode("utf-8", "replace")))
-    folder = next((f for f in folders if f.name == name), None)
-    folder = folder or next((f for f in folders if f.name.lower() == name.lower()), None)
+    alike = sorted((f for f in folders if f.name.lower() == name.lower()), key=lambda f: f.name != name)
+    folder = alike[0] if alike else None
     if folder is None:
         known = ", ".join(address(f, b"") for f in folders)
         raise FetchError(f"{url[:200]} is in no folder of documents", f"the folders are {known}")
     raw = unquote_to_bytes(path.encode("utf-8", "replace"))
     segments = [os.fsdecode(part) for part in raw.split(b"/") if part not in (b"", b".")]
-    bad = b"\0" in raw or any(part == ".." or (os.sep != "/" and ("\\" in part or ":" in part)) for part in segments)
-    if bad:
+    if b"\0" in raw or any(part == ".." or (os.sep != "/" and ("\\" in part or ":" in part)) for part in segments):
         raise FetchError(f"{url[:200]!r} leads out of the documents folder", "only files below the folder are read")
     return folder, segments
 

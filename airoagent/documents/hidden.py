@@ -23,39 +23,24 @@ _HIDDEN_CLASSES = word_set(
 _COMMENT = re.compile(r"/\*.*?(?:\*/|\Z)", re.DOTALL)
 _ESCAPE = re.compile(r"\\([0-9a-f]{1,6})\s?|\\(.)", re.IGNORECASE | re.DOTALL)
 _NUMBER = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+))(px|pt|pc|em|rem|ex|ch|vw|vh|vmin|vmax|cm|mm|in|%)?$")
-_FAR = {
-    "": 900,
-    "px": 900,
-    "pt": 700,
-    "pc": 60,
-    "em": 60,
-    "rem": 60,
-    "ex": 100,
-    "ch": 100,
-    "cm": 25,
-    "mm": 250,
-    "in": 10,
-    "%": 100,
-    "vw": 100,
-    "vh": 100,
-    "vmin": 100,
-    "vmax": 100,
-}
+# How far off is out of sight, by unit; "" counts as pixels.
+_DISTANCES = (
+    ":900 px:900 pt:700 pc:60 em:60 rem:60 ex:100 ch:100 cm:25 mm:250 in:10 %:100 vw:100 vh:100 vmin:100 vmax:100"
+)
+_FAR = {unit: float(far) for unit, _, far in (entry.partition(":") for entry in _DISTANCES.split())}
+# Below this, in the unit, a letter cannot be read.
+_TINY = {"": 0.01, "px": 1.5, "pt": 1.2, "%": 5.0}
 _MOVES = frozenset({"left", "right", "top", "bottom", "text-indent", "margin-left", "margin-top", "inset-inline-start"})
-_ZERO_HIDES = frozenset({"font-size", "opacity", "max-height", "max-width", "zoom"})
 
 
 def hidden_by_attributes(attrs: Mapping[str, str]) -> bool:
     """Whether an element's own attributes keep it from being seen."""
-    if "hidden" in attrs and attrs["hidden"].strip().lower() != "until-found":
-        return True
-    if attrs.get("aria-hidden", "").strip().lower() == "true":
-        return True
-    style = attrs.get("style")
-    if style and hidden_by_style(style):
-        return True
-    names = attrs.get("class")
-    return bool(names) and _hidden_class(names or "")
+    return (
+        ("hidden" in attrs and attrs["hidden"].strip().lower() != "until-found")
+        or attrs.get("aria-hidden", "").strip().lower() == "true"
+        or ("style" in attrs and hidden_by_style(attrs["style"]))
+        or ("class" in attrs and _hidden_class(attrs["class"]))
+    )
 
 
 @lru_cache(4096)
@@ -89,20 +74,21 @@ def _unescape(match: re.Match[str]) -> str:
 
 
 def _hides(name: str, value: str, rules: Mapping[str, str]) -> bool:
+    number = _NUMBER.match(value)
+    size, unit = (float(number[1]), number[2] or "") if number else (None, "")
     if name == "display":
         return value == "none"
     if name in ("visibility", "content-visibility"):
         return value in ("hidden", "collapse")
-    if name in _ZERO_HIDES:
-        size = _size(value)
-        return size is not None and 0 <= size[0] < (0.05 if name in ("opacity", "zoom") else _tiny(size[1]))
+    if name in ("opacity", "zoom"):
+        return size is not None and 0 <= size < 0.05
+    if name in ("font-size", "max-height", "max-width"):
+        return size is not None and 0 <= size < _TINY.get(unit, 0.1)
     if name in _MOVES:
-        size = _size(value)
-        return size is not None and size[0] <= -_FAR[size[1]]
+        return size is not None and size <= -_FAR[unit]
     if name in ("width", "height"):
-        size = _size(value)
         cut = rules.get("overflow", rules.get("overflow-x", "")) in ("hidden", "clip")
-        return size is not None and cut and 0 <= size[0] <= 1
+        return size is not None and cut and 0 <= size <= 1
     if name == "clip":
         numbers = re.findall(r"-?[\d.]+", value)
         return value.startswith("rect(") and bool(numbers) and all(n.strip(".") in ("0", "1") for n in numbers)
@@ -111,34 +97,18 @@ def _hides(name: str, value: str, rules: Mapping[str, str]) -> bool:
     if name == "color":
         background = rules.get("background-color", rules.get("background", ""))
         return value == "transparent" or (bool(background) and _colour(value) == _colour(background))
-    if name == "transform":
-        return re.match(r"scale[xy]?\( ?0(?:\.0+)? ?[,)]", value) is not None
-    return False
-
-
-def _tiny(unit: str) -> float:
-    """Below this, in the unit, a letter cannot be read."""
-    return {"": 0.01, "px": 1.5, "pt": 1.2, "%": 5}.get(unit, 0.1)
-
-
-def _size(value: str) -> tuple[float, str] | None:
-    match = _NUMBER.match(value)
-    return (float(match[1]), match[2] or "") if match else None
-
-
-_COLOURS = {
-    "white": "#ffffff",
-    "black": "#000000",
-    "#fff": "#ffffff",
-    "#000": "#000000",
-    "rgb(255,255,255)": "#ffffff",
-    "rgb(0,0,0)": "#000000",
-}
+    return name == "transform" and re.match(r"scale[xy]?\( ?0(?:\.0+)? ?[,)]", value) is not None
 
 
 def _colour(value: str) -> str:
     value = value.replace(" ", "")
-    return _COLOURS.get(value, value)
+    short = re.fullmatch("#([0-9a-f])([0-9a-f])([0-9a-f])", value)
+    digits = re.fullmatch(r"rgb\((\d{1,3}),(\d{1,3}),(\d{1,3})\)", value)
+    if short:
+        return "#" + "".join(2 * digit for digit in short.groups())
+    if digits:
+        return "#" + "".join(f"{int(part):02x}" for part in digits.groups())
+    return {"white": "#ffffff", "black": "#000000"}.get(value, value)
 
 
 _SELECTOR = re.compile(r"[a-z][a-z0-9]*\.[\w-]+|[.#][\w-]+", re.IGNORECASE)

@@ -8,8 +8,11 @@ list, forwards (parents first) or backwards (children first), and no code recurs
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 from airoagent.documents.hidden import hidden_by_attributes, hidden_selectors
 from airoagent.text.words import word_set
@@ -25,9 +28,10 @@ _DROPPED = word_set(
 _TELLING = frozenset({"meta", "base", "link", "frame"})
 
 _REFRESH = re.compile(r"\s*[0-5]?(?:\.\d*)?\s*[;,\s]\s*url\s*=\s*(.+)", re.IGNORECASE)
-
+_RAW = re.compile("<!--|<(?:script|style|noscript)(?![a-z])")
+# NUL ends libxml2's reading; the other control characters are not text.
+_CONTROLS = re.compile("[\x00-\x08\x0b\x0e-\x1f\x7f]")
 _LANG = ("lang", "xml:lang", "{http://www.w3.org/XML/1998/namespace}lang")
-
 _MOST_DEPTH = 250
 _MOST_PIECES = 400_000  # elements, attributes and texts: some 100 MB
 
@@ -56,33 +60,20 @@ class Node:
         return f"<{self.tag} {dict(self.attrs)}>"
 
 
+@dataclass(slots=True)
 class Tree:
     """A parsed page: the nodes of its body in document order, and what its head says about it."""
 
-    __slots__ = (
-        "base",
-        "frames",
-        "hidden_by_sheet",
-        "language",
-        "nodes",
-        "og_title",
-        "refresh",
-        "scripted",
-        "title",
-        "whole",
-    )
-
-    def __init__(self) -> None:
-        self.nodes: list[Node] = []
-        self.title = ""
-        self.og_title = ""
-        self.base = ""
-        self.language = ""
-        self.hidden_by_sheet = 0
-        self.refresh = ""  # where the page sends its reader at once
-        self.frames: list[str] = []
-        self.scripted: list[str] = []  # what the page says of itself for machines (JSON-LD)
-        self.whole = True
+    nodes: list[Node] = field(default_factory=list)
+    title: str = ""
+    og_title: str = ""
+    base: str = ""
+    language: str = ""
+    hidden_by_sheet: int = 0
+    refresh: str = ""  # where the page sends its reader at once
+    frames: list[str] = field(default_factory=list)
+    scripted: list[str] = field(default_factory=list)  # what the page says of itself for machines (JSON-LD)
+    whole: bool = True
 
 
 class _Builder:
@@ -160,12 +151,6 @@ class _Builder:
         elif self._special:
             self._buffer.append(data)
 
-    def comment(self, text: str) -> None:
-        """Comments are not text of the page."""
-
-    def pi(self, target: str, data: str | None = None) -> None:
-        """Nor are processing instructions."""
-
     def close(self) -> Tree:
         """The tree as far as it was read."""
         return self.tree
@@ -174,11 +159,10 @@ class _Builder:
         if hidden_by_attributes(attrs):
             return True
         if self._selectors:
+            names = [f"#{attrs.get('id', '')}"]
             for name in (attrs.get("class") or "").split():
-                if f".{name}" in self._selectors or f"{tag}.{name}" in self._selectors:
-                    self.tree.hidden_by_sheet += 1
-                    return True
-            if f"#{attrs.get('id', '')}" in self._selectors:
+                names += [f".{name}", f"{tag}.{name}"]
+            if not self._selectors.isdisjoint(names):
                 self.tree.hidden_by_sheet += 1
                 return True
         return False
@@ -220,21 +204,28 @@ def parse_html(text: str, *, xml: bool = False, obey_sheets: bool = True) -> Tre
     """
     from lxml import etree
 
-    text = _without_noscript(text)
-    # NUL ends libxml2's reading; the other control characters are not text.
-    data = _CONTROLS.sub(" ", text).encode("utf-8", "replace")
-    tree = _parse_xml(data, obey_sheets) if xml and b"<!ENTITY" not in data else None
-    if tree is not None:
-        return tree
+    data = _CONTROLS.sub(" ", _without_noscript(text)).encode("utf-8", "replace")
+    if xml and b"<!ENTITY" not in data:
+        builder = _Builder(obey_sheets=obey_sheets, xml=True)
+        strict = etree.XMLParser(
+            target=builder, encoding="utf-8", resolve_entities=False, no_network=True, huge_tree=True
+        )
+        with contextlib.suppress(etree.XMLSyntaxError):  # not well-formed after all
+            return _built(data, strict, builder)
     builder = _Builder(obey_sheets=obey_sheets)
-    if not data.strip():
-        return builder.close()
-    parser = etree.HTMLParser(target=builder, encoding="utf-8", huge_tree=True)
-    try:
-        parsed: Tree = etree.fromstring(data, parser)
-    except (etree.XMLSyntaxError, _FullError):
-        return builder.close()  # nothing but a doctype or comments, or too much
-    return parsed
+    if data.strip():
+        with contextlib.suppress(etree.XMLSyntaxError):  # nothing but a doctype or comments
+            return _built(data, etree.HTMLParser(target=builder, encoding="utf-8", huge_tree=True), builder)
+    return builder.close()
+
+
+def _built(data: bytes, parser: Any, builder: _Builder) -> Tree:
+    """The tree of a page, as far as it has no more parts than are taken in."""
+    from lxml import etree
+
+    with contextlib.suppress(_FullError):
+        etree.fromstring(data, parser)
+    return builder.close()
 
 
 def _without_noscript(text: str) -> str:
@@ -253,24 +244,3 @@ def _without_noscript(text: str) -> str:
             break
         place = max(end, kept)
     return "".join(parts) + text[kept:]
-
-
-_RAW = re.compile("<!--|<(?:script|style|noscript)(?![a-z])")
-
-
-def _parse_xml(data: bytes, obey_sheets: bool) -> Tree | None:
-    """The tree by the rules of XML; None where it is not well-formed after all."""
-    from lxml import etree
-
-    target = _Builder(obey_sheets=obey_sheets, xml=True)
-    parser = etree.XMLParser(target=target, encoding="utf-8", resolve_entities=False, no_network=True, huge_tree=True)
-    try:
-        tree: Tree = etree.fromstring(data, parser)
-    except etree.XMLSyntaxError:
-        return None
-    except _FullError:
-        return target.close()
-    return tree
-
-
-_CONTROLS = re.compile("[\x00-\x08\x0b\x0e-\x1f\x7f]")

@@ -105,9 +105,13 @@ class Index:
 
     def spread(self, expressions: Sequence[str], most: int) -> tuple[int, tuple[int, ...]]:
         """The number of passages, and how many match each FTS expression, counting no further than ``most``."""
-        return self._robust(
-            lambda base: (_total(base), tuple(_matching(base, expression, most) for expression in expressions))
-        )
+        counted = "SELECT count(*) FROM (SELECT 1 FROM passages WHERE passages MATCH ? LIMIT ?)"
+
+        def count(base: sqlite3.Connection) -> tuple[int, tuple[int, ...]]:
+            total = int(base.execute("SELECT total(passages) FROM files").fetchone()[0])
+            return total, tuple(int(base.execute(counted, (one, most)).fetchone()[0]) for one in expressions)
+
+        return self._robust(count)
 
     def best(self, expression: str, limit: int) -> tuple[Found, ...]:
         """The passages that match an FTS expression best, by BM25 with title and headings weighing more."""
@@ -115,16 +119,15 @@ class Index:
 
     def passage(self, file: int, number: int) -> str:
         """The text of one passage of a file, "" if there is none."""
-        rowid = (file << _SHIFT) + number
-        row = self._robust(lambda base: base.execute("SELECT text FROM passages WHERE rowid = ?", (rowid,)).fetchone())
-        return str(row[0]).replace(_GAP, "") if row else ""
+        return self._text("SELECT text FROM passages WHERE rowid = ?", (file << _SHIFT) + number).replace(_GAP, "")
 
     def kept(self, path: bytes, mtime_ns: int, size: int) -> str:
         """What was read of a file, where that is kept and the file has not changed since; "" otherwise."""
-        question = (
-            "SELECT text FROM texts WHERE file = (SELECT id FROM files WHERE path = ? AND mtime_ns = ? AND size = ?)"
-        )
-        row = self._robust(lambda base: base.execute(question, (path, mtime_ns, size)).fetchone())
+        question = "SELECT text FROM texts JOIN files ON id = file WHERE path = ? AND mtime_ns = ? AND size = ?"
+        return self._text(question, path, mtime_ns, size)
+
+    def _text(self, question: str, *values: object) -> str:
+        row = self._robust(lambda base: base.execute(question, values).fetchone())
         return str(row[0]) if row else ""
 
     def _robust(self, work: Callable[[sqlite3.Connection], T]) -> T:
@@ -139,7 +142,7 @@ class Index:
                 busy = getattr(error, "sqlite_errorcode", 0) & 0xFF in _BUSY
                 if busy or attempt == 2 or not self._discard():
                     self._detach()
-        raise AssertionError("three attempts end above")
+        raise AssertionError("the last attempt returns or raises")
 
     def _open(self) -> sqlite3.Connection:
         """A connection to an index of this version; a new file gets its tables, and is filled at the next refresh."""
@@ -186,21 +189,16 @@ class Index:
     def _refresh(self, base: sqlite3.Connection, progress: Progress) -> Refreshed:
         started = time.perf_counter()
         known = {path: (mtime, size) for path, mtime, size in base.execute("SELECT path, mtime_ns, size FROM files")}
-        stale: list[Entry] = []
-        documents = 0
-        for entry in scan(self.folder):
-            documents += 1
-            if known.pop(entry.path, None) != (entry.mtime_ns, entry.size):
-                stale.append(entry)
+        entries = tuple(scan(self.folder))
+        stale = [entry for entry in entries if known.pop(entry.path, None) != (entry.mtime_ns, entry.size)]
         seconds = time.perf_counter() - started
-        removed = len(known)
         if known:
             with _transaction(base):
                 for path in known:
                     _remove(base, path)
         if stale:
             self._read(base, stale, progress)
-        return Refreshed(documents, len(stale), removed, seconds)
+        return Refreshed(len(entries), len(stale), len(known), seconds)
 
     def _read(self, base: sqlite3.Connection, stale: Sequence[Entry], progress: Progress) -> None:
         done = 0
@@ -271,17 +269,6 @@ def _spaced(text: str) -> str:
     return text if text.isascii() else _UNSPACED.sub(_GAP, text)
 
 
-def _total(base: sqlite3.Connection) -> int:
-    return int(base.execute("SELECT total(passages) FROM files").fetchone()[0])
-
-
-def _matching(base: sqlite3.Connection, expression: str, most: int) -> int:
-    row = base.execute(
-        "SELECT count(*) FROM (SELECT 1 FROM passages WHERE passages MATCH ? LIMIT ?)", (expression, most)
-    ).fetchone()
-    return int(row[0])
-
-
 def _best(base: sqlite3.Connection, expression: str, limit: int) -> tuple[Found, ...]:
     rows = base.execute(
         "SELECT rowid, highlight(passages, 0, char(2), char(3)), highlight(passages, 1, char(2), char(3)), "
@@ -296,6 +283,6 @@ def _best(base: sqlite3.Connection, expression: str, limit: int) -> tuple[Found,
         if file not in pages:
             row = base.execute("SELECT path, title, linked FROM files WHERE id = ?", (file,)).fetchone()
             pages[file] = FilePage(file, *row) if row else FilePage(file, b"", "", 0.0)
-        marked = [str(column).replace(_GAP, "") for column in (title, headings, text)]
-        found.append(Found(pages[file], rowid & ((1 << _SHIFT) - 1), marked[0], marked[1], marked[2], sheet))
+        title, headings, text = (str(column).replace(_GAP, "") for column in (title, headings, text))
+        found.append(Found(pages[file], rowid & ((1 << _SHIFT) - 1), title, headings, text, sheet))
     return tuple(found)

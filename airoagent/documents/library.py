@@ -10,19 +10,19 @@ What counts as a document, and what an address is, is in `folders`; how pages be
 
 from __future__ import annotations
 
+import copy
 import os
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, cast
 
 from airoagent.documents import pdf
 from airoagent.documents.folders import Folder, address, content_type, find_file, open_folders, read_file
 from airoagent.documents.index import Index, Progress, Refreshed
 from airoagent.documents.passages import SearchResult
 from airoagent.documents.ranking import Hit, Term, rank_pages, snippet, terms_of, unmarked
-from airoagent.errors import FetchError, ToolError, UsageError
+from airoagent.errors import FetchError, ToolError
 from airoagent.text import rank
 
 __all__ = ["Documents"]
@@ -47,11 +47,14 @@ class Documents:
         self._folders = open_folders(folders)
         self._indexes = tuple(Index(folder, cache, busy_s=busy_s) for folder in self._folders)
         self._lock = threading.Lock()
-        self._fresh_until = 0.0
+        self._fresh_until = [0.0]  # shared with the copies that `watched` gives
+        self._used: Callable[[], None] = lambda: None
 
     def watched(self, used: Callable[[], None]) -> Documents:
         """The same documents; ``used`` is called whenever something is looked for or read in them."""
-        return cast(Documents, _Watched(self, used))
+        made = copy.copy(self)
+        made._used = used
+        return made
 
     @property
     def addresses(self) -> tuple[str, ...]:
@@ -60,19 +63,12 @@ class Documents:
 
     def resolve(self, url: str) -> Path:
         """The file at a ``docs://`` address; FetchError if it is not a document of these folders."""
+        self._used()
         return find_file(self._folders, url)[1]
-
-    def url_for(self, path: Path) -> str:
-        """The address of a file below one of the folders; UsageError for any other path."""
-        real = Path(path).resolve()
-        for folder in self._folders:
-            if real.is_relative_to(folder.root) and folder.only in ("", real.name):
-                below = os.fsencode(real.relative_to(folder.root).as_posix())
-                return address(folder, b"" if below == b"." else below)
-        raise UsageError(f"{str(path)!r} is in none of the documents folders", "name its folder with --docs")
 
     def read(self, url: str) -> tuple[bytes, str]:
         """The bytes (the first 8 MB) and content type of the document at an address; FetchError if there is none."""
+        self._used()
         folder, path = find_file(self._folders, url)
         try:
             if path.suffix.lower() == ".pdf" and (text := self._kept(folder, path)):
@@ -95,6 +91,7 @@ class Documents:
 
     def refresh(self, progress: Progress = _silent) -> tuple[Refreshed, ...]:
         """Bring every folder's index up to date now; ``progress(what, done, total)`` is called as files are read."""
+        self._used()
         with self._lock:
             return self._refresh(progress)
 
@@ -104,9 +101,10 @@ class Documents:
         The query may hold any characters; none has a special meaning. The first search builds the index; later ones
         look for changed files first (unless that was done a moment ago).
         """
+        self._used()
         terms = terms_of(query)
         with self._lock:
-            if time.monotonic() >= self._fresh_until:
+            if time.monotonic() >= self._fresh_until[0]:
                 self._refresh(progress)
             if not terms or n < 1:
                 return ()
@@ -122,7 +120,7 @@ class Documents:
         done = tuple(index.refresh(progress) for index in self._indexes)
         cost = sum(refreshed.seconds for refreshed in done)
         # A look round of 100,000 files takes a second or two: not before every step of a run.
-        self._fresh_until = time.monotonic() + (20 * cost if cost > 0.05 else 0.0)
+        self._fresh_until[0] = time.monotonic() + (20 * cost if cost > 0.05 else 0.0)
         return done
 
     def _rarity(self, terms: Sequence[Term]) -> tuple[dict[str, float], dict[str, int]]:
@@ -131,19 +129,6 @@ class Documents:
         total = sum(passages for passages, _ in spreads)
         sizes = {term.text: sum(found[at] for _, found in spreads) for at, term in enumerate(terms)}
         return {term.text: term.weight * rank.rarity(sizes[term.text], total) for term in terms}, sizes
-
-
-class _Watched:
-    """Documents whose use is noted; everything but the folders' addresses is use."""
-
-    def __init__(self, documents: Documents, used: Callable[[], None]) -> None:
-        self._documents = documents
-        self._used = used
-
-    def __getattr__(self, name: str) -> Any:
-        if name != "addresses":
-            self._used()
-        return getattr(self._documents, name)
 
 
 def _expression(terms: Sequence[Term], rarity: Mapping[str, float], sizes: Mapping[str, int]) -> str:
@@ -174,14 +159,6 @@ def _snippet(hit: Hit, index: Index) -> str:
         text = index.passage(hit.page.id, best.number + 1)
         if text and len(text) + len(chosen[best.number]) <= _LONG:
             chosen[best.number + 1] = text
-    parts: list[str] = []
-    for number in sorted(chosen):
-        if parts:
-            parts.append("\n" if number - 1 in chosen else "\n… ")
-        parts.append(chosen[number])
-    return _one_block("".join(parts))
-
-
-def _one_block(text: str) -> str:
-    """Text without empty lines, which separate results."""
-    return "\n".join(line for line in text.split("\n") if line.strip())
+    first, *others = sorted(chosen)
+    text = chosen[first] + "".join(f"\n{'' if at - 1 in chosen else '… '}{chosen[at]}" for at in others)
+    return "\n".join(line for line in text.split("\n") if line.strip())  # an empty line separates results

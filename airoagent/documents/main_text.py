@@ -83,7 +83,8 @@ def _most_furniture(node: Node) -> float:
     tag, attrs = node.tag, node.attrs
     if tag in _FURNITURE or attrs.get("role") in _ROLES:
         # An article's own header, notes and corrections are part of it.
-        return 0.0 if tag in ("header", "aside", "footer") and _inside(node, "article", "main") else 0.5
+        of_article = any(above.tag in ("article", "main") for above in islice(_above(node), _MOST_ABOVE))
+        return 0.0 if tag in ("header", "aside", "footer") and of_article else 0.5
     if tag in ("body", "main", "article") or not attrs:
         return 0.0
     names = f"{attrs.get('class', '')[:200]} {attrs.get('id', '')[:200]}"
@@ -96,10 +97,6 @@ def _is_named_after_its_topic(node: Node) -> bool:
     """Whether a section of an article, `<section id="comments">`, goes by the words of its heading."""
     head = next((child for child in node.children if isinstance(child, Node)), None)
     return node.tag == "section" and head is not None and heading_level(head.tag) > 0 and "class" not in node.attrs
-
-
-def _inside(node: Node, *tags: str) -> bool:
-    return any(above.tag in tags for above in islice(_above(node), _MOST_ABOVE))
 
 
 def _above(node: Node) -> Iterator[Node]:
@@ -216,6 +213,5 @@ def _written(tree: Tree) -> str:
 
 
 def _start_tag(element: Node) -> str:
-    given = element.attrs
-    kept = [f' {name}="{html.escape(given[name])}"' for name in _ATTRIBUTES if given.get(name)]
+    kept = [f' {name}="{html.escape(text)}"' for name in _ATTRIBUTES if (text := element.attrs.get(name))]
     return f"<{element.tag}{''.join(kept)}>"

@@ -38,66 +38,49 @@ class SearchResult:
 
 def cut(blocks: Sequence[Block]) -> tuple[Passage, ...]:
     """The passages of a page's blocks, in order; headings stand in the passages below them."""
-    cutter = _Cutter()
+    done: list[Passage] = []
+    path: list[tuple[int, str]] = []
+    names: list[str] = []  # the headings of the passage in the making
+    lines: list[str] = []
+    size = page = 0
+
+    def close() -> None:
+        nonlocal lines, names, size
+        if lines:
+            done.append(Passage(" / ".join(names), "\n".join(lines), page))
+        lines, names, size = [], [], 0
+
     for block in blocks:
-        cutter.take(block)
-    return cutter.finish()
-
-
-class _Cutter:
-    def __init__(self) -> None:
-        self._done: list[Passage] = []
-        self._path: list[tuple[int, str]] = []
-        self._names: list[str] = []  # the headings of the passage in the making
-        self._lines: list[str] = []
-        self._size = self._page = 0
-
-    def take(self, block: Block) -> None:
         if block.kind == "heading":
-            if self._size >= _SHORT:
-                self._close()
-            while self._path and self._path[-1][0] >= block.level:
-                self._path.pop()
-            self._path.append((block.level, block.text[:200]))
-            if self._lines:
-                self._add(block.text)
-                self._name(block.text[:200])
-            return
-        if block.page != self._page:
-            self._close()
-            self._page = block.page
-        if not self._lines:
-            self._names = [name for _, name in self._path[-3:]]
+            if size >= _SHORT:
+                close()
+            while path and path[-1][0] >= block.level:
+                path.pop()
+            name = block.text[:200]
+            path.append((block.level, name))
+            if lines:
+                lines.append(block.text)
+                size += len(block.text) + 1
+                names += [name] if name not in names else []
+            continue
+        if block.page != page:
+            close()
+            page = block.page
         for piece, new_line in _pieces(block):
-            if self._size and self._size + len(piece) > MOST:
-                self._close()
-            if not self._names:
-                self._names = [name for _, name in self._path[-3:]]
-            self._add(piece, new_line=new_line)
-        if self._size >= AIM:
-            self._close()
-
-    def finish(self) -> tuple[Passage, ...]:
-        self._close()
-        if not self._done and self._path:  # nothing but headings
-            self._done.append(Passage("", "\n".join(name for _, name in self._path)))
-        return tuple(self._done)
-
-    def _add(self, text: str, *, new_line: bool = True) -> None:
-        if self._lines and not new_line:
-            self._lines[-1] += " " + text
-        else:
-            self._lines.append(text)
-        self._size += len(text) + 1
-
-    def _name(self, heading: str) -> None:
-        if heading not in self._names:
-            self._names.append(heading)
-
-    def _close(self) -> None:
-        if self._lines:
-            self._done.append(Passage(" / ".join(self._names), "\n".join(self._lines), self._page))
-        self._lines, self._names, self._size = [], [], 0
+            if size and size + len(piece) > MOST:
+                close()
+            names = names if lines and names else [name for _, name in path[-3:]]
+            if lines and not new_line:
+                lines[-1] += " " + piece
+            else:
+                lines.append(piece)
+            size += len(piece) + 1
+        if size >= AIM:
+            close()
+    close()
+    if not done and path:  # nothing but headings
+        done.append(Passage("", "\n".join(name for _, name in path)))
+    return tuple(done)
 
 
 def _pieces(block: Block) -> Iterator[tuple[str, bool]]:
@@ -111,20 +94,16 @@ def _pieces(block: Block) -> Iterator[tuple[str, bool]]:
             size += len(line)
             if size > AIM and head and len(head) < 120 and line != head:
                 size = len(line)
-                yield from ((head, True),)
-            for part in _chopped(line):
-                yield part, True
+                yield head, True
+            yield from ((part, True) for part in _chopped(line))
         return
     text = unwrapped(block.text) if "\n" in block.text else block.text
     if len(text) <= MOST and "\n" not in text:
         yield text, True
         return
     for line in text.split("\n"):
-        first = True
-        for sentence in sentences(line):
-            for part in _chopped(sentence):
-                yield part, first
-                first = False
+        parts = [part for sentence in sentences(line) for part in _chopped(sentence)]
+        yield from ((part, number == 0) for number, part in enumerate(parts))
 
 
 def _chopped(text: str) -> Iterator[str]:

@@ -50,23 +50,18 @@ def read_pdf(body: bytes, url: str, seconds: int = _SECONDS) -> Found:
 
     ``seconds`` of processor time are spent at most, and twice as many by the clock.
     """
+    from airoagent.documents.read_text import plain
+    from airoagent.documents.rendering import Block
+
     try:
         written, stopped = run_child(f"{__name__}:serve", body, seconds)
     except OSError as error:
         raise FetchError(f"{url} is a PDF file, and no process could be started to read it ({error})") from error
-    lines = written.split(b"\n")[:-1]  # what comes after the last line end was cut off
-    return _found([json.loads(line) for line in lines], stopped, url)
-
-
-def _found(records: list[dict[str, Any]], stopped: str, url: str) -> Found:
-    """What the reading process wrote, as `read_text` gives it; ``stopped`` says why it did not come to its end."""
-    from airoagent.documents.read_text import plain
-    from airoagent.documents.rendering import Block
-
     title, pages = "", 0
     blocks: tuple[Block, ...] = ()
     links: list[tuple[str, str]] = []
-    for record in records:
+    for line in written.split(b"\n")[:-1]:  # what comes after the last line end was cut off
+        record = json.loads(line)
         title = title or record.get("title", "")
         if "text" in record:
             pages += 1

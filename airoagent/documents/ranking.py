@@ -11,10 +11,11 @@ import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from os.path import commonprefix
 
 from airoagent.documents.index import FilePage, Found
 from airoagent.text.sentences import sentences
-from airoagent.text.words import STOP_WORDS, UNSPACED, word_set
+from airoagent.text.words import STOP_WORDS, UNSPACED, fold, word_set
 
 __all__ = ["Hit", "Term", "rank_pages", "snippet", "terms_of", "unmarked"]
 
@@ -162,30 +163,15 @@ def _matched(text: str, names: set[str], stems: dict[str, str]) -> Iterator[tupl
 def _term(word: str, names: set[str], stems: dict[str, str]) -> str:
     """The term that a matched word matches: the index has stemmed both, so it is the one that begins most like it."""
     lower = word.lower()
-    known = stems.get(lower)
-    if known is None:
-        bare = _bare(lower)
-        known = lower if lower in names else max(names, key=lambda name: (_common(name, bare), -len(name)))
-        if not _common(known, bare):  # the second half of a compound: counted with the first
-            known = ""
-        stems[lower] = known
-    return known
+    if lower not in stems:
+        bare = fold(lower)
 
+        def common(name: str) -> int:
+            return len(commonprefix((fold(name), bare)))  # noqa: RUF071 - letter by letter is meant
 
-def _bare(word: str) -> str:
-    """A word without accents, as the index compares it."""
-    if word.isascii():
-        return word
-    return "".join(letter for letter in unicodedata.normalize("NFD", word) if not unicodedata.combining(letter))
-
-
-def _common(a: str, b: str) -> int:
-    length = 0
-    for x, y in zip(_bare(a), b, strict=False):
-        if x != y:
-            break
-        length += 1
-    return length
+        known = lower if lower in names else max(names, key=lambda name: (common(name), -len(name)))
+        stems[lower] = known if common(known) else ""  # the second half of a compound: counted with the first
+    return stems[lower]
 
 
 def snippet(text: str, *, most: int = 600) -> str:

@@ -15,18 +15,20 @@ from __future__ import annotations
 import json
 import re
 import sys
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from urllib.parse import urldefrag, urljoin, urlsplit
 
 from airoagent.child_processes import run_child, set_limits
-from airoagent.documents import pdf, read_text
+from airoagent.documents import pdf
 from airoagent.documents.charset import decode, split_type
 from airoagent.documents.html_tree import Tree, parse_html
 from airoagent.documents.main_text import chosen, prune
+from airoagent.documents.read_text import READERS, article_body, plain
 from airoagent.documents.rendering import Block, join_blocks, render, text_of
 from airoagent.errors import FetchError
 
-__all__ = ["Link", "Page", "Reading", "is_challenge", "read_blocks", "read_page", "serve"]
+__all__ = ["Link", "Page", "Reading", "read_blocks", "read_page", "serve"]
 
 _CHALLENGE = re.compile(
     r"just a moment\.\.\.|attention required! \| cloudflare|checking your browser|ddos-guard|one moment, please"
@@ -34,7 +36,19 @@ _CHALLENGE = re.compile(
     r"|pardon our interrupt",
     re.IGNORECASE,
 )
-_OWN = {"text/org": "org", "application/x-ipynb+json": "notebook", "text/x-source": "code"}
+_TYPES = {
+    "html": "text/html",
+    "xhtml": "application/xhtml+xml",
+    "json": "application/json text/json application/ld+json",
+    "xml": "application/xml text/xml",
+    "markdown": "text/markdown text/x-markdown text/x-rst",
+    "csv": "text/csv text/tab-separated-values",
+    "org": "text/org",
+    "notebook": "application/x-ipynb+json",
+    "code": "text/x-source",
+}
+_KINDS = {type: kind for kind, types in _TYPES.items() for type in types.split()}
+_READ = "pages, plain text, Markdown, JSON and XML can be read"
 _LEAST_CHALLENGED = 800  # characters of a page that is not a guard's, whatever its title
 _TINY = 200  # characters below which a page may have been hidden from us
 _LARGE = 1_000_000  # bytes, and
@@ -131,23 +145,13 @@ def _read(body: bytes, content_type: str, url: str, *, of_web: bool = False) -> 
     kind, charset = _kind(body, content_type, url)
     if kind in ("html", "xhtml"):
         return _read_html(decode(body, charset), url, xml=kind == "xhtml", of_web=of_web)
-    if kind in ("pdf", "pdf text"):
-        title, blocks, hrefs = pdf.read_pdf(body, url) if kind == "pdf" else pdf.read_text(body)
+    if kind == "pdf":
+        title, blocks, hrefs = pdf.read_pdf(body, url)
+    elif kind == "pdf text":
+        title, blocks, hrefs = pdf.read_text(body)
     else:
-        read = {
-            "markdown": read_text.markdown,
-            "json": read_text.json_text,
-            "xml": read_text.xml_text,
-            "csv": read_text.csv_text,
-            "org": read_text.org_text,
-            "notebook": read_text.notebook,
-            "code": read_text.code,
-        }
-        title, blocks, hrefs = read.get(kind, read_text.plain)(decode(body, charset))
-    links = _Links(url, "")
-    for href, words in hrefs:
-        links.add(href, words)
-    return Reading(title, blocks, links.all(), "")
+        title, blocks, hrefs = READERS[kind](decode(body, charset))
+    return Reading(title, blocks, _links(url, "", hrefs), "")
 
 
 def _kind(body: bytes, content_type: str, url: str) -> tuple[str, str]:
@@ -161,31 +165,20 @@ def _kind(body: bytes, content_type: str, url: str) -> tuple[str, str]:
         return "pdf", ""
     start = body[:1024].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     if _is_binary(body, charset):
-        raise FetchError(
-            f"{url} is not text: {kind or 'its type is not given'}, and its bytes are binary",
-            "pages, plain text, Markdown, JSON and XML can be read",
-        )
-    markdown = urlsplit(url).path.lower().endswith((".md", ".markdown", ".rst"))
-    if kind == "":
-        html = start.startswith((b"<!doctype html", b"<html", b"<head", b"<body", b"<!--")) or b"<html" in start
-        return ("html" if html else "markdown" if markdown else "plain"), charset
-    if kind in ("text/html", "application/xhtml+xml"):
-        return ("html" if kind == "text/html" else "xhtml"), charset
-    if kind in _OWN:
-        return _OWN[kind], charset
-    if kind in ("application/json", "text/json", "application/ld+json") or kind.endswith("+json"):
-        return "json", charset
-    if kind in ("application/xml", "text/xml") or (kind.endswith("+xml") and kind != "image/svg+xml"):
-        return ("xhtml" if b"<html" in start else "xml"), charset
-    if kind in ("text/markdown", "text/x-markdown", "text/x-rst"):
-        return "markdown", charset
-    if kind in ("text/csv", "text/tab-separated-values"):
-        return "csv", charset
-    if kind.startswith("text/"):
-        return ("markdown" if markdown else "plain"), charset
-    raise FetchError(
-        f"{url} is of type {kind[:100]}, which cannot be read", "pages, plain text, Markdown, JSON and XML can be read"
-    )
+        raise FetchError(f"{url} is not text: {kind or 'its type is not given'}, and its bytes are binary", _READ)
+    known = _KINDS.get(kind, "")
+    if not kind and (b"<html" in start or start.startswith((b"<!doctype html", b"<head", b"<body", b"<!--"))):
+        known = "html"
+    elif kind.endswith("+json"):
+        known = known or "json"
+    elif kind.endswith("+xml") and kind != "image/svg+xml":
+        known = known or "xml"
+    elif not kind or kind.startswith("text/"):
+        markdown = urlsplit(url).path.lower().endswith((".md", ".markdown", ".rst"))
+        known = known or ("markdown" if markdown else "plain")
+    if not known:
+        raise FetchError(f"{url} is of type {kind[:100]}, which cannot be read", _READ)
+    return ("xhtml" if known == "xml" and b"<html" in start else known), charset
 
 
 def _is_binary(body: bytes, charset: str) -> bool:
@@ -206,8 +199,8 @@ def _read_html(text: str, url: str, *, xml: bool, of_web: bool) -> Reading:
         other, other_size = _content(parse_html(text, xml=xml, obey_sheets=False), url, of_web)
         if other_size > 4 * max(size, 50):
             return other
-    if size < _TINY and tree.scripted and len(body := read_text.article_body(tree.scripted)) > 4 * max(size, 50):
-        _, blocks, _ = read_text.plain(body)
+    if size < _TINY and tree.scripted and len(body := article_body(tree.scripted)) > 4 * max(size, 50):
+        _, blocks, _ = plain(body)
         return replace(reading, blocks=blocks)
     return reading
 
@@ -216,21 +209,17 @@ def _content(tree: Tree, url: str, of_web: bool) -> tuple[Reading, int]:
     """The main content, or all that is visible where none stands out; and its length in characters."""
     prune(tree)
     found: list[tuple[int, str, str]] = []
-    blocks = render([tree.nodes[0]], lambda at, href, words: found.append((at, href, words)))
+    blocks = render(tree.nodes[0], lambda at, href, words: found.append((at, href, words)))
     kept = chosen(tree, blocks, _linked(blocks, found)) if of_web else [True] * len(blocks)
-    links = _Links(url, tree.base)
-    for href in (tree.refresh, *tree.frames):
-        links.add(href, "")
-    for at, href, words in found:
-        if at >= len(kept) or kept[at]:
-            links.add(href, words)
+    hrefs = [(href, "") for href in (tree.refresh, *tree.frames)]
+    hrefs += [(href, words) for at, href, words in found if at >= len(kept) or kept[at]]
     blocks = tuple(block for block, keep in zip(blocks, kept, strict=True) if keep)
     if not tree.whole:
         blocks += (Block("text", "(The rest of this page was not read: it has too many parts.)"),)
     size = sum(len(block.text) for block in blocks)
-    if of_web and is_challenge(tree.title) and size < _LEAST_CHALLENGED:
+    if of_web and _CHALLENGE.match(tree.title.strip()) and size < _LEAST_CHALLENGED:  # a guard's page, sent instead
         blocks = ()
-    return Reading(_title(tree, blocks), blocks, links.all(), tree.language[:35]), size
+    return Reading(_title(tree, blocks), blocks, _links(url, tree.base, hrefs), tree.language[:35]), size
 
 
 def _linked(blocks: tuple[Block, ...], links: list[tuple[int, str, str]]) -> list[float]:
@@ -239,11 +228,6 @@ def _linked(blocks: tuple[Block, ...], links: list[tuple[int, str, str]]) -> lis
     for at, _, words in links:
         sizes[min(at, len(blocks))] += len(words)
     return [size / max(1, len(block.text)) for block, size in zip(blocks, sizes, strict=False)]
-
-
-def is_challenge(title: str) -> bool:
-    """Whether a page with this title guards a site against robots and was sent instead of the page asked for."""
-    return _CHALLENGE.match(title.strip()) is not None
 
 
 def _title(tree: Tree, blocks: tuple[Block, ...]) -> str:
@@ -263,27 +247,20 @@ def _letters(text: str) -> str:
     return "".join(filter(str.isalnum, text)).lower()
 
 
-class _Links:
-    """Collects a page's links: absolute, in order, each address once."""
-
-    def __init__(self, url: str, base: str) -> None:
-        self._base = join_url(url, base) or url if base else url
-        self._own = urldefrag(url)[0]
-        self._found: dict[str, str] = {}
-        self._seen: set[str] = set()
-
-    def add(self, href: str, text: str) -> None:
-        """Take in one link; addresses of other schemes and places on the page itself are passed over."""
-        if href[:1] in ("#", "") or (href in self._seen and text):
-            return
-        if text:
-            self._seen.add(href)
-        url = join_url(self._base, href)
-        if url and (urldefrag(url)[0] != self._own) and not self._found.get(url):
-            self._found[url] = text
-
-    def all(self) -> tuple[Link, ...]:
-        return tuple(Link(url, text) for url, text in self._found.items())
+def _links(url: str, base: str, hrefs: Iterable[tuple[str, str]]) -> tuple[Link, ...]:
+    """A page's links: absolute, in order, each address once; not other schemes, nor places on the page itself."""
+    start = join_url(url, base) or url if base else url
+    own = urldefrag(url)[0]
+    found: dict[str, str] = {}
+    seen: set[tuple[str, bool]] = set()
+    for href, text in hrefs:
+        if href[:1] in ("#", "") or (href, bool(text)) in seen:
+            continue
+        seen.add((href, bool(text)))
+        link = join_url(start, href)
+        if link and urldefrag(link)[0] != own:
+            found[link] = found.get(link) or text
+    return tuple(Link(link, text) for link, text in found.items())
 
 
 def join_url(base: str, href: str) -> str:

@@ -5,27 +5,18 @@ Each reader takes decoded text and gives (title, blocks, [(address, words)]). Te
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from itertools import groupby
 from typing import Any
 
-from airoagent.documents.rendering import Block
+from airoagent.documents.rendering import Block, Kind
 
-__all__ = [
-    "Found",
-    "article_body",
-    "code",
-    "csv_text",
-    "json_text",
-    "markdown",
-    "notebook",
-    "org_text",
-    "plain",
-    "xml_text",
-]
+__all__ = ["READERS", "Found", "article_body", "plain"]
 
 Found = tuple[str, tuple[Block, ...], list[tuple[str, str]]]
 
@@ -44,13 +35,10 @@ def plain(text: str) -> Found:
     blocks = tuple(Block("text", part) for part in _paragraphs(text))
     first = blocks[0].text if blocks else ""
     is_title = "\n" not in first and len(first) <= 120 and len(blocks) > 1 and not first.endswith((".", ","))
-    title = first if is_title else ""
     lines = first.split("\n")
-    if not title and len(blocks) > 1 and 1 < len(lines) < 4 and all(map(_is_heading, lines)):
-        title = lines[0].strip()
-    if not title and lines[1:] and _RULE.fullmatch(lines[1].strip()):
-        title = lines[0].strip()
-    return title, blocks, []
+    is_title = is_title or (len(blocks) > 1 and 1 < len(lines) < 4 and all(map(_is_heading, lines)))
+    is_title = is_title or (len(lines) > 1 and _RULE.fullmatch(lines[1].strip()) is not None)
+    return lines[0].strip() if is_title else "", blocks, []
 
 
 def _is_heading(line: str) -> bool:
@@ -59,20 +47,12 @@ def _is_heading(line: str) -> bool:
 
 
 def _paragraphs(text: str) -> list[str]:
-    parts: list[str] = []
-    lines: list[str] = []
-    for line in text.split("\n"):
-        if line.strip():
-            lines.append(line.rstrip())
-        elif lines:
-            parts.append("\n".join(lines))
-            lines = []
-    if lines:
-        parts.append("\n".join(lines))
-    return parts
+    """The parts of a text between empty lines, without the white space at the ends of lines."""
+    lines = (line.rstrip() for line in text.split("\n"))
+    return ["\n".join(part) for is_text, part in groupby(lines, key=bool) if is_text]
 
 
-def markdown(text: str) -> Found:
+def _markdown(text: str) -> Found:
     """Markdown (and reStructuredText): kept as written, front matter and comments apart; title from a heading."""
     front, text = _front_matter(text)
     text = _COMMENT.sub("", text) if "<!--" in text else text
@@ -82,13 +62,9 @@ def markdown(text: str) -> Found:
     lines: list[str] = []
     fence = ""
 
-    def flush(kind: str = "text") -> None:
-        if any(line.strip() for line in lines):
-            body = "\n".join(lines).strip("\n")
-            if kind == "code":
-                blocks.append(Block("code", body))
-            else:
-                blocks.append(Block("row" if body.lstrip().startswith("|") else "text", body))
+    def flush(kind: Kind = "text") -> None:
+        if body := "\n".join(lines).strip("\n"):
+            blocks.append(Block("row" if kind == "text" and body.lstrip().startswith("|") else kind, body))
         lines.clear()
 
     for raw in text.split("\n"):
@@ -129,26 +105,29 @@ def _unlinked(text: str) -> str:
     return re.sub(r"[`*]", "", _INLINE.sub(lambda m: m[1], text).replace("](", " ")).strip(" )")
 
 
+_HEAD = re.compile(r"---\n(.{0,20000}?\n)?---[^\n]*(?:\n|\Z)", re.DOTALL)
+_TITLE = re.compile(r"^title:[ \t]*(.*)$", re.IGNORECASE | re.MULTILINE)
+
+
 def _front_matter(text: str) -> tuple[str, str]:
     """The title in a YAML head between ``---`` lines, and the text without that head."""
-    if not text.startswith("---\n"):
+    head = _HEAD.match(text)
+    if head is None:
         return "", text
-    end = text.find("\n---", 3, 20_000)
-    if end < 0:
-        return "", text
-    title = ""
-    for line in text[4:end].split("\n"):
-        if line.lower().startswith("title:"):
-            title = line[6:].strip().strip("\"'")
-    return title, text[end + 4 :].partition("\n")[2]
+    titles = _TITLE.findall(head[1] or "")
+    return (titles[-1].strip().strip("\"'") if titles else ""), text[head.end() :]
 
 
-def code(text: str) -> Found:
+def _code(text: str) -> Found:
     """Source code and settings: as they are."""
-    return "", (Block("code", text.strip("\n")),) if text.strip() else (), []
+    return "", _block("code", text), []
 
 
-def org_text(text: str) -> Found:
+def _block(kind: Kind, text: str) -> tuple[Block, ...]:
+    return (Block(kind, text.strip("\n")),) if text.strip() else ()
+
+
+def _org(text: str) -> Found:
     """Org: read as Markdown, with its own headings, title and links."""
     title = re.search(r"^#\+title:\s*(.+)$", text, re.IGNORECASE | re.MULTILINE)
     text = re.sub(r"^#\+\w+:.*$|^[ \t]*:\w+:.*$", "", text, flags=re.MULTILINE)
@@ -156,18 +135,18 @@ def org_text(text: str) -> Found:
     text = re.sub(
         r"\[\[([^\[\]\n]{1,2000})\](?:\[([^\[\]\n]{1,300})\])?\]", lambda m: f"[{m[2] or m[1]}]({m[1]})", text
     )
-    first, blocks, links = markdown(text)
+    first, blocks, links = _markdown(text)
     return (title[1].strip()[:300] if title else first), blocks, links
 
 
-def notebook(text: str) -> Found:
+def _notebook(text: str) -> Found:
     """A Jupyter notebook: its words, its code and the text that the code gave."""
     try:
         cells = json.loads(text)["cells"]
         parts = [part for cell in cells for part in _cell_parts(cell)]
     except (ValueError, RecursionError, KeyError, TypeError, AttributeError):
-        return json_text(text)
-    return markdown("\n\n".join(parts))
+        return _json(text)
+    return _markdown("\n\n".join(parts))
 
 
 def _cell_parts(cell: dict[str, Any]) -> list[str]:
@@ -178,7 +157,7 @@ def _cell_parts(cell: dict[str, Any]) -> list[str]:
     return [f"~~~~~~\n{code.rstrip()}\n~~~~~~" for code in (source, *shown) if code.strip()]
 
 
-def csv_text(text: str) -> Found:
+def _table(text: str) -> Found:
     """A table of values separated by commas, semicolons or tabs: a line for each row, its cells between bars."""
     head = text.partition("\n")[0]
     sign = max(",;\t", key=head.count)
@@ -188,51 +167,48 @@ def csv_text(text: str) -> Found:
         rows = [[" ".join(cell.split()) for cell in row] for row in csv.reader(io.StringIO(text), delimiter=sign)]
     except csv.Error:  # a cell of more than 128 kB, say
         return plain(text)
-    lines = [" | ".join(row) for row in rows if any(row)]
-    return "", (Block("row", "\n".join(lines)),) if lines else (), []
+    return "", _block("row", "\n".join(" | ".join(row) for row in rows if any(row))), []
 
 
-def json_text(text: str) -> Found:
+def _json(text: str) -> Found:
     """JSON: as it is if it has lines, else laid out on lines; what is not JSON after all is kept as text."""
     try:
         value = json.loads(text)
         if text.count("\n") * 2_000 < len(text):
             text = json.dumps(value, ensure_ascii=False, indent=1)
     except (ValueError, RecursionError):
-        return "", (Block("code", text.strip("\n")),) if text.strip() else (), []
+        return _code(text)
     title = ""
     if isinstance(value, dict):
         title = next((v for k in ("title", "name", "headline") if isinstance(v := value.get(k), str)), "")
-    links: list[tuple[str, str]] = []
-    stack: list[object] = [value]
+    links = [(one, "") for one in _parts(value) if isinstance(one, str) and _ADDRESS.fullmatch(one)]
+    return " ".join(title.split())[:300], (Block("code", text.strip("\n")),), links
+
+
+_ADDRESS = re.compile(r"https?://\S+")
+
+
+def _parts(value: object) -> Iterator[object]:
+    """A value of JSON and everything in it, in order."""
+    stack = [value]
     while stack:
         item = stack.pop()
-        if isinstance(item, str):
-            if item.startswith(("http://", "https://")) and not any(map(str.isspace, item)):
-                links.append((item, ""))
-        elif isinstance(item, dict):
+        yield item
+        if isinstance(item, dict):
             stack.extend(reversed(item.values()))
         elif isinstance(item, list):
             stack.extend(reversed(item))
-    return " ".join(title.split())[:300], (Block("code", text.strip("\n")),), links
 
 
 def article_body(records: Sequence[str]) -> str:
     """The text of an article in a page's JSON-LD records; "" where they hold none."""
-    stack: list[object] = []
-    for record in records:
-        try:
-            stack.append(json.loads(record))
-        except (ValueError, RecursionError):
-            continue
     bodies = [""]
-    while stack:
-        item = stack.pop()
-        if isinstance(item, dict):
-            bodies += [body for key in ("articleBody", "text") if isinstance(body := item.get(key), str)]
-            stack.extend(item.values())
-        elif isinstance(item, list):
-            stack.extend(item)
+    for record in records:
+        with contextlib.suppress(ValueError, RecursionError):
+            found = (part for part in _parts(json.loads(record)) if isinstance(part, dict))
+            bodies += [
+                body for part in found for key in ("articleBody", "text") if isinstance(body := part.get(key), str)
+            ]
     return _unmarked(max(bodies, key=len))
 
 
@@ -243,7 +219,7 @@ def _unmarked(text: str) -> str:
     from airoagent.documents.html_tree import parse_html
     from airoagent.documents.rendering import join_blocks, render
 
-    return join_blocks(render([parse_html(text).nodes[0]], lambda at, href, words: None))
+    return join_blocks(render(parse_html(text).nodes[0], lambda at, href, words: None))
 
 
 _TAGS = re.compile(r"</?(?:p|br|b|i|em|strong|a|div|span|ul|ol|li|img|h[1-6]|blockquote|table)\b[^<>]*>", re.IGNORECASE)
@@ -276,12 +252,6 @@ class _XmlText:
     def data(self, data: str) -> None:
         self._words.append(data)
 
-    def comment(self, text: str) -> None:
-        """Not text of the document."""
-
-    def pi(self, target: str, data: str | None = None) -> None:
-        """Not text of the document."""
-
     def close(self) -> _XmlText:
         self._flush()
         return self
@@ -295,12 +265,12 @@ class _XmlText:
         self.lines.append(f"{name}: {text}" if name else text)
         if name == "title" and not self.title:
             self.title = text
-        if text.startswith(("http://", "https://")) and " " not in text:
+        if _ADDRESS.fullmatch(text):
             self.links.append((text, ""))
         return True
 
 
-def xml_text(text: str) -> Found:
+def _xml(text: str) -> Found:
     """XML (feeds, sitemaps, records): a line per element with text; entities are not expanded."""
     from lxml import etree
 
@@ -312,11 +282,18 @@ def xml_text(text: str) -> Found:
         etree.fromstring(re.sub("[\x00-\x08\x0b\x0c\x0e-\x1f]", " ", text).encode("utf-8", "replace"), parser)
     except etree.XMLSyntaxError:
         target.close()
-    blocks = _blocks_of(target.lines)
-    if not blocks and text.strip():
-        return plain(text)
-    return target.title[:300], blocks, target.links
+    _, blocks, _ = plain("\n".join(target.lines))
+    return (target.title[:300], blocks, target.links) if blocks else plain(text)
 
 
-def _blocks_of(lines: Sequence[str]) -> tuple[Block, ...]:
-    return tuple(Block("text", part) for part in _paragraphs("\n".join(lines)))
+READERS: dict[str, Callable[[str], Found]] = {
+    "plain": plain,
+    "markdown": _markdown,
+    "json": _json,
+    "xml": _xml,
+    "csv": _table,
+    "org": _org,
+    "notebook": _notebook,
+    "code": _code,
+}
+"""What reads each kind of text."""

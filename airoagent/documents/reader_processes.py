@@ -76,7 +76,7 @@ def _storable(text: str) -> str:
 def read_documents(folder: Folder, entries: Sequence[Entry]) -> Generator[tuple[Document, ...], None, None]:
     """The documents of many files, a batch at a time; no more than a few batches are in memory."""
     batches = _batches(entries)
-    readers = _start(folder, len(entries)) if len(entries) >= _MANY else ()
+    readers = _start(folder, len(entries))
     if not readers:
         for batch in batches:
             yield tuple(read_document(folder, entry) for entry in batch)
@@ -104,20 +104,17 @@ def _batches(entries: Sequence[Entry]) -> Iterator[tuple[Entry, ...]]:
         yield tuple(batch)
 
 
-def _start(folder: Folder, files: int) -> tuple[Child, ...]:
-    """As many readers as there are processors to use, where starting them pays; () where none can be started."""
+def _start(folder: Folder, files: int) -> list[Child]:
+    """As many readers as there are processors to use, where starting them pays; [] where none can be started."""
     processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    if processors < 2:
-        return ()
     readers: list[Child] = []
-    try:
+    if files < _MANY or processors < 2:
+        return readers
+    with contextlib.suppress(OSError):  # no more processes for us: those that started do the work
         for _ in range(min(processors, 8, files // 200)):
-            reader = start_child(f"{__name__}:serve")
-            readers.append(reader)
-            _send(reader, [folder.name, os.fsencode(folder.root).hex()])
-    except OSError:
-        return tuple(readers)  # no more processes for us: those that started do the work
-    return tuple(readers)
+            readers.append(start_child(f"{__name__}:serve"))
+            _send(readers[-1], [folder.name, os.fsencode(folder.root).hex()])
+    return readers
 
 
 def _share(

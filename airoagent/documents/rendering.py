@@ -65,29 +65,26 @@ class _Renderer:
         self._words: list[str] = []
         self._on_link = on_link
         self._kind: Kind = "text"
-        self._level = 0
-        self._lists = 0
+        self._level = self._lists = 0
         self._lead = ""
         self._numbers: list[int] | None = None  # the next number of the ordered list, and the step to the one after
         self._articles = self._article = 0
+        self._stack: list[Node | str | Callable[[], None]] = []
 
-    def run(self, nodes: Sequence[Node]) -> tuple[Block, ...]:
-        stack: list[Node | str | Callable[[], None]] = []
-        for top in nodes:
-            stack.append(top)
-            while stack:
-                item = stack.pop()
-                if isinstance(item, str):
-                    self._words.append(item)
-                elif isinstance(item, Node):
-                    if not item.dead:
-                        self._enter(item, stack)
-                else:
-                    item()
-            self.flush()
+    def run(self, node: Node) -> tuple[Block, ...]:
+        self._stack.append(node)
+        while self._stack:
+            item = self._stack.pop()
+            if isinstance(item, str):
+                self._words.append(item)
+            elif not isinstance(item, Node):
+                item()
+            elif not item.dead:
+                self._enter(item)
+        self._flush()
         return tuple(self.blocks)
 
-    def flush(self) -> None:
+    def _flush(self) -> None:
         """End the block that is being collected."""
         if not self._words:
             return
@@ -95,9 +92,12 @@ class _Renderer:
         self._words = []
         if text and (self._kind == "heading" or not _JUNK.fullmatch(text)):
             lead, self._lead = self._lead, ""
-            self.blocks.append(Block(self._kind, lead + text, self._level, self._article))
+            self._add(self._kind, lead + text, self._level)
 
-    def _enter(self, node: Node, stack: list[Node | str | Callable[[], None]]) -> None:
+    def _add(self, kind: Kind, text: str, level: int = 0) -> None:
+        self.blocks.append(Block(kind, text, level, self._article))
+
+    def _enter(self, node: Node) -> None:
         tag = node.tag
         if tag == "br":
             self._words.append("\x00")
@@ -106,41 +106,36 @@ class _Renderer:
         elif tag == "table" and not _is_layout(node):
             self._table(node)
         elif tag in BLOCKS:
-            self._block(node, stack)
+            self._block(node)
         elif tag == "a":
-            self._link(node, stack)
+            self._link(node)
         else:
-            stack.extend(reversed(_inline(node, self._words)))
+            self._stack.extend(reversed(_inline(node, self._words)))
 
-    def _block(self, node: Node, stack: list[Node | str | Callable[[], None]]) -> None:
-        self.flush()
-        kind, level, lead, lists = self._kind, self._level, self._lead, self._lists
-        numbers, article = self._numbers, self._article
+    def _block(self, node: Node) -> None:
+        self._flush()
+        state = self._kind, self._level, self._lists, self._numbers, self._article
 
         def leave() -> None:
-            self.flush()
-            self._kind, self._level, self._lists = kind, level, lists
-            self._numbers, self._article, self._lead = numbers, article, ""
+            self._flush()
+            self._kind, self._level, self._lists, self._numbers, self._article = state
+            self._lead = ""
 
-        stack.append(leave)
-        rank = heading_level(node.tag)
-        if rank:
+        self._stack += [leave, *reversed(node.children)]
+        tag = node.tag
+        if rank := heading_level(tag):
             self._kind, self._level, self._lead = "heading", rank, ""
-        elif node.tag in ("ul", "ol", "dir"):
-            self._lists = lists + 1
-            self._numbers = _numbering(node) if node.tag == "ol" else None
-        elif node.tag == "li":
-            self._kind, self._level, self._lead = "item", max(1, lists), self._bullet(node)
-        elif node.tag == "dt":
+        elif tag in ("ul", "ol", "dir"):
+            self._lists += 1
+            self._numbers = _numbering(node) if tag == "ol" else None
+        elif tag in ("li", "dd"):
+            self._kind, self._level = "item", max(1, self._lists)
+            self._lead = self._bullet(node) if tag == "li" else self._term_before(node)
+        elif tag == "dt":
             self._kind, self._level = "term", 0
-        elif node.tag == "dd":
-            self._kind, self._level, self._lead = "item", max(1, lists), self._term_before(node)
-        elif node.tag in ("article", "main"):
+        elif tag in ("article", "main"):
             self._articles += 1
             self._article = self._articles
-        elif kind == "heading":
-            self._lead = lead
-        stack.extend(reversed(node.children))
 
     def _bullet(self, item: Node) -> str:
         if self._numbers is None:
@@ -157,7 +152,7 @@ class _Renderer:
             return ""
         return self.blocks.pop().text.rstrip(" :") + ": "
 
-    def _link(self, node: Node, stack: list[Node | str | Callable[[], None]]) -> None:
+    def _link(self, node: Node) -> None:
         href = node.attrs.get("href", "").strip()
         if self._words and self._words[-1] == "\x01":
             self._words.append(" ")  # two links side by side are two words
@@ -171,22 +166,21 @@ class _Renderer:
                 self._on_link(place, href, _clean(words).replace("\n", " ")[:300])
             self._words.append("\x01")
 
-        stack.append(leave)
-        stack.extend(reversed(node.children))
+        self._stack += [leave, *reversed(node.children)]
 
     def _here(self, href: str, text: str) -> None:
         self._on_link(len(self.blocks), href, text)
 
     def _code(self, node: Node) -> None:
-        self.flush()
+        self._flush()
         text = _INVISIBLE.sub("", _plain(node, self._here)).expandtabs(4).strip("\n")
         lines = [line.rstrip() for line in text.split("\n")]
         if any(lines):
-            self.blocks.append(Block("code", "\n".join(lines), article=self._article))
+            self._add("code", "\n".join(lines))
         self._lead = ""
 
     def _table(self, node: Node) -> None:
-        self.flush()
+        self._flush()
         grid = _Grid()
         stack: list[Node] = [node]
         while stack:
@@ -194,7 +188,7 @@ class _Renderer:
             if item.dead:
                 continue
             if item.tag == "caption":
-                self.blocks.append(Block("text", self._cell(item), article=self._article))
+                self._add("text", self._cell(item))
             elif item.tag in ("td", "th"):
                 grid.add(self._cell(item), item.attrs)
             else:
@@ -202,7 +196,7 @@ class _Renderer:
                     grid.start_row()
                 stack.extend(child for child in reversed(item.children) if isinstance(child, Node))
         if lines := grid.lines():
-            self.blocks.append(Block("row", "\n".join(lines), article=self._article))
+            self._add("row", "\n".join(lines))
         self._lead = ""
 
     def _cell(self, node: Node) -> str:
@@ -390,19 +384,16 @@ def _is_big(cell: Node) -> bool:
     return blocks > 3 and cell.chars > 400
 
 
-def render(nodes: Sequence[Node], on_link: OnLink) -> tuple[Block, ...]:
-    """The blocks of ``nodes`` in order; ``on_link(place, href, text)`` is called for every link."""
-    return _Renderer(on_link).run(nodes)
+def render(node: Node, on_link: OnLink) -> tuple[Block, ...]:
+    """The blocks of a node in order; ``on_link(place, href, text)`` is called for every link."""
+    return _Renderer(on_link).run(node)
 
 
 def join_blocks(blocks: Sequence[Block]) -> str:
     """The text of a page: list items on lines of their own, an empty line between other blocks."""
     text: list[str] = []
-    previous: Block | None = None
-    for block in blocks:
-        if previous is not None:
-            text.append("\n" if previous.kind in ("item", "term") and block.kind == "item" else "\n\n")
-        indent = "  " * (block.level - 1) if block.kind == "item" else ""
-        text.append(indent + block.text)
-        previous = block
+    for before, block in zip((None, *blocks), blocks, strict=False):
+        if before is not None:
+            text.append("\n" if before.kind in ("item", "term") and block.kind == "item" else "\n\n")
+        text.append("  " * (block.level - 1) * (block.kind == "item") + block.text)
     return "".join(text)

@@ -1,9 +1,10 @@
-"""How the built-in model answers a function-call prompt: by counting words.
+"""How the built-in model answers a function-call prompt: by counting words. Nothing here reasons.
 
 The function is the one whose name, description and parameters share the rarest words with the input (rare among the
-functions on offer) and whose required parameters the input has something for. The parameters are filled from quotes,
-figures, addresses, dates and names of the input (`parameter_filling`); what the input does not hold is left out, so
-that a call with something missing is reported as that and not made up. Nothing here reasons.
+functions on offer) and whose required parameters the input has something for. Each parameter is looked for by what its
+name and description say it is (a file, a day, a place, a text, ...) among the quotes, figures, addresses, dates and
+names of the input; nothing is used twice, and what the input does not hold is left out, so that a call with something
+missing is reported as that and not made up.
 """
 
 from __future__ import annotations
@@ -12,16 +13,339 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 
 from airoagent.calls.call_parser import Call, Format, write_call
 from airoagent.calls.function_loader import read_functions
 from airoagent.calls.functions import Function, Functions, Param
 from airoagent.calls.scalars import Json
 from airoagent.errors import UsageError
-from airoagent.extractive.parameter_filling import filled, read_clues
-from airoagent.text.words import spaced, stem, stems, words
+from airoagent.text.words import STOP_WORDS, spaced, stem, stems, words
 
-__all__ = ["choose", "chosen_call"]
+__all__ = ["chosen_call"]
+
+_DAY = "(?:mon|tues|wednes|thurs|fri|satur|sun|to|yester)day|tomorrow|tonight"
+_MONTH = "january|february|march|april|may|june|july|august|september|october|november|december"
+# What can be a value by its form, in the order in which it is taken out of the sentence.
+_FORMS_OF_VALUES = {
+    "quote": r"\"([^\"\n]{1,400})\"|“([^”\n]{1,400})”|‘([^’\n]{1,400})’|(?<!\w)'((?:[^'\n]|'(?=\w)){1,400})'(?!\w)",
+    "url": r"https?://[^\s<>\"]+[^\s<>\".,;:!?)\]]",
+    "email": r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,4}",
+    "file": r"(?<![\w@/.])[\w~/][\w./~-]{0,200}\.[A-Za-z][A-Za-z0-9]{0,5}(?![\w@])",
+    "date": rf"\b(?:\d{{4}}-\d{{2}}-\d{{2}}|\d{{1,2}}[./]\d{{1,2}}[./]\d{{2,4}}"
+    rf"|\d{{1,2}}(?:st|nd|rd|th)? (?:of )?(?:{_MONTH})(?: \d{{4}})?"
+    rf"|(?:{_MONTH}) \d{{1,2}}(?:st|nd|rd|th)?(?:,? \d{{4}})?|(?:next |this )?(?:{_DAY}))\b",
+    "time": r"\b(?:\d{1,2}(?::\d{2})? ?[ap]\.?m\b\.?|\d{1,2}:\d{2}|(?<=at )\d{1,2}\.\d{2}|noon|midnight)",
+    "number": r"(?<![\w.])-?\d{1,3}(?:,\d{3})+(?:\.\d+)?(?![\w.]*\d)|(?<![\w.])-?\d+(?:\.\d+)?",
+}
+_VALUES = {kind: re.compile(form, re.IGNORECASE) for kind, form in _FORMS_OF_VALUES.items()}
+_CAPITALS = re.compile(r"[A-Z][\w'’&-]*(?:[ -](?:of |the |de |van |von |la )?[A-Z][\w'’&-]*)*")
+_WORD = re.compile(r"[\w'’-]+")
+_TO_TWENTY = (
+    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
+    "eighteen nineteen twenty"
+)
+_TENS = {"thirty": 30, "forty": 40, "fifty": 50, "sixty": 60, "seventy": 70, "eighty": 80, "ninety": 90}
+_LARGE = {"dozen": 12, "hundred": 100, "thousand": 1000, "million": 10**6, "billion": 10**9, "trillion": 10**12}
+_NUMBER_WORDS = {word: value for value, word in enumerate(_TO_TWENTY.split())} | _TENS | _LARGE
+# What people say, and what functions and their values are called for it.
+_SAYINGS = """
+how many: count number; how many times|how often: count occurrence; how much: amount cost price; wake: alarm
+remind: reminder alarm; say: language translate; listen: play music song; eat|hungry: restaurant food
+umbrella: weather rain; rain|snow|sunny|temperature|forecast: weather; mail: email message send
+write: send message text; shrink: size smaller; enlarge: size bigger; wide: width size; high: height; die: dice
+sell|sold: sale; mention|occur: occurrence; appear: occurrence find; throw: roll dice; euro|dollar: currency money
+pound: money; usd|eur|gbp|jpy|chf: currency; schedule: calendar event meeting; book: reserve appointment
+dinner|lunch: restaurant; photo: picture image; search: find; where|which line|what line: find line
+remove|erase: delete; buy: order purchase; ring: call phone; big: size; long: length duration; far: distance
+cheapest: price; look: find search
+"""
+_MEANT = [entry.strip().split(": ") for line in _SAYINGS.split("\n") if line for entry in line.split(";")]
+
+
+@dataclass(slots=True)
+class _Clue:
+    """Something in the sentence that can be a value: its kind, text and place; ``used`` once a parameter has it."""
+
+    kind: str
+    text: str
+    start: int
+    end: int
+    used: bool = False
+
+
+@dataclass(slots=True)
+class _Clues:
+    """A sentence and what can be taken from it; ``plain`` is the sentence without quotes, addresses and files.
+
+    ``said`` has the stems of its words (1.0), and of what those are called elsewhere (less).
+    """
+
+    text: str
+    plain: str
+    said: dict[str, float]
+    found: list[_Clue] = field(default_factory=list)
+
+    def of(self, *kinds: str) -> list[_Clue]:
+        """The unused clues of these kinds, in the order of the sentence."""
+        return [clue for clue in self.found if not clue.used and clue.kind in kinds]
+
+    def use(self, start: int, end: int) -> str | None:
+        """The text that stands here, used from now on; None where its start has been used before."""
+        if any(clue.used and clue.start <= start < clue.end for clue in self.found):
+            return None
+        for clue in self.found:
+            clue.used = clue.used or (clue.start < end and start < clue.end)
+        self.found.append(_Clue("words", self.text[start:end], start, end, used=True))
+        return self.text[start:end].strip()
+
+
+def _read_clues(text: str) -> _Clues:
+    """Everything in a sentence that can be a value."""
+    found: list[_Clue] = []
+    rest = plain = text
+    for kind, pattern in _VALUES.items():
+        for match in pattern.finditer(rest):
+            value = next((group for group in match.groups() if group), match[0])
+            found.append(_Clue(kind, value, match.start(), match.end()))
+        for clue in found:
+            rest = rest[: clue.start] + " " * (clue.end - clue.start) + rest[clue.end :]
+        plain = rest if kind == "file" else plain
+    for match in _WORD.finditer(rest):
+        if (word := match[0].lower()) in _NUMBER_WORDS:
+            found.append(_Clue("number", str(_NUMBER_WORDS[word]), match.start(), match.end()))
+    for match in _CAPITALS.finditer(rest):
+        first, _, others = match[0].partition(" ")
+        if not rest[: match.start()].strip(" \n\"'(¿¡-") and not rest[match.end() :].lstrip().startswith(("'s", ",")):
+            # The sentence's own capital says nothing; "Play Miles Davis" has a name after it.
+            if others and first.lower() != "the":
+                found.append(_Clue("name", others, match.end() - len(others), match.end()))
+        elif match[0] not in ("I", "I'm", "I'd", "I'll", "I've"):
+            found.append(_Clue("name", match[0], match.start(), match.end()))
+    found.sort(key=lambda clue: clue.start)
+    lower = plain.lower()
+    said = {stem(word): 1.0 for word in words(lower)}
+    for saying, meant in _MEANT:
+        if re.search(rf"\b(?:{saying})(?:s|ed|d|ing)?\b", lower):
+            said = {stem(word): 0.7 for word in meant.split()} | said
+    return _Clues(text, plain, said, found)
+
+
+def _filled(params: Iterable[Param], clues: _Clues) -> dict[str, Json]:
+    """The parameters the sentence says something of; ``clues`` may be used again after."""
+    clues.found = [clue for clue in clues.found if clue.kind != "words"]
+    for clue in clues.found:
+        clue.used = False
+    return _members(params, clues)
+
+
+def _members(params: Iterable[Param], clues: _Clues) -> dict[str, Json]:
+    params = tuple(params)
+    values: dict[str, Json] = {}
+    # What is known by its form is taken first, so that free text gets only what is left; required before optional.
+    for param in sorted(params, key=lambda one: (_place(one), not one.required)):
+        value = _value(param, clues)
+        if value is not None:
+            values[param.name] = value
+    return {param.name: values[param.name] for param in params if param.name in values}
+
+
+def _place(param: Param) -> int:
+    """When a parameter has its turn: allowed values, forms, numbers, texts."""
+    if _allowed(param):
+        return 0
+    if param.kind in ("integer", "number"):
+        return 2
+    return 3 if _form(param) in ("", "text", "name", "place") else 1
+
+
+def _value(param: Param, clues: _Clues) -> Json:
+    if allowed := _allowed(param):
+        return _of_allowed(allowed, clues)
+    if param.members:
+        return _members(param.members, clues) or None
+    match param.kind:
+        case "boolean":
+            return _flag(param, clues)
+        case "integer" | "number":
+            return _number(param, clues)
+        case "array":
+            return _several(clues)
+        case "object":
+            return None
+    return _text(param, clues)
+
+
+def _allowed(param: Param) -> list[Json]:
+    """The values a parameter may have; also those that a description gives in quotes, if there are several."""
+    examples: list[Json] = re.findall(r"\"([\w-]{2,40})\"", param.description)
+    return list(param.enum) or (examples if len(examples) > 1 else [])
+
+
+def _of_allowed(values: list[Json], clues: _Clues) -> Json:
+    """The allowed value whose words the sentence says; None if it says none of any."""
+
+    def score(value: Json) -> float:
+        parts = words(spaced(str(value)).lower())
+        return sum(clues.said.get(stem(part), 0.0) for part in parts) / max(len(parts), 1)
+
+    chosen = max(values, key=score)
+    if score(chosen) < 0.4:
+        return None
+    for clue in clues.of("name"):
+        clue.used = clue.text.lower() == str(chosen).lower()
+    return chosen
+
+
+def _flag(param: Param, clues: _Clues) -> Json:
+    about = {stem(word) for word in words(spaced(param.name).lower())} - {"is", "use"}
+    if not about & set(stems(clues.plain)):
+        return None
+    return not re.search(r"\b(?:not|no|without|ignor\w*|don't)\b", clues.plain.lower())
+
+
+_JOINS = re.compile(r",|\band\b|\bby\b")  # what follows it belongs to another figure
+
+
+def _number(param: Param, clues: _Clues) -> Json:
+    """The figure that stands nearest to a word of the parameter; the first one for a parameter that must be there."""
+    numbers = clues.of("number")
+    about = {stem(word) for word in words(spaced(param.name).lower())}
+    told = set(stems(param.description)) - about
+    named = [(match, stem(match[0].lower())) for match in _WORD.finditer(clues.plain)]
+    worth = [(match, 1.0 if word in about else 0.3) for match, word in named if word in about or word in told]
+
+    def near(clue: _Clue) -> float:
+        best = 0.0
+        for match, weight in worth:
+            first, second = sorted([match.span(), (clue.start, clue.end)])
+            weight *= 0.3 if _JOINS.search(clues.plain, first[1], second[0]) else 1.0
+            best = max(best, weight / (1 + max(second[0] - first[1], 0) / 8))
+        return best
+
+    chosen = max(numbers, key=near, default=None)
+    if chosen is None:
+        return None
+    if near(chosen) < 0.15:
+        # Sentences rarely say the name of a limit.
+        limit = re.search(r"max|limit|most|min|least|budget|price", param.name.lower())
+        if not (param.required or param.has_default or limit):
+            return None
+        chosen = numbers[0]
+    number = float(chosen.text.replace(",", ""))
+    if param.kind == "integer" and not number.is_integer():
+        return None
+    chosen.used = True
+    return int(number) if number.is_integer() and "." not in chosen.text else number
+
+
+def _several(clues: _Clues) -> Json:
+    """Names that are joined by "and" or commas, or else all quotes that are left."""
+    taken = clues.of("name") or clues.of("quote", "email", "file", "url")
+    for clue in taken:
+        clue.used = True
+    return [clue.text for clue in taken] or None
+
+
+_FORMS = (
+    ("email", r"e-?mail|recipient"),
+    ("url", r"url|link|website|web page|address of a page"),
+    ("file", r"file|path|filename|document|image"),
+    ("date", r"date|day|deadline|when|start|end\b|until|since"),
+    ("time", r"time|hour|clock"),
+    ("place", r"city|town|place|location|country|where|destination|region|address|origin"),
+    ("name", r"name|person|artist|author|who|recipient|user|customer|company|singer|brand"),
+    ("text", r"text|keyword|word|phrase|query|message|content|body|title|subject|label|term|topic|note|string"),
+)
+
+
+def _form(param: Param) -> str:
+    """What a text parameter is by its name, or else by its description: a file, a date, a place, ..."""
+    for text in (param.name.replace("_", " ").lower(), param.description.lower()):
+        for form, pattern in _FORMS:
+            if re.search(rf"\b(?:{pattern})", text):
+                return form
+    return ""
+
+
+# The words that lead to a value, by the parameter's name.
+_LEADS = """
+source:from,of origin:from start:from,between,since from:from target:to,into,in to:to,into end:to,until,till,and
+destination:to,into language:into,in,to artist:by,from author:by place:near,in,at,around city:in,for,at,near
+location:in,at,near title:called,named,about topic:about,on subject:about,subject label:to,about body:saying,that,text
+message:saying,that query:for,about name:called,named keyword:word,for,of,does,is
+"""
+_LEADS_TO = {name: leads.split(",") for name, _, leads in (entry.partition(":") for entry in _LEADS.split())}
+
+
+def _text(param: Param, clues: _Clues) -> Json:
+    """A text of the sentence for a parameter; None where there is nothing for it."""
+    form = _form(param)
+    name = param.name.lower().split("_")[-1]
+    leads = _LEADS_TO.get(param.name.lower()) or _LEADS_TO.get(name, [])
+    if form in _VALUES:
+        return _first(clues.of(form), leads, clues) or (_following(leads, clues) if form == "email" else None)
+    if form == "text" or (not form and not leads):
+        quote = _first(clues.of("quote"), leads, clues)
+        return quote or (_free_text(param, leads, clues) if param.required or form == "text" else None)
+    named = _first(clues.of("name"), leads, clues, must_lead=bool(leads) and form not in ("place", "name"))
+    named = named or _following(leads, clues)
+    if named is None and name in ("source", "origin") and (unit := _UNIT.search(clues.plain)):
+        return clues.use(*unit.span(1))
+    return named or (_first(clues.of("quote"), [], clues) if param.required else None)
+
+
+_UNIT = re.compile(r"(?<![\w.])\d[\d.,]*\s+([A-Za-z]{2,20})")  # "250 USD"
+
+
+def _first(found: list[_Clue], leads: list[str], clues: _Clues, must_lead: bool = False) -> str | None:
+    """The clue that comes right after one of the words that lead to such a value, or else the first."""
+    led = next((clue for lead in leads for clue in found if _word_before(clue, clues) == lead), None)
+    chosen = led or next((clue for clue in found if not must_lead), None)
+    if chosen is None:
+        return None
+    chosen.used = True
+    return chosen.text
+
+
+def _word_before(clue: _Clue, clues: _Clues) -> str:
+    before = [word.lower() for word in _WORD.findall(clues.text[max(0, clue.start - 40) : clue.start])]
+    while len(before) > 1 and before[-1] in ("the", "a", "an", "word", "phrase"):
+        before.pop()
+    return before[-1] if before else ""
+
+
+_FOLLOWING = re.compile(
+    r"(?!\d)[\w'’-]+(?:[ -](?!(?:to|into|in|from|by|for|at|on|with|and|please|until|near|does)\b)[\w'’-]+){0,3}",
+    re.IGNORECASE,
+)
+
+
+def _following(leads: list[str], clues: _Clues) -> str | None:
+    """The words after a leading word, up to the next preposition."""
+    for lead in leads:
+        for match in re.finditer(rf"\b{lead}\s+(?:the |a |an )?", clues.plain, re.IGNORECASE):
+            found = _FOLLOWING.match(clues.plain, match.end())
+            if found and found[0].lower() not in STOP_WORDS and (text := clues.use(*found.span())):
+                return text
+    return None
+
+
+_COLON = re.compile(r":\s+(\S[^\n]{0,400})")
+_SUBJECT = re.compile(
+    r"\b(?:does|do|did|is|are|word|phrase)\s+(?:the (?:word|phrase) )?([\w'’.+#-]{2,60})\s+(?:\w+ )?"
+    r"(?:occur|appear|stand|come up|mentioned|used|found|in\b)",
+    re.IGNORECASE,
+)
+
+
+def _free_text(param: Param, leads: list[str], clues: _Clues) -> str | None:
+    """What follows a colon, what something is said of, or what follows the words that lead to it."""
+    for pattern in (_COLON, _SUBJECT):
+        for match in pattern.finditer(clues.text):
+            if match[1].lower() not in STOP_WORDS and (text := clues.use(*match.span(1))):
+                return text
+    return _following(leads, clues) or (_first(clues.of("name"), [], clues) if param.required else None)
 
 
 def chosen_call(input: str, functions_yaml: str, format: Format) -> str:
@@ -30,111 +354,60 @@ def chosen_call(input: str, functions_yaml: str, format: Format) -> str:
         functions = Functions(read_functions(functions_yaml))
     except UsageError:
         return ""
-    function, params = choose(input, functions)
+    function, params = _choose(input, functions)
     return write_call(Call(function.name, params), format).rstrip("\n")
 
 
-def choose(input: str, functions: Functions) -> tuple[Function, dict[str, Json]]:
+def _choose(input: str, functions: Functions) -> tuple[Function, dict[str, Json]]:
     """The function that fits best, with what the input says of its parameters."""
-    clues = read_clues(input)
-    said = dict(_said(clues.plain))
+    clues = _read_clues(input)
     bags = [_bag(function) for function in functions]
     seen = Counter(word for bag in bags for word in bag)
-    best: tuple[float, int, dict[str, Json]] = (-1.0, 0, {})
-    for number, (function, bag) in enumerate(zip(functions, bags, strict=True)):
-        score = 0.0
-        for word, weight in said.items():
-            if word in bag:
-                score += bag[word] * weight * math.log(1 + len(bags) / seen[word])
-        params = filled(function.params, clues)
-        score += sum(_evidence(param, params) for param in function.params)
-        if score > best[0]:
-            best = (score, number, params)
-    return functions[best[1]], best[2]
+    rarity = {word: math.log(1 + len(bags) / count) for word, count in seen.items() if word not in STOP_WORDS}
+    found = [_filled(function.params, clues) for function in functions]
+    scores = [
+        _fit(function, bag, params, clues, rarity) for function, bag, params in zip(functions, bags, found, strict=True)
+    ]
+    best = max(range(len(scores)), key=scores.__getitem__)
+    return (functions[best], found[best]) if scores[best] > -1.0 else (functions[0], {})  # nothing speaks for any
 
 
-# What functions are called by: what people say for it.
-_SAYINGS = {
-    "count number": "how many",
-    "count occurrence": "how often",
-    "amount cost price": "how much",
-    "alarm": "wake",
-    "reminder alarm": "remind",
-    "language translate": "say",
-    "play music song": "listen",
-    "restaurant food": "eat|hungry",
-    "weather rain": "umbrella",
-    "weather": "rain|snow|sunny|temperature|forecast",
-    "email message send": "mail",
-    "send message text": "write",
-    "size smaller": "shrink",
-    "size bigger": "enlarge",
-    "width size": "wide",
-    "height": "high",
-    "dice": "die",
-    "sale": "sell|sold",
-    "occurrence": "mention|occur",
-    "occurrence find": "appear",
-    "roll dice": "throw",
-    "currency money": "euro|dollar",
-    "money": "pound",
-    "currency": "usd|eur|gbp|jpy|chf",
-    "calendar event meeting": "schedule",
-    "reserve appointment": "book",
-    "restaurant": "dinner|lunch",
-    "picture image": "photo",
-    "find": "where|search",
-    "delete": "remove|erase",
-    "order purchase": "buy",
-    "call phone": "ring",
-    "image": "photos",
-    "size": "big",
-    "length duration": "long",
-    "distance": "far",
-    "price": "cheapest",
-    "find search": "look",
-}
-
-
-def _said(text: str) -> Iterator[tuple[str, float]]:
-    """The stems of what is asked, and of what that is called elsewhere."""
-    lower = text.lower()
-    for word in dict.fromkeys(stems(text)):
-        yield word, 1.0
-    for meant, sayings in _SAYINGS.items():
-        if re.search(rf"\b(?:{sayings})(?:s|ed|d|ing)?\b", lower):
-            for other in meant.split():
-                yield stem(other), 0.7
+def _fit(
+    function: Function, bag: dict[str, float], params: dict[str, Json], clues: _Clues, rarity: dict[str, float]
+) -> float:
+    """How much of what is said speaks for a function: its words, and values for its parameters."""
+    score = sum(bag[word] * weight * rarity.get(word, 0.0) for word, weight in clues.said.items() if word in bag)
+    for param in function.params:
+        if param.name in params:
+            score += 0.8 if param.required else 0.3
+        elif param.required:
+            score -= 0.8
+    return score
 
 
 def _bag(function: Function) -> dict[str, float]:
     """The stems that speak for a function, with their weight: its name most, what its parameters say least."""
     bag: dict[str, float] = {}
 
-    def put(text: str, weight: float) -> None:
-        for word in map(stem, words(spaced(text).lower())):
+    def put(found: Iterable[str], weight: float) -> None:
+        for word in found:
             bag[word] = max(weight, bag.get(word, 0.0))
 
-    put(function.name, 3.0)
-    for word in stems(function.description):
-        bag[word] = max(1.5, bag.get(word, 0.0))
+    put(_named(function.name), 3.0)
+    put(stems(function.description), 1.5)
     for param in _all(function.params):
-        put(param.name, 1.0)
-        for word in stems(param.description):
-            bag[word] = max(0.6, bag.get(word, 0.0))
+        put(_named(param.name), 1.0)
+        put(stems(param.description), 0.6)
         for value in param.enum:
-            put(str(value), 1.2)
+            put(_named(str(value)), 1.2)
     return bag
+
+
+def _named(name: str) -> Iterator[str]:
+    return map(stem, words(spaced(name).lower()))
 
 
 def _all(params: Iterable[Param]) -> Iterator[Param]:
     for param in params:
         yield param
         yield from _all(param.members)
-
-
-def _evidence(param: Param, params: dict[str, Json]) -> float:
-    """How much it speaks for a function that the input has something for this parameter, or against it that not."""
-    if param.name in params:
-        return 0.8 if param.required else 0.3
-    return -0.8 if param.required else 0.0

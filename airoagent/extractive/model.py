@@ -9,14 +9,12 @@ anything else gets one honest sentence. Same prompt, same bytes.
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
-from typing import TYPE_CHECKING
+from itertools import islice
 
 from airoagent.extras import install
-from airoagent.models.base import Chunk, ModelInfo, Prompt, Usage
-
-if TYPE_CHECKING:
-    from airoagent.models.base import Finish
+from airoagent.models.base import Chunk, Finish, ModelInfo, Prompt, Usage
 
 __all__ = ["ExtractiveModel"]
 
@@ -64,17 +62,8 @@ class ExtractiveModel:
 
 def _limited(text: str, most: int) -> tuple[str, Finish]:
     """The text cut after ``most`` words (0: no limit), and whether that was the reason to stop."""
-    count = 0
-    inside = False
-    for position, character in enumerate(text):
-        if character.isspace():
-            inside = False
-        elif not inside:
-            inside = True
-            count += 1
-            if most and count > most:
-                return text[:position], "length"
-    return text, "stop"
+    next_word = next(islice(re.finditer(r"\S+", text), most, None), None) if most else None
+    return (text[: next_word.start()], "length") if next_word else (text, "stop")
 
 
 def write(prompt: str) -> str:

@@ -18,6 +18,53 @@ from airoagent.text.words import STOP_WORDS, fold, query_stems, stem, word_set, 
 __all__ = ["Parts", "Question", "clean", "compared", "nested", "read_question", "search_query", "two_parts"]
 
 
+_NUMBER = re.compile(
+    r"\d|\b(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|dozen|hundreds?|thousands?|millions?"
+    r"|billions?|half|twice|once|both|single|first|second|third|fourth|fifth)\b",
+    re.IGNORECASE,
+)
+_UNITS = tuple(
+    (rf"\bhow (?:{asked})\b", re.compile(rf"\b(?:{units})\b|°"))
+    for asked, units in (
+        (
+            "tall|high|deep|wide|thick|far|big|large",
+            r"(?:k|c|m)?m|(?:kilo|centi|milli)?met(?:re|er)s?|miles?|feet|foot|ft|inch(?:es)?|yards?|storeys?|hectares?"
+            r"|acres?|square|bytes?|[KMGT]B|light-years?",
+        ),
+        ("heavy", r"kg|kilos?|(?:kilo)?grams?|g|tonnes?|tons?|pounds?|lbs?|ounces?"),
+        ("old", r"years?|months?|old|aged|\d{4}"),
+        ("hot|cold", r"degrees?|kelvin"),
+        ("fast", r"km/h|mph|knots|(?:an|per) (?:hour|second|minute)"),
+    )
+)
+_DATE = re.compile(
+    r"\b(?:\d{3,4}s?|\d{1,2}(?:st|nd|rd|th)|\d{1,2}[:.]\d\d|noon|midnight|\d{1,2} ?[ap]\.?m|(?:to|yester)day|tomorrow"
+    r"|(?:jan|febr)uary|march|april|may|june|july|august|(?:septem|octo|novem|decem)ber|century"
+    r"|(?:mon|tues|wednes|thurs|fri|satur|sun)days?)\b",
+    re.IGNORECASE,
+)
+_TIME = re.compile(
+    r"\b(?:hours?|days?|weeks?|months?|years?|morning|evening|afternoon|night|weekend|spring|summer|autumn|fall|winter"
+    r"|age|era|period|time|after|before|during|when|while|until|till|since|ago|now|later|earl\w+|every|always|never)\b",
+    re.IGNORECASE,
+)
+_NAME = re.compile(r"(?<![.!?] )(?<!^)\b[A-Z][\w'’-]+")
+_FORMS = (
+    (
+        "number",
+        r"\bhow (?:many|much|long|old|tall|deep|far|large|big|high|wide|fast|heavy|often|hot|cold)\b|\bpercent"
+        r"|\b(?:what|which) (?:is the )?(?:number|amount|percentage|age|score|temperature|length|height|depth"
+        r"|population|price|cost|size|weight|speed|distance|total|area)\b|\bwhat (?:do|does|did|will) .{1,80}\bcost\b",
+    ),
+    (
+        "date",
+        r"\bwhen (?:is|was|are|were|do|does|did|will|would|can|could|has|have|had|should|must|may|might)\b"
+        r"|\b(?:what|which) (?:\w+ )?(?:year|century|date|day|month|decade|time)\b",
+    ),
+    ("name", r"\b(?:who|whom|whose|where)\b|\b(?:what|which) (?:city|country|state|place|county|town|region|river)\b"),
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Question:
     """A question as the reader needs it: the stems it looks for with their weight, its names and years, the names that
@@ -31,65 +78,25 @@ class Question:
 
     def is_answer_like(self, sentence: str) -> bool:
         """Whether a sentence has something of the form that is asked for, besides the question's own words."""
+        if self.form == "name":
+            own = set(map(fold, words(self.text)))
+            return any(fold(found[0]) not in own for found in _NAME.finditer(sentence))
         if self.form == "number":
-            unit = next((units for asks, units in _UNITS if re.search(asks, self.text, re.IGNORECASE)), None)
-            return _NUMBER.search(sentence) is not None and (unit is None or re.search(unit, sentence) is not None)
-        if self.form == "date":
-            return _DATE.search(sentence) is not None
-        own = set(map(fold, words(self.text)))
-        return self.form == "name" and any(fold(found[0]) not in own for found in _NAME.finditer(sentence))
+            unit = next((units for asked, units in _UNITS if re.search(asked, self.text, re.IGNORECASE)), _NUMBER)
+            return bool(_NUMBER.search(sentence) and unit.search(sentence))
+        return self.form == "date" and _DATE.search(sentence) is not None
+
+    def may_be_answered(self, sentence: str) -> bool:
+        """Whether a sentence could answer: where a number or a time is asked for, not without any word of one."""
+        patterns = {"number": (_NUMBER,), "date": (_DATE, _NUMBER, _TIME)}.get(self.form, ())
+        return not patterns or any(pattern.search(sentence) for pattern in patterns)
 
 
-_NUMBER = re.compile(
-    r"\d|\b(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|dozen|hundreds?|thousands?|millions?"
-    r"|billions?|half|twice|once|both|single|first|second|third|fourth|fifth)\b",
-    re.IGNORECASE,
-)
-_UNITS = (
-    (
-        r"\bhow (?:tall|high|deep|wide|thick|far|big|large)\b",
-        r"\b(?:(?:k|c|m)?m|(?:kilo|centi|milli)?met(?:re|er)s?|miles?"
-        r"|feet|foot|ft|inch(?:es)?|yards?|storeys?|hectares?|acres?|square|bytes?|[KMGT]B|light-years?)\b",
-    ),
-    (r"\bhow heavy\b", r"\b(?:kg|kilos?|(?:kilo)?grams?|g|tonnes?|tons?|pounds?|lbs?|ounces?)\b"),
-    (r"\bhow old\b", r"\b(?:years?|months?|old|aged|\d{4})\b"),
-    (r"\bhow (?:hot|cold)\b", r"°|\bdegrees?\b|\bkelvin\b"),
-    (r"\bhow fast\b", r"\b(?:km/h|mph|knots|(?:an|per) (?:hour|second|minute))\b"),
-)
-_DATE = re.compile(
-    r"\b(?:\d{3,4}s?|\d{1,2}(?:st|nd|rd|th)|\d{1,2}[:.]\d\d|noon|midnight|\d{1,2} ?[ap]\.?m|(?:to|yester)day|tomorrow"
-    r"|(?:jan|febr)uary|march|april|may|june|july|august|(?:septem|octo|novem|decem)ber|century"
-    r"|(?:mon|tues|wednes|thurs|fri|satur|sun)days?)\b",
-    re.IGNORECASE,
-)
-_NAME = re.compile(r"(?<![.!?] )(?<!^)\b[A-Z][\w'’-]+")
-_FORMS = (
-    (
-        "number",
-        r"\bhow (?:many|much|long|old|tall|deep|far|large|big|high|wide|fast|heavy|often|hot|cold)\b|\bpercent"
-        r"|\b(?:what|which) (?:is the )?(?:number|amount|percentage|age|score|temperature|length|height|depth"
-        r"|population|price|cost|size|weight|speed|distance|total|area)\b",
-    ),
-    ("date", r"\bwhen\b|\b(?:what|which) (?:\w+ )?(?:year|century|date|day|month|decade|time)\b"),
-    ("name", r"\b(?:who|whom|whose|where)\b|\b(?:what|which) (?:city|country|state|place|county|town|region|river)\b"),
-)
-_LIGHT = frozenset(
-    stem(word)
-    for word in word_set(
-        "call name type kind many much year people use happen know become come take make number long old sort person "
-        "get give tell find explain describe list show mean please"
-    )
-)
 _SUMMARY = re.compile(
     r"\bsummar|\bmain points?\b|\boverview\b|\bwhat (?:does|do|is|are) (?:it|this|the \w+) (?:say|about)\b",
     re.IGNORECASE,
 )
-_OF_SUMMARY = frozenset(
-    stem(word)
-    for word in word_set(
-        "summarise summarize summary text page say main point overview short brief article document file"
-    )
-)
+_OF_SUMMARY = word_set("summaris summariz summari text page say main point overview short brief articl document file")
 
 
 def read_question(instruction: str) -> Question:
@@ -98,7 +105,7 @@ def read_question(instruction: str) -> Question:
     opened = text.find(" (")
     bracket = text[opened + 2 : text.rfind(")")] if 0 < opened < text.rfind(")") else ""
     asked = text[:opened] + text[text.rfind(")") + 1 :] if bracket else text
-    terms = {one: 0.5 if one in _LIGHT else 1.3 if one.isdigit() else 1.0 for one in query_stems(asked)}
+    terms = {one: 1.3 if one.isdigit() else 1.0 for one in query_stems(asked)}
     if _SUMMARY.search(asked):
         terms = {one: weight for one, weight in terms.items() if one not in _OF_SUMMARY}
     lent = [name for name in dict.fromkeys(_names(f". {bracket}")) if not name.isdigit()]
@@ -210,68 +217,48 @@ def _upper(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
+_MORE = """deep:deeper tall:taller high:higher long:longer,shorter old:older,younger large:larger big:bigger,smaller
+wide:wider heavy:heavier,lighter fast:faster,slower far:farther hot:hotter cold:colder"""
 _MEASURES = {
     more: plain
-    for plain, several in (
-        *(
-            ("deep", "deeper"),
-            ("tall", "taller"),
-            ("high", "higher"),
-            ("long", "longer shorter"),
-            ("old", "older younger"),
-        ),
-        *(("large", "larger"), ("big", "bigger smaller"), ("wide", "wider"), ("heavy", "heavier lighter")),
-        *(("fast", "faster slower"), ("far", "farther"), ("hot", "hotter"), ("cold", "colder")),
-    )
-    for more in several.split()
+    for plain, _, several in (entry.partition(":") for entry in _MORE.split())
+    for more in several.split(",")
 }
-_CHOICE = re.compile(
-    r"^(?P<ask>(?:which|who|what)\b[^,:]*?)\s*[,:]\s*(?P<a>.+?),? or (?P<b>.+)$"
-    r"|^(?:is|are|was|were) (?P<a2>.+?) (?P<more>\w+er|more \w+|less \w+) than (?P<b2>.+)$"
-    r"|^how much (?P<more3>\w+er) (?:is|are|was|were) (?P<a3>.+?) than (?P<b3>.+)$",
-    re.IGNORECASE,
-)
-_BETWEEN = re.compile(
-    r"^(?:compare|contrast) (?P<a>.+?) (?:and|with|to) (?P<b>.+)$"
-    r"|^what (?:is|are) the (?:\w+ )?differences? (?P<of>in \w+ )?between (?P<a2>.+?) and (?P<b2>.+)$"
-    r"|^what (?:is|are) the (?:combined|total) (?P<sum>\w+) of (?P<a3>.+?) and (?P<b3>.+)$"
-    r"|^how (?:does|do|is|are) (?P<a4>.+?) (?:differ|different) from (?P<b4>.+)$",
-    re.IGNORECASE,
+# ``a`` and ``b`` are compared, by what ``ask`` or ``more`` says, or for their ``what``.
+_COMPARED = tuple(
+    re.compile(pattern, re.IGNORECASE)
+    for pattern in (
+        r"^(?P<ask>(?:which|who|what)\b[^,:]*?)\s*[,:]\s*(?P<a>.+?),? or (?P<b>.+)$",
+        r"^(?:is|are|was|were) (?P<a>.+?) (?P<more>\w+er|more \w+|less \w+) than (?P<b>.+)$",
+        r"^how much (?P<more>\w+er) (?:is|are|was|were) (?P<a>.+?) than (?P<b>.+)$",
+        r"^(?:compare|contrast) (?P<a>.+?) (?:and|with|to) (?P<b>.+)$",
+        r"^what (?:is|are) the (?:\w+ )?differences? (?:in (?P<what>\w+) )?between (?P<a>.+?) and (?P<b>.+)$",
+        r"^what (?:is|are) the (?:combined|total) (?P<what>\w+) of (?P<a>.+?) and (?P<b>.+)$",
+        r"^how (?:does|do|is|are) (?P<a>.+?) (?:differ|different) from (?P<b>.+)$",
+    )
 )
 
 
 def compared(question: str) -> tuple[str, str] | None:
     """The questions to ask of the two things that a question compares or adds up; None where it does not."""
     text = question.rstrip(" ?!.")
-    found = _CHOICE.match(text)
-    if found:
-        first, second = _pair(found)
-        more = (found["more"] or found["more3"] or (found["ask"].split() or [""])[-1]).lower()
-        if more in _MEASURES:
-            return f"How {_MEASURES[more]} is {first}?", f"How {_MEASURES[more]} is {second}?"
-        asked = found["ask"] or f"How {more} is"
-        return f"{asked}, {first}?", f"{asked}, {second}?"
-    found = _BETWEEN.match(text)
+    found = next((match.groupdict() for pattern in _COMPARED if (match := pattern.match(text))), None)
     if found is None:
         return None
-    first, second = _pair(found)
-    what = found["sum"] or (found["of"] or "").removeprefix("in ").strip()
-    asked = f"What is the {what} of" if what else "What is"
-    return f"{asked} {first}?", f"{asked} {second}?"
+    ask, what = found.get("ask"), found.get("what")
+    more = (found.get("more") or (ask or "").rpartition(" ")[2]).lower()
+    if more in _MEASURES:
+        asked = f"How {_MEASURES[more]} is"
+    elif ask or more:
+        asked = f"{ask or f'How {more} is'},"
+    else:
+        asked = f"What is the {what} of" if what else "What is"
+    return f"{asked} {found['a'].strip(' ,')}?", f"{asked} {found['b'].strip(' ,')}?"
 
 
-def _pair(found: re.Match[str]) -> tuple[str, str]:
-    named = {key: text.strip(" ,") for key, text in found.groupdict().items() if text and re.match(r"[ab]\d?$", key)}
-    first, second = (named[key] for key in sorted(named))
-    return first, second
-
-
-_MADE = word_set(
-    "author writer inventor founder creator designer architect composer painter director discoverer developer builder "
-    "president publisher captain leader owner capital winner"
-)
 _RELATION = re.compile(
-    rf"\bthe ({'|'.join(sorted(_MADE))}) of "
+    r"\bthe (author|writer|inventor|founder|creator|designer|architect|composer|painter|director|discoverer|developer"
+    r"|builder|president|publisher|captain|leader|owner|capital|winner) of "
     r"((?:the |a )?(?:[\"“][^\"”]{2,80}[\"”]|[A-Z0-9][\w'’.-]*(?: (?:(?:of|the|de|and|in|on) )*[A-Z0-9][\w'’.-]*)*))"
 )
 

@@ -15,6 +15,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from textwrap import wrap
 
 from airoagent.extractive.questions import Question, read_question
 from airoagent.prompts.context_prompts import SOURCE_LINE, ContextBlock
@@ -28,8 +29,8 @@ _MOST, _LONGEST = 90, 700
 """Words of an answer of several sentences; characters of one sentence, beyond which it is a list or code."""
 
 # Chosen on half of XQuAD's English questions (by article) and on those over examples/library; they matter little.
-_EVEN, _TITLE, _ABOVE, _BEFORE, _PAGE, _FORM = 1.0, 0.8, 0.5, 0.4, 0.1, 0.25
-_SECOND, _THIRD, _OTHER = 0.35, 0.5, 0.6
+_EVEN, _TITLE, _ABOVE, _BEFORE, _FORM = 1.0, 0.8, 0.5, 0.4, 0.25
+_NEXT, _OTHER = 0.35, 0.6
 _LEAST, _OWN, _REACH = 0.33, 0.6, 3
 
 
@@ -54,8 +55,8 @@ class _Line:
 def find_quotes(blocks: Sequence[ContextBlock], instruction: str) -> tuple[Quote, ...]:
     """The one to three sentences that answer an instruction, in their order; () where none does."""
     unique = {block.text: number for number, block in reversed(list(enumerate(blocks)))}  # found twice, read once
+    titles = tuple(filter(None, map(_title, blocks)))
     lines = [line for number in sorted(unique.values()) for line in _lines(blocks[number], number)]
-    titles = tuple(title for block in blocks if (title := _title(block)))
     lines = [line for line in lines if not _announces(line.quote.text, titles)]
     asked = " ".join(instruction.split())
     known = [line for line in lines if len(text := line.quote.text.rstrip(".")) >= 20 and text in asked]
@@ -70,15 +71,18 @@ def find_quotes(blocks: Sequence[ContextBlock], instruction: str) -> tuple[Quote
     best = sorted(range(len(lines)), key=lambda at: (-scores[at], at))
     if not best or all(term.isdigit() for term in question.terms) or _coverage(lines, best[0], question) < _LEAST:
         return ()
-    kept = best[:1] + ([] if _is_whole(lines[best[0]], question) else _further(lines, scores, best, question))
-    return tuple(lines[at].quote for at in _in_order(lines, _fitting(lines, kept)))
+    first = lines[best[0]]
+    held = sum(weight * _held(term, frozenset(first.stems)) for term, weight in question.terms.items())
+    is_whole = held >= 0.95 * sum(question.terms.values()) and question.may_be_answered(first.quote.text)
+    kept = _fitting(lines, best[:1] + ([] if is_whole else _further(lines, scores, best, question)))
+    kept[1:] = sorted(kept[1:], key=lambda at: (lines[at].quote.block != first.quote.block, at))
+    quotes = tuple(lines[at].quote for at in kept)
+    return quotes if any(question.may_be_answered(f"{quote.header} {quote.text}") for quote in quotes) else ()
 
 
-def _is_whole(line: _Line, question: Question) -> bool:
-    """Whether a line holds all of the question itself."""
-    own = frozenset(line.stems)
-    held = sum(weight * _held(term, own) for term, weight in question.terms.items())
-    return held >= 0.95 * sum(question.terms.values())
+def _announces(text: str, titles: tuple[str, ...]) -> bool:
+    """Whether a line is an entry of a table of contents: a page's title, and no sentence or figure."""
+    return text.startswith(titles) and not text.endswith((".", "!", "?")) and not any(map(str.isdigit, text))
 
 
 def _further(lines: Sequence[_Line], scores: Sequence[float], best: Sequence[int], question: Question) -> list[int]:
@@ -87,22 +91,7 @@ def _further(lines: Sequence[_Line], scores: Sequence[float], best: Sequence[int
     shares = {at: scores[at] / top * (1.0 if lines[at].quote.block == page else _OTHER) for at in best[1:12]}
     if question.lent:  # it is about somebody who was found before
         shares = {at: share for at, share in shares.items() if _near(lines, at) & question.lent}
-    more = sorted(shares, key=lambda at: -shares[at])[:2]
-    return [at for at, least in zip(more, (_SECOND, _THIRD), strict=False) if shares[at] > least]
-
-
-def _announces(text: str, titles: tuple[str, ...]) -> bool:
-    """Whether a line is an entry of a table of contents: a page's title, and no sentence."""
-    title = next((title for title in titles if text.startswith(title)), "")
-    return bool(title) and text[-1] not in ".!?" and not any(c.isdigit() for c in text[len(title) :])
-
-
-def _in_order(lines: Sequence[_Line], places: Sequence[int]) -> list[int]:
-    """The best one first, then the others as they stand in their pages."""
-    return [
-        *places[:1],
-        *sorted(places[1:], key=lambda at: (lines[at].quote.block != lines[places[0]].quote.block, at)),
-    ]
+    return [at for at in sorted(shares, key=lambda at: -shares[at])[:2] if shares[at] > _NEXT]
 
 
 def _fitting(lines: Sequence[_Line], places: Sequence[int]) -> list[int]:
@@ -118,9 +107,6 @@ def _fitting(lines: Sequence[_Line], places: Sequence[int]) -> list[int]:
 def _scores(lines: Sequence[_Line], question: Question) -> list[float]:
     """What each line is worth as an answer: BM25 over its own words, and for less over those around it."""
     average = sum(len(line.stems) for line in lines) / max(len(lines), 1) or 1.0
-    pages: dict[int, set[str]] = {}
-    for line in lines:
-        pages.setdefault(line.quote.block, set()).update(line.stems, line.above)
     own = [Counter(line.stems) for line in lines]
     weights = {
         term: weight * (_EVEN + rarity(sum(term in counts for counts in own), len(lines)))
@@ -139,8 +125,6 @@ def _scores(lines: Sequence[_Line], question: Question) -> list[float]:
                 score += weight * (_TITLE if term in question.names | question.lent else _ABOVE)
             elif term in before:
                 score += weight * _BEFORE
-            elif term in pages[line.quote.block]:
-                score += weight * _PAGE
         score /= total
         told = own[at].keys() & weights.keys() or line.above & weights.keys()
         scores.append(score + _FORM * question.is_answer_like(line.quote.text) * bool(told))
@@ -207,7 +191,7 @@ def _lines(block: ContextBlock, number: int) -> Iterator[_Line]:
         if len(parts) > 2 and len(parts[0].split()) <= 4 and not _TOLD.search(parts[0]):
             heading, parts = parts[0], parts[1:]  # "Two kinds. Nearly all coffee comes from two species. ..."
         above = frozenset(map(stem, words(f"{title} {heading} {header}")))
-        for text in (piece for part in parts for piece in _cut(part)):
+        for text in (piece for part in parts for piece in ((part,) if len(part) <= _LONGEST else wrap(part, _LONGEST))):
             yield _Line(Quote(text, number, header), above, tuple(map(stem, words(text))))
 
 
@@ -222,17 +206,6 @@ def _is_heading(line: str, following: Sequence[str], first: bool, count: int) ->
     told = ": " in line or any(c.isdigit() for c in line)
     prose = len(following[0]) >= 90 or _PROSE.search(following[0]) is not None
     return not told and (prose or (count > 8 and len(line.split()) <= 4))
-
-
-def _cut(sentence: str) -> Iterator[str]:
-    """The sentence, or parts of what is too long to be one."""
-    while len(sentence) > _LONGEST:
-        at = max(sentence.rfind("; ", 200, _LONGEST), sentence.rfind(", ", 300, _LONGEST)) + 1
-        at = at or sentence.rfind(" ", 200, _LONGEST) + 1 or _LONGEST
-        yield sentence[:at].strip()
-        sentence = sentence[at:].strip()
-    if sentence:
-        yield sentence
 
 
 def _title(block: ContextBlock) -> str:

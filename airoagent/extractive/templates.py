@@ -43,66 +43,63 @@ class _Roles:
     others: tuple[_Tool, ...] = ()
 
 
-_SEARCHES = re.compile(
-    r"search|duck ?duck ?go|google|\bbing\b|\bbrave\b|searx|tavily|\bserp|wikipedia|arxiv|pubmed|look ?up",
-    re.IGNORECASE,
-)
 _SEARCH = re.compile(
     r"\bsearch(?:es|ing)?\b|\blooks? (?:things? )?up\b"
     r"|\b(?:finds?|lists?|returns?|gives?|gets?|locat\w+)\b[^.]{0,40}\b(?:web ?sites?|sites|web ?pages?|pages|articles"
     r"|documents|papers|search results|results)\b",
     re.IGNORECASE,
 )
-_LINKS = re.compile(
-    r"\b(?:extracts?|finds?|gets?|lists?|collects?)\b.{0,40}\b(?:hyper)?(?:links|urls)\b", re.IGNORECASE
-)
-_LOADS = re.compile(
-    r"\b(?:loads?|scrapes?|fetch(?:es)?|downloads?|opens?|reads?|visits?|retrieves?)\b.{0,60}\b(?:web ?sites?"
-    r"|web ?pages?|pages?|links?|urls?|sites?|addresses)\b",
-    re.IGNORECASE,
-)
 # "It does not directly answer the question", "sites that may contain the answer to the query": not what it does.
 _NOT_ANSWERS = re.compile(
     r"\b(?:not|never|cannot|n't|might|may|could|can)\b[^.;]{0,40}\banswers?\b[^.;]*", re.IGNORECASE
 )
-_ANSWERS = re.compile(
-    r"\bquestion[- ]answering\b|\blanguage model\b|\banswers?\b.{0,40}\bquestions?\b"
-    r"|\bquestions?\b.{0,60}\b(?:given|passage|context|evidence)\b",
-    re.IGNORECASE,
-)
+# The roles by what tools are called, and by what is said of them, each in the order in which they are tried.
+_NAMES = {
+    "links": r"link(?!ed ?in)",
+    "reader": r"scrap|page (?:load|read)|web ?(?:load|read|page)|fetch|browser?|url",
+    "search": r"search|duck ?duck ?go|google|\bbing\b|\bbrave\b|searx|tavily|\bserp|wikipedia|arxiv|pubmed|look ?up",
+    "answerer": r"knowledge|answer|\bllm\b|\bqa\b|language model",
+}
+_SAYS = {
+    "links": re.compile(r"\b(?:extract|find|get|list|collect)s?\b.{0,40}\b(?:hyper)?(?:links|urls)\b", re.IGNORECASE),
+    "answerer": re.compile(
+        r"\bquestion[- ]answering\b|\blanguage model\b|\banswers?\b.{0,40}\bquestions?\b"
+        r"|\bquestions?\b.{0,60}\b(?:given|passage|context|evidence)\b",
+        re.IGNORECASE,
+    ),
+    "reader": re.compile(
+        r"\b(?:loads?|scrapes?|fetch(?:es)?|downloads?|opens?|reads?|visits?|retrieves?)\b.{0,60}\b(?:web ?sites?"
+        r"|web ?pages?|pages?|links?|urls?|sites?|addresses)\b",
+        re.IGNORECASE,
+    ),
+    "search": _SEARCH,
+}
 
 
 def _roles_of(tools: tuple[_Tool, ...]) -> _Roles:
     """Give each tool at most one role, by its name first and its description second."""
-    searches: list[str] = []
-    links = reader = answerer = ""
+    found: dict[str, list[str]] = {role: [] for role in _NAMES}
     others: list[_Tool] = []
     for tool in tools:
-        name, says = spaced(tool.name).lower(), tool.description
-        if not links and re.search(r"link(?!ed ?in)", name):
-            links = tool.name
-        elif not reader and re.search(r"scrap|page (?:load|read)|web ?(?:load|read|page)|fetch|browser?|url", name):
-            reader = tool.name
-        elif _SEARCHES.search(name):
-            searches.append(tool.name)
-        elif not answerer and re.search(r"knowledge|answer|\bllm\b|\bqa\b|language model", name):
-            answerer = tool.name
-        elif not links and _LINKS.search(says):
-            links = tool.name
-        elif not answerer and _is_first(_ANSWERS.search(_NOT_ANSWERS.sub(" ", says)), _SEARCH.search(says)):
-            answerer = tool.name
-        elif not reader and _is_first(_LOADS.search(says), _SEARCH.search(says)):
-            reader = tool.name
-        elif _SEARCH.search(says) and not re.search(r"\b(?:count|convert|calculat|replac)", says, re.IGNORECASE):
-            searches.append(tool.name)
+        name = spaced(tool.name).lower()
+        roles = [role for role, pattern in _NAMES.items() if re.search(pattern, name)]
+        roles += [role for role in _SAYS if _is_said(role, tool.description)]
+        role = next((role for role in roles if role == "search" or not found[role]), None)
+        if role:
+            found[role].append(tool.name)
         else:
             others.append(tool)
-    return _Roles(tuple(searches), links, reader, answerer, tuple(others))
+    links, reader, answerer = ("".join(found[role]) for role in ("links", "reader", "answerer"))
+    return _Roles(tuple(found["search"]), links, reader, answerer, tuple(others))
 
 
-def _is_first(found: re.Match[str] | None, other: re.Match[str] | None) -> bool:
-    """Whether a description speaks of the one, and not of the other before it."""
-    return found is not None and (other is None or found.start() <= other.start())
+def _is_said(role: str, says: str) -> bool:
+    """Whether a description speaks of a role, and not of searching before it."""
+    says = _NOT_ANSWERS.sub(" ", says) if role == "answerer" else says
+    match, search = _SAYS[role].search(says), _SEARCH.search(says)
+    if role == "search" and re.search(r"\b(?:count|convert|calculat|replac)", says, re.IGNORECASE):
+        return False
+    return match is not None and (role == "links" or search is None or match.start() <= search.start())
 
 
 @dataclass(slots=True)
@@ -188,12 +185,9 @@ def _ask(draft: _Draft, roles: _Roles, question: str, found: str) -> str:
     if not roles.answerer:
         return found
     if not found:
-        return draft.add(f"Answer the question: {_quoted(question)}", roles.answerer, question)
+        asked = question if len(question) < 200 else "the user's question."
+        return draft.add(f"Answer the question: {asked}", roles.answerer, question)
     return draft.add("Read the answer from what was found.", roles.answerer, _given(question, found))
-
-
-def _quoted(question: str) -> str:
-    return question if len(question) < 200 else "the user's question."
 
 
 def _looked_up(draft: _Draft, roles: _Roles, question: str) -> str:
@@ -333,16 +327,12 @@ def _custom(draft: _Draft, roles: _Roles, question: str) -> str:
     best, fit = None, 0.0
     for tool in roles.others:
         if _is_calculator(tool):
-            sum_ = _expression(question)
-            if sum_:
+            if sum_ := _expression(question):
                 return draft.add("Work out the sum.", tool.name, sum_)
-            continue
-        if _is_clock(tool):
+        elif _is_clock(tool):
             if _NOW.search(question):
                 return draft.add("Tell the date.", tool.name, "now")
-            continue
-        match = _matches(tool, question)
-        if match > fit:
+        elif (match := _matches(tool, question)) > fit:
             best, fit = tool, match
     if best is None or fit < 0.5:
         return ""
@@ -355,7 +345,7 @@ def _custom(draft: _Draft, roles: _Roles, question: str) -> str:
 
 def _matches(tool: _Tool, question: str) -> float:
     """How well a tool's name and description fit a question, 0 to 1: all words of the name count as a fit."""
-    asked = {stem(w) for w in words(question) if w.lower() not in STOP_WORDS or w.lower() in ("many",)}
+    asked = {stem(w) for w in words(question) if w.lower() not in STOP_WORDS}
     if "many" in question.lower():
         asked.add("count")
     name = [stem(w) for w in spaced(tool.name).split() if w.lower() not in STOP_WORDS]

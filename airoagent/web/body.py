@@ -15,11 +15,9 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from airoagent.documents import pdf
 from airoagent.errors import FetchError
 
-__all__ = ["SNIFF", "UNKNOWN_TYPES", "Inflater", "check_sniff", "check_type", "read_body"]
+__all__ = ["UNKNOWN_TYPES", "Inflater", "check_sniff", "check_type", "read_body"]
 
-SNIFF = 512
-"""How many bytes of a body are looked at before the rest is read."""
-
+_SNIFF = 512  # bytes of a body that are looked at before the rest is read
 _PIECE = 64 * 1024
 _MOST_MEMBERS = 256
 _PACKED = frozenset(
@@ -30,25 +28,21 @@ UNKNOWN_TYPES = frozenset(
     {"", "application/octet-stream", "application/unknown", "unknown/unknown", "binary/octet-stream"}
 )
 
-_MAGIC: tuple[tuple[bytes, str], ...] = (
-    (b"PK\x03\x04", "a ZIP archive or office document"),
-    (b"\x1f\x8b", "gzip data"),
-    (b"BZh", "bzip2 data"),
-    (b"\xfd7zXZ\x00", "xz data"),
-    (b"7z\xbc\xaf\x27\x1c", "a 7z archive"),
-    (b"Rar!\x1a\x07", "a RAR archive"),
-    (b"\x28\xb5\x2f\xfd", "zstd data"),
-    (b"\x89PNG\r\n\x1a\n", "a picture"),
-    (b"\xff\xd8\xff", "a picture"),
-    (b"GIF8", "a picture"),
-    (b"RIFF", "a media file"),
-    (b"OggS", "a media file"),
-    (b"ID3", "a media file"),
-    (b"\x7fELF", "a program"),
-    (b"MZ\x90\x00", "a program"),
-    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an office document"),
-    (b"SQLite format 3\x00", "a database"),
-)
+_MAGIC = {
+    b"PK\x03\x04": "a ZIP archive or office document",
+    b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1": "an office document",
+    b"7z\xbc\xaf\x27\x1c": "a 7z archive",
+    b"Rar!\x1a\x07": "a RAR archive",
+    b"\x1f\x8b": "gzip data",
+    b"BZh": "bzip2 data",
+    b"\xfd7zXZ\x00": "xz data",
+    b"\x28\xb5\x2f\xfd": "zstd data",
+    b"\x7fELF": "a program",
+    b"MZ\x90\x00": "a program",
+    b"SQLite format 3\x00": "a database",
+    **dict.fromkeys((b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF8"), "a picture"),
+    **dict.fromkeys((b"RIFF", b"OggS", b"ID3"), "a media file"),
+}
 _WIDE_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_BE)
 
 
@@ -56,13 +50,10 @@ def check_type(kind: str, url: str) -> None:
     """FetchError for a type that is not read: HTML, XHTML, text, JSON, XML and, with extra ``pdf``, PDF are."""
     family, _, name = kind.partition("/")
     readable = family == "text" or kind in _JSON_XML or (family != "image" and name.endswith(("+json", "+xml")))
-    if readable or kind in UNKNOWN_TYPES:
-        return
-    if name.endswith("pdf"):
-        if pdf.installed():
-            return
+    if name.endswith("pdf") and not pdf.installed():
         raise pdf.missing(url)
-    raise FetchError(f"{url} is of type {kind[:80]}, which is not read", "HTML, text, JSON and XML are read")
+    if not readable and kind not in UNKNOWN_TYPES and not name.endswith("pdf"):
+        raise FetchError(f"{url} is of type {kind[:80]}, which is not read", "HTML, text, JSON and XML are read")
 
 
 def check_sniff(head: bytes, charset: str, url: str) -> None:
@@ -71,12 +62,12 @@ def check_sniff(head: bytes, charset: str, url: str) -> None:
         if pdf.installed():
             return
         raise pdf.missing(url)
-    for magic, what in _MAGIC:
-        if head.startswith(magic):
-            raise FetchError(f"{url} is {what}, which is not read", "HTML, text, JSON and XML are read")
     wide = charset.startswith(("utf-16", "utf-32", "utf16", "utf32", "ucs")) or head.startswith(_WIDE_MARKS)
-    if b"\x00" in head and not wide:
-        raise FetchError(f"{url} is not text, so it is not read", "HTML, text, JSON and XML are read")
+    what = next((f"{what}, which" for magic, what in _MAGIC.items() if head.startswith(magic)), "")
+    if not what and b"\x00" in head and not wide:
+        what = "not text, so it"
+    if what:
+        raise FetchError(f"{url} is {what} is not read", "HTML, text, JSON and XML are read")
 
 
 class Inflater:
@@ -151,7 +142,7 @@ async def read_body(
 ) -> tuple[bytes, bool]:
     """The decoded body and whether it was cut: by a cap, by damaged data, or by a connection that broke off.
 
-    ``check`` is given the first `SNIFF` bytes (or the whole of a shorter body) as soon as they are there and raises
+    ``check`` is given the first `_SNIFF` bytes (or the whole of a shorter body) as soon as they are there and raises
     for a body that is not to be read. What came before a break is kept; a break before anything came is the
     caller's error to handle.
     """
@@ -165,9 +156,9 @@ async def read_body(
             wire += len(chunk)
             for piece in inflater.feed(chunk[:room]):
                 kept.write(piece[: most_body - kept.tell()])
-                if not checked and kept.tell() >= SNIFF:
+                if not checked and kept.tell() >= _SNIFF:
                     checked = True
-                    check(kept.getvalue()[:SNIFF])
+                    check(kept.getvalue()[:_SNIFF])
                 if kept.tell() >= most_body:
                     return kept.getvalue(), True
             if wire >= most_wire:
@@ -180,5 +171,5 @@ async def read_body(
             raise
         cut = True
     if not checked:
-        check(kept.getvalue()[:SNIFF])
+        check(kept.getvalue()[:_SNIFF])
     return kept.getvalue(), cut

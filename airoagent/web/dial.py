@@ -14,54 +14,41 @@ import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, cast
 
 from airoagent.background import in_thread
 from airoagent.errors import FetchError
-from airoagent.web.addresses import IP, PORTS, AllowList, literal, parse_all, refusal
+from airoagent.web.addresses import IP, PORTS, AllowList, literal, refusal
 
 if TYPE_CHECKING:
     import httpcore
     import httpx
 
-__all__ = [
-    "NO_NETWORK_HINT",
-    "Answer",
-    "Dialler",
-    "Resolver",
-    "Wire",
-    "check_host",
-    "check_url",
-    "join_url",
-    "lookup",
-    "no_network",
-    "port_of",
-]
+__all__ = ["Answer", "Dialler", "Resolver", "Wire", "causes", "check_url", "joined", "lookup", "no_network", "port_of"]
 
 Resolver = Callable[[str, int], Awaitable[Sequence[str]]]
 """Gives the addresses of a name, as text; raises `socket.gaierror` where there are none."""
 
-NO_NETWORK_HINT = "answer from your own files instead: --docs FOLDER"
 _MOST_ADDRESSES = 4
+_MOST_URL = 8192
 _PROBE = "example.com"
 
 
 def no_network() -> FetchError:
     """The error for a machine without a network: said at once, never tried again."""
-    return FetchError("there is no network: no site can be reached", NO_NETWORK_HINT)
+    return FetchError(
+        "there is no network: no site can be reached", "answer from your own files instead: --docs FOLDER"
+    )
 
 
 async def lookup(host: str, port: int) -> Sequence[str]:
     """The addresses of a name, from the system's resolver, in the order it prefers."""
-    rows = await in_thread(_getaddrinfo, host, port)
+    rows = await in_thread(lambda: socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
     return tuple(dict.fromkeys(str(row[4][0]) for row in rows))
 
 
-def _getaddrinfo(host: str, port: int) -> list[Any]:
-    return list(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
-
-
-def check_host(host: str, port: int, allowed: AllowList) -> IP | None:
+def _check_host(host: str, port: int, allowed: AllowList) -> IP | None:
     """Refuse a port or a literal address that may not be dialled; the address if the host is one, else None."""
     opened = allowed.covers(host, port)
     if port not in PORTS and not opened:
@@ -89,9 +76,6 @@ def _refused(host: str, port: int, reason: str, ip: IP) -> FetchError:
     )
 
 
-_MOST_URL = 8192
-
-
 def check_url(text: str, allowed: AllowList) -> httpx.URL:
     """The address, normalised and without its fragment; FetchError where it is none that may be fetched."""
     import httpx
@@ -112,7 +96,7 @@ def check_url(text: str, allowed: AllowList) -> httpx.URL:
         raise FetchError(f"the address of {host} contains a user name or password", "give the address without them")
     if not host or "%" in host or host.startswith(".") or ".." in host:
         raise FetchError(f"{shown!r} has no host name", "give one http or https address")
-    check_host(url.raw_host.decode("ascii"), port_of(url), allowed)
+    _check_host(url.raw_host.decode("ascii"), port_of(url), allowed)
     return url.copy_with(fragment=None)
 
 
@@ -122,7 +106,7 @@ def port_of(url: httpx.URL) -> int:
     return default if url.port is None else url.port
 
 
-def join_url(url: httpx.URL, target: str) -> str:
+def joined(url: httpx.URL, target: str) -> str:
     """Where a Location header leads, as text; FetchError where it is not an address."""
     import httpx
 
@@ -161,7 +145,7 @@ class Dialler:
             except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
                 if place + 1 < len(addresses):
                     continue
-                if errno.ENETUNREACH in _errnos(error):
+                if any(isinstance(one, OSError) and one.errno == errno.ENETUNREACH for one in causes(error)):
                     raise no_network() from error
                 raise
         raise FetchError(f"{host} has no address", "check the spelling of the address")
@@ -182,7 +166,7 @@ class Dialler:
         A name that has a public and a private address at once is what an attack looks like, so the public one is
         not used either.
         """
-        ip = check_host(host, port, self._allowed)
+        ip = _check_host(host, port, self._allowed)
         if ip is not None:
             return (ip,)
         found = await self._resolve(host, port)
@@ -194,7 +178,7 @@ class Dialler:
 
     async def _resolve(self, host: str, port: int) -> tuple[IP, ...]:
         try:
-            return parse_all(await self._resolver(host, port))
+            return tuple(map(ip_address, await self._resolver(host, port)))
         except socket.gaierror as error:
             if error.errno == socket.EAI_AGAIN or not await self._names_work():
                 raise no_network() from error
@@ -210,17 +194,18 @@ class Dialler:
             return False
 
 
-def _errnos(error: BaseException | None) -> Iterator[int]:
-    """The system error numbers along a chain of causes."""
-    seen = 0
-    while error is not None and seen < 10:
-        if isinstance(error, OSError) and error.errno is not None:
-            yield error.errno
-        error, seen = error.__cause__ or error.__context__, seen + 1
+def causes(error: BaseException | None) -> Iterator[BaseException]:
+    """An error and what it came from, innermost last; at most ten."""
+    for _ in range(10):
+        if error is None:
+            return
+        yield error
+        error = error.__cause__ or error.__context__
 
 
 _MOST_HEAD = 100 * 1024  # bytes; h11 refuses a longer one
-_HEADER = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+)[ \t]*:")
+_END_OF_HEAD = re.compile(rb"\n\r?\n")
+_HEADER = re.compile(rb"^([!#$%&'*+\-.^_`|~0-9A-Za-z]+)[ \t]*:")
 
 
 class _Mended:
@@ -237,7 +222,7 @@ class _Mended:
         data = await self._stream.read(max_bytes, timeout)
         if not self._in_head:
             return data
-        while b"\n\r\n" not in data and b"\n\n" not in data and len(data) < _MOST_HEAD:
+        while not _END_OF_HEAD.search(data) and len(data) < _MOST_HEAD:
             more = await self._stream.read(max_bytes, timeout)
             if not more:
                 break
@@ -245,10 +230,12 @@ class _Mended:
         self._in_head = False
         mended = b""
         while True:
-            head, end, data = _split_head(data)
-            mended += _mended_head(head) + end
-            if not re.match(rb"HTTP/1\.[01] 1\d\d", head) or not data:  # a head of its own follows "103 Early Hints"
-                return mended + data
+            end = _END_OF_HEAD.search(data)
+            head, rest = (data[: end.end()], data[end.end() :]) if end else (data, b"")
+            mended += _without_bad_lines(head)
+            if not re.match(rb"HTTP/1\.[01] 1\d\d", head) or not rest:  # after "103 Early Hints" comes another head
+                return mended + rest
+            data = rest
 
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:
         self._in_head = True
@@ -268,26 +255,11 @@ class _Mended:
         return self._stream.get_extra_info(info)
 
 
-def _split_head(data: bytes) -> tuple[bytes, bytes, bytes]:
-    """Head, the empty line that ends it, and what follows."""
-    match = re.search(rb"\n\r?\n", data)
-    return (
-        (data[: match.start() + 1], data[match.start() + 1 : match.end()], data[match.end() :])
-        if match
-        else (data, b"", b"")
-    )
-
-
-def _mended_head(head: bytes) -> bytes:
+def _without_bad_lines(head: bytes) -> bytes:
+    """A head with its first line, its headers, their continuations and the empty line at its end."""
     first, *lines = head.splitlines(keepends=True) or [b""]
-    kept = [first]
-    for line in lines:
-        name = _HEADER.match(line)
-        if name is not None:
-            kept.append(name[1] + line[name.end() - 1 :])
-        elif line[:1] in (b" ", b"\t"):  # goes on with the line before
-            kept.append(line)
-    return b"".join(kept)
+    kept = [line for line in lines if line[:1] in b" \t\r\n" or _HEADER.match(line)]
+    return b"".join([first, *(_HEADER.sub(rb"\1:", line) for line in kept)])
 
 
 class Wire:

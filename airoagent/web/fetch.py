@@ -27,7 +27,7 @@ from airoagent.documents.html_tree import parse_html
 from airoagent.errors import FetchError
 from airoagent.web.addresses import AllowList
 from airoagent.web.body import UNKNOWN_TYPES, Inflater, check_sniff, check_type, read_body
-from airoagent.web.dial import Answer, Dialler, Resolver, Wire, check_url, join_url, lookup, port_of
+from airoagent.web.dial import Answer, Dialler, Resolver, Wire, causes, check_url, joined, lookup, port_of
 from airoagent.web.politeness import ALLOW_ALL, DENY_ALL, Clock, Robots, SystemClock, Turns, retry_after
 
 if TYPE_CHECKING:
@@ -169,16 +169,13 @@ class Fetcher:
                 async with asyncio.timeout(self._timeout) as deadline:
                     return await _Fetch(self, session, url, dict(headers or {}), api, deadline).follow()
             except TimeoutError as error:
-                raise FetchError(
-                    f"{url[:200]} did not arrive within {self._timeout:g} s", "try again later", retryable=True
-                ) from error
+                message = f"{url[:200]} did not arrive within {self._timeout:g} s"
+                raise FetchError(message, "try again later", retryable=True) from error
 
     async def _document(self, url: str) -> Response:
         if self._documents is None:
-            raise FetchError(
-                f"{url[:200]} is a file of your documents, and no documents were given",
-                "name their folder: --docs FOLDER",
-            )
+            message = f"{url[:200]} is a file of your documents, and no documents were given"
+            raise FetchError(message, "name their folder: --docs FOLDER")
         body, header = await in_thread(self._documents.read, url)
         kind, charset = split_type(header)
         most = self._limits.body
@@ -193,10 +190,8 @@ class Fetcher:
             try:
                 wire = await in_thread(Wire, dialler, _headers(), limits.connect, self._timeout)
             except OSError as error:
-                reason = error.strerror or type(error).__name__
-                raise FetchError(
-                    f"the certificates cannot be read: {reason}", "check SSL_CERT_FILE and SSL_CERT_DIR"
-                ) from error
+                message = f"the certificates cannot be read: {error.strerror or type(error).__name__}"
+                raise FetchError(message, "check SSL_CERT_FILE and SSL_CERT_DIR") from error
             turns = Turns(limits.per_host, limits.interval, self._clock)
             # Another fetch may have been quicker; a wire that was not used has no sockets to close.
             self._sessions.setdefault(loop, _Session(wire, turns, asyncio.Semaphore(limits.overall)))
@@ -224,13 +219,12 @@ class _Fetch:
     headers: dict[str, str]
     api: bool
     deadline: asyncio.Timeout
-    cookies: dict[str, dict[str, str]] = field(
-        default_factory=dict
-    )  # by origin: some sites redirect until they are sent
+    # By origin: some sites redirect until they are sent.
+    cookies: dict[str, dict[str, str]] = field(default_factory=dict)
 
     async def follow(self) -> Response:
         """The answer at the end of the redirects, each of which is checked like the first address."""
-        url = self._checked(self.asked)
+        url = check_url(self.asked, self.owner._allowed)
         seen = {(str(url), self._cookies(url))}
         for _ in range(self.owner._limits.redirects + 1):
             if self.owner._robots and not self.api:
@@ -238,26 +232,21 @@ class _Fetch:
             answer = await self._tries(url)
             if not isinstance(answer, str):
                 return answer
-            following = self._checked(answer)
+            following = check_url(answer, self.owner._allowed)
             place = (str(following), self._cookies(following))
             if place in seen:
                 raise FetchError(f"{self.asked[:200]} redirects in a circle", "the site is broken: use another page")
             seen.add(place)
-            if (following.scheme, following.host, following.port) != (url.scheme, url.host, url.port):
+            if _origin(following) != _origin(url):
                 # What was meant for one host (an API key) is not sent to another.
                 self.headers = {}
             url = following
-        raise FetchError(
-            f"{self.asked[:200]} redirects more than {self.owner._limits.redirects} times",
-            "the site is broken: use another page",
-        )
+        message = f"{self.asked[:200]} redirects more than {self.owner._limits.redirects} times"
+        raise FetchError(message, "the site is broken: use another page")
 
     def _cookies(self, url: httpx.URL) -> str:
         """The Cookie header for an address: what its own site has set in this fetch."""
         return "; ".join(f"{name}={value}" for name, value in self.cookies.get(_origin(url), {}).items())
-
-    def _checked(self, text: str) -> httpx.URL:
-        return check_url(text, self.owner._allowed)
 
     async def _tries(self, url: httpx.URL) -> Response | str:
         """The answer, or the address it redirects to; failures that may pass are tried again within the deadline."""
@@ -288,9 +277,8 @@ class _Fetch:
         except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
             raise _connect_error(url, error) from error
         except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException) as error:
-            raise FetchError(
-                f"{url} broke off its answer ({_words(error)})", "try again later", retryable=True
-            ) from error
+            message = f"{url} broke off its answer ({_words(error)})"
+            raise FetchError(message, "try again later", retryable=True) from error
 
     @asynccontextmanager
     async def _turn(self, url: httpx.URL, spaced: bool = True) -> AsyncIterator[None]:
@@ -310,9 +298,9 @@ class _Fetch:
                 if sign and name and len(line) < _MOST_COOKIE:
                     self.cookies.setdefault(_origin(url), {})[name] = value
             target = answer.headers.get("Location", "")
-            if not target:
-                raise FetchError(f"{url} answers {status} and does not say where to go", "use another page")
-            return join_url(url, target)
+            if target:
+                return joined(url, target)
+            raise FetchError(f"{url} answers {status} and does not say where to go", "use another page")
         kind, charset = split_type(answer.headers.get("Content-Type", ""))
         wait = retry_after(answer.headers.get("Retry-After", ""))
         if status >= 400 and not self.api:
@@ -324,7 +312,7 @@ class _Fetch:
             answer.chunks, inflater, limits.wire, limits.body, lambda head: check_sniff(head, charset, str(url))
         )
         onward = "" if self.api or "html" not in kind else _refresh_of(body, charset)
-        target = join_url(url, onward) if onward else ""
+        target = joined(url, onward) if onward else ""
         if target and target.partition("#")[0] != str(url):
             return target
         return Response(self.asked, str(url), status, kind, charset, body, cut, wait)
@@ -353,7 +341,7 @@ class _Fetch:
                 async with self._turn(url, spaced=False), self.session.wire.get(url, {}) as answer:
                     status = answer.status
                     if status in _REDIRECTS and answer.headers.get("Location"):
-                        url = self._checked(join_url(url, answer.headers["Location"]))
+                        url = check_url(joined(url, answer.headers["Location"]), self.owner._allowed)
                         continue
                     if status >= 500 or status == 429:
                         return DENY_ALL
@@ -383,12 +371,10 @@ def _words(error: BaseException) -> str:
 
 
 def _connect_error(url: httpx.URL, error: BaseException) -> FetchError:
-    cause: BaseException | None = error
-    while cause is not None:
+    for cause in causes(error):
         if isinstance(cause, ssl.SSLError):
             what = "valid certificate" if isinstance(cause, ssl.SSLCertVerificationError) else "secure connection"
             return FetchError(f"{url.host} has no {what} ({_words(cause)[:120]})", "use another page")
-        cause = cause.__cause__ or cause.__context__
     return _PassingError(f"{url.host} cannot be connected to ({_words(error)})", "try again later", retryable=True)
 
 
@@ -403,10 +389,7 @@ def _refresh_of(body: bytes, charset: str) -> str:
 
 
 def _status_error(url: httpx.URL, status: int, wait: float | None, headers: Mapping[str, str]) -> FetchError:
-    try:
-        phrase = f" {HTTPStatus(status).phrase}"
-    except ValueError:
-        phrase = ""
+    phrase = next((f" {known.phrase}" for known in HTTPStatus if known == status), "")
     message = f"{url} answers {status}{phrase}"
     guard = next((name for header, name in _GUARDS.items() if header in headers), "")
     if guard and status in (401, 403, 429, 503):

@@ -26,7 +26,14 @@ _UNICODE_ESCAPE = re.compile(r"\\u([0-9a-fA-F]{4})")
 _MOST = 8192
 _CLOSERS = {")": "(", "]": "["}
 _TRAILING = ".,;:!?*'([{~·…"
-_STOPS = frozenset('"<>`|^{}«»‹›“”„‟‘’‚‛…')
+# What ends a link in a text: white space, controls, quotes, brackets and punctuation of other scripts, surrogates.
+_STOP = re.compile(
+    '[\x00- "<>`|^{}«»‹›“”„‟‘’‚‛…\x7f-\xa0\xad\u1680\u2000-\u200f\u2014\u2015\u2028-\u202f\u205f-\u206f\u3000-\u3004'
+    "\u3008-\u3020\u3030\u303d\u30fb\ufe10-\ufe1f\ufe30-\ufe6f\ufeff\uff01-\uff0f\uff1a-\uff20\uff3b-\uff40\uff5b-\uff65"
+    "\ud800-\udfff\ufff0-\uffff]"
+)
+_CJK = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\U00020000-\U0003ffff]")
+_HOST_END = re.compile(r"\.[a-zA-Z0-9]{2,62}$|:[a-zA-Z0-9]{1,62}$")
 _SPLITS = frozenset(",;")
 _ESCAPED = frozenset("/_*~()[]#&=-.!+?:@%")
 
@@ -112,7 +119,7 @@ def _rest(text: str, start: int, before: str, docs: bool) -> tuple[str, int]:
             out.append(char)
             place += 1
             continue
-        if char == "" or _ends(char) or (char == "'" and before == "'"):
+        if char == "" or _STOP.match(char) or (char == "'" and before == "'"):
             break
         in_query = in_query or char == "?"
         if char in _SPLITS and _SCHEME.match(text, place + width):
@@ -120,7 +127,11 @@ def _rest(text: str, start: int, before: str, docs: bool) -> tuple[str, int]:
         if in_host:
             if char in "/?#":
                 in_host = False
-            elif char in "(),;!*'=&$" or (char == "[" and out) or (_is_cjk(char) and _ascii_ending(out)):
+            elif (
+                char in "(),;!*'=&$"
+                or (char == "[" and out)
+                or (_CJK.match(char) and _HOST_END.search("".join(out[-64:])))
+            ):
                 break
         if char in _CLOSERS:
             if not open_brackets or open_brackets[-1] != _CLOSERS[char]:
@@ -151,50 +162,6 @@ def _unescape(text: str, place: int) -> tuple[str, int]:
         following = text[place + 1 : place + 2]
         return (following, 2) if following in _ESCAPED and following else ("", 1)
     return char, 1
-
-
-def _ends(char: str) -> bool:
-    """Whether a character cannot be part of a link that stands in text."""
-    if char <= " " or char in _STOPS:
-        return True
-    code = ord(char)
-    if code < 0xA1:
-        return code >= 0x7F
-    return (
-        char.isspace()
-        or code == 0xAD
-        or 0x200B <= code <= 0x200F
-        or 0x2028 <= code <= 0x202E
-        or 0x2060 <= code <= 0x206F
-        or 0x3000 <= code <= 0x3004
-        or 0x3008 <= code <= 0x3020
-        or code in (0x3030, 0x303D, 0x30FB, 0xFEFF, 0x2014, 0x2015)
-        or 0xFE10 <= code <= 0xFE1F
-        or 0xFE30 <= code <= 0xFE6F
-        or 0xFF01 <= code <= 0xFF0F
-        or 0xFF1A <= code <= 0xFF20
-        or 0xFF3B <= code <= 0xFF40
-        or 0xFF5B <= code <= 0xFF65
-        or 0xD800 <= code <= 0xDFFF
-        or 0xFFF0 <= code <= 0xFFFF
-    )
-
-
-def _is_cjk(char: str) -> bool:
-    code = ord(char)
-    return (
-        0x3040 <= code <= 0x30FF or 0x3400 <= code <= 0x9FFF or 0xAC00 <= code <= 0xD7AF or 0x20000 <= code <= 0x3FFFF
-    )
-
-
-def _ascii_ending(host: list[str]) -> bool:
-    """Whether the host so far could end here: a dot, then at least two ASCII letters, or a port."""
-    for count, char in enumerate(reversed(host)):
-        if char in ".:":
-            return count >= 2 or (char == ":" and count >= 1)
-        if not (char.isascii() and char.isalnum()) or count > 62:
-            return False
-    return False
 
 
 def _tidy(rest: str, before: str) -> str:

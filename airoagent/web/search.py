@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
@@ -63,17 +62,15 @@ def results_output(results: Sequence[SearchResult], query: str) -> ToolOutput:
 def search_provider(setting: str, fetch: Fetcher, settings: Mapping[str, str]) -> SearchProvider:
     """The provider that a setting names: ``duckduckgo``, ``searxng:URL``, ``brave`` or ``fixture:FILE``."""
     from airoagent.web import providers
-    from airoagent.web.duckduckgo import DuckDuckGoSearch
 
     name, rest = check_search(setting)
-    match name:
-        case "searxng":
-            return providers.SearxngSearch(rest, fetch)
-        case "brave":
-            return providers.BraveSearch(settings.get("brave_api_key", ""), fetch)
-        case "fixture":
-            return providers.FixtureSearch(rest)
-    return DuckDuckGoSearch(settings.get("search_region", "wt-wt"))
+    if name == "searxng":
+        return providers.SearxngSearch(rest, fetch)
+    if name == "brave":
+        return providers.BraveSearch(settings.get("brave_api_key", ""), fetch)
+    if name == "fixture":
+        return providers.FixtureSearch(rest)
+    return providers.DuckDuckGoSearch(settings.get("search_region", "wt-wt"))
 
 
 def check_search(setting: str) -> tuple[str, str]:
@@ -160,22 +157,21 @@ class _Kept:
     """What was found lately, so that a plan that asks twice does not ask twice."""
 
     def __init__(self) -> None:
-        self._found: OrderedDict[_Key, tuple[float, tuple[SearchResult, ...]]] = OrderedDict()
+        self._found: dict[_Key, tuple[float, tuple[SearchResult, ...]]] = {}
         self._lock = threading.Lock()
 
     def get(self, key: _Key) -> tuple[SearchResult, ...] | None:
         """The results, if they were found within the last quarter of an hour."""
-        with self._lock:
-            at, results = self._found.get(key, (float("-inf"), ()))
-            return results if time.monotonic() - at < _KEPT_SECONDS else None
+        at, results = self._found.get(key, (float("-inf"), ()))
+        return results if time.monotonic() - at < _KEPT_SECONDS else None
 
     def put(self, key: _Key, results: tuple[SearchResult, ...]) -> None:
         """Keep results; the oldest go when there are too many."""
         with self._lock:
+            self._found.pop(key, None)
             self._found[key] = time.monotonic(), results
-            self._found.move_to_end(key)
             while len(self._found) > _KEPT_SEARCHES:
-                self._found.popitem(last=False)
+                del self._found[next(iter(self._found))]
 
 
 # One pace and one memory for the process: what a search engine sees is this machine, whichever run asks.

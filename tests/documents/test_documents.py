@@ -345,12 +345,9 @@ def test_addresses_and_paths_are_inverse_for_odd_names(tmp_path: Path) -> None:
     for name in names:
         (folder / name).write_text("walrus")
     documents = Documents([folder], tmp_path / "cache")
-    for name in names:
-        url = documents.url_for(folder / name)
-        assert url.startswith("docs://my%20docs%20%26%20co/")
-        assert documents.resolve(url) == (folder / name).resolve()
-        assert str(tmp_path) not in url
-    assert sorted(urls(documents, "walrus", 10)) == sorted(documents.url_for(folder / name) for name in names)
+    found = urls(documents, "walrus", 10)
+    assert sorted(documents.resolve(url) for url in found) == sorted((folder / name).resolve() for name in names)
+    assert all(url.startswith("docs://my%20docs%20%26%20co/") and str(tmp_path) not in url for url in found)
 
 
 def test_folders_of_one_name_are_told_apart(tmp_path: Path) -> None:
@@ -361,7 +358,6 @@ def test_folders_of_one_name_are_told_apart(tmp_path: Path) -> None:
     documents = Documents([*folders, folders[0]], tmp_path / "cache")
     assert documents.addresses == ("docs://docs/", "docs://docs-2/", "docs://docs-3/")
     assert documents.read("docs://docs-2/page.md")[0] == b"# Page 1\n"
-    assert documents.url_for(folders[2] / "page.md") == "docs://docs-3/page.md"
     assert set(urls(documents, "page")) == {f"docs://docs{n}/page.md" for n in ("", "-2", "-3")}
 
 
@@ -439,20 +435,15 @@ def test_folders_that_cannot_serve_are_refused_with_a_hint(tmp_path: Path, folde
         assert caught.value.hint
     with pytest.raises(UsageError):
         Documents([], tmp_path / "cache")
-    with pytest.raises(UsageError):
-        Documents([folder], tmp_path / "cache").url_for(tmp_path / "secret.md")
 
 
 def test_one_file_is_searched_and_read_and_nothing_next_to_it(folder: Path, tmp_path: Path) -> None:
     documents = Documents([folder / "owls.txt", folder / "north" / "bears.md"], tmp_path / "cache")
     assert sorted(urls(documents, "owls bears otters walrus")) == ["docs://north/bears.md", "docs://zoo/owls.txt"]
     assert documents.read("docs://zoo/owls.txt")[1] == "text/plain"
-    assert documents.url_for(folder / "owls.txt") == "docs://zoo/owls.txt"
     for url in ("docs://zoo/otters.html", "docs://zoo/north/bears.md", "docs://zoo/"):
         with pytest.raises(FetchError):
             documents.read(url)
-    with pytest.raises(UsageError):
-        documents.url_for(folder / "otters.html")
 
 
 NOTEBOOK = {

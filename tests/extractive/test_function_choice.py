@@ -29,8 +29,8 @@ def test_the_right_function_is_chosen_for_natural_requests() -> None:
     whole = [
         call == {"function": name, "params": params} for call, (_, name, params) in zip(chosen, REQUESTS, strict=True)
     ]
-    assert sum(right) >= 35
-    assert sum(whole) >= 34
+    assert sum(right) >= 36
+    assert sum(whole) >= 36
 
 
 def test_both_formats_hold_the_same_call() -> None:
@@ -45,6 +45,17 @@ def test_both_formats_hold_the_same_call() -> None:
 
 def test_what_the_input_does_not_say_is_left_out() -> None:
     assert json.loads(answer("What's the weather like?")) == {"function": "get_weather", "params": {}}
+
+
+def test_an_amount_with_cents_is_not_a_time_and_a_path_may_be_absolute() -> None:
+    functions = load_functions(
+        "tip:\n  description: Computes a tip.\n  params:\n    bill: {type: number}\n    percent: {type: number}\n"
+        "fetch:\n  description: Downloads a file.\n  params:\n    url: The address.\n    path: Where to save it.\n"
+    )
+    tip = write(call_prompt("How much is a 15 percent tip on a bill of 84.50?", functions))
+    assert json.loads(tip) == {"function": "tip", "params": {"bill": 84.5, "percent": 15}}
+    fetch = write(call_prompt("Download https://a.example/f.zip to /tmp/f.zip", functions))
+    assert json.loads(fetch)["params"] == {"url": "https://a.example/f.zip", "path": "/tmp/f.zip"}
 
 
 def test_a_prompt_that_asks_again_is_read_like_the_first() -> None:

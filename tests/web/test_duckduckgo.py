@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from airoagent import SearchBlocked, SearchError, SearchResult
-from airoagent.web.duckduckgo import DuckDuckGoSearch, connection_error
+from airoagent.web.providers import DuckDuckGoSearch, connection_error
 from tests.loopback import Asked, Loopback, Route, Send, answer, page
 
 HIT = (
