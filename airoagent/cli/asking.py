@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from airoagent.cli.display import plain
-from airoagent.cli.inputs import context_of, load_run, named_values, read_plan, text_of, words_or_stdin
+from airoagent.cli.inputs import bundled_plan, context_of, load_run, named_values, read_plan, text_of, words_or_stdin
 from airoagent.cli.launch import agent_for, make_agent
 from airoagent.cli.options import SEARCH_RULE, Rule, agent_options, complete, continue_options, display_options, refuses
 from airoagent.cli.output import make_watch, print_run, showing_question
@@ -243,11 +243,15 @@ def run_command(
 
     The plan may be in any form that models write. Errors in it are reported with line and column before anything runs.
 
+    FILE may also be the name of a plan that comes with airo: apollo-11, compare-two-lakes, danube, laureate-of-a-year,
+    nobel-literature, radium. Without --docs its tools return what they did in the run that comes with it.
+
     {name} in the plan is a parameter; --set gives its value. With --replay-tools no tool is called: each returns what
     it returned for that input in the record (exit 6 if there is nothing); the model is asked as usual.
 
     \b
     Examples:
+      airo run apollo-11
       airo run --docs examples/library my.plan
       airo run my.plan --set year=2020 --replay-tools my.jsonl
     """
@@ -255,8 +259,11 @@ def run_command(
     from airoagent.plan.parameters import with_values
     from airoagent.recorded.export import on_recorded_tools
 
+    name, file = file, bundled_plan(file, ".plan")
     text = text_of(file)
     agent, settings = make_agent(flags, display=display, color=color)
+    if file != name and not settings.docs:
+        recorded = recorded or name
     plan = with_values(read_plan(text, agent.tools_for(text), file), named_values(values, "--set"))
     watch = make_watch(settings)
     if recorded is not None:
