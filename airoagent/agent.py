@@ -20,6 +20,7 @@ from airoagent.engine.planning import write_plan
 from airoagent.engine.policy import Approve, Policy, checked_policy
 from airoagent.engine.recorder import Recorder
 from airoagent.engine.session import Records, Session, Watch, asked_question
+from airoagent.engine.structured import AnswerSchema, answer_schema, structured
 from airoagent.engine.sync import run_in_thread
 from airoagent.errors import PrivateText, UsageError
 from airoagent.events import Event, Progress
@@ -160,15 +161,26 @@ class Agent:
 
     # The three ways to ask -------------------------------------------------------------------------------------
 
-    def run(self, question: str, *, context: Texts = (), watch: Watch | None = None) -> Run:
+    def run(
+        self, question: str, *, context: Texts = (), schema: AnswerSchema = None, watch: Watch | None = None
+    ) -> Run:
         """Answer a question; ``watch`` sees each event as it happens. Ctrl-C ends the run cleanly, then propagates.
 
-        With ``context`` (a text, or several by name) it is answered from that alone: no plan is written.
+        With ``context`` (a text, or several by name) it is answered from that alone: no plan is written. With
+        ``schema`` (a JSON schema, its file, or a pydantic model) the answer is JSON that is valid against it: the run
+        returned is that of the JSON, and its parent the one that found the answer. A run that found none is returned
+        as it is.
         """
-        return run_in_thread(lambda: self.arun(question, context=context, watch=watch))
+        return run_in_thread(lambda: self.arun(question, context=context, schema=schema, watch=watch))
 
-    async def arun(self, question: str, *, context: Texts = (), watch: Watch | None = None) -> Run:
+    async def arun(
+        self, question: str, *, context: Texts = (), schema: AnswerSchema = None, watch: Watch | None = None
+    ) -> Run:
         """The same, to be awaited."""
+        if schema is not None:
+            form = answer_schema(schema)
+            found = await self.arun(question, context=context, watch=watch)
+            return await structured(self.session, found, form, watch=watch) if found.answered else found
         if not context and not isinstance(context, str):  # an empty text is one, and nothing else is asked instead
             return await self.session.run(question, watch=watch)
         plan, texts = plan_about(context)

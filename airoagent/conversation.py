@@ -20,6 +20,7 @@ from airoagent.agent import Agent
 from airoagent.engine.context_texts import GIVEN_TEXT, Texts, plan_about, with_texts
 from airoagent.engine.recorder import StartingPoint
 from airoagent.engine.session import Session, Watch, asked_question
+from airoagent.engine.structured import AnswerSchema, answer_schema, is_structured, structured
 from airoagent.engine.sync import run_in_thread
 from airoagent.errors import AiroError
 from airoagent.models.base import Prompt, complete
@@ -57,15 +58,18 @@ class Conversation:
         self.agent = agent
         self.turns: list[Turn] = [] if past is None else _turns_up_to(agent.session.load(past), agent.session)
 
-    def ask(self, text: str, *, context: Texts = (), watch: Watch | None = None) -> Run:
+    def ask(self, text: str, *, context: Texts = (), schema: AnswerSchema = None, watch: Watch | None = None) -> Run:
         """Ask a question, or a follow-up; the run has the question as it was asked.
 
-        With ``context`` it is answered from that text alone, as is what follows it.
+        With ``context`` it is answered from that text alone, as is what follows it. ``schema`` is that of `Agent.run`.
         """
-        return run_in_thread(lambda: self.aask(text, context=context, watch=watch))
+        return run_in_thread(lambda: self.aask(text, context=context, schema=schema, watch=watch))
 
-    async def aask(self, text: str, *, context: Texts = (), watch: Watch | None = None) -> Run:
+    async def aask(
+        self, text: str, *, context: Texts = (), schema: AnswerSchema = None, watch: Watch | None = None
+    ) -> Run:
         """The same, to be awaited."""
+        form = None if schema is None else answer_schema(schema)
         last = self.turns[-1].run if self.turns else None
         texts = context or (_texts_of(last) if last is not None else {})
         asked = await self.completed(text, stays_here=bool(texts))
@@ -78,7 +82,7 @@ class Conversation:
         else:
             run = await session.run(asked, watch=watch, start=start)
         self.turns.append(Turn(text, asked, run))
-        return run
+        return run if form is None or not run.answered else await structured(session, run, form, watch=watch)
 
     async def completed(self, text: str, *, stays_here: bool = False) -> str:
         """The text as a question that can be understood alone; ``stays_here``: no plan can send it anywhere."""
@@ -113,6 +117,8 @@ def _turns_up_to(run: Run, session: Session) -> list[Turn]:
             break
         if earlier.question != runs[0].question:
             runs.insert(0, earlier)
+        elif is_structured(runs[0]):  # the next question is completed from words
+            runs[0] = earlier
         parent = earlier.parent
     return [Turn(one.setting("said", one.question), one.question, one) for one in runs]
 

@@ -44,6 +44,7 @@ _TEXT_RULE = Rule(
     metavar="FILE|-",
     help="Answer from this text alone (repeatable).",
 )
+@click.option("--schema", metavar="FILE", help="Answer as JSON that is valid against this JSON schema.")
 @continue_options
 @agent_options()
 @display_options
@@ -51,6 +52,7 @@ _TEXT_RULE = Rule(
 def ask_command(
     question: tuple[str, ...],
     files: tuple[str, ...],
+    schema: str | None,
     go_on: bool,
     after: str | None,
     as_json: bool,
@@ -66,6 +68,9 @@ def ask_command(
     said, and asked of the model and documents of that run, unless options change them. `airo chat` is the same as a
     dialogue.
 
+    With --schema the answer is JSON and nothing else. Where the model can be held to a grammar it is, and the JSON is
+    checked in any case. If there is no answer, its text says so, and the exit code is 8.
+
     Text from a pipe is the only source of the answer: no plan, no search. A pipe that sends
     nothing for 3 seconds is ignored. In a `while read` loop, add `</dev/null` so that airo does not read the loop's
     input.
@@ -79,6 +84,11 @@ def ask_command(
       airo ask --json --display none "..." | jq .answer
     """
     first_run = not store_file().exists()
+    form = None
+    if schema is not None:
+        from airoagent.engine.structured import answer_schema
+
+        form = answer_schema(text_of(schema) if schema == "-" else schema)
     past = load_run(after or "@last") if go_on or after else None
     shown = {"display": display, "color": color}
     agent, settings = make_agent(flags, **shown) if past is None else agent_for(past, flags, **shown)
@@ -90,14 +100,14 @@ def ask_command(
     if first_run and settings.display not in ("none", "json") and agent.model.info.note:
         click.echo(f"model: {agent.model.info.name} - {agent.model.info.note}", err=True)
     if past is None:
-        run = agent.run(text, context=context, watch=watch)
+        run = agent.run(text, context=context, schema=form, watch=watch)
     else:
         from airoagent.conversation import Conversation
 
         if settings.display not in ("none", "json"):
             watch = showing_question(text, watch)
-        run = Conversation(agent, past).ask(text, context=context, watch=watch)
-    return print_run(run, as_json=as_json, settings=settings)
+        run = Conversation(agent, past).ask(text, context=context, schema=form, watch=watch)
+    return print_run(run, as_json=as_json, settings=settings, sources=form is None)
 
 
 _OF_MODEL = [name for name, (_, one) in declared_settings().items() if one.group == "model"]

@@ -35,12 +35,12 @@ def answer_text(run: Run) -> str:
     return "\n".join(lines)
 
 
-def print_run(run: Run, *, as_json: bool, settings: Settings, recorded: bool = True) -> int:
+def print_run(run: Run, *, as_json: bool, settings: Settings, recorded: bool = True, sources: bool = True) -> int:
     """Print the result of a run; its exit code. If stderr is JSON lines, an error is one as well."""
     if as_json:
         click.echo(json.dumps(run.to_json(), indent=2))
     elif run.status == "done":
-        click.echo(plain(answer_text(run)))
+        click.echo(plain(answer_text(run) if sources else run.answer or ""))
     if run.error is None:
         return 0 if run.answered else NOT_ANSWERED
     as_json = as_json or settings.display == "json"

@@ -154,7 +154,7 @@ _STYLE = (
     "pre{white-space:pre-wrap;overflow-wrap:anywhere;background:#8881;padding:.6rem;border-radius:4px;"
     "max-height:24rem;overflow:auto}blockquote{margin:.3rem 0;padding-left:.8rem;border-left:3px solid #8886}"
     ".answer{font-size:1.1rem}.plan{overflow-x:auto}svg text{font:12px system-ui,sans-serif;fill:currentColor}"
-    "svg rect{fill:#8882;stroke:#8889}svg path{fill:none;stroke:#888}small,dt{opacity:.7}dd{margin:0 0 .4rem}"
+    "svg rect{fill:Canvas;stroke:#8889}svg path{fill:none;stroke:#888}small,dt{opacity:.7}dd{margin:0 0 .4rem}"
     "@media print{pre{max-height:none}}"
 )
 
@@ -183,7 +183,7 @@ def _html(run: Run) -> Iterator[str]:
     yield f"<h2>Record</h2><dl>{facts}</dl>"
 
 
-_WIDE, _HIGH, _ACROSS, _DOWN = 190, 44, 20, 36  # of a box, and between two
+_WIDE, _HIGH, _ACROSS, _DOWN = 220, 44, 20, 36  # of a box, and between two
 
 
 def _svg(plan: Plan) -> str:
