@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from airoagent import settings
 from airoagent.documents.library import Documents
 from airoagent.engine import function_call
+from airoagent.engine.approval import ASK_USER
 from airoagent.engine.context_texts import Texts, plan_about, with_texts
 from airoagent.engine.planning import write_plan
 from airoagent.engine.policy import Approve, Policy, checked_policy
@@ -361,6 +362,11 @@ def _told_to(watchers: Sequence[Watch]) -> Callable[[str, int, int], None]:
 
 
 async def _refuse(step: Step, tool: Tool, input: str) -> bool:
+    if tool.name == ASK_USER:
+        raise UsageError(
+            f"it asks the user {input[:200]!r}, and nobody can be asked here",
+            "run it in a terminal, say it in the question, or pass approve= to Agent",
+        )
     if tool.warning:
         raise PrivateText(f"{step.id} calls {tool.name}, {tool.warning}; nobody can be asked here", PrivateText.allow)
     why = ", which has side effects and" if tool.side_effects else ", which"
