@@ -155,13 +155,13 @@ _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 def serve_command(
     host: str, port: int, key: str | None, names: tuple[str, ...], at_once: int, mcp: bool, **flags: Any
 ) -> int:
-    """Serve the agent as an OpenAI-compatible API: /v1/chat/completions and /v1/models.
+    """Serve the agent as an OpenAI-compatible API (/v1/chat/completions, /v1/models) and as an MCP server (/mcp).
 
     Works with any client of that API, such as open-webui, llm or the openai packages. Each request is a recorded run;
     the plan and its steps are sent as reasoning, the sources as citations. Only the last message is used.
 
-    With --mcp it is an MCP server, started by its client, with the tools ask, plan, get_run and, with --docs,
-    search_documents.
+    /mcp speaks MCP over streamable HTTP (extra mcp), with the tools ask, plan, run, get_run and, with --docs,
+    search_documents. With --mcp the same tools are served on standard input and output, to the client that starts it.
 
     \b
     Example:
@@ -169,8 +169,8 @@ def serve_command(
       curl http://127.0.0.1:8383/v1/chat/completions -H 'Content-Type: application/json' \\
         -d '{"messages": [{"role": "user", "content": "How deep is Lake Baikal?"}]}'
     """
-    from airoagent.extras import require
-    from airoagent.serving.api import make_app
+    from airoagent.extras import has, require
+    from airoagent.serving.api import MCP_PATH, make_app
 
     if mcp:
         return _serve_mcp(flags)
@@ -184,8 +184,11 @@ def serve_command(
     app = make_app(agent, key=key, hosts=(*names, host), at_once=at_once)
     config = uvicorn.Config(app, host=host, port=port, log_level="warning", timeout_graceful_shutdown=5)
     sock = config.bind_socket()
+    sock.listen(config.backlog)  # whoever reads the address below can connect, even before uvicorn is ready
     shown = f"[{host}]" if ":" in host else host
-    click.echo(f"serving on http://{shown}:{sock.getsockname()[1]}/v1 (Ctrl-C to stop)", err=True)
+    url = f"http://{shown}:{sock.getsockname()[1]}"
+    also = f" and {url}{MCP_PATH}" if has("mcp") else ""
+    click.echo(f"serving on {url}/v1{also} (Ctrl-C to stop)", err=True)
     try:
         uvicorn.Server(config).run(sockets=[sock])
     finally:

@@ -5,6 +5,7 @@
 ``POST /v1/chat/completions`` asks the last message of the user, as a run like any other: planned, executed, on record.
 The plan and its steps come as reasoning text (``reasoning_content``), the answer as content, its sources as
 ``url_citation`` annotations; the run's id is the completion's. ``GET /v1/models`` lists the one model there is.
+``/mcp`` is the MCP server of `mcp_tools` over HTTP, where the extra ``mcp`` is installed.
 
 A browser on this machine can reach a loopback port on behalf of any page, so a request must name this server as its
 host, bring JSON, and come from no page of another origin; with a key it must bring that as its bearer token.
@@ -47,14 +48,16 @@ from airoagent.events import (
     StepSkipped,
     StepStarted,
 )
-from airoagent.extras import require
+from airoagent.extras import has, require
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
     from starlette.requests import Request
     from starlette.responses import Response
 
-__all__ = ["MODEL", "make_app"]
+__all__ = ["MCP_PATH", "MODEL", "make_app"]
+
+MCP_PATH: Final = "/mcp"
 
 MODEL: Final = "airo"
 """The name that the API lists; clients may send any."""
@@ -152,6 +155,7 @@ def make_app(
     """
     require("serving the API", "serve", "starlette")
     from starlette.applications import Starlette
+    from starlette.requests import Request
     from starlette.routing import Route
 
     known = frozenset({"127.0.0.1", "localhost", "[::1]", *(host.lower() for host in hosts)})
@@ -163,13 +167,48 @@ def make_app(
     async def models(request: Request) -> Response:
         return await _listing(request, server)
 
+    routes = [
+        Route("/v1/chat/completions", completions, methods=["POST"]),
+        Route("/v1/models", models, methods=["GET"]),
+    ]
+    lifespan = None
+    if has("mcp"):
+        mcp, lifespan = _mcp_over_http(server)
+
+        async def checked(scope: Any, receive: Any, send: Any) -> None:
+            _check(Request(scope), server)
+            await mcp(scope, receive, send)
+
+        routes.append(Route(MCP_PATH, _App(checked)))
     return Starlette(
-        routes=[
-            Route("/v1/chat/completions", completions, methods=["POST"]),
-            Route("/v1/models", models, methods=["GET"]),
-        ],
-        exception_handlers={_Refused: _refusal, 404: _not_found, 405: _not_found},
+        routes=routes, lifespan=lifespan, exception_handlers={_Refused: _refusal, 404: _not_found, 405: _not_found}
     )
+
+
+class _App:
+    """An ASGI application as a route's endpoint: Starlette takes a bare function for one of its own."""
+
+    def __init__(self, app: Any) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        await self._app(scope, receive, send)
+
+
+def _mcp_over_http(server: _Server) -> tuple[Any, Any]:
+    """The MCP server as an ASGI application, and the lifespan that it needs."""
+    from mcp.server.transport_security import TransportSecuritySettings
+
+    from airoagent.serving.mcp_tools import make_mcp
+
+    mcp = make_mcp(server.agent, server.places)
+    app = mcp.streamable_http_app(
+        streamable_http_path=MCP_PATH,
+        max_request_body_size=_LARGEST_BODY,
+        # `_check` looks at host, origin and key.
+        transport_security=TransportSecuritySettings(enable_dns_rebinding_protection=False),
+    )
+    return app, lambda _: mcp.session_manager.run()
 
 
 async def _refusal(request: Request, error: Exception) -> Response:

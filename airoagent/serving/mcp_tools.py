@@ -1,18 +1,20 @@
 """An agent as an MCP server: other programs' models can ask it, have it plan, search its documents, look at its runs.
 
 server = make_mcp(agent)
-server.run()                       # over stdin and stdout
+server.run()                       # over stdin and stdout; `api.make_app` serves the same over HTTP
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
+from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 from airoagent.agent import Agent
 from airoagent.errors import AiroError
 from airoagent.extras import require
+from airoagent.plan.parser import parse_plan
 from airoagent.records.run_record import Run
 
 if TYPE_CHECKING:
@@ -23,10 +25,11 @@ __all__ = ["make_mcp"]
 _MOST_FOUND = 8
 
 
-def make_mcp(agent: Agent) -> MCPServer[Any]:
+def make_mcp(agent: Agent, place: AbstractAsyncContextManager[Any] | None = None) -> MCPServer[Any]:
     """The server; the agent is the caller's to close. Raises MissingExtra without the `mcp` package.
 
-    Tools: ``ask``, ``plan``, ``get_run``, and ``search_documents`` where the agent has documents. What goes wrong in a
+    ``place`` is held by each run, to limit how many there are at once. Tools: ``ask``, ``plan``, ``run``, ``get_run``,
+    and ``search_documents`` where the agent has documents. What goes wrong in a
     run is an error of the tool, in one sentence.
     """
     require("an MCP server", "mcp", "mcp")
@@ -42,7 +45,8 @@ def make_mcp(agent: Agent) -> MCPServer[Any]:
     async def ask(question: str) -> str:
         """Answer a question: write a plan, run it, and return the answer with its sources and the id of the run."""
         try:
-            return _told((await agent.arun(question)).raise_for_status())
+            async with place or nullcontext():
+                return _told((await agent.arun(question)).raise_for_status())
         except AiroError as error:
             raise failed(error) from error
 
@@ -50,7 +54,18 @@ def make_mcp(agent: Agent) -> MCPServer[Any]:
     async def plan(question: str) -> str:
         """Write the plan for a question without running it."""
         try:
-            return (await agent.aplan(question)).to_text()
+            async with place or nullcontext():
+                return (await agent.aplan(question)).to_text()
+        except AiroError as error:
+            raise failed(error) from error
+
+    @server.tool()
+    async def run(plan: str) -> str:
+        """Run a plan, such as `plan` writes, and return the answer with its sources and the id of the run."""
+        try:
+            tools = await asyncio.to_thread(agent.tools_for, plan)
+            async with place or nullcontext():
+                return _told((await agent.aexecute(parse_plan(plan, tools))).raise_for_status())
         except AiroError as error:
             raise failed(error) from error
 

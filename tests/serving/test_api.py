@@ -36,7 +36,7 @@ def look(text: str) -> ToolOutput:
     return ToolOutput(f"{text}: 1,642 m", (Source("docs://lakes/baikal.md", "Lake Baikal", "It is 1,642 m deep."),))
 
 
-class _Echo:
+class EchoModel:
     """A model whose plan looks up the question."""
 
     info = ModelInfo("echo", "test", None, "none")
@@ -162,7 +162,7 @@ def test_what_is_not_json_or_too_large_or_elsewhere_is_refused() -> None:
 
 
 def test_a_page_of_another_origin_and_another_name_for_this_machine_are_refused() -> None:
-    with serving(Agent(_Echo(), [look], store=False), hosts=("airo.lan",)) as url:
+    with serving(Agent(EchoModel(), [look], store=False), hosts=("airo.lan",)) as url:
         foreign = ask(url, question("q"), origin="https://evil.example")
         rebound = ask(url, question("q"), host="evil.example:8383")
         own = ask(url, question("q"), origin="http://localhost:3000")
@@ -213,7 +213,7 @@ def test_a_client_that_goes_away_stops_its_run() -> None:
 
 
 def test_a_hundred_at_once_are_all_answered() -> None:
-    agent = Agent(_Echo(), [look], store=False)
+    agent = Agent(EchoModel(), [look], store=False)
 
     async def ask_all(url: str) -> list[str]:
         async with httpx.AsyncClient(trust_env=False, timeout=60, limits=httpx.Limits(max_connections=100)) as http:
