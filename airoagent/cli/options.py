@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import wraps
@@ -258,11 +259,34 @@ def agent_options(*groups: Group, without: Sequence[str] = (), also: Sequence[st
     return decorate
 
 
+_QUIET = (
+    click.option("-q", "--quiet", is_flag=True, help="No progress; sources only on a terminal."),
+    click.option("-v", "--verbose", is_flag=True, help="Show the plan and each step."),
+    click.option("--sources", is_flag=True, help="With -q: print the sources as well."),
+)
+
+
 def display_options(function: F) -> F:
-    """Add ``--json``, ``--display`` and ``--color``."""
-    for option in reversed((_JSON, *_options(("display",)))):
-        function = option(function)
-    return function
+    """Add ``--json``, ``--display``, ``--color``, and what stands for a display: ``-q``, ``-v``, ``--sources``."""
+
+    @wraps(function)
+    def displayed(*args: Any, quiet: bool, verbose: bool, sources: bool, **flags: Any) -> Any:
+        if quiet or verbose:
+            flags["display"] = "none" if quiet else "rich" if sys.stderr.isatty() else "plain"
+        click.get_current_context().meta["sources"] = sources or not quiet or sys.stdout.isatty()
+        return function(*args, **flags)
+
+    shown: Any = displayed
+    for option in reversed((_JSON, *_QUIET, *_options(("display",)))):
+        shown = option(shown)
+    rules = (
+        Rule("quiet", excludes="verbose display"),
+        Rule("verbose", excludes="display"),
+        Rule("sources", needs="quiet", hint="sources are printed unless -q is given"),
+        Rule("sources", excludes="as_json"),
+    )
+    checked: F = refuses(*rules)(shown)
+    return checked
 
 
 def continue_options(function: F) -> F:

@@ -40,6 +40,7 @@ def print_run(run: Run, *, as_json: bool, settings: Settings, recorded: bool = T
     if as_json:
         click.echo(json.dumps(run.to_json(), indent=2))
     elif run.status == "done":
+        sources = sources and click.get_current_context().meta.get("sources", True)
         click.echo(plain(answer_text(run) if sources else run.answer or ""))
     if run.error is None:
         return 0 if run.answered else NOT_ANSWERED
