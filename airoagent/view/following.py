@@ -10,6 +10,7 @@ from concurrent.futures import Future
 from typing import Any
 
 from airoagent.agent import Agent
+from airoagent.conversation import Conversation
 from airoagent.errors import AiroError, StoreError
 from airoagent.events import Event, PlanParsed, PlanPart, RunStarted, to_json
 from airoagent.records.run_record import Run
@@ -87,6 +88,10 @@ class Driver:
     def ask(self, question: str) -> str:
         """Start a run of a question; its id once it is on record. Raises AiroError where it cannot begin."""
         return self._start(lambda agent, watch: agent.arun(question, watch=watch))
+
+    def follow(self, past: Run, text: str) -> str:
+        """Start a run of a follow-up to a run; its id."""
+        return self._start(lambda agent, watch: Conversation(agent, past).aask(text, watch=watch))
 
     def fork(self, parent: Run, edit: dict[str, str], given: dict[str, str]) -> str:
         """Start a fork with other inputs (``edit``) or other evidence (``given``) for some steps; its id."""

@@ -333,6 +333,8 @@ function drawHead() {
     h("span", null, `${many(usage.calls, "model call")}, ${many(usage.prompt_tokens + usage.completion_tokens, "token")}`), h("span", null, run.model), h("span", null, moment(run.started)), run.loading && h("span", null, run.loading));
   $("question").textContent = run.question.length > 2000 ? `${run.question.slice(0, 2000)} …` : run.question || "(a plan without a question)";
   $("question").classList.toggle("long", run.question.length > 240);
+  const said = run.settings.find(([name]) => name === "said");
+  if (said) $("meta").append(h("span", null, `you said: ${said[1].slice(0, 200)}`));
   fields.set("question", { label: "question", text: run.question, show: () => $("top").scrollIntoView() });
   if (run.answer != null) {
     const stands = run.final.filter((part) => part.ref);
@@ -356,6 +358,19 @@ async function post(what, body) {
   } catch { toast("airo view no longer responds"); }
 }
 const stop = () => post("stop", {});
+/* A box for a follow-up, once: what is being typed there stays. */
+function drawNext() {
+  if (!data.token || run.status === "running" || $("next").children.length) return;
+  const box = h("input", { placeholder: "Ask a follow-up", "aria-label": "Follow-up", autocomplete: "off", maxlength: "20000" });
+  const go = h("button", null, "Ask");
+  fill($("next"), h("form.ask.follow", { onsubmit: async (event) => {
+    event.preventDefault();
+    if (!box.value.trim()) return;
+    go.disabled = true;
+    await post("follow", { question: box.value.trim() });
+    go.disabled = false;
+  } }, box, go));
+}
 /* Another input, or evidence set by hand, for one step: a new run, in which only what depends on it is run. */
 function forkForm(one, written) {
   const area = h("textarea", { rows: "5", spellcheck: "false", "aria-label": "the changed text" });
@@ -415,7 +430,7 @@ function draw() {
   drawGraph();
   drawTimeline();
 }
-function redraw() { draw(); drawPlan(); drawRecord(); }
+function redraw() { draw(); drawPlan(); drawRecord(); drawNext(); }
 function select(id) {
   ui.selected = id;
   for (const card of $("steps").children) card.classList.toggle("selected", card.id === `step-${id}`);

@@ -38,7 +38,7 @@ _LIMIT = 200  # runs in the list
 _LARGEST_BODY = 256 * 1024  # bytes
 _MOST_CONNECTIONS = 64  # each has a thread
 _LONGEST_REQUEST = 30.0  # seconds that a client may take to send one, or to take the next piece of an answer
-_RUN = re.compile(r"/runs/([\w.-]{1,80})(/events|/stop|/fork)?")
+_RUN = re.compile(r"/runs/([\w.-]{1,80})(/events|/stop|/fork|/follow)?")
 
 _HEADERS = {
     "Cache-Control": "no-store",
@@ -342,10 +342,10 @@ class _Handler(BaseHTTPRequestHandler):
         body = self._body()
         match = _RUN.fullmatch(self.path)
         if self.path == "/api/runs":
-            question = body.get("question")
-            if not isinstance(question, str):
-                raise _Refused(400, "there is no question")
-            self._json(201, {"run": view.driver.ask(question)})
+            self._json(201, {"run": view.driver.ask(_question(body))})
+        elif match and match[2] == "/follow":
+            past = Run.from_events(view.store.events(match[1]))
+            self._json(201, {"run": view.driver.follow(past, _question(body))})
         elif match and match[2] == "/stop":
             if not view.driver.stop(match[1]):
                 raise _Refused(409, "this run was not started here, or has ended")
@@ -389,6 +389,13 @@ class _Handler(BaseHTTPRequestHandler):
         self.close_connection = True  # what is left of a refused request is not read as another
         with contextlib.suppress(ConnectionError):
             self._json(status, {"error": message, "hint": hint})
+
+
+def _question(body: dict[str, Any]) -> str:
+    question = body.get("question")
+    if not isinstance(question, str):
+        raise _Refused(400, "there is no question")
+    return question
 
 
 def _texts(body: dict[str, Any], name: str) -> dict[str, str]:

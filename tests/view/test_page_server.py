@@ -482,3 +482,30 @@ def test_a_step_is_forked_in_the_browser(chromium: Chromium, server: ViewServer,
     chromium.until("document.querySelector('.said')?.textContent === 'WHAT, KELP FOR OTTERS'")
     assert chromium.run("document.querySelector('#record a').textContent") == id
     assert chromium.problems == []
+
+
+def test_a_follow_up_is_asked_under_a_run(chromium: Chromium, server: ViewServer, gate: Gate, store: Store) -> None:
+    gate.opened.set()
+    parent = start(server, "Where does the Sea Otter sleep?")
+    follow(server, parent)
+    chromium.look()
+    chromium.open(server.url)
+    chromium.open(f"http://127.0.0.1:{server.port}/runs/{parent}")
+    chromium.until("document.querySelector('.follow input') !== null")
+    chromium.run("document.querySelector('.follow input').value = 'And what does it eat?'")
+    chromium.run("document.querySelector('.follow').requestSubmit()")
+    chromium.until("document.querySelector('h1')?.textContent === 'What does the Sea Otter eat?'")
+    chromium.until("document.querySelector('.pill')?.textContent === 'done'")
+    assert chromium.run("document.querySelector('.meta').textContent.includes('you said: And what does it eat?')")
+    assert chromium.problems == []
+    run = stored(store, store.list()[0].id)
+    assert (run.parent, run.setting("said")) == (parent, "And what does it eat?")
+
+
+@pytest.mark.parametrize("body", [{}, {"question": 3}, {"question": "  "}])
+def test_a_follow_up_that_is_no_question_is_refused(server: ViewServer, gate: Gate, body: dict[str, Any]) -> None:
+    gate.opened.set()
+    parent = start(server)
+    follow(server, parent)
+    assert ask(server, "POST", f"/runs/{parent}/follow", body)[0] == 400
+    assert ask(server, "POST", "/runs/none/follow", {"question": "Why?"})[0] == 404
