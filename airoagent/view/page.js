@@ -358,6 +358,25 @@ async function post(what, body) {
   } catch { toast("airo view no longer responds"); }
 }
 const stop = () => post("stop", {});
+/* What the run waits for: an answer, or leave to make a call. Drawn again only when it changes, so that typing is kept. */
+async function drawAsked() {
+  let asked = [];
+  if (data.own && run.status === "running") {
+    try { asked = (await (await fetch(`/runs/${encodeURIComponent(run.id)}/asked`)).json()).asked || []; } catch { return; }
+  }
+  const now = JSON.stringify(asked);
+  if (now === (drawAsked.shown ?? "[]")) return;
+  drawAsked.shown = now;
+  fill($("asked"), asked.map((one) => {
+    const question = one.tool === "AskUser";
+    const area = h("textarea", { rows: "2", spellcheck: "false", "aria-label": question ? "your answer" : "the input" });
+    area.value = question ? "" : one.input;
+    const reply = (said) => post("asked", { step: one.step, reply: said });
+    return h("form.answer.asked", { "data-status": "running", onsubmit: (event) => { event.preventDefault(); reply(!question && area.value === one.input ? true : area.value); } },
+      h("div.label", null, question ? "A question to you" : "May this call be made?"), h("div.said.small", null, question ? one.input : `${one.step} calls ${one.tool}${one.why ? `, ${one.why}` : ""}, with:`),
+      area, h("div", null, h("button.copy", null, question ? "answer" : "call it"), h("button.copy", { type: "button", onclick: () => reply(false) }, question ? "no answer" : "refuse")));
+  }));
+}
 /* A box for a follow-up, once: what is being typed there stays. */
 function drawNext() {
   if (!data.token || run.status === "running" || $("next").children.length) return;
@@ -555,12 +574,12 @@ if (data.follow) {
   const stream = new EventSource(data.follow);
   let due = false;
   const later = () => { if (!due) { due = true; setTimeout(() => { due = false; redraw(); }, 60); } };
-  const clock = setInterval(() => { if (run.status === "running") { drawHead(); drawTimeline(); } }, 500);
+  const clock = setInterval(() => { drawAsked(); if (run.status === "running") { drawHead(); drawTimeline(); } }, 500);
   stream.onmessage = (message) => {
     const value = JSON.parse(message.data);
     if (value.plan) takePlan(value.plan);
     if (value.event) take(value.event);
-    if (value.end) { stream.close(); clearInterval(clock); data.follow = ""; }
+    if (value.end) { stream.close(); clearInterval(clock); data.follow = ""; drawAsked(); }
     later();
   };
 }

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from airoagent import Agent, Run, ScriptedModel, UsageError
+from airoagent import Agent, Run, ScriptedModel, UsageError, tool
 from airoagent.events import StepFinished
 from airoagent.records.store import Store
 from airoagent.view import page_server as view_server
@@ -509,3 +509,55 @@ def test_a_follow_up_that_is_no_question_is_refused(server: ViewServer, gate: Ga
     follow(server, parent)
     assert ask(server, "POST", f"/runs/{parent}/follow", body)[0] == 400
     assert ask(server, "POST", "/runs/none/follow", {"question": "Why?"})[0] == 404
+
+
+ASKS = (
+    ":evidence0: = AskUser[Which city do you live in?]\n:evidence1: = post[to :evidence0:]\n"
+    "Answer: :evidence0:: :evidence1:"
+)
+
+
+@tool(side_effects=True)
+def post(text: str) -> str:
+    """Sends a letter."""
+    return f"sent {text}"
+
+
+@pytest.fixture
+def asking(store: Store) -> Iterator[ViewServer]:
+    """A server whose runs ask the user a question, and then for leave to send something."""
+    with ViewServer(store, lambda: Agent(ScriptedModel([ASKS]), ["AskUser", post], store=store)) as server:
+        yield server
+
+
+def test_a_question_of_the_plan_and_a_call_with_side_effects_are_asked_about_on_the_page(
+    chromium: Chromium, asking: ViewServer
+) -> None:
+    id = start(asking)
+    chromium.look()
+    chromium.open(asking.url)
+    chromium.open(f"http://127.0.0.1:{asking.port}/runs/{id}")
+    chromium.until("document.querySelector('.asked .said')?.textContent === 'Which city do you live in?'")
+    chromium.run("document.querySelector('.asked textarea').value = 'Oslo'")
+    chromium.run("document.querySelector('.asked').requestSubmit()")
+    chromium.until("document.querySelector('.asked .said')?.textContent.includes('post, which has side effects')")
+    assert chromium.run("document.querySelector('.asked textarea').value") == "to Oslo"
+    chromium.run("document.querySelector('.asked').requestSubmit()")
+    chromium.until("document.querySelector('.pill')?.textContent === 'done'")
+    chromium.until("document.querySelector('.asked') === null")
+    assert chromium.run("document.querySelector('.said').textContent") == "Oslo: sent to Oslo"
+    assert chromium.problems == []
+
+
+def test_a_call_that_is_refused_on_the_page_is_not_made(asking: ViewServer, store: Store) -> None:
+    id = start(asking)
+    assert ask(asking, "POST", f"/runs/{id}/asked", {"step": "evidence7", "reply": True})[0] == 409
+    assert ask(asking, "POST", f"/runs/{id}/asked", {"step": "evidence0", "reply": 3})[0] == 400
+    for step, said in (("evidence0", "Oslo"), ("evidence1", False)):
+        while not any(one["step"] == step for one in json.loads(ask(asking, "GET", f"/runs/{id}/asked")[2])["asked"]):
+            pass
+        assert ask(asking, "POST", f"/runs/{id}/asked", {"step": step, "reply": said})[0] == 200
+    follow(asking, id)
+    run = stored(store, id)
+    assert run.status == "failed" and "was not approved" in run.failed["evidence1"].message
+    assert json.loads(ask(asking, "GET", f"/runs/{id}/asked")[2]) == {"asked": []}
