@@ -266,7 +266,7 @@ def run_command(
       airo run my.plan --set year=2020 --replay-tools my.jsonl
     """
     from airoagent.engine.sync import run_in_thread
-    from airoagent.plan.parameters import with_values
+    from airoagent.plan.plans import with_values
     from airoagent.recorded.export import on_recorded_tools
 
     name, file = file, bundled_plan(file, ".plan")

@@ -237,4 +237,4 @@ def messages(past: tuple[Event, ...], fresh: Iterator[tuple[Event, ...]]) -> Ite
         if time.monotonic() - heard > _BEAT:
             yield None
             heard = time.monotonic()
-    yield {"end": True}
+    yield {"end": True, "answered": run.answered}

@@ -579,7 +579,7 @@ if (data.follow) {
     const value = JSON.parse(message.data);
     if (value.plan) takePlan(value.plan);
     if (value.event) take(value.event);
-    if (value.end) { stream.close(); clearInterval(clock); data.follow = ""; drawAsked(); }
+    if (value.end) { stream.close(); clearInterval(clock); data.follow = ""; data.answered = value.answered; drawAsked(); }
     later();
   };
 }

@@ -309,7 +309,7 @@ def test_a_run_is_started_listed_and_shown(server: ViewServer, gate: Gate, store
     gate.opened.set()
     id = start(server)
     lines = follow(server, id)
-    assert lines[-1] == {"end": True}
+    assert lines[-1] == {"end": True, "answered": True}
     rows = json.loads(ask(server, "GET", "/api/runs?q=otters")[2])["runs"]
     assert [(row["id"], row["status"], row["answer"]) for row in rows] == [(id, "done", "KELP FOR OTTERS")]
     assert json.loads(ask(server, "GET", "/api/runs?q=nothing")[2])["runs"] == []
@@ -372,7 +372,7 @@ def test_a_run_can_be_stopped_and_its_record_says_so(server: ViewServer, store: 
     id = start(server)
     assert ask(server, "POST", f"/runs/{id}/stop", {}, x_airo_token="wrong")[0] == 403
     assert ask(server, "POST", f"/runs/{id}/stop", {})[0] == 200
-    assert follow(server, id)[-1] == {"end": True}
+    assert follow(server, id)[-1] == {"end": True, "answered": False}
     assert stored(store, id).status == "interrupted"
     assert ask(server, "POST", f"/runs/{id}/stop", {})[0] == 409
 
@@ -546,6 +546,7 @@ def test_a_question_of_the_plan_and_a_call_with_side_effects_are_asked_about_on_
     chromium.until("document.querySelector('.pill')?.textContent === 'done'")
     chromium.until("document.querySelector('.asked') === null")
     assert chromium.run("document.querySelector('.said').textContent") == "Oslo: sent to Oslo"
+    assert chromium.run("document.querySelector('.answer .label').textContent") == "Answer"
     assert chromium.problems == []
 
 
