@@ -187,10 +187,10 @@ class Agent:
         plan, texts = plan_about(context)
         return await with_texts(self.session.needing(()), texts).run(asked_question(question), plan, watch)
 
-    async def stream(self, question: str) -> AsyncIterator[Event]:
-        """The run's events as they happen; leaving the loop early stops the run."""
+    async def stream(self, question: str, *, schema: AnswerSchema = None) -> AsyncIterator[Event]:
+        """The run's events as they happen (with ``schema``, of both runs); leaving the loop early stops the run."""
         queue: asyncio.Queue[Event | None] = asyncio.Queue()
-        task = asyncio.create_task(self.session.run(question, watch=queue.put_nowait))
+        task = asyncio.create_task(self.arun(question, schema=schema, watch=queue.put_nowait))
         task.add_done_callback(lambda _: queue.put_nowait(None))
         try:
             while (event := await queue.get()) is not None:

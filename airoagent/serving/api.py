@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from airoagent.agent import Agent
+from airoagent.engine.structured import answer_schema
 from airoagent.errors import (
     AiroError,
     CallError,
@@ -93,6 +94,14 @@ class _Server:
     places: asyncio.Semaphore
     most_waiting: int
     waiting: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A question, and the schema of its answer (None: in words)."""
+
+    question: str
+    schema: Any
 
 
 @dataclass(slots=True)
@@ -256,21 +265,21 @@ async def _answering(request: Request, server: _Server) -> Response:
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
         raise _Refused(415, "the request must be application/json")
     body = await _body(request)
-    question = _question(body)
+    asked = _Asked(_question(body), _schema(body))
     if server.waiting >= server.most_waiting:
         raise _Refused(429, f"too many requests are waiting ({server.waiting})", "rate_limit_error")
     if body.get("stream"):
-        pieces = _streamed(server, question, bool((body.get("stream_options") or {}).get("include_usage")))
+        pieces = _streamed(server, asked, bool((body.get("stream_options") or {}).get("include_usage")))
         return StreamingResponse(pieces, media_type="text/event-stream", headers={"Cache-Control": "no-store"})
-    asked = asyncio.create_task(_whole(server, question))
+    task = asyncio.create_task(_whole(server, asked))
     gone = asyncio.create_task(_until_gone(request))
     try:
-        await asyncio.wait({asked, gone}, return_when=asyncio.FIRST_COMPLETED)
-        if not asked.done():  # nobody is there to hear the answer
-            asked.cancel()
-            await asyncio.wait({asked})
+        await asyncio.wait({task, gone}, return_when=asyncio.FIRST_COMPLETED)
+        if not task.done():  # nobody is there to hear the answer
+            task.cancel()
+            await asyncio.wait({task})
             return _error(499, "the client has gone")
-        status, value = asked.result()
+        status, value = task.result()
         return JSONResponse(value, status)
     finally:
         gone.cancel()
@@ -312,7 +321,22 @@ def _question(body: Mapping[str, Any]) -> str:
     return said.strip()
 
 
-async def _events(server: _Server, question: str) -> AsyncIterator[Event]:
+def _schema(body: Mapping[str, Any]) -> Any:
+    """The schema that the answer is to be valid against; None for an answer in words."""
+    wanted = body.get("response_format") or {"type": "text"}
+    kind = wanted.get("type") if isinstance(wanted, dict) else None
+    given = wanted.get("json_schema") if kind == "json_schema" else None
+    if kind == "text":
+        return None
+    if not isinstance(given, dict) or not isinstance(given.get("schema"), dict):
+        raise _Refused(400, "response_format must be text, or json_schema with a schema")
+    try:
+        return answer_schema(given["schema"])
+    except AiroError as error:
+        raise _Refused(400, error.message) from error
+
+
+async def _events(server: _Server, asked: _Asked) -> AsyncIterator[Event]:
     """The events of the run, once there is a place for it."""
     server.waiting += 1
     try:
@@ -320,18 +344,18 @@ async def _events(server: _Server, question: str) -> AsyncIterator[Event]:
     finally:
         server.waiting -= 1
     try:
-        async with aclosing(server.agent.stream(question)) as events:  # type: ignore[type-var]
+        async with aclosing(server.agent.stream(asked.question, schema=asked.schema)) as events:  # type: ignore[type-var]
             async for event in events:
                 yield event
     finally:
         server.places.release()
 
 
-async def _whole(server: _Server, question: str) -> tuple[int, dict[str, Any]]:
+async def _whole(server: _Server, asked: _Asked) -> tuple[int, dict[str, Any]]:
     """The status and the completion as one object."""
     told, reasoning = _Told(), ""
     try:
-        async with aclosing(_events(server, question)) as events:  # type: ignore[type-var]
+        async with aclosing(_events(server, asked)) as events:  # type: ignore[type-var]
             async for event in events:
                 reasoning += told.reasoning(event)
     except AiroError as error:
@@ -345,7 +369,7 @@ async def _whole(server: _Server, question: str) -> tuple[int, dict[str, Any]]:
     return 200, {**head, "choices": [choice], "usage": _usage(end)}
 
 
-async def _streamed(server: _Server, question: str, with_usage: bool) -> AsyncIterator[str]:
+async def _streamed(server: _Server, asked: _Asked, with_usage: bool) -> AsyncIterator[str]:
     """The completion as server-sent events: the reasoning while the run goes on, then the answer."""
     told, first = _Told(), True
 
@@ -354,7 +378,7 @@ async def _streamed(server: _Server, question: str, with_usage: bool) -> AsyncIt
         return _line({**_head(told.id, "chat.completion.chunk"), "choices": [choice]})
 
     try:
-        async with aclosing(_events(server, question)) as events:  # type: ignore[type-var]
+        async with aclosing(_events(server, asked)) as events:  # type: ignore[type-var]
             async for event in events:
                 text = told.reasoning(event)
                 if first and told.id:
