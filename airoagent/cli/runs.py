@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 
 _MOST = 1_000_000_000  # runs
+_NO_QUESTION = "(a plan without a question)"
 
 
 def _list_options(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -67,7 +68,9 @@ def _list(limit: int, query: str, as_json: bool) -> None:
             click.echo(json.dumps(asdict(row)))
         else:
             age = _age(time.time() - row.started)
-            click.echo(f"{row.id}  {age:>4}  {row.status:<11} {row.seconds:7.1f} s  {plain(row.question, 80)}")
+            click.echo(
+                f"{row.id}  {age:>4}  {row.status:<11} {row.seconds:7.1f} s  {plain(row.question, 80) or _NO_QUESTION}"
+            )
     if not rows and not as_json:
         click.echo("no runs yet" if not query else f"no runs match {query!r}", err=True)
 
