@@ -11,7 +11,6 @@ from weakref import WeakKeyDictionary
 import click
 
 from airoagent.cli.display import plain, suspended
-from airoagent.engine.approval import ASK_USER
 
 if TYPE_CHECKING:
     from airoagent.engine.policy import Approve
@@ -39,6 +38,7 @@ class _Asker:
 
     async def __call__(self, step: Step, tool: Tool, input: str) -> bool | str:
         from airoagent.background import in_thread
+        from airoagent.engine.approval import ASK_USER
 
         async with self._turns.setdefault(asyncio.get_running_loop(), asyncio.Lock()):
             if (tool.name, bool(tool.warning)) in self._always:
