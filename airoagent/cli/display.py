@@ -30,6 +30,7 @@ from airoagent.events import (
     Event,
     InputEdited,
     PlanParsed,
+    PlanRefused,
     PlanText,
     Progress,
     RunFinished,
@@ -106,6 +107,8 @@ class Display:
                 self._plan_text(event.text)
             case PlanParsed():
                 self._plan_parsed(event)
+            case PlanRefused():
+                self._plan_refused(event)
             case StepStarted():
                 self._inputs[event.step] = event.input
                 self._open[event.step] = (event.tool, event.at)
@@ -178,6 +181,17 @@ class Display:
             self._line(self._paint(f"  ... and {len(event.diagnostics) - _MOST_FINDINGS:,} more", "yellow"))
         self._head("Steps")
         self._release()
+
+    def _plan_refused(self, event: PlanRefused) -> None:
+        """What is asked again, or is taken for the answer; of any other refusal the end of the run tells."""
+        if not event.retry and not any(found.kind == "prose" for found in event.diagnostics):
+            return
+        shown = [found for found in event.diagnostics if found.kind == "prose" or (event.retry and not found.repair)]
+        for found in shown[:_MOST_FINDINGS]:
+            self._line(self._paint(f"  line {found.line}: {plain(found.message, 120)}", "yellow"))
+        if event.retry:
+            self._line(self._paint("  It cannot be used: the model is asked again.", "yellow"))
+        self._headed = not event.retry
 
     def _step(self, step: str, tool: str, seconds: float, note: str, color: str) -> str:
         text = f"{self._head_of(step, tool, min(len(note), 12))}  {seconds:6.2f} s"
