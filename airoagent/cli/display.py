@@ -183,15 +183,16 @@ class Display:
         self._release()
 
     def _plan_refused(self, event: PlanRefused) -> None:
-        """What is asked again, or is taken for the answer; of any other refusal the end of the run tells."""
-        if not event.retry and not any(found.kind == "prose" for found in event.diagnostics):
-            return
-        shown = [found for found in event.diagnostics if found.kind == "prose" or (event.retry and not found.repair)]
-        for found in shown[:_MOST_FINDINGS]:
-            self._line(self._paint(f"  line {found.line}: {plain(found.message, 120)}", "yellow"))
+        """What is asked again, or is taken for the answer; any other refusal is shown as the run's error."""
         if event.retry:
+            wrong = [found for found in event.diagnostics if not found.repair]
+            for found in wrong[:_MOST_FINDINGS]:
+                self._line(self._paint(f"  line {found.line}: {plain(found.message, 120)}", "yellow"))
             self._line(self._paint("  It cannot be used: the model is asked again.", "yellow"))
-        self._headed = not event.retry
+            self._headed = False
+        for found in () if event.retry else event.diagnostics:
+            if found.kind == "prose":
+                self._line(self._paint(f"  {plain(found.message)} {plain(found.repair)}", "yellow"))
 
     def _step(self, step: str, tool: str, seconds: float, note: str, color: str) -> str:
         text = f"{self._head_of(step, tool, min(len(note), 12))}  {seconds:6.2f} s"

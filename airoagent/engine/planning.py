@@ -147,7 +147,7 @@ def _loop_after(text: str) -> Diagnostic:
 
 # -- Prose in place of a plan
 
-_PROSE = Diagnostic("prose", "The model answered without a plan.", 1, 1, "its text is the answer, without sources")
+_PROSE = Diagnostic("prose", "The model answered without a plan.", 1, 1, "Its text is the answer; it has no sources.")
 _AROUND_PROSE = {"chatter", "thoughts", "crlf", "rule"}
 _LIKE_A_PLAN = re.compile(
     r"evidence[ _]?\[?\d|#E\d|^[ \t>*#-]*(?:plan|answer|question|tool|action|step \d+)[ *]*:|^\s*[\[{`<]",

@@ -96,13 +96,12 @@ def _same_text(text: str) -> int | None:
 
 
 _STEP = re.compile(r"^(?:Plan:.*\n)?(?::evidence(\d+):|#E(\d+))\s*=\s*(\w+)\[(.*)\][ \t]*\n", re.MULTILINE)
-_MOST_STEPS = 8000  # characters of a plan that are looked at
+_MOST_TEXT = 8000  # characters of a plan, or of a line, that are looked at
 
 
 def _same_steps(text: str) -> int | None:
-    start = len(text) - _MOST_STEPS if len(text) > _MOST_STEPS else 0
     repeats, first, count, end = Repeats(), 0, 0, 0
-    for step in _STEP.finditer(text, start):
+    for step in _STEP.finditer(text, max(0, len(text) - _MOST_TEXT)):
         if not repeats.again(f"evidence{step[1] or step[2]}", step[3], step[4]):
             count = 0
             continue
@@ -116,7 +115,7 @@ _OLD_WORDS = 50
 
 
 def _same_words(text: str) -> int | None:
-    line = text[text.rfind("\n") + 1 :]
+    line = text[max(text.rfind("\n") + 1, len(text) - _MOST_TEXT) :]
     seen: set[str] = set()
     last, since = 0, 0
     for word in _WORD.finditer(line):
@@ -129,18 +128,20 @@ def _same_words(text: str) -> int | None:
 
 _REFERENCE = re.compile(r":evidence(\d+):|#E(\d+)")
 _ONLY_WORDS = re.compile(r"[^\W\d_]+(?: [^\W\d_]+)*")  # their order says little; that of figures and signs does
+_FEW_STEPS = 5
 _MOST_BEFORE = 64  # steps that are looked at for one
 
 
 class Repeats:
     """Knows which steps of a plan, given one after another, find nothing that those before them do not.
 
-    That is a call made before: of the same words, and on the evidence of calls that are the same. And it is the fourth
-    call and on in a row of calls that differ in nothing but that each is about what the one before it found.
+    That is a call made a few steps before: of the same words, and on the evidence of calls that are the same. And it is
+    the fourth call and on in a row of calls that differ in nothing but that each is about what the one before it found.
     """
 
     def __init__(self) -> None:
         self._kinds: dict[tuple[object, ...], int] = {}
+        self._last: dict[int, int] = {}  # of each kind, how many steps there were up to its last one
         self._kind: dict[str, int] = {}  # of each step: steps of one kind find the same
         self._form: dict[str, tuple[str, str]] = {}
         self._needs: dict[str, tuple[str, ...]] = {}
@@ -152,8 +153,9 @@ class Repeats:
         bare = " ".join(_REFERENCE.sub(" ", input).casefold().split()).rstrip(".?! ")
         words = frozenset(bare.split()) if _ONLY_WORDS.fullmatch(bare) else bare
         key = (tool, words, tuple(self._kind.get(one, one) for one in needs))
-        known = key in self._kinds
-        self._kind[id] = self._kinds.setdefault(key, len(self._kinds))
+        kind = self._kind[id] = self._kinds.setdefault(key, len(self._kinds))
+        known = len(self._form) - self._last.get(kind, -_FEW_STEPS) < _FEW_STEPS
+        self._last[kind] = len(self._form)
         self._form[id], self._needs[id] = (tool, bare), needs
         own = _WORD.search(bare) is not None  # a call that adds no words of its own passes evidence on
         self._row[id] = own + max(
