@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
@@ -89,6 +90,9 @@ class ModelCalls:
                         if loops is not None:
                             finish = "repetition"
                             break
+            if finish == "repetition":  # the model did not come to the end, where it says what it has cost
+                read, wrote = await asyncio.to_thread(lambda: [*map(model.count_tokens, (model.wrap(prompt), written))])
+                usage = Usage(read, wrote, usage.calls)
             finish = "stop" if finish == "cancelled" else finish
         except ModelError:
             finish = "failed"

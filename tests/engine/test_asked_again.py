@@ -286,6 +286,7 @@ def test_a_plan_that_goes_round_in_circles_is_run_up_to_the_circle(plan: str, ke
     assert "repetition" in [found.kind for found in run.plan.diagnostics]
     (call,) = (event for event in run.events if isinstance(event, ModelCalled))
     assert (call.finish, len(call.text) < 1000) == ("repetition", True)
+    assert call.usage.completion_tokens == model.count_tokens(call.text)
     assert Agent(ScriptedModel([]), [look], store=False).replay(run).answer == run.answer
     started = {event.step for event in run.events if isinstance(event, StepStarted)}
     assert started == {step.id for step in run.plan.steps}
