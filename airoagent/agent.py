@@ -212,7 +212,8 @@ class Agent:
         question = asked_question(question)
         await asyncio.to_thread(self.session.start_servers)
         recorder = Recorder(new_run_id(), None, watch)
-        return await write_plan(question, self.toolbox, self.session.asking(recorder), recorder)
+        ask, retries = self.session.asking(recorder), self.policy.model_retries
+        return await write_plan(question, self.toolbox, ask, recorder, retries=retries)
 
     def execute(self, plan: Plan, *, question: str = "", watch: Watch | None = None) -> Run:
         """Run a plan; ``question`` is what it is for (its own ``Question:`` line by default)."""
@@ -231,15 +232,15 @@ class Agent:
         functions: Any = None,
         format: Format = "json",
         dry_run: bool = False,
-        retries: int = 1,
+        retries: int | None = None,
         watch: Watch | None = None,
     ) -> Run:
         """Let the model choose one of the functions for an input, check the call, and make it.
 
         ``functions`` is what `load_functions` takes (None: the tools on offer); one known only by its specification
         is carried out by the tool of the same name. ``format`` is what the model is asked for. With ``dry_run`` the
-        answer is the call itself. ``retries`` is how often the model is asked again, with the exact complaint, if its
-        call cannot be used. Failures are reported by the `Run`. Raises UsageError and ModelError for
+        answer is the call itself. ``retries`` is how often the model is asked again if its call cannot be
+        used (None: as the policy says). Failures are reported by the `Run`. Raises UsageError and ModelError for
         arguments that cannot work.
         """
         return run_in_thread(
@@ -253,7 +254,7 @@ class Agent:
         functions: Any = None,
         format: Format = "json",
         dry_run: bool = False,
-        retries: int = 1,
+        retries: int | None = None,
         watch: Watch | None = None,
     ) -> Run:
         """The same, to be awaited."""

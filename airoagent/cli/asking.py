@@ -48,7 +48,7 @@ _TEXT_RULE = Rule(
 @continue_options
 @agent_options()
 @display_options
-@refuses(_TEXT_RULE, Rule("tools search allow_private cache no_cache replan", excludes="files"), SEARCH_RULE)
+@refuses(_TEXT_RULE, Rule("tools search allow_private cache no_cache replan retries", excludes="files"), SEARCH_RULE)
 def ask_command(
     question: tuple[str, ...],
     files: tuple[str, ...],
@@ -115,7 +115,9 @@ _OF_MODEL = [name for name, (_, one) in declared_settings().items() if one.group
 
 @click.command("plan")
 @click.argument("question", nargs=-1)
-@agent_options("model", "tools", without=("search", "allow_private", "answers", "approve", "cache", "no_cache"))
+@agent_options(
+    "model", "tools", without=("search", "allow_private", "answers", "approve", "cache", "no_cache"), also=("retries",)
+)
 @click.option(
     "--check",
     "file",
@@ -133,7 +135,11 @@ _OF_MODEL = [name for name, (_, one) in declared_settings().items() if one.group
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the plan (with --check, also the findings) as JSON.")
 @refuses(
-    Rule(f"web docs options {' '.join(_OF_MODEL)} question", excludes="file", hint="no plan is written with --check"),
+    Rule(
+        f"web docs options retries {' '.join(_OF_MODEL)} question",
+        excludes="file",
+        hint="no plan is written with --check",
+    ),
     Rule("fix", needs="file", hint="airo plan --check FILE --fix"),
     Rule("fix form", excludes="as_json"),
     Rule("fix", excludes="form"),
@@ -231,7 +237,7 @@ def _picture(plan: Plan, form: str) -> None:
 @click.argument("file", type=click.Path(allow_dash=True))
 @click.option("--set", "values", multiple=True, metavar="NAME=VALUE", help="Value of the parameter {NAME} in the plan.")
 @click.option("--replay-tools", "recorded", metavar="ID|TRACE", help="Use the tool results in this record.")
-@agent_options(without=("replan", "web"))
+@agent_options(without=("replan", "retries", "web"))
 @display_options
 @refuses(
     Rule(
@@ -303,7 +309,6 @@ def run_command(
     help="Format the model writes the call in.",
 )
 @click.option("--dry-run", is_flag=True, help="Print the call without making it.")
-@click.option("--retries", type=int, default=1, show_default=True, help="Retries if the call is unusable.")
 @agent_options(without=("replan", "concurrency", "on_error"))
 @display_options
 @refuses(
@@ -319,7 +324,6 @@ def call_command(
     functions: tuple[str, ...],
     form: Any,
     dry_run: bool,
-    retries: int,
     as_json: bool,
     display: str | None,
     color: str | None,
@@ -342,7 +346,6 @@ def call_command(
         functions=[Path(file) for file in functions] or None,
         format=form,
         dry_run=dry_run,
-        retries=retries,
         watch=make_watch(settings),
     )
     return print_run(run, as_json=as_json, settings=settings)

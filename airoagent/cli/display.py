@@ -30,6 +30,7 @@ from airoagent.events import (
     Event,
     InputEdited,
     PlanParsed,
+    PlanRefused,
     PlanText,
     Progress,
     RunFinished,
@@ -106,6 +107,8 @@ class Display:
                 self._plan_text(event.text)
             case PlanParsed():
                 self._plan_parsed(event)
+            case PlanRefused():
+                self._plan_refused(event)
             case StepStarted():
                 self._inputs[event.step] = event.input
                 self._open[event.step] = (event.tool, event.at)
@@ -178,6 +181,18 @@ class Display:
             self._line(self._paint(f"  ... and {len(event.diagnostics) - _MOST_FINDINGS:,} more", "yellow"))
         self._head("Steps")
         self._release()
+
+    def _plan_refused(self, event: PlanRefused) -> None:
+        """What is asked again, or is taken for the answer; any other refusal is shown as the run's error."""
+        if event.retry:
+            wrong = [found for found in event.diagnostics if not found.repair]
+            for found in wrong[:_MOST_FINDINGS]:
+                self._line(self._paint(f"  line {found.line}: {plain(found.message, 120)}", "yellow"))
+            self._line(self._paint("  It cannot be used: the model is asked again.", "yellow"))
+            self._headed = False
+        for found in () if event.retry else event.diagnostics:
+            if found.kind == "prose":
+                self._line(self._paint(f"  {plain(found.message)} {plain(found.repair)}", "yellow"))
 
     def _step(self, step: str, tool: str, seconds: float, note: str, color: str) -> str:
         text = f"{self._head_of(step, tool, min(len(note), 12))}  {seconds:6.2f} s"
