@@ -15,11 +15,13 @@ from typing import TYPE_CHECKING, Any
 from airoagent import settings
 from airoagent.documents.library import Documents
 from airoagent.engine import function_call
+from airoagent.engine.approval import ASK_USER
 from airoagent.engine.context_texts import Texts, plan_about, with_texts
 from airoagent.engine.planning import write_plan
 from airoagent.engine.policy import Approve, Policy, checked_policy
 from airoagent.engine.recorder import Recorder
 from airoagent.engine.session import Records, Session, Watch, asked_question
+from airoagent.engine.structured import AnswerSchema, answer_schema, structured
 from airoagent.engine.sync import run_in_thread
 from airoagent.errors import PrivateText, UsageError
 from airoagent.events import Event, Progress
@@ -160,24 +162,35 @@ class Agent:
 
     # The three ways to ask -------------------------------------------------------------------------------------
 
-    def run(self, question: str, *, context: Texts = (), watch: Watch | None = None) -> Run:
+    def run(
+        self, question: str, *, context: Texts = (), schema: AnswerSchema = None, watch: Watch | None = None
+    ) -> Run:
         """Answer a question; ``watch`` sees each event as it happens. Ctrl-C ends the run cleanly, then propagates.
 
-        With ``context`` (a text, or several by name) it is answered from that alone: no plan is written.
+        With ``context`` (a text, or several by name) it is answered from that alone: no plan is written. With
+        ``schema`` (a JSON schema, its file, or a pydantic model) the answer is JSON that is valid against it: the run
+        returned is that of the JSON, and its parent the one that found the answer. A run that found none is returned
+        as it is.
         """
-        return run_in_thread(lambda: self.arun(question, context=context, watch=watch))
+        return run_in_thread(lambda: self.arun(question, context=context, schema=schema, watch=watch))
 
-    async def arun(self, question: str, *, context: Texts = (), watch: Watch | None = None) -> Run:
+    async def arun(
+        self, question: str, *, context: Texts = (), schema: AnswerSchema = None, watch: Watch | None = None
+    ) -> Run:
         """The same, to be awaited."""
+        if schema is not None:
+            form = answer_schema(schema)
+            found = await self.arun(question, context=context, watch=watch)
+            return await structured(self.session, found, form, watch=watch) if found.answered else found
         if not context and not isinstance(context, str):  # an empty text is one, and nothing else is asked instead
             return await self.session.run(question, watch=watch)
         plan, texts = plan_about(context)
         return await with_texts(self.session.needing(()), texts).run(asked_question(question), plan, watch)
 
-    async def stream(self, question: str) -> AsyncIterator[Event]:
-        """The run's events as they happen; leaving the loop early stops the run."""
+    async def stream(self, question: str, *, schema: AnswerSchema = None) -> AsyncIterator[Event]:
+        """The run's events as they happen (with ``schema``, of both runs); leaving the loop early stops the run."""
         queue: asyncio.Queue[Event | None] = asyncio.Queue()
-        task = asyncio.create_task(self.session.run(question, watch=queue.put_nowait))
+        task = asyncio.create_task(self.arun(question, schema=schema, watch=queue.put_nowait))
         task.add_done_callback(lambda _: queue.put_nowait(None))
         try:
             while (event := await queue.get()) is not None:
@@ -199,7 +212,8 @@ class Agent:
         question = asked_question(question)
         await asyncio.to_thread(self.session.start_servers)
         recorder = Recorder(new_run_id(), None, watch)
-        return await write_plan(question, self.toolbox, self.session.asking(recorder), recorder)
+        ask, retries = self.session.asking(recorder), self.policy.model_retries
+        return await write_plan(question, self.toolbox, ask, recorder, retries=retries)
 
     def execute(self, plan: Plan, *, question: str = "", watch: Watch | None = None) -> Run:
         """Run a plan; ``question`` is what it is for (its own ``Question:`` line by default)."""
@@ -218,15 +232,15 @@ class Agent:
         functions: Any = None,
         format: Format = "json",
         dry_run: bool = False,
-        retries: int = 1,
+        retries: int | None = None,
         watch: Watch | None = None,
     ) -> Run:
         """Let the model choose one of the functions for an input, check the call, and make it.
 
         ``functions`` is what `load_functions` takes (None: the tools on offer); one known only by its specification
         is carried out by the tool of the same name. ``format`` is what the model is asked for. With ``dry_run`` the
-        answer is the call itself. ``retries`` is how often the model is asked again, with the exact complaint, if its
-        call cannot be used. Failures are reported by the `Run`. Raises UsageError and ModelError for
+        answer is the call itself. ``retries`` is how often the model is asked again if its call cannot be
+        used (None: as the policy says). Failures are reported by the `Run`. Raises UsageError and ModelError for
         arguments that cannot work.
         """
         return run_in_thread(
@@ -240,7 +254,7 @@ class Agent:
         functions: Any = None,
         format: Format = "json",
         dry_run: bool = False,
-        retries: int = 1,
+        retries: int | None = None,
         watch: Watch | None = None,
     ) -> Run:
         """The same, to be awaited."""
@@ -349,6 +363,11 @@ def _told_to(watchers: Sequence[Watch]) -> Callable[[str, int, int], None]:
 
 
 async def _refuse(step: Step, tool: Tool, input: str) -> bool:
+    if tool.name == ASK_USER:
+        raise UsageError(
+            f"it asks the user {input[:200]!r}, and nobody can be asked here",
+            "run it in a terminal, say it in the question, or pass approve= to Agent",
+        )
     if tool.warning:
         raise PrivateText(f"{step.id} calls {tool.name}, {tool.warning}; nobody can be asked here", PrivateText.allow)
     why = ", which has side effects and" if tool.side_effects else ", which"

@@ -17,8 +17,10 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from airoagent.agent import Agent
+from airoagent.engine.context_texts import GIVEN_TEXT, Texts, plan_about, with_texts
 from airoagent.engine.recorder import StartingPoint
-from airoagent.engine.session import Watch
+from airoagent.engine.session import Session, Watch, asked_question
+from airoagent.engine.structured import AnswerSchema, answer_schema, is_structured, structured
 from airoagent.engine.sync import run_in_thread
 from airoagent.errors import AiroError
 from airoagent.models.base import Prompt, complete
@@ -51,28 +53,42 @@ class Turn:
 class Conversation:
     """One conversation with an agent; ``turns`` is what was said, oldest first."""
 
-    def __init__(self, agent: Agent, past: Run | None = None) -> None:
-        """``past`` is a recorded run to continue from."""
+    def __init__(self, agent: Agent, past: str | Run | None = None) -> None:
+        """``past`` is the recorded run to continue from, with the turns before it: a `Run`, an id, or ``@last``."""
         self.agent = agent
-        self.turns: list[Turn] = [] if past is None else [Turn(past.question, past.question, past)]
+        self.turns: list[Turn] = [] if past is None else _turns_up_to(agent.session.load(past), agent.session)
 
-    def ask(self, text: str, *, watch: Watch | None = None) -> Run:
-        """Ask a question, or a follow-up; the run has the question as it was asked."""
-        return run_in_thread(lambda: self.aask(text, watch=watch))
+    def ask(self, text: str, *, context: Texts = (), schema: AnswerSchema = None, watch: Watch | None = None) -> Run:
+        """Ask a question, or a follow-up; the run has the question as it was asked.
 
-    async def aask(self, text: str, *, watch: Watch | None = None) -> Run:
+        With ``context`` it is answered from that text alone, as is what follows it. ``schema`` is that of `Agent.run`.
+        """
+        return run_in_thread(lambda: self.aask(text, context=context, schema=schema, watch=watch))
+
+    async def aask(
+        self, text: str, *, context: Texts = (), schema: AnswerSchema = None, watch: Watch | None = None
+    ) -> Run:
         """The same, to be awaited."""
-        asked = await self.completed(text)
-        parent = self.turns[-1].run.id if self.turns else ""
-        run = await self.agent.session.run(asked, watch=watch, start=StartingPoint(parent=parent))
+        form = None if schema is None else answer_schema(schema)
+        last = self.turns[-1].run if self.turns else None
+        texts = context or (_texts_of(last) if last is not None else {})
+        asked = await self.completed(text, stays_here=bool(texts))
+        said = "" if asked == text.strip() else text.strip()
+        start = StartingPoint(parent="" if last is None else last.id, said=said)
+        session = self.agent.session
+        if texts:
+            plan, named = plan_about(texts)
+            run = await with_texts(session.needing(()), named).run(asked_question(asked), plan, watch, start)
+        else:
+            run = await session.run(asked, watch=watch, start=start)
         self.turns.append(Turn(text, asked, run))
-        return run
+        return run if form is None or not run.answered else await structured(session, run, form, watch=watch)
 
-    async def completed(self, text: str) -> str:
-        """The text as a question that can be understood alone."""
+    async def completed(self, text: str, *, stays_here: bool = False) -> str:
+        """The text as a question that can be understood alone; ``stays_here``: no plan can send it anywhere."""
         if not self.turns:
             return text.strip()
-        stays_here = not any(tool.network is True for tool in self.agent.toolbox.values())
+        stays_here = stays_here or not any(tool.network is True for tool in self.agent.toolbox.values())
         before = [(turn.asked, turn.quotable(stays_here)) for turn in self.turns[-_MOST_TURNS:]]
         by_rule = completed(text, before)
         model = self.agent.model
@@ -88,6 +104,31 @@ class Conversation:
         long_enough = len(written.split()) >= 3 and len(written) <= _LONGEST
         usable = long_enough and written.endswith("?") and "\n" not in written
         return written if usable else by_rule
+
+
+def _turns_up_to(run: Run, session: Session) -> list[Turn]:
+    """The turns that led to a recorded run, as far as there are records; a fork replaces its original."""
+    runs, seen, parent = [run], {run.id, ""}, run.parent
+    while parent not in seen and len(runs) < _MOST_TURNS:
+        seen.add(parent)
+        try:
+            earlier = session.load(parent)
+        except AiroError:  # removed, or recorded on another machine
+            break
+        if earlier.question != runs[0].question:
+            runs.insert(0, earlier)
+        elif is_structured(runs[0]):  # the next question is completed from words
+            runs[0] = earlier
+        parent = earlier.parent
+    return [Turn(one.setting("said", one.question), one.question, one) for one in runs]
+
+
+def _texts_of(run: Run) -> dict[str, str]:
+    """The texts that a run answered from, by name."""
+    steps = () if run.plan is None else run.plan.steps
+    return {
+        step.input: run.evidence[step.id].text for step in steps if step.tool == GIVEN_TEXT and step.id in run.evidence
+    }
 
 
 _REWRITE: Final = (
@@ -113,6 +154,7 @@ _NAME = re.compile(
     r"(?:\b(?:the|The) )?\b[A-ZÀ-Þ][\w'’.-]*(?:\s+(?:of|the|de|van|von|and|in|for|on)?\s*[A-ZÀ-Þ\d][\w'’.-]*)*"
 )
 _YEAR = re.compile(r"\b(?:1\d{3}|20\d{2})\b")
+_OPEN_WORDS = frozenset({"who", "when", "where", "why", "how"})
 _QUESTION_WORDS = frozenset(
     {"who", "what", "when", "where", "why", "which", "how", "is", "are", "was", "were", "does", "do", "did", "can"}
     | {"could", "will", "would", "has", "have", "had", "and", "the", "a", "an"}
@@ -123,13 +165,16 @@ def completed(text: str, before: list[tuple[str, str]]) -> str:
     """A follow-up completed by rule from (question, answer) pairs, oldest first; as it is where nothing is missing.
 
     A pronoun takes the place of the last name that was spoken of; "What about X?" and "And in 2021?" ask the last
-    question of something else.
+    question of something else, and "And where?" asks the same with another question word.
     """
     text = text.strip()
     if not before:
         return text
     lead = _LEAD.match(text)
     rest = text[lead.end() :].strip() if lead else text
+    word, (first, _, asked) = rest.rstrip("?!. "), before[-1][0].partition(" ")
+    if {word.lower(), first.lower()} <= _OPEN_WORDS:
+        return f"{_capital(word)} {asked}"
     if lead and len(rest.rstrip("?!. ").split()) <= 4 and not _asks(rest):
         return _asked_of(before[-1][0], rest.rstrip("?!. "))
     pronoun = _PRONOUN.search(rest)

@@ -204,7 +204,9 @@ def score(question: Question, run: Run) -> Result:
         holds,
         float(declined),
         float(not declined and not holds),
-        float(run.plan is not None and not any(isinstance(event, PlanRefused) for event in run.events)),
+        float(
+            run.plan is not None and not any(isinstance(event, PlanRefused) and not event.retry for event in run.events)
+        ),
         hit,
         repairs,
         errors,

@@ -238,11 +238,15 @@ class PlanParsed(Event):
 
 @dataclass(frozen=True, slots=True)
 class PlanRefused(Event):
-    """The plan text cannot be used."""
+    """The text of a plan or call cannot be used; ``retry``: the model is asked again, with these findings.
+
+    What steps find that were started for the text belongs to no step of the next one.
+    """
 
     type: ClassVar[str] = "plan_refused"
     failure: Failure
     diagnostics: tuple[Diagnostic, ...] = ()
+    retry: bool = False
     at: float = field(default_factory=time.time, kw_only=True)
 
 

@@ -175,7 +175,15 @@ class Settings:
     )
     concurrency: int = _set(8, "limits", "Maximum steps running at once.", least=1, policy="concurrency")
     retries: int = _set(
-        2, "limits", "Retries after a temporary failure.", flag=False, least=0, most=20, policy="retries"
+        1,
+        "limits",
+        "Times the model is asked again for a plan or call that cannot be used.",
+        least=0,
+        most=20,
+        policy="model_retries",
+    )
+    tool_retries: int = _set(
+        2, "limits", "Retries of a tool after a temporary failure.", flag=False, least=0, most=20, policy="retries"
     )
     on_error: Literal["stop", "skip", "tell"] = _set(
         "stop", "limits", "On failure: stop the run, skip dependent steps, or pass them the error.", policy="on_error"

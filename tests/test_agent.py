@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import airoagent
-from airoagent import Agent, Chunk, ModelError, Plan, PlanError, Prompt, ScriptedModel, Step, UsageError, tool
+from airoagent import Agent, Chunk, ModelError, Plan, PlanError, Policy, Prompt, ScriptedModel, Step, UsageError, tool
 from airoagent.events import ModelCalled, PlanRefused, PlanText, PlanWritten, RunStarted
 from airoagent.plan.steps import Ref
 from airoagent.records.store import Store
@@ -115,7 +115,7 @@ def test_a_model_that_writes_without_end_is_stopped_and_its_text_is_taken_as_cut
             while True:
                 yield Chunk("so on " * 10_000)
 
-    run = Agent(Endless([]), [echo], store=False).run("q")
+    run = Agent(Endless([]), [echo], store=False, policy=Policy(model_retries=0)).run("q")
     assert run.failure is not None and run.failure.kind in ("truncated", "too_large")
     (asked,) = [event for event in run.events if isinstance(event, ModelCalled)]
     assert asked.finish == "repetition" and len(asked.text) < 5_000_000

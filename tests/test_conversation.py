@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,6 +19,8 @@ LAUREATE = ("Who won the Nobel Prize in Literature in 2020?", "Louise Glück won
     [
         ("And when was she born?", [LAUREATE], "When was Louise Glück born?"),
         ("What are her most famous books?", [LAUREATE], "What are Louise Glück's most famous books?"),
+        ("And where?", [("When was Louise Glück born?", "1943")], "Where was Louise Glück born?"),
+        ("Why?", [("How tall is it?", "tall"), ("When was Marie Curie exiled?", "")], "Why was Marie Curie exiled?"),
         ("And in 2021?", [LAUREATE], "Who won the Nobel Prize in Literature in 2021?"),
         ("What about 2019?", [LAUREATE], "Who won the Nobel Prize in Literature in 2019?"),
         ("What about the Rhine?", [("How long is the Danube?", "2,850 km")], "How long is the Rhine?"),
@@ -90,3 +93,27 @@ def test_a_conversation_goes_on_from_a_recorded_run() -> None:
     agent = Agent(ScriptedModel(plans("look", "look")), [look], store=False)
     talk = Conversation(agent, agent.run("Who won the Nobel Prize?"))
     assert talk.ask("When was she born?").question == "When was Louise Glück born?"
+
+
+def test_a_conversation_goes_on_with_all_its_turns_and_a_fork_takes_the_place_of_its_original(tmp_path: Path) -> None:
+    agent = Agent(ScriptedModel(plans("look", "look", "look")), [look], store=tmp_path / "runs.sqlite3")
+    talk = Conversation(agent)
+    talk.ask("Who won the Nobel Prize?")
+    talk.ask("Where was she born?")
+    agent.fork("@last", set={"evidence0": "born in 1944"})
+    later = Conversation(agent, "@last")
+    assert [turn.asked for turn in later.turns] == ["Who won the Nobel Prize?", "Where was Louise Glück born?"]
+    assert later.turns[-1].run.answer == "born in 1944"
+    third = later.ask("And when did she die?")
+    assert third.question == "When did Louise Glück die?" and third.setting("said") == "And when did she die?"
+    assert agent.replay(third).answer == third.answer
+    agent.close()
+
+
+def test_what_follows_a_question_about_a_text_is_answered_from_that_text() -> None:
+    agent = Agent("extractive", store=False)
+    talk = Conversation(agent)
+    talk.ask("When does the lease end?", context="The lease ends on 3 May 2027. The rent of it is 900 euros.")
+    assert "900 euros" in (talk.ask("And how high is its rent?").answer or "")
+    new = talk.ask("And how high is the rent?", context={"new lease": "The rent of the flat is 950 euros."})
+    assert "950 euros" in (new.answer or "")

@@ -5,12 +5,15 @@ from __future__ import annotations
 import ast
 import inspect
 import re
+import subprocess
+import sys
 from importlib import import_module
+from pathlib import Path
 
 import pytest
 
 import airoagent
-from tests.source import PACKAGE, imported_by, is_type_checking, tree_of
+from tests.source import PACKAGE, ROOT, imported_by, is_type_checking, tree_of
 
 
 def type_checking_names() -> dict[str, str]:
@@ -57,3 +60,38 @@ def test_the_version_is_the_one_of_the_project() -> None:
     found = re.search(r'^version = "(.+)"$', text, re.MULTILINE)
     assert found is not None
     assert airoagent.__version__ == found[1]
+
+
+TYPED = '''
+import airoagent
+from airoagent.events import RunFinished
+
+@airoagent.tool
+def count(text: str) -> int:
+    """Counts."""
+    return len(text)
+
+@airoagent.tool("Send", side_effects=True)
+async def send(text: str, *, copies: int = 1) -> str:
+    """Sends."""
+    return text
+
+number: int = count("a")
+wrong_type: str = count("a")
+count(3)
+sent = send("a", copy=2)
+airoagent.Agnet()
+tools: list[airoagent.Tool] = [count, send]
+airoagent.Agent(tools=[count, send])
+'''
+
+
+@pytest.mark.slow
+def test_a_type_checker_sees_misspelt_names_and_the_signatures_of_tools(tmp_path: Path) -> None:
+    file = tmp_path / "typed.py"
+    file.write_text(TYPED, encoding="utf-8")
+    command = [sys.executable, "-m", "mypy", "--strict", "--cache-dir", str(tmp_path / "cache"), str(file)]
+    found = subprocess.run(command, capture_output=True, text=True, cwd=ROOT).stdout
+    lines = TYPED.splitlines()
+    wrong = [lines[int(line.split(":")[1]) - 1] for line in found.splitlines() if ": error:" in line]
+    assert wrong == lines[15:19], found

@@ -25,6 +25,7 @@ TOP_LEVEL = {
     ".gitignore",
     "AGENTS.md",
     "CHANGELOG.md",
+    "Containerfile",
     "LICENSE",
     "README.md",
     "SECURITY.md",

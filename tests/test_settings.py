@@ -192,18 +192,18 @@ def test_a_config_file_that_is_a_folder_is_one_sentence(tmp_path: Path) -> None:
 
 
 def test_a_named_config_file_is_read_instead_of_the_user_s(tmp_path: Path) -> None:
-    environ = config(tmp_path, "retries = 1")
+    environ = config(tmp_path, "retries = 5")
     named = tmp_path / "named.toml"
     named.write_text("concurrency = 3")
     settings = load_settings({}, environ, named)
-    assert (settings.concurrency, settings.retries) == (3, 2)
+    assert (settings.concurrency, settings.retries) == (3, 1)
     assert settings.origins["concurrency"] == str(named)
 
 
 def test_nothing_is_read_from_the_current_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "config.toml").write_text("retries = 9")
     monkeypatch.chdir(tmp_path)
-    assert load_settings({}, {"AIRO_HOME": str(tmp_path / "home")}).retries == 2
+    assert load_settings({}, {"AIRO_HOME": str(tmp_path / "home")}).retries == 1
 
 
 def test_airo_home_moves_the_three_folders_together(tmp_path: Path) -> None:

@@ -27,8 +27,8 @@ from airoagent.calls.specs import functions_yaml
 from airoagent.calls.yaml_text import MOST_CHARACTERS, write_yaml
 from airoagent.errors import CallError, Diagnostic, UsageError
 from airoagent.findings import LineIndex
-from airoagent.prompts.chat import Chat, Style, call_chat
-from airoagent.prompts.harmless import harmless
+from airoagent.prompts.chat import Style, call_chat
+from airoagent.prompts.retries import first_prompt, retry_prompt
 
 __all__ = ["Call", "Format", "call_prompt", "parse_calls", "read_call_prompt", "retry_prompt", "write_call"]
 
@@ -41,7 +41,6 @@ _CALL_HEAD = (
 )
 _INPUT = "\n\nInput: "
 _FUNCTIONS = "\n\nAvailable functions:\n"
-_AGAIN = "\n\nThis response was given before:\n"
 
 
 def call_prompt(input: str, functions: Iterable[Function], format: Format = "json", style: Style = "airoboros") -> str:
@@ -60,26 +59,12 @@ def read_call_prompt(prompt: str) -> tuple[str, str, Format] | None:
         head = _CALL_HEAD.format(format=format.upper()) + _INPUT
         input, mark, rest = prompt.removeprefix(head).partition(_FUNCTIONS)
         if mark and prompt.startswith(head):
-            return input, rest.partition(_AGAIN)[0], format
+            return input, first_prompt(rest), format
     return None
 
 
-_MOST_QUOTED = 4000  # characters of a refused answer that the model is shown again
-_MOST_COMPLAINTS = 8
 _ESCAPE = re.compile(r"\\.")
 _BY_NUMBER = {"\\b": "\\u0008", "\\f": "\\u000c"}
-
-
-def retry_prompt(prompt: str, error: CallError, format: str = "json") -> str:
-    """The same instruction once more, with what the model wrote and exactly what is wrong with it."""
-    wrong = [found for found in error.diagnostics if not found.repair][:_MOST_COMPLAINTS]
-    complaints = "\n".join(f"- line {one.line}, column {one.column}: {' '.join(one.message.split())}" for one in wrong)
-    text = error.text if len(error.text) <= _MOST_QUOTED else f"{error.text[:_MOST_QUOTED]} ..."
-    wrote = harmless(text.strip())
-    why = f"It cannot be used:\n{harmless(complaints)}\n\nProvide a corrected response in {format.upper()} format."
-    if isinstance(prompt, Chat):
-        return Chat(prompt.system, (*prompt.examples, (prompt.user, wrote)), why)
-    return f"{prompt}{_AGAIN}{wrote}\n\n{why}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -130,7 +130,7 @@ def _check_verb(args: list[str]) -> None:
     word, rest = args[0], args[1:]
     near = difflib.get_close_matches(word, VERBS, n=1, cutoff=0.7) if word.isalpha() else []
     # `airo repaly @last` is not a question; `airo plane tickets` may be.
-    like_arguments = r"@?last|\d{8}-\w.*|.*\.(plan|jsonl|yaml)|list|show|path|rm|export|import|gc|new"
+    like_arguments = r"@?last(~\d*)?|\d{8}-\w.*|.*\.(plan|jsonl|yaml)|list|show|path|rm|export|import|gc|new"
     if near and (not rest or re.fullmatch(like_arguments, rest[0])):
         raise click.UsageError(
             f"no such command: {word!r}; did you mean `airo {near[0]}`? (as a question: airo ask {' '.join(args)})"

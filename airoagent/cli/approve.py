@@ -38,11 +38,12 @@ class _Asker:
 
     async def __call__(self, step: Step, tool: Tool, input: str) -> bool | str:
         from airoagent.background import in_thread
+        from airoagent.engine.approval import ASK_USER
 
         async with self._turns.setdefault(asyncio.get_running_loop(), asyncio.Lock()):
             if (tool.name, bool(tool.warning)) in self._always:
                 return True
-            return await in_thread(self._ask, step.id, tool, input)
+            return await in_thread(_question if tool.name == ASK_USER else self._ask, step.id, tool, input)
 
     def _ask(self, step: str, tool: Tool, input: str) -> bool | str:
         with suspended():
@@ -53,7 +54,7 @@ class _Asker:
                 shown += f"\n  (the first of {len(input):,} characters; e shows all)"
             click.echo(f"{step} calls {tool.name}{effect}, with:\n  {shown}", err=True)
             while True:
-                key = _answer("Call it? [y/n/a/e]: ")
+                key = _answer("Call it? [y/n/a/e]: ").lower()
                 if key in ("y", "yes"):
                     return True
                 if key in ("", "n", "no"):
@@ -67,10 +68,17 @@ class _Asker:
                 click.echo(_KEYS.format(tool=tool.name), err=True)
 
 
+def _question(step: str, tool: Tool, question: str) -> str:
+    """What the user answers to a question of the plan; "" for nothing."""
+    with suspended():
+        click.echo(plain(question, 2000), err=True)
+        return _answer("> ")
+
+
 def _answer(question: str) -> str:
     """The line that is typed; "" for none, also at the end of input.
 
     Read past `sys.stdin`: a thread that waits in it when Ctrl-C ends the program would make Python abort.
     """
     click.echo(question, err=True, nl=False)
-    return os.read(sys.stdin.fileno(), 4096).decode("utf-8", "replace").strip().lower()
+    return os.read(sys.stdin.fileno(), 4096).decode("utf-8", "replace").strip()

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from airoagent.cli.display import plain
-from airoagent.cli.inputs import context_of, load_run, named_values, read_plan, text_of, words_or_stdin
-from airoagent.cli.launch import make_agent
-from airoagent.cli.options import SEARCH_RULE, Rule, agent_options, complete, display_options, refuses
-from airoagent.cli.output import make_watch, print_run
+from airoagent.cli.inputs import bundled_plan, context_of, load_run, named_values, read_plan, text_of, words_or_stdin
+from airoagent.cli.launch import agent_for, make_agent
+from airoagent.cli.options import SEARCH_RULE, Rule, agent_options, complete, continue_options, display_options, refuses
+from airoagent.cli.output import make_watch, print_run, showing_question
 from airoagent.errors import PlanError
 from airoagent.events import Event, PlanWritten
 from airoagent.prompts.harmless import visible
@@ -44,12 +44,17 @@ _TEXT_RULE = Rule(
     metavar="FILE|-",
     help="Answer from this text alone (repeatable).",
 )
+@click.option("--schema", metavar="FILE", help="Answer as JSON that is valid against this JSON schema.")
+@continue_options
 @agent_options()
 @display_options
-@refuses(_TEXT_RULE, Rule("tools search allow_private cache no_cache replan", excludes="files"), SEARCH_RULE)
+@refuses(_TEXT_RULE, Rule("tools search allow_private cache no_cache replan retries", excludes="files"), SEARCH_RULE)
 def ask_command(
     question: tuple[str, ...],
     files: tuple[str, ...],
+    schema: str | None,
+    go_on: bool,
+    after: str | None,
     as_json: bool,
     display: str | None,
     color: str | None,
@@ -59,6 +64,13 @@ def ask_command(
 
     The answer goes to stdout; the plan and the steps go to stderr. `-` reads the question from standard input.
 
+    With -c, QUESTION may refer to what the last run was about ("And when was she born?"). It is completed from what was
+    said, and asked of the model and documents of that run, unless options change them. `airo chat` is the same as a
+    dialogue.
+
+    With --schema the answer is JSON and nothing else. Where the model can be held to a grammar it is, and the JSON is
+    checked in any case. If there is no answer, its text says so, and the exit code is 8.
+
     Text from a pipe is the only source of the answer: no plan, no search. A pipe that sends
     nothing for 3 seconds is ignored. In a `while read` loop, add `</dev/null` so that airo does not read the loop's
     input.
@@ -67,11 +79,19 @@ def ask_command(
     Examples:
       airo ask --docs examples/library "Where do otters sleep?"
       airo ask -m jondurbin/airoboros-l2-13b-gpt4-2.0 "Who won the 2020 Nobel Prize in Literature?"
+      airo -c "And when was it founded?"
       cat lease.txt | airo "When does it end?"
       airo ask --json --display none "..." | jq .answer
     """
     first_run = not store_file().exists()
-    agent, settings = make_agent(flags, display=display, color=color)
+    form = None
+    if schema is not None:
+        from airoagent.engine.structured import answer_schema
+
+        form = answer_schema(text_of(schema) if schema == "-" else schema)
+    past = load_run(after or "@last") if go_on or after else None
+    shown = {"display": display, "color": color}
+    agent, settings = make_agent(flags, **shown) if past is None else agent_for(past, flags, **shown)
     text = words_or_stdin(question)
     context = [] if question == ("-",) and not files else context_of(files, settings.display not in ("none", "json"))
     if context:
@@ -79,8 +99,15 @@ def ask_command(
     watch = make_watch(settings)
     if first_run and settings.display not in ("none", "json") and agent.model.info.note:
         click.echo(f"model: {agent.model.info.name} - {agent.model.info.note}", err=True)
-    run = agent.run(text, context=context, watch=watch)
-    return print_run(run, as_json=as_json, settings=settings)
+    if past is None:
+        run = agent.run(text, context=context, schema=form, watch=watch)
+    else:
+        from airoagent.conversation import Conversation
+
+        if settings.display not in ("none", "json"):
+            watch = showing_question(text, watch)
+        run = Conversation(agent, past).ask(text, context=context, schema=form, watch=watch)
+    return print_run(run, as_json=as_json, settings=settings, sources=form is None)
 
 
 _OF_MODEL = [name for name, (_, one) in declared_settings().items() if one.group == "model"]
@@ -88,7 +115,9 @@ _OF_MODEL = [name for name, (_, one) in declared_settings().items() if one.group
 
 @click.command("plan")
 @click.argument("question", nargs=-1)
-@agent_options("model", "tools", without=("search", "allow_private", "answers", "approve", "cache", "no_cache"))
+@agent_options(
+    "model", "tools", without=("search", "allow_private", "answers", "approve", "cache", "no_cache"), also=("retries",)
+)
 @click.option(
     "--check",
     "file",
@@ -106,7 +135,11 @@ _OF_MODEL = [name for name, (_, one) in declared_settings().items() if one.group
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the plan (with --check, also the findings) as JSON.")
 @refuses(
-    Rule(f"web docs options {' '.join(_OF_MODEL)} question", excludes="file", hint="no plan is written with --check"),
+    Rule(
+        f"web docs options retries {' '.join(_OF_MODEL)} question",
+        excludes="file",
+        hint="no plan is written with --check",
+    ),
     Rule("fix", needs="file", hint="airo plan --check FILE --fix"),
     Rule("fix form", excludes="as_json"),
     Rule("fix", excludes="form"),
@@ -204,7 +237,7 @@ def _picture(plan: Plan, form: str) -> None:
 @click.argument("file", type=click.Path(allow_dash=True))
 @click.option("--set", "values", multiple=True, metavar="NAME=VALUE", help="Value of the parameter {NAME} in the plan.")
 @click.option("--replay-tools", "recorded", metavar="ID|TRACE", help="Use the tool results in this record.")
-@agent_options(without=("replan", "web"))
+@agent_options(without=("replan", "retries", "web"))
 @display_options
 @refuses(
     Rule(
@@ -226,11 +259,15 @@ def run_command(
 
     The plan may be in any form that models write. Errors in it are reported with line and column before anything runs.
 
+    FILE may also be the name of a plan that comes with airo: apollo-11, compare-two-lakes, danube, laureate-of-a-year,
+    nobel-literature, radium. Without --docs its tools return what they did in the run that comes with it.
+
     {name} in the plan is a parameter; --set gives its value. With --replay-tools no tool is called: each returns what
     it returned for that input in the record (exit 6 if there is nothing); the model is asked as usual.
 
     \b
     Examples:
+      airo run apollo-11
       airo run --docs examples/library my.plan
       airo run my.plan --set year=2020 --replay-tools my.jsonl
     """
@@ -238,8 +275,11 @@ def run_command(
     from airoagent.plan.plans import with_values
     from airoagent.recorded.export import on_recorded_tools
 
+    name, file = file, bundled_plan(file, ".plan")
     text = text_of(file)
     agent, settings = make_agent(flags, display=display, color=color)
+    if file != name and not settings.docs:
+        recorded = recorded or name
     plan = with_values(read_plan(text, agent.tools_for(text), file), named_values(values, "--set"))
     watch = make_watch(settings)
     if recorded is not None:
@@ -269,7 +309,6 @@ def run_command(
     help="Format the model writes the call in.",
 )
 @click.option("--dry-run", is_flag=True, help="Print the call without making it.")
-@click.option("--retries", type=int, default=1, show_default=True, help="Retries if the call is unusable.")
 @agent_options(without=("replan", "concurrency", "on_error"))
 @display_options
 @refuses(
@@ -285,7 +324,6 @@ def call_command(
     functions: tuple[str, ...],
     form: Any,
     dry_run: bool,
-    retries: int,
     as_json: bool,
     display: str | None,
     color: str | None,
@@ -308,7 +346,6 @@ def call_command(
         functions=[Path(file) for file in functions] or None,
         format=form,
         dry_run=dry_run,
-        retries=retries,
         watch=make_watch(settings),
     )
     return print_run(run, as_json=as_json, settings=settings)

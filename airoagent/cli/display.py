@@ -30,6 +30,7 @@ from airoagent.events import (
     Event,
     InputEdited,
     PlanParsed,
+    PlanRefused,
     PlanText,
     Progress,
     RunFinished,
@@ -106,6 +107,8 @@ class Display:
                 self._plan_text(event.text)
             case PlanParsed():
                 self._plan_parsed(event)
+            case PlanRefused():
+                self._plan_refused(event)
             case StepStarted():
                 self._inputs[event.step] = event.input
                 self._open[event.step] = (event.tool, event.at)
@@ -178,6 +181,18 @@ class Display:
             self._line(self._paint(f"  ... and {len(event.diagnostics) - _MOST_FINDINGS:,} more", "yellow"))
         self._head("Steps")
         self._release()
+
+    def _plan_refused(self, event: PlanRefused) -> None:
+        """What is asked again, or is taken for the answer; any other refusal is shown as the run's error."""
+        if event.retry:
+            wrong = [found for found in event.diagnostics if not found.repair]
+            for found in wrong[:_MOST_FINDINGS]:
+                self._line(self._paint(f"  line {found.line}: {plain(found.message, 120)}", "yellow"))
+            self._line(self._paint("  It cannot be used: the model is asked again.", "yellow"))
+            self._headed = False
+        for found in () if event.retry else event.diagnostics:
+            if found.kind == "prose":
+                self._line(self._paint(f"  {plain(found.message)} {plain(found.repair)}", "yellow"))
 
     def _step(self, step: str, tool: str, seconds: float, note: str, color: str) -> str:
         text = f"{self._head_of(step, tool, min(len(note), 12))}  {seconds:6.2f} s"
@@ -311,6 +326,44 @@ class _LiveDisplay(Display):
         return Group(*rows, Text(self._bar))
 
 
+class _MovingLine(_LiveDisplay):
+    """On a terminal by default: one line that moves and is taken away. What went wrong gets a line that stays."""
+
+    def __init__(self, stream: TextIO, color: bool) -> None:
+        self._writing = False
+        self._done = self._all = 0
+        super().__init__(stream, color)  # which may draw at once
+
+    def __call__(self, event: Event) -> None:
+        match event:
+            case PlanText():
+                self._writing = True
+                if not self.live.is_started:
+                    self.live.start()
+            case PlanParsed():
+                self._writing = False
+                self._all = event.text.count("\n:") + event.text.startswith(":")
+            case StepFinished():
+                self._open.pop(event.step, None)
+                self._done += 1
+            case _:
+                super().__call__(event)
+
+    def _running(self) -> ConsoleRenderable:
+        from rich.spinner import Spinner
+        from rich.text import Text
+
+        of = f" of {self._all}" if self._all else ""
+        line = "writing the plan" if self._writing else f"{self._done}{of} steps"
+        if self._bar:
+            line = self._bar
+        elif self._open:
+            step, (tool, since) = min(self._open.items())
+            others = f"  (+{len(self._open) - 1})" if len(self._open) > 1 else ""
+            line = f"{self._head_of(step, tool)}  {time.time() - since:6.0f} s  {self._done}{of}{others}"
+        return Spinner("dots", Text(line, no_wrap=True, overflow="ellipsis"))
+
+
 def _json_lines(stream: TextIO) -> Callable[[Event], None]:
     def show(event: Event) -> None:
         stream.write(json.dumps(to_json(event)) + "\n")
@@ -320,7 +373,7 @@ def _json_lines(stream: TextIO) -> Callable[[Event], None]:
 
 
 def make_display(kind: str, color: str) -> Callable[[Event], None] | None:
-    """The display of a kind: rich, plain, json or auto (rich on a terminal, else plain); None for none."""
+    """The display of a kind: rich, plain, json or auto (one line on a terminal, else plain); None for none."""
     stream = sys.stderr
     terminal = stream.isatty()
     colored = color == "always" or (color == "auto" and terminal)
@@ -329,7 +382,7 @@ def make_display(kind: str, color: str) -> Callable[[Event], None] | None:
     if kind == "json":
         return _json_lines(stream)
     if kind == "rich" or (kind == "auto" and terminal):
-        _on_screen[:] = [_LiveDisplay(stream, colored)]
+        _on_screen[:] = [(_LiveDisplay if kind == "rich" else _MovingLine)(stream, colored)]
     else:
         _on_screen[:] = [Display(stream, colored)]
     return _on_screen[0]

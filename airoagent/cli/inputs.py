@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from airoagent.toolbox.tool import Toolbox
 
 __all__ = [
+    "bundled_plan",
     "context_of",
     "is_run",
     "load_run",
@@ -120,6 +121,17 @@ def read_plan(text: str, tools: Toolbox, file: str) -> Plan:
         raise
 
 
+def bundled_plan(name: str, suffix: str) -> str:
+    """The path of a plan (or its trace) that comes with airo, where a word is its name and no file of that name is
+    here; else the word itself."""
+    from airoagent.toolbox.loader import bundle_folder
+
+    if not name.replace("-", "").isalnum() or Path(name).exists():
+        return name
+    file = bundle_folder("plans") / f"{name}{suffix}"
+    return str(file) if file.is_file() else name
+
+
 def text_of(file: str, most: int = MOST) -> str:
     """The text of a file, or of standard input for ``-``; UsageError if it cannot be read."""
     if file == "-":
@@ -147,9 +159,11 @@ def open_store() -> Store:
 
 
 def load_run(word: str) -> Run:
-    """The run that a word of the command line names: an id, the start of one, @last, or a trace file."""
+    """The run that a word of the command line names: an id, the start of one, @last, a trace file, or a plan that
+    comes with airo (the trace of its run)."""
     from airoagent.records.run_record import Run
 
+    word = bundled_plan(word, ".jsonl") if word[:1].isalpha() else word
     if word.endswith(".jsonl"):
         return load_trace(word)
     store = open_store()
@@ -167,7 +181,7 @@ def load_trace(file: str) -> Run:
 
 def is_run(word: str) -> bool:
     """Whether a word names a recorded run."""
-    if word == "@last":
+    if word.startswith("@last"):
         return True
     if not word[:1].isdigit() or any(sign.isspace() for sign in word):
         return False

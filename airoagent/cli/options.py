@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import wraps
@@ -20,6 +21,7 @@ __all__ = [
     "agent_options",
     "all_flags",
     "complete",
+    "continue_options",
     "display_options",
     "group_rule",
     "json_lines_option",
@@ -257,11 +259,44 @@ def agent_options(*groups: Group, without: Sequence[str] = (), also: Sequence[st
     return decorate
 
 
+_QUIET = (
+    click.option("-q", "--quiet", is_flag=True, help="No progress; sources only on a terminal."),
+    click.option("-v", "--verbose", is_flag=True, help="Show the plan and each step."),
+    click.option("--sources", is_flag=True, help="With -q: print the sources as well."),
+)
+
+
 def display_options(function: F) -> F:
-    """Add ``--json``, ``--display`` and ``--color``."""
-    for option in reversed((_JSON, *_options(("display",)))):
+    """Add ``--json``, ``--display``, ``--color``, and what stands for a display: ``-q``, ``-v``, ``--sources``."""
+
+    @wraps(function)
+    def displayed(*args: Any, quiet: bool, verbose: bool, sources: bool, **flags: Any) -> Any:
+        if quiet or verbose:
+            flags["display"] = "none" if quiet else "rich" if sys.stderr.isatty() else "plain"
+        click.get_current_context().meta["sources"] = sources or not quiet or sys.stdout.isatty()
+        return function(*args, **flags)
+
+    shown: Any = displayed
+    for option in reversed((_JSON, *_QUIET, *_options(("display",)))):
+        shown = option(shown)
+    rules = (
+        Rule("quiet", excludes="verbose display"),
+        Rule("verbose", excludes="display"),
+        Rule("sources", needs="quiet", hint="sources are printed unless -q is given"),
+        Rule("sources", excludes="as_json"),
+    )
+    checked: F = refuses(*rules)(shown)
+    return checked
+
+
+def continue_options(function: F) -> F:
+    """Add ``-c`` and ``--after ID``, for a question that follows a recorded run."""
+    for option in (
+        click.option("--after", metavar="ID", help="Ask a follow-up to this run."),
+        click.option("-c", "--continue", "go_on", is_flag=True, help="Ask a follow-up to the last run."),
+    ):
         function = option(function)
-    return function
+    return refuses(Rule("go_on", excludes="after"))(function)
 
 
 def all_flags(flags: dict[str, Any]) -> dict[str, Any]:

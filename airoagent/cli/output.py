@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from airoagent.records.run_record import Run
     from airoagent.settings import Settings
 
-__all__ = ["answer_text", "make_watch", "print_error", "print_run"]
+__all__ = ["answer_text", "make_watch", "print_error", "print_run", "showing_question"]
 
 
 def answer_text(run: Run) -> str:
@@ -35,12 +35,13 @@ def answer_text(run: Run) -> str:
     return "\n".join(lines)
 
 
-def print_run(run: Run, *, as_json: bool, settings: Settings, recorded: bool = True) -> int:
+def print_run(run: Run, *, as_json: bool, settings: Settings, recorded: bool = True, sources: bool = True) -> int:
     """Print the result of a run; its exit code. If stderr is JSON lines, an error is one as well."""
     if as_json:
         click.echo(json.dumps(run.to_json(), indent=2))
     elif run.status == "done":
-        click.echo(plain(answer_text(run)))
+        sources = sources and click.get_current_context().meta.get("sources", True)
+        click.echo(plain(answer_text(run) if sources else run.answer or ""))
     if run.error is None:
         return 0 if run.answered else NOT_ANSWERED
     as_json = as_json or settings.display == "json"
@@ -73,6 +74,19 @@ def make_watch(settings: Settings) -> Callable[[Event], None] | None:
 
     atexit.register(send)
     return watch
+
+
+def showing_question(text: str, watch: Callable[[Event], None] | None) -> Callable[[Event], None]:
+    """A watcher that first shows how a follow-up was completed, where that is not what the user said."""
+    from airoagent.events import RunStarted
+
+    def show(event: Event) -> None:
+        if isinstance(event, RunStarted) and event.question != text.strip():
+            click.echo(f"asked: {plain(event.question)}", err=True)
+        if watch is not None:
+            watch(event)
+
+    return show
 
 
 def print_error(error: AiroError, as_json: bool) -> None:

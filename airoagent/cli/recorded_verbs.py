@@ -101,7 +101,7 @@ def rerun_command(
 @click.option(
     "--plan", "plan_file", metavar="FILE", help="Use this plan; steps it shares with the old one are not repeated."
 )
-@agent_options(without=("replan", "web"))
+@agent_options(without=("replan", "retries", "web"))
 @display_options
 def fork_command(
     run_id: str,
@@ -226,7 +226,9 @@ _QUOTE = 200  # and of a quoted passage
     "--swap", is_flag=True, help="With --bisect: swap in the evidence of another step instead of removing it."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-@agent_options("model", "tools", "limits", without=("replan", "web", "search", "allow_private", "cache", "no_cache"))
+@agent_options(
+    "model", "tools", "limits", without=("replan", "retries", "web", "search", "allow_private", "cache", "no_cache")
+)
 @refuses(Rule(f"swap options named config_file {' '.join(declared_settings())}", needs="bisect"))
 def why_command(run_id: str, bisect: bool, swap: bool, as_json: bool, **flags: Any) -> int:
     """Trace the answer of a run back to its evidence, passages and pages.

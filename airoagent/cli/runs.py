@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 
 _MOST = 1_000_000_000  # runs
+_NO_QUESTION = "(a plan without a question)"
 
 
 def _list_options(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -47,7 +48,8 @@ def _list_options(function: Callable[..., Any]) -> Callable[..., Any]:
 @click.pass_context
 @refuses(group_rule("limit query as_json"))
 def runs_command(ctx: click.Context, limit: int, query: str, as_json: bool) -> None:
-    """List the recorded runs, newest first. Other commands take an ID, a prefix of one, or @last for the newest."""
+    """List the recorded runs, newest first. Other commands take an ID, a prefix of one, or @last for the
+    newest (@last~1 for the one before it)."""
     if ctx.invoked_subcommand is None:
         _list(limit, query, as_json)
 
@@ -66,7 +68,9 @@ def _list(limit: int, query: str, as_json: bool) -> None:
             click.echo(json.dumps(asdict(row)))
         else:
             age = _age(time.time() - row.started)
-            click.echo(f"{row.id}  {age:>4}  {row.status:<11} {row.seconds:7.1f} s  {plain(row.question, 80)}")
+            click.echo(
+                f"{row.id}  {age:>4}  {row.status:<11} {row.seconds:7.1f} s  {plain(row.question, 80) or _NO_QUESTION}"
+            )
     if not rows and not as_json:
         click.echo("no runs yet" if not query else f"no runs match {query!r}", err=True)
 
@@ -93,6 +97,8 @@ def show(run_id: str, as_json: bool) -> None:
 
 def _story(run: Run) -> str:
     lines = [f"run {run.id}  {run.status}  {run.seconds:.1f} s  model {run.model}", f"question: {run.question}", ""]
+    if said := run.setting("said"):
+        lines.insert(2, f"said: {said}  (after the run {run.parent})")
     inputs = {event.step: event.input for event in run.events if isinstance(event, StepStarted)}
     if run.plan is None:
         lines += ["plan as the model wrote it:", run.plan_text or "(nothing)", ""]
@@ -136,23 +142,41 @@ def rm(run_ids: tuple[str, ...]) -> None:
         click.echo(f"removed {run_id}", err=True)
 
 
+_FORMATS = ("trace", "md", "html", "instruct")
+
+
 @runs_command.command("export")
 @click.argument("run_ids", metavar="ID...", nargs=-1, required=True)
 @click.option("-o", "--output", metavar="FILE", help="Write to FILE instead of stdout.")
-@click.option("--format", "form", type=click.Choice(["trace", "instruct"]), default="trace", help="Output format.")
+@click.option(
+    "--format", "form", type=click.Choice(_FORMATS), default="trace", show_default=True, help="Output format."
+)
 def export(run_ids: tuple[str, ...], output: str | None, form: str) -> None:
-    """Write a run as a trace: JSON Lines, a header and then one event per line.
+    """Write a run as a trace (JSON Lines, a header and then one event per line) or as a report.
+
+    --format md and html write reports to read and send: question, answer, sources, a picture of the plan, and the input
+    and evidence of each step. `airo view ID -o FILE` writes the interactive page instead.
 
     --format instruct writes the prompts and completions of the runs as JSON Lines of instruction and response, for
     fine-tuning. Runs without an answer are left out.
+
+    \b
+    Examples:
+      airo runs export @last -o run.jsonl
+      airo runs export @last --format html -o report.html
     """
     from airoagent.recorded.export import instruct_lines
     from airoagent.records.run_record import write_trace
 
     if form == "trace" and len(run_ids) > 1:
-        raise UsageError("a trace contains one run", "export one run at a time, or use --format instruct")
+        raise UsageError("a trace contains one run", "export one run at a time, or use another --format")
     runs = [load_run(word) for word in run_ids]
     with click.open_file(output or "-", "w", encoding="utf-8") as stream:
+        if form in ("md", "html"):
+            from airoagent.view.report import html_report, markdown_report
+
+            stream.write(markdown_report(runs) if form == "md" else html_report(runs))
+            return
         for run in runs:
             stream.writelines(write_trace(run.id, run.events) if form == "trace" else instruct_lines(run))
 

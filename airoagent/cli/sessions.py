@@ -12,9 +12,9 @@ import click
 
 from airoagent.cli.display import plain
 from airoagent.cli.inputs import load_run, open_store
-from airoagent.cli.launch import make_agent
-from airoagent.cli.options import SEARCH_RULE, Rule, agent_options, refuses
-from airoagent.cli.output import make_watch, print_run
+from airoagent.cli.launch import agent_for, make_agent
+from airoagent.cli.options import SEARCH_RULE, Rule, agent_options, continue_options, refuses
+from airoagent.cli.output import make_watch, print_run, showing_question
 from airoagent.errors import UsageError
 from airoagent.settings import load_settings, private_file, state_folder
 
@@ -37,7 +37,8 @@ _HELP = """\
 @agent_options()
 @refuses(SEARCH_RULE)
 @click.option("-v", "--verbose", is_flag=True, help="Show plans and steps.")
-def chat_command(verbose: bool, **flags: Any) -> int:
+@continue_options
+def chat_command(verbose: bool, go_on: bool, after: str | None, **flags: Any) -> int:
     """Ask questions that may refer to earlier ones ("And when was she born?"). Each question is a run.
 
     A line that ends in a backslash continues on the next. /help lists the commands; Ctrl-D quits.
@@ -45,11 +46,14 @@ def chat_command(verbose: bool, **flags: Any) -> int:
     \b
     Example:
       airo chat --docs examples/library
+      airo chat -c
     """
     from airoagent.conversation import Conversation
 
-    agent, settings = make_agent(flags, display=None if verbose else "none")
-    talk = Conversation(agent)
+    past = load_run(after or "@last") if go_on or after else None
+    display = None if verbose else "none"
+    agent, settings = make_agent(flags, display=display) if past is None else agent_for(past, flags, display=display)
+    talk = Conversation(agent, past)
     terminal = sys.stdin.isatty()
     if terminal:
         _remember_lines()
@@ -69,13 +73,10 @@ def chat_command(verbose: bool, **flags: Any) -> int:
 
 def _ask(text: str, talk: Conversation, settings: Settings) -> None:
     try:
-        run = talk.ask(text, watch=make_watch(settings))
+        run = talk.ask(text, watch=showing_question(text, make_watch(settings)))
     except KeyboardInterrupt:
         click.echo("stopped", err=True)
         return
-    asked = talk.turns[-1].asked
-    if asked != text.strip():
-        click.echo(f"asked: {asked}", err=True)
     print_run(run, as_json=False, settings=settings, recorded=False)
     click.echo()
 
@@ -154,13 +155,13 @@ _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 def serve_command(
     host: str, port: int, key: str | None, names: tuple[str, ...], at_once: int, mcp: bool, **flags: Any
 ) -> int:
-    """Serve the agent as an OpenAI-compatible API: /v1/chat/completions and /v1/models.
+    """Serve the agent as an OpenAI-compatible API (/v1/chat/completions, /v1/models) and as an MCP server (/mcp).
 
     Works with any client of that API, such as open-webui, llm or the openai packages. Each request is a recorded run;
     the plan and its steps are sent as reasoning, the sources as citations. Only the last message is used.
 
-    With --mcp it is an MCP server, started by its client, with the tools ask, plan, get_run and, with --docs,
-    search_documents.
+    /mcp speaks MCP over streamable HTTP (extra mcp), with the tools ask, plan, run, get_run and, with --docs,
+    search_documents. With --mcp the same tools are served on standard input and output, to the client that starts it.
 
     \b
     Example:
@@ -168,8 +169,8 @@ def serve_command(
       curl http://127.0.0.1:8383/v1/chat/completions -H 'Content-Type: application/json' \\
         -d '{"messages": [{"role": "user", "content": "How deep is Lake Baikal?"}]}'
     """
-    from airoagent.extras import require
-    from airoagent.serving.api import make_app
+    from airoagent.extras import has, require
+    from airoagent.serving.api import MCP_PATH, make_app
 
     if mcp:
         return _serve_mcp(flags)
@@ -183,8 +184,11 @@ def serve_command(
     app = make_app(agent, key=key, hosts=(*names, host), at_once=at_once)
     config = uvicorn.Config(app, host=host, port=port, log_level="warning", timeout_graceful_shutdown=5)
     sock = config.bind_socket()
+    sock.listen(config.backlog)  # whoever reads the address below can connect, even before uvicorn is ready
     shown = f"[{host}]" if ":" in host else host
-    click.echo(f"serving on http://{shown}:{sock.getsockname()[1]}/v1 (Ctrl-C to stop)", err=True)
+    url = f"http://{shown}:{sock.getsockname()[1]}"
+    also = f" and {url}{MCP_PATH}" if has("mcp") else ""
+    click.echo(f"serving on {url}/v1{also} (Ctrl-C to stop)", err=True)
     try:
         uvicorn.Server(config).run(sockets=[sock])
     finally:

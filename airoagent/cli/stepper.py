@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @click.command("debug")
 @click.argument("target", nargs=-1, required=True, metavar="QUESTION|ID|FILE")
-@agent_options("model", "tools", "limits", without=("replan", "limit_seconds"))
+@agent_options("model", "tools", "limits", without=("replan", "retries", "limit_seconds"))
 def debug_command(target: tuple[str, ...], **flags: Any) -> int:
     """Step through the plan for a question, a recorded run (ID, @last or .jsonl file) or a plan file.
 

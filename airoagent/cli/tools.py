@@ -116,7 +116,9 @@ def new(name: str, output: str | None) -> None:
 @tools_command.command("run")
 @click.argument("name")
 @click.argument("input")
-@agent_options("model", "tools", "limits", "output", without=("web", "replan", "concurrency", "on_error", "spans"))
+@agent_options(
+    "model", "tools", "limits", "output", without=("web", "replan", "retries", "concurrency", "on_error", "spans")
+)
 @display_options
 def run(name: str, input: str, as_json: bool, display: str | None, color: str | None, **flags: Any) -> int:
     """Call one tool with INPUT (`-`: standard input) and print the result.

@@ -14,7 +14,10 @@ from airoagent.plan.steps import Step
 from airoagent.toolbox.tool import Tool
 from airoagent.web.links import links_of
 
-__all__ = ["Approval"]
+__all__ = ["ASK_USER", "Approval"]
+
+ASK_USER = "AskUser"
+"""The tool whose input is a question to the user: the text that `Approve` returns for it is the answer."""
 
 
 class Approval:
@@ -43,6 +46,8 @@ class Approval:
             return text, parts  # its other addresses may be opened; `address_check` holds these back
         if answer is not False:
             self._approved.add(step.id)
+        if tool.name == ASK_USER and (not isinstance(answer, str) or not answer.strip()):
+            raise ToolError(f"the user did not answer: {text[:200]}", "ask again, or say it in the question")
         if answer is True or (isinstance(answer, str) and answer == text):
             return text, parts
         if not isinstance(answer, str):

@@ -11,12 +11,12 @@ import re
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from airoagent.engine.model_calls import until_usable
 from airoagent.engine.policy import Ask
 from airoagent.engine.recorder import Recorder
-from airoagent.engine.results import record_of
 from airoagent.engine.session import Session, Watch
-from airoagent.errors import CallError, LimitReached, UsageError
-from airoagent.events import PlanParsed, PlanRefused, PlanText, PlanWritten
+from airoagent.errors import LimitReached, UsageError
+from airoagent.events import PlanParsed, PlanText, PlanWritten
 from airoagent.plan.plans import Plan
 from airoagent.plan.steps import Ref, Step
 from airoagent.records.run_record import Run
@@ -39,7 +39,7 @@ async def call(
     functions: Any = None,
     format: Format = "json",
     dry_run: bool = False,
-    retries: int = 1,
+    retries: int | None = None,
     watch: Watch | None = None,
 ) -> Run:
     """`airoagent.Agent.call`."""
@@ -57,7 +57,8 @@ async def call(
     session = session.with_tools(*own, offered=True) if own else session
 
     async def choose(recorder: Recorder, ask: Ask) -> Plan:
-        calls = await _choose(ask, input, offered, format, retries, recorder)
+        most = session.policy.model_retries if retries is None else retries
+        calls = await _choose(ask, input, offered, format, most, recorder)
         if dry_run:
             return Plan((), (_written(calls, format),))
         plan = plan_of_calls(calls, offered, session.known_tools)
@@ -79,23 +80,20 @@ async def _choose(
 ) -> tuple[Call, ...]:
     """What the model wants called; CallError when it cannot be used, after ``retries`` rounds of asking again."""
     from airoagent.calls.call_grammar import call_grammar
-    from airoagent.calls.call_parser import call_prompt, parse_calls, retry_prompt
+    from airoagent.calls.call_parser import call_prompt, parse_calls
     from airoagent.calls.functions import call_schema
 
     grammar = call_grammar(call_schema(functions), format)
-    first = prompt = call_prompt(input, functions, format, await ask.style())
-    while True:
+
+    async def written(prompt: str, retry: bool) -> tuple[Call, ...]:
         completion = await ask(prompt, "call", grammar, heard=lambda text: recorder(PlanText(text)))
         recorder(PlanText(text="\n"))
         recorder(PlanWritten(text=completion.text))
-        try:
-            return parse_calls(completion.text, functions, format, truncated=completion.finish != "stop")
-        except CallError as error:
-            if retries <= 0:
-                recorder(PlanRefused(failure=record_of(error), diagnostics=error.diagnostics))
-                raise
-            retries -= 1
-            prompt = retry_prompt(first, error, format)
+        return parse_calls(completion.text, functions, format, truncated=completion.finish != "stop")
+
+    return await until_usable(
+        written, call_prompt(input, functions, format, await ask.style()), retries, recorder, format
+    )
 
 
 def _written(calls: Sequence[Call], format: Format) -> str:
@@ -199,7 +197,9 @@ async def think(session: Session, question: str, *, watch: Watch | None = None) 
     from airoagent.prompts.thoughts import read_thought, think_prompt
 
     question = _checked(question, 'ask something: airo think "How many players ...?"')
-    return read_thought(await _ask_alone(session, question, lambda style: think_prompt(question), "think", watch))
+    return read_thought(
+        await _ask_alone(session, question, lambda style: think_prompt(question, style), "think", watch)
+    )
 
 
 async def code(session: Session, prompt: str, *, watch: Watch | None = None) -> str:

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import aclosing
+from typing import TypeVar
 
 from airoagent.engine.recorder import Recorder
-from airoagent.errors import LimitReached, ModelError
-from airoagent.events import ModelCalled, StepText, Usage
+from airoagent.engine.results import record_of
+from airoagent.errors import CallError, LimitReached, ModelError, PlanError
+from airoagent.events import ModelCalled, PlanRefused, PlanWritten, StepText, Usage
 from airoagent.models.base import Completion, Finish, Model, Prompt, Purpose, Sampling, check_purpose
 from airoagent.models.stopping import bounded
 from airoagent.models.window import Asks
 from airoagent.prompts.chat import Style
 from airoagent.prompts.grammar import Grammar
 from airoagent.prompts.own_text import own_text, repeats_from
+from airoagent.prompts.retries import retry_prompt
 
-__all__ = ["ModelCalls"]
+__all__ = ["ModelCalls", "until_usable"]
+
+T = TypeVar("T")
 
 _LOOK_EVERY = 80  # characters between two looks whether the model goes round in circles
 
@@ -84,6 +90,9 @@ class ModelCalls:
                         if loops is not None:
                             finish = "repetition"
                             break
+            if finish == "repetition":  # the model did not come to the end, where it says what it has cost
+                read, wrote = await asyncio.to_thread(lambda: [*map(model.count_tokens, (model.wrap(prompt), written))])
+                usage = Usage(read, wrote, usage.calls)
             finish = "stop" if finish == "cancelled" else finish
         except ModelError:
             finish = "failed"
@@ -94,3 +103,31 @@ class ModelCalls:
         text = written[:loops]
         cut: Finish = "repetition" if loops is not None else "length" if finish == "length" else "stop"
         return Completion(text if purpose in ("plan", "call") else own_text(text), cut, usage)
+
+
+async def until_usable(
+    written: Callable[[str, bool], Awaitable[T]], prompt: str, retries: int, recorder: Recorder, format: str = ""
+) -> T:
+    """What ``written`` reads from the model's text for a prompt; it is also passed whether the model is asked again.
+
+    That happens, with the findings, up to ``retries`` times for a text that cannot be used (PlanError, CallError). A
+    model that then fails leaves the refusal as it was.
+    """
+    asked = prompt
+    refused: PlanError | CallError | None = None
+    while True:
+        try:
+            return await written(asked, refused is not None)
+        except (PlanError, CallError) as error:
+            refused = error
+            recorder(PlanRefused(failure=record_of(error), diagnostics=error.diagnostics, retry=retries > 0))
+            if retries <= 0:
+                raise
+            retries -= 1
+            asked = retry_prompt(prompt, error, format)
+        except ModelError:
+            if refused is None:
+                raise
+            recorder(PlanWritten(text=refused.text))
+            recorder(PlanRefused(failure=record_of(refused), diagnostics=refused.diagnostics))
+            raise refused from None

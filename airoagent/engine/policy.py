@@ -30,6 +30,7 @@ class Policy:
     - ``retries``: how often a call is repeated after a failure that may be temporary; ``longest_wait``: the longest
       wait, in seconds, if the other side says when to come back (a call that is asked to wait longer, or beyond the
       run's end, fails at once).
+    - ``model_retries``: how often the model is asked again, with the findings, for a plan or call that cannot be used.
     - ``concurrency``: how many tools may be called at the same time (0: no limit).
     - ``max_evidence``: characters one call may return; ``max_bytes``: characters of evidence in the whole run;
       ``max_calls``: calls of tools; ``max_tokens``: tokens read and written by models (0: no limit).
@@ -45,6 +46,7 @@ class Policy:
 
     tool_timeout: float = 60.0
     retries: int = 2
+    model_retries: int = 1
     limit_seconds: float = 0.0
     concurrency: int = 8
     max_evidence: int = 16 * 1024 * 1024

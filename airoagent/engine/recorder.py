@@ -20,14 +20,15 @@ __all__ = ["Recorder", "StartingPoint"]
 class StartingPoint:
     """What a run has from an earlier one.
 
-    ``past``: the events of the very run that goes on. ``parent``: the run that this one was made from. ``known``:
-    evidence whose steps are not run. ``recall`` is given the run as it stands and looks up evidence (`Services`).
-    ``plan_trusted``: the plan is not one that was written after tools had answered; ``plan_private``: it was written
-    after private text had been read (`provenance`).
+    ``past``: the events of the very run that goes on. ``parent``: the run that this one was made from. ``said``: what
+    the user said, where the question was completed from it. ``known``: evidence whose steps are not run. ``recall`` is
+    given the run as it stands and looks up evidence (`Services`). ``plan_trusted``: the plan is not one that was
+    written after tools had answered; ``plan_private``: it was written after private text had been read (`provenance`).
     """
 
     past: tuple[Event, ...] = ()
     parent: str = ""
+    said: str = ""
     known: Mapping[str, Evidence] | None = None
     recall: Callable[[Run], Recall] | None = None
     plan_trusted: bool = True
@@ -52,7 +53,7 @@ class Recorder:
         self.recall = None if start.recall is None else start.recall(self.run)
         self.plan_trusted = start.plan_trusted and plan_is_trusted(self.run)
         self.plan_private = start.plan_private
-        self._parent = start.parent
+        self._parent, self._said = start.parent, start.said
         self._store = store
         self._watch = watch
         self._careful = careful
@@ -65,6 +66,7 @@ class Recorder:
         if self.events:
             return self(RunResumed(run=self.run.id, model=model, afresh=self.recall is not None))
         settings += plan_settings(self.plan_trusted, self.plan_private)
+        settings += (("said", self._said),) if self._said else ()
         return self(
             RunStarted(
                 run=self.run.id, question=question, model=model, tools=tools, settings=settings, parent=self._parent

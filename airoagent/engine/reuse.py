@@ -138,6 +138,11 @@ class Reuse:
             )
             raise
 
+    def knowing_calls(self, events: Iterable[Event]) -> Recall:
+        """`Services.recall` that also knows what the calls of these events gave, whatever plan they were made for."""
+        self._found |= _found_in(events)
+        return self.recall
+
     @property
     def services(self) -> tuple[Recall | None, Keep | None]:
         """`Services.recall` and `Services.keep` of the next plan; None where there is nothing to know or to keep."""

@@ -26,8 +26,9 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Mapping
+from dataclasses import replace
 
-from airoagent.engine.policy import Services
+from airoagent.engine.policy import Recall, Services
 from airoagent.engine.tasks import Tasks
 from airoagent.engine.tool_calls import ToolCalls
 from airoagent.errors import AiroError
@@ -45,11 +46,13 @@ class Execution:
 
     def __init__(self, services: Services, tasks: Tasks, known: Mapping[str, Evidence] | None = None) -> None:
         policy = services.policy
+        self._services = services
         self._emit = services.emit
         self._tasks = tasks
         self._stops = policy.on_error == "stop"
         self._tells = policy.on_error == "tell"
         self.eager = policy.eager
+        self.given_up = False
         self._spreading = False
         self._places = policy.concurrency or 1 << 30
         self._steps: dict[str, Step] = {}
@@ -98,6 +101,21 @@ class Execution:
             self._start(self.queued.popleft())
             if self.queued and not self._spreading:
                 self._spread()
+
+    def give_up(self) -> None:
+        """Start nothing more, since the plan cannot be used. What runs comes to its end."""
+        self.given_up = True
+        self.queued.clear()
+        self.waiting.clear()
+        self._dependents.clear()
+
+    async def ended(self) -> None:
+        """Wait until nothing runs."""
+        await self._tasks.idle()
+
+    def following(self, recall: Recall | None) -> Execution:
+        """The execution of the plan that takes this one's place, among the same tasks."""
+        return Execution(replace(self._services, recall=recall), self._tasks)
 
     def _start(self, step: Step) -> None:
         self.running.add(step.id)

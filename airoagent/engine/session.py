@@ -25,7 +25,7 @@ from airoagent.documents.library import Documents
 from airoagent.engine.conclusion import conclude
 from airoagent.engine.limits import Budget
 from airoagent.engine.model_calls import ModelCalls
-from airoagent.engine.planning import write_plan
+from airoagent.engine.planning import prose_in, write_plan
 from airoagent.engine.policy import Approve, Ask, Policy, Services
 from airoagent.engine.provenance import plan_is_private
 from airoagent.engine.recorder import Recorder, StartingPoint
@@ -266,9 +266,13 @@ class Session:
             async with asyncio.timeout(limit or None) as deadline:
                 for attempt in range(self.policy.replan + 1):
                     try:
-                        return await self._answer_once(question, plan, recorder, reuse, budget)
+                        # A refused plan that may be replaced, with all that is known by now, is not asked for again.
+                        retries = self.policy.model_retries if attempt == self.policy.replan else 0
+                        return await self._answer_once(question, plan, recorder, reuse, budget, retries)
                     except (PlanError, ToolError) as error:
                         if plan is not None or attempt == self.policy.replan:
+                            if isinstance(error, PlanError) and (prose := prose_in(error)):
+                                return prose, ()
                             raise
                         reuse.remember(recorder.run, recorder.events)
                         recorder(Replanned(attempt=attempt + 1, failure=record_of(error)))
@@ -279,11 +283,19 @@ class Session:
         raise AssertionError("the last attempt returns or raises")
 
     async def _answer_once(
-        self, question: str, plan: Plan | MakePlan | None, recorder: Recorder, reuse: Reuse, budget: Budget
+        self,
+        question: str,
+        plan: Plan | MakePlan | None,
+        recorder: Recorder,
+        reuse: Reuse,
+        budget: Budget,
+        retries: int,
     ) -> Outcome:
         async with self.executing(question, recorder, reuse, budget) as (execution, ask):
             if plan is None:
-                plan = await write_plan(question, self.toolbox, ask, recorder, execution, reuse)
+                plan = await write_plan(question, self.toolbox, ask, recorder, execution, reuse, retries)
+                if execution.given_up:  # what was started for the plan before is not called for again
+                    execution = execution.following(reuse.knowing_calls(recorder.events))
             elif not isinstance(plan, Plan):
                 plan = await plan(recorder, ask)
             else:

@@ -100,6 +100,12 @@ class Tasks:
         if self.stopping:
             raise asyncio.CancelledError
 
+    async def idle(self) -> None:
+        """Wait for the tasks there are, from within the block."""
+        while self._tasks:
+            self._idle = self._loop.create_future()
+            await self._idle
+
     def abandon(self, task: asyncio.Task[Any]) -> None:
         """Wait for this task no longer, whatever becomes of it."""
         self._tasks.discard(task)

@@ -8,6 +8,7 @@ __all__ = [
     "harmless",
     "own_text",
     "plan_prompts",
+    "retries",
     "thoughts",
     "wrappers",
 ]

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["NEXT_TURN", "THOUGHTS_BEGIN", "THOUGHT_TAGS", "closes_thoughts", "own_text", "repeats_from"]
+__all__ = ["NEXT_TURN", "THOUGHTS_BEGIN", "THOUGHT_TAGS", "Repeats", "closes_thoughts", "own_text", "repeats_from"]
 
 THOUGHT_TAGS = "think|thinking|thoughts?|reasoning|reflection|scratchpad"
 THOUGHTS_BEGIN = re.compile(
@@ -61,17 +61,24 @@ def own_text(text: str) -> str:
 _SHORTEST_LOOP = 360  # characters, about a hundred tokens
 _LONGEST_PERIOD = 320
 _TIMES = 3
-_STEP_NUMBER = re.compile(r"(?::evidence\d+:|#E\d+)\s*=")
+_COUNTER = re.compile(r"(?::evidence\d+:|#E\d+)\s*=|^\d+[.)](?= )", re.MULTILINE)
 
 
 def repeats_from(text: str) -> int | None:
     """Where a text began to say the same thing over and over, up to its end; None where it does not.
 
-    The end counts as a loop from 360 characters on, and three times the same. The numbers that a plan counts its steps
-    by may differ: the same call under another number is nothing new.
+    The end counts as a loop from about a hundred tokens on: three times the same text, whose steps or items may be
+    counted up; steps of a plan that make calls made before (`Repeats`); or a line that goes on without a new word.
     """
+    found = _same_text(text)
+    if found is None:
+        found = _same_steps(text)
+    return _same_words(text) if found is None else found
+
+
+def _same_text(text: str) -> int | None:
     window = text[-_TIMES * _LONGEST_PERIOD * 2 :]
-    tail = _STEP_NUMBER.sub("=", window)
+    tail = _COUNTER.sub("=", window)
     for period in range(1, _LONGEST_PERIOD + 1):
         length = max(_SHORTEST_LOOP, _TIMES * period)
         if length > len(tail):
@@ -80,7 +87,89 @@ def repeats_from(text: str) -> int | None:
             continue
         while length < len(tail) and tail[-length - 1] == tail[-length - 1 + period]:
             length += 1
-        if len(tail) != len(window):  # there is less of it there than here: one round of it is kept, roughly
-            length = length * len(window) // len(tail)
-        return max(0, len(text) - length + period)
+        at = len(tail) - length + period  # one round of it is kept
+        for counter in _COUNTER.finditer(window):
+            if counter.start() < at:
+                at += len(counter[0]) - 1
+        return len(text) - len(window) + at
     return None
+
+
+_STEP = re.compile(r"^(?:Plan:.*\n)?(?::evidence(\d+):|#E(\d+))\s*=\s*(\w+)\[(.*)\][ \t]*\n", re.MULTILINE)
+_MOST_TEXT = 8000  # characters of a plan, or of a line, that are looked at
+
+
+def _same_steps(text: str) -> int | None:
+    repeats, first, count, end = Repeats(), 0, 0, 0
+    for step in _STEP.finditer(text, max(0, len(text) - _MOST_TEXT)):
+        if not repeats.again(f"evidence{step[1] or step[2]}", step[3], step[4]):
+            count = 0
+            continue
+        first = first if count else step.start()
+        count, end = count + 1, step.end()
+    return first if count >= _TIMES or (count > 1 and end - first >= _SHORTEST_LOOP) else None
+
+
+_WORD = re.compile(r"\w+")
+_OLD_WORDS = 50
+
+
+def _same_words(text: str) -> int | None:
+    line = text[max(text.rfind("\n") + 1, len(text) - _MOST_TEXT) :]
+    seen: set[str] = set()
+    last, since = 0, 0
+    for word in _WORD.finditer(line):
+        since += 1
+        if (lower := word[0].lower()) not in seen:
+            seen.add(lower)
+            last, since = word.end(), 0
+    return len(text) - len(line) + last if since >= _OLD_WORDS else None
+
+
+_REFERENCE = re.compile(r":evidence(\d+):|#E(\d+)")
+_ONLY_WORDS = re.compile(r"[^\W\d_]+(?: [^\W\d_]+)*")  # their order says little; that of figures and signs does
+_FEW_STEPS = 5
+_MOST_BEFORE = 64  # steps that are looked at for one
+
+
+class Repeats:
+    """Knows which steps of a plan, given one after another, find nothing that those before them do not.
+
+    That is a call made a few steps before: of the same words, and on the evidence of calls that are the same. And it is
+    the fourth call and on in a row of calls that differ in nothing but that each is about what the one before it found.
+    """
+
+    def __init__(self) -> None:
+        self._kinds: dict[tuple[object, ...], int] = {}
+        self._last: dict[int, int] = {}  # of each kind, how many steps there were up to its last one
+        self._kind: dict[str, int] = {}  # of each step: steps of one kind find the same
+        self._form: dict[str, tuple[str, str]] = {}
+        self._needs: dict[str, tuple[str, ...]] = {}
+        self._row: dict[str, int] = {}
+
+    def again(self, id: str, tool: str, input: str) -> bool:
+        """Take in the next step, with references as ``:evidence0:`` or ``#E0``; whether it finds nothing new."""
+        needs = tuple(f"evidence{found[1] or found[2]}" for found in _REFERENCE.finditer(input))
+        bare = " ".join(_REFERENCE.sub(" ", input).casefold().split()).rstrip(".?! ")
+        words = frozenset(bare.split()) if _ONLY_WORDS.fullmatch(bare) else bare
+        key = (tool, words, tuple(self._kind.get(one, one) for one in needs))
+        kind = self._kind[id] = self._kinds.setdefault(key, len(self._kinds))
+        known = len(self._form) - self._last.get(kind, -_FEW_STEPS) < _FEW_STEPS
+        self._last[kind] = len(self._form)
+        self._form[id], self._needs[id] = (tool, bare), needs
+        own = _WORD.search(bare) is not None  # a call that adds no words of its own passes evidence on
+        self._row[id] = own + max(
+            (self._row[one] for one in self._before(id) if self._form[one] == (tool, bare)), default=0
+        )
+        return known or self._row[id] > _TIMES
+
+    def _before(self, id: str) -> set[str]:
+        """The steps that this one is about, directly or not."""
+        found: set[str] = set()
+        left = list(self._needs[id])
+        while left and len(found) < _MOST_BEFORE:
+            one = left.pop()
+            if one in self._form and one != id and one not in found:
+                found.add(one)
+                left += self._needs[one]
+        return found

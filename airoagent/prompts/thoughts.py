@@ -10,13 +10,30 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from airoagent.prompts.chat import Style, code_chat
+from airoagent.prompts.chat import Chat, Style, code_chat
 
 __all__ = ["Ranked", "Solution", "Thought", "code_prompt", "read_code", "read_thought", "think_prompt"]
 
 
-def think_prompt(question: str) -> str:
+_THINK = """\
+You weigh several answers to a question. Write two or three short solutions, rank them, and choose one, in this form:
+
+Solution 1: how the answer is found
+Final answer: the answer
+
+Solution 2: another way
+Final answer: the answer
+
+Ranking of solutions, best first:
+1. Solution 1: why
+
+Best and final answer: the answer"""
+
+
+def think_prompt(question: str, style: Style = "airoboros") -> str:
     """The instruction that asks for several solutions, their ranking, and the best."""
+    if style == "chat":
+        return Chat(_THINK, (), question.strip())
     return (
         f"{question.strip()} Offer several potential answers, rank them according to mathematical logic, and pick the "
         "most feasible one."

@@ -82,7 +82,7 @@ async def on_recorded_tools(session: Session, plan: Plan, record: Run, *, watch:
             if found is None:
                 raise StoreError(
                     f"the record {record.id} has no call of {tool.name} with the input {text[:120]!r}",
-                    "record it again: run the plan without --replay-tools, then airo runs export",
+                    "run the plan with its tools instead: --docs FOLDER, without --replay-tools",
                 )
             return found, "record"
 

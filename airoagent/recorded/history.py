@@ -67,7 +67,7 @@ def recorded_steps(events: Iterable[Event], *, of_old_plans: bool = False) -> di
     """
     steps: dict[str, RecordedStep] = {}
     asked: set[str] = set()
-    replanned = False
+    replaced: Event | None = None  # what says that another plan takes the place of the one before
     for event in events:
         match event:
             case StepStarted():
@@ -85,14 +85,19 @@ def recorded_steps(events: Iterable[Event], *, of_old_plans: bool = False) -> di
                 before = steps.get(event.step)
                 text = None if before is None else before.input
                 steps[event.step] = RecordedStep(event.step, event.tool, text)
+            case PlanRefused() if event.retry:
+                replaced = event
             case RunResumed() | Replanned():
                 for id in [id for id, step in steps.items() if isinstance(step.end, StepFailed | StepSkipped)]:
                     del steps[id]
                 if isinstance(event, RunResumed) and event.afresh and not of_old_plans:
                     steps.clear()
-                replanned = replanned or isinstance(event, Replanned)
-            case PlanWritten() if replanned:  # its steps may have the ids of others in the plan before
-                replanned = False
+                if isinstance(event, Replanned):
+                    replaced = event
+                elif event.afresh and isinstance(replaced, PlanRefused):
+                    replaced = None
+            case PlanWritten() if replaced:  # its steps may have the ids of others in the plan before
+                replaced = None
                 steps.clear()
             case StepCancelled():  # as good as without an end: how far the call got is not known
                 continue
@@ -123,8 +128,10 @@ def written_plan(run: Run) -> str | None:
     Nor is there one where a new plan was to be written and has not been.
     """
     for event in reversed(run.events):
-        if isinstance(event, PlanWritten | Replanned):
-            return event.text if isinstance(event, PlanWritten) else None
+        if isinstance(event, Replanned) or (isinstance(event, PlanRefused) and event.retry):
+            return None
+        if isinstance(event, PlanWritten):
+            return event.text
     return None
 
 
@@ -138,9 +145,12 @@ def read_plan(run: Run) -> Plan:
             f"let it finish first: airo resume {run.id}",
         )
     offered = run.setting("offered")
-    cut = any(isinstance(event, ModelCalled) and not event.step and event.finish == "length" for event in run.events)
     # A plan that was given may call any known tool; what the model writes is read with those it was offered.
-    asked = any(isinstance(event, ModelCalled) and not event.step for event in run.events)
+    asked = [event for event in run.events if isinstance(event, ModelCalled) and not event.step]
+    finish = next((event.finish for event in reversed(asked) if event.finish != "failed"), "stop")
+    # Of a text in which the model went round in circles, the plan before the circle may have been taken.
+    refused = next((event.failure.kind for event in reversed(run.events) if isinstance(event, PlanRefused)), "")
+    cut = finish == "length" or (finish == "repetition" and refused == "truncated")
     names = offered.split(", ") if offered and asked else run.tools
     return Reuse(names, past=run.events).read(text, cut)
 

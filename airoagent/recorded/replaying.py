@@ -10,6 +10,7 @@ import time
 from collections.abc import Mapping
 
 from airoagent.engine.conclusion import conclude
+from airoagent.engine.planning import prose_in
 from airoagent.engine.policy import Policy, Services
 from airoagent.engine.recorder import Recorder
 from airoagent.engine.results import record_of
@@ -122,7 +123,12 @@ async def _answer(run: Run, recorder: Recorder) -> tuple[str, tuple[Source, ...]
     purpose = purpose_of(run)
     if purpose in ("think", "code"):
         return _concluded(run, purpose), ()
-    plan = _plan(run, recorder, purpose)
+    try:
+        plan = _plan(run, recorder, purpose)
+    except PlanError as error:
+        if prose := prose_in(error):
+            return prose, ()
+        raise
     return await _steps(run, plan, recorder)
 
 
@@ -159,6 +165,8 @@ def _plan(run: Run, recorder: Recorder, purpose: str) -> Plan:
                 f"replay of {run.id} differs at the plan: it is refused today ({error.message})",
                 "the parser has changed since",
             ) from error
+        refused = next(event for event in reversed(run.events) if isinstance(event, PlanRefused))
+        error.diagnostics += tuple(found for found in refused.diagnostics if found.kind == "prose")
         recorder(PlanRefused(failure=record_of(error), diagnostics=error.diagnostics))
         raise
     if then is None:

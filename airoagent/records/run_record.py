@@ -145,13 +145,13 @@ class Run:
                 self.skipped.clear()
                 if event.afresh:  # what was found for the first words of the old plan may not belong to the new one
                     self.evidence.clear()
-                    self.plan_text = ""
+                    self.plan_text, self._again = "", False
             case PlanPart():
                 self.plan_text += event.text
             case PlanWritten():
                 self.plan_text = event.text
-            case Replanned():
-                self.failed, self.skipped, self.plan_text = {}, {}, ""
+            case Replanned() | PlanRefused(retry=True):
+                self.failed, self.skipped, self.plan_text, self.failure = {}, {}, "", None
                 self._again = True
             case PlanParsed():
                 if self._again:  # what it takes over from the plan before is told anew, of its own steps
@@ -189,8 +189,9 @@ class Run:
         """
         if self.status != "done":
             return False
-        if self.plan is None:  # code, a chain of thought, a call that is only written
-            return True
+        if self.plan is None:  # prose in place of a plan; code, a chain of thought, a call that is only written
+            prose = any(isinstance(event, PlanRefused) and not event.retry for event in self.events)
+            return not prose or read_cited_answer(self.answer or "").answered
         ids = references(self.plan.final_template)
         if not ids:
             return read_cited_answer(self.answer or "").answered
@@ -202,7 +203,7 @@ class Run:
         if self.failure is None:
             return None
         for event in reversed(self.events):
-            if isinstance(event, RunResumed):
+            if isinstance(event, RunResumed | PlanParsed):
                 break
             if isinstance(event, PlanRefused):
                 # A run whose model was asked for a call is refused for its call, any other for its plan.

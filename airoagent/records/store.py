@@ -16,6 +16,7 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import secrets
 import sqlite3
 import threading
@@ -320,13 +321,20 @@ class Store:
         return "running" if (is_alive(driver) if driven is None else driven) else "interrupted"
 
     def find(self, word: str) -> str:
-        """The id that ``word`` means: a whole id, a beginning that only one has, or ``@last`` (``last`` does)."""
-        word = "@last" if word == "last" else word
+        """The id that ``word`` means: a whole id, a beginning that only one has, or ``@last`` (``last`` does).
+
+        ``@last~1`` is the run before the last, ``@last~2`` the one before that.
+        """
+        last = re.fullmatch(r"@?last(?:~(\d{0,9}))?", word, re.ASCII)
         if not word or len(word) > _MOST_ID or _storable(word) != word:
             raise StoreError(f"there is no run {word[:_MOST_ID]!r}", "`airo runs` lists them; @last is the newest")
         with self.connection("the record cannot be read") as db:
-            if word == "@last":
-                row = db.execute("SELECT id FROM runs ORDER BY started DESC, id DESC LIMIT 1").fetchone()
+            if last is not None:
+                back = 0 if last[1] is None else int(last[1] or 1)
+                newest = "SELECT id FROM runs ORDER BY started DESC, id DESC LIMIT 1 OFFSET ?"
+                row = db.execute(newest, (back,)).fetchone()
+                if row is None and back and db.execute(newest, (0,)).fetchone():
+                    raise StoreError(f"there are not {back + 1:,} runs", "`airo runs` lists them; @last is the newest")
                 if row is None:
                     raise StoreError("there are no runs yet", 'make one: airo "your question"')
                 return str(row[0])

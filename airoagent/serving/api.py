@@ -5,6 +5,7 @@
 ``POST /v1/chat/completions`` asks the last message of the user, as a run like any other: planned, executed, on record.
 The plan and its steps come as reasoning text (``reasoning_content``), the answer as content, its sources as
 ``url_citation`` annotations; the run's id is the completion's. ``GET /v1/models`` lists the one model there is.
+``/mcp`` is the MCP server of `mcp_tools` over HTTP, where the extra ``mcp`` is installed.
 
 A browser on this machine can reach a loopback port on behalf of any page, so a request must name this server as its
 host, bring JSON, and come from no page of another origin; with a key it must bring that as its bearer token.
@@ -24,6 +25,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from airoagent.agent import Agent
+from airoagent.engine.structured import answer_schema
 from airoagent.errors import (
     AiroError,
     CallError,
@@ -47,14 +49,16 @@ from airoagent.events import (
     StepSkipped,
     StepStarted,
 )
-from airoagent.extras import require
+from airoagent.extras import has, require
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
     from starlette.requests import Request
     from starlette.responses import Response
 
-__all__ = ["MODEL", "make_app"]
+__all__ = ["MCP_PATH", "MODEL", "make_app"]
+
+MCP_PATH: Final = "/mcp"
 
 MODEL: Final = "airo"
 """The name that the API lists; clients may send any."""
@@ -90,6 +94,14 @@ class _Server:
     places: asyncio.Semaphore
     most_waiting: int
     waiting: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A question, and the schema of its answer (None: in words)."""
+
+    question: str
+    schema: Any
 
 
 @dataclass(slots=True)
@@ -152,6 +164,7 @@ def make_app(
     """
     require("serving the API", "serve", "starlette")
     from starlette.applications import Starlette
+    from starlette.requests import Request
     from starlette.routing import Route
 
     known = frozenset({"127.0.0.1", "localhost", "[::1]", *(host.lower() for host in hosts)})
@@ -163,13 +176,48 @@ def make_app(
     async def models(request: Request) -> Response:
         return await _listing(request, server)
 
+    routes = [
+        Route("/v1/chat/completions", completions, methods=["POST"]),
+        Route("/v1/models", models, methods=["GET"]),
+    ]
+    lifespan = None
+    if has("mcp"):
+        mcp, lifespan = _mcp_over_http(server)
+
+        async def checked(scope: Any, receive: Any, send: Any) -> None:
+            _check(Request(scope), server)
+            await mcp(scope, receive, send)
+
+        routes.append(Route(MCP_PATH, _App(checked)))
     return Starlette(
-        routes=[
-            Route("/v1/chat/completions", completions, methods=["POST"]),
-            Route("/v1/models", models, methods=["GET"]),
-        ],
-        exception_handlers={_Refused: _refusal, 404: _not_found, 405: _not_found},
+        routes=routes, lifespan=lifespan, exception_handlers={_Refused: _refusal, 404: _not_found, 405: _not_found}
     )
+
+
+class _App:
+    """An ASGI application as a route's endpoint: Starlette takes a bare function for one of its own."""
+
+    def __init__(self, app: Any) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        await self._app(scope, receive, send)
+
+
+def _mcp_over_http(server: _Server) -> tuple[Any, Any]:
+    """The MCP server as an ASGI application, and the lifespan that it needs."""
+    from mcp.server.transport_security import TransportSecuritySettings
+
+    from airoagent.serving.mcp_tools import make_mcp
+
+    mcp = make_mcp(server.agent, server.places)
+    app = mcp.streamable_http_app(
+        streamable_http_path=MCP_PATH,
+        max_request_body_size=_LARGEST_BODY,
+        # `_check` looks at host, origin and key.
+        transport_security=TransportSecuritySettings(enable_dns_rebinding_protection=False),
+    )
+    return app, lambda _: mcp.session_manager.run()
 
 
 async def _refusal(request: Request, error: Exception) -> Response:
@@ -217,21 +265,21 @@ async def _answering(request: Request, server: _Server) -> Response:
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
         raise _Refused(415, "the request must be application/json")
     body = await _body(request)
-    question = _question(body)
+    asked = _Asked(_question(body), _schema(body))
     if server.waiting >= server.most_waiting:
         raise _Refused(429, f"too many requests are waiting ({server.waiting})", "rate_limit_error")
     if body.get("stream"):
-        pieces = _streamed(server, question, bool((body.get("stream_options") or {}).get("include_usage")))
+        pieces = _streamed(server, asked, bool((body.get("stream_options") or {}).get("include_usage")))
         return StreamingResponse(pieces, media_type="text/event-stream", headers={"Cache-Control": "no-store"})
-    asked = asyncio.create_task(_whole(server, question))
+    task = asyncio.create_task(_whole(server, asked))
     gone = asyncio.create_task(_until_gone(request))
     try:
-        await asyncio.wait({asked, gone}, return_when=asyncio.FIRST_COMPLETED)
-        if not asked.done():  # nobody is there to hear the answer
-            asked.cancel()
-            await asyncio.wait({asked})
+        await asyncio.wait({task, gone}, return_when=asyncio.FIRST_COMPLETED)
+        if not task.done():  # nobody is there to hear the answer
+            task.cancel()
+            await asyncio.wait({task})
             return _error(499, "the client has gone")
-        status, value = asked.result()
+        status, value = task.result()
         return JSONResponse(value, status)
     finally:
         gone.cancel()
@@ -273,7 +321,22 @@ def _question(body: Mapping[str, Any]) -> str:
     return said.strip()
 
 
-async def _events(server: _Server, question: str) -> AsyncIterator[Event]:
+def _schema(body: Mapping[str, Any]) -> Any:
+    """The schema that the answer is to be valid against; None for an answer in words."""
+    wanted = body.get("response_format") or {"type": "text"}
+    kind = wanted.get("type") if isinstance(wanted, dict) else None
+    given = wanted.get("json_schema") if kind == "json_schema" else None
+    if kind == "text":
+        return None
+    if not isinstance(given, dict) or not isinstance(given.get("schema"), dict):
+        raise _Refused(400, "response_format must be text, or json_schema with a schema")
+    try:
+        return answer_schema(given["schema"])
+    except AiroError as error:
+        raise _Refused(400, error.message) from error
+
+
+async def _events(server: _Server, asked: _Asked) -> AsyncIterator[Event]:
     """The events of the run, once there is a place for it."""
     server.waiting += 1
     try:
@@ -281,18 +344,18 @@ async def _events(server: _Server, question: str) -> AsyncIterator[Event]:
     finally:
         server.waiting -= 1
     try:
-        async with aclosing(server.agent.stream(question)) as events:  # type: ignore[type-var]
+        async with aclosing(server.agent.stream(asked.question, schema=asked.schema)) as events:  # type: ignore[type-var]
             async for event in events:
                 yield event
     finally:
         server.places.release()
 
 
-async def _whole(server: _Server, question: str) -> tuple[int, dict[str, Any]]:
+async def _whole(server: _Server, asked: _Asked) -> tuple[int, dict[str, Any]]:
     """The status and the completion as one object."""
     told, reasoning = _Told(), ""
     try:
-        async with aclosing(_events(server, question)) as events:  # type: ignore[type-var]
+        async with aclosing(_events(server, asked)) as events:  # type: ignore[type-var]
             async for event in events:
                 reasoning += told.reasoning(event)
     except AiroError as error:
@@ -306,7 +369,7 @@ async def _whole(server: _Server, question: str) -> tuple[int, dict[str, Any]]:
     return 200, {**head, "choices": [choice], "usage": _usage(end)}
 
 
-async def _streamed(server: _Server, question: str, with_usage: bool) -> AsyncIterator[str]:
+async def _streamed(server: _Server, asked: _Asked, with_usage: bool) -> AsyncIterator[str]:
     """The completion as server-sent events: the reasoning while the run goes on, then the answer."""
     told, first = _Told(), True
 
@@ -315,7 +378,7 @@ async def _streamed(server: _Server, question: str, with_usage: bool) -> AsyncIt
         return _line({**_head(told.id, "chat.completion.chunk"), "choices": [choice]})
 
     try:
-        async with aclosing(_events(server, question)) as events:  # type: ignore[type-var]
+        async with aclosing(_events(server, asked)) as events:  # type: ignore[type-var]
             async for event in events:
                 text = told.reasoning(event)
                 if first and told.id:

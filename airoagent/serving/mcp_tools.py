@@ -1,18 +1,21 @@
 """An agent as an MCP server: other programs' models can ask it, have it plan, search its documents, look at its runs.
 
 server = make_mcp(agent)
-server.run()                       # over stdin and stdout
+server.run()                       # over stdin and stdout; `api.make_app` serves the same over HTTP
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Iterator
+from contextlib import AbstractAsyncContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 from airoagent.agent import Agent
 from airoagent.errors import AiroError
 from airoagent.extras import require
+from airoagent.plan.parser import parse_plan
 from airoagent.records.run_record import Run
 
 if TYPE_CHECKING:
@@ -23,45 +26,46 @@ __all__ = ["make_mcp"]
 _MOST_FOUND = 8
 
 
-def make_mcp(agent: Agent) -> MCPServer[Any]:
+def make_mcp(agent: Agent, place: AbstractAsyncContextManager[Any] | None = None) -> MCPServer[Any]:
     """The server; the agent is the caller's to close. Raises MissingExtra without the `mcp` package.
 
-    Tools: ``ask``, ``plan``, ``get_run``, and ``search_documents`` where the agent has documents. What goes wrong in a
+    ``place`` is held by each run, to limit how many there are at once. Tools: ``ask``, ``plan``, ``run``, ``get_run``,
+    and ``search_documents`` where the agent has documents. What goes wrong in a
     run is an error of the tool, in one sentence.
     """
     require("an MCP server", "mcp", "mcp")
     from mcp.server import MCPServer
-    from mcp.server.mcpserver.exceptions import ToolError
 
     server: MCPServer[Any] = MCPServer("airo", instructions="Answers questions by running a plan of tool calls.")
-
-    def failed(error: AiroError) -> ToolError:
-        return ToolError(f"{error.message} ({error.hint})" if error.hint else error.message)
 
     @server.tool()
     async def ask(question: str) -> str:
         """Answer a question: write a plan, run it, and return the answer with its sources and the id of the run."""
-        try:
-            return _told((await agent.arun(question)).raise_for_status())
-        except AiroError as error:
-            raise failed(error) from error
+        with _in_one_sentence():
+            async with place or nullcontext():
+                return _told((await agent.arun(question)).raise_for_status())
 
     @server.tool()
     async def plan(question: str) -> str:
         """Write the plan for a question without running it."""
-        try:
-            return (await agent.aplan(question)).to_text()
-        except AiroError as error:
-            raise failed(error) from error
+        with _in_one_sentence():
+            async with place or nullcontext():
+                return (await agent.aplan(question)).to_text()
+
+    @server.tool()
+    async def run(plan: str) -> str:
+        """Run a plan, such as `plan` writes, and return the answer with its sources and the id of the run."""
+        with _in_one_sentence():
+            tools = await asyncio.to_thread(agent.tools_for, plan)
+            async with place or nullcontext():
+                return _told((await agent.aexecute(parse_plan(plan, tools))).raise_for_status())
 
     @server.tool()
     def get_run(run: str) -> str:
         """Return a recorded run as JSON: its question, plan, evidence, answer and sources. "@last" is the newest."""
-        try:
+        with _in_one_sentence():
             whole = agent.session.load(run).to_json()
-        except AiroError as error:
-            raise failed(error) from error
-        return json.dumps({name: value for name, value in whole.items() if name != "events"})
+            return json.dumps({name: value for name, value in whole.items() if name != "events"})
 
     if agent.documents is not None:
         documents = agent.documents
@@ -69,13 +73,22 @@ def make_mcp(agent: Agent) -> MCPServer[Any]:
         @server.tool()
         async def search_documents(query: str) -> str:
             """Search the documents and return titles, addresses and matching passages."""
-            try:
+            with _in_one_sentence():
                 found = await asyncio.to_thread(documents.search, query, _MOST_FOUND)
-            except AiroError as error:
-                raise failed(error) from error
-            return "\n\n".join(f"{one.title}\n{one.url}\n{one.snippet}" for one in found) or "nothing was found"
+                return "\n\n".join(f"{one.title}\n{one.url}\n{one.snippet}" for one in found) or "nothing was found"
 
     return server
+
+
+@contextmanager
+def _in_one_sentence() -> Iterator[None]:
+    """Make an error of ours one of the tool."""
+    from mcp.server.mcpserver.exceptions import ToolError
+
+    try:
+        yield
+    except AiroError as error:
+        raise ToolError(f"{error.message} ({error.hint})" if error.hint else error.message) from error
 
 
 def _told(run: Run) -> str:

@@ -17,7 +17,9 @@ import inspect
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol, overload
+from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, overload
+
+from typing_extensions import ParamSpec, TypeVar  # the standard library's take no default before 3.13
 
 from airoagent.errors import UsageError
 from airoagent.events import Evidence, Source
@@ -148,8 +150,12 @@ class Parameter:
     default: Any = None
 
 
+P = ParamSpec("P", default=...)
+R = TypeVar("R", default=Any)
+
+
 @dataclass(frozen=True, slots=True)
-class Tool:
+class Tool(Generic[P, R]):
     """A function the runtime can call for a step.
 
     ``timeout`` is in seconds (None: the run's default; 0: none); ``side_effects`` makes the runtime ask first;
@@ -164,7 +170,7 @@ class Tool:
 
     name: str
     description: str
-    function: Callable[..., Any]
+    function: Callable[P, R]
     parameters: tuple[Parameter, ...]
     context_parameter: str = ""
     side_effects: bool = False
@@ -179,7 +185,7 @@ class Tool:
     private: bool = False
     warning: str = ""
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Call the function itself, as if it had not been made a tool."""
         return self.function(*args, **kwargs)
 
@@ -307,7 +313,7 @@ _HINTS: dict[str, Any] = {
 
 
 @overload
-def tool(function: Callable[..., Any], /) -> Tool: ...
+def tool(function: Callable[P, R], /) -> Tool[P, R]: ...
 @overload
 def tool(
     name: str | None = None,
@@ -322,7 +328,7 @@ def tool(
     outside: bool = True,
     network: Network = False,
     private: bool = False,
-) -> Callable[[Callable[..., Any]], Tool]: ...
+) -> Callable[[Callable[P, R]], Tool[P, R]]: ...
 def tool(
     function: Callable[..., Any] | str | None = None, /, **options: Any
 ) -> Tool | Callable[[Callable[..., Any]], Tool]:

@@ -7,13 +7,18 @@ import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import Future
+from contextvars import ContextVar
+from dataclasses import dataclass
 from typing import Any
 
 from airoagent.agent import Agent
+from airoagent.conversation import Conversation
 from airoagent.errors import AiroError, StoreError
 from airoagent.events import Event, PlanParsed, PlanPart, RunStarted, to_json
+from airoagent.plan.steps import Step
 from airoagent.records.run_record import Run
 from airoagent.records.store import Store
+from airoagent.toolbox.tool import Tool
 from airoagent.view.page import lines_of, plan_data, plan_so_far
 
 __all__ = ["Driven", "Driver", "messages", "recorded"]
@@ -27,6 +32,17 @@ Work = Callable[[Agent, Callable[[Event], None]], Awaitable[Run]]
 """What an agent is to do, reported to whoever watches."""
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a run waits to hear from the user: whether a call may be made, or the answer to a question (`ASK_USER`)."""
+
+    step: str
+    tool: str
+    input: str
+    why: str
+    reply: asyncio.Future[bool | str]
+
+
 class Driven:
     """A run that this process drives: all its events so far, live ones too, for any number of readers."""
 
@@ -34,6 +50,7 @@ class Driven:
         self.id = ""
         self.error: AiroError | None = None
         self.task: Future[Run] | None = None
+        self.asked: dict[str, Asked] = {}  # by step
         self._events: list[Event] = []
         self.ended = False
         self._changed = threading.Condition()
@@ -72,6 +89,9 @@ class Driven:
             return tuple(self._events[start:]), self.ended
 
 
+_running: ContextVar[Driven] = ContextVar("_running")
+
+
 class Driver:
     """Starts runs of one agent in a loop of its own and keeps hold of them until they end."""
 
@@ -88,13 +108,19 @@ class Driver:
         """Start a run of a question; its id once it is on record. Raises AiroError where it cannot begin."""
         return self._start(lambda agent, watch: agent.arun(question, watch=watch))
 
+    def follow(self, past: Run, text: str) -> str:
+        """Start a run of a follow-up to a run; its id."""
+        return self._start(lambda agent, watch: Conversation(agent, past).aask(text, watch=watch))
+
     def fork(self, parent: Run, edit: dict[str, str], given: dict[str, str]) -> str:
         """Start a fork with other inputs (``edit``) or other evidence (``given``) for some steps; its id."""
         return self._start(lambda agent, watch: agent.afork(parent, edit=edit, set=given, watch=watch))
 
     def _start(self, work: Work) -> str:
         with self._opening:  # the model is opened once, by the first question
-            self._agent = self._agent or self._make_agent()
+            if self._agent is None:
+                self._agent = self._make_agent()
+                self._agent.session.approve = self._approve
         driven = Driven()
         driven.task = asyncio.run_coroutine_threadsafe(self._drive(self._agent, work, driven), self._loop)
         id = driven.started()
@@ -108,6 +134,7 @@ class Driver:
 
     async def _drive(self, agent: Agent, work: Work, driven: Driven) -> Run:
         error: AiroError | None = None
+        _running.set(driven)
         try:
             return await work(agent, driven.take)
         except AiroError as met:
@@ -115,6 +142,37 @@ class Driver:
             raise
         finally:
             driven.end(error)
+
+    async def _approve(self, step: Step, tool: Tool, input: str) -> bool | str:
+        """Wait until the page of the run has the user's reply."""
+        asked = _running.get().asked
+        why = tool.warning or ("which has side effects" if tool.side_effects else "")
+        one = Asked(step.id, tool.name, input, why, asyncio.get_running_loop().create_future())
+        asked[step.id] = one
+        try:
+            return await one.reply
+        finally:
+            del asked[step.id]
+
+    def asked(self, id: str) -> list[dict[str, str]]:
+        """What a run waits to hear from the user."""
+        driven = self.driven.get(id)
+        waiting = [] if driven is None else list(driven.asked.values())
+        return [{name: getattr(one, name) for name in ("step", "tool", "input", "why")} for one in waiting]
+
+    def reply(self, id: str, step: str, said: bool | str) -> bool:
+        """Give a run the user's reply; False if it does not wait for one."""
+        driven = self.driven.get(id)
+        one = None if driven is None else driven.asked.get(step)
+        if one is None:
+            return False
+
+        def give() -> None:
+            if not one.reply.done():
+                one.reply.set_result(said)
+
+        self._loop.call_soon_threadsafe(give)
+        return True
 
     def stop(self, id: str) -> bool:
         """Stop a run; False if this process does not drive it, or it has ended."""
@@ -179,4 +237,4 @@ def messages(past: tuple[Event, ...], fresh: Iterator[tuple[Event, ...]]) -> Ite
         if time.monotonic() - heard > _BEAT:
             yield None
             heard = time.monotonic()
-    yield {"end": True}
+    yield {"end": True, "answered": run.answered}

@@ -28,12 +28,12 @@ const takers = {
   run_started: (e) => Object.assign(run, { id: e.run, question: e.question, model: e.model, parent: e.parent, settings: e.settings, started: e.at }),
   plan_text: (e) => { run.writing += e.text; },
   plan_part: (e) => { run.raw += e.text; },
-  plan_written: (e) => { run.raw = e.text; run.writing = ""; },
+  plan_written: (e) => { Object.assign(run, { raw: e.text, writing: "", asked: false, steps: run.asked ? new Map() : run.steps }); },
   plan_parsed: (e) => { run.findings = e.diagnostics; run.parsed = true; },
   run_resumed: (e) => { Object.assign(run, { status: "running", model: e.model, answer: null, failure: null, raw: run.parsed ? run.raw : "" }); again(); },
   replanned: (e) => { run.earlier.push({ failure: e.failure, raw: run.raw, steps: [...run.steps.values()] }); Object.assign(run, { raw: "", steps: new Map(), parsed: false }); },
   input_edited: (e) => { step(e.step, e.tool).edited = true; },
-  plan_refused: (e) => { run.refused = e.failure; run.findings = e.diagnostics; },
+  plan_refused: (e) => { if (e.retry) { takers.replanned(e); run.asked = true; return; } run.refused = e.failure; run.findings = e.diagnostics; },
   model_called: (e) => (e.step ? step(e.step).calls : run.calls).push(e),
   step_started: (e) => { const one = step(e.step, e.tool); one.status = "running"; one.failure = null;
     one.attempts.push({ number: e.attempt, start: e.at, end: 0, input: e.input, status: "running" }); },
@@ -333,6 +333,8 @@ function drawHead() {
     h("span", null, `${many(usage.calls, "model call")}, ${many(usage.prompt_tokens + usage.completion_tokens, "token")}`), h("span", null, run.model), h("span", null, moment(run.started)), run.loading && h("span", null, run.loading));
   $("question").textContent = run.question.length > 2000 ? `${run.question.slice(0, 2000)} …` : run.question || "(a plan without a question)";
   $("question").classList.toggle("long", run.question.length > 240);
+  const said = run.settings.find(([name]) => name === "said");
+  if (said) $("meta").append(h("span", null, `you said: ${said[1].slice(0, 200)}`));
   fields.set("question", { label: "question", text: run.question, show: () => $("top").scrollIntoView() });
   if (run.answer != null) {
     const stands = run.final.filter((part) => part.ref);
@@ -356,6 +358,38 @@ async function post(what, body) {
   } catch { toast("airo view no longer responds"); }
 }
 const stop = () => post("stop", {});
+/* What the run waits for: an answer, or leave to make a call. Drawn again only when it changes, so that typing is kept. */
+async function drawAsked() {
+  let asked = [];
+  if (data.own && run.status === "running") {
+    try { asked = (await (await fetch(`/runs/${encodeURIComponent(run.id)}/asked`)).json()).asked || []; } catch { return; }
+  }
+  const now = JSON.stringify(asked);
+  if (now === (drawAsked.shown ?? "[]")) return;
+  drawAsked.shown = now;
+  fill($("asked"), asked.map((one) => {
+    const question = one.tool === "AskUser";
+    const area = h("textarea", { rows: "2", spellcheck: "false", "aria-label": question ? "your answer" : "the input" });
+    area.value = question ? "" : one.input;
+    const reply = (said) => post("asked", { step: one.step, reply: said });
+    return h("form.answer.asked", { "data-status": "running", onsubmit: (event) => { event.preventDefault(); reply(!question && area.value === one.input ? true : area.value); } },
+      h("div.label", null, question ? "A question to you" : "May this call be made?"), h("div.said.small", null, question ? one.input : `${one.step} calls ${one.tool}${one.why ? `, ${one.why}` : ""}, with:`),
+      area, h("div", null, h("button.copy", null, question ? "answer" : "call it"), h("button.copy", { type: "button", onclick: () => reply(false) }, question ? "no answer" : "refuse")));
+  }));
+}
+/* A box for a follow-up, once: what is being typed there stays. */
+function drawNext() {
+  if (!data.token || run.status === "running" || $("next").children.length) return;
+  const box = h("input", { placeholder: "Ask a follow-up", "aria-label": "Follow-up", autocomplete: "off", maxlength: "20000" });
+  const go = h("button", null, "Ask");
+  fill($("next"), h("form.ask.follow", { onsubmit: async (event) => {
+    event.preventDefault();
+    if (!box.value.trim()) return;
+    go.disabled = true;
+    await post("follow", { question: box.value.trim() });
+    go.disabled = false;
+  } }, box, go));
+}
 /* Another input, or evidence set by hand, for one step: a new run, in which only what depends on it is run. */
 function forkForm(one, written) {
   const area = h("textarea", { rows: "5", spellcheck: "false", "aria-label": "the changed text" });
@@ -415,7 +449,7 @@ function draw() {
   drawGraph();
   drawTimeline();
 }
-function redraw() { draw(); drawPlan(); drawRecord(); }
+function redraw() { draw(); drawPlan(); drawRecord(); drawNext(); }
 function select(id) {
   ui.selected = id;
   for (const card of $("steps").children) card.classList.toggle("selected", card.id === `step-${id}`);
@@ -540,12 +574,12 @@ if (data.follow) {
   const stream = new EventSource(data.follow);
   let due = false;
   const later = () => { if (!due) { due = true; setTimeout(() => { due = false; redraw(); }, 60); } };
-  const clock = setInterval(() => { if (run.status === "running") { drawHead(); drawTimeline(); } }, 500);
+  const clock = setInterval(() => { drawAsked(); if (run.status === "running") { drawHead(); drawTimeline(); } }, 500);
   stream.onmessage = (message) => {
     const value = JSON.parse(message.data);
     if (value.plan) takePlan(value.plan);
     if (value.event) take(value.event);
-    if (value.end) { stream.close(); clearInterval(clock); data.follow = ""; }
+    if (value.end) { stream.close(); clearInterval(clock); data.follow = ""; data.answered = value.answered; drawAsked(); }
     later();
   };
 }

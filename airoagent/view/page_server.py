@@ -38,7 +38,7 @@ _LIMIT = 200  # runs in the list
 _LARGEST_BODY = 256 * 1024  # bytes
 _MOST_CONNECTIONS = 64  # each has a thread
 _LONGEST_REQUEST = 30.0  # seconds that a client may take to send one, or to take the next piece of an answer
-_RUN = re.compile(r"/runs/([\w.-]{1,80})(/events|/stop|/fork)?")
+_RUN = re.compile(r"/runs/([\w.-]{1,80})(/events|/stop|/fork|/follow|/asked)?")
 
 _HEADERS = {
     "Cache-Control": "no-store",
@@ -281,8 +281,10 @@ class _Handler(BaseHTTPRequestHandler):
             rows = view.store.list(_LIMIT, query.get("q", [""])[0][:200])
             runs = [{name: getattr(row, name) for name in row.__dataclass_fields__} for row in rows]
             self._json(200, {"runs": runs, "limit": _LIMIT})
-        elif (match := _RUN.fullmatch(address.path)) and match[2] in (None, "/events"):
-            if match[2]:
+        elif (match := _RUN.fullmatch(address.path)) and match[2] in (None, "/events", "/asked"):
+            if match[2] == "/asked":
+                self._json(200, {"asked": view.driver.asked(match[1])})
+            elif match[2]:
                 self._follow(match[1], self._start(query))
             else:
                 self._page(match[1])
@@ -342,10 +344,17 @@ class _Handler(BaseHTTPRequestHandler):
         body = self._body()
         match = _RUN.fullmatch(self.path)
         if self.path == "/api/runs":
-            question = body.get("question")
-            if not isinstance(question, str):
-                raise _Refused(400, "there is no question")
-            self._json(201, {"run": view.driver.ask(question)})
+            self._json(201, {"run": view.driver.ask(_question(body))})
+        elif match and match[2] == "/follow":
+            past = Run.from_events(view.store.events(match[1]))
+            self._json(201, {"run": view.driver.follow(past, _question(body))})
+        elif match and match[2] == "/asked":
+            step, said = body.get("step"), body.get("reply")
+            if not isinstance(step, str) or not isinstance(said, bool | str):
+                raise _Refused(400, "`step` must be text, `reply` text, true or false")
+            if not view.driver.reply(match[1], step, said):
+                raise _Refused(409, "this run does not wait for a reply")
+            self._json(200, {"replied": step})
         elif match and match[2] == "/stop":
             if not view.driver.stop(match[1]):
                 raise _Refused(409, "this run was not started here, or has ended")
@@ -389,6 +398,13 @@ class _Handler(BaseHTTPRequestHandler):
         self.close_connection = True  # what is left of a refused request is not read as another
         with contextlib.suppress(ConnectionError):
             self._json(status, {"error": message, "hint": hint})
+
+
+def _question(body: dict[str, Any]) -> str:
+    question = body.get("question")
+    if not isinstance(question, str):
+        raise _Refused(400, "there is no question")
+    return question
 
 
 def _texts(body: dict[str, Any], name: str) -> dict[str, str]:

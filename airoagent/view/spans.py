@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 __all__ = ["Spans", "exported_spans"]
 
 
+_PLANNING = {"gen_ai.operation.name": "plan"}
 _PATIENCE = 3.0  # seconds for a collector that does not answer; OTEL_EXPORTER_OTLP_TIMEOUT says otherwise
 
 
@@ -72,10 +73,11 @@ class Spans:
             case RunStarted() | RunResumed():
                 self._begin(event)
             case Replanned():
-                self._plan = self._open("plan", event.at, self._run, {"gen_ai.operation.name": "plan"})
+                self._plan = self._open("plan", event.at, self._run, _PLANNING)
             case PlanParsed() | PlanRefused():
                 self._close(self._plan, event.at, getattr(event, "failure", None))
-                self._plan = None
+                asked_again = isinstance(event, PlanRefused) and event.retry
+                self._plan = self._open("plan", event.at, self._run, _PLANNING) if asked_again else None
             case StepStarted():
                 told = {
                     "gen_ai.operation.name": "execute_tool",
@@ -106,7 +108,7 @@ class Spans:
             told |= self._text("airo.question", event.question)
         self._run = self._open("invoke_agent airoagent", event.at, None, told)
         if isinstance(event, RunStarted) or event.afresh:
-            self._plan = self._open("plan", event.at, self._run, {"gen_ai.operation.name": "plan"})
+            self._plan = self._open("plan", event.at, self._run, _PLANNING)
 
     def _model_call(self, event: ModelCalled) -> None:
         parent = self._steps.get(event.step) if event.step else self._plan

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from airoagent import CallError, load_functions, parse_calls
 from airoagent.calls.call_parser import call_prompt, retry_prompt
+from airoagent.prompts.chat import Chat
 from airoagent.prompts.thoughts import code_prompt, read_code, read_thought, think_prompt
 from tests.calls.test_functions import CARD
 
@@ -82,6 +83,18 @@ longer.
 
 Best and final answer: **10 players.**
 """
+
+
+def test_other_models_are_asked_for_the_form_that_is_read_and_not_in_the_words_of_one_family() -> None:
+    chat = think_prompt("How many? ", "chat")
+    assert isinstance(chat, Chat)
+    assert chat.user == "How many?"
+    thought = read_thought(chat.system)
+    assert [one.answer for one in thought.solutions] == ["the answer"] * 2
+    assert (len(thought.ranking), thought.best) == (1, "the answer")
+    code = code_prompt("Write a server. PLAINFORMAT", "chat")
+    assert "mathematical logic" not in chat
+    assert "PLAINFORMAT" not in code
 
 
 def test_solutions_ranking_and_the_best_answer_are_read() -> None:

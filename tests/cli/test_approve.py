@@ -14,13 +14,13 @@ from pathlib import Path
 
 import pytest
 
-from airoagent import tool
+from airoagent import Agent, ScriptedModel, Step, Tool, tool
 from airoagent.cli import approve
-from tests.cli.conftest import REPO, Airo, Result
+from tests.cli.conftest import REPO, Airo, Result, on_terminal
 from tests.running import make_agent
 
 TOOLS = '''
-from airoagent import tool
+from airoagent import Agent, ScriptedModel, Step, Tool, tool
 
 @tool(side_effects=True)
 async def send(text: str) -> str:
@@ -144,3 +144,34 @@ def test_private_text_is_asked_about_by_name_before_it_leaves(script: Script, tm
     asked = " ".join(result.err.split())
     assert "would send text of evidence0 (docs://papers/lease.md) off this machine" in asked
     assert (result.code, "found" in result.out) == ((0, True) if key == "y" else (5, False))
+
+
+ASKS = ":evidence0: = AskUser[Which city do you live in?]\nAnswer: You live in :evidence0:."
+
+
+def test_a_plan_asks_the_user_and_goes_on_with_the_answer(script: Script, airo: Airo) -> None:
+    args = ("-m", script(ASKS), "-T", "AskUser", "Where do I live?")
+    code, shown = on_terminal(*args, keys=[("> ", "Oslo, Norway")])
+    assert code == 0 and "Which city do you live in?" in shown and "You live in Oslo, Norway." in shown
+    assert airo("replay", "@last").out == "You live in Oslo, Norway.\n"
+    code, shown = on_terminal(*args, keys=[("> ", "")])
+    assert code == 5 and "the user did not answer" in " ".join(shown.split())
+
+
+def test_a_question_to_the_user_is_refused_where_nobody_can_be_asked(script: Script, shell: Airo) -> None:
+    result = shell("-m", script(ASKS), "-T", "AskUser", "Where do I live?")
+    assert result.code == 2 and "nobody can be asked here" in result.err and "Which city" in result.err
+
+
+def test_from_python_the_text_that_approve_returns_is_the_answer() -> None:
+    async def approve(step: Step, tool: Tool, question: str) -> str | bool:
+        return "Oslo" if tool.name == "AskUser" and question == "Which city do you live in?" else True
+
+    agent = Agent(ScriptedModel([ASKS]), ["AskUser"], approve=approve, store=False)
+    assert agent.run("Where do I live?").answer == "You live in Oslo."
+
+    async def yes(step: Step, tool: Tool, question: str) -> bool:
+        return True
+
+    run = Agent(ScriptedModel([ASKS]), ["AskUser"], approve=yes, store=False).run("Where do I live?")
+    assert run.status == "failed" and "did not answer" in run.failure.message  # type: ignore[union-attr]

@@ -221,3 +221,13 @@ def test_a_bug_is_told_as_one_and_traceback_shows_it(airo: Airo, monkeypatch: py
     )
     with pytest.raises(ZeroDivisionError):
         airo("runs", "--traceback")
+
+
+def test_with_a_schema_stdout_holds_json_and_nothing_else(airo: Airo, tmp_path: Path) -> None:
+    schema = tmp_path / "lake.json"
+    schema.write_text('{"type": "object", "properties": {"depth": {"type": "integer"}}, "required": ["depth"]}')
+    result = airo("--docs", LIBRARY, "--schema", str(schema), "--display", "none", "How deep is Lake Baikal?")
+    assert result.code == 0 and json.loads(result.out) == {"depth": 1642}
+    for wrong in ("{", '{"type": 3}', str(tmp_path / "none.json")):
+        refused = airo("--docs", LIBRARY, "--schema", wrong, "How deep is Lake Baikal?")
+        assert refused.code == 2 and "schema" in refused.err and refused.out == ""

@@ -1,8 +1,11 @@
-"""``airo chat``: turns from a pipe, as from a terminal."""
+"""``airo chat``: turns from a pipe, as from a terminal; and ``airo -c``, a follow-up from the command line."""
 
 from __future__ import annotations
 
-from tests.cli.conftest import Airo
+import json
+from pathlib import Path
+
+from tests.cli.conftest import LIBRARY, Airo
 
 
 def test_a_follow_up_is_completed_shown_and_answered(shell: Airo) -> None:
@@ -25,3 +28,33 @@ def test_what_goes_wrong_in_a_turn_does_not_end_the_talk(shell: Airo) -> None:
     assert result.code == 3
     result = shell("chat", "--docs", "examples/library", input="xyzzy plugh?\nWhere do otters sleep?\n")
     assert result.code == 0 and "otter" in result.out.lower()
+
+
+def test_a_follow_up_goes_on_from_the_last_run_with_its_documents(airo: Airo) -> None:
+    assert airo("--docs", LIBRARY, "Where is the Eiffel Tower?").code == 0
+    result = airo("-c", "And how tall is it?", "--display", "plain")
+    assert result.code == 0 and "330" in result.out
+    assert "asked: How tall is the Eiffel Tower?" in result.err
+    run = json.loads(airo("-c", "And when was it built?", "--json", "--display", "none").out)
+    assert run["question"] == "When was the Eiffel Tower built?" and run["events"][0]["parent"]
+    assert airo("replay", "@last").code == 0
+
+
+def test_a_follow_up_goes_on_from_a_named_run_and_from_the_text_that_it_was_about(airo: Airo, tmp_path: Path) -> None:
+    text = tmp_path / "lease.txt"
+    text.write_text("The lease of the workshop ends on 3 May 2027. The rent of the workshop is 900 euros.")
+    run = json.loads(airo("ask", "--context", str(text), "--json", "When does the lease end?").out)
+    assert airo("--docs", LIBRARY, "Where do otters sleep?").code == 0
+    assert "900 euros" in airo("--after", run["id"], "How high is the rent of the workshop?").out
+    assert "--continue has no effect with --after" in airo("-c", "--after", run["id"], "Why?").err
+
+
+def test_a_follow_up_without_a_run_before_it_is_refused(airo: Airo) -> None:
+    result = airo("-c", "And when was he born?")
+    assert result.code == 6 and "there are no runs yet" in result.err
+
+
+def test_a_chat_goes_on_from_the_last_run(shell: Airo) -> None:
+    assert shell("--docs", LIBRARY, "Where is the Eiffel Tower?").code == 0
+    result = shell("chat", "-c", input="And how tall is it?\n")
+    assert result.code == 0 and "asked: How tall is the Eiffel Tower?" in result.err and "330" in result.out

@@ -26,7 +26,7 @@ from airoagent.events import (
     StepStarted,
     Usage,
 )
-from tests.cli.conftest import REPO
+from tests.cli.conftest import LIBRARY, REPO, Airo, on_terminal
 
 Script = Callable[..., str]
 
@@ -154,3 +154,33 @@ def test_on_a_terminal_running_steps_are_shown_live_and_taken_away_at_the_end(sc
     assert code == 5
     assert re.search(r"[⠀-⣿] evidence0  hangs\s+forever and ever", text), "the spinner's line"
     assert "did not answer within 2 s" in text
+
+
+def test_on_a_terminal_the_plan_and_the_steps_take_one_moving_line_and_v_shows_them_all() -> None:
+    code, shown = on_terminal("--docs", LIBRARY, "How deep is Lake Baikal?")
+    assert code == 0 and "1,642 m" in shown and "Steps" not in shown and ":evidence0: =" not in shown
+    assert re.search(r"[⠀-⣿] evidence\d", shown)
+    code, shown = on_terminal("--docs", LIBRARY, "-v", "How deep is Lake Baikal?")
+    assert code == 0 and "Steps" in shown and ":evidence0: =" in shown
+
+
+def test_what_went_wrong_keeps_a_line_next_to_the_moving_one(script: Script, tools: str) -> None:
+    plan = ":evidence0: = echo[x]\n:evidence1: = fails[:evidence0:]\nAnswer: :evidence1:"
+    code, shown = on_terminal("-m", script(plan), "--tools", tools, "q")
+    assert code == 5 and "evidence1  fails" in shown and "no luck" in shown
+
+
+def test_quiet_is_the_answer_alone_and_sources_are_asked_for(airo: Airo) -> None:
+    question = ("--docs", LIBRARY, "How deep is Lake Baikal?")
+    result = airo("-q", *question)
+    assert result.code == 0 and "1,642" in result.out and "docs://" not in result.out and result.err == ""
+    assert "docs://" in airo("-q", "--sources", *question).out
+    assert "docs://" in airo(*question).out
+    assert "docs://" in on_terminal("-q", *question)[1]
+    assert airo("-q", "-m", "nonexistent/model", "q").err.startswith("error: ")
+
+
+@pytest.mark.parametrize("wrong", ["-q -v", "-q --display plain", "-v --display none", "--sources", "--sources --json"])
+def test_options_of_the_display_that_do_nothing_together_are_refused(airo: Airo, wrong: str) -> None:
+    result = airo(*wrong.split(), "--docs", LIBRARY, "How deep is Lake Baikal?")
+    assert result.code == 2 and "has no effect with" in result.err

@@ -286,3 +286,34 @@ def test_everything_that_is_written_is_for_its_owner_alone(airo: Airo, monkeypat
     assert {"runs.sqlite3", "word_count.py"} <= {file.name for file in modes}
     assert any(file.name.startswith("documents-") for file in modes)
     assert [f"{file} {mode:o}" for file, mode in modes.items() if mode & 0o077] == []
+
+
+def test_the_run_before_the_last_has_a_name(airo: Airo, asked: list[str], script: Script) -> None:
+    before = last(airo)["id"]
+    assert airo("-m", script(PLAN), *asked, "say it again").code == 0
+    assert json.loads(airo("runs", "show", "@last~1", "--json").out)["id"] == before
+    assert json.loads(airo("runs", "show", "@last~", "--json").out)["id"] == before
+    assert "same" in airo("diff", "@last~1", "@last", "--json").out
+    result = airo("replay", "@last~2")
+    assert result.code == 6 and "there are not 3 runs" in result.err
+
+
+@pytest.mark.parametrize(("form", "begins"), [("md", "# say hello"), ("html", "<!doctype html>")])
+def test_a_run_is_exported_as_a_report(airo: Airo, asked: list[str], tmp_path: Path, form: str, begins: str) -> None:
+    file = tmp_path / "report"
+    assert airo("runs", "export", "@last", "--format", form, "-o", str(file)).code == 0
+    text = file.read_text(encoding="utf-8")
+    assert text.startswith(begins) and "hello again" in text and last(airo)["id"] in text
+    assert airo("runs", "export", "@last", "@last", "--format", form).out.count("hello again") > 2
+
+
+def test_a_plan_that_comes_with_airo_runs_and_replays_by_its_name_from_anywhere(
+    airo: Airo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert "Neil Armstrong" in airo("run", "apollo-11", "--display", "none").out
+    assert "Neil Armstrong" in airo("run", "apollo-11", "--docs", LIBRARY, "--display", "none").out
+    assert "Neil Armstrong" in airo("replay", "apollo-11", "--display", "none").out
+    assert airo("run", "apollo-12").code == 2
+    (tmp_path / "apollo-11").write_text("my own file", encoding="utf-8")
+    assert airo("run", "apollo-11").code == 4

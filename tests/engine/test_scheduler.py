@@ -414,9 +414,9 @@ class Dictated:
         return
 
 
-def dictate(*tools: Tool, eager: bool = True) -> tuple[Dictated, Agent]:
+def dictate(*tools: Tool, eager: bool = True, model_retries: int = 1) -> tuple[Dictated, Agent]:
     model = Dictated()
-    return model, Agent(model, tools, store=False, policy=Policy(eager=eager))
+    return model, Agent(model, tools, store=False, policy=Policy(eager=eager, model_retries=model_retries))
 
 
 def test_a_step_starts_while_the_rest_of_the_plan_is_still_being_written() -> None:
@@ -479,7 +479,7 @@ def test_what_has_started_is_cancelled_on_record_when_the_plan_turns_out_unusabl
             await asyncio.Event().wait()
             return text
 
-        model, agent = dictate(hang, echo)
+        model, agent = dictate(hang, echo, model_retries=0)
         task = asyncio.create_task(agent.arun("q"))
         model.pieces.put_nowait(":evidence0: = echo[kept]\n:evidence1: = hang[x]\nPlan: and\n")
         await asyncio.wait_for(started.wait(), 10)

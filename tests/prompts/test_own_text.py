@@ -77,3 +77,75 @@ def test_a_loop_is_seen_within_a_hundred_tokens_and_one_round_of_it_is_kept(loop
 )
 def test_text_that_goes_on_is_not_a_loop(text: str) -> None:
     assert all(repeats_from(text[:end]) is None for end in range(80, len(text), 80))
+
+
+def plan_step(number: int, input: str, tool: str = "DocumentSearch", thought: str = "Look it up.") -> str:
+    return f"Plan: {thought}\n:evidence{number}: = {tool}[{input}]\n"
+
+
+@pytest.mark.parametrize(
+    "inputs",
+    [
+        ["How deep is Lake Baikal?"],
+        ["Lake Baikal depth", "depth of the Danube"],
+        ["Lake Baikal depth", "depth of the Danube", "length of the Nile"],
+        ["depth of Lake Baikal", "Lake Baikal depth of", "Depth of Lake Baikal."],
+        ["name of :evidence{last}:"],
+        ["Given :evidence{last}:, how deep is it?"],
+        ["place of :evidence{last}:", "name in :evidence{last}:"],
+    ],
+)
+@pytest.mark.parametrize("thought", ["Look it up.", "This is step {n} of the plan, for which I look it up once more."])
+def test_calls_that_find_nothing_new_are_a_loop_though_their_numbers_go_up(inputs: list[str], thought: str) -> None:
+    text = ""
+    for number in range(40):
+        input = inputs[number % len(inputs)].format(last=max(0, number - 1))
+        text += plan_step(number, input, thought=thought.format(n=number))
+        found = repeats_from(text)
+        if found is not None:
+            break
+    assert found is not None
+    assert number <= 5 + 2 * len(inputs)
+    assert text[found - 1] == "\n"
+    kept = text[:found].count("= DocumentSearch[")
+    assert 1 <= kept <= number
+
+
+@pytest.mark.parametrize(
+    "plan",
+    [
+        [(f"depth of Lake {name}", "DocumentSearch") for name in ("Baikal", "Victoria", "Superior", "Ness", "Como")],
+        [
+            (f"depth of Lake {name}", "DocumentSearch")
+            if n % 2 == 0
+            else (f"How deep, given :evidence{n - 1}:?", "Read")
+            for n, name in enumerate(x for name in ("Baikal", "Victoria", "Superior", "Ness") for x in (name, name))
+        ],
+        [(sum_, "Calculator") for sum_ in ("3 + 5", "3 * 5", "3 / 5", "5 / 3", "5 - 3", "3 - 5")],
+        [(f"lake {n}", "Search") for n in range(5)]
+        + [(f"How deep is it, given :evidence{n}:?", "Read") for n in range(5)],
+        [("Who was Ada Lovelace?", "Search"), *((f"mother of :evidence{n}:", "Search") for n in range(4))],
+        [("a b", "Search"), ("a b", "Search"), ("c d", "Search"), ("c d", "Search")],
+    ],
+)
+def test_a_plan_of_different_calls_is_not_a_loop(plan: list[tuple[str, str]]) -> None:
+    text = ""
+    for number, (input, tool) in enumerate(plan):
+        text += plan_step(number, input, tool, thought=f"Part {number}.")
+        assert all(repeats_from(text[:end]) is None for end in range(len(text) - 80, len(text) + 1, 10)), number
+
+
+@pytest.mark.parametrize(
+    "loop",
+    [
+        " ".join(
+            ("Lake Baikal depth", "depth of Lake Baikal", "the Lake Baikal", "of depth the Lake")[n * n % 7 % 4]
+            for n in range(60)
+        ),
+        "\n".join(f"{n}. The lake is very deep, and the water is very cold." for n in range(1, 40)),
+    ],
+)
+def test_an_input_that_grows_without_a_new_word_and_a_list_of_one_item_are_loops(loop: str) -> None:
+    text = f"Plan: Find it.\n:evidence0: = Search[{loop}"
+    seen = next(end for end in range(80, len(text) + 80, 80) if repeats_from(text[:end]) is not None)
+    assert seen <= 600

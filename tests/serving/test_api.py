@@ -36,7 +36,7 @@ def look(text: str) -> ToolOutput:
     return ToolOutput(f"{text}: 1,642 m", (Source("docs://lakes/baikal.md", "Lake Baikal", "It is 1,642 m deep."),))
 
 
-class _Echo:
+class EchoModel:
     """A model whose plan looks up the question."""
 
     info = ModelInfo("echo", "test", None, "none")
@@ -59,6 +59,7 @@ def serving(agent: Agent, **options: Any) -> Iterator[str]:
     """The address of the API over this agent, while it runs."""
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
+        listening.listen(128)  # a client may be quicker than uvicorn
         server = uvicorn.Server(uvicorn.Config(make_app(agent, **options), log_level="error"))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
         thread.start()
@@ -123,7 +124,7 @@ def test_only_the_last_message_of_the_user_is_asked() -> None:
     agent = make_agent(PLAN, look)
     seen: list[str] = []
     stream = agent.stream
-    agent.stream = lambda text: (seen.append(text), stream(text))[1]  # type: ignore[method-assign]
+    agent.stream = lambda text, **more: (seen.append(text), stream(text, **more))[1]  # type: ignore[method-assign]
     with serving(agent) as url:
         ask(url, {"messages": [*turns, {"role": "user", "content": parts}]})
     assert seen == ["How deep\nis it?"]
@@ -162,7 +163,7 @@ def test_what_is_not_json_or_too_large_or_elsewhere_is_refused() -> None:
 
 
 def test_a_page_of_another_origin_and_another_name_for_this_machine_are_refused() -> None:
-    with serving(Agent(_Echo(), [look], store=False), hosts=("airo.lan",)) as url:
+    with serving(Agent(EchoModel(), [look], store=False), hosts=("airo.lan",)) as url:
         foreign = ask(url, question("q"), origin="https://evil.example")
         rebound = ask(url, question("q"), host="evil.example:8383")
         own = ask(url, question("q"), origin="http://localhost:3000")
@@ -213,7 +214,7 @@ def test_a_client_that_goes_away_stops_its_run() -> None:
 
 
 def test_a_hundred_at_once_are_all_answered() -> None:
-    agent = Agent(_Echo(), [look], store=False)
+    agent = Agent(EchoModel(), [look], store=False)
 
     async def ask_all(url: str) -> list[str]:
         async with httpx.AsyncClient(trust_env=False, timeout=60, limits=httpx.Limits(max_connections=100)) as http:
@@ -254,3 +255,37 @@ def test_a_server_that_others_can_reach_needs_a_key(tmp_path: Path) -> None:
         text=True,
     )
     assert done.returncode == 2 and "--key" in done.stderr
+
+
+FORMAT = {
+    "type": "json_schema",
+    "json_schema": {
+        "name": "lake",
+        "schema": {"type": "object", "properties": {"depth": {"type": "integer"}}, "required": ["depth"]},
+    },
+}
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_client_that_asks_for_a_json_schema_gets_json(stream: bool) -> None:
+    agent = Agent(docs=ROOT / "examples" / "library", store=False)
+    with serving(agent) as url, client(url) as openai_client:
+        asked = question("How deep is Lake Baikal?")
+        made = openai_client.chat.completions.create(**asked, response_format=FORMAT, stream=stream)
+        if stream:
+            deltas = [chunk.choices[0].delta for chunk in made if chunk.choices]
+            content = "".join(delta.content or "" for delta in deltas)
+        else:
+            content = made.choices[0].message.content
+            assert made.choices[0].message.annotations
+    assert json.loads(content) == {"depth": 1642}
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [{"type": "json_object"}, "json", {"type": "json_schema"}, {**FORMAT, "json_schema": {"schema": {"type": 3}}}],
+)
+def test_a_response_format_that_is_not_known_is_refused(wanted: Any) -> None:
+    with serving(make_agent(PLAN, look)) as url:
+        refused = ask(url, {**question("q"), "response_format": wanted})
+    assert refused.status_code == 400 and refused.json()["error"]["message"]

@@ -10,14 +10,20 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
+from airoagent import Agent
+from tests.running import make_agent
+from tests.serving.test_api import EchoModel, look, question, serving
 from tests.source import ROOT
 
 pytest.importorskip("mcp", reason="the extra mcp is not installed")
 
+import httpx2
 from mcp import ClientSession, StdioServerParameters
 from mcp.client.stdio import stdio_client
+from mcp.client.streamable_http import streamable_http_client
 
 
 def with_server(home: Path, use: Callable[[ClientSession], Awaitable[None]], *options: str) -> None:
@@ -44,13 +50,14 @@ def text_of(result: Any) -> str:
 def test_a_client_asks_plans_searches_and_looks_at_the_run(tmp_path: Path) -> None:
     async def use(session: ClientSession) -> None:
         names = {tool.name for tool in (await session.list_tools()).tools}
-        assert names == {"ask", "plan", "get_run", "search_documents"}
+        assert names == {"ask", "plan", "run", "get_run", "search_documents"}
         answer = text_of(await session.call_tool("ask", {"question": "How deep is Lake Baikal?"}))
         assert "1,642" in answer and "docs://library/lake-baikal.html" in answer
         run = json.loads(text_of(await session.call_tool("get_run", {"run": answer.rpartition("Run: ")[2]})))
         assert run["question"] == "How deep is Lake Baikal?" and run["status"] == "done" and "events" not in run
         plan = text_of(await session.call_tool("plan", {"question": "Where do otters sleep?"}))
         assert "DocumentSearch[" in plan
+        assert "otter" in text_of(await session.call_tool("run", {"plan": plan})).lower()
         found = text_of(await session.call_tool("search_documents", {"query": "otters sleep"}))
         assert "docs://library/otters.html" in found
 
@@ -59,14 +66,66 @@ def test_a_client_asks_plans_searches_and_looks_at_the_run(tmp_path: Path) -> No
 
 def test_what_goes_wrong_is_an_error_of_the_tool_in_one_sentence(tmp_path: Path) -> None:
     async def use(session: ClientSession) -> None:
-        assert {tool.name for tool in (await session.list_tools()).tools} == {"ask", "plan", "get_run"}
+        assert {tool.name for tool in (await session.list_tools()).tools} == {"ask", "plan", "run", "get_run"}
         for tool, arguments, told in (
             ("get_run", {"run": "nothing"}, "no run"),
             ("ask", {"question": " "}, "there is no question"),
             ("plan", {"question": ""}, "there is no question"),
+            ("run", {"plan": "not a plan"}, "plan"),
         ):
             result = await session.call_tool(tool, arguments)
             text = text_of(result)
             assert result.is_error and told in text and "Traceback" not in text, text
 
     with_server(tmp_path, use)
+
+
+async def over_http(url: str, use: Callable[[ClientSession], Awaitable[None]], **headers: str) -> None:
+    async with (
+        httpx2.AsyncClient(headers=headers, trust_env=False, timeout=30) as http,
+        streamable_http_client(url, http_client=http) as (read, write, *_),
+        ClientSession(read, write) as session,
+    ):
+        await session.initialize()
+        await use(session)
+
+
+def test_the_same_server_speaks_mcp_over_http() -> None:
+    async def use(session: ClientSession) -> None:
+        assert {tool.name for tool in (await session.list_tools()).tools} == {"ask", "plan", "run", "get_run"}
+        answers = await asyncio.gather(*(session.call_tool("ask", {"question": f"number {n}?"}) for n in range(8)))
+        assert ["number" in text_of(answer) and not answer.is_error for answer in answers] == [True] * 8
+
+    agent = Agent(EchoModel(), [look], store=False)
+    with serving(agent, key="secret", at_once=2) as url:
+        asyncio.run(asyncio.wait_for(over_http(mcp_of(url), use, Authorization="Bearer secret"), 60))
+        completions = httpx.post(
+            f"{url}/chat/completions", json=question("q"), headers={"Authorization": "Bearer secret"}, trust_env=False
+        )
+        assert completions.status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({}, 401),
+        ({"Authorization": "Bearer wrong"}, 401),
+        ({"Authorization": "Bearer secret", "Origin": "https://evil.example"}, 403),
+        ({"Authorization": "Bearer secret", "Host": "evil.example"}, 403),
+        ({"Authorization": "Bearer secret", "Origin": "http://localhost:3000"}, 200),
+    ],
+)
+def test_mcp_over_http_refuses_whom_the_api_refuses(headers: dict[str, str], status: int) -> None:
+    hello = {
+        "jsonrpc": "2.0",
+        "id": 1,
+        "method": "initialize",
+        "params": {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}},
+    }
+    accept = {"Accept": "application/json, text/event-stream", **headers}
+    with serving(make_agent(":evidence0: = look[x]\nAnswer: :evidence0:", look), key="secret") as url:
+        assert httpx.post(mcp_of(url), json=hello, headers=accept, trust_env=False).status_code == status
+
+
+def mcp_of(url: str) -> str:
+    return url.removesuffix("/v1") + "/mcp"

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from airoagent import Agent, Run, ScriptedModel, UsageError
+from airoagent import Agent, Run, ScriptedModel, UsageError, tool
 from airoagent.events import StepFinished
 from airoagent.records.store import Store
 from airoagent.view import page_server as view_server
@@ -309,7 +309,7 @@ def test_a_run_is_started_listed_and_shown(server: ViewServer, gate: Gate, store
     gate.opened.set()
     id = start(server)
     lines = follow(server, id)
-    assert lines[-1] == {"end": True}
+    assert lines[-1] == {"end": True, "answered": True}
     rows = json.loads(ask(server, "GET", "/api/runs?q=otters")[2])["runs"]
     assert [(row["id"], row["status"], row["answer"]) for row in rows] == [(id, "done", "KELP FOR OTTERS")]
     assert json.loads(ask(server, "GET", "/api/runs?q=nothing")[2])["runs"] == []
@@ -372,7 +372,7 @@ def test_a_run_can_be_stopped_and_its_record_says_so(server: ViewServer, store: 
     id = start(server)
     assert ask(server, "POST", f"/runs/{id}/stop", {}, x_airo_token="wrong")[0] == 403
     assert ask(server, "POST", f"/runs/{id}/stop", {})[0] == 200
-    assert follow(server, id)[-1] == {"end": True}
+    assert follow(server, id)[-1] == {"end": True, "answered": False}
     assert stored(store, id).status == "interrupted"
     assert ask(server, "POST", f"/runs/{id}/stop", {})[0] == 409
 
@@ -482,3 +482,83 @@ def test_a_step_is_forked_in_the_browser(chromium: Chromium, server: ViewServer,
     chromium.until("document.querySelector('.said')?.textContent === 'WHAT, KELP FOR OTTERS'")
     assert chromium.run("document.querySelector('#record a').textContent") == id
     assert chromium.problems == []
+
+
+def test_a_follow_up_is_asked_under_a_run(chromium: Chromium, server: ViewServer, gate: Gate, store: Store) -> None:
+    gate.opened.set()
+    parent = start(server, "Where does the Sea Otter sleep?")
+    follow(server, parent)
+    chromium.look()
+    chromium.open(server.url)
+    chromium.open(f"http://127.0.0.1:{server.port}/runs/{parent}")
+    chromium.until("document.querySelector('.follow input') !== null")
+    chromium.run("document.querySelector('.follow input').value = 'And what does it eat?'")
+    chromium.run("document.querySelector('.follow').requestSubmit()")
+    chromium.until("document.querySelector('h1')?.textContent === 'What does the Sea Otter eat?'")
+    chromium.until("document.querySelector('.pill')?.textContent === 'done'")
+    assert chromium.run("document.querySelector('.meta').textContent.includes('you said: And what does it eat?')")
+    assert chromium.problems == []
+    run = stored(store, store.list()[0].id)
+    assert (run.parent, run.setting("said")) == (parent, "And what does it eat?")
+
+
+@pytest.mark.parametrize("body", [{}, {"question": 3}, {"question": "  "}])
+def test_a_follow_up_that_is_no_question_is_refused(server: ViewServer, gate: Gate, body: dict[str, Any]) -> None:
+    gate.opened.set()
+    parent = start(server)
+    follow(server, parent)
+    assert ask(server, "POST", f"/runs/{parent}/follow", body)[0] == 400
+    assert ask(server, "POST", "/runs/none/follow", {"question": "Why?"})[0] == 404
+
+
+ASKS = (
+    ":evidence0: = AskUser[Which city do you live in?]\n:evidence1: = post[to :evidence0:]\n"
+    "Answer: :evidence0:: :evidence1:"
+)
+
+
+@tool(side_effects=True)
+def post(text: str) -> str:
+    """Sends a letter."""
+    return f"sent {text}"
+
+
+@pytest.fixture
+def asking(store: Store) -> Iterator[ViewServer]:
+    """A server whose runs ask the user a question, and then for leave to send something."""
+    with ViewServer(store, lambda: Agent(ScriptedModel([ASKS]), ["AskUser", post], store=store)) as server:
+        yield server
+
+
+def test_a_question_of_the_plan_and_a_call_with_side_effects_are_asked_about_on_the_page(
+    chromium: Chromium, asking: ViewServer
+) -> None:
+    id = start(asking)
+    chromium.look()
+    chromium.open(asking.url)
+    chromium.open(f"http://127.0.0.1:{asking.port}/runs/{id}")
+    chromium.until("document.querySelector('.asked .said')?.textContent === 'Which city do you live in?'")
+    chromium.run("document.querySelector('.asked textarea').value = 'Oslo'")
+    chromium.run("document.querySelector('.asked').requestSubmit()")
+    chromium.until("document.querySelector('.asked .said')?.textContent.includes('post, which has side effects')")
+    assert chromium.run("document.querySelector('.asked textarea').value") == "to Oslo"
+    chromium.run("document.querySelector('.asked').requestSubmit()")
+    chromium.until("document.querySelector('.pill')?.textContent === 'done'")
+    chromium.until("document.querySelector('.asked') === null")
+    assert chromium.run("document.querySelector('.said').textContent") == "Oslo: sent to Oslo"
+    assert chromium.run("document.querySelector('.answer .label').textContent") == "Answer"
+    assert chromium.problems == []
+
+
+def test_a_call_that_is_refused_on_the_page_is_not_made(asking: ViewServer, store: Store) -> None:
+    id = start(asking)
+    assert ask(asking, "POST", f"/runs/{id}/asked", {"step": "evidence7", "reply": True})[0] == 409
+    assert ask(asking, "POST", f"/runs/{id}/asked", {"step": "evidence0", "reply": 3})[0] == 400
+    for step, said in (("evidence0", "Oslo"), ("evidence1", False)):
+        while not any(one["step"] == step for one in json.loads(ask(asking, "GET", f"/runs/{id}/asked")[2])["asked"]):
+            pass
+        assert ask(asking, "POST", f"/runs/{id}/asked", {"step": step, "reply": said})[0] == 200
+    follow(asking, id)
+    run = stored(store, id)
+    assert run.status == "failed" and "was not approved" in run.failed["evidence1"].message
+    assert json.loads(ask(asking, "GET", f"/runs/{id}/asked")[2]) == {"asked": []}

@@ -1,0 +1,229 @@
+"""Runs as documents to keep or send: Markdown, and HTML without script or network.
+
+A report has the question and the answer, the sources with their quotes, a picture of the plan, and for each step its
+input and evidence. Text of models and pages is text in it: escaped for each form, never markup.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+
+from airoagent.errors import PlanError
+from airoagent.events import InputEdited, StepFinished
+from airoagent.findings import visible
+from airoagent.plan.drawing import draw_plan
+from airoagent.plan.graph import build_graph
+from airoagent.plan.plans import Plan
+from airoagent.plan.steps import references
+from airoagent.records.run_record import Run
+
+__all__ = ["html_report", "markdown_report"]
+
+_MOST_TEXT = 20_000  # characters of an input or an evidence
+_MOST_DRAWN = 200  # steps of a plan that is drawn
+
+
+def markdown_report(runs: Iterable[Run]) -> str:
+    """The runs as Markdown; the picture of a plan is a mermaid diagram."""
+    return "\n---\n\n".join("\n".join(_markdown(run)) for run in runs)
+
+
+def html_report(runs: Iterable[Run]) -> str:
+    """The runs as one HTML page."""
+    runs = list(runs)
+    title = html.escape(_line(runs[0].question or runs[0].id)[:80]) if runs else "airo"
+    head = f'<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{title}</title>'
+    body = "<hr>".join("\n".join(_html(run)) for run in runs)
+    policy = "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">"
+    return f"<!doctype html>\n<html>{policy}{head}<style>{_STYLE}</style>\n<body>{body}</body></html>\n"
+
+
+# What both forms say ------------------------------------------------------------------------------------------------
+
+
+def _outcome(run: Run) -> str:
+    if run.answer is not None:
+        return run.answer
+    return f"No answer: {run.failure.message if run.failure else run.status}"
+
+
+def _sources(run: Run) -> dict[tuple[str, str], list[str]]:
+    """The passages quoted, by address and title."""
+    titles = {source.url: source.title for source in run.sources if source.title}
+    found: dict[tuple[str, str], list[str]] = {}
+    for source in run.sources:
+        quotes = found.setdefault((source.url, titles.get(source.url, "")), [])
+        quote = " ".join(source.quote.split())
+        quotes += [quote] if quote and quote not in quotes else []
+    return found
+
+
+def _steps(run: Run) -> Iterator[tuple[str, str, list[tuple[str, str]]]]:
+    """Of each step: its heading, its purpose, and its texts with what they are."""
+    edited = {event.step: event.input for event in run.events if isinstance(event, InputEdited)}
+    seconds = {event.evidence.id: event.seconds for event in run.events if isinstance(event, StepFinished)}
+    for step in run.plan.steps if run.plan else ():
+        took = f", {seconds[step.id]:.2f} s" if step.id in seconds else ""
+        texts = [("Input", edited.get(step.id, step.input))]
+        if step.id in run.failed:
+            texts.append(("Failure", run.failed[step.id].message))
+        elif step.id in run.evidence:
+            note = run.evidence[step.id].note
+            texts.append((f"Evidence ({note})" if note else "Evidence", run.evidence[step.id].text))
+        yield f"{step.id}: {step.tool} ({run.step_status(step.id)}{took})", step.thought, texts
+
+
+def _facts(run: Run) -> dict[str, str]:
+    facts = {
+        "Run": run.id,
+        "Date": datetime.fromtimestamp(run.started, UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        "Model": run.model,
+        "Status": f"{run.status}, {run.seconds:.1f} s",
+        "Tokens": f"{run.usage.prompt_tokens:,} read, {run.usage.completion_tokens:,} written",
+        "Parent": run.parent,
+        "Said": run.setting("said"),
+    }
+    return {name: fact for name, fact in facts.items() if fact}
+
+
+def _cut(text: str, run: Run) -> str:
+    """A text without what could act on a terminal, at most so much of it."""
+    lines = "\n".join(visible(line) for line in text[:_MOST_TEXT].split("\n"))
+    more = f"\n... ({len(text):,} characters; all of it: airo runs show {run.id})"
+    return lines + more if len(text) > _MOST_TEXT else lines
+
+
+def _line(text: str) -> str:
+    return visible(" ".join(text.split()))
+
+
+# Markdown -----------------------------------------------------------------------------------------------------------
+
+# Signs of inline markup; what begins a block, where it stands first; addresses that become links by themselves.
+_MARKUP = re.compile(
+    r"[\\`*_\[\]<>#|~&$!@^]|^[-+=](?=[ \-+=]|$)|(?<=^\d)[.)]|(?<=^\d\d)[.)]|:(?=//)|(?<=\bwww)\.", re.I
+)
+
+
+def _plain(text: str) -> str:
+    """Text on one line as Markdown that shows it as it is."""
+    return _MARKUP.sub(r"\\\g<0>", _line(text))
+
+
+def _fenced(text: str) -> list[str]:
+    fence = "`" * max(3, 1 + max(map(len, re.findall("`+", text)), default=0))
+    return [f"{fence}text", text, fence, ""]
+
+
+def _markdown(run: Run) -> Iterator[str]:
+    yield from (f"# {_plain(run.question) or 'Run'}", "")
+    yield from (f"{_plain(part)}\n" for part in _outcome(run).split("\n") if part.strip())
+    if sources := _sources(run):
+        yield from ("## Sources", "")
+        for (url, title), quotes in sources.items():
+            yield f"- {_plain(title)} ({_plain(url)})" if title else f"- {_plain(url)}"
+            yield from (f"  > {_plain(quote)}" for quote in quotes)
+        yield ""
+    if run.plan and (picture := _drawn(run.plan)):
+        yield from ("## Plan", "", "```mermaid", picture.rstrip("\n"), "```", "")
+    for number, (heading, thought, texts) in enumerate(_steps(run)):
+        yield from () if number else ("## Steps", "")
+        yield from (f"### {_plain(heading)}", "", *([_plain(thought), ""] if thought else []))
+        for name, text in texts:
+            yield from (f"{_plain(name)}:", "", *_fenced(_cut(text, run)))
+    yield from ("## Record", "")
+    yield from (f"- {name}: {_plain(fact)}" for name, fact in _facts(run).items())
+    yield ""
+
+
+def _drawn(plan: Plan) -> str:
+    try:
+        return draw_plan(plan, "mermaid") if 0 < len(plan.steps) <= _MOST_DRAWN else ""
+    except PlanError:  # a plan put together by hand may have no graph
+        return ""
+
+
+# HTML ---------------------------------------------------------------------------------------------------------------
+
+_STYLE = (
+    ":root{color-scheme:light dark}body{font:16px/1.5 system-ui,sans-serif;max-width:52rem;margin:2rem auto;"
+    "padding:0 1rem}h1{font-size:1.5rem}h2{font-size:1.15rem;margin-top:2rem}h3{font-size:1rem;margin-bottom:0}"
+    "pre{white-space:pre-wrap;overflow-wrap:anywhere;background:#8881;padding:.6rem;border-radius:4px;"
+    "max-height:24rem;overflow:auto}blockquote{margin:.3rem 0;padding-left:.8rem;border-left:3px solid #8886}"
+    ".answer{font-size:1.1rem}.plan{overflow-x:auto}svg text{font:12px system-ui,sans-serif;fill:currentColor}"
+    "svg rect{fill:Canvas;stroke:#8889}svg path{fill:none;stroke:#888}small,dt{opacity:.7}dd{margin:0 0 .4rem}"
+    "@media print{pre{max-height:none}}"
+)
+
+
+def _shown(text: str) -> str:
+    return html.escape(_line(text))
+
+
+def _html(run: Run) -> Iterator[str]:
+    yield f"<h1>{_shown(run.question) or 'Run'}</h1>"
+    yield from (f'<p class="answer">{_shown(part)}</p>' for part in _outcome(run).split("\n") if part.strip())
+    if sources := _sources(run):
+        yield "<h2>Sources</h2><ul>"
+        for (url, title), quotes in sources.items():
+            web = url.startswith(("https://", "http://"))
+            address = f'<a href="{html.escape(url)}" rel="noreferrer">{_shown(url)}</a>' if web else _shown(url)
+            quoted = "".join(f"<blockquote>{_shown(quote)}</blockquote>" for quote in quotes)
+            yield f"<li>{_shown(title)} <small>{address}</small>{quoted}</li>"
+        yield "</ul>"
+    if run.plan and (picture := _svg(run.plan)):
+        yield f'<h2>Plan</h2><div class="plan">{picture}</div>'
+    for number, (heading, thought, texts) in enumerate(_steps(run)):
+        yield ("" if number else "<h2>Steps</h2>") + f"<h3>{_shown(heading)}</h3>" + f"<div>{_shown(thought)}</div>"
+        yield from (f"<small>{_shown(name)}</small><pre>{html.escape(_cut(text, run))}</pre>" for name, text in texts)
+    facts = "".join(f"<dt>{name}</dt><dd>{_shown(fact)}</dd>" for name, fact in _facts(run).items())
+    yield f"<h2>Record</h2><dl>{facts}</dl>"
+
+
+_WIDE, _HIGH, _ACROSS, _DOWN = 220, 44, 20, 36  # of a box, and between two
+
+
+def _svg(plan: Plan) -> str:
+    """The plan as a drawing: a row for each depth, a box for each step, a line for each reference."""
+    try:
+        graph = build_graph(plan)
+    except PlanError:
+        return ""
+    if not 0 < len(plan.steps) <= _MOST_DRAWN:
+        return ""
+    rows: dict[int, list[str]] = {}
+    for one, depth in graph.depth.items():
+        rows.setdefault(depth, []).append(one)
+    answer = references(plan.final_template)
+    rows[len(rows) + 1] = [""]  # the answer
+    widest = max(map(len, rows.values()))
+    places = {
+        one: (
+            (widest - len(row)) * (_WIDE + _ACROSS) // 2 + at * (_WIDE + _ACROSS) + 1,
+            (depth - 1) * (_HIGH + _DOWN) + 1,
+        )
+        for depth, row in rows.items()
+        for at, one in enumerate(row)
+    }
+    lines = [(other, one) for one, needed in graph.dependencies.items() for other in needed]
+    lines += [(other, "") for other in answer]
+    steps = {step.id: step for step in plan.steps}
+    drawn = [_path(*places[other], *places[one]) for other, one in lines]
+    for one, (x, y) in places.items():
+        words = (f"{one}  {steps[one].tool}", steps[one].input) if one else ("Answer", "")
+        texts = "".join(
+            f'<text x="{x + 8}" y="{y + 18 + 16 * number}">{_shown(word[:27] + "…" * (len(word) > 27))}</text>'
+            for number, word in enumerate(words)
+        )
+        drawn.append(f'<rect x="{x}" y="{y}" width="{_WIDE}" height="{_HIGH}" rx="5"/>{texts}')
+    width, height = widest * (_WIDE + _ACROSS) + 2, len(rows) * (_HIGH + _DOWN) - _DOWN + 2
+    return f'<svg width="{width}" height="{height}" role="img" aria-label="the plan">{"".join(drawn)}</svg>'
+
+
+def _path(x: int, y: int, to_x: int, to_y: int) -> str:
+    begin, end, middle = y + _HIGH, to_y, (y + _HIGH + to_y) // 2
+    x, to_x = x + _WIDE // 2, to_x + _WIDE // 2
+    return f'<path d="M{x} {begin}C{x} {middle} {to_x} {middle} {to_x} {end}"/>'
