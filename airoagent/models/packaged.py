@@ -28,7 +28,8 @@ __all__ = ["PACKAGED", "PackagedModel", "packaged_adapter", "packaged_file", "pu
 class PackagedModel:
     """A model in a wheel: the package, the file in it, and the SHA-256 of the wheel and of the file; size in bytes.
 
-    ``adapter`` is the LoRA adapter of ours that teaches it plans, readings and calls: a file next to this module.
+    ``adapter`` is the LoRA adapter of ours that teaches it plans, readings and calls ("": there is none): a file next
+    to this module.
     """
 
     package: str
@@ -37,7 +38,7 @@ class PackagedModel:
     file: str
     sha256: str
     size: int
-    adapter: str
+    adapter: str = ""
 
 
 PACKAGED: Final[Mapping[str, PackagedModel]] = {
@@ -59,9 +60,10 @@ def packaged_file(name: str) -> Path:
     return settings.cache_folder() / "models" / Path(PACKAGED[name].file).name
 
 
-def packaged_adapter(name: str) -> Path:
-    """Our adapter of the model; docs/smollm2-adapter.md says how it was made."""
-    return Path(__file__).with_name(PACKAGED[name].adapter)
+def packaged_adapter(name: str) -> Path | None:
+    """Our adapter of the model, if it has one; docs/smollm2-adapter.md says how it was made."""
+    file = PACKAGED[name].adapter
+    return Path(__file__).with_name(file) if file else None
 
 
 def pull_packaged(name: str, progress: Progress | None = None) -> Path:

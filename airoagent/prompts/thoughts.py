@@ -32,7 +32,7 @@ Best and final answer: the answer"""
 
 def think_prompt(question: str, style: Style = "airoboros") -> str:
     """The instruction that asks for several solutions, their ranking, and the best."""
-    if style == "chat":
+    if style != "airoboros":
         return Chat(_THINK, (), question.strip())
     return (
         f"{question.strip()} Offer several potential answers, rank them according to mathematical logic, and pick the "

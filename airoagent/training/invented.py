@@ -8,6 +8,7 @@ and questions to be answered with yes or no. `relations.txt` has them all.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -88,65 +89,55 @@ def invented_value(random: Random, kind: str) -> str:
     """A value of the kind: a person, a place, a year, an amount with its unit, ..."""
     name = invented_name(random)
     number = f"{random.choice((random.randint(3, 99), random.randint(100, 9999), 100 * random.randint(20, 9000))):,}"
-    patterns = {"company": "form", "building": "built", "prize": "awarded", "event": "happening", "device": "gadget"}
-    patterns |= {"journey": "ride"}
-    amounts = {"money": "sum", "length": "long", "weight": "heavy"}
-    match kind:
-        case "person":
-            return f"{_of(random, 'first')} {name}"
-        case "place":
-            return name + random.choice(("", "", "ville", " Bay", "burg", "ford"))
-        case "river":
-            return random.choice((name, f"River {name}"))
-        case "year":
-            return str(random.randint(1650, 2025))
-        case "date":
-            return _date(random)
-        case "clock":
-            return _clock(random)
-        case "work":
-            return _of(random, "title").format(_of(random, "thing"))
-        case "animal":
-            return f"the {name} {_of(random, 'beast')}"
-        case "program":
-            return name.lower() + random.choice(("", "", "db", "lib", "-tools", "ctl"))
-        case "contract":
-            return _of(random, "paper").format(
-                random.choice((_of(random, "leased"), invented_value(random, "company")))
-            )
-        case "meeting":
-            return _of(random, "gathering").format(_of(random, "topic"))
-        case "dish":
-            return _of(random, "baked").format(_of(random, "eaten"))
-        case "room":
-            return _of(random, "where").format(n=random.randint(1, 420))
-        case "hours":
-            return _of(random, "open").format(a=_clock(random), b=_clock(random))
-        case "price":
-            return _of(random, "sum").format(random.choice((random.randint(2, 900), f"{random.randint(1, 99)}.50")))
-        case "heat":
-            return f"{random.randint(8, 24) * 10} {random.choice(('degrees', '°C'))}"
-        case "span":
-            return f"{random.randint(2, 90)} {_of(random, 'unit')}"
-        case "age":
-            return f"{random.randint(2, 80)} years"
-        case "version":
-            return ".".join(str(random.randint(0, 14)) for _ in range(random.choice((2, 3))))
-        case "port":
-            return str(random.randint(1024, 65_000))
-        case "path":
-            return f"/etc/{name.lower()}.{random.choice(('conf', 'ini', 'toml'))}"
-        case "option":
-            return _of(random, "flag")
-        case "phone":
-            return f"{random.randint(100, 999)} {random.randint(1000, 9999)}"
-        case "number" | "limit":
-            return number
-    if kind in amounts:
-        return _of(random, amounts[kind]).format(number)
-    if kind in patterns:
-        return _of(random, patterns[kind]).format(name)
-    return _of(random, {"cause": "fate"}.get(kind, kind))
+    if kind in ("number", "limit"):
+        return number
+    if kind in _AMOUNTS:
+        return _of(random, _AMOUNTS[kind]).format(number)
+    if kind in _PATTERNS:
+        return _of(random, _PATTERNS[kind]).format(name)
+    make = _MADE.get(kind)
+    return make(random, name) if make is not None else _of(random, {"cause": "fate"}.get(kind, kind))
+
+
+_AMOUNTS: Final = {"money": "sum", "length": "long", "weight": "heavy"}
+_PATTERNS: Final = {
+    "company": "form", "building": "built", "prize": "awarded", "event": "happening", "device": "gadget",
+    "journey": "ride",
+}  # fmt: skip
+
+
+def _leased(random: Random) -> str:
+    return random.choice((_of(random, "leased"), invented_value(random, "company")))
+
+
+# Of a kind: its value, from a name of its own.
+_MADE: Final[dict[str, Callable[[Random, str], str]]] = {
+    "person": lambda random, name: f"{_of(random, 'first')} {name}",
+    "place": lambda random, name: name + random.choice(("", "", "ville", " Bay", "burg", "ford")),
+    "river": lambda random, name: random.choice((name, f"River {name}")),
+    "year": lambda random, name: str(random.randint(1650, 2025)),
+    "date": lambda random, name: _date(random),
+    "clock": lambda random, name: _clock(random),
+    "work": lambda random, name: _of(random, "title").format(_of(random, "thing")),
+    "animal": lambda random, name: f"the {name} {_of(random, 'beast')}",
+    "program": lambda random, name: name.lower() + random.choice(("", "", "db", "lib", "-tools", "ctl")),
+    "contract": lambda random, name: _of(random, "paper").format(_leased(random)),
+    "meeting": lambda random, name: _of(random, "gathering").format(_of(random, "topic")),
+    "dish": lambda random, name: _of(random, "baked").format(_of(random, "eaten")),
+    "room": lambda random, name: _of(random, "where").format(n=random.randint(1, 420)),
+    "hours": lambda random, name: _of(random, "open").format(a=_clock(random), b=_clock(random)),
+    "price": lambda random, name: _of(random, "sum").format(
+        random.choice((random.randint(2, 900), f"{random.randint(1, 99)}.50"))
+    ),
+    "heat": lambda random, name: f"{random.randint(8, 24) * 10} {random.choice(('degrees', '°C'))}",
+    "span": lambda random, name: f"{random.randint(2, 90)} {_of(random, 'unit')}",
+    "age": lambda random, name: f"{random.randint(2, 80)} years",
+    "version": lambda random, name: ".".join(str(random.randint(0, 14)) for _ in range(random.choice((2, 3)))),
+    "port": lambda random, name: str(random.randint(1024, 65_000)),
+    "path": lambda random, name: f"/etc/{name.lower()}.{random.choice(('conf', 'ini', 'toml'))}",
+    "option": lambda random, name: _of(random, "flag"),
+    "phone": lambda random, name: f"{random.randint(100, 999)} {random.randint(1000, 9999)}",
+}
 
 
 @dataclass(frozen=True, slots=True)

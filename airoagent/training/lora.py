@@ -111,11 +111,7 @@ def train(
         _forget(folder)
     if world > 1:
         torch.distributed.barrier()
-    rows = [_row(base, example) for example in examples]
-    most = min(settings.max_tokens, getattr(base.model.config, "max_position_embeddings", settings.max_tokens))
-    short = [row for row in rows if len(row.ids) <= most]
-    if not short:
-        raise UsageError(f"no example has at most {most} tokens", "raise --max-tokens, up to the base's window")
+    short = _rows(examples, base, settings.max_tokens)
     size = settings.batch * settings.accumulate
     steps = settings.steps or max(1, math.ceil(len(short) * settings.epochs / size))
     first = _read_start(start, base) if start is not None else {}
@@ -123,11 +119,9 @@ def train(
     mark = _mark(examples, base, settings, first)
     style = "compact" if all(is_compact(one.system or one.prompt) for one in examples) else ""
     if (card := _finished(folder, mark)) is not None:
-        return Trained(folder, steps, card["losses"], card["tokens"], len(rows) - len(short), style)
+        return Trained(folder, steps, card["losses"], card["tokens"], len(examples) - len(short), style)
     torch.manual_seed(settings.seed)
-    model = _with_lora(base, settings)
-    if start is not None:
-        _start_from(model, first, start)
+    model = _with_lora(base, settings, first)
     weights = [weight for weight in model.parameters() if weight.requires_grad]
     optimizer = torch.optim.AdamW(weights, lr=settings.learning_rate, betas=(0.9, 0.98), weight_decay=0.0)
     tally = _Tally(steps)
@@ -152,7 +146,16 @@ def train(
         _save(model, folder, mark, settings, steps, base, tally, style)
     if world > 1:
         torch.distributed.destroy_process_group()
-    return Trained(folder, steps, tally.losses, tally.tokens, len(rows) - len(short), style)
+    return Trained(folder, steps, tally.losses, tally.tokens, len(examples) - len(short), style)
+
+
+def _rows(examples: Sequence[Example], base: Base, most: int) -> list[_Row]:
+    """The examples that are short enough, in tokens."""
+    most = min(most, getattr(base.model.config, "max_position_embeddings", most))
+    rows = [row for row in (_row(base, example) for example in examples) if len(row.ids) <= most]
+    if not rows:
+        raise UsageError(f"no example has at most {most} tokens", "raise --max-tokens, up to the base's window")
+    return rows
 
 
 def _row(base: Base, example: Example) -> _Row:
@@ -169,7 +172,7 @@ def _row(base: Base, example: Example) -> _Row:
     return _Row(example.kind, [*prompt, *encode_plain(tokenizer, example.response.strip()), ends[0]], len(prompt))
 
 
-def _with_lora(base: Base, settings: Settings) -> Any:
+def _with_lora(base: Base, settings: Settings, known: dict[str, Any]) -> Any:
     import warnings
 
     from peft import LoraConfig, get_peft_model
@@ -201,6 +204,8 @@ def _with_lora(base: Base, settings: Settings) -> Any:
         if base.device.type == "cuda":  # Half the speed for a fraction of the memory: 13B fits on a card of 24 GB.
             model.enable_input_require_grads()
             model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+    if known:
+        _start_from(model, known, base.name)
     return model
 
 
@@ -229,12 +234,12 @@ def _shaped_like(weights: dict[str, Any], settings: Settings) -> Settings:
     return replace(settings, rank=rank, alpha=round(rank * scale), targets=targets, layers=(min(layers), max(layers)))
 
 
-def _start_from(model: Any, weights: dict[str, Any], adapter: Path) -> None:
+def _start_from(model: Any, weights: dict[str, Any], base: str) -> None:
     from peft import set_peft_model_state_dict
 
     ours = {name.replace(".default.", "."): one.shape for name, one in model.named_parameters() if one.requires_grad}
     if {name: one.shape for name, one in weights.items()} != ours:
-        raise UsageError(f"the adapter {adapter} has another shape", "it belongs to another base")
+        raise UsageError(f"the adapter to start from does not fit {base}", "give the base it was trained on: --base")
     set_peft_model_state_dict(model, weights)
 
 
