@@ -46,8 +46,8 @@ _FUNCTIONS = "\n\nAvailable functions:\n"
 def call_prompt(input: str, functions: Iterable[Function], format: Format = "json", style: Style = "airoboros") -> str:
     """The instruction that asks for one function call in JSON or YAML."""
     offered = functions_yaml(functions).rstrip()
-    if style == "chat":
-        return call_chat(input, offered, format, write_call(Call("NAME", {"PARAMETER": "VALUE"}), format))
+    if style != "airoboros":
+        return call_chat(input, offered, format, write_call(Call("NAME", {"PARAMETER": "VALUE"}), format), style)
     return f"{_CALL_HEAD.format(format=format.upper())}{_INPUT}{input.strip()}{_FUNCTIONS}{offered}"
 
 

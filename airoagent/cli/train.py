@@ -33,6 +33,12 @@ _MODULES = "q_proj,k_proj,v_proj,o_proj,gate_proj,up_proj,down_proj"
 )
 @click.option("--base", metavar="MODEL", help="Model to train: a folder, a Hugging Face name, a GGUF file, smollm2.")
 @click.option("--out", type=click.Path(path_type=Path), metavar="FOLDER", help="Folder for the adapter.")
+@click.option(
+    "--start",
+    type=click.Path(path_type=Path),
+    metavar="ADAPTER",
+    help="Start from this adapter (a folder, a GGUF file, or smollm2) instead of an empty one.",
+)
 @click.option("--gguf", type=click.Path(path_type=Path), metavar="FILE", help="Also write the adapter for llama.cpp.")
 @click.option("--bits", type=click.Choice(["4", "16"]), help="Load the base in NF4 (4, the default) or in 16 bits.")
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", help="Where to train.")
@@ -44,6 +50,7 @@ _MODULES = "q_proj,k_proj,v_proj,o_proj,gate_proj,up_proj,down_proj"
 @click.option(
     "--targets", default=_MODULES, metavar="NAMES", help="Layers to adapt, separated by commas.  [default: all linear]"
 )
+@click.option("--layers", metavar="FIRST-LAST", help="Adapt only these blocks, counted from 0.  [default: all]")
 @click.option(
     "--lr", type=click.FloatRange(0, 1, min_open=True), default=2e-4, show_default=True, help="Learning rate."
 )
@@ -64,21 +71,30 @@ _MODULES = "q_proj,k_proj,v_proj,o_proj,gate_proj,up_proj,down_proj"
 )
 @click.option(
     "--style",
-    type=click.Choice(["both", "airoboros", "chat"]),
+    type=click.Choice(["both", "airoboros", "chat", "compact"]),
     default="both",
     help="Prompt style of the generated examples.",
 )
+@click.option("--only", type=click.Choice(["plan", "read", "call"]), help="Generate only examples of this kind.")
+@click.option(
+    "--passages",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Also generate readings from the questions over texts in FILE (as for `airo eval`).",
+)
 @refuses(
     Rule(
-        "data query base out gguf bits device wrapper rank alpha targets lr batch accumulate epochs steps save_every "
-        "max_tokens restart",
+        "data query base out gguf bits device wrapper rank alpha targets layers start lr batch accumulate epochs steps "
+        "save_every max_tokens restart",
         excludes="count",
         hint="nothing is trained with --make-data",
     ),
-    Rule("style", needs="count"),
+    Rule("style passages only", needs="count"),
     Rule("epochs", excludes="steps"),
 )
-def train_command(data: str | None, query: str | None, count: int | None, **flags: Any) -> None:
+def train_command(
+    data: str | None, query: str | None, count: int | None, passages: Path | None, only: Any, **flags: Any
+) -> None:
     """Train a LoRA adapter by QLoRA on DATA: JSON Lines of instruction and response.
 
     The base stays in 4 bits and only the adapter is trained, on the responses alone. To continue a training that
@@ -96,7 +112,7 @@ def train_command(data: str | None, query: str | None, count: int | None, **flag
         from airoagent.training.examples import line_of
         from airoagent.training.made_examples import made_examples
 
-        for example in made_examples(count, flags["seed"], flags["style"]):
+        for example in made_examples(count, flags["seed"], flags["style"], _passages(passages), only):
             click.echo(line_of(example), nl=False)
         return
     examples = _examples(data, query)
@@ -104,6 +120,15 @@ def train_command(data: str | None, query: str | None, count: int | None, **flag
         if not flags[name]:
             raise UsageError(f"--{name} is missing", "airo train DATA --base MODEL --out FOLDER")
     _train(examples, **flags)
+
+
+def _passages(path: Path | None) -> list[tuple[str, str, str, tuple[str, ...]]]:
+    if path is None:
+        return []
+    from airoagent.evaluation import read_questions
+
+    questions = read_questions(path)
+    return [(one.id, text, one.text, one.answers) for one in questions if one.answers for _, text in one.context[:1]]
 
 
 def _examples(data: str | None, query: str | None) -> tuple[Example, ...]:
@@ -129,7 +154,7 @@ def _examples(data: str | None, query: str | None) -> tuple[Example, ...]:
 def _train(
     examples: tuple[Example, ...], *, base: str, out: Path, gguf: Path | None, bits: str | None, device: Any,
     wrapper: str | None, rank: int, alpha: int | None, targets: str, lr: float, steps: int | None, restart: bool,
-    style: str, **settings: Any,
+    layers: str | None, start: Path | None, style: str, **settings: Any,
 ) -> None:  # fmt: skip
     from airoagent.training.bases import open_base
     from airoagent.training.gguf_adapter import check_gguf_adapter, write_gguf_adapter
@@ -142,20 +167,36 @@ def _train(
         targets=tuple(name.strip() for name in targets.split(",") if name.strip()),
         learning_rate=lr,
         steps=steps or 0,
+        layers=_blocks(layers),
         **settings,
     )
     own = opened.bits == 0
     file = gguf or (out / "adapter.gguf" if own else None)
     if file is not None:
         check_gguf_adapter(opened.model.config, chosen.targets)
-    trained = train(examples, opened, chosen, out, _teller(), restart=restart)
+    trained = train(examples, opened, chosen, out, _teller(), restart=restart, start=_adapter(start))
     if not is_first():
         return
     if trained.left_out:
         click.echo(f"left out {trained.left_out} examples of more than {chosen.max_tokens} tokens", err=True)
     if file is not None:
-        write_gguf_adapter(out, file, opened.model.config)
+        write_gguf_adapter(out, file, opened.model.config, trained.style)
     click.echo(file if own else out)
+
+
+def _adapter(start: Path | None) -> Path | None:
+    from airoagent.models.packaged import PACKAGED, packaged_adapter
+
+    return packaged_adapter(str(start).lower()) if str(start).lower() in PACKAGED else start
+
+
+def _blocks(text: str | None) -> tuple[int, int] | None:
+    if text is None:
+        return None
+    first, _, last = text.partition("-")
+    if not first.isdecimal() or not last.isdecimal():
+        raise UsageError(f"--layers {text} is not a range of blocks", "e.g. --layers 8-29")
+    return int(first), int(last)
 
 
 def _teller() -> Callable[[Report], None]:

@@ -63,7 +63,7 @@ class Option:
 
 PROMPT_OPTIONS: Final = (
     Option("context", whole_number(16), "context_length"),
-    Option("style", choice(("airoboros", "chat"))),
+    Option("style", choice(("airoboros", "chat", "compact"))),
     Option("system"),
     Option("wrapper"),
 )

@@ -23,7 +23,7 @@ from airoagent.models.base import Model, Sampling
 from airoagent.models.hub import NotFetched, Progress, is_hub_name, snapshot
 from airoagent.models.local.checkpoint import ggml_message, missing_libraries, read_checkpoint
 from airoagent.models.local.machine import Machine, this_machine
-from airoagent.models.packaged import PACKAGED, packaged_file
+from airoagent.models.packaged import PACKAGED, packaged_adapter, packaged_file
 from airoagent.prompts.chat import Style
 from airoagent.prompts.wrappers import wrapper_for
 
@@ -237,6 +237,10 @@ def open_model(
         from airoagent.models.local import llamacpp
 
         settings = read_options("gguf", llamacpp.OPTIONS, given)
+        if text.lower() in PACKAGED:
+            settings.setdefault("adapter", packaged_adapter(text.lower()))
+        if settings.get("adapter") == "none":
+            settings["adapter"] = None
         return llamacpp.LlamaCppModel(_packaged(text), sampling=sampling, progress=progress, **settings)
     name, folder = _resolve(text)
     from airoagent.models.local import transformers

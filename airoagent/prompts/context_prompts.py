@@ -40,9 +40,9 @@ def closed_context_prompt(blocks: Sequence[ContextBlock], instruction: str, styl
     All of it may come from outside, so what could be taken for the frame is made harmless in it (`harmless`); metadata
     keys and values are put on one line each.
     """
-    if style == "chat":
+    if style != "airoboros":
         texts = [(dict(block.metadata).get("url", ""), harmless(block.text)) for block in blocks]
-        return answer_chat([(harmless(source), text) for source, text in texts], harmless(instruction))
+        return answer_chat([(harmless(source), text) for source, text in texts], harmless(instruction), style)
     lines: list[str] = []
     for block in blocks:
         lines += ["BEGININPUT", "BEGINCONTEXT"]

@@ -42,8 +42,8 @@ def plan_prompt(question: str, tools: Iterable[tuple[str, str]], known: str = ""
 
     ``known`` stands before the question: what an earlier plan found and where it failed (`known_so_far`).
     """
-    if style == "chat":
-        return plan_chat(question, tools, known)
+    if style != "airoboros":
+        return plan_chat(question, tools, known, style)
     lines = (f"{name}{_INPUT}{' '.join(description.split())}" for name, description in tools)
     middle = f"{known}\n\n" if known else ""
     return f"{_PLAN_HEAD}{chr(10).join(lines)}{_PLAN_FORMAT}\n\n{middle}{_QUESTION}{question.strip()}"

@@ -32,7 +32,7 @@ Best and final answer: the answer"""
 
 def think_prompt(question: str, style: Style = "airoboros") -> str:
     """The instruction that asks for several solutions, their ranking, and the best."""
-    if style == "chat":
+    if style != "airoboros":
         return Chat(_THINK, (), question.strip())
     return (
         f"{question.strip()} Offer several potential answers, rank them according to mathematical logic, and pick the "
@@ -141,7 +141,7 @@ def _bare(lines: list[str]) -> str:
 def code_prompt(text: str, style: Style = "airoboros") -> str:
     """The instruction with the word that makes the model print code only, after one space."""
     text = text.strip()
-    if style == "chat":
+    if style != "airoboros":
         return code_chat(text.removesuffix(" PLAINFORMAT"))
     return text if text.endswith(" PLAINFORMAT") else f"{text} PLAINFORMAT"
 

@@ -310,9 +310,9 @@ class _House:
             process.close()
         with suppress(TimeoutError):
             async with asyncio.timeout(_SECONDS_TO_END):
-                # There is no public way to wait for a transport whose process was killed.
-                while any(process.get_returncode() is None for process in self._processes):  # noqa: ASYNC110
-                    await asyncio.sleep(0.02)
+                for process in self._processes:
+                    while process.get_returncode() is None:  # noqa: ASYNC110 - a transport has no event for it
+                        await asyncio.sleep(0.02)
 
     def open(self, servers: Sequence[McpServer], seconds: float) -> list[_Connection]:
         """Connections to all of them, each ready or broken."""

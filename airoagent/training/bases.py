@@ -103,6 +103,7 @@ def _gguf(path: Path, chosen: Wrapper | None, device: Device) -> Base:
                 local_files_only=True,
                 dtype=torch.bfloat16,
                 device_map={"": "cuda" if cuda else "cpu"},
+                attn_implementation="sdpa" if cuda else "eager",  # on processors the quicker one for short texts
             )
     except Exception as error:  # The loader's failures have no common class.
         raise ModelError(

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from airoagent.errors import ModelError, UsageError
 
-__all__ = ["check_gguf_adapter", "write_gguf_adapter"]
+__all__ = ["check_gguf_adapter", "read_gguf_adapter", "write_gguf_adapter"]
 
 _NAMES: Final = {
     "q_proj": "attn_q",
@@ -36,8 +36,11 @@ def check_gguf_adapter(config: Any, targets: Iterable[str]) -> None:
         raise ModelError(f"llama.cpp does not support an adapter for {strange[0]}", f"it supports {', '.join(_NAMES)}")
 
 
-def write_gguf_adapter(folder: Path, file: Path, config: Any) -> None:
-    """Write the adapter that peft saved in ``folder`` as ``file``; ``config`` is that of its base model."""
+def write_gguf_adapter(folder: Path, file: Path, config: Any, style: str = "") -> None:
+    """Write the adapter that peft saved in ``folder`` as ``file``, in 16 bits.
+
+    ``config`` is that of its base model; ``style`` the form of prompts it was trained on, if it is one of ours.
+    """
     import gguf
     import numpy
     from safetensors.numpy import load_file
@@ -49,6 +52,8 @@ def write_gguf_adapter(folder: Path, file: Path, config: Any) -> None:
         writer = gguf.GGUFWriter(part, "llama")
         writer.add_string("general.type", "adapter")
         writer.add_string("adapter.type", "lora")
+        if style:
+            writer.add_string("airoagent.prompt_style", style)
         writer.add_float32("adapter.lora.alpha", float(settings["lora_alpha"]))
         for key, matrix in sorted(load_file(folder / "adapter_model.safetensors").items()):
             words = key.split(".")
@@ -56,10 +61,9 @@ def write_gguf_adapter(folder: Path, file: Path, config: Any) -> None:
             side = "a" if words[-2] == "lora_A" else "b"
             if side == "b" and words[-3] in heads:  # llama.cpp turns neighbours where transformers turns halves.
                 count = heads[words[-3]]
-                rows = values.reshape(count, 2, values.shape[0] // count // 2, values.shape[1])
-                values = rows.swapaxes(1, 2).reshape(values.shape)
+                values = _regrouped(values, (count, 2, values.shape[0] // count // 2))
             name = f"blk.{words[words.index('layers') + 1]}.{_NAMES[words[-3]]}.weight.lora_{side}"
-            writer.add_tensor(name, numpy.ascontiguousarray(values))
+            writer.add_tensor(name, numpy.ascontiguousarray(values.astype(numpy.float16)))
         writer.write_header_to_file()
         writer.write_kv_data_to_file()
         writer.write_tensors_to_file()
@@ -69,3 +73,28 @@ def write_gguf_adapter(folder: Path, file: Path, config: Any) -> None:
         raise UsageError(f"{file} cannot be written: {error.strerror}", "choose another place with --gguf") from error
     finally:
         part.unlink(missing_ok=True)
+
+
+def read_gguf_adapter(file: Path, config: Any) -> dict[str, Any]:
+    """The matrices of an adapter that `write_gguf_adapter` wrote, as peft names them; ValueError for any other file."""
+    import gguf
+    import numpy
+    import torch
+
+    heads = {"attn_q": config.num_attention_heads, "attn_k": config.num_key_value_heads}
+    names = {theirs: ours for ours, theirs in _NAMES.items()}
+    found = {}
+    for tensor in gguf.GGUFReader(file).tensors:
+        _, layer, name, _, side = tensor.name.split(".")
+        values = numpy.array(tensor.data, dtype=numpy.float32)
+        if side == "lora_b" and name in heads:
+            values = _regrouped(values, (heads[name], values.shape[0] // heads[name] // 2, 2))
+        part = "self_attn" if name.startswith("attn") else "mlp"
+        key = f"base_model.model.model.layers.{layer}.{part}.{names[name]}.lora_{side[-1].upper()}.weight"
+        found[key] = torch.from_numpy(values)
+    return found
+
+
+def _regrouped(values: Any, shape: tuple[int, int, int]) -> Any:
+    """The rows of each head in the other order: two halves as pairs of neighbours, or back."""
+    return values.reshape(*shape, values.shape[1]).swapaxes(1, 2).reshape(values.shape)

@@ -15,7 +15,7 @@ import math
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from random import Random
 from typing import Any, Final
@@ -23,6 +23,7 @@ from typing import Any, Final
 from airoagent.errors import ModelError, UsageError
 from airoagent.models.local.architecture import is_out_of_memory
 from airoagent.models.local.decoding import encode_plain, encode_prompt
+from airoagent.prompts.chat import is_compact
 from airoagent.training.bases import Base
 from airoagent.training.examples import Example
 
@@ -36,7 +37,11 @@ _PLAIN_OUTPUT: Final = ("llama", "mistral", "qwen2")
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """How to train. A step takes ``batch`` x ``accumulate`` examples; ``steps`` 0 is as many as ``epochs`` need."""
+    """How to train. A step takes ``batch`` x ``accumulate`` examples; ``steps`` 0 is as many as ``epochs`` need.
+
+    ``layers`` are the first and last block that is adapted, counted from 0 (None: all). What is below them costs no
+    backward pass.
+    """
 
     rank: int = 16
     alpha: int = 32
@@ -49,6 +54,7 @@ class Settings:
     save_every: int = 50
     max_tokens: int = 2048
     seed: int = 1
+    layers: tuple[int, int] | None = None
 
 
 @dataclass(slots=True)
@@ -64,13 +70,14 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class Trained:
-    """What came of it; ``left_out`` examples were longer than ``max_tokens``."""
+    """What came of it; ``left_out`` examples were longer than ``max_tokens``; ``style`` of the prompts, if compact."""
 
     folder: Path
     steps: int
     losses: dict[str, float]
     tokens: int
     left_out: int
+    style: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,10 +95,12 @@ def train(
     report: Callable[[Report], None] = lambda report: None,
     *,
     restart: bool = False,
+    start: Path | None = None,
 ) -> Trained:
     """Train and write the adapter into ``folder``, as peft saves it; it continues from a checkpoint if there is one.
 
-    ``restart`` discards what an earlier training left in the folder.
+    ``restart`` discards what an earlier training left in the folder. ``start`` is an adapter of this base (a folder
+    or a GGUF file) to start from, instead of one that does nothing yet: its rank, targets and layers are kept.
 
     UsageError where the folder holds the work of another command, or no example is short enough.
     """
@@ -102,18 +111,17 @@ def train(
         _forget(folder)
     if world > 1:
         torch.distributed.barrier()
-    rows = [_row(base, example) for example in examples]
-    most = min(settings.max_tokens, getattr(base.model.config, "max_position_embeddings", settings.max_tokens))
-    short = [row for row in rows if len(row.ids) <= most]
-    if not short:
-        raise UsageError(f"no example has at most {most} tokens", "raise --max-tokens, up to the base's window")
+    short = _rows(examples, base, settings.max_tokens)
     size = settings.batch * settings.accumulate
     steps = settings.steps or max(1, math.ceil(len(short) * settings.epochs / size))
-    mark = _mark(examples, base, settings)
+    first = _read_start(start, base) if start is not None else {}
+    settings = _shaped_like(first, settings) if first else settings
+    mark = _mark(examples, base, settings, first)
+    style = "compact" if all(is_compact(one.system or one.prompt) for one in examples) else ""
     if (card := _finished(folder, mark)) is not None:
-        return Trained(folder, steps, card["losses"], card["tokens"], len(rows) - len(short))
+        return Trained(folder, steps, card["losses"], card["tokens"], len(examples) - len(short), style)
     torch.manual_seed(settings.seed)
-    model = _with_lora(base, settings)
+    model = _with_lora(base, settings, first)
     weights = [weight for weight in model.parameters() if weight.requires_grad]
     optimizer = torch.optim.AdamW(weights, lr=settings.learning_rate, betas=(0.9, 0.98), weight_decay=0.0)
     tally = _Tally(steps)
@@ -135,10 +143,19 @@ def train(
             if step % settings.save_every == 0 and step < steps:
                 _save_state(folder, mark, step, weights, optimizer, tally)
     if place == 0:
-        _save(model, folder, mark, settings, steps, base, tally)
+        _save(model, folder, mark, settings, steps, base, tally, style)
     if world > 1:
         torch.distributed.destroy_process_group()
-    return Trained(folder, steps, tally.losses, tally.tokens, len(rows) - len(short))
+    return Trained(folder, steps, tally.losses, tally.tokens, len(examples) - len(short), style)
+
+
+def _rows(examples: Sequence[Example], base: Base, most: int) -> list[_Row]:
+    """The examples that are short enough, in tokens."""
+    most = min(most, getattr(base.model.config, "max_position_embeddings", most))
+    rows = [row for row in (_row(base, example) for example in examples) if len(row.ids) <= most]
+    if not rows:
+        raise UsageError(f"no example has at most {most} tokens", "raise --max-tokens, up to the base's window")
+    return rows
 
 
 def _row(base: Base, example: Example) -> _Row:
@@ -155,15 +172,20 @@ def _row(base: Base, example: Example) -> _Row:
     return _Row(example.kind, [*prompt, *encode_plain(tokenizer, example.response.strip()), ends[0]], len(prompt))
 
 
-def _with_lora(base: Base, settings: Settings) -> Any:
+def _with_lora(base: Base, settings: Settings, known: dict[str, Any]) -> Any:
     import warnings
 
     from peft import LoraConfig, get_peft_model
 
+    most = base.model.config.num_hidden_layers - 1
+    first, last = settings.layers or (0, most)
+    if not first <= last <= most:
+        raise UsageError(f"{base.name} has no layers {first} to {last}", f"its layers are 0 to {most}")
     config = LoraConfig(
         r=settings.rank,
         lora_alpha=settings.alpha,
         target_modules=list(settings.targets),
+        layers_to_transform=None if settings.layers is None else list(range(first, last + 1)),
         task_type="CAUSAL_LM",
         base_model_name_or_path=base.name,
     )
@@ -182,7 +204,43 @@ def _with_lora(base: Base, settings: Settings) -> Any:
         if base.device.type == "cuda":  # Half the speed for a fraction of the memory: 13B fits on a card of 24 GB.
             model.enable_input_require_grads()
             model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+    if known:
+        _start_from(model, known, base.name)
     return model
+
+
+def _read_start(adapter: Path, base: Base) -> dict[str, Any]:
+    from safetensors.torch import load_file
+
+    from airoagent.training.gguf_adapter import read_gguf_adapter
+
+    try:
+        if adapter.is_file():
+            return read_gguf_adapter(adapter, base.model.config)
+        return dict(load_file(adapter / "adapter_model.safetensors"))
+    except Exception as error:  # Both libraries have errors of their own for a damaged file, and more may be wrong.
+        raise UsageError(f"{adapter} is not an adapter", "give a folder or file that airo train wrote") from error
+
+
+def _shaped_like(weights: dict[str, Any], settings: Settings) -> Settings:
+    """The settings with the rank, targets and layers of the adapter."""
+    words = [name.split(".") for name in weights if ".layers." in name]
+    if not words:
+        raise UsageError("the adapter to start from has no layers that are known", "train a new one: omit --start")
+    layers = [int(parts[parts.index("layers") + 1]) for parts in words]
+    rank = min(min(one.shape) for one in weights.values())
+    targets = tuple(sorted({parts[-3] for parts in words}))
+    scale = settings.alpha / settings.rank
+    return replace(settings, rank=rank, alpha=round(rank * scale), targets=targets, layers=(min(layers), max(layers)))
+
+
+def _start_from(model: Any, weights: dict[str, Any], base: str) -> None:
+    from peft import set_peft_model_state_dict
+
+    ours = {name.replace(".default.", "."): one.shape for name, one in model.named_parameters() if one.requires_grad}
+    if {name: one.shape for name, one in weights.items()} != ours:
+        raise UsageError(f"the adapter to start from does not fit {base}", "give the base it was trained on: --base")
+    set_peft_model_state_dict(model, weights)
 
 
 def _drawn(rows: list[_Row], size: int, seed: int, done: int, steps: int) -> Iterator[list[_Row]]:
@@ -244,16 +302,15 @@ def _losses(model: Any, base: Base, rows: list[_Row]) -> list[Any]:
     import torch
 
     length = max(len(row.ids) for row in rows)
+    # What fills up a row comes after it, where a causal model does not look: no mask is needed.
     ids = torch.zeros((len(rows), length), dtype=torch.long)
-    mask = torch.zeros_like(ids)
     for at, row in enumerate(rows):
         ids[at, : len(row.ids)] = torch.tensor(row.ids)
-        mask[at, : len(row.ids)] = 1
-    ids, mask = ids.to(base.device), mask.to(base.device)
+    ids = ids.to(base.device)
     whole = model.get_base_model()
     plain = whole.config.model_type in _PLAIN_OUTPUT
     inner = getattr(whole, whole.base_model_prefix) if plain else whole
-    out = inner(input_ids=ids, attention_mask=mask, use_cache=False)
+    out = inner(input_ids=ids, use_cache=False)
     result = []
     for at, row in enumerate(rows):
         wanted = torch.tensor(row.ids[row.start :], device=base.device)
@@ -320,13 +377,14 @@ def _add_up(weights: list[Any]) -> None:
 # What is on the disk: the checkpoint of an unfinished training, or the adapter with its card.
 
 
-def _mark(examples: Sequence[Example], base: Base, settings: Settings) -> str:
+def _mark(examples: Sequence[Example], base: Base, settings: Settings, first: dict[str, Any]) -> str:
     """What makes two trainings the same: data, base and settings; how often they are saved does not."""
     what = [
         base.name,
         base.bits,
         {**asdict(settings), "save_every": 0},
         [(str(one.prompt), one.system, one.response) for one in examples],
+        *(f"{name} {float(one.double().sum())}" for name, one in sorted(first.items())),
     ]
     return hashlib.sha256(json.dumps(what).encode()).hexdigest()
 
@@ -406,7 +464,9 @@ def _save_state(folder: Path, mark: str, step: int, weights: list[Any], optimize
     part.replace(folder / _STATE)
 
 
-def _save(model: Any, folder: Path, mark: str, settings: Settings, steps: int, base: Base, tally: _Tally) -> None:
+def _save(
+    model: Any, folder: Path, mark: str, settings: Settings, steps: int, base: Base, tally: _Tally, style: str
+) -> None:
     model.save_pretrained(folder, save_embedding_layers=False)
     (folder / "README.md").unlink(missing_ok=True)  # A form to be filled in.
     card = {
@@ -416,6 +476,7 @@ def _save(model: Any, folder: Path, mark: str, settings: Settings, steps: int, b
         "tokens": tally.tokens,
         "losses": tally.losses,
         "settings": asdict(settings),
+        "prompt_style": style,
         "mark": mark,
     }
     (folder / _CARD).write_text(json.dumps(card, indent=2) + "\n", encoding="utf-8")

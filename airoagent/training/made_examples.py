@@ -3,13 +3,13 @@
     for example in made_examples(1000, seed=1): ...
 
 All text is made here from invented names: nothing of any evaluation set, nothing of the example library. Example N of
-a seed is the same however many are made. Half are plans, of which 40 in 100 take two hops; 35 in 100 are readings, of
-which about a quarter cannot be answered; the others are function calls.
+a seed is the same however many are made. 45 in 100 are plans, nearly half of which take several hops; 40 are readings,
+of which about a sixth cannot be answered; the others are function calls.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from random import Random
 from typing import Literal
 
@@ -17,18 +17,31 @@ from airoagent.prompts.chat import Style
 from airoagent.training.examples import Example
 from airoagent.training.made_calls import made_call
 from airoagent.training.made_plans import made_plan
-from airoagent.training.made_readings import made_reading
+from airoagent.training.made_readings import Passage, made_reading, passage_reading
 
-__all__ = ["Styles", "made_examples"]
+__all__ = ["Kind", "Styles", "made_examples"]
 
-Styles = Literal["both", "airoboros", "chat"]
+Styles = Literal["both", "airoboros", "chat", "compact"]
 
 
-def made_examples(count: int, seed: int, styles: Styles = "both") -> Iterator[Example]:
-    """So many examples; the prompts are for airoboros models, for those with a chat template, or for either."""
+Kind = Literal["plan", "read", "call"]
+
+
+def made_examples(
+    count: int, seed: int, styles: Styles = "both", passages: Sequence[Passage] = (), only: Kind | None = None
+) -> Iterator[Example]:
+    """So many examples; the prompts are for airoboros models, for those with a chat template (``both``: either of
+    them), or ``compact``, for small models. Half of the readings are over ``passages``, if there are any. ``only`` one
+    kind of them is made if it is named.
+    """
     for number in range(count):
         random = Random(f"{seed} {number}")
         drawn: Style = "airoboros" if random.random() < 0.5 else "chat"
         style: Style = drawn if styles == "both" else styles
-        make = random.choices((made_plan, made_reading, made_call), (50, 35, 15))[0]
-        yield make(random, style)
+        make = random.choices((made_plan, made_reading, made_call), (45, 40, 15))[0]
+        if only is not None:
+            make = {"plan": made_plan, "read": made_reading, "call": made_call}[only]
+        if make is made_reading and passages and random.random() < 0.5:
+            yield passage_reading(random, style, passages)
+        else:
+            yield make(random, style)

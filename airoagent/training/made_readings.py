@@ -1,30 +1,51 @@
 """Made reading questions: texts, a question about them, and the answer with its source, or that the texts do not tell.
 
-A quarter cannot be answered, most of these nearly: the text tells the same of somebody else, or something else of the
-same. Yes and no are decided by what a sentence says, also where it says it by a negation.
+A sixth cannot be answered, most of these nearly: the text tells the same of somebody else, or something else of the
+same. Yes and no are decided by what a sentence says, also where it says it by a negation. Texts that people wrote, with
+questions and answers, can be added (`passage_reading`): invented ones are plainer than any real page.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from random import Random
 from typing import Final
 
 from airoagent.prompts.chat import Style
 from airoagent.prompts.context_prompts import ContextBlock, closed_context_prompt
 from airoagent.training.examples import Example
-from airoagent.training.invented import Relation, invented_name, invented_value, relations_of
+from airoagent.training.invented import Relation, invented_name, invented_value, relations_of, subjects
 
-__all__ = ["NOT_TOLD", "made_reading"]
+__all__ = ["NOT_TOLD", "Passage", "made_reading", "passage_reading"]
 
-NOT_TOLD: Final[dict[Style, str]] = {"airoboros": "The context does not say.", "chat": "The text does not say."}
+NOT_TOLD: Final[dict[Style, str]] = {
+    "airoboros": "The context does not say.",
+    "chat": "The text does not say.",
+    "compact": "The text does not say.",
+}
 _ASK: Final = "Source? Don't make up answers if you don't know."
-_SUBJECTS: Final = ("person", "company", "place", "work", "building", "prize")
 _FILLERS: Final = (
-    "Not much else is written down about this.|The weather was mild that spring.|A photograph hangs in the hall.|"
-    "Several letters about it have survived.|Opinions on this have always differed.|The archive keeps a copy.|"
-    "A second volume is being prepared.|Visitors are asked to keep quiet.|Local papers wrote about it at length."
+    "Not much else is written down about this.",
+    "The weather was mild that spring.",
+    "A photograph hangs in the hall.",
+    "Several letters about it have survived.",
+    "Opinions on this have always differed.",
+    "The archive keeps a copy.",
+    "A second volume is being prepared.",
+    "Visitors are asked to keep quiet.",
+    "Local papers wrote about it at length.",
+    "This was not the first attempt, nor would it be the last.",
+    "Please write to the office if anything is missing.",
+    "Most of the work was done by volunteers, who met once a week in a cold room above the bakery.",
+    "Nobody expected that, least of all the neighbours.",
+    "The figures for the year before are not known.",
+    "An earlier plan, drawn up with great care, had been given up for want of money.",
+    "Keep this note for later.",
+    "In the second half of the century the region changed quickly, as it did all along the coast.",
+    "Many of the details can only be guessed at today.",
+    "Bring your own cup.",
+    "There will be coffee and cake.",
 )
 
 # Question, sentences that mean yes, sentences that mean no; {p} is a place or a person, {n} a number.
@@ -67,15 +88,27 @@ def _block(random: Random, name: str, text: str) -> ContextBlock:
 
 
 def _passage(random: Random, subject: str, x: str, leave_out: Relation | None) -> tuple[str, dict[Relation, str]]:
-    """Some sentences about one subject, and what each tells."""
+    """Some sentences about one subject, or a list, and what each tells."""
     about = [one for one in relations_of(subject) if one != leave_out]
     told = {
-        one: invented_value(random, one.value) for one in random.sample(about, min(len(about), random.randint(2, 5)))
+        one: invented_value(random, one.value) for one in random.sample(about, min(len(about), random.randint(1, 5)))
     }
+    if random.random() < 0.12:
+        mark = random.choice(("- ", "* ", ""))
+        return "\n".join([_capital(x), *(f"{mark}{_capital(one.noun)}: {value}" for one, value in told.items())]), told
     sentences = [random.choice(one.told).format(x=x, v=value) for one, value in told.items()]
-    sentences += random.sample(_FILLERS.split("|"), random.randint(0, 2))
     random.shuffle(sentences)
-    return " ".join(sentence[:1].upper() + sentence[1:] for sentence in sentences), told
+    it = random.choice(("He", "She")) if subject == "person" else "It"
+    for at, sentence in enumerate(sentences[1:], 1):
+        if sentence.startswith(f"{x} ") and random.random() < 0.5:
+            sentences[at] = it + sentence.removeprefix(x)
+    for filler in random.sample(_FILLERS, random.choice((0, 0, 1, 1, 2, 3))):
+        sentences.insert(random.randint(1, len(sentences)), filler)
+    return " ".join(map(_capital, sentences)), told
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 Reading = tuple[list[ContextBlock], str, str, ContextBlock | None]
@@ -83,10 +116,10 @@ Reading = tuple[list[ContextBlock], str, str, ContextBlock | None]
 
 
 def _facts(random: Random) -> Reading:
-    subject = random.choice(_SUBJECTS)
+    subject = random.choice(subjects())
     x, other = invented_value(random, subject), invented_value(random, subject)
     wanted = random.choice(relations_of(subject))
-    missing = random.random() < 0.3
+    missing = random.random() < 0.18
     text, told = _passage(random, subject, x, wanted if missing else None)
     if not missing:
         wanted = random.choice(list(told))
@@ -95,21 +128,27 @@ def _facts(random: Random) -> Reading:
     if missing or random.random() < 0.4:  # the same of somebody else: what must not be taken for the answer
         value = invented_value(random, wanted.value)
         near = f"{random.choice(wanted.told).format(x=other, v=value)} {_passage(random, subject, other, wanted)[0]}"
-        blocks.append(_block(random, other, near[:1].upper() + near[1:]))
+        blocks.append(_block(random, other, _capital(near)))
+    while len(blocks) < random.choice((1, 1, 2, 3, 4)):
+        another = random.choice(subjects())
+        name = invented_value(random, another)
+        blocks.append(_block(random, name, _passage(random, another, name, None)[0]))
     random.shuffle(blocks)
     question = random.choice(wanted.asked).format(x=x)
+    if not missing and len(blocks) == 1 and random.random() < 0.15:  # "When does it end?", over one text
+        question = question.replace(x, "it" if subject != "person" else random.choice(("he", "she")))
     return (blocks, question, "", None) if missing else (blocks, question, told[wanted], block)
 
 
 def _checked(random: Random) -> Reading:
     """Whether a value is the one that the text tells; the answer gives the sentence it stands on."""
-    subject = random.choice(("person", "company", "place", "work", "building"))
+    subject = random.choice([one for one in subjects() if any(each.checked for each in relations_of(one))])
     x = invented_value(random, subject)
     wanted = random.choice([one for one in relations_of(subject) if one.checked])
     value, other = invented_value(random, wanted.value), invented_value(random, wanted.value)
     text, _ = _passage(random, subject, x, wanted)
     sentence = random.choice(wanted.told).format(x=x, v=value)
-    sentence = sentence[:1].upper() + sentence[1:]
+    sentence = _capital(sentence)
     missing, right = random.random() < 0.2, random.random() < 0.5 or value == other
     block = _block(random, x, text if missing else " ".join(random.sample([text, sentence], 2)))
     question = wanted.checked.format(x=x, v=value if right else other)
@@ -125,7 +164,7 @@ def _decided(random: Random) -> Reading:
     number = random.randint(2, 90)
     sentence = random.choice((yes if right else no).split("|")).format(p=place, n=number)
     near = random.choice((no if right else yes).split("|")).format(p=elsewhere, n=number)
-    sentences = [*([] if missing else [sentence]), *random.sample(_FILLERS.split("|"), random.randint(1, 2))]
+    sentences = [*([] if missing else [sentence]), *random.sample(_FILLERS, random.randint(1, 2))]
     if missing or random.random() < 0.4:
         sentences.append(near)
     random.shuffle(sentences)
@@ -186,15 +225,43 @@ _KINDS: Final[tuple[tuple[int, str, Callable[[Random], Reading]], ...]] = (
 def made_reading(random: Random, style: Style) -> Example:
     """Texts and a question, as the prompt of this style, and the answer; in the airoboros style with its source."""
     _, kind, make = random.choices(_KINDS, [one[0] for one in _KINDS])[0]
-    blocks, question, answer, source = make(random)
-    if random.random() < 0.1:
+    return _example(random, style, kind, make(random))
+
+
+Passage = tuple[str, str, str, tuple[str, ...]]
+"""A text with its name, a question over it, and the answers that are right."""
+
+
+def passage_reading(random: Random, style: Style, passages: Sequence[Passage]) -> Example:
+    """A question over a text that people wrote, alone or among others; now and then over a text that lacks the answer.
+
+    ``passages`` that follow one another are of one source: their texts are the near misses.
+    """
+    at = random.randrange(len(passages))
+    name, text, question, answers = passages[at]
+    near = [one for one in passages[max(0, at - 40) : at + 40] if one[1] != text]
+    others = [one for one in near if not any(answer.lower() in one[1].lower() for answer in answers)]
+    missing = bool(others) and random.random() < 0.12
+    block = _block(random, name, text)
+    drawn = random.sample(
+        others, min(len(others), random.choice((1, 1, 2)) if missing else random.choice((0, 0, 0, 1, 2)))
+    )
+    blocks = [_block(random, one[0], one[1]) for one in drawn] + ([] if missing else [block])
+    random.shuffle(blocks)
+    answer = "" if missing else min(answers, key=len)
+    return _example(random, style, "passage", (blocks, question, answer, None if missing else block))
+
+
+def _example(random: Random, style: Style, kind: str, reading: Reading) -> Example:
+    blocks, question, answer, source = reading
+    if random.random() < 0.08:
         question = question.lower().rstrip("?")
     if style == "airoboros":
         question = f"{question} {_ASK}"
     if source is None:
         response = NOT_TOLD[style]
-    elif style == "chat":
-        response = answer if answer.endswith(".") else f"{answer}."
-    else:
+    elif style == "airoboros":
         response = "\n".join([answer, "Source:", *(f"{key}: {value}" for key, value in source.metadata)])
+    else:
+        response = answer if style == "compact" or answer.endswith(".") else f"{answer}."
     return Example(closed_context_prompt(blocks, question, style), response, kind)

@@ -344,7 +344,7 @@ def test_a_plan_that_is_cut_off_is_refused_with_a_hint_and_on_record() -> None:
     from airoagent import Agent, PlanError
     from airoagent.events import ModelCalled
 
-    cut = growing(*[(":evidence0: = KnowledgeModel[Where do otters", 20, "length")] * 2)
+    cut = growing(*[(":evidence0: = KnowledgeModel[Where do otters", 20, "length")] * 4)
     with serving({"/v1/completions": cut}) as served:
         agent = Agent(served.url, ["KnowledgeModel"], store=False, sampling=Sampling(max_tokens=20))
         with pytest.raises(PlanError) as caught:
@@ -353,7 +353,7 @@ def test_a_plan_that_is_cut_off_is_refused_with_a_hint_and_on_record() -> None:
     assert caught.value.kind == "truncated"
     assert "more tokens" in caught.value.hint
     assert run.status == "failed"
-    assert [event.finish for event in run.events if isinstance(event, ModelCalled)] == ["length"]
+    assert [event.finish for event in run.events if isinstance(event, ModelCalled)] == ["length", "length"]
 
 
 # What each server is asked for.

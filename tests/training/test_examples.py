@@ -57,6 +57,9 @@ FUNCTIONS = load_functions("resize:\n  params:\n    width: {type: integer}\n")
         answer_chat([("docs://a", "One.\n\nTwo."), ("", "Three.")], "Which?"),
         code_chat("a\n\nb"),
         call_prompt("make it 640 wide", FUNCTIONS, "yaml", "chat"),
+        plan_chat("How deep is it?", TOOLS, "These steps failed.\n\nWrite a new plan.", "compact"),
+        answer_chat([("docs://a", "One.\n\nTwo.")], "Which?", "compact"),
+        call_prompt("make it 640 wide", FUNCTIONS, "json", "compact"),
     ],
 )
 def test_a_prompt_kept_as_one_text_is_read_back_in_its_turns(chat: Chat) -> None:

@@ -161,3 +161,42 @@ def test_the_same_command_again_trains_nothing_and_another_one_is_refused(
     assert json.loads((out / "training.json").read_text())["steps"] == 3
     file = tmp_path / "later.gguf"
     assert airo(*train, "--steps", "3", "--gguf", str(file)).code == 0 and file.is_file()
+
+
+def test_a_training_starts_from_another_adapter_and_keeps_its_shape(
+    airo: Airo, data: str, tiny_llama: Path, tmp_path: Path
+) -> None:
+    import torch
+
+    one, two = tmp_path / "one", tmp_path / "two"
+    train = ("train", data, "--base", str(tiny_llama), "--bits", "16", *FAST)
+    assert airo(*train, "--out", str(one), "--steps", "4", "--rank", "4", "--layers", "1-1").code == 0
+    once, file = ("--steps", "1", "--lr", "1e-9"), str(tmp_path / "adapter.gguf")
+    assert airo(*train, "--out", str(two), "--start", str(one), *once).code == 0
+    ours, theirs = weights(one), weights(two)
+    assert all(torch.allclose(ours[name], theirs[name], atol=1e-5) for name in ours)
+    assert airo(*train, "--out", str(two), "--start", str(one), *once, "--gguf", file).code == 0
+    assert airo(*train, "--out", str(tmp_path / "g2"), "--start", file, *once).code == 0
+    theirs = weights(tmp_path / "g2")
+    assert all(torch.allclose(ours[name], theirs[name], atol=2e-3) for name in ours)
+    missing = airo(*train, "--out", str(tmp_path / "four"), "--start", str(tmp_path), "--steps", "1")
+    assert missing.code == 2 and "not an adapter" in missing.err
+
+
+def test_an_adapter_taught_in_the_compact_style_is_asked_in_it_and_only_the_chosen_blocks_are_adapted(
+    airo: Airo, tiny_llama: Path, tiny_gguf: Path, tmp_path: Path
+) -> None:
+    made = tmp_path / "made.jsonl"
+    made.write_text(airo("train", "--make-data", "6", "--style", "compact").out)
+    for base, more in (str(tiny_llama), ("--bits", "16")), (str(tiny_gguf), ()):
+        out = tmp_path / Path(base).name
+        train = ("train", str(made), "--base", base, "--out", str(out), "--steps", "1", "--max-tokens", "4096", *more)
+        done = airo(*train, "--layers", "1-1", *FAST)
+        assert done.code == 0, done.err
+        assert all(".layers.1." in name for name in weights(out))
+    assert open_model(str(tmp_path / tiny_llama.name)).info.style == "compact"
+    adapted = open_model(str(tiny_gguf), options={"adapter": str(tmp_path / tiny_gguf.name / "adapter.gguf")})
+    assert adapted.info.style == "compact"
+    for blocks, says in ("7-9", "its layers are 0 to"), ("1", "not a range"):
+        wrong = airo(*train, "--layers", blocks, "--restart", *FAST)
+        assert wrong.code == 2 and says in wrong.err

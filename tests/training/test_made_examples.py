@@ -6,31 +6,29 @@ import re
 from collections import Counter
 from pathlib import Path
 from random import Random
-from typing import Literal
 
 import pytest
 
 from airoagent.calls.call_parser import parse_calls
 from airoagent.calls.function_loader import load_functions
 from airoagent.plan.parser import parse_plan
-from airoagent.prompts.chat import Chat
+from airoagent.prompts.chat import Chat, Style, is_compact
 from airoagent.prompts.context_prompts import read_cited_answer, read_closed_context_prompt
 from airoagent.prompts.plan_prompts import read_plan_prompt
 from airoagent.training.examples import Example, line_of, read_examples
 from airoagent.training.made_calls import made_call
 from airoagent.training.made_examples import made_examples
 from airoagent.training.made_plans import PLAN_SHAPES, made_plan
-from airoagent.training.made_readings import NOT_TOLD, made_reading
+from airoagent.training.made_readings import NOT_TOLD, made_reading, passage_reading
 from tests.source import ROOT
 
-Style = Literal["airoboros", "chat"]
-STYLES: tuple[Style, ...] = ("airoboros", "chat")
+STYLES: tuple[Style, ...] = ("airoboros", "chat", "compact")
 
 
 def tools_in(example: Example) -> dict[str, str]:
     """The tools that a plan prompt offers, read from the prompt."""
     text = example.prompt.system if isinstance(example.prompt, Chat) else example.prompt
-    return dict(re.findall(r"^(\w+)\[input\](?: -|:) (.+)$", text, re.MULTILINE))
+    return dict(re.findall(r"^(\w+)(?:\[input\] -|\[input\]:|:) (.+)$", text, re.MULTILINE))
 
 
 @pytest.mark.parametrize("style", STYLES)
@@ -55,7 +53,8 @@ def test_every_made_call_reads_without_a_finding_among_the_functions_on_offer(st
         text = example.prompt.system if isinstance(example.prompt, Chat) else example.prompt
         if format not in text:
             continue
-        functions = load_functions(text.partition("Available functions:\n")[2])
+        listed = text.partition("\n\n" if style == "compact" else "Available functions:\n")[2]
+        functions = load_functions(listed)
         (call,) = parse_calls(example.response, functions, "yaml" if format == "YAML" else "json")
         assert call.diagnostics == ()
         nested += any(isinstance(value, dict) for value in call.params.values())
@@ -63,10 +62,10 @@ def test_every_made_call_reads_without_a_finding_among_the_functions_on_offer(st
 
 
 @pytest.mark.parametrize("style", STYLES)
-def test_what_is_told_stands_in_the_text_and_a_quarter_is_not_told(style: Style) -> None:
+def test_what_is_told_stands_in_the_text_and_a_sixth_is_not_told(style: Style) -> None:
     examples = [made_reading(Random(seed), style) for seed in range(600)]
     declined = [one for one in examples if one.response == NOT_TOLD[style]]
-    assert 0.2 < len(declined) / len(examples) < 0.3
+    assert 0.12 < len(declined) / len(examples) < 0.22
     assert not any(read_cited_answer(one.response).answered for one in declined)
     for one in examples:
         if one.response == NOT_TOLD[style]:
@@ -90,9 +89,10 @@ def test_yes_and_no_are_as_frequent_and_no_also_comes_from_sentences_without_a_n
     assert 0.1 < len(negated) / len(no) < 0.9
 
 
-def test_two_hops_are_forty_in_a_hundred_plans_and_every_kind_is_there() -> None:
+def test_several_hops_are_forty_in_a_hundred_plans_and_every_kind_is_there() -> None:
     draws = Random(1).choices(list(PLAN_SHAPES), [weight for weight, _ in PLAN_SHAPES.values()], k=1000)
-    assert 0.35 < draws.count("two_hops") / 1000 < 0.45
+    several = ("two_hops", "world_two", "both_parts", "three_hops", "described_pair", "latest")
+    assert 0.35 < sum(map(draws.count, several)) / 1000 < 0.5
     kinds = Counter(example.kind for example in made_examples(400, 3))
     assert set(kinds) == {"plan", "read", "check", "table", "call"}
     assert min(kinds.values()) > 10
@@ -109,7 +109,8 @@ def test_the_same_seed_makes_the_same_and_more_of_it_begins_alike() -> None:
 def test_a_style_gives_prompts_of_that_style_only(style: Style) -> None:
     plans = [one for one in made_examples(60, 2, style) if one.kind == "plan"]
     assert plans
-    assert {isinstance(one.prompt, Chat) for one in plans} == {style == "chat"}
+    assert {isinstance(one.prompt, Chat) for one in plans} == {style != "airoboros"}
+    assert {is_compact(one.prompt) for one in plans} == {style == "compact"}
     assert {read_plan_prompt(one.prompt) is not None for one in plans} == {style == "airoboros"}
 
 
@@ -144,3 +145,36 @@ def test_no_made_text_has_a_sentence_of_the_example_library_or_of_a_question_set
         for block in read[0] if read else ():
             made |= sentences(block.text)
     assert made & others == set()
+
+
+PASSAGES = [
+    (
+        f"article {at // 2}",
+        f"The {word} was opened in {1900 + at}. Its roof is of {word} wood.",
+        f"When was the {word} opened?",
+        (str(1900 + at), f"in {1900 + at}"),
+    )
+    for at, word in enumerate(("mill", "dock", "barn", "inn", "port", "fort"))
+]
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_readings_over_given_passages_answer_in_their_words_or_lack_the_passage(style: Style) -> None:
+    missing = 0
+    for seed in range(200):
+        example = passage_reading(Random(seed), style, PASSAGES)
+        shown = example.prompt.user if isinstance(example.prompt, Chat) else example.prompt
+        asked = next(one for one in PASSAGES if one[2].lower().rstrip("?") in shown.lower())
+        if example.response == NOT_TOLD[style]:
+            missing += 1
+            assert asked[1] not in shown
+        else:
+            assert asked[1] in shown
+            assert read_cited_answer(example.response).text.rstrip(".") == asked[3][0]
+    assert 5 < missing < 50
+
+
+def test_half_of_the_readings_are_over_passages_where_there_are_any() -> None:
+    kinds = Counter(example.kind for example in made_examples(400, 3, "compact", PASSAGES))
+    readings = kinds["read"] + kinds["check"] + kinds["table"]
+    assert 0.7 < kinds["passage"] / readings < 1.4

@@ -50,7 +50,8 @@ class Checkpoint:
     tokens the embeddings are for (0: not said); ``quantization`` the method of an already quantised checkpoint, else
     ``""``, and ``bits`` what a weight takes then (0: not said), else 16; ``stored`` is the bytes of the weights in
     ``files``, ``four_bit`` those once loaded in NF4 (``stored`` where they are quantised already); ``cache_per_token``
-    the bytes the key-value cache takes for each token; ``adapter`` the folder of a LoRA adapter on this model.
+    the bytes the key-value cache takes for each token; ``adapter`` the folder of a LoRA adapter on this model,
+    and ``prompt_style`` the form of prompts that `airo train` noted for it.
     """
 
     name: str
@@ -67,6 +68,7 @@ class Checkpoint:
     cache_per_token: int
     files: tuple[Path, ...] = ()
     adapter: Path | None = None
+    prompt_style: str = ""
 
 
 def read_checkpoint(
@@ -120,6 +122,7 @@ def _on_its_base(folder: Path, name: str, base: str | Path | None, weights: bool
             f"the adapter {name} is based on {called}, which is also an adapter",
             "merge that one into its base model, and name the merged folder with -o base FOLDER",
         )
+    notes = folder / "training.json"
     size = _adapter_weights(folder, name).stat().st_size if weights else 0
     try:
         whole = read_checkpoint(under, called, weights=weights)
@@ -135,6 +138,7 @@ def _on_its_base(folder: Path, name: str, base: str | Path | None, weights: bool
         four_bit=whole.four_bit + size,
         has_chat_template=whole.has_chat_template or _has_chat_template(folder),
         adapter=folder,
+        prompt_style=str(read_json(notes, name).get("prompt_style", "")) if notes.is_file() else "",
     )
 
 

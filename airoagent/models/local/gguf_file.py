@@ -46,6 +46,7 @@ class GgufHead:
     cache_per_token: int
     template: str
     size: int
+    prompt_style: str  # of an adapter that `airo train` wrote
 
 
 def read_gguf(path: Path, name: str) -> GgufHead:
@@ -112,6 +113,7 @@ def _head(values: dict[str, Any], size: int) -> GgufHead:
         cache_per_token=4 * figure("block_count", 32) * figure("embedding_length", 4096) * shared // heads,
         template=template if isinstance(template, str) else "",
         size=size,
+        prompt_style=str(values.get("airoagent.prompt_style", "")),
     )
 
 

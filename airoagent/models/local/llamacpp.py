@@ -55,7 +55,8 @@ class LlamaCppModel:
     the file's own, at most 8192); ``threads`` and ``batch`` (tokens read at once) as llama.cpp has them; ``rows`` how
     many completions are written at once, each with a window of its own; ``gpu_layers`` how many layers go to a GPU
     (-1: all); ``rope_freq_base`` and ``rope_freq_scale`` stretch the window in place of what the file says;
-    ``adapter`` is a LoRA adapter as a GGUF file; ``check_memory`` False loads without asking whether it fits.
+    ``adapter`` is a LoRA adapter as a GGUF file, which may name its ``style``;
+    ``check_memory`` False loads without asking whether it fits.
 
     Constructing reads the file's head only. Raises MissingExtra where xllamacpp is not installed, ModelError where the
     file is not GGUF or is cut off, UsageError for a window longer than it was trained on without a stretch.
@@ -102,8 +103,8 @@ class LlamaCppModel:
                 f"{self._name} was trained on {self._head.context_length} tokens, and writes nonsense beyond them",
                 f"stretch it (-o rope_freq_scale {scale:.3g}), or leave the window as it is (no -o context)",
             )
-        if self._adapter is not None:
-            read_gguf(self._adapter, str(adapter))
+        if self._adapter is not None and read_gguf(self._adapter, str(adapter)).prompt_style == "compact":
+            self._style = style or "compact"
         chosen = None if wrapper is None else wrapper_named(wrapper)
         self._wrapper = chosen or wrapper_for(
             self._path.name,

@@ -132,7 +132,9 @@ class TransformersModel:
             how = f"quantised by {checkpoint.quantization}{bits}" if checkpoint.quantization else "NF4"
             note = f"{how}, {checkpoint.four_bit / 1e9:.1f} GB" if self._bits == 4 else ""
         wrapper = self._choose_wrapper(checkpoint)
-        return ModelInfo(self._name, "transformers", window, wrapper.name, note, self._style or style_of(wrapper))
+        trained: Style | None = "compact" if checkpoint is not None and checkpoint.prompt_style == "compact" else None
+        style = self._style or trained or style_of(wrapper)
+        return ModelInfo(self._name, "transformers", window, wrapper.name, note, style)
 
     def wrap(self, prompt: str) -> str:
         """The exact text the model reads, begin-of-text token aside. A chat template takes loading the tokenizer."""
