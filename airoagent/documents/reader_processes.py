@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from airoagent.child_processes import Child, start_child
-from airoagent.documents import pdf
+from airoagent.documents.binary_files import TYPES, write_kept
 from airoagent.documents.folders import Entry, Folder, address, content_type, read_file
 from airoagent.documents.passages import Passage, cut
 from airoagent.documents.read_page import read_blocks
@@ -35,7 +35,8 @@ class Document:
     """A file as the index wants it: what it is called, the words of its title and file name, its passages.
 
     ``linked`` is the share of its text that stands in links: near 1 for a register or a table of contents. A file
-    that is not text has no passages. ``kept`` is what was read, where reading it takes long (`pdf.write_text`).
+    that is not text has no passages. ``kept`` is what was read, where reading it takes long (`write_kept`), ``problem``
+    why it could not be read.
     """
 
     entry: Entry
@@ -44,6 +45,7 @@ class Document:
     linked: float
     passages: tuple[Passage, ...]
     kept: str = ""
+    problem: str = ""
 
 
 def read_document(folder: Folder, entry: Entry) -> Document:
@@ -51,20 +53,26 @@ def read_document(folder: Folder, entry: Entry) -> Document:
     name = os.fsdecode(entry.path.rpartition(b"/")[2]).rpartition(".")[0] or os.fsdecode(entry.path)
     name = name.encode("utf-8", "replace").decode()
     words = " ".join(re.findall(r"[^\W_]+", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name)))
+    url = address(folder, entry.path)
     try:
         body = read_file(folder.root / os.fsdecode(entry.path))
-        reading = read_blocks(body, content_type(entry.path, body), address(folder, entry.path))
-    except (FetchError, OSError):  # binary, or gone: no document
-        return Document(entry, words, words, 0.0, ())
+        kind = content_type(entry.path, body)
+        reading = read_blocks(body, kind, url)
+    except FetchError as error:
+        return Document(entry, words, words, 0.0, (), problem=_storable(error.message.removeprefix(f"{url} ")))
+    except OSError as error:
+        return Document(entry, words, words, 0.0, (), problem=f"cannot be read: {error.strerror or error}")
+    if not body.strip():
+        return Document(entry, words, words, 0.0, (), problem="is empty")
     title = _storable(reading.title) or words
     names = title if words.lower() in title.lower() or words == "index" else f"{title} ({words})"
     passages = tuple(replace(p, headings=_storable(p.headings), text=_storable(p.text)) for p in cut(reading.blocks))
-    if not passages and body.strip():
+    if not passages:
         passages = (Passage("", title),)
     size = sum(len(block.text) for block in reading.blocks) or 1
     linked = min(1.0, sum(len(link.text) for link in reading.links) / size)
     links = [(link.url, link.text) for link in reading.links]
-    kept = _storable(pdf.write_text(reading.title, reading.blocks, links)) if body.startswith(pdf.MAGIC) else ""
+    kept = _storable(write_kept(reading.title, reading.blocks, links)) if kind in TYPES else ""
     return Document(entry, title, names, round(linked, 2), passages, kept)
 
 
@@ -144,8 +152,8 @@ def _take(folder: Folder, reader: Child, batch: tuple[Entry, ...]) -> tuple[Docu
     try:
         answers = json.loads(reader.stdout.readline())
         return tuple(
-            Document(entry, title, names, linked, tuple(Passage(*passage) for passage in passages), kept)
-            for entry, (title, names, linked, passages, kept) in zip(batch, answers, strict=True)
+            Document(entry, title, names, linked, tuple(Passage(*passage) for passage in passages), kept, problem)
+            for entry, (title, names, linked, passages, kept, problem) in zip(batch, answers, strict=True)
         )
     except (OSError, ValueError):
         return tuple(read_document(folder, entry) for entry in batch)
@@ -159,7 +167,8 @@ def serve() -> None:
     for line in requests:
         documents = (read_document(folder, Entry(bytes.fromhex(path), *rest)) for path, *rest in json.loads(line))
         answer = [
-            (d.title, d.names, d.linked, [(p.headings, p.text, p.page) for p in d.passages], d.kept) for d in documents
+            (d.title, d.names, d.linked, [(p.headings, p.text, p.page) for p in d.passages], d.kept, d.problem)
+            for d in documents
         ]
         sys.stdout.buffer.write(json.dumps(answer).encode() + b"\n")
         sys.stdout.buffer.flush()
