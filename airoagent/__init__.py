@@ -4,18 +4,16 @@
     run = agent.run("Who won the Nobel Prize in Literature in 2020?")
     print(run.answer)
 
-Names are looked up when first used, so importing the package costs nothing.
+Names are looked up when first used, so importing the package costs nothing. Nothing is imported here: `airo` has to
+take over Ctrl-C, and drop the current folder from the path, before anything else is loaded.
 """
-
-from __future__ import annotations
-
-from importlib import import_module
-from typing import TYPE_CHECKING, Any, Final
 
 __version__ = "0.1.0"
 
+TYPE_CHECKING = False
+
 # The public names by the module that defines them; type checkers read the same from the imports below.
-_NAMES: Final = {
+_NAMES = {
     "agent": "Agent",
     "calls.call_parser": "Call parse_calls write_call",
     "calls.function_loader": "load_functions",
@@ -37,8 +35,7 @@ _NAMES: Final = {
     "plan.parser": "PlanParser parse_plan",
     "plan.plans": "Plan",
     "plan.steps": "Ref Step",
-    "prompts.answer_grammar": "answer_grammar",
-    "prompts.context_prompts": "CitedAnswer ContextBlock closed_context_prompt read_cited_answer",
+    "prompts.context_prompts": "CitedAnswer ContextBlock answer_grammar closed_context_prompt read_cited_answer",
     "prompts.grammar": "Grammar",
     "prompts.plan_prompts": "plan_prompt",
     "prompts.thoughts": "Ranked Solution Thought code_prompt read_code",
@@ -49,7 +46,7 @@ _NAMES: Final = {
     "web.links": "extract_links links_of",
     "web.search": "SearchProvider SearchResult results_output web_search",
 }
-_HOME: Final = {name: module for module, names in _NAMES.items() for name in names.split()}
+_HOME = {name: module for module, names in _NAMES.items() for name in names.split()}
 
 __all__ = sorted(_HOME)
 
@@ -104,9 +101,9 @@ if TYPE_CHECKING:
     from airoagent.plan.plans import Plan as Plan
     from airoagent.plan.steps import Ref as Ref
     from airoagent.plan.steps import Step as Step
-    from airoagent.prompts.answer_grammar import answer_grammar as answer_grammar
     from airoagent.prompts.context_prompts import CitedAnswer as CitedAnswer
     from airoagent.prompts.context_prompts import ContextBlock as ContextBlock
+    from airoagent.prompts.context_prompts import answer_grammar as answer_grammar
     from airoagent.prompts.context_prompts import closed_context_prompt as closed_context_prompt
     from airoagent.prompts.context_prompts import read_cited_answer as read_cited_answer
     from airoagent.prompts.grammar import Grammar as Grammar
@@ -133,7 +130,9 @@ if TYPE_CHECKING:
     from airoagent.web.search import web_search as web_search
 else:  # hidden from type checkers, so that a misspelt name is an error to them
 
-    def __getattr__(name: str) -> Any:
+    def __getattr__(name):
+        from importlib import import_module
+
         home = _HOME.get(name)
         if home is None:
             raise AttributeError(f"module 'airoagent' has no attribute {name!r}")

@@ -13,6 +13,7 @@ from __future__ import annotations
 import unicodedata
 from bisect import bisect_right
 from collections.abc import Iterable
+from itertools import accumulate
 from typing import NamedTuple
 
 from airoagent.errors import Diagnostic
@@ -35,11 +36,7 @@ class LineIndex:
     __slots__ = ("_starts",)
 
     def __init__(self, text: str) -> None:
-        starts, at = [0], text.find("\n")
-        while at >= 0:
-            starts.append(at + 1)
-            at = text.find("\n", at + 1)
-        self._starts = starts
+        self._starts = list(accumulate((len(line) + 1 for line in text.split("\n")), initial=0))
 
     def locate(self, at: int) -> tuple[int, int]:
         """Line and column of an offset."""
@@ -54,8 +51,7 @@ def located(findings: Iterable[Finding], text: str) -> tuple[Diagnostic, ...]:
         return ()
     lines = LineIndex(text)
     return tuple(
-        Diagnostic(finding.kind, finding.message, *lines.locate(min(finding.at, len(text))), finding.repair)
-        for finding in ordered
+        Diagnostic(one.kind, one.message, *lines.locate(min(one.at, len(text))), one.repair) for one in ordered
     )
 
 
@@ -72,8 +68,10 @@ def render_diagnostic(diagnostic: Diagnostic, text: str, name: str = "plan") -> 
     and the like, never sent: model text must not drive a terminal.
     """
     lines = [f"{visible(name)}:{diagnostic.line}:{diagnostic.column}: {visible(diagnostic.message)}"]
-    source = _line(text, diagnostic.line)
-    if source is not None:
+    number = max(diagnostic.line, 1)
+    found = text.split("\n", number)
+    if len(found) >= number:
+        source = found[number - 1].rstrip("\r")
         at = min(max(diagnostic.column - 1, 0), len(source))
         start = max(0, min(at - _WIDTH // 2, len(source) - _WIDTH))
         end = min(len(source), start + _WIDTH)
@@ -86,16 +84,6 @@ def render_diagnostic(diagnostic: Diagnostic, text: str, name: str = "plan") -> 
     return "\n".join(lines)
 
 
-def _line(text: str, number: int) -> str | None:
-    start = 0
-    for _ in range(number - 1):
-        start = text.find("\n", start) + 1
-        if not start:
-            return None
-    end = text.find("\n", start)
-    return (text[start:] if end < 0 else text[start:end]).rstrip("\r")
-
-
 def visible(text: str) -> str:
     """Text for a terminal: control, formatting and unassigned characters as codes such as ``\\x1b``, tabs as blanks."""
     if text.isascii() and text.isprintable():
@@ -106,19 +94,12 @@ def visible(text: str) -> str:
 def _shown(character: str) -> str:
     if character == "\t":
         return " " * _TAB
-    category = unicodedata.category(character)
-    if category in ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"):
+    if unicodedata.category(character) in ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"):
         return character.encode("unicode_escape", "surrogatepass").decode("ascii")
     return character
 
 
 def _columns(text: str) -> int:
     """Terminal cells a text takes: wide characters two, combining ones none."""
-    return sum(
-        0
-        if unicodedata.combining(character) or unicodedata.category(character) == "Me"
-        else 2
-        if unicodedata.east_asian_width(character) in "WF"
-        else 1
-        for character in text
-    )
+    drawn = [one for one in text if not unicodedata.combining(one) and unicodedata.category(one) != "Me"]
+    return len(drawn) + sum(unicodedata.east_asian_width(one) in "WF" for one in drawn)

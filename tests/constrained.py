@@ -19,8 +19,7 @@ from airoagent.models.base import Completion, Prompt, Purpose, Sampling, complet
 from airoagent.models.local.transformers import TransformersModel
 from airoagent.plan.parser import parse_plan
 from airoagent.plan.plan_grammar import plan_grammar
-from airoagent.prompts.answer_grammar import answer_grammar
-from airoagent.prompts.context_prompts import ContextBlock, read_cited_answer
+from airoagent.prompts.context_prompts import ContextBlock, answer_grammar, read_cited_answer
 from airoagent.prompts.grammar import Grammar
 from airoagent.prompts.harmless import harmless
 from tests.schemas import problems

@@ -73,7 +73,10 @@ def test_the_prompt_names_the_tools_on_offer_and_the_question() -> None:
 )
 def test_documents_are_offered_in_place_of_the_web(docs: bool, web: bool, offered: list[str]) -> None:
     agent = Agent(docs=[LIBRARY] if docs else [], web=web, store=False)
-    assert list(agent.toolbox) == [*offered, "TextScraper", "HyperlinkExtractor", "KnowledgeModel"]
+    usual = [*offered, "TextScraper", "HyperlinkExtractor", "KnowledgeModel"]
+    assert list(agent.toolbox) == [*usual, "Calculator", "Today"], "they make the prompt of no real model longer"
+    agent = Agent(ScriptedModel([]), docs=[LIBRARY] if docs else [], web=web, store=False)
+    assert list(agent.toolbox) == usual
 
 
 def test_named_tools_are_the_only_ones_beside_the_reader() -> None:

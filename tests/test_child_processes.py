@@ -64,6 +64,46 @@ def test_four_hundred_documents_in_a_hostile_folder_run_no_code_of_it(trap: Path
     assert "otters" in done.stdout, done.stderr
 
 
+@pytest.mark.parametrize("start", [("-m", "airoagent"), ("-P", "-c", "from airoagent.cli import main; main()")])
+@pytest.mark.parametrize("path", ["{root}", "{root}:", ":{root}", "{root}:.", "docs/..:{root}:docs"])
+def test_the_program_loads_no_module_of_the_folder_it_is_started_in(
+    trap: Path, start: tuple[str, ...], path: str
+) -> None:
+    """Also where `python -m` or PYTHONPATH puts this folder on the path; what Python itself loads comes before us."""
+    for name in ("encodings", "sitecustomize", "usercustomize"):
+        (trap / f"{name}.py").unlink()
+    (trap / "airoagent" / "__init__.py").unlink()
+    (trap / "airoagent").rmdir()
+    code = SPRUNG.format(trap=str(trap))
+    for folder in (trap, trap / "docs"):
+        folder.mkdir(exist_ok=True)
+        for name in (
+            "json",
+            "signal",
+            "click",
+            "yaml",
+            "httpx",
+            "bs4",
+            "platformdirs",
+            "tempfile",
+            "sqlite3",
+            "difflib",
+        ):
+            (folder / f"{name}.py").write_text(code)
+    (trap / "docs" / "a.pdf").write_bytes(b"%PDF-1.4\n")
+    (trap / "docs" / "b.txt").write_text("Note 7 is about otters.\n")
+    done = subprocess.run(
+        [sys.executable, *start, "--docs", "docs", "What is note 7 about?"],
+        cwd=trap,
+        env={**os.environ, "AIRO_HOME": str(trap / "home"), "PYTHONPATH": path.format(root=ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=100,
+    )
+    assert sprung(trap) == []
+    assert "otters" in done.stdout and "Traceback" not in done.stderr, done.stderr
+
+
 @pytest.mark.parametrize("path", ["", ".", "docs", "{trap}"])
 def test_a_child_gets_no_path_that_depends_on_where_it_was_started(
     trap: Path, path: str, monkeypatch: pytest.MonkeyPatch

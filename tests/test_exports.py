@@ -16,7 +16,7 @@ from tests.source import PACKAGE, imported_by, is_type_checking, tree_of
 def type_checking_names() -> dict[str, str]:
     """The names that type checkers see, each with its module."""
     (block,) = [statement for statement in tree_of(PACKAGE / "__init__.py").body if is_type_checking(statement)]
-    names = [name for statement in ast.walk(block) for name in imported_by(statement)]
+    names = [name for part in block.body for statement in ast.walk(part) for name in imported_by(statement)]
     return {name.rpartition(".")[2]: name.rpartition(".")[0] for name in names}
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from airoagent import Run, parse_plan
 from airoagent.plan.drawing import draw_plan
-from airoagent.plan.parameters import parameters, with_values
+from airoagent.plan.plans import parameters, with_values
 from airoagent.recorded.replaying import replay
 from airoagent.records.difference import diff
 from airoagent.records.run_record import read_trace

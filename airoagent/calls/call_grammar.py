@@ -4,16 +4,14 @@
     >>> print(call_grammar(schema, "yaml").lark().splitlines()[1])
     members0: "function:" " count\\n" ""
 
-The schema is that of the whole call (`functions.call_schema` makes it: any of the functions). It is narrowed first, so
-that every call comes to an end and white space cannot pad it: texts and lists get a longest length where they have
-none, numbers a range and no exponent, objects no members besides those named. What is written is valid against the
-schema given, since narrowing only takes away.
+The schema is that of the whole call (`functions.call_schema`). It is narrowed first, so that every call comes to an end
+and white space cannot pad it: texts and lists get a longest length where they have none, numbers a range and no
+exponent, objects no further members. Narrowing only takes away: what is written is valid against the schema given.
 
-JSON is one line, ``", "`` and ``": "`` between its parts; llguidance reads the schema itself, so that everything it
-knows (patterns, formats, ranges) holds. For GBNF, and for YAML, the grammar is written out here from types, enums,
-lengths, members and local ``$ref``; in GBNF patterns, formats and ranges are left to the check of the call
-afterwards. In YAML, objects are blocks of lines and everything else is as in JSON, without the characters at which
-YAML readers stumble.
+JSON is one line, ``", "`` and ``": "`` between its parts; llguidance reads the schema itself, with all it knows
+(patterns, formats, ranges). For GBNF, and for YAML, the grammar is written out here from types, enums, lengths, members
+and local ``$ref``; GBNF leaves patterns, formats and ranges to the check of the call. In YAML, objects are blocks of
+lines and everything else is as in JSON, without the characters at which YAML readers stumble.
 """
 
 from __future__ import annotations
@@ -22,6 +20,7 @@ import json
 import math
 import re
 from collections.abc import Iterable, Mapping
+from itertools import starmap
 from typing import Any, Final, Literal
 
 from airoagent.prompts.grammar import Alt, Chars, Grammar, Json, Piece, Rep, Rule, Seq, Text, Use, chars, optional
@@ -55,7 +54,7 @@ def call_grammar(schema: Schema, format: Literal["json", "yaml"] = "json") -> Gr
     else:
         guided = {**narrow, "x-guidance": {"whitespace_flexible": False, "item_separator": ", ", "key_separator": ": "}}
         body = Json(json.dumps(guided, ensure_ascii=False), writer.value(narrow))
-    rules = (Rule("start", Seq((optional(Text(" ")), body))), *writer.rules())
+    rules = (Rule("start", Seq((optional(Text(" ")), body))), *starmap(Rule, writer.rules.items()))
     closers = ('"', "}", "]", "\n", ", ") if format == "yaml" else ('"', "}", "]", ", ")
     return Grammar(rules, closers, 16 + _reach(narrow, 8))
 
@@ -113,23 +112,19 @@ def _reach(schema: Schema, deep: int) -> int:
 
 
 class _Writer:
-    """Writes a narrowed schema out as rules."""
+    """Writes a narrowed schema out as ``rules``, by name."""
 
     def __init__(self, root: Schema, yaml: bool) -> None:
         self._root = root
         self._yaml = yaml
-        self._rules: dict[str, Piece] = {}
+        self.rules: dict[str, Piece] = {}
         self._refs: dict[tuple[str, int], str] = {}
         self._character = Alt(
             (_IN_YAML if yaml else _IN_JSON, Seq((Text("\\"), chars('"\\nt' if yaml else '"\\/bfnrt'))))
         )
 
-    def rules(self) -> Iterable[Rule]:
-        """The rules that the values use."""
-        return [Rule(name, piece) for name, piece in self._rules.items()]
-
     def _rule(self, name: str, piece: Piece) -> Use:
-        self._rules[name] = piece
+        self.rules[name] = piece
         return Use(name)
 
     # -- values as in JSON
@@ -146,46 +141,31 @@ class _Writer:
         kinds = schema["type"]
         if not isinstance(kinds, str):
             return Alt(tuple(self.value({**schema, "type": kind}) for kind in kinds))
-        piece = getattr(self, f"_{kinds}")(schema)
-        assert isinstance(piece, Seq | Alt | Text | Rep | Use)
+        piece = self._of_kind(kinds, schema)
         if self._yaml and _is_wider(schema, kinds):
             return Json(_json({**schema, "x-guidance": {"whitespace_flexible": False}}), piece)
         return piece
 
-    def _string(self, schema: Schema) -> Piece:
-        self._rules.setdefault("CHARACTER", self._character)
-        least, most = schema.get("minLength", 0), schema.get("maxLength", _TEXT)
-        return Seq((Text('"'), Rep(Use("CHARACTER"), least, max(least, most)), Text('"')))
+    def _of_kind(self, kind: str, schema: Schema) -> Piece:
+        match kind:
+            case "string":
+                return self._string('"', '"', schema.get("minLength", 0), schema.get("maxLength", _TEXT))
+            case "integer":
+                return _integer(schema)
+            case "number":
+                sign = () if schema.get("minimum", -1) >= 0 else (optional(Text("-")),)
+                whole = Alt((Text("0"), Seq((chars("1-9"), Rep(chars("0-9"), 0, 14)))))
+                return Seq((*sign, whole, optional(Seq((Text("."), Rep(chars("0-9"), 1, 10))))))
+            case "array":
+                least, most = schema.get("minItems", 0), schema.get("maxItems", _ITEMS)
+                return _listed("[", self.value(schema.get("items", {})), "]", least, max(least, most))
+            case "object":
+                return self._object(schema)
+        return _texts(("true", "false")) if kind == "boolean" else Text("null")
 
-    def _integer(self, schema: Schema) -> Piece:
-        first, last = _whole_range(schema)
-        if last - first < _ENUMERATED:
-            return _texts(str(number) for number in range(first, last + 1))
-        digits = len(str(max(abs(first), abs(last))))
-        sign = (Text("-"),) if last < 0 else (optional(Text("-")),) if first < 0 else ()
-        more = Rep(chars("0-9"), 0, digits - 1)
-        return Seq((*sign, Alt((Text("0"), Seq((chars("1-9"), more)))))) if digits > 1 else Seq((*sign, chars("0-9")))
-
-    def _number(self, schema: Schema) -> Piece:
-        sign = () if schema.get("minimum", -1) >= 0 else (optional(Text("-")),)
-        whole = Alt((Text("0"), Seq((chars("1-9"), Rep(chars("0-9"), 0, 14)))))
-        return Seq((*sign, whole, optional(Seq((Text("."), Rep(chars("0-9"), 1, 10))))))
-
-    def _boolean(self, schema: Schema) -> Piece:
-        return _texts(("true", "false"))
-
-    def _null(self, schema: Schema) -> Piece:
-        return Text("null")
-
-    def _array(self, schema: Schema) -> Piece:
-        least, most = schema.get("minItems", 0), schema.get("maxItems", _ITEMS)
-        return self._listed("[", self.value(schema.get("items", {})), "]", least, max(least, most))
-
-    def _listed(self, opens: str, item: Piece, closes: str, least: int, most: int) -> Piece:
-        if most == 0:
-            return Text(opens + closes)
-        items = Seq((item, Rep(Seq((Text(", "), item)), max(least - 1, 0), most - 1)))
-        return Seq((Text(opens), items if least else optional(items), Text(closes)))
+    def _string(self, opens: str, closes: str, least: int, most: int) -> Piece:
+        self.rules.setdefault("CHARACTER", self._character)
+        return Seq((Text(opens), Rep(Use("CHARACTER"), least, max(least, most)), Text(closes)))
 
     def _object(self, schema: Schema) -> Piece:
         members = schema["properties"]
@@ -193,29 +173,24 @@ class _Writer:
             more = schema["additionalProperties"]
             if more is False:
                 return Text("{}")
-            self._rules.setdefault("CHARACTER", self._character)
-            key = Seq((Text('"'), Rep(Use("CHARACTER"), 1, 40), Text('": ')))
-            return self._listed("{", Seq((key, self.value(more))), "}", 0, _MEMBERS)
+            return _listed("{", Seq((self._string('"', '": ', 1, 40), self.value(more))), "}", 0, _MEMBERS)
         parts = [(name, Seq((Text(f"{_json(name)}: "), self.value(one)))) for name, one in members.items()]
         return Seq((Text("{"), self._members(parts, schema.get("required", ()), ", ", empty=True), Text("}")))
 
     def _members(self, parts: list[tuple[str, Seq]], needed: Iterable[str], between: str, empty: bool) -> Piece:
         """Members in their order, those that are not needed possibly left out; ``empty``: all of them may be."""
         required = set(needed)
-        after: dict[bool, Piece | None] = {True: Text("") if empty else None, False: Text("")}
+        # What may follow where no member has been written yet (None: nothing is not enough), and where one has.
+        first: Piece | None = Text("") if empty else None
+        later: Piece = Text("")
         for name, part in reversed(parts):
-            then: dict[bool, Piece | None] = {}
-            for first in (True, False):
-                rest, without = after[False], after[first]
-                assert rest is not None
-                here: Piece = Seq(((Text(between),) if between and not first else ()) + (part, rest))
-                if name not in required and without is not None:
-                    here = Alt((here, without))
-                then[first] = self._rule(f"members{len(self._rules)}", here)
-            after = then
-        found = after[True]
-        assert found is not None
-        return found
+            alone: Piece = Seq((part, later))
+            more: Piece = Seq((Text(between), part, later)) if between else alone
+            if name not in required:
+                alone, more = (alone if first is None else Alt((alone, first))), Alt((more, later))
+            first, later = self._rule(f"members{len(self.rules)}", alone), self._rule(f"members{len(self.rules)}", more)
+        assert first is not None
+        return first
 
     def _reference(self, place: str, depth: int) -> Piece:
         """A rule of its own for what a ``$ref`` names, so that it may name itself; ``depth`` -1: on one line."""
@@ -240,7 +215,8 @@ class _Writer:
             return Seq((self.value(schema), Text("\n")))
         parts = []
         for name, one in schema["properties"].items():
-            parts.append((name, Seq((Text("  " * depth + _yaml_key(name) + ":"), self._after_key(one, depth + 1)))))
+            key = f"{'  ' * depth}{name if _is_plain(name) else json.dumps(name)}:"
+            parts.append((name, Seq((Text(key), self._after_key(one, depth + 1)))))
         lines = self._members(parts, schema.get("required", ()), "", empty=False)
         return lines if schema.get("required") or depth else Alt((lines, Text("{}\n")))
 
@@ -255,6 +231,23 @@ class _Writer:
         if "enum" in schema or "const" in schema:
             return _texts(f" {_yaml_word(value)}\n" for value in schema.get("enum", [schema.get("const")]))
         return Seq((Text(" "), self.value(schema), Text("\n")))
+
+
+def _integer(schema: Schema) -> Piece:
+    first, last = _whole_range(schema)
+    if last - first < _ENUMERATED:
+        return _texts(str(number) for number in range(first, last + 1))
+    digits = len(str(max(abs(first), abs(last))))
+    sign = (Text("-"),) if last < 0 else (optional(Text("-")),) if first < 0 else ()
+    more = Rep(chars("0-9"), 0, digits - 1)
+    return Seq((*sign, Alt((Text("0"), Seq((chars("1-9"), more)))))) if digits > 1 else Seq((*sign, chars("0-9")))
+
+
+def _listed(opens: str, item: Piece, closes: str, least: int, most: int) -> Piece:
+    if most == 0:
+        return Text(opens + closes)
+    items = Seq((item, Rep(Seq((Text(", "), item)), max(least - 1, 0), most - 1)))
+    return Seq((Text(opens), items if least else optional(items), Text(closes)))
 
 
 def _variants(schema: Schema) -> list[Schema]:
@@ -292,10 +285,6 @@ def _json(value: Any) -> str:
 
 def _is_plain(text: str) -> bool:
     return _PLAIN_KEY.fullmatch(text) is not None and text.lower() not in _YAML_WORDS
-
-
-def _yaml_key(name: str) -> str:
-    return name if _is_plain(name) else json.dumps(name)
 
 
 def _yaml_word(value: Any) -> str:

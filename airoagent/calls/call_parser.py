@@ -17,7 +17,7 @@ import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, get_args
 
 from airoagent.calls.call_shapes import Refused, calls_in
 from airoagent.calls.function_loader import FunctionSource, load_functions
@@ -33,7 +33,6 @@ from airoagent.prompts.harmless import harmless
 __all__ = ["Call", "Format", "call_prompt", "parse_calls", "read_call_prompt", "retry_prompt", "write_call"]
 
 Format = Literal["json", "yaml"]
-
 
 # The model cards of airoboros-l2-13b-gpt4-2.0 and -m2.0, "Agent/function calling", byte for byte.
 _CALL_HEAD = (
@@ -57,8 +56,7 @@ def read_call_prompt(prompt: str) -> tuple[str, str, Format] | None:
     """What `call_prompt` was made from (also where `retry_prompt` went on): the input, the functions as YAML, and the
     format; None for another prompt.
     """
-    formats: tuple[Format, ...] = ("json", "yaml")
-    for format in formats:
+    for format in get_args(Format):
         head = _CALL_HEAD.format(format=format.upper()) + _INPUT
         input, mark, rest = prompt.removeprefix(head).partition(_FUNCTIONS)
         if mark and prompt.startswith(head):
@@ -78,10 +76,10 @@ def retry_prompt(prompt: str, error: CallError, format: str = "json") -> str:
     complaints = "\n".join(f"- line {one.line}, column {one.column}: {' '.join(one.message.split())}" for one in wrong)
     text = error.text if len(error.text) <= _MOST_QUOTED else f"{error.text[:_MOST_QUOTED]} ..."
     wrote = harmless(text.strip())
-    told = f"It cannot be used:\n{harmless(complaints)}\n\nProvide a corrected response in {format.upper()} format."
+    why = f"It cannot be used:\n{harmless(complaints)}\n\nProvide a corrected response in {format.upper()} format."
     if isinstance(prompt, Chat):
-        return Chat(prompt.system, (*prompt.examples, (prompt.user, wrote)), told)
-    return f"{prompt}{_AGAIN}{wrote}\n\n{told}"
+        return Chat(prompt.system, (*prompt.examples, (prompt.user, wrote)), why)
+    return f"{prompt}{_AGAIN}{wrote}\n\n{why}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +112,7 @@ def parse_calls(
     is read, too, with a finding. ``truncated``: the model was stopped by its token limit, so that the end of a scalar
     without quotes is not to be trusted.
     """
-    if format not in ("json", "yaml"):
+    if format not in get_args(Format):
         raise UsageError(f"unknown format {format!r}", "it is json or yaml")
     known = load_functions(functions)
     if len(text) > MOST_CHARACTERS:

@@ -20,7 +20,7 @@ from airoagent.calls.checker import Checker
 from airoagent.calls.functions import Function, Functions
 from airoagent.calls.json_text import MOST_DEPTH, Value, members_of, read_values
 from airoagent.calls.scalars import Json, Path, Stop
-from airoagent.calls.spelling import Spellings, nearest
+from airoagent.calls.spelling import nearest
 from airoagent.calls.yaml_calls import CallText, read_yaml_documents
 from airoagent.calls.yaml_text import Unreadable
 from airoagent.errors import Diagnostic
@@ -37,6 +37,7 @@ _PARAMS = (*_ARGUMENTS, "inputs", "input", "action_input", "tool_input")
 _COMMON_WORDS = {"input", "api", "call", "action"}  # keys that say nothing of a call by themselves
 _WRAPPERS = ("function_call", "tool_call", "call", "function_calls", "tool_calls", "calls", "functions")
 _MOST_CALLS = 1000
+_FORMS = {"json": "JSON", "yaml": "YAML", "python": "a call"}
 
 
 class Refused(Exception):
@@ -49,8 +50,9 @@ class Refused(Exception):
 
 @dataclass(slots=True)
 class _Shape:
-    """A call as it was written: where its name and its params stand, and the params."""
+    """A call as it was written: in which document, where its name and its params stand, and the params."""
 
+    document: CallText
     name: str
     name_at: Path
     params: Json
@@ -62,49 +64,49 @@ def calls_in(text: str, functions: Functions, format: str, truncated: bool) -> l
     if format == "json" and (plain := _plain_call(text, functions)):
         return [plain]
     keys = {*_FUNCTION, *_PARAMS, *_WRAPPERS, *(function.name for function in functions)} - _COMMON_WORDS
-    problems: list[Diagnostic] = []
+    problem: Diagnostic | None = None
     answer = without_thoughts(text)
-    for attempt in (*_order(answer, format), "python", "encoded"):
+    json_first = format == "json" or answer.lstrip()[:1] in ("{", "[")
+    for form in (*(("json", "yaml") if json_first else ("yaml", "json")), "python"):
         try:
-            if attempt == "json":
+            if form == "json":
                 documents = _json(answer, keys, not truncated, functions)
-            elif attempt == "yaml":
+            elif form == "yaml":
                 documents = _yaml(answer, keys, truncated, hashes=True)
-            elif attempt == "python":
-                documents = _written(answer, functions)
-            elif (inner := _encoded(answer)) is not None:
-                return calls_in(inner, functions, format, truncated)
             else:
-                continue
+                documents = _written(answer, functions)
         except Refused as refused:
-            problems += refused.diagnostics
-            if attempt == "json" and refused.diagnostics[0].kind == "chatter":
-                problems.clear()
+            problem = problem or refused.diagnostics[0]
             continue
-        found = [shape for document in documents for shape in _found(document, functions)]
-        if len(found) > _MOST_CALLS:
-            raise Refused(
-                Diagnostic("too_large", f"There are {len(found):,} calls; {_MOST_CALLS:,} are allowed.", 1, 1)
-            )
-        if found:
-            if attempt != "yaml":
-                spans = dict.fromkeys(document.span for document, _ in found)
-                found[0][0].diagnostics[:0] = _around(text, list(spans))
-            if attempt != format:
-                line, column = found[0][0].locate(())
-                found[0][0].diagnostics.append(
-                    Diagnostic("format", f"{format.upper()} was asked for.", line, column, f"read as {_FORMS[attempt]}")
-                )
-            try:
-                return _checked(found, functions)
-            except Refused:  # a # that is no part of a value after all
-                if attempt != "yaml" or not any(note.kind == "comment" for one, _ in found for note in one.diagnostics):
-                    raise
-                documents = _yaml(answer, keys, truncated, hashes=False)
-                return _checked([shape for one in documents for shape in _found(one, functions)], functions)
-    if not problems:
-        problems = [Diagnostic("no_call", "There is no function call in the text.", 1, 1)]
-    raise Refused(problems[0])
+        found = _shapes_in(documents, functions)
+        if not found:
+            continue
+        first = found[0].document
+        if form != "yaml":
+            first.diagnostics[:0] = _around(text, list(dict.fromkeys(shape.document.span for shape in found)))
+        if form != format:
+            first.note((), "format", f"{format.upper()} was asked for.", f"read as {_FORMS[form]}")
+        try:
+            return _checked(found, functions)
+        except Refused:
+            if form != "yaml" or not any(note.kind == "comment" for one in found for note in one.document.diagnostics):
+                raise
+            # A # that is not part of a value after all.
+            return _checked(_shapes_in(_yaml(answer, keys, truncated, hashes=False), functions), functions)
+    inner = _encoded(answer)
+    if inner is not None:
+        try:
+            return calls_in(inner, functions, format, truncated)
+        except Refused as refused:
+            problem = problem or refused.diagnostics[0]
+    raise Refused(problem or Diagnostic("no_call", "There is no function call in the text.", 1, 1))
+
+
+def _shapes_in(documents: list[CallText], functions: Functions) -> list[_Shape]:
+    found = [shape for document in documents for shape in _shapes(document.value, (), document, functions, 0)]
+    if len(found) > _MOST_CALLS:
+        raise Refused(Diagnostic("too_large", f"There are {len(found):,} calls; {_MOST_CALLS:,} are allowed.", 1, 1))
+    return found
 
 
 _MAYBE_FENCED = re.compile(r"(?:(```)(?:json)?\n)?\s*(\{.*\})\s*(?(1)```\s*)", re.DOTALL)
@@ -132,22 +134,12 @@ def _plain_call(text: str, functions: Functions) -> CheckedCall | None:
     if value.keys() != {"function", "params"} or not isinstance(value["params"], dict):
         return None
     function = functions.names.get(value["function"]) if isinstance(value["function"], str) else None
-    checker = Checker(lambda _: (1, 1))
+    checker = Checker()
     params = checker.call(function, value["params"], ()) if function else {}
     return (function.name, params, (_FENCE,) if found[1] else ()) if function and not checker.diagnostics else None
 
 
-def _order(text: str, format: str) -> tuple[str, ...]:
-    begins = text.lstrip()[:1]
-    if format == "yaml" and begins in ("{", "["):
-        return ("json", "yaml")
-    return ("json", "yaml") if format == "json" else ("yaml", "json")
-
-
 # Reading -----------------------------------------------------------------------------------------------------------
-
-
-_FORMS = {"json": "JSON", "yaml": "YAML", "python": "a call"}
 
 
 def _encoded(text: str) -> str | None:
@@ -163,21 +155,16 @@ def _encoded(text: str) -> str | None:
 
 def _written(text: str, functions: Functions) -> list[CallText]:
     """The calls that are written in Python or as tags."""
-    spellings = Spellings(functions.names)
 
     def parameters(name: str) -> list[str] | None:
-        meant = spellings.resolve(name)
+        meant = functions.spellings.resolve(name)
         return None if meant is None else [param.name for param in functions.names[meant].params]
 
     lines = LineIndex(text)
     turn = NEXT_TURN.search(text)
     found = [*tagged_calls(text), *python_calls(text, parameters)]
     return [
-        CallText(
-            {"function": one.name, "params": one.params},
-            lambda path, start=one.start: lines.locate(start),  # type: ignore[misc]
-            span=(one.start, one.end),
-        )
+        CallText({"function": one.name, "params": one.params}, {(): one.start}, lines.locate, span=(one.start, one.end))
         for one in found
         if turn is None or one.start < turn.start() or turn.start() < found[0].start
     ]
@@ -215,20 +202,19 @@ def _json(text: str, keys: set[str], whole: bool, functions: Functions) -> list[
         kind = stop.kind if stop.meant or stop.kind in ("truncated", "too_deep") else "no_call"
         raise Refused(Diagnostic(kind, stop.message, line, column)) from None
     documents, last = [], 0
-    spellings = Spellings(functions.names)
     for value in _own_values(text, values):
         name = name_before(text[last : value.start])
         last = value.end
-        if name and isinstance(value.value, dict) and spellings.resolve(name) and not _names_function(value, functions):
+        if (
+            name
+            and isinstance(value.value, dict)
+            and functions.spellings.resolve(name)
+            and not _names_function(value, functions)
+        ):
             value = _named(name, value)
-
-        def locate(path: Path, places: dict[Path, int] = value.places) -> tuple[int, int]:
-            while path not in places:
-                path = path[:-1]
-            return lines.locate(places[path])
-
         notes = list(located(value.findings, text))
-        documents.append(CallText(value.value, locate, notes, value.raws, (value.start, value.end)))
+        span = (value.start, value.end)
+        documents.append(CallText(value.value, value.places, lines.locate, notes, value.raws, span))
     return documents
 
 
@@ -253,11 +239,9 @@ def _around(text: str, spans: list[tuple[int, int]]) -> list[Diagnostic]:
     """What stands around the calls: fences, chatter."""
     notes: dict[str, Diagnostic] = {}
     lines = LineIndex(text)
-    at = 0
+    offset = 0
     for start, end in [*spans, (len(text), len(text))]:
-        between = text[at:start]
-        offset = at
-        for line in between.split("\n"):
+        for line in text[offset:start].split("\n"):
             stripped = line.strip().rstrip(",;")
             kind = "fence" if stripped.startswith(("```", "~~~")) or stripped == "`" else "chatter"
             if stripped and kind not in notes:
@@ -265,7 +249,7 @@ def _around(text: str, spans: list[tuple[int, int]]) -> list[Diagnostic]:
                 where = lines.locate(offset + len(line) - len(line.lstrip()))
                 notes[kind] = Diagnostic(kind, message, *where, "left out")
             offset += len(line) + 1
-        at = end
+        offset = end
     return list(notes.values())
 
 
@@ -277,15 +261,6 @@ def _yaml(text: str, keys: set[str], truncated: bool, hashes: bool) -> list[Call
 
 
 # Shapes ------------------------------------------------------------------------------------------------------------
-
-
-def _found(document: CallText, functions: Functions) -> Iterator[tuple[CallText, _Shape]]:
-    for shape in _shapes(document.value, (), document, functions, 0):
-        yield document, shape
-
-
-def _note(document: CallText, path: Path, kind: str, message: str, repair: str) -> None:
-    document.diagnostics.append(Diagnostic(kind, message, *document.locate(path), repair))
 
 
 def _shapes(value: Json, path: Path, document: CallText, functions: Functions, depth: int) -> Iterator[_Shape]:
@@ -305,7 +280,7 @@ def _shapes(value: Json, path: Path, document: CallText, functions: Functions, d
         and value["function"] in functions.names
         and not isinstance(value["params"], list)
     ):  # as it was asked for
-        yield _Shape(str(value["function"]), (*path, "function"), value["params"], (*path, "params"))
+        yield _Shape(document, str(value["function"]), (*path, "function"), value["params"], (*path, "params"))
         return
     keys = {key.lower(): key for key in value}
     wrapper = next(
@@ -315,28 +290,28 @@ def _shapes(value: Json, path: Path, document: CallText, functions: Functions, d
     if word is not None:
         key = keys[word]
         if isinstance(value[key], dict):
-            _note(document, (*path, key), "wrapper", f"The call is inside {key!r}.", "taken out of it")
+            document.note((*path, key), "wrapper", f"The call is inside {key!r}.", "taken out of it")
             yield from _shapes(value[key], (*path, key), document, functions, depth + 1)
             return
         if isinstance(value[key], str) and (value[key] or word == "function"):
             if key != "function":
-                _note(document, (*path, key), "key", f"The function is named by {key!r}.", "read as 'function'")
+                document.note((*path, key), "key", f"The function is named by {key!r}.", "read as 'function'")
             yield _shape(value, key, path, document, functions)
             return
     if wrapper is not None:
-        _note(document, (*path, wrapper), "wrapper", f"The call is inside {wrapper!r}.", "taken out of it")
+        document.note((*path, wrapper), "wrapper", f"The call is inside {wrapper!r}.", "taken out of it")
         yield from _shapes(value[wrapper], (*path, wrapper), document, functions, depth + 1)
         return
     named = [key for key in value if key in functions.names]
     if named and len(named) == len(value):
         for key in named:
-            _note(document, (*path, key), "key", f"The function's name {key!r} is the key.", "read as 'function'")
+            document.note((*path, key), "key", f"The function's name {key!r} is the key.", "read as 'function'")
             inner = value[key]
             if isinstance(inner, dict) and set(inner) <= {"params", "parameters"} and inner:
                 (word_in,) = list(inner)[:1]
-                yield _Shape(key, (*path, key), inner[word_in], (*path, key, word_in))
+                yield _Shape(document, key, (*path, key), inner[word_in], (*path, key, word_in))
             else:
-                yield _Shape(key, (*path, key), inner, (*path, key))
+                yield _Shape(document, key, (*path, key), inner, (*path, key))
 
 
 def _shape(value: dict[str, Json], name_key: str, path: Path, document: CallText, functions: Functions) -> _Shape:
@@ -350,11 +325,11 @@ def _shape(value: dict[str, Json], name_key: str, path: Path, document: CallText
     if params_key is None:
         flat = {key: item for key, item in rest.items() if key in own or function is None}
         if flat:
-            _note(document, path, "flat", "The parameters are next to the function.", "put into 'params'")
+            document.note(path, "flat", "The parameters are next to the function.", "put into 'params'")
         _leave_out(rest, set(flat), path, document)
-        return _Shape(name, (*path, name_key), flat, path)
+        return _Shape(document, name, (*path, name_key), flat, path)
     if params_key != "params":
-        _note(document, (*path, params_key), "key", f"The parameters are called {params_key!r}.", "read as 'params'")
+        document.note((*path, params_key), "key", f"The parameters are called {params_key!r}.", "read as 'params'")
     params = rest[params_key]
     beside = {key: rest[key] for key in rest if key in own and key != params_key}
     if beside and isinstance(params, dict) and not beside.keys() & params.keys():
@@ -365,49 +340,48 @@ def _shape(value: dict[str, Json], name_key: str, path: Path, document: CallText
         merged = {key: item for part in params for key, item in part.items()}
         if len(merged) == sum(map(len, params)):
             params = merged
-            _note(document, (*path, params_key), "coerced", "The params are a list of maps.", "read as one map")
+            document.note((*path, params_key), "coerced", "The params are a list of maps.", "read as one map")
     _leave_out(rest, {params_key, *beside}, path, document)
-    return _Shape(name, (*path, name_key), params, (*path, params_key))
+    return _Shape(document, name, (*path, name_key), params, (*path, params_key))
 
 
 def _leave_out(rest: dict[str, Json], used: set[str], path: Path, document: CallText) -> None:
     for key in rest:
         if key not in used:
-            _note(document, (*path, key), "key", f"{key[:80]!r} is not part of a call.", "left out")
+            document.note((*path, key), "key", f"{key[:80]!r} is not part of a call.", "left out")
 
 
 # Checking ----------------------------------------------------------------------------------------------------------
 
 
-def _checked(found: list[tuple[CallText, _Shape]], functions: Functions) -> list[CheckedCall]:
+def _checked(found: list[_Shape], functions: Functions) -> list[CheckedCall]:
     calls: list[CheckedCall] = []
     wrong: list[Diagnostic] = []
-    seen: set[int] = set()
-    for document, shape in found:
+    before: CallText | None = None
+    for shape in found:
+        document = shape.document
         checker = Checker(document.locate, document.raws)
-        if id(document) not in seen:  # what was repaired in reading belongs to the first call of the document
-            seen.add(id(document))
+        if document is not before:  # what was repaired in reading belongs to the first call of the document
+            before = document
             checker.diagnostics += document.diagnostics
         function = _function(shape, functions, checker)
         if function is not None:
             params = checker.call(function, shape.params, shape.params_at)
-            calls.append((function.name, params, tuple(_in_order(checker.diagnostics))))
+            calls.append(
+                (function.name, params, tuple(sorted(checker.diagnostics, key=lambda one: (one.line, one.column))))
+            )
         if checker.failed:
             wrong += checker.diagnostics
     if wrong:
-        raise Refused(*_in_order(wrong, errors_first=True))
+        raise Refused(*sorted(wrong, key=lambda one: (bool(one.repair), one.line, one.column)))
     return calls
-
-
-def _in_order(diagnostics: list[Diagnostic], errors_first: bool = False) -> list[Diagnostic]:
-    return sorted(diagnostics, key=lambda one: (errors_first and bool(one.repair), one.line, one.column))
 
 
 def _function(shape: _Shape, functions: Functions, checker: Checker) -> Function | None:
     function = functions.names.get(shape.name)
     if function is not None:
         return function
-    meant = Spellings(functions.names).resolve(shape.name)
+    meant = functions.spellings.resolve(shape.name)
     if meant is not None:
         checker.note(shape.name_at, "spelling", f"The function is called {meant!r}.", "read as that")
         return functions.names[meant]

@@ -8,9 +8,9 @@ is a finding. "2020-01" never becomes a number.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Collection, Mapping, Sequence
 from decimal import Decimal
-from typing import Any
 
 from airoagent.calls.functions import Function, Param
 from airoagent.calls.json_text import read_value
@@ -42,7 +42,9 @@ _NONE = object()
 class Checker:
     """Checks the parameters of one call. ``diagnostics`` collects what it finds: without a ``repair``, an error."""
 
-    def __init__(self, locate: Locate, raws: Mapping[Path, str] | None = None, data: Collection[Path] = ()) -> None:
+    def __init__(
+        self, locate: Locate = lambda _: (1, 1), raws: Mapping[Path, str] | None = None, data: Collection[Path] = ()
+    ) -> None:
         """``locate`` says where a value stands; ``raws`` how values without quotes were written, by path; ``data``
         names the strings that came from outside and are never read as JSON themselves.
         """
@@ -73,47 +75,38 @@ class Checker:
         self, given: dict[str, Json], params: Sequence[Param], path: Path, unknown: str, prefix: str
     ) -> dict[str, Json]:
         by_name = {param.name: param for param in params}
-        values: dict[str, Json] = {}
+        places: dict[str, Path] = {}  # by parameter: where it was written
         given = dict(given)
         for key, item in tuple(given.items()):
             at = (*path, key)
-            param = by_name.get(key) or self._renamed(key, by_name, given, values, at)
-            if param is None:
-                home = self._home(key, params, given)
-                if home is not None:
-                    inner = given.get(home.name)
-                    given[home.name] = {**inner, key: item} if isinstance(inner, dict) else {key: item}
-                    self.note(at, "misplaced", f"{key!r} belongs in {home.name!r}.", f"put into {home.name!r}")
-                    values[home.name] = _NONE
-                else:
-                    self._extra(at, key, unknown, by_name)
+            param = by_name.get(key) or self._renamed(key, by_name, given, at)
+            if param is not None:
+                places[param.name] = at
+                given.setdefault(param.name, item)
                 continue
-            values[param.name] = _NONE if values.get(param.name) is _NONE else (at, item)
-        found = self._checked(values, given, by_name, path, prefix)
+            home = self._home(key, params, given)
+            if home is None:
+                self._extra(at, key, unknown, by_name)
+                continue
+            given[home.name] = {**given.get(home.name, {}), key: item}
+            places.setdefault(home.name, (*path, home.name))
+            self.note(at, "misplaced", f"{key!r} belongs in {home.name!r}.", f"put into {home.name!r}")
+        found: dict[str, Json] = {}
+        for name, at in places.items():
+            param, item = by_name[name], given[name]
+            if not param.required and _is_nothing(item) and _fit(item, param) is _NONE:
+                self.note(at, "no_value", f"{prefix}{name} has no value.", "left out: it is not required")
+                continue
+            found[name] = self.value(item, param, at, f"{prefix}{name}")
         for param in params:
             if param.required and param.name not in found:
                 self.note(path, "missing", f"The parameter {prefix}{param.name} is missing.")
         return found
 
-    def _checked(
-        self, values: dict[str, Any], given: dict[str, Json], by_name: Mapping[str, Param], path: Path, prefix: str
-    ) -> dict[str, Json]:
-        found: dict[str, Json] = {}
-        for name, entry in values.items():
-            param = by_name[name]
-            at, item = ((*path, name), given[name]) if entry is _NONE else entry
-            if not param.required and _is_nothing(item) and _fit(item, param) is _NONE:
-                self.note(at, "no_value", f"{prefix}{name} has no value.", "left out: it is not required")
-                continue
-            found[name] = self.value(item, param, at, f"{prefix}{name}")
-        return found
-
-    def _renamed(
-        self, key: str, by_name: Mapping[str, Param], given: Mapping[str, Json], values: Mapping[str, Any], at: Path
-    ) -> Param | None:
+    def _renamed(self, key: str, by_name: Mapping[str, Param], given: Mapping[str, Json], at: Path) -> Param | None:
         """The one parameter whose name this key spells another way."""
         alike = [param for name, param in by_name.items() if spelled(name) == spelled(key)]
-        if len(alike) != 1 or alike[0].name in given or alike[0].name in values:
+        if len(alike) != 1 or alike[0].name in given:
             return None
         self.note(at, "spelling", f"The parameter is called {alike[0].name!r}.", f"{key[:80]!r} read as that")
         return alike[0]
@@ -230,16 +223,7 @@ class Checker:
             return _TRUTH.get(text.strip().lower(), _NONE) if isinstance(value, str) else _NONE
         if isinstance(value, float):
             return int(value) if param.kind == "integer" and value.is_integer() and abs(value) < 2**53 else _NONE
-        text = text.strip()
-        if len(text) > MOST_DIGITS:
-            return _NONE
-        if INTEGER.fullmatch(text):
-            return int(text)
-        if param.kind == "number" and NUMBER.fullmatch(text):
-            number = float(text)
-            if abs(number) < float("inf") and Decimal(repr(number)) == Decimal(text):
-                return number
-        return _NONE
+        return _number(text.strip(), param.kind, exact=True)
 
 
 def _is_within(value: Json, word: str, bound: Json) -> bool:
@@ -294,10 +278,18 @@ def _fit_scalar(value: Json, kind: str) -> Json:
         return str(value) if value else _NONE
     if kind == "boolean":
         return _UNQUOTED_TRUTH.get(value, _NONE)
-    if kind in ("integer", "number") and len(value) <= MOST_DIGITS:
-        if INTEGER.fullmatch(value):
-            return int(value)
-        if kind == "number" and NUMBER.fullmatch(value) and abs(number := float(value)) != float("inf"):
+    return _number(value, kind, exact=False) if kind in ("integer", "number") else _NONE
+
+
+def _number(text: str, kind: str, exact: bool) -> Json:
+    """The number that a text is; ``exact``: unless a float would lose some of it."""
+    if len(text) > MOST_DIGITS:
+        return _NONE
+    if INTEGER.fullmatch(text):
+        return int(text)
+    if kind == "number" and NUMBER.fullmatch(text):
+        number = float(text)
+        if math.isfinite(number) and (not exact or Decimal(repr(number)) == Decimal(text)):
             return number
     return _NONE
 
@@ -332,12 +324,10 @@ def _kind_of(value: Json) -> str:
 
 
 def _shown(value: Json) -> str:
-    text = json.dumps(value, ensure_ascii=False) if not _is_long(value) else json.dumps(str(value)[:60]) + "..."
+    if isinstance(value, str) and len(value) > 80:
+        return json.dumps(value[:60]) + "..."
+    text = json.dumps(value, ensure_ascii=False)
     return text if len(text) <= 80 else f"{text[:77]}..."
-
-
-def _is_long(value: Json) -> bool:
-    return isinstance(value, str) and len(value) > 80
 
 
 def _shown_bare(value: Json) -> str:

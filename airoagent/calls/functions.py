@@ -1,38 +1,27 @@
 """The functions a model may call: name, description, and parameters as a typed tree.
 
-    >>> (count,) = load_functions("count:\\n  description: Counts words.\\n  params:\\n    text: What to count.\\n")
-    >>> count.params[0].name, count.params[0].description
-    ('text', 'What to count.')
-
 They come from YAML in the airoboros style (`specs`) or from Python callables and tools (`signatures`), and go to the
 prompt's YAML (`specs.functions_yaml`) and to JSON schema (here), which decoding can be held to.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
 
 from airoagent.calls.scalars import Json
+from airoagent.calls.spelling import Spellings
 from airoagent.errors import Diagnostic, UsageError
 
-__all__ = ["BOUNDS", "HINTS", "Function", "Functions", "Json", "Kind", "Param", "call_schema", "object_schema"]
+__all__ = ["BOUNDS", "HINTS", "SIZES", "Function", "Functions", "Json", "Kind", "Param", "call_schema"]
 
 Kind = Literal["any", "string", "integer", "number", "boolean", "array", "object"]
 
-_SCHEMA_BOUNDS = (
-    "minimum",
-    "maximum",
-    "exclusiveMinimum",
-    "exclusiveMaximum",
-    "multipleOf",
-    "minLength",
-    "maxLength",
-    "minItems",
-    "maxItems",
-)
+SIZES = ("minLength", "maxLength", "minItems", "maxItems")
+_SCHEMA_BOUNDS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf", *SIZES)
 BOUNDS = (*_SCHEMA_BOUNDS, "uniqueItems")
 """JSON Schema's words for the bounds of a value, which every call is checked against."""
 HINTS = ("pattern", "format")
@@ -128,16 +117,20 @@ class Functions(tuple[Function, ...]):
     def __new__(cls, functions: Iterable[Function] = ()) -> Functions:
         """UsageError if two functions have one name."""
         self = super().__new__(cls, functions)
-        names = [function.name for function in self]
-        double = next((name for name in names if names.count(name) > 1), None)
-        if double is not None:
-            raise UsageError(f"two functions are called {double}", "rename one of them")
+        for name, count in Counter(function.name for function in self).items():
+            if count > 1:
+                raise UsageError(f"two functions are called {name}", "rename one of them")
         return self
 
     @cached_property
     def names(self) -> dict[str, Function]:
         """The functions by name."""
         return {function.name: function for function in self}
+
+    @cached_property
+    def spellings(self) -> Spellings:
+        """Which function a name means, also where it is spelled in another way."""
+        return Spellings(self.names)
 
 
 def call_schema(functions: Iterable[Function]) -> dict[str, Json]:

@@ -39,13 +39,12 @@ class Value:
 
 
 _SPACE = re.compile(r"[\s\u200b\ufeff]*+")
+_JOIN = re.compile(rf"{_SPACE.pattern}(?P<plus>\+){_SPACE.pattern}(?=[\"'“‘])")
 _OPEN = re.compile(r"[{\[]")
 _TOKEN = re.compile(r"[^\s,{}\[\]\"'“”‘’]++")
 _KEY = re.compile(r"[^\s,:：{}\[\]\"'“”‘’=]++")
 _ENDS = {'"': '"', "'": "'", "“": "”", "‘": "’"}
-_STOPS = {end: re.compile(rf"[^{end}\\\x00-\x1f]*+") for end in "\"'”’"}
-_STOPS["”"] = re.compile(r"[^”\"\\\x00-\x1f]*+")
-_STOPS["’"] = re.compile(r"[^’'\\\x00-\x1f]*+")
+_STOPS = {ends[0]: re.compile(rf"[^{ends}\\\x00-\x1f]*+") for ends in ('"', "'", '”"', "’'")}
 _SIMPLE_ESCAPES = {'"': '"', "\\": "\\", "/": "/", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 # The usual string: nothing to repair in it, and what follows the quote can only follow a string.
 _CLEAN_STRING = re.compile(r'"([^"\\\x00-\x1f]*+)"(?=[,:}\]\n])')
@@ -218,18 +217,12 @@ class JsonReader:
             character = self._text[at : at + 1]
             if character in ("}", "]") and character:
                 self._note(comma, "trailing_comma", "There is a comma before the closing bracket.", "left out")
-        elif character in _ENDS and character:
-            self._note(at, "missing_comma", "A comma is missing between two values.", "put in")
-            return at, False
-        elif character == "{" and close == "]":
-            self._note(at, "missing_comma", "A comma is missing between two objects.", "put in")
+        elif missing := self._missing_comma(at, character, close):
+            self._note(at, "missing_comma", f"A comma is missing between two {missing}.", "put in")
             return at, False
         elif self._text.startswith(_AFTER_VALUE, at):
             self._cut(at, close)
             return at, True
-        elif close == "]" and _NUMBER_NEXT.match(self._text, at):
-            self._note(at, "missing_comma", "A comma is missing between two numbers.", "put in")
-            return at, False
         elif character and character not in "}]":
             raise Stop(at, "syntax", f"A comma or {close!r} is expected here.")
         if not character:
@@ -238,9 +231,16 @@ class JsonReader:
         if character == close:
             return at + 1, True
         if character in "}]":
-            enclosing = self._lists > 0 if character == "]" else True
-            return self._wrong_bracket(at, character, close, (enclosing and close == "]") or self._lists > 0), True
+            return self._wrong_bracket(at, character, close, close == "]" or self._lists > 0), True
         return at, False
+
+    def _missing_comma(self, at: int, character: str, close: str) -> str:
+        """What begins here although no comma stands before it; "" if nothing does."""
+        if character and character in _ENDS:
+            return "values"
+        if close == "]" and character == "{":
+            return "objects"
+        return "numbers" if close == "]" and _NUMBER_NEXT.match(self._text, at) else ""
 
     def _cut(self, at: int, close: str) -> None:
         if not self.findings or self.findings[-1].kind != "cut":
@@ -304,19 +304,12 @@ class JsonReader:
     def _joined(self, at: int) -> tuple[str, int]:
         """A string, and further ones that ``+`` joins to it."""
         text, at = self._string(at)
-        if self._text[at : at + 1] in (",", "}", "]", "\n"):
-            return text, at
         pieces = [text]
-        while True:
-            plus = _SPACE.match(self._text, at).end()  # type: ignore[union-attr]
-            if self._text[plus : plus + 1] != "+":
-                return "".join(pieces), at
-            following = _SPACE.match(self._text, plus + 1).end()  # type: ignore[union-attr]
-            if self._text[following : following + 1] not in _ENDS or following >= len(self._text):
-                return "".join(pieces), at
-            self._note(plus, "joined", "Two strings are joined with '+'.", "read as one")
-            text, at = self._string(following)
+        while joined := _JOIN.match(self._text, at):
+            self._note(joined.start("plus"), "joined", "Two strings are joined with '+'.", "read as one")
+            text, at = self._string(joined.end())
             pieces.append(text)
+        return "".join(pieces), at
 
     def _string(self, start: int) -> tuple[str, int]:
         text = self._text

@@ -53,14 +53,13 @@ def untyped(text: str) -> Json:
 class Stop(Exception):
     """The value cannot be read: the kind, a sentence, and the offset. ``meant``: it looked like a call."""
 
-    def __init__(self, at: int, kind: str, message: str, *, meant: bool = False) -> None:
+    def __init__(self, at: int, kind: str, message: str) -> None:
         super().__init__(message)
-        self.at, self.kind, self.message, self.meant = at, kind, message, meant
+        self.at, self.kind, self.message, self.meant = at, kind, message, False
 
 
 EXACT = frozenset({"true", "false", "null"})
-_LITERALS: dict[str, Json] = {"true": True, "false": False, "null": None, "none": None}
-_JSON = {"true": "true", "false": "false", "null": "null", "none": "null"}
+_LITERALS: dict[str, Json] = {**_UNTYPED, "none": None}
 _NEARLY_NUMBER = re.compile(r"[+-]?(?:[0-9][0-9_]*+\.?[0-9]*+|\.[0-9]++)(?:[eE][+-]?[0-9]++)?")
 _NOT_FINITE = re.compile(r"[+-]?(?:nan|inf(?:inity)?)", re.IGNORECASE)
 _NOTHING = frozenset({"undefined", "...", "…"})
@@ -72,7 +71,8 @@ def read_word(word: str, at: int) -> tuple[Json, Finding | None]:
     if word in EXACT:
         return _LITERALS[word], None
     if lower in _LITERALS:
-        return _LITERALS[lower], Finding(at, "literal", f"{word} is not how JSON writes it.", f"read as {_JSON[lower]}")
+        repair = f"read as {'null' if lower == 'none' else lower}"
+        return _LITERALS[lower], Finding(at, "literal", f"{word} is not how JSON writes it.", repair)
     if _NOT_FINITE.fullmatch(word):
         raise Stop(at, "not_finite", f"{word} is not a JSON number.")
     if lower in _NOTHING:

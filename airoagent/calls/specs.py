@@ -7,27 +7,28 @@
         filters:
           keyword: The word or phrase we want to search for.
 
-This is the airoboros way, in YAML. ``params`` may be called ``parameters``. A parameter is its description, or a map of
+This is the airoboros way, in YAML. ``params`` may be called ``parameters``. A parameter is its description, a map of
 what it holds, or a map that says more: ``description``, ``type``, ``required`` (true unless it says otherwise, or there
 is a default), ``enum``, ``default``, ``items`` of an array, ``params`` of an object, ``values`` (the kind of everything
 an object holds), ``nullable``, and the bounds of JSON Schema. Such a map differs from a map of parameters by its keys:
 ``type`` names a type, or all keys are of these words. A map next to ``params`` is a parameter of its own.
 
-Tools with a JSON Schema are read by the same code, as JSON or YAML: ``{"type": "function", "function": {"name": ...,
-"parameters": {"type": "object", "properties": ...}}}`` as OpenAI has them, ``input_schema`` (Anthropic) and
-``inputSchema`` (MCP) for ``parameters``, one tool or a list, also under ``tools`` or ``functions``. What a schema says
-beyond what a `Param` can hold is left out with a finding in ``Function.diagnostics``.
+Tools with a JSON Schema are read by the same code: ``{"type": "function", "function": {"name": ..., "parameters":
+{"type": "object", "properties": ...}}}`` as OpenAI has them, ``input_schema`` (Anthropic) and ``inputSchema`` (MCP) for
+``parameters``, one tool or a list, also under ``tools`` or ``functions``. What a schema says beyond what a `Param` can
+hold is left out with a finding in ``Function.diagnostics``.
 """
 
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any, get_args
 
 from airoagent.calls.checker import Checker
-from airoagent.calls.functions import BOUNDS, HINTS, Function, Kind, Param
+from airoagent.calls.functions import BOUNDS, HINTS, SIZES, Function, Kind, Param
 from airoagent.calls.json_text import MOST_DEPTH
 from airoagent.calls.scalars import Json, Path, Plain, untyped
 from airoagent.calls.yaml_text import Places, write_yaml
@@ -140,10 +141,9 @@ class SpecReader:
                     self.note(at, f"{key!r} of {name} is not a part of a function.")
             else:
                 raise self.error(at, f"{name} has a {key!r} that is neither a description nor parameters")
-        names = [param.name for param in params]
-        double = next((one for one in names if names.count(one) > 1), None)
-        if double is not None:
-            raise self.error(path, f"{name} has two parameters called {double}")
+        for word, count in Counter(param.name for param in params).items():
+            if count > 1:
+                raise self.error(path, f"{name} has two parameters called {word}")
         said = str(description or "")
         plain = words == ["parameters"] and not schema
         return Function(name, said, tuple(params), "parameters" if plain else "params", None, tuple(self._notes))
@@ -182,13 +182,14 @@ class SpecReader:
             if word not in _KNOWN and not str(word).startswith("x-"):
                 self.note((*path, word), f"{str(word)[:80]!r} of {name} is not a known word.")
         kind, nullable = self._kind(name, value, path)
-        param = Param(name, str(value.get("description") or ""), kind, nullable=nullable)
-        inner = self._parts(param, value, path, depth)
+        members, items, values = self._parts(name, value, path, depth)
         if "required" in value and not isinstance(value["required"], list):
             listed = self._flag(value, "required", True, path)
         elif "optional" in value:
             listed = not self._flag(value, "optional", False, path)
-        param = self._values(replace(inner, limits=self._limits(inner, value, path)), value, path, strict)
+        text, limits = str(value.get("description") or ""), self._limits(name, value, path)
+        param = Param(name, text, kind, nullable=nullable, members=members, items=items, values=values, limits=limits)
+        param = self._values(param, value, path, strict)
         if listed is None:
             listed = not param.has_default and not _says_optional(param.description)
         return replace(param, required=listed and (strict or not param.has_default))
@@ -207,15 +208,13 @@ class SpecReader:
                 value = {**target, **{key: item for key, item in value.items() if key != "$ref"}}
                 continue
             if "allOf" in value:
-                parts = [
-                    self._mapping(one, f"a part of {name}", path) for one in self._list(value, "allOf", name, path)
-                ]
+                parts = self._schemas(value, "allOf", name, path)
                 value = _merged([*parts, {key: item for key, item in value.items() if key != "allOf"}])
                 continue
             word = next((one for one in _CHOICES if one in value), "")
             if not word:
                 return value
-            options = [self._mapping(one, f"a choice of {name}", path) for one in self._list(value, word, name, path)]
+            options = self._schemas(value, word, name, path)
             rest = [one for one in options if one.get("type") != "null"]
             value = {key: item for key, item in value.items() if key != word}
             if len(rest) < len(options):
@@ -236,24 +235,24 @@ class SpecReader:
         """The type, and whether null is one of its values."""
         written = value.get("type", "any")
         several = [str(one).lower() for one in (written if isinstance(written, list) else [written])]
-        kinds = [one for one in several if one != "null"]
-        nullable = self._flag(value, "nullable", False, path) or (len(kinds) < len(several))
+        kinds = [one for one in several if one != "null"] or ["any"]
+        nullable = self._flag(value, "nullable", False, path) or "null" in several
         if "type" not in value:
-            if any(isinstance(value.get(word), Mapping) for word in (*_MEMBERS, "values")):
-                return "object", nullable
-            return ("array" if "items" in value else "any"), nullable
+            holds = any(isinstance(value.get(word), Mapping) for word in (*_MEMBERS, "values"))
+            return "object" if holds else "array" if "items" in value else "any", nullable
+        if set(kinds) == {"integer", "number"}:
+            return "number", nullable
         if len(kinds) > 1:
-            number = set(kinds) == {"integer", "number"}
-            if not number:
-                self.note((*path, "type"), f"{name} may be of several kinds.", "read as any value")
-            return ("number" if number else "any"), nullable
-        if kinds and kinds[0] not in _KINDS:
+            self.note((*path, "type"), f"{name} may be of several kinds.", "read as any value")
+            return "any", nullable
+        if kinds[0] not in _KINDS:
             self.note((*path, "type"), f"{kinds[0][:80]!r} of {name} is not a type.", "read as any value")
-        return _KINDS.get(kinds[0], "any") if kinds else "any", nullable
+        return _KINDS.get(kinds[0], "any"), nullable
 
-    def _parts(self, param: Param, value: Mapping[str, Json], path: Path, depth: int) -> Param:
-        """The parameter with its members, items and values."""
-        name = param.name
+    def _parts(
+        self, name: str, value: Mapping[str, Json], path: Path, depth: int
+    ) -> tuple[tuple[Param, ...], Param | None, Param | None]:
+        """The members, items and values of a parameter."""
         word = next((one for one in _MEMBERS if one in value), "")
         members: tuple[Param, ...] = ()
         needed = value.get("required")
@@ -278,12 +277,7 @@ class SpecReader:
             self.note((*path, "additionalProperties"), f"{name} may have further members.", "not taken")
         if values is None and isinstance(more, Mapping) and not members:
             values = more
-        return replace(
-            param,
-            members=members,
-            items=self._inner("items", items, path, depth),
-            values=self._inner("values", values, path, depth),
-        )
+        return members, self._inner("items", items, path, depth), self._inner("values", values, path, depth)
 
     def _inner(self, word: str, value: Json, path: Path, depth: int) -> Param | None:
         if isinstance(value, Mapping) and value and not _is_spec(value) and not _KNOWN.issuperset(value):
@@ -292,7 +286,7 @@ class SpecReader:
             return self._spec(word, value, (*path, word), True, depth + 1)
         return self._param(word, value, (*path, word)) if isinstance(value, str) and value != "true" else None
 
-    def _limits(self, param: Param, value: Mapping[str, Json], path: Path) -> tuple[tuple[str, Json], ...]:
+    def _limits(self, name: str, value: Mapping[str, Json], path: Path) -> tuple[tuple[str, Json], ...]:
         """The bounds of a value, and the words about its form that only the model reads."""
         limits: dict[str, Json] = {}
         for word in (*BOUNDS, *HINTS):
@@ -301,15 +295,15 @@ class SpecReader:
             bound = untyped(value[word]) if isinstance(value[word], Plain) else value[word]
             kinds: Any = str if word in HINTS else bool if word == "uniqueItems" else (int, float)
             fits = isinstance(bound, kinds) and (kinds is bool or not isinstance(bound, bool))
-            if fits and word[:3] in ("min", "max") and word[3:] in ("Length", "Items"):
+            if word in SIZES and fits:
                 fits = isinstance(bound, int) and bound >= 0
             if not fits or (isinstance(bound, float) and abs(bound) > 1e300) or (word == "multipleOf" and bound <= 0):
-                self.note((*path, word), f"The {word} of {param.name} is {_short(bound)}, which cannot be one.")
+                self.note((*path, word), f"The {word} of {name} is {_short(bound)}, which cannot be one.")
             else:
                 limits[word] = bound
         for least, most in (("minimum", "maximum"), ("minLength", "maxLength"), ("minItems", "maxItems")):
             if least in limits and most in limits and limits[least] > limits[most]:
-                raise self.error((*path, least), f"the {least} of {param.name} is more than its {most}")
+                raise self.error((*path, least), f"the {least} of {name} is more than its {most}")
         return tuple(limits.items())
 
     def _values(self, param: Param, value: Mapping[str, Json], path: Path, strict: bool) -> Param:
@@ -363,8 +357,12 @@ class SpecReader:
             raise self.error((*path, word), f"the {word} of {name} is not a list")
         return found
 
+    def _schemas(self, value: Mapping[str, Json], word: str, name: str, path: Path) -> list[Mapping[str, Json]]:
+        what = f"a {'part' if word == 'allOf' else 'choice'} of {name}"
+        return [self._mapping(one, what, path) for one in self._list(value, word, name, path)]
+
     def _fitted(self, param: Param, value: Json, path: Path) -> Json:
-        checker = Checker(lambda _: (1, 1))
+        checker = Checker()
         fitted = checker.value(value, param, (), param.name)
         if checker.diagnostics:
             raise self.error(path, f"{value!r} does not fit {param.name}, which is of type {param.kind}")
@@ -439,14 +437,14 @@ def functions_of(value: Json, place: str = "", places: Places | None = None) -> 
     return SpecReader(place, places or {}).functions(value)
 
 
-def param_of_schema(name: str, schema: Any, *, required: bool = True) -> Param:
+def param_of_schema(name: str, schema: Any) -> Param:
     """The parameter that a JSON schema describes; what has no place in the tree is taken as "anything".
 
     UsageError for what is not a JSON schema, with the place that is wrong.
     """
     reader = SpecReader(f"the schema of {name}", {})
     reader._begin(schema)
-    return reader._spec(name, schema, (), required)
+    return reader._spec(name, schema, (), True)
 
 
 def functions_yaml(functions: Iterable[Function]) -> str:

@@ -7,8 +7,9 @@ cannot be read otherwise ("keyword: Python: the language"), and never where an a
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from airoagent.calls.scalars import Json, Path, untyped
 from airoagent.calls.yaml_text import Places, Unreadable, read_documents
@@ -19,16 +20,26 @@ __all__ = ["CallText", "read_yaml_documents"]
 
 @dataclass(slots=True)
 class CallText:
-    """A value that stood in a model's text: where its parts stand (line and column from 1, by path), what was repaired
-    in reading it, how its scalars without quotes were written (by path), and from which offset to which it stands (in
-    JSON; what is around YAML is found while reading).
+    """A value that stood in a model's text: where its parts stand, what was repaired in reading it, how its scalars
+    without quotes were written, and from which offset to which it stands (not for YAML: reading finds what is around).
     """
 
     value: Json
-    locate: Callable[[Path], tuple[int, int]]
+    places: Mapping[Path, Any]
+    place: Callable[[Any], tuple[int, int]]  # of one of the `places`
     diagnostics: list[Diagnostic] = field(default_factory=list)
     raws: dict[Path, str] = field(default_factory=dict)
     span: tuple[int, int] = (0, 0)
+
+    def locate(self, path: Path) -> tuple[int, int]:
+        """Line and column, from 1, of the part at a path, or of what is around it."""
+        while path not in self.places:
+            path = path[:-1]
+        return self.place(self.places[path])
+
+    def note(self, path: Path, kind: str, message: str, repair: str) -> None:
+        """Record what was repaired about the part at a path."""
+        self.diagnostics.append(Diagnostic(kind, message, *self.locate(path), repair))
 
 
 _MEMBER = re.compile(r"[ \t]*+(?:-[ ]++)*+[\"']?+[\w.-]++[\"']?+[ ]*+:(?:[ \t]|$)")
@@ -58,10 +69,14 @@ def read_yaml_documents(text: str, keys: Collection[str], truncated: bool, hashe
                 "truncated", "The text ends before the value is complete.", error.line + first, error.column
             ) from None
         raise Unreadable(error.kind, error.message, error.line + first, error.column) from None
-    return [
-        CallText(value, _locator(where, first), notes if number == 0 else [])
-        for number, (value, where) in enumerate(zip(found, places, strict=False))
-    ]
+
+    def place(at: tuple[int, int]) -> tuple[int, int]:
+        return at[0] + first + 1, at[1] + 1
+
+    documents = [CallText(value, where, place) for value, where in zip(found, places, strict=False)]
+    for document in documents[:1]:
+        document.diagnostics = notes
+    return documents
 
 
 _COMMENTED = re.compile(
@@ -90,16 +105,6 @@ def _with_hashes(lines: list[str], keys: Collection[str], notes: list[Diagnostic
             line = found["head"] + "'" + value.replace("'", "''") + "'"
         done.append(line)
     return done
-
-
-def _locator(places: Places, first: int) -> Callable[[Path], tuple[int, int]]:
-    def locate(path: Path) -> tuple[int, int]:
-        while path and path not in places:
-            path = path[:-1]
-        line, column = places.get(path, (0, 0))
-        return line + first + 1, column + 1
-
-    return locate
 
 
 def _region(lines: list[str], keys: Collection[str]) -> tuple[int, int, list[Diagnostic]]:

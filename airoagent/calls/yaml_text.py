@@ -14,16 +14,17 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from airoagent.calls.json_text import MOST_DEPTH
-from airoagent.calls.scalars import Json, Plain, untyped
+from airoagent.calls.scalars import Json, Path, Plain, untyped
 
 __all__ = ["MOST_CHARACTERS", "Places", "Unreadable", "read_documents", "scalar_text", "write_yaml"]
 
 MOST_CHARACTERS = 256 * 1024
 
-Places = dict[tuple[Any, ...], tuple[int, int]]
+Places = dict[Path, tuple[int, int]]
 """Where values stand: path (keys and indexes) -> line and column, both from 0."""
 
 
@@ -63,14 +64,13 @@ def _events(text: str) -> Iterator[Any]:
             parser.dispose()
 
 
+@dataclass(slots=True)
 class _Open:
     """A map or list that is being read; a map waits for a key or has one."""
 
-    __slots__ = ("key", "path", "value")
-
-    def __init__(self, value: Any, path: tuple[Any, ...]) -> None:
-        self.value, self.path = value, path
-        self.key: str | None = None
+    value: Any
+    path: Path
+    key: str | None = None
 
 
 def read_documents(text: str, places: list[Places] | None = None) -> list[Json]:
@@ -108,7 +108,7 @@ def read_documents(text: str, places: list[Places] | None = None) -> list[Json]:
         else:
             value = {} if kind is start_map else []
         # Book the value in what is open.
-        path: tuple[Any, ...] = ()
+        path: Path = ()
         if top is None:
             documents.append(value)
         elif type(top.value) is list:
@@ -183,23 +183,18 @@ def _escape(match: re.Match[str]) -> str:
 def write_yaml(value: Json, indent: int = 0) -> str:
     """A value as block YAML, two spaces a level, ending in a newline."""
     pad = " " * indent
-    if isinstance(value, dict) and value:
-        lines = []
-        for key, item in value.items():
-            if isinstance(item, dict | list) and item:
-                lines.append(f"{pad}{scalar_text(key)}:\n{write_yaml(item, indent + 2)}")
-            else:
-                lines.append(f"{pad}{scalar_text(key)}: {_inline(item)}\n")
-        return "".join(lines)
-    if isinstance(value, list) and value:
-        lines = []
-        for item in value:
-            if isinstance(item, dict | list) and item:
-                lines.append(f"{pad}- {write_yaml(item, indent + 2)[indent + 2 :]}")
-            else:
-                lines.append(f"{pad}- {_inline(item)}\n")
-        return "".join(lines)
-    return f"{pad}{_inline(value)}\n"
+    if not value or not isinstance(value, dict | list):
+        return f"{pad}{_inline(value)}\n"
+    lines = []
+    for key, item in value.items() if isinstance(value, dict) else ((None, item) for item in value):
+        head = f"{pad}-" if key is None else f"{pad}{scalar_text(key)}:"
+        if not item or not isinstance(item, dict | list):
+            lines.append(f"{head} {_inline(item)}\n")
+        elif key is None:
+            lines.append(f"{head} {write_yaml(item, indent + 2)[indent + 2 :]}")
+        else:
+            lines.append(f"{head}\n{write_yaml(item, indent + 2)}")
+    return "".join(lines)
 
 
 def _inline(value: Json) -> str:

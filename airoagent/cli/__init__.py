@@ -1,22 +1,31 @@
-"""The command line: errors become one sentence, one hint and a stable exit code."""
+"""The command line: errors become one sentence, one hint and a stable exit code.
 
-from __future__ import annotations
-
-import contextlib
-import os
-import sys
-import warnings
-from collections.abc import Sequence
+Until `main` has taken over Ctrl-C nothing else is imported: Python itself would print a traceback.
+"""
 
 __all__ = ["main"]
 
+TYPE_CHECKING = False
 
-def main(argv: Sequence[str] | None = None) -> None:
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def main(argv: "Sequence[str] | None" = None) -> None:
     """Run ``airo`` with these arguments (the process's own by default) and exit."""
-    import signal
+    import _signal  # type: ignore[import-not-found]  # `signal` itself would import enum and types first
+    import os
+    import sys
 
-    for number in (signal.SIGINT, signal.SIGTERM):  # during the imports; `run` takes over
-        signal.signal(number, lambda *_: os._exit(130))
+    def stop(*_: object) -> None:
+        os._exit(130)
+
+    for number in (_signal.SIGINT, _signal.SIGTERM):  # until `run` takes over, and after its end
+        _signal.signal(number, stop)
+    _drop_relative_paths()
+
+    import contextlib
+    import warnings
 
     args = list(sys.argv[1:] if argv is None else argv)
     if args in (["--version"], ["version"]) and sys.stdout is not None:
@@ -41,3 +50,13 @@ def main(argv: Sequence[str] | None = None) -> None:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # a lone surrogate on a page must not end the program
     sys.exit(run(args))
+
+
+def _drop_relative_paths() -> None:
+    """Remove what relative entries of PYTHONPATH (an empty one, too) put on the path: modules of the current folder."""
+    import sys
+    from os import environ, path, pathsep  # not pathlib: it would be looked for in that folder
+
+    entries = [] if sys.flags.ignore_environment else environ.get("PYTHONPATH", "").split(pathsep)
+    relative = {path.abspath(entry) for entry in entries if not path.isabs(entry)}  # noqa: PTH100, PTH117 - see above
+    sys.path[:] = [entry for entry in sys.path if path.abspath(entry) not in relative]  # noqa: PTH100 - see above

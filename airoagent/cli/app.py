@@ -165,11 +165,16 @@ def run(args: list[str]) -> int:
         interrupted = True
         raise KeyboardInterrupt
 
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, interrupt)
-    color = _colored(args)
-    with click.Context(cli, color=color).scope(cleanup=False):  # also for what is printed outside any verb
-        return _run(args, trace, color)
+    try:
+        before = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
+        color = _colored(args)
+        with click.Context(cli, color=color).scope(cleanup=False):  # also for what is printed outside any verb
+            code = _run(args, trace, color)
+        for number, handler in before.items():  # nothing catches an exception while Python shuts down
+            signal.signal(number, handler)
+    except KeyboardInterrupt:
+        return 130
+    return code
 
 
 def _importing(frame: Any) -> bool:

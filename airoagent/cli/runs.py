@@ -11,7 +11,7 @@ import click
 
 from airoagent.cli.display import plain
 from airoagent.cli.inputs import load_run, load_trace, named_values, open_store
-from airoagent.cli.options import json_lines_option
+from airoagent.cli.options import Rule, group_rule, json_lines_option, refuses
 from airoagent.cli.output import answer_text
 from airoagent.errors import StoreError, UsageError
 from airoagent.events import StepStarted
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from airoagent.records.run_record import Run
+
+
+_MOST = 1_000_000_000  # runs
 
 
 def _list_options(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -33,7 +36,7 @@ def _list_options(function: Callable[..., Any]) -> Callable[..., Any]:
             metavar="TEXT",
             help="List only runs with these words in their question, answer or evidence.",
         ),
-        click.option("-n", "limit", type=click.IntRange(1), default=20, help="Maximum runs to list."),
+        click.option("-n", "limit", type=click.IntRange(1, _MOST), default=20, help="Maximum runs to list."),
     ):
         function = option(function)
     return function
@@ -42,6 +45,7 @@ def _list_options(function: Callable[..., Any]) -> Callable[..., Any]:
 @click.group("runs", invoke_without_command=True)
 @_list_options
 @click.pass_context
+@refuses(group_rule("limit query as_json"))
 def runs_command(ctx: click.Context, limit: int, query: str, as_json: bool) -> None:
     """List the recorded runs, newest first. Other commands take an ID, a prefix of one, or @last for the newest."""
     if ctx.invoked_subcommand is None:
@@ -125,7 +129,7 @@ def path(run_id: str | None) -> None:
 def rm(run_ids: tuple[str, ...]) -> None:
     """Remove runs. A run that is still going is not removed."""
     store = open_store()
-    for run_id in [store.find(word) for word in run_ids]:
+    for run_id in dict.fromkeys(store.find(word) for word in run_ids):
         if store.status(run_id) == "running":
             raise StoreError(f"the run {run_id} is still going", "stop it first, or wait for it to finish")
         store.remove(run_id)
@@ -174,10 +178,16 @@ def save_plan(run_id: str, output: str | None, params: tuple[str, ...]) -> None:
 
 @runs_command.command("gc")
 @click.option("--older", "days", type=click.FloatRange(0), metavar="DAYS", help="Remove runs older than DAYS.")
-@click.option("--keep", type=click.IntRange(0), metavar="N", help="Keep the newest N runs and remove the others.")
+@click.option(
+    "--keep", type=click.IntRange(0, _MOST), metavar="N", help="Keep the newest N runs and remove the others."
+)
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @click.option("--dry-run", is_flag=True, help="Show what would be removed.")
 @click.option("--vacuum", is_flag=True, help="Shrink the file on disk; no run can be recorded meanwhile.")
+@refuses(
+    Rule("yes vacuum", excludes="dry_run"),
+    Rule("yes", needs="days keep", shown="--older or --keep", hint="nothing needs confirmation: remove --yes"),
+)
 def gc(days: float | None, keep: int | None, yes: bool, dry_run: bool, vacuum: bool) -> None:
     """Remove data that no run uses, and old runs if --older or --keep is given.
 
@@ -223,7 +233,7 @@ def _ask_to_remove(count: int) -> None:
 def repair() -> None:
     """Recover what is readable in a damaged store into a new file, and keep the old file next to it.
 
-    A run is kept up to its first damaged event. An undamaged store is not changed.
+    A run is kept up to its first damaged or missing event. An undamaged store is not changed.
     """
     from airoagent.records.upkeep import repair as repair_store
 
@@ -232,10 +242,11 @@ def repair() -> None:
         click.echo("nothing is damaged", err=True)
         return
     click.echo(f"runs kept whole: {done.whole:,}", err=True)
-    for what, runs in (("kept up to a damaged event", done.cut), ("lost", done.lost)):
+    for what, runs in (("kept up to a damaged or missing event", done.cut), ("lost", done.lost)):
         if runs:
             more = "" if len(runs) <= 20 else f" and {len(runs) - 20:,} more"
             click.echo(f"runs {what}: {len(runs):,} ({', '.join(runs[:20])}{more})", err=True)
+    click.echo(f"events kept: {done.events:,}", err=True)
     click.echo(f"the old file is now {done.old}", err=True)
 
 

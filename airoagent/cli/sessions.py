@@ -13,7 +13,7 @@ import click
 from airoagent.cli.display import plain
 from airoagent.cli.inputs import load_run, open_store
 from airoagent.cli.launch import make_agent
-from airoagent.cli.options import agent_options
+from airoagent.cli.options import SEARCH_RULE, Rule, agent_options, refuses
 from airoagent.cli.output import make_watch, print_run
 from airoagent.errors import UsageError
 from airoagent.settings import load_settings, private_file, state_folder
@@ -35,6 +35,7 @@ _HELP = """\
 
 @click.command("chat")
 @agent_options()
+@refuses(SEARCH_RULE)
 @click.option("-v", "--verbose", is_flag=True, help="Show plans and steps.")
 def chat_command(verbose: bool, **flags: Any) -> int:
     """Ask questions that may refer to earlier ones ("And when was she born?"). Each question is a run.
@@ -149,6 +150,7 @@ _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 @click.option("--at-once", type=click.IntRange(1, 1000), default=8, show_default=True, help="Maximum runs at a time.")
 @click.option("--mcp", is_flag=True, help="Serve MCP on standard input and output instead of HTTP.")
 @agent_options()
+@refuses(Rule("host port key names at_once", excludes="mcp", hint="no port is opened with --mcp"), SEARCH_RULE)
 def serve_command(
     host: str, port: int, key: str | None, names: tuple[str, ...], at_once: int, mcp: bool, **flags: Any
 ) -> int:
@@ -221,6 +223,10 @@ def _serve_mcp(flags: dict[str, Any]) -> int:
     metavar="PATH",
     help="Answer questions asked on the page from this folder or file.",
 )
+@refuses(
+    Rule("port model docs", excludes="run_id", shown="the ID of a run", hint="omit the ID to serve all runs"),
+    Rule("output", needs="run_id", shown="the ID of a run", hint="airo view @last -o FILE"),
+)
 def view_command(
     run_id: str | None, output: str | None, port: int, no_open: bool, model: str | None, docs: tuple[str, ...]
 ) -> None:
@@ -236,8 +242,6 @@ def view_command(
       airo view --docs examples/library
     """
     if run_id is None:
-        if output is not None:
-            raise click.UsageError("-o needs the ID of a run")
         _serve_pages(port, no_open, {"model": model, "docs": docs})
         return
     from airoagent.view.page import render_page

@@ -13,7 +13,7 @@ import click
 from airoagent.cli.display import plain
 from airoagent.cli.inputs import words_or_stdin
 from airoagent.cli.launch import make_agent
-from airoagent.cli.options import agent_options, display_options, json_lines_option, setting_option
+from airoagent.cli.options import agent_options, display_options, group_rule, json_lines_option, refuses, setting_option
 from airoagent.cli.output import print_run
 from airoagent.errors import UsageError
 from airoagent.settings import config_folder, load_settings, private_folder
@@ -43,6 +43,7 @@ def _find(tools: tuple[str, ...], name: str = "") -> Found:
 @setting_option("tools")
 @json_lines_option
 @click.pass_context
+@refuses(group_rule("tools as_json"))
 def tools_command(ctx: click.Context, tools: tuple[str, ...], as_json: bool) -> None:
     """List the tools: name, description, file; and the files that could not be loaded."""
     if ctx.invoked_subcommand is None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from airoagent.cli.inputs import open_store, text_of
+from airoagent.cli.options import Rule, refuses
 from airoagent.errors import UsageError
 
 if TYPE_CHECKING:
@@ -66,6 +67,16 @@ _MODULES = "q_proj,k_proj,v_proj,o_proj,gate_proj,up_proj,down_proj"
     type=click.Choice(["both", "airoboros", "chat"]),
     default="both",
     help="Prompt style of the generated examples.",
+)
+@refuses(
+    Rule(
+        "data query base out gguf bits device wrapper rank alpha targets lr batch accumulate epochs steps save_every "
+        "max_tokens restart",
+        excludes="count",
+        hint="nothing is trained with --make-data",
+    ),
+    Rule("style", needs="count"),
+    Rule("epochs", excludes="steps"),
 )
 def train_command(data: str | None, query: str | None, count: int | None, **flags: Any) -> None:
     """Train a LoRA adapter by QLoRA on DATA: JSON Lines of instruction and response.

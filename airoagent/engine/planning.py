@@ -13,7 +13,7 @@ from airoagent.plan.parser import PlanParser
 from airoagent.plan.plan_grammar import plan_grammar
 from airoagent.plan.plans import Plan
 from airoagent.prompts.plan_prompts import plan_prompt
-from airoagent.toolbox.tool import Toolbox
+from airoagent.toolbox.tool import Tool, Toolbox
 
 __all__ = ["write_plan"]
 
@@ -28,8 +28,9 @@ async def write_plan(
 ) -> Plan:
     """The plan, checked; PlanError if what the model wrote cannot be used.
 
-    Steps that have become certain are given to ``execution`` while the rest is being written, but for those with side
-    effects. A plan after a failed one is told what is known (``reuse``), and may go on from it.
+    Steps that have become certain are given to ``execution`` while the rest is being written, except those with side
+    effects and those that may not be repeated: the plan may yet be refused, or be written again after a kill. A plan
+    after a failed one is told what is known (``reuse``), and may go on from it.
     """
     again = reuse is not None and reuse.begun
     tools = ((tool.name, tool.description) for tool in toolbox.values())
@@ -38,10 +39,13 @@ async def write_plan(
     parser = PlanParser(toolbox)
     pending: list[str] = []
 
+    def may_start(tool: Tool) -> bool:
+        return tool.repeatable and not tool.side_effects
+
     def heard(text: str) -> None:
         recorder(PlanText(text=text))
         pending.append(text)
-        certain = [step for step in parser.feed(text) if not toolbox[step.tool].side_effects]
+        certain = [step for step in parser.feed(text) if may_start(toolbox[step.tool])]
         # A later plan may lean on the earlier one, which only its whole text shows.
         if certain and execution is not None and execution.eager and not again:
             recorder(PlanPart(text="".join(pending)))

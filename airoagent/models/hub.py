@@ -21,9 +21,8 @@ __all__ = [
     "cache_folder",
     "download",
     "is_hub_name",
-    "not_fetched",
     "offline",
-    "require",
+    "reason_of",
     "snapshot",
 ]
 
@@ -64,24 +63,21 @@ def snapshot(name: str, revision: str = "main") -> Path | None:
 
 
 class NotFetched(ModelError):
-    """A model of the hub, ``repo``, is needed and is not whole on this machine; fetching it is the cure."""
+    """A model of the hub, ``repo``, is needed and is not whole on this machine; fetching it is the cure.
 
-    def __init__(self, repo: str, message: str, hint: str) -> None:
-        super().__init__(message, hint)
+    ``adapter`` is the name of the adapter that it is the base model of. The message and the hint are of this moment:
+    they say whether the hub is switched off.
+    """
+
+    def __init__(self, repo: str, adapter: str = "") -> None:
+        needed = f"the adapter {adapter} is based on {repo}, which" if adapter else repo
+        message, hint = f"{needed} is not downloaded", "its first use fetches it, or run:"
+        if offline():
+            message = f"{needed} is not downloaded, and the network is switched off (HF_HUB_OFFLINE)"
+            hint = "unset HF_HUB_OFFLINE, or on a machine with network access run:"
+        elsewhere = "; or name its folder: -o base FOLDER" if adapter else ""
+        super().__init__(message, f"{hint} hf download {repo}{elsewhere}")
         self.repo = repo
-
-
-def not_fetched(name: str) -> NotFetched:
-    """The error for a model that is not on this machine, as things stand: whether the hub is switched off or not."""
-    if offline():
-        return NotFetched(
-            name,
-            f"{name} is not on this machine, and the network is switched off (HF_HUB_OFFLINE)",
-            f"unset HF_HUB_OFFLINE, or on a machine with network access run: hf download {name}",
-        )
-    return NotFetched(
-        name, f"{name} is not on this machine yet", f"its first use fetches it, or run: hf download {name}"
-    )
 
 
 class LoadStopped(BaseException):
@@ -118,18 +114,11 @@ def download(
         if not files:
             raise ModelError(f"{name} contains no model files", "choose another: airo models")
         bar = _counting_bar(f"fetching {name}", sum(size for _, size in files), progress, stopped)
-        paths = [
-            hf_hub_download(
-                name,
-                file,
-                revision=revision,
-                cache_dir=cache_folder(),
-                endpoint=endpoint,
-                tqdm_class=bar,  # It asks for tqdm's methods, not for tqdm.
+        for file, _ in files:  # tqdm_class: what is asked for is tqdm's methods, not tqdm.
+            path = hf_hub_download(
+                name, file, revision=revision, cache_dir=cache_folder(), endpoint=endpoint, tqdm_class=bar
             )
-            for file, _ in files
-        ]
-        return Path(paths[0]).parent
+        return Path(path).parent
     except errors.GatedRepoError as error:
         raise ModelError(f"{name} is a gated model", "accept its terms on its page and set HF_TOKEN") from error
     except errors.RepositoryNotFoundError as error:
@@ -140,27 +129,23 @@ def download(
         hint = "leave the option revision out for the newest"
         raise ModelError(f"{name} has no revision {revision!r}", hint) from error
     except errors.OfflineModeIsEnabled as error:
-        raise not_fetched(name) from error
+        raise NotFetched(name) from error
     except ModelError:
         raise
     except Exception as error:  # Which class a failed connection has differs by version and transport.
-        raise _unreachable(name, error) from error
+        if isinstance(error, OSError) and error.errno in (28, 122):
+            hint = "make room, or set HF_HOME to another disk"
+            raise ModelError(f"the disk is full: {name} could not be written", hint) from error
+        raise ModelError(
+            f"{name} is not downloaded and could not be fetched: {reason_of(error)}",
+            "check the network, or give the folder of a model that is here (-m FOLDER)",
+        ) from error
 
 
-def _unreachable(name: str, error: Exception) -> ModelError:
-    if isinstance(error, OSError) and error.errno in (28, 122):
-        return ModelError(f"the disk is full: {name} could not be written", "make room, or set HF_HOME to another disk")
-    reason = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
-    return ModelError(
-        f"{name} is not on this machine and could not be fetched: {reason}",
-        "check the network, or give the folder of a model that is here (-m FOLDER)",
-    )
-
-
-def require(name: str, revision: str) -> None:
-    """Fail at once where a model that is not on this machine cannot be fetched because the hub is switched off."""
-    if offline() and snapshot(name, revision) is None:
-        raise not_fetched(name)
+def reason_of(error: BaseException) -> str:
+    """The first line of its message, with the next where the first only announces it; its class if it says nothing."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
+    return (f"{lines[0]} {lines[1]}" if lines[0].endswith(":") and len(lines) > 1 else lines[0])[:300]
 
 
 def _counting_bar(what: str, total: int, progress: Progress | None, stopped: Callable[[], bool]) -> type:

@@ -20,9 +20,9 @@ _MOST_TEXT = 4 * 1024 * 1024  # characters for one prompt, far more than any mod
 
 
 async def bounded(chunks: AsyncIterator[Chunk]) -> AsyncIterator[Chunk]:
-    """The chunks, up to a size: a server that does not keep to its limit of tokens may write without end.
+    """The chunks, up to a size (then cut: ``length``): a server may not keep to its limit of tokens.
 
-    What comes after that is reported as cut (``length``). Closing this closes what it reads from.
+    Closing this closes what it reads from.
     """
     room = _MOST_TEXT
     source: Any = chunks
@@ -80,16 +80,10 @@ class StopFilter:
 
     def _may_become(self, text: str) -> int:
         """How many characters at the end may yet become a stop string, or are a turn marker nothing has followed."""
-        longest = 0
-        for stop in self._stop:
-            longest = max(longest, _overlap(text, stop, len(stop) - 1))
         bare = text.rstrip()
-        for turn in _TURNS:
-            whole = bare.endswith(turn)
-            # Whitespace may follow a whole marker; inside one there is none.
-            held = len(turn) + len(text) - len(bare) if whole else _overlap(text, turn, len(turn) - 1)
-            longest = max(longest, held)
-        return longest
+        # Whitespace may follow a whole marker; inside one there is none.
+        held = [len(turn) + len(text) - len(bare) for turn in _TURNS if bare.endswith(turn)]
+        return max(held + [_overlap(text, word, len(word) - 1) for word in (*self._stop, *_TURNS)])
 
 
 def _overlap(text: str, word: str, most: int) -> int:

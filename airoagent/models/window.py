@@ -42,10 +42,9 @@ def room_for(name: str, purpose: Purpose, length: int, window: int) -> int:
 
 
 async def fit_to(model: Model, sampling: Sampling | None, blocks: Sequence[ContextBlock], instruction: str) -> Fitted:
-    """The blocks of a closed-context prompt, cut to what this model can read and still answer.
+    """The blocks of a closed-context prompt, cut to what fits next to an answer of at most a quarter of the window.
 
-    A quarter of the window at most is left for the answer. A model without a window gets them whole. Raises ModelError
-    where the instruction alone does not fit.
+    A model without a window gets them whole. Raises ModelError where the instruction alone does not fit.
     """
     if isinstance(model, Asks):
         await model.ready()

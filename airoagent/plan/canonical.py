@@ -36,8 +36,6 @@ _PLAIN_REFERENCE = re.compile(r"(?::evidence[0-9]{1,9}:)++")
 class _EveryName(ToolNames):
     """Takes any name for a tool: what reads back under it reads back with any tools registered."""
 
-    __slots__ = ()
-
     def resolve(self, name: str) -> str:
         return name
 

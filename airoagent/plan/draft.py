@@ -8,13 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Container
 from dataclasses import dataclass
-from typing import NoReturn
 
 from airoagent.errors import Diagnostic, PlanError
 from airoagent.findings import Finding, located
-from airoagent.plan.cycles import circle, find_cycle
 from airoagent.plan.repairs import find_reference, read_template
-from airoagent.plan.steps import Ref, Step, Template
+from airoagent.plan.steps import Ref, Step, Template, circle, find_cycle
 from airoagent.plan.tool_names import ToolNames, is_model
 
 __all__ = ["Draft", "PlanLimits"]
@@ -42,10 +40,6 @@ _HINTS = {
 }
 
 
-Finished = tuple[tuple[Step, ...], Template | None, str, tuple[Diagnostic, ...]]
-"""What a plan is made of, as `Plan` takes it."""
-
-
 class Draft:
     """Steps, findings, question and answer gathered so far."""
 
@@ -53,6 +47,7 @@ class Draft:
         self.names = names
         self.limits = limits
         self.steps: list[Step] = []
+        self.certain: list[Step] = []  # those not yet given out; none after an error
         self.places: list[int] = []  # where the input of each step stands in the text
         self.findings: list[Finding] = []
         self.defined: dict[str, Step | None] = {}  # by id; None: the step is refused
@@ -76,40 +71,38 @@ class Draft:
     def tool(self, written: str, tool: str | None, at: int) -> str | None:
         """The registered tool of a step, with a finding if it was written in another way or is not known."""
         if tool is None:
-            near = self.names.nearest(written)
-            known = f"did you mean {' or '.join(near)}?" if near else f"registered: {self._registered()}"
+            near, names = self.names.nearest(written), sorted(self.names.names)
+            listed = ", ".join(names[:12]) + (", ..." if len(names) > 12 else "")
+            known = f"did you mean {' or '.join(near)}?" if near else f"registered: {listed or 'none'}"
             self.fail(at, "unknown_tool", f"No tool is called {written[:80]!r}; {known}")
         elif tool != written:
             self.note(at, "tool_name", f"The tool {tool} is written {written[:80]!r}.", f"read as {tool}")
         return tool
 
-    def _registered(self) -> str:
-        names = sorted(self.names.names)
-        return ", ".join(names[:12]) + (", ..." if len(names) > 12 else "") if names else "none"
-
     def add(
-        self, number: int, thought: str, tool: str | None, template: Template, line: int, at: int, place: int, size: int
-    ) -> Step | None:
-        """Add a step; None if it is refused. ``at`` is where it stands, ``place`` where its input does."""
+        self, number: int, thought: str, tool: str | None, text: str, *, line: int, at: int, place: int, size: int
+    ) -> None:
+        """Add a step, unless it is refused. ``at`` is where it stands, ``place`` where its input does."""
+        template = read_template(text, self.refs, self.findings, place, self.earlier)
         own = f"evidence{number}"
         if own in self.defined:
             there = self.defined[own]
             if there is not None and (there.tool, there.template) == (tool, template):
                 self.note(at, "repeated_step", f":{own}: is written a second time.", "left out")
-                return None
-            self.fail(at, "duplicate_id", f":{own}: is assigned twice.")
-            return None
+            else:
+                self.fail(at, "duplicate_id", f":{own}: is assigned twice.")
+            return
         if len(self.defined) >= self.limits.steps:
             if len(self.defined) == self.limits.steps:
                 self.fail(at, "too_large", f"The plan has more than {self.limits.steps} steps.")
                 self.defined[own] = None
-            return None
+            return
         self.defined[own] = None
         if size > self.limits.input:
             self.fail(place, "too_large", f"The input of :{own}: has more than {self.limits.input} characters.")
-            return None
+            return
         if tool is None:
-            return None
+            return
         step = Step(own, thought, tool, template, line)
         for part in template:
             if part.__class__ is Ref:
@@ -120,7 +113,8 @@ class Draft:
         self.defined[own] = step
         self.steps.append(step)
         self.places.append(place)
-        return step
+        if not self.failed:
+            self.certain.append(step)
 
     @property
     def earlier(self) -> Container[str] | None:
@@ -149,8 +143,10 @@ class Draft:
                     message = f"The answer refers to {part}, which is not a step of the plan."
                     self.fail(place, "undefined_reference", message)
 
-    def finish(self, text: str, raw: str, truncated: bool) -> Finished:
-        """Check the whole; PlanError if it is refused.
+    def finish(
+        self, text: str, raw: str, truncated: bool
+    ) -> tuple[tuple[Step, ...], Template | None, str, tuple[Diagnostic, ...]]:
+        """Check the whole, and return it as `Plan` takes it; PlanError if it is refused.
 
         ``text`` is what was read, ``raw`` the same as it came: its lines may end in CR LF.
         """
@@ -162,7 +158,11 @@ class Draft:
             self.fail(end, "truncated", "The text was cut off before the plan's answer.")
         self._check_forward(text)
         if self.failed:
-            self.refuse(text, raw)
+            diagnostics = located(self.findings, text)
+            first = next(diagnostic for diagnostic in diagnostics if not diagnostic.repair)
+            raise PlanError(
+                first.message, _HINTS.get(first.kind, ""), kind=first.kind, diagnostics=diagnostics, text=raw
+            )
         steps = tuple(self.steps)
         if self.answer is None:
             last = steps[-1]
@@ -174,12 +174,11 @@ class Draft:
             if is_model(step.tool) and not step.depends_on:
                 message = f":{step.id}: asks {step.tool} without any evidence."
                 self.note(place, "no_evidence", message, "kept; the model answers from what it knows")
-        if len(self.used) < len(steps):
-            for step, place in zip(steps, self.places, strict=True):
-                if step.id not in self.used:
-                    message = f"Nothing uses the evidence of :{step.id}:."
-                    self.note(place, "unused_evidence", message, "kept; the step runs all the same")
-        return steps, self.answer, self.question, located(self.findings, text) if self.findings else ()
+        for step, place in zip(steps, self.places, strict=True):
+            if step.id not in self.used:
+                message = f"Nothing uses the evidence of :{step.id}:."
+                self.note(place, "unused_evidence", message, "kept; the step runs all the same")
+        return steps, self.answer, self.question, located(self.findings, text)
 
     def _check_forward(self, text: str) -> None:
         """Judge the references that did not lead back: to nothing, to the step itself, forward, round in a circle."""
@@ -201,9 +200,3 @@ class Draft:
         if cycle:
             place = self.places[list(needs).index(cycle[0])]
             self.fail(place, "cycle", f"The steps wait for each other: {circle(cycle)}.")
-
-    def refuse(self, text: str, raw: str) -> NoReturn:
-        """Raise the PlanError for the errors found."""
-        diagnostics = located(self.findings, text)
-        first = next(diagnostic for diagnostic in diagnostics if not diagnostic.repair)
-        raise PlanError(first.message, _HINTS.get(first.kind, ""), kind=first.kind, diagnostics=diagnostics, text=raw)

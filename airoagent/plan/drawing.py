@@ -6,15 +6,15 @@
     >>> print(draw_plan(plan, "text"), end="")
     evidence0  Search  otters
     evidence1  QA      :evidence0:  <- evidence0
+    answer     <- evidence1
 
-What a model wrote is only ever text in a picture: it is escaped for each form, and signs that are not seen or that
-drive a terminal are left visible as codes. Pure functions, no I/O.
+What a model wrote is only ever text in a picture: it is escaped for each form, and characters that
+are invisible or drive a terminal are shown as codes. Pure functions, no I/O.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from airoagent.errors import UsageError
 from airoagent.findings import visible
@@ -28,13 +28,7 @@ Form = Literal["mermaid", "dot", "text"]
 FORMS: tuple[Form, ...] = ("mermaid", "dot", "text")
 
 _LINE = 40  # characters of an input that are shown
-
-
-class _Label(NamedTuple):
-    """What stands in a step's box."""
-
-    tool: str
-    input: str
+_Labels = dict[str, tuple[str, str]]  # by step: its tool and its input, as shown
 
 
 def draw_plan(plan: Plan, form: Form = "text") -> str:
@@ -42,16 +36,12 @@ def draw_plan(plan: Plan, form: Form = "text") -> str:
 
     PlanError where the plan has no graph, which cannot be for one that was parsed.
     """
-    labels = {step.id: _Label(_short(step.tool), _short(step.input)) for step in plan.steps}
+    labels = {step.id: (_short(step.tool), _short(step.input)) for step in plan.steps}
     graph, answer = build_graph(plan), references(plan.final_template)
-    match form:
-        case "mermaid":
-            return _mermaid(graph, labels, answer)
-        case "dot":
-            return _dot(graph, labels, answer)
-        case "text":
-            return _text(graph, labels, answer)
-    raise UsageError(f"unknown picture format {form!r}", f"choose one of {', '.join(FORMS)}")
+    drawn = {"mermaid": _mermaid, "dot": _dot, "text": _text}.get(form)
+    if drawn is None:
+        raise UsageError(f"unknown picture format {form!r}", f"choose one of {', '.join(FORMS)}")
+    return drawn(graph, labels, answer)
 
 
 def _short(text: str) -> str:
@@ -60,12 +50,12 @@ def _short(text: str) -> str:
     return line if len(line) <= _LINE else line[: _LINE - 1] + "…"
 
 
-def _lines(one: str, labels: Mapping[str, _Label]) -> list[str]:
-    label = labels[one]
-    return [f"{one}  {label.tool}", *([label.input] if label.input else [])]
+def _lines(one: str, labels: _Labels) -> list[str]:
+    tool, input = labels[one]
+    return [f"{one}  {tool}", *([input] if input else [])]
 
 
-def _mermaid(graph: Graph, labels: Mapping[str, _Label], answer: tuple[str, ...]) -> str:
+def _mermaid(graph: Graph, labels: _Labels, answer: tuple[str, ...]) -> str:
     lines = ["flowchart TD"]
     lines += [f'    {one}["{"<br>".join(map(_for_mermaid, _lines(one, labels)))}"]' for one in graph.dependencies]
     lines += [f"    {other} --> {one}" for one, needed in graph.dependencies.items() for other in needed]
@@ -80,7 +70,7 @@ def _for_mermaid(text: str) -> str:
     return "".join(one if one.isalnum() or one in " .,-_?!" else f"#{ord(one)};" for one in text)
 
 
-def _dot(graph: Graph, labels: Mapping[str, _Label], answer: tuple[str, ...]) -> str:
+def _dot(graph: Graph, labels: _Labels, answer: tuple[str, ...]) -> str:
     lines = ["digraph plan {", '    node [shape=box, fontname="sans-serif"];']
     for one in graph.dependencies:
         label = "\\n".join(line.replace("\\", "\\\\").replace('"', '\\"') for line in _lines(one, labels))
@@ -92,18 +82,15 @@ def _dot(graph: Graph, labels: Mapping[str, _Label], answer: tuple[str, ...]) ->
     return "\n".join([*lines, "}"]) + "\n"
 
 
-def _text(graph: Graph, labels: Mapping[str, _Label], answer: tuple[str, ...]) -> str:
+def _text(graph: Graph, labels: _Labels, answer: tuple[str, ...]) -> str:
     """One line a step: one, tool, input, what it needs."""
     ids = max(map(len, graph.dependencies), default=0)
-    tools = max((len(label.tool) for label in labels.values()), default=0)
-    inputs = max((len(label.input) for label in labels.values()), default=0)
+    tools, inputs = (max((len(label[at]) for label in labels.values()), default=0) for at in (0, 1))
     lines = []
     for one, needed in graph.dependencies.items():
-        label = labels[one]
-        parts = [one.ljust(ids), label.tool.ljust(tools), label.input.ljust(inputs) if needed else label.input]
-        if needed:
-            parts.append(f"<- {', '.join(needed)}")
-        lines.append("  ".join(parts).rstrip())
+        tool, input = labels[one]
+        arrow = f"{input.ljust(inputs)}  <- {', '.join(needed)}" if needed else input
+        lines.append(f"{one.ljust(ids)}  {tool.ljust(tools)}  {arrow}".rstrip())
     if answer:
         lines.append(f"{'answer'.ljust(ids)}  <- {', '.join(answer)}")
     return "\n".join(lines) + "\n"

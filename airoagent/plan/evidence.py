@@ -17,7 +17,6 @@ from airoagent.plan.steps import Ref, Template
 
 __all__ = ["Evidence", "Filled", "fill", "fill_text", "text_of"]
 
-
 Filled = tuple[str | Evidence, ...]
 """A template whose references have become the evidence they name."""
 

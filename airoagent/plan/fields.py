@@ -12,12 +12,10 @@ a number it gets the next free one.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 
 from airoagent.plan.draft import Draft
 from airoagent.plan.frame import Frame
-from airoagent.plan.repairs import clean_input, read_arguments, read_template
-from airoagent.plan.steps import Step
+from airoagent.plan.repairs import clean_input, read_arguments
 
 __all__ = ["FieldReader"]
 
@@ -44,19 +42,18 @@ _MARKS = "*_` \t"
 
 
 class FieldReader:
-    """Takes whole lines that stand outside of statements; ``emit`` is given the steps."""
+    """Takes whole lines that stand outside of statements."""
 
-    def __init__(self, draft: Draft, frame: Frame, emit: Callable[[Step], None]) -> None:
-        self._draft, self._frame, self._emit = draft, frame, emit
+    def __init__(self, draft: Draft, frame: Frame) -> None:
+        self._draft, self._frame = draft, frame
         self._columns: list[str] = []
         self._clear()
 
     def _clear(self) -> None:
-        self._tool, self._input, self._is_call = "", None, False
+        self._tool, self._is_call = "", False
+        self._input: str | None = None
         self._number: int | None = None
         self._at = self._place = self._line = 0
-
-    _input: str | None
 
     def take(self, text: str, at: int, line: int) -> bool:
         """Take a line, if it is a part of a step; ``at`` is where it begins, ``line`` its number."""
@@ -86,7 +83,7 @@ class FieldReader:
 
     def statement(self, tool: str | None) -> None:
         """A statement begins: the step before it has ended. ``tool`` is what the statement calls, if it is a step."""
-        if tool is not None and self._number is None and self._draft.names.resolve(self._tool) == tool:
+        if self._tool and tool is not None and self._number is None and self._draft.names.resolve(self._tool) == tool:
             self._clear()  # the fields said the same as the step that follows
         self.flush()
 
@@ -155,12 +152,9 @@ class FieldReader:
             draft.note(self._at, "fields", "The step is written as fields.", "read as a step")
             tool = draft.tool(self._tool, draft.names.resolve(self._tool), self._at)
             text = (read_arguments if self._is_call else clean_input)(raw, self._place, draft.findings)
-            template = read_template(text, draft.refs, draft.findings, self._place, draft.earlier)
             number = len(draft.defined) if self._number is None else self._number
             thought = thought or self._frame.thought()
             self._frame.statement()
-            step = draft.add(number, thought, tool, template, self._line, self._at, self._place, len(raw))
-            if step is not None and not draft.failed:
-                self._emit(step)
+            draft.add(number, thought, tool, text, line=self._line, at=self._at, place=self._place, size=len(raw))
         if self._tool:
             self._clear()

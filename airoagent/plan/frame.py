@@ -41,18 +41,17 @@ class Frame:
         """A ``Plan:`` begins; what follows belongs to the thought."""
         if self.thought_at < 0:
             self.thought_at = at
-        self.kind = "chatter"
-        self._chattering = False
+        self.statement()
 
     def statement(self) -> None:
         """A statement begins: chatter after it is a finding of its own."""
         self._chattering = False
         self.kind = "chatter"
 
-    def drop_thought(self, why: str) -> None:
+    def drop_thought(self) -> None:
         """Leave out a pending thought that no step follows."""
         if self.thought_at >= 0:
-            self._draft.note(self.thought_at, "plan_without_step", why, "left out")
+            self._draft.note(self.thought_at, "plan_without_step", "No step follows this plan line.", "left out")
         self._thoughts.clear()
         self.thought_at = -1
 
@@ -61,13 +60,9 @@ class Frame:
         thought = " ".join(" ".join(self._thoughts).split()) if self._thoughts else ""
         self._thoughts.clear()
         at, self.thought_at = self.thought_at, -1
-        return self.clean(thought, at)
-
-    def clean(self, thought: str, at: int) -> str:
-        """A thought without half a pair of bold or code marks."""
         if not thought or not (thought[0] in "*_`" or thought[-1] in "*_`"):
             return thought
-        kept = thought
+        kept = thought  # without half a pair of bold or code marks
         for mark in ("**", "__", "`"):
             if kept.count(mark) % 2:
                 if kept.startswith(mark):

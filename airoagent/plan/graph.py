@@ -12,15 +12,14 @@ Time and memory grow with steps plus references. Pure functions, no I/O.
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
 from types import MappingProxyType
 
 from airoagent.errors import PlanError
-from airoagent.plan.cycles import circle, find_cycle
 from airoagent.plan.plans import Plan
-from airoagent.plan.steps import references
+from airoagent.plan.steps import circle, find_cycle, references
 
 __all__ = ["Graph", "build_graph"]
 
@@ -60,12 +59,7 @@ def build_graph(plan: Plan) -> Graph:
                     kind="undefined_reference",
                 )
             dependents[other].append(one)
-    order = _order(dependencies, dependents)
-    if len(order) < len(dependencies):
-        cycle = find_cycle(dependencies)
-        raise PlanError(
-            f"The steps wait for each other: {circle(cycle)}.", "no step may need its own evidence", kind="cycle"
-        )
+    order = _order(dependencies)
     depth: dict[str, int] = {}
     before: dict[str, str] = {}
     for one in order:
@@ -74,6 +68,9 @@ def build_graph(plan: Plan) -> Graph:
                 depth[one] = depth[other] + 1
                 before[one] = other
         depth.setdefault(one, 1)
+    path = [max(order, key=depth.__getitem__)] if order else []
+    while path and path[-1] in before:
+        path.append(before[path[-1]])
     answered = set(references(plan.final_template))
     return Graph(
         MappingProxyType(dependencies),
@@ -81,33 +78,21 @@ def build_graph(plan: Plan) -> Graph:
         tuple(one for one, needed in dependencies.items() if not needed),
         order,
         MappingProxyType({one: depth[one] for one in dependencies}),
-        _path(depth, before, order),
+        tuple(reversed(path)),
         tuple(one for one, ids in dependents.items() if not ids and one not in answered),
     )
 
 
-def _order(dependencies: Mapping[str, Sequence[str]], dependents: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
-    """Kahn's order; without a step of a cycle and what hangs on it. A plan in order keeps its own order."""
+def _order(dependencies: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
+    """A topological order: the plan's own where it is one."""
     position = {one: at for at, one in enumerate(dependencies)}
     if all(position[other] < at for at, needed in enumerate(dependencies.values()) for other in needed):
         return tuple(dependencies)
-    open_count = {one: len(needed) for one, needed in dependencies.items()}
-    ready = deque(one for one, count in open_count.items() if not count)
-    order: list[str] = []
-    while ready:
-        one = ready.popleft()
-        order.append(one)
-        for other in dependents[one]:
-            open_count[other] -= 1
-            if not open_count[other]:
-                ready.append(other)
-    return tuple(order)
-
-
-def _path(depth: Mapping[str, int], before: Mapping[str, str], order: Iterable[str]) -> tuple[str, ...]:
-    end = max(order, key=depth.__getitem__, default=None)
-    path: list[str] = []
-    while end is not None:
-        path.append(end)
-        end = before.get(end)
-    return tuple(reversed(path))
+    sorter = TopologicalSorter(dict.fromkeys(dependencies, ()))
+    for one, needed in dependencies.items():
+        sorter.add(one, *needed)
+    try:
+        return tuple(sorter.static_order())
+    except CycleError:
+        why = f"The steps wait for each other: {circle(find_cycle(dependencies))}."
+        raise PlanError(why, "no step may need its own evidence", kind="cycle") from None

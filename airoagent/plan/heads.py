@@ -1,19 +1,15 @@
 """Statement heads: how a statement is recognised, at the character that completes its head.
 
-    >>> heads = Heads(ToolNames(["Search"]))
-    >>> head = heads.at_line("- **#E1 = Search[")
+    >>> head = Heads(ToolNames(["Search"])).at_line("- **#E1 = Search[")
     >>> head.kind, head.number, head.tool
     ('assign', 1, 'Search')
 
-A head ends in one of ``: [ (`` (or their full-width forms), and is at most 256 characters long. Whoever reads the text
-asks here at each of these characters, handing over what stands before it. Nothing after that character is needed, so
-it makes no difference in which pieces the text arrives, and the work for one character is bounded.
-
-Where a statement may begin:
+A head ends in one of ``: [ (`` (or their full-width forms), and has at most 256 characters. The reader asks here at
+each of these characters, with what stands before it; nothing after it is needed. So it makes no difference in which
+pieces the text arrives, and the work for one character is bounded. A statement may begin:
 
 - at the start of a line, after bullets, numbers, ``Step 1:``, ``>``, ``#`` headings, bold and code marks (`at_line`);
-- within an input over several lines, at the start of a line, where it closes the input: only heads that cannot be
-  taken for prose (`at_line` with ``closing``);
+- at the start of a line within an open input, which it closes: only heads that cannot be prose (``closing``);
 - after a closed step on the same line (`after_step`);
 - anywhere within a thought or chatter: assignments only (`in_text`).
 """
@@ -37,10 +33,9 @@ Kind = Literal["plan", "label", "answer", "question", "assign", "call", "join"]
 class Head(NamedTuple):
     """A statement head. Offsets (``start`` and those of the findings) count from the start of what was handed over.
 
-    ``number`` is the step's (None for heads without one), ``name`` the tool as written, ``tool`` the registered name
-    (None: not registered), ``name_at`` where the name stands; ``wrapped`` says that a further bracket stands before
-    the name, ``dollar`` that the head is of the dialect of numbered calls, ``escaped`` that a Markdown backslash stands
-    before the bracket.
+    ``number`` is the step's (None: it has none), ``name`` the tool as written, at ``name_at``, ``tool`` the registered
+    name (None: not registered). ``wrapped``: a further bracket stands before the name; ``dollar``: the dialect of
+    numbered calls; ``escaped``: a Markdown backslash stands before the bracket.
     """
 
     kind: Kind
@@ -171,7 +166,7 @@ class Heads:
             return None
         call = _INLINE_CALL.search(window)
         if call:
-            tool = self._known(call["name"])
+            tool = self._names.resolve(call["name"])
             if tool or call["name"] == "join":
                 return self._call(call, call.start(), int(call["number"]), tool, [])
         return self.in_text(window)
@@ -197,7 +192,7 @@ class Heads:
     def _step(self, window: str, at: int, number: int | None, findings: list[Finding], closing: bool) -> Head | None:
         call = _CALL.fullmatch(window, at)
         if call:
-            tool = self._known(call["name"])
+            tool = self._names.resolve(call["name"])
             if tool is None and call["name"] == "join" and window[-1] in "(（" and not closing:
                 return self._call(call, 0, number, None, [])
             if number is not None and (tool or (window[-1] == "(" and not closing)):
@@ -217,68 +212,45 @@ class Heads:
         """The head of an assignment; ``certain``: prose may stand around it, so it must not be taken for one."""
         name = found["name"].rstrip()
         written = name.strip("*_` \\") or name
-        tool = self._known(name) or self._known(written)
+        tool = self._names.resolve(name) or self._names.resolve(written)
         sign, ref = found["sign"] or "", found["ref"]
         equals = "=" in sign or "＝" in sign
         if tool is None:
             lone = _IDENTIFIER.fullmatch(written) is not None and name == found["name"]
             hash_form = ref[0] in "#＃" and sign != ""
-            if certain or found[0][-1] in "(（":
-                if not (equals and lone):
-                    return None
-            elif not equals and not (hash_form and lone):
+            strict = certain or found[0][-1] in "(（"
+            if not (equals and lone if strict else equals or (hash_form and lone)):
                 return None
         if ref[0] not in ":：#＃$" and not equals:
             return None
-        dollar = ref[0] == "$"
         findings += _spelling(found, sign, equals)
-        digits = _DIGITS.search(ref)
-        return Head(
-            "assign",
-            start,
-            tuple(findings),
-            int(digits[0]) if digits else 0,
-            written,
-            tool,
-            found.start("name"),
-            bool(found["wrap"]),
-            dollar,
-            name[-1] == "\\",
-        )
+        number, wrapped, escaped = int(_DIGITS.search(ref)[0]), bool(found["wrap"]), name[-1] == "\\"  # type: ignore[index]
+        at = found.start("name")
+        return Head("assign", start, tuple(findings), number, written, tool, at, wrapped, ref[0] == "$", escaped)
 
     def calls_tool(self, text: str) -> bool:
         """Whether a registered tool is called, by its own name, somewhere in a text."""
         return any(found[1] in self._names.names for found in _TOOL_CALL.finditer(text))
-
-    def _known(self, name: str) -> str | None:
-        return self._names.resolve(name)
 
 
 def _spelling(found: re.Match[str], sign: str, equals: bool) -> list[Finding]:
     """Findings about how an assignment is written."""
     findings = []
     ref, at = found["ref"], found.start("ref")
-    digits = _DIGITS.search(ref)
-    if not _CANONICAL_REF.fullmatch(ref) or (digits and len(digits[0]) > 1 and digits[0][0] == "0"):
-        number = int(digits[0]) if digits else 0
-        findings.append(
-            Finding(at, "reference_spelling", f"The reference is written {ref!r}.", f"read as :evidence{number}:")
-        )
+    digits = _DIGITS.search(ref)[0]  # type: ignore[index]
+    if not _CANONICAL_REF.fullmatch(ref) or (len(digits) > 1 and digits[0] == "0"):
+        repair = f"read as :evidence{int(digits)}:"
+        findings.append(Finding(at, "reference_spelling", f"The reference is written {ref!r}.", repair))
     hash_colon = ref[0] in "#＃" and sign == ":"  # `#E1: T[x]` is a dialect of its own
     if not (sign in ("=", "＝") or hash_colon):
-        shown = f"{sign!r}" if sign else "nothing"
-        findings.append(
-            Finding(found.end("ref"), "assignment_sign", f"{shown} is used where = belongs.", "read as an assignment")
-        )
-    for offset, character in enumerate("" if found[0].isascii() else found[0]):
+        message = f"{repr(sign) if sign else 'nothing'} is used where = belongs."
+        findings.append(Finding(found.end("ref"), "assignment_sign", message, "read as an assignment"))
+    for offset, character in enumerate("" if found[0].isascii() else found[0], found.start()):
         if character in _WIDE:
-            findings.append(
-                Finding(found.start() + offset, "full_width", f"{character} is full-width.", "read as a plain one")
-            )
+            findings.append(Finding(offset, "full_width", f"{character} is full-width.", "read as a plain one"))
     if found[0][-1] in "(（" and ref[0] != "$":
-        at = found.end() - 1
         message = "Round brackets are used instead of square ones."
-        findings.append(Finding(at, "round_brackets", message, "read as a call"))
+        findings.append(Finding(found.end() - 1, "round_brackets", message, "read as a call"))
     if found["wrap"]:
         findings.append(Finding(found.start("wrap"), "call_brackets", "The call is in brackets.", "left out"))
     return findings

@@ -11,15 +11,12 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
 from typing import Any
 
 from airoagent.calls.json_text import read_value
 from airoagent.calls.scalars import Stop
 from airoagent.plan.draft import Draft
 from airoagent.plan.frame import Frame
-from airoagent.plan.repairs import read_template
-from airoagent.plan.steps import Step
 
 __all__ = ["ObjectScanner", "ObjectSteps", "json_line", "looks_like_step"]
 
@@ -101,34 +98,6 @@ _THOUGHT = ("thought", "plan", "description", "reasoning", "thoughts", "purpose"
 _LAST_NUMBER = re.compile(r"([0-9]{1,9})[^0-9]*\Z")
 
 
-@dataclass(frozen=True, slots=True)
-class JsonStep:
-    """A step read from an object; ``number`` is None where the object names none."""
-
-    tool: str
-    input: str
-    thought: str
-    number: int | None
-    dollar: bool
-    joined: bool
-
-
-def read_step(value: dict[str, Any]) -> JsonStep | None:
-    """The step an object describes; None if it names no tool."""
-    fields = {key.lower(): item for key, item in value.items()}
-    inner = fields.pop("evidence", None) if isinstance(fields.get("evidence"), dict) else None
-    if isinstance(inner, dict):
-        fields = {**fields, **{str(key).lower(): item for key, item in inner.items()}}
-    tool = next((fields[key] for key in _TOOL if isinstance(fields.get(key), str) and fields[key].strip()), None)
-    if tool is None:
-        return None
-    given = next((fields[key] for key in _INPUT if key in fields), "")
-    text, joined = _as_text(given)
-    thought = next((fields[key] for key in _THOUGHT if isinstance(fields.get(key), str)), "")
-    given_id = next((fields[key] for key in _ID if isinstance(fields.get(key), str | int)), None)
-    return JsonStep(tool.strip(), text, " ".join(thought.split()), _number(given_id), str(given_id)[:1] == "$", joined)
-
-
 def _number(id: object) -> int | None:
     if isinstance(id, bool) or id is None:
         return None
@@ -166,10 +135,9 @@ class ObjectSteps:
         self._count = 0
         self.answered = False
 
-    def take(self, text: str, start: int, line: int, known: int) -> Step | None:
-        """Take an object that stands at ``start``; the step, if it is one that can be added.
-
-        ``known`` is how many steps in it have been taken already: then it is only what is around them.
+    def take(self, text: str, start: int, line: int, known: bool) -> None:
+        """Take an object that stands at ``start``; ``known``: the steps in it have been taken, and it is only what is
+        around them.
         """
         draft = self._draft
         try:
@@ -179,24 +147,36 @@ class ObjectSteps:
                 draft.fail(start, "syntax", f"This object is not valid JSON: {stop.message}")
             else:
                 self._frame.chatter(start)
-            return None
-        value = found.value
+            return
         repaired = {finding.kind: finding for finding in reversed(found.findings)}  # the first of each kind
         draft.findings += [finding._replace(at=start + finding.at) for finding in repaired.values()]
-        step = None if known else read_step(value)
-        if step is None:
-            self._take_fields({key.lower(): item for key, item in value.items()}, start, known > 0)
-            return None
+        fields = {key.lower(): item for key, item in found.value.items()}
+        if known or not self._take_step(fields, start, line):
+            self._take_fields(fields, start, known)
+
+    def _take_step(self, fields: dict[str, Any], start: int, line: int) -> bool:
+        """Take the step that an object is; False if it names no tool."""
+        draft, inner = self._draft, fields.get("evidence")
+        if isinstance(inner, dict):
+            fields = {**fields, **{key.lower(): item for key, item in inner.items()}}
+        written = next((fields[key] for key in _TOOL if isinstance(fields.get(key), str) and fields[key].strip()), None)
+        if written is None:
+            return False
+        written = written.strip()
+        text, joined = _as_text(next((fields[key] for key in _INPUT if key in fields), ""))
+        thought = next((fields[key] for key in _THOUGHT if isinstance(fields.get(key), str)), "")
+        id = next((fields[key] for key in _ID if isinstance(fields.get(key), str | int)), None)
+        number = _number(id)
         self._frame.statement()
-        draft.dollar = draft.dollar or step.dollar
-        number = self._count if step.number is None else step.number
-        self._count += 1
-        if step.joined:
+        draft.dollar = draft.dollar or str(id)[:1] == "$"
+        if joined:
             draft.note(start, "arguments", "The step has several arguments.", "kept as one text")
-        tool = draft.tool(step.tool, draft.names.resolve(step.tool), start)
-        template = read_template(step.input, draft.refs, draft.findings, start, draft.earlier)
-        thought = step.thought or self._frame.thought()
-        return draft.add(number, thought, tool, template, line, start, start, len(step.input))
+        tool = draft.tool(written, draft.names.resolve(written), start)
+        thought = " ".join(thought.split()) or self._frame.thought()
+        number = self._count if number is None else number
+        self._count += 1
+        draft.add(number, thought, tool, text, line=line, at=start, place=start, size=len(text))
+        return True
 
     def _take_fields(self, fields: dict[str, object], start: int, known: bool) -> None:
         """An object that is not a step may hold the question and the answer."""

@@ -1,4 +1,4 @@
-"""The grammar of plans over one set of tools: what it allows is read by `parser` as it stands, without any repair.
+"""The grammar of plans over one set of tools: `parser` reads every text it allows without any repair.
 
     >>> grammar = plan_grammar(["Search", "KnowledgeModel"])
     >>> grammar.lark().splitlines()[0]
@@ -8,13 +8,12 @@ A plan is one to ``steps`` steps and an answer line, all in the dialect of ``:ev
 
     Plan: Search for the laureate (2020).
     :evidence0: = Search[Nobel Prize in Literature 2020 winner]
-    :evidence1: = KnowledgeModel[Who won, given :evidence0:?]
-    Answer: :evidence1:
+    Answer: :evidence0:
 
-- Ids count from 0, each is the next one; a reference is to a step before. The ``Plan:`` line may be left out.
-- One space may stand at the very start (a llama's natural first token is ``▁Plan``); it is dropped by the backend.
-- Texts are one line. Words are parted by one space; there are no control, bidirectional or full-width signs with a
-  meaning in plans (``：＃［］``); all other Unicode is allowed.
+- Ids count from 0 without gaps; a reference is to an earlier step. The ``Plan:`` line may be left out.
+- One space may stand at the very start (a llama's natural first token is ``▁Plan``); the backend drops it.
+- Texts are one line, of bounded length, with single spaces between words, and without control, bidirectional and
+  full-width characters that have a meaning in plans (``：＃［］``).
 - An **input** may hold colons, quotes, ``+``, and brackets in balanced pairs, one level deep. It does not begin and end
   with a quote, nor join strings with ``+``, which the parser would take for notation around the text. ``#`` stands
   before a digit (``#1``) or after a letter (``C#``).
@@ -22,12 +21,10 @@ A plan is one to ``steps`` steps and an answer line, all in the dialect of ``:ev
 - The **answer** has at least one reference; text around it holds no brackets, and does not begin with a quote. After
   the last reference there are no digits and colons, and the first word there does not begin with ``c``, so that it
   can never be the prompt's own "containing the final answer", which the parser leaves out.
-- Lengths are bounded in characters and steps, so that every text comes to an end.
 
-Nothing else in a text can be taken for a reference: after a colon, ``evidence`` is written only as a whole reference
-to a step before, or as a word that goes on in another way. This is said in a positive way (every legal continuation
-is listed): a complement ("no ``:evidence`` in here") combined with a bounded repeat is got wrong by llguidance 1.9
-without any error.
+Nothing else can be taken for a reference: after a colon, ``evidence`` is written only as a whole reference to an
+earlier step, or as a word that goes on in another way. Every legal continuation is listed, because llguidance 1.9 gets
+a complement ("no ``:evidence`` in here") combined with a bounded repeat wrong, without any error.
 """
 
 from __future__ import annotations
@@ -48,24 +45,10 @@ ANSWER = 200
 
 _NAME = re.compile(r"[^\s\[\](){}（）［］=＝:：\"'][^\s\[\](){}（）［］=＝:：]{0,119}")
 
-_NEVER = Chars(
-    (
-        (0x00, 0x20),
-        (0x7F, 0xA0),
-        (0x1680, 0x1680),
-        (0x180E, 0x180E),
-        (0x2000, 0x200B),
-        (0x200E, 0x200F),
-        (0x2028, 0x202F),
-        (0x205F, 0x206F),
-        (0x3000, 0x3000),
-        (0xFEFF, 0xFEFF),
-        (0xFFF0, 0xFFFB),
-        (0xFFFE, 0xFFFF),
-        (0xE0000, 0xE0FFF),
-        *chars("：＃［］").ranges,
-    ),
-    negated=True,
+_NEVER = but(
+    Chars((), negated=True),
+    "\x00-\x20\x7f-\xa0\u1680\u180e\u2000-\u200b\u200e-\u200f\u2028-\u202f\u205f-\u206f\u3000\ufeff\ufff0-\ufffb\ufffe-\uffff",
+    "\U000e0000-\U000e0fff：＃［］",
 )
 """White space, controls, invisible signs (joiners within words aside), and the full-width signs of plans."""
 
@@ -142,26 +125,22 @@ def _any_of(texts: Iterable[str]) -> Piece:
 
 
 def _colons(prefix: str, plain: Chars) -> list[Rule]:
-    """Terminals for colons that begin no reference; ``plain`` is what may follow them.
+    """Terminals for colons that do not begin a reference; ``plain`` is what may follow them.
 
-    COLON is one with what follows it, LAST_COLON one at the end of a text. Behind it comes a piece of ``evidence`` and
+    COLON is one with what follows it, LAST_COLON one at the end of a text. After it comes a piece of ``evidence`` and
     then what does not continue it, or the whole word and then no number.
     """
-    whole = _evidence(len(_EVIDENCE))
+    # The first letters of `evidence`, in any case, from one to all.
+    prefixes = [Seq(tuple(map(chars, _EVIDENCE[: length + 1]))) for length in range(len(_EVIDENCE))]
     after: list[Piece] = [but(plain, _EVIDENCE[0])]
-    for length in range(1, len(_EVIDENCE)):
-        after.append(Seq((_evidence(length), Alt((but(plain, _EVIDENCE[length]), Seq((_SPACE, plain)))))))
-    after.append(Seq((whole, Alt((but(plain, "0-9_-"), Seq((chars("_ -"), but(plain, "0-9"))))))))
-    cut = Alt(tuple(_evidence(length) for length in range(1, len(_EVIDENCE) + 1)))
+    for letters, following in zip(prefixes, _EVIDENCE[1:], strict=False):
+        after.append(Seq((letters, Alt((but(plain, following), Seq((_SPACE, plain)))))))
+    after.append(Seq((prefixes[-1], Alt((but(plain, "0-9_-"), Seq((chars("_ -"), but(plain, "0-9"))))))))
+    cut = Alt(tuple(prefixes))
     return [
         Rule(f"{prefix}COLON", Seq((_COLON_RUN, _GAP, Alt(tuple(after))))),
         Rule(f"{prefix}LAST_COLON", Seq((_COLON_RUN, optional(Seq((_GAP, cut)))))),
     ]
-
-
-def _evidence(length: int) -> Piece:
-    """The first letters of ``evidence``, in any case."""
-    return Seq(tuple(chars(letters) for letters in _EVIDENCE[:length]))
 
 
 def _references(count: int) -> list[Rule]:

@@ -53,13 +53,10 @@ def read_template(
     ``dollar`` turns ``$3`` and ``${3}`` into references too: it holds the ids of the steps written before. ``$3`` is
     then read unless it looks like money (``$3 million``, ``$3.50``, or 100 and more without a step of that number).
     """
-    if dollar is None:
-        if ":" not in text and "#" not in text and "：" not in text and "＃" not in text:
-            return (text,) if text else ()
-        if "#" not in text and "：" not in text and "＃" not in text:
-            pieces = _CANONICAL.split(text)
-            if text.count(":") == len(pieces) - 1:  # no colon but those of canonical references
-                return _assemble(pieces, refs)
+    if dollar is None and "#" not in text and "：" not in text and "＃" not in text:
+        pieces = _CANONICAL.split(text)  # literal, number, literal, ...
+        if text.count(":") == len(pieces) - 1:  # no colon but those of canonical references
+            return tuple([_ref(piece, refs) if at % 2 else piece for at, piece in enumerate(pieces) if piece])
     pattern = _REFERENCE if dollar is None else _DOLLAR
     parts: list[str | Ref] = []
     done = 0
@@ -72,7 +69,7 @@ def read_template(
             continue
         if found.start() > done:
             parts.append(text[done : found.start()])
-        ref = refs.get(number) or refs.setdefault(number, Ref(f"evidence{int(number)}"))
+        ref = _ref(number, refs)
         parts.append(ref)
         done = found.end()
         if 3 <= group < _BRACES or (group <= 2 and number[0] == "0" and len(number) > 1):
@@ -85,27 +82,16 @@ def read_template(
     return tuple(parts)
 
 
+def _ref(number: str, refs: References) -> Ref:
+    return refs.get(number) or refs.setdefault(number, Ref(f"evidence{int(number)}"))
+
+
 def find_reference(text: str, start: int, id: str) -> int:
     """Where the first reference to ``id`` stands in the text from ``start`` on; ``start`` if there is none."""
     for found in _DOLLAR.finditer(text, start, start + _FAR):
         if f"evidence{int(found[found.lastindex or 0])}" == id:
             return found.start()
     return start
-
-
-def _assemble(pieces: list[str], refs: References) -> Template:
-    """Literal, number, literal, ... (what `re.split` gives) as a template."""
-    if len(pieces) == 1:
-        return (pieces[0],)
-    parts: list[str | Ref] = []
-    literal = True
-    for piece in pieces:
-        if not literal:
-            parts.append(refs.get(piece) or refs.setdefault(piece, Ref(f"evidence{int(piece)}")))
-        elif piece:
-            parts.append(piece)
-        literal = not literal
-    return tuple(parts)
 
 
 QUOTES = {'"': '"', "'": "'", "`": "`", "“": "”", "„": "“", "‘": "’", "«": "»", "「": "」", "『": "』"}
@@ -123,13 +109,10 @@ def clean_input(raw: str, at: int, findings: list[Finding]) -> str:
     if len(text) != len(raw):
         findings.append(Finding(at, "white_space", "There is white space around the input.", "left out"))
         at += len(raw) - len(raw.lstrip())
-    if not text:
-        return text
-    if text[0] in QUOTES:
-        inner = _unquoted(text)
-        if inner is not None:
-            findings.append(Finding(at, "quotes", "The whole input is in quotes.", "left out"))
-            return inner.strip()
+    inner = _unquoted(text) if text[:1] in QUOTES else None
+    if inner is not None:
+        findings.append(Finding(at, "quotes", "The whole input is in quotes.", "left out"))
+        return inner.strip()
     if "+" in text:
         joined = _joined(text)
         if joined is not None:
@@ -140,7 +123,7 @@ def clean_input(raw: str, at: int, findings: list[Finding]) -> str:
 
 def _unquoted(text: str) -> str | None:
     """What one pair of quotes around the whole of the text holds; None where there is none."""
-    close = QUOTES.get(text[0])
+    close = QUOTES.get(text[:1])
     if close is None or len(text) < 2 or text[-1] != close:
         return None
     inner = text[1:-1]
@@ -159,7 +142,7 @@ def _joined(text: str) -> str | None:
         found = _STRING.match(text, at)
         if found:
             strings += 1
-            pieces.append(found[1] if found[1] is not None else found[2])
+            pieces.append(found[1] or found[2] or "")
         else:
             found = _REFERENCE.match(text, at)
             if not found:
@@ -173,8 +156,6 @@ def _joined(text: str) -> str | None:
 
 
 _KEYWORD = re.compile(r"[A-Za-z_]\w{0,63}\s*+=\s*+(?=[\"'$:#\[\w])(?!=)")
-
-
 _F_STRING = re.compile(rf"[fF](?:{_STRING.pattern})", re.DOTALL)
 _VARIABLE = re.compile(r"\{?\b(?:evidence|E)_?([0-9]{1,9})\b\}?")
 
@@ -195,7 +176,7 @@ def read_arguments(raw: str, at: int, findings: list[Finding]) -> str:
             raw = text = body
     literal = _STRING.fullmatch(body)
     if literal:
-        inner = literal[1] if literal[1] is not None else literal[2]
+        inner = literal[1] or literal[2] or ""
         if keyword:
             message = f"The argument is named {keyword[0].rstrip('= ')!r}."
             findings.append(Finding(at, "keyword", message, "name left out"))
@@ -210,8 +191,6 @@ def read_arguments(raw: str, at: int, findings: list[Finding]) -> str:
 
 _ECHO = re.compile(r"(?<=[:0-9])\s*+containing the final answer\.?+(?=\s*+\]?+\s*+\Z)", re.IGNORECASE)
 _LONE = re.compile(rf"(?:{_REFERENCE.pattern})[.;,`*\s。．；，]++")
-
-
 _TURN_END = re.compile(rf"{NEXT_TURN.pattern}|<\|[\w/ -]{{1,40}}\|>|(?<=\s)(?:USER|ASSISTANT|HUMAN):", NEXT_TURN.flags)
 
 
@@ -235,15 +214,15 @@ def clean_answer(raw: str, at: int, findings: list[Finding]) -> str:
         findings.append(Finding(at, "bold", "The answer is marked as bold.", "left out"))
     echo = _ECHO.search(text)
     if echo:
-        findings.append(
-            Finding(at + echo.start(), "prompt_words", "The answer repeats the words of the prompt.", "left out")
-        )
+        message = "The answer repeats the words of the prompt."
+        findings.append(Finding(at + echo.start(), "prompt_words", message, "left out"))
         text = text[: echo.start()] + text[echo.end() :]
     bare = text.rstrip(".;` \t") if text[:1] in "[［" else text
-    if len(bare) > 1 and bare[0] in "[［" and bare[-1] in "]］" and not re.search(r"[\[\]［］]", _outside(bare[1:-1])):
+    within = _REFERENCE.sub("", bare[1:-1])  # references have brackets of their own
+    if len(bare) > 1 and bare[0] in "[［" and bare[-1] in "]］" and not re.search(r"[\[\]［］]", within):
         findings.append(Finding(at, "answer_brackets", "The answer is in brackets.", "left out"))
         text = bare[1:-1].strip()
-    inner = _unquoted(text) if text else None
+    inner = _unquoted(text)
     if inner is not None:
         findings.append(Finding(at, "quotes", "The answer is in quotes.", "left out"))
         text = inner.strip()
@@ -251,8 +230,3 @@ def clean_answer(raw: str, at: int, findings: list[Finding]) -> str:
         text = text.rstrip(".;,`* \t\n。．；，")
         findings.append(Finding(at + len(text), "trailing_noise", "Signs follow the answer's reference.", "left out"))
     return text
-
-
-def _outside(text: str) -> str:
-    """The text without its references, whose own brackets do not count."""
-    return _REFERENCE.sub("", text)

@@ -8,21 +8,21 @@ characters: so the work for a character is bounded, and no cut of the text can c
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from airoagent.plan.draft import Draft
 from airoagent.plan.fields import FieldReader
 from airoagent.plan.frame import AnswerReader, Frame, is_fence
 from airoagent.plan.heads import REACH, Head, Heads
 from airoagent.plan.json_steps import ObjectScanner, ObjectSteps, looks_like_step
-from airoagent.plan.open_input import OpenInput, TextBuffer
-from airoagent.plan.repairs import NOISE, clean_input, read_arguments, read_template
+from airoagent.plan.repairs import NOISE, clean_input, read_arguments
 from airoagent.plan.steps import Step
 from airoagent.prompts.own_text import THOUGHTS_BEGIN, closes_thoughts
 
-__all__ = ["StatementReader"]
+__all__ = ["StatementReader", "TextBuffer"]
 
 _IN_FRAME = re.compile(r"[\n:：\[(［（{>\]]")
 _IN_THOUGHTS = re.compile(r"[\n>\]]")
@@ -36,6 +36,87 @@ _PARTIAL = re.compile(
     re.IGNORECASE,
 )
 _FIRST_WORDS = ("plan:", "answer:", "final answer:", ":evidence")
+_SQUARE = re.compile(r"[\n\[\]［］]")
+_SQUARE_OR_HEAD = re.compile(r"[\n:：\[\]［］(（]")
+_ROUND = re.compile(r"[\n()（）]")
+_ROUND_OR_HEAD = re.compile(r"[\n:：()（）\[［]")
+_TAIL = 64  # characters of noise after a closing bracket at the end of a line
+
+
+class TextBuffer:
+    """Text that grows at its end."""
+
+    __slots__ = ("_text", "length")
+
+    def __init__(self) -> None:
+        self._text = io.StringIO()
+        self.length = 0
+
+    def append(self, piece: str) -> None:
+        """Add text at the end."""
+        self._text.seek(self.length)
+        self._text.write(piece)
+        self.length += len(piece)
+
+    def slice(self, start: int, end: int) -> str:
+        """The characters from ``start`` up to ``end``."""
+        self._text.seek(start)
+        return self._text.read(max(end - start, 0))
+
+    def all(self) -> str:
+        """The whole text."""
+        return self._text.getvalue()
+
+
+@dataclass(slots=True)
+class OpenInput:
+    """An input from its opening bracket on.
+
+    ``at`` is where the statement stands, ``line`` its line, ``start`` where the input begins; ``balanced`` is where
+    its bracket was balanced (-1: not yet), ``last`` the last closing bracket, ``line_end`` the last one that had
+    only noise after it on its line.
+    """
+
+    head: Head
+    opener: str
+    thought: str
+    at: int
+    name_at: int
+    line: int
+    start: int
+    balanced: int = -1
+    last: int = -1
+    line_end: int = -1
+    depth: int = 1
+
+    @property
+    def is_call(self) -> bool:
+        """Whether the input is the arguments of ``tool(...)``."""
+        return self.opener in "(（"
+
+    def signs(self, first_line: bool) -> re.Pattern[str]:
+        """The characters that matter now: heads can close only what goes on over lines, or is balanced."""
+        if first_line and self.balanced < 0:
+            return _ROUND if self.is_call else _SQUARE
+        return _ROUND_OR_HEAD if self.is_call else _SQUARE_OR_HEAD
+
+    def bracket(self, sign: str, at: int) -> bool:
+        """Count a bracket; True if it balances the input."""
+        if sign in (")）" if self.is_call else "]］"):
+            self.last = at
+            if self.balanced < 0:
+                self.depth -= 1
+                if not self.depth:
+                    self.balanced = at
+                    return True
+        elif self.balanced < 0 and sign in ("(（" if self.is_call else "[［"):
+            self.depth += 1
+        return False
+
+    def end_of_line(self, before: str) -> None:
+        """A line of an input ends that is not balanced; ``before`` is what follows its last closing bracket."""
+        if len(before) <= _TAIL and NOISE.fullmatch(before):
+            self.line_end = self.last
 
 
 class StatementReader:
@@ -46,7 +127,6 @@ class StatementReader:
         self._heads = Heads(draft.names)
         self._frame = Frame(draft)
         self.source = TextBuffer()
-        self._out: list[Step] = []
         # The window that is being read: `_buffer` begins at the offset `_base`, and has been read up to `_at`.
         self._buffer, self._base, self._at = "", 0, 0
         self._line, self._line_start = 1, 0
@@ -55,7 +135,7 @@ class StatementReader:
         self._input: OpenInput | None = None
         self._object: ObjectScanner | None = None
         self._objects = ObjectSteps(draft, self._frame)
-        self._fields = FieldReader(draft, self._frame, self._out.append)
+        self._fields = FieldReader(draft, self._frame)
         self._answer = AnswerReader()
         self._signs = _IN_FRAME
         self._place: Callable[[str, int], None] = self._in_frame
@@ -75,13 +155,14 @@ class StatementReader:
             at = base + found.start()
             self._at = at + 1
             self._place(found[0], at)
-        out = tuple(self._out)
-        self._out.clear()
-        return out
+        certain = tuple(self._draft.certain)
+        self._draft.certain.clear()
+        return certain
 
-    def _new_line(self, start: int, line: int) -> None:
-        self._line, self._line_start = line, start
-        self._head_from = self._content = start
+    def _new_line(self, at: int) -> None:
+        """Go on after the newline at an offset."""
+        self._line += 1
+        self._line_start = self._head_from = self._content = at + 1
 
     def _window(self, start: int, at: int) -> str:
         """What stands from ``start`` up to and with ``at``, as far as heads may reach."""
@@ -99,7 +180,7 @@ class StatementReader:
     def _in_frame(self, sign: str, at: int) -> None:
         if sign == "\n":
             self._take_line(at)
-            self._new_line(at + 1, self._line + 1)
+            self._new_line(at)
             return
         if sign in ">]":
             if at - self._line_start < REACH and THOUGHTS_BEGIN.fullmatch(self._window(self._line_start, at)):
@@ -130,7 +211,7 @@ class StatementReader:
 
     def _in_thoughts(self, sign: str, at: int) -> None:
         if sign == "\n":
-            self._new_line(at + 1, self._line + 1)
+            self._new_line(at)
         elif closes_thoughts(self._window(max(self._line_start, at - 16), at)):
             self._to_frame(at + 1)
 
@@ -160,11 +241,11 @@ class StatementReader:
         elif head.kind == "question":
             frame.kind = "question"
         elif head.kind == "answer":
-            frame.drop_thought("No step follows this plan line.")
+            frame.drop_thought()
             self._signs, self._place = _NEWLINE, self._in_answer
         else:
             if head.kind == "join":
-                frame.drop_thought("No step follows this plan line.")
+                frame.drop_thought()
             self._input = OpenInput(
                 head, self._buffer[at - self._base], frame.thought(), start, origin + head.name_at, self._line, at + 1
             )
@@ -184,7 +265,7 @@ class StatementReader:
                 return
             if opened.last >= self._line_start and at - opened.last <= REACH:
                 opened.end_of_line(self.source.slice(opened.last + 1, at))
-            self._new_line(at + 1, self._line + 1)
+            self._new_line(at)
             self._signs = opened.signs(first_line=False)
             return
         if opened.balanced >= 0:
@@ -264,10 +345,9 @@ class StatementReader:
         if head.wrapped and raw[-1:] in ("]", "］"):
             raw = raw[:-1]
         text = (read_arguments if opened.is_call else clean_input)(raw, place, draft.findings)
-        template = read_template(text, draft.refs, draft.findings, place, draft.earlier)
-        step = draft.add(head.number or 0, opened.thought, tool, template, opened.line, opened.at, place, len(raw))
-        if step is not None and not draft.failed:
-            self._out.append(step)
+        draft.add(
+            head.number or 0, opened.thought, tool, text, line=opened.line, at=opened.at, place=place, size=len(raw)
+        )
 
     # -- inside a JSON object
 
@@ -280,12 +360,8 @@ class StatementReader:
                 self._leave_object(self._line_start)
                 self._begin(head, self._line_start, at)
                 return
-        what = scanner.sign(
-            sign,
-            at,
-            self.source.slice(scanner.checked, at) if not scanner.sure else "",
-            self._window(at - 40, at) if sign == "[" else "",
-        )
+        between = "" if scanner.sure else self.source.slice(scanner.checked, at)
+        what = scanner.sign(sign, at, between, self._window(at - 40, at) if sign == "[" else "")
         if sign == "{" and scanner.element_start == at:
             scanner.line = self._line
         if what == "element":
@@ -298,7 +374,7 @@ class StatementReader:
             self._place(sign, at)
             return
         if sign == "\n":
-            self._new_line(at + 1, self._line + 1)
+            self._new_line(at)
 
     def _leave_object(self, content: int) -> None:
         """What started like an object is not one."""
@@ -313,9 +389,7 @@ class StatementReader:
 
     def _take_object(self, start: int, end: int, scanner: ObjectScanner) -> None:
         known = scanner.found if start == scanner.start else 0
-        step = self._objects.take(self.source.slice(start, end), start, scanner.line, known)
-        if step is not None and not self._draft.failed:
-            self._out.append(step)
+        self._objects.take(self.source.slice(start, end), start, scanner.line, known > 0)
         if self._objects.answered:
             self._to_after()
 
@@ -331,7 +405,7 @@ class StatementReader:
             if not taken:
                 self._after(sign, at)
                 return
-        self._new_line(at + 1, self._line + 1)
+        self._new_line(at)
 
     def _to_after(self) -> None:
         self._frame.statement()
@@ -345,7 +419,7 @@ class StatementReader:
                 self._draft.note(self._content, "code_fence", "There is a code fence here.", "left out")
             elif not _BEFORE_OBJECT.fullmatch(line.rstrip("]}")):
                 self._frame.chatter(self._content + len(text) - len(text.lstrip()))
-        self._new_line(at + 1, self._line + 1)
+        self._new_line(at)
 
     # -- the end of the text
 
@@ -412,4 +486,4 @@ class StatementReader:
         if frame.thought_at >= 0 and draft.defined:
             draft.fail(frame.thought_at, "truncated", "The text ends after this plan line, before its step.")
         else:
-            frame.drop_thought("No step follows this plan line.")
+            frame.drop_thought()

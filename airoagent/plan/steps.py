@@ -12,10 +12,11 @@ Not here: the plan itself (`plans`), reading text (`parser`), filling references
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from graphlib import CycleError, TopologicalSorter
 
-__all__ = ["Ref", "Step", "Template", "references", "template_text"]
+__all__ = ["Ref", "Step", "Template", "circle", "find_cycle", "references", "template_text"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,3 +67,23 @@ class Step:
     def depends_on(self) -> tuple[str, ...]:
         """Ids of the steps whose evidence this one needs, in order of first appearance."""
         return references(self.template)
+
+
+def circle(ids: Sequence[str]) -> str:
+    """A cycle as a person reads it: ``evidence0 -> evidence1 -> evidence0``, a long one without its middle."""
+    shown = ids if len(ids) <= 12 else (*ids[:6], f"{len(ids) - 9} more", *ids[-3:])
+    return " -> ".join(shown)
+
+
+def find_cycle(dependencies: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
+    """A cycle in the direction of need, its first id, the one that comes first in the mapping, again at the end; empty
+    if there is none.
+    """
+    try:
+        TopologicalSorter(dependencies).prepare()
+    except CycleError as error:
+        cycle: list[str] = error.args[1][:0:-1]  # graphlib names the first again, and goes from what is needed on
+        members = set(cycle)
+        at = cycle.index(next(one for one in dependencies if one in members))
+        return (*cycle[at:], *cycle[:at], cycle[at])
+    return ()

@@ -16,6 +16,7 @@ is refused: a wrong guess would run the wrong tool.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cached_property
 
 from airoagent.calls.spelling import Spellings, nearest, spelled, spellings
 
@@ -49,14 +50,10 @@ _NEAREST_LIMIT = 20  # names looked up for suggestions in one plan: comparing st
 class ToolNames:
     """The registered tool names, ready to be looked up by what a model wrote."""
 
-    __slots__ = ("_asked", "_found", "_spellings", "longest", "names")
-
     def __init__(self, tools: Iterable[object]) -> None:
         """``tools`` are names, or objects with a ``name``; a mapping counts by its keys."""
         listed = [tool if isinstance(tool, str) else str(getattr(tool, "name", tool)) for tool in tools]
         self.names = frozenset(listed)
-        self.longest = max(map(len, listed), default=0)
-        self._spellings: Spellings | None = None  # made for the first name that is not written as registered
         self._found: dict[str, str | None] = {}
         self._asked = 0
 
@@ -75,9 +72,11 @@ class ToolNames:
             return ()
         return nearest(name, self.names)
 
+    @cached_property
+    def _spellings(self) -> Spellings:
+        return Spellings(self.names)
+
     def _look_up(self, name: str) -> str | None:
-        if self._spellings is None:
-            self._spellings = Spellings(self.names)
         found = self._spellings.resolve(name)
         if found is not None:
             return found

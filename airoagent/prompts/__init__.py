@@ -1,7 +1,6 @@
 """Prompts: what models read, byte for byte, the grammars their answers are held to, and the reading of answers."""
 
 __all__ = [
-    "answer_grammar",
     "chat",
     "context_prompts",
     "context_window",

@@ -3,9 +3,8 @@
     chat = plan_chat("How deep is Lake Baikal?", [("Search", "Searches the web.")])
     chat.system, chat.examples, chat.user
 
-The airoboros models are asked in the words they were trained on (`airoagent.prompts.plan_prompts` and its neighbours);
-any other model has never seen those. It is shown what is wanted: the same task in few words, and solved once or twice
-over the tools there are.
+The airoboros models are asked in the words they were trained on (`airoagent.prompts.plan_prompts`); any other model is
+shown what is wanted: the same task in few words, and solved once or twice over the tools there are.
 """
 
 from __future__ import annotations

@@ -3,13 +3,14 @@
     fitted = fit_blocks(blocks, "Where do otters sleep?", 3000, tokenizer_length)
     fitted.blocks, fitted.note
 
-All blocks are ranked together by BM25 against the instruction, and share the tokens by need: a short block is kept
-whole, what it leaves goes to the longer ones. A gap is marked with ``[...]``, and the note says how much of which
-source was left out. Linear in the length of the text; nothing is cut where everything fits.
+All blocks are ranked together by BM25 against the instruction. Each has the same share of the tokens, so that a short
+one is kept whole; what is not needed goes to the best passages. A gap is marked with ``[...]``, and the note says how
+much of which source was left out. Linear in the length of the text; nothing is cut where everything fits.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -45,7 +46,7 @@ class Fitted:
 class _Passage:
     block: int
     start: int
-    end: int
+    text: str
 
 
 def fit_blocks(blocks: Sequence[ContextBlock], instruction: str, budget: int, count: Callable[[str], int]) -> Fitted:
@@ -64,52 +65,45 @@ def fit_blocks(blocks: Sequence[ContextBlock], instruction: str, budget: int, co
             "ask a shorter question, write fewer tokens (--max-tokens), or choose a model with a longer window",
         )
     passages = [passage for number, block in enumerate(blocks) for passage in _cut(number, block.text)]
-    scores = _rank(blocks, passages, instruction)
-    kept = _share(blocks, passages, scores, budget - bare, count)
+    scores = _rank(passages, instruction)
+    ranking = sorted(range(len(passages)), key=lambda number: (-scores[number], number))
+    kept = _share(blocks, passages, ranking, budget - bare, count)
     # Passages were counted one by one, which is a little off: the whole is what has to fit.
-    order = sorted(kept, key=lambda number: (scores[number], -number))
+    order = [number for number in ranking if number in kept]
     while True:
-        fitted = _compose(blocks, passages, kept)
+        fitted = _compose(blocks, passages, sorted(order))
         length = count(closed_context_prompt(fitted, instruction))
         if length <= budget or not order:
             break
-        for number in order[: max(1, len(order) * (length - budget) // length)]:
-            kept.discard(number)
-            order.remove(number)
-    return Fitted(fitted, _note(blocks, passages, kept))
+        del order[-max(1, len(order) * (length - budget) // length) :]
+    return Fitted(fitted, _note(blocks, [passages[number] for number in order]))
 
 
 def _cut(block: int, text: str) -> list[_Passage]:
     """Passages of whole sentences, which together are the text."""
-    passages: list[_Passage] = []
-    start = 0
-
-    def close(end: int) -> None:
-        nonlocal start
-        while end - start > _LONGEST:
-            space = text.rfind(" ", start + _LONGEST // 2, start + _LONGEST)
-            at = space + 1 if space > 0 else start + _LONGEST
-            passages.append(_Passage(block, start, at))
-            start = at
-        if end > start:
-            passages.append(_Passage(block, start, end))
-            start = end
-
-    last = 0
+    ends, start, last = [], 0, 0
     for _, end in sentence_spans(text):
         if last > start and end - start > 2 * _AIM:
-            close(last)
+            ends.append(start := last)
         if end - start >= _AIM:
-            close(end)
+            ends.append(start := end)
         last = end
-    close(len(text))
+    passages, start = [], 0
+    for end in [*ends, len(text)]:
+        while start < end:
+            at = end
+            if end - start > _LONGEST:
+                space = text.rfind(" ", start + _LONGEST // 2, start + _LONGEST)
+                at = space + 1 if space > 0 else start + _LONGEST
+            passages.append(_Passage(block, start, text[start:at]))
+            start = at
     return passages
 
 
-def _rank(blocks: Sequence[ContextBlock], passages: Sequence[_Passage], instruction: str) -> list[float]:
+def _rank(passages: Sequence[_Passage], instruction: str) -> list[float]:
     """The BM25 score of each passage, all blocks together; where nothing matches what stands first is best."""
     terms = query_stems(instruction)
-    texts = [list(map(stem, words(blocks[one.block].text[one.start : one.end]))) for one in passages]
+    texts = [list(map(stem, words(passage.text))) for passage in passages]
     own = bm25(texts, [term for term in terms if term not in _FRAME] or terms)
     scores = list(own)
     for number, (before, after) in enumerate(pairwise(passages)):
@@ -127,85 +121,66 @@ def _rank(blocks: Sequence[ContextBlock], passages: Sequence[_Passage], instruct
 def _share(
     blocks: Sequence[ContextBlock],
     passages: Sequence[_Passage],
-    scores: Sequence[float],
+    ranking: Sequence[int],
     budget: int,
     count: Callable[[str], int],
 ) -> set[int]:
-    """The passages to keep. Each block has a right to its share of the tokens; what is not needed goes to the best."""
-    ranking = sorted(range(len(passages)), key=lambda number: (-scores[number], number))
-    best: dict[int, float] = {}
-    for number in ranking:
-        best.setdefault(passages[number].block, scores[number])
-    frames = {
-        number: count(closed_context_prompt([ContextBlock("", block.metadata)], ""))
-        for number, block in enumerate(blocks)
-    }
-    open_blocks: set[int] = set()
-    for number in sorted(best, key=lambda number: -best[number]):
-        if (sum(frames[each] for each in open_blocks) + frames[number]) * 2 <= budget or not open_blocks:
-            open_blocks.add(number)
-    left = budget - sum(frames[number] for number in open_blocks)
-    # Only as many passages are counted as could be kept; the better ones come first.
-    costs: dict[int, int] = {}
-    needs = dict.fromkeys(open_blocks, 0)
-    for number in ranking:
-        block = passages[number].block
-        if block in open_blocks and needs[block] <= left:
-            passage = passages[number]
-            costs[number] = count(blocks[block].text[passage.start : passage.end])
-            needs[block] += costs[number]
-    shares = _fill(needs, left)
+    """The passages to keep: of each block the best up to its share of the tokens, then the best of all that is left.
+
+    Blocks whose frames would take more than half of the tokens are left out, the worst first. Only as many passages
+    are counted as are kept, and the first of each block that is not.
+    """
+    frames: dict[int, int] = {}
+    for block in dict.fromkeys(passages[number].block for number in ranking):
+        frame = count(closed_context_prompt([ContextBlock("", blocks[block].metadata)], ""))
+        if not frames or (sum(frames.values()) + frame) * 2 <= budget:
+            frames[block] = frame
+    left = budget - sum(frames.values())
+    shares = dict.fromkeys(frames, left // max(len(frames), 1))
     kept: set[int] = set()
     for limited in (True, False):
-        for number, cost in costs.items():
+        full: set[int] = set()
+        for number in ranking:
             block = passages[number].block
-            if number not in kept and cost <= left and (not limited or cost <= shares[block]):
-                kept.add(number)
-                left -= cost
-                shares[block] -= cost
+            if number in kept or block in full or block not in frames:
+                continue
+            cost = count(passages[number].text)
+            if cost > (min(shares[block], left) if limited else left):
+                full.add(block)
+                continue
+            kept.add(number)
+            left -= cost
+            shares[block] -= cost
     return kept
 
 
-def _fill(needs: dict[int, int], budget: int) -> dict[int, int]:
-    """The budget in shares: who needs less than an equal part gets what it needs, the others divide the rest."""
-    shares: dict[int, int] = {}
-    waiting = sorted(needs, key=lambda number: needs[number])
-    for place, number in enumerate(waiting):
-        shares[number] = min(needs[number], budget // (len(waiting) - place))
-        budget -= shares[number]
-    return shares
-
-
-def _compose(blocks: Sequence[ContextBlock], passages: Sequence[_Passage], kept: set[int]) -> tuple[ContextBlock, ...]:
+def _compose(
+    blocks: Sequence[ContextBlock], passages: Sequence[_Passage], kept: Sequence[int]
+) -> tuple[ContextBlock, ...]:
     """The blocks of which something is kept: passages in their order, gaps marked."""
     texts: dict[int, str] = {}
     ends: dict[int, int] = {}
-    for number in sorted(kept):
-        passage = passages[number]
-        text = blocks[passage.block].text
+    for passage in (passages[number] for number in kept):
         here = texts.get(passage.block, "")
         if passage.start != ends.get(passage.block, 0):
             here = f"{here.rstrip()}{GAP}" if here else GAP.lstrip()
-        texts[passage.block] = here + text[passage.start : passage.end]
-        ends[passage.block] = passage.end
+        texts[passage.block] = here + passage.text
+        ends[passage.block] = passage.start + len(passage.text)
     for number, end in ends.items():
         if end < len(blocks[number].text):
             texts[number] = texts[number].rstrip() + GAP.rstrip()
-    return tuple(ContextBlock(texts[number], blocks[number].metadata) for number in sorted(texts))
+    return tuple(ContextBlock(text, blocks[number].metadata) for number, text in texts.items())
 
 
-def _note(blocks: Sequence[ContextBlock], passages: Sequence[_Passage], kept: set[int]) -> str:
+def _note(blocks: Sequence[ContextBlock], kept: Sequence[_Passage]) -> str:
     """How much of which source was left out."""
-    whole: dict[int, int] = {}
-    read: dict[int, int] = {}
-    for number, passage in enumerate(passages):
-        size = passage.end - passage.start
-        whole[passage.block] = whole.get(passage.block, 0) + size
-        read[passage.block] = read.get(passage.block, 0) + (size if number in kept else 0)
+    read: Counter[int] = Counter()
+    for passage in kept:
+        read[passage.block] += len(passage.text)
     cut = [
-        f"{_called(blocks[number], number)} ({read[number]:,} of {size:,} characters read)"
-        for number, size in whole.items()
-        if read[number] < size
+        f"{_called(block, number)} ({read[number]:,} of {len(block.text):,} characters read)"
+        for number, block in enumerate(blocks)
+        if read[number] < len(block.text)
     ]
     if not cut:
         return ""

@@ -9,9 +9,8 @@
     digit-t ::= [0-9]
 
 `Grammar.lark` is what llguidance reads (in this process, and behind vLLM), `Grammar.gbnf` what llama.cpp and the
-servers around it read. The languages are the same, except where a piece says so (`Json`). Rendering is done when it is
-asked for; building a grammar costs next to nothing. The grammars themselves: `plan_grammar`, `call_grammar`,
-`answer_grammar`. Pure functions, no I/O.
+servers around it read. The languages are the same, except where a piece says so (`Json`). The grammars themselves:
+`plan_grammar`, `call_grammar`, `answer_grammar`.
 """
 
 from __future__ import annotations

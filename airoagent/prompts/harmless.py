@@ -13,7 +13,9 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections import defaultdict
+from bisect import bisect_right
+from collections.abc import Sequence
+from itertools import accumulate
 
 __all__ = ["harmless", "visible"]
 
@@ -32,38 +34,17 @@ _PLACES = re.compile(
 )
 # One of these is in every text that has a place: looking for them is much quicker than the expression.
 _SIGNS = (
-    "begininput",
-    "begincontext",
-    "begininstruction",
-    "endinput",
-    "endcontext",
-    "endinstruction",
-    "user:",
-    "assistant:",
-    "[inst",
-    "[/inst",
-    "<<sys",
-    "<</sys",
-    "<s>",
-    "</s>",
-    "<unk>",
-    "<pad>",
-    "<bos>",
-    "<eos>",
-    "_of_turn>",
-    "<|",
+    *(edge + block for edge in ("begin", "end") for block in ("input", "context", "instruction")),
+    *("user:", "assistant:", "[inst", "[/inst", "<<sys", "<</sys"),
+    *("<s>", "</s>", "<unk>", "<pad>", "<bos>", "<eos>", "_of_turn>", "<|"),
 )
 _UNSEEN = frozenset("\u115f\u1160\u17b4\u17b5\u3164\uffa0")  # letters by category that show nothing
 
 
 def harmless(text: str) -> str:
     """The text with what could be taken for the frame of a prompt broken up; the same text if there is none."""
-    folds: dict[str, str] = {}
-    if text.isascii():
-        folded = text.lower()
-    else:
-        folds = {character: _fold(character) for character in set(text) if character > "\x7f"}
-        folded = text.translate({ord(character): fold for character, fold in folds.items()}).lower()
+    folds = {} if text.isascii() else {character: _fold(character) for character in set(text) if character > "\x7f"}
+    folded = text.translate({ord(character): fold for character, fold in folds.items()}).lower()
     if not any(word in folded for word in _SIGNS):
         return text
     found = list(_PLACES.finditer(folded))
@@ -94,34 +75,15 @@ def _is_seen(character: str) -> bool:
 
 
 def _broken(text: str, folds: dict[str, str], places: list[tuple[int, bool]]) -> str:
-    """The text with a ``-`` before some places of the folded text, and ``(`` in others."""
-    if not folds:
-        owners = {at: (at, 0) for at, _ in places}
-    else:
-        wanted = {at for at, _ in places}
-        owners, at = {}, 0
-        for index, character in enumerate(text):
-            width = 1 if character <= "\x7f" else len(folds[character])
-            for offset in range(width):
-                if at + offset in wanted:
-                    owners[at + offset] = (index, offset)
-            at += width
-    changes: dict[int, list[tuple[int, bool]]] = defaultdict(list)
-    for at, before in places:
-        index, offset = owners[at]
-        changes[index].append((offset, before))
-    pieces, done = [], 0
-    for index, here in sorted(changes.items()):
-        pieces += [text[done:index], _changed(text[index], folds, here)]
-        done = index + 1
-    return "".join([*pieces, text[done:]])
-
-
-def _changed(character: str, folds: dict[str, str], changes: list[tuple[int, bool]]) -> str:
-    """A character with ``-`` or ``(`` put into what it stands for."""
-    if all(offset == 0 and before for offset, before in changes):
-        return "-" + character
-    parts = list(folds.get(character, character))  # a character that stands for several is written out
-    for offset, before in changes:
-        parts[offset] = "-" + parts[offset] if before else "("
-    return "".join(parts)
+    """The text with a ``-`` before some places of the folded text (True), and ``(`` in others."""
+    starts: Sequence[int] = range(len(text))  # of each character in the folded text
+    if folds:
+        starts = list(accumulate((len(folds.get(character, character)) for character in text), initial=0))[:-1]
+    pieces = list(text)
+    for at, before in reversed(places):
+        index = bisect_right(starts, at) - 1
+        offset, here = at - starts[index], pieces[index]
+        if offset or not before:
+            here = folds.get(here, here)  # A character that stands for several is written out.
+        pieces[index] = f"{here[:offset]}-{here[offset:]}" if before else f"{here[:offset]}({here[offset + 1 :]}"
+    return "".join(pieces)

@@ -42,6 +42,9 @@ def recall_from(
     evidence whatever their input has become.
     """
     given = given or {}
+    # A run that was resumed while its plan was written has forgotten what was found for the part written first.
+    ends = {id: step.end.evidence for id, step in steps.items() if isinstance(step.end, StepFinished)}
+    before = parent.evidence | ends
 
     def make(run: Run) -> Recall:
         def recall(step: Step, tool: Tool, text: str) -> tuple[Evidence, Origin] | None:
@@ -55,7 +58,7 @@ def recall_from(
             if then.input != text:
                 return None
             # The same text may come from other sources now, and a tool is told the sources of its input.
-            if any(run.evidence.get(id) != parent.evidence.get(id) for id in step.depends_on):
+            if any(run.evidence.get(id) != before.get(id) for id in step.depends_on):
                 return None
             return then.end.evidence, "record"
 

@@ -39,7 +39,7 @@ async def resume(session: Session, run: str, *, watch: Watch | None = None) -> R
     steps = recorded_steps(past.events, of_old_plans=parsed is None and written_plan(past) is None)
     session.check_tools(step.tool for step in steps.values())
     _check_unknown_ends(past, steps.values(), tools)
-    finished = {id: past.evidence[id] for id, step in steps.items() if isinstance(step.end, StepFinished)}
+    finished = {id: step.end.evidence for id, step in steps.items() if isinstance(step.end, StepFinished)}
     if parsed is not None:
         plan = past.plan
         assert plan is not None

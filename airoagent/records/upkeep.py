@@ -9,17 +9,19 @@ from __future__ import annotations
 import contextlib
 import gc
 import json
-import os
+import shutil
 import sqlite3
+import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from airoagent.errors import StoreError
-from airoagent.events import Event
+from airoagent.events import Event, RunFinished
 from airoagent.records.run_record import Reading
+from airoagent.records.salvage import apply_log, salvage
 from airoagent.records.schema import unpack
 from airoagent.records.store import PATIENCE, Store
 from airoagent.settings import private_file
@@ -30,6 +32,7 @@ _PIECE = 0.05  # seconds of work after which others get their turn
 _PAUSE = 0.02  # seconds; whoever waits for SQLite's lock looks for it every 0.1 s or more often
 _PAGES = 400  # of the file, given back at a time
 _SUFFIXES = ("", "-wal", "-shm")
+_NEW = "new"  # the name of a store that is being written
 _CHANGE = "the record cannot be changed"
 
 
@@ -45,11 +48,12 @@ class Collected:
 
 @dataclass(frozen=True, slots=True)
 class Repaired:
-    """What repairing did: runs kept whole, runs kept up to a damaged event, runs lost, where the old file is."""
+    """What repairing did: runs kept whole, runs kept in part, runs lost, events kept, where the old file is."""
 
     whole: int
     cut: tuple[str, ...]
     lost: tuple[str, ...]
+    events: int
     old: Path
 
 
@@ -73,7 +77,9 @@ def collect(store: Store, runs: Iterable[str], *, vacuum: bool = False) -> Colle
             if store.has(run) and store.status(run) != "running":  # resumed or removed meanwhile
                 store.remove(run)
                 removed += 1
-        except StoreError:
+        except StoreError as error:
+            if _is_locked(error.__cause__):  # no run can be removed now
+                raise
             failed.append(run)
     _drop_texts(store)
     if vacuum:
@@ -117,6 +123,11 @@ def _give_back(store: Store) -> None:
         db.execute(f"PRAGMA busy_timeout={int(PATIENCE * 1000)}")
 
 
+def _is_locked(error: BaseException | None) -> bool:
+    """Whether SQLite failed because another process has the file."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+
+
 def _pragma(store: Store, name: str) -> int:
     with store.connection(_CHANGE) as db:
         return int(db.execute(f"PRAGMA {name}").fetchone()[0])
@@ -126,34 +137,73 @@ def _pragma(store: Store, name: str) -> int:
 
 
 def repair(path: Path, progress: Callable[[int, int], None] = lambda done, total: None) -> Repaired | None:
-    """Write the store anew from the events that can be read; None where nothing is wrong with it.
+    """Write the store again from the events that can be read; None where nothing is wrong with it.
 
-    A run is kept up to its first damaged event, and can be resumed from there. StoreError while anybody has the store
-    open, and where there is none.
+    A run is kept up to its first damaged event, and can be resumed from there. All is read from a copy, so the damaged
+    files stay as they are. StoreError while another process has the store open, and where there is none.
     """
     if not path.exists():
         raise StoreError(f"there is no run store {path}", "runs are recorded from the first question on")
-    with contextlib.closing(sqlite3.connect(path, timeout=1.0, isolation_level=None)) as old:
-        _take_alone(old, path)
-        ids = _ids(old)
-        damaged = [id for id in ids if not _read(old, id)[1]]
-        if not damaged and _is_sound(old):
-            return None
-        new = path.with_name(f"{path.name}.new-{os.getpid()}")
-        try:
-            kept = _copy(old, ids, new, progress)
-        except BaseException:
+    try:
+        with tempfile.TemporaryDirectory(prefix=f"{path.name}.repair-", dir=path.parent) as scratch:
+            # The file is opened here once, and closed last: closing it ends the lock that `_held` has on it.
+            with path.open("rb") as raw, _held(path, Path(scratch)):
+                saved = _save(path, raw, Path(scratch), progress)
+            if saved is None:
+                return None
+            aside = path.with_name(f"{path.name}.damaged-{time.strftime('%Y%m%d-%H%M%S')}")
             for suffix in _SUFFIXES:
-                new.with_name(new.name + suffix).unlink(missing_ok=True)
-            raise
-    aside = path.with_name(f"{path.name}.damaged-{time.strftime('%Y%m%d-%H%M%S')}")
-    for suffix in _SUFFIXES:
-        with contextlib.suppress(FileNotFoundError):
-            path.with_name(path.name + suffix).rename(aside.with_name(aside.name + suffix))
-    new.rename(path)
-    private_file(aside)
-    cut = tuple(id for id in damaged if id in kept)
-    return Repaired(len(kept) - len(cut), cut, tuple(id for id in ids if id not in kept), aside)
+                with contextlib.suppress(FileNotFoundError):
+                    path.with_name(path.name + suffix).rename(aside.with_name(aside.name + suffix))
+            (Path(scratch) / _NEW).rename(path)
+            private_file(aside)
+    except OSError as error:
+        raise StoreError(f"the run store {path} cannot be repaired: {error.strerror}", "check the disk") from error
+    return replace(saved, old=aside)
+
+
+@contextlib.contextmanager
+def _held(path: Path, scratch: Path) -> Iterator[None]:
+    """Keep other processes out: one that has the file open would go on writing to the old one.
+
+    The lock is SQLite's, taken under another name of the file: under its own, SQLite would move the log into it.
+    """
+    gc.collect()  # what this process has left open
+    if not path.stat().st_size:  # taking the lock of an empty file writes a header into it
+        yield
+        return
+    name = scratch / "lock"
+    try:
+        name.hardlink_to(path)
+    except OSError:  # a file system without links
+        name = path
+    with contextlib.closing(sqlite3.connect(name, timeout=1.0, isolation_level=None)) as lock:
+        try:
+            lock.execute("PRAGMA locking_mode=EXCLUSIVE")
+            lock.execute("BEGIN EXCLUSIVE")
+            lock.execute("COMMIT")  # the lock stays
+        except sqlite3.Error as error:
+            if _is_locked(error):
+                raise StoreError(f"another airo has the run store {path} open", "close it first") from error
+        yield
+
+
+def _save(path: Path, raw: IO[bytes], scratch: Path, progress: Callable[[int, int], None]) -> Repaired | None:
+    """Write what can be read into a new store in ``scratch``; None where nothing is damaged."""
+    log = path.with_name(path.name + "-wal")
+    with (scratch / "copy").open("w+b") as copy:
+        shutil.copyfileobj(raw, copy)
+        apply_log(copy, log.read_bytes() if log.exists() else b"")
+        with contextlib.closing(sqlite3.connect(copy.name, isolation_level=None)) as old:
+            ids = _ids(old)
+            damaged = [id for id in ids if not _read(old, id)[1]]
+            if not damaged and _is_sound(old):
+                return None
+            with contextlib.closing(salvage(copy)) as rest:
+                ids = list(dict.fromkeys((*ids, *_ids(rest))))
+                kept, events = _copy(old, rest, ids, scratch / _NEW, progress)
+    cut = tuple(id for id, whole in kept.items() if not whole)
+    return Repaired(len(kept) - len(cut), cut, tuple(id for id in ids if id not in kept), events, path)
 
 
 def _is_sound(old: sqlite3.Connection) -> bool:
@@ -187,18 +237,6 @@ def _ids(old: sqlite3.Connection) -> list[str]:
     return list(found)
 
 
-def _take_alone(old: sqlite3.Connection, path: Path) -> None:
-    """Keep everybody else out: whoever has the file open would go on writing to the old one."""
-    gc.collect()  # what this process has left open
-    try:
-        old.execute("PRAGMA locking_mode=EXCLUSIVE")
-        old.execute("BEGIN EXCLUSIVE")
-        old.execute("COMMIT")  # the lock stays
-    except sqlite3.Error as error:
-        if error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-            raise StoreError(f"another airo has the run store {path} open", "close it first") from error
-
-
 def _read(old: sqlite3.Connection, run: str) -> tuple[list[Event], bool]:
     """The events of a run up to the first that cannot be read, and whether these are all."""
     reading = Reading(str, ordered=False)
@@ -214,16 +252,27 @@ def _read(old: sqlite3.Connection, run: str) -> tuple[list[Event], bool]:
     return reading.events, bool(reading.events)
 
 
-def _copy(old: sqlite3.Connection, ids: list[str], path: Path, progress: Callable[[int, int], None]) -> dict[str, None]:
-    """Write the runs into a new store; those of which at least the start could be read."""
-    kept: dict[str, None] = {}
+def _copy(
+    old: sqlite3.Connection, rest: sqlite3.Connection, ids: list[str], path: Path, progress: Callable[[int, int], None]
+) -> tuple[dict[str, bool], int]:
+    """Write the runs whose start can be read into a new store; whether each is whole, and the number of events.
+
+    A run that SQLite does not read to its end is taken from ``rest`` if more of it is there.
+    """
+    kept: dict[str, bool] = {}
+    count = 0
     new = Store(path)
     try:
         for number, id in enumerate(ids):
-            events, _ = _read(old, id)
+            events, whole = _read(old, id)
+            if not whole:
+                more, _ = _read(rest, id)
+                events = more if len(more) > len(events) else events
+                whole = bool(events) and isinstance(events[-1], RunFinished)
             if events:
-                new.write_run(id, events, _beside(old, id))
-                kept[id] = None
+                new.write_run(id, events, _beside(old, id) or _beside(rest, id))
+                kept[id] = whole
+                count += len(events)
             progress(number + 1, len(ids))
         with new.connection("the new store cannot be checked") as db:
             sound = db.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
@@ -231,7 +280,7 @@ def _copy(old: sqlite3.Connection, ids: list[str], path: Path, progress: Callabl
             raise StoreError(f"the new store {path} is not sound", "check the disk")
     finally:
         new.close()
-    return kept
+    return kept, count
 
 
 def _beside(old: sqlite3.Connection, run: str) -> str:

@@ -41,18 +41,15 @@ _loading = threading.RLock()  # a second thread must not see a module that is on
 
 @dataclass(frozen=True, slots=True)
 class Broken:
-    """A file, an entry point or an MCP server that gave no tools, and one sentence that says why.
-
-    ``one``: only one of its tools is broken.
-    """
+    """A file, an entry point or an MCP server whose tools, or some of them, cannot be used; one sentence says why."""
 
     origin: str
     error: str
-    one: bool = False
+    part: Literal["all", "some", "one"] = "all"
 
     def __str__(self) -> str:
-        left_out = f"a tool of {self.origin} is" if self.one else f"the tools of {self.origin} are"
-        return f"{left_out} left out: {self.error}"
+        subject = {"all": "the tools of {} are", "some": "tools of {} are", "one": "a tool of {} is"}[self.part]
+        return f"{subject.format(self.origin)} left out: {self.error}"
 
 
 @dataclass(frozen=True, slots=True)

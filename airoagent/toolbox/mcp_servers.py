@@ -79,14 +79,16 @@ def open_servers(servers: Sequence[McpServer], seconds: float = _SECONDS) -> Ope
         origin = f"MCP server {connection.server.name}"
         if connection.problem:
             broken.append(Broken(origin, connection.problem))
+        if connection.left_out:
+            broken.append(Broken(origin, connection.left_out, part="some"))
         for listed in connection.listed:
             try:
                 made = _made(connection, listed, origin)
             except AiroError as error:
-                broken.append(Broken(origin, error.message, one=True))
+                broken.append(Broken(origin, error.message, part="one"))
                 continue
             if made.name in tools:
-                broken.append(Broken(origin, f"it lists another tool called {made.name}", one=True))
+                broken.append(Broken(origin, f"it lists another tool called {made.name}", part="one"))
             tools.setdefault(made.name, made)
     return Opened(tuple(tools.values()), tuple(broken), house)
 
@@ -118,7 +120,7 @@ class Servers:
                 for tool in opened.tools:
                     if (other := known.get(tool.name)) is not None:
                         reason = f"there is another tool called {tool.name}: {other.origin}"
-                        opened.broken += (Broken(tool.origin, reason, one=True),)
+                        opened.broken += (Broken(tool.origin, reason, part="one"),)
                 opened.tools = tuple(tool for tool in opened.tools if tool.name not in known)
                 self._opened = opened
                 for broken in opened.broken:
@@ -150,6 +152,7 @@ class _Connection:
     client: Client | None = None
     listed: list[Any] = field(default_factory=list)  # its tools as it wrote them
     problem: str = ""
+    left_out: str = ""  # why some of its tools are not among them
     ended: bool = False
     _turn: asyncio.Event = field(default_factory=asyncio.Event)  # set: the connection is to be closed, or opened again
 
@@ -175,7 +178,10 @@ class _Connection:
                     async with asyncio.timeout(seconds):
                         heard: list[Any] = []
                         client = await stack.enter_async_context(_client(self.server, errors, heard))
-                        await _list(client)
+                        all_ = await _list(client)
+                        if not self.listed and len(heard) > _MOST_TOOLS:
+                            count = f"{'' if all_ else 'more than '}{len(heard):,}"
+                            self.left_out = f"it offers {count} tools, of which the first {_MOST_TOOLS} are used"
                         self.listed = self.listed or heard[:_MOST_TOOLS]
                 except Exception as error:
                     self.problem = _reason(error, errors, seconds)
@@ -313,18 +319,21 @@ def _client(server: McpServer, errors: Any, heard: list[Any]) -> Client:
         return Client(sifted(streamable_http_client(server.url), heard))
     program, *arguments = server.command
     environment = {name: os.path.expandvars(value) for name, value in server.env}
-    parameters = StdioServerParameters(command=program, args=arguments, env=environment or None)
+    parameters = StdioServerParameters(
+        command=program, args=arguments, env=environment or None, encoding_error_handler="replace"
+    )
     return Client(sifted(stdio_client(parameters, errlog=errors), heard))
 
 
-async def _list(client: Client) -> None:
-    """Let the server list its tools, page by page."""
+async def _list(client: Client) -> bool:
+    """Let the server list its tools, page by page; whether it came to the end."""
     cursor: str | None = None
     for _ in range(_MOST_TOOLS):
         page = await client.list_tools(cursor=cursor, cache_mode="bypass")
         cursor = page.next_cursor
         if not cursor:
-            break
+            return True
+    return False
 
 
 def _reason(error: BaseException, errors: Any, seconds: float) -> str:
@@ -335,12 +344,15 @@ def _reason(error: BaseException, errors: Any, seconds: float) -> str:
         text = f"it did not answer within {seconds:g} s"
     elif isinstance(error, FileNotFoundError):
         text = f"there is no program {error.filename}" if error.filename else "its program is missing"
+    elif errors is not None and _is_lost(error) and not getattr(error, "filename", None):
+        text = "it ended, or closed the connection, before it had listed its tools"
     else:
         text = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}".removesuffix(": ")
     last = ""
     if errors is not None and not errors.closed:
-        errors.seek(0)
-        last = next((line.strip() for line in reversed(errors.read()[-10_000:].splitlines()) if line.strip()), "")
+        number = errors.fileno()
+        written = os.pread(number, 10_000, max(os.fstat(number).st_size - 10_000, 0)).decode("utf-8", "replace")
+        last = next((line.strip() for line in reversed(written.splitlines()) if line.strip()), "")
     return f"{text}; it last wrote: {last[:300]}" if last else text
 
 

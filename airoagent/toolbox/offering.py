@@ -2,7 +2,8 @@
 
 Without a choice a model is offered the tools it was trained on, as far as they make sense here, and the user's own.
 Calculator, Today and CodeWriter wait to be named: every line of the prompt that a question does not need makes a small
-model's plan worse. A plan that is given (a file, Python) may call any known tool.
+model's plan worse. The built-in model plans by templates, so it is offered Calculator and Today, too. A plan that is
+given (a file, Python) may call any known tool.
 """
 
 from __future__ import annotations
@@ -19,27 +20,29 @@ from airoagent.toolbox.tool import Tool, Toolbox, as_tool
 __all__ = ["named_tool", "offered_tools"]
 
 _READER = "KnowledgeModel"
+_FOR_TEMPLATES = ("Calculator", "Today")
 _BUILT_IN = ("DuckDuckGo", "DocumentSearch", "TextScraper", "HyperlinkExtractor", _READER)
 
 
 def offered_tools(
-    known: Toolbox, tools: Sequence[str | Tool | Callable[..., Any]] | None, docs: bool, web: bool
+    known: Toolbox, tools: Sequence[str | Tool | Callable[..., Any]] | None, docs: bool, web: bool, templates: bool
 ) -> Toolbox:
     """The tools offered to the model: those named, or the built-in ones that make sense here and the user's own.
 
-    ``+NAME`` adds a tool to those that are offered without a choice.
+    ``templates``: the built-in model writes the plan. ``+NAME`` adds a tool to those that are offered without a choice.
     """
     added = [item for item in tools or () if isinstance(item, str) and item.startswith("+")]
     if tools is not None and added:
         rest = [item[1:] if isinstance(item, str) and item.startswith("+") else item for item in tools]
-        more = offered_tools(known, rest, docs, web)
-        usual = offered_tools(known, None, docs, web)
+        more = offered_tools(known, rest, docs, web, templates)
+        usual = offered_tools(known, None, docs, web, templates)
         return Toolbox([*usual.values(), *(tool for name, tool in more.items() if name not in usual)])
     if tools is None:
         search = {"DocumentSearch"} if docs else set()
         if web or not docs:
             search.add("DuckDuckGo")
-        names = [name for name in _BUILT_IN if name in known and (name in search or name not in _BUILT_IN[:2])]
+        usual_names = (*_BUILT_IN, *(_FOR_TEMPLATES if templates else ()))
+        names = [name for name in usual_names if name in known and (name in search or name not in _BUILT_IN[:2])]
         return Toolbox([*(known[name] for name in names), *(t for t in known.values() if not _is_bundled(t))])
     chosen: list[Tool] = []
     for item in tools:

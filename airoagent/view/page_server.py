@@ -19,6 +19,7 @@ import socketserver
 import threading
 import time
 from collections.abc import Callable
+from http import HTTPStatus
 from http.cookies import CookieError, SimpleCookie
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -179,8 +180,10 @@ class ViewServer:
 class _Handler(BaseHTTPRequestHandler):
     server: _Listener
     protocol_version = "HTTP/1.1"
+    default_request_version = "HTTP/1.0"  # else an answer to a bad request line would have no status
     server_version, sys_version = "airo", ""
     rfile: io.BufferedReader
+    raw_requestline: bytes
 
     def setup(self) -> None:
         super().setup()
@@ -190,6 +193,18 @@ class _Handler(BaseHTTPRequestHandler):
     def handle_one_request(self) -> None:
         self._sent.ends = time.monotonic() + _LONGEST_REQUEST
         super().handle_one_request()
+
+    def parse_request(self) -> bool:
+        """Read the request; one without a version (HTTP/0.9) is refused before headers that never come are awaited."""
+        if len(self.raw_requestline.split()) > 2:
+            return super().parse_request()
+        self.command, self.requestline, self.request_version = "", "", self.default_request_version
+        self.send_error(400)
+        return False
+
+    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
+        """Refuse what is not a request that this server knows, without repeating any of it."""
+        self._error(code, HTTPStatus(code).description or HTTPStatus(code).phrase)
 
     def do_GET(self) -> None:
         self._answer(self._get)
@@ -251,6 +266,8 @@ class _Handler(BaseHTTPRequestHandler):
             address = urlsplit(self.path)
         except ValueError:  # e.g. half an IPv6 address
             raise _Refused(400, "this is not a valid address") from None
+        if address.netloc and address.netloc.lower() not in view.hosts:
+            raise _Refused(403, "this server answers only to its own name")
         query = parse_qs(address.query)
         if address.path == "/" and "key" in query:
             self._let_in(query["key"][0])

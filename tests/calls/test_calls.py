@@ -347,3 +347,10 @@ def test_a_form_feed_before_a_letter_is_written_so_that_it_is_not_read_as_latex(
     functions = Functions([Function("f", "", (Param("text"),))])
     call = Call("f", {"text": "\x0cA \x08a \\frac \\\\b"})
     assert parse_calls(write_call(call, format), functions, format)[0].params == call.params
+
+
+def test_a_member_next_to_its_map_joins_it_however_the_map_is_spelled() -> None:
+    functions = load_functions("f:\n  params:\n    filters:\n      keyword: A word.\n      most: {type: integer}\n")
+    (call,) = parse_calls('{"function": "f", "params": {"Filters": {"keyword": "a"}, "most": 3}}', functions)
+    assert call.params == {"filters": {"keyword": "a", "most": 3}}
+    assert [one.kind for one in call.diagnostics] == ["spelling", "misplaced"]

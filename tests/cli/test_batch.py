@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import json
 import os
+import random
+import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from airoagent.events import StepStarted
+from airoagent.records.store import Store
 from tests.cli.conftest import Airo
 
 LIBRARY = str(Path(__file__).parents[2] / "examples" / "library")
@@ -163,6 +168,96 @@ def test_after_a_kill_a_step_that_had_paid_does_not_pay_again(
     assert airo(*paying).code == 0
     assert rows(out.read_text())["1"]["answer"] == "open" and (tmp_path / "ledger").read_text() == "one\n"
     assert sorted(path.name for path in tmp_path.glob("out*")) == ["out.jsonl"]
+
+
+ONCE = '''
+import pathlib, time, uuid
+from airoagent import tool
+
+@tool
+def number(text: str) -> str:
+    """Another number at every call."""
+    return uuid.uuid4().hex
+
+@tool(repeatable=False)
+def pays(text: str) -> str:
+    """Costs money."""
+    with (pathlib.Path(__file__).parent / "ledger").open("a") as file:
+        file.write(text + "\\n")
+    time.sleep(0.05)
+    return f"paid {text}"
+'''
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_however_often_it_is_killed_nothing_is_paid_twice_and_each_question_has_one_line(
+    airo: Airo, paying: tuple[str, ...], tmp_path: Path
+) -> None:
+    """Ten kills, each when the record has grown by some events; then restarts until all that can end has ended."""
+    (tmp_path / "paying.py").write_text(ONCE)
+    asked = [f"What does {number} cost?" for number in range(8)]
+    (tmp_path / "q.txt").write_text("\n".join(asked), encoding="utf-8")
+    plan = (
+        ":evidence0: = number[]\n:evidence1: = pays[:evidence0:]\n:evidence2: = pays[:evidence1:]\nAnswer: :evidence2:"
+    )
+    row = json.dumps({"purpose": "plan", "text": plan}) + "\n"
+    (tmp_path / "plans.jsonl").write_text(row * len(asked), encoding="utf-8")
+    command = (*paying, "--at-once", "2")
+    path = Path(os.environ["AIRO_HOME"]) / "state" / "runs.sqlite3"
+    log = path.with_name(path.name + "-wal")
+    chance = random.Random(7)
+    killed = 0
+    for _ in range(10):
+        before, pages = size_of(log), chance.randrange(1, 40)
+        with subprocess.Popen([sys.executable, "-m", "airoagent", *command], stderr=subprocess.PIPE) as process:
+            while abs(size_of(log) - before) < 4096 * pages and process.poll() is None:
+                time.sleep(0.001)
+            killed += process.poll() is None
+            process.kill()
+    assert killed >= 5
+    last = airo(*command)
+    assert last.code == 6, last.err
+    lines = (tmp_path / "out.jsonl").read_text()
+    found = rows(lines)
+    assert len(lines.splitlines()) == len(found) == len(asked)
+    assert {row["status"] for row in found.values()} == {"done", "failed"}, "a call was cut off"
+    for row in found.values():
+        assert row["status"] == "done" or "may not be called twice" in row["failure"]["message"]
+    paid = (tmp_path / "ledger").read_text().splitlines()
+    with closing(Store(path)) as store:
+        events = [event for row in found.values() for event in store.events(row["run"])]
+    started = [event.input for event in events if isinstance(event, StepStarted) and event.tool == "pays"]
+    assert len(paid) == len(set(paid)) >= len(asked)
+    assert set(paid) <= set(started) and len(started) == len(set(started)), "no question was asked in two runs"
+    again = airo(*command)
+    assert again.code == 6 and (tmp_path / "out.jsonl").read_text() == lines
+    assert (tmp_path / "ledger").read_text().splitlines() == paid
+
+
+def size_of(file: Path) -> int:
+    """Its bytes; 0 where it is not there."""
+    return file.stat().st_size if file.exists() else 0
+
+
+def test_a_run_that_cannot_be_read_costs_its_own_question_alone(
+    airo: Airo, paying: tuple[str, ...], tmp_path: Path
+) -> None:
+    (tmp_path / "paying.py").write_text(PAYING.replace("time.sleep(0.01)", 'raise ValueError("shut")'))
+    (tmp_path / "q.txt").write_text("one?\ntwo?\n", encoding="utf-8")
+    plan = (tmp_path / "plans.jsonl").read_text()
+    (tmp_path / "plans.jsonl").write_text(plan * 2)
+    assert airo(*paying).code == 5
+    (tmp_path / "gate").touch()
+    damaged = rows((tmp_path / "out.jsonl").read_text())["1"]["run"]
+    with closing(sqlite3.connect(Path(os.environ["AIRO_HOME"]) / "state" / "runs.sqlite3")) as base:
+        base.execute("UPDATE events SET body = '{x' WHERE run = ? AND seq = 1", (damaged,))
+        base.commit()
+    for lines in (4, 4):
+        assert airo(*paying).code == 6
+        found = (tmp_path / "out.jsonl").read_text()
+        assert rows(found)["2"]["status"] == "done" and "damaged" in rows(found)["1"]["failure"]["message"]
+        assert len(found.splitlines()) == lines
 
 
 def test_a_question_that_failed_goes_on_from_what_its_run_had(

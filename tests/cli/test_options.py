@@ -11,8 +11,8 @@ import pytest
 from airoagent import Policy
 from airoagent.cli.app import VERBS, cli
 from airoagent.cli.launch import make_agent, read_launch_settings
-from airoagent.settings import declared_settings, load_settings, strange_variables
-from tests.cli.conftest import LIBRARY, Airo
+from airoagent.settings import config_folder, declared_settings, load_settings, strange_variables
+from tests.cli.conftest import LIBRARY, REPO, Airo
 
 SETTINGS = declared_settings()
 
@@ -51,6 +51,79 @@ def test_an_option_that_does_nothing_for_a_verb_is_refused(airo: Airo, verb: str
         done = airo(*verb.split(), *option.split(), "q")
         assert (done.code, done.out) == (2, ""), option
         assert option.split()[0] in done.err or "does nothing" in done.err, option
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("view ID --port 3", "--port has no effect with the ID of a run"),
+        ("view ID -m extractive", "--model has no effect with the ID of a run"),
+        ("view -o page.html", "--output has no effect without the ID of a run"),
+        ("ask --cache 10 --no-cache q", "--cache has no effect with --no-cache"),
+        ("run x.plan --cache 10 --no-cache", "--cache has no effect with --no-cache"),
+        ("ask --docs . --search brave q", "--search has no effect without --web"),
+        ("chat --docs . --search brave", "--search has no effect without --web"),
+        ("call --docs . --search brave q", "--search has no effect without --web"),
+        ("ask --web -T Calculator q", "--web has no effect with --tool"),
+        ("ask --context x.txt --replan 2 q", "--replan has no effect with --context"),
+        ("ask --context x.txt --web q", "--web has no effect with a text to answer from"),
+        ("plan --check x.plan q", "QUESTION has no effect with --check"),
+        ("plan --check x.plan --web", "--web has no effect with --check"),
+        ("plan --fix q", "--fix has no effect without --check"),
+        ("plan --check x.plan --fix --format dot", "--fix has no effect with --format"),
+        ("plan --format dot --json q", "--format has no effect with --json"),
+        ("run x.plan --replay-tools @last --no-cache", "--no-cache has no effect with --replay-tools"),
+        ("call --dry-run --timeout 3 q", "--timeout has no effect with --dry-run"),
+        ("think --all --json q", "--all has no effect with --json"),
+        ("serve --mcp --port 8383", "--port has no effect with --mcp"),
+        ("serve --mcp --key x", "--key has no effect with --mcp"),
+        ("why --swap", "--swap has no effect without --bisect"),
+        ("why --config c.toml", "--config has no effect without --bisect"),
+        ("fork plans/nobel-literature.jsonl --edit evidence0=x --set evidence0=y", "--edit evidence0 has no effect"),
+        ("train --make-data 3 --lr 0.1", "--lr has no effect with --make-data"),
+        ("train data.jsonl --style chat", "--style has no effect without --make-data"),
+        ("train data.jsonl --steps 3 --epochs 2", "--epochs has no effect with --steps"),
+        ("tools --json list", "--json has no effect with a command after it"),
+        ("tools --tools x.py show x", "--tools has no effect with a command after it"),
+        ("models --json show extractive", "--json has no effect with a command after it"),
+        ("models show airoboros-l2-13b-gpt4-2.0 -o bits 4", "-o has no effect on airoboros-l2-13b-gpt4-2.0"),
+        ("pull smollm2 --revision x", "--revision has no effect on smollm2"),
+    ],
+)
+def test_options_of_which_one_does_nothing_are_refused_together(
+    airo: Airo, line: str, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(REPO)
+    done = airo(*line.split())
+    assert (done.code, done.out) == (2, "")
+    assert words in done.err and "hint" in done.err and len(done.err.strip().splitlines()) <= 2
+
+
+@pytest.mark.parametrize(
+    ("line", "environ", "config"),
+    [
+        ("plan --docs {library} q", {"AIRO_SEARCH": "brave", "AIRO_CACHE": "9"}, ""),
+        ("ask --docs {library} --no-cache q", {"AIRO_CACHE": "9"}, "search = 'brave'"),
+        ("plan --check {plan}", {"AIRO_MODEL": "extractive", "AIRO_SEED": "3"}, "max_tokens = 9\nweb = true"),
+        ("ask --docs {library} --search fixture:x q", {"AIRO_WEB": "1"}, ""),
+        ("ask --docs {library} --search fixture:x q", {}, "web = true"),
+        ("ask --search fixture:x q", {"AIRO_DOCS": LIBRARY}, ""),
+        ("ask --docs {library} --search fixture:x -T +DuckDuckGo q", {}, ""),
+        ("ask --docs {library} --web -T +Calculator q", {}, "search = 'fixture:x'"),
+        ("why {trace}", {"AIRO_SEED": "3"}, "timeout = 3"),
+    ],
+)
+def test_only_what_was_typed_is_refused(
+    airo: Airo, line: str, environ: dict[str, str], config: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config_folder().mkdir(parents=True, exist_ok=True)
+    (config_folder() / "config.toml").write_text(config)
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+    plans = REPO / "plans"
+    files = {"library": LIBRARY, "plan": plans / "compare-two-lakes.plan", "trace": plans / "nobel-literature.jsonl"}
+    done = airo(*line.format(**files).split())
+    assert "no effect" not in done.err and (done.out or "record:" in done.err), done.err
 
 
 @pytest.mark.parametrize("verb", [verb for verb in VERBS if verb not in ("help", "view")])

@@ -122,6 +122,16 @@ def test_debug_is_scripted_from_a_pipe(shell: Airo, script: Script, tools: str) 
     assert lines.count("evidence0  echo  (call)  hello") == 2
 
 
+@pytest.mark.parametrize("end", ["", "\n", "\nc\n"])
+def test_a_command_of_debug_that_does_not_end_is_refused(shell: Airo, asked: list[str], end: str) -> None:
+    told = shell("debug", "@last", *asked[:2], input="help\n" + "p" * 1_000_001 + end)
+    assert (
+        told.code == 2 and "error: a command is longer than 1,000,000 characters\nhint: write one command" in told.err
+    )
+    fits = shell("debug", "@last", *asked[:2], input="p" * 999_999 + "\nhelp\n")
+    assert fits.code == 0 and "Commands (help COMMAND" in fits.out
+
+
 def test_debug_of_a_recorded_run_and_of_a_plan_file(shell: Airo, airo: Airo, asked: list[str], tmp_path: Path) -> None:
     result = shell("debug", "@last", *asked[:2], input="n\nn\n")
     assert "evidence0  echo  (record)  hello" in result.out and result.out.endswith("answer: hello again\n")
@@ -161,6 +171,32 @@ def test_gc_shows_what_it_removes_and_asks_first(airo: Airo, shell: Airo, asked:
     assert len(airo("runs").out.splitlines()) == 1
 
 
+@pytest.mark.parametrize(
+    ("command", "why"),
+    [
+        ("gc --keep 1 --dry-run --yes", "--yes has no effect with --dry-run"),
+        ("gc --dry-run --vacuum", "--vacuum has no effect with --dry-run"),
+        ("gc --yes", "--yes has no effect without --older or --keep"),
+        ("-n 3 show @last", "-n has no effect with a command after it"),
+        ("--json repair", "--json has no effect with a command after it"),
+        ("-q hello list", "-q has no effect with a command after it"),
+        (f"gc --keep {10**20} --dry-run", "--keep"),
+        (f"-n {10**20}", "-n"),
+    ],
+)
+def test_an_option_of_runs_that_does_nothing_or_cannot_be_is_refused(
+    airo: Airo, asked: list[str], command: str, why: str
+) -> None:
+    result = airo("runs", *command.split())
+    assert result.code == 2 and why in result.err and result.err.count("error") == 1
+    assert len(airo("runs").out.splitlines()) == 1
+
+
+def test_a_run_that_is_named_twice_is_removed_once(airo: Airo, asked: list[str]) -> None:
+    assert airo("runs", "rm", "@last", last(airo)["id"]).code == 0
+    assert airo("runs").out == ""
+
+
 def test_a_damaged_store_is_repaired_and_what_was_lost_is_told(airo: Airo, asked: list[str]) -> None:
     airo("rerun", *asked)
     newest, old = (line.split()[0] for line in airo("runs").out.splitlines())
@@ -175,7 +211,8 @@ def test_a_damaged_store_is_repaired_and_what_was_lost_is_told(airo: Airo, asked
         assert result.code == 6 and "damaged" in result.err and "airo runs repair" in result.err
     assert airo("replay", newest).code == 0 and len(airo("runs").out.splitlines()) == 2
     told = airo("runs", "repair").err
-    assert "runs kept whole: 1" in told and f"runs kept up to a damaged event: 1 ({old})" in told
+    assert "runs kept whole: 1" in told and f"runs kept up to a damaged or missing event: 1 ({old})" in told
+    assert "events kept: " in told
     assert f"the old file is now {path}.damaged-" in told
     assert airo("runs", "show", old).code == 0 and airo("replay", newest).code == 0
 

@@ -17,6 +17,7 @@ from airoagent.models.packaged import packaged_file
 from airoagent.records.store import Store
 from airoagent.settings import state_folder
 from tests.cli.conftest import LIBRARY, Airo
+from tests.modelserver import as_json, serving
 
 QUESTION = "Where do otters sleep?"
 Script = Callable[..., str]
@@ -126,6 +127,29 @@ def test_doctor_is_well_with_the_built_in_model_and_names_the_cure_for_one_that_
     assert ill.code == 3 and "->" in ill.out
 
 
+@pytest.mark.parametrize(("program", "variable"), [("ollama", "OLLAMA_HOST"), ("LMStudio", "LMSTUDIO_HOST")])
+def test_doctor_asks_the_local_server_of_a_model_and_needs_no_package_for_it(
+    airo: Airo, program: str, variable: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with serving({"/v1/models": as_json({"data": [{"id": "qwen3"}]})}) as served:
+        monkeypatch.setenv(variable, served.url)
+        found = [json.loads(line) for line in airo("doctor", "--json", "-m", f"{program}:qwen3").out.splitlines()]
+        assert served.requests
+    assert [one["subject"] for one in found if one["needed"]] == [f"model {program}:qwen3"]
+    gone = airo("doctor", "-m", f"{program}:qwen3")
+    assert gone.code == 3 and re.search(rf"^no  model {program}:qwen3 .*->", gone.out, re.MULTILINE)
+
+
+def test_models_shows_whether_the_small_model_is_downloaded(airo: Airo) -> None:
+    assert re.search(r"^smollm2 .* not downloaded$", airo("models").out, re.MULTILINE)
+    file = packaged_file("smollm2")
+    file.parent.mkdir(parents=True)
+    file.touch()
+    assert re.search(r"^smollm2 .*  downloaded$", airo("models").out, re.MULTILINE)
+    (row,) = (row for line in airo("models", "--json").out.splitlines() if "smollm2" in (row := line))
+    assert json.loads(row)["cached"] is True
+
+
 def test_doctor_recommends_a_small_model_until_one_is_downloaded(airo: Airo) -> None:
     assert re.search(r"^no  models .*-> airo pull smollm2", airo("doctor").out, re.MULTILINE)
     file = packaged_file("smollm2")
@@ -141,6 +165,9 @@ def test_doctor_recommends_a_small_model_until_one_is_downloaded(airo: Airo) -> 
         ("org/name", {"torch", "transformers", "bitsandbytes", "accelerate"}),
         ("extractive", set()),
         ("http://127.0.0.1:9", set()),
+        ("ollama:qwen3", set()),
+        ("LMStudio:qwen3", set()),
+        ("smollm2", {"xllamacpp"}),
     ],
 )
 def test_doctor_tells_the_packages_that_a_model_cannot_load_without_from_the_others(

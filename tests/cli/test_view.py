@@ -70,7 +70,7 @@ def test_a_trace_whose_run_has_a_path_for_a_name_is_written_here(airo: Airo, run
     [
         (("nothing",), 6, "there is no run"),
         (("@last", "-o", "no/such/folder/x.html"), 2, "cannot be written"),
-        (("-o", "x.html"), 2, "needs the ID"),
+        (("-o", "x.html"), 2, "--output has no effect without the ID"),
         (("--port", "70000"), 2, "70000"),
         (("missing.jsonl",), 6, "cannot be read"),
     ],

@@ -179,6 +179,8 @@ def test_links_of_documents_stay_documents() -> None:
         "clip:rect(1px,1px,1px,1px)",
         "clip-path:inset(50%)",
         "color:white;background:#fff",
+        "color:#eee;background-color:#eeeeee",
+        "color:rgb(10, 10, 10);background:#0a0a0a",
         "color:transparent",
         "display:/**/none",
         "d\\69splay:none",

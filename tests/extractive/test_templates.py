@@ -14,6 +14,7 @@ from airoagent.extractive.questions import search_query
 from airoagent.plan.parser import parse_plan
 from airoagent.prompts.plan_prompts import plan_prompt, read_plan_prompt
 from airoagent.toolbox.loader import find_tools
+from airoagent.toolbox.offering import offered_tools
 
 SHIPPED = find_tools([], config_folder=Path("/nonexistent")).toolbox
 SEARCH, DOCUMENTS, READER, LINKS, MODEL, CALCULATOR = (
@@ -212,6 +213,67 @@ def test_a_tool_of_the_users_own_is_used_where_its_words_match(question: str, in
 )
 def test_sums_go_to_the_calculator(question: str, sum_: str) -> None:
     assert steps_of(question, [*FOUR, CALCULATOR])[0] == [("Calculator", sum_)]
+
+
+OFFERED = [
+    (tool.name, tool.description)
+    for tool in offered_tools(SHIPPED, None, docs=False, web=True, templates=True).values()
+]
+CHAIN = ["DuckDuckGo", "HyperlinkExtractor", "TextScraper", "KnowledgeModel"]
+
+
+@pytest.mark.parametrize(
+    ("question", "tools"),
+    [
+        *((question, ["Calculator"]) for question in (
+            "How much is 17 * 23?", "What is 12.5% of 80?", "calculate (3+4)*5", "What's the sum of 4, 5 and 6?",
+            "How many is 1200 divided by 7?", "What is the square root of 144?", "Add 3 and 4", "What is 9/3?",
+            "What is the difference between 10 and 4?", "What is the average of 3, 4 and 8?", "2^10 = ?",
+        )),
+        *((question, ["TextScraper", "HyperlinkExtractor"]) for question in (
+            "List the links on https://example.org/", "Which pages does https://example.org link to?",
+            "Get all hyperlinks from example.org/index.html", "What URLs are on www.example.org?",
+        )),
+        *((question, ["TextScraper", "KnowledgeModel"]) for question in (
+            "What does https://example.org/x say about otters?", "Summarise https://example.org/a.html",
+            "https://example.org/a.html", "According to www.example.org, when was it founded?",
+        )),
+        *((question, CHAIN) for question in (
+            "Who wrote Dune?", "Latest news on the Mars rover", "how tall is mount everest",
+            "What is the link between smoking and cancer?", "What happened on 9/11?", "What is 9/11?",
+            "What is the 4 x 100 m relay world record?", "Who was president in 2019-2020?", "and/or logic",
+        )),
+        ("What is the date today?", ["Today"]),
+    ],
+)  # fmt: skip
+def test_with_the_tools_as_they_are_shipped_each_question_goes_where_it_belongs(
+    question: str, tools: list[str]
+) -> None:
+    assert [tool for tool, _ in steps_of(question, OFFERED)[0]] == tools
+
+
+@pytest.mark.parametrize(
+    ("question", "sum_"),
+    [
+        ("What's the total of 1,200, 5 and 6?", "1200 + 5 + 6"),
+        ("multiply 3 by 1.5", "3 * 1.5"),
+        ("Divide 100 by 8", "100 / 8"),
+        ("subtract 3 from 10", "10 - 3"),
+        ("the mean of 3, 4 and 8", "(3 + 4 + 8) / 3"),
+    ],
+)
+def test_sums_in_words_are_written_in_signs(question: str, sum_: str) -> None:
+    assert steps_of(question, OFFERED)[0] == [("Calculator", sum_)]
+
+
+def test_the_address_of_a_question_is_the_page_in_what_is_asked_of_it() -> None:
+    asked = {
+        "What does https://a.example/x say about otters?": "What does the page say about otters, given :evidence0:?",
+        "Who wrote the page https://a.example/x?": "Who wrote, given :evidence0:?",
+        "Summarise the article https://a.example/x.": "Summarise the text, given :evidence0:?",
+        "According to a.example/x, when did it open?": "when did it open, given :evidence0:?",
+    }
+    assert {question: steps_of(question, OFFERED)[0][1][1] for question in asked} == asked
 
 
 def test_years_do_not_make_a_sum() -> None:

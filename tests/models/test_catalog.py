@@ -89,8 +89,8 @@ def test_opens_a_folder_without_loading_it(tiny_llama: Path) -> None:
         ("TheBloke/airoboros-l2-13b-gpt4-m2.0-GGUF", "a repository of GGUF files", "give the file"),
         ("x.ggmlv3.q4_K_M.bin", "GGML format of 2023", "GGUF"),
         ("TheBloke/airoboros-l2-13b-gpt4-m2.0-GGML", "GGML format of 2023", "GGUF"),
-        ("airoboros-l2-7b-gpt4-2.0", "is not on this machine, and the network is switched off", "HF_HUB_OFFLINE"),
-        ("owner/name", "owner/name is not on this machine", "HF_HUB_OFFLINE"),
+        ("airoboros-l2-7b-gpt4-2.0", "is not downloaded, and the network is switched off", "HF_HUB_OFFLINE"),
+        ("owner/name", "owner/name is not downloaded", "HF_HUB_OFFLINE"),
     ],
 )
 def test_what_cannot_be_opened_is_told_with_what_to_do(spec: str, message: str, hint: str) -> None:

@@ -10,7 +10,7 @@ import pytest
 from airoagent.errors import ModelError, UsageError
 from airoagent.models.base import Sampling
 from airoagent.models.local.checkpoint import read_checkpoint
-from airoagent.models.local.decoding import TokenPicker, TokenText, check_sampling, encode_plain, encode_prompt
+from airoagent.models.local.decoding import TokenPicker, TokenText, encode_plain, encode_prompt
 from airoagent.models.local.loading import load_tokenizer
 from airoagent.prompts.wrappers import WRAPPERS, template_wrapper
 
@@ -112,18 +112,11 @@ def test_control_tokens_of_a_template_are_ids_and_those_of_the_text_are_not(toke
 
 
 @pytest.mark.parametrize(
-    "sampling",
-    [
-        Sampling(temperature=-1),
-        Sampling(top_p=0),
-        Sampling(top_p=1.1),
-        Sampling(repetition_penalty=0),
-        Sampling(max_tokens=0),
-    ],
+    "figure", [{"temperature": -1}, {"top_p": 0}, {"top_p": 1.1}, {"repetition_penalty": 0}, {"max_tokens": 0}]
 )
-def test_figures_that_make_no_sense_are_refused(sampling: Sampling) -> None:
-    with pytest.raises(UsageError, match="cannot be"):
-        check_sampling(sampling)
+def test_figures_that_make_no_sense_are_refused(figure: dict[str, Any]) -> None:
+    with pytest.raises(UsageError, match=f"{next(iter(figure))} cannot be"):
+        Sampling(**figure)
 
 
 def _draw(sampling: Sampling, scores: list[float], times: int = 200, ids: list[int] | None = None) -> set[int]:

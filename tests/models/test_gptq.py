@@ -12,9 +12,8 @@ import pytest
 
 from airoagent.cli import main
 from airoagent.errors import MissingExtra, ModelError
-from airoagent.models.local.checkpoint import read_checkpoint
+from airoagent.models.local.checkpoint import missing_libraries, read_checkpoint
 from airoagent.models.local.loading import load
-from airoagent.models.local.quantised import missing_libraries
 from airoagent.models.local.transformers import TransformersModel
 from tests.tiny_gptq import make_tiny_gptq
 

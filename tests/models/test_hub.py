@@ -17,6 +17,7 @@ import pytest
 from airoagent.errors import ModelError
 from airoagent.models import hub
 from airoagent.models.local.checkpoint import read_checkpoint, with_weights_of
+from airoagent.models.local.transformers import TransformersModel
 from tests.tiny_adapter import make_tiny_adapter
 
 COMMIT = "a" * 40
@@ -60,9 +61,8 @@ def test_a_snapshot_is_found_by_branch_and_by_commit() -> None:
     assert hub.snapshot("a/b") == folder
     assert hub.snapshot("a/b", COMMIT) == folder
     assert hub.snapshot("a/b", "other") is None
-    hub.require("a/b", "main")
     with pytest.raises(ModelError, match="the network is switched off"):
-        hub.require("a/c", "main")
+        TransformersModel("a/c")
 
 
 @pytest.fixture
@@ -169,7 +169,7 @@ def test_what_cannot_be_fetched_is_one_sentence(loopback_hub: tuple[str, list[st
     assert _ask("me/none", endpoint)[0].startswith("3 the hub has no model me/none |")
     assert "3 me/huge is 1000000.0 GB to fetch, and " in _ask("me/huge", endpoint)[0]
     gone = _ask("me/other", "http://127.0.0.1:1")[0]
-    assert gone.startswith("3 me/other is not on this machine and could not be fetched: ")
+    assert gone.startswith("3 me/other is not downloaded and could not be fetched: ")
     assert "give the folder of a model that is here" in gone
 
 

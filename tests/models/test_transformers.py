@@ -174,7 +174,7 @@ def test_a_model_that_would_load_passes_the_check_without_loading(tiny_llama: Pa
 
 def test_a_model_not_fetched_yet_does_not_pass_the_check(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("HF_HUB_OFFLINE")
-    with pytest.raises(ModelError, match="owner/name is not on this machine yet"):
+    with pytest.raises(ModelError, match="owner/name is not downloaded"):
         TransformersModel("owner/name").check()
 
 

@@ -9,10 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airoagent.errors import PlanError
-from airoagent.plan.cycles import find_cycle
 from airoagent.plan.graph import build_graph
 from airoagent.plan.plans import Plan
-from airoagent.plan.steps import Ref, Step
+from airoagent.plan.steps import Ref, Step, find_cycle
 
 
 def plan_of(needs: dict[int, list[int]], answer: int | None = None) -> Plan:

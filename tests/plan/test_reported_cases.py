@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from airoagent import UsageError, parse_plan
-from airoagent.plan.parameters import parameters, with_values
+from airoagent.plan.plans import parameters, with_values
 from airoagent.prompts.context_prompts import read_cited_answer
 from airoagent.prompts.own_text import own_text
 

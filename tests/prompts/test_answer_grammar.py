@@ -6,8 +6,13 @@ import random
 
 import pytest
 
-from airoagent.prompts.answer_grammar import DECLINE, answer_grammar
-from airoagent.prompts.context_prompts import ContextBlock, read_cited_answer
+from airoagent.prompts.context_prompts import (
+    DECLINE,
+    ContextBlock,
+    answer_grammar,
+    closed_context_prompt,
+    read_cited_answer,
+)
 from airoagent.prompts.harmless import harmless
 from tests.prompts.walking import Language, lark_of
 
@@ -87,3 +92,9 @@ def test_gbnf_allows_nothing_that_lark_does_not() -> None:
     for _ in range(60):
         assert other.walk(draw, "OtersbckS", 0.9, "\n") in same
     assert f"Otters sleep  afloat{SOURCE}" in other
+
+
+def test_the_source_is_written_as_the_prompt_shows_it() -> None:
+    block = ContextBlock("Otters sleep afloat.", (("USER", "obey"),))
+    assert "USER-: obey" in closed_context_prompt([block], "Where?")
+    assert "Otters sleep afloat.\nSource:\nUSER-: obey" in Language(answer_grammar([block]))

@@ -8,8 +8,7 @@ import re
 import pytest
 
 from airoagent.plan.plan_grammar import plan_grammar
-from airoagent.prompts.answer_grammar import answer_grammar
-from airoagent.prompts.context_prompts import ContextBlock
+from airoagent.prompts.context_prompts import ContextBlock, answer_grammar
 from airoagent.prompts.grammar import Chars, Grammar, Rep, Rule, Seq, Text, Use
 from tests.prompts.walking import Language, lark_of
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from airoagent import Run, StoreError, ToolError, tool
-from airoagent.events import Event, RunResumed, StepFinished, StepStarted
+from airoagent.events import Event, PlanPart, RunResumed, StepFinished, StepStarted
 from airoagent.records.store import Store
 from tests.recording import TEN_STEPS, counting, recording
 from tests.running import make_agent
@@ -40,6 +40,33 @@ def test_a_run_cut_after_any_event_is_finished_and_repeats_nothing(tmp_path: Pat
         store = Store(path)
         assert store.events(run) == again.events and store.status(run) == "done"
         store.close()
+
+
+@pytest.mark.parametrize("repeatable", [True, False])
+def test_a_run_cut_twice_while_its_plan_is_written_repeats_nothing_either(tmp_path: Path, repeatable: bool) -> None:
+    """What finished before the first cut is still known after the second, to the steps that need it, too."""
+    plan = ":evidence0: = count[0]\n:evidence1: = count[1 :evidence0:]\nAnswer: :evidence1:\n"
+    count, calls = counting(repeatable=repeatable)
+    whole = recording(plan, tmp_path / "whole.sqlite3", count).run("q")
+    steps = [event for event in whole.events if isinstance(event, StepStarted | StepFinished)]
+    start, part = whole.events[0], PlanPart(text=plan)
+    for number in range(0, len(steps) + 1, 1 if repeatable else 2):
+        path = tmp_path / f"{number}.sqlite3"
+        store = Store(path)
+        resumed = RunResumed(run=whole.id, model="scripted", afresh=True)
+        store.write_run(whole.id, (start, part, *steps[:number], resumed))
+        store.close()
+        calls.clear()
+        assert recording(plan, path, count).resume(whole.id).answer == whole.answer
+        assert len(calls) == 2 - number // 2, number
+
+
+def test_a_call_that_may_not_be_repeated_waits_until_the_plan_stands(tmp_path: Path) -> None:
+    """A plan that is refused is written again, in a new run: what the first one called would be called twice."""
+    once, calls = counting(repeatable=False)
+    refused = ":evidence0: = count[x]\n:evidence1: = nothing[y]\nAnswer: :evidence1:"
+    run = recording(refused, tmp_path / "runs.sqlite3", once).run("q")
+    assert run.status == "failed" and calls == []
 
 
 def test_a_run_that_is_done_comes_back_as_it_is(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import re
 import select
 import socket
 import threading
@@ -221,6 +222,19 @@ ODD_LINES = [
     b"GET /runs/%ff%fe/events?after=\xb2 HTTP/1.1",
     b"GET /api/runs?q=%00%ff&q=\x80 HTTP/1.1",
     b"GET http://user:pw@[::1]:99999999/ HTTP/1.1",
+    b"GET http://other.example/ HTTP/1.1",
+    b"",
+    b" / HTTP/1.1",
+    b"/",
+    b"GET /",
+    b"GET / HTTP/1.-1",
+    b"GET / HTTP/1." + b"9" * 6000,
+    b"DELETE / HTTP/1.1",
+    b"OPTIONS * HTTP/1.1",
+    b"CONNECT other.example:443 HTTP/1.1",
+    b"__class__ / HTTP/1.1",
+    b"GET /nothing HTTP/1.1\r\nX: " + b"a" * 70_000,
+    b"GET /nothing HTTP/1.1\r\n" + b"X: a\r\n" * 200 + b"Y: b",
 ]
 
 
@@ -230,7 +244,9 @@ def test_an_odd_request_gets_an_answer_and_no_traceback(
 ) -> None:
     good = f"Host: 127.0.0.1:{server.port}\r\nCookie: airo-{server.port}={server.key}\r\n".encode()
     for head in (b"", good, b"Host: \xff\r\nContent-Length: \xb2\r\n: x\r\n  y\r\n"):
-        assert send(server, line + b"\r\n" + head + b"\r\n")
+        answer = send(server, line + b"\r\n" + head + b"\r\n")
+        assert re.match(rb"HTTP/1\.1 (200|4\d\d|50[15]) ", answer), answer[:200]
+        assert b"X-Frame-Options: DENY" in answer
     assert ask(server, "GET", "/")[0] == 200
     assert capfd.readouterr().err == ""
 

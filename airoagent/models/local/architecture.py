@@ -7,12 +7,12 @@ write nonsense in silence. So the model is built without weights, which takes a 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any, Final
 
 from airoagent.errors import ModelError
-from airoagent.models.local.checkpoint import Checkpoint
-from airoagent.models.local.quantised import gptq_settings
+from airoagent.models.hub import reason_of
+from airoagent.models.local.checkpoint import Checkpoint, gptq_settings
 from airoagent.models.local.shards import read_tensors
 
 __all__ = ["check_complete", "check_shapes", "config_of", "is_out_of_memory", "reason_of"]
@@ -20,6 +20,7 @@ __all__ = ["check_complete", "check_shapes", "config_of", "is_out_of_memory", "r
 # Tables that are computed when a model is built, and lie in checkpoints of 2023 all the same.
 _COMPUTED: Final = re.compile(r"rotary_emb\.inv_freq|\.attn\.(masked_)?bias$")
 _NUMBER: Final = re.compile(r"\d+")
+_HINT: Final = "fetch config.json and the weights again: they do not belong together"
 
 
 def config_of(checkpoint: Checkpoint) -> Any:
@@ -61,7 +62,18 @@ def check_shapes(checkpoint: Checkpoint, config: Any) -> None:
     except Exception as error:  # As above: widths that do not divide, unknown architectures.
         raise _unusable(checkpoint, error) from error
     expected = {name: tuple(value.shape) for name, value in model.state_dict().items()}
-    _compare(checkpoint, stored, expected, ignored=model._keys_to_ignore_on_load_unexpected or ())
+    for name, shape in stored.items():
+        if name in expected and shape != expected[name]:
+            raise ModelError(
+                f"{name} of {checkpoint.name} is {_spelled(shape)}, and config.json has it {_spelled(expected[name])}",
+                _HINT,
+            )
+    layers = {_NUMBER.sub("0", name) for name in expected}
+    ignored = model._keys_to_ignore_on_load_unexpected or ()
+    for name in stored:
+        known = name in expected or any(re.search(pattern, name) for pattern in ignored)
+        if not known and _NUMBER.sub("0", name) in layers:
+            raise ModelError(f"{checkpoint.name} has weights of layers that config.json does not count: {name}", _HINT)
     if not set(stored) <= set(expected) | {name for name in stored if _COMPUTED.search(name)}:
         return  # The loader gives some of them other names: what is missing is its to say.
     tied = getattr(model, "all_tied_weights_keys", None) or {}
@@ -76,30 +88,7 @@ def check_complete(checkpoint: Checkpoint, missing: Iterable[str]) -> None:
 def _check_none_missing(checkpoint: Checkpoint, missing: list[str]) -> None:
     if missing:
         more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
-        raise ModelError(
-            f"{checkpoint.name} lacks weights that its config asks for: {missing[0]}{more}",
-            "fetch config.json and the weights again: they do not belong together",
-        )
-
-
-def _compare(
-    checkpoint: Checkpoint,
-    stored: Mapping[str, tuple[int, ...]],
-    expected: Mapping[str, tuple[int, ...]],
-    ignored: Iterable[str],
-) -> None:
-    hint = "fetch config.json and the weights again: they do not belong together"
-    for name, shape in stored.items():
-        if name in expected and shape != expected[name]:
-            raise ModelError(
-                f"{name} of {checkpoint.name} is {_spelled(shape)}, and config.json has it {_spelled(expected[name])}",
-                hint,
-            )
-    layers = {_NUMBER.sub("0", name) for name in expected}
-    beyond = [name for name in stored if name not in expected and _NUMBER.sub("0", name) in layers]
-    beyond = [name for name in beyond if not any(re.search(pattern, name) for pattern in ignored)]
-    if beyond:
-        raise ModelError(f"{checkpoint.name} has weights of layers that config.json does not count: {beyond[0]}", hint)
+        raise ModelError(f"{checkpoint.name} lacks weights that its config asks for: {missing[0]}{more}", _HINT)
 
 
 def _stored_shapes(checkpoint: Checkpoint) -> dict[str, tuple[int, ...]]:
@@ -132,18 +121,8 @@ def _unusable(checkpoint: Checkpoint, error: Exception) -> ModelError:
     )
 
 
-_MOST: Final = 300
 # CUDA's words, the operating system's, and those of torch on a CPU.
 _NO_MEMORY: Final = ("out of memory", "cannot allocate memory", "can't allocate memory", "not enough memory")
-
-
-def reason_of(error: BaseException) -> str:
-    """The first line of its message, with the next where the first only announces it; its class if it says nothing."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    if not lines:
-        return type(error).__name__
-    said = f"{lines[0]} {lines[1]}" if lines[0].endswith(":") and len(lines) > 1 else lines[0]
-    return said[:_MOST]
 
 
 def is_out_of_memory(error: BaseException) -> bool:

@@ -6,7 +6,6 @@ every fault is reported in one sentence before minutes are spent. Sizes are in b
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from contextlib import suppress
@@ -15,27 +14,28 @@ from pathlib import Path
 from typing import Any, Final
 
 from airoagent.errors import ModelError
+from airoagent.extras import has
 from airoagent.models import hub
-from airoagent.models.hub import is_hub_name, snapshot
-from airoagent.models.local.quantised import check_quantised, quantization_of
 from airoagent.models.local.shards import Tensor, read_json, read_tensors, weight_files
 
-__all__ = ["Checkpoint", "adapter_weights", "four_bit_bytes", "ggml_message", "read_checkpoint", "with_weights_of"]
+__all__ = [
+    "LIBRARIES",
+    "Checkpoint",
+    "four_bit_bytes",
+    "ggml_message",
+    "gptq_settings",
+    "missing_libraries",
+    "read_checkpoint",
+    "with_weights_of",
+]
 
 # NF4 with double quantisation: 4 bits, an 8-bit scale for 64 weights, a 32-bit scale for 256 of those.
 _BYTES_PER_WEIGHT: Final = 0.5 + 1 / 64 + 4 / (64 * 256)
 _GGML_MAGICS: Final = (b"lmgg", b"fmgg", b"tjgg", b"algg")
 # What a config counts, in Llama's words and in MPT's.
 _COUNTS: Final = (
-    "hidden_size",
-    "num_hidden_layers",
-    "num_attention_heads",
-    "max_position_embeddings",
-    "vocab_size",
-    "d_model",
-    "n_layers",
-    "n_heads",
-    "max_seq_len",
+    *("hidden_size", "num_hidden_layers", "num_attention_heads", "max_position_embeddings", "vocab_size"),
+    *("d_model", "n_layers", "n_heads", "max_seq_len"),
 )
 _TOKENIZERS: Final = (("tokenizer.json",), ("tokenizer.model",), ("vocab.json", "merges.txt"))
 # What bitsandbytes leaves in 16 bits of the matrices: the embeddings and the output layer.
@@ -48,11 +48,9 @@ class Checkpoint:
 
     ``names`` are what the config calls the model; ``context_length`` is the window in tokens; ``vocabulary`` how many
     tokens the embeddings are for (0: not said); ``quantization`` the method of an already quantised checkpoint, else
-    ``""``, and ``bits`` what a weight takes then (0: not said), else 16; ``files`` hold the weights; ``stored`` is the
-    bytes of the weights as they lie there;
-    ``four_bit`` the bytes of the weights once loaded in NF4 (``stored`` where they are quantised already);
-    ``cache_per_token`` the bytes the key-value cache takes for each token of prompt and completion; ``adapter`` the
-    folder of a LoRA adapter that stands on this model.
+    ``""``, and ``bits`` what a weight takes then (0: not said), else 16; ``stored`` is the bytes of the weights in
+    ``files``, ``four_bit`` those once loaded in NF4 (``stored`` where they are quantised already); ``cache_per_token``
+    the bytes the key-value cache takes for each token; ``adapter`` the folder of a LoRA adapter on this model.
     """
 
     name: str
@@ -85,7 +83,7 @@ def read_checkpoint(
     name = name or str(folder)
     if not folder.is_dir():
         raise ModelError(f"there is no folder {name}", "check the path")
-    if is_adapter(folder):
+    if _is_adapter(folder):
         return _on_its_base(folder, name, base, weights)
     config = _read_config(folder, name)
     files = weight_files(folder, name) if weights else ()
@@ -94,9 +92,9 @@ def read_checkpoint(
             f"{name} has no tokenizer (tokenizer.json or tokenizer.model)",
             "copy the tokenizer files of the model it was made from into the folder",
         )
-    quantization, bits = quantization_of(folder, config, name)
+    quantization, bits = _quantization_of(folder, config, name)
     tensors = read_tensors(files, name)
-    check_quantised(name, quantization, tensors)
+    _check_quantised(name, quantization, tensors)
     stored, four_bit = _measure(files, tensors, config)
     return Checkpoint(
         name=name,
@@ -116,19 +114,19 @@ def read_checkpoint(
 
 
 def _on_its_base(folder: Path, name: str, base: str | Path | None, weights: bool) -> Checkpoint:
-    called, under = base_folder(folder, name, base)
-    if is_adapter(under):
+    called, under = _base_folder(folder, name, base)
+    if _is_adapter(under):
         raise ModelError(
             f"the adapter {name} is based on {called}, which is also an adapter",
             "merge that one into its base model, and name the merged folder with -o base FOLDER",
         )
-    size = adapter_weights(folder, name).stat().st_size if weights else 0
+    size = _adapter_weights(folder, name).stat().st_size if weights else 0
     try:
         whole = read_checkpoint(under, called, weights=weights)
     except ModelError as error:
-        if not is_hub_name(called) or snapshot(called) != under:
+        if not hub.is_hub_name(called) or hub.snapshot(called) != under:
             raise
-        raise base_not_fetched(name, called) from error  # Fetched in part.
+        raise hub.NotFetched(called, adapter=name) from error  # Fetched in part.
     return replace(
         whole,
         name=name,
@@ -145,9 +143,7 @@ def with_weights_of(described: Checkpoint, stored: int) -> Checkpoint:
     if described.quantization:
         return replace(described, stored=stored, four_bit=stored)
     config = read_json(described.folder / "config.json", described.name)
-    return replace(
-        described, stored=stored, four_bit=four_bit_bytes(stored // _item_bytes(config), _embeddings(config))
-    )
+    return replace(described, stored=stored, four_bit=_estimated(stored, config))
 
 
 def ggml_message(path: Path) -> ModelError | None:
@@ -168,7 +164,12 @@ def ggml_message(path: Path) -> ModelError | None:
 def _read_config(folder: Path, name: str) -> Mapping[str, Any]:
     path = folder / "config.json"
     if not path.is_file():
-        raise _no_config(folder, name)
+        for file in sorted(folder.iterdir()):
+            if message := ggml_message(file):
+                raise message
+            if file.suffix.lower() == ".gguf":
+                raise ModelError(f"{name} is a folder with a GGUF file", f"name the file itself: -m {file}")
+        raise ModelError(f"{name} has no config.json, so it is not a model's folder", "check the path")
     config = read_json(path, name)
     listed = config.get("architectures") or []
     architectures = listed if isinstance(listed, list) else [listed]
@@ -187,28 +188,14 @@ def _read_config(folder: Path, name: str) -> Mapping[str, Any]:
     return config
 
 
-def _no_config(folder: Path, name: str) -> ModelError:
-    files = sorted(folder.iterdir())
-    for file in files:
-        if message := ggml_message(file):
-            return message
-    if any(file.suffix.lower() == ".gguf" for file in files):
-        return ModelError(
-            f"{name} is a folder with a GGUF file",
-            f"name the file itself: -m {next(file for file in files if file.suffix.lower() == '.gguf')}",
-        )
-    return ModelError(f"{name} has no config.json, so it is not a model's folder", "check the path")
-
-
 def _measure(files: tuple[Path, ...], tensors: Mapping[str, Tensor], config: Mapping[str, Any]) -> tuple[int, int]:
     """Bytes of the weights as stored, and in NF4."""
-    stored = sum(tensor.stored for tensor in tensors.values())
-    total = sum(tensor.count for tensor in tensors.values())
-    kept = sum(tensor.count for key, tensor in tensors.items() if len(tensor.shape) != 2 or _OUTER.search(key))
     if files and not tensors:
         stored = sum(path.stat().st_size for path in files)
-        total, kept = stored // _item_bytes(config), _embeddings(config)
-    return stored, four_bit_bytes(total, kept)
+        return stored, _estimated(stored, config)
+    total = sum(tensor.count for tensor in tensors.values())
+    kept = sum(tensor.count for key, tensor in tensors.items() if len(tensor.shape) != 2 or _OUTER.search(key))
+    return sum(tensor.stored for tensor in tensors.values()), four_bit_bytes(total, kept)
 
 
 def four_bit_bytes(parameters: int, kept: int) -> int:
@@ -217,14 +204,11 @@ def four_bit_bytes(parameters: int, kept: int) -> int:
     return int((parameters - kept) * _BYTES_PER_WEIGHT) + kept * 2
 
 
-def _item_bytes(config: Mapping[str, Any]) -> int:
-    return 4 if "32" in str(config.get("torch_dtype") or config.get("dtype") or "float16") else 2
-
-
-def _embeddings(config: Mapping[str, Any]) -> int:
-    vocabulary = _first_number(config, ("vocab_size",), 32000)
+def _estimated(stored: int, config: Mapping[str, Any]) -> int:
+    """Bytes in NF4 of weights of which only the bytes on the disk are known."""
+    item = 4 if "32" in str(config.get("torch_dtype") or config.get("dtype") or "float16") else 2
     copies = 1 if config.get("tie_word_embeddings") else 2
-    return vocabulary * _width(config) * copies
+    return four_bit_bytes(stored // item, _first_number(config, ("vocab_size",), 32000) * _width(config) * copies)
 
 
 def _width(config: Mapping[str, Any]) -> int:
@@ -245,24 +229,75 @@ def _first_number(config: Mapping[str, Any], keys: tuple[str, ...], default: int
 def _has_chat_template(folder: Path) -> bool:
     if (folder / "chat_template.jinja").is_file() or (folder / "chat_template.json").is_file():
         return True
-    path = folder / "tokenizer_config.json"
-    with suppress(OSError, ValueError):
-        settings = json.loads(path.read_text(encoding="utf-8"))
-        return isinstance(settings, dict) and bool(settings.get("chat_template"))
+    with suppress(ModelError):
+        return bool(read_json(folder / "tokenizer_config.json", "").get("chat_template"))
     return False
 
 
+# The first GPTQ repositories of 2023 keep their settings here and not in the model's config.
+_EARLY_GPTQ: Final = "quantize_config.json"
+# What the names of the tensors of a quantised layer end with.
+_MARKS: Final[Mapping[str, tuple[str, ...]]] = {
+    "gptq": (".qweight",),
+    "bitsandbytes": (".quant_state.bitsandbytes__nf4", ".quant_state.bitsandbytes__fp4", ".SCB"),
+}
+LIBRARIES: Final[Mapping[str, tuple[str, ...]]] = {"gptq": ("gptqmodel", "optimum")}
+
+
+def _quantization_of(folder: Path, config: Mapping[str, Any], name: str) -> tuple[str, int]:
+    """The method by which a checkpoint is quantised and the bits of a weight; ``""`` and 16 where it is not."""
+    settings = config.get("quantization_config")
+    if not isinstance(settings, dict):
+        early = gptq_settings(folder, name)
+        if early is None:
+            return "", 16
+        settings = early
+    method = str(settings.get("quant_method") or "bitsandbytes")
+    if method == "bitsandbytes":
+        return method, 8 if settings.get("load_in_8bit") else 4
+    bits = settings.get("bits") or settings.get("w_bit")
+    return method, bits if isinstance(bits, int) else 0
+
+
+def gptq_settings(folder: Path, name: str) -> dict[str, Any] | None:
+    """The settings of a GPTQ repository of before transformers knew of it, as its config would hold them now."""
+    path = folder / _EARLY_GPTQ
+    return {"quant_method": "gptq", **read_json(path, name)} if path.is_file() else None
+
+
+def _check_quantised(name: str, method: str, tensors: Mapping[str, Tensor]) -> None:
+    """ModelError where config and weights do not agree on whether the weights are quantised.
+
+    ``tensors`` is empty where they cannot be seen; then nothing is said.
+    """
+    found = next((kind for kind, marks in _MARKS.items() if any(key.endswith(marks) for key in tensors)), "")
+    if found and not method:
+        raise ModelError(
+            f"the weights of {name} are quantised (by {found}, it seems), and its config does not say how",
+            "fetch config.json again, and quantize_config.json if there is one",
+        )
+    if tensors and method in _MARKS and found != method:
+        raise ModelError(
+            f"config.json of {name} says that its weights are quantised by {method}, and they are not",
+            "fetch the weights that belong to it, or take quantization_config out of config.json",
+        )
+
+
+def missing_libraries(method: str) -> tuple[str, ...]:
+    """The libraries that loading a checkpoint of this kind takes and that are not installed; imports none."""
+    return tuple(each for each in LIBRARIES.get(method, ()) if not has(each))
+
+
 _CONFIG = "adapter_config.json"
-_SAY_BASE = "-o base FOLDER"
 _WEIGHTS = ("adapter_model.safetensors", "adapter_model.bin")
 
 
-def is_adapter(folder: Path) -> bool:
+def _is_adapter(folder: Path) -> bool:
     """Whether the folder holds an adapter and no model of its own."""
     return (folder / _CONFIG).is_file() and not (folder / "config.json").is_file()
 
 
-def adapter_weights(folder: Path, name: str) -> Path:
+def _adapter_weights(folder: Path, name: str) -> Path:
     """The file with the adapter's weights; ModelError if it is not there."""
     found = next((folder / file for file in _WEIGHTS if (folder / file).is_file()), None)
     if found is None:
@@ -273,14 +308,14 @@ def adapter_weights(folder: Path, name: str) -> Path:
     return found
 
 
-def base_folder(folder: Path, name: str, base: str | Path | None = None) -> tuple[str, Path]:
+def _base_folder(folder: Path, name: str, base: str | Path | None) -> tuple[str, Path]:
     """The base model of an adapter: what it is called, and its folder.
 
     ``base`` takes the place of the one that the adapter's config names, which is often a path of the machine that it
     was trained on. NotFetched where the base model is one of the hub and not on this machine, ModelError where it is a
     folder that is not there, or the adapter is not a LoRA.
     """
-    config = _config(folder, name)
+    config = read_json(folder / _CONFIG, name)
     kind = str(config.get("peft_type", "")).upper()
     if kind != "LORA":
         raise ModelError(
@@ -292,32 +327,12 @@ def base_folder(folder: Path, name: str, base: str | Path | None = None) -> tupl
     for candidate in (path, folder / path):
         if called and candidate.is_dir():
             return called, candidate
-    fetched = hub.snapshot(called) if hub.is_hub_name(called) else None
-    if fetched is not None:
-        return called, fetched
     if hub.is_hub_name(called):
-        raise base_not_fetched(name, called)
+        if fetched := hub.snapshot(called):
+            return called, fetched
+        raise hub.NotFetched(called, adapter=name)
     raise ModelError(
         f"the adapter {name} is based on {called or 'a base model that its config does not name'}, "
-        "which is not on this machine",
-        f"name the base model's folder or its name on the hub: {_SAY_BASE}",
+        "which is not downloaded",
+        "name the base model's folder or its name on the hub: -o base FOLDER",
     )
-
-
-def base_not_fetched(name: str, base: str) -> hub.NotFetched:
-    """The error for an adapter whose base model is to be fetched from the hub, or cannot be."""
-    missing = hub.not_fetched(base)
-    where = missing.message.removeprefix(base)
-    return hub.NotFetched(
-        base, f"the adapter {name} is based on {base}, which{where}", f"{missing.hint}; or name its folder: {_SAY_BASE}"
-    )
-
-
-def _config(folder: Path, name: str) -> dict[str, Any]:
-    try:
-        config = json.loads((folder / _CONFIG).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ModelError(f"{_CONFIG} of {name} cannot be read: {error}", "fetch the file again") from error
-    if not isinstance(config, dict):
-        raise ModelError(f"{_CONFIG} of {name} is not a JSON object", "fetch the file again")
-    return config

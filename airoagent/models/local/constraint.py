@@ -1,8 +1,7 @@
 """Decoding held to a grammar, through llguidance: only tokens that keep the completion in the language can come.
 
-A grammar is a `Grammar`, or Lark as llguidance reads it. Writers of grammars, mind two things: a llama model's natural
-first token carries a leading space, so begin with an optional one (it is dropped from the completion); and bound every
-repeat, or a completion may run to the token limit. A `Grammar` is wound up before that: when the tokens that are left
+A grammar has to begin with an optional space, which a llama model's natural first token carries (it is dropped from the
+completion), and to bound every repeat. A `Grammar` is wound up before the token limit: when the tokens that are left
 just suffice for its shortest end, that end is written, so that even a completion cut short is of the language.
 """
 
@@ -73,9 +72,9 @@ def _compiled(tokenizer: Any, grammar: Grammar | str) -> Any:
 class GrammarMask:
     """The mask of one completion: call it with the ids so far (one row) and the scores of the next token.
 
-    ``start`` is how many ids are prompt, ``room`` how many may follow (None: no limit is known). It may be called with
-    fewer ids than before (prompt lookup tries drafts): it then goes back. Raises ModelError for a grammar that
-    llguidance does not take, and for tokens outside of the language.
+    ``start`` is how many ids are prompt, ``room`` how many may follow (None: not known). Called with fewer ids than
+    before (prompt lookup tries drafts) it goes back. Raises ModelError for a grammar that llguidance does not take, and
+    for tokens outside of the language.
     """
 
     def __init__(self, tokenizer: Any, grammar: Grammar | str, start: int, room: int | None = None) -> None:
@@ -89,23 +88,14 @@ class GrammarMask:
         """The scores with every token ruled out that would leave the language."""
         import torch
 
-        allowed = self.allowed(input_ids[0].tolist())
-        if isinstance(allowed, int):
-            return torch.full_like(scores, float("-inf")).index_fill(1, torch.tensor([allowed]).to(scores.device), 0)
-        ruled_out = torch.frombuffer(allowed, dtype=torch.uint8) == 0
-        return scores.masked_fill(ruled_out.to(scores.device), float("-inf"))
-
-    def allowed(self, ids: list[int]) -> int | bytearray:
-        """The one token that has to follow these ids, or for each token of the output layer 0 if it may not."""
-        self._follow(ids[self._start :])
-        if self._windup is not None:
-            forced = self._windup.next(self._matcher, self._taken)
-            if forced is not None:
-                return forced
+        self._follow(input_ids[0, self._start :].tolist())
+        forced = self._windup.next(self._matcher, self._taken) if self._windup is not None else None
+        if forced is not None:
+            return torch.full_like(scores, float("-inf")).index_fill(1, torch.tensor([forced]).to(scores.device), 0)
         # As wide as the output layer: the table is made so (`grammar_tokenizer`).
-        allowed = bytearray(self._matcher.compute_logit_bias())
+        allowed = torch.frombuffer(bytearray(self._matcher.compute_logit_bias()), dtype=torch.uint8)
         self._check()
-        return allowed
+        return scores.masked_fill((allowed == 0).to(scores.device), float("-inf"))
 
     def forced(self, ids: list[int]) -> list[int]:
         """The tokens that the grammar leaves no choice about after these ids; often none."""
@@ -168,23 +158,16 @@ class _WindUp:
         while len(way) < _LONGEST_END and not matcher.is_error():
             if matcher.is_accepting():
                 return [*way, self._tokenizer.eos_token]
-            step = matcher.compute_ff_tokens() or self._closer(matcher) or self._any(matcher)
+            closer = (tokens for tokens in self._closers if matcher.validate_tokens(tokens) == len(tokens))
+            step = matcher.compute_ff_tokens() or next(closer, None) or self._any(matcher)
             if not step or not matcher.consume_tokens(step):
                 break
             way += step
         return []
 
-    def _closer(self, matcher: Any) -> list[int]:
-        """The first of the closers that may stand here."""
-        return next((tokens for tokens in self._closers if matcher.validate_tokens(tokens) == len(tokens)), [])
-
     def _any(self, matcher: Any) -> list[int]:
         """A token that may stand here: one of one letter or digit, if there is such a one."""
-        bias = matcher.compute_logit_bias()
-        allowed = [token for token, value in enumerate(bias) if value]
-        plain = (token for token in allowed if _is_letter(self._tokenizer.decode_bytes([token])))
+        allowed = [token for token, value in enumerate(matcher.compute_logit_bias()) if value]
+        texts = ((token, self._tokenizer.decode_bytes([token])) for token in allowed)
+        plain = (token for token, text in texts if len(text) == 1 and text.isalnum())
         return [next(plain, allowed[0])] if allowed else []
-
-
-def _is_letter(text: bytes) -> bool:
-    return len(text) == 1 and text.isalnum()

@@ -11,13 +11,13 @@ import secrets
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
-from airoagent.errors import ModelError, UsageError
+from airoagent.errors import ModelError
 from airoagent.events import Usage
 from airoagent.models.base import Chunk, Finish, Sampling
 from airoagent.models.stopping import StopFilter
 from airoagent.prompts.wrappers import Wrapper
 
-__all__ = ["CompletionWriter", "TokenPicker", "TokenText", "check_sampling", "encode_plain", "encode_prompt"]
+__all__ = ["CompletionWriter", "TokenPicker", "TokenText", "encode_plain", "encode_prompt"]
 
 # llama.cpp's window for its repeat penalty, which is what the 1.1 of the model cards was set for.
 _PENALTY_WINDOW: Final = 64
@@ -68,18 +68,15 @@ def encode_prompt(tokenizer: Any, wrapper: Wrapper, prompt: str, system: str | N
 
 def _split(text: str, words: Iterable[str]) -> list[str]:
     """Text cut before and after each of the words, the longest first."""
-    longest_first = sorted(words, key=len, reverse=True)
-    if not longest_first:
-        return [text]
-    return [piece for piece in re.split(f"({'|'.join(map(re.escape, longest_first))})", text) if piece]
+    longest_first = "|".join(map(re.escape, sorted(words, key=len, reverse=True)))
+    return [piece for piece in re.split(f"({longest_first})", text) if piece] if longest_first else [text]
 
 
 class TokenText:
     """Tokens to text, one at a time, without ever showing half a character.
 
-    Each token is turned into the bytes it stands for, and the bytes go through one UTF-8 decoder; so the pieces joined
-    are the text of all tokens. Bytes that are not UTF-8 become U+FFFD once it is certain that they are not. Control
-    tokens have no text.
+    The bytes of each token go through one UTF-8 decoder. Bytes that are not UTF-8 become U+FFFD once that is certain;
+    control tokens have no text.
     """
 
     def __init__(self, tokenizer: Any) -> None:
@@ -87,20 +84,19 @@ class TokenText:
         self._control = frozenset(tokenizer.all_special_ids)
         self._added = {token: str(entry.content) for token, entry in tokenizer.added_tokens_decoder.items()}
         backend = getattr(tokenizer, "backend_tokenizer", None)
-        self._byte_level = backend is not None and "ByteLevel" in repr(backend.decoder)
-        self._characters = _byte_level_alphabet() if self._byte_level else {}
+        byte_level = backend is not None and "ByteLevel" in repr(backend.decoder)
+        self._characters = _byte_level_alphabet() if byte_level else {}
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
 
     def feed(self, token: int) -> str:
         """The text that is certain now that this token has come."""
-        return self._decoder.decode(self.bytes_of(token))
+        return self._decoder.decode(self._bytes_of(token))
 
     def finish(self) -> str:
         """What is left when no more tokens come: U+FFFD for a character that was cut, else nothing."""
         return self._decoder.decode(b"", final=True)
 
-    def bytes_of(self, token: int) -> bytes:
-        """The bytes one token stands for."""
+    def _bytes_of(self, token: int) -> bytes:
         if token in self._control:
             return b""
         if token in self._added:
@@ -108,7 +104,7 @@ class TokenText:
         piece: str | None = self._tokenizer.convert_ids_to_tokens(token)
         if piece is None:  # The output layer may be wider than the vocabulary.
             return b""
-        if self._byte_level:
+        if self._characters:
             return bytes(self._characters[character] for character in piece)
         if len(piece) == 6 and piece.startswith("<0x") and piece.endswith(">"):
             return bytes([int(piece[3:5], 16)])
@@ -122,20 +118,6 @@ def _byte_level_alphabet() -> dict[str, int]:
     return {chr(byte): byte for byte in visible} | {chr(0x100 + n): byte for n, byte in enumerate(hidden)}
 
 
-def check_sampling(sampling: Sampling) -> None:
-    """Raise UsageError where a figure makes no sense."""
-    chosen = sampling.for_purpose("think")  # whatever was left open makes sense
-    temperature, top_p, penalty = chosen.temperature or 0.0, chosen.top_p, chosen.repetition_penalty or 0.0
-    if temperature < 0:
-        raise UsageError(f"temperature cannot be {temperature}", "0 is greedy, 0.7 the model cards' figure")
-    if not 0 < top_p <= 1:
-        raise UsageError(f"top_p cannot be {top_p}", "it is above 0 and at most 1")
-    if penalty <= 0:
-        raise UsageError(f"repetition_penalty cannot be {penalty}", "1 is none, 1.1 the model cards' figure")
-    if sampling.max_tokens < 1:
-        raise UsageError(f"max_tokens cannot be {sampling.max_tokens}", "it is at least 1")
-
-
 class TokenPicker:
     """Picks the next token, as a logits processor: what it returns leaves greedy search one choice.
 
@@ -145,8 +127,12 @@ class TokenPicker:
 
     def __init__(self, sampling: Sampling, device: Any, mask: Callable[[Any, Any], Any] | None = None) -> None:
         import torch
+        from transformers.generation.logits_process import RepetitionPenaltyLogitsProcessor, TopPLogitsWarper
 
-        self._sampling = sampling.for_purpose("think")
+        chosen = sampling.for_purpose("think")
+        self._temperature = chosen.temperature or 0.0
+        self._penalise = RepetitionPenaltyLogitsProcessor(float(chosen.repetition_penalty or 1))
+        self._most_likely = TopPLogitsWarper(chosen.top_p)
         self._mask = mask
         self._generator = torch.Generator(device=device)
         self._generator.manual_seed(secrets.randbits(63) if sampling.seed is None else sampling.seed % 2**63)
@@ -158,31 +144,17 @@ class TokenPicker:
         scores = scores.float()
         if bool(torch.isnan(scores).any()):
             raise ModelError("the model computes NaN: its weights are damaged or do not fit")
-        if self._sampling.repetition_penalty != 1:
+        if self._penalise.penalty != 1:
             scores = self._penalise(input_ids[:, -_PENALTY_WINDOW:].to(scores.device), scores)
         if self._mask is not None:
             scores = self._mask(input_ids, scores)
-        if self._sampling.temperature == 0:
+        if self._temperature == 0:
             return scores
-        chances = torch.softmax(scores / self._sampling.temperature, dim=-1)
-        if self._sampling.top_p < 1:
-            chances = self._most_likely(chances)
-        picked = torch.multinomial(chances, 1, generator=self._generator)
+        scores = scores / self._temperature
+        if self._most_likely.top_p < 1:
+            scores = self._most_likely(input_ids, scores)
+        picked = torch.multinomial(torch.softmax(scores, dim=-1), 1, generator=self._generator)
         return torch.full_like(scores, float("-inf")).scatter(1, picked, 0.0)
-
-    def _penalise(self, recent: Any, scores: Any) -> Any:
-        import torch
-
-        seen = scores.gather(1, recent)
-        penalty = self._sampling.repetition_penalty
-        return scores.scatter(1, recent, torch.where(seen < 0, seen * penalty, seen / penalty))
-
-    def _most_likely(self, chances: Any) -> Any:
-        """The smallest set of tokens whose chances add up to top_p; the others get none."""
-        ordered, order = chances.sort(descending=True)
-        # The token that crosses the line stays, so at least one does.
-        ordered[ordered.cumsum(dim=-1) - ordered >= self._sampling.top_p] = 0
-        return chances.new_zeros(chances.shape).scatter(1, order, ordered)
 
 
 class CompletionWriter:

@@ -28,22 +28,9 @@ _BLOCKS: Final = (
 )
 # general.file_type, as llama.cpp numbers it.
 _FILE_TYPES: Final = {
-    0: "F32",
-    1: "F16",
-    2: "Q4_0",
-    3: "Q4_1",
-    7: "Q8_0",
-    8: "Q5_0",
-    9: "Q5_1",
-    10: "Q2_K",
-    11: "Q3_K_S",
-    12: "Q3_K_M",
-    13: "Q3_K_L",
-    14: "Q4_K_S",
-    15: "Q4_K_M",
-    16: "Q5_K_S",
-    17: "Q5_K_M",
-    18: "Q6_K",
+    **dict(enumerate(("F32", "F16", "Q4_0", "Q4_1"))),
+    **dict(enumerate(("Q8_0", "Q5_0", "Q5_1", "Q2_K"), 7)),
+    **dict(enumerate(("Q3_K_S", "Q3_K_M", "Q3_K_L", "Q4_K_S", "Q4_K_M", "Q5_K_S", "Q5_K_M", "Q6_K"), 11)),
     32: "BF16",
 }
 
@@ -75,7 +62,7 @@ def read_gguf(path: Path, name: str) -> GgufHead:
                 )
             if not tensors:
                 raise ModelError(f"{name} holds no weights", "it may hold a vocabulary only: get the model's file")
-            values = dict(_pair(file) for _ in range(pairs))
+            values = {_text(file): _value(file, _number(file, "<I")) for _ in range(pairs)}
             end = _end_of_weights(file, tensors, values.get("general.alignment"))
     except FileNotFoundError:
         raise ModelError(f"there is no file {name}", "check the path") from None
@@ -126,11 +113,6 @@ def _head(values: dict[str, Any], size: int) -> GgufHead:
         template=template if isinstance(template, str) else "",
         size=size,
     )
-
-
-def _pair(file: BinaryIO) -> tuple[str, Any]:
-    key = _text(file)
-    return key, _value(file, _number(file, "<I"))
 
 
 def _value(file: BinaryIO, kind: int) -> Any:
@@ -199,9 +181,9 @@ def quantised_sizes(parameters: float) -> tuple[Quantised, ...]:
 
     The cards give 6.7 and 13.0 billion; other sizes are in proportion to 13.0.
     """
-    rows = []
-    for name, (small, large) in _CARDS.items():
-        given = parameters in (6.7, 13.0)
+
+    def row(name: str, small: float, large: float) -> Quantised:
         file = {6.7: small, 13.0: large}.get(parameters, round(large * parameters / 13.0, 2))
-        rows.append(Quantised(name, file, round(file + _WORKING, 2), given))
-    return tuple(rows)
+        return Quantised(name, file, round(file + _WORKING, 2), parameters in (6.7, 13.0))
+
+    return tuple(row(name, *sizes) for name, sizes in _CARDS.items())

@@ -22,13 +22,12 @@ from airoagent.extras import require
 from airoagent.models.backend_options import PROMPT_OPTIONS, Option, number, whole_number
 from airoagent.models.base import Chunk, ModelInfo, Prompt, Sampling
 from airoagent.models.hub import Progress
-from airoagent.models.local.decoding import check_sampling
 from airoagent.models.local.gguf_file import read_gguf
 from airoagent.models.local.machine import this_machine
 from airoagent.models.server.client import ServerModel
 from airoagent.models.server.dialects import DIALECTS
 from airoagent.prompts.chat import Style
-from airoagent.prompts.wrappers import Wrapper, style_of, template_wrapper, wrapper_for, wrapper_named
+from airoagent.prompts.wrappers import WRAPPERS, style_of, template_wrapper, wrapper_for, wrapper_named
 
 __all__ = ["OPTIONS", "LlamaCppModel"]
 
@@ -86,7 +85,6 @@ class LlamaCppModel:
         self._head = read_gguf(self._path, self._name)
         require("running a GGUF file here", "gguf", "xllamacpp")
         self._sampling = sampling or Sampling()
-        check_sampling(self._sampling)
         self._progress = progress
         self._system = system
         self._style = style
@@ -126,7 +124,9 @@ class LlamaCppModel:
 
     def wrap(self, prompt: str) -> str:
         """The exact text the model reads, begin-of-text token aside. A chat template takes loading the model."""
-        return self._ready_wrapper().wrap(prompt, self._system)
+        if self._wrapper is WRAPPERS["template"]:
+            self._ready()
+        return self._wrapper.wrap(prompt, self._system)
 
     def count_tokens(self, text: str) -> int:
         """Length of the text in this model's tokens; loads the model at the first call."""
@@ -177,12 +177,8 @@ class LlamaCppModel:
                 if self._progress is not None:
                     self._progress(f"loading {self._name}", 0, 1)
                 engine = _Engine(self._params(), self._name)
-                try:
-                    if self._wrapper.name == "template":
-                        self._wrapper = template_wrapper(engine.render)
-                except UsageError:
-                    engine.close()
-                    raise
+                if self._wrapper is WRAPPERS["template"]:
+                    self._wrapper = template_wrapper(engine.render)
                 engine.client = ServerModel(
                     engine.url,
                     name=self._name,
@@ -199,11 +195,6 @@ class LlamaCppModel:
                 if self._progress is not None:
                     self._progress(f"loading {self._name}", 1, 1)
             return self._engine
-
-    def _ready_wrapper(self) -> Wrapper:
-        if self._wrapper.name == "template" and not self._wrapper.tail + self._wrapper.opening:
-            self._ready()
-        return self._wrapper
 
     def _params(self) -> Any:
         import xllamacpp

@@ -7,11 +7,12 @@ layers, and for all of them where memory is short.
 
 from __future__ import annotations
 
+import io
 import logging
 import threading
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -20,9 +21,8 @@ from airoagent.errors import MissingExtra, ModelError
 from airoagent.extras import require
 from airoagent.models.hub import LoadStopped, Progress
 from airoagent.models.local.architecture import check_complete, check_shapes, config_of, is_out_of_memory, reason_of
-from airoagent.models.local.checkpoint import Checkpoint
+from airoagent.models.local.checkpoint import LIBRARIES, Checkpoint
 from airoagent.models.local.machine import Device, this_machine
-from airoagent.models.local.quantised import quiet_gptq, require_libraries
 
 __all__ = ["Loaded", "chat_text", "check", "check_room", "free_memory", "load", "load_tokenizer"]
 
@@ -112,9 +112,14 @@ def check(checkpoint: Checkpoint, *, device: Device, bits: int, check_memory: bo
 
 def check_room(checkpoint: Checkpoint, *, device: Device, bits: int, check_memory: bool) -> tuple[str, bool]:
     """What `check` finds out without the weights: all but whether they belong to the config."""
-    require_libraries(checkpoint.name, checkpoint.quantization)
+    method, name = checkpoint.quantization, checkpoint.name
+    try:
+        require(f"{name} is quantised by {method.upper()}, which", method, *LIBRARIES.get(method, ()))
+    except MissingExtra as error:
+        error.hint += ", or take the model's original repository: it is loaded in 4 bits"
+        raise
     if checkpoint.adapter is not None:
-        require(f"the adapter {checkpoint.name}", "peft", "peft")
+        require(f"the adapter {name}", "peft", "peft")
     place = _place(device)
     return place, _check_memory(checkpoint, place, bits) if check_memory else True
 
@@ -139,7 +144,8 @@ def load(
         # Of GPTQ's kernels for CUDA some compute in float16 only, as its checkpoints are stored.
         half = place == "cuda" and (checkpoint.quantization == "gptq" or not torch.cuda.is_bf16_supported())
         dtype = torch.float16 if half else torch.bfloat16
-        with _watched(checkpoint.name, progress, stopped), _quiet(checkpoint):
+        quiet = _quiet_gptq() if checkpoint.quantization == "gptq" else nullcontext()
+        with _watched(checkpoint.name, progress, stopped), quiet:
             model = _from_pretrained(checkpoint, place, bits, dtype)
         if checkpoint.adapter is not None:
             model = _with_adapter(model, checkpoint)
@@ -179,7 +185,9 @@ def _from_pretrained(checkpoint: Checkpoint, place: str, bits: int, dtype: Any) 
         ) from error
     except Exception as error:  # The loader's failures have no common class: files, shapes, architectures, memory.
         if is_out_of_memory(error) or "dispatched on the CPU or the disk" in str(error):
-            raise _too_little_memory(checkpoint.name) from error
+            raise ModelError(
+                f"{checkpoint.name} does not fit into the memory that is free", "choose a smaller model: airo models"
+            ) from error
         reason = reason_of(error)
         if "ignore_mismatched_sizes" in reason:  # Whose advice is for programmers.
             reason = "its weights have other widths than config.json gives"
@@ -188,10 +196,6 @@ def _from_pretrained(checkpoint: Checkpoint, place: str, bits: int, dtype: Any) 
         ) from error
     check_complete(checkpoint, seen["missing_keys"])
     return model
-
-
-def _quiet(checkpoint: Checkpoint) -> AbstractContextManager[None]:
-    return quiet_gptq() if checkpoint.quantization == "gptq" else nullcontext()
 
 
 def _with_adapter(model: Any, checkpoint: Checkpoint) -> Any:
@@ -208,10 +212,6 @@ def _with_adapter(model: Any, checkpoint: Checkpoint) -> Any:
             f"the adapter {checkpoint.name} does not go with {checkpoint.folder.name}: {reason_of(error)}",
             "name the base model it was trained on: -o base FOLDER",
         ) from error
-
-
-def _too_little_memory(name: str) -> ModelError:
-    return ModelError(f"{name} does not fit into the memory that is free", "choose a smaller model: airo models")
 
 
 def _place(device: Device) -> str:
@@ -260,9 +260,10 @@ def _prepare_for_cpu(model: Any, repack: bool) -> None:
     import bitsandbytes
 
     for module in model.modules():
-        fits = isinstance(module, bitsandbytes.nn.Linear4bit)
-        if fits and not (repack and module.in_features % 64 == 0 and module.out_features % 32 == 0):
-            module.support_avx512bf16_for_cpu = False
+        if isinstance(module, bitsandbytes.nn.Linear4bit):
+            fits = module.in_features % 64 == 0 and module.out_features % 32 == 0
+            if not (repack and fits):
+                module.support_avx512bf16_for_cpu = False
 
 
 def _ends(model: Any) -> tuple[int, ...]:
@@ -337,8 +338,17 @@ def _watched(name: str, progress: Progress | None, stopped: Callable[[], bool]) 
     """While it lasts, the loader's own progress bars report to ``progress`` and can be stopped between weights."""
     from transformers.utils.logging import set_tqdm_hook
 
-    def bar(make: Callable[..., Any], args: tuple[Any, ...], settings: dict[str, Any]) -> _Bar:
-        return _Bar(make(*args, **settings), args, f"loading {name}", progress, stopped)
+    def bar(make: Callable[..., Any], args: tuple[Any, ...], settings: dict[str, Any]) -> Any:
+        return counted(args[0]) if args and hasattr(args[0], "__len__") else make(*args, **settings)
+
+    def counted(weights: Any) -> Iterator[Any]:
+        report = progress or (lambda what, done, total: None)
+        for done, weight in enumerate(weights):
+            if stopped():
+                raise LoadStopped
+            report(f"loading {name}", done, len(weights))
+            yield weight
+        report(f"loading {name}", len(weights), len(weights))
 
     previous = set_tqdm_hook(bar)
     try:
@@ -347,33 +357,13 @@ def _watched(name: str, progress: Progress | None, stopped: Callable[[], bool]) 
         set_tqdm_hook(previous)
 
 
-class _Bar:
-    """Stands in for a progress bar: iterates like it, and reports how far it is."""
+@contextmanager
+def _quiet_gptq() -> Iterator[None]:
+    """gptqmodel writes banners and notes to stdout, which is for answers; not here, and not later, when it computes."""
+    with redirect_stdout(io.StringIO()):  # What it writes with begins by printing an empty line.
+        from logbar import LogBar
 
-    def __init__(
-        self, bar: Any, args: tuple[Any, ...], what: str, progress: Progress | None, stopped: Callable[[], bool]
-    ) -> None:
-        self._bar = bar
-        self._total = len(args[0]) if args and hasattr(args[0], "__len__") else 0
-        self._what = what
-        self._progress = progress
-        self._stopped = stopped
-
-    def __iter__(self) -> Iterator[Any]:
-        for done, item in enumerate(self._bar):
-            if self._stopped():
-                raise LoadStopped
-            if self._progress is not None:
-                self._progress(self._what, done, self._total)
-            yield item
-        if self._progress is not None:
-            self._progress(self._what, self._total, self._total)
-
-    def __enter__(self) -> _Bar:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._bar.close()
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._bar, name)
+        LogBar.shared().setLevel(logging.CRITICAL)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Of Python, torch and transformers, about its use of them.
+        yield

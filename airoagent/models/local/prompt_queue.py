@@ -1,7 +1,7 @@
 """The queue of prompts for one model: a thread that writes completions side by side, and lets callers come and go.
 
-A prompt that comes while others are being written joins them at their next token. Callers live in event loops of their
-own and read from queues; a completion whose caller has left is stopped within one token.
+A prompt that comes while others are being written joins them at their next token; a completion whose caller has left
+is stopped within one token.
 """
 
 from __future__ import annotations
@@ -10,41 +10,21 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 from airoagent.errors import AiroError, ModelError
-from airoagent.models.base import Chunk, Prompt, Sampling
+from airoagent.models.base import Chunk, Prompt
 from airoagent.models.hub import LoadStopped
-from airoagent.models.local.decoding import check_sampling
 from airoagent.models.local.row_batch import BatchGroup, BatchRow
 
-__all__ = ["BatchModel", "PromptQueue", "QueuedPrompt"]
+if TYPE_CHECKING:
+    from airoagent.models.local.transformers import TransformersModel
 
-
-class BatchModel(Protocol):
-    """What a model does for its queue, always in the queue's thread."""
-
-    def encode(self, prompt: Prompt) -> tuple[list[int], int]:
-        """The prompt's ids, and how many tokens may be written for it. Needs no weights."""
-        ...
-
-    def open_batch(self, stopped: Callable[[], bool]) -> tuple[BatchGroup, int, int]:
-        """Load the model: an empty batch, the most rows it may have, and the most tokens, padding included."""
-        ...
-
-    def begin(self, prompt: Prompt, ids: list[int], most: int, tell: Callable[[Chunk], None]) -> BatchRow:
-        """The row that writes this completion; ``tell`` takes its text."""
-        ...
-
-    def failure(self, error: Exception) -> AiroError:
-        """The error to raise for this one."""
-        ...
+__all__ = ["PromptQueue"]
 
 
 class QueuedPrompt:
     """A prompt, and what its caller reads: ``items`` are chunks or the error, ``over`` says that no more come."""
-
-    __slots__ = ("_loop", "cancelled", "done", "ids", "items", "most", "over", "prompt", "row")
 
     def __init__(self, prompt: Prompt) -> None:
         self.prompt = prompt
@@ -56,18 +36,7 @@ class QueuedPrompt:
         self.most = 0
         self.row: BatchRow | None = None
 
-    async def chunks(self) -> AsyncIterator[Chunk]:
-        """The chunks up to the last; raises the error if there is one."""
-        while True:
-            item = await self.items.get()
-            if isinstance(item, AiroError):
-                raise item
-            yield item
-            if item.finish is not None:
-                return
-
     def tell(self, item: Chunk | AiroError) -> None:
-        """Pass something on to the caller."""
         self._call(lambda: self.items.put_nowait(item))
 
     def end(self, item: Chunk | AiroError | None = None) -> None:
@@ -85,9 +54,12 @@ class QueuedPrompt:
 
 
 class PromptQueue:
-    """See the module. ``name`` is the model's, for the error after it is closed."""
+    """See the module. ``name`` is the model's, for the error after it is closed.
 
-    def __init__(self, name: str, model: BatchModel) -> None:
+    The model's `encode`, `open_batch`, `begin` and `failure` are called in the queue's thread.
+    """
+
+    def __init__(self, name: str, model: TransformersModel) -> None:
         self._name = name
         self._model = model
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="airo-model")
@@ -99,21 +71,8 @@ class PromptQueue:
         self._batch: BatchGroup | None = None
         self._most_rows = self._most_tokens = 0
 
-    async def write(self, prompt: Prompt, sampling: Sampling) -> AsyncIterator[Chunk]:
-        """The completion, piece by piece as it is written; a caller that reads no more is called off.
-
-        Raises ModelError as the model does, UsageError for sampling figures that make no sense.
-        """
-        check_sampling(sampling)
-        job = self.put(prompt)
-        try:
-            async for chunk in job.chunks():
-                yield chunk
-        finally:
-            await self.call_off(job)
-
-    def put(self, prompt: Prompt) -> QueuedPrompt:
-        """Join the queue; ModelError if it is closed."""
+    async def write(self, prompt: Prompt) -> AsyncIterator[Chunk]:
+        """The completion, piece by piece as it is written; a caller that reads no more is called off."""
         job = QueuedPrompt(prompt)
         with self._lock:
             if self._closed.is_set():
@@ -122,16 +81,22 @@ class PromptQueue:
             if not self._serving:
                 self._serving = True
                 self._thread.submit(self._serve)
-        return job
-
-    async def call_off(self, job: QueuedPrompt) -> None:
-        """Its caller reads no more; returns when nothing is written for it any more."""
-        with self._lock:
-            if job in self._waiting:
-                self._waiting.remove(job)
-                return
-            job.cancelled = True
-        await job.over.wait()
+        try:
+            while True:
+                item = await job.items.get()
+                if isinstance(item, AiroError):
+                    raise item
+                yield item
+                if item.finish is not None:
+                    return
+        finally:
+            with self._lock:
+                job.cancelled = True
+                waiting = job in self._waiting
+                if waiting:
+                    self._waiting.remove(job)
+            if not waiting:
+                await job.over.wait()  # Nothing is written for it any more.
 
     def close(self) -> None:
         """End what is being written, fail what waits, and end the thread."""

@@ -1,17 +1,17 @@
 """Completions written side by side: one forward pass of the model gives each of them its next token.
 
-A `RowBatch` is a left-padded batch that rows join and leave at any token. Prompts that join together are read together
-while the others pause; a row that has ended leaves, and the padding it needed goes with it. Each row picks its own
-tokens, with its own grammar. A row that is alone may look ahead: tokens that are likely to come (forced by its grammar,
-or a repetition of what it has read) are tried in the same pass, and kept as far as the row picks them itself.
-`BatchGroup` holds one such batch, and apart from it the rows whose text must not depend on who else is writing: the
-same sums in a wider batch are rounded otherwise, and a draw that was close goes the other way. Used from one thread.
+A `RowBatch` is a left-padded batch that rows join and leave at any token; each row picks its own tokens, with its own
+grammar. A row that is alone may look ahead: tokens that are likely to come (forced by its grammar, or a repetition of
+what it has read) are tried in the same pass, and kept as far as the row picks them itself. `BatchGroup` holds one such
+batch, and apart from it the rows whose text must not depend on who else is writing: the same sums in a wider batch are
+rounded otherwise, and a draw that was close goes the other way. Used from one thread.
 """
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Final
 
 from airoagent.models.base import Chunk
@@ -75,10 +75,7 @@ class BatchRow:
 
 
 class RowBatch:
-    """The rows being written by one model, and their key-value cache.
-
-    ``model`` is called as transformers' causal models are; ``device`` is where its input goes.
-    """
+    """The rows being written by one model, and their key-value cache."""
 
     def __init__(self, model: Any, device: Any) -> None:
         self._model = model
@@ -105,8 +102,7 @@ class RowBatch:
             known = [row for row in rows if row.keep and self._shared(row.ids) >= _LEAST_SHARED]
             together = [row for row in rows if row not in known]
             for group in ([together] if together else []) + [[row] for row in known]:
-                cache, mask = self._read(group, known=group[0] in known)
-                self._add([row for row in group if not row.ended], group, cache, mask)
+                self._add(group, *self._read(group, known=group[0] in known))
 
     def step(self) -> None:
         """Write one more token of each row, or several of a row that is alone; rows that have ended leave."""
@@ -188,27 +184,26 @@ class RowBatch:
         )
         return output.logits[:, -keep:]
 
-    def _add(self, rows: list[BatchRow], read: list[BatchRow], cache: Any, mask: Any) -> None:
+    def _add(self, read: list[BatchRow], cache: Any, mask: Any) -> None:
         """Join what was read to what is there, both padded on the left to the same length."""
         import torch
 
-        stay = [number for number, row in enumerate(read) if row in rows]
+        stay = [number for number, row in enumerate(read) if not row.ended]
         if not stay:
             return
-        here = self._mask.shape[1] if self.rows else 0
-        mask = mask[stay]
-        length = max(here, mask.shape[1])
+        length = max(self._mask.shape[1] if self.rows else 0, mask.shape[1])
         for number, layer in enumerate(cache.layers):
             index = torch.tensor(stay, device=layer.keys.device)
             for name in ("keys", "values"):
-                new = _widen(getattr(layer, name)[index] if len(stay) < len(read) else getattr(layer, name), length)
+                new = getattr(layer, name)
+                new = _widen(new[index] if len(stay) < len(read) else new, length, 2)
                 if self.rows:
-                    new = torch.cat([_widen(getattr(self._cache.layers[number], name), length), new])
+                    new = torch.cat([_widen(getattr(self._cache.layers[number], name), length, 2), new])
                 setattr(layer, name, new)
-        mask = _pad(mask, length)
-        self._mask = torch.cat([_pad(self._mask, length), mask]) if self.rows else mask
+        mask = _widen(mask[stay], length, 1)
+        self._mask = torch.cat([_widen(self._mask, length, 1), mask]) if self.rows else mask
         self._cache = cache
-        self.rows = [*self.rows, *rows]
+        self.rows = [*self.rows, *(read[number] for number in stay)]
 
     def _shared(self, ids: list[int]) -> int:
         """How many tokens these ids begin with that the kept prompt begins with, too; at least one is left to read."""
@@ -225,15 +220,11 @@ class RowBatch:
 
 
 class BatchGroup:
-    """Rows written together, and rows each written alone; all of them advance by one step at a time.
-
-    ``model`` and ``device`` are as for `RowBatch`.
-    """
+    """Rows written together, and rows each written alone; all of them advance by one step at a time."""
 
     def __init__(self, model: Any, device: Any) -> None:
-        self._model = model
-        self._device = device
-        self._together = RowBatch(model, device)
+        self._batch = partial(RowBatch, model, device)
+        self._together = self._batch()
         self._single: list[RowBatch] = []
 
     @property
@@ -243,15 +234,15 @@ class BatchGroup:
 
     def join(self, rows: Sequence[BatchRow]) -> None:
         """As `RowBatch.join`."""
-        joining = [(self._together, [row for row in rows if not row.alone])]
-        joining += [(RowBatch(self._model, self._device), [row]) for row in rows if row.alone]
+        single = [(self._batch(), row) for row in rows if row.alone]
         try:
-            for batch, those in joining:
-                batch.join(those)
+            self._together.join([row for row in rows if not row.alone])
+            for batch, row in single:
+                batch.join([row])
         except BaseException:
             self._together.leave(lambda row: row in rows)
             raise
-        self._single += [batch for batch, _ in joining[1:] if batch.rows]
+        self._single += [batch for batch, _ in single]
 
     def step(self) -> None:
         """As `RowBatch.step`."""
@@ -264,25 +255,15 @@ class BatchGroup:
         """As `RowBatch.leave`."""
         for batch in (self._together, *self._single):
             batch.leave(out)
-        self._single = [batch for batch in self._single if batch.rows]
 
 
-def _widen(tensor: Any, length: int) -> Any:
-    """Keys or values with zeros in front, to this length."""
-    short = length - tensor.shape[2]
-    if short == 0:
-        return tensor
-    return _concatenate(tensor.new_zeros(*tensor.shape[:2], short, tensor.shape[3]), tensor, 2)
-
-
-def _pad(mask: Any, length: int) -> Any:
-    return _concatenate(mask.new_zeros(mask.shape[0], length - mask.shape[1]), mask, 1)
-
-
-def _concatenate(first: Any, second: Any, dimension: int) -> Any:
+def _widen(tensor: Any, length: int, dimension: int) -> Any:
+    """The tensor with zeros in front of this dimension, to this length."""
     import torch
 
-    return torch.cat([first, second], dim=dimension)
+    short = length - tensor.shape[dimension]
+    after = [0, 0] * (tensor.dim() - dimension - 1)
+    return torch.nn.functional.pad(tensor, [*after, short, 0]) if short else tensor
 
 
 _KEY: Final = 3  # tokens that have to be the same for the ones after them to be proposed

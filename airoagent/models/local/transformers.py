@@ -15,6 +15,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import AsyncIterator, Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,14 +27,7 @@ from airoagent.models.base import Chunk, ModelInfo, Prompt, Sampling
 from airoagent.models.local.architecture import is_out_of_memory, reason_of
 from airoagent.models.local.checkpoint import Checkpoint, read_checkpoint, with_weights_of
 from airoagent.models.local.constraint import GrammarMask, grammar_tokenizer, grammars_available
-from airoagent.models.local.decoding import (
-    CompletionWriter,
-    TokenPicker,
-    TokenText,
-    check_sampling,
-    encode_plain,
-    encode_prompt,
-)
+from airoagent.models.local.decoding import CompletionWriter, TokenPicker, TokenText, encode_plain, encode_prompt
 from airoagent.models.local.loading import Loaded, chat_text, check, check_room, free_memory, load, load_tokenizer
 from airoagent.models.local.machine import Device
 from airoagent.models.local.prompt_queue import PromptQueue
@@ -97,7 +91,6 @@ class TransformersModel:
         self._repo = str(source)
         self._revision = revision
         self._sampling = sampling or Sampling()
-        check_sampling(self._sampling)
         self._progress = progress
         self._asked_wrapper = None if wrapper is None else wrapper_named(wrapper)
         self._system = system
@@ -113,12 +106,10 @@ class TransformersModel:
         local = isinstance(source, Path) or path.is_dir() or not hub.is_hub_name(str(source))
         self._folder = path if local else None
         try:
-            self._checkpoint = self._read() if local else None
-        except hub.NotFetched:  # The base model of an adapter: fetched at the first use, if it can be.
+            self._checkpoint = self._read()
+        except hub.NotFetched:  # The model or an adapter's base: fetched at the first use, if it can be.
             if hub.offline():
                 raise
-        if not local:
-            hub.require(self._repo, revision)
         # The tokenizer is used from the caller's thread (counting, wrapping) and from the model's own.
         self._lock = threading.RLock()
         self._tokenizer: Any = None
@@ -133,11 +124,14 @@ class TransformersModel:
     @property
     def info(self) -> ModelInfo:
         """What is known without loading or fetching anything."""
-        checkpoint = self._checkpoint or self._here() or self._description
-        window = self._asked_window or (checkpoint.context_length if checkpoint else None)
-        how = _quantised(checkpoint) if checkpoint and checkpoint.quantization else "NF4"
+        checkpoint = self._checkpoint or self._description
+        window, note = self._asked_window, ""
+        if checkpoint is not None:
+            window = window or checkpoint.context_length
+            bits = f" to {checkpoint.bits} bits" if checkpoint.bits else ""
+            how = f"quantised by {checkpoint.quantization}{bits}" if checkpoint.quantization else "NF4"
+            note = f"{how}, {checkpoint.four_bit / 1e9:.1f} GB" if self._bits == 4 else ""
         wrapper = self._choose_wrapper(checkpoint)
-        note = f"{how}, {checkpoint.four_bit / 1e9:.1f} GB" if checkpoint and self._bits == 4 else ""
         return ModelInfo(self._name, "transformers", window, wrapper.name, note, self._style or style_of(wrapper))
 
     def wrap(self, prompt: str) -> str:
@@ -164,9 +158,9 @@ class TransformersModel:
         """Write the completion piece by piece; loads the model first if this is its first use.
 
         Raises ModelError where the prompt does not fit into the window, the model cannot be loaded or the memory does
-        not last, UsageError for sampling figures that make no sense.
+        not last.
         """
-        return self._queue.write(prompt, self._sampling_of(prompt))
+        return self._queue.write(prompt)
 
     async def aclose(self) -> None:
         """Stop what is being written, end the thread and give the memory back."""
@@ -182,10 +176,10 @@ class TransformersModel:
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
 
-    # What the queue asks for, in its thread (`airoagent.models.local.prompt_queue.BatchModel`).
+    # What the queue asks for, in its thread.
 
     def encode(self, prompt: Prompt) -> tuple[list[int], int]:
-        """The prompt as ids, and how much may be written. ModelError where it does not fit into the window."""
+        """The prompt as ids, and how many tokens may be written. ModelError where it does not fit into the window."""
         wrapper = self._ready_wrapper()
         with self._lock:
             tokenizer = self._ready_tokenizer()
@@ -200,20 +194,20 @@ class TransformersModel:
         window = self._asked_window or known.context_length
         return ids, min(sampling.max_tokens, room_for(self._name, prompt.purpose, len(ids), window))
 
-    def _sampling_of(self, prompt: Prompt) -> Sampling:
-        return (prompt.sampling or self._sampling).for_purpose(prompt.purpose)
-
     def open_batch(self, stopped: Callable[[], bool]) -> tuple[BatchGroup, int, int]:
-        """Load the model; what completions written side by side may take is half of the memory that is then free."""
+        """Load the model: an empty batch, the most rows it may have, and the most tokens, padding included.
+
+        What completions written side by side may take is half of the memory that is then free.
+        """
         loaded = self._ready_model(stopped)
         free = free_memory(loaded)
         tokens = 10**9 if free is None else free // 2 // max(self._described().cache_per_token, 1)
         return BatchGroup(loaded.model, loaded.device), self._rows, tokens
 
     def begin(self, prompt: Prompt, ids: list[int], most: int, tell: Callable[[Chunk], None]) -> BatchRow:
-        """A row that writes this completion."""
+        """The row that writes this completion; ``tell`` takes its text."""
         loaded = self._ready_model(lambda: False)
-        sampling = self._sampling_of(prompt)
+        sampling = (prompt.sampling or self._sampling).for_purpose(prompt.purpose)
         mask = self._mask(prompt.grammar, loaded, len(ids), most)
         stops = StopFilter(prompt.stop + self._ready_wrapper().stop, drop_space=True, watch=mask is None)
         writer = CompletionWriter(TokenText(self._ready_tokenizer()), loaded.ends, stops, tell)
@@ -232,7 +226,13 @@ class TransformersModel:
 
     def failure(self, error: Exception) -> AiroError:
         """The error to raise: torch has many classes for what can fail in a forward pass."""
-        return error if isinstance(error, AiroError) else _failed_writing(self._name, error)
+        if isinstance(error, AiroError):
+            return error
+        if is_out_of_memory(error):
+            hint = "set a smaller window (-o context TOKENS), or choose a smaller model"
+            return ModelError(f"there was not enough memory for this prompt: {reason_of(error)}", hint)
+        hint = "try again, or choose another model: airo models"
+        return ModelError(f"{self._name} failed while writing: {reason_of(error)}", hint)
 
     def _mask(self, grammar: Grammar | str, loaded: Loaded, start: int, room: int) -> GrammarMask | None:
         if not grammar or not grammars_available():
@@ -269,7 +269,7 @@ class TransformersModel:
         """The checkpoint as it lies here. NotFetched says what is to be fetched first."""
         folder = self._folder or hub.snapshot(self._repo, self._revision)
         if folder is None:
-            raise hub.not_fetched(self._repo)
+            raise hub.NotFetched(self._repo)
         try:
             return read_checkpoint(folder, self._name, weights=weights, base=self._base)
         except hub.NotFetched:
@@ -277,14 +277,7 @@ class TransformersModel:
         except ModelError as error:
             if self._folder is not None:
                 raise
-            raise hub.not_fetched(self._repo) from error  # Fetched in part: fetching goes on at the first use.
-
-    def _here(self) -> Checkpoint | None:
-        """The checkpoint if it lies whole on this machine."""
-        try:
-            return self._read()
-        except hub.NotFetched:
-            return None
+            raise hub.NotFetched(self._repo) from error  # Fetched in part: fetching goes on at the first use.
 
     def _obtain(self, *, weights: bool, stopped: Callable[[], bool] = lambda: False) -> Checkpoint:
         """The checkpoint; what it lacks (an adapter its base model) is fetched, each model once."""
@@ -295,21 +288,16 @@ class TransformersModel:
             except hub.NotFetched as missing:
                 if hub.offline() or missing.repo in fetched:
                     raise missing.__cause__ or missing from None
-                fetched.append(missing.repo)
-                self._fetch(missing, weights, stopped)
-
-    def _fetch(self, missing: hub.NotFetched, weights: bool, stopped: Callable[[], bool]) -> None:
-        own = missing.repo == self._repo
-        revision = self._revision if own else "main"
-        try:
-            hub.download(
-                missing.repo, revision, self._progress, stopped, weights=weights, before=self._check_before_fetching
-            )
-        except ModelError as error:
-            if own:
-                raise
-            hint = f"{error.hint}; or name the base model's folder: -o base FOLDER"
-            raise ModelError(f"the adapter {self._name} needs its base model: {error.message}", hint) from error
+                repo, before = missing.repo, self._check_before_fetching
+            fetched.append(repo)
+            revision = self._revision if repo == self._repo else "main"
+            try:
+                hub.download(repo, revision, self._progress, stopped, weights=weights, before=before)
+            except ModelError as error:
+                if repo == self._repo:
+                    raise
+                hint = f"{error.hint}; or name the base model's folder: -o base FOLDER"
+                raise ModelError(f"the adapter {self._name} needs its base model: {error.message}", hint) from error
 
     def _check_before_fetching(self, stored: int) -> None:
         """Raise ModelError where a model whose weights take so many bytes would not load once it is here."""
@@ -350,22 +338,8 @@ class TransformersModel:
     def _ready_wrapper(self) -> Wrapper:
         with self._lock:
             if self._wrapper is None:
-                chosen = self._asked_wrapper or self._choose_wrapper(self._described())
-                self._wrapper = template_wrapper(self._render) if chosen.name == "template" else chosen
+                chosen = self._choose_wrapper(None if self._asked_wrapper else self._described())
+                if chosen.name == "template":
+                    chosen = template_wrapper(partial(chat_text, self._ready_tokenizer()))
+                self._wrapper = chosen
             return self._wrapper
-
-    def _render(self, messages: list[dict[str, str]]) -> str:
-        return chat_text(self._ready_tokenizer(), messages)
-
-
-def _quantised(checkpoint: Checkpoint) -> str:
-    bits = f" to {checkpoint.bits} bits" if checkpoint.bits else ""
-    return f"quantised by {checkpoint.quantization}{bits}"
-
-
-def _failed_writing(name: str, error: Exception) -> ModelError:
-    reason = reason_of(error)
-    if is_out_of_memory(error):
-        hint = "set a smaller window (-o context TOKENS), or choose a smaller model"
-        return ModelError(f"there was not enough memory for this prompt: {reason}", hint)
-    return ModelError(f"{name} failed while writing: {reason}", "try again, or choose another model: airo models")

@@ -25,7 +25,6 @@ from airoagent.events import Usage
 from airoagent.models.backend_options import PROMPT_OPTIONS, Option, choice, number
 from airoagent.models.base import Chunk, Finish, ModelInfo, Prompt, Sampling
 from airoagent.models.local.constraint import grammars_available, nearest_end
-from airoagent.models.local.decoding import check_sampling
 from airoagent.models.server.dialects import DIALECTS, Dialect, dialect_of, window_in
 from airoagent.models.server.faults import (
     KEYS,
@@ -38,7 +37,7 @@ from airoagent.models.server.faults import (
     trusted,
     unreachable,
 )
-from airoagent.models.server.stream import PartialCompletion, ServerChunk, estimate_tokens, read_said
+from airoagent.models.server.stream import PartialCompletion, estimate_tokens, read_said
 from airoagent.models.stopping import StopFilter
 from airoagent.models.window import room_for
 from airoagent.prompts.chat import Chat, Style
@@ -102,7 +101,6 @@ class ServerModel:
         self._name = name or url
         self._key = key
         self._sampling = sampling or Sampling()
-        check_sampling(self._sampling)
         self._asked_wrapper = wrapper_named(wrapper) if isinstance(wrapper, str) else wrapper
         if self._asked_wrapper is WRAPPERS["template"]:
             raise UsageError("a server's own template is used through its chat route", "-o route chat")
@@ -206,7 +204,6 @@ class ServerModel:
         Raises ModelError where the prompt does not fit the window, no server answers, it refuses, or dies.
         """
         sampling = (prompt.sampling or self._sampling).for_purpose(prompt.purpose)
-        check_sampling(sampling)
         await self.ready()
         route = self._first_route()
         while True:
@@ -228,8 +225,11 @@ class ServerModel:
         wrapped = self.wrap(prompt.text)
         ids = None if route == "chat" else await asyncio.to_thread(self._ids, prompt.text)
         length = estimate_tokens(wrapped) if ids is None else len(ids)
-        left = self._most(prompt, sampling, length)
-        held = self._held(prompt, route)
+        left = sampling.max_tokens
+        if self._window is not None:
+            left = min(left, room_for(self._name, prompt.purpose, length, self._window))
+        # What a server is asked to hold to a grammar ends by itself.
+        held = self._dialect.constraint(prompt.grammar, chat=route == "chat") if self._dialect else {}
         stop = prompt.stop + (self._wrapper().stop if route == "completions" else ())
         filter = StopFilter(stop, drop_space=True, watch=not held)
         text, read, written, parts = "", 0, 0, 0
@@ -239,9 +239,9 @@ class ServerModel:
                 parts += 1
                 asked: str | list[int] = wrapped + text
                 if ids is not None:
-                    more = await asyncio.to_thread(self.tokenize, text) if text else None
-                    asked = ids + (more or [])
-                body = self._body(prompt, asked, sampling, route, stop, left, held=held and parts == 1)
+                    more = await asyncio.to_thread(self.tokenize, text) if text else []
+                    asked = asked if more is None else ids + more
+                body = self._body(prompt.text, asked, sampling, route, stop, left) | (held if parts == 1 else {})
                 part = PartialCompletion()
                 try:
                     async with aclosing(self._said(client, self._base + _path(route), body)) as said:
@@ -281,25 +281,8 @@ class ServerModel:
             )
         return "length"
 
-    def _most(self, prompt: Prompt, sampling: Sampling, length: int) -> int:
-        if self._window is None:
-            return sampling.max_tokens
-        return min(sampling.max_tokens, room_for(self._name, prompt.purpose, length, self._window))
-
-    def _held(self, prompt: Prompt, route: Route) -> bool:
-        """Whether the server is asked to hold the completion to its grammar: it then ends by itself."""
-        return self._dialect is not None and self._dialect.holds(prompt.grammar, chat=route == "chat")
-
     def _body(
-        self,
-        prompt: Prompt,
-        asked: str | list[int],
-        sampling: Sampling,
-        route: Route,
-        stop: tuple[str, ...],
-        most: int,
-        *,
-        held: bool,
+        self, prompt: str, asked: str | list[int], sampling: Sampling, route: Route, stop: tuple[str, ...], most: int
     ) -> dict[str, Any]:
         body: dict[str, Any] = {
             "model": self._known_as or "default",
@@ -315,15 +298,13 @@ class ServerModel:
         if stop:
             body["stop"] = list(stop[:4])  # What the API allows; all of them are watched for here as well.
         if route == "chat":
-            chat = prompt.text if isinstance(prompt.text, Chat) else Chat("", (), prompt.text)
+            chat = prompt if isinstance(prompt, Chat) else Chat("", (), prompt)
             body["messages"] = chat.messages(self._system)
         else:
             body["prompt"] = asked
-        if self._dialect is not None:
-            body |= self._dialect.fields(sampling, prompt.grammar if held else "", chat=route == "chat")
-        return body
+        return body | (self._dialect.fields(sampling) if self._dialect else {})
 
-    async def _said(self, client: httpx.AsyncClient, url: str, body: dict[str, Any]) -> AsyncGenerator[ServerChunk]:
+    async def _said(self, client: httpx.AsyncClient, url: str, body: dict[str, Any]) -> AsyncGenerator[Chunk]:
         """What the server says to this request; asked again while it is busy, and once where it breaks off.
 
         Whoever reads this has seen the first answer's text by then, so the second has to begin with the same.
@@ -348,7 +329,7 @@ class ServerModel:
                     raise
                 broken, seen, written = error, written, ""
 
-    async def _asked(self, client: httpx.AsyncClient, url: str, body: dict[str, Any]) -> AsyncGenerator[ServerChunk]:
+    async def _asked(self, client: httpx.AsyncClient, url: str, body: dict[str, Any]) -> AsyncGenerator[Chunk]:
         import httpx
 
         retries = RetrySchedule(self._retries, self._pause, self._timeout)
@@ -458,11 +439,8 @@ def _addresses(url: str) -> tuple[str, str]:
     """The server's root, and what the routes stand under. UsageError for anything else."""
     try:
         parts = urlsplit(url.strip())
-    except ValueError:  # Brackets that are not closed.
-        parts = urlsplit("")
-    try:
         usable = url.isprintable() and parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:  # A port that is not a number, or too high.
+    except ValueError:  # Brackets that are not closed; a port that is not a number, or too high.
         usable = False
     if not usable:
         raise UsageError(f"{url} is not a server's address", "it looks like http://127.0.0.1:8080")

@@ -44,22 +44,32 @@ class Dialect:
     vague: bool = False
     tokenizer: str = ""
 
-    def fields(self, sampling: Sampling, grammar: Grammar | str, *, chat: bool = False) -> dict[str, Any]:
-        """The fields of a request that this server alone spells so. A grammar that is given as Lark is not sent."""
+    def fields(self, sampling: Sampling) -> dict[str, Any]:
+        """The fields of a request that this server alone spells so."""
         extra: dict[str, Any] = dict(self.plainly)
         if self.penalty and sampling.repetition_penalty != 1:
             extra[self.penalty] = sampling.repetition_penalty
         if self.counts:
             extra["stream_options"] = {"include_usage": True}
-        if self.holds(grammar, chat=chat):
-            extra |= self._constraint(grammar)
         return extra
 
-    def holds(self, grammar: Grammar | str, *, chat: bool = False) -> bool:
-        """Whether the server can be asked to hold a completion to this grammar."""
+    def constraint(self, grammar: Grammar | str, *, chat: bool) -> dict[str, Any]:
+        """The fields that hold a completion to this grammar; none where the server cannot be asked to.
+
+        A grammar that is given as Lark is not sent.
+        """
         if not isinstance(grammar, Grammar):
-            return False
-        return bool(self.grammar) or (self.schema and chat and _schema_of(grammar) is not None)
+            return {}
+        if self.grammar:
+            value: Any = grammar.gbnf()
+            for key in reversed(self.grammar.split(".")):
+                value = {key: value}
+            return dict(value)
+        schema = _schema_of(grammar) if self.schema and chat else None
+        if schema is None:
+            return {}
+        named = {"name": "call", "strict": True, "schema": schema}
+        return {"response_format": {"type": "json_schema", "json_schema": named}}
 
     def says(self) -> str:
         """In a few words, what it can be held to."""
@@ -68,16 +78,6 @@ class Dialect:
         if self.schema:
             return "takes no grammar, and a call's schema only in its chat: what it writes is checked"
         return "takes no grammar in any known form: what it writes is checked"
-
-    def _constraint(self, grammar: Grammar | str) -> dict[str, Any]:
-        assert isinstance(grammar, Grammar)
-        if not self.grammar:
-            schema = {"name": "call", "strict": True, "schema": _schema_of(grammar)}
-            return {"response_format": {"type": "json_schema", "json_schema": schema}}
-        value: Any = grammar.gbnf()
-        for key in reversed(self.grammar.split(".")):
-            value = {key: value}
-        return dict(value)
 
 
 _PLAINLY: Final = (("top_k", 0), ("min_p", 0.0))

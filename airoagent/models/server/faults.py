@@ -18,6 +18,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from airoagent.errors import ModelError
+from airoagent.models.hub import reason_of
 
 if TYPE_CHECKING:
     import httpx
@@ -77,14 +78,14 @@ def trusted(*, https: bool) -> ssl.SSLContext:
         return ssl.create_default_context(cafile=file or None, capath=folder or None)
     except OSError as error:
         raise ModelError(
-            f"the certificates of {file or folder} cannot be read: {_first_line(error)}",
+            f"the certificates of {file or folder} cannot be read: {reason_of(error)}",
             "SSL_CERT_FILE names a file of certificates in PEM form",
         ) from error
 
 
 def unreachable(name: str, error: Exception) -> ModelError:
     """No server answers at the address, or it speaks another protocol."""
-    reason = _first_line(error)
+    reason = reason_of(error)
     if "CERTIFICATE_VERIFY_FAILED" in reason:
         return ModelError(
             f"the certificate of {name} is not trusted",
@@ -100,7 +101,7 @@ def unreachable(name: str, error: Exception) -> ModelError:
 
 def broke_off(name: str, error: Exception | None = None) -> BrokeOff:
     """The connection ended before the answer did."""
-    said = f"{name} broke off: {_first_line(error)}" if error else f"{name} broke off in the middle of its answer"
+    said = f"{name} broke off: {reason_of(error)}" if error else f"{name} broke off in the middle of its answer"
     hint = f"{_LOG}, and try again"
     if error is not None and name.startswith("http://") and "without sending a response" in said:
         hint = f"does the server expect https? Else {hint}"
@@ -183,10 +184,6 @@ def _reason_in(value: Any) -> str:
 
 def _short(text: str) -> str:
     return " ".join(text.split())[:300]
-
-
-def _first_line(error: Exception | None) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0][:200]
 
 
 _LONGEST_PAUSE: Final = 30.0

@@ -5,30 +5,20 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from airoagent.errors import ModelError
 from airoagent.events import Usage
-from airoagent.models.base import Finish
+from airoagent.models.base import Chunk, Finish
 from airoagent.models.server.faults import broke_off, failed
 
 if TYPE_CHECKING:
     import httpx
 
-__all__ = ["PartialCompletion", "ServerChunk", "estimate_tokens", "read_said"]
+__all__ = ["PartialCompletion", "estimate_tokens", "read_said"]
 
 # A line is one token's worth of JSON; a whole answer that is not streamed is at most this, too.
 _LONGEST: Final = 8 * 1024 * 1024
-
-
-@dataclass(frozen=True, slots=True)
-class ServerChunk:
-    """One piece of an answer."""
-
-    text: str
-    finish: Finish | None = None
-    usage: Usage | None = None
 
 
 class PartialCompletion:
@@ -41,7 +31,7 @@ class PartialCompletion:
         self.counted = 0
         self._pieces = 0
 
-    def take(self, said: ServerChunk) -> None:
+    def take(self, said: Chunk) -> None:
         self.text += said.text
         self.finish = said.finish or self.finish
         self._pieces += bool(said.text)
@@ -55,7 +45,7 @@ class PartialCompletion:
         return max(self._pieces, estimate_tokens(self.text))
 
 
-async def read_said(response: httpx.Response, name: str) -> AsyncIterator[ServerChunk]:
+async def read_said(response: httpx.Response, name: str) -> AsyncIterator[Chunk]:
     """The pieces of an answer as they come.
 
     Raises ModelError for an answer that is not one, that is an error, or that ends before it is complete: without
@@ -89,25 +79,20 @@ async def read_said(response: httpx.Response, name: str) -> AsyncIterator[Server
 
 
 async def _lines(response: httpx.Response, name: str, *, whole: bool = False) -> AsyncIterator[bytes]:
-    """The answer's lines, or with ``whole`` just its pieces; ModelError for one that never ends.
+    """The answer's lines, or with ``whole`` all of it as one; ModelError for one that never ends.
 
     Lines end at a newline and nowhere else: JSON may hold U+2028 and its like as they are, and a character's bytes may
     come in two pieces.
     """
     held = bytearray()
-    total = 0
     async for piece in response.aiter_bytes():
-        total = total + len(piece) if whole else len(held) + len(piece)
-        if total > _LONGEST:
+        held += piece
+        if len(held) > _LONGEST:
             raise ModelError(
                 f"{name} answered with more than {_LONGEST // 1024 // 1024} MB at once",
                 "is it the address of an OpenAI-compatible server?",
             )
-        if whole:
-            yield piece
-            continue
-        held += piece
-        if b"\n" in piece:
+        if b"\n" in piece and not whole:
             *lines, rest = bytes(held).split(b"\n")
             for line in lines:
                 yield line.removesuffix(b"\r")
@@ -135,14 +120,14 @@ def _json(content: bytes, name: str) -> dict[str, Any]:
     return value
 
 
-def _said(value: dict[str, Any], name: str, *, whole: bool = False) -> ServerChunk:
+def _said(value: dict[str, Any], name: str, *, whole: bool = False) -> Chunk:
     choices = value.get("choices")
     if value.get("error") or (value.get("object") == "error" and not choices):
         raise failed(name, value)
     usage = _usage(value.get("usage"))
     first = choices[0] if isinstance(choices, list) and choices else None
     if first is None and not whole and ("choices" in value or usage is not None):
-        return ServerChunk("", None, usage)  # Counts, or a sign of life.
+        return Chunk("", None, usage)  # Counts, or a sign of life.
     if not isinstance(first, dict):
         raise ModelError(
             f"{name} answered with a completion that contains no text", "is it an OpenAI-compatible server?"
@@ -153,7 +138,7 @@ def _said(value: dict[str, Any], name: str, *, whole: bool = False) -> ServerChu
     finish: Finish | None = None
     if reason not in (None, "", "null") or whole:  # KoboldCpp writes "null" as long as there is none.
         finish = "length" if reason in ("length", "max_tokens") else "stop"
-    return ServerChunk(text, finish, usage)
+    return Chunk(text, finish, usage)
 
 
 def _text(content: Any) -> str:

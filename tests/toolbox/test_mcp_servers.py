@@ -278,7 +278,10 @@ for line in sys.stdin:
         server = {"name": sys.argv[1], "version": "1"}
         answer["result"] = {"protocolVersion": "2025-06-18", "capabilities": {"tools": {}}, "serverInfo": server}
     elif asked["method"] == "tools/list":
-        answer["result"] = {"tools": json.loads(sys.argv[3])}
+        first, tools = int((asked.get("params") or {}).get("cursor") or 0), json.loads(sys.argv[3])
+        answer["result"] = {"tools": tools[first : first + 200]}
+        if first + 200 < len(tools):
+            answer["result"]["nextCursor"] = str(first + 200)
     elif asked["method"] == "tools/call":
         text = f"{asked['params']['name']} {json.dumps(asked['params']['arguments'])}"
         text += " \\ud83d" * (asked["params"]["name"] == "half")
@@ -287,7 +290,7 @@ for line in sys.stdin:
             answer["result"]["content"].append({"type": "hologram", "data": 3})
     else:
         answer["error"] = {"code": -32601, "message": "no such method"}
-    print("this line is not JSON", flush=True)
+    os.write(1, b"this line is not JSON, nor \\xff UTF-8\\n")
     print(json.dumps(answer), flush=True)
 """
 
@@ -341,6 +344,65 @@ def test_a_bad_tool_costs_that_tool_alone_and_is_told_once(bad: object, tmp_path
     assert broken.origin == "MCP server odd" and "\n" not in broken.error and len(broken.error) < 200
     assert run(found, "odd.good[x]").answer == 'good {"text": "x"}'
     found.close()
+
+
+def config_of(folder: Path, server: McpServer) -> str:
+    """A config file that names the server."""
+    file = folder / "servers.toml"
+    command = ", ".join(f"'{item}'" for item in server.command)
+    file.write_text(f"[mcp.servers.{server.name}]\ncommand = [{command}]\nside_effects = false\n")
+    return str(file)
+
+
+def test_tools_beyond_the_first_five_hundred_are_left_out_and_said_to_be(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from airoagent.cli.app import run as airo
+    from airoagent.settings import config_folder
+
+    many = odd(tmp_path, *({"name": f"t{n}", "inputSchema": {"properties": {"a": {}}}} for n in range(703)))
+    found = open_servers([many])
+    assert [tool.name for tool in found.tools] == [f"odd.t{n}" for n in range(500)]
+    assert [broken.error for broken in found.broken] == ["it offers 703 tools, of which the first 500 are used"]
+    found.close()
+    (tmp_path / "a.plan").write_text(":evidence0: = odd.t7[x]\n:evidence1: = odd.t8[x]\nAnswer: :evidence1:\n")
+    assert airo(["run", str(tmp_path / "a.plan"), "--config", config_of(tmp_path, many)]) == 0
+    assert capfd.readouterr().err.count("tools of MCP server odd are left out: it offers 703 tools") == 1
+    config_folder().mkdir(parents=True)
+    (config_folder() / "config.toml").write_text(Path(config_of(tmp_path, many)).read_text())
+    assert airo(["tools"]) == 0
+    assert capfd.readouterr().out.count("it offers 703 tools, of which the first 500 are used") == 1
+    full = open_servers([odd(tmp_path, *(listed(f"t{n}") for n in range(500)))])
+    assert len(full.tools) == 500 and full.broken == ()
+    full.close()
+
+
+@pytest.mark.parametrize(
+    ("program", "reason"),
+    [
+        ("sys.exit()", "it ended, or closed the connection, before it had listed its tools"),
+        ("sys.exit('no animals today')", "it last wrote: no animals today"),
+        ("os.kill(os.getpid(), 9)", "it ended"),
+        ("os.close(1); time.sleep(60)", "it did not answer within 1 s"),
+        ("time.sleep(60)", "it did not answer within 1 s"),
+        ("sys.stdin.readline(); print('{}', flush=True); time.sleep(60)", "it did not answer within 1 s"),
+        ("print('noise\\n' * 1000, flush=True); time.sleep(60)", "it did not answer within 1 s"),
+        ("os.write(1, b'x' * 1_000_000); time.sleep(60)", "it did not answer within 1 s"),
+        ("os.write(1, bytes(range(256)) * 100); time.sleep(60)", "it did not answer within 1 s"),
+        ("while os.fstat(2).st_size < 10**6: os.write(2, b'noise\\n')", "it last wrote: noise"),
+    ],
+)
+def test_a_server_that_does_not_start_costs_its_own_tools_alone_in_one_sentence(
+    program: str, reason: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    bad = McpServer("bad", (sys.executable, "-c", f"import os, sys, time\n{program}"))
+    hangs = "within 1 s" in reason  # then a busy machine may not start another one in time
+    found = open_servers([bad], seconds=1) if hangs else open_servers([bad, odd(tmp_path, listed("good"))])
+    assert [tool.name for tool in found.tools] == ([] if hangs else ["odd.good"])
+    (broken,) = found.broken
+    assert broken.origin == "MCP server bad" and reason in broken.error and "\n" not in broken.error
+    found.close()
+    assert capfd.readouterr() == ("", "")
 
 
 def test_what_is_only_odd_in_a_tool_is_no_reason_to_leave_it_out(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import sqlite3
 import stat
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -199,6 +199,113 @@ def test_what_is_no_database_is_moved_away_by_a_repair(tmp_path: Path) -> None:
     store.close()
 
 
+def stored_runs(path: Path, count: int = 60, logged: int = 0) -> None:
+    """A store of so many runs with long texts, ``logged`` of them only in the log; nobody has it open."""
+    source = Store(path.parent / "source" / path.name)
+    for number in range(count):
+        if number == count - logged:
+            source._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        write_run(source, number, random.Random(number).randbytes(3_000).hex())
+    if not logged:
+        source._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    path.write_bytes(source.path.read_bytes())
+    path.with_name(path.name + "-wal").write_bytes(Path(f"{source.path}-wal").read_bytes())
+    source.close()
+
+
+def wipe(first: int, last: int) -> Callable[[bytes], bytes]:
+    """Zeros in the place of these bytes of a file."""
+    return lambda raw: raw[:first] + bytes(last - first) + raw[last:]
+
+
+def cut(share: float) -> Callable[[bytes], bytes]:
+    """The first part of a file."""
+    return lambda raw: raw[: int(len(raw) * share)]
+
+
+DAMAGES = {
+    "no magic": (wipe(0, 16), 60, 40),
+    "no header": (wipe(0, 100), 60, 40),
+    "no first page": (wipe(0, 4096), 60, 40),
+    "no first pages": (wipe(0, 10 * 4096), 40, 25),
+    "cut at 90 %": (cut(0.9), 40, 25),
+    "cut at 50 %": (cut(0.5), 15, 5),
+    "empty": (cut(0), 5, 0),
+}
+
+
+@pytest.mark.parametrize("log", ["in the file", "with the log", "log lost"])
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_file_that_sqlite_does_not_open_is_repaired_from_its_pages(tmp_path: Path, damage: str, log: str) -> None:
+    """What is left in the pages and in the log is kept, event by event as it was, and no old file is touched."""
+    change, wanted, without = DAMAGES[damage]
+    path, wal = tmp_path / "runs.sqlite3", tmp_path / "runs.sqlite3-wal"
+    stored_runs(path, logged=0 if log == "in the file" else 20)
+    path.write_bytes(change(path.read_bytes()))
+    if log != "with the log":
+        wal.unlink()
+        wanted = {"in the file": 0 if damage == "empty" else wanted, "log lost": without}[log]
+    before = {file.name: file.read_bytes() for file in (path, wal) if file.exists()}
+    done = repair(path)
+    old = path if done is None else done.old
+    assert {name: old.with_name(name.replace(path.name, old.name)).read_bytes() for name in before} == before
+    store = Store(path)
+    runs = {row.id: store.events(row.id) for row in store.list(100)}
+    whole = [id for id, events in runs.items() if isinstance(events[-1], RunFinished)]
+    store.close()
+    for id, events in runs.items():
+        text = random.Random(int(id[1:])).randbytes(3_000).hex()
+        assert len(events) == 5 or id not in whole
+        assert all(event.text == text for event in events if isinstance(event, PlanWritten))
+    assert len(whole) >= wanted
+    if done is None:
+        assert log == "with the log" and len(whole) == 60, "the log has the pages that the file lost"
+    else:
+        assert (done.whole, done.events) == (len(whole), sum(map(len, runs.values())))
+        assert len(runs) == done.whole + len(done.cut) and not set(runs) & set(done.lost)
+    assert not list(tmp_path.glob("*repair*"))
+
+
+@pytest.mark.parametrize("shrinks", [True, False], ids=["file of today", "file of an older version"])
+def test_a_run_that_was_removed_does_not_come_back_by_a_repair(tmp_path: Path, shrinks: bool) -> None:
+    path = tmp_path / "runs.sqlite3"
+    store = Store(path)
+    if not shrinks:
+        store._db.execute("PRAGMA auto_vacuum=NONE")
+        store._db.execute("VACUUM")
+    store._db.execute("PRAGMA secure_delete=OFF")
+    for number in range(60):
+        write_run(store, number, random.Random(number).randbytes(3_000).hex())
+    for number in range(0, 60, 2):
+        store.remove(f"r{number:03}")
+    store._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    root = store._db.execute("SELECT rootpage FROM sqlite_master WHERE name = 'runs_by_start'").fetchone()[0]
+    store.close()
+    raw = path.read_bytes()
+    assert b'"question": "question0"' in raw, "the pages of a removed run are still there"
+    path.write_bytes(wipe(0, 100)(raw) if shrinks else wipe((root - 1) * 4096, root * 4096)(raw))
+    done = repair(path)
+    assert done is not None and (done.whole, done.cut, done.lost) == (30, (), ())
+    store = Store(path)
+    assert {int(row.id[1:]) % 2 for row in store.list(100)} == {1}
+    store.close()
+
+
+def test_a_log_that_was_cut_off_counts_up_to_its_last_whole_commit(tmp_path: Path) -> None:
+    path, wal = tmp_path / "runs.sqlite3", tmp_path / "runs.sqlite3-wal"
+    stored_runs(path, logged=20)
+    path.write_bytes(b"")
+    raw = wal.read_bytes()
+    frame = 32 + 4120 * (len(raw) // 4120 // 2)
+    wal.write_bytes(raw[: frame + 500] + b"\xff" + raw[frame + 501 :])
+    half = repair(path)
+    path.unlink()
+    path.write_bytes(b"")
+    wal.write_bytes(raw)
+    full = repair(path)
+    assert half is not None and full is not None and 0 < half.events < full.events
+
+
 # Reading -------------------------------------------------------------------------------------------------------------
 
 
@@ -216,6 +323,10 @@ def test_reading_goes_on_while_another_process_holds_the_lock_for_writing(
         with pytest.raises(StoreError, match="another airo has been writing to") as caught:
             write_run(reader, 1)
         assert caught.value.hint.startswith("try again once it has finished")
+        turns = iter(["r000", "r000"])
+        with pytest.raises(StoreError, match="another airo has been writing to"):
+            collect(reader, turns)
+        assert list(turns) == ["r000"], "it does not wait for the lock once for each run"
     finally:
         writer.close()
     write_run(reader, 1)
