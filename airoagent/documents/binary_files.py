@@ -61,7 +61,8 @@ def read_binary(body: bytes, content_type: str, url: str, seconds: int = _SECOND
         stopped = stopped or record.get("stopped", "")
     if not blocks:
         reason = stopped or "it holds no text (scanned pages, perhaps)"
-        raise FetchError(f"{url} is {what} that cannot be read: {reason}", "look for the same text as a web page")
+        hint = "save it again, or as text" if url.startswith("docs:") else "look for the same text as a web page"
+        raise FetchError(f"{url} is {what} that cannot be read: {reason}", hint)
     if stopped:
         blocks.append(Block("text", f"(The rest of this {TYPES[content_type]} was not read: {stopped}.)"))
     return title, tuple(blocks), links

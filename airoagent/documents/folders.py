@@ -23,7 +23,7 @@ from airoagent.documents.binary_files import TYPES
 from airoagent.errors import FetchError, UsageError
 from airoagent.extras import install
 
-__all__ = ["Entry", "Folder", "address", "content_type", "find_file", "open_folders", "read_file", "scan"]
+__all__ = ["Entry", "Folder", "address", "content_type", "find_file", "most_bytes", "open_folders", "read_file", "scan"]
 
 _MOST_TEXT = 8 * 1024 * 1024  # bytes of a file of text: the rest is not read
 _MOST_BINARY = 64 * 1024 * 1024  # bytes of another file, which is of no use in part
@@ -231,13 +231,18 @@ def _split(folders: Sequence[Folder], url: str) -> tuple[Folder, list[str]]:
 
 def read_file(path: Path) -> bytes:
     """A regular file that no link leads to, of one of text the first 8 MB; OSError otherwise."""
-    most = _MOST_BINARY + 1 if content_type(os.fsencode(path.name), b"") in TYPES else _MOST_TEXT
+    most = most_bytes(path.name)
     flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
     number = os.open(path, flags)
     with os.fdopen(number, "rb") as file:
         if not stat.S_ISREG(os.fstat(number).st_mode):  # opening a pipe would wait for its writer
             raise OSError("not a regular file")
-        body = file.read(most)
+        body = file.read(most + 1)
     if len(body) > _MOST_BINARY:
         raise OSError("it is larger than 64 MB")
-    return body
+    return body[:most]
+
+
+def most_bytes(name: str) -> int:
+    """The bytes that are read of a file of this name."""
+    return _MOST_BINARY if content_type(os.fsencode(name), b"") in TYPES else _MOST_TEXT

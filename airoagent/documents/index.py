@@ -72,10 +72,15 @@ class Refreshed:
     first: bool = False
 
     @property
+    def indexed(self) -> int:
+        """The documents that can be found."""
+        return self.documents - len(self.problems)
+
+    @property
     def line(self) -> str:
         """The figures in a line: ``32 indexed, 9 skipped: 4 .png, 3 hidden, 2 cannot be read``."""
         reasons = [*self.skipped, *([("cannot be read", len(self.problems))] if self.problems else ())]
-        indexed = f"{self.documents - len(self.problems):,} indexed"
+        indexed = f"{self.indexed:,} indexed"
         named = ", ".join(f"{count:,} {reason}" for reason, count in reasons[:8]) + (", ..." if reasons[8:] else "")
         return f"{indexed}, {sum(count for _, count in reasons):,} skipped: {named}" if reasons else indexed
 

@@ -108,7 +108,7 @@ class Documents:
             if time.monotonic() >= self._fresh_until[0]:
                 for index, refreshed in zip(self._indexes, self._refresh(progress), strict=True):
                     if refreshed.first and not index.folder.only:
-                        progress(f"{index.folder.name}: {refreshed.line}", 0, 0)
+                        progress(f"{address(index.folder, b'')}  {refreshed.line}", 0, 0)
             if not terms or n < 1:
                 return ()
             rarity, sizes = self._rarity(terms)

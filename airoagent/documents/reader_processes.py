@@ -27,6 +27,7 @@ from airoagent.errors import FetchError
 __all__ = ["Document", "read_document", "read_documents", "serve"]
 
 _BATCH = 64  # files read, and then written in one transaction
+_SLOW = 32  # files of text that are read while one is read that needs a process of its own
 _MANY = 400  # from this many files on, starting readers (a third of a second each) pays
 
 
@@ -100,14 +101,15 @@ def read_documents(folder: Folder, entries: Sequence[Entry]) -> Generator[tuple[
 
 def _batches(entries: Sequence[Entry]) -> Iterator[tuple[Entry, ...]]:
     batch: list[Entry] = []
-    size = 0
+    size = weight = 0
     for entry in entries:
         batch.append(entry)
         size += len(entry.path)
+        weight += _SLOW if content_type(entry.path, b"") in TYPES else 1
         # The request for a batch must fit a pipe's buffer (64 KiB), or two processes could wait for each other.
-        if len(batch) >= _BATCH or size > 12_000:
+        if weight >= _BATCH or size > 12_000:
             yield tuple(batch)
-            batch, size = [], 0
+            batch, size, weight = [], 0, 0
     if batch:
         yield tuple(batch)
 

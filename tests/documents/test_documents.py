@@ -76,7 +76,9 @@ def test_a_refresh_counts_what_is_skipped_by_the_reason_and_names_what_cannot_be
     (folder / "guide.docx").write_text("no archive")
     told: list[str] = []
     documents.search("otters", progress=lambda what, done, total: told.append(what))
-    line = "zoo: 4 indexed, 8 skipped: 2 .pem, 1 hidden, 1 node_modules folder, 1 symbolic link, 3 cannot be read"
+    line = (
+        "docs://zoo/  4 indexed, 8 skipped: 2 .pem, 1 hidden, 1 node_modules folder, 1 symbolic link, 3 cannot be read"
+    )
     assert sorted(told[-1].split(", ")) == sorted(line.split(", "))
     (again,) = documents.refresh()  # nothing is read again for it
     assert (again.read, again.first) == (0, False)
