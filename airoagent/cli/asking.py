@@ -12,7 +12,7 @@ import click
 from airoagent.cli.display import plain
 from airoagent.cli.inputs import context_of, load_run, named_values, read_plan, text_of, words_or_stdin
 from airoagent.cli.launch import make_agent
-from airoagent.cli.options import SEARCH_RULE, Rule, agent_options, complete, display_options, refuses
+from airoagent.cli.options import SEARCH_RULE, SEARCH_SETTINGS, Rule, agent_options, complete, display_options, refuses
 from airoagent.cli.output import make_watch, print_run
 from airoagent.errors import PlanError
 from airoagent.events import Event, PlanWritten
@@ -46,7 +46,9 @@ _TEXT_RULE = Rule(
 )
 @agent_options()
 @display_options
-@refuses(_TEXT_RULE, Rule("tools search allow_private cache no_cache replan", excludes="files"), SEARCH_RULE)
+@refuses(
+    _TEXT_RULE, Rule("tools search sites time_limit allow_private cache no_cache replan", excludes="files"), SEARCH_RULE
+)
 def ask_command(
     question: tuple[str, ...],
     files: tuple[str, ...],
@@ -88,7 +90,7 @@ _OF_MODEL = [name for name, (_, one) in declared_settings().items() if one.group
 
 @click.command("plan")
 @click.argument("question", nargs=-1)
-@agent_options("model", "tools", without=("search", "allow_private", "answers", "approve", "cache", "no_cache"))
+@agent_options("model", "tools", without=(*SEARCH_SETTINGS, "allow_private", "answers", "approve", "cache", "no_cache"))
 @click.option(
     "--check",
     "file",
