@@ -21,6 +21,7 @@ from airoagent.settings import declared_settings, store_file
 
 if TYPE_CHECKING:
     from airoagent.agent import Agent
+    from airoagent.calls.functions import Functions
     from airoagent.errors import Diagnostic
     from airoagent.plan.plans import Plan
 
@@ -210,7 +211,7 @@ def _picture(plan: Plan, form: str) -> None:
 @display_options
 @refuses(
     Rule(
-        "search allow_private cache no_cache share_private",
+        "search sites time_limit allow_private cache no_cache share_private",
         excludes="recorded",
         hint="no tool is called with --replay-tools",
     )
@@ -276,7 +277,7 @@ def run_command(
 @display_options
 @refuses(
     Rule(
-        "search allow_private cache no_cache share_private approve timeout max_calls max_characters",
+        "search sites time_limit allow_private cache no_cache share_private approve timeout max_calls max_characters",
         excludes="dry_run",
         hint="no tool is called with --dry-run",
     ),
@@ -305,15 +306,21 @@ def call_command(
     """
     text = words_or_stdin(input)
     agent, settings = make_agent(flags, display=display, color=color)
+    specified = [one for file in functions for one in _functions(file, settings.display not in ("none", "json"))]
     run = agent.call(
-        text,
-        functions=[Path(file) for file in functions] or None,
-        format=form,
-        dry_run=dry_run,
-        retries=retries,
-        watch=make_watch(settings),
+        text, functions=specified or None, format=form, dry_run=dry_run, retries=retries, watch=make_watch(settings)
     )
     return print_run(run, as_json=as_json, settings=settings)
+
+
+def _functions(file: str, told: bool) -> Functions:
+    """The functions of a file; what of their specifications was left out is printed."""
+    from airoagent.calls.function_loader import load_functions
+
+    functions = load_functions(Path(file))
+    findings = tuple(found for function in functions for found in function.diagnostics) if told else ()
+    _findings(findings, "" if not findings or Path(file).is_dir() else text_of(file), file, err=True)
+    return functions
 
 
 @click.command("think")
