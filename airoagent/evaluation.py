@@ -103,7 +103,7 @@ def read_questions(path: Path) -> tuple[Question, ...]:
     """The questions of a file: JSON Lines of our own, SQuAD (also 2.0) or HotpotQA as their authors publish them.
 
     A line of ours is ``{"question": ..., "answers": [...]}``, with ``id``, ``context`` (a text, or several by name) and
-    ``source`` if wanted. Of a HotpotQA question the first 8 texts are taken, as many as a question may have.
+    ``source`` if wanted. Of a HotpotQA question the first 10 texts are taken, as many as a question may have.
     UsageError names the place that cannot be read.
     """
     text = read_text(path, most=_MOST_FILE)
@@ -160,7 +160,7 @@ def _hotpot(rows: list[Any]) -> Iterator[Question]:
     for row in rows:
         if not isinstance(row, dict) or "question" not in row:
             raise UsageError("a row of the list is not a question", "each row of a HotpotQA file has a question")
-        texts = tuple((title, "".join(sentences)) for title, sentences in row.get("context", ())[:8])
+        texts = tuple((title, "".join(sentences)) for title, sentences in row.get("context", ())[:10])
         yield Question(str(row.get("_id", row["question"])), row["question"], (str(row.get("answer", "")),), texts)
 
 

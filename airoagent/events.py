@@ -376,7 +376,7 @@ class StepSkipped(Event):
 
 @dataclass(frozen=True, slots=True)
 class Progress(Event):
-    """Long work moves on (live): ``done`` of ``total`` (0: unknown) of ``what``."""
+    """Long work moves on (live): ``done`` of ``total`` (0: unknown) of ``what``; with neither, ``what`` is a result."""
 
     type: ClassVar[str] = "progress"
     live: ClassVar[bool] = True

@@ -135,6 +135,10 @@ class Settings:
     search: str = _set(
         "duckduckgo", "tools", "Search provider: duckduckgo, searxng:URL, brave.", shown="NAME", for_tools=True
     )
+    sites: tuple[str, ...] = _set((), "tools", "Search only this site (repeatable).", shown="HOST", for_tools=True)
+    time_limit: Literal["any", "day", "week", "month", "year"] = _set(
+        "any", "tools", "Search only pages of the last day, week, month or year.", for_tools=True
+    )
     allow_private: tuple[str, ...] = _set((), "tools", "Allow fetching from this private host.", shown="HOST")
     tools: tuple[Path, ...] = _set((), "tools", "Load tools from this file or folder (repeatable).", shown="PATH")
     answers: Literal["free", "verbatim"] = _set(

@@ -6,6 +6,7 @@ to its end, as `<(command)` needs.
 
 from __future__ import annotations
 
+import codecs
 import errno
 import io
 import os
@@ -30,7 +31,7 @@ Error = Callable[[str, str], AiroError]
 def read_text(
     path: str | Path, name: str = "", hint: str = "check the path", *, error: Error = UsageError, most: int = MOST
 ) -> str:
-    """The text of a UTF-8 file, without its byte order mark.
+    """The text of a file in UTF-8 (or UTF-16 with a byte order mark), without that mark.
 
     Raises ``error`` with a sentence about ``name`` (the path by default) where there is none.
     """
@@ -39,11 +40,16 @@ def read_text(
 
 
 def decoded(data: bytes, name: str, *, error: Error = UsageError) -> str:
-    """Bytes of a file or a pipe as text."""
+    """Bytes of a file or a pipe as text: UTF-8, or UTF-16 or UTF-32 with a mark that says so."""
+    wide = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_BE))
+    longer = data.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE))
     try:
-        text = data.decode("utf-8-sig")
+        text = data.decode("utf-32" if longer else "utf-16" if wide else "utf-8-sig")
     except UnicodeDecodeError as wrong:
-        raise error(f"{name} is not UTF-8 text (byte {wrong.start})", "convert it: iconv -f latin1 -t utf-8") from wrong
+        kind = wrong.encoding.upper() if wide else "UTF-8"
+        raise error(
+            f"{name} is not {kind} text (byte {wrong.start})", "convert it: iconv -f latin1 -t utf-8"
+        ) from wrong
     if "\0" in text:
         raise error(f"{name} is not text: it contains a zero byte", "documents of other kinds: --docs FOLDER")
     return text

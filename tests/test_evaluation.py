@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from airoagent import Agent, ScriptedModel, UsageError, tool
+from airoagent.engine.context_texts import plan_about
 from airoagent.evaluation import Question, evaluate, paired, read_questions, score, summary
 from tests.running import run_plan
 
@@ -74,9 +75,11 @@ def test_squad_and_hotpot_are_read_as_they_are_published(tmp_path: Path) -> None
     )
     hotpot = tmp_path / "hotpot.json"
     hotpot.write_text(
-        json.dumps([{"_id": "x", "question": "Who?", "answer": "Ann", "context": [["T", ["a. ", "b."]]]}])
+        json.dumps([{"_id": "x", "question": "Who?", "answer": "Ann", "context": [["T", ["a. ", "b."]]] * 10}])
     )
-    assert read_questions(hotpot) == (Question("x", "Who?", ("Ann",), (("T", "a. b."),)),)
+    (question,) = read_questions(hotpot)
+    assert question == Question("x", "Who?", ("Ann",), (("T", "a. b."),) * 10)
+    assert len(plan_about(question.context)[1]) == 10
 
 
 @pytest.mark.parametrize(

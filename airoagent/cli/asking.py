@@ -12,7 +12,16 @@ import click
 from airoagent.cli.display import plain
 from airoagent.cli.inputs import bundled_plan, context_of, load_run, named_values, read_plan, text_of, words_or_stdin
 from airoagent.cli.launch import agent_for, make_agent
-from airoagent.cli.options import SEARCH_RULE, Rule, agent_options, complete, continue_options, display_options, refuses
+from airoagent.cli.options import (
+    SEARCH_RULE,
+    SEARCH_SETTINGS,
+    Rule,
+    agent_options,
+    complete,
+    continue_options,
+    display_options,
+    refuses,
+)
 from airoagent.cli.output import make_watch, print_run, showing_question
 from airoagent.errors import PlanError
 from airoagent.events import Event, PlanWritten
@@ -21,6 +30,7 @@ from airoagent.settings import declared_settings, store_file
 
 if TYPE_CHECKING:
     from airoagent.agent import Agent
+    from airoagent.calls.functions import Functions
     from airoagent.errors import Diagnostic
     from airoagent.plan.plans import Plan
 
@@ -48,7 +58,11 @@ _TEXT_RULE = Rule(
 @continue_options
 @agent_options()
 @display_options
-@refuses(_TEXT_RULE, Rule("tools search allow_private cache no_cache replan retries", excludes="files"), SEARCH_RULE)
+@refuses(
+    _TEXT_RULE,
+    Rule("tools search sites time_limit allow_private cache no_cache replan retries", excludes="files"),
+    SEARCH_RULE,
+)
 def ask_command(
     question: tuple[str, ...],
     files: tuple[str, ...],
@@ -116,7 +130,10 @@ _OF_MODEL = [name for name, (_, one) in declared_settings().items() if one.group
 @click.command("plan")
 @click.argument("question", nargs=-1)
 @agent_options(
-    "model", "tools", without=("search", "allow_private", "answers", "approve", "cache", "no_cache"), also=("retries",)
+    "model",
+    "tools",
+    without=(*SEARCH_SETTINGS, "allow_private", "answers", "approve", "cache", "no_cache"),
+    also=("retries",),
 )
 @click.option(
     "--check",
@@ -241,7 +258,7 @@ def _picture(plan: Plan, form: str) -> None:
 @display_options
 @refuses(
     Rule(
-        "search allow_private cache no_cache share_private",
+        "search sites time_limit allow_private cache no_cache share_private",
         excludes="recorded",
         hint="no tool is called with --replay-tools",
     )
@@ -313,7 +330,7 @@ def run_command(
 @display_options
 @refuses(
     Rule(
-        "search allow_private cache no_cache share_private approve timeout max_calls max_characters",
+        "search sites time_limit allow_private cache no_cache share_private approve timeout max_calls max_characters",
         excludes="dry_run",
         hint="no tool is called with --dry-run",
     ),
@@ -341,14 +358,19 @@ def call_command(
     """
     text = words_or_stdin(input)
     agent, settings = make_agent(flags, display=display, color=color)
-    run = agent.call(
-        text,
-        functions=[Path(file) for file in functions] or None,
-        format=form,
-        dry_run=dry_run,
-        watch=make_watch(settings),
-    )
+    specified = [one for file in functions for one in _functions(file, settings.display not in ("none", "json"))]
+    run = agent.call(text, functions=specified or None, format=form, dry_run=dry_run, watch=make_watch(settings))
     return print_run(run, as_json=as_json, settings=settings)
+
+
+def _functions(file: str, told: bool) -> Functions:
+    """The functions of a file; what of their specifications was left out is printed."""
+    from airoagent.calls.function_loader import load_functions
+
+    functions = load_functions(Path(file))
+    findings = tuple(found for function in functions for found in function.diagnostics) if told else ()
+    _findings(findings, "" if not findings or Path(file).is_dir() else text_of(file), file, err=True)
+    return functions
 
 
 @click.command("think")

@@ -241,7 +241,10 @@ class Display:
         self._wave.clear()
 
     def _progress(self, event: Progress) -> None:
-        """Long work gets a line every few seconds, work of less than a second none."""
+        """Long work gets a line every few seconds, work of less than a second none; a result gets one at once."""
+        if event.done == event.total == 0:
+            self._tell(f"  {plain(event.what, 300)}")
+            return
         told = self._told.setdefault(event.what, event.at - _QUIET + 1.0)
         if event.at - told >= _QUIET:
             self._told[event.what] = event.at
@@ -310,6 +313,9 @@ class _LiveDisplay(Display):
             super()._write(text)
 
     def _progress(self, event: Progress) -> None:
+        if event.done == event.total == 0:
+            super()._progress(event)
+            return
         begun = self._told.setdefault(event.what, event.at)
         self._bar = "" if event.done == event.total or event.at - begun < 1.0 else _amount(event)
 

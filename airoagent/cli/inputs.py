@@ -13,18 +13,20 @@ If the question is on the command line, `fstat` of standard input decides:
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import stat
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 import click
 
-from airoagent.errors import PlanError, StoreError, UsageError
+from airoagent.errors import FetchError, PlanError, StoreError, UsageError
 from airoagent.settings import store_file
-from airoagent.textfiles import MOST, decoded, opened, read_text
+from airoagent.textfiles import MOST, decoded, opened, read_bytes, read_text, shown_path
 
 if TYPE_CHECKING:
     from airoagent.plan.plans import Plan
@@ -78,9 +80,29 @@ def context_of(files: tuple[str, ...], told: bool = True) -> list[tuple[str, str
     ``told``: whether stderr may say that standard input stayed empty. UsageError for what is not text.
     """
     if files:
-        return [("stdin", read_stdin()) if file == "-" else (Path(file).name, read_text(file)) for file in files]
+        return [("stdin", read_stdin()) if file == "-" else (Path(file).name, _document_text(file)) for file in files]
     text = _given_text(told)
     return [("stdin", text)] if text.strip() else []
+
+
+def _document_text(file: str) -> str:
+    """What a file says, of whichever kind a folder of documents may hold; UTF-8 text is kept as it is."""
+    from airoagent.documents.folders import content_type, most_bytes
+    from airoagent.documents.read_page import read_page
+
+    name = Path(file).name
+    body = read_bytes(file, most=max(MOST, most_bytes(name)))
+    kind = content_type(os.fsencode(name), body)
+    if kind.startswith("text/") and kind != "text/html":
+        with contextlib.suppress(UnicodeDecodeError):
+            text = body.decode("utf-8-sig")
+            if "\0" not in text and not body.startswith(b"%PDF-"):
+                return text
+    url = f"docs://context/{quote(name)}"
+    try:
+        return read_page(body, kind, url).text
+    except FetchError as error:
+        raise UsageError(error.message.replace(url, shown_path(file)), error.hint) from error
 
 
 def _given_text(told: bool) -> str:

@@ -151,8 +151,10 @@ def make_agent(
     settings = load_settings(
         {**flags, "display": display, "color": color}, config_file=Path(config_file) if config_file else None
     )
-    check_search(settings.search)
     declared = {name: one for name, (_, one) in declared_settings().items()}
+    for_tools = {name: getattr(settings, name) for name, one in declared.items() if one.for_tools}
+    for_tools["sites"] = ",".join(settings.sites)
+    check_search(for_tools)
     policy = {one.policy: getattr(settings, name) for name, one in declared.items() if one.policy}
     agent = Agent(
         settings.model,
@@ -165,7 +167,7 @@ def make_agent(
         policy=Policy(**policy, ask_before="all" if settings.approve else "side-effects"),
         store=settings.store,
         approve=approver(),
-        tool_settings={name: getattr(settings, name) for name, one in declared.items() if one.for_tools},
+        tool_settings=for_tools,
         allow_private=settings.allow_private,
         mcp_servers=settings.mcp_servers,
         free=settings.free,

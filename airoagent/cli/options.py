@@ -17,6 +17,7 @@ from airoagent.settings import Declared, Group, config_folder, declared_settings
 
 __all__ = [
     "SEARCH_RULE",
+    "SEARCH_SETTINGS",
     "Rule",
     "agent_options",
     "all_flags",
@@ -150,15 +151,16 @@ def _names_no_provider(given: dict[str, Any]) -> bool:
     from airoagent.web.search import check_search
 
     try:
-        check_search(given["search"] or "")
+        check_search({"search": given["search"] or ""})
     except UsageError:
         return True
     return False
 
 
 # For verbs that write the plan themselves: with documents the web is searched only if that is asked for, too.
+SEARCH_SETTINGS = ("search", "sites", "time_limit")
 SEARCH_RULE = Rule(
-    "search",
+    " ".join(SEARCH_SETTINGS),
     needs="web named tools functions",
     with_="docs",
     unless=_names_no_provider,

@@ -13,7 +13,7 @@ import click
 from airoagent.cli.display import make_display, plain
 from airoagent.cli.inputs import load_run, named_values, text_of
 from airoagent.cli.launch import agent_for
-from airoagent.cli.options import Rule, agent_options, complete, display_options, refuses
+from airoagent.cli.options import SEARCH_SETTINGS, Rule, agent_options, complete, display_options, refuses
 from airoagent.cli.output import make_watch, print_run
 from airoagent.errors import StoreError, UsageError
 from airoagent.settings import declared_settings, load_settings
@@ -227,7 +227,10 @@ _QUOTE = 200  # and of a quoted passage
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @agent_options(
-    "model", "tools", "limits", without=("replan", "retries", "web", "search", "allow_private", "cache", "no_cache")
+    "model",
+    "tools",
+    "limits",
+    without=("replan", "retries", "web", *SEARCH_SETTINGS, "allow_private", "cache", "no_cache"),
 )
 @refuses(Rule(f"swap options named config_file {' '.join(declared_settings())}", needs="bisect"))
 def why_command(run_id: str, bisect: bool, swap: bool, as_json: bool, **flags: Any) -> int:

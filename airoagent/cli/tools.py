@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import keyword
 import re
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ from airoagent.errors import UsageError
 from airoagent.settings import config_folder, load_settings, private_folder
 
 if TYPE_CHECKING:
+    from airoagent.errors import Diagnostic
     from airoagent.toolbox.loader import Found
     from airoagent.toolbox.tool import Tool
 
@@ -65,11 +67,19 @@ def _list(tools: tuple[str, ...], as_json: bool) -> None:
             click.echo(json.dumps(_record(tool)))
         else:
             click.echo(f"{tool.name:<20} {plain(tool.description, 110)}\n{'':<20} {tool.origin}")
+            for one in _findings(tool):
+                repair = f" ({one.repair})" if one.repair else ""
+                click.echo(f"{'':<20} line {one.line}: {plain(one.message + repair, 300)}")
     for broken in found.broken:
         if as_json:
             click.echo(json.dumps({"origin": broken.origin, "error": broken.error}))
         else:
             click.echo(f"{'(broken)':<20} {plain(broken.error, 110)}\n{'':<20} {broken.origin}")
+
+
+def _findings(tool: Tool) -> tuple[Diagnostic, ...]:
+    """What of the tool's specification was left out."""
+    return tool.specification.diagnostics if tool.specification else ()
 
 
 def _record(tool: Tool) -> dict[str, Any]:
@@ -83,6 +93,7 @@ def _record(tool: Tool) -> dict[str, Any]:
         "side_effects": tool.side_effects,
         "timeout": tool.timeout,
         "origin": tool.origin,
+        "findings": [asdict(found) for found in _findings(tool)],
     }
 
 

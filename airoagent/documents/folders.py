@@ -2,15 +2,16 @@
 
 An address is ``docs://<folder's name>/<path below it>``, percent-encoded: it means the same on every machine that has
 the folder, and never says where the folder lies. Documents are HTML, Markdown, reStructuredText, Org, CSV, JSON,
-notebooks, source code and text by suffix, files without any suffix whose bytes turn out to be text and, with extra
-``pdf``, PDF files; nothing hidden (names with a leading dot), no links.
+notebooks, source code, Word documents, slides, OpenDocument texts, EPUB books and text by suffix, files without any
+suffix whose bytes turn out to be text and, with extra ``pdf``, PDF files; nothing hidden (names with a leading dot), no
+links.
 """
 
 from __future__ import annotations
 
-import contextlib
 import os
 import stat
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import count
@@ -18,12 +19,14 @@ from pathlib import Path
 from urllib.parse import quote, unquote_to_bytes
 
 from airoagent.documents import pdf
+from airoagent.documents.binary_files import TYPES
 from airoagent.errors import FetchError, UsageError
 from airoagent.extras import install
 
-__all__ = ["MAX_BYTES", "Entry", "Folder", "address", "content_type", "find_file", "open_folders", "read_file", "scan"]
+__all__ = ["Entry", "Folder", "address", "content_type", "find_file", "most_bytes", "open_folders", "read_file", "scan"]
 
-MAX_BYTES = 8 * 1024 * 1024  # of a file more than this is not read
+_MOST_TEXT = 8 * 1024 * 1024  # bytes of a file of text: the rest is not read
+_MOST_BINARY = 64 * 1024 * 1024  # bytes of another file, which is of no use in part
 
 _SUFFIXES = {
     "text/html": ".html .htm",
@@ -33,6 +36,11 @@ _SUFFIXES = {
     "text/org": ".org",
     "text/plain": ".txt .log .tex .adoc",
     "application/pdf": ".pdf",
+    "application/vnd.openxmlformats-officedocument.wordprocessingml.document": ".docx .docm .dotx",
+    "application/vnd.openxmlformats-officedocument.presentationml.presentation": ".pptx .pptm .ppsx",
+    "application/vnd.oasis.opendocument.text": ".odt .ott",
+    "application/vnd.oasis.opendocument.presentation": ".odp",
+    "application/epub+zip": ".epub",
     "text/csv": ".csv",
     "text/tab-separated-values": ".tsv",
     "application/json": ".json",
@@ -105,12 +113,14 @@ def _no_document(path: Path, folder: Folder) -> UsageError:
     what = f"{str(path)!r} is not a" if folder.only else f"the folder {str(path)!r} holds no"
     return UsageError(
         f"{what} document that can be read",
-        f"documents are HTML, Markdown (.md), text, CSV, JSON, notebooks and source code{more}",
+        "documents are HTML, Markdown (.md), text, CSV, JSON, notebooks, source code, .docx, .pptx, .odt and .epub"
+        f"{more}",
     )
 
 
-def scan(folder: Folder) -> Iterator[Entry]:
-    """Every document of the folder, in no particular order. Folders that may not be read are passed over."""
+def scan(folder: Folder, skipped: Counter[str] | None = None) -> Iterator[Entry]:
+    """Every document of the folder, in no particular order. ``skipped`` counts what is passed over, by the reason."""
+    skipped = Counter() if skipped is None else skipped
     if folder.only:
         path = folder.root / folder.only
         if _counts(_suffix(os.fsencode(folder.only))) and path.is_file():
@@ -121,18 +131,37 @@ def scan(folder: Folder) -> Iterator[Entry]:
     prefix = len(top.rstrip(b"/")) + 1
     stack = [top]
     while stack:
-        # One that is unreadable, or gone since it was listed, holds no document for us.
-        with contextlib.suppress(OSError), os.scandir(stack.pop()) as entries:
-            for entry in entries:
-                if entry.name.startswith(b"."):
-                    continue
-                if entry.is_dir(follow_symlinks=False):
-                    if entry.name not in _ASIDE:
+        try:
+            with os.scandir(stack.pop()) as entries:
+                for entry in entries:
+                    if reason := _reason(entry):
+                        skipped[reason] += 1
+                    elif entry.is_dir(follow_symlinks=False):
                         stack.append(entry.path)
-                elif _counts(_suffix(entry.name)) and entry.is_file(follow_symlinks=False):
-                    found = entry.stat(follow_symlinks=False)
-                    below = entry.path[prefix:].replace(os.fsencode(os.sep), b"/")
-                    yield Entry(below, found.st_mtime_ns, found.st_size)
+                    else:
+                        found = entry.stat(follow_symlinks=False)
+                        below = entry.path[prefix:].replace(os.fsencode(os.sep), b"/")
+                        yield Entry(below, found.st_mtime_ns, found.st_size)
+        except FileNotFoundError:  # gone since it was listed
+            continue
+        except OSError:
+            skipped["unreadable folder"] += 1
+
+
+def _reason(entry: os.DirEntry[bytes]) -> str:
+    """Why a file or folder is passed over; "" where it is not."""
+    suffix = _suffix(entry.name)
+    if entry.name.startswith(b"."):
+        return "hidden"
+    if entry.is_symlink():
+        return "symbolic link"
+    if entry.is_dir(follow_symlinks=False):
+        return f"{os.fsdecode(entry.name)} folder" if entry.name in _ASIDE else ""
+    if not entry.is_file(follow_symlinks=False):
+        return "not a regular file"
+    if not _counts(suffix):
+        return f"{suffix} (needs pypdf)" if suffix == ".pdf" else suffix
+    return ""
 
 
 def _counts(suffix: str) -> bool:
@@ -201,10 +230,19 @@ def _split(folders: Sequence[Folder], url: str) -> tuple[Folder, list[str]]:
 
 
 def read_file(path: Path) -> bytes:
-    """The first 8 MB of a regular file that no link leads to; OSError otherwise."""
+    """A regular file that no link leads to, of one of text the first 8 MB; OSError otherwise."""
+    most = most_bytes(path.name)
     flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
     number = os.open(path, flags)
     with os.fdopen(number, "rb") as file:
         if not stat.S_ISREG(os.fstat(number).st_mode):  # opening a pipe would wait for its writer
             raise OSError("not a regular file")
-        return file.read(MAX_BYTES)
+        body = file.read(most + 1)
+    if len(body) > _MOST_BINARY:
+        raise OSError("it is larger than 64 MB")
+    return body[:most]
+
+
+def most_bytes(name: str) -> int:
+    """The bytes that are read of a file of this name."""
+    return _MOST_BINARY if content_type(os.fsencode(name), b"") in TYPES else _MOST_TEXT

@@ -4,8 +4,9 @@ The file is only a cache: one that is damaged or of another version is rebuilt, 
 a temporary file is used instead; none is an error. Several processes may use one index at once: each writes in short
 transactions and takes what another has just written.
 
-Rows: ``files`` (path, time, size, title), ``passages`` (FTS5: title, headings, text, page of a PDF file), a passage's
-rowid being its file's id * 2**20 + its number, and ``texts`` (what was read of PDF files).
+Rows: ``files`` (path, time, size, title, why it could not be read), ``passages`` (FTS5: title, headings, text, page,
+slide or chapter), a passage's rowid being its file's id * 2**20 + its number, and ``texts`` (what was read of files
+that take long to read).
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import sqlite3
 import tempfile
 import time
 import weakref
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,12 +37,12 @@ __all__ = ["FilePage", "Found", "Index", "Progress", "Refreshed"]
 Progress = Callable[[str, int, int], None]
 T = TypeVar("T")
 
-_VERSION = 6  # of the schema and of how text is cut; raising it makes every index be rebuilt
+_VERSION = 7  # of the schema and of how text is cut; raising it makes every index be rebuilt
 _SHIFT = 20
 _SCHEMA = """
 CREATE TABLE files(
     id INTEGER PRIMARY KEY, path BLOB UNIQUE NOT NULL, mtime_ns INTEGER, size INTEGER, title TEXT, linked REAL,
-    passages INTEGER
+    passages INTEGER, problem TEXT
 );
 CREATE TABLE texts(file INTEGER PRIMARY KEY, text TEXT);
 CREATE VIRTUAL TABLE passages USING fts5(
@@ -55,12 +57,32 @@ _GAP = "\u200b"
 
 @dataclass(frozen=True, slots=True)
 class Refreshed:
-    """What a refresh did: documents in the folder, those read again, those gone; and the seconds of the look round."""
+    """What a refresh did: documents in the folder, those read again, those gone; and the seconds of the look round.
+
+    ``skipped`` counts the files that are not documents, by the reason; ``problems`` are the documents that could not be
+    read, each with the reason. ``first`` says that nothing had been indexed before.
+    """
 
     documents: int
     read: int
     removed: int
     seconds: float
+    skipped: tuple[tuple[str, int], ...] = ()
+    problems: tuple[tuple[str, str], ...] = ()
+    first: bool = False
+
+    @property
+    def indexed(self) -> int:
+        """The documents that can be found."""
+        return self.documents - len(self.problems)
+
+    @property
+    def line(self) -> str:
+        """The figures in a line: ``32 indexed, 9 skipped: 4 .png, 3 hidden, 2 cannot be read``."""
+        reasons = [*self.skipped, *([("cannot be read", len(self.problems))] if self.problems else ())]
+        indexed = f"{self.indexed:,} indexed"
+        named = ", ".join(f"{count:,} {reason}" for reason, count in reasons[:8]) + (", ..." if reasons[8:] else "")
+        return f"{indexed}, {sum(count for _, count in reasons):,} skipped: {named}" if reasons else indexed
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +99,7 @@ class FilePage:
 class Found:
     """A passage that matches: its page, its place in it, and its columns, matched words between \\x02 and \\x03.
 
-    ``sheet`` is the page of a PDF file that it stands on (0: none).
+    ``sheet`` is the page, slide or chapter that it stands on (0: none).
     """
 
     page: FilePage
@@ -189,7 +211,9 @@ class Index:
     def _refresh(self, base: sqlite3.Connection, progress: Progress) -> Refreshed:
         started = time.perf_counter()
         known = {path: (mtime, size) for path, mtime, size in base.execute("SELECT path, mtime_ns, size FROM files")}
-        entries = tuple(scan(self.folder))
+        skipped: Counter[str] = Counter()
+        first = not known
+        entries = tuple(scan(self.folder, skipped))
         stale = [entry for entry in entries if known.pop(entry.path, None) != (entry.mtime_ns, entry.size)]
         seconds = time.perf_counter() - started
         if known:
@@ -198,7 +222,16 @@ class Index:
                     _remove(base, path)
         if stale:
             self._read(base, stale, progress)
-        return Refreshed(len(entries), len(stale), len(known), seconds)
+        problems = base.execute("SELECT path, problem FROM files WHERE problem != '' ORDER BY path").fetchall()
+        return Refreshed(
+            len(entries),
+            len(stale),
+            len(known),
+            seconds,
+            tuple(skipped.most_common()),
+            tuple((os.fsdecode(path).encode("utf-8", "replace").decode(), problem) for path, problem in problems),
+            first and bool(stale),
+        )
 
     def _read(self, base: sqlite3.Connection, stale: Sequence[Entry], progress: Progress) -> None:
         done = 0
@@ -250,8 +283,16 @@ def _write(base: sqlite3.Connection, batch: Iterable[Document]) -> None:
         if row:
             _remove(base, entry.path)
         made = base.execute(
-            "INSERT INTO files(path, mtime_ns, size, title, linked, passages) VALUES(?, ?, ?, ?, ?, ?)",
-            (entry.path, entry.mtime_ns, entry.size, document.title, document.linked, len(document.passages)),
+            "INSERT INTO files(path, mtime_ns, size, title, linked, passages, problem) VALUES(?, ?, ?, ?, ?, ?, ?)",
+            (
+                entry.path,
+                entry.mtime_ns,
+                entry.size,
+                document.title,
+                document.linked,
+                len(document.passages),
+                document.problem,
+            ),
         )
         low = (made.lastrowid or 0) << _SHIFT
         if document.kept:

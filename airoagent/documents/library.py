@@ -15,9 +15,9 @@ import os
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
-from airoagent.documents import pdf
+from airoagent.documents.binary_files import PLACES, READ, TYPES
 from airoagent.documents.folders import Folder, address, content_type, find_file, open_folders, read_file
 from airoagent.documents.index import Index, Progress, Refreshed
 from airoagent.documents.passages import SearchResult
@@ -67,12 +67,13 @@ class Documents:
         return find_file(self._folders, url)[1]
 
     def read(self, url: str) -> tuple[bytes, str]:
-        """The bytes (the first 8 MB) and content type of the document at an address; FetchError if there is none."""
+        """The bytes (of a text the first 8 MB) and content type of the document at an address; FetchError if there is
+        none."""
         self._used()
         folder, path = find_file(self._folders, url)
         try:
-            if path.suffix.lower() == ".pdf" and (text := self._kept(folder, path)):
-                return text.encode("utf-8", "replace"), pdf.TEXT
+            if content_type(os.fsencode(path.name), b"") in TYPES and (text := self._kept(folder, path)):
+                return text.encode("utf-8", "replace"), READ
             body = read_file(path)
         except OSError as error:
             reason = error.strerror or str(error)
@@ -98,14 +99,16 @@ class Documents:
     def search(self, query: str, n: int = 5, progress: Progress = _silent) -> tuple[SearchResult, ...]:
         """The ``n`` pages that answer a free text best, each with its best passages; () if nothing matches.
 
-        The query may hold any characters; none has a special meaning. The first search builds the index; later ones
-        look for changed files first (unless that was done a moment ago).
+        The query may hold any characters; none has a special meaning. The first search builds the index (and reports
+        its figures as progress 0 of 0); later ones look for changed files first (unless that was done a moment ago).
         """
         self._used()
         terms = terms_of(query)
         with self._lock:
             if time.monotonic() >= self._fresh_until[0]:
-                self._refresh(progress)
+                for index, refreshed in zip(self._indexes, self._refresh(progress), strict=True):
+                    if refreshed.first and not index.folder.only:
+                        progress(f"{address(index.folder, b'')}  {refreshed.line}", 0, 0)
             if not terms or n < 1:
                 return ()
             rarity, sizes = self._rarity(terms)
@@ -142,7 +145,8 @@ def _expression(terms: Sequence[Term], rarity: Mapping[str, float], sizes: Mappi
 
 def _result(hit: Hit, index: Index) -> SearchResult:
     sheet = hit.passages[0][1].sheet
-    place = f"#page={sheet}" if sheet else ""
+    kind = PLACES.get(PurePosixPath(os.fsdecode(hit.page.path)).suffix.lower(), "page")
+    place = f"#{kind}={sheet}" if sheet else ""
     return SearchResult(hit.page.title, address(index.folder, hit.page.path) + place, _snippet(hit, index))
 
 

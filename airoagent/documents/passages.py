@@ -5,8 +5,9 @@ Passages are what a document search finds and shows, so one is long enough to be
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 from airoagent.documents.rendering import Block
 from airoagent.text.sentences import sentences, unwrapped
@@ -20,7 +21,10 @@ _SHORT = 160  # a section shorter than this is kept together with the next one
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """Text of a page and the headings above it, outermost first, joined by " / "; ``page`` is a PDF file's page."""
+    """Text of a page and the headings above it, outermost first, joined by " / ".
+
+    ``page`` is the number of the page, slide or chapter of a file that has some.
+    """
 
     headings: str
     text: str
@@ -37,12 +41,18 @@ class SearchResult:
 
 
 def cut(blocks: Sequence[Block]) -> tuple[Passage, ...]:
-    """The passages of a page's blocks, in order; headings stand in the passages below them."""
+    """The passages of a page's blocks, in order; none goes over the end of a page, slide or chapter."""
+    parts = groupby(blocks, key=lambda block: block.page)
+    return tuple(passage for page, part in parts for passage in _cut(part, page))
+
+
+def _cut(blocks: Iterable[Block], page: int) -> list[Passage]:
+    """The passages of one part; headings stand in the passages below them."""
     done: list[Passage] = []
     path: list[tuple[int, str]] = []
     names: list[str] = []  # the headings of the passage in the making
     lines: list[str] = []
-    size = page = 0
+    size = 0
 
     def close() -> None:
         nonlocal lines, names, size
@@ -63,9 +73,6 @@ def cut(blocks: Sequence[Block]) -> tuple[Passage, ...]:
                 size += len(block.text) + 1
                 names += [name] if name not in names else []
             continue
-        if block.page != page:
-            close()
-            page = block.page
         for piece, new_line in _pieces(block):
             if size and size + len(piece) > MOST:
                 close()
@@ -79,8 +86,8 @@ def cut(blocks: Sequence[Block]) -> tuple[Passage, ...]:
             close()
     close()
     if not done and path:  # nothing but headings
-        done.append(Passage("", "\n".join(name for _, name in path)))
-    return tuple(done)
+        done.append(Passage("", "\n".join(name for _, name in path), page))
+    return done
 
 
 def _pieces(block: Block) -> Iterator[tuple[str, bool]]:

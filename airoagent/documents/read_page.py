@@ -5,9 +5,10 @@
 
 HTML and XHTML go through `html_tree` (tree without what is hidden), `rendering` (blocks of text) and `main_text` (which
 of them are what the page is about); where no main text can be found, all that is visible is given. Plain text,
-Markdown, JSON and XML are read by `read_text`, PDF files by `pdf` where that extra is installed. Everything else is
-refused by type. A page of the web that is large is read in a child process with limits; the user's documents are read
-without trafilatura, whole but for navigation, in time and memory linear in their size.
+Markdown, JSON and XML are read by `read_text`; Word documents, slides, EPUB books and (with that extra) PDF files by
+`binary_files`. Everything else is refused by type. A page of the web that is large is read in a child process with
+limits; the user's documents are read without trafilatura, whole but for navigation, in time and memory linear in their
+size.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from urllib.parse import urldefrag, urljoin, urlsplit
 
 from airoagent.child_processes import run_child, set_limits
 from airoagent.documents import pdf
+from airoagent.documents.binary_files import READ, TYPES, read_binary, read_kept
 from airoagent.documents.charset import decode, split_type
 from airoagent.documents.html_tree import Tree, parse_html
 from airoagent.documents.main_text import chosen, prune
@@ -48,7 +50,7 @@ _TYPES = {
     "code": "text/x-source",
 }
 _KINDS = {type: kind for kind, types in _TYPES.items() for type in types.split()}
-_READ = "pages, plain text, Markdown, JSON and XML can be read"
+_READABLE = "pages, plain text, Markdown, JSON and XML can be read"
 _LEAST_CHALLENGED = 800  # characters of a page that is not a guard's, whatever its title
 _TINY = 200  # characters below which a page may have been hidden from us
 _LARGE = 1_000_000  # bytes, and
@@ -145,10 +147,10 @@ def _read(body: bytes, content_type: str, url: str, *, of_web: bool = False) -> 
     kind, charset = _kind(body, content_type, url)
     if kind in ("html", "xhtml"):
         return _read_html(decode(body, charset), url, xml=kind == "xhtml", of_web=of_web)
-    if kind == "pdf":
-        title, blocks, hrefs = pdf.read_pdf(body, url)
-    elif kind == "pdf text":
-        title, blocks, hrefs = pdf.read_text(body)
+    if kind in TYPES:
+        title, blocks, hrefs = read_binary(body, kind, url)
+    elif kind == READ:
+        title, blocks, hrefs = read_kept(body)
     else:
         title, blocks, hrefs = READERS[kind](decode(body, charset))
     return Reading(title, blocks, _links(url, "", hrefs), "")
@@ -157,15 +159,17 @@ def _read(body: bytes, content_type: str, url: str, *, of_web: bool = False) -> 
 def _kind(body: bytes, content_type: str, url: str) -> tuple[str, str]:
     """How to read the bytes, and the charset of the header ("" if it names none). FetchError for other types."""
     kind, charset = split_type(content_type)
-    if kind == pdf.TEXT and url.startswith("docs://"):
-        return "pdf text", ""
+    if kind == READ and url.startswith("docs://"):
+        return READ, ""
     if body.startswith(pdf.MAGIC):
         if not pdf.installed():
             raise pdf.missing(url)
-        return "pdf", ""
+        return "application/pdf", ""
+    if kind in TYPES and kind != "application/pdf":
+        return kind, ""
     start = body[:1024].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     if _is_binary(body, charset):
-        raise FetchError(f"{url} is not text: {kind or 'its type is not given'}, and its bytes are binary", _READ)
+        raise FetchError(f"{url} is not text: {kind or 'its type is not given'}, and its bytes are binary", _READABLE)
     known = _KINDS.get(kind, "")
     if not kind and (b"<html" in start or start.startswith((b"<!doctype html", b"<head", b"<body", b"<!--"))):
         known = "html"
@@ -177,7 +181,7 @@ def _kind(body: bytes, content_type: str, url: str) -> tuple[str, str]:
         markdown = urlsplit(url).path.lower().endswith((".md", ".markdown", ".rst"))
         known = known or ("markdown" if markdown else "plain")
     if not known:
-        raise FetchError(f"{url} is of type {kind[:100]}, which cannot be read", _READ)
+        raise FetchError(f"{url} is of type {kind[:100]}, which cannot be read", _READABLE)
     return ("xhtml" if known == "xml" and b"<html" in start else known), charset
 
 

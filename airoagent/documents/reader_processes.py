@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from airoagent.child_processes import Child, start_child
-from airoagent.documents import pdf
+from airoagent.documents.binary_files import TYPES, write_kept
 from airoagent.documents.folders import Entry, Folder, address, content_type, read_file
 from airoagent.documents.passages import Passage, cut
 from airoagent.documents.read_page import read_blocks
@@ -27,6 +27,7 @@ from airoagent.errors import FetchError
 __all__ = ["Document", "read_document", "read_documents", "serve"]
 
 _BATCH = 64  # files read, and then written in one transaction
+_SLOW = 32  # files of text that are read while one is read that needs a process of its own
 _MANY = 400  # from this many files on, starting readers (a third of a second each) pays
 
 
@@ -35,7 +36,8 @@ class Document:
     """A file as the index wants it: what it is called, the words of its title and file name, its passages.
 
     ``linked`` is the share of its text that stands in links: near 1 for a register or a table of contents. A file
-    that is not text has no passages. ``kept`` is what was read, where reading it takes long (`pdf.write_text`).
+    that is not text has no passages. ``kept`` is what was read, where reading it takes long (`write_kept`), ``problem``
+    why it could not be read.
     """
 
     entry: Entry
@@ -44,6 +46,7 @@ class Document:
     linked: float
     passages: tuple[Passage, ...]
     kept: str = ""
+    problem: str = ""
 
 
 def read_document(folder: Folder, entry: Entry) -> Document:
@@ -51,20 +54,26 @@ def read_document(folder: Folder, entry: Entry) -> Document:
     name = os.fsdecode(entry.path.rpartition(b"/")[2]).rpartition(".")[0] or os.fsdecode(entry.path)
     name = name.encode("utf-8", "replace").decode()
     words = " ".join(re.findall(r"[^\W_]+", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name)))
+    url = address(folder, entry.path)
     try:
         body = read_file(folder.root / os.fsdecode(entry.path))
-        reading = read_blocks(body, content_type(entry.path, body), address(folder, entry.path))
-    except (FetchError, OSError):  # binary, or gone: no document
-        return Document(entry, words, words, 0.0, ())
+        kind = content_type(entry.path, body)
+        reading = read_blocks(body, kind, url)
+    except FetchError as error:
+        return Document(entry, words, words, 0.0, (), problem=_storable(error.message.removeprefix(f"{url} ")))
+    except OSError as error:
+        return Document(entry, words, words, 0.0, (), problem=f"cannot be read: {error.strerror or error}")
+    if not body.strip():
+        return Document(entry, words, words, 0.0, (), problem="is empty")
     title = _storable(reading.title) or words
     names = title if words.lower() in title.lower() or words == "index" else f"{title} ({words})"
     passages = tuple(replace(p, headings=_storable(p.headings), text=_storable(p.text)) for p in cut(reading.blocks))
-    if not passages and body.strip():
+    if not passages:
         passages = (Passage("", title),)
     size = sum(len(block.text) for block in reading.blocks) or 1
     linked = min(1.0, sum(len(link.text) for link in reading.links) / size)
     links = [(link.url, link.text) for link in reading.links]
-    kept = _storable(pdf.write_text(reading.title, reading.blocks, links)) if body.startswith(pdf.MAGIC) else ""
+    kept = _storable(write_kept(reading.title, reading.blocks, links)) if kind in TYPES else ""
     return Document(entry, title, names, round(linked, 2), passages, kept)
 
 
@@ -92,14 +101,15 @@ def read_documents(folder: Folder, entries: Sequence[Entry]) -> Generator[tuple[
 
 def _batches(entries: Sequence[Entry]) -> Iterator[tuple[Entry, ...]]:
     batch: list[Entry] = []
-    size = 0
+    size = weight = 0
     for entry in entries:
         batch.append(entry)
         size += len(entry.path)
+        weight += _SLOW if content_type(entry.path, b"") in TYPES else 1
         # The request for a batch must fit a pipe's buffer (64 KiB), or two processes could wait for each other.
-        if len(batch) >= _BATCH or size > 12_000:
+        if weight >= _BATCH or size > 12_000:
             yield tuple(batch)
-            batch, size = [], 0
+            batch, size, weight = [], 0, 0
     if batch:
         yield tuple(batch)
 
@@ -144,8 +154,8 @@ def _take(folder: Folder, reader: Child, batch: tuple[Entry, ...]) -> tuple[Docu
     try:
         answers = json.loads(reader.stdout.readline())
         return tuple(
-            Document(entry, title, names, linked, tuple(Passage(*passage) for passage in passages), kept)
-            for entry, (title, names, linked, passages, kept) in zip(batch, answers, strict=True)
+            Document(entry, title, names, linked, tuple(Passage(*passage) for passage in passages), kept, problem)
+            for entry, (title, names, linked, passages, kept, problem) in zip(batch, answers, strict=True)
         )
     except (OSError, ValueError):
         return tuple(read_document(folder, entry) for entry in batch)
@@ -159,7 +169,8 @@ def serve() -> None:
     for line in requests:
         documents = (read_document(folder, Entry(bytes.fromhex(path), *rest)) for path, *rest in json.loads(line))
         answer = [
-            (d.title, d.names, d.linked, [(p.headings, p.text, p.page) for p in d.passages], d.kept) for d in documents
+            (d.title, d.names, d.linked, [(p.headings, p.text, p.page) for p in d.passages], d.kept, d.problem)
+            for d in documents
         ]
         sys.stdout.buffer.write(json.dumps(answer).encode() + b"\n")
         sys.stdout.buffer.flush()

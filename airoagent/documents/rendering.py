@@ -29,7 +29,7 @@ class Block:
     """One piece of a page: its kind and its text (rows and code may have line breaks).
 
     ``level`` is a heading's rank or a list item's depth, from 1; ``article`` numbers the innermost <article> or <main>
-    that it stands in, ``page`` the page of a PDF file (0: none).
+    that it stands in, ``page`` the page, slide or chapter of a file (0: none).
     """
 
     kind: Kind

@@ -26,7 +26,7 @@ from airoagent.toolbox.tool import ToolOutput, as_tool
 __all__ = ["GIVEN_TEXT", "Texts", "plan_about", "with_texts", "with_texts_of"]
 
 GIVEN_TEXT = "GivenText"
-_MOST = 8  # texts of one question
+_MOST = 10  # texts of one question: as many as HotpotQA gives
 _PLAN_SIGNS = re.compile(r"[^\w .,()+-]")  # what a name may not hold: brackets, signs of references, newlines
 
 Texts = str | Mapping[str, str] | Sequence[tuple[str, str]]
@@ -36,7 +36,7 @@ Texts = str | Mapping[str, str] | Sequence[tuple[str, str]]
 def plan_about(texts: Texts) -> tuple[Plan, dict[str, str]]:
     """The plan that answers from these texts alone, and the texts by the names it has for them.
 
-    A text without a name is called ``text``. UsageError for one without a word in it, and for more than 8.
+    A text without a name is called ``text``. UsageError for one without a word in it, and for more than 10.
     """
     pairs = (
         [("text", texts)] if isinstance(texts, str) else list(texts.items() if isinstance(texts, Mapping) else texts)

@@ -21,6 +21,12 @@ __all__ = ["extract_links", "links_of"]
 
 _SCHEME = re.compile(r"(https?|docs):(?:\\?/){2}", re.IGNORECASE)
 _START = re.compile(_SCHEME.pattern + r"|(?<![\w@./:+-])(?=www\.[a-z0-9-]+\.[a-z]{2})", re.IGNORECASE)
+# A link that ends in the name of a file with spaces in it; the words before the last are not files themselves.
+_SPACED = re.compile(
+    r"[ \t]*(?:[-*] )?https?://[^\s/?#]+/(?:[^\s?#.]|\.(?!\w{2,4} )){0,500}(?: [\w()&+,'-]{1,80}){1,12}"
+    r"\.(?:pdf|docx?|xlsx?|pptx?|od[tps]|epub|html?|txt|csv|zip|jpe?g|png)[ \t]*",
+    re.IGNORECASE,
+)
 _ENTITY = re.compile(r"&(?:amp|quot|apos|lt|gt|nbsp|#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6});", re.IGNORECASE)
 _UNICODE_ESCAPE = re.compile(r"\\u([0-9a-fA-F]{4})")
 _MOST = 8192
@@ -40,7 +46,19 @@ _ESCAPED = frozenset("/_*~()[]#&=-.!+?:@%")
 
 def extract_links(text: str) -> tuple[str, ...]:
     """The links of a text, each once, in order of first appearance, freed of what surrounds and escapes them."""
-    return tuple(dict.fromkeys(_scan(text)))
+    return tuple(dict.fromkeys(_scan(_without_spaces(text))))
+
+
+def _without_spaces(text: str) -> str:
+    """The text with %20 for the spaces in names of files that a list of links has, one a line."""
+    lines = text.split("\n")
+    links = [bool(_SCHEME.match(line.lstrip(" \t-*"))) for line in lines]
+    for at, line in enumerate(lines):
+        listed = links[at] and any(links[max(0, at - 1) : at] + links[at + 1 : at + 2])
+        if listed and " " in line and _SPACED.fullmatch(line):
+            head, scheme, name = line.partition("http")
+            lines[at] = head + scheme + name.strip().replace(" ", "%20")
+    return "\n".join(lines)
 
 
 def links_of(parts: Filled, clean_lines: bool = False) -> tuple[str, ...]:

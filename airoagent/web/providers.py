@@ -54,9 +54,10 @@ class DuckDuckGoSearch:
     name = "duckduckgo"
     paced = True
 
-    def __init__(self, region: str = "wt-wt", *, timeout: int = 10, url: str = "") -> None:
+    def __init__(self, region: str = "wt-wt", *, timeout: int = 10, url: str = "", time_limit: str = "any") -> None:
         self._region = region
         self._timeout = timeout
+        self._since = None if time_limit == "any" else time_limit[0]
         self._url = url
 
     async def search(self, query: str, count: int) -> tuple[SearchResult, ...]:
@@ -96,7 +97,7 @@ class DuckDuckGoSearch:
         if self._url:
             engine.search_url = self._url
         try:
-            rows = engine.search(query, region=self._region, safesearch="moderate", timelimit=None, page=1) or []
+            rows = engine.search(query, region=self._region, safesearch="moderate", timelimit=self._since, page=1) or []
         except TimeoutException as error:
             raise SearchError(f"DuckDuckGo did not answer within {self._timeout} s", _HINT, retryable=True) from error
         except DDGSException as error:
@@ -164,14 +165,17 @@ class SearxngSearch:
 
     paced = True
 
-    def __init__(self, url: str, fetch: Fetcher) -> None:
+    def __init__(self, url: str, fetch: Fetcher, *, time_limit: str = "any") -> None:
         self.name = f"searxng:{url.rstrip('/')}"
+        self._since = "" if time_limit == "any" else f"&time_range={time_limit}"
         self._url = url.rstrip("/")
         self._fetch = fetch
 
     async def search(self, query: str, count: int) -> tuple[SearchResult, ...]:
         """At most ``count`` results; an empty answer from engines that were all blocked is a block."""
-        answer = await _ask(self._fetch, f"{self._url}/search?q={quote(query, safe='')}&format=json", {}, "SearXNG")
+        answer = await _ask(
+            self._fetch, f"{self._url}/search?q={quote(query, safe='')}&format=json{self._since}", {}, "SearXNG"
+        )
         if answer.status == 403:
             raise SearchError(
                 f"the SearXNG server at {self._url} does not give JSON",
@@ -194,8 +198,14 @@ class BraveSearch:
     paced = True
 
     def __init__(
-        self, key: str, fetch: Fetcher, *, url: str = "https://api.search.brave.com/res/v1/web/search"
+        self,
+        key: str,
+        fetch: Fetcher,
+        *,
+        url: str = "https://api.search.brave.com/res/v1/web/search",
+        time_limit: str = "any",
     ) -> None:
+        self._since = "" if time_limit == "any" else f"&freshness=p{time_limit[0]}"
         self._key = key or os.environ.get("BRAVE_API_KEY", "")
         self._fetch = fetch
         self._url = url
@@ -204,7 +214,7 @@ class BraveSearch:
 
     async def search(self, query: str, count: int) -> tuple[SearchResult, ...]:
         """At most ``count`` results (Brave gives at most 20)."""
-        url = f"{self._url}?q={quote(query, safe='')}&count={min(count, 20)}"
+        url = f"{self._url}?q={quote(query, safe='')}&count={min(count, 20)}{self._since}"
         headers = {"X-Subscription-Token": self._key, "Accept": "application/json"}
         answer = await _ask(self._fetch, url, headers, "Brave")
         if answer.status in (401, 403, 422):

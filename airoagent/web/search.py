@@ -8,10 +8,12 @@ at most in this process, and keeps what it found for a while. A provider that re
 from __future__ import annotations
 
 import asyncio
+import re
 import threading
 import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
+from urllib.parse import urlsplit
 
 from airoagent.documents.passages import SearchResult
 from airoagent.errors import ToolError, UsageError
@@ -29,6 +31,7 @@ _MOST_EVIDENCE = 100
 _KEPT_SECONDS = 900.0
 _KEPT_SEARCHES = 128
 _INTERVAL = 1.0
+_TIMES = ("day", "week", "month", "year")
 
 
 class SearchProvider(Protocol):
@@ -63,25 +66,45 @@ def search_provider(setting: str, fetch: Fetcher, settings: Mapping[str, str]) -
     """The provider that a setting names: ``duckduckgo``, ``searxng:URL``, ``brave`` or ``fixture:FILE``."""
     from airoagent.web import providers
 
-    name, rest = check_search(setting)
+    name, rest = check_search({**settings, "search": setting})
+    time_limit = settings.get("time_limit", "any")
     if name == "searxng":
-        return providers.SearxngSearch(rest, fetch)
+        return providers.SearxngSearch(rest, fetch, time_limit=time_limit)
     if name == "brave":
-        return providers.BraveSearch(settings.get("brave_api_key", ""), fetch)
+        return providers.BraveSearch(settings.get("brave_api_key", ""), fetch, time_limit=time_limit)
     if name == "fixture":
         return providers.FixtureSearch(rest)
-    return providers.DuckDuckGoSearch(settings.get("search_region", "wt-wt"))
+    return providers.DuckDuckGoSearch(settings.get("search_region", "wt-wt"), time_limit=time_limit)
 
 
-def check_search(setting: str) -> tuple[str, str]:
-    """The name and the rest of a setting (empty: duckduckgo); UsageError where it is not a provider."""
+def check_search(settings: Mapping[str, str]) -> tuple[str, str]:
+    """The name and the rest of the setting ``search`` (empty: duckduckgo).
+
+    UsageError where that is not a provider, or not one that can do what ``sites`` and ``time_limit`` ask for.
+    """
+    setting = settings.get("search", "")
     name, _, rest = setting.strip().partition(":")
     name = name.lower() or "duckduckgo"
     if name not in ("duckduckgo", "brave") and not (name in ("searxng", "fixture") and rest):
         raise UsageError(
             f"{setting!r} is not a search provider", "use duckduckgo, searxng:https://HOST, brave or fixture:FILE"
         )
+    time_limit = settings.get("time_limit", "any")
+    if time_limit not in ("any", *_TIMES):
+        raise UsageError(f"time_limit is {time_limit!r}", f"use {', '.join(_TIMES)} or any")
+    if time_limit != "any" and name == "fixture":
+        raise UsageError("recorded results cannot be limited to a time", "remove the time limit, or search the web")
+    _sites(settings)
     return name, rest
+
+
+def _sites(settings: Mapping[str, str]) -> tuple[str, ...]:
+    """The hosts that the setting ``sites`` names, which commas separate; UsageError for what is not a host."""
+    sites = tuple(site.strip().lower() for site in settings.get("sites", "").split(",") if site.strip())
+    for site in sites:
+        if not re.fullmatch(r"[^\W_](?:[\w-]*\.)+[^\W_][\w-]*", site):
+            raise UsageError(f"{site!r} is not a site", "give a host name, for example docs.python.org")
+    return sites
 
 
 async def web_search(query: str, context: ToolContext) -> ToolOutput:
@@ -91,15 +114,27 @@ async def web_search(query: str, context: ToolContext) -> ToolOutput:
         raise ToolError("there is nothing to search for: the query is empty", "give some words to search for")
     provider = search_provider(context.settings.get("search", "duckduckgo"), context.fetch, context.settings)
     count = _count(context.settings.get("search_results", "8"))
-    key = (provider.name, context.settings.get("search_region", ""), asked, count)
+    sites, time_limit = _sites(context.settings), context.settings.get("time_limit", "any")
+    on_sites = " OR ".join(f"site:{site}" for site in sites)
+    words = f"{asked} ({on_sites})" if len(sites) > 1 else f"{asked} {on_sites}".strip()
+    key = (provider.name, context.settings.get("search_region", ""), time_limit, words, count)
     results = _kept.get(key)
     if results is None:
         if provider.paced:
             await asyncio.sleep(_pace.reserve())
-        results = await provider.search(asked, count)
+        results = await provider.search(words if provider.paced else asked, count)
         if provider.paced:
             _kept.put(key, results)
-    return results_output(results, asked)
+    # An engine may take the sites as a wish.
+    hits = [hit for hit in results if not sites or any(_is_on(hit.url, site) for site in sites)]
+    where = f" on {' or '.join(sites)}" if sites else ""
+    when = f" of the last {time_limit}" if time_limit != "any" else ""
+    return results_output(hits, asked + where + when)
+
+
+def _is_on(url: str, site: str) -> bool:
+    host = (urlsplit(url).hostname or "").lower()
+    return host == site or host.endswith(f".{site}")
 
 
 def _count(text: str) -> int:
@@ -150,7 +185,7 @@ class _Pace:
             return moment - now
 
 
-_Key = tuple[str, str, str, int]
+_Key = tuple[str, str, str, str, int]
 
 
 class _Kept:

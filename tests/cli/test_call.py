@@ -82,3 +82,27 @@ def test_a_step_that_asks_the_built_in_model_for_code_fails(airo: Airo, tmp_path
     plan.write_text(":evidence0: = CodeWriter[hello world in python]\nAnswer: :evidence0:\n")
     done = airo("run", plan)
     assert (done.code, done.out) == (3, "") and "cannot write code" in done.err
+
+
+def test_what_is_left_out_of_a_specification_is_printed_once_with_its_place(airo: Airo, tmp_path: Path) -> None:
+    port = {"type": "integer", "minimum": "x", "description": "A port."}
+    spec = tmp_path / "tides.json"
+    spec.write_text(json.dumps([{"name": "tides", "parameters": {"type": "object", "properties": {"port": port}}}]))
+    model = scripted(tmp_path, "call", '{"function": "tides", "params": {"port": 3}}')
+    asked = ("call", "--dry-run", "-m", model, "--functions", spec, "tides")
+    done = airo(*asked)
+    assert done.code == 0
+    assert done.err.count('tides.json:1:1: The minimum of port is "x", which cannot be one.') == 1
+    assert "repair: left out" in done.err
+    assert airo(*asked, "--display", "none").err == ""
+
+
+def test_the_list_of_tools_shows_what_is_left_out_of_a_specification(airo: Airo, tmp_path: Path) -> None:
+    file = tmp_path / "tides.yaml"
+    file.write_text(
+        'tides:\n  description: Tides.\n  command: [echo, "{port}"]\n  params:\n    port:\n      type: integer\n'
+        "      minimum: x\n      description: A port.\n"
+    )
+    message = 'The minimum of port is "x", which cannot be one.'
+    assert f"{message} (left out)" in airo("tools", "--tools", file).out
+    assert json.loads(airo("tools", "show", "tides", "--tools", file).out)["findings"][0]["message"] == message

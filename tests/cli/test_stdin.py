@@ -116,6 +116,13 @@ def test_context_takes_files_and_waits_for_standard_input(shell: Airo, tmp_path:
     assert asked.out == one.out
 
 
+def test_piped_utf_16_with_its_mark_is_read(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "airoagent", "--display", "none", ASK]
+    for encoding in ("utf-16", "utf-32", "utf-8-sig"):
+        done = subprocess.run(command, input=LEASE.encode(encoding), capture_output=True, timeout=60, cwd=REPO)
+        assert done.stdout.decode() == TOLD.format("stdin"), done.stderr
+
+
 def test_two_files_of_one_name_keep_apart(airo: Airo, tmp_path: Path) -> None:
     for folder, text in (("a", "Ann was born in Ghent."), ("b", "Bob was born in Bern.")):
         (tmp_path / folder).mkdir()
@@ -127,7 +134,8 @@ def test_two_files_of_one_name_keep_apart(airo: Airo, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("args", "data", "told"),
     [
-        (("When?",), b"\xff\xfe", "standard input is not UTF-8 text (byte 0)"),
+        (("When?",), b"\xff", "standard input is not UTF-8 text (byte 0)"),
+        (("When?",), b"\xff\xfea", "standard input is not UTF-16"),
         (("When?",), b"a\0b", "it contains a zero byte"),
         pytest.param(("When?",), b"x" * (16 * 1024 * 1024 + 1), "longer than 16 MB", id="16 MB"),
         (("--docs", LIBRARY, "When?"), b"Ann", "--docs has no effect with a text"),
@@ -153,8 +161,8 @@ def test_from_python_a_context_is_a_text_or_several_with_names() -> None:
     assert agent.run(ASK, context=LEASE).answer == SAYS
     run = agent.run("Where was Bob born?", context={"ann": "Ann was born in Ghent.", "bob": "Bob was born in Bern."})
     assert run.answer == "Bob was born in Bern." and [source.url for source in run.sources] == ["bob"]
-    with pytest.raises(airoagent.UsageError, match="9 texts are too many"):
-        agent.run(ASK, context={str(number): "x" for number in range(9)})
+    with pytest.raises(airoagent.UsageError, match="11 texts are too many"):
+        agent.run(ASK, context={str(number): "x" for number in range(11)})
     with pytest.raises(airoagent.UsageError, match="nothing in ann"):
         agent.run(ASK, context={"ann": " "})
     with pytest.raises(airoagent.UsageError, match="nothing in text"):

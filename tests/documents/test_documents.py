@@ -66,6 +66,27 @@ def test_every_kind_of_document_is_found_and_nothing_else(documents: Documents) 
     assert documents.search("png") == ()
 
 
+def test_a_refresh_counts_what_is_skipped_by_the_reason_and_names_what_cannot_be_read(
+    folder: Path, documents: Documents
+) -> None:
+    (folder / "node_modules").mkdir()
+    (folder / "link.md").symlink_to(folder / "owls.txt")
+    (folder / "empty.md").write_text(" ")
+    (folder / "more.pem").write_text("key")
+    (folder / "guide.docx").write_text("no archive")
+    told: list[str] = []
+    documents.search("otters", progress=lambda what, done, total: told.append(what))
+    line = (
+        "docs://zoo/  4 indexed, 8 skipped: 2 .pem, 1 hidden, 1 node_modules folder, 1 symbolic link, 3 cannot be read"
+    )
+    assert sorted(told[-1].split(", ")) == sorted(line.split(", "))
+    (again,) = documents.refresh()  # nothing is read again for it
+    assert (again.read, again.first) == (0, False)
+    assert [path for path, _ in again.problems] == ["empty.md", "guide.docx", "photo.txt"]
+    assert dict(again.problems)["empty.md"] == "is empty"
+    assert dict(again.problems)["guide.docx"].startswith("is a Word document that cannot be read: it is broken")
+
+
 def test_a_page_gives_one_result_and_n_limits_them(documents: Documents) -> None:
     found = urls(documents, "otters bears owls")
     assert len(found) == len(set(found)) == 3

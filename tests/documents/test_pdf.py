@@ -12,6 +12,7 @@ import pytest
 
 from airoagent import FetchError
 from airoagent.documents import pdf
+from airoagent.documents.binary_files import read_binary
 from airoagent.documents.library import Documents
 from airoagent.documents.read_page import Link, Page, read_page
 from tests.fetching import get, refused, run
@@ -135,7 +136,7 @@ class TestWithPypdf:
 
     def test_one_that_takes_too_long_is_stopped_and_what_was_read_is_kept(self) -> None:
         endless = zlib.compress(b"BT /F1 12 Tf (otter) Tj ET\n" * 400_000, 9)
-        title, blocks, _ = pdf.read_pdf(make_pdf("Otters.", endless, title="T"), URL, seconds=2)
+        title, blocks, _ = read_binary(make_pdf("Otters.", endless, title="T"), "application/pdf", URL, seconds=2)
         assert title == "T"
         assert blocks[0].text == "Otters."
         assert blocks[-1].text.startswith("(The rest of this PDF file was not read: it takes too")
@@ -143,7 +144,7 @@ class TestWithPypdf:
     def test_one_that_unpacks_into_gigabytes_is_refused(self) -> None:
         bomb = zlib.compress(b" " * 200_000_000, 9)
         with pytest.raises(FetchError, match="cannot be read"):
-            pdf.read_pdf(make_pdf(bomb), URL, seconds=4)
+            read_binary(make_pdf(bomb), "application/pdf", URL, seconds=4)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="limits on the address space hold on Linux")

@@ -93,4 +93,4 @@ def test_progress_is_told_on_the_event_loops_thread(documents: Documents) -> Non
 
     asyncio.run(search())
     assert told[0] == ("indexing documents", 0, 2)
-    assert told[-1] == ("indexing documents", 2, 2)
+    assert told[-2:] == [("indexing documents", 2, 2), ("docs://zoo/  2 indexed", 0, 0)]

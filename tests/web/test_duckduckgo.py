@@ -52,6 +52,9 @@ def test_one_request_is_made_to_one_address_with_query_and_region(server: Loopba
     search(server, route)
     assert server.paths() == ["/html/"]
     assert bodies == [len("q=otters+%26+co&b=&l=de-de")]
+    provider = DuckDuckGoSearch("de-de", timeout=2, url=server.url("/html/"), time_limit="week")
+    asyncio.run(provider.search("otters & co", 8))
+    assert bodies[1] == len("q=otters+%26+co&b=&l=de-de&df=w")
 
 
 @pytest.mark.parametrize(

@@ -28,6 +28,15 @@ CASES: list[tuple[str, str]] = [
     ("https://a.example/index.html.", "https://a.example/index.html"),
     ("https://a.example.", "https://a.example"),
     ("one https://a.example/1 two https://b.example/2", "https://a.example/1 https://b.example/2"),
+    # names of files with spaces, in a list of links
+    ("https://a.example/A b (1).pdf\nhttps://b.example", "https://a.example/A%20b%20(1).pdf https://b.example"),
+    (
+        "- https://a.example/b\n- https://a.example/v1.2/C d.docx",
+        "https://a.example/b https://a.example/v1.2/C%20d.docx",
+    ),
+    ("https://a.example/x.pdf and y.pdf\nhttps://b.example", "https://a.example/x.pdf https://b.example"),
+    ("see https://a.example/x in y.pdf\nhttps://b.example", "https://a.example/x https://b.example"),
+    ("https://a.example/x see y.txt", "https://a.example/x"),
     (
         "https://a.example/1\nhttps://b.example/2\r\nhttps://c.example",
         "https://a.example/1 https://b.example/2 https://c.example",

@@ -6,6 +6,7 @@ import asyncio
 import json
 from itertools import pairwise
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
@@ -233,6 +234,60 @@ class TestServers:
         return asyncio.run(main())
 
 
+class TestLimits:
+    """The settings ``sites`` and ``time_limit``."""
+
+    def test_only_these_sites_and_this_time_are_asked_for_and_given(
+        self, server: Loopback, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(module, "_pace", module._Pace(0.0))
+        urls = ("https://a.example/1", "https://docs.a.example/2", "https://nota.example/3", "https://B.example/4")
+        rows = [{"title": url, "url": url, "content": ""} for url in urls]
+        server.routes["/search"] = answer(200, json.dumps({"results": rows}).encode(), Content_Type="application/json")
+
+        async def main(**limits: str) -> list[str]:
+            async with fetcher(server) as fetch:
+                context = make_context("tides", fetch=fetch, search=f"searxng:{server.url('')}", **limits)
+                return [source.url for source in (await web_search("tides", context)).sources]
+
+        assert asyncio.run(main(sites="a.example", time_limit="week")) == list(urls[:2])
+        assert asyncio.run(main(sites=" A.example, b.example")) == [*urls[:2], urls[3]]
+        assert asyncio.run(main()) == list(urls)
+        asked = [parse_qs(urlsplit(one.path).query) for one in server.requests]
+        assert [(one["q"], one.get("time_range")) for one in asked] == [
+            (["tides site:a.example"], ["week"]),
+            (["tides (site:a.example OR site:b.example)"], None),
+            (["tides"], None),
+        ]
+
+    def test_recorded_results_are_limited_to_sites_and_not_to_a_time(self, fixture_file: Path) -> None:
+        recorded = f"fixture:{fixture_file}"
+        none = asyncio.run(web_search("otters", make_context("otters", search=recorded, sites="c.example")))
+        assert none.text == "No results for: otters on c.example"
+        with pytest.raises(UsageError, match="cannot be limited to a time"):
+            asyncio.run(web_search("otters", make_context("otters", search=recorded, time_limit="day")))
+
+    @pytest.mark.parametrize(
+        "limits", [{"sites": "https://a.example/"}, {"sites": "a b"}, {"sites": "x"}, {"time_limit": "hour"}]
+    )
+    def test_a_limit_that_is_none_is_a_usage_error(self, limits: dict[str, str]) -> None:
+        with pytest.raises(UsageError) as caught:
+            search_provider("duckduckgo", fetcher(), limits)
+        assert caught.value.hint
+
+    def test_brave_is_asked_for_a_time(self, server: Loopback) -> None:
+        from airoagent.web.providers import BraveSearch
+
+        server.routes["/brave"] = answer(200, b'{"web": {"results": []}}', Content_Type="application/json")
+
+        async def main() -> None:
+            async with fetcher(server) as fetch:
+                await BraveSearch("k", fetch, url=server.url("/brave"), time_limit="month").search("otters", 5)
+
+        asyncio.run(main())
+        assert server.requests[0].path == "/brave?q=otters&count=5&freshness=pm"
+
+
 class TestPace:
     def test_moments_are_a_second_apart_whoever_asks(self) -> None:
         pace = module._Pace(1.0)
@@ -271,9 +326,9 @@ class TestPace:
     def test_only_so_many_searches_are_remembered(self) -> None:
         kept = module._Kept()
         for number in range(200):
-            kept.put(("p", "", str(number), 8), ())
-        assert kept.get(("p", "", "0", 8)) is None
-        assert kept.get(("p", "", "199", 8)) == ()
+            kept.put(("p", "", "any", str(number), 8), ())
+        assert kept.get(("p", "", "any", "0", 8)) is None
+        assert kept.get(("p", "", "any", "199", 8)) == ()
 
 
 def test_no_results_are_a_sentence_without_sources() -> None:
