@@ -10,6 +10,7 @@ of which about a sixth cannot be answered; the others are function calls.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from random import Random
 from typing import Literal
 
@@ -24,7 +25,7 @@ __all__ = ["Kind", "Styles", "made_examples"]
 Styles = Literal["both", "airoboros", "chat", "compact"]
 
 
-Kind = Literal["plan", "read", "call"]
+Kind = Literal["plan", "page", "read", "call"]
 
 
 def made_examples(
@@ -32,7 +33,7 @@ def made_examples(
 ) -> Iterator[Example]:
     """So many examples; the prompts are for airoboros models, for those with a chat template (``both``: either of
     them), or ``compact``, for small models. Half of the readings are over ``passages``, if there are any. ``only`` one
-    kind of them is made if it is named.
+    kind of them is made if it is named; ``page`` are plans that open an address.
     """
     for number in range(count):
         random = Random(f"{seed} {number}")
@@ -40,7 +41,8 @@ def made_examples(
         style: Style = drawn if styles == "both" else styles
         make = random.choices((made_plan, made_reading, made_call), (45, 40, 15))[0]
         if only is not None:
-            make = {"plan": made_plan, "read": made_reading, "call": made_call}[only]
+            pages = partial(made_plan, shape="page")
+            make = {"plan": made_plan, "page": pages, "read": made_reading, "call": made_call}[only]
         if make is made_reading and passages and random.random() < 0.5:
             yield passage_reading(random, style, passages)
         else:
