@@ -9,10 +9,9 @@ of which about a sixth cannot be answered; the others are function calls.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from functools import partial
+from collections.abc import Callable, Iterator, Sequence
 from random import Random
-from typing import Literal
+from typing import Final, Literal
 
 from airoagent.prompts.chat import Style
 from airoagent.training.examples import Example
@@ -26,6 +25,12 @@ Styles = Literal["both", "airoboros", "chat", "compact"]
 
 
 Kind = Literal["plan", "page", "read", "call"]
+_MAKERS: Final[dict[Kind, Callable[[Random, Style], Example]]] = {
+    "plan": made_plan,
+    "page": lambda random, style: made_plan(random, style, "page"),
+    "read": made_reading,
+    "call": made_call,
+}
 
 
 def made_examples(
@@ -39,10 +44,9 @@ def made_examples(
         random = Random(f"{seed} {number}")
         drawn: Style = "airoboros" if random.random() < 0.5 else "chat"
         style: Style = drawn if styles == "both" else styles
-        make = random.choices((made_plan, made_reading, made_call), (45, 40, 15))[0]
-        if only is not None:
-            pages = partial(made_plan, shape="page")
-            make = {"plan": made_plan, "page": pages, "read": made_reading, "call": made_call}[only]
+        kinds: tuple[Kind, ...] = ("plan", "read", "call")
+        kind = random.choices(kinds, (45, 40, 15))[0]
+        make = _MAKERS[only or kind]
         if make is made_reading and passages and random.random() < 0.5:
             yield passage_reading(random, style, passages)
         else:
