@@ -76,7 +76,9 @@ _MODULES = "q_proj,k_proj,v_proj,o_proj,gate_proj,up_proj,down_proj"
     help="Prompt style of the generated examples.",
 )
 @click.option(
-    "--only", type=click.Choice(["plan", "page", "read", "call"]), help="Generate only examples of this kind."
+    "--only",
+    type=click.Choice(["plan", "page", "shipped", "read", "call"]),
+    help="Generate only examples of this kind.",
 )
 @click.option(
     "--passages",

@@ -24,10 +24,11 @@ __all__ = ["Kind", "Styles", "made_examples"]
 Styles = Literal["both", "airoboros", "chat", "compact"]
 
 
-Kind = Literal["plan", "page", "read", "call"]
+Kind = Literal["plan", "page", "shipped", "read", "call"]
 _MAKERS: Final[dict[Kind, Callable[[Random, Style], Example]]] = {
     "plan": made_plan,
     "page": lambda random, style: made_plan(random, style, "page"),
+    "shipped": lambda random, style: made_plan(random, style, shipped=True),
     "read": made_reading,
     "call": made_call,
 }
@@ -38,7 +39,8 @@ def made_examples(
 ) -> Iterator[Example]:
     """So many examples; the prompts are for airoboros models, for those with a chat template (``both``: either of
     them), or ``compact``, for small models. Half of the readings are over ``passages``, if there are any. ``only`` one
-    kind of them is made if it is named; ``page`` are plans that open an address.
+    kind of them is made if it is named; ``page`` are plans that open an address, ``shipped``
+    those over the tools that come with this program.
     """
     for number in range(count):
         random = Random(f"{seed} {number}")

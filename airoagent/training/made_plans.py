@@ -81,6 +81,30 @@ _ROLES: Final = {
     "stock": ("Get Show", "Price Quote Share", "quote", "Gives the price of a share.|Stock prices by company."),
 }  # fmt: skip
 
+# The tools that come with this program, of which either search is on offer.
+_SHIPPED: Final = {
+    "search": ("DocumentSearch", f"{_SEARCH} in the documents at hand."),
+    "page": (
+        "TextScraper",
+        "Load one or more websites from the input string containing newline delimited links, where input is one or "
+        "more links, and produces plain text output containing the content of the links.",
+    ),
+    "links": ("HyperlinkExtractor", "Extract links from plain text and produces a plain text, newline delimited "
+              "response of links."),
+    "read": ("KnowledgeModel", _READER),
+    "calculate": ("Calculator", "Calculates an arithmetic expression exactly."),
+    "date": ("Today", "Gives the current date and time."),
+}  # fmt: skip
+
+
+def _shipped_tools(random: Random, needed: set[str]) -> dict[str, tuple[str, str]]:
+    usual = {"search", "page", "links", "read"}
+    offered = {role: tool for role, tool in _SHIPPED.items() if role in usual | needed}
+    if random.random() < 0.4:
+        offered["search"] = ("DuckDuckGo", f"{_SEARCH} using the DuckDuckGo search engine.")
+    return offered
+
+
 Request = tuple[str, list[tuple[str, str, str]], str]
 """A question, steps as (thought, role, input), and the answer line."""
 
@@ -427,12 +451,15 @@ PLAN_SHAPES: Final[dict[str, tuple[int, Callable[[Random], Request]]]] = {
 }
 
 
-def made_plan(random: Random, style: Style, shape: str = "") -> Example:
-    """A question with tools, as the prompt of this style, and its plan."""
+def made_plan(random: Random, style: Style, shape: str = "", *, shipped: bool = False) -> Example:
+    """A question with tools, as the prompt of this style, and its plan; ``shipped``: with the tools of this program."""
     shapes = list(PLAN_SHAPES)
     shape = shape or random.choices(shapes, [PLAN_SHAPES[one][0] for one in shapes])[0]
     question, steps, answer = PLAN_SHAPES[shape][1](random)
-    tools = offered_tools(random, {role for _, role, _ in steps})
+    needed = {role for _, role, _ in steps}
+    if shipped and (needed - set(_SHIPPED) or "links" in needed):
+        return made_plan(random, style, shipped=True)
+    tools = _shipped_tools(random, needed) if shipped else offered_tools(random, needed)
     draw = random.random()
     if draw < 0.1:
         question = question.rstrip("?.")

@@ -9,10 +9,12 @@ from random import Random
 
 import pytest
 
+from airoagent.agent import Agent
 from airoagent.calls.call_parser import parse_calls
 from airoagent.calls.function_loader import load_functions
+from airoagent.models.scripted import ScriptedModel
 from airoagent.plan.parser import parse_plan
-from airoagent.prompts.chat import Chat, Style, is_compact
+from airoagent.prompts.chat import Chat, Style, is_compact, plan_chat
 from airoagent.prompts.context_prompts import read_cited_answer, read_closed_context_prompt
 from airoagent.prompts.plan_prompts import read_plan_prompt
 from airoagent.training.examples import Example, line_of, read_examples
@@ -178,3 +180,13 @@ def test_half_of_the_readings_are_over_passages_where_there_are_any() -> None:
     kinds = Counter(example.kind for example in made_examples(400, 3, "compact", PASSAGES))
     readings = kinds["read"] + kinds["check"] + kinds["table"]
     assert 0.7 < kinds["passage"] / readings < 1.4
+
+
+def test_plans_over_the_shipped_tools_show_them_as_the_program_does() -> None:
+    library = ROOT / "examples" / "library"
+    agent = Agent(ScriptedModel([]), ["+Calculator", "+Today"], docs=library, web=True, store=False)
+    offered = plan_chat("q", [(tool.name, tool.description) for tool in agent.toolbox.values()], style="compact")
+    shown = dict(line.split(": ", 1) for line in offered.system.split("\n")[1:])
+    for seed in range(60):
+        for name, description in tools_in(made_plan(Random(seed), "compact", shipped=True)).items():
+            assert shown[name] == description
