@@ -75,7 +75,9 @@ _MODULES = "q_proj,k_proj,v_proj,o_proj,gate_proj,up_proj,down_proj"
     default="both",
     help="Prompt style of the generated examples.",
 )
-@click.option("--only", type=click.Choice(["plan", "read", "call"]), help="Generate only examples of this kind.")
+@click.option(
+    "--only", type=click.Choice(["plan", "page", "read", "call"]), help="Generate only examples of this kind."
+)
 @click.option(
     "--passages",
     type=click.Path(path_type=Path, dir_okay=False),

@@ -55,7 +55,7 @@ _WORDS: Final = {
     "eaten": "apple,carrot,onion,plum,fish,lentil,cheese,walnut,pumpkin",
     "ride": "the bus to {},the ferry to {},the night train to {},the coach to {}",
     "licence": "MIT licence,Apache License 2.0,ISC licence,Mozilla Public License,zlib licence",
-    "flag": "-q,--quiet,-s,--silent,--no-output,--hush",
+    "flag": "q,-quiet,s,-silent,-no-output,-hush",
     "where": "room {n},the blue room,the library,the canteen,hall {n},the east wing",
     "open": "from {a} to {b},daily from {a} to {b},from Tuesday to Sunday,on weekends only",
     "unit": "days,weeks,months,years,hours,minutes",
@@ -135,7 +135,7 @@ _MADE: Final[dict[str, Callable[[Random, str], str]]] = {
     "version": lambda random, name: ".".join(str(random.randint(0, 14)) for _ in range(random.choice((2, 3)))),
     "port": lambda random, name: str(random.randint(1024, 65_000)),
     "path": lambda random, name: f"/etc/{name.lower()}.{random.choice(('conf', 'ini', 'toml'))}",
-    "option": lambda random, name: _of(random, "flag"),
+    "option": lambda random, name: f"-{_of(random, 'flag')}",
     "phone": lambda random, name: f"{random.randint(100, 999)} {random.randint(1000, 9999)}",
 }
 

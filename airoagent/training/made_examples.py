@@ -9,9 +9,9 @@ of which about a sixth cannot be answered; the others are function calls.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from random import Random
-from typing import Literal
+from typing import Final, Literal
 
 from airoagent.prompts.chat import Style
 from airoagent.training.examples import Example
@@ -24,7 +24,13 @@ __all__ = ["Kind", "Styles", "made_examples"]
 Styles = Literal["both", "airoboros", "chat", "compact"]
 
 
-Kind = Literal["plan", "read", "call"]
+Kind = Literal["plan", "page", "read", "call"]
+_MAKERS: Final[dict[Kind, Callable[[Random, Style], Example]]] = {
+    "plan": made_plan,
+    "page": lambda random, style: made_plan(random, style, "page"),
+    "read": made_reading,
+    "call": made_call,
+}
 
 
 def made_examples(
@@ -32,15 +38,15 @@ def made_examples(
 ) -> Iterator[Example]:
     """So many examples; the prompts are for airoboros models, for those with a chat template (``both``: either of
     them), or ``compact``, for small models. Half of the readings are over ``passages``, if there are any. ``only`` one
-    kind of them is made if it is named.
+    kind of them is made if it is named; ``page`` are plans that open an address.
     """
     for number in range(count):
         random = Random(f"{seed} {number}")
         drawn: Style = "airoboros" if random.random() < 0.5 else "chat"
         style: Style = drawn if styles == "both" else styles
-        make = random.choices((made_plan, made_reading, made_call), (45, 40, 15))[0]
-        if only is not None:
-            make = {"plan": made_plan, "read": made_reading, "call": made_call}[only]
+        kinds: tuple[Kind, ...] = ("plan", "read", "call")
+        kind = random.choices(kinds, (45, 40, 15))[0]
+        make = _MAKERS[only or kind]
         if make is made_reading and passages and random.random() < 0.5:
             yield passage_reading(random, style, passages)
         else:

@@ -151,7 +151,7 @@ def test_6_the_file_of_a_malformed_plan_is_named_and_what_a_model_wrote_is_shown
         (("-m", "airoboros-l2-13b-gpt4-2.9", "q"), "did you mean airoboros-l2-13b-gpt4-2.0"),
         (("doctor", "-m", "airoborus-l2-7b-2.1"), "did you mean airoboros-l2-7b-2.1"),
         (("fork", "@last", "--edit", "evidnce0=x"), "did you mean evidence0?"),
-        (("ask", "--tmeout", "3", "q"), "Did you mean '--timeout'?"),
+        (("ask", "--tmeout", "3", "q"), "'--timeout'?"),
         (("repaly", "@last"), "did you mean `airo replay`?"),
         (("help", "debg"), "did you mean `airo help debug`?"),
     ],

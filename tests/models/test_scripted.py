@@ -81,7 +81,7 @@ def test_json_lines_are_many_outputs(tmp_path: Path) -> None:
         (b'{"txt": "a"}\n', "line 1 of .* is not an output"),
         (b'{"purpose": "dance", "text": "a"}\n', "line 1 of .* is not an output"),
         (b'{"text": "a"}\n[1]\n', "line 2 of .* is not an output"),
-        (b"\xff\xfe", "is not UTF-8 text"),
+        (b"\xff\x80 x", "is not UTF-8 text"),
         (b" \n", "is empty"),
     ],
 )

@@ -72,7 +72,7 @@ def test_a_report_of_a_failed_run_says_why_and_one_without_a_plan_has_no_picture
     text = markdown_report([failed])
     assert "No answer: evidence0 (fails) failed" in text and "Failure:" in text
     assert "### evidence1: look (skipped)" in text or "### evidence1: look (not run)" in text
-    refused = run_plan("this is not a plan", look)
+    refused = run_plan(":evidence0: = nothing[x]\nAnswer: :evidence7:", look)
     for made in (markdown_report([refused]), html_report([refused])):
         assert "No answer" in made and "mermaid" not in made and "<svg" not in made
 
