@@ -12,6 +12,7 @@ import inspect
 import posixpath
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path, PurePosixPath
 from typing import Any, get_args, get_origin
 
@@ -57,7 +58,9 @@ def with_generated(markdown: str) -> str:
 
 def _table(heads: tuple[str, ...], rows: Iterator[tuple[str, ...]]) -> str:
     lines = [heads, ("---",) * len(heads), *rows]
-    return "\n".join(f"| {' | '.join(' '.join(cell.split()).replace('|', '&#124;') for cell in row)} |" for row in lines)
+    return "\n".join(
+        f"| {' | '.join(' '.join(cell.split()).replace('|', '&#124;') for cell in row)} |" for row in lines
+    )
 
 
 def _fenced(text: str) -> str:
@@ -70,7 +73,9 @@ def commands() -> str:
     texts: list[str] = []
 
     def add(command: click.Command, parent: click.Context, depth: int) -> None:
-        context = click.Context(command, parent=parent, info_name=command.name, terminal_width=100, max_content_width=100)
+        context = click.Context(
+            command, parent=parent, info_name=command.name, terminal_width=100, max_content_width=100
+        )
         texts.append(f"{'#' * depth} {context.command_path}\n\n{_fenced(command.get_help(context))}")
         if isinstance(command, click.Group):
             for name in command.list_commands(context):
@@ -124,7 +129,9 @@ def trace_events() -> str:
     for event in vars(events).values():
         if inspect.isclass(event) and issubclass(event, events.Event) and event.type and not event.live:
             fields = ", ".join(f"`{name}`" for name in event.__dataclass_fields__)
-            rows.append((f"`{event.type}`", (inspect.getdoc(event) or "").partition("\n\n")[0].replace("`", ""), fields))
+            rows.append(
+                (f"`{event.type}`", (inspect.getdoc(event) or "").partition("\n\n")[0].replace("`", ""), fields)
+            )
     return _table(("type", "meaning", "fields"), iter(rows))
 
 
@@ -142,7 +149,7 @@ def _findings(folder: str) -> dict[str, list[str]]:
     for file in sorted((ROOT / "airoagent" / folder).glob("*.py")):
         for call in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
             texts = [_literal(one) for one in call.args] if isinstance(call, ast.Call) else []
-            for kind, message in zip(texts, texts[1:], strict=False):
+            for kind, message in pairwise(texts):
                 if re.fullmatch(r"[a-z_]+", kind) and re.match(r"[A-Z…].* ", message):
                     found.setdefault(kind, []).append(message)
     return found
@@ -160,10 +167,14 @@ def diagnostics() -> str:
 def prompts() -> str:
     """The prompts for a plan and a call in each style, and the wrappers, as the program writes them."""
     tools = [("Search", "Searches the web."), ("KnowledgeModel", "Answers a question from evidence.")]
-    resize = airoagent.load_functions({"resize": {"description": "Resizes a picture.", "params": {"width": "In pixels."}}})
+    resize = airoagent.load_functions(
+        {"resize": {"description": "Resizes a picture.", "params": {"width": "In pixels."}}}
+    )
     parts = []
     for style in ("airoboros", "chat", "compact"):
-        parts.append(f"### Plan, style `{style}`\n\n{_fenced(_written(plan_prompt('Who wrote Emma?', tools, style=style)))}")
+        parts.append(
+            f"### Plan, style `{style}`\n\n{_fenced(_written(plan_prompt('Who wrote Emma?', tools, style=style)))}"
+        )
     for style in ("airoboros", "compact"):
         text = _written(call_prompt("make it 640 wide", resize, style=style))
         parts.append(f"### Function call, style `{style}`\n\n{_fenced(text)}")
@@ -187,6 +198,4 @@ def api() -> str:
     return "\n\n".join(f"::: {home}.{name}" for home in order for name in homes[home])
 
 
-GENERATED = {
-    one.__name__: one for one in (commands, settings, exit_codes, trace_events, diagnostics, prompts, api)
-}
+GENERATED = {one.__name__: one for one in (commands, settings, exit_codes, trace_events, diagnostics, prompts, api)}
