@@ -95,7 +95,7 @@ def settings() -> str:
     defaults = {name: field.default for name, field in Settings.__dataclass_fields__.items()}
     groups: dict[str, list[tuple[str, ...]]] = {}
     for name, (kind, declared) in declared_settings().items():
-        bounds = f" ({declared.least:g} to {declared.most:g})" if declared.most is not None else ""
+        bounds = f" ({declared.least:.10g} to {declared.most:.10g})" if declared.most is not None else ""
         flag = f"`--{name.replace('_', '-')}`" if declared.flag else ""
         row = (f"`{name}`", flag, f"{_kind(kind)}{bounds}", _default(defaults[name]), declared.help)
         groups.setdefault(declared.group, []).append(row)
@@ -135,23 +135,35 @@ def trace_events() -> str:
     return _table(("type", "meaning", "fields"), iter(rows))
 
 
-def _literal(item: ast.expr) -> str:
-    """The text of a string or f-string, with … for what is filled in."""
+def _literals(item: ast.expr | None, assigned: list[tuple[int, str, ast.expr]]) -> list[str]:
+    """The texts that an expression can be, with … for what is filled in; () where that is not in its file."""
     if isinstance(item, ast.JoinedStr):
         text = "".join(str(one.value) if isinstance(one, ast.Constant) else "…" for one in item.values)
-        return re.sub("…+", "…", text)
-    return item.value if isinstance(item, ast.Constant) and isinstance(item.value, str) else ""
+        return [re.sub("…+", "…", text)]
+    if isinstance(item, ast.IfExp):
+        return _literals(item.body, assigned) + _literals(item.orelse, assigned)
+    if isinstance(item, ast.Name):
+        values = [value for line, name, value in assigned if name == item.id and line < item.lineno]
+        return _literals(values[-1], []) if values else []
+    return [item.value] if isinstance(item, ast.Constant) and isinstance(item.value, str) else []
 
 
 def _findings(folder: str) -> dict[str, list[str]]:
-    """What the parsers in a folder report: the messages of each kind, from the calls that report them."""
+    """What the parsers in a folder report: the messages of each kind, from the calls and tables that name them."""
     found: dict[str, list[str]] = {}
     for file in sorted((ROOT / "airoagent" / folder).glob("*.py")):
-        for call in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-            texts = [_literal(one) for one in call.args] if isinstance(call, ast.Call) else []
-            for kind, message in pairwise(texts):
-                if re.fullmatch(r"[a-z_]+", kind) and re.match(r"[A-Z…].* ", message):
-                    found.setdefault(kind, []).append(message)
+        nodes = list(ast.walk(ast.parse(file.read_text(encoding="utf-8"))))
+        assignments = sorted((one for one in nodes if isinstance(one, ast.Assign)), key=lambda one: one.lineno)
+        assigned = [(one.lineno, ast.unparse(one.targets[0]), one.value) for one in assignments]
+        pairs = [pair for node in nodes if isinstance(node, ast.Call) for pair in pairwise(node.args)]
+        pairs += [
+            pair for node in nodes if isinstance(node, ast.Dict) for pair in zip(node.keys, node.values, strict=True)
+        ]
+        for first, second in pairs:
+            for kind in _literals(first, assigned):
+                said = [text for text in _literals(second, assigned) if re.match(r"(:…|[A-Z'…]).* ", text)]
+                if said and re.fullmatch(r"[a-z_]+", kind):
+                    found.setdefault(kind, []).extend(said)
     return found
 
 

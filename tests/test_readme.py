@@ -207,7 +207,7 @@ def test_the_page_about_diagnostics_lists_every_kind_that_the_texts_of_the_tests
     page = HOOKS["GENERATED"]["diagnostics"]()
     kinds = set()
     for file in (ROOT / "tests" / "malformed").rglob("*.json"):
-        kinds |= set(re.findall(r'"kind": "(\w+)"', file.read_text(encoding="utf-8")))
+        kinds |= set(re.findall(r'"(?:error: )?\d+:\d+ (\w+):', file.read_text(encoding="utf-8")))
     assert kinds and sorted(kind for kind in kinds if f"| `{kind}` |" not in page) == []
 
 
