@@ -7,7 +7,7 @@ from airoagent import Agent, Chunk, ModelInfo, Prompt, Usage
 
 
 class RuleModel:
-    """Searches for the question in the documents, and answers with what is found."""
+    """Searches for the question in the documents, and answers with the pages found."""
 
     info = ModelInfo("rule", "own", context_length=None, wrapper="none")
 
@@ -33,4 +33,4 @@ class RuleModel:
 
 if __name__ == "__main__":
     run = Agent(RuleModel(), docs=[Path(__file__).parent / "library"], store=False).run("How deep is Lake Baikal?")
-    print(run.answer[:400])
+    print(run.answer)
