@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +17,7 @@ EXAMPLES = Path(__file__).parents[1] / "examples"
 PROMISES = {
     "ask_documents.py": ["Louise Glück", "The Wild Iris"],
     "edit_plan.py": ["Lake Baikal", "406"],
+    "own_backend.py": ["Lake Baikal", "1,642"],
     "own_tool.py": ["MMXX"],
     "replay_in_ci.py": ["apollo-11.jsonl: done", "radium.jsonl: done"],
     "watch_events.py": ["DocumentSearch", "Answer:"],
@@ -32,7 +34,7 @@ def run(name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_every_script_is_promised_something() -> None:
-    assert {file.name for file in EXAMPLES.glob("*.py")} == {*PROMISES, "chat_server.py"}
+    assert {file.name for file in EXAMPLES.glob("*.py")} == {*PROMISES, "chat_server.py", "fastapi_app.py"}
 
 
 @pytest.mark.parametrize("name", PROMISES)
@@ -48,6 +50,16 @@ def test_a_trace_that_does_not_replay_fails_the_script(tmp_path: Path) -> None:
     changed.write_text(trace.replace('"text": "', '"text": "Changed: ', 1), encoding="utf-8")
     done = run("replay_in_ci.py", str(changed))
     assert done.returncode == 1 and "changed.jsonl" in done.stdout and "Traceback" not in done.stderr
+
+
+def test_the_endpoint_answers_with_sources() -> None:
+    testclient = pytest.importorskip("fastapi.testclient")
+    app = runpy.run_path(str(EXAMPLES / "fastapi_app.py"))["app"]
+    with testclient.TestClient(app) as client:
+        found = client.post("/ask", json={"question": "How deep is Lake Baikal?"})
+        assert found.status_code == 200 and "1,642" in found.json()["answer"]
+        assert found.json()["answered"] and found.json()["sources"][0]["url"].endswith("lake-baikal.html")
+        assert client.post("/ask", json={}).status_code == 422
 
 
 def chat(*replies: str) -> Answer:

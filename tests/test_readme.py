@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import re
+import runpy
 import shutil
 import stat
 import subprocess
@@ -19,8 +20,10 @@ from pathlib import Path
 
 import pytest
 
+import airoagent
 from airoagent import UsageError, open_model
-from airoagent.settings import load_settings
+from airoagent.cli.app import VERBS
+from airoagent.settings import declared_settings, load_settings
 from airoagent.toolbox.declared import declared_tools
 from tests.source import ROOT, project_files, python_files
 
@@ -55,9 +58,11 @@ def blocks_of(text: str, page: str) -> tuple[Block, ...]:
     return tuple(found)
 
 
+OTHER_PAGES = ("AGENTS.md", "CONTRIBUTING.md", "SECURITY.md")  # whose commands are not run
 LANGUAGES = ("sh", "python", "yaml", "toml")
 PAGES = [name for name in project_files() if name == "README.md" or re.fullmatch(r"docs/.+\.md", name)]
 BLOCKS = [block for name in PAGES for block in blocks_of((ROOT / name).read_text(encoding="utf-8"), name)]
+HOOKS = runpy.run_path(str(ROOT / "docs" / "site_hooks.py"))
 SET_UP = [block for block in BLOCKS if block.language == "sh" and block.page == "README.md"][:2]
 
 
@@ -79,7 +84,7 @@ def test_there_are_exactly_two_set_up_commands() -> None:
 
 def test_a_page_is_short_and_its_links_lead_to_files_of_the_project() -> None:
     assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) <= 200
-    for page in (*PAGES, "SECURITY.md", "AGENTS.md"):
+    for page in (*PAGES, *OTHER_PAGES):
         for target in re.findall(r"\]\((?!https?:)([^)#\s]+)", (ROOT / page).read_text(encoding="utf-8")):
             assert ((ROOT / page).parent / target).is_file(), f"{page}: {target}"
 
@@ -187,9 +192,36 @@ def test_the_page_about_models_lists_every_option_of_a_backend(backend: str, mod
     assert [option for option in options if f"`{option}`" not in row] == []
 
 
+def test_the_generated_pages_name_every_command_setting_event_and_public_name() -> None:
+    text = {one.__name__: one() for one in HOOKS["GENERATED"].values()}
+    assert [verb for verb in VERBS if f"## airo {verb}\n" not in text["commands"]] == []
+    assert "### airo runs save-plan\n" in text["commands"]
+    assert [name for name in declared_settings() if f"| `{name}` |" not in text["settings"]] == []
+    assert "| `run_started` |" in text["trace_events"] and "plan_text" not in text["trace_events"]
+    assert "| 8 | no answer found |" in text["exit_codes"] and "StoreError               6" in text["exit_codes"]
+    assert "[INST] <<SYS>>" in text["prompts"] and ":evidence0: = " in text["prompts"]
+    assert len(text["api"].split("::: ")) - 1 == len(airoagent.__all__)
+
+
+def test_the_page_about_diagnostics_lists_every_kind_that_the_texts_of_the_tests_have() -> None:
+    page = HOOKS["GENERATED"]["diagnostics"]()
+    kinds = set()
+    for file in (ROOT / "tests" / "malformed").rglob("*.json"):
+        kinds |= set(re.findall(r'"(?:error: )?\d+:\d+ (\w+):', file.read_text(encoding="utf-8")))
+    assert kinds and sorted(kind for kind in kinds if f"| `{kind}` |" not in page) == []
+
+
+def test_a_page_asks_only_for_what_can_be_generated_and_is_in_the_contents_of_the_site() -> None:
+    contents = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
+    for page in PAGES:
+        text = (ROOT / page).read_text(encoding="utf-8")
+        assert "<!-- generated:" not in HOOKS["with_generated"](text), page
+        assert page == "README.md" or f": {page.removeprefix('docs/')}\n" in contents, page
+
+
 def test_a_test_that_a_page_names_is_there() -> None:
     tests = "\n".join(file.read_text(encoding="utf-8") for file in python_files("tests"))
-    for page in (*PAGES, "SECURITY.md"):
+    for page in (*PAGES, *OTHER_PAGES):
         names = re.findall(r"`(test_\w+)`", (ROOT / page).read_text(encoding="utf-8"))
         assert [name for name in names if f"def {name}(" not in tests] == [], page
 
@@ -199,7 +231,7 @@ def test_a_page_is_in_plain_english() -> None:
     dialect = re.compile(r"\b(told|begun|anew|afresh|is no (?!longer)|beside)\b")
     found = [
         f"{page}:{number}: {word[0]}"
-        for page in (*PAGES, "SECURITY.md", "AGENTS.md")
+        for page in (*PAGES, *OTHER_PAGES)
         for number, line in enumerate((ROOT / page).read_text(encoding="utf-8").splitlines(), 1)
         for word in dialect.finditer(re.sub(r"`[^`]*`", "", line))
         if page != "docs/glossary.md"
