@@ -28,9 +28,9 @@ from airoagent.calls.yaml_text import MOST_CHARACTERS, write_yaml
 from airoagent.errors import CallError, Diagnostic, UsageError
 from airoagent.findings import LineIndex
 from airoagent.prompts.chat import Style, call_chat
-from airoagent.prompts.retries import first_prompt, retry_prompt
+from airoagent.prompts.retries import first_prompt
 
-__all__ = ["Call", "Format", "call_prompt", "parse_calls", "read_call_prompt", "retry_prompt", "write_call"]
+__all__ = ["Call", "Format", "call_prompt", "parse_calls", "read_call_prompt", "write_call"]
 
 Format = Literal["json", "yaml"]
 
@@ -52,8 +52,8 @@ def call_prompt(input: str, functions: Iterable[Function], format: Format = "jso
 
 
 def read_call_prompt(prompt: str) -> tuple[str, str, Format] | None:
-    """What `call_prompt` was made from (also where `retry_prompt` went on): the input, the functions as YAML, and the
-    format; None for another prompt.
+    """What `call_prompt` was made from, also where `retry_prompt` added to it: the input, the functions as YAML, and
+    the format; None for another prompt.
     """
     for format in get_args(Format):
         head = _CALL_HEAD.format(format=format.upper()) + _INPUT

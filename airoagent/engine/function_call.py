@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from airoagent.prompts.chat import Style
     from airoagent.prompts.thoughts import Thought
 
-__all__ = ["call", "code", "concluded", "plan_of_calls", "think"]
+__all__ = ["call", "choose_calls", "code", "concluded", "plan_of_calls", "think"]
 
 
 async def call(
@@ -58,7 +58,7 @@ async def call(
 
     async def choose(recorder: Recorder, ask: Ask) -> Plan:
         most = session.policy.model_retries if retries is None else retries
-        calls = await _choose(ask, input, offered, format, most, recorder)
+        calls = await choose_calls(ask, input, offered, format, most, recorder)
         if dry_run:
             return Plan((), (_written(calls, format),))
         plan = plan_of_calls(calls, offered, session.known_tools)
@@ -75,10 +75,19 @@ def _checked(text: str, hint: str) -> str:
     return text
 
 
-async def _choose(
-    ask: Ask, input: str, functions: Functions, format: Format, retries: int, recorder: Recorder
+async def choose_calls(
+    ask: Ask,
+    input: str,
+    functions: Functions,
+    format: Format,
+    retries: int,
+    recorder: Recorder,
+    read: Callable[[str, bool], tuple[Call, ...]] | None = None,
 ) -> tuple[Call, ...]:
-    """What the model wants called; CallError when it cannot be used, after ``retries`` rounds of asking again."""
+    """What the model wants called; CallError when it cannot be used, after ``retries`` rounds of asking again.
+
+    ``read`` reads the calls in place of `parse_calls`; it gets the text and whether that was cut off.
+    """
     from airoagent.calls.call_grammar import call_grammar
     from airoagent.calls.call_parser import call_prompt, parse_calls
     from airoagent.calls.functions import call_schema
@@ -89,7 +98,10 @@ async def _choose(
         completion = await ask(prompt, "call", grammar, heard=lambda text: recorder(PlanText(text)))
         recorder(PlanText(text="\n"))
         recorder(PlanWritten(text=completion.text))
-        return parse_calls(completion.text, functions, format, truncated=completion.finish != "stop")
+        truncated = completion.finish != "stop"
+        if read is not None:
+            return read(completion.text, truncated)
+        return parse_calls(completion.text, functions, format, truncated=truncated)
 
     return await until_usable(
         written, call_prompt(input, functions, format, await ask.style()), retries, recorder, format

@@ -12,17 +12,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from airoagent.calls.call_grammar import call_grammar
-from airoagent.calls.call_parser import call_prompt, parse_calls, retry_prompt
-from airoagent.calls.functions import Function, Functions, call_schema
+from airoagent.calls.call_parser import Call, parse_calls
+from airoagent.calls.functions import Function, Functions
 from airoagent.calls.specs import param_of_schema
-from airoagent.engine.function_call import plan_of_calls
+from airoagent.engine.function_call import choose_calls, plan_of_calls
 from airoagent.engine.policy import Ask
 from airoagent.engine.recorder import Recorder, StartingPoint
-from airoagent.engine.results import record_of
 from airoagent.engine.session import Session, Watch
 from airoagent.errors import CallError, Diagnostic, UsageError
-from airoagent.events import PlanParsed, PlanRefused, PlanText, PlanWritten
+from airoagent.events import PlanParsed
 from airoagent.plan.plans import Plan
 from airoagent.records.run_record import Run
 from airoagent.textfiles import read_text
@@ -36,7 +34,7 @@ AnswerSchema = Any
 _NAME: Final = "JsonAnswer"
 _VALUE: Final = "value"  # the parameter for a schema that is not of an object
 _RETRIES: Final = 2
-_EXAMPLE: Final = 'for example {"type": "array", "items": {"type": "string"}}'
+_HINT: Final = "ask a more capable model (-m), or allow more in the schema"
 _MOST_COMPLAINTS: Final = 8
 
 
@@ -129,43 +127,25 @@ async def structured(session: Session, run: Run, schema: _Schema, *, watch: Watc
     )
     session = session.needing(()).with_tools(tool)
 
+    def read(text: str, truncated: bool) -> tuple[Call, ...]:
+        try:
+            calls = parse_calls(text, functions, truncated=truncated)[:1]
+            params = schema.function.with_defaults(calls[0].params)
+            if wrong := schema.complaints(params[_VALUE] if schema.wrapped else params):
+                found = tuple(Diagnostic("schema", one, 1, 1) for one in wrong)
+                raise CallError(wrong[0], kind="schema", diagnostics=found, text=text)
+        except CallError as error:
+            why = next((found.message for found in error.diagnostics if not found.repair), error.message)
+            message = f"the model did not write an answer that fits the schema: {why}"
+            raise CallError(message, _HINT, kind=error.kind, diagnostics=error.diagnostics, text=text) from error
+        return calls
+
     async def make(recorder: Recorder, ask: Ask) -> Plan:
         said = f"{run.question}\n{run.answer}"
-        params = await _written(ask, said, functions, schema, recorder)
-        plan = plan_of_calls(params, functions, session.known_tools)
+        calls = await choose_calls(ask, said, functions, "json", _RETRIES, recorder, read)
+        plan = plan_of_calls(calls, functions, session.known_tools)
         recorder(PlanParsed(text=plan.to_text(), diagnostics=plan.diagnostics))
         return plan
 
     start = StartingPoint(parent=run.id, plan_trusted=False, plan_private=private)
     return await session.run(run.question, make, watch, start)
-
-
-async def _written(ask: Ask, said: str, functions: Functions, schema: _Schema, recorder: Recorder) -> Any:
-    """The call that the model writes, valid against the schema; CallError after `_RETRIES` more tries."""
-    grammar = call_grammar(call_schema(functions))
-    first = prompt = call_prompt(said, functions, "json", await ask.style())
-    for left in range(_RETRIES, -1, -1):
-        completion = await ask(prompt, "call", grammar, heard=lambda text: recorder(PlanText(text)))
-        recorder(PlanText(text="\n"))
-        recorder(PlanWritten(text=completion.text))
-        try:
-            calls = parse_calls(completion.text, functions, truncated=completion.finish != "stop")
-            params = functions[0].with_defaults(calls[0].params)
-            if wrong := schema.complaints(params[_VALUE] if schema.wrapped else params):
-                found = tuple(Diagnostic("schema", one, 1, 1) for one in wrong)
-                raise CallError(wrong[0], kind="schema", diagnostics=found, text=completion.text)
-            return calls[:1]
-        except CallError as error:
-            if not left:
-                wrong = [found.message for found in error.diagnostics if not found.repair]
-                failure = CallError(
-                    f"the model did not write an answer that fits the schema: {' '.join(wrong[:1]) or error.message}",
-                    "ask a more capable model (-m), or allow more in the schema",
-                    kind=error.kind,
-                    diagnostics=error.diagnostics,
-                    text=completion.text,
-                )
-                recorder(PlanRefused(failure=record_of(failure), diagnostics=failure.diagnostics))
-                raise failure from error
-            prompt = retry_prompt(first, error)
-    raise AssertionError("the last try returns or raises")

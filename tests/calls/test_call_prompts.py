@@ -6,8 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airoagent import CallError, load_functions, parse_calls
-from airoagent.calls.call_parser import call_prompt, retry_prompt
+from airoagent.calls.call_parser import call_prompt
 from airoagent.prompts.chat import Chat
+from airoagent.prompts.retries import retry_prompt
 from airoagent.prompts.thoughts import code_prompt, read_code, read_thought, think_prompt
 from tests.calls.test_functions import CARD
 

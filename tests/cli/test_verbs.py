@@ -140,11 +140,16 @@ def test_doctor_asks_the_local_server_of_a_model_and_needs_no_package_for_it(
     assert gone.code == 3 and re.search(rf"^no  model {program}:qwen3 .*->", gone.out, re.MULTILINE)
 
 
-def test_models_shows_whether_the_small_model_is_downloaded(airo: Airo) -> None:
-    assert re.search(r"^smollm2 .* not downloaded$", airo("models").out, re.MULTILINE)
+def seem_downloaded() -> None:
+    """An empty file where the small model would be."""
     file = packaged_file("smollm2")
     file.parent.mkdir(parents=True)
     file.touch()
+
+
+def test_models_shows_whether_the_small_model_is_downloaded(airo: Airo) -> None:
+    assert re.search(r"^smollm2 .* not downloaded$", airo("models").out, re.MULTILINE)
+    seem_downloaded()
     assert re.search(r"^smollm2 .*  downloaded$", airo("models").out, re.MULTILINE)
     (row,) = (row for line in airo("models", "--json").out.splitlines() if "smollm2" in (row := line))
     assert json.loads(row)["cached"] is True
@@ -152,9 +157,7 @@ def test_models_shows_whether_the_small_model_is_downloaded(airo: Airo) -> None:
 
 def test_doctor_recommends_a_small_model_until_one_is_downloaded(airo: Airo) -> None:
     assert re.search(r"^no  models .*-> airo pull smollm2", airo("doctor").out, re.MULTILINE)
-    file = packaged_file("smollm2")
-    file.parent.mkdir(parents=True)
-    file.touch()
+    seem_downloaded()
     assert re.search(r"^ok  models .*smollm2$", airo("doctor").out, re.MULTILINE)
 
 

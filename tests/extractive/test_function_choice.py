@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from airoagent import CallError, load_functions, parse_calls
-from airoagent.calls.call_parser import call_prompt, read_call_prompt, retry_prompt
+from airoagent.calls.call_parser import call_prompt, read_call_prompt
 from airoagent.extractive.model import write
+from airoagent.prompts.retries import retry_prompt
 
 DATA = Path(__file__).parents[1] / "data"
 FUNCTIONS = load_functions(DATA / "call_functions.yaml")
