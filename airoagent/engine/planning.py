@@ -54,13 +54,6 @@ async def write_plan(
     bounds = {} if style == "airoboros" else _SMALL
     grammar = plan_grammar(toolbox, **bounds) if toolbox and not again else ""
 
-    def read(text: str, truncated: bool = False) -> Plan:
-        if reuse is not None and again:
-            return reuse.read(text, truncated)
-        parser = PlanParser(toolbox)
-        parser.feed(text)
-        return parser.finish(truncated)
-
     async def written(prompt: str, retry: bool) -> Plan:
         # A later plan may lean on the earlier one, which only its whole text shows.
         eager = execution if execution is not None and execution.eager and not again and not retry else None
@@ -73,7 +66,9 @@ async def write_plan(
         text = before or completion.text
         recorder(PlanWritten(text=text))
         try:
-            plan = read(text, completion.finish == "length" or (loop and not before))
+            truncated = completion.finish == "length" or (loop and not before)
+            older = reuse if again else None
+            plan = draft.finish(text, truncated) if older is None else older.read(text, truncated)
         except PlanError as error:
             if execution is not None:
                 execution.give_up()
@@ -114,6 +109,13 @@ class _Draft:
             self._recorder(PlanPart(text="".join(self._pending)))
             self._pending.clear()
             self._execution.add(*start)
+
+    def finish(self, text: str, truncated: bool) -> Plan:
+        """The plan of a text, which has been read already unless it is not what was written."""
+        if text != self._text:
+            self._parser = PlanParser(self._toolbox)
+            self._parser.feed(text)
+        return self._parser.finish(truncated)
 
     def before_loop(self, rest: str, grammar: Grammar | str) -> str:
         """The plan up to the loop in which it ends: its steps that find something new; "" where there are none.
