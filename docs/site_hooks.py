@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import json
 import posixpath
 import re
 from collections.abc import Iterator
@@ -201,6 +202,19 @@ def _written(prompt: str) -> str:
     return "\n\n".join(f"[{one['role']}]\n{one['content']}" for one in messages())
 
 
+def notebook() -> str:
+    """The cells of examples/notebook.ipynb with what they gave."""
+    parts: list[str] = []
+    for cell in json.loads((ROOT / "examples" / "notebook.ipynb").read_text(encoding="utf-8"))["cells"][1:]:
+        source = "".join(cell["source"])
+        parts.append(source if cell["cell_type"] == "markdown" else f"```python\n{source}\n```")
+        for output in cell.get("outputs", ()):
+            data = output.get("data", {})
+            text = "".join(output.get("text") or data.get("text/plain", "")).rstrip()
+            parts.append("".join(data["text/html"]) if "text/html" in data else f"```text\n{text}\n```")
+    return "\n\n".join(parts)
+
+
 def api() -> str:
     """Every public name, by the module that defines it, for mkdocstrings."""
     homes: dict[str, list[str]] = {}
@@ -210,4 +224,6 @@ def api() -> str:
     return "\n\n".join(f"::: {home}.{name}" for home in order for name in homes[home])
 
 
-GENERATED = {one.__name__: one for one in (commands, settings, exit_codes, trace_events, diagnostics, prompts, api)}
+GENERATED = {
+    one.__name__: one for one in (commands, settings, exit_codes, trace_events, diagnostics, prompts, notebook, api)
+}

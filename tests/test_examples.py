@@ -1,7 +1,8 @@
-"""Every script in examples/ runs, is short, and prints what it promises."""
+"""Every script in examples/ runs, is short, and prints what it promises; the notebook shows what its cells give."""
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import runpy
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from airoagent import Run
 from tests.modelserver import Answer, Handler, as_json, events, serving
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
@@ -34,7 +36,12 @@ def run(name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_every_script_is_promised_something() -> None:
-    assert {file.name for file in EXAMPLES.glob("*.py")} == {*PROMISES, "chat_server.py", "fastapi_app.py"}
+    assert {file.name for file in EXAMPLES.glob("*.py")} == {
+        *PROMISES,
+        "chat_server.py",
+        "fastapi_app.py",
+        "mcp_client.py",
+    }
 
 
 @pytest.mark.parametrize("name", PROMISES)
@@ -60,6 +67,36 @@ def test_the_endpoint_answers_with_sources() -> None:
         assert found.status_code == 200 and "1,642" in found.json()["answer"]
         assert found.json()["answered"] and found.json()["sources"][0]["url"].endswith("lake-baikal.html")
         assert client.post("/ask", json={}).status_code == 422
+
+
+def test_another_program_uses_airo_over_mcp() -> None:
+    pytest.importorskip("mcp")
+    done = run("mcp_client.py")
+    assert done.returncode == 0, done.stderr
+    assert "tools: ask, plan, run, get_run, search_documents" in done.stdout
+    assert "DocumentSearch[Where do otters sleep]" in done.stdout and "1,642" in done.stdout
+
+
+def test_the_cells_of_the_notebook_give_what_it_shows(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cells = json.loads((EXAMPLES / "notebook.ipynb").read_text(encoding="utf-8"))["cells"]
+    monkeypatch.chdir(EXAMPLES.parent)
+    names: dict[str, object] = {}
+    for cell in (cell for cell in cells if cell["cell_type"] == "code"):
+        *body, last = ast.parse("".join(cell["source"])).body
+        is_value = isinstance(last, ast.Expr)
+        exec(compile(ast.Module([*body, *([] if is_value else [last])], []), "notebook", "exec"), names)
+        value = (
+            eval(compile(ast.Expression(last.value), "notebook", "eval"), names) if isinstance(last, ast.Expr) else None
+        )
+        shown = {kind: "".join(text) for output in cell["outputs"] for kind, text in output.get("data", {}).items()}
+        printed = "".join("".join(output.get("text", ())) for output in cell["outputs"])
+        assert capsys.readouterr().out == printed
+        if "text/html" in shown:
+            assert isinstance(value, Run) and set(shown) == {"text/html"} and str(value.answer) in shown["text/html"]
+        elif "text/plain" in shown:
+            assert repr(value) == shown["text/plain"]
 
 
 def chat(*replies: str) -> Answer:

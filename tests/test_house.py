@@ -22,6 +22,7 @@ MOST_LINES_OF_A_FUNCTION = 60
 TOP_LEVEL = {
     ".ci",
     ".gitattributes",
+    ".github",
     ".gitignore",
     "AGENTS.md",
     "CHANGELOG.md",

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from textwrap import wrap
 
@@ -217,12 +217,25 @@ def _title(block: ContextBlock) -> str:
 _PRONOUN = re.compile(r"\b(?:he|she|his|her|him|hers)\b|^(?:it|they|its|their)\b", re.IGNORECASE)
 
 
+def _cells(row: str) -> list[str]:
+    bounded = row.startswith("|") and row.endswith("|")
+    return [cell.strip() for cell in (row.strip("|") if bounded else row).split("|")]
+
+
+def _as_sentence(quote: Quote, named: Collection[str]) -> str:
+    """A quote as an answer says it: the cells of a row with the names of their columns, all or those asked about."""
+    names, cells = _cells(quote.header), _cells(quote.text)
+    if not quote.header or len(names) != len(cells):
+        return quote.text
+    pairs = [(name, cell) for name, cell in zip(names[1:], cells[1:], strict=True) if cell]
+    pairs = [pair for pair in pairs if any(stem(word) in named for word in words(pair[0]))] or pairs
+    return f"{cells[0]}: {'; '.join(f'{name} {cell}'.strip() for name, cell in pairs)}."
+
+
 def _label(quote: Quote, block: ContextBlock) -> str:
-    """What a quote needs to be understood: its table's header; its page's title where it says "she" and only the title
-    says who that is.
-    """
+    """The title of a quote's page, where the quote says "she" and only the title says who that is."""
     if quote.header:
-        return f"{quote.header}: "
+        return ""
     title = _title(block)
     named = {fold(word) for word in words(title) if word.lower() not in STOP_WORDS}
     if len(title) > 80 or not _PRONOUN.search(quote.text) or named & set(map(fold, words(quote.text))):
@@ -236,10 +249,10 @@ def write_answer(blocks: Sequence[ContextBlock], quotes: Sequence[Quote], instru
         asked = " ".join(read_question(instruction).text.split())
         return f"The given sources do not say: {asked[:200]}{'...' if len(asked) > 200 else ''}".removesuffix(": ")
     said: list[str] = []
-    labelled = ""
+    labelled, named = "", read_question(instruction).names
     for quote in quotes:
-        label = _label(quote, blocks[quote.block])
-        said.append(quote.text if label == labelled else f"{label}{quote.text}")
+        label, text = _label(quote, blocks[quote.block]), _as_sentence(quote, named)
+        said.append(text if label == labelled else f"{label}{text}")
         labelled = label or labelled
     answer = " ".join(said)
     if SOURCE_LINE.match(answer):  # as it stands, it would be read as the sources of no answer

@@ -87,7 +87,7 @@ class Run:
     ``status`` is ``running``, ``done``, ``failed`` or ``interrupted``; ``answer`` is None until there is one, and
     ``answered`` says whether it is more than a statement that the question cannot be answered;
     ``failure`` says why there is none; ``evidence`` maps step ids to what they found; ``events`` is all that happened,
-    from which the other fields follow.
+    from which the other fields follow. ``repr`` is a line: question, status and answer.
     """
 
     id: str = ""
@@ -96,18 +96,18 @@ class Run:
     parent: str = ""
     status: Status = "running"
     answer: str | None = None
-    sources: tuple[Source, ...] = ()
-    plan: Plan | None = None
-    plan_text: str = ""
-    evidence: dict[str, Evidence] = field(default_factory=dict)
-    failed: dict[str, Failure] = field(default_factory=dict)
-    skipped: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    usage: Usage = field(default_factory=Usage)
+    sources: tuple[Source, ...] = field(default=(), repr=False)
+    plan: Plan | None = field(default=None, repr=False)
+    plan_text: str = field(default="", repr=False)
+    evidence: dict[str, Evidence] = field(default_factory=dict, repr=False)
+    failed: dict[str, Failure] = field(default_factory=dict, repr=False)
+    skipped: dict[str, tuple[str, ...]] = field(default_factory=dict, repr=False)
+    usage: Usage = field(default_factory=Usage, repr=False)
     failure: Failure | None = None
-    started: float = 0.0
+    started: float = field(default=0.0, repr=False)
     seconds: float = 0.0
-    events: tuple[Event, ...] = ()
-    tools: tuple[str, ...] = ()
+    events: tuple[Event, ...] = field(default=(), repr=False)
+    tools: tuple[str, ...] = field(default=(), repr=False)
     _again: bool = field(default=False, repr=False, compare=False)  # a new plan is being written
     _parsed: str = field(default="", repr=False, compare=False)  # the text that `plan` was set for
 

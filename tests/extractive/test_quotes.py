@@ -110,9 +110,29 @@ def test_a_sentence_about_her_is_led_by_the_title_that_names_her() -> None:
     )
 
 
-def test_a_table_row_comes_with_the_header_of_its_table() -> None:
-    table = page("Lake | Depth | Length\nBaikal | 1,642 m | 636 km\nSuperior | 406 m | 563 km", "Lakes")
-    assert said([table], "How deep is Lake Superior?").startswith("Lake | Depth | Length: Superior | 406 m | 563 km")
+LAKES = "Lake | Depth | Length\nBaikal | 1,642 m | 636 km\nSuperior | 406 m | 563 km"
+
+
+def test_the_cells_of_a_table_row_come_with_the_names_of_their_columns() -> None:
+    answer = said([page(LAKES, "Lakes")], "How large is Lake Superior?")
+    assert answer.startswith("Superior: Depth 406 m; Length 563 km.")
+    assert quoted([page(LAKES, "Lakes")], "How large is Lake Superior?")[0] == "Superior | 406 m | 563 km"
+
+
+def test_of_a_table_row_only_the_column_of_the_thing_asked_about_is_said() -> None:
+    table = page("| Baikal | Superior\nDepth | 1,642 m | 406 m\nLength | 636 km | 563 km", "Lakes")
+    assert said([table], "What is the length of Lake Superior?").startswith("Length: Superior 563 km.")
+
+
+@pytest.mark.parametrize("columns", ["| Baikal | Superior", "| | Baikal | Superior |"])
+def test_the_first_column_of_a_table_may_have_no_name(columns: str) -> None:
+    row = "| Depth | 1,642 m | 406 m |" if columns.endswith("|") else "Depth | 1,642 m | 406 m"
+    assert said([page(f"{columns}\n{row}", "Lakes")], "How deep is Lake Baikal?").startswith("Depth: Baikal 1,642 m.")
+
+
+def test_a_table_row_with_other_cells_than_its_header_stays_as_it_is() -> None:
+    table = page("Lake | Depth\nBaikal | 1,642 m | 636 km", "Lakes")
+    assert said([table], "How deep is Lake Baikal?").startswith("Baikal | 1,642 m | 636 km")
 
 
 def test_headings_and_tables_of_contents_are_not_quoted() -> None:
