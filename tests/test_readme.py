@@ -83,7 +83,7 @@ def test_there_are_exactly_two_set_up_commands() -> None:
 
 
 def test_a_page_is_short_and_its_links_lead_to_files_of_the_project() -> None:
-    assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) <= 200
+    assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) <= 150
     for page in (*PAGES, *OTHER_PAGES):
         for target in re.findall(r"\]\((?!https?:)([^)#\s]+)", (ROOT / page).read_text(encoding="utf-8")):
             assert ((ROOT / page).parent / target).is_file(), f"{page}: {target}"
