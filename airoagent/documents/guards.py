@@ -1,4 +1,4 @@
-"""Pages that a guard against robots sends in place of the site's own, known by title, headers and marks in the source."""
+"""Pages that a guard against robots sends in place of the site's own: known by title, headers and marks in the HTML."""
 
 from __future__ import annotations
 

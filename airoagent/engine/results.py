@@ -111,6 +111,8 @@ def failure_of(error: BaseException, tool: str) -> AiroError:
         if not isinstance(getattr(error, "exit_code", None), int):
             error.exit_code = error.default_exit_code
         return error
+    if isinstance(error.__cause__, SystemExit | KeyboardInterrupt | GeneratorExit | StopIteration):
+        error = error.__cause__  # a thread can pass it on only within another (`in_thread`)
     frames = traceback.extract_tb(error.__traceback__)
     place = f"raised at {frames[-1].filename}:{frames[-1].lineno}" if frames else ""
     _log.debug("%s raised", tool, exc_info=error)

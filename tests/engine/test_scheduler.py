@@ -201,9 +201,9 @@ def _raise(error: BaseException) -> str:
     [
         (lambda: b"a", "returned bytes; a tool returns text"),
         (lambda: ToolOutput(3), "whose text is int"),
-        (lambda: _raise(StopIteration("x")), "StopIteration"),
-        (lambda: _raise(SystemExit(3)), "SystemExit"),
-        (lambda: _raise(KeyboardInterrupt()), "KeyboardInterrupt"),
+        (lambda: _raise(StopIteration("x")), "raised StopIteration: x"),
+        (lambda: _raise(SystemExit(3)), "raised SystemExit: 3"),
+        (lambda: _raise(KeyboardInterrupt()), "raised KeyboardInterrupt"),
         (lambda: _raise(RecursionError("deep")), "RecursionError: deep"),
     ],
 )
