@@ -5,10 +5,10 @@
 
 HTML and XHTML go through `html_tree` (tree without what is hidden), `rendering` (blocks of text) and `main_text` (which
 of them are what the page is about); where no main text can be found, all that is visible is given. Plain text,
-Markdown, JSON and XML are read by `read_text`; Word documents, slides, EPUB books and (with that extra) PDF files by
-`binary_files`. Everything else is refused by type. A page of the web that is large is read in a child process with
-limits; the user's documents are read without trafilatura, whole but for navigation, in time and memory linear in their
-size.
+Markdown, JSON and XML are read by `read_text`; Word documents, slides, spreadsheets, EPUB books and (with that extra)
+PDF files by `binary_files`. Everything else is refused by type. A page of the web that is large is read in a child
+process with limits; the user's documents are read without trafilatura, whole but for navigation, in time and memory
+linear in their size.
 """
 
 from __future__ import annotations
