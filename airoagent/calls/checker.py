@@ -35,6 +35,8 @@ _ARTICLES = {
 _TYPES: dict[str, tuple[type, ...]] = {"string": (str,), "integer": (int,), "number": (int, float), "boolean": (bool,)}
 _UNQUOTED_TRUTH = {"true": True, "false": False}
 _TRUTH = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
+_MAPS = frozenset({"object", "any"})
+_OF_SCHEMA = frozenset({"type", "value", "description", "title", "format"})
 _MOST_SHOWN = 5  # findings of one kind about unknown names that are given with suggestions
 _NONE = object()
 
@@ -137,6 +139,9 @@ class Checker:
         return found
 
     def _fitted(self, value: Json, param: Param, path: Path, name: str) -> Json:
+        if isinstance(value, dict) and "value" in value and value.keys() <= _OF_SCHEMA and param.kind not in _MAPS:
+            self.note(path, "coerced", f"{name} is a schema with its value.", "read as the value")
+            value = value["value"]
         fitting = _fit(value, param)
         if fitting is not _NONE:
             return fitting

@@ -1,3 +1,3 @@
 """Reads pages and files, and searches folders of them."""
 
-__all__ = ["charset", "folders", "html_tree", "library", "passages", "pdf", "read_page"]
+__all__ = ["charset", "folders", "guards", "html_tree", "library", "passages", "pdf", "read_page"]

@@ -24,13 +24,21 @@ TYPES = {
     "application/pdf": "PDF file",
     "application/vnd.openxmlformats-officedocument.wordprocessingml.document": "Word document",
     "application/vnd.openxmlformats-officedocument.presentationml.presentation": "presentation",
+    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": "spreadsheet",
     "application/vnd.oasis.opendocument.text": "OpenDocument text",
+    "application/vnd.oasis.opendocument.spreadsheet": "spreadsheet",
     "application/vnd.oasis.opendocument.presentation": "presentation",
     "application/epub+zip": "EPUB book",
 }
 """The types of these files, and what a sentence calls one."""
 
-PLACES = {".pdf": "page", ".pptx": "slide", ".odp": "slide", ".epub": "chapter"}
+PLACES = {
+    ".pdf": "page",
+    ".pptx": "slide",
+    ".odp": "slide",
+    ".epub": "chapter",
+    **dict.fromkeys((".xlsx", ".xlsm", ".ods"), "sheet"),
+}
 """What the parts of a file are called in an address: ``docs://talks/otters.pptx#slide=3``."""
 
 _SECONDS = 20  # of processor time

@@ -38,7 +38,9 @@ _SUFFIXES = {
     "application/pdf": ".pdf",
     "application/vnd.openxmlformats-officedocument.wordprocessingml.document": ".docx .docm .dotx",
     "application/vnd.openxmlformats-officedocument.presentationml.presentation": ".pptx .pptm .ppsx",
+    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": ".xlsx .xlsm .xltx",
     "application/vnd.oasis.opendocument.text": ".odt .ott",
+    "application/vnd.oasis.opendocument.spreadsheet": ".ods",
     "application/vnd.oasis.opendocument.presentation": ".odp",
     "application/epub+zip": ".epub",
     "text/csv": ".csv",
@@ -113,8 +115,8 @@ def _no_document(path: Path, folder: Folder) -> UsageError:
     what = f"{str(path)!r} is not a" if folder.only else f"the folder {str(path)!r} holds no"
     return UsageError(
         f"{what} document that can be read",
-        "documents are HTML, Markdown (.md), text, CSV, JSON, notebooks, source code, .docx, .pptx, .odt and .epub"
-        f"{more}",
+        "documents are HTML, Markdown (.md), text, CSV, JSON, notebooks, source code, .docx, .xlsx, .pptx, .odt, .ods"
+        f" and .epub{more}",
     )
 
 

@@ -1,36 +1,28 @@
 """Word documents, slides, OpenDocument texts and EPUB books as pages of HTML, which `read_page` reads like any other.
 
-They are ZIP archives of XML. An archive may unpack into gigabytes, so a child process reads it (see `binary_files`),
-takes no more than 64 MB out of it and expands no entities. Text that the author hid is left out, as on a web page.
+A child process reads them (see `binary_files`), and the tables of `sheets`. Text that the author hid is left out, as on
+a web page.
 """
 
 from __future__ import annotations
 
-import io
 import posixpath
 import re
 import sys
-import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from html import escape
 from typing import Any
 from urllib.parse import unquote
 
 from airoagent.child_processes import set_limits
+from airoagent.documents.archive import Archive, Blocks, Parts, UnreadableError, attribute, child_at, value_at
 from airoagent.documents.binary_files import write_record
+from airoagent.documents.sheets import read_ods, read_xlsx
 
 __all__ = ["serve"]
 
-_UNPACKED = 64 * 1024 * 1024  # bytes
 _CHARACTERS = 4_000_000
 _OLD = b"\xd0\xcf\x11\xe0"  # the container of Word 97, and of a newer file with a password
-
-Parts = Iterator[tuple[int, str, bytes | str]]
-"""Number of the slide or chapter (0: the file has none), content type, page."""
-
-
-class _UnreadableError(Exception):
-    """Why a file cannot be read, in a few words."""
 
 
 def serve(seconds: int) -> None:
@@ -40,9 +32,9 @@ def serve(seconds: int) -> None:
     body = sys.stdin.buffer.read()
     try:
         if body.startswith(_OLD):
-            raise _UnreadableError("it is locked with a password, or has the format of Office 97")
-        _write(_Archive(body))
-    except _UnreadableError as error:
+            raise UnreadableError("it is locked with a password, or has the format of Office 97")
+        _write(Archive(body))
+    except UnreadableError as error:
         write_record(stopped=str(error))
     except MemoryError:
         write_record(stopped="it takes too much memory")
@@ -50,7 +42,7 @@ def serve(seconds: int) -> None:
         write_record(stopped=f"it is broken ({type(error).__name__})")
 
 
-def _write(archive: _Archive) -> None:
+def _write(archive: Archive) -> None:
     from airoagent.documents.read_page import read_blocks
 
     read = _reader(archive)
@@ -58,17 +50,21 @@ def _write(archive: _Archive) -> None:
     write_record(title=title)
     size = chapter = 0
     for number, kind, page in read(archive):
+        if isinstance(page, list):
+            write_record(page=number, blocks=page)
+            continue
         data = page.encode("utf-8", "replace") if isinstance(page, str) else page
         reading = read_blocks(data, kind, "docs://file/")
         links = [(link.url, link.text) for link in reading.links if not link.url.startswith("docs:")]
-        blocks = [(block.kind, block.text, block.level) for block in reading.blocks]
+        blocks: Blocks = [(block.kind, block.text, block.level) for block in reading.blocks]
         size += sum(len(text) for _, text, _ in blocks)
         if read is _epub:
             chapter += _starts_chapter(blocks, title)
             number = chapter
         write_record(page=number, title=reading.title, blocks=blocks, links=links)
         if size > _CHARACTERS:
-            raise _UnreadableError("it is too long")
+            raise UnreadableError("it is too long")
+    archive.check()
 
 
 def _starts_chapter(blocks: Sequence[tuple[str, str, int]], title: str) -> bool:
@@ -77,134 +73,52 @@ def _starts_chapter(blocks: Sequence[tuple[str, str, int]], title: str) -> bool:
     return len(headings) < len(blocks) and any(heading != title.casefold() for heading in headings)
 
 
-def _reader(archive: _Archive) -> Callable[[_Archive], Parts]:
+def _reader(archive: Archive) -> Callable[[Archive], Parts]:
     kind = archive.text("mimetype")
     if "META-INF/encryption.xml" in archive and kind != "application/epub+zip":
-        raise _UnreadableError("it is locked with a password")
+        raise UnreadableError("it is locked with a password")
     if "word/document.xml" in archive or archive.main().startswith("word/"):
         return _docx
     if archive.main().startswith("ppt/"):
         return _pptx
+    if archive.main().startswith("xl/"):
+        return read_xlsx
     if "META-INF/container.xml" in archive:
         return _epub
     if kind.startswith("application/vnd.oasis.opendocument.") and "content.xml" in archive:
-        return _odf
-    raise _UnreadableError("it is a ZIP archive of another kind")
-
-
-class _Archive:
-    """The files of an archive, as far as they may be unpacked."""
-
-    def __init__(self, body: bytes) -> None:
-        try:
-            self._zip = zipfile.ZipFile(io.BytesIO(body))
-        except zipfile.BadZipFile as error:
-            raise _UnreadableError("it is broken, or not of the kind that its name says") from error
-        self._names = {name.lower(): name for name in self._zip.namelist()}
-        self._left = _UNPACKED
-
-    def __contains__(self, name: str) -> bool:
-        return name.lower() in self._names
-
-    def read(self, name: str) -> bytes:
-        """A file's bytes; b"" where there is none of this name."""
-        found = self._names.get(name.lower())
-        if found is None:
-            return b""
-        if self._zip.getinfo(found).flag_bits & 1:
-            raise _UnreadableError("it is locked with a password")
-        with self._zip.open(found) as file:
-            data = file.read(self._left + 1)
-        self._left -= len(data)
-        if self._left < 0:
-            raise _UnreadableError("it unpacks into more than 64 MB of text")
-        return data
-
-    def text(self, name: str) -> str:
-        return self.read(name).decode("utf-8", "replace").strip()
-
-    def xml(self, name: str) -> Any:
-        """The root element of a file, its names without namespaces; an empty element where it is missing or broken."""
-        from lxml import etree
-
-        parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, recover=True)
-        data = self.read(name)
-        root = etree.fromstring(data, parser) if data.strip() else None
-        if root is None:
-            return etree.Element("none")
-        for element in root.iter("*"):
-            element.tag = element.tag.rpartition("}")[2]
-        return root
-
-    def main(self) -> str:
-        """The main part of an Office document."""
-        return next((one for one in self.targets("").values() if one.startswith(("word/", "ppt/"))), "")
-
-    def targets(self, part: str) -> dict[str, str]:
-        """What a part of an Office document refers to, by id: names of other parts, and addresses."""
-        folder, name = posixpath.split(part)
-        found = {}
-        for one in self.xml(posixpath.join(folder, "_rels", f"{name}.rels")):
-            target = _attribute(one, "Target")
-            if _attribute(one, "TargetMode") != "External":
-                target = posixpath.normpath(posixpath.join("/", folder, target))[1:]
-            found[_attribute(one, "Id")] = target
-        return found
-
-    def title(self) -> str:
-        names = [name for name in ("docProps/core.xml", "meta.xml", _package(self)) if name in self]
-        titles = (one.text or "" for name in names for one in self.xml(name).iter("title"))
-        return " ".join(next(titles, "").split())[:300]
-
-
-def _attribute(element: Any, name: str) -> str:
-    """An attribute by its name without a namespace, of two (``id`` and ``r:id``) the one with; "" for none."""
-    found = [(key.startswith("{"), str(value)) for key, value in element.items() if key.rpartition("}")[2] == name]
-    return max(found, default=(False, ""))[1]
-
-
-def _child(element: Any, *path: str) -> Any:
-    """The first element at a path of names, or None."""
-    for name in path:
-        element = element.find(name) if element is not None else None
-    return element
-
-
-def _value(element: Any, *path: str) -> str:
-    """The attribute ``val`` of the element at a path; "" where there is none."""
-    found = _child(element, *path)
-    return "" if found is None else _attribute(found, "val")
+        return read_ods if "spreadsheet" in kind else _odf
+    raise UnreadableError("it is a ZIP archive of another kind")
 
 
 def _is_on(element: Any, *path: str) -> bool:
     """Whether a switch of a Word document is there and not off."""
-    return _child(element, *path) is not None and _value(element, *path) not in ("0", "false", "off")
+    return child_at(element, *path) is not None and value_at(element, *path) not in ("0", "false", "off")
 
 
 # Word documents ------------------------------------------------------------------------------------------------------
 
 
-def _docx(archive: _Archive) -> Parts:
+def _docx(archive: Archive) -> Parts:
     part = archive.main() or "word/document.xml"
-    body = _child(archive.xml(part), "body")
+    body = child_at(archive.xml(part), "body")
     yield 0, "text/html", "".join(_Word(archive, part).blocks(body)) if body is not None else ""
 
 
 class _Word:
     """A Word document as HTML: headings by their styles, numbered lists with their numbers, notes at the end."""
 
-    def __init__(self, archive: _Archive, part: str) -> None:
+    def __init__(self, archive: Archive, part: str) -> None:
         folder = posixpath.dirname(part)
         self._targets = archive.targets(part)
-        self._styles = {_attribute(one, "styleId"): one for one in archive.xml(f"{folder}/styles.xml").iter("style")}
+        self._styles = {attribute(one, "styleId"): one for one in archive.xml(f"{folder}/styles.xml").iter("style")}
         numbering = archive.xml(f"{folder}/numbering.xml")
-        kinds = {_attribute(one, "abstractNumId"): one for one in numbering.iter("abstractNum")}
+        kinds = {attribute(one, "abstractNumId"): one for one in numbering.iter("abstractNum")}
         self._lists = {
-            _attribute(one, "numId"): kinds.get(_value(one, "abstractNumId")) for one in numbering.iter("num")
+            attribute(one, "numId"): kinds.get(value_at(one, "abstractNumId")) for one in numbering.iter("num")
         }
         self._counts: dict[str, list[int]] = {}
         self._notes = {
-            (kind, _attribute(note, "id")): note
+            (kind, attribute(note, "id")): note
             for kind in ("footnote", "endnote")
             for note in archive.xml(f"{folder}/{kind}s.xml").iter(kind)
         }
@@ -230,8 +144,8 @@ class _Word:
         """A row of a table; ``above`` are the cells that go on in it, by column."""
         cells, column = [], 0
         for cell in (one for one in row.iter("tc") if _owner(one, "tr") is row):
-            merged, span = _child(cell, "tcPr", "vMerge"), _value(cell, "tcPr", "gridSpan") or "1"
-            goes_on = merged is not None and _attribute(merged, "val") != "restart"
+            merged, span = child_at(cell, "tcPr", "vMerge"), value_at(cell, "tcPr", "gridSpan") or "1"
+            goes_on = merged is not None and attribute(merged, "val") != "restart"
             above[column] = above.get(column, "") if goes_on else "".join(self._blocks(cell))
             cells.append(f'<td colspan="{escape(span)}">{above[column]}</td>')
             column += int(span) if span.isdecimal() else 1
@@ -243,34 +157,34 @@ class _Word:
         inside = "".join(part for box in boxes for part in self._blocks(box))
         if not words.strip():
             return inside
-        properties = _child(paragraph, "pPr")
+        properties = child_at(paragraph, "pPr")
         level = self._heading(properties)
         if level:
             return f"<h{level}>{words}</h{level}>{inside}"
         listed = next((one for one in self._with_styles(properties, "numPr") if one is not None), None)
-        if listed is not None and _value(listed, "numId") not in ("", "0"):
-            return self._item(_value(listed, "numId"), _value(listed, "ilvl"), words) + inside
+        if listed is not None and value_at(listed, "numId") not in ("", "0"):
+            return self._item(value_at(listed, "numId"), value_at(listed, "ilvl"), words) + inside
         return f"<p>{words}</p>{inside}"
 
     def _with_styles(self, properties: Any, *path: str) -> Iterator[Any]:
         """What a paragraph and the styles that it is based on have at a path of their properties."""
-        yield _child(properties, *path)
-        style = self._styles.get(_value(properties, "pStyle"))
+        yield child_at(properties, *path)
+        style = self._styles.get(value_at(properties, "pStyle"))
         for _ in range(20):
             if style is None:
                 return
-            yield _child(style, "pPr", *path)
-            style = self._styles.get(_value(style, "basedOn"))
+            yield child_at(style, "pPr", *path)
+            style = self._styles.get(value_at(style, "basedOn"))
 
     def _heading(self, properties: Any) -> int:
         """The level of a heading, 0 for other paragraphs."""
-        style = _value(properties, "pStyle")
-        name = _value(self._styles.get(style), "name").lower() or style.lower()
+        style = value_at(properties, "pStyle")
+        name = value_at(self._styles.get(style), "name").lower() or style.lower()
         if name == "title":
             return 1
         outline = next((one for one in self._with_styles(properties, "outlineLvl") if one is not None), None)
         if outline is not None:
-            level = _attribute(outline, "val")
+            level = attribute(outline, "val")
             return min(int(level) + 1, 6) if level in set("012345678") else 0  # 9 is body text
         named = re.fullmatch(r"heading ?([1-9])", name)
         return min(int(named[1]), 6) if named else 0
@@ -280,13 +194,13 @@ class _Word:
         level = min(int(depth), 8) if depth.isdecimal() else 0
         kind = self._lists.get(number)
         levels = () if kind is None else kind.iter("lvl")
-        here = next((one for one in levels if _attribute(one, "ilvl") == str(level)), None)
+        here = next((one for one in levels if attribute(one, "ilvl") == str(level)), None)
         counts = self._counts.setdefault(number, [0] * 9)
         counts[level] += 1
         counts[level + 1 :] = [0] * (8 - level)
-        if _value(here, "numFmt") in ("bullet", "none", ""):
+        if value_at(here, "numFmt") in ("bullet", "none", ""):
             return f"{'<ul>' * (level + 1)}<li>{words}</li>{'</ul>' * (level + 1)}"
-        start = _value(here, "start")
+        start = value_at(here, "start")
         at = counts[level] + (int(start) - 1 if start.isdecimal() else 0)
         return f'{"<ol>" * (level + 1)}<li value="{at}">{words}</li>{"</ol>" * (level + 1)}'
 
@@ -295,10 +209,10 @@ class _Word:
         parts = []
         for one in parent:
             if one.tag == "r" and not _is_on(one, "rPr", "vanish"):
-                raised = {"superscript": "sup", "subscript": "sub"}.get(_value(one, "rPr", "vertAlign"), "span")
+                raised = {"superscript": "sup", "subscript": "sub"}.get(value_at(one, "rPr", "vertAlign"), "span")
                 parts.append(f"<{raised}>{''.join(map(self._piece, one))}</{raised}>")
             elif one.tag == "hyperlink":
-                target = self._targets.get(_attribute(one, "id"), "")
+                target = self._targets.get(attribute(one, "id"), "")
                 parts.append(f'<a href="{escape(target)}">{self._words(one)}</a>')
             elif one.tag == "t":  # of a formula
                 parts.append(escape(one.text or ""))
@@ -310,7 +224,7 @@ class _Word:
         if one.tag == "t":
             return escape(one.text or "")
         if one.tag in ("footnoteReference", "endnoteReference"):
-            note = self._notes.get((one.tag.removesuffix("Reference"), _attribute(one, "id")))
+            note = self._notes.get((one.tag.removesuffix("Reference"), attribute(one, "id")))
             if note is None:
                 return ""
             self._noted.append(note)
@@ -326,11 +240,11 @@ def _owner(element: Any, name: str) -> Any:
 # Slides --------------------------------------------------------------------------------------------------------------
 
 
-def _pptx(archive: _Archive) -> Parts:
+def _pptx(archive: Archive) -> Parts:
     main = archive.main()
     slides = archive.targets(main)
     for number, one in enumerate(archive.xml(main).iter("sldId"), 1):
-        part = slides.get(_attribute(one, "id"), "")
+        part = slides.get(attribute(one, "id"), "")
         targets = archive.targets(part)
         parts = [_shapes(archive.xml(part), targets)]
         for name in targets.values():
@@ -345,7 +259,7 @@ def _pptx(archive: _Archive) -> Parts:
 def _place(shape: Any) -> str:
     """What a shape is on its slide: "title", "body", "dt" (date), ...; "" for a text box."""
     found = next(shape.iter("ph"), None)
-    return "" if found is None else _attribute(found, "type") or "body"
+    return "" if found is None else attribute(found, "type") or "body"
 
 
 def _shapes(slide: Any, targets: dict[str, str]) -> str:
@@ -363,9 +277,9 @@ def _shapes(slide: Any, targets: dict[str, str]) -> str:
 
 
 def _slide_cell(cell: Any, targets: dict[str, str]) -> str:
-    if "1" in (_attribute(cell, "hMerge"), _attribute(cell, "vMerge")):
+    if "1" in (attribute(cell, "hMerge"), attribute(cell, "vMerge")):
         return ""
-    spans = " ".join(f'{html}="{escape(_attribute(cell, xml) or "1")}"' for html, xml in _SPANS)
+    spans = " ".join(f'{html}="{escape(attribute(cell, xml) or "1")}"' for html, xml in _SPANS)
     return f"<td {spans}>{'<br>'.join(_runs(p, targets) for p in cell.iter('p'))}</td>"
 
 
@@ -376,11 +290,11 @@ def _bullet(paragraph: Any, targets: dict[str, str], listed: bool) -> str:
     words = _runs(paragraph, targets)
     if not words.strip():
         return ""
-    properties = _child(paragraph, "pPr")
+    properties = child_at(paragraph, "pPr")
     own = None if properties is None else next(properties.iter("buChar", "buAutoNum", "buNone"), None)
     if own.tag == "buNone" if own is not None else not listed:
         return f"<p>{words}</p>"
-    level = _attribute(properties, "lvl") if properties is not None else ""
+    level = attribute(properties, "lvl") if properties is not None else ""
     depth = min(int(level), 8) + 1 if level.isdecimal() else 1
     return f"{'<ul>' * depth}<li>{words}</li>{'</ul>' * depth}"
 
@@ -391,10 +305,10 @@ def _runs(paragraph: Any, targets: dict[str, str]) -> str:
         if one.tag == "br":
             parts.append("<br>")
         words = escape("".join(t.text or "" for t in one.iter("t")))
-        if one.tag == "fld" and _attribute(one, "type") == "slidenum":
+        if one.tag == "fld" and attribute(one, "type") == "slidenum":
             continue
-        link = _child(one, "rPr", "hlinkClick")
-        target = "" if link is None else targets.get(_attribute(link, "id"), "")
+        link = child_at(one, "rPr", "hlinkClick")
+        target = "" if link is None else targets.get(attribute(link, "id"), "")
         parts.append(f'<a href="{escape(target)}">{words}</a>' if target.startswith("http") else words)
     return "".join(parts)
 
@@ -402,12 +316,12 @@ def _runs(paragraph: Any, targets: dict[str, str]) -> str:
 # OpenDocument --------------------------------------------------------------------------------------------------------
 
 
-def _odf(archive: _Archive) -> Parts:
+def _odf(archive: Archive) -> Parts:
     if any(True for _ in archive.xml("META-INF/manifest.xml").iter("encryption-data")):
-        raise _UnreadableError("it is locked with a password")
+        raise UnreadableError("it is locked with a password")
     root = archive.xml("content.xml")
     numbered = {
-        _attribute(style, "name")
+        attribute(style, "name")
         for part in (root, archive.xml("styles.xml"))
         for style in part.iter("list-style")
         if len(style) and style[0].tag == "list-level-style-number"
@@ -416,7 +330,7 @@ def _odf(archive: _Archive) -> Parts:
     for number, slide in enumerate(slides, 1):
         yield number, "text/html", _open(slide, numbered)
     if not slides:
-        yield 0, "text/html", _open(_child(root, "body"), numbered)
+        yield 0, "text/html", _open(child_at(root, "body"), numbered)
 
 
 _OPEN_TAGS = {"list-item": "li", "list-header": "li", "table": "table", "table-row": "tr", "p": "p"}
@@ -429,23 +343,23 @@ def _open(element: Any, numbered: set[str], style: str = "") -> str:
         return ""
     tag = element.tag
     if tag == "list":
-        style = _attribute(element, "style-name") or style
+        style = attribute(element, "style-name") or style
     inside = escape(element.text or "")
     inside += "".join(_open(one, numbered, style) + escape(one.tail or "") for one in element)
     if tag == "h":
-        level = min(int(_attribute(element, "outline-level") or 1), 6)
+        level = min(int(attribute(element, "outline-level") or 1), 6)
         return f"<h{level}>{inside}</h{level}>"
     if tag == "list":
         return f"<ol>{inside}</ol>" if style in numbered else f"<ul>{inside}</ul>"
     if tag == "table-cell":
         names = (("colspan", "number-columns-spanned"), ("rowspan", "number-rows-spanned"))
-        spans = " ".join(f'{html}="{escape(_attribute(element, xml) or "1")}"' for html, xml in names)
+        spans = " ".join(f'{html}="{escape(attribute(element, xml) or "1")}"' for html, xml in names)
         return f"<td {spans}>{inside}</td>"
     if tag == "a":
-        return f'<a href="{escape(_attribute(element, "href"))}">{inside}</a>'
+        return f'<a href="{escape(attribute(element, "href"))}">{inside}</a>'
     if tag == "note":
         return f" ({inside.removeprefix('<p>').removesuffix('</p>')})"
-    if tag == "frame" and _attribute(element, "class") == "title":
+    if tag == "frame" and attribute(element, "class") == "title":
         return f"<h2>{''.join(t for t in element.itertext())}</h2>"
     if tag in ("tab", "s", "line-break"):
         return "<br>" if tag == "line-break" else " "
@@ -456,24 +370,18 @@ def _open(element: Any, numbered: set[str], style: str = "") -> str:
 # EPUB ----------------------------------------------------------------------------------------------------------------
 
 
-def _package(archive: _Archive) -> str:
-    """The package document of a book."""
-    files = archive.xml("META-INF/container.xml").iter("rootfile")
-    return next((unquote(_attribute(one, "full-path")) for one in files), "")
-
-
-def _epub(archive: _Archive) -> Parts:
-    package = _package(archive)
+def _epub(archive: Archive) -> Parts:
+    package = archive.package()
     folder = posixpath.dirname(package)
     root = archive.xml(package)
-    files = {_attribute(one, "id"): one for one in root.iter("item")}
+    files = {attribute(one, "id"): one for one in root.iter("item")}
     names = []
     for one in root.iter("itemref"):
-        item = files.get(_attribute(one, "idref"))
-        if item is not None and "nav" not in _attribute(item, "properties").split():
-            names.append(posixpath.normpath(posixpath.join(folder, unquote(_attribute(item, "href")))))
-    locked = {unquote(_attribute(one, "URI")) for one in archive.xml("META-INF/encryption.xml").iter("CipherReference")}
+        item = files.get(attribute(one, "idref"))
+        if item is not None and "nav" not in attribute(item, "properties").split():
+            names.append(posixpath.normpath(posixpath.join(folder, unquote(attribute(item, "href")))))
+    locked = {unquote(attribute(one, "URI")) for one in archive.xml("META-INF/encryption.xml").iter("CipherReference")}
     if locked & set(names):
-        raise _UnreadableError("its text is encrypted (DRM)")
+        raise UnreadableError("its text is encrypted (DRM)")
     for number, name in enumerate(names, 1):
         yield number, "application/xhtml+xml", archive.read(name)

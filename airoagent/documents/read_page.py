@@ -5,23 +5,22 @@
 
 HTML and XHTML go through `html_tree` (tree without what is hidden), `rendering` (blocks of text) and `main_text` (which
 of them are what the page is about); where no main text can be found, all that is visible is given. Plain text,
-Markdown, JSON and XML are read by `read_text`; Word documents, slides, EPUB books and (with that extra) PDF files by
-`binary_files`. Everything else is refused by type. A page of the web that is large is read in a child process with
-limits; the user's documents are read without trafilatura, whole but for navigation, in time and memory linear in their
-size.
+Markdown, JSON and XML are read by `read_text`; Word documents, slides, spreadsheets, EPUB books and (with that extra)
+PDF files by `binary_files`. Everything else is refused by type. A page of the web that is large is read in a child
+process with limits; the user's documents are read without trafilatura, whole but for navigation, in time and memory
+linear in their size.
 """
 
 from __future__ import annotations
 
 import json
-import re
 import sys
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from urllib.parse import urldefrag, urljoin, urlsplit
 
 from airoagent.child_processes import run_child, set_limits
-from airoagent.documents import pdf
+from airoagent.documents import guards, pdf
 from airoagent.documents.binary_files import READ, TYPES, read_binary, read_kept
 from airoagent.documents.charset import decode, split_type
 from airoagent.documents.html_tree import Tree, parse_html
@@ -32,12 +31,6 @@ from airoagent.errors import FetchError
 
 __all__ = ["Link", "Page", "Reading", "read_blocks", "read_page", "serve"]
 
-_CHALLENGE = re.compile(
-    r"just a moment\.\.\.|attention required! \| cloudflare|checking your browser|ddos-guard|one moment, please"
-    r"|access denied|access to this page has been denied|are you a robot|verify(?:ing)? you are human"
-    r"|pardon our interrupt",
-    re.IGNORECASE,
-)
 _TYPES = {
     "html": "text/html",
     "xhtml": "application/xhtml+xml",
@@ -221,7 +214,7 @@ def _content(tree: Tree, url: str, of_web: bool) -> tuple[Reading, int]:
     if not tree.whole:
         blocks += (Block("text", "(The rest of this page was not read: it has too many parts.)"),)
     size = sum(len(block.text) for block in blocks)
-    if of_web and _CHALLENGE.match(tree.title.strip()) and size < _LEAST_CHALLENGED:  # a guard's page, sent instead
+    if of_web and guards.TITLE.match(tree.title.strip()) and size < _LEAST_CHALLENGED:  # a guard's page, sent instead
         blocks = ()
     return Reading(_title(tree, blocks), blocks, _links(url, tree.base, hrefs), tree.language[:35]), size
 

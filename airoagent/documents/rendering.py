@@ -55,6 +55,9 @@ _BASE = re.compile(r"(?:\d|\)|(?<![^\W\d])[^\W\d]{1,3})\s?$")  # a number, a bra
 _MOST_SPAN = 30  # columns of a cell
 _MOST_REPEATED, _LONGEST_REPEATED = 5000, 200  # repetitions of cells in a table; characters of a cell that is repeated
 _TRAILING_BARS = re.compile(r"(?<![ |])[ |]+$")
+_JOINT = re.compile(r"(\w{0,2}[.!?,;:)]?)\x02+(?=(\w{0,8}))")
+_NOT_APART = word_set("sub sup wbr br rt rp code kbd samp tt var math")  # what stands in a word, or spells one
+_AFTER_A_FIGURE = re.compile(r"(?:st|nd|rd|th|[a-z])\b", re.IGNORECASE)
 
 
 class _Renderer:
@@ -121,7 +124,7 @@ class _Renderer:
             self._kind, self._level, self._lists, self._numbers, self._article = state
             self._lead = ""
 
-        self._stack += [leave, *reversed(node.children)]
+        self._stack += [leave, *reversed(_jointed(node))]
         tag = node.tag
         if rank := heading_level(tag):
             self._kind, self._level, self._lead = "heading", rank, ""
@@ -166,14 +169,14 @@ class _Renderer:
                 self._on_link(place, href, _clean(words).replace("\n", " ")[:300])
             self._words.append("\x01")
 
-        self._stack += [leave, *reversed(node.children)]
+        self._stack += [leave, *reversed(_jointed(node))]
 
     def _here(self, href: str, text: str) -> None:
         self._on_link(len(self.blocks), href, text)
 
     def _code(self, node: Node) -> None:
         self._flush()
-        text = _INVISIBLE.sub("", _plain(node, self._here)).expandtabs(4).strip("\n")
+        text = _INVISIBLE.sub("", _plain(node, self._here).replace("\x02", "")).expandtabs(4).strip("\n")
         lines = [line.rstrip() for line in text.split("\n")]
         if any(lines):
             self._add("code", "\n".join(lines))
@@ -273,7 +276,37 @@ def _inline(node: Node, before: Sequence[str]) -> Sequence[Node | str]:
         return ("“", *children, "”")
     elif tag == "rt":
         return ("(", *children, ")")
-    return children
+    return _jointed(node)
+
+
+def _jointed(node: Node) -> Sequence[Node | str]:
+    """The children of an element, with a mark between two elements where nothing else stands between them."""
+    children = node.children
+    if len(children) < 2 or node.tag in _NOT_APART:
+        return children
+    parts: list[Node | str] = []
+    last = ""
+    for child in children:
+        tag = "" if isinstance(child, str) else child.tag
+        if tag and last and not (tag in BLOCKS or tag in _NOT_APART or last in _NOT_APART):
+            parts.append("\x02")
+        parts.append(child)
+        last = tag
+    return parts
+
+
+def _at_joint(joint: re.Match[str]) -> str:
+    """What stands at the edge of two elements: a space where their layout keeps apart what cannot be one word."""
+    before, after = joint[1], joint[2]
+    word = len(before) > 1 and before.isalpha() and before.lower() != before.upper()
+    if after[:1].isdigit():
+        apart = word
+    elif before[-1:].isdigit():
+        apart = after[:1].lower() != after[:1].upper() and not _AFTER_A_FIGURE.match(after)
+    else:
+        sentence = before != "" and not before[-1].isalnum()
+        apart = len(after) > 1 and after.istitle() and (sentence or (word and before[-1].islower()))
+    return before + " " if apart else before
 
 
 def _grouped(part: Node) -> Sequence[Node | str]:
@@ -290,6 +323,8 @@ def _is_note(sup: Node) -> bool:
 def _clean(text: str) -> str:
     """Runs of white space become one space; a <br> becomes a line break; invisible characters go."""
     text = _INVISIBLE.sub("", text.replace("\x01", ""))
+    if "\x02" in text:
+        text = _JOINT.sub(_at_joint, text)
     if "\x00" not in text:
         return _SPACES.sub(" ", text).strip()
     lines = (_SPACES.sub(" ", line).strip() for line in text.split("\x00"))

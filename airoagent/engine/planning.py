@@ -76,6 +76,9 @@ async def write_plan(
             if _is_prose(error, toolbox):
                 error.diagnostics += (_PROSE,)
             raise
+        if execution is not None and not draft.started.issubset(plan.steps):  # it took back what was started
+            execution.give_up()
+            await execution.ended()
         return replace(plan, diagnostics=(*plan.diagnostics, _loop_after(text))) if loop else plan
 
     plan = await until_usable(written, plan_prompt(question, tools, known, style), retries, recorder)
@@ -95,6 +98,7 @@ class _Draft:
         self._text = ""
         self._pending: list[str] = []
         self._steps: list[tuple[Step, bool]] = []  # and whether it finds nothing new
+        self.started: set[Step] = set()
 
     def heard(self, text: str) -> None:
         """The model has written this."""
@@ -108,6 +112,7 @@ class _Draft:
         if start and self._execution is not None:
             self._recorder(PlanPart(text="".join(self._pending)))
             self._pending.clear()
+            self.started.update(start)
             self._execution.add(*start)
 
     def finish(self, text: str, truncated: bool) -> Plan:

@@ -111,12 +111,14 @@ def failure_of(error: BaseException, tool: str) -> AiroError:
         if not isinstance(getattr(error, "exit_code", None), int):
             error.exit_code = error.default_exit_code
         return error
-    frames = traceback.extract_tb(error.__traceback__)
+    cause = error.__cause__  # a thread can pass these on only within another error (`in_thread`)
+    raised = cause if isinstance(cause, SystemExit | KeyboardInterrupt | GeneratorExit | StopIteration) else error
+    frames = traceback.extract_tb(raised.__traceback__)
     place = f"raised at {frames[-1].filename}:{frames[-1].lineno}" if frames else ""
-    _log.debug("%s raised", tool, exc_info=error)
-    text = " ".join(_words(lambda: str(error)).split())[:500]
-    failure = ToolError(f"{tool} raised {type(error).__name__}{': ' + text if text else ''}", place)
-    failure.__cause__ = error
+    _log.debug("%s raised", tool, exc_info=raised)
+    text = " ".join(_words(lambda: str(raised)).split())[:500]
+    failure = ToolError(f"{tool} raised {type(raised).__name__}{': ' + text if text else ''}", place)
+    failure.__cause__ = raised
     return failure
 
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
+import unicodedata
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -347,8 +348,8 @@ class Session:
 
 
 def asked_question(question: str) -> str:
-    """The question without the space around it; UsageError where nothing is left."""
+    """The question without the space around it; UsageError where no word, number or sign for one is left."""
     question = question.strip()
-    if not question:
+    if not any(unicodedata.category(character)[0] in "LNS" for character in question):
         raise UsageError("there is no question", 'ask one: airo "Who won the Nobel Prize in Literature in 2020?"')
     return question

@@ -11,11 +11,13 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from airoagent.models.base import Chunk
+from airoagent.prompts.own_text import after_thoughts
 from airoagent.prompts.wrappers import trim_completion
 
-__all__ = ["StopFilter", "bounded"]
+__all__ = ["StopFilter", "ThoughtFilter", "bounded"]
 
 _TURNS = ("USER:", "ASSISTANT:")
+_LONG = 500  # characters
 _MOST_TEXT = 4 * 1024 * 1024  # characters for one prompt, far more than any model can write in its window
 
 
@@ -89,3 +91,29 @@ class StopFilter:
 def _overlap(text: str, word: str, most: int) -> int:
     """The length of the longest end of ``text`` (up to ``most``) that ``word`` begins with."""
     return next((n for n in range(min(most, len(text)), 0, -1) if text.endswith(word[:n])), 0)
+
+
+class ThoughtFilter:
+    """Leaves out the thoughts that a completion begins with; those that never end are passed on when it does."""
+
+    __slots__ = ("_held",)
+
+    def __init__(self) -> None:
+        self._held: str | None = ""  # None: the thoughts are over
+
+    def feed(self, text: str) -> str:
+        """Take the next piece; return what can be shown now."""
+        if self._held is None:
+            return text
+        self._held += text
+        if len(self._held) > _LONG and not (">" in text or "]" in text):
+            return ""  # thoughts go on: looking through all of them again for each word takes long
+        own = after_thoughts(self._held)
+        if own:
+            self._held = None
+        return own
+
+    def finish(self) -> str:
+        """The model has ended: what was held back."""
+        held, self._held = self._held or "", None
+        return held

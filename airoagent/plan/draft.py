@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Container
 from dataclasses import dataclass
+from typing import Any
 
 from airoagent.errors import Diagnostic, PlanError
 from airoagent.findings import Finding, located
@@ -40,6 +41,9 @@ _HINTS = {
 }
 
 
+_TAKEN_BACK = ("steps", "places", "findings", "defined", "forward", "used", "answer", "failed")
+
+
 class Draft:
     """Steps, findings, question and answer gathered so far."""
 
@@ -58,6 +62,7 @@ class Draft:
         self.question = ""
         self.answer: Template | None = None
         self.failed = False
+        self._older: dict[str, Any] = {}  # the plan that the text took back
 
     def note(self, at: int, kind: str, message: str, repair: str) -> None:
         """Record a repair."""
@@ -113,8 +118,18 @@ class Draft:
         self.defined[own] = step
         self.steps.append(step)
         self.places.append(place)
-        if not self.failed:
+        if not self.failed and not self._older:
             self.certain.append(step)
+
+    def begin_again(self, at: int) -> None:
+        """The text takes back what it has planned so far; that stands should no other plan follow."""
+        if not self.defined:
+            return
+        self._older = {name: getattr(self, name) for name in _TAKEN_BACK}
+        self.steps, self.places, self.defined, self.forward, self.used = [], [], {}, [], set()
+        self.answer, self.failed = None, False
+        self.findings = [finding for finding in self.findings if finding.repair]
+        self.note(at, "revised_plan", "The plan is written again from here on.", "what is before it left out")
 
     @property
     def earlier(self) -> Container[str] | None:
@@ -151,6 +166,9 @@ class Draft:
         ``text`` is what was read, ``raw`` the same as it came: its lines may end in CR LF.
         """
         end = len(text)
+        if not self.defined:
+            for name, value in self._older.items():
+                setattr(self, name, value)
         if not self.defined and not self.failed:
             kind = "truncated" if truncated and text.strip() else "empty_plan"
             self.fail(0, kind, "The text ends before its first step." if truncated else "The text holds no plan.")

@@ -9,7 +9,7 @@ from airoagent.plan.heads import ASSIGNMENT_LINE, REACH, STATEMENT_LINE
 from airoagent.plan.repairs import NOISE, clean_answer, read_template
 from airoagent.plan.steps import Ref
 
-__all__ = ["AnswerReader", "Frame", "is_fence"]
+__all__ = ["AnswerReader", "Frame", "is_fence", "is_taken_back"]
 
 _FENCE = re.compile(r"(?:`{3,}+|~{3,}+)\s*+[\w.+-]*+\s*+`*+")
 _DOTS = re.compile(r"[\[(]?(?:\.{2,}+|…++)[\])]?")
@@ -18,6 +18,21 @@ _LIST_SIGNS = re.compile(r"[\[\]{},\s]++")
 _TEMPLATE = re.compile(r"[\[［](?!.*[\[［]).*[\]］]?\.?", re.DOTALL)  # `[function to call with input parameter]`
 _NUMBER = re.compile("[0-9]+")
 _INLINE_PLAN = re.compile(r"(?:^|\s)(?:plan|thought)\s?[0-9]{0,6}(?:\*\*)?[:：]\s", re.IGNORECASE)
+
+
+_AGAIN = r"(?:revis|correct|improv|updat|refin|amend|adjust|rewrit|redo|redone|fix)\w*"
+_TAKEN_BACK = re.compile(
+    rf"(?:.*\b)?(?:{_AGAIN}|better|final|new|actual|real|second|full|complete)(?: version of)?(?: the| my)? plan\b"
+    rf"|.*\b(?:let me|let's|i(?: will|'ll| should| must| have to| need to)) (?:(?:think|try|start) (?:again|over)"
+    rf"|{_AGAIN}(?: (?:it|this|that|(?:the|my) (?:plan|steps)))?)[\W_]*\Z"
+    rf"|[\W_]*(?:{_AGAIN}|second|final)(?: (?:version|attempt|try|draft))?[*_]{{0,3}}[:：]",
+    re.IGNORECASE,
+)
+
+
+def is_taken_back(line: str) -> bool:
+    """Whether a line of prose says that the plan before it is written again below."""
+    return len(line) < REACH and _TAKEN_BACK.match(line) is not None
 
 
 def is_fence(line: str) -> bool:

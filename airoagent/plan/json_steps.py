@@ -128,11 +128,10 @@ def json_line(**fields: str) -> str:
 class ObjectSteps:
     """Takes whole objects into the draft; ``answered`` says that one of them held the answer."""
 
-    __slots__ = ("_count", "_draft", "_frame", "answered")
+    __slots__ = ("_draft", "_frame", "answered")
 
     def __init__(self, draft: Draft, frame: Frame) -> None:
         self._draft, self._frame = draft, frame
-        self._count = 0
         self.answered = False
 
     def take(self, text: str, start: int, line: int, known: bool) -> None:
@@ -173,8 +172,7 @@ class ObjectSteps:
             draft.note(start, "arguments", "The step has several arguments.", "kept as one text")
         tool = draft.tool(written, draft.names.resolve(written), start)
         thought = " ".join(thought.split()) or self._frame.thought()
-        number = self._count if number is None else number
-        self._count += 1
+        number = len(draft.defined) if number is None else number
         draft.add(number, thought, tool, text, line=line, at=start, place=start, size=len(text))
         return True
 

@@ -18,6 +18,8 @@ The rules, all linear in the text, and the same for a whole text and for chunks 
 - A **step is certain** at the newline after its closing bracket, at the head of the next statement on the same line,
   at the line head that ends an unbalanced input, or at the ``}`` of its object; `PlanParser.feed` gives it out then.
   After an error no step is given out any more, and reading goes on to find the other errors.
+- A **revision** ("Here is the revised plan:", "Let me try again") takes back the plan before it, if another follows:
+  steps that were given out may not be in the plan in the end.
 - The **thought** is the text from ``Plan:`` up to the assignment, white space collapsed; several are joined.
 - The **answer** is the ``Answer:`` line. A lone reference ends it; prose goes on until a blank line, a fence or a
   statement. An answer before any step is chatter, and so is everything after the answer. Without an answer line the

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 
 from airoagent.plan.draft import Draft
 from airoagent.plan.fields import FieldReader
-from airoagent.plan.frame import AnswerReader, Frame, is_fence
+from airoagent.plan.frame import AnswerReader, Frame, is_fence, is_taken_back
 from airoagent.plan.heads import REACH, Head, Heads
 from airoagent.plan.json_steps import ObjectScanner, ObjectSteps, looks_like_step
 from airoagent.plan.repairs import NOISE, clean_input, read_arguments
@@ -206,7 +206,10 @@ class StatementReader:
     def _take_line(self, end: int) -> None:
         """Take what is left of a line outside of statements."""
         text, whole = self.source.slice(self._content, end), self._content == self._line_start
-        if not (whole and self._fields.take(text, self._content, self._line)):
+        if whole and self._frame.thought_at < 0 and is_taken_back(text):
+            self._fields.flush()
+            self._draft.begin_again(self._content)
+        elif not (whole and self._fields.take(text, self._content, self._line)):
             self._frame.take(text, self._content, whole)
 
     def _in_thoughts(self, sign: str, at: int) -> None:
@@ -414,7 +417,11 @@ class StatementReader:
     def _after(self, sign: str, at: int) -> None:
         text = self.source.slice(self._content, at)
         line = text.strip()
-        if line:
+        if is_taken_back(line):
+            self._draft.begin_again(self._content)
+            self._answer = AnswerReader()
+            self._to_frame(at)
+        elif line:
             if is_fence(line):
                 self._draft.note(self._content, "code_fence", "There is a code fence here.", "left out")
             elif not _BEFORE_OBJECT.fullmatch(line.rstrip("]}")):

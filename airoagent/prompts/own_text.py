@@ -12,7 +12,16 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["NEXT_TURN", "THOUGHTS_BEGIN", "THOUGHT_TAGS", "Repeats", "closes_thoughts", "own_text", "repeats_from"]
+__all__ = [
+    "NEXT_TURN",
+    "THOUGHTS_BEGIN",
+    "THOUGHT_TAGS",
+    "Repeats",
+    "after_thoughts",
+    "closes_thoughts",
+    "own_text",
+    "repeats_from",
+]
 
 THOUGHT_TAGS = "think|thinking|thoughts?|reasoning|reflection|scratchpad"
 THOUGHTS_BEGIN = re.compile(
@@ -20,6 +29,12 @@ THOUGHTS_BEGIN = re.compile(
     r"|(?:<\|start\|>assistant)?<\|channel\|>(?:analysis|commentary)<\|message\|>)",
     re.IGNORECASE,
 )
+_MARKS = (
+    *(f"<{tag}>" for tag in THOUGHT_TAGS.replace("s?", "").split("|")),
+    *("<thoughts>", "[think]", "<|start|>assistant<|channel|>analysis<|message|>"),
+    *("<|channel|>analysis<|message|>", "<|channel|>commentary<|message|>"),
+)
+_LONGEST_MARK = max(map(len, _MARKS))
 _THOUGHTS_END = re.compile(rf"</(?:{THOUGHT_TAGS})>|\[/THINK\]|<\|end\|>", re.IGNORECASE)
 _LONE_END = re.compile(rf"</(?:{THOUGHT_TAGS})>|\[/THINK\]", re.IGNORECASE)
 _FINAL_CHANNEL = re.compile(r"(?:<\|start\|>assistant)?<\|channel\|>final<\|message\|>")
@@ -37,6 +52,23 @@ _LABEL = re.compile(r"\s*(?:#{2,4} ?Response:|ASSISTANT:)[ \t]*\n?")
 def closes_thoughts(text: str) -> bool:
     """Whether thoughts end with the end of this text."""
     return any(found.end() == len(text) for found in _THOUGHTS_END.finditer(text))
+
+
+def after_thoughts(text: str) -> str:
+    """What follows the thoughts that a text begins with, without the space before it; "" while they, or the mark that
+    begins them, may go on. A text that begins without thoughts is given as it is.
+    """
+    start = 0
+    while thoughts := THOUGHTS_BEGIN.match(text, start):
+        ended = _THOUGHTS_END.search(text, thoughts.end())
+        if ended is None:
+            return ""
+        start = ended.end()
+    rest = text[start:].lstrip() if start else text
+    begins = rest.lstrip()[:_LONGEST_MARK].lower()
+    if len(begins) < _LONGEST_MARK and any(mark.startswith(begins) for mark in _MARKS):
+        return ""
+    return rest
 
 
 def own_text(text: str) -> str:

@@ -60,7 +60,7 @@ def bound(tool: Tool) -> Call:
     plain = "" if wanted or background else _plain_parameter(tool)
 
     async def call(text: str, context: ToolContext | None, parts: Filled = ()) -> Any:
-        if plain and not text.startswith(("{", plain)) and not text[:1].isspace():
+        if plain and not text.startswith(("{", "[", plain)) and not text[:1].isspace():
             given: dict[str, Any] = {plain: text}
         else:
             given = arguments(text, parts or (text,))
@@ -111,8 +111,7 @@ def arguments_for(tool: Tool) -> Arguments:
 
     def arguments(text: str, parts: Filled) -> dict[str, Any]:
         first = parts[0].lstrip() if isinstance(parts[0], str) else ""
-        is_object = first.startswith("{")
-        if takes_text and not is_object and not _PAIR.match(first):
+        if takes_text and first[:1] not in ("{", "[") and not _PAIR.match(first):
             return {only: text}
         if not checked:
             from airoagent.calls.signatures import function_of
@@ -122,6 +121,8 @@ def arguments_for(tool: Tool) -> Arguments:
         value = template.value
         if value is not None and only and takes_text and len(value) == 1 and _ANY_INPUT.issuperset(value):
             (value,) = ({only if name not in names else name: one} for name, one in value.items())
+        if value and names == [only] and only in value and takes_text and tool.specification is None:
+            value = {only: value[only]}  # models add options that they know from other tools
         if value is not None and (not only or only in value or value.keys() <= set(names)):
             return _checked(tool, checked[0], value, template)
         if takes_text:
@@ -138,6 +139,7 @@ def arguments_for(tool: Tool) -> Arguments:
 
 
 _PAIR = re.compile(r"(\w+)\s*=(?!=)\s*")
+_LIST_OF_ONE = re.compile(r"""\[\s*(?:"([^"\\]+)"|'([^'\\]+)')\s*\]""")
 
 
 class _Template:
@@ -161,6 +163,8 @@ class _Template:
             part if isinstance(part, str) else f"{self._open}{next(numbers)}{self._close}" for part in parts
         ).strip()
         value: Json = _pairs(text, names)
+        if lone := _LIST_OF_ONE.fullmatch(text):
+            value = {"input": lone[1] or lone[2]}
         if value is None:
             try:
                 found = read_value(text)

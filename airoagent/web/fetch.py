@@ -15,7 +15,7 @@ import asyncio
 import copy
 import ssl
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import TYPE_CHECKING
@@ -23,6 +23,7 @@ from weakref import WeakKeyDictionary
 
 from airoagent.background import backoff, in_thread
 from airoagent.documents.charset import decode, split_type
+from airoagent.documents.guards import guard_of
 from airoagent.documents.html_tree import parse_html
 from airoagent.errors import FetchError
 from airoagent.web.addresses import AllowList
@@ -45,10 +46,9 @@ _ACCEPT = "text/html,application/xhtml+xml,text/plain;q=0.9,application/json;q=0
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _TRY_AGAIN = frozenset({429, 502, 503, 504})
 _ROBOTS_KEPT = 3600.0
-_HEAD = 20_000  # bytes of a page in which it may send its reader on
+_HEAD = 20_000  # bytes of a page in which it may send its reader on, or a guard shows itself
 _MOST_COOKIES, _MOST_COOKIE = 20, 4096
-# Headers by which guards mark that they have refused.
-_GUARDS = {"cf-mitigated": "Cloudflare", "x-datadome": "DataDome", "x-sucuri-block": "Sucuri", "x-iinfo": "Imperva"}
+_GUARDED = frozenset({401, 403, 405, 429, 503})
 _ROBOTS_DENIED_KEPT = 60.0
 
 
@@ -303,11 +303,11 @@ class _Fetch:
             raise FetchError(f"{url} answers {status} and does not say where to go", "use another page")
         kind, charset = split_type(answer.headers.get("Content-Type", ""))
         wait = retry_after(answer.headers.get("Retry-After", ""))
-        if status >= 400 and not self.api:
-            raise _status_error(url, status, wait, answer.headers)
-        check_type(kind, str(url))
         limits = self.owner._limits
         inflater = Inflater(answer.headers.get("Content-Encoding", ""), str(url))
+        if status >= 400 and not self.api:
+            raise _status_error(url, status, wait, await _guard(answer, inflater) if status in _GUARDED else "")
+        check_type(kind, str(url))
         body, cut = await read_body(
             answer.chunks, inflater, limits.wire, limits.body, lambda head: check_sniff(head, charset, str(url))
         )
@@ -388,12 +388,21 @@ def _refresh_of(body: bytes, charset: str) -> str:
     return parse_html(decode(head, charset)).refresh if b"refresh" in head.lower() else ""
 
 
-def _status_error(url: httpx.URL, status: int, wait: float | None, headers: Mapping[str, str]) -> FetchError:
+async def _guard(answer: Answer, inflater: Inflater) -> str:
+    """The guard that sent an answer; "" if none did."""
+    import httpcore
+
+    head = b""
+    with suppress(FetchError, httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException):
+        head, _ = await read_body(answer.chunks, inflater, _HEAD, _HEAD, lambda head: None)
+    return guard_of(answer.headers, head)
+
+
+def _status_error(url: httpx.URL, status: int, wait: float | None, guard: str) -> FetchError:
     phrase = next((f" {known.phrase}" for known in HTTPStatus if known == status), "")
     message = f"{url} answers {status}{phrase}"
-    guard = next((name for header, name in _GUARDS.items() if header in headers), "")
-    if guard and status in (401, 403, 429, 503):
-        return FetchError(f"{message}: {guard}, which guards the site against robots, refused", "use another page")
+    if guard:
+        return FetchError(f"{message}: {guard} keeps robots from this site", "use another page")
     if status in _TRY_AGAIN:
         return _PassingError(message, "try again later", retryable=True, retry_after=wait)
     return FetchError(message, "check the address, or use another page")

@@ -106,6 +106,7 @@ def test_a_plan_that_cannot_be_read_is_exit_4_with_line_column_caret_hint_and_on
     ("args", "code", "told"),
     [
         (("ask", "   "), 2, "there is no question"),
+        (("?",), 2, "there is no question"),
         (("ask", "--no-such-option", "q"), 2, "No such option"),
         (("--docs", "/no/such/folder", "q"), 2, "/no/such/folder"),
         (("-T", "DukDukGo", "q"), 2, "DuckDuckGo"),

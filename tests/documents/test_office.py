@@ -22,7 +22,9 @@ ODF = " ".join(
     for name in ("office", "text", "table", "style", "drawing", "presentation")
 )
 CORE = '<cp:coreProperties xmlns:cp="c" xmlns:dc="http://purl.org/dc/elements/1.1/"><dc:title>{}</dc:title></cp:coreProperties>'
-DOCX, PPTX, ODT, _ODP, EPUB = (kind for kind in TYPES if kind != "application/pdf")
+DOCX, PPTX, ODT, EPUB = (
+    one for one in TYPES if one.endswith(("wordprocessingml.document", "presentationml.presentation", "text", "zip"))
+)
 
 
 def packed(files: dict[str, str]) -> bytes:

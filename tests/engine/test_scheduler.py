@@ -201,9 +201,9 @@ def _raise(error: BaseException) -> str:
     [
         (lambda: b"a", "returned bytes; a tool returns text"),
         (lambda: ToolOutput(3), "whose text is int"),
-        (lambda: _raise(StopIteration("x")), "StopIteration"),
-        (lambda: _raise(SystemExit(3)), "SystemExit"),
-        (lambda: _raise(KeyboardInterrupt()), "KeyboardInterrupt"),
+        (lambda: _raise(StopIteration("x")), "raised StopIteration: x"),
+        (lambda: _raise(SystemExit(3)), "raised SystemExit: 3"),
+        (lambda: _raise(KeyboardInterrupt()), "raised KeyboardInterrupt"),
         (lambda: _raise(RecursionError("deep")), "RecursionError: deep"),
     ],
 )
@@ -492,6 +492,28 @@ def test_what_has_started_is_cancelled_on_record_when_the_plan_turns_out_unusabl
     assert run.evidence["evidence0"].text == "kept"
     assert [event.step for event in run.events if isinstance(event, StepCancelled)] == ["evidence1"]
     assert run.events[-1].type == "run_finished"
+
+
+def test_what_was_started_of_a_plan_that_is_then_revised_is_no_evidence_of_the_new_one() -> None:
+    async def main() -> Run:
+        begun = asyncio.Event()
+
+        @tool
+        async def begin(text: str) -> str:
+            """Starts."""
+            begun.set()
+            return text
+
+        model, agent = dictate(begin, echo)
+        task = asyncio.create_task(agent.arun("q"))
+        model.pieces.put_nowait(":evidence0: = begin[old]\nAnswer: :evidence0:\n\n")
+        await asyncio.wait_for(begun.wait(), 10)
+        model.pieces.put_nowait("Here is the revised plan:\n:evidence0: = echo[new]\nAnswer: :evidence0:")
+        model.pieces.put_nowait(None)
+        return await task
+
+    run = asyncio.run(main())
+    assert (run.status, run.answer) == ("done", "new")
 
 
 def test_the_same_call_is_made_once_and_both_steps_have_it_on_record() -> None:

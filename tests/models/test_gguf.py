@@ -70,7 +70,9 @@ def test_what_a_file_says_of_its_model(tmp_path: Path) -> None:
         (whole(LLAMA)[:-1], "is cut off"),
         (head(LLAMA, version=1), "version 1"),
         (head(LLAMA, tensors=0), "no weights"),
-        (b"GGUF" + struct.pack("<IQQ", 3, 1, 2**60), "is not read"),
+        (head(LLAMA, version=4), "version 4, which is not read"),
+        (b"GGUF" + struct.pack(">IQQ", 3, 1, 1), "for big-endian machines"),
+        (b"GGUF" + struct.pack("<IQQ", 3, 1, 2**60), "cut off or damaged"),
         (b"GGUF" + struct.pack("<IQQQ", 3, 1, 1, 2**62), "cut off or damaged"),
         (b"GGUF" + struct.pack("<IQQ", 3, 1, 1) + text("k") + struct.pack("<I", 77), "cut off or damaged"),
     ],
@@ -81,6 +83,19 @@ def test_what_is_none_is_one_sentence(content: bytes, message: str, tmp_path: Pa
     with pytest.raises(ModelError, match=message) as caught:
         read_gguf(path, "x")
     assert caught.value.hint
+
+
+def test_parts_of_a_model_are_read_from_the_first_on_when_all_are_there(tmp_path: Path) -> None:
+    parts = [tmp_path / f"x-0000{number}-of-00002.gguf" for number in (1, 2)]
+    parts[1].write_bytes(whole(LLAMA))
+    with pytest.raises(ModelError, match="x is part 2 of 2 of a model") as caught:
+        read_gguf(parts[1], "x")
+    assert caught.value.hint == f"name the first part: -m {parts[0]}"
+    parts[0].write_bytes(whole(LLAMA))
+    assert read_gguf(parts[0], "x").architecture == "llama"
+    parts[1].unlink()
+    with pytest.raises(ModelError, match=f"1 of them are missing: {parts[1].name}"):
+        read_gguf(parts[0], "x")
 
 
 def test_a_file_that_is_not_there_is_said() -> None:

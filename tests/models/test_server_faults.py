@@ -252,6 +252,47 @@ def test_an_error_in_place_of_an_answer_is_told(answer: Answer) -> None:
     assert refusal(answer).message.endswith("failed: the GPU is gone")
 
 
+def chatted(*deltas: dict[str, Any], finish: str = "stop") -> str:
+    """The text of a chat's answer in these pieces."""
+    pieces = [{"choices": [{"delta": delta}]} for delta in deltas]
+    pieces.append({"choices": [{"delta": {}, "finish_reason": finish}]})
+    said = events(*(f"data: {json.dumps(piece)}" for piece in pieces), "data: [DONE]")
+    with serving({"/v1/models": as_json({"data": [{"id": "m"}]}), "/v1/chat/completions": said}) as served:
+        return asyncio.run(complete(ServerModel(served.url), Prompt("Where?"))).text
+
+
+@pytest.mark.parametrize(
+    ("pieces", "text"),
+    [
+        (["<thi", "nk>hm <b>", " hm</think>\n\nIn the", " kelp."], "In the kelp."),
+        (["[THINK]hm[/THINK] In the kelp."], "In the kelp."),
+        (["<|channel|>analysis<|message|>hm<|end|>", "In the kelp."], "In the kelp."),
+        ([" ", "<b>In</b> the <think>kelp</think>."], "<b>In</b> the <think>kelp</think>."),
+        (["<"], "<"),
+        (["<think>hm", " hm" * 300], "<think>hm" + " hm" * 300),
+    ],
+)
+def test_thoughts_before_an_answer_are_left_out(pieces: list[str], text: str) -> None:
+    assert chatted(*({"content": piece} for piece in pieces)) == text
+
+
+def test_calls_that_a_server_took_out_of_the_text_are_put_back() -> None:
+    named = {"name": "tides", "arguments": ""}
+    text = chatted(
+        {"tool_calls": [{"index": 0, "function": named}]},
+        {"tool_calls": [{"index": 0, "function": {"arguments": '{"port": '}}]},
+        {"tool_calls": [{"index": 0, "function": {"arguments": '"Oban"}'}}]},
+        {"tool_calls": [{"index": 1, "function": {"name": "wind", "arguments": {"port": "Oban"}}}]},
+        finish="tool_calls",
+    )
+    assert [json.loads(line) for line in text.splitlines()] == [
+        {"name": name, "arguments": {"port": "Oban"}} for name in ("tides", "wind")
+    ]
+    assert chatted({"function_call": {**named, "arguments": "{}"}}, finish="function_call") == (
+        '{"name": "tides", "arguments": {}}'
+    )
+
+
 def test_koboldcpps_null_is_no_end() -> None:
     assert "broke off in the middle" in refusal(events(piece("Half", "null"), piece(" an", "null"))).message
 

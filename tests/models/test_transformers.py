@@ -92,6 +92,32 @@ def test_every_form_of_checkpoint_loads_and_writes(tmp_path: Path, shape: dict[s
     assert ask(TransformersModel(folder, device="cpu"), max_tokens=4).usage.completion_tokens == 4
 
 
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"tokenizer_config.json": {"unk_token": ""}},
+        {"tokenizer_config.json": {"unk_token": "", "pad_token": ""}, "special_tokens_map.json": {"unk_token": ""}},
+        {"config.json": {}},
+    ],
+    ids=["empty token", "empty tokens in both files", "byte order mark"],
+)
+def test_files_as_people_edit_them_are_read(files: dict[str, Any], tiny_llama: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(tiny_llama, tmp_path / "copy"))
+    for name, more in files.items():
+        path = folder / name
+        content = json.loads(path.read_text()) if path.is_file() else {}
+        path.write_text(json.dumps(content | more), encoding="utf-8" if more else "utf-8-sig")
+    assert ask(TransformersModel(folder, device="cpu"), max_tokens=4).usage.completion_tokens == 4
+
+
+def test_a_value_that_transformers_does_not_know_is_named_with_its_place(tiny_llama: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(tiny_llama, tmp_path / "copy"))
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {"rope_scaling": {"type": "superhot", "factor": 2}}))
+    with pytest.raises(ModelError, match="'superhot' of rope_scaling is not known to transformers"):
+        ask(TransformersModel(folder, device="cpu"))
+
+
 def test_an_mpt_checkpoint_loads_and_writes(tmp_path: Path) -> None:
     import bitsandbytes
     import torch

@@ -158,6 +158,49 @@ def test_a_plan_written_a_second_time_is_one_plan() -> None:
     assert caught.value.kind == "duplicate_id"
 
 
+FIRST = "Plan: Ask.\n:evidence0: = KnowledgeModel[how deep]\n"
+SECOND = (
+    "Plan: Search.\n:evidence0: = DuckDuckGo[depth of Loch Ness]\n"
+    ":evidence1: = KnowledgeModel[How deep? :evidence0:]\nAnswer: :evidence1:"
+)
+
+
+@pytest.mark.parametrize("first", [FIRST, FIRST + "Answer: :evidence0:\n\n", FIRST + ":evidence0: = nothing[x]\n"])
+@pytest.mark.parametrize(
+    "between",
+    [
+        "Wait, that is too short. Here is the revised plan:",
+        "## Revised Plan",
+        "**Final plan:**",
+        "Let me rewrite the plan.",
+        "Corrected version:",
+        "Hmm. Let me try again:",
+    ],
+)
+def test_a_plan_that_is_written_again_takes_the_place_of_the_first(first: str, between: str) -> None:
+    plan = parse_plan(f"{first}{between}\n{SECOND}", TOOLS)
+    assert steps(plan) == TWO
+    assert "revised_plan" in {found.kind for found in plan.diagnostics}
+    parser = PlanParser(TOOLS)
+    for character in f"{first}{between}\n{SECOND}":
+        parser.feed(character)
+    assert parser.finish() == plan
+
+
+@pytest.mark.parametrize(
+    "after",
+    [
+        "This final plan answers the question.",
+        "I will revise this.\nThen I rest.",
+        f"Question: And the next one?\n{SECOND}",
+        "Revised plan:\nPlan: Search",
+    ],
+)
+def test_a_plan_stands_where_no_other_takes_its_place(after: str) -> None:
+    plan = read(f"{FIRST}Answer: :evidence0:\n\n{after}")
+    assert steps(plan) == [("evidence0", "KnowledgeModel", "how deep")] and plan.answer == ":evidence0:"
+
+
 def test_two_calls_in_one_step_are_refused() -> None:
     with pytest.raises(PlanError) as caught:
         parse_plan('#E1 = DuckDuckGo["red"] and DuckDuckGo["grey"]\nAnswer: #E1', TOOLS)

@@ -150,6 +150,13 @@ def test_a_plan_with_such_a_step_runs() -> None:
         ('{"a": 1}', '{"a": 1}'),
         ('{"input": 1, "more": 2}', '{"input": 1, "more": 2}'),
         ("{otters}", "{otters}"),
+        ('{"query": "otters", "max_results": 3}', "otters"),
+        ('{"query": {"type": "string", "value": "otters"}}', "otters"),
+        ('["otters"]', "otters"),
+        ("['otters']", "otters"),
+        ('["otters", "seals"]', '["otters", "seals"]'),
+        ("[1]", "[1]"),
+        ("[otters] and seals", "[otters] and seals"),
     ],
 )
 def test_json_or_a_pair_for_one_parameter_reaches_it_as_the_text(text: str, taken: str) -> None:
@@ -165,8 +172,7 @@ def test_json_or_a_pair_for_one_parameter_reaches_it_as_the_text(text: str, take
 
     for one in (find, look):
         assert asyncio.run(bound(one)(text, None)) == taken
-    with pytest.raises(ToolError, match="extra"):
-        arguments_for(find)("", ('{"query": "x", "extra": 1}',))
+    assert arguments_for(find)("", ('["', found('"], "x'), '"]')) == {"query": '"], "x'}
 
 
 def test_pairs_give_several_parameters_and_evidence_stays_in_its_own() -> None:

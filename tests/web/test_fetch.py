@@ -343,6 +343,26 @@ class TestOddities:
         got = get(server, page("<html><head><meta http-equiv=refresh content='5; url=/x'></head>Score 3:1</html>"))
         assert b"Score" in got.body
 
-    def test_a_guard_that_refuses_is_named(self, server: Loopback) -> None:
-        error = refused(server, answer(403, b"<title>Just a moment...</title>", Cf_Mitigated="challenge"))
-        assert "answers 403 Forbidden: Cloudflare, which guards the site" in error.message
+    @pytest.mark.parametrize(
+        ("status", "headers", "body", "who"),
+        [
+            (403, {"Cf_Mitigated": "challenge"}, "<title>Just a moment...</title>", "Cloudflare"),
+            (403, {}, "<title>Just a moment...</title><script>window._cf_chl_opt={}</script>", "Cloudflare"),
+            (503, {}, "<script src='/cdn-cgi/challenge-platform/h/b/x.js'></script>", "Cloudflare"),
+            (403, {}, "<script src='https://ct.captcha-delivery.com/c.js'></script>", "DataDome"),
+            (403, {}, "<div id='px-captcha'></div>", "PerimeterX"),
+            (403, {}, "<iframe src='/_Incapsula_Resource?x=1'></iframe>", "Imperva"),
+            (403, {}, "<h1>Access Denied</h1>https&#58;&#47;&#47;errors&#46;edgesuite&#46;net&#47;18", "Akamai"),
+            (429, {}, "<div class='g-recaptcha'></div>", "A captcha"),
+            (401, {}, "<TITLE> Access denied</TITLE>", "A check for robots"),
+        ],
+    )
+    def test_a_guard_that_refuses_is_named(
+        self, server: Loopback, status: int, headers: dict[str, str], body: str, who: str
+    ) -> None:
+        error = refused(server, answer(status, body.encode(), **headers))
+        assert f": {who} keeps robots from this site" in error.message and len(server.paths()) == 1
+
+    @pytest.mark.parametrize("body", [b"", b"<title>Members only</title><p>Please sign in.</p>"])
+    def test_a_refusal_that_no_guard_shows_in_is_only_a_refusal(self, server: Loopback, body: bytes) -> None:
+        assert refused(server, answer(403, body)).message.endswith("answers 403 Forbidden")

@@ -6,6 +6,7 @@ write nonsense in silence. So the model is built without weights, which takes a 
 
 from __future__ import annotations
 
+import codecs
 import re
 from collections.abc import Iterable
 from typing import Any, Final
@@ -13,7 +14,7 @@ from typing import Any, Final
 from airoagent.errors import ModelError
 from airoagent.models.hub import reason_of
 from airoagent.models.local.checkpoint import Checkpoint, gptq_settings
-from airoagent.models.local.shards import read_tensors
+from airoagent.models.local.shards import read_json, read_tensors
 
 __all__ = ["check_complete", "check_shapes", "config_of", "is_out_of_memory", "reason_of"]
 
@@ -25,11 +26,15 @@ _HINT: Final = "fetch config.json and the weights again: they do not belong toge
 
 def config_of(checkpoint: Checkpoint) -> Any:
     """The checkpoint's config as transformers reads it. ModelError if it cannot, or knows no such quantisation."""
-    from transformers import AutoConfig
+    from transformers import CONFIG_MAPPING, AutoConfig
     from transformers.quantizers.auto import AUTO_QUANTIZER_MAPPING
 
     try:
-        config = AutoConfig.from_pretrained(checkpoint.folder, local_files_only=True, trust_remote_code=False)
+        file = checkpoint.folder / "config.json"
+        if file.read_bytes().startswith(codecs.BOM_UTF8):  # which transformers takes for broken JSON
+            config = CONFIG_MAPPING[checkpoint.model_type].from_dict(dict(read_json(file, checkpoint.name)))
+        else:
+            config = AutoConfig.from_pretrained(checkpoint.folder, local_files_only=True, trust_remote_code=False)
     except Exception as error:  # Its checks have no common class.
         raise _unusable(checkpoint, error) from error
     method = checkpoint.quantization
@@ -115,10 +120,18 @@ def _spelled(shape: tuple[int, ...]) -> str:
 
 
 def _unusable(checkpoint: Checkpoint, error: Exception) -> ModelError:
+    reason = reason_of(error)
+    if isinstance(error, KeyError) and error.args:  # a table of what transformers knows has no such entry
+        config = read_json(checkpoint.folder / "config.json", checkpoint.name)
+        places = [key for key, value in config.items() if error.args[0] in _values(value)]
+        reason = f"{error.args[0]!r}{f' of {places[0]}' if places else ''} is not known to transformers"
     return ModelError(
-        f"config.json of {checkpoint.name} cannot be used: {reason_of(error)}",
-        "fetch the file again, or choose another model",
+        f"config.json of {checkpoint.name} cannot be used: {reason}", "fetch the file again, or choose another model"
     )
+
+
+def _values(value: Any) -> tuple[Any, ...]:
+    return tuple(value.values()) if isinstance(value, dict) else (value,)
 
 
 # CUDA's words, the operating system's, and those of torch on a CPU.

@@ -173,7 +173,17 @@ def _read_config(folder: Path, name: str) -> Mapping[str, Any]:
                 raise message
             if file.suffix.lower() == ".gguf":
                 raise ModelError(f"{name} is a folder with a GGUF file", f"name the file itself: -m {file}")
+        if (folder / "params.json").is_file() or any(folder.glob("consolidated.*")):
+            raise ModelError(
+                f"{name} holds a model in Meta's own format, which is not read",
+                "get the same model in Hugging Face's format, or convert it with transformers'"
+                " convert_llama_weights_to_hf",
+            )
         raise ModelError(f"{name} has no config.json, so it is not a model's folder", "check the path")
+    if (folder / _CONFIG).is_file():
+        raise ModelError(
+            f"{name} is a whole model with an adapter's {_CONFIG} next to it", "move the adapter's files elsewhere"
+        )
     config = read_json(path, name)
     listed = config.get("architectures") or []
     architectures = listed if isinstance(listed, list) else [listed]
@@ -297,8 +307,11 @@ _WEIGHTS = ("adapter_model.safetensors", "adapter_model.bin")
 
 
 def _is_adapter(folder: Path) -> bool:
-    """Whether the folder holds an adapter and no model of its own."""
-    return (folder / _CONFIG).is_file() and not (folder / "config.json").is_file()
+    """Whether the folder holds an adapter and no model of its own; some have the config of their base model."""
+    if not (folder / _CONFIG).is_file():
+        return False
+    own = any(not file.name.startswith("adapter_") for kind in ("*.safetensors", "*.bin") for file in folder.glob(kind))
+    return not own if any((folder / file).is_file() for file in _WEIGHTS) else not (folder / "config.json").is_file()
 
 
 def _adapter_weights(folder: Path, name: str) -> Path:

@@ -6,6 +6,7 @@ name, shape, type and place; little-endian. Source: the GGUF specification in th
 
 from __future__ import annotations
 
+import re
 import struct
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,10 +58,16 @@ def read_gguf(path: Path, name: str) -> GgufHead:
             if file.read(4) != b"GGUF":
                 raise ModelError(f"{name} is not a GGUF file", "fetch it again, or check the path")
             version, tensors, pairs = _number(file, "<I"), _number(file, "<Q"), _number(file, "<Q")
-            if version not in (2, 3) or pairs > _MOST_PAIRS:
+            if version >> 16:
+                raise ModelError(f"{name} is a GGUF file for big-endian machines", "get the model's usual file")
+            if version not in (2, 3):
                 raise ModelError(
-                    f"{name} is a GGUF file of version {version}, which is not read", "get a newer file of the model"
+                    f"{name} is a GGUF file of version {version}, which is not read",
+                    f"get {'a newer file of the model' if version < 2 else 'one of version 3'}",
                 )
+            if pairs > _MOST_PAIRS:
+                raise ValueError("more pairs than any model has")
+            _check_part(path, name)
             if not tensors:
                 raise ModelError(f"{name} holds no weights", "it may hold a vocabulary only: get the model's file")
             values = {_text(file): _value(file, _number(file, "<I")) for _ in range(pairs)}
@@ -76,6 +83,27 @@ def read_gguf(path: Path, name: str) -> GgufHead:
             f"{name} is cut off: {size / 1e6:,.1f} MB of {end / 1e6:,.1f} MB are present", "fetch the whole file again"
         )
     return _head(values, size)
+
+
+_PART: Final = re.compile(r"(.*-)(\d{5})(-of-(\d{5})\.gguf)", re.IGNORECASE)
+
+
+def _check_part(path: Path, name: str) -> None:
+    """ModelError for a file that is not the first of several, and for a first one that others are missing of."""
+    part = _PART.fullmatch(path.name)
+    if part is None:
+        return
+    number, count = int(part[2]), min(int(part[4]), 1000)
+    if number != 1:
+        first = path.with_name(f"{part[1]}00001{part[3]}")
+        raise ModelError(f"{name} is part {number} of {count} of a model", f"name the first part: -m {first}")
+    names = [f"{part[1]}{one:05d}{part[3]}" for one in range(1, count + 1)]
+    missing = [one for one in names if not path.with_name(one).is_file()]
+    if missing:
+        raise ModelError(
+            f"{name} is the first of {count} parts, and {len(missing)} of them are missing: {missing[0]}",
+            "put all parts into one folder",
+        )
 
 
 def _end_of_weights(file: BinaryIO, tensors: int, alignment: object) -> int:

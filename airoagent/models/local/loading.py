@@ -54,7 +54,9 @@ def load_tokenizer(checkpoint: Checkpoint) -> Any:
         if not (folder / "tokenizer.json").is_file() and (folder / "tokenizer.model").is_file():
             _check_sentencepiece(folder / "tokenizer.model", checkpoint.name)
         try:
-            tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+            tokenizer = AutoTokenizer.from_pretrained(
+                folder, config=config, local_files_only=True, trust_remote_code=False
+            )
         except Exception as error:  # Rust's panics aside, its failures have no common class.
             raise ModelError(
                 f"the tokenizer of {checkpoint.name} cannot be read: {reason_of(error)}", "fetch its files again"
@@ -79,7 +81,13 @@ def chat_text(tokenizer: Any, messages: list[dict[str, str]]) -> str:
 
 
 def _name_control_tokens(tokenizer: Any, config: Any) -> None:
-    """Without tokenizer_config.json a tokenizer does not know which tokens begin and end a text; the config does."""
+    """Without tokenizer_config.json a tokenizer does not know which tokens begin and end a text; the config does.
+
+    One that is named "" is looked for for ever.
+    """
+    for kind in tokenizer.SPECIAL_TOKENS_ATTRIBUTES:
+        if tokenizer._special_tokens_map.get(kind) == "":
+            setattr(tokenizer, kind, None)
     for kind in ("bos_token", "eos_token"):
         token = getattr(config, f"{kind}_id", None)
         if getattr(tokenizer, kind) is None and isinstance(token, int) and 0 <= token < len(tokenizer):

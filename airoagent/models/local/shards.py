@@ -7,6 +7,7 @@ that gives each tensor's type, shape and place; a ``.bin`` file is a ZIP archive
 from __future__ import annotations
 
 import json
+import re
 import struct
 import zipfile
 from collections.abc import Mapping
@@ -47,7 +48,7 @@ class Tensor:
 def read_json(path: Path, name: str) -> Mapping[str, Any]:
     """A JSON object of the model ``name``; ModelError where it is not one."""
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
+        value = json.loads(path.read_text(encoding="utf-8-sig"))
     except (OSError, ValueError, RecursionError) as error:
         raise ModelError(f"{path.name} of {name} cannot be read: {error}", "fetch the file again") from error
     if not isinstance(value, dict):
@@ -85,12 +86,29 @@ def _shards(index: Path, name: str) -> tuple[Path, ...]:
     return tuple(index.parent / shard for shard in shards)
 
 
+_PART: Final = re.compile(r"(model|pytorch_model)-\d+-of-\d+\.(safetensors|bin)")
+_OTHERS: Final = {"tf_model.h5": "TensorFlow", "flax_model.msgpack": "Flax", "model.onnx": "ONNX"}
+
+
 def _no_weights(folder: Path, name: str) -> ModelError:
-    others = sorted(file.name for file in folder.glob("*.safetensors") if file.is_file())
+    there = sorted(path.relative_to(folder).as_posix() for path in folder.glob("**/*") if path.is_file())
+    others = [file for file in there if file.endswith(".safetensors")]
+    parts = [part for file in there if (part := _PART.fullmatch(file))]
+    if parts:
+        index = f"{parts[0][1]}.{parts[0][2]}.index.json"
+        return ModelError(
+            f"{name} lacks {index}, which says which of its {len(parts)} files holds which weights",
+            f"fetch {index} from where the files came from",
+        )
     if len(others) == 1:  # The GPTQ repositories of 2023 call theirs gptq_model-4bit-128g.safetensors and the like.
         return ModelError(
             f"the weights of {name} have a name that no loader looks for: {others[0]}",
             "rename the file to model.safetensors",
+        )
+    kind = next((kind for file, kind in _OTHERS.items() if any(path.endswith(file) for path in there)), "")
+    if kind:
+        return ModelError(
+            f"{name} has weights for {kind} only, which are not read", "fetch model.safetensors of the same model"
         )
     return ModelError(
         f"{name} has no weights (model*.safetensors or pytorch_model*.bin)",

@@ -38,7 +38,7 @@ from airoagent.models.server.faults import (
     unreachable,
 )
 from airoagent.models.server.stream import PartialCompletion, estimate_tokens, read_said
-from airoagent.models.stopping import StopFilter
+from airoagent.models.stopping import StopFilter, ThoughtFilter
 from airoagent.models.window import room_for
 from airoagent.prompts.chat import Chat, Style
 from airoagent.prompts.grammar import Grammar
@@ -231,7 +231,7 @@ class ServerModel:
         # What a server is asked to hold to a grammar ends by itself.
         held = self._dialect.constraint(prompt.grammar, chat=route == "chat") if self._dialect else {}
         stop = prompt.stop + (self._wrapper().stop if route == "completions" else ())
-        filter = StopFilter(stop, drop_space=True, watch=not held)
+        filter, thoughts = StopFilter(stop, drop_space=True, watch=not held), ThoughtFilter()
         text, read, written, parts = "", 0, 0, 0
         finish: Finish | None = None
         async with self._client() as client:
@@ -247,7 +247,7 @@ class ServerModel:
                     async with aclosing(self._said(client, self._base + _path(route), body)) as said:
                         async for one in said:
                             part.take(one)
-                            if shown := filter.feed(one.text):
+                            if shown := thoughts.feed(filter.feed(one.text)):
                                 yield Chunk(shown)
                             if filter.stopped:
                                 break
@@ -262,7 +262,7 @@ class ServerModel:
         if held and finish == "length" and isinstance(prompt.grammar, Grammar) and grammars_available():
             yield Chunk(filter.feed(await asyncio.to_thread(nearest_end, prompt.grammar, text)))
         usage = Usage(read or length, written, parts)
-        yield Chunk(filter.finish(), finish, usage)
+        yield Chunk(thoughts.feed(filter.finish()) + thoughts.finish(), finish, usage)
 
     def _end(self, filter: StopFilter, part: PartialCompletion, route: Route, left: int, parts: int) -> Finish | None:
         """Why the completion has ended; None if the server stopped before it was to, and can be asked to go on."""

@@ -135,10 +135,27 @@ def _said(value: dict[str, Any], name: str, *, whole: bool = False) -> Chunk:
     inner = first.get("delta") or first.get("message")
     text = _text(inner.get("content") if isinstance(inner, dict) else first.get("text"))
     reason = first.get("finish_reason")
+    if isinstance(inner, dict):
+        calls = inner.get("tool_calls") or [{"function": inner.get("function_call")}]
+        text += "".join(map(_call, calls)) if isinstance(calls, list) else ""
+    if reason in ("tool_calls", "function_call"):
+        text += "}"
     finish: Finish | None = None
     if reason not in (None, "", "null") or whole:  # KoboldCpp writes "null" as long as there is none.
         finish = "length" if reason in ("length", "max_tokens") else "stop"
     return Chunk(text, finish, usage)
+
+
+def _call(call: Any) -> str:
+    """A call that the server took out of the text, or a piece of one, as the text that a model writes for it."""
+    function = call.get("function") if isinstance(call, dict) else None
+    if not isinstance(function, dict):
+        return ""
+    given, name = function.get("arguments"), function.get("name")
+    text = given if isinstance(given, str) else json.dumps(given) if given is not None else ""
+    if not name:
+        return text
+    return ("}\n" if call.get("index") else "") + f'{{"name": {json.dumps(name)}, "arguments": {text}'
 
 
 def _text(content: Any) -> str:
