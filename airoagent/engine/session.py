@@ -22,6 +22,7 @@ from pathlib import Path
 from airoagent import settings
 from airoagent.background import in_thread
 from airoagent.documents.library import Documents
+from airoagent.engine.answer_watch import AnswerWatch
 from airoagent.engine.conclusion import conclude
 from airoagent.engine.limits import Budget
 from airoagent.engine.model_calls import ModelCalls
@@ -186,7 +187,9 @@ class Session:
             await asyncio.to_thread(self.start_servers)
         store = self.records.open()
         careful = {tool.name for tool in self.known_tools.values() if tool.side_effects or not tool.repeatable}
-        recorder = Recorder(new_run_id(), store, watch, start, careful)
+        recorder = Recorder(new_run_id(), store, None, start, careful)
+        if watch is not None:
+            recorder.watch = AnswerWatch(recorder.run, self.known_tools, watch)
         recorder.begin(question, self.model.info.name, tuple(self.known_tools), self._settings())
         try:
             if store is not None and self.started_with:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["NEXT_TURN", "THOUGHTS_BEGIN", "THOUGHT_TAGS", "Repeats", "closes_thoughts", "own_text", "repeats_from"]
+__all__ = ["NEXT_TURN", "THOUGHTS_BEGIN", "THOUGHT_TAGS", "Repeats", "closes_thoughts", "own_text", "repeats_from", "starts_in_thoughts"]
 
 THOUGHT_TAGS = "think|thinking|thoughts?|reasoning|reflection|scratchpad"
 THOUGHTS_BEGIN = re.compile(
@@ -37,6 +37,11 @@ _LABEL = re.compile(r"\s*(?:#{2,4} ?Response:|ASSISTANT:)[ \t]*\n?")
 def closes_thoughts(text: str) -> bool:
     """Whether thoughts end with the end of this text."""
     return any(found.end() == len(text) for found in _THOUGHTS_END.finditer(text))
+
+
+def starts_in_thoughts(text: str) -> bool:
+    """Whether a text ends thoughts that it does not begin: the prompt did."""
+    return not THOUGHTS_BEGIN.match(text) and _LONE_END.search(text) is not None
 
 
 def own_text(text: str) -> str:

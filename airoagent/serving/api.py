@@ -3,8 +3,8 @@
     app = make_app(agent, key="...")        # a Starlette application, for uvicorn or any other ASGI server
 
 ``POST /v1/chat/completions`` asks the last message of the user, as a run like any other: planned, executed, on record.
-The plan and its steps come as reasoning text (``reasoning_content``), the answer as content, its sources as
-``url_citation`` annotations; the run's id is the completion's. ``GET /v1/models`` lists the one model there is.
+The plan and its steps come as reasoning text (``reasoning_content``), the answer as content (streamed: as the model
+writes it), its sources as ``url_citation`` annotations; the run's id is the completion's. ``GET /v1/models`` lists the one model there is.
 ``/mcp`` is the MCP server of `mcp_tools` over HTTP, where the extra ``mcp`` is installed.
 
 A browser on this machine can reach a loopback port on behalf of any page, so a request must name this server as its
@@ -37,6 +37,7 @@ from airoagent.errors import (
     UsageError,
 )
 from airoagent.events import (
+    AnswerText,
     Event,
     Failure,
     PlanParsed,
@@ -109,10 +110,12 @@ class _Told:
     """A run as its events have shown it so far."""
 
     id: str = ""
-    inputs: dict[str, str] = field(default_factory=dict)
+    calls: dict[str, str] = field(default_factory=dict)  # what each step calls, in words
     end: RunFinished | None = None
     planning: bool = False
     held: str = ""  # lines of steps that ended while the plan was still being written
+    sent: str = ""  # of the answer
+    withdrawn: bool = False
 
     @property
     def outcome(self) -> RunFinished | Failure:
@@ -140,10 +143,9 @@ class _Told:
             case RunStarted():
                 self.id = event.run
             case StepStarted():
-                self.inputs[event.step] = event.input
+                self.calls[event.step] = f"{event.step}: {event.tool}[{' '.join(event.input.split())[:120]}]"
             case StepFinished():
-                given = " ".join(self.inputs.get(event.step, "").split())[:120]
-                return f"{event.step}: {event.tool}[{given}] {event.seconds:.1f} s\n"
+                return f"{self.calls.pop(event.step, event.step)} {event.seconds:.1f} s\n"
             case StepFailed():
                 return f"{event.step}: {event.tool} failed: {event.failure.message}\n"
             case StepSkipped():
@@ -151,6 +153,25 @@ class _Told:
             case RunFinished():
                 self.end = event
         return ""
+
+
+    def deltas(self, event: Event) -> list[dict[str, Any]]:
+        """What a stream sends for this event. Clients show reasoning before the answer, so none is sent after it."""
+        text = self.reasoning(event)
+        if not isinstance(event, AnswerText):
+            return [{"reasoning_content": text}] if text and not self.sent else []
+        self.withdrawn = self.withdrawn or event.withdrawn
+        if self.withdrawn:
+            return []
+        steps = "" if self.sent else "".join(f"{call}\n" for call in self.calls.values())
+        self.sent += event.text
+        return [*([{"reasoning_content": steps}] if steps else []), {"content": event.text}]
+
+    def rest(self, answer: str) -> str:
+        """What is still to be sent of the answer; what has been sent cannot be taken back."""
+        if answer.startswith(self.sent):
+            return answer.removeprefix(self.sent)
+        return f"\n\n(The text above is not the answer.)\n\n{answer}"
 
 
 def make_app(
@@ -380,12 +401,12 @@ async def _streamed(server: _Server, asked: _Asked, with_usage: bool) -> AsyncIt
     try:
         async with aclosing(_events(server, asked)) as events:  # type: ignore[type-var]
             async for event in events:
-                text = told.reasoning(event)
+                deltas = told.deltas(event)
                 if first and told.id:
                     first = False
                     yield chunk({"role": "assistant", "content": ""})
-                if text:
-                    yield chunk({"reasoning_content": text})
+                for delta in deltas:
+                    yield chunk(delta)
     except AiroError as error:
         yield _line(_raised(error))
         return
@@ -393,7 +414,8 @@ async def _streamed(server: _Server, asked: _Asked, with_usage: bool) -> AsyncIt
     if isinstance(end, Failure):
         yield _line(_failed(end))
         return
-    yield chunk({"content": end.answer, **_annotations(end)})
+    if (last := {"content": told.rest(end.answer or ""), **_annotations(end)}) != {"content": ""}:
+        yield chunk(last)
     yield chunk({}, "stop")
     if with_usage:
         yield _line({**_head(told.id, "chat.completion.chunk"), "choices": [], "usage": _usage(end)})

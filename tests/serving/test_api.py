@@ -18,7 +18,7 @@ from typing import Any
 import httpx
 import pytest
 
-from airoagent import Agent, Chunk, ModelInfo, ToolOutput, tool
+from airoagent import Agent, Chunk, ModelInfo, ToolContext, ToolError, ToolOutput, tool
 from airoagent.events import Source
 from airoagent.serving.api import make_app
 from tests.running import make_agent
@@ -104,6 +104,44 @@ def test_it_streams_the_steps_as_reasoning_and_then_the_answer() -> None:
     assert reasoning.startswith("Plan: look it up") and "evidence0: look[" in reasoning
     assert "".join(delta.content or "" for delta in deltas) == "depth of the lake: 1,642 m"
     assert chunks[-1].usage is not None and len({chunk.id for chunk in chunks}) == 1
+
+
+ANSWER = "It is 1,642 metres deep, which makes it the deepest lake of all; it is also the oldest one."
+ASKED = ":evidence0: = look[lake]\n:evidence1: = KnowledgeModel[How deep, given :evidence0:?]\nAnswer: :evidence1:"
+
+
+def test_the_answer_streams_as_the_model_writes_it_and_no_reasoning_comes_after_it() -> None:
+    agent = make_agent(ASKED, look, answers=[f"{ANSWER}\nSource:\nurl: docs://lakes/baikal.md"])
+    with serving(agent) as url, client(url) as openai_client:
+        chunks = list(openai_client.chat.completions.create(**question("How deep?"), stream=True))
+    deltas = [chunk.choices[0].delta for chunk in chunks]
+    pieces = [delta.content for delta in deltas if delta.content]
+    assert len(pieces) > 5 and "".join(pieces) == ANSWER
+    begun = next(place for place, delta in enumerate(deltas) if delta.content)
+    reasoning = [getattr(delta, "reasoning_content", None) or "" for delta in deltas]
+    assert not any(reasoning[begun:]) and "evidence1: KnowledgeModel[How deep" in "".join(reasoning)
+    (cited,) = deltas[-2].annotations
+    assert cited["url_citation"]["url"] == "docs://lakes/baikal.md"
+
+
+@pytest.mark.parametrize("again", [ANSWER, f"Well. {ANSWER}"])
+def test_an_answer_whose_first_attempt_broke_continues_or_says_that_it_is_another(again: str) -> None:
+    tries: list[int] = []
+
+    @tool(outside=False, streams=True)
+    async def retell(text: str, context: ToolContext) -> str:
+        """Retells."""
+        tries.append(1)
+        written = (await context.ask(text, "answer")).text
+        if len(tries) == 1:
+            raise ToolError("the line broke", retryable=True, retry_after=0.0)
+        return written
+
+    agent = make_agent(":evidence0: = retell[x]\nAnswer: :evidence0:", retell, answers=[ANSWER, again])
+    with serving(agent) as url, client(url) as openai_client:
+        chunks = list(openai_client.chat.completions.create(**question("How deep?"), stream=True))
+    content = "".join(chunk.choices[0].delta.content or "" for chunk in chunks)
+    assert content == ANSWER if again == ANSWER else content.endswith(f"(The text above is not the answer.)\n\n{again}")
 
 
 def test_the_models_are_listed() -> None:
