@@ -20,7 +20,7 @@ from airoagent.agent import Agent
 from airoagent.engine.context_texts import GIVEN_TEXT, Texts, plan_about, with_texts
 from airoagent.engine.recorder import StartingPoint
 from airoagent.engine.session import Session, Watch, asked_question
-from airoagent.engine.structured import AnswerSchema, answer_schema, is_structured, structured
+from airoagent.engine.structured import AnswerSchema, answer_schema
 from airoagent.engine.sync import run_in_thread
 from airoagent.errors import AiroError
 from airoagent.models.base import Prompt, complete
@@ -47,7 +47,7 @@ class Turn:
         private = any(found.private for found in self.run.evidence.values())
         if not self.run.answered or (private and not private_too):
             return ""
-        return _ADDRESS.sub("", (self.run.answer or "").split("\n")[0])[:_LONGEST]
+        return _ADDRESS.sub("", self.run.words.split("\n")[0])[:_LONGEST]
 
 
 class Conversation:
@@ -69,20 +69,21 @@ class Conversation:
         self, text: str, *, context: Texts = (), schema: AnswerSchema = None, watch: Watch | None = None
     ) -> Run:
         """The same, to be awaited."""
-        form = None if schema is None else answer_schema(schema)
         last = self.turns[-1].run if self.turns else None
         texts = context or (_texts_of(last) if last is not None else {})
         asked = await self.completed(text, stays_here=bool(texts))
         said = "" if asked == text.strip() else text.strip()
         start = StartingPoint(parent="" if last is None else last.id, said=said)
         session = self.agent.session
+        if schema is not None:
+            session = replace(session, form=answer_schema(schema))
         if texts:
             plan, named = plan_about(texts)
             run = await with_texts(session.needing(()), named).run(asked_question(asked), plan, watch, start)
         else:
             run = await session.run(asked, watch=watch, start=start)
         self.turns.append(Turn(text, asked, run))
-        return run if form is None or not run.answered else await structured(session, run, form, watch=watch)
+        return run
 
     async def completed(self, text: str, *, stays_here: bool = False) -> str:
         """The text as a question that can be understood alone; ``stays_here``: no plan can send it anywhere."""
@@ -117,8 +118,6 @@ def _turns_up_to(run: Run, session: Session) -> list[Turn]:
             break
         if earlier.question != runs[0].question:
             runs.insert(0, earlier)
-        elif is_structured(runs[0]):  # the next question is completed from words
-            runs[0] = earlier
         parent = earlier.parent
     return [Turn(one.setting("said", one.question), one.question, one) for one in runs]
 

@@ -3,8 +3,8 @@
 A run is its events in order. Each is a frozen record with a stable ``type`` word and a time ``at`` (seconds since
 1970, UTC). `to_json` and `from_json` are exact inverses on every event; one JSON object a line is the trace format.
 
-Events marked *live* (`PlanText`, `StepText`, `AnswerText`, `Progress`) are for whoever is watching; they are not recorded, since
-a later event holds in full what they say.
+Events marked *live* (`PlanText`, `StepText`, `AnswerText`, `Progress`) are for whoever is watching; they are not
+recorded, since a later event holds in full what they say.
 """
 
 from __future__ import annotations

@@ -12,7 +12,16 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["NEXT_TURN", "THOUGHTS_BEGIN", "THOUGHT_TAGS", "Repeats", "closes_thoughts", "own_text", "repeats_from", "starts_in_thoughts"]
+__all__ = [
+    "NEXT_TURN",
+    "THOUGHTS_BEGIN",
+    "THOUGHT_TAGS",
+    "Repeats",
+    "closes_thoughts",
+    "own_text",
+    "repeats_from",
+    "starts_in_thoughts",
+]
 
 THOUGHT_TAGS = "think|thinking|thoughts?|reasoning|reflection|scratchpad"
 THOUGHTS_BEGIN = re.compile(

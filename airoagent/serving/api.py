@@ -4,7 +4,8 @@
 
 ``POST /v1/chat/completions`` asks the last message of the user, as a run like any other: planned, executed, on record.
 The plan and its steps come as reasoning text (``reasoning_content``), the answer as content (streamed: as the model
-writes it), its sources as ``url_citation`` annotations; the run's id is the completion's. ``GET /v1/models`` lists the one model there is.
+writes it), its sources as ``url_citation`` annotations; the run's id is the completion's. ``GET /v1/models`` lists the
+one model there is.
 ``/mcp`` is the MCP server of `mcp_tools` over HTTP, where the extra ``mcp`` is installed.
 
 A browser on this machine can reach a loopback port on behalf of any page, so a request must name this server as its
@@ -153,7 +154,6 @@ class _Told:
             case RunFinished():
                 self.end = event
         return ""
-
 
     def deltas(self, event: Event) -> list[dict[str, Any]]:
         """What a stream sends for this event. Clients show reasoning before the answer, so none is sent after it."""

@@ -344,8 +344,8 @@ def tool(
     ``cacheable``: the same input gives the same output for a while, so a user may have results kept; a new
     ``version`` invalidates them. ``outside=False``: it only works on its input, and adds no text of its own.
     ``network``: what it is given leaves the machine (``"addresses"``: only the addresses in it do), so text from the
-    user's documents is held back from it. ``private``: what it returns is from the user's files. ``streams``: it returns
-    what the model writes for it, less the sources at the end, so that is shown while it is being written.
+    user's documents is held back from it. ``private``: what it returns is from the user's files. ``streams``: it
+    returns what the model writes for it, less the sources at the end, so that is shown while it is being written.
     """
     if callable(function):
         return as_tool(function)

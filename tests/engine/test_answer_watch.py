@@ -115,7 +115,7 @@ def test_what_a_failed_attempt_showed_is_withdrawn(again: str) -> None:
 
     broken = "The lake is said to be about a mile deep, and then the line broke"
     events = events_of(":evidence0: = retell[x]\nAnswer: :evidence0:", [broken, again], retell)
-    first = [place for place, event in enumerate(events) if isinstance(event, AnswerText) and event.withdrawn][0]
+    first = next(place for place, event in enumerate(events) if isinstance(event, AnswerText) and event.withdrawn)
     pieces = [event.text for event in events[:first] if isinstance(event, AnswerText)]
     assert "".join(pieces).startswith("The lake is said")
     assert shown_and_answer(events) == ((PAGE, PAGE) if again else ("", None))
