@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,7 +24,7 @@ from airoagent.engine.policy import Approve, Policy, checked_policy
 from airoagent.engine.recorder import Recorder
 from airoagent.engine.session import Records, Session, Watch, asked_question
 from airoagent.engine.structured import AnswerSchema, answer_schema
-from airoagent.engine.sync import run_in_thread
+from airoagent.engine.sync import run_in_thread, streamed
 from airoagent.errors import PrivateText, UsageError
 from airoagent.events import Event, Progress
 from airoagent.models.base import Model, Sampling
@@ -186,17 +187,9 @@ class Agent:
 
     async def stream(self, question: str, *, schema: AnswerSchema = None) -> AsyncIterator[Event]:
         """The run's events as they happen; leaving the loop early stops the run."""
-        queue: asyncio.Queue[Event | None] = asyncio.Queue()
-        task = asyncio.create_task(self.arun(question, schema=schema, watch=queue.put_nowait))
-        task.add_done_callback(lambda _: queue.put_nowait(None))
-        try:
-            while (event := await queue.get()) is not None:
+        async with aclosing(streamed(lambda watch: self.arun(question, schema=schema, watch=watch))) as events:
+            async for event in events:
                 yield event
-            await task
-        finally:
-            if not task.done():
-                task.cancel()
-                await asyncio.wait([task])
 
     # The two halves --------------------------------------------------------------------------------------------
 

@@ -23,12 +23,12 @@ from airoagent.engine.session import Session, Watch, asked_question
 from airoagent.engine.structured import AnswerSchema, answer_schema
 from airoagent.engine.sync import run_in_thread
 from airoagent.errors import AiroError
-from airoagent.models.base import Prompt, complete
+from airoagent.models.base import Model, Prompt, complete
 from airoagent.prompts.chat import Chat
 from airoagent.prompts.own_text import own_text
 from airoagent.records.run_record import Run
 
-__all__ = ["Conversation", "Turn", "completed"]
+__all__ = ["Conversation", "Turn", "completed", "standalone"]
 
 _MOST_TURNS: Final = 6  # that a follow-up is completed from
 _LONGEST: Final = 300  # characters of an answer, and of a completed question
@@ -90,21 +90,26 @@ class Conversation:
         if not self.turns:
             return text.strip()
         stays_here = stays_here or not any(tool.network is True for tool in self.agent.toolbox.values())
-        before = [(turn.asked, turn.quotable(stays_here)) for turn in self.turns[-_MOST_TURNS:]]
-        by_rule = completed(text, before)
-        model = self.agent.model
-        if by_rule == text.strip() or "think" not in model.info.purposes:
-            return by_rule
-        said = "\n".join(f"Question: {asked}\nAnswer: {answer or '(not shown)'}" for asked, answer in before)
-        prompt = Prompt(Chat(_REWRITE, _EXAMPLES, f"{said}\nFollow-up: {text.strip()}"), "answer")
-        prompt = replace(prompt, stop=("\n",))
-        try:
-            written = own_text((await complete(model, prompt)).text).strip().strip('"')
-        except AiroError:  # the question itself will say what is wrong with the model
-            return by_rule
-        long_enough = len(written.split()) >= 3 and len(written) <= _LONGEST
-        usable = long_enough and written.endswith("?") and "\n" not in written
-        return written if usable else by_rule
+        before = [(turn.asked, turn.quotable(stays_here)) for turn in self.turns]
+        return await standalone(self.agent.model, text, before)
+
+
+async def standalone(model: Model, text: str, before: list[tuple[str, str]]) -> str:
+    """A follow-up to (question, answer) pairs, oldest first, as a question that can be understood alone."""
+    before = before[-_MOST_TURNS:]
+    by_rule = completed(text, before)
+    if by_rule == text.strip() or "think" not in model.info.purposes:
+        return by_rule
+    said = "\n".join(f"Question: {asked}\nAnswer: {answer or '(not shown)'}" for asked, answer in before)
+    prompt = Prompt(Chat(_REWRITE, _EXAMPLES, f"{said}\nFollow-up: {text.strip()}"), "answer")
+    prompt = replace(prompt, stop=("\n",))
+    try:
+        written = own_text((await complete(model, prompt)).text).strip().strip('"')
+    except AiroError:  # the question itself will say what is wrong with the model
+        return by_rule
+    long_enough = len(written.split()) >= 3 and len(written) <= _LONGEST
+    usable = long_enough and written.endswith("?") and "\n" not in written
+    return written if usable else by_rule
 
 
 def _turns_up_to(run: Run, session: Session) -> list[Turn]:

@@ -32,18 +32,13 @@ def make_mcp(agent: Agent, place: AbstractAsyncContextManager[Any] | None = None
     """The server; the agent is the caller's to close. Raises MissingExtra without the `mcp` package.
 
     ``place`` is held by each run, to limit how many there are at once. Tools: ``ask``, ``plan``, ``run``, ``get_run``,
-    and ``search_documents`` where the agent has documents. What goes wrong in a run is an error of the tool, in one
-    sentence.
+    and ``search_documents`` where the agent has documents. A run that fails is an error of the tool, in one sentence.
     """
     require("an MCP server", "mcp", "mcp")
     from mcp.server import MCPServer
 
-    server: MCPServer[Any] = MCPServer(
-        "airo",
-        instructions="Answers questions by running a plan of tool calls.",
-        version=__version__,
-        log_level="WARNING",
-    )
+    about = "Answers questions by running a plan of tool calls."
+    server: MCPServer[Any] = MCPServer("airo", instructions=about, version=__version__, log_level="WARNING")
     offer = partial(server.tool, structured_output=False)  # a result is a text, which need not be sent twice
 
     @offer()

@@ -239,15 +239,10 @@ def as_tool(
         raise UsageError(
             f"{tool_name!r} cannot be a tool's name", "use letters, digits, '_', '-' and '.': @tool(\"Name\")"
         )
-    signature = inspect.signature(function)
+    signature, empty = inspect.signature(function), inspect.Parameter.empty
     context = _context_name(function, signature.parameters)
     parameters = tuple(
-        Parameter(
-            p.name,
-            p.annotation,
-            p.default is inspect.Parameter.empty,
-            None if p.default is inspect.Parameter.empty else p.default,
-        )
+        Parameter(p.name, p.annotation, p.default is empty, None if p.default is empty else p.default)
         for p in signature.parameters.values()
         if p.name != context and p.kind not in (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
     )

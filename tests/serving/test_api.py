@@ -156,16 +156,75 @@ def test_the_completion_bears_the_id_of_its_run(tmp_path: Path) -> None:
     assert agent.replay(run).answer == "depth of the lake: 1,642 m"
 
 
-def test_only_the_last_message_of_the_user_is_asked() -> None:
-    parts = [{"type": "text", "text": "How deep"}, {"type": "image_url"}, {"type": "text", "text": "is it?"}]
-    turns = [{"role": "user", "content": "Hello"}, {"role": "assistant", "content": "Hi"}]
-    agent = make_agent(PLAN, look)
-    seen: list[str] = []
-    stream = agent.stream
-    agent.stream = lambda text, **more: (seen.append(text), stream(text, **more))[1]  # type: ignore[method-assign]
+def test_the_last_message_is_asked_whose_parts_of_text_are_put_together() -> None:
+    parts = [{"type": "text", "text": "How deep"}, {"type": "image_url"}, {"type": "text", "text": "is Lake Baikal?"}]
+    with serving(Agent(EchoModel(), [look], store=False)) as url:
+        answer = ask(url, {"messages": [{"role": "user", "content": parts}]}).json()
+    assert content_of(answer) == "How deep\nis Lake Baikal?: 1,642 m"
+
+
+def content_of(answer: Any) -> str:
+    return str(answer["choices"][0]["message"]["content"])
+
+
+def turns(*texts: str) -> dict[str, Any]:
+    """A conversation, the user's turn and the assistant's by turns."""
+    roles = ("user", "assistant")
+    return {"messages": [{"role": roles[at % 2], "content": text} for at, text in enumerate(texts)]}
+
+
+def test_a_follow_up_is_completed_from_the_messages_before_it() -> None:
+    with serving(Agent(EchoModel(), [look], store=False)) as url:
+        first = content_of(ask(url, turns("How deep is Lake Baikal?")).json())
+        second = ask(url, turns("How deep is Lake Baikal?", first, "And how old is it?")).json()
+        third = ask(
+            url, turns("How deep is Lake Baikal?", first, "And how old is it?", content_of(second), "How large is it?")
+        )
+    assert content_of(second) == "How old is Lake Baikal?: 1,642 m"
+    assert second["choices"][0]["message"]["reasoning_content"].startswith("Asked: How old is Lake Baikal?")
+    assert content_of(third.json()) == "How large is Lake Baikal?: 1,642 m"
+
+
+ASKS = (
+    ":evidence0: = look[lake]\n:evidence1: = AskUser[Which of :evidence0:?]\n"
+    ":evidence2: = AskUser[Is :evidence1: to be in metres?]\nAnswer: :evidence1:, :evidence2:"
+)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_question_to_the_user_is_the_answer_and_the_next_message_goes_on_with_the_run(
+    tmp_path: Path, stream: bool
+) -> None:
+    looked: list[str] = []
+
+    @tool("look")
+    def counted(text: str) -> str:
+        """Looks things up."""
+        looked.append(text)
+        return "five lakes"
+
+    def said(url: str, *texts: str) -> str:
+        with client(url) as openai_client:
+            made = openai_client.chat.completions.create(model="airo", **turns(*texts), stream=stream)
+            if stream:
+                return "".join(chunk.choices[0].delta.content or "" for chunk in made if chunk.choices)
+            return str(made.choices[0].message.content)
+
+    agent = make_agent(ASKS, counted, "AskUser", store=tmp_path / "runs.sqlite3")  # type: ignore[arg-type]
     with serving(agent) as url:
-        ask(url, {"messages": [*turns, {"role": "user", "content": parts}]})
-    assert seen == ["How deep\nis it?"]
+        talk = ["How deep is the lake?"]
+        for asked, reply in (("Which of five lakes?", "Baikal"), ("Is Baikal to be in metres?", "yes")):
+            assert said(url, *talk) == asked
+            talk += [asked, reply]
+        assert said(url, *talk) == "Baikal, yes"
+    assert looked == ["lake"]
+    agent.close()
+
+
+def test_without_records_a_question_to_the_user_is_an_error_that_says_so() -> None:
+    with serving(make_agent(":evidence0: = AskUser[Which?]\nAnswer: :evidence0:", "AskUser")) as url:  # type: ignore[arg-type]
+        refused = ask(url, question("q"))
+    assert refused.status_code == 400 and "nobody can be asked" in refused.json()["error"]["message"]
 
 
 @pytest.mark.parametrize(
