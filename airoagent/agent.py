@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,8 +23,8 @@ from airoagent.engine.planning import write_plan
 from airoagent.engine.policy import Approve, Policy, checked_policy
 from airoagent.engine.recorder import Recorder
 from airoagent.engine.session import Records, Session, Watch, asked_question
-from airoagent.engine.structured import AnswerSchema, answer_schema, structured
-from airoagent.engine.sync import run_in_thread
+from airoagent.engine.structured import AnswerSchema, answer_schema
+from airoagent.engine.sync import run_in_thread, streamed
 from airoagent.errors import PrivateText, UsageError
 from airoagent.events import Event, Progress
 from airoagent.models.base import Model, Sampling
@@ -168,9 +170,8 @@ class Agent:
         """Answer a question; ``watch`` sees each event as it happens. Ctrl-C ends the run cleanly, then propagates.
 
         With ``context`` (a text, or several by name) it is answered from that alone: no plan is written. With
-        ``schema`` (a JSON schema, its file, or a pydantic model) the answer is JSON that is valid against it: the run
-        returned is that of the JSON, and its parent the one that found the answer. A run that found none is returned
-        as it is.
+        ``schema`` (a JSON schema, its file, or a pydantic model) the answer is JSON that is valid against it; one that
+        only says that there is none stays in words.
         """
         return run_in_thread(lambda: self.arun(question, context=context, schema=schema, watch=watch))
 
@@ -178,28 +179,17 @@ class Agent:
         self, question: str, *, context: Texts = (), schema: AnswerSchema = None, watch: Watch | None = None
     ) -> Run:
         """The same, to be awaited."""
-        if schema is not None:
-            form = answer_schema(schema)
-            found = await self.arun(question, context=context, watch=watch)
-            return await structured(self.session, found, form, watch=watch) if found.answered else found
+        session = self.session if schema is None else replace(self.session, form=answer_schema(schema))
         if not context and not isinstance(context, str):  # an empty text is one, and nothing else is asked instead
-            return await self.session.run(question, watch=watch)
+            return await session.run(question, watch=watch)
         plan, texts = plan_about(context)
-        return await with_texts(self.session.needing(()), texts).run(asked_question(question), plan, watch)
+        return await with_texts(session.needing(()), texts).run(asked_question(question), plan, watch)
 
     async def stream(self, question: str, *, schema: AnswerSchema = None) -> AsyncIterator[Event]:
-        """The run's events as they happen (with ``schema``, of both runs); leaving the loop early stops the run."""
-        queue: asyncio.Queue[Event | None] = asyncio.Queue()
-        task = asyncio.create_task(self.arun(question, schema=schema, watch=queue.put_nowait))
-        task.add_done_callback(lambda _: queue.put_nowait(None))
-        try:
-            while (event := await queue.get()) is not None:
+        """The run's events as they happen; leaving the loop early stops the run."""
+        async with aclosing(streamed(lambda watch: self.arun(question, schema=schema, watch=watch))) as events:
+            async for event in events:
                 yield event
-            await task
-        finally:
-            if not task.done():
-                task.cancel()
-                await asyncio.wait([task])
 
     # The two halves --------------------------------------------------------------------------------------------
 

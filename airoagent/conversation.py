@@ -20,15 +20,15 @@ from airoagent.agent import Agent
 from airoagent.engine.context_texts import GIVEN_TEXT, Texts, plan_about, with_texts
 from airoagent.engine.recorder import StartingPoint
 from airoagent.engine.session import Session, Watch, asked_question
-from airoagent.engine.structured import AnswerSchema, answer_schema, is_structured, structured
+from airoagent.engine.structured import AnswerSchema, answer_schema
 from airoagent.engine.sync import run_in_thread
 from airoagent.errors import AiroError
-from airoagent.models.base import Prompt, complete
+from airoagent.models.base import Model, Prompt, complete
 from airoagent.prompts.chat import Chat
 from airoagent.prompts.own_text import own_text
 from airoagent.records.run_record import Run
 
-__all__ = ["Conversation", "Turn", "completed"]
+__all__ = ["Conversation", "Turn", "completed", "standalone"]
 
 _MOST_TURNS: Final = 6  # that a follow-up is completed from
 _LONGEST: Final = 300  # characters of an answer, and of a completed question
@@ -47,7 +47,7 @@ class Turn:
         private = any(found.private for found in self.run.evidence.values())
         if not self.run.answered or (private and not private_too):
             return ""
-        return _ADDRESS.sub("", (self.run.answer or "").split("\n")[0])[:_LONGEST]
+        return _ADDRESS.sub("", self.run.words.split("\n")[0])[:_LONGEST]
 
 
 class Conversation:
@@ -69,41 +69,47 @@ class Conversation:
         self, text: str, *, context: Texts = (), schema: AnswerSchema = None, watch: Watch | None = None
     ) -> Run:
         """The same, to be awaited."""
-        form = None if schema is None else answer_schema(schema)
         last = self.turns[-1].run if self.turns else None
         texts = context or (_texts_of(last) if last is not None else {})
         asked = await self.completed(text, stays_here=bool(texts))
         said = "" if asked == text.strip() else text.strip()
         start = StartingPoint(parent="" if last is None else last.id, said=said)
         session = self.agent.session
+        if schema is not None:
+            session = replace(session, form=answer_schema(schema))
         if texts:
             plan, named = plan_about(texts)
             run = await with_texts(session.needing(()), named).run(asked_question(asked), plan, watch, start)
         else:
             run = await session.run(asked, watch=watch, start=start)
         self.turns.append(Turn(text, asked, run))
-        return run if form is None or not run.answered else await structured(session, run, form, watch=watch)
+        return run
 
     async def completed(self, text: str, *, stays_here: bool = False) -> str:
         """The text as a question that can be understood alone; ``stays_here``: no plan can send it anywhere."""
         if not self.turns:
             return text.strip()
         stays_here = stays_here or not any(tool.network is True for tool in self.agent.toolbox.values())
-        before = [(turn.asked, turn.quotable(stays_here)) for turn in self.turns[-_MOST_TURNS:]]
-        by_rule = completed(text, before)
-        model = self.agent.model
-        if by_rule == text.strip() or "think" not in model.info.purposes:
-            return by_rule
-        said = "\n".join(f"Question: {asked}\nAnswer: {answer or '(not shown)'}" for asked, answer in before)
-        prompt = Prompt(Chat(_REWRITE, _EXAMPLES, f"{said}\nFollow-up: {text.strip()}"), "answer")
-        prompt = replace(prompt, stop=("\n",))
-        try:
-            written = own_text((await complete(model, prompt)).text).strip().strip('"')
-        except AiroError:  # the question itself will say what is wrong with the model
-            return by_rule
-        long_enough = len(written.split()) >= 3 and len(written) <= _LONGEST
-        usable = long_enough and written.endswith("?") and "\n" not in written
-        return written if usable else by_rule
+        before = [(turn.asked, turn.quotable(stays_here)) for turn in self.turns]
+        return await standalone(self.agent.model, text, before)
+
+
+async def standalone(model: Model, text: str, before: list[tuple[str, str]]) -> str:
+    """A follow-up to (question, answer) pairs, oldest first, as a question that can be understood alone."""
+    before = before[-_MOST_TURNS:]
+    by_rule = completed(text, before)
+    if by_rule == text.strip() or "think" not in model.info.purposes:
+        return by_rule
+    said = "\n".join(f"Question: {asked}\nAnswer: {answer or '(not shown)'}" for asked, answer in before)
+    prompt = Prompt(Chat(_REWRITE, _EXAMPLES, f"{said}\nFollow-up: {text.strip()}"), "answer")
+    prompt = replace(prompt, stop=("\n",))
+    try:
+        written = own_text((await complete(model, prompt)).text).strip().strip('"')
+    except AiroError:  # the question itself will say what is wrong with the model
+        return by_rule
+    long_enough = len(written.split()) >= 3 and len(written) <= _LONGEST
+    usable = long_enough and written.endswith("?") and "\n" not in written
+    return written if usable else by_rule
 
 
 def _turns_up_to(run: Run, session: Session) -> list[Turn]:
@@ -117,8 +123,6 @@ def _turns_up_to(run: Run, session: Session) -> list[Turn]:
             break
         if earlier.question != runs[0].question:
             runs.insert(0, earlier)
-        elif is_structured(runs[0]):  # the next question is completed from words
-            runs[0] = earlier
         parent = earlier.parent
     return [Turn(one.setting("said", one.question), one.question, one) for one in runs]
 

@@ -3,8 +3,8 @@
 A run is its events in order. Each is a frozen record with a stable ``type`` word and a time ``at`` (seconds since
 1970, UTC). `to_json` and `from_json` are exact inverses on every event; one JSON object a line is the trace format.
 
-Events marked *live* (`PlanText`, `StepText`, `Progress`) are for whoever is watching; they are not recorded, since
-a later event holds in full what they say.
+Events marked *live* (`PlanText`, `StepText`, `AnswerText`, `Progress`) are for whoever is watching; they are not
+recorded, since a later event holds in full what they say.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import Any, ClassVar, Literal, cast
 from airoagent.errors import Diagnostic, StoreError
 
 __all__ = [
+    "AnswerText",
     "AttemptFailed",
     "Event",
     "Evidence",
@@ -295,6 +296,21 @@ class StepText(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class AnswerText(Event):
+    """A piece of the run's answer, as the model writes it where it can be shown so early (live).
+
+    The pieces of a run add up to its answer, letter for letter. ``withdrawn``: those so far do not belong to it after
+    all (a call failed half-way, say); the answer, if there is one, comes whole in the next piece.
+    """
+
+    type: ClassVar[str] = "answer_text"
+    live: ClassVar[bool] = True
+    text: str
+    withdrawn: bool = False
+    at: float = field(default_factory=time.time, kw_only=True)
+
+
+@dataclass(frozen=True, slots=True)
 class AttemptFailed(Event):
     """An attempt failed and another follows after ``retry_in`` seconds."""
 
@@ -415,6 +431,7 @@ _TYPES: dict[str, type[Event]] = {
         StepStarted,
         InputEdited,
         StepText,
+        AnswerText,
         AttemptFailed,
         StepFinished,
         StepFailed,

@@ -38,7 +38,7 @@ _WEAK_LEAD = re.compile(r"[\s,;:(-]*\b(?:in|from|with|within|per)\b" + _NOUNS, r
 _AND = re.compile(r"[\s,;&+/()]*(?:and|or|plus|with)?[\s,;&+/()]*", re.IGNORECASE)
 
 
-@tool("KnowledgeModel", outside=False, timeout=0)
+@tool("KnowledgeModel", outside=False, timeout=0, streams=True)
 async def knowledge_model(input: str, context: ToolContext) -> ToolOutput:
     """Question answering language model, particularly useful in answering questions based on an input passage of text. The input must be a text question that references an :evidence[n]: variable, e.g. What color is the cat, given :evidence1:?"""  # noqa: E501 - word for word from the model card
     nothing = context.nothing_found()

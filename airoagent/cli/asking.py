@@ -110,7 +110,7 @@ def ask_command(
     context = [] if question == ("-",) and not files else context_of(files, settings.display not in ("none", "json"))
     if context:
         _TEXT_RULE.check(also="files")
-    watch = make_watch(settings)
+    watch = make_watch(settings, prints_run=True)
     if first_run and settings.display not in ("none", "json") and agent.model.info.note:
         click.echo(f"model: {agent.model.info.name} - {agent.model.info.note}", err=True)
     if past is None:
@@ -298,7 +298,7 @@ def run_command(
     if file != name and not settings.docs:
         recorded = recorded or name
     plan = with_values(read_plan(text, agent.tools_for(text), file), named_values(values, "--set"))
-    watch = make_watch(settings)
+    watch = make_watch(settings, prints_run=True)
     if recorded is not None:
         past = load_run(recorded)
         run = run_in_thread(lambda: on_recorded_tools(agent.session, plan, past, watch=watch))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ import click
 
 from airoagent.cli.display import ended, located, make_display, plain
 from airoagent.errors import NOT_ANSWERED, AiroError
+from airoagent.events import AnswerText
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,8 +42,9 @@ def print_run(run: Run, *, as_json: bool, settings: Settings, recorded: bool = T
     if as_json:
         click.echo(json.dumps(run.to_json(), indent=2))
     elif run.status == "done":
-        sources = sources and click.get_current_context().meta.get("sources", True)
-        click.echo(plain(answer_text(run) if sources else run.answer or ""))
+        meta = click.get_current_context().meta
+        text = plain(answer_text(run) if sources and meta.get("sources", True) else run.answer or "")
+        click.echo(text.removeprefix(meta.pop(_SHOWN, "")))
     if run.error is None:
         return 0 if run.answered else NOT_ANSWERED
     as_json = as_json or settings.display == "json"
@@ -51,9 +54,38 @@ def print_run(run: Run, *, as_json: bool, settings: Settings, recorded: bool = T
     return run.error.exit_code
 
 
-def make_watch(settings: Settings) -> Callable[[Event], None] | None:
-    """The display and OpenTelemetry spans as one watcher, or None. MissingExtra if spans cannot be sent."""
+_SHOWN = "airoagent.shown"  # what of the answer is on the terminal already
+
+
+def _streaming(watch: Callable[[Event], None] | None) -> Callable[[Event], None]:
+    """A watcher that also writes the answer to stdout as it comes; `print_run` adds what is left."""
+    meta = click.get_current_context().meta
+
+    def stream(event: Event) -> None:
+        if not isinstance(event, AnswerText):
+            if watch is not None:
+                watch(event)
+        elif event.withdrawn:
+            del meta[_SHOWN]
+            click.echo()
+            click.echo("(the text above is not the answer: it was cut off, or the model changed it)", err=True)
+        else:
+            ended()
+            meta[_SHOWN] = meta.get(_SHOWN, "") + plain(event.text)
+            click.echo(plain(event.text), nl=False)
+
+    return stream
+
+
+def make_watch(settings: Settings, *, prints_run: bool = False) -> Callable[[Event], None] | None:
+    """The display and OpenTelemetry spans as one watcher, or None. MissingExtra if spans cannot be sent.
+
+    ``prints_run``: `print_run` prints the run, so its answer may be written to a terminal while it comes.
+    """
     display = make_display(settings.display, settings.color)
+    as_json = click.get_current_context().params.get("as_json")
+    if prints_run and sys.stdout.isatty() and not as_json and settings.display in ("auto", "none"):
+        display = _streaming(display)
     if settings.spans == "off":
         return display
     import atexit

@@ -64,7 +64,7 @@ def resume_command(run_id: str, as_json: bool, display: str | None, color: str |
         raise UsageError("a trace file cannot be resumed", f"import it first: airo runs import {run_id}")
     past = load_run(run_id)
     agent, settings = agent_for(past, flags, display=display, color=color)
-    run = agent.resume(past.id, watch=make_watch(settings))
+    run = agent.resume(past.id, watch=make_watch(settings, prints_run=True))
     return print_run(run, as_json=as_json, settings=settings)
 
 
@@ -84,7 +84,7 @@ def rerun_command(
     """
     past = load_run(run_id)
     agent, settings = agent_for(past, flags, display=display, color=color)
-    run = agent.rerun(past, from_step=from_step, watch=make_watch(settings))
+    run = agent.rerun(past, from_step=from_step, watch=make_watch(settings, prints_run=True))
     return print_run(run, as_json=as_json, settings=settings)
 
 
@@ -137,7 +137,7 @@ def fork_command(
         set=given,
         plan=None if plan_file is None else text_of(plan_file),
         model=agent.model if flags["model"] else None,
-        watch=make_watch(settings),
+        watch=make_watch(settings, prints_run=True),
     )
     return print_run(run, as_json=as_json, settings=settings)
 

@@ -73,7 +73,7 @@ def chat_command(verbose: bool, go_on: bool, after: str | None, **flags: Any) ->
 
 def _ask(text: str, talk: Conversation, settings: Settings) -> None:
     try:
-        run = talk.ask(text, watch=showing_question(text, make_watch(settings)))
+        run = talk.ask(text, watch=showing_question(text, make_watch(settings, prints_run=True)))
     except KeyboardInterrupt:
         click.echo("stopped", err=True)
         return

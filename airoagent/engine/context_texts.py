@@ -14,8 +14,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from airoagent.engine.session import Session
+from airoagent.engine.structured import answer_schema
 from airoagent.errors import StoreError, UsageError
 from airoagent.events import Source
 from airoagent.plan.plans import Plan
@@ -79,11 +81,13 @@ def with_texts(session: Session, texts: Mapping[str, str]) -> Session:
 
 
 def with_texts_of(session: Session, run: Run, *, new_plan: bool = False) -> Session:
-    """The session as a recorded run needs it: with the texts that had been given with its question, and MCP servers
-    only where its plan (or a new one) may call them.
+    """The session as a recorded run needs it: with the texts that had been given with its question, the schema of its
+    answer, and MCP servers only where its plan (or a new one) may call them.
 
     StoreError where it had some that did not get on record before it was stopped.
     """
+    if schema := run.setting("schema"):
+        session = replace(session, form=answer_schema(schema))
     if GIVEN_TEXT not in run.tools:
         return session if new_plan or run.plan is None else session.needing(step.tool for step in run.plan.steps)
     steps = () if run.plan is None else run.plan.steps

@@ -55,7 +55,7 @@ class Recorder:
         self.plan_private = start.plan_private
         self._parent, self._said = start.parent, start.said
         self._store = store
-        self._watch = watch
+        self.watch = watch
         self._careful = careful
         self.events: list[Event] = list(start.past)
         self.began = time.monotonic()
@@ -84,8 +84,8 @@ class Recorder:
                 self._store.append(self.run.id, len(self.events), event, lasting=lasting)
             self.events.append(event)
             self.run.take(event)
-        if self._watch is not None:
-            self._watch(event)
+        if self.watch is not None:
+            self.watch(event)
 
     def parsed(self, plan: Plan, text: str = "") -> None:
         """Put the plan on record (``text``: its text, if it is there already)."""

@@ -23,6 +23,7 @@ from pathlib import Path
 from airoagent import settings
 from airoagent.background import in_thread
 from airoagent.documents.library import Documents
+from airoagent.engine.answer_watch import AnswerWatch
 from airoagent.engine.conclusion import conclude
 from airoagent.engine.limits import Budget
 from airoagent.engine.model_calls import ModelCalls
@@ -33,6 +34,7 @@ from airoagent.engine.recorder import Recorder, StartingPoint
 from airoagent.engine.results import record_of
 from airoagent.engine.reuse import Reuse
 from airoagent.engine.scheduler import Execution
+from airoagent.engine.structured import AnswerForm
 from airoagent.engine.tasks import Tasks, first_of
 from airoagent.engine.tool_cache import ToolCache
 from airoagent.errors import AiroError, Interrupted, LimitReached, PlanError, ToolError, UsageError
@@ -85,7 +87,7 @@ class Session:
     ``offered`` is what the model is offered, ``all_tools`` what a given plan may call besides; ``pending`` brings the
     tools of MCP servers, which are started when a plan may call them, as new ones of both. ``watchers`` get the
     progress of long work that belongs to no single run (loading a model). ``started_with`` is kept next to the record
-    of each run, on this machine alone.
+    of each run, on this machine alone. ``form`` is what the answer is put into, in place of words.
     """
 
     model: Model
@@ -101,6 +103,7 @@ class Session:
     allow_private: tuple[str, ...] = ()
     watchers: list[Watch] = field(default_factory=list)
     started_with: str = ""
+    form: AnswerForm | None = None
     pending: Callable[[], tuple[Toolbox, Toolbox]] | None = None
     _known: Toolbox | None = field(default=None, init=False, repr=False, compare=False)
 
@@ -187,7 +190,10 @@ class Session:
             await asyncio.to_thread(self.start_servers)
         store = self.records.open()
         careful = {tool.name for tool in self.known_tools.values() if tool.side_effects or not tool.repeatable}
-        recorder = Recorder(new_run_id(), store, watch, start, careful)
+        recorder = Recorder(new_run_id(), store, None, start, careful)
+        if watch is not None:
+            # Words that are yet to be put into a form are not the answer: no tool's are shown early.
+            recorder.watch = AnswerWatch(recorder.run, {} if self.form else self.known_tools, watch)
         recorder.begin(question, self.model.info.name, tuple(self.known_tools), self._settings())
         try:
             if store is not None and self.started_with:
@@ -207,6 +213,8 @@ class Session:
         rows["offered"] = ", ".join(self.toolbox)  # the names that the plan's text is read with
         if self.documents is not None and self.documents.addresses:
             rows["docs"] = ", ".join(self.documents.addresses)
+        if self.form is not None:
+            rows["schema"] = self.form.text
         return tuple(rows.items())
 
     async def _run_to_the_end(
@@ -273,7 +281,7 @@ class Session:
                     except (PlanError, ToolError) as error:
                         if plan is not None or attempt == self.policy.replan:
                             if isinstance(error, PlanError) and (prose := prose_in(error)):
-                                return prose, ()
+                                return await self._formed(question, (prose, ()), recorder)
                             raise
                         reuse.remember(recorder.run, recorder.events)
                         recorder(Replanned(attempt=attempt + 1, failure=record_of(error)))
@@ -304,7 +312,14 @@ class Session:
                 recorder(PlanWritten(text=text))
                 recorder.parsed(plan, text)
             execution.add(*plan.steps)
-        return conclude(plan, execution, self.policy)
+        return await self._formed(question, conclude(plan, execution, self.policy), recorder)
+
+    async def _formed(self, question: str, outcome: Outcome, recorder: Recorder) -> Outcome:
+        """The answer in the form that is asked for; words that only say that there is none stay as they are."""
+        answer, sources = outcome
+        if self.form is None or not recorder.run.answers(answer):
+            return outcome
+        return await self.form.filled(question, answer, self.asking(recorder)), sources
 
     def asking(self, recorder: Recorder) -> Ask:
         """A way to ask the model that puts each call on record."""

@@ -1,8 +1,8 @@
 """Structured answers: an answer in words as JSON that is valid against a schema.
 
-The model writes the JSON as the call of one function whose parameters the schema describes: held to a grammar where it
-can be, checked in any case, and asked again with the exact complaint where it is wrong. That is a run of its own, with
-the run that found the answer as its parent; its answer is the JSON text, its sources are those of the parent.
+When a run has its answer in words, the model writes the JSON as the call of one function whose parameters the schema
+describes: held to a grammar where it can be, checked in any case, and asked again with the exact complaint where it is
+wrong. The schema is among the settings on record, so that replay checks the JSON, too, and resume asks for it.
 """
 
 from __future__ import annotations
@@ -12,21 +12,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from airoagent.calls.call_parser import Call, parse_calls
-from airoagent.calls.functions import Function, Functions
+from airoagent.calls.call_grammar import call_grammar
+from airoagent.calls.call_parser import call_prompt, parse_calls
+from airoagent.calls.functions import Function, Functions, call_schema
 from airoagent.calls.specs import param_of_schema
-from airoagent.engine.function_call import choose_calls, plan_of_calls
 from airoagent.engine.policy import Ask
-from airoagent.engine.recorder import Recorder, StartingPoint
-from airoagent.engine.session import Session, Watch
 from airoagent.errors import CallError, Diagnostic, UsageError
-from airoagent.events import PlanParsed
-from airoagent.plan.plans import Plan
-from airoagent.records.run_record import Run
+from airoagent.prompts.retries import retry_prompt
 from airoagent.textfiles import read_text
-from airoagent.toolbox.tool import ToolContext, ToolOutput, specified_tool
 
-__all__ = ["AnswerSchema", "answer_schema", "is_structured", "structured"]
+__all__ = ["AnswerForm", "AnswerSchema", "answer_schema"]
 
 AnswerSchema = Any
 """A JSON schema as a mapping, as text or as the path of a file; or a type that pydantic can validate."""
@@ -38,8 +33,8 @@ _HINT: Final = "ask a more capable model (-m), or allow more in the schema"
 _MOST_COMPLAINTS: Final = 8
 
 
-class _Schema:
-    """A schema, and how a value is checked against it."""
+class AnswerForm:
+    """A schema, how the model is asked for its JSON, and how that is checked. ``text`` is the schema as JSON."""
 
     def __init__(self, schema: Mapping[str, Any], adapter: Any = None) -> None:
         from jsonschema import SchemaError
@@ -57,12 +52,43 @@ class _Schema:
         # An empty registry: nothing that a schema refers to is fetched.
         self._validator = kind(schema, registry=Registry(), format_checker=kind.FORMAT_CHECKER)
         self._adapter = adapter
+        self.text = json.dumps(schema)
         param = param_of_schema(_VALUE, schema)
-        self.wrapped = not (param.kind == "object" and param.members)
-        params = (param,) if self.wrapped else param.members
-        self.function = Function(_NAME, str(schema.get("description") or "The answer in its parts."), params)
+        self._wrapped = not (param.kind == "object" and param.members)
+        params = (param,) if self._wrapped else param.members
+        self._function = Function(_NAME, str(schema.get("description") or "The answer in its parts."), params)
 
-    def complaints(self, value: Any) -> list[str]:
+    async def filled(self, question: str, answer: str, ask: Ask) -> str:
+        """The answer to a question as JSON that the schema allows; CallError where the model cannot write that."""
+        functions = Functions([self._function])
+        grammar = call_grammar(call_schema(functions), "json")
+        prompt = asked = call_prompt(f"{question}\n{answer}", functions, "json", await ask.style())
+        for left in reversed(range(_RETRIES + 1)):
+            written = await ask(asked, "call", grammar)
+            try:
+                return self.read(written.text, written.finish != "stop")
+            except CallError as error:
+                if not left:
+                    raise
+                asked = retry_prompt(prompt, error)
+        raise AssertionError("the last attempt returns or raises")
+
+    def read(self, text: str, truncated: bool) -> str:
+        """The JSON in what the model wrote; CallError where it is not there, or does not fit."""
+        try:
+            call = parse_calls(text, Functions([self._function]), truncated=truncated)[0]
+            params = self._function.with_defaults(call.params)
+            value = params[_VALUE] if self._wrapped else params
+            if wrong := self._complaints(value):
+                found = tuple(Diagnostic("schema", one, 1, 1) for one in wrong)
+                raise CallError(wrong[0], kind="schema", diagnostics=found, text=text)
+        except CallError as error:
+            why = next((found.message for found in error.diagnostics if not found.repair), error.message)
+            message = f"the model did not write an answer that fits the schema: {why}"
+            raise CallError(message, _HINT, kind=error.kind, diagnostics=error.diagnostics, text=text) from error
+        return json.dumps(value, ensure_ascii=False)
+
+    def _complaints(self, value: Any) -> list[str]:
         """What keeps a value from being valid, one sentence each."""
         from referencing.exceptions import Unresolvable
 
@@ -79,14 +105,9 @@ class _Schema:
         return found[:_MOST_COMPLAINTS]
 
 
-def is_structured(run: Run) -> bool:
-    """Whether a run wrote the answer of its parent as JSON."""
-    return run.plan is not None and any(step.tool == _NAME for step in run.plan.steps)
-
-
-def answer_schema(schema: AnswerSchema) -> _Schema:
+def answer_schema(schema: AnswerSchema) -> AnswerForm:
     """The schema, checked; UsageError says what is wrong with it."""
-    if isinstance(schema, _Schema):
+    if isinstance(schema, AnswerForm):
         return schema
     if (isinstance(schema, str) and schema.lstrip()[:1] != "{") or isinstance(schema, Path):
         schema = read_text(schema, f"the schema {schema}")
@@ -102,50 +123,12 @@ def answer_schema(schema: AnswerSchema) -> _Schema:
                 "the schema is not a JSON object", 'for example {"type": "array", "items": {"type": "string"}}'
             )
     if isinstance(schema, Mapping):
-        return _Schema(schema)
+        return AnswerForm(schema)
     from pydantic import TypeAdapter
     from pydantic.errors import PydanticUserError
 
     try:
         adapter = TypeAdapter(schema)
-        return _Schema(adapter.json_schema(), adapter)
+        return AnswerForm(adapter.json_schema(), adapter)
     except PydanticUserError as error:
         raise UsageError(f"{schema!r:.100} is not a schema", "give a JSON schema or a pydantic model") from error
-
-
-async def structured(session: Session, run: Run, schema: _Schema, *, watch: Watch | None = None) -> Run:
-    """The answer of a run as JSON that the schema allows; the run fails with a CallError where the model cannot."""
-    functions = Functions([schema.function])
-    private = any(found.private for found in run.evidence.values())
-
-    async def answer(context: ToolContext, /, **params: Any) -> ToolOutput:
-        value = params[_VALUE] if schema.wrapped else params
-        return ToolOutput(json.dumps(value, ensure_ascii=False), run.sources, private=private)
-
-    tool = specified_tool(
-        schema.function, answer, side_effects=False, timeout=None, origin="", network=False, private=private
-    )
-    session = session.needing(()).with_tools(tool)
-
-    def read(text: str, truncated: bool) -> tuple[Call, ...]:
-        try:
-            calls = parse_calls(text, functions, truncated=truncated)[:1]
-            params = schema.function.with_defaults(calls[0].params)
-            if wrong := schema.complaints(params[_VALUE] if schema.wrapped else params):
-                found = tuple(Diagnostic("schema", one, 1, 1) for one in wrong)
-                raise CallError(wrong[0], kind="schema", diagnostics=found, text=text)
-        except CallError as error:
-            why = next((found.message for found in error.diagnostics if not found.repair), error.message)
-            message = f"the model did not write an answer that fits the schema: {why}"
-            raise CallError(message, _HINT, kind=error.kind, diagnostics=error.diagnostics, text=text) from error
-        return calls
-
-    async def make(recorder: Recorder, ask: Ask) -> Plan:
-        said = f"{run.question}\n{run.answer}"
-        calls = await choose_calls(ask, said, functions, "json", _RETRIES, recorder, read)
-        plan = plan_of_calls(calls, functions, session.known_tools)
-        recorder(PlanParsed(text=plan.to_text(), diagnostics=plan.diagnostics))
-        return plan
-
-    start = StartingPoint(parent=run.id, plan_trusted=False, plan_private=private)
-    return await session.run(run.question, make, watch, start)

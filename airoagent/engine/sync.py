@@ -14,13 +14,14 @@ import contextlib
 import contextvars
 import logging
 import threading
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Sequence
 from typing import Any, TypeVar
 
 from airoagent.background import Daemons
 from airoagent.errors import Interrupted
+from airoagent.events import Event
 
-__all__ = ["run_in_thread"]
+__all__ = ["run_in_thread", "streamed"]
 
 T = TypeVar("T")
 
@@ -115,3 +116,18 @@ def _wait(ended: threading.Lock, *signs: Sequence[object]) -> None:
     """
     while not any(signs):
         ended.acquire(timeout=_GLANCE)
+
+
+async def streamed(work: Callable[[Callable[[Event], None]], Awaitable[Any]]) -> AsyncGenerator[Event, None]:
+    """The events that work reports, as they happen; closing this stops the work."""
+    queue: asyncio.Queue[Event | None] = asyncio.Queue()
+    task = asyncio.ensure_future(work(queue.put_nowait))
+    task.add_done_callback(lambda _: queue.put_nowait(None))
+    try:
+        while (event := await queue.get()) is not None:
+            yield event
+        await task
+    finally:
+        if not task.done():
+            task.cancel()
+            await asyncio.wait([task])

@@ -48,6 +48,7 @@ _TIME = re.compile(
     r"|age|era|period|time|after|before|during|when|while|until|till|since|ago|now|later|earl\w+|every|always|never)\b",
     re.IGNORECASE,
 )
+_NUMBERED = re.compile(r"\b([A-Z][\w'’-]+) (\d{1,4})\b")
 _NAME = re.compile(r"(?<![.!?] )(?<!^)\b[A-Z][\w'’-]+")
 _FORMS = (
     (
@@ -68,13 +69,22 @@ _FORMS = (
 @dataclass(frozen=True, slots=True)
 class Question:
     """A question as the reader needs it: the stems it looks for with their weight, its names and years, the names that
-    an earlier answer lends it, and the form of its answer ("number", "date", "name" or "")."""
+    an earlier answer lends it, the form of its answer ("number", "date", "name" or ""), and names with numbers of theirs
+    ("Apollo 11")."""
 
     text: str
     terms: dict[str, float]
     names: frozenset[str] = frozenset()
     lent: frozenset[str] = frozenset()
     form: str = ""
+    numbered: tuple[tuple[str, str], ...] = ()
+
+    def is_of_another(self, sentence: str) -> bool:
+        """Whether a sentence is about another one of a numbered kind: of Apollo 12 where Apollo 11 is asked about."""
+        said = set(_NUMBERED.findall(sentence)) if self.numbered else set()
+        return any(
+            (name, number) not in said and any(other == name for other, _ in said) for name, number in self.numbered
+        )
 
     def is_answer_like(self, sentence: str) -> bool:
         """Whether a sentence has something of the form that is asked for, besides the question's own words."""
@@ -111,7 +121,8 @@ def read_question(instruction: str) -> Question:
     lent = [name for name in dict.fromkeys(_names(f". {bracket}")) if not name.isdigit()]
     terms |= {one: min(0.5, 1.5 / len(lent)) for one in lent if one not in terms}
     form = next((form for form, pattern in _FORMS if re.search(pattern, asked, re.IGNORECASE)), "")
-    return Question(asked.strip() if bracket else text, terms, frozenset(_names(asked)), frozenset(lent), form)
+    numbered = tuple(pair for pair in _NUMBERED.findall(asked) if pair[0].lower() not in STOP_WORDS)
+    return Question(asked.strip() if bracket else text, terms, frozenset(_names(asked)), frozenset(lent), form, numbered)
 
 
 def _names(text: str) -> list[str]:

@@ -63,7 +63,7 @@ def find_quotes(blocks: Sequence[ContextBlock], instruction: str) -> tuple[Quote
     for line in known:  # an earlier answer in the question names what it is about
         asked = asked.replace(text := line.quote.text.rstrip("."), f" ({text})")
     question = read_question(asked)
-    lines = [line for line in lines if line not in known]
+    lines = [line for line in lines if line not in known and not question.is_of_another(line.quote.text)]
     if not question.terms:
         prose = [at for at, line in enumerate(lines) if line.quote.text.endswith((".", "!", "?"))] or range(len(lines))
         return tuple(lines[at].quote for at in _fitting(lines, prose[:3]))
@@ -81,8 +81,10 @@ def find_quotes(blocks: Sequence[ContextBlock], instruction: str) -> tuple[Quote
 
 
 def _announces(text: str, titles: tuple[str, ...]) -> bool:
-    """Whether a line is an entry of a table of contents: a page's title, and no sentence or figure."""
-    return text.startswith(titles) and not text.endswith((".", "!", "?")) and not any(map(str.isdigit, text))
+    """Whether a line is an entry of a table of contents: a page's title, and no sentence or other figure."""
+    title = next((title for title in titles if text.startswith(title)), None)
+    rest = text[len(title or "") :]
+    return title is not None and not text.endswith((".", "!", "?")) and not any(map(str.isdigit, rest))
 
 
 def _further(lines: Sequence[_Line], scores: Sequence[float], best: Sequence[int], question: Question) -> list[int]:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from airoagent.prompts.chat import Style, answer_chat
 from airoagent.prompts.grammar import Alt, Grammar, Piece, Rule, Seq, Text, Use, Words, optional
 from airoagent.prompts.harmless import harmless
+from airoagent.prompts.own_text import own_text
 
 __all__ = [
     "DECLINE",
@@ -20,6 +21,7 @@ __all__ = [
     "CitedAnswer",
     "ContextBlock",
     "answer_grammar",
+    "answer_so_far",
     "closed_context_prompt",
     "read_cited_answer",
     "read_closed_context_prompt",
@@ -163,3 +165,18 @@ def read_cited_answer(text: str) -> CitedAnswer:
     # "The drink does not contain sugar." is an answer where it is what the source says.
     quoted = any(key == "quote" and value in answer for pairs in sources for key, value in pairs)
     return CitedAnswer(answer, tuple(sources), bool(answer or begin is None) and (quoted or not declined))
+
+
+_LONGEST_SIGN = 24  # characters of an end token, of what another turn or the sources begin with
+_LONGEST_HEAD = 64  # of what thoughts begin with
+
+
+def answer_so_far(text: str) -> str:
+    """What the answer begins with, while the text is still being written: nothing that may yet turn out to be an end
+    token, thoughts or the sources.
+    """
+    own = own_text(text).lstrip()
+    if own[:1] in ("<", "[") and len(own) < _LONGEST_HEAD:
+        return ""
+    begin = SOURCE_LINE.search(own)
+    return own[: begin.start() if begin else -_LONGEST_SIGN].rstrip()

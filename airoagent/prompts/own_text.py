@@ -21,6 +21,7 @@ __all__ = [
     "closes_thoughts",
     "own_text",
     "repeats_from",
+    "starts_in_thoughts",
 ]
 
 THOUGHT_TAGS = "think|thinking|thoughts?|reasoning|reflection|scratchpad"
@@ -69,6 +70,11 @@ def after_thoughts(text: str) -> str:
     if len(begins) < _LONGEST_MARK and any(mark.startswith(begins) for mark in _MARKS):
         return ""
     return rest
+
+
+def starts_in_thoughts(text: str) -> bool:
+    """Whether a text ends thoughts that it does not begin: the prompt did."""
+    return not THOUGHTS_BEGIN.match(text) and _LONE_END.search(text) is not None
 
 
 def own_text(text: str) -> str:

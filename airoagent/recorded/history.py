@@ -146,7 +146,7 @@ def read_plan(run: Run) -> Plan:
         )
     offered = run.setting("offered")
     # A plan that was given may call any known tool; what the model writes is read with those it was offered.
-    asked = [event for event in run.events if isinstance(event, ModelCalled) and not event.step]
+    asked = [event for event in run.events if isinstance(event, ModelCalled) and event.purpose == "plan"]
     finish = next((event.finish for event in reversed(asked) if event.finish != "failed"), "stop")
     # Of a text in which the model went round in circles, the plan before the circle may have been taken.
     refused = next((event.failure.kind for event in reversed(run.events) if isinstance(event, PlanRefused)), "")

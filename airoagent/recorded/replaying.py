@@ -16,6 +16,7 @@ from airoagent.engine.recorder import Recorder
 from airoagent.engine.results import record_of
 from airoagent.engine.scheduler import Execution
 from airoagent.engine.session import Watch
+from airoagent.engine.structured import answer_schema
 from airoagent.engine.sync import run_in_thread
 from airoagent.engine.tasks import Tasks, first_of
 from airoagent.errors import AiroError, PlanError, StoreError, ToolError
@@ -127,9 +128,21 @@ async def _answer(run: Run, recorder: Recorder) -> tuple[str, tuple[Source, ...]
         plan = _plan(run, recorder, purpose)
     except PlanError as error:
         if prose := prose_in(error):
-            return prose, ()
+            return _in_form(run, recorder, prose), ()
         raise
-    return await _steps(run, plan, recorder)
+    answer, sources = await _steps(run, plan, recorder)
+    return _in_form(run, recorder, answer), sources
+
+
+def _in_form(run: Run, recorder: Recorder, answer: str) -> str:
+    """The answer as JSON where the run had a schema, read anew from what the model wrote."""
+    schema = run.setting("schema")
+    if not schema or not recorder.run.answers(answer):
+        return answer
+    if run.failure is not None:
+        raise error_of(run.failure)
+    written = next(event for event in reversed(run.events) if isinstance(event, ModelCalled))
+    return answer_schema(schema).read(written.text, written.finish != "stop")
 
 
 def _concluded(run: Run, purpose: str) -> str:

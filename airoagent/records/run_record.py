@@ -76,7 +76,7 @@ _EDITED = "was the file cut or edited?"
 
 _FAMILIES: dict[int, type[AiroError]] = {
     family.default_exit_code: family
-    for family in (UsageError, ModelError, PlanError, ToolError, StoreError, LimitReached, Interrupted)
+    for family in (UsageError, ModelError, CallError, ToolError, StoreError, LimitReached, Interrupted)
 }
 
 
@@ -189,13 +189,26 @@ class Run:
         """
         if self.status != "done":
             return False
-        if self.plan is None:  # prose in place of a plan; code, a chain of thought, a call that is only written
-            prose = any(isinstance(event, PlanRefused) and not event.retry for event in self.events)
-            return not prose or read_cited_answer(self.answer or "").answered
-        ids = references(self.plan.final_template)
+        prose = any(isinstance(event, PlanRefused) and not event.retry for event in self.events)
+        if self.plan is None and not prose:  # code, a chain of thought, a call that is only written
+            return True
+        return self.answers(self.answer or "")
+
+    def answers(self, answer: str) -> bool:
+        """Whether this answer of the run, in words, says what was asked."""
+        ids = references(self.plan.final_template) if self.plan is not None else ()
         if not ids:
-            return read_cited_answer(self.answer or "").answered
+            return read_cited_answer(answer).answered
         return any(id in self.evidence and self.evidence[id].answered for id in ids)
+
+    @property
+    def words(self) -> str:
+        """The answer in words, also where it was put into JSON."""
+        if self.plan is None or not self.setting("schema"):
+            return self.answer or ""
+        known = {id: self.evidence[id].text for id in references(self.plan.final_template) if id in self.evidence}
+        parts = (part if isinstance(part, str) else known.get(part.id, "") for part in self.plan.final_template)
+        return "".join(parts).strip()
 
     @property
     def error(self) -> AiroError | None:

@@ -3,8 +3,9 @@
     app = make_app(agent, key="...")        # a Starlette application, for uvicorn or any other ASGI server
 
 ``POST /v1/chat/completions`` asks the last message of the user, as a run like any other: planned, executed, on record.
-The plan and its steps come as reasoning text (``reasoning_content``), the answer as content, its sources as
-``url_citation`` annotations; the run's id is the completion's. ``GET /v1/models`` lists the one model there is.
+The plan and its steps come as reasoning text (``reasoning_content``), the answer as content (streamed: as the model
+writes it), its sources as ``url_citation`` annotations; the run's id is the completion's. ``GET /v1/models`` lists the
+one model there is.
 ``/mcp`` is the MCP server of `mcp_tools` over HTTP, where the extra ``mcp`` is installed.
 
 A browser on this machine can reach a loopback port on behalf of any page, so a request must name this server as its
@@ -20,12 +21,16 @@ import json
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from airoagent.agent import Agent
-from airoagent.engine.structured import answer_schema
+from airoagent.conversation import completed, standalone
+from airoagent.engine.approval import ASK_USER
+from airoagent.engine.recorder import StartingPoint
+from airoagent.engine.session import Watch
+from airoagent.engine.sync import streamed
 from airoagent.errors import (
     AiroError,
     CallError,
@@ -37,6 +42,7 @@ from airoagent.errors import (
     UsageError,
 )
 from airoagent.events import (
+    AnswerText,
     Event,
     Failure,
     PlanParsed,
@@ -50,6 +56,10 @@ from airoagent.events import (
     StepStarted,
 )
 from airoagent.extras import has, require
+from airoagent.plan.steps import Step
+from airoagent.recorded.forking import fork
+from airoagent.serving.chat_request import Asked, Refused, Talk, read_request
+from airoagent.toolbox.tool import Tool
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
@@ -64,7 +74,8 @@ MODEL: Final = "airo"
 """The name that the API lists; clients may send any."""
 
 _LARGEST_BODY: Final = 1024 * 1024  # bytes
-_LONGEST_QUESTION: Final = 32_000  # characters
+_MOST_PENDING: Final = 1000
+_LONGEST_QUOTE: Final = 300  # characters of an earlier answer
 _STATUS: Final[Mapping[type[AiroError], int]] = {
     UsageError: 400,
     ModelError: 503,
@@ -76,17 +87,11 @@ _STATUS: Final[Mapping[type[AiroError], int]] = {
 }
 
 
-class _Refused(Exception):
-    """A request that gets an error for an answer."""
-
-    def __init__(self, status: int, message: str, kind: str = "invalid_request_error") -> None:
-        super().__init__(message)
-        self.status, self.message, self.kind = status, message, kind
-
-
 @dataclass(slots=True)
 class _Server:
-    """What the routes share. ``places`` are the runs at once, ``most_waiting`` how many may wait for one."""
+    """What the routes share. ``places`` are the runs at once, ``most_waiting`` how many may wait for one; ``pending``
+    the runs (and steps) that wait for the user's answer to a question, by what was said up to it.
+    """
 
     agent: Agent
     key: str
@@ -94,14 +99,7 @@ class _Server:
     places: asyncio.Semaphore
     most_waiting: int
     waiting: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class _Asked:
-    """A question, and the schema of its answer (None: in words)."""
-
-    question: str
-    schema: Any
+    pending: dict[Talk, tuple[str, str]] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -109,14 +107,19 @@ class _Told:
     """A run as its events have shown it so far."""
 
     id: str = ""
-    inputs: dict[str, str] = field(default_factory=dict)
+    calls: dict[str, str] = field(default_factory=dict)  # what each step calls, in words
     end: RunFinished | None = None
     planning: bool = False
     held: str = ""  # lines of steps that ended while the plan was still being written
+    sent: str = ""  # of the answer
+    withdrawn: bool = False
+    asks: tuple[str, str] = ("", "")  # the step whose question the user is to answer, and the question
 
     @property
     def outcome(self) -> RunFinished | Failure:
-        """The end of a run with an answer, or why there is none."""
+        """The end of a run with an answer or a question to the user, or why there is neither."""
+        if self.end is not None and self.end.status == "failed" and self.asks[1]:
+            return replace(self.end, answer=self.asks[1])
         if self.end is not None and self.end.answer is not None:
             return self.end
         return self.end.failure if self.end and self.end.failure else Failure("AiroError", "no answer")
@@ -139,11 +142,12 @@ class _Told:
         match event:
             case RunStarted():
                 self.id = event.run
+                said = next((value for name, value in event.settings if name == "said"), "")
+                return f"Asked: {event.question}\n\n" if said else ""
             case StepStarted():
-                self.inputs[event.step] = event.input
+                self.calls[event.step] = f"{event.step}: {event.tool}[{' '.join(event.input.split())[:120]}]"
             case StepFinished():
-                given = " ".join(self.inputs.get(event.step, "").split())[:120]
-                return f"{event.step}: {event.tool}[{given}] {event.seconds:.1f} s\n"
+                return f"{self.calls.pop(event.step, event.step)} {event.seconds:.1f} s\n"
             case StepFailed():
                 return f"{event.step}: {event.tool} failed: {event.failure.message}\n"
             case StepSkipped():
@@ -151,6 +155,24 @@ class _Told:
             case RunFinished():
                 self.end = event
         return ""
+
+    def deltas(self, event: Event) -> list[dict[str, Any]]:
+        """What a stream sends for this event. Clients show reasoning before the answer, so none is sent after it."""
+        text = self.reasoning(event)
+        if not isinstance(event, AnswerText):
+            return [{"reasoning_content": text}] if text and not self.sent else []
+        self.withdrawn = self.withdrawn or event.withdrawn
+        if self.withdrawn:
+            return []
+        steps = "" if self.sent else "".join(f"{call}\n" for call in self.calls.values())
+        self.sent += event.text
+        return [*([{"reasoning_content": steps}] if steps else []), {"content": event.text}]
+
+    def rest(self, answer: str) -> str:
+        """What is still to be sent of the answer; what has been sent cannot be taken back."""
+        if answer.startswith(self.sent):
+            return answer.removeprefix(self.sent)
+        return f"\n\n(The text above is not the answer.)\n\n{answer}"
 
 
 def make_app(
@@ -190,7 +212,7 @@ def make_app(
 
         routes.append(Route(MCP_PATH, _App(checked)))
     return Starlette(
-        routes=routes, lifespan=lifespan, exception_handlers={_Refused: _refusal, 404: _not_found, 405: _not_found}
+        routes=routes, lifespan=lifespan, exception_handlers={Refused: _refusal, 404: _not_found, 405: _not_found}
     )
 
 
@@ -221,7 +243,7 @@ def _mcp_over_http(server: _Server) -> tuple[Any, Any]:
 
 
 async def _refusal(request: Request, error: Exception) -> Response:
-    assert isinstance(error, _Refused)
+    assert isinstance(error, Refused)
     return _error(error.status, error.message, error.kind)
 
 
@@ -240,13 +262,13 @@ def _check(request: Request, server: _Server) -> None:
     host = request.headers.get("host", "").lower()
     name = host.rpartition(":")[0] if ":" in host.rpartition("]")[2] else host
     if name not in server.hosts:
-        raise _Refused(403, f"{name[:100]!r} is not a host name of this server")
+        raise Refused(403, f"{name[:100]!r} is not a host name of this server")
     origin = request.headers.get("origin", "")
     if origin and (urlsplit(origin).hostname or "") not in {one.strip("[]") for one in server.hosts}:
-        raise _Refused(403, "requests from pages of another origin are refused")
+        raise Refused(403, "requests from pages of another origin are refused")
     sent = request.headers.get("authorization", "").removeprefix("Bearer ").strip()
     if server.key and not hmac.compare_digest(sent.encode(), server.key.encode()):
-        raise _Refused(401, "the API key is missing or wrong", "authentication_error")
+        raise Refused(401, "the API key is missing or wrong", "authentication_error")
 
 
 async def _listing(request: Request, server: _Server) -> Response:
@@ -263,11 +285,11 @@ async def _answering(request: Request, server: _Server) -> Response:
 
     _check(request, server)
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
-        raise _Refused(415, "the request must be application/json")
+        raise Refused(415, "the request must be application/json")
     body = await _body(request)
-    asked = _Asked(_question(body), _schema(body))
+    asked = read_request(body)
     if server.waiting >= server.most_waiting:
-        raise _Refused(429, f"too many requests are waiting ({server.waiting})", "rate_limit_error")
+        raise Refused(429, f"too many requests are waiting ({server.waiting})", "rate_limit_error")
     if body.get("stream"):
         pieces = _streamed(server, asked, bool((body.get("stream_options") or {}).get("include_usage")))
         return StreamingResponse(pieces, media_type="text/event-stream", headers={"Cache-Control": "no-store"})
@@ -295,48 +317,17 @@ async def _body(request: Request) -> dict[str, Any]:
     async for piece in request.stream():
         held += piece
         if len(held) > _LARGEST_BODY:
-            raise _Refused(413, f"the request is larger than {_LARGEST_BODY // 1024} kB")
+            raise Refused(413, f"the request is larger than {_LARGEST_BODY // 1024} kB")
     try:
         value = json.loads(held)
     except (ValueError, RecursionError) as error:
-        raise _Refused(400, f"the request is not JSON: {error}") from error
+        raise Refused(400, f"the request is not JSON: {error}") from error
     if not isinstance(value, dict):
-        raise _Refused(400, "the request is not a JSON object")
+        raise Refused(400, "the request is not a JSON object")
     return value
 
 
-def _question(body: Mapping[str, Any]) -> str:
-    """The last message of the user, its parts of text put together."""
-    messages = body.get("messages")
-    if not isinstance(messages, list) or not all(isinstance(one, dict) for one in messages):
-        raise _Refused(400, "messages must be a list of objects")
-    said = next((one.get("content") for one in reversed(messages) if one.get("role") == "user"), None)
-    if isinstance(said, list):
-        texts = [part.get("text") for part in said if isinstance(part, dict) and part.get("type") == "text"]
-        said = "\n".join(text for text in texts if isinstance(text, str))
-    if not isinstance(said, str) or not said.strip():
-        raise _Refused(400, "there is no user message with text")
-    if len(said) > _LONGEST_QUESTION:
-        raise _Refused(400, f"the question has {len(said):,} characters; the limit is {_LONGEST_QUESTION:,}")
-    return said.strip()
-
-
-def _schema(body: Mapping[str, Any]) -> Any:
-    """The schema that the answer is to be valid against; None for an answer in words."""
-    wanted = body.get("response_format") or {"type": "text"}
-    kind = wanted.get("type") if isinstance(wanted, dict) else None
-    given = wanted.get("json_schema") if kind == "json_schema" else None
-    if kind == "text":
-        return None
-    if not isinstance(given, dict) or not isinstance(given.get("schema"), dict):
-        raise _Refused(400, "response_format must be text, or json_schema with a schema")
-    try:
-        return answer_schema(given["schema"])
-    except AiroError as error:
-        raise _Refused(400, error.message) from error
-
-
-async def _events(server: _Server, asked: _Asked) -> AsyncIterator[Event]:
+async def _events(server: _Server, asked: Asked, told: _Told) -> AsyncIterator[Event]:
     """The events of the run, once there is a place for it."""
     server.waiting += 1
     try:
@@ -344,18 +335,57 @@ async def _events(server: _Server, asked: _Asked) -> AsyncIterator[Event]:
     finally:
         server.waiting -= 1
     try:
-        async with aclosing(server.agent.stream(asked.question, schema=asked.schema)) as events:  # type: ignore[type-var]
+        async with aclosing(streamed(lambda watch: _run(server, asked, told, watch))) as events:
             async for event in events:
                 yield event
     finally:
         server.places.release()
 
 
-async def _whole(server: _Server, asked: _Asked) -> tuple[int, dict[str, Any]]:
+async def _run(server: _Server, asked: Asked, told: _Told, watch: Watch) -> None:
+    """Run a question, completed from what was said before it; or go on with the run that waits for this answer.
+
+    A run whose plan asks the user (`ASK_USER`) ends with the question. The next message is the answer: the run is
+    forked with it, so that nothing is called twice.
+    """
+    agent = server.agent
+    recorded = agent.session.records.open() is not None
+
+    async def approve(step: Step, tool: Tool, input: str) -> bool | str:
+        if tool.name != ASK_USER or not recorded:
+            return await agent.session.approve(step, tool, input)
+        told.asks = told.asks if told.asks[1] else (step.id, input)
+        return False
+
+    session = replace(agent.session, approve=approve, form=asked.form)
+    waiting = server.pending.pop(asked.before, None)
+    if waiting is not None:
+        await fork(session, waiting[0], set={waiting[1]: asked.said}, watch=watch)
+    else:
+        question = await _standalone(agent, asked)
+        await session.run(question, watch=watch, start=StartingPoint(said="" if question == asked.said else asked.said))
+    if isinstance(end := told.outcome, RunFinished) and end.answer == told.asks[1]:
+        while len(server.pending) >= _MOST_PENDING:
+            server.pending.pop(next(iter(server.pending)))
+        server.pending[*asked.before, (asked.said, end.answer)] = (told.id, told.asks[0])
+
+
+async def _standalone(agent: Agent, asked: Asked) -> str:
+    """The question, understandable without what was said before; where private text could leave, without answers."""
+    if not asked.before:
+        return asked.said
+    held = agent.documents is not None and any(tool.network is True for tool in agent.toolbox.values())
+    before: list[tuple[str, str]] = []
+    for said, answer in asked.before:
+        before.append((completed(said, before), "" if held else answer.partition("\n")[0][:_LONGEST_QUOTE]))
+    return await standalone(agent.model, asked.said, before)
+
+
+async def _whole(server: _Server, asked: Asked) -> tuple[int, dict[str, Any]]:
     """The status and the completion as one object."""
     told, reasoning = _Told(), ""
     try:
-        async with aclosing(_events(server, asked)) as events:  # type: ignore[type-var]
+        async with aclosing(_events(server, asked, told)) as events:  # type: ignore[type-var]
             async for event in events:
                 reasoning += told.reasoning(event)
     except AiroError as error:
@@ -369,7 +399,7 @@ async def _whole(server: _Server, asked: _Asked) -> tuple[int, dict[str, Any]]:
     return 200, {**head, "choices": [choice], "usage": _usage(end)}
 
 
-async def _streamed(server: _Server, asked: _Asked, with_usage: bool) -> AsyncIterator[str]:
+async def _streamed(server: _Server, asked: Asked, with_usage: bool) -> AsyncIterator[str]:
     """The completion as server-sent events: the reasoning while the run goes on, then the answer."""
     told, first = _Told(), True
 
@@ -378,14 +408,14 @@ async def _streamed(server: _Server, asked: _Asked, with_usage: bool) -> AsyncIt
         return _line({**_head(told.id, "chat.completion.chunk"), "choices": [choice]})
 
     try:
-        async with aclosing(_events(server, asked)) as events:  # type: ignore[type-var]
+        async with aclosing(_events(server, asked, told)) as events:  # type: ignore[type-var]
             async for event in events:
-                text = told.reasoning(event)
+                deltas = told.deltas(event)
                 if first and told.id:
                     first = False
                     yield chunk({"role": "assistant", "content": ""})
-                if text:
-                    yield chunk({"reasoning_content": text})
+                for delta in deltas:
+                    yield chunk(delta)
     except AiroError as error:
         yield _line(_raised(error))
         return
@@ -393,7 +423,8 @@ async def _streamed(server: _Server, asked: _Asked, with_usage: bool) -> AsyncIt
     if isinstance(end, Failure):
         yield _line(_failed(end))
         return
-    yield chunk({"content": end.answer, **_annotations(end)})
+    if (last := {"content": told.rest(end.answer or ""), **_annotations(end)}) != {"content": ""}:
+        yield chunk(last)
     yield chunk({}, "stop")
     if with_usage:
         yield _line({**_head(told.id, "chat.completion.chunk"), "choices": [], "usage": _usage(end)})

@@ -10,8 +10,10 @@ import asyncio
 import json
 from collections.abc import Iterator
 from contextlib import AbstractAsyncContextManager, contextmanager, nullcontext
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from airoagent import __version__
 from airoagent.agent import Agent
 from airoagent.errors import AiroError
 from airoagent.extras import require
@@ -30,29 +32,30 @@ def make_mcp(agent: Agent, place: AbstractAsyncContextManager[Any] | None = None
     """The server; the agent is the caller's to close. Raises MissingExtra without the `mcp` package.
 
     ``place`` is held by each run, to limit how many there are at once. Tools: ``ask``, ``plan``, ``run``, ``get_run``,
-    and ``search_documents`` where the agent has documents. What goes wrong in a
-    run is an error of the tool, in one sentence.
+    and ``search_documents`` where the agent has documents. A run that fails is an error of the tool, in one sentence.
     """
     require("an MCP server", "mcp", "mcp")
     from mcp.server import MCPServer
 
-    server: MCPServer[Any] = MCPServer("airo", instructions="Answers questions by running a plan of tool calls.")
+    about = "Answers questions by running a plan of tool calls."
+    server: MCPServer[Any] = MCPServer("airo", instructions=about, version=__version__, log_level="WARNING")
+    offer = partial(server.tool, structured_output=False)  # a result is a text, which need not be sent twice
 
-    @server.tool()
+    @offer()
     async def ask(question: str) -> str:
         """Answer a question: write a plan, run it, and return the answer with its sources and the id of the run."""
         with _in_one_sentence():
             async with place or nullcontext():
                 return _told((await agent.arun(question)).raise_for_status())
 
-    @server.tool()
+    @offer()
     async def plan(question: str) -> str:
         """Write the plan for a question without running it."""
         with _in_one_sentence():
             async with place or nullcontext():
                 return (await agent.aplan(question)).to_text()
 
-    @server.tool()
+    @offer()
     async def run(plan: str) -> str:
         """Run a plan, such as `plan` writes, and return the answer with its sources and the id of the run."""
         with _in_one_sentence():
@@ -60,7 +63,7 @@ def make_mcp(agent: Agent, place: AbstractAsyncContextManager[Any] | None = None
             async with place or nullcontext():
                 return _told((await agent.aexecute(parse_plan(plan, tools))).raise_for_status())
 
-    @server.tool()
+    @offer()
     def get_run(run: str) -> str:
         """Return a recorded run as JSON: its question, plan, evidence, answer and sources. "@last" is the newest."""
         with _in_one_sentence():
@@ -70,7 +73,7 @@ def make_mcp(agent: Agent, place: AbstractAsyncContextManager[Any] | None = None
     if agent.documents is not None:
         documents = agent.documents
 
-        @server.tool()
+        @offer()
         async def search_documents(query: str) -> str:
             """Search the documents and return titles, addresses and matching passages."""
             with _in_one_sentence():
@@ -95,5 +98,6 @@ def _told(run: Run) -> str:
     """The answer, its sources, and the run's id."""
     lines = [run.answer or ""]
     if run.sources:
-        lines += ["", "Sources:", *(f"- {one.title or one.url} ({one.url})" for one in run.sources)]
+        titles = {one.url: one.title or one.url for one in run.sources}
+        lines += ["", "Sources:", *(f"- {title} ({url})" for url, title in titles.items())]
     return "\n".join([*lines, "", f"Run: {run.id}"])

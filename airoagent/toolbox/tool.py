@@ -164,8 +164,9 @@ class Tool(Generic[P, R]):
     ``specification`` gives the parameters where the signature does not (a tool declared in YAML, or of MCP).
     ``outside`` False: what it returns is made from its input alone (by computing, or by the run's model), so it is as
     trustworthy as that. ``network``: its input leaves the machine (a search, a service), or only the ``addresses`` in
-    it do; private text is held back from it. ``private``: what it returns is from the user's files. ``warning`` is
-    set when the runtime asks about a call, and says what it would do.
+    it do; private text is held back from it. ``private``: what it returns is from the user's files. ``streams``: it
+    returns what the model writes for it, less the sources at the end, so that is shown while it is being written.
+    ``warning`` is set when the runtime asks about a call, and says what it would do.
     """
 
     name: str
@@ -183,6 +184,7 @@ class Tool(Generic[P, R]):
     outside: bool = True
     network: Network = False
     private: bool = False
+    streams: bool = False
     warning: str = ""
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
@@ -225,6 +227,7 @@ def as_tool(
     outside: bool = True,
     network: Network = False,
     private: bool = False,
+    streams: bool = False,
 ) -> Tool:
     """Make a tool of a function (a tool stays as it is); UsageError says what keeps it from being one."""
     if isinstance(function, Tool):
@@ -236,15 +239,10 @@ def as_tool(
         raise UsageError(
             f"{tool_name!r} cannot be a tool's name", "use letters, digits, '_', '-' and '.': @tool(\"Name\")"
         )
-    signature = inspect.signature(function)
+    signature, empty = inspect.signature(function), inspect.Parameter.empty
     context = _context_name(function, signature.parameters)
     parameters = tuple(
-        Parameter(
-            p.name,
-            p.annotation,
-            p.default is inspect.Parameter.empty,
-            None if p.default is inspect.Parameter.empty else p.default,
-        )
+        Parameter(p.name, p.annotation, p.default is empty, None if p.default is empty else p.default)
         for p in signature.parameters.values()
         if p.name != context and p.kind not in (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
     )
@@ -271,6 +269,7 @@ def as_tool(
         outside,
         network,
         private,
+        streams,
     )
 
 
@@ -328,6 +327,7 @@ def tool(
     outside: bool = True,
     network: Network = False,
     private: bool = False,
+    streams: bool = False,
 ) -> Callable[[Callable[P, R]], Tool[P, R]]: ...
 def tool(
     function: Callable[..., Any] | str | None = None, /, **options: Any
@@ -339,7 +339,8 @@ def tool(
     ``cacheable``: the same input gives the same output for a while, so a user may have results kept; a new
     ``version`` invalidates them. ``outside=False``: it only works on its input, and adds no text of its own.
     ``network``: what it is given leaves the machine (``"addresses"``: only the addresses in it do), so text from the
-    user's documents is held back from it. ``private``: what it returns is from the user's files.
+    user's documents is held back from it. ``private``: what it returns is from the user's files. ``streams``: it
+    returns what the model writes for it, less the sources at the end, so that is shown while it is being written.
     """
     if callable(function):
         return as_tool(function)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import pty
 import re
@@ -183,3 +184,37 @@ def test_quiet_is_the_answer_alone_and_sources_are_asked_for(airo: Airo) -> None
 def test_options_of_the_display_that_do_nothing_together_are_refused(airo: Airo, wrong: str) -> None:
     result = airo(*wrong.split(), "--docs", LIBRARY, "How deep is Lake Baikal?")
     assert result.code == 2 and "has no effect with" in result.err
+
+
+ANSWER = "Otters sleep afloat in the kelp, holding each other's paws. They do so all night, in rafts of many."
+
+
+def test_on_a_terminal_the_answer_is_written_while_it_comes_and_only_once(script: Script, tools: str) -> None:
+    plan = ":evidence0: = echo[kelp]\n:evidence1: = KnowledgeModel[Where, given :evidence0:?]\nAnswer: :evidence1:"
+    options = ("-m", script(plan, ANSWER + "\nSource:\nurl: docs://a"), "-o", "chunk", "1", "--tools", tools, "q")
+    code, shown = on_terminal(*options)
+    assert (code, shown.count(ANSWER)) == (0, 1), shown
+    for more in ("-q", "-v"):
+        code, shown = on_terminal(more, *options)
+        assert (code, shown.count(ANSWER)) == (0, 1)
+    code, shown = on_terminal("--json", *options)
+    assert json.loads(shown[shown.index("{\r\n") :])["answer"] == ANSWER and shown.index(ANSWER) > shown.index("{\r\n")
+
+
+def test_an_answer_that_is_cut_off_is_said_to_be_none(script: Script, tmp_path: Path) -> None:
+    (tmp_path / "tells.py").write_text(TELLS)
+    plan = ":evidence0: = tells[x]\nAnswer: :evidence0:"
+    code, shown = on_terminal("-m", script(plan, ANSWER), "--tools", str(tmp_path / "tells.py"), "q")
+    before, _, after = shown.partition("(the text above is not the answer")
+    assert code == 5 and "Otters sleep" in before and "the line broke" in after
+
+
+TELLS = '''
+from airoagent import ToolContext, ToolError, tool
+
+@tool(outside=False, streams=True)
+async def tells(text: str, context: ToolContext) -> str:
+    """Tells."""
+    await context.ask(text, "answer")
+    raise ToolError("the line broke")
+'''

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, Field
 
-from airoagent import Agent, Conversation, ScriptedModel, UsageError, tool
+from airoagent import Agent, CallError, Conversation, ModelError, ScriptedModel, UsageError, tool
 
 
 class Lake(BaseModel):
@@ -58,7 +58,7 @@ def test_the_answer_is_json_of_the_schema(schema: Any, params: Any, value: Any) 
     run = agent.run("How deep is Lake Baikal?", schema=schema)
     assert run.status == "done", run.failure
     assert json.loads(run.answer or "") == (params if value is None else value)
-    assert run.question == "How deep is Lake Baikal?" and run.parent
+    assert run.question == "How deep is Lake Baikal?" and not run.parent
     assert agent.replay(run).answer == run.answer
 
 
@@ -77,7 +77,36 @@ def test_what_does_not_fit_is_asked_for_again_and_refused_in_the_end(schema: Any
     assert agent_that_writes(wrong, good).run("How deep?", schema=schema).status == "done"
     run = agent_that_writes(wrong, wrong, wrong).run("How deep?", schema=schema)
     assert run.status == "failed" and run.answer is None and run.failure is not None
-    assert "fits the schema" in run.failure.message and run.failure.exit_code == 4
+    assert "fits the schema" in run.failure.message and isinstance(run.error, CallError)
+
+
+def test_it_is_one_run_that_is_replayed_resumed_and_run_again_with_its_schema(tmp_path: Path) -> None:
+    agent = agent_that_writes(GOOD, GOOD, {**GOOD, "depth": 3}, store=tmp_path / "runs.sqlite3")
+    run = agent.run("How deep?", schema=Lake)
+    store = agent.session.records.open()
+    assert store is not None and [one.id for one in store.list()] == [run.id]
+    assert run.plan is not None and run.plan.to_text().count("=") == 1
+    assert agent.replay(run.id).answer == agent.rerun(run.id).answer == run.answer
+    assert json.loads(agent.rerun(run.id).answer or "")["depth"] == 3
+    failed = agent.run("How deep?", schema=Lake)
+    assert isinstance(failed.error, ModelError)
+    agent.close()
+    again = agent_that_writes(GOOD, store=tmp_path / "runs.sqlite3")
+    assert again.resume(failed.id).answer == run.answer
+    again.close()
+
+
+def test_prose_in_place_of_a_plan_and_answers_from_texts_are_put_into_the_schema() -> None:
+    call = json.dumps({"function": "JsonAnswer", "params": GOOD})
+    said = "The lake is 1,642 metres deep, as far as I know."
+    prose = Agent(ScriptedModel({"plan": [said, said], "call": [call]}), [look], store=False)
+    from_text = Agent(ScriptedModel({"answer": [said], "call": [call]}), [look], store=False)
+    for run in (
+        prose.run("How deep?", schema=Lake),
+        from_text.run("How deep?", context="It is 1,642 m deep.", schema=Lake),
+    ):
+        assert Lake.model_validate_json(run.answer or "").depth == 1642
+        assert prose.replay(run).answer == run.answer
 
 
 def test_a_question_without_an_answer_gives_no_json() -> None:
@@ -106,7 +135,7 @@ def test_a_conversation_goes_on_from_the_words_behind_the_json(tmp_path: Path) -
     agent = agent_that_writes(GOOD, store=tmp_path / "runs.sqlite3")
     agent.run("Where is Lake Baikal?", schema=Lake)
     talk = Conversation(agent, "@last")
-    assert talk.turns[-1].run.answer == "Lake Baikal is 1,642 m deep."
+    assert talk.turns[-1].run.words == "Lake Baikal is 1,642 m deep."
     assert talk.ask("How deep is it?").question == "How deep is Lake Baikal?"
     agent.close()
 

@@ -164,3 +164,24 @@ def test_a_summary_is_the_first_sentences() -> None:
 def test_a_page_that_was_found_twice_is_quoted_once() -> None:
     twice = [page("Anna brings cake. Ben brings the cake and tea.")] * 2
     assert len(quoted(twice, "Who brings cake?")) == len(set(quoted(twice, "Who brings cake?")))
+
+
+MOON = (
+    "Apollo 11: the first landing on the Moon\nApollo 11 was the first to land there. Apollo 10, in May 1969, was the "
+    "rehearsal.\nThree days later it came down in the Pacific, on 24 July 1969. Apollo 12 landed in November 1969, four "
+    "months after Apollo 11."
+)
+
+
+def test_a_sentence_about_another_of_a_numbered_kind_is_not_quoted() -> None:
+    page = ContextBlock(MOON, (("title", "Apollo 11 | The Lamplight Reader"),))
+    for question in ("When was Apollo 11 launched?", "When was the rehearsal of Apollo 11?"):
+        assert not any("Apollo 10" in quote.text for quote in find_quotes([page], question))
+    (quote,) = find_quotes([page], "When was the rehearsal, Apollo 10?")[:1]
+    assert "May 1969" in quote.text
+
+
+def test_a_page_s_own_title_is_not_quoted_though_it_has_a_figure() -> None:
+    page = ContextBlock(f"Apollo 11 | The Lamplight Reader\n{MOON}", (("title", "Apollo 11 | The Lamplight Reader"),))
+    quotes = find_quotes([page], "When was Apollo 11 the first to land there?")
+    assert quotes and not any("landing on the Moon" in quote.text or "Reader" in quote.text for quote in quotes)

@@ -18,7 +18,7 @@ from typing import Any
 import httpx
 import pytest
 
-from airoagent import Agent, Chunk, ModelInfo, ToolOutput, tool
+from airoagent import Agent, Chunk, ModelInfo, ToolContext, ToolError, ToolOutput, tool
 from airoagent.events import Source
 from airoagent.serving.api import make_app
 from tests.running import make_agent
@@ -106,6 +106,44 @@ def test_it_streams_the_steps_as_reasoning_and_then_the_answer() -> None:
     assert chunks[-1].usage is not None and len({chunk.id for chunk in chunks}) == 1
 
 
+ANSWER = "It is 1,642 metres deep, which makes it the deepest lake of all; it is also the oldest one."
+ASKED = ":evidence0: = look[lake]\n:evidence1: = KnowledgeModel[How deep, given :evidence0:?]\nAnswer: :evidence1:"
+
+
+def test_the_answer_streams_as_the_model_writes_it_and_no_reasoning_comes_after_it() -> None:
+    agent = make_agent(ASKED, look, answers=[f"{ANSWER}\nSource:\nurl: docs://lakes/baikal.md"])
+    with serving(agent) as url, client(url) as openai_client:
+        chunks = list(openai_client.chat.completions.create(**question("How deep?"), stream=True))
+    deltas = [chunk.choices[0].delta for chunk in chunks]
+    pieces = [delta.content for delta in deltas if delta.content]
+    assert len(pieces) > 5 and "".join(pieces) == ANSWER
+    begun = next(place for place, delta in enumerate(deltas) if delta.content)
+    reasoning = [getattr(delta, "reasoning_content", None) or "" for delta in deltas]
+    assert not any(reasoning[begun:]) and "evidence1: KnowledgeModel[How deep" in "".join(reasoning)
+    (cited,) = deltas[-2].annotations
+    assert cited["url_citation"]["url"] == "docs://lakes/baikal.md"
+
+
+@pytest.mark.parametrize("again", [ANSWER, f"Well. {ANSWER}"])
+def test_an_answer_whose_first_attempt_broke_continues_or_says_that_it_is_another(again: str) -> None:
+    tries: list[int] = []
+
+    @tool(outside=False, streams=True)
+    async def retell(text: str, context: ToolContext) -> str:
+        """Retells."""
+        tries.append(1)
+        written = (await context.ask(text, "answer")).text
+        if len(tries) == 1:
+            raise ToolError("the line broke", retryable=True, retry_after=0.0)
+        return written
+
+    agent = make_agent(":evidence0: = retell[x]\nAnswer: :evidence0:", retell, answers=[ANSWER, again])
+    with serving(agent) as url, client(url) as openai_client:
+        chunks = list(openai_client.chat.completions.create(**question("How deep?"), stream=True))
+    content = "".join(chunk.choices[0].delta.content or "" for chunk in chunks)
+    assert content == ANSWER if again == ANSWER else content.endswith(f"(The text above is not the answer.)\n\n{again}")
+
+
 def test_the_models_are_listed() -> None:
     with serving(make_agent(PLAN, look)) as url, client(url) as openai_client:
         assert [model.id for model in openai_client.models.list()] == ["airo"]
@@ -118,16 +156,75 @@ def test_the_completion_bears_the_id_of_its_run(tmp_path: Path) -> None:
     assert agent.replay(run).answer == "depth of the lake: 1,642 m"
 
 
-def test_only_the_last_message_of_the_user_is_asked() -> None:
-    parts = [{"type": "text", "text": "How deep"}, {"type": "image_url"}, {"type": "text", "text": "is it?"}]
-    turns = [{"role": "user", "content": "Hello"}, {"role": "assistant", "content": "Hi"}]
-    agent = make_agent(PLAN, look)
-    seen: list[str] = []
-    stream = agent.stream
-    agent.stream = lambda text, **more: (seen.append(text), stream(text, **more))[1]  # type: ignore[method-assign]
+def test_the_last_message_is_asked_whose_parts_of_text_are_put_together() -> None:
+    parts = [{"type": "text", "text": "How deep"}, {"type": "image_url"}, {"type": "text", "text": "is Lake Baikal?"}]
+    with serving(Agent(EchoModel(), [look], store=False)) as url:
+        answer = ask(url, {"messages": [{"role": "user", "content": parts}]}).json()
+    assert content_of(answer) == "How deep\nis Lake Baikal?: 1,642 m"
+
+
+def content_of(answer: Any) -> str:
+    return str(answer["choices"][0]["message"]["content"])
+
+
+def turns(*texts: str) -> dict[str, Any]:
+    """A conversation, the user's turn and the assistant's by turns."""
+    roles = ("user", "assistant")
+    return {"messages": [{"role": roles[at % 2], "content": text} for at, text in enumerate(texts)]}
+
+
+def test_a_follow_up_is_completed_from_the_messages_before_it() -> None:
+    with serving(Agent(EchoModel(), [look], store=False)) as url:
+        first = content_of(ask(url, turns("How deep is Lake Baikal?")).json())
+        second = ask(url, turns("How deep is Lake Baikal?", first, "And how old is it?")).json()
+        third = ask(
+            url, turns("How deep is Lake Baikal?", first, "And how old is it?", content_of(second), "How large is it?")
+        )
+    assert content_of(second) == "How old is Lake Baikal?: 1,642 m"
+    assert second["choices"][0]["message"]["reasoning_content"].startswith("Asked: How old is Lake Baikal?")
+    assert content_of(third.json()) == "How large is Lake Baikal?: 1,642 m"
+
+
+ASKS = (
+    ":evidence0: = look[lake]\n:evidence1: = AskUser[Which of :evidence0:?]\n"
+    ":evidence2: = AskUser[Is :evidence1: to be in metres?]\nAnswer: :evidence1:, :evidence2:"
+)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_question_to_the_user_is_the_answer_and_the_next_message_goes_on_with_the_run(
+    tmp_path: Path, stream: bool
+) -> None:
+    looked: list[str] = []
+
+    @tool("look")
+    def counted(text: str) -> str:
+        """Looks things up."""
+        looked.append(text)
+        return "five lakes"
+
+    def said(url: str, *texts: str) -> str:
+        with client(url) as openai_client:
+            made = openai_client.chat.completions.create(model="airo", **turns(*texts), stream=stream)
+            if stream:
+                return "".join(chunk.choices[0].delta.content or "" for chunk in made if chunk.choices)
+            return str(made.choices[0].message.content)
+
+    agent = make_agent(ASKS, counted, "AskUser", store=tmp_path / "runs.sqlite3")  # type: ignore[arg-type]
     with serving(agent) as url:
-        ask(url, {"messages": [*turns, {"role": "user", "content": parts}]})
-    assert seen == ["How deep\nis it?"]
+        talk = ["How deep is the lake?"]
+        for asked, reply in (("Which of five lakes?", "Baikal"), ("Is Baikal to be in metres?", "yes")):
+            assert said(url, *talk) == asked
+            talk += [asked, reply]
+        assert said(url, *talk) == "Baikal, yes"
+    assert looked == ["lake"]
+    agent.close()
+
+
+def test_without_records_a_question_to_the_user_is_an_error_that_says_so() -> None:
+    with serving(make_agent(":evidence0: = AskUser[Which?]\nAnswer: :evidence0:", "AskUser")) as url:  # type: ignore[arg-type]
+        refused = ask(url, question("q"))
+    assert refused.status_code == 400 and "nobody can be asked" in refused.json()["error"]["message"]
 
 
 @pytest.mark.parametrize(

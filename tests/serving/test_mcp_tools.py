@@ -52,7 +52,7 @@ def test_a_client_asks_plans_searches_and_looks_at_the_run(tmp_path: Path) -> No
         names = {tool.name for tool in (await session.list_tools()).tools}
         assert names == {"ask", "plan", "run", "get_run", "search_documents"}
         answer = text_of(await session.call_tool("ask", {"question": "How deep is Lake Baikal?"}))
-        assert "1,642" in answer and "docs://library/lake-baikal.html" in answer
+        assert "1,642" in answer and answer.count("docs://library/lake-baikal.html") == 1
         run = json.loads(text_of(await session.call_tool("get_run", {"run": answer.rpartition("Run: ")[2]})))
         assert run["question"] == "How deep is Lake Baikal?" and run["status"] == "done" and "events" not in run
         plan = text_of(await session.call_tool("plan", {"question": "Where do otters sleep?"}))
