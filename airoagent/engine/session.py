@@ -47,8 +47,8 @@ from airoagent.web.fetch import Fetcher
 __all__ = ["MakePlan", "Records", "Session", "Watch", "asked_question"]
 
 Watch = Callable[[Event], None]
-MakePlan = Callable[[Recorder, Ask], Awaitable[Plan]]
-"""Makes the plan of a run once the run is on record, asking the model where it has to."""
+MakePlan = Callable[[Recorder, Ask, Execution], Awaitable[Plan]]
+"""Makes the plan of a run once the run is on record, asking the model where it has to; it may run steps meanwhile."""
 
 Outcome = tuple[str, tuple[Source, ...]]
 
@@ -297,7 +297,7 @@ class Session:
                 if execution.given_up:  # what was started for the plan before is not called for again
                     execution = execution.following(reuse.knowing_calls(recorder.events))
             elif not isinstance(plan, Plan):
-                plan = await plan(recorder, ask)
+                plan = await plan(recorder, ask, execution)
             else:
                 text = plan.to_text()
                 recorder(PlanWritten(text=text))

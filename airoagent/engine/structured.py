@@ -18,6 +18,7 @@ from airoagent.calls.specs import param_of_schema
 from airoagent.engine.function_call import choose_calls, plan_of_calls
 from airoagent.engine.policy import Ask
 from airoagent.engine.recorder import Recorder, StartingPoint
+from airoagent.engine.scheduler import Execution
 from airoagent.engine.session import Session, Watch
 from airoagent.errors import CallError, Diagnostic, UsageError
 from airoagent.events import PlanParsed
@@ -140,7 +141,7 @@ async def structured(session: Session, run: Run, schema: _Schema, *, watch: Watc
             raise CallError(message, _HINT, kind=error.kind, diagnostics=error.diagnostics, text=text) from error
         return calls
 
-    async def make(recorder: Recorder, ask: Ask) -> Plan:
+    async def make(recorder: Recorder, ask: Ask, _: Execution) -> Plan:
         said = f"{run.question}\n{run.answer}"
         calls = await choose_calls(ask, said, functions, "json", _RETRIES, recorder, read)
         plan = plan_of_calls(calls, functions, session.known_tools)

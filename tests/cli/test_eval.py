@@ -21,5 +21,5 @@ def test_the_command_prints_the_figures_writes_the_rows_and_compares(airo: Airo,
     written = [json.loads(line) for line in out.read_text().splitlines()]
     assert {row["id"] for row in written} == {"1", "2", "3"} and all(row["holds"] for row in written[:2])
     again = airo("eval", file, "--docs", "examples/library", "--against", out, "--json")
-    assert again.code == 0 and json.loads(again.out)["gain"]["holds"]["mean"] == 0
+    assert again.code == 0 and json.loads(again.out)["against"]["out"]["gain_in_holds"]["mean"] == 0
     assert airo("eval", file, "--against", file).code == 2

@@ -10,7 +10,8 @@ import pytest
 
 from airoagent import Agent, ScriptedModel, UsageError, tool
 from airoagent.engine.context_texts import plan_about
-from airoagent.evaluation import Question, evaluate, paired, read_questions, score, summary
+from airoagent.evaluation.question_files import Question, read_questions
+from airoagent.evaluation.scores import evaluate, paired, score, summary
 from tests.running import run_plan
 
 
