@@ -84,7 +84,7 @@ class Session:
     ``offered`` is what the model is offered, ``all_tools`` what a given plan may call besides; ``pending`` brings the
     tools of MCP servers, which are started when a plan may call them, as new ones of both. ``watchers`` get the
     progress of long work that belongs to no single run (loading a model). ``started_with`` is kept next to the record
-    of each run, on this machine alone.
+    of each run, on this machine alone. ``check_plan`` may refuse a plan before its steps are run, by an error.
     """
 
     model: Model
@@ -101,6 +101,7 @@ class Session:
     watchers: list[Watch] = field(default_factory=list)
     started_with: str = ""
     pending: Callable[[], tuple[Toolbox, Toolbox]] | None = None
+    check_plan: Callable[[Plan], Awaitable[None]] | None = None
     _known: Toolbox | None = field(default=None, init=False, repr=False, compare=False)
 
     # Tools and model ---------------------------------------------------------------------------------------------
@@ -302,6 +303,8 @@ class Session:
                 text = plan.to_text()
                 recorder(PlanWritten(text=text))
                 recorder.parsed(plan, text)
+            if self.check_plan is not None and recorder.known is None:
+                await self.check_plan(plan)
             execution.add(*plan.steps)
         return conclude(plan, execution, self.policy)
 

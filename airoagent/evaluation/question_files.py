@@ -141,7 +141,9 @@ def _answers(row: Any) -> tuple[str, ...]:
             given = [given]
     if isinstance(given, int | float):
         given = [given]
-    return tuple(dict.fromkeys(str(one) for one in list(given)))
+    if not all(isinstance(one, str | int | float) for one in given):
+        raise TypeError("each answer must be a text")
+    return tuple(dict.fromkeys(map(str, given)))
 
 
 def _texts(given: Any) -> tuple[tuple[str, str], ...]:

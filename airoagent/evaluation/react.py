@@ -55,7 +55,7 @@ async def react(agent: Agent, question: str, *, watch: Watch | None = None) -> R
                 if answer is None:
                     turns.append((wrote, await _observed(session, question, move, steps, execution)))
         finally:
-            plan = Plan(tuple(steps), (_text(answer or ""),))
+            plan = Plan(tuple(steps), (_text(answer),) if answer else None)
             recorder.parsed(plan)
         if answer is None:
             raise LimitReached(f"the loop came to no answer in {MOST_TURNS} turns")

@@ -130,8 +130,8 @@ def _questions(sets: Sets, run_of: Callable[[str], Run | None]) -> Iterator[str]
     for id, found in by_id.items():
         verdicts = [_verdict(result) for result in found.values()]
         asked = next((result for result in found.values() if result.question), None)
-        yield f'<details class="q {" ".join(dict.fromkeys(verdicts))}"><summary>{", ".join(verdicts)}: '
-        yield f"{shown(asked.question if asked else id)}</summary>"
+        title = shown(f"{', '.join(verdicts)}: {asked.question if asked else id}")
+        yield f'<details class="q {" ".join(dict.fromkeys(verdicts))}"><summary>{title}</summary>'
         if asked:
             yield f"<p>Accepted: {shown('; '.join(asked.wanted) or '(it cannot be answered)')}</p>"
         for name, result in found.items():

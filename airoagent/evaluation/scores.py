@@ -21,6 +21,7 @@ from dataclasses import dataclass, fields
 from typing import Any, Final
 
 from airoagent.agent import Agent
+from airoagent.engine.tasks import first_of
 from airoagent.errors import UsageError
 from airoagent.evaluation.question_files import Question
 from airoagent.evaluation.react import react
@@ -179,8 +180,11 @@ async def evaluate(
             told(result)
         return result
 
-    async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(ask(question)) for question in questions]
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(ask(question)) for question in questions]
+    except BaseExceptionGroup as errors:
+        raise first_of(errors) from errors
     return tuple(task.result() for task in tasks)
 
 

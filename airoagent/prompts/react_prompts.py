@@ -87,7 +87,7 @@ def read_move(text: str) -> Move:
         parts[name] = text[mark.end() : end].strip()
         if name in ("final answer", "action input"):
             break
-    if "final answer" in parts:
+    if parts.get("final answer"):
         return Move(parts.get("thought", ""), answer=parts["final answer"].split("\n\n")[0].strip())
     tool, given = parts.get("action", "").split("\n")[0].strip(" *`."), parts.get("action input", "")
     if not given and (called := _BRACKETS.fullmatch(tool)):
