@@ -26,7 +26,7 @@ from airoagent.records.run_record import Run
 __all__ = ["MOST_TURNS", "react"]
 
 MOST_TURNS = 8
-_OBSERVED = (2000, 1000, 500, 250, 100)  # characters of an observation: the most that fits the model's window
+_OBSERVED = (1000, 500, 250, 100)  # characters of an observation: the most that fits the model's window
 _ROOM = 256  # tokens left for a turn
 # What a plan would read as a reference to a step; in this loop it is only text.
 _REFERENCE_SIGN = re.compile(r"[:：#＃$＄](?=\s*e(?:vidence)?\W*\d)", re.IGNORECASE)

@@ -53,7 +53,7 @@ class Move:
 
 
 def react_prompt(
-    question: str, tools: Iterable[tuple[str, str]], turns: Sequence[tuple[str, str]], most: int = 2000
+    question: str, tools: Iterable[tuple[str, str]], turns: Sequence[tuple[str, str]], most: int = 1000
 ) -> Chat:
     """The prompt for the next turn; ``turns`` are what the model wrote and what it then observed.
 
