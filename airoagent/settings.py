@@ -128,6 +128,9 @@ class Settings:
     max_tokens: int = _set(1024, "model", "Maximum tokens the model writes for one prompt.", least=1)
     seed: int | None = _set(None, "model", "Random seed for sampling.", least=0, most=2**32 - 1)
     free: bool = _set(False, "model", "Do not constrain a local model with a grammar.")
+    prices: tuple[str, ...] = _set(
+        (), "model", "Prices of models per million tokens read and written: NAME=READ/WRITTEN.", flag=False
+    )
     docs: tuple[Path, ...] = _set(
         (), "tools", "Answer from the documents in this folder or file (repeatable).", shown="PATH"
     )
@@ -176,6 +179,9 @@ class Settings:
         was="max_bytes",
         least=0,
         policy="max_bytes",
+    )
+    ask_above: int = _set(
+        0, "limits", "Ask before running a plan that is forecast to take more tokens; 0: never.", least=0
     )
     concurrency: int = _set(8, "limits", "Maximum steps running at once.", least=1, policy="concurrency")
     retries: int = _set(

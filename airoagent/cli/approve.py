@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from airoagent.plan.steps import Step
     from airoagent.toolbox.tool import Tool
 
-__all__ = ["approver"]
+__all__ = ["agreed", "approver"]
 
 _SHOWN = 500  # characters of an input
 _KEYS = "y: yes, n: no, a: always (do not ask about {tool} again), e: edit the input first"
@@ -25,7 +25,19 @@ _KEYS = "y: yes, n: no, a: always (do not ask about {tool} again), e: edit the i
 
 def approver() -> Approve | None:
     """Asks at the terminal; None without one, and every call that needs approval is refused."""
-    return _Asker() if sys.stdin.isatty() and sys.stderr.isatty() else None
+    return _Asker() if _terminal() else None
+
+
+def agreed(question: str) -> bool:
+    """Whether the user says yes to it at the terminal; False without one."""
+    if not _terminal():
+        return False
+    with suspended():
+        return _answer(f"{plain(question)} [y/n]: ").lower() in ("y", "yes")
+
+
+def _terminal() -> bool:
+    return sys.stdin.isatty() and sys.stderr.isatty()
 
 
 class _Asker:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from airoagent.cli.display import plain
+from airoagent.cli.forecasts import print_dry_run
 from airoagent.cli.inputs import bundled_plan, context_of, load_run, named_values, read_plan, text_of, words_or_stdin
 from airoagent.cli.launch import agent_for, make_agent
 from airoagent.cli.options import (
@@ -33,6 +36,7 @@ if TYPE_CHECKING:
     from airoagent.calls.functions import Functions
     from airoagent.errors import Diagnostic
     from airoagent.plan.plans import Plan
+    from airoagent.settings import Settings
 
 
 # A given text is the only source, whether it comes from a file or a pipe: no plan is written, nothing is searched.
@@ -42,6 +46,9 @@ _TEXT_RULE = Rule(
     shown="a text to answer from",
     hint="remove the option, or keep standard input out of it with </dev/null",
 )
+
+
+_dry_run = click.option("--dry-run", is_flag=True, help="Print the plan and what running it will take; run nothing.")
 
 
 @click.command("ask")
@@ -55,18 +62,21 @@ _TEXT_RULE = Rule(
     help="Answer from this text alone (repeatable).",
 )
 @click.option("--schema", metavar="FILE", help="Answer as JSON that is valid against this JSON schema.")
+@_dry_run
 @continue_options
 @agent_options()
 @display_options
 @refuses(
     _TEXT_RULE,
     Rule("tools search sites time_limit allow_private cache no_cache replan retries", excludes="files"),
+    Rule("files schema go_on after", excludes="dry_run"),
     SEARCH_RULE,
 )
 def ask_command(
     question: tuple[str, ...],
     files: tuple[str, ...],
     schema: str | None,
+    dry_run: bool,
     go_on: bool,
     after: str | None,
     as_json: bool,
@@ -79,15 +89,13 @@ def ask_command(
     The answer goes to stdout; the plan and the steps go to stderr. `-` reads the question from standard input.
 
     With -c, QUESTION may refer to what the last run was about ("And when was she born?"). It is completed from what was
-    said, and asked of the model and documents of that run, unless options change them. `airo chat` is the same as a
-    dialogue.
+    said, and asked of the model and documents of that run, unless options change them; `airo chat` is a dialogue.
 
-    With --schema the answer is JSON and nothing else. Where the model can be held to a grammar it is, and the JSON is
-    checked in any case. If there is no answer, its text says so, and the exit code is 8.
+    With --schema the answer is JSON and nothing else; it is checked, and where the model can be held to a grammar it
+    is. If there is no answer, its text says so, and the exit code is 8.
 
-    Text from a pipe is the only source of the answer: no plan, no search. A pipe that sends
-    nothing for 3 seconds is ignored. In a `while read` loop, add `</dev/null` so that airo does not read the loop's
-    input.
+    Text from a pipe is the only source of the answer: no plan, no search. A pipe that sends nothing for 3 seconds is
+    ignored. In a `while read` loop, add `</dev/null` so that airo does not read the loop's input.
 
     \b
     Examples:
@@ -110,6 +118,8 @@ def ask_command(
     context = [] if question == ("-",) and not files else context_of(files, settings.display not in ("none", "json"))
     if context:
         _TEXT_RULE.check(also="files")
+    if dry_run:
+        return print_dry_run(agent, settings, agent.plan(text), as_json)
     watch = make_watch(settings, prints_run=True)
     if first_run and settings.display not in ("none", "json") and agent.model.info.note:
         click.echo(f"model: {agent.model.info.name} - {agent.model.info.note}", err=True)
@@ -143,6 +153,7 @@ _OF_MODEL = [name for name, (_, one) in declared_settings().items() if one.group
     help="Check the plan in FILE instead of writing one.",
 )
 @click.option("--fix", is_flag=True, help="With --check: print the repaired text.")
+@click.option("--forecast", "foretell", is_flag=True, help="Say what running the plan will take: calls, tokens, time.")
 @click.option(
     "--format",
     "form",
@@ -159,10 +170,17 @@ _OF_MODEL = [name for name, (_, one) in declared_settings().items() if one.group
     ),
     Rule("fix", needs="file", hint="airo plan --check FILE --fix"),
     Rule("fix form", excludes="as_json"),
+    Rule("fix form", excludes="foretell"),
     Rule("fix", excludes="form"),
 )
 def plan_command(
-    question: tuple[str, ...], file: str | None, fix: bool, form: str | None, as_json: bool, **flags: Any
+    question: tuple[str, ...],
+    file: str | None,
+    fix: bool,
+    foretell: bool,
+    form: str | None,
+    as_json: bool,
+    **flags: Any,
 ) -> int:
     """Write the plan for QUESTION without running it. `airo run -` runs it.
 
@@ -174,20 +192,35 @@ def plan_command(
       airo plan --docs examples/library "How deep is Lake Baikal?" | airo run --docs examples/library -
       airo plan --check plans/compare-two-lakes.plan --format text
     """
-    agent, _ = make_agent(flags)
+    agent, settings = make_agent(flags)
+    ahead = partial(_foretell, agent, settings) if foretell else None
     if file is not None:
-        return _check(text_of(file), "plan" if file == "-" else file, agent, fix, form, as_json)
+        return _check(text_of(file), "plan" if file == "-" else file, agent, fix, form, as_json, ahead)
     written, plan = _write(agent, words_or_stdin(question), as_json)
     if form is not None:
         _picture(plan, form)
     elif as_json:
         from airoagent.records.run_record import plan_json
 
-        click.echo(json.dumps({"written": written, **plan_json(plan)}, indent=2))
+        click.echo(
+            json.dumps({"written": written, **plan_json(plan), **(ahead(plan, True) if ahead else {})}, indent=2)
+        )
     else:
         click.echo(visible(written.rstrip("\n")))
         _findings(plan.diagnostics, written, "plan", err=True)
+        if ahead:
+            ahead(plan, False)
     return 0
+
+
+def _foretell(agent: Agent, settings: Settings, plan: Plan, as_json: bool) -> dict[str, Any]:
+    """The forecast for the JSON of a plan, or printed next to the plan."""
+    from airoagent.cli.forecasts import forecast_json, forecast_lines
+
+    if as_json:
+        return {"forecast": forecast_json(agent, settings, plan)}
+    click.echo(plain("\n".join(forecast_lines(agent, settings, plan))), err=True)
+    return {}
 
 
 def _write(agent: Agent, question: str, as_json: bool) -> tuple[str, Plan]:
@@ -207,7 +240,15 @@ def _write(agent: Agent, question: str, as_json: bool) -> tuple[str, Plan]:
     return written[0], plan
 
 
-def _check(text: str, name: str, agent: Agent, fix: bool, form: str | None, as_json: bool) -> int:
+def _check(
+    text: str,
+    name: str,
+    agent: Agent,
+    fix: bool,
+    form: str | None,
+    as_json: bool,
+    ahead: Callable[[Plan, bool], dict[str, Any]] | None,
+) -> int:
     from airoagent.plan.parser import parse_plan
     from airoagent.records.run_record import plan_json
 
@@ -220,7 +261,8 @@ def _check(text: str, name: str, agent: Agent, fix: bool, form: str | None, as_j
     findings = error.diagnostics if error else plan.diagnostics if plan else ()
     if as_json:
         record = {"usable": error is None, "findings": [asdict(found) for found in findings]}
-        click.echo(json.dumps({**record, "plan": None if plan is None else plan_json(plan)}, indent=2))
+        record["plan"] = None if plan is None else plan_json(plan)
+        click.echo(json.dumps({**record, **(ahead(plan, True) if ahead and plan else {})}, indent=2))
         return 0 if error is None else error.exit_code
     product = (fix or form is not None) and plan is not None
     _findings(findings, text, name, err=product)
@@ -234,6 +276,8 @@ def _check(text: str, name: str, agent: Agent, fix: bool, form: str | None, as_j
         click.echo(visible(plan.to_text()), nl=False)
     elif not findings:
         click.echo(f"{name}: {len(plan.steps)} steps, nothing to repair")
+    if ahead:
+        ahead(plan, False)
     return 0
 
 
@@ -254,6 +298,7 @@ def _picture(plan: Plan, form: str) -> None:
 @click.argument("file", type=click.Path(allow_dash=True))
 @click.option("--set", "values", multiple=True, metavar="NAME=VALUE", help="Value of the parameter {NAME} in the plan.")
 @click.option("--replay-tools", "recorded", metavar="ID|TRACE", help="Use the tool results in this record.")
+@_dry_run
 @agent_options(without=("replan", "retries", "web"))
 @display_options
 @refuses(
@@ -267,6 +312,7 @@ def run_command(
     file: str,
     values: tuple[str, ...],
     recorded: str | None,
+    dry_run: bool,
     as_json: bool,
     display: str | None,
     color: str | None,
@@ -298,6 +344,8 @@ def run_command(
     if file != name and not settings.docs:
         recorded = recorded or name
     plan = with_values(read_plan(text, agent.tools_for(text), file), named_values(values, "--set"))
+    if dry_run:
+        return print_dry_run(agent, settings, plan, as_json)
     watch = make_watch(settings, prints_run=True)
     if recorded is not None:
         past = load_run(recorded)

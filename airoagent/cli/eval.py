@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,42 +12,70 @@ import click
 
 from airoagent.cli.launch import make_agent
 from airoagent.cli.options import SEARCH_RULE, agent_options, refuses
-from airoagent.errors import UsageError
+from airoagent.errors import StoreError, UsageError
 from airoagent.textfiles import read_text
 
 if TYPE_CHECKING:
-    from airoagent.evaluation import Figure, Result
+    from airoagent.agent import Agent
+    from airoagent.evaluation.scores import Result
+    from airoagent.records.run_record import Run
 
 
 @click.command("eval")
 @click.argument("file", type=click.Path())
 @click.option("--out", type=click.Path(dir_okay=False), help="Write one JSON line per question to this file.")
-@click.option("--against", type=click.Path(), help="Compare with the --out file of another run of the same questions.")
+@click.option(
+    "--against",
+    multiple=True,
+    type=click.Path(),
+    help="Compare with the --out file of another run of the same questions (repeatable).",
+)
+@click.option("--html", type=click.Path(dir_okay=False), help="Write a page with plots and every run to this file.")
+@click.option(
+    "--baseline",
+    type=click.Choice(["react"]),
+    help="Ask without a plan: a think-act-observe loop over the same model and tools.",
+)
+@click.option("--without-context", is_flag=True, help="Search for the answers, even where FILE has texts to read.")
 @click.option("-n", "--limit", type=click.IntRange(1), help="Ask only the first N questions.")
 @click.option("--at-once", type=click.IntRange(1, 1000), default=4, show_default=True, help="Maximum runs at a time.")
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as one JSON object.")
 @agent_options()
 @refuses(SEARCH_RULE)
 def eval_command(
-    file: str, out: str | None, against: str | None, limit: int | None, at_once: int, as_json: bool, **flags: Any
+    file: str,
+    out: str | None,
+    against: tuple[str, ...],
+    html: str | None,
+    baseline: str | None,
+    without_context: bool,
+    limit: int | None,
+    at_once: int,
+    as_json: bool,
+    **flags: Any,
 ) -> int:
     """Ask the questions in FILE and score the answers.
 
-    FILE is JSON Lines ({"question", "answers", optionally "id", "context", "source"}), or a SQuAD or HotpotQA file.
-    Scores: exact match and F1 as in SQuAD, holds (the answer contains an accepted one), declined, wrong (answered, but
-    not correctly), valid plans, source hits, repairs, tool errors, tokens and seconds; means with 95 %
-    bootstrap intervals.
+    FILE is JSON Lines ({"question", "answers", optionally "id", "context", "source"}), JSON or CSV, as SQuAD, HotpotQA,
+    ReWOO and LLMCompiler publish their questions. Scores: exact match and F1 as in SQuAD, holds (the answer contains an
+    accepted one), declined, wrong (answered, but not correctly), valid plans, source hits, repairs, tool errors, tokens
+    (and those of planner, reader and single calls) and seconds; means with 95 % bootstrap intervals.
 
     \b
     Examples:
-      airo eval questions.jsonl --docs examples/library --out quoting.jsonl
+      airo eval questions.jsonl --docs examples/library --out quoting.jsonl --html quoting.html
       airo eval questions.jsonl --docs examples/library -m smollm2 --against quoting.jsonl
     """
     from airoagent.engine.sync import run_in_thread
-    from airoagent.evaluation import evaluate, paired, read_questions, summary
+    from airoagent.evaluation.question_files import read_questions
+    from airoagent.evaluation.scores import evaluate
 
     questions = read_questions(Path(file))[:limit]
-    earlier = _results(against) if against else ()
+    if without_context:
+        questions = tuple(dataclasses.replace(one, context=()) for one in questions)
+    sets: dict[str, Sequence[Result]] = {}
+    for earlier in against:
+        sets[_free(Path(earlier).stem, sets)] = _results(earlier)
     agent, _ = make_agent(flags)
     done: list[Result] = []
 
@@ -56,40 +85,81 @@ def eval_command(
             click.echo(f"{len(done):,} of {len(questions):,}", err=True)
 
     try:
-        results = run_in_thread(lambda: evaluate(agent, questions, at_once=at_once, told=told))
+        results = run_in_thread(
+            lambda: evaluate(agent, questions, at_once=at_once, baseline=baseline == "react", told=told)
+        )
+        sets[_free(Path(out).stem if out else baseline or "planned", sets)] = results
+        if html:
+            _write_page(Path(html), Path(file).name, sets, agent)
     finally:
         agent.close()
         if out:  # also of an evaluation that was stopped
             lines = [json.dumps(dataclasses.asdict(result), ensure_ascii=False) for result in done]
             Path(out).write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-    figures = summary(results)
-    gain = paired(earlier, results) if earlier else None
-    if as_json:
-        whole: dict[str, Any] = dataclasses.asdict(figures)
-        if gain is not None:
-            whole["gain"] = {"holds": dataclasses.asdict(gain[0]), "chance": gain[1]}
-        click.echo(json.dumps(whole, indent=2))
-        return 0
-    click.echo(f"{figures.questions:,} questions, {agent.model.info.name}")
-    for one in dataclasses.fields(figures)[1:]:
-        figure: Figure | None = getattr(figures, one.name)
-        if figure is not None:
-            click.echo(f"{one.name:<12} {_shown(figure, one.name)}")
-    if gain is not None:
-        click.echo(f"{'gain':<12} {_shown(gain[0], 'holds')}  in holds; p = {gain[1]:.3f}")
+    click.echo(_as_json(sets) if as_json else "\n".join(_table(sets, agent.model.info.name)))
     return 0
 
 
-def _shown(figure: Figure, name: str) -> str:
-    if name in ("repairs", "tool_errors", "tokens", "seconds"):
-        return f"{figure.mean:8.2f}  ({figure.low:.2f} to {figure.high:.2f})"
-    return f"{100 * figure.mean:6.1f} %  ({100 * figure.low:.1f} to {100 * figure.high:.1f})"
+def _free(name: str, taken: Mapping[str, object]) -> str:
+    """The name, or with a number if there is a set of that name already."""
+    names = (name, *(f"{name} ({number})" for number in range(2, len(taken) + 3)))
+    return next(one for one in names if one not in taken)
 
 
 def _results(file: str) -> tuple[Result, ...]:
-    from airoagent.evaluation import Result
+    from airoagent.evaluation.scores import Result
 
     try:
-        return tuple(Result(**json.loads(line)) for line in read_text(file).split("\n") if line.strip())
+        found = tuple(Result(**json.loads(line)) for line in read_text(file).split("\n") if line.strip())
     except (ValueError, TypeError, RecursionError) as error:
         raise UsageError(f"{file} is not the --out file of an evaluation", "write one with --out") from error
+    if not found:
+        raise UsageError(f"{file} contains no results", "write one with --out")
+    return found
+
+
+def _table(sets: Mapping[str, Sequence[Result]], model: str) -> Iterator[str]:
+    """The figures of each set side by side; the last set is this evaluation's, and is compared with the others."""
+    from airoagent.evaluation.scores import Summary, paired, shown_figure, summary
+
+    *others, now = sets
+    figures = [summary(results) for results in sets.values()]
+    yield f"{figures[-1].questions:,} questions, {model}"
+    if others:
+        yield " " * 13 + "".join(f"{name[:30]:<32}" for name in sets).rstrip()
+    for one in dataclasses.fields(Summary)[1:]:
+        values = [getattr(each, one.name) for each in figures]
+        if any(value is not None for value in values):
+            cells = ("" if value is None else shown_figure(value, one.name) for value in values)
+            yield f"{one.name:<12} " + "".join(f"{cell:<32}" for cell in cells).rstrip()
+    for name in others:
+        gain, chance = paired(sets[name], sets[now])
+        yield f"{'gain':<12} {shown_figure(gain, 'holds')}  in holds over {name}; p = {chance:.3f}"
+        more, chance = paired(sets[name], sets[now], "tokens")
+        yield f"{'tokens':<12} {shown_figure(more, 'tokens')}  more than {name}; p = {chance:.3f}"
+
+
+def _as_json(sets: Mapping[str, Sequence[Result]]) -> str:
+    from airoagent.evaluation.scores import paired, summary
+
+    *others, now = sets
+    whole: dict[str, Any] = dataclasses.asdict(summary(sets[now]))
+    for name in others:
+        one: dict[str, Any] = dataclasses.asdict(summary(sets[name]))
+        for score in ("holds", "tokens"):
+            gain, chance = paired(sets[name], sets[now], score)
+            one[f"gain_in_{score}"] = {**dataclasses.asdict(gain), "chance": chance}
+        whole.setdefault("against", {})[name] = one
+    return json.dumps(whole, indent=2)
+
+
+def _write_page(path: Path, title: str, sets: Mapping[str, Sequence[Result]], agent: Agent) -> None:
+    from airoagent.evaluation.score_page import score_page
+
+    def run_of(id: str) -> Run | None:
+        try:
+            return agent.session.load(id)
+        except (StoreError, UsageError):  # it was not recorded, has been removed, or is on another machine
+            return None
+
+    path.write_text(score_page(title, sets, run_of), encoding="utf-8")

@@ -17,6 +17,7 @@ import click
 
 from airoagent.cli.approve import approver
 from airoagent.cli.display import plain
+from airoagent.cli.forecasts import asking_above
 from airoagent.cli.inputs import open_store
 from airoagent.cli.options import all_flags
 from airoagent.errors import UsageError
@@ -156,6 +157,7 @@ def make_agent(
     for_tools["sites"] = ",".join(settings.sites)
     check_search(for_tools)
     policy = {one.policy: getattr(settings, name) for name, one in declared.items() if one.policy}
+    eager = {"eager": False} if settings.ask_above else {}  # the whole plan is looked at before any step starts
     agent = Agent(
         settings.model,
         named,
@@ -164,7 +166,7 @@ def make_agent(
         web=settings.web,
         options=options,
         sampling=Sampling(**{name: getattr(settings, name) for name in Sampling.__dataclass_fields__}),
-        policy=Policy(**policy, ask_before="all" if settings.approve else "side-effects"),
+        policy=Policy(**policy | eager, ask_before="all" if settings.approve else "side-effects"),
         store=settings.store,
         approve=approver(),
         tool_settings=for_tools,
@@ -174,6 +176,8 @@ def make_agent(
     )
     if settings.display not in ("none", "json"):
         agent.on_broken_tool(lambda broken: click.echo(f"note: {plain(str(broken))}", err=True))
+    if settings.ask_above:
+        agent.session.check_plan = asking_above(agent, settings.ask_above)
     if settings.store:
         agent.session.started_with = _launch_settings(agent, settings, given)
     return agent, settings

@@ -250,7 +250,12 @@ def why_command(run_id: str, bisect: bool, swap: bool, as_json: bool, **flags: A
         agent, _ = agent_for(run, {**flags, "no_store": True})
         trials = run_in_thread(lambda: bisect_run(agent.session, run, change="swap" if swap else "remove"))
     if as_json:
-        record = {"id": run.id, "answer": run.answer, "grounds": [dataclasses.asdict(one) for one in grounds]}
+        record: dict[str, Any] = {
+            "id": run.id,
+            "answer": run.answer,
+            "grounds": [dataclasses.asdict(one) for one in grounds],
+        }
+        record["account"] = {name: dataclasses.asdict(usage) for name, usage in run.account.items()}
         if bisect:
             record["trials"] = [dataclasses.asdict(one) for one in trials]
         click.echo(json.dumps(record, indent=2))
@@ -260,6 +265,8 @@ def why_command(run_id: str, bisect: bool, swap: bool, as_json: bool, **flags: A
 
 
 def _grounds_story(run: Run, grounds: tuple[Ground, ...]) -> Iterator[str]:
+    from airoagent.records.run_record import account_text
+
     yield f"answer: {run.answer}"
     for one in grounds:
         pad = "  " * one.depth
@@ -274,6 +281,7 @@ def _grounds_story(run: Run, grounds: tuple[Ground, ...]) -> Iterator[str]:
             yield from (f'{pad}    "{quote if len(quote) <= _QUOTE else quote[:_QUOTE] + "..."}"' for quote in quotes)
     if not grounds:
         yield "  it is based on no evidence"
+    yield f"tokens: {account_text(run.account)}"
 
 
 def _shown(lead: str, text: str) -> Iterator[str]:

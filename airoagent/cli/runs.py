@@ -96,6 +96,8 @@ def show(run_id: str, as_json: bool) -> None:
 
 
 def _story(run: Run) -> str:
+    from airoagent.records.run_record import account_text
+
     lines = [f"run {run.id}  {run.status}  {run.seconds:.1f} s  model {run.model}", f"question: {run.question}", ""]
     if said := run.setting("said"):
         lines.insert(2, f"said: {said}  (after the run {run.parent})")
@@ -116,6 +118,7 @@ def _story(run: Run) -> str:
         answer_text(run)
         if run.status == "done"
         else f"no answer: {run.failure.message if run.failure else run.status}",
+        f"tokens: {account_text(run.account)}",
     ]
     return "\n".join(lines)
 

@@ -129,7 +129,7 @@ def train_command(
 def _passages(path: Path | None) -> list[tuple[str, str, str, tuple[str, ...]]]:
     if path is None:
         return []
-    from airoagent.evaluation import read_questions
+    from airoagent.evaluation.question_files import read_questions
 
     questions = read_questions(path)
     return [(one.id, text, one.text, one.answers) for one in questions if one.answers for _, text in one.context[:1]]

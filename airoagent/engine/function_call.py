@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from airoagent.engine.model_calls import until_usable
 from airoagent.engine.policy import Ask
 from airoagent.engine.recorder import Recorder
+from airoagent.engine.scheduler import Execution
 from airoagent.engine.session import Session, Watch
 from airoagent.errors import LimitReached, UsageError
 from airoagent.events import PlanParsed, PlanText, PlanWritten
@@ -56,7 +57,7 @@ async def call(
     own = [as_tool(function.target) for function in offered if function.target is not None]
     session = session.with_tools(*own, offered=True) if own else session
 
-    async def choose(recorder: Recorder, ask: Ask) -> Plan:
+    async def choose(recorder: Recorder, ask: Ask, _: Execution) -> Plan:
         most = session.policy.model_retries if retries is None else retries
         calls = await choose_calls(ask, input, offered, format, most, recorder)
         if dry_run:
@@ -185,7 +186,7 @@ async def _ask_alone(
     """What the model writes for a prompt that needs no plan, as a run on record; raises the run's error."""
     texts: list[str] = []
 
-    async def make(recorder: Recorder, ask: Ask) -> Plan:
+    async def make(recorder: Recorder, ask: Ask, _: Execution) -> Plan:
         completion = await ask(prompt(await ask.style()), purpose)
         texts.append(completion.text)
         if completion.finish == "length":

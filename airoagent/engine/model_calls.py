@@ -55,8 +55,10 @@ class ModelCalls:
         *,
         step: str = "",
         heard: Callable[[str], None] | None = None,
+        stop: tuple[str, ...] = (),
     ) -> Completion:
-        """What the model writes, for a step or (without one) for the run; ``heard`` gets the text as it comes.
+        """What the model writes, for a step or (without one) for the run; ``heard`` gets the text as it comes, and
+        each of ``stop`` ends it.
 
         Raises ModelError, and LimitReached where the run's models have read and written enough.
         """
@@ -73,7 +75,7 @@ class ModelCalls:
         looked = 0
         usage = Usage(calls=1)
         began = time.perf_counter()
-        asked = Prompt(prompt, purpose, sampling=self._sampling, grammar="" if self._free else grammar)
+        asked = Prompt(prompt, purpose, stop, sampling=self._sampling, grammar="" if self._free else grammar)
         try:
             async with aclosing(bounded(model.stream(asked))) as chunks:  # type: ignore[type-var]
                 async for chunk in chunks:
@@ -99,7 +101,9 @@ class ModelCalls:
             raise
         finally:
             seconds = time.perf_counter() - began
-            recorder(ModelCalled(step, purpose, model.info.name, model.wrap(prompt), written, finish, usage, seconds))
+            recorder(
+                ModelCalled(step, purpose, model.info.name, str(model.wrap(prompt)), written, finish, usage, seconds)
+            )
         text = written[:loops]
         cut: Finish = "repetition" if loops is not None else "length" if finish == "length" else "stop"
         return Completion(text if purpose in ("plan", "call") else own_text(text), cut, usage)

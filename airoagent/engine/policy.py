@@ -81,7 +81,8 @@ def checked_policy(policy: Policy) -> Policy:
 
 
 class Ask(Protocol):
-    """Asks the model and puts the call on record, for a step or the run; ``heard`` gets the text as it comes."""
+    """Asks the model and puts the call on record, for a step or the run; ``heard`` gets the text as it comes, and
+    each of ``stop`` ends it."""
 
     async def style(self) -> Style: ...
 
@@ -93,6 +94,7 @@ class Ask(Protocol):
         *,
         step: str = "",
         heard: Callable[[str], None] | None = None,
+        stop: tuple[str, ...] = (),
     ) -> Completion: ...
 
 

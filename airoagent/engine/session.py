@@ -50,8 +50,8 @@ from airoagent.web.fetch import Fetcher
 __all__ = ["MakePlan", "Records", "Session", "Watch", "asked_question"]
 
 Watch = Callable[[Event], None]
-MakePlan = Callable[[Recorder, Ask], Awaitable[Plan]]
-"""Makes the plan of a run once the run is on record, asking the model where it has to."""
+MakePlan = Callable[[Recorder, Ask, Execution], Awaitable[Plan]]
+"""Makes the plan of a run once the run is on record, asking the model where it has to; it may run steps meanwhile."""
 
 Outcome = tuple[str, tuple[Source, ...]]
 
@@ -87,7 +87,8 @@ class Session:
     ``offered`` is what the model is offered, ``all_tools`` what a given plan may call besides; ``pending`` brings the
     tools of MCP servers, which are started when a plan may call them, as new ones of both. ``watchers`` get the
     progress of long work that belongs to no single run (loading a model). ``started_with`` is kept next to the record
-    of each run, on this machine alone. ``form`` is what the answer is put into, in place of words.
+    of each run, on this machine alone. ``form`` is what the answer is put into, in place of words. ``check_plan`` may
+    refuse a plan before its steps are run, by an error.
     """
 
     model: Model
@@ -105,6 +106,7 @@ class Session:
     started_with: str = ""
     form: AnswerForm | None = None
     pending: Callable[[], tuple[Toolbox, Toolbox]] | None = None
+    check_plan: Callable[[Plan], Awaitable[None]] | None = None
     _known: Toolbox | None = field(default=None, init=False, repr=False, compare=False)
 
     # Tools and model ---------------------------------------------------------------------------------------------
@@ -306,11 +308,13 @@ class Session:
                 if execution.given_up:  # what was started for the plan before is not called for again
                     execution = execution.following(reuse.knowing_calls(recorder.events))
             elif not isinstance(plan, Plan):
-                plan = await plan(recorder, ask)
+                plan = await plan(recorder, ask, execution)
             else:
                 text = plan.to_text()
                 recorder(PlanWritten(text=text))
                 recorder.parsed(plan, text)
+            if self.check_plan is not None and recorder.known is None:
+                await self.check_plan(plan)
             execution.add(*plan.steps)
         return await self._formed(question, conclude(plan, execution, self.policy), recorder)
 

@@ -8,6 +8,7 @@ __all__ = [
     "harmless",
     "own_text",
     "plan_prompts",
+    "react_prompts",
     "retries",
     "thoughts",
     "wrappers",

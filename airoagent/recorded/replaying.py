@@ -285,7 +285,14 @@ class _NoModel:
         return "airoboros"
 
     async def __call__(
-        self, prompt: str, purpose: Purpose, grammar: object = "", *, step: str = "", heard: object = None
+        self,
+        prompt: str,
+        purpose: Purpose,
+        grammar: object = "",
+        *,
+        step: str = "",
+        heard: object = None,
+        stop: object = (),
     ) -> Completion:
         raise ToolError("a model was asked in a replay")
 

@@ -11,6 +11,7 @@ from airoagent.engine.context_texts import with_texts_of
 from airoagent.engine.policy import Ask
 from airoagent.engine.recorder import Recorder, StartingPoint
 from airoagent.engine.results import record_of
+from airoagent.engine.scheduler import Execution
 from airoagent.engine.session import Session, Watch
 from airoagent.errors import PlanError, StoreError
 from airoagent.events import PlanRefused, StepFinished
@@ -52,7 +53,7 @@ async def resume(session: Session, run: str, *, watch: Watch | None = None) -> R
         start = StartingPoint(past=past.events, recall=recall_from(past, steps))
         return await session.run(past.question, None, watch, start)
 
-    async def make(recorder: Recorder, ask: Ask) -> Plan:
+    async def make(recorder: Recorder, ask: Ask, _: Execution) -> Plan:
         return plan if plan is not None else _parse(past, recorder)
 
     return await session.run(past.question, make, watch, start)

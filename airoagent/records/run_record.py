@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import NoneType
 from typing import IO, Any, Literal, get_args, get_origin, get_type_hints
@@ -59,6 +59,7 @@ __all__ = [
     "TRACE_VERSION",
     "Reading",
     "Run",
+    "account_text",
     "failure_json",
     "plan_json",
     "read_trace",
@@ -182,6 +183,16 @@ class Run:
             self.evidence[event.step] = event.evidence
 
     @property
+    def account(self) -> dict[str, Usage]:
+        """What models read and wrote, by purpose: ``planner``, ``reader`` (tools), ``call``, ``think``, ``code``."""
+        found: dict[str, Usage] = {}
+        for event in self.events:
+            if isinstance(event, ModelCalled):
+                name = "reader" if event.step else "planner" if event.purpose == "plan" else event.purpose
+                found[name] = found.get(name, Usage()) + event.usage
+        return found
+
+    @property
     def answered(self) -> bool:
         """Whether the answer says what was asked.
 
@@ -273,6 +284,7 @@ class Run:
                 for id, found in self.evidence.items()
             },
             "usage": _plain(self.usage),
+            "account": {name: _plain(usage) for name, usage in self.account.items()},
             "started": self.started,
             "seconds": self.seconds,
             "events": [to_json(event) for event in self.events],
@@ -285,6 +297,14 @@ class Run:
         if id in self.evidence:
             return "done"
         return "skipped" if id in self.skipped else "not run"
+
+
+def account_text(account: Mapping[str, Usage]) -> str:
+    """The account of a run in one line: what was read and written in all, and for what."""
+    whole = sum(account.values(), Usage())
+    parts = [f"{name} {usage.prompt_tokens:,} + {usage.completion_tokens:,}" for name, usage in account.items()]
+    details = f" ({', '.join(parts)})" if parts else ""
+    return f"{whole.prompt_tokens:,} read, {whole.completion_tokens:,} written{details}"
 
 
 def plan_json(plan: Plan, status: Callable[[str], str] | None = None) -> dict[str, Any]:

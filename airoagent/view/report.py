@@ -18,9 +18,9 @@ from airoagent.plan.drawing import draw_plan
 from airoagent.plan.graph import build_graph
 from airoagent.plan.plans import Plan
 from airoagent.plan.steps import references
-from airoagent.records.run_record import Run
+from airoagent.records.run_record import Run, account_text
 
-__all__ = ["html_report", "markdown_report"]
+__all__ = ["html_page", "html_report", "markdown_report", "run_section", "shown"]
 
 _MOST_TEXT = 20_000  # characters of an input or an evidence
 _MOST_DRAWN = 200  # steps of a plan that is drawn
@@ -34,11 +34,14 @@ def markdown_report(runs: Iterable[Run]) -> str:
 def html_report(runs: Iterable[Run]) -> str:
     """The runs as one HTML page."""
     runs = list(runs)
-    title = html.escape(_line(runs[0].question or runs[0].id)[:80]) if runs else "airo"
-    head = f'<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{title}</title>'
-    body = "<hr>".join("\n".join(_html(run)) for run in runs)
+    return html_page((runs[0].question or runs[0].id)[:80] if runs else "airo", "<hr>".join(map(run_section, runs)))
+
+
+def html_page(title: str, body: str, style: str = "") -> str:
+    """A page with this body, which is markup already; it may load and run nothing."""
+    head = f'<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{shown(title)}</title>'
     policy = "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">"
-    return f"<!doctype html>\n<html>{policy}{head}<style>{_STYLE}</style>\n<body>{body}</body></html>\n"
+    return f"<!doctype html>\n<html>{policy}{head}<style>{_STYLE}{style}</style>\n<body>{body}</body></html>\n"
 
 
 # What both forms say ------------------------------------------------------------------------------------------------
@@ -82,7 +85,7 @@ def _facts(run: Run) -> dict[str, str]:
         "Date": datetime.fromtimestamp(run.started, UTC).strftime("%Y-%m-%d %H:%M UTC"),
         "Model": run.model,
         "Status": f"{run.status}, {run.seconds:.1f} s",
-        "Tokens": f"{run.usage.prompt_tokens:,} read, {run.usage.completion_tokens:,} written",
+        "Tokens": account_text(run.account),
         "Parent": run.parent,
         "Said": run.setting("said"),
     }
@@ -159,27 +162,33 @@ _STYLE = (
 )
 
 
-def _shown(text: str) -> str:
+def run_section(run: Run) -> str:
+    """What the page of a run says, as markup."""
+    return "\n".join(_html(run))
+
+
+def shown(text: str) -> str:
+    """Text on one line as markup that shows it as it is."""
     return html.escape(_line(text))
 
 
 def _html(run: Run) -> Iterator[str]:
-    yield f"<h1>{_shown(run.question) or 'Run'}</h1>"
-    yield from (f'<p class="answer">{_shown(part)}</p>' for part in _outcome(run).split("\n") if part.strip())
+    yield f"<h1>{shown(run.question) or 'Run'}</h1>"
+    yield from (f'<p class="answer">{shown(part)}</p>' for part in _outcome(run).split("\n") if part.strip())
     if sources := _sources(run):
         yield "<h2>Sources</h2><ul>"
         for (url, title), quotes in sources.items():
             web = url.startswith(("https://", "http://"))
-            address = f'<a href="{html.escape(url)}" rel="noreferrer">{_shown(url)}</a>' if web else _shown(url)
-            quoted = "".join(f"<blockquote>{_shown(quote)}</blockquote>" for quote in quotes)
-            yield f"<li>{_shown(title)} <small>{address}</small>{quoted}</li>"
+            address = f'<a href="{html.escape(url)}" rel="noreferrer">{shown(url)}</a>' if web else shown(url)
+            quoted = "".join(f"<blockquote>{shown(quote)}</blockquote>" for quote in quotes)
+            yield f"<li>{shown(title)} <small>{address}</small>{quoted}</li>"
         yield "</ul>"
     if run.plan and (picture := _svg(run.plan)):
         yield f'<h2>Plan</h2><div class="plan">{picture}</div>'
     for number, (heading, thought, texts) in enumerate(_steps(run)):
-        yield ("" if number else "<h2>Steps</h2>") + f"<h3>{_shown(heading)}</h3>" + f"<div>{_shown(thought)}</div>"
-        yield from (f"<small>{_shown(name)}</small><pre>{html.escape(_cut(text, run))}</pre>" for name, text in texts)
-    facts = "".join(f"<dt>{name}</dt><dd>{_shown(fact)}</dd>" for name, fact in _facts(run).items())
+        yield ("" if number else "<h2>Steps</h2>") + f"<h3>{shown(heading)}</h3>" + f"<div>{shown(thought)}</div>"
+        yield from (f"<small>{shown(name)}</small><pre>{html.escape(_cut(text, run))}</pre>" for name, text in texts)
+    facts = "".join(f"<dt>{name}</dt><dd>{shown(fact)}</dd>" for name, fact in _facts(run).items())
     yield f"<h2>Record</h2><dl>{facts}</dl>"
 
 
@@ -215,7 +224,7 @@ def _svg(plan: Plan) -> str:
     for one, (x, y) in places.items():
         words = (f"{one}  {steps[one].tool}", steps[one].input) if one else ("Answer", "")
         texts = "".join(
-            f'<text x="{x + 8}" y="{y + 18 + 16 * number}">{_shown(word[:27] + "…" * (len(word) > 27))}</text>'
+            f'<text x="{x + 8}" y="{y + 18 + 16 * number}">{shown(word[:27] + "…" * (len(word) > 27))}</text>'
             for number, word in enumerate(words)
         )
         drawn.append(f'<rect x="{x}" y="{y}" width="{_WIDE}" height="{_HIGH}" rx="5"/>{texts}')

@@ -21,5 +21,27 @@ def test_the_command_prints_the_figures_writes_the_rows_and_compares(airo: Airo,
     written = [json.loads(line) for line in out.read_text().splitlines()]
     assert {row["id"] for row in written} == {"1", "2", "3"} and all(row["holds"] for row in written[:2])
     again = airo("eval", file, "--docs", "examples/library", "--against", out, "--json")
-    assert again.code == 0 and json.loads(again.out)["gain"]["holds"]["mean"] == 0
+    assert again.code == 0 and json.loads(again.out)["against"]["out"]["gain_in_holds"]["mean"] == 0
     assert airo("eval", file, "--against", file).code == 2
+
+
+def test_several_sets_stand_side_by_side_in_the_table_and_on_the_page(airo: Airo, tmp_path: Path) -> None:
+    file, one, page = tmp_path / "q.csv", tmp_path / "one.jsonl", tmp_path / "page.html"
+    file.write_text('question,answer\nHow deep is Lake Baikal?,"1,642"\nWhere do otters sleep?,kelp\n')
+    assert airo("eval", file, "--docs", "examples/library", "--out", one).code == 0
+    told = airo("eval", file, "--docs", "examples/library", "--against", one, "--against", one, "--html", page)
+    assert told.code == 0 and "gain" in told.out and "more than one (2)" in told.out
+    assert told.out.splitlines()[1].split() == ["one", "one", "(2)", "planned"]
+    html = page.read_text()
+    assert html.count("<details class=") == 2 and "HyperlinkExtractor" in html and "There is no record" not in html
+
+
+def test_a_baseline_needs_a_model_that_can_follow_it_and_questions_to_look_up(airo: Airo, tmp_path: Path) -> None:
+    file, script = tmp_path / "q.jsonl", tmp_path / "model.jsonl"
+    file.write_text(json.dumps({"question": "Who?", "answers": ["Ann"], "context": "Ann did."}))
+    script.write_text("\n".join([json.dumps({"purpose": "call", "text": "Final Answer: Ann"})] * 2))
+    assert "built-in model" in airo("eval", file, "--baseline", "react", "--without-context").err
+    assert "--without-context" in airo("eval", file, "--baseline", "react", "-m", f"scripted:{script}").err
+    told = airo("eval", file, "--baseline", "react", "--without-context", "-m", f"scripted:{script}", "--json")
+    found = json.loads(told.out)
+    assert found["exact"]["mean"] == 1 and found["tokens"]["mean"] == found["call"]["mean"] > 0

@@ -1,6 +1,6 @@
 """Questions with known answers, asked of an agent and scored.
 
-    questions = read_questions(Path("questions.jsonl"))
+    questions = read_questions(Path("questions.jsonl"))                 # question_files
     results = await evaluate(agent, questions, at_once=4)
     print(summary(results).holds.mean)
 
@@ -12,46 +12,35 @@ questions with a fixed seed, so the same results give the same figures.
 from __future__ import annotations
 
 import asyncio
-import json
 import random
 import re
 import string
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
-from pathlib import Path
 from typing import Any, Final
 
 from airoagent.agent import Agent
+from airoagent.engine.tasks import first_of
 from airoagent.errors import UsageError
+from airoagent.evaluation.question_files import Question
+from airoagent.evaluation.react import react
 from airoagent.events import AttemptFailed, PlanRefused, StepFailed
 from airoagent.records.run_record import Run
-from airoagent.textfiles import read_text
 
-__all__ = ["Figure", "Question", "Result", "Summary", "evaluate", "paired", "read_questions", "score", "summary"]
+__all__ = ["Figure", "Result", "Summary", "evaluate", "paired", "score", "shown_figure", "summary"]
 
-_MOST_FILE: Final = 512 * 1024 * 1024  # bytes; HotpotQA's training set is as large
 _ROUNDS: Final = 1000
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """A question, the answers that are right (none: it cannot be answered), and what it is asked over.
-
-    ``context`` are texts to answer from ((): the agent plans and searches); ``source`` is part of the address that the
-    answer should be based on ("": not given).
-    """
-
-    id: str
-    text: str
-    answers: tuple[str, ...]
-    context: tuple[tuple[str, str], ...] = ()
-    source: str = ""
+_SHARES: Final = ("exact", "f1", "holds", "declined", "wrong", "valid", "hit")
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One question's run, scored; scores are 0 to 1. ``hit`` is None where no source was asked for."""
+    """One question's run, scored; scores are 0 to 1. ``hit`` is None where no source was asked for.
+
+    ``tokens`` are all that models read and wrote; ``planner``, ``reader`` and ``call`` are the parts of it that the
+    plan, the tools and single calls took (`airoagent.records.run_record.Run.account`).
+    """
 
     id: str
     run: str
@@ -67,6 +56,11 @@ class Result:
     tool_errors: int
     tokens: int
     seconds: float
+    planner: int = 0
+    reader: int = 0
+    call: int = 0
+    question: str = ""
+    wanted: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,74 +88,9 @@ class Summary:
     tool_errors: Figure
     tokens: Figure
     seconds: Figure
-
-
-# Questions -----------------------------------------------------------------------------------------------------------
-
-
-def read_questions(path: Path) -> tuple[Question, ...]:
-    """The questions of a file: JSON Lines of our own, SQuAD (also 2.0) or HotpotQA as their authors publish them.
-
-    A line of ours is ``{"question": ..., "answers": [...]}``, with ``id``, ``context`` (a text, or several by name) and
-    ``source`` if wanted. Of a HotpotQA question the first 10 texts are taken, as many as a question may have.
-    UsageError names the place that cannot be read.
-    """
-    text = read_text(path, most=_MOST_FILE)
-    try:
-        whole = json.loads(text) if text.lstrip()[:1] in ("{", "[") and "\n{" not in text.strip() else None
-    except (ValueError, RecursionError) as error:
-        raise UsageError(f"{path} is not JSON: {error}", "a file of questions is JSON or JSON Lines") from error
-    try:
-        if isinstance(whole, dict) and isinstance(whole.get("data"), list):
-            found = tuple(_squad(whole["data"]))
-        elif isinstance(whole, list):
-            found = tuple(_hotpot(whole))
-        else:
-            found = tuple(_lines(text, str(path)))
-    except (LookupError, TypeError, ValueError, AttributeError) as error:
-        raise UsageError(
-            f"{path} has a question in a form that cannot be read", "use SQuAD's or HotpotQA's files, or JSON Lines"
-        ) from error
-    if not found:
-        raise UsageError(f"{path} contains no questions", 'a line: {"question": "...", "answers": ["..."]}')
-    return found
-
-
-def _lines(text: str, name: str) -> Iterator[Question]:
-    for number, line in enumerate(text.split("\n"), 1):
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line)
-            asked, answers = row["question"], row.get("answers", row.get("answer", []))
-        except (ValueError, RecursionError, KeyError, TypeError, AttributeError) as error:
-            raise UsageError(f"{name}:{number}: not a question", '{"question": "...", "answers": ["..."]}') from error
-        answers = [answers] if isinstance(answers, str) else answers
-        context = row.get("context", ())
-        if isinstance(context, dict):
-            context = list(context.items())
-        given = (("text", context),) if isinstance(context, str) else tuple((str(one), str(it)) for one, it in context)
-        if not isinstance(asked, str) or not isinstance(answers, list):
-            raise UsageError(f"{name}:{number}: the question must be text and the answers a list of texts")
-        id = str(row.get("id", number))
-        yield Question(id, asked, tuple(map(str, answers)), given, str(row.get("source", "")))
-
-
-def _squad(articles: list[Any]) -> Iterator[Question]:
-    for article in articles:
-        for paragraph in article["paragraphs"]:
-            for asked in paragraph["qas"]:
-                answers = tuple(dict.fromkeys(answer["text"] for answer in asked["answers"]))
-                context = ((str(article.get("title", "text")), paragraph["context"]),)
-                yield Question(str(asked["id"]), asked["question"], answers, context)
-
-
-def _hotpot(rows: list[Any]) -> Iterator[Question]:
-    for row in rows:
-        if not isinstance(row, dict) or "question" not in row:
-            raise UsageError("a row of the list is not a question", "each row of a HotpotQA file has a question")
-        texts = tuple((title, "".join(sentences)) for title, sentences in row.get("context", ())[:10])
-        yield Question(str(row.get("_id", row["question"])), row["question"], (str(row.get("answer", "")),), texts)
+    planner: Figure
+    reader: Figure
+    call: Figure
 
 
 # Scores --------------------------------------------------------------------------------------------------------------
@@ -195,6 +124,7 @@ def score(question: Question, run: Run) -> Result:
         hit = float(any(question.source in source.url for source in run.sources))
     repairs = 0 if run.plan is None else sum(1 for found in run.plan.diagnostics if found.repair)
     errors = sum(isinstance(event, StepFailed | AttemptFailed) for event in run.events)
+    account = {name: usage.prompt_tokens + usage.completion_tokens for name, usage in run.account.items()}
     return Result(
         question.id,
         run.id,
@@ -212,24 +142,49 @@ def score(question: Question, run: Run) -> Result:
         errors,
         run.usage.prompt_tokens + run.usage.completion_tokens,
         run.seconds,
+        account.get("planner", 0),
+        account.get("reader", 0),
+        account.get("call", 0),
+        question.text,
+        question.answers,
     )
 
 
 async def evaluate(
-    agent: Agent, questions: Sequence[Question], *, at_once: int = 4, told: Callable[[Result], None] | None = None
+    agent: Agent,
+    questions: Sequence[Question],
+    *,
+    at_once: int = 4,
+    baseline: bool = False,
+    told: Callable[[Result], None] | None = None,
 ) -> tuple[Result, ...]:
-    """Ask all questions, ``at_once`` concurrently; ``told`` gets each result as it comes. In the questions' order."""
+    """Ask all questions, ``at_once`` concurrently; ``told`` gets each result as it comes. In the questions' order.
+
+    With ``baseline`` they are asked in a loop without a plan (`react`); UsageError for those with texts of their own.
+    """
+    if baseline and (own := next((one for one in questions if one.context), None)) is not None:
+        raise UsageError(
+            f"question {own.id} comes with texts to answer from, so nothing is looked up, with a plan or without",
+            "search for the answers instead: --without-context",
+        )
     places = asyncio.Semaphore(at_once)
 
     async def ask(question: Question) -> Result:
         async with places:
-            result = score(question, await agent.arun(question.text, context=question.context))
+            if baseline:
+                run = await react(agent, question.text)
+            else:
+                run = await agent.arun(question.text, context=question.context)
+            result = score(question, run)
         if told is not None:
             told(result)
         return result
 
-    async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(ask(question)) for question in questions]
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(ask(question)) for question in questions]
+    except BaseExceptionGroup as errors:
+        raise first_of(errors) from errors
     return tuple(task.result() for task in tasks)
 
 
@@ -242,6 +197,14 @@ def _figure(values: Sequence[float]) -> Figure:
     draw = random.Random(0)
     means = sorted(sum(draw.choices(values, k=count)) / count for _ in range(_ROUNDS if count > 1 else 1))
     return Figure(sum(values) / count, means[int(0.025 * len(means))], means[int(0.975 * (len(means) - 1))])
+
+
+def shown_figure(figure: Figure, name: str) -> str:
+    """A figure as text: a share as a percentage, a count or a time as it is."""
+    if name in _SHARES:
+        return f"{100 * figure.mean:6.1f} %  ({100 * figure.low:.1f} to {100 * figure.high:.1f})"
+    places = 2 if name in ("repairs", "tool_errors", "seconds") else 0
+    return f"{figure.mean:8,.{places}f}  ({figure.low:,.{places}f} to {figure.high:,.{places}f})"
 
 
 def summary(results: Sequence[Result]) -> Summary:

@@ -1,0 +1,155 @@
+"""The questions of a file with their answers, in the forms people have them.
+
+    questions = read_questions(Path("questions.jsonl"))
+
+JSON Lines of our own; SQuAD (also 2.0) and HotpotQA as their authors publish them and as rows of the Hugging Face hub;
+lists and CSV files as in the repositories of ReWOO and LLMCompiler.
+"""
+
+from __future__ import annotations
+
+import ast
+import csv
+import io
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from airoagent.errors import UsageError
+from airoagent.textfiles import read_text
+
+__all__ = ["Question", "read_questions"]
+
+_MOST_FILE: Final = 512 * 1024 * 1024  # bytes; HotpotQA's training set is as large
+_MOST_TEXTS: Final = 10  # as many as HotpotQA gives, and as many as a question may have
+_FORM: Final = '{"question": "...", "answers": ["..."]}'
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A question, the answers that are right (none: it cannot be answered), and what it is asked over.
+
+    ``context`` are texts to answer from ((): the agent plans and searches); ``source`` is part of the address that the
+    answer should be based on ("": not given).
+    """
+
+    id: str
+    text: str
+    answers: tuple[str, ...]
+    context: tuple[tuple[str, str], ...] = ()
+    source: str = ""
+
+
+def read_questions(path: Path) -> tuple[Question, ...]:
+    """The questions of a file; UsageError names the place that cannot be read.
+
+    A row has ``question`` (or ``input``) and ``answers``, ``answer`` or ``target``, and ``id``, ``context`` (a text, or
+    several by name) and ``source`` if wanted. Of many texts the first 10 are taken.
+    """
+    text = read_text(path, most=_MOST_FILE)
+    found = tuple(_read(text, str(path)))
+    if not found:
+        raise UsageError(f"{path} contains no questions", f"a line: {_FORM}")
+    return found
+
+
+def _read(text: str, name: str) -> Iterator[Question]:
+    begin = text.lstrip()[:1]
+    if begin == "[" or (begin == "{" and not _is_lines(text)):
+        try:
+            whole = json.loads(text)
+        except (ValueError, RecursionError) as error:
+            raise UsageError(
+                f"{name} is not JSON: {error}", "a file of questions is JSON, JSON Lines or CSV"
+            ) from error
+        rows: Any = whole
+        if isinstance(whole, dict):
+            rows = list(_squad_rows(whole["data"], name)) if "data" in whole else whole.get("examples", [whole])
+        if not isinstance(rows, list):
+            raise UsageError(f"{name} contains no list of questions", _FORM)
+        yield from (_question(row, number, f"{name}: question {number}") for number, row in enumerate(rows, 1))
+    elif begin == "{":
+        for number, line in enumerate(text.split("\n"), 1):
+            if line.strip():
+                yield _question(_parsed(line), number, f"{name}:{number}")
+    elif text.strip():
+        reader = csv.DictReader(io.StringIO(text), strict=True)
+        try:
+            for number, row in enumerate(reader, 1):
+                yield _question(row, number, f"{name}:{reader.line_num}")
+        except csv.Error as error:
+            raise UsageError(
+                f"{name}:{reader.line_num}: not CSV: {error}", f"JSON Lines are read, too: {_FORM}"
+            ) from error
+
+
+def _is_lines(text: str) -> bool:
+    """Whether the text is an object on a line and goes on after it."""
+    first, _, rest = text.lstrip().partition("\n")
+    return bool(rest.strip()) and _parsed(first) is not None
+
+
+def _parsed(line: str) -> Any:
+    try:
+        return json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _squad_rows(articles: Any, name: str) -> Iterator[dict[str, Any]]:
+    try:
+        for article in articles:
+            for paragraph in article["paragraphs"]:
+                texts = [(str(article.get("title", "text")), paragraph["context"])]
+                for asked in paragraph["qas"]:
+                    yield {**asked, "answers": [one["text"] for one in asked["answers"]], "context": texts}
+    except (LookupError, TypeError, AttributeError) as error:
+        raise UsageError(f"{name} looks like SQuAD but has another form inside", "use SQuAD's file as it is") from error
+
+
+def _question(row: Any, number: int, place: str) -> Question:
+    try:
+        asked = row["question"] if "question" in row else row["input"]
+        answers = _answers(row)
+        context = _texts(row.get("context") or ())
+        id = str(row.get("_id") or row.get("id") or number)
+        source = str(row.get("source") or "")
+    except (LookupError, TypeError, ValueError, AttributeError, SyntaxError) as error:
+        raise UsageError(f"{place}: not a question", _FORM) from error
+    if not isinstance(asked, str) or not asked.strip():
+        raise UsageError(f"{place}: the question must be a text", _FORM)
+    return Question(id, asked, answers, context, source)
+
+
+_ONE_OF = re.compile(r"Can be one of (\[.*\])\s*", re.DOTALL)  # ReWOO's physics questions
+_WORKED = re.compile(r".*\n#### *(.+)", re.DOTALL)  # GSM8K: the way to the answer stands before it
+
+
+def _answers(row: Any) -> tuple[str, ...]:
+    given: Any = next((row[name] for name in ("answers", "answer", "target") if row.get(name) is not None), [])
+    if isinstance(given, dict):  # SQuAD on the hub
+        given = given["text"]
+    if isinstance(given, str):
+        if several := _ONE_OF.fullmatch(given):
+            given = ast.literal_eval(several[1])
+        elif worked := _WORKED.fullmatch(given):
+            given = [worked[1]]
+        else:
+            given = [given]
+    if isinstance(given, int | float):
+        given = [given]
+    if not all(isinstance(one, str | int | float) for one in given):
+        raise TypeError("each answer must be a text")
+    return tuple(dict.fromkeys(map(str, given)))
+
+
+def _texts(given: Any) -> tuple[tuple[str, str], ...]:
+    if isinstance(given, str):
+        return (("text", given),)
+    if isinstance(given, dict) and isinstance(given.get("sentences"), list):  # HotpotQA on the hub
+        given = list(zip(given["title"], given["sentences"], strict=True))
+    pairs = list(given.items() if isinstance(given, dict) else given)[:_MOST_TEXTS]
+    return tuple((str(name), text if isinstance(text, str) else "".join(text)) for name, text in pairs)

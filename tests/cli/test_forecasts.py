@@ -1,0 +1,53 @@
+"""What a plan will take: `airo plan --forecast`, ``--dry-run``, ``--ask-above``; and what a run has taken."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.cli.conftest import Airo
+
+DOCS = ("--docs", "examples/library")
+QUESTION = "How deep is Lake Baikal?"
+
+
+def test_a_plan_comes_with_its_forecast(airo: Airo) -> None:
+    told = airo("plan", "--forecast", *DOCS, QUESTION)
+    assert told.code == 0 and "forecast" not in told.out and "tool calls   4" in told.err
+    assert "nothing is on record about DocumentSearch" in told.err
+    airo(QUESTION, *DOCS)
+    again = airo("plan", "--check", "plans/danube.plan", "--forecast", "--json")
+    found = json.loads(again.out)["forecast"]
+    assert found["learned_from"] == 1 and found["notes"] == [] and found["money"] is None
+    assert found["critical_path"][0] == "evidence0" and found["usage"]["prompt_tokens"] > 100
+
+
+def test_a_dry_run_runs_and_records_nothing(airo: Airo, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRO_PRICES", "other=1,extractive=1000000/0")
+    told = airo("--dry-run", *DOCS, QUESTION)
+    assert told.code == 0 and ":evidence0:" in told.err and "decided by evidence0 -> evidence1" in told.out
+    found = json.loads(airo("run", "danube", "--dry-run", "--json").out)["forecast"]
+    assert found["tool_calls"] == 5 and found["money"] == found["usage"]["prompt_tokens"]
+    assert airo("runs").out == ""
+    monkeypatch.setenv("AIRO_PRICES", "extractive:1")
+    wrong = airo("run", "danube", "--dry-run")
+    assert wrong.code == 2 and "is not NAME=READ/WRITTEN" in wrong.err
+
+
+def test_a_plan_above_the_limit_is_not_run_without_a_terminal(airo: Airo) -> None:
+    refused = airo(QUESTION, *DOCS, "--ask-above", "10")
+    assert refused.code == 7 and "more than 10" in refused.err and refused.out == ""
+    assert "not run" in airo("runs", "show", "@last").out
+    assert airo(QUESTION, *DOCS, "--ask-above", "1000000").code == 0
+
+
+def test_a_run_says_what_planner_and_reader_took(airo: Airo) -> None:
+    airo(QUESTION, *DOCS)
+    run = json.loads(airo("runs", "show", "@last", "--json").out)
+    planner, reader = run["account"]["planner"], run["account"]["reader"]
+    assert run["usage"]["prompt_tokens"] == planner["prompt_tokens"] + reader["prompt_tokens"]
+    line = f"(planner {planner['prompt_tokens']:,} + {planner['completion_tokens']:,}, reader "
+    for verb in (("runs", "show"), ("why",)):
+        assert line in airo(*verb, "@last").out.splitlines()[-1]
+    assert json.loads(airo("why", "@last", "--json").out)["account"] == run["account"]
