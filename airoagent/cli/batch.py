@@ -21,7 +21,7 @@ from typing import IO, TYPE_CHECKING, Any
 import click
 
 from airoagent.cli.batch_journal import Journal, Output, Row, code_of, open_output
-from airoagent.cli.batch_pool import Here, Lost, Pool, actors, connect, failed_row, jobs
+from airoagent.cli.batch_pool import Here, Lost, Pool, actors, connected, failed_row, jobs
 from airoagent.cli.launch import launch_flags, make_agent
 from airoagent.cli.options import agent_options
 from airoagent.cli.questions import Asked, open_questions, read_questions
@@ -86,13 +86,12 @@ def batch_command(
     """
     from airoagent.engine.sync import run_in_thread
 
-    if ray is not None:
-        connect(ray)
     agent, settings = make_agent(flags)
     with (
         open_questions(file) as lines,
         closing(Journal(retry_failed=retry_failed)) as journal,
         open_output(out, journal, bool(settings.store)) as output,
+        contextlib.nullcontext() if ray is None else connected(ray),
     ):
         pool = _pool(agent, jobs, at_once, ray is not None, lambda: launch_flags(agent, settings, flags))
         batch = Batch(agent, pool, output, journal, None if quiet else Progress(lines))

@@ -73,8 +73,8 @@ class Journal:
                 continue
 
     def count(self, status: str) -> int:
-        """How many questions have a line with this status."""
-        return int(self._ask("SELECT count(*) FROM known WHERE status = ?", status)[0][0])
+        """How many questions have a line with this status and a run."""
+        return int(self._ask("SELECT count(*) FROM known WHERE status = ? AND run > ''", status)[0][0])
 
     def run_of(self, asked: Asked) -> str:
         """The run that was started last for a question; "" for none."""

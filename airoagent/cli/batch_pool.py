@@ -17,7 +17,7 @@ import subprocess
 import sys
 import threading
 import warnings
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from airoagent.agent import Agent
     from airoagent.records.run_record import Run
 
-__all__ = ["Here", "Lost", "Pool", "actors", "connect", "failed_row", "jobs", "serve"]
+__all__ = ["Here", "Lost", "Pool", "actors", "connected", "failed_row", "jobs", "serve"]
 
 _STARTS = 3  # attempts to start a process, in a row
 _GRACE = 2.0  # seconds for a process to end
@@ -296,8 +296,9 @@ def serve() -> None:
 # A Ray cluster --------------------------------------------------------------------------------------------------------
 
 
-def connect(address: str) -> None:
-    """Connect to a Ray cluster ("": the one of this machine, which is started if there is none); AiroError if not."""
+@contextlib.contextmanager
+def connected(address: str) -> Iterator[None]:
+    """Use a Ray cluster ("": the one of this machine, which is started if there is none); UsageError where it fails."""
     extras.require("a batch on a Ray cluster", "ray", "ray")
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # it would report to its makers
     import ray
@@ -310,17 +311,22 @@ def connect(address: str) -> None:
         raise UsageError(f"the Ray cluster cannot be reached: {reason}", "start one: ray start --head") from error
     finally:
         signal.signal(signal.SIGTERM, before)
+    try:
+        yield
+    finally:
+        ray.shutdown()
 
 
 def actors(number: int | None, at_once: int, agent: Agent, flags: dict[str, Any]) -> list[Start]:
-    """So many actors on the cluster that `connect` found: on a GPU each where the model is for one, else on a CPU.
+    """So many actors on the cluster that `connected` found: on a GPU each where the model is for one, else on a CPU.
 
     By default as many as there are of these; more of them share each.
     """
     import ray
 
     found = ray.cluster_resources()
-    kind = "GPU" if agent.model.info.backend in ("transformers", "gguf") and found.get("GPU") else "CPU"
+    for_gpu = agent.model.info.backend == "transformers" or "gpu_layers" in dict(flags["options"])
+    kind = "GPU" if for_gpu and found.get("GPU") else "CPU"
     number = number or max(1, int(found.get(kind, 1)))
     share = math.floor(min(1.0, found.get(kind, 1.0) / number) * 10_000) / 10_000  # as exact as Ray counts
     options = {"num_cpus": share} if kind == "CPU" else {"num_cpus": 0, "num_gpus": share}
