@@ -22,9 +22,9 @@ import click
 
 from airoagent.cli.batch_journal import Journal, Output, Row, code_of, open_output
 from airoagent.cli.batch_pool import Here, Lost, Pool, actors, connected, failed_row, jobs
+from airoagent.cli.batch_questions import Asked, open_questions, read_questions
 from airoagent.cli.launch import launch_flags, make_agent
 from airoagent.cli.options import agent_options
-from airoagent.cli.questions import Asked, open_questions, read_questions
 from airoagent.errors import AiroError, UsageError
 
 if TYPE_CHECKING:

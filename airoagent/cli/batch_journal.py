@@ -21,7 +21,7 @@ from typing import IO, Any, TextIO
 import click
 
 from airoagent import extras
-from airoagent.cli.questions import Asked
+from airoagent.cli.batch_questions import Asked
 from airoagent.errors import NOT_ANSWERED, UsageError
 
 __all__ = ["Journal", "Output", "Row", "code_of", "open_output"]

@@ -26,7 +26,7 @@ from typing import IO, TYPE_CHECKING, Any, Protocol
 from airoagent import extras
 from airoagent.child_processes import Child, start_child
 from airoagent.cli.batch_journal import Row
-from airoagent.cli.questions import Asked
+from airoagent.cli.batch_questions import Asked
 from airoagent.errors import AiroError, UsageError
 
 if TYPE_CHECKING:
@@ -73,19 +73,21 @@ class Pool:
 
     async def keep(self, start: Start) -> None:
         """Have a place until cancelled: a new one when it has died. AiroError where none can be started."""
-        for _ in range(_STARTS):
-            with contextlib.suppress(Lost):
+        failures = 0
+        while failures < _STARTS:
+            try:
                 place = await start()
-                break
-        else:
-            raise AiroError(f"a process of the batch ended {_STARTS} times before it was ready", "try without --jobs")
-        try:
-            for seat in range(self._at_once):
-                self._free.put_nowait((seat, id(place), place))
-            await place.dead.wait()
-        finally:
-            await asyncio.to_thread(place.close)
-        await self.keep(start)
+            except Lost:
+                failures += 1
+                continue
+            failures = 0
+            try:
+                for seat in range(self._at_once):
+                    self._free.put_nowait((seat, id(place), place))
+                await place.dead.wait()
+            finally:
+                await asyncio.to_thread(place.close)
+        raise AiroError(f"a process of the batch ended {_STARTS} times before it was ready", "try without --jobs")
 
     async def answer(self, asked: Asked, run: str) -> Row:
         """The row of a question, from the next place that is free; Lost where its process ends meanwhile."""
@@ -198,8 +200,11 @@ class Job:
             raise AiroError(f"a process cannot be started: {error.strerror or error}", "try fewer --jobs") from error
         try:
             await job._send(flags)
-            if not await job._reply():
+            ready = await job._reply()
+            if ready is None:
                 raise Lost
+            if "error" in ready:
+                raise AiroError(**ready["error"])
         except BaseException:
             job.close()
             raise
@@ -225,7 +230,9 @@ class Job:
 
     async def _listen(self) -> None:
         while (reply := await self._reply()) is not None:
-            future = self._asked[reply["run"]]
+            future = self._asked.get(reply["run"])
+            if future is None or future.done():  # the batch was stopped
+                continue
             if "error" in reply:
                 future.set_exception(AiroError(**reply["error"]))
             else:
@@ -265,7 +272,6 @@ def serve() -> None:
     warnings.simplefilter("ignore")
     replies = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what a tool prints is not a reply
-    agent, _ = make_agent(json.loads(sys.stdin.buffer.readline() or b"{}"))
 
     def send(message: dict[str, Any]) -> None:
         with contextlib.suppress(OSError):  # the batch has ended
@@ -277,6 +283,14 @@ def serve() -> None:
             send({"run": run, "row": (await run_row(agent, Asked(**asked), run))[0]})
         except AiroError as error:
             send({"run": run, "error": _plain(error)})
+
+    try:
+        agent, _ = make_agent(json.loads(sys.stdin.buffer.readline()))
+    except AiroError as error:
+        send({"error": _plain(error)})
+        return
+    except ValueError:  # the batch has ended before it sent the flags
+        return
 
     async def main() -> None:
         send({"ready": True})
