@@ -281,7 +281,7 @@ class Agent:
         """The same, to be awaited."""
         return await replay.areplay(self.session.load(run), watch=watch)
 
-    def resume(self, run: str, *, watch: Watch | None = None) -> Run:
+    def resume(self, run: str | Run, *, watch: Watch | None = None) -> Run:
         """Finish a run under its own id; what finished is not done again. A run that is done comes back as it is.
 
         A call that was under way when the run stopped is made again if its tool says it may be; StoreError otherwise,
@@ -289,7 +289,7 @@ class Agent:
         """
         return run_in_thread(lambda: self.aresume(run, watch=watch))
 
-    async def aresume(self, run: str, *, watch: Watch | None = None) -> Run:
+    async def aresume(self, run: str | Run, *, watch: Watch | None = None) -> Run:
         """The same, to be awaited."""
         return await resume.resume(self.session, run, watch=watch)
 

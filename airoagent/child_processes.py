@@ -31,7 +31,7 @@ _PACKAGE = str(Path(__file__).resolve().parents[1])
 Child = subprocess.Popen[bytes]
 
 
-def _code(module: str, function: str, args: tuple[int, ...]) -> str:
+def _code(module: str, function: str, args: tuple[object, ...]) -> str:
     """What the child runs: its own isolated path comes first, then where this process found modules besides.
 
     The current folder and paths relative to it are left out; airoagent is the one that runs here.
@@ -51,10 +51,11 @@ def _is_current(path: str) -> bool:
         return False
 
 
-def start_child(target: str, *args: int, output: IO[bytes] | int = subprocess.PIPE) -> Child:
+def start_child(target: str, *args: int, output: IO[bytes] | int = subprocess.PIPE, trusted: bool = False) -> Child:
     """Start ``function(*args)`` of ``target`` ("package.module:function") in a process of its own; OSError if it fails.
 
-    Its standard input is a pipe; what it writes to standard error is dropped.
+    Its standard input is a pipe; what it writes to standard error is dropped. One that is ``trusted`` does what this
+    process would do: it has our environment, current folder and standard error, but hears of no Ctrl-C.
     """
     if not sys.executable:
         raise OSError("the path of the Python interpreter is not known")
@@ -63,9 +64,10 @@ def start_child(target: str, *args: int, output: IO[bytes] | int = subprocess.PI
         [sys.executable, "-I", "-c", _code(module, function, args)],
         stdin=subprocess.PIPE,
         stdout=output,
-        stderr=subprocess.DEVNULL,
-        env={name: os.environ[name] for name in _KEPT if name in os.environ},
-        cwd=Path(sys.executable).anchor or None,
+        stderr=None if trusted else subprocess.DEVNULL,
+        env=None if trusted else {name: os.environ[name] for name in _KEPT if name in os.environ},
+        cwd=None if trusted else Path(sys.executable).anchor or None,
+        start_new_session=trusted,
     )
     note_child(child)
     return child

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from airoagent.records.run_record import Run
     from airoagent.settings import Settings
 
-__all__ = ["LaunchSettings", "agent_for", "make_agent", "read_launch_settings"]
+__all__ = ["LaunchSettings", "agent_for", "launch_flags", "make_agent", "read_launch_settings"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +130,12 @@ def _hash(file: Path) -> str:
         return hashlib.sha256(file.read_bytes()).hexdigest()
     except OSError:
         return "unreadable"
+
+
+def launch_flags(agent: Agent, settings: Settings, flags: dict[str, Any]) -> dict[str, Any]:
+    """The flags that make such an agent elsewhere: whole paths, and what variables and the config file set."""
+    begun = read_launch_settings(_launch_settings(agent, settings, all_flags(flags)))
+    return {**begun.flags_for(all_flags({})), "no_store": not settings.store}
 
 
 def make_agent(

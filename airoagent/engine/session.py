@@ -43,7 +43,7 @@ from airoagent.models.base import Model, Sampling
 from airoagent.models.window import fit_to
 from airoagent.plan.plans import Plan
 from airoagent.records.run_record import Run
-from airoagent.records.store import Store, new_run_id
+from airoagent.records.store import Store
 from airoagent.toolbox.tool import Tool, Toolbox
 from airoagent.web.fetch import Fetcher
 
@@ -179,10 +179,12 @@ class Session:
         plan: Plan | MakePlan | None = None,
         watch: Watch | None = None,
         start: StartingPoint | None = None,
+        id: str = "",
     ) -> Run:
         """Run a question to its end, on record; what goes wrong is in the `Run`, and only a stop or a bug is raised.
 
-        Without a ``plan`` the model writes one. ``start`` is what the run takes over from an earlier one.
+        Without a ``plan`` the model writes one. ``start`` is what the run takes over from an earlier one; ``id`` is
+        its id (`new_run_id`), where that has been promised.
         """
         if plan is None:
             question = asked_question(question)
@@ -192,7 +194,7 @@ class Session:
             await asyncio.to_thread(self.start_servers)
         store = self.records.open()
         careful = {tool.name for tool in self.known_tools.values() if tool.side_effects or not tool.repeatable}
-        recorder = Recorder(new_run_id(), store, None, start, careful)
+        recorder = Recorder(id, store, None, start, careful)
         if watch is not None:
             # Words that are yet to be put into a form are not the answer: no tool's are shown early.
             recorder.watch = AnswerWatch(recorder.run, {} if self.form else self.known_tools, watch)

@@ -24,7 +24,7 @@ from airoagent.toolbox.tool import Toolbox
 __all__ = ["resume"]
 
 
-async def resume(session: Session, run: str, *, watch: Watch | None = None) -> Run:
+async def resume(session: Session, run: str | Run, *, watch: Watch | None = None) -> Run:
     """`airoagent.Agent.resume`."""
     past = session.load(run)
     if past.status == "done":

@@ -223,10 +223,12 @@ class Store:
         add_words(db, run, event.type, body)
 
     def write_run(self, run: str, events: Iterable[Event], beside: str = "") -> None:
-        """Put a run on record at once that was made elsewhere; nobody drives it."""
+        """Put a run on record at once that was made elsewhere, or what came to it there; nobody drives it."""
         with self.transaction("the record cannot be written") as db:
+            known = db.execute("SELECT count(*) FROM events WHERE run = ?", (run,)).fetchone()[0]
             for seq, event in enumerate(events):
-                self._insert(db, run, seq, event)
+                if seq >= known:
+                    self._insert(db, run, seq, event)
             db.execute("UPDATE runs SET driver = '' WHERE id = ?", (run,))
             if beside:
                 db.execute("INSERT OR REPLACE INTO beside VALUES (?, ?)", (run, beside))

@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 import os
 import random
+import shutil
+import signal
 import sqlite3
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -17,6 +20,7 @@ import pytest
 
 from airoagent.events import StepStarted
 from airoagent.records.store import Store
+from tests.benchmarks.bench_batch import children, run
 from tests.cli.conftest import Airo
 
 LIBRARY = str(Path(__file__).parents[2] / "examples" / "library")
@@ -240,6 +244,119 @@ def size_of(file: Path) -> int:
     return file.stat().st_size if file.exists() else 0
 
 
+NOTED = '''
+import os, pathlib, time
+from airoagent import tool
+
+@tool(repeatable=False)
+def noted(text: str) -> str:
+    """Says which process it runs in, and notes the question."""
+    with (pathlib.Path(__file__).parent / "ledger").open("a") as file:
+        file.write(f"{os.getpid()} {text}\\n")
+    time.sleep(0.02)
+    return f"seen {text}"
+
+@tool
+def dies(text: str) -> str:
+    """Ends its process, the first time or always."""
+    died = pathlib.Path(__file__).parent / "died"
+    if text == "always" or not died.exists():
+        died.touch()
+        os.kill(os.getpid(), 9)
+    return "survived"
+'''
+
+
+@pytest.fixture
+def noting(tmp_path: Path) -> Callable[..., tuple[str, ...]]:
+    """A batch of so many questions whose tool notes them, or of questions with this plan."""
+
+    def command(number: int, plan: str = ":evidence0: = noted[:question:]\nAnswer: :evidence0:") -> tuple[str, ...]:
+        (tmp_path / "noting.py").write_text(NOTED, encoding="utf-8")
+        row = json.dumps({"purpose": "plan", "text": plan}) + "\n"
+        (tmp_path / "plans.jsonl").write_text(row * number, encoding="utf-8")
+        (tmp_path / "q.txt").write_text("".join(f"What is {n}?\n" for n in range(number)), encoding="utf-8")
+        model, tools = f"scripted:{tmp_path / 'plans.jsonl'}", str(tmp_path / "noting.py")
+        return ("batch", str(tmp_path / "q.txt"), "--out", str(tmp_path / "out.jsonl"), "-m", model, "--tools", tools)
+
+    return command
+
+
+def once(tmp_path: Path, number: int) -> None:
+    """Each of so many questions has one line, one run and one call of the tool."""
+    found = rows((tmp_path / "out.jsonl").read_text())
+    assert set(found) == {str(n + 1) for n in range(number)}
+    assert len((tmp_path / "out.jsonl").read_text().splitlines()) == number
+    assert {row["status"] for row in found.values()} == {"done"}, found
+    with closing(sqlite3.connect(Path(os.environ["AIRO_HOME"]) / "state" / "runs.sqlite3")) as store:
+        runs = {id for (id,) in store.execute("SELECT id FROM runs")}
+    assert runs == {row["run"] for row in found.values()} and len(runs) == number
+    assert not (tmp_path / "out.jsonl.started").exists()
+
+
+def test_several_processes_share_the_questions(
+    airo: Airo, noting: Callable[..., tuple[str, ...]], tmp_path: Path
+) -> None:
+    result = airo(*noting(40), "--jobs", "2", "--at-once", "2")
+    assert result.code == 0, result.err
+    once(tmp_path, 40)
+    noted = (tmp_path / "ledger").read_text().splitlines()
+    assert len(noted) == 40 and len({line.split()[0] for line in noted} - {str(os.getpid())}) == 2
+
+
+def test_a_process_that_dies_costs_its_questions_one_retry(
+    airo: Airo, noting: Callable[..., tuple[str, ...]], tmp_path: Path
+) -> None:
+    plan = ":evidence0: = noted[once]\n:evidence1: = dies[:evidence0:]\nAnswer: :evidence1:"
+    assert airo(*noting(1, plan), "--jobs", "2").code == 0
+    once(tmp_path, 1)
+    assert rows((tmp_path / "out.jsonl").read_text())["1"]["answer"] == "survived"
+    assert len((tmp_path / "ledger").read_text().splitlines()) == 1, "what it had done is not done again"
+
+
+def test_a_question_that_ends_its_process_twice_is_one_failed_line(
+    airo: Airo, noting: Callable[..., tuple[str, ...]], tmp_path: Path
+) -> None:
+    result = airo(*noting(2, ":evidence0: = dies[always]\nAnswer: :evidence0:"), "--jobs", "2", "--at-once", "1")
+    assert result.code == 1 and "Traceback" not in result.err
+    found = rows((tmp_path / "out.jsonl").read_text())
+    assert [row["failure"]["message"] for row in found.values()] == 2 * ["the process that answered it ended twice"]
+
+
+def test_what_keeps_every_question_from_being_asked_ends_the_batch(
+    airo: Airo, questions: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "executable", shutil.which("false"))
+    result = airo("batch", str(questions), "--docs", LIBRARY, "--jobs", "2")
+    assert result.code == 1 and "3 times before it was ready" in result.err and result.out == ""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL], ids=["Ctrl-C", "kill -9"])
+def test_the_end_of_a_batch_is_the_end_of_its_processes(
+    airo: Airo, paying: tuple[str, ...], tmp_path: Path, number: signal.Signals
+) -> None:
+    (tmp_path / "q.txt").write_text("one?\ntwo?\n", encoding="utf-8")
+    (tmp_path / "plans.jsonl").write_text(2 * (tmp_path / "plans.jsonl").read_text())
+    with subprocess.Popen([sys.executable, "-m", "airoagent", *paying, "--jobs", "2"]) as process:
+        while not (tmp_path / "waiting").exists() and process.poll() is None:
+            time.sleep(0.01)
+        jobs = children(process.pid)
+        process.send_signal(number)
+        assert process.wait() in (130, -9) and len(jobs) == 2
+    while any(Path(f"/proc/{job}/cmdline").exists() and Path(f"/proc/{job}/cmdline").read_bytes() for job in jobs):
+        time.sleep(0.01)
+    (tmp_path / "gate").touch()
+    assert airo(*paying, "--jobs", "2").code == 0
+    once(tmp_path, 2)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_six_hundred_questions_killed_four_times_are_each_asked_once(tmp_path: Path) -> None:
+    outcome = run(tmp_path, questions=600, kills=4, jobs=2)
+    assert (outcome.kills, outcome.lines, outcome.done, outcome.lost, outcome.twice) == (4, 600, 600, 0, 0)
+
+
 def test_a_run_that_cannot_be_read_costs_its_own_question_alone(
     airo: Airo, paying: tuple[str, ...], tmp_path: Path
 ) -> None:
@@ -253,20 +370,24 @@ def test_a_run_that_cannot_be_read_costs_its_own_question_alone(
     with closing(sqlite3.connect(Path(os.environ["AIRO_HOME"]) / "state" / "runs.sqlite3")) as base:
         base.execute("UPDATE events SET body = '{x' WHERE run = ? AND seq = 1", (damaged,))
         base.commit()
-    for lines in (4, 4):
-        assert airo(*paying).code == 6
+    for more in ("--retry-failed", "--quiet"):
+        assert airo(*paying, more).code == 6
         found = (tmp_path / "out.jsonl").read_text()
         assert rows(found)["2"]["status"] == "done" and "damaged" in rows(found)["1"]["failure"]["message"]
-        assert len(found.splitlines()) == lines
+        assert len(found.splitlines()) == 4
 
 
-def test_a_question_that_failed_goes_on_from_what_its_run_had(
+def test_a_question_that_failed_goes_on_from_what_its_run_had_if_that_is_asked_for(
     airo: Airo, paying: tuple[str, ...], tmp_path: Path
 ) -> None:
     (tmp_path / "paying.py").write_text(PAYING.replace("time.sleep(0.01)", 'raise ValueError("shut")'))
     assert airo(*paying).code == 5
     (tmp_path / "gate").touch()
-    assert airo(*paying).code == 0 and (tmp_path / "ledger").read_text() == "one\n"
+    before = (tmp_path / "out.jsonl").read_text()
+    skipped = airo(*paying)
+    assert skipped.code == 5 and "1 failed; --retry-failed asks them again" in skipped.err
+    assert (tmp_path / "out.jsonl").read_text() == before
+    assert airo(*paying, "--retry-failed").code == 0 and (tmp_path / "ledger").read_text() == "one\n"
     first, second = map(json.loads, (tmp_path / "out.jsonl").read_text().splitlines())
     assert (first["status"], second["status"]) == ("failed", "done") and first["run"] == second["run"]
 

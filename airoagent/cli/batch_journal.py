@@ -1,0 +1,304 @@
+"""What a batch has written so far: the lines of its output are also its journal, read when the batch goes on.
+
+``OUT.started`` names the runs that have no line yet. What has to be known of all lines lies in a temporary SQLite
+database, which goes to disk when it is large. A Parquet file is written when all questions have their lines, which are
+in ``OUT.jsonl`` until then.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sqlite3
+import stat
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any, TextIO
+
+import click
+
+from airoagent import extras
+from airoagent.cli.batch_questions import Asked
+from airoagent.errors import NOT_ANSWERED, UsageError
+
+__all__ = ["Journal", "Output", "Row", "code_of", "open_output"]
+
+Row = dict[str, Any]
+
+
+def code_of(row: Row) -> int:
+    """The exit code of a row: 0 for an answer."""
+    if row["failure"]:
+        return int(row["failure"]["exit_code"])
+    return 0 if row["answered"] else NOT_ANSWERED
+
+
+class Journal:
+    """What an earlier batch has finished and started, and the ids of this one.
+
+    With ``retry_failed`` failed questions are asked again; ``code`` is the exit code of the first that is not.
+    """
+
+    def __init__(self, *, retry_failed: bool = False) -> None:
+        self.code = 0
+        self._retry = retry_failed
+        self._db = sqlite3.connect("", check_same_thread=False, isolation_level=None)
+        self._lock = threading.Lock()
+        self._closed = False
+        self._db.execute("BEGIN")
+        # `run` is that of the line, `begun` the last that was started: it is another one where that has no line yet.
+        self._db.execute(
+            "CREATE TABLE known (id, question, status DEFAULT '', code DEFAULT 0, run DEFAULT '', begun DEFAULT '',"
+            " PRIMARY KEY (id, question)) WITHOUT ROWID"
+        )
+        self._db.execute("CREATE TABLE seen (id PRIMARY KEY) WITHOUT ROWID")
+
+    def read(self, lines: IO[bytes], *, started: bool = False) -> None:
+        """Take note of the lines of an earlier batch; a line that is cut off or not one of ours is skipped."""
+        change = "INSERT INTO known ({0}) VALUES ({1}) ON CONFLICT DO UPDATE SET {2} WHERE status != 'done'"
+        names = ("id", "question", "begun") if started else ("id", "question", "status", "code", "run")
+        sets = ", ".join(f"{name} = excluded.{name}" for name in names[2:])
+        statement = change.format(", ".join(names), ", ".join("?" * len(names)), sets)
+        for line in lines:
+            try:
+                row = json.loads(line)
+                values: list[str | int] = [str(row["id"]), str(row["question"])]
+                if not started:
+                    values += [row["status"], code_of({"answered": True, "failure": None, **row})]
+                self._db.execute(statement, [*values, row["run"] or ""])
+            except (ValueError, KeyError, TypeError, AttributeError, RecursionError, sqlite3.Error):
+                continue
+
+    def count(self, status: str) -> int:
+        """How many questions have a line with this status and a run."""
+        return int(self._ask("SELECT count(*) FROM known WHERE status = ? AND run > ''", status)[0][0])
+
+    def run_of(self, asked: Asked) -> str:
+        """The run that was started last for a question; "" for none."""
+        rows = self._ask("SELECT begun, run FROM known WHERE id = ? AND question = ?", asked.id, asked.question)
+        return "" if not rows else str(rows[0][0] or rows[0][1])
+
+    def _ask(self, statement: str, *values: str) -> list[Any]:
+        """The rows of a statement. A thread that reads questions may outlive the batch: for it there are none."""
+        with self._lock:
+            return [] if self._closed else self._db.execute(statement, values).fetchall()
+
+    def left(self, questions: Iterator[Asked]) -> Iterator[Asked]:
+        """Those that have to be answered; of two with one id the second is wrong."""
+        written = "SELECT status, code, begun NOT IN ('', run) FROM known WHERE id = ? AND question = ? AND status > ''"
+        for asked in questions:
+            if not asked.wrong and not self._ask("INSERT OR IGNORE INTO seen VALUES (?) RETURNING id", asked.id):
+                why = f"line {asked.line}: duplicate id {asked.id!r}"
+                asked = Asked(str(asked.line), asked.question, asked.line, why)
+            for status, code, going_on in self._ask(written, asked.id, asked.question):
+                if status == "done" or asked.wrong or not (going_on or self._retry):
+                    self.code = self.code or code
+                    break
+            else:
+                yield asked
+
+    def close(self) -> None:
+        """Forget it all."""
+        with self._lock:
+            self._closed = True
+            self._db.close()
+
+
+class Output:
+    """Where the rows go, and the names of runs that have none yet."""
+
+    def __init__(self, lines: TextIO | None, begun: TextIO | None = None) -> None:
+        self._lines = lines
+        self._begun = begun
+
+    def write(self, row: Row) -> None:
+        """Write the row of a question that has come to its end."""
+        click.echo(json.dumps(row, ensure_ascii=False), file=self._lines)
+        if self._lines is not None:
+            self._lines.flush()
+
+    def started(self, asked: Asked, run: str) -> None:
+        """Take note of the run that is about to be started for a question."""
+        if self._begun is not None:
+            row = {"id": asked.id, "question": asked.question, "run": run}
+            self._begun.write(json.dumps(row, ensure_ascii=False) + "\n")
+            self._begun.flush()
+
+
+@contextmanager
+def open_output(out: str | None, journal: Journal, recorded: bool) -> Iterator[Output]:
+    """The output of a batch, held for it alone; what is there already goes into the journal. None is stdout."""
+    if out is None:
+        yield Output(None)
+    elif out.lower().endswith(".parquet"):
+        with _parquet(Path(out), journal, recorded) as output:
+            yield output
+    else:
+        with _lines_of(out, journal, recorded) as output:
+            yield output
+
+
+@contextmanager
+def _lines_of(out: str, journal: Journal, recorded: bool) -> Iterator[Output]:
+    try:
+        path = Path(out).expanduser()
+        # Not to wait for a reader while a pipe is opened: one that nobody reads is refused.
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | getattr(os, "O_NONBLOCK", 0)
+        new = not path.exists()
+        number = os.open(path, flags, 0o666)
+        os.set_blocking(number, True)
+    except (OSError, ValueError, RuntimeError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise UsageError(
+            f"{out[:200]} cannot be written: {reason}", "choose another file, or omit --out to write to stdout"
+        ) from error
+    with open(number, "a", encoding="utf-8", newline="\n") as lines:  # noqa: PTH123 - a descriptor has no path
+        if not stat.S_ISREG(os.fstat(number).st_mode):  # a pipe or a device: nothing can be read there again
+            yield Output(lines)
+            return
+        _hold(number, out)
+        path = path.resolve()
+        with path.open("rb") as before:
+            journal.read(before)
+            before.seek(max(before.tell() - 1, 0))
+            if before.read(1) not in (b"", b"\n"):
+                lines.write("\n")  # half a line, cut off when the batch was stopped
+        if not recorded:
+            yield Output(lines)
+            return
+        with _with_started(path.with_name(path.name + ".started"), new, lines, journal) as output:
+            yield output
+
+
+@contextmanager
+def _with_started(path: Path, new: bool, lines: TextIO, journal: Journal) -> Iterator[Output]:
+    """The output with the file of started runs, which is there until all questions have their lines."""
+    if new:
+        path.unlink(missing_ok=True)  # the user has removed the answers to have new ones
+    with path.open("a+b") as raw:
+        raw.seek(0)
+        journal.read(raw, started=True)
+        raw.write(b"\n")  # after half a line
+        with open(os.dup(raw.fileno()), "a", encoding="utf-8", newline="\n") as begun:  # noqa: PTH123 - a descriptor
+            yield Output(lines, begun)
+    path.unlink(missing_ok=True)
+
+
+def _hold(number: int, out: str) -> None:
+    """Hold the output for this batch, until its process ends; UsageError where another one has it."""
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        return
+    try:
+        fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise UsageError(
+            f"another batch is writing to {out}", "wait for it to finish, or choose another --out"
+        ) from error
+    except OSError:  # a file system without locks
+        return
+
+
+# Parquet --------------------------------------------------------------------------------------------------------------
+
+_ROWS = 10_000  # rows of a group, and in memory at a time
+
+
+@contextmanager
+def _parquet(path: Path, journal: Journal, recorded: bool) -> Iterator[Output]:
+    """The output of a Parquet file: lines until the batch has come to its end, and those of an earlier one first."""
+    extras.require("writing Parquet", "parquet", "pyarrow")
+    path = path.expanduser()
+    lines = path.with_name(path.name + ".jsonl")
+    if path.exists() and not lines.exists():
+        _lines_from_parquet(path, lines)
+    with _lines_of(str(lines), journal, recorded) as output:
+        yield output
+        _parquet_from_lines(lines, path)
+        lines.unlink()
+
+
+def _schema() -> Any:
+    import pyarrow as pa
+
+    text = pa.string()
+    source = pa.struct([(name, text) for name in ("url", "title", "quote")])
+    failure = pa.struct([*((name, text) for name in ("kind", "message", "hint")), ("exit_code", pa.int32())])
+    return pa.schema(
+        [
+            *((name, text) for name in ("id", "question", "status", "answer")),
+            ("answered", pa.bool_()),
+            ("sources", pa.list_(source)),
+            ("failure", failure),
+            ("seconds", pa.float64()),
+            ("run", text),
+            ("line", pa.int64()),
+        ]
+    )
+
+
+def _lines_from_parquet(path: Path, lines: Path) -> None:
+    """Write the rows of an earlier batch as lines; UsageError where the file is not one of ours."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    half = lines.with_name(lines.name + ".part")
+    try:
+        with pq.ParquetFile(path) as file, half.open("w", encoding="utf-8", newline="\n") as written:
+            if not file.schema_arrow.equals(_schema()):
+                raise UsageError(f"{path} was not written by airo batch", "choose another --out")
+            for batch in file.iter_batches(_ROWS):
+                for row in batch.to_pylist():
+                    if row["line"] is None:
+                        del row["line"]
+                    written.write(json.dumps(row, ensure_ascii=False) + "\n")
+        half.replace(lines)
+    except (pa.ArrowException, OSError) as error:
+        raise UsageError(f"{path} cannot be read: {error}", "choose another --out") from error
+    finally:
+        half.unlink(missing_ok=True)
+
+
+def _parquet_from_lines(lines: Path, path: Path) -> None:
+    """Write the Parquet file: the last line of each question, in the order of the lines."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    half = path.with_name(path.name + ".part")
+    with contextlib.closing(sqlite3.connect("")) as db, lines.open("rb") as file:
+        db.execute("CREATE TABLE last (id, question, at, PRIMARY KEY (id, question)) WITHOUT ROWID")
+        for at, row in _rows(file):
+            db.execute("INSERT OR REPLACE INTO last VALUES (?, ?, ?)", (row["id"], row["question"], at))
+        try:
+            with pq.ParquetWriter(half, _schema()) as writer:
+                group: list[Row] = []
+                file.seek(0)
+                for at, row in _rows(file):
+                    last = db.execute("SELECT at FROM last WHERE id = ? AND question = ?", (row["id"], row["question"]))
+                    group += [row] if last.fetchone()[0] == at else []
+                    if len(group) == _ROWS:
+                        writer.write_table(pa.Table.from_pylist(group, _schema()))
+                        group = []
+                writer.write_table(pa.Table.from_pylist(group, _schema()))
+            half.replace(path)
+        except (pa.ArrowException, OSError) as error:
+            raise UsageError(f"{path} cannot be written: {error}", f"the answers are in {lines}") from error
+        finally:
+            half.unlink(missing_ok=True)
+
+
+def _rows(lines: IO[bytes]) -> Iterator[tuple[int, Row]]:
+    """The rows, each with the place of its line; lines that were cut off are skipped."""
+    at = 0
+    for line in lines:
+        try:
+            row = json.loads(line)
+        except (ValueError, RecursionError):
+            row = None
+        if isinstance(row, dict) and "id" in row and "question" in row:
+            yield at, row
+        at += len(line)

@@ -1,0 +1,170 @@
+"""The questions of a file, read one by one: a question per line, JSON lines, or CSV (by the file's name)."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import stat
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import chain
+from typing import IO
+
+from airoagent.errors import UsageError
+from airoagent.textfiles import opened
+
+__all__ = ["Asked", "open_questions", "read_questions"]
+
+_LONGEST = 1024 * 1024  # bytes of a line
+_PATIENCE = 100  # lines without a question, from the first: then this is no file of questions
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A line of the file: a question, or what is ``wrong`` with it."""
+
+    id: str
+    question: str
+    line: int
+    wrong: str = ""
+
+
+@contextmanager
+def open_questions(file: str) -> Iterator[IO[bytes]]:
+    """The file of questions (``-``: standard input), to be read line by line."""
+    if file == "-":
+        try:  # not `sys.stdin` itself: a thread that waits in it when Ctrl-C ends the program would make Python abort
+            number = os.dup(sys.stdin.fileno())
+        except (OSError, ValueError) as error:
+            raise UsageError("standard input cannot be read", "give a file of questions") from error
+        with open(number, "rb") as lines:  # noqa: PTH123 - a descriptor has no path
+            yield lines
+    else:
+        with opened(file) as lines:
+            if stat.S_ISCHR(os.fstat(lines.fileno()).st_mode) and not lines.isatty():
+                raise UsageError(
+                    f"{file} is a device, not a file of questions", "give a file, or `-` for standard input"
+                )
+            yield lines
+
+
+def read_questions(lines: IO[bytes], file: str) -> Iterator[Asked]:
+    """The questions in order, and the lines that are not questions; UsageError if there is no question at all."""
+    table = file.lower().endswith((".csv", ".tsv"))
+    good = bad = 0
+    for asked in _table_rows(lines, file) if table else _text_lines(lines, file):
+        good, bad = good + (not asked.wrong), bad + bool(asked.wrong)
+        if not good and bad > _PATIENCE:
+            raise UsageError(f"{file} has no question in its first {bad:,} lines", "write one question per line")
+        yield asked
+    if not good and not bad:
+        raise UsageError(f"{file} contains no questions", "write one question per line")
+
+
+def _text_lines(lines: IO[bytes], file: str) -> Iterator[Asked]:
+    for number, line in _numbered(lines, file):
+        asked = _read_line(line, file, number)
+        if asked is not None:
+            yield asked
+
+
+def _table_rows(lines: IO[bytes], file: str) -> Iterator[Asked]:
+    """The rows of a CSV file with a column ``question`` and perhaps one ``id``; others are ignored."""
+    csv.field_size_limit(_LONGEST)  # an open quote is an error of one row, not of the rest of the file
+    text = (line.decode("utf-8", "surrogateescape") for _, line in _numbered(lines, file))
+    head = next(text, "")
+    # Spreadsheets write semicolons where the comma is the decimal sign.
+    reader = csv.reader(chain([head], text), delimiter=max(",;\t", key=head.count))
+    try:
+        names = [name.strip().lower() for name in next(reader, [])]
+    except csv.Error:
+        names = []
+    if head and "question" not in names:
+        raise UsageError(f"{file} has no column named question", "its first line names the columns: id,question")
+    while True:
+        number = reader.line_num + 1
+        try:
+            row = dict(zip(names, next(reader), strict=False))
+            "".join(row.values()).encode()
+        except StopIteration:
+            return
+        except csv.Error as error:
+            yield _wrong("", file, number, f"this row is not CSV ({error})")
+        except UnicodeEncodeError:
+            yield _wrong(row.get("question", ""), file, number, "the row is not UTF-8 text")
+        else:
+            if any(row.values()):
+                question = row.get("question", "")
+                yield _checked(row.get("id") or str(number), question, question, file, number)
+
+
+def _numbered(lines: IO[bytes], file: str) -> Iterator[tuple[int, bytes]]:
+    """The lines with their numbers; of one that is too long the first bytes."""
+    number = 0
+    while line := _read_bytes(lines, file, _LONGEST + 1):
+        number += 1
+        if len(line) > _LONGEST and not line.endswith(b"\n"):
+            _skip_line(lines, file, number)
+        yield number, line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line
+
+
+def _read_bytes(lines: IO[bytes], file: str, most: int) -> bytes:
+    """The next line, or its first ``most`` bytes."""
+    try:
+        return lines.readline(most)
+    except OSError as error:
+        raise UsageError(f"{file} cannot be read: {error.strerror}", "give a file of questions, or `-`") from error
+
+
+def _skip_line(lines: IO[bytes], file: str, number: int) -> None:
+    """Read on to the end of a line that is too long."""
+    for _ in range(64):
+        piece = _read_bytes(lines, file, _LONGEST)
+        if not piece or piece.endswith(b"\n"):
+            return
+    raise UsageError(
+        f"{file}:{number}: the line is longer than {64 * _LONGEST // 1024**2} MB", "write one question per line"
+    )
+
+
+def _wrong(text: str, file: str, number: int, why: str) -> Asked:
+    shown = text[:200].encode("utf-8", "replace").decode().strip()
+    return Asked(str(number), shown, number, f"{file}:{number}: {why}")
+
+
+def _read_line(line: bytes, file: str, number: int) -> Asked | None:
+    """What a line asks; None for an empty one."""
+    shown = line[:200].decode("utf-8", "replace")
+    if len(line) > _LONGEST:
+        return _wrong(shown, file, number, f"the line is longer than {_LONGEST // 1024**2} MB")
+    try:
+        text = line.decode().strip()
+    except UnicodeDecodeError as error:
+        return _wrong(shown, file, number, f"the line is not UTF-8 text (byte {error.start})")
+    if not text:
+        return None
+    id, question = str(number), text
+    if text.startswith("{"):
+        try:
+            row = json.loads(text)
+            id, question = str(number if row.get("id") is None else row["id"]), row["question"]
+        except (ValueError, KeyError, RecursionError) as error:
+            why = f"no {error}" if isinstance(error, KeyError) else str(error)[:200]
+            return _wrong(shown, file, number, f"this is not a JSON object with a question ({why})")
+    return _checked(id, question, shown, file, number)
+
+
+def _checked(id: str, question: object, shown: str, file: str, number: int) -> Asked:
+    """The question of a line, if it is one."""
+    if not isinstance(question, str) or not question.strip():
+        return _wrong(shown, file, number, "the question is not text")
+    try:
+        (id + question).encode()
+    except UnicodeEncodeError:
+        return _wrong(shown, file, number, "the question or its id is not valid text: it contains a lone surrogate")
+    if "\0" in question:
+        return _wrong(shown, file, number, "the question is not valid text: it contains a zero byte")
+    return Asked(id, question.strip(), number)
