@@ -4,7 +4,7 @@ import asyncio
 from pathlib import Path
 
 from airoagent import Agent
-from airoagent.events import PlanText, RunFinished, StepFinished
+from airoagent.events import AnswerText, PlanText, StepFinished
 
 
 async def main() -> None:
@@ -16,8 +16,8 @@ async def main() -> None:
                 print(event.text, end="")
             case StepFinished():
                 print(f"{event.step} {event.tool}: {len(event.evidence.text)} characters in {event.seconds:.2f} s")
-            case RunFinished():
-                print(event.answer)
+            case AnswerText():  # in pieces, as the model writes it
+                print(event.text, end="", flush=True)
             case _:
                 continue
 

@@ -158,7 +158,8 @@ def serve_command(
     """Serve the agent as an OpenAI-compatible API (/v1/chat/completions, /v1/models) and as an MCP server (/mcp).
 
     Works with any client of that API, such as open-webui, llm or the openai packages. Each request is a recorded run;
-    the plan and its steps are sent as reasoning, the sources as citations. Only the last message is used.
+    the plan and its steps are sent as reasoning, the sources as citations. A follow-up is completed from the messages
+    before it. With -T +AskUser a plan may ask the user; the next message is the answer.
 
     /mcp speaks MCP over streamable HTTP (extra mcp), with the tools ask, plan, run, get_run and, with --docs,
     search_documents. With --mcp the same tools are served on standard input and output, to the client that starts it.
