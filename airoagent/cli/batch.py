@@ -146,7 +146,7 @@ class Batch:
         async def work() -> None:
             while (asked := await take()) is not None:
                 if self.progress is not None:
-                    self.progress.line = asked.line
+                    self.progress.note(asked)
                 row = await self._row(asked)
                 self.output.write(row)
                 self.code = self.code or code_of(row)
@@ -209,9 +209,14 @@ class Progress:
         found = os.fstat(lines.fileno())
         self._lines = lines
         self._size = found.st_size if stat.S_ISREG(found.st_mode) else 0
-        self.line = 0  # the last one that was read
-        self._count = 0
-        self._times = deque([time.monotonic()], maxlen=500)
+        self._line = self._count = 0
+        self._times: deque[float] = deque(maxlen=500)
+
+    def note(self, asked: Asked) -> None:
+        """Take note of a question that is asked now: the first starts the clock."""
+        self._line = asked.line
+        if not self._times:
+            self._times.append(time.monotonic())
 
     def show(self, asked: Asked, row: Row) -> None:
         """Print the line of a question that has come to its end."""
@@ -227,7 +232,7 @@ class Progress:
         if not self._size:
             return ""
         at = self._lines.tell()
-        seconds = int((self._size - at) * self.line / at / rate)
+        seconds = int((self._size - at) * self._line / at / rate)
         hours, minutes = divmod(seconds // 60, 60)
         left = f"{hours} h {minutes} min" if hours else f"{minutes} min" if minutes else f"{seconds} s"
         return f", {left} left" if self._size > at else ""

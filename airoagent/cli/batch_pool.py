@@ -13,6 +13,7 @@ import json
 import math
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -318,7 +319,10 @@ def connected(address: str) -> Iterator[None]:
     import ray
 
     before = signal.getsignal(signal.SIGTERM)
+    host, _, port = address.rpartition("/")[-1].rpartition(":")
     try:
+        if port.isdigit():  # Ray itself would try for a quarter of an hour
+            socket.create_connection((host, int(port)), _GRACE).close()
         ray.init(address or None, log_to_driver=False, logging_level="ERROR")
     except Exception as error:  # of a dozen kinds
         reason = " ".join(str(error).split())[:300]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import sqlite3
@@ -18,6 +19,7 @@ from typing import Any
 
 import pytest
 
+from airoagent import extras
 from airoagent.events import StepStarted
 from airoagent.records.store import Store
 from tests.benchmarks.bench_batch import children, run
@@ -447,3 +449,63 @@ def test_an_id_that_is_null_is_the_number_of_the_line(airo: Airo, tmp_path: Path
     file = tmp_path / "q.jsonl"
     file.write_text('{"id": null, "question": "How deep is Lake Baikal?"}\n', encoding="utf-8")
     assert list(rows(airo("batch", str(file), "--quiet", "--docs", LIBRARY, "--no-store").out)) == ["1"]
+
+
+@pytest.mark.parametrize("sign", [",", ";", "\t"])
+def test_a_table_has_its_questions_in_a_column(airo: Airo, tmp_path: Path, sign: str) -> None:
+    lines = (
+        b"\xef\xbb\xbfid,Question,note\r\n"
+        b'lake,"How deep is\r\nLake Baikal?",x\r\n'
+        b",Where do otters sleep?\r\n"
+        b"\r\n"
+        b"none,,x\r\n"
+        b"bad,caf\xe9?,x\r\n"
+        b"lake,How deep is Lake Baikal?,twice\r\n"
+        b'open,"How deep'
+    )
+    (tmp_path / "q.csv").write_bytes(lines.replace(b",", sign.encode()))
+    result = airo("batch", str(tmp_path / "q.csv"), "--docs", LIBRARY, "--quiet")
+    found = rows(result.out)
+    assert result.code == 2 and set(found) == {"lake", "4", "6", "7", "8", "open"}
+    assert "1,642" in found["lake"]["answer"] and found["4"]["status"] == "done"
+    assert "the question is not text" in found["6"]["failure"]["message"]
+    assert "not UTF-8" in found["7"]["failure"]["message"] and "duplicate id" in found["8"]["failure"]["message"]
+
+
+def test_a_table_without_a_column_of_questions_is_refused(airo: Airo, tmp_path: Path) -> None:
+    (tmp_path / "q.csv").write_text("id,text\n1,How deep is Lake Baikal?\n")
+    result = airo("batch", str(tmp_path / "q.csv"))
+    assert result.code == 2 and "has no column named question" in result.err
+
+
+def test_a_parquet_file_has_the_last_line_of_each_question_and_goes_on(
+    airo: Airo, paying: tuple[str, ...], tmp_path: Path
+) -> None:
+    parquet = pytest.importorskip("pyarrow.parquet", reason="pyarrow is not installed")
+    out = tmp_path / "out.parquet"
+    command = [str(out) if word.endswith("out.jsonl") else word for word in paying]
+    (tmp_path / "paying.py").write_text(PAYING.replace("time.sleep(0.01)", 'raise ValueError("shut")'))
+    assert airo(*command).code == 5
+    first = parquet.read_table(out).to_pylist()
+    assert [(row["id"], row["status"], row["failure"]["exit_code"]) for row in first] == [("1", "failed", 5)]
+    (tmp_path / "gate").touch()
+    assert airo(*command, "--retry-failed").code == 0
+    assert airo(*command).code == 0
+    (row,) = parquet.read_table(out).to_pylist()
+    assert (row["status"], row["answer"], row["failure"], row["run"]) == ("done", "open", None, first[0]["run"])
+    assert sorted(path.name for path in tmp_path.glob("out*")) == ["out.parquet"]
+    parquet.write_table(parquet.read_table(out, columns=["id"]), out)
+    refused = airo(*command)
+    assert refused.code == 2 and "was not written by airo batch" in refused.err
+
+
+@pytest.mark.skipif(extras.has("pyarrow"), reason="pyarrow is installed")
+def test_without_pyarrow_the_extra_is_named(airo: Airo, questions: Path, tmp_path: Path) -> None:
+    result = airo("batch", str(questions), "--out", str(tmp_path / "out.parquet"))
+    assert result.code == 3 and "needs pyarrow" in result.err and "[parquet]" in result.err
+
+
+def test_progress_has_the_rate_and_the_time_left(airo: Airo, questions: Path) -> None:
+    told = airo("batch", str(questions), "--docs", LIBRARY, "--at-once", "1", "--no-store").err.splitlines()
+    assert re.fullmatch(r"1 1: done \(\S+ s\), \S+/s, \d+ (s|min) left", told[0])
+    assert re.fullmatch(r"2 otters: done \(\S+ s\), \S+/s", told[1])
