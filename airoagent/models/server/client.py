@@ -30,6 +30,7 @@ from airoagent.models.server.faults import (
     KEYS,
     BrokeOff,
     DoesNotFit,
+    NoGrammar,
     NoRoute,
     RetrySchedule,
     broke_off,
@@ -215,6 +216,13 @@ class ServerModel:
                 return
             except NoRoute:  # Only while the route is still open: `_refused`.
                 self._route = route = "completions" if route == "chat" else "chat"
+            except NoGrammar:
+                if self._dialect is not None and self._dialect.lark:
+                    self._dialect = replace(self._dialect, lark=False)  # vLLM that is set to xgrammar alone.
+                elif prompt.grammar:
+                    prompt = replace(prompt, grammar="")  # What it writes is checked as always.
+                else:
+                    raise
 
     async def aclose(self) -> None:
         """Nothing is held between completions."""

@@ -27,6 +27,7 @@ __all__ = [
     "KEYS",
     "BrokeOff",
     "DoesNotFit",
+    "NoGrammar",
     "NoRoute",
     "RetrySchedule",
     "broke_off",
@@ -47,10 +48,16 @@ _TOO_LONG: Final = re.compile(
     r"prompt (is )?too long|too many tokens|max_model_len",
     re.IGNORECASE,
 )
+# vLLM: "Invalid grammar specification", "Grammar error"; llama.cpp: "failed to parse grammar"; LM Studio: "json_schema".
+_GRAMMAR: Final = re.compile(r"grammar|json_schema|response_format|structured.?output", re.IGNORECASE)
 
 
 class NoRoute(ModelError):
     """The server has no completions route."""
+
+
+class NoGrammar(ModelError):
+    """The server does not take the grammar it was sent."""
 
 
 class DoesNotFit(ModelError):
@@ -139,6 +146,8 @@ def refused(
         )
     if _TOO_LONG.search(content.decode("utf-8", "replace")):
         return _does_not_fit(name, reason)
+    if status in (400, 422) and _GRAMMAR.search(reason):
+        return NoGrammar(f"{name} refused ({status}): {reason}", "write without a grammar: --free")
     hint = "try again later" if status in _BUSY else _LOG
     return ModelError(f"{name} refused ({status}): {reason or 'it gave no reason'}", hint)
 
