@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 import threading
 from typing import Any
 
@@ -406,3 +407,75 @@ def test_show_and_doctor_ask_the_server(capfd: pytest.CaptureFixture[str]) -> No
         with pytest.raises(SystemExit) as ended:
             main(["doctor", "-m", served.url])
         assert ended.value.code == 0, capfd.readouterr()
+
+
+# What a user meets who has the wrong server, or none.
+
+
+@pytest.mark.parametrize(
+    ("name", "variable", "hint"),
+    [("ollama:m", "OLLAMA_HOST", "ollama serve"), ("lmstudio:m", "LMSTUDIO_HOST", "lms server start")],
+)
+def test_a_program_that_does_not_run_is_named_with_its_address_and_how_to_start_it(
+    name: str, variable: str, hint: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+    monkeypatch.setenv(variable, address)
+    with pytest.raises(ModelError) as caught:
+        asyncio.run(complete(open_model(name), Prompt("x")))
+    assert caught.value.message == f"no server answers at http://{address} ({name}): connection refused"
+    assert hint in caught.value.hint and variable in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("name", "models", "reason", "message", "hint"),
+    [
+        ("ollama:qwen", [], 'model "qwen" not found', "has no model 'qwen' (404)", "ollama pull qwen"),
+        (
+            "ollama:qwen",
+            ["qwen3"],
+            'model "qwen" not found',
+            "has no model 'qwen' (404)",
+            "it has qwen3: -m ollama:NAME",
+        ),
+        ("", [], 'model "default" not found', "has no models (404)", "-o model NAME"),
+        ("", ["a", "b"], "The model `a` does not exist.", "has no model 'a' (404)", "it has b: -o model NAME"),
+    ],
+)
+def test_a_model_that_is_not_there_is_named_with_those_that_are(
+    name: str, models: list[str], reason: str, message: str, hint: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listed = as_json({"data": [{"id": each, "owned_by": "library"} for each in models]})
+    gone = plain(404, json.dumps({"error": {"message": reason}}).encode())
+    with serving({"/v1/models": listed, "/v1/chat/completions": gone, "/v1/completions": gone}) as served:
+        monkeypatch.setenv("OLLAMA_HOST", served.url)
+        with pytest.raises(ModelError) as caught:
+            asyncio.run(complete(open_model(name or served.url), Prompt("x")))
+    assert caught.value.message == f"{name or served.url} {message}"
+    assert hint in caught.value.hint
+
+
+def test_the_first_of_many_models_that_is_refused_is_named() -> None:
+    listed = as_json({"data": [{"id": f"m{at}"} for at in range(5000)]})
+    routes = {"/v1/models": listed, "/v1/chat/completions": failing(400)}
+    with serving(routes) as served, pytest.raises(ModelError) as caught:
+        ask(served.url)
+    assert caught.value.hint == "m0 was asked for, the first of 5000 models: name another with -o model NAME"
+
+
+def test_a_web_page_is_reported_by_its_title_and_not_by_its_markup() -> None:
+    page = b"<!doctype html><html><head><style>a{}</style><title>Router &amp; login</title></head><body>Hello"
+    for status, said_so in ((200, "something that is not a completion"), (500, "refused (500)")):
+        answer = plain(status, page, "text/html")
+        with serving({"/v1/completions": answer}) as served, pytest.raises(ModelError) as caught:
+            ask(served.url)
+        assert caught.value.message.endswith(f"{said_so}: a web page (Router & login)")
+
+
+@pytest.mark.parametrize("name", ["ollama", "ollama:", "lmstudio:", "smolm2"])
+def test_a_name_that_lacks_something_is_answered_with_the_right_form(name: str) -> None:
+    with pytest.raises(ModelError) as caught:
+        open_model(name)
+    assert {"o": "ollama:NAME", "l": "lmstudio:NAME", "s": "smollm2"}[name[0]] in caught.value.hint
