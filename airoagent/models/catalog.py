@@ -313,7 +313,8 @@ def _resolve(text: str) -> tuple[str, Path | None]:
 
 
 def _nearest(text: str) -> str:
-    names = ["extractive", "scripted:FILE", *(entry.name for entry in CATALOGUE)]
+    names = ["extractive", *PACKAGED, "scripted:FILE", *(f"{name}:NAME" for name in _PROGRAMS)]
+    names += [entry.name for entry in CATALOGUE]
     near = difflib.get_close_matches(text.lower(), names, n=3, cutoff=0.5)
     near += [name for name in names if text and text.lower() in name and name not in near][: 3 - len(near)]
     if near:

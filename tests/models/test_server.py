@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 import threading
 from typing import Any
 
 import pytest
 
 from airoagent import Agent
+from airoagent.calls.call_grammar import call_grammar
 from airoagent.errors import ModelError, UsageError
 from airoagent.models.base import Chunk, Completion, Prompt, Sampling, complete
 from airoagent.models.catalog import open_model
 from airoagent.models.server.client import ServerModel
+from airoagent.models.server.dialects import DIALECTS
+from airoagent.plan.plan_grammar import plan_grammar
+from airoagent.prompts.context_prompts import ContextBlock, answer_grammar
 from airoagent.prompts.grammar import Grammar, Rule, Text
 from tests.modelserver import Answer, Handler, as_json, events, failing, first, piece, plain, said, serving
 
@@ -80,11 +85,64 @@ def test_a_grammar_goes_where_the_server_takes_it(owner: str, field: str) -> Non
     with serving({"/v1/models": as_json(listed), "/v1/completions": said("Yes USER: no")}) as served:
         completion = ask(served.url, Prompt("x", grammar=GRAMMAR))
     sent = served.body()[field]
-    assert (sent["grammar"] if field == "structured_outputs" else sent) == GRAMMAR.gbnf()
+    lark = "%llguidance {}\n"  # xgrammar is slow with plans: at this line vLLM takes llguidance in its place
+    assert sent == ({"grammar": lark + GRAMMAR.lark()} if owner == "vllm" else GRAMMAR.gbnf())
     assert completion.text == "Yes USER: no"  # What is held to a grammar ends by itself.
     with serving({"/v1/models": as_json(listed), "/v1/completions": said("Yes.")}) as served:
         assert ask(served.url, Prompt("x", grammar='start: "Yes."')).text == "Yes."
-    assert field not in served.body()  # Lark is nothing that a server reads.
+    assert served.body().get(field) == ({"grammar": lark + 'start: "Yes."'} if owner == "vllm" else None)
+
+
+SCHEMA = {"type": "object", "properties": {"name": {"enum": ["search"]}}, "required": ["name"]}
+FOR_VLLM = {
+    "plan": plan_grammar(["Search", "KnowledgeModel"]),
+    "call": call_grammar(SCHEMA),
+    "answer": answer_grammar([ContextBlock("Otters sleep in kelp.", (("url", "https://a.example/x"),))]),
+    "text": 'start: "Yes."',
+}
+
+
+@pytest.mark.parametrize("name", FOR_VLLM)
+def test_llguidance_takes_what_vllm_is_sent(name: str) -> None:
+    llguidance = pytest.importorskip("llguidance")
+    sent = DIALECTS["vllm"].constraint(FOR_VLLM[name], chat=True)["structured_outputs"]["grammar"]
+    assert llguidance.LLMatcher.validate_grammar(llguidance.grammar_from("grammar", sent)) == ""
+
+
+@pytest.mark.parametrize("name", FOR_VLLM)
+def test_xgrammar_leaves_what_vllm_is_sent_to_llguidance(name: str) -> None:
+    xgrammar = pytest.importorskip("xgrammar", reason="xgrammar is not installed")
+    sent = DIALECTS["vllm"].constraint(FOR_VLLM[name], chat=True)["structured_outputs"]["grammar"]
+    with pytest.raises(RuntimeError, match="%llguidance"):
+        xgrammar.Grammar.from_lark(sent)
+
+
+@pytest.mark.parametrize(
+    "reason", ["Invalid grammar specification.", "failed to parse grammar", "unsupported response_format"]
+)
+def test_a_grammar_that_a_server_refuses_is_sent_in_another_form_and_then_left_out(reason: str) -> None:
+    grammars: list[str] = []
+
+    def answer(handler: Handler, times: int) -> None:
+        grammars.append(served.body().get("structured_outputs", {}).get("grammar", ""))
+        body = json.dumps({"error": {"message": reason}}).encode()
+        (said("Yes USER: no") if not grammars[-1] else plain(400, body))(handler, times)
+
+    routes = {"/v1/models": as_json({"data": [{"id": "m", "owned_by": "vllm"}]}), "/v1/completions": answer}
+    with serving(routes) as served:
+        model = ServerModel(served.url, route="completions")
+        first_text = asyncio.run(complete(model, Prompt("x", grammar=GRAMMAR))).text
+        asyncio.run(complete(model, Prompt("x", grammar=GRAMMAR)))
+    assert grammars == ["%llguidance {}\n" + GRAMMAR.lark(), GRAMMAR.gbnf(), "", GRAMMAR.gbnf(), ""]
+    assert first_text == "Yes "  # Written freely, it ends at the wrapper's stop string.
+
+
+def test_a_server_that_speaks_of_grammars_without_being_sent_one_is_not_asked_for_ever() -> None:
+    body = json.dumps({"error": {"message": "grammar of the prompt is wrong"}}).encode()
+    with serving({"/v1/completions": plain(400, body)}) as served:
+        with pytest.raises(ModelError, match="grammar of the prompt is wrong"):
+            ask(served.url, Prompt("x"), route="completions")
+        assert [path for path, *_ in served.requests].count("/v1/completions") == 1
 
 
 def test_a_server_that_does_not_say_what_it_is_gets_no_more_than_the_standard() -> None:
@@ -349,3 +407,75 @@ def test_show_and_doctor_ask_the_server(capfd: pytest.CaptureFixture[str]) -> No
         with pytest.raises(SystemExit) as ended:
             main(["doctor", "-m", served.url])
         assert ended.value.code == 0, capfd.readouterr()
+
+
+# What a user meets who has the wrong server, or none.
+
+
+@pytest.mark.parametrize(
+    ("name", "variable", "hint"),
+    [("ollama:m", "OLLAMA_HOST", "ollama serve"), ("lmstudio:m", "LMSTUDIO_HOST", "lms server start")],
+)
+def test_a_program_that_does_not_run_is_named_with_its_address_and_how_to_start_it(
+    name: str, variable: str, hint: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+    monkeypatch.setenv(variable, address)
+    with pytest.raises(ModelError) as caught:
+        asyncio.run(complete(open_model(name), Prompt("x")))
+    assert caught.value.message == f"no server answers at http://{address} ({name}): connection refused"
+    assert hint in caught.value.hint and variable in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("name", "models", "reason", "message", "hint"),
+    [
+        ("ollama:qwen", [], 'model "qwen" not found', "has no model 'qwen' (404)", "ollama pull qwen"),
+        (
+            "ollama:qwen",
+            ["qwen3"],
+            'model "qwen" not found',
+            "has no model 'qwen' (404)",
+            "it has qwen3: -m ollama:NAME",
+        ),
+        ("", [], 'model "default" not found', "has no models (404)", "-o model NAME"),
+        ("", ["a", "b"], "The model `a` does not exist.", "has no model 'a' (404)", "it has b: -o model NAME"),
+    ],
+)
+def test_a_model_that_is_not_there_is_named_with_those_that_are(
+    name: str, models: list[str], reason: str, message: str, hint: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listed = as_json({"data": [{"id": each, "owned_by": "library"} for each in models]})
+    gone = plain(404, json.dumps({"error": {"message": reason}}).encode())
+    with serving({"/v1/models": listed, "/v1/chat/completions": gone, "/v1/completions": gone}) as served:
+        monkeypatch.setenv("OLLAMA_HOST", served.url)
+        with pytest.raises(ModelError) as caught:
+            asyncio.run(complete(open_model(name or served.url), Prompt("x")))
+    assert caught.value.message == f"{name or served.url} {message}"
+    assert hint in caught.value.hint
+
+
+def test_the_first_of_many_models_that_is_refused_is_named() -> None:
+    listed = as_json({"data": [{"id": f"m{at}"} for at in range(5000)]})
+    routes = {"/v1/models": listed, "/v1/chat/completions": failing(400)}
+    with serving(routes) as served, pytest.raises(ModelError) as caught:
+        ask(served.url)
+    assert caught.value.hint == "m0 was asked for, the first of 5000 models: name another with -o model NAME"
+
+
+def test_a_web_page_is_reported_by_its_title_and_not_by_its_markup() -> None:
+    page = b"<!doctype html><html><head><style>a{}</style><title>Router &amp; login</title></head><body>Hello"
+    for status, said_so in ((200, "something that is not a completion"), (500, "refused (500)")):
+        answer = plain(status, page, "text/html")
+        with serving({"/v1/completions": answer}) as served, pytest.raises(ModelError) as caught:
+            ask(served.url)
+        assert caught.value.message.endswith(f"{said_so}: a web page (Router & login)")
+
+
+@pytest.mark.parametrize("name", ["ollama", "ollama:", "lmstudio:", "smolm2"])
+def test_a_name_that_lacks_something_is_answered_with_the_right_form(name: str) -> None:
+    with pytest.raises(ModelError) as caught:
+        open_model(name)
+    assert {"o": "ollama:NAME", "l": "lmstudio:NAME", "s": "smollm2"}[name[0]] in caught.value.hint

@@ -30,6 +30,7 @@ from airoagent.models.server.faults import (
     KEYS,
     BrokeOff,
     DoesNotFit,
+    NoGrammar,
     NoRoute,
     RetrySchedule,
     broke_off,
@@ -61,6 +62,7 @@ OPTIONS: Final = (
 
 # How often a completion that the server cut off early is gone on with.
 _MOST_PARTS: Final = 8
+_UNNAMED: Final = "default"  # The model asked of a server that lists none.
 _LOCAL: Final = ("127.0.0.1", "localhost", "::1")
 
 
@@ -215,6 +217,13 @@ class ServerModel:
                 return
             except NoRoute:  # Only while the route is still open: `_refused`.
                 self._route = route = "completions" if route == "chat" else "chat"
+            except NoGrammar:
+                if self._dialect is not None and self._dialect.lark:
+                    self._dialect = replace(self._dialect, lark=False)  # vLLM that is set to xgrammar alone.
+                elif prompt.grammar:
+                    prompt = replace(prompt, grammar="")  # What it writes is checked as always.
+                else:
+                    raise
 
     async def aclose(self) -> None:
         """Nothing is held between completions."""
@@ -285,7 +294,7 @@ class ServerModel:
         self, prompt: str, asked: str | list[int], sampling: Sampling, route: Route, stop: tuple[str, ...], most: int
     ) -> dict[str, Any]:
         body: dict[str, Any] = {
-            "model": self._known_as or "default",
+            "model": self._known_as or _UNNAMED,
             "max_tokens": most,
             "temperature": sampling.temperature,
             "top_p": sampling.top_p,
@@ -345,7 +354,7 @@ class ServerModel:
                     raise self._refused(response, content, url)
             except (httpx.ConnectError, httpx.ConnectTimeout) as error:
                 if not await retries.once_more(error):
-                    raise unreachable(self._name, error) from error
+                    raise unreachable(self._name, self._root, error) from error
             except httpx.TimeoutException as error:
                 raise ModelError(
                     f"{self._name} has not said anything for {self._timeout:g} s",
@@ -372,7 +381,7 @@ class ServerModel:
                 if not retry:
                     return None
                 if not await retries.once_more(error):
-                    raise unreachable(self._name, error) from error
+                    raise unreachable(self._name, self._root, error) from error
             except (httpx.HTTPError, ValueError, RecursionError):
                 return None  # It does not list its models, or not in JSON: many do not. The completion will show.
 
@@ -418,7 +427,13 @@ class ServerModel:
 
     def _refused(self, response: httpx.Response, content: bytes, url: str) -> ModelError:
         error = refused(
-            self._name, response.status_code, content, response.headers, model=self._model, listed=self._listed
+            self._name,
+            response.status_code,
+            content,
+            response.headers,
+            named=self._model,
+            asked=self._known_as or _UNNAMED,
+            listed=self._listed,
         )
         if isinstance(error, NoRoute) and not (self._route == "auto" and url.endswith(_path(self._first_route()))):
             return ModelError(error.message, error.hint)

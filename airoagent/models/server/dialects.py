@@ -28,10 +28,11 @@ class Dialect:
     """A kind of server.
 
     ``penalty`` is the name of its penalty field, ``counts`` whether it counts tokens at a stream's end, ``grammar`` the
-    field for a grammar in GBNF (``""``: none), ``schema`` whether its chat takes a JSON schema where it takes no
-    grammar; ``window`` where it reports its window: a path from its root, and keys into the answer; ``plainly`` the
-    fields that switch off what it would do to the choice of tokens unasked; ``vague`` that it says "length" at a stop
-    string, too; ``tokenizer`` the path of its tokenizer, as llama.cpp's takes and answers.
+    field for a grammar (``""``: none), ``lark`` whether that is llguidance's Lark instead of GBNF, ``schema`` whether
+    its chat takes a JSON schema where it takes no grammar; ``window`` where it reports its window: a path from its
+    root, and keys into the answer; ``plainly`` the fields that switch off what it would do to the choice of tokens
+    unasked; ``vague`` that it says "length" at a stop string, too; ``tokenizer`` the path of its tokenizer, as
+    llama.cpp's takes and answers.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Dialect:
     schema: bool = False
     vague: bool = False
     tokenizer: str = ""
+    lark: bool = False
 
     def fields(self, sampling: Sampling) -> dict[str, Any]:
         """The fields of a request that this server alone spells so."""
@@ -54,18 +56,18 @@ class Dialect:
         return extra
 
     def constraint(self, grammar: Grammar | str, *, chat: bool) -> dict[str, Any]:
-        """The fields that hold a completion to this grammar; none where the server cannot be asked to.
-
-        A grammar that is given as Lark is not sent.
-        """
-        if not isinstance(grammar, Grammar):
+        """The fields that hold a completion to this grammar; none where the server cannot be asked to."""
+        if self.lark and grammar:
+            value: Any = _LLGUIDANCE + (grammar.lark() if isinstance(grammar, Grammar) else grammar)
+        elif isinstance(grammar, Grammar):
+            value = grammar.gbnf()
+        else:
             return {}
         if self.grammar:
-            value: Any = grammar.gbnf()
             for key in reversed(self.grammar.split(".")):
                 value = {key: value}
             return dict(value)
-        schema = _schema_of(grammar) if self.schema and chat else None
+        schema = _schema_of(grammar) if self.schema and chat and isinstance(grammar, Grammar) else None
         if schema is None:
             return {}
         named = {"name": "call", "strict": True, "schema": schema}
@@ -74,12 +76,15 @@ class Dialect:
     def says(self) -> str:
         """In a few words, what it can be held to."""
         if self.grammar:
-            return f"held to grammars by its field {self.grammar} (GBNF)"
+            return f"held to grammars by its field {self.grammar} ({'Lark' if self.lark else 'GBNF'})"
         if self.schema:
             return "takes no grammar, and a call's schema only in its chat: what it writes is checked"
         return "takes no grammar in any known form: what it writes is checked"
 
 
+# llguidance's first line, which xgrammar refuses. vLLM then takes llguidance: it masks a plan's token in 1 ms, where
+# xgrammar takes 400 for the same grammar in GBNF (vLLM 0.32, a vocabulary of 49,152).
+_LLGUIDANCE: Final = "%llguidance {}\n"
 _PLAINLY: Final = (("top_k", 0), ("min_p", 0.0))
 
 DIALECTS: Final[Mapping[str, Dialect]] = {
@@ -97,7 +102,12 @@ DIALECTS: Final[Mapping[str, Dialect]] = {
         ),
         Dialect("llama-cpp-python", "repeat_penalty", False, "grammar", plainly=_PLAINLY),
         Dialect(
-            "vllm", "repetition_penalty", True, "structured_outputs.grammar", plainly=(("top_k", -1), ("min_p", 0.0))
+            "vllm",
+            "repetition_penalty",
+            True,
+            "structured_outputs.grammar",
+            plainly=(("top_k", -1), ("min_p", 0.0)),
+            lark=True,
         ),
         Dialect("text-generation-webui", "repetition_penalty", False, "grammar_string", plainly=_PLAINLY),
         Dialect(

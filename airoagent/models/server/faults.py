@@ -8,7 +8,9 @@ KoboldCpp ``{"detail": {"error", "msg"}}``, LM Studio ``{"error": "text"}``.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import difflib
+import html
 import json
 import os
 import re
@@ -27,11 +29,13 @@ __all__ = [
     "KEYS",
     "BrokeOff",
     "DoesNotFit",
+    "NoGrammar",
     "NoRoute",
     "RetrySchedule",
     "broke_off",
     "failed",
     "refused",
+    "said_in",
     "trusted",
     "unreachable",
 ]
@@ -47,10 +51,16 @@ _TOO_LONG: Final = re.compile(
     r"prompt (is )?too long|too many tokens|max_model_len",
     re.IGNORECASE,
 )
+# vLLM: "Invalid grammar specification", "Grammar error"; llama.cpp: "failed to parse grammar".
+_GRAMMAR: Final = re.compile(r"grammar|json_schema|response_format|structured.?output", re.IGNORECASE)
 
 
 class NoRoute(ModelError):
     """The server has no completions route."""
+
+
+class NoGrammar(ModelError):
+    """The server does not take the grammar it was sent."""
 
 
 class DoesNotFit(ModelError):
@@ -83,9 +93,16 @@ def trusted(*, https: bool) -> ssl.SSLContext:
         ) from error
 
 
-def unreachable(name: str, error: Exception) -> ModelError:
+# Programs on this machine that are named instead of addressed: how they are started, found, and given a model.
+_PROGRAMS: Final = {
+    "ollama": ("start it (ollama serve), or set OLLAMA_HOST to its address", "ollama pull"),
+    "lmstudio": ("start it (lms server start), or set LMSTUDIO_HOST to its address", "lms get"),
+}
+
+
+def unreachable(name: str, url: str, error: Exception) -> ModelError:
     """No server answers at the address, or it speaks another protocol."""
-    reason = reason_of(error)
+    reason = _reason_of(error)
     if "CERTIFICATE_VERIFY_FAILED" in reason:
         return ModelError(
             f"the certificate of {name} is not trusted",
@@ -93,15 +110,31 @@ def unreachable(name: str, error: Exception) -> ModelError:
         )
     if name.startswith("https://") and ("SSL" in reason or isinstance(error.__cause__, ssl.SSLError)):
         return ModelError(f"what answers at {name} does not speak https", f"try http://{name[8:]}")
-    hint = "start it, or check the address and its port"
+    program = name.partition(":")[0]
+    hint = _PROGRAMS[program][0] if program in _PROGRAMS else "start it, or check the address and its port"
     if name.startswith("https://") and type(error).__name__ == "ConnectTimeout":
         hint = f"if it speaks http, try http://{name[8:]}; else {hint}"
-    return ModelError(f"no server answers at {name}: {reason}", hint)
+    where = f"{url} ({name})" if program in _PROGRAMS else name
+    return ModelError(f"no server answers at {where}: {reason}", hint)
+
+
+def _reason_of(error: Exception) -> str:
+    """As `reason_of`, but why the connection failed where the message says no more than that it did."""
+    reason = reason_of(error)
+    cause: BaseException | None = error
+    while cause is not None and reason == "All connection attempts failed":
+        if isinstance(cause, OSError) and cause.errno:
+            return os.strerror(cause.errno).lower()
+        tried = cause.exceptions[0] if isinstance(cause, ExceptionGroup) else None  # one for each of its addresses
+        cause = tried or cause.__cause__ or cause.__context__
+    return reason
 
 
 def broke_off(name: str, error: Exception | None = None) -> BrokeOff:
     """The connection ended before the answer did."""
-    said = f"{name} broke off: {reason_of(error)}" if error else f"{name} broke off in the middle of its answer"
+    reason = reason_of(error) if error else "incomplete"
+    cut = "incomplete" in reason  # httpx: "without sending complete message body (incomplete chunked read)"
+    said = f"{name} broke off in the middle of its answer" if cut else f"{name} broke off: {reason}"
     hint = f"{_LOG}, and try again"
     if error is not None and name.startswith("http://") and "without sending a response" in said:
         hint = f"does the server expect https? Else {hint}"
@@ -117,10 +150,20 @@ def failed(name: str, said: Any) -> ModelError:
 
 
 def refused(
-    name: str, status: int, content: bytes, headers: Mapping[str, str], *, model: str = "", listed: Sequence[str] = ()
+    name: str,
+    status: int,
+    content: bytes,
+    headers: Mapping[str, str],
+    *,
+    named: str = "",
+    asked: str = "",
+    listed: Sequence[str] = (),
 ) -> ModelError:
-    """The server says no: NoRoute where it lacks the route, DoesNotFit where the text is too long for it."""
-    reason = _short(_said_in(content))
+    """The server says no: NoRoute where it lacks the route, DoesNotFit where the text is too long for it.
+
+    ``named`` is the model that the user named, ``asked`` the one that was asked for, ``listed`` those that it lists.
+    """
+    reason = said_in(content)
     if status in (401, 403):
         hint = "the key is not accepted" if any(map(os.environ.get, KEYS)) else f"set the key in {KEYS[0]}"
         return ModelError(f"{name} requires a key ({status})", hint)
@@ -130,16 +173,23 @@ def refused(
             f"{name} redirects to {target} ({status}), and a key is sent only to the address it was given for",
             "give the address where the server itself answers",
         )
-    if model and status in (400, 404) and "model" in reason.lower() and model.lower() in reason.lower():
-        return ModelError(f"{name} has no model {model!r} ({status})", _models_hint(model, listed))
+    if _TOO_LONG.search(content.decode("utf-8", "replace")):
+        return _does_not_fit(name, reason)
+    spelled = re.escape(asked) if named else f"[\"'`]{re.escape(asked)}[\"'`]"
+    if asked and status in (400, 404) and "model" in reason.lower() and re.search(spelled, reason, re.IGNORECASE):
+        if not named and not listed:
+            return ModelError(f"{name} has no models ({status})", "load one there, or name one: -o model NAME")
+        return ModelError(f"{name} has no model {asked!r} ({status})", _models_hint(name, asked, listed))
     if status in _NO_ROUTE:
         return NoRoute(
             f"{name} refused ({status}): {reason or 'it gave no reason'}",
             "is it the address of an OpenAI-compatible server?",
         )
-    if _TOO_LONG.search(content.decode("utf-8", "replace")):
-        return _does_not_fit(name, reason)
+    if status in (400, 422) and _GRAMMAR.search(reason):
+        return NoGrammar(f"{name} refused ({status}): {reason}", "write without a grammar: --free")
     hint = "try again later" if status in _BUSY else _LOG
+    if status == 400 and len(listed) > 1 and not named:
+        hint = f"{asked} was asked for, the first of {len(listed)} models: name another with -o model NAME"
     return ModelError(f"{name} refused ({status}): {reason or 'it gave no reason'}", hint)
 
 
@@ -150,21 +200,29 @@ def _does_not_fit(name: str, reason: str) -> DoesNotFit:
     )
 
 
-def _models_hint(model: str, listed: Sequence[str]) -> str:
+def _models_hint(name: str, model: str, listed: Sequence[str]) -> str:
     others = [each for each in listed if each != model]
+    program = name.partition(":")[0]
     if not others:
-        return "name one that it has: -o model NAME"
+        return f"get it: {_PROGRAMS[program][1]} {model}" if program in _PROGRAMS else "name one: -o model NAME"
     near = difflib.get_close_matches(model, others, n=5, cutoff=0.5) if len(others) > 5 else []
     shown = ", ".join(near or others[:5]) + (", ..." if len(others) > 5 else "")
+    if program in _PROGRAMS:
+        return f"it has {shown}: -m {program}:NAME; or get it: {_PROGRAMS[program][1]} {model}"
     return f"it has {shown}: -o model NAME"
 
 
-def _said_in(content: bytes) -> str:
-    text = content.decode("utf-8", "replace")
-    try:
-        return _reason_in(json.loads(text)) or text
-    except (ValueError, RecursionError):
-        return text
+_TITLE: Final = re.compile(r"<(title|h1)\b[^>]*>(.*?)</\1>", re.IGNORECASE | re.DOTALL)
+
+
+def said_in(content: bytes) -> str:
+    """What an answer says, in a line: the reason that a server gives, the title of a web page, or its text."""
+    text = content[:2000].decode("utf-8", "replace")
+    if text.lstrip()[:1] == "<" and (title := _TITLE.search(text)):
+        return f"a web page ({_short(html.unescape(title[2]))[:100]})"
+    with contextlib.suppress(ValueError, RecursionError):
+        text = _reason_in(json.loads(text)) or text
+    return _short(text)
 
 
 def _reason_in(value: Any) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from airoagent.errors import ModelError
 from airoagent.events import Usage
 from airoagent.models.base import Chunk, Finish
-from airoagent.models.server.faults import broke_off, failed
+from airoagent.models.server.faults import broke_off, failed, said_in
 
 if TYPE_CHECKING:
     import httpx
@@ -112,7 +112,7 @@ def _parsed(content: bytes) -> Any:
 def _json(content: bytes, name: str) -> dict[str, Any]:
     value = _parsed(content)
     if not isinstance(value, dict):
-        shown = " ".join(content[:2000].decode("utf-8", "replace").split())[:120]
+        shown = said_in(content)[:120]
         raise ModelError(
             f"{name} answered with something that is not a completion: {shown or 'nothing'}",
             "is it the address of an OpenAI-compatible server?",
