@@ -16,14 +16,12 @@ from typing import TYPE_CHECKING, Any
 
 from airoagent import settings
 from airoagent.documents.library import Documents
-from airoagent.engine import function_call
 from airoagent.engine.approval import ASK_USER
 from airoagent.engine.context_texts import Texts, plan_about, with_texts
 from airoagent.engine.planning import write_plan
 from airoagent.engine.policy import Approve, Policy, checked_policy
 from airoagent.engine.recorder import Recorder
 from airoagent.engine.session import Records, Session, Watch, asked_question
-from airoagent.engine.structured import AnswerSchema, answer_schema
 from airoagent.engine.sync import run_in_thread, streamed
 from airoagent.errors import PrivateText, UsageError
 from airoagent.events import Event, Progress
@@ -31,9 +29,6 @@ from airoagent.models.base import Model, Sampling
 from airoagent.models.catalog import open_model
 from airoagent.plan.plans import Plan
 from airoagent.plan.steps import Step
-from airoagent.recorded import forking as forking
-from airoagent.recorded import replaying as replay
-from airoagent.recorded import resuming as resume
 from airoagent.records.run_record import Run
 from airoagent.records.store import Store, new_run_id
 from airoagent.toolbox.loader import Broken, find_tools
@@ -42,8 +37,9 @@ from airoagent.toolbox.offering import offered_tools
 from airoagent.toolbox.tool import Tool, Toolbox
 from airoagent.web.addresses import AllowList
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # and imported where they are used: a question needs none of them
     from airoagent.calls.call_parser import Format
+    from airoagent.engine.structured import AnswerSchema
     from airoagent.prompts.thoughts import Thought
 
 __all__ = ["Agent"]
@@ -179,7 +175,11 @@ class Agent:
         self, question: str, *, context: Texts = (), schema: AnswerSchema = None, watch: Watch | None = None
     ) -> Run:
         """The same, to be awaited."""
-        session = self.session if schema is None else replace(self.session, form=answer_schema(schema))
+        session = self.session
+        if schema is not None:
+            from airoagent.engine.structured import answer_schema
+
+            session = replace(session, form=answer_schema(schema))
         if not context and not isinstance(context, str):  # an empty text is one, and nothing else is asked instead
             return await session.run(question, watch=watch)
         plan, texts = plan_about(context)
@@ -248,6 +248,8 @@ class Agent:
         watch: Watch | None = None,
     ) -> Run:
         """The same, to be awaited."""
+        from airoagent.engine import function_call
+
         return await function_call.call(
             self.session, input, functions=functions, format=format, dry_run=dry_run, retries=retries, watch=watch
         )
@@ -258,6 +260,8 @@ class Agent:
 
     async def athink(self, question: str, *, watch: Watch | None = None) -> Thought:
         """The same, to be awaited."""
+        from airoagent.engine import function_call
+
         return await function_call.think(self.session, question, watch=watch)
 
     def code(self, prompt: str, *, watch: Watch | None = None) -> str:
@@ -266,6 +270,8 @@ class Agent:
 
     async def acode(self, prompt: str, *, watch: Watch | None = None) -> str:
         """The same, to be awaited."""
+        from airoagent.engine import function_call
+
         return await function_call.code(self.session, prompt, watch=watch)
 
     # Recorded runs; each is named by its id, the beginning of one, or ``@last`` -------------------------------------
@@ -279,7 +285,9 @@ class Agent:
 
     async def areplay(self, run: str | Run, *, watch: Watch | None = None) -> Run:
         """The same, to be awaited."""
-        return await replay.areplay(self.session.load(run), watch=watch)
+        from airoagent.recorded import replaying
+
+        return await replaying.areplay(self.session.load(run), watch=watch)
 
     def resume(self, run: str | Run, *, watch: Watch | None = None) -> Run:
         """Finish a run under its own id; what finished is not done again. A run that is done comes back as it is.
@@ -291,7 +299,9 @@ class Agent:
 
     async def aresume(self, run: str | Run, *, watch: Watch | None = None) -> Run:
         """The same, to be awaited."""
-        return await resume.resume(self.session, run, watch=watch)
+        from airoagent.recorded import resuming
+
+        return await resuming.resume(self.session, run, watch=watch)
 
     def rerun(self, run: str | Run, *, from_step: str | None = None, watch: Watch | None = None) -> Run:
         """Call the steps of a recorded plan again, in a new run; with ``from_step`` that one and what depends on it.
@@ -302,6 +312,8 @@ class Agent:
 
     async def arerun(self, run: str | Run, *, from_step: str | None = None, watch: Watch | None = None) -> Run:
         """The same, to be awaited."""
+        from airoagent.recorded import forking
+
         return await forking.rerun(self.session, run, from_step=from_step, watch=watch)
 
     def fork(
@@ -333,6 +345,8 @@ class Agent:
         watch: Watch | None = None,
     ) -> Run:
         """The same, to be awaited."""
+        from airoagent.recorded import forking
+
         return await forking.fork(self.session, run, edit=edit, set=set, plan=plan, model=model, watch=watch)
 
     def close(self) -> None:

@@ -5,10 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import shlex
-from importlib import metadata
 from pathlib import Path
-from urllib.parse import urlsplit
-from urllib.request import url2pathname
 
 from airoagent.errors import MissingExtra
 
@@ -44,6 +41,11 @@ def _source() -> str:
     checkout = Path(__file__).resolve().parents[1]
     if _is_checkout(checkout):
         return _folder(checkout)
+    # Imported here: they take long, and every question passes by.
+    from importlib import metadata
+    from urllib.parse import urlsplit
+    from urllib.request import url2pathname
+
     try:
         record = metadata.distribution("airoagent").read_text("direct_url.json")  # PEP 610
     except metadata.PackageNotFoundError:

@@ -17,7 +17,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from airoagent.engine.session import Session
-from airoagent.engine.structured import answer_schema
 from airoagent.errors import StoreError, UsageError
 from airoagent.events import Source
 from airoagent.plan.plans import Plan
@@ -87,6 +86,8 @@ def with_texts_of(session: Session, run: Run, *, new_plan: bool = False) -> Sess
     StoreError where it had some that did not get on record before it was stopped.
     """
     if schema := run.setting("schema"):
+        from airoagent.engine.structured import answer_schema
+
         session = replace(session, form=answer_schema(schema))
     if GIVEN_TEXT not in run.tools:
         return session if new_plan or run.plan is None else session.needing(step.tool for step in run.plan.steps)

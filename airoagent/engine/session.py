@@ -19,6 +19,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterat
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from airoagent import settings
 from airoagent.background import in_thread
@@ -34,7 +35,6 @@ from airoagent.engine.recorder import Recorder, StartingPoint
 from airoagent.engine.results import record_of
 from airoagent.engine.reuse import Reuse
 from airoagent.engine.scheduler import Execution
-from airoagent.engine.structured import AnswerForm
 from airoagent.engine.tasks import Tasks, first_of
 from airoagent.engine.tool_cache import ToolCache
 from airoagent.errors import AiroError, Interrupted, LimitReached, PlanError, ToolError, UsageError
@@ -46,6 +46,9 @@ from airoagent.records.run_record import Run
 from airoagent.records.store import Store
 from airoagent.toolbox.tool import Tool, Toolbox
 from airoagent.web.fetch import Fetcher
+
+if TYPE_CHECKING:
+    from airoagent.engine.structured import AnswerForm
 
 __all__ = ["MakePlan", "Records", "Session", "Watch", "asked_question"]
 

@@ -68,20 +68,20 @@ def _limited(text: str, most: int) -> tuple[str, Finish]:
 
 def write(prompt: str) -> str:
     """The whole completion for a prompt; never raises, whatever the text."""
-    # Imported here: this module is loaded to list models, too.
-    from airoagent.calls.call_parser import read_call_prompt
-    from airoagent.extractive.function_choice import chosen_call
-    from airoagent.extractive.quotes import find_quotes, write_answer
-    from airoagent.extractive.templates import write_plan
+    # Imported here: this module is loaded to list models, too, and a plan needs nothing of calls.
     from airoagent.prompts.context_prompts import read_closed_context_prompt
     from airoagent.prompts.plan_prompts import read_plan_prompt
 
-    if (call := read_call_prompt(prompt)) is not None and (answer := chosen_call(*call)):
-        return answer
     if (request := read_plan_prompt(prompt)) is not None:
+        from airoagent.extractive.templates import write_plan
+
         return write_plan(*request)
-    context = read_closed_context_prompt(prompt)
-    if context is None or not context[0]:
-        return _NO_KNOWLEDGE
-    blocks, instruction = context
-    return write_answer(blocks, find_quotes(blocks, instruction), instruction)
+    if (context := read_closed_context_prompt(prompt)) is not None and context[0]:
+        from airoagent.extractive.quotes import find_quotes, write_answer
+
+        return write_answer(context[0], find_quotes(*context), context[1])
+    from airoagent.calls.call_parser import read_call_prompt
+    from airoagent.extractive.function_choice import chosen_call
+
+    call = read_call_prompt(prompt)
+    return (call and chosen_call(*call)) or _NO_KNOWLEDGE

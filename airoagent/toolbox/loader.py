@@ -13,6 +13,7 @@ unasked.
 from __future__ import annotations
 
 import ast
+import contextlib
 import hashlib
 import re
 import sys
@@ -202,10 +203,12 @@ def _load(file: Path) -> tuple[Tool, ...]:
 
 
 def _declared(file: Path, source: bytes) -> tuple[Tool, ...]:
-    from airoagent.toolbox.declared import declared_tools
-
     try:
-        tools = declared_tools(source.decode("utf-8-sig"), file.resolve())
+        tools: tuple[Tool, ...] = ()
+        if b"command" in source or b"http" in source:  # others only specify functions, and reading YAML takes long
+            from airoagent.toolbox.declared import declared_tools
+
+            tools = declared_tools(source.decode("utf-8-sig"), file.resolve())
     except UnicodeDecodeError as error:
         raise _UnusableError(f"it is not UTF-8 (byte {error.start})", "save it as UTF-8") from error
     except AiroError as error:
@@ -250,6 +253,8 @@ def _entry_points(path: tuple[str, ...]) -> tuple[tuple[str, Callable[[], tuple[
 
     Any exception may come out of the loading.
     """
+    if not any(_offers_tools(Path(folder)) for folder in path):  # much quicker than importlib.metadata
+        return ()
     from importlib.metadata import entry_points
 
     found = []
@@ -257,6 +262,17 @@ def _entry_points(path: tuple[str, ...]) -> tuple[tuple[str, Callable[[], tuple[
         package = f" of {entry.dist.name} {entry.dist.version}" if entry.dist else ""
         found.append((f"entry point {entry.name}{package}", partial(_load_entry, entry)))
     return tuple(found)
+
+
+def _offers_tools(folder: Path) -> bool:
+    """Whether a package in a folder of `sys.path` may have tools; True for what is not a folder (a zip file)."""
+    if not folder.is_dir():
+        return folder.exists()
+    with contextlib.suppress(OSError):
+        for file in (*folder.glob("*.dist-info/entry_points.txt"), *folder.glob("*.egg-info/entry_points.txt")):
+            if b"airoagent.tools" in file.read_bytes():
+                return True
+    return False
 
 
 def _load_entry(entry: EntryPoint) -> tuple[Tool, ...]:
