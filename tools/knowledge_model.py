@@ -18,6 +18,7 @@ from airoagent import (
 )
 
 _ASK = "Source? Don't make up answers if you don't know."
+_NOT_TOLD = "The text does not say."
 _TEXT = "the text"  # how a question speaks of evidence that it does not lead to with "given"
 # Characters: evidence up to here reads as part of the question ("the most famous work of ..."), the other in brackets.
 _SHORT, _LONG = 200, 1000
@@ -63,6 +64,8 @@ async def knowledge_model(input: str, context: ToolContext) -> ToolOutput:
     grammar = answer_grammar(blocks) if context.settings.get("answers") == "verbatim" else ""
     completion = await context.ask(closed_context_prompt(blocks, instruction, style), "answer", grammar)
     answer = read_cited_answer(completion.text)
+    if answer.answered and completion.doubt:
+        return ToolOutput(_NOT_TOLD, (), f"{completion.doubt}: {answer.text[:200]!r}", answered=False)
     known = {source.url: source for evidence in given for source in evidence.sources}
     cited = [dict(pairs) for pairs in answer.sources]
     strangers = [pairs["url"] for pairs in cited if pairs.get("url", "") and pairs["url"] not in known]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
@@ -69,6 +70,7 @@ class ModelCalls:
             )
         written = ""
         finish: Finish | str = "cancelled"
+        logprob: float | None = None
         loops: int | None = None
         looked = 0
         usage = Usage(calls=1)
@@ -84,6 +86,7 @@ class ModelCalls:
                         elif step:
                             recorder(StepText(step, chunk.text))
                     usage = chunk.usage or usage
+                    logprob = chunk.logprob if chunk.finish else logprob
                     finish = chunk.finish or finish
                     if purpose != "code" and len(written) - looked >= _LOOK_EVERY:
                         looked, loops = len(written), repeats_from(written)
@@ -102,7 +105,10 @@ class ModelCalls:
             recorder(ModelCalled(step, purpose, model.info.name, model.wrap(prompt), written, finish, usage, seconds))
         text = written[:loops]
         cut: Finish = "repetition" if loops is not None else "length" if finish == "length" else "stop"
-        return Completion(text if purpose in ("plan", "call") else own_text(text), cut, usage)
+        least, doubt = model.info.least_probability, ""
+        if purpose == "answer" and logprob is not None and math.exp(logprob) < least:
+            doubt = f"the model gives its answer a probability of {math.exp(logprob):.0%}, and {least:.0%} is the least"
+        return Completion(text if purpose in ("plan", "call") else own_text(text), cut, usage, doubt)
 
 
 async def until_usable(

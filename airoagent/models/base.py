@@ -89,20 +89,26 @@ class Prompt:
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """A piece of a completion. The last chunk (its text may be empty) says why the model stopped and what it cost."""
+    """A piece of a completion. The last chunk (its text may be empty) says why the model stopped and what it cost.
+
+    ``logprob`` is the logarithm of the probability that the model gives the piece (the last chunk: the whole text);
+    None where the backend was not asked for it.
+    """
 
     text: str
     finish: Finish | None = None
     usage: Usage | None = None
+    logprob: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """All that a model wrote for one prompt."""
+    """All that a model wrote for one prompt; ``doubt`` says why it is not to be relied on ("": nothing is known)."""
 
     text: str
     finish: Finish
     usage: Usage
+    doubt: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +116,8 @@ class ModelInfo:
     """What a model is: its name as the user would give it, backend, window in tokens (None: no limit), chat wrapper.
 
     ``note`` is one honest line about it, shown where models are listed; ``style`` the form of prompts it is asked in;
-    ``purposes`` what it can be asked for: to ask for anything else is a ModelError.
+    ``purposes`` what it can be asked for: to ask for anything else is a ModelError. An answer that the model itself
+    gives a probability under ``least_probability`` is not to be relied on.
     """
 
     name: str
@@ -120,6 +127,7 @@ class ModelInfo:
     note: str = ""
     style: Style = "airoboros"
     purposes: tuple[Purpose, ...] = ("plan", "answer", "call", "think", "code")
+    least_probability: float = 0.0
 
 
 @runtime_checkable

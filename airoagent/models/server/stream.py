@@ -29,12 +29,15 @@ class PartialCompletion:
         self.finish: Finish | None = None
         self.read = 0
         self.counted = 0
+        self.logprob: float | None = None
         self._pieces = 0
 
     def take(self, said: Chunk) -> None:
         self.text += said.text
         self.finish = said.finish or self.finish
         self._pieces += bool(said.text)
+        if said.logprob is not None:
+            self.logprob = (self.logprob or 0.0) + said.logprob
         if said.usage is not None:
             self.read, self.counted = said.usage.prompt_tokens, said.usage.completion_tokens
 
@@ -138,7 +141,7 @@ def _said(value: dict[str, Any], name: str, *, whole: bool = False) -> Chunk:
     finish: Finish | None = None
     if reason not in (None, "", "null") or whole:  # KoboldCpp writes "null" as long as there is none.
         finish = "length" if reason in ("length", "max_tokens") else "stop"
-    return Chunk(text, finish, usage)
+    return Chunk(text, finish, usage, _logprob(first.get("logprobs")))
 
 
 def _text(content: Any) -> str:
@@ -146,6 +149,15 @@ def _text(content: Any) -> str:
     if isinstance(content, list):
         return "".join(_text(part.get("text")) for part in content if isinstance(part, dict))
     return content if isinstance(content, str) else ""
+
+
+def _logprob(value: Any) -> float | None:
+    """The sum over the tokens, in llama.cpp's form."""
+    tokens = value.get("content") if isinstance(value, dict) else None
+    if not isinstance(tokens, list) or not tokens:
+        return None
+    found = [token.get("logprob") if isinstance(token, dict) else None for token in tokens]
+    return sum(one if isinstance(one, int | float) else 0.0 for one in found)
 
 
 def _usage(value: Any) -> Usage | None:
