@@ -91,14 +91,13 @@ class Prompt:
 class Chunk:
     """A piece of a completion. The last chunk (its text may be empty) says why the model stopped and what it cost.
 
-    ``logprob`` is the logarithm of the probability that the model gives the piece (the last chunk: the whole text);
-    None where the backend was not asked for it.
+    It also has ``logprobs``, what the model gives each token of the whole text, where the backend was asked for that.
     """
 
     text: str
     finish: Finish | None = None
     usage: Usage | None = None
-    logprob: float | None = None
+    logprobs: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +115,8 @@ class ModelInfo:
     """What a model is: its name as the user would give it, backend, window in tokens (None: no limit), chat wrapper.
 
     ``note`` is one honest line about it, shown where models are listed; ``style`` the form of prompts it is asked in;
-    ``purposes`` what it can be asked for: to ask for anything else is a ModelError. An answer that the model itself
-    gives a probability under ``least_probability`` is not to be relied on.
+    ``purposes`` what it can be asked for: to ask for anything else is a ModelError. An answer whose tokens
+    the model itself gives a probability under ``least_probability``, on the geometric mean, is not to be relied on.
     """
 
     name: str

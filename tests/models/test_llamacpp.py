@@ -169,7 +169,7 @@ def test_an_answer_that_the_model_gives_too_low_a_probability_is_not_given(long_
         agent = Agent(smol, [], sampling=Sampling(max_tokens=20, seed=1), store=path)
         run = agent.run("When does the lease end?", context=text)
         note = run.evidence["evidence1"].note
-        assert ("gives its answer a probability of 0%, and 95% is the least" in note) is not given
+        assert ("and 95% is the least" in note) is not given
         assert (run.answered, run.answer == "The text does not say.") == (given, not given)
         replayed = Agent(ScriptedModel({}), [], store=path).replay(run.id)
         assert (replayed.answer, replayed.evidence["evidence1"].note) == (run.answer, note)

@@ -238,7 +238,7 @@ class ServerModel:
         filter = StopFilter(stop, drop_space=True, watch=not held)
         text, read, written, parts = "", 0, 0, 0
         finish: Finish | None = None
-        logprob: float | None = None
+        logprobs: tuple[float, ...] = ()
         async with self._client() as client:
             while finish is None:
                 parts += 1
@@ -262,13 +262,13 @@ class ServerModel:
                     finish = "length"  # There is no more room to go on in.
                     break
                 tokens = part.written()
-                logprob = part.logprob if logprob is None else logprob + (part.logprob or 0.0)
+                logprobs += part.logprobs
                 text, read, written, left = text + part.text, read or part.read, written + tokens, left - tokens
                 finish = self._end(filter, part, route, left, parts)
         if held and finish == "length" and isinstance(prompt.grammar, Grammar) and grammars_available():
             yield Chunk(filter.feed(await asyncio.to_thread(nearest_end, prompt.grammar, text)))
         usage = Usage(read or length, written, parts)
-        yield Chunk(filter.finish(), finish, usage, logprob)
+        yield Chunk(filter.finish(), finish, usage, logprobs)
 
     def _end(self, filter: StopFilter, part: PartialCompletion, route: Route, left: int, parts: int) -> Finish | None:
         """Why the completion has ended; None if the server stopped before it was to, and can be asked to go on."""

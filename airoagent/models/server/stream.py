@@ -29,15 +29,14 @@ class PartialCompletion:
         self.finish: Finish | None = None
         self.read = 0
         self.counted = 0
-        self.logprob: float | None = None
+        self.logprobs: tuple[float, ...] = ()
         self._pieces = 0
 
     def take(self, said: Chunk) -> None:
         self.text += said.text
         self.finish = said.finish or self.finish
         self._pieces += bool(said.text)
-        if said.logprob is not None:
-            self.logprob = (self.logprob or 0.0) + said.logprob
+        self.logprobs += said.logprobs
         if said.usage is not None:
             self.read, self.counted = said.usage.prompt_tokens, said.usage.completion_tokens
 
@@ -141,7 +140,7 @@ def _said(value: dict[str, Any], name: str, *, whole: bool = False) -> Chunk:
     finish: Finish | None = None
     if reason not in (None, "", "null") or whole:  # KoboldCpp writes "null" as long as there is none.
         finish = "length" if reason in ("length", "max_tokens") else "stop"
-    return Chunk(text, finish, usage, _logprob(first.get("logprobs")))
+    return Chunk(text, finish, usage, _logprobs(first.get("logprobs")))
 
 
 def _text(content: Any) -> str:
@@ -151,13 +150,11 @@ def _text(content: Any) -> str:
     return content if isinstance(content, str) else ""
 
 
-def _logprob(value: Any) -> float | None:
-    """The sum over the tokens, in llama.cpp's form."""
+def _logprobs(value: Any) -> tuple[float, ...]:
+    """What llama.cpp says of each token."""
     tokens = value.get("content") if isinstance(value, dict) else None
-    if not isinstance(tokens, list) or not tokens:
-        return None
-    found = [token.get("logprob") if isinstance(token, dict) else None for token in tokens]
-    return sum(one if isinstance(one, int | float) else 0.0 for one in found)
+    found = [token.get("logprob") for token in tokens if isinstance(token, dict)] if isinstance(tokens, list) else []
+    return tuple(float(one) for one in found if isinstance(one, int | float))
 
 
 def _usage(value: Any) -> Usage | None:
