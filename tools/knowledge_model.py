@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from airoagent import (
     ContextBlock,
@@ -68,6 +68,8 @@ async def knowledge_model(input: str, context: ToolContext) -> ToolOutput:
         return ToolOutput(_NOT_TOLD, (), f"{completion.doubt}: {answer.text[:200]!r}", answered=False)
     known = {source.url: source for evidence in given for source in evidence.sources}
     cited = [dict(pairs) for pairs in answer.sources]
+    if style != "airoboros" and not cited:
+        cited = _standing(answer.text, blocks)
     strangers = [pairs["url"] for pairs in cited if pairs.get("url", "") and pairs["url"] not in known]
     notes = [fitted.note] if fitted.note else []
     if not answer.answered:
@@ -128,6 +130,12 @@ def _metadata(sources: Iterable[Source]) -> Iterable[tuple[str, str]]:
         if source.title:
             pairs.append(("title", source.title))
     return pairs[:8]
+
+
+def _standing(answer: str, blocks: Sequence[ContextBlock]) -> list[dict[str, str]]:
+    """The metadata of the first block that the answer stands in: small models are not asked for their source."""
+    words = re.sub(r"^(?:Yes|No)[.,] ", "", answer).rstrip(".")
+    return [dict(block.metadata) for block in blocks if words and words in block.text][:1]
 
 
 def _cited(pairs: dict[str, str], source: Source) -> Source:
