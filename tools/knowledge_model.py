@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from airoagent import (
     ContextBlock,
@@ -18,6 +18,7 @@ from airoagent import (
 )
 
 _ASK = "Source? Don't make up answers if you don't know."
+_NOT_TOLD = "The text does not say."
 _TEXT = "the text"  # how a question speaks of evidence that it does not lead to with "given"
 # Characters: evidence up to here reads as part of the question ("the most famous work of ..."), the other in brackets.
 _SHORT, _LONG = 200, 1000
@@ -63,8 +64,12 @@ async def knowledge_model(input: str, context: ToolContext) -> ToolOutput:
     grammar = answer_grammar(blocks) if context.settings.get("answers") == "verbatim" else ""
     completion = await context.ask(closed_context_prompt(blocks, instruction, style), "answer", grammar)
     answer = read_cited_answer(completion.text)
+    if answer.answered and completion.doubt:
+        return ToolOutput(_NOT_TOLD, (), f"{completion.doubt}: {answer.text[:200]!r}", answered=False)
     known = {source.url: source for evidence in given for source in evidence.sources}
     cited = [dict(pairs) for pairs in answer.sources]
+    if style != "airoboros" and not cited:
+        cited = _standing(answer.text, blocks)
     strangers = [pairs["url"] for pairs in cited if pairs.get("url", "") and pairs["url"] not in known]
     notes = [fitted.note] if fitted.note else []
     if not answer.answered:
@@ -125,6 +130,12 @@ def _metadata(sources: Iterable[Source]) -> Iterable[tuple[str, str]]:
         if source.title:
             pairs.append(("title", source.title))
     return pairs[:8]
+
+
+def _standing(answer: str, blocks: Sequence[ContextBlock]) -> list[dict[str, str]]:
+    """The metadata of the first block that the answer stands in: small models are not asked for their source."""
+    words = re.sub(r"^(?:Yes|No)[.,] ", "", answer).rstrip(".")
+    return [dict(block.metadata) for block in blocks if words and words in block.text][:1]
 
 
 def _cited(pairs: dict[str, str], source: Source) -> Source:

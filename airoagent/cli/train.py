@@ -132,7 +132,7 @@ def _passages(path: Path | None) -> list[tuple[str, str, str, tuple[str, ...]]]:
     from airoagent.evaluation.question_files import read_questions
 
     questions = read_questions(path)
-    return [(one.id, text, one.text, one.answers) for one in questions if one.answers for _, text in one.context[:1]]
+    return [(one.id, text, one.text, one.answers) for one in questions for _, text in one.context[:1]]
 
 
 def _examples(data: str | None, query: str | None) -> tuple[Example, ...]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import aclosing
 from typing import TypeVar
 
@@ -71,6 +72,7 @@ class ModelCalls:
             )
         written = ""
         finish: Finish | str = "cancelled"
+        logprobs: tuple[float, ...] = ()
         loops: int | None = None
         looked = 0
         usage = Usage(calls=1)
@@ -86,6 +88,7 @@ class ModelCalls:
                         elif step:
                             recorder(StepText(step, chunk.text))
                     usage = chunk.usage or usage
+                    logprobs = chunk.logprobs or logprobs
                     finish = chunk.finish or finish
                     if purpose != "code" and len(written) - looked >= _LOOK_EVERY:
                         looked, loops = len(written), repeats_from(written)
@@ -106,7 +109,16 @@ class ModelCalls:
             )
         text = written[:loops]
         cut: Finish = "repetition" if loops is not None else "length" if finish == "length" else "stop"
-        return Completion(text if purpose in ("plan", "call") else own_text(text), cut, usage)
+        doubt = _doubt(logprobs, model.info.least_probability) if purpose == "answer" else ""
+        return Completion(text if purpose in ("plan", "call") else own_text(text), cut, usage, doubt)
+
+
+def _doubt(logprobs: Sequence[float], least: float) -> str:
+    """Why a text is not to be relied on: the model gives its tokens too low a probability, on the geometric mean."""
+    probability = math.exp(sum(logprobs) / len(logprobs)) if logprobs else 1.0
+    if probability >= least:
+        return ""
+    return f"the model gives its answer a probability of {probability:.0%}, and {least:.0%} is the least"
 
 
 async def until_usable(

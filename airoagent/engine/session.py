@@ -15,7 +15,7 @@ import asyncio
 import contextlib
 import time
 import unicodedata
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -39,9 +39,12 @@ from airoagent.engine.tasks import Tasks, first_of
 from airoagent.engine.tool_cache import ToolCache
 from airoagent.errors import AiroError, Interrupted, LimitReached, PlanError, ToolError, UsageError
 from airoagent.events import Event, PlanWritten, Replanned, RunFinished, Source, Status
+from airoagent.extractive.quotes import best_lines
 from airoagent.models.base import Model, Sampling
 from airoagent.models.window import fit_to
 from airoagent.plan.plans import Plan
+from airoagent.prompts.context_prompts import ContextBlock
+from airoagent.prompts.context_window import Fitted
 from airoagent.records.run_record import Run
 from airoagent.records.store import Store
 from airoagent.toolbox.tool import Tool, Toolbox
@@ -360,7 +363,7 @@ class Session:
             plan_trusted=recorder.plan_trusted and not reuse.begun,
             plan_private=recorder.plan_private or plan_is_private(recorder.events, self.known_tools),
             budget=budget,
-            fit=partial(fit_to, self.model, self.sampling),
+            fit=partial(_fit, self.model, self.sampling),
         )
         try:
             async with Tasks() as tasks:
@@ -369,6 +372,13 @@ class Session:
             raise first_of(errors) from errors
         finally:
             await fetch.aclose()
+
+
+async def _fit(model: Model, sampling: Sampling | None, blocks: Sequence[ContextBlock], instruction: str) -> Fitted:
+    """The blocks cut to the model's window; a small model, which the style ``compact`` is for, reads the best lines."""
+    if model.info.style == "compact":
+        blocks = best_lines(blocks, instruction)
+    return await fit_to(model, sampling, blocks, instruction)
 
 
 def asked_question(question: str) -> str:

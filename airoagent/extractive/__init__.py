@@ -1,1 +1,3 @@
-"""The built-in model; `model` is what other packages import of it."""
+"""The built-in model (`model`), and the ranking of sentences that small models read by (`quotes`)."""
+
+__all__ = ["model", "quotes"]

@@ -23,7 +23,7 @@ from airoagent.text.rank import rarity, saturated
 from airoagent.text.sentences import sentences, unwrapped
 from airoagent.text.words import STOP_WORDS, fold, stem, words
 
-__all__ = ["Quote", "find_quotes", "write_answer"]
+__all__ = ["Quote", "best_lines", "find_quotes", "write_answer"]
 
 _MOST, _LONGEST = 90, 700
 """Words of an answer of several sentences; characters of one sentence, beyond which it is a list or code."""
@@ -78,6 +78,34 @@ def find_quotes(blocks: Sequence[ContextBlock], instruction: str) -> tuple[Quote
     kept[1:] = sorted(kept[1:], key=lambda at: (lines[at].quote.block != first.quote.block, at))
     quotes = tuple(lines[at].quote for at in kept)
     return quotes if any(question.may_be_answered(f"{quote.header} {quote.text}") for quote in quotes) else ()
+
+
+_SHORT = 400  # characters: texts up to here are read whole, and of longer ones the best lines up to here
+
+
+def best_lines(blocks: Sequence[ContextBlock], instruction: str) -> tuple[ContextBlock, ...]:
+    """The blocks with the lines only that match the question best, in their order: what a small model is to read.
+
+    At least two lines are kept, and more as long as they are short; blocks of which nothing is kept are left out.
+    """
+    blocks = tuple(blocks)
+    question = read_question(" ".join(instruction.split()))
+    lines = [line for number, block in enumerate(blocks) for line in _lines(block, number)]
+    scores = _scores(lines, question)
+    if sum(len(block.text) for block in blocks) <= _SHORT or not question.terms or not any(scores):
+        return blocks
+    kept: list[int] = []
+    size = 0
+    for at in sorted(range(len(lines)), key=lambda at: (-scores[at], at)):
+        size += len(lines[at].quote.text)
+        if len(kept) > 1 and size > _SHORT:
+            break
+        kept.append(at)
+    texts: dict[int, list[str]] = {}
+    for quote in (lines[at].quote for at in sorted(kept)):
+        text = texts.setdefault(quote.block, [])
+        text += [quote.header, quote.text] if quote.header and quote.header not in text else [quote.text]
+    return tuple(ContextBlock("\n".join(text), blocks[number].metadata) for number, text in texts.items())
 
 
 def _announces(text: str, titles: tuple[str, ...]) -> bool:

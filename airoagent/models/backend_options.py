@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from airoagent.errors import UsageError
 
-__all__ = ["PROMPT_OPTIONS", "Option", "choice", "number", "read_options", "text", "whole_number"]
+__all__ = ["PROMPT_OPTIONS", "Option", "choice", "number", "probability", "read_options", "text", "whole_number"]
 
 Reader = Callable[[str], Any]
 """Turns the text of an option into its value; ValueError says what the text has to be."""
@@ -49,6 +49,14 @@ def number(value: str) -> float:
     found = float(value) if re.fullmatch(r"(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", value, re.ASCII) else 0.0
     if not 0 < found < float("inf"):
         raise ValueError("a number above 0")
+    return found
+
+
+def probability(value: str) -> float:
+    """A number from 0 to 1."""
+    found = float(value) if re.fullmatch(r"\d*\.?\d+", value, re.ASCII) else 2.0
+    if found > 1:
+        raise ValueError("a number from 0 to 1")
     return found
 
 

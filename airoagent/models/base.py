@@ -89,20 +89,25 @@ class Prompt:
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """A piece of a completion. The last chunk (its text may be empty) says why the model stopped and what it cost."""
+    """A piece of a completion. The last chunk (its text may be empty) says why the model stopped and what it cost.
+
+    It also has ``logprobs``, what the model gives each token of the whole text, where the backend was asked for that.
+    """
 
     text: str
     finish: Finish | None = None
     usage: Usage | None = None
+    logprobs: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """All that a model wrote for one prompt."""
+    """All that a model wrote for one prompt; ``doubt`` says why it is not to be relied on ("": nothing is known)."""
 
     text: str
     finish: Finish
     usage: Usage
+    doubt: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +115,8 @@ class ModelInfo:
     """What a model is: its name as the user would give it, backend, window in tokens (None: no limit), chat wrapper.
 
     ``note`` is one honest line about it, shown where models are listed; ``style`` the form of prompts it is asked in;
-    ``purposes`` what it can be asked for: to ask for anything else is a ModelError.
+    ``purposes`` what it can be asked for: to ask for anything else is a ModelError. An answer whose tokens
+    the model itself gives a probability under ``least_probability``, on the geometric mean, is not to be relied on.
     """
 
     name: str
@@ -120,6 +126,7 @@ class ModelInfo:
     note: str = ""
     style: Style = "airoboros"
     purposes: tuple[Purpose, ...] = ("plan", "answer", "call", "think", "code")
+    least_probability: float = 0.0
 
 
 @runtime_checkable

@@ -240,7 +240,9 @@ def open_model(
         path: str | Path = text
         if (packaged := text.lower()) in PACKAGED:
             path = downloaded_file(packaged)
-            settings.setdefault("adapter", packaged_adapter(packaged))
+            if "adapter" not in settings:
+                settings["adapter"] = packaged_adapter(packaged)
+                settings.setdefault("least_probability", PACKAGED[packaged].least_probability)
         if settings.get("adapter") == "none":
             settings["adapter"] = None
         return llamacpp.LlamaCppModel(path, sampling=sampling, progress=progress, **settings)

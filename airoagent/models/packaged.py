@@ -29,7 +29,7 @@ class PackagedModel:
     """A model in a wheel: the package, the file in it, and the SHA-256 of the wheel and of the file; size in bytes.
 
     ``adapter`` is the LoRA adapter of ours that teaches it plans, readings and calls ("": there is none): a file next
-    to this module.
+    to this module. Its answers are not relied on where their probability is under ``least_probability``.
     """
 
     package: str
@@ -39,6 +39,7 @@ class PackagedModel:
     sha256: str
     size: int
     adapter: str = ""
+    least_probability: float = 0.0
 
 
 PACKAGED: Final[Mapping[str, PackagedModel]] = {
@@ -51,6 +52,7 @@ PACKAGED: Final[Mapping[str, PackagedModel]] = {
         "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
         98_362_432,
         "smollm2-adapter.gguf",
+        0.4,
     )
 }
 

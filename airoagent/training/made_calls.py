@@ -35,6 +35,9 @@ _KINDS: Final = {
     "message": "dinner is ready,the keys are under the mat,the train is late",
     "from": "USD,EUR,GBP,CHF", "to": "JPY,SEK,PLN,INR", "room": "hall,cellar,attic,study,bathroom",
     "keyword": "courage,harvest,lattice,meadow,orbit,puzzle", "extension": "txt,md,csv,log",
+    "caption": "our first day,sunset,the old harbour,grandma at 80", "until": "noon,10 pm,22:30,tomorrow",
+    "purpose": "lunch,train tickets,paper,a present", "coin": "red,old,golden", "club": "Riverside,Rot-Weiss,Park Lane",
+    "street": "12 Mill Lane,Station Road 4,Hauptstrasse 9",
     "task": "water the plants,call the bank,renew the passport,fix the gate",
 }  # fmt: skip
 _GOODS: Final = ["milk", "batteries", "apples", "tea", "light bulbs", "dog food", "printer ink"]
@@ -43,6 +46,14 @@ _VERBS: Final = {
     "add": "create make", "set": "change adjust", "make": "create add", "book": "reserve order", "create": "new add",
     "search": "find query", "delete": "remove erase", "report": "file open", "copy": "duplicate",
 }  # fmt: skip
+# Known names as well as invented ones: a model that only knows the latter copies "Kyoto" as "Kyford".
+_PLACES: Final = (
+    "Lisbon, Nairobi, Toronto, Kyoto, Prague, Lima, Istanbul, Melbourne, Seville, Riga, Chicago, Hanoi, Zurich, "
+    "Bergen, Glasgow, Madrid, Cairo, Athens, Warsaw, Dublin, Boston, Seattle, Mumbai, Osaka, Seoul, Naples, "
+    "Bordeaux, Cologne, Dresden, Antwerp, Utrecht, Malmo, Turku, Porto, Bilbao, New Orleans, Buenos Aires, Cape "
+    "Town, San Diego, Salzburg"
+)
+_FIRST: Final = "Emma Jack Maria Ahmed Sofia Ben Lena Carlos Mia Oscar Ruth Igor Yuki Sam Nina Pedro Alice Max"
 _NAMES: Final = ("recipient", "artist", "payee", "person")
 _FILES: Final = ("file", "archive", "source", "target", "path", "document", "folder")
 
@@ -66,7 +77,7 @@ def _value(random: Random, param: Param) -> Json:
         case "number":
             return random.choice((random.randint(2, 900), random.randint(100, 90_000) / 100))
         case "array":
-            if param.name == "guests":
+            if param.name in ("guests", "people"):
                 return [invented_value(random, "person") for _ in range(random.randint(1, 3))]
             return list[Json](random.sample(_GOODS, random.randint(1, 3)))
     if param.name in _FILES:
@@ -76,9 +87,12 @@ def _value(random: Random, param: Param) -> Json:
         place = random.choice(("", "", "/home/", "/srv/", "data/", "C:\\\\files\\\\" if ending else "/data/"))
         return f"{place}{invented_name(random).lower()}{ending}"
     if param.name in _NAMES:
-        return random.choice((invented_value(random, "person"), invented_value(random, "person").split()[0]))
+        first = random.choice((invented_value(random, "person").split()[0], random.choice(_FIRST.split())))
+        return random.choice((invented_value(random, "person"), first))
     if param.name in ("title", "show"):
         return invented_value(random, "work")
+    if param.name != "company" and random.random() < 0.6:
+        return random.choice(_PLACES.split(", "))
     return invented_value(random, "company" if param.name == "company" else "place")
 
 
@@ -101,11 +115,18 @@ def _renamed(random: Random, function: Function) -> Function:
     return replace(function, name=name)
 
 
+def _likeness(function: Function) -> set[str]:
+    return {*function.name.split("_"), *(param.name for param in function.params)}
+
+
 def made_call(random: Random, style: Style) -> Example:
     """A request with functions, as the prompt of this style, and the call that serves it."""
     known, requests = _functions()
-    chosen = random.sample(list(known), random.choice((1, 2, 3, 4, 6)))
+    chosen = random.sample(list(known), random.choice((2, 3, 4, 5, 6)))
     wanted = chosen[0]
+    if random.random() < 0.5:  # functions that take the same or do the like: what must not be called instead
+        alike = sorted(known, key=lambda one: -len(_likeness(one) & _likeness(wanted)))
+        chosen = [wanted, *dict.fromkeys(one for one in (*alike[1:3], *chosen) if one != wanted)][: len(chosen)]
     request = random.choice(requests[wanted.name])
     params: dict[str, Json] = {}
     for place in re.findall(r"\{([\w/]+)\}", request):

@@ -12,8 +12,11 @@ from collections.abc import Callable, Sequence
 from random import Random
 from typing import Final
 
+from airoagent.extractive.quotes import best_lines
 from airoagent.prompts.chat import Style
 from airoagent.prompts.context_prompts import ContextBlock, closed_context_prompt
+from airoagent.text.sentences import sentences
+from airoagent.text.words import STOP_WORDS
 from airoagent.training.examples import Example
 from airoagent.training.invented import Relation, invented_name, invented_value, relations_of, subjects
 
@@ -229,33 +232,118 @@ def made_reading(random: Random, style: Style) -> Example:
 
 
 Passage = tuple[str, str, str, tuple[str, ...]]
-"""A text with its name, a question over it, and the answers that are right."""
+"""A text with its name, a question over it ("": none), and the answers that are right."""
 
 
 def passage_reading(random: Random, style: Style, passages: Sequence[Passage]) -> Example:
-    """A question over a text that people wrote, alone or among others; now and then over a text that lacks the answer.
+    """A question over a text that people wrote, alone or among others; now and then over a text that lacks the answer:
+    another one, or the same without the sentences that have it.
 
-    ``passages`` that follow one another are of one source: their texts are the near misses.
+    ``passages`` that follow one another are of one source: their texts are the near misses. A passage that comes
+    without a question, and some of the others, are asked for a span that is left out of one of their sentences.
     """
-    at = random.randrange(len(passages))
-    name, text, question, answers = passages[at]
-    near = [one for one in passages[max(0, at - 40) : at + 40] if one[1] != text]
-    others = [one for one in near if not any(answer.lower() in one[1].lower() for answer in answers)]
-    missing = bool(others) and random.random() < 0.12
+    for _ in range(100):
+        at = random.randrange(len(passages))
+        name, text, question, answers = passages[at]
+        if answers and random.random() >= 0.25:
+            kind = "passage"
+            break
+        if cloze := _cloze(random, text):
+            kind, question, answers = "cloze", cloze[0], (cloze[1],)
+            break
+    else:
+        return made_reading(random, style)
+    near = {one[1] for one in passages[max(0, at - 40) : at + 40]} - {text}
+    others = sorted(one for one in near if not _tells(one, answers))
+    rest = " ".join(one for one in sentences(text) if not _tells(one, answers))
+    missing = random.random() < 0.14 and bool(rest)
+    if missing and (not others or random.random() < 0.6):
+        others = [rest, *others]
+        drawn = others[:1]
+    else:
+        drawn = random.sample(
+            others, min(len(others), random.choice((1, 1, 2)) if missing else random.choice((0, 0, 0, 1)))
+        )
     block = _block(random, name, text)
-    drawn = random.sample(
-        others, min(len(others), random.choice((1, 1, 2)) if missing else random.choice((0, 0, 0, 1, 2)))
-    )
-    blocks = [_block(random, one[0], one[1]) for one in drawn] + ([] if missing else [block])
+    blocks = [_block(random, name, one) for one in drawn] + ([] if missing else [block])
     random.shuffle(blocks)
     answer = "" if missing else min(answers, key=len)
-    return _example(random, style, "passage", (blocks, question, answer, None if missing else block))
+    return _example(random, style, kind, (blocks, question, answer, None if missing else block))
+
+
+def _tells(text: str, answers: Sequence[str]) -> bool:
+    return any(answer.lower() in text.lower() for answer in answers)
+
+
+_MONTHS: Final = "January|February|March|April|May|June|July|August|September|October|November|December"
+_NAME: Final = r"[A-Z][\w’'-]+(?:(?: of| of the| de| von| van| and)? [A-Z][\w’'-]+)*(?! [A-Z]|[\w-])"
+# What is left out of a sentence, and how it is asked for; of a number, what is counted comes first in the question.
+_DOES: Final = r"(?= (?:is|was|are|were|has|had|can|became|won|wrote|made|\w+ed)\b)"
+_SPANS: Final = (
+    (rf"\b[io]n ((?:\d{{1,2}} )?(?:(?:{_MONTHS}) )?(?:\d{{1,2}}, )?[12]\d{{3}}s?)\b", "In what year|When|What year"),
+    (
+        r"(?<![\w.,$£€-])((?:\d{1,3}(?:,\d{3})+|\d{1,3}|\d+\.\d+)(?: (?:million|billion|percent)|%)?)(?= [a-z])",
+        "How many",
+    ),
+    (r"\b(two|three|four|five|six|seven|eight|nine|ten|twelve|dozens|hundreds)(?= [a-z])", "How many"),
+    (rf"\bby ({_NAME})", "Who|By whom|Which people or group"),
+    (rf"\b(?:in|at|to|from) ((?:the )?{_NAME})", "Where|In what place|What place"),
+    (rf"[a-z] ((?:the )?{_NAME})", "Who|What|Which|What is the name of what"),
+    (rf"^((?:The )?{_NAME}){_DOES}", "Who|What|Which"),
+    (rf"^((?:The )?{_NAME}){_DOES}", "Who|What|Which"),
+    (r"\bbecause ((?:of )?[\w ’'-]{8,60})(?=[.,;])", "Why"),
+    (r"\b(?:is|as|called) ((?:an?|the) (?:[a-z-]+ ){1,4}[a-z]+)(?=[.,;])", "What|As what|What kind of thing"),
+)  # fmt: skip
+
+
+def _cloze(random: Random, text: str) -> tuple[str, str] | None:
+    """A question for a span that is left out of a sentence of the text, and the span; None where there is none."""
+    told = [one for one in sentences(text) if 8 <= len(one.split()) <= 40]
+    for sentence in random.sample(told, min(len(told), 8)):
+        pattern, asked = random.choice(_SPANS)
+        found = [
+            one
+            for one in re.finditer(pattern, sentence)
+            if len(one[1]) > 1 and text.count(one[1]) == 1 and one[1].lower() not in STOP_WORDS
+        ]
+        if not found:
+            continue
+        span, wh = random.choice(found), random.choice(asked.split("|"))
+        before = re.split(r"[;:()]|, (?!\d)", sentence[: span.start(1)])[-1].strip()
+        after = re.split(r"[;:()]|, (?!\d)|\.$", sentence[span.end(1) :])[0].strip()
+        if sum(one.lower() not in STOP_WORDS for one in f"{before} {after}".split()) < 4:
+            continue
+        before = _lowered(before)
+        kept = [one for one in (before, after) if one]
+        if wh == "How many":
+            kept.reverse()
+        elif before and random.random() < 0.4:  # "The town was given to which people or group in 1816?"
+            kept.insert(1, wh.lower())
+            wh = ""
+        question = " ".join(f"{wh} {' '.join(kept)}".split())
+        question = " ".join(one for one in question.split() if random.random() < 0.95)
+        return f"{_capital(question)}?", span[1]
+    return None
+
+
+def _lowered(text: str) -> str:
+    """Without the capital letter of a sentence's first word, if that is a common one."""
+    first = text.split(" ", 1)[0]
+    return (
+        text[:1].lower() + text[1:]
+        if first in ("The", "In", "It", "A", "An", "This", "At", "On", "He", "She")
+        else text
+    )
 
 
 def _example(random: Random, style: Style, kind: str, reading: Reading) -> Example:
     blocks, question, answer, source = reading
     if random.random() < 0.08:
         question = question.lower().rstrip("?")
+    if style == "compact":  # as such models are asked: what is not among the best lines cannot be answered
+        blocks = list(best_lines(blocks, question))
+        said = re.sub(r"^(?:Yes|No)\. ", "", answer)
+        source = source if any(said in block.text for block in blocks) else None
     if style == "airoboros":
         question = f"{question} {_ASK}"
     if source is None:

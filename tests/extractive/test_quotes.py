@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from airoagent.extractive.quotes import find_quotes, write_answer
+from airoagent.extractive.quotes import best_lines, find_quotes, write_answer
 from airoagent.prompts.context_prompts import ContextBlock, read_cited_answer
 
 _PAIRS: dict[str, list[tuple[str, str, str | None]]] = json.loads(
@@ -185,3 +185,32 @@ def test_a_page_s_own_title_is_not_quoted_though_it_has_a_figure() -> None:
     page = ContextBlock(f"Apollo 11 | The Lamplight Reader\n{MOON}", (("title", "Apollo 11 | The Lamplight Reader"),))
     quotes = find_quotes([page], "When was Apollo 11 the first to land there?")
     assert quotes and not any("landing on the Moon" in quote.text or "Reader" in quote.text for quote in quotes)
+
+
+_FACTS = " ".join(f"The {word} mill has {at} floors and stands by the river." for at, word in enumerate("abcdefghij"))
+
+
+def test_of_long_texts_the_lines_that_match_the_question_are_kept_in_their_order() -> None:
+    blocks = [page(f"{_FACTS} The tower was finished in 1889. It is tall."), page(_FACTS, "other")]
+    kept = best_lines(blocks, "When was the tower finished?")
+    assert "The tower was finished in 1889." in kept[0].text.split("\n")
+    assert kept[0].metadata == blocks[0].metadata
+    assert sum(len(block.text) for block in kept) <= 400
+    shown = "\n".join(block.text for block in kept).split("\n")
+    everything = f"{blocks[0].text} {blocks[1].text}"
+    assert [everything.index(line) for line in shown] == sorted(everything.index(line) for line in shown)
+
+
+def test_short_texts_and_those_that_nothing_matches_are_kept_whole() -> None:
+    short = (page("Otters sleep afloat. They eat fish."),)
+    assert best_lines(short, "When was the tower finished?") == short
+    long = (page(_FACTS), page(_FACTS))
+    assert best_lines(long, "Who sings Yesterday?") == long
+
+
+def test_rows_keep_the_header_of_their_table() -> None:
+    rows = "\n".join(f"| lake {name * 9} | {depth} m |" for depth, name in enumerate("abcdefghijklmnopqrst"))
+    [kept] = best_lines([page(f"| name | depth |\n|---|---|\n{rows}")], "How deep is lake kkkkkkkkk?")
+    lines = kept.text.split("\n")
+    assert lines[0] == "| name | depth |" and "| lake kkkkkkkkk | 10 m |" in lines
+    assert len(lines) < 20

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from airoagent import Agent
+from airoagent import Agent, ScriptedModel
 from airoagent.errors import ModelError, UsageError
 from airoagent.models.base import Chunk, Completion, Prompt, Sampling, complete
 from airoagent.models.catalog import open_model
@@ -178,6 +178,22 @@ def test_options_reach_llama_cpp(tiny_gguf: Path) -> None:
     assert (params.n_ctx, params.n_batch, model.info.wrapper) == (256, 64, "none")
     assert (params.rope_freq_base, params.rope_freq_scale) == (20000, 0.5)
     asyncio.run(model.aclose())
+
+
+def test_an_answer_that_the_model_gives_too_low_a_probability_is_not_given(long_gguf: Path, tmp_path: Path) -> None:
+    text, path = "The lease of the workshop ends on 3 May 2027.", tmp_path / "runs.db"
+    for least, given in (("0", True), ("0.95", False)):
+        smol = open_model(str(long_gguf), options={"threads": "1", "least_probability": least})
+        agent = Agent(smol, [], sampling=Sampling(max_tokens=20, seed=1), store=path)
+        run = agent.run("When does the lease end?", context=text)
+        note = run.evidence["evidence1"].note
+        assert ("and 95% is the least" in note) is not given
+        assert (run.answered, run.answer == "The text does not say.") == (given, not given)
+        replayed = Agent(ScriptedModel({}), [], store=path).replay(run.id)
+        assert (replayed.answer, replayed.evidence["evidence1"].note) == (run.answer, note)
+        asyncio.run(smol.aclose())
+    with pytest.raises(UsageError, match="least_probability"):
+        open_model(str(long_gguf), options={"least_probability": "95"})
 
 
 def test_an_architecture_that_llama_cpp_does_not_know_is_named(tiny_gguf: Path, tmp_path: Path) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
 from airoagent import Agent, Run, ScriptedModel, Source, ToolOutput, tool
+from airoagent.models.base import ModelInfo
 from tests.running import run_plan
 
 OTTERS = ":evidence0: = page[https://a.example/otters]\n:evidence1: = KnowledgeModel[Where, given :evidence0:?]"
@@ -36,6 +38,33 @@ def ask(plan: str, *answers: str) -> tuple[Run, list[str]]:
     model = ScriptedModel({"plan": [plan], "answer": list(answers)})
     run = Agent(model, [page, two_pages, say], store=False).run("Where do otters sleep?")
     return run, [prompt.text for prompt in model.prompts[1:]]
+
+
+class SmallModel(ScriptedModel):
+    """One that is asked in the style ``compact``."""
+
+    @property
+    def info(self) -> ModelInfo:
+        return replace(super().info, style="compact")
+
+
+def test_a_small_model_reads_the_best_lines_and_its_answer_has_the_source_it_stands_in() -> None:
+    filler = " ".join(f"The {word} mill has {at} floors and stands by the river." for at, word in enumerate("abcdefgh"))
+
+    @tool
+    def pages(text: str) -> ToolOutput:
+        """Gives two long pages."""
+        first, second = f"{filler} It is old.", f"{filler} The tower was finished in 1889."
+        parts = Source("u1", "", "", 0, len(first)), Source("u2", "", "", len(first) + 2, len(first + second) + 2)
+        return ToolOutput(f"{first}\n\n{second}", parts)
+
+    plan = ":evidence0: = pages[x]\n:evidence1: = KnowledgeModel[When was the tower finished, given :evidence0:?]"
+    for said, urls in (("1889", ["u2"]), ("1890", [])):
+        model = SmallModel({"plan": [plan], "answer": [said]})
+        run = Agent(model, [pages], store=False).run("When was the tower finished?")
+        assert [source.url for source in run.evidence["evidence1"].sources] == urls
+        assert "The tower was finished in 1889." in model.prompts[1].text
+        assert len(model.prompts[1].text) < 700 < len(filler) * 2
 
 
 def test_the_prompt_is_the_closed_context_form_byte_for_byte() -> None:

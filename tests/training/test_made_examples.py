@@ -166,6 +166,8 @@ def test_readings_over_given_passages_answer_in_their_words_or_lack_the_passage(
     for seed in range(200):
         example = passage_reading(Random(seed), style, PASSAGES)
         shown = example.prompt.user if isinstance(example.prompt, Chat) else example.prompt
+        if example.kind == "cloze":
+            continue
         asked = next(one for one in PASSAGES if one[2].lower().rstrip("?") in shown.lower())
         if example.response == NOT_TOLD[style]:
             missing += 1
@@ -176,10 +178,24 @@ def test_readings_over_given_passages_answer_in_their_words_or_lack_the_passage(
     assert 5 < missing < 50
 
 
+def test_a_passage_without_a_question_is_asked_for_a_span_of_its_sentences() -> None:
+    text = "The mill at Grantham was built by Olga Tarnov in 1871. It has four floors and is the oldest in the valley."
+    examples = [passage_reading(Random(seed), "compact", [("mill", text, "", ())]) for seed in range(60)]
+    assert {example.kind for example in examples} == {"cloze"}
+    answers = {example.response for example in examples} - {NOT_TOLD["compact"]}
+    assert {"1871", "Olga Tarnov", "Grantham"} <= answers
+    assert all(answer in text for answer in answers)
+    assert all(one.response not in one.prompt.partition("Question:")[2] for one in examples)
+
+
+def test_passages_that_nothing_can_be_asked_of_leave_the_made_readings() -> None:
+    assert passage_reading(Random(1), "compact", [("x", "No.", "", ())]).kind in ("read", "check", "table")
+
+
 def test_half_of_the_readings_are_over_passages_where_there_are_any() -> None:
     kinds = Counter(example.kind for example in made_examples(400, 3, "compact", PASSAGES))
     readings = kinds["read"] + kinds["check"] + kinds["table"]
-    assert 0.7 < kinds["passage"] / readings < 1.4
+    assert 0.7 < (kinds["passage"] + kinds["cloze"]) / readings < 1.4
 
 
 def test_plans_over_the_shipped_tools_show_them_as_the_program_does() -> None:

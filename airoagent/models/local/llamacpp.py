@@ -19,7 +19,7 @@ from typing import Any, Final
 
 from airoagent.errors import ModelError, UsageError
 from airoagent.extras import require
-from airoagent.models.backend_options import PROMPT_OPTIONS, Option, number, whole_number
+from airoagent.models.backend_options import PROMPT_OPTIONS, Option, number, probability, whole_number
 from airoagent.models.base import Chunk, ModelInfo, Prompt, Sampling
 from airoagent.models.hub import Progress
 from airoagent.models.local.gguf_file import read_gguf
@@ -36,6 +36,7 @@ OPTIONS: Final = (
     Option("adapter"),
     Option("batch", whole_number(1)),
     Option("gpu_layers", whole_number(-1)),
+    Option("least_probability", probability),
     Option("rope_freq_base", number),
     Option("rope_freq_scale", number),
     Option("rows", whole_number(1)),
@@ -56,6 +57,7 @@ class LlamaCppModel:
     many completions are written at once, each with a window of its own; ``gpu_layers`` how many layers go to a GPU
     (-1: all); ``rope_freq_base`` and ``rope_freq_scale`` stretch the window in place of what the file says;
     ``adapter`` is a LoRA adapter as a GGUF file, which may name its ``style``;
+    answers under ``least_probability`` are not relied on (`ModelInfo`);
     ``check_memory`` False loads without asking whether it fits.
 
     Constructing reads the file's head only. Raises MissingExtra where xllamacpp is not installed, ModelError where the
@@ -79,6 +81,7 @@ class LlamaCppModel:
         rope_freq_base: float | None = None,
         rope_freq_scale: float | None = None,
         adapter: str | Path | None = None,
+        least_probability: float = 0.0,
         check_memory: bool = True,
     ) -> None:
         self._path = Path(path).expanduser()
@@ -96,6 +99,7 @@ class LlamaCppModel:
         self._gpu_layers = gpu_layers
         self._rope = (rope_freq_base, rope_freq_scale)
         self._adapter = None if adapter is None else Path(adapter).expanduser()
+        self._least = least_probability
         self._check_memory = check_memory and gpu_layers == 0
         if self._window > self._head.context_length and not any(self._rope):
             scale = self._head.context_length / self._window
@@ -119,8 +123,9 @@ class LlamaCppModel:
     def info(self) -> ModelInfo:
         """What the file says."""
         note = f"GGUF {self._head.quantization or 'file'}, {self._head.size / 1e9:.1f} GB"
+        style = self._style or style_of(self._wrapper)
         return ModelInfo(
-            self._name, "llama.cpp", self._window, self._wrapper.name, note, self._style or style_of(self._wrapper)
+            self._name, "llama.cpp", self._window, self._wrapper.name, note, style, least_probability=self._least
         )
 
     def wrap(self, prompt: str) -> str:
@@ -191,6 +196,7 @@ class LlamaCppModel:
                     dialect=DIALECTS["llama.cpp"],
                     route="completions",
                     retries=0,
+                    probabilities=self._least > 0,
                 )
                 self._engine = engine
                 if self._progress is not None:

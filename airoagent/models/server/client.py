@@ -75,6 +75,7 @@ class ServerModel:
     the server reports; ``dialect`` one of `DIALECTS` (None: what the server says it is); ``route`` which of its routes;
     ``timeout`` seconds without a sign of life; ``retries`` how often a server that is busy or not up yet is asked
     again, ``pause`` seconds apart, doubling; one that is loading its model is waited for as long as ``timeout``.
+    ``probabilities`` asks llama.cpp for those of answers.
 
     Nothing is asked before the first use. Tokens are estimated where the server does not count them. A completion that
     a server cuts off before it has the tokens it was asked for is gone on with, which the completions route allows; one
@@ -98,6 +99,7 @@ class ServerModel:
         timeout: float = 300.0,
         retries: int = 4,
         pause: float = 0.5,
+        probabilities: bool = False,
     ) -> None:
         self._root, self._base = _addresses(url)
         self._name = name or url
@@ -114,6 +116,7 @@ class ServerModel:
         self._timeout = timeout
         self._retries = retries
         self._pause = pause
+        self._probabilities = probabilities
         self._model = model
         self._known_as = model
         self._listed: tuple[str, ...] = ()
@@ -239,10 +242,12 @@ class ServerModel:
             left = min(left, room_for(self._name, prompt.purpose, length, self._window))
         # What a server is asked to hold to a grammar ends by itself.
         held = self._dialect.constraint(prompt.grammar, chat=route == "chat") if self._dialect else {}
+        sure = {"logprobs": 1} if self._probabilities and prompt.purpose == "answer" else {}
         stop = prompt.stop + (self._wrapper().stop if route == "completions" else ())
         filter, thoughts = StopFilter(stop, drop_space=True, watch=not held), ThoughtFilter()
         text, read, written, parts = "", 0, 0, 0
         finish: Finish | None = None
+        logprobs: tuple[float, ...] = ()
         async with self._client() as client:
             while finish is None:
                 parts += 1
@@ -250,7 +255,7 @@ class ServerModel:
                 if ids is not None:
                     more = await asyncio.to_thread(self.tokenize, text) if text else []
                     asked = asked if more is None else ids + more
-                body = self._body(prompt.text, asked, sampling, route, stop, left) | (held if parts == 1 else {})
+                body = self._body(prompt.text, asked, sampling, route, stop, left) | sure | (held if parts == 1 else {})
                 part = PartialCompletion()
                 try:
                     async with aclosing(self._said(client, self._base + _path(route), body)) as said:
@@ -266,12 +271,13 @@ class ServerModel:
                     finish = "length"  # There is no more room to go on in.
                     break
                 tokens = part.written()
+                logprobs += part.logprobs
                 text, read, written, left = text + part.text, read or part.read, written + tokens, left - tokens
                 finish = self._end(filter, part, route, left, parts)
         if held and finish == "length" and isinstance(prompt.grammar, Grammar) and grammars_available():
             yield Chunk(filter.feed(await asyncio.to_thread(nearest_end, prompt.grammar, text)))
         usage = Usage(read or length, written, parts)
-        yield Chunk(thoughts.feed(filter.finish()) + thoughts.finish(), finish, usage)
+        yield Chunk(thoughts.feed(filter.finish()) + thoughts.finish(), finish, usage, logprobs)
 
     def _end(self, filter: StopFilter, part: PartialCompletion, route: Route, left: int, parts: int) -> Finish | None:
         """Why the completion has ended; None if the server stopped before it was to, and can be asked to go on."""

@@ -29,12 +29,14 @@ class PartialCompletion:
         self.finish: Finish | None = None
         self.read = 0
         self.counted = 0
+        self.logprobs: tuple[float, ...] = ()
         self._pieces = 0
 
     def take(self, said: Chunk) -> None:
         self.text += said.text
         self.finish = said.finish or self.finish
         self._pieces += bool(said.text)
+        self.logprobs += said.logprobs
         if said.usage is not None:
             self.read, self.counted = said.usage.prompt_tokens, said.usage.completion_tokens
 
@@ -143,7 +145,7 @@ def _said(value: dict[str, Any], name: str, *, whole: bool = False) -> Chunk:
     finish: Finish | None = None
     if reason not in (None, "", "null") or whole:  # KoboldCpp writes "null" as long as there is none.
         finish = "length" if reason in ("length", "max_tokens") else "stop"
-    return Chunk(text, finish, usage)
+    return Chunk(text, finish, usage, _logprobs(first.get("logprobs")))
 
 
 def _call(call: Any) -> str:
@@ -163,6 +165,13 @@ def _text(content: Any) -> str:
     if isinstance(content, list):
         return "".join(_text(part.get("text")) for part in content if isinstance(part, dict))
     return content if isinstance(content, str) else ""
+
+
+def _logprobs(value: Any) -> tuple[float, ...]:
+    """What llama.cpp says of each token."""
+    tokens = value.get("content") if isinstance(value, dict) else None
+    found = [token.get("logprob") for token in tokens if isinstance(token, dict)] if isinstance(tokens, list) else []
+    return tuple(float(one) for one in found if isinstance(one, int | float))
 
 
 def _usage(value: Any) -> Usage | None:
