@@ -117,16 +117,18 @@ def test_xgrammar_leaves_what_vllm_is_sent_to_llguidance(name: str) -> None:
         xgrammar.Grammar.from_lark(sent)
 
 
+@pytest.mark.parametrize("streamed", [False, True])  # vLLM refuses at status 200, in the stream.
 @pytest.mark.parametrize(
     "reason", ["Invalid grammar specification.", "failed to parse grammar", "unsupported response_format"]
 )
-def test_a_grammar_that_a_server_refuses_is_sent_in_another_form_and_then_left_out(reason: str) -> None:
+def test_a_grammar_that_a_server_refuses_is_sent_in_another_form_and_then_left_out(reason: str, streamed: bool) -> None:
     grammars: list[str] = []
+    body = json.dumps({"error": {"message": reason}})
+    refusal = events(f"data: {body}", "data: [DONE]") if streamed else plain(400, body.encode())
 
     def answer(handler: Handler, times: int) -> None:
         grammars.append(served.body().get("structured_outputs", {}).get("grammar", ""))
-        body = json.dumps({"error": {"message": reason}}).encode()
-        (said("Yes USER: no") if not grammars[-1] else plain(400, body))(handler, times)
+        (said("Yes USER: no") if not grammars[-1] else refusal)(handler, times)
 
     routes = {"/v1/models": as_json({"data": [{"id": "m", "owned_by": "vllm"}]}), "/v1/completions": answer}
     with serving(routes) as served:
@@ -143,6 +145,13 @@ def test_a_server_that_speaks_of_grammars_without_being_sent_one_is_not_asked_fo
         with pytest.raises(ModelError, match="grammar of the prompt is wrong"):
             ask(served.url, Prompt("x"), route="completions")
         assert [path for path, *_ in served.requests].count("/v1/completions") == 1
+
+
+def test_a_grammar_that_fails_in_the_middle_of_an_answer_is_not_asked_for_again() -> None:
+    answer = events(piece("Yes"), 'data: {"error": {"message": "the grammar rejected a token"}}')
+    routes = {"/v1/models": as_json({"data": [{"id": "m", "owned_by": "vllm"}]}), "/v1/completions": answer}
+    with serving(routes) as served, pytest.raises(ModelError, match="the grammar rejected a token"):
+        ask(served.url, Prompt("x", grammar=GRAMMAR), route="completions")
 
 
 def test_a_server_that_does_not_say_what_it_is_gets_no_more_than_the_standard() -> None:

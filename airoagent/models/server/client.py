@@ -210,17 +210,20 @@ class ServerModel:
         """
         sampling = (prompt.sampling or self._sampling).for_purpose(prompt.purpose)
         await self.ready()
-        route = self._first_route()
+        route, begun = self._first_route(), False
         while True:
             try:
                 async with aclosing(self._written(prompt, sampling, route)) as chunks:
                     async for chunk in chunks:
+                        begun = True
                         yield chunk
                 self._route = route
                 return
             except NoRoute:  # Only while the route is still open: `_refused`.
                 self._route = route = "completions" if route == "chat" else "chat"
             except NoGrammar:
+                if begun:
+                    raise
                 if self._dialect is not None and self._dialect.lark:
                     self._dialect = replace(self._dialect, lark=False)  # vLLM that is set to xgrammar alone.
                 elif prompt.grammar:

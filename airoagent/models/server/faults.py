@@ -44,6 +44,7 @@ KEYS: Final = ("AIRO_API_KEY", "OPENAI_API_KEY")
 _BUSY: Final = (429, 502, 503, 504)
 _NO_ROUTE: Final = (404, 405, 501)
 _LOG: Final = "check the server's own log"
+_FREE: Final = "write without a grammar: --free"
 # llama.cpp: "exceeds the available context size"; vLLM, llama-cpp-python, OpenAI: "maximum context length is"; LM
 # Studio: "when context the overflows", "context length of only"; text-generation-webui: "truncation length".
 _TOO_LONG: Final = re.compile(
@@ -146,6 +147,8 @@ def failed(name: str, said: Any) -> ModelError:
     reason = _short(_reason_in(said) or "it gave no reason")
     if _TOO_LONG.search(reason):
         return _does_not_fit(name, reason)
+    if _GRAMMAR.search(reason):
+        return NoGrammar(f"{name} failed: {reason}", _FREE)
     return ModelError(f"{name} failed: {reason}", _LOG)
 
 
@@ -186,7 +189,7 @@ def refused(
             "is it the address of an OpenAI-compatible server?",
         )
     if status in (400, 422) and _GRAMMAR.search(reason):
-        return NoGrammar(f"{name} refused ({status}): {reason}", "write without a grammar: --free")
+        return NoGrammar(f"{name} refused ({status}): {reason}", _FREE)
     hint = "try again later" if status in _BUSY else _LOG
     if status == 400 and len(listed) > 1 and not named:
         hint = f"{asked} was asked for, the first of {len(listed)} models: name another with -o model NAME"
