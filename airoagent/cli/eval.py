@@ -75,7 +75,9 @@ def eval_command(
         questions = tuple(dataclasses.replace(one, context=()) for one in questions)
     sets: dict[str, Sequence[Result]] = {}
     for earlier in against:
-        sets[_free(Path(earlier).stem, sets)] = _results(earlier)
+        sets[_free(Path(earlier).stem, sets)] = results = _results(earlier)
+        if not {one.id for one in results} & {one.id for one in questions}:
+            raise UsageError(f"{earlier} has no question in common with {file}", "compare results of the same file")
     agent, _ = make_agent(flags)
     done: list[Result] = []
 
@@ -85,10 +87,10 @@ def eval_command(
             click.echo(f"{len(done):,} of {len(questions):,}", err=True)
 
     try:
-        results = run_in_thread(
+        name = _free(Path(out).stem if out else baseline or "planned", sets)
+        sets[name] = run_in_thread(
             lambda: evaluate(agent, questions, at_once=at_once, baseline=baseline == "react", told=told)
         )
-        sets[_free(Path(out).stem if out else baseline or "planned", sets)] = results
         if html:
             _write_page(Path(html), Path(file).name, sets, agent)
     finally:

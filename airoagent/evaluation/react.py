@@ -46,6 +46,7 @@ async def react(agent: Agent, question: str, *, watch: Watch | None = None) -> R
         steps: list[Step] = []
         turns: list[tuple[str, str]] = []
         answer: str | None = None
+        await ask.style()  # a server says only then how much it can read
         try:
             while answer is None and len(turns) < MOST_TURNS:
                 prompt = await _fitting(session, question, turns)

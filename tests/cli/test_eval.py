@@ -33,6 +33,8 @@ def test_several_sets_stand_side_by_side_in_the_table_and_on_the_page(airo: Airo
     assert told.code == 0 and "gain" in told.out and "more than one (2)" in told.out
     assert told.out.splitlines()[1].split() == ["one", "one", "(2)", "planned"]
     html = page.read_text()
+    file.write_text('{"id": "other", "question": "Who?", "answers": ["Ann"]}')
+    assert "no question in common" in airo("eval", file, "--against", one).err
     assert html.count("<details class=") == 2 and "HyperlinkExtractor" in html and "There is no record" not in html
 
 
