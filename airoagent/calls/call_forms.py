@@ -51,9 +51,10 @@ class WrittenCall:
 
 _NAME = r"[A-Za-z_][\w.\\-]{0,120}"
 _LABEL = r"(?:action|tool|function)?[ _]?(?:input|arguments|args|parameters|params)[\s`*:]{1,20}"
+_SIGN = r"<[|｜][\w ▁]{1,30}[|｜]>|\[ARGS\]"
 _BEFORE = re.compile(
     rf"(?<![\w.\\-])(?P<name>{_NAME})(?::\d+)?[\s`*'\"(:>=|]{{0,40}}+"
-    rf"(?:(?:<\|[\w ]{{1,30}}\|>|json\s|{_LABEL}(?:json\s)?)[\s`*'\"(:>]{{0,40}}+)?+\Z",
+    rf"(?:(?:{_SIGN}|json(?!\w)|{_LABEL})[\s`*'\"(:>]{{0,40}}+){{0,3}}+\Z",
     re.IGNORECASE,
 )
 
@@ -64,22 +65,37 @@ def name_before(text: str) -> str:
     return found["name"] if found else ""
 
 
-_FUNCTION_TAG = re.compile(r"<function=\"?(?P<name>[\w.-]{1,120})\"?>(?P<body>.*?)(?:</function>|\Z)", re.DOTALL)
-_PARAMETER_TAG = re.compile(r"<parameter=\"?(?P<name>[\w.-]{1,120})\"?>\n?(?P<value>.*?)\n?</parameter>", re.DOTALL)
+# `<function=find>`, `<invoke name="find">`, GLM's and Claude 2's: the name and the parameters as tags.
+_CALL_TAGS = tuple(
+    re.compile(pattern, re.DOTALL)
+    for pattern in (
+        r"<(?P<tag>function|invoke)(?:=| name=)\"?(?P<name>[\w.-]{1,120})\"?>(?P<body>.*?)(?:</(?P=tag)>|\Z)",
+        r"<tool_call>\s*(?P<name>[\w.-]{1,120})\s*(?P<body><arg_key>.*?)(?:</tool_call>|\Z)",
+        r"<tool_name>(?P<name>[\w.-]{1,120})</tool_name>\s*<parameters>(?P<body>.*?)(?:</parameters>|\Z)",
+    )
+)
+_PARAMETER_TAG = re.compile(
+    r"<parameter(?:=| name=)\"?(?P<name>[\w.-]{1,120})\"?>\n?(?P<value>.*?)\n?</parameter>"
+    r"|<arg_key>(?P<key>[\w.-]{1,120})</arg_key>\s*<arg_value>\n?(?P<given>.*?)\n?</arg_value>"
+    r"|<(?P<tag>(?!parameter|arg_)[A-Za-z_][\w.-]{0,120})>\n?(?P<inner>.*?)\n?</(?P=tag)>",
+    re.DOTALL,
+)
 
 
 def tagged_calls(text: str) -> Iterator[WrittenCall]:
     """Calls written as tags: ``<function=find><parameter=text>otters</parameter></function>``."""
-    for found in _FUNCTION_TAG.finditer(text):
-        params: dict[str, Json] = {one["name"]: Plain(one["value"]) for one in _PARAMETER_TAG.finditer(found["body"])}
-        if params or not found["body"].strip():
-            yield WrittenCall(found["name"], params, found.start(), found.end())
+    found = [one for pattern in _CALL_TAGS if "<" in text for one in pattern.finditer(text)]
+    for one in sorted(found, key=re.Match.start):
+        parts = [part.groups() for part in _PARAMETER_TAG.finditer(one["body"])]
+        params: dict[str, Json] = {name or key or tag: Plain(a or b or c or "") for name, a, key, b, tag, c in parts}
+        if params or not one["body"].strip():
+            yield WrittenCall(one["name"], params, one.start(), one.end())
 
 
 # Only at the start of a line, after what decorates it: a call in the middle of a sentence is talked about, not made.
 _PYTHON = re.compile(
-    rf"(?:^[ \t>`*-]*(?:<\|?[\w ]{{1,30}}\|?>|\[TOOL_CALLS\]|action: ?|print\()?\[?\s*|(?<=\)),\s*|(?<=\));\s*)"
-    rf"(?P<name>{_NAME})\(",
+    r"(?:^[ \t>`*-]*(?:<\|?[\w ]{1,30}\|?>|\[TOOL_CALLS\]|(?:action|call): ?|print\()?(?:\w{1,40} ?= ?)?(?:await )?"
+    rf"\[?\s*|(?<=\)),\s*|(?<=\));\s*)(?P<name>{_NAME})\(",
     re.MULTILINE | re.IGNORECASE,
 )
 _TOKEN = re.compile(r"'(?:[^'\\\n]|\\.)*+'|\"(?:[^\"\\\n]|\\.)*+\"|[()\[\]{}]", re.DOTALL)

@@ -8,6 +8,7 @@ several calls one after the other; JSON where YAML was asked for, and the revers
 
 from __future__ import annotations
 
+import html
 import json
 import math
 import re
@@ -35,7 +36,7 @@ _FUNCTION = ("function", "function_name", "name", "tool", "tool_name", "api", "a
 _ARGUMENTS = ("params", "parameters", "arguments", "args", "param", "parameter", "kwargs")
 _PARAMS = (*_ARGUMENTS, "inputs", "input", "action_input", "tool_input")
 _COMMON_WORDS = {"input", "api", "call", "action"}  # keys that say nothing of a call by themselves
-_WRAPPERS = ("function_call", "tool_call", "call", "function_calls", "tool_calls", "calls", "functions")
+_WRAPPERS = ("function_call", "functioncall", "tool_call", "call", "function_calls", "tool_calls", "calls", "functions")
 _MOST_CALLS = 1000
 _FORMS = {"json": "JSON", "yaml": "YAML", "python": "a call"}
 
@@ -143,7 +144,9 @@ def _plain_call(text: str, functions: Functions) -> CheckedCall | None:
 
 
 def _encoded(text: str) -> str | None:
-    """The JSON that is written as one JSON string; None where the text is no such string."""
+    """The JSON that is written as one JSON string, or as HTML; None where the text is neither."""
+    if "&quot;" in text and '"' not in text:
+        return html.unescape(text)
     if not text.strip().startswith('"'):
         return None
     try:
@@ -161,7 +164,7 @@ def _written(text: str, functions: Functions) -> list[CallText]:
         return None if meant is None else [param.name for param in functions.names[meant].params]
 
     lines = LineIndex(text)
-    turn = NEXT_TURN.search(text)
+    turn = _TURN_ENDS.search(text)
     found = [*tagged_calls(text), *python_calls(text, parameters)]
     return [
         CallText({"function": one.name, "params": one.params}, {(): one.start}, lines.locate, span=(one.start, one.end))
@@ -170,6 +173,13 @@ def _written(text: str, functions: Functions) -> list[CallText]:
     ]
 
 
+# What follows a result that the model made up is made up, too.
+_TURN_ENDS = re.compile(
+    rf"{NEXT_TURN.pattern}|</?(?:tool_response|tool_result|function_results?|observation)>|<\|observation\|>"
+    r"|\[TOOL_RESULTS\]|^Observation:",
+    NEXT_TURN.flags,
+)
+_MARK = re.compile(r"\[/?[A-Z_]{3,30}\]")  # [TOOL_CALLS], [ARGS]: no lists
 _IN_SENTENCE = re.compile(r"[\s,;.]*[A-Za-z]{2}")
 
 
@@ -178,7 +188,7 @@ def _own_values(text: str, values: list[Value]) -> list[Value]:
     sentence where another starts a line: they are talked about.
     """
     for number, (one, other) in enumerate(pairwise(values), 1):
-        if NEXT_TURN.search(text, one.end, other.start):
+        if _TURN_ENDS.search(text, one.end, other.start):
             values = values[:number]
             break
     if len(values) < 2:
@@ -203,6 +213,8 @@ def _json(text: str, keys: set[str], whole: bool, functions: Functions) -> list[
         raise Refused(Diagnostic(kind, stop.message, line, column)) from None
     documents, last = [], 0
     for value in _own_values(text, values):
+        if _MARK.fullmatch(text, value.start, value.end):
+            continue
         name = name_before(text[last : value.start])
         last = value.end
         if (
@@ -337,6 +349,8 @@ def _shape(value: dict[str, Json], name_key: str, path: Path, document: CallText
     elif beside and not params:
         params = beside
     if isinstance(params, list) and params and all(isinstance(item, dict) for item in params):
+        if not own >= {"name", "value"} and all({"name", "value"} == item.keys() for item in params):
+            params = [{str(item["name"]): item["value"]} for item in params]
         merged = {key: item for part in params for key, item in part.items()}
         if len(merged) == sum(map(len, params)):
             params = merged

@@ -68,10 +68,24 @@ class Checker:
         if params is None or (isinstance(params, str) and not params):
             params = {}
         params = self._from_text(params, "object", path, "params")
+        if not isinstance(params, dict | Plain):
+            params = self._by_place(function, params, path)
         if not isinstance(params, dict):
             self.note(path, "bad_type", f"The params of {function.name} are {_kind_of(params)}, not a map.")
             return {}
         return self._members(params, function.params, path, f"{function.name} takes no parameter", "")
+
+    def _by_place(self, function: Function, params: Json, path: Path) -> Json:
+        """Params that have no names: a list by the order of the parameters, one value for the one that is needed."""
+        names = [param.name for param in function.params]
+        needed = [param.name for param in function.params if param.required] if len(names) > 1 else names
+        given = params if isinstance(params, list) else [params]
+        if not isinstance(params, list) and len(needed) != 1:
+            return params
+        if not given or len(given) > len(names) or any(isinstance(item, dict) for item in given):
+            return params
+        self.note(path, "coerced", f"The params of {function.name} have no names.", "read by their order")
+        return dict(zip(names if isinstance(params, list) else needed, given, strict=False))
 
     def _members(
         self, given: dict[str, Json], params: Sequence[Param], path: Path, unknown: str, prefix: str

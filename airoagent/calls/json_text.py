@@ -59,6 +59,7 @@ _EXTENTS = {start: re.compile(rf"(?:[^{end}\\]|\\.)*+", re.DOTALL) for start, en
 _AFTER_COMMA = re.compile(
     r",\s*+(?:[\"'“‘{\[}\]\d-]|//|/\*|#|\Z|(?:true|false|null|none)\b|[\w.-]++\s*+:)", re.IGNORECASE
 )
+_DRIVE = re.compile(r"[A-Za-z]:\\\w")
 _RAW_ESCAPE = re.compile(r"\\(?:[bf][A-Za-z]|u(?![0-9a-fA-F]{4})|[^\\\"'/bfnrtu\s])")
 _HEX = re.compile(r"[0-9a-fA-F]{4}")
 
@@ -276,6 +277,9 @@ class JsonReader:
         if character == "：" or character == "=":
             self._note(at, "colon", f"{character!r} is used as the colon.", "read as ':'")
             return at + (2 if self._text.startswith("=>", at) else 1)
+        if character in "{[":
+            self._note(at, "colon", "A colon is missing after a key.", "put in")
+            return at
         raise Stop(at, "syntax", "A colon is expected here.")
 
     # Scalars ---------------------------------------------------------------------------------------------------
@@ -386,7 +390,9 @@ class JsonReader:
         nothing, or would be a backspace or a form feed within a word.
         """
         extent = _EXTENTS[self._text[start]].match(self._text, start + 1)
-        return extent is not None and "\\\\" not in extent[0] and _RAW_ESCAPE.search(extent[0]) is not None
+        if extent is None or "\\\\" in extent[0]:
+            return False
+        return _RAW_ESCAPE.search(extent[0]) is not None or _DRIVE.match(extent[0]) is not None
 
     def _escape(self, at: int, raw: bool) -> tuple[str, int]:
         text = self._text

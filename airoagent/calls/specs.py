@@ -133,7 +133,7 @@ class SpecReader:
             if key in words:
                 if inner is not None and inner != "" and not isinstance(inner, Mapping):
                     raise self.error(at, f"the {key} of {name} are not a map")
-                params += self._spec(name, inner, at).members if schema else self._members(inner or {}, at)
+                params += self._spec(name, inner, at, True).members if schema else self._members(inner or {}, at)
             elif isinstance(inner, Mapping) and not schema:
                 params.append(self._param(key, inner, at, beside=True))
             elif schema or key in ("type", "strict"):
@@ -185,7 +185,7 @@ class SpecReader:
         members, items, values = self._parts(name, value, path, depth)
         if "required" in value and not isinstance(value["required"], list):
             listed = self._flag(value, "required", True, path)
-        elif "optional" in value:
+        elif "optional" in value and not isinstance(value["optional"], list):
             listed = not self._flag(value, "optional", False, path)
         text, limits = str(value.get("description") or ""), self._limits(name, value, path)
         param = Param(name, text, kind, nullable=nullable, members=members, items=items, values=values, limits=limits)
@@ -312,17 +312,18 @@ class SpecReader:
         enum = [value["const"]] if "const" in value else self._list(value, "enum", name, path)
         if None in enum:
             param = replace(param, nullable=True)
+        if enum and param.kind == "array" and not any(isinstance(one, list) for one in enum):  # those of its items
+            items = param.items or Param("items")
+            param = replace(param, items=items if items.enum else self._values(items, {"enum": enum}, path, strict))
+            enum = []
         try:
             allowed = [self._fitted(param, one, (*path, "enum", at)) for at, one in enumerate(enum) if one is not None]
             param = replace(param, enum=tuple(allowed))
         except UsageError:
             if strict:
                 raise
-            if param.kind == "array" and param.items is None:
-                param = replace(param, items=Param("items", enum=tuple(enum)))
-            else:
-                self.note((*path, "enum"), f"The values of {name} are not of its type.", "the values count")
-                param = replace(param, kind="any", enum=tuple(one for one in enum if one is not None))
+            self.note((*path, "enum"), f"The values of {name} are not of its type.", "the values count")
+            param = replace(param, kind="any", enum=tuple(one for one in enum if one is not None))
         if "default" in value and (value["default"] is not None or param.nullable or strict):
             try:
                 default = self._fitted(param, value["default"], (*path, "default"))
@@ -339,8 +340,8 @@ class SpecReader:
         flag = value.get(word, otherwise)
         if isinstance(flag, bool):
             return flag
-        if isinstance(flag, str) and flag.lower() in ("true", "false"):
-            return flag.lower() == "true"
+        if isinstance(flag, str) and flag.lower() in ("true", "false", "yes", "no"):
+            return flag.lower() in ("true", "yes")
         raise self.error((*path, word), f"{word} must be true or false")
 
     def _mapping(self, value: Json, what: str, path: Path) -> Mapping[str, Json]:

@@ -53,6 +53,24 @@ def calls(text: str, format: str = "json") -> list[tuple[str, dict[str, Any]]]:
         "```python\nfind_flights(\n    origin='OSL',\n    destination='LIS',\n)\n```",
         "<tool_call>\n<function=find_flights>\n<parameter=origin>\nOSL\n</parameter>\n<parameter=destination>\nLIS\n"
         "</parameter>\n</function>\n</tool_call>",
+        f"[TOOL_CALLS]find_flights[ARGS]{WRITTEN}",
+        f"<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>find_flights<｜tool▁sep｜>{WRITTEN}<｜tool▁call▁end｜><｜tool▁calls▁end｜>",
+        f"<|channel|>commentary to=functions.find_flights <|constrain|>json<|message|>{WRITTEN}<|call|>",
+        "<tool_call>find_flights\n<arg_key>origin</arg_key>\n<arg_value>OSL</arg_value>\n<arg_key>destination</arg_key>\n"
+        "<arg_value>LIS</arg_value>\n</tool_call>",
+        '<function_calls>\n<invoke name="find_flights">\n<parameter name="origin">OSL</parameter>\n'
+        '<parameter name="destination">LIS</parameter>\n</invoke>\n</function_calls>',
+        "<invoke><tool_name>find_flights</tool_name><parameters><origin>OSL</origin><destination>LIS</destination>"
+        "</parameters></invoke>",
+        f'{{"functionCall": {{"name": "find_flights", "args": {WRITTEN}}}}}',
+        "Call: find_flights(origin='OSL', destination='LIS')<bot_end>",
+        "flights = await find_flights('OSL', 'LIS')",
+        f'{{"function": "find_flights", "params" {WRITTEN}}}',
+        CALL.replace('"', "&quot;"),
+        json.dumps({"function": "find_flights", "params": ["OSL", "LIS"]}),
+        json.dumps({"name": "find_flights", "args": [{"name": key, "value": one} for key, one in FLIGHT.items()]}),
+        f"{CALL}\n<tool_response>\n{{}}\n</tool_response>\n{CALL}",
+        f"{CALL}\nObservation: 3 flights\n{CALL}",
         json.dumps(CALL),
         json.dumps({"function": "find_flights", "params": WRITTEN}),
         json.dumps({"function": "functions.find_flights", "params": FLIGHT}),
@@ -71,6 +89,15 @@ def calls(text: str, format: str = "json") -> list[tuple[str, dict[str, Any]]]:
 def test_a_call_in_another_form_is_the_same_call(text: str) -> None:
     assert calls(text) == [("find_flights", FLIGHT)]
     assert all(found.repair for call in parse_calls(text, FUNCTIONS) for found in call.diagnostics)
+
+
+def test_a_value_without_a_name_is_the_one_that_is_needed() -> None:
+    assert calls('{"function": "mean", "params": [[1, 2], "m"]}') == [("mean", {"numbers": [1, 2], "unit": "m"})]
+    functions = load_functions("wake: {params: {time: {type: string}, label: {type: string, required: false}}}")
+    assert parse_calls('{"function": "wake", "params": "06:15"}', functions)[0].params == {"time": "06:15"}
+    for wrong in ('"OSL"', '["OSL", "LIS", 1, "n", [], 9]'):
+        with pytest.raises(CallError):
+            calls(f'{{"function": "find_flights", "params": {wrong}}}')
 
 
 def test_python_calls_give_numbers_lists_and_several_calls() -> None:
@@ -106,6 +133,8 @@ def test_what_is_only_talked_about_or_needs_running_is_no_call(text: str) -> Non
         (r"\frac{1}{4} \boldsymbol{x} \nabla", r"\frac{1}{4} \boldsymbol{x} \nabla"),
         (r"C:\Users\bob\new.txt", r"C:\Users\bob\new.txt"),
         (r"C:\\temp\\new", r"C:\temp\new"),
+        (r"C:\temp\new.txt", r"C:\temp\new.txt"),
+        (r"Plan C:\nnext", "Plan C:\nnext"),
         (r"one\ntwo\tthree", "one\ntwo\tthree"),
         ('first, "second" and "third". The end', 'first, "second" and "third". The end'),
         ('say "a", then "b"', 'say "a", then "b"'),

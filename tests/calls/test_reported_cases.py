@@ -83,11 +83,18 @@ def one(schema: Any, *, required: bool = False, **more: Any) -> Any:
         ({"items": {"type": "string"}}, "array"),
         ({}, "any"),
         (True, "any"),
+        ({"type": "string", "optional": "yes"}, "string"),
+        ({"type": "string", "optional": ["y"]}, "string"),
     ],
 )
 def test_types_are_read_in_every_spelling(schema: Any, kind: str) -> None:
     param, findings = one(schema, **{"$defs": {"Port": {"type": "string"}}})
     assert (param.kind, param.required, findings) == (kind, False, [])
+
+
+def test_words_in_odd_places_of_a_schema_are_no_reason_to_refuse_it() -> None:
+    _, findings = one({"type": "string"}, optional=["x"], default="x")
+    assert findings == ["The default of f is not of its type."]
 
 
 def test_members_items_and_nullable_are_read_from_a_schema() -> None:
@@ -107,6 +114,8 @@ def test_values_and_defaults_of_a_schema_are_kept() -> None:
     assert one({"const": 3})[0].enum == (3,)
     assert one({"oneOf": [{"const": "ebb"}, {"const": "flow"}]})[0].enum == ("ebb", "flow")
     assert one({"type": "array", "enum": ["ebb", "flow"]})[0].items.enum == ("ebb", "flow")
+    param, _ = one({"type": "array", "items": {"type": "string"}, "enum": ["ebb", "flow"]})
+    assert (param.kind, param.enum, param.items.kind, param.items.enum) == ("array", (), "string", ("ebb", "flow"))
     param, _ = one({"type": "integer", "default": 5}, required=True)
     assert (param.default, param.has_default, param.required) == (5, True, False)
 
