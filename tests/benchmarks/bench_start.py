@@ -66,7 +66,9 @@ def main(rounds: int) -> None:
                         best["  its first line"] = min(best["  its first line"], first)
     python, click = best["python -c pass"], best["import click"]
     for name, seconds in best.items():
-        print(f"{name:18}{seconds * 1e3:7.1f} ms  {seconds / python:5.1f} times python  {seconds / click:5.1f} times click")
+        print(
+            f"{name:18}{seconds * 1e3:7.1f} ms  {seconds / python:5.1f} times python  {seconds / click:5.1f} times click"
+        )
 
 
 if __name__ == "__main__":
