@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import sys
 from typing import TYPE_CHECKING
@@ -13,6 +12,8 @@ import click
 from airoagent.cli.display import plain, suspended
 
 if TYPE_CHECKING:
+    import asyncio
+
     from airoagent.engine.policy import Approve
     from airoagent.plan.steps import Step
     from airoagent.toolbox.tool import Tool
@@ -49,6 +50,8 @@ class _Asker:
         self._turns: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = WeakKeyDictionary()
 
     async def __call__(self, step: Step, tool: Tool, input: str) -> bool | str:
+        import asyncio
+
         from airoagent.background import in_thread
         from airoagent.engine.approval import ASK_USER
 

@@ -105,7 +105,6 @@ def ask_command(
       cat lease.txt | airo "When does it end?"
       airo ask --json --display none "..." | jq .answer
     """
-    first_run = not store_file().exists()
     form = None
     if schema is not None:
         from airoagent.engine.structured import answer_schema
@@ -113,7 +112,10 @@ def ask_command(
         form = answer_schema(text_of(schema) if schema == "-" else schema)
     past = load_run(after or "@last") if go_on or after else None
     shown = {"display": display, "color": color}
-    agent, settings = make_agent(flags, **shown) if past is None else agent_for(past, flags, **shown)
+    if past is None:
+        agent, settings = make_agent(flags, **shown, introduced=as_json or store_file().exists())
+    else:
+        agent, settings = agent_for(past, flags, **shown)
     text = words_or_stdin(question)
     context = [] if question == ("-",) and not files else context_of(files, settings.display not in ("none", "json"))
     if context:
@@ -121,8 +123,6 @@ def ask_command(
     if dry_run:
         return print_dry_run(agent, settings, agent.plan(text), as_json)
     watch = make_watch(settings, prints_run=True)
-    if first_run and settings.display not in ("none", "json") and agent.model.info.note:
-        click.echo(f"model: {agent.model.info.name} - {agent.model.info.note}", err=True)
     if past is None:
         run = agent.run(text, context=context, schema=form, watch=watch)
     else:

@@ -139,14 +139,12 @@ def launch_flags(agent: Agent, settings: Settings, flags: dict[str, Any]) -> dic
 
 
 def make_agent(
-    flags: dict[str, Any], *, display: str | None = None, color: str | None = None
+    flags: dict[str, Any], *, display: str | None = None, color: str | None = None, introduced: bool = True
 ) -> tuple[Agent, Settings]:
-    """The agent that flags, environment and config file describe, and the settings in force."""
-    from airoagent.agent import Agent
-    from airoagent.engine.policy import Policy
-    from airoagent.models.base import Sampling
-    from airoagent.web.search import check_search
+    """The agent that flags, environment and config file describe, and the settings in force.
 
+    Unless it has been ``introduced``, the built-in model is: at once, since the rest takes a while to load.
+    """
     given = all_flags(flags)
     flags = dict(given)
     options, named = dict(flags.pop("options")), flags.pop("named") or None
@@ -161,7 +159,17 @@ def make_agent(
     declared = {name: one for name, (_, one) in declared_settings().items()}
     for_tools = {name: getattr(settings, name) for name, one in declared.items() if one.for_tools}
     for_tools["sites"] = ",".join(settings.sites)
+    from airoagent.web.search import check_search
+
     check_search(for_tools)
+    if not introduced and settings.model == "extractive" and settings.display not in ("none", "json"):
+        from airoagent.extractive.model import ExtractiveModel
+
+        click.echo(f"model: extractive - {ExtractiveModel().info.note}", err=True)
+    from airoagent.agent import Agent
+    from airoagent.engine.policy import Policy
+    from airoagent.models.base import Sampling
+
     policy = {one.policy: getattr(settings, name) for name, one in declared.items() if one.policy}
     eager = {"eager": False} if settings.ask_above else {}  # the whole plan is looked at before any step starts
     agent = Agent(

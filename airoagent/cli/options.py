@@ -84,7 +84,9 @@ class Rule:
             for name, value in context.params.items()
             if value != () and context.get_parameter_source(name) is ParameterSource.COMMANDLINE
         }
-        given = typed & set(self.options.split()) if not self.unless(context.params) else set()
+        given = typed & set(self.options.split())
+        if given and self.unless(context.params):
+            given = set()
         others = typed & set(self.excludes.split())
         if self.needs:
             unmet = not self.with_ or typed & set(self.with_.split())

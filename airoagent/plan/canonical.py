@@ -15,6 +15,7 @@ import re
 from collections.abc import Iterable
 
 from airoagent.plan.draft import Draft, PlanLimits
+from airoagent.plan.heads import CLEAN_STEP
 from airoagent.plan.json_steps import json_line
 from airoagent.plan.scanner import StatementReader
 from airoagent.plan.steps import Step, Template, template_text
@@ -22,14 +23,6 @@ from airoagent.plan.tool_names import ToolNames
 
 __all__ = ["canonical_text"]
 
-# Nothing in these could be read as anything but text: no quotes, brackets, newlines, signs, marks, other white space.
-_PLAIN_INPUT = re.compile(
-    r"(?=[^ +])[^\[\]\n\r\"'`“”„‘’«»「」『』+\x00-\x1f\x7f-\xa0\u1680\u2000-\u200f\u2028-\u202f\u205f\u3000\ufeff"
-    r"［］]*+(?<! )"
-)
-_PLAIN_THOUGHT = re.compile(r"[A-Za-z][A-Za-z0-9 ,;'?!-]*+\.?")
-_PLAIN_TOOL = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,99}")
-_PLAIN_ID = re.compile(r"evidence(?:0|[1-9][0-9]{0,8})")
 _PLAIN_REFERENCE = re.compile(r"(?::evidence[0-9]{1,9}:)++")
 
 
@@ -53,12 +46,7 @@ def _step(step: Step) -> str:
     text_in = step.input
     head = f"Plan: {step.thought}\n" if step.thought else ""
     text = f"{head}:{step.id}: = {step.tool}[{text_in}]"
-    if (
-        (not step.thought or (_PLAIN_THOUGHT.fullmatch(step.thought) and "  " not in step.thought))
-        and (not text_in or _PLAIN_INPUT.fullmatch(text_in))
-        and _PLAIN_TOOL.fullmatch(step.tool)
-        and _PLAIN_ID.fullmatch(step.id)
-    ):
+    if CLEAN_STEP.fullmatch(f"{text}\n"):
         return text
     draft = _read(text + "\n")
     if not draft.findings and draft.steps == [step]:

@@ -22,7 +22,7 @@ from typing import Literal, NamedTuple
 from airoagent.findings import Finding
 from airoagent.plan.tool_names import ToolNames
 
-__all__ = ["ASSIGNMENT_LINE", "REACH", "STATEMENT_LINE", "Head", "Heads"]
+__all__ = ["ASSIGNMENT_LINE", "CLEAN_STEP", "REACH", "STATEMENT_LINE", "Head", "Heads"]
 
 REACH = 256
 """Characters a head may have, with what decorates it."""
@@ -119,6 +119,17 @@ STATEMENT_LINE = re.compile(
     rf"[\s>*`\-•0-9.)#]{{0,16}}?(?:{_PLAN}|{_ANSWER}|{_QUESTION}|(?:{_COLON_REF}|{_HASH_REF})\s?[=＝])", re.IGNORECASE
 )
 """A line that begins with a statement."""
+
+
+CLEAN_STEP = re.compile(
+    r"(?:Plan: (?P<thought>[A-Za-z](?:[A-Za-z0-9,;'?!-]| (?=[^ \n]))*+\.?)\n)?"
+    r":(?P<id>evidence(?:0|[1-9][0-9]{0,8})): = (?P<tool>[A-Za-z][A-Za-z0-9_]{0,99})\["
+    r"(?P<input>(?![ +])[^\[\]\n\r\"'`“”„‘’«»「」『』+\x00-\x1f\x7f-\xa0\u1680\u2000-\u200f\u2028-\u202f\u205f\u3000"
+    r"\ufeff［］]*+(?<! ))\]\n"
+)
+"""A step as it is written where nothing is amiss; nothing in it could be read as anything but text: it holds no quotes,
+brackets, signs, marks or other white space.
+"""
 
 
 class Heads:

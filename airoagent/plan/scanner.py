@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from airoagent.plan.draft import Draft
 from airoagent.plan.fields import FieldReader
 from airoagent.plan.frame import AnswerReader, Frame, is_fence, is_taken_back
-from airoagent.plan.heads import REACH, Head, Heads
+from airoagent.plan.heads import CLEAN_STEP, REACH, Head, Heads
 from airoagent.plan.json_steps import ObjectScanner, ObjectSteps, looks_like_step
 from airoagent.plan.repairs import NOISE, clean_input, read_arguments
 from airoagent.plan.steps import Step
@@ -148,6 +148,8 @@ class StatementReader:
         self._base += keep
         buffer, base = self._buffer, self._base
         while True:
+            if self._at == self._line_start and self._signs is _IN_FRAME and self._clean_step(self._at - base):
+                continue
             found = self._signs.search(buffer, self._at - base)
             if found is None:
                 self._at = base + len(buffer)
@@ -158,6 +160,31 @@ class StatementReader:
         certain = tuple(self._draft.certain)
         self._draft.certain.clear()
         return certain
+
+    def _clean_step(self, at: int) -> bool:
+        """Take the clean step that stands at the start of a line in one go; False where there is none."""
+        frame, start = self._frame, self._at
+        found = CLEAN_STEP.match(self._buffer, at) if frame.thought_at < 0 and start == self._content else None
+        if found is None or found["tool"] not in self._draft.names.names:
+            return False
+        thought, tool, text = found["thought"] or "", found["tool"], found["input"]
+        self._fields.statement(None if thought else tool)
+        frame.statement()
+        frame.kind = "chatter"
+        self._line += 1 if thought else 0
+        self._draft.add(
+            int(found["id"][8:]),
+            thought,
+            tool,
+            text,
+            line=self._line,
+            at=start + found.start("id") - 1 - at,
+            place=start + found.start("input") - at,
+            size=len(text),
+        )
+        self._at = start + found.end() - at
+        self._new_line(self._at - 1)
+        return True
 
     def _new_line(self, at: int) -> None:
         """Go on after the newline at an offset."""

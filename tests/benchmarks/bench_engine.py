@@ -52,14 +52,14 @@ def layers(count: int) -> list[Step]:
     for i in range(count):
         above = range(max(0, (i // width - 1) * width), i // width * width)
         needs = rng.sample(above, min(len(above), 2))
-        steps.append(Step(f"evidence{i}", "", "T", (f"a{i} ", *(Ref(f"evidence{n}") for n in needs))))
+        steps.append(Step(f"evidence{i}", "", "T", (f"a{i}", *(Ref(f"evidence{n}") for n in needs))))
     return steps
 
 
 def nobel(count: int) -> list[Step]:
     """Search, links, pages, answer; then the same for a second question that needs the first answer."""
     needs = [(), (0,), (1,), (2, 0), (3,), (4, 3)]
-    return [Step(f"evidence{i}", "", "T", (f"a{i} ", *(Ref(f"evidence{n}") for n in needs[i]))) for i in range(count)]
+    return [Step(f"evidence{i}", "", "T", (f"a{i}", *(Ref(f"evidence{n}") for n in needs[i]))) for i in range(count)]
 
 
 async def bare(steps: list[Step]) -> None:

@@ -36,8 +36,8 @@ COMMANDS = {
     "import click": ["-c", "import click"],
     "airo --version": ["-c", AIRO, "--version"],
     "airo --help": ["-c", AIRO, "--help"],
-    "airo runs": ["-c", AIRO, "runs"],
     "airo QUESTION": ["-c", STAMPED, "--docs", "examples/library", QUESTION],
+    "airo runs": ["-c", AIRO, "runs"],
 }
 
 
@@ -51,9 +51,10 @@ def main(rounds: int) -> None:
     """Measure and print."""
     best = dict.fromkeys([*COMMANDS, "  its first line"], float("inf"))
     with tempfile.TemporaryDirectory() as home:
-        environment = {**os.environ, "AIRO_HOME": home, "PYTHONPATH": str(ROOT)}
+        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
         environment.pop("PYTHONDONTWRITEBYTECODE", None)  # as where a user has installed it
         for number in range(rounds + 1):
+            environment["AIRO_HOME"] = f"{home}/{number}"  # the question is a user's first
             for name, words in COMMANDS.items():
                 before = children()
                 command = [sys.executable, *words]
