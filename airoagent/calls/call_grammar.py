@@ -23,7 +23,21 @@ from collections.abc import Iterable, Mapping
 from itertools import starmap
 from typing import Any, Final, Literal
 
-from airoagent.prompts.grammar import Alt, Chars, Grammar, Json, Piece, Rep, Rule, Seq, Text, Use, chars, optional
+from airoagent.prompts.grammar import (
+    Alt,
+    Chars,
+    Grammar,
+    Json,
+    Piece,
+    Rep,
+    Rule,
+    Seq,
+    Text,
+    Use,
+    Words,
+    chars,
+    optional,
+)
 
 __all__ = ["call_grammar"]
 
@@ -45,12 +59,17 @@ _YAML_WORDS = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "n
 _ANY = ("string", "number", "boolean", "null")
 
 
-def call_grammar(schema: Schema, format: Literal["json", "yaml"] = "json") -> Grammar:
-    """The grammar of a call that is valid against this schema. ValueError for a ``$ref`` that leads nowhere."""
+def call_grammar(schema: Schema, format: Literal["json", "yaml"] = "json", words: str = "") -> Grammar:
+    """The grammar of a call that is valid against this schema; ``words``: texts are words of this, as they stand there.
+
+    ValueError for a ``$ref`` that leads nowhere.
+    """
     narrow = narrowed(schema)
-    writer = _Writer(narrow, yaml=format == "yaml")
+    writer = _Writer(narrow, format == "yaml", re.sub(r'["\\\s\x00-\x1f\x7f-\xa0\u2028\u2029]+', " ", words).strip())
     if format == "yaml":
         body = writer.block(narrow, 0)
+    elif words:
+        body = writer.value(narrow)
     else:
         guided = {**narrow, "x-guidance": {"whitespace_flexible": False, "item_separator": ", ", "key_separator": ": "}}
         body = Json(json.dumps(guided, ensure_ascii=False), writer.value(narrow))
@@ -114,9 +133,10 @@ def _reach(schema: Schema, deep: int) -> int:
 class _Writer:
     """Writes a narrowed schema out as ``rules``, by name."""
 
-    def __init__(self, root: Schema, yaml: bool) -> None:
+    def __init__(self, root: Schema, yaml: bool, words: str) -> None:
         self._root = root
         self._yaml = yaml
+        self._words = words
         self.rules: dict[str, Piece] = {}
         self._refs: dict[tuple[str, int], str] = {}
         self._character = Alt(
@@ -149,6 +169,10 @@ class _Writer:
     def _of_kind(self, kind: str, schema: Schema) -> Piece:
         match kind:
             case "string":
+                free = schema.get("maxLength") == _TEXT and not schema.keys() & {"minLength", "pattern", "format"}
+                if self._words and free:
+                    self.rules["WORDS"] = Words(self._words)
+                    return Seq((Text('"'), Use("WORDS"), Text('"')))
                 return self._string('"', '"', schema.get("minLength", 0), schema.get("maxLength", _TEXT))
             case "integer":
                 return _integer(schema)

@@ -93,7 +93,9 @@ async def choose_calls(
     from airoagent.calls.call_parser import call_prompt, parse_calls
     from airoagent.calls.functions import call_schema
 
-    grammar = call_grammar(call_schema(functions), format)
+    style = await ask.style()
+    # A small model copies a name that it has not seen before wrongly, unless it is held to the words of the request.
+    grammar = call_grammar(call_schema(functions), format, input if style == "compact" else "")
 
     async def written(prompt: str, retry: bool) -> tuple[Call, ...]:
         completion = await ask(prompt, "call", grammar, heard=lambda text: recorder(PlanText(text)))
@@ -104,9 +106,7 @@ async def choose_calls(
             return read(completion.text, truncated)
         return parse_calls(completion.text, functions, format, truncated=truncated)
 
-    return await until_usable(
-        written, call_prompt(input, functions, format, await ask.style()), retries, recorder, format
-    )
+    return await until_usable(written, call_prompt(input, functions, format, style), retries, recorder, format)
 
 
 def _written(calls: Sequence[Call], format: Format) -> str:

@@ -2,9 +2,9 @@
 
     for example in made_examples(1000, seed=1): ...
 
-All text is made here from invented names: nothing of any evaluation set, nothing of the example library. Example N of
-a seed is the same however many are made. 45 in 100 are plans, nearly half of which take several hops; 40 are readings,
-of which about a sixth cannot be answered; the others are function calls.
+The text is made here, mostly from invented names: nothing of any evaluation set, nothing of the example library.
+Example N of a seed is the same however many are made. 45 in 100 are plans, nearly half of which take several hops; 40
+are readings, of which about a sixth cannot be answered; the others are function calls.
 """
 
 from __future__ import annotations

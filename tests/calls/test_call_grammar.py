@@ -142,3 +142,23 @@ def test_everything_has_a_bound_after_narrowing() -> None:
     assert narrowed({"type": "integer", "minimum": 3}) == {"type": "integer", "minimum": 3, "maximum": 2**53}
     assert narrowed({"type": "object", "properties": {"a": True}})["additionalProperties"] is False
     assert narrowed({"enum": [1], "description": "x"}) == {"enum": [1]}
+
+
+@pytest.mark.parametrize("form", ["json", "yaml"])
+def test_texts_can_be_held_to_the_words_of_the_request(form: Any) -> None:
+    members = {"to": {"type": "string"}, "kind": {"enum": ["mail"]}, "code": {"type": "string", "maxLength": 2}}
+    schema = function("send", members, "to")
+    language = Language(call_grammar(schema, form, 'Send "Ana Berg" an\ne-mail to Geneva'))
+
+    def call(**params: str) -> str:
+        whole = {"function": "send", "params": params}
+        if form == "json":
+            return json.dumps(whole)
+        lines = [f"  {name}: {value if name == 'kind' else json.dumps(value)}\n" for name, value in params.items()]
+        return f"function: send\nparams:\n{''.join(lines)}"
+
+    assert call(to="Geneva") in language
+    assert call(to="Ana Berg", kind="mail", code="XY") in language
+    assert call(to="an e-mail") in language
+    assert call(to="Geneford") not in language
+    assert call(to="Berg Ana") not in language

@@ -18,6 +18,7 @@ from airoagent.events import Event, ModelCalled
 from airoagent.models.base import Model, Prompt, complete
 from airoagent.models.catalog import open_model
 from airoagent.models.local.llamacpp import LlamaCppModel
+from airoagent.models.packaged import packaged_adapter
 from airoagent.prompts.own_text import Repeats
 from tests.models.test_real_servers import started
 from tests.smollm2 import smollm2_file
@@ -113,3 +114,33 @@ def test_it_is_asked_in_its_own_chat_template() -> None:
     assert smol.wrap("X").endswith("<|im_start|>user\nX<|im_end|>\n<|im_start|>assistant\n")
     assert smol.count_tokens("<|im_end|>") > 1  # What spells a control token in a text is text.
     asyncio.run(smol.aclose())
+
+
+@pytest.fixture(scope="module")
+def taught() -> Iterator[Model]:
+    options = {"threads": "1", "adapter": str(packaged_adapter("smollm2")), "least_probability": "0.8"}
+    smol = open_model(str(smollm2_file()), options=options)
+    yield smol
+    asyncio.run(smol.aclose())
+
+
+def test_with_our_adapter_it_copies_the_answer_and_names_its_source(taught: Model) -> None:
+    run = Agent(taught, TOOLS, store=False).run(
+        "When does the lease end?", context={"lease": "The lease of the workshop ends on 3 May 2027."}
+    )
+    assert (run.answer, run.answered) == ("3 May 2027", True)
+    assert [source.url for source in run.evidence["evidence1"].sources] == ["lease"]
+
+
+def test_with_our_adapter_it_gives_no_answer_that_it_finds_improbable(taught: Model) -> None:
+    agent = Agent(taught, TOOLS, store=False)
+    text = "The lease of the workshop ends on 3 May 2027. Anna Berg signed it in Riga."
+    for question in ("How much does the electricity cost?", "Who is the mayor of Lima?"):
+        run = agent.run(question, context=text)
+        assert (run.answer, run.answered) == ("The text does not say.", False)
+
+
+def test_with_our_adapter_its_plans_read_what_they_search(taught: Model) -> None:
+    plan = Agent(taught, TOOLS, store=False).plan("Who wrote Emma, and where was she born?")
+    assert [step.tool for step in plan.steps] == ["DuckDuckGo", "KnowledgeModel", "DuckDuckGo", "KnowledgeModel"]
+    assert "evidence1" in plan.steps[2].depends_on
