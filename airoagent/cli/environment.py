@@ -73,7 +73,7 @@ def _list_models(as_json: bool) -> None:
     # What is here comes first, what does not fit last, and the models of today before those of 2023.
     for row in sorted(list_models(), key=lambda row: (not row.cached, row.fits == "no", _is_old(row))):
         click.echo(_model_line(row))
-    click.echo("\n4 BITS is the memory that a model takes at 4 bits; fits memory: it runs on the CPU.")
+    click.echo("\n4 BITS: the memory it takes at 4 bits; fits memory: it runs on the CPU, slowly.")
 
 
 _LINE = "{:<39} {:>5} {:>8} {:>6}  {}"
