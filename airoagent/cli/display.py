@@ -120,7 +120,8 @@ class Display:
                     self._step(event.step, event.tool, event.seconds, f"{event.failure.message}; {wait}", "yellow")
                 )
             case StepFinished():
-                self._settle(event.step, self._step(event.step, event.tool, event.seconds, event.evidence.note, ""))
+                note = event.evidence.note or ("the same call as above" if event.origin == "shared" else "")
+                self._settle(event.step, self._step(event.step, event.tool, event.seconds, note, ""))
             case StepFailed():
                 self._settle(
                     event.step, self._step(event.step, event.tool, event.seconds, event.failure.message, "red")

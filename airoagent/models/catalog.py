@@ -34,6 +34,7 @@ __all__ = [
     "ModelRow",
     "find_model",
     "list_models",
+    "nearest_names",
     "open_model",
     "show_folder",
     "where_it_fits",
@@ -288,7 +289,7 @@ def _resolve(text: str) -> tuple[str, Path | None]:
     """A hub name, or a folder with its name. ModelError with the nearest names where it is neither."""
     path = Path(text).expanduser()
     if not text:
-        raise ModelError("the model's name is empty", _nearest(text))
+        raise ModelError("the model's name is empty", nearest_names(text))
     if path.is_dir():
         return text, path
     if path.is_file():
@@ -311,10 +312,11 @@ def _resolve(text: str) -> tuple[str, Path | None]:
         raise ModelError(f"there is no folder {text}", "check the path; hub names have the form owner/name")
     if is_hub_name(text):
         return text, None
-    raise ModelError(f"there is no model {text!r}", _nearest(text))
+    raise ModelError(f"there is no model {text!r}", nearest_names(text))
 
 
-def _nearest(text: str) -> str:
+def nearest_names(text: str) -> str:
+    """A hint for a name that no model has: those most like it."""
     names = ["extractive", *PACKAGED, "scripted:FILE", *(f"{name}:NAME" for name in _PROGRAMS)]
     names += [entry.name for entry in CATALOGUE]
     near = difflib.get_close_matches(text.lower(), names, n=3, cutoff=0.5)

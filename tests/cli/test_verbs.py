@@ -13,6 +13,7 @@ import pytest
 
 from airoagent.cli.app import VERBS, cli
 from airoagent.events import RunStarted
+from airoagent.models.catalog import CATALOGUE
 from airoagent.models.packaged import packaged_file
 from airoagent.records.store import Store
 from airoagent.settings import state_folder
@@ -145,6 +146,18 @@ def seem_downloaded() -> None:
     file = packaged_file("smollm2")
     file.parent.mkdir(parents=True)
     file.touch()
+
+
+def test_models_fits_in_eighty_columns_and_lists_what_does_not_fit_last(airo: Airo) -> None:
+    lines = airo("models").out.splitlines()
+    assert max(map(len, lines)) <= 80
+    rows = [line.endswith("too large") for line in lines if re.search(r"\d+\.\dB +\d+\.\d GB +\d+k", line)]
+    assert len(rows) == len(CATALOGUE) and rows == sorted(rows)
+
+
+def test_pull_names_the_models_most_like_an_unknown_one(airo: Airo) -> None:
+    missing = airo("pull", "smolm2")
+    assert missing.code == 3 and "there is no model 'smolm2'" in missing.err and "smollm2" in missing.err
 
 
 def test_models_shows_whether_the_small_model_is_downloaded(airo: Airo) -> None:

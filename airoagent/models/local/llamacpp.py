@@ -23,7 +23,7 @@ from airoagent.models.backend_options import PROMPT_OPTIONS, Option, number, pro
 from airoagent.models.base import Chunk, ModelInfo, Prompt, Sampling
 from airoagent.models.hub import Progress
 from airoagent.models.local.gguf_file import read_gguf
-from airoagent.models.local.machine import this_machine
+from airoagent.models.local.machine import free_cores, this_machine
 from airoagent.models.server.client import ServerModel
 from airoagent.models.server.dialects import DIALECTS
 from airoagent.prompts.chat import Style
@@ -53,11 +53,11 @@ class LlamaCppModel:
     """A GGUF file, behind the `Model` protocol.
 
     ``wrapper`` and ``system`` as for other models that are run here; ``context_length`` the window in tokens (default:
-    the file's own, at most 8192); ``threads`` and ``batch`` (tokens read at once) as llama.cpp has them; ``rows`` how
-    many completions are written at once, each with a window of its own; ``gpu_layers`` how many layers go to a GPU
-    (-1: all); ``rope_freq_base`` and ``rope_freq_scale`` stretch the window in place of what the file says;
-    ``adapter`` is a LoRA adapter as a GGUF file, which may name its ``style``;
-    answers under ``least_probability`` are not relied on (`ModelInfo`);
+    the file's own, at most 8192); ``threads`` (default: one for each core that nothing else uses when it is loaded) and
+    ``batch`` (tokens read at once) as llama.cpp has them; ``rows`` how many completions are written at once, each with
+    a window of its own; ``gpu_layers`` how many layers go to a GPU (-1: all); ``rope_freq_base`` and
+    ``rope_freq_scale`` stretch the window in place of what the file says; ``adapter`` is a LoRA adapter as a GGUF file,
+    which may name its ``style``; answers under ``least_probability`` are not relied on (`ModelInfo`);
     ``check_memory`` False loads without asking whether it fits.
 
     Constructing reads the file's head only. Raises MissingExtra where xllamacpp is not installed, ModelError where the
@@ -212,8 +212,8 @@ class LlamaCppModel:
         params.n_batch = params.n_ubatch = self._batch
         params.n_gpu_layers = self._gpu_layers
         params.warmup, params.verbosity = False, -1
-        if self._threads:
-            params.cpuparams.n_threads = params.cpuparams_batch.n_threads = self._threads
+        # Its threads wait for each other by spinning: one that has to share its core holds up all of them.
+        params.cpuparams.n_threads = params.cpuparams_batch.n_threads = self._threads or free_cores()
         base, scale = self._rope
         params.rope_freq_base = base or params.rope_freq_base
         params.rope_freq_scale = scale or params.rope_freq_scale

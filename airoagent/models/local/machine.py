@@ -14,12 +14,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-__all__ = ["Device", "Machine", "this_machine"]
+__all__ = ["Device", "Machine", "free_cores", "this_machine"]
 
 Device = Literal["auto", "cpu", "cuda"]
 """Where a model runs; ``auto`` is CUDA where torch can use it."""
 
 _CGROUP = Path("/sys/fs/cgroup")
+_SIBLINGS = "/sys/devices/system/cpu/cpu{}/topology/core_cpus_list"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,23 @@ def this_machine() -> Machine:
     return Machine(total, available, _gpus())
 
 
+def free_cores() -> int:
+    """Cores that nothing else is using just now, of those this process may run on: at least one.
+
+    Threads of one core count once, and a container's limit on processor time is kept.
+    """
+    try:
+        cores = {_read_text(Path(_SIBLINGS.format(cpu))) or str(cpu) for cpu in os.sched_getaffinity(0)}
+        count = len(cores)
+    except AttributeError:  # Linux alone has it.
+        count = os.cpu_count() or 1
+    quota, _, period = _read_text(_CGROUP / "cpu.max").partition(" ")
+    if quota.isdecimal() and period.isdecimal():
+        count = min(count, int(quota) // int(period))
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
+    return max(1, count - round(load))
+
+
 def _physical() -> tuple[int | None, int | None]:
     with suppress(OSError, ValueError, IndexError):
         lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
@@ -55,9 +73,14 @@ def _physical() -> tuple[int | None, int | None]:
 
 
 def _read_number(path: Path) -> int | None:
-    with suppress(OSError, ValueError):  # No such file outside Linux, and "max" where there is no limit.
-        return int(path.read_text(encoding="ascii"))
-    return None
+    text = _read_text(path)
+    return int(text) if text.isdecimal() else None  # "max" where there is no limit.
+
+
+def _read_text(path: Path) -> str:
+    with suppress(OSError, ValueError):  # No such file outside Linux.
+        return path.read_text(encoding="ascii").strip()
+    return ""
 
 
 @functools.cache
