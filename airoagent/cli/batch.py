@@ -24,7 +24,7 @@ from airoagent.cli.batch_journal import Journal, Output, Row, code_of, open_outp
 from airoagent.cli.batch_pool import Here, Lost, Pool, actors, connected, failed_row, jobs
 from airoagent.cli.batch_questions import Asked, open_questions, read_questions
 from airoagent.cli.launch import launch_flags, make_agent
-from airoagent.cli.options import agent_options
+from airoagent.cli.options import Rule, agent_options, refuses
 from airoagent.errors import AiroError, UsageError
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ _PATIENCE = 20.0  # seconds for a process of a batch that was killed to let go o
 @click.command("batch")
 @click.argument("file", type=click.Path(allow_dash=True))
 @click.option("--out", type=click.Path(), help="Append to this file, and skip the questions that have a line in it.")
-@click.option("--retry-failed", is_flag=True, help="Ask the questions again that failed.")
+@click.option("--retry-failed", is_flag=True, help="Ask failed questions again.")
 @click.option("--jobs", type=click.IntRange(1, 1000), help="Processes that share the questions (default: 1).")
 @click.option(
     "--at-once",
@@ -57,6 +57,7 @@ _PATIENCE = 20.0  # seconds for a process of a batch that was killed to let go o
 )
 @click.option("--quiet", is_flag=True, help="Do not print progress on stderr.")
 @agent_options()
+@refuses(Rule("approve", excludes="jobs ray", hint="only a batch in one process can ask you"))
 def batch_command(
     file: str,
     out: str | None,
@@ -77,7 +78,7 @@ def batch_command(
     With --out FILE they are appended there, and the same command continues where it stopped, even after kill -9:
     questions with a line are skipped, and runs that had started are resumed (FILE.started lists them meanwhile).
     A call that was cut off is made again if its tool is repeatable; if not, its question gets one failed line.
-    FILE.parquet is written at the end, from FILE.parquet.jsonl.
+    With --out FILE.parquet the lines are in FILE.parquet.jsonl until the last question is answered.
 
     \b
     Examples:

@@ -41,7 +41,7 @@ _GRACE = 2.0  # seconds for a process to end
 
 
 class Lost(Exception):
-    """The process that was to answer a question has ended; says how."""
+    """The process that was to answer a question has ended."""
 
 
 class Place(Protocol):
