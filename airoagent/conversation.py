@@ -158,6 +158,11 @@ _NAME = re.compile(
     r"(?:\b(?:the|The) )?\b[A-ZÀ-Þ][\w'’.-]*(?:\s+(?:of|the|de|van|von|and|in|for|on)?\s*[A-ZÀ-Þ\d][\w'’.-]*)*"
 )
 _YEAR = re.compile(r"\b(?:1\d{3}|20\d{2})\b")
+_THING = re.compile(  # "Where is the flat?", "When does the lease end?"
+    r"\b(?:(?:is|are) (?P<is>(?:the|my|our|your) [\w' -]{2,60})"
+    r"|(?:do|does|did|can|will) (?P<does>(?:the|my|our|your) [\w' -]{2,60}) [\w-]+)[ ?.!]*$",
+    re.IGNORECASE,
+)
 _OPEN_WORDS = frozenset({"who", "when", "where", "why", "how"})
 _QUESTION_WORDS = frozenset(
     {"who", "what", "when", "where", "why", "which", "how", "is", "are", "was", "were", "does", "do", "did", "can"}
@@ -220,6 +225,8 @@ def _topic(before: list[tuple[str, str]], *, person: bool) -> str:
             names = [re.sub(r"^(?:Who|What|When|Where|Which|How|Is|Was|Did|Does)\s+", "", name) for name in names]
             if names:
                 return max(names, key=len) if text is question else names[0]
+            if not person and text is question and (thing := _THING.search(question)):
+                return thing["is"] or thing["does"]
     return ""
 
 

@@ -20,7 +20,7 @@ import sys
 import time
 import unicodedata
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, TextIO, cast
 
 import click
 
@@ -282,7 +282,9 @@ class _LiveDisplay(Display):
         self._bar = ""
         from rich.console import Console
         from rich.live import Live
+        from rich.spinner import Spinner
 
+        self._spinner = Spinner("dots")
         self.live = Live(
             console=Console(file=stream, markup=False, highlight=False, no_color=not color),
             get_renderable=self._running,
@@ -322,15 +324,21 @@ class _LiveDisplay(Display):
 
     def _running(self) -> ConsoleRenderable:
         from rich.console import Group
-        from rich.spinner import Spinner
         from rich.text import Text
 
         now = time.time()
         rows = [
-            Spinner("dots", Text(f"{self._head_of(step, tool)}  {now - since:6.0f} s"))
+            self._spun(f"{self._head_of(step, tool)}  {now - since:6.0f} s")
             for step, (tool, since) in sorted(self._open.items())
         ]
         return Group(*rows, Text(self._bar))
+
+    def _spun(self, line: str) -> ConsoleRenderable:
+        """A line after the spinner; what does not fit is cut, so that it stays one."""
+        from rich.text import Text
+
+        frame = cast(Text, self._spinner.render(time.monotonic()))
+        return Text.assemble(frame, " ", line, no_wrap=True, overflow="ellipsis")
 
 
 class _MovingLine(_LiveDisplay):
@@ -357,9 +365,6 @@ class _MovingLine(_LiveDisplay):
                 super().__call__(event)
 
     def _running(self) -> ConsoleRenderable:
-        from rich.spinner import Spinner
-        from rich.text import Text
-
         of = f" of {self._all}" if self._all else ""
         line = "writing the plan" if self._writing else f"{self._done}{of} steps"
         if self._bar:
@@ -368,7 +373,7 @@ class _MovingLine(_LiveDisplay):
             step, (tool, since) = min(self._open.items())
             others = f"  (+{len(self._open) - 1})" if len(self._open) > 1 else ""
             line = f"{self._head_of(step, tool)}  {time.time() - since:6.0f} s  {self._done}{of}{others}"
-        return Spinner("dots", Text(line, no_wrap=True, overflow="ellipsis"))
+        return self._spun(line)
 
 
 def _json_lines(stream: TextIO) -> Callable[[Event], None]:

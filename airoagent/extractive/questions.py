@@ -69,7 +69,7 @@ _FORMS = (
 @dataclass(frozen=True, slots=True)
 class Question:
     """A question as the reader needs it: the stems it looks for with their weight, its names and years, the names that
-    an earlier answer lends it, the form of its answer ("number", "date", "name" or ""), and names with numbers of theirs
+    an earlier answer lends it, the form of its answer ("number", "date", "name" or ""), and names that have a number
     ("Apollo 11")."""
 
     text: str
@@ -122,9 +122,8 @@ def read_question(instruction: str) -> Question:
     terms |= {one: min(0.5, 1.5 / len(lent)) for one in lent if one not in terms}
     form = next((form for form, pattern in _FORMS if re.search(pattern, asked, re.IGNORECASE)), "")
     numbered = tuple(pair for pair in _NUMBERED.findall(asked) if pair[0].lower() not in STOP_WORDS)
-    return Question(
-        asked.strip() if bracket else text, terms, frozenset(_names(asked)), frozenset(lent), form, numbered
-    )
+    text = asked.strip() if bracket else text
+    return Question(text, terms, frozenset(_names(asked)), frozenset(lent), form, numbered)
 
 
 def _names(text: str) -> list[str]:

@@ -87,6 +87,8 @@ def read_options(backend: str, options: Sequence[Option], settings: Mapping[str,
             near = difflib.get_close_matches(name, known, n=1)
             others = f"it has {', '.join(known)}" if known else "it has no options"
             hint = f"did you mean {near[0]}?" if near else others
+            if (word := name.partition("=")[0]) in known:
+                hint = f"write the value as a word of its own: -o {word} VALUE"
             raise UsageError(f"the {backend} model has no option {name!r}", hint)
         try:
             arguments[known[name].argument or name] = known[name].read(value)

@@ -164,6 +164,17 @@ def test_on_a_terminal_the_plan_and_the_steps_take_one_moving_line_and_v_shows_t
     assert code == 0 and "Steps" in shown and ":evidence0: =" in shown
 
 
+@pytest.mark.parametrize("options", [[], ["--display", "rich"]])
+def test_the_moving_line_spins_and_stays_one_line_however_long_the_input_is(
+    script: Script, tools: str, options: list[str]
+) -> None:
+    plan = f":evidence0: = hangs[{'forever and ' * 20}ever]\nAnswer: :evidence0:"
+    code, shown = on_terminal("-m", script(plan), "--tools", tools, "--timeout", "2", *options, "q", columns=50)
+    lines = re.findall(r"([⠀-⣿]) evidence0([^\x1b]*)", shown)
+    assert code == 5 and len({spinner for spinner, _ in lines}) > 1
+    assert not any("\n" in line.strip() for _, line in lines)
+
+
 def test_what_went_wrong_keeps_a_line_next_to_the_moving_one(script: Script, tools: str) -> None:
     plan = ":evidence0: = echo[x]\n:evidence1: = fails[:evidence0:]\nAnswer: :evidence1:"
     code, shown = on_terminal("-m", script(plan), "--tools", tools, "q")

@@ -168,8 +168,8 @@ def test_a_page_that_was_found_twice_is_quoted_once() -> None:
 
 MOON = (
     "Apollo 11: the first landing on the Moon\nApollo 11 was the first to land there. Apollo 10, in May 1969, was the "
-    "rehearsal.\nThree days later it came down in the Pacific, on 24 July 1969. Apollo 12 landed in November 1969, four "
-    "months after Apollo 11."
+    "rehearsal.\nThree days later it came down in the Pacific, on 24 July 1969. Apollo 12 landed in November 1969, "
+    "four months after Apollo 11."
 )
 
 
