@@ -59,9 +59,8 @@ def read_template(
     """
     if dollar is None and "#" not in text and "：" not in text and "＃" not in text:
         pieces = _CANONICAL.split(text)  # literal, number, literal, ...
-        if (
-            text.count(":") == len(pieces) - 1 == text.lower().count("evidence")
-        ):  # no colon but those of canonical references
+        # No colon but those of canonical references, and no other spelling.
+        if text.count(":") == len(pieces) - 1 and not _BRACKETED.search(text):
             return tuple([_ref(piece, refs) if at % 2 else piece for at, piece in enumerate(pieces) if piece])
     pattern = _REFERENCE if dollar is None else _DOLLAR
     parts: list[str | Ref] = []
