@@ -209,8 +209,9 @@ class _Word:
         parts = []
         for one in parent:
             if one.tag == "r" and not _is_on(one, "rPr", "vanish"):
-                raised = {"superscript": "sup", "subscript": "sub"}.get(value_at(one, "rPr", "vertAlign"), "span")
-                parts.append(f"<{raised}>{''.join(map(self._piece, one))}</{raised}>")
+                raised = {"superscript": "sup", "subscript": "sub"}.get(value_at(one, "rPr", "vertAlign"))
+                inside = "".join(map(self._piece, one))
+                parts.append(f"<{raised}>{inside}</{raised}>" if raised else inside)
             elif one.tag == "hyperlink":
                 target = self._targets.get(attribute(one, "id"), "")
                 parts.append(f'<a href="{escape(target)}">{self._words(one)}</a>')

@@ -30,7 +30,7 @@ _THOUGHT = frozenset({"plan", "thought", "purpose", "description", "reason", "go
 
 _FIELD = re.compile(
     r"[\s>*\-•–+.)(0-9]{0,16}+[*_`\"']{0,3}+(?P<key>#?[A-Za-z][\w ]{0,28}?) ?(?P<number>[0-9]{1,4})?[*_`\"']{0,3}\s?"
-    r"[:：]\s?[*_`]{0,3}+(?P<value>.*)",
+    r"[:：=]\s?[*_`]{0,3}+(?P<value>.*)",
     re.DOTALL,
 )
 _CALL = re.compile(
@@ -38,6 +38,7 @@ _CALL = re.compile(
 )
 _REFERENCE = re.compile(r"[:：]?(?:evidence|#?e)?[ _-]?([0-9]{1,9})[:：]?", re.IGNORECASE)
 _RULE = re.compile(r"[|:\- ]++")
+_SEPARATOR = re.compile("[:：=]")
 _MARKS = "*_` \t"
 
 
@@ -60,13 +61,21 @@ class FieldReader:
         if text.lstrip()[:1] == "|":
             return self._row(text.strip(), at, line)
         self._columns = []
-        found = _FIELD.fullmatch(text.rstrip()) if ":" in text or "：" in text else None
+        found = _FIELD.fullmatch(text.rstrip()) if _SEPARATOR.search(text) else None
         key = " ".join(found["key"].replace("_", " ").lower().split()).removeprefix("external ") if found else ""
         value = found["value"].strip(_MARKS) if found else ""
         at += found.start("value") if found else len(text) - len(text.lstrip())
         if found and key in _TOOL and value:
             self.flush()
-            return self._take_tool(value, found["number"], at, line)
+            value, comma, rest = value.partition(", ")
+            if comma and (both := _FIELD.fullmatch(rest)) and both["key"].lower() in _INPUT:  # both on one line
+                self._input, self._place = (
+                    both["value"].strip(_MARKS),
+                    at + len(value) + len(comma) + both.start("value"),
+                )
+            else:
+                value += comma + rest
+            return self._take_tool(value.strip("\"'"), found["number"], at, line)
         if found and key in _INPUT and value and self._input is None:
             if self._tool:
                 self._input, self._place, taken = value, at, True
@@ -138,7 +147,8 @@ class FieldReader:
         self._clear()
         self._tool = next((row[key] for key in row if key in _TOOL), "")
         self._input = next((row[key] for key in row if key in _INPUT), "")
-        found = _REFERENCE.fullmatch(next((row[key] for key in row if key in _NUMBER), ""))
+        numbers = sorted((key for key in row if key in _NUMBER), key=lambda key: not key.startswith("evidence"))
+        found = _REFERENCE.fullmatch(row[numbers[0]] if numbers else "")
         self._number = int(found[1]) if found else None
         self._at, self._place, self._line = at, at, line
         if self._tool:

@@ -8,6 +8,7 @@ from airoagent.plan.draft import Draft
 from airoagent.plan.heads import ASSIGNMENT_LINE, REACH, STATEMENT_LINE
 from airoagent.plan.repairs import NOISE, clean_answer, read_template
 from airoagent.plan.steps import Ref
+from airoagent.prompts.own_text import THOUGHT_TAGS
 
 __all__ = ["AnswerReader", "Frame", "is_fence", "is_taken_back"]
 
@@ -25,13 +26,14 @@ _TAKEN_BACK = re.compile(
     rf"(?:.*\b)?(?:{_AGAIN}|better|final|new|actual|real|second|full|complete)(?: version of)?(?: the| my)? plan\b"
     rf"|.*\b(?:let me|let's|i(?: will|'ll| should| must| have to| need to)) (?:(?:think|try|start) (?:again|over)"
     rf"|{_AGAIN}(?: (?:it|this|that|(?:the|my) (?:plan|steps)))?)[\W_]*\Z"
-    rf"|[\W_]*(?:{_AGAIN}|second|final)(?: (?:version|attempt|try|draft))?[*_]{{0,3}}[:：]",
+    rf"|[\W_]*(?:{_AGAIN}|second|final)(?: (?:version|attempt|try|draft))?[*_]{{0,3}}[:：]"
+    rf"|.*(?:</(?:{THOUGHT_TAGS})>|\[/THINK\])\s*\Z",  # thoughts whose beginning was a part of the prompt
     re.IGNORECASE,
 )
 
 
 def is_taken_back(line: str) -> bool:
-    """Whether a line of prose says that the plan before it is written again below."""
+    """Whether a line says that the plan before it is written again below, or was only thought about."""
     return len(line) < REACH and _TAKEN_BACK.match(line) is not None
 
 

@@ -65,6 +65,7 @@ _DECORATIONS = {
     "code": "The statement is marked as code.",
 }
 _MOST_DECORATIONS = 16
+_JOINS = ("join", "finish")  # what ends a plan of numbered calls
 
 _COLON = r"\s?(?:\*\*|__|\*|`)?\s?[:：]"
 _PLAN = rf"#?\s?(?:plan|thought)\s?[#(]?\s?[0-9]{{0,6}}\)?{_COLON}"
@@ -178,7 +179,7 @@ class Heads:
         call = _INLINE_CALL.search(window)
         if call:
             tool = self._names.resolve(call["name"])
-            if tool or call["name"] == "join":
+            if tool or call["name"] in _JOINS:
                 return self._call(call, call.start(), int(call["number"]), tool, [])
         return self.in_text(window)
 
@@ -204,7 +205,7 @@ class Heads:
         call = _CALL.fullmatch(window, at)
         if call:
             tool = self._names.resolve(call["name"])
-            if tool is None and call["name"] == "join" and window[-1] in "(（" and not closing:
+            if tool is None and call["name"] in _JOINS and window[-1] in "(（" and not closing:
                 return self._call(call, 0, number, None, [])
             if number is not None and (tool or (window[-1] == "(" and not closing)):
                 # The number is the step's here, not a decoration.
@@ -216,7 +217,7 @@ class Heads:
     def _call(
         self, call: re.Match[str], start: int, number: int | None, tool: str | None, findings: list[Finding]
     ) -> Head:
-        kind: Kind = "call" if tool or call["name"] != "join" else "join"
+        kind: Kind = "call" if tool or call["name"] not in _JOINS else "join"
         return Head(kind, start, tuple(findings), number, call["name"], tool, call.start("name"), dollar=True)
 
     def _assignment(self, found: re.Match[str], start: int, findings: list[Finding], certain: bool) -> Head | None:

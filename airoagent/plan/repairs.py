@@ -4,8 +4,9 @@
     ('Who won, given ', Ref(id='evidence0'), '?')
 
 Spellings read as a reference to evidence 3: ``:evidence3:``, ``:evidence3`` without its last colon, ``: evidence 3 :``,
-``:evidence[3]:``, other case, full-width colons, ``#E3``, ``#evidence3``; in a plan of numbered calls also ``$3`` and
-``${3}``. Whatever differs from ``:evidence3:`` and ``#E3`` is a finding. Everything else is text and stays as it is.
+``:evidence[3]:``, ``{evidence3}``, ``<evidence3>``, other case, full-width colons, ``#E3``, ``#evidence3``; in a plan
+of numbered calls also ``$3`` and ``${3}``. Whatever differs from ``:evidence3:`` and ``#E3`` is a finding. Everything
+else is text and stays as it is.
 """
 
 from __future__ import annotations
@@ -28,6 +29,8 @@ _REFERENCE = re.compile(
     rf"|[:：](?i:evidence)(?:\\?[ _-])?{_NUMBER}(?:[:：]|(?![A-Za-z_]))"
     rf"|[:：] ?(?i:evidence) ?{_NUMBER} ?[:：]"
     rf"|(?<![0-9A-Za-z_&/#＃])[#＃] ?(?i:e|evidence)[ _-]?{_NUMBER}(?![A-Za-z_])"
+    rf"|<(?i:evidence)[ _-]?{_NUMBER}>"
+    rf"|\{{(?:\{{ ?)?(?i:evidence)[ _-]?{_NUMBER}(?: ?\}})?\}}"
 )
 _DOLLAR = re.compile(
     rf"{_REFERENCE.pattern}"
@@ -37,7 +40,8 @@ _DOLLAR = re.compile(
 )
 _HASH = re.compile(rf"()[#＃]E{_NUMBER}(?![A-Za-z_])")  # its number is group 2, as in the others
 _CANONICAL = re.compile(r":evidence([0-9]{1,9}):")
-_BRACES, _MONEY = 7, 8  # groups of _DOLLAR
+_BRACKETED = re.compile(r"[{<] ?evidence", re.IGNORECASE)
+_BRACES, _MONEY = 9, 10  # groups of _DOLLAR
 _FAR = 512 * 1024  # characters that are searched to place an error: no input is longer
 _PRICE = 100  # `$n` from here on is a price unless step n is there
 
@@ -55,7 +59,8 @@ def read_template(
     """
     if dollar is None and "#" not in text and "：" not in text and "＃" not in text:
         pieces = _CANONICAL.split(text)  # literal, number, literal, ...
-        if text.count(":") == len(pieces) - 1:  # no colon but those of canonical references
+        # No colon but those of canonical references, and no other spelling.
+        if text.count(":") == len(pieces) - 1 and not _BRACKETED.search(text):
             return tuple([_ref(piece, refs) if at % 2 else piece for at, piece in enumerate(pieces) if piece])
     pattern = _REFERENCE if dollar is None else _DOLLAR
     parts: list[str | Ref] = []

@@ -15,6 +15,7 @@ is refused: a wrong guess would run the wrong tool.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from functools import cached_property
 
@@ -44,6 +45,7 @@ def is_model(tool: str) -> bool:
     return spelled(tool) in ALIASES[1]
 
 
+_VERB = re.compile(r"(?:call|use|using|run|invoke)(?: the)?(?: tool)? (?=\S)", re.IGNORECASE)
 _NEAREST_LIMIT = 20  # names looked up for suggestions in one plan: comparing strings is the one slow thing here
 
 
@@ -77,6 +79,7 @@ class ToolNames:
         return Spellings(self.names)
 
     def _look_up(self, name: str) -> str | None:
+        name = _VERB.sub("", name)
         found = self._spellings.resolve(name)
         if found is not None:
             return found

@@ -244,6 +244,11 @@ def test_a_book_is_read_chapter_by_chapter_without_its_contents() -> None:
     assert (page.title, page.text, page.links) == ("The Otter Book", "Water\n\nOtters swim. On\n\nSleep\n\nAfloat.", ())
 
 
+def test_a_word_that_is_written_in_several_runs_is_one_word() -> None:
+    runs = "".join(f"<w:r><w:t>{part}</w:t></w:r>" for part in ("Mac", "Donald was there in 19", "08, in May", "5"))
+    assert read(docx(f"<w:p>{runs}</w:p>"), DOCX).text == "MacDonald was there in 1908, in May5"
+
+
 def test_results_name_the_slide_or_the_chapter(tmp_path: Path) -> None:
     folder = tmp_path / "zoo"
     folder.mkdir()

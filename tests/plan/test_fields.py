@@ -45,10 +45,28 @@ def steps(plan: Plan) -> list[tuple[str, str, str]]:
         "KnowledgeModel[How deep? #E0]\n```\nAnswer: #E1",
         "plan:\n  - thought: search\n    id: evidence0\n    tool: DuckDuckGo\n    input: depth of Loch Ness\n"
         "  - id: evidence1\n    tool: KnowledgeModel\n    input: 'How deep? :evidence0:'\nanswer: ':evidence1:'",
+        "Tool = DuckDuckGo\nInput = depth of Loch Ness\n"
+        "Tool = KnowledgeModel\nInput = How deep? :evidence0:\nAnswer: #E1",
+        "- Tool: DuckDuckGo, Input: depth of Loch Ness\n"
+        "- Tool: KnowledgeModel, Input: How deep? :evidence0:\nAnswer: #E1",
+        "| # | Tool | Query | Evidence |\n|---|---|---|---|\n| 1 | DuckDuckGo | depth of Loch Ness | :evidence0: |\n"
+        "| 2 | KnowledgeModel | How deep? #E0 | :evidence1: |\nAnswer: #E1",
         "| Step | Tool | Input |\n|---|:--:|---|\n| 0 | DuckDuckGo | depth of Loch Ness |\n"
         "| 1 | `KnowledgeModel` | How deep? #E0 |\n\nAnswer: #E1",
     ],
-    ids=["react", "react brackets", "numbered actions", "fields", "input and output", "headings", "yaml", "table"],
+    ids=[
+        "react",
+        "react brackets",
+        "numbered actions",
+        "fields",
+        "input and output",
+        "headings",
+        "yaml",
+        "equals",
+        "one line",
+        "evidence column",
+        "table",
+    ],
 )
 def test_steps_of_other_schools_are_read(text: str) -> None:
     plan = read(text)
@@ -127,7 +145,7 @@ def test_thoughts_without_an_end_leave_no_plan() -> None:
     "written",
     [
         *("functions.DuckDuckGo[x]", "default_api.DuckDuckGo[x]", "tool:DuckDuckGo[x]", "DuckDuckGoTool[x]"),
-        *("DuckDuckGo()[x]", "DuckDuckGo\\[x\\]", "Duck\\_Duck\\_Go[x]"),
+        *("DuckDuckGo()[x]", "DuckDuckGo\\[x\\]", "Duck\\_Duck\\_Go[x]", "Use the DuckDuckGo[x]"),
     ],
 )
 def test_slips_in_the_name_of_a_tool_are_read(written: str) -> None:
@@ -175,6 +193,7 @@ SECOND = (
         "Let me rewrite the plan.",
         "Corrected version:",
         "Hmm. Let me try again:",
+        "</think>",
     ],
 )
 def test_a_plan_that_is_written_again_takes_the_place_of_the_first(first: str, between: str) -> None:

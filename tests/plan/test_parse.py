@@ -70,6 +70,9 @@ def test_a_text_may_come_as_chunks_and_tools_as_any_iterable() -> None:
         ("#evidence3", 3),
         ("# E3", 3),
         (":evidence03:", 3),
+        ("{evidence3}", 3),
+        ("{{ evidence3 }}", 3),
+        ("<evidence3>", 3),
         (":evidence999999999:", 999999999),
     ],
 )
