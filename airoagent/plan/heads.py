@@ -22,7 +22,7 @@ from typing import Literal, NamedTuple
 from airoagent.findings import Finding
 from airoagent.plan.tool_names import ToolNames
 
-__all__ = ["ASSIGNMENT_LINE", "CLEAN_STEP", "REACH", "STATEMENT_LINE", "Head", "Heads"]
+__all__ = ["ASSIGNMENT_LINE", "CLEAN_STEP", "REACH", "STATEMENT_LINE", "Head", "Heads", "may_begin_statement"]
 
 REACH = 256
 """Characters a head may have, with what decorates it."""
@@ -122,9 +122,16 @@ STATEMENT_LINE = re.compile(
 """A line that begins with a statement."""
 
 
+_PARTIAL = re.compile(
+    r"(?:[:：] ?evidence[ _-]?\[?[0-9]{0,9}\]?|[#＃] ?e(?:vidence)?[ _-]?[0-9]{0,9}) ?[:：]?\s*+"
+    r"(?:[=:＝]\s*+[^\[\]()=]{0,120}+)?",
+    re.IGNORECASE,
+)
+_FIRST_WORDS = ("plan:", "answer:", "final answer:", ":evidence")
+
 CLEAN_STEP = re.compile(
     r"(?:Plan: (?P<thought>[A-Za-z](?:[A-Za-z0-9,;'?!-]| (?=[^ \n]))*+\.?)\n)?"
-    r":(?P<id>evidence(?:0|[1-9][0-9]{0,8})): = (?P<tool>[A-Za-z][A-Za-z0-9_]{0,99})\["
+    r":evidence(?P<number>0|[1-9][0-9]{0,8}): = (?P<tool>[A-Za-z][A-Za-z0-9_]{0,99})\["
     r"(?P<input>(?![ +])[^\[\]\n\r\"'`“”„‘’«»「」『』+\x00-\x1f\x7f-\xa0\u1680\u2000-\u200f\u2028-\u202f\u205f\u3000"
     r"\ufeff［］]*+(?<! ))\]\n"
 )
@@ -243,6 +250,11 @@ class Heads:
     def calls_tool(self, text: str) -> bool:
         """Whether a registered tool is called, by its own name, somewhere in a text."""
         return any(found[1] in self._names.names for found in _TOOL_CALL.finditer(text))
+
+
+def may_begin_statement(line: str) -> bool:
+    """Whether a line that is not whole yet may be the first part of a statement."""
+    return bool(_PARTIAL.fullmatch(line)) or any(word.startswith(line.lower()) for word in _FIRST_WORDS)
 
 
 def _spelling(found: re.Match[str], sign: str, equals: bool) -> list[Finding]:

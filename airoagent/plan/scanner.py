@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from airoagent.plan.draft import Draft
 from airoagent.plan.fields import FieldReader
 from airoagent.plan.frame import AnswerReader, Frame, is_fence, is_taken_back
-from airoagent.plan.heads import CLEAN_STEP, REACH, Head, Heads
+from airoagent.plan.heads import CLEAN_STEP, REACH, Head, Heads, may_begin_statement
 from airoagent.plan.json_steps import ObjectScanner, ObjectSteps, looks_like_step
 from airoagent.plan.repairs import NOISE, clean_input, read_arguments
 from airoagent.plan.steps import Step
@@ -30,12 +30,6 @@ _IN_OBJECT = re.compile(r"[\"'\\{}\[\]\n:：(（［]")
 _NEWLINE = re.compile(r"\n")
 _HEAD_ENDS = ":：[(［（"
 _BEFORE_OBJECT = re.compile(r"[\[,\s]*+")
-_PARTIAL = re.compile(
-    r"(?:[:：] ?evidence[ _-]?\[?[0-9]{0,9}\]?|[#＃] ?e(?:vidence)?[ _-]?[0-9]{0,9}) ?[:：]?\s*+"
-    r"(?:[=:＝]\s*+[^\[\]()=]{0,120}+)?",
-    re.IGNORECASE,
-)
-_FIRST_WORDS = ("plan:", "answer:", "final answer:", ":evidence")
 _SQUARE = re.compile(r"[\n\[\]［］]")
 _SQUARE_OR_HEAD = re.compile(r"[\n:：\[\]［］(（]")
 _ROUND = re.compile(r"[\n()（）]")
@@ -163,26 +157,17 @@ class StatementReader:
 
     def _clean_step(self, at: int) -> bool:
         """Take the clean step that stands at the start of a line in one go; False where there is none."""
-        frame, start = self._frame, self._at
-        found = CLEAN_STEP.match(self._buffer, at) if frame.thought_at < 0 and start == self._content else None
+        found = CLEAN_STEP.match(self._buffer, at) if self._frame.thought_at < 0 and self._at == self._content else None
         if found is None or found["tool"] not in self._draft.names.names:
             return False
-        thought, tool, text = found["thought"] or "", found["tool"], found["input"]
+        thought, number, tool, text = found.groups("")
         self._fields.statement(None if thought else tool)
-        frame.statement()
-        frame.kind = "chatter"
-        self._line += 1 if thought else 0
-        self._draft.add(
-            int(found["id"][8:]),
-            thought,
-            tool,
-            text,
-            line=self._line,
-            at=start + found.start("id") - 1 - at,
-            place=start + found.start("input") - at,
-            size=len(text),
-        )
-        self._at = start + found.end() - at
+        self._frame.statement()
+        self._frame.kind = "chatter"
+        self._line += bool(thought)
+        own, place = self._base + found.start("number") - 9, self._base + found.start("input")
+        self._draft.add(int(number), thought, tool, text, line=self._line, at=own, place=place, size=len(text))
+        self._at = self._base + found.end()
         self._new_line(self._at - 1)
         return True
 
@@ -507,12 +492,7 @@ class StatementReader:
         draft, frame = self._draft, self._frame
         text = self.source.slice(self._content, end)
         line = text.strip(" \t*`_>-")
-        if (
-            draft.defined
-            and 0 < len(line) < REACH
-            and self._content == self._line_start
-            and (_PARTIAL.fullmatch(line) or any(word.startswith(line.lower()) for word in _FIRST_WORDS))
-        ):
+        if draft.defined and 0 < len(line) < REACH and self._content == self._line_start and may_begin_statement(line):
             draft.fail(self._content, "truncated", "The text ends in the middle of this statement.")
             return
         self._take_line(end)

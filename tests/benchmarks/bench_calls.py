@@ -1,6 +1,7 @@
 """What reading and checking a call costs, as ratios in one run: python tests/benchmarks/bench_calls.py
 
 - a clean JSON call compared with ``json.loads`` plus pydantic-core's compiled validator (target: 30 times, 50 us)
+- the same in a code fence compared with ``json.loads`` of what is in it (target: 10 us)
 - a clean YAML call compared with PyYAML's C loader, which checks nothing (target: 4 times)
 - a broken call compared with json_repair, which checks nothing (target: 1; left out where it is not installed)
 - hostile texts compared with the same of half the length (about 2: linear)
@@ -100,6 +101,13 @@ def clean() -> None:
             lambda text=text, validate=validate: validate(json.loads(text)),
             30.0,
             f"JSON, clean, {name} ({len(text)} characters)",
+        )
+        fenced = f"```json\n{text}\n```"
+        compare(
+            lambda fenced=fenced: parse_calls(fenced, FUNCTIONS),
+            lambda text=text: json.loads(text),
+            10.0,
+            f"JSON in a fence, {name}",
         )
     if not yaml.__with_libyaml__:
         print("YAML: PyYAML has no C loader here, nothing to compare with")

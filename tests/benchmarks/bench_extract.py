@@ -1,14 +1,17 @@
 """How well and how fast pages are read: `python tests/benchmarks/bench_extract.py [HTML FILES OR FOLDERS ...]`.
 
 Prints F1, precision and recall (runs of four words, as article benchmarks count) over the trap pages of
-tests/documents/trap_pages.py, compared with bs4's `get_text()`; how time grows on extreme pages; with files or folders,
-also seconds per megabyte over them.
+tests/documents/trap_pages.py, compared with bs4's `get_text()`; the time for a generated page of 1 MB as a ratio to a
+subclass of `html.parser` that collects its text and links (bar 1.5); how time grows on extreme pages; with files or
+folders, also seconds per megabyte over them.
 """
 
 from __future__ import annotations
 
+import resource
 import sys
 import time
+from html.parser import HTMLParser
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
@@ -28,6 +31,44 @@ def quality() -> None:
     for name, scores in (("read_page", ours), ("bs4 get_text", plain)):
         means = [sum(score[at] for score in scores) / len(scores) for at in range(3)]
         print(f"mean of {len(scores)} pages, {name}: F1 {means[0]:.3f} precision {means[1]:.3f} recall {means[2]:.3f}")
+
+
+class _Collector(HTMLParser):
+    """The baseline: the text and the links of a page."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.texts: list[str] = []
+        self.links: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag == "a":
+            self.links += [value for name, value in attrs if name == "href" and value]
+
+    def handle_data(self, data: str) -> None:
+        self.texts.append(data)
+
+
+def processor_time() -> float:
+    """Seconds used by this process and those it has waited for: large pages are read in one of their own."""
+    return sum(resource.getrusage(who).ru_utime for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+
+
+def large_page() -> None:
+    row = '<div class="row"><h2>Part {0}</h2><p>Some words about part {0}, <b>bold</b> and <i>not</i>, and more of '
+    row += 'them to read.</p><ul><li><a href="/part/{0}">part {0}</a></li><li>plain</li></ul></div>\n'
+    page = f"<html><body>{''.join(row.format(number) for number in range(5000))}</body></html>"
+    taken: list[tuple[float, float]] = []
+    for _ in range(5):
+        started = processor_time()
+        _Collector().feed(page)
+        between = processor_time()
+        read_page(page.encode(), "text/html", "docs://a/page.html")  # all its text, as a document is indexed
+        taken.append((between - started, processor_time() - between))
+    base, ours = (min(column) for column in zip(*taken, strict=True))
+    print(
+        f"a page of {len(page) / 1e6:.1f} MB: html.parser {base:.3f} s, read_page {ours:.3f} s, ratio {ours / base:.2f}"
+    )
 
 
 def growth() -> None:
@@ -60,6 +101,7 @@ def speed(paths: list[Path]) -> None:
 
 if __name__ == "__main__":
     quality()
+    large_page()
     growth()
     if sys.argv[1:]:
         speed([Path(argument) for argument in sys.argv[1:]])

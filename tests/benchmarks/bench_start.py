@@ -1,4 +1,6 @@
-"""What a user waits for before a question is answered, in processor time: python tests/benchmarks/bench_start.py [ROUNDS]
+"""What a user waits for before a question is answered, in processor time.
+
+    python tests/benchmarks/bench_start.py [ROUNDS]
 
 Every command is started in turn with the baselines (a bare Python, one that imports click), and the best of each is
 compared. Bars: `--version` 2 times Python, `--help` 1.3 times click, the first line of the README's question within
@@ -66,9 +68,8 @@ def main(rounds: int) -> None:
                         best["  its first line"] = min(best["  its first line"], first)
     python, click = best["python -c pass"], best["import click"]
     for name, seconds in best.items():
-        print(
-            f"{name:18}{seconds * 1e3:7.1f} ms  {seconds / python:5.1f} times python  {seconds / click:5.1f} times click"
-        )
+        ratios = f"{seconds / python:5.1f} times python  {seconds / click:5.1f} times click"
+        print(f"{name:18}{seconds * 1e3:7.1f} ms  {ratios}")
 
 
 if __name__ == "__main__":
