@@ -6,7 +6,6 @@ import asyncio
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -22,10 +21,10 @@ from airoagent import Agent, Chunk, ModelInfo, ToolOutput, tool
 from airoagent.events import Source
 from airoagent.serving.api import make_app
 from tests.running import make_agent
+from tests.serving.running import running
 from tests.source import ROOT
 
 openai = pytest.importorskip("openai")
-uvicorn = pytest.importorskip("uvicorn")
 
 PLAN = "Plan: look it up\n:evidence0: = look[depth of the lake]\nAnswer: :evidence0:"
 
@@ -57,17 +56,8 @@ class EchoModel:
 @contextmanager
 def serving(agent: Agent, **options: Any) -> Iterator[str]:
     """The address of the API over this agent, while it runs."""
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        listening.listen(128)  # a client may be quicker than uvicorn
-        server = uvicorn.Server(uvicorn.Config(make_app(agent, **options), log_level="error"))
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{listening.getsockname()[1]}/v1"
-        finally:
-            server.should_exit = True
-            thread.join(20)
+    with running(make_app(agent, **options)) as server:
+        yield f"{server.url}/v1"
 
 
 def client(url: str, key: str = "none") -> Any:

@@ -1,0 +1,5 @@
+"""The browser of the tests of the pages."""
+
+from tests.view.conftest import chromium
+
+__all__ = ["chromium"]
