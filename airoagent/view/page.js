@@ -213,7 +213,7 @@ function drawGraph() {
   const { drawing } = run;
   const empty = run.status === "running" && !run.steps.size ? "the plan is being written" : run.steps.size ? "the plan is too large to draw" : "there is no plan to draw";
   if (!drawing) { fill($("graph"), h("p.empty", null, empty)); fill($("legend")); return; }
-  const svg = s("svg", { viewBox: `0 -3 ${drawing.width} ${drawing.height + 4}`, role: "img", "aria-label": "the plan's steps and what each needs" });
+  const svg = s("svg", { width: drawing.width * view.now, height: (drawing.height + 4) * view.now, viewBox: `0 -3 ${drawing.width} ${drawing.height + 4}`, role: "img", "aria-label": "the plan's steps and what each needs" });
   for (const line of drawing.lines) {
     const near = line.start === ui.selected || (line.end === ui.selected && ui.selected !== "") ? " near" : "";
     svg.append(s("path", { class: `edge${near}`, d: line.path }), s("path", { class: `tip${near}`, d: line.tip }));
@@ -241,26 +241,26 @@ function drawGraph() {
 }
 
 /* Zoom and pan: the panel scrolls; a mouse may also drag it, and the wheel with Ctrl (a pinch) zooms. */
-const view = { size: 0, moved: false, from: null };  // size 0: as large as it fits, at most its own
+const view = { size: 0, now: 0, moved: false, from: null };  // size 0: as large as it fits, but large enough to read
 function zoom(by, at) {
   const svg = $("graph").firstElementChild;
   if (!run.drawing || !svg) return;
   const box = $("graph");
   const fits = Math.min(1, box.clientWidth / run.drawing.width);
-  const before = view.size || fits;
-  if (by) view.size = Math.min(3, Math.max(Math.min(0.2, fits), before * by));
-  const size = view.size || fits;
+  const before = view.now;
+  if (by) view.size = by === "fit" ? fits : Math.min(3, Math.max(Math.min(0.2, fits), before * by));
+  const size = view.now = view.size || Math.max(fits, 0.65);
   const [x, y] = at || [box.clientWidth / 2, box.clientHeight / 2];
-  const [left, top] = [((box.scrollLeft + x) * size) / before - x, ((box.scrollTop + y) * size) / before - y];
+  const [left, top] = before ? [((box.scrollLeft + x) * size) / before - x, ((box.scrollTop + y) * size) / before - y] : [(run.drawing.width * size - box.clientWidth) / 2, 0];
   svg.setAttribute("width", run.drawing.width * size);
   svg.setAttribute("height", (run.drawing.height + 4) * size);
-  if (by) box.scrollTo(left, top);
+  box.scrollTo(left, top);
   box.classList.toggle("movable", box.scrollWidth > box.clientWidth + 1 || box.scrollHeight > box.clientHeight + 1);
 }
 $("in").addEventListener("click", () => zoom(1.3));
 $("out").addEventListener("click", () => zoom(1 / 1.3));
-$("fit").addEventListener("click", () => { view.size = 0; zoom(0); });
-$("across").addEventListener("click", (e) => { e.target.textContent = $("columns").classList.toggle("wide") ? "narrow" : "wide"; zoom(0); });
+$("fit").addEventListener("click", () => zoom("fit"));
+$("across").addEventListener("click", (e) => { e.target.textContent = $("columns").classList.toggle("wide") ? "narrow" : "wide"; view.size = 0; zoom(0); });
 $("graph").addEventListener("wheel", (e) => {
   if (!e.ctrlKey) return;
   e.preventDefault();

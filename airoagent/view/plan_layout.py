@@ -13,6 +13,7 @@ from airoagent.plan.steps import references
 __all__ = ["HIGH", "Box", "Drawing", "Line", "lay_out"]
 
 HIGH = 46  # of a box, in pixels
+_NARROW = 120.0  # a box has at least this width
 _GAP, _LANE = 14, 8  # between two boxes; the width that a line takes among them
 _MOST, _MOST_PLACES = 500, 20_000  # steps that are drawn; places of boxes and of lines among boxes
 
@@ -79,7 +80,7 @@ def lay_out(plan: Plan, room: float, widest: float) -> Drawing | None:
         return None
     rows: list[list[_Place]] = [[] for _ in range(1 + max(row.values()))]
     most = max(list(row.values()).count(at) for at in range(len(rows)))
-    wide = max(92.0, min(widest, (room - (most - 1) * _GAP) / most))
+    wide = max(_NARROW, min(widest, (room - (most - 1) * _GAP) / most))
 
     def place(id: str | None, at: int, wide: float) -> _Place:
         rows[at].append(made := _Place(id, at, wide))

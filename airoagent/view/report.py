@@ -189,12 +189,13 @@ def _svg(plan: Plan) -> str:
         return ""
     drawn = [f'<path d="{line.path}"/><path class="tip" d="{line.tip}"/>' for line in drawing.lines]
     for box in drawing.boxes:
-        step = plan.step(box.id) if box.id else None
-        words, room = ((f"{step.id}  {step.tool}", step.input) if step else ("Answer",)), int(box.wide / 7.5)
-        drawn.append(f'<rect x="{box.x}" y="{box.y}" width="{box.wide}" height="{HIGH}" rx="6"/>')
+        step, room = plan.step(box.id) if box.id else None, int((box.wide - 18) / 7)
+        words = {19: f"{step.id}  {step.tool}", 36: step.input} if step else {28: "Answer"}
+        round = 9 if step else HIGH // 2
+        drawn.append(f'<rect x="{box.x}" y="{box.y}" width="{box.wide}" height="{HIGH}" rx="{round}"/>')
         drawn += [
-            f'<text x="{box.x + 9}" y="{box.y + y}">{_shown(word[:room] + "…" * (len(word) > room))}</text>'
-            for word, y in zip(words, (19, 36), strict=False)
+            f'<text x="{box.x + 10}" y="{box.y + y}">{_shown(word[:room] + "…" * (len(word) > room))}</text>'
+            for y, word in words.items()
         ]
     size = f'width="{drawing.width}" height="{drawing.height}" viewBox="0 -3 {drawing.width} {drawing.height + 4}"'
     return f'<svg {size} role="img" aria-label="the plan">{"".join(drawn)}</svg>'
