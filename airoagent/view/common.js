@@ -89,6 +89,7 @@ function keys(bindings) {
     const typing = /^(INPUT|TEXTAREA|SELECT)$/.test(event.target.tagName);
     if (event.ctrlKey || event.metaKey || event.altKey || (typing && event.key !== "Escape")) return;
     if (shown.open && event.key === "?") { shown.close(); return; }
+    if (document.querySelector("dialog[open]")) return;
     const act = event.key === "?" ? () => shown.showModal() : find.get(event.key);
     if (act && act(event) !== false) event.preventDefault();
   });

@@ -5,12 +5,17 @@ from __future__ import annotations
 import http.client
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from starlette.applications import Starlette
 
+from airoagent import Agent
+from airoagent.records.store import Store
+from airoagent.serving.driver import Offer
 from airoagent.serving.http_server import Server
+from airoagent.serving.pages import make_page_app
 
 Reply = tuple[int, dict[str, str], str]
 
@@ -65,3 +70,45 @@ class Browser:
             return reply.status, {name.lower(): value for name, value in reply.getheaders()}, reply.read().decode()
         finally:
             connection.close()
+
+
+@contextmanager
+def browsing(store: Store, make: Callable[[], Agent], **offer: Any) -> Iterator[Browser]:
+    """A browser that has opened the pages of a server."""
+    app = make_page_app(store, Offer(lambda model, folder: make(), ("scripted",), **offer))
+    with running(app) as server:
+        yield Browser(server, app)
+
+
+PLAN = "Plan: Look.\n:evidence0: = gate[otters]\nPlan: Read.\n:evidence1: = shout[:evidence0:]\nAnswer: :evidence1:"
+
+
+class Gate:
+    """A tool that does not answer before it is let; a test then sees a run half-way without waiting by the clock."""
+
+    def __init__(self) -> None:
+        self.entered, self.opened = threading.Event(), threading.Event()
+
+    def gate(self, text: str) -> str:
+        """Waits to be opened."""
+        self.entered.set()
+        assert self.opened.wait(30)
+        return f"kelp for {text}"
+
+
+def shout(text: str) -> str:
+    """Makes it loud."""
+    return text.upper()
+
+
+def start(browser: Browser, question: str = "Where do otters sleep?") -> str:
+    status, _, text = browser.ask("POST", "/api/runs", {"question": question})
+    assert status == 201, text
+    return str(json.loads(text)["run"])
+
+
+def follow(browser: Browser, id: str, after: int = 0, **headers: str) -> list[dict[str, Any]]:
+    """All messages of a run's stream, to its end."""
+    status, head, text = browser.ask("GET", f"/runs/{id}/events?after={after}", **headers)
+    assert status == 200 and head["content-type"].startswith("text/event-stream")
+    return [json.loads(line[6:]) for line in text.splitlines() if line.startswith("data: ")]

@@ -1,65 +1,25 @@
-"""The server of runs: who is let in, what is answered, runs that are followed live."""
+"""The pages of runs, as their server answers and as a real browser shows them."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
-import re
-import select
-import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from airoagent import Agent, Run, ScriptedModel, UsageError, tool
+from airoagent import Agent, Run, ScriptedModel, StoreError, UsageError, tool
+from airoagent.documents.library import Documents
 from airoagent.events import StepFinished
 from airoagent.records.store import Store
-from airoagent.serving import access, http_server
 from airoagent.serving.driver import Offer
-from airoagent.serving.http_server import Server
 from airoagent.serving.pages import make_page_app
-from tests.serving.running import Browser, Reply, running
+from tests.serving.running import PLAN, Browser, Gate, browsing, follow, running, shout, start
+from tests.source import ROOT
 from tests.view.chromium import Chromium
-
-PLAN = "Plan: Look.\n:evidence0: = gate[otters]\nPlan: Read.\n:evidence1: = shout[:evidence0:]\nAnswer: :evidence1:"
-
-
-class Gate:
-    """A tool that does not answer before it is let; a test then sees a run half-way without waiting by the clock."""
-
-    def __init__(self) -> None:
-        self.entered, self.opened = threading.Event(), threading.Event()
-
-    def gate(self, text: str) -> str:
-        """Waits to be opened."""
-        self.entered.set()
-        assert self.opened.wait(30)
-        return f"kelp for {text}"
-
-
-def shout(text: str) -> str:
-    """Makes it loud."""
-    return text.upper()
-
-
-@pytest.fixture
-def gate() -> Iterator[Gate]:
-    gate = Gate()
-    yield gate
-    gate.opened.set()
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    store = Store(tmp_path / "runs.sqlite3")
-    yield store
-    store.close()
-
 
 Make = Callable[..., Agent]
 
@@ -72,14 +32,6 @@ def make(store: Store, gate: Gate) -> Make:
     return agent
 
 
-@contextmanager
-def browsing(store: Store, make: Callable[[], Agent], **offer: Any) -> Iterator[Browser]:
-    """A browser that has opened the pages of a server."""
-    app = make_page_app(store, Offer(lambda model, folder: make(), ("scripted",), **offer))
-    with running(app) as server:
-        yield Browser(server, app)
-
-
 @pytest.fixture
 def server(store: Store, make: Make, gate: Gate) -> Iterator[Browser]:
     with browsing(store, make) as browser:
@@ -87,223 +39,8 @@ def server(store: Store, make: Make, gate: Gate) -> Iterator[Browser]:
         gate.opened.set()
 
 
-def ask(server: Browser, method: str, path: str, body: object = None, **headers: str | None) -> Reply:
-    return server.ask(method, path, body, **headers)
-
-
-def start(server: Browser, question: str = "Where do otters sleep?") -> str:
-    status, _, text = ask(server, "POST", "/api/runs", {"question": question})
-    assert status == 201, text
-    return str(json.loads(text)["run"])
-
-
 def stored(store: Store, id: str) -> Run:
     return Run.from_events(store.events(id))
-
-
-# Who is let in -------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    "host", ["evil.example", "evil.example:{port}", "127.0.0.1.evil.example:{port}", "127.0.0.1@evil.example", "", None]
-)
-@pytest.mark.parametrize("method", ["GET", "POST"])
-def test_another_host_is_refused(server: Browser, method: str, host: str | None) -> None:
-    status, _, text = ask(server, method, "/api/runs", {"question": "q"}, host=host and host.format(port=server.port))
-    assert status == (400 if host is None else 403) and "question" not in text
-
-
-@pytest.mark.parametrize("origin", ["http://evil.example", "null", "https://127.0.0.1:{port}", "http://127.0.0.1:1"])
-@pytest.mark.parametrize("method", ["GET", "POST"])
-def test_another_origin_is_refused(server: Browser, method: str, origin: str) -> None:
-    status, _, _ = ask(server, method, "/api/runs", {"question": "q"}, origin=origin.format(port=server.port))
-    assert status == 403
-
-
-def test_a_request_that_another_page_makes_is_refused_and_a_followed_link_is_not(server: Browser) -> None:
-    assert ask(server, "GET", "/api/runs", sec_fetch_site="cross-site", sec_fetch_mode="no-cors")[0] == 403
-    assert ask(server, "GET", "/", sec_fetch_site="cross-site", sec_fetch_mode="navigate")[0] == 200
-
-
-@pytest.mark.parametrize("cookie", [None, "airo-{port}=wrong", "airo-{port}=", "x", "other={key}"])
-def test_without_the_key_nothing_is_shown(server: Browser, cookie: str | None) -> None:
-    for path in ("/", "/api/runs", "/runs/x", "/runs/x/events"):
-        status, _, text = ask(server, "GET", path, cookie=cookie and cookie.format(port=server.port, key=server.key))
-        assert status == 403 and server.token not in text and "airo view" in text
-
-
-def test_the_printed_address_gives_the_key_and_a_wrong_one_does_not(server: Browser) -> None:
-    status, headers, _ = ask(server, "GET", server.url.partition(str(server.port))[2], cookie=None)
-    assert (status, headers["location"]) == (303, "/")
-    assert server.cookie in headers["set-cookie"] and "HttpOnly" in headers["set-cookie"]
-    assert server.key not in headers["set-cookie"], "a key that the user has chosen is not handed out"
-    status, headers, _ = ask(server, "GET", "/?key=wrong", cookie=None)
-    assert status == 403 and "set-cookie" not in headers
-
-
-@pytest.mark.parametrize("token", [None, "", "wrong"])
-def test_a_question_without_the_token_is_not_asked(server: Browser, store: Store, token: str | None) -> None:
-    assert ask(server, "POST", "/api/runs", {"question": "q"}, x_airo_token=token)[0] == 403
-    assert store.list() == ()
-
-
-@pytest.mark.parametrize(
-    ("body", "headers", "status"),
-    [
-        (b"{", {}, 400),
-        (b"[1]", {}, 400),
-        (b"[" * 100_000, {}, 400),
-        ({}, {}, 400),
-        ({"question": 1}, {}, 400),
-        ({"question": "  "}, {}, 400),
-        ({"question": "q"}, {"content_type": "text/plain"}, 415),
-        (None, {"content_length": "999999999"}, 413),
-        (b"x" * 300_000, {"content_length": None, "transfer_encoding": "chunked"}, 400),
-        (None, {"content_length": "-1"}, 400),
-        (None, {"content_length": "x"}, 400),
-    ],
-)
-def test_a_wrong_body_gets_a_sentence(
-    server: Browser, store: Store, body: object, headers: dict[str, str], status: int
-) -> None:
-    got, _, text = ask(server, "POST", "/api/runs", body, **headers)
-    assert got == status and json.loads(text)["error"]
-    assert store.list() == ()
-
-
-@pytest.mark.parametrize(
-    "path",
-    [
-        "/../../etc/passwd",
-        "/runs/../../etc/passwd",
-        "/runs/..%2f..%2fetc%2fpasswd",
-        "/runs/..",
-        "/page.js",
-        "//etc/passwd",
-        "/runs/",
-        "/runs/x/../../server.py",
-        "/runs/no-such-run",
-        "/runs/no-such-run/events",
-        "/runs/%00",
-        "/runs/x/stop",
-    ],
-)
-def test_a_path_that_is_no_page_is_not_found(server: Browser, path: str) -> None:
-    status, _, text = ask(server, "GET", path)
-    assert status == 404 and "root:" not in text and json.loads(text)["error"]
-
-
-ODD_LINES = [
-    b"GET http://[x HTTP/1.1",
-    b"GET //[ HTTP/1.1",
-    b"GET",
-    b"\x00\xff\xfe",
-    b"GET / HTTP/9.9",
-    b"GET / HTTP/1.\xb2",
-    b"GET / HTTP/1.1 x",
-    b"POST /",
-    b"PRI * HTTP/2.0",
-    b"\x16\x03\x01\x02",
-    b"GET /" + b"a" * 70_000 + b" HTTP/1.1",
-    b"GET /runs/%ff%fe/events?after=\xb2 HTTP/1.1",
-    b"GET /api/runs?q=%00%ff&q=\x80 HTTP/1.1",
-    b"GET http://user:pw@[::1]:99999999/ HTTP/1.1",
-    b"GET http://other.example/ HTTP/1.1",
-    b"",
-    b" / HTTP/1.1",
-    b"/",
-    b"GET /",
-    b"GET / HTTP/1.-1",
-    b"GET / HTTP/1." + b"9" * 6000,
-    b"DELETE / HTTP/1.1",
-    b"OPTIONS * HTTP/1.1",
-    b"CONNECT other.example:443 HTTP/1.1",
-    b"__class__ / HTTP/1.1",
-    b"GET /nothing HTTP/1.1\r\nX: " + b"a" * 70_000,
-    b"GET /nothing HTTP/1.1\r\n" + b"X: a\r\n" * 200 + b"Y: b",
-]
-
-
-@pytest.mark.parametrize("line", ODD_LINES, ids=lambda line: repr(line[:30]))
-def test_an_odd_request_gets_an_answer_and_no_traceback(
-    server: Browser, line: bytes, capfd: pytest.CaptureFixture[str]
-) -> None:
-    good = f"Host: 127.0.0.1:{server.port}\r\nCookie: {server.cookie}\r\n".encode()
-    for head in (b"", good, b"Host: \xff\r\nContent-Length: \xb2\r\n: x\r\n  y\r\n"):
-        answer = send(server, line + b"\r\n" + head + b"\r\n")
-        assert re.match(rb"HTTP/1\.1 (200|4\d\d) ", answer) or (line + head == b"" and answer == b""), answer[:200]
-        assert b"x-frame-options: deny" in answer.lower() or not answer
-    assert ask(server, "GET", "/")[0] == 200
-    assert capfd.readouterr().err == ""
-
-
-def send(server: Browser, data: bytes) -> bytes:
-    """What comes back for these bytes."""
-    with socket.create_connection(("127.0.0.1", server.port), timeout=30) as connection:
-        connection.sendall(data)
-        connection.shutdown(socket.SHUT_WR)
-        return b"".join(iter(lambda: connection.recv(65536), b""))
-
-
-def test_many_silent_connections_do_not_keep_the_user_out_and_take_no_threads(server: Browser) -> None:
-    before = threading.active_count()
-    silent = [socket.create_connection(("127.0.0.1", server.port), timeout=30) for _ in range(300)]
-    assert ask(server, "GET", "/")[0] == 200
-    assert threading.active_count() - before < 20
-    for connection in silent:
-        connection.close()
-
-
-def test_the_oldest_silent_connections_make_room_and_one_that_has_shown_the_key_stays(
-    server: Browser, gate: Gate, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(http_server, "MOST_CONNECTIONS", 20)
-    id = start(server)
-    told: list[dict[str, Any]] = []
-    reader = threading.Thread(target=lambda: told.extend(follow(server, id)))
-    reader.start()
-    assert gate.entered.wait(30)
-    silent = [socket.create_connection(("127.0.0.1", server.port), timeout=30) for _ in range(60)]
-    assert ask(server, "GET", "/")[0] == 200
-    with contextlib.suppress(ConnectionError):
-        assert silent[0].recv(1) == b"", "the oldest was closed to make room"
-    gate.opened.set()
-    reader.join(30)
-    assert told[-1] == {"end": True, "answered": True}
-    for connection in silent:
-        connection.close()
-
-
-def test_a_request_that_trickles_in_is_cut_off(server: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Byte by byte, each in time: what counts is the time of the whole."""
-    monkeypatch.setattr(access, "LONGEST_REQUEST", 0.3)
-    with socket.create_connection(("127.0.0.1", server.port), timeout=30) as connection:
-        connection.sendall(b"GET / HTTP/1.1\r\nX: ")
-        sent = 0
-        try:
-            while not select.select([connection], [], [], 0.02)[0]:
-                connection.sendall(b"x")
-                sent += 1
-                assert sent < 1000
-            assert connection.recv(1) == b""
-        except ConnectionError:
-            pass
-    assert ask(server, "GET", "/")[0] == 200
-
-
-def test_every_answer_forbids_frames_sniffing_and_storing(server: Browser) -> None:
-    for path in ("/", "/api/runs", "/nothing"):
-        headers = ask(server, "GET", path)[1]
-        assert headers["x-frame-options"] == "DENY" and headers["x-content-type-options"] == "nosniff"
-        assert headers["cache-control"] == "no-store" and headers["referrer-policy"] == "no-referrer"
-
-
-def test_it_listens_on_this_machine_alone(store: Store, make: Make) -> None:
-    app = make_page_app(store, Offer(lambda model, folder: make(), ("scripted",)))
-    with running(app) as server:
-        assert server.socket.getsockname()[0] == "127.0.0.1"
-        with pytest.raises(UsageError, match=f"port {server.port} cannot be used"):
-            Server(app, "127.0.0.1", server.port)
 
 
 # Runs ----------------------------------------------------------------------------------------------------------------
@@ -314,17 +51,10 @@ def test_a_run_is_started_listed_and_shown(server: Browser, gate: Gate, store: S
     id = start(server)
     lines = follow(server, id)
     assert lines[-1] == {"end": True, "answered": True}
-    rows = json.loads(ask(server, "GET", "/api/runs?q=otters")[2])["runs"]
+    rows = json.loads(server.ask("GET", "/api/runs?q=otters")[2])["runs"]
     assert [(row["id"], row["status"], row["answer"]) for row in rows] == [(id, "done", "KELP FOR OTTERS")]
-    assert json.loads(ask(server, "GET", "/api/runs?q=nothing")[2])["runs"] == []
-    assert "KELP FOR OTTERS" in ask(server, "GET", f"/runs/{id}")[2]
-
-
-def follow(server: Browser, id: str, after: int = 0, **headers: str) -> list[dict[str, Any]]:
-    """All messages of a run's stream, to its end."""
-    status, head, text = ask(server, "GET", f"/runs/{id}/events?after={after}", **headers)
-    assert status == 200 and head["content-type"].startswith("text/event-stream")
-    return [json.loads(line[6:]) for line in text.splitlines() if line.startswith("data: ")]
+    assert json.loads(server.ask("GET", "/api/runs?q=nothing")[2])["runs"] == []
+    assert "KELP FOR OTTERS" in server.ask("GET", f"/runs/{id}")[2]
 
 
 def test_the_stream_tells_every_event_live_ones_too_and_the_plan_while_it_grows(server: Browser, gate: Gate) -> None:
@@ -349,7 +79,7 @@ def test_a_run_of_another_process_is_followed_from_the_record(store: Store, make
         run.start()
         assert gate.entered.wait(30)
         id = store.list()[0].id
-        assert f'"follow": "/runs/{id}/events?after=' in ask(server, "GET", f"/runs/{id}")[2]
+        assert f'"follow": "/runs/{id}/events?after=' in server.ask("GET", f"/runs/{id}")[2]
         lines: list[dict[str, Any]] = []
         reader = threading.Thread(target=lambda: lines.extend(follow(server, id)))
         reader.start()
@@ -357,7 +87,7 @@ def test_a_run_of_another_process_is_followed_from_the_record(store: Store, make
         run.join(30)
         reader.join(30)
         assert [line["event"]["type"] for line in lines if "event" in line] == [e.type for e in store.events(id)]
-        assert '"follow": ""' in ask(server, "GET", f"/runs/{id}")[2]
+        assert '"follow": ""' in server.ask("GET", f"/runs/{id}")[2]
     other.close()
 
 
@@ -376,11 +106,11 @@ def waiting(store: Store) -> Agent:
 def test_a_run_can_be_stopped_and_its_record_says_so(store: Store) -> None:
     with browsing(store, lambda: waiting(store)) as server:
         id = start(server)
-        assert ask(server, "POST", f"/runs/{id}/stop", {}, x_airo_token="wrong")[0] == 403
-        assert ask(server, "POST", f"/runs/{id}/stop", {})[0] == 200
+        assert server.ask("POST", f"/runs/{id}/stop", {}, x_airo_token="wrong")[0] == 403
+        assert server.ask("POST", f"/runs/{id}/stop", {})[0] == 200
         assert follow(server, id)[-1] == {"end": True, "answered": False}
         assert stored(store, id).status == "interrupted"
-        assert ask(server, "POST", f"/runs/{id}/stop", {})[0] == 409
+        assert server.ask("POST", f"/runs/{id}/stop", {})[0] == 409
 
 
 def test_closing_the_server_ends_its_runs_on_record(store: Store) -> None:
@@ -394,7 +124,7 @@ def test_an_agent_that_cannot_be_made_is_told_in_a_sentence(store: Store) -> Non
         raise UsageError("there is no such model", "choose another")
 
     with browsing(store, broken) as server:
-        status, _, text = ask(server, "POST", "/api/runs", {"question": "q"})
+        status, _, text = server.ask("POST", "/api/runs", {"question": "q"})
     error = json.loads(text)["error"]
     assert (status, error["message"], error["hint"]) == (400, "there is no such model", "choose another")
 
@@ -412,7 +142,7 @@ def test_a_fork_runs_only_what_the_change_reaches(
     gate.opened.set()
     parent = start(server)
     follow(server, parent)
-    status, _, text = ask(server, "POST", f"/runs/{parent}/fork", change)
+    status, _, text = server.ask("POST", f"/runs/{parent}/fork", change)
     assert status == 201, text
     id = json.loads(text)["run"]
     follow(server, id)
@@ -436,9 +166,114 @@ def test_a_fork_that_cannot_be_is_told(server: Browser, gate: Gate, store: Store
     gate.opened.set()
     parent = start(server)
     follow(server, parent)
-    status, _, text = ask(server, "POST", f"/runs/{parent}/fork", change)
+    status, _, text = server.ask("POST", f"/runs/{parent}/fork", change)
     assert status == 400 and json.loads(text)["error"]
     assert len(store.list()) == 1
+
+
+def done(server: Browser, question: str = "Where do otters sleep?") -> str:
+    """A run that has ended."""
+    follow(server, id := start(server, question))
+    return id
+
+
+def test_the_list_is_filtered_by_words_and_by_status(server: Browser, gate: Gate) -> None:
+    def listed(query: str) -> list[str]:
+        return [row["id"] for row in json.loads(server.ask("GET", f"/api/runs?{query}")[2])["runs"]]
+
+    running = start(server)
+    assert gate.entered.wait(30)
+    assert (listed("status=running"), listed("status=done")) == ([running], [])
+    gate.opened.set()
+    follow(server, running)
+    assert (listed("status=done"), listed("status=running")) == ([running], [])
+    assert listed("status=done&q=otters") == [running] and listed("status=failed&q=otters") == []
+    assert listed("status=none") == []
+
+
+def test_a_run_is_deleted_once_it_has_ended(server: Browser, gate: Gate, store: Store) -> None:
+    id = start(server)
+    assert gate.entered.wait(30)
+    status, _, text = server.ask("POST", f"/runs/{id}/delete", {})
+    assert status == 400 and "still going" in json.loads(text)["error"]["message"]
+    gate.opened.set()
+    follow(server, id)
+    assert server.ask("POST", f"/runs/{id}/delete", {}, x_airo_token=None)[0] == 403
+    assert server.ask("POST", f"/runs/{id}/delete", {})[0] == 200
+    assert store.list() == () and server.ask("GET", f"/runs/{id}")[0] == 404
+    with pytest.raises(StoreError, match="there is no run"):
+        store.events(id)
+    assert server.ask("POST", f"/runs/{id}/delete", {})[0] == 404
+
+
+def test_two_runs_are_compared_as_airo_diff_compares_them(server: Browser, gate: Gate) -> None:
+    gate.opened.set()
+    a = done(server)
+    b = json.loads(server.ask("POST", f"/runs/{a}/fork", {"set": {"evidence0": "sand"}})[2])["run"]
+    follow(server, b)
+    found = json.loads(server.ask("GET", f"/api/diff?a={a}&b={b}")[2])
+    assert not found["same"] and {"-kelp for otters", "+sand", "+SAND"} <= set(found["lines"])
+    assert json.loads(server.ask("GET", f"/api/diff?a={a}&b={a}")[2])["same"]
+    assert server.ask("GET", f"/api/diff?a={a}&b=nothing")[0] == 404
+
+
+def test_a_question_may_choose_a_model_and_a_folder_that_the_server_was_started_with(
+    store: Store, make: Make, gate: Gate
+) -> None:
+    gate.opened.set()
+    made: list[tuple[str, str]] = []
+
+    def choose(model: str, folder: str) -> Agent:
+        made.append((model, folder))
+        return make()
+
+    app = make_page_app(store, Offer(choose, ("one", "two"), ("books", "letters")))
+    with running(app) as server:
+        browser = Browser(server, app)
+        parent = done(browser)
+        for choice in ({"model": "two"}, {"model": "two", "folder": "letters"}, {"model": "two"}):
+            assert browser.ask("POST", "/api/runs", {"question": "q", **choice})[0] == 201
+        assert made == [("one", ""), ("two", ""), ("two", "letters")]
+        assert browser.ask("POST", f"/runs/{parent}/follow", {"question": "Why?"})[0] == 201
+        assert len(made) == 3, "a follow-up goes to the model that answered"
+        for choice in ({"model": "three"}, {"folder": "/etc"}, {"folder": "../books"}, {"model": 3}):
+            status, _, text = browser.ask("POST", "/api/runs", {"question": "q", **choice})
+            assert status == 400 and json.loads(text)["error"]["message"]
+
+
+@pytest.fixture
+def reading(store: Store, make: Make, gate: Gate, tmp_path: Path) -> Iterator[Browser]:
+    """A server that was started with a folder of documents, one of them hostile."""
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (folder / "bad.html").write_text(
+        "<p>Otters &lt;script&gt;window.pwned = 1&lt;/script&gt; &lt;img src=x&gt; sleep.</p>"
+    )
+    (tmp_path / "secret.txt").write_text("secret")
+    documents = Documents([ROOT / "examples" / "library", folder], tmp_path / "cache")
+    with browsing(store, make, documents=documents) as browser:
+        yield browser
+
+
+def test_a_document_is_shown_as_text(reading: Browser, chromium: Chromium) -> None:
+    _, headers, page = reading.ask("GET", "/document?url=docs://library/lake-baikal.html")
+    assert "1,642 metres" in page and "<script" not in page and headers["content-type"].startswith("text/html")
+    chromium.look()
+    chromium.open(reading.url)
+    chromium.open(f"http://127.0.0.1:{reading.port}/document?url=docs://folder/bad.html")
+    shown = chromium.run("document.querySelector('main').innerText")
+    assert "Otters <script>window.pwned=1</script> <img src=x> sleep." in shown
+    assert chromium.run("document.querySelectorAll('script, img').length") == 0
+    assert chromium.problems == []
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["docs://folder/../secret.txt", "docs://folder/%2e%2e/secret.txt", "docs://other/x", "file:///etc/passwd", "", "x"],
+)
+def test_only_documents_of_the_servers_folders_are_shown(reading: Browser, url: str) -> None:
+    status, _, text = reading.ask("GET", f"/document?url={url}")
+    assert status in (400, 404) and "secret" not in text.replace("secret.txt", "") and "root:" not in text
 
 
 # In a browser --------------------------------------------------------------------------------------------------------
@@ -506,8 +341,8 @@ def test_a_follow_up_that_is_no_question_is_refused(server: Browser, gate: Gate,
     gate.opened.set()
     parent = start(server)
     follow(server, parent)
-    assert ask(server, "POST", f"/runs/{parent}/follow", body)[0] == 400
-    assert ask(server, "POST", "/runs/none/follow", {"question": "Why?"})[0] == 404
+    assert server.ask("POST", f"/runs/{parent}/follow", body)[0] == 400
+    assert server.ask("POST", "/runs/none/follow", {"question": "Why?"})[0] == 404
 
 
 ASKS = (
@@ -551,13 +386,81 @@ def test_a_question_of_the_plan_and_a_call_with_side_effects_are_asked_about_on_
 
 def test_a_call_that_is_refused_on_the_page_is_not_made(asking: Browser, store: Store) -> None:
     id = start(asking)
-    assert ask(asking, "POST", f"/runs/{id}/asked", {"step": "evidence7", "reply": True})[0] == 409
-    assert ask(asking, "POST", f"/runs/{id}/asked", {"step": "evidence0", "reply": 3})[0] == 400
+    assert asking.ask("POST", f"/runs/{id}/asked", {"step": "evidence7", "reply": True})[0] == 409
+    assert asking.ask("POST", f"/runs/{id}/asked", {"step": "evidence0", "reply": 3})[0] == 400
     for step, said in (("evidence0", "Oslo"), ("evidence1", False)):
-        while not any(one["step"] == step for one in json.loads(ask(asking, "GET", f"/runs/{id}/asked")[2])["asked"]):
+        while not any(one["step"] == step for one in json.loads(asking.ask("GET", f"/runs/{id}/asked")[2])["asked"]):
             pass
-        assert ask(asking, "POST", f"/runs/{id}/asked", {"step": step, "reply": said})[0] == 200
+        assert asking.ask("POST", f"/runs/{id}/asked", {"step": step, "reply": said})[0] == 200
     follow(asking, id)
     run = stored(store, id)
     assert run.status == "failed" and "was not approved" in run.failed["evidence1"].message
-    assert json.loads(ask(asking, "GET", f"/runs/{id}/asked")[2]) == {"asked": []}
+    assert json.loads(asking.ask("GET", f"/runs/{id}/asked")[2]) == {"asked": []}
+
+
+CHOICES = "[...document.querySelectorAll('.list input')]"
+
+
+def test_runs_are_chosen_compared_and_deleted_in_the_browser(
+    chromium: Chromium, server: Browser, gate: Gate, store: Store
+) -> None:
+    gate.opened.set()
+    first, second = done(server), done(server, "Where do <b>seals</b> sleep?")
+    chromium.look(width=390)
+    chromium.open(server.url)
+    chromium.until(f"{CHOICES}.length === 2")
+    assert chromium.run("document.getElementById('delete').disabled && document.getElementById('compare').disabled")
+    chromium.run(f"{CHOICES}.forEach((one) => one.click())")
+    chromium.run("document.getElementById('compare').click()")
+    chromium.until("document.getElementById('difference').open")
+    added = "[...document.querySelectorAll('.diff .add')].map((one) => one.textContent)"
+    assert chromium.run(added) == ["+Where do <b>seals</b> sleep?"]
+    assert chromium.run("document.documentElement.scrollWidth") <= 390
+    chromium.press("Escape")
+    chromium.run(f"{CHOICES}[1].click()")  # the older one stays
+    chromium.run("document.getElementById('delete').click()")
+    assert "Delete 1 run?" in chromium.run("document.getElementById('sure').innerText")
+    assert len(store.list()) == 2, "nothing is deleted before the answer"
+    chromium.run("document.getElementById('yes').click()")
+    chromium.until(f"{CHOICES}.length === 1")
+    assert [row.id for row in store.list()] == [first] and second != first
+    chromium.run("document.getElementById('status').value = 'failed'")
+    chromium.run("document.getElementById('status').dispatchEvent(new Event('change'))")
+    chromium.until("document.querySelector('.list').textContent === 'no run matches'")
+    assert chromium.problems == []
+
+
+def test_a_fork_is_compared_with_its_parent_from_its_page(chromium: Chromium, server: Browser, gate: Gate) -> None:
+    gate.opened.set()
+    parent = done(server)
+    fork = json.loads(server.ask("POST", f"/runs/{parent}/fork", {"set": {"evidence0": "sand"}})[2])["run"]
+    follow(server, fork)
+    chromium.look()
+    chromium.open(server.url)
+    chromium.open(f"http://127.0.0.1:{server.port}/runs/{fork}")
+    chromium.run("[...document.querySelectorAll('#record a')].find((one) => one.textContent === 'compare').click()")
+    chromium.until("document.getElementById('difference')?.open")
+    assert "+SAND" in chromium.run("document.querySelector('.diff').innerText")
+    assert chromium.problems == []
+
+
+def test_sources_link_to_the_documents_that_the_server_reads_and_to_no_others(
+    chromium: Chromium, store: Store, tmp_path: Path
+) -> None:
+    library = ROOT / "examples" / "library"
+    run = Agent(docs=library, store=store).run("How deep is Lake Baikal?")
+    (tmp_path / "other.txt").write_text("Nothing about lakes.")
+    links = "[...document.querySelectorAll('#answer a')].map((one) => one.getAttribute('href'))"
+    for folder, linked in ((library, True), (tmp_path, False)):
+        documents = Documents([folder], tmp_path / "cache")
+        with browsing(store, lambda: Agent(store=store), documents=documents) as server:
+            chromium.look()
+            chromium.open(server.url)
+            chromium.open(f"http://127.0.0.1:{server.port}/runs/{run.id}")
+            found = chromium.run(links)
+            assert bool(found) is linked
+            if linked:
+                assert found[0].startswith("/document?url=docs%3A%2F%2Flibrary%2Flake-baikal.html#:~:text=")
+                chromium.open(f"http://127.0.0.1:{server.port}{found[0]}")
+                assert "1,642 metres" in chromium.run("document.body.innerText")
+            assert chromium.problems == []
