@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
+from urllib.parse import quote
 
 from starlette.applications import Starlette
 
@@ -40,9 +41,9 @@ class Browser:
 
     def __init__(self, server: Server, app: Starlette) -> None:
         self.port, self.key = server.port, str(app.state.page_key)
-        self.url = f"{server.url}/?key={self.key}"
+        self.url = f"{server.url}/?key={quote(self.key)}"
         self.cookie = self.token = ""
-        self.cookie = self.ask("GET", f"/?key={self.key}")[1]["set-cookie"].partition(";")[0]
+        self.cookie = self.ask("GET", f"/?key={quote(self.key)}")[1]["set-cookie"].partition(";")[0]
         data = self.ask("GET", "/")[2].partition('id="data">')[2].partition("<")[0]
         self.token = str(json.loads(data)["token"])
 
