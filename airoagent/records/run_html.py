@@ -52,7 +52,7 @@ def _row(run: Run, id: str, tool: str, input: str, running: Collection[str]) -> 
     status = "running" if id in running else run.step_status(id)
     found = run.evidence[id].text if status == "done" else run.failed[id].message if status == "failed" else status
     mark = f'<span style="color:{_TONES[status]}" title="{status}">&#9679;</span>'
-    cells = (f"{mark}&nbsp;{_text(id)}", _text(tool), _text(input), _text(found))
+    cells = (f"{mark}\u00a0{_text(id)}", _text(tool), _text(input), _text(found))
     return "<tr>" + "".join(f'<td style="text-align:left">{cell}</td>' for cell in cells) + "</tr>"
 
 
