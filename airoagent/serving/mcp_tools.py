@@ -36,7 +36,8 @@ def make_mcp(agent: Agent, place: AbstractAsyncContextManager[Any] | None = None
     require("an MCP server", "mcp", "mcp")
     from mcp.server import MCPServer
 
-    server: MCPServer[Any] = MCPServer("airo", instructions="Answers questions by running a plan of tool calls.")
+    about = "Answers questions by running a plan of tool calls."
+    server: MCPServer[Any] = MCPServer("airo", instructions=about, log_level="ERROR")
 
     @server.tool()
     async def ask(question: str) -> str:

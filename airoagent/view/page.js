@@ -221,8 +221,8 @@ function drawGraph() {
   for (const { id, x, y, wide } of drawing.boxes) {
     const one = run.steps.get(id);
     const status = one ? state(one) : run.status === "running" ? "waiting" : run.status;
-    const open = () => { if (!view.moved) one ? go(id) : $("top").scrollIntoView({ behavior: "smooth" }); };
-    const group = s("g", { class: `box${one && id === ui.selected ? " selected" : ""}`, "data-status": status, tabindex: "0", role: "link", onclick: open, onkeydown: (e) => { if (e.key === "Enter") { e.stopPropagation(); open(); } } });
+    const open = () => (one ? go(id) : $("top").scrollIntoView({ behavior: "smooth" }));
+    const group = s("g", { class: `box${one && id === ui.selected ? " selected" : ""}`, "data-status": status, tabindex: "0", role: "link", onclick: () => view.moved || open(), onkeydown: (e) => { if (e.key === "Enter") { e.stopPropagation(); open(); } } });
     group.append(s("title", {}, one ? `${id} ${one.tool}: ${word(status, one)}\n${one.thought}` : "the answer"),
       s("rect", { class: "body", x, y, width: wide, height: HIGH, rx: one ? 9 : 23 }));
     const font = getComputedStyle(document.body).fontFamily;
@@ -268,8 +268,8 @@ $("graph").addEventListener("wheel", (e) => {
   zoom(Math.exp(-e.deltaY / 300), [e.clientX - place.left, e.clientY - place.top]);
 }, { passive: false });
 $("graph").addEventListener("pointerdown", (e) => {
-  if (e.pointerType !== "mouse" || e.button) return;
-  Object.assign(view, { moved: false, from: [e.clientX + $("graph").scrollLeft, e.clientY + $("graph").scrollTop] });
+  view.moved = false;
+  if (e.pointerType === "mouse" && !e.button) view.from = [e.clientX + $("graph").scrollLeft, e.clientY + $("graph").scrollTop];
 });
 addEventListener("pointermove", (e) => {
   if (!view.from) return;
