@@ -51,7 +51,7 @@ async function compare(a, b) {
     h("form", { method: "dialog" }, h("a", { href: `/runs/${encodeURIComponent(a)}` }, "open a"), h("a", { href: `/runs/${encodeURIComponent(b)}` }, "open b"), h("span.grip"), h("button", { autofocus: true }, "Close")));
   $("difference").showModal();
 }
-const compareChosen = () => { if (shown.chosen.size === 2) compare(...[...shown.chosen].sort()); };
+const compareChosen = () => { if (shown.chosen.size === 2) compare(...[...$("list").children].map((one) => one.dataset.run).filter((id) => shown.chosen.has(id)).reverse()); };
 function remove() {
   const ids = [...shown.chosen];
   if (!ids.length) return;

@@ -159,7 +159,7 @@ def document_page(title: str, url: str, text: str) -> str:
     shown = "".join(f"<p>{html.escape(visible(line))}</p>" for line in text.split("\n") if line.strip())
     values = {
         "policy": f"default-src 'none'; style-src '{_hash(style := _asset('page.css'))}'; base-uri 'none'",
-        "title": html.escape(_whole(title)),
+        "title": html.escape(_whole(title or url.rpartition("/")[2])),
         "style": style,
         "url": html.escape(_whole(url)),
         "text": shown,

@@ -262,7 +262,7 @@ def test_a_document_is_shown_as_text(reading: Browser, chromium: Chromium) -> No
     chromium.open(reading.url)
     chromium.open(f"http://127.0.0.1:{reading.port}/document?url=docs://folder/bad.html")
     shown = chromium.run("document.querySelector('main').innerText")
-    assert "Otters <script>window.pwned=1</script> <img src=x> sleep." in shown
+    assert "Otters <script>window.pwned = 1</script> <img src=x> sleep." in shown
     assert chromium.run("document.querySelectorAll('script, img').length") == 0
     assert chromium.problems == []
 
