@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Callable, Iterator
-from difflib import unified_diff
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -20,7 +19,6 @@ from airoagent.settings import declared_settings, load_settings
 
 if TYPE_CHECKING:
     from airoagent.recorded.grounds import Ground, Trial
-    from airoagent.records.difference import Difference, StepDifference
     from airoagent.records.run_record import Run
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -169,46 +167,14 @@ def diff_command(a: str, b: str, as_json: bool) -> int:
 
     The exit code is 0 even if they differ; "same" in the --json output says whether they do.
     """
-    from airoagent.records.difference import diff
+    from airoagent.records.difference import diff, difference_lines
 
     found = diff(load_run(a), load_run(b))
     if as_json:
         click.echo(json.dumps({"same": found.same, **dataclasses.asdict(found)}, indent=2))
     else:
-        click.echo(plain("\n".join(_difference_story(found))))
+        click.echo(plain("\n".join(difference_lines(found))))
     return 0
-
-
-def _difference_story(found: Difference) -> Iterator[str]:
-    yield f"a: {found.id[0]}  {found.status[0]}  {found.seconds[0]:.1f} s  {found.tokens[0]} tokens  {found.model[0]}"
-    yield f"b: {found.id[1]}  {found.status[1]}  {found.seconds[1]:.1f} s  {found.tokens[1]} tokens  {found.model[1]}"
-    yield from _changed("question", *found.question)
-    yield from _changed("plan", *found.plan)
-    for step in found.steps:
-        yield from _step_difference(step)
-    yield from _changed("answer", *found.answer)
-    if found.same:
-        yield "no differences, except in time"
-
-
-def _step_difference(step: StepDifference) -> Iterator[str]:
-    if step.kind == "same":
-        return
-    tools = " -> ".join(dict.fromkeys(tool for tool in step.tool if tool is not None))
-    places = {"only_a": "only in a", "only_b": "only in b"}
-    yield f"{step.id}  {tools}  {places.get(step.kind, ', '.join(step.what) + ' changed')}"
-    if step.kind == "changed":
-        for what in ("input", "evidence"):
-            if what in step.what:
-                yield from _changed(f"{step.id} {what}", *getattr(step, what))
-
-
-def _changed(what: str, a: str | None, b: str | None) -> Iterator[str]:
-    """The lines that differ, with a and b as the two files of a diff; nothing where none does."""
-    if a != b:
-        before = [] if a is None else a.splitlines()
-        after = [] if b is None else b.splitlines()
-        yield from unified_diff(before, after, f"a {what}", f"b {what}", n=1, lineterm="")
 
 
 _HEAD = 400  # characters of an evidence that is shown

@@ -139,8 +139,6 @@ def rm(run_ids: tuple[str, ...]) -> None:
     """Remove runs. A run that is still going is not removed."""
     store = open_store()
     for run_id in dict.fromkeys(store.find(word) for word in run_ids):
-        if store.status(run_id) == "running":
-            raise StoreError(f"the run {run_id} is still going", "stop it first, or wait for it to finish")
         store.remove(run_id)
         click.echo(f"removed {run_id}", err=True)
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import re
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -16,11 +17,15 @@ from airoagent.cli.launch import agent_for, make_agent
 from airoagent.cli.options import SEARCH_RULE, Rule, agent_options, continue_options, refuses
 from airoagent.cli.output import make_watch, print_run, showing_question
 from airoagent.errors import UsageError
-from airoagent.settings import load_settings, private_file, state_folder
+from airoagent.settings import cache_folder, load_settings, private_file, state_folder
 
 if TYPE_CHECKING:
+    from airoagent.agent import Agent
     from airoagent.conversation import Conversation
+    from airoagent.serving.driver import Offer
     from airoagent.settings import Settings
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 _HELP = """\
@@ -141,6 +146,45 @@ def _obey(command: str, talk: Conversation) -> None:
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
+def _models_option(function: F) -> F:
+    return click.option(
+        "-m", "--model", "models", multiple=True, metavar="MODEL", help="Model; repeat it to choose one on the page."
+    )(function)
+
+
+class _Agents:
+    """The agents of a server, made as they are asked for: of each model one, and more for its single folders."""
+
+    def __init__(self, flags: dict[str, Any], models: tuple[str, ...]) -> None:
+        config_file = flags.get("config_file")
+        settings = load_settings({"docs": flags["docs"]}, config_file=Path(config_file) if config_file else None)
+        self.models = models or (settings.model,)
+        self.folders = tuple(map(str, settings.docs))
+        self._flags = flags
+        self._made: dict[tuple[str, str], Agent] = {}
+
+    def get(self, model: str, folder: str) -> Agent:
+        """The agent for a model and a folder ("": all folders); those of one model share it in memory."""
+        if (model, folder) not in self._made:
+            made = make_agent({**self._flags, "model": model, "docs": (folder,) if folder else self._flags["docs"]})[0]
+            same = next((agent.model for (name, _), agent in self._made.items() if name == model), None)
+            made.session.model = same or made.model
+            self._made[model, folder] = made
+        return self._made[model, folder]
+
+    def offer(self) -> Offer:
+        """What questions on the page may choose from."""
+        from airoagent.documents.library import Documents
+        from airoagent.serving.driver import Offer
+
+        documents = Documents(tuple(map(Path, self.folders)), cache_folder()) if self.folders else None
+        return Offer(self.get, self.models, self.folders, documents)
+
+    def close(self) -> None:
+        for agent in self._made.values():
+            agent.close()
+
+
 @click.command("serve")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option(
@@ -150,12 +194,21 @@ _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 @click.option("--name", "names", multiple=True, metavar="HOST", help="Host name clients use for this server.")
 @click.option("--at-once", type=click.IntRange(1, 1000), default=8, show_default=True, help="Maximum runs at a time.")
 @click.option("--mcp", is_flag=True, help="Serve MCP on standard input and output instead of HTTP.")
-@agent_options()
+@_models_option
+@agent_options(without=("model",))
 @refuses(Rule("host port key names at_once", excludes="mcp", hint="no port is opened with --mcp"), SEARCH_RULE)
 def serve_command(
-    host: str, port: int, key: str | None, names: tuple[str, ...], at_once: int, mcp: bool, **flags: Any
+    host: str,
+    port: int,
+    key: str | None,
+    names: tuple[str, ...],
+    at_once: int,
+    mcp: bool,
+    models: tuple[str, ...],
+    **flags: Any,
 ) -> int:
-    """Serve the agent as an OpenAI-compatible API (/v1/chat/completions, /v1/models) and as an MCP server (/mcp).
+    """Serve the agent as an OpenAI-compatible API (/v1/chat/completions, /v1/models), as an MCP server (/mcp), and as
+    the page of `airo view` (/).
 
     Works with any client of that API, such as open-webui, llm or the openai packages. Each request is a recorded run;
     the plan and its steps are sent as reasoning, the sources as citations. A follow-up is completed from the messages
@@ -164,44 +217,43 @@ def serve_command(
     /mcp speaks MCP over streamable HTTP (extra mcp), with the tools ask, plan, run, get_run and, with --docs,
     search_documents. With --mcp the same tools are served on standard input and output, to the client that starts it.
 
+    The page needs the key, too; without one, the address that is printed has a key of its own.
+
     \b
     Example:
       airo serve --docs examples/library
       curl http://127.0.0.1:8383/v1/chat/completions -H 'Content-Type: application/json' \\
         -d '{"messages": [{"role": "user", "content": "How deep is Lake Baikal?"}]}'
     """
-    from airoagent.extras import has, require
-    from airoagent.serving.api import MCP_PATH, make_app
+    from airoagent.extras import has
 
+    agents = _Agents(flags, models)
+    agent = agents.get(agents.models[0], "")
     if mcp:
-        return _serve_mcp(flags)
-    require("serving the API", "serve", "starlette", "uvicorn")
-    import uvicorn
+        return _serve_mcp(agent)
+    from airoagent.serving.api import MCP_PATH, make_app
+    from airoagent.serving.http_server import Server
 
     key = key or os.environ.get("AIRO_SERVE_KEY", "")
     if host not in _LOOPBACK and not key:
         raise UsageError(f"{host} is reachable from other machines", "set a key: --key KEY or AIRO_SERVE_KEY")
-    agent, _ = make_agent(flags)
-    app = make_app(agent, key=key, hosts=(*names, host), at_once=at_once)
-    config = uvicorn.Config(app, host=host, port=port, log_level="warning", timeout_graceful_shutdown=5)
-    sock = config.bind_socket()
-    sock.listen(config.backlog)  # whoever reads the address below can connect, even before uvicorn is ready
-    shown = f"[{host}]" if ":" in host else host
-    url = f"http://{shown}:{sock.getsockname()[1]}"
-    also = f" and {url}{MCP_PATH}" if has("mcp") else ""
-    click.echo(f"serving on {url}/v1{also} (Ctrl-C to stop)", err=True)
+    app = make_app(agent, key=key, hosts=(*names, host), at_once=at_once, offer=agents.offer())
+    server = Server(app, host, port)
+    also = f" and {server.url}{MCP_PATH}" if has("mcp") else ""
+    click.echo(f"serving on {server.url}/v1{also} (Ctrl-C to stop)", err=True)
+    if app.state.stop:
+        click.echo(f"page: {server.url}/?key={'KEY' if key else app.state.page_key}", err=True)
     try:
-        uvicorn.Server(config).run(sockets=[sock])
+        server.serve_until_stopped()
     finally:
-        agent.close()
+        agents.close()
     return 0
 
 
-def _serve_mcp(flags: dict[str, Any]) -> int:
+def _serve_mcp(agent: Agent) -> int:
     """MCP on standard input and output, until the client closes them."""
     from airoagent.serving.mcp_tools import make_mcp
 
-    agent, _ = make_agent(flags)
     try:
         make_mcp(agent).run()
     finally:
@@ -220,7 +272,7 @@ def _serve_mcp(flags: dict[str, Any]) -> int:
 )
 @click.option("--port", type=click.IntRange(0, 65535), default=0, metavar="N", help="Port (default: a free one).")
 @click.option("--no-open", is_flag=True, help="Do not open the browser.")
-@click.option("-m", "--model", metavar="MODEL", help="Model for questions asked on the page.")
+@_models_option
 @click.option(
     "--docs",
     multiple=True,
@@ -229,11 +281,11 @@ def _serve_mcp(flags: dict[str, Any]) -> int:
     help="Answer questions asked on the page from this folder or file.",
 )
 @refuses(
-    Rule("port model docs", excludes="run_id", shown="the ID of a run", hint="omit the ID to serve all runs"),
+    Rule("port models docs", excludes="run_id", shown="the ID of a run", hint="omit the ID to serve all runs"),
     Rule("output", needs="run_id", shown="the ID of a run", hint="airo view @last -o FILE"),
 )
 def view_command(
-    run_id: str | None, output: str | None, port: int, no_open: bool, model: str | None, docs: tuple[str, ...]
+    run_id: str | None, output: str | None, port: int, no_open: bool, models: tuple[str, ...], docs: tuple[str, ...]
 ) -> None:
     """Show a run as one HTML page: graph, timeline, and the input, evidence and prompts of each step.
 
@@ -247,7 +299,7 @@ def view_command(
       airo view --docs examples/library
     """
     if run_id is None:
-        _serve_pages(port, no_open, {"model": model, "docs": docs})
+        _serve_pages(port, no_open, _Agents({"docs": docs}, models))
         return
     from airoagent.view.page import render_page
 
@@ -266,29 +318,27 @@ def view_command(
         _open(file.resolve().as_uri())
 
 
-def _serve_pages(port: int, no_open: bool, given: dict[str, Any]) -> None:
-    from airoagent.agent import Agent
-    from airoagent.view.page_server import ViewServer
-
-    settings = load_settings({"model": given["model"], "docs": given["docs"]})
-
-    def agent() -> Agent:
-        return make_agent(given)[0]
+def _serve_pages(port: int, no_open: bool, agents: _Agents) -> None:
+    from airoagent.serving.http_server import Server
+    from airoagent.serving.pages import make_page_app
 
     store = open_store()
-    with ViewServer(store, agent, port=port, model=settings.model) as server:
-        click.echo(server.url)
-        sys.stdout.flush()
-        click.echo("Ctrl-C to stop", err=True)
-        file = state_folder() / f"view-{server.port}.html"
-        try:
-            if not no_open:
-                _open(_way_in(file, server.url))
-            server.closing.wait()
-        except KeyboardInterrupt:
-            click.echo("stopped", err=True)
-        finally:
-            file.unlink(missing_ok=True)
+    app = make_page_app(store, agents.offer())
+    server = Server(app, "127.0.0.1", port)
+    url = f"{server.url}/?key={app.state.page_key}"
+    click.echo(url)
+    sys.stdout.flush()
+    click.echo("Ctrl-C to stop", err=True)
+    file = state_folder() / f"view-{server.port}.html"
+    try:
+        if not no_open:
+            _open(_way_in(file, url))
+        server.serve_until_stopped()
+    except KeyboardInterrupt:
+        click.echo("stopped", err=True)
+    finally:
+        file.unlink(missing_ok=True)
+        agents.close()
     store.close()
 
 

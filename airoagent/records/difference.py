@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from difflib import unified_diff
 from typing import Literal
 
 from airoagent.events import StepFinished, StepStarted
 from airoagent.records.run_record import Run
 
-__all__ = ["Difference", "StepDifference", "diff"]
+__all__ = ["Difference", "StepDifference", "diff", "difference_lines"]
 
 Same = Literal["same", "changed", "only_a", "only_b"]
 
@@ -104,3 +106,36 @@ def _plan_text(run: Run) -> str:
 
 def _tokens(run: Run) -> int:
     return run.usage.prompt_tokens + run.usage.completion_tokens
+
+
+def difference_lines(found: Difference) -> Iterator[str]:
+    """What differs, line by line, the parts that changed as in a unified diff."""
+    yield f"a: {found.id[0]}  {found.status[0]}  {found.seconds[0]:.1f} s  {found.tokens[0]} tokens  {found.model[0]}"
+    yield f"b: {found.id[1]}  {found.status[1]}  {found.seconds[1]:.1f} s  {found.tokens[1]} tokens  {found.model[1]}"
+    yield from _changed("question", *found.question)
+    yield from _changed("plan", *found.plan)
+    for step in found.steps:
+        yield from _step_difference(step)
+    yield from _changed("answer", *found.answer)
+    if found.same:
+        yield "no differences, except in time"
+
+
+def _step_difference(step: StepDifference) -> Iterator[str]:
+    if step.kind == "same":
+        return
+    tools = " -> ".join(dict.fromkeys(tool for tool in step.tool if tool is not None))
+    places = {"only_a": "only in a", "only_b": "only in b"}
+    yield f"{step.id}  {tools}  {places.get(step.kind, ', '.join(step.what) + ' changed')}"
+    if step.kind == "changed":
+        for what in ("input", "evidence"):
+            if what in step.what:
+                yield from _changed(f"{step.id} {what}", *getattr(step, what))
+
+
+def _changed(what: str, a: str | None, b: str | None) -> Iterator[str]:
+    """The lines that differ, with a and b as the two files of a diff; nothing where none does."""
+    if a != b:
+        before = [] if a is None else a.splitlines()
+        after = [] if b is None else b.splitlines()
+        yield from unified_diff(before, after, f"a {what}", f"b {what}", n=1, lineterm="")

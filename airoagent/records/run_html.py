@@ -32,7 +32,8 @@ def run_html(run: Run, running: Collection[str] = ()) -> str:
     head = "<tr><th>step</th><th>tool</th><th>input</th><th>found</th></tr>"
     table = f"<table><thead>{head}</thead><tbody>{''.join(rows)}</tbody></table>" if rows else ""
     return (
-        f"<div><div>{_text(run.question, 500)}</div><div><b>{_text(said, 2000)}</b></div>{sources}"
+        '<div style="max-width:62em;border:1px solid #8884;border-radius:8px;padding:10px 16px">'
+        f"<div>{_text(run.question, 500)}</div><div><b>{_text(said, 2000)}</b></div>{sources}"
         f"{_picture(run)}{table}"
         f"<div><small>run {_text(run.id)}, {run.status}, {run.seconds:.1f} s, {_text(run.model)}</small></div></div>"
     )
@@ -51,7 +52,7 @@ def _row(run: Run, id: str, tool: str, input: str, running: Collection[str]) -> 
     status = "running" if id in running else run.step_status(id)
     found = run.evidence[id].text if status == "done" else run.failed[id].message if status == "failed" else status
     mark = f'<span style="color:{_TONES[status]}" title="{status}">&#9679;</span>'
-    cells = (f"{mark} {_text(id)}", _text(tool), _text(input), _text(found))
+    cells = (f"{mark}\u00a0{_text(id)}", _text(tool), _text(input), _text(found))
     return "<tr>" + "".join(f'<td style="text-align:left">{cell}</td>' for cell in cells) + "</tr>"
 
 

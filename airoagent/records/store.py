@@ -25,6 +25,7 @@ import weakref
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -353,26 +354,32 @@ class Store:
             raise StoreError(f"several runs begin with {word!r}: {', '.join(found)}", "give more of the id")
         raise StoreError(f"there is no run {word!r}", "`airo runs` lists them; @last is the newest")
 
-    def list(self, limit: int = 20, query: str = "") -> tuple[Summary, ...]:
-        """Runs, newest first; with ``query`` only those with a question, an evidence or an answer that has its words.
+    def list(self, limit: int = 20, query: str = "", status: str = "") -> tuple[Summary, ...]:
+        """Runs, newest first; with ``query`` only those with a question, an evidence or an answer that has its words,
+        with ``status`` only those that ended, or go on, like that.
 
         A word also finds longer words that begin with it. Text that has no words (signs, or words written without
         spaces between them) is looked for in questions and answers as it is.
         """
-        columns = "SELECT id, status, question, answer, model, parent, started, seconds, driver FROM runs"
+        columns = "SELECT id, status, question, answer, model, parent, started, seconds, driver FROM runs WHERE"
         newest = "ORDER BY started DESC, id DESC LIMIT ?"
+        # What is interrupted is on record as running where its process was killed: `_status` knows.
+        kinds = ("running", "interrupted") if status in ("running", "interrupted") else (status,) * 2
+        columns += " status IN (?, ?) AND" if status else ""
+        given = kinds if status else ()
+        most = -1 if "running" in given else limit
         with self.connection("the record cannot be read") as db:
             if not query.strip():
-                rows = db.execute(f"{columns} {newest}", (limit,)).fetchall()
+                rows = db.execute(f"{columns} 1 {newest}", (*given, most)).fetchall()
             else:
-                found = self._matching(db, query, limit)
+                found = self._matching(db, query, 10_000 if status else limit)
                 marks = ", ".join("?" * len(found))
-                where = f"WHERE id IN ({marks})"
-                rows = db.execute(f"{columns} {where} {newest}", (*found, limit)).fetchall()
-                if not rows:
-                    where = "WHERE instr(lower(question), lower(?1)) OR instr(lower(coalesce(answer, '')), lower(?1))"
-                    rows = db.execute(f"{columns} {where} {newest.replace('?', '?2')}", (query, limit)).fetchall()
-        return tuple(Summary(row[0], self._status(row[0], row[1], row[8]), *row[2:8]) for row in rows)
+                rows = db.execute(f"{columns} id IN ({marks}) {newest}", (*given, *found, most)).fetchall()
+                if not found:
+                    where = "(instr(lower(question), lower(?)) OR instr(lower(coalesce(answer, '')), lower(?)))"
+                    rows = db.execute(f"{columns} {where} {newest}", (*given, query, query, most)).fetchall()
+        listed = (Summary(row[0], self._status(row[0], row[1], row[8]), *row[2:8]) for row in rows)
+        return tuple(islice((one for one in listed if not status or one.status == status), limit))
 
     def _matching(self, db: sqlite3.Connection, query: str, limit: int) -> tuple[str, ...]:
         """The runs whose entries match, those with the newest entries, read no further than needed."""
@@ -392,7 +399,9 @@ class Store:
         return tuple(found)
 
     def remove(self, run: str) -> None:
-        """Forget a run, and the texts that no other run needs."""
+        """Forget a run, and the texts that no other run needs; StoreError for one that is still going."""
+        if self.status(run) == "running":
+            raise StoreError(f"the run {run} is still going", "stop it first, or wait for it to finish")
         with self.transaction("the record cannot be changed") as db:
             mine = db.execute("SELECT hash FROM uses WHERE run = ?", (run,)).fetchall()
             remove_words(db, run)

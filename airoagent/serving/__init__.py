@@ -1,3 +1,3 @@
-"""Lets other programs ask: as an OpenAI-compatible API, and as an MCP server."""
+"""Lets browsers and other programs ask: as pages, as an OpenAI-compatible API, and as an MCP server."""
 
-__all__ = ["api", "chat_request", "mcp_tools"]
+__all__ = ["api", "driver", "http_server", "mcp_tools", "pages"]

@@ -8,22 +8,24 @@ writes it), its sources as ``url_citation`` annotations; the run's id is the com
 one model there is.
 ``/mcp`` is the MCP server of `mcp_tools` over HTTP, where the extra ``mcp`` is installed.
 
-A browser on this machine can reach a loopback port on behalf of any page, so a request must name this server as its
-host, bring JSON, and come from no page of another origin; with a key it must bring that as its bearer token.
+`access` says who may ask. ``/`` is the list of runs, with their pages (`pages`), where runs are recorded.
 Source: OpenAI's API reference, chat completions and its streaming form.
 """
 
 from __future__ import annotations
 
 import asyncio
-import hmac
 import json
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import urlsplit
+from typing import Any, Final
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.routing import BaseRoute, Route
 
 from airoagent.agent import Agent
 from airoagent.conversation import completed, standalone
@@ -55,16 +57,14 @@ from airoagent.events import (
     StepSkipped,
     StepStarted,
 )
-from airoagent.extras import has, require
+from airoagent.extras import has
 from airoagent.plan.steps import Step
 from airoagent.recorded.forking import fork
-from airoagent.serving.chat_request import Asked, Refused, Talk, read_request
+from airoagent.serving.access import Access, Refused, application, error_reply, json_body
+from airoagent.serving.chat_request import Asked, Talk, read_request
+from airoagent.serving.driver import Offer
+from airoagent.serving.pages import page_routes
 from airoagent.toolbox.tool import Tool
-
-if TYPE_CHECKING:
-    from starlette.applications import Starlette
-    from starlette.requests import Request
-    from starlette.responses import Response
 
 __all__ = ["MCP_PATH", "MODEL", "make_app"]
 
@@ -94,8 +94,7 @@ class _Server:
     """
 
     agent: Agent
-    key: str
-    hosts: frozenset[str]
+    access: Access
     places: asyncio.Semaphore
     most_waiting: int
     waiting: int = 0
@@ -176,21 +175,23 @@ class _Told:
 
 
 def make_app(
-    agent: Agent, *, key: str = "", hosts: tuple[str, ...] = (), at_once: int = 8, most_waiting: int = 1000
+    agent: Agent,
+    *,
+    key: str = "",
+    hosts: tuple[str, ...] = (),
+    at_once: int = 8,
+    most_waiting: int = 1000,
+    offer: Offer | None = None,
 ) -> Starlette:
-    """The API over this agent; the agent is the caller's to close.
+    """The API over this agent, and the pages of its runs where it records them; the agent is the caller's to close.
 
-    ``key`` is what clients must send as their API key ("": none). ``hosts`` are names, in addition to the loopback
-    ones, that a request may be addressed to. ``at_once`` runs are concurrent; ``most_waiting`` requests may wait for
-    a place, and the next one gets status 429. Raises MissingExtra without starlette.
+    ``key`` is what clients must send as their API key ("": none); ``app.state.page_key`` is that of the pages.
+    ``hosts`` are names, in addition to the loopback ones, that a request may be addressed to. ``at_once`` runs are
+    concurrent; ``most_waiting`` requests may wait for a place, and the next one gets status 429. ``offer`` is what
+    questions on the pages may choose from (None: this agent). ``app.state.stop`` ends the runs of the pages.
     """
-    require("serving the API", "serve", "starlette")
-    from starlette.applications import Starlette
-    from starlette.requests import Request
-    from starlette.routing import Route
-
-    known = frozenset({"127.0.0.1", "localhost", "[::1]", *(host.lower() for host in hosts)})
-    server = _Server(agent, key, known, asyncio.Semaphore(at_once), most_waiting)
+    access, places = Access(key, hosts), asyncio.Semaphore(at_once)
+    server = _Server(agent, access, places, most_waiting)
 
     async def completions(request: Request) -> Response:
         return await _answering(request, server)
@@ -198,31 +199,29 @@ def make_app(
     async def models(request: Request) -> Response:
         return await _listing(request, server)
 
-    routes = [
+    routes: list[BaseRoute] = [
         Route("/v1/chat/completions", completions, methods=["POST"]),
         Route("/v1/models", models, methods=["GET"]),
     ]
-    lifespan = None
+    driver, within = None, None
     if has("mcp"):
-        mcp, lifespan = _mcp_over_http(server)
-
-        async def checked(scope: Any, receive: Any, send: Any) -> None:
-            _check(Request(scope), server)
-            await mcp(scope, receive, send)
-
-        routes.append(Route(MCP_PATH, _App(checked)))
-    return Starlette(
-        routes=routes, lifespan=lifespan, exception_handlers={Refused: _refusal, 404: _not_found, 405: _not_found}
-    )
+        mcp, within = _mcp_over_http(server)
+        routes.append(Route(MCP_PATH, mcp))
+    if (store := agent.session.records.open()) is not None:
+        offer = offer or Offer(lambda model, folder: agent, (agent.model.info.name,), (), agent.documents)
+        pages, driver = page_routes(store, offer, access, places)
+        routes += pages
+    return application(routes, access, driver.close if driver else None, within)
 
 
-class _App:
-    """An ASGI application as a route's endpoint: Starlette takes a bare function for one of its own."""
+class _Checked:
+    """An ASGI application as a route's endpoint, which Starlette knows from a function by being none."""
 
-    def __init__(self, app: Any) -> None:
-        self._app = app
+    def __init__(self, app: Any, access: Access) -> None:
+        self._app, self._access = app, access
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        self._access.check_client(Request(scope))
         await self._app(scope, receive, send)
 
 
@@ -236,57 +235,22 @@ def _mcp_over_http(server: _Server) -> tuple[Any, Any]:
     app = mcp.streamable_http_app(
         streamable_http_path=MCP_PATH,
         max_request_body_size=_LARGEST_BODY,
-        # `_check` looks at host, origin and key.
+        # `Access` looks at host, origin and key.
         transport_security=TransportSecuritySettings(enable_dns_rebinding_protection=False),
     )
-    return app, lambda _: mcp.session_manager.run()
-
-
-async def _refusal(request: Request, error: Exception) -> Response:
-    assert isinstance(error, Refused)
-    return _error(error.status, error.message, error.kind)
-
-
-async def _not_found(request: Request, error: Exception) -> Response:
-    return _error(404, f"there is no {request.method} {request.url.path} here; see /v1/models")
-
-
-def _error(status: int, message: str, kind: str = "invalid_request_error") -> Response:
-    from starlette.responses import JSONResponse
-
-    return JSONResponse({"error": {"message": message, "type": kind, "code": None}}, status)
-
-
-def _check(request: Request, server: _Server) -> None:
-    """Refuse what comes from a page of another origin, or without the key."""
-    host = request.headers.get("host", "").lower()
-    name = host.rpartition(":")[0] if ":" in host.rpartition("]")[2] else host
-    if name not in server.hosts:
-        raise Refused(403, f"{name[:100]!r} is not a host name of this server")
-    origin = request.headers.get("origin", "")
-    if origin and (urlsplit(origin).hostname or "") not in {one.strip("[]") for one in server.hosts}:
-        raise Refused(403, "requests from pages of another origin are refused")
-    sent = request.headers.get("authorization", "").removeprefix("Bearer ").strip()
-    if server.key and not hmac.compare_digest(sent.encode(), server.key.encode()):
-        raise Refused(401, "the API key is missing or wrong", "authentication_error")
+    return _Checked(app, server.access), lambda _: mcp.session_manager.run()
 
 
 async def _listing(request: Request, server: _Server) -> Response:
-    from starlette.responses import JSONResponse
-
-    _check(request, server)
+    server.access.check_client(request)
     info = server.agent.model.info
     model = {"id": MODEL, "object": "model", "created": 0, "owned_by": "airoagent", "description": info.name}
     return JSONResponse({"object": "list", "data": [model]})
 
 
 async def _answering(request: Request, server: _Server) -> Response:
-    from starlette.responses import JSONResponse, StreamingResponse
-
-    _check(request, server)
-    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
-        raise Refused(415, "the request must be application/json")
-    body = await _body(request)
+    server.access.check_client(request)
+    body = await json_body(request, _LARGEST_BODY)
     asked = read_request(body)
     if server.waiting >= server.most_waiting:
         raise Refused(429, f"too many requests are waiting ({server.waiting})", "rate_limit_error")
@@ -300,7 +264,7 @@ async def _answering(request: Request, server: _Server) -> Response:
         if not task.done():  # nobody is there to hear the answer
             task.cancel()
             await asyncio.wait({task})
-            return _error(499, "the client has gone")
+            return error_reply(499, "the client has gone")
         status, value = task.result()
         return JSONResponse(value, status)
     finally:
@@ -310,21 +274,6 @@ async def _answering(request: Request, server: _Server) -> Response:
 async def _until_gone(request: Request) -> None:
     while not await request.is_disconnected():  # noqa: ASYNC110 - ASGI has no event for it
         await asyncio.sleep(0.25)
-
-
-async def _body(request: Request) -> dict[str, Any]:
-    held = b""
-    async for piece in request.stream():
-        held += piece
-        if len(held) > _LARGEST_BODY:
-            raise Refused(413, f"the request is larger than {_LARGEST_BODY // 1024} kB")
-    try:
-        value = json.loads(held)
-    except (ValueError, RecursionError) as error:
-        raise Refused(400, f"the request is not JSON: {error}") from error
-    if not isinstance(value, dict):
-        raise Refused(400, "the request is not a JSON object")
-    return value
 
 
 async def _events(server: _Server, asked: Asked, told: _Told) -> AsyncIterator[Event]:

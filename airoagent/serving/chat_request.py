@@ -15,21 +15,14 @@ from typing import Any, Final
 
 from airoagent.engine.structured import AnswerForm, answer_schema
 from airoagent.errors import AiroError
+from airoagent.serving.access import Refused
 
-__all__ = ["Asked", "Refused", "Talk", "read_request"]
+__all__ = ["Asked", "Talk", "read_request"]
 
 _LONGEST_QUESTION: Final = 32_000  # characters
 
 Talk = tuple[tuple[str, str], ...]
 """Questions as they were said, each with the answer it got, oldest first."""
-
-
-class Refused(Exception):
-    """A request that gets an error for an answer."""
-
-    def __init__(self, status: int, message: str, kind: str = "invalid_request_error") -> None:
-        super().__init__(message)
-        self.status, self.message, self.kind = status, message, kind
 
 
 @dataclass(frozen=True, slots=True)

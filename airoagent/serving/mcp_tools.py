@@ -38,7 +38,7 @@ def make_mcp(agent: Agent, place: AbstractAsyncContextManager[Any] | None = None
     from mcp.server import MCPServer
 
     about = "Answers questions by running a plan of tool calls."
-    server: MCPServer[Any] = MCPServer("airo", instructions=about, version=__version__, log_level="WARNING")
+    server: MCPServer[Any] = MCPServer("airo", instructions=about, version=__version__, log_level="ERROR")
     offer = partial(server.tool, structured_output=False)  # a result is a text, which need not be sent twice
 
     @offer()

@@ -1,1 +1,1 @@
-"""Runs to look at: a page of one run in one file, and a server of all runs on this machine only."""
+"""Runs to look at: a page of one run in one file, reports, a card in a notebook, and spans."""

@@ -18,11 +18,20 @@ function h(what, attributes, ...children) {
 }
 const fill = (parent, ...children) => parent.replaceChildren(...children.flat(Infinity).filter((child) => child != null && child !== false));
 
-/* Only http and https become links; javascript:, data:, docs:// and the rest stay text. */
-function address(url) {
+/* Only http and https become links, and documents of the folders that this server reads; javascript:, data: and the rest stay text. */
+function address(url, quote = "") {
   let safe = false;
   try { safe = /^https?:$/.test(new URL(url).protocol) && /^https?:\/\//i.test(url); } catch { safe = false; }
-  return safe ? h("a.u", { href: url, target: "_blank", rel: "noopener noreferrer nofollow" }, url) : h("span.u", null, url);
+  const words = quote.split("\n")[0].trim().slice(0, 80).replace(/\s\S*$/, "");
+  const place = words && `#:~:text=${encodeURIComponent(words).replaceAll("-", "%2D")}`;
+  const document = (data.folders || []).some((folder) => url.startsWith(folder)) && `/document?${new URLSearchParams({ url })}${place}`;
+  return safe || document ? h("a.u", { href: document || url, target: "_blank", rel: "noopener noreferrer nofollow" }, url) : h("span.u", null, url);
+}
+
+/* A reply of this server: what it says, or {error: {message}}. With a body it is asked to do something. */
+async function ask(path, body) {
+  const form = body && { method: "POST", headers: { "Content-Type": "application/json", "X-Airo-Token": data.token }, body: JSON.stringify(body) };
+  try { return await (await fetch(path, form)).json(); } catch { return { error: { message: "the server no longer responds" } }; }
 }
 
 const number = (value) => value.toLocaleString("en-US");
@@ -80,6 +89,7 @@ function keys(bindings) {
     const typing = /^(INPUT|TEXTAREA|SELECT)$/.test(event.target.tagName);
     if (event.ctrlKey || event.metaKey || event.altKey || (typing && event.key !== "Escape")) return;
     if (shown.open && event.key === "?") { shown.close(); return; }
+    if (document.querySelector("dialog[open]")) return;
     const act = event.key === "?" ? () => shown.showModal() : find.get(event.key);
     if (act && act(event) !== false) event.preventDefault();
   });

@@ -1,7 +1,7 @@
 /* One run: its events are folded into `run`, and `run` is drawn. A live run's events come one by one and are drawn as they come. */
 const run = { id: data.run, question: "", model: "", parent: "", status: "running", started: 0, seconds: 0, settings: [], calls: [], writing: "",
-  raw: "", parsed: false, earlier: [], findings: [], refused: null, answer: null, sources: [], failure: null, usage: null, loading: "", steps: new Map(), final: [], end: 0 };
-const ui = { open: new Set(), selected: "", view: new Map(), inside: new Set(), stale: new Set() };
+  raw: "", parsed: false, earlier: [], findings: [], refused: null, answer: null, sources: [], failure: null, usage: null, loading: "", steps: new Map(), final: [], drawing: null, end: 0 };
+const ui = { open: new Set(), selected: "", view: new Map(), inside: new Set(), forking: new Set(), stale: new Set() };
 const fields = new Map();  // "evidence3/output" -> {label, text, show}
 
 function step(id, tool) {
@@ -14,7 +14,7 @@ function takePlan(plan) {
   for (const one of plan.steps) Object.assign(step(one.id), one);
   const order = plan.steps.map((one) => one.id);  // the plan's own order, whatever order the steps started in
   run.steps = new Map([...order, ...[...run.steps.keys()].filter((id) => !order.includes(id))].map((id) => [id, run.steps.get(id)]));
-  run.final = plan.answer || [];
+  Object.assign(run, { final: plan.answer || [], drawing: plan.drawing });
 }
 function ended(one, event, status) {
   const attempt = one.attempts[one.attempts.length - 1];
@@ -31,7 +31,7 @@ const takers = {
   plan_written: (e) => { Object.assign(run, { raw: e.text, writing: "", asked: false, steps: run.asked ? new Map() : run.steps }); },
   plan_parsed: (e) => { run.findings = e.diagnostics; run.parsed = true; },
   run_resumed: (e) => { Object.assign(run, { status: "running", model: e.model, answer: null, failure: null, raw: run.parsed ? run.raw : "" }); again(); },
-  replanned: (e) => { run.earlier.push({ failure: e.failure, raw: run.raw, steps: [...run.steps.values()] }); Object.assign(run, { raw: "", steps: new Map(), parsed: false }); },
+  replanned: (e) => { run.earlier.push({ failure: e.failure, raw: run.raw, steps: [...run.steps.values()] }); Object.assign(run, { raw: "", steps: new Map(), drawing: null, parsed: false }); },
   input_edited: (e) => { step(e.step, e.tool).edited = true; },
   plan_refused: (e) => { if (e.retry) { takers.replanned(e); run.asked = true; return; } run.refused = e.failure; run.findings = e.diagnostics; },
   model_called: (e) => (e.step ? step(e.step).calls : run.calls).push(e),
@@ -109,7 +109,7 @@ function titled(title, box, text, ...extra) {
 }
 const field = (key, label, title, text, show) => titled(title, textBox(key, label, [{ text }], show), text);
 const sourceList = (sources) => sources.length > 0 && h("ol.sources", null, sources.map((source, n) =>
-  h("li", null, h("span.n", null, String(n + 1)), source.title ? h("span.t", null, source.title) : address(source.url), source.title && address(source.url), source.quote && h("q", null, source.quote))));
+  h("li", null, h("span.n", null, String(n + 1)), source.title ? h("span.t", null, source.title) : address(source.url, source.quote), source.title && address(source.url, source.quote), source.quote && h("q", null, source.quote))));
 const failed = (failure, tone = "failed") => h("div.note", { "data-status": tone }, failure.message, h("small", null, [failure.kind, failure.hint].filter(Boolean).join(" · ")));
 const finding = (one) => h("div.note", { "data-status": one.repair ? "unanswered" : "failed" }, one.message,
   h("small", null, `${one.kind}, line ${one.line}, column ${one.column}${one.repair ? ` · repaired: ${one.repair}` : ""}`));
@@ -142,7 +142,7 @@ function stepCard(one) {
   const result = one.failure ? one.failure.message : one.text ?? (one.live || (one.because.length ? `needs ${one.because.join(", ")}` : ""));
   const opened = ui.open.has(id);
   const head = h("div.head", { role: "button", "aria-expanded": String(opened), onclick: () => { if (!String(getSelection())) { select(id); toggle(id); } } },
-    h("span.sign", { title: word(status, one) }, SIGNS[status]), h("div.who", null, h("b", null, one.tool), h("code", null, id)), h("div.facts", null, facts),
+    h("span.sign", { title: word(status, one) }, SIGNS[status]), h("div.who", null, h("b", null, one.tool), h("code", null, id)), h("div.facts", null, facts, canFork(one) && h("button.copy", { title: "change this step in a new run", onclick: (e) => { e.stopPropagation(); ui.forking.add(id); go(id); $(`step-${id}`).querySelector(".fork textarea")?.focus(); } }, "fork")),
     one.thought && h("p.thought", null, one.thought),
     !opened && h("div.glance", null, one.template && [h("i", null, "in"), h("span", null, chips(one.template))],
       result && [h("i", null, "out"), h(`span${one.failure ? ".bad" : ".out"}`, null, result.slice(0, 400))]));
@@ -188,53 +188,12 @@ function more(one, parts, show) {
       ? h("div.note", { "data-status": "failed" }, `${attempt.number}: ${attempt.failure.message}`, h("small", null, `${attempt.failure.kind} after ${seconds(attempt.end - attempt.start)}${attempt.retry ? ` · tried again after ${seconds(attempt.retry)}` : ""}`))
       : h("div.note", { "data-status": attempt.status }, `${attempt.number}: ${word(attempt.status)}${attempt.end ? ` after ${seconds(attempt.end - attempt.start)}` : ""}`)))),
     one.calls.length > 0 && h("div", null, h("h3", null, one.calls.length > 1 ? "Model calls" : "Model call"), h("div.rows", null, one.calls.map((event, n) => call(event, `${id}/call${n}`, show)))),
-    run.status === "running" || !one.template ? null : data.token ? forkForm(one, written)
+    run.status === "running" || !one.template ? null : canFork(one) ? forkForm(one, written)
       : /^evidence\d+$/.test(id) && h("div.commands", null, command(`airo fork ${shellName()} --edit ${id}`)));
 }
 
-/* The graph: layers by longest path, boxes ordered by where their neighbours are, long edges led around. ----------- */
-function layout(width) {
-  const boxes = [...run.steps.values()].map((one) => ({ id: one.id, needs: needs(one).filter((id) => run.steps.has(id)) }));
-  const last = [...new Set(run.final.filter((part) => part.ref).map((part) => part.ref))].filter((id) => run.steps.has(id));
-  if (last.length) boxes.push({ id: "", needs: last });
-  const depth = new Map();
-  const byId = new Map(boxes.map((one) => [one.id, one]));
-  for (const first of boxes) for (const stack = [first.id]; stack.length;) {  // no recursion: a plan may be very deep
-    const id = stack[stack.length - 1];
-    const open = depth.has(id) ? [] : byId.get(id).needs.filter((other) => !depth.has(other) && !stack.includes(other));
-    if (open.length) { stack.push(open[0]); continue; }
-    if (!depth.has(id)) depth.set(id, 1 + Math.max(-1, ...byId.get(id).needs.map((other) => depth.get(other) ?? -1)));
-    stack.pop();
-  }
-  const rows = [];
-  const put = (item, row) => { (rows[row] ??= []).push(item); return item; };
-  for (const one of boxes) Object.assign(one, { above: [], below: [], row: depth.get(one.id) });
-  for (const one of boxes) put(one, one.row);
-  const most = Math.max(1, ...rows.map((row) => row.length));
-  const wide = Math.max(92, Math.min(156, (width - (most - 1) * 14 - 8) / most));
-  for (const one of boxes) one.wide = wide;
-  const edges = [];
-  for (const one of boxes) for (const id of one.needs) {
-    const points = [byId.get(id)];
-    for (let row = byId.get(id).row + 1; row < one.row; row += 1) points.push(put({ above: [], below: [], wide: 8, row }, row));
-    points.push(one);
-    for (let i = 1; i < points.length; i += 1) { points[i].above.push(points[i - 1]); points[i - 1].below.push(points[i]); }
-    edges.push({ from: id, to: one.id, points });
-  }
-  const spread = (row) => { let x = 0; for (const item of row) { item.x = x + item.wide / 2; x += item.wide + 14; } for (const item of row) item.x -= (x - 14) / 2; };
-  rows.forEach(spread);
-  const mean = (list) => list.reduce((sum, item) => sum + item.x, 0) / list.length;
-  for (let turn = 0; turn < 8; turn += 1) for (const row of turn % 2 ? [...rows].reverse() : rows) {
-    const side = turn % 2 ? "below" : "above";
-    for (const item of row) item.wish = item[side].length ? mean(item[side]) : item.x;
-    if (turn < 6) row.sort((a, b) => a.wish - b.wish);
-    row.forEach((item) => { item.x = item.wish; });
-    for (let i = 1; i < row.length; i += 1) row[i].x = Math.max(row[i].x, row[i - 1].x + (row[i].wide + row[i - 1].wide) / 2 + 14);
-    const shift = row.reduce((sum, item) => sum + item.wish - item.x, 0) / row.length;
-    row.forEach((item) => { item.x += shift; });
-  }
-  return { boxes, edges, rows };
-}
+/* The graph: drawn where Python has laid it out (`plan_layout`), at the size that the reader has chosen. ----------- */
+const HIGH = 46;
 const XML = "http://www.w3.org/2000/svg";
 function s(tag, attributes, ...children) {
   const made = document.createElementNS(XML, tag);
@@ -251,51 +210,74 @@ function fit(text, room, font) {
   return `${shown}…`;
 }
 function drawGraph() {
-  if (!run.steps.size) { fill($("graph"), h("p.empty", null, run.status === "running" ? "the plan is being written" : "there is no plan to draw")); fill($("legend")); return; }
-  const width = Math.max(260, $("graph").clientWidth);
-  const { boxes, edges, rows } = layout(width);
-  const high = 46;
-  const pitch = high + (rows.length > 9 ? 22 : 30);
-  const all = rows.flat();
-  const left = Math.min(...all.map((item) => item.x - item.wide / 2)) - 4;
-  const span = Math.max(...all.map((item) => item.x + item.wide / 2)) + 4 - left;
-  const total = (rows.length - 1) * pitch + high;
-  const svg = s("svg", { viewBox: `${left} -3 ${span} ${total + 8}`, width: span, height: total + 8, role: "img", "aria-label": "the plan's steps and what each needs" });
-  for (const edge of edges) {
-    const near = edge.from === ui.selected || (edge.to === ui.selected && ui.selected !== "") ? " near" : "";
-    let path = "";
-    for (let i = 1; i < edge.points.length; i += 1) {
-      const [a, b] = [edge.points[i - 1], edge.points[i]];
-      const y1 = a.row * pitch + high;
-      const last = i === edge.points.length - 1;
-      const y2 = b.row * pitch - (last ? 6 : 0);
-      const bend = (y2 - y1) * 0.6;
-      path += `${i === 1 ? `M${a.x} ${y1}` : ""}C${a.x} ${y1 + bend} ${b.x} ${y2 - bend} ${b.x} ${y2}${last ? "" : `v${high}`}`;
-    }
-    const end = edge.points[edge.points.length - 1];
-    svg.append(s("path", { class: `edge${near}`, d: path }), s("path", { class: `tip${near}`, d: `M${end.x - 4} ${end.row * pitch - 7}h8l-4 6z` }));
+  const { drawing } = run;
+  const empty = run.status === "running" && !run.steps.size ? "the plan is being written" : run.steps.size ? "the plan is too large to draw" : "there is no plan to draw";
+  if (!drawing) { fill($("graph"), h("p.empty", null, empty)); fill($("legend")); return; }
+  const svg = s("svg", { width: drawing.width * view.now, height: (drawing.height + 4) * view.now, viewBox: `0 -3 ${drawing.width} ${drawing.height + 4}`, role: "img", "aria-label": "the plan's steps and what each needs" });
+  for (const line of drawing.lines) {
+    const near = line.start === ui.selected || (line.end === ui.selected && ui.selected !== "") ? " near" : "";
+    svg.append(s("path", { class: `edge${near}`, d: line.path }), s("path", { class: `tip${near}`, d: line.tip }));
   }
-  for (const item of boxes) {
-    const [x, y] = [item.x - item.wide / 2, item.row * pitch];
-    const one = run.steps.get(item.id);
+  for (const { id, x, y, wide } of drawing.boxes) {
+    const one = run.steps.get(id);
     const status = one ? state(one) : run.status === "running" ? "waiting" : run.status;
-    const open = () => (one ? go(item.id) : $("top").scrollIntoView({ behavior: "smooth" }));
-    const group = s("g", { class: `box${one && item.id === ui.selected ? " selected" : ""}`, "data-status": status, tabindex: "0", role: "link", onclick: open, onkeydown: (e) => { if (e.key === "Enter") { e.stopPropagation(); open(); } } });
-    group.append(s("title", {}, one ? `${item.id} ${one.tool}: ${word(status, one)}\n${one.thought}` : "the answer"),
-      s("rect", { class: "body", x, y, width: item.wide, height: high, rx: one ? 9 : 23 }));
+    const open = () => (one ? go(id) : $("top").scrollIntoView({ behavior: "smooth" }));
+    const group = s("g", { class: `box${one && id === ui.selected ? " selected" : ""}`, "data-status": status, tabindex: "0", role: "link", onclick: () => view.moved || open(), onkeydown: (e) => { if (e.key === "Enter") { e.stopPropagation(); open(); } } });
+    group.append(s("title", {}, one ? `${id} ${one.tool}: ${word(status, one)}\n${one.thought}` : "the answer"),
+      s("rect", { class: "body", x, y, width: wide, height: HIGH, rx: one ? 9 : 23 }));
     const font = getComputedStyle(document.body).fontFamily;
-    if (one) group.append(s("path", { class: "stripe", d: `M${x + 9} ${y}a9 9 0 0 0 -9 9v${high - 18}a9 9 0 0 0 9 9h-4.5a4.5 9 0 0 1 0 0v-${high}z` }),
-      s("text", { class: "tool", x: x + 13, y: y + 20 }, fit(one.tool, item.wide - 36, `600 12px ${font}`)),
-      s("text", { class: "id", x: x + 13, y: y + 36 }, fit(`${item.id}${one.seconds ? ` · ${seconds(one.seconds)}` : ""}`, item.wide - 20, `10.5px ${font}`)),
-      s("text", { class: "sign", x: x + item.wide - 9, y: y + 20 }, SIGNS[status]));
-    else group.append(s("text", { class: "tool", x: item.x, y: y + 27, "text-anchor": "middle" }, "Answer"));
+    if (one) group.append(s("path", { class: "stripe", d: `M${x + 9} ${y}a9 9 0 0 0 -9 9v${HIGH - 18}a9 9 0 0 0 9 9h-4.5a4.5 9 0 0 1 0 0v-${HIGH}z` }),
+      s("text", { class: "tool", x: x + 13, y: y + 20 }, fit(one.tool, wide - 36, `600 12px ${font}`)),
+      s("text", { class: "id", x: x + 13, y: y + 36 }, fit(`${id}${one.seconds ? ` · ${seconds(one.seconds)}` : ""}`, wide - 20, `10.5px ${font}`)),
+      s("text", { class: "sign", x: x + wide - 9, y: y + 20 }, SIGNS[status]));
+    else group.append(s("text", { class: "tool", x: x + wide / 2, y: y + 27, "text-anchor": "middle" }, "Answer"));
     svg.append(group);
   }
   fill($("graph"), svg);
+  zoom(0);
   const seen = new Map();
   for (const one of run.steps.values()) { const name = word(state(one), one); seen.set(name, [state(one), (seen.get(name)?.[1] || 0) + 1]); }
   fill($("legend"), [...seen].map(([name, [status, count]]) => h("span", { "data-status": status }, `${name} ${count}`)));
 }
+
+/* Zoom and pan: the panel scrolls; a mouse may also drag it, and the wheel with Ctrl (a pinch) zooms. */
+const view = { size: 0, now: 0, moved: false, from: null };  // size 0: as large as it fits, but large enough to read
+function zoom(by, at) {
+  const svg = $("graph").firstElementChild;
+  if (!run.drawing || !svg) return;
+  const box = $("graph");
+  const fits = Math.min(1, box.clientWidth / run.drawing.width);
+  const before = view.now;
+  if (by) view.size = by === "fit" ? fits : Math.min(3, Math.max(Math.min(0.2, fits), before * by));
+  const size = view.now = view.size || Math.max(fits, 0.65);
+  const [x, y] = at || [box.clientWidth / 2, box.clientHeight / 2];
+  const [left, top] = before ? [((box.scrollLeft + x) * size) / before - x, ((box.scrollTop + y) * size) / before - y] : [(run.drawing.width * size - box.clientWidth) / 2, 0];
+  svg.setAttribute("width", run.drawing.width * size);
+  svg.setAttribute("height", (run.drawing.height + 4) * size);
+  box.scrollTo(left, top);
+  box.classList.toggle("movable", box.scrollWidth > box.clientWidth + 1 || box.scrollHeight > box.clientHeight + 1);
+}
+$("in").addEventListener("click", () => zoom(1.3));
+$("out").addEventListener("click", () => zoom(1 / 1.3));
+$("fit").addEventListener("click", () => zoom("fit"));
+$("across").addEventListener("click", (e) => { e.target.textContent = $("columns").classList.toggle("wide") ? "narrow" : "wide"; view.size = 0; zoom(0); });
+$("graph").addEventListener("wheel", (e) => {
+  if (!e.ctrlKey) return;
+  e.preventDefault();
+  const place = $("graph").getBoundingClientRect();
+  zoom(Math.exp(-e.deltaY / 300), [e.clientX - place.left, e.clientY - place.top]);
+}, { passive: false });
+$("graph").addEventListener("pointerdown", (e) => {
+  view.moved = false;
+  if (e.pointerType === "mouse" && !e.button) view.from = [e.clientX + $("graph").scrollLeft, e.clientY + $("graph").scrollTop];
+});
+addEventListener("pointermove", (e) => {
+  if (!view.from) return;
+  const [left, top] = [view.from[0] - e.clientX, view.from[1] - e.clientY];
+  if (Math.abs(left - $("graph").scrollLeft) + Math.abs(top - $("graph").scrollTop) > 4) { view.moved = true; $("graph").classList.add("moving"); }
+  if (view.moved) $("graph").scrollTo(left, top);
+});
+addEventListener("pointerup", () => { view.from = null; $("graph").classList.remove("moving"); });
 
 /* The timeline --------------------------------------------------------------------------------------------------- */
 function drawTimeline() {
@@ -350,19 +332,17 @@ function drawHead() {
     data.own && run.status === "running" && h("p.hint", null, h("button.copy", { onclick: stop }, "stop the run"))));
 }
 async function post(what, body) {
-  try {
-    const reply = await fetch(`/runs/${encodeURIComponent(run.id)}/${what}`, { method: "POST", headers: { "X-Airo-Token": data.token, "Content-Type": "application/json" }, body: JSON.stringify(body) });
-    const value = await reply.json();
-    if (!reply.ok) toast(value.error);
-    else if (value.run) location.assign(`/runs/${encodeURIComponent(value.run)}`);
-  } catch { toast("airo view no longer responds"); }
+  const value = await ask(`/runs/${encodeURIComponent(run.id)}/${what}`, body);
+  if (value.error) toast(value.error.message);
+  else if (value.run) location.assign(`/runs/${encodeURIComponent(value.run)}`);
 }
 const stop = () => post("stop", {});
 /* What the run waits for: an answer, or leave to make a call. Drawn again only when it changes, so that typing is kept. */
 async function drawAsked() {
   let asked = [];
   if (data.own && run.status === "running") {
-    try { asked = (await (await fetch(`/runs/${encodeURIComponent(run.id)}/asked`)).json()).asked || []; } catch { return; }
+    asked = (await ask(`/runs/${encodeURIComponent(run.id)}/asked`)).asked;
+    if (!asked) return;
   }
   const now = JSON.stringify(asked);
   if (now === (drawAsked.shown ?? "[]")) return;
@@ -390,6 +370,7 @@ function drawNext() {
     go.disabled = false;
   } }, box, go));
 }
+const canFork = (one) => data.token && run.status !== "running" && one.template;
 /* Another input, or evidence set by hand, for one step: a new run, in which only what depends on it is run. */
 function forkForm(one, written) {
   const area = h("textarea", { rows: "5", spellcheck: "false", "aria-label": "the changed text" });
@@ -401,7 +382,7 @@ function forkForm(one, written) {
     area.value = name === "edit" ? written : one.text ?? "";
     tabs.forEach((tab, n) => tab.setAttribute("aria-pressed", String(Object.keys(words)[n] === name)));
   } }, words[name]));
-  return h("details", null, h("summary", null, h("b", null, "fork"), "change this step; only what depends on it is run again"),
+  return h("details.fork", { open: ui.forking.has(one.id), ontoggle: (e) => (e.target.open ? ui.forking.add(one.id) : ui.forking.delete(one.id)) }, h("summary", null, h("b", null, "fork"), "change this step; only what depends on it is run again"),
     h("div.inside", null, h("div", null, h("span.tabs", null, tabs)), area, h("div", null, h("button.copy", { onclick: () => post("fork", { [what]: { [one.id]: area.value } }) }, "run the fork"))));
 }
 function working() {
@@ -429,7 +410,8 @@ const shellName = () => (/^\w[\w.-]*$/.test(run.id) ? run.id : "FILE.jsonl");  /
 const command = (text) => h("div", null, h("code", null, text), copyButton(() => text));
 function drawRecord() {
   const id = shellName();
-  const parent = run.parent && data.home ? h("a", { href: `/runs/${encodeURIComponent(run.parent)}` }, run.parent) : run.parent;
+  const parent = run.parent && data.home ? [h("a", { href: `/runs/${encodeURIComponent(run.parent)}` }, run.parent), " · ",
+    h("a", { href: `/#${encodeURIComponent(run.parent)},${encodeURIComponent(run.id)}` }, "compare")] : run.parent;
   const next = run.status === "interrupted" ? [`airo resume ${id}`] : run.status === "running" ? [] : [`airo replay ${id}`, `airo why ${id}`, `airo rerun ${id}`];
   fill($("record"), h("h2", null, "Record"), pairs([["run", run.id], ["parent", parent], ["model", run.model]]), h("details", null, h("summary", null, h("b", null, "settings"), "in force for this run"), h("div.inside", null, pairs(run.settings))),
     h("div.commands", null, [...next, run.parent && `airo diff ${/^\w[\w.-]*$/.test(run.parent) ? run.parent : "PARENT"} ${id}`, `airo runs export ${id} -o ${id}.jsonl`].filter(Boolean).map(command)));

@@ -12,6 +12,8 @@ import hashlib
 import html
 import json
 import re
+from collections.abc import Sequence
+from dataclasses import asdict
 from importlib.resources import files
 from typing import Any
 
@@ -23,22 +25,28 @@ from airoagent.plan.plans import Plan
 from airoagent.plan.steps import Ref, Template
 from airoagent.prompts.harmless import visible
 from airoagent.records.run_record import Run
+from airoagent.view.plan_layout import lay_out
 
-__all__ = ["assemble", "data_block", "lines_of", "plan_data", "plan_so_far", "render_page", "run_data"]
+__all__ = ["assemble", "data_block", "document_page", "lines_of", "plan_data", "plan_so_far", "render_page", "run_data"]
 
+_ROOM, _WIDEST = 306, 156  # pixels that the plan has next to the steps, and of a box
 _PLACE = re.compile(r"\{\{(\w+)\}\}")
 # What could end the script block, begin a comment in it, or end a line where JavaScript of old saw one.
 _UNSAFE = re.compile("[<>&\u2028\u2029]")
 
 
-def render_page(run: Run, *, home: str = "", follow: str = "", token: str = "", own: bool = False) -> str:
+def render_page(
+    run: Run, *, home: str = "", follow: str = "", token: str = "", own: bool = False, folders: Sequence[str] = ()
+) -> str:
     """The page of a run, whole.
 
     Where a server shows the page, ``home`` is the address of the list of runs, ``follow`` that of the run's further
-    events, ``token`` lets the page fork the run, and ``own`` says that it can be stopped there. In a file there is none
-    of these, and it needs no network at all.
+    events, ``token`` lets the page fork the run, ``own`` says that it can be stopped there, and documents whose
+    addresses begin with one of ``folders`` can be read there. In a file there is none of these, and it needs no network
+    at all.
     """
-    data = {**run_data(run), "home": home, "follow": follow, "token": token, "own": own}
+    served = {"home": home, "follow": follow, "token": token, "own": own, "folders": folders}
+    data = {**run_data(run), **served}
     outcome = run.status if run.answer is None else run.answer
     return assemble(
         "page.html",
@@ -111,6 +119,7 @@ def plan_data(plan: Plan, lines: dict[str, int] | None = None) -> dict[str, Any]
             for step in plan.steps
         ],
         "answer": _parts(plan.final_template),
+        "drawing": None if (drawing := lay_out(plan, _ROOM, _WIDEST)) is None else asdict(drawing),
     }
 
 
@@ -143,6 +152,19 @@ def assemble(
     }
     # One pass: what a run holds is not read again for places to fill.
     return _PLACE.sub(lambda match: values[match[1]], _asset(page))
+
+
+def document_page(title: str, url: str, text: str) -> str:
+    """A document's text as a page without scripts."""
+    shown = "".join(f"<p>{html.escape(visible(line))}</p>" for line in text.split("\n") if line.strip())
+    values = {
+        "policy": f"default-src 'none'; style-src '{_hash(style := _asset('page.css'))}'; base-uri 'none'",
+        "title": html.escape(_whole(title or url.rpartition("/")[2])),
+        "style": style,
+        "url": html.escape(_whole(url)),
+        "text": shown,
+    }
+    return _PLACE.sub(lambda match: values[match[1]], _asset("document.html"))
 
 
 def data_block(value: Any) -> str:

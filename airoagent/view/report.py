@@ -15,10 +15,9 @@ from airoagent.errors import PlanError
 from airoagent.events import InputEdited, StepFinished
 from airoagent.findings import visible
 from airoagent.plan.drawing import draw_plan
-from airoagent.plan.graph import build_graph
 from airoagent.plan.plans import Plan
-from airoagent.plan.steps import references
 from airoagent.records.run_record import Run, account_text
+from airoagent.view.plan_layout import HIGH, lay_out
 
 __all__ = ["html_page", "html_report", "markdown_report", "run_section", "shown"]
 
@@ -157,8 +156,8 @@ _STYLE = (
     "pre{white-space:pre-wrap;overflow-wrap:anywhere;background:#8881;padding:.6rem;border-radius:4px;"
     "max-height:24rem;overflow:auto}blockquote{margin:.3rem 0;padding-left:.8rem;border-left:3px solid #8886}"
     ".answer{font-size:1.1rem}.plan{overflow-x:auto}svg text{font:12px system-ui,sans-serif;fill:currentColor}"
-    "svg rect{fill:Canvas;stroke:#8889}svg path{fill:none;stroke:#888}small,dt{opacity:.7}dd{margin:0 0 .4rem}"
-    "@media print{pre{max-height:none}}"
+    "svg rect{fill:Canvas;stroke:#8889}svg path{fill:none;stroke:#888}svg .tip{fill:#888}small,dt{opacity:.7}"
+    "dd{margin:0 0 .4rem}@media print{pre{max-height:none}}"
 )
 
 
@@ -192,47 +191,20 @@ def _html(run: Run) -> Iterator[str]:
     yield f"<h2>Record</h2><dl>{facts}</dl>"
 
 
-_WIDE, _HIGH, _ACROSS, _DOWN = 220, 44, 20, 36  # of a box, and between two
-
-
 def _svg(plan: Plan) -> str:
-    """The plan as a drawing: a row for each depth, a box for each step, a line for each reference."""
-    try:
-        graph = build_graph(plan)
-    except PlanError:
+    """The plan as a drawing."""
+    drawing = lay_out(plan, 800, 220)
+    if drawing is None:
         return ""
-    if not 0 < len(plan.steps) <= _MOST_DRAWN:
-        return ""
-    rows: dict[int, list[str]] = {}
-    for one, depth in graph.depth.items():
-        rows.setdefault(depth, []).append(one)
-    answer = references(plan.final_template)
-    rows[len(rows) + 1] = [""]  # the answer
-    widest = max(map(len, rows.values()))
-    places = {
-        one: (
-            (widest - len(row)) * (_WIDE + _ACROSS) // 2 + at * (_WIDE + _ACROSS) + 1,
-            (depth - 1) * (_HIGH + _DOWN) + 1,
-        )
-        for depth, row in rows.items()
-        for at, one in enumerate(row)
-    }
-    lines = [(other, one) for one, needed in graph.dependencies.items() for other in needed]
-    lines += [(other, "") for other in answer]
-    steps = {step.id: step for step in plan.steps}
-    drawn = [_path(*places[other], *places[one]) for other, one in lines]
-    for one, (x, y) in places.items():
-        words = (f"{one}  {steps[one].tool}", steps[one].input) if one else ("Answer", "")
-        texts = "".join(
-            f'<text x="{x + 8}" y="{y + 18 + 16 * number}">{shown(word[:27] + "…" * (len(word) > 27))}</text>'
-            for number, word in enumerate(words)
-        )
-        drawn.append(f'<rect x="{x}" y="{y}" width="{_WIDE}" height="{_HIGH}" rx="5"/>{texts}')
-    width, height = widest * (_WIDE + _ACROSS) + 2, len(rows) * (_HIGH + _DOWN) - _DOWN + 2
-    return f'<svg width="{width}" height="{height}" role="img" aria-label="the plan">{"".join(drawn)}</svg>'
-
-
-def _path(x: int, y: int, to_x: int, to_y: int) -> str:
-    begin, end, middle = y + _HIGH, to_y, (y + _HIGH + to_y) // 2
-    x, to_x = x + _WIDE // 2, to_x + _WIDE // 2
-    return f'<path d="M{x} {begin}C{x} {middle} {to_x} {middle} {to_x} {end}"/>'
+    drawn = [f'<path d="{line.path}"/><path class="tip" d="{line.tip}"/>' for line in drawing.lines]
+    for box in drawing.boxes:
+        step, room = plan.step(box.id) if box.id else None, int((box.wide - 18) / 7)
+        words = {19: f"{step.id}  {step.tool}", 36: step.input} if step else {28: "Answer"}
+        round = 9 if step else HIGH // 2
+        drawn.append(f'<rect x="{box.x}" y="{box.y}" width="{box.wide}" height="{HIGH}" rx="{round}"/>')
+        drawn += [
+            f'<text x="{box.x + 10}" y="{box.y + y}">{shown(word[:room] + "…" * (len(word) > room))}</text>'
+            for y, word in words.items()
+        ]
+    size = f'width="{drawing.width}" height="{drawing.height}" viewBox="0 -3 {drawing.width} {drawing.height + 4}"'
+    return f'<svg {size} role="img" aria-label="the plan">{"".join(drawn)}</svg>'

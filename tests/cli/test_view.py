@@ -104,8 +104,13 @@ def test_the_browser_is_opened_without_the_key_on_its_command_line(
     assert served.returncode == 0 and not file.exists()
 
 
-def test_the_server_serves_until_it_is_interrupted() -> None:
-    command = [sys.executable, "-m", "airoagent", "view", "--docs", LIBRARY, "--no-open"]
+def test_the_server_answers_from_what_it_was_started_with_until_it_is_interrupted(tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "lake.txt").write_text("Lake Baikal\n\nIt is said that Lake Baikal is 77 m deep.")
+    (tmp_path / "script").write_text("Plan: a\n:evidence0: = KnowledgeModel[x]\nAnswer: kelp :evidence0:")
+    command = [sys.executable, "-m", "airoagent", "view", "--docs", LIBRARY, "--docs", str(other), "--no-open"]
+    command += ["-m", "extractive", "-m", f"scripted:{tmp_path}/script"]
     served = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=REPO, env={**os.environ}
     )
@@ -116,17 +121,23 @@ def test_the_server_serves_until_it_is_interrupted() -> None:
     )
     with opener.open(url, timeout=30) as reply:
         page = reply.read().decode()
-    assert "Ask a question" in page
+    assert "Ask a question" in page and str(other) in page and "scripted:" in page
     token = re.search(r'"token": ?"([^"]+)"', page)
     assert token is not None
     origin = url.partition("/?")[0].rstrip("/")
     headers = {"Content-Type": "application/json", "X-Airo-Token": token[1], "Origin": origin}
-    body = json.dumps({"question": "How deep is Lake Baikal?"}).encode()
-    with opener.open(urllib.request.Request(f"{origin}/api/runs", body, headers), timeout=30) as reply:
-        assert reply.status == 201
-        id = json.loads(reply.read())["run"]
-    with opener.open(f"{origin}/runs/{id}/events?after=0", timeout=30) as reply:
-        assert "1,642 m" in reply.read().decode(), "the folder that the server was given is what it answers from"
+
+    def events(**choice: str) -> str:
+        body = json.dumps({"question": "How deep is Lake Baikal?", **choice}).encode()
+        with opener.open(urllib.request.Request(f"{origin}/api/runs", body, headers), timeout=30) as reply:
+            id = json.loads(reply.read())["run"]
+        with opener.open(f"{origin}/runs/{id}/events?after=0", timeout=30) as reply:
+            return str(reply.read().decode())
+
+    assert "1,642 m" in events()
+    chosen = events(folder=str(other))
+    assert "77 m" in chosen and "1,642 m" not in chosen
+    assert "kelp" in events(model=f"scripted:{tmp_path}/script")
     served.send_signal(signal.SIGINT)
     out, err = served.communicate(timeout=30)
     assert (served.returncode, out) == (0, "")

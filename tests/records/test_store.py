@@ -49,6 +49,11 @@ def test_a_run_is_listed_found_and_read(store: Store) -> None:
     assert store.find("@last") == "20260101-000001-bbbbb"
     assert store.find("20260101-000000") == "20260101-000000-aaaaa"
     assert [row.question for row in store.list(query="WHY")] == ["why?"]
+    for status, ids in (("running", ["bbbbb"]), ("done", ["aaaaa"]), ("interrupted", []), ("failed", [])):
+        assert [row.id[-5:] for row in store.list(status=status)] == ids
+    assert store.list(query="why", status="done") == () != store.list(query="why", status="running")
+    store.let_go("20260101-000001-bbbbb")
+    assert [row.id[-5:] for row in store.list(1, status="interrupted")] == ["bbbbb"]
     assert store.events("20260101-000000-aaaaa")[-1] == DONE
     for word, told in (("2026", "several runs begin"), ("x", "there is no run"), ("%", "there is no run")):
         with pytest.raises(StoreError, match=told):
@@ -72,9 +77,13 @@ def test_a_long_text_is_kept_once_and_goes_with_the_last_run_that_holds_it(store
     with sqlite3.connect(store.path) as db:
         count = "SELECT count(*) FROM texts"
         assert db.execute(count).fetchone() == (1,)
+        with pytest.raises(StoreError, match="still going"):
+            store.remove("a")
+        store.let_go("a")
         store.remove("a")
         assert db.execute(count).fetchone() == (1,)
         assert store.events("b")[1] == PlanWritten(text="x" * 5000, at=store.events("b")[1].at)
+        store.let_go("b")
         store.remove("b")
         assert db.execute(count).fetchone() == (0,)
     db.close()
@@ -124,6 +133,7 @@ def test_a_search_finds_words_in_questions_evidence_and_answers_newest_first(sto
     assert [row.id for row in store.list(query="old TOWER")] == ["r0"]
     assert store.list(query='"AND (') == store.list(query="nothing of it") == ()
     assert [row.id for row in store.list(query="oet")] == ["r2"]  # no word begins so, but a question holds it
+    store.let_go("r1")
     store.remove("r1")
     assert [row.id for row in store.list(query="tower")] == ["r0"]
     _begin(store, "r4", "nothing to do with it")

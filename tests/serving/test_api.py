@@ -6,7 +6,6 @@ import asyncio
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -22,10 +21,10 @@ from airoagent import Agent, Chunk, ModelInfo, ToolContext, ToolError, ToolOutpu
 from airoagent.events import Source
 from airoagent.serving.api import make_app
 from tests.running import make_agent
+from tests.serving.running import Browser, follow, running, start
 from tests.source import ROOT
 
 openai = pytest.importorskip("openai")
-uvicorn = pytest.importorskip("uvicorn")
 
 PLAN = "Plan: look it up\n:evidence0: = look[depth of the lake]\nAnswer: :evidence0:"
 
@@ -57,17 +56,8 @@ class EchoModel:
 @contextmanager
 def serving(agent: Agent, **options: Any) -> Iterator[str]:
     """The address of the API over this agent, while it runs."""
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        listening.listen(128)  # a client may be quicker than uvicorn
-        server = uvicorn.Server(uvicorn.Config(make_app(agent, **options), log_level="error"))
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{listening.getsockname()[1]}/v1"
-        finally:
-            server.should_exit = True
-            thread.join(20)
+    with running(make_app(agent, **options)) as server:
+        yield f"{server.url}/v1"
 
 
 def client(url: str, key: str = "none") -> Any:
@@ -154,6 +144,35 @@ def test_the_completion_bears_the_id_of_its_run(tmp_path: Path) -> None:
     with serving(agent) as url:
         run = ask(url, question("How deep?")).json()["id"]
     assert agent.replay(run).answer == "depth of the lake: 1,642 m"
+
+
+def test_a_run_made_through_the_api_is_shown_on_the_page_behind_the_key(tmp_path: Path) -> None:
+    agent = make_agent(PLAN, look, store=tmp_path / "runs.sqlite3")
+    app = make_app(agent, key="s3cr;t/&=")
+    with running(app) as server:
+        bearer = {"authorization": "Bearer s3cr;t/&="}
+        run = ask(f"{server.url}/v1", question("How deep?"), **bearer).json()["id"]
+        for path in ("/", f"/runs/{run}", "/api/runs", "/?key=wrong"):
+            assert httpx.get(f"{server.url}{path}", headers=bearer, trust_env=False).status_code == 403
+        browser = Browser(server, app)
+        assert "depth of the lake: 1,642 m" in browser.ask("GET", f"/runs/{run}")[2]
+        follow(browser, start(browser, "Again?"))
+        assert [row["question"] for row in json.loads(browser.ask("GET", "/api/runs")[2])["runs"]] == [
+            "Again?",
+            "How deep?",
+        ]
+    agent.close()
+
+
+def test_without_a_key_the_api_is_open_to_this_machine_and_the_page_has_a_key_of_its_own(tmp_path: Path) -> None:
+    agent = make_agent(PLAN, look, store=tmp_path / "runs.sqlite3")
+    app = make_app(agent)
+    with running(app) as server:
+        assert ask(f"{server.url}/v1", question("How deep?")).status_code == 200
+        for path in ("/", "/?key=", "/api/runs"):
+            assert httpx.get(f"{server.url}{path}", trust_env=False).status_code == 403
+        assert Browser(server, app).ask("GET", "/")[0] == 200
+    agent.close()
 
 
 def test_the_last_message_is_asked_whose_parts_of_text_are_put_together() -> None:
@@ -339,6 +358,10 @@ def test_airo_serve_answers_and_ends_with_ctrl_c(tmp_path: Path) -> None:
             url = process.stderr.readline().split()[2]
             answer = ask(url, question("How deep is Lake Baikal?")).json()
             assert "1,642" in answer["choices"][0]["message"]["content"]
+            page = process.stderr.readline().split()[1]
+            with httpx.Client(trust_env=False, follow_redirects=True) as browser:
+                assert browser.get(page).status_code == 200
+                assert answer["id"] in browser.get(page.partition("?")[0] + "api/runs").text
         finally:
             process.send_signal(signal.SIGINT)
             assert process.wait(20) in (0, 130)

@@ -378,6 +378,37 @@ def test_a_plan_of_two_hundred_steps_is_drawn(show: Show) -> None:
     assert page.problems == []
 
 
+@pytest.mark.parametrize("width", [390, 1280])
+def test_a_wide_plan_is_zoomed_and_dragged(show: Show, width: int) -> None:
+    steps = [f"Plan: s\n:evidence{n}: = search[part {n}]" for n in range(9)]
+    page = show(run_plan("\n".join(steps) + "\nAnswer: " + " ".join(f":evidence{n}:" for n in range(9)), search))
+    page.look(width=width)
+    size = "Number(document.querySelector('#graph svg').getAttribute('width'))"
+    left = "document.getElementById('graph').scrollLeft"
+    room = page.run("document.getElementById('graph').clientWidth")
+    assert page.run(size) > room and page.run(left) > 0, "large enough to read, and in the middle"
+    assert page.run("document.documentElement.scrollWidth") <= width
+    first = page.run(size)
+    page.run("document.getElementById('in').click()")
+    assert page.run(size) == pytest.approx(first * 1.3)
+    before = page.run(left)
+    page.run("document.getElementById('graph').scrollIntoView({ block: 'center' })")
+    x, y = page.run(
+        "(() => { const b = document.getElementById('graph').getBoundingClientRect();"
+        " return [b.left + b.width / 2, b.top + 30]; })()"
+    )
+    for kind, at in (("mousePressed", x), ("mouseMoved", x + 40), ("mouseReleased", x + 40)):
+        page.call("Input.dispatchMouseEvent", type=kind, x=at, y=y, button="left", buttons=1, clickCount=1)
+    assert page.run(left) == pytest.approx(before - 40, abs=2)
+    assert page.run("document.querySelector('.step.selected') === null"), "to drag is not to click"
+    page.run("document.getElementById('fit').click()")
+    assert page.run(size) <= room + 1
+    if width == 1280:
+        page.run("document.getElementById('across').click()")
+        assert page.run("document.getElementById('graph').clientWidth") > 1000 and page.run(size) > room
+    assert page.problems == []
+
+
 @pytest.mark.parametrize("cut", [1, 3, 6])
 def test_a_run_that_has_not_ended_says_so(show: Show, cut: int) -> None:
     run = run_plan(PLAN, search, think)

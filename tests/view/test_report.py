@@ -51,7 +51,7 @@ def test_a_report_has_question_answer_sources_plan_steps_and_record(run: Run) ->
     assert r"- A \*title\* (https\://a.example/?q=\<b\>)" in text and "  > a quote" in text
     assert f"- Run: {run.id}" in text
     page = html_report([run])
-    assert "<h1>a question</h1>" in page and page.count("<rect ") == 3 and page.count("<path ") == 2
+    assert "<h1>a question</h1>" in page and page.count("<rect ") == 3 and page.count("<path d=") == 2
     assert "<blockquote>a quote</blockquote>" in page and run.id in page
 
 

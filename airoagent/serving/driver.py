@@ -1,0 +1,271 @@
+"""Runs as they happen: those that this process drives, and those that another one writes into the store."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any
+
+from airoagent.agent import Agent
+from airoagent.conversation import Conversation
+from airoagent.documents.library import Documents
+from airoagent.errors import AiroError, StoreError, UsageError
+from airoagent.events import Event, PlanParsed, PlanPart, RunStarted, to_json
+from airoagent.plan.steps import Step
+from airoagent.records.run_record import Run
+from airoagent.records.store import Store
+from airoagent.toolbox.tool import Tool
+from airoagent.view.page import lines_of, plan_data, plan_so_far
+
+__all__ = ["Driven", "Driver", "Offer", "stream_of"]
+
+_LOOK_AGAIN = 0.4  # seconds between looks at the record of a run that another process drives
+_KEPT = 20  # runs of this process that stay in memory
+_BEAT = 10.0  # seconds of silence after which a stream says that it is still there
+
+Choice = tuple[str, str]
+"""A model, and the folder to answer from ("": all of them)."""
+
+Work = Callable[[Agent, Callable[[Event], None]], Awaitable[Run]]
+"""What an agent is to do, reported to whoever watches."""
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What a question asked on the page may choose from; the first model and all folders are the default.
+
+    ``make`` gives the agent for a model and a folder, once for each pair that is used; it may take long.
+    """
+
+    make: Callable[[str, str], Agent]
+    models: tuple[str, ...]
+    folders: tuple[str, ...] = ()
+    documents: Documents | None = None
+
+    def choice(self, model: str, folder: str) -> Choice:
+        """The choice; UsageError for what is not on offer."""
+        for given, offered in ((model, self.models), (folder, self.folders)):
+            if given and given not in offered:
+                raise UsageError(f"this server was not started with {given[:200]!r}", f"it has {', '.join(offered)}")
+        return model or self.models[0], folder
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a run waits to hear from the user: whether a call may be made, or the answer to a question (`ASK_USER`)."""
+
+    step: str
+    tool: str
+    input: str
+    why: str
+    reply: asyncio.Future[bool | str]
+
+
+class Driven:
+    """A run that this process drives: all its events so far, live ones too, for any number of readers."""
+
+    def __init__(self, choice: Choice) -> None:
+        self.choice = choice
+        self.id = ""
+        self.error: AiroError | None = None
+        self.task: asyncio.Task[None] | None = None
+        self.asked: dict[str, Asked] = {}  # by step
+        self.events: list[Event] = []
+        self.ended = False
+        self._loop = asyncio.get_running_loop()
+        self._changed = asyncio.Event()
+
+    def take(self, event: Event) -> None:
+        """One more event; it may come from the thread that loads a model."""
+        self.events.append(event)
+        if isinstance(event, RunStarted):
+            self.id = event.run
+        self._loop.call_soon_threadsafe(self._wake)
+
+    def end(self, error: AiroError | None) -> None:
+        """Nothing more comes; ``error`` where the run could not even begin."""
+        self.ended, self.error = True, error
+        self._wake()
+
+    def _wake(self) -> None:
+        self._changed.set()
+        self._changed = asyncio.Event()
+
+    async def started(self) -> str:
+        """Wait until the run is on record: its id. Raises what kept it from beginning."""
+        while not (self.id or self.ended):
+            await self._changed.wait()
+        if not self.id:
+            raise self.error or AiroError("the run ended before it started")
+        return self.id
+
+    async def follow(self, start: int) -> AsyncIterator[tuple[Event, ...]]:
+        """The events from number ``start`` on, as they happen; an empty tuple now and then where there is none."""
+        ended = False
+        while not ended:
+            ended, fresh = self.ended, tuple(self.events[start:])
+            start += len(fresh)
+            yield fresh
+            if not fresh and not ended:
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._changed.wait(), _BEAT)
+
+
+_running: ContextVar[Driven | None] = ContextVar("_running", default=None)
+
+
+class Driver:
+    """Starts runs in the loop of the server and keeps hold of them until they end; ``places`` limits those at once."""
+
+    def __init__(self, offer: Offer, store: Store, places: asyncio.Semaphore) -> None:
+        self.offer, self.store, self._places = offer, store, places
+        self._agents: dict[Choice, Agent] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._making = asyncio.Lock()
+        self.driven: dict[str, Driven] = {}
+        self.closing = asyncio.Event()
+
+    async def ask(self, question: str, choice: Choice) -> str:
+        """Start a run of a question; its id once it is on record. Raises AiroError where it cannot begin."""
+        return await self._start(lambda agent, watch: agent.arun(question, watch=watch), choice)
+
+    async def go_on(self, past: Run, text: str) -> str:
+        """Start a run of a follow-up to a run; its id."""
+        return await self._start(
+            lambda agent, watch: Conversation(agent, past).aask(text, watch=watch), self._choice_of(past)
+        )
+
+    async def fork(self, parent: Run, edit: dict[str, str], given: dict[str, str]) -> str:
+        """Start a fork with other inputs (``edit``) or other evidence (``given``) for some steps; its id."""
+        return await self._start(
+            lambda agent, watch: agent.afork(parent, edit=edit, set=given, watch=watch), self._choice_of(parent)
+        )
+
+    def _choice_of(self, run: Run) -> Choice:
+        driven = self.driven.get(run.id)
+        return self.offer.choice("", "") if driven is None else driven.choice
+
+    async def _start(self, work: Work, choice: Choice) -> str:
+        agent = await self._agent(choice)
+        driven = Driven(choice)
+        driven.task = asyncio.create_task(self._drive(agent, work, driven))
+        self._tasks.add(driven.task)
+        driven.task.add_done_callback(self._tasks.discard)
+        id = await driven.started()
+        self.driven[id] = driven
+        for old in list(self.driven)[:-_KEPT]:  # what has ended is on record; a reader keeps its own hold
+            if self.driven[old].ended:
+                del self.driven[old]
+        return id
+
+    async def _agent(self, choice: Choice) -> Agent:
+        async with self._making:
+            if choice not in self._agents:
+                agent = await asyncio.to_thread(self.offer.make, *choice)
+                agent.session.approve = _asking_on_the_page(agent.session.approve)
+                self._agents[choice] = agent
+        return self._agents[choice]
+
+    async def _drive(self, agent: Agent, work: Work, driven: Driven) -> None:
+        error: AiroError | None = None
+        _running.set(driven)
+        try:
+            async with self._places:
+                await work(agent, driven.take)
+        except AiroError as met:
+            error = met
+        finally:
+            driven.end(error)
+
+    def asked(self, id: str) -> list[dict[str, str]]:
+        """What a run waits to hear from the user."""
+        driven = self.driven.get(id)
+        waiting = [] if driven is None else list(driven.asked.values())
+        return [{name: getattr(one, name) for name in ("step", "tool", "input", "why")} for one in waiting]
+
+    def reply(self, id: str, step: str, said: bool | str) -> bool:
+        """Give a run the user's reply; False if it does not wait for one."""
+        driven = self.driven.get(id)
+        one = None if driven is None else driven.asked.get(step)
+        if one is None or one.reply.done():
+            return False
+        one.reply.set_result(said)
+        return True
+
+    def stop(self, id: str) -> bool:
+        """Stop a run; False if this process does not drive it, or it has ended."""
+        driven = self.driven.get(id)
+        return driven is not None and driven.task is not None and not driven.ended and driven.task.cancel()
+
+    async def close(self) -> None:
+        """Stop every run, wait until each has its end on record, and end the streams."""
+        tasks = tuple(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self.closing.set()
+
+    async def recorded(self, id: str, start: int) -> AsyncIterator[tuple[Event, ...]]:
+        """The events from ``start`` on of a run that another process drives, as they come on record."""
+        running = True
+        while running and not self.closing.is_set():
+            # The status is read before the events, so that the last are not missed.
+            running = await asyncio.to_thread(self.store.status, id) == "running"
+            events = await asyncio.to_thread(self.store.events, id)
+            yield events[start:]
+            start = max(start, len(events))
+            if running:
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self.closing.wait(), _LOOK_AGAIN)
+
+
+def _asking_on_the_page(before: Any) -> Any:
+    """Lets a run that was started on a page wait for the user's reply there; other runs ask as ``before``."""
+
+    async def approve(step: Step, tool: Tool, input: str) -> bool | str:
+        driven = _running.get()
+        if driven is None:
+            said: bool | str = await before(step, tool, input)
+            return said
+        why = tool.warning or ("which has side effects" if tool.side_effects else "")
+        one = Asked(step.id, tool.name, input, why, asyncio.get_running_loop().create_future())
+        driven.asked[step.id] = one
+        try:
+            return await one.reply
+        finally:
+            del driven.asked[step.id]
+
+    return approve
+
+
+async def stream_of(driver: Driver, id: str, start: int) -> AsyncIterator[str]:
+    """What a page is sent, as server-sent events: each event, the plan where it has grown, the end.
+
+    Raises StoreError, before the first, if there is no such run.
+    """
+    own = driver.driven.get(id)
+    past = tuple(own.events) if own is not None else await asyncio.to_thread(driver.store.events, id)
+    run, number = Run.from_events(past[:start]), start
+    now = asyncio.get_running_loop().time
+    heard = now()
+    yield ""
+    async for events in own.follow(start) if own is not None else driver.recorded(id, start):
+        for event in events:
+            try:
+                run.take(event)
+            except AiroError as error:
+                raise StoreError(f"the record of {run.id} cannot be read: {error.message}") from error
+            message: dict[str, Any] = {"event": to_json(event)}
+            if isinstance(event, PlanPart | PlanParsed) and (plan := plan_so_far(run)) is not None:
+                message["plan"] = plan_data(plan, lines_of(run))
+            number += 1
+            heard = now()
+            yield f"id: {number}\ndata: {json.dumps(message)}\n\n"
+        if now() - heard >= _BEAT:
+            heard = now()
+            yield ": still here\n\n"
+    yield f"data: {json.dumps({'end': True, 'answered': run.answered})}\n\n"
