@@ -1,1 +1,3 @@
 """Whatever writes text: one protocol (`base`), one module a backend."""
+
+__all__ = ["base", "catalog", "hub", "packaged", "stopping", "window"]

@@ -1,1 +1,14 @@
 """Models that run in this process."""
+
+__all__ = [
+    "architecture",
+    "checkpoint",
+    "constraint",
+    "decoding",
+    "gguf_file",
+    "llamacpp",
+    "loading",
+    "machine",
+    "quantize",
+    "transformers",
+]

@@ -1,1 +1,3 @@
 """Models behind an OpenAI-compatible server."""
+
+__all__ = ["client", "dialects"]
