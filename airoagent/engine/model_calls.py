@@ -48,6 +48,13 @@ class ModelCalls:
             await self._model.ready()
         return self._model.info.style
 
+    def _check_spent(self) -> None:
+        spent = self._recorder.run.usage
+        if self._most and spent.prompt_tokens + spent.completion_tokens >= self._most:
+            raise LimitReached(
+                f"the run's models have read and written {self._most:,} tokens, the limit", "raise --max-total-tokens"
+            )
+
     async def __call__(
         self,
         prompt: str,
@@ -65,11 +72,7 @@ class ModelCalls:
         """
         model, recorder = self._model, self._recorder
         check_purpose(model.info, purpose)
-        spent = recorder.run.usage
-        if self._most and spent.prompt_tokens + spent.completion_tokens >= self._most:
-            raise LimitReached(
-                f"the run's models have read and written {self._most:,} tokens, the limit", "raise --max-total-tokens"
-            )
+        self._check_spent()
         written = ""
         finish: Finish | str = "cancelled"
         logprobs: tuple[float, ...] = ()

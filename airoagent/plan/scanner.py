@@ -151,9 +151,8 @@ class StatementReader:
             at = base + found.start()
             self._at = at + 1
             self._place(found[0], at)
-        certain = tuple(self._draft.certain)
-        self._draft.certain.clear()
-        return certain
+        certain, self._draft.certain = self._draft.certain, []
+        return tuple(certain)
 
     def _clean_step(self, at: int) -> bool:
         """Take the clean step that stands at the start of a line in one go; False where there is none."""
@@ -433,11 +432,10 @@ class StatementReader:
             self._draft.begin_again(self._content)
             self._answer = AnswerReader()
             self._to_frame(at)
-        elif line:
-            if is_fence(line):
-                self._draft.note(self._content, "code_fence", "There is a code fence here.", "left out")
-            elif not _BEFORE_OBJECT.fullmatch(line.rstrip("]}")):
-                self._frame.chatter(self._content + len(text) - len(text.lstrip()))
+        elif is_fence(line):
+            self._draft.note(self._content, "code_fence", "There is a code fence here.", "left out")
+        elif line and not _BEFORE_OBJECT.fullmatch(line.rstrip("]}")):
+            self._frame.chatter(self._content + len(text) - len(text.lstrip()))
         self._new_line(at)
 
     # -- the end of the text
@@ -453,8 +451,7 @@ class StatementReader:
                 opened.line_end = opened.last
                 self._close_before(end)
             else:
-                name = f":evidence{opened.head.number}:"
-                draft.fail(opened.at, "truncated", f"The text ends inside the input of {name}.")
+                draft.fail(opened.at, "truncated", f"The text ends inside the input of :evidence{opened.head.number}:.")
                 return
         elif scanner is not None:
             if scanner.sure and looks_like_step(self.source.slice(scanner.start, end)):
