@@ -148,6 +148,19 @@ def seem_downloaded() -> None:
     file.touch()
 
 
+def test_a_call_that_a_plan_repeats_is_made_once_and_shown_as_the_same(airo: Airo, tmp_path: Path) -> None:
+    plan = tmp_path / "plan.txt"
+    plan.write_text(
+        ":evidence0: = Calculator[2 + 3]\n:evidence1: = Calculator[2 + 3]\n:evidence2: = Calculator[2 + 4]\n"
+        "Answer: :evidence0: :evidence1: :evidence2:\n",
+        encoding="utf-8",
+    )
+    done = airo("run", plan)
+    assert done.out == "5 5 6\n"
+    steps = [line for line in done.err.splitlines() if re.match(r".? *evidence\d  Calculator", line)]
+    assert ["the same call as above" in line for line in steps] == [False, True, False]
+
+
 def test_models_fits_in_eighty_columns_and_lists_what_does_not_fit_last(airo: Airo) -> None:
     lines = airo("models").out.splitlines()
     assert max(map(len, lines)) <= 80

@@ -133,6 +133,7 @@ def test_other_sizes_follow_in_proportion_and_say_that_no_card_gives_them() -> N
 
 def test_every_model_of_the_catalogue_has_figures_and_the_command_shows_them(capfd: pytest.CaptureFixture[str]) -> None:
     assert all(quantised_sizes(entry.parameters) for entry in CATALOGUE)
+    assert quantised_sizes(0.6)[0].memory < 1 < quantised_sizes(8.0)[0].memory
     with pytest.raises(SystemExit) as ended:
         main(["models", "show", "airoboros-l2-13b-gpt4-2.0"])
     assert ended.value.code == 0

@@ -209,11 +209,12 @@ class Quantised:
 def quantised_sizes(parameters: float) -> tuple[Quantised, ...]:
     """Every quantisation of a model of so many billion parameters, smallest first.
 
-    The cards give 6.7 and 13.0 billion; other sizes are in proportion to 13.0.
+    The cards give 6.7 and 13.0 billion; other sizes are in proportion to 13.0, and smaller ones take less to work in.
     """
+    working = min(_WORKING, 0.4 + 0.32 * parameters)
 
     def row(name: str, small: float, large: float) -> Quantised:
         file = {6.7: small, 13.0: large}.get(parameters, round(large * parameters / 13.0, 2))
-        return Quantised(name, file, round(file + _WORKING, 2), parameters in (6.7, 13.0))
+        return Quantised(name, file, round(file + working, 2), parameters in (6.7, 13.0))
 
     return tuple(row(name, *sizes) for name, sizes in _CARDS.items())
