@@ -12,6 +12,7 @@ import json
 import os
 import sqlite3
 import stat
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -110,15 +111,14 @@ class Journal:
 class Output:
     """Where the rows go, and the names of runs that have none yet."""
 
-    def __init__(self, lines: TextIO | None, begun: TextIO | None = None) -> None:
+    def __init__(self, lines: TextIO, begun: TextIO | None = None) -> None:
         self._lines = lines
         self._begun = begun
 
     def write(self, row: Row) -> None:
         """Write the row of a question that has come to its end."""
         click.echo(json.dumps(row, ensure_ascii=False), file=self._lines)
-        if self._lines is not None:
-            self._lines.flush()
+        self._lines.flush()
 
     def started(self, asked: Asked, run: str) -> None:
         """Take note of the run that is about to be started for a question."""
@@ -132,7 +132,7 @@ class Output:
 def open_output(out: str | None, journal: Journal, recorded: bool) -> Iterator[Output]:
     """The output of a batch, held for it alone; what is there already goes into the journal. None is stdout."""
     if out is None:
-        yield Output(None)
+        yield Output(sys.stdout)
     elif out.lower().endswith(".parquet"):
         with _parquet(Path(out), journal, recorded) as output:
             yield output

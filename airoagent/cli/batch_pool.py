@@ -316,6 +316,7 @@ def connected(address: str) -> Iterator[None]:
     """Use a Ray cluster ("": the one of this machine, which is started if there is none); UsageError where it fails."""
     extras.require("a batch on a Ray cluster", "ray", "ray")
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # it would report to its makers
+    os.environ["RAY_DEDUP_LOGS"] = "0"  # what it holds back it would print among the answers, at the very end
     import ray
 
     before = signal.getsignal(signal.SIGTERM)
@@ -330,7 +331,8 @@ def connected(address: str) -> Iterator[None]:
     finally:
         signal.signal(signal.SIGTERM, before)
     try:
-        yield
+        with contextlib.redirect_stdout(sys.stderr):  # Ray prints there that an actor has died
+            yield
     finally:
         ray.shutdown()
 
