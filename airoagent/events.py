@@ -452,12 +452,20 @@ def to_json(event: Event) -> dict[str, Any]:
 
     Evidence is in it as ``evidence``, without the step, tool and time, which the event itself has.
     """
-    value = dataclasses.asdict(cast(Any, event))
+    value = _plain(event)
     if isinstance(event, StepFinished):
         found = value.pop("evidence")
         names = {"step": found.pop("id"), "tool": found.pop("tool"), "at": found.pop("at")}
         value = {**names, **value, "evidence": found}
     return {"type": event.type, **value}
+
+
+def _plain(value: Any) -> Any:
+    """Records as dicts, also within tuples; `dataclasses.asdict` would copy every text, and a run makes two a step."""
+    if isinstance(value, tuple):
+        return tuple(map(_plain, value))
+    names = getattr(value, "__slots__", ())
+    return {name: _plain(getattr(value, name)) for name in names} if names else value
 
 
 def from_json(value: dict[str, Any]) -> Event:

@@ -1,6 +1,7 @@
 """What batching, shared prompts, looking ahead, grammars and the window gain or cost, against the plain way in one run.
 
     OMP_NUM_THREADS=1 python tests/benchmarks/bench_decoding.py [hidden [layers]]
+    OMP_NUM_THREADS=1 python tests/benchmarks/bench_decoding.py FILE.gguf    against xllamacpp alone (bar 1.05)
 
 The model has random weights in NF4 (by default 512 wide, 8 layers); on a GPU try ``4096 32``. Ratios, from interleaved
 runs of which the median is taken, are what counts: the machine may be shared.
@@ -21,7 +22,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from airoagent import ContextBlock, Toolbox, plan_prompt, tool
-from airoagent.models.base import Prompt, Sampling, complete
+from airoagent.models.base import Model, Prompt, Sampling, complete
 from airoagent.models.local.transformers import TransformersModel
 from airoagent.models.window import fit_to
 from airoagent.plan.plan_grammar import plan_grammar
@@ -59,7 +60,7 @@ def plain(model: TransformersModel, texts: list[str], tokens: int = TOKENS) -> N
         )
 
 
-def ours(model: TransformersModel, prompts: list[Prompt], *, together: bool) -> int:
+def ours(model: Model, prompts: list[Prompt], *, together: bool) -> int:
     """How many tokens were written."""
 
     async def run() -> int:
@@ -76,6 +77,27 @@ def ours(model: TransformersModel, prompts: list[Prompt], *, together: bool) -> 
 def Search(text: str) -> str:
     """Searches a library of documents for what is asked; gives the passages that speak of it, with their sources."""
     return text
+
+
+def gguf(file: str, tokens: int = 32) -> None:
+    """Processor time a token of a GGUF file: ours, and the library's own call with the same settings."""
+    import xllamacpp
+
+    from airoagent.models.local.llamacpp import LlamaCppModel
+
+    model = LlamaCppModel(file, threads=1)
+    bare = xllamacpp.Server(model._params())
+    greedy = Sampling(temperature=0, repetition_penalty=1, max_tokens=tokens)
+    request = {"prompt": model.wrap(QUESTIONS[0]), "max_tokens": tokens, "temperature": 0}
+    taken = []
+    for _ in range(6):
+        began = time.process_time()
+        wrote = bare.handle_completions(dict(request))["usage"]["completion_tokens"]
+        between = time.process_time()
+        count = ours(model, [Prompt(QUESTIONS[0], sampling=greedy)], together=False)
+        taken.append(((between - began) / wrote, (time.process_time() - between) / count))
+    base, mine = (min(column) * 1e3 for column in zip(*taken[1:], strict=True))  # the first round loads
+    print(f"{Path(file).name}: xllamacpp {base:.2f} ms of processor time a token, ours {mine:.2f} ({mine / base:.2f}x)")
 
 
 def main() -> None:
@@ -164,4 +186,7 @@ def window(model: TransformersModel) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    if sys.argv[1:] and sys.argv[1].endswith(".gguf"):
+        gguf(sys.argv[1])
+    else:
+        main()
