@@ -62,7 +62,7 @@ class Browser:
         try:
             connection.putrequest(method, path, skip_host=True, skip_accept_encoding=True)
             data = b"" if body is None else body if isinstance(body, bytes) else json.dumps(body).encode()
-            if method == "POST":
+            if method == "POST" and "Transfer-Encoding" not in sent:
                 sent.setdefault("Content-Length", str(len(data)))
             for key, value in sent.items():
                 connection.putheader(key, value)

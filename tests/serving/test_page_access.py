@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import http.client
 import json
 import re
 import select
 import socket
 import threading
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 
@@ -19,7 +19,7 @@ from airoagent.serving import access, http_server
 from airoagent.serving.driver import Offer
 from airoagent.serving.http_server import Server
 from airoagent.serving.pages import make_page_app
-from tests.serving.running import PLAN, Browser, Gate, browsing, follow, running, shout, start
+from tests.serving.running import PLAN, Browser, Gate, browsing, running, shout, start
 
 
 @pytest.fixture(scope="module")
@@ -92,7 +92,7 @@ def test_a_question_without_the_token_is_not_asked(server: Browser, kept: Store,
         ({"question": "  "}, {}, 400),
         ({"question": "q"}, {"content_type": "text/plain"}, 415),
         (None, {"content_length": "999999999"}, 413),
-        (b"x" * 300_000, {"content_length": None, "transfer_encoding": "chunked"}, 400),
+        (b"493e0\r\n" + b"x" * 300_000 + b"\r\n0\r\n\r\n", {"transfer_encoding": "chunked"}, 413),
         (None, {"content_length": "-1"}, 400),
         (None, {"content_length": "x"}, 400),
     ],
@@ -199,17 +199,15 @@ def test_the_oldest_silent_connections_make_room_and_one_that_has_shown_the_key_
 
 def _crowd(server: Browser, gate: Gate) -> None:
     id = start(server)
-    told: list[dict[str, Any]] = []
-    reader = threading.Thread(target=lambda: told.extend(follow(server, id)))
-    reader.start()
-    assert gate.entered.wait(30)
-    silent = [socket.create_connection(("127.0.0.1", server.port), timeout=30) for _ in range(60)]
-    assert server.ask("GET", "/")[0] == 200
-    with contextlib.suppress(ConnectionError):
-        assert silent[0].recv(1) == b"", "the oldest was closed to make room"
-    gate.opened.set()
-    reader.join(30)
-    assert told[-1] == {"end": True, "answered": True}
+    with contextlib.closing(http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)) as reader:
+        reader.request("GET", f"/runs/{id}/events", headers={"Cookie": server.cookie})
+        stream = reader.getresponse()  # the server has seen the key
+        silent = [socket.create_connection(("127.0.0.1", server.port), timeout=30) for _ in range(60)]
+        assert server.ask("GET", "/")[0] == 200
+        with contextlib.suppress(ConnectionError):
+            assert silent[0].recv(1) == b"", "the oldest was closed to make room"
+        gate.opened.set()
+        assert stream.read().endswith(b'data: {"end": true, "answered": true}\n\n')
     for connection in silent:
         connection.close()
 
