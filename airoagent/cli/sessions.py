@@ -242,7 +242,7 @@ def serve_command(
     also = f" and {server.url}{MCP_PATH}" if has("mcp") else ""
     click.echo(f"serving on {server.url}/v1{also} (Ctrl-C to stop)", err=True)
     if app.state.stop:
-        click.echo(f"page: {server.url}/?key={'KEY' if key else app.state.page_key}", err=True)
+        click.echo(f"page: {server.url}/?key={app.state.page_key}", err=True)
     try:
         server.serve_until_stopped()
     finally:

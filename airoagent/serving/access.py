@@ -1,9 +1,9 @@
 """Who may ask, and how a request is refused: what the API and the pages share.
 
 A browser on this machine can reach a loopback port on behalf of any page, so a request must name this server as its
-host and come from no page of another origin. The API takes the key as a bearer token. The pages always have a key (the
-API's, or one of their own): the address ``/?key=KEY`` gives the browser a cookie, and what changes anything also needs
-the token that stands in this server's own pages.
+host and come from no page of another origin. The API takes the key as a bearer token. The pages, which show and delete
+the runs of everyone, have a key of their own: the address ``/?key=KEY`` gives the browser a cookie, and what changes
+anything also needs the token that stands in this server's own pages.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ class Access:
 
     def __init__(self, key: str = "", hosts: Iterable[str] = ()) -> None:
         self.hosts = frozenset({"127.0.0.1", "localhost", "[::1]", *(host.lower() for host in hosts)})
-        self.key, self.page_key = key, key or secrets.token_urlsafe(24)
+        self.key, self.page_key = key, secrets.token_urlsafe(24)
         self.token, self._cookie = secrets.token_urlsafe(24), secrets.token_urlsafe(24)
 
     def check_client(self, request: Request) -> None:

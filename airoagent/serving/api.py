@@ -185,7 +185,7 @@ def make_app(
 ) -> Starlette:
     """The API over this agent, and the pages of its runs where it records them; the agent is the caller's to close.
 
-    ``key`` is what clients must send as their API key ("": none); ``app.state.page_key`` is that of the pages.
+    ``key`` is what clients must send as their API key ("": none); ``app.state.page_key`` is another, of the pages.
     ``hosts`` are names, in addition to the loopback ones, that a request may be addressed to. ``at_once`` runs are
     concurrent; ``most_waiting`` requests may wait for a place, and the next one gets status 429. ``offer`` is what
     questions on the pages may choose from (None: this agent). ``app.state.stop`` ends the runs of the pages.

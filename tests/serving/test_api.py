@@ -146,13 +146,13 @@ def test_the_completion_bears_the_id_of_its_run(tmp_path: Path) -> None:
     assert agent.replay(run).answer == "depth of the lake: 1,642 m"
 
 
-def test_a_run_made_through_the_api_is_shown_on_the_page_behind_the_key(tmp_path: Path) -> None:
+def test_a_run_made_through_the_api_is_shown_on_the_page_which_has_a_key_of_its_own(tmp_path: Path) -> None:
     agent = make_agent(PLAN, look, store=tmp_path / "runs.sqlite3")
     app = make_app(agent, key="s3cr;t/&=")
     with running(app) as server:
         bearer = {"authorization": "Bearer s3cr;t/&="}
         run = ask(f"{server.url}/v1", question("How deep?"), **bearer).json()["id"]
-        for path in ("/", f"/runs/{run}", "/api/runs", "/?key=wrong"):
+        for path in ("/", f"/runs/{run}", "/api/runs", "/?key=wrong", "/?key=s3cr%3Bt/%26%3D"):
             assert httpx.get(f"{server.url}{path}", headers=bearer, trust_env=False).status_code == 403
         browser = Browser(server, app)
         assert "depth of the lake: 1,642 m" in browser.ask("GET", f"/runs/{run}")[2]
