@@ -118,7 +118,11 @@ def test_it_is_asked_in_its_own_chat_template() -> None:
 
 @pytest.fixture(scope="module")
 def taught() -> Iterator[Model]:
-    options = {"threads": "1", "adapter": str(packaged_adapter("smollm2")), "least_probability": str(PACKAGED["smollm2"].least_probability)}
+    options = {
+        "threads": "1",
+        "adapter": str(packaged_adapter("smollm2")),
+        "least_probability": str(PACKAGED["smollm2"].least_probability),
+    }
     smol = open_model(str(smollm2_file()), options=options)
     yield smol
     asyncio.run(smol.aclose())
