@@ -18,7 +18,7 @@ from airoagent.events import Event, ModelCalled
 from airoagent.models.base import Model, Prompt, complete
 from airoagent.models.catalog import open_model
 from airoagent.models.local.llamacpp import LlamaCppModel
-from airoagent.models.packaged import packaged_adapter
+from airoagent.models.packaged import PACKAGED, packaged_adapter
 from airoagent.prompts.own_text import Repeats
 from tests.models.test_real_servers import started
 from tests.smollm2 import smollm2_file
@@ -118,7 +118,11 @@ def test_it_is_asked_in_its_own_chat_template() -> None:
 
 @pytest.fixture(scope="module")
 def taught() -> Iterator[Model]:
-    options = {"threads": "1", "adapter": str(packaged_adapter("smollm2")), "least_probability": "0.8"}
+    options = {
+        "threads": "1",
+        "adapter": str(packaged_adapter("smollm2")),
+        "least_probability": str(PACKAGED["smollm2"].least_probability),
+    }
     smol = open_model(str(smollm2_file()), options=options)
     yield smol
     asyncio.run(smol.aclose())
