@@ -297,10 +297,9 @@ class StepText(Event):
 
 @dataclass(frozen=True, slots=True)
 class AnswerText(Event):
-    """A piece of the run's answer, as the model writes it where it can be shown so early (live).
+    """A piece of the run's answer, as the model writes it (live); the pieces of a run add up to its answer.
 
-    The pieces of a run add up to its answer, letter for letter. ``withdrawn``: those so far do not belong to it after
-    all (a call failed half-way, say); the answer, if there is one, comes whole in the next piece.
+    ``withdrawn``: those so far are not the answer, because a call failed half-way, say; the next piece is all of it.
     """
 
     type: ClassVar[str] = "answer_text"
@@ -417,31 +416,8 @@ class RunFinished(Event):
 
 
 _TYPES: dict[str, type[Event]] = {
-    cls.type: cls
-    for cls in (
-        RunStarted,
-        RunResumed,
-        PlanText,
-        PlanPart,
-        ModelCalled,
-        PlanWritten,
-        PlanParsed,
-        PlanRefused,
-        Replanned,
-        StepStarted,
-        InputEdited,
-        StepText,
-        AnswerText,
-        AttemptFailed,
-        StepFinished,
-        StepFailed,
-        StepCancelled,
-        StepSkipped,
-        Progress,
-        RunFinished,
-    )
+    one.type: one for one in list(vars().values()) if isinstance(one, type) and issubclass(one, Event) and one.type
 }
-
 _NESTED: dict[str, Any] = {"usage": Usage, "failure": Failure}
 _NESTED_MANY: dict[str, Any] = {"sources": Source, "diagnostics": Diagnostic}
 _FOUND = tuple(one.name for one in dataclasses.fields(Evidence) if one.name not in ("id", "tool", "at"))

@@ -218,7 +218,7 @@ def test_every_option_that_a_hint_or_a_page_names_is_there() -> None:
     known = {"--help", "--version", "--traceback", "--root", "--query-gpu"}  # the last two are other programs'
     known |= {"--no-build-isolation", "--force-reinstall", "--no-cache-dir"}  # pip's, and what `airo pull` gives it
     known |= {"--quiet", "--no-input", "--disable-pip-version-check", "--no-deps", "--only-binary", "--dest", "--hash"}
-    known |= {"--nproc-per-node"}  # torchrun's
+    known |= {"--nproc-per-node", "--head"}  # torchrun's, Ray's
     for verb in VERBS:
         command = cli.get_command(click.Context(cli), verb)
         assert command is not None
