@@ -133,9 +133,15 @@ def _metadata(sources: Iterable[Source]) -> Iterable[tuple[str, str]]:
 
 
 def _standing(answer: str, blocks: Sequence[ContextBlock]) -> list[dict[str, str]]:
-    """The metadata of the first block that the answer stands in: small models are not asked for their source."""
+    """The first block that the answer stands in, with the line as a quote: small models are not asked for a source."""
     words = re.sub(r"^(?:Yes|No)[.,] ", "", answer).rstrip(".")
-    return [dict(block.metadata) for block in blocks if words and words in block.text][:1]
+    for block in blocks if words else ():
+        line = next((line.strip() for line in block.text.split("\n") if words in line), "")
+        if line:
+            about = dict(block.metadata)
+            quote = line.removeprefix(f"{about.get('title', '')}: ")  # which a line about "her" is given to read
+            return [{**about, "quote": quote if len(quote) <= _LONG else ""}]
+    return []
 
 
 def _cited(pairs: dict[str, str], source: Source) -> Source:

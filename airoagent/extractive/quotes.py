@@ -104,7 +104,8 @@ def best_lines(blocks: Sequence[ContextBlock], instruction: str) -> tuple[Contex
     texts: dict[int, list[str]] = {}
     for quote in (lines[at].quote for at in sorted(kept)):
         text = texts.setdefault(quote.block, [])
-        text += [quote.header, quote.text] if quote.header and quote.header not in text else [quote.text]
+        line = f"{_label(quote, blocks[quote.block])}{quote.text}"
+        text += [quote.header, line] if quote.header and quote.header not in text else [line]
     return tuple(ContextBlock("\n".join(text), blocks[number].metadata) for number, text in texts.items())
 
 

@@ -208,6 +208,11 @@ def test_short_texts_and_those_that_nothing_matches_are_kept_whole() -> None:
     assert best_lines(long, "Who sings Yesterday?") == long
 
 
+def test_a_line_about_her_is_read_with_the_name_of_its_page() -> None:
+    kept = best_lines([page(f"{_FACTS} In 2020 she won the prize.", "Louise Glück")], "Who won the prize in 2020?")
+    assert "Louise Glück: In 2020 she won the prize." in kept[0].text
+
+
 def test_rows_keep_the_header_of_their_table() -> None:
     rows = "\n".join(f"| lake {name * 9} | {depth} m |" for depth, name in enumerate("abcdefghijklmnopqrst"))
     [kept] = best_lines([page(f"| name | depth |\n|---|---|\n{rows}")], "How deep is lake kkkkkkkkk?")

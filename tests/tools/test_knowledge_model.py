@@ -67,6 +67,21 @@ def test_a_small_model_reads_the_best_lines_and_its_answer_has_the_source_it_sta
         assert len(model.prompts[1].text) < 700 < len(filler) * 2
 
 
+def test_the_source_of_a_small_model_s_answer_is_quoted_as_it_stands_there() -> None:
+    filler = " ".join(f"The {word} mill has {at} floors and stands by the river." for at, word in enumerate("abcdefgh"))
+    text = f"{filler} In 2020 she won the prize."
+
+    @tool
+    def page(text_in: str) -> ToolOutput:
+        """Gives a page."""
+        return ToolOutput(text, (Source("u1", "Louise Glück", "", 0, len(text)),))
+
+    plan = ":evidence0: = page[x]\n:evidence1: = KnowledgeModel[Who won the prize in 2020, given :evidence0:?]"
+    model = SmallModel({"plan": [plan], "answer": ["Louise Glück"]})
+    run = Agent(model, [page], store=False).run("Who won the prize in 2020?")
+    assert [source.quote for source in run.evidence["evidence1"].sources] == ["In 2020 she won the prize."]
+
+
 def test_the_prompt_is_the_closed_context_form_byte_for_byte() -> None:
     plan = OTTERS.replace("Where", "Where do otters sleep")
     _, prompts = ask(plan, "Afloat.")
