@@ -217,7 +217,7 @@ def serve_command(
     /mcp speaks MCP over streamable HTTP (extra mcp), with the tools ask, plan, run, get_run and, with --docs,
     search_documents. With --mcp the same tools are served on standard input and output, to the client that starts it.
 
-    The page needs the key, too; without one, the address that is printed has a key of its own.
+    The page has a key of its own, in the address that is printed.
 
     \b
     Example:

@@ -18,7 +18,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from starlette.applications import Starlette
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute
 
@@ -64,7 +64,7 @@ class Access:
     to the loopback ones, that a request may be addressed to."""
 
     def __init__(self, key: str = "", hosts: Iterable[str] = ()) -> None:
-        self.hosts = frozenset({"127.0.0.1", "localhost", "[::1]", *(host.lower() for host in hosts)})
+        self.hosts = frozenset(map(_name_of, ("127.0.0.1", "localhost", "::1", *hosts)))
         self.key, self.page_key = key, secrets.token_urlsafe(24)
         self.token, self._cookie = secrets.token_urlsafe(24), secrets.token_urlsafe(24)
 
@@ -72,7 +72,7 @@ class Access:
         """Refuse a request to the API from a page of another host, or without the key."""
         self._check_host(request)
         origin = request.headers.get("origin", "")
-        if origin and _host_of(origin) not in {one.strip("[]") for one in self.hosts}:
+        if origin and _host_of(origin) not in self.hosts:
             raise Refused(403, "requests from pages of another origin are refused")
         sent = request.headers.get("authorization", "").removeprefix("Bearer ").strip()
         if self.key and not _same(sent, self.key):
@@ -118,9 +118,14 @@ class Access:
         return f"airo-{request.scope['server'][1]}"  # cookies know no ports: two servers must not share one
 
 
+def _name_of(host: str) -> str:
+    """A host as requests name it: an IPv6 address is in brackets there."""
+    return f"[{host.lower()}]" if ":" in host and not host.startswith("[") else host.lower()
+
+
 def _host_of(origin: str) -> str:
     try:
-        return urlsplit(origin).hostname or ""
+        return _name_of(urlsplit(origin).hostname or "")
     except ValueError:  # e.g. half an IPv6 address
         return ""
 
@@ -144,6 +149,8 @@ async def json_body(request: Request, most: int) -> dict[str, Any]:
                 if len(held) > most:
                     raise large
         value = json.loads(held)
+    except ClientDisconnect:
+        raise Refused(499, "the client has gone") from None
     except TimeoutError:
         raise Refused(408, "the request was not sent in time") from None
     except (ValueError, RecursionError) as error:

@@ -75,6 +75,7 @@ MODEL: Final = "airo"
 
 _LARGEST_BODY: Final = 1024 * 1024  # bytes
 _MOST_PENDING: Final = 1000
+_MOST_TURNS: Final = 50  # of a conversation, the last ones: each is completed from all before it
 _LONGEST_QUOTE: Final = 300  # characters of an earlier answer
 _STATUS: Final[Mapping[type[AiroError], int]] = {
     UsageError: 400,
@@ -148,6 +149,7 @@ class _Told:
             case StepFinished():
                 return f"{self.calls.pop(event.step, event.step)} {event.seconds:.1f} s\n"
             case StepFailed():
+                self.calls.pop(event.step, None)
                 return f"{event.step}: {event.tool} failed: {event.failure.message}\n"
             case StepSkipped():
                 return f"{event.step}: {event.tool} not run: no {', '.join(event.because)}\n"
@@ -255,7 +257,8 @@ async def _answering(request: Request, server: _Server) -> Response:
     if server.waiting >= server.most_waiting:
         raise Refused(429, f"too many requests are waiting ({server.waiting})", "rate_limit_error")
     if body.get("stream"):
-        pieces = _streamed(server, asked, bool((body.get("stream_options") or {}).get("include_usage")))
+        options = body.get("stream_options")
+        pieces = _streamed(server, asked, isinstance(options, dict) and bool(options.get("include_usage")))
         return StreamingResponse(pieces, media_type="text/event-stream", headers={"Cache-Control": "no-store"})
     task = asyncio.create_task(_whole(server, asked))
     gone = asyncio.create_task(_until_gone(request))
@@ -325,7 +328,7 @@ async def _standalone(agent: Agent, asked: Asked) -> str:
         return asked.said
     held = agent.documents is not None and any(tool.network is True for tool in agent.toolbox.values())
     before: list[tuple[str, str]] = []
-    for said, answer in asked.before:
+    for said, answer in asked.before[-_MOST_TURNS:]:
         before.append((completed(said, before), "" if held else answer.partition("\n")[0][:_LONGEST_QUOTE]))
     return await standalone(agent.model, asked.said, before)
 

@@ -107,12 +107,13 @@ class Driven:
         """The events from number ``start`` on, as they happen; an empty tuple now and then where there is none."""
         ended = False
         while not ended:
-            ended, fresh = self.ended, tuple(self.events[start:])
+            # Taken before the events are read: what comes while a reader is slow to take them wakes it, too.
+            changed, ended, fresh = self._changed, self.ended, tuple(self.events[start:])
             start += len(fresh)
             yield fresh
             if not fresh and not ended:
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._changed.wait(), _BEAT)
+                    await asyncio.wait_for(changed.wait(), _BEAT)
 
 
 _running: ContextVar[Driven | None] = ContextVar("_running", default=None)
