@@ -5,9 +5,8 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -24,9 +23,6 @@ if TYPE_CHECKING:
     from airoagent.conversation import Conversation
     from airoagent.serving.driver import Offer
     from airoagent.settings import Settings
-
-F = TypeVar("F", bound=Callable[..., Any])
-
 
 _HELP = """\
 /tools        list the tools
@@ -146,10 +142,9 @@ def _obey(command: str, talk: Conversation) -> None:
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
-def _models_option(function: F) -> F:
-    return click.option(
-        "-m", "--model", "models", multiple=True, metavar="MODEL", help="Model; repeat it to choose one on the page."
-    )(function)
+_models_option = click.option(
+    "-m", "--model", "models", multiple=True, metavar="MODEL", help="Model; repeat it to choose one on the page."
+)
 
 
 class _Agents:
@@ -339,7 +334,7 @@ def _serve_pages(port: int, no_open: bool, agents: _Agents) -> None:
     finally:
         file.unlink(missing_ok=True)
         agents.close()
-    store.close()
+        store.close()
 
 
 def _way_in(file: Path, url: str) -> str:

@@ -31,18 +31,10 @@ from airoagent.agent import Agent
 from airoagent.conversation import completed, standalone
 from airoagent.engine.approval import ASK_USER
 from airoagent.engine.recorder import StartingPoint
+from airoagent.engine.results import record_of
 from airoagent.engine.session import Watch
 from airoagent.engine.sync import streamed
-from airoagent.errors import (
-    AiroError,
-    CallError,
-    LimitReached,
-    ModelError,
-    PlanError,
-    StoreError,
-    ToolError,
-    UsageError,
-)
+from airoagent.errors import AiroError, LimitReached, ModelError, PlanError, ToolError, UsageError
 from airoagent.events import (
     AnswerText,
     Event,
@@ -77,14 +69,12 @@ _LARGEST_BODY: Final = 1024 * 1024  # bytes
 _MOST_PENDING: Final = 1000
 _MOST_TURNS: Final = 50  # of a conversation, the last ones: each is completed from all before it
 _LONGEST_QUOTE: Final = 300  # characters of an earlier answer
-_STATUS: Final[Mapping[type[AiroError], int]] = {
-    UsageError: 400,
-    ModelError: 503,
-    PlanError: 502,
-    CallError: 502,
-    ToolError: 502,
-    LimitReached: 429,
-    StoreError: 500,
+_STATUS: Final[Mapping[int, int]] = {  # by exit code
+    UsageError.default_exit_code: 400,
+    ModelError.default_exit_code: 503,
+    PlanError.default_exit_code: 502,
+    ToolError.default_exit_code: 502,
+    LimitReached.default_exit_code: 429,
 }
 
 
@@ -109,6 +99,7 @@ class _Told:
     id: str = ""
     calls: dict[str, str] = field(default_factory=dict)  # what each step calls, in words
     end: RunFinished | None = None
+    error: AiroError | None = None  # raised in place of an end on record
     planning: bool = False
     held: str = ""  # lines of steps that ended while the plan was still being written
     sent: str = ""  # of the answer
@@ -118,11 +109,11 @@ class _Told:
     @property
     def outcome(self) -> RunFinished | Failure:
         """The end of a run with an answer or a question to the user, or why there is neither."""
-        if self.end is not None and self.end.status == "failed" and self.asks[1]:
+        if self.error is not None or self.end is None:
+            return record_of(self.error or AiroError("the run has no answer"))
+        if self.end.status == "failed" and self.asks[1]:
             return replace(self.end, answer=self.asks[1])
-        if self.end is not None and self.end.answer is not None:
-            return self.end
-        return self.end.failure if self.end and self.end.failure else Failure("AiroError", "no answer")
+        return self.end if self.end.answer is not None else self.end.failure or Failure("AiroError", "no answer")
 
     def reasoning(self, event: Event) -> str:
         """What a watcher reads of this event: the plan as it is written, then a line for each step."""
@@ -280,7 +271,7 @@ async def _until_gone(request: Request) -> None:
 
 
 async def _events(server: _Server, asked: Asked, told: _Told) -> AsyncIterator[Event]:
-    """The events of the run, once there is a place for it."""
+    """The events of the run, once there is a place for it; an error is left in ``told``."""
     server.waiting += 1
     try:
         await server.places.acquire()
@@ -290,6 +281,8 @@ async def _events(server: _Server, asked: Asked, told: _Told) -> AsyncIterator[E
         async with aclosing(streamed(lambda watch: _run(server, asked, told, watch))) as events:
             async for event in events:
                 yield event
+    except AiroError as error:
+        told.error = error
     finally:
         server.places.release()
 
@@ -336,15 +329,12 @@ async def _standalone(agent: Agent, asked: Asked) -> str:
 async def _whole(server: _Server, asked: Asked) -> tuple[int, dict[str, Any]]:
     """The status and the completion as one object."""
     told, reasoning = _Told(), ""
-    try:
-        async with aclosing(_events(server, asked, told)) as events:  # type: ignore[type-var]
-            async for event in events:
-                reasoning += told.reasoning(event)
-    except AiroError as error:
-        return _status(error), _raised(error)
+    async with aclosing(_events(server, asked, told)) as events:  # type: ignore[type-var]
+        async for event in events:
+            reasoning += told.reasoning(event)
     end = told.outcome
     if isinstance(end, Failure):
-        return _status_of(end), _failed(end)
+        return _STATUS.get(end.exit_code, 500), _failed(end)
     message = {"role": "assistant", "content": end.answer, "reasoning_content": reasoning, **_annotations(end)}
     choice = {"index": 0, "message": message, "finish_reason": "stop", "logprobs": None}
     head = _head(told.id, "chat.completion")
@@ -359,18 +349,14 @@ async def _streamed(server: _Server, asked: Asked, with_usage: bool) -> AsyncIte
         choice = {"index": 0, "delta": delta, "finish_reason": finish, "logprobs": None}
         return _line({**_head(told.id, "chat.completion.chunk"), "choices": [choice]})
 
-    try:
-        async with aclosing(_events(server, asked, told)) as events:  # type: ignore[type-var]
-            async for event in events:
-                deltas = told.deltas(event)
-                if first and told.id:
-                    first = False
-                    yield chunk({"role": "assistant", "content": ""})
-                for delta in deltas:
-                    yield chunk(delta)
-    except AiroError as error:
-        yield _line(_raised(error))
-        return
+    async with aclosing(_events(server, asked, told)) as events:  # type: ignore[type-var]
+        async for event in events:
+            deltas = told.deltas(event)
+            if first and told.id:
+                first = False
+                yield chunk({"role": "assistant", "content": ""})
+            for delta in deltas:
+                yield chunk(delta)
     end = told.outcome
     if isinstance(end, Failure):
         yield _line(_failed(end))
@@ -406,19 +392,6 @@ def _usage(end: RunFinished) -> dict[str, int]:
     return {"prompt_tokens": read, "completion_tokens": written, "total_tokens": read + written}
 
 
-def _raised(error: AiroError) -> dict[str, Any]:
-    return {"error": {"message": error.message, "type": "server_error", "code": error.kind}}
-
-
 def _failed(failure: Failure) -> dict[str, Any]:
     message = f"{failure.message} ({failure.hint})" if failure.hint else failure.message
     return {"error": {"message": message, "type": "server_error", "code": failure.kind}}
-
-
-def _status(error: AiroError) -> int:
-    return next((status for kind, status in _STATUS.items() if isinstance(error, kind)), 500)
-
-
-def _status_of(failure: Failure) -> int:
-    by_code = {kind.default_exit_code: status for kind, status in _STATUS.items()}
-    return by_code.get(failure.exit_code, 500)

@@ -50,7 +50,8 @@ class Offer:
         """The choice; UsageError for what is not on offer."""
         for given, offered in ((model, self.models), (folder, self.folders)):
             if given and given not in offered:
-                raise UsageError(f"this server was not started with {given[:200]!r}", f"it has {', '.join(offered)}")
+                hint = f"it has {', '.join(offered)}" if offered else ""
+                raise UsageError(f"this server was not started with {given[:200]!r}", hint)
         return model or self.models[0], folder
 
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterator
-from contextlib import AbstractAsyncContextManager, contextmanager, nullcontext
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -44,30 +44,27 @@ def make_mcp(agent: Agent, place: AbstractAsyncContextManager[Any] | None = None
     @offer()
     async def ask(question: str) -> str:
         """Answer a question: write a plan, run it, and return the answer with its sources and the id of the run."""
-        with _in_one_sentence():
-            async with place or nullcontext():
-                return _told((await agent.arun(question)).raise_for_status())
+        async with _turn(place):
+            return _told((await agent.arun(question)).raise_for_status())
 
     @offer()
     async def plan(question: str) -> str:
         """Write the plan for a question without running it."""
-        with _in_one_sentence():
-            async with place or nullcontext():
-                return (await agent.aplan(question)).to_text()
+        async with _turn(place):
+            return (await agent.aplan(question)).to_text()
 
     @offer()
     async def run(plan: str) -> str:
         """Run a plan, such as `plan` writes, and return the answer with its sources and the id of the run."""
-        with _in_one_sentence():
+        async with _turn(place):
             tools = await asyncio.to_thread(agent.tools_for, plan)
-            async with place or nullcontext():
-                return _told((await agent.aexecute(parse_plan(plan, tools))).raise_for_status())
+            return _told((await agent.aexecute(parse_plan(plan, tools))).raise_for_status())
 
     @offer()
-    def get_run(run: str) -> str:
+    async def get_run(run: str) -> str:
         """Return a recorded run as JSON: its question, plan, evidence, answer and sources. "@last" is the newest."""
-        with _in_one_sentence():
-            whole = agent.session.load(run).to_json()
+        async with _turn():
+            whole = (await asyncio.to_thread(agent.session.load, run)).to_json()
             return json.dumps({name: value for name, value in whole.items() if name != "events"})
 
     if agent.documents is not None:
@@ -76,20 +73,21 @@ def make_mcp(agent: Agent, place: AbstractAsyncContextManager[Any] | None = None
         @offer()
         async def search_documents(query: str) -> str:
             """Search the documents and return titles, addresses and matching passages."""
-            with _in_one_sentence():
+            async with _turn():
                 found = await asyncio.to_thread(documents.search, query, _MOST_FOUND)
                 return "\n\n".join(f"{one.title}\n{one.url}\n{one.snippet}" for one in found) or "nothing was found"
 
     return server
 
 
-@contextmanager
-def _in_one_sentence() -> Iterator[None]:
-    """Make an error of ours one of the tool."""
+@asynccontextmanager
+async def _turn(place: AbstractAsyncContextManager[Any] | None = None) -> AsyncIterator[None]:
+    """Hold the place, and make an error of ours one of the tool, in one sentence."""
     from mcp.server.mcpserver.exceptions import ToolError
 
     try:
-        yield
+        async with place or nullcontext():
+            yield
     except AiroError as error:
         raise ToolError(f"{error.message} ({error.hint})" if error.hint else error.message) from error
 
