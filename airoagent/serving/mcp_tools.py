@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from functools import partial
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from airoagent import __version__
 from airoagent.agent import Agent
-from airoagent.errors import AiroError
+from airoagent.errors import AiroError, UsageError
 from airoagent.extras import require
 from airoagent.plan.parser import parse_plan
 from airoagent.records.run_record import Run
@@ -26,13 +27,15 @@ if TYPE_CHECKING:
 __all__ = ["make_mcp"]
 
 _MOST_FOUND = 8
+_MOST_MADE = 1000  # runs that clients over HTTP can look at
 
 
 def make_mcp(agent: Agent, place: AbstractAsyncContextManager[Any] | None = None) -> MCPServer[Any]:
     """The server; the agent is the caller's to close. Raises MissingExtra without the `mcp` package.
 
-    ``place`` is held by each run, to limit how many there are at once. Tools: ``ask``, ``plan``, ``run``, ``get_run``,
-    and ``search_documents`` where the agent has documents. A run that fails is an error of the tool, in one sentence.
+    Tools: ``ask``, ``plan``, ``run``, ``get_run``, and ``search_documents`` where the agent has documents. A run that
+    fails is an error of the tool, in one sentence. Over HTTP there is a ``place``, which each run holds, to limit those
+    at once; ``get_run`` then returns only runs made through this server: its clients' key does not open other records.
     """
     require("an MCP server", "mcp", "mcp")
     from mcp.server import MCPServer
@@ -41,11 +44,17 @@ def make_mcp(agent: Agent, place: AbstractAsyncContextManager[Any] | None = None
     server: MCPServer[Any] = MCPServer("airo", instructions=about, version=__version__, log_level="ERROR")
     offer = partial(server.tool, structured_output=False)  # a result is a text, which need not be sent twice
 
+    made: deque[str] = deque(maxlen=_MOST_MADE)
+
+    def told(run: Run) -> str:
+        made.append(run.id)
+        return _told(run.raise_for_status())
+
     @offer()
     async def ask(question: str) -> str:
         """Answer a question: write a plan, run it, and return the answer with its sources and the id of the run."""
         async with _turn(place):
-            return _told((await agent.arun(question)).raise_for_status())
+            return told(await agent.arun(question))
 
     @offer()
     async def plan(question: str) -> str:
@@ -58,12 +67,18 @@ def make_mcp(agent: Agent, place: AbstractAsyncContextManager[Any] | None = None
         """Run a plan, such as `plan` writes, and return the answer with its sources and the id of the run."""
         async with _turn(place):
             tools = await asyncio.to_thread(agent.tools_for, plan)
-            return _told((await agent.aexecute(parse_plan(plan, tools))).raise_for_status())
+            return told(await agent.aexecute(parse_plan(plan, tools)))
 
     @offer()
     async def get_run(run: str) -> str:
         """Return a recorded run as JSON: its question, plan, evidence, answer and sources. "@last" is the newest."""
         async with _turn():
+            if place is not None:
+                run = made[-1] if run == "@last" and made else run
+                if run not in made:
+                    raise UsageError(
+                        f"no run {run[:100]!r} was made through this server", "give the id that `ask` returned"
+                    )
             whole = (await asyncio.to_thread(agent.session.load, run)).to_json()
             return json.dumps({name: value for name, value in whole.items() if name != "events"})
 
