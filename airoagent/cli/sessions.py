@@ -14,8 +14,8 @@ from airoagent.cli.display import plain
 from airoagent.cli.inputs import load_run, open_store
 from airoagent.cli.launch import agent_for, make_agent
 from airoagent.cli.options import SEARCH_RULE, Rule, agent_options, continue_options, refuses
-from airoagent.cli.output import make_watch, print_run, showing_question
-from airoagent.errors import UsageError
+from airoagent.cli.output import make_watch, print_error, print_run, showing_question
+from airoagent.errors import AiroError, UsageError
 from airoagent.settings import cache_folder, load_settings, private_file, state_folder
 
 if TYPE_CHECKING:
@@ -77,9 +77,11 @@ def _ask(text: str, talk: Conversation, settings: Settings) -> None:
         run = talk.ask(text, watch=showing_question(text, make_watch(settings, prints_run=True)))
     except KeyboardInterrupt:
         click.echo("stopped", err=True)
-        return
-    print_run(run, as_json=False, settings=settings, recorded=False)
-    click.echo()
+    except AiroError as error:  # what was said is not a question
+        print_error(error, settings.display == "json")
+    else:
+        print_run(run, as_json=False, settings=settings, recorded=False)
+        click.echo()
 
 
 def _read(terminal: bool) -> str | None:
