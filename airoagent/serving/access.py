@@ -29,6 +29,7 @@ __all__ = [
     "KNOWN",
     "LONGEST_REQUEST",
     "Access",
+    "JsonReply",
     "Refused",
     "application",
     "error_reply",
@@ -160,6 +161,14 @@ async def json_body(request: Request, most: int) -> dict[str, Any]:
     return value
 
 
+class JsonReply(JSONResponse):
+    """JSON in ASCII: half a surrogate pair, which a client may send and a model may write, has no other form."""
+
+    def render(self, content: Any) -> bytes:
+        """The bytes of the body."""
+        return json.dumps(content).encode()
+
+
 def sealed(reply: Response) -> Response:
     """The reply with what forbids browsers to keep it, frame it, or guess its type."""
     reply.headers.update(HEADERS)
@@ -168,7 +177,7 @@ def sealed(reply: Response) -> Response:
 
 def error_reply(status: int, message: str, kind: str = "invalid_request_error", hint: str = "") -> Response:
     """One sentence, in the form that OpenAI's clients read."""
-    return sealed(JSONResponse({"error": {"message": message, "type": kind, "code": None, "hint": hint}}, status))
+    return sealed(JsonReply({"error": {"message": message, "type": kind, "code": None, "hint": hint}}, status))
 
 
 async def _refusal(request: Request, error: Exception) -> Response:

@@ -24,7 +24,7 @@ from typing import Any, Final
 
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.responses import Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
 
 from airoagent.agent import Agent
@@ -52,7 +52,7 @@ from airoagent.events import (
 from airoagent.extras import has
 from airoagent.plan.steps import Step
 from airoagent.recorded.forking import fork
-from airoagent.serving.access import Access, Refused, application, error_reply, json_body
+from airoagent.serving.access import Access, JsonReply, Refused, application, error_reply, json_body
 from airoagent.serving.chat_request import Asked, Talk, read_request
 from airoagent.serving.driver import Offer
 from airoagent.serving.pages import page_routes
@@ -238,7 +238,7 @@ async def _listing(request: Request, server: _Server) -> Response:
     server.access.check_client(request)
     info = server.agent.model.info
     model = {"id": MODEL, "object": "model", "created": 0, "owned_by": "airoagent", "description": info.name}
-    return JSONResponse({"object": "list", "data": [model]})
+    return JsonReply({"object": "list", "data": [model]})
 
 
 async def _answering(request: Request, server: _Server) -> Response:
@@ -260,7 +260,7 @@ async def _answering(request: Request, server: _Server) -> Response:
             await asyncio.wait({task})
             return error_reply(499, "the client has gone")
         status, value = task.result()
-        return JSONResponse(value, status)
+        return JsonReply(value, status)
     finally:
         gone.cancel()
 

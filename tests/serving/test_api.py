@@ -332,6 +332,15 @@ def test_a_client_that_goes_away_before_it_has_sent_its_request_leaves_no_traceb
     assert "Traceback" not in capfd.readouterr().err
 
 
+@pytest.mark.parametrize("stream", [False, True])
+def test_half_a_surrogate_pair_in_a_question_is_answered(stream: bool) -> None:
+    body = json.dumps({**question("\ud800 is odd"), "stream": stream}).encode()
+    headers = {"content-type": "application/json"}
+    with serving(Agent(EchoModel(), [look], store=False)) as url:
+        answer = httpx.post(f"{url}/chat/completions", content=body, headers=headers, trust_env=False)
+    assert answer.status_code == 200 and "is odd: 1,642 m" in answer.text
+
+
 @pytest.mark.parametrize(("options", "with_usage"), [("x", False), ([1], False), ({"include_usage": True}, True)])
 def test_the_usage_is_sent_where_it_is_asked_for(options: Any, with_usage: bool) -> None:
     with serving(Agent(EchoModel(), [look], store=False)) as url:
