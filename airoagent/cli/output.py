@@ -96,7 +96,7 @@ def make_watch(settings: Settings, *, prints_run: bool = False) -> Callable[[Eve
 
     spans, finish = exported_spans(contents=settings.spans == "contents")
 
-    def send() -> None:  # when the answer has been printed: nobody waits for a collector
+    def send() -> None:  # after the answer has been printed, so that it does not wait for a collector
         failure = finish()
         if failure and settings.display != "none":
             click.echo(f"note: {plain(failure)}", err=True)

@@ -115,7 +115,7 @@ def answer_grammar(blocks: Sequence[ContextBlock], decline: str = DECLINE) -> Gr
 class CitedAnswer:
     """A closed-context answer read back: the answer, and one tuple of metadata pairs for each source it names.
 
-    ``answered`` is False when the model said that the blocks do not tell.
+    ``answered`` is False when the model said that the blocks do not answer.
     """
 
     text: str

@@ -1,9 +1,9 @@
-"""Who may ask, and how a request is refused: what the API and the pages share.
+"""Access control and refusals, shared by the API and the pages.
 
 A browser on this machine can reach a loopback port on behalf of any page, so a request must name this server as its
-host and come from no page of another origin. The API takes the key as a bearer token. The pages, which show and delete
-the runs of everyone, have a key of their own: the address ``/?key=KEY`` gives the browser a cookie, and what changes
-anything also needs the token that stands in this server's own pages.
+host and must not come from a page of another host. The API takes its key as a bearer token. The pages, which show and
+delete all runs, have a key of their own: the address ``/?key=KEY`` gives the browser a cookie, and requests that change
+anything also need the token in this server's own pages.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ __all__ = [
 ]
 
 KNOWN: Final = "airo.known"
-"""Set in the scope of a request whose client has shown the key."""
+"""Set in the scope of a request whose client has sent the key."""
 
 LONGEST_REQUEST: Final = 30.0  # seconds that a client may take to send one, or to take the next piece of an answer
 
@@ -53,7 +53,7 @@ HEADERS: Final = {
 
 
 class Refused(Exception):
-    """A request that gets an error for an answer."""
+    """A request that is answered with an error."""
 
     def __init__(self, status: int, message: str, kind: str = "invalid_request_error") -> None:
         super().__init__(message)
@@ -103,7 +103,7 @@ class Access:
         headers = request.headers
         if headers.get("origin", own := f"{request.url.scheme}://{headers['host']}").lower() != own.lower():
             raise Refused(403, "requests from other pages are refused")
-        # To follow a link to a page here reads nothing and is let through.
+        # Following a link to a page here shows the other page nothing, so it is allowed.
         visit = request.method == "GET" and headers.get("sec-fetch-mode") == "navigate"
         if headers.get("sec-fetch-site") in ("cross-site", "same-site") and not visit:
             raise Refused(403, "requests from other pages are refused")
@@ -116,7 +116,7 @@ class Access:
             raise Refused(403, f"{name[:100]!r} is not a host name of this server")
 
     def _cookie_name(self, request: Request) -> str:
-        return f"airo-{request.scope['server'][1]}"  # cookies know no ports: two servers must not share one
+        return f"airo-{request.scope['server'][1]}"  # cookies ignore ports: two servers must not share one
 
 
 def _name_of(host: str) -> str:
@@ -136,7 +136,7 @@ def _same(given: str, wanted: str) -> bool:
 
 
 async def json_body(request: Request, most: int) -> dict[str, Any]:
-    """The JSON object that a request brings, of at most so many bytes."""
+    """The JSON object in a request, of at most so many bytes."""
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
         raise Refused(415, "the request must be application/json")
     held = b""
@@ -170,13 +170,13 @@ class JsonReply(JSONResponse):
 
 
 def sealed(reply: Response) -> Response:
-    """The reply with what forbids browsers to keep it, frame it, or guess its type."""
+    """The reply with headers that forbid browsers to store it, frame it or guess its type."""
     reply.headers.update(HEADERS)
     return reply
 
 
 def error_reply(status: int, message: str, kind: str = "invalid_request_error", hint: str = "") -> Response:
-    """One sentence, in the form that OpenAI's clients read."""
+    """An error in one sentence, in the form that OpenAI's clients read."""
     return sealed(JsonReply({"error": {"message": message, "type": kind, "code": None, "hint": hint}}, status))
 
 
@@ -198,9 +198,9 @@ def application(
     stop: Callable[[], Awaitable[None]] | None,
     within: Callable[[Starlette], AbstractAsyncContextManager[Any]] | None = None,
 ) -> Starlette:
-    """The routes as an application that answers what it cannot do with one sentence.
+    """The routes as an application whose errors are one sentence.
 
-    ``stop`` is awaited at its end, and may be before (``app.state.stop``); ``within`` is what it has to run in.
+    ``stop`` is awaited when it ends, and may be awaited before (``app.state.stop``); it runs inside ``within``.
     """
 
     @asynccontextmanager

@@ -1,14 +1,12 @@
-"""An agent behind OpenAI's chat API, for the clients that people already have.
+"""An agent as an OpenAI-compatible chat API.
 
     app = make_app(agent, key="...")        # a Starlette application, for uvicorn or any other ASGI server
 
 ``POST /v1/chat/completions`` asks the last message of the user, as a run like any other: planned, executed, on record.
 The plan and its steps come as reasoning text (``reasoning_content``), the answer as content (streamed: as the model
 writes it), its sources as ``url_citation`` annotations; the run's id is the completion's. ``GET /v1/models`` lists the
-one model there is.
-``/mcp`` is the MCP server of `mcp_tools` over HTTP, where the extra ``mcp`` is installed.
-
-`access` says who may ask. ``/`` is the list of runs, with their pages (`pages`), where runs are recorded.
+one model. ``/mcp`` is the MCP server of `mcp_tools` over HTTP, if the extra ``mcp`` is installed, and ``/`` is the list
+of runs and their pages (`pages`), if runs are recorded. `access` checks who may ask.
 Source: OpenAI's API reference, chat completions and its streaming form.
 """
 
@@ -93,8 +91,8 @@ class _Server:
 
 
 @dataclass(slots=True)
-class _Told:
-    """A run as its events have shown it so far."""
+class _Progress:
+    """What the events of a run have shown so far."""
 
     id: str = ""
     calls: dict[str, str] = field(default_factory=dict)  # what each step calls, in words
@@ -208,7 +206,7 @@ def make_app(
 
 
 class _Checked:
-    """An ASGI application as a route's endpoint, which Starlette knows from a function by being none."""
+    """An ASGI application as a route's endpoint: not a function, so Starlette calls it as one."""
 
     def __init__(self, app: Any, access: Access) -> None:
         self._app, self._access = app, access
@@ -255,7 +253,7 @@ async def _answering(request: Request, server: _Server) -> Response:
     gone = asyncio.create_task(_until_gone(request))
     try:
         await asyncio.wait({task, gone}, return_when=asyncio.FIRST_COMPLETED)
-        if not task.done():  # nobody is there to hear the answer
+        if not task.done():  # the client has gone
             task.cancel()
             await asyncio.wait({task})
             return error_reply(499, "the client has gone")
@@ -270,24 +268,24 @@ async def _until_gone(request: Request) -> None:
         await asyncio.sleep(0.25)
 
 
-async def _events(server: _Server, asked: Asked, told: _Told) -> AsyncIterator[Event]:
-    """The events of the run, once there is a place for it; an error is left in ``told``."""
+async def _events(server: _Server, asked: Asked, progress: _Progress) -> AsyncIterator[Event]:
+    """The events of the run, once there is a place for it; an error is left in ``progress``."""
     server.waiting += 1
     try:
         await server.places.acquire()
     finally:
         server.waiting -= 1
     try:
-        async with aclosing(streamed(lambda watch: _run(server, asked, told, watch))) as events:
+        async with aclosing(streamed(lambda watch: _run(server, asked, progress, watch))) as events:
             async for event in events:
                 yield event
     except AiroError as error:
-        told.error = error
+        progress.error = error
     finally:
         server.places.release()
 
 
-async def _run(server: _Server, asked: Asked, told: _Told, watch: Watch) -> None:
+async def _run(server: _Server, asked: Asked, progress: _Progress, watch: Watch) -> None:
     """Run a question, completed from what was said before it; or go on with the run that waits for this answer.
 
     A run whose plan asks the user (`ASK_USER`) ends with the question. The next message is the answer: the run is
@@ -299,7 +297,7 @@ async def _run(server: _Server, asked: Asked, told: _Told, watch: Watch) -> None
     async def approve(step: Step, tool: Tool, input: str) -> bool | str:
         if tool.name != ASK_USER or not recorded:
             return await agent.session.approve(step, tool, input)
-        told.asks = told.asks if told.asks[1] else (step.id, input)
+        progress.asks = progress.asks if progress.asks[1] else (step.id, input)
         return False
 
     session = replace(agent.session, approve=approve, form=asked.form)
@@ -309,10 +307,10 @@ async def _run(server: _Server, asked: Asked, told: _Told, watch: Watch) -> None
     else:
         question = await _standalone(agent, asked)
         await session.run(question, watch=watch, start=StartingPoint(said="" if question == asked.said else asked.said))
-    if isinstance(end := told.outcome, RunFinished) and end.answer == told.asks[1]:
+    if isinstance(end := progress.outcome, RunFinished) and end.answer == progress.asks[1]:
         while len(server.pending) >= _MOST_PENDING:
             server.pending.pop(next(iter(server.pending)))
-        server.pending[*asked.before, (asked.said, end.answer)] = (told.id, told.asks[0])
+        server.pending[*asked.before, (asked.said, end.answer)] = (progress.id, progress.asks[0])
 
 
 async def _standalone(agent: Agent, asked: Asked) -> str:
@@ -328,44 +326,44 @@ async def _standalone(agent: Agent, asked: Asked) -> str:
 
 async def _whole(server: _Server, asked: Asked) -> tuple[int, dict[str, Any]]:
     """The status and the completion as one object."""
-    told, reasoning = _Told(), ""
-    async with aclosing(_events(server, asked, told)) as events:  # type: ignore[type-var]
+    progress, reasoning = _Progress(), ""
+    async with aclosing(_events(server, asked, progress)) as events:  # type: ignore[type-var]
         async for event in events:
-            reasoning += told.reasoning(event)
-    end = told.outcome
+            reasoning += progress.reasoning(event)
+    end = progress.outcome
     if isinstance(end, Failure):
         return _STATUS.get(end.exit_code, 500), _failed(end)
     message = {"role": "assistant", "content": end.answer, "reasoning_content": reasoning, **_annotations(end)}
     choice = {"index": 0, "message": message, "finish_reason": "stop", "logprobs": None}
-    head = _head(told.id, "chat.completion")
+    head = _head(progress.id, "chat.completion")
     return 200, {**head, "choices": [choice], "usage": _usage(end)}
 
 
 async def _streamed(server: _Server, asked: Asked, with_usage: bool) -> AsyncIterator[str]:
     """The completion as server-sent events: the reasoning while the run goes on, then the answer."""
-    told, first = _Told(), True
+    progress, first = _Progress(), True
 
     def chunk(delta: dict[str, Any], finish: str | None = None) -> str:
         choice = {"index": 0, "delta": delta, "finish_reason": finish, "logprobs": None}
-        return _line({**_head(told.id, "chat.completion.chunk"), "choices": [choice]})
+        return _line({**_head(progress.id, "chat.completion.chunk"), "choices": [choice]})
 
-    async with aclosing(_events(server, asked, told)) as events:  # type: ignore[type-var]
+    async with aclosing(_events(server, asked, progress)) as events:  # type: ignore[type-var]
         async for event in events:
-            deltas = told.deltas(event)
-            if first and told.id:
+            deltas = progress.deltas(event)
+            if first and progress.id:
                 first = False
                 yield chunk({"role": "assistant", "content": ""})
             for delta in deltas:
                 yield chunk(delta)
-    end = told.outcome
+    end = progress.outcome
     if isinstance(end, Failure):
         yield _line(_failed(end))
         return
-    if (last := {"content": told.rest(end.answer or ""), **_annotations(end)}) != {"content": ""}:
+    if (last := {"content": progress.rest(end.answer or ""), **_annotations(end)}) != {"content": ""}:
         yield chunk(last)
     yield chunk({}, "stop")
     if with_usage:
-        yield _line({**_head(told.id, "chat.completion.chunk"), "choices": [], "usage": _usage(end)})
+        yield _line({**_head(progress.id, "chat.completion.chunk"), "choices": [], "usage": _usage(end)})
     yield "data: [DONE]\n\n"
 
 

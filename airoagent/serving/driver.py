@@ -1,4 +1,4 @@
-"""Runs as they happen: those that this process drives, and those that another one writes into the store."""
+"""Live runs: those that this process drives, and those that another process writes into the store."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ Choice = tuple[str, str]
 """A model, and the folder to answer from ("": all of them)."""
 
 Work = Callable[[Agent, Callable[[Event], None]], Awaitable[Run]]
-"""What an agent is to do, reported to whoever watches."""
+"""What an agent is to do, reporting its events to the watcher."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ class Driven:
         self._loop.call_soon_threadsafe(self._wake)
 
     def end(self, error: AiroError | None) -> None:
-        """Nothing more comes; ``error`` where the run could not even begin."""
+        """Nothing more comes; ``error`` is why the run could not start."""
         self.ended, self.error = True, error
         self._wake()
 
@@ -97,7 +97,7 @@ class Driven:
         self._changed = asyncio.Event()
 
     async def started(self) -> str:
-        """Wait until the run is on record: its id. Raises what kept it from beginning."""
+        """Wait until the run is on record: its id. Raises the error that kept it from starting."""
         while not (self.id or self.ended):
             await self._changed.wait()
         if not self.id:
@@ -132,7 +132,7 @@ class Driver:
         self.closing = asyncio.Event()
 
     async def ask(self, question: str, choice: Choice) -> str:
-        """Start a run of a question; its id once it is on record. Raises AiroError where it cannot begin."""
+        """Start a run of a question; its id once it is on record. Raises AiroError if it cannot start."""
         return await self._start(lambda agent, watch: agent.arun(question, watch=watch), choice)
 
     async def go_on(self, past: Run, text: str) -> str:

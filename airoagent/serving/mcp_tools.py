@@ -46,15 +46,15 @@ def make_mcp(agent: Agent, place: AbstractAsyncContextManager[Any] | None = None
 
     made: deque[str] = deque(maxlen=_MOST_MADE)
 
-    def told(run: Run) -> str:
+    def finished(run: Run) -> str:
         made.append(run.id)
-        return _told(run.raise_for_status())
+        return _text_of(run.raise_for_status())
 
     @offer()
     async def ask(question: str) -> str:
         """Answer a question: write a plan, run it, and return the answer with its sources and the id of the run."""
         async with _turn(place):
-            return told(await agent.arun(question))
+            return finished(await agent.arun(question))
 
     @offer()
     async def plan(question: str) -> str:
@@ -67,7 +67,7 @@ def make_mcp(agent: Agent, place: AbstractAsyncContextManager[Any] | None = None
         """Run a plan, such as `plan` writes, and return the answer with its sources and the id of the run."""
         async with _turn(place):
             tools = await asyncio.to_thread(agent.tools_for, plan)
-            return told(await agent.aexecute(parse_plan(plan, tools)))
+            return finished(await agent.aexecute(parse_plan(plan, tools)))
 
     @offer()
     async def get_run(run: str) -> str:
@@ -107,7 +107,7 @@ async def _turn(place: AbstractAsyncContextManager[Any] | None = None) -> AsyncI
         raise ToolError(f"{error.message} ({error.hint})" if error.hint else error.message) from error
 
 
-def _told(run: Run) -> str:
+def _text_of(run: Run) -> str:
     """The answer, its sources, and the run's id."""
     lines = [run.answer or ""]
     if run.sources:

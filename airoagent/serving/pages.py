@@ -117,7 +117,7 @@ class _Pages:
         if not re.fullmatch(r"[0-9]{1,9}", word):
             raise Refused(400, "`after` must be the number of events already received")
         stream = stream_of(self.driver, request.path_params["id"], int(word))
-        await anext(stream)  # that there is such a run is found out before the reply begins
+        await anext(stream)  # an unknown run is an error before the reply starts
         return StreamingResponse(stream, media_type="text/event-stream")
 
     async def asked(self, request: Request) -> Response:
@@ -157,7 +157,7 @@ class _Pages:
         if not isinstance(step, str) or not isinstance(said, bool | str):
             raise Refused(400, "`step` must be text, `reply` text, true or false")
         if not self.driver.reply(request.path_params["id"], step, said):
-            raise Refused(409, "this run does not wait for a reply")
+            raise Refused(409, "this run is not waiting for a reply")
         return JsonReply({"replied": step})
 
     async def stop(self, request: Request, body: Json) -> Response:

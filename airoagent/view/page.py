@@ -31,7 +31,7 @@ __all__ = ["assemble", "data_block", "document_page", "lines_of", "plan_data", "
 
 _ROOM, _WIDEST = 306, 156  # pixels that the plan has next to the steps, and of a box
 _PLACE = re.compile(r"\{\{(\w+)\}\}")
-# What could end the script block, begin a comment in it, or end a line where JavaScript of old saw one.
+# What could end the script block, start a comment in it, or end a line in old JavaScript.
 _UNSAFE = re.compile("[<>&\u2028\u2029]")
 
 
