@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -43,7 +43,6 @@ def make_mcp(agent: Agent, place: AbstractAsyncContextManager[Any] | None = None
     about = "Answers questions by running a plan of tool calls."
     server: MCPServer[Any] = MCPServer("airo", instructions=about, version=__version__, log_level="ERROR")
     offer = partial(server.tool, structured_output=False)  # a result is a text, which need not be sent twice
-
     made: deque[str] = deque(maxlen=_MOST_MADE)
 
     def finished(run: Run) -> str:
@@ -73,13 +72,8 @@ def make_mcp(agent: Agent, place: AbstractAsyncContextManager[Any] | None = None
     async def get_run(run: str) -> str:
         """Return a recorded run as JSON: its question, plan, evidence, answer and sources. "@last" is the newest."""
         async with _turn():
-            if place is not None:
-                run = made[-1] if run == "@last" and made else run
-                if run not in made:
-                    raise UsageError(
-                        f"no run {run[:100]!r} was made through this server", "give the id that `ask` returned"
-                    )
-            whole = (await asyncio.to_thread(agent.session.load, run)).to_json()
+            id = run if place is None else _made_here(run, made)
+            whole = (await asyncio.to_thread(agent.session.load, id)).to_json()
             return json.dumps({name: value for name, value in whole.items() if name != "events"})
 
     if agent.documents is not None:
@@ -93,6 +87,14 @@ def make_mcp(agent: Agent, place: AbstractAsyncContextManager[Any] | None = None
                 return "\n\n".join(f"{one.title}\n{one.url}\n{one.snippet}" for one in found) or "nothing was found"
 
     return server
+
+
+def _made_here(run: str, made: Sequence[str]) -> str:
+    """The id of the run that a client over HTTP means, by its id or ``@last``."""
+    run = made[-1] if run == "@last" and made else run
+    if run not in made:
+        raise UsageError(f"no run {run[:100]!r} was made through this server", "give the id that `ask` returned")
+    return run
 
 
 @asynccontextmanager
