@@ -13,6 +13,7 @@ Source: OpenAI's API reference, chat completions and its streaming form.
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 import time
 from collections.abc import AsyncIterator, Mapping
@@ -79,7 +80,7 @@ _STATUS: Final[Mapping[int, int]] = {  # by exit code
 @dataclass(slots=True)
 class _Server:
     """What the routes share. ``places`` are the runs at once, ``most_waiting`` how many may wait for one; ``pending``
-    the runs (and steps) that wait for the user's answer to a question, by what was said up to it.
+    the runs (and steps) that wait for the user's answer to a question, by the digest of what was said up to it.
     """
 
     agent: Agent
@@ -87,7 +88,7 @@ class _Server:
     places: asyncio.Semaphore
     most_waiting: int
     waiting: int = 0
-    pending: dict[Talk, tuple[str, str]] = field(default_factory=dict)
+    pending: dict[bytes, tuple[str, str]] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -301,7 +302,7 @@ async def _run(server: _Server, asked: Asked, progress: _Progress, watch: Watch)
         return False
 
     session = replace(agent.session, approve=approve, form=asked.form)
-    waiting = server.pending.pop(asked.before, None)
+    waiting = server.pending.pop(_digest(asked.before), None)
     if waiting is not None:
         await fork(session, waiting[0], set={waiting[1]: asked.said}, watch=watch)
     else:
@@ -310,7 +311,11 @@ async def _run(server: _Server, asked: Asked, progress: _Progress, watch: Watch)
     if isinstance(end := progress.outcome, RunFinished) and end.answer == progress.asks[1]:
         while len(server.pending) >= _MOST_PENDING:
             server.pending.pop(next(iter(server.pending)))
-        server.pending[*asked.before, (asked.said, end.answer)] = (progress.id, progress.asks[0])
+        server.pending[_digest((*asked.before, (asked.said, end.answer)))] = (progress.id, progress.asks[0])
+
+
+def _digest(talk: Talk) -> bytes:
+    return hashlib.sha256(json.dumps(talk).encode()).digest()
 
 
 async def _standalone(agent: Agent, asked: Asked) -> str:
