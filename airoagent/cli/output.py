@@ -60,19 +60,21 @@ _SHOWN = "airoagent.shown"  # what of the answer is on the terminal already
 def _streaming(watch: Callable[[Event], None] | None) -> Callable[[Event], None]:
     """A watcher that also writes the answer to stdout as it comes; `print_run` adds what is left."""
     meta = click.get_current_context().meta
+    meta[_SHOWN] = ""  # of an earlier run that was stopped
 
     def stream(event: Event) -> None:
         if not isinstance(event, AnswerText):
             if watch is not None:
                 watch(event)
         elif event.withdrawn:
-            del meta[_SHOWN]
+            meta[_SHOWN] = ""
             click.echo()
             click.echo("(the text above is not the answer: it was cut off, or the model changed it)", err=True)
         else:
             ended()
-            meta[_SHOWN] = meta.get(_SHOWN, "") + plain(event.text)
-            click.echo(plain(event.text), nl=False)
+            text = plain(event.text)
+            meta[_SHOWN] += text
+            click.echo(text, nl=False)
 
     return stream
 
@@ -94,7 +96,7 @@ def make_watch(settings: Settings, *, prints_run: bool = False) -> Callable[[Eve
 
     spans, finish = exported_spans(contents=settings.spans == "contents")
 
-    def send() -> None:  # when the answer has been printed: nobody waits for a collector
+    def send() -> None:  # after the answer has been printed, so that it does not wait for a collector
         failure = finish()
         if failure and settings.display != "none":
             click.echo(f"note: {plain(failure)}", err=True)

@@ -5,9 +5,8 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -15,8 +14,8 @@ from airoagent.cli.display import plain
 from airoagent.cli.inputs import load_run, open_store
 from airoagent.cli.launch import agent_for, make_agent
 from airoagent.cli.options import SEARCH_RULE, Rule, agent_options, continue_options, refuses
-from airoagent.cli.output import make_watch, print_run, showing_question
-from airoagent.errors import UsageError
+from airoagent.cli.output import make_watch, print_error, print_run, showing_question
+from airoagent.errors import AiroError, UsageError
 from airoagent.settings import cache_folder, load_settings, private_file, state_folder
 
 if TYPE_CHECKING:
@@ -24,9 +23,6 @@ if TYPE_CHECKING:
     from airoagent.conversation import Conversation
     from airoagent.serving.driver import Offer
     from airoagent.settings import Settings
-
-F = TypeVar("F", bound=Callable[..., Any])
-
 
 _HELP = """\
 /tools        list the tools
@@ -81,9 +77,11 @@ def _ask(text: str, talk: Conversation, settings: Settings) -> None:
         run = talk.ask(text, watch=showing_question(text, make_watch(settings, prints_run=True)))
     except KeyboardInterrupt:
         click.echo("stopped", err=True)
-        return
-    print_run(run, as_json=False, settings=settings, recorded=False)
-    click.echo()
+    except AiroError as error:  # what was said is not a question
+        print_error(error, settings.display == "json")
+    else:
+        print_run(run, as_json=False, settings=settings, recorded=False)
+        click.echo()
 
 
 def _read(terminal: bool) -> str | None:
@@ -146,10 +144,9 @@ def _obey(command: str, talk: Conversation) -> None:
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
-def _models_option(function: F) -> F:
-    return click.option(
-        "-m", "--model", "models", multiple=True, metavar="MODEL", help="Model; repeat it to choose one on the page."
-    )(function)
+_models_option = click.option(
+    "-m", "--model", "models", multiple=True, metavar="MODEL", help="Model; repeat it to choose one on the page."
+)
 
 
 class _Agents:
@@ -217,7 +214,7 @@ def serve_command(
     /mcp speaks MCP over streamable HTTP (extra mcp), with the tools ask, plan, run, get_run and, with --docs,
     search_documents. With --mcp the same tools are served on standard input and output, to the client that starts it.
 
-    The page needs the key, too; without one, the address that is printed has a key of its own.
+    The page has a key of its own, in the address that is printed.
 
     \b
     Example:
@@ -339,7 +336,7 @@ def _serve_pages(port: int, no_open: bool, agents: _Agents) -> None:
     finally:
         file.unlink(missing_ok=True)
         agents.close()
-    store.close()
+        store.close()
 
 
 def _way_in(file: Path, url: str) -> str:

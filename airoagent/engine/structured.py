@@ -41,14 +41,20 @@ class AnswerForm:
         from jsonschema.validators import Draft202012Validator, validator_for
         from referencing import Registry
 
-        kind = validator_for(schema, default=Draft202012Validator)
         try:
+            if not isinstance(dialect := schema.get("$schema", ""), str):
+                raise ValueError(f"$schema is {dialect!r:.100}")
+            kind = validator_for(schema, default=Draft202012Validator)
             kind.check_schema(schema)
         except SchemaError as error:
             where = "/".join(map(str, error.path))
             raise UsageError(
                 f"the schema is not a JSON schema: {error.message[:200]}", f"at {where or 'its root'}"
             ) from error
+        except ValueError as error:  # of what $schema says
+            raise UsageError(f"the schema is not a JSON schema: {error}") from error
+        except RecursionError as error:
+            raise UsageError("the schema is nested too deep") from error
         # An empty registry: nothing that a schema refers to is fetched.
         self._validator = kind(schema, registry=Registry(), format_checker=kind.FORMAT_CHECKER)
         self._adapter = adapter
@@ -96,6 +102,8 @@ class AnswerForm:
             errors = sorted(self._validator.iter_errors(value), key=lambda error: list(map(str, error.path)))
         except Unresolvable as error:
             raise UsageError(f"the schema refers to {error.ref!r}, which is not in it", "put it under $defs") from error
+        except RecursionError as error:
+            raise UsageError("the schema refers to itself without end", "let it refer to a part of itself") from error
         found = [f"{'/'.join(map(str, error.path)) or 'the answer'}: {error.message[:300]}" for error in errors]
         if not found and self._adapter is not None:
             try:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from airoagent.prompts.chat import Style, answer_chat
 from airoagent.prompts.grammar import Alt, Grammar, Piece, Rule, Seq, Text, Use, Words, optional
 from airoagent.prompts.harmless import harmless
-from airoagent.prompts.own_text import own_text
+from airoagent.prompts.own_text import after_thoughts, own_text
 
 __all__ = [
     "DECLINE",
@@ -115,7 +115,7 @@ def answer_grammar(blocks: Sequence[ContextBlock], decline: str = DECLINE) -> Gr
 class CitedAnswer:
     """A closed-context answer read back: the answer, and one tuple of metadata pairs for each source it names.
 
-    ``answered`` is False when the model said that the blocks do not tell.
+    ``answered`` is False when the model said that the blocks do not answer.
     """
 
     text: str
@@ -168,15 +168,12 @@ def read_cited_answer(text: str) -> CitedAnswer:
 
 
 _LONGEST_SIGN = 24  # characters of an end token, of what another turn or the sources begin with
-_LONGEST_HEAD = 64  # of what thoughts begin with
 
 
 def answer_so_far(text: str) -> str:
     """What the answer begins with, while the text is still being written: nothing that may yet turn out to be an end
     token, thoughts or the sources.
     """
-    own = own_text(text).lstrip()
-    if own[:1] in ("<", "[") and len(own) < _LONGEST_HEAD:
-        return ""
+    own = own_text(after_thoughts(text)).lstrip()
     begin = SOURCE_LINE.search(own)
     return own[: begin.start() if begin else -_LONGEST_SIGN].rstrip()

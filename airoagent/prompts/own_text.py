@@ -32,8 +32,12 @@ THOUGHTS_BEGIN = re.compile(
 )
 _MARKS = (
     *(f"<{tag}>" for tag in THOUGHT_TAGS.replace("s?", "").split("|")),
-    *("<thoughts>", "[think]", "<|start|>assistant<|channel|>analysis<|message|>"),
-    *("<|channel|>analysis<|message|>", "<|channel|>commentary<|message|>"),
+    *("<thoughts>", "[think]"),
+    *(
+        f"{start}<|channel|>{channel}<|message|>"
+        for start in ("", "<|start|>assistant")
+        for channel in ("analysis", "commentary", "final")
+    ),
 )
 _LONGEST_MARK = max(map(len, _MARKS))
 _THOUGHTS_END = re.compile(rf"</(?:{THOUGHT_TAGS})>|\[/THINK\]|<\|end\|>", re.IGNORECASE)
@@ -59,17 +63,25 @@ def after_thoughts(text: str) -> str:
     """What follows the thoughts that a text begins with, without the space before it; "" while they, or the mark that
     begins them, may go on. A text that begins without thoughts is given as it is.
     """
-    start = 0
-    while thoughts := THOUGHTS_BEGIN.match(text, start):
-        ended = _THOUGHTS_END.search(text, thoughts.end())
-        if ended is None:
-            return ""
-        start = ended.end()
+    start = _thoughts_end(text)
+    if start is None:
+        return ""
     rest = text[start:].lstrip() if start else text
     begins = rest.lstrip()[:_LONGEST_MARK].lower()
     if len(begins) < _LONGEST_MARK and any(mark.startswith(begins) for mark in _MARKS):
         return ""
     return rest
+
+
+def _thoughts_end(text: str) -> int | None:
+    """Where the thoughts that a text begins with end (0: there are none); None while they go on."""
+    start = 0
+    while thoughts := THOUGHTS_BEGIN.match(text, start):
+        ended = _THOUGHTS_END.search(text, thoughts.end())
+        if ended is None:
+            return None
+        start = ended.end()
+    return start
 
 
 def starts_in_thoughts(text: str) -> bool:
@@ -81,11 +93,10 @@ def own_text(text: str) -> str:
     """The text without thoughts before it, and without what starts at an end token or another turn; ``""`` where all of
     it is thoughts.
     """
-    while thoughts := THOUGHTS_BEGIN.match(text):
-        ended = _THOUGHTS_END.search(text, thoughts.end())
-        if ended is None:
-            return ""
-        text = text[ended.end() :]
+    start = _thoughts_end(text)
+    if start is None:
+        return ""
+    text = text[start:]
     if ended := next(reversed(list(_LONE_END.finditer(text))), None):
         text = text[ended.end() :]
     if final := _FINAL_CHANNEL.search(text):

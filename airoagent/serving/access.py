@@ -1,9 +1,9 @@
-"""Who may ask, and how a request is refused: what the API and the pages share.
+"""Access control and refusals, shared by the API and the pages.
 
 A browser on this machine can reach a loopback port on behalf of any page, so a request must name this server as its
-host and come from no page of another origin. The API takes the key as a bearer token. The pages, which show and delete
-the runs of everyone, have a key of their own: the address ``/?key=KEY`` gives the browser a cookie, and what changes
-anything also needs the token that stands in this server's own pages.
+host and must not come from a page of another host. The API takes its key as a bearer token. The pages, which show and
+delete all runs, have a key of their own: the address ``/?key=KEY`` gives the browser a cookie, and requests that change
+anything also need the token in this server's own pages.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from starlette.applications import Starlette
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute
 
@@ -29,6 +29,7 @@ __all__ = [
     "KNOWN",
     "LONGEST_REQUEST",
     "Access",
+    "JsonReply",
     "Refused",
     "application",
     "error_reply",
@@ -37,7 +38,7 @@ __all__ = [
 ]
 
 KNOWN: Final = "airo.known"
-"""Set in the scope of a request whose client has shown the key."""
+"""Set in the scope of a request whose client has sent the key."""
 
 LONGEST_REQUEST: Final = 30.0  # seconds that a client may take to send one, or to take the next piece of an answer
 
@@ -52,7 +53,7 @@ HEADERS: Final = {
 
 
 class Refused(Exception):
-    """A request that gets an error for an answer."""
+    """A request that is answered with an error."""
 
     def __init__(self, status: int, message: str, kind: str = "invalid_request_error") -> None:
         super().__init__(message)
@@ -64,7 +65,7 @@ class Access:
     to the loopback ones, that a request may be addressed to."""
 
     def __init__(self, key: str = "", hosts: Iterable[str] = ()) -> None:
-        self.hosts = frozenset({"127.0.0.1", "localhost", "[::1]", *(host.lower() for host in hosts)})
+        self.hosts = frozenset(map(_name_of, ("127.0.0.1", "localhost", "::1", *hosts)))
         self.key, self.page_key = key, secrets.token_urlsafe(24)
         self.token, self._cookie = secrets.token_urlsafe(24), secrets.token_urlsafe(24)
 
@@ -72,7 +73,7 @@ class Access:
         """Refuse a request to the API from a page of another host, or without the key."""
         self._check_host(request)
         origin = request.headers.get("origin", "")
-        if origin and _host_of(origin) not in {one.strip("[]") for one in self.hosts}:
+        if origin and _host_of(origin) not in self.hosts:
             raise Refused(403, "requests from pages of another origin are refused")
         sent = request.headers.get("authorization", "").removeprefix("Bearer ").strip()
         if self.key and not _same(sent, self.key):
@@ -102,7 +103,7 @@ class Access:
         headers = request.headers
         if headers.get("origin", own := f"{request.url.scheme}://{headers['host']}").lower() != own.lower():
             raise Refused(403, "requests from other pages are refused")
-        # To follow a link to a page here reads nothing and is let through.
+        # Following a link to a page here shows the other page nothing, so it is allowed.
         visit = request.method == "GET" and headers.get("sec-fetch-mode") == "navigate"
         if headers.get("sec-fetch-site") in ("cross-site", "same-site") and not visit:
             raise Refused(403, "requests from other pages are refused")
@@ -115,12 +116,17 @@ class Access:
             raise Refused(403, f"{name[:100]!r} is not a host name of this server")
 
     def _cookie_name(self, request: Request) -> str:
-        return f"airo-{request.scope['server'][1]}"  # cookies know no ports: two servers must not share one
+        return f"airo-{request.scope['server'][1]}"  # cookies ignore ports: two servers must not share one
+
+
+def _name_of(host: str) -> str:
+    """A host as requests name it: an IPv6 address is in brackets there."""
+    return f"[{host.lower()}]" if ":" in host and not host.startswith("[") else host.lower()
 
 
 def _host_of(origin: str) -> str:
     try:
-        return urlsplit(origin).hostname or ""
+        return _name_of(urlsplit(origin).hostname or "")
     except ValueError:  # e.g. half an IPv6 address
         return ""
 
@@ -130,7 +136,7 @@ def _same(given: str, wanted: str) -> bool:
 
 
 async def json_body(request: Request, most: int) -> dict[str, Any]:
-    """The JSON object that a request brings, of at most so many bytes."""
+    """The JSON object in a request, of at most so many bytes."""
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
         raise Refused(415, "the request must be application/json")
     held = b""
@@ -144,6 +150,8 @@ async def json_body(request: Request, most: int) -> dict[str, Any]:
                 if len(held) > most:
                     raise large
         value = json.loads(held)
+    except ClientDisconnect:
+        raise Refused(499, "the client has gone") from None
     except TimeoutError:
         raise Refused(408, "the request was not sent in time") from None
     except (ValueError, RecursionError) as error:
@@ -153,15 +161,23 @@ async def json_body(request: Request, most: int) -> dict[str, Any]:
     return value
 
 
+class JsonReply(JSONResponse):
+    """JSON in ASCII: half a surrogate pair, which a client may send and a model may write, has no other form."""
+
+    def render(self, content: Any) -> bytes:
+        """The bytes of the body."""
+        return json.dumps(content).encode()
+
+
 def sealed(reply: Response) -> Response:
-    """The reply with what forbids browsers to keep it, frame it, or guess its type."""
+    """The reply with headers that forbid browsers to store it, frame it or guess its type."""
     reply.headers.update(HEADERS)
     return reply
 
 
 def error_reply(status: int, message: str, kind: str = "invalid_request_error", hint: str = "") -> Response:
-    """One sentence, in the form that OpenAI's clients read."""
-    return sealed(JSONResponse({"error": {"message": message, "type": kind, "code": None, "hint": hint}}, status))
+    """An error in one sentence, in the form that OpenAI's clients read."""
+    return sealed(JsonReply({"error": {"message": message, "type": kind, "code": None, "hint": hint}}, status))
 
 
 async def _refusal(request: Request, error: Exception) -> Response:
@@ -182,9 +198,9 @@ def application(
     stop: Callable[[], Awaitable[None]] | None,
     within: Callable[[Starlette], AbstractAsyncContextManager[Any]] | None = None,
 ) -> Starlette:
-    """The routes as an application that answers what it cannot do with one sentence.
+    """The routes as an application whose errors are one sentence.
 
-    ``stop`` is awaited at its end, and may be before (``app.state.stop``); ``within`` is what it has to run in.
+    ``stop`` is awaited when it ends, and may be awaited before (``app.state.stop``); it runs inside ``within``.
     """
 
     @asynccontextmanager

@@ -1,20 +1,19 @@
-"""An agent behind OpenAI's chat API, for the clients that people already have.
+"""An agent as an OpenAI-compatible chat API.
 
     app = make_app(agent, key="...")        # a Starlette application, for uvicorn or any other ASGI server
 
 ``POST /v1/chat/completions`` asks the last message of the user, as a run like any other: planned, executed, on record.
 The plan and its steps come as reasoning text (``reasoning_content``), the answer as content (streamed: as the model
 writes it), its sources as ``url_citation`` annotations; the run's id is the completion's. ``GET /v1/models`` lists the
-one model there is.
-``/mcp`` is the MCP server of `mcp_tools` over HTTP, where the extra ``mcp`` is installed.
-
-`access` says who may ask. ``/`` is the list of runs, with their pages (`pages`), where runs are recorded.
+one model. ``/mcp`` is the MCP server of `mcp_tools` over HTTP, if the extra ``mcp`` is installed, and ``/`` is the list
+of runs and their pages (`pages`), if runs are recorded. `access` checks who may ask.
 Source: OpenAI's API reference, chat completions and its streaming form.
 """
 
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 import time
 from collections.abc import AsyncIterator, Mapping
@@ -24,25 +23,17 @@ from typing import Any, Final
 
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.responses import Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
 
 from airoagent.agent import Agent
 from airoagent.conversation import completed, standalone
 from airoagent.engine.approval import ASK_USER
 from airoagent.engine.recorder import StartingPoint
+from airoagent.engine.results import record_of
 from airoagent.engine.session import Watch
 from airoagent.engine.sync import streamed
-from airoagent.errors import (
-    AiroError,
-    CallError,
-    LimitReached,
-    ModelError,
-    PlanError,
-    StoreError,
-    ToolError,
-    UsageError,
-)
+from airoagent.errors import AiroError, LimitReached, ModelError, PlanError, ToolError, UsageError
 from airoagent.events import (
     AnswerText,
     Event,
@@ -60,7 +51,7 @@ from airoagent.events import (
 from airoagent.extras import has
 from airoagent.plan.steps import Step
 from airoagent.recorded.forking import fork
-from airoagent.serving.access import Access, Refused, application, error_reply, json_body
+from airoagent.serving.access import Access, JsonReply, Refused, application, error_reply, json_body
 from airoagent.serving.chat_request import Asked, Talk, read_request
 from airoagent.serving.driver import Offer
 from airoagent.serving.pages import page_routes
@@ -75,22 +66,21 @@ MODEL: Final = "airo"
 
 _LARGEST_BODY: Final = 1024 * 1024  # bytes
 _MOST_PENDING: Final = 1000
+_MOST_TURNS: Final = 50  # of a conversation, the last ones: each is completed from all before it
 _LONGEST_QUOTE: Final = 300  # characters of an earlier answer
-_STATUS: Final[Mapping[type[AiroError], int]] = {
-    UsageError: 400,
-    ModelError: 503,
-    PlanError: 502,
-    CallError: 502,
-    ToolError: 502,
-    LimitReached: 429,
-    StoreError: 500,
+_STATUS: Final[Mapping[int, int]] = {  # by exit code
+    UsageError.default_exit_code: 400,
+    ModelError.default_exit_code: 503,
+    PlanError.default_exit_code: 502,
+    ToolError.default_exit_code: 502,
+    LimitReached.default_exit_code: 429,
 }
 
 
 @dataclass(slots=True)
 class _Server:
     """What the routes share. ``places`` are the runs at once, ``most_waiting`` how many may wait for one; ``pending``
-    the runs (and steps) that wait for the user's answer to a question, by what was said up to it.
+    the runs (and steps) that wait for the user's answer to a question, by the digest of what was said up to it.
     """
 
     agent: Agent
@@ -98,16 +88,17 @@ class _Server:
     places: asyncio.Semaphore
     most_waiting: int
     waiting: int = 0
-    pending: dict[Talk, tuple[str, str]] = field(default_factory=dict)
+    pending: dict[bytes, tuple[str, str]] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
-class _Told:
-    """A run as its events have shown it so far."""
+class _Progress:
+    """What the events of a run have shown so far."""
 
     id: str = ""
     calls: dict[str, str] = field(default_factory=dict)  # what each step calls, in words
     end: RunFinished | None = None
+    error: AiroError | None = None  # raised in place of an end on record
     planning: bool = False
     held: str = ""  # lines of steps that ended while the plan was still being written
     sent: str = ""  # of the answer
@@ -117,11 +108,11 @@ class _Told:
     @property
     def outcome(self) -> RunFinished | Failure:
         """The end of a run with an answer or a question to the user, or why there is neither."""
-        if self.end is not None and self.end.status == "failed" and self.asks[1]:
+        if self.error is not None or self.end is None:
+            return record_of(self.error or AiroError("the run has no answer"))
+        if self.end.status == "failed" and self.asks[1]:
             return replace(self.end, answer=self.asks[1])
-        if self.end is not None and self.end.answer is not None:
-            return self.end
-        return self.end.failure if self.end and self.end.failure else Failure("AiroError", "no answer")
+        return self.end if self.end.answer is not None else self.end.failure or Failure("AiroError", "no answer")
 
     def reasoning(self, event: Event) -> str:
         """What a watcher reads of this event: the plan as it is written, then a line for each step."""
@@ -148,6 +139,7 @@ class _Told:
             case StepFinished():
                 return f"{self.calls.pop(event.step, event.step)} {event.seconds:.1f} s\n"
             case StepFailed():
+                self.calls.pop(event.step, None)
                 return f"{event.step}: {event.tool} failed: {event.failure.message}\n"
             case StepSkipped():
                 return f"{event.step}: {event.tool} not run: no {', '.join(event.because)}\n"
@@ -215,7 +207,7 @@ def make_app(
 
 
 class _Checked:
-    """An ASGI application as a route's endpoint, which Starlette knows from a function by being none."""
+    """An ASGI application as a route's endpoint: not a function, so Starlette calls it as one."""
 
     def __init__(self, app: Any, access: Access) -> None:
         self._app, self._access = app, access
@@ -245,7 +237,7 @@ async def _listing(request: Request, server: _Server) -> Response:
     server.access.check_client(request)
     info = server.agent.model.info
     model = {"id": MODEL, "object": "model", "created": 0, "owned_by": "airoagent", "description": info.name}
-    return JSONResponse({"object": "list", "data": [model]})
+    return JsonReply({"object": "list", "data": [model]})
 
 
 async def _answering(request: Request, server: _Server) -> Response:
@@ -255,18 +247,19 @@ async def _answering(request: Request, server: _Server) -> Response:
     if server.waiting >= server.most_waiting:
         raise Refused(429, f"too many requests are waiting ({server.waiting})", "rate_limit_error")
     if body.get("stream"):
-        pieces = _streamed(server, asked, bool((body.get("stream_options") or {}).get("include_usage")))
+        options = body.get("stream_options")
+        pieces = _streamed(server, asked, isinstance(options, dict) and bool(options.get("include_usage")))
         return StreamingResponse(pieces, media_type="text/event-stream", headers={"Cache-Control": "no-store"})
     task = asyncio.create_task(_whole(server, asked))
     gone = asyncio.create_task(_until_gone(request))
     try:
         await asyncio.wait({task, gone}, return_when=asyncio.FIRST_COMPLETED)
-        if not task.done():  # nobody is there to hear the answer
+        if not task.done():  # the client has gone
             task.cancel()
             await asyncio.wait({task})
             return error_reply(499, "the client has gone")
         status, value = task.result()
-        return JSONResponse(value, status)
+        return JsonReply(value, status)
     finally:
         gone.cancel()
 
@@ -276,22 +269,24 @@ async def _until_gone(request: Request) -> None:
         await asyncio.sleep(0.25)
 
 
-async def _events(server: _Server, asked: Asked, told: _Told) -> AsyncIterator[Event]:
-    """The events of the run, once there is a place for it."""
+async def _events(server: _Server, asked: Asked, progress: _Progress) -> AsyncIterator[Event]:
+    """The events of the run, once there is a place for it; an error is left in ``progress``."""
     server.waiting += 1
     try:
         await server.places.acquire()
     finally:
         server.waiting -= 1
     try:
-        async with aclosing(streamed(lambda watch: _run(server, asked, told, watch))) as events:
+        async with aclosing(streamed(lambda watch: _run(server, asked, progress, watch))) as events:
             async for event in events:
                 yield event
+    except AiroError as error:
+        progress.error = error
     finally:
         server.places.release()
 
 
-async def _run(server: _Server, asked: Asked, told: _Told, watch: Watch) -> None:
+async def _run(server: _Server, asked: Asked, progress: _Progress, watch: Watch) -> None:
     """Run a question, completed from what was said before it; or go on with the run that waits for this answer.
 
     A run whose plan asks the user (`ASK_USER`) ends with the question. The next message is the answer: the run is
@@ -303,20 +298,24 @@ async def _run(server: _Server, asked: Asked, told: _Told, watch: Watch) -> None
     async def approve(step: Step, tool: Tool, input: str) -> bool | str:
         if tool.name != ASK_USER or not recorded:
             return await agent.session.approve(step, tool, input)
-        told.asks = told.asks if told.asks[1] else (step.id, input)
+        progress.asks = progress.asks if progress.asks[1] else (step.id, input)
         return False
 
     session = replace(agent.session, approve=approve, form=asked.form)
-    waiting = server.pending.pop(asked.before, None)
+    waiting = server.pending.pop(_digest(asked.before), None)
     if waiting is not None:
         await fork(session, waiting[0], set={waiting[1]: asked.said}, watch=watch)
     else:
         question = await _standalone(agent, asked)
         await session.run(question, watch=watch, start=StartingPoint(said="" if question == asked.said else asked.said))
-    if isinstance(end := told.outcome, RunFinished) and end.answer == told.asks[1]:
+    if isinstance(end := progress.outcome, RunFinished) and end.answer == progress.asks[1]:
         while len(server.pending) >= _MOST_PENDING:
             server.pending.pop(next(iter(server.pending)))
-        server.pending[*asked.before, (asked.said, end.answer)] = (told.id, told.asks[0])
+        server.pending[_digest((*asked.before, (asked.said, end.answer)))] = (progress.id, progress.asks[0])
+
+
+def _digest(talk: Talk) -> bytes:
+    return hashlib.sha256(json.dumps(talk).encode()).digest()
 
 
 async def _standalone(agent: Agent, asked: Asked) -> str:
@@ -325,58 +324,51 @@ async def _standalone(agent: Agent, asked: Asked) -> str:
         return asked.said
     held = agent.documents is not None and any(tool.network is True for tool in agent.toolbox.values())
     before: list[tuple[str, str]] = []
-    for said, answer in asked.before:
+    for said, answer in asked.before[-_MOST_TURNS:]:
         before.append((completed(said, before), "" if held else answer.partition("\n")[0][:_LONGEST_QUOTE]))
     return await standalone(agent.model, asked.said, before)
 
 
 async def _whole(server: _Server, asked: Asked) -> tuple[int, dict[str, Any]]:
     """The status and the completion as one object."""
-    told, reasoning = _Told(), ""
-    try:
-        async with aclosing(_events(server, asked, told)) as events:  # type: ignore[type-var]
-            async for event in events:
-                reasoning += told.reasoning(event)
-    except AiroError as error:
-        return _status(error), _raised(error)
-    end = told.outcome
+    progress, reasoning = _Progress(), ""
+    async with aclosing(_events(server, asked, progress)) as events:  # type: ignore[type-var]
+        async for event in events:
+            reasoning += progress.reasoning(event)
+    end = progress.outcome
     if isinstance(end, Failure):
-        return _status_of(end), _failed(end)
+        return _STATUS.get(end.exit_code, 500), _failed(end)
     message = {"role": "assistant", "content": end.answer, "reasoning_content": reasoning, **_annotations(end)}
     choice = {"index": 0, "message": message, "finish_reason": "stop", "logprobs": None}
-    head = _head(told.id, "chat.completion")
+    head = _head(progress.id, "chat.completion")
     return 200, {**head, "choices": [choice], "usage": _usage(end)}
 
 
 async def _streamed(server: _Server, asked: Asked, with_usage: bool) -> AsyncIterator[str]:
     """The completion as server-sent events: the reasoning while the run goes on, then the answer."""
-    told, first = _Told(), True
+    progress, first = _Progress(), True
 
     def chunk(delta: dict[str, Any], finish: str | None = None) -> str:
         choice = {"index": 0, "delta": delta, "finish_reason": finish, "logprobs": None}
-        return _line({**_head(told.id, "chat.completion.chunk"), "choices": [choice]})
+        return _line({**_head(progress.id, "chat.completion.chunk"), "choices": [choice]})
 
-    try:
-        async with aclosing(_events(server, asked, told)) as events:  # type: ignore[type-var]
-            async for event in events:
-                deltas = told.deltas(event)
-                if first and told.id:
-                    first = False
-                    yield chunk({"role": "assistant", "content": ""})
-                for delta in deltas:
-                    yield chunk(delta)
-    except AiroError as error:
-        yield _line(_raised(error))
-        return
-    end = told.outcome
+    async with aclosing(_events(server, asked, progress)) as events:  # type: ignore[type-var]
+        async for event in events:
+            deltas = progress.deltas(event)
+            if first and progress.id:
+                first = False
+                yield chunk({"role": "assistant", "content": ""})
+            for delta in deltas:
+                yield chunk(delta)
+    end = progress.outcome
     if isinstance(end, Failure):
         yield _line(_failed(end))
         return
-    if (last := {"content": told.rest(end.answer or ""), **_annotations(end)}) != {"content": ""}:
+    if (last := {"content": progress.rest(end.answer or ""), **_annotations(end)}) != {"content": ""}:
         yield chunk(last)
     yield chunk({}, "stop")
     if with_usage:
-        yield _line({**_head(told.id, "chat.completion.chunk"), "choices": [], "usage": _usage(end)})
+        yield _line({**_head(progress.id, "chat.completion.chunk"), "choices": [], "usage": _usage(end)})
     yield "data: [DONE]\n\n"
 
 
@@ -403,19 +395,6 @@ def _usage(end: RunFinished) -> dict[str, int]:
     return {"prompt_tokens": read, "completion_tokens": written, "total_tokens": read + written}
 
 
-def _raised(error: AiroError) -> dict[str, Any]:
-    return {"error": {"message": error.message, "type": "server_error", "code": error.kind}}
-
-
 def _failed(failure: Failure) -> dict[str, Any]:
     message = f"{failure.message} ({failure.hint})" if failure.hint else failure.message
     return {"error": {"message": message, "type": "server_error", "code": failure.kind}}
-
-
-def _status(error: AiroError) -> int:
-    return next((status for kind, status in _STATUS.items() if isinstance(error, kind)), 500)
-
-
-def _status_of(failure: Failure) -> int:
-    by_code = {kind.default_exit_code: status for kind, status in _STATUS.items()}
-    return by_code.get(failure.exit_code, 500)

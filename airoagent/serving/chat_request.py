@@ -39,13 +39,14 @@ def read_request(body: Mapping[str, Any]) -> Asked:
     messages = body.get("messages")
     if not isinstance(messages, list) or not all(isinstance(one, dict) for one in messages):
         raise Refused(400, "messages must be a list of objects")
+    last = max((number for number, one in enumerate(messages) if one.get("role") == "user"), default=-1)
     before: list[tuple[str, str]] = []
     said = ""
-    for number, message in enumerate(messages):
+    for message in messages[: last + 1]:
         text = _text(message.get("content"))
         if message.get("role") == "user":
             said = text
-        elif message.get("role") == "assistant" and said and _asks_again(messages[number + 1 :]):
+        elif message.get("role") == "assistant" and said:
             before.append((said, text))
             said = ""
     if not said:
@@ -53,10 +54,6 @@ def read_request(body: Mapping[str, Any]) -> Asked:
     if len(said) > _LONGEST_QUESTION:
         raise Refused(400, f"the question has {len(said):,} characters; the limit is {_LONGEST_QUESTION:,}")
     return Asked(said, tuple(before), _form(body))
-
-
-def _asks_again(messages: list[dict[str, Any]]) -> bool:
-    return any(one.get("role") == "user" for one in messages)
 
 
 def _text(content: Any) -> str:

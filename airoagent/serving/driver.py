@@ -1,4 +1,4 @@
-"""Runs as they happen: those that this process drives, and those that another one writes into the store."""
+"""Live runs: those that this process drives, and those that another process writes into the store."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ Choice = tuple[str, str]
 """A model, and the folder to answer from ("": all of them)."""
 
 Work = Callable[[Agent, Callable[[Event], None]], Awaitable[Run]]
-"""What an agent is to do, reported to whoever watches."""
+"""What an agent is to do, reporting its events to the watcher."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,8 @@ class Offer:
         """The choice; UsageError for what is not on offer."""
         for given, offered in ((model, self.models), (folder, self.folders)):
             if given and given not in offered:
-                raise UsageError(f"this server was not started with {given[:200]!r}", f"it has {', '.join(offered)}")
+                hint = f"it has {', '.join(offered)}" if offered else ""
+                raise UsageError(f"this server was not started with {given[:200]!r}", hint)
         return model or self.models[0], folder
 
 
@@ -87,7 +88,7 @@ class Driven:
         self._loop.call_soon_threadsafe(self._wake)
 
     def end(self, error: AiroError | None) -> None:
-        """Nothing more comes; ``error`` where the run could not even begin."""
+        """Nothing more comes; ``error`` is why the run could not start."""
         self.ended, self.error = True, error
         self._wake()
 
@@ -96,7 +97,7 @@ class Driven:
         self._changed = asyncio.Event()
 
     async def started(self) -> str:
-        """Wait until the run is on record: its id. Raises what kept it from beginning."""
+        """Wait until the run is on record: its id. Raises the error that kept it from starting."""
         while not (self.id or self.ended):
             await self._changed.wait()
         if not self.id:
@@ -107,12 +108,13 @@ class Driven:
         """The events from number ``start`` on, as they happen; an empty tuple now and then where there is none."""
         ended = False
         while not ended:
-            ended, fresh = self.ended, tuple(self.events[start:])
+            # Taken before the events are read: what comes while a reader is slow to take them wakes it, too.
+            changed, ended, fresh = self._changed, self.ended, tuple(self.events[start:])
             start += len(fresh)
             yield fresh
             if not fresh and not ended:
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._changed.wait(), _BEAT)
+                    await asyncio.wait_for(changed.wait(), _BEAT)
 
 
 _running: ContextVar[Driven | None] = ContextVar("_running", default=None)
@@ -130,7 +132,7 @@ class Driver:
         self.closing = asyncio.Event()
 
     async def ask(self, question: str, choice: Choice) -> str:
-        """Start a run of a question; its id once it is on record. Raises AiroError where it cannot begin."""
+        """Start a run of a question; its id once it is on record. Raises AiroError if it cannot start."""
         return await self._start(lambda agent, watch: agent.arun(question, watch=watch), choice)
 
     async def go_on(self, past: Run, text: str) -> str:

@@ -1,4 +1,4 @@
-"""The HTTP server: uvicorn, with bounds on what somebody without the key can hold of it."""
+"""The HTTP server: uvicorn, with limits on what a client without the key can hold open."""
 
 from __future__ import annotations
 
@@ -60,12 +60,12 @@ class Server(uvicorn.Server):
 
 
 def _is_news(record: logging.LogRecord) -> bool:
-    """Whether a record may be shown: that a request was cut short by Ctrl-C is no error."""
+    """Whether a record may be shown: a request that Ctrl-C cut short is not an error."""
     return not (record.exc_info and isinstance(record.exc_info[1], asyncio.CancelledError))
 
 
 class _Connection(H11Protocol):
-    """A connection that is cut off where its client takes too long, or to make room if it has not shown the key."""
+    """A connection that is cut off if its client is too slow, or, without the key, to make room."""
 
     def __init__(self, *args: Any, **more: Any) -> None:
         super().__init__(*args, **more)
@@ -73,9 +73,9 @@ class _Connection(H11Protocol):
         self._timers: dict[str, asyncio.TimerHandle] = {}
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Take a connection; where there are too many, the oldest that has not shown the key makes room for it.
+        """Accept a connection; if there are too many, close the oldest whose client has not sent the key.
 
-        So nobody else on the machine can keep the user out, and the user's own pages are not cut off.
+        Other users of the machine can then not keep the user out, and the user's own pages are not cut off.
         """
         if len(self.connections) >= MOST_CONNECTIONS:
             strangers = [one for one in self.connections if isinstance(one, _Connection) and not one.known]
@@ -85,7 +85,7 @@ class _Connection(H11Protocol):
 
     @property
     def known(self) -> bool:
-        """Whether the client has shown the key."""
+        """Whether the client has sent the key."""
         return self.scope is not None and access.KNOWN in self.scope
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -118,7 +118,7 @@ class _Connection(H11Protocol):
 
     def send_400_response(self, msg: str) -> None:
         """Refuse what is not HTTP, without repeating any of it."""
-        if self.cycle is not None:  # what it still has to say does not go out after this
+        if self.cycle is not None:  # the rest of its answer is not sent after this
             self.cycle.disconnected = True
             self.cycle.message_event.set()
         if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):

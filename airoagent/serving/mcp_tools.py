@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterator
-from contextlib import AbstractAsyncContextManager, contextmanager, nullcontext
+from collections import deque
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from airoagent import __version__
 from airoagent.agent import Agent
-from airoagent.errors import AiroError
+from airoagent.errors import AiroError, UsageError
 from airoagent.extras import require
 from airoagent.plan.parser import parse_plan
 from airoagent.records.run_record import Run
@@ -26,13 +27,15 @@ if TYPE_CHECKING:
 __all__ = ["make_mcp"]
 
 _MOST_FOUND = 8
+_MOST_MADE = 1000  # runs that clients over HTTP can look at
 
 
 def make_mcp(agent: Agent, place: AbstractAsyncContextManager[Any] | None = None) -> MCPServer[Any]:
     """The server; the agent is the caller's to close. Raises MissingExtra without the `mcp` package.
 
-    ``place`` is held by each run, to limit how many there are at once. Tools: ``ask``, ``plan``, ``run``, ``get_run``,
-    and ``search_documents`` where the agent has documents. A run that fails is an error of the tool, in one sentence.
+    Tools: ``ask``, ``plan``, ``run``, ``get_run``, and ``search_documents`` where the agent has documents. A run that
+    fails is an error of the tool, in one sentence. Over HTTP there is a ``place``, which each run holds, to limit those
+    at once; ``get_run`` then returns only runs made through this server: its clients' key does not open other records.
     """
     require("an MCP server", "mcp", "mcp")
     from mcp.server import MCPServer
@@ -40,34 +43,37 @@ def make_mcp(agent: Agent, place: AbstractAsyncContextManager[Any] | None = None
     about = "Answers questions by running a plan of tool calls."
     server: MCPServer[Any] = MCPServer("airo", instructions=about, version=__version__, log_level="ERROR")
     offer = partial(server.tool, structured_output=False)  # a result is a text, which need not be sent twice
+    made: deque[str] = deque(maxlen=_MOST_MADE)
+
+    def finished(run: Run) -> str:
+        made.append(run.id)
+        return _text_of(run.raise_for_status())
 
     @offer()
     async def ask(question: str) -> str:
         """Answer a question: write a plan, run it, and return the answer with its sources and the id of the run."""
-        with _in_one_sentence():
-            async with place or nullcontext():
-                return _told((await agent.arun(question)).raise_for_status())
+        async with _turn(place):
+            return finished(await agent.arun(question))
 
     @offer()
     async def plan(question: str) -> str:
         """Write the plan for a question without running it."""
-        with _in_one_sentence():
-            async with place or nullcontext():
-                return (await agent.aplan(question)).to_text()
+        async with _turn(place):
+            return (await agent.aplan(question)).to_text()
 
     @offer()
     async def run(plan: str) -> str:
         """Run a plan, such as `plan` writes, and return the answer with its sources and the id of the run."""
-        with _in_one_sentence():
+        async with _turn(place):
             tools = await asyncio.to_thread(agent.tools_for, plan)
-            async with place or nullcontext():
-                return _told((await agent.aexecute(parse_plan(plan, tools))).raise_for_status())
+            return finished(await agent.aexecute(parse_plan(plan, tools)))
 
     @offer()
-    def get_run(run: str) -> str:
+    async def get_run(run: str) -> str:
         """Return a recorded run as JSON: its question, plan, evidence, answer and sources. "@last" is the newest."""
-        with _in_one_sentence():
-            whole = agent.session.load(run).to_json()
+        async with _turn():
+            id = run if place is None else _made_here(run, made)
+            whole = (await asyncio.to_thread(agent.session.load, id)).to_json()
             return json.dumps({name: value for name, value in whole.items() if name != "events"})
 
     if agent.documents is not None:
@@ -76,25 +82,34 @@ def make_mcp(agent: Agent, place: AbstractAsyncContextManager[Any] | None = None
         @offer()
         async def search_documents(query: str) -> str:
             """Search the documents and return titles, addresses and matching passages."""
-            with _in_one_sentence():
+            async with _turn():
                 found = await asyncio.to_thread(documents.search, query, _MOST_FOUND)
                 return "\n\n".join(f"{one.title}\n{one.url}\n{one.snippet}" for one in found) or "nothing was found"
 
     return server
 
 
-@contextmanager
-def _in_one_sentence() -> Iterator[None]:
-    """Make an error of ours one of the tool."""
+def _made_here(run: str, made: Sequence[str]) -> str:
+    """The id of the run that a client over HTTP means, by its id or ``@last``."""
+    run = made[-1] if run == "@last" and made else run
+    if run not in made:
+        raise UsageError(f"no run {run[:100]!r} was made through this server", "give the id that `ask` returned")
+    return run
+
+
+@asynccontextmanager
+async def _turn(place: AbstractAsyncContextManager[Any] | None = None) -> AsyncIterator[None]:
+    """Hold the place, and make an error of ours one of the tool, in one sentence."""
     from mcp.server.mcpserver.exceptions import ToolError
 
     try:
-        yield
+        async with place or nullcontext():
+            yield
     except AiroError as error:
         raise ToolError(f"{error.message} ({error.hint})" if error.hint else error.message) from error
 
 
-def _told(run: Run) -> str:
+def _text_of(run: Run) -> str:
     """The answer, its sources, and the run's id."""
     lines = [run.answer or ""]
     if run.sources:

@@ -16,14 +16,14 @@ from typing import Any, Final
 
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, Response, StreamingResponse
+from starlette.responses import HTMLResponse, Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
 
 from airoagent.documents.read_page import read_page
 from airoagent.records.difference import diff, difference_lines
 from airoagent.records.run_record import Run
 from airoagent.records.store import Store
-from airoagent.serving.access import Access, Refused, application, json_body, sealed
+from airoagent.serving.access import Access, JsonReply, Refused, application, json_body, sealed
 from airoagent.serving.driver import Driver, Offer, stream_of
 from airoagent.view.page import assemble, document_page, render_page
 
@@ -93,7 +93,7 @@ class _Pages:
     async def runs(self, request: Request) -> Response:
         query, status = (request.query_params.get(name, "")[:200] for name in ("q", "status"))
         rows = await asyncio.to_thread(self.store.list, _LIMIT, query, status)
-        return JSONResponse({"runs": [asdict(row) for row in rows], "limit": _LIMIT})
+        return JsonReply({"runs": [asdict(row) for row in rows], "limit": _LIMIT})
 
     async def run(self, request: Request) -> Response:
         return HTMLResponse(await asyncio.to_thread(self._page, request.path_params["id"]))
@@ -117,16 +117,16 @@ class _Pages:
         if not re.fullmatch(r"[0-9]{1,9}", word):
             raise Refused(400, "`after` must be the number of events already received")
         stream = stream_of(self.driver, request.path_params["id"], int(word))
-        await anext(stream)  # that there is such a run is found out before the reply begins
+        await anext(stream)  # an unknown run is an error before the reply starts
         return StreamingResponse(stream, media_type="text/event-stream")
 
     async def asked(self, request: Request) -> Response:
-        return JSONResponse({"asked": self.driver.asked(request.path_params["id"])})
+        return JsonReply({"asked": self.driver.asked(request.path_params["id"])})
 
     async def compare(self, request: Request) -> Response:
         a, b = [await self._recorded(request.query_params.get(name, "")) for name in ("a", "b")]
         found = await asyncio.to_thread(diff, a, b)
-        return JSONResponse({"same": found.same, "lines": list(difference_lines(found))})
+        return JsonReply({"same": found.same, "lines": list(difference_lines(found))})
 
     async def document(self, request: Request) -> Response:
         url, documents = request.query_params.get("url", ""), self.offer.documents
@@ -157,22 +157,22 @@ class _Pages:
         if not isinstance(step, str) or not isinstance(said, bool | str):
             raise Refused(400, "`step` must be text, `reply` text, true or false")
         if not self.driver.reply(request.path_params["id"], step, said):
-            raise Refused(409, "this run does not wait for a reply")
-        return JSONResponse({"replied": step})
+            raise Refused(409, "this run is not waiting for a reply")
+        return JsonReply({"replied": step})
 
     async def stop(self, request: Request, body: Json) -> Response:
         if not self.driver.stop(id := request.path_params["id"]):
             raise Refused(409, "this run was not started here, or has ended")
-        return JSONResponse({"stopped": id})
+        return JsonReply({"stopped": id})
 
     async def delete(self, request: Request, body: Json) -> Response:
         await asyncio.to_thread(self.store.remove, id := request.path_params["id"])
         self.driver.driven.pop(id, None)
-        return JSONResponse({"deleted": id})
+        return JsonReply({"deleted": id})
 
 
 def _started(run: str) -> Response:
-    return JSONResponse({"run": run}, 201)
+    return JsonReply({"run": run}, 201)
 
 
 def _text(body: Json, name: str, default: str | None = None) -> str:

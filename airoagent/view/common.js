@@ -41,7 +41,7 @@ function seconds(value) {
   return value >= 9.95 ? `${value.toFixed(0)} s` : value >= 0.0995 ? `${value.toFixed(1)} s` : `${Math.max(1, Math.round(value * 1000))} ms`;
 }
 const moment = (at) => new Date(at * 1000).toLocaleString("en-GB", { dateStyle: "medium", timeStyle: "short" });
-const many = (count, word) => `${number(count)} ${word}${count === 1 ? "" : word === "try" ? "" : "s"}`.replace(/^(\S+) try$/, (all, n) => (n === "1" ? all : `${n} tries`));
+const many = (count, word) => `${number(count)} ${count === 1 ? word : { try: "tries", match: "matches" }[word] || `${word}s`}`;
 const SIGNS = { done: "✓", running: "•", failed: "✕", unanswered: "?", skipped: "–", cancelled: "◼", interrupted: "◼", waiting: "·" };
 const WORDS = { waiting: "not run", unanswered: "no answer found", cancelled: "stopped" };
 
@@ -84,7 +84,7 @@ function keys(bindings) {
     h("dt", null, key.split(" ").map((one) => [h("kbd", null, one), " "])), h("dd", null, what)])));
   const find = new Map(bindings.flatMap(([key, act]) => key.split(" ").map((one) => [one, act])));
   shown.addEventListener("click", () => shown.close());
-  if ($("help")) $("help").addEventListener("click", () => shown.showModal());
+  $("help").addEventListener("click", () => shown.showModal());
   document.addEventListener("keydown", (event) => {
     const typing = /^(INPUT|TEXTAREA|SELECT)$/.test(event.target.tagName);
     if (event.ctrlKey || event.metaKey || event.altKey || (typing && event.key !== "Escape")) return;

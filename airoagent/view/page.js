@@ -293,7 +293,7 @@ function drawTimeline() {
   for (const event of run.calls)
     rows.push(h("span.name", null, h("i", null, "model"), event.purpose), h("div.lane.plan", null, bar("b", event.at - event.seconds, event.at, `${event.purpose}: ${seconds(event.seconds)}`)), h("span.took", null, seconds(event.seconds)));
   for (const one of run.steps.values()) {
-    if (!one.attempts.length && one.status !== "running") continue;
+    if (!one.attempts.length) continue;
     const lane = h("div.lane");
     one.attempts.forEach((attempt, n) => {
       const end = attempt.end || now();
@@ -482,7 +482,7 @@ function find(query) {
     shown.push(h("button", { onclick: () => visit(n), "aria-selected": "false" }, h("small", null, [owner, hit.item.label].filter(Boolean).join(" · ")),
       h("span", null, text.slice(Math.max(0, hit.at - 24), hit.at).replace(/\s+/g, " "), h("b", null, text.slice(hit.at, hit.at + hit.length)), text.slice(hit.at + hit.length, hit.at + hit.length + 70).replace(/\s+/g, " "))));
   }
-  fill($("hits"), h("p", null, total ? `${many(total, "match").replace(/matchs$/, "matches")}${total > shown.length ? `, ${shown.length} shown` : ""} · Enter moves to the next one` : "nothing found"), shown);
+  fill($("hits"), h("p", null, total ? `${many(total, "match")}${total > shown.length ? `, ${shown.length} shown` : ""} · Enter moves to the next one` : "nothing found"), shown);
   $("hits").hidden = false;
   $("hits").classList.remove("going");
 }
@@ -538,7 +538,7 @@ keys([
   ["t", turn, "light or dark"], ["Escape", () => { $("hits").hidden = true; $("search").blur(); CSS.highlights?.clear(); }, ""], ["?", () => $("keys").showModal(), "these keys"],
 ]);
 $("all").addEventListener("click", openAll);
-addEventListener("resize", () => { drawGraph(); });
+addEventListener("resize", drawGraph);
 
 /* Begin ---------------------------------------------------------------------------------------------------------- */
 for (const event of data.events) take(event);

@@ -31,7 +31,7 @@ __all__ = ["assemble", "data_block", "document_page", "lines_of", "plan_data", "
 
 _ROOM, _WIDEST = 306, 156  # pixels that the plan has next to the steps, and of a box
 _PLACE = re.compile(r"\{\{(\w+)\}\}")
-# What could end the script block, begin a comment in it, or end a line where JavaScript of old saw one.
+# What could end the script block, start a comment in it, or end a line in old JavaScript.
 _UNSAFE = re.compile("[<>&\u2028\u2029]")
 
 
@@ -144,10 +144,10 @@ def assemble(
     ]
     values = {
         "policy": "; ".join(policy),
-        "title": html.escape(_whole(title)),
+        "title": html.escape(visible(title)),
         "style": style,
         "script": script,
-        "plain": f"<pre>{html.escape(_whole(plain))}</pre>" if plain else "",
+        "plain": f"<pre>{html.escape(visible(plain))}</pre>" if plain else "",
         "data": data_block(data),
     }
     # One pass: what a run holds is not read again for places to fill.
@@ -159,9 +159,9 @@ def document_page(title: str, url: str, text: str) -> str:
     shown = "".join(f"<p>{html.escape(visible(line))}</p>" for line in text.split("\n") if line.strip())
     values = {
         "policy": f"default-src 'none'; style-src '{_hash(style := _asset('page.css'))}'; base-uri 'none'",
-        "title": html.escape(_whole(title or url.rpartition("/")[2])),
+        "title": html.escape(visible(title or url.rpartition("/")[2])),
         "style": style,
-        "url": html.escape(_whole(url)),
+        "url": html.escape(visible(url)),
         "text": shown,
     }
     return _PLACE.sub(lambda match: values[match[1]], _asset("document.html"))
@@ -170,11 +170,6 @@ def document_page(title: str, url: str, text: str) -> str:
 def data_block(value: Any) -> str:
     """A value as JSON that can stand in a script block: plain ASCII without ``<``, ``>`` and ``&``."""
     return _UNSAFE.sub(lambda match: f"\\u{ord(match[0]):04x}", json.dumps(value))
-
-
-def _whole(text: str) -> str:
-    """The text without what could act on a terminal that shows the file, or what no file can hold."""
-    return visible(text)
 
 
 def _asset(name: str) -> str:

@@ -79,14 +79,14 @@ class Spans:
                 asked_again = isinstance(event, PlanRefused) and event.retry
                 self._plan = self._open("plan", event.at, self._run, _PLANNING) if asked_again else None
             case StepStarted():
-                told = {
+                attributes = {
                     "gen_ai.operation.name": "execute_tool",
                     "gen_ai.tool.name": event.tool,
                     "gen_ai.tool.call.id": event.step,
                     "airo.attempt": event.attempt,
                 }
-                told |= self._text("gen_ai.tool.call.arguments", event.input)
-                self._steps[event.step] = self._open(f"execute_tool {event.tool}", event.at, self._run, told)
+                attributes |= self._text("gen_ai.tool.call.arguments", event.input)
+                self._steps[event.step] = self._open(f"execute_tool {event.tool}", event.at, self._run, attributes)
             case ModelCalled():
                 self._model_call(event)
             case StepFinished() | StepFailed() | AttemptFailed() | StepCancelled():
@@ -98,29 +98,31 @@ class Spans:
 
     def _begin(self, event: RunStarted | RunResumed) -> None:
         self._model = event.model
-        told = {
+        attributes = {
             "gen_ai.operation.name": "invoke_agent",
             "gen_ai.agent.name": "airoagent",
             "gen_ai.request.model": event.model,
             "gen_ai.conversation.id": event.run,
         }
         if isinstance(event, RunStarted):
-            told |= self._text("airo.question", event.question)
-        self._run = self._open("invoke_agent airoagent", event.at, None, told)
+            attributes |= self._text("airo.question", event.question)
+        self._run = self._open("invoke_agent airoagent", event.at, None, attributes)
         if isinstance(event, RunStarted) or event.afresh:
             self._plan = self._open("plan", event.at, self._run, _PLANNING)
 
     def _model_call(self, event: ModelCalled) -> None:
         parent = self._steps.get(event.step) if event.step else self._plan
-        told = {
+        attributes = {
             "gen_ai.operation.name": "chat",
             "gen_ai.request.model": event.model,
             "gen_ai.response.finish_reasons": (event.finish,),
             "gen_ai.usage.input_tokens": event.usage.prompt_tokens,
             "gen_ai.usage.output_tokens": event.usage.completion_tokens,
         }
-        told |= self._text("gen_ai.input.messages", event.prompt) | self._text("gen_ai.output.messages", event.text)
-        span = self._open(f"chat {event.model}", event.at - event.seconds, parent or self._run, told)
+        attributes |= self._text("gen_ai.input.messages", event.prompt) | self._text(
+            "gen_ai.output.messages", event.text
+        )
+        span = self._open(f"chat {event.model}", event.at - event.seconds, parent or self._run, attributes)
         self._close(span, event.at, None)
 
     def _step_ended(self, event: StepFinished | StepFailed | AttemptFailed | StepCancelled) -> None:
@@ -137,12 +139,12 @@ class Spans:
         for span in (*self._steps.values(), self._plan):
             self._close(span, event.at, None)
         if self._run is not None:
-            told = {
+            attributes = {
                 "airo.status": event.status,
                 "gen_ai.usage.input_tokens": event.usage.prompt_tokens,
                 "gen_ai.usage.output_tokens": event.usage.completion_tokens,
             }
-            self._run.set_attributes({**told, **self._text("airo.answer", event.answer or "")})
+            self._run.set_attributes({**attributes, **self._text("airo.answer", event.answer or "")})
         self._close(self._run, event.at, event.failure)
         self._run = self._plan = None
         self._steps.clear()
@@ -150,9 +152,9 @@ class Spans:
     def _text(self, name: str, text: str) -> dict[str, Any]:
         return {name: text} if self._contents else {}
 
-    def _open(self, name: str, at: float, parent: Span | None, told: dict[str, Any]) -> Span:
+    def _open(self, name: str, at: float, parent: Span | None, attributes: dict[str, Any]) -> Span:
         context = self._trace.set_span_in_context(parent) if parent is not None else None
-        return self._tracer.start_span(name, context, start_time=round(at * 1e9), attributes=told)
+        return self._tracer.start_span(name, context, start_time=round(at * 1e9), attributes=attributes)
 
     def _close(self, span: Span | None, at: float, failure: Failure | None) -> None:
         if span is None:
@@ -177,7 +179,7 @@ def exported_spans(*, contents: bool = False) -> tuple[Spans, Callable[[], str]]
 
     unsent: list[int] = []
 
-    logger = logging.getLogger("opentelemetry")  # what it has to say is one sentence at the end
+    logger = logging.getLogger("opentelemetry")  # its errors become one sentence at the end
     logger.addHandler(logging.NullHandler())
     logger.propagate = False
     resource = Resource.create()

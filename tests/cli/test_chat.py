@@ -26,8 +26,8 @@ def test_lines_that_end_in_a_backslash_go_on(shell: Airo) -> None:
 def test_what_goes_wrong_in_a_turn_does_not_end_the_talk(shell: Airo) -> None:
     result = shell("chat", "-m", "scripted:/nonexistent.json", input="hello\n")
     assert result.code == 3
-    result = shell("chat", "--docs", "examples/library", input="xyzzy plugh?\nWhere do otters sleep?\n")
-    assert result.code == 0 and "otter" in result.out.lower()
+    result = shell("chat", "--docs", "examples/library", input="xyzzy plugh?\n...\nWhere do otters sleep?\n")
+    assert result.code == 0 and "otter" in result.out.lower() and "there is no question" in result.err
 
 
 def test_a_follow_up_goes_on_from_the_last_run_with_its_documents(airo: Airo) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -120,6 +121,9 @@ def test_a_question_without_an_answer_gives_no_json() -> None:
     ("schema", "message"),
     [
         ({"type": "lake"}, "is not a JSON schema"),
+        ({"$schema": 5}, r"is not a JSON schema: \$schema is 5"),
+        ({"$schema": "http://["}, "is not a JSON schema"),
+        (reduce(lambda inner, _: {"type": "array", "items": inner}, range(500), {}), "nested too deep"),
         ("{", "is not JSON"),
         ("/nonexistent/schema.json", "cannot be read"),
         ({"type": "object", "properties": {"a": {"$ref": "https://a.example/b"}}, "required": ["a"]}, "refers to"),
@@ -129,6 +133,11 @@ def test_a_question_without_an_answer_gives_no_json() -> None:
 def test_a_schema_that_is_none_is_refused(schema: Any, message: str) -> None:
     with pytest.raises(UsageError, match=message):
         agent_that_writes({"a": 1}).run("How deep?", schema=schema).raise_for_status()
+
+
+def test_a_schema_that_is_only_itself_fails_the_run_in_a_sentence() -> None:
+    run = agent_that_writes({"value": 1}).run("How deep?", schema={"$ref": "#"})
+    assert run.failure is not None and run.failure.message == "the schema refers to itself without end"
 
 
 def test_a_conversation_goes_on_from_the_words_behind_the_json(tmp_path: Path) -> None:

@@ -4,32 +4,40 @@ from __future__ import annotations
 
 import pytest
 
-from airoagent.prompts.own_text import own_text, repeats_from
+from airoagent.prompts.context_prompts import answer_so_far
+from airoagent.prompts.own_text import own_text, repeats_from, starts_in_thoughts
+
+WRITTEN = [
+    "<think>\nKelp, surely.\n</think>\n\nIn the kelp.<|im_end|>",
+    "Kelp, surely.\n</think>\n\nIn the kelp.",
+    "<think>One.</think><think>Two.</think>In the kelp.",
+    "<THINKING>Kelp?</THINKING> In the kelp.",
+    "<reasoning>Kelp?</reasoning>In the kelp.</s>",
+    "[THINK]Kelp, surely.[/THINK]In the kelp.</s>",
+    "<|channel|>analysis<|message|>Kelp.<|end|><|start|>assistant<|channel|>final<|message|>In the kelp.<|return|>",
+    "<|channel|>analysis<|message|>Kelp.<|end|><|start|>assistant<|channel|>commentary<|message|>Well."
+    "<|end|><|start|>assistant<|channel|>final<|message|>In the kelp.",
+    "<|channel|>final<|message|>In the kelp.<|return|>",
+    "In the kelp.<|im_end|>\n<|im_start|>user\nAnd why?",
+    "In the kelp.<|eot_id|><|start_header_id|>user<|end_header_id|>\n\nAnd why?",
+    "In the kelp.<end_of_turn>\n<start_of_turn>user\nAnd why?",
+    "In the kelp.<|end|>\n<|user|>\nAnd why?",
+    "In the kelp.<|endoftext|>Otters are",
+    "In the kelp.",
+]
 
 
-@pytest.mark.parametrize(
-    "written",
-    [
-        "<think>\nKelp, surely.\n</think>\n\nIn the kelp.<|im_end|>",
-        "Kelp, surely.\n</think>\n\nIn the kelp.",
-        "<think>One.</think><think>Two.</think>In the kelp.",
-        "<THINKING>Kelp?</THINKING> In the kelp.",
-        "<reasoning>Kelp?</reasoning>In the kelp.</s>",
-        "[THINK]Kelp, surely.[/THINK]In the kelp.</s>",
-        "<|channel|>analysis<|message|>Kelp.<|end|><|start|>assistant<|channel|>final<|message|>In the kelp.<|return|>",
-        "<|channel|>analysis<|message|>Kelp.<|end|><|start|>assistant<|channel|>commentary<|message|>Well."
-        "<|end|><|start|>assistant<|channel|>final<|message|>In the kelp.",
-        "<|channel|>final<|message|>In the kelp.<|return|>",
-        "In the kelp.<|im_end|>\n<|im_start|>user\nAnd why?",
-        "In the kelp.<|eot_id|><|start_header_id|>user<|end_header_id|>\n\nAnd why?",
-        "In the kelp.<end_of_turn>\n<start_of_turn>user\nAnd why?",
-        "In the kelp.<|end|>\n<|user|>\nAnd why?",
-        "In the kelp.<|endoftext|>Otters are",
-        "In the kelp.",
-    ],
-)
+@pytest.mark.parametrize("written", WRITTEN)
 def test_thoughts_and_what_follows_the_end_are_taken_off(written: str) -> None:
     assert own_text(written).strip() == "In the kelp."
+
+
+@pytest.mark.parametrize("written", [text for text in WRITTEN if not starts_in_thoughts(text)])
+def test_what_can_be_shown_of_an_answer_while_it_is_written_is_never_taken_back(written: str) -> None:
+    answer = "<b>In</b> the kelp, which they wrap around themselves so that they do not drift."
+    written = written.replace("In the kelp.", answer)
+    shown = [answer_so_far(written[:end]) for end in range(len(written) + 1)]
+    assert all(answer.startswith(text) for text in shown) and len(shown[-1]) > 40
 
 
 @pytest.mark.parametrize("written", ["<think>Kelp, and then", "[THINK]Kelp", "<|channel|>analysis<|message|>Kelp", ""])

@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -17,7 +18,7 @@ from typing import Any
 import httpx
 import pytest
 
-from airoagent import Agent, Chunk, ModelInfo, ToolContext, ToolError, ToolOutput, tool
+from airoagent import Agent, Chunk, ModelInfo, Policy, ScriptedModel, ToolContext, ToolError, ToolOutput, tool
 from airoagent.events import Source
 from airoagent.serving.api import make_app
 from tests.running import make_agent
@@ -134,6 +135,22 @@ def test_an_answer_whose_first_attempt_broke_continues_or_says_that_it_is_anothe
     assert content == ANSWER if again == ANSWER else content.endswith(f"(The text above is not the answer.)\n\n{again}")
 
 
+def test_a_step_that_failed_is_not_shown_as_running_when_the_answer_comes() -> None:
+    @tool
+    def broken(text: str) -> str:
+        """Fails."""
+        raise ToolError("the line broke")
+
+    plans = [":evidence5: = broken[x]\nAnswer: :evidence5:", ASKED]
+    agent = Agent(
+        ScriptedModel({"plan": plans, "answer": [ANSWER]}), [broken, look], store=False, policy=Policy(replan=1)
+    )
+    with serving(agent) as url, client(url) as openai_client:
+        chunks = list(openai_client.chat.completions.create(**question("How deep?"), stream=True))
+    reasoning = "".join(getattr(chunk.choices[0].delta, "reasoning_content", None) or "" for chunk in chunks)
+    assert "broken failed: the line broke" in reasoning and "broken[x]\n" not in reasoning.partition("failed")[2]
+
+
 def test_the_models_are_listed() -> None:
     with serving(make_agent(PLAN, look)) as url, client(url) as openai_client:
         assert [model.id for model in openai_client.models.list()] == ["airo"]
@@ -202,6 +219,14 @@ def test_a_follow_up_is_completed_from_the_messages_before_it() -> None:
     assert content_of(second) == "How old is Lake Baikal?: 1,642 m"
     assert second["choices"][0]["message"]["reasoning_content"].startswith("Asked: How old is Lake Baikal?")
     assert content_of(third.json()) == "How large is Lake Baikal?: 1,642 m"
+
+
+def test_of_a_long_conversation_the_last_turns_count() -> None:
+    """A body of 1 MB holds more than 12,000 turns, and each is completed from those before it."""
+    near, far = ["How deep is Lake Baikal?", "1,642 m"], ["And it?", "x"] * 12_000
+    with serving(Agent(EchoModel(), [look], store=False)) as url:
+        answer = ask(url, turns(*far, *near, "How old is it?"))
+    assert content_of(answer.json()) == "How old is Lake Baikal?: 1,642 m"
 
 
 ASKS = (
@@ -285,6 +310,42 @@ def test_a_page_of_another_origin_and_another_name_for_this_machine_are_refused(
         own = ask(url, question("q"), origin="http://localhost:3000")
         named = ask(url, question("q"), host="airo.lan:8383")
     assert [one.status_code for one in (foreign, rebound, own, named)] == [403, 403, 200, 200]
+
+
+def test_an_ipv6_address_to_listen_on_may_be_asked_by_its_name_in_an_address() -> None:
+    with serving(Agent(EchoModel(), [look], store=False), hosts=("fd00::5",)) as url:
+        named = ask(url, question("q"), host="[fd00::5]:8383", origin="http://[fd00::5]:3000")
+        other = ask(url, question("q"), host="[fd00::6]:8383")
+    assert [named.status_code, other.status_code] == [200, 403]
+
+
+def test_a_client_that_goes_away_before_it_has_sent_its_request_leaves_no_traceback(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    head = "POST /v1/chat/completions HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
+    with running(make_app(Agent(EchoModel(), [look], store=False))) as server:
+        for sent in ("", '{"messages"'):
+            with socket.create_connection(("127.0.0.1", server.port), timeout=30) as connection:
+                connection.sendall(f"{head}Expect: 100-continue\r\nContent-Length: 100\r\n\r\n{sent}".encode())
+                assert connection.recv(25), "the server reads the request"
+        assert ask(f"{server.url}/v1", question("q")).status_code == 200
+    assert "Traceback" not in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_half_a_surrogate_pair_in_a_question_is_answered(stream: bool) -> None:
+    body = json.dumps({**question("\ud800 is odd"), "stream": stream}).encode()
+    headers = {"content-type": "application/json"}
+    with serving(Agent(EchoModel(), [look], store=False)) as url:
+        answer = httpx.post(f"{url}/chat/completions", content=body, headers=headers, trust_env=False)
+    assert answer.status_code == 200 and "is odd: 1,642 m" in answer.text
+
+
+@pytest.mark.parametrize(("options", "with_usage"), [("x", False), ([1], False), ({"include_usage": True}, True)])
+def test_the_usage_is_sent_where_it_is_asked_for(options: Any, with_usage: bool) -> None:
+    with serving(Agent(EchoModel(), [look], store=False)) as url:
+        answer = ask(url, {**question("q"), "stream": True, "stream_options": options})
+    assert answer.status_code == 200 and ('"usage"' in answer.text) == with_usage
 
 
 def test_a_key_is_asked_for_where_there_is_one() -> None:

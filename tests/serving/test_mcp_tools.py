@@ -105,6 +105,23 @@ def test_the_same_server_speaks_mcp_over_http() -> None:
         assert completions.status_code == 200
 
 
+def test_over_http_only_runs_made_through_the_server_can_be_looked_at(tmp_path: Path) -> None:
+    agent = Agent(EchoModel(), [look], store=tmp_path / "runs.sqlite3")
+    other = agent.run("a private question").id
+
+    async def use(session: ClientSession) -> None:
+        for word in (other, other[:8], "@last", "@last~1"):
+            refused = await session.call_tool("get_run", {"run": word})
+            assert refused.is_error and "was made through this server" in text_of(refused)
+        own = text_of(await session.call_tool("ask", {"question": "mine?"})).rpartition("Run: ")[2]
+        for word in (own, "@last"):
+            assert json.loads(text_of(await session.call_tool("get_run", {"run": word})))["question"] == "mine?"
+        assert (await session.call_tool("get_run", {"run": other})).is_error
+
+    with serving(agent) as url:
+        asyncio.run(asyncio.wait_for(over_http(mcp_of(url), use), 60))
+
+
 @pytest.mark.parametrize(
     ("headers", "status"),
     [

@@ -13,9 +13,9 @@ import pytest
 
 from airoagent import Agent, Run, ScriptedModel, StoreError, UsageError, tool
 from airoagent.documents.library import Documents
-from airoagent.events import StepFinished
+from airoagent.events import Event, RunStarted, StepFinished
 from airoagent.records.store import Store
-from airoagent.serving.driver import Offer
+from airoagent.serving.driver import Driven, Offer
 from airoagent.serving.pages import make_page_app
 from tests.serving.running import PLAN, Browser, Gate, browsing, follow, running, shout, start
 from tests.source import ROOT
@@ -69,6 +69,18 @@ def test_the_stream_tells_every_event_live_ones_too_and_the_plan_while_it_grows(
     number = types.index("step_finished")
     assert follow(server, id, number)[0]["event"]["type"] == "step_finished"
     assert follow(server, id, 0, last_event_id=str(number))[0]["event"]["type"] == "step_finished"
+
+
+def test_what_happens_while_a_reader_is_slow_is_not_missed() -> None:
+    async def read() -> tuple[Event, ...]:
+        driven = Driven(("scripted", ""))
+        reader = driven.follow(0)
+        assert await anext(reader) == ()
+        driven.take(RunStarted("r", "q", "m"))
+        await asyncio.sleep(0)  # the reader is woken before it waits
+        return await asyncio.wait_for(anext(reader), 5)
+
+    assert len(asyncio.run(read())) == 1
 
 
 def test_a_run_of_another_process_is_followed_from_the_record(store: Store, make: Make, gate: Gate) -> None:
