@@ -57,7 +57,8 @@ async def react(agent: Agent, question: str, *, watch: Watch | None = None) -> R
                     turns.append((wrote, await _observed(session, question, move, steps, execution)))
         finally:
             plan = Plan(tuple(steps), (_text(answer),) if answer else None)
-            recorder.parsed(plan)
+            if steps:  # without one there is no text that could be read back as a plan
+                recorder.parsed(plan)
         if answer is None:
             raise LimitReached(f"the loop came to no answer in {MOST_TURNS} turns")
         return plan

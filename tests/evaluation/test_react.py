@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from airoagent.evaluation.scores import evaluate
 from airoagent.events import StepStarted
 from airoagent.prompts.chat import Chat
 from airoagent.prompts.react_prompts import Move, read_move
+from airoagent.recorded.export import instruct_lines
 from airoagent.records.run_record import Run
 
 LOOK = "Thought: Look it up.\nAction: look\nAction Input: Lake Baikal\n"
@@ -45,6 +47,17 @@ def test_each_turn_shows_the_model_what_was_found_so_far(tmp_path: Path) -> None
     assert set(run.account) == {"call"} and run.account["call"] == run.usage and run.usage.calls == 2
     recorded = agent.session.load(run.id)
     assert recorded.plan == run.plan and agent.replay(recorded).answer == "1,642 metres"
+
+
+def test_the_turns_of_a_loop_are_not_exported_for_fine_tuning(tmp_path: Path) -> None:
+    for turns in ((LOOK, ANSWER), (ANSWER,)):
+        run, _, agent = looped(*turns, store=tmp_path / "runs.sqlite3")
+        recorded = agent.session.load(run.id)
+        assert (run.answer, recorded.answered) == ("1,642 metres", True) and not list(instruct_lines(recorded))
+    asks = "Thought: Ask.\nAction: KnowledgeModel\nAction Input: How deep is it?"
+    agent = Agent(ScriptedModel({"call": [asks, ANSWER], "answer": ["1,642 metres"]}), [look], store=False)
+    (line,) = instruct_lines(asyncio.run(react(agent, "How deep?")))
+    assert json.loads(line)["response"] == "1,642 metres", "a step of the loop is one like any other"
 
 
 def test_what_goes_wrong_is_what_the_model_observes() -> None:
