@@ -91,7 +91,7 @@ def batch_command(
     with (
         open_questions(file) as lines,
         closing(Journal(retry_failed=retry_failed)) as journal,
-        open_output(out, journal, bool(settings.store)) as output,
+        open_output(out, lines, journal, bool(settings.store)) as output,
         contextlib.nullcontext() if ray is None else connected(ray),
     ):
         pool = _pool(agent, jobs, at_once, ray is not None, lambda: launch_flags(agent, settings, flags))

@@ -70,7 +70,7 @@ class Journal:
                 if not started:
                     values += [row["status"], code_of({"answered": True, "failure": None, **row})]
                 self._db.execute(statement, [*values, row["run"] or ""])
-            except (ValueError, KeyError, TypeError, AttributeError, RecursionError, sqlite3.Error):
+            except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError, sqlite3.Error):
                 continue
 
     def count(self, status: str) -> int:
@@ -129,20 +129,23 @@ class Output:
 
 
 @contextmanager
-def open_output(out: str | None, journal: Journal, recorded: bool) -> Iterator[Output]:
-    """The output of a batch, held for it alone; what is there already goes into the journal. None is stdout."""
+def open_output(out: str | None, questions: IO[bytes], journal: Journal, recorded: bool) -> Iterator[Output]:
+    """The output of a batch, held for it alone; what is there already goes into the journal. None is stdout.
+
+    UsageError where it is the file of questions: each answer would be read as one more.
+    """
     if out is None:
         yield Output(sys.stdout)
     elif out.lower().endswith(".parquet"):
-        with _parquet(Path(out), journal, recorded) as output:
+        with _parquet(Path(out), questions, journal, recorded) as output:
             yield output
     else:
-        with _lines_of(out, journal, recorded) as output:
+        with _lines_of(out, questions, journal, recorded) as output:
             yield output
 
 
 @contextmanager
-def _lines_of(out: str, journal: Journal, recorded: bool) -> Iterator[Output]:
+def _lines_of(out: str, questions: IO[bytes], journal: Journal, recorded: bool) -> Iterator[Output]:
     try:
         path = Path(out).expanduser()
         # Not to wait for a reader while a pipe is opened: one that nobody reads is refused.
@@ -151,14 +154,13 @@ def _lines_of(out: str, journal: Journal, recorded: bool) -> Iterator[Output]:
         number = os.open(path, flags, 0o666)
         os.set_blocking(number, True)
     except (OSError, ValueError, RuntimeError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise UsageError(
-            f"{out[:200]} cannot be written: {reason}", "choose another file, or omit --out to write to stdout"
-        ) from error
+        raise _unwritable(out, error) from error
     with open(number, "a", encoding="utf-8", newline="\n") as lines:  # noqa: PTH123 - a descriptor has no path
         if not stat.S_ISREG(os.fstat(number).st_mode):  # a pipe or a device: nothing can be read there again
             yield Output(lines)
             return
+        if os.path.sameopenfile(number, questions.fileno()):
+            raise UsageError(f"{out} is the file of questions", "choose another --out")
         _hold(number, out)
         path = path.resolve()
         with path.open("rb") as before:
@@ -171,6 +173,13 @@ def _lines_of(out: str, journal: Journal, recorded: bool) -> Iterator[Output]:
             return
         with _with_started(path.with_name(path.name + ".started"), new, lines, journal) as output:
             yield output
+
+
+def _unwritable(out: str, error: Exception) -> UsageError:
+    reason = getattr(error, "strerror", None) or str(error)
+    return UsageError(
+        f"{out[:200]} cannot be written: {reason}", "choose another file, or omit --out to write to stdout"
+    )
 
 
 @contextmanager
@@ -209,14 +218,18 @@ _ROWS = 10_000  # rows of a group, and in memory at a time
 
 
 @contextmanager
-def _parquet(path: Path, journal: Journal, recorded: bool) -> Iterator[Output]:
+def _parquet(path: Path, questions: IO[bytes], journal: Journal, recorded: bool) -> Iterator[Output]:
     """The output of a Parquet file: lines until the batch has come to its end, and those of an earlier one first."""
     extras.require("writing Parquet", "parquet", "pyarrow")
-    path = path.expanduser()
-    lines = path.with_name(path.name + ".jsonl")
-    if path.exists() and not lines.exists():
+    try:
+        path = path.expanduser()
+        lines = path.with_name(path.name + ".jsonl")
+        earlier = path.exists() and not lines.exists()
+    except (OSError, ValueError, RuntimeError) as error:
+        raise _unwritable(str(path), error) from error
+    if earlier:
         _lines_from_parquet(path, lines)
-    with _lines_of(str(lines), journal, recorded) as output:
+    with _lines_of(str(lines), questions, journal, recorded) as output:
         yield output
         _parquet_from_lines(lines, path)
         lines.unlink()
@@ -299,6 +312,6 @@ def _rows(lines: IO[bytes]) -> Iterator[tuple[int, Row]]:
             row = json.loads(line)
         except (ValueError, RecursionError):
             row = None
-        if isinstance(row, dict) and "id" in row and "question" in row:
+        if isinstance(row, dict) and isinstance(row.get("id"), str) and isinstance(row.get("question"), str):
             yield at, row
         at += len(line)

@@ -221,6 +221,7 @@ class Job:
         try:
             await asyncio.to_thread(write, self._child.stdin)
         except (OSError, ValueError) as error:  # ValueError: it has been closed here
+            self.dead.set()  # before `_listen` has seen it: the next attempt goes to another process
             raise Lost from error
 
     async def _reply(self) -> dict[str, Any] | None:

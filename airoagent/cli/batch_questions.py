@@ -159,7 +159,9 @@ def _read_line(line: bytes, file: str, number: int) -> Asked | None:
 
 def _checked(id: str, question: object, shown: str, file: str, number: int) -> Asked:
     """The question of a line, if it is one."""
-    if not isinstance(question, str) or not question.strip():
+    from airoagent.engine.session import asked_question
+
+    if not isinstance(question, str):
         return _wrong(shown, file, number, "the question is not text")
     try:
         (id + question).encode()
@@ -167,4 +169,7 @@ def _checked(id: str, question: object, shown: str, file: str, number: int) -> A
         return _wrong(shown, file, number, "the question or its id is not valid text: it contains a lone surrogate")
     if "\0" in question:
         return _wrong(shown, file, number, "the question is not valid text: it contains a zero byte")
-    return Asked(id, question.strip(), number)
+    try:
+        return Asked(id, asked_question(question), number)
+    except UsageError as error:
+        return _wrong(shown, file, number, error.message)
