@@ -5,8 +5,9 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import click
 
@@ -79,27 +80,38 @@ def eval_command(
         if not {one.id for one in results} & {one.id for one in questions}:
             raise UsageError(f"{earlier} has no question in common with {file}", "compare results of the same file")
     agent, _ = make_agent(flags)
-    done: list[Result] = []
+    with closing(agent), _written(out, file) as lines, _written(html, file) as page:
+        done = 0
 
-    def told(result: Result) -> None:
-        done.append(result)
-        if len(done) % 20 == 0 and not as_json:
-            click.echo(f"{len(done):,} of {len(questions):,}", err=True)
+        def told(result: Result) -> None:
+            nonlocal done
+            done += 1
+            if lines is not None:  # as they come: an evaluation may be stopped
+                lines.write(json.dumps(dataclasses.asdict(result), ensure_ascii=False) + "\n")
+                lines.flush()
+            if done % 20 == 0 and not as_json:
+                click.echo(f"{done:,} of {len(questions):,}", err=True)
 
-    try:
         name = _free(Path(out).stem if out else baseline or "planned", sets)
         sets[name] = run_in_thread(
             lambda: evaluate(agent, questions, at_once=at_once, baseline=baseline == "react", told=told)
         )
-        if html:
-            _write_page(Path(html), Path(file).name, sets, agent)
-    finally:
-        agent.close()
-        if out:  # also of an evaluation that was stopped
-            lines = [json.dumps(dataclasses.asdict(result), ensure_ascii=False) for result in done]
-            Path(out).write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+        if page is not None:
+            page.write(_page(Path(file).name, sets, agent))
     click.echo(_as_json(sets) if as_json else "\n".join(_table(sets, agent.model.info.name)))
     return 0
+
+
+@contextmanager
+def _written(path: str | None, questions: str) -> Iterator[IO[str] | None]:
+    """A file to write to, opened before anything is asked; None where none is named."""
+    if path is None:
+        yield None
+        return
+    if Path(path).exists() and Path(path).samefile(questions):
+        raise UsageError(f"{path} is the file of questions", "write to another file")
+    with Path(path).open("w", encoding="utf-8") as file:
+        yield file
 
 
 def _free(name: str, taken: Mapping[str, object]) -> str:
@@ -109,10 +121,10 @@ def _free(name: str, taken: Mapping[str, object]) -> str:
 
 
 def _results(file: str) -> tuple[Result, ...]:
-    from airoagent.evaluation.scores import Result
+    from airoagent.evaluation.scores import read_result
 
     try:
-        found = tuple(Result(**json.loads(line)) for line in read_text(file).split("\n") if line.strip())
+        found = tuple(read_result(line) for line in read_text(file).split("\n") if line.strip())
     except (ValueError, TypeError, RecursionError) as error:
         raise UsageError(f"{file} is not the --out file of an evaluation", "write one with --out") from error
     if not found:
@@ -155,7 +167,7 @@ def _as_json(sets: Mapping[str, Sequence[Result]]) -> str:
     return json.dumps(whole, indent=2)
 
 
-def _write_page(path: Path, title: str, sets: Mapping[str, Sequence[Result]], agent: Agent) -> None:
+def _page(title: str, sets: Mapping[str, Sequence[Result]], agent: Agent) -> str:
     from airoagent.evaluation.score_page import score_page
 
     def run_of(id: str) -> Run | None:
@@ -164,4 +176,4 @@ def _write_page(path: Path, title: str, sets: Mapping[str, Sequence[Result]], ag
         except (StoreError, UsageError):  # it was not recorded, has been removed, or is on another machine
             return None
 
-    path.write_text(score_page(title, sets, run_of), encoding="utf-8")
+    return score_page(title, sets, run_of)

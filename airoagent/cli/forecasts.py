@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import json
+import math
 from collections.abc import Awaitable, Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -54,8 +55,8 @@ def _price(settings: Settings, model: str) -> tuple[float, float] | None:
         try:
             pair = float(read), float(written or read)
         except ValueError:
-            pair = (-1.0, -1.0)
-        if not name or min(pair) < 0:
+            pair = (math.nan, math.nan)
+        if not name or not all(0 <= one < math.inf for one in pair):
             raise UsageError(f"prices: {row!r} is not NAME=READ/WRITTEN", 'like prices = ["gpt-4o=2.5/10"]')
         if name == model:
             return pair

@@ -15,9 +15,11 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any, Final
 
+from airoagent.engine.session import asked_question
 from airoagent.errors import UsageError
 from airoagent.textfiles import read_text
 
@@ -117,11 +119,17 @@ def _question(row: Any, number: int, place: str) -> Question:
         context = _texts(row.get("context") or ())
         id = str(row.get("_id") or row.get("id") or number)
         source = str(row.get("source") or "")
-    except (LookupError, TypeError, ValueError, AttributeError, SyntaxError) as error:
+        "".join((id, str(asked), source, *answers, *chain(*context))).encode()
+    except UnicodeEncodeError as error:
+        raise UsageError(f"{place}: not valid text: it contains a lone surrogate", "write it as UTF-8") from error
+    except (LookupError, TypeError, ValueError, AttributeError, SyntaxError, RecursionError, MemoryError) as error:
         raise UsageError(f"{place}: not a question", _FORM) from error
-    if not isinstance(asked, str) or not asked.strip():
+    if not isinstance(asked, str):
         raise UsageError(f"{place}: the question must be a text", _FORM)
-    return Question(id, asked, answers, context, source)
+    try:
+        return Question(id, asked_question(asked), answers, context, source)
+    except UsageError as error:
+        raise UsageError(f"{place}: {error.message}", _FORM) from error
 
 
 _ONE_OF = re.compile(r"Can be one of (\[.*\])\s*", re.DOTALL)  # ReWOO's physics questions

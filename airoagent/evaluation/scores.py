@@ -12,6 +12,7 @@ questions with a fixed seed, so the same results give the same figures.
 from __future__ import annotations
 
 import asyncio
+import json
 import random
 import re
 import string
@@ -28,7 +29,7 @@ from airoagent.evaluation.react import react
 from airoagent.events import AttemptFailed, PlanRefused, StepFailed
 from airoagent.records.run_record import Run
 
-__all__ = ["Figure", "Result", "Summary", "evaluate", "paired", "score", "shown_figure", "summary"]
+__all__ = ["Figure", "Result", "Summary", "evaluate", "paired", "read_result", "score", "shown_figure", "summary"]
 
 _ROUNDS: Final = 1000
 _SHARES: Final = ("exact", "f1", "holds", "declined", "wrong", "valid", "hit")
@@ -118,7 +119,7 @@ def score(question: Question, run: Run) -> Result:
     exact = max((float(given == one) for one in right), default=float(declined))
     f1 = max((_f1(given, one) for one in right), default=float(declined))
     spaced = f" {' '.join(given)} "
-    holds = max((float(f" {' '.join(one)} " in spaced) for one in right if one), default=float(declined))
+    holds = max(exact, *(float(f" {' '.join(one)} " in spaced) for one in right if one), 0.0)
     hit = None
     if question.source:
         hit = float(any(question.source in source.url for source in run.sources))
@@ -148,6 +149,18 @@ def score(question: Question, run: Run) -> Result:
         question.text,
         question.answers,
     )
+
+
+def read_result(line: str) -> Result:
+    """The result in a line of JSON; ValueError or TypeError where it is none."""
+    result = Result(**json.loads(line))
+    numbers = [
+        value for one in fields(Summary)[1:] if (value := getattr(result, one.name)) is not None or one.name != "hit"
+    ]
+    texts = [result.id, result.run, result.answer, result.question, *result.wanted]
+    if not all(isinstance(text, str) for text in texts) or not all(abs(number) < 1e15 for number in numbers):
+        raise ValueError("not a result")
+    return result
 
 
 async def evaluate(

@@ -59,6 +59,11 @@ def test_squad_and_hotpot_are_read_as_they_are_published(tmp_path: Path) -> None
         '{"data": [{"paragraphs": [{"qas": [{}]}]}]}',
         '[{"question": "Who?", "context": 3}]',
         '{"question": "Who?", "answers": [], "context": [1]}',
+        '{"question": "???", "answers": []}',
+        r'{"question": "Who \ud83d?", "answers": []}',
+        r'{"question": "Who?", "answers": ["Ann \ud83d"]}',
+        r'{"question": "Who?", "answers": [], "context": "Ann \ud83d"}',
+        '{"question": "Who?", "answers": "Can be one of [' + "-" * 100_000 + '1]"}',
     ],
 )
 def test_a_file_that_holds_no_questions_is_refused_in_one_sentence(tmp_path: Path, text: str) -> None:
