@@ -1,4 +1,4 @@
-"""``airo eval``: questions with known answers, asked and scored."""
+"""``airo eval``: asks questions with known answers and scores the answers."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ if TYPE_CHECKING:
 @click.option(
     "--baseline",
     type=click.Choice(["react"]),
-    help="Ask without a plan: a think-act-observe loop over the same model and tools.",
+    help="Ask in a think-act-observe loop without a plan, with the same model and tools.",
 )
-@click.option("--without-context", is_flag=True, help="Search for the answers, even where FILE has texts to read.")
+@click.option("--without-context", is_flag=True, help="Search for the answers, even if FILE has texts to read.")
 @click.option("-n", "--limit", type=click.IntRange(1), help="Ask only the first N questions.")
 @click.option("--at-once", type=click.IntRange(1, 1000), default=4, show_default=True, help="Maximum runs at a time.")
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as one JSON object.")
@@ -86,7 +86,7 @@ def eval_command(
         def told(result: Result) -> None:
             nonlocal done
             done += 1
-            if lines is not None:  # as they come: an evaluation may be stopped
+            if lines is not None:  # at once: an evaluation may be stopped
                 lines.write(json.dumps(dataclasses.asdict(result), ensure_ascii=False) + "\n")
                 lines.flush()
             if done % 20 == 0 and not as_json:
@@ -115,7 +115,7 @@ def _written(path: str | None, questions: str) -> Iterator[IO[str] | None]:
 
 
 def _free(name: str, taken: Mapping[str, object]) -> str:
-    """The name, or with a number if there is a set of that name already."""
+    """The name, with a number if another set has it."""
     names = (name, *(f"{name} ({number})" for number in range(2, len(taken) + 3)))
     return next(one for one in names if one not in taken)
 
@@ -133,7 +133,7 @@ def _results(file: str) -> tuple[Result, ...]:
 
 
 def _table(sets: Mapping[str, Sequence[Result]], model: str) -> Iterator[str]:
-    """The figures of each set side by side; the last set is this evaluation's, and is compared with the others."""
+    """The figures of the sets side by side; the last set, this evaluation's, is compared with the others."""
     from airoagent.evaluation.scores import Summary, paired, shown_figure, summary
 
     *others, now = sets
@@ -173,7 +173,7 @@ def _page(title: str, sets: Mapping[str, Sequence[Result]], agent: Agent) -> str
     def run_of(id: str) -> Run | None:
         try:
             return agent.session.load(id)
-        except (StoreError, UsageError):  # it was not recorded, has been removed, or is on another machine
+        except (StoreError, UsageError):  # not recorded, removed, or on another machine
             return None
 
     return score_page(title, sets, run_of)

@@ -1,4 +1,4 @@
-"""What recorded runs are good for later: plan files, pairs for fine-tuning, tools that find what they found then."""
+"""Uses of recorded runs: plan files, pairs for fine-tuning, and tools that return what they found then."""
 
 from __future__ import annotations
 
