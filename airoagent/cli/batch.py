@@ -23,6 +23,7 @@ import click
 from airoagent.cli.batch_journal import Journal, Output, Row, code_of, open_output
 from airoagent.cli.batch_pool import Here, Lost, Pool, actors, connected, failed_row, jobs
 from airoagent.cli.batch_questions import Asked, open_questions, read_questions
+from airoagent.cli.display import plain
 from airoagent.cli.launch import launch_flags, make_agent
 from airoagent.cli.options import Rule, agent_options, refuses
 from airoagent.errors import AiroError, UsageError
@@ -89,6 +90,7 @@ def batch_command(
 
     agent, settings = make_agent(flags)
     with (
+        closing(agent),
         open_questions(file) as lines,
         closing(Journal(retry_failed=retry_failed)) as journal,
         open_output(out, lines, journal, bool(settings.store)) as output,
@@ -226,7 +228,8 @@ class Progress:
         rate = (len(self._times) - 1) / max(self._times[-1] - self._times[0], 1e-6)
         what = row["failure"]["message"] if row["failure"] else row["status"]
         seconds = f"({row['seconds']:.1f} s)"
-        click.echo(f"{self._count:,} {asked.id}: {what} {seconds}, {rate:.3g}/s{self._left(rate)}", err=True)
+        line = f"{self._count:,} {asked.id}: {what} {seconds}, {rate:.3g}/s{self._left(rate)}"
+        click.echo(plain(line), err=True)
 
     def _left(self, rate: float) -> str:
         """The time for the rest of the file, if its lines are as long as those before."""

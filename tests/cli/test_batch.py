@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import random
@@ -20,6 +21,8 @@ from typing import Any
 import pytest
 
 from airoagent import extras
+from airoagent.cli.batch_pool import Job, Lost
+from airoagent.cli.batch_questions import Asked
 from airoagent.events import StepStarted
 from airoagent.records.store import Store
 from tests.benchmarks.bench_batch import children, run
@@ -487,6 +490,24 @@ def test_a_table_has_its_questions_in_a_column(airo: Airo, tmp_path: Path, sign:
     assert "1,642" in found["lake"]["answer"] and found["4"]["status"] == "done"
     assert "there is no question" in found["6"]["failure"]["message"]
     assert "not UTF-8" in found["7"]["failure"]["message"] and "duplicate id" in found["8"]["failure"]["message"]
+
+
+def test_an_id_cannot_control_the_terminal(airo: Airo, tmp_path: Path) -> None:
+    (tmp_path / "q.jsonl").write_text('{"id": "a\\u001b[2J", "question": "How deep is Lake Baikal?"}\n')
+    result = airo("batch", str(tmp_path / "q.jsonl"), "--docs", LIBRARY)
+    assert result.code == 0 and ": done (" in result.err and "\x1b" not in result.err
+
+
+def test_a_process_that_has_ended_is_not_asked_again() -> None:
+    async def ask() -> bool:
+        child = subprocess.Popen([sys.executable, "-c", ""], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        child.wait()
+        with closing(Job(child)) as job:
+            with pytest.raises(Lost):
+                await job.answer(Asked("1", "How deep?", 1), "run")
+            return job.dead.is_set()
+
+    assert asyncio.run(ask())
 
 
 def test_a_table_without_a_column_of_questions_is_refused(airo: Airo, tmp_path: Path) -> None:
