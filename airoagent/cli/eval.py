@@ -138,7 +138,7 @@ def _table(sets: Mapping[str, Sequence[Result]], model: str) -> Iterator[str]:
 
     *others, now = sets
     figures = [summary(results) for results in sets.values()]
-    yield f"{figures[-1].questions:,} questions, {model}"
+    yield f"{figures[-1].questions:,} question{'s' * (figures[-1].questions != 1)}, {model}"
     if others:
         yield " " * 13 + "".join(f"{name[:30]:<32}" for name in sets).rstrip()
     for one in dataclasses.fields(Summary)[1:]:

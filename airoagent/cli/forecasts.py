@@ -74,7 +74,7 @@ def forecast_json(agent: Agent, settings: Settings, plan: Plan) -> dict[str, Any
 def forecast_lines(agent: Agent, settings: Settings, plan: Plan) -> Iterator[str]:
     """The forecast as lines of text."""
     found, habits = _forecast(agent, plan)
-    yield f"forecast, from {habits.runs} runs on record:"
+    yield f"forecast, from {habits.runs} recorded run{'s' * (habits.runs != 1)}:"
     yield f"  tool calls   {len(found.steps)}"
     yield f"  model calls  {found.model_calls:.1f}".removesuffix(".0")
     usage = found.usage

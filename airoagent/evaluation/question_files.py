@@ -13,8 +13,9 @@ import csv
 import io
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 from typing import Any, Final
@@ -49,13 +50,17 @@ def read_questions(path: Path) -> tuple[Question, ...]:
     """The questions of a file; UsageError names the line or question that cannot be read.
 
     A row has ``question`` (or ``input``), ``answers``, ``answer`` or ``target``, and optionally ``id``, ``context`` (a
-    text, or several by name, of which the first 10 are used) and ``source``.
+    text, or several by name, of which the first 10 are used) and ``source``. An id that is repeated gets a number.
     """
-    text = read_text(path, most=_MOST_FILE)
-    found = tuple(_read(text, str(path)))
+    found: list[Question] = []
+    seen: Counter[str] = Counter()
+    for question in _read(read_text(path, most=_MOST_FILE), str(path)):
+        seen[question.id] += 1
+        again = f" ({seen[question.id]})" if seen[question.id] > 1 else ""
+        found.append(replace(question, id=question.id + again))  # results are compared by id
     if not found:
         raise UsageError(f"{path} contains no questions", f"a line: {_FORM}")
-    return found
+    return tuple(found)
 
 
 def _read(text: str, name: str) -> Iterator[Question]:

@@ -111,6 +111,12 @@ def test_the_forms_that_people_have_are_read(tmp_path: Path, text: str, expected
         assert read_questions(file) == (expected,)
 
 
+def test_a_repeated_id_gets_a_number(tmp_path: Path) -> None:
+    file = tmp_path / "q.jsonl"
+    file.write_text("".join(json.dumps({"id": id, "question": "Who?"}) + "\n" for id in ("a", "b", "a", "a")))
+    assert [question.id for question in read_questions(file)] == ["a", "b", "a (2)", "a (3)"]
+
+
 def test_the_line_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     file = tmp_path / "q.jsonl"
     file.write_text('{"question": "a?"}\n\n{"question": "b?", "answers": [["x"], ["y"]]}\n')
