@@ -70,9 +70,7 @@ def react_prompt(
 
 
 _LINE = re.compile(r"^[ \t*]*(thought|action input|action|final answer)[ \t*]*:[ \t*]*", re.IGNORECASE | re.MULTILINE)
-_BRACKETS = re.compile(
-    r"([^\[(\n]+?)\s*[\[(](.*)[\])]\s*\Z", re.DOTALL
-)  # ReAct's own form: Search[height of the tower]
+_BRACKETS = re.compile(r"([^\[(]+)[\[(](.*)[\])]")  # ReAct's own form: Search[height of the tower]
 
 
 def read_move(text: str) -> Move:
@@ -89,7 +87,7 @@ def read_move(text: str) -> Move:
             break
     if parts.get("final answer"):
         return Move(parts.get("thought", ""), answer=parts["final answer"].split("\n\n")[0].strip())
-    tool, given = parts.get("action", "").split("\n")[0].strip(" *`."), parts.get("action input", "")
+    tool, given = parts.get("action", "").split("\n")[0].strip(" \t\r*`."), parts.get("action input", "")
     if not given and (called := _BRACKETS.fullmatch(tool)):
-        tool, given = called[1], called[2]
+        tool, given = called[1].rstrip(), called[2]
     return Move(parts.get("thought", ""), tool, " ".join(given.split()).strip("\"'`"))

@@ -94,6 +94,8 @@ def test_text_that_looks_like_a_reference_is_only_text(text: str, tmp_path: Path
         (LOOK, Move("Look it up.", "look", "Lake Baikal")),
         ('**Action:** `look`\n**Action Input:** "otters"', Move("", "look", "otters")),
         ("Action: look(otters)\n", Move("", "look", "otters")),
+        ("Action: look [sea (otters)] \t\n", Move("", "look", "sea (otters)")),
+        pytest.param(f"Action: a{' ' * 200_000}b", Move("", f"a{' ' * 200_000}b"), id="many blanks"),
         ("action: look\nAction: sing", Move("", "look", "")),
         (LOOK + ANSWER, Move("Look it up.", "look", "Lake Baikal")),
         ("Final Answer: kelp\n\nQuestion: more", Move("", answer="kelp")),
