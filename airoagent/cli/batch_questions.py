@@ -140,7 +140,7 @@ def _wrong(text: str, file: str, number: int, why: str) -> Asked:
 
 
 def _read_line(line: bytes, number: int) -> Asked | None:
-    """The question of a line; None for an empty line, UsageError where it is not a question."""
+    """The question of a line; None for an empty line, UsageError if it is not a question."""
     if len(line) > _LONGEST:
         raise UsageError(f"the line is longer than {_LONGEST // 1024**2} MB")
     try:
@@ -159,7 +159,7 @@ def _read_line(line: bytes, number: int) -> Asked | None:
 
 
 def _checked(id: str, question: object, number: int) -> Asked:
-    """A question that can be asked and recorded; UsageError where it cannot."""
+    """A question that can be asked and recorded; UsageError if it cannot."""
     from airoagent.engine.session import asked_question
 
     if not isinstance(question, str):

@@ -83,7 +83,7 @@ def eval_command(
     with closing(agent), _written(out, file) as lines, _written(html, file) as page:
         done = 0
 
-        def told(result: Result) -> None:
+        def save(result: Result) -> None:
             nonlocal done
             done += 1
             if lines is not None:  # at once: an evaluation may be stopped
@@ -94,7 +94,7 @@ def eval_command(
 
         name = _free(Path(out).stem if out else baseline or "planned", sets)
         sets[name] = run_in_thread(
-            lambda: evaluate(agent, questions, at_once=at_once, baseline=baseline == "react", told=told)
+            lambda: evaluate(agent, questions, at_once=at_once, baseline=baseline == "react", told=save)
         )
         if page is not None:
             page.write(_page(Path(file).name, sets, agent))
@@ -104,7 +104,7 @@ def eval_command(
 
 @contextmanager
 def _written(path: str | None, questions: str) -> Iterator[IO[str] | None]:
-    """A file to write to, opened before anything is asked; None where none is named."""
+    """A file to write to, opened before anything is asked; None if ``path`` is None."""
     if path is None:
         yield None
         return
