@@ -79,6 +79,8 @@ def eval_command(
         sets[_free(Path(earlier).stem, sets)] = results = _results(earlier)
         if not {one.id for one in results} & {one.id for one in questions}:
             raise UsageError(f"{earlier} has no question in common with {file}", "compare results of the same file")
+    if out and html and Path(out).absolute() == Path(html).absolute():
+        raise UsageError("--out and --html name the same file", "write to two files")
     agent, _ = make_agent(flags)
     with closing(agent), _written(out, file) as lines, _written(html, file) as page:
         done = 0

@@ -20,6 +20,8 @@ from airoagent.errors import LimitReached, UsageError
 from airoagent.plan.plans import Plan
 from airoagent.plan.steps import Step
 from airoagent.plan.tool_names import ToolNames
+from airoagent.prompts.harmless import visible
+from airoagent.prompts.own_text import own_text
 from airoagent.prompts.react_prompts import STOP, Move, react_prompt, read_move
 from airoagent.records.run_record import Run
 
@@ -50,7 +52,7 @@ async def react(agent: Agent, question: str, *, watch: Watch | None = None) -> R
         try:
             while answer is None and len(turns) < MOST_TURNS:
                 prompt = await _fitting(session, question, turns)
-                wrote = (await ask(prompt, "call", stop=STOP)).text
+                wrote = visible(own_text((await ask(prompt, "call", stop=STOP)).text))
                 move = read_move(wrote)
                 answer = move.answer
                 if answer is None:

@@ -31,6 +31,7 @@ def test_what_cannot_be_read_or_written_is_refused_before_anything_is_asked(airo
     for option in ("--out", "--html"):
         assert "is the file of questions" in airo("eval", file, option, file).err
         assert airo("eval", file, option, tmp_path / "none" / "x").code == 2
+    assert "the same file" in airo("eval", file, "--out", earlier, "--html", earlier).err
     assert "1,642" in file.read_text() and airo("runs").out == ""
     assert airo("eval", file, "--docs", "examples/library", "--out", earlier).code == 0
     good = json.loads(earlier.read_text())

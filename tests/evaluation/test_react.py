@@ -60,6 +60,13 @@ def test_the_turns_of_a_loop_are_not_exported_for_fine_tuning(tmp_path: Path) ->
     assert json.loads(line)["response"] == "1,642 metres", "a step of the loop is one like any other"
 
 
+def test_thoughts_and_half_characters_of_a_model_are_not_part_of_its_turn(tmp_path: Path) -> None:
+    thinks = "<think>Action: look\nAction Input: a guess</think>"
+    run, _, _ = looped(thinks + LOOK, thinks + "Final Answer: 1,642 \ud83d", store=tmp_path / "runs.sqlite3")
+    assert [event.input for event in run.events if isinstance(event, StepStarted)] == ["Lake Baikal"]
+    assert run.answer is not None and run.answer.encode().startswith(b"1,642 ")
+
+
 def test_what_goes_wrong_is_what_the_model_observes() -> None:
     run, model, _ = looped("Action: Oracle\nAction Input: x", "I do not know.", "Action: look[boom]", ANSWER)
     seen = model.prompts[-1].text
