@@ -1,8 +1,8 @@
-"""``airo batch``: the questions of a file, asked concurrently; one JSON line for each.
+"""``airo batch``: asks the questions of a file concurrently and writes a JSON line for each.
 
-A question whose line is in ``--out`` is not asked again, and a run that had started is resumed: what it had finished
-(and paid for) is not done twice, even after ``kill -9``. The id of a run is in ``OUT.started`` before it starts, so
-that no question gets two runs.
+A question with a line in ``--out`` is not asked again, and a run that had started is resumed: the steps it had finished
+(and paid for) are not repeated, even after ``kill -9``. The id of a run is written to ``OUT.started`` before it starts,
+so that no question gets two runs.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ import click
 from airoagent.cli.batch_journal import Journal, Output, Row, code_of, open_output
 from airoagent.cli.batch_pool import Here, Lost, Pool, actors, connected, failed_row, jobs
 from airoagent.cli.batch_questions import Asked, open_questions, read_questions
+from airoagent.cli.display import plain
 from airoagent.cli.launch import launch_flags, make_agent
 from airoagent.cli.options import Rule, agent_options, refuses
 from airoagent.errors import AiroError, UsageError
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 
 __all__ = ["batch_command"]
 
-_PATIENCE = 20.0  # seconds for a process of a batch that was killed to let go of its runs
+_PATIENCE = 20.0  # seconds for a process that was killed to release its runs
 
 
 @click.command("batch")
@@ -89,9 +90,10 @@ def batch_command(
 
     agent, settings = make_agent(flags)
     with (
+        closing(agent),
         open_questions(file) as lines,
         closing(Journal(retry_failed=retry_failed)) as journal,
-        open_output(out, journal, bool(settings.store)) as output,
+        open_output(out, lines, journal, bool(settings.store)) as output,
         contextlib.nullcontext() if ray is None else connected(ray),
     ):
         pool = _pool(agent, jobs, at_once, ray is not None, lambda: launch_flags(agent, settings, flags))
@@ -103,7 +105,7 @@ def batch_command(
 
 
 def _pool(agent: Agent, number: int | None, at_once: int, ray: bool, elsewhere: Callable[[], dict[str, Any]]) -> Pool:
-    """``elsewhere`` gives the flags that make such an agent in another process."""
+    """``elsewhere`` returns the flags that make the same agent in another process."""
     if ray:
         return Pool(actors(number, at_once, agent, elsewhere()), at_once)
     if (number or 1) > 1:
@@ -125,7 +127,7 @@ def _print_earlier(out: str | None, journal: Journal) -> None:
 
 @dataclass
 class Batch:
-    """Questions from an iterator, answered by a pool, their rows written to an output."""
+    """Asks the questions of an iterator, with a pool, and writes their rows to an output."""
 
     agent: Agent
     pool: Pool
@@ -135,13 +137,13 @@ class Batch:
     code: int = 0
 
     async def answer_all(self, questions: Iterator[Asked]) -> int:
-        """Answer them all; the exit code of the first that has no answer, 0 if all have one."""
+        """Answer all questions; returns the exit code of the first that has no answer, 0 if all have one."""
         from airoagent.engine.tasks import first_of
 
         taking = asyncio.Lock()
 
         async def take() -> Asked | None:
-            async with taking:  # in a thread: the next line of a pipe may be long in coming
+            async with taking:  # in a thread: the next line of a pipe may take long to come
                 return await asyncio.to_thread(next, questions, None)
 
         async def work() -> None:
@@ -167,7 +169,7 @@ class Batch:
         return self.code
 
     async def _row(self, asked: Asked) -> Row:
-        """The row of a question; one whose process ended has a second attempt, which resumes its run."""
+        """The row of a question; if its process ends, its run is resumed once in another."""
         if asked.wrong:
             return failed_row(asked, UsageError(asked.wrong, 'a line looks like {"id": "q1", "question": "..."}'))
         run, store = self.journal.run_of(asked), self.agent.session.records.open()
@@ -178,19 +180,19 @@ class Batch:
                 return failed_row(asked, error, run)
             with contextlib.suppress(Lost):
                 return await self.pool.answer(asked, run)
-        twice = AiroError("the process that answered it ended twice", "ask it again: --retry-failed")
+        twice = AiroError("the process that answered it ended twice", "ask again with --retry-failed")
         return failed_row(asked, twice, run)
 
     async def _run_of(self, asked: Asked, before: str, store: Store | None) -> str:
-        """The run to begin or to go on with, noted before anything is asked; AiroError where it cannot be read.
+        """The run to start or resume, written down before anything is asked; AiroError if its record cannot be read.
 
-        A run that failed before it had a plan is not gone on with: another plan may be written.
+        A run that failed before it had a plan is not resumed: a new one may get another plan.
         """
         from airoagent.records.store import new_run_id
 
-        if before and (store is None or not store.has(before)):
-            return before
-        if before and store is not None:
+        if before:
+            if store is None or not store.has(before):
+                return before
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_PATIENCE):
                     while store.status(before) == "running":  # noqa: ASYNC110 - another process sets no event
@@ -204,7 +206,7 @@ class Batch:
 
 
 class Progress:
-    """A line on stderr for each question, with the rate and the time left where the input is a file."""
+    """A line on stderr for each question, with the rate and, if the input is a file, the time left."""
 
     def __init__(self, lines: IO[bytes]) -> None:
         found = os.fstat(lines.fileno())
@@ -214,22 +216,23 @@ class Progress:
         self._times: deque[float] = deque(maxlen=500)
 
     def note(self, asked: Asked) -> None:
-        """Take note of a question that is asked now: the first starts the clock."""
+        """Note a question that is about to be asked; the first one starts the clock."""
         self._line = asked.line
         if not self._times:
             self._times.append(time.monotonic())
 
     def show(self, asked: Asked, row: Row) -> None:
-        """Print the line of a question that has come to its end."""
+        """Print the line of a question that has finished."""
         self._count += 1
         self._times.append(time.monotonic())
         rate = (len(self._times) - 1) / max(self._times[-1] - self._times[0], 1e-6)
         what = row["failure"]["message"] if row["failure"] else row["status"]
         seconds = f"({row['seconds']:.1f} s)"
-        click.echo(f"{self._count:,} {asked.id}: {what} {seconds}, {rate:.3g}/s{self._left(rate)}", err=True)
+        line = f"{self._count:,} {asked.id}: {what} {seconds}, {rate:.3g}/s{self._left(rate)}"
+        click.echo(plain(line), err=True)
 
     def _left(self, rate: float) -> str:
-        """The time that the rest of the file takes, if its lines are as long as those before."""
+        """The time for the rest of the file, if its lines are as long as those before."""
         if not self._size:
             return ""
         at = self._lines.tell()

@@ -1,8 +1,7 @@
-"""What a batch has written so far: the lines of its output are also its journal, read when the batch goes on.
+"""The output of a batch, which is also its journal: it is read when the batch continues.
 
-``OUT.started`` names the runs that have no line yet. What has to be known of all lines lies in a temporary SQLite
-database, which goes to disk when it is large. A Parquet file is written when all questions have their lines, which are
-in ``OUT.jsonl`` until then.
+``OUT.started`` names the runs that have no line yet. The journal is a temporary SQLite database, which moves to disk
+when it is large. A Parquet file is written when all questions have their lines; until then they are in ``OUT.jsonl``.
 """
 
 from __future__ import annotations
@@ -37,10 +36,20 @@ def code_of(row: Row) -> int:
     return 0 if row["answered"] else NOT_ANSWERED
 
 
-class Journal:
-    """What an earlier batch has finished and started, and the ids of this one.
+_LINE = (
+    "INSERT INTO known (id, question, status, code, run) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE"
+    " SET status = excluded.status, code = excluded.code, run = excluded.run WHERE status != 'done'"
+)
+_STARTED = (
+    "INSERT INTO known (id, question, started) VALUES (?, ?, ?) ON CONFLICT DO UPDATE"
+    " SET started = excluded.started WHERE status != 'done'"
+)
 
-    With ``retry_failed`` failed questions are asked again; ``code`` is the exit code of the first that is not.
+
+class Journal:
+    """What an earlier batch has finished and started, and the ids seen in this one.
+
+    With ``retry_failed`` failed questions are asked again; ``code`` is the exit code of the first one that is skipped.
     """
 
     def __init__(self, *, retry_failed: bool = False) -> None:
@@ -50,115 +59,117 @@ class Journal:
         self._lock = threading.Lock()
         self._closed = False
         self._db.execute("BEGIN")
-        # `run` is that of the line, `begun` the last that was started: it is another one where that has no line yet.
+        # `run` is the run of the last line, `started` the last run: they differ while that has no line yet.
         self._db.execute(
-            "CREATE TABLE known (id, question, status DEFAULT '', code DEFAULT 0, run DEFAULT '', begun DEFAULT '',"
+            "CREATE TABLE known (id, question, status DEFAULT '', code DEFAULT 0, run DEFAULT '', started DEFAULT '',"
             " PRIMARY KEY (id, question)) WITHOUT ROWID"
         )
         self._db.execute("CREATE TABLE seen (id PRIMARY KEY) WITHOUT ROWID")
 
     def read(self, lines: IO[bytes], *, started: bool = False) -> None:
-        """Take note of the lines of an earlier batch; a line that is cut off or not one of ours is skipped."""
-        change = "INSERT INTO known ({0}) VALUES ({1}) ON CONFLICT DO UPDATE SET {2} WHERE status != 'done'"
-        names = ("id", "question", "begun") if started else ("id", "question", "status", "code", "run")
-        sets = ", ".join(f"{name} = excluded.{name}" for name in names[2:])
-        statement = change.format(", ".join(names), ", ".join("?" * len(names)), sets)
+        """Read lines of an earlier batch, or of its ``OUT.started``; those cut off or not ours are skipped."""
         for line in lines:
             try:
                 row = json.loads(line)
-                values: list[str | int] = [str(row["id"]), str(row["question"])]
-                if not started:
-                    values += [row["status"], code_of({"answered": True, "failure": None, **row})]
-                self._db.execute(statement, [*values, row["run"] or ""])
-            except (ValueError, KeyError, TypeError, AttributeError, RecursionError, sqlite3.Error):
+                asked, run = (str(row["id"]), str(row["question"])), row["run"] or ""
+                if started:
+                    self._db.execute(_STARTED, (*asked, run))
+                else:
+                    code = code_of({"answered": True, "failure": None, **row})
+                    self._db.execute(_LINE, (*asked, row["status"], code, run))
+            except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError, sqlite3.Error):
                 continue
 
     def count(self, status: str) -> int:
-        """How many questions have a line with this status and a run."""
+        """The number of questions whose last line has this status and a run."""
         return int(self._ask("SELECT count(*) FROM known WHERE status = ? AND run > ''", status)[0][0])
 
     def run_of(self, asked: Asked) -> str:
-        """The run that was started last for a question; "" for none."""
-        rows = self._ask("SELECT begun, run FROM known WHERE id = ? AND question = ?", asked.id, asked.question)
-        return "" if not rows else str(rows[0][0] or rows[0][1])
+        """The last run of a question; "" for none."""
+        rows = self._ask("SELECT started, run FROM known WHERE id = ? AND question = ?", asked.id, asked.question)
+        return str(rows[0][0] or rows[0][1]) if rows else ""
 
     def _ask(self, statement: str, *values: str) -> list[Any]:
-        """The rows of a statement. A thread that reads questions may outlive the batch: for it there are none."""
+        """The rows of a statement; none once closed, since a thread that reads questions may outlive the batch."""
         with self._lock:
             return [] if self._closed else self._db.execute(statement, values).fetchall()
 
     def left(self, questions: Iterator[Asked]) -> Iterator[Asked]:
-        """Those that have to be answered; of two with one id the second is wrong."""
-        written = "SELECT status, code, begun NOT IN ('', run) FROM known WHERE id = ? AND question = ? AND status > ''"
+        """The questions to ask; the second of two with the same id is wrong."""
+        written = (
+            "SELECT status, code, started NOT IN ('', run) FROM known WHERE id = ? AND question = ? AND status > ''"
+        )
         for asked in questions:
             if not asked.wrong and not self._ask("INSERT OR IGNORE INTO seen VALUES (?) RETURNING id", asked.id):
                 why = f"line {asked.line}: duplicate id {asked.id!r}"
                 asked = Asked(str(asked.line), asked.question, asked.line, why)
-            for status, code, going_on in self._ask(written, asked.id, asked.question):
-                if status == "done" or asked.wrong or not (going_on or self._retry):
+            for status, code, unfinished in self._ask(written, asked.id, asked.question):
+                if status == "done" or asked.wrong or not (unfinished or self._retry):
                     self.code = self.code or code
                     break
             else:
                 yield asked
 
     def close(self) -> None:
-        """Forget it all."""
+        """Delete the database."""
         with self._lock:
             self._closed = True
             self._db.close()
 
 
 class Output:
-    """Where the rows go, and the names of runs that have none yet."""
+    """Where the rows are written, and the ids of runs that have no row yet."""
 
-    def __init__(self, lines: TextIO, begun: TextIO | None = None) -> None:
+    def __init__(self, lines: TextIO, started: TextIO | None = None) -> None:
         self._lines = lines
-        self._begun = begun
+        self._started = started
 
     def write(self, row: Row) -> None:
-        """Write the row of a question that has come to its end."""
+        """Write the row of a question that has finished."""
         click.echo(json.dumps(row, ensure_ascii=False), file=self._lines)
         self._lines.flush()
 
     def started(self, asked: Asked, run: str) -> None:
-        """Take note of the run that is about to be started for a question."""
-        if self._begun is not None:
+        """Write down the run that is about to start for a question."""
+        if self._started is not None:
             row = {"id": asked.id, "question": asked.question, "run": run}
-            self._begun.write(json.dumps(row, ensure_ascii=False) + "\n")
-            self._begun.flush()
+            self._started.write(json.dumps(row, ensure_ascii=False) + "\n")
+            self._started.flush()
 
 
 @contextmanager
-def open_output(out: str | None, journal: Journal, recorded: bool) -> Iterator[Output]:
-    """The output of a batch, held for it alone; what is there already goes into the journal. None is stdout."""
+def open_output(out: str | None, questions: IO[bytes], journal: Journal, recorded: bool) -> Iterator[Output]:
+    """The output of a batch, locked; its earlier lines go into the journal. None is stdout.
+
+    UsageError if it is the file of questions, where each answer would be read as another question.
+    """
     if out is None:
         yield Output(sys.stdout)
     elif out.lower().endswith(".parquet"):
-        with _parquet(Path(out), journal, recorded) as output:
+        with _parquet(Path(out), questions, journal, recorded) as output:
             yield output
     else:
-        with _lines_of(out, journal, recorded) as output:
+        with _lines_of(out, questions, journal, recorded) as output:
             yield output
 
 
 @contextmanager
-def _lines_of(out: str, journal: Journal, recorded: bool) -> Iterator[Output]:
+def _lines_of(out: str, questions: IO[bytes], journal: Journal, recorded: bool) -> Iterator[Output]:
     try:
         path = Path(out).expanduser()
-        # Not to wait for a reader while a pipe is opened: one that nobody reads is refused.
+        # Do not wait for a reader of a pipe: a pipe without one is refused.
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | getattr(os, "O_NONBLOCK", 0)
         new = not path.exists()
         number = os.open(path, flags, 0o666)
         os.set_blocking(number, True)
     except (OSError, ValueError, RuntimeError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise UsageError(
-            f"{out[:200]} cannot be written: {reason}", "choose another file, or omit --out to write to stdout"
-        ) from error
+        raise _unwritable(out, error) from error
     with open(number, "a", encoding="utf-8", newline="\n") as lines:  # noqa: PTH123 - a descriptor has no path
-        if not stat.S_ISREG(os.fstat(number).st_mode):  # a pipe or a device: nothing can be read there again
+        if not stat.S_ISREG(os.fstat(number).st_mode):  # a pipe or a device: nothing to read back
             yield Output(lines)
             return
+        if os.path.sameopenfile(number, questions.fileno()):
+            raise UsageError(f"{out} is the file of questions", "choose another --out")
         _hold(number, out)
         path = path.resolve()
         with path.open("rb") as before:
@@ -173,22 +184,29 @@ def _lines_of(out: str, journal: Journal, recorded: bool) -> Iterator[Output]:
             yield output
 
 
+def _unwritable(out: str, error: Exception) -> UsageError:
+    reason = getattr(error, "strerror", None) or str(error)
+    return UsageError(
+        f"{out[:200]} cannot be written: {reason}", "choose another file, or omit --out to write to stdout"
+    )
+
+
 @contextmanager
 def _with_started(path: Path, new: bool, lines: TextIO, journal: Journal) -> Iterator[Output]:
-    """The output with the file of started runs, which is there until all questions have their lines."""
+    """The output with the file of started runs, which is removed when all questions have their lines."""
     if new:
-        path.unlink(missing_ok=True)  # the user has removed the answers to have new ones
+        path.unlink(missing_ok=True)  # the user removed the answers to get new ones
     with path.open("a+b") as raw:
         raw.seek(0)
         journal.read(raw, started=True)
         raw.write(b"\n")  # after half a line
-        with open(os.dup(raw.fileno()), "a", encoding="utf-8", newline="\n") as begun:  # noqa: PTH123 - a descriptor
-            yield Output(lines, begun)
+        with open(os.dup(raw.fileno()), "a", encoding="utf-8", newline="\n") as started:  # noqa: PTH123 - a descriptor
+            yield Output(lines, started)
     path.unlink(missing_ok=True)
 
 
 def _hold(number: int, out: str) -> None:
-    """Hold the output for this batch, until its process ends; UsageError where another one has it."""
+    """Lock the output until this process ends; UsageError if another batch has locked it."""
     try:
         import fcntl
     except ImportError:  # Windows
@@ -209,14 +227,18 @@ _ROWS = 10_000  # rows of a group, and in memory at a time
 
 
 @contextmanager
-def _parquet(path: Path, journal: Journal, recorded: bool) -> Iterator[Output]:
-    """The output of a Parquet file: lines until the batch has come to its end, and those of an earlier one first."""
+def _parquet(path: Path, questions: IO[bytes], journal: Journal, recorded: bool) -> Iterator[Output]:
+    """The output of a Parquet file: lines until the batch has finished, after those of an earlier file."""
     extras.require("writing Parquet", "parquet", "pyarrow")
-    path = path.expanduser()
-    lines = path.with_name(path.name + ".jsonl")
-    if path.exists() and not lines.exists():
+    try:
+        path = path.expanduser()
+        lines = path.with_name(path.name + ".jsonl")
+        earlier = path.exists() and not lines.exists()
+    except (OSError, ValueError, RuntimeError) as error:
+        raise _unwritable(str(path), error) from error
+    if earlier:
         _lines_from_parquet(path, lines)
-    with _lines_of(str(lines), journal, recorded) as output:
+    with _lines_of(str(lines), questions, journal, recorded) as output:
         yield output
         _parquet_from_lines(lines, path)
         lines.unlink()
@@ -242,7 +264,7 @@ def _schema() -> Any:
 
 
 def _lines_from_parquet(path: Path, lines: Path) -> None:
-    """Write the rows of an earlier batch as lines; UsageError where the file is not one of ours."""
+    """Write the rows of an earlier batch as lines; UsageError if airo did not write the file."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -292,13 +314,13 @@ def _parquet_from_lines(lines: Path, path: Path) -> None:
 
 
 def _rows(lines: IO[bytes]) -> Iterator[tuple[int, Row]]:
-    """The rows, each with the place of its line; lines that were cut off are skipped."""
+    """The rows, each with the offset of its line; lines that were cut off are skipped."""
     at = 0
     for line in lines:
         try:
             row = json.loads(line)
         except (ValueError, RecursionError):
             row = None
-        if isinstance(row, dict) and "id" in row and "question" in row:
+        if isinstance(row, dict) and isinstance(row.get("id"), str) and isinstance(row.get("question"), str):
             yield at, row
         at += len(line)

@@ -1,8 +1,8 @@
 """Where the questions of a batch are answered: in this process, in several on this machine, or on a Ray cluster.
 
-A `Pool` has a few `Place`s. A question waits for one that is free; the place that loses its process raises `Lost` for
-the questions that it had, and is replaced. What runs where is no business of the pool: the system schedules processes,
-and Ray its actors (and starts them again on another node).
+A `Pool` has a few `Place`s. A question waits for a free one; a place whose process ends raises `Lost` for the questions
+it had, and is replaced. The pool does not decide what runs where: the system schedules processes, and Ray its actors
+(and starts them again on another node).
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ if TYPE_CHECKING:
     from airoagent.agent import Agent
     from airoagent.records.run_record import Run
 
-__all__ = ["Here", "Lost", "Pool", "actors", "connected", "failed_row", "jobs", "serve"]
+__all__ = ["Here", "Job", "Lost", "Pool", "actors", "connected", "failed_row", "jobs", "serve"]
 
 _STARTS = 3  # attempts to start a process, in a row
 _GRACE = 2.0  # seconds for a process to end
 
 
 class Lost(Exception):
-    """The process that was to answer a question has ended."""
+    """The process that was answering a question has ended."""
 
 
 class Place(Protocol):
@@ -50,7 +50,7 @@ class Place(Protocol):
     dead: asyncio.Event
 
     async def answer(self, asked: Asked, run: str) -> Row:
-        """The row of a question, whose run has this id; Lost where the process ends meanwhile."""
+        """The row of a question, whose run has this id; Lost if the process ends first."""
         ...
 
     def close(self) -> None:
@@ -59,7 +59,7 @@ class Place(Protocol):
 
 
 Start = Callable[[], Awaitable[Place]]
-"""Starts a process and waits until it is ready; Lost where it ends before."""
+"""Starts a process and waits until it is ready; Lost if it ends first."""
 
 
 class Pool:
@@ -69,11 +69,11 @@ class Pool:
         self.starts = starts
         self.size = len(starts) * at_once
         self._at_once = at_once
-        # By the number of the seat: each place has one question before any has two.
+        # Sorted by seat: each place gets one question before any gets two.
         self._free: asyncio.PriorityQueue[tuple[int, int, Place]] = asyncio.PriorityQueue()
 
     async def keep(self, start: Start) -> None:
-        """Have a place until cancelled: a new one when it has died. AiroError where none can be started."""
+        """Keep one place until cancelled, replacing it when it dies; AiroError if none can be started."""
         failures = 0
         while failures < _STARTS:
             try:
@@ -91,7 +91,7 @@ class Pool:
         raise AiroError(f"a process of the batch ended {_STARTS} times before it was ready", "try without --jobs")
 
     async def answer(self, asked: Asked, run: str) -> Row:
-        """The row of a question, from the next place that is free; Lost where its process ends meanwhile."""
+        """The row of a question, from the next free place; Lost if its process ends first."""
         while (free := await self._free.get())[-1].dead.is_set():
             pass
         row = await free[-1].answer(asked, run)
@@ -103,9 +103,9 @@ class Pool:
 
 
 async def run_row(agent: Agent, asked: Asked, run: str, past: Run | None = None) -> tuple[Row, Run | None]:
-    """The row and the run of a question: the run is finished where it is on record (``past``), else it is begun.
+    """The row and the run of a question: a run on record (or ``past``) is resumed, otherwise it is started.
 
-    A run that cannot go on is a row; AiroError where none can be begun, for the next question would fare no better.
+    A run that cannot be resumed gives a failed row; AiroError if none can be started, as the next could not be either.
     """
     from airoagent.records.run_record import failure_json, source_json
 
@@ -119,8 +119,8 @@ async def run_row(agent: Agent, asked: Asked, run: str, past: Run | None = None)
             raise
         return failed_row(asked, error, run), None
     except Exception as error:  # a bug, of ours or of a model object, is one question's
-        unforeseen = AiroError(f"the run ended with an unforeseen {type(error).__name__}: {error}")
-        return failed_row(asked, unforeseen, run), None
+        unexpected = AiroError(f"the run ended with an unexpected {type(error).__name__}: {error}")
+        return failed_row(asked, unexpected, run), None
     row = {
         "id": asked.id,
         "question": done.question,
@@ -136,7 +136,7 @@ async def run_row(agent: Agent, asked: Asked, run: str, past: Run | None = None)
 
 
 def failed_row(asked: Asked, error: AiroError, run: str | None = None) -> Row:
-    """The row of a line that came to no run, or whose run cannot go on."""
+    """The row of a line that is not a question, or whose run cannot be started or resumed."""
     from airoagent.engine.results import record_of
     from airoagent.records.run_record import failure_json
 
@@ -152,7 +152,7 @@ def failed_row(asked: Asked, error: AiroError, run: str | None = None) -> Row:
 
 
 def _plain(error: AiroError) -> dict[str, Any]:
-    """What another process makes the same error of."""
+    """An error as JSON: the arguments that make the same one in another process."""
     return {"message": error.message, "hint": error.hint, "exit_code": error.exit_code}
 
 
@@ -164,23 +164,19 @@ class Here:
         self._agent = agent
 
     async def answer(self, asked: Asked, run: str) -> Row:
-        """As `Place` has it; nothing is lost."""
+        """See `Place`."""
         return (await run_row(self._agent, asked, run))[0]
 
     def close(self) -> None:
-        """Leave it running."""
+        """Do nothing: the process goes on."""
 
 
 # Processes on this machine --------------------------------------------------------------------------------------------
 
 
 def jobs(number: int, flags: dict[str, Any]) -> list[Start]:
-    """So many processes, each with an agent of its own, made of the flags of the command line."""
-
-    async def start() -> Place:
-        return await Job.started(flags)
-
-    return [start] * number
+    """Starts of this number of processes, each with an agent of its own, made from the command line's flags."""
+    return [partial(Job.started, flags)] * number
 
 
 class Job:
@@ -221,10 +217,11 @@ class Job:
         try:
             await asyncio.to_thread(write, self._child.stdin)
         except (OSError, ValueError) as error:  # ValueError: it has been closed here
+            self.dead.set()  # before `_listen` has seen it: the next attempt goes to another process
             raise Lost from error
 
     async def _reply(self) -> dict[str, Any] | None:
-        """The next line of the process; None once it has ended, in the middle of a line perhaps."""
+        """The next reply of the process; None once it has ended, perhaps in the middle of a line."""
         assert self._child.stdout is not None
         line = await asyncio.to_thread(self._child.stdout.readline)
         return json.loads(line) if line.endswith(b"\n") else None
@@ -244,7 +241,7 @@ class Job:
                 future.set_exception(Lost())
 
     async def answer(self, asked: Asked, run: str) -> Row:
-        """As `Place` has it."""
+        """See `Place`."""
         self._asked[run] = asyncio.get_running_loop().create_future()
         try:
             await self._send({"asked": asdict(asked), "run": run})
@@ -253,7 +250,7 @@ class Job:
             del self._asked[run]
 
     def close(self) -> None:
-        """End the process: by closing its input, by force if that does not help."""
+        """End the process: close its input, and kill it if that does not help."""
         assert self._child.stdin is not None and self._child.stdout is not None
         with contextlib.suppress(OSError):
             self._child.stdin.close()
@@ -266,7 +263,7 @@ class Job:
 
 
 def serve() -> None:
-    """What a process of `jobs` does until its standard input is closed: then what it has not answered is given up."""
+    """The main function of a process of `jobs`. When its standard input is closed, it drops unanswered questions."""
     from airoagent.cli.launch import make_agent
     from airoagent.engine.sync import run_in_thread
 
@@ -313,10 +310,10 @@ def serve() -> None:
 
 @contextlib.contextmanager
 def connected(address: str) -> Iterator[None]:
-    """Use a Ray cluster ("": the one of this machine, which is started if there is none); UsageError where it fails."""
+    """Use a Ray cluster ("": the one on this machine, started if there is none); UsageError if it fails."""
     extras.require("a batch on a Ray cluster", "ray", "ray")
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # it would report to its makers
-    os.environ["RAY_DEDUP_LOGS"] = "0"  # what it holds back it would print among the answers, at the very end
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # no reports to its makers
+    os.environ["RAY_DEDUP_LOGS"] = "0"  # it would print deduplicated lines among the answers, at the end
     import ray
 
     before = signal.getsignal(signal.SIGTERM)
@@ -325,7 +322,7 @@ def connected(address: str) -> Iterator[None]:
         if port.isdigit():  # Ray itself would try for a quarter of an hour
             socket.create_connection((host, int(port)), _GRACE).close()
         ray.init(address or None, log_to_driver=False, logging_level="ERROR")
-    except Exception as error:  # of a dozen kinds
+    except Exception as error:  # Ray raises a dozen kinds
         reason = " ".join(str(error).split())[:300]
         raise UsageError(f"the Ray cluster cannot be reached: {reason}", "start one: ray start --head") from error
     finally:
@@ -338,9 +335,9 @@ def connected(address: str) -> Iterator[None]:
 
 
 def actors(number: int | None, at_once: int, agent: Agent, flags: dict[str, Any]) -> list[Start]:
-    """So many actors on the cluster that `connected` found: on a GPU each where the model is for one, else on a CPU.
+    """Starts of actors on the cluster that `connected` found: each on a GPU if the model can use one, else on a CPU.
 
-    By default as many as there are of these; more of them share each.
+    By default there is one for each of these; if there are more, they share them.
     """
     import ray
 
@@ -357,7 +354,7 @@ def actors(number: int | None, at_once: int, agent: Agent, flags: dict[str, Any]
 
 
 class Replica:
-    """What runs on the cluster: an agent that keeps no records; those of its runs go home with their rows."""
+    """What runs on the cluster: an agent without a store; the events of its runs are returned with their rows."""
 
     def __init__(self, flags: dict[str, Any]) -> None:
         config = flags["config_file"]
@@ -366,7 +363,7 @@ class Replica:
         self._agent: Agent | None = None
 
     async def ready(self) -> Row | None:
-        """Make the agent; what is wrong where that fails."""
+        """Make the agent; returns the error if that fails."""
         from airoagent.cli.launch import make_agent
 
         try:
@@ -376,18 +373,18 @@ class Replica:
         return None
 
     async def answer(self, asked: Asked, run: str, past: list[dict[str, Any]]) -> tuple[Row, list[dict[str, Any]]]:
-        """The row of a question, and the events of its run."""
+        """The row of a question and the events of its run."""
         from airoagent.events import from_json, to_json
         from airoagent.records.run_record import Run
 
         assert self._agent is not None
-        begun = Run.from_events([from_json(event) for event in past]) if past else None
-        row, done = await run_row(self._agent, asked, run, begun)
+        earlier = Run.from_events([from_json(event) for event in past]) if past else None
+        row, done = await run_row(self._agent, asked, run, earlier)
         return row, [] if done is None else [to_json(event) for event in done.events]
 
 
 class Actor:
-    """An actor with a `Replica`. Ray starts it again when it dies, on another node where its own is gone."""
+    """An actor with a `Replica`. Ray starts it again when it dies, on another node if its own is gone."""
 
     def __init__(self, actor: Any, agent: Agent) -> None:
         self.dead = asyncio.Event()
@@ -395,14 +392,14 @@ class Actor:
 
     @classmethod
     async def started(cls, actor: Any, agent: Agent) -> Actor:
-        """Wait until Ray has found a place for it and its agent is made."""
+        """Wait until Ray has placed it and its agent is made."""
         wrong = await _outcome(actor.ready.options(max_task_retries=-1).remote())
         if wrong:
             raise AiroError(**wrong)
         return cls(actor, agent)
 
     async def answer(self, asked: Asked, run: str) -> Row:
-        """As `Place` has it; the run is put on record here."""
+        """See `Place`; the run is recorded here."""
         from airoagent.events import from_json, to_json
 
         store = self._agent.session.records.open()
@@ -413,16 +410,15 @@ class Actor:
             self.dead.set()
             raise
         if store is not None and events:
-            beside = self._agent.session.started_with
-            store.write_run(run, [from_json(event) for event in events], beside)
+            store.write_run(run, [from_json(event) for event in events], self._agent.session.started_with)
         return dict(row)
 
     def close(self) -> None:
-        """Nothing: Ray ends it with the batch."""
+        """Do nothing: Ray ends it with the batch."""
 
 
 async def _outcome(ref: Any) -> Any:
-    """What an actor's method returns; Lost where its process, its node or the object has gone."""
+    """What an actor's method returns; Lost if its process, its node or the object is gone."""
     from ray.exceptions import RayError, RayTaskError
 
     try:

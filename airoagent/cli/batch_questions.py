@@ -19,7 +19,7 @@ from airoagent.textfiles import opened
 __all__ = ["Asked", "open_questions", "read_questions"]
 
 _LONGEST = 1024 * 1024  # bytes of a line
-_PATIENCE = 100  # lines without a question, from the first: then this is no file of questions
+_PATIENCE = 100  # lines without a question at the start of a file before it is refused
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ def open_questions(file: str) -> Iterator[IO[bytes]]:
 
 
 def read_questions(lines: IO[bytes], file: str) -> Iterator[Asked]:
-    """The questions in order, and the lines that are not questions; UsageError if there is no question at all."""
+    """The questions in order, and the lines that are not questions; UsageError for a file without a question."""
     table = file.lower().endswith((".csv", ".tsv"))
     good = bad = 0
     for asked in _table_rows(lines, file) if table else _text_lines(lines, file):
@@ -66,13 +66,16 @@ def read_questions(lines: IO[bytes], file: str) -> Iterator[Asked]:
 
 def _text_lines(lines: IO[bytes], file: str) -> Iterator[Asked]:
     for number, line in _numbered(lines, file):
-        asked = _read_line(line, file, number)
+        try:
+            asked = _read_line(line, number)
+        except UsageError as error:
+            asked = _wrong(line[:200].decode("utf-8", "replace"), file, number, error.message)
         if asked is not None:
             yield asked
 
 
 def _table_rows(lines: IO[bytes], file: str) -> Iterator[Asked]:
-    """The rows of a CSV file with a column ``question`` and perhaps one ``id``; others are ignored."""
+    """The rows of a CSV file with a column ``question`` and perhaps one ``id``; other columns are ignored."""
     csv.field_size_limit(_LONGEST)  # an open quote is an error of one row, not of the rest of the file
     text = (line.decode("utf-8", "surrogateescape") for _, line in _numbered(lines, file))
     head = next(text, "")
@@ -85,24 +88,25 @@ def _table_rows(lines: IO[bytes], file: str) -> Iterator[Asked]:
     if head and "question" not in names:
         raise UsageError(f"{file} has no column named question", "its first line names the columns: id,question")
     while True:
-        number = reader.line_num + 1
+        number, row = reader.line_num + 1, dict[str, str]()
         try:
             row = dict(zip(names, next(reader), strict=False))
+            if not any(row.values()):
+                continue
             "".join(row.values()).encode()
+            yield _checked(row.get("id") or str(number), row.get("question", ""), number)
         except StopIteration:
             return
         except csv.Error as error:
             yield _wrong("", file, number, f"this row is not CSV ({error})")
         except UnicodeEncodeError:
             yield _wrong(row.get("question", ""), file, number, "the row is not UTF-8 text")
-        else:
-            if any(row.values()):
-                question = row.get("question", "")
-                yield _checked(row.get("id") or str(number), question, question, file, number)
+        except UsageError as error:
+            yield _wrong(row.get("question", ""), file, number, error.message)
 
 
 def _numbered(lines: IO[bytes], file: str) -> Iterator[tuple[int, bytes]]:
-    """The lines with their numbers; of one that is too long the first bytes."""
+    """The lines with their numbers; a line that is too long is cut."""
     number = 0
     while line := _read_bytes(lines, file, _LONGEST + 1):
         number += 1
@@ -120,7 +124,7 @@ def _read_bytes(lines: IO[bytes], file: str, most: int) -> bytes:
 
 
 def _skip_line(lines: IO[bytes], file: str, number: int) -> None:
-    """Read on to the end of a line that is too long."""
+    """Skip the rest of a line that is too long."""
     for _ in range(64):
         piece = _read_bytes(lines, file, _LONGEST)
         if not piece or piece.endswith(b"\n"):
@@ -135,36 +139,35 @@ def _wrong(text: str, file: str, number: int, why: str) -> Asked:
     return Asked(str(number), shown, number, f"{file}:{number}: {why}")
 
 
-def _read_line(line: bytes, file: str, number: int) -> Asked | None:
-    """What a line asks; None for an empty one."""
-    shown = line[:200].decode("utf-8", "replace")
+def _read_line(line: bytes, number: int) -> Asked | None:
+    """The question of a line; None for an empty line, UsageError if it is not a question."""
     if len(line) > _LONGEST:
-        return _wrong(shown, file, number, f"the line is longer than {_LONGEST // 1024**2} MB")
+        raise UsageError(f"the line is longer than {_LONGEST // 1024**2} MB")
     try:
         text = line.decode().strip()
     except UnicodeDecodeError as error:
-        return _wrong(shown, file, number, f"the line is not UTF-8 text (byte {error.start})")
-    if not text:
-        return None
-    id, question = str(number), text
-    if text.startswith("{"):
-        try:
-            row = json.loads(text)
-            id, question = str(number if row.get("id") is None else row["id"]), row["question"]
-        except (ValueError, KeyError, RecursionError) as error:
-            why = f"no {error}" if isinstance(error, KeyError) else str(error)[:200]
-            return _wrong(shown, file, number, f"this is not a JSON object with a question ({why})")
-    return _checked(id, question, shown, file, number)
+        raise UsageError(f"the line is not UTF-8 text (byte {error.start})") from error
+    if not text.startswith("{"):
+        return _checked(str(number), text, number) if text else None
+    try:
+        row = json.loads(text)
+        id, question = row.get("id"), row["question"]
+    except (ValueError, KeyError, RecursionError) as error:
+        why = f"no {error}" if isinstance(error, KeyError) else str(error)[:200]
+        raise UsageError(f"this is not a JSON object with a question ({why})") from error
+    return _checked(str(number if id is None else id), question, number)
 
 
-def _checked(id: str, question: object, shown: str, file: str, number: int) -> Asked:
-    """The question of a line, if it is one."""
-    if not isinstance(question, str) or not question.strip():
-        return _wrong(shown, file, number, "the question is not text")
+def _checked(id: str, question: object, number: int) -> Asked:
+    """A question that can be asked and recorded; UsageError if it cannot."""
+    from airoagent.engine.session import asked_question
+
+    if not isinstance(question, str):
+        raise UsageError("the question is not text")
     try:
         (id + question).encode()
-    except UnicodeEncodeError:
-        return _wrong(shown, file, number, "the question or its id is not valid text: it contains a lone surrogate")
+    except UnicodeEncodeError as error:
+        raise UsageError("the question or its id is not valid text: it contains a lone surrogate") from error
     if "\0" in question:
-        return _wrong(shown, file, number, "the question is not valid text: it contains a zero byte")
-    return Asked(id, question.strip(), number)
+        raise UsageError("the question is not valid text: it contains a zero byte")
+    return Asked(id, asked_question(question), number)

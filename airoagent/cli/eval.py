@@ -1,12 +1,13 @@
-"""``airo eval``: questions with known answers, asked and scored."""
+"""``airo eval``: asks questions with known answers and scores the answers."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import click
 
@@ -34,9 +35,9 @@ if TYPE_CHECKING:
 @click.option(
     "--baseline",
     type=click.Choice(["react"]),
-    help="Ask without a plan: a think-act-observe loop over the same model and tools.",
+    help="Ask in a think-act-observe loop without a plan, with the same model and tools.",
 )
-@click.option("--without-context", is_flag=True, help="Search for the answers, even where FILE has texts to read.")
+@click.option("--without-context", is_flag=True, help="Search for the answers, even if FILE has texts to read.")
 @click.option("-n", "--limit", type=click.IntRange(1), help="Ask only the first N questions.")
 @click.option("--at-once", type=click.IntRange(1, 1000), default=4, show_default=True, help="Maximum runs at a time.")
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as one JSON object.")
@@ -78,41 +79,54 @@ def eval_command(
         sets[_free(Path(earlier).stem, sets)] = results = _results(earlier)
         if not {one.id for one in results} & {one.id for one in questions}:
             raise UsageError(f"{earlier} has no question in common with {file}", "compare results of the same file")
+    if out and html and Path(out).absolute() == Path(html).absolute():
+        raise UsageError("--out and --html name the same file", "write to two files")
     agent, _ = make_agent(flags)
-    done: list[Result] = []
+    with closing(agent), _written(out, file) as lines, _written(html, file) as page:
+        done = 0
 
-    def told(result: Result) -> None:
-        done.append(result)
-        if len(done) % 20 == 0 and not as_json:
-            click.echo(f"{len(done):,} of {len(questions):,}", err=True)
+        def save(result: Result) -> None:
+            nonlocal done
+            done += 1
+            if lines is not None:  # at once: an evaluation may be stopped
+                lines.write(json.dumps(dataclasses.asdict(result), ensure_ascii=False) + "\n")
+                lines.flush()
+            if done % 20 == 0 and not as_json:
+                click.echo(f"{done:,} of {len(questions):,}", err=True)
 
-    try:
         name = _free(Path(out).stem if out else baseline or "planned", sets)
         sets[name] = run_in_thread(
-            lambda: evaluate(agent, questions, at_once=at_once, baseline=baseline == "react", told=told)
+            lambda: evaluate(agent, questions, at_once=at_once, baseline=baseline == "react", told=save)
         )
-        if html:
-            _write_page(Path(html), Path(file).name, sets, agent)
-    finally:
-        agent.close()
-        if out:  # also of an evaluation that was stopped
-            lines = [json.dumps(dataclasses.asdict(result), ensure_ascii=False) for result in done]
-            Path(out).write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+        if page is not None:
+            page.write(_page(Path(file).name, sets, agent))
     click.echo(_as_json(sets) if as_json else "\n".join(_table(sets, agent.model.info.name)))
     return 0
 
 
+@contextmanager
+def _written(path: str | None, questions: str) -> Iterator[IO[str] | None]:
+    """A file to write to, opened before anything is asked; None if ``path`` is None."""
+    if path is None:
+        yield None
+        return
+    if Path(path).exists() and Path(path).samefile(questions):
+        raise UsageError(f"{path} is the file of questions", "write to another file")
+    with Path(path).open("w", encoding="utf-8") as file:
+        yield file
+
+
 def _free(name: str, taken: Mapping[str, object]) -> str:
-    """The name, or with a number if there is a set of that name already."""
+    """The name, with a number if another set has it."""
     names = (name, *(f"{name} ({number})" for number in range(2, len(taken) + 3)))
     return next(one for one in names if one not in taken)
 
 
 def _results(file: str) -> tuple[Result, ...]:
-    from airoagent.evaluation.scores import Result
+    from airoagent.evaluation.scores import read_result
 
     try:
-        found = tuple(Result(**json.loads(line)) for line in read_text(file).split("\n") if line.strip())
+        found = tuple(read_result(line) for line in read_text(file).split("\n") if line.strip())
     except (ValueError, TypeError, RecursionError) as error:
         raise UsageError(f"{file} is not the --out file of an evaluation", "write one with --out") from error
     if not found:
@@ -121,12 +135,12 @@ def _results(file: str) -> tuple[Result, ...]:
 
 
 def _table(sets: Mapping[str, Sequence[Result]], model: str) -> Iterator[str]:
-    """The figures of each set side by side; the last set is this evaluation's, and is compared with the others."""
+    """The figures of the sets side by side; the last set, this evaluation's, is compared with the others."""
     from airoagent.evaluation.scores import Summary, paired, shown_figure, summary
 
     *others, now = sets
     figures = [summary(results) for results in sets.values()]
-    yield f"{figures[-1].questions:,} questions, {model}"
+    yield f"{figures[-1].questions:,} question{'s' * (figures[-1].questions != 1)}, {model}"
     if others:
         yield " " * 13 + "".join(f"{name[:30]:<32}" for name in sets).rstrip()
     for one in dataclasses.fields(Summary)[1:]:
@@ -155,13 +169,13 @@ def _as_json(sets: Mapping[str, Sequence[Result]]) -> str:
     return json.dumps(whole, indent=2)
 
 
-def _write_page(path: Path, title: str, sets: Mapping[str, Sequence[Result]], agent: Agent) -> None:
+def _page(title: str, sets: Mapping[str, Sequence[Result]], agent: Agent) -> str:
     from airoagent.evaluation.score_page import score_page
 
     def run_of(id: str) -> Run | None:
         try:
             return agent.session.load(id)
-        except (StoreError, UsageError):  # it was not recorded, has been removed, or is on another machine
+        except (StoreError, UsageError):  # not recorded, removed, or on another machine
             return None
 
-    path.write_text(score_page(title, sets, run_of), encoding="utf-8")
+    return score_page(title, sets, run_of)

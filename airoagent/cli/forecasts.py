@@ -1,10 +1,12 @@
-"""What a plan will take: printed by `airo plan --forecast` and ``--dry-run``, asked about by ``--ask-above``."""
+"""Forecasts of plans, for `airo plan --forecast`, ``--dry-run`` and ``--ask-above``."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 import json
+import math
 from collections.abc import Awaitable, Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["asking_above", "forecast_json", "forecast_lines", "print_dry_run"]
 
-_RUNS = 60  # on record, the newest: what the forecast learns from
+_RUNS = 60  # newest runs on record, from which the forecast learns
 
 
 def _habits(agent: Agent) -> Habits:
@@ -30,12 +32,11 @@ def _habits(agent: Agent) -> Habits:
     from airoagent.records.run_record import Run
 
     store = agent.session.records.open()
-    runs = []
-    for row in store.list(_RUNS) if store is not None else ():
-        try:
-            runs.append(Run.from_events(store.events(row.id)))  # type: ignore[union-attr]
-        except StoreError:  # a damaged run teaches nothing
-            continue
+    runs: list[Run] = []
+    if store is not None:
+        for row in store.list(_RUNS):
+            with contextlib.suppress(StoreError):  # a damaged run is left out
+                runs.append(Run.from_events(store.events(row.id)))
     return learned(runs, agent.model.info.name)
 
 
@@ -54,8 +55,8 @@ def _price(settings: Settings, model: str) -> tuple[float, float] | None:
         try:
             pair = float(read), float(written or read)
         except ValueError:
-            pair = (-1.0, -1.0)
-        if not name or min(pair) < 0:
+            pair = (math.nan, math.nan)
+        if not name or not all(0 <= one < math.inf for one in pair):
             raise UsageError(f"prices: {row!r} is not NAME=READ/WRITTEN", 'like prices = ["gpt-4o=2.5/10"]')
         if name == model:
             return pair
@@ -63,7 +64,7 @@ def _price(settings: Settings, model: str) -> tuple[float, float] | None:
 
 
 def forecast_json(agent: Agent, settings: Settings, plan: Plan) -> dict[str, Any]:
-    """The forecast as plain JSON values; ``money`` is null where no price is set."""
+    """The forecast as JSON values; ``money`` is null if no price is set."""
     found, habits = _forecast(agent, plan)
     price = _price(settings, agent.model.info.name)
     money = None if price is None else found.money(price)
@@ -71,9 +72,9 @@ def forecast_json(agent: Agent, settings: Settings, plan: Plan) -> dict[str, Any
 
 
 def forecast_lines(agent: Agent, settings: Settings, plan: Plan) -> Iterator[str]:
-    """The forecast in lines."""
+    """The forecast as lines of text."""
     found, habits = _forecast(agent, plan)
-    yield f"forecast, from {habits.runs} runs on record:"
+    yield f"forecast, from {habits.runs} recorded run{'s' * (habits.runs != 1)}:"
     yield f"  tool calls   {len(found.steps)}"
     yield f"  model calls  {found.model_calls:.1f}".removesuffix(".0")
     usage = found.usage
@@ -88,7 +89,7 @@ def forecast_lines(agent: Agent, settings: Settings, plan: Plan) -> Iterator[str
 
 
 def print_dry_run(agent: Agent, settings: Settings, plan: Plan, as_json: bool) -> int:
-    """Print the plan and its forecast in place of running it; the exit code."""
+    """Print the plan and its forecast instead of running it; returns the exit code."""
     from airoagent.records.run_record import plan_json
 
     if as_json:
@@ -100,13 +101,13 @@ def print_dry_run(agent: Agent, settings: Settings, plan: Plan, as_json: bool) -
 
 
 def asking_above(agent: Agent, most: int) -> Callable[[Plan], Awaitable[None]]:
-    """Lets a plan run that is forecast to take at most so many tokens, or that the user agrees to (or LimitReached)."""
+    """A check that asks the user about plans forecast to take more tokens than ``most``; LimitReached if refused."""
 
     async def check(plan: Plan) -> None:
         found, _ = await asyncio.to_thread(_forecast, agent, plan)
         tokens = found.usage.prompt_tokens + found.usage.completion_tokens
         what = f"the plan is forecast to take {tokens:,} tokens, more than {most:,}"
         if tokens > most and not await asyncio.to_thread(agreed, f"{what}. Run it?"):
-            raise LimitReached(what, "raise --ask-above, or run it where you can be asked")
+            raise LimitReached(what, "raise --ask-above, or run it in a terminal")
 
     return check

@@ -1,9 +1,9 @@
-"""The questions of a file with their answers, in the forms people have them.
+"""Reads questions with known answers from files in the usual forms.
 
     questions = read_questions(Path("questions.jsonl"))
 
-JSON Lines of our own; SQuAD (also 2.0) and HotpotQA as their authors publish them and as rows of the Hugging Face hub;
-lists and CSV files as in the repositories of ReWOO and LLMCompiler.
+The forms: our own JSON Lines; SQuAD (also 2.0) and HotpotQA as published and as rows of the Hugging Face hub; lists and
+CSV files as in the repositories of ReWOO and LLMCompiler.
 """
 
 from __future__ import annotations
@@ -13,27 +13,30 @@ import csv
 import io
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any, Final
 
+from airoagent.engine.session import asked_question
 from airoagent.errors import UsageError
 from airoagent.textfiles import read_text
 
 __all__ = ["Question", "read_questions"]
 
 _MOST_FILE: Final = 512 * 1024 * 1024  # bytes; HotpotQA's training set is as large
-_MOST_TEXTS: Final = 10  # as many as HotpotQA gives, and as many as a question may have
+_MOST_TEXTS: Final = 10  # HotpotQA's number, and the limit of a question
 _FORM: Final = '{"question": "...", "answers": ["..."]}'
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A question, the answers that are right (none: it cannot be answered), and what it is asked over.
+    """A question and its accepted answers (none: it cannot be answered).
 
     ``context`` are texts to answer from ((): the agent plans and searches); ``source`` is part of the address that the
-    answer should be based on ("": not given).
+    answer should cite ("": not given).
     """
 
     id: str
@@ -44,30 +47,33 @@ class Question:
 
 
 def read_questions(path: Path) -> tuple[Question, ...]:
-    """The questions of a file; UsageError names the place that cannot be read.
+    """The questions of a file; UsageError names the line or question that cannot be read.
 
-    A row has ``question`` (or ``input``) and ``answers``, ``answer`` or ``target``, and ``id``, ``context`` (a text, or
-    several by name) and ``source`` if wanted. Of many texts the first 10 are taken.
+    A row has ``question`` (or ``input``), ``answers``, ``answer`` or ``target``, and optionally ``id``, ``context`` (a
+    text, or several by name, of which the first 10 are used) and ``source``. An id that is repeated gets a number.
     """
-    text = read_text(path, most=_MOST_FILE)
-    found = tuple(_read(text, str(path)))
+    found: list[Question] = []
+    seen: Counter[str] = Counter()
+    for question in _read(read_text(path, most=_MOST_FILE), str(path)):
+        seen[question.id] += 1
+        again = f" ({seen[question.id]})" if seen[question.id] > 1 else ""
+        found.append(replace(question, id=question.id + again))  # results are compared by id
     if not found:
         raise UsageError(f"{path} contains no questions", f"a line: {_FORM}")
-    return found
+    return tuple(found)
 
 
 def _read(text: str, name: str) -> Iterator[Question]:
     begin = text.lstrip()[:1]
     if begin == "[" or (begin == "{" and not _is_lines(text)):
         try:
-            whole = json.loads(text)
+            rows: Any = json.loads(text)
         except (ValueError, RecursionError) as error:
             raise UsageError(
                 f"{name} is not JSON: {error}", "a file of questions is JSON, JSON Lines or CSV"
             ) from error
-        rows: Any = whole
-        if isinstance(whole, dict):
-            rows = list(_squad_rows(whole["data"], name)) if "data" in whole else whole.get("examples", [whole])
+        if isinstance(rows, dict):
+            rows = list(_squad_rows(rows["data"], name)) if "data" in rows else rows.get("examples", [rows])
         if not isinstance(rows, list):
             raise UsageError(f"{name} contains no list of questions", _FORM)
         yield from (_question(row, number, f"{name}: question {number}") for number, row in enumerate(rows, 1))
@@ -82,12 +88,12 @@ def _read(text: str, name: str) -> Iterator[Question]:
                 yield _question(row, number, f"{name}:{reader.line_num}")
         except csv.Error as error:
             raise UsageError(
-                f"{name}:{reader.line_num}: not CSV: {error}", f"JSON Lines are read, too: {_FORM}"
+                f"{name}:{reader.line_num}: not CSV: {error}", f"JSON Lines can be read, too: {_FORM}"
             ) from error
 
 
 def _is_lines(text: str) -> bool:
-    """Whether the text is an object on a line and goes on after it."""
+    """Whether the first line is an object by itself and more text follows."""
     first, _, rest = text.lstrip().partition("\n")
     return bool(rest.strip()) and _parsed(first) is not None
 
@@ -107,7 +113,7 @@ def _squad_rows(articles: Any, name: str) -> Iterator[dict[str, Any]]:
                 for asked in paragraph["qas"]:
                     yield {**asked, "answers": [one["text"] for one in asked["answers"]], "context": texts}
     except (LookupError, TypeError, AttributeError) as error:
-        raise UsageError(f"{name} looks like SQuAD but has another form inside", "use SQuAD's file as it is") from error
+        raise UsageError(f"{name} looks like SQuAD but has another structure", "use SQuAD's file unchanged") from error
 
 
 def _question(row: Any, number: int, place: str) -> Question:
@@ -117,32 +123,35 @@ def _question(row: Any, number: int, place: str) -> Question:
         context = _texts(row.get("context") or ())
         id = str(row.get("_id") or row.get("id") or number)
         source = str(row.get("source") or "")
-    except (LookupError, TypeError, ValueError, AttributeError, SyntaxError) as error:
+        "".join((id, str(asked), source, *answers, *chain(*context))).encode()
+    except UnicodeEncodeError as error:
+        raise UsageError(f"{place}: not valid text: it contains a lone surrogate", "write it as UTF-8") from error
+    except (LookupError, TypeError, ValueError, AttributeError, SyntaxError, RecursionError, MemoryError) as error:
         raise UsageError(f"{place}: not a question", _FORM) from error
-    if not isinstance(asked, str) or not asked.strip():
-        raise UsageError(f"{place}: the question must be a text", _FORM)
-    return Question(id, asked, answers, context, source)
+    if not isinstance(asked, str):
+        raise UsageError(f"{place}: the question is not text", _FORM)
+    try:
+        return Question(id, asked_question(asked), answers, context, source)
+    except UsageError as error:
+        raise UsageError(f"{place}: {error.message}", _FORM) from error
 
 
 _ONE_OF = re.compile(r"Can be one of (\[.*\])\s*", re.DOTALL)  # ReWOO's physics questions
-_WORKED = re.compile(r".*\n#### *(.+)", re.DOTALL)  # GSM8K: the way to the answer stands before it
+_WORKED = re.compile(r".*\n#### *(.+)", re.DOTALL)  # GSM8K: the solution comes first
 
 
 def _answers(row: Any) -> tuple[str, ...]:
     given: Any = next((row[name] for name in ("answers", "answer", "target") if row.get(name) is not None), [])
     if isinstance(given, dict):  # SQuAD on the hub
         given = given["text"]
-    if isinstance(given, str):
-        if several := _ONE_OF.fullmatch(given):
-            given = ast.literal_eval(several[1])
-        elif worked := _WORKED.fullmatch(given):
-            given = [worked[1]]
-        else:
-            given = [given]
-    if isinstance(given, int | float):
+    if isinstance(given, str) and (several := _ONE_OF.fullmatch(given)):
+        given = ast.literal_eval(several[1])
+    elif isinstance(given, str) and (worked := _WORKED.fullmatch(given)):
+        given = worked[1]
+    if isinstance(given, str | int | float):
         given = [given]
     if not all(isinstance(one, str | int | float) for one in given):
-        raise TypeError("each answer must be a text")
+        raise TypeError("an answer is not text")
     return tuple(dict.fromkeys(map(str, given)))
 
 

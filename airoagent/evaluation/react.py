@@ -1,8 +1,8 @@
-"""The baseline: a plain think-act-observe loop over the same model and tools as a plan has.
+"""The baseline: a plain think-act-observe loop over the same model and tools as a plan.
 
-The model is asked before every call, with all that was found so far, where a planner is asked once. The calls go
-through the engine: the same limits, cache, approval and record, so tokens are counted alike. What a tool found decides
-the next call here, which a plan rules out: such a run counts as planned after outside text was read (`provenance`).
+A planner is asked once; here the model is asked before every call, with all that was found so far. The calls go through
+the engine with the same limits, cache, approval and record, so tokens are counted in the same way. What a tool found
+decides the next call, which a plan rules out: such a run counts as planned after outside text was read (`provenance`).
 """
 
 from __future__ import annotations
@@ -20,22 +20,24 @@ from airoagent.errors import LimitReached, UsageError
 from airoagent.plan.plans import Plan
 from airoagent.plan.steps import Step
 from airoagent.plan.tool_names import ToolNames
+from airoagent.prompts.harmless import visible
+from airoagent.prompts.own_text import own_text
 from airoagent.prompts.react_prompts import STOP, Move, react_prompt, read_move
 from airoagent.records.run_record import Run
 
 __all__ = ["MOST_TURNS", "react"]
 
 MOST_TURNS = 8
-_OBSERVED = (1000, 500, 250, 100)  # characters of an observation: the most that fits the model's window
+_OBSERVED = (1000, 500, 250, 100)  # characters of an observation; the first number that fits the window is used
 _ROOM = 256  # tokens left for a turn
-# What a plan would read as a reference to a step; in this loop it is only text.
+# Signs that make a reference to a step in a plan; in this loop they are only text.
 _REFERENCE_SIGN = re.compile(r"[:：#＃$＄](?=\s*e(?:vidence)?\W*\d)", re.IGNORECASE)
 
 
 async def react(agent: Agent, question: str, *, watch: Watch | None = None) -> Run:
-    """Answer a question turn by turn; a run that has not answered after `MOST_TURNS` fails with LimitReached.
+    """Answer a question turn by turn; a run without an answer after `MOST_TURNS` fails with LimitReached.
 
-    A failed call is what the model observes. UsageError for the built-in model, which cannot follow the form.
+    The model observes failed calls, too. UsageError for the built-in model, which cannot follow the form.
     """
     session = agent.session
     if session.model.info.backend == "extractive":
@@ -46,20 +48,21 @@ async def react(agent: Agent, question: str, *, watch: Watch | None = None) -> R
         steps: list[Step] = []
         turns: list[tuple[str, str]] = []
         answer: str | None = None
-        await ask.style()  # a server says only then how much it can read
+        await ask.style()  # a server reports its context length only then
         try:
             while answer is None and len(turns) < MOST_TURNS:
                 prompt = await _fitting(session, question, turns)
-                wrote = (await ask(prompt, "call", stop=STOP)).text
+                wrote = visible(own_text((await ask(prompt, "call", stop=STOP)).text))
                 move = read_move(wrote)
                 answer = move.answer
                 if answer is None:
                     turns.append((wrote, await _observed(session, question, move, steps, execution)))
         finally:
             plan = Plan(tuple(steps), (_text(answer),) if answer else None)
-            recorder.parsed(plan)
+            if steps:  # a plan without steps could not be read back from the record
+                recorder.parsed(plan)
         if answer is None:
-            raise LimitReached(f"the loop came to no answer in {MOST_TURNS} turns")
+            raise LimitReached(f"the loop found no answer in {MOST_TURNS} turns")
         return plan
 
     private = session.documents is not None or any(tool.private for tool in session.all_tools.values())
@@ -68,9 +71,9 @@ async def react(agent: Agent, question: str, *, watch: Watch | None = None) -> R
 
 
 async def _observed(session: Session, question: str, move: Move, steps: list[Step], execution: Execution) -> str:
-    """What the move's call found, as a step of the run; a move that cannot be carried out finds why.
+    """What the move's call found, as a step of the run; what is wrong with a move that cannot be carried out.
 
-    A call without an input is made with the question, which keeps small models in the loop.
+    A call without an input gets the question, which keeps small models in the loop.
     """
     name = ToolNames(session.toolbox).resolve(move.tool) if move.tool else ""
     if name is None or name not in session.toolbox:
@@ -88,7 +91,7 @@ def _text(text: str) -> str:
 
 
 async def _fitting(session: Session, question: str, turns: list[tuple[str, str]]) -> str:
-    """The prompt of the next turn, its observations cut to what the model's window holds."""
+    """The prompt of the next turn, its observations cut to fit the model's window."""
     tools = [(tool.name, tool.description) for tool in session.toolbox.values()]
     window = session.model.info.context_length
     for most in _OBSERVED:

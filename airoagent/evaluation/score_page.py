@@ -2,7 +2,7 @@
 
     Path("scores.html").write_text(score_page("questions.jsonl", {"planned": results}, load_run))
 
-No script and no network. What stands in a run stays text: it is escaped like a report of the run (`view.report`).
+It runs no script and loads nothing. The text of a run is escaped as in a report of the run (`view.report`).
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
-from airoagent.evaluation.scores import Result, Summary, shown_figure, summary
+from airoagent.evaluation.scores import SHARES, Result, Summary, shown_figure, summary
 from airoagent.records.run_record import Run
 from airoagent.view.report import html_page, run_section, shown
 
@@ -18,7 +18,6 @@ __all__ = ["bars", "score_page", "stacks"]
 
 Sets = Mapping[str, Sequence[Result]]
 
-_SCORES: Final = ("exact", "f1", "holds", "declined", "wrong", "valid", "hit")
 _PARTS: Final = ("planner", "reader", "call")
 _COLOURS: Final = ("#3b6ea5", "#d98c3f", "#5b9a68", "#9a5b86", "#777777")
 _WIDE: Final = 420  # pixels of a bar that is full
@@ -32,7 +31,7 @@ _STYLE: Final = (
 
 
 def score_page(title: str, sets: Sets, run_of: Callable[[str], Run | None]) -> str:
-    """The page of these sets of results by name; ``run_of`` returns the run of an id, if there is a record of it."""
+    """The page of sets of results by name; ``run_of`` returns the run with an id, or None if there is no record."""
     figures = {name: summary(results) for name, results in sets.items()}
     body = [f"<h1>{shown(title)}</h1>", _table(figures), "<h2>Scores</h2>", bars(figures)]
     body += ["<h2>Tokens per question</h2>", stacks(figures), "<h2>Questions</h2>", *_choices()]
@@ -43,7 +42,7 @@ def score_page(title: str, sets: Sets, run_of: Callable[[str], Run | None]) -> s
 def _table(figures: Mapping[str, Summary]) -> str:
     rows = ["".join(f"<th>{shown(name)}</th>" for name in ("", *figures))]
     rows.append("".join(f"<td>{cell}</td>" for cell in ("questions", *(one.questions for one in figures.values()))))
-    for field in (*_SCORES, "repairs", "tool_errors", "tokens", "seconds"):
+    for field in (*SHARES, "repairs", "tool_errors", "tokens", "seconds"):
         values = [getattr(one, field) for one in figures.values()]
         if any(value is not None for value in values):
             cells = (field, *("" if value is None else shown_figure(value, field) for value in values))
@@ -57,25 +56,24 @@ def _table(figures: Mapping[str, Summary]) -> str:
 def bars(figures: Mapping[str, Summary]) -> str:
     """The scores as bars from 0 to 100 %, each with its interval as a line."""
     drawn, y = [], 4
-    for field in _SCORES:
+    for field in SHARES:
         values = [(name, getattr(one, field)) for name, one in figures.items()]
         if all(value is None for _, value in values):
             continue
         drawn.append(_text(0, y + 12, field))
         for at, (_, value) in enumerate(values):
             if value is not None:
-                ends = f"{100 * value.mean:.1f} %"
                 drawn.append(_bar(_LEFT, y, value.mean * _WIDE, at))
                 low, high = _LEFT + value.low * _WIDE, _LEFT + value.high * _WIDE
                 drawn.append(f'<path d="M{low:.1f} {y + 7}H{high:.1f}" style="stroke:currentColor"/>')
-                drawn.append(_text(max(high, _LEFT) + 6, y + 12, ends))
+                drawn.append(_text(max(high, _LEFT) + 6, y + 12, f"{100 * value.mean:.1f} %"))
             y += 16
         y += 8
     return _svg(drawn, y, figures, "scores with 95 % intervals")
 
 
 def stacks(figures: Mapping[str, Summary]) -> str:
-    """The tokens of a question as a bar a set, cut into those of the planner, the reader and single calls."""
+    """The tokens per question as a bar for each set, divided into planner, reader and single calls."""
     most = max((one.tokens.mean for one in figures.values()), default=0) or 1
     drawn, y = [], 4
     for name, one in figures.items():

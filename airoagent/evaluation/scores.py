@@ -1,17 +1,18 @@
-"""Questions with known answers, asked of an agent and scored.
+"""Asks an agent questions with known answers, and scores what it answers.
 
     questions = read_questions(Path("questions.jsonl"))                 # question_files
     results = await evaluate(agent, questions, at_once=4)
     print(summary(results).holds.mean)
 
-The scores are SQuAD's exact match and F1 (lower case, without articles and punctuation), whether the answer contains an
-accepted one, whether it declined, and the worst case: answered, and wrong. Intervals are percentile bootstraps over the
-questions with a fixed seed, so the same results give the same figures.
+The scores are SQuAD's exact match and F1 (in lower case, without articles and punctuation), whether the answer contains
+an accepted one, whether the agent declined, and the worst case: it answered wrongly. Intervals are percentile
+bootstraps over the questions with a fixed seed, so the same results give the same figures.
 """
 
 from __future__ import annotations
 
 import asyncio
+import json
 import random
 import re
 import string
@@ -28,18 +29,29 @@ from airoagent.evaluation.react import react
 from airoagent.events import AttemptFailed, PlanRefused, StepFailed
 from airoagent.records.run_record import Run
 
-__all__ = ["Figure", "Result", "Summary", "evaluate", "paired", "score", "shown_figure", "summary"]
+__all__ = [
+    "SHARES",
+    "Figure",
+    "Result",
+    "Summary",
+    "evaluate",
+    "paired",
+    "read_result",
+    "score",
+    "shown_figure",
+    "summary",
+]
 
 _ROUNDS: Final = 1000
-_SHARES: Final = ("exact", "f1", "holds", "declined", "wrong", "valid", "hit")
+SHARES: Final = ("exact", "f1", "holds", "declined", "wrong", "valid", "hit")
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One question's run, scored; scores are 0 to 1. ``hit`` is None where no source was asked for.
+    """The scores of one question's run, each from 0 to 1. ``hit`` is None if the question names no source.
 
-    ``tokens`` are all that models read and wrote; ``planner``, ``reader`` and ``call`` are the parts of it that the
-    plan, the tools and single calls took (`airoagent.records.run_record.Run.account`).
+    ``tokens`` are all that models read and wrote; ``planner``, ``reader`` and ``call`` are the parts that the plan, the
+    tools and single calls took (`airoagent.records.run_record.Run.account`).
     """
 
     id: str
@@ -74,7 +86,7 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """The figures of a set. ``hit`` is None where no question names a source; tokens and seconds are per question."""
+    """The figures of a set. ``hit`` is None if no question names a source; tokens and seconds are per question."""
 
     questions: int
     exact: Figure
@@ -111,14 +123,14 @@ def _f1(given: list[str], right: list[str]) -> float:
 
 
 def score(question: Question, run: Run) -> Result:
-    """The run's scores. A question without answers is right where the run declines."""
+    """The run's scores. If a question has no accepted answers, it is right to decline."""
     answer = run.answer if run.status == "done" and run.answered and run.answer is not None else ""
     given, right = _normal(answer), [_normal(one) for one in question.answers]
     declined = not answer.strip()
     exact = max((float(given == one) for one in right), default=float(declined))
     f1 = max((_f1(given, one) for one in right), default=float(declined))
     spaced = f" {' '.join(given)} "
-    holds = max((float(f" {' '.join(one)} " in spaced) for one in right if one), default=float(declined))
+    holds = max(exact, *(float(f" {' '.join(one)} " in spaced) for one in right if one), 0.0)
     hit = None
     if question.source:
         hit = float(any(question.source in source.url for source in run.sources))
@@ -150,6 +162,18 @@ def score(question: Question, run: Run) -> Result:
     )
 
 
+def read_result(line: str) -> Result:
+    """The result in a line of JSON; ValueError or TypeError if it is not one."""
+    result = Result(**json.loads(line))
+    numbers = [
+        value for one in fields(Summary)[1:] if (value := getattr(result, one.name)) is not None or one.name != "hit"
+    ]
+    texts = [result.id, result.run, result.answer, result.question, *result.wanted]
+    if not all(isinstance(text, str) for text in texts) or not all(abs(number) < 1e15 for number in numbers):
+        raise ValueError("not a result")
+    return result
+
+
 async def evaluate(
     agent: Agent,
     questions: Sequence[Question],
@@ -158,9 +182,10 @@ async def evaluate(
     baseline: bool = False,
     told: Callable[[Result], None] | None = None,
 ) -> tuple[Result, ...]:
-    """Ask all questions, ``at_once`` concurrently; ``told`` gets each result as it comes. In the questions' order.
+    """Ask all questions, ``at_once`` concurrently; returns the results in the questions' order.
 
-    With ``baseline`` they are asked in a loop without a plan (`react`); UsageError for those with texts of their own.
+    ``told`` is called with each result as it comes. With ``baseline`` the questions are asked in a loop without a plan
+    (`react`); UsageError if one has texts of its own.
     """
     if baseline and (own := next((one for one in questions if one.context), None)) is not None:
         raise UsageError(
@@ -200,15 +225,15 @@ def _figure(values: Sequence[float]) -> Figure:
 
 
 def shown_figure(figure: Figure, name: str) -> str:
-    """A figure as text: a share as a percentage, a count or a time as it is."""
-    if name in _SHARES:
+    """A figure as text: shares as percentages, counts and times as they are."""
+    if name in SHARES:
         return f"{100 * figure.mean:6.1f} %  ({100 * figure.low:.1f} to {100 * figure.high:.1f})"
     places = 2 if name in ("repairs", "tool_errors", "seconds") else 0
     return f"{figure.mean:8,.{places}f}  ({figure.low:,.{places}f} to {figure.high:,.{places}f})"
 
 
 def summary(results: Sequence[Result]) -> Summary:
-    """The figures of these results, of which there is at least one."""
+    """The figures of these results (at least one)."""
     figures: dict[str, Any] = {}
     for one in fields(Summary)[1:]:
         values = [float(value) for result in results if (value := getattr(result, one.name)) is not None]
@@ -217,9 +242,9 @@ def summary(results: Sequence[Result]) -> Summary:
 
 
 def paired(first: Sequence[Result], second: Sequence[Result], name: str = "holds") -> tuple[Figure, float]:
-    """How much better the second is at the same questions, with its interval, and how likely so much is by chance.
+    """How much better the second results are for the same questions, with an interval, and the p-value.
 
-    The chance is that of a sign-flip permutation test with 1,000 rounds.
+    The p-value is that of a sign-flip permutation test with 1,000 rounds.
     """
     by_id = {result.id: result for result in second}
     gains = [getattr(by_id[one.id], name) - getattr(one, name) for one in first if one.id in by_id]

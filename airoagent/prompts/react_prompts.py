@@ -1,10 +1,10 @@
-"""The prompt of a think-act-observe loop in the form of ReAct, and the reading of what a model writes for it.
+"""Writes the prompts of a think-act-observe loop in the form of ReAct, and reads what a model writes for them.
 
     prompt = react_prompt("How deep is Lake Baikal?", [("Search", "Searches.")], [("Action: Search\\n...", "1,642 m")])
     move = read_move("Thought: Look.\\nAction: Search\\nAction Input: Lake Baikal")     # move.tool, move.input
 
-Source: ReAct (arXiv 2210.03629) with the two lines ``Action`` and ``Action Input`` that most programs ask for; the
-words are ours. It is a baseline to measure plans against (`airo eval --baseline react`), not a way to answer.
+Source: ReAct (arXiv 2210.03629), with the two lines ``Action`` and ``Action Input`` that most programs use; the wording
+is ours. It is a baseline to compare plans with (`airo eval --baseline react`), not a way to answer.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from airoagent.prompts.harmless import harmless
 __all__ = ["STOP", "Move", "react_prompt", "read_move"]
 
 STOP = ("Observation:", "\nQuestion:")
-"""What ends a turn: from here on it is not the model's to write."""
+"""What ends a turn: the model does not write the rest."""
 
 _SYSTEM = """\
 Answer the question. You can use tools, one at a time. Write in this form:
@@ -44,7 +44,7 @@ Final Answer: 330 metres"""
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """One turn of a model: a tool to call with its input, or (``answer`` is not None) the end. ``tool`` may be ""."""
+    """One turn of a model: a tool to call ("": none) with its input, or, if ``answer`` is not None, the end."""
 
     thought: str = ""
     tool: str = ""
@@ -55,9 +55,9 @@ class Move:
 def react_prompt(
     question: str, tools: Iterable[tuple[str, str]], turns: Sequence[tuple[str, str]], most: int = 1000
 ) -> Chat:
-    """The prompt for the next turn; ``turns`` are what the model wrote and what it then observed.
+    """The prompt for the next turn; ``turns`` are pairs of what the model wrote and what it then observed.
 
-    Of an observation the first ``most`` characters are shown, on one line.
+    The first ``most`` characters of each observation are shown, on one line.
     """
     offered = [(name, " ".join(description.split())) for name, description in tools]
     lines = "\n".join(f"{name}: {description}" for name, description in offered)
@@ -70,26 +70,24 @@ def react_prompt(
 
 
 _LINE = re.compile(r"^[ \t*]*(thought|action input|action|final answer)[ \t*]*:[ \t*]*", re.IGNORECASE | re.MULTILINE)
-_BRACKETS = re.compile(
-    r"([^\[(\n]+?)\s*[\[(](.*)[\])]\s*\Z", re.DOTALL
-)  # ReAct's own form: Search[height of the tower]
+_BRACKETS = re.compile(r"([^\[(]+)[\[(](.*)[\])]")  # ReAct's own form: Search[height of the tower]
 
 
 def read_move(text: str) -> Move:
-    """The first thing that the text says to do; `Move` without tool and answer where it says nothing of the kind."""
+    """The first action or answer in the text; a `Move` without either if there is none."""
     found = list(_LINE.finditer(text))
     ends = [*[mark.start() for mark in found[1:]], len(text)]
     parts: dict[str, str] = {}
     for mark, end in zip(found, ends, strict=False):
         name = mark[1].lower()
         if name in parts or ("action" in parts and name != "action input"):
-            break  # a second turn, which the model made up
+            break  # a second turn, made up by the model
         parts[name] = text[mark.end() : end].strip()
         if name in ("final answer", "action input"):
             break
     if parts.get("final answer"):
         return Move(parts.get("thought", ""), answer=parts["final answer"].split("\n\n")[0].strip())
-    tool, given = parts.get("action", "").split("\n")[0].strip(" *`."), parts.get("action input", "")
+    tool, given = parts.get("action", "").split("\n")[0].strip(" \t\r*`."), parts.get("action input", "")
     if not given and (called := _BRACKETS.fullmatch(tool)):
-        tool, given = called[1], called[2]
+        tool, given = called[1].rstrip(), called[2]
     return Move(parts.get("thought", ""), tool, " ".join(given.split()).strip("\"'`"))

@@ -1,4 +1,4 @@
-"""What recorded runs are good for later: plan files, pairs for fine-tuning, tools that find what they found then."""
+"""Uses of recorded runs: plan files, pairs for fine-tuning, and tools that return what they found then."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from airoagent.engine.policy import Recall
+from airoagent.engine.provenance import plan_is_trusted
 from airoagent.engine.recorder import StartingPoint
 from airoagent.engine.session import Session, Watch
 from airoagent.errors import StoreError, UsageError
@@ -55,13 +56,16 @@ def _with_name(plan: Plan, word: str, name: str) -> Plan:
 def instruct_lines(run: Run) -> Iterator[str]:
     """What the model was asked in a good run, and what it wrote, as JSON Lines of instruction and response.
 
-    Nothing of a run without an answer, of a plan that was refused, or of a step that found no answer.
+    Nothing of a run without an answer, of a plan that was refused, of a step that found no answer, or of the turns of a
+    loop without a plan (`airo eval --baseline`).
     """
     if run.status != "done" or any(isinstance(event, PlanRefused) for event in run.events):
         return
-    answered = {id for id, found in run.evidence.items() if found.answered}
+    good = {id for id, found in run.evidence.items() if found.answered}
+    if plan_is_trusted(run) or "planner" in run.account:  # in a loop, each turn is asked after the tools have answered
+        good.add("")
     for event in run.events:
-        if isinstance(event, ModelCalled) and event.finish == "stop" and (not event.step or event.step in answered):
+        if isinstance(event, ModelCalled) and event.finish == "stop" and event.step in good:
             yield json.dumps({"instruction": event.prompt, "response": event.text.strip()}, ensure_ascii=False) + "\n"
 
 

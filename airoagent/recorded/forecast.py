@@ -1,12 +1,12 @@
-"""What running a plan will take, before it is run: calls, tokens, seconds, money, and the steps that decide the time.
+"""Forecasts what running a plan will take: calls, tokens, seconds, money, and the steps that decide the time.
 
     habits = learned(runs, model.info.name)              # from runs on record, best on this machine
     found = forecast(plan, model, habits)
     print(found.usage.prompt_tokens, found.seconds, found.critical_path)
 
-Prompts are put together as the steps will, with evidence as long as their tools have found so far, and counted by the
-model. A call takes the time that calls of that model have taken for as many tokens, a tool the time it has taken:
-medians, since a first call or a busy machine is not what to expect. What nothing is on record about is in ``notes``.
+Prompts are composed as the steps will compose them, with evidence of the length that their tools have found so far,
+and counted by the model. The seconds of a tool, and of a model per token, are medians of those on record, which leave
+out a slow first call or a busy machine. ``notes`` say what has no record.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ from airoagent.records.run_record import Run
 
 __all__ = ["Forecast", "Habits", "StepForecast", "ToolHabit", "forecast", "learned"]
 
-_NEW_CHARACTERS: Final = 1500  # of evidence by a tool that nothing is on record about
-_NEW_WRITTEN: Final = 40  # tokens of an answer by a model that nothing is on record about
+_NEW_CHARACTERS: Final = 1500  # of evidence by a tool without a record
+_NEW_WRITTEN: Final = 40  # tokens of an answer by a model without a record
 _NEW_SECONDS: Final = 1.0  # of a tool's own
 
 
 @dataclass(frozen=True, slots=True)
 class ToolHabit:
-    """A call of a tool: its own seconds, characters of evidence, model calls, and the tokens each of them wrote."""
+    """The average call of a tool: its own seconds, characters of evidence, model calls, and tokens written by each."""
 
     seconds: float
     characters: float
@@ -45,9 +45,9 @@ class ToolHabit:
 
 @dataclass(frozen=True, slots=True)
 class Habits:
-    """What runs on record say: of each tool, and of the model, where it has been asked for a step.
+    """What the runs on record show of each tool, and of the model when it was asked for a step.
 
-    ``rate`` are its seconds per token that it reads or writes (None: not known), ``per_token`` the characters of one.
+    ``rate`` is the model's seconds per token read or written (None: not known), ``per_token`` the characters of one.
     """
 
     runs: int = 0
@@ -69,7 +69,7 @@ class StepForecast:
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """What a plan will take. ``seconds`` is the time until the answer; ``model_calls`` an average, so not whole."""
+    """What a plan will take. ``seconds`` is the time until the answer; ``model_calls`` is an average, not whole."""
 
     steps: tuple[StepForecast, ...]
     usage: Usage
@@ -87,7 +87,7 @@ class Forecast:
 
 
 def learned(runs: Iterable[Run], model: str) -> Habits:
-    """The habits of all tools, and of this model, in these runs."""
+    """The habits of all tools and of this model in these runs."""
     finished: dict[str, list[tuple[float, float, int, int]]] = defaultdict(list)
     rates: list[float] = []
     characters = read = count = 0
@@ -118,7 +118,7 @@ def learned(runs: Iterable[Run], model: str) -> Habits:
 
 
 def forecast(plan: Plan, model: Model, habits: Habits) -> Forecast:
-    """What running this plan with this model will take. The model counts tokens, for which it may have to be loaded."""
+    """What running this plan with this model will take. The model is loaded if it has to be, to count tokens."""
     per_token = habits.per_token or _characters_per_token(plan, model)
     steps = {step.id: _step(step, plan, model, habits, per_token) for step in plan.steps}
     graph = build_graph(plan)
@@ -132,7 +132,7 @@ def forecast(plan: Plan, model: Model, habits: Habits) -> Forecast:
     path = [max(ends, key=lambda one: ends[one])] if ends else []
     while path and path[-1] in before:
         path.append(before[path[-1]])
-    # A model of this machine answers one call after the other, whatever could be asked side by side.
+    # A model on this machine answers one call after the other, even if steps could run concurrently.
     writing = sum(one.seconds for one in steps.values() if one.model_calls >= 0.5)
     seconds = max(ends.values(), default=0.0)
     return Forecast(
@@ -163,7 +163,7 @@ def _step(step: Step, plan: Plan, model: Model, habits: Habits, per_token: float
 
 
 def _new(tool: str) -> ToolHabit:
-    """A tool that nothing is on record about."""
+    """The guess for a tool without a record."""
     asks = is_model(tool)
     return ToolHabit(0.0 if asks else _NEW_SECONDS, 200 if asks else _NEW_CHARACTERS, float(asks), _NEW_WRITTEN * asks)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import random
@@ -20,6 +21,8 @@ from typing import Any
 import pytest
 
 from airoagent import extras
+from airoagent.cli.batch_pool import Job, Lost
+from airoagent.cli.batch_questions import Asked
 from airoagent.events import StepStarted
 from airoagent.records.store import Store
 from tests.benchmarks.bench_batch import children, run
@@ -86,10 +89,11 @@ def test_a_question_without_an_answer_gives_the_exit_code_and_the_others_theirs(
         (b'{"question": "\\ud83d"}', "lone surrogate"),
         (b"caf\xe9?", "the line is not UTF-8 text (byte 3)"),
         (b"a\0b", "zero byte"),
+        (b"???", "there is no question"),
         (b"x" * 3_000_000, "the line is longer than 1 MB"),
         (b'{"id": "1", "question": "y"}', "line 2: duplicate id '1'"),
     ],
-    ids=range(9),
+    ids=range(10),
 )
 def test_a_line_that_is_not_a_question_is_one_line_and_the_others_go_on(
     airo: Airo, tools: str, tmp_path: Path, line: bytes, told: str
@@ -451,6 +455,22 @@ def test_an_id_that_is_null_is_the_number_of_the_line(airo: Airo, tmp_path: Path
     assert list(rows(airo("batch", str(file), "--quiet", "--docs", LIBRARY, "--no-store").out)) == ["1"]
 
 
+def test_the_answers_are_not_appended_to_the_questions(airo: Airo, questions: Path) -> None:
+    for out in (questions, questions.parent / "." / questions.name):
+        result = airo("batch", str(questions), "--docs", LIBRARY, "--out", str(out))
+        assert result.code == 2 and "is the file of questions" in result.err
+    assert questions.read_text() == QUESTIONS
+
+
+def test_a_line_that_is_not_one_of_ours_is_not_read_as_an_answer(airo: Airo, questions: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out.jsonl"
+    row = '{"id": "1", "question": "How deep is Lake Baikal?", "status": "failed", "run": "r", "failure": '
+    out.write_text("".join(f'{row}{{"exit_code": {code}}}}}\n' for code in ("1e999", "9" * 30, "[]")) + "[1]\n5\n")
+    result = airo("batch", str(questions), "--docs", LIBRARY, "--out", str(out), "--quiet", "--no-store")
+    assert result.code == 0, result.err
+    assert {row["id"] for row in map(json.loads, out.read_text().splitlines()[5:])} == {"1", "otters"}
+
+
 @pytest.mark.parametrize("sign", [",", ";", "\t"])
 def test_a_table_has_its_questions_in_a_column(airo: Airo, tmp_path: Path, sign: str) -> None:
     lines = (
@@ -468,8 +488,26 @@ def test_a_table_has_its_questions_in_a_column(airo: Airo, tmp_path: Path, sign:
     found = rows(result.out)
     assert result.code == 2 and set(found) == {"lake", "4", "6", "7", "8", "open"}
     assert "1,642" in found["lake"]["answer"] and found["4"]["status"] == "done"
-    assert "the question is not text" in found["6"]["failure"]["message"]
+    assert "there is no question" in found["6"]["failure"]["message"]
     assert "not UTF-8" in found["7"]["failure"]["message"] and "duplicate id" in found["8"]["failure"]["message"]
+
+
+def test_an_id_cannot_control_the_terminal(airo: Airo, tmp_path: Path) -> None:
+    (tmp_path / "q.jsonl").write_text('{"id": "a\\u001b[2J", "question": "How deep is Lake Baikal?"}\n')
+    result = airo("batch", str(tmp_path / "q.jsonl"), "--docs", LIBRARY)
+    assert result.code == 0 and ": done (" in result.err and "\x1b" not in result.err
+
+
+def test_a_process_that_has_ended_is_not_asked_again() -> None:
+    async def ask() -> bool:
+        child = subprocess.Popen([sys.executable, "-c", ""], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        child.wait()
+        with closing(Job(child)) as job:
+            with pytest.raises(Lost):
+                await job.answer(Asked("1", "How deep?", 1), "run")
+            return job.dead.is_set()
+
+    assert asyncio.run(ask())
 
 
 def test_a_table_without_a_column_of_questions_is_refused(airo: Airo, tmp_path: Path) -> None:

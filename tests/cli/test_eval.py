@@ -25,6 +25,23 @@ def test_the_command_prints_the_figures_writes_the_rows_and_compares(airo: Airo,
     assert airo("eval", file, "--against", file).code == 2
 
 
+def test_what_cannot_be_read_or_written_is_refused_before_anything_is_asked(airo: Airo, tmp_path: Path) -> None:
+    file, earlier = tmp_path / "q.jsonl", tmp_path / "earlier.jsonl"
+    file.write_text('{"question": "How deep is Lake Baikal?", "answers": ["1,642"]}')
+    for option in ("--out", "--html"):
+        assert "is the file of questions" in airo("eval", file, option, file).err
+        assert airo("eval", file, option, tmp_path / "none" / "x").code == 2
+    assert "the same file" in airo("eval", file, "--out", earlier, "--html", earlier).err
+    assert "1,642" in file.read_text() and airo("runs").out == ""
+    assert airo("eval", file, "--docs", "examples/library", "--out", earlier).code == 0
+    good = json.loads(earlier.read_text())
+    wrong = [{"holds": "x"}, {"f1": None}, {"tokens": 1e999}, {"answer": 5}, {"wanted": 5}, {"wanted": [5]}, {"id": []}]
+    for change in wrong:
+        earlier.write_text(json.dumps({**good, **change}))
+        refused = airo("eval", file, "--against", earlier)
+        assert refused.code == 2 and "is not the --out file of an evaluation" in refused.err, change
+
+
 def test_several_sets_stand_side_by_side_in_the_table_and_on_the_page(airo: Airo, tmp_path: Path) -> None:
     file, one, page = tmp_path / "q.csv", tmp_path / "one.jsonl", tmp_path / "page.html"
     file.write_text('question,answer\nHow deep is Lake Baikal?,"1,642"\nWhere do otters sleep?,kelp\n')

@@ -30,9 +30,10 @@ def test_a_dry_run_runs_and_records_nothing(airo: Airo, monkeypatch: pytest.Monk
     found = json.loads(airo("run", "danube", "--dry-run", "--json").out)["forecast"]
     assert found["tool_calls"] == 5 and found["money"] == found["usage"]["prompt_tokens"]
     assert airo("runs").out == ""
-    monkeypatch.setenv("AIRO_PRICES", "extractive:1")
-    wrong = airo("run", "danube", "--dry-run")
-    assert wrong.code == 2 and "is not NAME=READ/WRITTEN" in wrong.err
+    for price in ("extractive:1", "extractive=x", "extractive=nan", "extractive=1/inf", "extractive=-1"):
+        monkeypatch.setenv("AIRO_PRICES", price)
+        wrong = airo("run", "danube", "--dry-run")
+        assert wrong.code == 2 and "is not NAME=READ/WRITTEN" in wrong.err
 
 
 def test_a_plan_above_the_limit_is_not_run_without_a_terminal(airo: Airo) -> None:

@@ -59,6 +59,11 @@ def test_squad_and_hotpot_are_read_as_they_are_published(tmp_path: Path) -> None
         '{"data": [{"paragraphs": [{"qas": [{}]}]}]}',
         '[{"question": "Who?", "context": 3}]',
         '{"question": "Who?", "answers": [], "context": [1]}',
+        '{"question": "???", "answers": []}',
+        r'{"question": "Who \ud83d?", "answers": []}',
+        r'{"question": "Who?", "answers": ["Ann \ud83d"]}',
+        r'{"question": "Who?", "answers": [], "context": "Ann \ud83d"}',
+        '{"question": "Who?", "answers": "Can be one of [' + "-" * 100_000 + '1]"}',
     ],
 )
 def test_a_file_that_holds_no_questions_is_refused_in_one_sentence(tmp_path: Path, text: str) -> None:
@@ -104,6 +109,12 @@ def test_the_forms_that_people_have_are_read(tmp_path: Path, text: str, expected
             read_questions(file)
     else:
         assert read_questions(file) == (expected,)
+
+
+def test_a_repeated_id_gets_a_number(tmp_path: Path) -> None:
+    file = tmp_path / "q.jsonl"
+    file.write_text("".join(json.dumps({"id": id, "question": "Who?"}) + "\n" for id in ("a", "b", "a", "a")))
+    assert [question.id for question in read_questions(file)] == ["a", "b", "a (2)", "a (3)"]
 
 
 def test_the_line_that_cannot_be_read_is_named(tmp_path: Path) -> None:

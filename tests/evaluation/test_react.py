@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from airoagent.evaluation.scores import evaluate
 from airoagent.events import StepStarted
 from airoagent.prompts.chat import Chat
 from airoagent.prompts.react_prompts import Move, read_move
+from airoagent.recorded.export import instruct_lines
 from airoagent.records.run_record import Run
 
 LOOK = "Thought: Look it up.\nAction: look\nAction Input: Lake Baikal\n"
@@ -45,6 +47,24 @@ def test_each_turn_shows_the_model_what_was_found_so_far(tmp_path: Path) -> None
     assert set(run.account) == {"call"} and run.account["call"] == run.usage and run.usage.calls == 2
     recorded = agent.session.load(run.id)
     assert recorded.plan == run.plan and agent.replay(recorded).answer == "1,642 metres"
+
+
+def test_the_turns_of_a_loop_are_not_exported_for_fine_tuning(tmp_path: Path) -> None:
+    for turns in ((LOOK, ANSWER), (ANSWER,)):
+        run, _, agent = looped(*turns, store=tmp_path / "runs.sqlite3")
+        recorded = agent.session.load(run.id)
+        assert (run.answer, recorded.answered) == ("1,642 metres", True) and not list(instruct_lines(recorded))
+    asks = "Thought: Ask.\nAction: KnowledgeModel\nAction Input: How deep is it?"
+    agent = Agent(ScriptedModel({"call": [asks, ANSWER], "answer": ["1,642 metres"]}), [look], store=False)
+    (line,) = instruct_lines(asyncio.run(react(agent, "How deep?")))
+    assert json.loads(line)["response"] == "1,642 metres", "a step of the loop is one like any other"
+
+
+def test_thoughts_and_half_characters_of_a_model_are_not_part_of_its_turn(tmp_path: Path) -> None:
+    thinks = "<think>Action: look\nAction Input: a guess</think>"
+    run, _, _ = looped(thinks + LOOK, thinks + "Final Answer: 1,642 \ud83d", store=tmp_path / "runs.sqlite3")
+    assert [event.input for event in run.events if isinstance(event, StepStarted)] == ["Lake Baikal"]
+    assert run.answer is not None and run.answer.encode().startswith(b"1,642 ")
 
 
 def test_what_goes_wrong_is_what_the_model_observes() -> None:
@@ -81,6 +101,8 @@ def test_text_that_looks_like_a_reference_is_only_text(text: str, tmp_path: Path
         (LOOK, Move("Look it up.", "look", "Lake Baikal")),
         ('**Action:** `look`\n**Action Input:** "otters"', Move("", "look", "otters")),
         ("Action: look(otters)\n", Move("", "look", "otters")),
+        ("Action: look [sea (otters)] \t\n", Move("", "look", "sea (otters)")),
+        pytest.param(f"Action: a{' ' * 200_000}b", Move("", f"a{' ' * 200_000}b"), id="many blanks"),
         ("action: look\nAction: sing", Move("", "look", "")),
         (LOOK + ANSWER, Move("Look it up.", "look", "Lake Baikal")),
         ("Final Answer: kelp\n\nQuestion: more", Move("", answer="kelp")),

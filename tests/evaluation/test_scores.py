@@ -18,6 +18,12 @@ def look(text: str) -> str:
     return "Lake Baikal is 1,642 metres deep."
 
 
+@tool
+def the(text: str) -> str:
+    """Finds an article."""
+    return "The"
+
+
 PLAN = ":evidence0: = look[x]\nAnswer: :evidence0:"
 
 
@@ -38,6 +44,12 @@ def test_an_answer_is_scored_as_squad_does(
     result = score(Question("1", "How deep?", answers), run_plan(PLAN, look))
     assert (result.exact, result.f1, result.holds, result.wrong) == (exact, f1, holds, wrong)
     assert (result.declined, result.valid, result.tool_errors) == (0.0, 1.0, 0)
+
+
+def test_an_exact_answer_is_never_wrong() -> None:
+    run = run_plan(":evidence0: = the[x]\nAnswer: :evidence0:", the)
+    result = score(Question("1", "Which article?", ("the",)), run)
+    assert (result.exact, result.holds, result.wrong) == (1.0, 1.0, 0.0)
 
 
 def test_to_decline_is_right_where_there_is_no_answer_and_not_wrong_where_there_is() -> None:
