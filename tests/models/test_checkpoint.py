@@ -120,6 +120,13 @@ def _bin(content: bytes) -> Callable[[Path], None]:
         (_write("model.safetensors", b"version https://git-lfs.github.com/spec/v1\n"), "Git LFS pointer"),
         (_write("model.safetensors", b"\x02" + b"\0" * 7 + b"[]" + b"x" * 90), "cut off or damaged"),
         (_write("model.safetensors", b"\x09" + b"\0" * 7 + b'{"a": 1} ' + b"x" * 90), "cut off or damaged"),
+        (
+            _write(
+                "model.safetensors",
+                b"\x41" + b"\0" * 7 + b'{"a": {"dtype": "F32", "shape": [1e999], "data_offsets": [0, 4]}}' + b"x" * 90,
+            ),
+            "cut off or damaged",
+        ),
         (_index(b"{}"), "model.safetensors.index.json of tiny does not say which files"),
         (_index(b'{"weight_map": {"a": "b.safetensors"}}'), "does not say which files"),
         (_index(b'{"metadata": {}, "weight_map": ["a"]}'), "does not say which files"),

@@ -155,7 +155,14 @@ def _header(path: Path, name: str) -> dict[str, Tensor]:
         text = file.read(length)
     try:
         tensors, end = _parsed(json.loads(text))
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):  # JSON, but no such header.
+    except (
+        ValueError,
+        TypeError,
+        KeyError,
+        AttributeError,
+        OverflowError,
+        RecursionError,
+    ):  # JSON, but no such header.
         raise _damaged(path, name) from None
     if 8 + length + end > size:
         raise _damaged(path, name)
