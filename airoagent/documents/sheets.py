@@ -190,6 +190,11 @@ def _column(letters: str) -> int:
     return number - 1
 
 
+def _item(items: list[str], number: str) -> str:
+    """The item of this number, counted from 0; "" where there is none."""
+    return items[int(number)] if number.isdecimal() and len(number) < 10 and int(number) < len(items) else ""
+
+
 class _Cells:
     """What the cells of a workbook show."""
 
@@ -203,14 +208,14 @@ class _Cells:
             return _rich_text(cell)
         written = next(((one.text or "").strip() for one in cell.iterchildren("{*}v")), "")
         if kind == "s":
-            return self._texts[int(written)] if written.isdecimal() and int(written) < len(self._texts) else ""
+            return _item(self._texts, written)
         if kind == "b":
             return {"1": "TRUE", "0": "FALSE"}.get(written, written)
         if kind == "d":
             return _date(written)
         if kind in ("str", "e") or not written:
             return " ".join(_CONTROL.sub(" ", written).split())
-        form = self._formats[int(style)] if style.isdecimal() and int(style) < len(self._formats) else ""
+        form = _item(self._formats, style)
         try:
             return self._shown(written, float(written), form)
         except (ValueError, OverflowError):
@@ -234,7 +239,7 @@ class _Cells:
 
     def _moment(self, number: float, signs: str) -> str:
         if "[" in signs:  # a length of time: [h]:mm
-            minutes, seconds = divmod(round(abs(number) * 24 * 60 * 60), 60)
+            minutes, seconds = divmod(round(timedelta(days=abs(number)).total_seconds()), 60)
             shown = f"{minutes // 60}:{minutes % 60:02}" + (f":{seconds:02}" if "s" in signs else "")
             return f"-{shown}" if number < 0 else shown
         early = self._epoch.year == 1899 and number < 60  # Excel counts 29 February 1900, which there was not

@@ -137,6 +137,7 @@ def test_each_sheet_is_a_heading_with_its_tables() -> None:
         ("x", 1, "x"),
         (1e300, 1, "1e+300"),
         (1e300, 0, "1e+300"),
+        (1e300, 4, "1e+300"),
         (123456789012345678, 0, "123456789012345678"),
         (-0.51, 4, "-12:14"),
         (0.00052, 11, "0:00:45"),
@@ -237,6 +238,12 @@ def test_the_words_of_a_cell_stay_apart_and_comments_are_no_cells() -> None:
     assert ods_table(rows(cell("a<text:tab/>b<text:line-break/>c"), "<!-- n -->", cell("d<!-- n -->e"))) == "a b c | de"
     shown = table(xlsx(sheet(row(1, "<!-- n -->", text("A1", "a_x000D_\nb"), '<c r="B1"><!-- n --><v>1</v></c>'))))
     assert shown == "a b | 1"
+
+
+@pytest.mark.parametrize("number", ["99", "-1", "x", "", "9" * 5000])
+def test_a_text_that_the_workbook_does_not_have_is_empty(number: str) -> None:
+    cells = row(1, f'<c r="A1" t="s"><v>{number}</v></c>', text("B1", "y"))
+    assert table(xlsx(sheet(cells))) == "y"
 
 
 def test_a_hidden_sheet_takes_nothing_of_the_limits() -> None:
