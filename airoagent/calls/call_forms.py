@@ -75,27 +75,41 @@ _CALL_TAGS = tuple(
     )
 )
 _PARAMETER_TAG = re.compile(
-    r"<parameter(?:=| name=)\"?(?P<name>[\w.-]{1,120})\"?>\n?(?P<value>.*?)\n?</parameter>"
-    r"|<arg_key>(?P<key>[\w.-]{1,120})</arg_key>\s*<arg_value>\n?(?P<given>.*?)\n?</arg_value>"
-    r"|<(?P<tag>(?!parameter|arg_)[A-Za-z_][\w.-]{0,120})>\n?(?P<inner>.*?)\n?</(?P=tag)>",
-    re.DOTALL,
+    r"<(?P<parameter>parameter)(?:=| name=)\"?(?P<name>[\w.-]{1,120})\"?>"
+    r"|<arg_key>(?P<key>[\w.-]{1,120})</arg_key>\s*<(?P<value>arg_value)>"
+    r"|<(?P<tag>(?!parameter|arg_)[A-Za-z_][\w.-]{0,120})>"
 )
+
+
+def _tagged_parameters(body: str) -> dict[str, Json]:
+    found: dict[str, Json] = {}
+    at = unclosed = 0
+    while unclosed < _MOST_TRIED and (opened := _PARAMETER_TAG.search(body, at)):
+        at = opened.end()
+        closing = f"</{opened['parameter'] or opened['value'] or opened['tag']}>"
+        end = body.find(closing, at)
+        if end < 0:
+            unclosed += 1
+            continue
+        value = body[at:end].removeprefix("\n").removesuffix("\n")
+        found[opened["name"] or opened["key"] or opened["tag"]] = Plain(value)
+        at = end + len(closing)
+    return found
 
 
 def tagged_calls(text: str) -> Iterator[WrittenCall]:
     """Calls written as tags: ``<function=find><parameter=text>otters</parameter></function>``."""
     found = [one for pattern in _CALL_TAGS if "<" in text for one in pattern.finditer(text)]
     for one in sorted(found, key=re.Match.start):
-        parts = [part.groups() for part in _PARAMETER_TAG.finditer(one["body"])]
-        params: dict[str, Json] = {name or key or tag: Plain(a or b or c or "") for name, a, key, b, tag, c in parts}
+        params = _tagged_parameters(one["body"])
         if params or not one["body"].strip():
             yield WrittenCall(one["name"], params, one.start(), one.end())
 
 
 # Only at the start of a line, after what decorates it: a call in the middle of a sentence is talked about, not made.
 _PYTHON = re.compile(
-    r"(?:^[ \t>`*-]*(?:<\|?[\w ]{1,30}\|?>|\[TOOL_CALLS\]|(?:action|call): ?|print\()?(?:\w{1,40} ?= ?)?(?:await )?"
-    rf"\[?\s*|(?<=\)),\s*|(?<=\));\s*)(?P<name>{_NAME})\(",
+    r"(?:^[ \t>`*-]*+(?:<\|?[\w ]{1,30}\|?>|\[TOOL_CALLS\]|(?:action|call): ?|print\()?(?:\w{1,40} ?= ?)?(?:await )?"
+    rf"(?:\[\s*+|[ \t]*+)|(?<=\)),\s*|(?<=\));\s*)(?P<name>{_NAME})\(",
     re.MULTILINE | re.IGNORECASE,
 )
 _TOKEN = re.compile(r"'(?:[^'\\\n]|\\.)*+'|\"(?:[^\"\\\n]|\\.)*+\"|[()\[\]{}]", re.DOTALL)

@@ -9,9 +9,9 @@ and white space cannot pad it: texts and lists get a longest length where they h
 exponent, objects no further members. Narrowing only takes away: what is written is valid against the schema given.
 
 JSON is one line, ``", "`` and ``": "`` between its parts; llguidance reads the schema itself, with all it knows
-(patterns, formats, ranges). For GBNF, and for YAML, the grammar is written out here from types, enums, lengths, members
-and local ``$ref``; GBNF leaves patterns, formats and ranges to the check of the call. In YAML, objects are blocks of
-lines and everything else is as in JSON, without the characters at which YAML readers stumble.
+(patterns, formats, ranges). For GBNF, and for YAML, the grammar is written out here from types, enums, lengths and
+members; GBNF leaves patterns, formats and ranges to the check of the call. In YAML, objects are blocks of lines and
+everything else is as in JSON, without the characters at which YAML readers stumble.
 """
 
 from __future__ import annotations
@@ -60,12 +60,12 @@ _ANY = ("string", "number", "boolean", "null")
 
 
 def call_grammar(schema: Schema, format: Literal["json", "yaml"] = "json", words: str = "") -> Grammar:
-    """The grammar of a call that is valid against this schema; ``words``: texts are words of this, as they stand there.
+    """The grammar of a call that is valid against this schema (`call_schema`: without ``$ref`` and ``allOf``).
 
-    ValueError for a ``$ref`` that leads nowhere.
+    ``words``: texts are words of this, as they stand there.
     """
     narrow = narrowed(schema)
-    writer = _Writer(narrow, format == "yaml", re.sub(r'["\\\s\x00-\x1f\x7f-\xa0\u2028\u2029]+', " ", words).strip())
+    writer = _Writer(format == "yaml", re.sub(r'["\\\s\x00-\x1f\x7f-\xa0\u2028\u2029]+', " ", words).strip())
     if format == "yaml":
         body = writer.block(narrow, 0)
     elif words:
@@ -83,12 +83,10 @@ def narrowed(schema: Any) -> dict[str, Any]:
     if not isinstance(schema, Mapping):  # True: anything
         schema = {}
     found = {key: value for key, value in schema.items() if key not in ("description", "title", "default", "examples")}
-    for key in ("anyOf", "oneOf", "allOf"):
+    for key in ("anyOf", "oneOf"):
         if key in found:
             found[key] = [narrowed(one) for one in found[key]]
-    if "$defs" in found:
-        found["$defs"] = {name: narrowed(one) for name, one in found["$defs"].items()}
-    if any(key in found for key in ("enum", "const", "anyOf", "oneOf", "allOf", "$ref")):
+    if any(key in found for key in ("enum", "const", "anyOf", "oneOf")):
         return found
     kinds = found.get("type", _ANY)
     found["type"] = list(kinds) if isinstance(kinds, list | tuple) else kinds
@@ -118,7 +116,7 @@ def _reach(schema: Schema, deep: int) -> int:
     """About how many characters a value has at least, once a model has started the largest of its variants."""
     if deep == 0:
         return 8
-    variants = [_reach(one, deep - 1) for key in ("anyOf", "oneOf", "allOf") for one in schema.get(key, ())]
+    variants = [_reach(one, deep - 1) for one in _variants(schema)]
     values = schema.get("enum", [schema["const"]] if "const" in schema else [])
     variants += [len(json.dumps(value, ensure_ascii=False).encode()) for value in values]
     members = {name: 8 + len(name) + _reach(one, deep - 1) for name, one in schema.get("properties", {}).items()}
@@ -133,12 +131,10 @@ def _reach(schema: Schema, deep: int) -> int:
 class _Writer:
     """Writes a narrowed schema out as ``rules``, by name."""
 
-    def __init__(self, root: Schema, yaml: bool, words: str) -> None:
-        self._root = root
+    def __init__(self, yaml: bool, words: str) -> None:
         self._yaml = yaml
         self._words = words
         self.rules: dict[str, Piece] = {}
-        self._refs: dict[tuple[str, int], str] = {}
         self._character = Alt(
             (_IN_YAML if yaml else _IN_JSON, Seq((Text("\\"), chars('"\\nt' if yaml else '"\\/bfnrt'))))
         )
@@ -151,8 +147,6 @@ class _Writer:
 
     def value(self, schema: Schema) -> Piece:
         """A value, on one line."""
-        if "$ref" in schema:
-            return self._reference(schema["$ref"], -1)
         variants = _variants(schema)
         if variants:
             return Alt(tuple(self.value(one) for one in variants))
@@ -216,18 +210,6 @@ class _Writer:
         assert first is not None
         return first
 
-    def _reference(self, place: str, depth: int) -> Piece:
-        """A rule of its own for what a ``$ref`` names, so that it may name itself; ``depth`` -1: on one line."""
-        if (place, depth) not in self._refs:
-            target: Any = self._root
-            for key in place.removeprefix("#").strip("/").split("/"):
-                target = target.get(key) if isinstance(target, Mapping) else None
-            if not isinstance(target, Mapping):
-                raise ValueError(f"the schema has no {place}")
-            name = self._refs[place, depth] = f"shared{len(self._refs)}"
-            self._rule(name, self.value(target) if depth < 0 else self.block(target, depth))
-        return Use(self._refs[place, depth])
-
     # -- blocks of YAML
 
     def block(self, schema: Schema, depth: int) -> Piece:
@@ -275,9 +257,8 @@ def _listed(opens: str, item: Piece, closes: str, least: int, most: int) -> Piec
 
 
 def _variants(schema: Schema) -> list[Schema]:
-    """What a value may be one of; a single ``allOf`` counts as what it holds."""
-    whole = schema.get("allOf", ())
-    return list(schema.get("anyOf") or schema.get("oneOf") or (whole if len(whole) == 1 else ()))
+    """What a value may be one of."""
+    return list(schema.get("anyOf") or schema.get("oneOf") or ())
 
 
 def _is_wider(schema: Schema, kind: str) -> bool:
@@ -287,9 +268,8 @@ def _is_wider(schema: Schema, kind: str) -> bool:
     if kind == "integer":
         first, last = _whole_range(schema)
         return "multipleOf" in schema or ((first, last) != (-_WHOLE, _WHOLE) and last - first >= _ENUMERATED)
-    told = ("multipleOf", "exclusiveMinimum", "exclusiveMaximum")
-    whole = (schema.get("minimum"), schema.get("maximum")) == (-_NUMBER, _NUMBER)
-    return kind == "number" and (not whole or any(key in schema for key in told))
+    bounded = (schema.get("minimum"), schema.get("maximum")) != (-_NUMBER, _NUMBER)  # by exclusive ones, too
+    return kind == "number" and (bounded or "multipleOf" in schema)
 
 
 def _whole_range(schema: Schema) -> tuple[int, int]:

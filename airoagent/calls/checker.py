@@ -11,6 +11,7 @@ import json
 import math
 from collections.abc import Callable, Collection, Mapping, Sequence
 from decimal import Decimal
+from fractions import Fraction
 
 from airoagent.calls.functions import Function, Param
 from airoagent.calls.json_text import read_value
@@ -266,7 +267,7 @@ def _is_within(value: Json, word: str, bound: Json) -> bool:
         case "exclusiveMaximum":
             return bool(value < bound)
         case "multipleOf":
-            return Decimal(repr(value)) % Decimal(repr(bound)) == 0
+            return not bound or Fraction(repr(value)) % Fraction(repr(bound)) == 0  # as written in decimals
     return True
 
 

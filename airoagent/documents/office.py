@@ -348,7 +348,8 @@ def _open(element: Any, numbered: set[str], style: str = "") -> str:
     inside = escape(element.text or "")
     inside += "".join(_open(one, numbered, style) + escape(one.tail or "") for one in element)
     if tag == "h":
-        level = min(int(attribute(element, "outline-level") or 1), 6)
+        depth = attribute(element, "outline-level")
+        level = min(max(int(depth[:2]), 1), 6) if depth.isdecimal() else 1
         return f"<h{level}>{inside}</h{level}>"
     if tag == "list":
         return f"<ol>{inside}</ol>" if style in numbered else f"<ul>{inside}</ul>"

@@ -40,6 +40,7 @@ class Block:
 
 
 _SPACES = re.compile(r"[ \t\n\r\f\xa0\u2000-\u200a\u202f\u3000]+")
+_MARKS = re.compile("[\x01-\x03]")  # the end of a link, the edge of two elements, the start of a link
 _INVISIBLE = re.compile("[\u00ad\u200b\u2060\ufeff]")
 _JUNK = re.compile(
     r"advertisement|advertising|anzeige|sponsored|share(?: this)?|tweet|print|e-?mail|facebook|twitter|whatsapp"
@@ -55,6 +56,7 @@ _BASE = re.compile(r"(?:\d|\)|(?<![^\W\d])[^\W\d]{1,3})\s?$")  # a number, a bra
 _MOST_SPAN = 30  # columns of a cell
 _MOST_REPEATED, _LONGEST_REPEATED = 5000, 200  # repetitions of cells in a table; characters of a cell that is repeated
 _TRAILING_BARS = re.compile(r"(?<![ |])[ |]+$")
+_LINKS_MEET = re.compile(r"\x01\x02*\x03")  # two links without a space: two words
 _JOINT = re.compile(r"(\w{0,2}[.!?,;:)]?)\x02+(?=(\w{0,8}))")
 _NOT_APART = word_set("sub sup wbr br rt rp code kbd samp tt var math")  # what stands in a word, or spells one
 _AFTER_A_FIGURE = re.compile(r"(?:st|nd|rd|th|[a-z])\b", re.IGNORECASE)
@@ -157,16 +159,15 @@ class _Renderer:
 
     def _link(self, node: Node) -> None:
         href = node.attrs.get("href", "").strip()
-        if self._words and self._words[-1] == "\x01":
-            self._words.append(" ")  # two links side by side are two words
-        at = len(self._words)
+        self._words.append("\x03")
+        at, before = len(self._words), len(self.blocks)
 
         def leave() -> None:
             if href:
-                inside = "".join(word[:300] for word in self._words[at : at + 50])
-                place = len(self.blocks) - (not inside and bool(self.blocks))
-                words = inside or (self.blocks[place].text[:300] if self.blocks else "")
-                self._on_link(place, href, _clean(words).replace("\n", " ")[:300])
+                words = _clean("".join(word[:300] for word in self._words[at : at + 50]))
+                around = not words and len(self.blocks) > before  # the link is around whole blocks
+                words = self.blocks[-1].text if around else words
+                self._on_link(len(self.blocks) - around, href, words.replace("\n", " ")[:300])
             self._words.append("\x01")
 
         self._stack += [leave, *reversed(_jointed(node))]
@@ -176,7 +177,7 @@ class _Renderer:
 
     def _code(self, node: Node) -> None:
         self._flush()
-        text = _INVISIBLE.sub("", _plain(node, self._here).replace("\x02", "")).expandtabs(4).strip("\n")
+        text = _INVISIBLE.sub("", _MARKS.sub("", _plain(node, self._here))).expandtabs(4).strip("\n")
         lines = [line.rstrip() for line in text.split("\n")]
         if any(lines):
             self._add("code", "\n".join(lines))
@@ -264,7 +265,7 @@ def _inline(node: Node, before: Sequence[str]) -> Sequence[Node | str]:
         words = text_of(node, 40, 40).strip()
         if _REFERENCE.fullmatch(words) or _is_note(node):
             return ()
-        if _EXPONENT.fullmatch(words) and _BASE.search("".join(before[-3:])):
+        if _EXPONENT.fullmatch(words) and _BASE.search("".join(before[-3:]).rstrip("\x01")):
             return ("^", *children)
     elif tag in ("mfrac", "msup"):
         parts = [child for child in children if isinstance(child, Node)]
@@ -272,6 +273,8 @@ def _inline(node: Node, before: Sequence[str]) -> Sequence[Node | str]:
             return (*_grouped(parts[0]), "/" if tag == "mfrac" else "^", *_grouped(parts[1]))
     elif tag in ("img", "math") and not children:
         return (_formula(node),)
+    elif tag == "a":
+        return ("\x03", *_jointed(node), "\x01")
     elif tag == "q":
         return ("“", *children, "”")
     elif tag == "rt":
@@ -282,7 +285,7 @@ def _inline(node: Node, before: Sequence[str]) -> Sequence[Node | str]:
 def _jointed(node: Node) -> Sequence[Node | str]:
     """The children of an element, with a mark between two elements where nothing else stands between them."""
     children = node.children
-    if len(children) < 2 or node.tag in _NOT_APART:
+    if len(children) < 2 or _spells(node):
         return children
     parts: list[Node | str] = []
     last = ""
@@ -295,6 +298,18 @@ def _jointed(node: Node) -> Sequence[Node | str]:
     return parts
 
 
+def _spells(node: Node) -> bool:
+    """Whether an element, or one of those right around it, spells out code or a formula."""
+    around: Node | None = node
+    for _ in range(6):
+        if around is None or around.tag in BLOCKS:
+            return False
+        if around.tag in _NOT_APART:
+            return True
+        around = around.parent
+    return False
+
+
 def _at_joint(joint: re.Match[str]) -> str:
     """What stands at the edge of two elements: a space where their layout keeps apart what cannot be one word."""
     before, after = joint[1], joint[2]
@@ -304,7 +319,7 @@ def _at_joint(joint: re.Match[str]) -> str:
     elif before[-1:].isdigit():
         apart = after[:1].lower() != after[:1].upper() and not _AFTER_A_FIGURE.match(after)
     else:
-        sentence = before != "" and not before[-1].isalnum()
+        sentence = before[-1:] in tuple(".!?,;:)")
         apart = len(after) > 1 and after.istitle() and (sentence or (word and before[-1].islower()))
     return before + " " if apart else before
 
@@ -322,7 +337,7 @@ def _is_note(sup: Node) -> bool:
 
 def _clean(text: str) -> str:
     """Runs of white space become one space; a <br> becomes a line break; invisible characters go."""
-    text = _INVISIBLE.sub("", text.replace("\x01", ""))
+    text = _INVISIBLE.sub("", _LINKS_MEET.sub(" ", text).replace("\x01", "").replace("\x03", ""))
     if "\x02" in text:
         text = _JOINT.sub(_at_joint, text)
     if "\x00" not in text:

@@ -42,7 +42,8 @@ class _Tables:
         head: Blocks = [("heading", name, 2)] if name else []
         for row in rows:
             self._rows += 1
-            self._size += sum(map(len, row.values())) + len(row)
+            if row:  # a line of the table: its cells and the bars between them
+                self._size += sum(map(len, row.values())) + 3 * (max(row) - min(row)) + 1
             full = self._size > _CHARACTERS or self._rows > _ROWS
             if row:
                 table.append(row)
@@ -78,12 +79,15 @@ def _elements(data: bytes, *names: str, starts: bool = False) -> Elements:
     tags = [f"{{*}}{name}" for name in names]
     events = ("start", "end") if starts else ("end",)
     options = {"resolve_entities": False, "no_network": True, "recover": True}
-    for event, element in etree.iterparse(io.BytesIO(data), events=events, tag=tags, **options):
+    found = etree.iterparse(io.BytesIO(data), events=events, tag=tags, **options)
+    for event, element in found:
         yield event == "end", _bare(element), element
         if event == "end":
             element.clear()
             while element.getprevious() is not None:
                 del element.getparent()[0]
+    if any(one.type_name == "ERR_NO_MEMORY" for one in found.error_log):  # libxml2 stops without an exception
+        raise MemoryError
 
 
 def _bare(element: Any) -> str:
@@ -91,24 +95,21 @@ def _bare(element: Any) -> str:
     return str(element.tag).rpartition("}")[2]
 
 
-def _parts(element: Any, *names: str) -> Iterator[Any]:
-    return element.iter(*(f"{{*}}{name}" for name in names))  # type: ignore[no-any-return]
+def _number(element: Any, name: str, default: int = 1) -> int:
+    """An attribute that counts from 1; numbers beyond any sheet are cut to seven figures."""
+    text = attribute(element, name)
+    return max(1, int(text[:7])) if text.isdecimal() else default
 
 
-def _text(element: Any) -> str:
-    """All the text in an element as one line; notes and readings (phonetic signs) are left out."""
-    parts = []
-    for one in _parts(element, "t", "p", "s", "tab", "line-break"):
-        if any(True for _ in one.iterancestors("{*}rPh", "{*}annotation")):
-            continue
-        name = _bare(one)
-        parts.append(("" if name == "t" else " ") + ("".join(one.itertext()) if name in ("t", "p") else ""))
-    return " ".join("".join(parts).split())
+def _date(text: str) -> str:
+    """A date of ISO 8601, with its time unless that is midnight."""
+    return text.removesuffix("T00:00:00").replace("T", " ")
 
 
 # Excel ---------------------------------------------------------------------------------------------------------------
 
 _REFERENCE: Final = re.compile(r"([A-Z]{1,3})([0-9]{1,7})")
+_CONTROL: Final = re.compile(r"_x00[01][0-9A-Fa-f]_")
 _MERGED: Final = re.compile(rb'<(?:\w+:)?mergeCell [^>]*ref="([A-Z]{1,3})([0-9]{1,7}):[A-Z]{1,3}([0-9]{1,7})"')
 _BUILT_IN: Final = {
     **dict.fromkeys((9, 10), "0%"),
@@ -127,9 +128,10 @@ def read_xlsx(archive: Archive) -> Parts:
     workbook, parts = archive.xml(main), archive.targets(main)
     old_mac = any(attribute(one, "date1904") in ("1", "true") for one in workbook.iter("workbookPr"))
     shared, styles = (
-        next((name for name in parts.values() if name.endswith(end)), "") for end in ("sharedStrings.xml", "styles.xml")
+        next((name for name in parts.values() if name.lower().endswith(end)), "")
+        for end in ("sharedstrings.xml", "styles.xml")
     )
-    texts = [_text(one) for _, _, one in _elements(archive.read(shared, part=True), "si")]
+    texts = [_rich_text(one) for _, _, one in _elements(archive.read(shared, part=True), "si")]
     cells, tables = _Cells(texts, _formats(archive.xml(styles)), old_mac), _Tables()
     for number, sheet in enumerate(workbook.iter("sheet"), 1):
         part = parts.get(attribute(sheet, "id"), "")
@@ -155,18 +157,15 @@ def _xlsx_rows(data: bytes, cells: _Cells) -> Iterator[Row]:
     for _, tag, row in _elements(data, "row", "col"):
         if tag == "col":
             if row.get("hidden") in ("1", "true"):
-                hidden.update(range(int(row.get("min", 1)) - 1, min(int(row.get("max", 1)), _COLUMNS)))
+                hidden.update(range(_number(row, "min") - 1, min(_number(row, "max"), _COLUMNS)))
             continue
-        given = row.get("r", "")
-        number = int(given) if given.isdecimal() else last + 1
+        number = _number(row, "r", last + 1)
         if number > last + 1:
             yield {}  # rows without anything are not in the file
         last = number
-        if row.get("hidden") in ("1", "true"):
-            continue
         found = {column: text for column, (end, text) in below.items() if end >= number}
         column = -1
-        for cell in row:
+        for cell in row.iterchildren("{*}c"):
             place = _REFERENCE.fullmatch(cell.get("r", ""))
             column = _column(place[1]) if place else column + 1
             if text := cells.text(cell):
@@ -174,7 +173,14 @@ def _xlsx_rows(data: bytes, cells: _Cells) -> Iterator[Row]:
                 end = reaching.get((place[1].encode(), number)) if place else None
                 if end and len(text) <= _LONGEST_REPEATED:
                     below[column] = end, text
-        yield {column: text for column, text in found.items() if column not in hidden and column < _COLUMNS}
+        if row.get("hidden") not in ("1", "true"):
+            yield {column: text for column, text in found.items() if column not in hidden and column < _COLUMNS}
+
+
+def _rich_text(element: Any) -> str:
+    """The text of a string without the signs that say how to read it; ``_x000D_`` stands for a control character."""
+    parts = (one.text or "" for one in element.iter("{*}t") if _bare(one.getparent()) != "rPh")
+    return " ".join(_CONTROL.sub(" ", "".join(parts)).split())
 
 
 def _column(letters: str) -> int:
@@ -182,6 +188,11 @@ def _column(letters: str) -> int:
     for letter in letters:
         number = number * 26 + ord(letter) - 64
     return number - 1
+
+
+def _item(items: list[str], number: str) -> str:
+    """The item of this number, counted from 0; "" where there is none."""
+    return items[int(number)] if number.isdecimal() and len(number) < 10 and int(number) < len(items) else ""
 
 
 class _Cells:
@@ -194,39 +205,43 @@ class _Cells:
     def text(self, cell: Any) -> str:
         kind, style = cell.get("t"), cell.get("s", "")
         if kind == "inlineStr":
-            return _text(cell)
-        written = next(((one.text or "").strip() for one in cell if one.tag[-2:] == "}v"), "")
+            return _rich_text(cell)
+        written = next(((one.text or "").strip() for one in cell.iterchildren("{*}v")), "")
         if kind == "s":
-            return self._texts[int(written)] if written.isdecimal() and int(written) < len(self._texts) else ""
+            return _item(self._texts, written)
         if kind == "b":
             return {"1": "TRUE", "0": "FALSE"}.get(written, written)
-        if kind in ("str", "e", "d") or not written:
-            return " ".join(written.split())
-        form = self._formats[int(style)] if style.isdecimal() and int(style) < len(self._formats) else ""
+        if kind == "d":
+            return _date(written)
+        if kind in ("str", "e") or not written:
+            return " ".join(_CONTROL.sub(" ", written).split())
+        form = _item(self._formats, style)
         try:
-            return self._shown(float(written), form)
+            return self._shown(written, float(written), form)
         except (ValueError, OverflowError):
             return written
 
-    def _shown(self, number: float, form: str) -> str:
+    def _shown(self, written: str, number: float, form: str) -> str:
         """A number in its format: dates, times, shares and amounts of money; others with all their figures."""
         first = form.split(";")[0]
         signs = _LITERAL.sub("", first).lower()
-        if signs != "general" and re.search(r"[dyhs]|mmm", signs):
+        if re.search(r"[dyhs]|mmm", signs):
             return self._moment(number, signs)
         if "%" in signs:
-            return f"{number * 100:.15g}%" if "." not in signs else f"{number * 100:.10g}%"
-        text = f"{number:.15g}" if abs(number) < 1e15 or not number.is_integer() else str(int(number))
+            return f"{number * 100:.12g}%"
+        text = written if written.isdecimal() else f"{number:.15g}"
         money = _MONEY.search(first)
         if money is None:
             return text
         sign = (money[1] or money[2]).strip()
-        return f"{text} {sign}" if first.find("0") < money.start() else f"{sign}{text}"
+        apart = " " if sign.isalpha() else ""
+        return f"{text} {sign}" if first.find("0") < money.start() else f"{sign}{apart}{text}"
 
     def _moment(self, number: float, signs: str) -> str:
         if "[" in signs:  # a length of time: [h]:mm
-            minutes = round(number * 24 * 60)
-            return f"{minutes // 60}:{minutes % 60:02}"
+            minutes, seconds = divmod(round(timedelta(days=abs(number)).total_seconds()), 60)
+            shown = f"{minutes // 60}:{minutes % 60:02}" + (f":{seconds:02}" if "s" in signs else "")
+            return f"-{shown}" if number < 0 else shown
         early = self._epoch.year == 1899 and number < 60  # Excel counts 29 February 1900, which there was not
         moment = self._epoch + timedelta(days=number + early)
         moment = (moment + timedelta(milliseconds=500)).replace(microsecond=0)
@@ -248,21 +263,25 @@ def read_ods(archive: Archive) -> Parts:
     hidden: set[str] = set()
     tables, number = _Tables(), 0
     for ended, tag, element in found:
-        if tag == "style" and any(attribute(one, "display") == "false" for one in _parts(element, "table-properties")):
+        if tag == "style" and any(attribute(one, "display") == "false" for one in element.iter("{*}table-properties")):
             hidden.add(attribute(element, "name"))
         elif tag == "table" and not ended:
             number += 1
             name, shown = attribute(element, "name"), attribute(element, "style-name") not in hidden
-            for blocks in tables.blocks(name, _ods_rows(found)):
-                if shown:
+            rows = _ods_rows(found)
+            if shown:
+                for blocks in tables.blocks(name, rows):
                     yield number, "", blocks
+            else:
+                for _ in rows:  # a hidden sheet takes nothing of the limits
+                    pass
 
 
 def _ods_rows(found: Elements) -> Iterator[Row]:
     """The rows up to the end of a sheet."""
-    below: dict[int, tuple[int, str]] = {}  # by column: into how many rows more a cell reaches, and its text
+    below: dict[int, tuple[int, str]] = {}  # by column: up to which row a cell reaches, and its text
     hidden: set[int] = set()
-    columns = depth = 0
+    columns = number = depth = 0
     for ended, tag, element in found:
         if tag == "table":
             depth += -1 if ended else 1
@@ -270,46 +289,50 @@ def _ods_rows(found: Elements) -> Iterator[Row]:
                 return
         if not ended or depth:
             continue
-        times = _times(element, "number-rows-repeated" if tag == "table-row" else "number-columns-repeated")
-        unseen = attribute(element, "visibility") in ("collapse", "filter")
         if tag == "table-column":
-            hidden.update(range(columns, min(columns + times, _COLUMNS)) if unseen else ())
+            times = _number(element, "number-columns-repeated")
+            hidden.update(range(columns, min(columns + times, _COLUMNS)) if _is_unseen(element) else ())
             columns += times
-        elif tag == "table-row" and not unseen:
-            row = _ods_row(element, below)
-            for _ in range(min(times, _MOST_REPEATED) if row else 1):
+        elif tag == "table-row":
+            times = _number(element, "number-rows-repeated")
+            row = _ods_row(element, below, number)
+            number += times
+            for _ in range(0 if _is_unseen(element) else min(times, _MOST_REPEATED) if row else 1):
                 yield {column: text for column, text in row.items() if column not in hidden}
 
 
-def _ods_row(element: Any, below: dict[int, tuple[int, str]]) -> Row:
-    row = {column: text for column, (_, text) in below.items()}
-    for column, (more, text) in tuple(below.items()):
-        del below[column]
-        if more > 1:
-            below[column] = more - 1, text
+def _is_unseen(element: Any) -> bool:
+    return attribute(element, "visibility") in ("collapse", "filter")
+
+
+def _ods_row(element: Any, below: dict[int, tuple[int, str]], number: int) -> Row:
+    row = {column: text for column, (end, text) in below.items() if end >= number}
     column = 0
-    for cell in element:
-        times = _times(cell, "number-columns-repeated")
+    for cell in element.iterchildren("{*}table-cell", "{*}covered-table-cell"):
+        times = _number(cell, "number-columns-repeated")
         text = _ods_text(cell) if _bare(cell) == "table-cell" else ""
         if text:
             row.update(dict.fromkeys(range(column, min(column + times, _COLUMNS)), text))
-            down = _times(cell, "number-rows-spanned") - 1
-            if down and len(text) <= _LONGEST_REPEATED:
-                below[column] = down, text
+            if len(text) <= _LONGEST_REPEATED:
+                below[column] = number + _number(cell, "number-rows-spanned") - 1, text
         column += times
     return row
 
 
-def _times(element: Any, name: str) -> int:
-    text = attribute(element, name)
-    return max(1, int(text)) if text.isdecimal() and len(text) < 8 else 1
-
-
 def _ods_text(cell: Any) -> str:
     kind, value = attribute(cell, "value-type"), attribute(cell, "value")
-    if kind == "date":
-        return attribute(cell, "date-value").removesuffix("T00:00:00").replace("T", " ")
+    if kind == "date" and (date := attribute(cell, "date-value")):
+        return _date(date)
     try:
-        return f"{float(value):.15g}" if kind == "float" else _text(cell)
+        return f"{float(value if kind == 'float' else ''):.15g}"
     except ValueError:
-        return _text(cell)
+        return " ".join(_paragraphs(cell).split())
+
+
+def _paragraphs(element: Any) -> str:
+    """The text of a cell, its paragraphs and tabs apart; notes and readings (phonetic signs) are left out."""
+    name = _bare(element)
+    if name in ("annotation", "ruby-text") or not isinstance(element.tag, str):
+        return ""
+    inside = (element.text or "") + "".join(_paragraphs(one) + (one.tail or "") for one in element)
+    return f" {inside}" if name in ("p", "s", "tab", "line-break") else inside

@@ -196,7 +196,7 @@ def _held(term: str, stems: frozenset[str]) -> float:
 
 _TOLD = re.compile(r"\d|\b(?:is|are|was|were|has|have|had|can|will|did|do|does)\b", re.IGNORECASE)
 _BULLET = re.compile(r"^(?:[-*•‣◦·]\s+|\d{1,3}[.)]\s+)")
-_MARK = re.compile(r"^(?:#{1,6}|=+)\s+|\s+#+$")
+_MARK = re.compile(r"^(?:#{1,6}|=+)\s+|(?<!\s)\s+#+$")
 _RULE = re.compile(r"^[\s|:+=_*~-]*$")
 _POINTER = re.compile(r"\W*(?:see also|see the page|read more|more about|back to|last updated|copyright|©)\b", re.I)
 _PROSE = re.compile(r"[.!?…。！？:][\"'”’)\]]*$| \| |^[-*•|#]")

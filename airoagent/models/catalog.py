@@ -20,7 +20,7 @@ from typing import Final, Literal
 from airoagent.errors import ModelError
 from airoagent.models.backend_options import read_options
 from airoagent.models.base import Model, Sampling
-from airoagent.models.hub import NotFetched, Progress, is_hub_name, snapshot
+from airoagent.models.hub import NotFetched, Progress, is_hub_name, reason_of, snapshot
 from airoagent.models.local.checkpoint import ggml_message, missing_libraries, read_checkpoint
 from airoagent.models.local.machine import Machine, this_machine
 from airoagent.models.packaged import PACKAGED, downloaded_file, packaged_adapter
@@ -222,8 +222,6 @@ def open_model(
 
         script = text.removeprefix("scripted:")
         return scripted.ScriptedModel.from_file(script, **read_options("scripted", scripted.OPTIONS, given))
-    if message := ggml_message(Path(text).expanduser()):
-        raise message
     if text.lower().startswith(("http://", "https://")):
         from airoagent.models.server import client
 
@@ -234,6 +232,9 @@ def open_model(
 
         settings = read_options("server", client.OPTIONS, {"model": wanted, **given})
         return client.ServerModel(_program_address(program.lower()), name=text, sampling=sampling, **settings)
+    found = _path(text)
+    if message := ggml_message(found):
+        raise message
     if text.lower() in PACKAGED or text.lower().endswith(".gguf"):
         from airoagent.models.local import llamacpp
 
@@ -247,7 +248,7 @@ def open_model(
         if settings.get("adapter") == "none":
             settings["adapter"] = None
         return llamacpp.LlamaCppModel(path, sampling=sampling, progress=progress, **settings)
-    name, folder = _resolve(text)
+    name, folder = _resolve(text, found)
     from airoagent.models.local import transformers
 
     settings = read_options("transformers", transformers.OPTIONS, given)
@@ -285,9 +286,18 @@ def show_folder(name: str, options: Mapping[str, str]) -> dict[str, str | int]:
     }
 
 
-def _resolve(text: str) -> tuple[str, Path | None]:
+def _path(text: str) -> Path:
+    """The file or folder that a text may name. ModelError where it can name neither."""
+    try:
+        path = Path(text).expanduser()
+        path.exists()
+    except (OSError, RuntimeError) as error:  # too long for a name; ~ and a user that the machine does not have
+        raise ModelError(f"there is no model {text[:100]!r}: {reason_of(error)}", nearest_names(text[:100])) from error
+    return path
+
+
+def _resolve(text: str, path: Path) -> tuple[str, Path | None]:
     """A hub name, or a folder with its name. ModelError with the nearest names where it is neither."""
-    path = Path(text).expanduser()
     if not text:
         raise ModelError("the model's name is empty", nearest_names(text))
     if path.is_dir():

@@ -303,11 +303,11 @@ class _Fetch:
             raise FetchError(f"{url} answers {status} and does not say where to go", "use another page")
         kind, charset = split_type(answer.headers.get("Content-Type", ""))
         wait = retry_after(answer.headers.get("Retry-After", ""))
+        if status >= 400 and not self.api:
+            raise _status_error(url, status, wait, await _guard(answer, str(url)) if status in _GUARDED else "")
+        check_type(kind, str(url))
         limits = self.owner._limits
         inflater = Inflater(answer.headers.get("Content-Encoding", ""), str(url))
-        if status >= 400 and not self.api:
-            raise _status_error(url, status, wait, await _guard(answer, inflater) if status in _GUARDED else "")
-        check_type(kind, str(url))
         body, cut = await read_body(
             answer.chunks, inflater, limits.wire, limits.body, lambda head: check_sniff(head, charset, str(url))
         )
@@ -388,12 +388,13 @@ def _refresh_of(body: bytes, charset: str) -> str:
     return parse_html(decode(head, charset)).refresh if b"refresh" in head.lower() else ""
 
 
-async def _guard(answer: Answer, inflater: Inflater) -> str:
+async def _guard(answer: Answer, url: str) -> str:
     """The guard that sent an answer; "" if none did."""
     import httpcore
 
     head = b""
     with suppress(FetchError, httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException):
+        inflater = Inflater(answer.headers.get("Content-Encoding", ""), url)
         head, _ = await read_body(answer.chunks, inflater, _HEAD, _HEAD, lambda head: None)
     return guard_of(answer.headers, head)
 

@@ -121,20 +121,6 @@ def test_gbnf_differs_only_in_ranges(form: Any) -> None:
         )
 
 
-def test_a_schema_may_refer_to_itself() -> None:
-    tree = {"type": "object", "properties": {"left": {"$ref": "#/$defs/tree"}}, "additionalProperties": False}
-    schema = {**tree, "$defs": {"tree": tree}}
-    for form, text in (("json", '{"left": {"left": {}}}'), ("yaml", "left:\n  left: {}\n")):
-        grammar = call_grammar(schema, form)  # type: ignore[arg-type]
-        assert form == "yaml" or text in Language(grammar)
-        assert "shared0" in grammar.gbnf()
-
-
-def test_a_reference_that_leads_nowhere_is_refused() -> None:
-    with pytest.raises(ValueError, match="no #/\\$defs/tree"):
-        call_grammar({"type": "object", "properties": {"x": {"$ref": "#/$defs/tree"}}})
-
-
 def test_everything_has_a_bound_after_narrowing() -> None:
     assert narrowed({"type": "string"})["maxLength"] == 400
     assert narrowed({"type": "string", "minLength": 500})["maxLength"] == 500

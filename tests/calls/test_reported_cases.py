@@ -126,6 +126,7 @@ def test_values_and_defaults_of_a_schema_are_kept() -> None:
         ({"type": "integer", "minimum": 1, "maximum": 9}, [1, 9], [0, 10]),
         ({"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1}, [0.5], [0, 1]),
         ({"type": "number", "multipleOf": 0.1}, [0.3, 2], [0.25]),
+        ({"type": "number", "multipleOf": 7}, [7e30], [1e300, 10**40]),
         ({"type": "string", "minLength": 2, "maxLength": 3}, ["ab", "abc"], ["a", "abcd"]),
         ({"type": "array", "minItems": 1, "maxItems": 2, "items": {"type": "integer"}}, [[1], [1, 2]], [[], [1, 2, 3]]),
         ({"type": "array", "uniqueItems": True}, [[1, 2]], [[1, 1]]),

@@ -90,6 +90,17 @@ def test_a_page_hidden_until_its_script_runs_is_still_read() -> None:
         ("<p>H<sub>2</sub>O at 10<sup>3</sup> m<sup>[4]</sup></p>", "H2O at 10^3 m"),
         ("<p>He said <q>no</q>.</p>", "He said “no”."),
         ("<a href=a>One</a><a href=b>Two</a>", "One Two"),
+        ("<a href=a>one</a><a href=b>two</a>", "one two"),
+        ("<span><a href=a>one</a></span><span><a href=b>two</a></span>", "one two"),
+        ("<table><tr><td><a href=a>one</a><a href=b>two</a><td>x</table>", "one two | x"),
+        ("<table><tr><td><a href=a>m</a><sup>2</sup><td>x</table>", "m^2 | x"),
+        ("<p><a href=a>other</a><b>wise</b></p>", "otherwise"),
+        ("<pre><a href=a>ab</a><a href=b>cd</a></pre>", "abcd"),
+        ("<p><b>my_</b><i>Name</i></p>", "my_Name"),
+        (
+            "<p>use <code><span><span>a1</span><span>Foo</span><a href=x><b>ab</b><b>12</b></a></span></code></p>",
+            "use a1Fooab12",
+        ),
         ("<ul><li>a<ul><li>b</li></ul></li><li>c</li></ul>", "- a\n  - b\n- c"),
         ("<ol><li><p>a</p></li><li><p>b</p></li></ol>", "1. a\n2. b"),
         (
@@ -107,6 +118,11 @@ def test_a_page_hidden_until_its_script_runs_is_still_read() -> None:
 )
 def test_blocks_lines_and_words(html: str, expected: str) -> None:
     assert text(f"<body>{html}</body>") == expected
+
+
+def test_the_words_of_a_link_are_its_own_or_those_of_the_blocks_in_it() -> None:
+    page = read("<p>Before.</p><a href=icon> </a><p>After.</p><a href=card>\n<h3>A card</h3>\n</a>")
+    assert [link.text for link in page.links] == ["", "A card"]
 
 
 @pytest.mark.parametrize("block", ["main", "article", "section", "header", "figure", "custom-element", "div", "p"])

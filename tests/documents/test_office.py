@@ -237,6 +237,13 @@ def test_an_opendocument_text_is_read_with_headings_lists_and_tables() -> None:
     )
 
 
+@pytest.mark.parametrize(("level", "read_as"), [("0", 1), ("3", 3), ("10", 6), ("9" * 5000, 6), ("-1", 1), ("x", 1)])
+def test_a_heading_of_an_opendocument_text_has_a_level_from_1_to_6(level: str, read_as: int) -> None:
+    body = f'<office:text><text:h text:outline-level="{level}">Kilns</text:h><text:p>Two.</text:p></office:text>'
+    heading, _ = read_binary(odt(body), ODT, "docs://d/kilns.odt")[1]
+    assert (heading.kind, heading.level) == ("heading", read_as)
+
+
 def test_a_book_is_read_chapter_by_chapter_without_its_contents() -> None:
     page = read(
         epub("<h1>Water</h1><p>Otters swim. <a href='c%201.xhtml'>On</a></p>", "<h1>Sleep</h1><p>Afloat.</p>"), EPUB

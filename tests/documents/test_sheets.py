@@ -31,9 +31,10 @@ STYLES = (
     + "".join(
         f'<numFmt numFmtId="{200 + n}" formatCode="{one.replace(chr(34), "&quot;")}"/>' for n, one in enumerate(FORMATS)
     )
+    + '<numFmt numFmtId="300" formatCode="[h]:mm:ss"/><numFmt numFmtId="301" formatCode="[$CHF-807]0.00"/>'
     + "</numFmts><cellStyleXfs><xf numFmtId='14'/></cellStyleXfs><cellXfs>"
     + "".join(f'<xf numFmtId="{200 + n}"/>' for n in range(len(FORMATS)))
-    + '<xf numFmtId="14"/><xf numFmtId="9"/></cellXfs>'
+    + '<xf numFmtId="14"/><xf numFmtId="9"/><xf numFmtId="300"/><xf numFmtId="301"/></cellXfs>'
 )
 TEXTS = ("Port", "Fare", "<si><r><t>Å</t></r><r><t>lesund</t></r><rPh><t>read so</t></rPh></si>")
 
@@ -135,6 +136,12 @@ def test_each_sheet_is_a_heading_with_its_tables() -> None:
         (10000000000000000, 0, "10000000000000000"),
         ("x", 1, "x"),
         (1e300, 1, "1e+300"),
+        (1e300, 0, "1e+300"),
+        (1e300, 4, "1e+300"),
+        (123456789012345678, 0, "123456789012345678"),
+        (-0.51, 4, "-12:14"),
+        (0.00052, 11, "0:00:45"),
+        (12.5, 12, "CHF 12.5"),
         (2, 99, "2"),
     ],
 )
@@ -205,6 +212,62 @@ def test_an_opendocument_spreadsheet_is_read_alike() -> None:
         (2, "row", "Port | Day | High\nOban | 2024-05-03 | 3.5\nOban | 50 % | a b"),
         (2, "row", "same | same\nsame | same"),
     ]
+
+
+def ods_table(*lines: str, before: str = "") -> str:
+    return table(ods(f'{before}<table:table table:name="T">{"".join(lines)}</table:table>'), ODS)
+
+
+@pytest.mark.parametrize("second", [{"number_rows_repeated": 2}, {"visibility": "collapse"}])
+def test_a_cell_reaches_over_repeated_and_hidden_rows_and_no_further(second: dict[str, object]) -> None:
+    covered = "<table:covered-table-cell/>"
+    more = rows(covered, cell("3")) if "visibility" in second else ""
+    shown = ["N | 1", "N | 3"] if more else ["N | 1", "N | 2", "N | 2"]
+    listed = rows(cell("N", number_rows_spanned=3), cell("1")), rows(covered, cell("2"), **second), more
+    assert ods_table(*listed, rows(cell(""), cell("4"))).split("\n") == [*shown, " | 4"]
+
+
+def test_numbers_of_repetitions_have_bounds() -> None:
+    high = ods_table(rows(cell("x"), number_rows_repeated=2**31), rows(cell("y"))).split("\n")
+    assert high == [*("x" * 1000), "y"]
+    wide = rows(cell("x", number_columns_repeated=2**31), cell("too far"))
+    assert ods_table(wide, rows(cell("y"))).split("\n") == [" | ".join("x" * 1000), "y"]
+
+
+def test_the_words_of_a_cell_stay_apart_and_comments_are_no_cells() -> None:
+    assert ods_table(rows(cell("a<text:tab/>b<text:line-break/>c"), "<!-- n -->", cell("d<!-- n -->e"))) == "a b c | de"
+    shown = table(xlsx(sheet(row(1, "<!-- n -->", text("A1", "a_x000D_\nb"), '<c r="B1"><!-- n --><v>1</v></c>'))))
+    assert shown == "a b | 1"
+
+
+@pytest.mark.parametrize("number", ["99", "-1", "x", "", "9" * 5000])
+def test_a_text_that_the_workbook_does_not_have_is_empty(number: str) -> None:
+    cells = row(1, f'<c r="A1" t="s"><v>{number}</v></c>', text("B1", "y"))
+    assert table(xlsx(sheet(cells))) == "y"
+
+
+def test_a_hidden_sheet_takes_nothing_of_the_limits() -> None:
+    style = '<style:style style:name="off"><style:table-properties table:display="false"/></style:style>'
+    long = rows(cell("x" * 5000, number_columns_repeated=1000))
+    hidden = f'<table:table table:name="H" table:style-name="off">{long}</table:table>'
+    seen = f'<table:table table:name="T">{rows(cell("3 May", "date"))}</table:table>'
+    assert read(ods(hidden + seen, style), ODS) == [(2, "heading", "T"), (2, "row", "3 May")]
+
+
+def test_the_empty_places_of_a_wide_sheet_count_as_characters() -> None:
+    shown = blocks(xlsx(sheet("".join(row(n, text(f"A{n}", "a"), text(f"ALK{n}", "z")) for n in range(1, 3000)))))
+    assert len(shown[1].text) < 4_100_000 and shown[-1].text.endswith("was not read: it is too long.)")
+
+
+def test_a_row_that_takes_too_much_memory_is_not_an_empty_sheet() -> None:
+    with pytest.raises(FetchError, match="memory"):
+        read(xlsx(sheet(f"<row>{'<c><v>1</v></c>' * 3_000_000}</row>")))
+
+
+def test_columns_with_broken_numbers_and_hidden_rows_of_merged_cells_do_no_harm() -> None:
+    rows = f'<row r="1" hidden="1">{text("B1", "N")}</row>' + row(2, text("C2", "x"))
+    merged = '<mergeCells><mergeCell ref="B1:B2"/></mergeCells>'
+    assert table(xlsx(sheet(rows, merged, '<cols><col min="x" max="1" hidden="1"/></cols>'))) == "N | x"
 
 
 def test_a_long_table_has_its_first_row_in_every_part_and_ends_at_the_limit() -> None:

@@ -219,3 +219,8 @@ def test_rows_keep_the_header_of_their_table() -> None:
     lines = kept.text.split("\n")
     assert lines[0] == "| name | depth |" and "| lake kkkkkkkkk | 10 m |" in lines
     assert len(lines) < 20
+
+
+def test_a_line_with_a_long_run_of_spaces_is_read_in_linear_time() -> None:
+    block = ContextBlock(f"The mill was built{' ' * 200_000}in 1890.", (("title", "Mill"),))
+    assert find_quotes([block], "When was the mill built?")[0].text.startswith("The mill was built")

@@ -85,6 +85,8 @@ def test_opens_a_folder_without_loading_it(tiny_llama: Path) -> None:
         ("", "name is empty", "owner/name"),
         ("./nowhere", "there is no folder ./nowhere", "check the path"),
         ("/no/such/place", "there is no folder", "check the path"),
+        ("~no-such-user/model", "there is no model '~no-such-user/model'", "owner/name"),
+        ("x" * 300, "there is no model 'xxx.*too long", "owner/name"),
         ("models/x.Q4_K_M.gguf", "there is no file models/x.Q4_K_M.gguf", "check the path"),
         ("TheBloke/airoboros-l2-13b-gpt4-m2.0-GGUF", "a repository of GGUF files", "give the file"),
         ("x.ggmlv3.q4_K_M.bin", "GGML format of 2023", "GGUF"),
@@ -98,6 +100,10 @@ def test_what_cannot_be_opened_is_told_with_what_to_do(spec: str, message: str, 
         open_model(spec)
     assert hint in caught.value.hint
     assert caught.value.exit_code == 3
+
+
+def test_the_address_of_a_server_may_be_longer_than_the_name_of_a_file() -> None:
+    assert open_model(f"http://127.0.0.1:1/{'x' * 300}").info.backend == "server"
 
 
 def test_a_ggml_file_is_known_by_its_first_bytes(tmp_path: Path) -> None:

@@ -88,6 +88,11 @@ def _index(content: bytes) -> Callable[[Path], None]:
     return change
 
 
+def _unreadable(folder: Path) -> None:
+    (folder / "model.safetensors").unlink()
+    (folder / "model.safetensors").symlink_to("/proc/self/mem")  # there, and an error to whoever reads it
+
+
 def _renamed(name: str) -> Callable[[Path], None]:
     def change(folder: Path) -> None:
         (folder / name).parent.mkdir(exist_ok=True)
@@ -120,10 +125,22 @@ def _bin(content: bytes) -> Callable[[Path], None]:
         (_write("model.safetensors", b"version https://git-lfs.github.com/spec/v1\n"), "Git LFS pointer"),
         (_write("model.safetensors", b"\x02" + b"\0" * 7 + b"[]" + b"x" * 90), "cut off or damaged"),
         (_write("model.safetensors", b"\x09" + b"\0" * 7 + b'{"a": 1} ' + b"x" * 90), "cut off or damaged"),
+        (
+            _write(
+                "model.safetensors",
+                b"\x41" + b"\0" * 7 + b'{"a": {"dtype": "F32", "shape": [1e999], "data_offsets": [0, 4]}}' + b"x" * 90,
+            ),
+            "cut off or damaged",
+        ),
         (_index(b"{}"), "model.safetensors.index.json of tiny does not say which files"),
         (_index(b'{"weight_map": {"a": "b.safetensors"}}'), "does not say which files"),
         (_index(b'{"metadata": {}, "weight_map": ["a"]}'), "does not say which files"),
         (_index(b'{"metadata": {}, "weight_map": {"a": "../other/model.safetensors"}}'), "does not say which files"),
+        pytest.param(
+            _unreadable,
+            "model.safetensors of tiny cannot be read: ",
+            marks=pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="Linux alone has such a file"),
+        ),
         (_bin(b"junk" * 9000), "pytorch_model.bin of tiny is cut off or damaged"),
         (lambda f: _edit_config(f, num_hidden_layers=-1), "gives -1 as num_hidden_layers"),
         (lambda f: _edit_config(f, hidden_size="128"), "gives '128' as hidden_size"),

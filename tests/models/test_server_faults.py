@@ -465,8 +465,9 @@ def test_json_too_deep_to_be_read_is_no_answer() -> None:
         assert ask(served.url).text == "Kelp."
 
 
-def test_a_key_with_signs_that_no_key_has_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AIRO_API_KEY", "“secret”")
+@pytest.mark.parametrize("key", ["“secret”", "a\nsecret"])
+def test_a_key_with_signs_that_no_key_has_is_reported(key: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRO_API_KEY", key)
     with pytest.raises(ModelError, match="the key in AIRO_API_KEY") as caught:
         ask("http://127.0.0.1:1")
     assert "secret" not in caught.value.message + caught.value.hint

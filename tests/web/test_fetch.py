@@ -366,3 +366,8 @@ class TestOddities:
     @pytest.mark.parametrize("body", [b"", b"<title>Members only</title><p>Please sign in.</p>"])
     def test_a_refusal_that_no_guard_shows_in_is_only_a_refusal(self, server: Loopback, body: bytes) -> None:
         assert refused(server, answer(403, body)).message.endswith("answers 403 Forbidden")
+
+    @pytest.mark.parametrize("status", [403, 404])
+    def test_a_refusal_in_another_compression_is_a_refusal(self, server: Loopback, status: int) -> None:
+        packed = answer(status, b"\x0b\x02\x80", **{"Content-Encoding": "br"})
+        assert f"answers {status} " in refused(server, packed).message

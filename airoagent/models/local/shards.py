@@ -117,9 +117,12 @@ def _no_weights(folder: Path, name: str) -> ModelError:
 
 
 def _check_whole(path: Path, name: str) -> None:
-    size = path.stat().st_size
-    with path.open("rb") as file:
-        start = file.read(8)
+    try:
+        size = path.stat().st_size
+        with path.open("rb") as file:
+            start = file.read(8)
+    except OSError as error:
+        raise ModelError(f"{path.name} of {name} cannot be read: {error.strerror}", "check its permissions") from error
     if size < 1024 and start == _LFS_POINTER:
         raise ModelError(f"{path.name} of {name} is a Git LFS pointer, not the weights", "run: git lfs pull")
     if size == 0:
@@ -155,7 +158,14 @@ def _header(path: Path, name: str) -> dict[str, Tensor]:
         text = file.read(length)
     try:
         tensors, end = _parsed(json.loads(text))
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):  # JSON, but no such header.
+    except (
+        ValueError,
+        TypeError,
+        KeyError,
+        AttributeError,
+        OverflowError,
+        RecursionError,
+    ):  # JSON, but no such header.
         raise _damaged(path, name) from None
     if 8 + length + end > size:
         raise _damaged(path, name)

@@ -407,9 +407,10 @@ class ServerModel:
 
         name, key = next(((name, os.environ[name].strip()) for name in KEYS if os.environ.get(name)), ("", ""))
         key = self._key or key
-        if not key.isascii():
+        if not (key.isascii() and key.isprintable()):
             raise ModelError(
-                f"the key in {name} contains characters that no key has", "copy it again, without quotes around it"
+                f"the key{f' in {name}' if key != self._key else ''} contains characters that no key has",
+                "copy it again, without quotes around it",
             )
         return {
             "headers": {"authorization": f"Bearer {key}"} if key else {},
