@@ -38,6 +38,8 @@ class Server(uvicorn.Server):
                 timeout_graceful_shutdown=5,
             )
         )
+        self.config.load()  # what it imports, so that Ctrl-C at the very start does not come in the middle of that
+        self.config.get_loop_factory()
         logging.getLogger("uvicorn.error").addFilter(_is_news)
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         try:
