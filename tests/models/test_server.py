@@ -488,3 +488,9 @@ def test_a_name_that_lacks_something_is_answered_with_the_right_form(name: str) 
     with pytest.raises(ModelError) as caught:
         open_model(name)
     assert {"o": "ollama:NAME", "l": "lmstudio:NAME", "s": "smollm2"}[name[0]] in caught.value.hint
+
+
+def test_a_kind_of_server_that_is_not_known_is_named_with_those_that_are() -> None:
+    with pytest.raises(UsageError, match="'zork' is not a kind of server") as caught:
+        ServerModel("http://127.0.0.1:9", dialect="zork")
+    assert "vllm" in str(caught.value.hint)

@@ -111,6 +111,8 @@ class ServerModel:
         self._system = system
         self._style = style
         self._window = context_length
+        if isinstance(dialect, str) and dialect not in DIALECTS:
+            raise UsageError(f"{dialect!r:.80} is not a kind of server", f"known: {', '.join(DIALECTS)}")
         self._dialect = DIALECTS[dialect] if isinstance(dialect, str) else dialect
         self._route = route
         self._timeout = timeout
