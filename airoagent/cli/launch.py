@@ -25,6 +25,7 @@ from airoagent.settings import declared_settings, load_settings
 
 if TYPE_CHECKING:
     from airoagent.agent import Agent
+    from airoagent.models.base import Model
     from airoagent.records.run_record import Run
     from airoagent.settings import Settings
 
@@ -143,7 +144,8 @@ def make_agent(
 ) -> tuple[Agent, Settings]:
     """The agent that flags, environment and config file describe, and the settings in force.
 
-    Unless it has been ``introduced``, the built-in model is: at once, since the rest takes a while to load.
+    Unless it has been ``introduced``, the model is, by its note: the built-in one at once, since the rest takes a while
+    to load.
     """
     given = all_flags(flags)
     flags = dict(given)
@@ -162,10 +164,10 @@ def make_agent(
     from airoagent.web.search import check_search
 
     check_search(for_tools)
-    if not introduced and settings.model == "extractive" and settings.display not in ("none", "json"):
-        from airoagent.extractive.model import ExtractiveModel
-
-        click.echo(f"model: extractive - {ExtractiveModel().info.note}", err=True)
+    introduced = introduced or settings.display in ("none", "json")
+    if not introduced and settings.model == "extractive":
+        _introduce(None)
+        introduced = True
     from airoagent.agent import Agent
     from airoagent.engine.policy import Policy
     from airoagent.models.base import Sampling
@@ -188,6 +190,8 @@ def make_agent(
         mcp_servers=settings.mcp_servers,
         free=settings.free,
     )
+    if not introduced:
+        _introduce(agent.model)
     if settings.display not in ("none", "json"):
         agent.on_broken_tool(lambda broken: click.echo(f"note: {plain(str(broken))}", err=True))
     if settings.ask_above:
@@ -195,6 +199,16 @@ def make_agent(
     if settings.store:
         agent.session.started_with = _launch_settings(agent, settings, given)
     return agent, settings
+
+
+def _introduce(model: Model | None) -> None:
+    """Print what the model is; None: the built-in one."""
+    if model is None:
+        from airoagent.extractive.model import ExtractiveModel
+
+        model = ExtractiveModel()
+    if model.info.note:
+        click.echo(plain(f"model: {model.info.name} - {model.info.note}"), err=True)
 
 
 def agent_for(

@@ -31,6 +31,12 @@ def test_the_readme_question_is_answered_from_the_library_with_its_source(shell:
     assert again.out == result.out and "model: extractive" not in again.err
 
 
+def test_the_first_run_says_what_a_model_is_that_is_not_built_in(shell: Airo) -> None:
+    result = shell("-m", "http://127.0.0.1:9", "--docs", LIBRARY, NOBEL)
+    assert result.code == 3 and result.err.count("model: ") == 1
+    assert "model: http://127.0.0.1:9 - the first model at http://127.0.0.1:9" in result.err
+
+
 def test_stdout_holds_the_answer_alone_and_stderr_nothing_without_display(
     airo: Airo, script: Script, tools: str
 ) -> None:
