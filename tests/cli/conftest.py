@@ -108,3 +108,30 @@ def tools(tmp_path: Path) -> str:
         encoding="utf-8",
     )
     return str(file)
+
+
+PAYING = '''
+import pathlib, time
+from airoagent import tool
+
+here = pathlib.Path(__file__).parent
+
+@tool
+def pays(text: str) -> str:
+    """Costs money."""
+    with (here / "ledger").open("a") as file:
+        file.write(text + "\\n")
+    return "paid"
+
+@tool
+def waits(text: str) -> str:
+    """Answers when the gate is open."""
+    (here / "waiting").touch()
+    while not (here / "gate").exists():
+        time.sleep(0.01)
+    return "open"
+'''
+"""A file of tools: one that must not be called twice, and one that waits for a gate."""
+
+GATED = PAYING.replace("time.sleep(0.01)", 'raise ValueError("shut")')
+"""The same, but the second fails as long as there is no gate."""

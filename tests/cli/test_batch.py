@@ -26,7 +26,7 @@ from airoagent.cli.batch_questions import Asked
 from airoagent.events import StepStarted
 from airoagent.records.store import Store
 from tests.benchmarks.bench_batch import children, run
-from tests.cli.conftest import Airo
+from tests.cli.conftest import GATED, PAYING, Airo
 
 LIBRARY = str(Path(__file__).parents[2] / "examples" / "library")
 QUESTIONS = 'How deep is Lake Baikal?\n\n{"id": "otters", "question": "Where do otters sleep?"}\n'
@@ -125,29 +125,6 @@ def test_a_file_without_a_question_is_refused(airo: Airo, tmp_path: Path, text: 
 def test_what_is_not_a_file_of_questions_is_refused_at_a_limit(airo: Airo, file: str) -> None:
     result = airo("batch", file, "--quiet", "--docs", LIBRARY, "--no-store")
     assert result.code == 2 and result.err.count("error:") == 1 and "Traceback" not in result.err
-
-
-PAYING = '''
-import pathlib, time
-from airoagent import tool
-
-here = pathlib.Path(__file__).parent
-
-@tool
-def pays(text: str) -> str:
-    """Costs money."""
-    with (here / "ledger").open("a") as file:
-        file.write(text + "\\n")
-    return "paid"
-
-@tool
-def waits(text: str) -> str:
-    """Answers when the gate is open."""
-    (here / "waiting").touch()
-    while not (here / "gate").exists():
-        time.sleep(0.01)
-    return "open"
-'''
 
 
 @pytest.fixture
@@ -366,7 +343,7 @@ def test_six_hundred_questions_killed_four_times_are_each_asked_once(tmp_path: P
 def test_a_run_that_cannot_be_read_costs_its_own_question_alone(
     airo: Airo, paying: tuple[str, ...], tmp_path: Path
 ) -> None:
-    (tmp_path / "paying.py").write_text(PAYING.replace("time.sleep(0.01)", 'raise ValueError("shut")'))
+    (tmp_path / "paying.py").write_text(GATED)
     (tmp_path / "q.txt").write_text("one?\ntwo?\n", encoding="utf-8")
     plan = (tmp_path / "plans.jsonl").read_text()
     (tmp_path / "plans.jsonl").write_text(plan * 2)
@@ -386,7 +363,7 @@ def test_a_run_that_cannot_be_read_costs_its_own_question_alone(
 def test_a_question_that_failed_goes_on_from_what_its_run_had_if_that_is_asked_for(
     airo: Airo, paying: tuple[str, ...], tmp_path: Path
 ) -> None:
-    (tmp_path / "paying.py").write_text(PAYING.replace("time.sleep(0.01)", 'raise ValueError("shut")'))
+    (tmp_path / "paying.py").write_text(GATED)
     assert airo(*paying).code == 5
     (tmp_path / "gate").touch()
     before = (tmp_path / "out.jsonl").read_text()
@@ -522,7 +499,7 @@ def test_a_parquet_file_has_the_last_line_of_each_question_and_goes_on(
     parquet = pytest.importorskip("pyarrow.parquet", reason="pyarrow is not installed")
     out = tmp_path / "out.parquet"
     command = [str(out) if word.endswith("out.jsonl") else word for word in paying]
-    (tmp_path / "paying.py").write_text(PAYING.replace("time.sleep(0.01)", 'raise ValueError("shut")'))
+    (tmp_path / "paying.py").write_text(GATED)
     assert airo(*command).code == 5
     first = parquet.read_table(out).to_pylist()
     assert [(row["id"], row["status"], row["failure"]["exit_code"]) for row in first] == [("1", "failed", 5)]

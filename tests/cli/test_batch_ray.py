@@ -18,7 +18,7 @@ import pytest
 
 from airoagent import extras
 from tests.benchmarks.bench_batch import lines_of
-from tests.cli.conftest import Airo
+from tests.cli.conftest import GATED, Airo
 
 NOTED = '''
 import os, pathlib, time
@@ -80,33 +80,11 @@ def test_a_node_that_is_killed_costs_its_unfinished_questions_a_retry_and_nothin
     assert number <= calls.total() <= number + 2, "two questions at most were in progress on the node"
 
 
-GATED = '''
-import pathlib
-from airoagent import tool
-
-here = pathlib.Path(__file__).parent
-
-@tool
-def pays(text: str) -> str:
-    """Costs money."""
-    with (here / "ledger").open("a") as file:
-        file.write(text + "\\n")
-    return "paid"
-
-@tool
-def passes(text: str) -> str:
-    """Works when the gate is open."""
-    if not (here / "gate").exists():
-        raise ValueError("shut")
-    return "open"
-'''
-
-
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_a_run_that_failed_here_goes_on_there_and_its_record_is_whole(cluster: Any, airo: Airo, tmp_path: Path) -> None:
     (tmp_path / "gated.py").write_text(GATED, encoding="utf-8")
-    plan = ":evidence0: = pays[one]\n:evidence1: = passes[:evidence0:]\nAnswer: :evidence1:"
+    plan = ":evidence0: = pays[one]\n:evidence1: = waits[:evidence0:]\nAnswer: :evidence1:"
     (tmp_path / "plans.jsonl").write_text(json.dumps({"purpose": "plan", "text": plan}) + "\n", encoding="utf-8")
     (tmp_path / "q.txt").write_text("What does it cost?\n", encoding="utf-8")
     model, tools, out = f"scripted:{tmp_path / 'plans.jsonl'}", str(tmp_path / "gated.py"), tmp_path / "out.jsonl"
