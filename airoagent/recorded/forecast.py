@@ -120,7 +120,8 @@ def learned(runs: Iterable[Run], model: str) -> Habits:
 def forecast(plan: Plan, model: Model, habits: Habits) -> Forecast:
     """What running this plan with this model will take. The model is loaded if it has to be, to count tokens."""
     per_token = habits.per_token or _characters_per_token(plan, model)
-    steps = {step.id: _step(step, plan, model, habits, per_token) for step in plan.steps}
+    tools = {step.id: step.tool for step in plan.steps}
+    steps = {step.id: _step(step, tools, model, habits, per_token) for step in plan.steps}
     graph = build_graph(plan)
     ends: dict[str, float] = {}
     before: dict[str, str] = {}
@@ -145,11 +146,10 @@ def forecast(plan: Plan, model: Model, habits: Habits) -> Forecast:
     )
 
 
-def _step(step: Step, plan: Plan, model: Model, habits: Habits, per_token: float) -> StepForecast:
+def _step(step: Step, tools: Mapping[str, str], model: Model, habits: Habits, per_token: float) -> StepForecast:
     habit = habits.tools.get(step.tool) or _new(step.tool)
     read, written = 0, round(habit.written * habit.asked)
     if habit.asked:
-        tools = {one.id: one.tool for one in plan.steps}
         words = "".join(part for part in step.template if isinstance(part, str))
         found = [_characters(tools[part.id], habits) for part in step.template if isinstance(part, Ref)]
         blocks = [ContextBlock("", (("url", "https://example.org/page"),))] * len(found)
