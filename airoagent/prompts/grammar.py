@@ -18,7 +18,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 __all__ = [
     "Alt",
@@ -142,15 +142,18 @@ class Grammar:
                 lines.append(f"{name}: {_spell(rule.piece, _LARK)}")
         return "\n".join(lines) + "\n"
 
-    def gbnf(self) -> str:
-        """The grammar as llama.cpp reads it (GBNF)."""
+    def gbnf(self, *, by_words: bool = False) -> str:
+        """The grammar as llama.cpp reads it (GBNF); ``by_words`` for xgrammar, which is slow at counting characters: the
+        same texts, bounded in words.
+        """
+        spelling = _BY_WORDS if by_words else _GBNF
         lines: list[str] = []
         for at, rule in enumerate(self.rules):
             name = "root" if at == 0 else _gbnf_name(rule.name)
             if isinstance(rule.piece, Words):
                 lines += _word_rules(name, rule.piece.text)
             else:
-                lines.append(f"{name} ::= {_spell(rule.piece, _GBNF)}")
+                lines.append(f"{name} ::= {_spell(rule.piece, spelling)}")
         return "\n".join(lines) + "\n"
 
 
@@ -190,6 +193,7 @@ class _Spelling:
     name: Callable[[str], str]
     delimiter: str
     reads_schemas: bool
+    by_words: bool = False
 
 
 def _spell(piece: Piece, spelling: _Spelling, within: bool = False) -> str:
@@ -205,6 +209,8 @@ def _spell(piece: Piece, spelling: _Spelling, within: bool = False) -> str:
         case Alt(items):
             joined = " | ".join(_spell(item, spelling) for item in items)
             return f"({joined})" if within else joined
+        case Rep(Seq((Rep(Text(" "), 0, 1), unit)), 0, most) if spelling.by_words and most > 1:
+            return _words_of(unit, most, spelling)
         case Rep(item, least, most):
             times = "?" if (least, most) == (0, 1) else f"{{{least},{most}}}"
             return f"({_spell(item, spelling)}){times}"
@@ -214,6 +220,21 @@ def _spell(piece: Piece, spelling: _Spelling, within: bool = False) -> str:
             return f"%json {schema}" if spelling.reads_schemas else _spell(otherwise, spelling, within)
         case Words():
             raise ValueError("words are a rule of their own")
+
+
+_WORD_LENGTH = 4  # characters of a word: an average, by which a bound in characters becomes one in words
+
+
+def _words_of(unit: Piece, most: int, spelling: _Spelling) -> str:
+    """Units with single spaces between some of them. The plain characters of a word are one class that repeats, which
+    xgrammar reads as an automaton; where each is a unit of its own, it tries the whole vocabulary for each token.
+    """
+    units = unit.items if isinstance(unit, Alt) else (unit,)
+    (plain,) = (_spell(one, spelling) for one in units if isinstance(one, Chars))
+    others = " | ".join(_spell(one, spelling) for one in units if not isinstance(one, Chars))
+    rest = f" (({others}) {plain}*)*" if others else ""
+    first = f"({plain}+ | ({others}) {plain}*)" if others else f"{plain}+"
+    return f'{plain}*{rest} (" " {first}{rest}){{0,{-(-most // _WORD_LENGTH)}}}'
 
 
 def _lark_text(text: str) -> str:
@@ -250,6 +271,7 @@ def _gbnf_escaped(character: str) -> str:
 
 _LARK = _Spelling(_lark_text, _lark_char, str, "/", reads_schemas=True)
 _GBNF = _Spelling(_gbnf_text, _gbnf_char, _gbnf_name, "", reads_schemas=False)
+_BY_WORDS = replace(_GBNF, by_words=True)
 
 _WORD = re.compile(r"\w+|[^\w\s]+|\s+")
 

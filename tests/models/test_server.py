@@ -77,6 +77,7 @@ def test_the_window_is_asked_for_and_kept_to() -> None:
         ("me", "grammar"),
         ("user", "grammar_string"),
         ("vllm", "structured_outputs"),
+        ("sglang", "ebnf"),
         ("koboldcpp", "grammar"),
     ],
 )

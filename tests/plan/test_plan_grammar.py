@@ -31,6 +31,12 @@ def small() -> Language:
     return Language(plan_grammar((*TOOLS, "join"), steps=4, thought=40, input=40, answer=20))
 
 
+@pytest.fixture(scope="module")
+def by_words() -> Language:
+    """What is sent to a server with xgrammar."""
+    return Language(lark_of(plan_grammar((*TOOLS, "join"), steps=4, thought=160, input=160, answer=80), by_words=True))
+
+
 def step(text: str) -> str:
     return f":evidence0: = DuckDuckGo[{text}]\nAnswer: :evidence0:"
 
@@ -56,6 +62,15 @@ def test_whatever_it_allows_is_read_without_error_or_repair(small: Language, wan
     draw = random.Random(wanted)
     for wish in (0.3, 0.8, 0.95) * 8:
         read_plainly(small.walk(draw, wanted, wish))
+
+
+@pytest.mark.parametrize("wanted", [":evidnc0123 []", ": eEvidnc-_0#", "\"'+: evidence0", "*_`.;,", "#eE1 :$", "xyz"])
+def test_the_form_for_xgrammar_differs_in_its_bounds_alone(small: Language, by_words: Language, wanted: str) -> None:
+    draw = random.Random(wanted)
+    for wish in (0.3, 0.8) * 4:
+        read_plainly(by_words.walk(draw, wanted, wish))
+        text = small.walk(draw, wanted, wish)
+        assert text in by_words, text
 
 
 @pytest.mark.parametrize("file", PLANS, ids=lambda file: file.stem)

@@ -49,10 +49,11 @@ def test_every_sign_means_itself_to_llguidances_converter() -> None:
     check_both_ways(Language(lark_of(every_sign())))
 
 
+@pytest.mark.parametrize("by_words", [False, True])
 @pytest.mark.parametrize("name", GRAMMARS)
-def test_vllms_xgrammar_and_llguidance_read_the_same(name: str) -> None:
+def test_vllms_xgrammar_and_llguidance_read_the_same(name: str, by_words: bool) -> None:
     xgrammar = pytest.importorskip("xgrammar", reason="xgrammar is not installed")
-    compiled = xgrammar.Grammar.from_ebnf(GRAMMARS[name].gbnf())
+    compiled = xgrammar.Grammar.from_ebnf(GRAMMARS[name].gbnf(by_words=by_words))
     language, draw = Language(lark_of(GRAMMARS[name])), random.Random(3)
     for _ in range(20):
         text = language.walk(draw, ":evidnc01 []OtersbckS", 0.8)

@@ -10,11 +10,12 @@ from airoagent.prompts.grammar import Grammar
 __all__ = ["Language", "lark_of"]
 
 
-def lark_of(grammar: Grammar) -> str:
+def lark_of(grammar: Grammar, *, by_words: bool = False) -> str:
     """The grammar's GBNF, as llguidance converts it to Lark; its escapes, which the converter cuts, put in by hand."""
     from llguidance.gbnf_to_lark import gbnf_to_lark
 
-    kept = re.sub(r"\\u([0-9A-F]{4})", lambda found: chr(0xF0000 + int(found[1], 16)), grammar.gbnf())
+    gbnf = grammar.gbnf(by_words=by_words)
+    kept = re.sub(r"\\u([0-9A-F]{4})", lambda found: chr(0xF0000 + int(found[1], 16)), gbnf)
     spelled = {code: f"\\u{code - 0xF0000:04X}" for code in map(ord, kept) if 0xF0000 <= code < 0x100000}
     return str(gbnf_to_lark(kept)).translate(spelled)
 
