@@ -143,8 +143,9 @@ class Grammar:
         return "\n".join(lines) + "\n"
 
     def gbnf(self, *, by_words: bool = False) -> str:
-        """The grammar as llama.cpp reads it (GBNF); ``by_words`` for xgrammar, which is slow at counting characters: the
-        same texts, bounded in words.
+        """The grammar as llama.cpp reads it (GBNF).
+
+        ``by_words`` is for xgrammar, which is slow at counting characters: the same texts, bounded in words.
         """
         spelling = _BY_WORDS if by_words else _GBNF
         lines: list[str] = []

@@ -6,8 +6,9 @@ so nothing else is sent to a server that did not say what it is. It does so in `
 user does.
 
 Sources, besides the servers' documentation: llama.cpp tools/server, llama-cpp-python's server/types.py, vLLM's
-CompletionRequest (``structured_outputs``), SGLang's protocol.py (``ebnf``), text-generation-webui's extensions/openai/typing.py, koboldcpp.py's
-``transform_genparams`` and ``generate``, which hand every field of ``/v1/completions`` on, ``grammar`` among them.
+CompletionRequest (``structured_outputs``), SGLang's openai/protocol.py (``ebnf``), text-generation-webui's
+extensions/openai/typing.py, koboldcpp.py's ``transform_genparams`` and ``generate``, which hand every field of
+``/v1/completions`` on, ``grammar`` among them.
 """
 
 from __future__ import annotations
