@@ -190,8 +190,8 @@ class PlanText(Event):
 class ModelCalled(Event):
     """A model has answered: the exact prompt it read, what it wrote, why it stopped, what it cost.
 
-    ``step`` is ``""`` for the call that writes the plan. ``finish`` is ``stop``, ``length``, or ``cancelled`` where
-    the text is only the part that was written.
+    ``text`` is all of it, thoughts and end tokens too. ``step`` is ``""`` for the call that writes the plan. ``finish``
+    is ``stop``, ``length``, or ``cancelled`` where the text is only the part that was written.
     """
 
     type: ClassVar[str] = "model_called"

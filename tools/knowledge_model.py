@@ -19,6 +19,7 @@ from airoagent import (
 
 _ASK = "Source? Don't make up answers if you don't know."
 _NOT_TOLD = "The text does not say."
+_NOTHING = ToolOutput("The model wrote no answer.", answered=False)  # all it wrote was thoughts, for example
 _TEXT = "the text"  # how a question speaks of evidence that it does not lead to with "given"
 # Characters: evidence up to here reads as part of the question ("the most famous work of ..."), the other in brackets.
 _SHORT, _LONG = 200, 1000
@@ -52,6 +53,8 @@ async def knowledge_model(input: str, context: ToolContext) -> ToolOutput:
             return ToolOutput(part.text, (), f"{part.id} has no answer to build on", answered=False)
     if not given:
         completion = await context.ask(input, "answer")
+        if not completion.text.strip():
+            return _NOTHING
         return ToolOutput(completion.text.strip(), answered=read_cited_answer(completion.text).answered)
     blocks = [
         ContextBlock(text, tuple(_metadata(sources))) for evidence in given for text, sources in evidence.blocks()
@@ -63,6 +66,8 @@ async def knowledge_model(input: str, context: ToolContext) -> ToolOutput:
     blocks = list(fitted.blocks)
     grammar = answer_grammar(blocks) if context.settings.get("answers") == "verbatim" else ""
     completion = await context.ask(closed_context_prompt(blocks, instruction, style), "answer", grammar)
+    if not completion.text.strip():
+        return _NOTHING
     answer = read_cited_answer(completion.text)
     if answer.answered and completion.doubt:
         return ToolOutput(_NOT_TOLD, (), f"{completion.doubt}: {answer.text[:200]!r}", answered=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections import defaultdict
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ from airoagent.cli.inputs import load_run, load_trace, named_values, open_store
 from airoagent.cli.options import Rule, group_rule, json_lines_option, refuses
 from airoagent.cli.output import answer_text
 from airoagent.errors import StoreError, UsageError
-from airoagent.events import StepStarted
+from airoagent.events import ModelCalled, StepStarted
 from airoagent.settings import store_file
 
 if TYPE_CHECKING:
@@ -85,28 +86,36 @@ def _age(seconds: float) -> str:
 @runs_command.command("show")
 @click.argument("run_id", metavar="ID")
 @click.option("--json", "as_json", is_flag=True, help="Print the run as one JSON object.")
-def show(run_id: str, as_json: bool) -> None:
+@click.option("-v", "--verbose", is_flag=True, help="Print what the model wrote as well, its thoughts included.")
+def show(run_id: str, as_json: bool, verbose: bool) -> None:
     """Show a run: question, plan, the input and evidence of each step, answer."""
     run = load_run(run_id)
     if as_json:
         click.echo(json.dumps(run.to_json(), indent=2))
         return
 
-    click.echo(plain(_story(run)))
+    click.echo(plain(_story(run, verbose)))
 
 
-def _story(run: Run) -> str:
+def _story(run: Run, verbose: bool) -> str:
     from airoagent.records.run_record import account_text
 
     lines = [f"run {run.id}  {run.status}  {run.seconds:.1f} s  model {run.model}", f"question: {run.question}", ""]
     if said := run.setting("said"):
         lines.insert(2, f"said: {said}  (after the run {run.parent})")
     inputs = {event.step: event.input for event in run.events if isinstance(event, StepStarted)}
+    wrote: dict[str, list[str]] = defaultdict(list)
+    for event in run.events:
+        if verbose and isinstance(event, ModelCalled):
+            wrote[event.step] += [f"  | {line}" for line in event.text.splitlines()]
+    if wrote[""]:
+        lines += ["what the model wrote:", *wrote[""], ""]
     if run.plan is None:
         lines += ["plan as the model wrote it:", run.plan_text or "(nothing)", ""]
     for step in run.plan.steps if run.plan else ():
         lines.append(f"{step.id}  {step.tool}  {step.thought}")
         lines += [f"  < {line}" for line in inputs.get(step.id, step.input).splitlines()]
+        lines += wrote[step.id]
         if step.id in run.failed:
             lines.append(f"  ! {run.failed[step.id].message}")
         elif step.id in run.evidence:

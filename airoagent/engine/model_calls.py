@@ -32,7 +32,7 @@ class ModelCalls:
     """The calls that one run makes of its model; ``free`` writes without grammars, ``most`` is its limit of tokens.
 
     Call it to ask. What it returns is the model's own text: thoughts before it and end tokens after it are on record
-    only, but for plans and calls, whose parsers find them and say where.
+    only (`airo runs show -v`), but for plans and calls, whose parsers find them and say where.
     """
 
     def __init__(self, model: Model, sampling: Sampling | None, free: bool, most: int, recorder: Recorder) -> None:
@@ -84,12 +84,12 @@ class ModelCalls:
         try:
             async with aclosing(bounded(model.stream(asked))) as chunks:  # type: ignore[type-var]
                 async for chunk in chunks:
-                    if chunk.text:
-                        written += chunk.text
+                    if piece := chunk.thoughts + chunk.text:
+                        written += piece
                         if heard is not None:
-                            heard(chunk.text)
+                            heard(piece)
                         elif step:
-                            recorder(StepText(step, chunk.text))
+                            recorder(StepText(step, piece))
                     usage = chunk.usage or usage
                     logprobs = chunk.logprobs or logprobs
                     finish = chunk.finish or finish

@@ -92,12 +92,14 @@ class Chunk:
     """A piece of a completion. The last chunk (its text may be empty) says why the model stopped and what it cost.
 
     It also has ``logprobs``, what the model gives each token of the whole text, where the backend was asked for that.
+    ``thoughts`` come before ``text``, marks included, where the backend tells them from it.
     """
 
     text: str
     finish: Finish | None = None
     usage: Usage | None = None
     logprobs: tuple[float, ...] = ()
+    thoughts: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,13 +11,12 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from airoagent.models.base import Chunk
-from airoagent.prompts.own_text import after_thoughts
+from airoagent.prompts.own_text import after_thoughts, thoughts_end
 from airoagent.prompts.wrappers import trim_completion
 
 __all__ = ["StopFilter", "ThoughtFilter", "bounded"]
 
 _TURNS = ("USER:", "ASSISTANT:")
-_LONG = 500  # characters
 _MOST_TEXT = 4 * 1024 * 1024  # characters for one prompt, far more than any model can write in its window
 
 
@@ -31,7 +30,7 @@ async def bounded(chunks: AsyncIterator[Chunk]) -> AsyncIterator[Chunk]:
     try:
         async for chunk in chunks:
             yield chunk
-            room -= len(chunk.text)
+            room -= len(chunk.thoughts) + len(chunk.text)
             if room <= 0:
                 yield Chunk("", "length")
                 return
@@ -94,26 +93,32 @@ def _overlap(text: str, word: str, most: int) -> int:
 
 
 class ThoughtFilter:
-    """Leaves out the thoughts that a completion begins with; those that never end are passed on when it does."""
+    """Tells the thoughts that a completion begins with from the text after them."""
 
-    __slots__ = ("_held",)
+    __slots__ = ("_held", "_inside", "_passed")
 
     def __init__(self) -> None:
         self._held: str | None = ""  # None: the thoughts are over
+        self._passed = 0  # characters of it that were passed on as thoughts
+        self._inside = False
 
-    def feed(self, text: str) -> str:
-        """Take the next piece; return what can be shown now."""
+    def feed(self, text: str) -> tuple[str, str]:
+        """Take the next piece; return the thoughts in it, and the text that can be shown now."""
         if self._held is None:
-            return text
+            return "", text
         self._held += text
-        if len(self._held) > _LONG and not (">" in text or "]" in text):
-            return ""  # thoughts go on: looking through all of them again for each word takes long
-        own = after_thoughts(self._held)
+        if self._inside and not (">" in text or "]" in text):  # to look through all of them for each word takes long
+            own, end = "", None
+        else:
+            own, end = after_thoughts(self._held), thoughts_end(self._held)
+        self._inside = end is None
+        until = len(self._held) - len(own) if own or end is None else end
+        thoughts, self._passed = self._held[self._passed : until], until
         if own:
             self._held = None
-        return own
+        return thoughts, own
 
     def finish(self) -> str:
-        """The model has ended: what was held back."""
-        held, self._held = self._held or "", None
-        return held
+        """The model has ended: the text that was held back."""
+        rest, self._held = (self._held or "")[self._passed :], None
+        return rest

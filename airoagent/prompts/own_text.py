@@ -22,6 +22,7 @@ __all__ = [
     "own_text",
     "repeats_from",
     "starts_in_thoughts",
+    "thoughts_end",
 ]
 
 THOUGHT_TAGS = "think|thinking|thoughts?|reasoning|reflection|scratchpad"
@@ -63,7 +64,7 @@ def after_thoughts(text: str) -> str:
     """What follows the thoughts that a text begins with, without the space before it; "" while they, or the mark that
     begins them, may go on. A text that begins without thoughts is given as it is.
     """
-    start = _thoughts_end(text)
+    start = thoughts_end(text)
     if start is None:
         return ""
     rest = text[start:].lstrip() if start else text
@@ -73,7 +74,7 @@ def after_thoughts(text: str) -> str:
     return rest
 
 
-def _thoughts_end(text: str) -> int | None:
+def thoughts_end(text: str) -> int | None:
     """Where the thoughts that a text begins with end (0: there are none); None while they go on."""
     start = 0
     while thoughts := THOUGHTS_BEGIN.match(text, start):
@@ -93,7 +94,7 @@ def own_text(text: str) -> str:
     """The text without thoughts before it, and without what starts at an end token or another turn; ``""`` where all of
     it is thoughts.
     """
-    start = _thoughts_end(text)
+    start = thoughts_end(text)
     if start is None:
         return ""
     text = text[start:]

@@ -14,6 +14,7 @@ from airoagent.errors import StoreError, UsageError
 from airoagent.events import Evidence, ModelCalled, Origin, PlanRefused, StepFinished
 from airoagent.plan.plans import Plan
 from airoagent.plan.steps import Ref, Step
+from airoagent.prompts.own_text import own_text
 from airoagent.recorded.history import model_tools, recorded_steps
 from airoagent.records.run_record import Run
 from airoagent.toolbox.tool import Tool
@@ -66,7 +67,8 @@ def instruct_lines(run: Run) -> Iterator[str]:
         good.add("")
     for event in run.events:
         if isinstance(event, ModelCalled) and event.finish == "stop" and event.step in good:
-            yield json.dumps({"instruction": event.prompt, "response": event.text.strip()}, ensure_ascii=False) + "\n"
+            pair = {"instruction": event.prompt, "response": own_text(event.text).strip()}
+            yield json.dumps(pair, ensure_ascii=False) + "\n"
 
 
 async def on_recorded_tools(session: Session, plan: Plan, record: Run, *, watch: Watch | None = None) -> Run:

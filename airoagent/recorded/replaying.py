@@ -38,6 +38,7 @@ from airoagent.plan.parser import parse_plan
 from airoagent.plan.plans import Plan
 from airoagent.plan.steps import Step
 from airoagent.prompts.chat import Style
+from airoagent.prompts.own_text import own_text
 from airoagent.recorded.history import (
     RecordedStep,
     error_of,
@@ -153,7 +154,7 @@ def _concluded(run: Run, purpose: str) -> str:
         if isinstance(event, ModelCalled) and not event.step:
             if run.failure is not None:
                 raise error_of(run.failure)
-            return concluded(event.text, "code" if purpose == "code" else "think").strip()
+            return concluded(own_text(event.text), "code" if purpose == "code" else "think").strip()
     raise StoreError(f"the record of {run.id} lacks what the model wrote", "was the trace edited?")
 
 

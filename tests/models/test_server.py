@@ -6,6 +6,7 @@ import asyncio
 import json
 import socket
 import threading
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ import pytest
 from airoagent import Agent
 from airoagent.calls.call_grammar import call_grammar
 from airoagent.errors import ModelError, UsageError
+from airoagent.events import ModelCalled
 from airoagent.models.base import Chunk, Completion, Prompt, Sampling, complete
 from airoagent.models.catalog import open_model
 from airoagent.models.server.client import ServerModel
@@ -20,6 +22,7 @@ from airoagent.models.server.dialects import DIALECTS
 from airoagent.plan.plan_grammar import plan_grammar
 from airoagent.prompts.context_prompts import ContextBlock, answer_grammar
 from airoagent.prompts.grammar import Grammar, Rule, Text
+from airoagent.records.run_record import write_trace
 from tests.modelserver import Answer, Handler, as_json, events, failing, first, piece, plain, said, serving
 
 MODELS = {
@@ -403,6 +406,63 @@ def test_a_run_over_a_server() -> None:
     with serving({"/v1/completions": first(said(*plan.splitlines(keepends=True)), said("Afloat."))}) as served:
         run = Agent(served.url, [], store=False).run("Where do otters sleep?")
     assert (run.status, run.answer) == ("done", "Afloat.")
+
+
+DRAFT = ":evidence0: = KnowledgeModel[Where do eels sleep?]\nAnswer: :evidence0:"
+
+
+def thinking(thoughts: str, text: str, *, apart: bool) -> Answer:
+    """A chat's answer with thoughts before it, in its text or in a field of their own."""
+    deltas = [{"reasoning_content": thoughts}] if apart else [{"content": f"<think>{thoughts}</think>\n"}]
+    pieces = [{"choices": [{"delta": delta}]} for delta in (*deltas, *({"content": one} for one in text.split("|")))]
+    end = {"choices": [{"delta": {}, "finish_reason": "stop"}]}
+    return events(*(f"data: {json.dumps(piece)}" for piece in (*pieces, end)), "data: [DONE]")
+
+
+@pytest.mark.parametrize("apart", [False, True])
+def test_thoughts_of_a_server_are_on_record_and_in_nothing_else(
+    tmp_path: Path, apart: bool, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from airoagent.cli import main
+
+    plan = thinking(f"Eels?\n{DRAFT}\n", DRAFT.replace("eels", "otters").replace("=", "=|"), apart=apart)
+    routes = {
+        "/v1/models": as_json({"data": [{"id": "qwen3"}]}),
+        "/v1/chat/completions": first(plan, thinking("Ashore?", "Afl|oat.", apart=apart)),
+    }
+    with serving(routes) as served:
+        agent = Agent(served.url, [], store=tmp_path / "runs.sqlite3")
+        run = agent.run("Where do otters sleep?")
+    assert run.plan is not None and (run.answer, run.plan.steps[0].input) == ("Afloat.", "Where do otters sleep?")
+    wrote = [event.text for event in run.events if isinstance(event, ModelCalled)]
+    assert wrote == [
+        f"<think>Eels?\n{DRAFT}\n</think>\n{DRAFT.replace('eels', 'otters')}",
+        "<think>Ashore?</think>\nAfloat.",
+    ]
+    assert agent.replay("@last").answer == "Afloat."
+    trace = tmp_path / "run.jsonl"
+    trace.write_text("".join(write_trace(run.id, run.events)), encoding="utf-8")
+    for flags in ([], ["-v"]):
+        with pytest.raises(SystemExit):
+            main(["runs", "show", str(trace), *flags])
+        shown = capfd.readouterr().out
+        assert ("  | <think>Ashore?</think>\n  | Afloat.\n  > Afloat.\n" in shown) is bool(flags)
+        assert ("  | <think>Eels?\n" in shown) is bool(flags)
+
+
+@pytest.mark.parametrize("apart", [False, True])
+def test_a_server_that_thinks_in_circles_is_stopped(apart: bool) -> None:
+    delta = "reasoning_content" if apart else "content"
+    begin = [] if apart else [{"content": "<think>"}]
+    circle = [{delta: "Wait, is it the kelp? "}] * 400
+    pieces = [f"data: {json.dumps({'choices': [{'delta': one}]})}" for one in (*begin, *circle)]
+    with serving(
+        {"/v1/models": as_json({"data": [{"id": "qwen3"}]}), "/v1/chat/completions": events(*pieces, "data: [DONE]")}
+    ) as served:
+        run = Agent(served.url, [], store=False).run("Where do otters sleep?", context="Otters sleep in kelp.")
+    (called,) = (event for event in run.events if isinstance(event, ModelCalled))
+    assert called.finish == "repetition" and len(called.text) < 800
+    assert run.answer == "The model wrote no answer." and not run.answered
 
 
 def test_show_and_doctor_ask_the_server(capfd: pytest.CaptureFixture[str]) -> None:

@@ -16,7 +16,7 @@ import pytest
 
 from airoagent.calls.call_grammar import call_grammar
 from airoagent.errors import ModelError
-from airoagent.models.base import Completion, Prompt, Sampling, complete
+from airoagent.models.base import Chunk, Completion, Prompt, Sampling, complete
 from airoagent.models.server.client import ServerModel
 from airoagent.models.server.dialects import DIALECTS
 from airoagent.models.server.stream import estimate_tokens
@@ -252,33 +252,53 @@ def test_an_error_in_place_of_an_answer_is_told(answer: Answer) -> None:
     assert refusal(answer).message.endswith("failed: the GPU is gone")
 
 
-def chatted(*deltas: dict[str, Any], finish: str = "stop") -> str:
-    """The text of a chat's answer in these pieces."""
+def chatted(*deltas: dict[str, Any], finish: str = "stop") -> tuple[str, str]:
+    """The text of a chat's answer in these pieces, and the thoughts before it."""
     pieces = [{"choices": [{"delta": delta}]} for delta in deltas]
     pieces.append({"choices": [{"delta": {}, "finish_reason": finish}]})
     said = events(*(f"data: {json.dumps(piece)}" for piece in pieces), "data: [DONE]")
     with serving({"/v1/models": as_json({"data": [{"id": "m"}]}), "/v1/chat/completions": said}) as served:
-        return asyncio.run(complete(ServerModel(served.url), Prompt("Where?"))).text
+
+        async def pieces() -> list[Chunk]:
+            return [chunk async for chunk in ServerModel(served.url).stream(Prompt("Where?"))]
+
+        chunks = asyncio.run(pieces())
+    return "".join(chunk.text for chunk in chunks), "".join(chunk.thoughts for chunk in chunks)
+
+
+KELP = "In the kelp."
 
 
 @pytest.mark.parametrize(
-    ("pieces", "text"),
+    ("pieces", "thoughts", "text"),
     [
-        (["<thi", "nk>hm <b>", " hm</think>\n\nIn the", " kelp."], "In the kelp."),
-        (["[THINK]hm[/THINK] In the kelp."], "In the kelp."),
-        (["<|channel|>analysis<|message|>hm<|end|>", "In the kelp."], "In the kelp."),
-        ([" ", "<b>In</b> the <think>kelp</think>."], "<b>In</b> the <think>kelp</think>."),
-        (["<"], "<"),
-        (["<think>hm", " hm" * 300], "<think>hm" + " hm" * 300),
+        (["<thi", "nk>hm <b>", " hm</think>\n\nIn the", " kelp."], "<think>hm <b> hm</think>\n\n", KELP),
+        (["[THINK]hm[/THI", "NK] In the kelp."], "[THINK]hm[/THINK] ", KELP),
+        (["<|channel|>analysis<|message|>hm<|end|>", KELP], "<|channel|>analysis<|message|>hm<|end|>", KELP),
+        (["<think>hm</think>", "<think>oh", "</think>", "<", "b>"], "<think>hm</think><think>oh</think>", "<b>"),
+        ([" ", "<b>In</b> the <think>kelp</think>."], "", "<b>In</b> the <think>kelp</think>."),
+        (["<"], "", "<"),
+        (["<think>hm", " hm" * 300], "<think>hm" + " hm" * 300, ""),
     ],
 )
-def test_thoughts_before_an_answer_are_left_out(pieces: list[str], text: str) -> None:
-    assert chatted(*({"content": piece} for piece in pieces)) == text
+def test_thoughts_before_an_answer_are_no_part_of_its_text(pieces: list[str], thoughts: str, text: str) -> None:
+    assert chatted(*({"content": piece} for piece in pieces)) == (text, thoughts)
+
+
+@pytest.mark.parametrize("field", ["reasoning_content", "reasoning"])
+def test_thoughts_that_a_server_sends_in_a_field_of_their_own_are_thoughts_in_marks(field: str) -> None:
+    deltas = [{field: "hm"}, {field: " hm", "content": None}, {"content": "In the"}, {"content": " kelp."}]
+    assert chatted(*deltas) == (KELP, "<think>hm hm</think>\n")
+    assert chatted({field: "hm", "content": KELP}) == (KELP, "<think>hm</think>\n")
+    assert chatted({field: "hm"}, {field: " hm"}) == ("", "<think>hm hm")
+    whole = as_json({"choices": [{"message": {field: "hm", "content": KELP}, "finish_reason": "stop"}]})
+    with serving({"/v1/models": as_json({"data": [{"id": "m"}]}), "/v1/chat/completions": whole}) as served:
+        assert asyncio.run(complete(ServerModel(served.url), Prompt("Where?"))).text == KELP
 
 
 def test_calls_that_a_server_took_out_of_the_text_are_put_back() -> None:
     named = {"name": "tides", "arguments": ""}
-    text = chatted(
+    text, _ = chatted(
         {"tool_calls": [{"index": 0, "function": named}]},
         {"tool_calls": [{"index": 0, "function": {"arguments": '{"port": '}}]},
         {"tool_calls": [{"index": 0, "function": {"arguments": '"Oban"}'}}]},
@@ -288,9 +308,8 @@ def test_calls_that_a_server_took_out_of_the_text_are_put_back() -> None:
     assert [json.loads(line) for line in text.splitlines()] == [
         {"name": name, "arguments": {"port": "Oban"}} for name in ("tides", "wind")
     ]
-    assert chatted({"function_call": {**named, "arguments": "{}"}}, finish="function_call") == (
-        '{"name": "tides", "arguments": {}}'
-    )
+    alone, _ = chatted({"function_call": {**named, "arguments": "{}"}}, finish="function_call")
+    assert alone == '{"name": "tides", "arguments": {}}'
 
 
 def test_koboldcpps_null_is_no_end() -> None:

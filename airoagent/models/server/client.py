@@ -250,7 +250,7 @@ class ServerModel:
         sure = {"logprobs": 1} if self._probabilities and prompt.purpose == "answer" else {}
         stop = prompt.stop + (self._wrapper().stop if route == "completions" else ())
         filter, thoughts = StopFilter(stop, drop_space=True, watch=not held), ThoughtFilter()
-        text, read, written, parts = "", 0, 0, 0
+        text, own, read, written, parts = "", "", 0, 0, 0
         finish: Finish | None = None
         logprobs: tuple[float, ...] = ()
         async with self._client() as client:
@@ -266,8 +266,10 @@ class ServerModel:
                     async with aclosing(self._said(client, self._base + _path(route), body)) as said:
                         async for one in said:
                             part.take(one)
-                            if shown := thoughts.feed(filter.feed(one.text)):
-                                yield Chunk(shown)
+                            thought, piece = thoughts.feed(one.text)
+                            own += piece
+                            if (shown := filter.feed(piece)) or thought:
+                                yield Chunk(shown, thoughts=thought)
                             if filter.stopped:
                                 break
                 except DoesNotFit:
@@ -279,10 +281,12 @@ class ServerModel:
                 logprobs += part.logprobs
                 text, read, written, left = text + part.text, read or part.read, written + tokens, left - tokens
                 finish = self._end(filter, part, route, left, parts)
-        if held and finish == "length" and isinstance(prompt.grammar, Grammar) and grammars_available():
-            yield Chunk(filter.feed(await asyncio.to_thread(nearest_end, prompt.grammar, text)))
+        rest = thoughts.finish()
+        own += rest
+        if own and held and finish == "length" and isinstance(prompt.grammar, Grammar) and grammars_available():
+            rest += await asyncio.to_thread(nearest_end, prompt.grammar, own)
         usage = Usage(read or length, written, parts)
-        yield Chunk(thoughts.feed(filter.finish()) + thoughts.finish(), finish, usage, logprobs)
+        yield Chunk(filter.feed(rest) + filter.finish(), finish, usage, logprobs)
 
     def _end(self, filter: StopFilter, part: PartialCompletion, route: Route, left: int, parts: int) -> Finish | None:
         """Why the completion has ended; None if the server stopped before it was to, and can be asked to go on."""

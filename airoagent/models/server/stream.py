@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from airoagent.errors import ModelError
@@ -55,9 +56,9 @@ async def read_said(response: httpx.Response, name: str) -> AsyncIterator[Chunk]
     """
     if "text/event-stream" not in response.headers.get("content-type", ""):
         content = b"".join([line async for line in _lines(response, name, whole=True)])
-        yield _said(_json(content, name), name, whole=True)
+        yield _in_marks(_said(_json(content, name), name, whole=True), False)
         return
-    ended, held = False, b""
+    ended, held, thinks = False, b"", False
     async for line in _lines(response, name):
         field, _, data = line.partition(b":")
         if field == b"error":  # llama.cpp's older way to say that it failed half-way.
@@ -73,6 +74,7 @@ async def read_said(response: httpx.Response, name: str) -> AsyncIterator[Chunk]
             continue  # Comments that keep a connection alive, event names, empty lines.
         said = _said(_json(held, name), name)
         ended, held = ended or said.finish is not None, b""
+        said, thinks = _in_marks(said, thinks), bool(said.thoughts) or (thinks and not said.text)
         yield said
     if held:
         _json(held, name)
@@ -122,6 +124,16 @@ def _json(content: bytes, name: str) -> dict[str, Any]:
     return value
 
 
+def _in_marks(said: Chunk, thinks: bool) -> Chunk:
+    """The piece as the model wrote it: thoughts that the server sends in a field of their own are in marks again.
+
+    ``thinks``: such thoughts came last.
+    """
+    text = f"</think>\n{said.text}" if said.text and (thinks or said.thoughts) else said.text
+    begins = "<think>" if said.thoughts and not thinks else ""
+    return replace(said, text=begins + said.thoughts + text, thoughts="")
+
+
 def _said(value: dict[str, Any], name: str, *, whole: bool = False) -> Chunk:
     choices = value.get("choices")
     if value.get("error") or (value.get("object") == "error" and not choices):
@@ -137,7 +149,10 @@ def _said(value: dict[str, Any], name: str, *, whole: bool = False) -> Chunk:
     inner = first.get("delta") or first.get("message")
     text = _text(inner.get("content") if isinstance(inner, dict) else first.get("text"))
     reason = first.get("finish_reason")
+    thoughts = ""
     if isinstance(inner, dict):
+        # DeepSeek, SGLang, llama.cpp and older vLLM call them the one, vLLM of today and Ollama the other.
+        thoughts = _text(inner.get("reasoning_content") or inner.get("reasoning"))
         calls = inner.get("tool_calls") or [{"function": inner.get("function_call")}]
         text += "".join(map(_call, calls)) if isinstance(calls, list) else ""
     if reason in ("tool_calls", "function_call"):
@@ -145,7 +160,7 @@ def _said(value: dict[str, Any], name: str, *, whole: bool = False) -> Chunk:
     finish: Finish | None = None
     if reason not in (None, "", "null") or whole:  # KoboldCpp writes "null" as long as there is none.
         finish = "length" if reason in ("length", "max_tokens") else "stop"
-    return Chunk(text, finish, usage, _logprobs(first.get("logprobs")))
+    return Chunk(text, finish, usage, _logprobs(first.get("logprobs")), thoughts)
 
 
 def _call(call: Any) -> str:
