@@ -6,11 +6,11 @@ import json
 import platform
 import socket
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -25,6 +25,7 @@ from airoagent.settings import cache_folder, config_folder, load_settings, state
 
 if TYPE_CHECKING:
     from airoagent.models.catalog import ModelRow
+    from airoagent.models.shared_models import SharedModel
 
 
 _FITS = {"gpu": "fits the GPU", "cpu": "fits memory", "no": "too large", "unknown": ""}
@@ -37,7 +38,8 @@ _FITS = {"gpu": "fits the GPU", "cpu": "fits memory", "no": "too large", "unknow
 def models_command(ctx: click.Context, as_json: bool) -> None:
     """List the known models: size, memory, context window, and whether they are downloaded or fit this machine.
 
-    Models that are downloaded come first, those that do not fit last.
+    Models that are here come first, those of Ollama, LM Studio and the Hugging Face cache too; those that do not fit
+    come last.
     """
     if ctx.invoked_subcommand is None:
         _list_models(as_json)
@@ -54,6 +56,7 @@ def _list_models(as_json: bool) -> None:
     from airoagent.models.catalog import list_models, open_model
     from airoagent.models.packaged import PACKAGED, packaged_file
 
+    shared = _shared()
     if as_json:
         click.echo(json.dumps(asdict(open_model("extractive").info)))
     else:
@@ -66,14 +69,28 @@ def _list_models(as_json: bool) -> None:
             state = "downloaded" if cached else f"airo pull {name}; not downloaded"
             click.echo(f"{name:<12}{packaged.size / 1e6:.0f} MB, a small model for any CPU  {state}")
     if as_json:
+        for one in shared:
+            click.echo(json.dumps({"model": asdict(one), "cached": True}, default=str))
         for row in list_models():
             click.echo(json.dumps(asdict(row)))
         return
+    if shared:
+        click.echo("\nALREADY HERE: give the name to -m")
+    for one in shared:
+        click.echo(f"{one.size / 1e9:5.1f} GB  {one.program:<12}  {one.name}")
     click.echo("\n" + _LINE.format("NAME", "SIZE", "4 BITS", "WINDOW", "HERE"))
     # What is here comes first, what does not fit last, and the models of today before those of 2023.
     for row in sorted(list_models(), key=lambda row: (not row.cached, row.fits == "no", _is_old(row))):
         click.echo(_model_line(row))
     click.echo("\n4 BITS: the memory it takes at 4 bits; fits memory: it runs on the CPU, slowly.")
+
+
+def _shared() -> list[SharedModel]:
+    """What other programs have fetched and the catalogue does not list."""
+    from airoagent.models.catalog import find_model
+    from airoagent.models.shared_models import shared_models
+
+    return [one for one in shared_models() if find_model(one.name) is None]
 
 
 _LINE = "{:<39} {:>5} {:>8} {:>6}  {}"
@@ -109,7 +126,7 @@ def show(name: str, options: tuple[tuple[str, str], ...]) -> None:
         if model.info.backend == "server" and isinstance(model, Asks):
             run_in_thread(model.ready)
         shown = {**asdict(model.info), **show_folder(name, dict(options))}
-        click.echo(json.dumps({**shown, "example": model.wrap("Where do otters sleep?")}, indent=2))
+        _echo_object({**shown, "example": model.wrap("Where do otters sleep?")})
         return
     if options:
         raise UsageError(
@@ -119,8 +136,17 @@ def show(name: str, options: tuple[tuple[str, str], ...]) -> None:
     row = next(row for row in list_models() if row.model == known)
     here = this_machine()
     gguf = [{**asdict(each), "fits": where_it_fits(each.memory, here)} for each in quantised_sizes(known.parameters)]
-    shown = {**asdict(known), "cached": row.cached, "fits": row.fits, "gguf": gguf}
-    click.echo(json.dumps(shown, indent=2))
+    _echo_object({**asdict(known), "cached": row.cached, "fits": row.fits, "gguf": gguf})
+
+
+def _echo_object(shown: Mapping[str, Any]) -> None:
+    """Print a JSON object with a line for each value, and for each object of a list."""
+    lines = []
+    for key, value in shown.items():
+        rows = [json.dumps(one) for one in value] if value and isinstance(value, list) else []
+        text = "[\n    " + ",\n    ".join(rows) + "\n  ]" if rows else json.dumps(value)
+        lines.append(f"  {json.dumps(key)}: {text}")
+    click.echo("{\n" + ",\n".join(lines) + "\n}")
 
 
 @models_command.command("quantize")
@@ -282,7 +308,7 @@ def _downloaded() -> Finding:
     from airoagent.models.packaged import PACKAGED, packaged_file
 
     names = [row.model.name for row in list_models() if row.cached]
-    names += [name for name in PACKAGED if packaged_file(name).is_file()]
+    names += [name for name in PACKAGED if packaged_file(name).is_file()] + [one.name for one in _shared()]
     if names:
         return Finding("models", True, ", ".join(names))
     return Finding("models", False, "no known model is downloaded", "airo pull smollm2 (98 MB), or see airo models")

@@ -1,3 +1,3 @@
 """Whatever writes text: one protocol (`base`), one module a backend."""
 
-__all__ = ["base", "catalog", "hub", "packaged", "stopping", "window"]
+__all__ = ["base", "catalog", "hub", "packaged", "shared_models", "stopping", "window"]

@@ -12,18 +12,23 @@ import difflib
 import importlib
 import os
 import re
+import socket
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
+from urllib.parse import urlsplit
 
 from airoagent.errors import ModelError
+from airoagent.extras import has
 from airoagent.models.backend_options import read_options
 from airoagent.models.base import Model, Sampling
 from airoagent.models.hub import NotFetched, Progress, is_hub_name, reason_of, snapshot
 from airoagent.models.local.checkpoint import ggml_message, missing_libraries, read_checkpoint
 from airoagent.models.local.machine import Machine, this_machine
 from airoagent.models.packaged import PACKAGED, downloaded_file, packaged_adapter
+from airoagent.models.shared_models import ollama_file
 from airoagent.prompts.chat import Style
 from airoagent.prompts.wrappers import wrapper_for
 
@@ -208,6 +213,8 @@ def open_model(
     """The model that ``spec`` names: ``extractive``, ``scripted:FILE``, a server's address, ``ollama:NAME`` or
     ``lmstudio:NAME`` on this machine, a ``.gguf`` file, a folder, a hub name, or an alias.
 
+    A model of Ollama's is opened from its file where Ollama does not run.
+
     ``options`` are the backend's settings as text; ``sampling`` the defaults for prompts that bring none; ``progress``
     hears of fetching and loading. Raises ModelError where there is no such model or it is seen not to load,
     UsageError for a setting the backend does not have.
@@ -227,32 +234,52 @@ def open_model(
 
         return client.ServerModel(text, sampling=sampling, **read_options("server", client.OPTIONS, given))
     program, _, wanted = text.partition(":")
-    if program.lower() in _PROGRAMS and wanted:
+    program = program.lower()
+    if program in _PROGRAMS and wanted:
+        file = ollama_file(wanted) if program == "ollama" and has("xllamacpp") else None
+        if file is not None and not _listens(_program_address(program)):
+            return _open_gguf(file, text, given, sampling, progress)
         from airoagent.models.server import client
 
         settings = read_options("server", client.OPTIONS, {"model": wanted, **given})
-        return client.ServerModel(_program_address(program.lower()), name=text, sampling=sampling, **settings)
+        return client.ServerModel(_program_address(program), name=text, sampling=sampling, **settings)
     found = _path(text)
     if message := ggml_message(found):
         raise message
     if text.lower() in PACKAGED or text.lower().endswith(".gguf"):
-        from airoagent.models.local import llamacpp
-
-        settings = read_options("gguf", llamacpp.OPTIONS, given)
-        path: str | Path = text
-        if (packaged := text.lower()) in PACKAGED:
-            path = downloaded_file(packaged)
-            if "adapter" not in settings:
-                settings["adapter"] = packaged_adapter(packaged)
-                settings.setdefault("least_probability", PACKAGED[packaged].least_probability)
-        if settings.get("adapter") == "none":
-            settings["adapter"] = None
-        return llamacpp.LlamaCppModel(path, sampling=sampling, progress=progress, **settings)
+        return _open_gguf(text, "", given, sampling, progress)
     name, folder = _resolve(text, found)
     from airoagent.models.local import transformers
 
     settings = read_options("transformers", transformers.OPTIONS, given)
     return transformers.TransformersModel(folder or name, name=name, sampling=sampling, progress=progress, **settings)
+
+
+def _open_gguf(
+    path: str | Path, name: str, given: Mapping[str, str], sampling: Sampling | None, progress: Progress | None
+) -> Model:
+    """A GGUF file, or one that a package carries, in this process."""
+    from airoagent.models.local import llamacpp
+
+    settings = read_options("gguf", llamacpp.OPTIONS, given)
+    if (packaged := str(path).lower()) in PACKAGED:
+        path = downloaded_file(packaged)
+        if "adapter" not in settings:
+            settings["adapter"] = packaged_adapter(packaged)
+            settings.setdefault("least_probability", PACKAGED[packaged].least_probability)
+    if settings.get("adapter") == "none":
+        settings["adapter"] = None
+    return llamacpp.LlamaCppModel(path, name=name, sampling=sampling, progress=progress, **settings)
+
+
+def _listens(address: str) -> bool:
+    """Whether anything answers at the address of a program; one on another machine is taken to."""
+    parts = urlsplit(address)
+    if parts.hostname not in ("127.0.0.1", "localhost", "::1"):
+        return True
+    with suppress(OSError), socket.create_connection((parts.hostname, parts.port or 80), timeout=1):
+        return True
+    return False
 
 
 def _program_address(program: str) -> str:

@@ -116,8 +116,10 @@ def test_one_tool_is_shown_and_tried(airo: Airo, tools: str) -> None:
 def test_models_says_honestly_what_the_default_is_and_what_else_there_is(airo: Airo) -> None:
     listing = airo("models").out
     assert listing.startswith("extractive") and "no weights" in listing and "airoboros-l2-13b-gpt4-2.0" in listing
-    shown = json.loads(airo("models", "show", "airoboros-l2-13b-gpt4-2.0").out)
+    out = airo("models", "show", "airoboros-l2-13b-gpt4-2.0").out
+    shown = json.loads(out)
     assert shown["context"] == 4096 and shown["repo"] == "jondurbin/airoboros-l2-13b-gpt4-2.0"
+    assert len(out.splitlines()) == len(shown) + len(shown["gguf"]) + 3  # a line for each value and each quantisation
     assert all(json.loads(line) for line in airo("models", "list", "--json").out.splitlines())
 
 
@@ -173,6 +175,21 @@ def test_pull_names_the_models_most_like_an_unknown_one(airo: Airo) -> None:
     assert missing.code == 3 and "there is no model 'smolm2'" in missing.err and "smollm2" in missing.err
 
 
+def test_models_and_doctor_name_what_other_programs_have_fetched(
+    airo: Airo, own_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(own_home))
+    assert "ALREADY HERE" not in airo("models").out
+    file = own_home / ".lmstudio" / "models" / "ada" / "tiny" / "tiny.gguf"
+    file.parent.mkdir(parents=True)
+    file.write_bytes(b"GGUF" + bytes(150_000_000))
+    name = "~/.lmstudio/models/ada/tiny/tiny.gguf"
+    assert f"  0.2 GB  LM Studio     {name}\n" in airo("models").out
+    assert re.search(rf"^ok  models .*{name}$", airo("doctor").out, re.MULTILINE)
+    (row,) = (json.loads(line) for line in airo("models", "--json").out.splitlines() if name in line)
+    assert (row["model"]["name"], row["cached"], row["model"]["file"]) == (name, True, str(file))
+
+
 def test_models_shows_whether_the_small_model_is_downloaded(airo: Airo) -> None:
     assert re.search(r"^smollm2 .* not downloaded$", airo("models").out, re.MULTILINE)
     seem_downloaded()
@@ -181,7 +198,10 @@ def test_models_shows_whether_the_small_model_is_downloaded(airo: Airo) -> None:
     assert json.loads(row)["cached"] is True
 
 
-def test_doctor_recommends_a_small_model_until_one_is_downloaded(airo: Airo) -> None:
+def test_doctor_recommends_a_small_model_until_one_is_downloaded(
+    airo: Airo, own_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(own_home))  # without the models that LM Studio may have here
     assert re.search(r"^no  models .*-> airo pull smollm2", airo("doctor").out, re.MULTILINE)
     seem_downloaded()
     assert re.search(r"^ok  models .*smollm2$", airo("doctor").out, re.MULTILINE)

@@ -10,5 +10,6 @@ __all__ = [
     "loading",
     "machine",
     "quantize",
+    "shards",
     "transformers",
 ]

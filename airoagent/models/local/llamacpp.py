@@ -52,13 +52,13 @@ _LOADING: Final = threading.Lock()
 class LlamaCppModel:
     """A GGUF file, behind the `Model` protocol.
 
-    ``wrapper`` and ``system`` as for other models that are run here; ``context_length`` the window in tokens (default:
-    the file's own, at most 8192); ``threads`` (default: one for each core that nothing else uses when it is loaded) and
-    ``batch`` (tokens read at once) as llama.cpp has them; ``rows`` how many completions are written at once, each with
-    a window of its own; ``gpu_layers`` how many layers go to a GPU (-1: all); ``rope_freq_base`` and
-    ``rope_freq_scale`` stretch the window in place of what the file says; ``adapter`` is a LoRA adapter as a GGUF file,
-    which may name its ``style``; answers under ``least_probability`` are not relied on (`ModelInfo`);
-    ``check_memory`` False loads without asking whether it fits.
+    ``name`` is what it is called (default: the path); ``wrapper`` and ``system`` as for other models that are run here;
+    ``context_length`` the window in tokens (default: the file's own, at most 8192); ``threads`` (default: one for each
+    core that nothing else uses when it is loaded) and ``batch`` (tokens read at once) as llama.cpp has them; ``rows``
+    how many completions are written at once, each with a window of its own; ``gpu_layers`` how many layers go to a GPU
+    (-1: all); ``rope_freq_base`` and ``rope_freq_scale`` stretch the window in place of what the file says; ``adapter``
+    is a LoRA adapter as a GGUF file, which may name its ``style``; answers under ``least_probability`` are not relied
+    on (`ModelInfo`); ``check_memory`` False loads without asking whether it fits.
 
     Constructing reads the file's head only. Raises MissingExtra where xllamacpp is not installed, ModelError where the
     file is not GGUF or is cut off, UsageError for a window longer than it was trained on without a stretch.
@@ -68,6 +68,7 @@ class LlamaCppModel:
         self,
         path: str | Path,
         *,
+        name: str = "",
         sampling: Sampling | None = None,
         progress: Progress | None = None,
         wrapper: str | None = None,
@@ -85,7 +86,7 @@ class LlamaCppModel:
         check_memory: bool = True,
     ) -> None:
         self._path = Path(path).expanduser()
-        self._name = str(path)
+        self._name = name or str(path)
         self._head = read_gguf(self._path, self._name)
         require("running a GGUF file here", "gguf", "xllamacpp")
         self._sampling = sampling or Sampling()
@@ -114,7 +115,7 @@ class LlamaCppModel:
             self._path.name,
             model_type=self._head.architecture,
             has_chat_template=bool(self._head.template),
-            other_names=(self._head.name,),
+            other_names=(self._head.name, self._name),
         )
         self._lock = threading.RLock()
         self._engine: _Engine | None = None
