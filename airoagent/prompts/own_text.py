@@ -94,12 +94,10 @@ def own_text(text: str) -> str:
     """The text without thoughts before it, and without what starts at an end token or another turn; ``""`` where all of
     it is thoughts.
     """
-    start = thoughts_end(text)
+    start = _own_start(text)
     if start is None:
         return ""
     text = text[start:]
-    if ended := next(reversed(list(_LONE_END.finditer(text))), None):
-        text = text[ended.end() :]
     if final := _FINAL_CHANNEL.search(text):
         text = text[final.end() :]
     label = _LABEL.match(text)
@@ -149,15 +147,25 @@ _STEP = re.compile(r"^(?:Plan:.*\n)?(?::evidence(\d+):|#E(\d+))\s*=\s*(\w+)\[(.*
 _MOST_TEXT = 8000  # characters of a plan, or of a line, that are looked at
 
 
-def _same_steps(text: str) -> int | None:
+def _same_steps(text: str, start: int = 0) -> int | None:
     repeats, first, count, end = Repeats(), 0, 0, 0
-    for step in _STEP.finditer(text, max(0, len(text) - _MOST_TEXT)):
+    for step in _STEP.finditer(text, max(start, len(text) - _MOST_TEXT)):
         if not repeats.again(f"evidence{step[1] or step[2]}", step[3], step[4]):
             count = 0
             continue
         first = first if count else step.start()
         count, end = count + 1, step.end()
-    return first if count >= _TIMES or (count > 1 and end - first >= _SHORTEST_LOOP) else None
+    if count < _TIMES and (count < 2 or end - first < _SHORTEST_LOOP):
+        return None
+    own = _own_start(text)  # a plan may be drafted in thoughts, more than once, and then written
+    return first if own == start else None if own is None else _same_steps(text, own)
+
+
+def _own_start(text: str) -> int | None:
+    """Where the model's own text starts; None while it thinks."""
+    start = thoughts_end(text)
+    lone = None if start is None else next(reversed(list(_LONE_END.finditer(text, start))), None)
+    return lone.end() if lone else start
 
 
 _WORD = re.compile(r"\w+")

@@ -157,3 +157,17 @@ def test_an_input_that_grows_without_a_new_word_and_a_list_of_one_item_are_loops
     text = f"Plan: Find it.\n:evidence0: = Search[{loop}"
     seen = next(end for end in range(80, len(text) + 80, 80) if repeats_from(text[:end]) is not None)
     assert seen <= 600
+
+
+@pytest.mark.parametrize("begin", ["<think>\n", ""])
+def test_a_plan_that_was_drafted_in_thoughts_is_no_loop(begin: str) -> None:
+    plan = "".join(
+        f":evidence{at}: = DuckDuckGo[the depth of the lake number {word}]\n"
+        for at, word in enumerate(("one", "two", "three", "four"))
+    )
+    drafted = f"{begin}First:\n{plan}Let me check that.\n{plan}"
+    if begin:
+        assert repeats_from(drafted) is None
+    assert repeats_from(f"{drafted}</think>\n{plan}") is None
+    again = f"{drafted}</think>\n{plan}{plan}"
+    assert repeats_from(again) == len(again) - len(plan)
