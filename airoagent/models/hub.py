@@ -6,6 +6,7 @@ HF_HOME, HF_HUB_CACHE, HF_HUB_OFFLINE, HF_ENDPOINT and HF_TOKEN are obeyed, as t
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import shutil
@@ -99,7 +100,7 @@ def download(
     ``.bin`` files, never both. ``before`` gets the bytes of the weights before any are fetched, and calls it off by
     an error of its own. ``progress`` counts bytes; ``stopped`` is asked every few megabytes and ends it by
     LoadStopped (what has come is kept and continued next time). ModelError says why the model could not be had: no such
-    model, access not granted, the network, the disk.
+    model, access not granted, the network, the disk, a digest that is not the one that the hub lists.
     """
     from huggingface_hub import HfApi, errors, hf_hub_download
 
@@ -114,10 +115,15 @@ def download(
         if not files:
             raise ModelError(f"{name} contains no model files", "choose another: airo models")
         bar = _counting_bar(f"fetching {name}", sum(size for _, size in files), progress, stopped)
+        digests = {entry.rfilename: entry.lfs.sha256 for entry in info.siblings or () if entry.lfs}
+        before_now = snapshot(name, revision)
         for file, _ in files:  # tqdm_class: what is asked for is tqdm's methods, not tqdm.
+            known = before_now is not None and (before_now / file).exists()
             path = hf_hub_download(
                 name, file, revision=revision, cache_dir=cache_folder(), endpoint=endpoint, tqdm_class=bar
             )
+            if not known and file in digests:
+                _check_digest(Path(path), name, digests[file])
         return Path(path).parent
     except errors.GatedRepoError as error:
         raise ModelError(f"{name} is a gated model", "accept its terms on its page and set HF_TOKEN") from error
@@ -140,6 +146,16 @@ def download(
             f"{name} is not downloaded and could not be fetched: {reason_of(error)}",
             "check the network, or give the folder of a model that is here (-m FOLDER)",
         ) from error
+
+
+def _check_digest(path: Path, name: str, wanted: str) -> None:
+    """Remove a file that is not what the hub lists, and raise ModelError."""
+    with path.open("rb") as file:
+        if hashlib.file_digest(file, "sha256").hexdigest() == wanted:
+            return
+    path.resolve().unlink()
+    path.unlink(missing_ok=True)
+    raise ModelError(f"what was fetched is not {path.name} of {name}: its digest differs", "run it again")
 
 
 def reason_of(error: BaseException) -> str:

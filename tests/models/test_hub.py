@@ -67,7 +67,8 @@ def test_a_snapshot_is_found_by_branch_and_by_commit() -> None:
 
 @pytest.fixture
 def loopback_hub(tiny_llama: Path, tmp_path: Path) -> Iterator[tuple[str, list[str]]]:
-    """A hub with a model, ``me/tiny``, an adapter of it, ``me/qlora``, and files nobody wants.
+    """A hub with a model, ``me/tiny``, an adapter of it, ``me/qlora``, and files nobody wants. The digest that it lists
+    for the weights of ``me/changed`` is another one.
 
     Yields its address and the files it was asked for.
     """
@@ -77,6 +78,15 @@ def loopback_hub(tiny_llama: Path, tmp_path: Path) -> Iterator[tuple[str, list[s
         "me/tiny": {path.name: path.read_bytes() for path in tiny_llama.iterdir()} | extra,
         "me/qlora": {path.name: path.read_bytes() for path in adapter.iterdir()},
     }
+    holds["me/changed"] = dict(holds["me/tiny"])
+
+    def entry(repo: str, name: str, data: bytes) -> dict[str, object]:
+        listed = {"rfilename": name, "size": len(data)}
+        if not name.endswith(".safetensors"):
+            return listed
+        digest = hashlib.sha256(data + b"x" * (repo == "me/changed")).hexdigest()
+        return {**listed, "lfs": {"sha256": digest, "size": len(data), "pointerSize": 100}}
+
     asked: list[str] = []
 
     class Handler(http.server.BaseHTTPRequestHandler):
@@ -89,7 +99,7 @@ def loopback_hub(tiny_llama: Path, tmp_path: Path) -> Iterator[tuple[str, list[s
                 return self._send(json.dumps({"id": "me/huge", "sha": COMMIT, "siblings": sizes}).encode())
             for repo, files in holds.items():
                 if path == f"/api/models/{repo}/revision/main":
-                    siblings = [{"rfilename": name, "size": len(data)} for name, data in files.items()]
+                    siblings = [entry(repo, name, data) for name, data in files.items()]
                     return self._send(json.dumps({"id": repo, "sha": COMMIT, "siblings": siblings}).encode())
                 name = path.removeprefix(f"/{repo}/resolve/main/").removeprefix(f"/{repo}/resolve/{COMMIT}/")
                 if name in files:
@@ -168,6 +178,9 @@ def test_what_cannot_be_fetched_is_one_sentence(loopback_hub: tuple[str, list[st
     endpoint, _ = loopback_hub
     assert _ask("me/none", endpoint)[0].startswith("3 the hub has no model me/none |")
     assert "3 me/huge is 1000000.0 GB to fetch, and " in _ask("me/huge", endpoint)[0]
+    assert [_ask("me/changed", endpoint)[-1] for _ in range(2)] == [
+        "3 what was fetched is not model.safetensors of me/changed: its digest differs | run it again"
+    ] * 2
     gone = _ask("me/other", "http://127.0.0.1:1")[0]
     assert gone.startswith("3 me/other is not downloaded and could not be fetched: ")
     assert "give the folder of a model that is here" in gone
