@@ -59,10 +59,12 @@ _YAML_WORDS = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "n
 _ANY = ("string", "number", "boolean", "null")
 
 
-def call_grammar(schema: Schema, format: Literal["json", "yaml"] = "json", words: str = "") -> Grammar:
+def call_grammar(
+    schema: Schema, format: Literal["json", "yaml"] = "json", words: str = "", around: tuple[str, str] = ("", "")
+) -> Grammar:
     """The grammar of a call that is valid against this schema (`call_schema`: without ``$ref`` and ``allOf``).
 
-    ``words``: texts are words of this, as they stand there.
+    ``words``: texts are words of this, as they stand there; ``around``: what stands before and after the call.
     """
     narrow = narrowed(schema)
     writer = _Writer(format == "yaml", re.sub(r'["\\\s\x00-\x1f\x7f-\xa0\u2028\u2029]+', " ", words).strip())
@@ -73,9 +75,10 @@ def call_grammar(schema: Schema, format: Literal["json", "yaml"] = "json", words
     else:
         guided = {**narrow, "x-guidance": {"whitespace_flexible": False, "item_separator": ", ", "key_separator": ": "}}
         body = Json(json.dumps(guided, ensure_ascii=False), writer.value(narrow))
-    rules = (Rule("start", Seq((optional(Text(" ")), body))), *starmap(Rule, writer.rules.items()))
+    opens, closes = ((Text(text),) if text else () for text in around)
+    rules = (Rule("start", Seq((optional(Text(" ")), *opens, body, *closes))), *starmap(Rule, writer.rules.items()))
     closers = ('"', "}", "]", "\n", ", ") if format == "yaml" else ('"', "}", "]", ", ")
-    return Grammar(rules, closers, 16 + _reach(narrow, 8))
+    return Grammar(rules, (*filter(None, reversed(around)), *closers), 16 + _reach(narrow, 8) + len("".join(around)))
 
 
 def narrowed(schema: Any) -> dict[str, Any]:

@@ -27,7 +27,7 @@ from airoagent.calls.specs import functions_yaml
 from airoagent.calls.yaml_text import MOST_CHARACTERS, write_yaml
 from airoagent.errors import CallError, Diagnostic, UsageError
 from airoagent.findings import LineIndex
-from airoagent.prompts.chat import Style, call_chat
+from airoagent.prompts.chat import CallForm, Style, call_chat, native_call_chat
 from airoagent.prompts.retries import first_prompt
 
 __all__ = ["Call", "Format", "call_prompt", "parse_calls", "read_call_prompt", "write_call"]
@@ -43,8 +43,19 @@ _INPUT = "\n\nInput: "
 _FUNCTIONS = "\n\nAvailable functions:\n"
 
 
-def call_prompt(input: str, functions: Iterable[Function], format: Format = "json", style: Style = "airoboros") -> str:
-    """The instruction that asks for one function call in JSON or YAML."""
+def call_prompt(
+    input: str,
+    functions: Iterable[Function],
+    format: Format = "json",
+    style: Style = "airoboros",
+    form: CallForm | None = None,
+) -> str:
+    """The instruction that asks for one function call in JSON or YAML, or in a form that the model was trained on."""
+    if form is not None:
+        described = [
+            {"name": one.name, "description": one.description, "parameters": one.schema()} for one in functions
+        ]
+        return native_call_chat(input, described, form)
     offered = functions_yaml(functions).rstrip()
     if style != "airoboros":
         return call_chat(input, offered, format, write_call(Call("NAME", {"PARAMETER": "VALUE"}), format), style)

@@ -133,13 +133,14 @@ class Functions(tuple[Function, ...]):
         return Spellings(self.names)
 
 
-def call_schema(functions: Iterable[Function]) -> dict[str, Json]:
-    """The JSON schema of one call of any of the functions: ``{"function": NAME, "params": {...}}``."""
+def call_schema(functions: Iterable[Function], keys: tuple[str, str] = ("function", "params")) -> dict[str, Json]:
+    """The JSON schema of one call of any of the functions: ``{"function": NAME, "params": {...}}``, with these keys."""
+    name, params = keys
     calls = [
         {
             "type": "object",
-            "properties": {"function": {"const": function.name}, "params": function.schema()},
-            "required": ["function", "params"],
+            "properties": {name: {"const": function.name}, params: function.schema()},
+            "required": [name, params],
             "additionalProperties": False,
         }
         for function in functions

@@ -92,10 +92,14 @@ async def choose_calls(
     from airoagent.calls.call_grammar import call_grammar
     from airoagent.calls.call_parser import call_prompt, parse_calls
     from airoagent.calls.functions import call_schema
+    from airoagent.prompts.chat import CALL_FORMS
 
     style = await ask.style()
+    form = CALL_FORMS.get(await ask.call_form()) if style == "chat" and format == "json" else None
+    schema = call_schema(functions) if form is None else call_schema(functions, form.keys)
     # A small model copies a name that it has not seen before wrongly, unless it is held to the words of the request.
-    grammar = call_grammar(call_schema(functions), format, input if style == "compact" else "")
+    around = ("", "") if form is None else form.around
+    grammar = call_grammar(schema, format, input if style == "compact" else "", around)
 
     async def written(prompt: str, retry: bool) -> tuple[Call, ...]:
         completion = await ask(prompt, "call", grammar, heard=lambda text: recorder(PlanText(text)))
@@ -106,7 +110,7 @@ async def choose_calls(
             return read(completion.text, truncated)
         return parse_calls(completion.text, functions, format, truncated=truncated)
 
-    return await until_usable(written, call_prompt(input, functions, format, style), retries, recorder, format)
+    return await until_usable(written, call_prompt(input, functions, format, style, form), retries, recorder, format)
 
 
 def _written(calls: Sequence[Call], format: Format) -> str:

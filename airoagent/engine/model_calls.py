@@ -48,6 +48,11 @@ class ModelCalls:
             await self._model.ready()
         return self._model.info.style
 
+    async def call_form(self) -> str:
+        """The form of calls that the model was trained on, by its name in `CALL_FORMS` ("": none of them)."""
+        await self.style()
+        return self._model.info.call_form
+
     def _check_spent(self) -> None:
         spent = self._recorder.run.usage
         if self._most and spent.prompt_tokens + spent.completion_tokens >= self._most:

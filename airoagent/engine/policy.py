@@ -86,6 +86,8 @@ class Ask(Protocol):
 
     async def style(self) -> Style: ...
 
+    async def call_form(self) -> str: ...
+
     async def __call__(
         self,
         prompt: str,

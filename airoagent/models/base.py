@@ -117,8 +117,9 @@ class ModelInfo:
     """What a model is: its name as the user would give it, backend, window in tokens (None: no limit), chat wrapper.
 
     ``note`` is one honest line about it, shown where models are listed; ``style`` the form of prompts it is asked in;
-    ``purposes`` what it can be asked for: to ask for anything else is a ModelError. An answer whose tokens
-    the model itself gives a probability under ``least_probability``, on the geometric mean, is not to be relied on.
+    ``purposes`` what it can be asked for: to ask for anything else is a ModelError; ``call_form`` the form of calls
+    that it was trained on, by its name in `airoagent.prompts.chat.CALL_FORMS`. An answer whose tokens the model itself
+    gives a probability under ``least_probability``, on the geometric mean, is not to be relied on.
     """
 
     name: str
@@ -128,6 +129,7 @@ class ModelInfo:
     note: str = ""
     style: Style = "airoboros"
     purposes: tuple[Purpose, ...] = ("plan", "answer", "call", "think", "code")
+    call_form: str = ""
     least_probability: float = 0.0
 
 

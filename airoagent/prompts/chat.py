@@ -9,11 +9,26 @@ shown what is wanted: the same task in few words, and solved once or twice over 
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Iterable, Sequence
-from typing import Final, Literal
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Literal
 
-__all__ = ["Chat", "Style", "answer_chat", "as_chat", "call_chat", "code_chat", "is_compact", "plan_chat"]
+__all__ = [
+    "CALL_FORMS",
+    "CallForm",
+    "Chat",
+    "Style",
+    "answer_chat",
+    "as_chat",
+    "call_chat",
+    "call_form_of",
+    "code_chat",
+    "is_compact",
+    "native_call_chat",
+    "plan_chat",
+]
 
 Style = Literal["airoboros", "chat", "compact"]
 """The form of prompts that a model is asked in; ``compact`` is for those that ``airo train`` taught what to do."""
@@ -150,6 +165,57 @@ def call_chat(input: str, functions: str, format: str, example: str, style: Styl
     return Chat(system, (), input.strip())
 
 
+@dataclass(frozen=True, slots=True)
+class CallForm:
+    """A form of calls that models were trained on: the system text, what is around a call's JSON, and what it calls the
+    function and its parameters. A chat template that has all of ``marks`` is of such a model.
+    """
+
+    marks: tuple[str, ...]
+    before: str
+    after: str
+    around: tuple[str, str]
+    keys: tuple[str, str]
+
+
+CALL_FORMS: Final[Mapping[str, CallForm]] = {
+    # Qwen2.5 and Qwen3, Hermes 2 and 3, and those that followed them; word for word as their templates ask.
+    "hermes": CallForm(
+        ("<tool_call>", "<args-json-object>"),
+        "# Tools\n\nYou may call one or more functions to assist with the user query.\n\n"
+        "You are provided with function signatures within <tools></tools> XML tags:\n<tools>\n",
+        "\n</tools>\n\nFor each function call, return a json object with function name and arguments within "
+        "<tool_call></tool_call> XML tags:\n<tool_call>\n"
+        '{"name": <function-name>, "arguments": <args-json-object>}\n</tool_call>',
+        ("<tool_call>\n", "\n</tool_call>"),
+        ("name", "arguments"),
+    ),
+    # Llama 3.1, 3.2 and 3.3.
+    "llama": CallForm(
+        ("Respond in the format", "dictionary of argument name and its value"),
+        "Given the following functions, please respond with a JSON for a function call with its proper arguments that "
+        'best answers the given prompt.\n\nRespond in the format {"name": function name, "parameters": dictionary of '
+        "argument name and its value}. Do not use variables.\n\n",
+        "",
+        ("", ""),
+        ("name", "parameters"),
+    ),
+}
+
+
+def call_form_of(template: str) -> str:
+    """The name in `CALL_FORMS` of the form that a model with this chat template was trained on; "" for none of them."""
+    return next((name for name, form in CALL_FORMS.items() if all(mark in template for mark in form.marks)), "")
+
+
+def native_call_chat(input: str, functions: Iterable[Mapping[str, Any]], form: CallForm) -> Chat:
+    """The chat that asks for a function call in a form that the model was trained on; ``functions`` as in OpenAI's
+    API.
+    """
+    offered = "\n".join(json.dumps({"type": "function", "function": one}, ensure_ascii=False) for one in functions)
+    return Chat(f"{form.before}{offered}{form.after}", (), input.strip())
+
+
 def code_chat(text: str) -> Chat:
     """The chat that asks for code and nothing else."""
     return Chat(_CODE, (), text.strip())
@@ -165,7 +231,7 @@ def as_chat(text: str) -> str:
     for system, examples in ((_ANSWER, _ANSWER_EXAMPLES), (_COMPACT_ANSWER, ()), (_CODE, ())):
         if text.startswith(head := f"{Chat(system, examples, '')}"):
             return Chat(system, examples, text.removeprefix(head))
-    if text.startswith((_CALL, _COMPACT_CALL)):
+    if text.startswith((_CALL, _COMPACT_CALL, *(form.before for form in CALL_FORMS.values()))):
         system, _, asked = text.rpartition("\n\n")
         return Chat(system, (), asked)
     if text.startswith(_COMPACT_PLAN):

@@ -285,6 +285,9 @@ class _NoModel:
     async def style(self) -> Style:
         return "airoboros"
 
+    async def call_form(self) -> str:
+        return ""
+
     async def __call__(
         self,
         prompt: str,

@@ -74,7 +74,7 @@ def open_base(name: str, *, bits: int | None = None, device: Device = "auto", wr
     found = chosen or wrapper_for(
         name,
         model_type=checkpoint.model_type,
-        has_chat_template=checkpoint.has_chat_template,
+        has_chat_template=bool(checkpoint.chat_template),
         other_names=checkpoint.names,
     )
     called = repo if folder != path else str(path.resolve())

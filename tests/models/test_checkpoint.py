@@ -22,7 +22,7 @@ def _edit_config(folder: Path, **settings: object) -> None:
 def test_reads_what_the_folder_is(tiny_llama: Path) -> None:
     found = read_checkpoint(tiny_llama, "tiny")
     assert (found.name, found.model_type, found.context_length, found.quantization) == ("tiny", "llama", 4096, "")
-    assert not found.has_chat_template
+    assert found.chat_template == ""
     # Key and value of 2 layers of 128 numbers of 2 bytes.
     assert found.cache_per_token == 2 * 2 * 128 * 2
 
@@ -52,7 +52,7 @@ def test_a_bin_checkpoint_is_sized_by_its_files(tmp_path: Path, tiny_llama: Path
 def test_a_chat_template_is_seen(tmp_path: Path, tiny_llama: Path) -> None:
     folder = Path(shutil.copytree(tiny_llama, tmp_path / "copy"))
     (folder / "chat_template.jinja").write_text("{{ messages }}", encoding="utf-8")
-    assert read_checkpoint(folder).has_chat_template
+    assert read_checkpoint(folder).chat_template
 
 
 def _without(pattern: str) -> Callable[[Path], None]:

@@ -6,6 +6,7 @@ every fault is reported in one sentence before minutes are spent. Sizes are in b
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from contextlib import suppress
@@ -62,7 +63,7 @@ class Checkpoint:
     vocabulary: int
     quantization: str
     bits: int
-    has_chat_template: bool
+    chat_template: str
     stored: int
     four_bit: int
     cache_per_token: int
@@ -107,7 +108,7 @@ def read_checkpoint(
         vocabulary=_first_number(config, ("vocab_size",), 0),
         quantization=quantization,
         bits=bits,
-        has_chat_template=_has_chat_template(folder),
+        chat_template=_chat_template(folder),
         stored=stored,
         four_bit=stored if quantization else four_bit,
         cache_per_token=_cache_per_token(config),
@@ -136,7 +137,7 @@ def _on_its_base(folder: Path, name: str, base: str | Path | None, weights: bool
         names=(called, *whole.names),
         stored=whole.stored + size,
         four_bit=whole.four_bit + size,
-        has_chat_template=whole.has_chat_template or _has_chat_template(folder),
+        chat_template=_chat_template(folder) or whole.chat_template,
         adapter=folder,
         prompt_style=str(read_json(notes, name).get("prompt_style", "")) if notes.is_file() else "",
     )
@@ -240,12 +241,15 @@ def _first_number(config: Mapping[str, Any], keys: tuple[str, ...], default: int
     return next((value for key in keys if isinstance(value := config.get(key), int) and value > 0), default)
 
 
-def _has_chat_template(folder: Path) -> bool:
-    if (folder / "chat_template.jinja").is_file() or (folder / "chat_template.json").is_file():
-        return True
+def _chat_template(folder: Path) -> str:
+    """The chat template of the tokenizer, or all of them where it has several; "" where it has none."""
+    for name in ("chat_template.jinja", "chat_template.json"):
+        with suppress(OSError):
+            return (folder / name).read_text(encoding="utf-8", errors="replace")
     with suppress(ModelError):
-        return bool(read_json(folder / "tokenizer_config.json", "").get("chat_template"))
-    return False
+        found = read_json(folder / "tokenizer_config.json", "").get("chat_template")
+        return found if isinstance(found, str) else json.dumps(found) if found else ""
+    return ""
 
 
 # The first GPTQ repositories of 2023 keep their settings here and not in the model's config.

@@ -26,7 +26,7 @@ from airoagent.models.local.gguf_file import read_gguf
 from airoagent.models.local.machine import free_cores, this_machine
 from airoagent.models.server.client import ServerModel
 from airoagent.models.server.dialects import DIALECTS
-from airoagent.prompts.chat import Style
+from airoagent.prompts.chat import Style, call_form_of
 from airoagent.prompts.wrappers import WRAPPERS, style_of, template_wrapper, wrapper_for, wrapper_named
 
 __all__ = ["OPTIONS", "LlamaCppModel"]
@@ -126,7 +126,14 @@ class LlamaCppModel:
         note = f"GGUF {self._head.quantization or 'file'}, {self._head.size / 1e9:.1f} GB"
         style = self._style or style_of(self._wrapper)
         return ModelInfo(
-            self._name, "llama.cpp", self._window, self._wrapper.name, note, style, least_probability=self._least
+            self._name,
+            "llama.cpp",
+            self._window,
+            self._wrapper.name,
+            note,
+            style,
+            call_form=call_form_of(self._head.template),
+            least_probability=self._least,
         )
 
     def wrap(self, prompt: str) -> str:

@@ -34,7 +34,7 @@ from airoagent.models.local.prompt_queue import PromptQueue
 from airoagent.models.local.row_batch import BatchGroup, BatchRow, PromptLookup
 from airoagent.models.stopping import StopFilter
 from airoagent.models.window import room_for
-from airoagent.prompts.chat import Style
+from airoagent.prompts.chat import Style, call_form_of
 from airoagent.prompts.grammar import Grammar
 from airoagent.prompts.wrappers import Wrapper, style_of, template_wrapper, wrapper_for, wrapper_named
 
@@ -134,7 +134,8 @@ class TransformersModel:
         wrapper = self._choose_wrapper(checkpoint)
         trained: Style | None = "compact" if checkpoint is not None and checkpoint.prompt_style == "compact" else None
         style = self._style or trained or style_of(wrapper)
-        return ModelInfo(self._name, "transformers", window, wrapper.name, note, style)
+        form = "" if checkpoint is None else call_form_of(checkpoint.chat_template)
+        return ModelInfo(self._name, "transformers", window, wrapper.name, note, style, call_form=form)
 
     def wrap(self, prompt: str) -> str:
         """The exact text the model reads, begin-of-text token aside. A chat template takes loading the tokenizer."""
@@ -333,7 +334,7 @@ class TransformersModel:
         return wrapper_for(
             self._name,
             model_type=checkpoint.model_type,
-            has_chat_template=checkpoint.has_chat_template,
+            has_chat_template=bool(checkpoint.chat_template),
             other_names=checkpoint.names,
         )
 

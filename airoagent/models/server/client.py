@@ -41,7 +41,7 @@ from airoagent.models.server.faults import (
 from airoagent.models.server.stream import PartialCompletion, estimate_tokens, read_said
 from airoagent.models.stopping import StopFilter, ThoughtFilter
 from airoagent.models.window import room_for
-from airoagent.prompts.chat import Chat, Style
+from airoagent.prompts.chat import Chat, Style, call_form_of
 from airoagent.prompts.grammar import Grammar
 from airoagent.prompts.wrappers import WRAPPERS, Wrapper, style_of, wrapper_for, wrapper_named
 
@@ -122,6 +122,7 @@ class ServerModel:
         self._model = model
         self._known_as = model
         self._listed: tuple[str, ...] = ()
+        self._call_form = ""
         self._ready = False
 
     @property
@@ -130,7 +131,8 @@ class ServerModel:
         note = f"{self._known_as or 'the first model'} at {self._root}"
         note += f", {self._dialect.name}, {self._dialect.says()}" if self._dialect else ""
         wrapper = self._wrapper()
-        return ModelInfo(self._name, "server", self._window, wrapper.name, note, self._style or style_of(wrapper))
+        style = self._style or style_of(wrapper)
+        return ModelInfo(self._name, "server", self._window, wrapper.name, note, style, call_form=self._call_form)
 
     def wrap(self, prompt: str) -> str:
         """The exact text the model reads; on the chat route, what the server wraps."""
@@ -203,6 +205,7 @@ class ServerModel:
                     each = _entries(props)  # One for each model.
                     own = next((one for one in each if one.get("id") == self._known_as), {}) if each else props
                     self._window = window_in(own, keys) or self._window
+                    self._call_form = call_form_of(str(own.get("chat_template", "")) if isinstance(own, dict) else "")
         self._ready = True
 
     async def stream(self, prompt: Prompt) -> AsyncIterator[Chunk]:
