@@ -116,14 +116,13 @@ def download(
             raise ModelError(f"{name} contains no model files", "choose another: airo models")
         bar = _counting_bar(f"fetching {name}", sum(size for _, size in files), progress, stopped)
         digests = {entry.rfilename: entry.lfs.sha256 for entry in info.siblings or () if entry.lfs}
-        before_now = snapshot(name, revision)
+        had = snapshot(name, revision)
         for file, _ in files:  # tqdm_class: what is asked for is tqdm's methods, not tqdm.
-            known = before_now is not None and (before_now / file).exists()
+            digest = None if had is not None and (had / file).exists() else digests.get(file)
             path = hf_hub_download(
                 name, file, revision=revision, cache_dir=cache_folder(), endpoint=endpoint, tqdm_class=bar
             )
-            if not known and file in digests:
-                _check_digest(Path(path), name, digests[file])
+            _check_digest(Path(path), name, digest)
         return Path(path).parent
     except errors.GatedRepoError as error:
         raise ModelError(f"{name} is a gated model", "accept its terms on its page and set HF_TOKEN") from error
@@ -148,8 +147,10 @@ def download(
         ) from error
 
 
-def _check_digest(path: Path, name: str, wanted: str) -> None:
-    """Remove a file that is not what the hub lists, and raise ModelError."""
+def _check_digest(path: Path, name: str, wanted: str | None) -> None:
+    """Remove a file that is not what the hub lists, and raise ModelError; None: there is nothing to check."""
+    if wanted is None:
+        return
     with path.open("rb") as file:
         if hashlib.file_digest(file, "sha256").hexdigest() == wanted:
             return
