@@ -328,9 +328,25 @@ def _model(spec: str) -> Finding:
     check = getattr(model, "check", None)
     if check is not None:
         check()
-    return Finding(
-        f"model {spec}", True, model.info.note or f"{model.info.backend}, wrapper {model.info.wrapper}", needed=True
-    )
+    seen = model.info.note or f"{model.info.backend}, wrapper {model.info.wrapper}"
+    if model.info.backend == "transformers":
+        seen += _faster(spec)
+    return Finding(f"model {spec}", True, seen, needed=True)
+
+
+def _faster(spec: str) -> str:
+    """What is faster than 4 bits on a CPU that has memory for all of the model's."""
+    from airoagent.models.catalog import find_model, show_folder
+    from airoagent.models.hub import snapshot
+    from airoagent.models.local.machine import this_machine
+
+    here, known = this_machine(), find_model(spec)
+    folder = Path(spec).expanduser()
+    shown = show_folder(str(folder if folder.is_dir() else snapshot(known.repo if known else spec)), {})
+    size = int(shown.get("bytes_on_disk", 0))
+    if here.gpus or shown.get("quantization") or not size or 1.2 * size > (here.available or 0):
+        return ""
+    return f"; its {size / 1e9:.1f} GB fit memory whole, which is faster on a CPU: -o bits 16, or a GGUF file"
 
 
 def _network() -> Finding:

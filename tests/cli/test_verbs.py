@@ -130,6 +130,17 @@ def test_doctor_is_well_with_the_built_in_model_and_names_the_cure_for_one_that_
     assert ill.code == 3 and "->" in ill.out
 
 
+def test_doctor_recommends_16_bits_where_a_cpu_has_the_memory_for_them(
+    airo: Airo, tiny_llama: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    found = [json.loads(line) for line in airo("doctor", "--json", "-m", str(tiny_llama)).out.splitlines()]
+    (model,) = (one for one in found if one["subject"].startswith("model "))
+    assert model["well"] and model["seen"].endswith(
+        " GB fit memory whole, which is faster on a CPU: -o bits 16, or a GGUF file"
+    )
+
+
 @pytest.mark.parametrize(("program", "variable"), [("ollama", "OLLAMA_HOST"), ("LMStudio", "LMSTUDIO_HOST")])
 def test_doctor_asks_the_local_server_of_a_model_and_needs_no_package_for_it(
     airo: Airo, program: str, variable: str, monkeypatch: pytest.MonkeyPatch
