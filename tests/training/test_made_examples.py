@@ -21,7 +21,13 @@ from airoagent.training.examples import Example, line_of, read_examples
 from airoagent.training.made_calls import made_call
 from airoagent.training.made_examples import made_examples
 from airoagent.training.made_plans import PLAN_SHAPES, made_plan
-from airoagent.training.made_readings import NOT_TOLD, made_reading, passage_reading
+from airoagent.training.made_readings import (
+    NOT_TOLD,
+    made_reading,
+    passage_reading,
+    read_passages,
+    written_passages,
+)
 from tests.source import ROOT
 
 STYLES: tuple[Style, ...] = ("airoboros", "chat", "compact")
@@ -96,8 +102,8 @@ def test_several_hops_are_forty_in_a_hundred_plans_and_every_kind_is_there() -> 
     several = ("two_hops", "world_two", "both_parts", "three_hops", "described_pair", "latest")
     assert 0.35 < sum(map(draws.count, several)) / 1000 < 0.5
     kinds = Counter(example.kind for example in made_examples(400, 3))
-    assert set(kinds) == {"plan", "read", "check", "table", "call"}
-    assert min(kinds.values()) > 10
+    assert set(kinds) == {"plan", "read", "check", "table", "call", "passage", "cloze"}
+    assert min(kinds.values()) > 3
 
 
 def test_the_same_seed_makes_the_same_and_more_of_it_begins_alike() -> None:
@@ -175,7 +181,7 @@ def test_readings_over_given_passages_answer_in_their_words_or_lack_the_passage(
         else:
             assert asked[1] in shown
             assert read_cited_answer(example.response).text.rstrip(".") == asked[3][0]
-    assert 5 < missing < 50
+    assert 5 < missing < 40
 
 
 def test_a_passage_without_a_question_is_asked_for_a_span_of_its_sentences() -> None:
@@ -192,10 +198,40 @@ def test_passages_that_nothing_can_be_asked_of_leave_the_made_readings() -> None
     assert passage_reading(Random(1), "compact", [("x", "No.", "", ())]).kind in ("read", "check", "table")
 
 
-def test_half_of_the_readings_are_over_passages_where_there_are_any() -> None:
-    kinds = Counter(example.kind for example in made_examples(400, 3, "compact", PASSAGES))
+def test_half_of_the_readings_are_over_written_texts() -> None:
+    kinds = Counter(example.kind for example in made_examples(400, 3, "compact"))
     readings = kinds["read"] + kinds["check"] + kinds["table"]
-    assert 0.7 < (kinds["passage"] + kinds["cloze"]) / readings < 1.4
+    assert 0.6 < (kinds["passage"] + kinds["cloze"]) / readings < 1.4
+
+
+def test_given_passages_are_asked_about_as_the_written_ones_are() -> None:
+    many = [PASSAGES[0]] * 20 * len(written_passages())
+    shown = [one.prompt.user for one in made_examples(60, 3, "compact", many, "read") if isinstance(one.prompt, Chat)]
+    assert 15 < sum("The mill was opened" in text for text in shown) < 45
+
+
+def test_the_answers_of_written_texts_stand_in_them_word_for_word() -> None:
+    passages = written_passages()
+    assert len(passages) > 1000
+    for name, text, question, answers in passages:
+        assert name and question.strip() == question and len(text.split()) >= 25
+        for answer in answers:
+            words = re.sub(r"^(?:Yes|No)\. ", "", answer)
+            assert words in text or words in " ".join(text.split()), (name, question, answer)
+
+
+def test_written_texts_ask_what_they_do_not_answer_and_decide_yes_as_often_as_no() -> None:
+    answers = [answers for _, _, _, answers in written_passages()]
+    assert 0.1 < sum(not one for one in answers) / len(answers) < 0.2
+    yes, no = (sum(one[0].startswith(word) for one in answers if one) for word in ("Yes. ", "No. "))
+    assert 0.6 < yes / no < 1.6
+
+
+def test_a_question_of_a_text_that_has_no_answer_is_declined() -> None:
+    (passage,) = read_passages("# Mill\nThe mill was built in 1871 and burned.\n\nQ: Who built it?\nA: -\n===\n")
+    assert passage == ("Mill", "The mill was built in 1871 and burned.", "Who built it?", ())
+    told = {one.response for one in (passage_reading(Random(seed), "compact", [passage]) for seed in range(20))}
+    assert NOT_TOLD["compact"] in told
 
 
 def test_plans_over_the_shipped_tools_show_them_as_the_program_does() -> None:
