@@ -3,8 +3,9 @@
     train(examples, open_base("meta-llama/Llama-2-7b-hf", bits=4), Settings(), folder, report)
 
 What is trained holds for the 4 bits it was trained on: an adapter for a GGUF file is trained on the weights of that
-file, or on them and their NF4 form by turns. The loss is of the response alone. Everything is drawn from the seed, so a training that was killed continues from
-its last checkpoint as if nothing had happened. Under torchrun the processes share each step's examples.
+file, or on them and their NF4 form by turns. The loss is of the response alone. Everything is drawn from the seed, so a
+training that was killed continues from its last checkpoint as if nothing had happened. Under torchrun the processes
+share each step's examples.
 """
 
 from __future__ import annotations

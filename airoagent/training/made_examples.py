@@ -39,7 +39,7 @@ def made_examples(
     count: int, seed: int, styles: Styles = "both", passages: Sequence[Passage] = (), only: Kind | None = None
 ) -> Iterator[Example]:
     """So many examples; the prompts are for airoboros models, for those with a chat template (``both``: either of
-    them), or ``compact``, for small models. Half of the readings are over texts that were written for this, and over
+    them), or ``compact``, for small models. Seven in ten readings are over texts that were written for this, and over
     ``passages``, if there are any. ``only`` one kind of them is made if it is named; ``page`` are plans that open an
     address, ``shipped`` those over the tools that come with this program.
     """
@@ -51,7 +51,7 @@ def made_examples(
         kinds: tuple[Kind, ...] = ("plan", "read", "call")
         kind = random.choices(kinds, (45, 40, 15))[0]
         make = _MAKERS[only or kind]
-        if make is made_reading and random.random() < 0.5:
+        if make is made_reading and random.random() < 0.7:
             yield passage_reading(random, style, passages)
         else:
             yield make(random, style)

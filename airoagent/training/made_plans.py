@@ -28,6 +28,7 @@ from airoagent.training.invented import (
     relations_of,
     subjects,
 )
+from airoagent.training.own_tools import other_tools, own_tool, own_tool_request
 
 __all__ = ["PLAN_SHAPES", "made_plan", "offered_tools"]
 
@@ -126,6 +127,18 @@ def offered_tools(random: Random, needed: set[str]) -> dict[str, tuple[str, str]
         offered[role] = (name, random.choice(descriptions.split("|")))
     found = [name for name, _ in offered.values()]
     return offered if len(set(found)) == len(found) else offered_tools(random, needed)
+
+
+def _with_own_tools(
+    random: Random, offered: dict[str, tuple[str, str]], needed: set[str]
+) -> dict[str, tuple[str, str]]:
+    """The tools on offer with those of the user that are needed, and some others, anywhere among them."""
+    own = {one for one in needed if one.startswith("own ")}
+    more = [*own, *(other_tools(random, own) if own or random.random() < 0.2 else ())]
+    tools = list({**{role: own_tool(role).offered(random) for role in more}, **offered}.items())
+    random.shuffle(tools)
+    names = [name for _, (name, _) in tools]
+    return dict(tools) if len(set(names)) == len(names) else _with_own_tools(random, offered, needed)
 
 
 def _tool_name(random: Random, verbs: list[str], nouns: list[str]) -> str:
@@ -302,14 +315,6 @@ def _today(random: Random) -> Request:
     return question, [*steps, ("Compare the two.", "read", _given(question, 1, 2))], _ref(3)
 
 
-def _other_tool(random: Random) -> Request:
-    place = invented_value(random, "place")
-    question = random.choice(
-        (f"Is it raining in {place}?", f"What is the weather in {place}?", f"How warm is {place}?")
-    )
-    return question, [("Ask for the weather.", "weather", place)], _ref(0)
-
-
 @dataclass(frozen=True, slots=True)
 class _World:
     """What `questions.txt` has: what names stand for, and the lines of each mark as tuples."""
@@ -447,7 +452,7 @@ PLAN_SHAPES: Final[dict[str, tuple[int, Callable[[Random], Request]]]] = {
     "difference": (2, _difference),
     "today": (3, _today),
     "own_files": (3, _own_files),
-    "other_tool": (2, _other_tool),
+    "own_tool": (16, own_tool_request),
 }
 
 
@@ -457,9 +462,11 @@ def made_plan(random: Random, style: Style, shape: str = "", *, shipped: bool = 
     shape = shape or random.choices(shapes, [PLAN_SHAPES[one][0] for one in shapes])[0]
     question, steps, answer = PLAN_SHAPES[shape][1](random)
     needed = {role for _, role, _ in steps}
-    if shipped and (needed - set(_SHIPPED) or "links" in needed):
+    general = {one for one in needed if not one.startswith("own ")}
+    if shipped and (general - set(_SHIPPED) or "links" in general):
         return made_plan(random, style, shipped=True)
-    tools = _shipped_tools(random, needed) if shipped else offered_tools(random, needed)
+    tools = _shipped_tools(random, general) if shipped else offered_tools(random, general)
+    tools = _with_own_tools(random, tools, needed)
     draw = random.random()
     if draw < 0.1:
         question = question.rstrip("?.")

@@ -2,7 +2,7 @@
 
 A sixth cannot be answered, most of these nearly: the text tells the same of somebody else, or something else of the
 same. Yes and no are decided by what a sentence says, also where it says it by a negation. Invented texts are plainer
-than any real page, so half of the readings are over written ones: those of the folder texts/, and others that are given.
+than any real page, so most readings are over written ones: those of the folder texts/, and others that are given.
 """
 
 from __future__ import annotations

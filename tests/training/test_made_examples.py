@@ -28,6 +28,7 @@ from airoagent.training.made_readings import (
     read_passages,
     written_passages,
 )
+from airoagent.training.own_tools import own_tools
 from tests.source import ROOT
 
 STYLES: tuple[Style, ...] = ("airoboros", "chat", "compact")
@@ -97,13 +98,13 @@ def test_yes_and_no_are_as_frequent_and_no_also_comes_from_sentences_without_a_n
     assert 0.1 < len(negated) / len(no) < 0.9
 
 
-def test_several_hops_are_forty_in_a_hundred_plans_and_every_kind_is_there() -> None:
+def test_several_hops_are_a_third_of_the_plans_and_every_kind_is_there() -> None:
     draws = Random(1).choices(list(PLAN_SHAPES), [weight for weight, _ in PLAN_SHAPES.values()], k=1000)
     several = ("two_hops", "world_two", "both_parts", "three_hops", "described_pair", "latest")
-    assert 0.35 < sum(map(draws.count, several)) / 1000 < 0.5
+    assert 0.3 < sum(map(draws.count, several)) / 1000 < 0.5
     kinds = Counter(example.kind for example in made_examples(400, 3))
     assert set(kinds) == {"plan", "read", "check", "table", "call", "passage", "cloze"}
-    assert min(kinds.values()) > 3
+    assert min(kinds.values()) >= 3
 
 
 def test_the_same_seed_makes_the_same_and_more_of_it_begins_alike() -> None:
@@ -198,16 +199,16 @@ def test_passages_that_nothing_can_be_asked_of_leave_the_made_readings() -> None
     assert passage_reading(Random(1), "compact", [("x", "No.", "", ())]).kind in ("read", "check", "table")
 
 
-def test_half_of_the_readings_are_over_written_texts() -> None:
+def test_most_readings_are_over_written_texts() -> None:
     kinds = Counter(example.kind for example in made_examples(400, 3, "compact"))
-    readings = kinds["read"] + kinds["check"] + kinds["table"]
-    assert 0.6 < (kinds["passage"] + kinds["cloze"]) / readings < 1.4
+    readings = kinds["read"] + kinds["check"] + kinds["table"] + kinds["passage"] + kinds["cloze"]
+    assert 0.5 < (kinds["passage"] + kinds["cloze"]) / readings < 0.8
 
 
 def test_given_passages_are_asked_about_as_the_written_ones_are() -> None:
     many = [PASSAGES[0]] * 20 * len(written_passages())
     shown = [one.prompt.user for one in made_examples(60, 3, "compact", many, "read") if isinstance(one.prompt, Chat)]
-    assert 15 < sum("The mill was opened" in text for text in shown) < 45
+    assert 25 < sum("The mill was opened" in text for text in shown) < 55
 
 
 def test_the_answers_of_written_texts_stand_in_them_word_for_word() -> None:
@@ -239,6 +240,7 @@ def test_plans_over_the_shipped_tools_show_them_as_the_program_does() -> None:
     agent = Agent(ScriptedModel([]), ["+Calculator", "+Today"], docs=library, web=True, store=False)
     offered = plan_chat("q", [(tool.name, tool.description) for tool in agent.toolbox.values()], style="compact")
     shown = dict(line.split(": ", 1) for line in offered.system.split("\n")[1:])
+    own = {text for tool in own_tools() for text in tool.descriptions}
     for seed in range(60):
         for name, description in tools_in(made_plan(Random(seed), "compact", shipped=True)).items():
-            assert shown[name] == description
+            assert shown.get(name) == description or description in own
