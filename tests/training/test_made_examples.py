@@ -93,7 +93,7 @@ def test_yes_and_no_are_as_frequent_and_no_also_comes_from_sentences_without_a_n
 
 def test_several_hops_are_forty_in_a_hundred_plans_and_every_kind_is_there() -> None:
     draws = Random(1).choices(list(PLAN_SHAPES), [weight for weight, _ in PLAN_SHAPES.values()], k=1000)
-    several = ("two_hops", "world_two", "both_parts", "three_hops", "described_pair", "latest")
+    several = ("two_hops", "world_two", "both_parts", "three_hops", "world_three", "described_pair", "latest")
     assert 0.35 < sum(map(draws.count, several)) / 1000 < 0.5
     kinds = Counter(example.kind for example in made_examples(400, 3))
     assert set(kinds) == {"plan", "read", "check", "table", "call"}
