@@ -21,13 +21,7 @@ from airoagent.training.examples import Example, line_of, read_examples
 from airoagent.training.made_calls import made_call
 from airoagent.training.made_examples import made_examples
 from airoagent.training.made_plans import PLAN_SHAPES, made_plan
-from airoagent.training.made_readings import (
-    NOT_TOLD,
-    made_reading,
-    passage_reading,
-    read_passages,
-    written_passages,
-)
+from airoagent.training.made_readings import NOT_TOLD, made_reading, passage_reading, read_passages, written_passages
 from airoagent.training.own_tools import own_tools
 from tests.source import ROOT
 
@@ -100,7 +94,7 @@ def test_yes_and_no_are_as_frequent_and_no_also_comes_from_sentences_without_a_n
 
 def test_several_hops_are_a_third_of_the_plans_and_every_kind_is_there() -> None:
     draws = Random(1).choices(list(PLAN_SHAPES), [weight for weight, _ in PLAN_SHAPES.values()], k=1000)
-    several = ("two_hops", "world_two", "both_parts", "three_hops", "described_pair", "latest")
+    several = ("two_hops", "world_two", "both_parts", "three_hops", "world_three", "described_pair", "latest")
     assert 0.3 < sum(map(draws.count, several)) / 1000 < 0.5
     kinds = Counter(example.kind for example in made_examples(400, 3))
     assert set(kinds) == {"plan", "read", "check", "table", "call", "passage", "cloze"}
