@@ -185,7 +185,7 @@ def _renamed(random: Random, function: Function, params: Mapping[str, str]) -> F
     verb, _, rest = function.name.partition("_")
     verb = random.choice([verb, *_VERBS.get(verb, "").split()])
     camel = f"{verb}_{rest}".title().replace("_", "")
-    names = [f"{verb}_{rest}"] * 6 + [camel[0].lower() + camel[1:], camel, f"{invented_name(random).lower()}_{rest}"]
+    names = [f"{verb}_{rest}"] * 8 + [camel[0].lower() + camel[1:], camel, f"{invented_name(random).lower()}_{rest}"]
     if function.name.partition("_")[0] in _VERBS:
         names.append(f"{rest}_{verb}")
     bare = random.random() < 0.1

@@ -46,7 +46,8 @@ def _ref(number: int) -> str:
 
 _LEFT_OUT: Final = re.compile(
     r"\b(?:what|which|who|whom|whose|when|where|why|how many|how much|how|is|was|are|were|did|does|do|has|have|can|be|"
-    r"to be|(?:on|in|by|from|to|at|under) (?=wh)|since (?=wh)|until (?=wh)|the|an?|i|there|me)\b ?", re.IGNORECASE
+    r"to be|(?:on|in|by|from|to|at|under|with|for) (?=wh)|since (?=wh)|until (?=wh)|the|an?|i|there|me)\b ?",
+    re.IGNORECASE,
 )  # fmt: skip
 
 
@@ -108,11 +109,17 @@ def _hops(random: Random, hops: int) -> Request:
     return question, steps, _ref(len(steps) - 1)
 
 
+_NAMED: Final = ("place", "company", "work", "building", "river", "prize", "country", "language", "room", "product")
+
+
 def _both_parts(random: Random) -> Request:
     subject = random.choice(subjects())
     one, two = (_relation(random, [relation]) for relation in random.sample(relations_of(subject), 2))
     x = invented_value(random, subject)
-    second = random.choice((_asked(two, x), _pronoun(random, two.asked[0], subject)))
+    second = _asked(two, x)
+    clear = one.value not in (_NAMED if subject != "person" else ("person",))  # "it" cannot be what was found
+    if clear and random.random() < 0.6:
+        second = _pronoun(random, two.asked[0], subject)
     question = f"{_asked(one, x).rstrip('?')}, and {second[0].lower()}{second[1:]}"
     return question, [*_hop(one, x, 0), *_hop(two, x, 2)], f"{_ref(1)}, {_ref(3)}"
 
@@ -225,14 +232,15 @@ def _world_one(random: Random) -> Request:
 
 def _world_hops(random: Random, hops: int = 2) -> Request:
     """The subject is described, or both are wanted: "Who wrote Emma, and where was she born?"."""
-    kind = random.choice(_world().kinds("*"))
+    onward = {one.split()[0] for one in _world().kinds(">")}
+    kind = random.choice([one for one in _world().kinds("*") if hops == 2 or one in onward])
     described, searched, asked = _world().draw(random, f"*{kind}")
     steps = _search_and_read(searched, asked, 0)
     for at in range(1, hops - 1):
-        onward = random.choice([one for one in _world().kinds(">") if one.split()[0] == kind])
-        outer, searched, second = _world().draw(random, f">{onward}", x=_ref(2 * at - 1))
+        both = random.choice([one for one in _world().kinds(">") if one.split()[0] == kind])
+        outer, searched, second = _world().draw(random, f">{both}", x=_ref(2 * at - 1))
         steps += _search_and_read(searched, second, 2 * at)
-        described, kind = outer.replace(_ref(2 * at - 1), described), onward.split()[1]
+        described, kind = outer.replace(_ref(2 * at - 1), described), both.split()[1]
     second, search = _world().draw(random, f"+{kind}")
     found = _ref(len(steps) - 1)
     steps += _search_and_read(search.format(x=found), second.format(x=found), len(steps))
@@ -250,7 +258,7 @@ def _pronoun(random: Random, question: str, kind: str) -> str:
     """The question about what has been named: "where was he born?"."""
     persons = (("he", "his"), ("she", "her"), ("they", "their"))
     it, its = random.choice(persons) if kind == "person" else ("it", "its")
-    text = re.sub(r"the ([\w -]+) of (?:the )?\{x\}", rf"{its} \1", question).replace("{x}'s", its)
+    text = re.sub(r"the ((?:(?!\bthe\b)[\w -])+) of (?:the )?\{x\}", rf"{its} \1", question).replace("{x}'s", its)
     text = re.sub(r"\b(?:in|to) \{x\}", "there", text) if kind in ("city", "country", "place") else text
     text = text.replace("the {x}", "{x}").format(x=it)
     if it == "they":
@@ -360,7 +368,7 @@ _INDIRECT: Final = (
 def _indirect(question: str) -> str:
     """The question as a part of a sentence: "how tall the Louvre is"; nothing where that takes more grammar."""
     low = question[0].lower() + question[1:].rstrip("?")
-    if re.search(r"\?|\b(?:when|from the|and|about|for|with)\b", low[5:]):
+    if re.search(r"\?|\b(?:when|from the|and|about|for|with|at that)\b", low[5:]):
         return ""
     turned = (re.sub(pattern, order, low) for pattern, order in _INDIRECT if re.fullmatch(pattern, low))
     return next(turned, "")
