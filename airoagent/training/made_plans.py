@@ -260,6 +260,8 @@ def _pronoun(random: Random, question: str, kind: str) -> str:
     it, its = random.choice(persons) if kind == "person" else ("it", "its")
     text = re.sub(r"the ((?:(?!\bthe\b)[\w -])+) of (?:the )?\{x\}", rf"{its} \1", question).replace("{x}'s", its)
     text = re.sub(r"\b(?:in|to) \{x\}", "there", text) if kind in ("city", "country", "place") else text
+    him = {"he": "him", "she": "her", "they": "them"}.get(it, it)
+    text = re.sub(r"\b(call|reach|by|for|to|of|from|with|about) \{x\}", rf"\1 {him}", text)
     text = text.replace("the {x}", "{x}").format(x=it)
     if it == "they":
         for one, many in ("was they", "were they"), ("does they", "do they"), ("is they", "are they"):
@@ -368,7 +370,7 @@ _INDIRECT: Final = (
 def _indirect(question: str) -> str:
     """The question as a part of a sentence: "how tall the Louvre is"; nothing where that takes more grammar."""
     low = question[0].lower() + question[1:].rstrip("?")
-    if re.search(r"\?|\b(?:when|from the|and|about|for|with|at that)\b", low[5:]):
+    if re.search(r"\?|\b(?:when|from the|and|about|for|with|at that|worth|like)\b", low[5:]):
         return ""
     turned = (re.sub(pattern, order, low) for pattern, order in _INDIRECT if re.fullmatch(pattern, low))
     return next(turned, "")
