@@ -41,7 +41,7 @@ _WORDS: Final = {
     "month": "January,February,March,April,May,June,July,August,September,October,November,December",
     "weekday": "Monday,Tuesday,Wednesday,Thursday,Friday,Saturday,Sunday",
     "thing": "Garden,River,Harbour,Lantern,Mirror,Orchard,Bridge,Window,Storm,Island,Compass,Ladder,Letter,Clock,Crow",
-    "title": "The Silent {},The {} of Glass,A Winter {},Beyond the {},The Last {},The Paper {},{}s in the Dark,My {}",
+    "title": "The Silent {},The {} of Glass,A Winter {},Beyond the {},The Last {},The Paper {},{} in the Dark,My {}",
     "job": "engineer,painter,botanist,surgeon,carpenter,chemist,pilot,composer,geologist,teacher,banker,sculptor",
     "product": "bicycles,pianos,glass bottles,woollen socks,garden tools,fishing nets,lamps,tractors,microscopes",
     "material": "granite,oak,brick,copper,marble,bamboo,concrete,limestone,steel,clay",

@@ -36,9 +36,9 @@ _VERBS: Final = {
 _PARAMS: Final = {
     "town": "city place location", "city": "town place location", "place": "location where", "hour": "time at",
     "origin": "departure source_city leaving_from", "destination": "target arrival going_to", "start": "origin begin",
-    "end": "destination goal", "date": "day on_date when", "day": "date weekday", "people": "persons party guests",
+    "end": "destination goal", "date": "day on_date when", "day": "date when", "people": "persons party guests",
     "persons": "people guests party_size", "amount": "sum value total", "recipient": "to receiver addressee",
-    "person": "name who user", "title": "name subject", "product": "item article", "file": "path filename document",
+    "person": "name who user", "title": "name", "product": "item article", "file": "path filename document",
     "source": "input original", "image": "file picture", "minutes": "duration length", "level": "value setting",
     "room": "area location", "number": "id code", "url": "address link page", "task": "todo what", "text": "content",
     "message": "text content body", "summary": "description problem", "word": "term text", "items": "goods products",
@@ -51,6 +51,11 @@ _ENDINGS: Final = {
     "file": (".png", ".jpg", ".txt", ".csv", ".pdf", ".md", ".xlsx"),
 }
 _FILES: Final = ("file", "archive", "source", "target", "path", "document", "folder")
+_TWINS: Final = (  # that the same request could mean: only one of them is on offer
+    "make_appointment note_event remind_me add_task set_countdown add_birthday book_doctor",
+    "translate_word translate_text", "set_heating set_room_temperature", "order_goods add_to_cart",
+    "get_score get_news", "send_message send_sms send_email", "play_song play_playlist play_radio",
+)  # fmt: skip
 _SEVERAL: Final = ("options", "numbers", "pdfs")
 _STEMS: Final = "report notes draft budget summer letter backup sales logo plan cv invoice index data april team"
 _COUNTED: Final = (
@@ -169,7 +174,7 @@ def _said(random: Random, request: str) -> str:
     ended = request if request[-1] in ".?!" else request + "."
     ended = ended[:1].upper() + ended[1:]
     if draw < 0.85:
-        return random.choice(("Hi! ", "Hello, ", "Please: ", "Hey, ", "Sorry to bother you. ", "One thing: ",
+        return random.choice(("Hi! ", "Hello! ", "Please: ", "Hey, ", "Sorry to bother you. ", "One thing: ",
                               "Before I forget: ", "My hands are full right now. ", "Quick one: ", "I'm in a hurry. "
                               )) + ended  # fmt: skip
     return ended + random.choice((" Thanks!", " Thank you.", " Thank you very much.", " Please.", " Cheers"))
@@ -180,7 +185,7 @@ def _renamed(random: Random, function: Function, params: Mapping[str, str]) -> F
     verb, _, rest = function.name.partition("_")
     verb = random.choice([verb, *_VERBS.get(verb, "").split()])
     camel = f"{verb}_{rest}".title().replace("_", "")
-    names = [f"{verb}_{rest}"] * 6 + [camel[0].lower() + camel[1:], camel, f"{invented_name(random).lower()}_{rest}"]
+    names = [f"{verb}_{rest}"] * 8 + [camel[0].lower() + camel[1:], camel, f"{invented_name(random).lower()}_{rest}"]
     if function.name.partition("_")[0] in _VERBS:
         names.append(f"{rest}_{verb}")
     bare = random.random() < 0.1
@@ -208,6 +213,8 @@ def _offered(random: Random, known: Functions) -> list[Function]:
     """Functions to offer, the wanted one first; often with those that are the most like it."""
     nested = [function for function in known if any(param.kind == "object" for param in function.params)]
     wanted = random.choice(nested if random.random() < 0.12 else known)
+    twins = {name for group in _TWINS if wanted.name in group.split() for name in group.split()}
+    known = Functions(function for function in known if function == wanted or function.name not in twins)
     others = random.sample([function for function in known if function != wanted], 5)
     chosen = [wanted, *others][: random.choice((2, 3, 4, 5, 5, 5, 6))]
     if random.random() < 0.65:

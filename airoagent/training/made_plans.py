@@ -1,13 +1,13 @@
 """Made planning questions: tools with invented names, a question of some shape, and the plan that answers it.
 
 Half of the questions are about invented names, so that nothing can be known by heart; half are about the world
-(`questions.txt`), in the many forms that people ask in. `tools.txt` has the tools.
+(`questions.txt`), in the many forms that people ask in.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Container, Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib.resources import files
@@ -28,93 +28,13 @@ from airoagent.training.invented import (
     relations_of,
     subjects,
 )
-from airoagent.training.own_tools import other_tools, own_tool, own_tool_request
+from airoagent.training.made_tools import SHIPPED, offered_tools, shipped_tools
+from airoagent.training.own_tools import is_own, own_tool_request, with_own_tools
 
-__all__ = ["PLAN_SHAPES", "made_plan", "offered_tools"]
-
-_SEARCH: Final = "Tool that enables the user to search for information"
-# The tools that come with this program, of which either search is on offer.
-_SHIPPED: Final = {
-    "search": ("DocumentSearch", f"{_SEARCH} in the documents at hand."),
-    "page": (
-        "TextScraper",
-        "Load one or more websites from the input string containing newline delimited links, where input is one or "
-        "more links, and produces plain text output containing the content of the links.",
-    ),
-    "links": ("HyperlinkExtractor", "Extract links from plain text and produces a plain text, newline delimited "
-              "response of links."),
-    "read": (
-        "KnowledgeModel",
-        "Question answering language model, particularly useful in answering questions based on an input passage of "
-        "text. The input must be a text question that references an :evidence[n]: variable, e.g. What color is the "
-        "cat, given :evidence1:?",
-    ),
-    "calculate": ("Calculator", "Calculates an arithmetic expression exactly."),
-    "date": ("Today", "Gives the current date and time."),
-}  # fmt: skip
-
-
-def _shipped_tools(random: Random, needed: set[str]) -> dict[str, tuple[str, str]]:
-    usual = {"search", "page", "links", "read"}
-    offered = {role: tool for role, tool in _SHIPPED.items() if role in usual | needed}
-    if random.random() < 0.4:
-        offered["search"] = ("DuckDuckGo", f"{_SEARCH} using the DuckDuckGo search engine.")
-    return offered
-
+__all__ = ["PLAN_SHAPES", "made_plan"]
 
 Request = tuple[str, list[tuple[str, str, str]], str]
 """A question, steps as (thought, role, input), and the answer line."""
-
-
-@cache
-def _roles() -> dict[str, tuple[list[str], list[str], list[str], list[str]]]:
-    """Of each role in `tools.txt`: verbs and nouns that names are made of, names that people use, descriptions."""
-    found: dict[str, tuple[list[str], list[str], list[str], list[str]]] = {}
-    text = files(__package__).joinpath("tools.txt").read_text(encoding="utf-8")
-    for entry in re.split(r"\n(?=\w)", re.sub(r"(?m)^#.*\n", "", text).strip()):
-        head, *descriptions = entry.split("\n- ")
-        role, _, names = head.partition(": ")
-        verbs, nouns, known = (part.split() for part in names.split(" | "))
-        found[role] = (verbs, nouns, known, descriptions)
-    return found
-
-
-def offered_tools(random: Random, needed: set[str], barred: Container[str] = ()) -> dict[str, tuple[str, str]]:
-    """Role -> name and description of the tools on offer: those needed, search and reading, and some others."""
-    usual = ["page", "links", "calculate"] if random.random() < 0.65 else []
-    roles = needed | {"search", "read", *usual}
-    others = [role for role in _roles() if role not in roles]
-    roles |= set(random.sample(others, random.randint(0, 3)))
-    order = [role for role in _roles() if role in roles and role not in barred]
-    random.shuffle(order)
-    plain = random.random() < 0.6
-    offered: dict[str, tuple[str, str]] = {}
-    for role in order:
-        verbs, nouns, names, descriptions = _roles()[role]
-        name = random.choice(names) if plain else _tool_name(random, verbs, nouns)
-        if role == "read" and random.random() < 0.7:
-            name = "KnowledgeModel"
-        offered[role] = (name, random.choice(descriptions))
-    found = [name for name, _ in offered.values()]
-    return offered if len(set(found)) == len(found) else offered_tools(random, needed, barred)
-
-
-def _with_own_tools(
-    random: Random, offered: dict[str, tuple[str, str]], needed: set[str]
-) -> dict[str, tuple[str, str]]:
-    """The tools on offer with those of the user that are needed, and some others, anywhere among them."""
-    own = {one for one in needed if one.startswith("own ")}
-    more = [*own, *(other_tools(random, own) if own or random.random() < 0.2 else ())]
-    tools = list({**{role: own_tool(role).offered(random) for role in more}, **offered}.items())
-    random.shuffle(tools)
-    names = [name for _, (name, _) in tools]
-    return dict(tools) if len(set(names)) == len(names) else _with_own_tools(random, offered, needed)
-
-
-def _tool_name(random: Random, verbs: list[str], nouns: list[str]) -> str:
-    verb, noun, made = random.choice(verbs), random.choice(nouns), invented_name(random)
-    names = (f"{verb}{noun}", f"{verb.lower()}_{noun.lower()}", f"{made}{noun}", f"{made.lower()}_{verb.lower()}", made)
-    return random.choice(names)
 
 
 def _given(question: str, *found: int) -> str:
@@ -127,7 +47,8 @@ def _ref(number: int) -> str:
 
 _LEFT_OUT: Final = re.compile(
     r"\b(?:what|which|who|whom|whose|when|where|why|how many|how much|how|is|was|are|were|did|does|do|has|have|can|be|"
-    r"(?:on|in|by|from|to|at|under) (?=wh)|since (?=wh)|until (?=wh)|the|an?|i|there|me)\b ?", re.IGNORECASE
+    r"to be|(?:on|in|by|from|to|at|under|with|for) (?=wh)|since (?=wh)|until (?=wh)|the|an?|i|there|me)\b ?",
+    re.IGNORECASE,
 )  # fmt: skip
 
 
@@ -189,11 +110,17 @@ def _hops(random: Random, hops: int) -> Request:
     return question, steps, _ref(len(steps) - 1)
 
 
+_NAMED: Final = ("place", "company", "work", "building", "river", "prize", "country", "language", "room", "product")
+
+
 def _both_parts(random: Random) -> Request:
     subject = random.choice(subjects())
     one, two = (_relation(random, [relation]) for relation in random.sample(relations_of(subject), 2))
     x = invented_value(random, subject)
-    second = random.choice((_asked(two, x), _pronoun(random, two.asked[0], subject)))
+    second = _asked(two, x)
+    clear = one.value not in (_NAMED if subject != "person" else ("person",))  # "it" cannot be what was found
+    if clear and random.random() < 0.6:
+        second = _pronoun(random, two.asked[0], subject)
     question = f"{_asked(one, x).rstrip('?')}, and {second[0].lower()}{second[1:]}"
     return question, [*_hop(one, x, 0), *_hop(two, x, 2)], f"{_ref(1)}, {_ref(3)}"
 
@@ -230,6 +157,7 @@ def _page(random: Random) -> Request:
 
 
 def _arithmetic(random: Random) -> Request:
+    a: float
     a, b, c = (random.choice((random.randint(2, 99), random.randint(100, 9999))) for _ in range(3))
     if random.random() < 0.15:
         a = random.choice((2.5, 7.25, 0.5, 12.8))
@@ -299,20 +227,21 @@ def _world_one(random: Random) -> Request:
 
 def _world_hops(random: Random, hops: int = 2) -> Request:
     """The subject is described, or both are wanted: "Who wrote Emma, and where was she born?"."""
-    kind = random.choice(_world().kinds("*"))
+    onward = {one.split()[0] for one in _world().kinds(">")}
+    kind = random.choice([one for one in _world().kinds("*") if hops == 2 or one in onward])
     described, searched, asked = _world().draw(random, f"*{kind}")
     steps = _search_and_read(searched, asked, 0)
     for at in range(1, hops - 1):
-        onward = random.choice([one for one in _world().kinds(">") if one.split()[0] == kind])
-        outer, searched, second = _world().draw(random, f">{onward}", x=_ref(2 * at - 1))
+        both = random.choice([one for one in _world().kinds(">") if one.split()[0] == kind])
+        outer, searched, second = _world().draw(random, f">{both}", x=_ref(2 * at - 1))
         steps += _search_and_read(searched, second, 2 * at)
-        described, kind = outer.replace(_ref(2 * at - 1), described), onward.split()[1]
+        described, kind = outer.replace(_ref(2 * at - 1), described), both.split()[1]
     second, search = _world().draw(random, f"+{kind}")
     found = _ref(len(steps) - 1)
     steps += _search_and_read(search.format(x=found), second.format(x=found), len(steps))
     if hops > 2 or random.random() < 0.6:
         if random.random() < 0.15:  # "Where was Dune's author born?"
-            described = re.sub(r"^the ([a-z ]+) of ([^,]+)$", r"\2's \1", described)
+            described = re.sub(r"^the ([a-z]+) of ((?:the )?[A-Z][^,]*)$", r"\2's \1", described)
         return second.format(x=described), steps, _ref(3 if hops == 2 else len(steps) - 1)
     also = _pronoun(random, second, kind)
     joint = random.choice((" and ", " and ", ", and ", "? And ", "? "))
@@ -324,8 +253,10 @@ def _pronoun(random: Random, question: str, kind: str) -> str:
     """The question about what has been named: "where was he born?"."""
     persons = (("he", "his"), ("she", "her"), ("they", "their"))
     it, its = random.choice(persons) if kind == "person" else ("it", "its")
-    text = re.sub(r"the ([\w -]+) of (?:the )?\{x\}", rf"{its} \1", question).replace("{x}'s", its)
+    text = re.sub(r"the ((?:(?!\bthe\b)[\w -])+) of (?:the )?\{x\}", rf"{its} \1", question).replace("{x}'s", its)
     text = re.sub(r"\b(?:in|to) \{x\}", "there", text) if kind in ("city", "country", "place") else text
+    him = {"he": "him", "she": "her", "they": "them"}.get(it, it)
+    text = re.sub(r"\b(call|reach|by|for|to|of|from|with|about) \{x\}", rf"\1 {him}", text)
     text = text.replace("the {x}", "{x}").format(x=it)
     if it == "they":
         for one, many in ("was they", "were they"), ("does they", "do they"), ("is they", "are they"):
@@ -337,7 +268,7 @@ def _pair(random: Random, mark: str) -> tuple[tuple[str, ...], list[str]]:
     """A line of two or three things, and the things."""
     kind = random.choice(_world().kinds(mark))
     if not kind:
-        relation = _relation(random, numeric())
+        relation = _relation(random, (one for one in numeric() if mark == "=" or one.value != "year"))
         line = _world().draw(random, mark, noun=relation.noun)
         return line, [invented_value(random, relation.subject) for _ in "ab"]
     line = _world().draw(random, f"{mark}{kind}")
@@ -392,6 +323,15 @@ def _described_pair(random: Random) -> Request:
     return question, [*steps, ("Compare the two.", "read", _given(question, 4, 5))], _ref(6)
 
 
+def _age_at(random: Random) -> Request:
+    """How old somebody was, who is described, when something happened."""
+    question, searched, asked, happened = _world().draw(random, "/age")
+    steps = _search_and_read(searched, asked, 0)
+    for words in (f"date of birth of {_ref(1)}", happened):
+        steps.append((f"Search for the {words}.", "search", words))
+    return question, [*steps, ("Reckon from both.", "read", _given(question, 2, 3))], _ref(4)
+
+
 def _latest(random: Random) -> Request:
     name = random.choice((*_world().names["software"], invented_value(random, "program")))
     question, asked = _world().draw(random, "/latest", x=name, v=_ref(1))
@@ -417,15 +357,15 @@ _INDIRECT: Final = (
      r"(born|built|founded|published|opened|invented|buried|based|found|completed|held|performed)", r"\1 \3 \2 \4"),
     (r"(what|where|when|how|how (?:much|long)|who) does ([^,]+) (live|stand|work|rise|eat|weigh|make|sleep|start|end)",
      r"\1 \2 \3s"),
-    (r"((?:who|what|whose \w+|which \w+|how many (?:more )?\w+) (?!(?:\w+ )?(?:is|was|are|were|did|does|do|has|have|"
-     r"had|can|could|should|will|would)\b)\w+ [^,]+)", r"\1"),
+    (r"(?!.*\b(?:is|was|are|were|did|does|do|has|have|can|could|should|will|would)\b)"
+     r"((?:who|what|whose \w+|which \w+|how many (?:more )?\w+) \w+ [^,]+)", r"\1"),
 )  # fmt: skip
 
 
 def _indirect(question: str) -> str:
     """The question as a part of a sentence: "how tall the Louvre is"; nothing where that takes more grammar."""
     low = question[0].lower() + question[1:].rstrip("?")
-    if re.search(r"\?|\b(?:when|from the|and)\b", low[5:]):
+    if re.search(r"\?|\b(?:when|from the|and|about|for|with|at that|worth|like)\b", low[5:]):
         return ""
     turned = (re.sub(pattern, order, low) for pattern, order in _INDIRECT if re.fullmatch(pattern, low))
     return next(turned, "")
@@ -436,8 +376,8 @@ def _worded(random: Random, request: Request) -> Request:
     question, steps, answer = request
     draw = random.random()
     if draw < 0.12 and "://" not in question:
-        low = [(thought, role, text.lower()) for thought, role, text in steps]
-        return question.lower().rstrip(random.choice(("?.", "."))), low, answer
+        lowered = [(thought, role, text.lower()) for thought, role, text in steps]
+        return question.lower().rstrip(random.choice(("?.", "."))), lowered, answer
     if draw < 0.2:
         question = question.rstrip("?.")
     elif draw < 0.23 and question.partition(" ")[0].isalpha():
@@ -465,6 +405,7 @@ PLAN_SHAPES: Final[dict[str, tuple[int, Callable[[Random], Request]]]] = {
     "three_hops": (2, lambda random: _hops(random, 3)),
     "world_three": (3, lambda random: _world_hops(random, 3)),
     "described_pair": (4, _described_pair),
+    "age_at": (2, _age_at),
     "latest": (3, _latest),
     "comparison": (12, _comparison),
     "difference": (7, _difference),
@@ -485,12 +426,12 @@ def made_plan(random: Random, style: Style, shape: str = "", *, shipped: bool = 
     shape = shape or random.choices(shapes, [PLAN_SHAPES[one][0] for one in shapes])[0]
     question, steps, answer = _worded(random, PLAN_SHAPES[shape][1](random))
     needed = {role for _, role, _ in steps}
-    general = {one for one in needed if not one.startswith("own ")}
-    if shipped and (general - set(_SHIPPED) or "links" in general):
+    general = {role for role in needed if not is_own(role)}
+    if shipped and (general - set(SHIPPED) or "links" in general):
         return made_plan(random, style, shipped=True)
     barred = ("calculate",) if shape == "difference_read" else ()
-    tools = _shipped_tools(random, general) if shipped else offered_tools(random, general, barred)
-    tools = _with_own_tools(random, tools, needed)
+    tools = shipped_tools(random, general) if shipped else offered_tools(random, general, barred)
+    tools = with_own_tools(random, tools, needed - general)
     bare = style == "compact"  # short for small models: without the thoughts, which the program does not need
     plan = Plan(
         tuple(

@@ -7,7 +7,6 @@ tools say of themselves.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -15,7 +14,7 @@ from random import Random
 
 from airoagent.training.invented import invented_name, invented_value
 
-__all__ = ["OwnTool", "other_tools", "own_tool", "own_tool_request", "own_tools"]
+__all__ = ["OwnTool", "is_own", "own_tool_request", "own_tools", "with_own_tools"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +50,9 @@ def own_tools() -> tuple[OwnTool, ...]:
     return tuple(found)
 
 
-def own_tool(role: str) -> OwnTool:
-    """The tool of a role that `own_tool_request` gave."""
-    return own_tools()[int(role.removeprefix("own "))]
+def is_own(role: str) -> bool:
+    """Whether a role is that of one of these tools."""
+    return role.startswith("own ")
 
 
 def own_tool_request(random: Random) -> tuple[str, list[tuple[str, str, str]], str]:
@@ -81,7 +80,13 @@ def own_tool_request(random: Random) -> tuple[str, list[tuple[str, str, str]], s
     return question, steps, f":evidence{last + 1}:"
 
 
-def other_tools(random: Random, taken: Iterable[str]) -> list[str]:
-    """The roles of a few tools that are on offer and not needed."""
-    roles = [f"own {at}" for at in range(len(own_tools()))]
-    return random.sample([one for one in roles if one not in set(taken)], random.choice((0, 0, 1, 2, 4)))
+def with_own_tools(random: Random, offered: dict[str, tuple[str, str]], needed: set[str]) -> dict[str, tuple[str, str]]:
+    """The tools on offer, each a name and a description, and among them the needed ones of these, and some others."""
+    others = [role for at in range(len(own_tools())) if (role := f"own {at}") not in needed]
+    more = random.choice((0, 0, 1, 2, 4)) if needed or random.random() < 0.2 else 0
+    roles = [*needed, *random.sample(others, more)]
+    own = {role: own_tools()[int(role.removeprefix("own "))].offered(random) for role in roles}
+    tools = list({**own, **offered}.items())
+    random.shuffle(tools)
+    names = [name for _, (name, _) in tools]
+    return dict(tools) if len(set(names)) == len(names) else with_own_tools(random, offered, needed)

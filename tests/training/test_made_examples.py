@@ -17,6 +17,7 @@ from airoagent.plan.parser import parse_plan
 from airoagent.prompts.chat import Chat, Style, is_compact, plan_chat
 from airoagent.prompts.context_prompts import read_cited_answer, read_closed_context_prompt
 from airoagent.prompts.plan_prompts import read_plan_prompt
+from airoagent.training import made_calls
 from airoagent.training.examples import Example, line_of, read_examples
 from airoagent.training.made_calls import made_call
 from airoagent.training.made_examples import made_examples
@@ -45,6 +46,33 @@ def test_every_made_plan_reads_without_a_finding_and_uses_the_tools_on_offer(sha
         assert plan.answer
         used = {ref for step in plan.steps for ref in step.depends_on} | set(re.findall(r"evidence\d+", plan.answer))
         assert used == {step.id for step in plan.steps}, "a step that nothing needs"
+
+
+def test_a_plan_that_searches_also_reads_what_it_found_and_keeps_the_numbers_and_addresses_of_the_question() -> None:
+    for seed in range(400):
+        example = made_plan(Random(seed), "compact")
+        assert isinstance(example.prompt, Chat)
+        asked, plan = example.prompt.user, example.response
+        inputs = " ".join(re.findall(r"= \S+?\[(.*)\]$", plan, re.MULTILINE))
+        for address in re.findall(r"https?://[\w./?=-]*[\w/]", asked):
+            assert f"[{address}]" in plan
+        for year in re.findall(r"\b(?:19|20)\d\d\b", asked):
+            assert year in inputs
+        for found in re.findall(r"^:(evidence\d+): = \S+\[[^\]]* of [^\]]*\]$", plan, re.MULTILINE):
+            assert plan.count(found) > 1
+
+
+def test_every_request_fills_what_its_function_requires_and_says_each_value_or_implies_it() -> None:
+    known, requests, _ = made_calls._functions()
+    assert len(known) > 200
+    for function in known:
+        needed = {param.name for param in function.params if param.required}
+        for template in requests[function.name]:
+            request, params = made_calls._request(Random(template), function, template)
+            assert needed <= set(params) <= {param.name for param in function.params}, template
+            assert "{" not in request
+            texts = [value for value in params.values() if isinstance(value, str) and " => " not in template]
+            assert all(text.lower() in request.lower() for text in texts), request
 
 
 @pytest.mark.parametrize("format", ["JSON", "YAML"])
@@ -94,7 +122,7 @@ def test_yes_and_no_are_as_frequent_and_no_also_comes_from_sentences_without_a_n
 
 def test_several_hops_are_a_third_of_the_plans_and_every_kind_is_there() -> None:
     draws = Random(1).choices(list(PLAN_SHAPES), [weight for weight, _ in PLAN_SHAPES.values()], k=1000)
-    several = ("two_hops", "world_two", "both_parts", "three_hops", "world_three", "described_pair", "latest")
+    several = ("two_hops", "world_two", "both_parts", "three_hops", "world_three", "described_pair", "age_at", "latest")
     assert 0.3 < sum(map(draws.count, several)) / 1000 < 0.5
     kinds = Counter(example.kind for example in made_examples(400, 3))
     assert set(kinds) == {"plan", "read", "check", "table", "call", "passage", "cloze"}
