@@ -40,7 +40,11 @@ _MODULES = "q_proj,k_proj,v_proj,o_proj,gate_proj,up_proj,down_proj"
     help="Start from this adapter (a folder, a GGUF file, or smollm2) instead of an empty one.",
 )
 @click.option("--gguf", type=click.Path(path_type=Path), metavar="FILE", help="Also write the adapter for llama.cpp.")
-@click.option("--bits", type=click.Choice(["4", "16"]), help="Load the base in NF4 (4, the default) or in 16 bits.")
+@click.option(
+    "--bits",
+    type=click.Choice(["4", "16"]),
+    help="Load the base in NF4 (4, the default) or in 16 bits; with a GGUF base, 4 trains for its weights and NF4.",
+)
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", help="Where to train.")
 @click.option("--wrapper", metavar="NAME", help="Chat wrapper to use instead of the base's own.")
 @click.option(
@@ -174,8 +178,7 @@ def _train(
         layers=_blocks(layers),
         **settings,
     )
-    own = opened.bits == 0
-    file = gguf or (out / "adapter.gguf" if own else None)
+    file = gguf or (out / "adapter.gguf" if opened.gguf else None)
     if file is not None:
         check_gguf_adapter(opened.model.config, chosen.targets)
     trained = train(examples, opened, chosen, out, _teller(), restart=restart, start=_adapter(start))
@@ -185,7 +188,7 @@ def _train(
         click.echo(f"left out {trained.left_out} examples of more than {chosen.max_tokens} tokens", err=True)
     if file is not None:
         write_gguf_adapter(out, file, opened.model.config, trained.style)
-    click.echo(file if own else out)
+    click.echo(file if opened.gguf else out)
 
 
 def _adapter(start: Path | None) -> Path | None:

@@ -142,7 +142,7 @@ def _plan_examples(tools: Sequence[tuple[str, str]]) -> tuple[tuple[str, str], .
 
 def _first_sentence(description: str) -> str:
     text = " ".join(description.split())
-    found = re.match(r"(.{20,160}?[.!?])(?:\s|$)", text)
+    found = re.match(r"(.{20,160}?(?<!\be\.g)(?<!\bi\.e)[.!?])(?:\s|$)", text)
     return found[1] if found else text[:160]
 
 

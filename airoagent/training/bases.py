@@ -1,12 +1,17 @@
-"""Base models to train on: a checkpoint's folder or hub name, in NF4 or 16 bits, or a GGUF file in its own weights."""
+"""Base models to train on: a checkpoint's folder or hub name, in NF4 or 16 bits, or a GGUF file.
+
+A GGUF file is trained in its own weights, or (4 bits) in them and their NF4 form by turns, step by step: then the
+adapter holds in llama.cpp and in transformers, although the two round differently.
+"""
 
 from __future__ import annotations
 
 import io
 import logging
 import os
+from collections.abc import Callable
 from contextlib import redirect_stderr
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -28,7 +33,10 @@ __all__ = ["Base", "open_base"]
 
 @dataclass(frozen=True, slots=True)
 class Base:
-    """A model in memory with its tokenizer and wrapper; ``bits`` 0: the weights of a GGUF file as they are there."""
+    """A model in memory with its tokenizer and wrapper; ``bits`` 0: the weights of a GGUF file as they are there.
+
+    ``gguf``: it comes from such a file. ``take_turn`` is called with the number of each step.
+    """
 
     name: str
     model: Any
@@ -36,6 +44,8 @@ class Base:
     wrapper: Wrapper
     device: Any
     bits: int
+    gguf: bool = False
+    take_turn: Callable[[int], None] = lambda step: None
 
 
 def open_base(name: str, *, bits: int | None = None, device: Device = "auto", wrapper: str | None = None) -> Base:
@@ -49,9 +59,12 @@ def open_base(name: str, *, bits: int | None = None, device: Device = "auto", wr
     packaged = name.lower() in PACKAGED
     path = downloaded_file(name.lower()) if packaged else Path(name).expanduser()
     if path.is_file():
-        if bits is not None:
-            raise UsageError(f"--bits cannot change the weights of the GGUF file {path.name}", "omit --bits")
-        return _gguf(path, chosen, device)
+        if bits == 16:
+            raise UsageError(
+                f"the GGUF file {path.name} is trained in its own weights", "omit --bits, or --bits 4: in NF4, too"
+            )
+        base = _gguf(path, chosen, device)
+        return base if bits is None else replace(base, bits=4, take_turn=_turns(base.model))
     known = find_model(name)
     repo = known.repo if known is not None else name
     folder: Path | None = path
@@ -110,7 +123,26 @@ def _gguf(path: Path, chosen: Wrapper | None, device: Device) -> Base:
     found = chosen or wrapper_for(
         path.name, model_type=head.architecture, has_chat_template=bool(head.template), other_names=(head.name,)
     )
-    return Base(str(path.resolve()), model, tokenizer, _ready(found, tokenizer), model.device, 0)
+    return Base(str(path.resolve()), model, tokenizer, _ready(found, tokenizer), model.device, 0, gguf=True)
+
+
+def _turns(model: Any) -> Callable[[int], None]:
+    """A function that gives the linear layers their own weights in odd steps and their NF4 form in even ones."""
+    from bitsandbytes.functional import dequantize_4bit, quantize_4bit
+    from torch.nn import Linear
+
+    forms = []
+    for module in model.modules():
+        if isinstance(module, Linear) and module is not model.get_output_embeddings():
+            weight = module.weight.data
+            packed, state = quantize_4bit(weight, quant_type="nf4", compress_statistics=True)
+            forms.append((module, (dequantize_4bit(packed, state).to(weight.dtype), weight)))
+
+    def take_turn(step: int) -> None:
+        for module, weights in forms:
+            module.weight.data = weights[step % 2]
+
+    return take_turn
 
 
 def _ready(wrapper: Wrapper, tokenizer: Any) -> Wrapper:

@@ -23,11 +23,25 @@ _SYLLABLES: Final = (
 )
 _WORDS: Final = {
     "first": "Anna,Boris,Clara,David,Elena,Felix,Greta,Hugo,Irene,Jonas,Karin,Leo,Marta,Nils,Olga,Paul,Rita,Simon,Tara,"
-    "Victor,Wanda,Yusuf,Zoe,Amir,Bella,Chen,Dilip,Esra,Farid,Gita,Hanna,Ivan,Jun,Kofi,Lucia,Mei,Noor,Otto,Priya,Samir",
+    "Victor,Wanda,Yusuf,Zoe,Amir,Bella,Chen,Dilip,Esra,Farid,Gita,Hanna,Ivan,Jun,Kofi,Lucia,Mei,Noor,Otto,Priya,Samir,"
+    "Emma,Jack,Ahmed,Sofia,Ben,Lena,Carlos,Mia,Oscar,Ruth,Igor,Yuki,Sam,Nina,Pedro,Alice,Max,Grace,Liam,Fatima,Diego,"
+    "Aisha,Pierre,Camille,Sven,Astrid,Marek,Zofia,Giulia,Luca,Hiroshi,Naomi,Thabo,Ngozi,Arjun,Leila,Tom,Kate,Peter,Sarah",
+    "surname": "Okafor,Lindqvist,Moreau,Kovacs,Hale,Weiss,Tanaka,Novak,Silva,Romero,Fischer,Jansen,Baker,Olsen,Rossi,"
+    "Dubois,Kaya,Petrov,Mwangi,Sharma,Nguyen,Haddad,Cohen,O'Brien,MacLeod,de Vries,van Dijk,Santos,Castillo,Murphy,"
+    "Schneider,Wright,Andersson,Virtanen,Horvat,Bianchi,Lefevre,Ito,Park,Mensah,Iyer,Demir,Walsh,Carter,Hughes,Meyer",
+    "city": "Lisbon,Nairobi,Toronto,Kyoto,Prague,Lima,Istanbul,Melbourne,Seville,Riga,Chicago,Hanoi,Zurich,Bergen,"
+    "Glasgow,Madrid,Cairo,Athens,Warsaw,Boston,Seattle,Mumbai,Osaka,Seoul,Naples,Bordeaux,Cologne,Dresden,Antwerp,"
+    "Utrecht,Malmo,Turku,Bilbao,New Orleans,Buenos Aires,Cape Town,San Diego,Salzburg,Marseille,Turin,Gdansk,Leipzig,"
+    "York,Hull,Nice,Split,Ghent,Bath,Cork,Galway,Aarhus,Tampere,Tartu,Vilnius,Brno,Graz,Basel,Lausanne,Nantes,Toulouse,"
+    "St Gallen,Le Havre,La Paz,Rio de Janeiro,Sao Paulo,Santa Cruz,San Sebastian,Los Angeles,Salt Lake City,Las Palmas,"
+    "Denver,Austin,Portland,Montreal,Quebec City,Vancouver,Havana,Bogota,Quito,Santiago,Accra,Lagos,Dakar,Tunis,Addis "
+    "Ababa,Kampala,Durban,Mombasa,Dubai,Doha,Amman,Tbilisi,Baku,Tashkent,Delhi,Chennai,Colombo,Dhaka,Bangkok,Kuala "
+    "Lumpur,Jakarta,Manila,Taipei,Shanghai,Sapporo,Nagoya,Busan,Perth,Brisbane,Wellington,Reykjavik,Stavanger,Uppsala,"
+    "Newcastle upon Tyne,Stoke-on-Trent,Stratford-upon-Avon,Frankfurt an der Oder,Aix-en-Provence,The Hague",
     "month": "January,February,March,April,May,June,July,August,September,October,November,December",
     "weekday": "Monday,Tuesday,Wednesday,Thursday,Friday,Saturday,Sunday",
     "thing": "Garden,River,Harbour,Lantern,Mirror,Orchard,Bridge,Window,Storm,Island,Compass,Ladder,Letter,Clock,Crow",
-    "title": "The Silent {},The {} of Glass,A Winter {},Beyond the {},The Last {},The Paper {},{}s in the Dark,My {}",
+    "title": "The Silent {},The {} of Glass,A Winter {},Beyond the {},The Last {},The Paper {},{} in the Dark,My {}",
     "job": "engineer,painter,botanist,surgeon,carpenter,chemist,pilot,composer,geologist,teacher,banker,sculptor",
     "product": "bicycles,pianos,glass bottles,woollen socks,garden tools,fishing nets,lamps,tractors,microscopes",
     "material": "granite,oak,brick,copper,marble,bamboo,concrete,limestone,steel,clay",
@@ -112,8 +126,11 @@ def _leased(random: Random) -> str:
 
 # Of a kind: its value, from a name of its own.
 _MADE: Final[dict[str, Callable[[Random, str], str]]] = {
-    "person": lambda random, name: f"{_of(random, 'first')} {name}",
-    "place": lambda random, name: name + random.choice(("", "", "ville", " Bay", "burg", "ford")),
+    "person": lambda random, name: f"{_of(random, 'first')} {random.choice((name, _of(random, 'surname')))}",
+    # Half of them known ones: a model that only sees invented names writes "Genford" for "Geneva".
+    "place": lambda random, name: random.choice(
+        (_of(random, "city"), _of(random, "city"), name, name + random.choice(("ville", " Bay", "burg", "ford")))
+    ),
     "river": lambda random, name: random.choice((name, f"River {name}")),
     "year": lambda random, name: str(random.randint(1650, 2025)),
     "date": lambda random, name: _date(random),

@@ -3,8 +3,9 @@
     train(examples, open_base("meta-llama/Llama-2-7b-hf", bits=4), Settings(), folder, report)
 
 What is trained holds for the 4 bits it was trained on: an adapter for a GGUF file is trained on the weights of that
-file. The loss is of the response alone. Everything is drawn from the seed, so a training that was killed continues from
-its last checkpoint as if nothing had happened. Under torchrun the processes share each step's examples.
+file, or on them and their NF4 form by turns. The loss is of the response alone. Everything is drawn from the seed, so a
+training that was killed continues from its last checkpoint as if nothing had happened. Under torchrun the processes
+share each step's examples.
 """
 
 from __future__ import annotations
@@ -131,6 +132,7 @@ def train(
     for step, drawn in enumerate(_drawn(short, size, settings.seed, done, steps), done + 1):
         for group in optimizer.param_groups:
             group["lr"] = settings.learning_rate * _schedule(step, steps)
+        base.take_turn(step)
         drawn.sort(key=lambda row: len(row.ids))
         _step(model, base, drawn[place::world], settings.batch, tally, _weight_of(drawn))
         if world > 1:

@@ -2,7 +2,8 @@
 
     for example in made_examples(1000, seed=1): ...
 
-The text is made here, mostly from invented names: nothing of any evaluation set, nothing of the example library.
+The text was written or is made here, mostly from invented names: nothing of any evaluation set, nothing of the example
+library.
 Example N of a seed is the same however many are made. 45 in 100 are plans, nearly half of which take several hops; 40
 are readings, of which about a sixth cannot be answered; the others are function calls.
 """
@@ -17,7 +18,7 @@ from airoagent.prompts.chat import Style
 from airoagent.training.examples import Example
 from airoagent.training.made_calls import made_call
 from airoagent.training.made_plans import made_plan
-from airoagent.training.made_readings import Passage, made_reading, passage_reading
+from airoagent.training.made_readings import Passage, made_reading, passage_reading, written_passages
 
 __all__ = ["Kind", "Styles", "made_examples"]
 
@@ -38,10 +39,11 @@ def made_examples(
     count: int, seed: int, styles: Styles = "both", passages: Sequence[Passage] = (), only: Kind | None = None
 ) -> Iterator[Example]:
     """So many examples; the prompts are for airoboros models, for those with a chat template (``both``: either of
-    them), or ``compact``, for small models. Half of the readings are over ``passages``, if there are any. ``only`` one
-    kind of them is made if it is named; ``page`` are plans that open an address, ``shipped``
-    those over the tools that come with this program.
+    them), or ``compact``, for small models. Seven in ten readings are over texts that were written for this, and over
+    ``passages``, if there are any. ``only`` one kind of them is made if it is named; ``page`` are plans that open an
+    address, ``shipped`` those over the tools that come with this program.
     """
+    passages = (*written_passages(), *passages)
     for number in range(count):
         random = Random(f"{seed} {number}")
         drawn: Style = "airoboros" if random.random() < 0.5 else "chat"
@@ -49,7 +51,7 @@ def made_examples(
         kinds: tuple[Kind, ...] = ("plan", "read", "call")
         kind = random.choices(kinds, (45, 40, 15))[0]
         make = _MAKERS[only or kind]
-        if make is made_reading and passages and random.random() < 0.5:
+        if make is made_reading and random.random() < 0.7:
             yield passage_reading(random, style, passages)
         else:
             yield make(random, style)

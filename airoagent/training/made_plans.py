@@ -28,110 +28,13 @@ from airoagent.training.invented import (
     relations_of,
     subjects,
 )
+from airoagent.training.made_tools import SHIPPED, offered_tools, shipped_tools
+from airoagent.training.own_tools import is_own, own_tool_request, with_own_tools
 
-__all__ = ["PLAN_SHAPES", "made_plan", "offered_tools"]
-
-_READER: Final = (
-    "Question answering language model, particularly useful in answering questions based on an input passage of text. "
-    "The input must be a text question that references an :evidence[n]: variable, e.g. What color is the cat, given "
-    ":evidence1:?"
-)
-_SEARCH: Final = "Tool that enables the user to search for information"
-# Of each role: verbs and nouns that names are made of, names that people use, descriptions.
-_ROLES: Final = {
-    "search": (
-        "Search Find Lookup Query Seek", "Web Docs Index Pages Archive", "Search WebSearch search_web Google Lookup",
-        "Searches the web and gives titles, addresses and snippets.|Finds documents that may hold the answer to a "
-        "query.|Search engine; the input is a few words.|Looks for pages about what is asked.|Searches the web for "
-        f"the query; gives the titles, addresses and snippets of the best pages.|{_SEARCH} in the documents at hand.|"
-        f"{_SEARCH} using the DuckDuckGo search engine.",
-    ),
-    "read": (
-        "Answer Read Ask Tell", "Model Reader Text Mind", "KnowledgeModel LLM Ask QuestionAnswering",
-        _READER + "|Answers a question from an earlier finding, which the question must name.|Reads evidence and "
-        "answers a question about it, e.g. Who won, given :evidence0:?|Answers a question from the evidence given with "
-        "it; a language model.|A language model that answers questions about evidence.",
-    ),
-    "page": (
-        "Fetch Open Scrape Load Read", "Page Site Url Article", "read_page TextScraper fetch open_url get_page",
-        "Gives the text of the page at an address.|Loads a web page and returns its plain text. The input is a URL.|"
-        "Reads the web page at the given address; gives its main text.|Load one or more websites from the input "
-        "string containing newline delimited links.",
-    ),
-    "links": (
-        "List Extract Collect", "Links Hrefs Urls", "list_links HyperlinkExtractor get_links",
-        "Lists the links of the page at a URL.|Extracts all hyperlinks.|Gives the links of the web page at the given "
-        "address.|Extract links from plain text and produces a plain text, newline delimited response of links.",
-    ),
-    "calculate": (
-        "Calc Compute Solve", "Math Sum Number Arithmetic", "calculator Calculator Math calc",
-        "Calculates an arithmetic expression. The input must be numbers and + - * / ( ); it understands no words.|"
-        "Exact arithmetic on numbers and findings that are numbers.|Works out an arithmetic expression, e.g. 3 * (4 + "
-        "5).|Calculates an arithmetic expression exactly.",
-    ),
-    "date": (
-        "Get Show Tell", "Today Date Clock Now", "Today today current_date",
-        "Gives the current date and time.|Gives today's date.",
-    ),
-    "weather": ("Get Show", "Weather Forecast", "get_weather", "Gives the weather at a place.|Weather forecast."),
-    "translate": ("Make Do", "Translation Translate", "translate", "Translates a text.|Translates into English."),
-    "code": ("Write Make", "Code Script Program", "CodeWriter", "Writes a program for a task.|Generates source code."),
-    "mail": ("Send Post", "Mail Message", "send_mail", "Sends a message to somebody.|Sends an e-mail."),
-    "image": ("Draw Paint", "Picture Image", "draw", "Makes a picture from a description.|Draws what is described."),
-    "stock": ("Get Show", "Price Quote Share", "quote", "Gives the price of a share.|Stock prices by company."),
-}  # fmt: skip
-
-# The tools that come with this program, of which either search is on offer.
-_SHIPPED: Final = {
-    "search": ("DocumentSearch", f"{_SEARCH} in the documents at hand."),
-    "page": (
-        "TextScraper",
-        "Load one or more websites from the input string containing newline delimited links, where input is one or "
-        "more links, and produces plain text output containing the content of the links.",
-    ),
-    "links": ("HyperlinkExtractor", "Extract links from plain text and produces a plain text, newline delimited "
-              "response of links."),
-    "read": ("KnowledgeModel", _READER),
-    "calculate": ("Calculator", "Calculates an arithmetic expression exactly."),
-    "date": ("Today", "Gives the current date and time."),
-}  # fmt: skip
-
-
-def _shipped_tools(random: Random, needed: set[str]) -> dict[str, tuple[str, str]]:
-    usual = {"search", "page", "links", "read"}
-    offered = {role: tool for role, tool in _SHIPPED.items() if role in usual | needed}
-    if random.random() < 0.4:
-        offered["search"] = ("DuckDuckGo", f"{_SEARCH} using the DuckDuckGo search engine.")
-    return offered
-
+__all__ = ["PLAN_SHAPES", "made_plan"]
 
 Request = tuple[str, list[tuple[str, str, str]], str]
 """A question, steps as (thought, role, input), and the answer line."""
-
-
-def offered_tools(random: Random, needed: set[str]) -> dict[str, tuple[str, str]]:
-    """Role -> name and description of the tools on offer: those needed, search and reading, and some others."""
-    usual = ["page", "links", "calculate"] if random.random() < 0.5 else []
-    roles = needed | {"search", "read", *usual}
-    others = [role for role in _ROLES if role not in roles]
-    order = [role for role in _ROLES if role in roles | set(random.sample(others, random.randint(0, 3)))]
-    random.shuffle(order)
-    plain = random.random() < 0.6
-    offered: dict[str, tuple[str, str]] = {}
-    for role in order:
-        verbs, nouns, names, descriptions = _ROLES[role]
-        name = random.choice(names.split()) if plain else _tool_name(random, verbs.split(), nouns.split())
-        if role == "read" and random.random() < 0.7:
-            name = "KnowledgeModel"
-        offered[role] = (name, random.choice(descriptions.split("|")))
-    found = [name for name, _ in offered.values()]
-    return offered if len(set(found)) == len(found) else offered_tools(random, needed)
-
-
-def _tool_name(random: Random, verbs: list[str], nouns: list[str]) -> str:
-    verb, noun, made = random.choice(verbs), random.choice(nouns), invented_name(random)
-    names = (f"{verb}{noun}", f"{verb.lower()}_{noun.lower()}", f"{made}{noun}", f"{made.lower()}_{verb.lower()}", made)
-    return random.choice(names)
 
 
 def _given(question: str, *found: int) -> str:
@@ -144,7 +47,8 @@ def _ref(number: int) -> str:
 
 _LEFT_OUT: Final = re.compile(
     r"\b(?:what|which|who|whom|whose|when|where|why|how many|how much|how|is|was|are|were|did|does|do|has|have|can|be|"
-    r"(?:on|in|by|from|to|at|under) (?=wh)|since (?=wh)|until (?=wh)|the|an?|i|there|me)\b ?", re.IGNORECASE
+    r"to be|(?:on|in|by|from|to|at|under|with|for) (?=wh)|since (?=wh)|until (?=wh)|the|an?|i|there|me)\b ?",
+    re.IGNORECASE,
 )  # fmt: skip
 
 
@@ -157,6 +61,7 @@ def _hop(relation: Relation, x: str, first: int, *, described: bool = False) -> 
     """Search for the value of a relation, and read it; ``described``: in the words "the author of X"."""
     who = "Who" if relation.value == "person" else "What"
     asked = f"{who} is the {relation.noun} of {x}?" if described else _asked(relation, x)
+    described = described or x.startswith(":")  # the words of the question alone would say little
     searched = f"{relation.noun} of {x}" if described else _keywords(asked)
     return [
         (f"Search for the {relation.noun}.", "search", searched),
@@ -196,23 +101,16 @@ def _hops(random: Random, hops: int) -> Request:
         steps += _hop(relation, known, len(steps), described=not both and at + 1 < hops)
         known, inner = _ref(len(steps) - 1), named
         named = f"the {relation.noun} of {named}"
-    question = _asked(path[-1], inner)
+    question = _asked(path[-1], inner).replace("the the ", "the ")
     if both:
         thing = {"person": "that person", "place": "that place", "work": "that book"}.get(path[0].value, "it")
-        second = _asked(path[1], thing)
+        second = random.choice((_asked(path[1], thing), _pronoun(random, path[1].asked[0], path[0].value)))
         question = f"{_asked(path[0], x).rstrip('?')}, and {second[0].lower()}{second[1:]}"
         return question, steps, f"{_ref(1)}, {_ref(3)}"
     return question, steps, _ref(len(steps) - 1)
 
 
-def _comparison(random: Random) -> Request:
-    relation = _relation(random, numeric())
-    a, b = (invented_value(random, relation.subject) for _ in range(2))
-    question = random.choice(
-        (f"Which has the greater {relation.noun}, {a} or {b}?", f"Compare the {relation.noun} of {a} and {b}.")
-    )
-    steps = [(f"Search for the {relation.noun} of {x}.", "search", f"{relation.noun} of {x}") for x in (a, b)]
-    return question, [*steps, ("Compare the two.", "read", _given(question.rstrip("."), 0, 1))], _ref(2)
+_NAMED: Final = ("place", "company", "work", "building", "river", "prize", "country", "language", "room", "product")
 
 
 def _both_parts(random: Random) -> Request:
@@ -220,6 +118,9 @@ def _both_parts(random: Random) -> Request:
     one, two = (_relation(random, [relation]) for relation in random.sample(relations_of(subject), 2))
     x = invented_value(random, subject)
     second = _asked(two, x)
+    clear = one.value not in (_NAMED if subject != "person" else ("person",))  # "it" cannot be what was found
+    if clear and random.random() < 0.6:
+        second = _pronoun(random, two.asked[0], subject)
     question = f"{_asked(one, x).rstrip('?')}, and {second[0].lower()}{second[1:]}"
     return question, [*_hop(one, x, 0), *_hop(two, x, 2)], f"{_ref(1)}, {_ref(3)}"
 
@@ -238,76 +139,45 @@ def _url(random: Random) -> str:
 
 
 def _page(random: Random) -> Request:
-    url = _url(random)
-    if random.random() < 0.25:
-        question = random.choice(
-            (f"List the links on {url}", f"Which pages does {url} link to?", f"Which links are on {url} ?",
-             f"Show me all links of {url}", f"Get the hyperlinks from {url}")
-        )  # fmt: skip
+    url, second = _url(random), _url(random)
+    draw = random.random()
+    if draw < 0.18:
+        (question,) = _world().draw(random, "/links", url=url)
         return question, [("List the links of the page.", "links", url)], _ref(0)
+    if draw < 0.26:
+        question, read = _world().draw(random, "/pages", url=url, second=second)
+        steps = [("Load a page.", "page", one) for one in (url, second)]
+        return question, [*steps, ("Answer from both.", "read", _given(read, 0, 1))], _ref(2)
     relation = _relation(random, relations())
     inner = random.choice((_asked(relation, invented_value(random, relation.subject)), _world().draw(random, "?")[0]))
-    topic = random.choice(_world().names[random.choice(("topic", "thing", "software", "company"))])
     low = inner[0].lower() + inner[1:]
-    question, read = random.choice(
-        (
-            (f"According to {url}, {low}", inner),
-            (f"Read {url} and tell me: {inner}", inner),
-            (f"Read {url} and tell me {low.rstrip('?.')}.", inner),
-            (f"Open {url}. {inner}", inner),
-            (f"Summarize {url}", "What is the summary?"),
-            (f"Summarise {url} in three sentences", "What is the summary in three sentences?"),
-            (f"Give me a summary of {url}", "What is the summary?"),
-            (f"What is {url} about?", "What is it about?"),
-            (f"What does {url} say about {topic}?", f"What does it say about {topic}?"),
-            (f"Does {url} mention {topic}?", f"Does it mention {topic}?"),
-            (f"Who wrote {url}?", "Who wrote it?"),
-        )
-    )
+    tell = _indirect(inner) or low.rstrip("?.")
+    question, read = _world().draw(random, "/page", url=url, inner=inner, low=low, tell=tell)
     return question, [("Load the page.", "page", url), ("Answer from it.", "read", _given(read, 0))], _ref(1)
 
 
 def _arithmetic(random: Random) -> Request:
+    a: float
     a, b, c = (random.choice((random.randint(2, 99), random.randint(100, 9999))) for _ in range(3))
+    if random.random() < 0.15:
+        a = random.choice((2.5, 7.25, 0.5, 12.8))
+    d = random.randint(2, 9)
     question, _, expression = random.choice(_world().lines["%"])[0].rpartition(" = ")
-    question, expression = (
-        text.format(a=a, b=b, c=c, d=random.randint(2, 9), B=f"{b:,}") for text in (question, expression)
-    )
+    question, expression = (text.format(a=a, b=b, c=c, d=d, B=f"{b:,}") for text in (question, expression))
     return question, [("Calculate it.", "calculate", expression)], _ref(0)
 
 
-def _difference(random: Random) -> Request:
-    """Two figures to be found, then arithmetic on them."""
-    relation = _relation(random, numeric())
-    a, b = (invented_value(random, relation.subject) for _ in range(2))
-    question, sign = random.choice(
-        (
-            (f"What is the difference between the {relation.noun} of {a} and that of {b}?", "-"),
-            (f"Add the {relation.noun} of {a} to that of {b}.", "+"),
-            (f"How many times greater is the {relation.noun} of {a} than that of {b}?", "/"),
-        )
-    )
-    steps = [*_hop(relation, a, 0), *_hop(relation, b, 2)]
-    return question, [*steps, ("Calculate it.", "calculate", f"{_ref(1)} {sign} {_ref(3)}")], _ref(4)
-
-
 def _today(random: Random) -> Request:
-    if random.random() < 0.5:
-        question = random.choice(("What day is it today?", "What is today's date?", "Which year is it now?"))
-        return question, [("Look at the date.", "date", "")], _ref(0)
-    x = invented_value(random, "company")
-    relation = _relation(random, (one for one in relations_of("company") if one.value == "year"))
-    question = f"How many years ago was {x} founded?"
-    steps = [*_hop(relation, x, 0), ("Look at the date.", "date", "")]
+    look = ("Look at the date.", "date", "")
+    draw = random.random()
+    if draw < 0.4:
+        return _world().draw(random, "/today")[0], [look], _ref(0)
+    if draw < 0.7:
+        question, read = _world().draw(random, "/until", d=str(random.randint(2, 9)))
+        return question, [look, ("Reckon from it.", "read", _given(read, 0))], _ref(1)
+    question, searched, asked = _world().draw(random, "/ago")
+    steps = [*_search_and_read(searched, asked, 0), look]
     return question, [*steps, ("Compare the two.", "read", _given(question, 1, 2))], _ref(3)
-
-
-def _other_tool(random: Random) -> Request:
-    place = invented_value(random, "place")
-    question = random.choice(
-        (f"Is it raining in {place}?", f"What is the weather in {place}?", f"How warm is {place}?")
-    )
-    return question, [("Ask for the weather.", "weather", place)], _ref(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -317,12 +187,16 @@ class _World:
     names: dict[str, tuple[str, ...]]
     lines: dict[str, list[tuple[str, ...]]] = field(default_factory=dict)
 
-    def draw(self, random: Random, mark: str) -> tuple[str, ...]:
-        """One of the lines, each {name} in it replaced by one thing of that name."""
+    def draw(self, random: Random, mark: str, **given: str) -> tuple[str, ...]:
+        """One of the lines, each {name} in it replaced by what is given or by one thing of that name."""
         line = random.choice(self.lines[mark])
         drawn = {name: random.choice(values) for name, values in self.names.items()}
-        drawn["year"] = str(random.randint(1930, 2025))
-        return tuple(re.sub(r"\{(\w{2,})\}", lambda found: drawn[found[1]], part) for part in line)
+        drawn |= {"year": str(random.randint(1930, 2025)), **given}
+        return tuple(re.sub(r"\{(\w+)\}", lambda found: drawn.get(found[1], found[0]), part) for part in line)
+
+    def kinds(self, mark: str) -> list[str]:
+        """The kinds of which there are lines with this mark, as often as there are such lines."""
+        return [one[1:] for one, lines in self.lines.items() if one[0] == mark for _ in lines]
 
 
 @cache
@@ -331,10 +205,13 @@ def _world() -> _World:
     world = _World(names)
     for line in files(__package__).joinpath("questions.txt").read_text(encoding="utf-8").splitlines():
         name, colon, values = line.partition(": ")
-        if colon and name.isalpha():
+        if colon and name.isalpha() and name.islower():
             names[name] = tuple(values.split(", "))
         elif not line.startswith("#"):
-            mark, text = (line[0], line[2:]) if line[1] == " " and not line[0].isalpha() else ("?", line)
+            mark, text = ("?", line) if line[0].isalpha() else line.split(" ", 1)
+            if mark[0] == ">":
+                kind, text = text.split(" ", 1)
+                mark = f"{mark} {kind}"
             world.lines.setdefault(mark, []).append(tuple(text.split(" | ")))
     return world
 
@@ -348,106 +225,198 @@ def _world_one(random: Random) -> Request:
     return question, _search_and_read(searched, question, 0), _ref(1)
 
 
-def _world_two(random: Random) -> Request:
+def _world_hops(random: Random, hops: int = 2) -> Request:
     """The subject is described, or both are wanted: "Who wrote Emma, and where was she born?"."""
-    mark = random.choice("*@")
-    described, searched, asked = _world().draw(random, mark)
-    second, search = _world().draw(random, "+" if mark == "*" else "-")
+    onward = {one.split()[0] for one in _world().kinds(">")}
+    kind = random.choice([one for one in _world().kinds("*") if hops == 2 or one in onward])
+    described, searched, asked = _world().draw(random, f"*{kind}")
     steps = _search_and_read(searched, asked, 0)
-    steps += _search_and_read(search.format(x=_ref(1)), second.format(x=_ref(1)), 2)
-    if random.random() < 0.6:
-        return second.format(x=described), steps, _ref(3)
-    joint = random.choice((" and ", ", and "))
-    if mark == "*":
-        whole = asked.rstrip("?") + joint + _pronoun(random, second)
-    else:
-        whole = f"{asked.rstrip('?')}{joint}{second[0].lower()}{second[1:]}".format(x="it")
-    return whole, steps, f"{_ref(1)}, {_ref(3)}"
+    for at in range(1, hops - 1):
+        both = random.choice([one for one in _world().kinds(">") if one.split()[0] == kind])
+        outer, searched, second = _world().draw(random, f">{both}", x=_ref(2 * at - 1))
+        steps += _search_and_read(searched, second, 2 * at)
+        described, kind = outer.replace(_ref(2 * at - 1), described), both.split()[1]
+    second, search = _world().draw(random, f"+{kind}")
+    found = _ref(len(steps) - 1)
+    steps += _search_and_read(search.format(x=found), second.format(x=found), len(steps))
+    if hops > 2 or random.random() < 0.6:
+        if random.random() < 0.15:  # "Where was Dune's author born?"
+            described = re.sub(r"^the ([a-z]+) of ((?:the )?[A-Z][^,]*)$", r"\2's \1", described)
+        return second.format(x=described), steps, _ref(3 if hops == 2 else len(steps) - 1)
+    also = _pronoun(random, second, kind)
+    joint = random.choice((" and ", " and ", ", and ", "? And ", "? "))
+    also = also if joint != "? " else also[0].upper() + also[1:]
+    return asked.rstrip("?") + joint + also, steps, f"{_ref(1)}, {_ref(3)}"
 
 
-def _pronoun(random: Random, question: str) -> str:
-    """The question about a person who has been named: "where was he born?"."""
-    he, his = random.choice((("he", "his"), ("she", "her"), ("they", "their")))
-    text = re.sub(r"the ([\w ]+) of \{x\}", rf"{his} \1", question).format(x=he)
-    if he == "they":
+def _pronoun(random: Random, question: str, kind: str) -> str:
+    """The question about what has been named: "where was he born?"."""
+    persons = (("he", "his"), ("she", "her"), ("they", "their"))
+    it, its = random.choice(persons) if kind == "person" else ("it", "its")
+    text = re.sub(r"the ((?:(?!\bthe\b)[\w -])+) of (?:the )?\{x\}", rf"{its} \1", question).replace("{x}'s", its)
+    text = re.sub(r"\b(?:in|to) \{x\}", "there", text) if kind in ("city", "country", "place") else text
+    him = {"he": "him", "she": "her", "they": "them"}.get(it, it)
+    text = re.sub(r"\b(call|reach|by|for|to|of|from|with|about) \{x\}", rf"\1 {him}", text)
+    text = text.replace("the {x}", "{x}").format(x=it)
+    if it == "they":
         for one, many in ("was they", "were they"), ("does they", "do they"), ("is they", "are they"):
             text = text.replace(one, many)
     return text[0].lower() + text[1:]
 
 
-def _world_compare(random: Random, mark: str = "=") -> Request:
-    question, searched, kind = _world().draw(random, mark)
-    a, b = random.sample(_world().names[kind], 2)
-    if random.random() < 0.3:
-        a, b = (invented_value(random, {"built": "building"}.get(kind, "place")) for _ in range(2))
+def _pair(random: Random, mark: str) -> tuple[tuple[str, ...], list[str]]:
+    """A line of two or three things, and the things."""
+    kind = random.choice(_world().kinds(mark))
+    if not kind:
+        relation = _relation(random, (one for one in numeric() if mark == "=" or one.value != "year"))
+        line = _world().draw(random, mark, noun=relation.noun)
+        return line, [invented_value(random, relation.subject) for _ in "ab"]
+    line = _world().draw(random, f"{mark}{kind}")
+    if kind == "alike":
+        return line, random.choice(_world().names[kind]).split("/")
+    things = random.sample(_world().names[kind], 3 if "{c}" in line[0] else 2)
+    unknown = {"built": "building", "city": "place", "person": "person", "company": "company", "work": "work"}
+    if kind in unknown and random.random() < 0.25:
+        things = [invented_value(random, unknown[kind]) for _ in things]
+    return line, things
+
+
+def _comparison(random: Random) -> Request:
+    line, things = _pair(random, "=")
+    question = line[0].format(**dict(zip("abc", things, strict=False)))
+    searched = [line[1].format(x=x) for x in things]
+    steps = [(f"Search for the {one}.", "search", one) for one in searched]
+    read = _given(question.rstrip("."), *range(len(things)))
+    return question, [*steps, ("Compare them.", "read", read)], _ref(len(things))
+
+
+def _difference(random: Random, *, calculated: bool = True) -> Request:
+    """Two figures to be found, then arithmetic on them, by the calculator if there is one."""
+    (question, search, asked, expression), (a, b) = _pair(random, "~")
     question = question.format(a=a, b=b)
-    steps = [(f"Search for the {searched.format(x=x)}.", "search", searched.format(x=x)) for x in (a, b)]
-    return question, [*steps, ("Compare the two.", "read", _given(question.rstrip("."), 0, 1))], _ref(2)
+    searched = [search.format(x=x) for x in (a, b)]
+    if not calculated:
+        steps = [(f"Search for the {one}.", "search", one) for one in searched]
+        return question, [*steps, ("Compare the two.", "read", _given(question.rstrip("."), 0, 1))], _ref(2)
+    steps = _search_and_read(searched[0], asked.format(x=a), 0) + _search_and_read(searched[1], asked.format(x=b), 2)
+    return question, [*steps, ("Calculate it.", "calculate", expression.format(a=_ref(1), b=_ref(3)))], _ref(4)
 
 
-def _world_difference(random: Random) -> Request:
-    return _world_compare(random, "~")
+def _share(random: Random) -> Request:
+    """One figure to be found, then arithmetic on it."""
+    given = {"d": str(random.randint(2, 40)), "x": _ref(1)}
+    question, searched, asked, expression = _world().draw(random, "/share", **given)
+    return question, [*_search_and_read(searched, asked, 0), ("Calculate it.", "calculate", expression)], _ref(2)
 
 
 def _described_pair(random: Random) -> Request:
     """Two people who are described, compared: each has to be found first."""
-    (one, search_one, ask_one), (two, search_two, ask_two) = (_world().draw(random, "*") for _ in range(2))
+    (one, search_one, ask_one), (two, search_two, ask_two) = (_world().draw(random, "*person") for _ in range(2))
     question, searched = random.choice(
-        (("Who is older, {} or {}?", "date of birth of {}"), ("Who was born first, {} or {}?", "date of birth of {}"),
-         ("Who lived longer, {} or {}?", "age of {}"), ("Who has won more prizes, {} or {}?", "prizes of {}"))
-    )  # fmt: skip
-    question = question.format(one, two)
+        [line for line in _world().lines["=person"] if "born" in line[1] or "age" in line[1] or "birth" in line[1]]
+    )
+    question = question.format(a=one, b=two)
     steps = [*_search_and_read(search_one, ask_one, 0), *_search_and_read(search_two, ask_two, 2)]
-    steps += [(f"Search for {searched.format(_ref(at))}.", "search", searched.format(_ref(at))) for at in (1, 3)]
+    for at in (1, 3):
+        words = searched.format(x=_ref(at))
+        steps.append((f"Search for the {words}.", "search", words))
     return question, [*steps, ("Compare the two.", "read", _given(question, 4, 5))], _ref(6)
+
+
+def _age_at(random: Random) -> Request:
+    """How old somebody was, who is described, when something happened."""
+    question, searched, asked, happened = _world().draw(random, "/age")
+    steps = _search_and_read(searched, asked, 0)
+    for words in (f"date of birth of {_ref(1)}", happened):
+        steps.append((f"Search for the {words}.", "search", words))
+    return question, [*steps, ("Reckon from both.", "read", _given(question, 2, 3))], _ref(4)
 
 
 def _latest(random: Random) -> Request:
     name = random.choice((*_world().names["software"], invented_value(random, "program")))
-    question = random.choice(
-        (f"Find the latest release of {name} and tell me when it came out.",
-         f"What is the newest version of {name} and when was it released?",
-         f"Which version of {name} is current, and when did it come out?")
-    )  # fmt: skip
+    question, asked = _world().draw(random, "/latest", x=name, v=_ref(1))
     steps = _search_and_read(f"latest version of {name}", f"What is the latest version of {name}?", 0)
-    steps += _search_and_read(f"release date of {name} {_ref(1)}", f"When did {_ref(1)} come out?", 2)
+    wanted = "new in" if "new in" in asked or "changed" in asked else "release date of"
+    steps += _search_and_read(f"{wanted} {name} {_ref(1)}", asked, 2)
     return question, steps, f"{_ref(1)}, {_ref(3)}"
 
 
 def _own_files(random: Random) -> Request:
     """What is asked of a folder: summaries, lists, where something stands."""
-    kind = random.choice(("topic", "thing", "company", "software"))
-    x = random.choice((random.choice(_world().names[kind]), invented_name(random)))
-    question, read = random.choice(
-        ((f"Summarize what my notes say about {x}.", f"What do the notes say about {x}?"),
-         (f"Which files mention {x}?", f"Which files mention {x}?"),
-         (f"List everything we know about {x}.", f"What is known about {x}?"),
-         (f"In which document is {x} described?", f"Which document describes {x}?"),
-         (f"Give me a summary of {x}", f"What is the summary of {x}?"),
-         (f"What do we need for {x}?", f"What is needed for {x}?"))
-    )  # fmt: skip
+    kind = random.choice(("topic", "thing", "company", "software", "event", "city"))
+    x = random.choice((random.choice(_world().names[kind]), invented_name(random), invented_value(random, "person")))
+    question, read = _world().draw(random, "/own", x=x)
     return question, _search_and_read(x, read, 0), _ref(1)
+
+
+# Questions that can stand in a sentence with another order of words, and that order.
+_INDIRECT: Final = (
+    (r"(what|who) (is|was|are|were) (the [\w'. -]+? of [^,]+)", r"\1 \3 \2"),
+    (r"(how (?:tall|high|deep|long|large|old|hot|fast)) (is|was|are) ((?!they|it\b)[^,]+)", r"\1 \3 \2"),
+    (r"(when|where|why|in what year|in which (?:country|city|year)) (is|was|were) ((?!they\b)[^,]+) "
+     r"(born|built|founded|published|opened|invented|buried|based|found|completed|held|performed)", r"\1 \3 \2 \4"),
+    (r"(what|where|when|how|how (?:much|long)|who) does ([^,]+) (live|stand|work|rise|eat|weigh|make|sleep|start|end)",
+     r"\1 \2 \3s"),
+    (r"(?!.*\b(?:is|was|are|were|did|does|do|has|have|can|could|should|will|would)\b)"
+     r"((?:who|what|whose \w+|which \w+|how many (?:more )?\w+) \w+ [^,]+)", r"\1"),
+)  # fmt: skip
+
+
+def _indirect(question: str) -> str:
+    """The question as a part of a sentence: "how tall the Louvre is"; nothing where that takes more grammar."""
+    low = question[0].lower() + question[1:].rstrip("?")
+    if re.search(r"\?|\b(?:when|from the|and|about|for|with|at that|worth|like)\b", low[5:]):
+        return ""
+    turned = (re.sub(pattern, order, low) for pattern, order in _INDIRECT if re.fullmatch(pattern, low))
+    return next(turned, "")
+
+
+def _worded(random: Random, request: Request) -> Request:
+    """The request as somebody might put it: typed without capitals, politely, after other words."""
+    question, steps, answer = request
+    draw = random.random()
+    if draw < 0.12 and "://" not in question:
+        lowered = [(thought, role, text.lower()) for thought, role, text in steps]
+        return question.lower().rstrip(random.choice(("?.", "."))), lowered, answer
+    if draw < 0.2:
+        question = question.rstrip("?.")
+    elif draw < 0.23 and question.partition(" ")[0].isalpha():
+        question = question[0].lower() + question[1:].rstrip("?.")
+    elif draw < 0.4 and (indirect := _indirect(question)):
+        question = _world().draw(random, "^", i=indirect)[0]
+    elif draw < 0.5:
+        (before,) = _world().draw(random, "<")
+        low = question[0].lower() + question[1:] if before.endswith(",") else question
+        question = f"{before} {low}"
+    elif draw < 0.55:
+        question = re.sub(r"^(What|Who|Where) is ", r"\1's ", question)
+    elif draw < 0.6:
+        ended = question if question[-1] in ".?!" else question + "."
+        question = ended + random.choice((" Thanks!", " Thank you.", " Please answer briefly.", " Please."))
+    return question, steps, answer
 
 
 # Shape -> how often (two hops: 40 of 100).
 PLAN_SHAPES: Final[dict[str, tuple[int, Callable[[Random], Request]]]] = {
-    "one_hop": (9, _one_hop),
-    "world_one": (14, _world_one),
-    "two_hops": (14, lambda random: _hops(random, 2)),
-    "world_two": (18, _world_two),
+    "one_hop": (7, _one_hop),
+    "world_one": (13, _world_one),
+    "two_hops": (10, lambda random: _hops(random, 2)),
+    "world_two": (20, _world_hops),
     "three_hops": (2, lambda random: _hops(random, 3)),
-    "described_pair": (3, _described_pair),
-    "latest": (2, _latest),
-    "comparison": (2, _comparison),
-    "world_compare": (9, _world_compare),
-    "world_difference": (4, _world_difference),
-    "both_parts": (4, _both_parts),
-    "page": (9, _page),
-    "arithmetic": (8, _arithmetic),
-    "difference": (2, _difference),
-    "today": (3, _today),
-    "own_files": (3, _own_files),
-    "other_tool": (2, _other_tool),
+    "world_three": (3, lambda random: _world_hops(random, 3)),
+    "described_pair": (4, _described_pair),
+    "age_at": (2, _age_at),
+    "latest": (3, _latest),
+    "comparison": (12, _comparison),
+    "difference": (7, _difference),
+    "difference_read": (2, lambda random: _difference(random, calculated=False)),
+    "share": (2, _share),
+    "both_parts": (3, _both_parts),
+    "page": (8, _page),
+    "arithmetic": (7, _arithmetic),
+    "today": (4, _today),
+    "own_files": (4, _own_files),
+    "own_tool": (14, own_tool_request),
 }
 
 
@@ -455,18 +424,14 @@ def made_plan(random: Random, style: Style, shape: str = "", *, shipped: bool = 
     """A question with tools, as the prompt of this style, and its plan; ``shipped``: with the tools of this program."""
     shapes = list(PLAN_SHAPES)
     shape = shape or random.choices(shapes, [PLAN_SHAPES[one][0] for one in shapes])[0]
-    question, steps, answer = PLAN_SHAPES[shape][1](random)
+    question, steps, answer = _worded(random, PLAN_SHAPES[shape][1](random))
     needed = {role for _, role, _ in steps}
-    if shipped and (needed - set(_SHIPPED) or "links" in needed):
+    general = {role for role in needed if not is_own(role)}
+    if shipped and (general - set(SHIPPED) or "links" in general):
         return made_plan(random, style, shipped=True)
-    tools = _shipped_tools(random, needed) if shipped else offered_tools(random, needed)
-    draw = random.random()
-    if draw < 0.1:
-        question = question.rstrip("?.")
-    elif draw < 0.15:
-        question = question[0].lower() + question[1:].rstrip("?.")
-    elif draw < 0.22:
-        question = random.choice(("Please tell me: ", "I would like to know: ", "Hi! ", "Tell me, ")) + question
+    barred = ("calculate",) if shape == "difference_read" else ()
+    tools = shipped_tools(random, general) if shipped else offered_tools(random, general, barred)
+    tools = with_own_tools(random, tools, needed - general)
     bare = style == "compact"  # short for small models: without the thoughts, which the program does not need
     plan = Plan(
         tuple(

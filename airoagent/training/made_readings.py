@@ -1,14 +1,16 @@
 """Made reading questions: texts, a question about them, and the answer with its source, or that the texts do not tell.
 
 A sixth cannot be answered, most of these nearly: the text tells the same of somebody else, or something else of the
-same. Yes and no are decided by what a sentence says, also where it says it by a negation. Texts that people wrote, with
-questions and answers, can be added (`passage_reading`): invented ones are plainer than any real page.
+same. Yes and no are decided by what a sentence says, also where it says it by a negation. Invented texts are plainer
+than any real page, so most readings are over written ones: those of the folder texts/, and others that are given.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import cache
+from importlib.resources import files
 from random import Random
 from typing import Final
 
@@ -20,7 +22,7 @@ from airoagent.text.words import STOP_WORDS
 from airoagent.training.examples import Example
 from airoagent.training.invented import Relation, invented_name, invented_value, relations_of, subjects
 
-__all__ = ["NOT_TOLD", "Passage", "made_reading", "passage_reading"]
+__all__ = ["NOT_TOLD", "Passage", "made_reading", "passage_reading", "read_passages", "written_passages"]
 
 NOT_TOLD: Final[dict[Style, str]] = {
     "airoboros": "The context does not say.",
@@ -232,7 +234,26 @@ def made_reading(random: Random, style: Style) -> Example:
 
 
 Passage = tuple[str, str, str, tuple[str, ...]]
-"""A text with its name, a question over it ("": none), and the answers that are right."""
+"""A text with its name, a question over it ("": none), and the answers that are right (none: the text has none)."""
+
+
+@cache
+def written_passages() -> tuple[Passage, ...]:
+    """The questions over the texts in the folder texts/, which were written for this."""
+    folder = sorted(files(__package__).joinpath("texts").iterdir(), key=lambda one: one.name)
+    return tuple(one for each in folder for one in read_passages(each.read_text(encoding="utf-8")))
+
+
+def read_passages(text: str) -> Iterator[Passage]:
+    """The questions of a file of texts: each text has a line "# Title", itself, lines "Q: ..." with one or more
+    "A: ..." after each ("-": not answered by the text), and a line "===" as its end.
+    """
+    for entry in text.split("\n===\n"):
+        head, *questions = entry.strip().split("\nQ: ")
+        title, _, body = head.partition("\n")
+        for each in questions:
+            question, *answers = each.strip().split("\nA: ")
+            yield title.removeprefix("# "), body.strip(), question, tuple(one for one in answers if one != "-")
 
 
 def passage_reading(random: Random, style: Style, passages: Sequence[Passage]) -> Example:
@@ -245,8 +266,8 @@ def passage_reading(random: Random, style: Style, passages: Sequence[Passage]) -
     for _ in range(100):
         at = random.randrange(len(passages))
         name, text, question, answers = passages[at]
-        if answers and random.random() >= 0.25:
-            kind = "passage"
+        if question and random.random() >= 0.1:
+            kind = "check" if answers and re.match("(?:Yes|No)[.] ", answers[0]) else "passage"
             break
         if cloze := _cloze(random, text):
             kind, question, answers = "cloze", cloze[0], (cloze[1],)
@@ -256,23 +277,29 @@ def passage_reading(random: Random, style: Style, passages: Sequence[Passage]) -
     near = {one[1] for one in passages[max(0, at - 40) : at + 40]} - {text}
     others = sorted(one for one in near if not _tells(one, answers))
     rest = " ".join(one for one in sentences(text) if not _tells(one, answers))
-    missing = random.random() < 0.14 and bool(rest)
-    if missing and (not others or random.random() < 0.6):
+    removed = bool(answers and rest) and random.random() < 0.1
+    if removed and (not others or random.random() < 0.6):
         others = [rest, *others]
         drawn = others[:1]
     else:
         drawn = random.sample(
-            others, min(len(others), random.choice((1, 1, 2)) if missing else random.choice((0, 0, 0, 1)))
+            others, min(len(others), random.choice((1, 1, 2)) if removed else random.choice((0, 0, 0, 1)))
         )
     block = _block(random, name, text)
-    blocks = [_block(random, name, one) for one in drawn] + ([] if missing else [block])
+    blocks = [_block(random, name, one) for one in drawn] + ([] if removed else [block])
     random.shuffle(blocks)
+    missing = removed or not answers
     answer = "" if missing else min(answers, key=len)
     return _example(random, style, kind, (blocks, question, answer, None if missing else block))
 
 
 def _tells(text: str, answers: Sequence[str]) -> bool:
-    return any(answer.lower() in text.lower() for answer in answers)
+    return any(_said(answer).lower() in text.lower() for answer in answers)
+
+
+def _said(answer: str) -> str:
+    """The words of the text that an answer stands on."""
+    return re.sub(r"^(?:Yes|No)\. ", "", answer)
 
 
 _MONTHS: Final = "January|February|March|April|May|June|July|August|September|October|November|December"
@@ -342,8 +369,7 @@ def _example(random: Random, style: Style, kind: str, reading: Reading) -> Examp
         question = question.lower().rstrip("?")
     if style == "compact":  # as such models are asked: what is not among the best lines cannot be answered
         blocks = list(best_lines(blocks, question))
-        said = re.sub(r"^(?:Yes|No)\. ", "", answer)
-        source = source if any(said in block.text for block in blocks) else None
+        source = source if any(_said(answer) in block.text for block in blocks) else None
     if style == "airoboros":
         question = f"{question} {_ASK}"
     if source is None:

@@ -95,6 +95,20 @@ def test_a_gguf_base_is_trained_on_in_its_own_4_bits(airo: Airo, data: str, tiny
     assert sum(right) >= 2 and not any(plain)
 
 
+def test_an_adapter_trained_by_turns_holds_in_llama_cpp_and_in_nf4(
+    airo: Airo, data: str, tiny_llama: Path, tiny_gguf: Path, tmp_path: Path
+) -> None:
+    pytest.importorskip("xllamacpp", reason="xllamacpp is not installed")
+    out = tmp_path / "adapter"
+    train = ("train", data, "--base", str(tiny_gguf), "--out", str(out), "--steps", "80", *FAST)
+    refused = airo(*train, "--bits", "16")
+    assert refused.code == 2 and "--bits 4" in refused.err
+    assert airo(*train, "--bits", "4").code == 0
+    for question, answer, _ in PAIRS:
+        assert written(str(tiny_gguf), question, adapter=str(out / "adapter.gguf"), wrapper="airoboros-2.0") == answer
+        assert written(str(out), question, base=str(tiny_llama), device="cpu") == answer
+
+
 def weights(folder: Path) -> dict[str, Any]:
     from safetensors.torch import load_file
 
