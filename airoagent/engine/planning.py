@@ -19,7 +19,8 @@ from airoagent.events import PlanPart, PlanText, PlanWritten
 from airoagent.plan.parser import PlanParser
 from airoagent.plan.plan_grammar import plan_grammar
 from airoagent.plan.plans import Plan
-from airoagent.plan.steps import Step
+from airoagent.plan.steps import Ref, Step
+from airoagent.plan.tool_names import is_model
 from airoagent.prompts.grammar import Grammar
 from airoagent.prompts.own_text import Repeats, own_text
 from airoagent.prompts.plan_prompts import plan_prompt
@@ -79,6 +80,8 @@ async def write_plan(
         if execution is not None and not draft.started.issubset(plan.steps):  # it took back what was started
             execution.give_up()
             await execution.ended()
+        if style != "airoboros" and plan.answer_template is None:
+            plan = _with_reader(plan, question, toolbox)
         return replace(plan, diagnostics=(*plan.diagnostics, _loop_after(text))) if loop else plan
 
     plan = await until_usable(written, plan_prompt(question, tools, known, style), retries, recorder)
@@ -145,6 +148,23 @@ _OPEN_INPUT = re.compile(r"=\s*\w+\[[^\]\n]+\Z")
 
 def _may_start(tool: Tool) -> bool:
     return tool.repeatable and not tool.side_effects
+
+
+def _with_reader(plan: Plan, question: str, toolbox: Toolbox) -> Plan:
+    """The plan of a small model that forgot how to end it: what its last step brings from outside is read."""
+    reader, last = next(filter(is_model, toolbox), ""), plan.steps[-1]
+    if not reader or not toolbox[last.tool].outside:
+        return plan
+    asked = question.rstrip(" ?.")
+    step = Step(f"evidence{_number_after(plan)}", "", reader, (f"{asked}, given ", Ref(last.id), "?"))
+    message = f"The plan ends with what {last.tool} finds."
+    found = Diagnostic("unread", message, last.line or 1, 1, f"{reader} reads it")
+    kept = (one for one in plan.diagnostics if one.kind != "no_answer")
+    return replace(plan, steps=(*plan.steps, step), answer_template=(Ref(step.id),), diagnostics=(*kept, found))
+
+
+def _number_after(plan: Plan) -> int:
+    return 1 + max(int(re.sub(r"\D", "", step.id) or 0) for step in plan.steps)
 
 
 def _loop_after(text: str) -> Diagnostic:

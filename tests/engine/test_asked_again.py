@@ -313,12 +313,15 @@ def test_a_plan_that_asks_for_five_things_in_turn_is_not_cut() -> None:
 # Small models.
 
 
-def test_a_model_asked_by_turns_has_shorter_bounds_for_its_plans() -> None:
-    class Small(ScriptedModel):
-        @property
-        def info(self) -> ModelInfo:
-            return ModelInfo("small", "scripted", None, "template", style="chat")
+class Small(ScriptedModel):
+    """A model that is asked by turns, with examples."""
 
+    @property
+    def info(self) -> ModelInfo:
+        return ModelInfo("small", "scripted", None, "template", style="chat")
+
+
+def test_a_model_asked_by_turns_has_shorter_bounds_for_its_plans() -> None:
     grammars = []
     for model in (Small([GOOD]), ScriptedModel([GOOD])):
         Agent(model, [look], store=False).plan("q")
@@ -328,3 +331,21 @@ def test_a_model_asked_by_turns_has_shorter_bounds_for_its_plans() -> None:
     assert "step7" in grammars[0]
     assert "step8" not in grammars[0]
     assert "step15" in grammars[1]
+
+
+def test_what_a_small_model_searches_last_is_read_where_it_forgot_the_answer_line() -> None:
+    model = Small({"plan": [":evidence0: = look[lease]\n"], "answer": ["On 3 May."]})
+    run = Agent(model, [look, "KnowledgeModel"], store=False).run("When does the lease end?")
+    assert run.answer == "On 3 May."
+    assert run.plan is not None
+    assert run.plan.steps[-1].input == "When does the lease end, given :evidence0:?"
+    assert [found.kind for found in run.plan.diagnostics] == ["unread"]
+    assert "<lease>" in str(model.prompts[-1].text)
+    again = Agent(model, [look], store=False).replay(run)
+    assert (again.answer, again.plan) == (run.answer, run.plan)
+
+
+def test_what_a_small_model_computes_last_is_the_answer_as_it_is() -> None:
+    computed = tool(outside=False)(look.function)
+    run = Agent(Small([":evidence0: = look[2 + 2]\n"]), [computed], store=False).run("What is 2 + 2?")
+    assert run.answer == "<2 + 2>"
