@@ -107,6 +107,12 @@ class Deadlines:
             return True
         return False
 
+    def close(self) -> None:
+        """All calls have ended: leave no timer, and no circle of references, to keep what they worked on in memory."""
+        if self._timer is not None:
+            self._timer.cancel()
+        del self._abandon
+
     def _set(self, loop: asyncio.AbstractEventLoop, when: float) -> None:
         if self._timer is not None:
             self._timer.cancel()

@@ -124,6 +124,7 @@ class ToolCalls:
         self._abandoned = abandoned
         self._budget = services.budget or Budget(services.policy)
         self._deadlines = Deadlines(self._abandon)
+        tasks.at_end.append(self._close)
         self._bound: dict[str, _Bound] = {}
         # Text up to this length needs no look.
         self._plain = -1 if self._policy.max_bytes else self._policy.max_evidence
@@ -131,6 +132,10 @@ class ToolCalls:
         self._approval = Approval(services, self._provenance, found)
         self._shared = _SharedCalls(self._provenance)
         self._asked: set[str] = set()  # steps whose tools have asked the model
+
+    def _close(self) -> None:
+        self._deadlines.close()
+        del self._abandoned
 
     def run(self, step: Step, task: asyncio.Task[Any]) -> Awaitable[Evidence | AiroError]:
         """The step's evidence, called for in ``task`` (the running one) or shared with one that makes the same call.
