@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal, Protocol, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Literal, Protocol, get_args, get_origin, get_type_hints
 
 from airoagent.documents.library import Documents
 from airoagent.engine.limits import Budget
@@ -16,6 +16,9 @@ from airoagent.prompts.chat import Style
 from airoagent.prompts.grammar import Grammar
 from airoagent.toolbox.tool import Fitter, Tool, Toolbox, ToolOutput, whole
 from airoagent.web.fetch import Fetcher
+
+if TYPE_CHECKING:
+    from airoagent.engine.tool_calls import BoundTool
 
 __all__ = ["Approve", "Ask", "Keep", "OnError", "Policy", "Recall", "Services", "checked_policy"]
 
@@ -115,6 +118,7 @@ class Services:
     step, its tool and its input, and returns the evidence and where it comes from, or None. ``keep`` is called with
     what a call gave. ``plan_trusted``: the plan was written before any tool had answered; ``plan_private``: after
     private text had been read. ``fit`` cuts evidence to the model's window. ``budget`` is what the run has used.
+    ``bound``: the tools that have been called, as they are called (`BoundTool`), for all runs of a session.
     """
 
     question: str
@@ -132,3 +136,4 @@ class Services:
     plan_private: bool = False
     fit: Fitter = whole
     budget: Budget | None = None
+    bound: dict[str, BoundTool] = field(default_factory=dict)

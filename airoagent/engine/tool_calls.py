@@ -40,7 +40,7 @@ from airoagent.prompts.grammar import Grammar
 from airoagent.toolbox.arguments import Call, bound
 from airoagent.toolbox.tool import Tool, ToolContext, ToolOutput
 
-__all__ = ["ToolCalls"]
+__all__ = ["BoundTool", "ToolCalls"]
 
 _now = time.perf_counter
 
@@ -48,8 +48,8 @@ Known = tuple[Evidence, Origin] | Exception | None
 """What is known of a call without making it: its evidence, or the failure it came to; None: it has to be made."""
 
 
-class _Bound:
-    """A tool of this run as its steps need it: worked out at its first step."""
+class BoundTool:
+    """A tool as steps need it: worked out at its first step."""
 
     __slots__ = ("call", "guarded", "shared", "timeout", "tool", "wants_context")
 
@@ -125,7 +125,7 @@ class ToolCalls:
         self._budget = services.budget or Budget(services.policy)
         self._deadlines = Deadlines(self._abandon)
         tasks.at_end.append(self._close)
-        self._bound: dict[str, _Bound] = {}
+        self._bound = services.bound
         # Text up to this length needs no look.
         self._plain = -1 if self._policy.max_bytes else self._policy.max_evidence
         self._provenance = Provenance(services.question, services.plan_trusted, found.values(), services.plan_private)
@@ -147,7 +147,7 @@ class ToolCalls:
         text = "".join([part if part.__class__ is str else part.text for part in parts])  # type: ignore[union-attr]
         bound = self._bound.get(name)
         if bound is None:
-            bound = self._bound[name] = _Bound(self._services.toolbox[name], self._policy)
+            bound = self._bound[name] = BoundTool(self._services.toolbox[name], self._policy)
         known = None if self._services.recall is None else self._look_up(step, bound.tool, text)
         if known is None and bound.shared:  # what is recalled is the step's own, not another's
             caller = self._shared.caller(step.id, bound.tool, text, parts)
@@ -202,7 +202,7 @@ class ToolCalls:
         return self._finished(step, tool, 1, self._found[caller], _now() - began, "shared", parts)
 
     async def _attempts(
-        self, step: Step, bound: _Bound, text: str, parts: Filled, task: asyncio.Task[Any], known: Known
+        self, step: Step, bound: BoundTool, text: str, parts: Filled, task: asyncio.Task[Any], known: Known
     ) -> Evidence | AiroError:
         """Call the tool until it gives evidence, fails for good, or the tries are used up.
 

@@ -25,6 +25,7 @@ from airoagent import Agent, Evidence, Plan, Policy, Toolbox, tool
 from airoagent.engine.policy import Services
 from airoagent.engine.scheduler import Execution
 from airoagent.engine.tasks import Tasks
+from airoagent.engine.tool_calls import BoundTool
 from airoagent.events import Event
 from airoagent.plan.steps import Ref, Step
 
@@ -75,13 +76,20 @@ async def bare(steps: list[Step]) -> None:
             group.create_task(run(step))
 
 
+@functools.cache
+def common() -> tuple[Toolbox, Policy, dict[str, BoundTool]]:
+    """What all runs of a session share."""
+    return Toolbox([nothing]), Policy(), {}
+
+
 async def engine(steps: list[Step]) -> None:
     events: list[Event] = []
 
     async def never(*args: object) -> bool:
         return False
 
-    services = Services("q", Toolbox([nothing]), Policy(), events.append, never, never, None)  # type: ignore[arg-type]
+    tools, policy, bound = common()
+    services = Services("q", tools, policy, events.append, never, never, None, bound=bound)  # type: ignore[arg-type]
     async with Tasks() as tasks:
         execution = Execution(services, tasks)
         execution.add(*steps)
