@@ -9,11 +9,11 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 from os.path import commonprefix
 
 from airoagent.documents.index import FilePage, Found
+from airoagent.frozen import frozen
 from airoagent.text.sentences import sentences
 from airoagent.text.words import STOP_WORDS, UNSPACED, fold, word_set
 
@@ -28,7 +28,7 @@ _MARK = re.compile("\x02(.*?)\x03", re.DOTALL)
 _MOST_TERMS = 24
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Term:
     """A word of the query: its text (lower case), the FTS expression that finds it, and how much it is to weigh."""
 
@@ -37,7 +37,7 @@ class Term:
     weight: float = 1.0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Hit:
     """A page that matches: its score, and its matching passages, best first."""
 

@@ -16,7 +16,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from urllib.parse import urldefrag, urljoin, urlsplit
 
 from airoagent.child_processes import run_child, set_limits
@@ -28,6 +28,7 @@ from airoagent.documents.main_text import chosen, prune
 from airoagent.documents.read_text import READERS, article_body, plain
 from airoagent.documents.rendering import Block, join_blocks, render, text_of
 from airoagent.errors import FetchError
+from airoagent.frozen import frozen
 
 __all__ = ["Link", "Page", "Reading", "read_blocks", "read_page", "serve"]
 
@@ -51,7 +52,7 @@ _MANY_TAGS = 20_000  # tags, from which on a page of the web is read in a child 
 _SECONDS = 10  # of processor time for it
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Link:
     """A link of a page: its absolute address and its words."""
 
@@ -59,7 +60,7 @@ class Link:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Page:
     """A page as a model reads it; ``title`` and ``language`` are "" where the page does not say."""
 
@@ -70,7 +71,7 @@ class Page:
     language: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Reading:
     """A page before its blocks are joined: what an index wants to know apart."""
 

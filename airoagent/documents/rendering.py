@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal
 
 from airoagent.documents.html_tree import Node
+from airoagent.frozen import frozen
 from airoagent.text.words import word_set
 
 __all__ = ["BLOCKS", "Block", "Kind", "heading_level", "join_blocks", "render", "text_of"]
@@ -24,7 +25,7 @@ OnLink = Callable[[int, str, str], None]  # place of the block it stands in, add
 Kind = Literal["heading", "text", "item", "row", "code", "term"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Block:
     """One piece of a page: its kind and its text (rows and code may have line breaks).
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Literal, Protocol, get_args, get_origin, get_type_hints
 
 from airoagent.documents.library import Documents
 from airoagent.engine.limits import Budget
 from airoagent.errors import UsageError
 from airoagent.events import Event, Evidence, Origin
+from airoagent.frozen import frozen
 from airoagent.models.base import Completion, Purpose
 from airoagent.plan.steps import Step
 from airoagent.prompts.chat import Style
@@ -25,7 +26,7 @@ __all__ = ["Approve", "Ask", "Keep", "OnError", "Policy", "Recall", "Services", 
 OnError = Literal["stop", "skip", "tell"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Policy:
     """What a run may take and what happens when a step fails.
 
@@ -109,7 +110,7 @@ Recall = Callable[[Step, Tool, str], tuple[Evidence, Origin] | None]
 Keep = Callable[[Step, Tool, str, ToolOutput], None]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Services:
     """What the steps of a run may use, and its limits: ``emit`` records an event, ``ask`` asks the model, ``approve``
     the user.

@@ -40,6 +40,7 @@ from airoagent.engine.tool_cache import ToolCache
 from airoagent.errors import AiroError, Interrupted, LimitReached, PlanError, ToolError, UsageError
 from airoagent.events import Event, PlanWritten, Replanned, RunFinished, Source, Status
 from airoagent.extractive.quotes import best_lines
+from airoagent.frozen import frozen
 from airoagent.models.base import Model, Sampling
 from airoagent.models.window import fit_to
 from airoagent.plan.plans import Plan
@@ -87,7 +88,7 @@ class Records:
             self._opened.close()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Kept:
     """What the runs of a session have in common: worked out once."""
 

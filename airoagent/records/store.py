@@ -24,13 +24,13 @@ import time
 import weakref
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from airoagent.errors import StoreError
 from airoagent.events import Event, RunFinished, RunResumed, RunStarted, Status, to_json
+from airoagent.frozen import frozen
 from airoagent.records.run_lock import Locks, driver_name, is_alive
 from airoagent.records.run_record import Reading
 from airoagent.records.schema import MIGRATIONS, add_words, query_of, remove_words, unpack
@@ -48,7 +48,7 @@ _ALPHABET = "23456789abcdefghjkmnpqrstuvwxyz"
 _LONG = 256  # characters; a shorter text costs less in the event than a row of its own
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Summary:
     """One line of the list of runs; ``started`` in seconds since 1970, ``seconds`` how long it took."""
 

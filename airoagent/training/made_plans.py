@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import cache
 from importlib.resources import files
 from random import Random
 from typing import Final
 
+from airoagent.frozen import frozen
 from airoagent.plan.plans import Plan
 from airoagent.plan.steps import Ref, Step
 from airoagent.prompts.chat import Style
@@ -310,7 +311,7 @@ def _other_tool(random: Random) -> Request:
     return question, [("Ask for the weather.", "weather", place)], _ref(0)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _World:
     """What `questions.txt` has: what names stand for, and the lines of each mark as tuples."""
 
