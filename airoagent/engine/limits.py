@@ -101,8 +101,9 @@ class Deadlines:
     def end(self, step: str) -> bool:
         """The call has ended; whether its deadline had passed. The timer is left to find nothing to do."""
         self._calls.pop(step, None)
-        self._spared.discard(step)
-        if step in self._passed:
+        if self._spared:
+            self._spared.discard(step)
+        if self._passed and step in self._passed:
             self._passed.discard(step)
             return True
         return False

@@ -299,7 +299,7 @@ class Session:
         reuse = Reuse(self.toolbox, cache, recorder.recall, recorder.events)
         budget = Budget(self.policy)
         try:
-            async with asyncio.timeout(limit or None) as deadline:
+            async with asyncio.timeout(limit) if limit else contextlib.nullcontext() as deadline:
                 for attempt in range(self.policy.replan + 1):
                     try:
                         # A refused plan that may be replaced, with all that is known by now, is not asked for again.
@@ -313,7 +313,7 @@ class Session:
                         reuse.remember(recorder.run, recorder.events)
                         recorder(Replanned(attempt=attempt + 1, failure=record_of(error)))
         except TimeoutError:
-            if not deadline.expired():
+            if deadline is None or not deadline.expired():
                 raise
             raise LimitReached(f"the run took longer than {limit:g} s", "raise it with --limit-seconds") from None
         raise AssertionError("the last attempt returns or raises")

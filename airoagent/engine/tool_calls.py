@@ -144,7 +144,7 @@ class ToolCalls:
         """
         found, name = self._found, step.tool
         parts: Filled = tuple([part if part.__class__ is str else found[part.id] for part in step.template])  # type: ignore[union-attr]
-        text = "".join([part if part.__class__ is str else part.text for part in parts])  # type: ignore[union-attr]
+        text = "".join(map(str, parts))
         bound = self._bound.get(name)
         if bound is None:
             bound = self._bound[name] = BoundTool(self._services.toolbox[name], self._policy)
@@ -175,10 +175,10 @@ class ToolCalls:
 
     def _reads(self, tool: Tool, step: str, sources: tuple[Source, ...]) -> bool:
         """Whether a step's tool has read files of the user's."""
-        private = tool.private or step in self._approval.reads_files or (bool(sources) and from_documents(sources))
+        private = tool.private or step in self._approval.reads_files or (sources and from_documents(sources))
         if private:
             self._provenance.read = True
-        return private
+        return bool(private)
 
     def _look_up(self, step: Step, tool: Tool, text: str) -> Known:
         assert self._services.recall is not None
@@ -349,7 +349,7 @@ class ToolCalls:
         return evidence
 
     def _is_private_in(self, tool: Tool, step: str, sources: tuple[Source, ...], parts: Filled) -> bool:
-        return self._reads(tool, step, sources) or bool(self._provenance.private_in(parts))
+        return self._reads(tool, step, sources) or (self._provenance.read and bool(self._provenance.private_in(parts)))
 
     def _context(self, step: Step, tool: Tool, parts: Filled) -> ToolContext:
         services = self._services

@@ -37,7 +37,7 @@ Template = tuple[str | Ref, ...]
 
 def template_text(template: Template) -> str:
     """The template as text, references written ``:evidence0:``."""
-    return "".join(map(str, template))
+    return "".join([part if part.__class__ is str else f":{part.id}:" for part in template])  # type: ignore[union-attr]
 
 
 def references(template: Iterable[str | Ref]) -> tuple[str, ...]:
