@@ -13,9 +13,12 @@ linear in their size.
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import json
+import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, replace
 from urllib.parse import urldefrag, urljoin, urlsplit
 
@@ -47,6 +50,7 @@ _KINDS = {type: kind for kind, types in _TYPES.items() for type in types.split()
 _READABLE = "pages, plain text, Markdown, JSON and XML can be read"
 _LEAST_CHALLENGED = 800  # characters of a page that is not a guard's, whatever its title
 _TINY = 200  # characters below which a page may have been hidden from us
+_SCHEME = re.compile("[A-Za-z][A-Za-z0-9+.-]*:")
 _LARGE = 1_000_000  # bytes, and
 _MANY_TAGS = 20_000  # tags, from which on a page of the web is read in a child process
 _SECONDS = 10  # of processor time for it
@@ -189,6 +193,19 @@ def _is_binary(body: bytes, charset: str) -> bool:
     return head.count(0) > 2 + len(head) // 100  # a stray NUL or two does not make a page binary
 
 
+@contextlib.contextmanager
+def _without_collector() -> Iterator[None]:
+    """Pause the garbage collector, which would walk a growing tree again and again and find nothing."""
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collects:
+            gc.enable()
+
+
+@_without_collector()
 def _read_html(text: str, url: str, *, xml: bool, of_web: bool) -> Reading:
     tree = parse_html(text, xml=xml)
     reading, size = _content(tree, url, of_web)
@@ -217,7 +234,10 @@ def _content(tree: Tree, url: str, of_web: bool) -> tuple[Reading, int]:
     size = sum(len(block.text) for block in blocks)
     if of_web and guards.TITLE.match(tree.title.strip()) and size < _LEAST_CHALLENGED:  # a guard's page, sent instead
         blocks = ()
-    return Reading(_title(tree, blocks), blocks, _links(url, tree.base, hrefs), tree.language[:35]), size
+    title = _title(tree, blocks)
+    for node in tree.nodes:  # no circles: the tree goes at once, without the collector
+        node.parent = None
+    return Reading(title, blocks, _links(url, tree.base, hrefs), tree.language[:35]), size
 
 
 def _linked(blocks: tuple[Block, ...], links: list[tuple[int, str, str]]) -> list[float]:
@@ -256,7 +276,7 @@ def _links(url: str, base: str, hrefs: Iterable[tuple[str, str]]) -> tuple[Link,
             continue
         seen.add((href, bool(text)))
         link = join_url(start, href)
-        if link and urldefrag(link)[0] != own:
+        if link and link.partition("#")[0] != own:
             found[link] = found.get(link) or text
     return tuple(Link(link, text) for link, text in found.items())
 
@@ -269,8 +289,8 @@ def join_url(base: str, href: str) -> str:
     href = "".join(href.split("\n")).strip().replace("\t", "").replace("\r", "").replace(" ", "%20")
     try:
         of_docs = urlsplit(base).scheme == "docs"
-        scheme = urlsplit(href).scheme.lower()
-        if scheme:
+        if _SCHEME.match(href):
+            scheme = urlsplit(href).scheme
             return href if scheme in ("http", "https") or (scheme == "docs" and of_docs) else ""
         if not of_docs:
             url = urljoin(base, href)

@@ -40,7 +40,7 @@ class Block:
     page: int = field(default=0, compare=False)
 
 
-_SPACES = re.compile(r"[ \t\n\r\f\xa0\u2000-\u200a\u202f\u3000]+")
+_SPACES = re.compile(r"[ \t\n\r\f\xa0\u2000-\u200a\u202f\u3000]{2,}|[\t\n\r\f\xa0\u2000-\u200a\u202f\u3000]")
 _MARKS = re.compile("[\x01-\x03]")  # the end of a link, the edge of two elements, the start of a link
 _INVISIBLE = re.compile("[\u00ad\u200b\u2060\ufeff]")
 _JUNK = re.compile(
@@ -338,7 +338,10 @@ def _is_note(sup: Node) -> bool:
 
 def _clean(text: str) -> str:
     """Runs of white space become one space; a <br> becomes a line break; invisible characters go."""
-    text = _INVISIBLE.sub("", _LINKS_MEET.sub(" ", text).replace("\x01", "").replace("\x03", ""))
+    if "\x01" in text or "\x03" in text:
+        text = _LINKS_MEET.sub(" ", text).replace("\x01", "").replace("\x03", "")
+    if not text.isascii():
+        text = _INVISIBLE.sub("", text)
     if "\x02" in text:
         text = _JOINT.sub(_at_joint, text)
     if "\x00" not in text:

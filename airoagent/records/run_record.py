@@ -173,9 +173,6 @@ class Run:
             case RunFinished():
                 self.status, self.answer, self.sources = event.status, event.answer, event.sources
                 self.failure, self.seconds = event.failure, event.seconds
-            case _:
-                return None
-        return None
 
     @property
     def account(self) -> dict[str, Usage]:
