@@ -13,7 +13,7 @@ into a question: only the user's own earlier questions are used then.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 from airoagent.agent import Agent
@@ -23,6 +23,7 @@ from airoagent.engine.session import Session, Watch, asked_question
 from airoagent.engine.structured import AnswerSchema, answer_schema
 from airoagent.engine.sync import run_in_thread
 from airoagent.errors import AiroError
+from airoagent.frozen import frozen
 from airoagent.models.base import Model, Prompt, complete
 from airoagent.prompts.chat import Chat
 from airoagent.prompts.own_text import own_text
@@ -34,7 +35,7 @@ _MOST_TURNS: Final = 6  # that a follow-up is completed from
 _LONGEST: Final = 300  # characters of an answer, and of a completed question
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Turn:
     """A question as it was said and as it was asked, and the run that answered it."""
 

@@ -25,8 +25,9 @@ with ``exit_code``.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
+
+from airoagent.frozen import frozen
 
 __all__ = [
     "NOT_ANSWERED",
@@ -53,7 +54,7 @@ NOT_ANSWERED = 8
 """The exit code where the answer only says that the question cannot be answered."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Diagnostic:
     """A located finding in text that a model wrote.
 

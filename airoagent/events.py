@@ -11,10 +11,11 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, ClassVar, Literal, cast
 
 from airoagent.errors import Diagnostic, StoreError
+from airoagent.frozen import frozen
 
 __all__ = [
     "AnswerText",
@@ -51,7 +52,7 @@ Origin = Literal["call", "shared", "cache", "record"]
 Status = Literal["running", "done", "failed", "interrupted"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Source:
     """Where evidence, or a part of it, came from.
 
@@ -67,7 +68,7 @@ class Source:
     end: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Evidence:
     """What a step found.
 
@@ -109,7 +110,7 @@ class Evidence:
         return tuple((self.text[source.start : source.end], (source,)) for source in spans)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Usage:
     """Tokens read and written, and calls made, by models."""
 
@@ -125,7 +126,7 @@ class Usage:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Failure:
     """An error as a record: its kind (class name or diagnostic kind), sentence, hint and exit code."""
 
@@ -148,7 +149,7 @@ class Event:
     at: float
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RunStarted(Event):
     """The run is accepted and on record: what was asked, of which model, with which tools."""
 
@@ -162,7 +163,7 @@ class RunStarted(Event):
     at: float = field(default_factory=time.time, kw_only=True)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RunResumed(Event):
     """A run that was interrupted, or had failed, continues; ``model`` answers from here on.
 
@@ -176,7 +177,7 @@ class RunResumed(Event):
     at: float = field(default_factory=time.time, kw_only=True)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PlanText(Event):
     """A piece of the plan as the model writes it (live)."""
 
@@ -186,7 +187,7 @@ class PlanText(Event):
     at: float = field(default_factory=time.time, kw_only=True)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ModelCalled(Event):
     """A model has answered: the exact prompt it read, what it wrote, why it stopped, what it cost.
 
@@ -206,7 +207,7 @@ class ModelCalled(Event):
     at: float = field(default_factory=time.time, kw_only=True)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PlanPart(Event):
     """What of the plan has been written since the last part, up to the steps that have just become certain.
 
@@ -218,7 +219,7 @@ class PlanPart(Event):
     at: float = field(default_factory=time.time, kw_only=True)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PlanWritten(Event):
     """The raw plan text, whole."""
 
@@ -227,7 +228,7 @@ class PlanWritten(Event):
     at: float = field(default_factory=time.time, kw_only=True)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PlanParsed(Event):
     """The plan as it will run, in canonical text, with every finding and repair."""
 
@@ -237,7 +238,7 @@ class PlanParsed(Event):
     at: float = field(default_factory=time.time, kw_only=True)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PlanRefused(Event):
     """The text of a plan or call cannot be used; ``retry``: the model is asked again, with these findings.
 
@@ -251,7 +252,7 @@ class PlanRefused(Event):
     at: float = field(default_factory=time.time, kw_only=True)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Replanned(Event):
     """The plan did not lead to an answer, and the model is asked for another, which may use the evidence there is."""
 
@@ -261,7 +262,7 @@ class Replanned(Event):
     at: float = field(default_factory=time.time, kw_only=True)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class StepStarted(Event):
     """An attempt at a step begins; ``input`` is what the tool is given, references filled in."""
 
@@ -273,7 +274,7 @@ class StepStarted(Event):
     at: float = field(default_factory=time.time, kw_only=True)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class InputEdited(Event):
     """The user let the step's tool be called, but with this input instead of the step's own."""
 
@@ -284,7 +285,7 @@ class InputEdited(Event):
     at: float = field(default_factory=time.time, kw_only=True)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class StepText(Event):
     """A piece of what a model writes for a step (live)."""
 
@@ -295,7 +296,7 @@ class StepText(Event):
     at: float = field(default_factory=time.time, kw_only=True)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AnswerText(Event):
     """A piece of the run's answer, as the model writes it (live); the pieces of a run add up to its answer.
 
@@ -309,7 +310,7 @@ class AnswerText(Event):
     at: float = field(default_factory=time.time, kw_only=True)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AttemptFailed(Event):
     """An attempt failed and another follows after ``retry_in`` seconds."""
 
@@ -323,7 +324,7 @@ class AttemptFailed(Event):
     at: float = field(default_factory=time.time, kw_only=True)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class StepFinished(Event):
     """A step has its evidence.
 
@@ -353,7 +354,7 @@ class StepFinished(Event):
         return self.evidence.at
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class StepFailed(Event):
     """A step has failed for good."""
 
@@ -366,7 +367,7 @@ class StepFailed(Event):
     at: float = field(default_factory=time.time, kw_only=True)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class StepCancelled(Event):
     """An attempt was stopped half-way: the run was, or the rest of the plan turned out to be unusable."""
 
@@ -378,7 +379,7 @@ class StepCancelled(Event):
     at: float = field(default_factory=time.time, kw_only=True)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class StepSkipped(Event):
     """A step was not run because the steps in ``because`` have no evidence for it."""
 
@@ -389,7 +390,7 @@ class StepSkipped(Event):
     at: float = field(default_factory=time.time, kw_only=True)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Progress(Event):
     """Long work moves on (live): ``done`` of ``total`` (0: unknown) of ``what``; with neither, ``what`` is a result."""
 
@@ -401,7 +402,7 @@ class Progress(Event):
     at: float = field(default_factory=time.time, kw_only=True)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RunFinished(Event):
     """The run has ended; ``answer`` is None where there is none, ``failure`` says why."""
 

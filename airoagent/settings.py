@@ -16,13 +16,14 @@ import math
 import os
 import stat
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import field, fields
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from airoagent.errors import UsageError
+from airoagent.frozen import frozen
 from airoagent.textfiles import read_text
 
 __all__ = [
@@ -47,7 +48,7 @@ _SWITCH = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false"
 Group = Literal["model", "tools", "limits", "output", "display"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Declared:
     """What a setting has besides the name, type and default of its field.
 
@@ -80,7 +81,7 @@ def _set(default: Any, group: Group, help: str, **more: Any) -> Any:
     return field(default=default, metadata={"declared": Declared(help, group, **more)})
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class McpServer:
     """An MCP server whose tools are used, from a table ``[mcp.servers.NAME]``: a ``command`` to start or a ``url``.
 
@@ -95,7 +96,7 @@ class McpServer:
     side_effects: bool | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Settings:
     """Every setting, checked; and ``mcp_servers``, which only the config file names.
 
@@ -277,7 +278,7 @@ def _close_to_others(path: Path) -> None:
             path.chmod(mode & 0o700)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Given:
     """A value as it was given: ``place`` is the origin, ``subject`` how a message names it."""
 

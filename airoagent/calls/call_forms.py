@@ -12,10 +12,10 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from airoagent.calls.scalars import Json, Plain
+from airoagent.frozen import frozen
 from airoagent.prompts.own_text import THOUGHT_TAGS
 
 __all__ = ["WrittenCall", "name_before", "python_calls", "tagged_calls", "without_thoughts"]
@@ -39,7 +39,7 @@ def without_thoughts(text: str) -> str:
     return _NO_SPACE.sub(" ", masked[:last]) + masked[last:]  # thoughts whose beginning was a part of the prompt
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class WrittenCall:
     """A call as it was written: its name, its parameters, and from which offset to which it stands."""
 

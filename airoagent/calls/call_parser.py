@@ -16,7 +16,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal, get_args
 
 from airoagent.calls.call_shapes import Refused, calls_in
@@ -27,6 +27,7 @@ from airoagent.calls.specs import functions_yaml
 from airoagent.calls.yaml_text import MOST_CHARACTERS, write_yaml
 from airoagent.errors import CallError, Diagnostic, UsageError
 from airoagent.findings import LineIndex
+from airoagent.frozen import frozen
 from airoagent.prompts.chat import CallForm, Style, call_chat, native_call_chat
 from airoagent.prompts.retries import first_prompt
 
@@ -78,7 +79,7 @@ _ESCAPE = re.compile(r"\\.")
 _BY_NUMBER = {"\\b": "\\u0008", "\\f": "\\u000c"}
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Call:
     """One call: the function's name, its parameters as JSON values, and every repair. Two calls are equal when they
     would do the same: ``diagnostics`` is not compared.

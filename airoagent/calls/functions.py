@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
 from typing import Any, Literal
 
 from airoagent.calls.scalars import Json
 from airoagent.calls.spelling import Spellings
 from airoagent.errors import Diagnostic, UsageError
+from airoagent.frozen import frozen
 
 __all__ = ["BOUNDS", "HINTS", "SIZES", "Function", "Functions", "Json", "Kind", "Param", "call_schema"]
 
@@ -28,7 +29,7 @@ HINTS = ("pattern", "format")
 """Its words for the form of a text: the model reads them, nothing is checked (a pattern may take forever)."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Param:
     """One parameter, or a part of one.
 
@@ -85,7 +86,7 @@ def object_schema(members: Iterable[Param]) -> dict[str, Json]:
     }
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Function:
     """A function a model may call.
 

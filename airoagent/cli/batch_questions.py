@@ -9,11 +9,11 @@ import stat
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from itertools import chain
 from typing import IO
 
 from airoagent.errors import UsageError
+from airoagent.frozen import frozen
 from airoagent.textfiles import opened
 
 __all__ = ["Asked", "open_questions", "read_questions"]
@@ -22,7 +22,7 @@ _LONGEST = 1024 * 1024  # bytes of a line
 _PATIENCE = 100  # lines without a question at the start of a file before it is refused
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Asked:
     """A line of the file: a question, or what is ``wrong`` with it."""
 

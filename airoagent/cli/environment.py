@@ -7,7 +7,7 @@ import platform
 import socket
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +21,7 @@ from airoagent.cli.options import complete, group_rule, json_lines_option, refus
 from airoagent.errors import AiroError, ModelError, UsageError
 from airoagent.events import Progress
 from airoagent.extras import has, install
+from airoagent.frozen import frozen
 from airoagent.settings import cache_folder, config_folder, load_settings, state_folder, strange_variables
 
 if TYPE_CHECKING:
@@ -224,7 +225,7 @@ def pull_command(name: str, revision: str) -> None:
     click.echo(name)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Finding:
     """What was checked, whether it is well, what was seen, the cure; ``needed``: the model cannot load without it."""
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,7 @@ from airoagent.cli.forecasts import asking_above
 from airoagent.cli.inputs import open_store
 from airoagent.cli.options import all_flags
 from airoagent.errors import UsageError
+from airoagent.frozen import frozen
 from airoagent.settings import declared_settings, load_settings
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 __all__ = ["LaunchSettings", "agent_for", "launch_flags", "make_agent", "read_launch_settings"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class LaunchSettings:
     """Settings by name, and what is not a setting: model options, tools named with -T, the config file, and hashes of
     the files of the user's own tools."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args, get_origin
@@ -13,6 +12,7 @@ import click
 from click.core import ParameterSource
 
 from airoagent.errors import UsageError
+from airoagent.frozen import frozen
 from airoagent.settings import Declared, Group, config_folder, declared_settings, load_settings
 
 __all__ = [
@@ -59,7 +59,7 @@ class _Setting(click.Option):
             self.opts = names
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Rule:
     """Parameters of a verb that do nothing together with others, or without them; names are separated by blanks.
 

@@ -13,7 +13,7 @@ import os
 import stat
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 from urllib.parse import quote, unquote_to_bytes
@@ -22,6 +22,7 @@ from airoagent.documents import pdf
 from airoagent.documents.binary_files import TYPES
 from airoagent.errors import FetchError, UsageError
 from airoagent.extras import install
+from airoagent.frozen import frozen
 
 __all__ = ["Entry", "Folder", "address", "content_type", "find_file", "most_bytes", "open_folders", "read_file", "scan"]
 
@@ -57,7 +58,7 @@ _ASIDE = frozenset({b"_sources", b"_static", b"_images", b"node_modules", b"__py
 _FRONT_PAGES = ("index.html", "index.htm", "index.xhtml", "index.md", "README.md", "README")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Folder:
     """A folder of documents: its name in addresses, and where it lies (with no symbolic link in it).
 
@@ -69,7 +70,7 @@ class Folder:
     only: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Entry:
     """A file of a folder: its path below it (bytes, as the file system has it, with "/"), time in ns and size."""
 

@@ -26,6 +26,7 @@ _DROPPED = word_set(
 )
 # Void elements that only describe the page.
 _TELLING = frozenset({"meta", "base", "link", "frame"})
+_SPECIAL = _DROPPED | _TELLING | {"head", "title", "html", "body"}
 
 _REFRESH = re.compile(r"\s*[0-5]?(?:\.\d*)?\s*[;,\s]\s*url\s*=\s*(.+)", re.IGNORECASE)
 _RAW = re.compile("<!--|<(?:script|style|noscript)(?![a-z])")
@@ -83,7 +84,8 @@ class _Builder:
         self._xml = xml
         self.tree = Tree()
         root = Node("#document", {}, None)
-        self.tree.nodes.append(root)
+        self._nodes = self.tree.nodes
+        self._nodes.append(root)
         self._current = self._floor = root
         self._depth = self._pieces = 0
         self._skipped = 0
@@ -98,39 +100,42 @@ class _Builder:
         if self._skipped:
             self._skipped += 1
             return
-        if tag == "head":
-            return  # looked through: where no <body> is written, libxml2 leaves <main> and <article> in the head
-        if tag in _DROPPED or (attrs and tag not in ("html", "body") and self._hides(tag, attrs)):
-            self._skipped = 1
-            if tag == "style" or (tag == "script" and attrs.get("type", "").strip().lower() == "application/ld+json"):
-                self._special, self._buffer = tag, []
+        if (attrs or tag in _SPECIAL) and self._is_special(tag, attrs):
             return
-        if tag == "title":
-            self._skipped = 1
-            self._special, self._buffer = "title", []
-            return
-        if tag in _TELLING:
-            self._skipped = 1
-            self._head(tag, attrs)
-            return
-        if tag in ("html", "body"):
-            self._head(tag, attrs)
-        self._count(1 + len(attrs))
+        self._pieces += 1 + len(attrs)
+        if self._pieces > _MOST_PIECES:
+            self._stop()
         # Elements below the deepest level hang side by side from it.
         parent = self._current if self._depth < _MOST_DEPTH else self._floor
         node = Node(tag, attrs, parent)
-        self.tree.nodes.append(node)
+        self._nodes.append(node)
         parent.children.append(node)
         self._current = node
         self._depth += 1
         if self._depth == _MOST_DEPTH:
             self._floor = node
 
-    def _count(self, pieces: int) -> None:
-        self._pieces += pieces
-        if self._pieces > _MOST_PIECES:
-            self.tree.whole = False
-            raise _FullError
+    def _is_special(self, tag: str, attrs: Mapping[str, str]) -> bool:
+        """Whether an element is none that is shown; what it says of the page is taken note of."""
+        if tag == "head":
+            return True  # looked through: where no <body> is written, libxml2 leaves <main> and <article> in the head
+        if tag in _DROPPED or (attrs and tag not in ("html", "body") and self._hides(tag, attrs)):
+            self._skipped = 1
+            if tag == "style" or (tag == "script" and attrs.get("type", "").strip().lower() == "application/ld+json"):
+                self._special, self._buffer = tag, []
+        elif tag == "title":
+            self._skipped = 1
+            self._special, self._buffer = "title", []
+        elif tag in _TELLING:
+            self._skipped = 1
+            self._head(tag, attrs)
+        elif tag in ("html", "body"):
+            self._head(tag, attrs)
+        return bool(self._skipped)
+
+    def _stop(self) -> None:
+        self.tree.whole = False
+        raise _FullError
 
     def end(self, tag: str) -> None:
         if self._skipped:
@@ -146,7 +151,9 @@ class _Builder:
 
     def data(self, data: str) -> None:
         if not self._skipped:
-            self._count(1)
+            self._pieces += 1
+            if self._pieces > _MOST_PIECES:
+                self._stop()
             self._current.children.append(data)
         elif self._special:
             self._buffer.append(data)
@@ -225,7 +232,9 @@ def _built(data: bytes, parser: Any, builder: _Builder) -> Tree:
 
     with contextlib.suppress(_FullError):
         etree.fromstring(data, parser)
-    return builder.close()
+    tree = builder.tree
+    vars(builder).clear()  # lxml's parser and its target refer to each other: the tree would outlive its page
+    return tree
 
 
 def _without_noscript(text: str) -> str:

@@ -22,13 +22,13 @@ import time
 import weakref
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
 from airoagent.documents.folders import Entry, Folder, scan
 from airoagent.documents.reader_processes import Document, read_documents
 from airoagent.errors import ToolError
+from airoagent.frozen import frozen
 from airoagent.settings import private_file
 from airoagent.text.words import UNSPACED
 
@@ -55,7 +55,7 @@ _UNSPACED = re.compile(f"(?<=[{UNSPACED}])(?=[{UNSPACED}])")
 _GAP = "\u200b"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Refreshed:
     """What a refresh did: documents in the folder, those read again, those gone; and the seconds of the look round.
 
@@ -85,7 +85,7 @@ class Refreshed:
         return f"{indexed}, {sum(count for _, count in reasons):,} skipped: {named}" if reasons else indexed
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class FilePage:
     """A file that has been indexed: its path below the folder, title, and the share of its text that is links."""
 
@@ -95,7 +95,7 @@ class FilePage:
     linked: float
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Found:
     """A passage that matches: its page, its place in it, and its columns, matched words between \\x02 and \\x03.
 

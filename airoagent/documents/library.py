@@ -28,6 +28,7 @@ from airoagent.text import rank
 __all__ = ["Documents"]
 
 _CANDIDATES = 160  # passages of a folder that are weighed again
+_FREQUENT = 2_000  # passages from which on a word only ranks what rarer words find
 _COMMON = 20_000  # a word in more passages than this finds nothing by itself where the query has a rarer one
 _SHORT, _LONG = 300, 600  # characters of a result's snippet
 
@@ -135,11 +136,19 @@ class Documents:
 
 
 def _expression(terms: Sequence[Term], rarity: Mapping[str, float], sizes: Mapping[str, int]) -> str:
-    """Any of the words; without those in very many passages, as long as rarer ones are left."""
+    """Any of the words; without those in very many passages, as long as rarer ones are left.
+
+    Where rare words find enough passages, the others only tell which of them are better: to rank all that a frequent
+    word finds takes most of a search.
+    """
     found = [term for term in terms if sizes[term.text]]
-    rare = [term for term in found if sizes[term.text] <= _COMMON]
-    if rare or not found:
-        return " OR ".join(term.expression for term in rare or terms)
+    usual = [term for term in found if sizes[term.text] <= _COMMON]
+    rare = [term for term in usual if sizes[term.text] <= _FREQUENT]
+    if usual or not found:
+        any_of = " OR ".join(term.expression for term in usual or terms)
+        if len(rare) == len(usual) or sum(sizes[term.text] for term in rare) < _CANDIDATES:
+            return any_of
+        return f"({' OR '.join(term.expression for term in rare)}) AND ({any_of})"
     return " AND ".join(term.expression for term in sorted(found, key=lambda term: -rarity[term.text])[:3])
 
 

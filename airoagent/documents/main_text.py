@@ -54,9 +54,13 @@ def _count(tree: Tree) -> None:
     for node in reversed(tree.nodes):
         if node.dead:
             continue
-        node.chars += sum(len(child.strip()) for child in node.children if type(child) is str)
+        chars = node.chars
+        for child in node.children:
+            if child.__class__ is str:
+                chars += len(child.strip())
+        node.chars = chars
         if node.parent is not None:
-            node.parent.chars += node.chars
+            node.parent.chars += chars
 
 
 def prune(tree: Tree) -> None:
@@ -65,12 +69,16 @@ def prune(tree: Tree) -> None:
     total = tree.nodes[0].chars
     heads = [node for node in tree.nodes if node.tag == "h1"][:4]
     titled = {id(node) for head in heads for node in (head, *_above(head))}
+    pruned = False
     for node in tree.nodes:
         parent = node.parent
         if parent is None or parent.dead:
             node.dead = parent is not None
         elif node.tag in BLOCKS and id(node) not in titled:
             node.dead = node.chars < _most_furniture(node) * total
+            pruned = pruned or node.dead
+    if not pruned:
+        return
     _count(tree)
     if tree.nodes[0].chars < min(_TINY, 0.6 * total):  # nothing but furniture
         for node in tree.nodes:

@@ -6,10 +6,10 @@ Passages are what a document search finds and shows, so one is long enough to be
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import groupby
 
 from airoagent.documents.rendering import Block
+from airoagent.frozen import frozen
 from airoagent.text.sentences import sentences, unwrapped
 
 __all__ = ["Passage", "SearchResult", "cut"]
@@ -19,7 +19,7 @@ AIM, MOST = 360, 560
 _SHORT = 160  # a section shorter than this is kept together with the next one
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Passage:
     """Text of a page and the headings above it, outermost first, joined by " / ".
 
@@ -31,7 +31,7 @@ class Passage:
     page: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SearchResult:
     """One hit: the page's title and address, and the words of it that match."""
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 from os.path import commonprefix
 
 from airoagent.documents.index import FilePage, Found
+from airoagent.frozen import frozen
 from airoagent.text.sentences import sentences
 from airoagent.text.words import STOP_WORDS, UNSPACED, fold, word_set
 
@@ -28,7 +28,7 @@ _MARK = re.compile("\x02(.*?)\x03", re.DOTALL)
 _MOST_TERMS = 24
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Term:
     """A word of the query: its text (lower case), the FTS expression that finds it, and how much it is to weigh."""
 
@@ -37,7 +37,7 @@ class Term:
     weight: float = 1.0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Hit:
     """A page that matches: its score, and its matching passages, best first."""
 
@@ -146,7 +146,7 @@ def _weigh(
 def _is_list(text: str) -> bool:
     """Whether a passage is a register of words rather than sentences: hardly one of its words is a function word."""
     words = _WORD.findall(text.lower())
-    return len(words) > 15 and sum(word in _EMPTY for word in words) * 12 < len(words)
+    return len(words) > 15 and sum(map(_EMPTY.__contains__, words)) * 12 < len(words)
 
 
 def _matched(text: str, names: set[str], stems: dict[str, str]) -> Iterator[tuple[int, str]]:

@@ -13,10 +13,13 @@ linear in their size.
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import json
+import re
 import sys
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, replace
 from urllib.parse import urldefrag, urljoin, urlsplit
 
 from airoagent.child_processes import run_child, set_limits
@@ -28,6 +31,7 @@ from airoagent.documents.main_text import chosen, prune
 from airoagent.documents.read_text import READERS, article_body, plain
 from airoagent.documents.rendering import Block, join_blocks, render, text_of
 from airoagent.errors import FetchError
+from airoagent.frozen import frozen
 
 __all__ = ["Link", "Page", "Reading", "read_blocks", "read_page", "serve"]
 
@@ -46,12 +50,13 @@ _KINDS = {type: kind for kind, types in _TYPES.items() for type in types.split()
 _READABLE = "pages, plain text, Markdown, JSON and XML can be read"
 _LEAST_CHALLENGED = 800  # characters of a page that is not a guard's, whatever its title
 _TINY = 200  # characters below which a page may have been hidden from us
+_SCHEME = re.compile("[A-Za-z][A-Za-z0-9+.-]*:")
 _LARGE = 1_000_000  # bytes, and
 _MANY_TAGS = 20_000  # tags, from which on a page of the web is read in a child process
 _SECONDS = 10  # of processor time for it
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Link:
     """A link of a page: its absolute address and its words."""
 
@@ -59,7 +64,7 @@ class Link:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Page:
     """A page as a model reads it; ``title`` and ``language`` are "" where the page does not say."""
 
@@ -70,7 +75,7 @@ class Page:
     language: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Reading:
     """A page before its blocks are joined: what an index wants to know apart."""
 
@@ -188,6 +193,19 @@ def _is_binary(body: bytes, charset: str) -> bool:
     return head.count(0) > 2 + len(head) // 100  # a stray NUL or two does not make a page binary
 
 
+@contextlib.contextmanager
+def _without_collector() -> Iterator[None]:
+    """Pause the garbage collector, which would walk a growing tree again and again and find nothing."""
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collects:
+            gc.enable()
+
+
+@_without_collector()
 def _read_html(text: str, url: str, *, xml: bool, of_web: bool) -> Reading:
     tree = parse_html(text, xml=xml)
     reading, size = _content(tree, url, of_web)
@@ -216,7 +234,10 @@ def _content(tree: Tree, url: str, of_web: bool) -> tuple[Reading, int]:
     size = sum(len(block.text) for block in blocks)
     if of_web and guards.TITLE.match(tree.title.strip()) and size < _LEAST_CHALLENGED:  # a guard's page, sent instead
         blocks = ()
-    return Reading(_title(tree, blocks), blocks, _links(url, tree.base, hrefs), tree.language[:35]), size
+    title = _title(tree, blocks)
+    for node in tree.nodes:  # no circles: the tree goes at once, without the collector
+        node.parent = None
+    return Reading(title, blocks, _links(url, tree.base, hrefs), tree.language[:35]), size
 
 
 def _linked(blocks: tuple[Block, ...], links: list[tuple[int, str, str]]) -> list[float]:
@@ -255,7 +276,7 @@ def _links(url: str, base: str, hrefs: Iterable[tuple[str, str]]) -> tuple[Link,
             continue
         seen.add((href, bool(text)))
         link = join_url(start, href)
-        if link and urldefrag(link)[0] != own:
+        if link and link.partition("#")[0] != own:
             found[link] = found.get(link) or text
     return tuple(Link(link, text) for link, text in found.items())
 
@@ -268,8 +289,8 @@ def join_url(base: str, href: str) -> str:
     href = "".join(href.split("\n")).strip().replace("\t", "").replace("\r", "").replace(" ", "%20")
     try:
         of_docs = urlsplit(base).scheme == "docs"
-        scheme = urlsplit(href).scheme.lower()
-        if scheme:
+        if _SCHEME.match(href):
+            scheme = urlsplit(href).scheme
             return href if scheme in ("http", "https") or (scheme == "docs" and of_docs) else ""
         if not of_docs:
             url = urljoin(base, href)

@@ -13,7 +13,7 @@ import re
 import sys
 from collections import deque
 from collections.abc import Generator, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from airoagent.documents.folders import Entry, Folder, address, content_type, re
 from airoagent.documents.passages import Passage, cut
 from airoagent.documents.read_page import read_blocks
 from airoagent.errors import FetchError
+from airoagent.frozen import frozen
 
 __all__ = ["Document", "read_document", "read_documents", "serve"]
 
@@ -31,7 +32,7 @@ _SLOW = 32  # files of text that are read while one is read that needs a process
 _MANY = 400  # from this many files on, starting readers (a third of a second each) pays
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Document:
     """A file as the index wants it: what it is called, the words of its title and file name, its passages.
 

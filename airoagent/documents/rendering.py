@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal
 
 from airoagent.documents.html_tree import Node
+from airoagent.frozen import frozen
 from airoagent.text.words import word_set
 
 __all__ = ["BLOCKS", "Block", "Kind", "heading_level", "join_blocks", "render", "text_of"]
@@ -24,7 +25,7 @@ OnLink = Callable[[int, str, str], None]  # place of the block it stands in, add
 Kind = Literal["heading", "text", "item", "row", "code", "term"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Block:
     """One piece of a page: its kind and its text (rows and code may have line breaks).
 
@@ -39,7 +40,7 @@ class Block:
     page: int = field(default=0, compare=False)
 
 
-_SPACES = re.compile(r"[ \t\n\r\f\xa0\u2000-\u200a\u202f\u3000]+")
+_SPACES = re.compile(r"[ \t\n\r\f\xa0\u2000-\u200a\u202f\u3000]{2,}|[\t\n\r\f\xa0\u2000-\u200a\u202f\u3000]")
 _MARKS = re.compile("[\x01-\x03]")  # the end of a link, the edge of two elements, the start of a link
 _INVISIBLE = re.compile("[\u00ad\u200b\u2060\ufeff]")
 _JUNK = re.compile(
@@ -337,7 +338,10 @@ def _is_note(sup: Node) -> bool:
 
 def _clean(text: str) -> str:
     """Runs of white space become one space; a <br> becomes a line break; invisible characters go."""
-    text = _INVISIBLE.sub("", _LINKS_MEET.sub(" ", text).replace("\x01", "").replace("\x03", ""))
+    if "\x01" in text or "\x03" in text:
+        text = _LINKS_MEET.sub(" ", text).replace("\x01", "").replace("\x03", "")
+    if not text.isascii():
+        text = _INVISIBLE.sub("", text)
     if "\x02" in text:
         text = _JOINT.sub(_at_joint, text)
     if "\x00" not in text:

@@ -101,11 +101,18 @@ class Deadlines:
     def end(self, step: str) -> bool:
         """The call has ended; whether its deadline had passed. The timer is left to find nothing to do."""
         self._calls.pop(step, None)
-        self._spared.discard(step)
-        if step in self._passed:
+        if self._spared:
+            self._spared.discard(step)
+        if self._passed and step in self._passed:
             self._passed.discard(step)
             return True
         return False
+
+    def close(self) -> None:
+        """All calls have ended: leave no timer, and no circle of references, to keep what they worked on in memory."""
+        if self._timer is not None:
+            self._timer.cancel()
+        del self._abandon
 
     def _set(self, loop: asyncio.AbstractEventLoop, when: float) -> None:
         if self._timer is not None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Literal, Protocol, get_args, get_origin, get_type_hints
+from dataclasses import field
+from typing import TYPE_CHECKING, Literal, Protocol, get_args, get_origin, get_type_hints
 
 from airoagent.documents.library import Documents
 from airoagent.engine.limits import Budget
 from airoagent.errors import UsageError
 from airoagent.events import Event, Evidence, Origin
+from airoagent.frozen import frozen
 from airoagent.models.base import Completion, Purpose
 from airoagent.plan.steps import Step
 from airoagent.prompts.chat import Style
@@ -17,12 +18,15 @@ from airoagent.prompts.grammar import Grammar
 from airoagent.toolbox.tool import Fitter, Tool, Toolbox, ToolOutput, whole
 from airoagent.web.fetch import Fetcher
 
+if TYPE_CHECKING:
+    from airoagent.engine.tool_calls import BoundTool
+
 __all__ = ["Approve", "Ask", "Keep", "OnError", "Policy", "Recall", "Services", "checked_policy"]
 
 OnError = Literal["stop", "skip", "tell"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Policy:
     """What a run may take and what happens when a step fails.
 
@@ -108,7 +112,7 @@ Recall = Callable[[Step, Tool, str], tuple[Evidence, Origin] | None]
 Keep = Callable[[Step, Tool, str, ToolOutput], None]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Services:
     """What the steps of a run may use, and its limits: ``emit`` records an event, ``ask`` asks the model, ``approve``
     the user.
@@ -117,6 +121,7 @@ class Services:
     step, its tool and its input, and returns the evidence and where it comes from, or None. ``keep`` is called with
     what a call gave. ``plan_trusted``: the plan was written before any tool had answered; ``plan_private``: after
     private text had been read. ``fit`` cuts evidence to the model's window. ``budget`` is what the run has used.
+    ``bound``: the tools that have been called, as they are called (`BoundTool`), for all runs of a session.
     """
 
     question: str
@@ -134,3 +139,4 @@ class Services:
     plan_private: bool = False
     fit: Fitter = whole
     budget: Budget | None = None
+    bound: dict[str, BoundTool] = field(default_factory=dict)

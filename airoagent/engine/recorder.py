@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Set
-from dataclasses import dataclass
 
 from airoagent.engine.policy import Recall
 from airoagent.engine.provenance import plan_is_trusted, plan_settings
 from airoagent.events import Event, Evidence, PlanParsed, RunFinished, RunResumed, RunStarted
+from airoagent.frozen import frozen
 from airoagent.plan.plans import Plan
 from airoagent.records.run_record import Run
 from airoagent.records.store import Store, new_run_id
@@ -16,7 +16,7 @@ from airoagent.records.store import Store, new_run_id
 __all__ = ["Recorder", "StartingPoint"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class StartingPoint:
     """What a run has from an earlier one.
 

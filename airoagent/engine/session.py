@@ -40,6 +40,7 @@ from airoagent.engine.tool_cache import ToolCache
 from airoagent.errors import AiroError, Interrupted, LimitReached, PlanError, ToolError, UsageError
 from airoagent.events import Event, PlanWritten, Replanned, RunFinished, Source, Status
 from airoagent.extractive.quotes import best_lines
+from airoagent.frozen import frozen
 from airoagent.models.base import Model, Sampling
 from airoagent.models.window import fit_to
 from airoagent.plan.plans import Plan
@@ -52,6 +53,7 @@ from airoagent.web.fetch import Fetcher
 
 if TYPE_CHECKING:
     from airoagent.engine.structured import AnswerForm
+    from airoagent.engine.tool_calls import BoundTool
 
 __all__ = ["MakePlan", "Records", "Session", "Watch", "asked_question"]
 
@@ -86,6 +88,17 @@ class Records:
             self._opened.close()
 
 
+@frozen
+class _Kept:
+    """What the runs of a session have in common: worked out once."""
+
+    tools: Toolbox
+    names: tuple[str, ...]
+    careful: frozenset[str]
+    settings: tuple[tuple[str, str], ...]
+    bound: dict[str, BoundTool] = field(default_factory=dict)
+
+
 @dataclass(slots=True)
 class Session:
     """A model with its tools, limits and store.
@@ -113,7 +126,7 @@ class Session:
     form: AnswerForm | None = None
     pending: Callable[[], tuple[Toolbox, Toolbox]] | None = None
     check_plan: Callable[[Plan], Awaitable[None]] | None = None
-    _known: Toolbox | None = field(default=None, init=False, repr=False, compare=False)
+    _kept: _Kept | None = field(default=None, init=False, repr=False, compare=False)
 
     # Tools and model ---------------------------------------------------------------------------------------------
 
@@ -126,16 +139,21 @@ class Session:
     @property
     def known_tools(self) -> Toolbox:
         """The tools a given plan may call: those offered, and every other known tool."""
-        offered = self.toolbox
-        if self._known is None:
-            self._known = offered.extended(*self.all_tools.values())
-        return self._known
+        return self._for_all_runs().tools
+
+    def _for_all_runs(self) -> _Kept:
+        self.start_servers()
+        if self._kept is None:
+            known = self.offered.extended(*self.all_tools.values())
+            careful = {tool.name for tool in known.values() if tool.side_effects or not tool.repeatable}
+            self._kept = _Kept(known, tuple(known), frozenset(careful), self._settings())
+        return self._kept
 
     def start_servers(self) -> None:
         """Take in the tools of MCP servers that have not been started yet; blocks until each has started or failed."""
         if self.pending is not None:
             self.offered, self.all_tools = self.pending()
-            self.pending = self._known = None
+            self.pending = self._kept = None
 
     def needing(self, names: Iterable[str]) -> Session:
         """The same for a plan that calls these tools: MCP servers are started for it only if one may be theirs."""
@@ -198,13 +216,12 @@ class Session:
             self = self.needing(step.tool for step in plan.steps)
         if self.pending is not None:
             await asyncio.to_thread(self.start_servers)
-        store = self.records.open()
-        careful = {tool.name for tool in self.known_tools.values() if tool.side_effects or not tool.repeatable}
-        recorder = Recorder(id, store, None, start, careful)
+        store, kept = self.records.open(), self._for_all_runs()
+        recorder = Recorder(id, store, None, start, kept.careful)
         if watch is not None:
             # Words that are yet to be put into a form are not the answer: no tool's are shown early.
-            recorder.watch = AnswerWatch(recorder.run, {} if self.form else self.known_tools, watch)
-        recorder.begin(question, self.model.info.name, tuple(self.known_tools), self._settings())
+            recorder.watch = AnswerWatch(recorder.run, {} if self.form else kept.tools, watch)
+        recorder.begin(question, self.model.info.name, kept.names, kept.settings)
         try:
             if store is not None and self.started_with:
                 store.put_beside(recorder.run.id, self.started_with)
@@ -220,7 +237,7 @@ class Session:
     def _settings(self) -> tuple[tuple[str, str], ...]:
         """What goes on record of how a run is started (`Run.setting` reads it)."""
         rows = {name: str(getattr(self.policy, name)) for name in self.policy.__dataclass_fields__}
-        rows["offered"] = ", ".join(self.toolbox)  # the names that the plan's text is read with
+        rows["offered"] = ", ".join(self.offered)  # the names that the plan's text is read with
         if self.documents is not None and self.documents.addresses:
             rows["docs"] = ", ".join(self.documents.addresses)
         if self.form is not None:
@@ -282,7 +299,7 @@ class Session:
         reuse = Reuse(self.toolbox, cache, recorder.recall, recorder.events)
         budget = Budget(self.policy)
         try:
-            async with asyncio.timeout(limit or None) as deadline:
+            async with asyncio.timeout(limit) if limit else contextlib.nullcontext() as deadline:
                 for attempt in range(self.policy.replan + 1):
                     try:
                         # A refused plan that may be replaced, with all that is known by now, is not asked for again.
@@ -296,7 +313,7 @@ class Session:
                         reuse.remember(recorder.run, recorder.events)
                         recorder(Replanned(attempt=attempt + 1, failure=record_of(error)))
         except TimeoutError:
-            if not deadline.expired():
+            if deadline is None or not deadline.expired():
                 raise
             raise LimitReached(f"the run took longer than {limit:g} s", "raise it with --limit-seconds") from None
         raise AssertionError("the last attempt returns or raises")
@@ -348,9 +365,10 @@ class Session:
         ask = self.asking(recorder)
         fetch = Fetcher(allow_private=self.allow_private, documents=self.documents)
         recall, keep = reuse.services
+        kept = self._for_all_runs()
         services = Services(
             question,
-            self.known_tools,
+            kept.tools,
             self.policy,
             recorder,
             ask,
@@ -361,9 +379,10 @@ class Session:
             recall,
             keep,
             plan_trusted=recorder.plan_trusted and not reuse.begun,
-            plan_private=recorder.plan_private or plan_is_private(recorder.events, self.known_tools),
+            plan_private=recorder.plan_private or plan_is_private(recorder.events, kept.tools),
             budget=budget,
             fit=partial(_fit, self.model, self.sampling),
+            bound=kept.bound,
         )
         try:
             async with Tasks() as tasks:

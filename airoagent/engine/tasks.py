@@ -1,12 +1,13 @@
 """The tasks of one run: they end together, and none of them can keep the run from ending.
 
 `Tasks` is `asyncio.TaskGroup` (an error in one task or in the block stops the rest and is raised when all have ended)
-with three things that running other people's functions needs:
+with four things that running other people's functions needs:
 
     stopping    whether the tasks are being cancelled because the run ends early: a tool may cancel its own task, too,
                 and that is a failure of the tool
     abandon     a task that cannot be cancelled is left to itself; what runs in it checks whether it is among the
                 `abandoned` before it reports anything to the run
+    at_end      what is called when all tasks have ended
     grace       so long may tasks take to end once they are stopped; then those that are left are abandoned
 
     >>> async def main() -> list[int]:
@@ -26,7 +27,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from types import TracebackType
 from typing import Any
 
@@ -44,6 +45,7 @@ class Tasks:
         self.abandoned: set[asyncio.Task[Any]] = set()
         self._stopped = False
         self._grace = grace
+        self.at_end: list[Callable[[], None]] = []
         self._tasks: set[asyncio.Task[Any]] = set()
         self._errors: list[BaseException] = []
         self._idle: asyncio.Future[None] | None = None
@@ -153,6 +155,8 @@ class Tasks:
                 self.stop()
         if self._timer is not None:
             self._timer.cancel()
+        while self.at_end:
+            self.at_end.pop()()
         try:
             if self._errors:
                 raise BaseExceptionGroup("the run's tasks failed", self._errors)

@@ -40,7 +40,7 @@ from airoagent.prompts.grammar import Grammar
 from airoagent.toolbox.arguments import Call, bound
 from airoagent.toolbox.tool import Tool, ToolContext, ToolOutput
 
-__all__ = ["ToolCalls"]
+__all__ = ["BoundTool", "ToolCalls"]
 
 _now = time.perf_counter
 
@@ -48,8 +48,8 @@ Known = tuple[Evidence, Origin] | Exception | None
 """What is known of a call without making it: its evidence, or the failure it came to; None: it has to be made."""
 
 
-class _Bound:
-    """A tool of this run as its steps need it: worked out at its first step."""
+class BoundTool:
+    """A tool as steps need it: worked out at its first step."""
 
     __slots__ = ("call", "guarded", "shared", "timeout", "tool", "wants_context")
 
@@ -124,13 +124,18 @@ class ToolCalls:
         self._abandoned = abandoned
         self._budget = services.budget or Budget(services.policy)
         self._deadlines = Deadlines(self._abandon)
-        self._bound: dict[str, _Bound] = {}
+        tasks.at_end.append(self._close)
+        self._bound = services.bound
         # Text up to this length needs no look.
         self._plain = -1 if self._policy.max_bytes else self._policy.max_evidence
         self._provenance = Provenance(services.question, services.plan_trusted, found.values(), services.plan_private)
         self._approval = Approval(services, self._provenance, found)
         self._shared = _SharedCalls(self._provenance)
         self._asked: set[str] = set()  # steps whose tools have asked the model
+
+    def _close(self) -> None:
+        self._deadlines.close()
+        del self._abandoned
 
     def run(self, step: Step, task: asyncio.Task[Any]) -> Awaitable[Evidence | AiroError]:
         """The step's evidence, called for in ``task`` (the running one) or shared with one that makes the same call.
@@ -139,10 +144,10 @@ class ToolCalls:
         """
         found, name = self._found, step.tool
         parts: Filled = tuple([part if part.__class__ is str else found[part.id] for part in step.template])  # type: ignore[union-attr]
-        text = "".join([part if part.__class__ is str else part.text for part in parts])  # type: ignore[union-attr]
+        text = "".join(map(str, parts))
         bound = self._bound.get(name)
         if bound is None:
-            bound = self._bound[name] = _Bound(self._services.toolbox[name], self._policy)
+            bound = self._bound[name] = BoundTool(self._services.toolbox[name], self._policy)
         known = None if self._services.recall is None else self._look_up(step, bound.tool, text)
         if known is None and bound.shared:  # what is recalled is the step's own, not another's
             caller = self._shared.caller(step.id, bound.tool, text, parts)
@@ -170,10 +175,10 @@ class ToolCalls:
 
     def _reads(self, tool: Tool, step: str, sources: tuple[Source, ...]) -> bool:
         """Whether a step's tool has read files of the user's."""
-        private = tool.private or step in self._approval.reads_files or (bool(sources) and from_documents(sources))
+        private = tool.private or step in self._approval.reads_files or (sources and from_documents(sources))
         if private:
             self._provenance.read = True
-        return private
+        return bool(private)
 
     def _look_up(self, step: Step, tool: Tool, text: str) -> Known:
         assert self._services.recall is not None
@@ -197,7 +202,7 @@ class ToolCalls:
         return self._finished(step, tool, 1, self._found[caller], _now() - began, "shared", parts)
 
     async def _attempts(
-        self, step: Step, bound: _Bound, text: str, parts: Filled, task: asyncio.Task[Any], known: Known
+        self, step: Step, bound: BoundTool, text: str, parts: Filled, task: asyncio.Task[Any], known: Known
     ) -> Evidence | AiroError:
         """Call the tool until it gives evidence, fails for good, or the tries are used up.
 
@@ -344,7 +349,7 @@ class ToolCalls:
         return evidence
 
     def _is_private_in(self, tool: Tool, step: str, sources: tuple[Source, ...], parts: Filled) -> bool:
-        return self._reads(tool, step, sources) or bool(self._provenance.private_in(parts))
+        return self._reads(tool, step, sources) or (self._provenance.read and bool(self._provenance.private_in(parts)))
 
     def _context(self, step: Step, tool: Tool, parts: Filled) -> ToolContext:
         services = self._services

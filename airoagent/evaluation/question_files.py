@@ -15,13 +15,14 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 from typing import Any, Final
 
 from airoagent.engine.session import asked_question
 from airoagent.errors import UsageError
+from airoagent.frozen import frozen
 from airoagent.textfiles import read_text
 
 __all__ = ["Question", "read_questions"]
@@ -31,7 +32,7 @@ _MOST_TEXTS: Final = 10  # HotpotQA's number, and the limit of a question
 _FORM: Final = '{"question": "...", "answers": ["..."]}'
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Question:
     """A question and its accepted answers (none: it cannot be answered).
 

@@ -18,7 +18,7 @@ import re
 import string
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from typing import Any, Final
 
 from airoagent.agent import Agent
@@ -27,6 +27,7 @@ from airoagent.errors import UsageError
 from airoagent.evaluation.question_files import Question
 from airoagent.evaluation.react import react
 from airoagent.events import AttemptFailed, PlanRefused, StepFailed
+from airoagent.frozen import frozen
 from airoagent.records.run_record import Run
 
 __all__ = [
@@ -46,7 +47,7 @@ _ROUNDS: Final = 1000
 SHARES: Final = ("exact", "f1", "holds", "declined", "wrong", "valid", "hit")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Result:
     """The scores of one question's run, each from 0 to 1. ``hit`` is None if the question names no source.
 
@@ -75,7 +76,7 @@ class Result:
     wanted: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Figure:
     """A mean over questions with its 95 % interval."""
 
@@ -84,7 +85,7 @@ class Figure:
     high: float
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Summary:
     """The figures of a set. ``hit`` is None if no question names a source; tokens and seconds are per question."""
 

@@ -10,9 +10,9 @@ English only, and by patterns; a question that fits none is searched for as it i
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import lru_cache
 
+from airoagent.frozen import frozen
 from airoagent.text.words import STOP_WORDS, fold, query_stems, stem, word_set, words
 
 __all__ = ["Parts", "Question", "clean", "compared", "nested", "read_question", "search_query", "two_parts"]
@@ -66,7 +66,7 @@ _FORMS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Question:
     """A question as the reader needs it: the stems it looks for with their weight, its names and years, the names that
     an earlier answer lends it, the form of its answer ("number", "date", "name" or ""), and names that have a number
@@ -179,7 +179,7 @@ def search_query(question: str) -> str:
     return " ".join((telling or found)[:_MOST])
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Parts:
     """Two questions in one; where they are ``chained`` the second speaks of what the first finds."""
 

@@ -14,10 +14,10 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
 from textwrap import wrap
 
 from airoagent.extractive.questions import Question, read_question
+from airoagent.frozen import frozen
 from airoagent.prompts.context_prompts import SOURCE_LINE, ContextBlock
 from airoagent.text.rank import rarity, saturated
 from airoagent.text.sentences import sentences, unwrapped
@@ -34,7 +34,7 @@ _NEXT, _OTHER = 0.35, 0.6
 _LEAST, _OWN, _REACH = 0.33, 0.6, 3
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Quote:
     """A sentence or table row of a block, as it stands there; ``header`` is the first row of its table."""
 
@@ -43,7 +43,7 @@ class Quote:
     header: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Line:
     """What may be quoted, with the stems of what it stands under and of its own words."""
 

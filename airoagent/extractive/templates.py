@@ -19,12 +19,13 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from airoagent.extractive.questions import clean, compared, nested, search_query, two_parts
+from airoagent.frozen import frozen
 from airoagent.text.words import STOP_WORDS, spaced, stem, word_set, words
 
 __all__ = ["write_plan"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Tool:
     """A tool as the prompt offers it."""
 
@@ -32,7 +33,7 @@ class _Tool:
     description: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Roles:
     """Which of the offered tools does what; "" where none does."""
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 from airoagent.errors import UsageError
+from airoagent.frozen import frozen
 
 __all__ = ["PROMPT_OPTIONS", "Option", "choice", "number", "probability", "read_options", "text", "whole_number"]
 
@@ -60,7 +60,7 @@ def probability(value: str) -> float:
     return found
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Option:
     """An option: its name, what reads its text, and the keyword argument of the backend that it sets."""
 

@@ -15,13 +15,13 @@ import re
 import socket
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 from urllib.parse import urlsplit
 
 from airoagent.errors import ModelError
 from airoagent.extras import has
+from airoagent.frozen import frozen
 from airoagent.models.backend_options import read_options
 from airoagent.models.base import Model, Sampling
 from airoagent.models.hub import NotFetched, Progress, is_hub_name, reason_of, snapshot
@@ -53,7 +53,7 @@ _LLAMA_1: Final = "cc-by-nc-4.0: research only, no commercial use (original llam
 _OTHER: Final = f"the card gives no licence; {_GPT_4}"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CatalogueModel:
     """A model of the catalogue; ``style`` is the form of prompts it is asked in.
 
@@ -73,7 +73,7 @@ class CatalogueModel:
     style: Style = "airoboros"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ModelRow:
     """A line of the list: the model, whether it is on this machine, and where it would fit (``no``: nowhere)."""
 

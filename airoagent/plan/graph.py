@@ -13,18 +13,18 @@ Time and memory grow with steps plus references. Pure functions, no I/O.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 from types import MappingProxyType
 
 from airoagent.errors import PlanError
+from airoagent.frozen import frozen
 from airoagent.plan.plans import Plan
 from airoagent.plan.steps import circle, find_cycle, references
 
 __all__ = ["Graph", "build_graph"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Graph:
     """A plan's steps by what they need.
 

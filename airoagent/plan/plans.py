@@ -22,15 +22,16 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from airoagent.errors import Diagnostic, UsageError
+from airoagent.frozen import frozen
 from airoagent.plan.steps import Ref, Step, Template, template_text
 
 __all__ = ["Plan", "parameters", "with_values"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Plan:
     """Steps in the order the model wrote them, and the answer's template (None: the model wrote no answer line).
 

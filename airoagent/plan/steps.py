@@ -13,13 +13,15 @@ Not here: the plan itself (`plans`), reading text (`parser`), filling references
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from graphlib import CycleError, TopologicalSorter
+
+from airoagent.frozen import frozen
 
 __all__ = ["Ref", "Step", "Template", "circle", "find_cycle", "references", "template_text"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Ref:
     """A reference to the evidence of another step; ``id`` is that step's id, e.g. ``evidence3``."""
 
@@ -35,7 +37,7 @@ Template = tuple[str | Ref, ...]
 
 def template_text(template: Template) -> str:
     """The template as text, references written ``:evidence0:``."""
-    return "".join(map(str, template))
+    return "".join([part if part.__class__ is str else f":{part.id}:" for part in template])  # type: ignore[union-attr]
 
 
 def references(template: Iterable[str | Ref]) -> tuple[str, ...]:
@@ -43,7 +45,7 @@ def references(template: Iterable[str | Ref]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(part.id for part in template if isinstance(part, Ref)))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Step:
     """One call of one tool.
 

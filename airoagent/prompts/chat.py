@@ -12,8 +12,9 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final, Literal
+
+from airoagent.frozen import frozen
 
 __all__ = [
     "CALL_FORMS",
@@ -165,7 +166,7 @@ def call_chat(input: str, functions: str, format: str, example: str, style: Styl
     return Chat(system, (), input.strip())
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CallForm:
     """A form of calls that models were trained on: the system text, what is around a call's JSON, and what it calls the
     function and its parameters. A chat template that has all of ``marks`` is of such a model.

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from airoagent.frozen import frozen
 from airoagent.prompts.chat import Style, answer_chat
 from airoagent.prompts.grammar import Alt, Grammar, Piece, Rule, Seq, Text, Use, Words, optional
 from airoagent.prompts.harmless import harmless
@@ -28,7 +28,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ContextBlock:
     """One block of a closed-context prompt: text, and the metadata pairs it may be cited by (0 to 8)."""
 
@@ -111,7 +111,7 @@ def answer_grammar(blocks: Sequence[ContextBlock], decline: str = DECLINE) -> Gr
     return Grammar((start, *rules), ("\n",), longest + 64)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CitedAnswer:
     """A closed-context answer read back: the answer, and one tuple of metadata pairs for each source it names.
 

@@ -12,10 +12,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 
 from airoagent.errors import ModelError
+from airoagent.frozen import frozen
 from airoagent.prompts.context_prompts import ContextBlock, closed_context_prompt
 from airoagent.text.rank import bm25
 from airoagent.text.sentences import sentence_spans
@@ -34,7 +34,7 @@ _NEIGHBOUR = 0.25  # of the neighbour's score: what is next to a hit often expla
 _FRAME = word_set("answer bas context given inform know mak sourc text")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Fitted:
     """Blocks that fit, and a note on what was left out (``""``: nothing)."""
 
@@ -42,7 +42,7 @@ class Fitted:
     note: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Passage:
     block: int
     start: int

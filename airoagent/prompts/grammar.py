@@ -18,7 +18,9 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
+
+from airoagent.frozen import frozen
 
 __all__ = [
     "Alt",
@@ -38,14 +40,14 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Text:
     """Exactly this text."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Chars:
     """One character of these ranges of code points; ``negated``: one of any others."""
 
@@ -53,21 +55,21 @@ class Chars:
     negated: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Seq:
     """All of these, one after another."""
 
     items: tuple[Piece, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Alt:
     """Any one of these."""
 
     items: tuple[Piece, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Rep:
     """From ``least`` to ``most`` times the same piece. There is always a bound: a model that writes on and on has to
     come to an end."""
@@ -77,14 +79,14 @@ class Rep:
     most: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Use:
     """Another rule, by name."""
 
     rule: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Json:
     """JSON that is valid against a JSON schema (``schema`` is its text).
 
@@ -96,7 +98,7 @@ class Json:
     otherwise: Piece
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Words:
     """A part of ``text``, cut between words, that holds more than white space.
 
@@ -110,7 +112,7 @@ class Words:
 Piece = Text | Chars | Seq | Alt | Rep | Use | Json | Words
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Rule:
     """A named piece. A name in capitals is a terminal: it is regular, uses only terminals, and is read as one unit."""
 
@@ -118,7 +120,7 @@ class Rule:
     piece: Piece
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Grammar:
     """Rules, the first of which is the start.
 
@@ -183,7 +185,7 @@ def optional(item: Piece) -> Rep:
 # -- Spelling
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Spelling:
     """Where Lark and GBNF differ: how a text, a character of a class (by its code point) and a rule's name are
     written, what is on both sides of a class, and whether a JSON schema is read as it is.

@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
+from airoagent.frozen import frozen
 from airoagent.prompts.chat import Chat
 from airoagent.prompts.harmless import harmless
 
@@ -42,7 +42,7 @@ Thought: I know the answer.
 Final Answer: 330 metres"""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Move:
     """One turn of a model: a tool to call ("": none) with its input, or, if ``answer`` is not None, the end."""
 

@@ -7,9 +7,9 @@ a prompt is in `wrappers`.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Any
 
+from airoagent.frozen import frozen
 from airoagent.prompts.chat import Chat, Style, code_chat
 
 __all__ = ["Ranked", "Solution", "Thought", "code_prompt", "read_code", "read_thought", "think_prompt"]
@@ -40,7 +40,7 @@ def think_prompt(question: str, style: Style = "airoboros") -> str:
     )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Solution:
     """One way to an answer: its number, the reasoning, and what it concludes ("" if it does not say)."""
 
@@ -49,7 +49,7 @@ class Solution:
     answer: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Ranked:
     """A place in the ranking: which solution, and why it stands there."""
 
@@ -57,7 +57,7 @@ class Ranked:
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Thought:
     """A chain of thought read back. ``ranking`` is best first; ``best`` is the best and final answer, None where the
     text names none; ``text`` is all that the model wrote.

@@ -22,16 +22,16 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from typing import Final
 
 from airoagent.errors import UsageError
+from airoagent.frozen import frozen
 from airoagent.prompts.chat import Chat, Style
 
 __all__ = ["WRAPPERS", "Wrapper", "style_of", "template_wrapper", "trim_completion", "wrapper_for", "wrapper_named"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Wrapper:
     """The text put around an instruction: ``before_system`` + system + ``before_prompt`` + instruction + ``tail``.
 

@@ -13,11 +13,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from statistics import median
 from typing import Final
 
 from airoagent.events import ModelCalled, StepFinished, Usage
+from airoagent.frozen import frozen
 from airoagent.models.base import Model
 from airoagent.plan.graph import build_graph
 from airoagent.plan.plans import Plan
@@ -33,7 +34,7 @@ _NEW_WRITTEN: Final = 40  # tokens of an answer by a model without a record
 _NEW_SECONDS: Final = 1.0  # of a tool's own
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ToolHabit:
     """The average call of a tool: its own seconds, characters of evidence, model calls, and tokens written by each."""
 
@@ -43,7 +44,7 @@ class ToolHabit:
     written: float
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Habits:
     """What the runs on record show of each tool, and of the model when it was asked for a step.
 
@@ -56,7 +57,7 @@ class Habits:
     per_token: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class StepForecast:
     """What one step will take."""
 
@@ -67,7 +68,7 @@ class StepForecast:
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Forecast:
     """What a plan will take. ``seconds`` is the time until the answer; ``model_calls`` is an average, not whole."""
 

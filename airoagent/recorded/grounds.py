@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Literal
 
 from airoagent.engine.context_texts import with_texts_of
@@ -11,6 +10,7 @@ from airoagent.engine.recorder import StartingPoint
 from airoagent.engine.session import Session
 from airoagent.errors import StoreError
 from airoagent.events import Source, StepFinished, StepStarted
+from airoagent.frozen import frozen
 from airoagent.plan.plans import Plan
 from airoagent.plan.steps import references
 from airoagent.recorded.forking import recall_from
@@ -22,7 +22,7 @@ __all__ = ["Ground", "Trial", "bisect", "first_flip", "why"]
 Change = Literal["remove", "swap"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Ground:
     """One step that the answer is based on: ``depth`` steps away from it, reached from the steps in ``used_by``.
 
@@ -94,7 +94,7 @@ def _depths(plan: Plan) -> dict[str, int]:
     return depths
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Trial:
     """What became of the answer when the evidence of one step was another; ``swapped_with`` is whose it got ("": none).
 

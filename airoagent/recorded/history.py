@@ -6,7 +6,6 @@ Pure functions from a `Run` that has its events.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Set
-from dataclasses import dataclass
 
 from airoagent import errors
 from airoagent.engine.reuse import Reuse
@@ -27,6 +26,7 @@ from airoagent.events import (
     StepSkipped,
     StepStarted,
 )
+from airoagent.frozen import frozen
 from airoagent.plan.plans import Plan
 from airoagent.records.run_record import Run
 
@@ -44,7 +44,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RecordedStep:
     """The last that the record has of a step; ``asked``: a model was asked for it.
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from difflib import unified_diff
 from typing import Literal
 
 from airoagent.events import StepFinished, StepStarted
+from airoagent.frozen import frozen
 from airoagent.records.run_record import Run
 
 __all__ = ["Difference", "StepDifference", "diff", "difference_lines"]
@@ -15,7 +15,7 @@ __all__ = ["Difference", "StepDifference", "diff", "difference_lines"]
 Same = Literal["same", "changed", "only_a", "only_b"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class StepDifference:
     """One step in both runs; a pair is (in a, in b), None where the step is not there or did not get so far.
 
@@ -32,7 +32,7 @@ class StepDifference:
     seconds: tuple[float | None, float | None]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Difference:
     """Two runs compared; every pair is (of a, of b). ``plan`` is the canonical text."""
 

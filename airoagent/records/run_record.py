@@ -133,10 +133,12 @@ class Run:
 
     def take(self, event: Event) -> None:
         """Apply one event to all fields except ``events``."""
-        kind = event.__class__
-        if kind is StepStarted or kind is StepFinished:  # nearly all of them: not to be looked for in a list
-            return self._take_step(event)  # type: ignore[arg-type]
         match event:
+            case StepStarted():
+                if self.failed:
+                    self.failed.pop(event.step, None)
+            case StepFinished():
+                self.evidence[event.evidence.id] = event.evidence
             case RunStarted():
                 self.id, self.question, self.model, self.parent = event.run, event.question, event.model, event.parent
                 self.started, self.tools = event.at, event.tools
@@ -171,16 +173,6 @@ class Run:
             case RunFinished():
                 self.status, self.answer, self.sources = event.status, event.answer, event.sources
                 self.failure, self.seconds = event.failure, event.seconds
-            case _:
-                return None
-        return None
-
-    def _take_step(self, event: StepStarted | StepFinished) -> None:
-        if isinstance(event, StepStarted):
-            if self.failed:
-                self.failed.pop(event.step, None)
-        else:
-            self.evidence[event.step] = event.evidence
 
     @property
     def account(self) -> dict[str, Usage]:

@@ -11,8 +11,9 @@ import mmap
 import sqlite3
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import IO
+
+from airoagent.frozen import frozen
 
 __all__ = ["apply_log", "salvage"]
 
@@ -26,7 +27,7 @@ _HASH = 32  # bytes of the key of a text
 _Value = None | int | float | str | bytes
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _File:
     data: bytes | mmap.mmap
     size: int  # of a page

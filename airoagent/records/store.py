@@ -24,13 +24,13 @@ import time
 import weakref
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from airoagent.errors import StoreError
 from airoagent.events import Event, RunFinished, RunResumed, RunStarted, Status, to_json
+from airoagent.frozen import frozen
 from airoagent.records.run_lock import Locks, driver_name, is_alive
 from airoagent.records.run_record import Reading
 from airoagent.records.schema import MIGRATIONS, add_words, query_of, remove_words, unpack
@@ -44,10 +44,11 @@ PATIENCE = 20.0  # seconds to wait for another process that writes
 _BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 _UNWRITABLE = (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN)
 _MOST_ID = 200  # characters
+_ALPHABET = "23456789abcdefghjkmnpqrstuvwxyz"
 _LONG = 256  # characters; a shorter text costs less in the event than a row of its own
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Summary:
     """One line of the list of runs; ``started`` in seconds since 1970, ``seconds`` how long it took."""
 
@@ -63,8 +64,11 @@ class Summary:
 
 def new_run_id() -> str:
     """A name for a run that sorts by time and is easy to say: ``20261121-013000-k3f9``."""
-    alphabet = "23456789abcdefghjkmnpqrstuvwxyz"
-    return time.strftime("%Y%m%d-%H%M%S-", time.gmtime()) + "".join(secrets.choice(alphabet) for _ in range(5))
+    number, letters = secrets.randbelow(len(_ALPHABET) ** 5), ""
+    for _ in range(5):
+        number, letter = divmod(number, len(_ALPHABET))
+        letters += _ALPHABET[letter]
+    return time.strftime("%Y%m%d-%H%M%S-", time.gmtime()) + letters
 
 
 class Store:

@@ -14,12 +14,13 @@ import sqlite3
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any
 
 from airoagent.errors import StoreError
 from airoagent.events import Event, RunFinished
+from airoagent.frozen import frozen
 from airoagent.records.run_record import Reading
 from airoagent.records.salvage import apply_log, salvage
 from airoagent.records.schema import unpack
@@ -36,7 +37,7 @@ _NEW = "new"  # the name of a store that is being written
 _CHANGE = "the record cannot be changed"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Collected:
     """What clearing out did: runs removed, runs that could not be, bytes given back to the disk, bytes free inside."""
 
@@ -46,7 +47,7 @@ class Collected:
     inside: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Repaired:
     """What repairing did: runs kept whole, runs kept in part, runs lost, events kept, where the old file is."""
 

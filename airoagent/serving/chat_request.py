@@ -10,11 +10,11 @@ ignored, as are the messages of the system. `Refused` says in one sentence what 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 from airoagent.engine.structured import AnswerForm, answer_schema
 from airoagent.errors import AiroError
+from airoagent.frozen import frozen
 from airoagent.serving.access import Refused
 
 __all__ = ["Asked", "Talk", "read_request"]
@@ -25,7 +25,7 @@ Talk = tuple[tuple[str, str], ...]
 """Questions as they were said, each with the answer it got, oldest first."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Asked:
     """The last message, what was said before it, and the form of its answer (None: in words)."""
 

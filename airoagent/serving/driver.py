@@ -7,7 +7,6 @@ import contextlib
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextvars import ContextVar
-from dataclasses import dataclass
 from typing import Any
 
 from airoagent.agent import Agent
@@ -15,6 +14,7 @@ from airoagent.conversation import Conversation
 from airoagent.documents.library import Documents
 from airoagent.errors import AiroError, StoreError, UsageError
 from airoagent.events import Event, PlanParsed, PlanPart, RunStarted, to_json
+from airoagent.frozen import frozen
 from airoagent.plan.steps import Step
 from airoagent.records.run_record import Run
 from airoagent.records.store import Store
@@ -34,7 +34,7 @@ Work = Callable[[Agent, Callable[[Event], None]], Awaitable[Run]]
 """What an agent is to do, reporting its events to the watcher."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Offer:
     """What a question asked on the page may choose from; the first model and all folders are the default.
 
@@ -55,7 +55,7 @@ class Offer:
         return model or self.models[0], folder
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Asked:
     """What a run waits to hear from the user: whether a call may be made, or the answer to a question (`ASK_USER`)."""
 

@@ -8,11 +8,11 @@ import signal
 import subprocess
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import IO
 
 from airoagent.background import in_thread
 from airoagent.errors import ToolError
+from airoagent.frozen import frozen
 
 __all__ = ["MOST_OUTPUT", "Ended", "run_command"]
 
@@ -23,7 +23,7 @@ _MOST_ERRORS = 64 * 1024
 _PIECE = 64 * 1024
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Ended:
     """What a command wrote and its exit status; ``cut`` says that it wrote more than is kept, and was stopped."""
 

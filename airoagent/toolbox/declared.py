@@ -39,7 +39,6 @@ import math
 import os
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
@@ -47,6 +46,7 @@ from airoagent.calls.functions import Function
 from airoagent.calls.scalars import Json
 from airoagent.errors import ToolError, UsageError
 from airoagent.events import Source
+from airoagent.frozen import frozen
 from airoagent.toolbox.commands import MOST_OUTPUT, run_command
 from airoagent.toolbox.tool import Tool, ToolContext, ToolOutput, specified_tool
 
@@ -140,7 +140,7 @@ def _made(function: Function, own: Mapping[str, Json], file: Path) -> Tool:
 # Filling in values -------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Text:
     """A text with places for parameters: literal pieces at even indexes, names at odd ones."""
 

@@ -20,7 +20,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache, partial
 from importlib.machinery import ModuleSpec, SourceFileLoader
 from importlib.util import module_from_spec
@@ -29,6 +29,7 @@ from types import CodeType, ModuleType
 from typing import TYPE_CHECKING, Any, Literal
 
 from airoagent.errors import AiroError, UsageError
+from airoagent.frozen import frozen
 from airoagent.textfiles import read_bytes
 from airoagent.toolbox.tool import Tool, Toolbox, as_tool
 
@@ -40,7 +41,7 @@ __all__ = ["Broken", "Found", "bundle_folder", "find_tools", "load_tools"]
 _loading = threading.RLock()  # a second thread must not see a module that is only half executed
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Broken:
     """A file, an entry point or an MCP server whose tools, or some of them, cannot be used; one sentence says why."""
 
@@ -53,7 +54,7 @@ class Broken:
         return f"{subject.format(self.origin)} left out: {self.error}"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Found:
     """The tools there are, and what could not be loaded."""
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, overload
 
@@ -23,6 +23,7 @@ from typing_extensions import ParamSpec, TypeVar  # the standard library's take 
 
 from airoagent.errors import UsageError
 from airoagent.events import Evidence, Source
+from airoagent.frozen import frozen
 from airoagent.plan.evidence import Filled
 from airoagent.prompts.context_prompts import ContextBlock
 from airoagent.prompts.context_window import Fitted, fit_blocks
@@ -54,7 +55,7 @@ __all__ = [
 Network = bool | Literal["addresses"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ToolOutput:
     """What a tool found, with its sources.
 
@@ -102,7 +103,7 @@ async def whole(blocks: Sequence[ContextBlock], instruction: str) -> Fitted:
     return Fitted(tuple(blocks))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ToolContext:
     """What a tool may use in addition to its input.
 
@@ -140,7 +141,7 @@ class ToolContext:
         return ToolOutput(evidence[0].text, (), f"{evidence[0].id} found nothing to work with", answered=False)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Parameter:
     """One parameter of a tool, as a model or a function specification sees it."""
 
@@ -154,7 +155,7 @@ P = ParamSpec("P", default=...)
 R = TypeVar("R", default=Any)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Tool(Generic[P, R]):
     """A function the runtime can call for a step.
 

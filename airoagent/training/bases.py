@@ -11,13 +11,14 @@ import logging
 import os
 from collections.abc import Callable
 from contextlib import redirect_stderr
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from airoagent.errors import ModelError, UsageError
 from airoagent.extras import require
+from airoagent.frozen import frozen
 from airoagent.models import hub
 from airoagent.models.catalog import find_model
 from airoagent.models.local.architecture import reason_of
@@ -31,7 +32,7 @@ from airoagent.prompts.wrappers import Wrapper, template_wrapper, wrapper_for, w
 __all__ = ["Base", "open_base"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Base:
     """A model in memory with its tokenizer and wrapper; ``bits`` 0: the weights of a GGUF file as they are there.
 

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
 from airoagent.errors import UsageError
+from airoagent.frozen import frozen
 from airoagent.prompts.chat import Chat, as_chat
 from airoagent.recorded.export import instruct_lines
 from airoagent.records.run_record import Run
@@ -22,7 +22,7 @@ __all__ = ["Example", "examples_of_runs", "line_of", "read_examples"]
 _FORM = 'each line is an object: {"instruction": "...", "response": "..."}'
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Example:
     """A prompt (a `Chat` where it has turns), the answer to it, and a word for what it teaches."""
 

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from random import Random
 from typing import Final
+
+from airoagent.frozen import frozen
 
 __all__ = ["Relation", "invented_name", "invented_value", "numeric", "relations", "relations_of", "subjects"]
 
@@ -157,7 +158,7 @@ _MADE: Final[dict[str, Callable[[Random, str], str]]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Relation:
     """``noun`` of a ``subject`` is a ``value``; ``{x}`` and ``{v}`` stand for the two.
 

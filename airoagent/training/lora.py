@@ -22,6 +22,7 @@ from random import Random
 from typing import Any, Final
 
 from airoagent.errors import ModelError, UsageError
+from airoagent.frozen import frozen
 from airoagent.models.local.architecture import is_out_of_memory
 from airoagent.models.local.decoding import encode_plain, encode_prompt
 from airoagent.prompts.chat import is_compact
@@ -36,7 +37,7 @@ _CARD: Final = "training.json"
 _PLAIN_OUTPUT: Final = ("llama", "mistral", "qwen2")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Settings:
     """How to train. A step takes ``batch`` x ``accumulate`` examples; ``steps`` 0 is as many as ``epochs`` need.
 
@@ -69,7 +70,7 @@ class Report:
     seconds_left: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Trained:
     """What came of it; ``left_out`` examples were longer than ``max_tokens``; ``style`` of the prompts, if compact."""
 
@@ -81,7 +82,7 @@ class Trained:
     style: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Row:
     kind: str
     ids: list[int]

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import cache
 from importlib.resources import files
 from random import Random
 from typing import Final
 
+from airoagent.frozen import frozen
 from airoagent.plan.plans import Plan
 from airoagent.plan.steps import Ref, Step
 from airoagent.prompts.chat import Style
@@ -180,7 +181,7 @@ def _today(random: Random) -> Request:
     return question, [*steps, ("Compare the two.", "read", _given(question, 1, 2))], _ref(3)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _World:
     """What `questions.txt` has: what names stand for, and the lines of each mark as tuples."""
 

@@ -7,17 +7,17 @@ tools say of themselves.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from random import Random
 
+from airoagent.frozen import frozen
 from airoagent.training.invented import invented_name, invented_value
 
 __all__ = ["OwnTool", "is_own", "own_tool_request", "own_tools", "with_own_tools"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class OwnTool:
     """``told``: its output is the answer to a question about ``values``, which may be ``places``."""
 

@@ -7,6 +7,7 @@ import itertools
 from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
 
+from airoagent.frozen import frozen
 from airoagent.plan.plans import Plan
 from airoagent.plan.steps import references
 
@@ -18,7 +19,7 @@ _GAP, _LANE = 14, 8  # between two boxes; the width that a line takes among them
 _MOST, _MOST_PLACES = 500, 20_000  # steps that are drawn; places of boxes and of lines among boxes
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Box:
     """A step, or the answer (id ""), by its upper left corner."""
 
@@ -28,7 +29,7 @@ class Box:
     wide: float
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Line:
     """What one box needs of another: an SVG path, and that of its tip."""
 
@@ -38,7 +39,7 @@ class Line:
     tip: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Drawing:
     """A picture, in pixels."""
 

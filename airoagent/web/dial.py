@@ -13,12 +13,12 @@ import socket
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, cast
 
 from airoagent.background import in_thread
 from airoagent.errors import FetchError
+from airoagent.frozen import frozen
 from airoagent.web.addresses import IP, PORTS, AllowList, literal, refusal
 
 if TYPE_CHECKING:
@@ -301,7 +301,7 @@ class Wire:
         await self._pool.aclose()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Answer:
     """An answer as it comes in: ``chunks`` are the bytes of the body as they are on the wire."""
 

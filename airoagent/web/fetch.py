@@ -26,6 +26,7 @@ from airoagent.documents.charset import decode, split_type
 from airoagent.documents.guards import guard_of
 from airoagent.documents.html_tree import parse_html
 from airoagent.errors import FetchError
+from airoagent.frozen import frozen
 from airoagent.web.addresses import AllowList
 from airoagent.web.body import UNKNOWN_TYPES, Inflater, check_sniff, check_type, read_body
 from airoagent.web.dial import Answer, Dialler, Resolver, Wire, causes, check_url, joined, lookup, port_of
@@ -52,7 +53,7 @@ _GUARDED = frozenset({401, 403, 405, 429, 503})
 _ROBOTS_DENIED_KEPT = 60.0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Limits:
     """Bounds of a fetch: seconds, bytes, counts. ``interval`` is between starts at one public host."""
 
@@ -67,7 +68,7 @@ class Limits:
     interval: float = 1.0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Response:
     """An answer. ``charset`` is the header's ("" if it names none); ``truncated`` says that the body was cut."""
 

@@ -57,7 +57,7 @@ def story(run: str, number: int) -> tuple[Event, ...]:
 def fill(store: Store, runs: int) -> None:
     """Write the runs in a few large transactions: what is measured is reading them."""
     for start in range(0, runs, 5000):
-        with store._transaction() as db:
+        with store.transaction("the runs cannot be written") as db:
             for number in range(start, min(start + 5000, runs)):
                 run = f"20260101-{number:06d}-bench"
                 for seq, event in enumerate(story(run, number)):

@@ -506,3 +506,18 @@ def test_files_of_many_kinds_are_documents(tmp_path: Path, name: str, body: byte
     (url,) = urls(documents, "walrus")
     page = read_page(*documents.read(url), url)
     assert page.title == title and text in page.text
+
+
+def test_a_frequent_word_only_ranks_what_rarer_words_find(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "lakes"
+    folder.mkdir()
+    for number in range(6):
+        (folder / f"lake{number}.txt").write_text(f"Lake number {number} is a lake among lakes, a very lake of a lake.")
+    (folder / "a.txt").write_text("Baikal is a name of cars.")
+    (folder / "b.txt").write_text("Baikal is the deepest lake of all.")
+    documents = Documents([folder], tmp_path / "cache")
+    assert len(documents.search("Baikal lake", 9)) == 8
+    monkeypatch.setattr("airoagent.documents.library._FREQUENT", 3)
+    monkeypatch.setattr("airoagent.documents.library._CANDIDATES", 2)
+    assert [found.url for found in documents.search("Baikal lake", 9)] == ["docs://lakes/b.txt", "docs://lakes/a.txt"]
+    assert len(documents.search("lake", 9)) == 2  # the candidates

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import selectors
 import time
+import weakref
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -101,3 +103,30 @@ def test_a_loop_that_answers_ends_a_call_at_its_deadline(clock: Clock) -> None:
     began = clock.now
     run = ran(clock, hangs, 7.5)
     assert run.status == "failed" and clock.now - began == pytest.approx(7.5, abs=0.1)
+
+
+class Page(str):
+    """A text that may be watched."""
+
+
+def test_what_a_run_found_is_freed_with_the_run_though_its_loop_goes_on() -> None:
+    given: list[weakref.ref[Page]] = []
+
+    async def reads(text: str) -> str:
+        """Finds a page."""
+        page = Page("a page")
+        given.append(weakref.ref(page))
+        return page
+
+    async def main() -> bool:
+        agent = Agent(ScriptedModel({}), [reads], store=False)
+        run = await agent.aexecute(parse_plan(":evidence0: = reads[x]\nAnswer: :evidence0:", ["reads"]))
+        assert run.evidence["evidence0"].text is given[0]()
+        del run
+        return given[0]() is None
+
+    gc.disable()  # a circle of references would keep it until the next round of the collector
+    try:
+        assert asyncio.run(main())
+    finally:
+        gc.enable()

@@ -10,12 +10,13 @@ import json
 import re
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
 from airoagent.errors import ModelError
 from airoagent.extras import has
+from airoagent.frozen import frozen
 from airoagent.models import hub
 from airoagent.models.local.shards import Tensor, read_json, read_tensors, weight_files
 
@@ -43,7 +44,7 @@ _TOKENIZERS: Final = (("tokenizer.json",), ("tokenizer.model",), ("vocab.json", 
 _OUTER: Final = re.compile("embed|wte|lm_head")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Checkpoint:
     """What a folder holds.
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import re
 import struct
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
 from airoagent.errors import ModelError
+from airoagent.frozen import frozen
 
 __all__ = ["GgufHead", "Quantised", "quantised_sizes", "read_gguf"]
 
@@ -36,7 +36,7 @@ _FILE_TYPES: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class GgufHead:
     """What a GGUF file says of its model: ``cache_per_token`` in bytes at 16 bits, ``template`` its chat template."""
 
@@ -196,7 +196,7 @@ _CARDS: Final = {
 _WORKING: Final = 2.5
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Quantised:
     """One quantisation of a model: ``file`` and ``memory`` in GB; ``given`` says that a card has the figures."""
 

@@ -13,12 +13,12 @@ import threading
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext, redirect_stdout
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from airoagent.errors import MissingExtra, ModelError
 from airoagent.extras import require
+from airoagent.frozen import frozen
 from airoagent.models.hub import LoadStopped, Progress
 from airoagent.models.local.architecture import check_complete, check_shapes, config_of, is_out_of_memory, reason_of
 from airoagent.models.local.checkpoint import LIBRARIES, Checkpoint
@@ -32,7 +32,7 @@ _OVERHEAD: Final = 400_000_000
 _LEAST_CACHE: Final = 2048
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Loaded:
     """A model in memory, the device its input goes to, and the tokens that end a text."""
 

@@ -10,9 +10,10 @@ import os
 import shutil
 import subprocess
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
+
+from airoagent.frozen import frozen
 
 __all__ = ["Device", "Machine", "free_cores", "this_machine"]
 
@@ -23,7 +24,7 @@ _CGROUP = Path("/sys/fs/cgroup")
 _SIBLINGS = "/sys/devices/system/cpu/cpu{}/topology/core_cpus_list"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Machine:
     """Bytes of memory: ``total`` and ``available`` of the machine (None: unknown), ``gpus`` one figure each, total."""
 

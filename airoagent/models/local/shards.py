@@ -11,12 +11,12 @@ import re
 import struct
 import zipfile
 from collections.abc import Mapping
-from dataclasses import dataclass
 from math import prod
 from pathlib import Path
 from typing import Any, Final
 
 from airoagent.errors import ModelError
+from airoagent.frozen import frozen
 
 __all__ = ["Tensor", "read_json", "read_tensors", "weight_files"]
 
@@ -32,7 +32,7 @@ _LONGEST_HEADER: Final = 100_000_000
 _LFS_POINTER: Final = b"version "
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Tensor:
     """A tensor as it is stored: its shape, and the bytes it takes."""
 

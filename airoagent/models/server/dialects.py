@@ -15,16 +15,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
+from airoagent.frozen import frozen
 from airoagent.models.base import Sampling
 from airoagent.prompts.grammar import Grammar, Json, Seq
 
 __all__ = ["DIALECTS", "Dialect", "dialect_of", "window_in"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Dialect:
     """A kind of server.
 
