@@ -153,8 +153,8 @@ def _with_head(blocks: Sequence[Block], linked: Sequence[float], first: int) -> 
     for at in range(first - 1, max(-1, first - 6), -1):
         if linked[at] >= _LINKS:
             break
-        if blocks[at].kind == "heading":
-            return at if blocks[at].level == 1 else first
+        if blocks[at].kind == "heading" and blocks[at].level == 1:
+            return at
     return first
 
 
