@@ -38,7 +38,6 @@ from airoagent.errors import PlanError
 from airoagent.findings import render_diagnostic
 from airoagent.plan.draft import Draft, PlanLimits
 from airoagent.plan.plans import Plan
-from airoagent.plan.rewriting import read_otherwise
 from airoagent.plan.scanner import StatementReader
 from airoagent.plan.steps import Step
 from airoagent.plan.tool_names import ToolNames
@@ -120,6 +119,8 @@ class PlanParser:
         return plan
 
     def _otherwise(self, text: str, truncated: bool) -> Plan | None:
+        from airoagent.plan.rewriting import read_otherwise
+
         draft = self._draft
         return read_otherwise(text, draft.names, draft.limits, truncated, self._given)
 
