@@ -93,7 +93,7 @@ class Agent:
 
         def offer(known: Toolbox) -> tuple[Toolbox, Toolbox]:
             """What the model is offered of these tools, and what a given plan may call besides."""
-            offered = offered_tools(known, tools, bool(folders), web, model.info.backend == "extractive")
+            offered = offered_tools(known, tools, folders, web, model.info.backend == "extractive")
             return offered, known if tools is None else offered
 
         def with_servers() -> tuple[Toolbox, Toolbox]:

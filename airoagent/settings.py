@@ -35,6 +35,7 @@ __all__ = [
     "config_folder",
     "declared_settings",
     "load_settings",
+    "mcp_server",
     "private_file",
     "private_folder",
     "state_folder",
@@ -346,10 +347,11 @@ def _mcp_servers(table: object, file: Path) -> tuple[McpServer, ...]:
     servers = table.get("servers", {}) if isinstance(table, dict) else None
     if not isinstance(table, dict) or not isinstance(servers, dict) or set(table) - {"servers"}:
         raise UsageError(f"{file}: only [mcp.servers.NAME] tables are allowed in [mcp]", "write [mcp.servers.NAME]")
-    return tuple(_mcp_server(name, value, f"{file}: mcp.servers.{name}") for name, value in servers.items())
+    return tuple(mcp_server(name, value, f"{file}: mcp.servers.{name}") for name, value in servers.items())
 
 
-def _mcp_server(name: str, value: Any, place: str) -> McpServer:
+def mcp_server(name: str, value: Any, place: str) -> McpServer:
+    """The server of a table; UsageError, which names the ``place``, says what is wrong with it."""
     hint = 'command = ["PROGRAM", "ARGUMENT"] or url = "http://..."'
 
     def need(good: bool, what: str) -> None:

@@ -113,6 +113,7 @@ _PYTHON = re.compile(
     re.MULTILINE | re.IGNORECASE,
 )
 _TOKEN = re.compile(r"'(?:[^'\\\n]|\\.)*+'|\"(?:[^\"\\\n]|\\.)*+\"|[()\[\]{}]", re.DOTALL)
+_METHODS = (".call", ".run", ".invoke", ".execute")
 _WORDS = {"true": True, "false": False, "null": None}
 
 
@@ -121,14 +122,18 @@ def python_calls(text: str, parameters: Callable[[str], Sequence[str] | None]) -
     at = tried = 0
     while tried < _MOST_TRIED and (found := _PYTHON.search(text, at)):
         at = found.end()
-        names = parameters(found["name"])
+        name = found["name"]
+        names = parameters(name)
+        if names is None and name.endswith(_METHODS):  # `find_flights.call(...)`
+            name = name.rpartition(".")[0]
+            names = parameters(name)
         if names is None:
             continue
         tried += 1
         end = _closing(text, found.end())
         params = _arguments(f"f({text[found.end() : end]}", names) if end else None
         if params is not None:
-            yield WrittenCall(found["name"], params, found.start("name"), end)
+            yield WrittenCall(name, params, found.start("name"), end)
             at = end
 
 

@@ -180,6 +180,11 @@ _TURN_ENDS = re.compile(
     NEXT_TURN.flags,
 )
 _MARK = re.compile(r"\[/?[A-Z_]{3,30}\]")  # [TOOL_CALLS], [ARGS]: no lists
+_EXAMPLE = re.compile(
+    r"\b(?:for (?:example|instance)|e\.g\.|an? (?:example|sample)|examples?)\b[^.!?{}\[\]\n]{0,50}"
+    r"(?:[:,]\s*|\n\s*|\s)(?:`{3}\w*\s*)?\Z",
+    re.IGNORECASE,
+)
 _IN_SENTENCE = re.compile(r"[\s,;.]*[A-Za-z]{2}")
 
 
@@ -193,6 +198,11 @@ def _own_values(text: str, values: list[Value]) -> list[Value]:
             break
     if len(values) < 2:
         return values
+    leads = [
+        text[max(end, one.start - 120) : one.start]
+        for one, end in zip(values, (0, *(v.end for v in values)), strict=False)
+    ]
+    values = [one for one, lead in zip(values, leads, strict=True) if not _EXAMPLE.search(lead)] or values
     before = [text[text.rfind("\n", 0, one.start) + 1 : one.start] for one in values]
     if all(map(str.strip, before)):
         return values

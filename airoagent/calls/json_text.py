@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from airoagent.calls.scalars import EXACT, NUMBER, Json, Path, Stop, read_word
 from airoagent.findings import Finding
 
-__all__ = ["MOST_DEPTH", "Value", "members_of", "read_value", "read_values"]
+__all__ = ["MOST_DEPTH", "Value", "is_raw", "members_of", "read_value", "read_values"]
 
 MOST_DEPTH = 64
 
@@ -61,6 +61,7 @@ _AFTER_COMMA = re.compile(
 )
 _DRIVE = re.compile(r"[A-Za-z]:\\\w")
 _RAW_ESCAPE = re.compile(r"\\(?:[bf][A-Za-z]|u(?![0-9a-fA-F]{4})|[^\\\"'/bfnrtu\s])")
+_SHARE = re.compile(r"\\\\[\w.-]+\\\w")
 _HEX = re.compile(r"[0-9a-fA-F]{4}")
 
 
@@ -110,6 +111,15 @@ def read_value(text: str) -> Value:
     if any(finding.kind == "cut" for finding in found[0].findings):
         raise Stop(len(text), "truncated", "it is not closed")
     return found[0]
+
+
+def is_raw(text: str) -> bool:
+    """Whether a string was written without escaping its backslashes (LaTeX, Windows paths): one of them escapes
+    nothing, or would be a backspace or a form feed within a word.
+    """
+    if _SHARE.match(text) and "\\\\" not in text[2:]:
+        return True
+    return "\\\\" not in text and (_RAW_ESCAPE.search(text) is not None or _DRIVE.match(text) is not None)
 
 
 class JsonReader:
@@ -340,7 +350,7 @@ class JsonReader:
                 raise Stop(at, "truncated", "The text ends inside a string.")
             character = text[at]
             if character == "\\":
-                if raw is None and text[at + 1 : at + 2] in _EITHER:
+                if raw is None and (at == start + 1 or text[at + 1 : at + 2] in _EITHER):
                     raw = self._is_raw(start)
                 piece, at = self._escape(at, raw is True)
                 pieces.append(piece)
@@ -386,17 +396,15 @@ class JsonReader:
         return self._text[start + 3 : end], end + 3
 
     def _is_raw(self, start: int) -> bool:
-        """Whether a string was written without escaping its backslashes (LaTeX, Windows paths): one of them escapes
-        nothing, or would be a backspace or a form feed within a word.
-        """
         extent = _EXTENTS[self._text[start]].match(self._text, start + 1)
-        if extent is None or "\\\\" in extent[0]:
-            return False
-        return _RAW_ESCAPE.search(extent[0]) is not None or _DRIVE.match(extent[0]) is not None
+        return extent is not None and is_raw(extent[0])
 
     def _escape(self, at: int, raw: bool) -> tuple[str, int]:
         text = self._text
         letter = text[at + 1 : at + 2]
+        if raw and letter == "\\":
+            self._note(at, "escape", "The backslashes of a share are not escaped.", "both are kept")
+            return "\\\\", at + 2
         if raw and letter in _EITHER and (letter in "bf" or text[at + 2 : at + 3].islower()):
             self._note(at, "escape", "A backslash is not escaped.", "the backslash is kept")
             return "\\", at + 1

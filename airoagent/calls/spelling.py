@@ -6,9 +6,9 @@
     >>> nearest("Knowledge Modle", ["KnowledgeModel"])
     ('KnowledgeModel',)
 
-A name counts when it is registered; when it is after case, spaces, ``_``, ``-``, ``.`` and a Markdown backslash are set
-aside; when it is after a namespace before it, ``()`` or ``:0`` after it, or the word Tool at its end; and when it is
-the last part of one registered name (``echo`` for ``zoo.echo``). Two registered names that fit are none.
+A name counts when it is registered; when it is after case, spaces, ``_``, ``-``, ``.``, ``/`` and a Markdown backslash
+are set aside; when it is after a namespace before it, ``()`` or ``:0`` after it, or the word Tool at its end; and when
+it is the last part of one registered name (``echo`` for ``zoo.echo``). Two registered names that fit are none.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from collections.abc import Iterable
 
 __all__ = ["Spellings", "nearest", "spelled", "spellings"]
 
-_SEPARATORS = str.maketrans("", "", " _-.\\\t\n\u00a0")
+_SEPARATORS = str.maketrans("", "", " _-./\\\t\n\u00a0")
 _TAIL = re.compile(r"(?:\(\s*\)|:[0-9]{1,4})\Z")
 _SCOPE = re.compile(r"[.:/]")
 _KIND = re.compile(r"(?<=\w)(?:tool|function)\Z")
@@ -39,8 +39,11 @@ class Spellings:
         self._whole: dict[str, str | None] = {}
         self._last: dict[str, str | None] = {}
         for name in self._names:
-            for table, key in ((self._whole, spelled(name)), (self._last, spelled(_SCOPE.split(name)[-1]))):
-                table[key] = None if key in table else name
+            _, _, after_first = name.partition(".")  # of the tool of a server, whose own name may have dots
+            whole = spelled(name)
+            self._whole[whole] = None if whole in self._whole else name
+            for key in {spelled(after_first or name), spelled(_SCOPE.split(name)[-1])}:
+                self._last[key] = None if key in self._last else name
 
     def resolve(self, name: str) -> str | None:
         """The one registered name that is meant; None where it is not sure."""

@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from airoagent.calls.json_text import is_raw
 from airoagent.calls.scalars import Json, Path, untyped
 from airoagent.calls.yaml_text import Places, Unreadable, read_documents
 from airoagent.errors import Diagnostic
@@ -59,6 +60,7 @@ def read_yaml_documents(text: str, keys: Collection[str], truncated: bool, hashe
     if truncated and last == len(lines):
         notes += _cut(lines)
     region = lines[first:last]
+    region = _with_backslashes(region, notes, first)
     if hashes:
         region = _with_hashes(region, keys, notes, first)
     try:
@@ -103,6 +105,24 @@ def _with_hashes(lines: list[str], keys: Collection[str], notes: list[Diagnostic
                 Diagnostic("comment", "A value contains a #.", number, found.start("rest") + 2, "kept as text")
             )
             line = found["head"] + "'" + value.replace("'", "''") + "'"
+        done.append(line)
+    return done
+
+
+_LONE_BACKSLASH = re.compile(r"\\(?!\")")
+_QUOTED = re.compile(r"(?P<head>\s*(?:-\s+)*(?:[\"']?[\w .-]+[\"']?:\s+)?)\"(?P<value>(?:[^\"\\]|\\.)*)\"\s*")
+
+
+def _with_backslashes(lines: list[str], notes: list[Diagnostic], first: int) -> list[str]:
+    """The lines with the backslashes of LaTeX and Windows paths in quotes escaped: YAML would read others into them."""
+    done = []
+    for number, line in enumerate(lines, first + 1):
+        found = _QUOTED.fullmatch(line) if "\\" in line else None
+        if found and is_raw(found["value"]):
+            at = found.start("value") + found["value"].index("\\") + 1
+            notes.append(Diagnostic("escape", "A backslash is not escaped.", number, at, "the backslash is kept"))
+            escaped = _LONE_BACKSLASH.sub(r"\\\\", found["value"])
+            line = f'{found["head"]}"{escaped}"'
         done.append(line)
     return done
 

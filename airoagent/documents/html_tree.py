@@ -29,6 +29,11 @@ _TELLING = frozenset({"meta", "base", "link", "frame"})
 _SPECIAL = _DROPPED | _TELLING | {"head", "title", "html", "body"}
 
 _REFRESH = re.compile(r"\s*[0-5]?(?:\.\d*)?\s*[;,\s]\s*url\s*=\s*(.+)", re.IGNORECASE)
+_SCRIPT_TARGET = re.compile(
+    r"\blocation(?:\.href)?\s*=\s*[\"']([^\"'\s]+)[\"']|\blocation\.(?:replace|assign)\(\s*[\"']([^\"'\s]+)[\"']"
+)
+_MOST_SCRIPT = 4_000  # characters of a script that does nothing else but to send on
+_NOSCRIPT_TAG = re.compile(r"</?noscript(?![a-z])[^<>]*>", re.IGNORECASE)
 _RAW = re.compile("<!--|<(?:script|style|noscript)(?![a-z])")
 # NUL ends libxml2's reading; the other control characters are not text.
 _CONTROLS = re.compile("[\x00-\x08\x0b\x0e-\x1f\x7f]")
@@ -73,7 +78,9 @@ class Tree:
     hidden_by_sheet: int = 0
     refresh: str = ""  # where the page sends its reader at once
     frames: list[str] = field(default_factory=list)
-    scripted: list[str] = field(default_factory=list)  # what the page says of itself for machines (JSON-LD)
+    description: str = ""  # what the page says that it is about
+    script_target: str = ""  # where its script sends its reader
+    scripted: list[str] = field(default_factory=list)  # its text for machines: JSON-LD, the state of an application
     whole: bool = True
 
 
@@ -90,6 +97,7 @@ class _Builder:
         self._depth = self._pieces = 0
         self._skipped = 0
         self._special = ""
+        self._is_data = False  # whether the script that is being read is JSON
         self._buffer: list[str] = []
         self._obey_sheets = obey_sheets
         self._selectors: frozenset[str] = frozenset()
@@ -121,8 +129,9 @@ class _Builder:
             return True  # looked through: where no <body> is written, libxml2 leaves <main> and <article> in the head
         if tag in _DROPPED or (attrs and tag not in ("html", "body") and self._hides(tag, attrs)):
             self._skipped = 1
-            if tag == "style" or (tag == "script" and attrs.get("type", "").strip().lower() == "application/ld+json"):
+            if tag in ("style", "script") and "src" not in attrs:
                 self._special, self._buffer = tag, []
+                self._is_data = attrs.get("type", "").strip().lower() in ("application/ld+json", "application/json")
         elif tag == "title":
             self._skipped = 1
             self._special, self._buffer = "title", []
@@ -187,6 +196,8 @@ class _Builder:
             content = (attrs.get("content") or "").strip()
             if name == "og:title":
                 tree.og_title = tree.og_title or content
+            elif name in ("og:description", "description"):
+                tree.description = tree.description or content
             elif name in ("content-language", "og:locale"):
                 tree.language = tree.language or content.split(",")[0].strip().replace("_", "-")
             elif name == "refresh" and (match := _REFRESH.match(content)):
@@ -196,22 +207,26 @@ class _Builder:
         text = "".join(self._buffer)
         if self._special == "title":
             self.tree.title = self.tree.title or " ".join(text.split())
-        elif self._special == "script":
+        elif self._special == "script" and self._is_data:
             self.tree.scripted.append(text)
+        elif self._special == "script":
+            if len(text) < _MOST_SCRIPT and (match := _SCRIPT_TARGET.search(text)):
+                self.tree.script_target = self.tree.script_target or match[1] or match[2]
         elif self._obey_sheets:
             self._selectors |= hidden_selectors(text)
         self._special, self._buffer = "", []
 
 
-def parse_html(text: str, *, xml: bool = False, obey_sheets: bool = True) -> Tree:
+def parse_html(text: str, *, xml: bool = False, obey_sheets: bool = True, scripts: bool = True) -> Tree:
     """The visible tree of a page; broken markup is read as a browser would, an empty text gives an empty tree.
 
     ``xml`` tries the strict XML rules first (XHTML served as such) and falls back. ``obey_sheets`` also leaves out
-    what the page's own style sheets hide by class or id.
+    what the page's own style sheets hide by class or id. Without ``scripts`` what <noscript> holds is read, too.
     """
     from lxml import etree
 
-    data = _CONTROLS.sub(" ", _without_noscript(text)).encode("utf-8", "replace")
+    text = _without_noscript(text) if scripts else _NOSCRIPT_TAG.sub(" ", text)
+    data = _CONTROLS.sub(" ", text).encode("utf-8", "replace")
     if xml and b"<!ENTITY" not in data:
         builder = _Builder(obey_sheets=obey_sheets, xml=True)
         strict = etree.XMLParser(

@@ -40,6 +40,8 @@ _SHARE = 0.4  # of the page's prose that trafilatura must have found
 _LONG = 80  # characters of a block that reads like prose
 _SENTENCE = 40  # characters of one that may stand at the end of an article
 _LINKS = 0.5  # the share of a block's characters that are links, from which on it is navigation
+_NEAR = 3  # blocks after the main text that are a part of it if they are sentences
+_MUCH = 0.25  # of the prose that was found: as much has to follow further below
 _MOST_DEPTH = 200  # lxml, which trafilatura reads with, drops what lies deeper
 _ATTRIBUTES = ("class", "id", "role", "href", "itemprop")
 _VOID = frozenset({"br", "hr", "img", "wbr", "area", "col", "source", "track", "param"})  # have no end tag
@@ -139,10 +141,14 @@ def chosen(tree: Tree, blocks: Sequence[Block], linked: Sequence[float]) -> list
         last += 1
     articles = _articles(blocks, linked, {blocks[at].article for at in long})
     first = _with_head(blocks, linked, first)
+    end, more = last, 0
     for at in range(last + 1, len(blocks)):
-        # trafilatura may stop at a box in the middle of an article, and takes one article of several.
+        # trafilatura may stop at a box in the middle of an article, and takes one article of several. A few words far
+        # below are of the page's foot: teasers, and who wrote it.
         if blocks[at].article in articles and linked[at] < _LINKS and _is_sentence(blocks[at].text):
-            last = at
+            more += len(blocks[at].text) * (len(blocks[at].text) >= _LONG)
+            if at <= end + _NEAR or more >= _MUCH * found:
+                last = at
     return [first <= at <= last and (kept[at] or linked[at] < _LINKS) for at in range(len(blocks))]
 
 
@@ -161,8 +167,8 @@ def _with_head(blocks: Sequence[Block], linked: Sequence[float], first: int) -> 
     for at in range(first - 1, max(-1, first - 6), -1):
         if linked[at] >= _LINKS:
             break
-        if blocks[at].kind == "heading":
-            return at if blocks[at].level == 1 else first
+        if blocks[at].kind == "heading" and blocks[at].level == 1:
+            return at
     return first
 
 

@@ -51,6 +51,9 @@ _READABLE = "pages, plain text, Markdown, JSON and XML can be read"
 _LEAST_CHALLENGED = 800  # characters of a page that is not a guard's, whatever its title
 _TINY = 200  # characters below which a page may have been hidden from us
 _SCHEME = re.compile("[A-Za-z][A-Za-z0-9+.-]*:")
+_LEAST_BODY = 40  # characters of a text that such a page has elsewhere
+_MOST_NOSCRIPT = 200_000  # characters of a page that are searched for <noscript>
+_ASKS = re.compile(r"\b(?:enable|activate|turn on|requires?|needs?|without)\b.{0,40}\bjava ?script\b", re.IGNORECASE)
 _LARGE = 1_000_000  # bytes, and
 _MANY_TAGS = 20_000  # tags, from which on a page of the web is read in a child process
 _SECONDS = 10  # of processor time for it
@@ -214,9 +217,19 @@ def _read_html(text: str, url: str, *, xml: bool, of_web: bool) -> Reading:
         other, other_size = _content(parse_html(text, xml=xml, obey_sheets=False), url, of_web)
         if other_size > 4 * max(size, 50):
             return other
-    if size < _TINY and tree.scripted and len(body := article_body(tree.scripted)) > 4 * max(size, 50):
-        _, blocks, _ = plain(body)
-        return replace(reading, blocks=blocks)
+    if size >= _TINY:
+        return reading
+    if tree.script_target:
+        reading = replace(reading, links=reading.links + _links(url, tree.base, [(tree.script_target, "")]))
+    if tree.scripted and len(body := article_body(tree.scripted)) > max(4 * size, _LEAST_BODY):
+        return replace(reading, blocks=plain(body)[1])
+    if "<noscript" in text[:_MOST_NOSCRIPT].lower():
+        other, other_size = _content(parse_html(text, xml=xml, scripts=False), url, of_web)
+        asks = other_size < _TINY and any(_ASKS.search(block.text) for block in other.blocks)
+        if (other_size > max(2 * size, _LEAST_BODY) and not asks) or (other.links and not reading.links):
+            return replace(other, blocks=() if asks else other.blocks)
+    if not size and tree.description and not reading.links:
+        return replace(reading, blocks=plain(tree.description)[1])
     return reading
 
 

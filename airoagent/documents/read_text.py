@@ -201,15 +201,22 @@ def _parts(value: object) -> Iterator[object]:
 
 
 def article_body(records: Sequence[str]) -> str:
-    """The text of an article in a page's JSON-LD records; "" where they hold none."""
-    bodies = [""]
+    """The text of an article in a page's JSON records, or else of a recipe, answers and descriptions; "" without."""
+    bodies, parts = [""], dict[str, None]()
     for record in records:
         with contextlib.suppress(ValueError, RecursionError):
-            found = (part for part in _parts(json.loads(record)) if isinstance(part, dict))
-            bodies += [
-                body for part in found for key in ("articleBody", "text") if isinstance(body := part.get(key), str)
-            ]
-    return _unmarked(max(bodies, key=len))
+            for part in _parts(json.loads(record)):
+                if not isinstance(part, dict):
+                    continue
+                bodies += [body for key in _BODIES if isinstance(body := part.get(key), str)]
+                for key in _PARTS:
+                    values = value if isinstance(value := part.get(key), list) else [value]
+                    parts.update(dict.fromkeys(one for one in values if isinstance(one, str) and one.strip()))
+    return _unmarked(max(*bodies, "\n\n".join(parts), key=len))
+
+
+_BODIES = ("articleBody", "text", "reviewBody", "body", "content", "html")
+_PARTS = ("name", "headline", "description", "recipeIngredient", "recipeInstructions", "text")
 
 
 def _unmarked(text: str) -> str:

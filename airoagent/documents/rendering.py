@@ -41,7 +41,8 @@ class Block:
 
 
 _SPACES = re.compile(r"[ \t\n\r\f\xa0\u2000-\u200a\u202f\u3000]{2,}|[\t\n\r\f\xa0\u2000-\u200a\u202f\u3000]")
-_MARKS = re.compile("[\x01-\x03]")  # the end of a link, the edge of two elements, the start of a link
+# The end of a link, the edge of two elements, the start of a link, the edge of two elements that look alike.
+_MARKS = re.compile("[\x01-\x04]")
 _INVISIBLE = re.compile("[\u00ad\u200b\u2060\ufeff]")
 _JUNK = re.compile(
     r"advertisement|advertising|anzeige|sponsored|share(?: this)?|tweet|print|e-?mail|facebook|twitter|whatsapp"
@@ -54,12 +55,14 @@ _JUNK = re.compile(
 _REFERENCE = re.compile(r"\[(?:\d{1,3}|[a-z]|note \d+|citation needed)\]", re.IGNORECASE)
 _EXPONENT = re.compile(r"[-+−–]?\s?\d{1,4}|[a-z]", re.IGNORECASE)
 _BASE = re.compile(r"(?:\d|\)|(?<![^\W\d])[^\W\d]{1,3})\s?$")  # a number, a bracket, a sign or unit (x, km)
+_TO_THE_END = 65_534  # rows that a cell with rowspan="0" reaches down at most, by the standard of HTML
 _MOST_SPAN = 30  # columns of a cell
 _MOST_REPEATED, _LONGEST_REPEATED = 5000, 200  # repetitions of cells in a table; characters of a cell that is repeated
 _TRAILING_BARS = re.compile(r"(?<![ |])[ |]+$")
-_LINKS_MEET = re.compile(r"\x01\x02*\x03")  # two links without a space: two words
-_JOINT = re.compile(r"(\w{0,2}[.!?,;:)]?)\x02+(?=(\w{0,8}))")
+_LINKS_MEET = re.compile(r"\x01[\x02\x04]*\x03")  # two links without a space: two words
+_JOINT = re.compile(r"(\w{0,2}[.!?,;:)]?)(\x04|\x02)[\x02\x04]*(?=(\w{0,8}))")
 _NOT_APART = word_set("sub sup wbr br rt rp code kbd samp tt var math")  # what stands in a word, or spells one
+_HOLDERS = word_set("div section header footer nav aside form")  # their elements stand side by side
 _AFTER_A_FIGURE = re.compile(r"(?:st|nd|rd|th|[a-z])\b", re.IGNORECASE)
 
 
@@ -148,7 +151,8 @@ class _Renderer:
             return "- "
         number = _whole(item.attrs.get("value", ""), self._numbers[0])
         self._numbers[0] = number + self._numbers[1]
-        return f"{number}. "
+        style = item.parent.attrs.get("type", "") if item.parent else ""
+        return f"{_numeral(number, style)}. "
 
     def _term_before(self, node: Node) -> str:
         """What a short definition begins with: its term, if that is short too and was the last block."""
@@ -224,7 +228,7 @@ class _Grid:
         if not self._rows:
             self._rows.append([])
         self._reach()
-        row, down = self._rows[-1], _whole(attrs.get("rowspan", ""), 1) - 1
+        row, down = self._rows[-1], (_whole(attrs.get("rowspan", ""), 1) or _TO_THE_END) - 1
         for number in range(min(_MOST_SPAN, max(1, _whole(attrs.get("colspan", ""), 1)))):
             if down > 0:
                 self._below[len(row)] = "" if number or len(text) > _LONGEST_REPEATED else text, down
@@ -251,6 +255,16 @@ def _whole(text: str, default: int) -> int:
     return int(text) if re.fullmatch(r"-?[0-9]{1,9}", text) else default
 
 
+def _numeral(number: int, style: str) -> str:
+    """The number of an item in the style of its list: 1, a, A, i or I."""
+    if style in ("a", "A") and 0 < number <= 26:
+        return chr(ord(style) + number - 1)
+    if style in ("i", "I") and 0 < number < 40:
+        numeral = "x" * (number // 10) + ("", "i", "ii", "iii", "iv", "v", "vi", "vii", "viii", "ix")[number % 10]
+        return numeral if style == "i" else numeral.upper()
+    return str(number)
+
+
 def _numbering(node: Node) -> list[int]:
     """The first number of an ordered list, and the step to the next."""
     if "reversed" not in node.attrs:
@@ -259,7 +273,7 @@ def _numbering(node: Node) -> list[int]:
     return [_whole(node.attrs.get("start", ""), items), -1]
 
 
-def _inline(node: Node, before: Sequence[str]) -> Sequence[Node | str]:
+def _inline(node: Node, before: list[str]) -> Sequence[Node | str]:
     """What stands for an inline element in the text: its children, with signs where its layout has a meaning."""
     tag, children = node.tag, node.children
     if tag == "sup":
@@ -268,6 +282,10 @@ def _inline(node: Node, before: Sequence[str]) -> Sequence[Node | str]:
             return ()
         if _EXPONENT.fullmatch(words) and _BASE.search("".join(before[-3:]).rstrip("\x01")):
             return ("^", *children)
+    elif tag == "sub" and len(before) > 2 and before[-1].strip() in ("/", "⁄") and before[-3] == "^":
+        before[-3], before[-1] = " ", "/"  # it was no exponent, but the upper part of a fraction
+    elif tag in ("msqrt", "mroot"):
+        return ("√(", *children[:1], ")") if tag == "mroot" else ("√(", *children, ")")
     elif tag in ("mfrac", "msup"):
         parts = [child for child in children if isinstance(child, Node)]
         if len(parts) == 2:
@@ -289,13 +307,16 @@ def _jointed(node: Node) -> Sequence[Node | str]:
     if len(children) < 2 or _spells(node):
         return children
     parts: list[Node | str] = []
-    last = ""
+    last: Node | str = ""
     for child in children:
-        tag = "" if isinstance(child, str) else child.tag
-        if tag and last and not (tag in BLOCKS or tag in _NOT_APART or last in _NOT_APART):
-            parts.append("\x02")
+        if not isinstance(child, str) and not isinstance(last, str):
+            tag = child.tag
+            if not (tag in BLOCKS or tag in _NOT_APART or last.tag in _NOT_APART):
+                # Two plain spans within a line of text are set as one word; what has a style may be set apart.
+                alike = tag == last.tag and not (child.attrs or last.attrs) and node.tag not in _HOLDERS
+                parts.append("\x04" if alike else "\x02")
         parts.append(child)
-        last = tag
+        last = child
     return parts
 
 
@@ -313,7 +334,7 @@ def _spells(node: Node) -> bool:
 
 def _at_joint(joint: re.Match[str]) -> str:
     """What stands at the edge of two elements: a space where their layout keeps apart what cannot be one word."""
-    before, after = joint[1], joint[2]
+    before, alike, after = joint[1], joint[2] == "\x04", joint[3]
     word = len(before) > 1 and before.isalpha() and before.lower() != before.upper()
     if after[:1].isdigit():
         apart = word
@@ -321,7 +342,7 @@ def _at_joint(joint: re.Match[str]) -> str:
         apart = after[:1].lower() != after[:1].upper() and not _AFTER_A_FIGURE.match(after)
     else:
         sentence = before[-1:] in tuple(".!?,;:)")
-        apart = len(after) > 1 and after.istitle() and (sentence or (word and before[-1].islower()))
+        apart = len(after) > 1 and after.istitle() and (sentence or (word and not alike and before[-1].islower()))
     return before + " " if apart else before
 
 
@@ -342,7 +363,7 @@ def _clean(text: str) -> str:
         text = _LINKS_MEET.sub(" ", text).replace("\x01", "").replace("\x03", "")
     if not text.isascii():
         text = _INVISIBLE.sub("", text)
-    if "\x02" in text:
+    if "\x02" in text or "\x04" in text:
         text = _JOINT.sub(_at_joint, text)
     if "\x00" not in text:
         return _SPACES.sub(" ", text).strip()

@@ -17,16 +17,16 @@ from airoagent.plan.draft import Draft
 from airoagent.plan.frame import Frame
 from airoagent.plan.repairs import clean_input, read_arguments
 
-__all__ = ["FieldReader"]
+__all__ = ["INPUT_KEYS", "NUMBER_KEYS", "THOUGHT_KEYS", "TOOL_KEYS", "FieldReader"]
 
-_TOOL = frozenset({"tool", "tool name", "tool used", "action", "function", "api"})
-_INPUT = frozenset(
+TOOL_KEYS = frozenset({"tool", "tool name", "tool used", "action", "function", "api"})
+INPUT_KEYS = frozenset(
     {"input", "tool input", "action input", "function input", "query", "argument", "arguments", "parameters"}
 )
-_NUMBER = frozenset(
+NUMBER_KEYS = frozenset(
     {"evidence", "evidence storage", "evidence id", "output", "result", "store", "variable", "id", "#", "step"}
 )
-_THOUGHT = frozenset({"plan", "thought", "purpose", "description", "reason", "goal"})
+THOUGHT_KEYS = frozenset({"plan", "thought", "purpose", "description", "reason", "goal"})
 
 _FIELD = re.compile(
     r"[\s>*\-•–+.)(0-9]{0,16}+[*_`\"']{0,3}+(?P<key>#?[A-Za-z][\w ]{0,28}?) ?(?P<number>[0-9]{1,4})?[*_`\"']{0,3}\s?"
@@ -39,6 +39,9 @@ _CALL = re.compile(
 _REFERENCE = re.compile(r"[:：]?(?:evidence|#?e)?[ _-]?([0-9]{1,9})[:：]?", re.IGNORECASE)
 _RULE = re.compile(r"[|:\- ]++")
 _SEPARATOR = re.compile("[:：=]")
+_LEAD = re.compile(r"[\s>*_-]*+([0-9]{1,4})[.)]")
+_BLOCK_SIGNS = ("|", "|-", "|+", ">", ">-", ">+")  # `rewriting` reads the whole again
+_LONG_QUOTES = ('"""', "'''")
 _MARKS = "*_` \t"
 
 
@@ -48,6 +51,7 @@ class FieldReader:
     def __init__(self, draft: Draft, frame: Frame) -> None:
         self._draft, self._frame = draft, frame
         self._columns: list[str] = []
+        self.listed: int | None = None  # the number that the list of steps has come to
         self._clear()
 
     def _clear(self) -> None:
@@ -65,10 +69,12 @@ class FieldReader:
         key = " ".join(found["key"].replace("_", " ").lower().split()).removeprefix("external ") if found else ""
         value = found["value"].strip(_MARKS) if found else ""
         at += found.start("value") if found else len(text) - len(text.lstrip())
-        if found and key in _TOOL and value:
+        if found and key in TOOL_KEYS and value:
             self.flush()
+            if lead := _LEAD.match(text):
+                self.listed = int(lead[1])
             value, comma, rest = value.partition(", ")
-            if comma and (both := _FIELD.fullmatch(rest)) and both["key"].lower() in _INPUT:  # both on one line
+            if comma and (both := _FIELD.fullmatch(rest)) and both["key"].lower() in INPUT_KEYS:  # both on one line
                 self._input, self._place = (
                     both["value"].strip(_MARKS),
                     at + len(value) + len(comma) + both.start("value"),
@@ -76,7 +82,9 @@ class FieldReader:
             else:
                 value += comma + rest
             return self._take_tool(value.strip("\"'"), found["number"], at, line)
-        if found and key in _INPUT and value and self._input is None:
+        if found and key in INPUT_KEYS and (value in _BLOCK_SIGNS or value.startswith(_LONG_QUOTES)):
+            self._draft.fail(at, "syntax", "The input is a block of YAML or TOML, and the rest is not.")
+        if found and key in INPUT_KEYS and value and self._input is None:
             if self._tool:
                 self._input, self._place, taken = value, at, True
             else:
@@ -119,7 +127,7 @@ class FieldReader:
         bare = value.strip(_MARKS + ".\"'")
         if key in ("#e", "e") and number and not bare:
             bare = number
-        elif key not in _NUMBER or not bare:
+        elif key not in NUMBER_KEYS or not bare:
             return False
         found = _REFERENCE.fullmatch(bare)
         if found is None:
@@ -134,7 +142,7 @@ class FieldReader:
         cells = [cell.strip(_MARKS) for cell in text.strip("|").split("|")]
         keys = [cell.lower() for cell in cells]
         if not self._columns:
-            if _TOOL.isdisjoint(keys) or _INPUT.isdisjoint(keys):
+            if TOOL_KEYS.isdisjoint(keys) or INPUT_KEYS.isdisjoint(keys):
                 return False
             self._columns = keys
             return True
@@ -145,14 +153,15 @@ class FieldReader:
             cells[last:] = [" | ".join(cells[last:])]
         row = dict(zip(self._columns, cells, strict=False))
         self._clear()
-        self._tool = next((row[key] for key in row if key in _TOOL), "")
-        self._input = next((row[key] for key in row if key in _INPUT), "")
-        numbers = sorted((key for key in row if key in _NUMBER), key=lambda key: not key.startswith("evidence"))
+        self._tool = next((row[key] for key in row if key in TOOL_KEYS), "")
+        self._input = next((row[key] for key in row if key in INPUT_KEYS), "")
+        numbers = sorted((key for key in row if key in NUMBER_KEYS), key=lambda key: not key.startswith("evidence"))
         found = _REFERENCE.fullmatch(row[numbers[0]] if numbers else "")
         self._number = int(found[1]) if found else None
         self._at, self._place, self._line = at, at, line
-        if self._tool:
-            self.flush(next((row[key] for key in row if key in _THOUGHT), ""))
+        if not self._tool:
+            return False
+        self.flush(next((row[key] for key in row if key in THOUGHT_KEYS), ""))
         return True
 
     def flush(self, thought: str = "") -> None:
@@ -162,7 +171,8 @@ class FieldReader:
             draft.note(self._at, "fields", "The step is written as fields.", "read as a step")
             tool = draft.tool(self._tool, draft.names.resolve(self._tool), self._at)
             text = (read_arguments if self._is_call else clean_input)(raw, self._place, draft.findings)
-            number = len(draft.defined) if self._number is None else self._number
+            number, self.listed = self._number if self._number is not None else self.listed, None
+            number = len(draft.defined) if number is None else number
             thought = thought or self._frame.thought()
             self._frame.statement()
             draft.add(number, thought, tool, text, line=self._line, at=self._at, place=self._place, size=len(raw))

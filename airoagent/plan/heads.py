@@ -22,7 +22,16 @@ from typing import Literal, NamedTuple
 from airoagent.findings import Finding
 from airoagent.plan.tool_names import ToolNames
 
-__all__ = ["ASSIGNMENT_LINE", "CLEAN_STEP", "REACH", "STATEMENT_LINE", "Head", "Heads", "may_begin_statement"]
+__all__ = [
+    "ASSIGNMENT_LINE",
+    "CLEAN_STEP",
+    "REACH",
+    "REFERENCE_HEAD",
+    "STATEMENT_LINE",
+    "Head",
+    "Heads",
+    "may_begin_statement",
+]
 
 REACH = 256
 """Characters a head may have, with what decorates it."""
@@ -83,6 +92,9 @@ _COLON_REF = r"[:：] ?(?i:evidence)(?:\\?[ _-])?(?:\[ ?[0-9]{1,9} ?\]|[0-9]{1,9
 _HASH_REF = r"[#＃] ?(?i:e|evidence)[ _-]?[0-9]{1,9}"
 _DOLLAR_REF = r"\$(?:[0-9]{1,9}|\{[0-9]{1,9}\})"
 _BARE_REF = r"(?i:e|evidence)[ _-]?[0-9]{1,9}"
+REFERENCE_HEAD = f"{_COLON_REF}|{_HASH_REF}|{_DOLLAR_REF}|{_BARE_REF}"
+"""What stands before the sign of an assignment."""
+
 _SIGN = r"(?P<sign>:?==?|＝|：?＝|[:：]|[-=]>|→|<-)"
 _MARK = r"[*_`]{0,3}+"
 
@@ -96,7 +108,7 @@ def _assignment(reference: str) -> str:
     )
 
 
-_ASSIGN = re.compile(_assignment(f"{_COLON_REF}|{_HASH_REF}|{_DOLLAR_REF}|{_BARE_REF}"))
+_ASSIGN = re.compile(_assignment(REFERENCE_HEAD))
 _INLINE_ASSIGN = re.compile(rf"{_assignment(f'{_COLON_REF}|{_HASH_REF}|{_DOLLAR_REF}')}\Z")
 _CALL = re.compile(r"[*`]{0,3}+(?P<name>[A-Za-z_][\w.-]{0,120}+)[*`]{0,3}+[\[(［（]")
 _TOOL_CALL = re.compile(r"(?<![\w.])([A-Za-z_][\w.-]{0,120}+)[\[(（［]")
@@ -110,7 +122,7 @@ _CANONICAL_REF = re.compile(r":evidence[0-9]+:|[#＃]E[0-9]+|\$[0-9]+")
 _WIDE = "：＝［（＃"
 
 ASSIGNMENT_LINE = re.compile(
-    rf"[\s>*`\-•0-9.)]{{0,16}}+(?P<ref>{_COLON_REF}|{_HASH_REF}|{_DOLLAR_REF}|{_BARE_REF}){_MARK}\s{{0,8}}"
+    rf"[\s>*`\-•0-9.)]{{0,16}}+(?P<ref>{REFERENCE_HEAD}){_MARK}\s{{0,8}}"
     rf"(?::?==?|：?＝)\s*+(?P<rest>.*)",
     re.DOTALL,
 )
@@ -167,7 +179,9 @@ class Heads:
                 findings.append(Finding(at, last, _DECORATIONS[last], "left out"))
             at = token.end()
         if at == len(window):
-            return Head("label", 0, tuple(findings)) if last == "step" and not closing else None
+            if last != "step" or closing:
+                return None
+            return Head("label", 0, tuple(findings), int(_DIGITS.findall(window)[-1]))
         if window[-1] in ":：":
             return self._word(_WORDS.fullmatch(window, at), 0, at, findings, closing)
         if window[-2:-1] in _NO_NAME:

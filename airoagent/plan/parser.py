@@ -24,6 +24,7 @@ The rules, all linear in the text, and the same for a whole text and for chunks 
 - The **answer** is the ``Answer:`` line. A lone reference ends it; prose goes on until a blank line, a fence or a
   statement. An answer before any step is chatter, and so is everything after the answer. Without an answer line the
   plan's answer is None and what the last step finds answers (finding no_answer).
+- A text that is refused, or has lines left over and no answer, is read once more as another notation (`rewriting`).
 - Errors, in `PlanError.kind`: empty_plan, unknown_tool, duplicate_id, undefined_reference, self_reference, cycle,
   truncated, too_large, syntax. Everything else is repaired, each repair a Diagnostic.
 """
@@ -33,6 +34,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from airoagent.errors import PlanError
 from airoagent.findings import render_diagnostic
 from airoagent.plan.draft import Draft, PlanLimits
 from airoagent.plan.plans import Plan
@@ -41,6 +43,9 @@ from airoagent.plan.steps import Step
 from airoagent.plan.tool_names import ToolNames
 
 __all__ = ["PlanLimits", "PlanParser", "parse_plan", "render_diagnostic"]
+
+_UNREAD = ("empty_plan", "syntax", "truncated", "self_reference", "undefined_reference")
+"""Why a text may be refused that another notation explains."""
 
 _RETURNS = re.compile(r"(?<!\r)\r++\n")  # the look-behind keeps a failed run of \r from being tried again within it
 
@@ -68,7 +73,7 @@ class PlanParser:
     Work and memory grow with the text only; the pieces it comes in make no difference to steps, findings or answer.
     """
 
-    __slots__ = ("_crlf", "_draft", "_finished", "_raw", "_reader", "_returns")
+    __slots__ = ("_crlf", "_draft", "_finished", "_given", "_raw", "_reader", "_returns")
 
     def __init__(self, tools: Iterable[object], limits: PlanLimits | None = None) -> None:
         self._draft = Draft(ToolNames(tools), limits or PlanLimits())
@@ -76,6 +81,7 @@ class PlanParser:
         self._raw: list[str] | None = None  # the text as it came, where that differs from what is read
         self._returns = 0  # carriage returns held back until it is known whether a newline follows
         self._crlf = False
+        self._given: list[Step] = []  # the steps handed out so far
         self._finished = False
 
     def feed(self, chunk: str) -> tuple[Step, ...]:
@@ -98,7 +104,25 @@ class PlanParser:
         self._reader.end(truncated)
         text = self._reader.source.all()
         raw = text if self._raw is None else "".join(self._raw)
-        return Plan(*self._draft.finish(text, raw, truncated))
+        draft = self._draft
+        try:
+            plan = Plan(*draft.finish(text, raw, truncated))
+        except PlanError as error:
+            again = self._otherwise(text, truncated) if error.kind in _UNREAD else None
+            if again is None:
+                raise
+            return again
+        if plan.answer is None and any(found.kind == "chatter" for found in draft.findings):
+            again = self._otherwise(text, truncated)
+            if again is not None and again.answer is not None and len(again.steps) >= len(plan.steps):
+                return again
+        return plan
+
+    def _otherwise(self, text: str, truncated: bool) -> Plan | None:
+        from airoagent.plan.rewriting import read_otherwise
+
+        draft = self._draft
+        return read_otherwise(text, draft.names, draft.limits, truncated, self._given)
 
     @property
     def assigned(self) -> tuple[str, ...]:
@@ -111,7 +135,9 @@ class PlanParser:
         if room < 0:
             return ()
         if len(chunk) <= room:
-            return self._reader.read(chunk)
+            steps = self._reader.read(chunk)
+            self._given += steps
+            return steps
         steps = self._reader.read(chunk[:room])
         self._draft.fail(most, "too_large", f"The text has more than {most} characters.")
         self._reader.source.append(chunk[room])  # one over the limit, so that nothing more is read

@@ -251,6 +251,7 @@ class StatementReader:
         ]
         self._content = at + 1
         if head.kind in ("plan", "label"):
+            self._fields.listed = head.number or self._fields.listed
             frame.begin_thought(start)
         elif head.kind == "question":
             frame.kind = "question"
@@ -402,8 +403,8 @@ class StatementReader:
             self._frame.chatter(scanner.start)
 
     def _take_object(self, start: int, end: int, scanner: ObjectScanner) -> None:
-        known = scanner.found if start == scanner.start else 0
-        self._objects.take(self.source.slice(start, end), start, scanner.line, known > 0)
+        whole = self.source.slice(start, end)
+        self._objects.take(whole, start, scanner.line, start == scanner.start and scanner.found > 0)
         if self._objects.answered:
             self._to_after()
 
@@ -427,8 +428,7 @@ class StatementReader:
 
     def _after(self, sign: str, at: int) -> None:
         text = self.source.slice(self._content, at)
-        line = text.strip()
-        if is_taken_back(line):
+        if is_taken_back(line := text.strip()):
             self._draft.begin_again(self._content)
             self._answer = AnswerReader()
             self._to_frame(at)

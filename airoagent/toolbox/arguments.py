@@ -58,9 +58,11 @@ def bound(tool: Tool) -> Call:
     background = not (inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(type(function).__call__))
     # The usual case, without a look at the parts: the input is the one parameter's text.
     plain = "" if wanted or background else _plain_parameter(tool)
+    loose = len(tool.parameters) > 1  # then other parameters may be given in the text
 
     async def call(text: str, context: ToolContext | None, parts: Filled = ()) -> Any:
-        if plain and not text.startswith(("{", "[", plain)) and not text[:1].isspace():
+        named = loose and ("=" in text or ": " in text)
+        if plain and not named and not text.startswith(("{", "[", plain)) and not text[:1].isspace():
             given: dict[str, Any] = {plain: text}
         else:
             given = arguments(text, parts or (text,))
@@ -111,7 +113,8 @@ def arguments_for(tool: Tool) -> Arguments:
 
     def arguments(text: str, parts: Filled) -> dict[str, Any]:
         first = parts[0].lstrip() if isinstance(parts[0], str) else ""
-        if takes_text and first[:1] not in ("{", "[") and not _PAIR.match(first):
+        pair = _PAIR if len(names) == 1 else _ANY_PAIR
+        if takes_text and first[:1] not in ("{", "[") and not pair.match(first):
             return {only: text}
         if not checked:
             from airoagent.calls.signatures import function_of
@@ -132,13 +135,15 @@ def arguments_for(tool: Tool) -> Arguments:
         raise ToolError(
             f"{tool.name} takes several parameters ({', '.join(names)}), and its input is not a JSON object: "
             f"{template.reason}",
-            f'write them in the brackets: {tool.name}[{{"{names[0]}": ...}}]',
+            f"write them in the brackets: {tool.name}[{', '.join(f'{name}=...' for name in names[:3])}]",
         )
 
     return arguments
 
 
 _PAIR = re.compile(r"(\w+)\s*=(?!=)\s*")
+_ANY_PAIR = re.compile(rf"(?:.*,\s*)?{_PAIR.pattern}|\w+\s*:\s.*[,;\n]\s*\w+\s*:\s", re.DOTALL)
+_COLON_PAIR = re.compile(r"(\w+)\s*:\s+")
 _LIST_OF_ONE = re.compile(r"""\[\s*(?:"([^"\\]+)"|'([^'\\]+)')\s*\]""")
 
 
@@ -162,7 +167,7 @@ class _Template:
         text = "".join(
             part if isinstance(part, str) else f"{self._open}{next(numbers)}{self._close}" for part in parts
         ).strip()
-        value: Json = _pairs(text, names)
+        value: Json = _pairs(text, names, _PAIR) or _pairs(text, names, _COLON_PAIR)
         if lone := _LIST_OF_ONE.fullmatch(text):
             value = {"input": lone[1] or lone[2]}
         if value is None:
@@ -205,11 +210,19 @@ class _Template:
         return "".join(pieces)
 
 
-def _pairs(text: str, names: Sequence[str]) -> dict[str, Json] | None:
-    """The values of ``a=1, b="two"``; None where the text does not start with one of the names and a sign."""
-    starts = [match for match in _PAIR.finditer(text) if match[1] in names and _starts_pair(text, match.start())]
-    if not starts or starts[0].start() or len({match[1] for match in starts}) < len(starts):
+def _pairs(text: str, names: Sequence[str], pair: re.Pattern[str]) -> dict[str, Json] | None:
+    """The values of ``a=1, b="two"``; None where the text does not start with one of the names and a sign.
+
+    The first parameter may stand alone before the others, as in ``"two", b=1``.
+    """
+    starts = [match for match in pair.finditer(text) if match[1] in names and _starts_pair(text, match.start())]
+    if len(starts) < (2 if pair is _COLON_PAIR else 1) or len({match[1] for match in starts}) < len(starts):
         return None
+    if lead := text[: starts[0].start()].strip():
+        if pair is not _PAIR or names[0] in {match[1] for match in starts} or lead[-1] != "," or lead[0] in "{[":
+            return None
+        rest = _pairs(text[starts[0].start() :], names, pair) or {}
+        return {names[0]: _value(lead), **rest}
     ends = [*(match.start() for match in starts[1:]), len(text)]
     return {match[1]: _value(text[match.end() : end].strip()) for match, end in zip(starts, ends, strict=True)}
 

@@ -452,4 +452,4 @@ def _output(name: str, result: Any) -> ToolOutput:
     if result.is_error:
         raise ToolError(f"{name}: {' '.join(text.split())[:500] or 'it failed'}", "the server refused this call")
     note = f"left out, since it is not text: {', '.join(left_out)}" if left_out else ""
-    return ToolOutput(text, tuple(sources), note)
+    return ToolOutput(text or (f"({note})" if note else ""), tuple(sources), note)

@@ -2,14 +2,16 @@
 
 Without a choice a model is offered the tools it was trained on, as far as they make sense here, and the user's own.
 Calculator, Today and CodeWriter wait to be named: every line of the prompt that a question does not need makes a small
-model's plan worse. The built-in model plans by templates, so it is offered Calculator and Today, too. A plan that is
-given (a file, Python) may call any known tool.
+model's plan worse. The built-in model plans by templates, so it is offered Calculator and Today, too; other models are
+offered Table where the documents hold tables. A plan that is given (a file, Python) may call any known tool.
 """
 
 from __future__ import annotations
 
 import difflib
+import os
 from collections.abc import Callable, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +23,18 @@ __all__ = ["named_tool", "offered_tools"]
 
 _READER = "KnowledgeModel"
 _FOR_TEMPLATES = ("Calculator", "Today")
+_FOR_TABLES = ("Table",)
+_TABLES = (".csv", ".tsv", ".xlsx", ".xlsm", ".ods")
+_MOST_LOOKED_AT = 1000  # entries of a folder
 _BUILT_IN = ("DuckDuckGo", "DocumentSearch", "TextScraper", "HyperlinkExtractor", _READER)
 
 
 def offered_tools(
-    known: Toolbox, tools: Sequence[str | Tool | Callable[..., Any]] | None, docs: bool, web: bool, templates: bool
+    known: Toolbox,
+    tools: Sequence[str | Tool | Callable[..., Any]] | None,
+    docs: Sequence[str | Path],
+    web: bool,
+    templates: bool,
 ) -> Toolbox:
     """The tools offered to the model: those named, or the built-in ones that make sense here and the user's own.
 
@@ -34,25 +43,33 @@ def offered_tools(
     added = [item for item in tools or () if isinstance(item, str) and item.startswith("+")]
     if tools is not None and added:
         rest = [item[1:] if isinstance(item, str) and item.startswith("+") else item for item in tools]
-        more = offered_tools(known, rest, docs, web, templates)
+        chosen = offered_tools(known, rest, docs, web, templates)
         usual = offered_tools(known, None, docs, web, templates)
-        return Toolbox([*usual.values(), *(tool for name, tool in more.items() if name not in usual)])
+        return Toolbox([*usual.values(), *(tool for name, tool in chosen.items() if name not in usual)])
     if tools is None:
         search = {"DocumentSearch"} if docs else set()
         if web or not docs:
             search.add("DuckDuckGo")
-        usual_names = (*_BUILT_IN, *(_FOR_TEMPLATES if templates else ()))
+        more = _FOR_TEMPLATES if templates else _FOR_TABLES if any(map(_holds_tables, docs)) else ()
+        usual_names = (*_BUILT_IN, *more)
         names = [name for name in usual_names if name in known and (name in search or name not in _BUILT_IN[:2])]
         return Toolbox([*(known[name] for name in names), *(t for t in known.values() if not _is_bundled(t))])
-    chosen: list[Tool] = []
-    for item in tools:
-        if isinstance(item, str):
-            chosen.append(named_tool(item, known))
-        else:
-            chosen.append(as_tool(item))
-    if _READER in known and not any(tool.name == _READER for tool in chosen):
-        chosen.append(known[_READER])
-    return Toolbox(chosen)
+    named = [named_tool(item, known) if isinstance(item, str) else as_tool(item) for item in tools]
+    if _READER in known and not any(tool.name == _READER for tool in named):
+        named.append(known[_READER])
+    return Toolbox(named)
+
+
+def _holds_tables(path: str | Path) -> bool:
+    """Whether documents are, or have at the top of their folder, a table or spreadsheet."""
+    place = Path(path).expanduser()
+    try:
+        names = (
+            [place.name] if place.is_file() else [entry.name for entry in islice(os.scandir(place), _MOST_LOOKED_AT)]
+        )
+    except OSError:  # that it cannot be read is said where it is opened
+        return False
+    return any(name.lower().endswith(_TABLES) for name in names)
 
 
 def named_tool(name: str, known: Toolbox) -> Tool:

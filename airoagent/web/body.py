@@ -26,6 +26,8 @@ _PACKED = frozenset(
 _JSON_XML = frozenset({"application/json", "application/xml", "application/xhtml+xml"})
 UNKNOWN_TYPES = frozenset(
     {"", "application/octet-stream", "application/unknown", "unknown/unknown", "binary/octet-stream"}
+    | {"html", "xhtml", "text/*", "*/*"}
+    | {f"application/{word}" for word in ("download", "x-download", "force-download", "x-unknown")}
 )
 
 _MAGIC = {

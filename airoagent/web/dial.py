@@ -257,7 +257,7 @@ class _Mended:
 
 def _without_bad_lines(head: bytes) -> bytes:
     """A head with its first line, its headers, their continuations and the empty line at its end."""
-    first, *lines = head.splitlines(keepends=True) or [b""]
+    first, *lines = head.replace(b"\x00", b" ").splitlines(keepends=True) or [b""]
     kept = [line for line in lines if line[:1] in b" \t\r\n" or _HEADER.match(line)]
     return b"".join([first, *(_HEADER.sub(rb"\1:", line) for line in kept)])
 

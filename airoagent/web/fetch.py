@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import html
 import ssl
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager, suppress
@@ -312,7 +313,7 @@ class _Fetch:
         body, cut = await read_body(
             answer.chunks, inflater, limits.wire, limits.body, lambda head: check_sniff(head, charset, str(url))
         )
-        onward = "" if self.api or "html" not in kind else _refresh_of(body, charset)
+        onward = "" if self.api or "html" not in kind else _refresh_of(answer.headers.get("Refresh", ""), body, charset)
         target = joined(url, onward) if onward else ""
         if target and target.partition("#")[0] != str(url):
             return target
@@ -383,9 +384,11 @@ def _origin(url: httpx.URL) -> str:
     return f"{url.scheme}://{url.netloc.decode('ascii')}"
 
 
-def _refresh_of(body: bytes, charset: str) -> str:
-    """Where a page sends its reader at once, by a <meta http-equiv=refresh>; "" if it does not."""
+def _refresh_of(header: str, body: bytes, charset: str) -> str:
+    """Where a page sends its reader at once, by a header or a <meta http-equiv=refresh>; "" if it does not."""
     head = body[:_HEAD]
+    if header:
+        return parse_html(f'<meta http-equiv="refresh" content="{html.escape(header)}">').refresh
     return parse_html(decode(head, charset)).refresh if b"refresh" in head.lower() else ""
 
 

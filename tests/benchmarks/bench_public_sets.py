@@ -6,6 +6,8 @@ FOLDER has what is to be measured, unpacked next to each other (what is not ther
   right answers, written in the forms of several models, read back as the same calls
 - `protego-*`: the sdist of Protego: decisions by 4,000 robots.txt files, compared with Protego's own
 - `linkify_it_py-*`: the sdist of linkify-it-py: links found in its texts
+- `trafilatura-0.*`: an sdist of trafilatura up to 0.3, which has its test pages: which of the passages that its tests
+  name are found, and which of those that are not the page's text (F1: ours, and that of the installed trafilatura)
 
 With `-v` it prints what differs.
 """
@@ -13,6 +15,7 @@ With `-v` it prints what differs.
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -21,10 +24,12 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+import trafilatura
 import yaml
 from protego import Protego
 
 from airoagent import AiroError, extract_links, load_functions, parse_calls
+from airoagent.documents.read_page import read_page
 from airoagent.web.politeness import Robots
 
 Call = tuple[str, dict[str, Any]]
@@ -159,8 +164,50 @@ def links(folder: Path) -> None:
         print("  ", *one)
 
 
+def pages(folder: Path) -> None:
+    tests = (folder / "tests" / "unit_tests.py").read_text(encoding="utf-8")
+    files = dict(re.findall(r"^\s*'(\S+)': '(\S+)'", tests, re.MULTILINE))
+    readers = {"ours": ours, "trafilatura": theirs}
+    right, missed, extra = Counter[str](), Counter[str](), Counter[str]()
+    count = 0
+    for url, checks in re.findall(r"load_mock_page\('(\S+?)'[^\n]*\n((?:\s*assert [^\n]+\n)+)", tests):
+        path = folder / "tests" / "cache" / files.get(url, "-")
+        if not path.is_file():
+            continue
+        count += 1
+        checks = re.sub(r"\s# .*", "", checks)
+        passages = re.findall(r"(?:'((?:[^'\\]|\\.)+)'|\"([^\"]+)\") (not in|in) result", checks)
+        for name, read in readers.items():
+            text = " ".join(read(path.read_bytes(), url).split())
+            for one, other, sense in passages:
+                passage = " ".join((one.replace("\\'", "'").replace("\\n", " ") or other).split())
+                if "<" in passage or "&" in passage:  # of trafilatura's own XML
+                    continue
+                found = passage in text
+                right[name] += found and sense == "in"
+                missed[name] += not found and sense == "in"
+                extra[name] += found and sense == "not in"
+                if "-v" in sys.argv and name == "ours" and found != (sense == "in"):
+                    print("  ", url, "misses" if sense == "in" else "has", repr(passage))
+    for name in readers:
+        f1 = 2 * right[name] / max(1, 2 * right[name] + missed[name] + extra[name])
+        print(
+            f"pages: {name}: F1 {f1:.3f} on {count} pages ({right[name]} passages found, "
+            f"{missed[name]} missed, {extra[name]} that do not belong)"
+        )
+
+
+def ours(body: bytes, url: str) -> str:
+    return read_page(body, "text/html", url).text
+
+
+def theirs(body: bytes, url: str) -> str:
+    return trafilatura.extract(body, include_comments=False, fast=False) or ""
+
+
 if __name__ == "__main__":
     base = Path(sys.argv[1])
-    for name, measure in {"bfcl_eval/data": leaderboard, "protego-*": robots, "linkify_it_py-*": links}.items():
+    sets = {"bfcl_eval/data": leaderboard, "protego-*": robots, "linkify_it_py-*": links, "trafilatura-0.*": pages}
+    for name, measure in sets.items():
         for found in filter(Path.is_dir, base.glob(name)):
             measure(found)

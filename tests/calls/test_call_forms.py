@@ -50,6 +50,7 @@ def calls(text: str, format: str = "json") -> list[tuple[str, dict[str, Any]]]:
         f"functions.find_flights:0 <|tool_call_argument_begin|>{WRITTEN}",
         "find_flights(origin='OSL', destination=\"LIS\")",
         "[find_flights('OSL', 'LIS')]",
+        "<|python_tag|>find_flights.call(origin='OSL', destination='LIS')",
         "```python\nfind_flights(\n    origin='OSL',\n    destination='LIS',\n)\n```",
         "<tool_call>\n<function=find_flights>\n<parameter=origin>\nOSL\n</parameter>\n<parameter=destination>\nLIS\n"
         "</parameter>\n</function>\n</tool_call>",
@@ -134,6 +135,8 @@ def test_what_is_only_talked_about_or_needs_running_is_no_call(text: str) -> Non
         (r"C:\Users\bob\new.txt", r"C:\Users\bob\new.txt"),
         (r"C:\\temp\\new", r"C:\temp\new"),
         (r"C:\temp\new.txt", r"C:\temp\new.txt"),
+        (r"\\server\share", r"\\server\share"),
+        (r"\\server\\share", r"\server\share"),
         (r"Plan C:\nnext", "Plan C:\nnext"),
         (r"one\ntwo\tthree", "one\ntwo\tthree"),
         ('first, "second" and "third". The end', 'first, "second" and "third". The end'),
@@ -143,6 +146,12 @@ def test_what_is_only_talked_about_or_needs_running_is_no_call(text: str) -> Non
 def test_values_keep_their_backslashes_and_their_quotes(written: str, value: str) -> None:
     text = f'{{"function": "write_file", "params": {{"path": "x", "content": "{written}"}}}}'
     assert calls(text) == [("write_file", {"path": "x", "content": value})]
+
+
+@pytest.mark.parametrize("value", [r"C:\temp\new.txt", r"\frac{1}{4} \times x", r"\d+\s", r"a\\b"])
+def test_values_in_the_quotes_of_yaml_keep_their_backslashes(value: str) -> None:
+    text = f'function: write_file\nparams:\n  path: x\n  content: "{value}"'
+    assert calls(text, "yaml") == [("write_file", {"path": "x", "content": value.replace(r"\\", "\\")})]
 
 
 @pytest.mark.parametrize(

@@ -235,6 +235,9 @@ PORTS = load_functions("ebb:\n  params: {port: A port.}\nflow:\n  params: {port:
         (f"First {json.dumps(EBB)}, then {json.dumps(FLOW)}", ["ebb", "flow"]),
         (f"1. {json.dumps(EBB)}\n2. {json.dumps(FLOW)}", ["ebb", "flow"]),
         (f"I call {json.dumps(EBB)} for you.", ["ebb"]),
+        (f"For example:\n```json\n{json.dumps(EBB)}\n```\nHere it is:\n```json\n{json.dumps(FLOW)}\n```", ["flow"]),
+        (f"An example of the format: {json.dumps(EBB)}\n{json.dumps(FLOW)}", ["flow"]),
+        (f"Example:\n{json.dumps(EBB)}", ["ebb"]),
     ],
 )
 def test_a_call_within_a_sentence_is_talked_about_where_another_stands_on_its_own_line(

@@ -56,6 +56,24 @@ def article(part: str) -> str:
             "<table><tr><th colspan=2>Adults<th>Child</tr><tr><td>1<td>2<td>3</tr></table>",
             "Adults |  | Child\n1 | 2 | 3",
         ),
+        (
+            "<p>It is <sup>1</sup>⁄<sub>2</sub> of it, or 1<sup>3</sup>/<sub>4</sub> cups</p>",
+            "It is 1/2 of it, or 1 3/4 cups",
+        ),
+        ("<p><math><msqrt><mn>2</mn></msqrt></math></p>", "√(2)"),
+        ("<ol type=a><li>Open</li><li>Turn</li></ol>", "a. Open\nb. Turn"),
+        ("<ol type=I start=4><li>Open</li><li>Turn</li></ol>", "IV. Open\nV. Turn"),
+        (
+            "<table><tr><th>Day<th>Fare</tr><tr><td rowspan=0>Mon<td>9</tr><tr><td>4</tr><tr><td>2</tr></table>",
+            "Day | Fare\nMon | 9\nMon | 4\nMon | 2",
+        ),
+        (
+            "<p>We teach <span>Java</span><span>Script</span> and <b>Git</b><b>Hub</b></p>",
+            "We teach JavaScript and GitHub",
+        ),
+        ("<h2><span>Java</span><span>Script</span></h2>", "JavaScript"),
+        ("<p><span class=name>Ann</span><span class=role>Editor</span></p>", "Ann Editor"),
+        ("<div><span>Author</span><span>Jane Doe</span></div>", "Author Jane Doe"),
         ("<p>It is open.</p>", "It is open."),
         ("<div><span>May</span><span>5</span><span>, 2024</span></div>", "May 5, 2024"),
         ("<div><span>By</span><span>Anna Berg</span><time>12 May</time></div>", "By Anna Berg 12 May"),
@@ -184,3 +202,57 @@ def test_a_cyrillic_page_that_declares_no_charset_is_read() -> None:
     text = "Паром ходит каждый час от старого причала и берёт велосипеды."
     assert read(f"<html><body><p>{text}</p></body></html>".encode("cp1251"), "text/html").text == text
     assert read("<p>Die Fähre fährt für Gäste.</p>".encode("cp1252"), "text/html").text == "Die Fähre fährt für Gäste."
+
+
+APP = "<html><head><title>Ferry</title>{head}</head><body><div id=app></div>{body}</body></html>"
+
+
+@pytest.mark.parametrize(
+    ("head", "body", "text"),
+    [
+        (
+            "",
+            "<noscript><p>Open daily from 9 to 5, but not on Mondays.</p></noscript>",
+            "Open daily from 9 to 5, but not on Mondays.",
+        ),
+        ("", f"<noscript><article><h1>Ferry</h1><p>{PROSE}</p></article></noscript>", f"Ferry\n\n{PROSE.strip()}"),
+        ("", "<noscript>You need to enable JavaScript to run this application.</noscript>", ""),
+        ('<meta name="description" content="The ferry sails every hour.">', "", "The ferry sails every hour."),
+        (
+            '<script type="application/ld+json">{"@graph": [{"@type": "Recipe", "name": "Soup", "recipeIngredient": '
+            '["200 g kelp"], "recipeInstructions": [{"text": "Boil the kelp for ten minutes."}]}]}</script>',
+            "",
+            "Soup\n\n200 g kelp\n\nBoil the kelp for ten minutes.",
+        ),
+        (
+            '<script id="__NEXT_DATA__" type="application/json">{"props": {"article": {"body": "<p>The strike of the '
+            'crews <b>ended</b> on Tuesday.</p>"}}}</script>',
+            "",
+            "The strike of the crews ended on Tuesday.",
+        ),
+        ("", f"<noscript><p>Enable JavaScript.</p></noscript><p>{PROSE}</p>", PROSE.strip()),
+    ],
+)
+def test_a_page_that_shows_nothing_without_its_scripts_gives_what_it_says_elsewhere(
+    head: str, body: str, text: str
+) -> None:
+    assert read(APP.format(head=head, body=body)).text == text
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        "<script>window.location.href = '/new.html';</script>",
+        '<script>location.replace("https://a.example/new.html")</script>',
+        '<noscript><meta http-equiv="refresh" content="0;url=/new.html"></noscript>',
+    ],
+)
+def test_where_a_script_sends_its_reader_is_a_link(head: str) -> None:
+    assert [link.url for link in read(APP.format(head=head, body="")).links] == ["https://a.example/new.html"]
+    assert not read(f"<html><head>{head}</head><body><p>{PROSE}</p></body></html>").links
+
+
+def test_a_standfirst_between_the_headline_and_the_text_is_kept() -> None:
+    head = "<div class=top><h1>Strike ends</h1><h2 class=dek>It began on 3 May.</h2></div>"
+    page = read(f"<html><body>{head}<div class=text>{f'<p>{PROSE}</p>' * 3}</div></body></html>")
+    assert page.text.startswith("Strike ends\n\nIt began on 3 May.\n\n")

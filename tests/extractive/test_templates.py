@@ -216,8 +216,7 @@ def test_sums_go_to_the_calculator(question: str, sum_: str) -> None:
 
 
 OFFERED = [
-    (tool.name, tool.description)
-    for tool in offered_tools(SHIPPED, None, docs=False, web=True, templates=True).values()
+    (tool.name, tool.description) for tool in offered_tools(SHIPPED, None, docs=(), web=True, templates=True).values()
 ]
 CHAIN = ["DuckDuckGo", "HyperlinkExtractor", "TextScraper", "KnowledgeModel"]
 

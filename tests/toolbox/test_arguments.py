@@ -241,3 +241,24 @@ def test_an_async_function_is_awaited_whatever_is_around_it() -> None:
     functions: list[Callable[..., Any]] = [answer, wrapped, sync, functools.partial(sync), functools.partial(answer)]
     for function in functions:
         assert asyncio.run(bound(tool("say", description="Says it.")(function))("x", None)) == "<x>"
+
+
+@pytest.mark.parametrize(
+    ("text", "given"),
+    [
+        ("Oslo", ("Oslo", 1)),
+        ("Oslo, days=3", ("Oslo", 3)),
+        ('"Oslo, Norway", days=3', ("Oslo, Norway", 3)),
+        ("city: Oslo, days: 3", ("Oslo", 3)),
+        ("days=3; city=Oslo", ("Oslo", 3)),
+        ("weather = fine, really: yes", ("weather = fine, really: yes", 1)),
+        ("city: of the sea", ("city: of the sea", 1)),
+    ],
+)
+def test_the_parameters_after_the_first_may_be_named_in_the_text(text: str, given: tuple[str, int]) -> None:
+    @tool
+    def forecast(city: str, days: int = 1) -> str:
+        """Forecasts."""
+        return json.dumps((city, days))
+
+    assert json.loads(asyncio.run(bound(forecast)(text, None))) == list(given)

@@ -285,6 +285,9 @@ class TestPages:
         assert (got.title, "Hello" in got.text) == ("T", True)
         server.routes["/x"] = answer(200, b"<html><title>T</title>", Content_Type="application/octet-stream")
         assert run(server, lambda fetch: fetch.page(server.url("/x"))).title == "T"
+        for kind in ("html", "*/*", "application/x-download"):
+            server.routes["/x"] = answer(200, b"<html><title>T</title>", Content_Type=kind)
+            assert run(server, lambda fetch: fetch.page(server.url("/x"))).title == "T"
 
     def test_documents_are_asked_for_their_addresses(self, server: Loopback) -> None:
         class Folder:
@@ -311,6 +314,7 @@ class TestOddities:
             "Content-Encoding: none",
             "Content-Encoding: utf-8",
             ": nothing",
+            "X-City: M\0nchen",
         ],
     )
     def test_an_odd_header_line_does_not_keep_a_page_from_being_read(self, server: Loopback, line: str) -> None:
@@ -337,6 +341,8 @@ class TestOddities:
     def test_a_page_that_sends_its_reader_on_is_followed(self, server: Loopback) -> None:
         server.routes["/new"] = page("<p>The new page.</p>")
         got = get(server, page("<html><head><meta http-equiv=refresh content='0; url=/new'></head></html>"))
+        assert got.final_url.endswith("/new") and b"The new page." in got.body
+        got = get(server, answer(200, b"", Content_Type="text/html", Refresh="0; url=/new"))
         assert got.final_url.endswith("/new") and b"The new page." in got.body
 
     def test_a_page_that_refreshes_itself_is_read_once(self, server: Loopback) -> None:

@@ -1,0 +1,154 @@
+"""``airo mcp``: the MCP servers whose tools a plan can call."""
+
+from __future__ import annotations
+
+import json
+import os
+import tomllib
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from airoagent.cli.display import plain
+from airoagent.cli.options import json_lines_option
+from airoagent.errors import UsageError
+from airoagent.settings import config_folder, load_settings, mcp_server, private_file
+from airoagent.textfiles import read_text
+
+if TYPE_CHECKING:
+    from airoagent.settings import McpServer
+
+__all__ = ["mcp_command"]
+
+_config_option = click.option(
+    "--config", "config_file", metavar="FILE", help="Use this config file instead of your own."
+)
+
+
+@click.group("mcp")
+def mcp_command() -> None:
+    """Add, list and check MCP servers. Their tools are called SERVER.tool in a plan."""
+
+
+@mcp_command.command("add", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+@click.argument("name")
+@click.argument("server", nargs=-1, required=True, type=click.UNPROCESSED, metavar="COMMAND...|URL")
+@click.option("-e", "--env", multiple=True, metavar="NAME=VALUE", help="Set a variable for the server (repeatable).")
+@click.option("--side-effects/--no-side-effects", default=None, help="Ask before each call of its tools, or never.")
+@_config_option
+def add(
+    name: str, server: tuple[str, ...], env: tuple[str, ...], side_effects: bool | None, config_file: str | None
+) -> None:
+    """Add the server that COMMAND starts, or that answers at URL, to the config file. Options come before NAME.
+
+    \b
+    Examples:
+      airo mcp add files files-server --root /srv/docs
+      airo mcp add --env 'KEY=$TEAM_KEY' team https://mcp.example/mcp
+      airo mcp check files
+    """
+    file = Path(config_file).expanduser() if config_file else config_folder() / "config.toml"
+    given = server[1:] if server[0] == "--" else server
+    is_address = len(given) == 1 and given[0].startswith(("http://", "https://"))
+    table: dict[str, object] = {"url": given[0]} if is_address else {"command": list(given)}
+    pairs = [one.partition("=") for one in env]
+    if any(not key or not sign for key, sign, _ in pairs):
+        raise UsageError("--env wants NAME=VALUE", "for example --env 'KEY=$TEAM_KEY'")
+    if pairs:
+        table["env"] = {key: value for key, _, value in pairs}
+    if side_effects is not None:
+        table["side_effects"] = side_effects
+    made = mcp_server(name, table, "airo mcp add")
+    before = read_text(file, f"the config file {file}") if file.exists() else ""
+    if any(made.name == other.name for other in load_settings(config_file=file if file.exists() else None).mcp_servers):
+        raise UsageError(f"a server called {name} is already in {file}", "choose another name, or edit the file")
+    text = f"{before.rstrip()}\n\n{_table(made)}".lstrip("\n")
+    try:
+        tomllib.loads(text)
+        if not file.exists():
+            private_file(file)
+        half = file.with_name(f"{file.name}.{os.getpid()}.part")
+        private_file(half)
+        half.write_text(text, encoding="utf-8")
+        half.replace(file)
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(f"the server cannot be added to {file}: {error}", "add its table by hand") from error
+    except OSError as error:
+        raise UsageError(f"{file} cannot be written: {error.strerror}", "name another file with --config") from error
+    click.echo(str(file))
+    click.echo(f"Try it: airo mcp check {name}", err=True)
+
+
+def _table(server: McpServer) -> str:
+    """The server's table; a JSON string is a TOML string, too."""
+    lines = [f"[mcp.servers.{server.name}]"]
+    if server.command:
+        lines.append(f"command = {json.dumps(server.command, ensure_ascii=False)}")
+    else:
+        lines.append(f"url = {json.dumps(server.url)}")
+    if server.env:
+        pairs = ", ".join(f"{json.dumps(key)} = {json.dumps(value, ensure_ascii=False)}" for key, value in server.env)
+        lines.append(f"env = {{ {pairs} }}")
+    if server.side_effects is not None:
+        lines.append(f"side_effects = {str(server.side_effects).lower()}")
+    return "\n".join(lines) + "\n"
+
+
+def _servers(config_file: str | None) -> tuple[McpServer, ...]:
+    return load_settings(config_file=Path(config_file) if config_file else None).mcp_servers
+
+
+@mcp_command.command("list")
+@json_lines_option
+@_config_option
+def list_(as_json: bool, config_file: str | None) -> None:
+    """List the servers of the config file, without starting any. Values of variables are not shown."""
+    servers = _servers(config_file)
+    for server in servers:
+        if as_json:
+            record = asdict(server) | {"env": [key for key, _ in server.env]}
+            click.echo(json.dumps({key: value for key, value in record.items() if value not in ("", None, [])}))
+        else:
+            click.echo(f"{server.name:<20} {plain(server.url or ' '.join(server.command), 110)}")
+    if not servers:
+        click.echo("There are no MCP servers; add one: airo mcp add NAME COMMAND", err=True)
+
+
+@mcp_command.command("check")
+@click.argument("names", nargs=-1, metavar="[NAME...]")
+@json_lines_option
+@_config_option
+def check(names: tuple[str, ...], as_json: bool, config_file: str | None) -> int:
+    """Start the servers (all, or those named), list their tools, and say what is wrong. Exit 5 if one does not work."""
+    from airoagent.toolbox.mcp_servers import open_servers
+
+    servers = _servers(config_file)
+    if unknown := sorted(set(names) - {server.name for server in servers}):
+        known = ", ".join(server.name for server in servers)
+        raise UsageError(f"there is no MCP server called {unknown[0]}", f"known: {known}" if known else "airo mcp add")
+    wanted = [server for server in servers if not names or server.name in names]
+    opened = open_servers(wanted)
+    failed = False
+    for server in wanted:
+        origin = f"MCP server {server.name}"
+        tools = [tool for tool in opened.tools if tool.origin == origin]
+        problems = [broken for broken in opened.broken if broken.origin == origin]
+        failed = failed or any(broken.part == "all" for broken in problems)
+        if as_json:
+            names_of_tools = [tool.name for tool in tools]
+            problem_texts = [broken.error for broken in problems]
+            click.echo(json.dumps({"server": server.name, "tools": names_of_tools, "problems": problem_texts}))
+            continue
+        click.echo(f"{server.name}: {len(tools)} tool{'' if len(tools) == 1 else 's'}")
+        for tool in tools:
+            asks = " (asks first)" if tool.side_effects else ""
+            parameters = ", ".join(one.name for one in tool.parameters)
+            click.echo(f"  {tool.name}({plain(parameters, 60)}){asks}  {plain(tool.description, 80)}")
+        for broken in problems:
+            click.echo(f"  problem: {plain(broken.error, 300)}")
+    opened.close()
+    if not wanted:
+        click.echo("There are no MCP servers; add one: airo mcp add NAME COMMAND", err=True)
+    return 5 if failed else 0

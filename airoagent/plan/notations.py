@@ -1,0 +1,357 @@
+"""Plans in notations that the reader of statements does not know: XML, TOML, YAML, JSON of another shape, Python.
+
+    >>> [entry.tool for entry in xml_entries("<step><tool>Search</tool><input>otters</input></step>", str) or ()]
+    ['Search']
+
+Asked only where a text could not be read otherwise, so no plan in the usual form pays for it. Each reader returns the
+steps, and the lines between them, in order, with their places; None where the text is not in its notation, or is cut.
+"""
+
+from __future__ import annotations
+
+import ast
+import html
+import json
+import re
+import tomllib
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+from airoagent.calls.yaml_text import Unreadable, read_documents
+from airoagent.plan.fields import INPUT_KEYS, NUMBER_KEYS, THOUGHT_KEYS, TOOL_KEYS
+
+__all__ = ["ANSWER_KEYS", "Entry", "data_entries", "python_entries", "xml_entries"]
+
+ANSWER_KEYS = frozenset({"answer", "final answer", "the answer", "the final answer", "final"})
+_MOST_DEPTH = 32
+_NUMBER = re.compile(r"([0-9]{1,9})[^0-9]*\Z")
+
+Resolve = Callable[[str], str | None]
+
+
+class Entry(NamedTuple):
+    """A step (with a ``tool``) or a line of text, and the offset where it stands."""
+
+    at: int
+    line: str
+    tool: str = ""
+    input: str = ""
+    number: int | None = None
+    thought: str = ""
+
+
+def _key(name: object) -> str:
+    return " ".join(str(name).replace("_", " ").replace("-", " ").lower().split()).removeprefix("external ")
+
+
+def _answer(at: int, text: str) -> Entry:
+    return Entry(at, json.dumps({"answer": text.strip()}, ensure_ascii=False))
+
+
+def _text(value: Any) -> str:
+    """An input as text: the one value of a map or list, or all of it as JSON."""
+    while isinstance(value, dict | list) and len(value) == 1:
+        value = next(iter(value.values())) if isinstance(value, dict) else value[0]
+    if isinstance(value, str):
+        return value.strip()
+    return json.dumps(value, ensure_ascii=False, default=str) if value not in (None, [], {}) else ""
+
+
+class _Fields:
+    """The parts of one step, as they come."""
+
+    def __init__(self) -> None:
+        self.at, self.tool, self.thought, self.input, self.number = -1, "", "", None, None
+        self.params: dict[str, str] = {}
+
+    tool: str
+    input: str | None
+    number: int | None
+
+    def take(self, key: str, value: Any, resolve: Resolve) -> bool:
+        """Take a part by its key; False where it is not one."""
+        if key in TOOL_KEYS or (key == "name" and resolve(str(value))):
+            self.tool = str(value).strip()
+        elif key in INPUT_KEYS or key in ("args", "params", "tool args"):
+            self.input = None if value is None else _text(value)
+        elif key in NUMBER_KEYS or key == "number":
+            found = _NUMBER.search(str(value)[-40:])
+            self.number = int(found[1]) if found else self.number
+        elif key in THOUGHT_KEYS and isinstance(value, str):
+            self.thought = " ".join(value.split())
+        else:
+            return False
+        return True
+
+    def entry(self, at: int) -> Entry | None:
+        """The step, if it has a tool and an input."""
+        given = self.input if self.input is not None else _text(self.params) if self.params else None
+        return None if not self.tool or given is None else Entry(at, "", self.tool, given, self.number, self.thought)
+
+
+_TAG = re.compile(
+    r"<(?P<end>/)?(?P<name>[A-Za-z_][\w.-]{0,99})(?P<value>=[\w.-]{1,99})?"
+    r"(?P<attributes>(?:\s+[\w-]{1,64}\s*=\s*(?:\"[^\"<]*\"|'[^'<]*'))*+)\s*(?P<empty>/)?>"
+)
+_ATTRIBUTE = re.compile(r"([\w-]+)\s*=\s*(?:\"([^\"]*)\"|'([^']*)')")
+_PARAMETER = frozenset({"parameter", "param", "argument", "arg"})
+_LEAVES = TOOL_KEYS | INPUT_KEYS | THOUGHT_KEYS | ANSWER_KEYS | NUMBER_KEYS | _PARAMETER
+_ONLY_CHILDREN = re.compile(r"(?:\s*<([A-Za-z_][\w-]*)>[^<]*</\1>)+\s*")
+_STATEMENT = re.compile(r"[0-9]:?\s*=\s*[A-Za-z].*[\[(]")
+_CDATA = re.compile(r"<!\[CDATA\[(.*)\]\]>", re.DOTALL)
+_CHILD = re.compile(r"<([A-Za-z_][\w-]*)>([^<]*)</\1>")
+
+
+def _plain(text: str) -> str:
+    """The text of an element, as it was before it was written in XML."""
+    cdata = _CDATA.fullmatch(text.strip())
+    return cdata[1] if cdata else html.unescape(text)
+
+
+def xml_entries(text: str, resolve: Resolve) -> list[Entry] | None:
+    """The steps that elements hold: as children, as attributes, or as the text in an element named after the tool."""
+    elements = _Elements(text, resolve)
+    at = 0
+    while tag := _TAG.search(text, at):
+        elements.between(at, text[at : tag.start()].strip())
+        after = elements.end(tag) if tag["end"] else elements.begin(tag)
+        if after is None:
+            return None
+        at = after
+    if elements.within:
+        return None  # cut
+    elements.flush(len(text))
+    elements.between(at, text[at:].strip())
+    return elements.found
+
+
+class _Elements:
+    """Goes through the tags of a text; ``within`` is the element whose parts are being gathered."""
+
+    def __init__(self, text: str, resolve: Resolve) -> None:
+        self.found: list[Entry] = []
+        self.within = ""
+        self._text, self._resolve, self._fields = text, resolve, _Fields()
+
+    def flush(self, place: int) -> None:
+        """End the step that is being gathered."""
+        fields, self._fields = self._fields, _Fields()
+        if entry := fields.entry(fields.at if fields.at >= 0 else place):
+            self.found.append(entry)
+
+    def between(self, at: int, text: str) -> None:
+        """Take the text between two tags."""
+        fields = self._fields
+        if text and self.within and fields.tool and fields.input is None and not fields.params:
+            fields.input = _plain(text)  # <step tool="Search">otters</step>
+        elif text:
+            self.found.append(Entry(at, text))
+
+    def end(self, tag: re.Match[str]) -> int:
+        """Take the tag that ends an element; returns where to read on."""
+        if _key(tag["name"]) == self.within:
+            self.flush(tag.start())
+            self.within = ""
+        return tag.end()
+
+    def begin(self, tag: re.Match[str]) -> int | None:
+        """Take the tag that begins an element; returns where to read on, None where the element never ends."""
+        text, key, at = self._text, _key(tag["name"]), tag.end()
+        attributes = {_key(one[1]): _plain(one[2] or one[3] or "") for one in _ATTRIBUTE.finditer(tag[0])}
+        own_tool = key not in TOOL_KEYS and self._resolve(tag["name"]) is not None
+        leaf = own_tool or key in _LEAVES
+        close = -1 if tag["empty"] or not leaf else text.find(f"</{tag['name']}>", at)
+        if leaf and close < 0 and not attributes:
+            return None
+        value = text[at:close] if close >= 0 else ""
+        holds_steps = not own_tool and key not in INPUT_KEYS and _TAG.search(value)
+        if close < 0 or holds_steps or attributes.keys() & TOOL_KEYS:
+            self.flush(tag.start())
+            self.within, self._fields.at = key, tag.start()
+            number = _NUMBER.search(tag["name"])
+            self._fields.number = int(number[1]) if number else None
+            for name, one in attributes.items():
+                self._fields.take(name, one, self._resolve)
+            if tag["empty"]:
+                self.flush(tag.start())
+                self.within = ""
+            return at
+        children = _ONLY_CHILDREN.fullmatch(value)
+        given = _text({one[1]: _plain(one[2]) for one in _CHILD.finditer(value)}) if children else ""
+        name = attributes.get("name") or (tag["value"] or "=").removeprefix("=") or str(at)
+        self._leaf(key, tag, given or _plain(value).strip(), own_tool, name)
+        return close + len(tag["name"]) + 3
+
+    def _leaf(self, key: str, tag: re.Match[str], given: str, own_tool: bool, name: str) -> None:
+        fields = self._fields
+        if key in ANSWER_KEYS:
+            self.flush(tag.start())
+            self.found.append(_answer(tag.start(), given))
+        elif key in _PARAMETER:
+            fields.params[name] = given
+        elif key in TOOL_KEYS and _STATEMENT.search(given):  # <action>#E1 = Search[otters]</action>
+            thought, self._fields = fields.thought, _Fields()
+            self.found.append(Entry(tag.start(), f"Plan: {thought}\n{given}" if thought else given))
+        elif own_tool:
+            self.flush(tag.start())
+            self.found.append(Entry(tag.start(), "", tag["name"], given, fields.number, fields.thought))
+        else:
+            if key in TOOL_KEYS | THOUGHT_KEYS and fields.entry(0):
+                self.flush(tag.start())  # the next step begins
+                fields = self._fields
+            fields.at = tag.start() if fields.at < 0 else fields.at
+            fields.take(key, given, self._resolve)
+
+
+_FENCED = re.compile(
+    r"^[ \t]*(?:`{3,}|~{3,})[\w.+-]*[ \t]*\n(.*?)^[ \t]*(?:`{3,}|~{3,})[ \t]*$", re.DOTALL | re.MULTILINE
+)
+_ANSWER_LINE = re.compile(r"^\W{0,4}(?:final )?answer\W{0,3}:\W{0,3}[:#]\w+:?\W*$", re.IGNORECASE | re.MULTILINE)
+_REFERENCE = re.compile(r"[#:]E(?:vidence)?[ _-]?[0-9]", re.IGNORECASE)
+_TOML_HEAD = re.compile(r"\s*\[\[?[\w.-]+\]\]?[ \t]*\n")
+_PLAIN_VALUE = re.compile(r"^([ \t]*(?:- )*[\w\"' ]{1,64}:[ \t]+)([^\s\"'|>\[{][^\n]*)$", re.MULTILINE)
+
+
+def data_entries(text: str, resolve: Resolve) -> list[Entry] | None:
+    """The steps in TOML, YAML or JSON, whole or in a fence; what stands around the fence stays lines."""
+    fence = _FENCED.search(text)
+    start, end = fence.span(1) if fence else (0, len(text))
+    body = text[start:end]
+    answer = None if fence else _ANSWER_LINE.search(body)
+    if answer and "=" in body and not body[answer.end() :].strip():  # the answer of a TOML plan, in the usual form
+        end = start + answer.start()
+        body = text[start:end]
+    value = _read_data(body)
+    if value is None:
+        return None
+    # A list of tools with what they do is no plan: one refers to its steps.
+    steps = list(_walk(value, "", resolve if _REFERENCE.search(text) else lambda name: None, 0))
+    if not any(entry.tool for entry in steps):
+        return None
+    places, at = [], start
+    for entry in steps:
+        found = text.find(entry.tool or "answer", at, end)
+        at = found if found >= 0 else at
+        places.append(entry._replace(at=at))
+        at += bool(entry.tool)
+    outside = [Entry(at, line) for at, line in ((0, text[:start]), (end, text[end:])) if line.strip()]
+    return [one for one in outside if one.at < start] + places + [one for one in outside if one.at >= start]
+
+
+def _read_data(body: str) -> Any:
+    quoted = _PLAIN_VALUE.sub(lambda found: found[1] + json.dumps(found[2].rstrip(), ensure_ascii=False), body)
+    if body.lstrip()[:1] in ("{", "[") and _is_broken_json(body):
+        quoted = body = ""
+    for read, form in ((tomllib.loads, body), (_read_yaml, body), (_read_yaml, quoted)):
+        try:
+            return read(form)
+        except (ValueError, RecursionError, Unreadable):
+            continue
+    return None
+
+
+def _read_yaml(text: str) -> Any:
+    documents = read_documents(text)
+    return documents[0] if len(documents) == 1 else documents
+
+
+def _is_broken_json(body: str) -> bool:
+    try:
+        json.loads(body)
+    except (ValueError, RecursionError):
+        return not _TOML_HEAD.match(body)  # cut, or with a slip: YAML would read another meaning into it
+    return False
+
+
+def _walk(value: Any, name: str, resolve: Resolve, depth: int) -> Iterator[Entry]:
+    """The steps and answers in nested maps and lists, in order; ``name`` is the key that holds the value."""
+    if depth > _MOST_DEPTH:
+        return
+    if isinstance(value, list):
+        for one in value:
+            yield from _walk(one, name, resolve, depth + 1)
+    if not isinstance(value, dict):
+        return
+    fields = _Fields()
+    number = _NUMBER.search(name)
+    fields.number = int(number[1]) if number else None
+    rest = {key: one for key, one in value.items() if not fields.take(_key(key), one, resolve)}
+    step = fields.entry(0)
+    if step is None and len(value) <= 2:
+        step = next(
+            (Entry(0, "", key, _text(one), None, fields.thought) for key, one in value.items() if resolve(key)), None
+        )
+    if step is not None and step.tool:
+        yield step
+    answers = []
+    for key, one in (value if step is None else rest).items():
+        if _key(key) in ANSWER_KEYS and not (isinstance(one, dict | list) and len(one) != 1):
+            answers.append(_answer(0, _text(one)))
+        elif step is None or isinstance(one, dict | list):
+            yield from _walk(one, str(key), resolve, depth + 1)
+    yield from answers
+
+
+def python_entries(text: str, resolve: Resolve) -> list[Entry] | None:
+    """The steps of a Python program of assignments, whose variables are the references."""
+    fence = _FENCED.search(text)
+    body = fence[1] if fence else text
+    start = fence.start(1) if fence else 0
+    try:
+        module = ast.parse(body)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+    starts = [start]
+    for line in body.split("\n"):
+        starts.append(starts[-1] + len(line) + 1)
+    found: list[Entry] = []
+    variables: dict[str, str] = {}
+    for one in module.body:
+        at = starts[one.lineno - 1]
+        value = one.value if isinstance(one, ast.Assign | ast.AnnAssign | ast.Expr | ast.Return) else None
+        target = one.targets[0] if isinstance(one, ast.Assign) and len(one.targets) == 1 else None
+        while isinstance(value, ast.Await):
+            value = value.value
+        if isinstance(value, ast.Call) and (tool := ast.unparse(value.func)) and resolve(tool):
+            given = [_python_text(arg, variables) for arg in (*value.args, *(word.value for word in value.keywords))]
+            if len(given) != 1 or given[0] is None:
+                return None
+            number = len(found)
+            found.append(Entry(at, "", tool, given[0], number))
+            if isinstance(target, ast.Name):
+                variables[target.id] = f":evidence{number}:"
+        elif isinstance(value, ast.Call) and ast.unparse(value.func) in ("print", "answer", "finish", "final_answer"):
+            shown = _python_text(value.args[0], variables) if len(value.args) == 1 else None
+            if shown is None:
+                return None
+            found.append(_answer(at, shown))
+            return found
+        elif (
+            isinstance(target, ast.Name) and value is not None and (shown := _python_text(value, variables)) is not None
+        ):
+            variables[target.id] = shown
+            if _key(target.id) in ANSWER_KEYS:
+                found.append(_answer(at, shown))
+                return found
+        else:
+            return None
+    return found
+
+
+def _python_text(value: ast.expr | None, variables: dict[str, str]) -> str | None:
+    """The text of an argument: a literal, a variable, an f-string, or several joined with ``+``."""
+    if isinstance(value, ast.Constant):
+        return str(value.value)
+    if isinstance(value, ast.Name):
+        return variables.get(value.id)
+    if isinstance(value, ast.FormattedValue):
+        return _python_text(value.value, variables)
+    if isinstance(value, ast.Call) and ast.unparse(value.func) == "str" and len(value.args) == 1:
+        return _python_text(value.args[0], variables)
+    parts: list[ast.expr] = []
+    if isinstance(value, ast.JoinedStr):
+        parts = value.values
+    elif isinstance(value, ast.BinOp) and isinstance(value.op, ast.Add):
+        parts = [value.left, value.right]
+    texts = [_python_text(part, variables) for part in parts]
+    return "".join(map(str, texts)) if parts and None not in texts else None

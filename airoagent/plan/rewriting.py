@@ -1,0 +1,343 @@
+"""A plan that could not be read as it stands, written again as the reader of statements knows it.
+
+    >>> other_lines("Plan: look\\n:evidence0: = Search{otters}\\n## Answer\\n:evidence0:", ToolNames(["Search"]))
+    ... # doctest: +ELLIPSIS
+    [..., Entry(at=11, line='', tool='Search', input='otters', number=0, thought=''), ...]
+
+The usual reader comes first, and what it reads is final. Only a text that it refuses, or that has lines left over and
+no answer, is read again: as one of the `notations`, or line by line with other brackets (``Search{otters}``,
+``Search【otters】``, ``Search: otters``), fields on one line (``1. Tool: Search / Input: otters``), tables without
+outer bars or with calls in their cells, CSV, and an answer below its heading or with a label in another language.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import replace
+
+from airoagent.errors import PlanError
+from airoagent.plan.draft import Draft, PlanLimits
+from airoagent.plan.fields import INPUT_KEYS, NUMBER_KEYS, THOUGHT_KEYS, TOOL_KEYS
+from airoagent.plan.heads import REFERENCE_HEAD
+from airoagent.plan.notations import ANSWER_KEYS, Entry, data_entries, python_entries, xml_entries
+from airoagent.plan.plans import Plan
+from airoagent.plan.repairs import NOISE, clean_input
+from airoagent.plan.scanner import StatementReader
+from airoagent.plan.steps import Step
+from airoagent.plan.tool_names import ToolNames
+from airoagent.prompts.own_text import NEXT_TURN, THOUGHT_TAGS, after_thoughts, own_text
+
+__all__ = ["other_lines", "read_otherwise"]
+
+_BRACKETS = dict(zip("{<【「『〔《〈⟨｛[(（［", "}>】」』〕》〉⟩｝])）］", strict=True))
+_LEAD = r"[\s>*_`•–+-]*+(?:(?:step\s*)?(?P<lead>[0-9]{1,4})[.):]\s*)?[\s*_`]*+"
+_SIGN = r"[*_`]*\s*(?::?==?|＝|：?＝|[:：]|[-=]>|→|<-)\s*"
+_NAME = r"(?:(?:use|call|run)(?: the)? )?[*_`]*(?P<name>[A-Za-z_][\w .-]{0,80}?)(?: tool)?[*_`]*"
+_CALL = re.compile(
+    rf"{_LEAD}(?:(?P<ref>{REFERENCE_HEAD}){_SIGN})?{_NAME}\s?(?P<open>[{re.escape(''.join(_BRACKETS))}])", re.IGNORECASE
+)
+_WORDS = re.compile(
+    rf"{_LEAD}(?:(?P<ref>{REFERENCE_HEAD}){_SIGN})?{_NAME}\s*(?:[:：]|[-=]>|→|\s-(?=\s)|(?=[\"“]))\s*(?P<raw>\S.*)",
+    re.IGNORECASE,
+)
+_WIDE_REFERENCE = re.compile(r"[【〔「](?:evidence|E)[ _-]?([0-9]{1,9})[】〕」]", re.IGNORECASE)
+_SOME_REFERENCE = re.compile(REFERENCE_HEAD, re.IGNORECASE)
+_LONE_REFERENCE = re.compile(rf"[*_`]*(?:{REFERENCE_HEAD}):?[*_`.\s]*", re.IGNORECASE)
+_NUMBER = re.compile("[0-9]+")
+_LABELS = (
+    "réponse(?: finale)?|antwort|respuesta(?: final)?|resposta|risposta|antwoord|ответ|(?:最终)?答案|(?:最終)?回答|답변"
+)
+_HEADING = re.compile(r"\s*(?:#{1,6}\s*|[*_]{1,3})?(?P<key>#?[A-Za-z][\w ]{0,28}?)\s*[:：]?\s*[*_]{0,3}\s*")
+_FOREIGN_ANSWER = re.compile(
+    rf"\s*[#*_]{{0,6}}\s?(?:{_LABELS})\s?[*_]{{0,3}}\s?[:：]\s?[*_]{{0,3}}(?P<raw>.*)", re.IGNORECASE
+)
+_SEPARATOR = r"(?:\s+[/|–—-]\s*|\s*[;,|]\s+|\s*(?:->|→|⇒|=>)\s*)"
+_KEY = re.compile(
+    rf"(?:^{_LEAD}|{_SEPARATOR}[*_`]{{0,3}})(?P<key>[A-Za-z#][\w ]{{0,28}}?)[*_`]{{0,3}}\s?[:：=][*_`]{{0,3}}\s*",
+    re.IGNORECASE,
+)
+_THOUGHT_TAG = re.compile(f"<(?:{THOUGHT_TAGS})>", re.IGNORECASE)
+_STEP_LABEL = re.compile(
+    r"[\W_]*step\s?(?P<number>[0-9]{1,4})(?:[\W_]*|\s?[:.)–-]\s(?P<thought>[^\[\](){}]*))", re.IGNORECASE
+)
+_LETTER = re.compile("[A-Za-z]")
+_RULE = re.compile(r"[|:\- ]+")
+_MOST = 64 * 1024  # characters of a text that is read again
+_FAR = 4_000  # characters within which a bracket that another kind opens has to close
+
+
+def read_otherwise(
+    text: str, names: ToolNames, limits: PlanLimits, truncated: bool, given: Iterable[Step]
+) -> Plan | None:
+    """The plan that a text means in another notation; None if it is none of those known.
+
+    ``given`` are the steps that have been handed out while the text arrived: the plan must begin with them.
+    """
+    if len(text) > _MOST:
+        return None
+    own = after_thoughts(text)
+    if turn := NEXT_TURN.search(own):
+        own = own[: turn.start()]
+    if not _THOUGHT_TAG.search(own):  # in a plan of elements, thoughts are parts of it
+        own = own_text(own)
+    at = text.find(own)
+    given = tuple(given)
+    for notation, read in (("Python", python_entries), ("XML", xml_entries), ("data", data_entries)):
+        if notation != "XML" or "<" in own:
+            found = read(own, names.resolve)
+            if found and any(entry.tool or '"answer"' in entry.line for entry in found):
+                found.sort(key=lambda entry: entry.line.startswith('{"answer"'))
+                if plan := _plan(found, at, text, names, limits, truncated, given):
+                    return plan
+    found = other_lines(own, names)
+    if all(not entry.tool and entry.line == line for entry, line in zip(found, own.split("\n"), strict=False)):
+        return None  # nothing is written otherwise
+    return _plan(found, at, text, names, limits, truncated, given)
+
+
+def _plan(
+    entries: list[Entry],
+    offset: int,
+    text: str,
+    names: ToolNames,
+    limits: PlanLimits,
+    truncated: bool,
+    given: tuple[Step, ...],
+) -> Plan | None:
+    """The plan of these steps and lines, numbered as written, else from 0 or 1 as the references want it."""
+    for first in (None, 0, 1):
+        lines, places, count = [], [], 0
+        for entry in entries:
+            line = entry.line
+            if entry.tool:
+                number = entry.number if first is None else first + count
+                fields = {"id": number, "thought": entry.thought, "tool": entry.tool, "input": entry.input}
+                line = json.dumps({key: one for key, one in fields.items() if one not in (None, "") or key == "input"})
+                count += 1
+            lines.append(line)
+            places += [text.count("\n", 0, offset + entry.at) + 1] * (line.count("\n") + 1)
+        draft = Draft(names, limits)
+        reader = StatementReader(draft)
+        again = "\n".join(lines) + "\n" * text.endswith("\n")
+        reader.read(again)
+        draft.note(0, "notation", "The plan is written in another notation.", "read as steps")
+        reader.end(truncated)
+        try:
+            steps, answer, question, diagnostics = draft.finish(again, text, truncated)
+        except PlanError:
+            continue
+        where = [*places, places[-1]]
+        steps = tuple([replace(step, line=where[step.line - 1]) for step in steps])
+        if [_meaning(step) for step in steps[: len(given)]] == [_meaning(step) for step in given]:
+            found = tuple([replace(one, line=where[one.line - 1], column=1) for one in diagnostics])
+            return Plan((*given, *steps[len(given) :]), answer, question, found)
+    return None
+
+
+def _meaning(step: Step) -> tuple[object, ...]:
+    return step.id, step.tool, step.template
+
+
+def other_lines(text: str, names: ToolNames) -> list[Entry]:
+    """The text line by line, with the steps of lines that the usual reader does not know."""
+    text = _WIDE_REFERENCE.sub(r":evidence\1:", text)
+    refers = _SOME_REFERENCE.search(text) is not None
+    found: list[Entry] = []
+    columns: list[str] = []
+    heading = ""
+    at = 0
+    pending: dict[str, str] = {}
+    pending_lines: list[Entry] = []
+
+    def take(at: int, line: str) -> bool:
+        fields = _fields(line, names)
+        starts = "tool" in fields or _STEP_LABEL.fullmatch(line) is not None
+        if not fields or not (starts or "tool" in pending):
+            return False
+        if "tool" in pending and starts:
+            flush()
+        for kind, value in fields.items():
+            pending.setdefault(kind, value)
+        pending_lines.append(Entry(at, line))
+        return True
+
+    def flush() -> None:
+        found.extend(_gathered(pending, pending_lines))
+        pending.clear()
+        pending_lines.clear()
+
+    while at < len(text):
+        end = text.find("\n", at) + 1 or len(text)
+        line = text[at:end].rstrip("\n")
+        if take(at, line):
+            at = end
+            continue
+        key = _heading(line)
+        if key and key not in ANSWER_KEYS:
+            heading, at = key, end
+            continue
+        if heading and line.strip():
+            taken, heading = take(at, f"{heading}: {line.strip()}"), ""
+            if taken:
+                at = end
+                continue
+        if line.strip():
+            flush()
+        call = _bracketed(text, at, names)
+        if call:
+            step, end = call
+            found.append(step)
+        elif key:
+            found.append(Entry(at, "Answer:"))
+        elif (cells := _cells(line)) and (columns := columns or _columns(cells)):
+            found += _row(at, line, cells, columns, names)
+        else:
+            columns = []
+            found.append(_word_line(at, line, names, refers) or Entry(at, line))
+        at = end
+    flush()
+    return found
+
+
+def _bracketed(text: str, at: int, names: ToolNames) -> tuple[Entry, int] | None:
+    """A call in brackets that stands alone on its lines, and where it ends."""
+    call = _CALL.match(text, at)
+    if call is None or "\n" in call[0] or (call["ref"] and call["open"] in "[(（［"):
+        return None
+    tool = names.resolve(call["name"])
+    if tool is None or not (call["ref"] or call["lead"] or call["name"] in names.names):
+        return None
+    opens, closes = call["open"], _BRACKETS[call["open"]]
+    depth, place = 1, call.end()
+    for sign in re.compile(f"[{re.escape(opens + closes)}]").finditer(text, place, place + _FAR):
+        depth += 1 if sign[0] == opens else -1
+        if depth == 0:
+            end = text.find("\n", sign.end()) + 1 or len(text)
+            if not NOISE.fullmatch(text, sign.end(), end):
+                return None
+            raw = text[place : sign.start()]
+            if opens == "{" and raw[:1] in "\"'" and ":" in raw:
+                raw = "{" + raw + "}"  # the braces are those of JSON
+            return Entry(at, "", tool, clean_input(raw, 0, []), _number(call)), end
+    return None
+
+
+def _number(found: re.Match[str]) -> int | None:
+    written = _NUMBER.search(found["ref"] or "") or (_NUMBER.search(found["lead"]) if found["lead"] else None)
+    return int(written[0]) if written else None
+
+
+def _word_line(at: int, line: str, names: ToolNames, refers: bool) -> Entry | None:
+    """``:evidence0: = Search: otters``, ``1. Search: otters``, or an answer with a label in another language."""
+    if answer := _FOREIGN_ANSWER.fullmatch(line):
+        return Entry(at, f"Answer: {answer['raw'].strip()}")
+    found = _WORDS.fullmatch(line)
+    if found is None or not (found["ref"] or (found["lead"] and refers and found["name"] in names.names)):
+        return None
+    tool = names.resolve(found["name"])
+    return Entry(at, "", tool, clean_input(found["raw"], 0, []), _number(found)) if tool else None
+
+
+def _fields(line: str, names: ToolNames) -> dict[str, str]:
+    """The parts of a step that a line is made of: `Tool: x`, `Tool: x / Input: y`, `Step 1: words`; else empty."""
+    if label := _STEP_LABEL.fullmatch(line):
+        return {"number": label["number"], "thought": (label["thought"] or "").strip(" *_")}
+    keys = [one for one in _KEY.finditer(line) if " ".join(one["key"].lower().split()) in _KNOWN]
+    if not keys or _LETTER.search(line, 0, keys[0].start()):
+        return {}
+    kinds = [_KNOWN[" ".join(one["key"].lower().split())] for one in keys]
+    if "input" in kinds:  # what follows is a part of the input, but for the step's number
+        last = kinds.index("input") + 1
+        number = kinds[last:] == ["number"] and _LONE_REFERENCE.fullmatch(line, keys[last].end())
+        keys = keys[: last + bool(number)]
+    fields: dict[str, str] = {}
+    for one, after in zip(keys, (*keys[1:], None), strict=False):
+        value = line[one.end() : after.start() if after else len(line)].strip(" *_`")
+        fields.setdefault(_KNOWN[" ".join(one["key"].lower().split())], value)
+    fields["tool"] = fields.get("tool", "").strip("\"'")
+    if not fields["tool"]:
+        del fields["tool"]
+    elif names.resolve(fields["tool"]) is None:
+        return {}
+    elif keys[0]["lead"]:
+        fields.setdefault("number", keys[0]["lead"])
+    return fields
+
+
+def _gathered(fields: dict[str, str], lines: list[Entry]) -> list[Entry]:
+    """The step that fields make, or the lines they came from."""
+    if not fields.keys() >= {"tool", "input"}:
+        return lines
+    number = _NUMBER.search(fields.get("number", ""))
+    given = clean_input(fields["input"], 0, [])
+    return [
+        Entry(lines[0].at, "", fields["tool"], given, int(number[0]) if number else None, fields.get("thought", ""))
+    ]
+
+
+_KNOWN = {
+    key: kind
+    for kind, keys in (("thought", THOUGHT_KEYS), ("number", NUMBER_KEYS), ("tool", TOOL_KEYS), ("input", INPUT_KEYS))
+    for key in keys
+}
+
+
+def _heading(line: str) -> str:
+    """The key that a line is, as a heading or alone: what follows is its value."""
+    found = _HEADING.fullmatch(line) if len(line) < 60 else None
+    key = " ".join(found["key"].lower().split()) if found else ""
+    if key in ANSWER_KEYS:
+        return key
+    return key if key in TOOL_KEYS | INPUT_KEYS and line.strip()[:1] in "#*_" and line.strip()[-1:] not in ":：" else ""
+
+
+def _cells(line: str) -> list[str]:
+    """The cells of a row: between bars, or of CSV."""
+    if "|" in line:
+        return [cell.strip(" *_`") for cell in re.split(r"(?<!\\)\|", line.strip().strip("|"))]
+    separator = next((sign for sign in "\t;," if sign in line), "")
+    try:
+        return next(csv.reader([line], delimiter=separator, skipinitialspace=True), []) if separator else []
+    except csv.Error:
+        return []
+
+
+def _columns(cells: list[str]) -> list[str]:
+    """What the columns of a table hold, if its head names the parts of a step."""
+    kinds = [_KNOWN.get(" ".join(cell.lower().split()), "") for cell in cells]
+    calls = [cell.lower() in ("call", "tool call", "action", "evidence", "step", "assignment") for cell in cells]
+    known = {"tool", "input"} <= set(kinds) or (any(calls) and len({"tool", "thought", "number"} & set(kinds)) > 0)
+    return kinds if known else []
+
+
+def _row(at: int, line: str, cells: list[str], columns: list[str], names: ToolNames) -> list[Entry]:
+    if _RULE.fullmatch(line.strip()) or (_columns(cells) and not any(_CALL.match(cell) for cell in cells)):
+        return []
+    if len(cells) > len(columns):  # separators within the last cell
+        cells[len(columns) - 1 :] = [line[line.rfind(cells[len(columns) - 1]) :].strip(" |")]
+    row = [(kind, cell) for kind, cell in zip(columns, cells, strict=False) if cell]
+    label = next((cell for _, cell in row if cell.lower().rstrip(":") in ANSWER_KEYS), None)
+    if label is not None:
+        return [Entry(at, f"Answer: {row[-1][1]}")]
+    parts = dict(reversed(row))
+    thought = parts.get("thought", "")
+    number = next((int(found[0]) for kind, cell in row if kind == "number" and (found := _NUMBER.search(cell))), None)
+    for _, cell in row:
+        call = _bracketed(cell, 0, names) if "[" not in cell and "(" not in cell else None
+        whole = _WHOLE_CALL.fullmatch(cell)
+        if whole and (tool := names.resolve(whole["name"])):
+            own = _NUMBER.search(whole["ref"] or "")
+            return [Entry(at, "", tool, clean_input(whole["raw"], 0, []), int(own[0]) if own else number, thought)]
+        if call:
+            return [call[0]._replace(at=at, number=number if call[0].number is None else call[0].number)]
+    if "tool" in parts and names.resolve(parts["tool"]):
+        return [Entry(at, "", parts["tool"], clean_input(parts.get("input", ""), 0, []), number, thought)]
+    return [Entry(at, line)]
+
+
+_WHOLE_CALL = re.compile(
+    rf"(?:(?P<ref>{REFERENCE_HEAD}){_SIGN})?{_NAME}\s?[\[(（［](?P<raw>.*)[\])）］]", re.IGNORECASE
+)

@@ -1,0 +1,75 @@
+"""Plans in other notations: read again when the usual reader refuses them, with nothing left out or made up."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from airoagent.errors import PlanError
+from airoagent.plan.parser import parse_plan
+from tests.plan.test_fields import read, steps
+
+ZERO = [
+    ("evidence0", "DuckDuckGo", "depth of Loch Ness"),
+    ("evidence1", "KnowledgeModel", "How deep, given :evidence0:?"),
+]
+ONE = [
+    ("evidence1", "DuckDuckGo", "depth of Loch Ness"),
+    ("evidence2", "KnowledgeModel", "How deep, given :evidence1:?"),
+]
+
+TEXTS: dict[str, str] = {}
+for part in (Path(__file__).parents[1] / "data/plan_notations.txt").read_text(encoding="utf-8").split("=== ")[1:]:
+    name, text = part.split("\n", 1)
+    TEXTS[name] = text
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_a_plan_in_another_notation_is_read_with_the_numbers_it_uses(name: str) -> None:
+    plan = read(TEXTS[name])
+    answer = ":evidence2:" if "from one" in name else ":evidence1:"
+    assert steps(plan) == (ONE if "from one" in name else ZERO)
+    assert plan.answer == ("The depth is :evidence1:." if "prose" in name else answer)
+    assert {found.kind for found in plan.diagnostics} & {"notation", "fields", "full_width"}
+
+
+def test_the_words_of_an_input_are_kept_whatever_signs_they_hold() -> None:
+    for text, given in {
+        "1. Tool: DuckDuckGo / Input: a / b - c; id: d\nAnswer: #E1": "a / b - c; id: d",
+        "<step id='1'><tool>DuckDuckGo</tool><input>a < b &amp; c</input></step>\n<answer>#E1</answer>": "a < b & c",
+        "<step id='1'><tool>DuckDuckGo</tool><input><![CDATA[a <b> c]]></input></step>": "a <b> c",
+        "#E1 = DuckDuckGo[{x: 1} 【y】]\nAnswer: #E1": "{x: 1} 【y】",
+        "#E1 = DuckDuckGo{x [y] {z}}\nAnswer: #E1": "x [y] {z}",
+        '[[steps]]\nid = 1\ntool = "DuckDuckGo"\ninput = """\na # b\nc"""\n': "a # b\nc",
+        "steps:\n- id: 1\n  tool: DuckDuckGo\n  input: |\n    a # b\n    c: d\n": "a # b\nc: d",
+        "r = DuckDuckGo('a \\'b\\' #c')\nprint(r)": "a 'b' #c",
+    }.items():
+        assert parse_plan(text, ["DuckDuckGo"]).steps[0].input == given
+
+
+def test_steps_keep_their_lines_and_numbers_of_a_list_count() -> None:
+    text = (
+        "1. Tool: DuckDuckGo\n   Input: a\n2. Tool: DuckDuckGo\n   Input: b\n3. Tool: KnowledgeModel\n   Input: c #E1"
+    )
+    assert [(step.id, step.line) for step in read(text).steps] == [("evidence1", 1), ("evidence2", 3), ("evidence3", 5)]
+    assert [step.line for step in read(TEXTS["braces"]).steps] == [2, 4]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "I cannot help. DuckDuckGo is a search engine; KnowledgeModel: a model.",
+        "Tools:\n1. DuckDuckGo: searches the web\n2. KnowledgeModel: answers\n",
+        "- DuckDuckGo: searches the web\n- KnowledgeModel: answers\n",
+        "<step><tool>Rm</tool><input>x</input></step>",
+        "<step><tool>DuckDuckGo</tool><input>x</input></step><step><tool>KnowledgeModel</tool><inp",
+        "<html><body><p>tool</p><input name=q><answer>x</answer></body></html>",
+        "#E1 = DuckDuckGo【depth】 and more\nAnswer: #E1",
+        "<think><step><tool>DuckDuckGo</tool><input>x</input></step></think>\nI do not know.",
+        '[{"tool": "DuckDuckGo", "input": "x"}, {"tool": "KnowledgeModel", "inp',
+    ],
+)
+def test_what_is_no_plan_or_is_cut_stays_refused(text: str) -> None:
+    with pytest.raises(PlanError):
+        parse_plan(text, ["DuckDuckGo", "KnowledgeModel"])

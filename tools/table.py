@@ -1,0 +1,331 @@
+"""Table[FILE: what]: asks a table for a value, a sum, a count or rows. Rows are read as records, and added up exactly.
+
+    Table[prices.csv: max price where year > 2000]
+    Table[crew.xlsx: count where port = Oslo and role contains cook]
+    Table[:evidence0:: average fare by line]
+    Table[prices.csv: name, price where price between 10 and 20]
+
+The table is one of the user's documents (CSV, TSV, a spreadsheet, Markdown, HTML) by its name, or stands in what an
+earlier step found. max, min, sum, average, count and list are known; without one of them the columns are listed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import operator
+import re
+from collections.abc import Callable, Iterator
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any, NamedTuple
+from urllib.parse import quote
+
+from airoagent import Evidence, FetchError, Source, ToolContext, ToolError, ToolOutput, tool
+
+_MOST_SHOWN = 50  # rows of an answer
+_OPERATIONS = {
+    **dict.fromkeys(("max", "maximum", "highest", "largest", "most"), "max"),
+    **dict.fromkeys(("min", "minimum", "lowest", "smallest", "least"), "min"),
+    **dict.fromkeys(("sum", "total", "add"), "sum"),
+    **dict.fromkeys(("average", "avg", "mean"), "average"),
+    **dict.fromkeys(("count", "number", "how many"), "count"),
+    **dict.fromkeys(("list", "show", "filter", "select", "find", "get"), "list"),
+}
+_START = re.compile(
+    rf"\s*(?:(?:what|which|give|is|are|has|the|'s)\s+)*(?P<op>{'|'.join(_OPERATIONS)})\b\s*(?:(?:of|the|rows?|all)\b\s*)*",
+    re.IGNORECASE,
+)
+_PART = re.compile(r"\s+(where|with|for|by|per|and)\s+", re.IGNORECASE)
+_SIGNS = r"<=|>=|!=|<>|==|=|<|>|≤|≥|≠|is not|is|contains|starts with|ends with|between"
+_CONDITION = re.compile(
+    rf"\s*(?P<column>.+?)\s*(?P<sign>(?<!\w)(?:{_SIGNS})(?!\w)|[<>=!]=?)\s*(?P<value>.+)", re.IGNORECASE
+)
+_FIGURE = re.compile(r"[-+−]?\d[\d.,'\u00a0\u202f ]*(?:[eE][-+]?\d{1,3})?")
+_DATE = re.compile(r"\d{4}-\d{2}(?:-\d{2})?(?:[T ].*)?")
+_RULE = re.compile(r"[|:\- +=]+")
+_DESCRIPTION = (
+    "Reads a table (CSV, spreadsheet, Markdown) as records. The input is the file's name, a colon and what is wanted: "
+    "max, min, sum, average or count of a column, or the columns to list; rows are chosen with where, e.g. "
+    "prices.csv: max price where year > 2000. Groups are made with by, e.g. sales.csv: sum amount by city."
+)
+
+
+class _Table(NamedTuple):
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+class _Condition(NamedTuple):
+    column: str
+    sign: str
+    value: str
+
+
+@tool("Table", description=_DESCRIPTION, private=True, timeout=60)
+async def table(query: str, context: ToolContext) -> ToolOutput:
+    """The value, with the rows that have it; or the rows themselves. ToolError says what is not a column or a table."""
+    nothing = context.nothing_found()
+    if nothing is not None:
+        return nothing
+    text, source, wanted = await _open(query, context)
+    tables = list(_tables(text))
+    if not tables:
+        raise ToolError("there is no table in it", "name a file with a table, e.g. Table[prices.csv: max price]")
+    operation, columns, conditions, group = _parsed(wanted)
+    named = [*columns, *(one.column for one in conditions), *([group] if group else [])]
+    fitting = [one for one in tables if all(_column(one, name) is not None for name in named)]
+    if not fitting:
+        missing = next(name for name in named if _column(tables[0], name) is None)
+        raise ToolError(
+            f"the table has no column {missing[:60]!r}", f"its columns are: {', '.join(tables[0].columns)[:300]}"
+        )
+    chosen = max(fitting, key=lambda one: len(one.rows))
+    rows = [row for row in chosen.rows if all(_holds(chosen, row, one) for one in conditions)]
+    answer, note = _answer(chosen, rows, operation, columns, group)
+    return ToolOutput(answer, (source,) if source else (), note, answered=bool(rows) or operation == "count")
+
+
+# The table ---------------------------------------------------------------------------------------------------------
+
+
+async def _open(query: str, context: ToolContext) -> tuple[str, Source | None, str]:
+    """The text that holds the table, where it is from, and what is wanted of it."""
+    parts = context.parts or (query,)
+    first = parts[0] if isinstance(parts[0], Evidence) else None
+    literal = "".join(part.text.strip() if isinstance(part, Evidence) else part for part in parts[first is not None :])
+    if first is not None:
+        source = first.sources[0] if len(first.sources) == 1 else None
+        return first.text, source, literal.lstrip(" :,;")
+    scheme = "docs://" if literal.startswith("docs://") else ""
+    name, _, wanted = literal.removeprefix(scheme).partition(":")
+    name = scheme + name
+    if not name.strip():
+        raise ToolError("the input names no table", "write FILE: max COLUMN")
+    if context.documents is None:
+        raise ToolError("there are no documents with tables", "name a file or a folder with --docs")
+    for address in await _addresses(name.strip().strip("\"'"), context):
+        try:
+            page = await context.fetch.read(await context.fetch.fetch(address))
+        except FetchError:
+            continue
+        return page.text, Source(page.url, page.title or name.strip()), wanted
+    raise ToolError(f"there is no document called {name.strip()[:80]!r}", "DocumentSearch finds names of documents")
+
+
+async def _addresses(name: str, context: ToolContext) -> list[str]:
+    """Addresses that a document of this name may have."""
+    documents = context.documents
+    if documents is None or name.startswith("docs://"):
+        return [name]
+    addresses = [f"{folder}{quote(name)}" for folder in documents.addresses]
+    addresses += [
+        folder.rstrip("/") for folder in documents.addresses if folder.rstrip("/").endswith(f"/{quote(name)}")
+    ]
+    found = await asyncio.to_thread(documents.search, re.sub(r"[\W_]+", " ", name), 20)
+    last = [(result.url, result.url.partition("#")[0].rpartition("/")[2].lower()) for result in found]
+    own = quote(name.rpartition("/")[2]).lower()
+    return [
+        *addresses,
+        *(url for url, end in last if end in (own, f"{own}.csv", f"{own}.tsv", f"{own}.xlsx", f"{own}.md")),
+    ]
+
+
+def _tables(text: str) -> Iterator[_Table]:
+    """The tables in a text: runs of lines with bars, or with the same number of tabs, semicolons or commas."""
+    run: list[list[str]] = []
+    sign = ""
+    for line in [*text.splitlines(), ""]:
+        bare = line.strip()
+        if run and "|" in bare and _RULE.fullmatch(bare):
+            continue
+        cells = _cells(bare, sign) if sign else []
+        if len(cells) < 2 or (sign != "|" and len(cells) != len(run[0])):
+            if len(run) > 1:
+                yield _made(run)
+            run, sign = [], next((one for one in "|\t;," if bare.count(one)), "")
+            cells = _cells(bare, sign) if sign else []
+        if len(cells) > 1:
+            run.append(cells)
+
+
+def _cells(line: str, sign: str) -> list[str]:
+    if sign == "|":
+        inner = line.removeprefix("|").removesuffix("|") if line.startswith("|") else line
+        return [cell.strip(" *`").replace("\\|", "|") for cell in re.split(r"(?<!\\)\|", inner)] if "|" in line else []
+    return [cell.strip() for cell in next(csv.reader([line], delimiter=sign, skipinitialspace=True), [])]
+
+
+def _made(run: list[list[str]]) -> _Table:
+    columns = tuple(name or f"column {at}" for at, name in enumerate(run[0], 1))
+    width = len(columns)
+    return _Table(columns, tuple(tuple((row + [""] * width)[:width]) for row in run[1:]))
+
+
+def _bare(name: str) -> str:
+    return "".join(filter(str.isalnum, name)).lower()
+
+
+def _column(table: _Table, name: str) -> int | None:
+    """The column of a name, in any spelling: whole, or the one that begins with it (`price` for `price (EUR)`)."""
+    bare = _bare(name)
+    names = [_bare(column) for column in table.columns]
+    for fitting in (
+        [at for at, own in enumerate(names) if own == bare],
+        [at for at, own in enumerate(names) if own in (f"{bare}s", bare.removesuffix("s"))],
+        [at for at, own in enumerate(names) if own.startswith(bare)],
+    ):
+        if bare and len(fitting) == 1:
+            return fitting[0]
+    return None
+
+
+# What is wanted ----------------------------------------------------------------------------------------------------
+
+
+def _parsed(wanted: str) -> tuple[str, list[str], list[_Condition], str]:
+    """The operation, its columns, the conditions and the column of the groups."""
+    start = _START.match(wanted)
+    operation = _OPERATIONS[start["op"].lower()] if start else "list"
+    rest = wanted[start.end() if start else 0 :].strip().rstrip(".?")
+    pieces = _PART.split(f" {re.sub(r'(?:^| )where$', '', rest, flags=re.IGNORECASE)}")
+    columns = [name.strip(" \"'`") for name in re.split(r",|\band\b", pieces[0]) if name.strip(" \"'`*")]
+    conditions: list[_Condition] = []
+    group, before = "", ""
+    for word, piece in zip(pieces[1::2], pieces[2::2], strict=True):
+        word, piece = word.lower(), piece.strip()
+        if word in ("by", "per"):
+            group = piece
+        elif word == "and" and before == "between":
+            conditions[-1] = conditions[-1]._replace(value=f"{conditions[-1].value} and {piece}")
+        elif word == "and" and not conditions and not before:
+            columns.append(piece)
+        elif found := _CONDITION.fullmatch(piece):
+            sign = {"==": "=", "is": "=", "<>": "!=", "≠": "!=", "is not": "!=", "≤": "<=", "≥": ">="}
+            own = " ".join(found["sign"].lower().split())
+            conditions.append(
+                _Condition(found["column"].strip(" \"'`"), sign.get(own, own), found["value"].strip(" \"'`"))
+            )
+        else:
+            raise ToolError(f"{piece[:80]!r} is not a condition", "write COLUMN = VALUE, with = != < > <= >= contains")
+        before = conditions[-1].sign if conditions else word
+        before = before if word != "and" or before != "between" else ""
+    return operation, columns, conditions, group
+
+
+def _holds(table: _Table, row: tuple[str, ...], condition: _Condition) -> bool:
+    at = _column(table, condition.column)
+    assert at is not None
+    cell, sign = row[at], condition.sign
+    if sign == "between":
+        low, _, high = condition.value.partition(" and ")
+        return _compared(cell, low, operator.ge) and _compared(cell, high, operator.le)
+    words = {"contains": str.__contains__, "starts with": str.startswith, "ends with": str.endswith}
+    if sign in words:
+        return bool(words[sign](cell.lower(), condition.value.lower()))
+    return _compared(cell, condition.value, _COMPARISONS[sign], sign == "!=")
+
+
+_Holds = Callable[[Any, Any], bool]
+_COMPARISONS: dict[str, _Holds] = {
+    "=": operator.eq,
+    "!=": operator.ne,
+    "<": operator.lt,
+    ">": operator.gt,
+    "<=": operator.le,
+    ">=": operator.ge,
+}
+
+
+def _compared(cell: str, value: str, holds: _Holds, unlike: bool = False) -> bool:
+    """Compare as numbers where both are, else as texts; dates in ISO's order are texts that compare as dates."""
+    one, other = _number(cell), _number(value)
+    if one is not None and other is not None and not (_DATE.fullmatch(cell) and _DATE.fullmatch(value)):
+        return holds(one, other)
+    if not cell.strip():
+        return unlike
+    return holds(cell.casefold(), value.casefold())
+
+
+def _number(cell: str) -> Fraction | None:
+    """The one figure of a cell: `1,240.50`, `€ 1.240,50`, `12 %`; None for words, dates and several figures."""
+    found = _FIGURE.findall(cell)
+    rest = _FIGURE.sub("", cell)
+    if len(found) != 1 or _DATE.fullmatch(cell.strip()) or len(re.findall(r"[^\W\d_]+", rest)) > 2:
+        return None
+    text = re.sub(r"['\s]", "", found[0]).replace("−", "-").rstrip(".,")
+    comma, point = text.rfind(","), text.rfind(".")
+    if comma >= 0 and point >= 0:
+        text = text.replace("," if point > comma else ".", "").replace(",", ".")
+    elif re.fullmatch(r"[-+]?\d{1,3}(?:,\d{3})+", text):
+        text = text.replace(",", "")
+    elif text.count(".") > 1:
+        text = text.replace(".", "")
+    text = text.replace(",", ".")
+    return Fraction(Decimal(text)) if re.fullmatch(r"[-+]?\d+(?:\.\d+)?(?:[eE][-+]?\d{1,3})?", text) else None
+
+
+# The answer --------------------------------------------------------------------------------------------------------
+
+
+def _answer(
+    table: _Table, rows: list[tuple[str, ...]], operation: str, columns: list[str], group: str
+) -> tuple[str, str]:
+    if group:
+        at = _column(table, group)
+        assert at is not None
+        groups: dict[str, list[tuple[str, ...]]] = {}
+        for row in rows:
+            groups.setdefault(row[at], []).append(row)
+        lines = []
+        for name, own in groups.items():
+            try:
+                lines.append(f"{name} | {_answer(table, own, operation, columns, '')[0].partition(chr(10))[0]}")
+            except ToolError:
+                lines.append(f"{name} | no numbers")
+        return "\n".join(lines[:_MOST_SHOWN]) or "There are no such rows.", _left_out(len(lines))
+    places = [_column(table, name) for name in columns]
+    if operation == "list":
+        shown = [at for at in places if at is not None] or list(range(len(table.columns)))
+        lines = [" | ".join(row[at] for at in shown) for row in rows[:_MOST_SHOWN]]
+        head = " | ".join(table.columns[at] for at in shown)
+        return "\n".join([head, *lines]) if rows else "There are no such rows.", _left_out(len(rows))
+    if operation == "count":
+        return str(sum(all(row[at].strip() for at in places if at is not None) for row in rows)), ""
+    if len(places) != 1 or places[0] is None:
+        raise ToolError(f"{operation} needs one column", f"the columns are: {', '.join(table.columns)[:300]}")
+    at = places[0]
+    values = [(value, row) for row in rows if (value := _value(row[at])) is not None]
+    if not values or len({type(value) for value, _ in values}) > 1:
+        raise ToolError(f"the column {table.columns[at]!r} holds no numbers in these rows", "choose another column")
+    empty = len(rows) - len(values)
+    note = f"{empty} of {len(rows)} rows have no number there" if empty else ""
+    if operation in ("max", "min"):
+        best = (max if operation == "max" else min)(value for value, _ in values)
+        having = [row for value, row in values if value == best]
+        lines = [" | ".join(row) for row in having[:_MOST_SHOWN]]
+        return "\n".join([having[0][at], " | ".join(table.columns), *lines]), note
+    if isinstance(values[0][0], str):
+        raise ToolError(f"the column {table.columns[at]!r} holds dates, not numbers", "ask for max, min, count or list")
+    total = sum((value for value, _ in values if isinstance(value, Fraction)), Fraction())
+    return _written(total if operation == "sum" else total / len(values)), note
+
+
+def _value(cell: str) -> Fraction | str | None:
+    return cell.strip() if _DATE.fullmatch(cell.strip()) else _number(cell)
+
+
+def _left_out(count: int) -> str:
+    return f"{count - _MOST_SHOWN} of {count} rows were left out" if count > _MOST_SHOWN else ""
+
+
+def _written(number: Fraction) -> str:
+    """A decimal that ends, exactly; else its first figures."""
+    if number.denominator == 1:
+        return str(number.numerator)
+    left = number.denominator
+    for factor in (2, 5):
+        while left % factor == 0:
+            left //= factor
+    value = Decimal(number.numerator) / Decimal(number.denominator)
+    return format(value.normalize(), "f") if left == 1 else f"{value:.6g}"
