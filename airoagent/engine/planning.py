@@ -7,6 +7,7 @@ goes round in circles ends before the circle, and one of prose may be the run's 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import replace
 
 from airoagent.engine.model_calls import until_usable
@@ -26,7 +27,7 @@ from airoagent.prompts.own_text import Repeats, own_text
 from airoagent.prompts.plan_prompts import plan_prompt
 from airoagent.toolbox.tool import Tool, Toolbox
 
-__all__ = ["prose_in", "write_plan"]
+__all__ = ["prose_in", "with_reader", "write_plan"]
 
 # Steps, and characters of a thought and an input, for models whose plans go astray where they are long.
 _SMALL = {"steps": 8, "thought": 200, "input": 240}
@@ -80,8 +81,8 @@ async def write_plan(
         if execution is not None and not draft.started.issubset(plan.steps):  # it took back what was started
             execution.give_up()
             await execution.ended()
-        if style != "airoboros" and plan.answer_template is None:
-            plan = _with_reader(plan, question, toolbox)
+        if style != "airoboros" and plan.answer_template is None and toolbox[plan.steps[-1].tool].outside:
+            plan = with_reader(plan, question, toolbox)
         return replace(plan, diagnostics=(*plan.diagnostics, _loop_after(text))) if loop else plan
 
     plan = await until_usable(written, plan_prompt(question, tools, known, style), retries, recorder)
@@ -150,15 +151,14 @@ def _may_start(tool: Tool) -> bool:
     return tool.repeatable and not tool.side_effects
 
 
-def _with_reader(plan: Plan, question: str, toolbox: Toolbox) -> Plan:
-    """The plan of a small model that forgot how to end it: what its last step brings from outside is read."""
-    reader, last = next(filter(is_model, toolbox), ""), plan.steps[-1]
-    if not reader or not toolbox[last.tool].outside:
+def with_reader(plan: Plan, question: str, tools: Iterable[str]) -> Plan:
+    """The plan of a small model that forgot how to end it: what its last step finds is read, if a tool can do that."""
+    reader, last = next(filter(is_model, tools), ""), plan.steps[-1]
+    if not reader:
         return plan
     asked = question.rstrip(" ?.")
     step = Step(f"evidence{_number_after(plan)}", "", reader, (f"{asked}, given ", Ref(last.id), "?"))
-    message = f"The plan ends with what {last.tool} finds."
-    found = Diagnostic("unread", message, last.line or 1, 1, f"{reader} reads it")
+    found = Diagnostic("unread", f"The plan ends with what {last.tool} finds.", last.line or 1, 1, f"{reader} reads it")
     kept = (one for one in plan.diagnostics if one.kind != "no_answer")
     return replace(plan, steps=(*plan.steps, step), answer_template=(Ref(step.id),), diagnostics=(*kept, found))
 

@@ -10,7 +10,7 @@ import time
 from collections.abc import Mapping
 
 from airoagent.engine.conclusion import conclude
-from airoagent.engine.planning import prose_in
+from airoagent.engine.planning import prose_in, with_reader
 from airoagent.engine.policy import Policy, Services
 from airoagent.engine.recorder import Recorder
 from airoagent.engine.results import record_of
@@ -185,6 +185,8 @@ def _plan(run: Run, recorder: Recorder, purpose: str) -> Plan:
         raise
     if then is None:
         raise StoreError(f"replay of {run.id} differs at the plan: it was refused then and is accepted today")
+    if plan.answer_template is None and plan.to_text() != then:
+        plan = with_reader(plan, run.question, run.tools)
     if plan.to_text() != then:
         raise StoreError(
             f"replay of {run.id} differs at {_first_difference(plan, parse_plan(then, run.tools))}: "

@@ -134,7 +134,6 @@ def train(
         for group in optimizer.param_groups:
             group["lr"] = settings.learning_rate * _schedule(step, steps)
         base.take_turn(step)
-        drawn.sort(key=lambda row: len(row.ids))
         _step(model, base, drawn[place::world], settings.batch, tally, _weight_of(drawn))
         if world > 1:
             _add_up(weights)
@@ -247,7 +246,7 @@ def _start_from(model: Any, weights: dict[str, Any], base: str) -> None:
 
 
 def _drawn(rows: list[_Row], size: int, seed: int, done: int, steps: int) -> Iterator[list[_Row]]:
-    """The examples of each step that is left: all of them once in a new order, then again."""
+    """The examples of each step that is left, by length: all of them once in a new order, then again."""
 
     def endless() -> Iterator[_Row]:
         epoch = 0
@@ -261,7 +260,7 @@ def _drawn(rows: list[_Row], size: int, seed: int, done: int, steps: int) -> Ite
     for step in range(steps):
         drawn = [next(stream) for _ in range(size)]
         if step >= done:
-            yield drawn
+            yield sorted(drawn, key=lambda row: len(row.ids))
 
 
 def _schedule(step: int, steps: int) -> float:

@@ -139,7 +139,7 @@ def test_a_server_that_is_loading_is_waited_for_however_often() -> None:
 
 def test_a_server_that_never_ends_loading_is_given_up() -> None:
     loading = plain(503, b'{"error":{"code":503,"message":"Loading model","type":"unavailable_error"}}')
-    error = refusal(loading, retries=0, timeout=0.05)
+    error = refusal(loading, retries=0, timeout=1)
     assert "refused (503): Loading model" in error.message
 
 
