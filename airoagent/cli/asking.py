@@ -80,8 +80,6 @@ def ask_command(
     go_on: bool,
     after: str | None,
     as_json: bool,
-    display: str | None,
-    color: str | None,
     **flags: Any,
 ) -> int:
     """Answer QUESTION: plan, run the steps, print the answer with its sources.
@@ -111,11 +109,10 @@ def ask_command(
 
         form = answer_schema(text_of(schema) if schema == "-" else schema)
     past = load_run(after or "@last") if go_on or after else None
-    shown = {"display": display, "color": color}
     if past is None:
-        agent, settings = make_agent(flags, **shown, introduced=as_json or store_file().exists())
+        agent, settings = make_agent(flags, introduced=as_json or store_file().exists())
     else:
-        agent, settings = agent_for(past, flags, **shown)
+        agent, settings = agent_for(past, flags)
     text = words_or_stdin(question)
     context = [] if question == ("-",) and not files else context_of(files, settings.display not in ("none", "json"))
     if context:
@@ -309,14 +306,7 @@ def _picture(plan: Plan, form: str) -> None:
     )
 )
 def run_command(
-    file: str,
-    values: tuple[str, ...],
-    recorded: str | None,
-    dry_run: bool,
-    as_json: bool,
-    display: str | None,
-    color: str | None,
-    **flags: Any,
+    file: str, values: tuple[str, ...], recorded: str | None, dry_run: bool, as_json: bool, **flags: Any
 ) -> int:
     """Run the plan in FILE (`-`: standard input) and print the answer.
 
@@ -340,7 +330,7 @@ def run_command(
 
     name, file = file, bundled_plan(file, ".plan")
     text = text_of(file)
-    agent, settings = make_agent(flags, display=display, color=color)
+    agent, settings = make_agent(flags)
     if file != name and not settings.docs:
         recorded = recorded or name
     plan = with_values(read_plan(text, agent.tools_for(text), file), named_values(values, "--set"))
@@ -385,14 +375,7 @@ def run_command(
     SEARCH_RULE,
 )
 def call_command(
-    input: tuple[str, ...],
-    functions: tuple[str, ...],
-    form: Any,
-    dry_run: bool,
-    as_json: bool,
-    display: str | None,
-    color: str | None,
-    **flags: Any,
+    input: tuple[str, ...], functions: tuple[str, ...], form: Any, dry_run: bool, as_json: bool, **flags: Any
 ) -> int:
     """Choose a function for INPUT, check its parameters, call it and print the result.
 
@@ -405,7 +388,7 @@ def call_command(
       airo call --dry-run --format yaml --functions tools/file_analytics.yaml "count the lines of notes.txt"
     """
     text = words_or_stdin(input)
-    agent, settings = make_agent(flags, display=display, color=color)
+    agent, settings = make_agent(flags)
     specified = [one for file in functions for one in _functions(file, settings.display not in ("none", "json"))]
     run = agent.call(text, functions=specified or None, format=form, dry_run=dry_run, watch=make_watch(settings))
     return print_run(run, as_json=as_json, settings=settings)

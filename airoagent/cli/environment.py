@@ -17,7 +17,7 @@ import click
 from airoagent.cli.app import EXIT_CODES, VERBS, cli
 from airoagent.cli.display import make_display, plain
 from airoagent.cli.inputs import open_store
-from airoagent.cli.options import complete, group_rule, json_lines_option, refuses
+from airoagent.cli.options import complete, json_lines_option, list_group
 from airoagent.errors import AiroError, ModelError, UsageError
 from airoagent.events import Progress
 from airoagent.extras import has, install
@@ -30,27 +30,12 @@ if TYPE_CHECKING:
 _FITS = {"gpu": "fits the GPU", "cpu": "fits memory", "no": "too large", "unknown": ""}
 
 
-@click.group("models", invoke_without_command=True)
-@json_lines_option
-@click.pass_context
-@refuses(group_rule("as_json"))
-def models_command(ctx: click.Context, as_json: bool) -> None:
+@list_group("models", json_lines_option)
+def models_command(as_json: bool) -> None:
     """List the known models: size, memory, context window, and whether they are downloaded or fit this machine.
 
     Models that are downloaded come first, those that do not fit last.
     """
-    if ctx.invoked_subcommand is None:
-        _list_models(as_json)
-
-
-@models_command.command("list")
-@json_lines_option
-def list_(as_json: bool) -> None:
-    """List the known models."""
-    _list_models(as_json)
-
-
-def _list_models(as_json: bool) -> None:
     from airoagent.models.catalog import list_models, open_model
     from airoagent.models.packaged import PACKAGED, packaged_file
 

@@ -139,9 +139,7 @@ def launch_flags(agent: Agent, settings: Settings, flags: dict[str, Any]) -> dic
     return {**begun.flags_for(all_flags({})), "no_store": not settings.store}
 
 
-def make_agent(
-    flags: dict[str, Any], *, display: str | None = None, color: str | None = None, introduced: bool = True
-) -> tuple[Agent, Settings]:
+def make_agent(flags: dict[str, Any], *, introduced: bool = True) -> tuple[Agent, Settings]:
     """The agent that flags, environment and config file describe, and the settings in force.
 
     Unless it has been ``introduced``, the model is, by its note: the built-in one at once, since the rest takes a while
@@ -155,9 +153,7 @@ def make_agent(
         flags["cache"] = 0.0
     if flags.pop("no_store"):
         flags["store"] = False
-    settings = load_settings(
-        {**flags, "display": display, "color": color}, config_file=Path(config_file) if config_file else None
-    )
+    settings = load_settings(flags, config_file=Path(config_file) if config_file else None)
     declared = {name: one for name, (_, one) in declared_settings().items()}
     for_tools = {name: getattr(settings, name) for name, one in declared.items() if one.for_tools}
     for_tools["sites"] = ",".join(settings.sites)
@@ -211,9 +207,7 @@ def _introduce(model: Model | None) -> None:
         click.echo(plain(f"model: {model.info.name} - {model.info.note}"), err=True)
 
 
-def agent_for(
-    run: Run, flags: dict[str, Any], *, display: str | None = None, color: str | None = None
-) -> tuple[Agent, Settings]:
+def agent_for(run: Run, flags: dict[str, Any]) -> tuple[Agent, Settings]:
     """The agent that continues a run: made as the run's was, except for what the options change.
 
     What has changed since is reported on stderr.
@@ -227,7 +221,7 @@ def agent_for(
             f"if you trust that server with the contents of the run: -m {run.model}",
         )
     mixed["model"] = mixed["model"] or run.model
-    agent, settings = make_agent(mixed, display=display, color=color)
+    agent, settings = make_agent(mixed)
     if settings.display not in ("none", "json"):
         for change in begun.changes(flags):
             click.echo(f"note: {plain(change)}", err=True)

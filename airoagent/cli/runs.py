@@ -5,21 +5,19 @@ from __future__ import annotations
 import json
 import time
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from airoagent.cli.display import plain
 from airoagent.cli.inputs import load_run, load_trace, named_values, open_store
-from airoagent.cli.options import Rule, group_rule, json_lines_option, refuses
+from airoagent.cli.options import Rule, json_lines_option, list_group, refuses
 from airoagent.cli.output import answer_text
 from airoagent.errors import StoreError, UsageError
 from airoagent.events import StepStarted
 from airoagent.settings import store_file
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from airoagent.records.run_record import Run
 
 
@@ -27,41 +25,21 @@ _MOST = 1_000_000_000  # runs
 _NO_QUESTION = "(a plan without a question)"
 
 
-def _list_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    for option in (
-        json_lines_option,
-        click.option(
-            "-q",
-            "query",
-            default="",
-            metavar="TEXT",
-            help="List only runs with these words in their question, answer or evidence.",
-        ),
-        click.option("-n", "limit", type=click.IntRange(1, _MOST), default=20, help="Maximum runs to list."),
-    ):
-        function = option(function)
-    return function
-
-
-@click.group("runs", invoke_without_command=True)
-@_list_options
-@click.pass_context
-@refuses(group_rule("limit query as_json"))
-def runs_command(ctx: click.Context, limit: int, query: str, as_json: bool) -> None:
+@list_group(
+    "runs",
+    click.option("-n", "limit", type=click.IntRange(1, _MOST), default=20, help="Maximum runs to list."),
+    click.option(
+        "-q",
+        "query",
+        default="",
+        metavar="TEXT",
+        help="List only runs with these words in their question, answer or evidence.",
+    ),
+    json_lines_option,
+)
+def runs_command(limit: int, query: str, as_json: bool) -> None:
     """List the recorded runs, newest first. Other commands take an ID, a prefix of one, or @last for the
     newest (@last~1 for the one before it)."""
-    if ctx.invoked_subcommand is None:
-        _list(limit, query, as_json)
-
-
-@runs_command.command("list")
-@_list_options
-def list_(limit: int, query: str, as_json: bool) -> None:
-    """List the recorded runs, newest first."""
-    _list(limit, query, as_json)
-
-
-def _list(limit: int, query: str, as_json: bool) -> None:
     rows = open_store().list(limit, query)
     for row in rows:
         if as_json:

@@ -14,7 +14,7 @@ import click
 from airoagent.cli.display import plain
 from airoagent.cli.inputs import words_or_stdin
 from airoagent.cli.launch import make_agent
-from airoagent.cli.options import agent_options, display_options, group_rule, json_lines_option, refuses, setting_option
+from airoagent.cli.options import agent_options, display_options, json_lines_option, list_group, setting_option
 from airoagent.cli.output import print_run
 from airoagent.errors import UsageError
 from airoagent.settings import config_folder, load_settings, private_folder
@@ -41,26 +41,9 @@ def _find(tools: tuple[str, ...], name: str = "") -> Found:
     return Found(whole, (*found.broken, *servers.broken))
 
 
-@click.group("tools", invoke_without_command=True)
-@setting_option("tools")
-@json_lines_option
-@click.pass_context
-@refuses(group_rule("tools as_json"))
-def tools_command(ctx: click.Context, tools: tuple[str, ...], as_json: bool) -> None:
+@list_group("tools", setting_option("tools"), json_lines_option)
+def tools_command(tools: tuple[str, ...], as_json: bool) -> None:
     """List the tools: name, description, file; and the files that could not be loaded."""
-    if ctx.invoked_subcommand is None:
-        _list(tools, as_json)
-
-
-@tools_command.command("list")
-@setting_option("tools")
-@json_lines_option
-def list_(tools: tuple[str, ...], as_json: bool) -> None:
-    """List the tools."""
-    _list(tools, as_json)
-
-
-def _list(tools: tuple[str, ...], as_json: bool) -> None:
     found = _find(tools)
     for tool in found.toolbox.values():
         if as_json:
@@ -131,7 +114,7 @@ def new(name: str, output: str | None) -> None:
     "model", "tools", "limits", "output", without=("web", "replan", "retries", "concurrency", "on_error", "spans")
 )
 @display_options
-def run(name: str, input: str, as_json: bool, display: str | None, color: str | None, **flags: Any) -> int:
+def run(name: str, input: str, as_json: bool, **flags: Any) -> int:
     """Call one tool with INPUT (`-`: standard input) and print the result.
 
     \b
@@ -142,7 +125,7 @@ def run(name: str, input: str, as_json: bool, display: str | None, color: str | 
     from airoagent.plan.steps import Ref, Step
     from airoagent.toolbox.offering import named_tool
 
-    agent, settings = make_agent(flags, display=display, color=color)
+    agent, settings = make_agent(flags)
     tool = named_tool(name, agent.tools_for(name))
     text = words_or_stdin((input,))
     plan = Plan((Step("evidence0", "", tool.name, (text,)),), (Ref("evidence0"),))

@@ -58,19 +58,9 @@ def why(run: Run) -> tuple[Ground, ...]:
         used_by = tuple(other.id for other in plan.steps if id in other.depends_on)
         if id in references(plan.final_template):
             used_by = ("answer", *used_by)
+        text, origin = inputs.get(id, step.input), origins.get(id, "call")
         grounds.append(
-            Ground(
-                id,
-                depth,
-                used_by,
-                step.tool,
-                step.thought,
-                inputs.get(id, step.input),
-                found.text,
-                found.sources,
-                origins.get(id, "call"),
-                found.note,
-            )
+            Ground(id, depth, used_by, step.tool, step.thought, text, found.text, found.sources, origin, found.note)
         )
     return tuple(grounds)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from typing import Any
 
 from airoagent.engine.conclusion import conclude
 from airoagent.engine.planning import prose_in
@@ -33,7 +34,7 @@ from airoagent.events import (
     StepFinished,
     StepSkipped,
 )
-from airoagent.models.base import Completion, Purpose
+from airoagent.models.base import Completion
 from airoagent.plan.parser import parse_plan
 from airoagent.plan.plans import Plan
 from airoagent.plan.steps import Step
@@ -284,16 +285,7 @@ class _NoModel:
     async def style(self) -> Style:
         return "airoboros"
 
-    async def __call__(
-        self,
-        prompt: str,
-        purpose: Purpose,
-        grammar: object = "",
-        *,
-        step: str = "",
-        heard: object = None,
-        stop: object = (),
-    ) -> Completion:
+    async def __call__(self, *prompt: Any, **more: Any) -> Completion:
         raise ToolError("a model was asked in a replay")
 
 
