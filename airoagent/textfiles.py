@@ -19,7 +19,7 @@ from typing import Any
 
 from airoagent.errors import AiroError, UsageError
 
-__all__ = ["MOST", "MOST_TRACE", "decoded", "is_folder", "opened", "read_bytes", "read_text", "shown_path"]
+__all__ = ["MOST", "MOST_TRACE", "decoded", "expanded", "is_folder", "opened", "read_bytes", "read_text", "shown_path"]
 
 MOST = 16 * 1024 * 1024  # bytes; what one evidence may have
 MOST_TRACE = 256 * 1024 * 1024  # a run with all its evidence
@@ -78,7 +78,7 @@ def opened(
     name = name or shown_path(path)
     try:
         # Not to wait for a writer while a pipe is opened.
-        number = os.open(Path(path).expanduser(), os.O_RDONLY | os.O_CLOEXEC | getattr(os, "O_NONBLOCK", 0))
+        number = os.open(expanded(path), os.O_RDONLY | os.O_CLOEXEC | getattr(os, "O_NONBLOCK", 0))
         if stat.S_ISDIR(os.fstat(number).st_mode):
             os.close(number)
             raise IsADirectoryError(errno.EISDIR, "it is a folder")
@@ -88,9 +88,17 @@ def opened(
             raise OSError(errno.ENXIO, "it is a pipe that nobody writes to")
         os.set_blocking(number, True)
         return io.BufferedReader(raw)
-    except (OSError, ValueError, RuntimeError) as wrong:  # a zero byte in the path, a home of nobody
+    except (OSError, ValueError) as wrong:  # ValueError: a zero byte in the path
         reason = getattr(wrong, "strerror", None) or str(wrong)
         raise error(f"{name} cannot be read: {reason}", hint) from wrong
+
+
+def expanded(path: str | os.PathLike[str]) -> Path:
+    """A path with ``~`` replaced by a home; "~name" without such a user is a name like any other, as in a shell."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        return Path(path)
 
 
 def shown_path(path: str | Path) -> str:

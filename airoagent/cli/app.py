@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 from importlib import import_module
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -245,7 +246,9 @@ def _silence(stream: Any) -> None:
 
 def _colored(args: list[str]) -> bool | None:
     """Whether output is coloured; None: on a terminal. A flag wins over a variable."""
-    asked = next((args[n + 1] for n, arg in enumerate(args[:-1]) if arg == "--color"), os.environ.get("AIRO_COLOR"))
+    given = [arg.removeprefix("--color=") for arg in args if arg.startswith("--color=")]
+    given += [after for arg, after in pairwise(args) if arg == "--color"]
+    asked = given[0] if given else os.environ.get("AIRO_COLOR")
     if asked in ("never", "always"):
         return asked == "always"
     return False if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb" else None

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import platform
 import socket
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -22,6 +21,7 @@ from airoagent.errors import AiroError, ModelError, UsageError
 from airoagent.events import Progress
 from airoagent.extras import has, install
 from airoagent.settings import cache_folder, config_folder, load_settings, state_folder, strange_variables
+from airoagent.textfiles import expanded
 
 if TYPE_CHECKING:
     from airoagent.models.catalog import ModelRow
@@ -122,26 +122,13 @@ def quantize_(source: str, destination: str) -> None:
 
     known = find_model(source)
     name = known.repo if known is not None else source
-    given = Path(source).expanduser()
+    given = expanded(source)
     folder = snapshot(name) if not given.is_dir() and is_hub_name(name) else given
     if folder is None:
         raise ModelError(f"{name} is not downloaded", f"download it: airo pull {name}")
-    saved = quantize(folder, Path(destination).expanduser(), name=name, progress=_progress())
+    saved = quantize(folder, expanded(destination), name=name, progress=_lines())
     click.echo(f"{saved.stored / 1e9:.2f} GB in 4 bits; use it with -m {destination}", err=True)
     click.echo(destination)
-
-
-def _progress() -> Callable[[str, int, int], None]:
-    """Reports on a terminal how far loading is, in tenths."""
-    told: list[int] = []
-
-    def progress(what: str, done: int, total: int) -> None:
-        tenth = 10 * done // max(total, 1)
-        if sys.stderr.isatty() and tenth not in told:
-            told.append(tenth)
-            click.echo(f"{what}: {10 * tenth} %", err=True)
-
-    return progress
 
 
 def _lines() -> Callable[[str, int, int], None]:

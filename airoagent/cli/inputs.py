@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 __all__ = [
     "bundled_plan",
     "context_of",
+    "edited_text",
     "is_run",
     "load_run",
     "load_trace",
@@ -171,6 +172,15 @@ def named_values(pairs: tuple[str, ...], what: str) -> dict[str, str]:
         text = text_of(value[1:]).removesuffix("\n") if value.startswith("@") else value
         values[name.strip()] = text
     return values
+
+
+def edited_text(text: str, hint: str) -> str:
+    """The text as it comes out of the user's editor, or unchanged; UsageError if the editor cannot be started."""
+    try:
+        edited = click.edit(text + "\n")
+    except click.ClickException as error:
+        raise UsageError(f"the editor failed: {error.message}", hint) from error
+    return text if edited is None else edited.removesuffix("\n")
 
 
 def open_store() -> Store:

@@ -22,6 +22,7 @@ from airoagent.cli.inputs import open_store
 from airoagent.cli.options import all_flags
 from airoagent.errors import UsageError
 from airoagent.settings import declared_settings, load_settings
+from airoagent.textfiles import expanded
 
 if TYPE_CHECKING:
     from airoagent.agent import Agent
@@ -121,8 +122,8 @@ def _absolute(model: str) -> str:
     """A model that is a file or folder of this machine by its whole path."""
     kind, colon, rest = model.partition(":")
     if colon and kind == "scripted":
-        return f"scripted:{Path(rest).expanduser().absolute()}"
-    path = Path(model).expanduser()
+        return f"scripted:{expanded(rest).absolute()}"
+    path = expanded(model)
     return str(path.absolute()) if path.exists() else model
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from airoagent.cli.display import make_display, plain
-from airoagent.cli.inputs import load_run, named_values, text_of
+from airoagent.cli.inputs import edited_text, load_run, named_values, text_of
 from airoagent.cli.launch import agent_for
 from airoagent.cli.options import SEARCH_SETTINGS, Rule, agent_options, complete, display_options, refuses
 from airoagent.cli.output import make_watch, print_run
@@ -138,15 +138,10 @@ def _edit(run: Run, word: str) -> str:
     if run.plan is None:
         raise StoreError(f"the run {run.id} has no plan, so no step can be edited", "give one with --plan FILE")
     step = run.plan.step(step_id(run.plan, word))
-    try:
-        text = click.edit(step.input + "\n")
-    except click.ClickException as error:
-        raise UsageError(f"the editor failed: {error.message}", f"use --edit {step.id}=INPUT instead") from error
-    if text is None or text.rstrip("\n") == step.input:
-        raise UsageError(
-            f"the input of {step.id} was not changed", f"give it on the command line: --edit {step.id}=INPUT"
-        )
-    return text.removesuffix("\n")
+    hint = f"give it on the command line: --edit {step.id}=INPUT"
+    if (text := edited_text(step.input, hint)) == step.input:
+        raise UsageError(f"the input of {step.id} was not changed", hint)
+    return text
 
 
 @click.command("diff")

@@ -18,6 +18,7 @@ from airoagent.cli.options import agent_options, display_options, json_lines_opt
 from airoagent.cli.output import print_run
 from airoagent.errors import UsageError
 from airoagent.settings import config_folder, load_settings, private_folder
+from airoagent.textfiles import expanded
 
 if TYPE_CHECKING:
     from airoagent.errors import Diagnostic
@@ -164,7 +165,7 @@ def write_tool(name: str, output: str | None) -> tuple[Path, bool]:
     function = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
     function += "_" if keyword.iskeyword(function) or function == "tool" else ""
     usual = output is None
-    place = config_folder() / "tools" if output is None else Path(output).expanduser()
+    place = config_folder() / "tools" if output is None else expanded(output)
     file = place if place.suffix == ".py" and not place.is_dir() else place / f"{function}.py"
     try:
         if usual:
