@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import asdict
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from airoagent.cli.display import plain
-from airoagent.cli.forecasts import print_dry_run
+from airoagent.cli.forecasts import forecast_json, forecast_lines, print_dry_run
 from airoagent.cli.inputs import bundled_plan, context_of, load_run, named_values, read_plan, text_of, words_or_stdin
 from airoagent.cli.launch import agent_for, make_agent
 from airoagent.cli.options import (
@@ -190,7 +188,7 @@ def plan_command(
       airo plan --check plans/compare-two-lakes.plan --format text
     """
     agent, settings = make_agent(flags)
-    ahead = partial(_foretell, agent, settings) if foretell else None
+    ahead = (agent, settings) if foretell else None
     if file is not None:
         return _check(text_of(file), "plan" if file == "-" else file, agent, fix, form, as_json, ahead)
     written, plan = _write(agent, words_or_stdin(question), as_json)
@@ -199,25 +197,14 @@ def plan_command(
     elif as_json:
         from airoagent.records.run_record import plan_json
 
-        click.echo(
-            json.dumps({"written": written, **plan_json(plan), **(ahead(plan, True) if ahead else {})}, indent=2)
-        )
+        forecast = {"forecast": forecast_json(*ahead, plan)} if ahead else {}
+        click.echo(json.dumps({"written": written, **plan_json(plan), **forecast}, indent=2))
     else:
         click.echo(visible(written.rstrip("\n")))
         _findings(plan.diagnostics, written, "plan", err=True)
         if ahead:
-            ahead(plan, False)
+            click.echo(plain("\n".join(forecast_lines(*ahead, plan))), err=True)
     return 0
-
-
-def _foretell(agent: Agent, settings: Settings, plan: Plan, as_json: bool) -> dict[str, Any]:
-    """The forecast for the JSON of a plan, or printed next to the plan."""
-    from airoagent.cli.forecasts import forecast_json, forecast_lines
-
-    if as_json:
-        return {"forecast": forecast_json(agent, settings, plan)}
-    click.echo(plain("\n".join(forecast_lines(agent, settings, plan))), err=True)
-    return {}
 
 
 def _write(agent: Agent, question: str, as_json: bool) -> tuple[str, Plan]:
@@ -238,13 +225,7 @@ def _write(agent: Agent, question: str, as_json: bool) -> tuple[str, Plan]:
 
 
 def _check(
-    text: str,
-    name: str,
-    agent: Agent,
-    fix: bool,
-    form: str | None,
-    as_json: bool,
-    ahead: Callable[[Plan, bool], dict[str, Any]] | None,
+    text: str, name: str, agent: Agent, fix: bool, form: str | None, as_json: bool, ahead: tuple[Agent, Settings] | None
 ) -> int:
     from airoagent.plan.parser import parse_plan
     from airoagent.records.run_record import plan_json
@@ -257,9 +238,11 @@ def _check(
         error = refused
     findings = error.diagnostics if error else plan.diagnostics if plan else ()
     if as_json:
-        record = {"usable": error is None, "findings": [asdict(found) for found in findings]}
+        record: dict[str, Any] = {"usable": error is None, "findings": [asdict(found) for found in findings]}
         record["plan"] = None if plan is None else plan_json(plan)
-        click.echo(json.dumps({**record, **(ahead(plan, True) if ahead and plan else {})}, indent=2))
+        if ahead and plan:
+            record["forecast"] = forecast_json(*ahead, plan)
+        click.echo(json.dumps(record, indent=2))
         return 0 if error is None else error.exit_code
     product = (fix or form is not None) and plan is not None
     _findings(findings, text, name, err=product)
@@ -274,7 +257,7 @@ def _check(
     elif not findings:
         click.echo(f"{name}: {len(plan.steps)} steps, nothing to repair")
     if ahead:
-        ahead(plan, False)
+        click.echo(plain("\n".join(forecast_lines(*ahead, plan))), err=True)
     return 0
 
 

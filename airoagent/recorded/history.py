@@ -1,4 +1,4 @@
-"""What a record says about each step, and the things that replay, resume, rerun and fork all ask of it.
+"""What a record says about each step and about the plan, for replay, resume, rerun and fork.
 
 Pure functions from a `Run` that has its events.
 """
@@ -47,8 +47,7 @@ __all__ = [
 class RecordedStep:
     """The last that the record has of a step; ``asked``: a model was asked for it.
 
-    ``input`` is None where the step was never begun; ``end`` is None where its last attempt has no end, or where that
-    attempt was stopped half-way.
+    ``input`` is None if the step never started; ``end`` is None if its last attempt has no end or was stopped half-way.
     """
 
     id: str
@@ -112,10 +111,8 @@ def error_of(failure: Failure) -> AiroError:
 
 def purpose_of(run: Run) -> str:
     """What the model was first asked for: ``plan``, ``call``, ``think`` or ``code``; ``plan`` by default."""
-    for event in run.events:
-        if isinstance(event, ModelCalled) and not event.step:
-            return event.purpose
-    return "plan"
+    asked = (event.purpose for event in run.events if isinstance(event, ModelCalled) and not event.step)
+    return next(asked, "plan")
 
 
 def written_plan(run: Run) -> str | None:

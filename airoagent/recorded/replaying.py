@@ -1,7 +1,7 @@
 """Replay: a run again from its record alone, by today's code; no model, no tool, no network.
 
-Everything the runtime itself does is done anew: the plan's text is read, references are filled, the answer is put
-together. Wherever that comes to something else than what is on record, replay ends with a StoreError that names it.
+What the runtime itself does is done again: the plan's text is read, references are filled, the answer is put together.
+If anything differs from the record, replay ends with a StoreError that names it.
 """
 
 from __future__ import annotations
@@ -136,7 +136,7 @@ async def _answer(run: Run, recorder: Recorder) -> tuple[str, tuple[Source, ...]
 
 
 def _in_form(run: Run, recorder: Recorder, answer: str) -> str:
-    """The answer as JSON where the run had a schema, read anew from what the model wrote."""
+    """The answer as JSON where the run had a schema, read again from what the model wrote."""
     schema = run.setting("schema")
     if not schema or not recorder.run.answers(answer):
         return answer
@@ -159,7 +159,7 @@ def _concluded(run: Run, purpose: str) -> str:
 
 
 def _plan(run: Run, recorder: Recorder, purpose: str) -> Plan:
-    """The plan, read anew and compared with what was run then."""
+    """The plan, read again and compared with the plan that was run."""
     then = parsed_text(run)
     if purpose == "call":
         # The call was checked against functions that the record does not have: the plan made of it is taken as it is.
