@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
@@ -22,10 +21,6 @@ from airoagent.events import Progress
 from airoagent.extras import has, install
 from airoagent.settings import cache_folder, config_folder, load_settings, state_folder, strange_variables
 from airoagent.textfiles import expanded
-
-if TYPE_CHECKING:
-    from airoagent.models.catalog import ModelRow
-
 
 _FITS = {"gpu": "fits the GPU", "cpu": "fits memory", "no": "too large", "unknown": ""}
 
@@ -54,24 +49,16 @@ def models_command(as_json: bool) -> None:
         for row in list_models():
             click.echo(json.dumps(asdict(row)))
         return
-    click.echo("\n" + _LINE.format("NAME", "SIZE", "4 BITS", "WINDOW", "HERE"))
-    # What is here comes first, what does not fit last, and the models of today before those of 2023.
-    for row in sorted(list_models(), key=lambda row: (not row.cached, row.fits == "no", _is_old(row))):
-        click.echo(_model_line(row))
+    line = "{:<39} {:>5} {:>8} {:>6}  {}"
+    click.echo("\n" + line.format("NAME", "SIZE", "4 BITS", "WINDOW", "HERE"))
+    # Downloaded models come first, those that do not fit last, and the models of today before those of 2023.
+    for row in sorted(
+        list_models(), key=lambda row: (not row.cached, row.fits == "no", row.model.style == "airoboros")
+    ):
+        model, here = row.model, "downloaded" if row.cached else _FITS[row.fits]
+        size, memory, window = f"{model.parameters:.1f}B", f"{model.memory:.1f} GB", f"{model.context // 1024}k"
+        click.echo(line.format(model.name, size, memory, window, here).rstrip())
     click.echo("\n4 BITS: the memory it takes at 4 bits; fits memory: it runs on the CPU, slowly.")
-
-
-_LINE = "{:<39} {:>5} {:>8} {:>6}  {}"
-
-
-def _is_old(row: ModelRow) -> bool:
-    return row.model.style == "airoboros"
-
-
-def _model_line(row: ModelRow) -> str:
-    model = row.model
-    size, memory, window = f"{model.parameters:.1f}B", f"{model.memory:.1f} GB", f"{model.context // 1024}k"
-    return _LINE.format(model.name, size, memory, window, "downloaded" if row.cached else _FITS[row.fits]).rstrip()
 
 
 @models_command.command("show")
@@ -171,7 +158,7 @@ def pull_command(name: str, revision: str) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class Check:
     """What was checked, whether it is well, what was seen, the cure; ``needed``: the model cannot load without it."""
 
     subject: str
@@ -188,7 +175,7 @@ def doctor_command(model: str | None, as_json: bool) -> int:
     """Check Python, packages, GPU, model, network, tools and records. Exit code 0 if the model would load, else 3."""
     spec = load_settings({"model": model}).model
     findings = [
-        Finding("python", True, platform.python_version()),
+        Check("python", True, platform.python_version()),
         *_packages(spec),
         _gpu(),
         _downloaded(),
@@ -221,7 +208,7 @@ _PACKAGES = (
 _ELSEWHERE = ("scripted:", "http://", "https://", "ollama:", "lmstudio:")  # models that need no package here
 
 
-def _packages(spec: str) -> Iterator[Finding]:
+def _packages(spec: str) -> Iterator[Check]:
     from airoagent.models.packaged import PACKAGED
 
     name = spec.strip().lower()
@@ -230,79 +217,79 @@ def _packages(spec: str) -> Iterator[Finding]:
     for extra, purpose, names in _PACKAGES:
         for name in names:
             try:
-                yield Finding(name, True, version(name))
+                yield Check(name, True, version(name))
             except PackageNotFoundError:
                 seen = f"not installed (needed for {purpose})" if purpose else "not installed (needed for some models)"
                 cure = install(extra)
-                yield Finding(name, False, seen, cure, bool(kind and purpose) and extra == kind)
+                yield Check(name, False, seen, cure, bool(kind and purpose) and extra == kind)
 
 
-def _gpu() -> Finding:
+def _gpu() -> Check:
     if not has("torch"):
-        return Finding("gpu", False, "not checked, torch is not installed", install("transformers"))
+        return Check("gpu", False, "not checked, torch is not installed", install("transformers"))
     import torch
 
     if not torch.cuda.is_available():
         seen = "no CUDA device; on a CPU, 4-bit models (NF4) read prompts up to 5.7 times slower than bf16"
-        return Finding("gpu", False, seen, "use a GGUF file, or -o bits 16 if memory allows")
+        return Check("gpu", False, seen, "use a GGUF file, or -o bits 16 if memory allows")
     free, total = torch.cuda.mem_get_info()
-    return Finding("gpu", True, f"{torch.cuda.get_device_name()}, {free / 1e9:.1f} of {total / 1e9:.1f} GB free")
+    return Check("gpu", True, f"{torch.cuda.get_device_name()}, {free / 1e9:.1f} of {total / 1e9:.1f} GB free")
 
 
-def _downloaded() -> Finding:
+def _downloaded() -> Check:
     from airoagent.models.catalog import list_models
     from airoagent.models.packaged import PACKAGED, packaged_file
 
     names = [row.model.name for row in list_models() if row.cached]
     names += [name for name in PACKAGED if packaged_file(name).is_file()]
     if names:
-        return Finding("models", True, ", ".join(names))
-    return Finding("models", False, "no known model is downloaded", "airo pull smollm2 (98 MB), or see airo models")
+        return Check("models", True, ", ".join(names))
+    return Check("models", False, "no known model is downloaded", "airo pull smollm2 (98 MB), or see airo models")
 
 
-def _checked(subject: str, look: Callable[[], Finding], needed: bool = False) -> Finding:
+def _checked(subject: str, look: Callable[[], Check], needed: bool = False) -> Check:
     try:
         return look()
     except AiroError as error:
-        return Finding(subject, False, error.message, error.hint, needed)
+        return Check(subject, False, error.message, error.hint, needed)
 
 
-def _model(spec: str) -> Finding:
+def _model(spec: str) -> Check:
     from airoagent.models.catalog import open_model
 
     model = open_model(spec)
     check = getattr(model, "check", None)
     if check is not None:
         check()
-    return Finding(
+    return Check(
         f"model {spec}", True, model.info.note or f"{model.info.backend}, wrapper {model.info.wrapper}", needed=True
     )
 
 
-def _network() -> Finding:
+def _network() -> Check:
     try:
         socket.getaddrinfo("duckduckgo.com", 443)
     except OSError:
-        return Finding("network", False, "host names cannot be resolved", "use your own documents: --docs FOLDER")
-    return Finding("network", True, "host names can be resolved")
+        return Check("network", False, "host names cannot be resolved", "use your own documents: --docs FOLDER")
+    return Check("network", True, "host names can be resolved")
 
 
-def _tools() -> Finding:
+def _tools() -> Check:
     from airoagent.toolbox.loader import find_tools
 
     found = find_tools(config_folder=config_folder())
     if found.broken:
         first = found.broken[0]
-        return Finding(
+        return Check(
             "tools", False, f"{first.origin}: {first.error}", "fix or remove the file (`airo tools` lists them)"
         )
-    return Finding("tools", True, ", ".join(found.toolbox))
+    return Check("tools", True, ", ".join(found.toolbox))
 
 
-def _records() -> Finding:
+def _records() -> Check:
     store = open_store()
     store.close()
-    return Finding("records", True, str(store.path))
+    return Check("records", True, str(store.path))
 
 
 @click.command("config")

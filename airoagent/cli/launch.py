@@ -26,7 +26,6 @@ from airoagent.textfiles import expanded
 
 if TYPE_CHECKING:
     from airoagent.agent import Agent
-    from airoagent.models.base import Model
     from airoagent.records.run_record import Run
     from airoagent.settings import Settings
 
@@ -68,17 +67,17 @@ class LaunchSettings:
 
     def changes(self, flags: dict[str, Any]) -> list[str]:
         """What has changed since, one sentence each; not what the flags replace."""
-        told = []
+        found = []
         for name, what in (("docs", "documents folder"), ("tools", "tools file")):
             paths = () if flags[name] else self.settings.get(name, ())
-            told += [f"the {what} {path} of this run no longer exists" for path in paths if not Path(path).exists()]
+            found += [f"the {what} {path} of this run no longer exists" for path in paths if not Path(path).exists()]
         files = {} if flags["tools"] else self.files
-        told += [
+        found += [
             f"the tools file {path} has changed since the run"
             for path, then in files.items()
             if Path(path).exists() and _hash(Path(path)) != then
         ]
-        return told
+        return found
 
 
 def _launch_settings(agent: Agent, settings: Settings, flags: dict[str, Any]) -> str:
@@ -143,8 +142,7 @@ def launch_flags(agent: Agent, settings: Settings, flags: dict[str, Any]) -> dic
 def make_agent(flags: dict[str, Any], *, introduced: bool = True) -> tuple[Agent, Settings]:
     """The agent that flags, environment and config file describe, and the settings in force.
 
-    Unless it has been ``introduced``, the model is, by its note: the built-in one at once, since the rest takes a while
-    to load.
+    Unless the user knows the model (``introduced``), its note is printed.
     """
     given = all_flags(flags)
     flags = dict(given)
@@ -161,10 +159,6 @@ def make_agent(flags: dict[str, Any], *, introduced: bool = True) -> tuple[Agent
     from airoagent.web.search import check_search
 
     check_search(for_tools)
-    introduced = introduced or settings.display in ("none", "json")
-    if not introduced and settings.model == "extractive":
-        _introduce(None)
-        introduced = True
     from airoagent.agent import Agent
     from airoagent.engine.policy import Policy
     from airoagent.models.base import Sampling
@@ -187,25 +181,15 @@ def make_agent(flags: dict[str, Any], *, introduced: bool = True) -> tuple[Agent
         mcp_servers=settings.mcp_servers,
         free=settings.free,
     )
-    if not introduced:
-        _introduce(agent.model)
     if settings.display not in ("none", "json"):
+        if agent.model.info.note and not introduced:
+            click.echo(plain(f"model: {agent.model.info.name} - {agent.model.info.note}"), err=True)
         agent.on_broken_tool(lambda broken: click.echo(f"note: {plain(str(broken))}", err=True))
     if settings.ask_above:
         agent.session.check_plan = asking_above(agent, settings.ask_above)
     if settings.store:
         agent.session.started_with = _launch_settings(agent, settings, given)
     return agent, settings
-
-
-def _introduce(model: Model | None) -> None:
-    """Print what the model is; None: the built-in one."""
-    if model is None:
-        from airoagent.extractive.model import ExtractiveModel
-
-        model = ExtractiveModel()
-    if model.info.note:
-        click.echo(plain(f"model: {model.info.name} - {model.info.note}"), err=True)
 
 
 def agent_for(run: Run, flags: dict[str, Any]) -> tuple[Agent, Settings]:
