@@ -384,7 +384,7 @@ def _read_file(named: Path | None, environ: Mapping[str, str]) -> tuple[Path, Ma
 
 
 def _name(name: str, declared: Mapping[str, tuple[Any, Declared]], place: str) -> str:
-    """The setting of this name, or that had it; a UsageError names the nearest one where there is none."""
+    """The setting that has or had this name; a UsageError names the nearest one if there is none."""
     if name in declared:
         return name
     for now, (_, one) in declared.items():

@@ -23,7 +23,7 @@ __all__ = ["MOST", "MOST_TRACE", "decoded", "expanded", "is_folder", "opened", "
 
 MOST = 16 * 1024 * 1024  # bytes; what one evidence may have
 MOST_TRACE = 256 * 1024 * 1024  # a run with all its evidence
-_PATIENCE = 3.0  # seconds for somebody to write to a pipe
+_PATIENCE = 3.0  # seconds for a writer to open a pipe
 
 Error = Callable[[str, str], AiroError]
 
@@ -83,7 +83,7 @@ def opened(
             os.close(number)
             raise IsADirectoryError(errno.EISDIR, "it is a folder")
         raw = _File(number)
-        if stat.S_ISFIFO(os.fstat(number).st_mode) and not raw.somebody_writes():
+        if stat.S_ISFIFO(os.fstat(number).st_mode) and not raw.has_writer():
             raw.close()
             raise OSError(errno.ENXIO, "it is a pipe that nobody writes to")
         os.set_blocking(number, True)
@@ -117,8 +117,8 @@ class _File(io.FileIO):
         memoryview(buffer).cast("B")[:1], self.first = self.first, b""
         return 1
 
-    def somebody_writes(self) -> bool:
-        """Whether a pipe has text or its end to give, or somebody who has opened it for writing, in time."""
+    def has_writer(self) -> bool:
+        """Whether a pipe has text or its end, or is opened by a writer, in time."""
         ends = time.monotonic() + _PATIENCE
         poll = select.poll()
         poll.register(self.fileno(), select.POLLIN)
@@ -133,7 +133,7 @@ class _File(io.FileIO):
 
 
 def is_folder(path: Path) -> bool:
-    """Whether a path is that of a folder; not where it is too long or otherwise impossible, whose reading will tell."""
+    """Whether a path is a folder; False for a path that is too long or otherwise impossible."""
     try:
         return path.is_dir()
     except (OSError, ValueError):

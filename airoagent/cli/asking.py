@@ -377,12 +377,12 @@ def call_command(
     return print_run(run, as_json=as_json, settings=settings)
 
 
-def _functions(file: str, told: bool) -> Functions:
+def _functions(file: str, report: bool) -> Functions:
     """The functions of a file; what of their specifications was left out is printed."""
     from airoagent.calls.function_loader import load_functions
 
     functions = load_functions(Path(file))
-    findings = tuple(found for function in functions for found in function.diagnostics) if told else ()
+    findings = tuple(found for function in functions for found in function.diagnostics) if report else ()
     _findings(findings, "" if not findings or Path(file).is_dir() else text_of(file), file, err=True)
     return functions
 

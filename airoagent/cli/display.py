@@ -320,8 +320,8 @@ class _LiveDisplay(Display):
         if event.done == event.total == 0:
             super()._progress(event)
             return
-        begun = self._told.setdefault(event.what, event.at)
-        self._bar = "" if event.done == event.total or event.at - begun < 1.0 else _amount(event)
+        since = self._told.setdefault(event.what, event.at)
+        self._bar = "" if event.done == event.total or event.at - since < 1.0 else _amount(event)
 
     def _running(self) -> ConsoleRenderable:
         from rich.console import Group

@@ -96,14 +96,14 @@ def _launch_settings(agent: Agent, settings: Settings, flags: dict[str, Any]) ->
     origins = {Path(tool.origin) for tool in agent.session.needing(()).known_tools.values() if tool.origin}
     own = {file for file in origins if file.is_file() and not file.is_relative_to(bundled)}
     config = flags["config_file"]
-    begun = LaunchSettings(
+    launched = LaunchSettings(
         values,
         tuple(flags["options"]),
         tuple(flags["named"] or ()),
         str(Path(config).absolute()) if config else None,
         {str(file): _hash(file) for file in sorted(own)},
     )
-    return json.dumps(asdict(begun))
+    return json.dumps(asdict(launched))
 
 
 def read_launch_settings(text: str) -> LaunchSettings:
@@ -135,8 +135,8 @@ def _hash(file: Path) -> str:
 
 def launch_flags(agent: Agent, settings: Settings, flags: dict[str, Any]) -> dict[str, Any]:
     """The flags that make such an agent elsewhere: whole paths, and what variables and the config file set."""
-    begun = read_launch_settings(_launch_settings(agent, settings, all_flags(flags)))
-    return {**begun.flags_for(all_flags({})), "no_store": not settings.store}
+    launched = read_launch_settings(_launch_settings(agent, settings, all_flags(flags)))
+    return {**launched.flags_for(all_flags({})), "no_store": not settings.store}
 
 
 def make_agent(flags: dict[str, Any], *, introduced: bool = True) -> tuple[Agent, Settings]:
@@ -198,8 +198,8 @@ def agent_for(run: Run, flags: dict[str, Any]) -> tuple[Agent, Settings]:
     What has changed since is reported on stderr.
     """
     flags = all_flags(flags)
-    begun = _launched_with(run)
-    mixed = begun.flags_for(flags)
+    launched = _launched_with(run)
+    mixed = launched.flags_for(flags)
     if not mixed["model"] and run.model.startswith(("http://", "https://")):
         raise UsageError(
             f"this run was recorded elsewhere, with the model server {run.model}",
@@ -208,7 +208,7 @@ def agent_for(run: Run, flags: dict[str, Any]) -> tuple[Agent, Settings]:
     mixed["model"] = mixed["model"] or run.model
     agent, settings = make_agent(mixed)
     if settings.display not in ("none", "json"):
-        for change in begun.changes(flags):
+        for change in launched.changes(flags):
             click.echo(f"note: {plain(change)}", err=True)
     return agent, settings
 
@@ -216,5 +216,5 @@ def agent_for(run: Run, flags: dict[str, Any]) -> tuple[Agent, Settings]:
 def _launched_with(run: Run) -> LaunchSettings:
     """The launch settings of a run; none unless the run is, event by event, in this machine's store."""
     store = open_store()
-    mine = store.has(run.id) and store.events(run.id) == run.events  # a trace may bear the id of a run of ours
+    mine = store.has(run.id) and store.events(run.id) == run.events  # a trace may have the id of a run of ours
     return read_launch_settings(store.beside(run.id) if mine else "")

@@ -130,7 +130,7 @@ class Session(cmd.Cmd):
             self._say(f"stopped before {self._head(stop)}")
 
     def _head(self, step: Step) -> str:
-        """A step that could be run now, with the beginning of its input."""
+        """A step that could be run now, with the start of its input."""
         return f"{step.id}  {step.tool}[{plain(self.debugger.input_of(step.id), 100)}]"
 
     def _ran(self, gained: tuple[Evidence, ...]) -> None:

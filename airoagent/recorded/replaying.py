@@ -209,13 +209,13 @@ async def _steps(run: Run, plan: Plan, recorder: Recorder) -> tuple[str, tuple[S
     steps = recorded_steps(run.events)
     on_error = run.setting("on_error", "stop")
     policy = Policy(on_error="tell" if on_error == "tell" else "skip", retries=0, tool_timeout=0, max_evidence=1 << 62)
-    odd: list[StoreError] = []
+    differing: list[StoreError] = []
 
     def recall(step: Step, tool: Tool, text: str) -> tuple[Evidence, Origin]:
         try:
             return _same(run, step, text, steps).evidence, "record"
         except StoreError as error:
-            odd.append(error)
+            differing.append(error)
             raise
 
     services = Services(
@@ -225,7 +225,7 @@ async def _steps(run: Run, plan: Plan, recorder: Recorder) -> tuple[str, tuple[S
     try:
         async with Tasks() as tasks:
             execution = Execution(services, tasks)
-            # What a failure kept from running then hangs on which step was quicker: the record tells.
+            # What a failure kept from running then depends on which step was quicker: the record says which.
             execution.add(*[step for step in plan.steps if step.id not in skipped])
     except BaseExceptionGroup as errors:
         raise first_of(errors) from errors
@@ -234,8 +234,8 @@ async def _steps(run: Run, plan: Plan, recorder: Recorder) -> tuple[str, tuple[S
             _check_skip(run, event, execution)
             execution.skipped[id] = event.because
             recorder(StepSkipped(step=id, tool=event.tool, because=event.because))
-    if odd:
-        raise odd[0]
+    if differing:
+        raise differing[0]
     then = Policy(on_error="tell" if on_error == "tell" else "skip" if on_error == "skip" else "stop")
     return conclude(plan, execution, then)
 
@@ -249,7 +249,7 @@ def _check_skip(run: Run, event: StepSkipped, execution: Execution) -> None:
 
 
 def _same(run: Run, step: Step, text: str, steps: Mapping[str, RecordedStep]) -> StepFinished:
-    """What the step came to then, given that it is the same call; raises the failure it came to, too."""
+    """How the step ended then, if it is the same call; a failure is raised again."""
     then = steps.get(step.id)
     where = f"replay of {run.id} differs at {step.id} ({step.tool})"
     if then is None or then.input is None:
