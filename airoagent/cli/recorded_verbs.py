@@ -202,14 +202,10 @@ def why_command(run_id: str, bisect: bool, swap: bool, as_json: bool, **flags: A
         agent, _ = agent_for(run, {**flags, "no_store": True})
         trials = run_in_thread(lambda: bisect_run(agent.session, run, change="swap" if swap else "remove"))
     if as_json:
-        record: dict[str, Any] = {
-            "id": run.id,
-            "answer": run.answer,
-            "grounds": [dataclasses.asdict(one) for one in grounds],
-        }
+        record: dict[str, Any] = {"id": run.id, "answer": run.answer, "grounds": list(map(dataclasses.asdict, grounds))}
         record["account"] = {name: dataclasses.asdict(usage) for name, usage in run.account.items()}
         if bisect:
-            record["trials"] = [dataclasses.asdict(one) for one in trials]
+            record["trials"] = list(map(dataclasses.asdict, trials))
         click.echo(json.dumps(record, indent=2))
     else:
         click.echo(plain("\n".join([*_grounds_story(run, grounds), *(_trials(trials) if bisect else ())])))
