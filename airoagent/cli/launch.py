@@ -80,8 +80,7 @@ class LaunchSettings:
         return found
 
 
-def _launch_settings(agent: Agent, settings: Settings, flags: dict[str, Any]) -> str:
-    """The launch settings as text; `read_launch_settings` reads it."""
+def _launch_settings(agent: Agent, settings: Settings, flags: dict[str, Any]) -> LaunchSettings:
     from airoagent.toolbox.loader import bundle_folder
 
     values: dict[str, Any] = {}
@@ -95,19 +94,13 @@ def _launch_settings(agent: Agent, settings: Settings, flags: dict[str, Any]) ->
     bundled = bundle_folder("tools")
     origins = {Path(tool.origin) for tool in agent.session.needing(()).known_tools.values() if tool.origin}
     own = {file for file in origins if file.is_file() and not file.is_relative_to(bundled)}
-    config = flags["config_file"]
-    launched = LaunchSettings(
-        values,
-        tuple(flags["options"]),
-        tuple(flags["named"] or ()),
-        str(Path(config).absolute()) if config else None,
-        {str(file): _hash(file) for file in sorted(own)},
-    )
-    return json.dumps(asdict(launched))
+    config = str(expanded(flags["config_file"]).absolute()) if flags["config_file"] else None
+    files = {str(file): _hash(file) for file in sorted(own)}
+    return LaunchSettings(values, tuple(flags["options"]), tuple(flags["named"] or ()), config, files)
 
 
 def read_launch_settings(text: str) -> LaunchSettings:
-    """What `_launch_settings` wrote; empty for a run without."""
+    """The launch settings in the JSON that is kept next to a run's record; empty ones if there is none."""
     if not text:
         return LaunchSettings()
     value = json.loads(text)
@@ -135,7 +128,7 @@ def _hash(file: Path) -> str:
 
 def launch_flags(agent: Agent, settings: Settings, flags: dict[str, Any]) -> dict[str, Any]:
     """The flags that make such an agent elsewhere: whole paths, and what variables and the config file set."""
-    launched = read_launch_settings(_launch_settings(agent, settings, all_flags(flags)))
+    launched = _launch_settings(agent, settings, all_flags(flags))
     return {**launched.flags_for(all_flags({})), "no_store": not settings.store}
 
 
@@ -188,7 +181,7 @@ def make_agent(flags: dict[str, Any], *, introduced: bool = True) -> tuple[Agent
     if settings.ask_above:
         agent.session.check_plan = asking_above(agent, settings.ask_above)
     if settings.store:
-        agent.session.started_with = _launch_settings(agent, settings, given)
+        agent.session.started_with = json.dumps(asdict(_launch_settings(agent, settings, given)))
     return agent, settings
 
 
