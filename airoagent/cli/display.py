@@ -389,7 +389,7 @@ def make_display(kind: str, color: str) -> Callable[[Event], None] | None:
     """The display of a kind: rich, plain, json or auto (one line on a terminal, else plain); None for none."""
     stream = sys.stderr
     terminal = stream.isatty()
-    colored = color == "always" or (color == "auto" and terminal)
+    colored = color == "always" or (color == "auto" and terminal and os.environ.get("TERM") != "dumb")
     if kind == "none":
         return None
     if kind == "json":

@@ -150,14 +150,15 @@ def export(run_ids: tuple[str, ...], output: str | None, form: str) -> None:
     if form == "trace" and len(run_ids) > 1:
         raise UsageError("a trace contains one run", "export one run at a time, or use another --format")
     runs = [load_run(word) for word in run_ids]
-    with click.open_file(output or "-", "w", encoding="utf-8") as stream:
-        if form in ("md", "html"):
-            from airoagent.view.report import html_report, markdown_report
+    if form in ("md", "html"):  # made before a file is opened, which empties it
+        from airoagent.view.report import html_report, markdown_report
 
-            stream.write(markdown_report(runs) if form == "md" else html_report(runs))
-            return
-        for run in runs:
-            stream.writelines(write_trace(run.id, run.events) if form == "trace" else instruct_lines(run))
+        lines = [markdown_report(runs) if form == "md" else html_report(runs)]
+    else:
+        export_run = instruct_lines if form == "instruct" else lambda run: write_trace(run.id, run.events)
+        lines = [line for run in runs for line in export_run(run)]
+    with click.open_file(output or "-", "w", encoding="utf-8") as stream:
+        stream.writelines(lines)
 
 
 @runs_command.command("save-plan")
@@ -200,9 +201,7 @@ def gc(days: float | None, keep: int | None, yes: bool, dry_run: bool, vacuum: b
     from airoagent.records.upkeep import collect
 
     store = open_store()
-    before = 0.0
-    if days is not None or keep is not None:
-        before = time.time() - (days or 0.0) * 86400
+    before = 0.0 if days is None and keep is None else time.time() - (days or 0.0) * 86400
     runs = store.find_old(before=before, keep=keep or 0)
     if runs:
         click.echo(f"runs to remove: {len(runs):,}, from {runs[0]} to {runs[-1]}", err=True)
