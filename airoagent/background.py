@@ -1,4 +1,4 @@
-"""Blocking calls next to the event loop, which can be given up at no cost; and how long to wait before a retry."""
+"""Blocking calls next to the event loop that can be given up at no cost; and how long to wait before a retry."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 
 class Children:
-    """The child processes of one call: `stop` ends those that run and those that are started later."""
+    """The child processes of one call."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -27,7 +27,7 @@ class Children:
         self._running: set[subprocess.Popen[bytes]] = set()
 
     def add(self, child: subprocess.Popen[bytes]) -> None:
-        """Take in a child that was started."""
+        """Add a child that was started; after `stop` it is killed at once."""
         with self._lock:
             self._running = {other for other in self._running if other.returncode is None} | {child}
             stopped = self._stopped
@@ -35,7 +35,7 @@ class Children:
             child.kill()
 
     def stop(self) -> None:
-        """Kill them."""
+        """Kill the children that run, and those that are added later."""
         with self._lock:
             self._stopped = True
             for child in self._running:
@@ -47,7 +47,7 @@ _children: contextvars.ContextVar[Children | None] = contextvars.ContextVar("air
 
 @contextlib.contextmanager
 def collect_children() -> Iterator[Children]:
-    """What child processes are started in the block, in this context or in a copy of it."""
+    """The child processes that are started in the block, in this context or in a copy of it."""
     children = Children()
     token = _children.set(children)
     try:
@@ -58,8 +58,7 @@ def collect_children() -> Iterator[Children]:
 
 def note_child(child: subprocess.Popen[bytes]) -> None:
     """Let the call that runs in this context end the child process when it is given up."""
-    children = _children.get()
-    if children is not None:
+    if (children := _children.get()) is not None:
         children.add(child)
 
 
@@ -77,12 +76,10 @@ async def in_thread(function: Callable[..., T], *args: Any) -> T:
     def call() -> T:
         try:
             return context.run(function, *args)
-        except StopIteration as error:
-            raise _wrapped(error) from error
-        except Exception:
-            raise
         except BaseException as error:
-            raise _wrapped(error) from error
+            if isinstance(error, Exception) and not isinstance(error, StopIteration):
+                raise
+            raise RuntimeError(f"{type(error).__name__}: {error}".removesuffix(": ")) from error
 
     try:
         return await asyncio.wrap_future(_started(call, getattr(function, "__name__", "call")))
@@ -119,10 +116,6 @@ def _started(function: Callable[[], T], name: str) -> Future[T]:
 
     threading.Thread(target=call, daemon=True, name=f"airoagent {name}").start()
     return future
-
-
-def _wrapped(error: BaseException) -> RuntimeError:
-    return RuntimeError(f"{type(error).__name__}: {error}".removesuffix(": "))
 
 
 def backoff(attempt: int, base: float = 0.5, ceiling: float = 8.0) -> float:

@@ -32,7 +32,7 @@ Child = subprocess.Popen[bytes]
 
 
 def _code(module: str, function: str, args: tuple[object, ...]) -> str:
-    """What the child runs: its own isolated path comes first, then where this process found modules besides.
+    """What the child runs: its own isolated path comes first, then the other places where this process finds modules.
 
     The current folder and paths relative to it are left out; airoagent is the one that runs here.
     """
@@ -55,7 +55,7 @@ def start_child(target: str, *args: int, output: IO[bytes] | int = subprocess.PI
     """Start ``function(*args)`` of ``target`` ("package.module:function") in a process of its own; OSError if it fails.
 
     Its standard input is a pipe; what it writes to standard error is dropped. One that is ``trusted`` does what this
-    process would do: it has our environment, current folder and standard error, but hears of no Ctrl-C.
+    process would do: it has our environment, current folder and standard error, but gets no Ctrl-C.
     """
     if not sys.executable:
         raise OSError("the path of the Python interpreter is not known")

@@ -1,4 +1,4 @@
-"""Extras, the optional dependencies: whether one is there, and the command that installs it from where the user is."""
+"""Extras, the optional dependencies: whether one is installed, and the command that installs it."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def _source() -> str:
     checkout = Path(__file__).resolve().parents[1]
     if _is_checkout(checkout):
         return _folder(checkout)
-    # Imported here: they take long, and every question passes by.
+    # Imported here: they take long, and every question comes through here.
     from importlib import metadata
     from urllib.parse import urlsplit
     from urllib.request import url2pathname
@@ -56,7 +56,7 @@ def _source() -> str:
     parts = urlsplit(origin["url"])
     if "dir_info" in origin and parts.scheme == "file":
         folder = Path(url2pathname(parts.path))
-        # A checkout that has gone: whoever has another stands in it.
+        # A checkout that has gone: the user is in another one.
         return _folder(folder) if _is_checkout(folder) else ".{}"
     kind = origin.get("vcs_info", {}).get("vcs", "")
     return f"airoagent{{}} @ {kind}{'+' * bool(kind)}{_escaped(origin['url'])}"

@@ -24,7 +24,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from airoagent.errors import UsageError
 from airoagent.frozen import frozen
-from airoagent.textfiles import read_text
+from airoagent.textfiles import expanded, read_text
 
 __all__ = [
     "Declared",
@@ -242,7 +242,7 @@ def cache_folder(environ: Mapping[str, str] | None = None) -> Path:
 def _folder(kind: Literal["config", "state", "cache"], environ: Mapping[str, str] | None) -> Path:
     home = (os.environ if environ is None else environ).get("AIRO_HOME")
     if home:
-        return _expanded(home).absolute() / kind
+        return expanded(home).absolute() / kind
     from platformdirs import PlatformDirs
 
     return Path(getattr(PlatformDirs("airoagent", appauthor=False), f"user_{kind}_path"))
@@ -288,13 +288,6 @@ class _Given:
     subject: str
     form: Literal["flag", "variable", "file"]
     folder: Path = Path()
-
-
-def _expanded(path: str | os.PathLike[str]) -> Path:
-    try:
-        return Path(path).expanduser()
-    except RuntimeError:  # "~name" of no user is a name like any other, as in a shell
-        return Path(path)
 
 
 def load_settings(
@@ -381,7 +374,7 @@ def mcp_server(name: str, value: Any, place: str) -> McpServer:
 
 
 def _read_file(named: Path | None, environ: Mapping[str, str]) -> tuple[Path, Mapping[str, object]]:
-    file = config_folder(environ) / "config.toml" if named is None else _expanded(named).absolute()
+    file = config_folder(environ) / "config.toml" if named is None else expanded(named).absolute()
     if named is None and not file.exists():
         return file, {}
     import tomllib
@@ -394,7 +387,7 @@ def _read_file(named: Path | None, environ: Mapping[str, str]) -> tuple[Path, Ma
 
 
 def _name(name: str, declared: Mapping[str, tuple[Any, Declared]], place: str) -> str:
-    """The setting of this name, or that had it; a UsageError names the nearest one where there is none."""
+    """The setting that has or had this name; a UsageError names the nearest one if there is none."""
     if name in declared:
         return name
     for now, (_, one) in declared.items():
@@ -472,4 +465,4 @@ def _read_many(kind: Any, given: _Given) -> tuple[Any, ...]:
         items = list(value) if isinstance(value, list | tuple) else [value]
     for item in items:
         _need(isinstance(item, (str, os.PathLike) if kind is Path else str) and item != "", wanted)
-    return tuple(given.folder / _expanded(item) if kind is Path else item for item in items)
+    return tuple(given.folder / expanded(item) if kind is Path else item for item in items)

@@ -19,11 +19,11 @@ from typing import Any
 
 from airoagent.errors import AiroError, UsageError
 
-__all__ = ["MOST", "MOST_TRACE", "decoded", "is_folder", "opened", "read_bytes", "read_text", "shown_path"]
+__all__ = ["MOST", "MOST_TRACE", "decoded", "expanded", "is_folder", "opened", "read_bytes", "read_text", "shown_path"]
 
 MOST = 16 * 1024 * 1024  # bytes; what one evidence may have
 MOST_TRACE = 256 * 1024 * 1024  # a run with all its evidence
-_PATIENCE = 3.0  # seconds for somebody to write to a pipe
+_PATIENCE = 3.0  # seconds for a writer to open a pipe
 
 Error = Callable[[str, str], AiroError]
 
@@ -78,19 +78,27 @@ def opened(
     name = name or shown_path(path)
     try:
         # Not to wait for a writer while a pipe is opened.
-        number = os.open(Path(path).expanduser(), os.O_RDONLY | os.O_CLOEXEC | getattr(os, "O_NONBLOCK", 0))
+        number = os.open(expanded(path), os.O_RDONLY | os.O_CLOEXEC | getattr(os, "O_NONBLOCK", 0))
         if stat.S_ISDIR(os.fstat(number).st_mode):
             os.close(number)
             raise IsADirectoryError(errno.EISDIR, "it is a folder")
         raw = _File(number)
-        if stat.S_ISFIFO(os.fstat(number).st_mode) and not raw.somebody_writes():
+        if stat.S_ISFIFO(os.fstat(number).st_mode) and not raw.has_writer():
             raw.close()
             raise OSError(errno.ENXIO, "it is a pipe that nobody writes to")
         os.set_blocking(number, True)
         return io.BufferedReader(raw)
-    except (OSError, ValueError, RuntimeError) as wrong:  # a zero byte in the path, a home of nobody
+    except (OSError, ValueError) as wrong:  # ValueError: a zero byte in the path
         reason = getattr(wrong, "strerror", None) or str(wrong)
         raise error(f"{name} cannot be read: {reason}", hint) from wrong
+
+
+def expanded(path: str | os.PathLike[str]) -> Path:
+    """A path with ``~`` replaced by a home; "~name" without such a user is a name like any other, as in a shell."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        return Path(path)
 
 
 def shown_path(path: str | Path) -> str:
@@ -109,8 +117,8 @@ class _File(io.FileIO):
         memoryview(buffer).cast("B")[:1], self.first = self.first, b""
         return 1
 
-    def somebody_writes(self) -> bool:
-        """Whether a pipe has text or its end to give, or somebody who has opened it for writing, in time."""
+    def has_writer(self) -> bool:
+        """Whether a pipe has text or its end, or is opened by a writer, in time."""
         ends = time.monotonic() + _PATIENCE
         poll = select.poll()
         poll.register(self.fileno(), select.POLLIN)
@@ -125,7 +133,7 @@ class _File(io.FileIO):
 
 
 def is_folder(path: Path) -> bool:
-    """Whether a path is that of a folder; not where it is too long or otherwise impossible, whose reading will tell."""
+    """Whether a path is a folder; False for a path that is too long or otherwise impossible."""
     try:
         return path.is_dir()
     except (OSError, ValueError):

@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 from importlib import import_module
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -21,53 +22,37 @@ if TYPE_CHECKING:
 
 __all__ = ["EXIT_CODES", "VERBS", "cli", "run"]
 
-# Module -> the verbs in it; the command of a verb is `VERB_command` there. Imported only when the verb is used.
-_MODULES = {
-    "asking": ("ask", "plan", "run", "call", "think", "code"),
-    "recorded_verbs": ("replay", "resume", "rerun", "fork", "diff", "why"),
-    "sessions": ("chat", "serve", "view"),
-    "environment": ("models", "pull", "doctor", "config", "index", "help"),
-    "batch": ("batch",),
-    "eval": ("eval",),
-    "mcp": ("mcp",),
-    "runs": ("runs",),
-    "stepper": ("debug",),
-    "tools": ("tools",),
-    "train": ("train",),
-}
-
-# Verb -> the line shown by `airo --help`.
+# Verb -> the module of its command, `VERB_command`, imported only when it is used; and its line in `airo --help`.
 VERBS = {
-    "ask": "Answer a question: plan, run the steps, print the answer. Same as `airo QUESTION`.",
-    "batch": "Answer the questions in a file concurrently; print one JSON line for each.",
-    "call": "Turn a sentence into a function call, check it and make it.",
-    "chat": "Ask questions in a conversation.",
-    "code": "Write code and print only the code.",
-    "config": "Show the current settings and where each one comes from.",
-    "debug": "Step through a run (pdb-style commands).",
-    "diff": "Compare two recorded runs.",
-    "doctor": "Check this machine and suggest fixes.",
-    "eval": "Ask questions with known answers and score the replies.",
-    "fork": "Change a step of a recorded run and rerun only what depends on it.",
-    "help": "Explain a command, the exit codes, or shell completion.",
-    "index": "Index a folder of documents ahead of time.",
-    "mcp": "Add, list and check MCP servers.",
-    "models": "List the available models, or show one.",
-    "plan": "Write the plan for a question without running it.",
-    "pull": "Download a model.",
-    "replay": "Replay a recorded run without a model, tools or the network.",
-    "rerun": "Run the plan of a recorded run again, with new tool calls.",
-    "resume": "Finish an interrupted run without repeating finished steps.",
-    "run": "Run a plan from a file, or from standard input with `-`.",
-    "runs": "List, show, export, repair or remove recorded runs.",
-    "serve": "Serve the agent as an OpenAI-compatible API.",
-    "think": "Weigh several answers to a question and print the best.",
-    "tools": "List the tools, show one, or try one.",
-    "train": "Train an adapter on examples or on your own runs.",
-    "view": "Show a run as a page, or all runs in the browser.",
-    "why": "Show what an answer is based on.",
+    "ask": ("asking", "Answer a question: plan, run the steps, print the answer. Same as `airo QUESTION`."),
+    "batch": ("batch", "Answer the questions in a file concurrently; print one JSON line for each."),
+    "call": ("asking", "Turn a sentence into a function call, check it and make it."),
+    "chat": ("sessions", "Ask questions in a conversation."),
+    "code": ("asking", "Write code and print only the code."),
+    "config": ("environment", "Show the current settings and where each one comes from."),
+    "debug": ("stepper", "Step through a run (pdb-style commands)."),
+    "diff": ("recorded_verbs", "Compare two recorded runs."),
+    "doctor": ("environment", "Check this machine and suggest fixes."),
+    "eval": ("eval", "Ask questions with known answers and score the replies."),
+    "fork": ("recorded_verbs", "Change a step of a recorded run and rerun only what depends on it."),
+    "help": ("environment", "Explain a command, the exit codes, or shell completion."),
+    "index": ("environment", "Index a folder of documents ahead of time."),
+    "mcp": ("mcp", "Add, list and check MCP servers."),
+    "models": ("environment", "List the available models, or show one."),
+    "plan": ("asking", "Write the plan for a question without running it."),
+    "pull": ("environment", "Download a model."),
+    "replay": ("recorded_verbs", "Replay a recorded run without a model, tools or the network."),
+    "rerun": ("recorded_verbs", "Run the plan of a recorded run again, with new tool calls."),
+    "resume": ("recorded_verbs", "Finish an interrupted run without repeating finished steps."),
+    "run": ("asking", "Run a plan from a file, or from standard input with `-`."),
+    "runs": ("runs", "List, show, export, repair or remove recorded runs."),
+    "serve": ("sessions", "Serve the agent as an OpenAI-compatible API."),
+    "think": ("asking", "Weigh several answers to a question and print the best."),
+    "tools": ("tools", "List the tools, show one, or try one."),
+    "train": ("train", "Train an adapter on examples or on your own runs."),
+    "view": ("sessions", "Show a run as a page, or all runs in the browser."),
+    "why": ("recorded_verbs", "Show what an answer is based on."),
 }
-
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)  # what writing to a disk may end with
 
 EXIT_CODES = """\
@@ -93,15 +78,14 @@ class _Verbs(click.Group):
         return sorted(VERBS)
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
-        module = next((module for module, verbs in _MODULES.items() if name in verbs), None)
-        if module is None:
+        if name not in VERBS:
             return None
-        command: click.Command = getattr(import_module(f"airoagent.cli.{module}"), f"{name}_command")
+        command: click.Command = getattr(import_module(f"airoagent.cli.{VERBS[name][0]}"), f"{name}_command")
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
-            formatter.write_dl(list(VERBS.items()))
+            formatter.write_dl([(verb, line) for verb, (_, line) in VERBS.items()])
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         word = args[0] if args else "--help"
@@ -247,7 +231,9 @@ def _silence(stream: Any) -> None:
 
 def _colored(args: list[str]) -> bool | None:
     """Whether output is coloured; None: on a terminal. A flag wins over a variable."""
-    asked = next((args[n + 1] for n, arg in enumerate(args[:-1]) if arg == "--color"), os.environ.get("AIRO_COLOR"))
+    given = [arg.removeprefix("--color=") for arg in args if arg.startswith("--color=")]
+    given += [after for arg, after in pairwise(args) if arg == "--color"]
+    asked = given[0] if given else os.environ.get("AIRO_COLOR")
     if asked in ("never", "always"):
         return asked == "always"
     return False if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb" else None

@@ -10,6 +10,8 @@ from weakref import WeakKeyDictionary
 import click
 
 from airoagent.cli.display import plain, suspended
+from airoagent.cli.inputs import edited_text
+from airoagent.errors import UsageError
 
 if TYPE_CHECKING:
     import asyncio
@@ -78,9 +80,12 @@ class _Asker:
                     self._always.add((tool.name, bool(tool.warning)))
                     return True
                 if key in ("e", "edit"):
-                    edited = click.edit(input)
-                    return True if edited is None else edited.rstrip("\n")
-                click.echo(_KEYS.format(tool=tool.name), err=True)
+                    try:
+                        return edited_text(input, "answer with y, n or a")
+                    except UsageError as error:
+                        click.echo(plain(f"{error.message}; {error.hint}"), err=True)
+                else:
+                    click.echo(_KEYS.format(tool=tool.name), err=True)
 
 
 def _question(step: str, tool: Tool, question: str) -> str:

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import asdict
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from airoagent.cli.display import plain
-from airoagent.cli.forecasts import print_dry_run
+from airoagent.cli.forecasts import forecast_json, forecast_lines, print_dry_run
 from airoagent.cli.inputs import bundled_plan, context_of, load_run, named_values, read_plan, text_of, words_or_stdin
 from airoagent.cli.launch import agent_for, make_agent
 from airoagent.cli.options import (
@@ -80,8 +78,6 @@ def ask_command(
     go_on: bool,
     after: str | None,
     as_json: bool,
-    display: str | None,
-    color: str | None,
     **flags: Any,
 ) -> int:
     """Answer QUESTION: plan, run the steps, print the answer with its sources.
@@ -111,11 +107,10 @@ def ask_command(
 
         form = answer_schema(text_of(schema) if schema == "-" else schema)
     past = load_run(after or "@last") if go_on or after else None
-    shown = {"display": display, "color": color}
     if past is None:
-        agent, settings = make_agent(flags, **shown, introduced=as_json or store_file().exists())
+        agent, settings = make_agent(flags, introduced=as_json or store_file().exists())
     else:
-        agent, settings = agent_for(past, flags, **shown)
+        agent, settings = agent_for(past, flags)
     text = words_or_stdin(question)
     context = [] if question == ("-",) and not files else context_of(files, settings.display not in ("none", "json"))
     if context:
@@ -193,7 +188,7 @@ def plan_command(
       airo plan --check plans/compare-two-lakes.plan --format text
     """
     agent, settings = make_agent(flags)
-    ahead = partial(_foretell, agent, settings) if foretell else None
+    ahead = (agent, settings) if foretell else None
     if file is not None:
         return _check(text_of(file), "plan" if file == "-" else file, agent, fix, form, as_json, ahead)
     written, plan = _write(agent, words_or_stdin(question), as_json)
@@ -202,25 +197,14 @@ def plan_command(
     elif as_json:
         from airoagent.records.run_record import plan_json
 
-        click.echo(
-            json.dumps({"written": written, **plan_json(plan), **(ahead(plan, True) if ahead else {})}, indent=2)
-        )
+        forecast = {"forecast": forecast_json(*ahead, plan)} if ahead else {}
+        click.echo(json.dumps({"written": written, **plan_json(plan), **forecast}, indent=2))
     else:
         click.echo(visible(written.rstrip("\n")))
         _findings(plan.diagnostics, written, "plan", err=True)
         if ahead:
-            ahead(plan, False)
+            click.echo(plain("\n".join(forecast_lines(*ahead, plan))), err=True)
     return 0
-
-
-def _foretell(agent: Agent, settings: Settings, plan: Plan, as_json: bool) -> dict[str, Any]:
-    """The forecast for the JSON of a plan, or printed next to the plan."""
-    from airoagent.cli.forecasts import forecast_json, forecast_lines
-
-    if as_json:
-        return {"forecast": forecast_json(agent, settings, plan)}
-    click.echo(plain("\n".join(forecast_lines(agent, settings, plan))), err=True)
-    return {}
 
 
 def _write(agent: Agent, question: str, as_json: bool) -> tuple[str, Plan]:
@@ -241,13 +225,7 @@ def _write(agent: Agent, question: str, as_json: bool) -> tuple[str, Plan]:
 
 
 def _check(
-    text: str,
-    name: str,
-    agent: Agent,
-    fix: bool,
-    form: str | None,
-    as_json: bool,
-    ahead: Callable[[Plan, bool], dict[str, Any]] | None,
+    text: str, name: str, agent: Agent, fix: bool, form: str | None, as_json: bool, ahead: tuple[Agent, Settings] | None
 ) -> int:
     from airoagent.plan.parser import parse_plan
     from airoagent.records.run_record import plan_json
@@ -260,9 +238,11 @@ def _check(
         error = refused
     findings = error.diagnostics if error else plan.diagnostics if plan else ()
     if as_json:
-        record = {"usable": error is None, "findings": [asdict(found) for found in findings]}
+        record: dict[str, Any] = {"usable": error is None, "findings": [asdict(found) for found in findings]}
         record["plan"] = None if plan is None else plan_json(plan)
-        click.echo(json.dumps({**record, **(ahead(plan, True) if ahead and plan else {})}, indent=2))
+        if ahead and plan:
+            record["forecast"] = forecast_json(*ahead, plan)
+        click.echo(json.dumps(record, indent=2))
         return 0 if error is None else error.exit_code
     product = (fix or form is not None) and plan is not None
     _findings(findings, text, name, err=product)
@@ -277,7 +257,7 @@ def _check(
     elif not findings:
         click.echo(f"{name}: {len(plan.steps)} steps, nothing to repair")
     if ahead:
-        ahead(plan, False)
+        click.echo(plain("\n".join(forecast_lines(*ahead, plan))), err=True)
     return 0
 
 
@@ -309,14 +289,7 @@ def _picture(plan: Plan, form: str) -> None:
     )
 )
 def run_command(
-    file: str,
-    values: tuple[str, ...],
-    recorded: str | None,
-    dry_run: bool,
-    as_json: bool,
-    display: str | None,
-    color: str | None,
-    **flags: Any,
+    file: str, values: tuple[str, ...], recorded: str | None, dry_run: bool, as_json: bool, **flags: Any
 ) -> int:
     """Run the plan in FILE (`-`: standard input) and print the answer.
 
@@ -340,7 +313,7 @@ def run_command(
 
     name, file = file, bundled_plan(file, ".plan")
     text = text_of(file)
-    agent, settings = make_agent(flags, display=display, color=color)
+    agent, settings = make_agent(flags)
     if file != name and not settings.docs:
         recorded = recorded or name
     plan = with_values(read_plan(text, agent.tools_for(text), file), named_values(values, "--set"))
@@ -385,14 +358,7 @@ def run_command(
     SEARCH_RULE,
 )
 def call_command(
-    input: tuple[str, ...],
-    functions: tuple[str, ...],
-    form: Any,
-    dry_run: bool,
-    as_json: bool,
-    display: str | None,
-    color: str | None,
-    **flags: Any,
+    input: tuple[str, ...], functions: tuple[str, ...], form: Any, dry_run: bool, as_json: bool, **flags: Any
 ) -> int:
     """Choose a function for INPUT, check its parameters, call it and print the result.
 
@@ -405,18 +371,18 @@ def call_command(
       airo call --dry-run --format yaml --functions tools/file_analytics.yaml "count the lines of notes.txt"
     """
     text = words_or_stdin(input)
-    agent, settings = make_agent(flags, display=display, color=color)
+    agent, settings = make_agent(flags)
     specified = [one for file in functions for one in _functions(file, settings.display not in ("none", "json"))]
     run = agent.call(text, functions=specified or None, format=form, dry_run=dry_run, watch=make_watch(settings))
     return print_run(run, as_json=as_json, settings=settings)
 
 
-def _functions(file: str, told: bool) -> Functions:
+def _functions(file: str, report: bool) -> Functions:
     """The functions of a file; what of their specifications was left out is printed."""
     from airoagent.calls.function_loader import load_functions
 
     functions = load_functions(Path(file))
-    findings = tuple(found for function in functions for found in function.diagnostics) if told else ()
+    findings = tuple(found for function in functions for found in function.diagnostics) if report else ()
     _findings(findings, "" if not findings or Path(file).is_dir() else text_of(file), file, err=True)
     return functions
 

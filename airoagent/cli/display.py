@@ -19,7 +19,7 @@ import os
 import sys
 import time
 import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, TextIO, cast
 
 import click
@@ -175,20 +175,21 @@ class Display:
     def _plan_parsed(self, event: PlanParsed) -> None:
         if not self._headed:
             self._plan_text(event.text)
-        for found in event.diagnostics[:_MOST_FINDINGS]:
-            fix = f": {found.repair}" if found.repair else ""
-            self._line(self._paint(f"  line {found.line}: {plain(found.message, 120)}{plain(fix, 120)}", "yellow"))
-        if len(event.diagnostics) > _MOST_FINDINGS:
-            self._line(self._paint(f"  ... and {len(event.diagnostics) - _MOST_FINDINGS:,} more", "yellow"))
+        self._findings(event.diagnostics)
         self._head("Steps")
         self._release()
+
+    def _findings(self, diagnostics: Sequence[Diagnostic]) -> None:
+        for found in diagnostics[:_MOST_FINDINGS]:
+            fix = f": {found.repair}" if found.repair else ""
+            self._line(self._paint(f"  line {found.line}: {plain(found.message, 120)}{plain(fix, 120)}", "yellow"))
+        if len(diagnostics) > _MOST_FINDINGS:
+            self._line(self._paint(f"  ... and {len(diagnostics) - _MOST_FINDINGS:,} more", "yellow"))
 
     def _plan_refused(self, event: PlanRefused) -> None:
         """What is asked again, or is taken for the answer; any other refusal is shown as the run's error."""
         if event.retry:
-            wrong = [found for found in event.diagnostics if not found.repair]
-            for found in wrong[:_MOST_FINDINGS]:
-                self._line(self._paint(f"  line {found.line}: {plain(found.message, 120)}", "yellow"))
+            self._findings([found for found in event.diagnostics if not found.repair])
             self._line(self._paint("  It cannot be used: the model is asked again.", "yellow"))
             self._headed = False
         for found in () if event.retry else event.diagnostics:
@@ -319,8 +320,8 @@ class _LiveDisplay(Display):
         if event.done == event.total == 0:
             super()._progress(event)
             return
-        begun = self._told.setdefault(event.what, event.at)
-        self._bar = "" if event.done == event.total or event.at - begun < 1.0 else _amount(event)
+        since = self._told.setdefault(event.what, event.at)
+        self._bar = "" if event.done == event.total or event.at - since < 1.0 else _amount(event)
 
     def _running(self) -> ConsoleRenderable:
         from rich.console import Group
@@ -388,7 +389,7 @@ def make_display(kind: str, color: str) -> Callable[[Event], None] | None:
     """The display of a kind: rich, plain, json or auto (one line on a terminal, else plain); None for none."""
     stream = sys.stderr
     terminal = stream.isatty()
-    colored = color == "always" or (color == "auto" and terminal)
+    colored = color == "always" or (color == "auto" and terminal and os.environ.get("TERM") != "dumb")
     if kind == "none":
         return None
     if kind == "json":

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import platform
 import socket
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
@@ -17,43 +16,28 @@ import click
 from airoagent.cli.app import EXIT_CODES, VERBS, cli
 from airoagent.cli.display import make_display, plain
 from airoagent.cli.inputs import open_store
-from airoagent.cli.options import complete, group_rule, json_lines_option, refuses
+from airoagent.cli.options import complete, json_lines_option, list_group
 from airoagent.errors import AiroError, ModelError, UsageError
 from airoagent.events import Progress
 from airoagent.extras import has, install
 from airoagent.frozen import frozen
 from airoagent.settings import cache_folder, config_folder, load_settings, state_folder, strange_variables
+from airoagent.textfiles import expanded
 
 if TYPE_CHECKING:
-    from airoagent.models.catalog import ModelRow
     from airoagent.models.shared_models import SharedModel
 
 
 _FITS = {"gpu": "fits the GPU", "cpu": "fits memory", "no": "too large", "unknown": ""}
 
 
-@click.group("models", invoke_without_command=True)
-@json_lines_option
-@click.pass_context
-@refuses(group_rule("as_json"))
-def models_command(ctx: click.Context, as_json: bool) -> None:
+@list_group("models", json_lines_option)
+def models_command(as_json: bool) -> None:
     """List the known models: size, memory, context window, and whether they are downloaded or fit this machine.
 
     Models that are here come first, those of Ollama, LM Studio and the Hugging Face cache too; those that do not fit
     come last.
     """
-    if ctx.invoked_subcommand is None:
-        _list_models(as_json)
-
-
-@models_command.command("list")
-@json_lines_option
-def list_(as_json: bool) -> None:
-    """List the known models."""
-    _list_models(as_json)
-
-
-def _list_models(as_json: bool) -> None:
     from airoagent.models.catalog import list_models, open_model
     from airoagent.models.packaged import PACKAGED, packaged_file
 
@@ -79,10 +63,15 @@ def _list_models(as_json: bool) -> None:
         click.echo("\nALREADY HERE: give the name to -m")
     for one in shared:
         click.echo(f"{one.size / 1e9:5.1f} GB  {one.program:<12}  {one.name}")
-    click.echo("\n" + _LINE.format("NAME", "SIZE", "4 BITS", "WINDOW", "HERE"))
-    # What is here comes first, what does not fit last, and the models of today before those of 2023.
-    for row in sorted(list_models(), key=lambda row: (not row.cached, row.fits == "no", _is_old(row))):
-        click.echo(_model_line(row))
+    line = "{:<39} {:>5} {:>8} {:>6}  {}"
+    click.echo("\n" + line.format("NAME", "SIZE", "4 BITS", "WINDOW", "HERE"))
+    # Downloaded models come first, those that do not fit last, and the models of today before those of 2023.
+    for row in sorted(
+        list_models(), key=lambda row: (not row.cached, row.fits == "no", row.model.style == "airoboros")
+    ):
+        model, here = row.model, "downloaded" if row.cached else _FITS[row.fits]
+        size, memory, window = f"{model.parameters:.1f}B", f"{model.memory:.1f} GB", f"{model.context // 1024}k"
+        click.echo(line.format(model.name, size, memory, window, here).rstrip())
     click.echo("\n4 BITS: the memory it takes at 4 bits; fits memory: it runs on the CPU, slowly.")
 
 
@@ -92,19 +81,6 @@ def _shared() -> list[SharedModel]:
     from airoagent.models.shared_models import shared_models
 
     return [one for one in shared_models() if find_model(one.name) is None]
-
-
-_LINE = "{:<39} {:>5} {:>8} {:>6}  {}"
-
-
-def _is_old(row: ModelRow) -> bool:
-    return row.model.style == "airoboros"
-
-
-def _model_line(row: ModelRow) -> str:
-    model = row.model
-    size, memory, window = f"{model.parameters:.1f}B", f"{model.memory:.1f} GB", f"{model.context // 1024}k"
-    return _LINE.format(model.name, size, memory, window, "downloaded" if row.cached else _FITS[row.fits]).rstrip()
 
 
 @models_command.command("show")
@@ -164,26 +140,13 @@ def quantize_(source: str, destination: str) -> None:
 
     known = find_model(source)
     name = known.repo if known is not None else source
-    given = Path(source).expanduser()
+    given = expanded(source)
     folder = snapshot(name) if not given.is_dir() and is_hub_name(name) else given
     if folder is None:
         raise ModelError(f"{name} is not downloaded", f"download it: airo pull {name}")
-    saved = quantize(folder, Path(destination).expanduser(), name=name, progress=_progress())
+    saved = quantize(folder, expanded(destination), name=name, progress=_lines())
     click.echo(f"{saved.stored / 1e9:.2f} GB in 4 bits; use it with -m {destination}", err=True)
     click.echo(destination)
-
-
-def _progress() -> Callable[[str, int, int], None]:
-    """Reports on a terminal how far loading is, in tenths."""
-    told: list[int] = []
-
-    def progress(what: str, done: int, total: int) -> None:
-        tenth = 10 * done // max(total, 1)
-        if sys.stderr.isatty() and tenth not in told:
-            told.append(tenth)
-            click.echo(f"{what}: {10 * tenth} %", err=True)
-
-    return progress
 
 
 def _lines() -> Callable[[str, int, int], None]:
@@ -226,7 +189,7 @@ def pull_command(name: str, revision: str) -> None:
 
 
 @frozen
-class Finding:
+class Check:
     """What was checked, whether it is well, what was seen, the cure; ``needed``: the model cannot load without it."""
 
     subject: str
@@ -243,7 +206,7 @@ def doctor_command(model: str | None, as_json: bool) -> int:
     """Check Python, packages, GPU, model, network, tools and records. Exit code 0 if the model would load, else 3."""
     spec = load_settings({"model": model}).model
     findings = [
-        Finding("python", True, platform.python_version()),
+        Check("python", True, platform.python_version()),
         *_packages(spec),
         _gpu(),
         _downloaded(),
@@ -276,7 +239,7 @@ _PACKAGES = (
 _ELSEWHERE = ("scripted:", "http://", "https://", "ollama:", "lmstudio:")  # models that need no package here
 
 
-def _packages(spec: str) -> Iterator[Finding]:
+def _packages(spec: str) -> Iterator[Check]:
     from airoagent.models.packaged import PACKAGED
 
     name = spec.strip().lower()
@@ -285,44 +248,44 @@ def _packages(spec: str) -> Iterator[Finding]:
     for extra, purpose, names in _PACKAGES:
         for name in names:
             try:
-                yield Finding(name, True, version(name))
+                yield Check(name, True, version(name))
             except PackageNotFoundError:
                 seen = f"not installed (needed for {purpose})" if purpose else "not installed (needed for some models)"
                 cure = install(extra)
-                yield Finding(name, False, seen, cure, bool(kind and purpose) and extra == kind)
+                yield Check(name, False, seen, cure, bool(kind and purpose) and extra == kind)
 
 
-def _gpu() -> Finding:
+def _gpu() -> Check:
     if not has("torch"):
-        return Finding("gpu", False, "not checked, torch is not installed", install("transformers"))
+        return Check("gpu", False, "not checked, torch is not installed", install("transformers"))
     import torch
 
     if not torch.cuda.is_available():
         seen = "no CUDA device; on a CPU, 4-bit models (NF4) read prompts up to 5.7 times slower than bf16"
-        return Finding("gpu", False, seen, "use a GGUF file, or -o bits 16 if memory allows")
+        return Check("gpu", False, seen, "use a GGUF file, or -o bits 16 if memory allows")
     free, total = torch.cuda.mem_get_info()
-    return Finding("gpu", True, f"{torch.cuda.get_device_name()}, {free / 1e9:.1f} of {total / 1e9:.1f} GB free")
+    return Check("gpu", True, f"{torch.cuda.get_device_name()}, {free / 1e9:.1f} of {total / 1e9:.1f} GB free")
 
 
-def _downloaded() -> Finding:
+def _downloaded() -> Check:
     from airoagent.models.catalog import list_models
     from airoagent.models.packaged import PACKAGED, packaged_file
 
     names = [row.model.name for row in list_models() if row.cached]
     names += [name for name in PACKAGED if packaged_file(name).is_file()] + [one.name for one in _shared()]
     if names:
-        return Finding("models", True, ", ".join(names))
-    return Finding("models", False, "no known model is downloaded", "airo pull smollm2 (98 MB), or see airo models")
+        return Check("models", True, ", ".join(names))
+    return Check("models", False, "no known model is downloaded", "airo pull smollm2 (98 MB), or see airo models")
 
 
-def _checked(subject: str, look: Callable[[], Finding], needed: bool = False) -> Finding:
+def _checked(subject: str, look: Callable[[], Check], needed: bool = False) -> Check:
     try:
         return look()
     except AiroError as error:
-        return Finding(subject, False, error.message, error.hint, needed)
+        return Check(subject, False, error.message, error.hint, needed)
 
 
-def _model(spec: str) -> Finding:
+def _model(spec: str) -> Check:
     from airoagent.models.catalog import open_model
 
     model = open_model(spec)
@@ -332,7 +295,7 @@ def _model(spec: str) -> Finding:
     seen = model.info.note or f"{model.info.backend}, wrapper {model.info.wrapper}"
     if model.info.backend == "transformers":
         seen += _faster(spec)
-    return Finding(f"model {spec}", True, seen, needed=True)
+    return Check(f"model {spec}", True, seen, needed=True)
 
 
 def _faster(spec: str) -> str:
@@ -350,30 +313,30 @@ def _faster(spec: str) -> str:
     return f"; its {size / 1e9:.1f} GB fit memory whole, which is faster on a CPU: -o bits 16, or a GGUF file"
 
 
-def _network() -> Finding:
+def _network() -> Check:
     try:
         socket.getaddrinfo("duckduckgo.com", 443)
     except OSError:
-        return Finding("network", False, "host names cannot be resolved", "use your own documents: --docs FOLDER")
-    return Finding("network", True, "host names can be resolved")
+        return Check("network", False, "host names cannot be resolved", "use your own documents: --docs FOLDER")
+    return Check("network", True, "host names can be resolved")
 
 
-def _tools() -> Finding:
+def _tools() -> Check:
     from airoagent.toolbox.loader import find_tools
 
     found = find_tools(config_folder=config_folder())
     if found.broken:
         first = found.broken[0]
-        return Finding(
+        return Check(
             "tools", False, f"{first.origin}: {first.error}", "fix or remove the file (`airo tools` lists them)"
         )
-    return Finding("tools", True, ", ".join(found.toolbox))
+    return Check("tools", True, ", ".join(found.toolbox))
 
 
-def _records() -> Finding:
+def _records() -> Check:
     store = open_store()
     store.close()
-    return Finding("records", True, str(store.path))
+    return Check("records", True, str(store.path))
 
 
 @click.command("config")

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 __all__ = [
     "bundled_plan",
     "context_of",
+    "edited_text",
     "is_run",
     "load_run",
     "load_trace",
@@ -74,14 +75,14 @@ def words_or_stdin(words: tuple[str, ...]) -> str:
     return read_stdin() if words == ("-",) else " ".join(words)
 
 
-def context_of(files: tuple[str, ...], told: bool = True) -> list[tuple[str, str]]:
+def context_of(files: tuple[str, ...], report: bool = True) -> list[tuple[str, str]]:
     """The texts to answer from, each with its name: those of ``--context``, or what standard input holds.
 
-    ``told``: whether stderr may say that standard input stayed empty. UsageError for what is not text.
+    ``report``: whether stderr may say that standard input stayed empty. UsageError for what is not text.
     """
     if files:
         return [("stdin", read_stdin()) if file == "-" else (Path(file).name, _document_text(file)) for file in files]
-    text = _given_text(told)
+    text = _given_text(report)
     return [("stdin", text)] if text.strip() else []
 
 
@@ -105,19 +106,18 @@ def _document_text(file: str) -> str:
         raise UsageError(error.message.replace(url, shown_path(file)), error.hint) from error
 
 
-def _given_text(told: bool) -> str:
+def _given_text(report: bool) -> str:
     try:
         number = sys.stdin.fileno()
         kind = os.fstat(number).st_mode
     except (AttributeError, OSError, ValueError):  # closed, or not a file of the system's
         return ""
     if stat.S_ISREG(kind):
-        begun = os.lseek(number, 0, os.SEEK_CUR) > 0
-        return "" if begun else read_stdin()
+        return "" if os.lseek(number, 0, os.SEEK_CUR) else read_stdin()
     if not (stat.S_ISFIFO(kind) or stat.S_ISSOCK(kind)):
         return ""
     if not _something_comes(number):
-        if told:
+        if report:
             click.echo(f"nothing came from standard input in {_PATIENCE:g} s; continuing without it {_QUIET}", err=True)
         return ""
     return read_stdin()
@@ -171,6 +171,15 @@ def named_values(pairs: tuple[str, ...], what: str) -> dict[str, str]:
         text = text_of(value[1:]).removesuffix("\n") if value.startswith("@") else value
         values[name.strip()] = text
     return values
+
+
+def edited_text(text: str, hint: str) -> str:
+    """The text as it comes out of the user's editor, or unchanged; UsageError if the editor cannot be started."""
+    try:
+        edited = click.edit(text + "\n")
+    except click.ClickException as error:
+        raise UsageError(f"the editor failed: {error.message}", hint) from error
+    return text if edited is None else edited.removesuffix("\n")
 
 
 def open_store() -> Store:

@@ -23,10 +23,10 @@ from airoagent.cli.options import all_flags
 from airoagent.errors import UsageError
 from airoagent.frozen import frozen
 from airoagent.settings import declared_settings, load_settings
+from airoagent.textfiles import expanded
 
 if TYPE_CHECKING:
     from airoagent.agent import Agent
-    from airoagent.models.base import Model
     from airoagent.records.run_record import Run
     from airoagent.settings import Settings
 
@@ -68,21 +68,20 @@ class LaunchSettings:
 
     def changes(self, flags: dict[str, Any]) -> list[str]:
         """What has changed since, one sentence each; not what the flags replace."""
-        told = []
+        found = []
         for name, what in (("docs", "documents folder"), ("tools", "tools file")):
             paths = () if flags[name] else self.settings.get(name, ())
-            told += [f"the {what} {path} of this run no longer exists" for path in paths if not Path(path).exists()]
+            found += [f"the {what} {path} of this run no longer exists" for path in paths if not Path(path).exists()]
         files = {} if flags["tools"] else self.files
-        told += [
+        found += [
             f"the tools file {path} has changed since the run"
             for path, then in files.items()
             if Path(path).exists() and _hash(Path(path)) != then
         ]
-        return told
+        return found
 
 
-def _launch_settings(agent: Agent, settings: Settings, flags: dict[str, Any]) -> str:
-    """The launch settings as text; `read_launch_settings` reads it."""
+def _launch_settings(agent: Agent, settings: Settings, flags: dict[str, Any]) -> LaunchSettings:
     from airoagent.toolbox.loader import bundle_folder
 
     values: dict[str, Any] = {}
@@ -96,19 +95,13 @@ def _launch_settings(agent: Agent, settings: Settings, flags: dict[str, Any]) ->
     bundled = bundle_folder("tools")
     origins = {Path(tool.origin) for tool in agent.session.needing(()).known_tools.values() if tool.origin}
     own = {file for file in origins if file.is_file() and not file.is_relative_to(bundled)}
-    config = flags["config_file"]
-    begun = LaunchSettings(
-        values,
-        tuple(flags["options"]),
-        tuple(flags["named"] or ()),
-        str(Path(config).absolute()) if config else None,
-        {str(file): _hash(file) for file in sorted(own)},
-    )
-    return json.dumps(asdict(begun))
+    config = str(expanded(flags["config_file"]).absolute()) if flags["config_file"] else None
+    files = {str(file): _hash(file) for file in sorted(own)}
+    return LaunchSettings(values, tuple(flags["options"]), tuple(flags["named"] or ()), config, files)
 
 
 def read_launch_settings(text: str) -> LaunchSettings:
-    """What `_launch_settings` wrote; empty for a run without."""
+    """The launch settings in the JSON that is kept next to a run's record; empty ones if there is none."""
     if not text:
         return LaunchSettings()
     value = json.loads(text)
@@ -122,8 +115,8 @@ def _absolute(model: str) -> str:
     """A model that is a file or folder of this machine by its whole path."""
     kind, colon, rest = model.partition(":")
     if colon and kind == "scripted":
-        return f"scripted:{Path(rest).expanduser().absolute()}"
-    path = Path(model).expanduser()
+        return f"scripted:{expanded(rest).absolute()}"
+    path = expanded(model)
     return str(path.absolute()) if path.exists() else model
 
 
@@ -136,17 +129,14 @@ def _hash(file: Path) -> str:
 
 def launch_flags(agent: Agent, settings: Settings, flags: dict[str, Any]) -> dict[str, Any]:
     """The flags that make such an agent elsewhere: whole paths, and what variables and the config file set."""
-    begun = read_launch_settings(_launch_settings(agent, settings, all_flags(flags)))
-    return {**begun.flags_for(all_flags({})), "no_store": not settings.store}
+    launched = _launch_settings(agent, settings, all_flags(flags))
+    return {**launched.flags_for(all_flags({})), "no_store": not settings.store}
 
 
-def make_agent(
-    flags: dict[str, Any], *, display: str | None = None, color: str | None = None, introduced: bool = True
-) -> tuple[Agent, Settings]:
+def make_agent(flags: dict[str, Any], *, introduced: bool = True) -> tuple[Agent, Settings]:
     """The agent that flags, environment and config file describe, and the settings in force.
 
-    Unless it has been ``introduced``, the model is, by its note: the built-in one at once, since the rest takes a while
-    to load.
+    Unless the user knows the model (``introduced``), its note is printed.
     """
     given = all_flags(flags)
     flags = dict(given)
@@ -156,19 +146,13 @@ def make_agent(
         flags["cache"] = 0.0
     if flags.pop("no_store"):
         flags["store"] = False
-    settings = load_settings(
-        {**flags, "display": display, "color": color}, config_file=Path(config_file) if config_file else None
-    )
+    settings = load_settings(flags, config_file=Path(config_file) if config_file else None)
     declared = {name: one for name, (_, one) in declared_settings().items()}
     for_tools = {name: getattr(settings, name) for name, one in declared.items() if one.for_tools}
     for_tools["sites"] = ",".join(settings.sites)
     from airoagent.web.search import check_search
 
     check_search(for_tools)
-    introduced = introduced or settings.display in ("none", "json")
-    if not introduced and settings.model == "extractive":
-        _introduce(None)
-        introduced = True
     from airoagent.agent import Agent
     from airoagent.engine.policy import Policy
     from airoagent.models.base import Sampling
@@ -191,46 +175,34 @@ def make_agent(
         mcp_servers=settings.mcp_servers,
         free=settings.free,
     )
-    if not introduced:
-        _introduce(agent.model)
     if settings.display not in ("none", "json"):
+        if agent.model.info.note and not introduced:
+            click.echo(plain(f"model: {agent.model.info.name} - {agent.model.info.note}"), err=True)
         agent.on_broken_tool(lambda broken: click.echo(f"note: {plain(str(broken))}", err=True))
     if settings.ask_above:
         agent.session.check_plan = asking_above(agent, settings.ask_above)
     if settings.store:
-        agent.session.started_with = _launch_settings(agent, settings, given)
+        agent.session.started_with = json.dumps(asdict(_launch_settings(agent, settings, given)))
     return agent, settings
 
 
-def _introduce(model: Model | None) -> None:
-    """Print what the model is; None: the built-in one."""
-    if model is None:
-        from airoagent.extractive.model import ExtractiveModel
-
-        model = ExtractiveModel()
-    if model.info.note:
-        click.echo(plain(f"model: {model.info.name} - {model.info.note}"), err=True)
-
-
-def agent_for(
-    run: Run, flags: dict[str, Any], *, display: str | None = None, color: str | None = None
-) -> tuple[Agent, Settings]:
+def agent_for(run: Run, flags: dict[str, Any]) -> tuple[Agent, Settings]:
     """The agent that continues a run: made as the run's was, except for what the options change.
 
     What has changed since is reported on stderr.
     """
     flags = all_flags(flags)
-    begun = _launched_with(run)
-    mixed = begun.flags_for(flags)
+    launched = _launched_with(run)
+    mixed = launched.flags_for(flags)
     if not mixed["model"] and run.model.startswith(("http://", "https://")):
         raise UsageError(
             f"this run was recorded elsewhere, with the model server {run.model}",
             f"if you trust that server with the contents of the run: -m {run.model}",
         )
     mixed["model"] = mixed["model"] or run.model
-    agent, settings = make_agent(mixed, display=display, color=color)
+    agent, settings = make_agent(mixed)
     if settings.display not in ("none", "json"):
-        for change in begun.changes(flags):
+        for change in launched.changes(flags):
             click.echo(f"note: {plain(change)}", err=True)
     return agent, settings
 
@@ -238,5 +210,5 @@ def agent_for(
 def _launched_with(run: Run) -> LaunchSettings:
     """The launch settings of a run; none unless the run is, event by event, in this machine's store."""
     store = open_store()
-    mine = store.has(run.id) and store.events(run.id) == run.events  # a trace may bear the id of a run of ours
+    mine = store.has(run.id) and store.events(run.id) == run.events  # a trace may have the id of a run of ours
     return read_launch_settings(store.beside(run.id) if mine else "")

@@ -24,8 +24,8 @@ __all__ = [
     "complete",
     "continue_options",
     "display_options",
-    "group_rule",
     "json_lines_option",
+    "list_group",
     "refuses",
     "setting_option",
 ]
@@ -132,11 +132,6 @@ def _shown(context: click.Context, name: str) -> str:
     return words[-1] if words else param.make_metavar(context).strip("[].")
 
 
-def group_rule(options: str) -> Rule:
-    """For `airo tools --json list`: the options of a list belong after the second word."""
-    return Rule(options, excludes="subcommand", shown="a command after it", hint="put it after the command")
-
-
 # -T replaces the usual tools, those of --web, too; +NAME adds one to them.
 _SHARED_RULES = (
     Rule("cache", excludes="no_cache"),
@@ -233,6 +228,30 @@ _JSON = click.option("--json", "as_json", is_flag=True, help="Print the whole ru
 
 
 json_lines_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object per line.")
+
+
+def list_group(name: str, *options: Callable[[Any], Any]) -> Callable[[Callable[..., None]], click.Group]:
+    """Turn a function that lists into a group of commands. Without a command the group lists, and so does ``list``."""
+
+    def with_options(function: Callable[..., None]) -> Callable[..., None]:
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    def decorate(function: Callable[..., None]) -> click.Group:
+        @wraps(function)
+        def whole(**flags: Any) -> None:
+            if click.get_current_context().invoked_subcommand is None:
+                function(**flags)
+            else:  # `airo tools --json list`
+                shown, hint = "a command after it", "put it after the command"
+                Rule(" ".join(flags), excludes="subcommand", shown=shown, hint=hint).check()
+
+        group = click.group(name, invoke_without_command=True)(with_options(whole))
+        group.command("list")(with_options(function))
+        return group
+
+    return decorate
 
 
 _NOT_GIVEN: dict[str, Any] = {"options": (), "named": (), "config_file": None, "no_cache": False, "no_store": False}

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from airoagent.cli.display import make_display, plain
-from airoagent.cli.inputs import load_run, named_values, text_of
+from airoagent.cli.inputs import edited_text, load_run, named_values, text_of
 from airoagent.cli.launch import agent_for
 from airoagent.cli.options import SEARCH_SETTINGS, Rule, agent_options, complete, display_options, refuses
 from airoagent.cli.output import make_watch, print_run
@@ -31,7 +31,7 @@ def _run_id(shown: str = "ID|FILE") -> Callable[[F], F]:
 @click.command("replay")
 @_run_id()
 @display_options
-def replay_command(run_id: str, as_json: bool, display: str | None, color: str | None) -> int:
+def replay_command(run_id: str, as_json: bool, **shown: str | None) -> int:
     """Replay a recorded run without a model, tools or the network: the same answer, byte for byte.
 
     Fails with exit code 6 and names the step if this version of airo would do anything other than what was recorded.
@@ -43,7 +43,7 @@ def replay_command(run_id: str, as_json: bool, display: str | None, color: str |
     """
     from airoagent.recorded.replaying import replay
 
-    settings = load_settings({"display": display, "color": color})
+    settings = load_settings(shown)
     run = replay(load_run(run_id), watch=make_display(settings.display, settings.color))
     return print_run(run, as_json=as_json, settings=settings, recorded=False)
 
@@ -52,7 +52,7 @@ def replay_command(run_id: str, as_json: bool, display: str | None, color: str |
 @_run_id("ID")
 @agent_options(without=("no_store",))
 @display_options
-def resume_command(run_id: str, as_json: bool, display: str | None, color: str | None, **flags: Any) -> int:
+def resume_command(run_id: str, as_json: bool, **flags: Any) -> int:
     """Finish an interrupted run, or retry what failed in it. Finished steps are not repeated.
 
     The run keeps its model, tools, documents and limits; options given here override them. A call whose outcome is
@@ -61,7 +61,7 @@ def resume_command(run_id: str, as_json: bool, display: str | None, color: str |
     if run_id.endswith(".jsonl"):
         raise UsageError("a trace file cannot be resumed", f"import it first: airo runs import {run_id}")
     past = load_run(run_id)
-    agent, settings = agent_for(past, flags, display=display, color=color)
+    agent, settings = agent_for(past, flags)
     run = agent.resume(past.id, watch=make_watch(settings, prints_run=True))
     return print_run(run, as_json=as_json, settings=settings)
 
@@ -71,9 +71,7 @@ def resume_command(run_id: str, as_json: bool, display: str | None, color: str |
 @click.option("--from", "from_step", metavar="STEP", help="Rerun only this step and what depends on it.")
 @agent_options()
 @display_options
-def rerun_command(
-    run_id: str, from_step: str | None, as_json: bool, display: str | None, color: str | None, **flags: Any
-) -> int:
+def rerun_command(run_id: str, from_step: str | None, as_json: bool, **flags: Any) -> int:
     """Run the plan of a recorded run again as a new run, with new tool calls.
 
     \b
@@ -81,7 +79,7 @@ def rerun_command(
       airo rerun @last --from evidence2
     """
     past = load_run(run_id)
-    agent, settings = agent_for(past, flags, display=display, color=color)
+    agent, settings = agent_for(past, flags)
     run = agent.rerun(past, from_step=from_step, watch=make_watch(settings, prints_run=True))
     return print_run(run, as_json=as_json, settings=settings)
 
@@ -102,14 +100,7 @@ def rerun_command(
 @agent_options(without=("replan", "retries", "web"))
 @display_options
 def fork_command(
-    run_id: str,
-    edits: tuple[str, ...],
-    sets: tuple[str, ...],
-    plan_file: str | None,
-    as_json: bool,
-    display: str | None,
-    color: str | None,
-    **flags: Any,
+    run_id: str, edits: tuple[str, ...], sets: tuple[str, ...], plan_file: str | None, as_json: bool, **flags: Any
 ) -> int:
     """Change a recorded run: a new run repeats only the steps that the change affects.
 
@@ -128,7 +119,7 @@ def fork_command(
     given = named_values(sets, "--set")
     if both := changed.keys() & given.keys():
         raise UsageError(f"--edit {min(both)} has no effect with --set {min(both)}", "change the input or the evidence")
-    agent, settings = agent_for(past, flags, display=display, color=color)
+    agent, settings = agent_for(past, flags)
     run = agent.fork(
         past,
         edit=changed,
@@ -147,15 +138,10 @@ def _edit(run: Run, word: str) -> str:
     if run.plan is None:
         raise StoreError(f"the run {run.id} has no plan, so no step can be edited", "give one with --plan FILE")
     step = run.plan.step(step_id(run.plan, word))
-    try:
-        text = click.edit(step.input + "\n")
-    except click.ClickException as error:
-        raise UsageError(f"the editor failed: {error.message}", f"use --edit {step.id}=INPUT instead") from error
-    if text is None or text.rstrip("\n") == step.input:
-        raise UsageError(
-            f"the input of {step.id} was not changed", f"give it on the command line: --edit {step.id}=INPUT"
-        )
-    return text.removesuffix("\n")
+    hint = f"give it on the command line: --edit {step.id}=INPUT"
+    if (text := edited_text(step.input, hint)) == step.input:
+        raise UsageError(f"the input of {step.id} was not changed", hint)
+    return text
 
 
 @click.command("diff")
@@ -216,14 +202,10 @@ def why_command(run_id: str, bisect: bool, swap: bool, as_json: bool, **flags: A
         agent, _ = agent_for(run, {**flags, "no_store": True})
         trials = run_in_thread(lambda: bisect_run(agent.session, run, change="swap" if swap else "remove"))
     if as_json:
-        record: dict[str, Any] = {
-            "id": run.id,
-            "answer": run.answer,
-            "grounds": [dataclasses.asdict(one) for one in grounds],
-        }
+        record: dict[str, Any] = {"id": run.id, "answer": run.answer, "grounds": list(map(dataclasses.asdict, grounds))}
         record["account"] = {name: dataclasses.asdict(usage) for name, usage in run.account.items()}
         if bisect:
-            record["trials"] = [dataclasses.asdict(one) for one in trials]
+            record["trials"] = list(map(dataclasses.asdict, trials))
         click.echo(json.dumps(record, indent=2))
     else:
         click.echo(plain("\n".join([*_grounds_story(run, grounds), *(_trials(trials) if bisect else ())])))

@@ -6,21 +6,19 @@ import json
 import time
 from collections import defaultdict
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from airoagent.cli.display import plain
 from airoagent.cli.inputs import load_run, load_trace, named_values, open_store
-from airoagent.cli.options import Rule, group_rule, json_lines_option, refuses
+from airoagent.cli.options import Rule, json_lines_option, list_group, refuses
 from airoagent.cli.output import answer_text
 from airoagent.errors import StoreError, UsageError
 from airoagent.events import ModelCalled, StepStarted
 from airoagent.settings import store_file
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from airoagent.records.run_record import Run
 
 
@@ -28,41 +26,21 @@ _MOST = 1_000_000_000  # runs
 _NO_QUESTION = "(a plan without a question)"
 
 
-def _list_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    for option in (
-        json_lines_option,
-        click.option(
-            "-q",
-            "query",
-            default="",
-            metavar="TEXT",
-            help="List only runs with these words in their question, answer or evidence.",
-        ),
-        click.option("-n", "limit", type=click.IntRange(1, _MOST), default=20, help="Maximum runs to list."),
-    ):
-        function = option(function)
-    return function
-
-
-@click.group("runs", invoke_without_command=True)
-@_list_options
-@click.pass_context
-@refuses(group_rule("limit query as_json"))
-def runs_command(ctx: click.Context, limit: int, query: str, as_json: bool) -> None:
+@list_group(
+    "runs",
+    click.option("-n", "limit", type=click.IntRange(1, _MOST), default=20, help="Maximum runs to list."),
+    click.option(
+        "-q",
+        "query",
+        default="",
+        metavar="TEXT",
+        help="List only runs with these words in their question, answer or evidence.",
+    ),
+    json_lines_option,
+)
+def runs_command(limit: int, query: str, as_json: bool) -> None:
     """List the recorded runs, newest first. Other commands take an ID, a prefix of one, or @last for the
     newest (@last~1 for the one before it)."""
-    if ctx.invoked_subcommand is None:
-        _list(limit, query, as_json)
-
-
-@runs_command.command("list")
-@_list_options
-def list_(limit: int, query: str, as_json: bool) -> None:
-    """List the recorded runs, newest first."""
-    _list(limit, query, as_json)
-
-
-def _list(limit: int, query: str, as_json: bool) -> None:
     rows = open_store().list(limit, query)
     for row in rows:
         if as_json:
@@ -181,14 +159,15 @@ def export(run_ids: tuple[str, ...], output: str | None, form: str) -> None:
     if form == "trace" and len(run_ids) > 1:
         raise UsageError("a trace contains one run", "export one run at a time, or use another --format")
     runs = [load_run(word) for word in run_ids]
-    with click.open_file(output or "-", "w", encoding="utf-8") as stream:
-        if form in ("md", "html"):
-            from airoagent.view.report import html_report, markdown_report
+    if form in ("md", "html"):  # made before a file is opened, which empties it
+        from airoagent.view.report import html_report, markdown_report
 
-            stream.write(markdown_report(runs) if form == "md" else html_report(runs))
-            return
-        for run in runs:
-            stream.writelines(write_trace(run.id, run.events) if form == "trace" else instruct_lines(run))
+        lines = [markdown_report(runs) if form == "md" else html_report(runs)]
+    else:
+        export_run = instruct_lines if form == "instruct" else lambda run: write_trace(run.id, run.events)
+        lines = [line for run in runs for line in export_run(run)]
+    with click.open_file(output or "-", "w", encoding="utf-8") as stream:
+        stream.writelines(lines)
 
 
 @runs_command.command("save-plan")
@@ -231,9 +210,7 @@ def gc(days: float | None, keep: int | None, yes: bool, dry_run: bool, vacuum: b
     from airoagent.records.upkeep import collect
 
     store = open_store()
-    before = 0.0
-    if days is not None or keep is not None:
-        before = time.time() - (days or 0.0) * 86400
+    before = 0.0 if days is None and keep is None else time.time() - (days or 0.0) * 86400
     runs = store.find_old(before=before, keep=keep or 0)
     if runs:
         click.echo(f"runs to remove: {len(runs):,}, from {runs[0]} to {runs[-1]}", err=True)

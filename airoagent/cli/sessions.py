@@ -52,8 +52,8 @@ def chat_command(verbose: bool, go_on: bool, after: str | None, **flags: Any) ->
     from airoagent.conversation import Conversation
 
     past = load_run(after or "@last") if go_on or after else None
-    display = None if verbose else "none"
-    agent, settings = make_agent(flags, display=display) if past is None else agent_for(past, flags, display=display)
+    flags["display"] = None if verbose else "none"
+    agent, settings = make_agent(flags) if past is None else agent_for(past, flags)
     talk = Conversation(agent, past)
     terminal = sys.stdin.isatty()
     if terminal:

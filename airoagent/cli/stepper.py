@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import cmd
+import os
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from airoagent.cli.display import plain
-from airoagent.cli.inputs import is_run, load_run, named_values, read_plan, text_of
+from airoagent.cli.inputs import edited_text, is_run, load_run, named_values, read_plan, text_of
 from airoagent.cli.launch import agent_for, make_agent
 from airoagent.cli.options import agent_options
 from airoagent.cli.output import print_error
@@ -51,7 +51,7 @@ def open_session(target: str, flags: dict[str, Any]) -> Debugger:
             raise StoreError(f"the run {run.id} has no plan to step through", f"see: airo runs show {run.id}")
         return Debugger(agent_for(run, flags)[0].session, run.plan, run.question, record=run)
     agent, _ = make_agent(flags)
-    if target.endswith(".plan") or Path(target).is_file():
+    if target.endswith(".plan") or os.path.isfile(target):  # noqa: PTH113 - Path.is_file raises for a long question
         text = text_of(target)
         return Debugger(agent.session, read_plan(text, agent.tools_for(text), target))
     events: list[Event] = []
@@ -130,7 +130,7 @@ class Session(cmd.Cmd):
             self._say(f"stopped before {self._head(stop)}")
 
     def _head(self, step: Step) -> str:
-        """A step that could be run now, with the beginning of its input."""
+        """A step that could be run now, with the start of its input."""
         return f"{step.id}  {step.tool}[{plain(self.debugger.input_of(step.id), 100)}]"
 
     def _ran(self, gained: tuple[Evidence, ...]) -> None:
@@ -215,8 +215,7 @@ class Session(cmd.Cmd):
         if not equals:
             if not sys.stdin.isatty():
                 raise UsageError("no input given, and no terminal for an editor", f"edit {id} = INPUT")
-            old = self.debugger.plan.step(id).input
-            text = (click.edit(old + "\n") or old).removesuffix("\n")
+            text = edited_text(self.debugger.plan.step(id).input, f"edit {id} = INPUT")
         self.debugger.edit(id, text.strip())
         self._say(f"{id} = {self.debugger.plan.step(id).tool}[{text.strip()}]")
 

@@ -14,10 +14,11 @@ import click
 from airoagent.cli.display import plain
 from airoagent.cli.inputs import words_or_stdin
 from airoagent.cli.launch import make_agent
-from airoagent.cli.options import agent_options, display_options, group_rule, json_lines_option, refuses, setting_option
+from airoagent.cli.options import agent_options, display_options, json_lines_option, list_group, setting_option
 from airoagent.cli.output import print_run
 from airoagent.errors import UsageError
 from airoagent.settings import config_folder, load_settings, private_folder
+from airoagent.textfiles import expanded
 
 if TYPE_CHECKING:
     from airoagent.errors import Diagnostic
@@ -41,26 +42,9 @@ def _find(tools: tuple[str, ...], name: str = "") -> Found:
     return Found(whole, (*found.broken, *servers.broken))
 
 
-@click.group("tools", invoke_without_command=True)
-@setting_option("tools")
-@json_lines_option
-@click.pass_context
-@refuses(group_rule("tools as_json"))
-def tools_command(ctx: click.Context, tools: tuple[str, ...], as_json: bool) -> None:
+@list_group("tools", setting_option("tools"), json_lines_option)
+def tools_command(tools: tuple[str, ...], as_json: bool) -> None:
     """List the tools: name, description, file; and the files that could not be loaded."""
-    if ctx.invoked_subcommand is None:
-        _list(tools, as_json)
-
-
-@tools_command.command("list")
-@setting_option("tools")
-@json_lines_option
-def list_(tools: tuple[str, ...], as_json: bool) -> None:
-    """List the tools."""
-    _list(tools, as_json)
-
-
-def _list(tools: tuple[str, ...], as_json: bool) -> None:
     found = _find(tools)
     for tool in found.toolbox.values():
         if as_json:
@@ -131,7 +115,7 @@ def new(name: str, output: str | None) -> None:
     "model", "tools", "limits", "output", without=("web", "replan", "retries", "concurrency", "on_error", "spans")
 )
 @display_options
-def run(name: str, input: str, as_json: bool, display: str | None, color: str | None, **flags: Any) -> int:
+def run(name: str, input: str, as_json: bool, **flags: Any) -> int:
     """Call one tool with INPUT (`-`: standard input) and print the result.
 
     \b
@@ -142,7 +126,7 @@ def run(name: str, input: str, as_json: bool, display: str | None, color: str | 
     from airoagent.plan.steps import Ref, Step
     from airoagent.toolbox.offering import named_tool
 
-    agent, settings = make_agent(flags, display=display, color=color)
+    agent, settings = make_agent(flags)
     tool = named_tool(name, agent.tools_for(name))
     text = words_or_stdin((input,))
     plan = Plan((Step("evidence0", "", tool.name, (text,)),), (Ref("evidence0"),))
@@ -181,7 +165,7 @@ def write_tool(name: str, output: str | None) -> tuple[Path, bool]:
     function = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
     function += "_" if keyword.iskeyword(function) or function == "tool" else ""
     usual = output is None
-    place = config_folder() / "tools" if output is None else Path(output).expanduser()
+    place = config_folder() / "tools" if output is None else expanded(output)
     file = place if place.suffix == ".py" and not place.is_dir() else place / f"{function}.py"
     try:
         if usual:

@@ -181,7 +181,7 @@ def _train(
     file = gguf or (out / "adapter.gguf" if opened.gguf else None)
     if file is not None:
         check_gguf_adapter(opened.model.config, chosen.targets)
-    trained = train(examples, opened, chosen, out, _teller(), restart=restart, start=_adapter(start))
+    trained = train(examples, opened, chosen, out, _reporter(), restart=restart, start=_adapter(start))
     if not is_first():
         return
     if trained.left_out:
@@ -206,11 +206,11 @@ def _blocks(text: str | None) -> tuple[int, int] | None:
     return int(first), int(last)
 
 
-def _teller() -> Callable[[Report], None]:
+def _reporter() -> Callable[[Report], None]:
     """Prints how far it is, at most every 5 seconds, and the last step."""
     last = 0.0
 
-    def tell(report: Report) -> None:
+    def show(report: Report) -> None:
         nonlocal last
         now = time.monotonic()
         if now - last < 5 and report.step not in (1, report.steps):
@@ -221,4 +221,4 @@ def _teller() -> Callable[[Report], None]:
         speed = f"{report.tokens_per_second:,.0f} tokens/s"
         click.echo(f"step {report.step}/{report.steps}  loss {losses}  {speed}  {left} left", err=True)
 
-    return tell
+    return show

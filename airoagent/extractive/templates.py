@@ -6,7 +6,7 @@
     Answer: :evidence0:
 
 Tools get their role from their name and description. The plan is one of a few: a page that the question names is read,
-a sum calculated, the date told, a tool of the user's own called; everything else is searched for, read and answered,
+a sum calculated, the date given, a tool of the user's own called; everything else is searched for, read and answered,
 once or for each of two parts. Evidence that a later step asks on with may be a whole sentence, so it stands in brackets
 after the question. Whatever the question, the plan is well formed and calls nothing that was not offered.
 """

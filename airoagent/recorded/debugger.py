@@ -1,4 +1,4 @@
-"""The stepper: a plan run one step, or one wave of steps, at a time, with everything open to be looked at and changed.
+"""Runs a plan one step, or one wave of steps, at a time; everything can be looked at and changed in between.
 
     session = Debugger(agent.session, plan)
     session.breakpoints.add("KnowledgeModel")
@@ -6,13 +6,14 @@
     session.edit("evidence2", "another input :evidence0:")
     session.step()
 
-The same engine runs the steps; between two calls nothing is under way. Given a recorded run, steps that are as they
-were then find what they found then. Nothing of a session is recorded.
+The same engine runs the steps; between two calls nothing is under way. With a recorded run, unchanged steps take their
+evidence from the record. Nothing of a session is recorded.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 from airoagent.engine.context_texts import with_texts_of
 from airoagent.engine.provenance import plan_is_private, plan_is_trusted
@@ -31,12 +32,13 @@ from airoagent.records.run_record import Run
 
 __all__ = ["Debugger"]
 
+E = TypeVar("E", StepStarted, StepFinished, ModelCalled)
+
 
 class Debugger:
     """One session. ``found`` is the evidence so far, ``breakpoints`` holds step ids and tool names.
 
-    ``record`` is a recorded run whose evidence is used where a step is as it was; ``events`` are what the session has
-    seen, those of the plan's making first.
+    ``record`` is a recorded run whose evidence unchanged steps use; ``events`` starts with those of planning.
     """
 
     def __init__(
@@ -88,10 +90,8 @@ class Debugger:
     def input_of(self, word: str) -> str:
         """What the step's tool was given; where it has not been run, its input as far as it can be filled in."""
         id = self.id_of(word)
-        if id in self.found:
-            for event in reversed(self.events):
-                if isinstance(event, StepStarted) and event.step == id:
-                    return event.input
+        if id in self.found and (started := self._last(StepStarted, id)):
+            return started.input
         template = self.plan.step(id).template
         parts = (part if isinstance(part, str) else self.found.get(part.id, part) for part in template)
         return "".join(map(str, parts))
@@ -99,32 +99,32 @@ class Debugger:
     def prompt(self, word: str) -> str:
         """The exact text the model last read for a step, or for ``plan``; UsageError if it was not asked."""
         id = "" if word in ("plan", "") else self.id_of(word)
-        for event in reversed(self.events):
-            if isinstance(event, ModelCalled) and event.step == id:
-                return event.prompt
+        if called := self._last(ModelCalled, id):
+            return called.prompt
         raise UsageError(f"the model has not been asked for {id or 'a plan'}", "run the step first")
 
     def origin(self, id: str) -> str:
         """Where a step's evidence came from: a call, the record, or the user's hand."""
         if self.found[id].note == "set by hand":
             return "set by hand"
-        for event in reversed(self.events):
-            if isinstance(event, StepFinished) and event.step == id:
-                return event.origin
-        return "call"
+        finished = self._last(StepFinished, id)
+        return finished.origin if finished else "call"
+
+    def _last(self, kind: type[E], id: str) -> E | None:
+        return next((event for event in reversed(self.events) if isinstance(event, kind) and event.step == id), None)
 
     # Running ---------------------------------------------------------------------------------------------------
 
     def step(self) -> tuple[Evidence, ...]:
-        """Run the next step; what was found. Raises what the step failed of."""
+        """Run the next step; return what it found, or raise its failure."""
         return self._run(self.ready()[:1])
 
     def wave(self) -> tuple[Evidence, ...]:
         """Run all steps that are ready, concurrently."""
         return self._run(self.ready())
 
-    def proceed(self, told: Callable[[Evidence], None] | None = None) -> Step | None:
-        """Run until the next step has a breakpoint, which is given back, or to the end (None).
+    def proceed(self, report: Callable[[Evidence], None] | None = None) -> Step | None:
+        """Run until the next step has a breakpoint and return that step, or to the end (None).
 
         A breakpoint at the step that is next already does not count: one has just stopped there.
         """
@@ -134,8 +134,8 @@ class Debugger:
             if not free:
                 return ready[0]
             for evidence in self._run(free[:1] if self.breakpoints else free):
-                if told is not None:
-                    told(evidence)
+                if report is not None:
+                    report(evidence)
         return None
 
     def _breaks(self, step: Step) -> bool:
@@ -195,12 +195,11 @@ class Debugger:
         """Take back the last step, wave, edit or setting; False if there was none."""
         if not self._undo:
             return False
-        self.plan, found = self._undo.pop()
-        self.found = found
+        self.plan, self.found = self._undo.pop()
         return True
 
     def restart(self) -> None:
-        """Begin again with the plan as it was at first; breakpoints stay."""
+        """Start again with the original plan; breakpoints stay."""
         self._keep()
         self.plan = self._first
         self.found = {}

@@ -120,7 +120,8 @@ def learned(runs: Iterable[Run], model: str) -> Habits:
 
 def forecast(plan: Plan, model: Model, habits: Habits) -> Forecast:
     """What running this plan with this model will take. The model is loaded if it has to be, to count tokens."""
-    per_token = habits.per_token or _characters_per_token(plan, model)
+    text = plan.to_text()
+    per_token = habits.per_token or len(text) / max(1, model.count_tokens(text))
     tools = {step.id: step.tool for step in plan.steps}
     steps = {step.id: _step(step, tools, model, habits, per_token) for step in plan.steps}
     graph = build_graph(plan)
@@ -148,11 +149,11 @@ def forecast(plan: Plan, model: Model, habits: Habits) -> Forecast:
 
 
 def _step(step: Step, tools: Mapping[str, str], model: Model, habits: Habits, per_token: float) -> StepForecast:
-    habit = habits.tools.get(step.tool) or _new(step.tool)
+    habit = _habit(step.tool, habits)
     read, written = 0, round(habit.written * habit.asked)
     if habit.asked:
         words = "".join(part for part in step.template if isinstance(part, str))
-        found = [_characters(tools[part.id], habits) for part in step.template if isinstance(part, Ref)]
+        found = [_habit(tools[part.id], habits).characters for part in step.template if isinstance(part, Ref)]
         blocks = [ContextBlock("", (("url", "https://example.org/page"),))] * len(found)
         frame = model.count_tokens(str(model.wrap(closed_context_prompt(blocks, words, model.info.style))))
         whole = frame + sum(found) / per_token
@@ -163,19 +164,11 @@ def _step(step: Step, tools: Mapping[str, str], model: Model, habits: Habits, pe
     return StepForecast(step.id, step.tool, Usage(read, written, round(habit.asked)), habit.asked, seconds)
 
 
-def _new(tool: str) -> ToolHabit:
-    """The guess for a tool without a record."""
-    asks = is_model(tool)
-    return ToolHabit(0.0 if asks else _NEW_SECONDS, 200 if asks else _NEW_CHARACTERS, float(asks), _NEW_WRITTEN * asks)
-
-
-def _characters(tool: str, habits: Habits) -> float:
-    return (habits.tools.get(tool) or _new(tool)).characters
-
-
-def _characters_per_token(plan: Plan, model: Model) -> float:
-    text = plan.to_text()
-    return len(text) / max(1, model.count_tokens(text))
+def _habit(tool: str, habits: Habits) -> ToolHabit:
+    """The habit of a tool; a guess for one without a record."""
+    if tool in habits.tools:
+        return habits.tools[tool]
+    return ToolHabit(0.0, 200, 1.0, _NEW_WRITTEN) if is_model(tool) else ToolHabit(_NEW_SECONDS, _NEW_CHARACTERS, 0, 0)
 
 
 def _notes(plan: Plan, model: Model, habits: Habits) -> Iterable[str]:

@@ -1,7 +1,7 @@
 """Rerun and fork: a new run made from a recorded one, its parent.
 
-Rerun calls again; fork changes something first. Either way a step that the change does not reach is not called: same
-tool, same input, same evidence before it, so what the record has of it still holds.
+Rerun calls again; fork changes something first. A step that the change does not reach is not called: with the
+same tool, input and evidence before it, what the record has of it still holds.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def recall_from(
                 return then.end.evidence, "record"
             if then.input != text:
                 return None
-            # The same text may come from other sources now, and a tool is told the sources of its input.
+            # The same text may come from other sources now, and a tool gets the sources of its input.
             if any(run.evidence.get(id) != before.get(id) for id in step.depends_on):
                 return None
             return then.end.evidence, "record"
@@ -143,6 +143,6 @@ def step_id(plan: Plan, word: str) -> str:
 
 
 def edited(plan: Plan, id: str, text: str, tools: Toolbox) -> Plan:
-    """The plan with another input for one step, in which references are written ``:evidence0:``; PlanError as ever."""
+    """The plan with another input for one step, in which references are written ``:evidence0:``. PlanError as usual."""
     steps = tuple(replace(step, template=(text,)) if step.id == id else step for step in plan.steps)
     return parse_plan(replace(plan, steps=steps).to_text(), tools)

@@ -58,19 +58,9 @@ def why(run: Run) -> tuple[Ground, ...]:
         used_by = tuple(other.id for other in plan.steps if id in other.depends_on)
         if id in references(plan.final_template):
             used_by = ("answer", *used_by)
+        text, origin = inputs.get(id, step.input), origins.get(id, "call")
         grounds.append(
-            Ground(
-                id,
-                depth,
-                used_by,
-                step.tool,
-                step.thought,
-                inputs.get(id, step.input),
-                found.text,
-                found.sources,
-                origins.get(id, "call"),
-                found.note,
-            )
+            Ground(id, depth, used_by, step.tool, step.thought, text, found.text, found.sources, origin, found.note)
         )
     return tuple(grounds)
 
@@ -96,9 +86,9 @@ def _depths(plan: Plan) -> dict[str, int]:
 
 @frozen
 class Trial:
-    """What became of the answer when the evidence of one step was another; ``swapped_with`` is whose it got ("": none).
+    """The answer without the evidence of one step, or with that of the step ``swapped_with``.
 
-    ``answer`` is None where there was none any more; ``flips``: it is not the answer on record.
+    ``answer`` is None if there was none; ``flips``: it is not the answer on record.
     """
 
     step: str
@@ -110,18 +100,18 @@ class Trial:
 
 
 async def bisect(session: Session, run: str | Run, *, change: Change = "remove") -> tuple[Trial, ...]:
-    """Take away (or swap) the evidence of one step at a time, in the order of the plan, and see what is answered then.
+    """Take away (or swap) the evidence of one step at a time, in the order of the plan, and compare the answers.
 
-    Tools are not called: all but the model's steps keep the evidence on record, and only those model steps are asked
-    again that the change reaches. The first trial that flips names the first step that the answer depends on.
-    Nothing is recorded.
+    No tool is called: only the model's steps that the change reaches are repeated. The first trial that flips names the
+    first step that the answer depends on. Nothing is recorded.
     """
     past = session.load(run)
     session = with_texts_of(session, past)
     plan = _plan_of(past)
     session.check_tools(step.tool for step in plan.steps)
     needed = _depths(plan)
-    asked = model_steps(past)
+    asked, steps = model_steps(past), recorded_steps(past.events)
+    session = session.without_record()
     tested = [step for step in plan.steps if step.id in needed and step.id in past.evidence]
     looked_up = [step.id for step in tested if step.id not in asked]
     trials = []
@@ -130,7 +120,8 @@ async def bisect(session: Session, run: str | Run, *, change: Change = "remove")
         if change == "swap" and not other:
             continue
         text = past.evidence[other].text if other else ""
-        again = await _tried(session, past, plan, {step.id: text}, asked)
+        recall = recall_from(past, steps, given={step.id: text}, frozen=frozenset(steps) - asked)
+        again = await session.run(past.question, plan, None, StartingPoint(parent=past.id, recall=recall))
         trials.append(Trial(step.id, step.tool, change, other, again.answer, again.answer != past.answer))
     return tuple(trials)
 
@@ -145,10 +136,3 @@ def _other(id: str, ids: list[str]) -> str:
     if id not in ids or len(ids) < 2:
         return ""
     return ids[(ids.index(id) + 1) % len(ids)]
-
-
-async def _tried(session: Session, past: Run, plan: Plan, given: dict[str, str], asked: frozenset[str]) -> Run:
-    steps = recorded_steps(past.events)
-    frozen = frozenset(steps) - asked
-    recall = recall_from(past, steps, frozenset(), given, frozen)
-    return await session.without_record().run(past.question, plan, None, StartingPoint(parent=past.id, recall=recall))

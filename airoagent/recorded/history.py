@@ -1,11 +1,12 @@
-"""What a record says about each step, and the things that replay, resume, rerun and fork all ask of it.
+"""What a record says about each step and about the plan, for replay, resume, rerun and fork.
 
 Pure functions from a `Run` that has its events.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Iterable, Set
+from dataclasses import replace
 
 from airoagent import errors
 from airoagent.engine.reuse import Reuse
@@ -20,7 +21,6 @@ from airoagent.events import (
     PlanWritten,
     Replanned,
     RunResumed,
-    StepCancelled,
     StepFailed,
     StepFinished,
     StepSkipped,
@@ -48,8 +48,7 @@ __all__ = [
 class RecordedStep:
     """The last that the record has of a step; ``asked``: a model was asked for it.
 
-    ``input`` is None where the step was never begun; ``end`` is None where its last attempt has no end, or where that
-    attempt was stopped half-way.
+    ``input`` is None if the step never started; ``end`` is None if its last attempt has no end or was stopped half-way.
     """
 
     id: str
@@ -75,16 +74,15 @@ def recorded_steps(events: Iterable[Event], *, of_old_plans: bool = False) -> di
                 asked.discard(event.step)
             case ModelCalled():
                 asked.add(event.step)
-            case StepFinished() | StepFailed():
+            case StepFinished() | StepFailed() | AttemptFailed():
                 before = steps.get(event.step)
                 text = None if before is None else before.input
-                steps[event.step] = RecordedStep(event.step, event.tool, text, event, False, event.step in asked)
+                step = RecordedStep(event.step, event.tool, text)
+                if not isinstance(event, AttemptFailed):
+                    step = replace(step, end=event, asked=event.step in asked)
+                steps[event.step] = step
             case StepSkipped():
                 steps[event.step] = RecordedStep(event.step, event.tool, None, event)
-            case AttemptFailed():
-                before = steps.get(event.step)
-                text = None if before is None else before.input
-                steps[event.step] = RecordedStep(event.step, event.tool, text)
             case PlanRefused() if event.retry:
                 replaced = event
             case RunResumed() | Replanned():
@@ -99,9 +97,7 @@ def recorded_steps(events: Iterable[Event], *, of_old_plans: bool = False) -> di
             case PlanWritten() if replaced:  # its steps may have the ids of others in the plan before
                 replaced = None
                 steps.clear()
-            case StepCancelled():  # as good as without an end: how far the call got is not known
-                continue
-            case _:
+            case _:  # StepCancelled, too: how far the call got is not known, so it has no end
                 continue
     return steps
 
@@ -116,10 +112,8 @@ def error_of(failure: Failure) -> AiroError:
 
 def purpose_of(run: Run) -> str:
     """What the model was first asked for: ``plan``, ``call``, ``think`` or ``code``; ``plan`` by default."""
-    for event in run.events:
-        if isinstance(event, ModelCalled) and not event.step:
-            return event.purpose
-    return "plan"
+    asked = (event.purpose for event in run.events if isinstance(event, ModelCalled) and not event.step)
+    return next(asked, "plan")
 
 
 def written_plan(run: Run) -> str | None:
@@ -182,11 +176,7 @@ def model_tools(steps: Iterable[RecordedStep]) -> frozenset[str]:
 
 def dependents(plan: Plan, steps: Set[str]) -> frozenset[str]:
     """The steps and all that needs their evidence, directly or not."""
-    needs: Mapping[str, tuple[str, ...]] = {step.id: step.depends_on for step in plan.steps}
     found = set(steps)
-    waiting = True
-    while waiting:
-        more = {id for id, ids in needs.items() if id not in found and not found.isdisjoint(ids)}
+    while more := {step.id for step in plan.steps if step.id not in found and not found.isdisjoint(step.depends_on)}:
         found |= more
-        waiting = bool(more)
     return frozenset(found)

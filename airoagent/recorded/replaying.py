@@ -1,13 +1,14 @@
 """Replay: a run again from its record alone, by today's code; no model, no tool, no network.
 
-Everything the runtime itself does is done anew: the plan's text is read, references are filled, the answer is put
-together. Wherever that comes to something else than what is on record, replay ends with a StoreError that names it.
+What the runtime itself does is done again: the plan's text is read, references are filled, the answer is put together.
+If anything differs from the record, replay ends with a StoreError that names it.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from typing import Any
 
 from airoagent.engine.conclusion import conclude
 from airoagent.engine.planning import prose_in, with_reader
@@ -33,7 +34,7 @@ from airoagent.events import (
     StepFinished,
     StepSkipped,
 )
-from airoagent.models.base import Completion, Purpose
+from airoagent.models.base import Completion
 from airoagent.plan.parser import parse_plan
 from airoagent.plan.plans import Plan
 from airoagent.plan.steps import Step
@@ -136,7 +137,7 @@ async def _answer(run: Run, recorder: Recorder) -> tuple[str, tuple[Source, ...]
 
 
 def _in_form(run: Run, recorder: Recorder, answer: str) -> str:
-    """The answer as JSON where the run had a schema, read anew from what the model wrote."""
+    """The answer as JSON where the run had a schema, read again from what the model wrote."""
     schema = run.setting("schema")
     if not schema or not recorder.run.answers(answer):
         return answer
@@ -159,7 +160,7 @@ def _concluded(run: Run, purpose: str) -> str:
 
 
 def _plan(run: Run, recorder: Recorder, purpose: str) -> Plan:
-    """The plan, read anew and compared with what was run then."""
+    """The plan, read again and compared with the plan that was run."""
     then = parsed_text(run)
     if purpose == "call":
         # The call was checked against functions that the record does not have: the plan made of it is taken as it is.
@@ -211,13 +212,13 @@ async def _steps(run: Run, plan: Plan, recorder: Recorder) -> tuple[str, tuple[S
     steps = recorded_steps(run.events)
     on_error = run.setting("on_error", "stop")
     policy = Policy(on_error="tell" if on_error == "tell" else "skip", retries=0, tool_timeout=0, max_evidence=1 << 62)
-    odd: list[StoreError] = []
+    differing: list[StoreError] = []
 
     def recall(step: Step, tool: Tool, text: str) -> tuple[Evidence, Origin]:
         try:
             return _same(run, step, text, steps).evidence, "record"
         except StoreError as error:
-            odd.append(error)
+            differing.append(error)
             raise
 
     services = Services(
@@ -227,7 +228,7 @@ async def _steps(run: Run, plan: Plan, recorder: Recorder) -> tuple[str, tuple[S
     try:
         async with Tasks() as tasks:
             execution = Execution(services, tasks)
-            # What a failure kept from running then hangs on which step was quicker: the record tells.
+            # What a failure kept from running then depends on which step was quicker: the record says which.
             execution.add(*[step for step in plan.steps if step.id not in skipped])
     except BaseExceptionGroup as errors:
         raise first_of(errors) from errors
@@ -236,8 +237,8 @@ async def _steps(run: Run, plan: Plan, recorder: Recorder) -> tuple[str, tuple[S
             _check_skip(run, event, execution)
             execution.skipped[id] = event.because
             recorder(StepSkipped(step=id, tool=event.tool, because=event.because))
-    if odd:
-        raise odd[0]
+    if differing:
+        raise differing[0]
     then = Policy(on_error="tell" if on_error == "tell" else "skip" if on_error == "skip" else "stop")
     return conclude(plan, execution, then)
 
@@ -251,7 +252,7 @@ def _check_skip(run: Run, event: StepSkipped, execution: Execution) -> None:
 
 
 def _same(run: Run, step: Step, text: str, steps: Mapping[str, RecordedStep]) -> StepFinished:
-    """What the step came to then, given that it is the same call; raises the failure it came to, too."""
+    """How the step ended then, if it is the same call; a failure is raised again."""
     then = steps.get(step.id)
     where = f"replay of {run.id} differs at {step.id} ({step.tool})"
     if then is None or then.input is None:
@@ -290,16 +291,7 @@ class _NoModel:
     async def call_form(self) -> str:
         return ""
 
-    async def __call__(
-        self,
-        prompt: str,
-        purpose: Purpose,
-        grammar: object = "",
-        *,
-        step: str = "",
-        heard: object = None,
-        stop: object = (),
-    ) -> Completion:
+    async def __call__(self, *prompt: Any, **more: Any) -> Completion:
         raise ToolError("a model was asked in a replay")
 
 

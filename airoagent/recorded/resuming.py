@@ -1,7 +1,4 @@
-"""Resume: finish a run that was interrupted, or that failed, without repeating anything that finished.
-
-The functions here are the methods of `Agent` that bear their names.
-"""
+"""Resume: finish a run that was interrupted, or that failed, without repeating anything that finished."""
 
 from __future__ import annotations
 
@@ -49,7 +46,7 @@ async def resume(session: Session, run: str | Run, *, watch: Watch | None = None
     elif written_plan(past) is not None:
         plan = None
         start = StartingPoint(past=past.events, known=finished)
-    else:  # the plan was still being written: the model is asked anew, and may write another one
+    else:  # the plan was still being written: the model is asked again, and may write another one
         start = StartingPoint(past=past.events, recall=recall_from(past, steps))
         return await session.run(past.question, None, watch, start)
 

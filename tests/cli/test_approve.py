@@ -87,6 +87,12 @@ def test_the_input_may_be_edited_before_the_call(script: Script, senders: str, t
     assert (result.code, result.out) == (0, "sent changed\n")
 
 
+def test_without_an_editor_the_question_is_asked_again(script: Script, senders: str) -> None:
+    options = ("-m", script(":evidence0: = send[a]\nAnswer: :evidence0:"), "--tools", senders, "--display", "none", "q")
+    result = at_a_terminal(*options, keys="ey", editor="no-such-editor")
+    assert (result.code, result.out) == (0, "sent a\n") and "the editor failed" in result.err
+
+
 def test_an_interrupt_at_the_question_ends_the_run_and_calls_nothing(script: Script, senders: str) -> None:
     result = at_a_terminal("-m", script(TWO), "--tools", senders, "--display", "plain", "q", keys="", stop=True)
     assert result.code == 130 and result.out == ""

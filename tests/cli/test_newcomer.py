@@ -40,6 +40,8 @@ def test_no_color_is_obeyed_by_errors_and_lists_too() -> None:
     for env in ({"NO_COLOR": "1"}, {"AIRO_COLOR": "never"}, {"TERM": "dumb"}):
         assert "\x1b[" not in shown("rnus", **env) + shown("doctor", **env)
     assert "\x1b[" in shown("--color", "always", "--docs", "/no/such", "q", NO_COLOR="1")
+    assert "\x1b[" not in shown("--color=never", "--docs", "/no/such", "q")
+    assert "\x1b[" in shown("-v", *BAIKAL) and "\x1b[" not in shown("-v", *BAIKAL, TERM="dumb")
 
 
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])

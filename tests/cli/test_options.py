@@ -168,3 +168,13 @@ def test_a_setting_reaches_the_agent_and_is_kept_for_a_resumed_run(airo: Airo) -
     kept = read_launch_settings(agent.session.started_with).settings
     assert {name: kept[name] for name in flags} == flags and kept["search"] == "brave"
     assert not {"display", "color", "spans", "store"} & set(kept)
+
+
+def test_a_config_file_in_the_home_folder_is_kept_by_its_whole_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "own.toml").write_text('display = "none"')
+    agent, settings = make_agent({"config_file": "~/own.toml"})
+    assert settings.display == "none"
+    assert read_launch_settings(agent.session.started_with).config_file == str(tmp_path / "own.toml")

@@ -122,6 +122,11 @@ def test_debug_is_scripted_from_a_pipe(shell: Airo, script: Script, tools: str) 
     assert lines.count("evidence0  echo  (call)  hello") == 2
 
 
+def test_a_question_that_is_too_long_for_a_file_name_can_be_debugged(shell: Airo, script: Script, tools: str) -> None:
+    result = shell("debug", "-m", script(PLAN), "--tools", tools, "what is this? " * 40, input="c\n")
+    assert (result.code, result.out.splitlines()[-1]) == (0, "answer: hello again")
+
+
 @pytest.mark.parametrize("end", ["", "\n", "\nc\n"])
 def test_a_command_of_debug_that_does_not_end_is_refused(shell: Airo, asked: list[str], end: str) -> None:
     told = shell("debug", "@last", *asked[:2], input="help\n" + "p" * 1_000_001 + end)

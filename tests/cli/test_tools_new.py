@@ -31,6 +31,14 @@ def test_it_can_be_written_elsewhere(airo: Airo, tmp_path: Path, place: str) -> 
     assert airo("tools", "run", "class", " ", "--tools", str(file), "--no-store").code == 5
 
 
+def test_a_home_of_nobody_is_a_folder_like_any_other(
+    airo: Airo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert airo("tools", "new", "WordCount", "--output", "~no-such-user").out == "~no-such-user/word_count.py\n"
+    assert (tmp_path / "~no-such-user" / "word_count.py").is_file()
+
+
 @pytest.mark.parametrize("name", ["", "two words", "../up", "a.b", "1st", "x" * 65, "TextScraper"])
 def test_a_name_that_cannot_be_is_refused(airo: Airo, tmp_path: Path, name: str) -> None:
     made = airo("tools", "new", "--output", str(tmp_path), "--", name)
