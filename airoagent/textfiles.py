@@ -85,7 +85,7 @@ def opened(
         raw = _File(number)
         if stat.S_ISFIFO(os.fstat(number).st_mode) and not raw.somebody_writes():
             raw.close()
-            raise OSError(errno.ENXIO, "it is a pipe that nobody writes to")
+            raise OSError(errno.ENXIO, "it is a pipe that nothing writes to")
         os.set_blocking(number, True)
         return io.BufferedReader(raw)
     except (OSError, ValueError, RuntimeError) as wrong:  # a zero byte in the path, a home of nobody

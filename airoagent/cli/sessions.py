@@ -286,7 +286,7 @@ def view_command(
 ) -> None:
     """Show a run as one HTML page: graph, timeline, and the input, evidence and prompts of each step.
 
-    With ID, the page is written to ID.html and opened; its path goes to stdout. Without ID, all runs, also live ones,
+    With ID, the page is written to ID.html and opened; its path goes to stdout. Without ID, all runs, live ones too,
     are served on 127.0.0.1 until Ctrl-C, and questions can be asked there.
 
     \b

@@ -88,7 +88,7 @@ def test_a_table_that_an_earlier_step_found_is_asked() -> None:
     ("query", "reason"),
     [
         ("prices.csv: max colour", "the table has no column 'colour'"),
-        ("prices.csv: sum name", "'name' holds no numbers"),
+        ("prices.csv: sum name", "'name' contains no numbers"),
         ("prices.csv: sum", "sum needs one column"),
         ("prices.csv: name where somewhere", "is not a condition"),
         ("nothing.csv: max x", "there is no document called 'nothing.csv'"),
