@@ -94,7 +94,7 @@ def test_a_table_that_an_earlier_step_found_is_asked() -> None:
         ("nothing.csv: max x", "there is no document called 'nothing.csv'"),
         ("../secret.csv: max x", "there is no document called"),
         (": max x", "names no table"),
-        ("eu.csv: sum datum", "holds dates"),
+        ("eu.csv: sum datum", "contains dates"),
     ],
 )
 def test_what_cannot_be_asked_is_said(data: Path, query: str, reason: str) -> None:
