@@ -214,7 +214,7 @@ def serve_command(
     /mcp speaks MCP over streamable HTTP (extra mcp), with the tools ask, plan, run, get_run and, with --docs,
     search_documents. With --mcp the same tools are served on standard input and output, to the client that starts it.
 
-    The page has a key of its own, in the address that is printed.
+    The page has its own key, in the address that is printed.
 
     \b
     Example:
