@@ -50,15 +50,15 @@ class Agent:
 
     ``model`` is what ``-m`` takes on the command line (``extractive``, a Hugging Face name or folder, an alias,
     ``scripted:FILE``) or any object with the `Model` methods. ``tools`` are the tools a plan may call: names of known
-    tools, functions, or `Tool` objects (KnowledgeModel, which only asks the model, is always among them); None means
-    the usual ones (those the models know) and the user's own, ``"+Calculator"`` adds one to these. ``docs`` are
-    folders to search instead of the web; with ``web``, both. ``policy`` sets limits and what a failure does;
-    ``store`` keeps records (True: the user's store, a path: that file, False: none); ``approve`` is asked
-    before a tool with side effects is called, and before private text leaves the machine (None: it is refused).
-    ``mcp_servers`` are servers whose tools are used too: started when a plan may call them, and ended by `close`.
-    ``free`` lets a local model write without a grammar.
+    tools, functions, or `Tool` objects (KnowledgeModel, which only asks the model, is always added). None means the
+    default tools and the user's own; ``"+Calculator"`` adds one to these. ``docs`` are folders or files to search
+    instead of the web; with ``web``, both are searched. ``policy`` sets the limits and what happens on a failure.
+    ``store`` keeps the records (True: the user's store, a path: that file, False: none). ``approve`` is asked before a
+    tool with side effects is called and before private text leaves the machine (None: both are refused).
+    ``mcp_servers`` are started when a plan may call their tools, and stopped by `close`. ``free`` lets a local model
+    write without a grammar.
 
-    Raises UsageError and ModelError for arguments that cannot work; later failures are reported by the `Run`.
+    Raises UsageError and ModelError for arguments that cannot work; the `Run` reports later failures.
     """
 
     def __init__(
@@ -124,32 +124,32 @@ class Agent:
 
     @property
     def policy(self) -> Policy:
-        """The limits, and what a failure does."""
+        """The limits, and what happens on a failure."""
         return self.session.policy
 
     @property
     def documents(self) -> Documents | None:
-        """The folders that are searched; None without any."""
+        """The documents that are searched; None if there are none."""
         return self.session.documents
 
     @property
     def toolbox(self) -> Toolbox:
-        """The tools that the model is offered. MCP servers are started for them."""
+        """The tools that the model is offered. Starts the MCP servers."""
         return self.session.toolbox
 
     @property
     def known_tools(self) -> Toolbox:
-        """The tools a given plan may call: those offered, and every other known tool where none were named."""
+        """The tools a given plan may call: those offered and, if none were named, every other known tool."""
         return self.session.known_tools
 
     def tools_for(self, plan: str) -> Toolbox:
-        """The tools that the text of a plan may call: those of MCP servers only where it names a server."""
+        """The tools that the text of a plan may call; those of MCP servers only if it names a server."""
         named = any(name.lower() in plan.lower() for name in self._servers.names)
         return (self.session if named else self.session.needing(())).known_tools
 
     @property
     def broken_tools(self) -> tuple[Broken, ...]:
-        """What could not be loaded; what is wrong with MCP servers is known once they have been started."""
+        """The tools that could not be loaded; problems of MCP servers are known once they have been started."""
         return (*self._found.broken, *self._servers.broken)
 
     def on_broken_tool(self, told: Callable[[Broken], None]) -> None:
@@ -163,18 +163,18 @@ class Agent:
     def run(
         self, question: str, *, context: Texts = (), schema: AnswerSchema = None, watch: Watch | None = None
     ) -> Run:
-        """Answer a question; ``watch`` sees each event as it happens. Ctrl-C ends the run cleanly, then propagates.
+        """Answer a question; ``watch`` gets each event as it happens. Ctrl-C ends the run cleanly, then propagates.
 
-        With ``context`` (a text, or several by name) it is answered from that alone: no plan is written. With
-        ``schema`` (a JSON schema, its file, or a pydantic model) the answer is JSON that is valid against it; one that
-        only says that there is none stays in words.
+        With ``context`` (a text, or several by name), the question is answered from that alone, without a plan. With
+        ``schema`` (a JSON schema, its file, or a pydantic model), the answer is JSON that is valid against it; if no
+        answer was found, it stays in words.
         """
         return run_in_thread(lambda: self.arun(question, context=context, schema=schema, watch=watch))
 
     async def arun(
         self, question: str, *, context: Texts = (), schema: AnswerSchema = None, watch: Watch | None = None
     ) -> Run:
-        """The same, to be awaited."""
+        """The asynchronous version."""
         session = self.session
         if schema is not None:
             from airoagent.engine.structured import answer_schema
@@ -186,7 +186,7 @@ class Agent:
         return await with_texts(session.needing(()), texts).run(asked_question(question), plan, watch)
 
     async def stream(self, question: str, *, schema: AnswerSchema = None) -> AsyncIterator[Event]:
-        """The run's events as they happen; leaving the loop early stops the run."""
+        """Yield the run's events as they happen; leaving the loop early stops the run."""
         async with aclosing(streamed(lambda watch: self.arun(question, schema=schema, watch=watch))) as events:
             async for event in events:
                 yield event
@@ -194,11 +194,11 @@ class Agent:
     # The two halves --------------------------------------------------------------------------------------------
 
     def plan(self, question: str, *, watch: Watch | None = None) -> Plan:
-        """Only the plan, checked; PlanError if what the model wrote cannot be used. Nothing is run or recorded."""
+        """Write and check a plan, without running or recording it; PlanError if the model's text cannot be used."""
         return run_in_thread(lambda: self.aplan(question, watch=watch))
 
     async def aplan(self, question: str, *, watch: Watch | None = None) -> Plan:
-        """The same, to be awaited."""
+        """The asynchronous version."""
         question = asked_question(question)
         await asyncio.to_thread(self.session.start_servers)
         recorder = Recorder(new_run_id(), None, watch)
@@ -206,11 +206,11 @@ class Agent:
         return await write_plan(question, self.toolbox, ask, recorder, retries=retries)
 
     def execute(self, plan: Plan, *, question: str = "", watch: Watch | None = None) -> Run:
-        """Run a plan; ``question`` is what it is for (its own ``Question:`` line by default)."""
+        """Run a plan; ``question`` is what it answers (default: the plan's own ``Question:`` line)."""
         return run_in_thread(lambda: self.aexecute(plan, question=question, watch=watch))
 
     async def aexecute(self, plan: Plan, *, question: str = "", watch: Watch | None = None) -> Run:
-        """The same, to be awaited."""
+        """The asynchronous version."""
         return await self.session.run(question or plan.question, plan, watch)
 
     # One function call; a chain of thought; code ---------------------------------------------------------------
@@ -227,7 +227,7 @@ class Agent:
     ) -> Run:
         """Let the model choose one of the functions for an input, check the call, and make it.
 
-        ``functions`` is what `load_functions` takes (None: the tools on offer); one known only by its specification
+        ``functions`` is what `load_functions` takes (None: the available tools); one known only by its specification
         is carried out by the tool of the same name. ``format`` is what the model is asked for. With ``dry_run`` the
         answer is the call itself. ``retries`` is how often the model is asked again if its call cannot be
         used (None: as the policy says). Failures are reported by the `Run`. Raises UsageError and ModelError for
@@ -247,7 +247,7 @@ class Agent:
         retries: int | None = None,
         watch: Watch | None = None,
     ) -> Run:
-        """The same, to be awaited."""
+        """The asynchronous version."""
         from airoagent.engine import function_call
 
         return await function_call.call(
@@ -255,21 +255,21 @@ class Agent:
         )
 
     def think(self, question: str, *, watch: Watch | None = None) -> Thought:
-        """Ask for several solutions, their ranking and the best answer. Raises the error that the run failed with."""
+        """Ask for several solutions, their ranking and the best answer. Raises the run's error if it fails."""
         return run_in_thread(lambda: self.athink(question, watch=watch))
 
     async def athink(self, question: str, *, watch: Watch | None = None) -> Thought:
-        """The same, to be awaited."""
+        """The asynchronous version."""
         from airoagent.engine import function_call
 
         return await function_call.think(self.session, question, watch=watch)
 
     def code(self, prompt: str, *, watch: Watch | None = None) -> str:
-        """Ask for code: nothing but the code, ending in a newline. Raises the error that the run failed with."""
+        """Ask for code; returns only the code, ending in a newline. Raises the run's error if it fails."""
         return run_in_thread(lambda: self.acode(prompt, watch=watch))
 
     async def acode(self, prompt: str, *, watch: Watch | None = None) -> str:
-        """The same, to be awaited."""
+        """The asynchronous version."""
         from airoagent.engine import function_call
 
         return await function_call.code(self.session, prompt, watch=watch)
@@ -277,41 +277,41 @@ class Agent:
     # Recorded runs; each is named by its id, the beginning of one, or ``@last`` -------------------------------------
 
     def replay(self, run: str | Run, *, watch: Watch | None = None) -> Run:
-        """The run again from its record alone; its answer (or failure) is the same to the byte. Nothing is recorded.
+        """Replay a run from its record alone; the answer (or failure) is the same byte for byte. Nothing is recorded.
 
-        StoreError if the record is of a run that has not ended, or if today's code would do anything else.
+        StoreError if the run has not ended, or if this version would do anything different.
         """
         return run_in_thread(lambda: self.areplay(run, watch=watch))
 
     async def areplay(self, run: str | Run, *, watch: Watch | None = None) -> Run:
-        """The same, to be awaited."""
+        """The asynchronous version."""
         from airoagent.recorded import replaying
 
         return await replaying.areplay(self.session.load(run), watch=watch)
 
     def resume(self, run: str | Run, *, watch: Watch | None = None) -> Run:
-        """Finish a run under its own id; what finished is not done again. A run that is done comes back as it is.
+        """Finish an interrupted run; finished steps are not repeated. A run that is done is returned as it is.
 
-        A call that was under way when the run stopped is made again if its tool says it may be; StoreError otherwise,
-        and where another process drives the run.
+        A call that was in progress when the run stopped is made again if its tool allows that. If not, or if another
+        process is running the run, StoreError.
         """
         return run_in_thread(lambda: self.aresume(run, watch=watch))
 
     async def aresume(self, run: str | Run, *, watch: Watch | None = None) -> Run:
-        """The same, to be awaited."""
+        """The asynchronous version."""
         from airoagent.recorded import resuming
 
         return await resuming.resume(self.session, run, watch=watch)
 
     def rerun(self, run: str | Run, *, from_step: str | None = None, watch: Watch | None = None) -> Run:
-        """Call the steps of a recorded plan again, in a new run; with ``from_step`` that one and what depends on it.
+        """Call the steps of a recorded plan again in a new run; with ``from_step``, only it and what depends on it.
 
-        The plan stays as it was (to have a new one, ask again); a run that never had a plan asks its question again.
+        The plan stays the same (for a new one, ask again). If the run never had a plan, its question is asked again.
         """
         return run_in_thread(lambda: self.arerun(run, from_step=from_step, watch=watch))
 
     async def arerun(self, run: str | Run, *, from_step: str | None = None, watch: Watch | None = None) -> Run:
-        """The same, to be awaited."""
+        """The asynchronous version."""
         from airoagent.recorded import forking
 
         return await forking.rerun(self.session, run, from_step=from_step, watch=watch)
@@ -326,7 +326,7 @@ class Agent:
         model: str | Model | None = None,
         watch: Watch | None = None,
     ) -> Run:
-        """Change a recorded run and run what the change affects, in a new run that names this one as its parent.
+        """Change a recorded run and repeat what the change affects, in a new run with this one as its parent.
 
         ``edit`` gives steps another input, ``set`` gives them evidence instead of a call, ``plan`` is another plan,
         ``model`` another model for the steps that ask one. Only what the change affects is called; the rest is
@@ -344,13 +344,13 @@ class Agent:
         model: str | Model | None = None,
         watch: Watch | None = None,
     ) -> Run:
-        """The same, to be awaited."""
+        """The asynchronous version."""
         from airoagent.recorded import forking
 
         return await forking.fork(self.session, run, edit=edit, set=set, plan=plan, model=model, watch=watch)
 
     def close(self) -> None:
-        """Release what the model holds, stop the MCP servers, and close the store."""
+        """Release the model's resources, stop the MCP servers, and close the store."""
         self._servers.close()
         self.session.records.close()
         run_in_thread(self.model.aclose)

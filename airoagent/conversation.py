@@ -69,7 +69,7 @@ class Conversation:
     async def aask(
         self, text: str, *, context: Texts = (), schema: AnswerSchema = None, watch: Watch | None = None
     ) -> Run:
-        """The same, to be awaited."""
+        """The asynchronous version."""
         last = self.turns[-1].run if self.turns else None
         texts = context or (_texts_of(last) if last is not None else {})
         asked = await self.completed(text, stays_here=bool(texts))
@@ -87,7 +87,7 @@ class Conversation:
         return run
 
     async def completed(self, text: str, *, stays_here: bool = False) -> str:
-        """The text as a question that can be understood alone; ``stays_here``: no plan can send it anywhere."""
+        """The text as a question that stands alone; ``stays_here``: no plan can send it off this machine."""
         if not self.turns:
             return text.strip()
         stays_here = stays_here or not any(tool.network is True for tool in self.agent.toolbox.values())

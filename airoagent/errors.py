@@ -171,7 +171,7 @@ class PrivateText(ToolError):
 
 
 class FetchError(ToolError):
-    """A page could not be fetched: refused by the rules, unreachable, too large, or of a type that is not read."""
+    """A page could not be fetched: refused by the rules, unreachable, too large, or of a type that cannot be read."""
 
 
 class SearchError(ToolError):

@@ -85,7 +85,7 @@ def opened(
         raw = _File(number)
         if stat.S_ISFIFO(os.fstat(number).st_mode) and not raw.has_writer():
             raw.close()
-            raise OSError(errno.ENXIO, "it is a pipe that nobody writes to")
+            raise OSError(errno.ENXIO, "it is a pipe that nothing writes to")
         os.set_blocking(number, True)
         return io.BufferedReader(raw)
     except (OSError, ValueError) as wrong:  # ValueError: a zero byte in the path

@@ -1,6 +1,6 @@
 """Ask any chat model behind an OpenAI-compatible server: python examples/chat_server.py http://127.0.0.1:8080
 
-An airoboros model knows the form of plans; any other is shown it by examples, through the server's chat route.
+An airoboros model knows the form of plans; other models get examples of it, through the server's chat route.
 """
 
 import sys

@@ -7,7 +7,7 @@ from airoagent import Agent
 
 
 def main() -> None:
-    """Plan for one question, then ask the same of another lake."""
+    """Plan for one question, then ask the same about another lake."""
     agent = Agent(docs=[Path(__file__).parent / "library"])
     plan = agent.plan("How deep is Lake Baikal?")
     print(plan.to_text())

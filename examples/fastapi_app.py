@@ -8,11 +8,11 @@ from pydantic import BaseModel
 from airoagent import Agent, Policy
 
 app = FastAPI()
-agent = Agent(docs=[Path(__file__).parent / "library"], policy=Policy(limit_seconds=60))  # one for all requests
+agent = Agent(docs=[Path(__file__).parent / "library"], policy=Policy(limit_seconds=60))  # shared by all requests
 
 
 class Question(BaseModel):
-    """What is posted."""
+    """The body of a request."""
 
     question: str
 

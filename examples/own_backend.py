@@ -1,4 +1,4 @@
-"""A backend of your own: any class with these members is a model. Here a rule writes the plan."""
+"""Your own backend: any class with these members is a model. Here, a rule writes the plan."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -12,15 +12,15 @@ class RuleModel:
     info = ModelInfo("rule", "own", context_length=None, wrapper="none")
 
     def wrap(self, prompt: str) -> str:
-        """The exact text that is read, for the record: no chat template here."""
+        """The exact text that the model reads, for the record; there is no chat template here."""
         return prompt
 
     def count_tokens(self, text: str) -> int:
-        """Words stand for tokens."""
+        """Count words as tokens."""
         return len(text.split())
 
     async def stream(self, prompt: Prompt) -> AsyncIterator[Chunk]:
-        """Write the completion in pieces; the last one says why it ends and what it took."""
+        """Write the completion in pieces; the last one says why it ended and how many tokens it took."""
         question = prompt.text.rpartition("Question: ")[2]
         text = f"Plan: Search.\n:evidence0: = DocumentSearch[{question}]\nAnswer: :evidence0:"
         for line in text.splitlines(keepends=True):
@@ -28,7 +28,7 @@ class RuleModel:
         yield Chunk("", "stop", Usage(self.count_tokens(prompt.text), self.count_tokens(text), 1))
 
     async def aclose(self) -> None:
-        """Nothing is held."""
+        """There is nothing to close."""
 
 
 if __name__ == "__main__":

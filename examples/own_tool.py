@@ -1,4 +1,4 @@
-"""Give the planner a tool of your own. Here a script plays the model; take away `model=` for the built-in one."""
+"""Give the planner your own tool. A script stands in for the model here; leave it out to use the built-in model."""
 
 from airoagent import Agent, ScriptedModel, tool
 

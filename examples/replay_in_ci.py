@@ -1,6 +1,6 @@
-"""Check recorded runs in CI: each gives its answer again, without a model, a tool or a network.
+"""Check recorded runs in CI: each must give the same answer again, without a model, a tool or a network.
 
-Pass traces that `airo runs export` wrote; without any, those in plans/ are replayed.
+Pass traces that `airo runs export` wrote; without any, the traces in plans/ are replayed.
 """
 
 import sys
@@ -13,7 +13,7 @@ PLANS = Path(__file__).parent.parent / "plans"
 
 
 def main() -> int:
-    """Replay each trace; 1 if this version of airoagent would do anything other than what was recorded."""
+    """Replay each trace; return 1 if this version of airoagent would do anything other than what was recorded."""
     agent, failed = Agent(store=False), 0
     for file in [Path(name) for name in sys.argv[1:]] or sorted(PLANS.glob("*.jsonl")):
         try:

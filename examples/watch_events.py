@@ -8,7 +8,7 @@ from airoagent.events import AnswerText, PlanText, StepFinished
 
 
 async def main() -> None:
-    """Print the plan's text and one line a step."""
+    """Print the plan's text and one line per step."""
     agent = Agent(docs=[Path(__file__).parent / "library"])
     async for event in agent.stream("Where do otters sleep?"):
         match event:

@@ -46,7 +46,7 @@ def test_a_pipe_is_read_to_its_end_and_refused_where_nobody_writes(
 ) -> None:
     monkeypatch.setattr("airoagent.textfiles._PATIENCE", 0.0)
     os.mkfifo(tmp_path / "pipe")
-    with pytest.raises(StoreError, match="a pipe that nobody writes to"):
+    with pytest.raises(StoreError, match="a pipe that nothing writes to"):
         read_bytes(tmp_path / "pipe", error=StoreError)
     ours, theirs = os.pipe()
     os.write(theirs, b"to its end")

@@ -297,7 +297,7 @@ def _answer(
     at = places[0]
     values = [(value, row) for row in rows if (value := _value(row[at])) is not None]
     if not values or len({type(value) for value, _ in values}) > 1:
-        raise ToolError(f"the column {table.columns[at]!r} holds no numbers in these rows", "choose another column")
+        raise ToolError(f"the column {table.columns[at]!r} contains no numbers in these rows", "choose another column")
     empty = len(rows) - len(values)
     note = f"{empty} of {len(rows)} rows have no number there" if empty else ""
     if operation in ("max", "min"):
@@ -306,7 +306,9 @@ def _answer(
         lines = [" | ".join(row) for row in having[:_MOST_SHOWN]]
         return "\n".join([having[0][at], " | ".join(table.columns), *lines]), note
     if isinstance(values[0][0], str):
-        raise ToolError(f"the column {table.columns[at]!r} holds dates, not numbers", "ask for max, min, count or list")
+        raise ToolError(
+            f"the column {table.columns[at]!r} contains dates, not numbers", "ask for max, min, count or list"
+        )
     total = sum((value for value, _ in values if isinstance(value, Fraction)), Fraction())
     return _written(total if operation == "sum" else total / len(values)), note
 

@@ -30,7 +30,7 @@ async def text_scraper(links: str, context: ToolContext) -> ToolOutput:
     urls = _pages(links_of(context.parts or (links,), clean_lines=True))
     if not urls:
         raise ToolError(
-            f"there is nothing to read: the input holds no links (it begins {' '.join(links.split())[:80]!r})",
+            f"there is nothing to read: the input contains no links (it begins {' '.join(links.split())[:80]!r})",
             "give links, one per line, e.g. from a search or from HyperlinkExtractor",
         )
     allowed = [url for url in urls if context.may_open(url)]
@@ -76,7 +76,7 @@ async def _read_together(urls: list[str], context: ToolContext) -> list[tuple[Pa
             return error
         else:
             empty = FetchError(
-                f"{url} holds no text (its text may come from scripts, which are not run)", "use another page"
+                f"{url} contains no text (its text may come from scripts, which are not run)", "use another page"
             )
             return (page, answer) if page.text.strip() else empty
         finally:

@@ -103,11 +103,11 @@ def write_call(call: Call, format: Format = "json") -> str:
 def parse_calls(
     text: str, functions: FunctionSource, format: Format = "json", *, truncated: bool = False
 ) -> tuple[Call, ...]:
-    """The calls that a text is, at least one; CallError (kind, diagnostics with line and column) if it is none.
+    """Read the calls in a text, at least one; CallError (kind, diagnostics with line and column) if there are none.
 
-    ``functions`` is what `load_functions` takes. ``format`` is what the model was asked for; an answer in the other one
-    is read, too, with a finding. ``truncated``: the model was stopped by its token limit, so that the end of a scalar
-    without quotes is not to be trusted.
+    ``functions`` is what `load_functions` takes. ``format`` is what the model was asked for; an answer in the other
+    format is read too, with a finding. ``truncated``: the model was stopped by its token limit, so the end of a scalar
+    without quotes cannot be trusted.
     """
     if format not in get_args(Format):
         raise UsageError(f"unknown format {format!r}", "it is json or yaml")

@@ -72,7 +72,8 @@ def _from_path(path: Path) -> tuple[Function, ...]:
         files = sorted(file for file in path.iterdir() if file.suffix in _SUFFIXES and file.is_file())
         if not files:
             raise UsageError(
-                f"the folder {path} holds no function specification", f"they are {', '.join(_SUFFIXES)} files"
+                f"the folder {path} contains no function specification",
+                f"specifications are {', '.join(_SUFFIXES)} files",
             )
         return tuple(function for file in files for function in _from_path(file))
     text = read_text(path, f"the functions file {shown_path(path)}")
@@ -94,7 +95,7 @@ def _from_python(text: str, path: Path) -> tuple[Function, ...]:
     tools = [one for one in public if hasattr(one, "parameters") and hasattr(one, "side_effects")]
     own = [one for one in public if getattr(one, "__module__", "") == name and not isinstance(one, type)]
     if not tools and not own:
-        raise UsageError(f"{shown_path(path)} holds no function", "define one with type hints and a docstring")
+        raise UsageError(f"{shown_path(path)} contains no function", "define one with type hints and a docstring")
     return tuple(function_of(one) for one in tools or own)
 
 
@@ -120,5 +121,5 @@ def read_functions(text: str, place: str = "") -> tuple[Function, ...]:
         for function in functions_of(value, place, places[number] if places else None)
     ]
     if not found:
-        raise UsageError(f"{place or 'the function specification'} holds no function", FORM)
+        raise UsageError(f"{place or 'the function specification'} contains no function", FORM)
     return tuple(found)

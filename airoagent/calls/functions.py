@@ -33,9 +33,9 @@ HINTS = ("pattern", "format")
 class Param:
     """One parameter, or a part of one.
 
-    ``members`` are what an object holds (none: whatever it likes, each of kind ``values`` if that is given); ``items``
-    what an array holds. ``default`` is what it is without a value, where ``has_default``. ``beside``: in the YAML form
-    the map stands next to ``params``, not in it. ``limits`` are the words of `BOUNDS` and `HINTS` that hold for it.
+    ``members`` are what an object contains (empty: anything, each of kind ``values`` if that is given); ``items`` what
+    an array contains. ``default`` is the value if none is given and ``has_default`` is true. ``beside``: in YAML, the
+    map is next to ``params``, not in it. ``limits`` are the words of `BOUNDS` and `HINTS` that hold for it.
     """
 
     name: str
@@ -113,10 +113,10 @@ class Function:
 
 
 class Functions(tuple[Function, ...]):
-    """The functions on offer, in their order; no two have one name."""
+    """The available functions, in order; names are unique."""
 
     def __new__(cls, functions: Iterable[Function] = ()) -> Functions:
-        """UsageError if two functions have one name."""
+        """UsageError if two functions have the same name."""
         self = super().__new__(cls, functions)
         for name, count in Counter(function.name for function in self).items():
             if count > 1:

@@ -96,10 +96,10 @@ def read_values(text: str, keys: Collection[str], whole: bool = False) -> list[V
 
 
 def members_of(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
-    """The members of an object, for ``json.loads``; ValueError if a key stands twice, which JsonReader locates."""
+    """The members of an object, for ``json.loads``; ValueError if a key occurs twice, which JsonReader locates."""
     found = dict(pairs)
     if len(found) < len(pairs):
-        raise ValueError("a key stands twice")
+        raise ValueError("a key occurs twice")
     return found
 
 

@@ -87,8 +87,8 @@ def ask_command(
     With -c, QUESTION may refer to what the last run was about ("And when was she born?"). It is completed from what was
     said, and asked of the model and documents of that run, unless options change them; `airo chat` is a dialogue.
 
-    With --schema the answer is JSON and nothing else; it is checked, and where the model can be held to a grammar it
-    is. If there is no answer, its text says so, and the exit code is 8.
+    With --schema, the answer is JSON and nothing else. It is always checked, and a grammar holds the model to it where
+    the backend has one. If there is no answer, the output is a sentence that says so, and the exit code is 8.
 
     Text from a pipe is the only source of the answer: no plan, no search. A pipe that sends nothing for 3 seconds is
     ignored. In a `while read` loop, add `</dev/null` so that airo does not read the loop's input.
@@ -296,10 +296,10 @@ def run_command(
     The plan may be in any form that models write. Errors in it are reported with line and column before anything runs.
 
     FILE may also be the name of a plan that comes with airo: apollo-11, compare-two-lakes, danube, laureate-of-a-year,
-    nobel-literature, radium. Without --docs its tools return what they did in the run that comes with it.
+    nobel-literature, radium. Without --docs, its tools return what they returned in its recorded run.
 
-    {name} in the plan is a parameter; --set gives its value. With --replay-tools no tool is called: each returns what
-    it returned for that input in the record (exit 6 if there is nothing); the model is asked as usual.
+    {name} in the plan is a parameter; --set gives its value. With --replay-tools, no tool is called: each returns what
+    the record has for that input (if it has nothing, the exit code is 6); the model is asked as usual.
 
     \b
     Examples:

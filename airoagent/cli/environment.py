@@ -35,8 +35,8 @@ _FITS = {"gpu": "fits the GPU", "cpu": "fits memory", "no": "too large", "unknow
 def models_command(as_json: bool) -> None:
     """List the known models: size, memory, context window, and whether they are downloaded or fit this machine.
 
-    Models that are here come first, those of Ollama, LM Studio and the Hugging Face cache too; those that do not fit
-    come last.
+    Models on this machine come first, including those of Ollama, LM Studio and the Hugging Face cache; models that do
+    not fit come last.
     """
     from airoagent.models.catalog import list_models, open_model
     from airoagent.models.packaged import PACKAGED, packaged_file

@@ -55,7 +55,7 @@ def add(
     table: dict[str, object] = {"url": given[0]} if is_address else {"command": list(given)}
     pairs = [one.partition("=") for one in env]
     if any(not key or not sign for key, sign, _ in pairs):
-        raise UsageError("--env wants NAME=VALUE", "for example --env 'KEY=$TEAM_KEY'")
+        raise UsageError("--env takes NAME=VALUE", "for example --env 'KEY=$TEAM_KEY'")
     if pairs:
         table["env"] = {key: value for key, _, value in pairs}
     if side_effects is not None:
@@ -121,7 +121,7 @@ def list_(as_json: bool, config_file: str | None) -> None:
 @json_lines_option
 @_config_option
 def check(names: tuple[str, ...], as_json: bool, config_file: str | None) -> int:
-    """Start the servers (all, or those named), list their tools, and say what is wrong. Exit 5 if one does not work."""
+    """Start the servers (all, or those named), list their tools, and say what is wrong. Exit code 5 if one fails."""
     from airoagent.toolbox.mcp_servers import open_servers
 
     servers = _servers(config_file)

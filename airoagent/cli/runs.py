@@ -64,7 +64,7 @@ def _age(seconds: float) -> str:
 @runs_command.command("show")
 @click.argument("run_id", metavar="ID")
 @click.option("--json", "as_json", is_flag=True, help="Print the run as one JSON object.")
-@click.option("-v", "--verbose", is_flag=True, help="Print what the model wrote as well, its thoughts included.")
+@click.option("-v", "--verbose", is_flag=True, help="Also print what the model wrote, including its thoughts.")
 def show(run_id: str, as_json: bool, verbose: bool) -> None:
     """Show a run: question, plan, the input and evidence of each step, answer."""
     run = load_run(run_id)

@@ -214,7 +214,7 @@ def serve_command(
     /mcp speaks MCP over streamable HTTP (extra mcp), with the tools ask, plan, run, get_run and, with --docs,
     search_documents. With --mcp the same tools are served on standard input and output, to the client that starts it.
 
-    The page has a key of its own, in the address that is printed.
+    The page has its own key, in the address that is printed.
 
     \b
     Example:
@@ -286,7 +286,7 @@ def view_command(
 ) -> None:
     """Show a run as one HTML page: graph, timeline, and the input, evidence and prompts of each step.
 
-    With ID, the page is written to ID.html and opened; its path goes to stdout. Without ID, all runs, also live ones,
+    With ID, the page is written to ID.html and opened; its path goes to stdout. Without ID, all runs, live ones too,
     are served on 127.0.0.1 until Ctrl-C, and questions can be asked there.
 
     \b

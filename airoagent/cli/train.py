@@ -105,8 +105,8 @@ def train_command(
 ) -> None:
     """Train a LoRA adapter by QLoRA on DATA: JSON Lines of instruction and response.
 
-    The base stays in 4 bits and only the adapter is trained, on the responses alone. To continue a training that
-    was stopped, run the same command again. Several GPUs: torchrun --nproc-per-node N -m airoagent train ...
+    The base stays in 4 bits and only the adapter is trained, on the responses alone. If training is stopped, run the
+    same command again to continue. Several GPUs: torchrun --nproc-per-node N -m airoagent train ...
 
     The last line of the output is the path to give to -m, or to -o adapter for a GGUF base.
 

@@ -69,7 +69,7 @@ def read_binary(body: bytes, content_type: str, url: str, seconds: int = _SECOND
         stopped = stopped or record.get("stopped", "")
     if not blocks:
         scanned = " (scanned pages, perhaps)" if reader == "pdf" else ""
-        reason = stopped or f"it holds no text{scanned}"
+        reason = stopped or f"it contains no text{scanned}"
         hint = "save it again, or as text" if url.startswith("docs:") else "look for the same text as a web page"
         raise FetchError(f"{url} is {what} that cannot be read: {reason}", hint)
     if stopped:

@@ -113,7 +113,7 @@ def _no_document(path: Path, folder: Folder) -> UsageError:
         error = pdf.missing(str(path))
         return UsageError(error.message, error.hint)
     more = "" if pdf.installed() else f"; PDF files too, after {install('pdf')}"
-    what = f"{str(path)!r} is not a" if folder.only else f"the folder {str(path)!r} holds no"
+    what = f"{str(path)!r} is not a" if folder.only else f"the folder {str(path)!r} contains no"
     return UsageError(
         f"{what} document that can be read",
         "documents are HTML, Markdown (.md), text, CSV, JSON, notebooks, source code, .docx, .xlsx, .pptx, .odt, .ods"
@@ -224,7 +224,7 @@ def _split(folders: Sequence[Folder], url: str) -> tuple[Folder, list[str]]:
     folder = alike[0] if alike else None
     if folder is None:
         known = ", ".join(address(f, b"") for f in folders)
-        raise FetchError(f"{url[:200]} is in no folder of documents", f"the folders are {known}")
+        raise FetchError(f"{url[:200]} is not in a documents folder", f"the folders are {known}")
     raw = unquote_to_bytes(path.encode("utf-8", "replace"))
     segments = [os.fsdecode(part) for part in raw.split(b"/") if part not in (b"", b".")]
     if b"\0" in raw or any(part == ".." or (os.sep != "/" and ("\\" in part or ":" in part)) for part in segments):

@@ -192,7 +192,9 @@ class Session:
             return run
         store = self.records.open()
         if store is None:
-            raise UsageError("this agent keeps no records, so it knows no run by its id", "make it with store=True")
+            raise UsageError(
+                "this agent keeps no records, so it cannot look up a run by its id", "make it with store=True"
+            )
         return Run.from_events(store.events(store.find(run)))
 
     # Running -----------------------------------------------------------------------------------------------------

@@ -41,7 +41,7 @@ async def react(agent: Agent, question: str, *, watch: Watch | None = None) -> R
     """
     session = agent.session
     if session.model.info.backend == "extractive":
-        raise UsageError("the built-in model cannot take part in a ReAct loop", "name a model with -m")
+        raise UsageError("the built-in model cannot run a ReAct loop", "name a model with -m")
     session = replace(session, policy=replace(session.policy, on_error="tell", replan=0))
 
     async def make(recorder: Recorder, ask: Ask, execution: Execution) -> Plan:

@@ -41,9 +41,9 @@ Finish = Literal["stop", "length", "cancelled", "repetition"]
 class Sampling:
     """How tokens are picked. ``temperature`` 0 is greedy.
 
-    None is what suits the purpose (`for_purpose`): plans, calls and answers from given texts are picked greedily and
-    without a penalty, since they repeat names and words of the prompt; thoughts and code as the model cards have it.
-    UsageError for a figure that makes no sense.
+    None means what suits the purpose (`for_purpose`): plans, calls and answers from given texts are picked greedily and
+    without a penalty, since they repeat names and words of the prompt; thoughts and code as the model cards recommend.
+    UsageError for a value that makes no sense.
     """
 
     temperature: float | None = None
@@ -104,7 +104,7 @@ class Chunk:
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """All that a model wrote for one prompt; ``doubt`` says why it is not to be relied on ("": nothing is known)."""
+    """All that a model wrote for one prompt; ``doubt`` says why it may be wrong ("": no reason is known)."""
 
     text: str
     finish: Finish

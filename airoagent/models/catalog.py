@@ -210,14 +210,14 @@ def open_model(
     sampling: Sampling | None = None,
     progress: Progress | None = None,
 ) -> Model:
-    """The model that ``spec`` names: ``extractive``, ``scripted:FILE``, a server's address, ``ollama:NAME`` or
+    """Open the model that ``spec`` names: ``extractive``, ``scripted:FILE``, a server's address, ``ollama:NAME`` or
     ``lmstudio:NAME`` on this machine, a ``.gguf`` file, a folder, a hub name, or an alias.
 
-    A model of Ollama's is opened from its file where Ollama does not run.
+    If Ollama is not running, its model file is opened directly.
 
-    ``options`` are the backend's settings as text; ``sampling`` the defaults for prompts that bring none; ``progress``
-    hears of fetching and loading. Raises ModelError where there is no such model or it is seen not to load,
-    UsageError for a setting the backend does not have.
+    ``options`` are the backend's options as text; ``sampling`` is the default for prompts without one; ``progress`` is
+    called while fetching and loading. Raises ModelError if there is no such model or it would not load, and UsageError
+    for an option the backend does not have.
     """
     text, given = spec.strip(), options or {}
     if text == "extractive":

@@ -156,7 +156,7 @@ def _check_digest(path: Path, name: str, wanted: str | None) -> None:
             return
     path.resolve().unlink()
     path.unlink(missing_ok=True)
-    raise ModelError(f"what was fetched is not {path.name} of {name}: its digest differs", "run it again")
+    raise ModelError(f"the downloaded {path.name} of {name} is damaged: its digest differs", "run it again")
 
 
 def reason_of(error: BaseException) -> str:

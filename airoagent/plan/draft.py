@@ -171,7 +171,7 @@ class Draft:
                 setattr(self, name, value)
         if not self.defined and not self.failed:
             kind = "truncated" if truncated and text.strip() else "empty_plan"
-            self.fail(0, kind, "The text ends before its first step." if truncated else "The text holds no plan.")
+            self.fail(0, kind, "The text ends before its first step." if truncated else "The text contains no plan.")
         if truncated and self.answer is None and not any(one.kind == "truncated" for one in self.findings):
             self.fail(end, "truncated", "The text was cut off before the plan's answer.")
         self._check_forward(text)

@@ -32,9 +32,9 @@ _Labels = dict[str, tuple[str, str]]  # by step: its tool and its input, as show
 
 
 def draw_plan(plan: Plan, form: Form = "text") -> str:
-    """The picture of a plan: its steps, what each needs, and the answer. UsageError for an unknown form.
+    """Draw a plan: its steps, what each needs, and the answer. UsageError for an unknown form.
 
-    PlanError where the plan has no graph, which cannot be for one that was parsed.
+    PlanError if the plan has no graph; a parsed plan always has one.
     """
     labels = {step.id: (_short(step.tool), _short(step.input)) for step in plan.steps}
     graph, answer = build_graph(plan), references(plan.final_template)

@@ -85,7 +85,7 @@ class PlanParser:
         self._finished = False
 
     def feed(self, chunk: str) -> tuple[Step, ...]:
-        """Read on; the steps that have become certain by it, in the order of the text."""
+        """Read another piece; returns the steps that are now certain, in the order of the text."""
         if self._finished:
             raise ValueError("the parser has finished; a new plan needs a new parser")
         if "\r" in chunk or self._returns:

@@ -147,7 +147,7 @@ def code_prompt(text: str, style: Style = "airoboros") -> str:
 
 
 def read_code(text: str) -> str:
-    """The code alone: what stands in code fences where a model wrote them all the same, else the text itself."""
+    """The code alone: what is in code fences if the model wrote any, otherwise the text itself."""
     lines = text.strip("\n").split("\n")
     marks = [number for number, line in enumerate(lines) if line.lstrip().startswith("```")]
     if not marks:

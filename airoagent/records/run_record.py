@@ -376,7 +376,7 @@ def read_trace(lines: Iterable[str]) -> tuple[Event, ...]:
         else:
             reading.take(value, number)
     if not reading.events:
-        raise StoreError("the trace holds no events", "was the file cut?")
+        raise StoreError("the trace contains no events", "was the file cut?")
     return tuple(reading.events)
 
 

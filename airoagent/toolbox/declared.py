@@ -92,7 +92,7 @@ def declared_tools(text: str, file: Path) -> tuple[Tool, ...]:
     tools: list[Tool] = []
     for document, where in zip(documents, places, strict=True):
         if not isinstance(document, Mapping):
-            raise UsageError("it holds no map of functions", _FORM)
+            raise UsageError("it does not contain a map of functions", _FORM)
         own = {
             name: {key: value[key] for key in _OURS if key in value} if isinstance(value, Mapping) else {}
             for name, value in document.items()
@@ -132,7 +132,7 @@ def _made(function: Function, own: Mapping[str, Json], file: Path) -> Tool:
             raise UsageError(f"{flag} of {name} is not true or false", f"{flag}: false")
         flags[flag] = said == "true"
     if not runs and not flags["network"]:
-        raise UsageError(f"{name} asks an address, so its network is not false", "leave network out")
+        raise UsageError(f"{name} sends requests, so `network` cannot be false", "leave network out")
     call = _command(function, own, file.parent) if "command" in own else _request(function, own["http"])
     return specified_tool(function, call, timeout=timeout, origin=str(file), **flags)
 
@@ -162,7 +162,7 @@ class _Text:
 def _text(value: Json, function: Function, what: str) -> _Text:
     """The text as a template; UsageError for what is not text, and for a name that is not a parameter's."""
     if isinstance(value, (list, dict)) or value is None:
-        raise UsageError(f"{what} of {function.name} holds something that is not text", _FORM)
+        raise UsageError(f"{what} of {function.name} contains something that is not text", _FORM)
     pieces, place, literal = [], 0, ""
     for match in (_HEADER_PIECES if what == "headers" else _PIECES).finditer(str(value)):
         literal += str(value)[place : match.start()]
@@ -172,7 +172,7 @@ def _text(value: Json, function: Function, what: str) -> _Text:
             continue
         if match[1] not in {param.name for param in function.params}:
             raise UsageError(
-                f"{match[0]} in {what} of {function.name} is none of its params",
+                f"{match[0]} in {what} of {function.name} is not one of its params",
                 f"name it under params, or write {{{match[0]}}} for the braces themselves",
             )
         pieces += [literal, match[1]]
@@ -351,7 +351,7 @@ def _header(text: _Text, values: Mapping[str, Json], tool: str) -> str:
     )
     value = _Text(tuple(pieces)).filled(values)
     if any(char in value for char in "\r\n\0"):
-        raise ToolError(f"a header of {tool} holds a line break", "headers are one line")
+        raise ToolError(f"a header of {tool} contains a line break", "headers are one line")
     if not value.isascii():
-        raise ToolError(f"a header of {tool} holds a character that is not ASCII", "put such text into the query")
+        raise ToolError(f"a header of {tool} contains a character that is not ASCII", "put such text into the query")
     return value

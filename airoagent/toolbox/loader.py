@@ -199,7 +199,7 @@ def _load(file: Path) -> tuple[Tool, ...]:
     except (Exception, SystemExit) as error:
         raise _UnusableError(_sentence(error, path), getattr(error, "hint", "")) from error
     if not tools:
-        raise _NoToolError("it holds no tool", _EXAMPLE)
+        raise _NoToolError("it contains no tool", _EXAMPLE)
     return tools
 
 
@@ -216,7 +216,7 @@ def _declared(file: Path, source: bytes) -> tuple[Tool, ...]:
         raise _UnusableError(error.message, error.hint) from error
     if not tools:
         raise _NoToolError(
-            "it holds no tool: its functions have neither command nor http", "add one to each that should be a tool"
+            "it contains no tool: its functions have neither command nor http", "add one to each that should be a tool"
         )
     return tools
 
@@ -285,7 +285,7 @@ def _load_entry(entry: EntryPoint) -> tuple[Tool, ...]:
     tools = [tool for tool in vars(value).values() if isinstance(tool, Tool)]
     own = {id(tool): tool for tool in tools if f"{tool.function.__module__}.".startswith(package)}
     if not own:
-        raise UsageError(f"the module {value.__name__} holds no tool of its own")
+        raise UsageError(f"the module {value.__name__} contains no tool of its own")
     return tuple(own.values())
 
 

@@ -136,7 +136,7 @@ class Fetcher:
             await session.wire.aclose()
 
     def narrowed(self, documents: Documents | None, check: Callable[[str], None] | None) -> Fetcher:
-        """The same door with these documents, where ``check`` raises for an address that may not be asked."""
+        """The same fetcher with these documents, where ``check`` raises for an address that may not be asked."""
         made = copy.copy(self)
         made._documents, made._check = documents, check
         return made

@@ -136,7 +136,7 @@ def test_any_function_survives_the_way_through_yaml(params: list[Param], descrip
         ("f: &a {}\n", "anchor or alias"),
         ("- a\n- b\n", "a function is not a map"),
         ("f: {\n", "line 2"),
-        ("", "holds no function"),
+        ("", "contains no function"),
     ],
 )
 def test_a_wrong_specification_is_told_with_its_line(text: str, said: str) -> None:

@@ -216,7 +216,7 @@ def test_a_python_file_gives_its_functions_or_else_its_tools(tmp_path: Path) -> 
     )
     assert [one.name for one in load_functions(tmp_path)] == ["ebb"]
     plain.write_text("x = 1\n")
-    with pytest.raises(UsageError, match="holds no function"):
+    with pytest.raises(UsageError, match="contains no function"):
         load_functions(plain)
     plain.write_text("def f(:\n")
     with pytest.raises(UsageError, match="cannot be run: SyntaxError"):

@@ -200,7 +200,7 @@ def test_what_cannot_be_done_is_told(airo: Airo, args: tuple[str, ...], told: st
 def test_folders_without_a_document_say_what_one_is(airo: Airo, tmp_path: Path) -> None:
     (tmp_path / "scan.pdf").write_bytes(b"%PDF-1.4\n")
     result = airo("--docs", tmp_path, "q")
-    assert result.code == 2 and "holds no document that can be read" in result.err
+    assert result.code == 2 and "contains no document that can be read" in result.err
     assert ".md" in result.err and "pip install '.[pdf]'" in result.err
 
 

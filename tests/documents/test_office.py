@@ -299,7 +299,7 @@ ENTITIES = '<!DOCTYPE x [<!ENTITY a "otter"><!ENTITY b "&a;&a;&a;&a;"><!ENTITY f
         (b"no archive", DOCX, "is a Word document that cannot be read: it is broken, or not of the kind"),
         (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600), PPTX, "it is locked with a password, or has the format of"),
         (docx(paragraph("Otters"))[:-30], DOCX, "it is broken"),
-        (docx(""), DOCX, "it holds no text$"),
+        (docx(""), DOCX, "it contains no text$"),
         (packed({"a.txt": "otters"}), EPUB, "is an EPUB book that cannot be read: it is a ZIP archive of another kind"),
         (odt("", **{"META-INF/manifest.xml": "<m><encryption-data/></m>"}), ODT, "it is locked with a password"),
         (

@@ -123,7 +123,7 @@ class TestWithPypdf:
         ("body", "reason"),
         [
             (b"%PDF-1.7 and nothing more", "cannot be read"),
-            (make_pdf(""), "holds no text"),
+            (make_pdf(""), "contains no text"),
             (make_pdf("Otters")[:300], "cannot be read"),
             (make_pdf("Otters", trailer="/Encrypt << /Filter /Standard /V 1 /R 2 /O (x) /U (x) /P 0 >> "), "cannot"),
         ],

@@ -179,7 +179,7 @@ def test_what_cannot_be_fetched_is_one_sentence(loopback_hub: tuple[str, list[st
     assert _ask("me/none", endpoint)[0].startswith("3 the hub has no model me/none |")
     assert "3 me/huge is 1000000.0 GB to fetch, and " in _ask("me/huge", endpoint)[0]
     assert [_ask("me/changed", endpoint)[-1] for _ in range(2)] == [
-        "3 what was fetched is not model.safetensors of me/changed: its digest differs | run it again"
+        "3 the downloaded model.safetensors of me/changed is damaged: its digest differs | run it again"
     ] * 2
     gone = _ask("me/other", "http://127.0.0.1:1")[0]
     assert gone.startswith("3 me/other is not downloaded and could not be fetched: ")

@@ -329,7 +329,7 @@ def test_a_server_that_says_nothing_is_given_up() -> None:
     gone = threading.Event()
     with serving({"/v1/completions": lambda handler, times: gone.wait(30) and None}) as served:
         try:
-            with pytest.raises(ModelError, match=r"has not said anything for 0\.2 s"):
+            with pytest.raises(ModelError, match=r"has sent nothing for 0\.2 s"):
                 ask(served.url, timeout=0.2)
         finally:
             gone.set()

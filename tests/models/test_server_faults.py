@@ -206,7 +206,7 @@ def test_a_server_that_stalls_half_way_is_given_up() -> None:
         gone.wait(30)
 
     try:
-        assert "has not said anything for 0.2 s" in refusal(stall, timeout=0.2).message
+        assert "has sent nothing for 0.2 s" in refusal(stall, timeout=0.2).message
     finally:
         gone.set()
 

@@ -289,7 +289,7 @@ _STEP = '{"type": "step_started", "step": "evidence0", "tool": "t", "input": "x"
         (["nonsense"], "line 1 of the trace is not JSON"),
         (["{}"], "not an airoagent trace"),
         (['{"format": "airoagent-trace", "version": 99}'], "reads up to"),
-        (['{"format": "airoagent-trace", "version": 1}'], "holds no events"),
+        (['{"format": "airoagent-trace", "version": 1}'], "contains no events"),
         (['{"format": "airoagent-trace", "version": 1}', '{"type": "x"}'], "not an event"),
         (['{"format": "airoagent-trace", "version": 1}', "[" * 100_000], "line 2 of the trace is not JSON"),
         (['{"format": "airoagent-trace", "version": "1"}'], "has version 1; this airoagent reads up to"),

@@ -284,7 +284,7 @@ def test_it_goes_through_the_one_door() -> None:
         ("command: ls -l", "not a list of arguments"),
         ("command: []", "not a list of arguments"),
         ("command: ['{text}']", "not fixed"),
-        ("command: [ls, '{txet}']", "none of its params"),
+        ("command: [ls, '{txet}']", "not one of its params"),
         ("command: [ls, {a: b}]", "not text"),
         ("command: [ls]\n  http: http://a.example/", "both command and http"),
         ("http: ftp://a.example/", "http:// or https://"),

@@ -153,8 +153,8 @@ Power = tool("Power", description="Two to the power.")(functools.partial(pow, 2)
         ("x = '\0'", "source code string cannot contain null bytes"),
         ("from airoagent import tool\n\n@tool\ndef mute(x): return x", "the tool mute has no description"),
         ("from airoagent import tool\n@tool('bad name')\ndef f(x):\n  'Does.'", "'bad name' cannot be a tool's name"),
-        ("def plain(text): return text", "it holds no tool"),
-        ("", "it holds no tool"),
+        ("def plain(text): return text", "it contains no tool"),
+        ("", "it contains no tool"),
     ],
 )
 def test_a_broken_file_is_told_and_passed_over(tmp_path: Path, text: str, reason: str) -> None:
@@ -167,7 +167,7 @@ def test_a_broken_file_is_told_and_passed_over(tmp_path: Path, text: str, reason
     assert told.origin == str(broken)
     assert reason in told.error
     assert "\n" not in told.error
-    assert not any(name.endswith("_broken") for name in set(sys.modules) - before if reason != "it holds no tool")
+    assert not any(name.endswith("_broken") for name in set(sys.modules) - before if reason != "it contains no tool")
 
 
 def test_a_file_that_is_not_text_is_told(tmp_path: Path) -> None:
@@ -291,7 +291,7 @@ def test_an_entry_point_is_a_tool_a_function_or_a_module_of_tools(site: Path, en
         ("a = offered_tools:missing", "AttributeError: module 'offered_tools' has no attribute 'missing'"),
         ("a = no_such_module_offered", "ModuleNotFoundError: No module named 'no_such_module_offered'"),
         ("a = offered_tools:number", "7 is not a tool: a function is needed"),
-        ("a = json", "the module json holds no tool of its own"),
+        ("a = json", "the module json contains no tool of its own"),
     ],
 )
 def test_a_broken_entry_point_is_told_and_passed_over(site: Path, entry: str, reason: str) -> None:

@@ -88,13 +88,13 @@ def test_a_table_that_an_earlier_step_found_is_asked() -> None:
     ("query", "reason"),
     [
         ("prices.csv: max colour", "the table has no column 'colour'"),
-        ("prices.csv: sum name", "'name' holds no numbers"),
+        ("prices.csv: sum name", "'name' contains no numbers"),
         ("prices.csv: sum", "sum needs one column"),
         ("prices.csv: name where somewhere", "is not a condition"),
         ("nothing.csv: max x", "there is no document called 'nothing.csv'"),
         ("../secret.csv: max x", "there is no document called"),
         (": max x", "names no table"),
-        ("eu.csv: sum datum", "holds dates"),
+        ("eu.csv: sum datum", "contains dates"),
     ],
 )
 def test_what_cannot_be_asked_is_said(data: Path, query: str, reason: str) -> None:

@@ -120,7 +120,7 @@ def test_one_page_that_fails_gives_its_own_reason_and_says_whether_to_try_again(
 
 @pytest.mark.parametrize("text", ["No links were found in the text.", "", "otters", "ftp://a.example/"])
 def test_an_input_without_links_fails_with_a_sentence(server: Loopback, text: str) -> None:
-    with pytest.raises(ToolError, match="the input holds no links") as caught:
+    with pytest.raises(ToolError, match="the input contains no links") as caught:
         scrape(server, text)
     assert not caught.value.retryable
     assert caught.value.hint
@@ -200,7 +200,7 @@ def test_a_page_cannot_make_the_scraper_read_another(server: Loopback) -> None:
 
 def test_a_page_without_text_is_a_failure_that_says_so(server: Loopback) -> None:
     server.routes["/empty"] = page("<html><head><title>App</title></head><body><script>draw()</script></body></html>")
-    with pytest.raises(ToolError, match="holds no text"):
+    with pytest.raises(ToolError, match="contains no text"):
         scrape(server, server.url("/empty"))
 
 

@@ -69,7 +69,9 @@ def read_gguf(path: Path, name: str) -> GgufHead:
                 raise ValueError("more pairs than any model has")
             _check_part(path, name)
             if not tensors:
-                raise ModelError(f"{name} holds no weights", "it may hold a vocabulary only: get the model's file")
+                raise ModelError(
+                    f"{name} contains no weights", "it may contain only a vocabulary: get the model's file"
+                )
             values = {_text(file): _value(file, _number(file, "<I")) for _ in range(pairs)}
             end = _end_of_weights(file, tensors, values.get("general.alignment"))
     except FileNotFoundError:

@@ -375,7 +375,7 @@ class ServerModel:
                     raise unreachable(self._name, self._root, error) from error
             except httpx.TimeoutException as error:
                 raise ModelError(
-                    f"{self._name} has not said anything for {self._timeout:g} s",
+                    f"{self._name} has sent nothing for {self._timeout:g} s",
                     "give it longer (-o timeout SECONDS), or a shorter prompt",
                 ) from error
             except httpx.HTTPError as error:
