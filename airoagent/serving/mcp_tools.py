@@ -11,23 +11,35 @@ import json
 from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from airoagent import __version__
 from airoagent.agent import Agent
+from airoagent.engine.approval import ASK_USER
+from airoagent.engine.session import Session
 from airoagent.errors import AiroError, UsageError
 from airoagent.extras import require
 from airoagent.plan.parser import parse_plan
+from airoagent.plan.steps import Step
 from airoagent.records.run_record import Run
+from airoagent.toolbox.tool import Tool
 
 if TYPE_CHECKING:
     from mcp.server import MCPServer
+    from mcp.server.mcpserver import Context
 
 __all__ = ["make_mcp"]
 
 _MOST_FOUND = 8
 _MOST_MADE = 1000  # runs that clients over HTTP can look at
+_PATIENCE = 600.0  # seconds that the user has for an answer: a run that waits holds its place
+_REPLY: Final[dict[str, Any]] = {
+    "type": "object",
+    "properties": {"answer": {"type": "string", "title": "Answer"}},
+    "required": ["answer"],
+}
 
 
 def make_mcp(agent: Agent, place: AbstractAsyncContextManager[Any] | None = None) -> MCPServer[Any]:
@@ -36,9 +48,15 @@ def make_mcp(agent: Agent, place: AbstractAsyncContextManager[Any] | None = None
     Tools: ``ask``, ``plan``, ``run``, ``get_run``, and ``search_documents`` where the agent has documents. A run that
     fails is an error of the tool, in one sentence. Over HTTP there is a ``place``, which each run holds, to limit those
     at once; ``get_run`` then returns only runs made through this server: its clients' key does not open other records.
+    A question of a plan to the user (`ASK_USER`) goes to a client that offers elicitation; calls with side effects are
+    not put to clients, since a model may answer there.
     """
     require("an MCP server", "mcp", "mcp")
     from mcp.server import MCPServer
+    from mcp.server.mcpserver import Context
+
+    # The library looks up the types of a tool's parameters by name, in the module.
+    globals()["Context"] = Context
 
     about = "Answers questions by running a plan of tool calls."
     server: MCPServer[Any] = MCPServer("airo", instructions=about, version=__version__, log_level="ERROR")
@@ -50,10 +68,10 @@ def make_mcp(agent: Agent, place: AbstractAsyncContextManager[Any] | None = None
         return _text_of(run.raise_for_status())
 
     @offer()
-    async def ask(question: str) -> str:
+    async def ask(question: str, context: Context) -> str:
         """Answer a question: write a plan, run it, and return the answer with its sources and the id of the run."""
         async with _turn(place):
-            return finished(await agent.arun(question))
+            return finished(await _asking(agent.session, context).run(question))
 
     @offer()
     async def plan(question: str) -> str:
@@ -62,11 +80,12 @@ def make_mcp(agent: Agent, place: AbstractAsyncContextManager[Any] | None = None
             return (await agent.aplan(question)).to_text()
 
     @offer()
-    async def run(plan: str) -> str:
+    async def run(plan: str, context: Context) -> str:
         """Run a plan, such as `plan` writes, and return the answer with its sources and the id of the run."""
         async with _turn(place):
             tools = await asyncio.to_thread(agent.tools_for, plan)
-            return finished(await agent.aexecute(parse_plan(plan, tools)))
+            parsed = parse_plan(plan, tools)
+            return finished(await _asking(agent.session, context).run(parsed.question, parsed))
 
     @offer()
     async def get_run(run: str) -> str:
@@ -87,6 +106,25 @@ def make_mcp(agent: Agent, place: AbstractAsyncContextManager[Any] | None = None
                 return "\n\n".join(f"{one.title}\n{one.url}\n{one.snippet}" for one in found) or "nothing was found"
 
     return server
+
+
+def _asking(session: Session, context: Context) -> Session:
+    """The session, in which a plan's questions to the user go to the client, if it can ask."""
+    from mcp.shared.exceptions import MCPError
+
+    async def approve(step: Step, tool: Tool, input: str) -> bool | str:
+        offered = context.client_capabilities
+        if tool.name != ASK_USER or offered is None or offered.elicitation is None:
+            return await session.approve(step, tool, input)
+        try:
+            async with asyncio.timeout(_PATIENCE):
+                reply = await context.session.elicit_form(input, _REPLY, context.request_id)
+        except (TimeoutError, MCPError):  # MCPError: it cannot be reached meanwhile, or will not ask
+            return False
+        said = (reply.content or {}).get("answer") if reply.action == "accept" else None
+        return said if isinstance(said, str) else False
+
+    return replace(session, approve=approve)
 
 
 def _made_here(run: str, made: Sequence[str]) -> str:
