@@ -9,8 +9,8 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import deque
-from collections.abc import AsyncIterator, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext, suppress
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
@@ -20,21 +20,25 @@ from airoagent.agent import Agent
 from airoagent.engine.approval import ASK_USER
 from airoagent.engine.session import Session
 from airoagent.errors import AiroError, UsageError
-from airoagent.extras import require
+from airoagent.extras import has, require
 from airoagent.plan.parser import parse_plan
 from airoagent.plan.steps import Step
+from airoagent.recorded.forking import fork
 from airoagent.records.run_record import Run
 from airoagent.toolbox.tool import Tool
 
 if TYPE_CHECKING:
     from mcp.server import MCPServer
+
+if TYPE_CHECKING or has("mcp"):  # the library looks up the types of a tool's parameters in the module
     from mcp.server.mcpserver import Context
+    from mcp.shared.exceptions import MCPError
+    from mcp.types.version import MODERN_PROTOCOL_VERSIONS
 
 __all__ = ["make_mcp"]
 
 _MOST_FOUND = 8
 _MOST_MADE = 1000  # runs that clients over HTTP can look at
-_PATIENCE = 600.0  # seconds that the user has for an answer: a run that waits holds its place
 _REPLY: Final[dict[str, Any]] = {
     "type": "object",
     "properties": {"answer": {"type": "string", "title": "Answer"}},
@@ -53,25 +57,24 @@ def make_mcp(agent: Agent, place: AbstractAsyncContextManager[Any] | None = None
     """
     require("an MCP server", "mcp", "mcp")
     from mcp.server import MCPServer
-    from mcp.server.mcpserver import Context
-
-    # The library looks up the types of a tool's parameters by name, in the module.
-    globals()["Context"] = Context
 
     about = "Answers questions by running a plan of tool calls."
     server: MCPServer[Any] = MCPServer("airo", instructions=about, version=__version__, log_level="ERROR")
     offer = partial(server.tool, structured_output=False)  # a result is a text, which need not be sent twice
     made: deque[str] = deque(maxlen=_MOST_MADE)
 
-    def finished(run: Run) -> str:
-        made.append(run.id)
-        return _text_of(run.raise_for_status())
+    async def finished(context: Context, work: Callable[[Session], Awaitable[Run]]) -> Any:
+        async with _turn():
+            run = await _Dialogue(agent, context, place).run(work)
+            if not isinstance(run, Run):
+                return run
+            made.append(run.id)
+            return _text_of(run.raise_for_status())
 
     @offer()
-    async def ask(question: str, context: Context) -> str:
+    async def ask(question: str, context: Context) -> Any:
         """Answer a question: write a plan, run it, and return the answer with its sources and the id of the run."""
-        async with _turn(place):
-            return finished(await _asking(agent.session, context).run(question))
+        return await finished(context, lambda session: session.run(question))
 
     @offer()
     async def plan(question: str) -> str:
@@ -80,12 +83,14 @@ def make_mcp(agent: Agent, place: AbstractAsyncContextManager[Any] | None = None
             return (await agent.aplan(question)).to_text()
 
     @offer()
-    async def run(plan: str, context: Context) -> str:
+    async def run(plan: str, context: Context) -> Any:
         """Run a plan, such as `plan` writes, and return the answer with its sources and the id of the run."""
-        async with _turn(place):
-            tools = await asyncio.to_thread(agent.tools_for, plan)
-            parsed = parse_plan(plan, tools)
-            return finished(await _asking(agent.session, context).run(parsed.question, parsed))
+
+        async def work(session: Session) -> Run:
+            parsed = parse_plan(plan, await asyncio.to_thread(agent.tools_for, plan))
+            return await session.run(parsed.question, parsed)
+
+        return await finished(context, work)
 
     @offer()
     async def get_run(run: str) -> str:
@@ -108,23 +113,57 @@ def make_mcp(agent: Agent, place: AbstractAsyncContextManager[Any] | None = None
     return server
 
 
-def _asking(session: Session, context: Context) -> Session:
-    """The session, in which a plan's questions to the user go to the client, if it can ask."""
-    from mcp.shared.exceptions import MCPError
+class _Dialogue:
+    """A call of a tool whose run may ask the user, by way of the client.
 
-    async def approve(step: Step, tool: Tool, input: str) -> bool | str:
-        offered = context.client_capabilities
-        if tool.name != ASK_USER or offered is None or offered.elicitation is None:
-            return await session.approve(step, tool, input)
-        try:
-            async with asyncio.timeout(_PATIENCE):
-                reply = await context.session.elicit_form(input, _REPLY, context.request_id)
-        except (TimeoutError, MCPError):  # MCPError: it cannot be reached meanwhile, or will not ask
-            return False
-        said = (reply.content or {}).get("answer") if reply.action == "accept" else None
-        return said if isinstance(said, str) else False
+    A run ends with its question, and is forked with the answer. Since version 2026-07-28 of MCP the question is the
+    result of the call, and the client makes the call again with the answer; before, it is a request to the client.
+    """
 
-    return replace(session, approve=approve)
+    def __init__(self, agent: Agent, context: Context, place: AbstractAsyncContextManager[Any] | None) -> None:
+        self._context, self._place, self._before = context, place, agent.session.approve
+        self._as_result = context.protocol_version in MODERN_PROTOCOL_VERSIONS
+        offered = context.client_capabilities and context.client_capabilities.elicitation
+        able = offered is not None and (offered.form is not None or offered.url is None)
+        self._can_ask = able and not (self._as_result and agent.session.records.open() is None)
+        self._session = replace(agent.session, approve=self._approve)
+        self._asked: list[tuple[str, str]] = []
+
+    async def _approve(self, step: Step, tool: Tool, input: str) -> bool | str:
+        if tool.name != ASK_USER or not self._can_ask:
+            return await self._before(step, tool, input)
+        self._asked.append((step.id, input))
+        return False
+
+    async def run(self, work: Callable[[Session], Awaitable[Run]]) -> Any:
+        """The run that the work gives, or the question to the client."""
+        from mcp.types import ElicitRequest, ElicitRequestFormParams, InputRequiredResult
+
+        if state := self._context.request_state:  # sealed by the library
+            id, _, step = state.partition(" ")
+            run = await self._forked(id, step, (self._context.input_responses or {}).get("user"))
+        else:
+            async with self._place or nullcontext():
+                run = await work(self._session)
+        while run.status == "failed" and self._asked:
+            step, question = self._asked[0]
+            if self._as_result:
+                request = ElicitRequest(params=ElicitRequestFormParams(message=question, requested_schema=_REPLY))
+                return InputRequiredResult(input_requests={"user": request}, request_state=f"{run.id} {step}")
+            self._asked.clear()
+            reply = None
+            with suppress(MCPError):  # the client has no user to ask after all
+                reply = await self._context.session.elicit_form(question, _REPLY, self._context.request_id)
+            run = await self._forked(run, step, reply)
+        return run
+
+    async def _forked(self, run: str | Run, step: str, reply: Any) -> Run:
+        """The run with the user's reply as the evidence of the step; the run itself if there is none."""
+        said = (reply.content or {}).get("answer") if reply is not None and reply.action == "accept" else None
+        if not isinstance(said, str) or not said.strip():
+            return self._session.load(run)
+        async with self._place or nullcontext():
+            return await fork(self._session, run, set={step: said})
 
 
 def _made_here(run: str, made: Sequence[str]) -> str:
