@@ -123,7 +123,7 @@ class _Dialogue:
     def __init__(self, agent: Agent, context: Context, place: AbstractAsyncContextManager[Any] | None) -> None:
         self._context, self._place, self._before = context, place, agent.session.approve
         self._as_result = context.protocol_version in MODERN_PROTOCOL_VERSIONS
-        offered = context.client_capabilities and context.client_capabilities.elicitation
+        offered = context.client_capabilities.elicitation if context.client_capabilities else None
         able = offered is not None and (offered.form is not None or offered.url is None)
         self._can_ask = able and not (self._as_result and agent.session.records.open() is None)
         self._session = replace(agent.session, approve=self._approve)
