@@ -20,7 +20,7 @@ from airoagent.agent import Agent
 from airoagent.engine.approval import ASK_USER
 from airoagent.engine.session import Session
 from airoagent.errors import AiroError, UsageError
-from airoagent.extras import has, require
+from airoagent.extras import require
 from airoagent.plan.parser import parse_plan
 from airoagent.plan.steps import Step
 from airoagent.recorded.forking import fork
@@ -29,14 +29,11 @@ from airoagent.toolbox.tool import Tool
 
 if TYPE_CHECKING:
     from mcp.server import MCPServer
-
-if TYPE_CHECKING or has("mcp"):  # the library looks up the types of a tool's parameters in the module
     from mcp.server.mcpserver import Context
-    from mcp.shared.exceptions import MCPError
-    from mcp.types.version import MODERN_PROTOCOL_VERSIONS
 
 __all__ = ["make_mcp"]
 
+_ABOUT = "Answers questions by running a plan of tool calls."
 _MOST_FOUND = 8
 _MOST_MADE = 1000  # runs that clients over HTTP can look at
 _REPLY: Final[dict[str, Any]] = {
@@ -45,6 +42,8 @@ _REPLY: Final[dict[str, Any]] = {
     "required": ["answer"],
 }
 
+Work = Callable[[Session], Awaitable[Run]]
+
 
 def make_mcp(agent: Agent, place: AbstractAsyncContextManager[Any] | None = None) -> MCPServer[Any]:
     """The server; the agent is the caller's to close. Raises MissingExtra without the `mcp` package.
@@ -52,26 +51,20 @@ def make_mcp(agent: Agent, place: AbstractAsyncContextManager[Any] | None = None
     Tools: ``ask``, ``plan``, ``run``, ``get_run``, and ``search_documents`` where the agent has documents. A run that
     fails is an error of the tool, in one sentence. Over HTTP there is a ``place``, which each run holds, to limit those
     at once; ``get_run`` then returns only runs made through this server: its clients' key does not open other records.
-    A question of a plan to the user (`ASK_USER`) goes to a client that offers elicitation; calls with side effects are
-    not put to clients, since a model may answer there.
+    A question of a plan to the user goes to the client, if it can ask (`_Dialogue`).
     """
     require("an MCP server", "mcp", "mcp")
     from mcp.server import MCPServer
 
-    about = "Answers questions by running a plan of tool calls."
-    server: MCPServer[Any] = MCPServer("airo", instructions=about, version=__version__, log_level="ERROR")
+    server: MCPServer[Any] = MCPServer("airo", instructions=_ABOUT, version=__version__, log_level="ERROR")
     offer = partial(server.tool, structured_output=False)  # a result is a text, which need not be sent twice
     made: deque[str] = deque(maxlen=_MOST_MADE)
 
-    async def finished(context: Context, work: Callable[[Session], Awaitable[Run]]) -> Any:
-        async with _turn():
-            run = await _Dialogue(agent, context, place).run(work)
-            if not isinstance(run, Run):
-                return run
-            made.append(run.id)
-            return _text_of(run.raise_for_status())
+    async def finished(context: Context, work: Work) -> Any:
+        return await _finished(_Dialogue(agent, context, place), work, made)
 
     @offer()
+    @_given_context
     async def ask(question: str, context: Context) -> Any:
         """Answer a question: write a plan, run it, and return the answer with its sources and the id of the run."""
         return await finished(context, lambda session: session.run(question))
@@ -83,6 +76,7 @@ def make_mcp(agent: Agent, place: AbstractAsyncContextManager[Any] | None = None
             return (await agent.aplan(question)).to_text()
 
     @offer()
+    @_given_context
     async def run(plan: str, context: Context) -> Any:
         """Run a plan, such as `plan` writes, and return the answer with its sources and the id of the run."""
 
@@ -113,14 +107,35 @@ def make_mcp(agent: Agent, place: AbstractAsyncContextManager[Any] | None = None
     return server
 
 
+def _given_context(tool: Callable[..., Any]) -> Callable[..., Any]:
+    """The tool, whose parameter ``context`` the library fills in: it goes by the type, which is imported only here."""
+    from mcp.server.mcpserver import Context
+
+    tool.__annotations__["context"] = Context
+    return tool
+
+
+async def _finished(dialogue: _Dialogue, work: Work, made: deque[str]) -> Any:
+    """The text of the run that the work gives, or the question to the client."""
+    async with _turn():
+        run = await dialogue.run(work)
+        if not isinstance(run, Run):
+            return run
+        made.append(run.id)
+        return _text_of(run.raise_for_status())
+
+
 class _Dialogue:
     """A call of a tool whose run may ask the user, by way of the client.
 
     A run ends with its question, and is forked with the answer. Since version 2026-07-28 of MCP the question is the
     result of the call, and the client makes the call again with the answer; before, it is a request to the client.
+    Calls with side effects are not put to clients, since a model may answer there.
     """
 
     def __init__(self, agent: Agent, context: Context, place: AbstractAsyncContextManager[Any] | None) -> None:
+        from mcp.types.version import MODERN_PROTOCOL_VERSIONS
+
         self._context, self._place, self._before = context, place, agent.session.approve
         self._as_result = context.protocol_version in MODERN_PROTOCOL_VERSIONS
         offered = context.client_capabilities.elicitation if context.client_capabilities else None
@@ -135,8 +150,9 @@ class _Dialogue:
         self._asked.append((step.id, input))
         return False
 
-    async def run(self, work: Callable[[Session], Awaitable[Run]]) -> Any:
+    async def run(self, work: Work) -> Any:
         """The run that the work gives, or the question to the client."""
+        from mcp.shared.exceptions import MCPError
         from mcp.types import ElicitRequest, ElicitRequestFormParams, InputRequiredResult
 
         if state := self._context.request_state:  # sealed by the library
