@@ -19,7 +19,19 @@ from typing import Any
 
 from airoagent.errors import AiroError, UsageError
 
-__all__ = ["MOST", "MOST_TRACE", "decoded", "expanded", "is_folder", "opened", "read_bytes", "read_text", "shown_path"]
+__all__ = [
+    "MOST",
+    "MOST_TRACE",
+    "decoded",
+    "expanded",
+    "is_folder",
+    "open_flags",
+    "opened",
+    "read_bytes",
+    "read_text",
+    "set_blocking",
+    "shown_path",
+]
 
 MOST = 16 * 1024 * 1024  # bytes; what one evidence may have
 MOST_TRACE = 256 * 1024 * 1024  # a run with all its evidence
@@ -78,7 +90,7 @@ def opened(
     name = name or shown_path(path)
     try:
         # Not to wait for a writer while a pipe is opened.
-        number = os.open(expanded(path), os.O_RDONLY | os.O_CLOEXEC | getattr(os, "O_NONBLOCK", 0))
+        number = os.open(expanded(path), os.O_RDONLY | open_flags("O_CLOEXEC", "O_NONBLOCK", "O_BINARY"))
         if stat.S_ISDIR(os.fstat(number).st_mode):
             os.close(number)
             raise IsADirectoryError(errno.EISDIR, "it is a folder")
@@ -86,7 +98,7 @@ def opened(
         if stat.S_ISFIFO(os.fstat(number).st_mode) and not raw.has_writer():
             raw.close()
             raise OSError(errno.ENXIO, "it is a pipe that nothing writes to")
-        os.set_blocking(number, True)
+        set_blocking(number)
         return io.BufferedReader(raw)
     except (OSError, ValueError) as wrong:  # ValueError: a zero byte in the path
         reason = getattr(wrong, "strerror", None) or str(wrong)
@@ -99,6 +111,20 @@ def expanded(path: str | os.PathLike[str]) -> Path:
         return Path(path).expanduser()
     except RuntimeError:
         return Path(path)
+
+
+def open_flags(*names: str) -> int:
+    """The flags of `os.open` with these names, of those that this system has."""
+    flags = 0
+    for name in names:
+        flags |= getattr(os, name, 0)
+    return flags
+
+
+def set_blocking(number: int) -> None:
+    """Undo ``O_NONBLOCK``; Windows has neither."""
+    if hasattr(os, "set_blocking"):
+        os.set_blocking(number, True)
 
 
 def shown_path(path: str | Path) -> str:

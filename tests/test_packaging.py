@@ -202,6 +202,18 @@ def test_the_installed_command_answers_to_both_names(installed: Install) -> None
         assert "Usage: airo" in run([str(Path(installed.python).parent / name), "--help"], installed.folder)
 
 
+@pytest.mark.parametrize("command", [["uvx", "--python", sys.executable, "--from"], ["pipx", "run", "--spec"]])
+def test_the_wheel_answers_without_being_installed(wheel: Path, tmp_path: Path, command: list[str]) -> None:
+    """With uvx and pipx, where they are installed; the dependencies come from their caches or the package index."""
+    if shutil.which(command[0]) is None:
+        pytest.skip(f"{command[0]} is not on the PATH")
+    home = {"AIRO_HOME": str(tmp_path / "home"), "PIPX_HOME": str(tmp_path / "pipx")}
+    airo = [*command, str(wheel), "airo"]
+    assert run([*airo, "--version"], tmp_path, **home).startswith("airo, version ")
+    library = str(ROOT / "examples" / "library")
+    assert "1,642" in run([*airo, "-q", "--docs", library, "How deep is Lake Baikal?"], tmp_path, **home)
+
+
 OFFERED = {
     "pyproject.toml": """
 [build-system]

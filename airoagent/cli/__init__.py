@@ -51,7 +51,8 @@ def main(argv: "Sequence[str] | None" = None) -> None:
             setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), "r" if name == "stdin" else "w"))
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="replace")  # a lone surrogate on a page must not end the program
+            # A lone surrogate on a page must not end the program; a pipe on Windows would be in an old code page.
+            stream.reconfigure(errors="replace", encoding="utf-8" if os.name == "nt" else None)
     sys.exit(run(args))
 
 

@@ -23,6 +23,7 @@ import click
 from airoagent import extras
 from airoagent.cli.batch_questions import Asked
 from airoagent.errors import NOT_ANSWERED, UsageError
+from airoagent.textfiles import open_flags, set_blocking
 
 __all__ = ["Journal", "Output", "Row", "code_of", "open_output"]
 
@@ -158,10 +159,10 @@ def _lines_of(out: str, questions: IO[bytes], journal: Journal, recorded: bool) 
     try:
         path = Path(out).expanduser()
         # Do not wait for a reader of a pipe: a pipe without one is refused.
-        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | getattr(os, "O_NONBLOCK", 0)
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | open_flags("O_CLOEXEC", "O_NONBLOCK", "O_BINARY")
         new = not path.exists()
         number = os.open(path, flags, 0o666)
-        os.set_blocking(number, True)
+        set_blocking(number)
     except (OSError, ValueError, RuntimeError) as error:
         raise _unwritable(out, error) from error
     with open(number, "a", encoding="utf-8", newline="\n") as lines:  # noqa: PTH123 - a descriptor has no path

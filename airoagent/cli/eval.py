@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -33,6 +34,12 @@ if TYPE_CHECKING:
 )
 @click.option("--html", type=click.Path(dir_okay=False), help="Write a page with plots and every run to this file.")
 @click.option(
+    "--inspect-log",
+    type=click.Path(dir_okay=False),
+    metavar="FILE.json",
+    help="Write the results as a log of inspect_ai to this file.",
+)
+@click.option(
     "--baseline",
     type=click.Choice(["react"]),
     help="Ask in a think-act-observe loop without a plan, with the same model and tools.",
@@ -48,6 +55,7 @@ def eval_command(
     out: str | None,
     against: tuple[str, ...],
     html: str | None,
+    inspect_log: str | None,
     baseline: str | None,
     without_context: bool,
     limit: int | None,
@@ -74,15 +82,11 @@ def eval_command(
     questions = read_questions(Path(file))[:limit]
     if without_context:
         questions = tuple(dataclasses.replace(one, context=()) for one in questions)
-    sets: dict[str, Sequence[Result]] = {}
-    for earlier in against:
-        sets[_free(Path(earlier).stem, sets)] = results = _results(earlier)
-        if not {one.id for one in results} & {one.id for one in questions}:
-            raise UsageError(f"{earlier} has no question in common with {file}", "compare results of the same file")
-    if out and html and Path(out).absolute() == Path(html).absolute():
-        raise UsageError("--out and --html name the same file", "write to two files")
+    sets = _earlier_sets(against, {one.id for one in questions}, file)
+    _check_names(out, html, inspect_log)
     agent, _ = make_agent(flags)
-    with closing(agent), _written(out, file) as lines, _written(html, file) as page:
+    began = time.time()
+    with closing(agent), _written(out, file) as lines, _written(html, file) as page, _written(inspect_log, file) as log:
         done = 0
 
         def save(result: Result) -> None:
@@ -100,8 +104,30 @@ def eval_command(
         )
         if page is not None:
             page.write(_page(Path(file).name, sets, agent))
+        if log is not None:
+            from airoagent.evaluation.inspect_log import inspect_log as log_of
+
+            json.dump(log_of(Path(file).name, agent.model.info.name, sets[name], began), log, ensure_ascii=False)
     click.echo(_as_json(sets) if as_json else "\n".join(_table(sets, agent.model.info.name)))
     return 0
+
+
+def _earlier_sets(files: Sequence[str], ids: set[str], questions: str) -> dict[str, Sequence[Result]]:
+    """The results of earlier evaluations by name; UsageError if one has none of these questions."""
+    sets: dict[str, Sequence[Result]] = {}
+    for file in files:
+        sets[_free(Path(file).stem, sets)] = results = _results(file)
+        if not {one.id for one in results} & ids:
+            raise UsageError(f"{file} has no question in common with {questions}", "compare results of the same file")
+    return sets
+
+
+def _check_names(out: str | None, html: str | None, inspect_log: str | None) -> None:
+    written = [Path(one).absolute() for one in (out, html, inspect_log) if one]
+    if len(set(written)) < len(written):
+        raise UsageError("two of --out, --html and --inspect-log name the same file", "write to different files")
+    if inspect_log and not inspect_log.endswith(".json"):
+        raise UsageError(f"{inspect_log} is not a .json file", "inspect_ai goes by the ending of the name")
 
 
 @contextmanager

@@ -7,6 +7,7 @@ import contextlib
 import dataclasses
 import json
 import math
+import threading
 from collections.abc import Awaitable, Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -101,10 +102,22 @@ def print_dry_run(agent: Agent, settings: Settings, plan: Plan, as_json: bool) -
 
 
 def asking_above(agent: Agent, most: int) -> Callable[[Plan], Awaitable[None]]:
-    """A check that asks the user about plans forecast to take more tokens than ``most``; LimitReached if refused."""
+    """A check that asks the user about plans forecast to take more tokens than ``most``; LimitReached if refused.
+
+    It learns from the record when it is first used, and not again for each question of a batch.
+    """
+    from airoagent.recorded.forecast import forecast
+
+    known: list[Habits] = []
+    learning = threading.Lock()
+
+    def forecast_of(plan: Plan) -> Forecast:
+        with learning:
+            known[:] = known or [_habits(agent)]
+        return forecast(plan, agent.model, known[0])
 
     async def check(plan: Plan) -> None:
-        found, _ = await asyncio.to_thread(_forecast, agent, plan)
+        found = await asyncio.to_thread(forecast_of, plan)
         tokens = found.usage.prompt_tokens + found.usage.completion_tokens
         what = f"the plan is forecast to take {tokens:,} tokens, more than {most:,}"
         if tokens > most and not await asyncio.to_thread(agreed, f"{what}. Run it?"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -145,7 +146,7 @@ _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 _models_option = click.option(
-    "-m", "--model", "models", multiple=True, metavar="MODEL", help="Model; repeat it to choose one on the page."
+    "-m", "--model", "models", multiple=True, metavar="MODEL", help="Model; repeat it to offer several."
 )
 
 
@@ -159,15 +160,18 @@ class _Agents:
         self.folders = tuple(map(str, settings.docs))
         self._flags = flags
         self._made: dict[tuple[str, str], Agent] = {}
+        self._making = threading.Lock()
 
     def get(self, model: str, folder: str) -> Agent:
         """The agent for a model and a folder ("": all folders); those of one model share it in memory."""
-        if (model, folder) not in self._made:
-            made = make_agent({**self._flags, "model": model, "docs": (folder,) if folder else self._flags["docs"]})[0]
-            same = next((agent.model for (name, _), agent in self._made.items() if name == model), None)
-            made.session.model = same or made.model
-            self._made[model, folder] = made
-        return self._made[model, folder]
+        with self._making:
+            if (model, folder) not in self._made:
+                docs = (folder,) if folder else self._flags["docs"]
+                made = make_agent({**self._flags, "model": model, "docs": docs})[0]
+                same = next((agent.model for (name, _), agent in self._made.items() if name == model), None)
+                made.session.model = same or made.model
+                self._made[model, folder] = made
+            return self._made[model, folder]
 
     def offer(self) -> Offer:
         """What questions on the page may choose from."""
@@ -207,9 +211,10 @@ def serve_command(
     """Serve the agent as an OpenAI-compatible API (/v1/chat/completions, /v1/models), as an MCP server (/mcp), and as
     the page of `airo view` (/).
 
-    Works with any client of that API, such as open-webui, llm or the openai packages. Each request is a recorded run;
-    the plan and its steps are sent as reasoning, the sources as citations. A follow-up is completed from the messages
-    before it. With -T +AskUser a plan may ask the user; the next message is the answer.
+    Works with any client of that API, such as open-webui, llm or the openai packages. The name of the model is `airo`;
+    if -m is repeated, that is the first one, and each is listed by its own name as well. Each request is a recorded
+    run; the plan and its steps are sent as reasoning, the sources as citations. A follow-up is completed from the
+    messages before it. With -T +AskUser a plan may ask the user; the next message is the answer.
 
     /mcp speaks MCP over streamable HTTP (extra mcp), with the tools ask, plan, run, get_run and, with --docs,
     search_documents. With --mcp the same tools are served on standard input and output, to the client that starts it.

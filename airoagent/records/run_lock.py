@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import sys
 from pathlib import Path
 
 from airoagent.settings import private_folder
@@ -100,6 +101,10 @@ def driver_name() -> str:
 def is_alive(driver: str) -> bool:
     """Whether the process that `driver_name` named is still there."""
     pid, _, started = driver.partition(":")
+    if sys.platform == "win32":  # `os.kill` would send it Ctrl-C there
+        import ctypes
+
+        return pid.isdecimal() and bool(ctypes.windll.kernel32.OpenProcess(0x1000, False, int(pid)))
     try:
         os.kill(int(pid), 0)
     except (ValueError, ProcessLookupError):

@@ -4,9 +4,10 @@
 
 ``POST /v1/chat/completions`` asks the last message of the user, as a run like any other: planned, executed, on record.
 The plan and its steps come as reasoning text (``reasoning_content``), the answer as content (streamed: as the model
-writes it), its sources as ``url_citation`` annotations; the run's id is the completion's. ``GET /v1/models`` lists the
-one model. ``/mcp`` is the MCP server of `mcp_tools` over HTTP, if the extra ``mcp`` is installed, and ``/`` is the list
-of runs and their pages (`pages`), if runs are recorded. `access` checks who may ask.
+writes it), its sources as ``url_citation`` annotations; the run's id is the completion's. ``GET /v1/models`` lists
+``airo`` and, if there are several, the models by name. ``/mcp`` is the MCP server of `mcp_tools` over HTTP, if the
+extra ``mcp`` is installed, and ``/`` is the list of runs and their pages (`pages`), if runs are recorded. `access`
+checks who may ask.
 Source: OpenAI's API reference, chat completions and its streaming form.
 """
 
@@ -62,10 +63,9 @@ __all__ = ["MCP_PATH", "MODEL", "make_app"]
 MCP_PATH: Final = "/mcp"
 
 MODEL: Final = "airo"
-"""The name that the API lists; clients may send any."""
+"""The name of the first model in the API; it also answers if a client sends a name that is not listed."""
 
 _LARGEST_BODY: Final = 1024 * 1024  # bytes
-_MOST_PENDING: Final = 1000
 _MOST_TURNS: Final = 50  # of a conversation, the last ones: each is completed from all before it
 _LONGEST_QUOTE: Final = 300  # characters of an earlier answer
 _STATUS: Final[Mapping[int, int]] = {  # by exit code
@@ -79,16 +79,19 @@ _STATUS: Final[Mapping[int, int]] = {  # by exit code
 
 @dataclass(slots=True)
 class _Server:
-    """What the routes share. ``places`` are the runs at once, ``most_waiting`` how many may wait for one; ``pending``
-    the runs (and steps) that wait for the user's answer to a question, by the digest of what was said up to it.
-    """
+    """What the routes share. ``places`` are the runs at once, ``most_waiting`` how many may wait for one."""
 
     agent: Agent
     access: Access
     places: asyncio.Semaphore
     most_waiting: int
+    offer: Offer
     waiting: int = 0
-    pending: dict[bytes, tuple[str, str]] = field(default_factory=dict)
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """The names that are listed."""
+        return tuple(dict.fromkeys((MODEL, *(self.offer.models if len(self.offer.models) > 1 else ()))))
 
 
 @dataclass(slots=True)
@@ -180,10 +183,11 @@ def make_app(
     ``key`` is what clients must send as their API key ("": none); ``app.state.page_key`` is another, of the pages.
     ``hosts`` are names, in addition to the loopback ones, that a request may be addressed to. ``at_once`` runs are
     concurrent; ``most_waiting`` requests may wait for a place, and the next one gets status 429. ``offer`` is what
-    questions on the pages may choose from (None: this agent). ``app.state.stop`` ends the runs of the pages.
+    clients and questions on the pages may choose from (None: this agent). ``app.state.stop`` ends the pages' runs.
     """
     access, places = Access(key, hosts), asyncio.Semaphore(at_once)
-    server = _Server(agent, access, places, most_waiting)
+    offer = offer or Offer(lambda model, folder: agent, (agent.model.info.name,), (), agent.documents)
+    server = _Server(agent, access, places, most_waiting, offer)
 
     async def completions(request: Request) -> Response:
         return await _answering(request, server)
@@ -194,13 +198,13 @@ def make_app(
     routes: list[BaseRoute] = [
         Route("/v1/chat/completions", completions, methods=["POST"]),
         Route("/v1/models", models, methods=["GET"]),
+        Route("/v1/models/{id:path}", models, methods=["GET"]),
     ]
     driver, within = None, None
     if has("mcp"):
         mcp, within = _mcp_over_http(server)
         routes.append(Route(MCP_PATH, mcp))
     if (store := agent.session.records.open()) is not None:
-        offer = offer or Offer(lambda model, folder: agent, (agent.model.info.name,), (), agent.documents)
         pages, driver = page_routes(store, offer, access, places)
         routes += pages
     return application(routes, access, driver.close if driver else None, within)
@@ -235,15 +239,22 @@ def _mcp_over_http(server: _Server) -> tuple[Any, Any]:
 
 async def _listing(request: Request, server: _Server) -> Response:
     server.access.check_client(request)
-    info = server.agent.model.info
-    model = {"id": MODEL, "object": "model", "created": 0, "owned_by": "airoagent", "description": info.name}
-    return JsonReply({"object": "list", "data": [model]})
+    found = [{"id": name, "object": "model", "created": 0, "owned_by": "airoagent"} for name in server.models]
+    found[0]["description"] = server.agent.model.info.name
+    wanted = request.path_params.get("id")
+    if wanted is None:
+        return JsonReply({"object": "list", "data": found})
+    if wanted not in server.models:
+        raise Refused(404, f"there is no model {wanted[:200]!r} here: it has {', '.join(server.models)}")
+    return JsonReply(found[server.models.index(wanted)])
 
 
 async def _answering(request: Request, server: _Server) -> Response:
     server.access.check_client(request)
     body = await json_body(request, _LARGEST_BODY)
     asked = read_request(body)
+    if asked.model not in server.models:
+        asked = replace(asked, model=MODEL)
     if server.waiting >= server.most_waiting:
         raise Refused(429, f"too many requests are waiting ({server.waiting})", "rate_limit_error")
     if body.get("stream"):
@@ -293,29 +304,34 @@ async def _run(server: _Server, asked: Asked, progress: _Progress, watch: Watch)
     forked with it, so that nothing is called twice.
     """
     agent = server.agent
-    recorded = agent.session.records.open() is not None
+    if asked.model not in (MODEL, server.offer.models[0]):
+        agent = await asyncio.to_thread(server.offer.make, asked.model, "")
+    store = agent.session.records.open()
 
     async def approve(step: Step, tool: Tool, input: str) -> bool | str:
-        if tool.name != ASK_USER or not recorded:
+        if tool.name != ASK_USER or store is None:
             return await agent.session.approve(step, tool, input)
         progress.asks = progress.asks if progress.asks[1] else (step.id, input)
         return False
 
     session = replace(agent.session, approve=approve, form=asked.form)
-    waiting = server.pending.pop(_digest(asked.before), None)
-    if waiting is not None:
-        await fork(session, waiting[0], set={waiting[1]: asked.said}, watch=watch)
+    run, _, step = store.beside(_said_until(asked.before)).partition(" ") if store and asked.before else ("", "", "")
+    if run:
+        await fork(session, run, set={step: asked.said}, watch=watch)
     else:
         question = await _standalone(agent, asked)
         await session.run(question, watch=watch, start=StartingPoint(said="" if question == asked.said else asked.said))
-    if isinstance(end := progress.outcome, RunFinished) and end.answer == progress.asks[1]:
-        while len(server.pending) >= _MOST_PENDING:
-            server.pending.pop(next(iter(server.pending)))
-        server.pending[_digest((*asked.before, (asked.said, end.answer)))] = (progress.id, progress.asks[0])
+    if store and isinstance(end := progress.outcome, RunFinished) and end.answer == progress.asks[1]:
+        talk = (*asked.before, (asked.said, end.answer.strip()))
+        store.put_beside(_said_until(talk), f"{progress.id} {progress.asks[0]}")
 
 
-def _digest(talk: Talk) -> bytes:
-    return hashlib.sha256(json.dumps(talk).encode()).digest()
+def _said_until(talk: Talk) -> str:
+    """The key under which the store keeps which run and step wait for an answer to the last question of a talk.
+
+    It is kept there so that the answer can come after the server was started again, or come twice.
+    """
+    return f"talk:{hashlib.sha256(json.dumps(talk).encode()).hexdigest()}"
 
 
 async def _standalone(agent: Agent, asked: Asked) -> str:
@@ -340,7 +356,7 @@ async def _whole(server: _Server, asked: Asked) -> tuple[int, dict[str, Any]]:
         return _STATUS.get(end.exit_code, 500), _failed(end)
     message = {"role": "assistant", "content": end.answer, "reasoning_content": reasoning, **_annotations(end)}
     choice = {"index": 0, "message": message, "finish_reason": "stop", "logprobs": None}
-    head = _head(progress.id, "chat.completion")
+    head = _head(progress.id, "chat.completion", asked.model)
     return 200, {**head, "choices": [choice], "usage": _usage(end)}
 
 
@@ -350,7 +366,7 @@ async def _streamed(server: _Server, asked: Asked, with_usage: bool) -> AsyncIte
 
     def chunk(delta: dict[str, Any], finish: str | None = None) -> str:
         choice = {"index": 0, "delta": delta, "finish_reason": finish, "logprobs": None}
-        return _line({**_head(progress.id, "chat.completion.chunk"), "choices": [choice]})
+        return _line({**_head(progress.id, "chat.completion.chunk", asked.model), "choices": [choice]})
 
     async with aclosing(_events(server, asked, progress)) as events:  # type: ignore[type-var]
         async for event in events:
@@ -368,7 +384,7 @@ async def _streamed(server: _Server, asked: Asked, with_usage: bool) -> AsyncIte
         yield chunk(last)
     yield chunk({}, "stop")
     if with_usage:
-        yield _line({**_head(progress.id, "chat.completion.chunk"), "choices": [], "usage": _usage(end)})
+        yield _line({**_head(progress.id, "chat.completion.chunk", asked.model), "choices": [], "usage": _usage(end)})
     yield "data: [DONE]\n\n"
 
 
@@ -376,8 +392,8 @@ def _line(value: Mapping[str, Any]) -> str:
     return f"data: {json.dumps(value)}\n\n"
 
 
-def _head(run: str, kind: str) -> dict[str, Any]:
-    return {"id": run, "object": kind, "created": int(time.time()), "model": MODEL}
+def _head(run: str, kind: str, model: str) -> dict[str, Any]:
+    return {"id": run, "object": kind, "created": int(time.time()), "model": model}
 
 
 def _annotations(end: RunFinished) -> dict[str, Any]:

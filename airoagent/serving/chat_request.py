@@ -27,11 +27,12 @@ Talk = tuple[tuple[str, str], ...]
 
 @frozen
 class Asked:
-    """The last message, what was said before it, and the form of its answer (None: in words)."""
+    """The last message, what was said before it, the form of its answer (None: in words), and who is to answer."""
 
     said: str
     before: Talk
     form: AnswerForm | None
+    model: str = ""
 
 
 def read_request(body: Mapping[str, Any]) -> Asked:
@@ -53,7 +54,8 @@ def read_request(body: Mapping[str, Any]) -> Asked:
         raise Refused(400, "there is no user message with text")
     if len(said) > _LONGEST_QUESTION:
         raise Refused(400, f"the question has {len(said):,} characters; the limit is {_LONGEST_QUESTION:,}")
-    return Asked(said, tuple(before), _form(body))
+    model = body.get("model")
+    return Asked(said, tuple(before), _form(body), model if isinstance(model, str) else "")
 
 
 def _text(content: Any) -> str:

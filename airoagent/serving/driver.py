@@ -13,7 +13,7 @@ from airoagent.agent import Agent
 from airoagent.conversation import Conversation
 from airoagent.documents.library import Documents
 from airoagent.errors import AiroError, StoreError, UsageError
-from airoagent.events import Event, PlanParsed, PlanPart, RunStarted, to_json
+from airoagent.events import Event, PlanParsed, PlanPart, RunResumed, RunStarted, to_json
 from airoagent.frozen import frozen
 from airoagent.plan.steps import Step
 from airoagent.records.run_record import Run
@@ -69,13 +69,13 @@ class Asked:
 class Driven:
     """A run that this process drives: all its events so far, live ones too, for any number of readers."""
 
-    def __init__(self, choice: Choice) -> None:
+    def __init__(self, choice: Choice, past: tuple[Event, ...] = ()) -> None:
         self.choice = choice
         self.id = ""
         self.error: AiroError | None = None
         self.task: asyncio.Task[None] | None = None
         self.asked: dict[str, Asked] = {}  # by step
-        self.events: list[Event] = []
+        self.events: list[Event] = list(past)
         self.ended = False
         self._loop = asyncio.get_running_loop()
         self._changed = asyncio.Event()
@@ -83,7 +83,7 @@ class Driven:
     def take(self, event: Event) -> None:
         """One more event; it may come from the thread that loads a model."""
         self.events.append(event)
-        if isinstance(event, RunStarted):
+        if isinstance(event, RunStarted | RunResumed):
             self.id = event.run
         self._loop.call_soon_threadsafe(self._wake)
 
@@ -147,13 +147,21 @@ class Driver:
             lambda agent, watch: agent.afork(parent, edit=edit, set=given, watch=watch), self._choice_of(parent)
         )
 
+    async def resume(self, past: Run) -> str:
+        """Finish a run that was interrupted, perhaps with an earlier server; what it asked the user is asked again."""
+        if (driven := self.driven.get(past.id)) is not None and not driven.ended:
+            raise UsageError(f"the run {past.id} is in progress")
+        return await self._start(
+            lambda agent, watch: agent.aresume(past, watch=watch), self._choice_of(past), past.events
+        )
+
     def _choice_of(self, run: Run) -> Choice:
         driven = self.driven.get(run.id)
         return self.offer.choice("", "") if driven is None else driven.choice
 
-    async def _start(self, work: Work, choice: Choice) -> str:
+    async def _start(self, work: Work, choice: Choice, past: tuple[Event, ...] = ()) -> str:
         agent = await self._agent(choice)
-        driven = Driven(choice)
+        driven = Driven(choice, past)
         driven.task = asyncio.create_task(self._drive(agent, work, driven))
         self._tasks.add(driven.task)
         driven.task.add_done_callback(self._tasks.discard)

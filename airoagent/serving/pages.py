@@ -61,7 +61,12 @@ class _Pages:
         shown = {"/": self.home, "/api/runs": self.runs, "/api/diff": self.compare, "/document": self.document}
         shown |= {"/runs/{id}": self.run, "/runs/{id}/events": self.events, "/runs/{id}/asked": self.asked}
         done: dict[str, Act] = {"/api/runs": self.ask, "/runs/{id}/follow": self.follow, "/runs/{id}/fork": self.fork}
-        done |= {"/runs/{id}/asked": self.reply, "/runs/{id}/stop": self.stop, "/runs/{id}/delete": self.delete}
+        done |= {
+            "/runs/{id}/resume": self.resume,
+            "/runs/{id}/asked": self.reply,
+            "/runs/{id}/stop": self.stop,
+            "/runs/{id}/delete": self.delete,
+        }
         return [
             *(Route(path, self._checked(act), methods=["POST"]) for path, act in done.items()),
             *(Route(path, self._get(act), methods=["GET"]) for path, act in shown.items()),
@@ -151,6 +156,9 @@ class _Pages:
     async def fork(self, request: Request, body: Json) -> Response:
         edit, given = _texts(body, "edit"), _texts(body, "set")
         return _started(await self.driver.fork(await self._recorded(request.path_params["id"]), edit, given))
+
+    async def resume(self, request: Request, body: Json) -> Response:
+        return _started(await self.driver.resume(await self._recorded(request.path_params["id"])))
 
     async def reply(self, request: Request, body: Json) -> Response:
         step, said = body.get("step"), body.get("reply")

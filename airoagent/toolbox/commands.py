@@ -88,8 +88,11 @@ class _Running:
         with self._lock:
             if not self._ended:
                 self._ended = True
+                if not hasattr(os, "killpg"):  # Windows
+                    return self._process.kill()
                 with contextlib.suppress(ProcessLookupError, PermissionError):  # the group has ended by itself
                     os.killpg(self._process.pid, signal.SIGKILL)
+        return None
 
     def _read(self, stream: IO[bytes], kept: bytearray, most: int, stops: bool) -> None:
         with stream:

@@ -329,7 +329,8 @@ function drawHead() {
     fill($("answer"), h("div.answer", { "data-status": run.status }, h("div.label", null, `No answer: ${run.failure.kind}`), h("div.said.small", null, run.failure.message), run.failure.hint && h("p.hint", null, run.failure.hint)));
   } else fill($("answer"), h("div.answer", { "data-status": run.status }, h("div.label", null, run.status === "running" ? "Working" : "No answer"),
     h("div.said.small", null, run.status === "running" ? working() : "The record stops here: the run was stopped, or had not ended when this page was made."),
-    data.own && run.status === "running" && h("p.hint", null, h("button.copy", { onclick: stop }, "stop the run"))));
+    data.own && run.status === "running" && h("p.hint", null, h("button.copy", { onclick: stop }, "stop the run")),
+    data.token && run.status === "interrupted" && h("p.hint", null, h("button.copy", { onclick: () => post("resume", {}) }, "resume the run"), " What it asked you is asked again.")));
 }
 async function post(what, body) {
   const value = await ask(`/runs/${encodeURIComponent(run.id)}/${what}`, body);

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 from pathlib import Path
 
@@ -40,6 +41,26 @@ def test_what_cannot_be_read_or_written_is_refused_before_anything_is_asked(airo
         earlier.write_text(json.dumps({**good, **change}))
         refused = airo("eval", file, "--against", earlier)
         assert refused.code == 2 and "is not the --out file of an evaluation" in refused.err, change
+
+
+def test_the_results_are_written_as_a_log_of_inspect_ai(airo: Airo, tmp_path: Path) -> None:
+    file, log = tmp_path / "q.jsonl", tmp_path / "log.json"
+    rows = [{"question": "How deep is Lake Baikal?", "answers": ["1,642"]}, {"question": "Who was mayor of Mars?"}]
+    file.write_text("\n".join(map(json.dumps, rows)))
+    assert airo("eval", file, "--docs", "examples/library", "--inspect-log", log).code == 0
+    written = json.loads(log.read_text())
+    assert (written["version"], written["status"], written["eval"]["model"]) == (2, "success", "airo/extractive")
+    means = {one["name"]: one["metrics"]["mean"]["value"] for one in written["results"]["scores"]}
+    assert means["holds"] == 1.0 and means["declined"] == 0.5 and "hit" not in means
+    first, second = written["samples"]
+    assert (first["id"], first["target"], first["scores"]["holds"]["value"]) == ("1", ["1,642"], 1.0)
+    assert "1,642" in first["output"]["completion"] and second["target"] == []
+    assert airo("runs", "show", first["metadata"]["run"]).code == 0
+    if importlib.util.find_spec("inspect_ai"):
+        read = importlib.import_module("inspect_ai.log").read_eval_log(str(log))
+        assert [one.scores["declined"].value for one in read.samples] == [0.0, 1.0]
+    refused = airo("eval", file, "--inspect-log", tmp_path / "log.eval")
+    assert refused.code == 2 and "is not a .json file" in refused.err
 
 
 def test_several_sets_stand_side_by_side_in_the_table_and_on_the_page(airo: Airo, tmp_path: Path) -> None:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+from pathlib import Path
 
 import pytest
 
+from airoagent import Agent, LimitReached, ScriptedModel, tool
+from airoagent.cli.forecasts import asking_above
+from airoagent.plan.parser import parse_plan
 from tests.cli.conftest import Airo
 
 DOCS = ("--docs", "examples/library")
@@ -41,6 +46,26 @@ def test_a_plan_above_the_limit_is_not_run_without_a_terminal(airo: Airo) -> Non
     assert refused.code == 7 and "more than 10" in refused.err and refused.out == ""
     assert "not run" in airo("runs", "show", "@last").out
     assert airo(QUESTION, *DOCS, "--ask-above", "1000000").code == 0
+
+
+def test_a_command_learns_from_the_record_once_however_many_plans_it_looks_at(tmp_path: Path) -> None:
+    """A batch looks at thousands of plans, and its own runs come on record meanwhile."""
+
+    @tool
+    def fetch(text: str) -> str:
+        """Fetches."""
+        return "word " * 4000
+
+    agent = Agent(ScriptedModel({"answer": ["It."]}), [fetch], store=tmp_path / "runs.sqlite3")
+    text = ":evidence0: = fetch[x]\n:evidence1: = KnowledgeModel[What does :evidence0: say?]\nAnswer: :evidence1:"
+    plan = parse_plan(text, agent.toolbox)
+    check = asking_above(agent, 1000)
+    asyncio.run(check(plan))
+    assert agent.execute(plan).status == "done"
+    asyncio.run(check(plan))
+    with pytest.raises(LimitReached, match="more than 1,000"):
+        asyncio.run(asking_above(agent, 1000)(plan))
+    agent.close()
 
 
 def test_a_run_says_what_planner_and_reader_took(airo: Airo) -> None:

@@ -240,3 +240,34 @@ def test_a_limit_of_the_run_can_be_set_where_its_hint_says(airo: Airo, script: S
     result = airo("-m", script(plan), "--tools", tools, "--max-calls", "1", "q")
     assert result.code in (5, 7) and "--max-calls" in result.err
     assert airo("-m", script(plan), "--tools", tools, "--max-calls", "2", "q").code == 0
+
+
+# What Windows or macOS lacks is removed once Python's own modules, which take care of themselves, are loaded.
+ELSEWHERE = """
+import asyncio, multiprocessing, os, select, signal, socket, ssl, subprocess, sys, tempfile
+for module, names in {
+    os: "O_CLOEXEC O_NOFOLLOW O_NONBLOCK fchmod getloadavg getpgid killpg sched_getaffinity set_blocking sysconf",
+    select: "poll epoll kqueue",
+}.items():
+    for name in names.split():
+        if hasattr(module, name):
+            delattr(module, name)
+sys.modules.update(dict.fromkeys(("fcntl", "grp", "pwd", "resource", "termios", "tty"), None))
+from airoagent.cli import main
+main(sys.argv[1:])
+"""
+
+
+def test_the_commands_do_without_what_only_linux_or_posix_has(tmp_path: Path) -> None:
+    def airo(*args: str) -> str:
+        command = [sys.executable, "-c", ELSEWHERE, *args]
+        done = subprocess.run(command, capture_output=True, text=True, cwd=REPO, stdin=subprocess.DEVNULL, timeout=60)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    assert "1,642" in airo("-q", *BAIKAL)
+    questions, answers = tmp_path / "questions.txt", tmp_path / "answers.jsonl"
+    questions.write_text("How deep is Lake Baikal?\n")
+    airo("batch", str(questions), "--docs", LIBRARY, "--out", str(answers))
+    assert "1,642" in json.loads(answers.read_text())["answer"]
+    assert "done" in airo("runs", "list") and "1,642" in airo("replay", "@last")

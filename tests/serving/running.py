@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import parse_qs, quote, urlsplit
 
 from starlette.applications import Starlette
 
@@ -36,12 +36,17 @@ def running(app: Starlette) -> Iterator[Server]:
         assert not thread.is_alive()
 
 
+def page_of(server: Server, app: Starlette) -> str:
+    """The address of the list of runs, with the key of the pages."""
+    return f"{server.url}/?key={quote(app.state.page_key)}"
+
+
 class Browser:
     """Asks a server as its own pages do, with the cookie and the token that they have."""
 
-    def __init__(self, server: Server, app: Starlette) -> None:
-        self.port, self.key = server.port, str(app.state.page_key)
-        self.url = f"{server.url}/?key={quote(self.key)}"
+    def __init__(self, url: str) -> None:
+        self.url, parts = url, urlsplit(url)
+        self.port, self.key = parts.port or 0, parse_qs(parts.query)["key"][0]
         self.cookie = self.token = ""
         self.cookie = self.ask("GET", f"/?key={quote(self.key)}")[1]["set-cookie"].partition(";")[0]
         data = self.ask("GET", "/")[2].partition('id="data">')[2].partition("<")[0]
@@ -78,7 +83,7 @@ def browsing(store: Store, make: Callable[[], Agent], **offer: Any) -> Iterator[
     """A browser that has opened the pages of a server."""
     app = make_page_app(store, Offer(lambda model, folder: make(), ("scripted",), **offer))
     with running(app) as server:
-        yield Browser(server, app)
+        yield Browser(page_of(server, app))
 
 
 PLAN = "Plan: Look.\n:evidence0: = gate[otters]\nPlan: Read.\n:evidence1: = shout[:evidence0:]\nAnswer: :evidence1:"

@@ -21,8 +21,9 @@ import pytest
 from airoagent import Agent, Chunk, ModelInfo, Policy, ScriptedModel, ToolContext, ToolError, ToolOutput, tool
 from airoagent.events import Source
 from airoagent.serving.api import make_app
+from airoagent.serving.driver import Offer
 from tests.running import make_agent
-from tests.serving.running import Browser, follow, running, start
+from tests.serving.running import Browser, follow, page_of, running, start
 from tests.source import ROOT
 
 openai = pytest.importorskip("openai")
@@ -151,9 +152,30 @@ def test_a_step_that_failed_is_not_shown_as_running_when_the_answer_comes() -> N
     assert "broken failed: the line broke" in reasoning and "broken[x]\n" not in reasoning.partition("failed")[2]
 
 
-def test_the_models_are_listed() -> None:
+def test_one_model_is_listed_as_airo() -> None:
     with serving(make_agent(PLAN, look)) as url, client(url) as openai_client:
-        assert [model.id for model in openai_client.models.list()] == ["airo"]
+        (listed,) = openai_client.models.list()
+        assert (listed.id, listed.object, listed.owned_by) == ("airo", "model", "airoagent")
+        assert openai_client.models.retrieve("airo") == listed
+        with pytest.raises(openai.NotFoundError, match="there is no model 'gpt-4o' here: it has airo"):
+            openai_client.models.retrieve("gpt-4o")
+
+
+def test_of_several_models_a_client_chooses_one_by_its_name_and_airo_is_the_first() -> None:
+    def agent_of(name: str) -> Agent:
+        return Agent(
+            EchoModel(), [tool("look", description="Says it.")(lambda text: f"{name} says {text}")], store=False
+        )
+
+    agents = {name: agent_of(name) for name in ("one", "org/two")}
+    offer = Offer(lambda model, folder: agents[model], tuple(agents))
+    with serving(agents["one"], offer=offer) as url, client(url) as openai_client:
+        assert [model.id for model in openai_client.models.list()] == ["airo", "one", "org/two"]
+        assert openai_client.models.retrieve("org/two").id == "org/two"
+        named = {"airo": ("one", "airo"), "one": ("one", "one"), "org/two": ("org/two", "org/two")}
+        for model, (by, reported) in {**named, "gpt-4o": ("one", "airo")}.items():
+            made = openai_client.chat.completions.create(**{**question("q"), "model": model})
+            assert (made.choices[0].message.content, made.model) == (f"{by} says q", reported)
 
 
 def test_the_completion_bears_the_id_of_its_run(tmp_path: Path) -> None:
@@ -171,7 +193,7 @@ def test_a_run_made_through_the_api_is_shown_on_the_page_which_has_a_key_of_its_
         run = ask(f"{server.url}/v1", question("How deep?"), **bearer).json()["id"]
         for path in ("/", f"/runs/{run}", "/api/runs", "/?key=wrong", "/?key=s3cr%3Bt/%26%3D"):
             assert httpx.get(f"{server.url}{path}", headers=bearer, trust_env=False).status_code == 403
-        browser = Browser(server, app)
+        browser = Browser(page_of(server, app))
         assert "depth of the lake: 1,642 m" in browser.ask("GET", f"/runs/{run}")[2]
         follow(browser, start(browser, "Again?"))
         assert [row["question"] for row in json.loads(browser.ask("GET", "/api/runs")[2])["runs"]] == [
@@ -188,7 +210,7 @@ def test_without_a_key_the_api_is_open_to_this_machine_and_the_page_has_a_key_of
         assert ask(f"{server.url}/v1", question("How deep?")).status_code == 200
         for path in ("/", "/?key=", "/api/runs"):
             assert httpx.get(f"{server.url}{path}", trust_env=False).status_code == 403
-        assert Browser(server, app).ask("GET", "/")[0] == 200
+        assert Browser(page_of(server, app)).ask("GET", "/")[0] == 200
     agent.close()
 
 
@@ -263,6 +285,55 @@ def test_a_question_to_the_user_is_the_answer_and_the_next_message_goes_on_with_
         assert said(url, *talk) == "Baikal, yes"
     assert looked == ["lake"]
     agent.close()
+
+
+@contextmanager
+def serve_process(home: Path, *options: str) -> Iterator[tuple[str, str]]:
+    """The addresses of the API and the page of ``airo serve`` in a process of its own, killed at the end."""
+    command = [sys.executable, "-m", "airoagent", "serve", "--port", "0", *options]
+    environment = {**os.environ, "AIRO_HOME": str(home)}
+    with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True, env=environment) as process:
+        try:
+            assert process.stderr is not None
+            yield process.stderr.readline().split()[2], process.stderr.readline().split()[1]
+        finally:
+            process.kill()
+
+
+def test_a_question_to_the_user_can_be_answered_after_the_server_was_killed_and_more_than_once(tmp_path: Path) -> None:
+    plan = ":evidence0: = AskUser[Which lake?]\n:evidence1: = Calculator[1 + 1]\nAnswer: :evidence0: :evidence1:"
+    (tmp_path / "plan.txt").write_text(plan)
+    options = ("-m", f"scripted:{tmp_path / 'plan.txt'}", "-T", "AskUser", "-T", "Calculator")
+    with serve_process(tmp_path, *options) as (url, _):
+        asked = ask(url, question("How deep?")).json()["choices"][0]["message"]["content"]
+        assert asked == "Which lake?"
+    with serve_process(tmp_path, *options) as (url, _):
+        answers = [ask(url, turns("How deep?", asked, said)).json() for said in ("Baikal", "Baikal", "Garda")]
+        assert [one["choices"][0]["message"]["content"] for one in answers] == ["Baikal 2", "Baikal 2", "Garda 2"]
+
+
+def test_a_run_that_asks_on_the_page_is_resumed_there_after_the_server_was_killed(tmp_path: Path) -> None:
+    (tmp_path / "plan.txt").write_text(":evidence0: = AskUser[Which lake?]\nAnswer: :evidence0:")
+    options = ("-m", f"scripted:{tmp_path / 'plan.txt'}", "-T", "AskUser")
+
+    def asked(browser: Browser) -> Any:
+        while not (found := json.loads(browser.ask("GET", f"/runs/{run}/asked")[2])["asked"]):
+            pass
+        return found[0]["input"]
+
+    with serve_process(tmp_path, *options) as (_, page):
+        run = start(browser := Browser(page), "How deep?")
+        assert asked(browser) == "Which lake?"
+    with serve_process(tmp_path, *options) as (_, page):
+        browser = Browser(page)
+        (row,) = json.loads(browser.ask("GET", "/api/runs")[2])["runs"]
+        assert (row["id"], row["status"]) == (run, "interrupted")
+        assert json.loads(browser.ask("POST", f"/runs/{run}/resume", {})[2]) == {"run": run}
+        assert asked(browser) == "Which lake?"
+        assert browser.ask("POST", f"/runs/{run}/resume", {})[0] == 400  # it is in progress
+        assert browser.ask("POST", f"/runs/{run}/asked", {"step": "evidence0", "reply": "Baikal"})[0] == 200
+        assert follow(browser, run)[-1] == {"end": True, "answered": True}
+        assert '"answer": "Baikal"' in browser.ask("GET", f"/runs/{run}")[2]
 
 
 def test_without_records_a_question_to_the_user_is_an_error_that_says_so() -> None:

@@ -22,8 +22,10 @@ pytest.importorskip("mcp", reason="the extra mcp is not installed")
 
 import httpx2
 from mcp import ClientSession, StdioServerParameters
+from mcp.client.client import Client
 from mcp.client.stdio import stdio_client
 from mcp.client.streamable_http import streamable_http_client
+from mcp.types import ElicitResult
 
 
 def with_server(home: Path, use: Callable[[ClientSession], Awaitable[None]], *options: str) -> None:
@@ -142,6 +144,52 @@ def test_mcp_over_http_refuses_whom_the_api_refuses(headers: dict[str, str], sta
     accept = {"Accept": "application/json, text/event-stream", **headers}
     with serving(make_agent(":evidence0: = look[x]\nAnswer: :evidence0:", look), key="secret") as url:
         assert httpx.post(mcp_of(url), json=hello, headers=accept, trust_env=False).status_code == status
+
+
+def answering(action: str, asked: list[str]) -> Any:
+    """What a client does with a question to the user."""
+
+    async def answer(context: Any, params: Any) -> ElicitResult:
+        asked.append(params.message)
+        assert params.requested_schema["required"] == ["answer"]
+        return ElicitResult(action=action, content={"answer": "Baikal"} if action == "accept" else None)
+
+    return answer
+
+
+ASKS = (
+    ":evidence0: = look[lake]\n:evidence1: = AskUser[Which of :evidence0:]\n"
+    ":evidence2: = AskUser[Is :evidence1: in metres?]\nAnswer: :evidence1:, :evidence2:"
+)
+ASKED = ["Which of lake: 1,642 m", "Is Baikal in metres?"]
+
+
+@pytest.mark.parametrize("mode", ["legacy", "auto"])
+@pytest.mark.parametrize(
+    ("action", "answer"),
+    [("accept", "Baikal, Baikal"), ("decline", "the user did not answer: Which of"), ("", "nobody can be asked")],
+)
+def test_a_question_of_the_plan_goes_to_the_user_of_a_client_that_can_ask(
+    tmp_path: Path, mode: str, action: str, answer: str
+) -> None:
+    asked: list[str] = []
+
+    async def use(url: str) -> str:
+        async with (
+            httpx2.AsyncClient(trust_env=False, timeout=30) as http,
+            Client(
+                streamable_http_client(url, http_client=http),
+                mode=mode,
+                elicitation_callback=answering(action, asked) if action else None,
+            ) as client,
+        ):
+            return text_of(await client.call_tool("ask", {"question": "How deep?"}))
+
+    agent = make_agent(ASKS, look, "AskUser", store=tmp_path / "runs.sqlite3")  # type: ignore[arg-type]
+    with serving(agent) as url:
+        assert answer in asyncio.run(asyncio.wait_for(use(mcp_of(url)), 60))
+    assert asked == {"accept": ASKED, "decline": ASKED[:1], "": []}[action]
+    agent.close()
 
 
 def mcp_of(url: str) -> str:

@@ -17,7 +17,7 @@ from airoagent.events import Event, RunStarted, StepFinished
 from airoagent.records.store import Store
 from airoagent.serving.driver import Driven, Offer
 from airoagent.serving.pages import make_page_app
-from tests.serving.running import PLAN, Browser, Gate, browsing, follow, running, shout, start
+from tests.serving.running import PLAN, Browser, Gate, browsing, follow, page_of, running, shout, start
 from tests.source import ROOT
 from tests.view.chromium import Chromium
 
@@ -241,7 +241,7 @@ def test_a_question_may_choose_a_model_and_a_folder_that_the_server_was_started_
 
     app = make_page_app(store, Offer(choose, ("one", "two"), ("books", "letters")))
     with running(app) as server:
-        browser = Browser(server, app)
+        browser = Browser(page_of(server, app))
         parent = done(browser)
         for choice in ({"model": "two"}, {"model": "two", "folder": "letters"}, {"model": "two"}):
             assert browser.ask("POST", "/api/runs", {"question": "q", **choice})[0] == 201
