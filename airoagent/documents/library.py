@@ -28,7 +28,7 @@ from airoagent.text import rank
 __all__ = ["Documents"]
 
 _CANDIDATES = 160  # passages of a folder that are weighed again
-_FREQUENT = 2_000  # passages from which on a word only ranks what rarer words find
+_FREQUENT = 2_000  # passages of a folder from which on a word only ranks what rarer words find
 _COMMON = 20_000  # a word in more passages than this finds nothing by itself where the query has a rarer one
 _SHORT, _LONG = 300, 600  # characters of a result's snippet
 
@@ -112,10 +112,10 @@ class Documents:
                         progress(f"{address(index.folder, b'')}  {refreshed.line}", 0, 0)
             if not terms or n < 1:
                 return ()
-            rarity, sizes = self._rarity(terms)
+            rarity, sizes, own = self._rarity(terms)
             hits: list[tuple[Hit, Index]] = []
-            for index in self._indexes:
-                found = index.best(_expression(terms, rarity, sizes), _CANDIDATES)
+            for index, held in zip(self._indexes, own, strict=True):
+                found = index.best(_expression(terms, rarity, sizes, held), _CANDIDATES)
                 hits += [(hit, index) for hit in rank_pages(found, terms, rarity)]
             hits.sort(key=lambda item: -item[0].score)
             return tuple(_result(hit, index) for hit, index in hits[:n])
@@ -127,26 +127,31 @@ class Documents:
         self._fresh_until[0] = time.monotonic() + (20 * cost if cost > 0.05 else 0.0)
         return done
 
-    def _rarity(self, terms: Sequence[Term]) -> tuple[dict[str, float], dict[str, int]]:
-        """How rare each term is over all folders, and in how many passages it stands (counted up to a limit)."""
+    def _rarity(self, terms: Sequence[Term]) -> tuple[dict[str, float], dict[str, int], list[dict[str, int]]]:
+        """How rare each term is over all folders, and in how many passages it stands (counted up to a limit), in all
+        of them and in each.
+        """
         spreads = [index.spread([term.expression for term in terms], _COMMON + 1) for index in self._indexes]
         total = sum(passages for passages, _ in spreads)
-        sizes = {term.text: sum(found[at] for _, found in spreads) for at, term in enumerate(terms)}
-        return {term.text: term.weight * rank.rarity(sizes[term.text], total) for term in terms}, sizes
+        own = [dict(zip((term.text for term in terms), found, strict=True)) for _, found in spreads]
+        sizes = {term.text: sum(held[term.text] for held in own) for term in terms}
+        return {term.text: term.weight * rank.rarity(sizes[term.text], total) for term in terms}, sizes, own
 
 
-def _expression(terms: Sequence[Term], rarity: Mapping[str, float], sizes: Mapping[str, int]) -> str:
+def _expression(
+    terms: Sequence[Term], rarity: Mapping[str, float], sizes: Mapping[str, int], own: Mapping[str, int]
+) -> str:
     """Any of the words; without those in very many passages, as long as rarer ones are left.
 
-    Where rare words find enough passages, the others only tell which of them are better: to rank all that a frequent
-    word finds takes most of a search.
+    Where words that are rare in the folder (``own``) find enough passages, the others only say which of these are
+    better: to rank all that a frequent word finds takes most of a search.
     """
     found = [term for term in terms if sizes[term.text]]
     usual = [term for term in found if sizes[term.text] <= _COMMON]
-    rare = [term for term in usual if sizes[term.text] <= _FREQUENT]
+    rare = [term for term in usual if own[term.text] <= _FREQUENT]
     if usual or not found:
         any_of = " OR ".join(term.expression for term in usual or terms)
-        if len(rare) == len(usual) or sum(sizes[term.text] for term in rare) < _CANDIDATES:
+        if len(rare) == len(usual) or sum(own[term.text] for term in rare) < _CANDIDATES:
             return any_of
         return f"({' OR '.join(term.expression for term in rare)}) AND ({any_of})"
     return " AND ".join(term.expression for term in sorted(found, key=lambda term: -rarity[term.text])[:3])

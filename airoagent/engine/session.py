@@ -90,8 +90,9 @@ class Records:
 
 @frozen
 class _Kept:
-    """What the runs of a session have in common: worked out once."""
+    """What the runs of a session have in common: worked out once, ``of`` these."""
 
+    of: tuple[object, ...]
     tools: Toolbox
     names: tuple[str, ...]
     careful: frozenset[str]
@@ -143,17 +144,18 @@ class Session:
 
     def _for_all_runs(self) -> _Kept:
         self.start_servers()
-        if self._kept is None:
+        of, kept = (self.offered, self.all_tools, self.policy, self.documents, self.form), self._kept
+        if kept is None or kept.of != of:
             known = self.offered.extended(*self.all_tools.values())
             careful = {tool.name for tool in known.values() if tool.side_effects or not tool.repeatable}
-            self._kept = _Kept(known, tuple(known), frozenset(careful), self._settings())
-        return self._kept
+            self._kept = kept = _Kept(of, known, tuple(known), frozenset(careful), self._settings())
+        return kept
 
     def start_servers(self) -> None:
         """Take in the tools of MCP servers that have not been started yet; blocks until each has started or failed."""
         if self.pending is not None:
             self.offered, self.all_tools = self.pending()
-            self.pending = self._kept = None
+            self.pending = None
 
     def needing(self, names: Iterable[str]) -> Session:
         """The same for a plan that calls these tools: MCP servers are started for it only if one may be theirs."""

@@ -221,6 +221,8 @@ class ToolCalls:
                 if known is None:
                     if bound.guarded or (tool.network and self._provenance.read):
                         given, filled = await self._approval.of(step, tool, text, parts)
+                        if self._tasks.stopping or task in abandoned:
+                            raise asyncio.CancelledError  # the user's yes has come too late
                         self._budget.count_call(tool.name)
                         called = _now()
                     context = self._context(step, tool, filled) if bound.wants_context else None
@@ -349,7 +351,7 @@ class ToolCalls:
         return evidence
 
     def _is_private_in(self, tool: Tool, step: str, sources: tuple[Source, ...], parts: Filled) -> bool:
-        return self._reads(tool, step, sources) or (self._provenance.read and bool(self._provenance.private_in(parts)))
+        return self._reads(tool, step, sources) or bool(self._provenance.private_in(parts))
 
     def _context(self, step: Step, tool: Tool, parts: Filled) -> ToolContext:
         services = self._services

@@ -275,9 +275,13 @@ def _open_gguf(
 def _listens(address: str) -> bool:
     """Whether anything answers at the address of a program; one on another machine is taken to."""
     parts = urlsplit(address)
-    if parts.hostname not in ("127.0.0.1", "localhost", "::1"):
+    try:
+        place = parts.hostname, parts.port or 80
+    except ValueError:  # no port: that is said when it is asked
         return True
-    with suppress(OSError), socket.create_connection((parts.hostname, parts.port or 80), timeout=1):
+    if place[0] not in ("127.0.0.1", "localhost", "::1"):
+        return True
+    with suppress(OSError), socket.create_connection(place, timeout=1):
         return True
     return False
 

@@ -116,7 +116,7 @@ def download(
             raise ModelError(f"{name} contains no model files", "choose another: airo models")
         bar = _counting_bar(f"fetching {name}", sum(size for _, size in files), progress, stopped)
         digests = {entry.rfilename: entry.lfs.sha256 for entry in info.siblings or () if entry.lfs}
-        had = snapshot(name, revision)
+        had = snapshot(name, info.sha or revision)  # a branch may have been at another commit
         for file, _ in files:  # tqdm_class: what is asked for is tqdm's methods, not tqdm.
             digest = None if had is not None and (had / file).exists() else digests.get(file)
             path = hf_hub_download(

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from airoagent.models.base import Chunk
-from airoagent.prompts.own_text import after_thoughts, thoughts_end
+from airoagent.prompts.own_text import THOUGHTS_END, after_thoughts, thoughts_end
 from airoagent.prompts.wrappers import trim_completion
 
 __all__ = ["StopFilter", "ThoughtFilter", "bounded"]
@@ -107,7 +107,8 @@ class ThoughtFilter:
         if self._held is None:
             return "", text
         self._held += text
-        if self._inside and not (">" in text or "]" in text):  # to look through all of them for each word takes long
+        # To look through all of them for each piece takes long: an end mark is shorter than 16 characters.
+        if self._inside and not THOUGHTS_END.search(self._held, len(self._held) - len(text) - 16):
             own, end = "", None
         else:
             own, end = after_thoughts(self._held), thoughts_end(self._held)

@@ -232,7 +232,11 @@ def as_chat(text: str) -> str:
     for system, examples in ((_ANSWER, _ANSWER_EXAMPLES), (_COMPACT_ANSWER, ()), (_CODE, ())):
         if text.startswith(head := f"{Chat(system, examples, '')}"):
             return Chat(system, examples, text.removeprefix(head))
-    if text.startswith((_CALL, _COMPACT_CALL, *(form.before for form in CALL_FORMS.values()))):
+    for form in CALL_FORMS.values():
+        offered, mark, asked = text.removeprefix(form.before).partition(f"{form.after}\n\n")
+        if text.startswith(form.before) and mark:
+            return Chat(f"{form.before}{offered}{form.after}", (), asked)
+    if text.startswith((_CALL, _COMPACT_CALL)):
         system, _, asked = text.rpartition("\n\n")
         return Chat(system, (), asked)
     if text.startswith(_COMPACT_PLAN):

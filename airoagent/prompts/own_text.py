@@ -15,6 +15,7 @@ import re
 __all__ = [
     "NEXT_TURN",
     "THOUGHTS_BEGIN",
+    "THOUGHTS_END",
     "THOUGHT_TAGS",
     "Repeats",
     "after_thoughts",
@@ -41,7 +42,7 @@ _MARKS = (
     ),
 )
 _LONGEST_MARK = max(map(len, _MARKS))
-_THOUGHTS_END = re.compile(rf"</(?:{THOUGHT_TAGS})>|\[/THINK\]|<\|end\|>", re.IGNORECASE)
+THOUGHTS_END = re.compile(rf"</(?:{THOUGHT_TAGS})>|\[/THINK\]|<\|end\|>", re.IGNORECASE)
 _LONE_END = re.compile(rf"</(?:{THOUGHT_TAGS})>|\[/THINK\]", re.IGNORECASE)
 _FINAL_CHANNEL = re.compile(r"(?:<\|start\|>assistant)?<\|channel\|>final<\|message\|>")
 NEXT_TURN = re.compile(
@@ -57,7 +58,7 @@ _LABEL = re.compile(r"\s*(?:#{2,4} ?Response:|ASSISTANT:)[ \t]*\n?")
 
 def closes_thoughts(text: str) -> bool:
     """Whether thoughts end with the end of this text."""
-    return any(found.end() == len(text) for found in _THOUGHTS_END.finditer(text))
+    return any(found.end() == len(text) for found in THOUGHTS_END.finditer(text))
 
 
 def after_thoughts(text: str) -> str:
@@ -78,7 +79,7 @@ def thoughts_end(text: str) -> int | None:
     """Where the thoughts that a text begins with end (0: there are none); None while they go on."""
     start = 0
     while thoughts := THOUGHTS_BEGIN.match(text, start):
-        ended = _THOUGHTS_END.search(text, thoughts.end())
+        ended = THOUGHTS_END.search(text, thoughts.end())
         if ended is None:
             return None
         start = ended.end()

@@ -521,3 +521,10 @@ def test_a_frequent_word_only_ranks_what_rarer_words_find(tmp_path: Path, monkey
     monkeypatch.setattr("airoagent.documents.library._CANDIDATES", 2)
     assert [found.url for found in documents.search("Baikal lake", 9)] == ["docs://lakes/b.txt", "docs://lakes/a.txt"]
     assert len(documents.search("lake", 9)) == 2  # the candidates
+    other = tmp_path / "ponds"
+    other.mkdir()
+    (other / "c.txt").write_text("A pond is a small lake.")
+    both = Documents([folder, other], tmp_path / "cache")  # where it is rare, it finds what it did
+    assert {found.url for found in both.search("Baikal lake", 9)} == {
+        "docs://lakes/a.txt", "docs://lakes/b.txt", "docs://ponds/c.txt"
+    }  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -340,6 +341,44 @@ def test_a_tool_with_side_effects_is_not_called_unless_approved() -> None:
 
     assert run_plan(plan, send, approve=no).status == "failed" and sent == []
     assert run_plan(plan, send, approve=yes).answer == "sent" and sent == ["mail"]
+
+
+def test_a_yes_that_comes_after_the_run_was_stopped_calls_nothing() -> None:
+    sent: list[str] = []
+
+    @tool(side_effects=True)
+    async def send(text: str) -> str:
+        """Sends something."""
+        sent.append(text)
+        return "sent"
+
+    async def main() -> None:
+        asked = asyncio.Event()
+
+        async def late(step, tool, input) -> bool:  # type: ignore[no-untyped-def]
+            asked.set()
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.Event().wait()
+            return True
+
+        agent = make_agent("", send, approve=late)
+        task = asyncio.create_task(agent.aexecute(Plan((Step("evidence0", "", "send", ("mail",)),))))
+        await asked.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(main())
+    assert sent == []
+
+
+def test_a_session_whose_limits_are_changed_runs_with_these_and_records_them() -> None:
+    agent, plan = make_agent("", echo), Plan((Step("evidence0", "", "echo", ("x",)),))
+    assert agent.execute(plan).setting("max_calls") == "0"
+    agent.session.policy = Policy(max_calls=1)
+    two = Plan((*plan.steps, Step("evidence1", "", "echo", ("y",))))
+    run = agent.execute(two)
+    assert run.setting("max_calls") == "1" and isinstance(run.error, LimitReached)
 
 
 def test_no_more_tools_are_called_at_once_than_the_limit() -> None:

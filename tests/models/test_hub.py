@@ -174,6 +174,23 @@ def test_fetches_loads_and_writes_and_finds_it_the_second_time(loopback_hub: tup
 
 
 @pytest.mark.slow
+def test_weights_of_a_newer_commit_are_checked_though_those_of_an_older_one_are_here(
+    loopback_hub: tuple[str, list[str]],
+) -> None:
+    home = hub.cache_folder() / "models--me--changed"
+    older = home / "snapshots" / ("b" * 40)
+    for file, text in (("config.json", "{}"), ("model.safetensors", "old"), ("../../refs/main", older.name)):
+        (older / file).parent.mkdir(parents=True, exist_ok=True)
+        (older / file).write_text(text, encoding="ascii")
+    code = (
+        "from airoagent.models import hub\n"
+        "try:\n    hub.download('me/changed')\n"
+        "except hub.ModelError as error:\n    print(error.message)\n"
+    )
+    assert _run(code, loopback_hub[0]).endswith("is not model.safetensors of me/changed: its digest differs\n")
+
+
+@pytest.mark.slow
 def test_what_cannot_be_fetched_is_one_sentence(loopback_hub: tuple[str, list[str]]) -> None:
     endpoint, _ = loopback_hub
     assert _ask("me/none", endpoint)[0].startswith("3 the hub has no model me/none |")

@@ -20,7 +20,9 @@ from airoagent.models.base import Chunk, Completion, Prompt, Sampling, complete
 from airoagent.models.server.client import ServerModel
 from airoagent.models.server.dialects import DIALECTS
 from airoagent.models.server.stream import estimate_tokens
+from airoagent.models.stopping import ThoughtFilter
 from airoagent.prompts.grammar import Grammar, Rep, Rule, Seq, Text, chars
+from airoagent.prompts.own_text import after_thoughts
 from tests.modelserver import Answer, Handler, as_json, events, failing, first, piece, plain, said, serving
 
 
@@ -267,6 +269,19 @@ def chatted(*deltas: dict[str, Any], finish: str = "stop") -> tuple[str, str]:
 
 
 KELP = "In the kelp."
+
+
+def test_long_thoughts_are_looked_through_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked: list[int] = []
+
+    def after(text: str) -> str:
+        looked.append(len(text))
+        return after_thoughts(text)
+
+    monkeypatch.setattr("airoagent.models.stopping.after_thoughts", after)
+    filter = ThoughtFilter()
+    parts = [filter.feed(piece) for piece in ("<think>", *["a > b [c] "] * 500, "</th", "ink>", KELP)]
+    assert "".join(text for _, text in parts) == KELP and len(looked) <= 4
 
 
 @pytest.mark.parametrize(

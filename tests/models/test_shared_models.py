@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from airoagent.errors import UsageError
 from airoagent.models.catalog import open_model
 from airoagent.models.hub import cache_folder
 from airoagent.models.shared_models import ollama_file, shared_models
@@ -138,6 +139,9 @@ def test_ollamas_file_is_opened_here_where_ollama_does_not_run(home: Path, monke
         assert open_model("ollama:qwen3").info.backend == "server"
     monkeypatch.setenv("OLLAMA_HOST", "http://gpu.example:11434")
     assert open_model("ollama:qwen3").info.backend == "server"
+    monkeypatch.setenv("OLLAMA_HOST", "127.0.0.1:99999")
+    with pytest.raises(UsageError, match="is not a server's address"):
+        open_model("ollama:qwen3")
 
 
 def test_lm_studios_files_are_named_by_their_paths(home: Path) -> None:

@@ -28,6 +28,7 @@ from airoagent.prompts.wrappers import template_wrapper
 from tests.models.test_gguf import LLAMA, whole
 from tests.modelserver import Served, as_json, events, said, serving
 from tests.prompts.walking import Language
+from tests.tiny_adapter import make_tiny_adapter
 
 CHAT = Chat("Be brief.", [("1+1?", "2"), ("2+2?", "4")], "3+3?")
 TOOLS = (("Search", "Searches the web. And more."), ("KnowledgeModel", "Answers a question."))
@@ -263,7 +264,8 @@ def test_a_call_is_asked_for_in_the_form_that_the_model_was_trained_on(name: str
     system = body["messages"][0]["content"]
     assert (run.status, json.loads(run.answer or "")["params"]) == ("done", {"port": "Oban", "metres": True})
     assert ("<tools>\n{" in system, '"parameters": dictionary of' in system) == (name == "hermes", name == "llama")
-    assert as_chat("\n\n".join((system, "High water at Oban?"))) == Chat(system, (), "High water at Oban?")
+    request = "High water at Oban?" if not name else "High water?\n\nIn Oban, I mean."
+    assert as_chat("\n\n".join((system, request))) == Chat(system, (), request)
 
 
 @pytest.mark.parametrize("name", [name for name in CALLS if name])
@@ -286,6 +288,17 @@ def test_a_folder_and_a_file_say_the_form_of_their_template(chat_llama: Path, tm
         file = tmp_path / "x.gguf"
         file.write_bytes(whole({**LLAMA, "general.name": "x", "tokenizer.chat_template": template}))
         assert open_model(str(file)).info.call_form == name
+
+
+def test_an_adapter_is_asked_for_calls_as_when_it_was_trained(chat_llama: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(chat_llama, tmp_path / "qwen"))
+    (folder / "chat_template.jinja").write_text(QWEN, encoding="utf-8")
+    adapter = make_tiny_adapter(folder, tmp_path / "adapter", base=str(folder))
+    assert open_model(str(adapter)).info.call_form == ""
+    files = [tmp_path / "x.gguf", tmp_path / "adapter.gguf"]
+    for file in files:
+        file.write_bytes(whole({**LLAMA, "tokenizer.chat_template": QWEN}))
+    assert open_model(str(files[0]), options={"adapter": str(files[1])}).info.call_form == ""
 
 
 # Sampling.

@@ -132,7 +132,7 @@ class LlamaCppModel:
             self._wrapper.name,
             note,
             style,
-            call_form=call_form_of(self._head.template),
+            call_form="" if self._adapter else call_form_of(self._head.template),
             least_probability=self._least,
         )
 

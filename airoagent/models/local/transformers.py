@@ -134,7 +134,8 @@ class TransformersModel:
         wrapper = self._choose_wrapper(checkpoint)
         trained: Style | None = "compact" if checkpoint is not None and checkpoint.prompt_style == "compact" else None
         style = self._style or trained or style_of(wrapper)
-        form = "" if checkpoint is None else call_form_of(checkpoint.chat_template)
+        # An adapter has learned to call as it was asked when it was trained.
+        form = "" if checkpoint is None or checkpoint.adapter else call_form_of(checkpoint.chat_template)
         return ModelInfo(self._name, "transformers", window, wrapper.name, note, style, call_form=form)
 
     def wrap(self, prompt: str) -> str:
