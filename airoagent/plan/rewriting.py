@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from airoagent.calls.call_forms import without_thoughts
@@ -83,7 +83,7 @@ def read_otherwise(
     given = tuple(given)
     for entries, offset in _readings(text, names):
         for first in _numberings(entries):
-            lines, places = _written(entries, first, lambda at, offset=offset: index.locate(offset + at)[0])
+            lines, places = _written(entries, first, index, offset)
             again = "\n".join(lines) + "\n" * text.endswith("\n")
             draft = Draft(names, limits)
             reader = StatementReader(draft)
@@ -131,7 +131,7 @@ def _numberings(entries: Iterable[Entry]) -> tuple[int | None, ...]:
     return (None,) if any(number is not None for number in numbers) else (None, 1)
 
 
-def _written(entries: Iterable[Entry], first: int | None, line_of: Callable[[int], int]) -> tuple[list[str], list[int]]:
+def _written(entries: Iterable[Entry], first: int | None, index: LineIndex, offset: int) -> tuple[list[str], list[int]]:
     """The lines that the reader of statements knows, and of each the line of the text that it comes from."""
     lines: list[str] = []
     places: list[int] = []
@@ -144,7 +144,7 @@ def _written(entries: Iterable[Entry], first: int | None, line_of: Callable[[int
             line = json.dumps({key: one for key, one in fields.items() if one not in (None, "") or key == "input"})
             count += 1
         lines.append(line)
-        places += [line_of(entry.at)] * (line.count("\n") + 1)
+        places += [index.locate(offset + entry.at)[0]] * (line.count("\n") + 1)
     return lines, [*places, places[-1]]
 
 
