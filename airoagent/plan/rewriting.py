@@ -158,7 +158,6 @@ def other_lines(text: str, names: ToolNames) -> list[Entry]:
     refers = _SOME_REFERENCE.search(text) is not None
     found: list[Entry] = []
     columns: list[str] = []
-    heading = ""
     at = 0
     pending: dict[str, str] = {}
     pending_lines: list[Entry] = []
@@ -186,22 +185,13 @@ def other_lines(text: str, names: ToolNames) -> list[Entry]:
         if take(at, line):
             at = end
             continue
-        key = _heading(line)
-        if key and key not in ANSWER_KEYS:
-            heading, at = key, end
-            continue
-        if heading and line.strip():
-            taken, heading = take(at, f"{heading}: {line.strip()}"), ""
-            if taken:
-                at = end
-                continue
         if line.strip():
             flush()
         call = _bracketed(text, at, names, bare=refers)  # without references, a call alone is an example
         if call:
             step, end = call
             found.append(step)
-        elif key:
+        elif _heads_answer(line):
             found.append(Entry(at, "Answer:"))
         elif "|" in line and (columns := columns or _columns(_cells(line))):
             found += _row(at, line, columns, names)
@@ -297,13 +287,10 @@ _KNOWN = {
 }
 
 
-def _heading(line: str) -> str:
-    """The key that a line is, as a heading or alone: what follows is its value."""
+def _heads_answer(line: str) -> bool:
+    """Whether what follows is the answer: its heading, or its name alone."""
     found = _HEADING.fullmatch(line) if len(line) < 60 else None
-    key = " ".join(found["key"].lower().split()) if found else ""
-    if key in ANSWER_KEYS:
-        return key
-    return key if key in TOOL_KEYS | INPUT_KEYS and line.strip()[:1] in "#*_" and line.strip()[-1:] not in ":：" else ""
+    return found is not None and " ".join(found["key"].lower().split()) in ANSWER_KEYS
 
 
 def _columns(cells: list[str]) -> list[str]:

@@ -56,6 +56,13 @@ def test_steps_keep_their_lines_and_numbers_of_a_list_count() -> None:
     assert [step.line for step in read(TEXTS["braces"]).steps] == [2, 4]
 
 
+def test_numbers_that_are_written_are_counted_from_elsewhere_only_where_they_are_a_list() -> None:
+    listed = "1. Tool: DuckDuckGo / Input: a\n2. Tool: KnowledgeModel / Input: b :evidence0:\nAnswer: :evidence1:"
+    assert [step.id for step in read(listed).steps] == ["evidence0", "evidence1"]
+    with pytest.raises(PlanError):
+        read(listed.replace("2.", "3."))
+
+
 @pytest.mark.parametrize(
     "text",
     [
