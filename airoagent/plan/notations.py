@@ -13,6 +13,7 @@ import ast
 import html
 import json
 import re
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from itertools import accumulate
@@ -298,11 +299,17 @@ def _walk(value: Any, name: str, resolve: Resolve, depth: int) -> Iterator[Entry
     yield from answers
 
 
+_ASSIGNED_CALL = re.compile(r"^\w+ ?= ?(?:await )?[A-Za-z][\w.]*\(", re.MULTILINE)
+
+
 def python_entries(text: str, resolve: Resolve) -> list[Entry] | None:
     """The steps of a Python program of assignments, whose variables are the references."""
     start, end = _fenced(text)
     body = text[start:end]
-    with suppress(SyntaxError, ValueError, RecursionError, MemoryError):
+    if not _ASSIGNED_CALL.search(body):
+        return None
+    with suppress(SyntaxError, ValueError, RecursionError, MemoryError), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of what is no program
         return _python_steps(ast.parse(body), body, start, resolve)
     return None
 

@@ -100,3 +100,9 @@ def test_what_is_no_plan_or_is_cut_stays_refused(text: str) -> None:
 def test_a_long_text_that_means_nothing_is_refused_without_a_search_from_each_of_its_places(unit: str) -> None:
     with pytest.raises(PlanError):  # took minutes
         parse_plan(f"I do not know.\n{unit * (60_000 // len(unit))}x", ["DuckDuckGo"])
+
+
+def test_a_text_that_python_would_warn_of_is_refused_without_a_word(recwarn: pytest.WarningsRecorder) -> None:
+    with pytest.raises(PlanError):
+        parse_plan("x = DuckDuckGo('a')\nprint(1if x else '\\d')", ["DuckDuckGo"])
+    assert not recwarn.list
