@@ -302,7 +302,7 @@ def _columns(cells: list[str]) -> list[str]:
 
 
 def _cells(line: str) -> list[str]:
-    return [cell.strip(" *_`") for cell in re.split(r"(?<!\\)\|", line.strip().strip("|"))]
+    return [cell.strip(" *_`") for cell in re.split(r"(?<!\\)\|", line.strip().removeprefix("|").removesuffix("|"))]
 
 
 def _row(at: int, line: str, columns: list[str], names: ToolNames) -> list[Entry]:
@@ -326,7 +326,7 @@ def _row(at: int, line: str, columns: list[str], names: ToolNames) -> list[Entry
             return [Entry(at, "", tool, clean_input(whole["raw"], 0, []), int(own[0]) if own else number, thought)]
         if call:
             return [call[0]._replace(at=at, number=number if call[0].number is None else call[0].number)]
-    if "tool" in parts and names.resolve(parts["tool"]):
+    if "tool" in parts:
         return [Entry(at, "", parts["tool"], clean_input(parts.get("input", ""), 0, []), number, thought)]
     return [Entry(at, line)]
 
