@@ -118,9 +118,7 @@ def test_a_server_that_does_not_start_is_a_problem_and_exit_5(airo: Airo, server
     assert both.code == 5 and "zoo: 3 tools" in both.out and "gone: 0 tools" in both.out
 
 
-def test_a_linked_config_file_stays_linked_and_passwords_are_not_listed(
-    airo: Airo, tmp_path: Path
-) -> None:
+def test_a_linked_config_file_stays_linked_and_passwords_are_not_listed(airo: Airo, tmp_path: Path) -> None:
     own, link = tmp_path / "own.toml", tmp_path / "link.toml"
     own.write_text("")
     link.symlink_to(own)
