@@ -15,7 +15,7 @@ import asyncio
 import csv
 import operator
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import suppress
 from decimal import Decimal
 from fractions import Fraction
@@ -116,9 +116,7 @@ async def _open(query: str, context: ToolContext) -> tuple[str, Source | None, s
     name = scheme + name
     if not name.strip():
         raise ToolError("the input names no table", "write FILE: max COLUMN")
-    if context.documents is None:
-        raise ToolError("there are no documents with tables", "name a file or a folder with --docs")
-    for address in await _addresses(name.strip().strip("\"'"), context):
+    async for address in _addresses(name.strip().strip("\"'"), context):
         try:
             response = await context.fetch.fetch(address)
             if response.truncated or len(response.body) >= _MOST_READ:
@@ -130,22 +128,23 @@ async def _open(query: str, context: ToolContext) -> tuple[str, Source | None, s
     raise ToolError(f"there is no document called {name.strip()[:80]!r}", "DocumentSearch finds names of documents")
 
 
-async def _addresses(name: str, context: ToolContext) -> list[str]:
-    """Addresses that a document of this name may have."""
+async def _addresses(name: str, context: ToolContext) -> AsyncIterator[str]:
+    """Addresses that a document of this name may have; a search, which may have to read them all, comes last."""
     documents = context.documents
-    if documents is None or name.startswith("docs://"):
-        return [name]
-    addresses = [f"{folder}{quote(name)}" for folder in documents.addresses]
-    addresses += [
-        folder.rstrip("/") for folder in documents.addresses if folder.rstrip("/").endswith(f"/{quote(name)}")
-    ]
-    found = await asyncio.to_thread(documents.search, re.sub(r"[\W_]+", " ", name), 20)
-    last = [(result.url, result.url.partition("#")[0].rpartition("/")[2].lower()) for result in found]
+    if documents is None:
+        raise ToolError("there are no documents with tables", "name a file or a folder with --docs")
+    if name.startswith("docs://"):
+        yield name
+        return
+    for folder in documents.addresses:
+        yield f"{folder}{quote(name)}"
+        if folder.rstrip("/").endswith(f"/{quote(name)}"):
+            yield folder.rstrip("/")
     own = quote(name.rpartition("/")[2]).lower()
-    return [
-        *addresses,
-        *(url for url, end in last if end in (own, f"{own}.csv", f"{own}.tsv", f"{own}.xlsx", f"{own}.md")),
-    ]
+    ends = (own, f"{own}.csv", f"{own}.tsv", f"{own}.xlsx", f"{own}.md")
+    for result in await asyncio.to_thread(documents.search, re.sub(r"[\W_]+", " ", name), 20):
+        if result.url.partition("#")[0].rpartition("/")[2].lower() in ends:
+            yield result.url
 
 
 def _tables(text: str) -> Iterator[_Table]:

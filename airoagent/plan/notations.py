@@ -275,6 +275,9 @@ def _walk(value: Any, name: str, resolve: Resolve, depth: int) -> Iterator[Entry
     if depth > _MOST_DEPTH:
         return
     if isinstance(value, list):
+        names = [str(key) for one in value if isinstance(one, dict) and len(one) == 1 for key in one]
+        if any(map(resolve, names)) and not all(resolve(one) or _key(one) in ANSWER_KEYS for one in names):
+            return  # one of the steps is of a tool that there is not
         for one in value:
             yield from _walk(one, name, resolve, depth + 1)
     if not isinstance(value, dict):

@@ -86,6 +86,7 @@ def test_numbers_that_are_written_are_counted_from_elsewhere_only_where_they_are
         "<plan><tool>DuckDuckGo</tool><input>x</input></plan></think>I do not know.",
         "So:\n<think>\n```yaml\n- tool: DuckDuckGo\n  input: x #E1\n```\n</think>\nI do not know.",
         "Tool | Input\n--- | ---\nDuckDuckGo | a\nMissing | b\nKnowledgeModel | c #E0\n\nAnswer: #E1",
+        "steps:\n- DuckDuckGo: a\n- Missing: b\n- KnowledgeModel: c :evidence0:\nanswer: :evidence2:",
         "<DuckDuckGo>a</DuckDuckGo>\n<Missing>b</Missing>\n<answer>#E1</answer>",
         "#E1 = DuckDuckGo{a}\n#E3 = DuckDuckGo{b}\nAnswer: #E2",
     ],
