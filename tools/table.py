@@ -15,7 +15,8 @@ import asyncio
 import csv
 import operator
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import suppress
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any, NamedTuple
@@ -23,6 +24,7 @@ from urllib.parse import quote
 
 from airoagent import Evidence, FetchError, Source, ToolContext, ToolError, ToolOutput, tool
 
+_MOST_READ = 8 * 1024 * 1024  # bytes of a document of text: the rest is not read
 _MOST_SHOWN = 50  # rows of an answer
 _OPERATIONS = {
     **dict.fromkeys(("max", "maximum", "highest", "largest", "most"), "max"),
@@ -41,8 +43,11 @@ _SIGNS = r"<=|>=|!=|<>|==|=|<|>|≤|≥|≠|is not|is|contains|starts with|ends 
 _CONDITION = re.compile(
     rf"\s*(?P<column>.+?)\s*(?P<sign>(?<!\w)(?:{_SIGNS})(?!\w)|[<>=!]=?)\s*(?P<value>.+)", re.IGNORECASE
 )
-_FIGURE = re.compile(r"[-+−]?\d[\d.,'\u00a0\u202f ]*(?:[eE][-+]?\d{1,3})?")
+_OR = re.compile(rf"\sor\s.*(?:\s(?:{_SIGNS})\s|[<>=])", re.IGNORECASE)
+_FIGURE = re.compile(r"[-+−]?\d[\d.,'\u00a0\u202f ]*(?:[eE][-+]?\d{1,2}(?!\d))?")
+_LONGEST_CELL = 60  # characters of one with a number
 _DATE = re.compile(r"\d{4}-\d{2}(?:-\d{2})?(?:[T ].*)?")
+_OTHER_DATE = re.compile(r"\d{1,2}[/.]\d{1,2}[/.]\d{2,4}")
 _RULE = re.compile(r"[|:\- +=]+")
 _DESCRIPTION = (
     "Reads a table (CSV, spreadsheet, Markdown) as records. The input is the file's name, a colon and what is wanted: "
@@ -54,6 +59,7 @@ _DESCRIPTION = (
 class _Table(NamedTuple):
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
+    wide: int = 0  # rows whose last cells have no column
 
 
 class _Condition(NamedTuple):
@@ -69,6 +75,12 @@ async def table(query: str, context: ToolContext) -> ToolOutput:
     if nothing is not None:
         return nothing
     text, source, wanted = await _open(query, context)
+    answer, note, answered = await asyncio.to_thread(_asked, text, wanted)
+    return ToolOutput(answer, (source,) if source else (), note, answered=answered)
+
+
+def _asked(text: str, wanted: str) -> tuple[str, str, bool]:
+    """The answer, a note to it, and whether it says something."""
     tables = list(_tables(text))
     if not tables:
         raise ToolError("there is no table in it", "name a file with a table, e.g. Table[prices.csv: max price]")
@@ -81,9 +93,11 @@ async def table(query: str, context: ToolContext) -> ToolOutput:
             f"the table has no column {missing[:60]!r}", f"its columns are: {', '.join(tables[0].columns)[:300]}"
         )
     chosen = max(fitting, key=lambda one: len(one.rows))
-    rows = [row for row in chosen.rows if all(_holds(chosen, row, one) for one in conditions)]
+    tests = [_test(chosen, one) for one in conditions]
+    rows = [row for row in chosen.rows if all(holds(row) for holds in tests)]
     answer, note = _answer(chosen, rows, operation, columns, group)
-    return ToolOutput(answer, (source,) if source else (), note, answered=bool(rows) or operation == "count")
+    wide = f"{chosen.wide} rows have more cells than there are columns" if chosen.wide else ""
+    return answer, "; ".join(filter(None, (note, wide))), bool(rows) or operation == "count"
 
 
 # The table ---------------------------------------------------------------------------------------------------------
@@ -102,64 +116,63 @@ async def _open(query: str, context: ToolContext) -> tuple[str, Source | None, s
     name = scheme + name
     if not name.strip():
         raise ToolError("the input names no table", "write FILE: max COLUMN")
-    if context.documents is None:
-        raise ToolError("there are no documents with tables", "name a file or a folder with --docs")
-    for address in await _addresses(name.strip().strip("\"'"), context):
+    async for address in _addresses(name.strip().strip("\"'"), context):
         try:
-            page = await context.fetch.read(await context.fetch.fetch(address))
+            response = await context.fetch.fetch(address)
+            if response.truncated or len(response.body) >= _MOST_READ:
+                raise ToolError(f"{name.strip()[:80]} is too large to be read whole", "split the file")
+            page = await context.fetch.read(response)
         except FetchError:
             continue
         return page.text, Source(page.url, page.title or name.strip()), wanted
     raise ToolError(f"there is no document called {name.strip()[:80]!r}", "DocumentSearch finds names of documents")
 
 
-async def _addresses(name: str, context: ToolContext) -> list[str]:
-    """Addresses that a document of this name may have."""
+async def _addresses(name: str, context: ToolContext) -> AsyncIterator[str]:
+    """Addresses that a document of this name may have; a search, which may have to read them all, comes last."""
     documents = context.documents
-    if documents is None or name.startswith("docs://"):
-        return [name]
-    addresses = [f"{folder}{quote(name)}" for folder in documents.addresses]
-    addresses += [
-        folder.rstrip("/") for folder in documents.addresses if folder.rstrip("/").endswith(f"/{quote(name)}")
-    ]
-    found = await asyncio.to_thread(documents.search, re.sub(r"[\W_]+", " ", name), 20)
-    last = [(result.url, result.url.partition("#")[0].rpartition("/")[2].lower()) for result in found]
+    if documents is None:
+        raise ToolError("there are no documents with tables", "name a file or a folder with --docs")
+    if name.startswith("docs://"):
+        yield name
+        return
+    for folder in documents.addresses:
+        yield f"{folder}{quote(name)}"
+        if folder.rstrip("/").endswith(f"/{quote(name)}"):
+            yield folder.rstrip("/")
     own = quote(name.rpartition("/")[2]).lower()
-    return [
-        *addresses,
-        *(url for url, end in last if end in (own, f"{own}.csv", f"{own}.tsv", f"{own}.xlsx", f"{own}.md")),
-    ]
+    ends = (own, f"{own}.csv", f"{own}.tsv", f"{own}.xlsx", f"{own}.md")
+    for result in await asyncio.to_thread(documents.search, re.sub(r"[\W_]+", " ", name), 20):
+        if result.url.partition("#")[0].rpartition("/")[2].lower() in ends:
+            yield result.url
 
 
 def _tables(text: str) -> Iterator[_Table]:
-    """The tables in a text: runs of lines with bars, or with the same number of tabs, semicolons or commas."""
-    run: list[list[str]] = []
-    sign = ""
-    for line in [*text.splitlines(), ""]:
-        bare = line.strip()
-        if run and "|" in bare and _RULE.fullmatch(bare):
-            continue
-        cells = _cells(bare, sign) if sign else []
-        if len(cells) < 2 or (sign != "|" and len(cells) != len(run[0])):
-            if len(run) > 1:
-                yield _made(run)
-            run, sign = [], next((one for one in "|\t;," if bare.count(one)), "")
-            cells = _cells(bare, sign) if sign else []
-        if len(cells) > 1:
-            run.append(cells)
+    """The tables in a text, one in a paragraph at most: lines with bars, tabs, semicolons or commas."""
+    for paragraph in re.split(r"\n[ \t]*\n", text):
+        lines = paragraph.splitlines()
+        for at, line in enumerate(lines[:-1]):
+            sign = next((one for one in "|\t;," if one in line and (one == "|" or one in lines[at + 1])), "")
+            if sign:
+                with suppress(csv.Error):  # a cell of more than 128 kB
+                    yield _made(_rows(lines[at:], sign))
+                break
 
 
-def _cells(line: str, sign: str) -> list[str]:
-    if sign == "|":
-        inner = line.removeprefix("|").removesuffix("|") if line.startswith("|") else line
-        return [cell.strip(" *`").replace("\\|", "|") for cell in re.split(r"(?<!\\)\|", inner)] if "|" in line else []
-    return [cell.strip() for cell in next(csv.reader([line], delimiter=sign, skipinitialspace=True), [])]
+def _rows(lines: list[str], sign: str) -> list[list[str]]:
+    if sign != "|":
+        return [[cell.strip() for cell in row] for row in csv.reader(lines, delimiter=sign, skipinitialspace=True)]
+    edge = 1 if lines[0].lstrip().startswith("|") else 0  # else a bar in front follows an empty cell
+    split = [re.split(r"(?<!\\)\|", line.strip())[edge:] for line in lines if not _RULE.fullmatch(line)]
+    return [[cell.strip(" *`").replace("\\|", "|") for cell in row] for row in split]
 
 
-def _made(run: list[list[str]]) -> _Table:
-    columns = tuple(name or f"column {at}" for at, name in enumerate(run[0], 1))
+def _made(rows: list[list[str]]) -> _Table:
+    head = rows[0] if rows[0][-1] else rows[0][:-1]  # after the bar at the end of a line there is nothing
+    columns = tuple(name or f"column {at}" for at, name in enumerate(head, 1))
     width = len(columns)
-    return _Table(columns, tuple(tuple((row + [""] * width)[:width]) for row in run[1:]))
+    wide = sum(any(row[width:]) for row in rows)
+    return _Table(columns, tuple(tuple((row + [""] * width)[:width]) for row in rows[1:]), wide)
 
 
 def _bare(name: str) -> str:
@@ -201,6 +214,8 @@ def _parsed(wanted: str) -> tuple[str, list[str], list[_Condition], str]:
         elif word == "and" and not conditions and not before:
             columns.append(piece)
         elif found := _CONDITION.fullmatch(piece):
+            if _OR.search(found["value"]):
+                raise ToolError("conditions cannot be joined with or", "ask for each alone")
             sign = {"==": "=", "is": "=", "<>": "!=", "≠": "!=", "is not": "!=", "≤": "<=", "≥": ">="}
             own = " ".join(found["sign"].lower().split())
             conditions.append(
@@ -213,21 +228,23 @@ def _parsed(wanted: str) -> tuple[str, list[str], list[_Condition], str]:
     return operation, columns, conditions, group
 
 
-def _holds(table: _Table, row: tuple[str, ...], condition: _Condition) -> bool:
+def _test(table: _Table, condition: _Condition) -> Callable[[tuple[str, ...]], bool]:
+    """Whether a row meets a condition."""
     at = _column(table, condition.column)
     assert at is not None
-    cell, sign = row[at], condition.sign
+    sign, value = condition.sign, condition.value
     if sign == "between":
-        low, _, high = condition.value.partition(" and ")
-        return _compared(cell, low, operator.ge) and _compared(cell, high, operator.le)
+        first, _, last = value.partition(" and ")
+        above, below = _compared(first, ">="), _compared(last, "<=")
+        return lambda row: above(row[at]) and below(row[at])
     words = {"contains": str.__contains__, "starts with": str.startswith, "ends with": str.endswith}
     if sign in words:
-        return bool(words[sign](cell.lower(), condition.value.lower()))
-    return _compared(cell, condition.value, _COMPARISONS[sign], sign == "!=")
+        return lambda row: bool(words[sign](row[at].lower(), value.lower()))
+    holds = _compared(value, sign)
+    return lambda row: holds(row[at])
 
 
-_Holds = Callable[[Any, Any], bool]
-_COMPARISONS: dict[str, _Holds] = {
+_COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
     "=": operator.eq,
     "!=": operator.ne,
     "<": operator.lt,
@@ -237,21 +254,27 @@ _COMPARISONS: dict[str, _Holds] = {
 }
 
 
-def _compared(cell: str, value: str, holds: _Holds, unlike: bool = False) -> bool:
+def _compared(value: str, sign: str) -> Callable[[str], bool]:
     """Compare as numbers where both are, else as texts; dates in ISO's order are texts that compare as dates."""
-    one, other = _number(cell), _number(value)
-    if one is not None and other is not None and not (_DATE.fullmatch(cell) and _DATE.fullmatch(value)):
-        return holds(one, other)
-    if not cell.strip():
-        return unlike
-    return holds(cell.casefold(), value.casefold())
+    holds, other, text = _COMPARISONS[sign], _number(value), value.casefold()
+
+    def test(cell: str) -> bool:
+        one = _number(cell) if other is not None else None
+        if one is not None:
+            return holds(one, other)
+        if sign not in ("=", "!=") and (_OTHER_DATE.fullmatch(cell) or _OTHER_DATE.fullmatch(value)):
+            raise ToolError(f"only dates like 2024-03-01 can be compared, not {cell[:20]}", "list the rows instead")
+        return holds(cell.casefold(), text) if cell else sign == "!="
+
+    return test
 
 
 def _number(cell: str) -> Fraction | None:
-    """The one figure of a cell: `1,240.50`, `€ 1.240,50`, `12 %`; None for words, dates and several figures."""
-    found = _FIGURE.findall(cell)
-    rest = _FIGURE.sub("", cell)
-    if len(found) != 1 or _DATE.fullmatch(cell.strip()) or len(re.findall(r"[^\W\d_]+", rest)) > 2:
+    """The one figure of a cell: `1,240.50`, `€ 1.240,50`, `12 %`; None for words, dates, formulas, several figures."""
+    if cell.isascii() and cell.isdigit() and len(cell) <= _LONGEST_CELL:
+        return Fraction(int(cell))
+    found = _FIGURE.findall(cell) if len(cell) <= _LONGEST_CELL and cell[:1] not in ("=", "(") else []
+    if len(found) != 1 or _DATE.fullmatch(cell) or len(re.findall(r"[^\W\d_]+", _FIGURE.sub("", cell))) > 2:
         return None
     text = re.sub(r"['\s]", "", found[0]).replace("−", "-").rstrip(".,")
     comma, point = text.rfind(","), text.rfind(".")
@@ -259,10 +282,10 @@ def _number(cell: str) -> Fraction | None:
         text = text.replace("," if point > comma else ".", "").replace(",", ".")
     elif re.fullmatch(r"[-+]?\d{1,3}(?:,\d{3})+", text):
         text = text.replace(",", "")
-    elif text.count(".") > 1:
+    elif re.fullmatch(r"[-+]?\d{1,3}(?:\.\d{3}){2,}", text):
         text = text.replace(".", "")
     text = text.replace(",", ".")
-    return Fraction(Decimal(text)) if re.fullmatch(r"[-+]?\d+(?:\.\d+)?(?:[eE][-+]?\d{1,3})?", text) else None
+    return Fraction(Decimal(text)) if re.fullmatch(r"[-+]?\d+(?:\.\d+)?(?:[eE][-+]?\d{1,2})?", text) else None
 
 
 # The answer --------------------------------------------------------------------------------------------------------
@@ -298,6 +321,12 @@ def _answer(
     values = [(value, row) for row in rows if (value := _value(row[at])) is not None]
     if not values or len({type(value) for value, _ in values}) > 1:
         raise ToolError(f"the column {table.columns[at]!r} contains no numbers in these rows", "choose another column")
+    units = sorted({_unit(row[at]) for _, row in values if not _DATE.fullmatch(row[at])} - {""})
+    if len(units) > 1:
+        raise ToolError(
+            f"the column {table.columns[at]!r} has several units: {', '.join(units)[:100]}",
+            f"choose the rows of one: where {table.columns[at]} contains {units[0]}",
+        )
     empty = len(rows) - len(values)
     note = f"{empty} of {len(rows)} rows have no number there" if empty else ""
     if operation in ("max", "min"):
@@ -314,7 +343,12 @@ def _answer(
 
 
 def _value(cell: str) -> Fraction | str | None:
-    return cell.strip() if _DATE.fullmatch(cell.strip()) else _number(cell)
+    return cell if _DATE.fullmatch(cell) else _number(cell)
+
+
+def _unit(cell: str) -> str:
+    """What stands at a figure: kg, €, %."""
+    return "".join(re.findall(r"[^\W\d_]+|[%€$£¥]", _FIGURE.sub("", cell))).casefold()
 
 
 def _left_out(count: int) -> str:

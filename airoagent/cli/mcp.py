@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import tomllib
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,8 @@ __all__ = ["mcp_command"]
 _config_option = click.option(
     "--config", "config_file", metavar="FILE", help="Use this config file instead of your own."
 )
+
+_CREDENTIALS = re.compile("//[^/@]*@")
 
 
 @click.group("mcp")
@@ -49,7 +52,7 @@ def add(
       airo mcp add --env 'KEY=$TEAM_KEY' team https://mcp.example/mcp
       airo mcp check files
     """
-    file = Path(config_file).expanduser() if config_file else config_folder() / "config.toml"
+    file = (Path(config_file).expanduser() if config_file else config_folder() / "config.toml").resolve()
     given = server[1:] if server[0] == "--" else server
     is_address = len(given) == 1 and given[0].startswith(("http://", "https://"))
     table: dict[str, object] = {"url": given[0]} if is_address else {"command": list(given)}
@@ -83,7 +86,7 @@ def add(
 
 def _table(server: McpServer) -> str:
     """The server's table; a JSON string is a TOML string, too."""
-    lines = [f"[mcp.servers.{server.name}]"]
+    lines = [f"[mcp.servers.{server.name if server.name.isascii() else json.dumps(server.name, ensure_ascii=False)}]"]
     if server.command:
         lines.append(f"command = {json.dumps(server.command, ensure_ascii=False)}")
     else:
@@ -104,12 +107,13 @@ def _servers(config_file: str | None) -> tuple[McpServer, ...]:
 @json_lines_option
 @_config_option
 def list_(as_json: bool, config_file: str | None) -> None:
-    """List the servers of the config file, without starting any. Values of variables are not shown."""
+    """List the servers of the config file, without starting any. Values of variables and passwords are not shown."""
     servers = _servers(config_file)
     for server in servers:
+        server = replace(server, url=_CREDENTIALS.sub("//", server.url))
         if as_json:
             record = asdict(server) | {"env": [key for key, _ in server.env]}
-            click.echo(json.dumps({key: value for key, value in record.items() if value not in ("", None, [])}))
+            click.echo(json.dumps({key: value for key, value in record.items() if value not in ("", None, [], ())}))
         else:
             click.echo(f"{server.name:<20} {plain(server.url or ' '.join(server.command), 110)}")
     if not servers:

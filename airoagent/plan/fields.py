@@ -40,8 +40,7 @@ _REFERENCE = re.compile(r"[:：]?(?:evidence|#?e)?[ _-]?([0-9]{1,9})[:：]?", re
 _RULE = re.compile(r"[|:\- ]++")
 _SEPARATOR = re.compile("[:：=]")
 _LEAD = re.compile(r"[\s>*_-]*+([0-9]{1,4})[.)]")
-_BLOCK_SIGNS = ("|", "|-", "|+", ">", ">-", ">+")  # `rewriting` reads the whole again
-_LONG_QUOTES = ('"""', "'''")
+_BLOCK_SIGNS = ("|", "|-", "|+", ">", ">-", ">+", '"""', "'''")  # `rewriting` reads the whole again
 _MARKS = "*_` \t"
 
 
@@ -82,8 +81,8 @@ class FieldReader:
             else:
                 value += comma + rest
             return self._take_tool(value.strip("\"'"), found["number"], at, line)
-        if found and key in INPUT_KEYS and (value in _BLOCK_SIGNS or value.startswith(_LONG_QUOTES)):
-            self._draft.fail(at, "syntax", "The input is a block of YAML or TOML, and the rest is not.")
+        if found and key in INPUT_KEYS and value in _BLOCK_SIGNS:
+            self._draft.fail(at, "syntax", "The input is a block of several lines, which fields do not have.")
         if found and key in INPUT_KEYS and value and self._input is None:
             if self._tool:
                 self._input, self._place, taken = value, at, True

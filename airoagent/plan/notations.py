@@ -1,4 +1,4 @@
-"""Plans in notations that the reader of statements does not know: XML, TOML, YAML, JSON of another shape, Python.
+"""Plans in notations that the reader of statements does not know: XML, YAML, JSON of another shape, Python.
 
     >>> [entry.tool for entry in xml_entries("<step><tool>Search</tool><input>otters</input></step>", str) or ()]
     ['Search']
@@ -13,12 +13,15 @@ import ast
 import html
 import json
 import re
-import tomllib
+import warnings
 from collections.abc import Callable, Iterator
+from contextlib import suppress
+from itertools import accumulate
 from typing import Any, NamedTuple
 
 from airoagent.calls.yaml_text import Unreadable, read_documents
 from airoagent.plan.fields import INPUT_KEYS, NUMBER_KEYS, THOUGHT_KEYS, TOOL_KEYS
+from airoagent.prompts.own_text import THOUGHT_TAGS
 
 __all__ = ["ANSWER_KEYS", "Entry", "data_entries", "python_entries", "xml_entries"]
 
@@ -38,6 +41,10 @@ class Entry(NamedTuple):
     input: str = ""
     number: int | None = None
     thought: str = ""
+
+    @property
+    def is_answer(self) -> bool:
+        return self.line.startswith('{"answer"')
 
 
 def _key(name: object) -> str:
@@ -95,9 +102,10 @@ _TAG = re.compile(
 )
 _ATTRIBUTE = re.compile(r"([\w-]+)\s*=\s*(?:\"([^\"]*)\"|'([^']*)')")
 _PARAMETER = frozenset({"parameter", "param", "argument", "arg"})
+_THINKS = re.compile(THOUGHT_TAGS)
 _LEAVES = TOOL_KEYS | INPUT_KEYS | THOUGHT_KEYS | ANSWER_KEYS | NUMBER_KEYS | _PARAMETER
 _ONLY_CHILDREN = re.compile(r"(?:\s*<([A-Za-z_][\w-]*)>[^<]*</\1>)+\s*")
-_STATEMENT = re.compile(r"[0-9]:?\s*=\s*[A-Za-z].*[\[(]")
+_STATEMENT = re.compile(r"[0-9]:? ?= ?[A-Za-z][\w .-]{0,80}[\[(]")
 _CDATA = re.compile(r"<!\[CDATA\[(.*)\]\]>", re.DOTALL)
 _CHILD = re.compile(r"<([A-Za-z_][\w-]*)>([^<]*)</\1>")
 
@@ -106,6 +114,12 @@ def _plain(text: str) -> str:
     """The text of an element, as it was before it was written in XML."""
     cdata = _CDATA.fullmatch(text.strip())
     return cdata[1] if cdata else html.unescape(text)
+
+
+def _lone(text: str, tag: re.Match[str]) -> bool:
+    """Whether an element holds nothing but text."""
+    end = text.find("<", tag.end())
+    return end > tag.end() and text.startswith(f"</{tag['name']}>", end)
 
 
 def xml_entries(text: str, resolve: Resolve) -> list[Entry] | None:
@@ -118,8 +132,8 @@ def xml_entries(text: str, resolve: Resolve) -> list[Entry] | None:
         if after is None:
             return None
         at = after
-    if elements.within:
-        return None  # cut
+    if elements.within or elements.unknown:
+        return None  # cut, or a step of a tool that there is not
     elements.flush(len(text))
     elements.between(at, text[at:].strip())
     return elements.found
@@ -131,6 +145,7 @@ class _Elements:
     def __init__(self, text: str, resolve: Resolve) -> None:
         self.found: list[Entry] = []
         self.within = ""
+        self.unknown = self._named = False
         self._text, self._resolve, self._fields = text, resolve, _Fields()
 
     def flush(self, place: int) -> None:
@@ -149,7 +164,10 @@ class _Elements:
 
     def end(self, tag: re.Match[str]) -> int:
         """Take the tag that ends an element; returns where to read on."""
-        if _key(tag["name"]) == self.within:
+        if _THINKS.fullmatch(_key(tag["name"])):  # what came before were thoughts, begun by the prompt
+            self.found.clear()
+            self._fields, self.within = _Fields(), ""
+        elif _key(tag["name"]) == self.within:
             self.flush(tag.start())
             self.within = ""
         return tag.end()
@@ -159,12 +177,15 @@ class _Elements:
         text, key, at = self._text, _key(tag["name"]), tag.end()
         attributes = {_key(one[1]): _plain(one[2] or one[3] or "") for one in _ATTRIBUTE.finditer(tag[0])}
         own_tool = key not in TOOL_KEYS and self._resolve(tag["name"]) is not None
-        leaf = own_tool or key in _LEAVES
+        thinks = _THINKS.fullmatch(key) is not None
+        leaf = own_tool or thinks or key in _LEAVES
         close = -1 if tag["empty"] or not leaf else text.find(f"</{tag['name']}>", at)
         if leaf and close < 0 and not attributes:
             return None
+        self._named = self._named or own_tool
+        self.unknown = self.unknown or (self._named and not (leaf or self.within or tag["empty"]) and _lone(text, tag))
         value = text[at:close] if close >= 0 else ""
-        holds_steps = not own_tool and key not in INPUT_KEYS and _TAG.search(value)
+        holds_steps = not (own_tool or thinks) and key not in INPUT_KEYS and _TAG.search(value)
         if close < 0 or holds_steps or attributes.keys() & TOOL_KEYS:
             self.flush(tag.start())
             self.within, self._fields.at = key, tag.start()
@@ -203,25 +224,23 @@ class _Elements:
             fields.take(key, given, self._resolve)
 
 
-_FENCED = re.compile(
-    r"^[ \t]*(?:`{3,}|~{3,})[\w.+-]*[ \t]*\n(.*?)^[ \t]*(?:`{3,}|~{3,})[ \t]*$", re.DOTALL | re.MULTILINE
-)
-_ANSWER_LINE = re.compile(r"^\W{0,4}(?:final )?answer\W{0,3}:\W{0,3}[:#]\w+:?\W*$", re.IGNORECASE | re.MULTILINE)
+_OPENS = re.compile(r"^[ \t]*(?:`{3,}|~{3,})[\w.+-]*[ \t]*\n", re.MULTILINE)
+_CLOSES = re.compile(r"^[ \t]*(?:`{3,}|~{3,})[ \t]*$", re.MULTILINE)
 _REFERENCE = re.compile(r"[#:]E(?:vidence)?[ _-]?[0-9]", re.IGNORECASE)
-_TOML_HEAD = re.compile(r"\s*\[\[?[\w.-]+\]\]?[ \t]*\n")
 _PLAIN_VALUE = re.compile(r"^([ \t]*(?:- )*[\w\"' ]{1,64}:[ \t]+)([^\s\"'|>\[{][^\n]*)$", re.MULTILINE)
 
 
+def _fenced(text: str) -> tuple[int, int]:
+    """Where the first fence's text starts and ends; the whole text without a fence."""
+    opened = _OPENS.search(text)
+    closed = _CLOSES.search(text, opened.end()) if opened else None
+    return (opened.end(), closed.start()) if opened and closed else (0, len(text))
+
+
 def data_entries(text: str, resolve: Resolve) -> list[Entry] | None:
-    """The steps in TOML, YAML or JSON, whole or in a fence; what stands around the fence stays lines."""
-    fence = _FENCED.search(text)
-    start, end = fence.span(1) if fence else (0, len(text))
-    body = text[start:end]
-    answer = None if fence else _ANSWER_LINE.search(body)
-    if answer and "=" in body and not body[answer.end() :].strip():  # the answer of a TOML plan, in the usual form
-        end = start + answer.start()
-        body = text[start:end]
-    value = _read_data(body)
+    """The steps in YAML or JSON, whole or in a fence; what stands around the fence stays lines."""
+    start, end = _fenced(text)
+    value = _read_data(text[start:end])
     if value is None:
         return None
     # A list of tools with what they do is no plan: one refers to its steps.
@@ -239,28 +258,16 @@ def data_entries(text: str, resolve: Resolve) -> list[Entry] | None:
 
 
 def _read_data(body: str) -> Any:
+    if body.lstrip()[:1] in ("{", "["):
+        with suppress(ValueError, RecursionError):  # cut, or with a slip: YAML would read another meaning into it
+            return json.loads(body)
+        return None
     quoted = _PLAIN_VALUE.sub(lambda found: found[1] + json.dumps(found[2].rstrip(), ensure_ascii=False), body)
-    if body.lstrip()[:1] in ("{", "[") and _is_broken_json(body):
-        quoted = body = ""
-    for read, form in ((tomllib.loads, body), (_read_yaml, body), (_read_yaml, quoted)):
-        try:
-            return read(form)
-        except (ValueError, RecursionError, Unreadable):
-            continue
+    for form in (body, quoted):
+        with suppress(ValueError, RecursionError, Unreadable):
+            documents = read_documents(form)
+            return documents[0] if len(documents) == 1 else documents
     return None
-
-
-def _read_yaml(text: str) -> Any:
-    documents = read_documents(text)
-    return documents[0] if len(documents) == 1 else documents
-
-
-def _is_broken_json(body: str) -> bool:
-    try:
-        json.loads(body)
-    except (ValueError, RecursionError):
-        return not _TOML_HEAD.match(body)  # cut, or with a slip: YAML would read another meaning into it
-    return False
 
 
 def _walk(value: Any, name: str, resolve: Resolve, depth: int) -> Iterator[Entry]:
@@ -268,6 +275,9 @@ def _walk(value: Any, name: str, resolve: Resolve, depth: int) -> Iterator[Entry
     if depth > _MOST_DEPTH:
         return
     if isinstance(value, list):
+        names = [str(key) for one in value if isinstance(one, dict) and len(one) == 1 for key in one]
+        if any(map(resolve, names)) and not all(resolve(one) or _key(one) in ANSWER_KEYS for one in names):
+            return  # one of the steps is of a tool that there is not
         for one in value:
             yield from _walk(one, name, resolve, depth + 1)
     if not isinstance(value, dict):
@@ -292,60 +302,57 @@ def _walk(value: Any, name: str, resolve: Resolve, depth: int) -> Iterator[Entry
     yield from answers
 
 
+_ASSIGNED_CALL = re.compile(r"^\w+ ?= ?(?:await )?[A-Za-z][\w.]*\(", re.MULTILINE)
+
+
 def python_entries(text: str, resolve: Resolve) -> list[Entry] | None:
     """The steps of a Python program of assignments, whose variables are the references."""
-    fence = _FENCED.search(text)
-    body = fence[1] if fence else text
-    start = fence.start(1) if fence else 0
-    try:
-        module = ast.parse(body)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+    start, end = _fenced(text)
+    body = text[start:end]
+    if not _ASSIGNED_CALL.search(body):
         return None
-    starts = [start]
-    for line in body.split("\n"):
-        starts.append(starts[-1] + len(line) + 1)
+    with suppress(SyntaxError, ValueError, RecursionError, MemoryError), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of what is no program
+        return _python_steps(ast.parse(body), body, start, resolve)
+    return None
+
+
+def _python_steps(module: ast.Module, body: str, start: int, resolve: Resolve) -> list[Entry] | None:
+    starts = list(accumulate((len(line) + 1 for line in body.split("\n")), initial=start))
     found: list[Entry] = []
     variables: dict[str, str] = {}
     for one in module.body:
         at = starts[one.lineno - 1]
-        value = one.value if isinstance(one, ast.Assign | ast.AnnAssign | ast.Expr | ast.Return) else None
-        target = one.targets[0] if isinstance(one, ast.Assign) and len(one.targets) == 1 else None
+        value = one.value if isinstance(one, ast.Assign | ast.AnnAssign | ast.Expr) else None
         while isinstance(value, ast.Await):
             value = value.value
-        if isinstance(value, ast.Call) and (tool := ast.unparse(value.func)) and resolve(tool):
-            given = [_python_text(arg, variables) for arg in (*value.args, *(word.value for word in value.keywords))]
-            if len(given) != 1 or given[0] is None:
-                return None
-            number = len(found)
-            found.append(Entry(at, "", tool, given[0], number))
-            if isinstance(target, ast.Name):
-                variables[target.id] = f":evidence{number}:"
-        elif isinstance(value, ast.Call) and ast.unparse(value.func) in ("print", "answer", "finish", "final_answer"):
-            shown = _python_text(value.args[0], variables) if len(value.args) == 1 else None
-            if shown is None:
-                return None
-            found.append(_answer(at, shown))
-            return found
-        elif (
-            isinstance(target, ast.Name) and value is not None and (shown := _python_text(value, variables)) is not None
-        ):
-            variables[target.id] = shown
-            if _key(target.id) in ANSWER_KEYS:
-                found.append(_answer(at, shown))
-                return found
-        else:
+        target = one.targets[0] if isinstance(one, ast.Assign) and len(one.targets) == 1 else None
+        variable = target.id if isinstance(target, ast.Name) else ""
+        called = ast.unparse(value.func) if isinstance(value, ast.Call) else ""
+        given = [*value.args, *(word.value for word in value.keywords)] if isinstance(value, ast.Call) else [value]
+        shown = _python_text(given[0], variables) if len(given) == 1 else None
+        if shown is None or not (called or variable):
             return None
-    return found
+        if called and resolve(called):
+            found.append(Entry(at, "", called, shown, number := len(found)))
+            variables[variable] = f":evidence{number}:"
+        elif called in ("print", "answer", "finish", "final_answer") or (not called and _key(variable) in ANSWER_KEYS):
+            return [*found, _answer(at, shown)]
+        elif called:
+            return None
+        else:
+            variables[variable] = shown
+    return found if any(":evidence" in entry.input for entry in found) else None  # a call alone is an example
 
 
 def _python_text(value: ast.expr | None, variables: dict[str, str]) -> str | None:
     """The text of an argument: a literal, a variable, an f-string, or several joined with ``+``."""
     if isinstance(value, ast.Constant):
-        return str(value.value)
+        return str(value.value) if isinstance(value.value, str | int | float) else None
     if isinstance(value, ast.Name):
         return variables.get(value.id)
     if isinstance(value, ast.FormattedValue):
-        return _python_text(value.value, variables)
+        return _python_text(value.value, variables) if value.conversion < 0 and value.format_spec is None else None
     if isinstance(value, ast.Call) and ast.unparse(value.func) == "str" and len(value.args) == 1:
         return _python_text(value.args[0], variables)
     parts: list[ast.expr] = []

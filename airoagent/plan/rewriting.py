@@ -7,18 +7,19 @@
 The usual reader comes first, and what it reads is final. Only a text that it refuses, or that has lines left over and
 no answer, is read again: as one of the `notations`, or line by line with other brackets (``Search{otters}``,
 ``Search【otters】``, ``Search: otters``), fields on one line (``1. Tool: Search / Input: otters``), tables without
-outer bars or with calls in their cells, CSV, and an answer below its heading or with a label in another language.
+outer bars or with calls in their cells, and an answer below its heading or with a label in another language.
 """
 
 from __future__ import annotations
 
-import csv
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
+from airoagent.calls.call_forms import without_thoughts
 from airoagent.errors import PlanError
+from airoagent.findings import LineIndex
 from airoagent.plan.draft import Draft, PlanLimits
 from airoagent.plan.fields import INPUT_KEYS, NUMBER_KEYS, THOUGHT_KEYS, TOOL_KEYS
 from airoagent.plan.heads import REFERENCE_HEAD
@@ -28,13 +29,14 @@ from airoagent.plan.repairs import NOISE, clean_input
 from airoagent.plan.scanner import StatementReader
 from airoagent.plan.steps import Step
 from airoagent.plan.tool_names import ToolNames
-from airoagent.prompts.own_text import NEXT_TURN, THOUGHT_TAGS, after_thoughts, own_text
+from airoagent.prompts.own_text import NEXT_TURN, after_thoughts, own_text
 
 __all__ = ["other_lines", "read_otherwise"]
 
 _BRACKETS = dict(zip("{<【「『〔《〈⟨｛[(（［", "}>】」』〕》〉⟩｝])）］", strict=True))
-_LEAD = r"[\s>*_`•–+-]*+(?:(?:step\s*)?(?P<lead>[0-9]{1,4})[.):]\s*)?[\s*_`]*+"
-_SIGN = r"[*_`]*\s*(?::?==?|＝|：?＝|[:：]|[-=]>|→|<-)\s*"
+_SPACE = " \t\r\xa0\u3000"  # no line break: each line is read by itself
+_LEAD = rf"[{_SPACE}>*_`•–+-]*+(?:(?:step ?)?(?P<lead>[0-9]{{1,4}})[.):])?[{_SPACE}*_`]*+"
+_SIGN = rf"[*_`]*[{_SPACE}]*+(?::?==?|＝|：?＝|[:：]|[-=]>|→|<-)[{_SPACE}]*+"
 _NAME = r"(?:(?:use|call|run)(?: the)? )?[*_`]*(?P<name>[A-Za-z_][\w .-]{0,80}?)(?: tool)?[*_`]*"
 _CALL = re.compile(
     rf"{_LEAD}(?:(?P<ref>{REFERENCE_HEAD}){_SIGN})?{_NAME}\s?(?P<open>[{re.escape(''.join(_BRACKETS))}])", re.IGNORECASE
@@ -54,19 +56,18 @@ _HEADING = re.compile(r"\s*(?:#{1,6}\s*|[*_]{1,3})?(?P<key>#?[A-Za-z][\w ]{0,28}
 _FOREIGN_ANSWER = re.compile(
     rf"\s*[#*_]{{0,6}}\s?(?:{_LABELS})\s?[*_]{{0,3}}\s?[:：]\s?[*_]{{0,3}}(?P<raw>.*)", re.IGNORECASE
 )
-_SEPARATOR = r"(?:\s+[/|–—-]\s*|\s*[;,|]\s+|\s*(?:->|→|⇒|=>)\s*)"
+_SEPARATOR = r"(?:(?<=\s)[/|–—-]\s*+|[;,|]\s++|(?:->|→|⇒|=>)\s*+)"
 _KEY = re.compile(
     rf"(?:^{_LEAD}|{_SEPARATOR}[*_`]{{0,3}})(?P<key>[A-Za-z#][\w ]{{0,28}}?)[*_`]{{0,3}}\s?[:：=][*_`]{{0,3}}\s*",
     re.IGNORECASE,
 )
-_THOUGHT_TAG = re.compile(f"<(?:{THOUGHT_TAGS})>", re.IGNORECASE)
 _STEP_LABEL = re.compile(
     r"[\W_]*step\s?(?P<number>[0-9]{1,4})(?:[\W_]*|\s?[:.)–-]\s(?P<thought>[^\[\](){}]*))", re.IGNORECASE
 )
 _LETTER = re.compile("[A-Za-z]")
 _RULE = re.compile(r"[|:\- ]+")
 _MOST = 64 * 1024  # characters of a text that is read again
-_FAR = 4_000  # characters within which a bracket that another kind opens has to close
+_FAR, _MOST_NESTED = 4_000, 50  # characters within which a bracket has to close, and brackets within it
 
 
 def read_otherwise(
@@ -78,63 +79,73 @@ def read_otherwise(
     """
     if len(text) > _MOST:
         return None
-    own = after_thoughts(text)
-    if turn := NEXT_TURN.search(own):
-        own = own[: turn.start()]
-    if not _THOUGHT_TAG.search(own):  # in a plan of elements, thoughts are parts of it
-        own = own_text(own)
-    at = text.find(own)
+    index = LineIndex(text)
     given = tuple(given)
-    for notation, read in (("Python", python_entries), ("XML", xml_entries), ("data", data_entries)):
-        if notation != "XML" or "<" in own:
-            found = read(own, names.resolve)
-            if found and any(entry.tool or '"answer"' in entry.line for entry in found):
-                found.sort(key=lambda entry: entry.line.startswith('{"answer"'))
-                if plan := _plan(found, at, text, names, limits, truncated, given):
-                    return plan
-    found = other_lines(own, names)
-    if all(not entry.tool and entry.line == line for entry, line in zip(found, own.split("\n"), strict=False)):
-        return None  # nothing is written otherwise
-    return _plan(found, at, text, names, limits, truncated, given)
-
-
-def _plan(
-    entries: list[Entry],
-    offset: int,
-    text: str,
-    names: ToolNames,
-    limits: PlanLimits,
-    truncated: bool,
-    given: tuple[Step, ...],
-) -> Plan | None:
-    """The plan of these steps and lines, numbered as written, else from 0 or 1 as the references want it."""
-    for first in (None, 0, 1):
-        lines, places, count = [], [], 0
-        for entry in entries:
-            line = entry.line
-            if entry.tool:
-                number = entry.number if first is None else first + count
-                fields = {"id": number, "thought": entry.thought, "tool": entry.tool, "input": entry.input}
-                line = json.dumps({key: one for key, one in fields.items() if one not in (None, "") or key == "input"})
-                count += 1
-            lines.append(line)
-            places += [text.count("\n", 0, offset + entry.at) + 1] * (line.count("\n") + 1)
-        draft = Draft(names, limits)
-        reader = StatementReader(draft)
-        again = "\n".join(lines) + "\n" * text.endswith("\n")
-        reader.read(again)
-        draft.note(0, "notation", "The plan is written in another notation.", "read as steps")
-        reader.end(truncated)
-        try:
-            steps, answer, question, diagnostics = draft.finish(again, text, truncated)
-        except PlanError:
-            continue
-        where = [*places, places[-1]]
-        steps = tuple([replace(step, line=where[step.line - 1]) for step in steps])
-        if [_meaning(step) for step in steps[: len(given)]] == [_meaning(step) for step in given]:
-            found = tuple([replace(one, line=where[one.line - 1], column=1) for one in diagnostics])
-            return Plan((*given, *steps[len(given) :]), answer, question, found)
+    for entries, offset in _readings(text, names):
+        for first in _numberings(entries):
+            lines, places = _written(entries, first, index, offset)
+            again = "\n".join(lines) + "\n" * text.endswith("\n")
+            draft = Draft(names, limits)
+            reader = StatementReader(draft)
+            reader.read(again)
+            draft.note(0, "notation", "The plan is written in another notation.", "read as steps")
+            reader.end(truncated)
+            try:
+                steps, answer, question, diagnostics = draft.finish(again, text, truncated)
+            except PlanError:
+                continue
+            steps = tuple([replace(step, line=places[step.line - 1]) for step in steps])
+            if answer is None and not steps[-1].input:
+                continue  # the text ends before the input
+            if list(map(_meaning, steps[: len(given)])) == list(map(_meaning, given)):
+                found = tuple([replace(one, line=places[one.line - 1], column=1) for one in diagnostics])
+                return Plan((*given, *steps[len(given) :]), answer, question, found)
     return None
+
+
+def _readings(text: str, names: ToolNames) -> Iterator[tuple[list[Entry], int]]:
+    """The steps and lines of the text in each notation it may be in, and the offset they are counted from."""
+    masked = without_thoughts(text)
+    own = own_text(masked)
+    spoken = after_thoughts(text)  # in a plan of elements, thoughts are parts of it
+    turn = NEXT_TURN.search(spoken)
+    for read, part, whole in (
+        (python_entries, own, masked),
+        (xml_entries, spoken[: turn.start()] if turn else spoken, text),
+        (data_entries, own, masked),
+    ):
+        found = read(part, names.resolve)
+        if found and any(entry.tool or entry.is_answer for entry in found):
+            found.sort(key=lambda entry: entry.is_answer)
+            yield found, whole.find(part)
+    found = other_lines(own, names)
+    if any(entry.tool or entry.line != line for entry, line in zip(found, own.split("\n"), strict=False)):
+        yield found, masked.find(own)
+
+
+def _numberings(entries: Iterable[Entry]) -> tuple[int | None, ...]:
+    """From which number on steps are counted (None: as they are written), as long as references lead nowhere."""
+    numbers = [entry.number for entry in entries if entry.tool]
+    if numbers == list(range(1, len(numbers) + 1)):
+        return None, 0  # a list counts from 1, its references may count from 0
+    return (None,) if any(number is not None for number in numbers) else (None, 1)
+
+
+def _written(entries: Iterable[Entry], first: int | None, index: LineIndex, offset: int) -> tuple[list[str], list[int]]:
+    """The lines that the reader of statements knows, and of each the line of the text that it comes from."""
+    lines: list[str] = []
+    places: list[int] = []
+    count = 0
+    for entry in entries:
+        line = entry.line
+        if entry.tool:
+            number = entry.number if first is None else first + count
+            fields = {"id": number, "thought": entry.thought, "tool": entry.tool, "input": entry.input}
+            line = json.dumps({key: one for key, one in fields.items() if one not in (None, "") or key == "input"})
+            count += 1
+        lines.append(line)
+        places += [index.locate(offset + entry.at)[0]] * (line.count("\n") + 1)
+    return lines, [*places, places[-1]]
 
 
 def _meaning(step: Step) -> tuple[object, ...]:
@@ -147,7 +158,6 @@ def other_lines(text: str, names: ToolNames) -> list[Entry]:
     refers = _SOME_REFERENCE.search(text) is not None
     found: list[Entry] = []
     columns: list[str] = []
-    heading = ""
     at = 0
     pending: dict[str, str] = {}
     pending_lines: list[Entry] = []
@@ -175,25 +185,16 @@ def other_lines(text: str, names: ToolNames) -> list[Entry]:
         if take(at, line):
             at = end
             continue
-        key = _heading(line)
-        if key and key not in ANSWER_KEYS:
-            heading, at = key, end
-            continue
-        if heading and line.strip():
-            taken, heading = take(at, f"{heading}: {line.strip()}"), ""
-            if taken:
-                at = end
-                continue
         if line.strip():
             flush()
-        call = _bracketed(text, at, names)
+        call = _bracketed(text, at, names, bare=refers)  # without references, a call alone is an example
         if call:
             step, end = call
             found.append(step)
-        elif key:
+        elif _heads_answer(line):
             found.append(Entry(at, "Answer:"))
-        elif (cells := _cells(line)) and (columns := columns or _columns(cells)):
-            found += _row(at, line, cells, columns, names)
+        elif "|" in line and (columns := columns or _columns(_cells(line))):
+            found += _row(at, line, columns, names)
         else:
             columns = []
             found.append(_word_line(at, line, names, refers) or Entry(at, line))
@@ -202,26 +203,27 @@ def other_lines(text: str, names: ToolNames) -> list[Entry]:
     return found
 
 
-def _bracketed(text: str, at: int, names: ToolNames) -> tuple[Entry, int] | None:
-    """A call in brackets that stands alone on its lines, and where it ends."""
+def _bracketed(text: str, at: int, names: ToolNames, bare: bool) -> tuple[Entry, int] | None:
+    """A call in brackets that stands alone on its lines, and where it ends; ``bare``: its number may be missing."""
     call = _CALL.match(text, at)
-    if call is None or "\n" in call[0] or (call["ref"] and call["open"] in "[(（［"):
+    if call is None or (call["ref"] and call["open"] in "[(（［"):
         return None
     tool = names.resolve(call["name"])
-    if tool is None or not (call["ref"] or call["lead"] or call["name"] in names.names):
+    if tool is None or not (call["ref"] or call["lead"] or (bare and call["name"] in names.names)):
         return None
     opens, closes = call["open"], _BRACKETS[call["open"]]
-    depth, place = 1, call.end()
+    depth, place, end = 1, call.end(), len(text)
     for sign in re.compile(f"[{re.escape(opens + closes)}]").finditer(text, place, place + _FAR):
         depth += 1 if sign[0] == opens else -1
-        if depth == 0:
+        if sign.start() >= end or depth > _MOST_NESTED:
+            return None
+        if depth <= 0 and sign[0] == closes:
             end = text.find("\n", sign.end()) + 1 or len(text)
-            if not NOISE.fullmatch(text, sign.end(), end):
-                return None
-            raw = text[place : sign.start()]
-            if opens == "{" and raw[:1] in "\"'" and ":" in raw:
-                raw = "{" + raw + "}"  # the braces are those of JSON
-            return Entry(at, "", tool, clean_input(raw, 0, []), _number(call)), end
+            if NOISE.fullmatch(text, sign.end(), end):
+                raw = text[place : sign.start()]
+                if opens == "{" and raw[:1] in "\"'" and ":" in raw:
+                    raw = "{" + raw + "}"  # the braces are those of JSON
+                return Entry(at, "", tool, clean_input(raw, 0, []), _number(call)), end
     return None
 
 
@@ -255,7 +257,7 @@ def _fields(line: str, names: ToolNames) -> dict[str, str]:
         keys = keys[: last + bool(number)]
     fields: dict[str, str] = {}
     for one, after in zip(keys, (*keys[1:], None), strict=False):
-        value = line[one.end() : after.start() if after else len(line)].strip(" *_`")
+        value = line[one.end() : after.start() if after else len(line)].strip(" \t*_`")
         fields.setdefault(_KNOWN[" ".join(one["key"].lower().split())], value)
     fields["tool"] = fields.get("tool", "").strip("\"'")
     if not fields["tool"]:
@@ -285,24 +287,10 @@ _KNOWN = {
 }
 
 
-def _heading(line: str) -> str:
-    """The key that a line is, as a heading or alone: what follows is its value."""
+def _heads_answer(line: str) -> bool:
+    """Whether what follows is the answer: its heading, or its name alone."""
     found = _HEADING.fullmatch(line) if len(line) < 60 else None
-    key = " ".join(found["key"].lower().split()) if found else ""
-    if key in ANSWER_KEYS:
-        return key
-    return key if key in TOOL_KEYS | INPUT_KEYS and line.strip()[:1] in "#*_" and line.strip()[-1:] not in ":：" else ""
-
-
-def _cells(line: str) -> list[str]:
-    """The cells of a row: between bars, or of CSV."""
-    if "|" in line:
-        return [cell.strip(" *_`") for cell in re.split(r"(?<!\\)\|", line.strip().strip("|"))]
-    separator = next((sign for sign in "\t;," if sign in line), "")
-    try:
-        return next(csv.reader([line], delimiter=separator, skipinitialspace=True), []) if separator else []
-    except csv.Error:
-        return []
+    return found is not None and " ".join(found["key"].lower().split()) in ANSWER_KEYS
 
 
 def _columns(cells: list[str]) -> list[str]:
@@ -313,7 +301,12 @@ def _columns(cells: list[str]) -> list[str]:
     return kinds if known else []
 
 
-def _row(at: int, line: str, cells: list[str], columns: list[str], names: ToolNames) -> list[Entry]:
+def _cells(line: str) -> list[str]:
+    return [cell.strip(" *_`") for cell in re.split(r"(?<!\\)\|", line.strip().removeprefix("|").removesuffix("|"))]
+
+
+def _row(at: int, line: str, columns: list[str], names: ToolNames) -> list[Entry]:
+    cells = _cells(line)
     if _RULE.fullmatch(line.strip()) or (_columns(cells) and not any(_CALL.match(cell) for cell in cells)):
         return []
     if len(cells) > len(columns):  # separators within the last cell
@@ -326,14 +319,14 @@ def _row(at: int, line: str, cells: list[str], columns: list[str], names: ToolNa
     thought = parts.get("thought", "")
     number = next((int(found[0]) for kind, cell in row if kind == "number" and (found := _NUMBER.search(cell))), None)
     for _, cell in row:
-        call = _bracketed(cell, 0, names) if "[" not in cell and "(" not in cell else None
+        call = _bracketed(cell, 0, names, bare=True) if "[" not in cell and "(" not in cell else None
         whole = _WHOLE_CALL.fullmatch(cell)
         if whole and (tool := names.resolve(whole["name"])):
             own = _NUMBER.search(whole["ref"] or "")
             return [Entry(at, "", tool, clean_input(whole["raw"], 0, []), int(own[0]) if own else number, thought)]
         if call:
             return [call[0]._replace(at=at, number=number if call[0].number is None else call[0].number)]
-    if "tool" in parts and names.resolve(parts["tool"]):
+    if "tool" in parts:
         return [Entry(at, "", parts["tool"], clean_input(parts.get("input", ""), 0, []), number, thought)]
     return [Entry(at, line)]
 

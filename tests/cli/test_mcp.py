@@ -116,3 +116,14 @@ def test_a_server_that_does_not_start_is_a_problem_and_exit_5(airo: Airo, server
     assert record == {"server": "gone", "tools": [], "problems": ["there is no program no-such-program-here"]}
     both = airo("mcp", "check")
     assert both.code == 5 and "zoo: 3 tools" in both.out and "gone: 0 tools" in both.out
+
+
+def test_a_linked_config_file_stays_linked_and_passwords_are_not_listed(airo: Airo, tmp_path: Path) -> None:
+    own, link = tmp_path / "own.toml", tmp_path / "link.toml"
+    own.write_text("")
+    link.symlink_to(own)
+    assert airo("mcp", "add", "--config", link, "wörter", "https://ann:secret@mcp.example/mcp").code == 0
+    assert link.is_symlink() and "ann:secret@" in own.read_text()
+    for listed in (airo("mcp", "list", "--config", link), airo("mcp", "list", "--config", link, "--json")):
+        assert "https://mcp.example/mcp" in listed.out and "secret" not in listed.out
+        assert "command" not in listed.out

@@ -21,6 +21,10 @@ def data(tmp_path: Path) -> Path:
     (folder / "notes.md").write_text(
         "# Ships\n\n| Ship | Crew size |\n|---|--:|\n| Ran | 12 |\n| Skadi | 30 |\n\nText.\n"
     )
+    (folder / "gaps.csv").write_text(
+        'item,amount,day\n"a\n\nb",2,01.02.2024\n,3,\n"q""t",,\nc\nd,=A1,\ne,1.2.3,\nf,6,,y\n'
+    )
+    (folder / "units.csv").write_text("item,weight,digits\na,10 kg,1e999\nb,500 g,2\nc,2 kg," + "9" * 5000 + "\n")
     return folder
 
 
@@ -57,6 +61,11 @@ def ask(query: str, data: Path | None = None, plan: str = ":evidence0: = Table[{
         ("eu.csv: total preis", "1320.75"),
         ("eu.csv: max Datum", "2024-03-01\nArtikel | Preis (EUR) | Datum\nA | 1.240,50 | 2024-03-01"),
         ("eu.csv: artikel where datum < 2024-01-01", "Artikel\nB"),
+        ("gaps.csv: sum amount", "11"),
+        ("gaps.csv: count", "7"),
+        ("gaps.csv: item where amount = 2", "item\na b"),
+        ("units.csv: sum weight where weight contains kg", "12"),
+        ("units.csv: sum digits", "2"),
         ("notes.md: crew size where ship = skadi", "Crew size\n30"),
     ],
 )
@@ -95,9 +104,15 @@ def test_a_table_that_an_earlier_step_found_is_asked() -> None:
         ("../secret.csv: max x", "there is no document called"),
         (": max x", "names no table"),
         ("eu.csv: sum datum", "contains dates"),
+        ("units.csv: sum weight", "has several units: g, kg"),
+        ("units.csv: count where item = a or item = b", "cannot be joined with or"),
+        ("gaps.csv: count where day > 01.01.2024", "only dates like 2024-03-01"),
+        ("docs://data/long.csv: sum b", "too large to be read whole"),
     ],
 )
 def test_what_cannot_be_asked_is_said(data: Path, query: str, reason: str) -> None:
+    if "long" in query:
+        (data / "long.csv").write_text("a,b\n" + "x,1\n" * 2_100_000)
     run = ask(query, data)
     assert run.status == "failed" and reason in str([event for event in run.events if "failure" in dir(event)])
 
@@ -111,3 +126,9 @@ def test_it_is_offered_where_the_documents_hold_tables_and_where_it_is_named(dat
     assert "Table" not in Agent(model, docs=tmp_path / "text", store=False).toolbox
     assert "Table" not in Agent(model, store=False).toolbox
     assert "Table" in Agent(model, ["+Table"], store=False).toolbox
+
+
+def test_what_is_left_out_of_a_sum_is_noted(data: Path) -> None:
+    assert ask("gaps.csv: sum amount", data).evidence["evidence0"].note == (
+        "4 of 7 rows have no number there; 1 rows have more cells than there are columns"
+    )
