@@ -86,7 +86,7 @@ def _name_control_tokens(tokenizer: Any, config: Any) -> None:
     One that is named "" is looked for for ever.
     """
     for kind in tokenizer.SPECIAL_TOKENS_ATTRIBUTES:
-        if tokenizer._special_tokens_map.get(kind) == "":
+        if (token := tokenizer._special_tokens_map.get(kind)) is not None and not str(token):
             setattr(tokenizer, kind, None)
     for kind in ("bos_token", "eos_token"):
         token = getattr(config, f"{kind}_id", None)
