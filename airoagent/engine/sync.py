@@ -6,7 +6,7 @@ interrupt is passed on as a cancellation, what was under way is put on record, a
 When the work has ended, what its tools left behind in the loop (tasks they spawned, threads of the loop's executor) is
 cancelled and given a moment; what does not end by then is left to the daemon threads and keeps nobody waiting.
 
-The next work goes on in the same loop: what a tool's module holds (an HTTP client, a database pool) is bound to the loop
+The next work goes on in the same loop: what the module of a tool holds (an HTTP client, say) is bound to the loop
 that it was first used in, and would fail in another one.
 """
 
