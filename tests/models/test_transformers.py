@@ -99,8 +99,15 @@ def test_every_form_of_checkpoint_loads_and_writes(tmp_path: Path, shape: dict[s
         {"tokenizer_config.json": {"unk_token": "", "pad_token": ""}, "special_tokens_map.json": {"unk_token": ""}},
         {"special_tokens_map.json": {"unk_token": {"content": "", "lstrip": False, "normalized": False}}},
         {"config.json": {}},
+        {"tokenizer_config.json": {}, "tokenizer.json": {}},
     ],
-    ids=["empty token", "empty tokens in both files", "empty token with its settings", "byte order mark"],
+    ids=[
+        "empty token",
+        "empty tokens in both files",
+        "empty token with its settings",
+        "byte order mark",
+        "byte order marks of the tokenizer",
+    ],
 )
 def test_files_as_people_edit_them_are_read(files: dict[str, Any], tiny_llama: Path, tmp_path: Path) -> None:
     folder = Path(shutil.copytree(tiny_llama, tmp_path / "copy"))
