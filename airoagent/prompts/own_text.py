@@ -25,7 +25,7 @@ __all__ = [
     "thoughts_end",
 ]
 
-THOUGHT_TAGS = "think|thinking|thoughts?|reasoning|reflection|scratchpad"
+THOUGHT_TAGS = "think|thinking|thoughts?|reasoning|reflection|scratchpad|seed:think"
 THOUGHTS_BEGIN = re.compile(
     rf"\s*+(?:<(?:{THOUGHT_TAGS})>|\[THINK\]|◁think▷"
     r"|(?:<\|start\|>assistant)?<\|channel\|>(?:analysis|commentary)<\|message\|>)",

@@ -24,6 +24,7 @@ WRITTEN = [
     "In the kelp.<|end|>\n<|user|>\nAnd why?",
     "In the kelp.<|endoftext|>Otters are",
     "◁think▷Kelp, surely.◁/think▷In the kelp.",
+    "<seed:think>Kelp, surely.</seed:think>In the kelp.",
     "In the kelp.<｜end▁of▁sentence｜><｜User｜>And why?",
     "In the kelp.<|END_OF_TURN_TOKEN|>",
     "In the kelp.[|endofturn|]\n[|user|]And why?",
