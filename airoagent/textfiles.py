@@ -59,8 +59,9 @@ def decoded(data: bytes, name: str, *, error: Error = UsageError) -> str:
         text = data.decode("utf-32" if longer else "utf-16" if wide else "utf-8-sig")
     except UnicodeDecodeError as wrong:
         kind = wrong.encoding.upper() if wide else "UTF-8"
+        own = "utf-16le" if b"\0" in data else "latin1"
         raise error(
-            f"{name} is not {kind} text (byte {wrong.start})", "convert it: iconv -f latin1 -t utf-8"
+            f"{name} is not {kind} text (byte {wrong.start})", f"convert it: iconv -f {own} -t utf-8"
         ) from wrong
     if "\0" in text:
         raise error(f"{name} is not text: it contains a zero byte", "documents of other kinds: --docs FOLDER")

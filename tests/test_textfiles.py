@@ -11,7 +11,7 @@ import pytest
 
 from airoagent import load_functions
 from airoagent.errors import StoreError, UsageError
-from airoagent.textfiles import read_bytes, read_text
+from airoagent.textfiles import decoded, read_bytes, read_text
 from tests.cli.conftest import Airo, airo
 
 __all__ = ["airo"]
@@ -94,3 +94,10 @@ def test_an_interrupt_while_modules_are_imported_ends_without_a_traceback(tmp_pa
         )
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
         assert (done.returncode, "Traceback" in done.stderr) == (130, False), stop
+
+
+@pytest.mark.parametrize(("encoding", "named"), [("utf-16-le", "utf-16le"), ("latin-1", "latin1")])
+def test_the_hint_names_the_encoding_to_convert_from(encoding: str, named: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        decoded("When does the Café open?".encode(encoding), "standard input")
+    assert f"-f {named} " in caught.value.hint

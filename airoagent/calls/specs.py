@@ -47,6 +47,8 @@ _KINDS: dict[str, Kind] = {
 }
 _MEMBERS = ("params", "parameters", "properties")
 _SCHEMAS = ("params", "parameters", "input_schema", "inputSchema")
+# Programs in Go write null for a list or map that is empty, those in PHP [] for a map.
+_NIL = frozenset({"properties", "required", "enum", "items", "$defs", "allOf", "anyOf", "oneOf"})
 _OWN_WORDS = frozenset({"description", "type", "required", "enum", "default", "items", "values", "nullable", *_MEMBERS})
 _SILENT = frozenset(
     {"title", "examples", "example", "$schema", "$id", "$comment", "$defs", "definitions", "deprecated"}
@@ -171,6 +173,7 @@ class SpecReader:
         in the airoboros way, where it is required unless it says otherwise.
         """
         value = self._mapping(given, f"the schema of {name}", path)
+        value = {word: item for word, item in value.items() if not (word in _NIL and item in (None, []))}
         self._mapping(value.get("$defs", {}), f"$defs of {name}", path)
         strict = listed is None
         self._left -= 1

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
+import io
 import json
 import os
 import stat
@@ -14,7 +16,7 @@ from typing import IO
 
 from airoagent.errors import UsageError
 from airoagent.frozen import frozen
-from airoagent.textfiles import opened
+from airoagent.textfiles import MOST, decoded, opened
 
 __all__ = ["Asked", "open_questions", "read_questions"]
 
@@ -110,6 +112,10 @@ def _numbered(lines: IO[bytes], file: str) -> Iterator[tuple[int, bytes]]:
     number = 0
     while line := _read_bytes(lines, file, _LONGEST + 1):
         number += 1
+        if number == 1 and line.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):  # as PowerShell writes files
+            whole = line + lines.read(MOST)
+            yield from _numbered(io.BytesIO(decoded(whole, file).encode()), file)
+            return
         if len(line) > _LONGEST and not line.endswith(b"\n"):
             _skip_line(lines, file, number)
         yield number, line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line

@@ -5,14 +5,19 @@ interrupt is passed on as a cancellation, what was under way is put on record, a
 
 When the work has ended, what its tools left behind in the loop (tasks they spawned, threads of the loop's executor) is
 cancelled and given a moment; what does not end by then is left to the daemon threads and keeps nobody waiting.
+
+The next work goes on in the same loop: what the module of a tool holds (an HTTP client, say) is bound to the loop
+that it was first used in, and would fail in another one.
 """
 
 from __future__ import annotations
 
 import asyncio
+import atexit
 import contextlib
 import contextvars
 import logging
+import os
 import threading
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Sequence
 from typing import Any, TypeVar
@@ -27,6 +32,10 @@ T = TypeVar("T")
 
 _GRACE = 2.0  # seconds for what a tool left behind
 _GLANCE = 0.2  # seconds between two looks whether somebody pressed Ctrl-C
+_MOST_IDLE = 8  # loops kept for the next work: one, but for work in several threads or inside other work
+
+# By process, since a fork shares the selectors of its parent.
+_idle: dict[int, list[asyncio.AbstractEventLoop]] = {}
 
 _log = logging.getLogger("airoagent")
 
@@ -43,8 +52,7 @@ def run_in_thread(make: Callable[[], Coroutine[Any, Any, T]]) -> T:
 
     def target() -> None:
         try:
-            loop = asyncio.new_event_loop()
-            loop.set_default_executor(Daemons())
+            loop = _free_loop()
             try:
                 task = loop.create_task(main())
                 running.append((loop, task))
@@ -92,20 +100,45 @@ def _to_the_end(loop: asyncio.AbstractEventLoop, task: asyncio.Task[T]) -> T:
             _log.warning("the run continues after a tool's task ended the event loop: %r", error)
 
 
+def _free_loop() -> asyncio.AbstractEventLoop:
+    """The loop of earlier work, or a new one."""
+    with contextlib.suppress(IndexError):
+        return _idle_loops().pop()
+    loop = asyncio.new_event_loop()
+    loop.set_default_executor(Daemons())
+    return loop
+
+
 def _leave(loop: asyncio.AbstractEventLoop) -> None:
-    """End what is left in the loop, and close it."""
+    """End what is left in the loop, and keep it for the next work; close it where something does not end."""
+    ended = False
     try:
         left = asyncio.all_tasks(loop)
         for task in left:
             task.cancel()
         if left:
             loop.run_until_complete(asyncio.wait(left, timeout=_GRACE))
-        loop.run_until_complete(asyncio.wait({loop.create_task(loop.shutdown_asyncgens())}, timeout=_GRACE))
+        loop.run_until_complete(asyncio.sleep(0))  # Async generators that were dropped are closed in new tasks.
+        if left := asyncio.all_tasks(loop):
+            loop.run_until_complete(asyncio.wait(left, timeout=_GRACE))
+        ended = not asyncio.all_tasks(loop)
     except BaseException as error:  # SystemExit in such a task: the run itself has ended before
         _log.warning("a task that a tool left behind ended with %r", error)
-    finally:
-        # Not `shutdown_default_executor`, which would wait for threads that nothing can stop.
+    # Not `shutdown_default_executor`, which would wait for threads that nothing can stop.
+    if not ended or len(_idle_loops()) >= _MOST_IDLE:
         loop.close()
+    elif not loop.is_closed():
+        _idle_loops().append(loop)
+
+
+def _idle_loops() -> list[asyncio.AbstractEventLoop]:
+    return _idle.setdefault(os.getpid(), [])
+
+
+@atexit.register
+def _close_idle() -> None:
+    while _idle_loops():
+        _idle_loops().pop().close()
 
 
 def _wait(ended: threading.Lock, *signs: Sequence[object]) -> None:

@@ -15,12 +15,12 @@ from functools import lru_cache
 from airoagent.frozen import frozen
 from airoagent.text.words import STOP_WORDS, fold, query_stems, stem, word_set, words
 
-__all__ = ["Parts", "Question", "clean", "compared", "nested", "read_question", "search_query", "two_parts"]
+__all__ = ["Parts", "Question", "clean", "compared", "has_name", "nested", "read_question", "search_query", "two_parts"]
 
 
 _NUMBER = re.compile(
-    r"\d|\b(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|dozen|hundreds?|thousands?|millions?"
-    r"|billions?|half|twice|once|both|single|first|second|third|fourth|fifth)\b",
+    r"\d|\b(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|(?:thir|four|fif|six|seven|eigh|nine)teen"
+    r"|(?:twen|thir|for|fif|six|seven|eigh|nine)ty(?:-\w+)?|dozen|hundreds?|thousands?|millions?|billions?|half|twice|once|both|single|first|second|third|fourth|fifth)\b",
     re.IGNORECASE,
 )
 _UNITS = tuple(
@@ -130,6 +130,11 @@ def _names(text: str) -> list[str]:
     """The stems of a question's names and years; its first word is none."""
     found = re.findall(r"(?<!^)\b(?:[A-Z][\w'’-]*|\d{3,4})\b", text)
     return [stem(word) for word in found if word.lower() not in STOP_WORDS]
+
+
+def has_name(sentence: str) -> bool:
+    """Whether a sentence names somebody or something; its first word is none."""
+    return _NAME.search(sentence) is not None
 
 
 _POLITE = re.compile(

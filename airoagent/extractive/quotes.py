@@ -16,7 +16,7 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from textwrap import wrap
 
-from airoagent.extractive.questions import Question, read_question
+from airoagent.extractive.questions import Question, has_name, read_question
 from airoagent.frozen import frozen
 from airoagent.prompts.context_prompts import SOURCE_LINE, ContextBlock
 from airoagent.text.rank import rarity, saturated
@@ -76,8 +76,17 @@ def find_quotes(blocks: Sequence[ContextBlock], instruction: str) -> tuple[Quote
     is_whole = held >= 0.95 * sum(question.terms.values()) and question.may_be_answered(first.quote.text)
     kept = _fitting(lines, best[:1] + ([] if is_whole else _further(lines, scores, best, question)))
     kept[1:] = sorted(kept[1:], key=lambda at: (lines[at].quote.block != first.quote.block, at))
-    quotes = tuple(lines[at].quote for at in kept)
-    return quotes if any(question.may_be_answered(f"{quote.header} {quote.text}") for quote in quotes) else ()
+    own = [lines[at] for at in kept if not _is_figure_of_another(lines[at], question)]
+    answered = any(question.may_be_answered(f"{line.quote.header} {line.quote.text}") for line in own)
+    return tuple(lines[at].quote for at in kept) if answered else ()
+
+
+def _is_figure_of_another(line: _Line, question: Question) -> bool:
+    """Whether a sentence names something else alone, where a figure of something that has a name is asked for."""
+    names = {name for name in question.names if not name.isdigit()}
+    if question.form != "number" or not names or any(_held(name, line.above | set(line.stems)) for name in names):
+        return False
+    return not _PRONOUN.search(line.quote.text) and has_name(line.quote.text)
 
 
 _SHORT = 400  # characters: texts up to here are read whole, and of longer ones the best lines up to here

@@ -27,7 +27,7 @@ _TAKEN_BACK = re.compile(
     rf"|.*\b(?:let me|let's|i(?: will|'ll| should| must| have to| need to)) (?:(?:think|try|start) (?:again|over)"
     rf"|{_AGAIN}(?: (?:it|this|that|(?:the|my) (?:plan|steps)))?)[\W_]*\Z"
     rf"|[\W_]*(?:{_AGAIN}|second|final)(?: (?:version|attempt|try|draft))?[*_]{{0,3}}[:：]"
-    rf"|.*(?:</(?:{THOUGHT_TAGS})>|\[/THINK\])\s*\Z",  # thoughts whose beginning was a part of the prompt
+    rf"|.*(?:</(?:{THOUGHT_TAGS})>|\[/THINK\]|◁/think▷)\s*\Z",  # thoughts that the prompt began
     re.IGNORECASE,
 )
 

@@ -4,8 +4,8 @@
     'In the kelp.'
 
 Seen in: Qwen and DeepSeek (``<think>``, often without its beginning, which the template writes), Mistral
-(``[THINK]``), gpt-oss (harmony's channels), and the end tokens of the chat templates in use, which a server that takes
-them for text passes on.
+(``[THINK]``), Kimi (``◁think▷``), gpt-oss (harmony's channels), and the end tokens of the chat templates in use, which
+a server that takes them for text passes on.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ __all__ = [
     "thoughts_end",
 ]
 
-THOUGHT_TAGS = "think|thinking|thoughts?|reasoning|reflection|scratchpad"
+THOUGHT_TAGS = "think|thinking|thoughts?|reasoning|reflection|scratchpad|seed:think"
 THOUGHTS_BEGIN = re.compile(
-    rf"\s*+(?:<(?:{THOUGHT_TAGS})>|\[THINK\]"
+    rf"\s*+(?:<(?:{THOUGHT_TAGS})>|\[THINK\]|◁think▷"
     r"|(?:<\|start\|>assistant)?<\|channel\|>(?:analysis|commentary)<\|message\|>)",
     re.IGNORECASE,
 )
 _MARKS = (
     *(f"<{tag}>" for tag in THOUGHT_TAGS.replace("s?", "").split("|")),
-    *("<thoughts>", "[think]"),
+    *("<thoughts>", "[think]", "◁think▷"),
     *(
         f"{start}<|channel|>{channel}<|message|>"
         for start in ("", "<|start|>assistant")
@@ -42,18 +42,23 @@ _MARKS = (
     ),
 )
 _LONGEST_MARK = max(map(len, _MARKS))
-THOUGHTS_END = re.compile(rf"</(?:{THOUGHT_TAGS})>|\[/THINK\]|<\|end\|>", re.IGNORECASE)
-_LONE_END = re.compile(rf"</(?:{THOUGHT_TAGS})>|\[/THINK\]", re.IGNORECASE)
+_LONE_END = re.compile(rf"</(?:{THOUGHT_TAGS})>|\[/THINK\]|◁/think▷", re.IGNORECASE)
+THOUGHTS_END = re.compile(rf"{_LONE_END.pattern}|<\|end\|>", re.IGNORECASE)
 _FINAL_CHANNEL = re.compile(r"(?:<\|start\|>assistant)?<\|channel\|>final<\|message\|>")
 NEXT_TURN = re.compile(
     r"</s>|<\|(?:im_end|eot_id|eom_id|end|endoftext|end_of_text|return|im_start|start_header_id|user|assistant)\|>"
+    r"|<\|(?:end_of_turn(?:_token)?|start_of_role)\|>|<｜(?:end▁of▁sentence|User|Assistant)｜>|\[\|endofturn\|\]"
     r"|<(?:end_of_turn|start_of_turn|eos|eot|end_of_plan)>|\[/?INST\]"
     r"|^(?:USER|HUMAN|ASSISTANT):|^#{2,4} ?(?:Instruction|User|Input|Response):",
     re.MULTILINE | re.IGNORECASE,
 )
 """What ends the model's turn, or starts one that is not its own."""
 
-_LABEL = re.compile(r"\s*(?:#{2,4} ?Response:|ASSISTANT:)[ \t]*\n?")
+_LABEL = re.compile(
+    r"\s*(?:#{2,4} ?Response:|ASSISTANT:|\[/INST\]|<\|assistant\|>|<｜Assistant｜>|<start_of_turn>model\b"
+    r"|<\|(?:im_start|start_header_id|start_of_role)\|>assistant\b(?:<\|end_(?:header_id|of_role)\|>)?)[ \t]*\n*",
+    re.IGNORECASE,
+)
 
 
 def closes_thoughts(text: str) -> bool:

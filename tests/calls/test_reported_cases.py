@@ -176,6 +176,19 @@ def test_a_schema_that_goes_in_circles_ends() -> None:
         load_functions({"f": {"params": deep}})
 
 
+@pytest.mark.parametrize("nothing", [None, []], ids=["Go", "PHP"])
+def test_a_list_or_map_of_a_schema_that_is_empty_may_be_written_as_null_or_as_a_list(nothing: Any) -> None:
+    bare = {"type": "object", "properties": nothing, "required": nothing, "$defs": nothing}
+    inner = {"type": "string", "enum": nothing, "anyOf": nothing}
+    whole = {"type": "object", "properties": {"a": inner, "b": {"type": "array", "items": nothing}}, "required": ["a"]}
+    none, some = load_functions(json.dumps([{"name": "f", "parameters": bare}, {"name": "g", "parameters": whole}]))
+    assert none.params == ()
+    assert [(param.name, param.kind, param.required) for param in some.params] == [
+        ("a", "string", True),
+        ("b", "array", False),
+    ]
+
+
 def test_an_unknown_word_next_to_a_type_makes_no_object_in_yaml_either() -> None:
     text = "f:\n  params:\n    a:\n      type: integer\n      minimum: 1\n      unit: cm\n"
     (function,) = load_functions(text)
@@ -244,3 +257,10 @@ def test_a_call_within_a_sentence_is_talked_about_where_another_stands_on_its_ow
     text: str, names: list[str]
 ) -> None:
     assert [call.function for call in parse_calls(text, PORTS)] == names
+
+
+@pytest.mark.parametrize(("begin", "end"), [("◁think▷", "◁/think▷"), ("<seed:think>", "</seed:think>")])
+def test_a_call_in_the_thoughts_of_any_family_is_not_made(begin: str, end: str) -> None:
+    drafted, meant = (json.dumps({"function": "tides", "params": {"port": port}}) for port in ("Keld", "Hven"))
+    calls = parse_calls(f"{begin}I could {drafted}{end}\n{meant}", load_functions([TIDES]))
+    assert [call.params["port"] for call in calls] == ["Hven"]

@@ -469,6 +469,14 @@ def test_a_table_has_its_questions_in_a_column(airo: Airo, tmp_path: Path, sign:
     assert "not UTF-8" in found["7"]["failure"]["message"] and "duplicate id" in found["8"]["failure"]["message"]
 
 
+def test_a_file_of_questions_in_utf_16_is_read(airo: Airo, tmp_path: Path) -> None:
+    (tmp_path / "q.txt").write_text("How deep is Lake Baikal?\r\nWhere do otters sleep?\r\n", encoding="utf-16")
+    (tmp_path / "q.csv").write_text("id,question\nlake,How deep is Lake Baikal?\n", encoding="utf-16")
+    found = rows(airo("batch", str(tmp_path / "q.txt"), "--docs", LIBRARY, "--quiet", "--no-store").out)
+    assert set(found) == {"1", "2"} and "1,642" in found["1"]["answer"]
+    assert set(rows(airo("batch", str(tmp_path / "q.csv"), "--docs", LIBRARY, "--quiet", "--no-store").out)) == {"lake"}
+
+
 def test_an_id_cannot_control_the_terminal(airo: Airo, tmp_path: Path) -> None:
     (tmp_path / "q.jsonl").write_text('{"id": "a\\u001b[2J", "question": "How deep is Lake Baikal?"}\n')
     result = airo("batch", str(tmp_path / "q.jsonl"), "--docs", LIBRARY)

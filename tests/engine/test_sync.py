@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
 
 import pytest
@@ -80,6 +80,7 @@ def test_a_task_that_will_not_be_cancelled_keeps_nobody_waiting(monkeypatch: pyt
 
     odd_tasks: list[asyncio.Task[None]] = []
     assert run_plan(PLAN, odd).answer == "found"
+    assert odd_tasks[0].get_loop().is_closed()  # Not used again.
 
 
 @pytest.mark.parametrize("how", ["stop", "exit"])
@@ -134,6 +135,42 @@ def test_what_the_caller_has_set_is_seen_by_tools() -> None:
     trace.set("mine")
     assert run_plan(PLAN, odd).answer == "mine"
     assert run_plan(":evidence0: = sync[x]\nAnswer: :evidence0:", sync).answer == "mine"
+
+
+def test_what_a_tool_keeps_bound_to_an_event_loop_serves_the_next_run_too() -> None:
+    queue: asyncio.Queue[str] = asyncio.Queue()  # As a module's HTTP client: bound to the loop that first waits on it.
+
+    @tool
+    async def odd(text: str) -> str:
+        """Waits on a queue of the module."""
+        waiting = asyncio.ensure_future(queue.get())
+        await asyncio.sleep(0)
+        queue.put_nowait("found")
+        return await waiting
+
+    assert [run_plan(PLAN, odd).answer for _ in range(3)] == ["found"] * 3
+
+
+def test_a_generator_that_a_tool_dropped_is_closed_when_the_run_has_ended() -> None:
+    closed = threading.Event()
+
+    async def lines() -> AsyncGenerator[str]:
+        try:
+            yield "found"
+            yield "more"
+        finally:
+            await asyncio.sleep(0)
+            closed.set()
+
+    @tool
+    async def odd(text: str) -> str:
+        """Reads the first of several lines."""
+        async for line in lines():
+            return line
+        return ""
+
+    assert run_plan(PLAN, odd).answer == "found"
+    assert closed.is_set()
 
 
 PROGRAM = """

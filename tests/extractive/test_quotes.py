@@ -224,3 +224,21 @@ def test_rows_keep_the_header_of_their_table() -> None:
 def test_a_line_with_a_long_run_of_spaces_is_read_in_linear_time() -> None:
     block = ContextBlock(f"The mill was built{' ' * 200_000}in 1890.", (("title", "Mill"),))
     assert find_quotes([block], "When was the mill built?")[0].text.startswith("The mill was built")
+
+
+@pytest.mark.parametrize(
+    ("text", "question"),
+    [
+        ("The river Ense is 230 km long. The river Vell is a tributary of the Ense.", "How long is the river Vell?"),
+        ("Mount Keld rises beside Mount Orr. Nobody lives there. The hut on Orr sleeps 30.", "How high is Keld?"),
+    ],
+)
+def test_a_figure_of_something_else_that_is_named_is_not_an_answer(text: str, question: str) -> None:
+    assert quoted([page(text)], question) == []
+
+
+def test_a_figure_of_what_is_asked_about_is_one_by_a_pronoun_too_and_in_words() -> None:
+    text = "The river Vell flows into the Ense. It is 40 km long. The Ense is 230 km long."
+    assert "It is 40 km long." in quoted([page(text)], "How long is the river Vell?")
+    assert quoted([page("The lighthouse of Keld is forty metres high.")], "How high is the lighthouse of Keld?")
+    assert quoted([page("Ninety-two ships lie in the bay of Keld.")], "How many ships lie in the bay of Keld?")

@@ -193,6 +193,23 @@ def test_a_server_that_does_not_stream_is_read_too() -> None:
         assert ask(served.url).text == "Afloat."
 
 
+def test_the_tokens_of_a_whole_answer_that_is_not_counted_are_estimated() -> None:
+    whole = as_json({"choices": [{"text": " Afloat, in the kelp by the shore.", "finish_reason": "stop"}]})
+    with serving({"/v1/completions": whole}) as served:
+        assert 7 <= ask(served.url).usage.completion_tokens <= 12
+
+
+def test_signs_of_life_are_left_out_and_a_refusal_in_its_own_field_is_the_text() -> None:
+    said_no = [
+        'data: {"choices": [{"delta": {"refusal": "I will not"}}]}',
+        'data: {"choices": [{"delta": {"refusal": "."}}]}',
+    ]
+    end = 'data: {"choices": [{"delta": {}, "finish_reason": "stop"}]}'
+    chat = events("event: ping", "data: {}", *said_no, 'data: {"type": "ping"}', end)
+    with serving({"/v1/chat/completions": chat}) as served:
+        assert ask(served.url).text == "I will not."
+
+
 def test_without_a_completions_route_the_chat_is_asked_and_wraps_by_itself() -> None:
     chat = events(
         'data: {"choices": [{"delta": {"role": "assistant"}}]}',

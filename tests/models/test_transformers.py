@@ -97,9 +97,17 @@ def test_every_form_of_checkpoint_loads_and_writes(tmp_path: Path, shape: dict[s
     [
         {"tokenizer_config.json": {"unk_token": ""}},
         {"tokenizer_config.json": {"unk_token": "", "pad_token": ""}, "special_tokens_map.json": {"unk_token": ""}},
+        {"special_tokens_map.json": {"unk_token": {"content": "", "lstrip": False, "normalized": False}}},
         {"config.json": {}},
+        {"tokenizer_config.json": {}, "tokenizer.json": {}},
     ],
-    ids=["empty token", "empty tokens in both files", "byte order mark"],
+    ids=[
+        "empty token",
+        "empty tokens in both files",
+        "empty token with its settings",
+        "byte order mark",
+        "byte order marks of the tokenizer",
+    ],
 )
 def test_files_as_people_edit_them_are_read(files: dict[str, Any], tiny_llama: Path, tmp_path: Path) -> None:
     folder = Path(shutil.copytree(tiny_llama, tmp_path / "copy"))
@@ -115,6 +123,9 @@ def test_a_value_that_transformers_does_not_know_is_named_with_its_place(tiny_ll
     config = json.loads((folder / "config.json").read_text())
     (folder / "config.json").write_text(json.dumps(config | {"rope_scaling": {"type": "superhot", "factor": 2}}))
     with pytest.raises(ModelError, match="'superhot' of rope_scaling is not known to transformers"):
+        ask(TransformersModel(folder, device="cpu"))
+    (folder / "config.json").write_text(json.dumps(config | {"rope_scaling": {"type": "linear"}}))
+    with pytest.raises(ModelError, match=r"cannot be used: Missing required keys in .*linear.*'factor'}$"):
         ask(TransformersModel(folder, device="cpu"))
 
 

@@ -68,3 +68,14 @@ def test_a_value_can_be_set_for_every_name_in_braces() -> None:
     with pytest.raises(UsageError, match="no parameter month") as caught:
         with_values(plan, {"month": "May"})
     assert caught.value.hint == "it has year, town"
+
+
+@pytest.mark.parametrize(
+    ("begin", "end"), [("◁think▷", "◁/think▷"), ("<seed:think>", "</seed:think>"), ("", "◁/think▷")]
+)
+def test_a_plan_in_the_thoughts_of_any_family_is_not_the_plan(begin: str, end: str) -> None:
+    drafted, meant = (
+        f":evidence0: = DuckDuckGo[{what}]\nAnswer: :evidence0:" for what in ("tides", "the tides at Hven")
+    )
+    (step,) = parse_plan(f"{begin}\n{drafted}\n{end}\n{meant}", tools=["DuckDuckGo"]).steps
+    assert step.input == "the tides at Hven"

@@ -23,6 +23,17 @@ WRITTEN = [
     "In the kelp.<end_of_turn>\n<start_of_turn>user\nAnd why?",
     "In the kelp.<|end|>\n<|user|>\nAnd why?",
     "In the kelp.<|endoftext|>Otters are",
+    "◁think▷Kelp, surely.◁/think▷In the kelp.",
+    "<seed:think>Kelp, surely.</seed:think>In the kelp.",
+    "In the kelp.<｜end▁of▁sentence｜><｜User｜>And why?",
+    "In the kelp.<|END_OF_TURN_TOKEN|>",
+    "In the kelp.[|endofturn|]\n[|user|]And why?",
+    "<|start_header_id|>assistant<|end_header_id|>\n\nIn the kelp.<|eot_id|>",
+    "<|im_start|>assistant\nIn the kelp.<|im_end|>",
+    "<start_of_turn>model\nIn the kelp.",
+    "<|assistant|>\nIn the kelp.",
+    "Assistant: In the kelp.\nHuman: And why?",
+    "[/INST] In the kelp.",
     "In the kelp.",
 ]
 

@@ -315,10 +315,7 @@ FANNING = {"properties": {str(n): {"$ref": "#/$defs/a"} for n in range(30)}}
 BAD = [
     *({**listed("bad"), "inputSchema": schema} for schema in (True, False, None, [], ["a"], "object", 3)),
     {"name": "bad", "description": "No schema."},
-    *(
-        of_properties(properties)
-        for properties in (None, ["a"], "a", {"a": None}, {"a": ["x"]}, {"a": 1}, {"a": False})
-    ),
+    *(of_properties(properties) for properties in (["a"], "a", {"a": None}, {"a": ["x"]}, {"a": 1}, {"a": False})),
     *(of_properties({"a": {"anyOf": choices}}) for choices in ([None], {"b": 1}, 5, [[]])),
     of_properties({"a": {"type": "object", "properties": {"b": {"properties": {"c": None}}}}}),
     of_properties({"a": {"enum": 5}}),

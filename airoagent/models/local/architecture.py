@@ -121,7 +121,9 @@ def _spelled(shape: tuple[int, ...]) -> str:
 
 def _unusable(checkpoint: Checkpoint, error: Exception) -> ModelError:
     reason = reason_of(error)
-    if isinstance(error, KeyError) and error.args:  # a table of what transformers knows has no such entry
+    if isinstance(error, KeyError) and error.args and " " in str(error.args[0]):
+        reason = str(error.args[0])  # A sentence of its own, e.g. of a key that is missing.
+    elif isinstance(error, KeyError) and error.args:  # a table of what transformers knows has no such entry
         config = read_json(checkpoint.folder / "config.json", checkpoint.name)
         places = [key for key, value in config.items() if error.args[0] in _values(value)]
         reason = f"{error.args[0]!r}{f' of {places[0]}' if places else ''} is not known to transformers"

@@ -7,8 +7,10 @@ layers, and for all of them where memory is short.
 
 from __future__ import annotations
 
+import codecs
 import io
 import logging
+import tempfile
 import threading
 import warnings
 from collections.abc import Callable, Iterator
@@ -54,9 +56,10 @@ def load_tokenizer(checkpoint: Checkpoint) -> Any:
         if not (folder / "tokenizer.json").is_file() and (folder / "tokenizer.model").is_file():
             _check_sentencepiece(folder / "tokenizer.model", checkpoint.name)
         try:
-            tokenizer = AutoTokenizer.from_pretrained(
-                folder, config=config, local_files_only=True, trust_remote_code=False
-            )
+            with _without_marks(folder) as files:
+                tokenizer = AutoTokenizer.from_pretrained(
+                    files, config=config, local_files_only=True, trust_remote_code=False
+                )
         except Exception as error:  # Rust's panics aside, its failures have no common class.
             raise ModelError(
                 f"the tokenizer of {checkpoint.name} cannot be read: {reason_of(error)}", "fetch its files again"
@@ -68,6 +71,24 @@ def load_tokenizer(checkpoint: Checkpoint) -> Any:
         )
     _name_control_tokens(tokenizer, config)
     return tokenizer
+
+
+@contextmanager
+def _without_marks(folder: Path) -> Iterator[Path]:
+    """The folder, or a copy of its tokenizer files where one has a byte order mark, which transformers refuses."""
+    files = [path for path in folder.iterdir() if path.suffix in (".json", ".jinja", ".model", ".txt")]
+    if not any(path.suffix == ".json" and _is_marked(path) for path in files):
+        yield folder
+        return
+    with tempfile.TemporaryDirectory() as copy:
+        for path in files:
+            (Path(copy) / path.name).write_bytes(path.read_bytes().removeprefix(codecs.BOM_UTF8))
+        yield Path(copy)
+
+
+def _is_marked(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(3) == codecs.BOM_UTF8
 
 
 def chat_text(tokenizer: Any, messages: list[dict[str, str]]) -> str:
@@ -86,7 +107,7 @@ def _name_control_tokens(tokenizer: Any, config: Any) -> None:
     One that is named "" is looked for for ever.
     """
     for kind in tokenizer.SPECIAL_TOKENS_ATTRIBUTES:
-        if tokenizer._special_tokens_map.get(kind) == "":
+        if (token := tokenizer._special_tokens_map.get(kind)) is not None and not str(token):
             setattr(tokenizer, kind, None)
     for kind in ("bos_token", "eos_token"):
         token = getattr(config, f"{kind}_id", None)

@@ -42,10 +42,10 @@ class PartialCompletion:
             self.read, self.counted = said.usage.prompt_tokens, said.usage.completion_tokens
 
     def written(self) -> int:
-        """Tokens, as the server counts them; else at least as many as it sent pieces."""
-        if self.counted or self.finish != "length":
+        """Tokens, as the server counts them; else as many as it sent pieces, estimated where they may be longer."""
+        if self.counted or (self._pieces > 1 and self.finish != "length"):
             return self.counted or self._pieces
-        return max(self._pieces, estimate_tokens(self.text))
+        return max(self._pieces, estimate_tokens(self.text) - 1)  # Less the token that begins a text.
 
 
 async def read_said(response: httpx.Response, name: str) -> AsyncIterator[Chunk]:
@@ -140,7 +140,7 @@ def _said(value: dict[str, Any], name: str, *, whole: bool = False) -> Chunk:
         raise failed(name, value)
     usage = _usage(value.get("usage"))
     first = choices[0] if isinstance(choices, list) and choices else None
-    if first is None and not whole and ("choices" in value or usage is not None):
+    if first is None and not whole and ("choices" in value or usage is not None or value in ({}, {"type": "ping"})):
         return Chunk("", None, usage)  # Counts, or a sign of life.
     if not isinstance(first, dict):
         raise ModelError(
@@ -153,6 +153,7 @@ def _said(value: dict[str, Any], name: str, *, whole: bool = False) -> Chunk:
     if isinstance(inner, dict):
         # DeepSeek, SGLang, llama.cpp and older vLLM call them the one, vLLM of today and Ollama the other.
         thoughts = _text(inner.get("reasoning_content") or inner.get("reasoning"))
+        text = text or _text(inner.get("refusal"))
         calls = inner.get("tool_calls") or [{"function": inner.get("function_call")}]
         text += "".join(map(_call, calls)) if isinstance(calls, list) else ""
     if reason in ("tool_calls", "function_call"):
