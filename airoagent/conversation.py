@@ -164,6 +164,8 @@ _THING = re.compile(  # "Where is the flat?", "When does the lease end?"
     r"|(?:do|does|did|can|will) (?P<does>(?:the|my|our|your) [\w' -]{2,60}) [\w-]+)[ ?.!]*$",
     re.IGNORECASE,
 )
+_MANY = re.compile(r"\b(?:do|did|can|will|are|were) ((?:[a-z'-]+ ){0,2}?(?!(?:this|his|its|us|as|was)\b)[a-z'-]+s)\b")
+_PLURAL = frozenset({"they", "them", "their", "theirs"})
 _OPEN_WORDS = frozenset({"who", "when", "where", "why", "how"})
 _QUESTION_WORDS = frozenset(
     {"who", "what", "when", "where", "why", "which", "how", "is", "are", "was", "were", "does", "do", "did", "can"}
@@ -188,9 +190,10 @@ def completed(text: str, before: list[tuple[str, str]]) -> str:
     if lead and len(rest.rstrip("?!. ").split()) <= 4 and not _asks(rest):
         return _asked_of(before[-1][0], rest.rstrip("?!. "))
     pronoun = _PRONOUN.search(rest)
-    topic = "" if pronoun is None else _topic(before, person=pronoun[0].lower() in _OF_PERSONS)
+    topic = "" if pronoun is None else _topic(before, pronoun[0].lower())
     if pronoun is not None and topic:
-        name = f"{topic}'s" if _owns(pronoun[0].lower(), rest, pronoun) else topic
+        owned = f"{topic}'" if topic.islower() and topic.endswith("s") else f"{topic}'s"
+        name = owned if _owns(pronoun[0].lower(), rest, pronoun) else topic
         return _capital(rest[: pronoun.start()] + name + rest[pronoun.end() :])
     return _capital(rest) if lead and _asks(rest) else text
 
@@ -217,8 +220,9 @@ def _asked_of(question: str, other: str) -> str:
     return f"{question.rstrip('?! .')} - {other}?"
 
 
-def _topic(before: list[tuple[str, str]], *, person: bool) -> str:
+def _topic(before: list[tuple[str, str]], pronoun: str) -> str:
     """The name that a pronoun stands for: a person is mostly whom the answer names, a thing what was asked about."""
+    person = pronoun in _OF_PERSONS
     for question, answer in reversed(before):
         for text in (answer, question) if person else (question, answer):
             names = [found[0].rstrip(".'’") for found in _NAME.finditer(text)]
@@ -228,6 +232,8 @@ def _topic(before: list[tuple[str, str]], *, person: bool) -> str:
                 return max(names, key=len) if text is question else names[0]
             if not person and text is question and (thing := _THING.search(question)):
                 return thing["is"] or thing["does"]
+            if pronoun in _PLURAL and text is question and (many := _MANY.search(question)):
+                return many[1]
     return ""
 
 

@@ -32,6 +32,8 @@ LAUREATE = ("Who won the Nobel Prize in Literature in 2020?", "Louise Glück won
         ("Where do otters sleep?", [LAUREATE], "Where do otters sleep?"),
         ("And where do otters sleep?", [LAUREATE], "Where do otters sleep?"),
         ("When was she born?", [], "When was she born?"),
+        ("And what do they eat?", [("Where do otters sleep?", "The Eurasian otter does.")], "What do otters eat?"),
+        ("Are their cubs blind?", [("How long do sea otters live?", "12 years.")], "Are sea otters' cubs blind?"),
         ("Is it raining?", [("what is two plus two?", "")], "Is it raining?"),
     ],
 )

@@ -56,7 +56,7 @@ _PATIENCE = 20.0  # seconds for a process that was killed to release its runs
     flag_value="",
     help="Use the processes of a Ray cluster (default: the one on this machine).",
 )
-@click.option("--quiet", is_flag=True, help="Do not print progress on stderr.")
+@click.option("-q", "--quiet", is_flag=True, help="Do not print progress on stderr.")
 @agent_options()
 @refuses(Rule("approve", excludes="jobs ray", hint="only a batch in one process can ask you"))
 def batch_command(

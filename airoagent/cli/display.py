@@ -98,6 +98,21 @@ class Display:
         self._planned = True  # no plan is being written: lines about steps need not wait for it
         self._held: list[str] = []
         self._told: dict[str, float] = {}
+        self._pauses = 0
+        self._late: list[str] = []  # what came while the user was being asked
+
+    def pause(self) -> None:
+        """Show nothing until `go_on`, so that a question to the user stands alone."""
+        self._pauses += 1  # first, since events come from another thread
+        self.end()
+
+    def go_on(self) -> None:
+        """Show what came in the meantime."""
+        self._pauses -= 1
+        if not self._pauses:
+            late, self._late = self._late, []
+            for text in late:
+                self._write(text)
 
     def __call__(self, event: Event) -> None:
         match event:
@@ -149,6 +164,9 @@ class Display:
             self._stream.flush()
 
     def _write(self, text: str) -> None:
+        if self._pauses:
+            self._late.append(text)
+            return
         self._stream.write(text)
         self._stream.flush()
 
@@ -264,15 +282,15 @@ def ended() -> None:
 
 @contextlib.contextmanager
 def suspended() -> Iterator[None]:
-    """Stop the live view while the user is asked something."""
-    live = [display.live for display in _on_screen if isinstance(display, _LiveDisplay) and display.live.is_started]
-    for one in live:
-        one.stop()
+    """Show nothing of the run while the user is asked something."""
+    shown = list(_on_screen)
+    for display in shown:
+        display.pause()
     try:
         yield
     finally:
-        for one in live:
-            one.start()
+        for display in shown:
+            display.go_on()
 
 
 class _LiveDisplay(Display):
@@ -281,6 +299,7 @@ class _LiveDisplay(Display):
     def __init__(self, stream: TextIO, color: bool) -> None:
         super().__init__(stream, color)
         self._bar = ""
+        self._resumed = False  # the live view starts when the user has answered
         from rich.console import Console
         from rich.live import Live
         from rich.spinner import Spinner
@@ -297,10 +316,27 @@ class _LiveDisplay(Display):
 
     def __call__(self, event: Event) -> None:
         super().__call__(event)
-        if isinstance(event, StepStarted) and not self.live.is_started:
-            self.live.start()
-        elif isinstance(event, RunFinished) and self.live.is_started:
+        if isinstance(event, StepStarted):
+            self._start()
+        elif isinstance(event, RunFinished):
+            self._resumed = False
             self.live.stop()
+
+    def pause(self) -> None:
+        self._resumed = self._resumed or self.live.is_started
+        super().pause()
+
+    def go_on(self) -> None:
+        super().go_on()
+        if self._resumed and not self._pauses:
+            self._resumed = False
+            self.live.start()
+
+    def _start(self) -> None:
+        if self._pauses:
+            self._resumed = True
+        elif not self.live.is_started:
+            self.live.start()
 
     def end(self) -> None:
         """Take the live view away, too."""
@@ -354,8 +390,7 @@ class _MovingLine(_LiveDisplay):
         match event:
             case PlanText():
                 self._writing = True
-                if not self.live.is_started:
-                    self.live.start()
+                self._start()
             case PlanParsed():
                 self._writing = False
                 self._all = event.text.count("\n:") + event.text.startswith(":")

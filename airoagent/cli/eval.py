@@ -178,7 +178,7 @@ def _table(sets: Mapping[str, Sequence[Result]], model: str) -> Iterator[str]:
         gain, chance = paired(sets[name], sets[now])
         yield f"{'gain':<12} {shown_figure(gain, 'holds')}  in holds over {name}; p = {chance:.3f}"
         more, chance = paired(sets[name], sets[now], "tokens")
-        yield f"{'tokens':<12} {shown_figure(more, 'tokens')}  more than {name}; p = {chance:.3f}"
+        yield f"{'tokens':<12} {shown_figure(more, 'tokens')}  compared with {name}; p = {chance:.3f}"
 
 
 def _as_json(sets: Mapping[str, Sequence[Result]]) -> str:

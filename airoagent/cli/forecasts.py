@@ -121,6 +121,6 @@ def asking_above(agent: Agent, most: int) -> Callable[[Plan], Awaitable[None]]:
         tokens = found.usage.prompt_tokens + found.usage.completion_tokens
         what = f"the plan is forecast to take {tokens:,} tokens, more than {most:,}"
         if tokens > most and not await asyncio.to_thread(agreed, f"{what}. Run it?"):
-            raise LimitReached(what, "raise --ask-above, or run it in a terminal")
+            raise LimitReached(what, "say yes at a terminal, or raise --ask-above")
 
     return check

@@ -18,6 +18,7 @@ from airoagent.cli.options import SEARCH_RULE, Rule, agent_options, continue_opt
 from airoagent.cli.output import make_watch, print_error, print_run, showing_question
 from airoagent.errors import AiroError, UsageError
 from airoagent.settings import cache_folder, load_settings, private_file, state_folder
+from airoagent.textfiles import expanded
 
 if TYPE_CHECKING:
     from airoagent.agent import Agent
@@ -31,6 +32,7 @@ _HELP = """\
 /model        show the model
 /why          show the sources of the last answer
 /runs         list the runs of this conversation
+/save FILE    write a report of this conversation (Markdown)
 /new          start a new conversation
 /help, /quit"""
 
@@ -53,7 +55,8 @@ def chat_command(verbose: bool, go_on: bool, after: str | None, **flags: Any) ->
     from airoagent.conversation import Conversation
 
     past = load_run(after or "@last") if go_on or after else None
-    flags["display"] = None if verbose else "none"
+    terminal = sys.stdin.isatty() and sys.stderr.isatty()
+    flags["display"] = ("rich" if verbose else "auto") if terminal else "plain" if verbose else "none"
     agent, settings = make_agent(flags) if past is None else agent_for(past, flags)
     talk = Conversation(agent, past)
     terminal = sys.stdin.isatty()
@@ -120,9 +123,10 @@ def _remember_lines() -> None:
 def _obey(command: str, talk: Conversation) -> None:
     """Carry out a line that begins with a slash."""
     agent, last = talk.agent, talk.turns[-1].run if talk.turns else None
-    match command.split()[0]:
+    name, _, rest = command.partition(" ")
+    match name:
         case "/tools":
-            lines = list(agent.toolbox)
+            lines = [f"{tool.name:<20} {plain(tool.description, 110)}" for tool in agent.toolbox.values()]
         case "/docs":
             folders = () if agent.documents is None else agent.documents.addresses
             lines = list(folders) or ["no documents (start with --docs PATH)"]
@@ -137,9 +141,27 @@ def _obey(command: str, talk: Conversation) -> None:
             lines = [f"{source.title or source.url} ({source.url})\n  {source.quote}" for source in last.sources]
         case "/why":
             lines = ["no answer with sources yet"]
-        case _:
+        case "/save":
+            lines = [_saved(talk, rest.strip())]
+        case "/help":
             lines = [_HELP]
+        case _:
+            lines = [f"{name} is not a command; /help lists them"]
     click.echo(plain("\n".join(lines)))
+
+
+def _saved(talk: Conversation, name: str) -> str:
+    """Write the report of a conversation to a file; what became of it."""
+    from airoagent.view.report import markdown_report
+
+    if not name or not talk.turns:
+        return "/save needs the name of a file" if talk.turns else "nothing has been asked yet"
+    file = expanded(name)
+    try:
+        file.write_text(markdown_report(turn.run for turn in talk.turns), encoding="utf-8")
+    except OSError as error:
+        return f"{file} cannot be written: {error.strerror}"
+    return f"saved to {file}"
 
 
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")

@@ -32,7 +32,7 @@ def run_html(run: Run, running: Collection[str] = ()) -> str:
     head = "<tr><th>step</th><th>tool</th><th>input</th><th>found</th></tr>"
     table = f"<table><thead>{head}</thead><tbody>{''.join(rows)}</tbody></table>" if rows else ""
     return (
-        '<div style="max-width:62em;border:1px solid #8884;border-radius:8px;padding:10px 16px">'
+        '<div style="max-width:62em;border:1px solid #8884;border-radius:8px;padding:10px 16px;overflow-x:auto">'
         f"<div>{_text(run.question, 500)}</div><div><b>{_text(said, 2000)}</b></div>{sources}"
         f"{_picture(run)}{table}"
         f"<div><small>run {_text(run.id)}, {run.status}, {run.seconds:.1f} s, {_text(run.model)}</small></div></div>"

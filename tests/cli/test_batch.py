@@ -73,7 +73,7 @@ def test_a_question_without_an_answer_gives_the_exit_code_and_the_others_theirs(
     file = tmp_path / "q.txt"
     file.write_text("one\ntwo\n", encoding="utf-8")
     model = script(":evidence0: = echo[one]\nAnswer: :evidence0:")  # plans one question, and has nothing for the other
-    result = airo("batch", str(file), "--at-once", "1", "--quiet", "-m", model, "--tools", tools)
+    result = airo("batch", str(file), "--at-once", "1", "-q", "-m", model, "--tools", tools)
     assert result.code == 3 and result.err == ""
     assert [row["status"] for row in rows(result.out).values()] == ["done", "failed"]
     assert rows(result.out)["2"]["failure"]["message"]

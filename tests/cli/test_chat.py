@@ -9,13 +9,24 @@ from tests.cli.conftest import LIBRARY, Airo
 
 
 def test_a_follow_up_is_completed_shown_and_answered(shell: Airo) -> None:
-    talk = "Where is the Eiffel Tower?\nAnd how tall is it?\n/runs\n/why\n/tools\n/nonsense\n"
+    talk = "Where is the Eiffel Tower?\nAnd how tall is it?\n/runs\n/why\n/tools\n/nonsense\n/help\n"
     result = shell("chat", "--docs", "examples/library", input=talk)
     assert result.code == 0
     assert "asked: How tall is the Eiffel Tower?" in result.err
     assert "330" in result.out and "docs://library/" in result.out
     assert "How tall is the Eiffel Tower?" in result.out and "DocumentSearch" in result.out
-    assert "/quit" in result.out
+    assert "/nonsense is not a command" in result.out and "/quit" in result.out
+    assert "enables the user to search" in result.out
+
+
+def test_save_writes_the_conversation_as_a_report(shell: Airo, tmp_path: Path) -> None:
+    file = tmp_path / "talk.md"
+    talk = f"/save {file}\nHow deep is Lake Baikal?\nWhere do otters sleep?\n/save\n/save {tmp_path}\n/save {file}\n"
+    result = shell("chat", "--docs", "examples/library", input=talk)
+    assert result.code == 0 and "nothing has been asked yet" in result.out and "needs the name" in result.out
+    assert f"{tmp_path} cannot be written" in result.out and f"saved to {file}" in result.out
+    report = file.read_text()
+    assert report.index("# How deep is Lake Baikal?") < report.index("# Where do otters sleep?") and "1,642" in report
 
 
 def test_lines_that_end_in_a_backslash_go_on(shell: Airo) -> None:

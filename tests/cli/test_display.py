@@ -15,13 +15,16 @@ from pathlib import Path
 import pytest
 
 from airoagent import PlanError, parse_plan
+from airoagent.cli import display
 from airoagent.cli.display import Display, located, plain
 from airoagent.events import (
     Evidence,
+    Failure,
     PlanParsed,
     PlanText,
     Progress,
     RunFinished,
+    StepFailed,
     StepFinished,
     StepSkipped,
     StepStarted,
@@ -229,3 +232,24 @@ async def tells(text: str, context: ToolContext) -> str:
     await context.ask(text, "answer")
     raise ToolError("the line broke")
 '''
+
+
+@pytest.mark.parametrize("kind", ["auto", "rich", "plain"])
+def test_nothing_is_drawn_over_a_question_to_the_user(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = io.StringIO()
+    stream.isatty = lambda: True  # type: ignore[method-assign]
+    monkeypatch.setattr(sys, "stderr", stream)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr(display, "_on_screen", [])
+    show = display.make_display(kind, "never")
+    assert show is not None
+    show(PlanText(at=1, text=":evidence0: = a[b]\n"))
+    with display.suspended():
+        before = stream.getvalue()
+        show(PlanText(at=2, text=":evidence1: = c[d]\nAnswer: :evidence1:"))
+        show(StepStarted(at=3, step="evidence1", tool="c", input="d", attempt=1))
+        assert stream.getvalue() == before
+    show(StepFailed(at=4, step="evidence1", tool="c", seconds=1, attempt=1, failure=Failure("tool", "it broke", "")))
+    show(RunFinished(at=5, status="failed", answer="", sources=(), usage=Usage(), seconds=1))
+    after = stream.getvalue().removeprefix(before)
+    assert "it broke" in after and (kind == "auto") != (":evidence1: = c[d]" in after)

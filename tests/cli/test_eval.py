@@ -68,7 +68,7 @@ def test_several_sets_stand_side_by_side_in_the_table_and_on_the_page(airo: Airo
     file.write_text('question,answer\nHow deep is Lake Baikal?,"1,642"\nWhere do otters sleep?,kelp\n')
     assert airo("eval", file, "--docs", "examples/library", "--out", one).code == 0
     told = airo("eval", file, "--docs", "examples/library", "--against", one, "--against", one, "--html", page)
-    assert told.code == 0 and "gain" in told.out and "more than one (2)" in told.out
+    assert told.code == 0 and "gain" in told.out and "compared with one (2)" in told.out
     assert told.out.splitlines()[1].split() == ["one", "one", "(2)", "planned"]
     html = page.read_text()
     file.write_text('{"id": "other", "question": "Who?", "answers": ["Ann"]}')

@@ -421,6 +421,8 @@ def test_runs_are_chosen_compared_and_deleted_in_the_browser(
     chromium.look(width=390)
     chromium.open(server.url)
     chromium.until(f"{CHOICES}.length === 2")
+    assert chromium.run("document.getElementById('choices').offsetHeight") > 0, "which model answers is in sight"
+    assert chromium.run("[...document.querySelectorAll('.list a')].every((one) => one.scrollWidth <= one.clientWidth)")
     assert chromium.run("document.getElementById('delete').disabled && document.getElementById('compare').disabled")
     chromium.run(f"{CHOICES}.forEach((one) => one.click())")
     chromium.run("document.getElementById('compare').click()")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 
 from airoagent import Notebook, Run, ToolError, UsageError
 from tests.running import run_plan
+from tests.view.chromium import Chromium
 
 
 def search(text: str) -> str:
@@ -54,3 +56,13 @@ def test_without_a_notebook_it_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_run_without_a_plan_is_shown() -> None:
     assert "running" in Run()._repr_html_()
+
+
+def test_a_card_scrolls_in_a_narrow_cell(chromium: Chromium, tmp_path: Path) -> None:
+    run = run_plan(f":evidence0: = search[{'otters ' * 20}]\nAnswer: :evidence0:", search)
+    file = tmp_path / "cell.html"
+    file.write_text(f"<!doctype html>{run._repr_html_()}")
+    chromium.look(width=390)
+    chromium.open(file.as_uri())
+    assert chromium.run("document.querySelector('table').offsetWidth") > 0
+    assert chromium.run("document.documentElement.scrollWidth") <= 390
