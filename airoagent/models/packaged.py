@@ -52,7 +52,7 @@ PACKAGED: Final[Mapping[str, PackagedModel]] = {
         "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
         98_362_432,
         "smollm2-adapter.gguf",
-        0.75,
+        0.7,
     )
 }
 
