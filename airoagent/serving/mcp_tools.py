@@ -82,7 +82,7 @@ def make_mcp(agent: Agent, place: AbstractAsyncContextManager[Any] | None = None
 
         async def work(session: Session) -> Run:
             parsed = parse_plan(plan, await asyncio.to_thread(agent.tools_for, plan))
-            return await session.run(parsed.question, parsed)
+            return await session.run(parsed.question or parsed.steps[0].thought, parsed)
 
         return await finished(context, work)
 

@@ -60,6 +60,9 @@ def test_a_client_asks_plans_searches_and_looks_at_the_run(tmp_path: Path) -> No
         plan = text_of(await session.call_tool("plan", {"question": "Where do otters sleep?"}))
         assert "DocumentSearch[" in plan
         assert "otter" in text_of(await session.call_tool("run", {"plan": plan})).lower()
+        bare = "Plan: Find the otters.\n:evidence0: = DocumentSearch[otters]\nAnswer: :evidence0:"
+        named = text_of(await session.call_tool("run", {"plan": bare})).rpartition("Run: ")[2]
+        assert json.loads(text_of(await session.call_tool("get_run", {"run": named})))["question"] == "Find the otters."
         found = text_of(await session.call_tool("search_documents", {"query": "otters sleep"}))
         assert "docs://library/otters.html" in found
 
