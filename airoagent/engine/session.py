@@ -385,7 +385,7 @@ class Session:
             plan_trusted=recorder.plan_trusted and not reuse.begun,
             plan_private=recorder.plan_private or plan_is_private(recorder.events, kept.tools),
             budget=budget,
-            fit=partial(_fit, self.model, self.sampling),
+            fit=partial(_fit, self.model, self.sampling, fetch),
             bound=kept.bound,
         )
         try:
@@ -397,11 +397,27 @@ class Session:
             await fetch.aclose()
 
 
-async def _fit(model: Model, sampling: Sampling | None, blocks: Sequence[ContextBlock], instruction: str) -> Fitted:
+_SNIPPET, _MOST_READ = 2_000, 100_000  # characters: what a search shows of a document, and what is read of it
+
+
+async def _fit(
+    model: Model, sampling: Sampling | None, fetch: Fetcher, blocks: Sequence[ContextBlock], instruction: str
+) -> Fitted:
     """The blocks cut to the model's window; a small model, which the style ``compact`` is for, reads the best lines."""
     if model.info.style == "compact":
-        blocks = best_lines(blocks, instruction)
+        blocks = best_lines([await _whole(block, fetch) for block in blocks], instruction)
     return await fit_to(model, sampling, blocks, instruction)
+
+
+async def _whole(block: ContextBlock, fetch: Fetcher) -> ContextBlock:
+    """The user's document in place of what a search showed of it: the line that answers may be another one."""
+    url = dict(block.metadata).get("url", "")
+    if not url.startswith("docs://") or len(block.text) > _SNIPPET:
+        return block
+    with contextlib.suppress(AiroError):  # it is gone, or cannot be read any more: what was shown of it remains
+        page = await fetch.page(url)
+        return ContextBlock(page.text[:_MOST_READ], block.metadata) if page.text.strip() else block
+    return block
 
 
 def asked_question(question: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +13,7 @@ from airoagent.models.base import ModelInfo
 from tests.running import run_plan
 
 OTTERS = ":evidence0: = page[https://a.example/otters]\n:evidence1: = KnowledgeModel[Where, given :evidence0:?]"
+WORDS = ("large", "small", "upper", "lower", "northern", "southern", "wooden", "iron", "broken", "spare", "new", "old")
 PAGE = "Otters sleep afloat, holding paws.\nThey eat fish."
 
 
@@ -80,6 +82,36 @@ def test_the_source_of_a_small_model_s_answer_is_quoted_as_it_stands_there() -> 
     model = SmallModel({"plan": [plan], "answer": ["Louise Glück"]})
     run = Agent(model, [page], store=False).run("Who won the prize in 2020?")
     assert [source.quote for source in run.evidence["evidence1"].sources] == ["In 2020 she won the prize."]
+
+
+def test_a_small_model_reads_the_documents_that_a_search_found_and_not_only_what_it_showed(tmp_path: Path) -> None:
+    line = "A fire destroyed the whole building in 1871, and nobody was hurt."
+    filler = "\n\n".join(f"The {word} wheel has {at} spokes, and the river drives it." for at, word in enumerate(WORDS))
+    (tmp_path / "mill.md").write_text(f"# The mill\n\nThe mill of Grantham is old.\n\n{filler}\n\n{line}\n")
+    plan = (
+        ":evidence0: = DocumentSearch[mill of Grantham]\n"
+        ":evidence1: = KnowledgeModel[When did a fire destroy the building, given :evidence0:?]"
+    )
+    model = SmallModel({"plan": [plan], "answer": ["1871"]})
+    run = Agent(model, docs=tmp_path, store=False).run("When did a fire destroy the building?")
+    assert line not in run.evidence["evidence0"].text
+    assert line in model.prompts[1].text
+    assert [source.title for source in run.evidence["evidence1"].sources] == ["The mill"]
+
+
+def test_what_a_search_showed_is_read_where_the_document_is_gone(tmp_path: Path) -> None:
+    (tmp_path / "other.md").write_text("# Other\n\nNothing about it.\n")
+
+    @tool
+    def found(text: str) -> ToolOutput:
+        """Gives what was found before."""
+        return ToolOutput("It burned in 1871.", (Source("docs://gone/mill.md", "The mill", "", 0, 18),))
+
+    plan = ":evidence0: = found[x]\n:evidence1: = KnowledgeModel[When did it burn, given :evidence0:?]"
+    model = SmallModel({"plan": [plan], "answer": ["1871"]})
+    run = Agent(model, [found], docs=tmp_path, store=False).run("When did it burn?")
+    assert run.answer == "1871"
+    assert "It burned in 1871." in model.prompts[1].text
 
 
 def test_the_prompt_is_the_closed_context_form_byte_for_byte() -> None:
