@@ -231,6 +231,7 @@ def test_prose_that_says_it_has_no_answer_does_not_count_as_answered() -> None:
     [
         UNKNOWN,
         "Plan: I would look it up and then read the results.\nAnswer: the winner",
+        "look[the gate]",
         "I would call look(the gate) and be done.",
         '{"plan": "look it up, then read"}',
         "Use evidence 0 and evidence 1 of the steps.",
