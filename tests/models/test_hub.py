@@ -187,7 +187,7 @@ def test_weights_of_a_newer_commit_are_checked_though_those_of_an_older_one_are_
         "try:\n    hub.download('me/changed')\n"
         "except hub.ModelError as error:\n    print(error.message)\n"
     )
-    assert _run(code, loopback_hub[0]).endswith("is not model.safetensors of me/changed: its digest differs\n")
+    assert _run(code, loopback_hub[0]).endswith("model.safetensors of me/changed is damaged: its digest differs\n")
 
 
 @pytest.mark.slow
