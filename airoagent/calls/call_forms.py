@@ -16,7 +16,7 @@ from typing import Any
 
 from airoagent.calls.scalars import Json, Plain
 from airoagent.frozen import frozen
-from airoagent.prompts.own_text import THOUGHT_TAGS
+from airoagent.prompts.own_text import LONE_END, THOUGHT_TAGS
 
 __all__ = ["WrittenCall", "name_before", "python_calls", "tagged_calls", "without_thoughts"]
 
@@ -28,15 +28,14 @@ _THOUGHTS = re.compile(
     r"|<\|channel\|>(?:analysis|commentary)<\|message\|>.*?(?:<\|end\|>|\Z)",
     re.DOTALL | re.IGNORECASE | re.MULTILINE,
 )
-_THOUGHTS_END = re.compile(rf"</(?:{THOUGHT_TAGS})>|\[/THINK\]|◁/think▷", re.IGNORECASE)
 _NO_SPACE = re.compile(r"[^\n]")
 
 
 def without_thoughts(text: str) -> str:
     """The text with thoughts as blanks of the same length, so that every place stays what it is."""
-    ends = [found.end() for found in _THOUGHTS_END.finditer(text)]
+    ends = [found.end() for found in LONE_END.finditer(text)]
     masked = _THOUGHTS.sub(lambda found: _NO_SPACE.sub(" ", found[0]), text)
-    last = max((end for end in ends if _THOUGHTS_END.search(masked, max(0, end - 20), end)), default=0)
+    last = max((end for end in ends if LONE_END.search(masked, max(0, end - 20), end)), default=0)
     return _NO_SPACE.sub(" ", masked[:last]) + masked[last:]  # thoughts whose beginning was a part of the prompt
 
 

@@ -13,7 +13,7 @@ from dataclasses import replace
 from airoagent.engine.model_calls import until_usable
 from airoagent.engine.policy import Ask
 from airoagent.engine.recorder import Recorder
-from airoagent.engine.reuse import Reuse
+from airoagent.engine.reuse import Reuse, free_id
 from airoagent.engine.scheduler import Execution
 from airoagent.errors import Diagnostic, PlanError
 from airoagent.events import PlanPart, PlanText, PlanWritten
@@ -157,14 +157,10 @@ def with_reader(plan: Plan, question: str, tools: Iterable[str]) -> Plan:
     if not reader:
         return plan
     asked = question.rstrip(" ?.")
-    step = Step(f"evidence{_number_after(plan)}", "", reader, (f"{asked}, given ", Ref(last.id), "?"))
+    step = Step(free_id(step.id for step in plan.steps), "", reader, (f"{asked}, given ", Ref(last.id), "?"))
     found = Diagnostic("unread", f"The plan ends with what {last.tool} finds.", last.line or 1, 1, f"{reader} reads it")
     kept = (one for one in plan.diagnostics if one.kind != "no_answer")
     return replace(plan, steps=(*plan.steps, step), answer_template=(Ref(step.id),), diagnostics=(*kept, found))
-
-
-def _number_after(plan: Plan) -> int:
-    return 1 + max(int(re.sub(r"\D", "", step.id) or 0) for step in plan.steps)
 
 
 def _loop_after(text: str) -> Diagnostic:

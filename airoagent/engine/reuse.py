@@ -24,7 +24,7 @@ from airoagent.prompts.plan_prompts import known_so_far
 from airoagent.records.run_record import Run
 from airoagent.toolbox.tool import Tool, ToolOutput
 
-__all__ = ["Reuse"]
+__all__ = ["Reuse", "free_id"]
 
 _Call = tuple[str, str]  # a tool's name and the input it was called with
 
@@ -91,7 +91,7 @@ class Reuse:
             if same is None:
                 kept.append(step)
                 if step.id in taken:
-                    numbers[step.id] = _free(used)
+                    numbers[step.id] = free_id(used)
                     used |= {numbers[step.id]}
         return tuple(_renumbered(step, numbers) for step in kept), numbers
 
@@ -122,7 +122,7 @@ class Reuse:
         numbers: dict[str, str] = {}
         for step in self._done.steps:
             if step.id in taken:
-                numbers[step.id] = _free(used)
+                numbers[step.id] = free_id(used)
                 used |= {numbers[step.id]}
         before = Plan(tuple(_renumbered(step, numbers) for step in self._done.steps)).to_text()
         parser = PlanParser(self._tools)
@@ -189,7 +189,8 @@ def _number(id: str) -> int:
     return int(id.removeprefix("evidence"))
 
 
-def _free(used: Set[str]) -> str:
+def free_id(used: Iterable[str]) -> str:
+    """The id of a step after those that are used."""
     return f"evidence{1 + max(map(_number, used))}"
 
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 import re
 
 __all__ = [
+    "LONE_END",
     "NEXT_TURN",
     "THOUGHTS_BEGIN",
     "THOUGHTS_END",
@@ -42,8 +43,8 @@ _MARKS = (
     ),
 )
 _LONGEST_MARK = max(map(len, _MARKS))
-_LONE_END = re.compile(rf"</(?:{THOUGHT_TAGS})>|\[/THINK\]|◁/think▷", re.IGNORECASE)
-THOUGHTS_END = re.compile(rf"{_LONE_END.pattern}|<\|end\|>", re.IGNORECASE)
+LONE_END = re.compile(rf"</(?:{THOUGHT_TAGS})>|\[/THINK\]|◁/think▷", re.IGNORECASE)
+THOUGHTS_END = re.compile(rf"{LONE_END.pattern}|<\|end\|>", re.IGNORECASE)
 _FINAL_CHANNEL = re.compile(r"(?:<\|start\|>assistant)?<\|channel\|>final<\|message\|>")
 NEXT_TURN = re.compile(
     r"</s>|<\|(?:im_end|eot_id|eom_id|end|endoftext|end_of_text|return|im_start|start_header_id|user|assistant)\|>"
@@ -93,7 +94,7 @@ def thoughts_end(text: str) -> int | None:
 
 def starts_in_thoughts(text: str) -> bool:
     """Whether a text ends thoughts that it does not begin: the prompt did."""
-    return not THOUGHTS_BEGIN.match(text) and _LONE_END.search(text) is not None
+    return not THOUGHTS_BEGIN.match(text) and LONE_END.search(text) is not None
 
 
 def own_text(text: str) -> str:
@@ -170,7 +171,7 @@ def _same_steps(text: str, start: int = 0) -> int | None:
 def _own_start(text: str) -> int | None:
     """Where the model's own text starts; None while it thinks."""
     start = thoughts_end(text)
-    lone = None if start is None else next(reversed(list(_LONE_END.finditer(text, start))), None)
+    lone = None if start is None else next(reversed(list(LONE_END.finditer(text, start))), None)
     return lone.end() if lone else start
 
 
