@@ -13,8 +13,8 @@ import click
 
 from airoagent.cli.display import plain
 from airoagent.cli.inputs import load_run, open_store
-from airoagent.cli.launch import agent_for, make_agent
-from airoagent.cli.options import SEARCH_RULE, Rule, agent_options, continue_options, refuses
+from airoagent.cli.launch import agent_for, make_agent, read_launch_settings
+from airoagent.cli.options import SEARCH_RULE, Rule, agent_options, all_flags, continue_options, refuses
 from airoagent.cli.output import make_watch, print_error, print_run, showing_question
 from airoagent.errors import AiroError, UsageError
 from airoagent.settings import cache_folder, load_settings, private_file, state_folder
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 _HELP = """\
 /tools        list the tools
 /docs         list the document folders
-/model        show the model
+/model [NAME] show the model, or switch to another one
 /why          show the sources of the last answer
 /runs         list the runs of this conversation
 /save FILE    write a report of this conversation (Markdown)
@@ -67,25 +67,24 @@ def chat_command(verbose: bool, go_on: bool, after: str | None, **flags: Any) ->
         while (text := _read(terminal)) is not None:
             if text in ("/quit", "/exit"):
                 break
-            if text.startswith("/"):
-                _obey(text, talk)
-            elif text:
-                _ask(text, talk, settings)
+            try:
+                if text.startswith("/"):
+                    _obey(text, talk, flags)
+                elif text:
+                    _ask(text, talk, settings)
+            except KeyboardInterrupt:
+                click.echo("stopped", err=True)
+            except AiroError as error:  # what was said is not a question, or there is no such model
+                print_error(error, settings.display == "json")
     finally:
-        agent.close()
+        talk.agent.close()
     return 0
 
 
 def _ask(text: str, talk: Conversation, settings: Settings) -> None:
-    try:
-        run = talk.ask(text, watch=showing_question(text, make_watch(settings, prints_run=True)))
-    except KeyboardInterrupt:
-        click.echo("stopped", err=True)
-    except AiroError as error:  # what was said is not a question
-        print_error(error, settings.display == "json")
-    else:
-        print_run(run, as_json=False, settings=settings, recorded=False)
-        click.echo()
+    run = talk.ask(text, watch=showing_question(text, make_watch(settings, prints_run=True)))
+    print_run(run, as_json=False, settings=settings, recorded=False)
+    click.echo()
 
 
 def _read(terminal: bool) -> str | None:
@@ -120,7 +119,7 @@ def _remember_lines() -> None:
         atexit.register(readline.write_history_file, file)
 
 
-def _obey(command: str, talk: Conversation) -> None:
+def _obey(command: str, talk: Conversation, flags: dict[str, Any]) -> None:
     """Carry out a line that begins with a slash."""
     agent, last = talk.agent, talk.turns[-1].run if talk.turns else None
     name, _, rest = command.partition(" ")
@@ -131,9 +130,12 @@ def _obey(command: str, talk: Conversation) -> None:
             folders = () if agent.documents is None else agent.documents.addresses
             lines = list(folders) or ["no documents (start with --docs PATH)"]
         case "/model":
-            lines = [f"{agent.model.info.name} {agent.model.info.note}".strip()]
+            if rest.strip():
+                _switch_model(talk, rest.strip(), flags)
+            info = talk.agent.model.info
+            lines = [f"{info.name} {info.note}".strip()]
         case "/runs":
-            lines = [f"{turn.run.id}  {turn.asked}" for turn in talk.turns]
+            lines = [f"{turn.run.id}  {turn.run.model}  {turn.asked}" for turn in talk.turns]
         case "/new":
             talk.turns.clear()
             lines = ["started a new conversation"]
@@ -148,6 +150,15 @@ def _obey(command: str, talk: Conversation) -> None:
         case _:
             lines = [f"{name} is not a command; /help lists them"]
     click.echo(plain("\n".join(lines)))
+
+
+def _switch_model(talk: Conversation, name: str, flags: dict[str, Any]) -> None:
+    """Ask the following questions with another model; everything else stays as it was."""
+    options = flags["options"] if name == flags["model"] else ()  # another model has other options
+    started = read_launch_settings(talk.agent.session.started_with)
+    agent, _ = make_agent(started.flags_for({**all_flags(flags), "model": name, "options": options}))
+    talk.agent.close()
+    talk.agent = agent
 
 
 def _saved(talk: Conversation, name: str) -> str:

@@ -29,6 +29,26 @@ def test_save_writes_the_conversation_as_a_report(shell: Airo, tmp_path: Path) -
     assert report.index("# How deep is Lake Baikal?") < report.index("# Where do otters sleep?") and "1,642" in report
 
 
+def test_model_switches_the_model_of_the_following_turns_and_keeps_the_talk(shell: Airo, tmp_path: Path) -> None:
+    plan = tmp_path / "plan.txt"
+    plan.write_text(":evidence0: = DocumentSearch[Eiffel Tower height]\nAnswer: :evidence0:")
+    scripted = f"scripted:{plan}"
+    talk = (
+        f"Where is the Eiffel Tower?\n/model {scripted}\nAnd how tall is it?\n/model\n/model none-such\n"
+        f"/model extractive\nAnd when was it built?\n/runs\n"
+    )
+    result = shell("chat", "--docs", "examples/library", input=talk)
+    assert result.code == 0 and result.err.count("asked:") == 2 and "none-such" in result.err
+    listed = [line.split(maxsplit=2) for line in result.out.splitlines()[-3:]]
+    questions = ["Where is the Eiffel Tower?", "How tall is the Eiffel Tower?", "When was the Eiffel Tower built?"]
+    assert [(model, asked) for _, model, asked in listed] == list(
+        zip(["extractive", scripted, "extractive"], questions, strict=True)
+    )
+    assert "DocumentSearch" in shell("runs", "show", listed[1][0]).out
+    followed = shell("chat", "-c", input=f"/new\n/model {scripted}\nHow tall is it?\n")
+    assert followed.code == 0 and "Eiffel" in followed.out  # the documents of the talk are kept, too
+
+
 def test_lines_that_end_in_a_backslash_go_on(shell: Airo) -> None:
     result = shell("chat", "--docs", "examples/library", input="Where do otters \\\nsleep?\n/quit\nnever asked\n")
     assert result.code == 0 and "otter" in result.out.lower() and "never" not in result.out
