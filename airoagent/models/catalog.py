@@ -31,6 +31,7 @@ from airoagent.models.packaged import PACKAGED, downloaded_file, packaged_adapte
 from airoagent.models.shared_models import ollama_file
 from airoagent.prompts.chat import Style
 from airoagent.prompts.wrappers import wrapper_for
+from airoagent.textfiles import expanded
 
 __all__ = [
     "CATALOGUE",
@@ -292,12 +293,13 @@ def _program_address(program: str) -> str:
     address = os.environ.get(variable, "").strip().rstrip("/") or "127.0.0.1"
     scheme, _, host = address.rpartition("://")
     host = host.replace("0.0.0.0", "127.0.0.1", 1)  # noqa: S104 - where it listens, not where we do
+    host = f"127.0.0.1{host}" if host.startswith(":") else host
     return f"{scheme or 'http'}://{host}" + ("" if re.search(r":\d+$", host) or scheme == "https" else f":{port}")
 
 
 def show_folder(name: str, options: Mapping[str, str]) -> dict[str, str | int]:
     """What is known of a model's folder besides what its `ModelInfo` says; nothing for anything else."""
-    folder = Path(name).expanduser()
+    folder = expanded(name)
     if not folder.is_dir():
         return {}
     try:

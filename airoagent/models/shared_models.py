@@ -19,8 +19,7 @@ from airoagent.frozen import frozen
 from airoagent.models.hub import cache_folder, snapshot
 from airoagent.models.local.checkpoint import read_checkpoint
 from airoagent.models.local.shards import read_json
-
-__all__ = ["SharedModel", "ollama_file", "shared_models"]
+from airoagent.textfiles import expanded
 
 
 @frozen
@@ -59,7 +58,7 @@ def _ollama() -> Iterator[SharedModel]:
     if not os.environ.get("OLLAMA_MODELS"):
         stores.append("/usr/share/ollama/.ollama/models")  # where its service on Linux keeps them
     seen = set()
-    for store in map(_folder, stores):
+    for store in map(expanded, stores):
         for tree in ("manifests-v2", "manifests"):
             for path in _files(store / tree, "*/*/*/*"):
                 host, owner, model, tag = path.parts[-4:]
@@ -109,8 +108,8 @@ def _blob(store: Path, layer: dict[str, Any]) -> Path | None:
 def _lm_studio() -> Iterator[SharedModel]:
     home = "~/.lmstudio"
     with suppress(OSError):
-        home = _folder("~/.lmstudio-home-pointer").read_text(encoding="utf-8").strip() or home
-    for folder in dict.fromkeys(map(_folder, (f"{home}/models", "~/.cache/lm-studio/models"))):
+        home = expanded("~/.lmstudio-home-pointer").read_text(encoding="utf-8").strip() or home
+    for folder in dict.fromkeys(map(expanded, (f"{home}/models", "~/.cache/lm-studio/models"))):
         yield from _gguf_files(folder, "*/*/*.gguf", "LM Studio")
 
 
@@ -122,7 +121,8 @@ def _gguf_files(folder: Path, pattern: str, program: str) -> Iterator[SharedMode
         part = re.fullmatch(r"(.*)-(\d{5})(-of-\d{5}\.gguf)", file.name)
         if part is None or int(part[2]) == 1:
             parts = [file] if part is None else file.parent.glob(f"{escape(part[1])}-*{part[3]}")
-            yield SharedModel(_short(file), program, sum(one.stat().st_size for one in parts), file)
+            with suppress(OSError):  # a link that leads nowhere
+                yield SharedModel(_short(file), program, sum(one.stat().st_size for one in parts), file)
 
 
 # Hugging Face.
@@ -142,12 +142,6 @@ def _files(folder: Path, pattern: str) -> list[Path]:
     with suppress(OSError):  # a folder of another user, most of all
         return sorted(folder.glob(pattern))
     return []
-
-
-def _folder(text: str) -> Path:
-    with suppress(RuntimeError):  # there is no home
-        return Path(text).expanduser()
-    return Path(text)
 
 
 def _short(path: Path) -> str:

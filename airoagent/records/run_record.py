@@ -62,6 +62,7 @@ __all__ = [
     "account_text",
     "failure_json",
     "plan_json",
+    "quotes_by_page",
     "read_trace",
     "source_json",
     "trace_lines",
@@ -335,6 +336,17 @@ def source_json(source: Source) -> dict[str, str]:
     return {"url": source.url, "title": source.title, "quote": source.quote}
 
 
+def quotes_by_page(sources: Iterable[Source]) -> dict[tuple[str, str], list[str]]:
+    """The passages quoted, each once and on one line, by the address and the title of their pages."""
+    found: dict[str, list[str]] = {}
+    titles: dict[str, str] = {}
+    for source in sources:
+        titles[source.url] = titles.get(source.url) or source.title
+        quotes, quote = found.setdefault(source.url, []), " ".join(source.quote.split())
+        quotes += [quote] if quote and quote not in quotes else []
+    return {(url, titles[url]): quotes for url, quotes in found.items()}
+
+
 def write_trace(run_id: str, events: Iterable[Event]) -> Iterator[str]:
     """The lines of a trace, header first, each ending in a newline."""
     yield json.dumps({"format": "airoagent-trace", "version": TRACE_VERSION, "run": run_id}) + "\n"
@@ -452,6 +464,8 @@ def _misfit(value: Any) -> str:
         if not _fits(found, kind):
             shown = getattr(kind, "__name__", "") if isinstance(kind, type) else str(kind).replace("typing.", "")
             return f"holds {type(found).__name__} where {name} is {shown}"
+        if name == "at" and not -6e10 < found < 2.5e11:
+            return "has a time outside the years 1 to 9999"
         for part in found if isinstance(found, tuple) else (found,):
             if hasattr(part, "__dataclass_fields__") and (fault := _misfit(part)):
                 return fault

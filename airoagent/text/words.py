@@ -11,8 +11,6 @@ import unicodedata
 from functools import lru_cache
 from itertools import pairwise
 
-__all__ = ["STOP_WORDS", "UNSPACED", "fold", "query_stems", "spaced", "stem", "stems", "word_set", "words"]
-
 
 def word_set(text: str) -> frozenset[str]:
     """The words of a text as a set."""
@@ -133,7 +131,7 @@ def stems(text: str) -> list[str]:
     return [stem(word) for word in words(text) if word.lower() not in STOP_WORDS]
 
 
-def query_stems(text: str, most: int = 32) -> list[str]:
+def query_stems(text: str) -> list[str]:
     """The stems a query searches for, each once; its stop words only where there is nothing else."""
     said = stems(text) or [stem(word) for word in words(text)]
-    return list(dict.fromkeys(one for one in said if len(one) > 1 or not one.isascii() or one.isdigit()) or said)[:most]
+    return list(dict.fromkeys(one for one in said if len(one) > 1 or not one.isascii() or one.isdigit()) or said)[:32]

@@ -19,8 +19,6 @@ from airoagent.models.local.checkpoint import Checkpoint, read_checkpoint
 from airoagent.models.local.loading import check, load
 from airoagent.models.local.machine import Device
 
-__all__ = ["quantize"]
-
 # What a tokenizer may be made of; all of it small.
 _TOKENIZER: Final = re.compile(
     r"(tokenizer|special_tokens|added_tokens|vocab|merges|chat_template)\w*\.(json|model|txt|jinja)"
@@ -28,13 +26,7 @@ _TOKENIZER: Final = re.compile(
 
 
 def quantize(
-    source: Path,
-    destination: Path,
-    *,
-    name: str = "",
-    device: Device = "auto",
-    check_memory: bool = True,
-    progress: Progress | None = None,
+    source: Path, destination: Path, *, name: str = "", device: Device = "auto", progress: Progress | None = None
 ) -> Checkpoint:
     """Load the model in ``source`` in NF4 and save it in ``destination``, which must not be there yet.
 
@@ -52,7 +44,7 @@ def quantize(
             f"{checkpoint.name} is an adapter", "quantize its base model, and name that with -o base FOLDER"
         )
     _room(checkpoint, destination)
-    check(checkpoint, device=device, bits=4, check_memory=check_memory)
+    check(checkpoint, device=device, bits=4, check_memory=True)
     destination.parent.mkdir(parents=True, exist_ok=True)
     part = destination.with_name(f".{destination.name}.part")
     shutil.rmtree(part, ignore_errors=True)

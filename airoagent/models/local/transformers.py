@@ -24,7 +24,7 @@ from airoagent.extras import require
 from airoagent.models import hub
 from airoagent.models.backend_options import PROMPT_OPTIONS, Option, choice, whole_number
 from airoagent.models.base import Chunk, ModelInfo, Prompt, Sampling
-from airoagent.models.local.architecture import is_out_of_memory, reason_of
+from airoagent.models.local.architecture import is_out_of_memory
 from airoagent.models.local.checkpoint import Checkpoint, read_checkpoint, with_weights_of
 from airoagent.models.local.constraint import GrammarMask, grammar_tokenizer, grammars_available
 from airoagent.models.local.decoding import CompletionWriter, TokenPicker, TokenText, encode_plain, encode_prompt
@@ -37,6 +37,7 @@ from airoagent.models.window import room_for
 from airoagent.prompts.chat import Style, call_form_of, has_place
 from airoagent.prompts.grammar import Grammar
 from airoagent.prompts.wrappers import Wrapper, style_of, template_wrapper, wrapper_for, wrapper_named
+from airoagent.textfiles import expanded
 
 __all__ = ["OPTIONS", "TransformersModel"]
 
@@ -102,7 +103,7 @@ class TransformersModel:
         self._base = base
         self._checkpoint: Checkpoint | None = None
         self._description: Checkpoint | None = None
-        path = Path(source).expanduser()
+        path = expanded(source)
         local = isinstance(source, Path) or path.is_dir() or not hub.is_hub_name(str(source))
         self._folder = path if local else None
         try:
@@ -234,9 +235,9 @@ class TransformersModel:
             return error
         if is_out_of_memory(error):
             hint = "set a smaller window (-o context TOKENS), or choose a smaller model"
-            return ModelError(f"there was not enough memory for this prompt: {reason_of(error)}", hint)
+            return ModelError(f"there was not enough memory for this prompt: {hub.reason_of(error)}", hint)
         hint = "try again, or choose another model: airo models"
-        return ModelError(f"{self._name} failed while writing: {reason_of(error)}", hint)
+        return ModelError(f"{self._name} failed while writing: {hub.reason_of(error)}", hint)
 
     def _mask(self, grammar: Grammar | str, loaded: Loaded, start: int, room: int) -> GrammarMask | None:
         if not grammar or not grammars_available():
