@@ -49,7 +49,8 @@ _FORMS = (
 @frozen
 class Question:
     """A question as the reader needs it: the stems it looks for with their weight, its names and years, the names that
-    an earlier answer lends it, and the form of its answer ("number", "date", "name" or "")."""
+    an earlier answer lends it, and the form of its answer ("number", "date", "name", "summary"
+    or "")."""
 
     text: str
     terms: dict[str, float]
@@ -75,7 +76,7 @@ _SUMMARY = re.compile(
     r"\bsummar|\bmain points?\b|\boverview\b|\bwhat (?:does|do|is|are) (?:it|this|the \w+) (?:say|about)\b",
     re.IGNORECASE,
 )
-_OF_SUMMARY = word_set("summaris summariz summari text page say main point overview short brief articl document file")
+_OF_SUMMARY = word_set("giv writ summaris summariz summari text page say main point overview short brief articl document file")
 
 
 def read_question(instruction: str) -> Question:
@@ -89,7 +90,8 @@ def read_question(instruction: str) -> Question:
         terms = {one: weight for one, weight in terms.items() if one not in _OF_SUMMARY}
     lent = [name for name in dict.fromkeys(_names(f". {bracket}")) if not name.isdigit()]
     terms |= {one: min(0.5, 1.5 / len(lent)) for one in lent if one not in terms}
-    form = next((form for form, pattern in _FORMS if re.search(pattern, asked, re.IGNORECASE)), "")
+    patterns = (*_FORMS, ("summary", r"\bsummar|\boverview\b"))
+    form = next((form for form, pattern in patterns if re.search(pattern, asked, re.IGNORECASE)), "")
     text = asked.strip() if bracket else text
     return Question(text, terms, frozenset(_names(asked)), frozenset(lent), form)
 

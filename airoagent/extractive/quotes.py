@@ -66,15 +66,28 @@ def find_quotes(blocks: Sequence[ContextBlock], instruction: str) -> tuple[Quote
     question = read_question(asked)
     lines = [line for line in lines if line not in known]
     if not question.terms:
-        prose = [at for at, line in enumerate(lines) if line.quote.text.endswith((".", "!", "?"))] or range(len(lines))
-        return tuple(lines[at].quote for at in _fitting(lines, prose[:3]))
+        return _opening(lines)
     scores = _scores(lines, question)
     best = sorted(range(len(lines)), key=lambda at: (-scores[at], at))
+    if best and question.form == "summary" and _is_named(blocks[page := lines[best[0]].quote.block], question):
+        return _opening([line for line in lines if line.quote.block == page])
     if not best or all(term.isdigit() for term in question.terms) or _coverage(lines, best[0], question) < _LEAST:
         return ()
     kept = _fitting(lines, best[:1] + _further(lines, scores, best, question))
     answered = any(question.may_be_answered(f"{lines[at].quote.header} {lines[at].quote.text}") for at in kept)
     return tuple(lines[at].quote for at in kept) if answered else ()
+
+
+def _is_named(block: ContextBlock, question: Question) -> bool:
+    """Whether a question is about a page as a whole: it has no word but those of the page's title or address."""
+    name = frozenset(map(stem, words(" ".join(value for _, value in block.metadata))))
+    return all(_held(term, name) for term in question.terms)
+
+
+def _opening(lines: Sequence[_Line]) -> tuple[Quote, ...]:
+    """What a text begins with: up to three of its sentences, or its first lines if it has none."""
+    prose = [at for at, line in enumerate(lines) if line.quote.text.endswith((".", "!", "?"))] or range(len(lines))
+    return tuple(lines[at].quote for at in _fitting(lines, prose[:3]))
 
 
 _SHORT = 400  # characters: texts up to here are read whole, and of longer ones the best lines up to here
@@ -108,7 +121,7 @@ def best_lines(blocks: Sequence[ContextBlock], instruction: str) -> tuple[Contex
 
 def _further(lines: Sequence[_Line], scores: Sequence[float], best: Sequence[int], question: Question) -> list[int]:
     """Up to two more lines that come near the best one; those of another page seldom add to an answer."""
-    top, page = scores[best[0]], lines[best[0]].quote.block
+    top, page = scores[best[0]] or 1.0, lines[best[0]].quote.block
     shares = {at: scores[at] / top * (1.0 if lines[at].quote.block == page else _OTHER) for at in best[1:12]}
     if question.lent:  # it is about somebody who was found before
         shares = {at: share for at, share in shares.items() if _near(lines, at) & question.lent}
@@ -137,7 +150,8 @@ def _scores(lines: Sequence[_Line], question: Question) -> list[float]:
     total = sum(weights.values()) or 1.0
     scores = []
     for at, line in enumerate(lines):
-        before = own[at - 1] if at and lines[at - 1].quote.block == line.quote.block else {}
+        follows = at and lines[at - 1].quote.block == line.quote.block and lines[at - 1].above == line.above
+        before = own[at - 1] if follows else {}
         length = (1 + len(line.stems) / average) / 2
         score = 0.0
         for term, weight in weights.items():

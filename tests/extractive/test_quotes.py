@@ -155,6 +155,25 @@ def test_a_summary_is_the_first_sentences() -> None:
     assert quoted([page(text, "Otters")], "Summarise the text")[0] == "Otters are swimmers."
 
 
+TRIP = "Lisbon trip, 4-9 May\nFlight out at 06:40, seat 14C. Dinner with Rui on Thursday.\nBring Miso's papers."
+
+
+@pytest.mark.parametrize("asked", ["Summarise the trip", "Summarise trip.txt", "Give me an overview of trip.txt"])
+def test_a_summary_of_a_text_that_is_named_is_its_first_sentences(asked: str) -> None:
+    block = ContextBlock(TRIP, (("url", "docs://notes/trip.txt"), ("title", "trip")))
+    assert quoted([block], asked)[0] == "Flight out at 06:40, seat 14C."
+
+
+def test_a_summary_of_something_in_a_text_is_what_is_said_of_it() -> None:
+    block = ContextBlock(TRIP, (("url", "docs://notes/trip.txt"), ("title", "trip")))
+    assert quoted([block], "Summarise what is known about Rui")[0] == "Dinner with Rui on Thursday."
+
+
+def test_what_stands_under_the_next_heading_does_not_follow() -> None:
+    text = "# Flat\n\nPets: one cat, agreed in writing.\n\n## Meters\n| Meter | Number |\n|---|---|\n| Gas | G4-77 |\n"
+    assert quoted([page(text)], "Are pets allowed?") == ["Pets: one cat, agreed in writing."]
+
+
 def test_a_page_that_was_found_twice_is_quoted_once() -> None:
     twice = [page("Anna brings cake. Ben brings the cake and tea.")] * 2
     assert len(quoted(twice, "Who brings cake?")) == len(set(quoted(twice, "Who brings cake?")))
