@@ -47,6 +47,7 @@ __all__ = [
     "ToolError",
     "ToolTimeout",
     "UsageError",
+    "UserAwaited",
 ]
 
 
@@ -162,6 +163,10 @@ class ToolError(AiroError):
 
 class ToolTimeout(ToolError):
     """A tool did not answer in time."""
+
+
+class UserAwaited(ToolError):
+    """The plan asks the user this question, who can answer it later: the run is interrupted until then."""
 
 
 class PrivateText(ToolError):

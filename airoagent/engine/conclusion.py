@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from airoagent.engine.policy import Policy
 from airoagent.engine.scheduler import Execution
-from airoagent.errors import AiroError
+from airoagent.errors import AiroError, UserAwaited
 from airoagent.events import Evidence, Source
 from airoagent.plan.evidence import fill, text_of
 from airoagent.plan.plans import Plan
@@ -27,9 +27,12 @@ def conclude(plan: Plan, execution: Execution, policy: Policy) -> tuple[str, tup
 def _failure(plan: Plan, execution: Execution) -> AiroError:
     """One sentence: which step failed, of what, and what was not run because of it."""
     failed = [step for step in plan.steps if step.id in execution.failed]
+    # What waits for the user comes first: the others are called again when the answer is there.
+    failed.sort(key=lambda step: not isinstance(execution.failed[step.id], UserAwaited))
     first = execution.failed[failed[0].id]
-    text = f"{failed[0].id} ({failed[0].tool}) failed: {first.message}"
-    if len(failed) > 1:
+    waits = isinstance(first, UserAwaited)
+    text = f"{failed[0].id} ({failed[0].tool}) {'waits for the user' if waits else 'failed'}: {first.message}"
+    if len(failed) > 1 and not waits:
         text += f"; so did {', '.join(step.id for step in failed[1:])}"
     if execution.skipped:
         ids = [step.id for step in plan.steps if step.id in execution.skipped]

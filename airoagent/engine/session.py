@@ -37,7 +37,7 @@ from airoagent.engine.reuse import Reuse
 from airoagent.engine.scheduler import Execution
 from airoagent.engine.tasks import Tasks
 from airoagent.engine.tool_cache import ToolCache
-from airoagent.errors import AiroError, Interrupted, LimitReached, PlanError, ToolError, UsageError
+from airoagent.errors import AiroError, Interrupted, LimitReached, PlanError, ToolError, UsageError, UserAwaited
 from airoagent.events import Event, PlanWritten, Replanned, RunFinished, Source, Status
 from airoagent.extractive.quotes import best_lines
 from airoagent.frozen import frozen
@@ -257,7 +257,9 @@ class Session:
 
         def finish(error: AiroError | None, outcome: Outcome | None = None, *, leaving: bool = False) -> None:
             answer, sources = outcome or (None, ())
-            status: Status = "interrupted" if isinstance(error, Interrupted) else "failed" if error else "done"
+            status: Status = (
+                "interrupted" if isinstance(error, Interrupted | UserAwaited) else "failed" if error else "done"
+            )
             seconds, failure = time.perf_counter() - began, record_of(error) if error else None
             recorder(RunFinished(status, answer, sources, recorder.run.usage, seconds, failure))
             if leaving and store is not None:  # by an exception: nothing is awaited any more
@@ -296,7 +298,7 @@ class Session:
                         retries = self.policy.model_retries if attempt == self.policy.replan else 0
                         return await self._answer_once(question, plan, recorder, reuse, budget, retries)
                     except (PlanError, ToolError) as error:
-                        if plan is not None or attempt == self.policy.replan:
+                        if plan is not None or attempt == self.policy.replan or isinstance(error, UserAwaited):
                             if isinstance(error, PlanError) and (prose := prose_in(error)):
                                 return await self._formed(question, (prose, ()), recorder)
                             raise

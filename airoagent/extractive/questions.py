@@ -76,7 +76,9 @@ _SUMMARY = re.compile(
     r"\bsummar|\bmain points?\b|\boverview\b|\bwhat (?:does|do|is|are) (?:it|this|the \w+) (?:say|about)\b",
     re.IGNORECASE,
 )
-_OF_SUMMARY = word_set("giv writ summaris summariz summari text page say main point overview short brief articl document file")
+_OF_SUMMARY = word_set(
+    "giv writ summaris summariz summari text page say main point overview short brief articl document file"
+)
 
 
 def read_question(instruction: str) -> Question:

@@ -28,7 +28,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from airoagent.errors import StoreError
+from airoagent.errors import StoreError, UserAwaited
 from airoagent.events import Event, RunFinished, RunResumed, RunStarted, Status, to_json
 from airoagent.frozen import frozen
 from airoagent.records.run_lock import Locks, driver_name, is_alive
@@ -48,7 +48,10 @@ _LONG = 256  # characters; a shorter text costs less in the event than a row of 
 
 @frozen
 class Summary:
-    """One line of the list of runs; ``started`` in seconds since 1970, ``seconds`` how long it took."""
+    """One line of the list of runs; ``started`` in seconds since 1970, ``seconds`` how long it took.
+
+    ``answer`` of an interrupted run is what it asks the user, if it waits for that.
+    """
 
     id: str
     status: Status
@@ -251,11 +254,14 @@ class Store:
                     (run, *map(_storable, (event.parent, event.question, event.model)), event.at, driver_name()),
                 )
             case RunResumed():
-                db.execute("UPDATE runs SET status = 'running', driver = ? WHERE id = ?", (driver_name(), run))
+                change = "UPDATE runs SET status = 'running', answer = NULL, driver = ? WHERE id = ?"
+                db.execute(change, (driver_name(), run))
             case RunFinished():
+                waits = event.failure is not None and event.failure.kind == UserAwaited.__name__
+                said = event.failure.message if waits and event.failure else event.answer
                 db.execute(
                     "UPDATE runs SET status = ?, answer = ?, seconds = ?, driver = '' WHERE id = ?",
-                    (event.status, _storable(event.answer), event.seconds, run),
+                    (event.status, _storable(said), event.seconds, run),
                 )
             case _:
                 return

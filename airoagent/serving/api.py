@@ -34,7 +34,7 @@ from airoagent.engine.recorder import StartingPoint
 from airoagent.engine.results import record_of
 from airoagent.engine.session import Watch
 from airoagent.engine.sync import streamed
-from airoagent.errors import AiroError, LimitReached, ModelError, PlanError, ToolError, UsageError
+from airoagent.errors import AiroError, LimitReached, ModelError, PlanError, ToolError, UsageError, UserAwaited
 from airoagent.events import (
     AnswerText,
     Event,
@@ -43,6 +43,7 @@ from airoagent.events import (
     PlanRefused,
     PlanText,
     RunFinished,
+    RunResumed,
     RunStarted,
     StepFailed,
     StepFinished,
@@ -52,6 +53,7 @@ from airoagent.events import (
 from airoagent.extras import has
 from airoagent.plan.steps import Step
 from airoagent.recorded.forking import fork
+from airoagent.recorded.resuming import resume
 from airoagent.serving.access import Access, JsonReply, Refused, application, error_reply, json_body
 from airoagent.serving.chat_request import Asked, Talk, read_request
 from airoagent.serving.driver import Offer
@@ -113,7 +115,7 @@ class _Progress:
         """The end of a run with an answer or a question to the user, or why there is neither."""
         if self.error is not None or self.end is None:
             return record_of(self.error or AiroError("the run has no answer"))
-        if self.end.status == "failed" and self.asks[1]:
+        if self.end.status == "interrupted" and self.asks[1]:
             return replace(self.end, answer=self.asks[1])
         return self.end if self.end.answer is not None else self.end.failure or Failure("AiroError", "no answer")
 
@@ -137,6 +139,8 @@ class _Progress:
                 self.id = event.run
                 said = next((value for name, value in event.settings if name == "said"), "")
                 return f"Asked: {event.question}\n\n" if said else ""
+            case RunResumed():
+                self.id = event.run
             case StepStarted():
                 self.calls[event.step] = f"{event.step}: {event.tool}[{' '.join(event.input.split())[:120]}]"
             case StepFinished():
@@ -300,24 +304,29 @@ async def _events(server: _Server, asked: Asked, progress: _Progress) -> AsyncIt
 async def _run(server: _Server, asked: Asked, progress: _Progress, watch: Watch) -> None:
     """Run a question, completed from what was said before it; or go on with the run that waits for this answer.
 
-    A run whose plan asks the user (`ASK_USER`) ends with the question. The next message is the answer: the run is
-    forked with it, so that nothing is called twice.
+    A run whose plan asks the user (`ASK_USER`) is interrupted with the question. The next message is the answer: the
+    run goes on with it. Another answer to the same question is a fork, so that nothing is called twice.
     """
     agent = server.agent
     if asked.model not in (MODEL, server.offer.models[0]):
         agent = await asyncio.to_thread(server.offer.make, asked.model, "")
     store = agent.session.records.open()
 
+    run, _, waiting = store.beside(_said_until(asked.before)).partition(" ") if store and asked.before else ("", "", "")
+
     async def approve(step: Step, tool: Tool, input: str) -> bool | str:
         if tool.name != ASK_USER or store is None:
             return await agent.session.approve(step, tool, input)
+        if step.id == waiting:
+            return asked.said
         progress.asks = progress.asks if progress.asks[1] else (step.id, input)
-        return False
+        raise UserAwaited(input, f"answer in the conversation, on the page, or with: airo resume {progress.id}")
 
     session = replace(agent.session, approve=approve, form=asked.form)
-    run, _, step = store.beside(_said_until(asked.before)).partition(" ") if store and asked.before else ("", "", "")
-    if run:
-        await fork(session, run, set={step: asked.said}, watch=watch)
+    if run and store and store.status(run) == "interrupted" and waiting not in session.load(run).evidence:
+        await resume(session, run, watch=watch)
+    elif run:
+        await fork(session, run, set={waiting: asked.said}, watch=watch)
     else:
         question = await _standalone(agent, asked)
         await session.run(question, watch=watch, start=StartingPoint(said="" if question == asked.said else asked.said))

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextvars import ContextVar
 from typing import Any
 
 from airoagent.agent import Agent
 from airoagent.conversation import Conversation
 from airoagent.documents.library import Documents
+from airoagent.engine.approval import ASK_USER
 from airoagent.errors import AiroError, StoreError, UsageError
 from airoagent.events import Event, PlanParsed, PlanPart, RunResumed, RunStarted, to_json
 from airoagent.frozen import frozen
@@ -69,8 +70,9 @@ class Asked:
 class Driven:
     """A run that this process drives: all its events so far, live ones too, for any number of readers."""
 
-    def __init__(self, choice: Choice, past: tuple[Event, ...] = ()) -> None:
+    def __init__(self, choice: Choice, past: tuple[Event, ...] = (), answers: Mapping[str, str] | None = None) -> None:
         self.choice = choice
+        self.answers = dict(answers or {})  # by step: what the user has said before the run asks
         self.id = ""
         self.error: AiroError | None = None
         self.task: asyncio.Task[None] | None = None
@@ -147,21 +149,24 @@ class Driver:
             lambda agent, watch: agent.afork(parent, edit=edit, set=given, watch=watch), self._choice_of(parent)
         )
 
-    async def resume(self, past: Run) -> str:
-        """Finish a run that was interrupted, perhaps with an earlier server; what it asked the user is asked again."""
+    async def resume(self, past: Run, answers: Mapping[str, str] | None = None) -> str:
+        """Finish a run that was interrupted, perhaps with an earlier server; what it asked the user is asked again,
+        except for what ``answers`` has by step."""
         if (driven := self.driven.get(past.id)) is not None and not driven.ended:
             raise UsageError(f"the run {past.id} is in progress")
         return await self._start(
-            lambda agent, watch: agent.aresume(past, watch=watch), self._choice_of(past), past.events
+            lambda agent, watch: agent.aresume(past, watch=watch), self._choice_of(past), past.events, answers
         )
 
     def _choice_of(self, run: Run) -> Choice:
         driven = self.driven.get(run.id)
         return self.offer.choice("", "") if driven is None else driven.choice
 
-    async def _start(self, work: Work, choice: Choice, past: tuple[Event, ...] = ()) -> str:
+    async def _start(
+        self, work: Work, choice: Choice, past: tuple[Event, ...] = (), answers: Mapping[str, str] | None = None
+    ) -> str:
         agent = await self._agent(choice)
-        driven = Driven(choice, past)
+        driven = Driven(choice, past, answers)
         driven.task = asyncio.create_task(self._drive(agent, work, driven))
         self._tasks.add(driven.task)
         driven.task.add_done_callback(self._tasks.discard)
@@ -241,6 +246,8 @@ def _asking_on_the_page(before: Any) -> Any:
         if driven is None:
             said: bool | str = await before(step, tool, input)
             return said
+        if tool.name == ASK_USER and step.id in driven.answers:
+            return driven.answers.pop(step.id)
         why = tool.warning or ("which has side effects" if tool.side_effects else "")
         one = Asked(step.id, tool.name, input, why, asyncio.get_running_loop().create_future())
         driven.asked[step.id] = one

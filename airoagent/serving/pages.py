@@ -158,7 +158,8 @@ class _Pages:
         return _started(await self.driver.fork(await self._recorded(request.path_params["id"]), edit, given))
 
     async def resume(self, request: Request, body: Json) -> Response:
-        return _started(await self.driver.resume(await self._recorded(request.path_params["id"])))
+        answers = _texts(body, "answers")
+        return _started(await self.driver.resume(await self._recorded(request.path_params["id"]), answers))
 
     async def reply(self, request: Request, body: Json) -> Response:
         step, said = body.get("step"), body.get("reply")

@@ -311,7 +311,7 @@ function drawTimeline() {
 function drawHead() {
   const usage = run.usage || run.calls.concat(...[...run.steps.values()].map((one) => one.calls)).reduce((sum, event) =>
     ({ prompt_tokens: sum.prompt_tokens + event.usage.prompt_tokens, completion_tokens: sum.completion_tokens + event.usage.completion_tokens, calls: sum.calls + 1 }), { prompt_tokens: 0, completion_tokens: 0, calls: 0 });
-  fill($("meta"), h("span.pill", { "data-status": run.status }, run.status), h("span", null, seconds(run.seconds || now() - run.started)), h("span", null, many(run.steps.size, "step")),
+  fill($("meta"), h("span.pill", { "data-status": run.status }, run.failure?.kind === "UserAwaited" ? "waiting for you" : run.status), h("span", null, seconds(run.seconds || now() - run.started)), h("span", null, many(run.steps.size, "step")),
     h("span", null, `${many(usage.calls, "model call")}, ${many(usage.prompt_tokens + usage.completion_tokens, "token")}`), h("span", null, run.model), h("span", null, moment(run.started)), run.loading && h("span", null, run.loading));
   $("question").textContent = run.question.length > 2000 ? `${run.question.slice(0, 2000)} …` : run.question || "(a plan without a question)";
   $("question").classList.toggle("long", run.question.length > 240);
@@ -325,6 +325,8 @@ function drawHead() {
     fields.set("answer", { label: "answer", text: run.answer, show: () => $("top").scrollIntoView() });
     fill($("answer"), h("div.answer", { "data-status": unsure ? "unanswered" : run.status }, h("div.label", null, unsure ? "Not answered" : "Answer"), copyButton(() => run.answer),
       long ? textBox("answer", "answer", [{ text: run.answer }], () => $("top").scrollIntoView()) : h(`div.said${run.answer.length > 500 ? ".small" : ""}`, { "data-field": "answer" }, run.answer), sourceList(run.sources)));
+  } else if (run.failure?.kind === "UserAwaited") {
+    fill($("answer"), h("div.answer", { "data-status": run.status }, h("div.label", null, "Waiting for your answer"), h("div.said.small", null, run.failure.message), !data.token && h("p.hint", null, run.failure.hint)));
   } else if (run.failure) {
     fill($("answer"), h("div.answer", { "data-status": run.status }, h("div.label", null, `No answer: ${run.failure.kind}`), h("div.said.small", null, run.failure.message), run.failure.hint && h("p.hint", null, run.failure.hint)));
   } else fill($("answer"), h("div.answer", { "data-status": run.status }, h("div.label", null, run.status === "running" ? "Working" : "No answer"),
@@ -338,9 +340,13 @@ async function post(what, body) {
   else if (value.run) location.assign(`/runs/${encodeURIComponent(value.run)}`);
 }
 const stop = () => post("stop", {});
+/* The questions to the user that an interrupted run waits with, where they can be answered here. */
+const waiting = () => (run.status === "interrupted" && data.token ? [...run.steps.values()].filter((one) => one.failure?.kind === "UserAwaited")
+  .map((one) => ({ step: one.id, tool: "AskUser", input: one.failure.message })) : []);
 /* What the run waits for: an answer, or leave to make a call. Drawn again only when it changes, so that typing is kept. */
 async function drawAsked() {
-  let asked = [];
+  const waits = waiting();
+  let asked = waits;
   if (data.own && run.status === "running") {
     asked = (await ask(`/runs/${encodeURIComponent(run.id)}/asked`)).asked;
     if (!asked) return;
@@ -352,10 +358,10 @@ async function drawAsked() {
     const question = one.tool === "AskUser";
     const area = h("textarea", { rows: "2", spellcheck: "false", "aria-label": question ? "your answer" : "the input" });
     area.value = question ? "" : one.input;
-    const reply = (said) => post("asked", { step: one.step, reply: said });
+    const reply = (said) => (waits.length ? post("resume", { answers: { [one.step]: said } }) : post("asked", { step: one.step, reply: said }));
     return h("form.answer.asked", { "data-status": "running", onsubmit: (event) => { event.preventDefault(); reply(!question && area.value === one.input ? true : area.value); } },
       h("div.label", null, question ? "A question to you" : "May this call be made?"), h("div.said.small", null, question ? one.input : `${one.step} calls ${one.tool}${one.why ? `, ${one.why}` : ""}, with:`),
-      area, h("div", null, h("button.copy", null, question ? "answer" : "call it"), h("button.copy", { type: "button", onclick: () => reply(false) }, question ? "no answer" : "refuse")));
+      area, h("div", null, h("button.copy", null, question ? "answer" : "call it"), !waits.length && h("button.copy", { type: "button", onclick: () => reply(false) }, question ? "no answer" : "refuse")));
   }));
 }
 /* A box for a follow-up, once: what is being typed there stays. */
@@ -550,6 +556,7 @@ document.title = `${run.question.slice(0, 60) || run.id} · airo`;
 if (data.home) $("brand").replaceWith(h("a.brand", { href: data.home, id: "brand" }, "airo"));
 for (const one of run.steps.values()) if (one.status === "failed") ui.open.add(one.id);
 redraw();
+drawAsked();
 const wanted = location.hash.replace(/^#step-/, "");
 if (run.steps.has(wanted)) go(wanted);
 

@@ -277,12 +277,19 @@ def test_a_question_to_the_user_is_the_answer_and_the_next_message_goes_on_with_
             return str(made.choices[0].message.content)
 
     agent = make_agent(ASKS, counted, "AskUser", store=tmp_path / "runs.sqlite3")  # type: ignore[arg-type]
+    store = agent.session.records.open()
+    assert store is not None
     with serving(agent) as url:
         talk = ["How deep is the lake?"]
         for asked, reply in (("Which of five lakes?", "Baikal"), ("Is Baikal to be in metres?", "yes")):
             assert said(url, *talk) == asked
             talk += [asked, reply]
+            (row,) = store.list()  # one run for the whole conversation, which waits
+            assert row.status == "interrupted"
         assert said(url, *talk) == "Baikal, yes"
+        assert [row.status for row in store.list()] == ["done"]
+        assert said(url, *talk[:2], "Garda") == "Is Garda to be in metres?"  # another answer is a fork
+        assert [row.status for row in store.list()] == ["interrupted", "done"]
     assert looked == ["lake"]
     agent.close()
 
@@ -334,6 +341,28 @@ def test_a_run_that_asks_on_the_page_is_resumed_there_after_the_server_was_kille
         assert browser.ask("POST", f"/runs/{run}/asked", {"step": "evidence0", "reply": "Baikal"})[0] == 200
         assert follow(browser, run)[-1] == {"end": True, "answered": True}
         assert '"answer": "Baikal"' in browser.ask("GET", f"/runs/{run}")[2]
+
+
+def test_a_run_that_asks_over_the_api_is_answered_on_the_page_or_on_the_command_line(tmp_path: Path) -> None:
+    (tmp_path / "plan.txt").write_text(":evidence0: = AskUser[Which lake?]\nAnswer: :evidence0:")
+    options = ("-m", f"scripted:{tmp_path / 'plan.txt'}", "-T", "AskUser")
+
+    def airo(*args: str) -> str:
+        command = [sys.executable, "-m", "airoagent", *args]
+        environment = {**os.environ, "AIRO_HOME": str(tmp_path)}
+        return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True).stdout
+
+    with serve_process(tmp_path, *options) as (url, page):
+        assert ask(url, question("How deep?")).json()["choices"][0]["message"]["content"] == "Which lake?"
+        browser = Browser(page)
+        (row,) = json.loads(browser.ask("GET", "/api/runs")[2])["runs"]
+        assert row["status"] == "interrupted" and '"UserAwaited"' in browser.ask("GET", f"/runs/{row['id']}")[2]
+        assert "waits for the user: Which lake?" in airo("runs", "show", row["id"])
+        assert airo("fork", row["id"], "--set", "evidence0=Garda", "-q") == "Garda\n"
+        reply = {"answers": {"evidence0": "Baikal"}}
+        assert json.loads(browser.ask("POST", f"/runs/{row['id']}/resume", reply)[2]) == {"run": row["id"]}
+        assert follow(browser, row["id"])[-1] == {"end": True, "answered": True}
+        assert '"answer": "Baikal"' in browser.ask("GET", f"/runs/{row['id']}")[2]
 
 
 def test_without_records_a_question_to_the_user_is_an_error_that_says_so() -> None:

@@ -13,10 +13,13 @@ import pytest
 
 from airoagent import Agent, Run, ScriptedModel, StoreError, UsageError, tool
 from airoagent.documents.library import Documents
+from airoagent.errors import UserAwaited
 from airoagent.events import Event, RunStarted, StepFinished
+from airoagent.plan.steps import Step
 from airoagent.records.store import Store
 from airoagent.serving.driver import Driven, Offer
 from airoagent.serving.pages import make_page_app
+from airoagent.toolbox.tool import Tool
 from tests.serving.running import PLAN, Browser, Gate, browsing, follow, page_of, running, shout, start
 from tests.source import ROOT
 from tests.view.chromium import Chromium
@@ -393,6 +396,28 @@ def test_a_question_of_the_plan_and_a_call_with_side_effects_are_asked_about_on_
     chromium.until("document.querySelector('.asked') === null")
     assert chromium.run("document.querySelector('.said').textContent") == "Oslo: sent to Oslo"
     assert chromium.run("document.querySelector('.answer .label').textContent") == "Answer"
+    assert chromium.problems == []
+
+
+def test_a_run_that_waits_for_an_answer_in_a_chat_shows_its_question_and_can_be_answered_on_the_page(
+    chromium: Chromium, asking: Browser, store: Store
+) -> None:
+    async def later(step: Step, tool: Tool, input: str) -> bool:
+        raise UserAwaited(input)
+
+    plan = ":evidence0: = AskUser[Which city?]\nAnswer: :evidence0:"
+    waits = Agent(ScriptedModel([plan]), ["AskUser"], store=store, approve=later).run("Where?")
+    assert waits.status == "interrupted"
+    chromium.look()
+    chromium.open(asking.url)
+    chromium.until("document.querySelector('#list .a')?.textContent.includes('waits for the user: Which city?')")
+    chromium.open(f"http://127.0.0.1:{asking.port}/runs/{waits.id}")
+    chromium.until("document.querySelector('.asked .said')?.textContent === 'Which city?'")
+    assert chromium.run("document.querySelector('.pill').textContent") == "waiting for you"
+    chromium.run("document.querySelector('.asked textarea').value = 'Oslo'")
+    chromium.run("document.querySelector('.asked').requestSubmit()")
+    chromium.until("document.querySelector('.pill')?.textContent === 'done'")
+    assert chromium.run("document.querySelector('.said').textContent") == "Oslo"
     assert chromium.problems == []
 
 
