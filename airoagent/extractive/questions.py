@@ -61,7 +61,7 @@ class Question:
     def is_answer_like(self, sentence: str) -> bool:
         """Whether a sentence has something of the form that is asked for, besides the question's own words."""
         if self.form == "name":
-            own = set(map(fold, words(self.text)))
+            own = _folded(self.text)
             return any(fold(found[0]) not in own for found in _NAME.finditer(sentence))
         if self.form == "number":
             return _NUMBER.search(sentence) is not None
@@ -70,6 +70,11 @@ class Question:
     def may_be_answered(self, sentence: str) -> bool:
         """Whether a sentence could answer: where a number or a time is asked for, not without any word of one."""
         return self.form not in ("number", "date") or bool(_NUMBER.search(sentence) or _DATE.search(sentence))
+
+
+@lru_cache(maxsize=64)
+def _folded(text: str) -> frozenset[str]:
+    return frozenset(map(fold, words(text)))
 
 
 _SUMMARY = re.compile(

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from airoagent.events import Evidence
-from airoagent.plan.steps import Ref, Template
+from airoagent.plan.steps import Template
 
 Filled = tuple[str | Evidence, ...]
 """A template whose references have become the evidence they name."""
