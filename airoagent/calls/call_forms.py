@@ -14,7 +14,8 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from airoagent.calls.scalars import Json, Plain
+from airoagent.calls.json_text import read_value
+from airoagent.calls.scalars import Json, Plain, Stop
 from airoagent.frozen import frozen
 from airoagent.prompts.own_text import LONE_END, THOUGHT_TAGS
 
@@ -24,7 +25,7 @@ _MOST_TRIED = 50  # calls that are tried: one that does not end costs its length
 
 _THOUGHTS = re.compile(
     rf"^[ \t]*(?:<(?P<tag>{THOUGHT_TAGS})>.*?(?:</(?P=tag)>|\Z)|\[THINK\].*?(?:\[/THINK\]|\Z)"
-    r"|◁think▷.*?(?:◁/think▷|\Z))"
+    r"|◁think▷.*?(?:◁/think▷|\Z)|<\|begin_of_thought\|>.*?(?:<\|end_of_thought\|>|\Z))"
     r"|<\|channel\|>(?:analysis|commentary)<\|message\|>.*?(?:<\|end\|>|\Z)",
     re.DOTALL | re.IGNORECASE | re.MULTILINE,
 )
@@ -50,11 +51,11 @@ class WrittenCall:
 
 
 _NAME = r"[A-Za-z_][\w.\\-]{0,120}"
-_LABEL = r"(?:action|tool|function)?[ _]?(?:input|arguments|args|parameters|params)[\s`*:]{1,20}"
-_SIGN = r"<[|｜][\w ▁]{1,30}[|｜]>|\[ARGS\]|\[CALL_ID\]\w{1,40}"
+_LABEL = r"(?:action|tool|function)?[ _]?(?:input|arguments|args|parameters|params)[\s`*:✿]{1,20}"
+_SIGN = r"<[|｜][\w ▁]{1,30}[|｜]>|</?[a-z_]{1,30}>|\[CALL_ID\]\w{1,40}|\[ARGS\]"
 _BEFORE = re.compile(
-    rf"(?<![\w.\\-])(?P<name>{_NAME})(?::\d+)?[\s`*'\"(:>=|]{{0,40}}+"
-    rf"(?:(?:{_SIGN}|json(?!\w)|{_LABEL})[\s`*'\"(:>]{{0,40}}+){{0,3}}+\Z",
+    rf"(?<![\w.\\-])(?P<name>{_NAME})(?::\d+)?[\s`*'\"(:>=|✿]{{0,40}}+"
+    rf"(?:(?:{_SIGN}|(?:commentary|json)(?!\w)|{_LABEL})[\s`*'\"(:>]{{0,40}}+){{0,4}}+\Z",
     re.IGNORECASE,
 )
 
@@ -65,17 +66,20 @@ def name_before(text: str) -> str:
     return found["name"] if found else ""
 
 
-# `<function=find>`, `<invoke name="find">`, GLM's and Claude 2's: the name and the parameters as tags.
+# `<function=find>`, `<invoke name="find">`, GLM's and Claude 2's: the name and the parameters as tags, of which the
+# first kind may have a prefix (`<minimax:invoke`, `<｜DSML｜invoke`) and further attributes.
+_PREFIX = r"(?:[\w-]{1,20}:|｜\w{1,20}｜)?"
 _CALL_TAGS = tuple(
     re.compile(pattern, re.DOTALL)
     for pattern in (
-        r"<(?P<tag>function|invoke)(?:=| name=)\"?(?P<name>[\w.-]{1,120})\"?>(?P<body>.*?)(?:</(?P=tag)>|\Z)",
+        rf"<(?P<tag>{_PREFIX}(?:function|invoke))(?:=| name=)\"?(?P<name>[\w.-]{{1,120}})\"?>"
+        r"(?P<body>.*?)(?:</(?P=tag)>|\Z)",
         r"<tool_call>\s*(?P<name>[\w.-]{1,120})\s*(?P<body><arg_key>.*?)(?:</tool_call>|\Z)",
         r"<tool_name>(?P<name>[\w.-]{1,120})</tool_name>\s*<parameters>(?P<body>.*?)(?:</parameters>|\Z)",
     )
 )
 _PARAMETER_TAG = re.compile(
-    r"<(?P<parameter>parameter)(?:=| name=)\"?(?P<name>[\w.-]{1,120})\"?>"
+    rf"<(?P<parameter>{_PREFIX}parameter)(?:=| name=)\"?(?P<name>[\w.-]{{1,120}})\"?(?: [^<>]{{0,80}})?>"
     r"|<arg_key>(?P<key>[\w.-]{1,120})</arg_key>\s*<(?P<value>arg_value)>"
     r"|<(?P<tag>(?!parameter|arg_)[A-Za-z_][\w.-]{0,120})>"
 )
@@ -97,9 +101,18 @@ def _tagged_parameters(body: str) -> dict[str, Json]:
     return found
 
 
-def tagged_calls(text: str) -> Iterator[WrittenCall]:
-    """Calls written as tags: ``<function=find><parameter=text>otters</parameter></function>``."""
+_NAMED_TAG = re.compile(r"<(?P<name>[A-Za-z_][\w.-]{0,120})>")
+_ParametersOf = Callable[[str], Sequence[str] | None]
+
+
+def tagged_calls(text: str, parameters: _ParametersOf) -> Iterator[WrittenCall]:
+    """Calls written as tags: ``<function=find><parameter=text>otters</parameter></function>``, or, of a function that
+    `python_calls` would know, ``<find><text>otters</text></find>``.
+    """
     found = [one for pattern in _CALL_TAGS if "<" in text for one in pattern.finditer(text)]
+    known = dict.fromkeys(one["name"] for one in _NAMED_TAG.finditer(text) if parameters(one["name"]))
+    for name in [*known][:_MOST_TRIED] if not found else ():
+        found += re.finditer(rf"<(?P<name>{re.escape(name)})>(?P<body>.*?)</{re.escape(name)}>", text, re.DOTALL)
     for one in sorted(found, key=re.Match.start):
         params = _tagged_parameters(one["body"])
         if params or not one["body"].strip():
@@ -117,7 +130,7 @@ _METHODS = (".call", ".run", ".invoke", ".execute")
 _WORDS = {"true": True, "false": False, "null": None}
 
 
-def python_calls(text: str, parameters: Callable[[str], Sequence[str] | None]) -> Iterator[WrittenCall]:
+def python_calls(text: str, parameters: _ParametersOf) -> Iterator[WrittenCall]:
     """Calls written in Python; ``parameters`` gives the names of a function's parameters, None if there is no such."""
     at = tried = 0
     while tried < _MOST_TRIED and (found := _PYTHON.search(text, at)):
@@ -132,6 +145,8 @@ def python_calls(text: str, parameters: Callable[[str], Sequence[str] | None]) -
         tried += 1
         end = _closing(text, found.end())
         params = _arguments(f"f({text[found.end() : end]}", names) if end else None
+        if params is None and end:
+            params = _members(text[found.end() : end - 1])
         if params is not None:
             yield WrittenCall(name, params, found.start("name"), end)
             at = end
@@ -161,6 +176,18 @@ def _arguments(call: str, names: Sequence[str]) -> dict[str, Json] | None:
     except (ValueError, SyntaxError, RecursionError, MemoryError):
         return None
     return found if "" not in found and len(found) == len(pairs) else None
+
+
+def _members(written: str) -> dict[str, Json] | None:
+    """Arguments that Python could not read, as the members of an object: ``text: 'it's'``; never a bare word, which
+    may be a variable.
+    """
+    try:
+        found = read_value("{" + written + "}")
+    except Stop:
+        return None
+    bare = any(finding.kind == "unquoted_text" for finding in found.findings)
+    return found.value if isinstance(found.value, dict) and not bare else None
 
 
 def _literal(value: ast.expr) -> Json:

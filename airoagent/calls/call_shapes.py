@@ -66,7 +66,7 @@ def calls_in(text: str, functions: Functions, format: str, truncated: bool) -> l
         return [plain]
     keys = {*_FUNCTION, *_PARAMS, *_WRAPPERS, *(function.name for function in functions)} - _COMMON_WORDS
     problem: Diagnostic | None = None
-    answer = without_thoughts(text)
+    answer = without_thoughts(text.replace("<escape>", '"'))  # FunctionGemma's quotes
     json_first = format == "json" or answer.lstrip()[:1] in ("{", "[")
     for form in (*(("json", "yaml") if json_first else ("yaml", "json")), "python"):
         try:
@@ -144,16 +144,15 @@ def _plain_call(text: str, functions: Functions) -> CheckedCall | None:
 
 
 def _encoded(text: str) -> str | None:
-    """The JSON that is written as one JSON string, or as HTML; None where the text is neither."""
+    """The JSON that is written as one JSON string, its quotes left off or not, or as HTML; None where it is neither."""
     if "&quot;" in text and '"' not in text:
         return html.unescape(text)
-    if not text.strip().startswith('"'):
-        return None
+    text = text.strip()
     try:
-        inner = json.loads(text, strict=False)
+        inner = json.loads(text if text.startswith('"') else f'"{text}"', strict=False)
     except (ValueError, RecursionError):
         return None
-    return inner if isinstance(inner, str) and inner.lstrip()[:1] in ("{", "[") else None
+    return inner if isinstance(inner, str) and inner != text and inner.lstrip()[:1] in ("{", "[") else None
 
 
 def _written(text: str, functions: Functions) -> list[CallText]:
@@ -165,7 +164,7 @@ def _written(text: str, functions: Functions) -> list[CallText]:
 
     lines = LineIndex(text)
     turn = _TURN_ENDS.search(text)
-    found = [*tagged_calls(text), *python_calls(text, parameters)]
+    found = [*tagged_calls(text, parameters), *python_calls(text, parameters)]
     return [
         CallText({"function": one.name, "params": one.params}, {(): one.start}, lines.locate, span=(one.start, one.end))
         for one in found
@@ -176,12 +175,13 @@ def _written(text: str, functions: Functions) -> list[CallText]:
 # What follows a result that the model made up is made up, too.
 _TURN_ENDS = re.compile(
     rf"{NEXT_TURN.pattern}|</?(?:tool_response|tool_result|function_results?|observation)>|<\|observation\|>"
-    r"|\[TOOL_RESULTS\]|^Observation:",
+    r"|\[TOOL_RESULTS\]|^(?:Observation|Question):",
     NEXT_TURN.flags,
 )
 _MARK = re.compile(r"\[/?[A-Z_]{3,30}\]")  # [TOOL_CALLS], [ARGS]: no lists
 _EXAMPLE = re.compile(
-    r"\b(?:for (?:example|instance)|e\.g\.|an? (?:example|sample)|examples?)\b[^.!?{}\[\]\n]{0,50}"
+    r"(?:\b(?:for (?:example|instance)|e\.g\.|an? (?:example|sample)|examples?)\b[^.!?{}\[\]\n]{0,50}"
+    r"|(?<![^\n])(?:format|syntax|template)(?=:)|\binstead of(?=\s))"
     r"(?:[:,]\s*|\n\s*|\s)(?:`{3}\w*\s*)?\Z",
     re.IGNORECASE,
 )
@@ -304,10 +304,14 @@ def _shapes(value: Json, path: Path, document: CallText, functions: Functions, d
     ):  # as it was asked for
         yield _Shape(document, str(value["function"]), (*path, "function"), value["params"], (*path, "params"))
         return
-    keys = {key.lower(): key for key in value}
+    keys = {key.strip().lower(): key for key in value}
     wrapper = next(
         (keys[word] for word in _WRAPPERS if word in keys and isinstance(value[keys[word]], dict | list)), None
     )
+    if len(value) == 1 and _names_known(
+        next(iter(value.values())), functions
+    ):  # {"toolUse": {"name": ..., "input": ...}}
+        (wrapper,) = value
     word = next((word for word in _FUNCTION if word in keys), None)
     if word is not None:
         key = keys[word]
@@ -336,13 +340,18 @@ def _shapes(value: Json, path: Path, document: CallText, functions: Functions, d
                 yield _Shape(document, key, (*path, key), inner, (*path, key))
 
 
+def _names_known(value: Json, functions: Functions) -> bool:
+    named = (value[word] for word in _FUNCTION if word in value) if isinstance(value, dict) else ()
+    return any(isinstance(name, str) and name in functions.names for name in named)
+
+
 def _shape(value: dict[str, Json], name_key: str, path: Path, document: CallText, functions: Functions) -> _Shape:
     """The call of a map that names its function."""
     name = str(value[name_key]).strip()
     function = functions.names.get(name)
     own = {param.name for param in function.params} if function is not None else set()
     rest = {key: item for key, item in value.items() if key != name_key}
-    lowered = {key.lower(): key for key in rest}
+    lowered = {key.strip().lower(): key for key in rest}
     params_key = next((lowered[word] for word in _PARAMS if word in lowered and lowered[word] not in own), None)
     if params_key is None:
         flat = {key: item for key, item in rest.items() if key in own or function is None}

@@ -39,6 +39,7 @@ class Value:
 _SPACE = re.compile(r"[\s\u200b\ufeff]*+")
 _JOIN = re.compile(rf"{_SPACE.pattern}(?P<plus>\+){_SPACE.pattern}(?=[\"'“‘])")
 _OPEN = re.compile(r"[{\[]")
+_COMMENT_NEXT = re.compile(r"/\*|#")
 _TOKEN = re.compile(r"[^\s,{}\[\]\"'“”‘’]++")
 _KEY = re.compile(r"[^\s,:：{}\[\]\"'“”‘’=]++")
 _ENDS = {'"': '"', "'": "'", "“": "”", "‘": "’"}
@@ -60,6 +61,7 @@ _AFTER_COMMA = re.compile(
 _DRIVE = re.compile(r"[A-Za-z]:\\\w")
 _RAW_ESCAPE = re.compile(r"\\(?:[bf][A-Za-z]|u(?![0-9a-fA-F]{4})|[^\\\"'/bfnrtu\s])")
 _SHARE = re.compile(r"\\\\[\w.-]+\\\w")
+_CLOSING_NEXT = re.compile(r"\"\s*+(?:[}\]]|\Z|,\s*+\"[\w .-]{1,60}\"\s*+:)")
 _HEX = re.compile(r"[0-9a-fA-F]{4}")
 
 
@@ -181,6 +183,9 @@ class JsonReader:
                 return members, at + 1
             if character == "]" and members:
                 return members, self._wrong_bracket(at, "]", "}", self._lists > 0)
+            if character == "{" and members and self._lists:
+                self._note(at, "cut", "An object of a list is not closed.", "closed before the next one")
+                return members, at
             key_at = at
             clean = _CLEAN_KEY.match(self._text, at)
             key, at = (clean[1], clean.end()) if clean is not None else self._key(at)
@@ -217,7 +222,7 @@ class JsonReader:
         """Over what follows a value: the offset, and whether the bracket is closed."""
         at = self._skip(at)
         character = self._text[at : at + 1]
-        if character == ",":
+        if character == "," or character == "，":
             comma = at
             at = self._skip(at + 1)
             while self._text[at : at + 1] == ",":
@@ -302,9 +307,9 @@ class JsonReader:
             self._note(at, "unquoted_text", f"{phrase[0][:80]} has no quotes.", "read as text")
             return phrase[0], phrase.end()
         word, end = token[0], token.end()
-        comment = min((place for place in (word.find("/*"), word.find("#")) if place > 0), default=0)
-        if comment:
-            word, end = word[:comment], at + comment
+        comment = _COMMENT_NEXT.search(word)  # after a number or true: https://a.example/#b is one word
+        if comment and (word[: comment.start()] in EXACT or NUMBER.fullmatch(word, 0, comment.start())):
+            word, end = word[: comment.start()], at + comment.start()
         self.raws[path] = word
         if end == len(self._text) and word not in EXACT and not (self._whole and NUMBER.fullmatch(word)):
             raise Stop(at, "truncated", "The text ends inside a value.")
@@ -403,6 +408,9 @@ class JsonReader:
         if raw and letter == "\\":
             self._note(at, "escape", "The backslashes of a share are not escaped.", "both are kept")
             return "\\\\", at + 2
+        if raw and _CLOSING_NEXT.match(text, at + 1):  # "C:\temp\"}
+            self._note(at, "escape", "The last backslash is not escaped.", "the backslash is kept")
+            return "\\", at + 1
         if raw and letter in _EITHER and (letter in "bf" or text[at + 2 : at + 3].islower()):
             self._note(at, "escape", "A backslash is not escaped.", "the backslash is kept")
             return "\\", at + 1
@@ -422,7 +430,7 @@ class JsonReader:
         text = self._text
         first = _HEX.match(text, at + 2)
         if first is None:
-            if len(text) - at < 6:
+            if len(text) - at < 6 and '"' not in text[at:]:
                 raise Stop(len(text), "truncated", "The text ends inside a string.")
             self._note(at, "escape", "Four digits are expected after \\u.", "the backslash is kept")
             return "\\", at + 1

@@ -51,7 +51,7 @@ def read_yaml_documents(text: str, keys: Collection[str], truncated: bool, hashe
 
     Unreadable (line and column from 0, of the whole text) says why there is none.
     """
-    lines = text.split("\n")
+    lines = text.replace("\r\n", "\n").split("\n")
     first, last, notes = _region(lines, keys)
     if first < 0:
         return []
@@ -226,9 +226,15 @@ def _quoted(lines: list[str], first: int) -> tuple[list[str], list[Diagnostic]]:
                 changes.append(
                     Diagnostic("unquoted_text", "YAML needs quotes around this value.", number, column, "read as text")
                 )
+                if _APOSTROPHES.fullmatch(value):
+                    value = value[1:-1]
                 line = line[: column - 1] + "'" + value.replace("'", "''") + "'"
         done.append(line)
     return done, changes
+
+
+_APOSTROPHES = re.compile(r"'(?:[^']|(?<=\w)'(?=\w))+'")
+_BLOCK_HEAD = re.compile(r"[|>][+-]?\d?[+-]?(?:\s+#.*)?")
 
 
 def _is_risky(value: str) -> bool:
@@ -237,6 +243,8 @@ def _is_risky(value: str) -> bool:
     head, tail = value[0], value[-1]
     if head in "\"'":
         return len(value) < 2 or tail != head or head in value[1:-1].replace("\\" + head, "").replace(head * 2, "")
+    if head in "|>":
+        return _BLOCK_HEAD.fullmatch(value) is None
     if head in "{[":
         return tail != {"{": "}", "[": "]"}[head]
     return head in "*%@`,]}" or ": " in value or tail == ":" or value.startswith(("- ", "? "))

@@ -14,13 +14,13 @@ import re
 
 THOUGHT_TAGS = "think|thinking|thoughts?|reasoning|reflection|scratchpad|seed:think"
 THOUGHTS_BEGIN = re.compile(
-    rf"\s*+(?:<(?:{THOUGHT_TAGS})>|\[THINK\]|◁think▷"
+    rf"\s*+(?:<(?:{THOUGHT_TAGS})>|\[THINK\]|◁think▷|<\|begin_of_thought\|>"
     r"|(?:<\|start\|>assistant)?<\|channel\|>(?:analysis|commentary)<\|message\|>)",
     re.IGNORECASE,
 )
 _MARKS = (
     *(f"<{tag}>" for tag in THOUGHT_TAGS.replace("s?", "").split("|")),
-    *("<thoughts>", "[think]", "◁think▷"),
+    *("<thoughts>", "[think]", "◁think▷", "<|begin_of_thought|>"),
     *(
         f"{start}<|channel|>{channel}<|message|>"
         for start in ("", "<|start|>assistant")
@@ -28,7 +28,7 @@ _MARKS = (
     ),
 )
 _LONGEST_MARK = max(map(len, _MARKS))
-LONE_END = re.compile(rf"</(?:{THOUGHT_TAGS})>|\[/THINK\]|◁/think▷", re.IGNORECASE)
+LONE_END = re.compile(rf"</(?:{THOUGHT_TAGS})>|\[/THINK\]|◁/think▷|<\|end_of_thought\|>", re.IGNORECASE)
 THOUGHTS_END = re.compile(rf"{LONE_END.pattern}|<\|end\|>", re.IGNORECASE)
 _FINAL_CHANNEL = re.compile(r"(?:<\|start\|>assistant)?<\|channel\|>final<\|message\|>")
 NEXT_TURN = re.compile(

@@ -55,6 +55,27 @@ def calls(text: str, format: str = "json") -> list[tuple[str, dict[str, Any]]]:
         "<tool_call>\n<function=find_flights>\n<parameter=origin>\nOSL\n</parameter>\n<parameter=destination>\nLIS\n"
         "</parameter>\n</function>\n</tool_call>",
         f"[TOOL_CALLS]find_flights[ARGS]{WRITTEN}",
+        f"[TOOL_CALLS]find_flights[CALL_ID]a1b2c3[ARGS]{WRITTEN}",
+        f"<|start|>assistant to=functions.find_flights<|channel|>commentary json<|message|>{WRITTEN}<|call|>",
+        f"✿FUNCTION✿: find_flights\n✿ARGS✿: {WRITTEN}",
+        '<｜DSML｜function_calls>\n<｜DSML｜invoke name="find_flights">\n<｜DSML｜parameter name="origin" string="true">'
+        'OSL</｜DSML｜parameter>\n<｜DSML｜parameter name="destination" string="true">LIS</｜DSML｜parameter>\n'
+        "</｜DSML｜invoke>\n</｜DSML｜function_calls>",
+        '<steptml:invoke name="find_flights"><steptml:parameter name="origin">OSL</steptml:parameter>'
+        '<steptml:parameter name="destination">LIS</steptml:parameter></steptml:invoke>',
+        "call:find_flights{origin:<escape>OSL<escape>,destination:<escape>LIS<escape>}<end_function_call>",
+        "<find_flights>\n<origin>OSL</origin>\n<destination>LIS</destination>\n</find_flights>",
+        f"<tool_use>\n<name>find_flights</name>\n<arguments>{WRITTEN}</arguments>\n</tool_use>",
+        f'{{"toolUse": {{"toolUseId": "t1", "name": "find_flights", "input": {WRITTEN}}}}}',
+        f'{{"function": "mcp__travel__find_flights", "params": {WRITTEN}}}',
+        f'{{" function ": "find_flights", "params ": {WRITTEN}}}',
+        f'{{"function"："find_flights"，"params"：{WRITTEN}}}',
+        json.dumps(CALL)[1:-1],
+        "find_flights(origin: 'OSL', destination: 'LIS')",
+        f"{CALL}\n\nQuestion: And back?\nAnswer: {CALL}",
+        f"Format: {CALL.replace('OSL', 'FROM')}\nMy call:\n{CALL}",
+        f"Instead of {CALL.replace('OSL', 'BGO')} use:\n{CALL}",
+        "function: find_flights\r\nparams:\r\n  origin: OSL\r\n  destination: LIS\r\n",
         f"<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>find_flights<｜tool▁sep｜>{WRITTEN}<｜tool▁call▁end｜><｜tool▁calls▁end｜>",
         f"<|channel|>commentary to=functions.find_flights <|constrain|>json<|message|>{WRITTEN}<|call|>",
         "<tool_call>find_flights\n<arg_key>origin</arg_key>\n<arg_value>OSL</arg_value>\n<arg_key>destination</arg_key>\n"
@@ -117,6 +138,7 @@ def test_python_calls_give_numbers_lists_and_several_calls() -> None:
         "You could use find_flights(origin='OSL', destination='LIS') for this.",
         "find_flights(origin=open('x').read(), destination='LIS')",
         "find_flights(*places)",
+        "find_flights(origin=here, destination='LIS')",
         "find_flights(origin='OSL', destination='LIS'",
         "fly(origin='OSL', destination='LIS')",
         f"<think>\n{CALL}",
@@ -134,6 +156,8 @@ def test_what_is_only_talked_about_or_needs_running_is_no_call(text: str) -> Non
         (r"\frac{1}{4} \boldsymbol{x} \nabla", r"\frac{1}{4} \boldsymbol{x} \nabla"),
         (r"C:\Users\bob\new.txt", r"C:\Users\bob\new.txt"),
         (r"C:\\temp\\new", r"C:\temp\new"),
+        ("C:\\temp\\", "C:\\temp\\"),
+        (r"C:\users\u", r"C:\users\u"),
         (r"C:\temp\new.txt", r"C:\temp\new.txt"),
         (r"\\server\share", r"\\server\share"),
         (r"\\server\\share", r"\server\share"),
@@ -161,10 +185,28 @@ def test_values_in_the_quotes_of_yaml_keep_their_backslashes(value: str) -> None
         ('{"numbers": [1], "unit": square metre}', {"numbers": [1], "unit": "square metre"}),
         ('{"unit": "square metre, "numbers": [1]}', {"unit": "square metre", "numbers": [1]}),
         ('{"unit": "m" "numbers": [1]}', {"unit": "m", "numbers": [1]}),
+        (
+            '{"unit": https://a.example/m?x=1#si, "numbers": [1]}',
+            {"unit": "https://a.example/m?x=1#si", "numbers": [1]},
+        ),
+        ('{"numbers": [1, 2#two\n]}', {"numbers": [1, 2]}),
     ],
 )
 def test_left_off_commas_and_quotes_are_put_in(params: str, read: dict[str, Any]) -> None:
     assert calls(f'{{"function": "mean", "params": {params}}}') == [("mean", read)]
+
+
+def test_an_object_of_a_list_that_is_not_closed_ends_before_the_next() -> None:
+    assert calls(f"[{CALL[:-1]}, {CALL}]") == [("find_flights", FLIGHT)] * 2
+
+
+@pytest.mark.parametrize(
+    ("written", "value"),
+    [("| grep x", "| grep x"), ("> 5 metres", "> 5 metres"), ("'it's fine'", "it's fine"), ("|\n    a", "a")],
+)
+def test_a_yaml_value_keeps_its_first_sign(written: str, value: str) -> None:
+    text = f"function: write_file\nparams:\n  path: x\n  content: {written}"
+    assert calls(text, "yaml") == [("write_file", {"path": "x", "content": value})]
 
 
 def test_a_number_at_the_end_counts_where_the_model_stopped_by_itself() -> None:
@@ -197,3 +239,9 @@ def test_a_long_run_of_anything_is_read_in_linear_time(piece: str) -> None:
 def test_lines_that_lost_their_indentation_are_not_dropped_in_silence() -> None:
     with pytest.raises(CallError):
         calls("function: write_file\nparams:\n  path: x\n  content: first\nsecond line of the text", "yaml")
+
+
+def test_calls_after_words_on_their_format_are_all_made() -> None:
+    other = CALL.replace("OSL", "BGO")
+    for lead in ("The calls in JSON format:", "Instead of one search, two:"):
+        assert [params["origin"] for _, params in calls(f"{lead}\n{CALL}\n{other}")] == ["OSL", "BGO"]

@@ -262,7 +262,10 @@ def test_a_call_within_a_sentence_is_talked_about_where_another_stands_on_its_ow
     assert [call.function for call in parse_calls(text, PORTS)] == names
 
 
-@pytest.mark.parametrize(("begin", "end"), [("◁think▷", "◁/think▷"), ("<seed:think>", "</seed:think>")])
+@pytest.mark.parametrize(
+    ("begin", "end"),
+    [("◁think▷", "◁/think▷"), ("<seed:think>", "</seed:think>"), ("<|begin_of_thought|>", "<|end_of_thought|>")],
+)
 def test_a_call_in_the_thoughts_of_any_family_is_not_made(begin: str, end: str) -> None:
     drafted, meant = (json.dumps({"function": "tides", "params": {"port": port}}) for port in ("Keld", "Hven"))
     calls = parse_calls(f"{begin}I could {drafted}{end}\n{meant}", load_functions([TIDES]))
