@@ -28,7 +28,9 @@ _NAMES = {
 _OUTER = {"model.embed_tokens": "token_embd", "model.norm": "output_norm", "lm_head": "output"}
 
 
-def make_tiny_gguf(folder: Path, path: Path, *, name: str = "tiny", context: int = 512) -> Path:
+def make_tiny_gguf(
+    folder: Path, path: Path, *, name: str = "tiny", context: int = 512, chat_template: str = ""
+) -> Path:
     """Write the checkpoint of ``folder`` as one GGUF file in 16 bits."""
     import gguf
     import numpy
@@ -48,6 +50,8 @@ def make_tiny_gguf(folder: Path, path: Path, *, name: str = "tiny", context: int
     writer.add_layer_norm_rms_eps(config["rms_norm_eps"])
     writer.add_file_type(gguf.LlamaFileType.MOSTLY_F16)
     _add_vocabulary(writer, folder, config["vocab_size"])
+    if chat_template:
+        writer.add_chat_template(chat_template)
     for key, tensor in load_file(folder / "model.safetensors").items():
         values = tensor.float().numpy()
         if "q_proj" in key or "k_proj" in key:  # llama.cpp turns neighbours where transformers turns halves.
@@ -73,13 +77,16 @@ def _name(key: str) -> str:
 def _add_vocabulary(writer: Any, folder: Path, size: int) -> None:
     import gguf
 
-    model = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))["model"]
+    tokenizer = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))
+    model = tokenizer["model"]
     pieces = sorted(model["vocab"], key=model["vocab"].__getitem__)
+    control = {one["content"]: one["id"] for one in tokenizer["added_tokens"]}
+    pieces += sorted(control.keys() - model["vocab"], key=control.__getitem__)
     pieces += [f"<unused{n}>" for n in range(size - len(pieces))]
     ranks = {"".join(pair if isinstance(pair, list) else pair.split(" ")): n for n, pair in enumerate(model["merges"])}
     kinds = []
     for number, piece in enumerate(pieces):
-        if number < 3:
+        if number < 3 or piece in control:
             kinds.append(gguf.TokenType.UNKNOWN if number == 0 else gguf.TokenType.CONTROL)
         else:
             kinds.append(gguf.TokenType.BYTE if piece.startswith("<0x") else gguf.TokenType.NORMAL)

@@ -51,7 +51,7 @@ class WrittenCall:
 
 _NAME = r"[A-Za-z_][\w.\\-]{0,120}"
 _LABEL = r"(?:action|tool|function)?[ _]?(?:input|arguments|args|parameters|params)[\s`*:]{1,20}"
-_SIGN = r"<[|｜][\w ▁]{1,30}[|｜]>|\[ARGS\]"
+_SIGN = r"<[|｜][\w ▁]{1,30}[|｜]>|\[ARGS\]|\[CALL_ID\]\w{1,40}"
 _BEFORE = re.compile(
     rf"(?<![\w.\\-])(?P<name>{_NAME})(?::\d+)?[\s`*'\"(:>=|]{{0,40}}+"
     rf"(?:(?:{_SIGN}|json(?!\w)|{_LABEL})[\s`*'\"(:>]{{0,40}}+){{0,3}}+\Z",

@@ -23,9 +23,11 @@ from collections.abc import Iterable, Mapping
 from itertools import starmap
 from typing import Any, Final, Literal
 
+from airoagent.prompts.chat import ARGS, TOOL_CALLS, CallForm
 from airoagent.prompts.grammar import (
     Alt,
     Chars,
+    Control,
     Grammar,
     Json,
     Piece,
@@ -54,30 +56,45 @@ _SEPARATORS = (", ", ": ")
 _IN_JSON = Chars(((0x00, 0x1F), (0x22, 0x22), (0x5C, 0x5C), (0x7F, 0x7F)), negated=True)
 # YAML folds lines at some of these, and its readers refuse the others.
 _IN_YAML = Chars((*_IN_JSON.ranges, (0x80, 0xA0), (0x2028, 0x2029), (0xFEFF, 0xFEFF), (0xFFFE, 0xFFFF)), negated=True)
+# Lines and all, but for what would end the tag.
+_IN_TAG = Alt(
+    (
+        Chars(((0x00, 0x08), (0x0B, 0x1F), (0x3C, 0x3C), (0x7F, 0x7F)), negated=True),
+        Seq((Text("<"), Chars(((0x00, 0x08), (0x0B, 0x1F), (0x2F, 0x2F), (0x7F, 0x7F)), negated=True))),
+        Seq((Text("</"), Chars(((0x00, 0x1F), (0x70, 0x70), (0x7F, 0x7F)), negated=True))),
+    )
+)
+_CLOSES_PARAMETER: Final = "\n</parameter>\n"
+_CLOSES_FUNCTION: Final = "</function>"
 _PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 _YAML_WORDS = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null"})
 _ANY = ("string", "number", "boolean", "null")
 
 
 def call_grammar(
-    schema: Schema, format: Literal["json", "yaml"] = "json", words: str = "", around: tuple[str, str] = ("", "")
+    schema: Schema, format: Literal["json", "yaml"] = "json", words: str = "", form: CallForm | None = None
 ) -> Grammar:
     """The grammar of a call that is valid against this schema (`call_schema`: without ``$ref`` and ``allOf``).
 
-    ``words``: texts are words of this, as they stand there; ``around``: what stands before and after the call.
+    ``words``: texts are words of this, as they stand there; ``form``: how a model was trained to write its calls.
     """
     narrow = narrowed(schema)
     writer = _Writer(format == "yaml", re.sub(r'["\\\s\x00-\x1f\x7f-\xa0\u2028\u2029]+', " ", words).strip())
     if format == "yaml":
         body = writer.block(narrow, 0)
-    elif words:
-        body = writer.value(narrow)
+    elif form is not None and form.written != "json":
+        write = writer.tags if form.written == "tags" else writer.named
+        body = Alt(tuple(write(*one["properties"].values()) for one in _variants(narrow) or [narrow]))
     else:
-        guided = {**narrow, "x-guidance": {"whitespace_flexible": False, "item_separator": ", ", "key_separator": ": "}}
-        body = Json(json.dumps(guided, ensure_ascii=False), writer.value(narrow))
+        body = writer.value(narrow) if words else writer.guided(narrow)
+    around = ("", "") if form is None else form.around
     opens, closes = ((Text(text),) if text else () for text in around)
+    if form is not None and form.place:  # A backend that can put it into the prompt has done so.
+        opens = (optional(Seq((Control(TOOL_CALLS), optional(Text(" "))))), *opens)
     rules = (Rule("start", Seq((optional(Text(" ")), *opens, body, *closes))), *starmap(Rule, writer.rules.items()))
     closers = ('"', "}", "]", "\n", ", ") if format == "yaml" else ('"', "}", "]", ", ")
+    if form is not None and form.written == "tags":
+        closers = (_CLOSES_FUNCTION, _CLOSES_PARAMETER, *closers)
     return Grammar(rules, (*filter(None, reversed(around)), *closers), 16 + _reach(narrow, 8) + len("".join(around)))
 
 
@@ -212,6 +229,44 @@ class _Writer:
             first, later = self._rule(f"members{len(self.rules)}", alone), self._rule(f"members{len(self.rules)}", more)
         assert first is not None
         return first
+
+    def guided(self, schema: Schema) -> Json:
+        """The same, read by llguidance from the schema itself."""
+        guided = {**schema, "x-guidance": {"whitespace_flexible": False, "item_separator": ", ", "key_separator": ": "}}
+        return Json(json.dumps(guided, ensure_ascii=False), self.value(schema))
+
+    # -- calls in forms of their own
+
+    def named(self, function: Schema, params: Schema) -> Piece:
+        """A function's name, and its parameters as JSON after it."""
+        return Seq((Text(function["const"]), Control(ARGS), self.guided(params)))
+
+    def tags(self, function: Schema, params: Schema) -> Piece:
+        """A function and its parameters as tags."""
+        parts = [
+            (name, Seq((Text(f"<parameter={name}>\n"), self._tagged(one))))
+            for name, one in params["properties"].items()
+        ]
+        members = self._members(parts, params.get("required", ()), "", empty=True)
+        return Seq((Text(f"<function={function['const']}>\n"), members, Text(_CLOSES_FUNCTION)))
+
+    def _tagged(self, schema: Schema) -> Piece:
+        """A value on lines of its own, texts without quotes, up to the end of the tag that closes it."""
+        if variants := _variants(schema):
+            return Alt(tuple(self._tagged(one) for one in variants))
+        if "enum" in schema or "const" in schema:
+            values = schema.get("enum", [schema.get("const")])
+            return _texts(f"{one if isinstance(one, str) else _json(one)}{_CLOSES_PARAMETER}" for one in values)
+        kinds = schema["type"]
+        if "string" not in ([kinds] if isinstance(kinds, str) else kinds):
+            return Seq((self.value(schema), Text(_CLOSES_PARAMETER)))
+        least = max(1, schema.get("minLength", 1))  # nothing between tags is read as no value
+        most = max(least, schema.get("maxLength", _TEXT))
+        # What is counted exactly is of single characters. It is one terminal with what ends it: a lexer that has taken
+        # a newline for the end of a text does not go back.
+        piece = _IN_TAG if (least, most) == (1, _TEXT) else _IN_TAG.items[0]
+        self.rules[f"TEXT_{least}_{most}"] = Seq((Rep(piece, least, most), Text(_CLOSES_PARAMETER)))
+        return Use(f"TEXT_{least}_{most}")
 
     # -- blocks of YAML
 

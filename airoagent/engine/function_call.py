@@ -98,8 +98,7 @@ async def choose_calls(
     form = CALL_FORMS.get(await ask.call_form()) if style == "chat" and format == "json" else None
     schema = call_schema(functions) if form is None else call_schema(functions, form.keys)
     # A small model copies a name that it has not seen before wrongly, unless it is held to the words of the request.
-    around = ("", "") if form is None else form.around
-    grammar = call_grammar(schema, format, input if style == "compact" else "", around)
+    grammar = call_grammar(schema, format, input if style == "compact" else "", form)
 
     async def written(prompt: str, retry: bool) -> tuple[Call, ...]:
         completion = await ask(prompt, "call", grammar, heard=lambda text: recorder(PlanText(text)))

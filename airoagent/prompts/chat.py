@@ -17,7 +17,9 @@ from typing import Any, Final, Literal
 from airoagent.frozen import frozen
 
 __all__ = [
+    "ARGS",
     "CALL_FORMS",
+    "TOOL_CALLS",
     "CallForm",
     "Chat",
     "Style",
@@ -26,6 +28,7 @@ __all__ = [
     "call_chat",
     "call_form_of",
     "code_chat",
+    "has_place",
     "is_compact",
     "native_call_chat",
     "plan_chat",
@@ -35,21 +38,30 @@ Style = Literal["airoboros", "chat", "compact"]
 """The form of prompts that a model is asked in; ``compact`` is for those that ``airo train`` taught what to do."""
 
 
+TOOL_CALLS: Final = "[TOOL_CALLS]"
+ARGS: Final = "[ARGS]"
+"""Control tokens of Mistral's models: what begins a call, and what stands between a function's name and its JSON."""
+_TOOLS: Final = ("[AVAILABLE_TOOLS] ", "[/AVAILABLE_TOOLS]")
+
+
 class Chat(str):
     """A prompt in turns: ``system``, ``examples`` as pairs of what is asked and answered, and ``user``.
 
-    As a string it is all of it in one text, for a model that knows no turns.
+    ``tools`` are functions as a JSON list, for models that were trained to read them in a part of their own; such a
+    prompt has no system text. As a string it is all of it in one text, for a model that knows no turns.
     """
 
     system: str
     examples: tuple[tuple[str, str], ...]
     user: str
+    tools: str
 
-    def __new__(cls, system: str, examples: Iterable[tuple[str, str]], user: str) -> Chat:
+    def __new__(cls, system: str, examples: Iterable[tuple[str, str]], user: str, tools: str = "") -> Chat:
         """The turns as one prompt."""
         pairs = tuple(examples)
-        chat = super().__new__(cls, "\n\n".join([system, *(part for pair in pairs for part in pair), user]))
-        chat.system, chat.examples, chat.user = system, pairs, user
+        first = f"{_TOOLS[0]}{tools}{_TOOLS[1]}" if tools else system
+        chat = super().__new__(cls, "\n\n".join([first, *(part for pair in pairs for part in pair), user]))
+        chat.system, chat.examples, chat.user, chat.tools = system, pairs, user, tools
         return chat
 
     def system_with(self, system: str | None) -> str:
@@ -168,8 +180,11 @@ def call_chat(input: str, functions: str, format: str, example: str, style: Styl
 
 @frozen
 class CallForm:
-    """A form of calls that models were trained on: the system text, what is around a call's JSON, and what it calls the
-    function and its parameters. A chat template that has all of ``marks`` is of such a model.
+    """A form of calls that models were trained on: what stands before and after the functions, what is around a call,
+    and what it calls the function and its parameters. A chat template that has all of ``marks`` is of such a model.
+
+    ``written`` says how a call is written: as one JSON object, as the function's name and JSON after it, or as tags.
+    The functions stand in the system text, unless they have a ``place`` of their own in the chat template.
     """
 
     marks: tuple[str, ...]
@@ -177,7 +192,17 @@ class CallForm:
     after: str
     around: tuple[str, str]
     keys: tuple[str, str]
+    written: Literal["json", "named", "tags"] = "json"
+    place: bool = False
 
+    def chat(self, offered: str, input: str) -> Chat:
+        """The chat that asks for a call; ``offered`` are the functions as the form writes them."""
+        if self.place:
+            return Chat("", (), input, offered)
+        return Chat(f"{self.before}{offered}{self.after}", (), input)
+
+
+_MISTRAL: Final = ("[AVAILABLE_TOOLS]", TOOL_CALLS)
 
 CALL_FORMS: Final[Mapping[str, CallForm]] = {
     # Qwen2.5 and Qwen3, Hermes 2 and 3, and those that followed them; word for word as their templates ask.
@@ -201,6 +226,20 @@ CALL_FORMS: Final[Mapping[str, CallForm]] = {
         ("", ""),
         ("name", "parameters"),
     ),
+    # Qwen3-Coder, and those that followed it.
+    "qwen-coder": CallForm(
+        ("<function=", "<parameter="),
+        "# Tools\n\nYou have access to the following functions:\n\n<tools>\n",
+        "\n</tools>\n\nIf you choose to call a function ONLY reply in the following format with NO suffix:\n\n"
+        "<tool_call>\n<function=example_function_name>\n<parameter=example_parameter_1>\nvalue_1\n</parameter>\n"
+        "</function>\n</tool_call>",
+        ("<tool_call>\n", "\n</tool_call>"),
+        ("function", "parameter"),
+        "tags",
+    ),
+    # Mistral's later ones (tokenizer 11 and on), then those before them: a list of objects.
+    "mistral": CallForm((*_MISTRAL, ARGS), *_TOOLS, ("", ""), ("name", "arguments"), "named", place=True),
+    "mistral-list": CallForm(_MISTRAL, *_TOOLS, ("[", "]"), ("name", "arguments"), place=True),
 }
 
 
@@ -209,12 +248,36 @@ def call_form_of(template: str) -> str:
     return next((name for name, form in CALL_FORMS.items() if all(mark in template for mark in form.marks)), "")
 
 
+def has_place(name: str) -> bool:
+    """Whether chat templates have a place of their own for the functions of this form of calls."""
+    return name in CALL_FORMS and CALL_FORMS[name].place
+
+
 def native_call_chat(input: str, functions: Iterable[Mapping[str, Any]], form: CallForm) -> Chat:
     """The chat that asks for a function call in a form that the model was trained on; ``functions`` as in OpenAI's
     API.
     """
-    offered = "\n".join(json.dumps({"type": "function", "function": one}, ensure_ascii=False) for one in functions)
-    return Chat(f"{form.before}{offered}{form.after}", (), input.strip())
+    if form.written == "tags":
+        return form.chat("\n".join(map(_function_tags, functions)), input.strip())
+    offered = [json.dumps({"type": "function", "function": one}, ensure_ascii=False) for one in functions]
+    return form.chat(f"[{', '.join(offered)}]" if form.place else "\n".join(offered), input.strip())
+
+
+def _function_tags(function: Mapping[str, Any]) -> str:
+    """A function as Qwen3-Coder's template writes it."""
+    schema = function["parameters"]
+    lines = [
+        f"<name>{function['name']}</name>",
+        f"<description>{function['description']}</description>",
+        "<parameters>",
+    ]
+    for name, one in schema["properties"].items():
+        said = {key: one[key] for key in ("type", "description", *one) if key in one}
+        texts = {key: one if isinstance(one, str) else json.dumps(one, ensure_ascii=False) for key, one in said.items()}
+        lines += ["<parameter>", f"<name>{name}</name>", *(f"<{key}>{text}</{key}>" for key, text in texts.items())]
+        lines.append("</parameter>")
+    lines += [f"<required>{json.dumps(schema['required'], ensure_ascii=False)}</required>", "</parameters>"]
+    return "\n".join(["<function>", *lines, "</function>"])
 
 
 def code_chat(text: str) -> Chat:
@@ -235,7 +298,7 @@ def as_chat(text: str) -> str:
     for form in CALL_FORMS.values():
         offered, mark, asked = text.removeprefix(form.before).partition(f"{form.after}\n\n")
         if text.startswith(form.before) and mark:
-            return Chat(f"{form.before}{offered}{form.after}", (), asked)
+            return form.chat(offered, asked)
     if text.startswith((_CALL, _COMPACT_CALL)):
         system, _, asked = text.rpartition("\n\n")
         return Chat(system, (), asked)

@@ -25,6 +25,7 @@ from airoagent.frozen import frozen
 __all__ = [
     "Alt",
     "Chars",
+    "Control",
     "Grammar",
     "Json",
     "Piece",
@@ -43,6 +44,13 @@ __all__ = [
 @frozen
 class Text:
     """Exactly this text."""
+
+    text: str
+
+
+@frozen
+class Control:
+    """A control token that is spelled so, where the vocabulary has it; or else this text."""
 
     text: str
 
@@ -109,7 +117,7 @@ class Words:
     text: str
 
 
-Piece = Text | Chars | Seq | Alt | Rep | Use | Json | Words
+Piece = Text | Control | Chars | Seq | Alt | Rep | Use | Json | Words
 
 
 @frozen
@@ -132,8 +140,9 @@ class Grammar:
     closers: tuple[str, ...] = ()
     slack: int = 64
 
-    def lark(self) -> str:
-        """The grammar as llguidance reads it (its dialect of Lark)."""
+    def lark(self, token_of: Callable[[str], int | None] = lambda text: None) -> str:
+        """The grammar as llguidance reads it (its dialect of Lark); ``token_of`` is what token a `Control` is."""
+        spelling = replace(_LARK, token_of=token_of)
         lines: list[str] = []
         for at, rule in enumerate(self.rules):
             name = "start" if at == 0 else rule.name
@@ -141,7 +150,7 @@ class Grammar:
                 lines.append(f"{name}: {name}_PARTS & /(?s:.*\\S.*)/")
                 lines.append(f"{name}_PARTS: %regex {json.dumps({'substring_words': rule.piece.text})}")
             else:
-                lines.append(f"{name}: {_spell(rule.piece, _LARK)}")
+                lines.append(f"{name}: {_spell(rule.piece, spelling)}")
         return "\n".join(lines) + "\n"
 
     def gbnf(self, *, by_words: bool = False) -> str:
@@ -197,6 +206,7 @@ class _Spelling:
     delimiter: str
     reads_schemas: bool
     by_words: bool = False
+    token_of: Callable[[str], int | None] = lambda text: None
 
 
 def _spell(piece: Piece, spelling: _Spelling, within: bool = False) -> str:
@@ -204,6 +214,9 @@ def _spell(piece: Piece, spelling: _Spelling, within: bool = False) -> str:
     match piece:
         case Text(text):
             return spelling.text(text)
+        case Control(text):
+            token = spelling.token_of(text)
+            return spelling.text(text) if token is None else f"({spelling.text(text)} | <[{token}]>)"
         case Chars(ranges, negated):
             body = "".join("-".join(map(spelling.char, dict.fromkeys(pair))) for pair in ranges)
             return f"{spelling.delimiter}[{'^' if negated else ''}{body}]{spelling.delimiter}"

@@ -35,7 +35,7 @@ def retry_prompt(prompt: str, error: PlanError | CallError, format: str = "json"
     )
     asked = f"It cannot be used:\n{harmless(chr(10).join(complaints))}\n\n{wanted}"
     if isinstance(prompt, Chat):
-        return Chat(prompt.system, (*prompt.examples, (prompt.user, wrote)), asked)
+        return Chat(prompt.system, (*prompt.examples, (prompt.user, wrote)), asked, prompt.tools)
     return f"{prompt}{_AGAIN}{wrote}\n\n{asked}"
 
 

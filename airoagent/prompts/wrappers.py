@@ -22,11 +22,11 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Callable, Iterable, Mapping
-from typing import Final
+from typing import Any, Final
 
 from airoagent.errors import UsageError
 from airoagent.frozen import frozen
-from airoagent.prompts.chat import Chat, Style
+from airoagent.prompts.chat import TOOL_CALLS, Chat, Style
 
 __all__ = ["WRAPPERS", "Wrapper", "style_of", "template_wrapper", "trim_completion", "wrapper_for", "wrapper_named"]
 
@@ -38,6 +38,7 @@ class Wrapper:
     Without a system text ``opening`` takes the place of the first three. ``stop`` are the strings that end a
     completion because they begin the next turn. Earlier turns of a `Chat` stand between ``before_prompt`` and the
     instruction: what was asked, ``before_answer``, the answer, ``after_answer``; without these it is read as one text.
+    ``around_tools`` are what stands before and after its tools, and what comes after those and begins the turn.
     """
 
     name: str
@@ -49,6 +50,7 @@ class Wrapper:
     stop: tuple[str, ...] = ()
     before_answer: str = ""
     after_answer: str = ""
+    around_tools: tuple[str, str, str] = ("", "", "")
 
     def wrap(self, prompt: str, system: str | None = None) -> str:
         """The exact text the model reads; ``system`` None is the generation's own, ``""`` is none at all."""
@@ -63,13 +65,22 @@ class Wrapper:
             return ((self.head(system) + prompt + self.tail, False),)
         text = self.system if system is None else system
         turns: list[tuple[str, bool]] = []
+        tools = ""
         if isinstance(prompt, Chat) and (self.after_answer or not prompt.examples):
-            text = prompt.system_with(system)
+            text, tools = prompt.system_with(system), prompt.tools
+            if tools and not self.around_tools[2]:
+                text, tools = "\n\n".join(filter(None, (text, tools))), ""
             for asked, answered in prompt.examples:
                 turns += [(asked, False), (self.before_answer, True), (answered, False), (self.after_answer, True)]
             prompt = prompt.user
         head = [(self.before_system, True), (text, False), (self.before_prompt, True)] if text else []
-        return (*(head or [(self.opening, True)]), *turns, (prompt, False), (self.tail, True))
+        before = [*(head or [(self.opening, True)]), *turns]
+        if not tools:
+            return (*before, (prompt, False), (self.tail, True))
+        opens, closes, turn = self.around_tools
+        at = max(at for at, (one, own) in enumerate(before) if own and one.endswith(turn))  # the last turn's beginning
+        before[at : at + 1] = [(before[at][0].removesuffix(turn) + opens, True), (tools, False), (closes + turn, True)]
+        return (*before, (prompt, False), (self.tail + TOOL_CALLS, True))
 
     def head(self, system: str | None = None) -> str:
         """What stands before the instruction."""
@@ -185,15 +196,17 @@ def style_of(wrapper: Wrapper) -> Style:
 
 _SYSTEM_MARK: Final = "\ue000system\ue001"
 _CHOOSE: Final = "choose a wrapper by name, e.g. -o wrapper airoboros-2.0"
+_TOOLS_AT: Final = re.compile(r"(\[AVAILABLE_TOOLS\]\s*)\[.*\](\s*\[/AVAILABLE_TOOLS\])(.+)\Z", re.DOTALL)
 _PROMPT_MARK: Final = "\ue000prompt\ue001"
 
 
-def template_wrapper(render: Callable[[list[dict[str, str]]], str]) -> Wrapper:
+def template_wrapper(render: Callable[..., str], *, tools: bool = False) -> Wrapper:
     """A wrapper from a tokenizer's chat template.
 
     ``render`` turns messages (role, content) into text that ends where the assistant's turn begins, and raises
-    ValueError where the template refuses a message. The template is run on placeholders, so no instruction ever goes
-    through it. Raises UsageError where the template does not show the instruction once and as it is, or does not work.
+    ValueError where the template refuses a message; with ``tools`` it takes a list of those, too, for which the
+    template has a place. The template is run on placeholders, so no instruction ever goes through it. Raises UsageError
+    where the template does not show the instruction once and as it is, or does not work.
     """
     user = {"role": "user", "content": _PROMPT_MARK}
     try:
@@ -211,10 +224,25 @@ def template_wrapper(render: Callable[[list[dict[str, str]]], str]) -> Wrapper:
         before_system, rest = _split(with_system, _SYSTEM_MARK)
         before_prompt, tail = _split(rest, _PROMPT_MARK)
     before_answer, after_answer = _between_turns(render, opening, tail)
-    return Wrapper("template", "", before_system, before_prompt, tail, opening, (), before_answer, after_answer)
+    around = _around_tools(render, user, opening) if tools else ("", "", "")
+    return Wrapper("template", "", before_system, before_prompt, tail, opening, (), before_answer, after_answer, around)
 
 
-def _between_turns(render: Callable[[list[dict[str, str]]], str], opening: str, tail: str) -> tuple[str, str]:
+def _around_tools(render: Callable[..., str], user: dict[str, str], opening: str) -> tuple[str, str, str]:
+    """What the template writes before and after a list of tools, and then up to the instruction; nothing where it has
+    them at another place than right before the turn.
+    """
+    none: dict[str, Any] = {"type": "object", "properties": {}, "required": []}
+    tool = {"type": "function", "function": {"name": "tool", "description": "A tool.", "parameters": none}}
+    try:
+        text = render([user], [tool])
+    except ValueError:
+        return "", "", ""
+    found = _TOOLS_AT.search(text.partition(_PROMPT_MARK)[0])
+    return (found[1], found[2], found[3]) if found and opening.endswith(found[3]) else ("", "", "")
+
+
+def _between_turns(render: Callable[..., str], opening: str, tail: str) -> tuple[str, str]:
     """What the template writes before and after an assistant's turn; nothing where it shows earlier turns otherwise."""
     asked, answered = "\ue000asked\ue001", "\ue000answered\ue001"
     turns = (("user", asked), ("assistant", answered), ("user", _PROMPT_MARK))

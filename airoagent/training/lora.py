@@ -24,7 +24,7 @@ from typing import Any, Final
 from airoagent.errors import ModelError, UsageError
 from airoagent.frozen import frozen
 from airoagent.models.local.architecture import is_out_of_memory
-from airoagent.models.local.decoding import encode_plain, encode_prompt
+from airoagent.models.local.decoding import control_tokens, encode_plain, encode_prompt
 from airoagent.prompts.chat import is_compact
 from airoagent.training.bases import Base
 from airoagent.training.examples import Example
@@ -169,7 +169,7 @@ def _row(base: Base, example: Example) -> _Row:
     ends = [tokenizer.eos_token_id]
     # A chat template ends a turn with a token of its own, which need not be the one that ends a text.
     if wrapper.after_answer:
-        control = {text: tokenizer.convert_tokens_to_ids(text) for text in tokenizer.all_special_tokens}
+        control = control_tokens(tokenizer)
         ends = [control[text] for text in control if wrapper.after_answer.startswith(text)] or ends
     return _Row(example.kind, [*prompt, *encode_plain(tokenizer, example.response.strip()), ends[0]], len(prompt))
 

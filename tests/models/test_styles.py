@@ -4,31 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import json
-import random
-import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from airoagent import Agent
-from airoagent.calls.call_grammar import call_grammar
-from airoagent.calls.call_parser import parse_calls
-from airoagent.calls.function_loader import load_functions
-from airoagent.calls.functions import call_schema
 from airoagent.errors import UsageError
 from airoagent.models.base import Prompt, Purpose, Sampling, complete
 from airoagent.models.catalog import open_model
 from airoagent.models.local.decoding import encode_plain, encode_prompt
 from airoagent.models.server.client import ServerModel
 from airoagent.models.window import fit_to
-from airoagent.prompts.chat import CALL_FORMS, Chat, answer_chat, as_chat, plan_chat
+from airoagent.prompts.chat import Chat, answer_chat, plan_chat
 from airoagent.prompts.context_prompts import ContextBlock, closed_context_prompt
 from airoagent.prompts.wrappers import template_wrapper
-from tests.models.test_gguf import LLAMA, whole
 from tests.modelserver import Served, as_json, events, said, serving
-from tests.prompts.walking import Language
-from tests.tiny_adapter import make_tiny_adapter
 
 CHAT = Chat("Be brief.", [("1+1?", "2"), ("2+2?", "4")], "3+3?")
 TOOLS = (("Search", "Searches the web. And more."), ("KnowledgeModel", "Answers a question."))
@@ -222,83 +212,6 @@ def test_a_program_that_is_not_running_is_named_with_its_usual_address(monkeypat
     monkeypatch.setenv("OLLAMA_HOST", "0.0.0.0")
     assert ":11434" in open_model("ollama:qwen3").info.note
     assert "//127.0.0.1:1234" in open_model("lmstudio:qwen3").info.note
-
-
-# Calls, in the form that a model was trained on.
-
-QWEN = (
-    "{%- if tools %}{{- '<|im_start|>system\\n' }}{{- \"# Tools\\n\\nYou may call one or more functions ...\" }}"
-    '{%- for tool in tools %}{{- tool | tojson }}{%- endfor %}{{- "\\n</tools>\\n\\nFor each function call ... '
-    '<tool_call>\\n{\\"name\\": <function-name>, \\"arguments\\": <args-json-object>}\\n</tool_call>" }}{%- endif %}'
-) + CHATML
-LLAMA_3 = (
-    '{%- if tools is not none %}{{- \'Respond in the format {"name": function name, "parameters": dictionary of '
-    "argument name and its value}.' }}{%- endif %}"
-) + CHATML
-FUNCTIONS = """
-tides:
-  description: "The times of high water <b>today</b>."
-  params: {port: {type: string, maxLength: 12}, metres: {type: boolean}}
-wind:
-  description: The wind.
-  params: {port: {type: string, maxLength: 12}}
-"""
-CALLS = {
-    "hermes": (QWEN, '<tool_call>\n{"name": "tides", "arguments": {"port": "Oban", "metres": true}}\n</tool_call>'),
-    "llama": (LLAMA_3, '{"name": "tides", "parameters": {"port": "Oban", "metres": true}}'),
-    "": (CHATML, '{"function": "tides", "params": {"port": "Oban", "metres": true}}'),
-}
-
-
-@pytest.mark.parametrize("name", CALLS)
-def test_a_call_is_asked_for_in_the_form_that_the_model_was_trained_on(name: str) -> None:
-    template, written = CALLS[name]
-    routes = {
-        "/v1/models": listing("m"),
-        "/props": as_json({"default_generation_settings": {"n_ctx": 4096}, "chat_template": template}),
-        "/v1/chat/completions": chat_said(written),
-    }
-    with serving(routes) as served:
-        run = Agent(served.url, [], store=False).call("High water at Oban?", functions=FUNCTIONS, dry_run=True)
-    (body,) = asked(served, "chat/completions")
-    system = body["messages"][0]["content"]
-    assert (run.status, json.loads(run.answer or "")["params"]) == ("done", {"port": "Oban", "metres": True})
-    assert ("<tools>\n{" in system, '"parameters": dictionary of' in system) == (name == "hermes", name == "llama")
-    request = "High water at Oban?" if not name else "High water?\n\nIn Oban, I mean."
-    assert as_chat("\n\n".join((system, request))) == Chat(system, (), request)
-
-
-@pytest.mark.parametrize("name", [name for name in CALLS if name])
-def test_the_grammar_of_a_models_own_form_of_calls_allows_calls_that_are_read(name: str) -> None:
-    form, functions = CALL_FORMS[name], load_functions(FUNCTIONS)
-    schema = call_schema(functions, form.keys)
-    language = Language(call_grammar(schema, around=form.around))
-    assert CALLS[name][1] in language and CALLS[""][1] not in language
-    draw = random.Random(7)
-    for _ in range(10):
-        (call,) = parse_calls(language.walk(draw, "abc tidewnopr", 0.7, '"}'), functions)
-        assert call.function in functions.names and not [one for one in call.diagnostics if not one.repair]
-
-
-def test_a_folder_and_a_file_say_the_form_of_their_template(chat_llama: Path, tmp_path: Path) -> None:
-    folder = Path(shutil.copytree(chat_llama, tmp_path / "qwen"))
-    for name, (template, _) in CALLS.items():
-        (folder / "chat_template.jinja").write_text(template, encoding="utf-8")
-        assert open_model(str(folder)).info.call_form == name
-        file = tmp_path / "x.gguf"
-        file.write_bytes(whole({**LLAMA, "general.name": "x", "tokenizer.chat_template": template}))
-        assert open_model(str(file)).info.call_form == name
-
-
-def test_an_adapter_is_asked_for_calls_as_when_it_was_trained(chat_llama: Path, tmp_path: Path) -> None:
-    folder = Path(shutil.copytree(chat_llama, tmp_path / "qwen"))
-    (folder / "chat_template.jinja").write_text(QWEN, encoding="utf-8")
-    adapter = make_tiny_adapter(folder, tmp_path / "adapter", base=str(folder))
-    assert open_model(str(adapter)).info.call_form == ""
-    files = [tmp_path / "x.gguf", tmp_path / "adapter.gguf"]
-    for file in files:
-        file.write_bytes(whole({**LLAMA, "tokenizer.chat_template": QWEN}))
-    assert open_model(str(files[0]), options={"adapter": str(files[1])}).info.call_form == ""
 
 
 # Sampling.

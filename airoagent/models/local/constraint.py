@@ -62,7 +62,11 @@ def _compiled(tokenizer: Any, grammar: Grammar | str) -> Any:
     """The matcher of a grammar at its start; to be copied, not used."""
     from llguidance import LLMatcher, LLParserLimits
 
-    lark = grammar.lark() if isinstance(grammar, Grammar) else grammar
+    def token_of(text: str) -> int | None:
+        special = filter(tokenizer.is_special_token, range(tokenizer.vocab_size))
+        return next((token for token in special if tokenizer.decode_str([token]) == text), None)
+
+    lark = grammar.lark(token_of) if isinstance(grammar, Grammar) else grammar
     # Long texts are worked out as they come: doing so beforehand takes longer, and is given up at a vocabulary of
     # 32,000 for plans of more than six steps.
     limits = LLParserLimits(precompute_large_lexemes=False)

@@ -17,7 +17,7 @@ from airoagent.models.base import Chunk, Finish, Sampling
 from airoagent.models.stopping import StopFilter
 from airoagent.prompts.wrappers import Wrapper
 
-__all__ = ["CompletionWriter", "TokenPicker", "TokenText", "encode_plain", "encode_prompt"]
+__all__ = ["CompletionWriter", "TokenPicker", "TokenText", "control_tokens", "encode_plain", "encode_prompt"]
 
 # llama.cpp's window for its repeat penalty, which is what the 1.1 of the model cards was set for.
 _PENALTY_WINDOW: Final = 64
@@ -53,7 +53,7 @@ def encode_prompt(tokenizer: Any, wrapper: Wrapper, prompt: str, system: str | N
         return start + encode_plain(tokenizer, wrapper.wrap(prompt, system))
     ids: list[int] = []
     plain = ""
-    control = {text: tokenizer.convert_tokens_to_ids(text) for text in tokenizer.all_special_tokens}
+    control = control_tokens(tokenizer)
     for text, trusted in wrapper.parts(prompt, system):
         for piece in _split(text, control) if trusted else [text]:
             token = control.get(piece) if trusted else None
@@ -64,6 +64,12 @@ def encode_prompt(tokenizer: Any, wrapper: Wrapper, prompt: str, system: str | N
             ids.append(token)
             plain = ""
     return ids + (encode_plain(tokenizer, plain) if plain else [])
+
+
+def control_tokens(tokenizer: Any) -> dict[str, int]:
+    """The control tokens by how they are spelled. Those without a role (Mistral's [INST]) are only among the added."""
+    named = {text: tokenizer.convert_tokens_to_ids(text) for text in tokenizer.all_special_tokens}
+    return named | {one.content: token for token, one in tokenizer.added_tokens_decoder.items() if one.special}
 
 
 def _split(text: str, words: Iterable[str]) -> list[str]:
@@ -81,7 +87,7 @@ class TokenText:
 
     def __init__(self, tokenizer: Any) -> None:
         self._tokenizer = tokenizer
-        self._control = frozenset(tokenizer.all_special_ids)
+        self._control = frozenset(control_tokens(tokenizer).values())
         self._added = {token: str(entry.content) for token, entry in tokenizer.added_tokens_decoder.items()}
         backend = getattr(tokenizer, "backend_tokenizer", None)
         byte_level = backend is not None and "ByteLevel" in repr(backend.decoder)

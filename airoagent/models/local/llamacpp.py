@@ -26,7 +26,7 @@ from airoagent.models.local.gguf_file import read_gguf
 from airoagent.models.local.machine import free_cores, this_machine
 from airoagent.models.server.client import ServerModel
 from airoagent.models.server.dialects import DIALECTS
-from airoagent.prompts.chat import Style, call_form_of
+from airoagent.prompts.chat import Style, call_form_of, has_place
 from airoagent.prompts.wrappers import WRAPPERS, style_of, template_wrapper, wrapper_for, wrapper_named
 
 __all__ = ["OPTIONS", "LlamaCppModel"]
@@ -192,7 +192,7 @@ class LlamaCppModel:
                     self._progress(f"loading {self._name}", 0, 1)
                 engine = _Engine(self._params(), self._name)
                 if self._wrapper is WRAPPERS["template"]:
-                    self._wrapper = template_wrapper(engine.render)
+                    self._wrapper = template_wrapper(engine.render, tools=has_place(self.info.call_form))
                 engine.client = ServerModel(
                     engine.url,
                     name=self._name,
@@ -251,12 +251,12 @@ class _Engine:
             ) from error
         self.url: str = self._server.listening_address
 
-    def render(self, messages: list[dict[str, str]]) -> str:
+    def render(self, messages: list[dict[str, str]], tools: list[dict[str, Any]] | None = None) -> str:
         """The messages in the file's own chat template; ValueError where it refuses them."""
         import httpx
 
         headers = {"authorization": f"Bearer {self.key}"}
-        body = {"messages": messages}
+        body = {"messages": messages} | ({"tools": tools} if tools else {})
         answer = httpx.post(f"{self.url}/apply-template", json=body, headers=headers, trust_env=False, timeout=60)
         if answer.status_code != 200:
             raise ValueError(answer.text[:200])

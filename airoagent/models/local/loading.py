@@ -91,12 +91,13 @@ def _is_marked(path: Path) -> bool:
         return file.read(3) == codecs.BOM_UTF8
 
 
-def chat_text(tokenizer: Any, messages: list[dict[str, str]]) -> str:
+def chat_text(tokenizer: Any, messages: list[dict[str, str]], tools: list[dict[str, Any]] | None = None) -> str:
     """The messages in the tokenizer's chat template, ready for the answer. ValueError with the template's refusal."""
     import jinja2
 
     try:
-        return str(tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True))
+        text = tokenizer.apply_chat_template(messages, tools=tools, tokenize=False, add_generation_prompt=True)
+        return str(text)
     except jinja2.TemplateError as error:  # A template's own refusal, e.g. of system messages.
         raise ValueError(str(error)) from error
 

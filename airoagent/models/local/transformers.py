@@ -34,7 +34,7 @@ from airoagent.models.local.prompt_queue import PromptQueue
 from airoagent.models.local.row_batch import BatchGroup, BatchRow, PromptLookup
 from airoagent.models.stopping import StopFilter
 from airoagent.models.window import room_for
-from airoagent.prompts.chat import Style, call_form_of
+from airoagent.prompts.chat import Style, call_form_of, has_place
 from airoagent.prompts.grammar import Grammar
 from airoagent.prompts.wrappers import Wrapper, style_of, template_wrapper, wrapper_for, wrapper_named
 
@@ -344,6 +344,8 @@ class TransformersModel:
             if self._wrapper is None:
                 chosen = self._choose_wrapper(None if self._asked_wrapper else self._described())
                 if chosen.name == "template":
-                    chosen = template_wrapper(partial(chat_text, self._ready_tokenizer()))
+                    chosen = template_wrapper(
+                        partial(chat_text, self._ready_tokenizer()), tools=has_place(self.info.call_form)
+                    )
                 self._wrapper = chosen
             return self._wrapper

@@ -13,6 +13,7 @@ from reaching such places. Redirects are not followed: the key goes to the addre
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
@@ -138,7 +139,8 @@ class ServerModel:
         """The exact text the model reads; on the chat route, what the server wraps."""
         if self._first_route() == "chat":
             if isinstance(prompt, Chat):
-                return "\n\n".join(turn["content"] for turn in prompt.messages(self._system))
+                turns = (turn["content"] for turn in prompt.messages(self._system))
+                return "\n\n".join(filter(None, (prompt.tools, *turns)))
             return f"{self._system}\n\n{prompt}" if self._system else prompt
         return self._wrapper().wrap(prompt, self._system)
 
@@ -327,6 +329,8 @@ class ServerModel:
         if route == "chat":
             chat = prompt if isinstance(prompt, Chat) else Chat("", (), prompt)
             body["messages"] = chat.messages(self._system)
+            if chat.tools:  # Where its template has them; with any other choice llama.cpp takes no grammar.
+                body |= {"tools": json.loads(chat.tools), "tool_choice": "none"}
         else:
             body["prompt"] = asked
         return body | (self._dialect.fields(sampling) if self._dialect else {})
