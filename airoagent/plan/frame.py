@@ -8,9 +8,9 @@ from airoagent.plan.draft import Draft
 from airoagent.plan.heads import ASSIGNMENT_LINE, REACH, STATEMENT_LINE
 from airoagent.plan.repairs import NOISE, clean_answer, read_template
 from airoagent.plan.steps import Ref
-from airoagent.prompts.own_text import THOUGHT_TAGS
+from airoagent.prompts.own_text import LONE_END
 
-__all__ = ["AnswerReader", "Frame", "is_fence", "is_taken_back"]
+__all__ = ["AnswerReader", "Frame", "ends_thoughts", "is_fence", "is_taken_back"]
 
 _FENCE = re.compile(r"(?:`{3,}+|~{3,}+)\s*+[\w.+-]*+\s*+`*+")
 _DOTS = re.compile(r"[\[(]?(?:\.{2,}+|…++)[\])]?")
@@ -27,7 +27,7 @@ _TAKEN_BACK = re.compile(
     rf"|.*\b(?:let me|let's|i(?: will|'ll| should| must| have to| need to)) (?:(?:think|try|start) (?:again|over)"
     rf"|{_AGAIN}(?: (?:it|this|that|(?:the|my) (?:plan|steps)))?)[\W_]*\Z"
     rf"|[\W_]*(?:{_AGAIN}|second|final)(?: (?:version|attempt|try|draft))?[*_]{{0,3}}[:：]"
-    rf"|.*(?:</(?:{THOUGHT_TAGS})>|\[/THINK\]|◁/think▷)\s*\Z",  # thoughts that the prompt began
+    rf"|.*(?:{LONE_END.pattern})\s*\Z",  # thoughts that the prompt began
     re.IGNORECASE,
 )
 
@@ -35,6 +35,11 @@ _TAKEN_BACK = re.compile(
 def is_taken_back(line: str) -> bool:
     """Whether a line says that the plan before it is written again below, or was only thought about."""
     return len(line) < REACH and _TAKEN_BACK.match(line) is not None
+
+
+def ends_thoughts(line: str) -> bool:
+    """Whether a line ends thoughts that the prompt began."""
+    return any(not line[found.end() :].strip() for found in LONE_END.finditer(line))
 
 
 def is_fence(line: str) -> bool:

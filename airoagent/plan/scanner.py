@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 
 from airoagent.plan.draft import Draft
 from airoagent.plan.fields import FieldReader
-from airoagent.plan.frame import AnswerReader, Frame, is_fence, is_taken_back
+from airoagent.plan.frame import AnswerReader, Frame, ends_thoughts, is_fence, is_taken_back
 from airoagent.plan.heads import CLEAN_STEP, REACH, Head, Heads, may_begin_statement
 from airoagent.plan.json_steps import ObjectScanner, ObjectSteps, looks_like_step
 from airoagent.plan.repairs import NOISE, clean_input, read_arguments
@@ -411,8 +411,11 @@ class StatementReader:
     # -- the answer and what follows it
 
     def _in_answer(self, sign: str, at: int) -> None:
-        answer = self._answer
-        taken = answer.line(self.source.slice(self._content, at), self._content)
+        answer, text = self._answer, self.source.slice(self._content, at)
+        if ends_thoughts(text):
+            self._take_back(at)
+            return
+        taken = answer.line(text, self._content)
         answer.line_ended = True
         if answer.done:
             answer.settle(self._draft)
@@ -429,13 +432,19 @@ class StatementReader:
     def _after(self, sign: str, at: int) -> None:
         text = self.source.slice(self._content, at)
         if is_taken_back(line := text.strip()):
-            self._draft.begin_again(self._content)
-            self._answer = AnswerReader()
-            self._to_frame(at)
-        elif is_fence(line):
+            self._take_back(at)
+            return
+        if is_fence(line):
             self._draft.note(self._content, "code_fence", "There is a code fence here.", "left out")
         elif line and not _BEFORE_OBJECT.fullmatch(line.rstrip("]}")):
             self._frame.chatter(self._content + len(text) - len(text.lstrip()))
+        self._new_line(at)
+
+    def _take_back(self, at: int) -> None:
+        """Start again after the line that ends at ``at``."""
+        self._draft.begin_again(self._content)
+        self._answer = AnswerReader()
+        self._to_frame(at)
         self._new_line(at)
 
     # -- the end of the text

@@ -205,7 +205,7 @@ def test_models_shows_whether_the_small_model_is_downloaded(airo: Airo) -> None:
     assert re.search(r"^smollm2 .* not downloaded$", airo("models").out, re.MULTILINE)
     seem_downloaded()
     assert re.search(r"^smollm2 .*  downloaded$", airo("models").out, re.MULTILINE)
-    (row,) = (row for line in airo("models", "--json").out.splitlines() if "smollm2" in (row := line))
+    (row,) = (row for line in airo("models", "--json").out.splitlines() if '"name": "smollm2"' in (row := line))
     assert json.loads(row)["cached"] is True
 
 

@@ -32,7 +32,7 @@ def test_it_is_a_model_and_says_what_it_is() -> None:
     model = ExtractiveModel()
     assert isinstance(model, Model)
     assert (model.info.name, model.info.backend, model.info.context_length) == ("extractive", "extractive", None)
-    assert "no weights" in model.info.note and ".[transformers]" in model.info.note
+    assert "no weights" in model.info.note and "airo pull smollm2" in model.info.note
     assert model.wrap("as it is") == "as it is"
     assert model.count_tokens("three little words") == 3
 

@@ -220,16 +220,19 @@ def test_the_marks_of_a_template_are_control_tokens_and_those_in_a_request_are_n
     assert found == ["[AVAILABLE_TOOLS]", "[/AVAILABLE_TOOLS]", "[INST]", "[/INST]", "[TOOL_CALLS]"]
 
 
-def test_a_model_of_random_weights_writes_a_call_in_its_form_and_its_mark_is_the_control_token(mistral: Path) -> None:
-    import torch
-    from transformers import AutoTokenizer
-
-    from airoagent.models.local.constraint import GrammarMask, grammar_tokenizer
-
+@pytest.mark.slow
+def test_a_model_of_random_weights_writes_a_call_in_its_form(mistral: Path) -> None:
     model = open_model(str(mistral), options={"device": "cpu", "bits": "16"})
     assert model.info.call_form == "mistral"
     run = Agent(model, [], store=False).call("High water at Oban?", functions=FUNCTIONS, dry_run=True)
     assert (run.status, json.loads(run.answer or "")["function"] in ("tides", "wind")) == ("done", True)
+
+
+def test_a_grammar_takes_the_control_token_that_a_mark_is(mistral: Path) -> None:
+    import torch
+    from transformers import AutoTokenizer
+
+    from airoagent.models.local.constraint import GrammarMask, grammar_tokenizer
 
     tokenizer = AutoTokenizer.from_pretrained(mistral)
     form = CALL_FORMS["mistral"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import socket
 import threading
@@ -11,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from airoagent import Agent
+from airoagent import Agent, tool
 from airoagent.calls.call_grammar import call_grammar
 from airoagent.errors import ModelError, UsageError
 from airoagent.events import ModelCalled
@@ -240,6 +241,29 @@ def test_a_server_that_stays_busy_is_given_up() -> None:
     with serving({"/v1/completions": failing(429)}) as served, pytest.raises(ModelError, match=r"refused \(429\)"):
         ask(served.url, retries=2)
     assert [path for path, _, _ in served.requests].count("/v1/completions") == 3
+
+
+def test_a_stream_that_is_not_read_to_its_end_is_closed_with_nothing_left_behind(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    text = "Plan: Look.\n:evidence0: = search[otters]\nAnswer: :evidence0:"
+    chat = events(
+        *(f"data: {json.dumps({'choices': [{'delta': {'content': word}}]})}" for word in text),
+        'data: {"choices": [{"delta": {}, "finish_reason": "stop"}]}',
+        "data: [DONE]",
+    )
+    routes = {"/v1/models": as_json({"data": [{"id": "m"}]}), "/v1/chat/completions": chat}
+
+    @tool
+    def search(text: str) -> str:
+        """Searches texts."""
+        return text
+
+    with serving(routes) as served:
+        for _ in range(2):  # the second run goes on in the loop of the first
+            assert Agent(served.url, [search], store=False).run("Where?").answer == "otters"
+    gc.collect()
+    assert [record.message for record in caplog.records if record.name == "asyncio"] == []
 
 
 def test_a_server_that_dies_in_the_middle_is_an_error_and_what_it_wrote_is_kept() -> None:

@@ -194,6 +194,9 @@ SECOND = (
         "Corrected version:",
         "Hmm. Let me try again:",
         "</think>",
+        "Answer: :evidence0:</think>",
+        "Answer: :evidence0: it is, I think.\nOr not.</think> ",
+        "Answer: :evidence0: it is.\n[/THINK]",
     ],
 )
 def test_a_plan_that_is_written_again_takes_the_place_of_the_first(first: str, between: str) -> None:

@@ -344,12 +344,13 @@ class ServerModel:
         broken: BrokeOff | None = None
         while True:
             try:
-                async for said in self._asked(client, url, body):
-                    written += said.text
-                    fresh = written[max(len(seen), len(written) - len(said.text)) :]
-                    if broken and not seen.startswith(written[: len(seen)]):
-                        raise broken
-                    yield replace(said, text=fresh)
+                async with aclosing(self._asked(client, url, body)) as asked:
+                    async for said in asked:
+                        written += said.text
+                        fresh = written[max(len(seen), len(written) - len(said.text)) :]
+                        if broken and not seen.startswith(written[: len(seen)]):
+                            raise broken
+                        yield replace(said, text=fresh)
                 if broken and len(written) < len(seen):
                     raise broken
                 return
@@ -368,8 +369,9 @@ class ServerModel:
             try:
                 async with client.stream("POST", url, json=body) as response:
                     if response.status_code == 200:
-                        async for said in read_said(response, self._name):
-                            yield said
+                        async with aclosing(read_said(response, self._name)) as pieces:
+                            async for said in pieces:
+                                yield said
                         return
                     content = (await response.aread())[:2000]
                 if not await retries.again(response, content):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -48,7 +49,7 @@ class PartialCompletion:
         return max(self._pieces, estimate_tokens(self.text) - 1)  # Less the token that begins a text.
 
 
-async def read_said(response: httpx.Response, name: str) -> AsyncIterator[Chunk]:
+async def read_said(response: httpx.Response, name: str) -> AsyncGenerator[Chunk]:
     """The pieces of an answer as they come.
 
     Raises ModelError for an answer that is not one, that is an error, or that ends before it is complete: without
@@ -58,8 +59,15 @@ async def read_said(response: httpx.Response, name: str) -> AsyncIterator[Chunk]
         content = b"".join([line async for line in _lines(response, name, whole=True)])
         yield _in_marks(_said(_json(content, name), name, whole=True), False)
         return
+    async with aclosing(_lines(response, name)) as lines:  # else the loop may end before it is closed
+        async for said in _events(lines, name):
+            yield said
+
+
+async def _events(lines: AsyncIterator[bytes], name: str) -> AsyncIterator[Chunk]:
+    """The pieces of an answer that comes as events."""
     ended, held, thinks = False, b"", False
-    async for line in _lines(response, name):
+    async for line in lines:
         field, _, data = line.partition(b":")
         if field == b"error":  # llama.cpp's older way to say that it failed half-way.
             raise failed(name, _json(data, name))
@@ -82,25 +90,26 @@ async def read_said(response: httpx.Response, name: str) -> AsyncIterator[Chunk]
         raise broke_off(name)
 
 
-async def _lines(response: httpx.Response, name: str, *, whole: bool = False) -> AsyncIterator[bytes]:
+async def _lines(response: httpx.Response, name: str, *, whole: bool = False) -> AsyncGenerator[bytes]:
     """The answer's lines, or with ``whole`` all of it as one; ModelError for one that never ends.
 
     Lines end at a newline and nowhere else: JSON may hold U+2028 and its like as they are, and a character's bytes may
     come in two pieces.
     """
     held = bytearray()
-    async for piece in response.aiter_bytes():
-        held += piece
-        if len(held) > _LONGEST:
-            raise ModelError(
-                f"{name} answered with more than {_LONGEST // 1024 // 1024} MB at once",
-                "is it the address of an OpenAI-compatible server?",
-            )
-        if b"\n" in piece and not whole:
-            *lines, rest = bytes(held).split(b"\n")
-            for line in lines:
-                yield line.removesuffix(b"\r")
-            held = bytearray(rest)
+    async with aclosing(response.aiter_bytes()) as pieces:  # type: ignore[type-var]
+        async for piece in pieces:
+            held += piece
+            if len(held) > _LONGEST:
+                raise ModelError(
+                    f"{name} answered with more than {_LONGEST // 1024 // 1024} MB at once",
+                    "is it the address of an OpenAI-compatible server?",
+                )
+            if b"\n" in piece and not whole:
+                *lines, rest = bytes(held).split(b"\n")
+                for line in lines:
+                    yield line.removesuffix(b"\r")
+                held = bytearray(rest)
     if held:
         yield bytes(held)
 
