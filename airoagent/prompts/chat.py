@@ -117,39 +117,41 @@ def plan_chat(question: str, tools: Iterable[tuple[str, str]], known: str = "", 
 
 
 def _plan_examples(tools: Sequence[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
-    """Two questions with their plans, over the tools there are."""
+    """Two questions with their plans, over the tools there are. The one of one part comes last, as most questions are:
+    small models do as the last example does.
+    """
     names = [name for name, _ in tools]
     search = next((name for name, description in tools if re.search(r"search", f"{name} {description}", re.I)), None)
     read = "KnowledgeModel" if "KnowledgeModel" in names else None
-    first, second = "Question: How tall is the Eiffel Tower?", "Question: Who painted Guernica, and where was he born?"
+    two, one = "Question: Who painted Guernica, and where was he born?", "Question: How tall is the Eiffel Tower?"
     if search and read:
         return (
             (
-                first,
-                f"Plan: Search for the height of the tower.\n:evidence0: = {search}[height of the Eiffel Tower]\n"
-                f"Plan: Read the height.\n:evidence1: = {read}[How tall is the Eiffel Tower, given :evidence0:?]\n"
-                "Answer: :evidence1:",
-            ),
-            (
-                second,
+                two,
                 f"Plan: Search for the painter.\n:evidence0: = {search}[painter of Guernica]\n"
                 f"Plan: Read who it was.\n:evidence1: = {read}[Who painted Guernica, given :evidence0:?]\n"
                 f"Plan: Search for the painter's place of birth.\n:evidence2: = {search}[:evidence1: place of birth]\n"
                 f"Plan: Read the place.\n:evidence3: = {read}[Where was :evidence1: born, given :evidence2:?]\n"
                 "Answer: :evidence1:, :evidence3:",
             ),
+            (
+                one,
+                f"Plan: Search for the height of the tower.\n:evidence0: = {search}[height of the Eiffel Tower]\n"
+                f"Plan: Read the height.\n:evidence1: = {read}[How tall is the Eiffel Tower, given :evidence0:?]\n"
+                "Answer: :evidence1:",
+            ),
         )
     tool = search or read or next(iter(names), "")
     if not tool:
         return ()
     return (
-        (first, f"Plan: Find the height.\n:evidence0: = {tool}[How tall is the Eiffel Tower?]\nAnswer: :evidence0:"),
         (
-            second,
+            two,
             f"Plan: Find the painter.\n:evidence0: = {tool}[Who painted Guernica?]\n"
             f"Plan: Find where the painter was born.\n:evidence1: = {tool}[Where was :evidence0: born?]\n"
             "Answer: :evidence0:, :evidence1:",
         ),
+        (one, f"Plan: Find the height.\n:evidence0: = {tool}[How tall is the Eiffel Tower?]\nAnswer: :evidence0:"),
     )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from airoagent import parse_plan
 from airoagent.errors import UsageError
 from airoagent.models.base import Prompt, Purpose, Sampling, complete
 from airoagent.models.catalog import open_model
@@ -89,6 +90,13 @@ def test_what_spells_a_control_token_in_a_turn_is_only_text() -> None:
     assert "".join(text for text, trusted in parts if trusted) == chatml(
         [{**turn, "content": ""} for turn in chat.messages()]
     )
+
+
+@pytest.mark.parametrize("tools", [TOOLS, TOOLS[:1], TOOLS[1:]])
+def test_the_last_example_is_a_question_of_one_part_for_small_models_do_as_it_does(tools: Any) -> None:
+    two, one = (parse_plan(plan, [name for name, _ in tools]) for _, plan in plan_chat("How deep?", tools).examples)
+    assert len(one.steps) * 2 == len(two.steps)
+    assert one.answer == f":{one.steps[-1].id}:"
 
 
 def test_the_users_system_text_comes_before_the_tasks_own_and_takes_nothing_from_it() -> None:
