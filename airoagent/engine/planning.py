@@ -22,6 +22,7 @@ from airoagent.plan.plan_grammar import plan_grammar
 from airoagent.plan.plans import Plan
 from airoagent.plan.steps import Ref, Step
 from airoagent.plan.tool_names import is_model
+from airoagent.prompts.chat import searches
 from airoagent.prompts.grammar import Grammar
 from airoagent.prompts.own_text import Repeats, own_text
 from airoagent.prompts.plan_prompts import plan_prompt
@@ -79,7 +80,7 @@ async def write_plan(
         if execution is not None and not draft.started.issubset(plan.steps):  # it took back what was started
             execution.give_up()
             await execution.ended()
-        if style != "airoboros" and plan.answer_template is None and toolbox[plan.steps[-1].tool].outside:
+        if style != "airoboros" and _is_unread(plan, question, toolbox):
             plan = with_reader(plan, question, toolbox)
         return replace(plan, diagnostics=(*plan.diagnostics, _loop_after(text))) if loop else plan
 
@@ -149,14 +150,31 @@ def _may_start(tool: Tool) -> bool:
     return tool.repeatable and not tool.side_effects
 
 
+def _answers_with(plan: Plan) -> Step:
+    """The step whose evidence is the answer: the one that the answer line names alone, or else the last."""
+    named = [one.id for one in plan.answer_template or () if isinstance(one, Ref)]
+    return next((step for step in plan.steps if [step.id] == named), plan.steps[-1])
+
+
+def _is_unread(plan: Plan, question: str, tools: Toolbox) -> bool:
+    """Whether a plan answers with what a tool found: without an answer line, or a question with what was searched."""
+    tool = tools[_answers_with(plan).tool]
+    if plan.answer_template is None:
+        return tool.outside
+    alone = len(plan.answer_template) == 1 and isinstance(plan.answer_template[0], Ref)
+    return alone and question.rstrip().endswith("?") and searches(tool.name, tool.description)
+
+
 def with_reader(plan: Plan, question: str, tools: Iterable[str]) -> Plan:
-    """The plan of a small model that forgot how to end it: what its last step finds is read, if a tool can do that."""
-    reader, last = next(filter(is_model, tools), ""), plan.steps[-1]
+    """The plan of a small model that forgot how to end it: what it answers with is read, if a tool can do that."""
+    reader, last = next(filter(is_model, tools), ""), _answers_with(plan)
     if not reader:
         return plan
     asked = question.rstrip(" ?.")
     step = Step(free_id(step.id for step in plan.steps), "", reader, (f"{asked}, given ", Ref(last.id), "?"))
-    found = Diagnostic("unread", f"The plan ends with what {last.tool} finds.", last.line or 1, 1, f"{reader} reads it")
+    found = Diagnostic(
+        "unread", f"The plan answers with what {last.tool} finds.", last.line or 1, 1, f"{reader} reads it"
+    )
     kept = (one for one in plan.diagnostics if one.kind != "no_answer")
     return replace(plan, steps=(*plan.steps, step), answer_template=(Ref(step.id),), diagnostics=(*kept, found))
 

@@ -409,12 +409,9 @@ class StatementReader:
 
     def _in_answer(self, sign: str, at: int) -> None:
         answer, text = self._answer, self.source.slice(self._content, at)
-        if ends_thoughts(text):
-            self._take_back(at)
-            return
-        taken = answer.line(text, self._content)
+        taken = not (thought := ends_thoughts(text)) and answer.line(text, self._content)
         answer.line_ended = True
-        if answer.done:
+        if answer.done or thought:
             answer.settle(self._draft)
             self._to_after()
             if not taken:
@@ -429,19 +426,13 @@ class StatementReader:
     def _after(self, sign: str, at: int) -> None:
         text = self.source.slice(self._content, at)
         if is_taken_back(line := text.strip()):
-            self._take_back(at)
-            return
-        if is_fence(line):
+            self._draft.begin_again(self._content)
+            self._answer = AnswerReader()
+            self._to_frame(at)
+        elif is_fence(line):
             self._draft.note(self._content, "code_fence", "There is a code fence here.", "left out")
         elif line and not _BEFORE_OBJECT.fullmatch(line.rstrip("]}")):
             self._frame.chatter(self._content + len(text) - len(text.lstrip()))
-        self._new_line(at)
-
-    def _take_back(self, at: int) -> None:
-        """Start again after the line that ends at ``at``."""
-        self._draft.begin_again(self._content)
-        self._answer = AnswerReader()
-        self._to_frame(at)
         self._new_line(at)
 
     # -- the end of the text

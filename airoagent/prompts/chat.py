@@ -32,6 +32,7 @@ __all__ = [
     "is_compact",
     "native_call_chat",
     "plan_chat",
+    "searches",
 ]
 
 Style = Literal["airoboros", "chat", "compact"]
@@ -116,12 +117,17 @@ def plan_chat(question: str, tools: Iterable[tuple[str, str]], known: str = "", 
     return Chat(_PLAN + lines, _plan_examples(offered), asked)
 
 
+def searches(name: str, description: str) -> bool:
+    """Whether a tool finds texts, which are then to be read."""
+    return re.search(r"search", f"{name} {description}", re.IGNORECASE) is not None
+
+
 def _plan_examples(tools: Sequence[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
     """Two questions with their plans, over the tools there are. The one of one part comes last, as most questions are:
     small models do as the last example does.
     """
     names = [name for name, _ in tools]
-    search = next((name for name, description in tools if re.search(r"search", f"{name} {description}", re.I)), None)
+    search = next((name for name, description in tools if searches(name, description)), None)
     read = "KnowledgeModel" if "KnowledgeModel" in names else None
     two, one = "Question: Who painted Guernica, and where was he born?", "Question: How tall is the Eiffel Tower?"
     if search and read:

@@ -184,7 +184,7 @@ def _plan(run: Run, recorder: Recorder, purpose: str) -> Plan:
         raise
     if then is None:
         raise StoreError(f"replay of {run.id} differs at the plan: it was refused then and is accepted today")
-    if plan.answer_template is None and plan.to_text() != then:
+    if plan.to_text() != then:
         plan = with_reader(plan, run.question, run.tools)
     if plan.to_text() != then:
         raise StoreError(

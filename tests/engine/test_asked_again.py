@@ -345,6 +345,24 @@ def test_what_a_small_model_searches_last_is_read_where_it_forgot_the_answer_lin
     assert (again.answer, again.plan) == (run.answer, run.plan)
 
 
+def test_a_question_is_not_answered_with_what_a_small_model_searched() -> None:
+    @tool
+    def search(text: str) -> str:
+        """Searches the documents."""
+        return f"<{text}>"
+
+    plan = ":evidence0: = search[lease]\n:evidence1: = search[end]\nAnswer: :evidence0:\n"
+    model = Small({"plan": [plan, plan], "answer": ["On 3 May."]})
+    agent = Agent(model, [search, "KnowledgeModel"], store=False)
+    run = agent.run("When does the lease end?")
+    assert run.plan is not None
+    assert (run.answer, run.plan.answer) == ("On 3 May.", ":evidence2:")
+    assert run.plan.steps[-1].input == "When does the lease end, given :evidence0:?"
+    again = agent.replay(run)
+    assert (again.answer, again.plan) == (run.answer, run.plan)
+    assert agent.run("Texts on leases").answer == "<lease>"
+
+
 def test_what_a_small_model_computes_last_is_the_answer_as_it_is() -> None:
     computed = tool(outside=False)(look.function)
     run = Agent(Small([":evidence0: = look[2 + 2]\n"]), [computed], store=False).run("What is 2 + 2?")
