@@ -280,6 +280,8 @@ def serve_command(
         click.echo(f"page: {server.url}/?key={app.state.page_key}", err=True)
     try:
         server.serve_until_stopped()
+    except KeyboardInterrupt:
+        click.echo("stopped", err=True)
     finally:
         agents.close()
     return 0

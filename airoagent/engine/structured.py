@@ -8,6 +8,7 @@ wrong. The schema is among the settings on record, so that replay checks the JSO
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -29,6 +30,7 @@ _VALUE: Final = "value"  # the parameter for a schema that is not of an object
 _RETRIES: Final = 2
 _HINT: Final = "ask a more capable model (-m), or allow more in the schema"
 _MOST_COMPLAINTS: Final = 8
+_GROUPED: Final = re.compile(r"(?<![\d,.])\d{1,3}(?:,\d{3})+(?![\d,])")
 
 
 class AnswerForm:
@@ -64,6 +66,8 @@ class AnswerForm:
 
     async def filled(self, question: str, answer: str, ask: Ask) -> str:
         """The answer to a question as JSON that the schema allows; CallError where the model cannot write that."""
+        if '"integer"' in self.text or '"number"' in self.text:  # small models stop at the comma of 1,642
+            answer = _GROUPED.sub(lambda found: found[0].replace(",", ""), answer)
         functions = Functions([self._function])
         grammar = call_grammar(call_schema(functions), "json")
         prompt = asked = call_prompt(f"{question}\n{answer}", functions, "json", await ask.style())

@@ -145,6 +145,8 @@ class _Progress:
                 return f"{self.calls.pop(event.step, event.step)} {event.seconds:.1f} s\n"
             case StepFailed():
                 self.calls.pop(event.step, None)
+                if event.failure.kind == UserAwaited.__name__:
+                    return f"{event.step}: {event.tool} waits for your answer\n"
                 return f"{event.step}: {event.tool} failed: {event.failure.message}\n"
             case StepSkipped():
                 return f"{event.step}: {event.tool} not run: no {', '.join(event.because)}\n"

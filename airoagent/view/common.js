@@ -94,3 +94,5 @@ function keys(bindings) {
     if (act && act(event) !== false) event.preventDefault();
   });
 }
+/* A model as people call it: of a file, its name without its folder. */
+const modelName = (model) => model.replace(/^(\w+:)?\/(?!\/).*\/(?=[^/]+$)/, "$1");

@@ -9,7 +9,7 @@ function age(at) {
 const row = (one) => h("div", { "data-run": one.id, "data-status": one.status }, h("label", null, h("input", { type: "checkbox", "aria-label": `choose the run ${one.id}`, checked: shown.chosen.has(one.id), onchange: () => choose(one.id) })),
   h("a", { href: `/runs/${encodeURIComponent(one.id)}` }, h("span.sign", { title: one.status }, SIGNS[one.status]), h("span.q", null, one.question.slice(0, 300) || "(a plan without a question)"),
     h("span.a", null, one.parent && `after ${one.parent} · `, one.answer != null ? one.answer.slice(0, 300) : one.status),
-    h("span.when", null, `${age(one.started)}${one.seconds ? ` · ${seconds(one.seconds)}` : ""}`, h("small", null, `${one.id} · ${one.model.slice(0, 40)}`))));
+    h("span.when", null, `${age(one.started)}${one.seconds ? ` · ${seconds(one.seconds)}` : ""}`, h("small", null, `${one.id} · ${modelName(one.model).slice(0, 40)}`))));
 
 async function load() {
   const query = new URLSearchParams({ q: $("search").value, status: $("status").value }).toString();

@@ -21,8 +21,9 @@ function ended(one, event, status) {
   if (attempt && !attempt.end) Object.assign(attempt, { end: event.at, status, failure: event.failure || null, retry: event.retry_in || 0 });
   one.live = "";
 }
+const awaited = (one) => one.failure?.kind === "UserAwaited";  // the user can answer its question later
 function again() {  // what had failed or been skipped may still be done
-  for (const one of run.steps.values()) if (one.status === "failed" || one.status === "skipped") Object.assign(step(one.id), { status: "waiting", failure: null, because: [] });
+  for (const one of run.steps.values()) if (one.failure || one.status === "skipped") Object.assign(step(one.id), { status: "waiting", failure: null, because: [] });
 }
 const takers = {
   run_started: (e) => Object.assign(run, { id: e.run, question: e.question, model: e.model, parent: e.parent, settings: e.settings, started: e.at }),
@@ -42,7 +43,7 @@ const takers = {
   step_finished: (e) => { const one = step(e.step, e.tool); const found = e.evidence, status = found.answered ? "done" : "unanswered"; ended(one, e, status);
     Object.assign(one, { status, text: found.text, sources: found.sources, note: found.note, origin: e.origin, seconds: e.seconds, private: found.private });
     for (const other of run.steps.values()) if (needs(other).includes(e.step)) ui.stale.add(other.id); },
-  step_failed: (e) => { const one = step(e.step, e.tool); ended(one, e, "failed"); Object.assign(one, { status: "failed", failure: e.failure, seconds: e.seconds }); },
+  step_failed: (e) => { const one = step(e.step, e.tool); ended(one, e, "failed"); Object.assign(one, { status: awaited(e) ? "waiting" : "failed", failure: e.failure, seconds: e.seconds }); },
   step_cancelled: (e) => { const one = step(e.step, e.tool); ended(one, e, "cancelled"); Object.assign(one, { status: "cancelled", seconds: e.seconds }); },
   step_skipped: (e) => Object.assign(step(e.step, e.tool), { status: "skipped", because: e.because }),
   progress: (e) => { run.loading = e.total ? `${e.what}: ${Math.floor((100 * e.done) / e.total)}%` : e.what; },
@@ -129,8 +130,8 @@ function call(event, key, show) {
 }
 
 /* Steps ---------------------------------------------------------------------------------------------------------- */
-const state = (one) => (one.status === "waiting" && run.status !== "running" ? "skipped" : one.status);
-const word = (status, one) => (one && one.status === "waiting" ? (run.status === "running" ? "waiting" : "not run") : WORDS[status] || status);
+const state = (one) => (one.status === "waiting" && run.status !== "running" && !awaited(one) ? "skipped" : one.status);
+const word = (status, one) => (one && one.status === "waiting" ? (run.status === "running" || awaited(one) ? "waiting" : "not run") : WORDS[status] || status);
 const chips = (template) => template.map((part) => (part.ref ? h("button.ref", { onclick: (e) => { e.stopPropagation(); go(part.ref); } }, part.ref) : part.text.slice(0, 600)));
 
 function stepCard(one) {
@@ -180,7 +181,7 @@ function more(one, parts, show) {
     found.length > 0 && h("div.rows", null, found.map(finding)),
     titled("Input", box, input, tabs),
     one.edited && h("div.note", { "data-status": "running" }, "The user replaced the step's input with this one."),
-    one.failure && h("div.rows", null, h("h3", null, "Failed"), failed(one.failure)),
+    one.failure && h("div.rows", null, h("h3", null, awaited(one) ? "Waiting for your answer" : "Failed"), failed(one.failure)),
     one.because.length > 0 && h("div.note", { "data-status": "skipped" }, "Not run: ", one.because.map((other) => [h("button.ref", { onclick: () => go(other) }, other), " "]), "produced no evidence."),
     one.live && titled("Output, being written", h("div.text", null, h("div.cursor", null, one.live)), ""),
     one.text != null && h("div", null, field(`${id}/output`, "output", "Output", one.text, show), one.note && h("p.note", { "data-status": state(one) }, one.note), sourceList(one.sources)),
@@ -311,8 +312,8 @@ function drawTimeline() {
 function drawHead() {
   const usage = run.usage || run.calls.concat(...[...run.steps.values()].map((one) => one.calls)).reduce((sum, event) =>
     ({ prompt_tokens: sum.prompt_tokens + event.usage.prompt_tokens, completion_tokens: sum.completion_tokens + event.usage.completion_tokens, calls: sum.calls + 1 }), { prompt_tokens: 0, completion_tokens: 0, calls: 0 });
-  fill($("meta"), h("span.pill", { "data-status": run.status }, run.failure?.kind === "UserAwaited" ? "waiting for you" : run.status), h("span", null, seconds(run.seconds || now() - run.started)), h("span", null, many(run.steps.size, "step")),
-    h("span", null, `${many(usage.calls, "model call")}, ${many(usage.prompt_tokens + usage.completion_tokens, "token")}`), h("span", null, run.model), h("span", null, moment(run.started)), run.loading && h("span", null, run.loading));
+  fill($("meta"), h("span.pill", { "data-status": run.status }, awaited(run) ? "waiting for you" : run.status), h("span", null, seconds(run.seconds || now() - run.started)), h("span", null, many(run.steps.size, "step")),
+    h("span", null, `${many(usage.calls, "model call")}, ${many(usage.prompt_tokens + usage.completion_tokens, "token")}`), h("span", { title: run.model }, modelName(run.model)), h("span", null, moment(run.started)), run.loading && h("span", null, run.loading));
   $("question").textContent = run.question.length > 2000 ? `${run.question.slice(0, 2000)} …` : run.question || "(a plan without a question)";
   $("question").classList.toggle("long", run.question.length > 240);
   const said = run.settings.find(([name]) => name === "said");
@@ -325,8 +326,8 @@ function drawHead() {
     fields.set("answer", { label: "answer", text: run.answer, show: () => $("top").scrollIntoView() });
     fill($("answer"), h("div.answer", { "data-status": unsure ? "unanswered" : run.status }, h("div.label", null, unsure ? "Not answered" : "Answer"), copyButton(() => run.answer),
       long ? textBox("answer", "answer", [{ text: run.answer }], () => $("top").scrollIntoView()) : h(`div.said${run.answer.length > 500 ? ".small" : ""}`, { "data-field": "answer" }, run.answer), sourceList(run.sources)));
-  } else if (run.failure?.kind === "UserAwaited") {
-    fill($("answer"), h("div.answer", { "data-status": run.status }, h("div.label", null, "Waiting for your answer"), h("div.said.small", null, run.failure.message), !data.token && h("p.hint", null, run.failure.hint)));
+  } else if (awaited(run)) {
+    fill($("answer"), !data.token && h("div.answer", { "data-status": run.status }, h("div.label", null, "Waiting for your answer"), h("div.said.small", null, run.failure.message), h("p.hint", null, run.failure.hint)));
   } else if (run.failure) {
     fill($("answer"), h("div.answer", { "data-status": run.status }, h("div.label", null, `No answer: ${run.failure.kind}`), h("div.said.small", null, run.failure.message), run.failure.hint && h("p.hint", null, run.failure.hint)));
   } else fill($("answer"), h("div.answer", { "data-status": run.status }, h("div.label", null, run.status === "running" ? "Working" : "No answer"),
@@ -341,7 +342,7 @@ async function post(what, body) {
 }
 const stop = () => post("stop", {});
 /* The questions to the user that an interrupted run waits with, where they can be answered here. */
-const waiting = () => (run.status === "interrupted" && data.token ? [...run.steps.values()].filter((one) => one.failure?.kind === "UserAwaited")
+const waiting = () => (run.status === "interrupted" && data.token ? [...run.steps.values()].filter(awaited)
   .map((one) => ({ step: one.id, tool: "AskUser", input: one.failure.message })) : []);
 /* What the run waits for: an answer, or leave to make a call. Drawn again only when it changes, so that typing is kept. */
 async function drawAsked() {
@@ -366,7 +367,7 @@ async function drawAsked() {
 }
 /* A box for a follow-up, once: what is being typed there stays. */
 function drawNext() {
-  if (!data.token || run.status === "running" || $("next").children.length) return;
+  if (!data.token || run.status === "running" || awaited(run) || $("next").children.length) return;
   const box = h("input", { placeholder: "Ask a follow-up", "aria-label": "Follow-up", autocomplete: "off", maxlength: "20000" });
   const go = h("button", null, "Ask");
   fill($("next"), h("form.ask.follow", { onsubmit: async (event) => {

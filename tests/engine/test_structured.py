@@ -110,6 +110,15 @@ def test_prose_in_place_of_a_plan_and_answers_from_texts_are_put_into_the_schema
         assert prose.replay(run).answer == run.answer
 
 
+@pytest.mark.parametrize(("kind", "read"), [("integer", "12,1 Baikal: 1642 m"), ("string", "12,1 Baikal: 1,642 m")])
+def test_numbers_are_read_without_their_thousands_separators_where_the_schema_has_numbers(kind: str, read: str) -> None:
+    call = json.dumps({"function": "JsonAnswer", "params": {"depth": 1642 if kind == "integer" else "1,642 m"}})
+    model = ScriptedModel({"plan": [":evidence0: = look[x]\nAnswer: 12,1 Baikal: 1,642 m"], "call": [call]})
+    schema = {"type": "object", "properties": {"depth": {"type": kind}}, "required": ["depth"]}
+    assert Agent(model, [look], store=False).run("How deep?", schema=schema).status == "done"
+    assert read in model.prompts[-1].text
+
+
 def test_a_question_without_an_answer_gives_no_json() -> None:
     plan = ":evidence0: = KnowledgeModel[x]\nAnswer: :evidence0:"
     agent = Agent(ScriptedModel({"plan": [plan], "answer": ["I don't know."]}), [], store=False)

@@ -414,6 +414,7 @@ def test_a_run_that_waits_for_an_answer_in_a_chat_shows_its_question_and_can_be_
     chromium.open(f"http://127.0.0.1:{asking.port}/runs/{waits.id}")
     chromium.until("document.querySelector('.asked .said')?.textContent === 'Which city?'")
     assert chromium.run("document.querySelector('.pill').textContent") == "waiting for you"
+    assert chromium.run("document.querySelectorAll('form').length") == 1  # no follow-up before there is an answer
     chromium.run("document.querySelector('.asked textarea').value = 'Oslo'")
     chromium.run("document.querySelector('.asked').requestSubmit()")
     chromium.until("document.querySelector('.pill')?.textContent === 'done'")
