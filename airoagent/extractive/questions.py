@@ -29,7 +29,7 @@ _UNITS = tuple(
         (
             "tall|high|deep|wide|thick|far|big|large",
             r"(?:k|c|m)?m|(?:kilo|centi|milli)?met(?:re|er)s?|miles?|feet|foot|ft|inch(?:es)?|yards?|storeys?|hectares?"
-            r"|acres?|square|bytes?|[KMGT]B|light-years?",
+            r"|acres?|square|(?:kilo|mega|giga|tera)?bytes?|[KMGT]B|light-years?",
         ),
         ("heavy", r"kg|kilos?|(?:kilo)?grams?|g|tonnes?|tons?|pounds?|lbs?|ounces?"),
         ("old", r"years?|months?|old|aged|\d{4}"),

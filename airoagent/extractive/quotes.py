@@ -12,8 +12,7 @@ its surroundings hold too little of the question, nothing is quoted. There is no
 from __future__ import annotations
 
 import re
-from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from textwrap import wrap
 
 from airoagent.extractive.questions import Question, has_name, read_question
@@ -29,7 +28,7 @@ _MOST, _LONGEST = 90, 700
 """Words of an answer of several sentences; characters of one sentence, beyond which it is a list or code."""
 
 # Chosen on half of XQuAD's English questions (by article) and on those over examples/library; they matter little.
-_EVEN, _TITLE, _ABOVE, _BEFORE, _FORM = 1.0, 0.8, 0.5, 0.4, 0.25
+_EVEN, _TITLE, _ABOVE, _BEFORE, _FORM = 1.0, 0.8, 0.5, 0.4, 0.2
 _NEXT, _OTHER = 0.35, 0.6
 _LEAST, _OWN, _REACH = 0.33, 0.6, 3
 
@@ -104,12 +103,12 @@ def best_lines(blocks: Sequence[ContextBlock], instruction: str) -> tuple[Contex
     if sum(len(block.text) for block in blocks) <= _SHORT or not question.terms or not any(scores):
         return blocks
     kept: list[int] = []
-    size = 0
+    room = _SHORT
     for at in sorted(range(len(lines)), key=lambda at: (-scores[at], at)):
-        size += len(lines[at].quote.text)
-        if len(kept) > 1 and size > _SHORT:
-            break
-        kept.append(at)
+        size = len(lines[at].quote.text)
+        if len(kept) < 2 or size <= room:
+            kept.append(at)
+            room -= size
     texts: dict[int, list[str]] = {}
     for quote in (lines[at].quote for at in sorted(kept)):
         text = texts.setdefault(quote.block, [])
@@ -147,28 +146,38 @@ def _fitting(lines: Sequence[_Line], places: Sequence[int]) -> list[int]:
 def _scores(lines: Sequence[_Line], question: Question) -> list[float]:
     """What each line is worth as an answer: BM25 over its own words, and for less over those around it."""
     average = sum(len(line.stems) for line in lines) / max(len(lines), 1) or 1.0
-    own = [Counter(line.stems) for line in lines]
+    heads = {term[:4]: [one for one in question.terms if one[:4] == term[:4]] for term in question.terms}
+    own = [_said(line.stems, question.terms, heads) for line in lines]
     weights = {
-        term: weight * (_EVEN + rarity(sum(term in counts for counts in own), len(lines)))
+        term: weight * (_EVEN + rarity(sum(term in said for said in own), len(lines)))
         for term, weight in question.terms.items()
     }
     total = sum(weights.values()) or 1.0
     scores = []
     for at, line in enumerate(lines):
-        before = lines[at - 1].stems if at and lines[at - 1].quote.block == line.quote.block else ()
-        length = len(line.stems) / average
+        before = own[at - 1] if at and lines[at - 1].quote.block == line.quote.block else {}
+        length = (1 + len(line.stems) / average) / 2
         score = 0.0
         for term, weight in weights.items():
-            if own[at][term]:
+            if term in own[at]:
                 score += weight * saturated(own[at][term], length)
             elif term in line.above:
                 score += weight * (_TITLE if term in question.names | question.lent else _ABOVE)
             elif term in before:
                 score += weight * _BEFORE
-        score /= total
-        told = own[at].keys() & weights.keys() or line.above & weights.keys()
-        scores.append(score + _FORM * question.is_answer_like(line.quote.text) * bool(told))
+        told = own[at] or line.above & weights.keys()
+        scores.append(score / total + _FORM * question.is_answer_like(line.quote.text) * bool(told))
     return scores
+
+
+def _said(stems: tuple[str, ...], terms: Collection[str], heads: Mapping[str, Sequence[str]]) -> dict[str, float]:
+    """How often a line has each word of the question; one that differs by its ending counts for less than once."""
+    said = {term: float(times) for term in terms if (times := stems.count(term))}
+    for one in stems:
+        for term in heads.get(one[:4], ()):
+            if term not in said and (held := _held(term, frozenset((one,)))):
+                said[term] = held
+    return said
 
 
 def _near(lines: Sequence[_Line], at: int) -> frozenset[str]:

@@ -242,3 +242,15 @@ def test_a_figure_of_what_is_asked_about_is_one_by_a_pronoun_too_and_in_words() 
     assert "It is 40 km long." in quoted([page(text)], "How long is the river Vell?")
     assert quoted([page("The lighthouse of Keld is forty metres high.")], "How high is the lighthouse of Keld?")
     assert quoted([page("Ninety-two ships lie in the bay of Keld.")], "How many ships lie in the bay of Keld?")
+
+
+def test_a_line_with_another_form_of_the_asked_word_is_kept() -> None:
+    kept = best_lines([page(f"{_FACTS} The architects chose granite.")], "What was the architecture made of?")
+    assert "The architects chose granite." in kept[0].text
+
+
+def test_a_line_too_long_for_what_is_left_does_not_keep_a_shorter_one_out() -> None:
+    long = f"The tower of Varna {'has many windows and ' * 18}a door."
+    text = f"{_FACTS} The tower of Varna is white. The tower of Varna is old. {long} The next tower is near."
+    lines = best_lines([page(text)], "What is the tower of Varna?")[0].text.split("\n")
+    assert long not in lines and "The next tower is near." in lines
