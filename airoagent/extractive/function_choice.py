@@ -12,14 +12,15 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 
 from airoagent.calls.call_parser import Call, Format, write_call
 from airoagent.calls.function_loader import read_functions
 from airoagent.calls.functions import Function, Functions, Param
 from airoagent.calls.scalars import Json
 from airoagent.errors import UsageError
+from airoagent.frozen import frozen
 from airoagent.text.words import STOP_WORDS, spaced, stem, stems, words
 
 __all__ = ["chosen_call"]
@@ -45,33 +46,27 @@ _TO_TWENTY = (
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
     "eighteen nineteen twenty"
 )
-_TENS = {"thirty": 30, "forty": 40, "fifty": 50, "sixty": 60, "seventy": 70, "eighty": 80, "ninety": 90}
-_LARGE = {"dozen": 12, "hundred": 100, "thousand": 1000, "million": 10**6, "billion": 10**9, "trillion": 10**12}
-_NUMBER_WORDS = {word: value for value, word in enumerate(_TO_TWENTY.split())} | _TENS | _LARGE
-# What people say, and what functions and their values are called for it.
-_SAYINGS = """
-how many: count number; how many times|how often: count occurrence; how much: amount cost price; wake: alarm
-remind: reminder alarm; say: language translate; listen: play music song; eat|hungry: restaurant food
-umbrella: weather rain; rain|snow|sunny|temperature|forecast: weather; mail: email message send
-write: send message text; shrink: size smaller; enlarge: size bigger; wide: width size; high: height; die: dice
-sell|sold: sale; mention|occur: occurrence; appear: occurrence find; throw: roll dice; euro|dollar: currency money
-pound: money; usd|eur|gbp|jpy|chf: currency; schedule: calendar event meeting; book: reserve appointment
-dinner|lunch: restaurant; photo: picture image; search: find; where|which line|what line: find line
-remove|erase: delete; buy: order purchase; ring: call phone; big: size; long: length duration; far: distance
-cheapest: price; look: find search
-"""
-_MEANT = [entry.strip().split(": ") for line in _SAYINGS.split("\n") if line for entry in line.split(";")]
+_NUMBER_WORDS = dict(zip(_TO_TWENTY.split(), range(21), strict=True)) | {"dozen": 12, "hundred": 100, "thousand": 1000}
+# What people say, and what functions are called for it.
+_SAYINGS = {
+    "how many": "count number",
+    "say": "language translate",
+    "rain|snow|sunny|temperature|forecast": "weather",
+    "mail": "email message send",
+    "write": "send message text",
+    "euro|dollar|pound": "currency money",
+    "where|which line|what line": "find line",
+}
 
 
-@dataclass(slots=True)
+@frozen
 class _Clue:
-    """Something in the sentence that can be a value: its kind, text and place; ``used`` once a parameter has it."""
+    """Something in the sentence that can be a value: its kind, text and place."""
 
     kind: str
     text: str
     start: int
     end: int
-    used: bool = False
 
 
 @dataclass(slots=True)
@@ -84,19 +79,19 @@ class _Clues:
     text: str
     plain: str
     said: dict[str, float]
-    found: list[_Clue] = field(default_factory=list)
+    left: list[_Clue]
+    taken: list[tuple[int, int]] = field(default_factory=list)
 
     def of(self, *kinds: str) -> list[_Clue]:
-        """The unused clues of these kinds, in the order of the sentence."""
-        return [clue for clue in self.found if not clue.used and clue.kind in kinds]
+        """The clues of these kinds that nothing has taken, in the order of the sentence."""
+        return [clue for clue in self.left if clue.kind in kinds]
 
-    def use(self, start: int, end: int) -> str | None:
-        """The text that stands here, used from now on; None where its start has been used before."""
-        if any(clue.used and clue.start <= start < clue.end for clue in self.found):
+    def take(self, start: int, end: int) -> str | None:
+        """The text that stands here, which nothing else can take then; None where its start has been taken before."""
+        if any(first <= start < last for first, last in self.taken):
             return None
-        for clue in self.found:
-            clue.used = clue.used or (clue.start < end and start < clue.end)
-        self.found.append(_Clue("words", self.text[start:end], start, end, used=True))
+        self.left = [clue for clue in self.left if clue.end <= start or end <= clue.start]
+        self.taken.append((start, end))
         return self.text[start:end].strip()
 
 
@@ -120,60 +115,32 @@ def _read_clues(text: str) -> _Clues:
             # The sentence's own capital says nothing; "Play Miles Davis" has a name after it.
             if others and first.lower() != "the":
                 found.append(_Clue("name", others, match.end() - len(others), match.end()))
-        elif match[0] not in ("I", "I'm", "I'd", "I'll", "I've"):
+        elif match[0].partition("'")[0] != "I":
             found.append(_Clue("name", match[0], match.start(), match.end()))
-    found.sort(key=lambda clue: clue.start)
-    lower = plain.lower()
-    said = {stem(word): 1.0 for word in words(lower)}
-    for saying, meant in _MEANT:
-        if re.search(rf"\b(?:{saying})(?:s|ed|d|ing)?\b", lower):
+    said = {stem(word): 1.0 for word in words(plain.lower())}
+    for saying, meant in _SAYINGS.items():
+        if re.search(rf"\b(?:{saying})(?:s|ed|d|ing)?\b", plain, re.IGNORECASE):
             said = {stem(word): 0.7 for word in meant.split()} | said
-    return _Clues(text, plain, said, found)
+    return _Clues(text, plain, said, sorted(found, key=lambda clue: clue.start))
 
 
 def _filled(params: Iterable[Param], clues: _Clues) -> dict[str, Json]:
-    """The parameters the sentence says something of; ``clues`` may be used again after."""
-    clues.found = [clue for clue in clues.found if clue.kind != "words"]
-    for clue in clues.found:
-        clue.used = False
-    return _members(params, clues)
-
-
-def _members(params: Iterable[Param], clues: _Clues) -> dict[str, Json]:
-    params = tuple(params)
-    values: dict[str, Json] = {}
-    # What is known by its form is taken first, so that free text gets only what is left; required before optional.
-    for param in sorted(params, key=lambda one: (_place(one), not one.required)):
-        value = _value(param, clues)
-        if value is not None:
-            values[param.name] = value
-    return {param.name: values[param.name] for param in params if param.name in values}
-
-
-def _place(param: Param) -> int:
-    """When a parameter has its turn: allowed values, forms, numbers, texts."""
-    if _allowed(param):
-        return 0
-    if param.kind in ("integer", "number"):
-        return 2
-    return 3 if _form(param) in ("", "text", "name", "place") else 1
+    """The parameters the sentence says something of; free text gets only what the others leave."""
+    in_turn = sorted(params, key=lambda one: (_form(one) in ("", "text") and one.kind == "string", not one.required))
+    values = {param.name: _value(param, clues) for param in in_turn}
+    return {param.name: values[param.name] for param in params if values[param.name] is not None}
 
 
 def _value(param: Param, clues: _Clues) -> Json:
     if allowed := _allowed(param):
         return _of_allowed(allowed, clues)
     if param.members:
-        return _members(param.members, clues) or None
-    match param.kind:
-        case "boolean":
-            return _flag(param, clues)
-        case "integer" | "number":
-            return _number(param, clues)
-        case "array":
-            return _several(clues)
-        case "object":
-            return None
-    return _text(param, clues)
+        return _filled(param.members, clues) or None
+    if param.kind in ("integer", "number"):
+        return _number(param, clues)
+    if param.kind == "array":
+        return [clue.text for clue in clues.of("name") or clues.of("quote", "email", "file", "url")] or None
+    return None if param.kind in ("boolean", "object") else _text(param, clues)
 
 
 def _allowed(param: Param) -> list[Json]:
@@ -190,18 +157,7 @@ def _of_allowed(values: list[Json], clues: _Clues) -> Json:
         return sum(clues.said.get(stem(part), 0.0) for part in parts) / max(len(parts), 1)
 
     chosen = max(values, key=score)
-    if score(chosen) < 0.4:
-        return None
-    for clue in clues.of("name"):
-        clue.used = clue.text.lower() == str(chosen).lower()
-    return chosen
-
-
-def _flag(param: Param, clues: _Clues) -> Json:
-    about = {stem(word) for word in words(spaced(param.name).lower())} - {"is", "use"}
-    if not about & set(stems(clues.plain)):
-        return None
-    return not re.search(r"\b(?:not|no|without|ignor\w*|don't)\b", clues.plain.lower())
+    return chosen if score(chosen) >= 0.4 else None
 
 
 _JOINS = re.compile(r",|\band\b|\bby\b")  # what follows it belongs to another figure
@@ -209,42 +165,32 @@ _JOINS = re.compile(r",|\band\b|\bby\b")  # what follows it belongs to another f
 
 def _number(param: Param, clues: _Clues) -> Json:
     """The figure that stands nearest to a word of the parameter; the first one for a parameter that must be there."""
-    numbers = clues.of("number")
     about = {stem(word) for word in words(spaced(param.name).lower())}
-    told = set(stems(param.description)) - about
-    named = [(match, stem(match[0].lower())) for match in _WORD.finditer(clues.plain)]
-    worth = [(match, 1.0 if word in about else 0.3) for match, word in named if word in about or word in told]
+    worth = dict.fromkeys(stems(param.description), 0.3) | dict.fromkeys(about, 1.0)
+    named = [(match.span(), worth.get(stem(match[0]), 0.0)) for match in _WORD.finditer(clues.plain)]
 
     def near(clue: _Clue) -> float:
         best = 0.0
-        for match, weight in worth:
-            first, second = sorted([match.span(), (clue.start, clue.end)])
-            weight *= 0.3 if _JOINS.search(clues.plain, first[1], second[0]) else 1.0
+        for span, weight in named:
+            first, second = sorted([span, (clue.start, clue.end)])
+            weight *= 0.3 if weight and _JOINS.search(clues.plain, first[1], second[0]) else 1.0
             best = max(best, weight / (1 + max(second[0] - first[1], 0) / 8))
         return best
 
-    chosen = max(numbers, key=near, default=None)
+    chosen = max(clues.of("number"), key=near, default=None)
     if chosen is None:
         return None
-    if near(chosen) < 0.15:
-        # Sentences rarely say the name of a limit.
-        limit = re.search(r"max|limit|most|min|least|budget|price", param.name.lower())
-        if not (param.required or param.has_default or limit):
+    if near(chosen) < 0.15:  # sentences rarely say the name of a limit
+        if not (
+            param.required or param.has_default or re.search(r"max|limit|most|min|budget|price", param.name.lower())
+        ):
             return None
-        chosen = numbers[0]
+        chosen = clues.of("number")[0]
     number = float(chosen.text.replace(",", ""))
     if param.kind == "integer" and not number.is_integer():
         return None
-    chosen.used = True
+    clues.take(chosen.start, chosen.end)
     return int(number) if number.is_integer() and "." not in chosen.text else number
-
-
-def _several(clues: _Clues) -> Json:
-    """Names that are joined by "and" or commas, or else all quotes that are left."""
-    taken = clues.of("name") or clues.of("quote", "email", "file", "url")
-    for clue in taken:
-        clue.used = True
-    return [clue.text for clue in taken] or None
 
 
 _FORMS = (
@@ -291,7 +237,7 @@ def _text(param: Param, clues: _Clues) -> Json:
     named = _first(clues.of("name"), leads, clues, must_lead=bool(leads) and form not in ("place", "name"))
     named = named or _following(leads, clues)
     if named is None and name in ("source", "origin") and (unit := _UNIT.search(clues.plain)):
-        return clues.use(*unit.span(1))
+        return clues.take(*unit.span(1))
     return named or (_first(clues.of("quote"), [], clues) if param.required else None)
 
 
@@ -302,10 +248,9 @@ def _first(found: list[_Clue], leads: list[str], clues: _Clues, must_lead: bool 
     """The clue that comes right after one of the words that lead to such a value, or else the first."""
     led = next((clue for lead in leads for clue in found if _word_before(clue, clues) == lead), None)
     chosen = led or next((clue for clue in found if not must_lead), None)
-    if chosen is None:
-        return None
-    chosen.used = True
-    return chosen.text
+    if chosen:
+        clues.take(chosen.start, chosen.end)
+    return chosen and chosen.text
 
 
 def _word_before(clue: _Clue, clues: _Clues) -> str:
@@ -326,26 +271,19 @@ def _following(leads: list[str], clues: _Clues) -> str | None:
     for lead in leads:
         for match in re.finditer(rf"\b{lead}\s+(?:the |a |an )?", clues.plain, re.IGNORECASE):
             found = _FOLLOWING.match(clues.plain, match.end())
-            if found and found[0].lower() not in STOP_WORDS and (text := clues.use(*found.span())):
+            if found and found[0].lower() not in STOP_WORDS and (text := clues.take(*found.span())):
                 return text
     return None
 
 
 _COLON = re.compile(r":\s+(\S[^\n]{0,400})")
-_SUBJECT = re.compile(
-    r"\b(?:does|do|did|is|are|word|phrase)\s+(?:the (?:word|phrase) )?([\w'’.+#-]{2,60})\s+(?:\w+ )?"
-    r"(?:occur|appear|stand|come up|mentioned|used|found|in\b)",
-    re.IGNORECASE,
-)
 
 
 def _free_text(param: Param, leads: list[str], clues: _Clues) -> str | None:
-    """What follows a colon, what something is said of, or what follows the words that lead to it."""
-    for pattern in (_COLON, _SUBJECT):
-        for match in pattern.finditer(clues.text):
-            if match[1].lower() not in STOP_WORDS and (text := clues.use(*match.span(1))):
-                return text
-    return _following(leads, clues) or (_first(clues.of("name"), [], clues) if param.required else None)
+    """What follows a colon, or the words that lead to such a text."""
+    colon = _COLON.search(clues.text)
+    text = clues.take(*colon.span(1)) if colon else None
+    return text or _following(leads, clues) or (_first(clues.of("name"), [], clues) if param.required else None)
 
 
 def chosen_call(input: str, functions_yaml: str, format: Format) -> str:
@@ -364,7 +302,7 @@ def _choose(input: str, functions: Functions) -> tuple[Function, dict[str, Json]
     bags = [_bag(function) for function in functions]
     seen = Counter(word for bag in bags for word in bag)
     rarity = {word: math.log(1 + len(bags) / count) for word, count in seen.items() if word not in STOP_WORDS}
-    found = [_filled(function.params, clues) for function in functions]
+    found = [_filled(function.params, replace(clues, taken=[])) for function in functions]
     scores = [
         _fit(function, bag, params, clues, rarity) for function, bag, params in zip(functions, bags, found, strict=True)
     ]
@@ -387,27 +325,11 @@ def _fit(
 
 def _bag(function: Function) -> dict[str, float]:
     """The stems that speak for a function, with their weight: its name most, what its parameters say least."""
+    said = [(spaced(function.name), 3.0), (function.description, 1.5)]
+    for param in function.params:
+        said += [(spaced(param.name), 1.0), (param.description, 0.6), *((spaced(str(one)), 1.2) for one in param.enum)]
     bag: dict[str, float] = {}
-
-    def put(found: Iterable[str], weight: float) -> None:
-        for word in found:
+    for text, weight in said:
+        for word in map(stem, words(text.lower())):
             bag[word] = max(weight, bag.get(word, 0.0))
-
-    put(_named(function.name), 3.0)
-    put(stems(function.description), 1.5)
-    for param in _all(function.params):
-        put(_named(param.name), 1.0)
-        put(stems(param.description), 0.6)
-        for value in param.enum:
-            put(_named(str(value)), 1.2)
     return bag
-
-
-def _named(name: str) -> Iterator[str]:
-    return map(stem, words(spaced(name).lower()))
-
-
-def _all(params: Iterable[Param]) -> Iterator[Param]:
-    for param in params:
-        yield param
-        yield from _all(param.members)
