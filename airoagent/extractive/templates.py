@@ -77,19 +77,34 @@ _SAYS = {
 }
 
 
+# What a tool that searches for anything says it finds.
+_ANYTHING = re.compile(
+    r"\b(?:web|internet|online|pages?|sites?|articles?|documents|papers|news|information|results?|questions?|topics?"
+    r"|duck ?duck ?go|google|bing|brave|searx\w*|tavily|serp|wiki\w*|arxiv|pubmed)\b",
+    re.IGNORECASE,
+)
+
+
 def _roles_of(tools: tuple[_Tool, ...]) -> _Roles:
     """Give each tool at most one role, by its name first and its description second."""
     found: dict[str, list[str]] = {role: [] for role in _NAMES}
     others: list[_Tool] = []
+    narrow: list[_Tool] = []
     for tool in tools:
         name = spaced(tool.name).lower()
         roles = [role for role, pattern in _NAMES.items() if re.search(pattern, name)]
         roles += [role for role in _SAYS if _is_said(role, tool.description)]
         role = next((role for role in roles if role == "search" or not found[role]), None)
-        if role:
+        if role == "search" and not _ANYTHING.search(f"{name} {tool.description}"):
+            narrow.append(tool)
+        elif role:
             found[role].append(tool.name)
         else:
             others.append(tool)
+    if found["search"]:  # one that finds things of one kind is used for questions about these
+        others += narrow
+    else:
+        found["search"] = [tool.name for tool in narrow]
     links, reader, answerer = ("".join(found[role]) for role in ("links", "reader", "answerer"))
     return _Roles(tuple(found["search"]), links, reader, answerer, tuple(others))
 
@@ -335,36 +350,59 @@ def _custom(draft: _Draft, roles: _Roles, question: str) -> str:
                 return draft.add("Tell the date.", tool.name, "now")
         elif (match := _matches(tool, question)) > fit:
             best, fit = tool, match
-    if best is None or fit < 0.5:
+    if best is None or fit <= 0.5:
         return ""
     pages = _pages_of(question)
     if pages and roles.reader:
         loaded = draft.add("Load the page that the question names.", roles.reader, pages)
         return draft.add(f"Use {best.name} on it.", best.name, loaded)
-    return draft.add(f"Use {best.name} for this.", best.name, _payload(question))
+    return draft.add(f"Use {best.name} for this.", best.name, _payload(question, best))
+
+
+_FOCUS = re.compile(r"\b(?:what|which|how many)(?:'s| is| are| was| were)?(?: the| a| an)? (\w+)|^(\w+)", re.IGNORECASE)
+
+
+def _is_stop(word: str) -> bool:
+    return word.lower().partition("'")[0] in STOP_WORDS
+
+
+def _words_of(tool: _Tool) -> tuple[set[str], set[str]]:
+    """The stems of a tool's name, and those of its name and description."""
+    name = {stem(word) for word in words(spaced(tool.name))}
+    return name, name | {stem(word) for word in words(tool.description) if word.lower() not in STOP_WORDS}
 
 
 def _matches(tool: _Tool, question: str) -> float:
-    """How well a tool's name and description fit a question, 0 to 1: all words of the name count as a fit."""
-    asked = {stem(w) for w in words(question) if w.lower() not in STOP_WORDS}
-    if "many" in question.lower():
-        asked.add("count")
-    name = [stem(w) for w in spaced(tool.name).split() if w.lower() not in STOP_WORDS]
-    says = [stem(w) for w in words(tool.description) if w.lower() not in STOP_WORDS][:12]
-    by_name = sum(w in asked for w in name) / len(name) if name else 0.0
-    by_words = sum(w in asked for w in says[:4]) / max(len(says[:4]), 1)
-    return max(by_name if len(name) > 1 or by_words > 0 else by_name * 0.45, by_words * 0.9 if len(says) > 1 else 0.0)
+    """How much of what a question says, besides names, figures and quotes, a tool's name and description say.
+
+    0 where they do not share what is asked for (or to be done), all of the name, or two words.
+    """
+    name, says = _words_of(tool)
+    plain = re.sub(r"^who \w+", " ", _QUOTED.sub(" ", question), flags=re.IGNORECASE)  # "who translated": of the past
+    said = [word for word in words(plain[:1].lower() + plain[1:]) if not _is_stop(word)]
+    asked = {stem(word) for word in said if word.islower() or stem(word) in says}
+    asked |= {"count"} if "many" in question.lower() else set()
+    shared = asked & says
+    named = sum(len(one) > 2 and any(word.startswith(one) for word in asked) for one in name)
+    focus = _FOCUS.search(plain)
+    if not (named == len(name) or len(shared) > 1 or (focus and stem(focus[1] or focus[2]) in says)):
+        return 0.0
+    order = [stem(word) for word in words(tool.description)]  # what a description says first counts for a little more
+    first = min((order.index(word) for word in shared if word in order), default=99)
+    return (len(shared) + 2 * named) / (len(asked) + 2 * named or 1) - first / 1000
 
 
-def _payload(question: str) -> str:
-    """What a tool is to work on: the quoted words, what stands after a colon or "of", or the question itself."""
-    inside = re.search(r"[\"“«]([^\"”»]+)[\"”»]|(?<!\w)'([^']+)'(?!\w)", question)
-    if inside:
+_QUOTED = re.compile(r"[\"“«]([^\"”»]+)[\"”»]|(?<!\w)'([^']+)'(?!\w)")
+
+
+def _payload(question: str, tool: _Tool) -> str:
+    """What a tool is to work on: the quoted words, or those of the question that are not the tool's own."""
+    if inside := _QUOTED.search(question):
         return (inside[1] or inside[2]).strip() or question
-    after = re.search(r":\s+(\S.*)$", question) or re.search(
-        r"\b(?:of|in|for|to|from)\s+(?:the (?:text|words?|sentence|phrase|string)\s+)?(\S.*)$", question
-    )
-    return (after[1].strip(" ?") or question) if after else question
+    own = _words_of(tool)[1]
+    found = list(re.finditer(r"[^\W_](?:\S*\w)?", question))
+    left = [match for match in found if not _is_stop(match[0]) and stem(match[0]) not in own]
+    return question[left[0].start() : left[-1].end()].removesuffix("'s") if left else question
 
 
 def _anything(draft: _Draft, tools: tuple[_Tool, ...], question: str) -> str:

@@ -251,6 +251,90 @@ def test_with_the_tools_as_they_are_shipped_each_question_goes_where_it_belongs(
     assert [tool for tool, _ in steps_of(question, OFFERED)[0]] == tools
 
 
+OWN_TOOLS = {
+    "phone_book": "Looks up the telephone number of a person in the company directory.",
+    "stock_level": "Returns how many pieces of an article are in the warehouse.",
+    "order_status": "Gives the status of a customer's order by its number.",
+    "exchange_rate": "Returns the exchange rate between two currencies.",
+    "weather_now": "Current weather and temperature in a city.",
+    "translate": "Translates a text into another language.",
+    "room_booking": "Books a meeting room.",
+    "birthday": "Finds the birthday of a colleague.",
+    "roman_numerals": "Converts a number to Roman numerals.",
+    "define_word": "Gives the definition of a word from the dictionary.",
+    "tide_table": "Tide times for a harbour.",
+    "ticket_search": "Searches the tickets of the issue tracker.",
+}
+OF_THEM = [
+    ("What is the number of Anna Berg?", "phone_book"),
+    ("What's Peter Holm's telephone number?", "phone_book"),
+    ("Look up the phone number of the Oslo office.", "phone_book"),
+    ("How many pieces of article 4711 are in the warehouse?", "stock_level"),
+    ("What is the stock of blue chairs?", "stock_level"),
+    ("What is the status of order 4711?", "order_status"),
+    ("Which status does my order 88 have?", "order_status"),
+    ("What is the exchange rate between the euro and the yen?", "exchange_rate"),
+    ("What is the weather in Oslo?", "weather_now"),
+    ("What is the temperature in Bergen now?", "weather_now"),
+    ('Translate "good morning" into Norwegian.', "translate"),
+    ("Book a meeting room for Friday.", "room_booking"),
+    ("When is the birthday of my colleague Tom?", "birthday"),
+    ("When is Tom's birthday?", "birthday"),
+    ("Convert 1994 to Roman numerals.", "roman_numerals"),
+    ("What is 1994 in Roman numerals?", "roman_numerals"),
+    ("What is the definition of entropy?", "define_word"),
+    ("Define the word serendipity.", "define_word"),
+    ("When is high tide in Bergen harbour?", "tide_table"),
+    ("Which tickets are open in the tracker?", "ticket_search"),
+]
+OF_NONE = [
+    "Who wrote Dune?",
+    "How tall is the Eiffel Tower?",
+    "What is the number of moons of Jupiter?",
+    "When did the Titanic sink?",
+    "Who was the first person on the Moon?",
+    "Which city has the largest harbour in Europe?",
+    "What is the meaning of life?",
+    "Who invented the telephone?",
+    "When was the first dictionary of English printed?",
+    "How many people live in Oslo?",
+    "What happened in the city of Pompeii?",
+    "Who won the Nobel Prize in Literature in 2020 and what is their most famous work?",
+    "What is the capital of Norway?",
+    "Which language is spoken in Brazil?",
+    "Who translated the Bible into German?",
+]
+
+
+def test_questions_go_to_the_tool_of_the_users_own_that_is_described_by_their_words() -> None:
+    tools = [*OFFERED, *OWN_TOOLS.items()]
+    right = [steps_of(question, tools)[0][0][0] == tool for question, tool in OF_THEM]
+    assert sum(right) >= 19, [one for one, found in zip(OF_THEM, right, strict=True) if not found]
+    for question, tool in OF_THEM:
+        assert steps_of(question, [*OFFERED, (tool, OWN_TOOLS[tool])])[0][0][0] == tool, question
+
+
+@pytest.mark.parametrize("question", OF_NONE)
+def test_other_questions_are_searched_for_whatever_the_users_own_tools_are(question: str) -> None:
+    assert steps_of(question, [*OFFERED, *OWN_TOOLS.items()])[0][0][0] == "DuckDuckGo"
+
+
+@pytest.mark.parametrize(
+    ("question", "tool", "input"),
+    [
+        ("What is the number of Anna Berg?", "phone_book", "Anna Berg"),
+        ("When is Tom's birthday?", "birthday", "Tom"),
+        ("Convert 1994 to Roman numerals.", "roman_numerals", "1994"),
+        ("How many pieces of article 4711 are in the warehouse?", "stock_level", "4711"),
+        ('Translate "good morning" into Norwegian.', "translate", "good morning"),
+    ],
+)
+def test_a_tool_of_the_users_own_gets_what_the_question_says_besides_the_tools_own_words(
+    question: str, tool: str, input: str
+) -> None:
+    assert steps_of(question, [*OFFERED, (tool, OWN_TOOLS[tool])])[0] == [(tool, input)]
+
+
 @pytest.mark.parametrize(
     ("question", "sum_"),
     [
