@@ -250,7 +250,7 @@ def _first(found: list[_Clue], leads: list[str], clues: _Clues, must_lead: bool 
     chosen = led or next((clue for clue in found if not must_lead), None)
     if chosen:
         clues.take(chosen.start, chosen.end)
-    return chosen and chosen.text
+    return chosen.text if chosen else None
 
 
 def _word_before(clue: _Clue, clues: _Clues) -> str:

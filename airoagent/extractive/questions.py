@@ -15,7 +15,7 @@ from functools import lru_cache
 from airoagent.frozen import frozen
 from airoagent.text.words import STOP_WORDS, fold, query_stems, stem, word_set, words
 
-__all__ = ["Parts", "Question", "clean", "compared", "has_name", "nested", "read_question", "search_query", "two_parts"]
+__all__ = ["Parts", "Question", "clean", "compared", "nested", "read_question", "search_query", "two_parts"]
 
 
 _NUMBER = re.compile(
@@ -23,32 +23,12 @@ _NUMBER = re.compile(
     r"|(?:twen|thir|for|fif|six|seven|eigh|nine)ty(?:-\w+)?|dozen|hundreds?|thousands?|millions?|billions?|half|twice|once|both|single|first|second|third|fourth|fifth)\b",
     re.IGNORECASE,
 )
-_UNITS = tuple(
-    (rf"\bhow (?:{asked})\b", re.compile(rf"\b(?:{units})\b|°"))
-    for asked, units in (
-        (
-            "tall|high|deep|wide|thick|far|big|large",
-            r"(?:k|c|m)?m|(?:kilo|centi|milli)?met(?:re|er)s?|miles?|feet|foot|ft|inch(?:es)?|yards?|storeys?|hectares?"
-            r"|acres?|square|(?:kilo|mega|giga|tera)?bytes?|[KMGT]B|light-years?",
-        ),
-        ("heavy", r"kg|kilos?|(?:kilo)?grams?|g|tonnes?|tons?|pounds?|lbs?|ounces?"),
-        ("old", r"years?|months?|old|aged|\d{4}"),
-        ("hot|cold", r"degrees?|kelvin"),
-        ("fast", r"km/h|mph|knots|(?:an|per) (?:hour|second|minute)"),
-    )
-)
 _DATE = re.compile(
     r"\b(?:\d{3,4}s?|\d{1,2}(?:st|nd|rd|th)|\d{1,2}[:.]\d\d|noon|midnight|\d{1,2} ?[ap]\.?m|(?:to|yester)day|tomorrow"
     r"|(?:jan|febr)uary|march|april|may|june|july|august|(?:septem|octo|novem|decem)ber|century"
     r"|(?:mon|tues|wednes|thurs|fri|satur|sun)days?)\b",
     re.IGNORECASE,
 )
-_TIME = re.compile(
-    r"\b(?:hours?|days?|weeks?|months?|years?|morning|evening|afternoon|night|weekend|spring|summer|autumn|fall|winter"
-    r"|age|era|period|time|after|before|during|when|while|until|till|since|ago|now|later|earl\w+|every|always|never)\b",
-    re.IGNORECASE,
-)
-_NUMBERED = re.compile(r"\b([A-Z][\w'’-]+) (\d{1,4})\b")
 _NAME = re.compile(r"(?<![.!?] )(?<!^)\b[A-Z][\w'’-]+")
 _FORMS = (
     (
@@ -69,22 +49,13 @@ _FORMS = (
 @frozen
 class Question:
     """A question as the reader needs it: the stems it looks for with their weight, its names and years, the names that
-    an earlier answer lends it, the form of its answer ("number", "date", "name" or ""), and names that have a number
-    ("Apollo 11")."""
+    an earlier answer lends it, and the form of its answer ("number", "date", "name" or "")."""
 
     text: str
     terms: dict[str, float]
     names: frozenset[str] = frozenset()
     lent: frozenset[str] = frozenset()
     form: str = ""
-    numbered: tuple[tuple[str, str], ...] = ()
-
-    def is_of_another(self, sentence: str) -> bool:
-        """Whether a sentence is about another one of a numbered kind: of Apollo 12 where Apollo 11 is asked about."""
-        said = set(_NUMBERED.findall(sentence)) if self.numbered else set()
-        return any(
-            (name, number) not in said and any(other == name for other, _ in said) for name, number in self.numbered
-        )
 
     def is_answer_like(self, sentence: str) -> bool:
         """Whether a sentence has something of the form that is asked for, besides the question's own words."""
@@ -92,14 +63,12 @@ class Question:
             own = set(map(fold, words(self.text)))
             return any(fold(found[0]) not in own for found in _NAME.finditer(sentence))
         if self.form == "number":
-            unit = next((units for asked, units in _UNITS if re.search(asked, self.text, re.IGNORECASE)), _NUMBER)
-            return bool(_NUMBER.search(sentence) and unit.search(sentence))
+            return _NUMBER.search(sentence) is not None
         return self.form == "date" and _DATE.search(sentence) is not None
 
     def may_be_answered(self, sentence: str) -> bool:
         """Whether a sentence could answer: where a number or a time is asked for, not without any word of one."""
-        patterns = {"number": (_NUMBER,), "date": (_DATE, _NUMBER, _TIME)}.get(self.form, ())
-        return not patterns or any(pattern.search(sentence) for pattern in patterns)
+        return self.form not in ("number", "date") or bool(_NUMBER.search(sentence) or _DATE.search(sentence))
 
 
 _SUMMARY = re.compile(
@@ -121,20 +90,14 @@ def read_question(instruction: str) -> Question:
     lent = [name for name in dict.fromkeys(_names(f". {bracket}")) if not name.isdigit()]
     terms |= {one: min(0.5, 1.5 / len(lent)) for one in lent if one not in terms}
     form = next((form for form, pattern in _FORMS if re.search(pattern, asked, re.IGNORECASE)), "")
-    numbered = tuple(pair for pair in _NUMBERED.findall(asked) if pair[0].lower() not in STOP_WORDS)
     text = asked.strip() if bracket else text
-    return Question(text, terms, frozenset(_names(asked)), frozenset(lent), form, numbered)
+    return Question(text, terms, frozenset(_names(asked)), frozenset(lent), form)
 
 
 def _names(text: str) -> list[str]:
     """The stems of a question's names and years; its first word is none."""
     found = re.findall(r"(?<!^)\b(?:[A-Z][\w'’-]*|\d{3,4})\b", text)
     return [stem(word) for word in found if word.lower() not in STOP_WORDS]
-
-
-def has_name(sentence: str) -> bool:
-    """Whether a sentence names somebody or something; its first word is none."""
-    return _NAME.search(sentence) is not None
 
 
 _POLITE = re.compile(

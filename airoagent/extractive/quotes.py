@@ -15,7 +15,7 @@ import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from textwrap import wrap
 
-from airoagent.extractive.questions import Question, has_name, read_question
+from airoagent.extractive.questions import Question, read_question
 from airoagent.frozen import frozen
 from airoagent.prompts.context_prompts import SOURCE_LINE, ContextBlock
 from airoagent.text.rank import rarity, saturated
@@ -54,15 +54,17 @@ class _Line:
 def find_quotes(blocks: Sequence[ContextBlock], instruction: str) -> tuple[Quote, ...]:
     """The one to three sentences that answer an instruction, in their order; () where none does."""
     unique = {block.text: number for number, block in reversed(list(enumerate(blocks)))}  # found twice, read once
-    titles = tuple(filter(None, map(_title, blocks)))
     lines = [line for number in sorted(unique.values()) for line in _lines(blocks[number], number)]
-    lines = [line for line in lines if not _announces(line.quote.text, titles)]
+    titles = tuple(filter(None, map(_title, blocks)))
+    lines = [
+        line for line in lines if not line.quote.text.startswith(titles) or re.search(r"[.!?]$| \| ", line.quote.text)
+    ]
     asked = " ".join(instruction.split())
     known = [line for line in lines if len(text := line.quote.text.rstrip(".")) >= 20 and text in asked]
     for line in known:  # an earlier answer in the question names what it is about
         asked = asked.replace(text := line.quote.text.rstrip("."), f" ({text})")
     question = read_question(asked)
-    lines = [line for line in lines if line not in known and not question.is_of_another(line.quote.text)]
+    lines = [line for line in lines if line not in known]
     if not question.terms:
         prose = [at for at, line in enumerate(lines) if line.quote.text.endswith((".", "!", "?"))] or range(len(lines))
         return tuple(lines[at].quote for at in _fitting(lines, prose[:3]))
@@ -70,22 +72,9 @@ def find_quotes(blocks: Sequence[ContextBlock], instruction: str) -> tuple[Quote
     best = sorted(range(len(lines)), key=lambda at: (-scores[at], at))
     if not best or all(term.isdigit() for term in question.terms) or _coverage(lines, best[0], question) < _LEAST:
         return ()
-    first = lines[best[0]]
-    held = sum(weight * _held(term, frozenset(first.stems)) for term, weight in question.terms.items())
-    is_whole = held >= 0.95 * sum(question.terms.values()) and question.may_be_answered(first.quote.text)
-    kept = _fitting(lines, best[:1] + ([] if is_whole else _further(lines, scores, best, question)))
-    kept[1:] = sorted(kept[1:], key=lambda at: (lines[at].quote.block != first.quote.block, at))
-    own = [lines[at] for at in kept if not _is_figure_of_another(lines[at], question)]
-    answered = any(question.may_be_answered(f"{line.quote.header} {line.quote.text}") for line in own)
+    kept = _fitting(lines, best[:1] + _further(lines, scores, best, question))
+    answered = any(question.may_be_answered(f"{lines[at].quote.header} {lines[at].quote.text}") for at in kept)
     return tuple(lines[at].quote for at in kept) if answered else ()
-
-
-def _is_figure_of_another(line: _Line, question: Question) -> bool:
-    """Whether a sentence names something else alone, where a figure of something that has a name is asked for."""
-    names = {name for name in question.names if not name.isdigit()}
-    if question.form != "number" or not names or any(_held(name, line.above | set(line.stems)) for name in names):
-        return False
-    return not _PRONOUN.search(line.quote.text) and has_name(line.quote.text)
 
 
 _SHORT = 400  # characters: texts up to here are read whole, and of longer ones the best lines up to here
@@ -115,13 +104,6 @@ def best_lines(blocks: Sequence[ContextBlock], instruction: str) -> tuple[Contex
         line = f"{_label(quote, blocks[quote.block])}{quote.text}"
         text += [quote.header, line] if quote.header and quote.header not in text else [line]
     return tuple(ContextBlock("\n".join(text), blocks[number].metadata) for number, text in texts.items())
-
-
-def _announces(text: str, titles: tuple[str, ...]) -> bool:
-    """Whether a line is an entry of a table of contents: a page's title, and no sentence or other figure."""
-    title = next((title for title in titles if text.startswith(title)), None)
-    rest = text[len(title or "") :]
-    return title is not None and not text.endswith((".", "!", "?")) and not any(map(str.isdigit, rest))
 
 
 def _further(lines: Sequence[_Line], scores: Sequence[float], best: Sequence[int], question: Question) -> list[int]:
@@ -212,11 +194,9 @@ def _held(term: str, stems: frozenset[str]) -> float:
     return 0.8 if len(term) >= 4 and any(one[:4] == head[:4] and len(one) >= 4 for one in alike) else 0.0
 
 
-_TOLD = re.compile(r"\d|\b(?:is|are|was|were|has|have|had|can|will|did|do|does)\b", re.IGNORECASE)
 _BULLET = re.compile(r"^(?:[-*•‣◦·]\s+|\d{1,3}[.)]\s+)")
 _MARK = re.compile(r"^(?:#{1,6}|=+)\s+|(?<!\s)\s+#+$")
 _RULE = re.compile(r"^[\s|:+=_*~-]*$")
-_POINTER = re.compile(r"\W*(?:see also|see the page|read more|more about|back to|last updated|copyright|©)\b", re.I)
 _PROSE = re.compile(r"[.!?…。！？:][\"'”’)\]]*$| \| |^[-*•|#]")
 
 
@@ -231,30 +211,22 @@ def _lines(block: ContextBlock, number: int) -> Iterator[_Line]:
             header = line
             continue
         header = header if row else ""
-        if _is_heading(line, lines[place + 1 : place + 2], not place, len(lines)):
+        if _is_heading(line, lines[place + 1 : place + 2], not place):
             heading = _MARK.sub("", line)
             continue
-        if line == "[...]" or _POINTER.match(line):
+        if line == "[...]":
             continue
         parts = (line,) if row else sentences(_BULLET.sub("", line))
-        if len(parts) > 2 and len(parts[0].split()) <= 4 and not _TOLD.search(parts[0]):
-            heading, parts = parts[0], parts[1:]  # "Two kinds. Nearly all coffee comes from two species. ..."
         above = frozenset(map(stem, words(f"{title} {heading} {header}")))
         for text in (piece for part in parts for piece in ((part,) if len(part) <= _LONGEST else wrap(part, _LONGEST))):
             yield _Line(Quote(text, number, header), above, tuple(map(stem, words(text))))
 
 
-def _is_heading(line: str, following: Sequence[str], first: bool, count: int) -> bool:
-    """Whether a line is a heading: it is marked as one, or short and no sentence, with a text below it."""
-    if _MARK.search(line):
-        return True
-    if len(line) >= 90 or _PROSE.search(line) or not following:
-        return False
-    if first and count > 3:
-        return True
-    told = ": " in line or any(c.isdigit() for c in line)
-    prose = len(following[0]) >= 90 or _PROSE.search(following[0]) is not None
-    return not told and (prose or (count > 8 and len(line.split()) <= 4))
+def _is_heading(line: str, following: Sequence[str], first: bool) -> bool:
+    """Whether a line is a heading: it is marked as one, or short and neither a sentence nor a figure, with a text below
+    it."""
+    short = following and len(line) < 90 and not _PROSE.search(line)
+    return bool(_MARK.search(line) or (short and (first or not any(map(str.isdigit, line)))))
 
 
 def _title(block: ContextBlock) -> str:
