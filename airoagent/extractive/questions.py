@@ -100,11 +100,9 @@ def _names(text: str) -> list[str]:
     return [stem(word) for word in found if word.lower() not in STOP_WORDS]
 
 
-_POLITE = re.compile(
-    r"^(?:(?:please|hi|hello|hey|so|and|ok|okay|well)\b[\s,!]*|question:\s*"
-    r"|(?:can|could|would|will) you (?:please )?(?:tell|say|explain to|inform|let) (?:me |us )?(?:know )?(?=wh|how|if)"
-    r"|do you (?:happen to )?know (?=wh|how|if)|(?:i(?:'d| would)? (?:like|want|need) to know|i wonder|tell me"
-    r"|tell us) (?=wh|how|if))",
+_POLITE = re.compile(  # up to the question that it leads to
+    r"^(?:please|hi|hello|hey|so|okay|(?:can|could|would|will|do) you|i wonder|i(?:'d| would)? (?:like|want|need)"
+    r"|tell (?:me|us))\b[^?.;:]{0,40}?(?=\b(?:who|whom|whose|what|which|when|where|why|how)\b)",
     re.IGNORECASE,
 )
 _ASIDE = re.compile(
@@ -118,14 +116,10 @@ _ASIDE = re.compile(
 def clean(instruction: str) -> str:
     """The question alone, on one line: without politeness, "Source?" and "Don't make up answers"."""
     text = " ".join(instruction[:4000].split())
+    text = _POLITE.sub("", text)
     for _ in range(8):
-        shorter = _POLITE.sub("", text)
-        found = _ASIDE.search(shorter)
-        if found and found.start():
-            shorter = shorter[: found.start()].rstrip(" ,;")
-        if shorter == text or not shorter.strip("?!. "):
-            break
-        text = shorter
+        found = _ASIDE.search(text)
+        text = text[: found.start()].rstrip(" ,;") if found and found.start() else text
     return text
 
 

@@ -50,11 +50,8 @@ _SEARCH = re.compile(
     r"|documents|papers|search results|results)\b",
     re.IGNORECASE,
 )
-# "It does not directly answer the question", "sites that may contain the answer to the query": not what it does.
-_NOT_ANSWERS = re.compile(
-    r"\b(?:not|never|cannot|n't|might|may|could|can)\b[^.;]{0,40}\banswers?\b[^.;]*", re.IGNORECASE
-)
-# The roles by what tools are called, and by what is said of them, each in the order in which they are tried.
+# The roles by what tools are called, in the order in which they are tried, and by what their description says first:
+# one that searches may say next that it does not answer.
 _NAMES = {
     "links": r"link(?!ed ?in)",
     "reader": r"scrap|page (?:load|read)|web ?(?:load|read|page)|fetch|browser?|url",
@@ -93,7 +90,8 @@ def _roles_of(tools: tuple[_Tool, ...]) -> _Roles:
     for tool in tools:
         name = spaced(tool.name).lower()
         roles = [role for role, pattern in _NAMES.items() if re.search(pattern, name)]
-        roles += [role for role in _SAYS if _is_said(role, tool.description)]
+        said = [(match.start(), role) for role, says in _SAYS.items() if (match := says.search(tool.description))]
+        roles += [role for _, role in sorted(said, key=lambda one: one[0])]
         role = next((role for role in roles if role == "search" or not found[role]), None)
         if role == "search" and not _ANYTHING.search(f"{name} {tool.description}"):
             narrow.append(tool)
@@ -107,15 +105,6 @@ def _roles_of(tools: tuple[_Tool, ...]) -> _Roles:
         found["search"] = [tool.name for tool in narrow]
     links, reader, answerer = ("".join(found[role]) for role in ("links", "reader", "answerer"))
     return _Roles(tuple(found["search"]), links, reader, answerer, tuple(others))
-
-
-def _is_said(role: str, says: str) -> bool:
-    """Whether a description speaks of a role, and not of searching before it."""
-    says = _NOT_ANSWERS.sub(" ", says) if role == "answerer" else says
-    match, search = _SAYS[role].search(says), _SEARCH.search(says)
-    if role == "search" and re.search(r"\b(?:count|convert|calculat|replac)", says, re.IGNORECASE):
-        return False
-    return match is not None and (role == "links" or search is None or match.start() <= search.start())
 
 
 @dataclass(slots=True)

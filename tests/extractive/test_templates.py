@@ -67,6 +67,12 @@ def test_a_second_part_that_depends_on_the_first_waits_for_its_answer() -> None:
     assert answer == ":evidence3: :evidence7:"
 
 
+@pytest.mark.parametrize("lead", ["Please tell me", "Hi, could you say", "I'd like to know", "Do you know"])
+def test_a_polite_question_is_planned_like_the_bare_one(lead: str) -> None:
+    question = "who designed the Eiffel Tower and when was he born?"
+    assert steps_of(f"{lead} {question}", FOUR)[0] == steps_of(question, FOUR)[0]
+
+
 def test_independent_parts_are_branches_that_meet_in_the_answer() -> None:
     steps, answer = steps_of("When did the Eiffel Tower open and how tall is the Chrysler Building?", FOUR)
     assert steps[3][1] == "When did the Eiffel Tower open, given :evidence2:?"
