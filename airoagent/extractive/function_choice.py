@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from airoagent.calls.call_parser import Call, Format, write_call
@@ -50,6 +50,7 @@ _NUMBER_WORDS = dict(zip(_TO_TWENTY.split(), range(21), strict=True)) | {"dozen"
 # What people say, and what functions are called for it.
 _SAYINGS = {
     "how many": "count number",
+    "mention|occur|how many times|how often": "count occurrence",
     "say": "language translate",
     "rain|snow|sunny|temperature|forecast": "weather",
     "mail": "email message send",
@@ -132,8 +133,8 @@ def _filled(params: Iterable[Param], clues: _Clues) -> dict[str, Json]:
 
 
 def _value(param: Param, clues: _Clues) -> Json:
-    if allowed := _allowed(param):
-        return _of_allowed(allowed, clues)
+    if param.enum:
+        return _of_allowed(param.enum, clues)
     if param.members:
         return _filled(param.members, clues) or None
     if param.kind in ("integer", "number"):
@@ -143,13 +144,7 @@ def _value(param: Param, clues: _Clues) -> Json:
     return None if param.kind in ("boolean", "object") else _text(param, clues)
 
 
-def _allowed(param: Param) -> list[Json]:
-    """The values a parameter may have; also those that a description gives in quotes, if there are several."""
-    examples: list[Json] = re.findall(r"\"([\w-]{2,40})\"", param.description)
-    return list(param.enum) or (examples if len(examples) > 1 else [])
-
-
-def _of_allowed(values: list[Json], clues: _Clues) -> Json:
+def _of_allowed(values: Sequence[Json], clues: _Clues) -> Json:
     """The allowed value whose words the sentence says; None if it says none of any."""
 
     def score(value: Json) -> float:
@@ -261,7 +256,7 @@ def _word_before(clue: _Clue, clues: _Clues) -> str:
 
 
 _FOLLOWING = re.compile(
-    r"(?!\d)[\w'’-]+(?:[ -](?!(?:to|into|in|from|by|for|at|on|with|and|please|until|near|does)\b)[\w'’-]+){0,3}",
+    r"(?!\d)[\w'’-]+(?:[ -](?!(?:to|into|in|from|by|for|at|on|with|and|please|until|near|does|occur|appear|stand)\b)[\w'’-]+){0,3}",
     re.IGNORECASE,
 )
 
