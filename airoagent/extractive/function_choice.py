@@ -256,7 +256,8 @@ def _word_before(clue: _Clue, clues: _Clues) -> str:
 
 
 _FOLLOWING = re.compile(
-    r"(?!\d)[\w'’-]+(?:[ -](?!(?:to|into|in|from|by|for|at|on|with|and|please|until|near|does|occur|appear|stand)\b)[\w'’-]+){0,3}",
+    r"(?!\d)[\w'’-]+(?:[ -](?!(?:to|into|in|from|by|for|at|on|with|and|please|until|near|does|occur|appear|stand)\b)"
+    r"[\w'’-]+){0,3}",
     re.IGNORECASE,
 )
 
