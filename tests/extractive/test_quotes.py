@@ -85,6 +85,13 @@ def test_an_answer_has_at_most_three_sentences_and_ninety_words() -> None:
     assert 1 <= len(found) <= 3 and sum(len(quote.split()) for quote in found) <= 90
 
 
+def test_one_sentence_that_holds_all_of_the_question_stands_alone() -> None:
+    text = "Anna keeps the keys. The lease of the workshop ends on 3 May 2027. The lease is a long one."
+    assert quoted([page(text)], "When does the lease of the workshop end?") == [
+        "The lease of the workshop ends on 3 May 2027."
+    ]
+
+
 def test_a_yes_or_no_question_gets_the_sentence_and_never_a_bare_word() -> None:
     text = "The office is open from Monday to Friday. On Sunday the office is closed."
     assert quoted([page(text)], "Is the office open on Sunday?")[0] == "On Sunday the office is closed."
@@ -132,8 +139,7 @@ def test_headings_and_tables_of_contents_are_not_quoted() -> None:
     text = "The Great Fire of London\n\nWhere the fire began\n\nIt began in a bakery in Pudding Lane near the bridge."
     index = page("Pages\n\nThe Great Fire of London\nApollo 11\n\nAll pages are free to read for everybody.", "Index")
     found = quoted([index, page(text, "The Great Fire of London")], "Where did the Great Fire of London begin?")
-    assert found[0] == "It began in a bakery in Pudding Lane near the bridge."
-    assert not {"The Great Fire of London", "Where the fire began", "Pages"} & set(found)
+    assert found == ["It began in a bakery in Pudding Lane near the bridge."]
 
 
 def test_wrapped_lines_of_a_text_are_one_sentence() -> None:
