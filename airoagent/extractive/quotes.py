@@ -75,7 +75,11 @@ def find_quotes(blocks: Sequence[ContextBlock], instruction: str) -> tuple[Quote
         return _opening([line for line in lines if line.quote.block == page])
     if not best or all(term.isdigit() for term in question.terms) or _coverage(lines, best[0], question) < _LEAST:
         return ()
-    kept = _fitting(lines, best[:1] + _further(lines, scores, best, question))
+    first = lines[best[0]]
+    held = sum(weight * _held(term, frozenset(first.stems)) for term, weight in question.terms.items())
+    is_whole = held >= 0.95 * sum(question.terms.values()) and question.may_be_answered(first.quote.text)
+    kept = _fitting(lines, best[:1] + ([] if is_whole else _further(lines, scores, best, question)))
+    kept[1:] = sorted(kept[1:], key=lambda at: (lines[at].quote.block != first.quote.block, at))
     answered = any(question.may_be_answered(f"{lines[at].quote.header} {lines[at].quote.text}") for at in kept)
     return tuple(lines[at].quote for at in kept) if answered else ()
 
@@ -248,10 +252,10 @@ def _each_line(block: ContextBlock, number: int) -> Iterator[_Line]:
 
 
 def _is_heading(line: str, following: Sequence[str], first: bool) -> bool:
-    """Whether a line is a heading: it is marked as one, or short and neither a sentence nor a figure, with a text below
-    it."""
+    """Whether a line is a heading: marked, or short and neither a sentence nor a figure, with a text below it."""
     short = following and len(line) < 90 and not _PROSE.search(line)
-    return bool(_MARK.search(line) or (short and (first or not any(map(str.isdigit, line)))))
+    text_below = following and (len(following[0]) >= 90 or _PROSE.search(following[0]))
+    return bool(_MARK.search(line) or (short and (first or (text_below and not any(map(str.isdigit, line))))))
 
 
 def _title(block: ContextBlock) -> str:
