@@ -8,7 +8,7 @@ from airoagent.plan.draft import Draft
 from airoagent.plan.heads import ASSIGNMENT_LINE, REACH, STATEMENT_LINE
 from airoagent.plan.repairs import NOISE, clean_answer, read_template
 from airoagent.plan.steps import Ref
-from airoagent.prompts.own_text import THOUGHT_TAGS
+from airoagent.prompts.own_text import LONE_END
 
 __all__ = ["AnswerReader", "Frame", "is_fence", "is_taken_back"]
 
@@ -27,7 +27,7 @@ _TAKEN_BACK = re.compile(
     rf"|.*\b(?:let me|let's|i(?: will|'ll| should| must| have to| need to)) (?:(?:think|try|start) (?:again|over)"
     rf"|{_AGAIN}(?: (?:it|this|that|(?:the|my) (?:plan|steps)))?)[\W_]*\Z"
     rf"|[\W_]*(?:{_AGAIN}|second|final)(?: (?:version|attempt|try|draft))?[*_]{{0,3}}[:：]"
-    rf"|.*(?:</(?:{THOUGHT_TAGS})>|\[/THINK\]|◁/think▷)\s*\Z",  # thoughts that the prompt began
+    rf"|.*(?:{LONE_END.pattern})\s*\Z",  # thoughts that the prompt began
     re.IGNORECASE,
 )
 
