@@ -17,7 +17,7 @@ import difflib
 import re
 from collections.abc import Iterable
 
-_SEPARATORS = str.maketrans("", "", " _-./\\\t\n\u00a0")
+_SEPARATORS = str.maketrans("", "", " _-./\\@\t\n\u00a0")
 _TAIL = re.compile(r"(?:\(\s*\)|:[0-9]{1,4})\Z")
 _SCOPE = re.compile(r"[.:/]|(?<=\w)__(?=\w)")
 _KIND = re.compile(r"(?<=\w)(?:tool|function)\Z")

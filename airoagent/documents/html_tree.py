@@ -26,7 +26,7 @@ _DROPPED = word_set(
 _TELLING = frozenset({"meta", "base", "link", "frame"})
 _SPECIAL = _DROPPED | _TELLING | {"head", "title", "html", "body"}
 
-_REFRESH = re.compile(r"\s*[0-5]?(?:\.\d*)?\s*[;,\s]\s*url\s*=\s*(.+)", re.IGNORECASE)
+_REFRESH = re.compile(r"\s*[0-5]?(?:\.\d*)?\s*[;,\s]\s*(?:url\s*=\s*)?(.+)", re.IGNORECASE)
 _SCRIPT_TARGET = re.compile(
     r"\blocation(?:\.href)?\s*=\s*[\"']([^\"'\s]+)[\"']|\blocation\.(?:replace|assign)\(\s*[\"']([^\"'\s]+)[\"']"
 )

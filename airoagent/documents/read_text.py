@@ -203,7 +203,9 @@ def article_body(records: Sequence[str]) -> str:
     bodies, parts = [""], dict[str, None]()
     for record in records:
         with contextlib.suppress(ValueError, RecursionError):
-            for part in _parts(json.loads(record)):
+            # As they are found: between the marks of a comment, with a comma too many, with line breaks in a text.
+            bare = record.strip(_COMMENT_SIGNS).removeprefix("<![CDATA[").removesuffix("]]>").strip(_COMMENT_SIGNS)
+            for part in _parts(json.loads(_LAST_COMMA.sub(r"\1", bare), strict=False)):
                 if not isinstance(part, dict):
                     continue
                 bodies += [body for key in _BODIES if isinstance(body := part.get(key), str)]
@@ -213,6 +215,8 @@ def article_body(records: Sequence[str]) -> str:
     return _unmarked(max(*bodies, "\n\n".join(parts), key=len))
 
 
+_COMMENT_SIGNS = "/* \t\r\n;"
+_LAST_COMMA = re.compile(r",(\s*+[}\]])")
 _BODIES = ("articleBody", "text", "reviewBody", "body", "content", "html")
 _PARTS = ("name", "headline", "description", "recipeIngredient", "recipeInstructions", "text")
 

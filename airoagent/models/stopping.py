@@ -105,8 +105,8 @@ class ThoughtFilter:
         if self._held is None:
             return "", text
         self._held += text
-        # To look through all of them for each piece takes long: an end mark is shorter than 16 characters.
-        if self._inside and not THOUGHTS_END.search(self._held, len(self._held) - len(text) - 16):
+        # To look through all of them for each piece takes long: an end mark is shorter than 24 characters.
+        if self._inside and not THOUGHTS_END.search(self._held, len(self._held) - len(text) - 24):
             own, end = "", None
         else:
             own, end = after_thoughts(self._held), thoughts_end(self._held)

@@ -154,6 +154,8 @@ class ObjectSteps:
     def _take_step(self, fields: dict[str, Any], start: int, line: int) -> bool:
         """Take the step that an object is; False if it names no tool."""
         draft, inner = self._draft, fields.get("evidence")
+        if not isinstance(inner, dict):
+            inner = fields.get("function")  # OpenAI's tool calls
         if isinstance(inner, dict):
             fields = {**fields, **{key.lower(): item for key, item in inner.items()}}
         written = next((fields[key] for key in _TOOL if isinstance(fields.get(key), str) and fields[key].strip()), None)

@@ -22,7 +22,7 @@ _NUMBER = r"([0-9]{1,9}+)(?![0-9])"
 # The character sets are ASCII on purpose: a reference may touch a CJK letter, but no ASCII word or number.
 _REFERENCE = re.compile(
     rf":evidence{_NUMBER}:"
-    rf"|(?<![0-9A-Za-z_&/#＃])[#＃]E{_NUMBER}(?![A-Za-z_])"
+    rf"|(?<![0-9A-Za-z_&/#＃])\\?[#＃]E{_NUMBER}(?![A-Za-z_])"
     rf"|[:：](?i:evidence)[ _-]?\[ ?{_NUMBER} ?\](?:[:：]|(?![0-9A-Za-z_]))"
     rf"|[:：](?i:evidence)(?:\\?[ _-])?{_NUMBER}(?:[:：]|(?![A-Za-z_]))"
     rf"|[:：] ?(?i:evidence) ?{_NUMBER} ?[:：]"

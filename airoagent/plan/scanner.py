@@ -221,7 +221,7 @@ class StatementReader:
     def _in_thoughts(self, sign: str, at: int) -> None:
         if sign == "\n":
             self._new_line(at)
-        elif closes_thoughts(self._window(max(self._line_start, at - 16), at)):
+        elif closes_thoughts(self._window(max(self._line_start, at - 24), at)):
             self._to_frame(at + 1)
 
     def _begin(self, head: Head, origin: int, at: int) -> bool:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 
-THOUGHT_TAGS = "think|thinking|thoughts?|reasoning|reflection|scratchpad|seed:think"
+THOUGHT_TAGS = "think|thinking|thoughts?|reasoning|reflection|scratchpad|analysis|seed:think"
 THOUGHTS_BEGIN = re.compile(
     rf"\s*+(?:<(?:{THOUGHT_TAGS})>|\[THINK\]|◁think▷|<\|begin_of_thought\|>"
     r"|(?:<\|start\|>assistant)?<\|channel\|>(?:analysis|commentary)<\|message\|>)",
@@ -34,7 +34,7 @@ _FINAL_CHANNEL = re.compile(r"(?:<\|start\|>assistant)?<\|channel\|>final<\|mess
 NEXT_TURN = re.compile(
     r"</s>|<\|(?:im_end|eot_id|eom_id|end|endoftext|end_of_text|return|im_start|start_header_id|user|assistant)\|>"
     r"|<\|(?:end_of_turn(?:_token)?|start_of_role)\|>|<｜(?:end▁of▁sentence|User|Assistant)｜>|\[\|endofturn\|\]"
-    r"|<(?:end_of_turn|start_of_turn|eos|eot|end_of_plan)>|\[/?INST\]"
+    r"|<(?:end_of_(?:turn|utterance)|start_of_turn|eos|eot|end_of_plan)>|\[/?INST\]"
     r"|^(?:USER|HUMAN|ASSISTANT):|^#{2,4} ?(?:Instruction|User|Input|Response):",
     re.MULTILINE | re.IGNORECASE,
 )

@@ -58,8 +58,9 @@ def calls(text: str, format: str = "json") -> list[tuple[str, dict[str, Any]]]:
         f"[TOOL_CALLS]find_flights[CALL_ID]a1b2c3[ARGS]{WRITTEN}",
         f"<|start|>assistant to=functions.find_flights<|channel|>commentary json<|message|>{WRITTEN}<|call|>",
         f"✿FUNCTION✿: find_flights\n✿ARGS✿: {WRITTEN}",
-        '<｜DSML｜function_calls>\n<｜DSML｜invoke name="find_flights">\n<｜DSML｜parameter name="origin" string="true">'
-        'OSL</｜DSML｜parameter>\n<｜DSML｜parameter name="destination" string="true">LIS</｜DSML｜parameter>\n'
+        '<｜DSML｜function_calls>\n<｜DSML｜invoke name="find_flights">\n'
+        '<｜DSML｜parameter name="origin" string="true">OSL</｜DSML｜parameter>\n'
+        '<｜DSML｜parameter name="destination" string="true">LIS</｜DSML｜parameter>\n'
         "</｜DSML｜invoke>\n</｜DSML｜function_calls>",
         '<steptml:invoke name="find_flights"><steptml:parameter name="origin">OSL</steptml:parameter>'
         '<steptml:parameter name="destination">LIS</steptml:parameter></steptml:invoke>',

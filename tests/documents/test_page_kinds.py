@@ -148,6 +148,8 @@ def test_an_element_left_open_in_noscript_does_not_take_the_page(start: str) -> 
     [
         ("<meta http-equiv=refresh content='0; url=/new.html'>", ["https://a.example/new.html"]),
         ("<meta content='0;URL=\"x.html\"' http-equiv='Refresh'>", ["https://a.example/b/x.html"]),
+        ("<meta http-equiv=refresh content='0; /new.html'>", ["https://a.example/new.html"]),
+        ("<meta http-equiv=refresh content='30'>", []),
         ("<meta http-equiv=refresh content='600; url=/later'>", []),
         (
             "<frameset><frame src=nav.html><noframes><body>None</body></noframes></frameset>",
@@ -256,3 +258,16 @@ def test_a_standfirst_between_the_headline_and_the_text_is_kept() -> None:
     head = "<div class=top><h1>Strike ends</h1><h2 class=dek>It began on 3 May.</h2></div>"
     page = read(f"<html><body>{head}<div class=text>{f'<p>{PROSE}</p>' * 3}</div></body></html>")
     assert page.text.startswith("Strike ends\n\nIt began on 3 May.\n\n")
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        '{"@type": "Article", "articleBody": "The strike of the crews ended on Tuesday.",}',
+        '//<![CDATA[\n{"@type": "Article", "articleBody": "The strike of the crews ended on Tuesday."}\n//]]>',
+        '/*<![CDATA[*/ {"@type": "Article", "articleBody": "The strike of the crews\nended on Tuesday."}; /*]]>*/',
+    ],
+)
+def test_records_of_a_page_are_read_with_commas_comments_and_line_breaks_that_json_has_not(record: str) -> None:
+    page = read(f'<html><body><div id=app></div><script type="application/ld+json">{record}</script></body></html>')
+    assert " ".join(page.text.split()) == "The strike of the crews ended on Tuesday."

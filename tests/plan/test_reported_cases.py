@@ -19,6 +19,7 @@ TOOLS = ["Search", "KnowledgeModel"]
         "9 metres<|eot_id|>",
         "9 metres<|im_end|>\n<|im_start|>user\nWhy?",
         "9 metres<end_of_turn>",
+        "9 metres<end_of_utterance>",
         "9 metres [INST] Why? [/INST]",
         "9 metres\n\n### Instruction:\nAnother",
         "9 metres\n\nUSER: thanks\nASSISTANT: welcome",
@@ -71,7 +72,15 @@ def test_a_value_can_be_set_for_every_name_in_braces() -> None:
 
 
 @pytest.mark.parametrize(
-    ("begin", "end"), [("◁think▷", "◁/think▷"), ("<seed:think>", "</seed:think>"), ("", "◁/think▷")]
+    ("begin", "end"),
+    [
+        ("◁think▷", "◁/think▷"),
+        ("<seed:think>", "</seed:think>"),
+        ("<analysis>", "</analysis>"),
+        ("<|begin_of_thought|>", "<|end_of_thought|>"),
+        ("", "◁/think▷"),
+        ("", "<|end_of_thought|>"),
+    ],
 )
 def test_a_plan_in_the_thoughts_of_any_family_is_not_the_plan(begin: str, end: str) -> None:
     drafted, meant = (
@@ -79,3 +88,13 @@ def test_a_plan_in_the_thoughts_of_any_family_is_not_the_plan(begin: str, end: s
     )
     (step,) = parse_plan(f"{begin}\n{drafted}\n{end}\n{meant}", tools=["DuckDuckGo"]).steps
     assert step.input == "the tides at Hven"
+
+
+def test_a_markdown_backslash_before_a_reference_is_left_out() -> None:
+    plan = parse_plan("\\#E1 = Search[x]\n\\#E2 = @KnowledgeModel[How deep, given \\#E1?]", TOOLS)
+    assert [step.input for step in plan.steps] == ["x", "How deep, given :evidence1:?"]
+
+
+def test_tool_calls_of_openai_are_steps() -> None:
+    text = '[{"type": "function", "id": "c1", "function": {"name": "Search", "arguments": {"query": "tides"}}}]'
+    assert [(step.tool, step.input) for step in parse_plan(text, TOOLS).steps] == [("Search", "tides")]
