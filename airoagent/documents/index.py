@@ -112,7 +112,8 @@ class Found:
 
 class Index:
     """The passages of one folder. ``cache`` is the folder for the index file; ``busy_s`` how long, in seconds, to
-    wait for another process before working in a temporary file."""
+    wait for another process before working in a temporary file. All methods but `kept` are for one thread at a time.
+    """
 
     def __init__(self, folder: Folder, cache: Path, *, busy_s: float = 20.0) -> None:
         self.folder = folder
@@ -120,6 +121,9 @@ class Index:
         self.file = cache / f"documents-{digest}.sqlite"
         self._busy_s = busy_s
         self._detached = False
+        self._base: sqlite3.Connection | None = None
+        self._close: Callable[[], object] = lambda: None
+        self._place = (0, 0)  # the file that is open, which another process may replace
 
     def refresh(self, progress: Progress) -> Refreshed:
         """Bring the index up to date with the folder: only new and changed files are read."""
@@ -141,30 +145,43 @@ class Index:
 
     def passage(self, file: int, number: int) -> str:
         """The text of one passage of a file, "" if there is none."""
-        return self._text("SELECT text FROM passages WHERE rowid = ?", (file << _SHIFT) + number).replace(_GAP, "")
+        question = "SELECT text FROM passages WHERE rowid = ?"
+        row = self._robust(lambda base: base.execute(question, ((file << _SHIFT) + number,)).fetchone())
+        return str(row[0]).replace(_GAP, "") if row else ""
 
     def kept(self, path: bytes, mtime_ns: int, size: int) -> str:
         """What was read of a file, where that is kept and the file has not changed since; "" otherwise."""
         question = "SELECT text FROM texts JOIN files ON id = file WHERE path = ? AND mtime_ns = ? AND size = ?"
-        return self._text(question, path, mtime_ns, size)
-
-    def _text(self, question: str, *values: object) -> str:
-        row = self._robust(lambda base: base.execute(question, values).fetchone())
+        try:
+            with contextlib.closing(self._open()) as base:
+                row = base.execute(question, (path, mtime_ns, size)).fetchone()
+        except (sqlite3.Error, OSError):
+            return ""
         return str(row[0]) if row else ""
 
     def _robust(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Do work on the index; what goes wrong with its file is mended by a new file, then by a temporary one."""
         for attempt in (1, 2, 3):
             try:
-                with contextlib.closing(self._open()) as base:
-                    return work(base)
+                return work(self._connection())
             except (sqlite3.Error, OSError) as error:
+                self._close()
+                self._base = None
                 if self._detached or attempt == 3:
                     raise _no_index(error) from error
                 busy = getattr(error, "sqlite_errorcode", 0) & 0xFF in _BUSY
                 if busy or attempt == 2 or not self._discard():
                     self._detach()
         raise AssertionError("the last attempt returns or raises")
+
+    def _connection(self) -> sqlite3.Connection:
+        """The open index, opened again if its file is another one now."""
+        if self._base is None or _place(self.file) != self._place:
+            self._close()
+            self._base = self._open()
+            self._close = weakref.finalize(self, self._base.close)
+            self._place = _place(self.file)
+        return self._base
 
     def _open(self) -> sqlite3.Connection:
         """A connection to an index of this version; a new file gets its tables, and is filled at the next refresh."""
@@ -247,6 +264,15 @@ class Index:
             base.execute("PRAGMA wal_checkpoint(PASSIVE)")
 
 
+def _place(file: Path) -> tuple[int, int]:
+    """Which file stands under a name."""
+    try:
+        found = file.stat()
+    except OSError:
+        return (0, 0)
+    return found.st_dev, found.st_ino
+
+
 def _no_index(error: Exception) -> ToolError:
     return ToolError(
         f"the documents cannot be indexed: {error}",
@@ -317,13 +343,13 @@ def _best(base: sqlite3.Connection, expression: str, limit: int) -> tuple[Found,
         "WHERE passages MATCH ? AND rank MATCH 'bm25(4.0, 2.0, 1.0)' ORDER BY rank LIMIT ?",
         (expression, limit),
     ).fetchall()
-    pages: dict[int, FilePage] = {}
+    ids = tuple({rowid >> _SHIFT for rowid, *_ in rows})
+    asked = ", ".join("?" * len(ids))
+    files = base.execute(f"SELECT id, path, title, linked FROM files WHERE id IN ({asked})", ids)  # noqa: S608 - only ?
+    pages = {row[0]: FilePage(*row) for row in files}
     found: list[Found] = []
     for rowid, title, headings, text, sheet in rows:
-        file = rowid >> _SHIFT
-        if file not in pages:
-            row = base.execute("SELECT path, title, linked FROM files WHERE id = ?", (file,)).fetchone()
-            pages[file] = FilePage(file, *row) if row else FilePage(file, b"", "", 0.0)
-        title, headings, text = (str(column).replace(_GAP, "") for column in (title, headings, text))
-        found.append(Found(pages[file], rowid & ((1 << _SHIFT) - 1), title, headings, text, sheet))
+        page = pages.get(rowid >> _SHIFT) or FilePage(rowid >> _SHIFT, b"", "", 0.0)
+        number = rowid & ((1 << _SHIFT) - 1)
+        found.append(Found(page, number, *(str(column).replace(_GAP, "") for column in (title, headings, text)), sheet))
     return tuple(found)

@@ -22,7 +22,7 @@ from airoagent.documents.folders import Folder, address, content_type, find_file
 from airoagent.documents.index import Index, Progress, Refreshed
 from airoagent.documents.passages import SearchResult
 from airoagent.documents.ranking import Hit, Term, rank_pages, snippet, terms_of, unmarked
-from airoagent.errors import FetchError, ToolError
+from airoagent.errors import FetchError
 from airoagent.text import rank
 
 __all__ = ["Documents"]
@@ -86,10 +86,7 @@ class Documents:
         found = path.stat()
         below = os.fsencode(path.relative_to(folder.root).as_posix())
         index = next(index for index in self._indexes if index.folder is folder)
-        try:
-            return index.kept(below, found.st_mtime_ns, found.st_size)
-        except ToolError:  # no place for an index
-            return ""
+        return index.kept(below, found.st_mtime_ns, found.st_size)
 
     def refresh(self, progress: Progress = _silent) -> tuple[Refreshed, ...]:
         """Bring every folder's index up to date now; ``progress(what, done, total)`` is called as files are read."""

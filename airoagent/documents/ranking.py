@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from os.path import commonprefix
 
@@ -97,22 +97,23 @@ def rank_pages(found: Sequence[Found], terms: Sequence[Term], rarity: Mapping[st
     total = sum(rarity.values()) or 1.0
     names = {term.text for term in terms}
     stems: dict[str, str] = {}
-    pages: dict[FilePage, list[tuple[float, Found, set[str]]]] = {}
-    titles: dict[FilePage, set[str]] = {}
+    pages: dict[int, list[tuple[float, Found, set[str]]]] = {}
+    titles: dict[int, set[str]] = {}
     for passage in found:
         score, seen, titled = _weigh(passage, names, rarity, stems)
-        pages.setdefault(passage.page, []).append((score, passage, seen))
-        titles[passage.page] = titled
+        pages.setdefault(passage.page.id, []).append((score, passage, seen))
+        titles[passage.page.id] = titled
     settled = not names & _OF_NEWS  # what is new somewhere is seldom where a thing is described
     hits: list[Hit] = []
-    for page, passages in pages.items():
+    for id, passages in pages.items():
         passages.sort(key=lambda item: (-item[0], item[1].number))
-        covered = set().union(*(seen for _, _, seen in passages[:30]), titles[page])
-        title_words = max(1, len(_WORD.findall(passages[0][1].title)))
-        in_title = sum(rarity[name] for name in titles[page])
-        score = passages[0][0] + sum(item[0] * 0.3 / place for place, item in enumerate(passages[1:4], 2))
-        score *= 0.3 + (sum(rarity[name] for name in covered) / total)
-        score += in_title * (0.6 + 1.2 * min(1.0, len(titles[page]) / title_words))
+        page, titled = passages[0][1].page, titles[id]
+        covered = titled.union(*[seen for _, _, seen in passages[:30]])
+        score = passages[0][0] + sum([item[0] * 0.3 / place for place, item in enumerate(passages[1:4], 2)])
+        score *= 0.3 + (sum([rarity[name] for name in covered]) / total)
+        if titled:
+            title_words = max(1, len(_WORD.findall(passages[0][1].title)))
+            score += sum([rarity[name] for name in titled]) * (0.6 + 1.2 * min(1.0, len(titled) / title_words))
         if len(covered) == len(names):
             score *= 1.15
         if settled and _NEWS.search(unmarked(passages[0][1].title)):
@@ -137,9 +138,9 @@ def _weigh(
     titled = {term for _, term in _matched(passage.title, names, stems)}
     prose = 0.8 if _is_list(passage.text) else 1.0
     length = 0.7 + 0.3 * min(2.0, len(passage.text) / 400)
-    score = sum(rarity.get(term, 0.0) * count / (count + 0.5 * length) for term, count in counts.items())
+    score = sum([rarity.get(term, 0.0) * count / (count + 0.5 * length) for term, count in counts.items()])
     near = {(a[1], b[1]) for a, b in pairwise(order) if a[1] != b[1] and b[0] - a[0] < len(a[1]) + 16}
-    score += 0.25 * sum(min(rarity.get(a, 0.0), rarity.get(b, 0.0)) for a, b in near)
+    score += 0.25 * sum([min(rarity.get(a, 0.0), rarity.get(b, 0.0)) for a, b in near])
     return prose * score, set(counts) & names, titled & names
 
 
@@ -149,15 +150,17 @@ def _is_list(text: str) -> bool:
     return len(words) > 15 and sum(map(_EMPTY.__contains__, words)) * 12 < len(words)
 
 
-def _matched(text: str, names: set[str], stems: dict[str, str]) -> Iterator[tuple[int, str]]:
+def _matched(text: str, names: set[str], stems: dict[str, str]) -> list[tuple[int, str]]:
     """The terms that the marked words of a text match, with the place of each."""
-    for match in _MARK.finditer(text):
+    found: list[tuple[int, str]] = []
+    for match in _MARK.finditer(text) if "\x02" in text else ():
         for word in _WORD.findall(match[1]):
-            if _UNSPACED.search(word):  # pairs that overlap are marked as one
+            if not word.isascii() and _UNSPACED.search(word):  # pairs that overlap are marked as one
                 pairs = (word[at : at + 2] for at in range(max(1, len(word) - 1)))
-                yield from ((match.start(), pair) for pair in pairs if pair in names)
+                found += [(match.start(), pair) for pair in pairs if pair in names]
             elif term := _term(word, names, stems):
-                yield match.start(), term
+                found.append((match.start(), term))
+    return found
 
 
 def _term(word: str, names: set[str], stems: dict[str, str]) -> str:

@@ -20,6 +20,7 @@ import re
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, replace
+from functools import lru_cache
 from urllib.parse import urldefrag, urljoin, urlsplit
 
 from airoagent.child_processes import run_child, set_limits
@@ -57,6 +58,7 @@ _ASKS = re.compile(r"\b(?:enable|activate|turn on|requires?|needs?|without)\b.{0
 _LARGE = 1_000_000  # bytes, and
 _MANY_TAGS = 20_000  # tags, from which on a page of the web is read in a child process
 _SECONDS = 10  # of processor time for it
+_MOST_KEPT = 64_000  # bytes of a document whose reading is kept
 
 
 @frozen
@@ -97,7 +99,15 @@ def read_page(body: bytes, content_type: str, url: str) -> Page:
     of_web = not url.startswith("docs://")  # the user's documents are read as they were indexed
     if of_web and _is_large(body) and _kind(body, content_type, url)[0] in ("html", "xhtml"):
         return _read_apart(body, content_type, url)
-    return _page(_read(body, content_type, url, of_web=of_web), url)
+    if of_web or len(body) > _MOST_KEPT:
+        return _page(_read(body, content_type, url, of_web=of_web), url)
+    return _kept_page(body, content_type, url)
+
+
+@lru_cache(maxsize=64)
+def _kept_page(body: bytes, content_type: str, url: str) -> Page:
+    """A document of the user's: many questions find the same ones."""
+    return _page(_read(body, content_type, url), url)
 
 
 def read_blocks(body: bytes, content_type: str, url: str) -> Reading:

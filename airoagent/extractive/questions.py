@@ -89,17 +89,27 @@ class Question:
     def is_answer_like(self, sentence: str) -> bool:
         """Whether a sentence has something of the form that is asked for, besides the question's own words."""
         if self.form == "name":
-            own = set(map(fold, words(self.text)))
+            own = _folded(self.text)
             return any(fold(found[0]) not in own for found in _NAME.finditer(sentence))
         if self.form == "number":
-            unit = next((units for asked, units in _UNITS if re.search(asked, self.text, re.IGNORECASE)), _NUMBER)
-            return bool(_NUMBER.search(sentence) and unit.search(sentence))
+            return bool(_NUMBER.search(sentence) and _unit(self.text).search(sentence))
         return self.form == "date" and _DATE.search(sentence) is not None
 
     def may_be_answered(self, sentence: str) -> bool:
         """Whether a sentence could answer: where a number or a time is asked for, not without any word of one."""
         patterns = {"number": (_NUMBER,), "date": (_DATE, _NUMBER, _TIME)}.get(self.form, ())
         return not patterns or any(pattern.search(sentence) for pattern in patterns)
+
+
+@lru_cache(maxsize=64)
+def _folded(text: str) -> frozenset[str]:
+    return frozenset(map(fold, words(text)))
+
+
+@lru_cache(maxsize=64)
+def _unit(question: str) -> re.Pattern[str]:
+    """What a number that answers a question comes with."""
+    return next((units for asked, units in _UNITS if re.search(asked, question, re.IGNORECASE)), _NUMBER)
 
 
 _SUMMARY = re.compile(

@@ -14,6 +14,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
+from functools import lru_cache
 from textwrap import wrap
 
 from airoagent.extractive.questions import Question, has_name, read_question
@@ -32,6 +33,7 @@ _MOST, _LONGEST = 90, 700
 _EVEN, _TITLE, _ABOVE, _BEFORE, _FORM = 1.0, 0.8, 0.5, 0.4, 0.25
 _NEXT, _OTHER = 0.35, 0.6
 _LEAST, _OWN, _REACH = 0.33, 0.6, 3
+_MOST_KEPT = 30_000  # characters of a block whose lines are kept: many questions find the same pages
 
 
 @frozen
@@ -211,8 +213,17 @@ _POINTER = re.compile(r"\W*(?:see also|see the page|read more|more about|back to
 _PROSE = re.compile(r"[.!?…。！？:][\"'”’)\]]*$| \| |^[-*•|#]")
 
 
-def _lines(block: ContextBlock, number: int) -> Iterator[_Line]:
+def _lines(block: ContextBlock, number: int) -> tuple[_Line, ...]:
     """What may be quoted of a block: its sentences, list items and table rows, but not its headings."""
+    return _kept_lines(block, number) if len(block.text) <= _MOST_KEPT else tuple(_each_line(block, number))
+
+
+@lru_cache(maxsize=64)
+def _kept_lines(block: ContextBlock, number: int) -> tuple[_Line, ...]:
+    return tuple(_each_line(block, number))
+
+
+def _each_line(block: ContextBlock, number: int) -> Iterator[_Line]:
     title = _title(block)
     heading, header = "", ""
     lines = [line for raw in unwrapped(block.text).split("\n") if not _RULE.match(line := raw.strip())]

@@ -116,6 +116,7 @@ def own_text(text: str) -> str:
 _SHORTEST_LOOP = 360  # characters, about a hundred tokens
 _LONGEST_PERIOD = 320
 _TIMES = 3
+_KEY = 40  # characters of the end that are looked for
 _COUNTER = re.compile(r"(?::evidence\d+:|#E\d+)\s*=|^\d+[.)](?= )", re.MULTILINE)
 
 
@@ -134,9 +135,12 @@ def repeats_from(text: str) -> int | None:
 def _same_text(text: str) -> int | None:
     window = text[-_TIMES * _LONGEST_PERIOD * 2 :]
     tail = _COUNTER.sub("=", window)
-    for period in range(1, _LONGEST_PERIOD + 1):
+    end = tail[-_KEY:]
+    found = len(tail) - len(end)
+    while (found := tail.rfind(end, 0, found + len(end) - 1)) >= 0:  # what repeats has its end once a period
+        period = len(tail) - len(end) - found
         length = max(_SHORTEST_LOOP, _TIMES * period)
-        if length > len(tail):
+        if period > _LONGEST_PERIOD or length > len(tail):
             break
         if tail[-length + period :] != tail[-length:-period]:
             continue

@@ -281,8 +281,8 @@ def test_a_damaged_index_is_rebuilt(folder: Path, tmp_path: Path, documents: Doc
     assert urls(documents, "otters") == ["docs://zoo/otters.html"]
 
 
-def test_a_locked_index_is_gone_round(folder: Path, tmp_path: Path, documents: Documents) -> None:
-    documents.refresh()
+def test_a_locked_index_is_gone_round(folder: Path, tmp_path: Path) -> None:
+    Documents([folder], tmp_path / "cache").refresh()
     holder = sqlite3.connect(index_file(tmp_path), isolation_level=None)
     try:
         holder.execute("PRAGMA locking_mode=EXCLUSIVE")
