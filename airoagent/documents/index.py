@@ -350,6 +350,6 @@ def _best(base: sqlite3.Connection, expression: str, limit: int) -> tuple[Found,
     found: list[Found] = []
     for rowid, title, headings, text, sheet in rows:
         page = pages.get(rowid >> _SHIFT) or FilePage(rowid >> _SHIFT, b"", "", 0.0)
-        number = rowid & ((1 << _SHIFT) - 1)
-        found.append(Found(page, number, *(str(column).replace(_GAP, "") for column in (title, headings, text)), sheet))
+        title, headings, text = (str(column).replace(_GAP, "") for column in (title, headings, text))
+        found.append(Found(page, rowid & ((1 << _SHIFT) - 1), title, headings, text, sheet))
     return tuple(found)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from airoagent import Agent, ScriptedModel, parse_plan
 from airoagent.models.catalog import open_model
 from airoagent.recorded.forecast import Habits, forecast, learned
 from airoagent.records.run_record import Run, read_trace
+from tests.benchmarks.bench_forecast import compare
 from tests.source import ROOT
 
 TRACES = [Run.from_events(read_trace(file.read_text().splitlines())) for file in sorted(ROOT.glob("plans/*.jsonl"))]
@@ -26,6 +28,14 @@ def test_a_plan_of_the_repository_takes_what_its_own_record_foretells(run: Run) 
     taken = reader.prompt_tokens + reader.completion_tokens
     assert found.usage.prompt_tokens + found.usage.completion_tokens == pytest.approx(taken, rel=0.5)
     assert found.notes == ()
+
+
+def test_the_documentation_has_the_errors_that_the_benchmark_prints(capsys: pytest.CaptureFixture[str]) -> None:
+    compare(TRACES, MODEL)
+    printed = re.findall(r"off by (\d+) %", capsys.readouterr().out)
+    page = (ROOT / "docs/explanation/limits.md").read_text(encoding="utf-8")
+    (row,) = (line for line in page.splitlines() if line.startswith("| the six plans of the repository |"))
+    assert re.findall(r"(\d+) %", row) == printed
 
 
 def test_the_slow_chain_decides_the_time() -> None:
