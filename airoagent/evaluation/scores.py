@@ -253,4 +253,4 @@ def paired(first: Sequence[Result], second: Sequence[Result], name: str = "holds
         raise UsageError("the two results have no question in common", "compare results of the same file")
     draw, seen = random.Random(0), abs(sum(gains))
     as_large = sum(abs(sum(gain * draw.choice((-1, 1)) for gain in gains)) >= seen for _ in range(_ROUNDS))
-    return _figure(gains), as_large / _ROUNDS
+    return _figure(gains), (as_large + 1) / (_ROUNDS + 1)  # what was seen is one of the rounds, so never 0
