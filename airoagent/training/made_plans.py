@@ -29,8 +29,14 @@ from airoagent.training.invented import (
     relations_of,
     subjects,
 )
-from airoagent.training.made_tools import SHIPPED, offered_tools, shipped_tools
-from airoagent.training.own_tools import is_own, own_tool_request, with_own_tools
+from airoagent.training.made_tools import (
+    SHIPPED,
+    is_own,
+    offered_tools,
+    own_tool_request,
+    shipped_tools,
+    with_own_tools,
+)
 
 __all__ = ["PLAN_SHAPES", "made_plan"]
 

@@ -17,13 +17,12 @@ from airoagent.plan.parser import parse_plan
 from airoagent.prompts.chat import Chat, Style, is_compact, plan_chat
 from airoagent.prompts.context_prompts import read_cited_answer, read_closed_context_prompt
 from airoagent.prompts.plan_prompts import read_plan_prompt
-from airoagent.training import made_calls
+from airoagent.training import made_examples as generator
 from airoagent.training.examples import Example, line_of, read_examples
-from airoagent.training.made_calls import made_call
-from airoagent.training.made_examples import made_examples
+from airoagent.training.made_examples import made_call, made_examples
 from airoagent.training.made_plans import PLAN_SHAPES, made_plan
 from airoagent.training.made_readings import NOT_TOLD, made_reading, passage_reading, read_passages, written_passages
-from airoagent.training.own_tools import own_tools
+from airoagent.training.made_tools import own_tools
 from tests.source import ROOT
 
 STYLES: tuple[Style, ...] = ("airoboros", "chat", "compact")
@@ -63,12 +62,12 @@ def test_a_plan_that_searches_also_reads_what_it_found_and_keeps_the_numbers_and
 
 
 def test_every_request_fills_what_its_function_requires_and_says_each_value_or_implies_it() -> None:
-    known, requests, _ = made_calls._functions()
+    known, requests, _ = generator._functions()
     assert len(known) > 200
     for function in known:
         needed = {param.name for param in function.params if param.required}
         for template in requests[function.name]:
-            request, params = made_calls._request(Random(template), function, template)
+            request, params = generator._request(Random(template), function, template)
             assert needed <= set(params) <= {param.name for param in function.params}, template
             assert "{" not in request
             texts = [value for value in params.values() if isinstance(value, str) and " => " not in template]
