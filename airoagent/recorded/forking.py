@@ -16,13 +16,21 @@ from airoagent.engine.provenance import plan_is_private, plan_is_trusted
 from airoagent.engine.recorder import StartingPoint
 from airoagent.engine.session import Session, Watch
 from airoagent.errors import StoreError, UsageError
-from airoagent.events import Evidence, Origin, StepFinished
+from airoagent.events import Evidence, Origin, StepFailed, StepFinished
 from airoagent.models.base import Model
 from airoagent.models.catalog import open_model
 from airoagent.plan.parser import parse_plan
 from airoagent.plan.plans import Plan
 from airoagent.plan.steps import Step
-from airoagent.recorded.history import RecordedStep, dependents, model_steps, parsed_text, purpose_of, recorded_steps
+from airoagent.recorded.history import (
+    RecordedStep,
+    dependents,
+    error_of,
+    model_steps,
+    parsed_text,
+    purpose_of,
+    recorded_steps,
+)
 from airoagent.records.run_record import Run
 from airoagent.toolbox.tool import Tool, Toolbox
 
@@ -39,7 +47,7 @@ def recall_from(
     """How a new run looks up evidence in its parent's record.
 
     Steps in ``again`` are never recalled, ``given`` holds evidence set by hand, and steps in ``frozen`` keep their
-    evidence whatever their input has become.
+    evidence, or their failure, whatever their input has become.
     """
     given = given or {}
     # A run that was resumed while its plan was written has forgotten what was found for the part written first.
@@ -51,6 +59,8 @@ def recall_from(
             if step.id in given:
                 return Evidence(step.id, step.tool, given[step.id], note="set by hand"), "record"
             then = steps.get(step.id)
+            if step.id in frozen and then is not None and isinstance(then.end, StepFailed):
+                raise error_of(then.end.failure)
             if step.id in again or then is None or not isinstance(then.end, StepFinished) or then.tool != step.tool:
                 return None
             if step.id in frozen:

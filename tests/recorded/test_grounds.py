@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from airoagent import Agent, Chunk, Prompt, ScriptedModel, StoreError, ToolOutput, parse_plan, tool
+from airoagent import Agent, Chunk, Policy, Prompt, ScriptedModel, StoreError, ToolError, ToolOutput, parse_plan, tool
 from airoagent.engine.sync import run_in_thread
 from airoagent.events import Source
 from airoagent.recorded.grounds import bisect, first_flip, why
@@ -88,6 +88,25 @@ def test_bisect_names_the_evidence_that_the_answer_hangs_on_and_calls_no_tool(tm
     store = Store(tmp_path / "runs.sqlite3")
     assert [row.id for row in store.list()] == [run.id]
     store.close()
+
+
+def test_bisect_does_not_call_a_tool_again_that_failed_in_the_run(tmp_path: Path) -> None:
+    calls: list[str] = []
+
+    @tool
+    async def broken(text: str) -> str:
+        """Fails."""
+        calls.append(text)
+        raise ToolError("it is down")
+
+    plan = ":evidence0: = look[a]\n:evidence1: = broken[b]\n:evidence2: = look[:evidence1:]\nAnswer: :evidence0:\n"
+    agent = Agent(
+        ScriptedModel([]), [look, broken], store=tmp_path / "runs.sqlite3", policy=Policy(on_error="skip", retries=0)
+    )
+    run = agent.execute(parse_plan(plan, agent.known_tools), question="q")
+    assert run.status == "done" and calls == ["b"]
+    (trial,) = run_in_thread(lambda: bisect(agent.session, run.id))
+    assert trial.flips and calls == ["b"]
 
 
 def test_a_difference_names_the_steps_and_what_of_them_differs(tmp_path: Path) -> None:
