@@ -77,18 +77,9 @@ def _checked(text: str, hint: str) -> str:
 
 
 async def choose_calls(
-    ask: Ask,
-    input: str,
-    functions: Functions,
-    format: Format,
-    retries: int,
-    recorder: Recorder,
-    read: Callable[[str, bool], tuple[Call, ...]] | None = None,
+    ask: Ask, input: str, functions: Functions, format: Format, retries: int, recorder: Recorder
 ) -> tuple[Call, ...]:
-    """What the model wants called; CallError when it cannot be used, after ``retries`` rounds of asking again.
-
-    ``read`` reads the calls in place of `parse_calls`; it gets the text and whether that was cut off.
-    """
+    """What the model wants called; CallError when it cannot be used, after ``retries`` rounds of asking again."""
     from airoagent.calls.call_grammar import call_grammar
     from airoagent.calls.call_parser import call_prompt, parse_calls
     from airoagent.calls.functions import call_schema
@@ -105,10 +96,7 @@ async def choose_calls(
         completion = await ask(prompt, "call", grammar, heard=lambda text: recorder(PlanText(text)))
         recorder(PlanText(text="\n"))
         recorder(PlanWritten(text=completion.text))
-        truncated = completion.finish != "stop"
-        if read is not None:
-            return read(completion.text, truncated)
-        return parse_calls(completion.text, functions, format, truncated=truncated)
+        return parse_calls(completion.text, functions, format, truncated=completion.finish != "stop")
 
     return await until_usable(written, call_prompt(input, functions, format, style, form), retries, recorder, format)
 

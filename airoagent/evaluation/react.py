@@ -15,7 +15,7 @@ from airoagent.agent import Agent
 from airoagent.engine.policy import Ask
 from airoagent.engine.recorder import Recorder, StartingPoint
 from airoagent.engine.scheduler import Execution
-from airoagent.engine.session import Session, Watch, asked_question
+from airoagent.engine.session import Session, asked_question
 from airoagent.errors import LimitReached, UsageError
 from airoagent.plan.plans import Plan
 from airoagent.plan.steps import Step
@@ -34,7 +34,7 @@ _ROOM = 256  # tokens left for a turn
 _REFERENCE_SIGN = re.compile(r"[:：#＃$＄](?=\s*e(?:vidence)?\W*\d)", re.IGNORECASE)
 
 
-async def react(agent: Agent, question: str, *, watch: Watch | None = None) -> Run:
+async def react(agent: Agent, question: str) -> Run:
     """Answer a question turn by turn; a run without an answer after `MOST_TURNS` fails with LimitReached.
 
     The model observes failed calls, too. UsageError for the built-in model, which cannot follow the form.
@@ -67,7 +67,7 @@ async def react(agent: Agent, question: str, *, watch: Watch | None = None) -> R
 
     private = session.documents is not None or any(tool.private for tool in session.all_tools.values())
     start = StartingPoint(plan_trusted=False, plan_private=private)
-    return await session.run(asked_question(question), make, watch, start)
+    return await session.run(asked_question(question), make, None, start)
 
 
 async def _observed(session: Session, question: str, move: Move, steps: list[Step], execution: Execution) -> str:

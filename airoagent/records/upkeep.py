@@ -13,7 +13,7 @@ import shutil
 import sqlite3
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any
@@ -137,7 +137,7 @@ def _pragma(store: Store, name: str) -> int:
 # Repair --------------------------------------------------------------------------------------------------------------
 
 
-def repair(path: Path, progress: Callable[[int, int], None] = lambda done, total: None) -> Repaired | None:
+def repair(path: Path) -> Repaired | None:
     """Write the store again from the events that can be read; None where nothing is wrong with it.
 
     A run is kept up to its first damaged event, and can be resumed from there. All is read from a copy, so the damaged
@@ -149,7 +149,7 @@ def repair(path: Path, progress: Callable[[int, int], None] = lambda done, total
         with tempfile.TemporaryDirectory(prefix=f"{path.name}.repair-", dir=path.parent) as scratch:
             # The file is opened here once, and closed last: closing it ends the lock that `_held` has on it.
             with path.open("rb") as raw, _held(path, Path(scratch)):
-                saved = _save(path, raw, Path(scratch), progress)
+                saved = _save(path, raw, Path(scratch))
             if saved is None:
                 return None
             aside = path.with_name(f"{path.name}.damaged-{time.strftime('%Y%m%d-%H%M%S')}")
@@ -189,7 +189,7 @@ def _held(path: Path, scratch: Path) -> Iterator[None]:
         yield
 
 
-def _save(path: Path, raw: IO[bytes], scratch: Path, progress: Callable[[int, int], None]) -> Repaired | None:
+def _save(path: Path, raw: IO[bytes], scratch: Path) -> Repaired | None:
     """Write what can be read into a new store in ``scratch``; None where nothing is damaged."""
     log = path.with_name(path.name + "-wal")
     with (scratch / "copy").open("w+b") as copy:
@@ -202,7 +202,7 @@ def _save(path: Path, raw: IO[bytes], scratch: Path, progress: Callable[[int, in
                 return None
             with contextlib.closing(salvage(copy)) as rest:
                 ids = list(dict.fromkeys((*ids, *_ids(rest))))
-                kept, events = _copy(old, rest, ids, scratch / _NEW, progress)
+                kept, events = _copy(old, rest, ids, scratch / _NEW)
     cut = tuple(id for id, whole in kept.items() if not whole)
     return Repaired(len(kept) - len(cut), cut, tuple(id for id in ids if id not in kept), events, path)
 
@@ -253,9 +253,7 @@ def _read(old: sqlite3.Connection, run: str) -> tuple[list[Event], bool]:
     return reading.events, bool(reading.events)
 
 
-def _copy(
-    old: sqlite3.Connection, rest: sqlite3.Connection, ids: list[str], path: Path, progress: Callable[[int, int], None]
-) -> tuple[dict[str, bool], int]:
+def _copy(old: sqlite3.Connection, rest: sqlite3.Connection, ids: list[str], path: Path) -> tuple[dict[str, bool], int]:
     """Write the runs whose start can be read into a new store; whether each is whole, and the number of events.
 
     A run that SQLite does not read to its end is taken from ``rest`` if more of it is there.
@@ -264,7 +262,7 @@ def _copy(
     count = 0
     new = Store(path)
     try:
-        for number, id in enumerate(ids):
+        for id in ids:
             events, whole = _read(old, id)
             if not whole:
                 more, _ = _read(rest, id)
@@ -274,7 +272,6 @@ def _copy(
                 new.write_run(id, events, _beside(old, id) or _beside(rest, id))
                 kept[id] = whole
                 count += len(events)
-            progress(number + 1, len(ids))
         with new.connection("the new store cannot be checked") as db:
             sound = db.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
         if not sound:

@@ -133,7 +133,7 @@ def stems(text: str) -> list[str]:
     return [stem(word) for word in words(text) if word.lower() not in STOP_WORDS]
 
 
-def query_stems(text: str, most: int = 32) -> list[str]:
+def query_stems(text: str) -> list[str]:
     """The stems a query searches for, each once; its stop words only where there is nothing else."""
     said = stems(text) or [stem(word) for word in words(text)]
-    return list(dict.fromkeys(one for one in said if len(one) > 1 or not one.isascii() or one.isdigit()) or said)[:most]
+    return list(dict.fromkeys(one for one in said if len(one) > 1 or not one.isascii() or one.isdigit()) or said)[:32]

@@ -28,13 +28,7 @@ _TOKENIZER: Final = re.compile(
 
 
 def quantize(
-    source: Path,
-    destination: Path,
-    *,
-    name: str = "",
-    device: Device = "auto",
-    check_memory: bool = True,
-    progress: Progress | None = None,
+    source: Path, destination: Path, *, name: str = "", device: Device = "auto", progress: Progress | None = None
 ) -> Checkpoint:
     """Load the model in ``source`` in NF4 and save it in ``destination``, which must not be there yet.
 
@@ -52,7 +46,7 @@ def quantize(
             f"{checkpoint.name} is an adapter", "quantize its base model, and name that with -o base FOLDER"
         )
     _room(checkpoint, destination)
-    check(checkpoint, device=device, bits=4, check_memory=check_memory)
+    check(checkpoint, device=device, bits=4, check_memory=True)
     destination.parent.mkdir(parents=True, exist_ok=True)
     part = destination.with_name(f".{destination.name}.part")
     shutil.rmtree(part, ignore_errors=True)
