@@ -292,6 +292,7 @@ def _program_address(program: str) -> str:
     address = os.environ.get(variable, "").strip().rstrip("/") or "127.0.0.1"
     scheme, _, host = address.rpartition("://")
     host = host.replace("0.0.0.0", "127.0.0.1", 1)  # noqa: S104 - where it listens, not where we do
+    host = f"127.0.0.1{host}" if host.startswith(":") else host
     return f"{scheme or 'http'}://{host}" + ("" if re.search(r":\d+$", host) or scheme == "https" else f":{port}")
 
 

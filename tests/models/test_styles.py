@@ -221,6 +221,8 @@ def test_a_model_of_ollama_is_found_where_its_variable_says(form: str, monkeypat
 def test_a_program_that_is_not_running_is_named_with_its_usual_address(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OLLAMA_HOST", "0.0.0.0")
     assert ":11434" in open_model("ollama:qwen3").info.note
+    monkeypatch.setenv("OLLAMA_HOST", ":8080")  # Ollama reads a port alone as one of this machine
+    assert "//127.0.0.1:8080" in open_model("ollama:qwen3").info.note
     assert "//127.0.0.1:1234" in open_model("lmstudio:qwen3").info.note
 
 
