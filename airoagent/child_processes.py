@@ -19,8 +19,6 @@ from typing import IO
 
 from airoagent.background import note_child
 
-__all__ = ["Child", "run_child", "set_limits", "start_child"]
-
 _SPACE = 1024**3  # bytes of address space
 _PATIENCE = 2  # seconds by the clock for each of processor time: a busy machine gives a process its half
 _WRITTEN = 32 * 1024**2  # bytes a child may write

@@ -9,8 +9,6 @@ from pathlib import Path
 
 from airoagent.errors import MissingExtra
 
-__all__ = ["has", "install", "require"]
-
 
 def has(module: str) -> bool:
     """Whether a module can be imported; only the packages above it are."""

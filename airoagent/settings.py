@@ -26,23 +26,6 @@ from airoagent.errors import UsageError
 from airoagent.frozen import frozen
 from airoagent.textfiles import expanded, read_text
 
-__all__ = [
-    "Declared",
-    "Group",
-    "McpServer",
-    "Settings",
-    "cache_folder",
-    "config_folder",
-    "declared_settings",
-    "load_settings",
-    "mcp_server",
-    "private_file",
-    "private_folder",
-    "state_folder",
-    "store_file",
-    "strange_variables",
-]
-
 _SWITCH = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
 
 

@@ -19,20 +19,6 @@ from typing import Any
 
 from airoagent.errors import AiroError, UsageError
 
-__all__ = [
-    "MOST",
-    "MOST_TRACE",
-    "decoded",
-    "expanded",
-    "is_folder",
-    "open_flags",
-    "opened",
-    "read_bytes",
-    "read_text",
-    "set_blocking",
-    "shown_path",
-]
-
 MOST = 16 * 1024 * 1024  # bytes; what one evidence may have
 MOST_TRACE = 256 * 1024 * 1024  # a run with all its evidence
 _PATIENCE = 3.0  # seconds for a writer to open a pipe

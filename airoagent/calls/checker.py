@@ -19,8 +19,6 @@ from airoagent.calls.scalars import INTEGER, MOST_DIGITS, NUMBER, Json, Path, Pl
 from airoagent.calls.spelling import nearest, spelled
 from airoagent.errors import Diagnostic
 
-__all__ = ["Checker"]
-
 Locate = Callable[[Path], tuple[int, int]]
 """Path -> line and column, both from 1."""
 

@@ -17,8 +17,6 @@ from dataclasses import dataclass, field
 from airoagent.calls.scalars import EXACT, NUMBER, Json, Path, Stop, read_word
 from airoagent.findings import Finding
 
-__all__ = ["MOST_DEPTH", "Value", "is_raw", "members_of", "read_value", "read_values"]
-
 MOST_DEPTH = 64
 
 

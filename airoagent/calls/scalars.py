@@ -11,8 +11,6 @@ from typing import Any
 
 from airoagent.findings import Finding
 
-__all__ = ["EXACT", "INTEGER", "MOST_DIGITS", "NUMBER", "Json", "Path", "Plain", "Stop", "read_word", "untyped"]
-
 MOST_DIGITS = 4300
 """Digits a number may have: as many as Python itself reads and writes, since both take quadratic time."""
 

@@ -18,8 +18,6 @@ from airoagent.calls.scalars import Json
 from airoagent.calls.specs import param_of_schema
 from airoagent.errors import CallError, Diagnostic, UsageError
 
-__all__ = ["function_of", "python_arguments"]
-
 _SIMPLE: dict[Any, dict[str, Json]] = {
     str: {"type": "string"},
     int: {"type": "integer"},

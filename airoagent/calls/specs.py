@@ -34,8 +34,6 @@ from airoagent.calls.scalars import Json, Path, Plain, untyped
 from airoagent.calls.yaml_text import Places, write_yaml
 from airoagent.errors import Diagnostic, UsageError
 
-__all__ = ["FORM", "functions_of", "functions_yaml", "param_of_schema"]
-
 _KINDS: dict[str, Kind] = {
     **{kind: kind for kind in get_args(Kind)},
     **dict.fromkeys(("str", "text", "char"), "string"),

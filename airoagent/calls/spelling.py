@@ -17,8 +17,6 @@ import difflib
 import re
 from collections.abc import Iterable
 
-__all__ = ["Spellings", "nearest", "spelled", "spellings"]
-
 _SEPARATORS = str.maketrans("", "", " _-./\\\t\n\u00a0")
 _TAIL = re.compile(r"(?:\(\s*\)|:[0-9]{1,4})\Z")
 _SCOPE = re.compile(r"[.:/]")

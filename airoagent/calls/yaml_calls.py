@@ -16,8 +16,6 @@ from airoagent.calls.scalars import Json, Path, untyped
 from airoagent.calls.yaml_text import Places, Unreadable, read_documents
 from airoagent.errors import Diagnostic
 
-__all__ = ["CallText", "read_yaml_documents"]
-
 
 @dataclass(slots=True)
 class CallText:

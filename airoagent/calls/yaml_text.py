@@ -20,8 +20,6 @@ from typing import Any
 from airoagent.calls.json_text import MOST_DEPTH
 from airoagent.calls.scalars import Json, Path, Plain, untyped
 
-__all__ = ["MOST_CHARACTERS", "Places", "Unreadable", "read_documents", "scalar_text", "write_yaml"]
-
 MOST_CHARACTERS = 256 * 1024
 
 Places = dict[Path, tuple[int, int]]

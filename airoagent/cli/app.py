@@ -20,8 +20,6 @@ from airoagent.textfiles import shown_path
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
-__all__ = ["EXIT_CODES", "VERBS", "cli", "run"]
-
 # Verb -> the module of its command, `VERB_command`, imported only when it is used; and its line in `airo --help`.
 VERBS = {
     "ask": ("asking", "Answer a question: plan, run the steps, print the answer. Same as `airo QUESTION`."),

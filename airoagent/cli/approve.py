@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from airoagent.plan.steps import Step
     from airoagent.toolbox.tool import Tool
 
-__all__ = ["agreed", "approver"]
-
 _SHOWN = 500  # characters of an input
 _KEYS = "y: yes, n: no, a: always (do not ask about {tool} again), e: edit the input first"
 

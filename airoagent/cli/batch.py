@@ -32,8 +32,6 @@ if TYPE_CHECKING:
     from airoagent.agent import Agent
     from airoagent.records.store import Store
 
-__all__ = ["batch_command"]
-
 _PATIENCE = 20.0  # seconds for a process that was killed to release its runs
 
 

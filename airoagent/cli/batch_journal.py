@@ -25,8 +25,6 @@ from airoagent.cli.batch_questions import Asked
 from airoagent.errors import NOT_ANSWERED, UsageError
 from airoagent.textfiles import open_flags, set_blocking
 
-__all__ = ["Journal", "Output", "Row", "code_of", "open_output"]
-
 Row = dict[str, Any]
 
 

@@ -34,8 +34,6 @@ if TYPE_CHECKING:
     from airoagent.agent import Agent
     from airoagent.records.run_record import Run
 
-__all__ = ["Here", "Job", "Lost", "Pool", "actors", "connected", "failed_row", "jobs", "serve"]
-
 _STARTS = 3  # attempts to start a process, in a row
 _GRACE = 2.0  # seconds for a process to end
 

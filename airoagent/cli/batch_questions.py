@@ -18,8 +18,6 @@ from airoagent.errors import UsageError
 from airoagent.frozen import frozen
 from airoagent.textfiles import MOST, decoded, opened
 
-__all__ = ["Asked", "open_questions", "read_questions"]
-
 _LONGEST = 1024 * 1024  # bytes of a line
 _PATIENCE = 100  # lines without a question at the start of a file before it is refused
 

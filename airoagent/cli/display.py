@@ -45,8 +45,6 @@ from airoagent.events import (
 if TYPE_CHECKING:
     from rich.console import ConsoleRenderable
 
-__all__ = ["Display", "located", "make_display", "plain", "suspended"]
-
 
 def plain(text: str, limit: int = 0) -> str:
     """Text without control and format characters, which could command a terminal; on one line if cut to a limit."""

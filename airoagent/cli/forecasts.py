@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from airoagent.recorded.forecast import Forecast, Habits
     from airoagent.settings import Settings
 
-__all__ = ["asking_above", "forecast_json", "forecast_lines", "print_dry_run"]
-
 _RUNS = 60  # newest runs on record, from which the forecast learns
 
 

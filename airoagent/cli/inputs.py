@@ -34,21 +34,6 @@ if TYPE_CHECKING:
     from airoagent.records.store import Store
     from airoagent.toolbox.tool import Toolbox
 
-__all__ = [
-    "bundled_plan",
-    "context_of",
-    "edited_text",
-    "is_run",
-    "load_run",
-    "load_trace",
-    "named_values",
-    "open_store",
-    "read_plan",
-    "read_stdin",
-    "text_of",
-    "words_or_stdin",
-]
-
 
 _PATIENCE = 3.0  # seconds for the first byte
 

@@ -30,8 +30,6 @@ if TYPE_CHECKING:
     from airoagent.records.run_record import Run
     from airoagent.settings import Settings
 
-__all__ = ["LaunchSettings", "agent_for", "launch_flags", "make_agent", "read_launch_settings"]
-
 
 @frozen
 class LaunchSettings:

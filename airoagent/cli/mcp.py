@@ -21,8 +21,6 @@ from airoagent.textfiles import read_text
 if TYPE_CHECKING:
     from airoagent.settings import McpServer
 
-__all__ = ["mcp_command"]
-
 _config_option = click.option(
     "--config", "config_file", metavar="FILE", help="Use this config file instead of your own."
 )

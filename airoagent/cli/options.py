@@ -15,21 +15,6 @@ from airoagent.errors import UsageError
 from airoagent.frozen import frozen
 from airoagent.settings import Declared, Group, config_folder, declared_settings, load_settings
 
-__all__ = [
-    "SEARCH_RULE",
-    "SEARCH_SETTINGS",
-    "Rule",
-    "agent_options",
-    "all_flags",
-    "complete",
-    "continue_options",
-    "display_options",
-    "json_lines_option",
-    "list_group",
-    "refuses",
-    "setting_option",
-]
-
 F = TypeVar("F", bound=Callable[..., Any])
 
 

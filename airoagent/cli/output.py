@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from airoagent.records.run_record import Run
     from airoagent.settings import Settings
 
-__all__ = ["answer_text", "make_watch", "print_error", "print_run", "showing_question"]
-
 
 def answer_text(run: Run) -> str:
     """The answer, and below it its sources with the passages quoted."""

@@ -12,8 +12,6 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import unquote
 
-__all__ = ["Archive", "Parts", "UnreadableError", "attribute", "child_at", "value_at"]
-
 _UNPACKED = 64 * 1024 * 1024  # bytes
 
 Blocks = list[tuple[str, str, int]]

@@ -15,8 +15,6 @@ from airoagent.documents.read_text import Found, plain
 from airoagent.documents.rendering import Block
 from airoagent.errors import FetchError
 
-__all__ = ["PLACES", "READ", "TYPES", "read_binary", "read_kept", "write_kept", "write_record"]
-
 READ = "application/x-airoagent-read"
 """The content type of a file that has been read already (`write_kept`)."""
 

@@ -10,8 +10,6 @@ import codecs
 import contextlib
 import re
 
-__all__ = ["decode", "split_type"]
-
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8"),
     (codecs.BOM_UTF32_LE, "utf-32-le"),  # before UTF-16, whose mark it begins with

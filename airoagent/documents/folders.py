@@ -24,8 +24,6 @@ from airoagent.errors import FetchError, UsageError
 from airoagent.extras import install
 from airoagent.frozen import frozen
 
-__all__ = ["Entry", "Folder", "address", "content_type", "find_file", "most_bytes", "open_folders", "read_file", "scan"]
-
 _MOST_TEXT = 8 * 1024 * 1024  # bytes of a file of text: the rest is not read
 _MOST_BINARY = 64 * 1024 * 1024  # bytes of another file, which is of no use in part
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-__all__ = ["TITLE", "guard_of"]
-
 _WORDS = (
     r"just a moment\.\.\.|attention required! \| cloudflare|checking (?:if the site|your browser)|ddos-guard"
     r"|one moment, please|access denied|access to this page has been denied|are you (?:a robot|human)"

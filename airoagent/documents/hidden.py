@@ -12,9 +12,6 @@ from functools import lru_cache
 
 from airoagent.text.words import word_set
 
-__all__ = ["hidden_by_attributes", "hidden_by_style", "hidden_selectors"]
-
-
 # Class names that by convention mean "for screen readers only" or "not shown".
 _HIDDEN_CLASSES = word_set(
     "sr-only visually-hidden visuallyhidden screen-reader-text screen-reader-only screenreader-only offscreen "

@@ -17,8 +17,6 @@ from typing import Any
 from airoagent.documents.hidden import hidden_by_attributes, hidden_selectors
 from airoagent.text.words import word_set
 
-__all__ = ["Node", "Tree", "parse_html"]
-
 # Elements whose content is never shown as text of the page.
 _DROPPED = word_set(
     "script style template noscript noframes textarea svg canvas iframe object embed applet audio video map datalist "

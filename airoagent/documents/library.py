@@ -25,8 +25,6 @@ from airoagent.documents.ranking import Hit, Term, rank_pages, snippet, terms_of
 from airoagent.errors import FetchError, ToolError
 from airoagent.text import rank
 
-__all__ = ["Documents"]
-
 _CANDIDATES = 160  # passages of a folder that are weighed again
 _FREQUENT = 2_000  # passages of a folder from which on a word only ranks what rarer words find
 _COMMON = 20_000  # a word in more passages than this finds nothing by itself where the query has a rarer one

@@ -18,8 +18,6 @@ from airoagent.documents.rendering import BLOCKS, Block, heading_level
 from airoagent.errors import FetchError
 from airoagent.text.words import word_set
 
-__all__ = ["chosen", "prune"]
-
 _FURNITURE = frozenset({"nav", "footer", "aside", "dialog", "menu", "search", "header"})
 _ROLES = word_set(
     "navigation banner contentinfo complementary search dialog alertdialog alert menu menubar tablist toolbar tooltip"

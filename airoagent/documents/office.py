@@ -19,8 +19,6 @@ from airoagent.documents.archive import Archive, Blocks, Parts, UnreadableError,
 from airoagent.documents.binary_files import write_record
 from airoagent.documents.sheets import read_ods, read_xlsx
 
-__all__ = ["serve"]
-
 _CHARACTERS = 4_000_000
 _OLD = b"\xd0\xcf\x11\xe0"  # the container of Word 97, and of a newer file with a password
 

@@ -11,8 +11,6 @@ from airoagent.documents.binary_files import write_record
 from airoagent.errors import FetchError
 from airoagent.extras import has, install
 
-__all__ = ["MAGIC", "installed", "missing", "serve"]
-
 MAGIC = b"%PDF-"
 _PAGES = 2_000
 _CHARACTERS = 2_000_000

@@ -17,8 +17,6 @@ from airoagent.frozen import frozen
 from airoagent.text.sentences import sentences
 from airoagent.text.words import STOP_WORDS, UNSPACED, fold, word_set
 
-__all__ = ["Hit", "Term", "rank_pages", "snippet", "terms_of", "unmarked"]
-
 _EMPTY = STOP_WORDS | word_set(
     "give given name use happen happens happened called find explain describe list show get many much mean means"
 )

@@ -16,8 +16,6 @@ from typing import Any
 
 from airoagent.documents.rendering import Block, Kind
 
-__all__ = ["READERS", "Found", "article_body", "plain"]
-
 Found = tuple[str, tuple[Block, ...], list[tuple[str, str]]]
 
 _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")

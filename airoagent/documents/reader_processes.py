@@ -25,8 +25,6 @@ from airoagent.documents.read_page import read_blocks
 from airoagent.errors import FetchError
 from airoagent.frozen import frozen
 
-__all__ = ["Document", "read_document", "read_documents", "serve"]
-
 _BATCH = 64  # files read, and then written in one transaction
 _SLOW = 32  # files of text that are read while one is read that needs a process of its own
 _MANY = 400  # from this many files on, starting readers (a third of a second each) pays

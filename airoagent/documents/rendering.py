@@ -14,8 +14,6 @@ from airoagent.documents.html_tree import Node
 from airoagent.frozen import frozen
 from airoagent.text.words import word_set
 
-__all__ = ["BLOCKS", "Block", "Kind", "heading_level", "join_blocks", "render", "text_of"]
-
 BLOCKS = word_set(
     "#document html body address article aside blockquote center details dialog dd div dl dt fieldset figcaption "
     "figure footer form h1 h2 h3 h4 h5 h6 header hgroup hr legend li main nav menu ol p pre search section summary "

@@ -15,8 +15,6 @@ from typing import Any, Final
 
 from airoagent.documents.archive import Archive, Blocks, Parts, UnreadableError, attribute, child_at
 
-__all__ = ["read_ods", "read_xlsx"]
-
 _CHARACTERS: Final = 4_000_000
 _ROWS: Final = 1_000_000
 _COLUMNS: Final = 1_000

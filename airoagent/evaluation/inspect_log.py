@@ -16,8 +16,6 @@ from typing import Any
 from airoagent import __version__
 from airoagent.evaluation.scores import SHARES, Result, Summary, summary
 
-__all__ = ["inspect_log"]
-
 
 def inspect_log(name: str, model: str, results: Sequence[Result], began: float) -> dict[str, Any]:
     """The log of an evaluation that began at that time (seconds since 1970) and has just ended."""

@@ -25,8 +25,6 @@ from airoagent.errors import UsageError
 from airoagent.frozen import frozen
 from airoagent.textfiles import read_text
 
-__all__ = ["Question", "read_questions"]
-
 _MOST_FILE: Final = 512 * 1024 * 1024  # bytes; HotpotQA's training set is as large
 _MOST_TEXTS: Final = 10  # HotpotQA's number, and the limit of a question
 _FORM: Final = '{"question": "...", "answers": ["..."]}'

@@ -25,8 +25,6 @@ from airoagent.prompts.own_text import own_text
 from airoagent.prompts.react_prompts import STOP, Move, react_prompt, read_move
 from airoagent.records.run_record import Run
 
-__all__ = ["MOST_TURNS", "react"]
-
 MOST_TURNS = 8
 _OBSERVED = (1000, 500, 250, 100)  # characters of an observation; the first number that fits the window is used
 _ROOM = 256  # tokens left for a turn

@@ -14,8 +14,6 @@ from airoagent.evaluation.scores import SHARES, Result, Summary, shown_figure, s
 from airoagent.records.run_record import Run
 from airoagent.view.report import html_page, run_section, shown
 
-__all__ = ["bars", "score_page", "stacks"]
-
 Sets = Mapping[str, Sequence[Result]]
 
 _PARTS: Final = ("planner", "reader", "call")

@@ -30,19 +30,6 @@ from airoagent.events import AttemptFailed, PlanRefused, StepFailed
 from airoagent.frozen import frozen
 from airoagent.records.run_record import Run
 
-__all__ = [
-    "SHARES",
-    "Figure",
-    "Result",
-    "Summary",
-    "evaluate",
-    "paired",
-    "read_result",
-    "score",
-    "shown_figure",
-    "summary",
-]
-
 _ROUNDS: Final = 1000
 SHARES: Final = ("exact", "f1", "holds", "declined", "wrong", "valid", "hit")
 

@@ -10,8 +10,6 @@ from typing import Any, Final
 from airoagent.errors import UsageError
 from airoagent.frozen import frozen
 
-__all__ = ["PROMPT_OPTIONS", "Option", "choice", "number", "probability", "read_options", "text", "whole_number"]
-
 Reader = Callable[[str], Any]
 """Turns the text of an option into its value; ValueError says what the text has to be."""
 

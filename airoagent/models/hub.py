@@ -15,18 +15,6 @@ from pathlib import Path
 
 from airoagent.errors import ModelError
 
-__all__ = [
-    "LoadStopped",
-    "NotFetched",
-    "Progress",
-    "cache_folder",
-    "download",
-    "is_hub_name",
-    "offline",
-    "reason_of",
-    "snapshot",
-]
-
 Progress = Callable[[str, int, int], None]
 """Called with what is being done, how much of it is done, and how much there is."""
 

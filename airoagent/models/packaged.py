@@ -21,8 +21,6 @@ from airoagent.errors import ModelError
 from airoagent.frozen import frozen
 from airoagent.models.hub import Progress
 
-__all__ = ["PACKAGED", "PackagedModel", "downloaded_file", "packaged_adapter", "packaged_file", "pull_packaged"]
-
 
 @frozen
 class PackagedModel:

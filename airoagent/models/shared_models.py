@@ -20,8 +20,6 @@ from airoagent.models.hub import cache_folder, snapshot
 from airoagent.models.local.checkpoint import read_checkpoint
 from airoagent.models.local.shards import read_json
 
-__all__ = ["SharedModel", "ollama_file", "shared_models"]
-
 
 @frozen
 class SharedModel:

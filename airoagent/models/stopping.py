@@ -14,8 +14,6 @@ from airoagent.models.base import Chunk
 from airoagent.prompts.own_text import THOUGHTS_END, after_thoughts, thoughts_end
 from airoagent.prompts.wrappers import trim_completion
 
-__all__ = ["StopFilter", "ThoughtFilter", "bounded"]
-
 _TURNS = ("USER:", "ASSISTANT:")
 _MOST_TEXT = 4 * 1024 * 1024  # characters for one prompt, far more than any model can write in its window
 

@@ -12,8 +12,6 @@ from airoagent.prompts.chat import answer_chat
 from airoagent.prompts.context_prompts import ContextBlock
 from airoagent.prompts.context_window import Fitted, fit_blocks
 
-__all__ = ["Asks", "fit_to", "room_for"]
-
 _LEAST_PLAN: Final = 64  # tokens; a plan of one step has as many
 _LEAST_ANSWER: Final = 32
 

@@ -16,8 +16,6 @@ from airoagent.plan.repairs import find_reference, read_template
 from airoagent.plan.steps import Ref, Step, Template, circle, find_cycle
 from airoagent.plan.tool_names import ToolNames, is_model
 
-__all__ = ["Draft", "PlanLimits"]
-
 
 @frozen
 class PlanLimits:

@@ -15,8 +15,6 @@ from collections.abc import Iterable, Mapping
 from airoagent.events import Evidence
 from airoagent.plan.steps import Ref, Template
 
-__all__ = ["Evidence", "Filled", "fill", "fill_text", "text_of"]
-
 Filled = tuple[str | Evidence, ...]
 """A template whose references have become the evidence they name."""
 

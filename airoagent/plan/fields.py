@@ -17,8 +17,6 @@ from airoagent.plan.draft import Draft
 from airoagent.plan.frame import Frame
 from airoagent.plan.repairs import clean_input, read_arguments
 
-__all__ = ["INPUT_KEYS", "NUMBER_KEYS", "THOUGHT_KEYS", "TOOL_KEYS", "FieldReader"]
-
 TOOL_KEYS = frozenset({"tool", "tool name", "tool used", "action", "function", "api"})
 INPUT_KEYS = frozenset(
     {"input", "tool input", "action input", "function input", "query", "argument", "arguments", "parameters"}

@@ -22,17 +22,6 @@ from typing import Literal, NamedTuple
 from airoagent.findings import Finding
 from airoagent.plan.tool_names import ToolNames
 
-__all__ = [
-    "ASSIGNMENT_LINE",
-    "CLEAN_STEP",
-    "REACH",
-    "REFERENCE_HEAD",
-    "STATEMENT_LINE",
-    "Head",
-    "Heads",
-    "may_begin_statement",
-]
-
 REACH = 256
 """Characters a head may have, with what decorates it."""
 

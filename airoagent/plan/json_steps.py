@@ -18,8 +18,6 @@ from airoagent.calls.scalars import Stop
 from airoagent.plan.draft import Draft
 from airoagent.plan.frame import Frame
 
-__all__ = ["ObjectScanner", "ObjectSteps", "json_line", "looks_like_step"]
-
 _MOST_DEPTH = 32
 _STEPS_KEY = re.compile(r"[\"'](?:steps|plans?|tasks|actions|calls)[\"']\s{0,8}:\s{0,8}\[\Z", re.IGNORECASE)
 _TOOL_KEY = re.compile(r"[\"'](?:tool|tool_name|action|function)[\"']\s{0,8}:", re.IGNORECASE)

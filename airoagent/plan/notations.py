@@ -23,8 +23,6 @@ from airoagent.calls.yaml_text import Unreadable, read_documents
 from airoagent.plan.fields import INPUT_KEYS, NUMBER_KEYS, THOUGHT_KEYS, TOOL_KEYS
 from airoagent.prompts.own_text import THOUGHT_TAGS
 
-__all__ = ["ANSWER_KEYS", "Entry", "data_entries", "python_entries", "xml_entries"]
-
 ANSWER_KEYS = frozenset({"answer", "final answer", "the answer", "the final answer", "final"})
 _MOST_DEPTH = 32
 _NUMBER = re.compile(r"([0-9]{1,9})[^0-9]*\Z")

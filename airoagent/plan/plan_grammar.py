@@ -35,8 +35,6 @@ from functools import lru_cache
 
 from airoagent.prompts.grammar import Alt, Chars, Grammar, Piece, Rep, Rule, Seq, Text, Use, but, chars, optional
 
-__all__ = ["plan_grammar"]
-
 STEPS = 16
 THOUGHT = 400
 INPUT = 400

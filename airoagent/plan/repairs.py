@@ -18,8 +18,6 @@ from airoagent.findings import Finding
 from airoagent.plan.steps import Ref, Template
 from airoagent.prompts.own_text import NEXT_TURN
 
-__all__ = ["NOISE", "QUOTES", "clean_answer", "clean_input", "find_reference", "read_arguments", "read_template"]
-
 _NUMBER = r"([0-9]{1,9}+)(?![0-9])"
 # The character sets are ASCII on purpose: a reference may touch a CJK letter, but no ASCII word or number.
 _REFERENCE = re.compile(

@@ -31,8 +31,6 @@ from airoagent.plan.steps import Step
 from airoagent.plan.tool_names import ToolNames
 from airoagent.prompts.own_text import NEXT_TURN, after_thoughts, own_text
 
-__all__ = ["other_lines", "read_otherwise"]
-
 _BRACKETS = dict(zip("{<【「『〔《〈⟨｛[(（［", "}>】」』〕》〉⟩｝])）］", strict=True))
 _SPACE = " \t\r\xa0\u3000"  # no line break: each line is read by itself
 _LEAD = rf"[{_SPACE}>*_`•–+-]*+(?:(?:step ?)?(?P<lead>[0-9]{{1,4}})[.):])?[{_SPACE}*_`]*+"

@@ -22,8 +22,6 @@ from airoagent.plan.repairs import NOISE, clean_input, read_arguments
 from airoagent.plan.steps import Step
 from airoagent.prompts.own_text import THOUGHTS_BEGIN, closes_thoughts
 
-__all__ = ["StatementReader", "TextBuffer"]
-
 _IN_FRAME = re.compile(r"[\n:：\[(［（{>\]]")
 _IN_THOUGHTS = re.compile(r"[\n>\]]")
 _IN_OBJECT = re.compile(r"[\"'\\{}\[\]\n:：(（［]")

@@ -21,8 +21,6 @@ from functools import cached_property
 
 from airoagent.calls.spelling import Spellings, nearest, spelled, spellings
 
-__all__ = ["ALIASES", "ToolNames", "is_model"]
-
 ALIASES: tuple[frozenset[str], ...] = tuple(
     frozenset(names.split())
     for names in (

@@ -21,8 +21,6 @@ from airoagent.text.rank import bm25
 from airoagent.text.sentences import sentence_spans
 from airoagent.text.words import query_stems, stem, word_set, words
 
-__all__ = ["Fitted", "fit_blocks"]
-
 GAP = "\n[...]\n"
 
 _AIM = 240  # characters: sentences are put together until a passage has as many

@@ -17,8 +17,6 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from itertools import accumulate
 
-__all__ = ["harmless", "visible"]
-
 # Controls but for tab and newline (CR LF is one), half surrogates, and signs that change the direction of writing.
 _UNSEEN_CONTROLS = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]|\r(?!\n)"

@@ -12,21 +12,6 @@ from __future__ import annotations
 
 import re
 
-__all__ = [
-    "LONE_END",
-    "NEXT_TURN",
-    "THOUGHTS_BEGIN",
-    "THOUGHTS_END",
-    "THOUGHT_TAGS",
-    "Repeats",
-    "after_thoughts",
-    "closes_thoughts",
-    "own_text",
-    "repeats_from",
-    "starts_in_thoughts",
-    "thoughts_end",
-]
-
 THOUGHT_TAGS = "think|thinking|thoughts?|reasoning|reflection|scratchpad|seed:think"
 THOUGHTS_BEGIN = re.compile(
     rf"\s*+(?:<(?:{THOUGHT_TAGS})>|\[THINK\]|◁think▷"

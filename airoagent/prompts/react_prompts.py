@@ -16,8 +16,6 @@ from airoagent.frozen import frozen
 from airoagent.prompts.chat import Chat
 from airoagent.prompts.harmless import harmless
 
-__all__ = ["STOP", "Move", "react_prompt", "read_move"]
-
 STOP = ("Observation:", "\nQuestion:")
 """What ends a turn: the model does not write the rest."""
 

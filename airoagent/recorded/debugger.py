@@ -30,8 +30,6 @@ from airoagent.recorded.forking import edited, recall_from, step_id
 from airoagent.recorded.history import dependents, recorded_steps
 from airoagent.records.run_record import Run
 
-__all__ = ["Debugger"]
-
 E = TypeVar("E", StepStarted, StepFinished, ModelCalled)
 
 

@@ -19,8 +19,6 @@ from airoagent.recorded.history import model_tools, recorded_steps
 from airoagent.records.run_record import Run
 from airoagent.toolbox.tool import Tool
 
-__all__ = ["instruct_lines", "on_recorded_tools", "saved_plan"]
-
 
 def saved_plan(run: Run, params: Mapping[str, str] | None = None) -> str:
     """The run's plan as a plan file, with its question; ``params`` are words that become ``{name}``.

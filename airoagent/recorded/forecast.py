@@ -27,8 +27,6 @@ from airoagent.plan.tool_names import is_model
 from airoagent.prompts.context_prompts import ContextBlock, closed_context_prompt
 from airoagent.records.run_record import Run
 
-__all__ = ["Forecast", "Habits", "StepForecast", "ToolHabit", "forecast", "learned"]
-
 _NEW_CHARACTERS: Final = 1500  # of evidence by a tool without a record
 _NEW_WRITTEN: Final = 40  # tokens of an answer by a model without a record
 _NEW_SECONDS: Final = 1.0  # of a tool's own

@@ -34,8 +34,6 @@ from airoagent.recorded.history import (
 from airoagent.records.run_record import Run
 from airoagent.toolbox.tool import Tool, Toolbox
 
-__all__ = ["edited", "fork", "recall_from", "rerun", "step_id"]
-
 
 def recall_from(
     parent: Run,

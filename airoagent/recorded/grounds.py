@@ -17,8 +17,6 @@ from airoagent.recorded.forking import recall_from
 from airoagent.recorded.history import model_steps, recorded_steps
 from airoagent.records.run_record import Run
 
-__all__ = ["Ground", "Trial", "bisect", "first_flip", "why"]
-
 Change = Literal["remove", "swap"]
 
 

@@ -30,19 +30,6 @@ from airoagent.frozen import frozen
 from airoagent.plan.plans import Plan
 from airoagent.records.run_record import Run
 
-__all__ = [
-    "RecordedStep",
-    "dependents",
-    "error_of",
-    "model_steps",
-    "model_tools",
-    "parsed_text",
-    "purpose_of",
-    "read_plan",
-    "recorded_steps",
-    "written_plan",
-]
-
 
 @frozen
 class RecordedStep:

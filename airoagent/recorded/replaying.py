@@ -53,8 +53,6 @@ from airoagent.records.run_record import Run
 from airoagent.toolbox.tool import Tool, Toolbox
 from airoagent.web.fetch import Fetcher
 
-__all__ = ["areplay", "replay"]
-
 
 def replay(run: Run, *, watch: Watch | None = None) -> Run:
     """The run again, from its record; its answer (or failure) is the same to the byte. Nothing is recorded.

@@ -18,8 +18,6 @@ from airoagent.recorded.history import RecordedStep, parsed_text, purpose_of, re
 from airoagent.records.run_record import Run
 from airoagent.toolbox.tool import Toolbox
 
-__all__ = ["resume"]
-
 
 async def resume(session: Session, run: str | Run, *, watch: Watch | None = None) -> Run:
     """`airoagent.Agent.resume`."""

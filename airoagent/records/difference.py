@@ -10,8 +10,6 @@ from airoagent.events import StepFinished, StepStarted
 from airoagent.frozen import frozen
 from airoagent.records.run_record import Run
 
-__all__ = ["Difference", "StepDifference", "diff", "difference_lines"]
-
 Same = Literal["same", "changed", "only_a", "only_b"]
 
 

@@ -13,8 +13,6 @@ from airoagent.plan.drawing import draw_plan
 if TYPE_CHECKING:
     from airoagent.records.run_record import Run
 
-__all__ = ["run_html"]
-
 _LINE = 100  # characters of an input or an output that are shown
 _DRAWN = 60  # steps of a plan that is drawn
 _TONES = {"done": "#2c7a57", "failed": "#bd3b34", "skipped": "#8a8378", "not run": "#8a8378", "running": "#b7791f"}

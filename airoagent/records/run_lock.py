@@ -19,8 +19,6 @@ try:
 except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
-__all__ = ["Locks", "driver_name", "is_alive"]
-
 
 class Locks:
     """The locks that one open store holds, by run."""

@@ -15,8 +15,6 @@ from typing import IO
 
 from airoagent.frozen import frozen
 
-__all__ = ["apply_log", "salvage"]
-
 _MAGIC = b"SQLite format 3\0"
 _SIZES = tuple(512 << shift for shift in range(8))
 _INTERIOR, _INDEX, _TABLE = 2, 10, 13  # kinds of pages that have rows: inside and at the end of an index, of a table

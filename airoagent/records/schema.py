@@ -15,8 +15,6 @@ import sqlite3
 from collections.abc import Callable
 from typing import Any
 
-__all__ = ["MIGRATIONS", "add_words", "query_of", "remove_words", "unpack"]
-
 _INDEXED = {"run_started": "question", "step_finished": "text", "run_finished": "answer"}
 
 

@@ -36,8 +36,6 @@ from airoagent.records.run_record import Reading
 from airoagent.records.schema import MIGRATIONS, add_words, query_of, remove_words, unpack
 from airoagent.settings import private_file
 
-__all__ = ["PATIENCE", "Store", "Summary", "new_run_id"]
-
 _DAMAGED = "`airo runs repair` keeps what can be read"
 _LONG_LOG = 4 << 20  # bytes of the log from which a flush moves it into the file
 PATIENCE = 20.0  # seconds to wait for another process that writes

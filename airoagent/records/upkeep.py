@@ -27,8 +27,6 @@ from airoagent.records.schema import unpack
 from airoagent.records.store import PATIENCE, Store
 from airoagent.settings import private_file
 
-__all__ = ["Collected", "Repaired", "collect", "repair", "size_on_disk"]
-
 _PIECE = 0.05  # seconds of work after which others get their turn
 _PAUSE = 0.02  # seconds; whoever waits for SQLite's lock looks for it every 0.1 s or more often
 _PAGES = 400  # of the file, given back at a time

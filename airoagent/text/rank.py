@@ -10,8 +10,6 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 
-__all__ = ["bm25", "rarity", "saturated"]
-
 _K1, _B = 1.2, 0.75
 
 

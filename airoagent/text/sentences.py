@@ -15,8 +15,6 @@ from itertools import pairwise
 
 from airoagent.text.words import STOP_WORDS
 
-__all__ = ["sentence_spans", "sentences", "unwrapped"]
-
 _END = re.compile(r"[.!?…][\"'”’)\]»*_]*(?:\[\d{1,3}\])*\s+(?=[\"'“‘(\[«¿¡*_]*[^\W_])|[。！？][」』”）]*\s*|\n\s*")
 # Case matters for "No." and "Co.", which end sentences as words in lower case ("no.").
 _ABBREVIATION = re.compile(

@@ -11,8 +11,6 @@ import unicodedata
 from functools import lru_cache
 from itertools import pairwise
 
-__all__ = ["STOP_WORDS", "UNSPACED", "fold", "query_stems", "spaced", "stem", "stems", "word_set", "words"]
-
 
 def word_set(text: str) -> frozenset[str]:
     """The words of a text as a set."""

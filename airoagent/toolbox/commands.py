@@ -14,8 +14,6 @@ from airoagent.background import in_thread
 from airoagent.errors import ToolError
 from airoagent.frozen import frozen
 
-__all__ = ["MOST_OUTPUT", "Ended", "run_command"]
-
 MOST_OUTPUT = 1024 * 1024
 """Bytes of a command's output that are kept; one that writes more is stopped there."""
 

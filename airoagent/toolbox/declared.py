@@ -50,8 +50,6 @@ from airoagent.frozen import frozen
 from airoagent.toolbox.commands import MOST_OUTPUT, run_command
 from airoagent.toolbox.tool import Tool, ToolContext, ToolOutput, specified_tool
 
-__all__ = ["declared_tools"]
-
 _OURS = ("command", "http", "stdin", "timeout", "side_effects", "network", "private")
 _PIECES = re.compile(r"\{\{|\}\}|\{(\w+)\}")
 _HEADER_PIECES = re.compile(r"\{\{|\}\}|(?<!\$)\{(\w+)\}")

@@ -36,8 +36,6 @@ from airoagent.toolbox.tool import Tool, Toolbox, as_tool
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
-__all__ = ["Broken", "Found", "bundle_folder", "find_tools", "load_tools"]
-
 _loading = threading.RLock()  # a second thread must not see a module that is only half executed
 
 

@@ -10,8 +10,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-__all__ = ["is_named", "sifted"]
-
 
 @asynccontextmanager
 async def sifted(transport: Any, heard: list[Any]) -> AsyncIterator[Any]:

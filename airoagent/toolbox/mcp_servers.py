@@ -38,8 +38,6 @@ from airoagent.toolbox.tool import Tool, ToolContext, ToolOutput, specified_tool
 if TYPE_CHECKING:
     from mcp import Client
 
-__all__ = ["Opened", "Servers", "open_servers"]
-
 _log = logging.getLogger("airoagent")
 
 _SECONDS = 30.0  # for a server to start and list its tools

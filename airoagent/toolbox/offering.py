@@ -19,8 +19,6 @@ from airoagent.errors import UsageError
 from airoagent.toolbox.loader import bundle_folder
 from airoagent.toolbox.tool import Tool, Toolbox, as_tool
 
-__all__ = ["named_tool", "offered_tools"]
-
 _READER = "KnowledgeModel"
 _FOR_TEMPLATES = ("Calculator", "Today")
 _FOR_TABLES = ("Table",)

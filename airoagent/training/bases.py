@@ -21,15 +21,12 @@ from airoagent.extras import require
 from airoagent.frozen import frozen
 from airoagent.models import hub
 from airoagent.models.catalog import find_model
-from airoagent.models.local.architecture import reason_of
 from airoagent.models.local.checkpoint import read_checkpoint
 from airoagent.models.local.gguf_file import read_gguf
 from airoagent.models.local.loading import chat_text, load, load_tokenizer
 from airoagent.models.local.machine import Device
 from airoagent.models.packaged import PACKAGED, downloaded_file
 from airoagent.prompts.wrappers import Wrapper, template_wrapper, wrapper_for, wrapper_named
-
-__all__ = ["Base", "open_base"]
 
 
 @frozen
@@ -119,7 +116,7 @@ def _gguf(path: Path, chosen: Wrapper | None, device: Device) -> Base:
             )
     except Exception as error:  # The loader's failures have no common class.
         raise ModelError(
-            f"{path} cannot be read for training: {reason_of(error)}", "give its checkpoint folder"
+            f"{path} cannot be read for training: {hub.reason_of(error)}", "give its checkpoint folder"
         ) from error
     found = chosen or wrapper_for(
         path.name, model_type=head.architecture, has_chat_template=bool(head.template), other_names=(head.name,)

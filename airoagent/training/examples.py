@@ -17,8 +17,6 @@ from airoagent.prompts.chat import Chat, as_chat
 from airoagent.recorded.export import instruct_lines
 from airoagent.records.run_record import Run
 
-__all__ = ["Example", "examples_of_runs", "line_of", "read_examples"]
-
 _FORM = 'each line is an object: {"instruction": "...", "response": "..."}'
 
 

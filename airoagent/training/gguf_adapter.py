@@ -9,8 +9,6 @@ from typing import Any, Final
 
 from airoagent.errors import ModelError, UsageError
 
-__all__ = ["check_gguf_adapter", "read_gguf_adapter", "write_gguf_adapter"]
-
 _NAMES: Final = {
     "q_proj": "attn_q",
     "k_proj": "attn_k",

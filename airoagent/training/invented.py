@@ -16,8 +16,6 @@ from typing import Final
 
 from airoagent.frozen import frozen
 
-__all__ = ["Relation", "invented_name", "invented_value", "numeric", "relations", "relations_of", "subjects"]
-
 _SYLLABLES: Final = (
     "ka ro mi ven tal bor el du san pri lo gar nis hem tor vi ral os ber quin ma le fen dra sol ith wen car ju "
     "pol ner ash ul zef orn vey tuk sil mor bran hel ost pel gry ned fal"

@@ -29,8 +29,6 @@ from airoagent.training.invented import invented_name, invented_value
 from airoagent.training.made_plans import made_plan
 from airoagent.training.made_readings import Passage, made_reading, passage_reading, written_passages
 
-__all__ = ["Kind", "Styles", "made_call", "made_examples"]
-
 Styles = Literal["both", "airoboros", "chat", "compact"]
 Kind = Literal["plan", "page", "shipped", "read", "call"]
 

@@ -38,8 +38,6 @@ from airoagent.training.made_tools import (
     with_own_tools,
 )
 
-__all__ = ["PLAN_SHAPES", "made_plan"]
-
 Request = tuple[str, list[tuple[str, str, str]], str]
 """A question, steps as (thought, role, input), and the answer line."""
 

@@ -22,8 +22,6 @@ from airoagent.text.words import STOP_WORDS
 from airoagent.training.examples import Example
 from airoagent.training.invented import Relation, invented_name, invented_value, relations_of, subjects
 
-__all__ = ["NOT_TOLD", "Passage", "made_reading", "passage_reading", "read_passages", "written_passages"]
-
 NOT_TOLD: Final[dict[Style, str]] = {
     "airoboros": "The context does not say.",
     "chat": "The text does not say.",

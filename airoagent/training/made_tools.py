@@ -17,17 +17,6 @@ from typing import Final
 from airoagent.frozen import frozen
 from airoagent.training.invented import invented_name, invented_value
 
-__all__ = [
-    "SHIPPED",
-    "OwnTool",
-    "is_own",
-    "offered_tools",
-    "own_tool_request",
-    "own_tools",
-    "shipped_tools",
-    "with_own_tools",
-]
-
 _SEARCH: Final = "Tool that enables the user to search for information"
 # The tools that come with this program, of which either search is on offer.
 SHIPPED: Final = {

@@ -27,8 +27,6 @@ from airoagent.prompts.harmless import visible
 from airoagent.records.run_record import Run
 from airoagent.view.plan_layout import lay_out
 
-__all__ = ["assemble", "data_block", "document_page", "lines_of", "plan_data", "plan_so_far", "render_page", "run_data"]
-
 _ROOM, _WIDEST = 306, 156  # pixels that the plan has next to the steps, and of a box
 _PLACE = re.compile(r"\{\{(\w+)\}\}")
 # What could end the script block, start a comment in it, or end a line in old JavaScript.

@@ -11,8 +11,6 @@ from airoagent.frozen import frozen
 from airoagent.plan.plans import Plan
 from airoagent.plan.steps import references
 
-__all__ = ["HIGH", "Box", "Drawing", "Line", "lay_out"]
-
 HIGH = 46  # of a box, in pixels
 _NARROW = 120.0  # a box has at least this width
 _GAP, _LANE = 14, 8  # between two boxes; the width that a line takes among them

@@ -19,8 +19,6 @@ from airoagent.plan.plans import Plan
 from airoagent.records.run_record import Run, account_text
 from airoagent.view.plan_layout import HIGH, lay_out
 
-__all__ = ["html_page", "html_report", "markdown_report", "run_section", "shown"]
-
 _MOST_TEXT = 20_000  # characters of an input or an evidence
 _MOST_DRAWN = 200  # steps of a plan that is drawn
 

@@ -41,8 +41,6 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.trace.export import SpanExportResult
     from opentelemetry.trace import Span, Tracer
 
-__all__ = ["Spans", "exported_spans"]
-
 
 _PLANNING = {"gen_ai.operation.name": "plan"}
 _PATIENCE = 3.0  # seconds for a collector that does not answer; OTEL_EXPORTER_OTLP_TIMEOUT says otherwise

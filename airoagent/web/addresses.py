@@ -19,8 +19,6 @@ from ipaddress import AddressValueError, IPv4Address, IPv6Address, IPv6Network, 
 
 from airoagent.errors import UsageError
 
-__all__ = ["IP", "PORTS", "AllowList", "literal", "refusal"]
-
 IP = IPv4Address | IPv6Address
 
 PORTS = frozenset({80, 443, 8080, 8443})

@@ -15,8 +15,6 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from airoagent.documents import pdf
 from airoagent.errors import FetchError
 
-__all__ = ["UNKNOWN_TYPES", "Inflater", "check_sniff", "check_type", "read_body"]
-
 _SNIFF = 512  # bytes of a body that are looked at before the rest is read
 _PIECE = 64 * 1024
 _MOST_MEMBERS = 256

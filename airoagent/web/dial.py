@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     import httpcore
     import httpx
 
-__all__ = ["Answer", "Dialler", "Resolver", "Wire", "causes", "check_url", "joined", "lookup", "no_network", "port_of"]
-
 Resolver = Callable[[str, int], Awaitable[Sequence[str]]]
 """Gives the addresses of a name, as text; raises `socket.gaierror` where there are none."""
 

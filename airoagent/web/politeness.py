@@ -20,8 +20,6 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from protego import Protego
 
-__all__ = ["ALLOW_ALL", "DENY_ALL", "Clock", "Robots", "SystemClock", "Turns", "retry_after"]
-
 _MOST_WAIT = 24 * 3600.0
 
 

@@ -23,8 +23,6 @@ from airoagent.web.dial import no_network
 from airoagent.web.fetch import Fetcher, Response
 from airoagent.web.politeness import retry_after
 
-__all__ = ["BraveSearch", "DuckDuckGoSearch", "FixtureSearch", "SearxngSearch", "connection_error"]
-
 _BLOCKED = frozenset({202, 403, 418, 429})
 _LATER = "try again later, or choose another provider"
 _WAIT = 60.0

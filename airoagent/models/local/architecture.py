@@ -16,8 +16,6 @@ from airoagent.models.hub import reason_of
 from airoagent.models.local.checkpoint import Checkpoint, gptq_settings
 from airoagent.models.local.shards import read_json, read_tensors
 
-__all__ = ["check_complete", "check_shapes", "config_of", "is_out_of_memory", "reason_of"]
-
 # Tables that are computed when a model is built, and lie in checkpoints of 2023 all the same.
 _COMPUTED: Final = re.compile(r"rotary_emb\.inv_freq|\.attn\.(masked_)?bias$")
 _NUMBER: Final = re.compile(r"\d+")

@@ -20,17 +20,6 @@ from airoagent.frozen import frozen
 from airoagent.models import hub
 from airoagent.models.local.shards import Tensor, read_json, read_tensors, weight_files
 
-__all__ = [
-    "LIBRARIES",
-    "Checkpoint",
-    "four_bit_bytes",
-    "ggml_message",
-    "gptq_settings",
-    "missing_libraries",
-    "read_checkpoint",
-    "with_weights_of",
-]
-
 # NF4 with double quantisation: 4 bits, an 8-bit scale for 64 weights, a 32-bit scale for 256 of those.
 _BYTES_PER_WEIGHT: Final = 0.5 + 1 / 64 + 4 / (64 * 256)
 _GGML_MAGICS: Final = (b"lmgg", b"fmgg", b"tjgg", b"algg")

@@ -14,8 +14,6 @@ from typing import Any, BinaryIO, Final
 from airoagent.errors import ModelError
 from airoagent.frozen import frozen
 
-__all__ = ["GgufHead", "Quantised", "quantised_sizes", "read_gguf"]
-
 _NUMBERS: Final = {0: "<B", 1: "<b", 2: "<H", 3: "<h", 4: "<I", 5: "<i", 6: "<f", 7: "<?", 10: "<Q", 11: "<q", 12: "<d"}
 _STRING, _ARRAY = 8, 9
 _MOST_PAIRS: Final = 100_000

@@ -21,8 +21,8 @@ from typing import Any, Final
 from airoagent.errors import MissingExtra, ModelError
 from airoagent.extras import require
 from airoagent.frozen import frozen
-from airoagent.models.hub import LoadStopped, Progress
-from airoagent.models.local.architecture import check_complete, check_shapes, config_of, is_out_of_memory, reason_of
+from airoagent.models.hub import LoadStopped, Progress, reason_of
+from airoagent.models.local.architecture import check_complete, check_shapes, config_of, is_out_of_memory
 from airoagent.models.local.checkpoint import LIBRARIES, Checkpoint
 from airoagent.models.local.machine import Device, this_machine
 

@@ -15,8 +15,6 @@ from typing import Literal
 
 from airoagent.frozen import frozen
 
-__all__ = ["Device", "Machine", "free_cores", "this_machine"]
-
 Device = Literal["auto", "cpu", "cuda"]
 """Where a model runs; ``auto`` is CUDA where torch can use it."""
 

@@ -20,8 +20,6 @@ from airoagent.models.local.row_batch import BatchGroup, BatchRow
 if TYPE_CHECKING:
     from airoagent.models.local.transformers import TransformersModel
 
-__all__ = ["PromptQueue"]
-
 
 class QueuedPrompt:
     """A prompt, and what its caller reads: ``items`` are chunks or the error, ``over`` says that no more come."""

@@ -19,8 +19,6 @@ from airoagent.models.local.checkpoint import Checkpoint, read_checkpoint
 from airoagent.models.local.loading import check, load
 from airoagent.models.local.machine import Device
 
-__all__ = ["quantize"]
-
 # What a tokenizer may be made of; all of it small.
 _TOKENIZER: Final = re.compile(
     r"(tokenizer|special_tokens|added_tokens|vocab|merges|chat_template)\w*\.(json|model|txt|jinja)"

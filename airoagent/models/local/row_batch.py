@@ -17,8 +17,6 @@ from typing import Any, Final
 from airoagent.models.base import Chunk
 from airoagent.models.local.decoding import CompletionWriter
 
-__all__ = ["BatchGroup", "BatchRow", "PromptLookup", "RowBatch"]
-
 # Tokens that a kept prompt and a new one must share for the shared part not to be read again.
 _LEAST_SHARED: Final = 64
 

@@ -18,8 +18,6 @@ from typing import Any, Final
 from airoagent.errors import ModelError
 from airoagent.frozen import frozen
 
-__all__ = ["Tensor", "read_json", "read_tensors", "weight_files"]
-
 # In the order in which transformers looks for them.
 _FILES: Final = (
     "model.safetensors",

@@ -24,7 +24,7 @@ from airoagent.extras import require
 from airoagent.models import hub
 from airoagent.models.backend_options import PROMPT_OPTIONS, Option, choice, whole_number
 from airoagent.models.base import Chunk, ModelInfo, Prompt, Sampling
-from airoagent.models.local.architecture import is_out_of_memory, reason_of
+from airoagent.models.local.architecture import is_out_of_memory
 from airoagent.models.local.checkpoint import Checkpoint, read_checkpoint, with_weights_of
 from airoagent.models.local.constraint import GrammarMask, grammar_tokenizer, grammars_available
 from airoagent.models.local.decoding import CompletionWriter, TokenPicker, TokenText, encode_plain, encode_prompt
@@ -234,9 +234,9 @@ class TransformersModel:
             return error
         if is_out_of_memory(error):
             hint = "set a smaller window (-o context TOKENS), or choose a smaller model"
-            return ModelError(f"there was not enough memory for this prompt: {reason_of(error)}", hint)
+            return ModelError(f"there was not enough memory for this prompt: {hub.reason_of(error)}", hint)
         hint = "try again, or choose another model: airo models"
-        return ModelError(f"{self._name} failed while writing: {reason_of(error)}", hint)
+        return ModelError(f"{self._name} failed while writing: {hub.reason_of(error)}", hint)
 
     def _mask(self, grammar: Grammar | str, loaded: Loaded, start: int, room: int) -> GrammarMask | None:
         if not grammar or not grammars_available():

@@ -21,8 +21,6 @@ from airoagent.frozen import frozen
 from airoagent.models.base import Sampling
 from airoagent.prompts.grammar import Grammar, Json, Seq
 
-__all__ = ["DIALECTS", "Dialect", "dialect_of", "window_in"]
-
 
 @frozen
 class Dialect:

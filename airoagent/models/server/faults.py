@@ -25,21 +25,6 @@ from airoagent.models.hub import reason_of
 if TYPE_CHECKING:
     import httpx
 
-__all__ = [
-    "KEYS",
-    "BrokeOff",
-    "DoesNotFit",
-    "NoGrammar",
-    "NoRoute",
-    "RetrySchedule",
-    "broke_off",
-    "failed",
-    "refused",
-    "said_in",
-    "trusted",
-    "unreachable",
-]
-
 KEYS: Final = ("AIRO_API_KEY", "OPENAI_API_KEY")
 _BUSY: Final = (429, 502, 503, 504)
 _NO_ROUTE: Final = (404, 405, 501)

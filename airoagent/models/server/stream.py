@@ -16,8 +16,6 @@ from airoagent.models.server.faults import broke_off, failed, said_in
 if TYPE_CHECKING:
     import httpx
 
-__all__ = ["PartialCompletion", "estimate_tokens", "read_said"]
-
 # A line is one token's worth of JSON; a whole answer that is not streamed is at most this, too.
 _LONGEST: Final = 8 * 1024 * 1024
 
