@@ -19,20 +19,8 @@ def today(zone: str = "") -> str:
     offset = now.strftime("%z")
     shift = "" if offset == "+0000" else f"{offset[:3]}:{offset[3:5]}"
     weekday = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")[now.weekday()]
-    month = (
-        "January",
-        "February",
-        "March",
-        "April",
-        "May",
-        "June",
-        "July",
-        "August",
-        "September",
-        "October",
-        "November",
-        "December",
-    )[now.month - 1]
+    months = "January February March April May June July August September October November December"
+    month = months.split()[now.month - 1]
     return f"{weekday}, {now.day} {month} {now.year}, {now:%H:%M} (UTC{shift})"
 
 

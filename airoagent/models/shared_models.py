@@ -120,7 +120,8 @@ def _gguf_files(folder: Path, pattern: str, program: str) -> Iterator[SharedMode
         part = re.fullmatch(r"(.*)-(\d{5})(-of-\d{5}\.gguf)", file.name)
         if part is None or int(part[2]) == 1:
             parts = [file] if part is None else file.parent.glob(f"{escape(part[1])}-*{part[3]}")
-            yield SharedModel(_short(file), program, sum(one.stat().st_size for one in parts), file)
+            with suppress(OSError):  # a link that leads nowhere
+                yield SharedModel(_short(file), program, sum(one.stat().st_size for one in parts), file)
 
 
 # Hugging Face.

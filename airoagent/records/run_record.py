@@ -452,6 +452,8 @@ def _misfit(value: Any) -> str:
         if not _fits(found, kind):
             shown = getattr(kind, "__name__", "") if isinstance(kind, type) else str(kind).replace("typing.", "")
             return f"holds {type(found).__name__} where {name} is {shown}"
+        if name == "at" and not -6e10 < found < 2.5e11:
+            return "has a time outside the years 1 to 9999"
         for part in found if isinstance(found, tuple) else (found,):
             if hasattr(part, "__dataclass_fields__") and (fault := _misfit(part)):
                 return fault

@@ -47,6 +47,7 @@ from airoagent.calls.scalars import Json
 from airoagent.errors import ToolError, UsageError
 from airoagent.events import Source
 from airoagent.frozen import frozen
+from airoagent.text.words import word_set
 from airoagent.toolbox.commands import MOST_OUTPUT, run_command
 from airoagent.toolbox.tool import Tool, ToolContext, ToolOutput, specified_tool
 
@@ -57,24 +58,7 @@ _VARIABLE = re.compile(r"\$\{(\w+)\}")
 _MOST_ARGUMENT = 100_000  # bytes; Linux takes 128 KiB for one argument
 _OPTION_NAME = re.compile(r"-+|--[^=]*")  # what comes after it still names the option
 # "--" does not end the options of these: they look at all their arguments, or hand them to another program.
-_OPTIONS_EVERYWHERE = frozenset(
-    (
-        "[",
-        "chroot",
-        "doas",
-        "env",
-        "find",
-        "ionice",
-        "nice",
-        "nohup",
-        "setsid",
-        "stdbuf",
-        "sudo",
-        "test",
-        "timeout",
-        "xargs",
-    )
-)
+_OPTIONS_EVERYWHERE = word_set("[ chroot doas env find ionice nice nohup setsid stdbuf sudo test timeout xargs")
 
 
 def declared_tools(text: str, file: Path) -> tuple[Tool, ...]:

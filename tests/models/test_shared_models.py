@@ -150,6 +150,7 @@ def test_lm_studios_files_are_named_by_their_paths(home: Path) -> None:
     folder.mkdir(parents=True)
     for name in ("ocelot-q4_0.gguf", "mmproj-ocelot.gguf", "big-00001-of-00002.gguf", "big-00002-of-00002.gguf"):
         (folder / name).write_bytes(GGUF)
+    (folder / "moved.gguf").symlink_to(home / "gone.gguf")
     found = [(one.name.rpartition("/")[2], one.program, one.size) for one in shared_models()]
     assert found == [
         ("big-00001-of-00002.gguf", "LM Studio", 2 * len(GGUF)),
