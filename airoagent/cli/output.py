@@ -23,15 +23,12 @@ if TYPE_CHECKING:
 
 def answer_text(run: Run) -> str:
     """The answer, and below it its sources with the passages quoted."""
-    quotes: dict[str, list[str]] = {}
-    titles: dict[str, str] = {}
-    for source in run.sources:
-        titles[source.url] = titles.get(source.url) or source.title
-        quotes.setdefault(source.url, []).extend([" ".join(source.quote.split())] if source.quote else [])
-    lines = [run.answer or "", *(["", "Sources:"] if quotes else [])]
-    for url, quoted in quotes.items():
-        lines.append(f"- {titles[url]} ({url})" if titles[url] else f"- {url}")
-        lines += [f'  "{quote}"' for quote in dict.fromkeys(quoted)]
+    from airoagent.records.run_record import quotes_by_page
+
+    lines = [run.answer or "", *(["", "Sources:"] if run.sources else [])]
+    for (url, title), quotes in quotes_by_page(run.sources).items():
+        lines.append(f"- {title} ({url})" if title else f"- {url}")
+        lines += [f'  "{quote}"' for quote in quotes]
     return "\n".join(lines)
 
 

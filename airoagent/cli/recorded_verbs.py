@@ -213,7 +213,7 @@ def why_command(run_id: str, bisect: bool, swap: bool, as_json: bool, **flags: A
 
 
 def _grounds_story(run: Run, grounds: tuple[Ground, ...]) -> Iterator[str]:
-    from airoagent.records.run_record import account_text
+    from airoagent.records.run_record import account_text, quotes_by_page
 
     yield f"answer: {run.answer}"
     for one in grounds:
@@ -223,9 +223,8 @@ def _grounds_story(run: Run, grounds: tuple[Ground, ...]) -> Iterator[str]:
         yield from _shown(f"{pad}  > ", one.evidence)
         if one.note:
             yield f"{pad}  note: {one.note}"
-        for url in dict.fromkeys(source.url for source in one.sources):
+        for (url, _), quotes in quotes_by_page(one.sources).items():
             yield f"{pad}  from {url}"
-            quotes = dict.fromkeys(" ".join(s.quote.split()) for s in one.sources if s.url == url and s.quote)
             yield from (f'{pad}    "{quote if len(quote) <= _QUOTE else quote[:_QUOTE] + "..."}"' for quote in quotes)
     if not grounds:
         yield "  it is based on no evidence"

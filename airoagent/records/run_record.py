@@ -62,6 +62,7 @@ __all__ = [
     "account_text",
     "failure_json",
     "plan_json",
+    "quotes_by_page",
     "read_trace",
     "source_json",
     "trace_lines",
@@ -333,6 +334,17 @@ def failure_json(failure: Failure | None) -> dict[str, Any] | None:
 def source_json(source: Source) -> dict[str, str]:
     """A source as plain JSON values."""
     return {"url": source.url, "title": source.title, "quote": source.quote}
+
+
+def quotes_by_page(sources: Iterable[Source]) -> dict[tuple[str, str], list[str]]:
+    """The passages quoted, each once and on one line, by the address and the title of their pages."""
+    found: dict[str, list[str]] = {}
+    titles: dict[str, str] = {}
+    for source in sources:
+        titles[source.url] = titles.get(source.url) or source.title
+        quotes, quote = found.setdefault(source.url, []), " ".join(source.quote.split())
+        quotes += [quote] if quote and quote not in quotes else []
+    return {(url, titles[url]): quotes for url, quotes in found.items()}
 
 
 def write_trace(run_id: str, events: Iterable[Event]) -> Iterator[str]:

@@ -16,7 +16,7 @@ from airoagent.events import InputEdited, StepFinished
 from airoagent.findings import visible
 from airoagent.plan.drawing import draw_plan
 from airoagent.plan.plans import Plan
-from airoagent.records.run_record import Run, account_text
+from airoagent.records.run_record import Run, account_text, quotes_by_page
 from airoagent.view.plan_layout import HIGH, lay_out
 
 _MOST_TEXT = 20_000  # characters of an input or an evidence
@@ -48,17 +48,6 @@ def _outcome(run: Run) -> str:
     if run.answer is not None:
         return run.answer
     return f"No answer: {run.failure.message if run.failure else run.status}"
-
-
-def _sources(run: Run) -> dict[tuple[str, str], list[str]]:
-    """The passages quoted, by address and title."""
-    titles = {source.url: source.title for source in run.sources if source.title}
-    found: dict[tuple[str, str], list[str]] = {}
-    for source in run.sources:
-        quotes = found.setdefault((source.url, titles.get(source.url, "")), [])
-        quote = " ".join(source.quote.split())
-        quotes += [quote] if quote and quote not in quotes else []
-    return found
 
 
 def _steps(run: Run) -> Iterator[tuple[str, str, list[tuple[str, str]]]]:
@@ -121,7 +110,7 @@ def _fenced(text: str) -> list[str]:
 def _markdown(run: Run) -> Iterator[str]:
     yield from (f"# {_plain(run.question) or 'Run'}", "")
     yield from (f"{_plain(part)}\n" for part in _outcome(run).split("\n") if part.strip())
-    if sources := _sources(run):
+    if sources := quotes_by_page(run.sources):
         yield from ("## Sources", "")
         for (url, title), quotes in sources.items():
             yield f"- {_plain(title)} ({_plain(url)})" if title else f"- {_plain(url)}"
@@ -172,7 +161,7 @@ def shown(text: str) -> str:
 def _html(run: Run) -> Iterator[str]:
     yield f"<h1>{shown(run.question) or 'Run'}</h1>"
     yield from (f'<p class="answer">{shown(part)}</p>' for part in _outcome(run).split("\n") if part.strip())
-    if sources := _sources(run):
+    if sources := quotes_by_page(run.sources):
         yield "<h2>Sources</h2><ul>"
         for (url, title), quotes in sources.items():
             web = url.startswith(("https://", "http://"))
