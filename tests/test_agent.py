@@ -25,6 +25,12 @@ def echo(text: str) -> str:
     return text
 
 
+@pytest.mark.parametrize("folder", ["~no-such-user/notes", "no\0tes"])
+def test_a_folder_of_documents_that_cannot_be_there_is_refused_whatever_its_name(folder: str) -> None:
+    with pytest.raises(UsageError, match="there is no folder or file"):
+        Agent(ScriptedModel([]), docs=[folder], store=False)
+
+
 def test_the_sync_door_works_where_a_loop_is_running() -> None:
     async def main() -> str | None:
         return make_agent(PLAN, echo).run("q").answer

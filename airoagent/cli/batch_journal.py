@@ -23,7 +23,7 @@ import click
 from airoagent import extras
 from airoagent.cli.batch_questions import Asked
 from airoagent.errors import NOT_ANSWERED, UsageError
-from airoagent.textfiles import open_flags, set_blocking
+from airoagent.textfiles import expanded, open_flags, set_blocking
 
 Row = dict[str, Any]
 
@@ -155,13 +155,13 @@ def open_output(out: str | None, questions: IO[bytes], journal: Journal, recorde
 @contextmanager
 def _lines_of(out: str, questions: IO[bytes], journal: Journal, recorded: bool) -> Iterator[Output]:
     try:
-        path = Path(out).expanduser()
+        path = expanded(out)
         # Do not wait for a reader of a pipe: a pipe without one is refused.
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | open_flags("O_CLOEXEC", "O_NONBLOCK", "O_BINARY")
         new = not path.exists()
         number = os.open(path, flags, 0o666)
         set_blocking(number)
-    except (OSError, ValueError, RuntimeError) as error:
+    except (OSError, ValueError) as error:
         raise _unwritable(out, error) from error
     with open(number, "a", encoding="utf-8", newline="\n") as lines:  # noqa: PTH123 - a descriptor has no path
         if not stat.S_ISREG(os.fstat(number).st_mode):  # a pipe or a device: nothing to read back
@@ -230,10 +230,10 @@ def _parquet(path: Path, questions: IO[bytes], journal: Journal, recorded: bool)
     """The output of a Parquet file: lines until the batch has finished, after those of an earlier file."""
     extras.require("writing Parquet", "parquet", "pyarrow")
     try:
-        path = path.expanduser()
+        path = expanded(path)
         lines = path.with_name(path.name + ".jsonl")
         earlier = path.exists() and not lines.exists()
-    except (OSError, ValueError, RuntimeError) as error:
+    except (OSError, ValueError) as error:
         raise _unwritable(str(path), error) from error
     if earlier:
         _lines_from_parquet(path, lines)

@@ -305,7 +305,7 @@ def _faster(spec: str) -> str:
     from airoagent.models.local.machine import this_machine
 
     here, known = this_machine(), find_model(spec)
-    folder = Path(spec).expanduser()
+    folder = expanded(spec)
     shown = show_folder(str(folder if folder.is_dir() else snapshot(known.repo if known else spec)), {})
     size = int(shown.get("bytes_on_disk", 0))
     if here.gpus or shown.get("quantization") or not size or 1.2 * size > (here.available or 0):

@@ -16,7 +16,7 @@ from airoagent.cli.display import plain
 from airoagent.cli.options import json_lines_option
 from airoagent.errors import UsageError
 from airoagent.settings import config_folder, load_settings, mcp_server, private_file
-from airoagent.textfiles import read_text
+from airoagent.textfiles import expanded, read_text
 
 if TYPE_CHECKING:
     from airoagent.settings import McpServer
@@ -50,7 +50,7 @@ def add(
       airo mcp add --env 'KEY=$TEAM_KEY' team https://mcp.example/mcp
       airo mcp check files
     """
-    file = (Path(config_file).expanduser() if config_file else config_folder() / "config.toml").resolve()
+    file = (expanded(config_file) if config_file else config_folder() / "config.toml").resolve()
     given = server[1:] if server[0] == "--" else server
     is_address = len(given) == 1 and given[0].startswith(("http://", "https://"))
     table: dict[str, object] = {"url": given[0]} if is_address else {"command": list(given)}

@@ -23,6 +23,7 @@ from airoagent.documents.binary_files import TYPES
 from airoagent.errors import FetchError, UsageError
 from airoagent.extras import install
 from airoagent.frozen import frozen
+from airoagent.textfiles import expanded
 
 _MOST_TEXT = 8 * 1024 * 1024  # bytes of a file of text: the rest is not read
 _MOST_BINARY = 64 * 1024 * 1024  # bytes of another file, which is of no use in part
@@ -88,7 +89,7 @@ def open_folders(paths: Sequence[Path]) -> tuple[Folder, ...]:
     names: set[str] = set()
     for path in paths:
         try:
-            root = Path(path).expanduser().resolve(strict=True)
+            root = expanded(path).resolve(strict=True)
         except (OSError, RuntimeError, ValueError) as error:
             raise UsageError(
                 f"there is no folder or file {str(path)!r}", "--docs takes a folder of documents, or one document"

@@ -31,6 +31,7 @@ from airoagent.models.packaged import PACKAGED, downloaded_file, packaged_adapte
 from airoagent.models.shared_models import ollama_file
 from airoagent.prompts.chat import Style
 from airoagent.prompts.wrappers import wrapper_for
+from airoagent.textfiles import expanded
 
 __all__ = [
     "CATALOGUE",
@@ -298,7 +299,7 @@ def _program_address(program: str) -> str:
 
 def show_folder(name: str, options: Mapping[str, str]) -> dict[str, str | int]:
     """What is known of a model's folder besides what its `ModelInfo` says; nothing for anything else."""
-    folder = Path(name).expanduser()
+    folder = expanded(name)
     if not folder.is_dir():
         return {}
     try:

@@ -19,6 +19,7 @@ from airoagent.frozen import frozen
 from airoagent.models.hub import cache_folder, snapshot
 from airoagent.models.local.checkpoint import read_checkpoint
 from airoagent.models.local.shards import read_json
+from airoagent.textfiles import expanded
 
 
 @frozen
@@ -57,7 +58,7 @@ def _ollama() -> Iterator[SharedModel]:
     if not os.environ.get("OLLAMA_MODELS"):
         stores.append("/usr/share/ollama/.ollama/models")  # where its service on Linux keeps them
     seen = set()
-    for store in map(_folder, stores):
+    for store in map(expanded, stores):
         for tree in ("manifests-v2", "manifests"):
             for path in _files(store / tree, "*/*/*/*"):
                 host, owner, model, tag = path.parts[-4:]
@@ -107,8 +108,8 @@ def _blob(store: Path, layer: dict[str, Any]) -> Path | None:
 def _lm_studio() -> Iterator[SharedModel]:
     home = "~/.lmstudio"
     with suppress(OSError):
-        home = _folder("~/.lmstudio-home-pointer").read_text(encoding="utf-8").strip() or home
-    for folder in dict.fromkeys(map(_folder, (f"{home}/models", "~/.cache/lm-studio/models"))):
+        home = expanded("~/.lmstudio-home-pointer").read_text(encoding="utf-8").strip() or home
+    for folder in dict.fromkeys(map(expanded, (f"{home}/models", "~/.cache/lm-studio/models"))):
         yield from _gguf_files(folder, "*/*/*.gguf", "LM Studio")
 
 
@@ -141,12 +142,6 @@ def _files(folder: Path, pattern: str) -> list[Path]:
     with suppress(OSError):  # a folder of another user, most of all
         return sorted(folder.glob(pattern))
     return []
-
-
-def _folder(text: str) -> Path:
-    with suppress(RuntimeError):  # there is no home
-        return Path(text).expanduser()
-    return Path(text)
 
 
 def _short(path: Path) -> str:

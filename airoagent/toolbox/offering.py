@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from airoagent.errors import UsageError
+from airoagent.textfiles import expanded
 from airoagent.toolbox.loader import bundle_folder
 from airoagent.toolbox.tool import Tool, Toolbox, as_tool
 
@@ -60,12 +61,12 @@ def offered_tools(
 
 def _holds_tables(path: str | Path) -> bool:
     """Whether documents are, or have at the top of their folder, a table or spreadsheet."""
-    place = Path(path).expanduser()
+    place = expanded(path)
     try:
         names = (
             [place.name] if place.is_file() else [entry.name for entry in islice(os.scandir(place), _MOST_LOOKED_AT)]
         )
-    except OSError:  # that it cannot be read is said where it is opened
+    except (OSError, ValueError):  # that it cannot be read is said where it is opened
         return False
     return any(name.lower().endswith(_TABLES) for name in names)
 

@@ -27,6 +27,7 @@ from airoagent.models.local.loading import chat_text, load, load_tokenizer
 from airoagent.models.local.machine import Device
 from airoagent.models.packaged import PACKAGED, downloaded_file
 from airoagent.prompts.wrappers import Wrapper, template_wrapper, wrapper_for, wrapper_named
+from airoagent.textfiles import expanded
 
 
 @frozen
@@ -55,7 +56,7 @@ def open_base(name: str, *, bits: int | None = None, device: Device = "auto", wr
         place = int(os.environ["LOCAL_RANK"])
         os.environ["CUDA_VISIBLE_DEVICES"] = cards[place] if place < len(cards) and cards[place] else str(place)
     packaged = name.lower() in PACKAGED
-    path = downloaded_file(name.lower()) if packaged else Path(name).expanduser()
+    path = downloaded_file(name.lower()) if packaged else expanded(name)
     if path.is_file():
         if bits == 16:
             raise UsageError(

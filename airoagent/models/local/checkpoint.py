@@ -19,6 +19,7 @@ from airoagent.extras import has
 from airoagent.frozen import frozen
 from airoagent.models import hub
 from airoagent.models.local.shards import Tensor, read_json, read_tensors, weight_files
+from airoagent.textfiles import expanded
 
 # NF4 with double quantisation: 4 bits, an 8-bit scale for 64 weights, a 32-bit scale for 256 of those.
 _BYTES_PER_WEIGHT: Final = 0.5 + 1 / 64 + 4 / (64 * 256)
@@ -334,7 +335,7 @@ def _base_folder(folder: Path, name: str, base: str | Path | None) -> tuple[str,
             "merge it into its base model and give the merged folder",
         )
     called = str(base or config.get("base_model_name_or_path") or "")
-    path = Path(called).expanduser()
+    path = expanded(called)
     for candidate in (path, folder / path):
         if called and candidate.is_dir():
             return called, candidate

@@ -28,6 +28,7 @@ from airoagent.models.server.client import ServerModel
 from airoagent.models.server.dialects import DIALECTS
 from airoagent.prompts.chat import Style, call_form_of
 from airoagent.prompts.wrappers import WRAPPERS, style_of, template_wrapper, wrapper_for, wrapper_named
+from airoagent.textfiles import expanded
 
 __all__ = ["OPTIONS", "LlamaCppModel"]
 
@@ -85,7 +86,7 @@ class LlamaCppModel:
         least_probability: float = 0.0,
         check_memory: bool = True,
     ) -> None:
-        self._path = Path(path).expanduser()
+        self._path = expanded(path)
         self._name = name or str(path)
         self._head = read_gguf(self._path, self._name)
         require("running a GGUF file here", "gguf", "xllamacpp")
@@ -99,7 +100,7 @@ class LlamaCppModel:
         self._batch = min(batch or 512, self._window)
         self._gpu_layers = gpu_layers
         self._rope = (rope_freq_base, rope_freq_scale)
-        self._adapter = None if adapter is None else Path(adapter).expanduser()
+        self._adapter = None if adapter is None else expanded(adapter)
         self._least = least_probability
         self._check_memory = check_memory and gpu_layers == 0
         if self._window > self._head.context_length and not any(self._rope):

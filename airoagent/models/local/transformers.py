@@ -37,6 +37,7 @@ from airoagent.models.window import room_for
 from airoagent.prompts.chat import Style, call_form_of
 from airoagent.prompts.grammar import Grammar
 from airoagent.prompts.wrappers import Wrapper, style_of, template_wrapper, wrapper_for, wrapper_named
+from airoagent.textfiles import expanded
 
 __all__ = ["OPTIONS", "TransformersModel"]
 
@@ -102,7 +103,7 @@ class TransformersModel:
         self._base = base
         self._checkpoint: Checkpoint | None = None
         self._description: Checkpoint | None = None
-        path = Path(source).expanduser()
+        path = expanded(source)
         local = isinstance(source, Path) or path.is_dir() or not hub.is_hub_name(str(source))
         self._folder = path if local else None
         try:
