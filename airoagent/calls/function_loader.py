@@ -87,7 +87,7 @@ def _from_python(text: str, path: Path) -> tuple[Function, ...]:
     module.__file__ = str(path)
     try:
         exec(compile(text, str(path), "exec"), vars(module))  # noqa: S102 - a file that the user names, as tools are
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise UsageError(
             f"{shown_path(path)} cannot be run: {type(error).__name__}: {error}", "fix the file"
         ) from error

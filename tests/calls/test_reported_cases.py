@@ -234,6 +234,9 @@ def test_a_python_file_gives_its_functions_or_else_its_tools(tmp_path: Path) -> 
     plain.write_text("def f(:\n")
     with pytest.raises(UsageError, match="cannot be run: SyntaxError"):
         load_functions(plain)
+    plain.write_text("raise SystemExit(3)\n")
+    with pytest.raises(UsageError, match="cannot be run: SystemExit: 3"):
+        load_functions(plain)
 
 
 EBB, FLOW = ({"function": name, "params": {"port": "Ense"}} for name in ("ebb", "flow"))
