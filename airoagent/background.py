@@ -118,6 +118,6 @@ def _started(function: Callable[[], T], name: str) -> Future[T]:
     return future
 
 
-def backoff(attempt: int, base: float = 0.5) -> float:
+def backoff(attempt: int, base: float = 0.5, ceiling: float = 8.0) -> float:
     """Seconds to wait after the given failed attempt (from 1): full jitter, so that clients do not march in step."""
-    return random.uniform(0, min(8.0, base * 2 ** (attempt - 1)))
+    return random.uniform(0, min(ceiling, base * 2 ** (attempt - 1)))

@@ -21,6 +21,8 @@ from airoagent.plan.scanner import StatementReader
 from airoagent.plan.steps import Step, Template, template_text
 from airoagent.plan.tool_names import ToolNames
 
+__all__ = ["canonical_text"]
+
 _PLAIN_REFERENCE = re.compile(r"(?::evidence[0-9]{1,9}:)++")
 
 
