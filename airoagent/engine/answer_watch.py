@@ -27,8 +27,6 @@ from airoagent.prompts.own_text import starts_in_thoughts
 from airoagent.records.run_record import Run
 from airoagent.toolbox.tool import Tool
 
-__all__ = ["AnswerWatch"]
-
 _MOST = 20_000  # characters that are shown early: each piece is read together with those before it
 
 

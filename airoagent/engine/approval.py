@@ -14,8 +14,6 @@ from airoagent.plan.steps import Step
 from airoagent.toolbox.tool import Tool
 from airoagent.web.links import links_of
 
-__all__ = ["ASK_USER", "Approval"]
-
 ASK_USER = "AskUser"
 """The tool whose input is a question to the user: the text that `Approve` returns for it is the answer."""
 

@@ -24,8 +24,6 @@ from airoagent.plan.steps import Ref, Step
 from airoagent.records.run_record import Run
 from airoagent.toolbox.tool import ToolOutput, as_tool
 
-__all__ = ["GIVEN_TEXT", "Texts", "plan_about", "with_texts", "with_texts_of"]
-
 GIVEN_TEXT = "GivenText"
 _MOST = 10  # texts of one question: as many as HotpotQA gives
 _PLAN_SIGNS = re.compile(r"[^\w .,()+-]")  # what a name may not hold: brackets, signs of references, newlines

@@ -21,8 +21,6 @@ from airoagent.prompts.grammar import Grammar
 from airoagent.prompts.own_text import own_text, repeats_from
 from airoagent.prompts.retries import retry_prompt
 
-__all__ = ["ModelCalls", "until_usable"]
-
 T = TypeVar("T")
 
 _LOOK_EVERY = 80  # characters between two looks whether the model goes round in circles

@@ -27,8 +27,6 @@ from airoagent.prompts.own_text import Repeats, own_text
 from airoagent.prompts.plan_prompts import plan_prompt
 from airoagent.toolbox.tool import Tool, Toolbox
 
-__all__ = ["prose_in", "with_reader", "write_plan"]
-
 # Steps, and characters of a thought and an input, for models whose plans go astray where they are long.
 _SMALL = {"steps": 8, "thought": 200, "input": 240}
 

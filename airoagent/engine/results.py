@@ -14,8 +14,6 @@ from airoagent.events import Failure, Source
 from airoagent.prompts.harmless import visible
 from airoagent.toolbox.tool import Tool, ToolOutput
 
-__all__ = ["checked", "failure_of", "record_of"]
-
 _log = logging.getLogger("airoagent")
 
 _LONGEST = 2000  # characters of an error's sentence, and of its hint

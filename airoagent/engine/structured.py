@@ -21,8 +21,6 @@ from airoagent.errors import CallError, Diagnostic, UsageError
 from airoagent.prompts.retries import retry_prompt
 from airoagent.textfiles import read_text
 
-__all__ = ["AnswerForm", "AnswerSchema", "answer_schema"]
-
 AnswerSchema = Any
 """A JSON schema as a mapping, as text or as the path of a file; or a type that pydantic can validate."""
 

@@ -26,8 +26,6 @@ from airoagent.background import Daemons
 from airoagent.errors import Interrupted
 from airoagent.events import Event
 
-__all__ = ["run_in_thread", "streamed"]
-
 T = TypeVar("T")
 
 _GRACE = 2.0  # seconds for what a tool left behind

@@ -14,8 +14,6 @@ from airoagent.plan.steps import Step
 from airoagent.records.store import Store
 from airoagent.toolbox.tool import Tool, ToolOutput
 
-__all__ = ["ToolCache"]
-
 _log = logging.getLogger("airoagent")
 
 

@@ -24,19 +24,6 @@ from starlette.routing import BaseRoute
 
 from airoagent.errors import AiroError
 
-__all__ = [
-    "HEADERS",
-    "KNOWN",
-    "LONGEST_REQUEST",
-    "Access",
-    "JsonReply",
-    "Refused",
-    "application",
-    "error_reply",
-    "json_body",
-    "sealed",
-]
-
 KNOWN: Final = "airo.known"
 """Set in the scope of a request whose client has sent the key."""
 

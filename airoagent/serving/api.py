@@ -58,8 +58,6 @@ from airoagent.serving.driver import Offer
 from airoagent.serving.pages import page_routes
 from airoagent.toolbox.tool import Tool
 
-__all__ = ["MCP_PATH", "MODEL", "make_app"]
-
 MCP_PATH: Final = "/mcp"
 
 MODEL: Final = "airo"

@@ -17,8 +17,6 @@ from airoagent.errors import AiroError
 from airoagent.frozen import frozen
 from airoagent.serving.access import Refused
 
-__all__ = ["Asked", "Talk", "read_request"]
-
 _LONGEST_QUESTION: Final = 32_000  # characters
 
 Talk = tuple[tuple[str, str], ...]

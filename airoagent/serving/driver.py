@@ -21,8 +21,6 @@ from airoagent.records.store import Store
 from airoagent.toolbox.tool import Tool
 from airoagent.view.page import lines_of, plan_data, plan_so_far
 
-__all__ = ["Driven", "Driver", "Offer", "stream_of"]
-
 _LOOK_AGAIN = 0.4  # seconds between looks at the record of a run that another process drives
 _KEPT = 20  # runs of this process that stay in memory
 _BEAT = 10.0  # seconds of silence after which a stream says that it is still there

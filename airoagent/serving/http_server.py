@@ -16,8 +16,6 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from airoagent.errors import UsageError
 from airoagent.serving import access
 
-__all__ = ["Server"]
-
 MOST_CONNECTIONS: Final = 600  # a process may have 1,024 files open on most systems
 
 

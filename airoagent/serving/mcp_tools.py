@@ -31,8 +31,6 @@ if TYPE_CHECKING:
     from mcp.server import MCPServer
     from mcp.server.mcpserver import Context
 
-__all__ = ["make_mcp"]
-
 _ABOUT = "Answers questions by running a plan of tool calls."
 _MOST_FOUND = 8
 _MOST_MADE = 1000  # runs that clients over HTTP can look at

@@ -27,8 +27,6 @@ from airoagent.serving.access import Access, JsonReply, Refused, application, js
 from airoagent.serving.driver import Driver, Offer, stream_of
 from airoagent.view.page import assemble, document_page, render_page
 
-__all__ = ["make_page_app", "page_routes"]
-
 _LIMIT: Final = 200  # runs in the list
 _AT_ONCE: Final = 8  # runs
 _LARGEST_BODY: Final = 256 * 1024  # bytes
