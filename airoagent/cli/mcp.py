@@ -51,6 +51,8 @@ def add(
       airo mcp check files
     """
     file = (expanded(config_file) if config_file else config_folder() / "config.toml").resolve()
+    if file.exists() and not file.is_file():  # a device, say, whose place the new file would take
+        raise UsageError(f"{file} is not a regular file", "name another file with --config")
     given = server[1:] if server[0] == "--" else server
     is_address = len(given) == 1 and given[0].startswith(("http://", "https://"))
     table: dict[str, object] = {"url": given[0]} if is_address else {"command": list(given)}

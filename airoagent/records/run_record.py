@@ -74,6 +74,7 @@ TRACE_VERSION = 3
 _LONGEST_LINE = 64 << 20  # bytes
 _LARGEST = 2**53
 _EDITED = "was the file cut or edited?"
+_SHOWN = ("tool", "text", "note", "untrusted", "written", "private", "at")  # of an evidence
 
 
 _FAMILIES: dict[int, type[AiroError]] = {
@@ -264,16 +265,7 @@ class Run:
             "model": self.model,
             "plan": None if self.plan is None else plan_json(self.plan, self.step_status),
             "evidence": {
-                id: {
-                    "tool": found.tool,
-                    "text": found.text,
-                    "note": found.note,
-                    "untrusted": found.untrusted,
-                    "written": found.written,
-                    "private": found.private,
-                    "at": found.at,
-                    "sources": [source_json(source) for source in found.sources],
-                }
+                id: {name: getattr(found, name) for name in _SHOWN} | {"sources": list(map(source_json, found.sources))}
                 for id, found in self.evidence.items()
             },
             "usage": _plain(self.usage),

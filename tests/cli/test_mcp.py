@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -80,6 +81,14 @@ def test_a_server_is_added_listed_checked_and_called_without_its_noise(airo: Air
         result = airo("tools", "run", *call, "--no-store")
         assert (result.code, result.out) == (0, printed)
         assert "noise" not in result.err and "Welcome" not in result.err
+
+
+def test_only_a_regular_file_is_written_to(airo: Airo, tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe.toml"
+    os.mkfifo(pipe)
+    added = airo("mcp", "add", "--config", pipe, "files", "files-server")
+    assert added.code == 2 and "is not a regular file" in added.err
+    assert pipe.is_fifo()
 
 
 def test_what_stands_in_the_config_file_is_kept_and_a_name_is_used_once(airo: Airo, tmp_path: Path) -> None:
