@@ -77,11 +77,6 @@ def _folded(text: str) -> frozenset[str]:
     return frozenset(map(fold, words(text)))
 
 
-@lru_cache(maxsize=64)
-def _folded(text: str) -> frozenset[str]:
-    return frozenset(map(fold, words(text)))
-
-
 _SUMMARY = re.compile(
     r"\bsummar|\bmain points?\b|\boverview\b|\bwhat (?:does|do|is|are) (?:it|this|the \w+) (?:say|about)\b",
     re.IGNORECASE,
