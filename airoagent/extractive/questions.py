@@ -29,6 +29,7 @@ _DATE = re.compile(
     r"|(?:mon|tues|wednes|thurs|fri|satur|sun)days?)\b",
     re.IGNORECASE,
 )
+_NUMBERED = re.compile(r"\b([A-Z][\w'’-]+) (\d{1,4})\b")
 _NAME = re.compile(r"(?<![.!?] )(?<!^)\b[A-Z][\w'’-]+")
 _FORMS = (
     (
@@ -49,14 +50,22 @@ _FORMS = (
 @frozen
 class Question:
     """A question as the reader needs it: the stems it looks for with their weight, its names and years, the names that
-    an earlier answer lends it, and the form of its answer ("number", "date", "name", "summary"
-    or "")."""
+    an earlier answer lends it, the form of its answer ("number", "date", "name", "summary" or ""), and names that have
+    a number ("Apollo 11")."""
 
     text: str
     terms: dict[str, float]
     names: frozenset[str] = frozenset()
     lent: frozenset[str] = frozenset()
     form: str = ""
+    numbered: tuple[tuple[str, str], ...] = ()
+
+    def is_of_another(self, sentence: str) -> bool:
+        """Whether a sentence is about another one of a numbered kind: of Apollo 12 where Apollo 11 is asked about."""
+        said = set(_NUMBERED.findall(sentence)) if self.numbered else set()
+        return any(
+            (name, number) not in said and any(other == name for other, _ in said) for name, number in self.numbered
+        )
 
     def is_answer_like(self, sentence: str) -> bool:
         """Whether a sentence has something of the form that is asked for, besides the question's own words."""
@@ -99,14 +108,20 @@ def read_question(instruction: str) -> Question:
     terms |= {one: min(0.5, 1.5 / len(lent)) for one in lent if one not in terms}
     patterns = (*_FORMS, ("summary", r"\bsummar|\boverview\b"))
     form = next((form for form, pattern in patterns if re.search(pattern, asked, re.IGNORECASE)), "")
+    numbered = tuple(pair for pair in _NUMBERED.findall(asked) if pair[0].lower() not in STOP_WORDS)
     text = asked.strip() if bracket else text
-    return Question(text, terms, frozenset(_names(asked)), frozenset(lent), form)
+    return Question(text, terms, frozenset(_names(asked)), frozenset(lent), form, numbered)
 
 
 def _names(text: str) -> list[str]:
     """The stems of a question's names and years; its first word is none."""
     found = re.findall(r"(?<!^)\b(?:[A-Z][\w'’-]*|\d{3,4})\b", text)
     return [stem(word) for word in found if word.lower() not in STOP_WORDS]
+
+
+def has_name(sentence: str) -> bool:
+    """Whether a sentence names somebody or something; its first word is none."""
+    return _NAME.search(sentence) is not None
 
 
 _POLITE = re.compile(  # up to the question that it leads to

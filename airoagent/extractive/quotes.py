@@ -16,7 +16,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import lru_cache
 from textwrap import wrap
 
-from airoagent.extractive.questions import Question, read_question
+from airoagent.extractive.questions import Question, has_name, read_question
 from airoagent.frozen import frozen
 from airoagent.prompts.context_prompts import SOURCE_LINE, ContextBlock
 from airoagent.text.rank import rarity, saturated
@@ -66,7 +66,7 @@ def find_quotes(blocks: Sequence[ContextBlock], instruction: str) -> tuple[Quote
     for line in known:  # an earlier answer in the question names what it is about
         asked = asked.replace(text := line.quote.text.rstrip("."), f" ({text})")
     question = read_question(asked)
-    lines = [line for line in lines if line not in known]
+    lines = [line for line in lines if line not in known and not question.is_of_another(line.quote.text)]
     if not question.terms:
         return _opening(lines)
     scores = _scores(lines, question)
@@ -80,8 +80,17 @@ def find_quotes(blocks: Sequence[ContextBlock], instruction: str) -> tuple[Quote
     is_whole = held >= 0.95 * sum(question.terms.values()) and question.may_be_answered(first.quote.text)
     kept = _fitting(lines, best[:1] + ([] if is_whole else _further(lines, scores, best, question)))
     kept[1:] = sorted(kept[1:], key=lambda at: (lines[at].quote.block != first.quote.block, at))
-    answered = any(question.may_be_answered(f"{lines[at].quote.header} {lines[at].quote.text}") for at in kept)
+    own = [lines[at].quote for at in kept if not _is_figure_of_another(lines[at], question)]
+    answered = any(question.may_be_answered(f"{quote.header} {quote.text}") for quote in own)
     return tuple(lines[at].quote for at in kept) if answered else ()
+
+
+def _is_figure_of_another(line: _Line, question: Question) -> bool:
+    """Whether a sentence names something else alone, where a figure of something that has a name is asked for."""
+    names = {name for name in question.names if not name.isdigit()}
+    if question.form != "number" or not names or any(_held(name, line.above | set(line.stems)) for name in names):
+        return False
+    return not _PRONOUN.search(line.quote.text) and has_name(line.quote.text)
 
 
 def _is_named(block: ContextBlock, question: Question) -> bool:

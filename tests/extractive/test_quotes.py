@@ -186,6 +186,14 @@ MOON = (
 )
 
 
+def test_a_sentence_about_another_of_a_numbered_kind_is_not_quoted() -> None:
+    page = ContextBlock(MOON, (("title", "Apollo 11 | The Lamplight Reader"),))
+    for question in ("When was Apollo 11 launched?", "When was the rehearsal of Apollo 11?"):
+        assert not any("Apollo 10" in quote.text for quote in find_quotes([page], question))
+    (quote,) = find_quotes([page], "When was the rehearsal, Apollo 10?")[:1]
+    assert "May 1969" in quote.text
+
+
 def test_a_page_s_own_title_is_not_quoted_though_it_has_a_figure() -> None:
     page = ContextBlock(f"Apollo 11 | The Lamplight Reader\n{MOON}", (("title", "Apollo 11 | The Lamplight Reader"),))
     quotes = find_quotes([page], "When was Apollo 11 the first to land there?")
@@ -229,6 +237,17 @@ def test_rows_keep_the_header_of_their_table() -> None:
 def test_a_line_with_a_long_run_of_spaces_is_read_in_linear_time() -> None:
     block = ContextBlock(f"The mill was built{' ' * 200_000}in 1890.", (("title", "Mill"),))
     assert find_quotes([block], "When was the mill built?")[0].text.startswith("The mill was built")
+
+
+@pytest.mark.parametrize(
+    ("text", "question"),
+    [
+        ("The river Ense is 230 km long. The river Vell is a tributary of the Ense.", "How long is the river Vell?"),
+        ("Mount Keld rises beside Mount Orr. Nobody lives there. The hut on Orr sleeps 30.", "How high is Keld?"),
+    ],
+)
+def test_a_figure_of_something_else_that_is_named_is_not_an_answer(text: str, question: str) -> None:
+    assert quoted([page(text)], question) == []
 
 
 def test_a_figure_of_what_is_asked_about_is_one_by_a_pronoun_too_and_in_words() -> None:
