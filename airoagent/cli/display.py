@@ -106,7 +106,7 @@ class Display:
 
     def go_on(self) -> None:
         """Show what came in the meantime."""
-        self._pauses -= 1
+        self._pauses = max(0, self._pauses - 1)
         if not self._pauses:
             late, self._late = self._late, []
             for text in late:
@@ -147,6 +147,10 @@ class Display:
             case Progress():
                 self._progress(event)
             case RunFinished():
+                if self._pauses:  # Ctrl-C at a question, which waits on in its thread
+                    self._pauses = 1
+                    self._late.insert(0, "\n")
+                    Display.go_on(self)
                 self._flush()
                 self._release()
                 if event.status == "interrupted" and event.failure is not None and event.failure.hint:

@@ -93,9 +93,12 @@ def test_without_an_editor_the_question_is_asked_again(script: Script, senders: 
     assert (result.code, result.out) == (0, "sent a\n") and "the editor failed" in result.err
 
 
-def test_an_interrupt_at_the_question_ends_the_run_and_calls_nothing(script: Script, senders: str) -> None:
-    result = at_a_terminal("-m", script(TWO), "--tools", senders, "--display", "plain", "q", keys="", stop=True)
-    assert result.code == 130 and result.out == ""
+@pytest.mark.parametrize("display", ["plain", "auto", "rich"])
+def test_an_interrupt_at_the_question_ends_the_run_calls_nothing_and_says_how_to_go_on(
+    script: Script, senders: str, display: str
+) -> None:
+    result = at_a_terminal("-m", script(TWO), "--tools", senders, "--display", display, "q", keys="", stop=True)
+    assert result.code == 130 and result.out == "" and "\nfinish it: airo resume " in result.err.replace("\r", "")
 
 
 def test_a_long_or_hostile_input_is_shown_harmless_and_with_its_length(script: Script, senders: str) -> None:
