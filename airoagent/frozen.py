@@ -18,11 +18,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import MISSING, Field, FrozenInstanceError, dataclass, field, fields
 from operator import attrgetter
-from typing import Any, TypeVar, dataclass_transform
+from typing import Any, ParamSpec, TypeVar, cast, dataclass_transform
 
-__all__ = ["frozen"]
+__all__ = ["frozen", "maker"]
 
 T = TypeVar("T")
+P = ParamSpec("P")
 
 
 @dataclass_transform(frozen_default=True, field_specifiers=(field,))
@@ -61,6 +62,11 @@ def frozen(cls: type[T]) -> type[T]:
     return made  # type: ignore[no-any-return]
 
 
+def maker(cls: Callable[P, T]) -> Callable[P, T]:
+    """A function that makes instances of a frozen class in half the time of a call of the class itself."""
+    return cast(Callable[P, T], cls.__init__.make)  # type: ignore[attr-defined]
+
+
 def _values(*names: str) -> Callable[[Any], Any]:
     return attrgetter(*names) if names else lambda _: ()
 
@@ -80,7 +86,8 @@ def _init(cls: Any, every: tuple[Field[Any], ...]) -> Callable[..., None]:
         "_MISSING": MISSING,
         "__name__": cls.__module__,
     }
-    parameters, made = ["self"], []
+    parameters: list[str] = []
+    made: list[str] = []
     for one in sorted(every, key=lambda each: bool(each.kw_only)):
         if one.kw_only and "*" not in parameters:
             parameters.append("*")
@@ -92,17 +99,24 @@ def _init(cls: Any, every: tuple[Field[Any], ...]) -> Callable[..., None]:
             parameters.append(f"{one.name}=_of_{one.name}")
         else:
             parameters.append(one.name)
+    then = [" self.__post_init__()"] if hasattr(cls, "__post_init__") else []
+    fill = [*[f"  self.{one.name} = {one.name}" for one in every], "  self.__class__ = _cls"]
     lines = [
-        f"def __init__({', '.join(parameters)}):",
+        f"def __init__({', '.join(['self', *parameters])}):",
         *made,
         " if self.__class__ is _cls:",
         "  _set_class(self, _twin)",
-        *[f"  self.{one.name} = {one.name}" for one in every],
-        "  self.__class__ = _cls",
+        *fill,
         f" else: _set_values(self, ({''.join([f'{one.name}, ' for one in every])}))",
+        *then,
+        f"def make({', '.join(parameters)}):",
+        *made,
+        " self = _twin()",
+        *[line[1:] for line in fill],
+        *then,
+        " return self",
+        "__init__.make = make",
     ]
-    if hasattr(cls, "__post_init__"):
-        lines.append(" self.__post_init__()")
     exec("\n".join(lines), known)  # noqa: S102 - names of fields, no text of others
     init: Callable[..., None] = known["__init__"]
     init.__qualname__ = f"{cls.__qualname__}.__init__"

@@ -69,6 +69,7 @@ class Budget:
 
 GRACE = 2.0  # seconds
 _PULSE = 1.0  # seconds between two looks at most: how closely the loop's own lateness is seen
+_NEVER = float("inf")
 _LATE = 0.1  # seconds; a loop that is later than that was kept from its work
 
 Entry = tuple[float, asyncio.Task[Any], Step, int, float]
@@ -86,8 +87,8 @@ class Deadlines:
         self._abandon = abandon
         self._grace = grace
         self._calls: dict[str, Entry] = {}
-        self._timer: asyncio.TimerHandle | None = None
-        self._next = 0.0
+        self._timer: asyncio.Handle | None = None
+        self._next = _NEVER
         self._passed: set[str] = set()
         self._spared: set[str] = set()
 
@@ -95,18 +96,18 @@ class Deadlines:
         """The call that the task has started for this step must end within so many seconds."""
         end = began + seconds
         self._calls[step.id] = (end, task, step, attempt, began)
-        if self._timer is None or end < self._next:
+        if end < self._next:
             self._set(asyncio.get_running_loop(), min(end, began + _PULSE))
 
     def end(self, step: str) -> bool:
         """The call has ended; whether its deadline had passed. The timer is left to find nothing to do."""
         self._calls.pop(step, None)
-        if self._spared:
-            self._spared.discard(step)
-        if self._passed and step in self._passed:
-            self._passed.discard(step)
-            return True
-        return False
+        if not (self._spared or self._passed):
+            return False
+        self._spared.discard(step)
+        passed = step in self._passed
+        self._passed.discard(step)
+        return passed
 
     def close(self) -> None:
         """All calls have ended: leave no timer, and no circle of references, to keep what they worked on in memory."""
@@ -118,12 +119,18 @@ class Deadlines:
         if self._timer is not None:
             self._timer.cancel()
         self._next = when
-        self._timer = loop.call_later(when - time.perf_counter(), self._look, loop)
+        self._timer = loop.call_soon(self._wait, loop)  # calls that end in this turn of the loop need no timer
+
+    def _wait(self, loop: asyncio.AbstractEventLoop) -> None:
+        if self._calls:
+            self._timer = loop.call_later(self._next - time.perf_counter(), self._look, loop)
+        else:
+            self._timer, self._next = None, _NEVER
 
     def _look(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._timer = None
         now = time.perf_counter()
         late = now - self._next
+        self._timer = None
         for id, (end, task, step, attempt, began) in list(self._calls.items()):
             if late > _LATE:
                 spared = end <= self._next and id not in self._spared
@@ -142,5 +149,5 @@ class Deadlines:
                 self._passed.add(id)
                 self._calls[id] = (now + self._grace, task, step, attempt, began)
                 task.cancel()
-        if self._calls:
-            self._set(loop, min(now + _PULSE, *[call[0] for call in self._calls.values()]))
+        self._next = min(now + _PULSE, *[call[0] for call in self._calls.values()], _NEVER)
+        self._wait(loop)

@@ -35,30 +35,37 @@ class Provenance:
     """Of one run. ``plan_trusted`` says that the plan was written before any tool had answered, ``plan_private`` that
     it was written after private text had been read.
 
-    ``seen`` says whether any evidence of the run is composed, ``read`` whether any is private; who puts evidence into
-    the run sets them. Until then there is nothing to look for in the parts.
+    ``seen`` says whether any evidence of the run is composed, ``marked`` whether any is untrusted or written, ``read``
+    whether any is private. Until then there is nothing to look for in the parts.
     """
 
-    __slots__ = ("_composed_into", "_plan_private", "_plan_trusted", "_question", "read", "seen")
+    __slots__ = ("_composed_into", "_plan_private", "_plan_trusted", "_question", "marked", "read", "seen")
 
     def __init__(
         self, question: str, plan_trusted: bool, known: Iterable[Evidence] = (), plan_private: bool = False
     ) -> None:
-        known = tuple(known)
         self._question = question
         self._plan_trusted = plan_trusted
         self._plan_private = plan_private
-        self.seen = any(_composed(evidence) for evidence in known)
-        self.read = plan_private or any(evidence.private for evidence in known)
+        self.seen = self.marked = False
+        self.read = plan_private
         self._composed_into: dict[str, tuple[Evidence, ...]] = {}
+        for evidence in known:
+            self.note(evidence)
+
+    def note(self, evidence: Evidence) -> None:
+        """The run has this evidence."""
+        if evidence.untrusted or evidence.written:
+            self.marked = True
+            self.seen = self.seen or _composed(evidence)
+        if evidence.private:
+            self.read = True
 
     def marks(self, step: str, tool: Tool, parts: Filled, asked: bool) -> tuple[bool, bool]:
         """Whether what the tool made of the parts is untrusted, and whether it is written; ``asked``: it asked a model.
 
         A tool that brings text from outside was not written by the model that wrote its input.
         """
-        if tool.outside and not self.seen:
-            return True, asked
         untrusted, written, into = False, asked, self._composed_into
         composed: tuple[Evidence, ...] = ()
         for part in parts:

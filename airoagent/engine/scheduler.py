@@ -1,7 +1,7 @@
 """Runs the steps of a plan: each the moment its last reference is there, side by side where nothing forbids it.
 
-`Execution` keeps sets of step ids, and a step is in exactly one of them (but for a failed step under
-``on_error="tell"``, whose failure is its evidence: it is in both):
+A step is in exactly one of these states (but for a failed step under ``on_error="tell"``, whose failure is its
+evidence: it is in both). `Execution` keeps their ids; of those that run, the number:
 
     waiting   some evidence it refers to is not there yet (with the number that is open)
     queued    nothing is missing, but as many tools are being called as may be
@@ -14,7 +14,7 @@
                │           │          └──────▶ failed
                └───────────┴─────────────────▶ skipped
 
-For ``e2 = Join[:e0: :e1:]`` with e0 found and e1 running: waiting {e2: 1}, running {e1}, found {e0}. When e1 is
+For ``e2 = Join[:e0: :e1:]`` with e0 found and e1 running: waiting {e2: 1}, running 1, found {e0}. When e1 is
 found, e2's count falls to 0 and the task that ran e1 goes on with e2. There are no levels and nothing polls.
 
 Everything that happens goes to one function, ``emit``, before anything that depends on it happens: a store that
@@ -56,10 +56,10 @@ class Execution:
         self._spreading = False
         self._places = policy.concurrency or 1 << 30
         self._steps: dict[str, Step] = {}
-        self._dependents: dict[str, list[str]] = {}
+        self._dependents: dict[str, list[Step]] = {}
         self.waiting: dict[str, int] = {}
         self.queued: deque[Step] = deque()
-        self.running: set[str] = set()
+        self.running = 0
         self.found: dict[str, Evidence] = dict(known or {})
         self._calls = ToolCalls(services, tasks, self.found, self._abandoned)
         self.failed: dict[str, AiroError] = {}
@@ -67,37 +67,41 @@ class Execution:
 
     def add(self, *steps: Step) -> None:
         """Take on steps; those whose references are all there start at once, together. A step is taken on once."""
-        found, waiting, dependents = self.found, self.waiting, self._dependents
-        lost: list[tuple[str, tuple[str, ...]]] = []
+        found, waiting, dependents, known = self.found, self.waiting, self._dependents, self._steps
+        lost: list[tuple[Step, tuple[str, ...]]] = []
         for step in steps:
-            if step.id in found or step.id in self._steps:
-                if step.id not in self._steps:
-                    self._calls.know(step)
+            id = step.id
+            if id in known:
                 continue
-            self._steps[step.id] = step
-            if self._stops and self.failed:
-                waiting[step.id] = 0
-                lost.append((step.id, tuple(self.failed)))
+            if id in found:
+                self._calls.know(step)
                 continue
-            missing = [part.id for part in step.template if part.__class__ is Ref and part.id not in found]
-            if not missing:
+            known[id] = step
+            missing = 0
+            for part in step.template:
+                if part.__class__ is Ref and part.id not in found:
+                    others = dependents.get(part.id)
+                    if others is None:
+                        dependents[part.id] = [step]
+                    elif others[-1] is step:  # it refers to it twice
+                        continue
+                    else:
+                        others.append(step)
+                    missing += 1
+            if self.failed and self._stops:
+                lost.append((step, tuple(self.failed)))
+                missing = 1
+            elif self.failed or self.skipped:
+                gone = [other for other in step.depends_on if other in self.failed or other in self.skipped]
+                if because := tuple(other for other in gone if other not in found):
+                    lost.append((step, because))
+            if missing:
+                waiting[id] = missing
+            else:
                 self.queued.append(step)
-                continue
-            if len(missing) > 1:
-                missing = list(dict.fromkeys(missing))
-            for other in missing:
-                if other in dependents:
-                    dependents[other].append(step.id)
-                else:
-                    dependents[other] = [step.id]
-            waiting[step.id] = len(missing)
-            if self.failed or self.skipped:
-                gone = tuple(other for other in missing if other in self.failed or other in self.skipped)
-                if gone:
-                    lost.append((step.id, gone))
-        for id, because in lost:
-            self._skip(id, because)
-        if self.queued and len(self.running) < self._places:
+        for step, because in lost:
+            self._skip(step, because)
+        if self.queued and self.running < self._places:
             self._start(self.queued.popleft())
             if self.queued and not self._spreading:
                 self._spread()
@@ -118,7 +122,7 @@ class Execution:
         return Execution(replace(self._services, recall=recall), self._tasks)
 
     def _start(self, step: Step) -> None:
-        self.running.add(step.id)
+        self.running += 1
         self._tasks.create_task(self._run_from(step))
 
     def _spread(self) -> None:
@@ -131,70 +135,69 @@ class Execution:
 
     async def _fill_places(self) -> None:
         self._spreading = False
-        while self.queued and len(self.running) < self._places:
+        while self.queued and self.running < self._places:
             self._start(self.queued.popleft())
 
     async def _run_from(self, step: Step) -> None:
         """Run a step, then go on in the same task with one of the steps that are ready."""
-        running, queued, run, settle = self.running, self.queued, self._calls.run, self._settle
+        queued, run, settle = self.queued, self._calls.run, self._settle
         task = asyncio.current_task()
         assert task is not None
         while True:
-            result = await run(step, task)
-            running.discard(step.id)
-            settle(step, result)
+            settle(step, await run(step, task))
             if task.cancelling():
                 await self._tasks.clear_cancellation(task)
             if not queued:
-                return
+                break
             step = queued.popleft()
-            running.add(step.id)
-            if queued and not self._spreading and len(running) < self._places:
+            if queued and not self._spreading and self.running < self._places:
                 self._spread()
+        self.running -= 1
+        self._tasks.leave(task)
 
     def _abandoned(self, step: Step, failure: AiroError) -> None:
         """The step has failed, and its task is left to itself: others take over what it would go on with."""
-        self.running.discard(step.id)
+        self.running -= 1
         self._settle(step, failure)
         if self.queued and not self._spreading:
             self._spread()
 
     def _settle(self, step: Step, result: Evidence | AiroError) -> None:
         """Book a step's end, and queue the steps that became ready by it."""
+        id, waiting = step.id, self.waiting
         if isinstance(result, AiroError):
-            self.failed[step.id] = result
+            self.failed[id] = result
             if not self._tells:
-                return self._lose(step.id)
+                return self._lose(id)
             told = f"({step.tool} failed: {result.message})"
             private = self._calls.is_private(step)
-            result = Evidence(step.id, step.tool, told, (), "this step failed", untrusted=True, private=private)
-        self.found[step.id] = result
-        waiting = self.waiting
-        for id in self._dependents.pop(step.id, ()):
-            count = waiting.get(id)
+            result = Evidence(id, step.tool, told, (), "this step failed", untrusted=True, private=private)
+        self.found[id] = result
+        for dependent in self._dependents.pop(id, ()):
+            count = waiting.get(dependent.id)
             if count == 1:
-                del waiting[id]
-                self.queued.append(self._steps[id])
+                del waiting[dependent.id]
+                self.queued.append(dependent)
             elif count is not None:
-                waiting[id] = count - 1
+                waiting[dependent.id] = count - 1
         return None
 
     def _lose(self, failed: str) -> None:
         """Skip what can no longer be run after a failure: what needs the step, or everything that has not begun."""
-        for id in self._dependents.pop(failed, ()):
-            self._skip(id, (failed,))
+        for step in self._dependents.pop(failed, ()):
+            self._skip(step, (failed,))
         if self._stops:
-            while self.queued:
-                self.waiting[self.queued.popleft().id] = 0
+            self.waiting.update((step.id, 0) for step in self.queued)
+            self.queued.clear()
             for id in tuple(self.waiting):
-                self._skip(id, (failed,))
+                self._skip(self._steps[id], (failed,))
 
-    def _skip(self, id: str, because: tuple[str, ...]) -> None:
-        pending = [(id, because)]
+    def _skip(self, step: Step, because: tuple[str, ...]) -> None:
+        pending = [(step, because)]
         while pending:
-            id, because = pending.pop()
-            if self.waiting.pop(id, None) is None:
+            step, because = pending.pop()
+            if self.waiting.pop(step.id, None) is None:
                 continue
-            self.skipped[id] = because
-            self._emit(StepSkipped(step=id, tool=self._steps[id].tool, because=because))
-            pending += [(dependent, (id,)) for dependent in self._dependents.pop(id, ())]
+            self.skipped[step.id] = because
+            self._emit(StepSkipped(step=step.id, tool=step.tool, because=because))
+            pending += [(dependent, (step.id,)) for dependent in self._dependents.pop(step.id, ())]

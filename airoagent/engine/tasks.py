@@ -108,6 +108,11 @@ class Tasks:
             self._idle = self._loop.create_future()
             await self._idle
 
+    def leave(self, task: asyncio.Task[Any]) -> None:
+        """The running task is about to return: whoever waits for it is woken up a turn of the loop earlier."""
+        self._tasks.discard(task)
+        self._check_idle()
+
     def abandon(self, task: asyncio.Task[Any]) -> None:
         """Wait for this task no longer, whatever becomes of it."""
         self._tasks.discard(task)

@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import threading
 import time
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -33,16 +33,18 @@ from airoagent.events import (
     StepFinished,
     StepStarted,
 )
+from airoagent.frozen import maker
 from airoagent.models.base import Completion, Purpose
 from airoagent.plan.evidence import Filled
 from airoagent.plan.steps import Step
 from airoagent.prompts.grammar import Grammar
-from airoagent.toolbox.arguments import Call, bound
+from airoagent.toolbox.arguments import Call, bound, settled
 from airoagent.toolbox.tool import Tool, ToolContext, ToolOutput
 
 __all__ = ["BoundTool", "ToolCalls"]
 
 _now = time.perf_counter
+_evidence, _started, _finished = maker(Evidence), maker(StepStarted), maker(StepFinished)
 
 Known = tuple[Evidence, Origin] | Exception | None
 """What is known of a call without making it: its evidence, or the failure it came to; None: it has to be made."""
@@ -69,11 +71,14 @@ class _SharedCalls:
     text is from. The tool must be repeatable and without side effects.
     """
 
-    def __init__(self, provenance: Provenance) -> None:
+    __slots__ = ("_failed", "_first", "_found", "_provenance", "waiting")
+
+    def __init__(self, provenance: Provenance, found: Mapping[str, Evidence]) -> None:
         self._provenance = provenance
+        self._found = found
         self._first: dict[tuple[object, ...], str] = {}  # by what is called, the step that makes the call
-        self._ended: dict[str, AiroError | None] = {}
-        self._waiting: dict[str, list[asyncio.Future[None]]] = {}
+        self._failed: dict[str, AiroError] = {}
+        self.waiting: dict[str, list[asyncio.Future[None]]] = {}
 
     def caller(self, step: str, tool: Tool, text: str, parts: Filled) -> str:
         """The step that makes this very call: this one, or the first that came to it."""
@@ -87,17 +92,18 @@ class _SharedCalls:
 
     async def failure_of(self, caller: str) -> AiroError | None:
         """Wait for the end of the caller's step: the failure it came to, None if it has its evidence."""
-        if caller not in self._ended:
+        if caller not in self._found and caller not in self._failed:
             waiting: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            self._waiting.setdefault(caller, []).append(waiting)
+            self.waiting.setdefault(caller, []).append(waiting)
             await waiting
-        return self._ended[caller]
+        return self._failed.get(caller)
 
     def end(self, step: str, failure: AiroError | None = None) -> None:
         """The step has ended: those that wait for it go on."""
-        self._ended[step] = failure
-        if self._waiting:
-            for waiting in self._waiting.pop(step, ()):
+        if failure is not None:
+            self._failed[step] = failure
+        if self.waiting:
+            for waiting in self.waiting.pop(step, ()):
                 if not waiting.done():
                     waiting.set_result(None)
 
@@ -126,34 +132,78 @@ class ToolCalls:
         self._deadlines = Deadlines(self._abandon)
         tasks.at_end.append(self._close)
         self._bound = services.bound
+        self._recall, self._keep = services.recall, services.keep
         # Text up to this length needs no look.
         self._plain = -1 if self._policy.max_bytes else self._policy.max_evidence
         self._provenance = Provenance(services.question, services.plan_trusted, found.values(), services.plan_private)
         self._approval = Approval(services, self._provenance, found)
-        self._shared = _SharedCalls(self._provenance)
+        self._shared = _SharedCalls(self._provenance, found)
         self._asked: set[str] = set()  # steps whose tools have asked the model
 
     def _close(self) -> None:
         self._deadlines.close()
         del self._abandoned
 
-    def run(self, step: Step, task: asyncio.Task[Any]) -> Awaitable[Evidence | AiroError]:
-        """The step's evidence, called for in ``task`` (the running one) or shared with one that makes the same call.
+    async def run(self, step: Step, task: asyncio.Task[Any]) -> Evidence | AiroError:
+        """The step's evidence, or the failure that it comes to once its tries are used up; its end is on record.
 
-        The references of the step must be there. Await the result: by then the step's end is on record.
+        The references of the step must be there. The tool is called in ``task``, the running one, unless an earlier
+        step makes the same call. A sync tool that does not return in time is left behind in its daemon thread, since a
+        thread cannot be stopped; it can no longer affect the run.
         """
-        found, name = self._found, step.tool
+        id, name, found, abandoned = step.id, step.tool, self._found, self._tasks.abandoned
         parts: Filled = tuple([part if part.__class__ is str else found[part.id] for part in step.template])  # type: ignore[union-attr]
         text = "".join(map(str, parts))
-        bound = self._bound.get(name)
-        if bound is None:
-            bound = self._bound[name] = BoundTool(self._services.toolbox[name], self._policy)
-        known = None if self._services.recall is None else self._look_up(step, bound.tool, text)
+        bound = self._bound.get(name) or self._bind(name)
+        tool, timeout = bound.tool, bound.timeout
+        known = None if self._recall is None else self._look_up(step, tool, text)
         if known is None and bound.shared:  # what is recalled is the step's own, not another's
-            caller = self._shared.caller(step.id, bound.tool, text, parts)
-            if caller != step.id:
-                return self._share(caller, step, bound.tool, text, parts)
-        return self._attempts(step, bound, text, parts, task, known)
+            caller = self._shared.caller(id, tool, text, parts)
+            if caller != id:
+                return await self._share(caller, step, tool, text, parts)
+        attempt = 1
+        while True:
+            self._emit(_started(id, name, text, attempt))
+            began = called = _now()
+            origin: Origin = "call"
+            given, filled = text, parts
+            try:
+                if known is None:
+                    if bound.guarded or (tool.network and self._provenance.read):
+                        given, filled = await self._approval.of(step, tool, text, parts)
+                        if self._tasks.stopping or task in abandoned:
+                            raise asyncio.CancelledError  # the user's yes has come too late
+                        self._budget.count_call(name)
+                        called = _now()
+                    context = self._context(step, tool, filled) if bound.wants_context else None
+                    if timeout:
+                        self._deadlines.start(step, task, attempt, called, timeout)
+                    output = await bound.call(given, context, filled)
+                    if abandoned and task in abandoned:
+                        raise asyncio.CancelledError  # the run has gone on without it
+                    if output.__class__ is not str or len(output) > self._plain or not output.isprintable():
+                        output = self._checked(tool, await settled(output))
+                    if timeout and self._deadlines.end(id):
+                        task.uncancel()  # the tool kept the cancellation to itself, and has answered all the same
+                elif isinstance(known, Exception):
+                    raise known
+                else:
+                    output, origin = known
+            except BaseException as error:
+                failure = self._failure(error, step, tool, timeout, task, attempt, _now() - began)
+            else:
+                if self._keep is not None and known is None and id not in self._approval.reads_files:
+                    self._keep(step, tool, given, ToolOutput(output) if isinstance(output, str) else output)
+                return self._finished(step, tool, attempt, output, _now() - began, origin, parts)
+            if known is not None or not await self._may_retry(step, failure, attempt, began, task):
+                self._emit(StepFailed(id, name, attempt, record_of(failure), _now() - began))
+                self._shared.end(id, failure)
+                return failure
+            attempt += 1
+
+    def _bind(self, tool: str) -> BoundTool:
+        bound = self._bound[tool] = BoundTool(self._services.toolbox[tool], self._policy)
+        return bound
 
     def know(self, step: Step) -> None:
         """Take note of what the evidence of a step that is not run was made of."""
@@ -181,9 +231,9 @@ class ToolCalls:
         return bool(private)
 
     def _look_up(self, step: Step, tool: Tool, text: str) -> Known:
-        assert self._services.recall is not None
+        assert self._recall is not None
         try:
-            return self._services.recall(step, tool, text)
+            return self._recall(step, tool, text)
         except Exception as error:  # the step comes to this failure, as if its call had
             return error
 
@@ -201,71 +251,22 @@ class ToolCalls:
             return failure
         return self._finished(step, tool, 1, self._found[caller], _now() - began, "shared", parts)
 
-    async def _attempts(
-        self, step: Step, bound: BoundTool, text: str, parts: Filled, task: asyncio.Task[Any], known: Known
-    ) -> Evidence | AiroError:
-        """Call the tool until it gives evidence, fails for good, or the tries are used up.
-
-        A sync tool that does not return in time is left behind in its daemon thread, since a thread cannot be stopped;
-        it can no longer affect the run.
-        """
-        id, tool, timeout, keep = step.id, bound.tool, bound.timeout, self._services.keep
-        abandoned = self._tasks.abandoned
-        attempt = 1
-        while True:
-            self._emit(StepStarted(id, step.tool, text, attempt))
-            began = called = _now()
-            origin: Origin = "call"
-            given, filled = text, parts
-            try:
-                if known is None:
-                    if bound.guarded or (tool.network and self._provenance.read):
-                        given, filled = await self._approval.of(step, tool, text, parts)
-                        if self._tasks.stopping or task in abandoned:
-                            raise asyncio.CancelledError  # the user's yes has come too late
-                        self._budget.count_call(tool.name)
-                        called = _now()
-                    context = self._context(step, tool, filled) if bound.wants_context else None
-                    if timeout:
-                        self._deadlines.start(step, task, attempt, called, timeout)
-                    output = await bound.call(given, context, filled)
-                    if task in abandoned:
-                        raise asyncio.CancelledError  # the run has gone on without it
-                    if output.__class__ is not str or len(output) > self._plain or not output.isprintable():
-                        output = self._checked(tool, output)
-                    if timeout and self._deadlines.end(id):
-                        task.uncancel()  # the tool kept the cancellation to itself, and has answered all the same
-                elif isinstance(known, Exception):
-                    raise known
-                else:
-                    output, origin = known
-            except BaseException as error:
-                failure = self._failure(error, step, tool, timeout, task, attempt, _now() - began)
-            else:
-                if keep is not None and origin == "call" and id not in self._approval.reads_files:
-                    keep(step, tool, given, ToolOutput(output) if isinstance(output, str) else output)
-                evidence = self._finished(step, tool, attempt, output, _now() - began, origin, parts)
-                self._shared.end(id)
-                return evidence
-            delay = None if known is not None else self._budget.retry_in(failure, attempt)
-            kept, seconds = record_of(failure), _now() - began
-            if delay is None:
-                self._emit(StepFailed(id, step.tool, attempt, kept, seconds))
-                self._shared.end(id, failure)
-                return failure
-            self._emit(AttemptFailed(id, step.tool, attempt, kept, seconds, delay))
-            try:
-                await self._wait(delay, task)
-            except asyncio.CancelledError:
-                self._emit(StepCancelled(id, step.tool, attempt, _now() - began))
-                raise
-            attempt += 1
-
-    async def _wait(self, seconds: float, task: asyncio.Task[Any]) -> None:
-        """Wait before the next try; CancelledError if the run is being stopped."""
-        if self._tasks.stopping or task.cancelling():  # the tool made a failure of its own of that
-            await self._tasks.clear_cancellation(task)
-        await asyncio.sleep(seconds)
+    async def _may_retry(
+        self, step: Step, failure: AiroError, attempt: int, began: float, task: asyncio.Task[Any]
+    ) -> bool:
+        """Whether the call is made again after this failure, once it is time; CancelledError if the run is stopped."""
+        delay = self._budget.retry_in(failure, attempt)
+        if delay is None:
+            return False
+        self._emit(AttemptFailed(step.id, step.tool, attempt, record_of(failure), _now() - began, delay))
+        try:
+            if self._tasks.stopping or task.cancelling():  # the tool made a failure of its own of that
+                await self._tasks.clear_cancellation(task)
+            await asyncio.sleep(delay)
+        except asyncio.CancelledError:
+            self._emit(StepCancelled(step.id, step.tool, attempt, _now() - began))
+            raise
+        return True
 
     def _abandon(self, step: Step, task: asyncio.Task[Any], attempt: int, began: float) -> None:
         """The tool was cancelled when its time was over, and goes on all the same: the run goes on without it."""
@@ -326,11 +327,14 @@ class ToolCalls:
         origin: Origin,
         parts: Filled,
     ) -> Evidence:
-        id, name = step.id, step.tool
-        untrusted, written = self._provenance.marks(id, tool, parts, id in self._asked)
+        id, name, provenance = step.id, step.tool, self._provenance
+        untrusted, written = tool.outside, id in self._asked
+        if provenance.seen or (provenance.marked and not untrusted):
+            untrusted, written = provenance.marks(id, tool, parts, written)
         if isinstance(output, str):
-            private = self._is_private_in(tool, id, (), parts)
-            evidence = Evidence(id, name, output, untrusted=untrusted, written=written, private=private)
+            private = tool.private or provenance.read or bool(self._approval.reads_files)
+            private = private and self._is_private_in(tool, id, (), parts)
+            evidence = _evidence(id, name, output, (), "", True, untrusted, written, private)
         else:
             found = output.evidence(id, name) if isinstance(output, ToolOutput) else output
             evidence = replace(
@@ -343,11 +347,11 @@ class ToolCalls:
                 private=self._is_private_in(tool, id, found.sources, parts) or found.private,
                 at=time.time(),
             )
-        if evidence.untrusted and evidence.written:
-            self._provenance.seen = True
-        if evidence.private:
-            self._provenance.read = True
-        self._emit(StepFinished(evidence, attempt, seconds, origin))
+        if evidence.written or evidence.private or not provenance.marked:
+            provenance.note(evidence)
+        self._emit(_finished(evidence, attempt, seconds, origin))
+        if self._shared.waiting:
+            self._shared.end(id)
         return evidence
 
     def _is_private_in(self, tool: Tool, step: str, sources: tuple[Source, ...], parts: Filled) -> bool:

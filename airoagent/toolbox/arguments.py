@@ -28,7 +28,7 @@ from airoagent.events import Evidence
 from airoagent.plan.evidence import Filled
 from airoagent.toolbox.tool import FIRST, Tool, ToolContext
 
-__all__ = ["Arguments", "Call", "arguments_for", "bound"]
+__all__ = ["Arguments", "Call", "arguments_for", "bound", "settled"]
 
 Path = tuple[Any, ...]
 Arguments = Callable[[str, Filled], dict[str, Any]]
@@ -42,7 +42,10 @@ _ANY_INPUT = frozenset(
 
 
 class Call(Protocol):
-    """A tool ready to be called with a step's input: as one text, and (where evidence is in it) in its parts."""
+    """A tool ready to be called with a step's input: as one text, and (where evidence is in it) in its parts.
+
+    What is awaited may have to be `settled`, unless it is a str.
+    """
 
     def __call__(self, text: str, context: ToolContext | None, parts: Filled = ()) -> Awaitable[Any]: ...
 
@@ -50,7 +53,7 @@ class Call(Protocol):
 def bound(tool: Tool) -> Call:
     """How to call the tool with a plan step's input: what depends on the tool alone is worked out once.
 
-    The call takes the input and a context (None for a tool that wants none) and is awaited; a sync function runs in a
+    The call takes the input and a context (None for a tool that wants none); a sync function runs in a
     thread of its own. ToolError if the input is not what the tool takes.
     """
     function, wanted = tool.function, tool.context_parameter
@@ -61,26 +64,25 @@ def bound(tool: Tool) -> Call:
     loose = len(tool.parameters) > 1  # then other parameters may be given in the text
 
     async def call(text: str, context: ToolContext | None, parts: Filled = ()) -> Any:
-        named = loose and ("=" in text or ": " in text)
-        if plain and not named and not text.startswith(("{", "[", plain)) and not text[:1].isspace():
-            given: dict[str, Any] = {plain: text}
-        else:
-            given = arguments(text, parts or (text,))
+        given = arguments(text, parts or (text,))
         if wanted == FIRST:
-            result = function(context, **given)
-        else:
-            if wanted:
-                given[wanted] = context
-            result = await (in_thread(partial(function, **given)) if background else function(**given))
-        while result.__class__ is not str and inspect.isawaitable(result):  # an async function within a sync one, too
-            result = await result
-        return result if result.__class__ is str else _as_text(result)
+            return await settled(function(context, **given))
+        if wanted:
+            given[wanted] = context
+        return await settled(await (in_thread(partial(function, **given)) if background else function(**given)))
 
-    return call
+    def call_plainly(text: str, context: ToolContext | None, parts: Filled = ()) -> Awaitable[Any]:
+        if not text[:1].isalnum() or text.startswith(plain) or (loose and ("=" in text or ": " in text)):
+            return call(text, context, parts)
+        return function(**{plain: text})  # type: ignore[no-any-return]
+
+    return call_plainly if plain else call
 
 
-def _as_text(result: Any) -> Any:
+async def settled(result: Any) -> Any:
     """Values as JSON, and a word for None; texts and outputs as they are, and what is none of these (an error)."""
+    while inspect.isawaitable(result):  # an async function within a sync one, too
+        result = await result
     if result is None:
         return "Done; there is no result."
     if is_dataclass(result) and not hasattr(result, "sources"):
