@@ -5,8 +5,8 @@ from __future__ import annotations
 from airoagent.engine.policy import Policy
 from airoagent.engine.scheduler import Execution
 from airoagent.errors import AiroError
-from airoagent.events import Source
-from airoagent.plan.evidence import fill_text
+from airoagent.events import Evidence, Source
+from airoagent.plan.evidence import fill, text_of
 from airoagent.plan.plans import Plan
 from airoagent.plan.steps import references
 
@@ -16,15 +16,12 @@ __all__ = ["conclude"]
 def conclude(plan: Plan, execution: Execution, policy: Policy) -> tuple[str, tuple[Source, ...]]:
     """The answer and its sources; raises what the run failed of where there is none."""
     template = plan.final_template
-    needed = references(template)
-    missing = [id for id in needed if id not in execution.found]
-    if execution.failed and (policy.on_error == "stop" or missing):
+    found = execution.found
+    if execution.failed and (policy.on_error == "stop" or any(id not in found for id in references(template))):
         raise _failure(plan, execution)
-    answer = fill_text(template, execution.found).strip()
-    sources = dict.fromkeys(
-        Source(source.url, source.title, source.quote) for id in needed for source in execution.found[id].sources
-    )
-    return answer, tuple(sources)
+    parts = fill(template, found)
+    sources = [source for part in parts if isinstance(part, Evidence) for source in part.sources]
+    return text_of(parts).strip(), tuple(dict.fromkeys([Source(one.url, one.title, one.quote) for one in sources]))
 
 
 def _failure(plan: Plan, execution: Execution) -> AiroError:

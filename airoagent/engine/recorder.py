@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import time
 from collections.abc import Callable, Mapping, Set
 
@@ -35,6 +37,9 @@ class StartingPoint:
     plan_private: bool = False
 
 
+_NOTHING = StartingPoint()
+
+
 class Recorder:
     """Call it with each event. What it has returned from is committed (live events pass through unrecorded)."""
 
@@ -47,31 +52,29 @@ class Recorder:
         careful: Set[str] = frozenset(),
     ) -> None:
         """``careful``: tools whose calls must be known of even after a power cut."""
-        start = start or StartingPoint()
-        self.run = Run.from_events(start.past) if start.past else Run(id=run_id or new_run_id())
+        start = start or _NOTHING
+        self.run = Run.from_events(start.past) if start.past else Run(run_id or new_run_id())
         self.known = start.known
         self.recall = None if start.recall is None else start.recall(self.run)
-        self.plan_trusted = start.plan_trusted and plan_is_trusted(self.run)
+        self.plan_trusted = start.plan_trusted and (not start.past or plan_is_trusted(self.run))
         self.plan_private = start.plan_private
         self._parent, self._said = start.parent, start.said
         self._store = store
         self.watch = watch
         self._careful = careful
-        self.events: list[Event] = list(start.past)
+        self.past = start.past
+        self.events: list[Event] = [*start.past]
         self.began = time.monotonic()
         self._closed = False
 
     def begin(self, question: str, model: str, tools: tuple[str, ...], settings: tuple[tuple[str, str], ...]) -> None:
         """Put on record that the run begins, or goes on."""
+        self._loop = asyncio.get_running_loop()
         if self.events:
             return self(RunResumed(run=self.run.id, model=model, afresh=self.recall is not None))
         settings += plan_settings(self.plan_trusted, self.plan_private)
         settings += (("said", self._said),) if self._said else ()
-        return self(
-            RunStarted(
-                run=self.run.id, question=question, model=model, tools=tools, settings=settings, parent=self._parent
-            )
-        )
+        return self(RunStarted(self.run.id, question, model, tools, settings, self._parent))
 
     def __call__(self, event: Event) -> None:
         if self._closed:  # from a call that could not be stopped
@@ -87,11 +90,16 @@ class Recorder:
         if self.watch is not None:
             self.watch(event)
 
+    def heard(self, event: Event) -> None:
+        """Another thread reports this."""
+        with contextlib.suppress(RuntimeError):  # the loop has closed: the run has ended meanwhile
+            self._loop.call_soon_threadsafe(self, event)
+
     def parsed(self, plan: Plan, text: str = "") -> None:
         """Put the plan on record (``text``: its text, if it is there already)."""
         text = text or plan.to_text()
         self.run.take_plan(plan, text)
-        self(PlanParsed(text=text, diagnostics=plan.diagnostics))
+        self(PlanParsed(text, plan.diagnostics))
 
     def finished(self) -> Run:
         """The run with its events, complete."""

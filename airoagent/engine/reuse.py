@@ -29,6 +29,9 @@ __all__ = ["Reuse", "free_id"]
 _Call = tuple[str, str]  # a tool's name and the input it was called with
 
 
+_NOTHING = Plan(())
+
+
 class Reuse:
     """Knows what need not be called for in a run. ``tools`` (or their names) are those its plans may call.
 
@@ -48,8 +51,8 @@ class Reuse:
         self._found: dict[_Call, Evidence] = {}
         self._failed: dict[str, str] = {}
         # What was found before the run was stopped: a step that was to share another's call still does.
-        self._past = _found_in(past)
-        self._done = Plan(())
+        self._past = _found_in(past) if past else {}
+        self._done = _NOTHING
         self._calls: dict[str, _Call] = {}  # of the steps that have been done
         self._texts: dict[str, str] = {}
         self.begun = False

@@ -15,7 +15,7 @@ import asyncio
 import contextlib
 import time
 import unicodedata
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -35,7 +35,7 @@ from airoagent.engine.recorder import Recorder, StartingPoint
 from airoagent.engine.results import record_of
 from airoagent.engine.reuse import Reuse
 from airoagent.engine.scheduler import Execution
-from airoagent.engine.tasks import Tasks, first_of
+from airoagent.engine.tasks import Tasks
 from airoagent.engine.tool_cache import ToolCache
 from airoagent.errors import AiroError, Interrupted, LimitReached, PlanError, ToolError, UsageError
 from airoagent.events import Event, PlanWritten, Replanned, RunFinished, Source, Status
@@ -226,12 +226,13 @@ class Session:
             # Words that are yet to be put into a form are not the answer: no tool's are shown early.
             recorder.watch = AnswerWatch(recorder.run, {} if self.form else kept.tools, watch)
         recorder.begin(question, self.model.info.name, kept.names, kept.settings)
+        self.watchers.append(recorder.heard)
         try:
             if store is not None and self.started_with:
                 store.put_beside(recorder.run.id, self.started_with)
-            with self._passing_on_progress(recorder):
-                await self._run_to_the_end(question, plan, recorder, store)
+            await self._run_to_the_end(question, plan, recorder, store)
         finally:
+            self.watchers.remove(recorder.heard)
             if store is not None:  # not before `begin`: a run that another process drives is that one's
                 store.let_go(recorder.run.id)
         if store is not None:
@@ -279,28 +280,13 @@ class Session:
         else:
             finish(None, outcome)
 
-    @contextlib.contextmanager
-    def _passing_on_progress(self, recorder: Recorder) -> Iterator[None]:
-        """Let the run hear of progress that other threads report while it waits for them."""
-        loop = asyncio.get_running_loop()
-
-        def heard(event: Event) -> None:
-            with contextlib.suppress(RuntimeError):  # the loop has closed: the run has ended meanwhile
-                loop.call_soon_threadsafe(recorder, event)
-
-        self.watchers.append(heard)
-        try:
-            yield
-        finally:
-            self.watchers.remove(heard)
-
     async def _answer(
         self, question: str, plan: Plan | MakePlan | None, recorder: Recorder, store: Store | None
     ) -> Outcome:
         """Plan, run, conclude; and the same again with a new plan, as often as the policy lets the model write one."""
         limit, age = self.policy.limit_seconds, self.policy.cache_seconds
         cache = ToolCache(store, age, self.tool_settings) if store and age else None
-        reuse = Reuse(self.toolbox, cache, recorder.recall, recorder.events)
+        reuse = Reuse(self.toolbox, cache, recorder.recall, recorder.past)
         budget = Budget(self.policy)
         try:
             async with asyncio.timeout(limit) if limit else contextlib.nullcontext() as deadline:
@@ -331,7 +317,9 @@ class Session:
         budget: Budget,
         retries: int,
     ) -> Outcome:
-        async with self.executing(question, recorder, reuse, budget) as (execution, ask):
+        ask = self.asking(recorder)
+        async with Tasks() as tasks:
+            execution = self.execution(question, recorder, reuse, ask, tasks, budget)
             if plan is None:
                 plan = await write_plan(question, self.toolbox, ask, recorder, execution, reuse, retries)
                 if execution.given_up:  # what was started for the plan before is not called for again
@@ -340,7 +328,7 @@ class Session:
                 plan = await plan(recorder, ask, execution)
             else:
                 text = plan.to_text()
-                recorder(PlanWritten(text=text))
+                recorder(PlanWritten(text))
                 recorder.parsed(plan, text)
             if self.check_plan is not None and recorder.known is None:
                 await self.check_plan(plan)
@@ -358,16 +346,12 @@ class Session:
         """A way to ask the model that puts each call on record."""
         return ModelCalls(self.model, self.sampling, self.free, self.policy.max_tokens, recorder)
 
-    @contextlib.asynccontextmanager
-    async def executing(
-        self, question: str, recorder: Recorder, reuse: Reuse, budget: Budget | None = None
-    ) -> AsyncIterator[tuple[Execution, Ask]]:
-        """An execution to give steps to, and a way to ask the model.
-
-        Leaving the block waits for all steps; an error in it stops them.
-        """
-        ask = self.asking(recorder)
+    def execution(
+        self, question: str, recorder: Recorder, reuse: Reuse, ask: Ask, tasks: Tasks, budget: Budget | None = None
+    ) -> Execution:
+        """An execution to give steps to, which run among these tasks."""
         fetch = Fetcher(allow_private=self.allow_private, documents=self.documents)
+        tasks.at_end.append(fetch.aclose)
         recall, keep = reuse.services
         kept = self._for_all_runs()
         services = Services(
@@ -388,13 +372,7 @@ class Session:
             fit=partial(_fit, self.model, self.sampling, fetch),
             bound=kept.bound,
         )
-        try:
-            async with Tasks() as tasks:
-                yield Execution(services, tasks, recorder.known), ask
-        except BaseExceptionGroup as errors:
-            raise first_of(errors) from errors
-        finally:
-            await fetch.aclose()
+        return Execution(services, tasks, recorder.known)
 
 
 _SNIPPET, _MOST_READ = 2_000, 100_000  # characters: what a search shows of a document, and what is read of it

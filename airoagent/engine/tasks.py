@@ -7,7 +7,7 @@ with four things that running other people's functions needs:
                 and that is a failure of the tool
     abandon     a task that cannot be cancelled is left to itself; what runs in it checks whether it is among the
                 `abandoned` before it reports anything to the run
-    at_end      what is called when all tasks have ended
+    at_end      what is called, and awaited if it is asynchronous, when all tasks have ended
     grace       so long may tasks take to end once they are stopped; then those that are left are abandoned
 
     >>> async def main() -> list[int]:
@@ -27,7 +27,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from types import TracebackType
 from typing import Any
 
@@ -39,13 +39,13 @@ _log = logging.getLogger("airoagent")
 
 
 class Tasks:
-    """Leaving the block waits for all tasks; raises BaseExceptionGroup of what tasks and the block raised."""
+    """Leaving the block waits for all tasks; raises the first error of the tasks and the block, from a group of all."""
 
     def __init__(self, grace: float = GRACE) -> None:
         self.abandoned: set[asyncio.Task[Any]] = set()
         self._stopped = False
         self._grace = grace
-        self.at_end: list[Callable[[], None]] = []
+        self.at_end: list[Callable[[], Awaitable[None] | None]] = []
         self._tasks: set[asyncio.Task[Any]] = set()
         self._errors: list[BaseException] = []
         self._idle: asyncio.Future[None] | None = None
@@ -160,11 +160,13 @@ class Tasks:
                 self.stop()
         if self._timer is not None:
             self._timer.cancel()
-        while self.at_end:
-            self.at_end.pop()()
         try:
+            while self.at_end:
+                if (closing := self.at_end.pop()()) is not None:
+                    await closing
             if self._errors:
-                raise BaseExceptionGroup("the run's tasks failed", self._errors)
+                errors = BaseExceptionGroup("the run's tasks failed", self._errors)
+                raise first_of(errors) from errors
             if cancelled is not None:
                 raise cancelled
         finally:

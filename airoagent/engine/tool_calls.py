@@ -35,7 +35,7 @@ from airoagent.events import (
 )
 from airoagent.frozen import maker
 from airoagent.models.base import Completion, Purpose
-from airoagent.plan.evidence import Filled
+from airoagent.plan.evidence import Filled, fill, text_of
 from airoagent.plan.steps import Step
 from airoagent.prompts.grammar import Grammar
 from airoagent.toolbox.arguments import Call, bound, settled
@@ -152,8 +152,8 @@ class ToolCalls:
         thread cannot be stopped; it can no longer affect the run.
         """
         id, name, found, abandoned = step.id, step.tool, self._found, self._tasks.abandoned
-        parts: Filled = tuple([part if part.__class__ is str else found[part.id] for part in step.template])  # type: ignore[union-attr]
-        text = "".join(map(str, parts))
+        parts = fill(step.template, found)
+        text = text_of(parts)
         bound = self._bound.get(name) or self._bind(name)
         tool, timeout = bound.tool, bound.timeout
         known = None if self._recall is None else self._look_up(step, tool, text)

@@ -23,6 +23,7 @@ from airoagent.plan.tool_names import ToolNames
 
 __all__ = ["canonical_text"]
 
+_CLEAN_STEPS = re.compile(f"(?:{CLEAN_STEP.pattern})*+")
 _PLAIN_REFERENCE = re.compile(r"(?::evidence[0-9]{1,9}:)++")
 
 
@@ -35,41 +36,42 @@ class _EveryName(ToolNames):
 
 def canonical_text(steps: Iterable[Step], answer: Template | None = None, question: str = "") -> str:
     """The text of a plan of these steps."""
-    pieces = [_question(question)] if question else []
-    pieces += [_step(step) for step in steps]
-    if answer is not None:
-        pieces.append(_answer(answer))
-    return "\n".join(pieces) + "\n"
+    texts: list[str] = []
+    lines = 0
+    for step in (steps := tuple(steps)):
+        head = f"Plan: {step.thought}\n" if step.thought else ""
+        texts.append(f"{head}:{step.id}: = {step.tool}[{template_text(step.template)}]\n")
+        lines += 2 if head else 1
+    body = "".join(texts)
+    if body.count("\n") != lines or not _CLEAN_STEPS.fullmatch(body):  # with no line but these, all are clean alone
+        body = "".join(map(_step, steps, texts))
+    return (_question(question) if question else "") + body + ("" if answer is None else _answer(answer))
 
 
-def _step(step: Step) -> str:
-    text_in = step.input
-    head = f"Plan: {step.thought}\n" if step.thought else ""
-    text = f"{head}:{step.id}: = {step.tool}[{text_in}]"
-    if CLEAN_STEP.fullmatch(f"{text}\n"):
-        return text
-    draft = _read(text + "\n")
-    if not draft.findings and draft.steps == [step]:
-        return text
-    return json_line(id=step.id, thought=step.thought, tool=step.tool, input=text_in)
+def _step(step: Step, text: str) -> str:
+    if not CLEAN_STEP.fullmatch(text):
+        draft = _read(text)
+        if draft.findings or draft.steps != [step]:
+            return json_line(id=step.id, thought=step.thought, tool=step.tool, input=step.input) + "\n"
+    return text
 
 
 def _question(question: str) -> str:
-    text = f"Question: {question}"
-    draft = _read(f"{text}\n:evidence0: = x[]\n")
+    text = f"Question: {question}\n"
+    draft = _read(f"{text}:evidence0: = x[]\n")
     same = not draft.findings and draft.question == question and len(draft.steps) == 1
-    return text if same else json_line(question=question)
+    return text if same else json_line(question=question) + "\n"
 
 
 def _answer(template: Template) -> str:
     answer = template_text(template)
-    text = f"Answer: {answer}"
+    text = f"Answer: {answer}\n"
     if _PLAIN_REFERENCE.fullmatch(answer):
         return text
-    draft = _read(f":evidence0: = x[]\n{text}\n")
+    draft = _read(f":evidence0: = x[]\n{text}")
     harmless = {"answer_text", "undefined_reference"}  # true of the plan, not of its writing, or of this probe alone
     same = draft.answer == template and all(one.kind in harmless for one in draft.findings)
-    return text if same else json_line(answer=answer)
+    return text if same else json_line(answer=answer) + "\n"
 
 
 def _read(text: str) -> Draft:

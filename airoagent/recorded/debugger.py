@@ -21,6 +21,7 @@ from airoagent.engine.recorder import Recorder, StartingPoint
 from airoagent.engine.reuse import Reuse
 from airoagent.engine.session import Session
 from airoagent.engine.sync import run_in_thread
+from airoagent.engine.tasks import Tasks
 from airoagent.errors import AiroError, UsageError
 from airoagent.events import Event, Evidence, ModelCalled, StepFinished, StepStarted
 from airoagent.plan.evidence import fill_text
@@ -165,7 +166,8 @@ class Debugger:
         start = StartingPoint(known=self.found, recall=recall, plan_trusted=trusted, plan_private=private)
         recorder = Recorder("", None, self.events.append, start)
         reuse = Reuse((), record=recorder.recall)
-        async with self._session.executing(self.question, recorder, reuse) as (execution, _):
+        async with Tasks() as tasks:
+            execution = self._session.execution(self.question, recorder, reuse, self._session.asking(recorder), tasks)
             execution.add(*steps)
         for step in steps:
             if step.id in execution.found and step.id not in execution.failed:

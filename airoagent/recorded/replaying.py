@@ -19,7 +19,7 @@ from airoagent.engine.scheduler import Execution
 from airoagent.engine.session import Watch
 from airoagent.engine.structured import answer_schema
 from airoagent.engine.sync import run_in_thread
-from airoagent.engine.tasks import Tasks, first_of
+from airoagent.engine.tasks import Tasks
 from airoagent.errors import AiroError, PlanError, StoreError, ToolError
 from airoagent.events import (
     Evidence,
@@ -225,13 +225,10 @@ async def _steps(run: Run, plan: Plan, recorder: Recorder) -> tuple[str, tuple[S
         run.question, _stand_ins(plan), policy, recorder, _NoModel(), _approved, Fetcher(), recall=recall
     )
     skipped = {id: step.end for id, step in steps.items() if isinstance(step.end, StepSkipped)}
-    try:
-        async with Tasks() as tasks:
-            execution = Execution(services, tasks)
-            # What a failure kept from running then depends on which step was quicker: the record says which.
-            execution.add(*[step for step in plan.steps if step.id not in skipped])
-    except BaseExceptionGroup as errors:
-        raise first_of(errors) from errors
+    async with Tasks() as tasks:
+        execution = Execution(services, tasks)
+        # What a failure kept from running then depends on which step was quicker: the record says which.
+        execution.add(*[step for step in plan.steps if step.id not in skipped])
     for id, event in skipped.items():  # as they were skipped then: a step may be written before what it needs
         if id not in execution.skipped:
             _check_skip(run, event, execution)

@@ -13,11 +13,11 @@ nobody else may.
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import json
 import os
 import re
-import secrets
 import sqlite3
 import threading
 import time
@@ -64,11 +64,13 @@ class Summary:
 
 def new_run_id() -> str:
     """A name for a run that sorts by time and is easy to say: ``20261121-013000-k3f9``."""
-    number, letters = secrets.randbelow(len(_ALPHABET) ** 5), ""
-    for _ in range(5):
-        number, letter = divmod(number, len(_ALPHABET))
-        letters += _ALPHABET[letter]
-    return time.strftime("%Y%m%d-%H%M%S-", time.gmtime()) + letters
+    letters = [_ALPHABET[byte % len(_ALPHABET)] for byte in os.urandom(5)]
+    return _second(int(time.time())) + "".join(letters)
+
+
+@functools.lru_cache(1)
+def _second(time_: int) -> str:
+    return time.strftime("%Y%m%d-%H%M%S-", time.gmtime(time_))
 
 
 class Store:

@@ -20,7 +20,6 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import TYPE_CHECKING
-from weakref import WeakKeyDictionary
 
 from airoagent.background import backoff, in_thread
 from airoagent.documents.charset import decode, split_type
@@ -109,7 +108,7 @@ class Fetcher:
         documents: Documents | None = None,
         timeout: float = 20.0,
         robots: bool = True,
-        limits: Limits | None = None,
+        limits: Limits = Limits(),  # noqa: B008 - frozen
         resolver: Resolver = lookup,
         clock: Clock | None = None,
     ) -> None:
@@ -117,10 +116,10 @@ class Fetcher:
         self._documents = documents
         self._timeout = timeout
         self._robots = robots
-        self._limits = limits or Limits()
+        self._limits = limits
         self._resolver = resolver
         self._clock = clock or SystemClock()
-        self._sessions: WeakKeyDictionary[asyncio.AbstractEventLoop, _Session] = WeakKeyDictionary()
+        self._sessions: dict[asyncio.AbstractEventLoop, _Session] = {}
         self._check: Callable[[str], None] | None = None
 
     async def __aenter__(self) -> Fetcher:
