@@ -14,11 +14,16 @@ import unicodedata
 from bisect import bisect_right
 from collections.abc import Iterable
 from itertools import accumulate
+from operator import itemgetter
 from typing import NamedTuple
 
 from airoagent.errors import Diagnostic
+from airoagent.frozen import maker
 
 __all__ = ["Finding", "LineIndex", "located", "render_diagnostic", "visible"]
+
+
+_diagnostic = maker(Diagnostic)
 
 
 class Finding(NamedTuple):
@@ -46,12 +51,12 @@ class LineIndex:
 
 def located(findings: Iterable[Finding], text: str) -> tuple[Diagnostic, ...]:
     """Diagnostics for findings, in the order of the text; findings at one place keep their order."""
-    ordered = sorted(findings, key=lambda finding: finding.at)
+    ordered = sorted(findings, key=itemgetter(0))
     if not ordered:
         return ()
-    lines = LineIndex(text)
+    locate, end = LineIndex(text).locate, len(text)
     return tuple(
-        Diagnostic(one.kind, one.message, *lines.locate(min(one.at, len(text))), one.repair) for one in ordered
+        [_diagnostic(kind, message, *locate(at if at < end else end), repair) for at, kind, message, repair in ordered]
     )
 
 

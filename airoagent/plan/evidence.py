@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from airoagent.events import Evidence
-from airoagent.plan.steps import Ref, Template
+from airoagent.plan.steps import Template
 
 __all__ = ["Evidence", "Filled", "fill", "fill_text", "text_of"]
 

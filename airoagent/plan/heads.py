@@ -118,7 +118,7 @@ _NO_NAME = frozenset("([（［)]）］{}:：=＝\"'\n,;")  # no name of a tool e
 _REFERENCE_REACH = 56  # characters from the start of a reference to its sign, at most
 _DIGITS = re.compile(r"[0-9]+")
 _IDENTIFIER = re.compile(r"[A-Za-z_]\w*+")
-_CANONICAL_REF = re.compile(r":evidence[0-9]+:|[#＃]E[0-9]+|\$[0-9]+")
+_CANONICAL_REF = re.compile(r":evidence(?:0|[1-9][0-9]*+):|(?:[#＃]E|\$)(?:0|[1-9][0-9]*+)")
 _WIDE = "：＝［（＃"
 
 ASSIGNMENT_LINE = re.compile(
@@ -243,10 +243,10 @@ class Heads:
 
     def _assignment(self, found: re.Match[str], start: int, findings: list[Finding], certain: bool) -> Head | None:
         """The head of an assignment; ``certain``: prose may stand around it, so it must not be taken for one."""
-        name = found["name"].rstrip()
+        ref, sign, wrap, name = found.group("ref", "sign", "wrap", "name")
+        name, sign = name.rstrip(), sign or ""
         written = name.strip("*_` \\") or name
         tool = self._names.resolve(name) or self._names.resolve(written)
-        sign, ref = found["sign"] or "", found["ref"]
         equals = "=" in sign or "＝" in sign
         if tool is None:
             lone = _IDENTIFIER.fullmatch(written) is not None and name == found["name"]
@@ -257,9 +257,9 @@ class Heads:
         if ref[0] not in ":：#＃$" and not equals:
             return None
         findings += _spelling(found, sign, equals)
-        number, wrapped, escaped = int(_DIGITS.search(ref)[0]), bool(found["wrap"]), name[-1] == "\\"  # type: ignore[index]
+        number, escaped = int(_DIGITS.search(ref)[0]), name[-1] == "\\"  # type: ignore[index]
         at = found.start("name")
-        return Head("assign", start, tuple(findings), number, written, tool, at, wrapped, ref[0] == "$", escaped)
+        return Head("assign", start, tuple(findings), number, written, tool, at, bool(wrap), ref[0] == "$", escaped)
 
     def calls_tool(self, text: str) -> bool:
         """Whether a registered tool is called, by its own name, somewhere in a text."""
@@ -275,18 +275,19 @@ def _spelling(found: re.Match[str], sign: str, equals: bool) -> list[Finding]:
     """Findings about how an assignment is written."""
     findings = []
     ref, at = found["ref"], found.start("ref")
-    digits = _DIGITS.search(ref)[0]  # type: ignore[index]
-    if not _CANONICAL_REF.fullmatch(ref) or (len(digits) > 1 and digits[0] == "0"):
-        repair = f"read as :evidence{int(digits)}:"
+    if not _CANONICAL_REF.fullmatch(ref):
+        repair = f"read as :evidence{int(_DIGITS.search(ref)[0])}:"  # type: ignore[index]
         findings.append(Finding(at, "reference_spelling", f"The reference is written {ref!r}.", repair))
     hash_colon = ref[0] in "#＃" and sign == ":"  # `#E1: T[x]` is a dialect of its own
     if not (sign in ("=", "＝") or hash_colon):
         message = f"{repr(sign) if sign else 'nothing'} is used where = belongs."
         findings.append(Finding(found.end("ref"), "assignment_sign", message, "read as an assignment"))
-    for offset, character in enumerate("" if found[0].isascii() else found[0], found.start()):
-        if character in _WIDE:
-            findings.append(Finding(offset, "full_width", f"{character} is full-width.", "read as a plain one"))
-    if found[0][-1] in "(（" and ref[0] != "$":
+    text = found[0]
+    if not text.isascii():
+        for offset, character in enumerate(text, found.start()):
+            if character in _WIDE:
+                findings.append(Finding(offset, "full_width", f"{character} is full-width.", "read as a plain one"))
+    if text[-1] in "(（" and ref[0] != "$":
         message = "Round brackets are used instead of square ones."
         findings.append(Finding(found.end() - 1, "round_brackets", message, "read as a call"))
     if found["wrap"]:

@@ -13,6 +13,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from airoagent.findings import Finding
 from airoagent.plan.draft import Draft
 from airoagent.plan.fields import FieldReader
 from airoagent.plan.frame import AnswerReader, Frame, is_fence, is_taken_back
@@ -31,9 +32,11 @@ _NEWLINE = re.compile(r"\n")
 _HEAD_ENDS = ":：[(［（"
 _BEFORE_OBJECT = re.compile(r"[\[,\s]*+")
 _SQUARE = re.compile(r"[\n\[\]［］]")
-_SQUARE_OR_HEAD = re.compile(r"[\n:：\[\]［］(（]")
+# The colons of a reference right after a closed step are no signs: no head ends in them.
+_PAST_REFERENCE = r"(?:(?:(?<=[\]］)）])|(?<=[\]］)）] )):evidence[0-9]{1,9}:[^\n:：\[\]［］()（）]*+)?"
+_SQUARE_OR_HEAD = re.compile(rf"{_PAST_REFERENCE}[\n:：\[\]［］(（]")
 _ROUND = re.compile(r"[\n()（）]")
-_ROUND_OR_HEAD = re.compile(r"[\n:：()（）\[［]")
+_ROUND_OR_HEAD = re.compile(rf"{_PAST_REFERENCE}[\n:：()（）\[［]")
 _TAIL = 64  # characters of noise after a closing bracket at the end of a line
 
 
@@ -66,13 +69,13 @@ class TextBuffer:
 class OpenInput:
     """An input from its opening bracket on.
 
-    ``at`` is where the statement stands, ``line`` its line, ``start`` where the input begins; ``balanced`` is where
-    its bracket was balanced (-1: not yet), ``last`` the last closing bracket, ``line_end`` the last one that had
-    only noise after it on its line.
+    ``is_call``: arguments of ``tool(...)``. ``at`` is where the statement stands, ``line`` its line, ``start``
+    where the input begins; ``balanced`` is where its bracket was balanced (-1: not yet), ``last`` the last closing
+    bracket, ``line_end`` the last one that had only noise after it on its line.
     """
 
     head: Head
-    opener: str
+    is_call: bool
     thought: str
     at: int
     name_at: int
@@ -82,11 +85,6 @@ class OpenInput:
     last: int = -1
     line_end: int = -1
     depth: int = 1
-
-    @property
-    def is_call(self) -> bool:
-        """Whether the input is the arguments of ``tool(...)``."""
-        return self.opener in "(（"
 
     def signs(self, first_line: bool) -> re.Pattern[str]:
         """The characters that matter now: heads can close only what goes on over lines, or is balanced."""
@@ -148,9 +146,8 @@ class StatementReader:
             if found is None:
                 self._at = base + len(buffer)
                 break
-            at = base + found.start()
-            self._at = at + 1
-            self._place(found[0], at)
+            self._at = base + found.end()
+            self._place(found[0][-1], self._at - 1)
         certain, self._draft.certain = self._draft.certain, []
         return tuple(certain)
 
@@ -247,7 +244,9 @@ class StatementReader:
         frame.statement()
         # A step label before `Plan:` was a head, too, and has its finding already.
         draft.findings += [
-            one._replace(at=origin + one.at) for one in head.findings if origin + one.at >= self._content or head.start
+            Finding(origin + one.at, one.kind, one.message, one.repair)
+            for one in head.findings
+            if origin + one.at >= self._content or head.start
         ]
         self._content = at + 1
         if head.kind in ("plan", "label"):
@@ -261,9 +260,9 @@ class StatementReader:
         else:
             if head.kind == "join":
                 frame.drop_thought()
-            self._input = OpenInput(
-                head, self._buffer[at - self._base], frame.thought(), start, origin + head.name_at, self._line, at + 1
-            )
+            is_call = self._buffer[at - self._base] in "(（"
+            place = origin + head.name_at
+            self._input = OpenInput(head, is_call, frame.thought(), start, place, self._line, at + 1)
             self._signs, self._place = self._input.signs(first_line=True), self._in_input
         return True
 
@@ -301,7 +300,7 @@ class StatementReader:
                 return
         if opened.is_call and sign in "[［" and opened.balanced == opened.start and at == opened.start + 1:
             self._draft.note(opened.start, "call_brackets", "There are empty brackets before the input.", "left out")
-            self._input = replace(opened, opener=sign, start=at + 1, balanced=-1, last=-1, depth=1)
+            self._input = replace(opened, is_call=False, start=at + 1, balanced=-1, last=-1, depth=1)
             self._signs = self._input.signs(first_line)
         elif opened.balanced >= 0 and sign in "]］" and self._window(at - 1, at)[0] == "\\":
             pass  # the end of a LaTeX formula around the step, not of its input

@@ -50,10 +50,8 @@ from airoagent.events import (
     from_json,
     to_json,
 )
-from airoagent.plan.parser import parse_plan
 from airoagent.plan.plans import Plan
 from airoagent.plan.steps import references
-from airoagent.prompts.context_prompts import read_cited_answer
 
 __all__ = [
     "TRACE_VERSION",
@@ -161,6 +159,8 @@ class Run:
                     self._again = False
                     self.evidence = {}
                 if self.plan is None or self._parsed != event.text:
+                    from airoagent.plan.parser import parse_plan  # lists of runs need no parser
+
                     self.take_plan(parse_plan(event.text, self.tools), event.text)
             case PlanRefused():
                 self.failure = event.failure
@@ -201,6 +201,8 @@ class Run:
         """Whether this answer of the run, in words, says what was asked."""
         ids = references(self.plan.final_template) if self.plan is not None else ()
         if not ids:
+            from airoagent.prompts.context_prompts import read_cited_answer
+
             return read_cited_answer(answer).answered
         return any(id in self.evidence and self.evidence[id].answered for id in ids)
 
