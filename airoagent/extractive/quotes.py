@@ -123,9 +123,10 @@ def best_lines(blocks: Sequence[ContextBlock], instruction: str) -> tuple[Contex
     room = _SHORT
     for at in sorted(range(len(lines)), key=lambda at: (-scores[at], at)):
         size = len(lines[at].quote.text)
-        if len(kept) < 2 or size <= room:
-            kept.append(at)
-            room -= size
+        if len(kept) > 1 and size > room:
+            break
+        kept.append(at)
+        room -= size
     texts: dict[int, list[str]] = {}
     for quote in (lines[at].quote for at in sorted(kept)):
         text = texts.setdefault(quote.block, [])
@@ -137,7 +138,11 @@ def best_lines(blocks: Sequence[ContextBlock], instruction: str) -> tuple[Contex
 def _further(lines: Sequence[_Line], scores: Sequence[float], best: Sequence[int], question: Question) -> list[int]:
     """Up to two more lines that come near the best one; those of another page seldom add to an answer."""
     top, page = scores[best[0]] or 1.0, lines[best[0]].quote.block
-    shares = {at: scores[at] / top * (1.0 if lines[at].quote.block == page else _OTHER) for at in best[1:12]}
+    shares = {
+        at: scores[at] / top * (1.0 if lines[at].quote.block == page else _OTHER)
+        for at in best[1:12]  # of a table, only rows that are asked about themselves
+        if not lines[at].quote.header or question.terms.keys() & lines[at].stems
+    }
     if question.lent:  # it is about somebody who was found before
         shares = {at: share for at, share in shares.items() if _near(lines, at) & question.lent}
     return [at for at in sorted(shares, key=lambda at: -shares[at])[:2] if shares[at] > _NEXT]

@@ -36,14 +36,14 @@ def _no_calls_yet() -> None:
 
 
 @tool(cacheable=True)
-def look(text: str) -> str:
-    """Looks something up."""
+async def look(text: str) -> str:
+    """Looks something up; asynchronous, so that no thread decides what comes first."""
     calls.append(text)
     return f"<{text}>"
 
 
 @tool
-def breaks(text: str) -> str:
+async def breaks(text: str) -> str:
     """Never works."""
     raise ToolError("it is broken")
 
@@ -95,7 +95,9 @@ def test_a_run_with_two_plans_reads_back_from_its_record_as_it_was() -> None:
     assert (again.plan, again.failed, again.answer) == (run.plan, {}, run.answer)
 
 
-TWICE = ":evidence0: = look[a]\n:evidence1: = look[b :evidence0:]\n:evidence2: = breaks[x]\nAnswer: :evidence2:"
+TWICE = (
+    ":evidence0: = look[a]\n:evidence1: = look[b :evidence0:]\n:evidence2: = breaks[:evidence1:]\nAnswer: :evidence2:"
+)
 
 
 def test_a_new_plan_may_give_a_number_to_another_step_and_still_use_what_was_found() -> None:

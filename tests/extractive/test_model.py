@@ -54,8 +54,8 @@ def test_an_answer_is_the_sentence_and_cites_its_block() -> None:
 def test_a_block_without_metadata_is_quoted_alone() -> None:
     text = write(closed_context_prompt([ContextBlock(TOWER.text)], "Who designed the tower?" + ASK))
     assert text == (
-        "The tower was designed by Stephen Sauvestre and opened in 1889. It is 330 metres tall.\n\n"
-        "Source:\nquote: The tower was designed by Stephen Sauvestre and opened in 1889.\nquote: It is 330 metres tall."
+        "The tower was designed by Stephen Sauvestre and opened in 1889.\n\n"
+        "Source:\nquote: The tower was designed by Stephen Sauvestre and opened in 1889."
     )
 
 

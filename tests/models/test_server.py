@@ -261,7 +261,7 @@ def test_a_stream_that_is_not_read_to_its_end_is_closed_with_nothing_left_behind
 
     with serving(routes) as served:
         for _ in range(2):  # the second run goes on in the loop of the first
-            assert Agent(served.url, [search], store=False).run("Where?").answer == "otters"
+            assert Agent(served.url, [search], store=False).run("Find otters.").answer == "otters"
     gc.collect()
     assert [record.message for record in caplog.records if record.name == "asyncio"] == []
 
