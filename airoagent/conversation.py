@@ -17,7 +17,7 @@ from dataclasses import replace
 from typing import Final
 
 from airoagent.agent import Agent
-from airoagent.engine.context_texts import GIVEN_TEXT, Texts, plan_about, with_texts
+from airoagent.engine.context_texts import GIVEN_TEXT, Texts, plan_about, text_given, with_texts
 from airoagent.engine.recorder import StartingPoint
 from airoagent.engine.session import Session, Watch, asked_question
 from airoagent.engine.structured import AnswerSchema, answer_schema
@@ -131,9 +131,8 @@ def _turns_up_to(run: Run, session: Session) -> list[Turn]:
 def _texts_of(run: Run) -> dict[str, str]:
     """The texts that a run answered from, by name."""
     steps = () if run.plan is None else run.plan.steps
-    return {
-        step.input: run.evidence[step.id].text for step in steps if step.tool == GIVEN_TEXT and step.id in run.evidence
-    }
+    mine = [step for step in steps if step.tool == GIVEN_TEXT and step.id in run.evidence]
+    return {step.input: text_given(run.evidence[step.id]) for step in mine}
 
 
 _REWRITE: Final = (

@@ -29,6 +29,7 @@ from airoagent.settings import store_file
 from airoagent.textfiles import MOST, decoded, opened, read_bytes, read_text, shown_path
 
 if TYPE_CHECKING:
+    from airoagent.documents.rendering import Block
     from airoagent.plan.plans import Plan
     from airoagent.records.run_record import Run
     from airoagent.records.store import Store
@@ -72,9 +73,13 @@ def context_of(files: tuple[str, ...], report: bool = True) -> list[tuple[str, s
 
 
 def _document_text(file: str) -> str:
-    """What a file says, of whichever kind a folder of documents may hold; UTF-8 text is kept as it is."""
+    """What a file says, of whichever kind a folder of documents may hold, with a form feed between pages of a PDF.
+
+    UTF-8 text is kept as it is.
+    """
     from airoagent.documents.folders import content_type, most_bytes
-    from airoagent.documents.read_page import read_page
+    from airoagent.documents.read_page import read_blocks
+    from airoagent.documents.rendering import join_blocks
 
     name = Path(file).name
     body = read_bytes(file, most=max(MOST, most_bytes(name)))
@@ -86,9 +91,13 @@ def _document_text(file: str) -> str:
                 return text
     url = f"docs://context/{quote(name)}"
     try:
-        return read_page(body, kind, url).text
+        blocks = read_blocks(body, kind, url).blocks
     except FetchError as error:
         raise UsageError(error.message.replace(url, shown_path(file)), error.hint) from error
+    pages: list[list[Block]] = [[] for _ in range(max((block.page for block in blocks), default=0) or 1)]
+    for block in blocks:
+        pages[max(block.page, 1) - 1].append(block)
+    return "\f".join(map(join_blocks, pages))
 
 
 def _given_text(report: bool) -> str:

@@ -7,7 +7,8 @@
     Answer: :evidence1:
 
 KnowledgeModel makes the closed-context prompt of it, one block a text, as it does of all evidence. Being evidence, the
-texts are on record: such a run is replayed, forked and explained like any other.
+texts are on record: such a run is replayed, forked and explained like any other. A form feed in a text begins its next
+page, as in what pdftotext writes: the pages are sources of their own, ``lease.pdf#page=2``.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from dataclasses import replace
 
 from airoagent.engine.session import Session
 from airoagent.errors import StoreError, UsageError
-from airoagent.events import Source
+from airoagent.events import Evidence, Source
 from airoagent.plan.plans import Plan
 from airoagent.plan.steps import Ref, Step
 from airoagent.records.run_record import Run
@@ -72,9 +73,37 @@ def with_texts(session: Session, texts: Mapping[str, str]) -> Session:
         """Hands over a text that was given with the question."""
         if name not in texts:
             raise UsageError(f"no text {name!r} was given", f"given: {', '.join(texts)}")
-        return ToolOutput(texts[name], (Source(name),))
+        return _paged(name, texts[name].split("\f"))
 
     return session.with_tools(as_tool(given_text, name=GIVEN_TEXT, private=True))
+
+
+_NUMBER = re.compile(r"#[a-z]+=(\d+)\Z")
+
+
+def _paged(name: str, pages: list[str]) -> ToolOutput:
+    """A text with its pages as sources, called as in addresses of documents; those without a word are none."""
+    if len(pages) == 1:
+        return ToolOutput(pages[0], (Source(name),))
+    from airoagent.documents.binary_files import PLACES
+
+    word = next((word for suffix, word in PLACES.items() if name.lower().endswith(suffix)), "page")
+    text, sources = "", []
+    for number, page in enumerate(map(str.strip, pages), 1):
+        if page:
+            text += f"\n\n{page}" if text else page
+            sources.append(Source(f"{name}#{word}={number}", start=len(text) - len(page), end=len(text)))
+    return ToolOutput(text, tuple(sources))
+
+
+def text_given(evidence: Evidence) -> str:
+    """The text that was given with a question, as it is on record: with a form feed between its pages."""
+    numbered = {
+        int(found[1]): evidence.text[one.start : one.end]
+        for one in evidence.sources
+        if one.end and (found := _NUMBER.search(one.url))
+    }
+    return "\f".join(numbered.get(number, "") for number in range(1, max(numbered, default=0) + 1)) or evidence.text
 
 
 def with_texts_of(session: Session, run: Run, *, new_plan: bool = False) -> Session:
@@ -95,4 +124,4 @@ def with_texts_of(session: Session, run: Run, *, new_plan: bool = False) -> Sess
         raise StoreError(
             f"the run {run.id} was stopped before the text that came with its question was on record", "ask again"
         )
-    return with_texts(session.needing(()), {step.input: run.evidence[step.id].text for step in mine})
+    return with_texts(session.needing(()), {step.input: text_given(run.evidence[step.id]) for step in mine})

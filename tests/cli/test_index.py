@@ -98,6 +98,13 @@ def test_a_context_file_may_be_of_any_kind_that_a_folder_holds(
     assert f"- {name}\n" in result.out
 
 
+def test_the_slide_of_a_context_file_is_named(airo: Airo, tmp_path: Path) -> None:
+    slides = (slide(shape("body", text)) for text in ("The workshop has two rooms.", "The lease ends on 3 May 2027."))
+    (tmp_path / "talk.pptx").write_bytes(pptx(*slides))
+    result = airo("--display", "none", "--context", tmp_path / "talk.pptx", "When does the lease end?")
+    assert "- talk.pptx#slide=2\n" in result.out, result.err
+
+
 def test_a_context_file_that_cannot_be_read_is_one_sentence(airo: Airo, tmp_path: Path) -> None:
     (tmp_path / "a.docx").write_bytes(b"no archive")
     (tmp_path / "b.bin").write_bytes(b"\x7fELF\0\0\0\0\0\0\0\0")
