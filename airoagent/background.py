@@ -15,8 +15,6 @@ from functools import partial
 from queue import SimpleQueue
 from typing import Any, TypeVar
 
-__all__ = ["Children", "Daemons", "backoff", "collect_children", "in_thread", "note_child"]
-
 T = TypeVar("T")
 
 

@@ -20,8 +20,6 @@ from dataclasses import MISSING, Field, FrozenInstanceError, dataclass, field, f
 from operator import attrgetter
 from typing import Any, ParamSpec, TypeVar, cast, dataclass_transform
 
-__all__ = ["frozen", "maker"]
-
 T = TypeVar("T")
 P = ParamSpec("P")
 

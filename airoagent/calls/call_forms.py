@@ -19,8 +19,6 @@ from airoagent.calls.scalars import Json, Plain, Stop
 from airoagent.frozen import frozen
 from airoagent.prompts.own_text import LONE_END, THOUGHT_TAGS
 
-__all__ = ["WrittenCall", "name_before", "python_calls", "tagged_calls", "without_thoughts"]
-
 _MOST_TRIED = 50  # calls that are tried: one that does not end costs its length
 
 _THOUGHTS = re.compile(

@@ -41,8 +41,6 @@ from airoagent.prompts.grammar import (
     optional,
 )
 
-__all__ = ["call_grammar"]
-
 Schema = Mapping[str, Any]
 
 _TEXT: Final = 400

@@ -28,8 +28,6 @@ from airoagent.errors import Diagnostic
 from airoagent.findings import Finding, LineIndex, located
 from airoagent.prompts.own_text import NEXT_TURN
 
-__all__ = ["Refused", "calls_in"]
-
 CheckedCall = tuple[str, dict[str, Json], tuple[Diagnostic, ...]]
 
 _FUNCTION = ("function", "function_name", "name", "tool", "tool_name", "api", "action")

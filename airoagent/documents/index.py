@@ -32,8 +32,6 @@ from airoagent.frozen import frozen
 from airoagent.settings import private_file
 from airoagent.text.words import UNSPACED
 
-__all__ = ["FilePage", "Found", "Index", "Progress", "Refreshed"]
-
 Progress = Callable[[str, int, int], None]
 T = TypeVar("T")
 

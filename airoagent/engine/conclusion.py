@@ -10,8 +10,6 @@ from airoagent.plan.evidence import fill, text_of
 from airoagent.plan.plans import Plan
 from airoagent.plan.steps import references
 
-__all__ = ["conclude"]
-
 
 def conclude(plan: Plan, execution: Execution, policy: Policy) -> tuple[str, tuple[Source, ...]]:
     """The answer and its sources; raises what the run failed of where there is none."""

@@ -30,8 +30,6 @@ if TYPE_CHECKING:
     from airoagent.prompts.chat import Style
     from airoagent.prompts.thoughts import Thought
 
-__all__ = ["call", "choose_calls", "code", "concluded", "plan_of_calls", "think"]
-
 
 async def call(
     session: Session,

@@ -22,8 +22,6 @@ from airoagent.plan.steps import Step
 if TYPE_CHECKING:
     from airoagent.engine.policy import Policy
 
-__all__ = ["Budget", "Deadlines"]
-
 
 class Budget:
     """What the calls of a run have used of its limits so far, over all its plans."""

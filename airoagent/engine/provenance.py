@@ -25,8 +25,6 @@ from airoagent.records.run_record import Run
 from airoagent.toolbox.tool import Tool
 from airoagent.web.links import extract_links, links_of
 
-__all__ = ["Provenance", "from_documents", "plan_is_private", "plan_is_trusted", "plan_settings"]
-
 _UNTRUSTED_PLAN = ("untrusted_plan", "True")
 _PRIVATE_PLAN = ("private_plan", "True")
 

@@ -15,8 +15,6 @@ from airoagent.plan.plans import Plan
 from airoagent.records.run_record import Run
 from airoagent.records.store import Store, new_run_id
 
-__all__ = ["Recorder", "StartingPoint"]
-
 
 @frozen
 class StartingPoint:

@@ -24,8 +24,6 @@ from airoagent.prompts.plan_prompts import known_so_far
 from airoagent.records.run_record import Run
 from airoagent.toolbox.tool import Tool, ToolOutput
 
-__all__ = ["Reuse", "free_id"]
-
 _Call = tuple[str, str]  # a tool's name and the input it was called with
 
 

@@ -35,8 +35,6 @@ from airoagent.errors import AiroError
 from airoagent.events import Evidence, StepSkipped
 from airoagent.plan.steps import Ref, Step
 
-__all__ = ["Execution"]
-
 
 class Execution:
     """One plan being run. Steps may be added while others run; the block of `Tasks` ends when none is left.

@@ -55,8 +55,6 @@ if TYPE_CHECKING:
     from airoagent.engine.structured import AnswerForm
     from airoagent.engine.tool_calls import BoundTool
 
-__all__ = ["MakePlan", "Records", "Session", "Watch", "asked_question"]
-
 Watch = Callable[[Event], None]
 MakePlan = Callable[[Recorder, Ask, Execution], Awaitable[Plan]]
 """Makes the plan of a run once the run is on record, asking the model where it has to; it may run steps meanwhile."""

@@ -31,8 +31,6 @@ from collections.abc import Awaitable, Callable, Coroutine
 from types import TracebackType
 from typing import Any
 
-__all__ = ["GRACE", "Tasks", "first_of"]
-
 GRACE = 5.0  # seconds
 
 _log = logging.getLogger("airoagent")

@@ -41,8 +41,6 @@ from airoagent.prompts.grammar import Grammar
 from airoagent.toolbox.arguments import Call, bound, settled
 from airoagent.toolbox.tool import Tool, ToolContext, ToolOutput
 
-__all__ = ["BoundTool", "ToolCalls"]
-
 _now = time.perf_counter
 _evidence, _started, _finished = maker(Evidence), maker(StepStarted), maker(StepFinished)
 

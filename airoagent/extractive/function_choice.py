@@ -23,8 +23,6 @@ from airoagent.errors import UsageError
 from airoagent.frozen import frozen
 from airoagent.text.words import STOP_WORDS, spaced, stem, stems, words
 
-__all__ = ["chosen_call"]
-
 _DAY = "(?:mon|tues|wednes|thurs|fri|satur|sun|to|yester)day|tomorrow|tonight"
 _MONTH = "january|february|march|april|may|june|july|august|september|october|november|december"
 # What can be a value by its form, in the order in which it is taken out of the sentence.

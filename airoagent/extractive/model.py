@@ -15,8 +15,6 @@ from itertools import islice
 
 from airoagent.models.base import Chunk, Finish, ModelInfo, Prompt, Usage
 
-__all__ = ["ExtractiveModel"]
-
 _NOTE = (
     "no weights: quotes sentences of its sources, does not reason; for a small language model: airo pull smollm2, "
     "then -m smollm2"

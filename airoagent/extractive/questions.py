@@ -15,9 +15,6 @@ from functools import lru_cache
 from airoagent.frozen import frozen
 from airoagent.text.words import STOP_WORDS, fold, query_stems, stem, word_set, words
 
-__all__ = ["Parts", "Question", "clean", "compared", "nested", "read_question", "search_query", "two_parts"]
-
-
 _NUMBER = re.compile(
     r"\d|\b(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|(?:thir|four|fif|six|seven|eigh|nine)teen"
     r"|(?:twen|thir|for|fif|six|seven|eigh|nine)ty(?:-\w+)?|dozen|hundreds?|thousands?|millions?|billions?|half|twice|once|both|single|first|second|third|fourth|fifth)\b",

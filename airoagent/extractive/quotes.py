@@ -23,8 +23,6 @@ from airoagent.text.rank import rarity, saturated
 from airoagent.text.sentences import sentences, unwrapped
 from airoagent.text.words import STOP_WORDS, fold, stem, words
 
-__all__ = ["Quote", "best_lines", "find_quotes", "write_answer"]
-
 _MOST, _LONGEST = 90, 700
 """Words of an answer of several sentences; characters of one sentence, beyond which it is a list or code."""
 

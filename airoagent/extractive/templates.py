@@ -22,8 +22,6 @@ from airoagent.extractive.questions import clean, compared, nested, search_query
 from airoagent.frozen import frozen
 from airoagent.text.words import STOP_WORDS, spaced, stem, word_set, words
 
-__all__ = ["write_plan"]
-
 
 @frozen
 class _Tool:

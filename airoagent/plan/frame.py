@@ -10,8 +10,6 @@ from airoagent.plan.repairs import NOISE, clean_answer, read_template
 from airoagent.plan.steps import Ref
 from airoagent.prompts.own_text import LONE_END
 
-__all__ = ["AnswerReader", "Frame", "ends_thoughts", "is_fence", "is_taken_back"]
-
 _FENCE = re.compile(r"(?:`{3,}+|~{3,}+)\s*+[\w.+-]*+\s*+`*+")
 _DOTS = re.compile(r"[\[(]?(?:\.{2,}+|…++)[\])]?")
 _RULE = re.compile(r"[-=*_#~ ]{3,}+")

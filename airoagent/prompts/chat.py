@@ -16,25 +16,6 @@ from typing import Any, Final, Literal
 
 from airoagent.frozen import frozen
 
-__all__ = [
-    "ARGS",
-    "CALL_FORMS",
-    "TOOL_CALLS",
-    "CallForm",
-    "Chat",
-    "Style",
-    "answer_chat",
-    "as_chat",
-    "call_chat",
-    "call_form_of",
-    "code_chat",
-    "has_place",
-    "is_compact",
-    "native_call_chat",
-    "plan_chat",
-    "searches",
-]
-
 Style = Literal["airoboros", "chat", "compact"]
 """The form of prompts that a model is asked in; ``compact`` is for those that ``airo train`` taught what to do."""
 

@@ -12,8 +12,6 @@ from airoagent.findings import render_diagnostic
 from airoagent.prompts.chat import Chat
 from airoagent.prompts.harmless import harmless
 
-__all__ = ["first_prompt", "retry_prompt"]
-
 _AGAIN = "\n\nThis response was given before:\n"
 _MOST_QUOTED = 4000  # characters of a refused text that the model is shown again
 _MOST_COMPLAINTS = 8

@@ -28,8 +28,6 @@ from airoagent.errors import UsageError
 from airoagent.frozen import frozen
 from airoagent.prompts.chat import TOOL_CALLS, Chat, Style
 
-__all__ = ["WRAPPERS", "Wrapper", "style_of", "template_wrapper", "trim_completion", "wrapper_for", "wrapper_named"]
-
 
 @frozen
 class Wrapper:

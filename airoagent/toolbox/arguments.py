@@ -28,8 +28,6 @@ from airoagent.events import Evidence
 from airoagent.plan.evidence import Filled
 from airoagent.toolbox.tool import FIRST, Tool, ToolContext
 
-__all__ = ["Arguments", "Call", "arguments_for", "bound", "settled"]
-
 Path = tuple[Any, ...]
 Arguments = Callable[[str, Filled], dict[str, Any]]
 

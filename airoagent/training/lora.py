@@ -29,8 +29,6 @@ from airoagent.prompts.chat import is_compact
 from airoagent.training.bases import Base
 from airoagent.training.examples import Example
 
-__all__ = ["Report", "Settings", "Trained", "is_first", "train"]
-
 _STATE: Final = "checkpoint.pt"
 _CARD: Final = "training.json"
 # Models whose output layer is applied to the last hidden state as it is: then it need not be for the prompt's tokens.

@@ -15,9 +15,6 @@ from airoagent.errors import ModelError
 from airoagent.extras import has
 from airoagent.prompts.grammar import Grammar
 
-__all__ = ["GrammarMask", "grammar_tokenizer", "grammars_available", "nearest_end"]
-
-
 # Tokens of a shortest end that are looked for before giving up: no grammar needs as many.
 _LONGEST_END: Final = 2000
 

@@ -17,8 +17,6 @@ from airoagent.models.base import Chunk, Finish, Sampling
 from airoagent.models.stopping import StopFilter
 from airoagent.prompts.wrappers import Wrapper
 
-__all__ = ["CompletionWriter", "TokenPicker", "TokenText", "control_tokens", "encode_plain", "encode_prompt"]
-
 # llama.cpp's window for its repeat penalty, which is what the 1.1 of the model cards was set for.
 _PENALTY_WINDOW: Final = 64
 

@@ -30,8 +30,6 @@ from airoagent.prompts.chat import Style, call_form_of, has_place
 from airoagent.prompts.wrappers import WRAPPERS, style_of, template_wrapper, wrapper_for, wrapper_named
 from airoagent.textfiles import expanded
 
-__all__ = ["OPTIONS", "LlamaCppModel"]
-
 OPTIONS: Final = (
     *PROMPT_OPTIONS,
     Option("adapter"),

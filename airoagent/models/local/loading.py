@@ -26,8 +26,6 @@ from airoagent.models.local.architecture import check_complete, check_shapes, co
 from airoagent.models.local.checkpoint import LIBRARIES, Checkpoint
 from airoagent.models.local.machine import Device, this_machine
 
-__all__ = ["Loaded", "chat_text", "check", "check_room", "free_memory", "load", "load_tokenizer"]
-
 # Room for activations, the tokenizer and the libraries themselves.
 _OVERHEAD: Final = 400_000_000
 # Key-value cache that a run surely needs: a plan prompt and its plan.

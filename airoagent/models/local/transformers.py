@@ -39,8 +39,6 @@ from airoagent.prompts.grammar import Grammar
 from airoagent.prompts.wrappers import Wrapper, style_of, template_wrapper, wrapper_for, wrapper_named
 from airoagent.textfiles import expanded
 
-__all__ = ["OPTIONS", "TransformersModel"]
-
 OPTIONS: Final = (
     *PROMPT_OPTIONS,
     Option("ahead", choice({"on": True, "off": False}), "look_ahead"),

@@ -49,8 +49,6 @@ from airoagent.prompts.wrappers import WRAPPERS, Wrapper, style_of, wrapper_for,
 if TYPE_CHECKING:
     import httpx
 
-__all__ = ["OPTIONS", "Route", "ServerModel"]
-
 Route = Literal["auto", "completions", "chat"]
 
 OPTIONS: Final = (
