@@ -109,9 +109,12 @@ def repeats_from(text: str) -> int | None:
     """Where a text began to say the same thing over and over, up to its end; None where it does not.
 
     The end counts as a loop from about a hundred tokens on: three times the same text, whose steps or items may be
-    counted up; steps of a plan that make calls made before (`Repeats`); or a line that goes on without a new word.
+    counted up; a phrase over and over in a step's input; steps of a plan that make calls made before (`Repeats`); or a
+    line that goes on without a new word.
     """
     found = _same_text(text)
+    if found is None:
+        found = _same_phrase(text)
     if found is None:
         found = _same_steps(text)
     return _same_words(text) if found is None else found
@@ -120,23 +123,48 @@ def repeats_from(text: str) -> int | None:
 def _same_text(text: str) -> int | None:
     window = text[-_TIMES * _LONGEST_PERIOD * 2 :]
     tail = _COUNTER.sub("=", window)
+    if (at := _loop(tail, _SHORTEST_LOOP, _TIMES)) is None:
+        return None
+    for counter in _COUNTER.finditer(window):
+        if counter.start() < at:
+            at += len(counter[0]) - 1
+    return len(text) - len(window) + at
+
+
+def _loop(tail: str, shortest: int, times: int) -> int | None:
+    """Where the second round of what a text ends in begins, if it is ``shortest`` characters and ``times`` rounds."""
     end = tail[-_KEY:]
     found = len(tail) - len(end)
     while (found := tail.rfind(end, 0, found + len(end) - 1)) >= 0:  # what repeats has its end once a period
         period = len(tail) - len(end) - found
-        length = max(_SHORTEST_LOOP, _TIMES * period)
+        length = max(shortest, times * period)
         if period > _LONGEST_PERIOD or length > len(tail):
             break
         if tail[-length + period :] != tail[-length:-period]:
             continue
         while length < len(tail) and tail[-length - 1] == tail[-length - 1 + period]:
             length += 1
-        at = len(tail) - length + period  # one round of it is kept
-        for counter in _COUNTER.finditer(window):
-            if counter.start() < at:
-                at += len(counter[0]) - 1
-        return len(text) - len(window) + at
+        return len(tail) - length + period
     return None
+
+
+_OPEN_INPUT = re.compile(r"(?::evidence\d+:|#E\d+)\s*=\s*\w+\[")
+_FIGURES = re.compile(r"\d+")
+
+
+def _same_phrase(text: str) -> int | None:
+    """In the input of a step, a phrase four times over in 200 characters, whatever figures it has: no call needs it."""
+    line = text[text.rfind("\n") + 1 :]
+    opened = _OPEN_INPUT.match(line)
+    if opened is None or not 200 <= len(line) <= _MOST_TEXT:
+        return None
+    at = _loop(_FIGURES.sub("0", line), 200, 4)
+    if at is None or not re.search(r"[^\W\d]{3}", line[-40:]):
+        return None
+    for figures in _FIGURES.finditer(line):
+        if figures.start() < at:
+            at += len(figures[0]) - 1
+    return len(text) - len(line) + at
 
 
 _STEP = re.compile(r"^(?:Plan:.*\n)?(?::evidence(\d+):|#E(\d+))\s*=\s*(\w+)\[(.*)\][ \t]*\n", re.MULTILINE)

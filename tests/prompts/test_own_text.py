@@ -98,6 +98,23 @@ def test_text_that_goes_on_is_not_a_loop(text: str) -> None:
     assert all(repeats_from(text[:end]) is None for end in range(80, len(text), 80))
 
 
+@pytest.mark.parametrize(
+    "phrase", ["Crew: Crew, ", "the lake, given :evidence<{}>", "a cantata about coffee drinkers, part {} of "]
+)
+def test_a_phrase_over_and_over_in_the_input_of_a_step_is_a_loop_though_it_counts(phrase: str) -> None:
+    start = "Plan: Look it up.\n:evidence0: = KnowledgeModel[The crew of Apollo 11, "
+    text = start + "".join(phrase.format(number) for number in range(1, 60))
+    seen = next(end for end in range(len(start), len(text), 4) if repeats_from(text[:end]) is not None)
+    cut = repeats_from(text[:seen])
+    assert seen <= len(start) + 250 and cut is not None and cut <= len(start) + 2 * len(phrase)
+    assert repeats_from(text.replace("KnowledgeModel[", "")[: seen - 15]) is None  # not in an answer
+
+
+def test_an_input_with_many_figures_is_not_a_loop() -> None:
+    for input in (" + ".join(map(str, range(10, 99))), "km in 1990, people in 1991, roads in 1992, "):
+        assert repeats_from(f":evidence0: = Calculator[{input}") is None
+
+
 def plan_step(number: int, input: str, tool: str = "DocumentSearch", thought: str = "Look it up.") -> str:
     return f"Plan: {thought}\n:evidence{number}: = {tool}[{input}]\n"
 
