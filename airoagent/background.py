@@ -5,14 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import contextvars
-import os
 import random
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
-from queue import SimpleQueue
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -63,7 +61,7 @@ def note_child(child: subprocess.Popen[bytes]) -> None:
 
 
 async def in_thread(function: Callable[..., T], *args: Any) -> T:
-    """What ``function(*args)`` returns or raises, computed in a daemon thread that does nothing else meanwhile.
+    """What ``function(*args)`` returns or raises, computed in a daemon thread of its own.
 
     A name server that does not answer or a tool that hangs cannot be interrupted. `asyncio.to_thread` would make the
     closing loop wait for it; a daemon thread is left to itself and its late result is dropped, and only the child
@@ -89,7 +87,7 @@ async def in_thread(function: Callable[..., T], *args: Any) -> T:
 
 
 class Daemons(ThreadPoolExecutor):
-    """An event loop's default executor that never waits for its threads: each call has a daemon thread to itself.
+    """An event loop's default executor that never waits for its threads: each call has a daemon thread of its own.
 
     `asyncio.to_thread` and asyncio's own name lookups use it. With the usual pool a call that hangs would keep the loop
     from closing and the program from ending.
@@ -100,20 +98,13 @@ class Daemons(ThreadPoolExecutor):
         return _started(partial(function, *args, **kwargs), getattr(function, "__name__", "call"))
 
 
-_waiting: list[SimpleQueue[Callable[[], None]]] = []  # one for each thread that has nothing to do
-_MOST_WAITING = 32
-if hasattr(os, "register_at_fork"):  # not on Windows
-    os.register_at_fork(after_in_child=_waiting.clear)  # a copy of this process has none of its threads
-
-
 def _started(function: Callable[[], T], name: str) -> Future[T]:
-    """The future of a call that runs in a daemon thread: one whose call has ended, or a new one."""
+    """The future of a call that runs in a daemon thread."""
     future: Future[T] = Future()
 
     def call() -> None:
         if not future.set_running_or_notify_cancel():
             return
-        threading.current_thread().name = f"airoagent {name}"
         try:
             result = function()
         except BaseException as error:
@@ -121,21 +112,8 @@ def _started(function: Callable[[], T], name: str) -> Future[T]:
         else:
             future.set_result(result)
 
-    try:
-        calls = _waiting.pop()
-    except IndexError:
-        calls = SimpleQueue()
-        threading.Thread(target=_make_calls, args=(calls,), daemon=True).start()
-    calls.put(call)
+    threading.Thread(target=call, daemon=True, name=f"airoagent {name}").start()
     return future
-
-
-def _make_calls(calls: SimpleQueue[Callable[[], None]]) -> None:
-    while True:
-        calls.get()()
-        if len(_waiting) >= _MOST_WAITING:
-            return
-        _waiting.append(calls)
 
 
 def backoff(attempt: int, base: float = 0.5, ceiling: float = 8.0) -> float:

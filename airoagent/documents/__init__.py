@@ -1,3 +1,14 @@
 """Reads pages and files, and searches folders of them."""
 
-__all__ = ["charset", "folders", "guards", "html_tree", "library", "passages", "pdf", "read_page"]
+__all__ = [
+    "binary_files",
+    "charset",
+    "folders",
+    "guards",
+    "html_tree",
+    "library",
+    "passages",
+    "pdf",
+    "read_page",
+    "rendering",
+]

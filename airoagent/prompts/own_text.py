@@ -159,8 +159,8 @@ def _same_phrase(text: str) -> int | None:
     if opened is None or not 200 <= len(line) <= _MOST_TEXT:
         return None
     at = _loop(_FIGURES.sub("0", line), 200, 4)
-    if at is None or not re.search(r"[^\W\d]{3}", line[-40:]):
-        return None
+    if at is None or not re.search(r"[^\W\d]{3}", line[-_KEY:]) or _REFERENCE.search(line, len(line) - 200):
+        return None  # figures alone, or each time about something else that was found
     for figures in _FIGURES.finditer(line):
         if figures.start() < at:
             at += len(figures[0]) - 1

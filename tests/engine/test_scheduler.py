@@ -520,7 +520,7 @@ def test_what_has_started_is_cancelled_on_record_when_the_plan_turns_out_unusabl
 
         model, agent = dictate(hang, echo, model_retries=0)
         task = asyncio.create_task(agent.arun("q"))
-        model.pieces.put_nowait(":evidence0: = echo[kept]\n:evidence1: = hang[x]\nPlan: and\n")
+        model.pieces.put_nowait(":evidence0: = echo[kept]\n:evidence1: = hang[:evidence0:]\nPlan: and\n")
         await asyncio.wait_for(started.wait(), 10)
         model.pieces.put_nowait(":evidence1: = echo[again]\nAnswer: :evidence1:")
         model.pieces.put_nowait(None)
