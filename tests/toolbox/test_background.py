@@ -38,17 +38,3 @@ def test_a_call_that_hangs_does_not_keep_the_loop_from_closing() -> None:
     assert not done.is_set()
     release.set()
     assert done.wait(10)
-
-
-def test_calls_at_the_same_time_have_a_thread_each_and_a_later_one_gets_a_free_thread() -> None:
-    async def main() -> None:
-        seen: set[threading.Thread] = set()
-        for _ in range(3):
-            together = threading.Barrier(20)
-            async with asyncio.TaskGroup() as group:
-                for _ in range(20):
-                    group.create_task(in_thread(together.wait, 30))  # none goes on before all have begun
-        while (thread := await in_thread(threading.current_thread)) not in seen:
-            seen.add(thread)
-
-    asyncio.run(main())
