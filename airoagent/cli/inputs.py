@@ -73,7 +73,7 @@ def context_of(files: tuple[str, ...], report: bool = True) -> list[tuple[str, s
 
 
 def _document_text(file: str) -> str:
-    """What a file says, of whichever kind a folder of documents may hold, with a form feed between pages of a PDF.
+    """What a file says, of whichever kind a folder of documents may hold, with a form feed between pages or slides.
 
     UTF-8 text is kept as it is.
     """

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from pathlib import PurePosixPath
 
 from airoagent.child_processes import run_child
 from airoagent.documents.read_text import Found, plain
@@ -30,14 +31,19 @@ TYPES = {
 }
 """The types of these files, and what a sentence calls one."""
 
-PLACES = {
+_PLACES = {
     ".pdf": "page",
     ".pptx": "slide",
     ".odp": "slide",
     ".epub": "chapter",
     **dict.fromkeys((".xlsx", ".xlsm", ".ods"), "sheet"),
 }
-"""What the parts of a file are called in an address: ``docs://talks/otters.pptx#slide=3``."""
+
+
+def place_of(name: str) -> str:
+    """What the parts of a file are called in an address: ``docs://talks/otters.pptx#slide=3``."""
+    return _PLACES.get(PurePosixPath(name).suffix.lower(), "page")
+
 
 _SECONDS = 20  # of processor time
 

@@ -15,9 +15,9 @@ import os
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
-from airoagent.documents.binary_files import PLACES, READ, TYPES
+from airoagent.documents.binary_files import READ, TYPES, place_of
 from airoagent.documents.folders import Folder, address, content_type, find_file, open_folders, read_file
 from airoagent.documents.index import Index, Progress, Refreshed
 from airoagent.documents.passages import SearchResult
@@ -154,7 +154,7 @@ def _expression(
 
 def _result(hit: Hit, index: Index) -> SearchResult:
     sheet = hit.passages[0][1].sheet
-    kind = PLACES.get(PurePosixPath(os.fsdecode(hit.page.path)).suffix.lower(), "page")
+    kind = place_of(os.fsdecode(hit.page.path))
     place = f"#{kind}={sheet}" if sheet else ""
     return SearchResult(hit.page.title, address(index.folder, hit.page.path) + place, _snippet(hit, index))
 

@@ -78,32 +78,33 @@ def with_texts(session: Session, texts: Mapping[str, str]) -> Session:
     return session.with_tools(as_tool(given_text, name=GIVEN_TEXT, private=True))
 
 
-_NUMBER = re.compile(r"#[a-z]+=(\d+)\Z")
+_NUMBER = re.compile(r"#[a-z]+=([0-9]{1,5})\Z")  # of an imported record anything may be said
 
 
 def _paged(name: str, pages: list[str]) -> ToolOutput:
     """A text with its pages as sources, called as in addresses of documents; those without a word are none."""
     if len(pages) == 1:
         return ToolOutput(pages[0], (Source(name),))
-    from airoagent.documents.binary_files import PLACES
+    from airoagent.documents.binary_files import place_of
 
-    word = next((word for suffix, word in PLACES.items() if name.lower().endswith(suffix)), "page")
+    place = place_of(name)
     text, sources = "", []
     for number, page in enumerate(map(str.strip, pages), 1):
         if page:
             text += f"\n\n{page}" if text else page
-            sources.append(Source(f"{name}#{word}={number}", start=len(text) - len(page), end=len(text)))
+            sources.append(Source(f"{name}#{place}={number}", start=len(text) - len(page), end=len(text)))
     return ToolOutput(text, tuple(sources))
 
 
 def text_given(evidence: Evidence) -> str:
     """The text that was given with a question, as it is on record: with a form feed between its pages."""
+    parts = [one for one in evidence.sources if one.end]
     numbered = {
-        int(found[1]): evidence.text[one.start : one.end]
-        for one in evidence.sources
-        if one.end and (found := _NUMBER.search(one.url))
+        int(found[1]): evidence.text[one.start : one.end] for one in parts if (found := _NUMBER.search(one.url))
     }
-    return "\f".join(numbered.get(number, "") for number in range(1, max(numbered, default=0) + 1)) or evidence.text
+    if not parts or len(numbered) < len(parts):
+        return evidence.text
+    return "\f".join(numbered.get(number, "") for number in range(1, max(numbered) + 1))
 
 
 def with_texts_of(session: Session, run: Run, *, new_plan: bool = False) -> Session:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from airoagent import Agent, Conversation
-from airoagent.engine.context_texts import plan_about
+from airoagent.engine.context_texts import plan_about, text_given
+from airoagent.events import Evidence, Source
 
 
 def test_texts_of_one_name_are_all_kept() -> None:
@@ -33,3 +34,10 @@ def test_a_follow_up_keeps_the_pages_of_the_text(tmp_path: Path) -> None:
 def test_a_text_without_pages_is_one_source() -> None:
     run = Agent(store=False).run("When does the lease end?", context={"a.txt": "The lease ends on 3 May 2027."})
     assert [source.url for source in run.sources] == ["a.txt"]
+
+
+def test_a_record_cannot_ask_for_a_page_without_end() -> None:
+    text = "The lease ends."
+    for place in ("#page=999999999", f"#page={'9' * 5000}", ""):
+        source = Source(f"lease.pdf{place}", start=0, end=len(text))
+        assert text_given(Evidence("evidence0", "GivenText", text, (source,))) == text
