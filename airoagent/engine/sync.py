@@ -111,14 +111,15 @@ def _leave(loop: asyncio.AbstractEventLoop) -> None:
     """End what is left in the loop, and keep it for the next work; close it where something does not end."""
     ended = False
     try:
-        left = asyncio.all_tasks(loop)
-        for task in left:
+        for task in asyncio.all_tasks(loop):
             task.cancel()
-        if left:
-            loop.run_until_complete(asyncio.wait(left, timeout=_GRACE))
-        loop.run_until_complete(asyncio.sleep(0))  # Async generators that were dropped are closed in new tasks.
-        if left := asyncio.all_tasks(loop):
-            loop.run_until_complete(asyncio.wait(left, timeout=_GRACE))
+        deadline = loop.time() + _GRACE
+        while (seconds := deadline - loop.time()) > 0:
+            # An async generator that was dropped is closed in a new task, and then drops the one that it read.
+            loop.run_until_complete(asyncio.sleep(0))
+            if not (left := asyncio.all_tasks(loop)):
+                break
+            loop.run_until_complete(asyncio.wait(left, timeout=seconds))
         ended = not asyncio.all_tasks(loop)
     except BaseException as error:  # SystemExit in such a task: the run itself has ended before
         _log.warning("a task that a tool left behind ended with %r", error)

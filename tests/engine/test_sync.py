@@ -151,26 +151,31 @@ def test_what_a_tool_keeps_bound_to_an_event_loop_serves_the_next_run_too() -> N
     assert [run_plan(PLAN, odd).answer for _ in range(3)] == ["found"] * 3
 
 
-def test_a_generator_that_a_tool_dropped_is_closed_when_the_run_has_ended() -> None:
-    closed = threading.Event()
+@pytest.mark.parametrize("depth", [1, 4])
+def test_generators_that_a_tool_dropped_are_closed_when_the_run_has_ended(depth: int) -> None:
+    closed = list[int]()
 
-    async def lines() -> AsyncGenerator[str]:
+    async def lines(depth: int) -> AsyncGenerator[str]:
         try:
+            if depth > 1:
+                async for line in lines(depth - 1):
+                    yield line
             yield "found"
             yield "more"
         finally:
-            await asyncio.sleep(0)
-            closed.set()
+            if depth == 1:  # what is cleaned up while the run ends may be cancelled
+                await asyncio.sleep(0)
+            closed.append(depth)
 
     @tool
     async def odd(text: str) -> str:
         """Reads the first of several lines."""
-        async for line in lines():
+        async for line in lines(depth):
             return line
         return ""
 
     assert run_plan(PLAN, odd).answer == "found"
-    assert closed.is_set()
+    assert sorted(closed) == list(range(1, depth + 1))
 
 
 PROGRAM = """
