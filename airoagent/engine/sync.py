@@ -112,7 +112,8 @@ def _leave(loop: asyncio.AbstractEventLoop) -> None:
     ended = False
     try:
         for task in asyncio.all_tasks(loop):
-            task.cancel()
+            if type(task.get_coro()).__name__ != "async_generator_athrow":  # It closes a generator: let it.
+                task.cancel()
         deadline = loop.time() + _GRACE
         while (seconds := deadline - loop.time()) > 0:
             # An async generator that was dropped is closed in a new task, and then drops the one that it read.
