@@ -26,6 +26,7 @@ _NAMES = {
         "PrivateText SearchBlocked SearchError StoreError ToolError ToolTimeout UsageError"
     ),
     "events": "Event Evidence Source Usage",
+    "extractive.quotes": "quoted_answer",
     "findings": "render_diagnostic",
     "models.base": "Chunk Completion Model ModelInfo Prompt Sampling",
     "models.catalog": "open_model",
@@ -84,6 +85,7 @@ if TYPE_CHECKING:
     from airoagent.events import Evidence as Evidence
     from airoagent.events import Source as Source
     from airoagent.events import Usage as Usage
+    from airoagent.extractive.quotes import quoted_answer as quoted_answer
     from airoagent.findings import render_diagnostic as render_diagnostic
     from airoagent.models.base import Chunk as Chunk
     from airoagent.models.base import Completion as Completion

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Iterable, Sequence
 
@@ -13,12 +14,12 @@ from airoagent import (
     ToolOutput,
     answer_grammar,
     closed_context_prompt,
+    quoted_answer,
     read_cited_answer,
     tool,
 )
 
 _ASK = "Source? Don't make up answers if you don't know."
-_NOT_TOLD = "The text does not say."
 _NOTHING = ToolOutput("The model wrote no answer.", answered=False)  # all it wrote was thoughts, for example
 _TEXT = "the text"  # how a question speaks of evidence that it does not lead to with "given"
 # Characters: evidence up to here reads as part of the question ("the most famous work of ..."), the other in brackets.
@@ -56,27 +57,27 @@ async def knowledge_model(input: str, context: ToolContext) -> ToolOutput:
         if not completion.text.strip():
             return _NOTHING
         return ToolOutput(completion.text.strip(), answered=read_cited_answer(completion.text).answered)
-    blocks = [
-        ContextBlock(text, tuple(_metadata(sources))) for evidence in given for text, sources in evidence.blocks()
-    ]
+    found = [ContextBlock(text, tuple(_metadata(sources))) for evidence in given for text, sources in evidence.blocks()]
     style = await context.style()
     asked = question or context.question
     instruction = f"{asked} {_ASK}".strip() if style == "airoboros" else asked
-    fitted = await context.fit(blocks, instruction)
+    fitted = await context.fit(found, instruction)
     blocks = list(fitted.blocks)
     grammar = answer_grammar(blocks) if context.settings.get("answers") == "verbatim" else ""
     completion = await context.ask(closed_context_prompt(blocks, instruction, style), "answer", grammar)
     if not completion.text.strip():
         return _NOTHING
     answer = read_cited_answer(completion.text)
+    notes = [fitted.note] if fitted.note else []
     if answer.answered and completion.doubt:
-        return ToolOutput(_NOT_TOLD, (), f"{completion.doubt}: {answer.text[:200]!r}", answered=False)
+        # The sentences that fit best are right more often than a guess.
+        notes.append(f"{completion.doubt}: {answer.text[:200]!r}")
+        answer = read_cited_answer(await asyncio.to_thread(quoted_answer, found, asked))
     known = {source.url: source for evidence in given for source in evidence.sources}
     cited = [dict(pairs) for pairs in answer.sources]
     if style != "airoboros" and not cited:
         cited = _standing(answer.text, blocks)
     strangers = [pairs["url"] for pairs in cited if pairs.get("url", "") and pairs["url"] not in known]
-    notes = [fitted.note] if fitted.note else []
     if not answer.answered:
         notes.append("the sources given do not answer this")
     if cited and all(pairs.get("quote", "") and pairs["quote"] in answer.text for pairs in cited):

@@ -73,9 +73,9 @@ def write(prompt: str) -> str:
 
         return write_plan(*request)
     if (context := read_closed_context_prompt(prompt)) is not None and context[0]:
-        from airoagent.extractive.quotes import find_quotes, write_answer
+        from airoagent.extractive.quotes import quoted_answer
 
-        return write_answer(context[0], find_quotes(*context), context[1])
+        return quoted_answer(*context)
     from airoagent.calls.call_parser import read_call_prompt
     from airoagent.extractive.function_choice import chosen_call
 

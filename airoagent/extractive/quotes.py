@@ -23,6 +23,8 @@ from airoagent.text.rank import rarity, saturated
 from airoagent.text.sentences import sentences, unwrapped
 from airoagent.text.words import STOP_WORDS, fold, stem, words
 
+__all__ = ["Quote", "best_lines", "find_quotes", "quoted_answer"]
+
 _MOST, _LONGEST = 90, 700
 """Words of an answer of several sentences; characters of one sentence, beyond which it is a list or code."""
 
@@ -305,8 +307,11 @@ def _label(quote: Quote, block: ContextBlock) -> str:
     return f"{title}: " if named else ""
 
 
-def write_answer(blocks: Sequence[ContextBlock], quotes: Sequence[Quote], instruction: str) -> str:
-    """The answer in the form the models were trained to write, or a plain sentence that the sources do not say."""
+def quoted_answer(blocks: Sequence[ContextBlock], instruction: str) -> str:
+    """What the built-in model answers from blocks: their best sentences, word for word, with their sources, in the form
+    that `read_cited_answer` reads; or a plain sentence that the sources do not say.
+    """
+    quotes = find_quotes(blocks, instruction)
     if not quotes:
         asked = " ".join(read_question(instruction).text.split())
         return f"The given sources do not say: {asked[:200]}{'...' if len(asked) > 200 else ''}".removesuffix(": ")

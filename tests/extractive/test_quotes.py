@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from airoagent.extractive.quotes import best_lines, find_quotes, write_answer
+from airoagent.extractive.quotes import best_lines, find_quotes, quoted_answer
 from airoagent.prompts.context_prompts import ContextBlock, read_cited_answer
 
 _PAIRS: dict[str, list[tuple[str, str, str | None]]] = json.loads(
@@ -26,7 +26,7 @@ def quoted(blocks: list[ContextBlock], question: str) -> list[str]:
 
 
 def said(blocks: list[ContextBlock], question: str) -> str:
-    return read_cited_answer(write_answer(blocks, find_quotes(blocks, question), question)).text
+    return read_cited_answer(quoted_answer(blocks, question)).text
 
 
 @pytest.mark.parametrize(("text", "question", "told"), _ABOUT_TEXT)
@@ -56,7 +56,7 @@ def test_another_subject_another_year_another_name_are_refused(question: str) ->
         "The tower was designed by Stephen Sauvestre and opened in 1889. It is 330 metres tall.", "Eiffel Tower"
     )
     assert quoted([tower], question) == []
-    answer = read_cited_answer(write_answer([tower], (), question))
+    answer = read_cited_answer(quoted_answer([tower], question))
     assert not answer.answered and answer.sources == () and question.rstrip("?") in answer.text
 
 
@@ -92,7 +92,7 @@ def test_a_yes_or_no_question_gets_the_sentence_and_never_a_bare_word() -> None:
 
 def test_a_quote_that_says_not_is_an_answer() -> None:
     drink = page("The drink does not contain sugar. It is sold in glass bottles.")
-    text = write_answer([drink], find_quotes([drink], "Does the drink contain sugar?"), "Does the drink contain sugar?")
+    text = quoted_answer([drink], "Does the drink contain sugar?")
     assert read_cited_answer(text).answered and text.startswith("The drink does not contain sugar.")
 
 
