@@ -33,12 +33,13 @@ _FITS = {"gpu": "fits the GPU", "cpu": "fits memory", "no": "too large", "unknow
 
 @list_group("models", json_lines_option)
 def models_command(as_json: bool) -> None:
-    """List the known models: size, memory, context window, and whether they are downloaded or fit this machine.
+    """List the known models: memory, context window, prompt style, licence, and whether they are here or fit.
 
     Models on this machine come first, including those of Ollama, LM Studio and the Hugging Face cache; models that do
     not fit come last.
     """
-    from airoagent.models.catalog import list_models, open_model
+    from airoagent.models.catalog import list_models, open_model, where_it_fits
+    from airoagent.models.local.machine import this_machine
     from airoagent.models.packaged import PACKAGED, packaged_file
 
     shared = _shared()
@@ -49,10 +50,15 @@ def models_command(as_json: bool) -> None:
     for name, packaged in PACKAGED.items():
         cached = packaged_file(name).is_file()
         if as_json:
-            click.echo(json.dumps({"model": {"name": name, "file": packaged.file}, "cached": cached}))
+            kept = ("file", "context", "licence", "style")
+            model = {"name": name, "memory": packaged.size / 1e9} | {key: getattr(packaged, key) for key in kept}
+            fits = where_it_fits(packaged.size / 1e9, this_machine())
+            click.echo(json.dumps({"model": model, "cached": cached, "fits": fits}))
         else:
             state = "downloaded" if cached else f"airo pull {name}; not downloaded"
-            click.echo(f"{name:<12}{packaged.size / 1e6:.0f} MB, a small model for any CPU  {state}")
+            window = f"{packaged.context // 1024}k"
+            shown = f"{packaged.size / 1e6:.0f} MB, {window}, {packaged.style}, {packaged.licence}"
+            click.echo(f"{name:<12}{shown}  {state}")
     if as_json:
         for one in shared:
             click.echo(json.dumps({"model": asdict(one), "cached": True}, default=str))
@@ -63,17 +69,18 @@ def models_command(as_json: bool) -> None:
         click.echo("\nALREADY HERE: give the name to -m")
     for one in shared:
         click.echo(f"{one.size / 1e9:5.1f} GB  {one.program:<12}  {one.name}")
-    line = "{:<39} {:>5} {:>8} {:>6}  {}"
-    click.echo("\n" + line.format("NAME", "SIZE", "4 BITS", "WINDOW", "HERE"))
+    line = "{:<28} {:>7} {:>6} {:<9} {:<12} {}"
+    click.echo("\n" + line.format("NAME", "4 BITS", "WINDOW", "STYLE", "LICENCE", "HERE"))
     # Downloaded models come first, those that do not fit last, and the models of today before those of 2023.
     for row in sorted(
         list_models(), key=lambda row: (not row.cached, row.fits == "no", row.model.style == "airoboros")
     ):
         model, here = row.model, "downloaded" if row.cached else _FITS[row.fits]
-        size, memory, window = f"{model.parameters:.1f}B", f"{model.memory:.1f} GB", f"{model.context // 1024}k"
-        click.echo(line.format(model.name, size, memory, window, here).rstrip())
+        name = model.name if len(model.name) <= 28 else f"{model.name}\n{'':28}"
+        memory, window, licence = f"{model.memory:.1f} GB", f"{model.context // 1024}k", model.licence.partition(",")[0]
+        click.echo(line.format(name, memory, window, model.style, licence, here).rstrip())
     click.echo("\n4 BITS: the memory it takes at 4 bits; fits memory: it runs on the CPU, slowly.")
-    click.echo("For licence, prompt style and GGUF sizes: airo models show NAME")
+    click.echo("For the terms of the licence and GGUF sizes: airo models show NAME")
 
 
 def _shared() -> list[SharedModel]:

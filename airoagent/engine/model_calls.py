@@ -23,7 +23,7 @@ from airoagent.prompts.retries import retry_prompt
 
 T = TypeVar("T")
 
-_LOOK_EVERY = 80  # characters between two looks whether the model goes round in circles
+_LOOK_EVERY = 24  # characters between two looks whether the model goes round in circles
 
 
 class ModelCalls:

@@ -28,8 +28,9 @@ from airoagent.prompts.own_text import Repeats, own_text
 from airoagent.prompts.plan_prompts import plan_prompt
 from airoagent.toolbox.tool import Tool, Toolbox
 
-# Steps, and characters of a thought and an input, for models whose plans go astray where they are long.
-_SMALL = {"steps": 8, "thought": 200, "input": 240}
+# Steps, and characters of a thought and an input, for models whose plans go astray where they are long. Where the
+# answer line may hold text they guess the answer there, and go on guessing: it is references alone.
+_SMALL = {"steps": 8, "thought": 200, "input": 240, "answer": 0}
 
 
 async def write_plan(

@@ -49,9 +49,10 @@ __all__ = [
 Fits = Literal["gpu", "cpu", "no", "unknown"]
 
 _GPT_4: Final = "data written by gpt-4 through OpenAI's API, whose terms forbid competing models"
-_LLAMA_2: Final = f"Meta's Llama 2 licence; {_GPT_4}"
-_LLAMA_1: Final = "cc-by-nc-4.0: research only, no commercial use (original llama)"
-_OTHER: Final = f"the card gives no licence; {_GPT_4}"
+# What stands before the comma is the licence's name.
+_LLAMA_2: Final = f"Llama 2, Meta's licence; {_GPT_4}"
+_LLAMA_1: Final = "CC-BY-NC-4.0, research only, no commercial use (original llama)"
+_OTHER: Final = f"none given, not even on its page; {_GPT_4}"
 
 
 @frozen
@@ -125,8 +126,8 @@ def _chat(repo: str, parameters: float, context: int, licence: str) -> Catalogue
 
 
 _APACHE: Final = "Apache-2.0"
-_LLAMA_3: Final = "Meta's Llama 3 licence (terms to accept on its page)"
-_GEMMA: Final = "Google's Gemma terms (to accept on its page)"
+_LLAMA_3: Final = "Llama 3, Meta's licence (terms to accept on its page)"
+_GEMMA: Final = "Gemma, Google's terms (to accept on its page)"
 
 
 CATALOGUE: Final[tuple[CatalogueModel, ...]] = (

@@ -20,12 +20,14 @@ from airoagent import settings
 from airoagent.errors import ModelError
 from airoagent.frozen import frozen
 from airoagent.models.hub import Progress
+from airoagent.prompts.chat import Style
 
 
 @frozen
 class PackagedModel:
     """A model in a wheel: the package, the file in it, and the SHA-256 of the wheel and of the file; size in bytes.
 
+    ``context`` in tokens; ``style`` is the form of prompts it is asked in.
     ``adapter`` is the LoRA adapter of ours that teaches it plans, readings and calls ("": there is none): a file next
     to this module. Its answers are not relied on where their probability is under ``least_probability``.
     """
@@ -39,6 +41,8 @@ class PackagedModel:
     adapter: str = ""
     least_probability: float = 0.0
     licence: str = ""
+    context: int = 0
+    style: Style = "chat"
 
 
 PACKAGED: Final[Mapping[str, PackagedModel]] = {
@@ -53,6 +57,8 @@ PACKAGED: Final[Mapping[str, PackagedModel]] = {
         "smollm2-adapter.gguf",
         0.7,
         "Apache-2.0",
+        8192,
+        "compact",
     )
 }
 

@@ -71,15 +71,15 @@ def plan_grammar(
 ) -> Grammar:
     """The grammar of plans that call only these tools (their names, as registered).
 
-    Bounds: ``steps``, and characters of one ``thought`` or ``input`` and of the ``answer``. ValueError for bounds below
-    one, no tools, or a name that cannot be written in a plan.
+    Bounds: ``steps``, and characters of one ``thought`` or ``input`` and of the ``answer``, which with 0 is references
+    alone. ValueError for other bounds below one, no tools, or a name that cannot be written in a plan.
     """
     return _grammar_of(tuple(dict.fromkeys(tools)), steps, thought, input, answer)
 
 
 @lru_cache(maxsize=32)  # an agent asks for the same one with every question, and building it costs more than the run
 def _grammar_of(names: tuple[str, ...], steps: int, thought: int, input: int, answer: int) -> Grammar:
-    if not names or min(steps, thought, input, answer) < 1:
+    if not names or min(steps, thought, input, answer + 1) < 1:
         raise ValueError("a plan needs a tool, a step, and room for its texts")
     for name in names:
         if not _NAME.fullmatch(name):
@@ -201,6 +201,8 @@ def _input(count: int, most: int) -> Piece:
 
 def _answer(count: int, most: int) -> Piece:
     ref, colon_ref = Use(f"REF{count}"), Use(f"COLON_REF{count}")
+    if not most:
+        return Seq((ref, Rep(Seq((_any_of((", ", " ", " and ")), ref)), 0, _MORE_REFERENCES)))
     unit = Alt((_PLAIN, _PLUS, Use("COLON"), Use("SHARP")))
     tail_unit = Alt((but(_PLAIN, "0-9"), _PLUS))
 

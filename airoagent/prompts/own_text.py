@@ -98,19 +98,24 @@ def own_text(text: str) -> str:
     return text[start : end.start()].rstrip() if end else text[start:]
 
 
-_SHORTEST_LOOP = 360  # characters, about a hundred tokens
+_TOKEN = re.compile(r"[A-Za-z\u00c0-\u024f]{1,6}|([^\w\s])\1{0,7}|\w")
 _LONGEST_PERIOD = 320
 _TIMES = 3
 _KEY = 40  # characters of the end that are looked for
 _COUNTER = re.compile(r"(?::evidence\d+:|#E\d+)\s*=|^\d+[.)](?= )", re.MULTILINE)
 
 
+def _tokens(text: str) -> int:
+    """About how many tokens a text is: small models write a figure, a sign and a CJK character as one each."""
+    return sum(1 for _ in _TOKEN.finditer(text))
+
+
 def repeats_from(text: str) -> int | None:
     """Where a text began to say the same thing over and over, up to its end; None where it does not.
 
-    The end counts as a loop from about a hundred tokens on: three times the same text, whose steps or items may be
-    counted up; a phrase over and over in a step's input; steps of a plan that make calls made before (`Repeats`); or a
-    line that goes on without a new word.
+    The end counts as a loop before it is a hundred tokens long: three times the same text, whose steps or items may be
+    counted up; a phrase over and over in a step's input or the answer line of a plan; steps of a plan that make calls
+    made before (`Repeats`); or a line that goes on without a new word.
     """
     found = _same_text(text)
     if found is None:
@@ -121,50 +126,53 @@ def repeats_from(text: str) -> int | None:
 
 
 def _same_text(text: str) -> int | None:
+    """The same, three times and some 70 tokens long."""
     window = text[-_TIMES * _LONGEST_PERIOD * 2 :]
-    tail = _COUNTER.sub("=", window)
-    if (at := _loop(tail, _SHORTEST_LOOP, _TIMES)) is None:
-        return None
-    for counter in _COUNTER.finditer(window):
-        if counter.start() < at:
-            at += len(counter[0]) - 1
-    return len(text) - len(window) + at
+    return _loop(text, window, _COUNTER, "=", _TIMES, 70)
 
 
-def _loop(tail: str, shortest: int, times: int) -> int | None:
-    """Where the second round of what a text ends in begins, if it is ``shortest`` characters and ``times`` rounds."""
+def _loop(text: str, window: str, varies: re.Pattern[str], same: str, times: int, least: int) -> int | None:
+    """Where the second round of what a text ends in begins, if its end (``window``), with ``same`` for what ``varies``,
+    is so many ``times`` the same, and this at ``least`` so many tokens from then on.
+    """
+    tail = varies.sub(same, window)
     end = tail[-_KEY:]
     found = len(tail) - len(end)
     while (found := tail.rfind(end, 0, found + len(end) - 1)) >= 0:  # what repeats has its end once a period
         period = len(tail) - len(end) - found
-        length = max(shortest, times * period)
+        length = max(len(end), times * period)
         if period > _LONGEST_PERIOD or length > len(tail):
             break
         if tail[-length + period :] != tail[-length:-period]:
             continue
         while length < len(tail) and tail[-length - 1] == tail[-length - 1 + period]:
             length += 1
-        return len(tail) - length + period
+        at = len(tail) - length + period
+        for one in varies.finditer(window):
+            if one.start() < at:
+                at += len(one[0]) - len(same)
+        return len(text) - len(window) + at if _tokens(window[at:]) >= least else None
     return None
 
 
-_OPEN_INPUT = re.compile(r"(?::evidence\d+:|#E\d+)\s*=\s*\w+\[")
+_OPEN_LINE = re.compile(r"(?::evidence\d+:|#E\d+)\s*=\s*\w+\[|(Answer:)")
 _FIGURES = re.compile(r"\d+")
 
 
 def _same_phrase(text: str) -> int | None:
-    """In the input of a step, a phrase four times over in 200 characters, whatever figures it has: no call needs it."""
-    line = text[text.rfind("\n") + 1 :]
-    opened = _OPEN_INPUT.match(line)
-    if opened is None or not 200 <= len(line) <= _MOST_TEXT:
+    """A phrase four times over, whatever figures it has: no call needs it, and no answer line, which names evidence."""
+    start = text.rfind("\n") + 1
+    line = text[start:]
+    opened = _OPEN_LINE.match(line)
+    if opened is None or len(line) > _MOST_TEXT or _REFERENCE.search(line, max(opened.end(), len(line) - 120)):
+        return None  # each time about something else that was found
+    answers = opened[1] is not None
+    if answers and not _STEP.search(text, 0, start):
         return None
-    at = _loop(_FIGURES.sub("0", line), 200, 4)
-    if at is None or not re.search(r"[^\W\d]{3}", line[-_KEY:]) or _REFERENCE.search(line, len(line) - 200):
-        return None  # figures alone, or each time about something else that was found
-    for figures in _FIGURES.finditer(line):
-        if figures.start() < at:
-            at += len(figures[0]) - 1
-    return len(text) - len(line) + at
+    worded = re.search(r"[^\W\d]{3}", line[-_KEY:])
+    if not worded and not answers:
+        return None  # figures that count up are a sum, perhaps
+    return _loop(text, line, _FIGURES, "0", _TIMES if answers else 4, 40 if worded else 70)
 
 
 _STEP = re.compile(r"^(?:Plan:.*\n)?(?::evidence(\d+):|#E(\d+))\s*=\s*(\w+)\[(.*)\][ \t]*\n", re.MULTILINE)
@@ -179,7 +187,7 @@ def _same_steps(text: str, start: int = 0) -> int | None:
             continue
         first = first if count else step.start()
         count, end = count + 1, step.end()
-    if count < _TIMES and (count < 2 or end - first < _SHORTEST_LOOP):
+    if count < _TIMES and (count < 2 or _tokens(text[first:end]) < 50):
         return None
     own = _own_start(text)  # a plan may be drafted in thoughts, more than once, and then written
     return first if own == start else None if own is None else _same_steps(text, own)
@@ -210,7 +218,8 @@ def _same_words(text: str) -> int | None:
 
 _REFERENCE = re.compile(r":evidence(\d+):|#E(\d+)")
 _ONLY_WORDS = re.compile(r"[^\W\d_]+(?: [^\W\d_]+)*")  # their order says little; that of figures and signs does
-_FEW_STEPS = 5
+_SMALL_WORDS = frozenset(("the", "a", "an", "of", "for", "about"))
+_FEW_STEPS = 8
 _MOST_BEFORE = 64  # steps that are looked at for one
 
 
@@ -218,7 +227,8 @@ class Repeats:
     """Knows which steps of a plan, given one after another, find nothing that those before them do not.
 
     That is a call made a few steps before: of the same words, and on the evidence of calls that are the same. And it is
-    the fourth call and on in a row of calls that differ in nothing but that each is about what the one before it found.
+    the fourth call and on in a row of calls that differ in nothing but that each is about what the one before it found;
+    the second, where a call has been made again before.
     """
 
     def __init__(self) -> None:
@@ -228,12 +238,14 @@ class Repeats:
         self._form: dict[str, tuple[str, str]] = {}
         self._needs: dict[str, tuple[str, ...]] = {}
         self._row: dict[str, int] = {}
+        self._again = False
 
     def again(self, id: str, tool: str, input: str) -> bool:
         """Take in the next step, with references as ``:evidence0:`` or ``#E0``; whether it finds nothing new."""
         needs = tuple(f"evidence{found[1] or found[2]}" for found in _REFERENCE.finditer(input))
         bare = " ".join(_REFERENCE.sub(" ", input).casefold().split()).rstrip(".?! ")
-        words = frozenset(bare.split()) if _ONLY_WORDS.fullmatch(bare) else bare
+        plain = re.sub(r"['’]s\b", "", bare)
+        words = frozenset(plain.split()) - _SMALL_WORDS if _ONLY_WORDS.fullmatch(plain) else bare
         key = (tool, words, tuple(self._kind.get(one, one) for one in needs))
         kind = self._kind[id] = self._kinds.setdefault(key, len(self._kinds))
         known = len(self._form) - self._last.get(kind, -_FEW_STEPS) < _FEW_STEPS
@@ -243,7 +255,8 @@ class Repeats:
         self._row[id] = own + max(
             (self._row[one] for one in self._before(id) if self._form[one] == (tool, bare)), default=0
         )
-        return known or self._row[id] > _TIMES
+        self._again = self._again or known
+        return known or self._row[id] > (1 if self._again else _TIMES)
 
     def _before(self, id: str) -> set[str]:
         """The steps that this one is about, directly or not."""

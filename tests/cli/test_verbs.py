@@ -177,8 +177,19 @@ def test_a_call_that_a_plan_repeats_is_made_once_and_shown_as_the_same(airo: Air
 def test_models_fits_in_eighty_columns_and_lists_what_does_not_fit_last(airo: Airo) -> None:
     lines = airo("models").out.splitlines()
     assert max(map(len, lines)) <= 80
-    rows = [line.endswith("too large") for line in lines if re.search(r"\d+\.\dB +\d+\.\d GB +\d+k", line)]
+    rows = [line.endswith("too large") for line in lines if re.search(r" \d+\.\d GB +\d+k", line)]
     assert len(rows) == len(CATALOGUE) and rows == sorted(rows)
+
+
+def test_models_lists_style_and_licence_of_each(airo: Airo) -> None:
+    out = airo("models").out
+    assert re.search(r"^Qwen3-0.6B +0.9 GB +40k chat +Apache-2.0 ", out, re.MULTILINE)
+    assert re.search(r"^airoboros-l2-7b-2.1 +6.3 GB +4k airoboros Llama 2 ", out, re.MULTILINE)
+    rows = [json.loads(line) for line in airo("models", "--json").out.splitlines()]
+    models = [row["model"] for row in rows if "model" in row]
+    keys = {"name", "memory", "context", "style", "licence"}
+    assert len(models) == len(CATALOGUE) + 1 and all(keys <= model.keys() for model in models)
+    assert all({"cached", "fits"} <= row.keys() for row in rows if "model" in row)
 
 
 def test_pull_names_the_models_most_like_an_unknown_one(airo: Airo) -> None:

@@ -240,6 +240,24 @@ def test_the_answer_refers_to_what_is_there(language: Language, answer: str, all
 
 
 @pytest.mark.parametrize(
+    ("answer", "allowed"),
+    [
+        (":evidence1:", True),
+        (":evidence0:, :evidence1:", True),
+        (":evidence0: and :evidence1:\n", True),
+        ("3,300,000: :evidence1:", False),
+        (":evidence1: = DocumentSearch", False),
+        (":evidence2:", False),
+        ("", False),
+    ],
+)
+def test_an_answer_without_room_for_text_is_references_alone(answer: str, allowed: bool) -> None:
+    language = Language(plan_grammar(TOOLS, steps=2, thought=10, input=10, answer=0))
+    text = f":evidence0: = DuckDuckGo[a]\n:evidence1: = KnowledgeModel[b]\nAnswer: {answer}"
+    assert (text in language) == allowed
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "",

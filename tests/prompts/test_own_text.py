@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from airoagent.prompts.context_prompts import answer_so_far
@@ -114,6 +116,54 @@ def test_an_input_with_many_figures_or_references_is_not_a_loop() -> None:
     joined = " and ".join(f":evidence{number}:" for number in range(60))
     for input in (joined, " + ".join(map(str, range(10, 99))), "km in 1990, people in 1991, roads in 1992, "):
         assert repeats_from(f":evidence0: = Calculator[{input}") is None
+
+
+SEARCHED = "Plan: Search for the answer.\n:evidence0: = DocumentSearch[1,250,000 / 4]\n"
+READ = "Plan: Read the answer.\n:evidence1: = KnowledgeModel[1,250,000 / 4, given :evidence0:?]\n"
+
+
+def read_again(ids: list[str], input: str) -> str:
+    numbered = (f"Plan: Read it.\n:evidence{n}: = DocumentSearch[{input.format(id)}]\n" for n, id in enumerate(ids, 2))
+    return "".join(numbered)
+
+
+@pytest.mark.parametrize(
+    ("start", "written"),
+    [
+        ("Answer: ", "3," + "000," * 120),
+        ("Answer: 15 percent of 2,480. ", "15 percent of 2,480 is 2480. " * 20),
+        ("Answer: 3.5% of 12,000. ", "3.5% of 12,000 is 3.5% of 12,000. " * 20),
+        ("Answer: 1,250,000 / 4 = 300,000. ", "300,000 is 300,000. " * 30),
+        ("Answer: 99 + 1 = 100. 100 + 1 = 21. ", "".join(f"{n} + 1 = {n + 1}. " for n in range(21, 90))),
+        ("Answer: ", "".join(f"{n}, " for n in range(155, 320))),
+        (":evidence2: = DocumentSearch[first person to climb it, given :evidence<1:2", ":1" * 150),
+        (":evidence2: = DocumentSearch[The Night Watch, given ", ":evidence<>" * 60),
+        (":evidence2: = KnowledgeModel[The sum is 15 + 21 = 36, ", "which is 12 + 15 + 18 + 21 = 62, " * 20),
+        ("", read_again(["evidence1"] * 12, ":{}: year")),
+        ("", read_again(["evidence1", *(f"evidence{n}" for n in range(1, 14))], ":{}: year")),
+        ("", read_again(["evidence0", "evidence1"] * 8, "What is the sum's value, given :{}:?")),
+    ],
+)
+def test_what_a_small_model_wrote_below_a_plan_ends_within_a_hundred_tokens(start: str, written: str) -> None:
+    text = f"{SEARCHED}{READ}{start}"
+    seen = next(end for end in range(len(text), len(text + written), 24) if repeats_from((text + written)[:end]))
+    cut = repeats_from((text + written)[:seen])
+    assert cut is not None and cut >= len(SEARCHED + READ)
+    assert len(re.findall(r"[^\W\d_]{1,8}|\d|[^\w\s]", (text + written)[max(cut, len(text)) : seen])) <= 110
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "".join(f"in {year} it was :evidence{n}:, " for n, year in enumerate((1954, 1974, 1990, 2014, 2018, 2022))),
+        "".join(f"Lake {name} is :evidence1: deep, " for name in ("Baikal", "Superior", "Victoria", "Ness", "Como")),
+        "the first primes are 2, 3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53, 59, 61, 67, 71: :evidence1:",
+        ", ".join(f":evidence{n}:" for n in range(2)) + " and the rest :evidence1:, all of it from :evidence0:",
+    ],
+)
+def test_an_answer_line_of_many_parts_is_not_a_loop(answer: str) -> None:
+    text = f"{SEARCHED}{READ}Answer: {answer}\n"
+    assert all(repeats_from(text[:end]) is None for end in range(80, len(text) + 1, 5))
 
 
 def plan_step(number: int, input: str, tool: str = "DocumentSearch", thought: str = "Look it up.") -> str:
