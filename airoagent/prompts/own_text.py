@@ -4,7 +4,7 @@
     'In the kelp.'
 
 Seen in: Qwen and DeepSeek (``<think>``, often without its beginning, which the template writes), Mistral
-(``[THINK]``), Kimi (``◁think▷``), gpt-oss (harmony's channels), and the end tokens of the chat templates in use, which
+(``[THINK]``), Kimi (``◁think▷``), Command A, gpt-oss (harmony's channels), and the end tokens of the chat templates in use, which
 a server that takes them for text passes on.
 """
 
@@ -14,26 +14,29 @@ import re
 
 THOUGHT_TAGS = "think|thinking|thoughts?|reasoning|reflection|scratchpad|analysis|seed:think"
 THOUGHTS_BEGIN = re.compile(
-    rf"\s*+(?:<(?:{THOUGHT_TAGS})>|\[THINK\]|◁think▷|<\|begin_of_thought\|>"
+    rf"\s*+(?:<(?:{THOUGHT_TAGS})>|\[THINK\]|◁think▷|<\|(?:begin_of_thought|start_thinking)\|>"
     r"|(?:<\|start\|>assistant)?<\|channel\|>(?:analysis|commentary)<\|message\|>)",
     re.IGNORECASE,
 )
 _MARKS = (
     *(f"<{tag}>" for tag in THOUGHT_TAGS.replace("s?", "").split("|")),
-    *("<thoughts>", "[think]", "◁think▷", "<|begin_of_thought|>"),
+    *("<thoughts>", "[think]", "◁think▷", "<|begin_of_thought|>", "<|start_thinking|>"),
     *(
         f"{start}<|channel|>{channel}<|message|>"
         for start in ("", "<|start|>assistant")
-        for channel in ("analysis", "commentary", "final")
+        for channel in ("analysis", "commentary", "final", "final <|constrain|>json")
     ),
 )
 _LONGEST_MARK = max(map(len, _MARKS))
-LONE_END = re.compile(rf"</(?:{THOUGHT_TAGS})>|\[/THINK\]|◁/think▷|<\|end_of_thought\|>", re.IGNORECASE)
+LONE_END = re.compile(
+    rf"</(?:{THOUGHT_TAGS})>|\[/THINK\]|◁/think▷|<\|end_(?:of_thought|thinking)\|>", re.IGNORECASE
+)
 THOUGHTS_END = re.compile(rf"{LONE_END.pattern}|<\|end\|>", re.IGNORECASE)
-_FINAL_CHANNEL = re.compile(r"(?:<\|start\|>assistant)?<\|channel\|>final<\|message\|>")
+_FINAL_CHANNEL = re.compile(r"(?:<\|start\|>assistant)?<\|channel\|>final(?: <\|constrain\|>json)?<\|message\|>")
 NEXT_TURN = re.compile(
-    r"</s>|<\|(?:im_end|eot_id|eom_id|end|endoftext|end_of_text|return|im_start|start_header_id|user|assistant)\|>"
-    r"|<\|(?:end_of_turn(?:_token)?|start_of_role)\|>|<｜(?:end▁of▁sentence|User|Assistant)｜>|\[\|endofturn\|\]"
+    r"</s>|<\|(?:im_end|eot(?:_id)?|eom(?:_id)?|end|endoftext|end_of_text|endofturn|end_response|return)\|>"
+    r"|<\|(?:im_(?:start|user|system)|start_header_id|header_start|user|assistant|system|observation)\|>"
+    r"|<\|(?:end_of_turn(?:_token)?|start_of_role)\|>|\[EOS\]|<｜(?:end▁of▁sentence|User|Assistant)｜>|\[\|endofturn\|\]"
     r"|<(?:end_of_(?:turn|utterance)|start_of_turn|eos|eot|end_of_plan)>|\[/?INST\]"
     r"|^(?:USER|HUMAN|ASSISTANT):|^#{2,4} ?(?:Instruction|User|Input|Response):",
     re.MULTILINE | re.IGNORECASE,
@@ -41,8 +44,9 @@ NEXT_TURN = re.compile(
 """What ends the model's turn, or starts one that is not its own."""
 
 _LABEL = re.compile(
-    r"\s*(?:#{2,4} ?Response:|ASSISTANT:|\[/INST\]|<\|assistant\|>|<｜Assistant｜>|<start_of_turn>model\b"
-    r"|<\|(?:im_start|start_header_id|start_of_role)\|>assistant\b(?:<\|end_(?:header_id|of_role)\|>)?)[ \t]*\n*",
+    r"\s*(?:#{2,4} ?Response:|ASSISTANT:|\[/INST\]|<\|(?:assistant|start_response)\|>|<｜Assistant｜>|<start_of_turn>model\b"
+    r"|<\|(?:im_start|start_header_id|header_start|start_of_role)\|>assistant\b"
+    r"(?:<\|(?:end_header_id|header_end|end_of_role|im_sep)\|>)?)[ \t]*\n*",
     re.IGNORECASE,
 )
 

@@ -36,6 +36,13 @@ WRITTEN = [
     "<|assistant|>\nIn the kelp.",
     "Assistant: In the kelp.\nHuman: And why?",
     "[/INST] In the kelp.",
+    "<|START_THINKING|>Kelp.<|END_THINKING|><|START_RESPONSE|>In the kelp.<|END_RESPONSE|><|END_OF_TURN_TOKEN|>",
+    "<|channel|>final <|constrain|>json<|message|>In the kelp.<|return|>",
+    "<|header_start|>assistant<|header_end|>\n\nIn the kelp.<|eot|><|header_start|>user<|header_end|>\n\nAnd why?",
+    "<|im_start|>assistant<|im_sep|>In the kelp.<|im_end|>",
+    "In the kelp.<|observation|>\nAnd why?",
+    "In the kelp.[EOS]",
+    "In the kelp.<|endofturn|>",
     "In the kelp.",
 ]
 
