@@ -274,6 +274,8 @@ def looping(first: str, *inputs: str) -> str:
         (looping("b", "a", "b"), ["a", "b"]),
         (looping("b", "c N", "d N"), None),
         (looping("b", "c given N"), None),
+        (f"{step(0, 'a')}{step(1, 'b')}Answer: {'the depth is 1,642 m. ' * 60}", ["a", "b"]),
+        (f"{step(0, 'a')}{step(1, 'b')}Answer: {' '.join(f'{n} + 1 = {n + 1}.' for n in range(90))}", ["a", "b"]),
     ],
 )
 def test_a_plan_that_goes_round_in_circles_is_run_up_to_the_circle(plan: str, kept: list[str] | None) -> None:
