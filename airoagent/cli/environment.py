@@ -51,9 +51,9 @@ def models_command(as_json: bool) -> None:
         cached = packaged_file(name).is_file()
         if as_json:
             kept = ("file", "context", "licence", "style")
-            model = {"name": name, "memory": packaged.size / 1e9} | {key: getattr(packaged, key) for key in kept}
+            about = {"name": name, "memory": packaged.size / 1e9} | {key: getattr(packaged, key) for key in kept}
             fits = where_it_fits(packaged.size / 1e9, this_machine())
-            click.echo(json.dumps({"model": model, "cached": cached, "fits": fits}))
+            click.echo(json.dumps({"model": about, "cached": cached, "fits": fits}))
         else:
             state = "downloaded" if cached else f"airo pull {name}; not downloaded"
             window = f"{packaged.context // 1024}k"

@@ -4,8 +4,8 @@
     'In the kelp.'
 
 Seen in: Qwen and DeepSeek (``<think>``, often without its beginning, which the template writes), Mistral
-(``[THINK]``), Kimi (``◁think▷``), Command A, gpt-oss (harmony's channels), and the end tokens of the chat templates in use, which
-a server that takes them for text passes on.
+(``[THINK]``), Kimi (``◁think▷``), Command A, gpt-oss (harmony's channels), and the end tokens of the chat templates in
+use, which a server that takes them for text passes on.
 """
 
 from __future__ import annotations
@@ -28,9 +28,7 @@ _MARKS = (
     ),
 )
 _LONGEST_MARK = max(map(len, _MARKS))
-LONE_END = re.compile(
-    rf"</(?:{THOUGHT_TAGS})>|\[/THINK\]|◁/think▷|<\|end_(?:of_thought|thinking)\|>", re.IGNORECASE
-)
+LONE_END = re.compile(rf"</(?:{THOUGHT_TAGS})>|\[/THINK\]|◁/think▷|<\|end_(?:of_thought|thinking)\|>", re.IGNORECASE)
 THOUGHTS_END = re.compile(rf"{LONE_END.pattern}|<\|end\|>", re.IGNORECASE)
 _FINAL_CHANNEL = re.compile(r"(?:<\|start\|>assistant)?<\|channel\|>final(?: <\|constrain\|>json)?<\|message\|>")
 NEXT_TURN = re.compile(
@@ -44,8 +42,8 @@ NEXT_TURN = re.compile(
 """What ends the model's turn, or starts one that is not its own."""
 
 _LABEL = re.compile(
-    r"\s*(?:#{2,4} ?Response:|ASSISTANT:|\[/INST\]|<\|(?:assistant|start_response)\|>|<｜Assistant｜>|<start_of_turn>model\b"
-    r"|<\|(?:im_start|start_header_id|header_start|start_of_role)\|>assistant\b"
+    r"\s*(?:#{2,4} ?Response:|ASSISTANT:|\[/INST\]|<\|(?:assistant|start_response)\|>|<｜Assistant｜>"
+    r"|<start_of_turn>model\b|<\|(?:im_start|start_header_id|header_start|start_of_role)\|>assistant\b"
     r"(?:<\|(?:end_header_id|header_end|end_of_role|im_sep)\|>)?)[ \t]*\n*",
     re.IGNORECASE,
 )
