@@ -107,8 +107,9 @@ class Tasks:
             await self._idle
 
     def leave(self, task: asyncio.Task[Any]) -> None:
-        """The running task is about to return: whoever waits for it is woken up a turn of the loop earlier."""
+        """The running task is about to return: what waits for it goes on a turn of the loop earlier."""
         self._tasks.discard(task)
+        task.remove_done_callback(self._ended)
         self._check_idle()
 
     def abandon(self, task: asyncio.Task[Any]) -> None:
@@ -149,10 +150,15 @@ class Tasks:
             self.stop()
             if not isinstance(error, asyncio.CancelledError):
                 self._errors.append(error)
+        waited = False
         while self._tasks:
-            self._idle = self._loop.create_future()
             try:
-                await self._idle
+                if waited:
+                    self._idle = self._loop.create_future()
+                    await self._idle
+                else:  # by then, tasks that never had to wait have ended
+                    waited = True
+                    await asyncio.sleep(0)
             except asyncio.CancelledError as stopped:
                 cancelled = stopped
                 self.stop()

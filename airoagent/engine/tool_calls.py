@@ -35,7 +35,7 @@ from airoagent.events import (
 )
 from airoagent.frozen import maker
 from airoagent.models.base import Completion, Purpose
-from airoagent.plan.evidence import Filled, fill, text_of
+from airoagent.plan.evidence import Filled, fill
 from airoagent.plan.steps import Step
 from airoagent.prompts.grammar import Grammar
 from airoagent.toolbox.arguments import Call, bound, settled
@@ -150,8 +150,7 @@ class ToolCalls:
         thread cannot be stopped; it can no longer affect the run.
         """
         id, name, found, abandoned = step.id, step.tool, self._found, self._tasks.abandoned
-        parts = fill(step.template, found)
-        text = text_of(parts)
+        parts, text = fill(step.template, found)
         bound = self._bound.get(name) or self._bind(name)
         tool, timeout = bound.tool, bound.timeout
         known = None if self._recall is None else self._look_up(step, tool, text)
