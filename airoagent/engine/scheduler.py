@@ -129,7 +129,7 @@ class Execution:
         Tools that answer at once never let it come to that: one task takes step after step.
         """
         self._spreading = True
-        asyncio.get_running_loop().call_soon(self._fill_places)
+        self._tasks.when_waiting(self._fill_places)
 
     def _fill_places(self) -> None:
         self._spreading = False

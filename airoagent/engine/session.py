@@ -346,8 +346,14 @@ class Session:
         self, question: str, recorder: Recorder, reuse: Reuse, ask: Ask, tasks: Tasks, budget: Budget | None = None
     ) -> Execution:
         """An execution to give steps to, which run among these tasks."""
-        fetch = Fetcher(allow_private=self.allow_private, documents=self.documents)
-        tasks.at_end.append(fetch.aclose)
+        fetchers: list[Fetcher] = []
+
+        def fetcher() -> Fetcher:
+            if not fetchers:
+                fetchers.append(Fetcher(allow_private=self.allow_private, documents=self.documents))
+                tasks.at_end.append(fetchers[0].aclose)
+            return fetchers[0]
+
         recall, keep = reuse.services
         kept = self._for_all_runs()
         services = Services(
@@ -357,7 +363,7 @@ class Session:
             recorder,
             ask,
             self.approve,
-            fetch,
+            fetcher,
             self.documents,
             self.tool_settings,
             recall,
@@ -365,7 +371,7 @@ class Session:
             plan_trusted=recorder.plan_trusted and not reuse.begun,
             plan_private=recorder.plan_private or plan_is_private(recorder.events, kept.tools),
             budget=budget,
-            fit=partial(_fit, self.model, self.sampling, fetch),
+            fit=partial(_fit, self.model, self.sampling, fetcher),
             bound=kept.bound,
         )
         return Execution(services, tasks, recorder.known)
@@ -385,21 +391,25 @@ _SNIPPET, _MOST_READ = 2_000, 100_000  # characters: what a search shows of a do
 
 
 async def _fit(
-    model: Model, sampling: Sampling | None, fetch: Fetcher, blocks: Sequence[ContextBlock], instruction: str
+    model: Model,
+    sampling: Sampling | None,
+    fetcher: Callable[[], Fetcher],
+    blocks: Sequence[ContextBlock],
+    instruction: str,
 ) -> Fitted:
     """The blocks cut to the model's window; a small model, which the style ``compact`` is for, reads the best lines."""
     if model.info.style == "compact":
-        blocks = best_lines([await _whole(block, fetch) for block in blocks], instruction)
+        blocks = best_lines([await _whole(block, fetcher) for block in blocks], instruction)
     return await fit_to(model, sampling, blocks, instruction)
 
 
-async def _whole(block: ContextBlock, fetch: Fetcher) -> ContextBlock:
+async def _whole(block: ContextBlock, fetcher: Callable[[], Fetcher]) -> ContextBlock:
     """The user's document in place of what a search showed of it: the line that answers may be another one."""
     url = dict(block.metadata).get("url", "")
     if not url.startswith("docs://") or len(block.text) > _SNIPPET:
         return block
     with contextlib.suppress(AiroError):  # it is gone, or cannot be read any more: what was shown of it remains
-        page = await fetch.page(url)
+        page = await fetcher().page(url)
         return ContextBlock(page.text[:_MOST_READ], block.metadata) if page.text.strip() else block
     return block
 

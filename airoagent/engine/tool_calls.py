@@ -127,7 +127,7 @@ class ToolCalls:
         self._found = found
         self._abandoned = abandoned
         self._budget = services.budget or Budget(services.policy)
-        self._deadlines = Deadlines(self._abandon)
+        self._deadlines = Deadlines(tasks, self._abandon)
         tasks.at_end.append(self._close)
         self._bound = services.bound
         self._recall, self._keep = services.recall, services.keep
@@ -356,7 +356,7 @@ class ToolCalls:
 
     def _context(self, step: Step, tool: Tool, parts: Filled) -> ToolContext:
         services = self._services
-        documents, fetch = services.documents, services.fetch
+        documents, fetch = services.documents, services.fetcher()
         if documents is not None or self._provenance.read or tool.private:
             if documents is not None:
                 documents = documents.watched(partial(self._approval.reads_files.add, step.id))
