@@ -6,7 +6,7 @@ from airoagent.engine.policy import Policy
 from airoagent.engine.scheduler import Execution
 from airoagent.errors import AiroError, UserAwaited
 from airoagent.events import Evidence, Source
-from airoagent.plan.evidence import fill, text_of
+from airoagent.plan.evidence import fill
 from airoagent.plan.plans import Plan
 from airoagent.plan.steps import references
 
@@ -17,9 +17,9 @@ def conclude(plan: Plan, execution: Execution, policy: Policy) -> tuple[str, tup
     found = execution.found
     if execution.failed and (policy.on_error == "stop" or any(id not in found for id in references(template))):
         raise _failure(plan, execution)
-    parts = fill(template, found)
+    parts, text = fill(template, found)
     sources = [source for part in parts if isinstance(part, Evidence) for source in part.sources]
-    return text_of(parts).strip(), tuple(dict.fromkeys([Source(one.url, one.title, one.quote) for one in sources]))
+    return text.strip(), tuple(dict.fromkeys([Source(one.url, one.title, one.quote) for one in sources]))
 
 
 def _failure(plan: Plan, execution: Execution) -> AiroError:

@@ -21,6 +21,7 @@ from airoagent.plan.steps import Step
 
 if TYPE_CHECKING:
     from airoagent.engine.policy import Policy
+    from airoagent.engine.tasks import Tasks
 
 
 class Budget:
@@ -81,11 +82,12 @@ class Deadlines:
     been cancelled and goes on all the same.
     """
 
-    def __init__(self, abandon: Abandon, grace: float = GRACE) -> None:
+    def __init__(self, tasks: Tasks, abandon: Abandon, grace: float = GRACE) -> None:
+        self._tasks = tasks
         self._abandon = abandon
         self._grace = grace
         self._calls: dict[str, Entry] = {}
-        self._timer: asyncio.Handle | None = None
+        self._timer: asyncio.TimerHandle | None = None
         self._next = _NEVER
         self._passed: set[str] = set()
         self._spared: set[str] = set()
@@ -95,7 +97,8 @@ class Deadlines:
         end = began + seconds
         self._calls[step.id] = (end, task, step, attempt, began)
         if end < self._next:
-            self._set(asyncio.get_running_loop(), min(end, began + _PULSE))
+            self._next = min(end, began + _PULSE)
+            self._tasks.when_waiting(self._wait)  # calls that end in this turn of the loop need no timer
 
     def end(self, step: str) -> bool:
         """The call has ended; whether its deadline had passed. The timer is left to find nothing to do."""
@@ -111,21 +114,19 @@ class Deadlines:
         """All calls have ended: leave no timer, and no circle of references, to keep what they worked on in memory."""
         if self._timer is not None:
             self._timer.cancel()
+        self._calls.clear()
         del self._abandon
 
-    def _set(self, loop: asyncio.AbstractEventLoop, when: float) -> None:
+    def _wait(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        self._next = when
-        self._timer = loop.call_soon(self._wait, loop)  # calls that end in this turn of the loop need no timer
-
-    def _wait(self, loop: asyncio.AbstractEventLoop) -> None:
         if self._calls:
-            self._timer = loop.call_later(self._next - time.perf_counter(), self._look, loop)
+            loop = asyncio.get_running_loop()
+            self._timer = loop.call_later(self._next - time.perf_counter(), self._look)
         else:
             self._timer, self._next = None, _NEVER
 
-    def _look(self, loop: asyncio.AbstractEventLoop) -> None:
+    def _look(self) -> None:
         now = time.perf_counter()
         late = now - self._next
         self._timer = None
@@ -148,4 +149,4 @@ class Deadlines:
                 self._calls[id] = (now + self._grace, task, step, attempt, began)
                 task.cancel()
         self._next = min(now + _PULSE, *[call[0] for call in self._calls.values()], _NEVER)
-        self._wait(loop)
+        self._wait()

@@ -121,6 +121,7 @@ class Services:
     step, its tool and its input, and returns the evidence and where it comes from, or None. ``keep`` is called with
     what a call gave. ``plan_trusted``: the plan was written before any tool had answered; ``plan_private``: after
     private text had been read. ``fit`` cuts evidence to the model's window. ``budget`` is what the run has used.
+    ``fetcher`` returns the run's fetcher, made when it is first needed.
     ``bound``: the tools that have been called, as they are called (`BoundTool`), for all runs of a session.
     """
 
@@ -130,7 +131,7 @@ class Services:
     emit: Callable[[Event], None]
     ask: Ask
     approve: Approve
-    fetch: Fetcher
+    fetcher: Callable[[], Fetcher]
     documents: Documents | None = None
     settings: Mapping[str, str] = field(default_factory=dict)
     recall: Recall | None = None

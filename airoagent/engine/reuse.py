@@ -10,7 +10,7 @@ After a failure the model may write a new plan (``replan``). It is told the step
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Collection, Iterable, Mapping, Sequence, Set
 from dataclasses import replace
 
 from airoagent.engine.policy import Keep, Recall
@@ -38,12 +38,12 @@ class Reuse:
 
     def __init__(
         self,
-        tools: Iterable[object],
+        tools: Collection[object],
         cache: ToolCache | None = None,
         record: Recall | None = None,
         past: Sequence[Event] = (),
     ) -> None:
-        self._tools = tuple(tools)
+        self._tools = tools
         self._cache = cache
         self._record = record
         self._found: dict[_Call, Evidence] = {}

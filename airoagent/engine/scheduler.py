@@ -129,9 +129,9 @@ class Execution:
         Tools that answer at once never let it come to that: one task takes step after step.
         """
         self._spreading = True
-        self._tasks.create_task(self._fill_places())
+        self._tasks.when_waiting(self._fill_places)
 
-    async def _fill_places(self) -> None:
+    def _fill_places(self) -> None:
         self._spreading = False
         while self.queued and self.running < self._places:
             self._start(self.queued.popleft())
@@ -157,8 +157,7 @@ class Execution:
         """The step has failed, and its task is left to itself: others take over what it would go on with."""
         self.running -= 1
         self._settle(step, failure)
-        if self.queued and not self._spreading:
-            self._spread()
+        self._fill_places()
 
     def _settle(self, step: Step, result: Evidence | AiroError) -> None:
         """Book a step's end, and queue the steps that became ready by it."""

@@ -214,9 +214,8 @@ class Session:
         """
         if plan is None:
             question = asked_question(question)
-        if isinstance(plan, Plan):
-            self = self.needing(step.tool for step in plan.steps)
         if self.pending is not None:
+            self = self.needing(step.tool for step in plan.steps) if isinstance(plan, Plan) else self
             await asyncio.to_thread(self.start_servers)
         store, kept = self.records.open(), self._for_all_runs()
         recorder = Recorder(id, store, None, start, kept.careful)
@@ -255,9 +254,9 @@ class Session:
 
         def finish(error: AiroError | None, outcome: Outcome | None = None, *, leaving: bool = False) -> None:
             answer, sources = outcome or (None, ())
-            status: Status = (
-                "interrupted" if isinstance(error, Interrupted | UserAwaited) else "failed" if error else "done"
-            )
+            status: Status = "done" if error is None else "failed"
+            if isinstance(error, (Interrupted, UserAwaited)):
+                status = "interrupted"
             seconds, failure = time.perf_counter() - began, record_of(error) if error else None
             recorder(RunFinished(status, answer, sources, recorder.run.usage, seconds, failure))
             if leaving and store is not None:  # by an exception: nothing is awaited any more
@@ -266,7 +265,9 @@ class Session:
         try:
             if store is not None:  # the run is accepted: a power cut does not take that back
                 await in_thread(store.flush)
-            outcome = await self._answer(question, plan, recorder, store)
+            answering = self._answer(question, plan, recorder, store)
+            limit = self.policy.limit_seconds
+            outcome = await (_in_time(answering, limit) if limit else answering)
         except asyncio.CancelledError:
             hint = f"finish it: airo resume {recorder.run.id}" if store is not None else ""
             finish(Interrupted("the run was stopped", hint), leaving=True)
@@ -284,28 +285,22 @@ class Session:
         self, question: str, plan: Plan | MakePlan | None, recorder: Recorder, store: Store | None
     ) -> Outcome:
         """Plan, run, conclude; and the same again with a new plan, as often as the policy lets the model write one."""
-        limit, age = self.policy.limit_seconds, self.policy.cache_seconds
+        age = self.policy.cache_seconds
         cache = ToolCache(store, age, self.tool_settings) if store and age else None
         reuse = Reuse(self.toolbox, cache, recorder.recall, recorder.past)
         budget = Budget(self.policy)
-        try:
-            async with asyncio.timeout(limit) if limit else contextlib.nullcontext() as deadline:
-                for attempt in range(self.policy.replan + 1):
-                    try:
-                        # A refused plan that may be replaced, with all that is known by now, is not asked for again.
-                        retries = self.policy.model_retries if attempt == self.policy.replan else 0
-                        return await self._answer_once(question, plan, recorder, reuse, budget, retries)
-                    except (PlanError, ToolError) as error:
-                        if plan is not None or attempt == self.policy.replan or isinstance(error, UserAwaited):
-                            if isinstance(error, PlanError) and (prose := prose_in(error)):
-                                return await self._formed(question, (prose, ()), recorder)
-                            raise
-                        reuse.remember(recorder.run, recorder.events)
-                        recorder(Replanned(attempt=attempt + 1, failure=record_of(error)))
-        except TimeoutError:
-            if deadline is None or not deadline.expired():
-                raise
-            raise LimitReached(f"the run took longer than {limit:g} s", "raise it with --limit-seconds") from None
+        for attempt in range(self.policy.replan + 1):
+            try:
+                # A refused plan that may be replaced, with all that is known by now, is not asked for again.
+                retries = self.policy.model_retries if attempt == self.policy.replan else 0
+                return await self._answer_once(question, plan, recorder, reuse, budget, retries)
+            except (PlanError, ToolError) as error:
+                if plan is not None or attempt == self.policy.replan or isinstance(error, UserAwaited):
+                    if isinstance(error, PlanError) and (prose := prose_in(error)):
+                        return await self._formed(question, (prose, ()), recorder)
+                    raise
+                reuse.remember(recorder.run, recorder.events)
+                recorder(Replanned(attempt=attempt + 1, failure=record_of(error)))
         raise AssertionError("the last attempt returns or raises")
 
     async def _answer_once(
@@ -333,7 +328,8 @@ class Session:
             if self.check_plan is not None and recorder.known is None:
                 await self.check_plan(plan)
             execution.add(*plan.steps)
-        return await self._formed(question, conclude(plan, execution, self.policy), recorder)
+        outcome = conclude(plan, execution, self.policy)
+        return outcome if self.form is None else await self._formed(question, outcome, recorder)
 
     async def _formed(self, question: str, outcome: Outcome, recorder: Recorder) -> Outcome:
         """The answer in the form that is asked for; words that only say that there is none stay as they are."""
@@ -350,8 +346,14 @@ class Session:
         self, question: str, recorder: Recorder, reuse: Reuse, ask: Ask, tasks: Tasks, budget: Budget | None = None
     ) -> Execution:
         """An execution to give steps to, which run among these tasks."""
-        fetch = Fetcher(allow_private=self.allow_private, documents=self.documents)
-        tasks.at_end.append(fetch.aclose)
+        fetchers: list[Fetcher] = []
+
+        def fetcher() -> Fetcher:
+            if not fetchers:
+                fetchers.append(Fetcher(allow_private=self.allow_private, documents=self.documents))
+                tasks.at_end.append(fetchers[0].aclose)
+            return fetchers[0]
+
         recall, keep = reuse.services
         kept = self._for_all_runs()
         services = Services(
@@ -361,7 +363,7 @@ class Session:
             recorder,
             ask,
             self.approve,
-            fetch,
+            fetcher,
             self.documents,
             self.tool_settings,
             recall,
@@ -369,31 +371,45 @@ class Session:
             plan_trusted=recorder.plan_trusted and not reuse.begun,
             plan_private=recorder.plan_private or plan_is_private(recorder.events, kept.tools),
             budget=budget,
-            fit=partial(_fit, self.model, self.sampling, fetch),
+            fit=partial(_fit, self.model, self.sampling, fetcher),
             bound=kept.bound,
         )
         return Execution(services, tasks, recorder.known)
+
+
+async def _in_time(work: Awaitable[Outcome], limit: float) -> Outcome:
+    try:
+        async with asyncio.timeout(limit) as deadline:
+            return await work
+    except TimeoutError:
+        if not deadline.expired():
+            raise
+        raise LimitReached(f"the run took longer than {limit:g} s", "raise it with --limit-seconds") from None
 
 
 _SNIPPET, _MOST_READ = 2_000, 100_000  # characters: what a search shows of a document, and what is read of it
 
 
 async def _fit(
-    model: Model, sampling: Sampling | None, fetch: Fetcher, blocks: Sequence[ContextBlock], instruction: str
+    model: Model,
+    sampling: Sampling | None,
+    fetcher: Callable[[], Fetcher],
+    blocks: Sequence[ContextBlock],
+    instruction: str,
 ) -> Fitted:
     """The blocks cut to the model's window; a small model, which the style ``compact`` is for, reads the best lines."""
     if model.info.style == "compact":
-        blocks = best_lines([await _whole(block, fetch) for block in blocks], instruction)
+        blocks = best_lines([await _whole(block, fetcher) for block in blocks], instruction)
     return await fit_to(model, sampling, blocks, instruction)
 
 
-async def _whole(block: ContextBlock, fetch: Fetcher) -> ContextBlock:
+async def _whole(block: ContextBlock, fetcher: Callable[[], Fetcher]) -> ContextBlock:
     """The user's document in place of what a search showed of it: the line that answers may be another one."""
     url = dict(block.metadata).get("url", "")
     if not url.startswith("docs://") or len(block.text) > _SNIPPET:
         return block
     with contextlib.suppress(AiroError):  # it is gone, or cannot be read any more: what was shown of it remains
-        page = await fetch.page(url)
+        page = await fetcher().page(url)
         return ContextBlock(page.text[:_MOST_READ], block.metadata) if page.text.strip() else block
     return block
 

@@ -50,6 +50,7 @@ class Tasks:
         self._timer: asyncio.TimerHandle | None = None
         self._in_block = False
         self._recalled = False
+        self._held: list[Callable[[], None]] | None = None  # what `when_waiting` is to call, while the block ends
 
     async def __aenter__(self) -> Tasks:
         parent = asyncio.current_task()
@@ -71,6 +72,13 @@ class Tasks:
         task = self._loop.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._ended)
+
+    def when_waiting(self, callback: Callable[[], None]) -> None:
+        """Call this once the tasks that run now have come to wait, if any of them does."""
+        if self._held is None:
+            self._loop.call_soon(callback)
+        else:
+            self._held.append(callback)
 
     def fail(self, error: BaseException) -> None:
         """Stop for an error that came up outside of the tasks, as if one of them had raised it."""
@@ -107,8 +115,9 @@ class Tasks:
             await self._idle
 
     def leave(self, task: asyncio.Task[Any]) -> None:
-        """The running task is about to return: whoever waits for it is woken up a turn of the loop earlier."""
+        """The running task is about to return: what waits for it goes on a turn of the loop earlier."""
         self._tasks.discard(task)
+        task.remove_done_callback(self._ended)
         self._check_idle()
 
     def abandon(self, task: asyncio.Task[Any]) -> None:
@@ -149,13 +158,23 @@ class Tasks:
             self.stop()
             if not isinstance(error, asyncio.CancelledError):
                 self._errors.append(error)
+        held: list[Callable[[], None]] = []
+        self._held = held
         while self._tasks:
-            self._idle = self._loop.create_future()
             try:
-                await self._idle
+                if self._held is None:
+                    self._idle = self._loop.create_future()
+                    await self._idle
+                else:  # tasks that never have to wait end in this one turn of the loop
+                    await asyncio.sleep(0)
             except asyncio.CancelledError as stopped:
                 cancelled = stopped
                 self.stop()
+            if self._held is not None and self._tasks:
+                self._held = None
+                for callback in held:
+                    callback()
+        self._held = None
         if self._timer is not None:
             self._timer.cancel()
         try:

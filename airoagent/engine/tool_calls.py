@@ -35,7 +35,7 @@ from airoagent.events import (
 )
 from airoagent.frozen import maker
 from airoagent.models.base import Completion, Purpose
-from airoagent.plan.evidence import Filled, fill, text_of
+from airoagent.plan.evidence import Filled, fill
 from airoagent.plan.steps import Step
 from airoagent.prompts.grammar import Grammar
 from airoagent.toolbox.arguments import Call, bound, settled
@@ -127,7 +127,7 @@ class ToolCalls:
         self._found = found
         self._abandoned = abandoned
         self._budget = services.budget or Budget(services.policy)
-        self._deadlines = Deadlines(self._abandon)
+        self._deadlines = Deadlines(tasks, self._abandon)
         tasks.at_end.append(self._close)
         self._bound = services.bound
         self._recall, self._keep = services.recall, services.keep
@@ -150,8 +150,7 @@ class ToolCalls:
         thread cannot be stopped; it can no longer affect the run.
         """
         id, name, found, abandoned = step.id, step.tool, self._found, self._tasks.abandoned
-        parts = fill(step.template, found)
-        text = text_of(parts)
+        parts, text = fill(step.template, found)
         bound = self._bound.get(name) or self._bind(name)
         tool, timeout = bound.tool, bound.timeout
         known = None if self._recall is None else self._look_up(step, tool, text)
@@ -357,7 +356,7 @@ class ToolCalls:
 
     def _context(self, step: Step, tool: Tool, parts: Filled) -> ToolContext:
         services = self._services
-        documents, fetch = services.documents, services.fetch
+        documents, fetch = services.documents, services.fetcher()
         if documents is not None or self._provenance.read or tool.private:
             if documents is not None:
                 documents = documents.watched(partial(self._approval.reads_files.add, step.id))

@@ -34,19 +34,25 @@ class _EveryName(ToolNames):
 
 def canonical_text(steps: Iterable[Step], answer: Template | None = None, question: str = "") -> str:
     """The text of a plan of these steps."""
-    texts: list[str] = []
-    lines = 0
-    for step in (steps := tuple(steps)):
-        head = f"Plan: {step.thought}\n" if step.thought else ""
-        texts.append(f"{head}:{step.id}: = {step.tool}[{template_text(step.template)}]\n")
-        lines += 2 if head else 1
-    body = "".join(texts)
-    if body.count("\n") != lines or not _CLEAN_STEPS.fullmatch(body):  # with no line but these, all are clean alone
-        body = "".join(map(_step, steps, texts))
+    body = _plainly(steps := tuple(steps))
+    if body.count("]") != len(steps) or not _CLEAN_STEPS.fullmatch(body):  # with a bracket each, all are clean alone
+        body = "".join(map(_step, steps))
     return (_question(question) if question else "") + body + ("" if answer is None else _answer(answer))
 
 
-def _step(step: Step, text: str) -> str:
+def _plainly(steps: Iterable[Step]) -> str:
+    parts: list[str] = []
+    for step in steps:
+        if step.thought:
+            parts.append(f"Plan: {step.thought}\n")
+        parts.append(f":{step.id}: = {step.tool}[")
+        parts += [part if isinstance(part, str) else f":{part.id}:" for part in step.template]
+        parts.append("]\n")
+    return "".join(parts)
+
+
+def _step(step: Step) -> str:
+    text = _plainly([step])
     if not CLEAN_STEP.fullmatch(text):
         draft = _read(text)
         if draft.findings or draft.steps != [step]:

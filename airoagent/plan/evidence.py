@@ -10,7 +10,7 @@ text it is. Pure functions, no I/O.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 from airoagent.events import Evidence
 from airoagent.plan.steps import Template
@@ -19,14 +19,20 @@ Filled = tuple[str | Evidence, ...]
 """A template whose references have become the evidence they name."""
 
 
-def fill(template: Template, evidence: Mapping[str, Evidence]) -> Filled:
-    """Put evidence in place of references, in one pass; KeyError names the first id that is missing."""
-    return tuple([part if part.__class__ is str else evidence[part.id] for part in template])  # type: ignore[union-attr]
-
-
-def text_of(filled: Iterable[str | Evidence]) -> str:
-    """The filled template as text."""
-    return "".join([part if part.__class__ is str else part.text for part in filled])  # type: ignore[union-attr]
+def fill(template: Template, evidence: Mapping[str, Evidence]) -> tuple[Filled, str]:
+    """The template with evidence in place of references, in its parts and as text; KeyError names the first id that is
+    missing.
+    """
+    parts: list[str | Evidence] = []
+    texts: list[str] = []
+    for part in template:
+        if isinstance(part, str):
+            parts.append(part)
+            texts.append(part)
+        else:
+            parts.append(found := evidence[part.id])
+            texts.append(found.text)
+    return tuple(parts), "".join(texts)
 
 
 def fill_text(template: Template, evidence: Mapping[str, Evidence]) -> str:

@@ -219,9 +219,7 @@ async def _steps(run: Run, plan: Plan, recorder: Recorder) -> tuple[str, tuple[S
             differing.append(error)
             raise
 
-    services = Services(
-        run.question, _stand_ins(plan), policy, recorder, _NoModel(), _approved, Fetcher(), recall=recall
-    )
+    services = Services(run.question, _stand_ins(plan), policy, recorder, _NoModel(), _approved, Fetcher, recall=recall)
     skipped = {id: step.end for id, step in steps.items() if isinstance(step.end, StepSkipped)}
     async with Tasks() as tasks:
         execution = Execution(services, tasks)

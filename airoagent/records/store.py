@@ -42,7 +42,7 @@ PATIENCE = 20.0  # seconds to wait for another process that writes
 _BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 _UNWRITABLE = (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN)
 _MOST_ID = 200  # characters
-_ALPHABET = "23456789abcdefghjkmnpqrstuvwxyz"
+_LETTERS = (b"23456789abcdefghjkmnpqrstuvwxyz" * 9)[:256]  # by byte
 _LONG = 256  # characters; a shorter text costs less in the event than a row of its own
 
 
@@ -65,8 +65,7 @@ class Summary:
 
 def new_run_id() -> str:
     """A name for a run that sorts by time and is easy to say: ``20261121-013000-k3f9``."""
-    letters = [_ALPHABET[byte % len(_ALPHABET)] for byte in os.urandom(5)]
-    return _second(int(time.time())) + "".join(letters)
+    return _second(int(time.time())) + os.urandom(5).translate(_LETTERS).decode()
 
 
 @functools.lru_cache(1)

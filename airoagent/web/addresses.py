@@ -119,7 +119,7 @@ class AllowList:
     """The hosts that the user opened, each as ``HOST`` (any port) or ``HOST:PORT``; UsageError for anything else."""
 
     def __init__(self, entries: Iterable[str] = ()) -> None:
-        self._open: frozenset[tuple[str, int | None]] = frozenset(_entry(text) for text in entries)
+        self._open: frozenset[tuple[str, int | None]] = frozenset(map(_entry, entries))
 
     def covers(self, host: str, port: int) -> bool:
         """Whether the user opened this host on this port; the name counts, not what it resolves to."""
