@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import unicodedata
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Iterable
 from itertools import accumulate
 from operator import itemgetter
@@ -24,6 +25,7 @@ __all__ = ["Finding", "LineIndex", "located", "render_diagnostic", "visible"]
 
 
 _diagnostic = maker(Diagnostic)
+_MOST_OF_A_KIND = 1_000
 
 
 class Finding(NamedTuple):
@@ -50,14 +52,31 @@ class LineIndex:
 
 
 def located(findings: Iterable[Finding], text: str) -> tuple[Diagnostic, ...]:
-    """Diagnostics for findings, in the order of the text; findings at one place keep their order."""
+    """Diagnostics for findings, in the order of the text; findings at one place keep their order. Of a kind that is
+    found thousands of times the first are kept, and the rest counted.
+    """
     ordered = sorted(findings, key=itemgetter(0))
+    if len(ordered) > _MOST_OF_A_KIND:
+        ordered = _fewer(ordered)
     if not ordered:
         return ()
     locate, end = LineIndex(text).locate, len(text)
     return tuple(
         [_diagnostic(kind, message, *locate(at if at < end else end), repair) for at, kind, message, repair in ordered]
     )
+
+
+def _fewer(ordered: list[Finding]) -> list[Finding]:
+    most = {kind: count for kind, count in Counter(one.kind for one in ordered).items() if count > _MOST_OF_A_KIND}
+    kept, counts = [], Counter[str]()
+    for one in ordered:
+        counts[one.kind] += 1
+        if counts[one.kind] == _MOST_OF_A_KIND and one.kind in most:
+            message = f"There are {most[one.kind] - _MOST_OF_A_KIND + 1} more findings of this kind from here on."
+            kept.append(one._replace(message=message))
+        elif counts[one.kind] <= _MOST_OF_A_KIND:
+            kept.append(one)
+    return kept
 
 
 _WIDTH = 96  # characters of a line that are shown: the caret with what stands around it

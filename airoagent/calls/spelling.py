@@ -7,8 +7,8 @@
     ('KnowledgeModel',)
 
 A name counts when it is registered; when it is after case, spaces, ``_``, ``-``, ``.``, ``/`` and a Markdown backslash
-are set aside; when it is after a namespace before it, ``()`` or ``:0`` after it, or the word Tool at its end; and when
-it is the last part of one registered name (``echo`` for ``zoo.echo``). Two registered names that fit are none.
+are set aside; when it is after a namespace before it, ``()``, ``:0`` or ``.run`` after it, or the word Tool at its end;
+and when it is the last part of one registered name (``echo`` for ``zoo.echo``). Two that fit are none.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from collections.abc import Iterable
 
 _SEPARATORS = str.maketrans("", "", " _-./\\@\t\n\u00a0")
 _TAIL = re.compile(r"(?:\(\s*\)|:[0-9]{1,4})\Z")
+_METHOD = re.compile(r"\.(?:a?(?:run|invoke|call)|execute)\Z")
 _SCOPE = re.compile(r"[.:/]|(?<=\w)__(?=\w)")
 _KIND = re.compile(r"(?<=\w)(?:tool|function)\Z")
 
@@ -54,7 +55,7 @@ class Spellings:
 def spellings(name: str) -> tuple[str, ...]:
     """What a name may be short for, with case and separators set aside: itself, and without what stands around it."""
     bare = _TAIL.sub("", name.strip())
-    keys = (spelled(bare), spelled(_SCOPE.split(bare)[-1]))
+    keys = tuple(spelled(form) for one in (bare, _METHOD.sub("", bare)) for form in (one, _SCOPE.split(one)[-1]))
     return tuple(dict.fromkeys((*keys, *(_KIND.sub("", key) for key in keys))))
 
 

@@ -6,7 +6,6 @@ registered, its id is new, its references lead to steps, there is no cycle), and
 
 from __future__ import annotations
 
-from collections.abc import Container
 from typing import Any
 
 from airoagent.errors import Diagnostic, PlanError
@@ -19,11 +18,14 @@ from airoagent.plan.tool_names import ToolNames, is_model
 
 @frozen
 class PlanLimits:
-    """What a plan may have: steps, characters of one input, characters of the text. More is the error too_large."""
+    """What a plan may have: steps (also repeated ones), characters of one input and of the text, lines outside of
+    inputs. More is the error too_large, and nothing more is read.
+    """
 
     steps: int = 10_000
     input: int = 256 * 1024
     text: int = 4 * 1024 * 1024
+    lines: int = 50_000
 
 
 _HINTS = {
@@ -39,7 +41,7 @@ _HINTS = {
 }
 
 
-_TAKEN_BACK = ("steps", "places", "findings", "defined", "forward", "used", "answer", "failed")
+_TAKEN_BACK = ("steps", "places", "findings", "defined", "forward", "used", "answer", "failed", "invented")
 
 
 class Draft:
@@ -56,10 +58,13 @@ class Draft:
         self.refs: dict[str, Ref] = {}
         self.forward: list[tuple[str, int, Ref]] = []  # step, place of its input, reference to what was not there yet
         self.used: set[str] = set()
-        self.dollar = False  # whether the plan is one of numbered calls
+        self.dialect = ""  # how references are written besides `#E1`: `$` as `$1`, `E` as `E1`
+        self.invented = False  # whether the text says what its steps found, which nobody knows yet
         self.question = ""
         self.answer: Template | None = None
         self.failed = False
+        self.full = False  # whether a limit was passed: nothing more is read
+        self._count = self._lines = 0
         self._older: dict[str, Any] = {}  # the plan that the text took back
 
     def note(self, at: int, kind: str, message: str, repair: str) -> None:
@@ -70,6 +75,21 @@ class Draft:
         """Record an error; the plan will be refused."""
         self.failed = True
         self.findings.append(Finding(at, kind, message))
+
+    def overflow(self, at: int, message: str) -> None:
+        """A limit is passed here."""
+        self.full = True
+        self.fail(at, "too_large", message)
+
+    def line(self, at: int) -> None:
+        """Count a line that is no part of an input."""
+        self._lines += 1
+        if self._lines > self.limits.lines:
+            self.overflow(at, f"The text has more than {self.limits.lines} lines outside of inputs.")
+
+    def too_long(self, what: str, place: int) -> None:
+        """An input or the answer, which starts at ``place``, has more characters than it may."""
+        self.overflow(place, f"{what} has more than {self.limits.input} characters.")
 
     def tool(self, written: str, tool: str | None, at: int) -> str | None:
         """The registered tool of a step, with a finding if it was written in another way or is not known."""
@@ -82,12 +102,25 @@ class Draft:
             self.note(at, "tool_name", f"The tool {tool} is written {written[:80]!r}.", f"read as {tool}")
         return tool
 
+    def invent(self, at: int) -> None:
+        """The text says what a step found, before any has run."""
+        if not self.invented:
+            self.note(at, "invented_result", "The text says what a step found, though none has run yet.", "left out")
+        self.invented = True
+
     def add(
         self, number: int, thought: str, tool: str | None, text: str, *, line: int, at: int, place: int, size: int
     ) -> None:
         """Add a step, unless it is refused. ``at`` is where it stands, ``place`` where its input does."""
-        template = read_template(text, self.refs, self.findings, place, self.earlier)
         own = f"evidence{number}"
+        self._count += 1
+        if self._count > self.limits.steps:
+            self.overflow(at, f"The plan has more than {self.limits.steps} steps.")
+            return
+        if size > self.limits.input:
+            self.too_long(f"The input of :{own}:", place)
+            return
+        template = read_template(text, self.refs, self.findings, place, self.dialect, self.defined)
         if own in self.defined:
             there = self.defined[own]
             if there is not None and (there.tool, there.template) == (tool, template):
@@ -95,15 +128,7 @@ class Draft:
             else:
                 self.fail(at, "duplicate_id", f":{own}: is assigned twice.")
             return
-        if len(self.defined) >= self.limits.steps:
-            if len(self.defined) == self.limits.steps:
-                self.fail(at, "too_large", f"The plan has more than {self.limits.steps} steps.")
-                self.defined[own] = None
-            return
         self.defined[own] = None
-        if size > self.limits.input:
-            self.fail(place, "too_large", f"The input of :{own}: has more than {self.limits.input} characters.")
-            return
         if tool is None:
             return
         step = Step(own, thought, tool, template, line)
@@ -125,14 +150,10 @@ class Draft:
             return
         self._older = {name: getattr(self, name) for name in _TAKEN_BACK}
         self.steps, self.places, self.defined, self.forward, self.used = [], [], {}, [], set()
-        self.answer, self.failed = None, False
-        self.findings = [finding for finding in self.findings if finding.repair]
+        self.answer, failed, self.failed, self.invented = None, self.failed, False, False
+        if failed:
+            self.findings = [finding for finding in self.findings if finding.repair]
         self.note(at, "revised_plan", "The plan is written again from here on.", "what is before it left out")
-
-    @property
-    def earlier(self) -> Container[str] | None:
-        """What `read_template` needs to read ``$3`` in a plan of numbered calls."""
-        return self.defined if self.dollar else None
 
     def join(self, at: int) -> None:
         """The plan ends in ``join()``: where several steps are left that none uses, all of them answer."""
@@ -143,11 +164,13 @@ class Draft:
 
     def set_answer(self, text: str, at: int) -> None:
         """Take the answer's text."""
-        self.answer = read_template(text, self.refs, self.findings, at, self.earlier)
-        if not self.answer:
-            self.answer = None
-        elif not any(isinstance(part, Ref) for part in self.answer):
-            self.note(at, "answer_text", "The answer refers to no evidence.", "kept as text")
+        self.answer = read_template(text, self.refs, self.findings, at, self.dialect, self.defined) or None
+        if self.answer and not any(isinstance(part, Ref) for part in self.answer):
+            if self.invented:
+                self.answer = None
+                self.note(at, "invented_result", "The answer comes from results that the text made up.", "left out")
+            else:
+                self.note(at, "answer_text", "The answer refers to no evidence.", "kept as text")
         for part in self.answer or ():
             if isinstance(part, Ref):
                 self.used.add(part.id)

@@ -22,21 +22,35 @@ INPUT_KEYS = frozenset(
     {"input", "tool input", "action input", "function input", "query", "argument", "arguments", "parameters"}
 )
 NUMBER_KEYS = frozenset(
-    {"evidence", "evidence storage", "evidence id", "output", "result", "store", "variable", "id", "#", "step"}
+    {
+        "evidence",
+        "evidence storage",
+        "evidence id",
+        "output",
+        "result",
+        "observation",
+        "store",
+        "variable",
+        "id",
+        "#",
+        "step",
+    }
 )
 THOUGHT_KEYS = frozenset({"plan", "thought", "purpose", "description", "reason", "goal"})
 
 _FIELD = re.compile(
-    r"[\s>*\-•–+.)(0-9]{0,16}+[*_`\"']{0,3}+(?P<key>#?[A-Za-z][\w ]{0,28}?) ?(?P<number>[0-9]{1,4})?[*_`\"']{0,3}\s?"
+    r"[\s>*\-•–+.)(0-9]{0,16}+[*_`\"']{0,3}+(?P<key>[#:]?[A-Za-z][\w ]{0,28}?) ?(?P<number>[0-9]{1,4})?[*_`\"']{0,3}\s?"
     r"[:：=]\s?[*_`]{0,3}+(?P<value>.*)",
     re.DOTALL,
 )
 _CALL = re.compile(
     r"[*`]{0,3}+(?P<name>[A-Za-z_][\w.-]{0,120}+)[*`]{0,3}+(?P<open>[\[(［（])(?P<raw>.*)[\])］）]", re.DOTALL
 )
+_RESULTS = frozenset({"observation", "result", "output", "response"})
 _REFERENCE = re.compile(r"[:：]?(?:evidence|#?e)?[ _-]?([0-9]{1,9})[:：]?", re.IGNORECASE)
 _RULE = re.compile(r"[|:\- ]++")
 _SEPARATOR = re.compile("[:：=]")
+_LABEL = re.compile(r"[\W_]{0,8}step\s?([0-9]{1,4})\b", re.IGNORECASE)
 _LEAD = re.compile(r"[\s>*_-]*+([0-9]{1,4})[.)]")
 _BLOCK_SIGNS = ("|", "|-", "|+", ">", ">-", ">+", '"""', "'''")  # `rewriting` reads the whole again
 _MARKS = "*_` \t"
@@ -48,6 +62,7 @@ class FieldReader:
     def __init__(self, draft: Draft, frame: Frame) -> None:
         self._draft, self._frame = draft, frame
         self._columns: list[str] = []
+        self._last: int | None = None  # the number of the step that was gathered last
         self.listed: int | None = None  # the number that the list of steps has come to
         self._clear()
 
@@ -93,6 +108,10 @@ class FieldReader:
         complete = self._tool and self._input is not None
         if complete and (self._number is not None or not taken):
             self.flush()
+        if found and not taken and self._draft.defined:
+            self._see_result(key.removeprefix(":"), value, found["number"], at)
+        if not found and (label := _LABEL.match(text)):
+            self.listed = int(label[1])
         return taken
 
     def statement(self, tool: str | None) -> None:
@@ -129,11 +148,24 @@ class FieldReader:
         found = _REFERENCE.fullmatch(bare)
         if found is None:
             return False
+        self._spelled(bare)
+        if int(found[1]) == self._last and not self._tool:
+            return True  # of the step that has just ended
         if self._number is not None:
             self.flush()
             self._clear()
         self._number = int(found[1])
         return True
+
+    def _see_result(self, key: str, value: str, number: str | None, at: int) -> None:
+        """A line may say what a step found, before any has run."""
+        of_step = key in ("#e", "e", "evidence") and self._draft.defined.get(f"evidence{number}")
+        if value and (key.split()[-1] in _RESULTS or of_step):
+            self._draft.invent(at)
+
+    def _spelled(self, reference: str) -> None:
+        if reference[:1] in ("e", "E"):
+            self._draft.dialect = self._draft.dialect or "E"
 
     def _row(self, text: str, at: int, line: int) -> bool:
         cells = [cell.strip(_MARKS) for cell in text.strip("|").split("|")]
@@ -155,6 +187,7 @@ class FieldReader:
         numbers = sorted((key for key in row if key in NUMBER_KEYS), key=lambda key: not key.startswith("evidence"))
         found = _REFERENCE.fullmatch(row[numbers[0]] if numbers else "")
         self._number = int(found[1]) if found else None
+        self._spelled(found[0] if found else "")
         self._at, self._place, self._line = at, at, line
         if not self._tool:
             return False
@@ -169,7 +202,7 @@ class FieldReader:
             tool = draft.tool(self._tool, draft.names.resolve(self._tool), self._at)
             text = (read_arguments if self._is_call else clean_input)(raw, self._place, draft.findings)
             number, self.listed = self._number if self._number is not None else self.listed, None
-            number = len(draft.defined) if number is None else number
+            number = self._last = len(draft.defined) if number is None else number
             thought = thought or self._frame.thought()
             self._frame.statement()
             draft.add(number, thought, tool, text, line=self._line, at=self._at, place=self._place, size=len(raw))

@@ -160,10 +160,12 @@ class Frame:
         if len(found["rest"]) < REACH and _TEMPLATE.fullmatch(found["rest"]):
             self._draft.note(at, "template", "This line is the format's example, not a step.", "left out")
         else:
-            self._draft.fail(at, "syntax", f"This line assigns {found['ref'].strip()} but calls no tool.")
-            number = _NUMBER.search(found["ref"])
-            if number:  # what refers to it is not wrong for that
-                self._draft.defined[f"evidence{int(number[0])}"] = None
+            own = f"evidence{int(_NUMBER.search(found['ref'])[0])}"  # type: ignore[index]
+            if self._draft.defined.get(own):
+                self._draft.invent(at)
+            else:
+                self._draft.fail(at, "syntax", f"This line assigns {found['ref'].strip()} but calls no tool.")
+                self._draft.defined[own] = None  # what refers to it is not wrong for that
         self._thoughts.clear()
         self.thought_at = -1
         return True
@@ -172,9 +174,10 @@ class Frame:
 class AnswerReader:
     """Takes the lines of an answer."""
 
-    __slots__ = ("_at", "_lines", "done", "line_ended")
+    __slots__ = ("_at", "_draft", "_lines", "done", "line_ended")
 
-    def __init__(self) -> None:
+    def __init__(self, draft: Draft) -> None:
+        self._draft = draft
         self._lines: list[str] = []
         self._at = -1
         self.done = False
@@ -199,14 +202,20 @@ class AnswerReader:
         return True
 
     def _is_reference(self, text: str) -> bool:
-        template = read_template(clean_answer(text, 0, []), {}, [], 0, {})
+        draft = self._draft
+        if len(text) > REACH:
+            return False
+        template = read_template(clean_answer(text, 0, []), {}, [], 0, draft.dialect, draft.defined)
         return len(template) == 1 and isinstance(template[0], Ref)
 
-    def settle(self, draft: Draft) -> None:
+    def settle(self) -> None:
         """Hand the answer to the draft."""
         if self._lines:
             text = "\n".join(self._lines)
-            draft.set_answer(clean_answer(text, self._at, draft.findings), self._at)
+            if len(text) > self._draft.limits.input:
+                self._draft.too_long("The answer", self._at)
+                return
+            self._draft.set_answer(clean_answer(text, self._at, self._draft.findings), self._at)
 
     @property
     def looks_whole(self) -> bool:

@@ -32,8 +32,9 @@ class Head(NamedTuple):
     """A statement head. Offsets (``start`` and those of the findings) count from the start of what was handed over.
 
     ``number`` is the step's (None: it has none), ``name`` the tool as written, at ``name_at``, ``tool`` the registered
-    name (None: not registered). ``wrapped``: a further bracket stands before the name; ``dollar``: the dialect of
-    numbered calls; ``escaped``: a Markdown backslash stands before the bracket.
+    name (None: not registered). ``wrapped``: a further bracket stands before the name; ``dialect``: how references are
+    written besides ``#E1`` (``$``: as ``$1``, ``E``: as ``E1``); ``escaped``: a Markdown backslash stands before the
+    bracket.
     """
 
     kind: Kind
@@ -44,14 +45,14 @@ class Head(NamedTuple):
     tool: str | None = None
     name_at: int = 0
     wrapped: bool = False
-    dollar: bool = False
+    dialect: str = ""
     escaped: bool = False
 
 
 _DECORATION = re.compile(
     r"(?P<space>[\s\ufeff]++)|(?P<quote>>)|(?P<bullet>[-*•–—+]\s)|(?P<heading>#{1,6}+\s)"
     r"|(?P<number>\(?[0-9]{1,4}+[.)](?![0-9]))|(?P<step>(?i:step)\s?[0-9]{1,4}+\s?[:：.)-])|(?P<bold>\*\*|__|\*)"
-    r"|(?P<code>`{1,3}+)"
+    r"|(?P<code>`{1,3}+)|(?P<keyword>(?i:let|set|const|var)\s)"
 )
 _DECORATIONS = {
     "quote": "There is a quote mark before the statement.",
@@ -61,6 +62,7 @@ _DECORATIONS = {
     "step": "The statement has a step label.",
     "bold": "The statement is marked as bold.",
     "code": "The statement is marked as code.",
+    "keyword": "There is a keyword before the statement.",
 }
 _MOST_DECORATIONS = 16
 _JOINS = ("join", "finish")  # what ends a plan of numbered calls
@@ -80,7 +82,7 @@ _WORD_REACH = 32
 _COLON_REF = r"[:：] ?(?i:evidence)(?:\\?[ _-])?(?:\[ ?[0-9]{1,9} ?\]|[0-9]{1,9})(?: ?[:：])?"
 _HASH_REF = r"[#＃] ?(?i:e|evidence)[ _-]?[0-9]{1,9}"
 _DOLLAR_REF = r"\$(?:[0-9]{1,9}|\{[0-9]{1,9}\})"
-_BARE_REF = r"(?i:e|evidence)[ _-]?[0-9]{1,9}"
+_BARE_REF = r"[$\[(]?(?i:e|evidence)[ _-]?[0-9]{1,9}[\])]?"
 REFERENCE_HEAD = f"{_COLON_REF}|{_HASH_REF}|{_DOLLAR_REF}|{_BARE_REF}"
 """What stands before the sign of an assignment."""
 
@@ -98,7 +100,9 @@ def _assignment(reference: str) -> str:
 
 
 _ASSIGN = re.compile(_assignment(REFERENCE_HEAD))
-_INLINE_ASSIGN = re.compile(rf"{_assignment(f'{_COLON_REF}|{_HASH_REF}|{_DOLLAR_REF}')}\Z")
+_INLINE_ASSIGN = re.compile(
+    rf"{_assignment(rf'{_COLON_REF}|{_HASH_REF}|{_DOLLAR_REF}|(?<![0-9A-Za-z_]){_BARE_REF}')}\Z"
+)
 _CALL = re.compile(r"[*`]{0,3}+(?P<name>[A-Za-z_][\w.-]{0,120}+)[*`]{0,3}+[\[(［（]")
 _TOOL_CALL = re.compile(r"(?<![\w.])([A-Za-z_][\w.-]{0,120}+)[\[(（［]")
 _INLINE_CALL = re.compile(rf"(?<![0-9A-Za-z$#.])(?P<number>[0-9]{{1,4}})[.)]\s?{_CALL.pattern}\Z")
@@ -200,7 +204,8 @@ class Heads:
         sign = max(map(window.rfind, _SIGNS))  # no name has one in it: the reference, with its number, is before
         start = max(0, sign - _REFERENCE_REACH)
         found = _INLINE_ASSIGN.search(window, start) if _DIGITS.search(window, start, sign + 1) else None
-        return self._assignment(found, found.start(), [], certain=True) if found else None
+        head = self._assignment(found, found.start(), [], certain=True) if found else None
+        return head if head and (head.dialect != "E" or head.tool == head.name) else None  # prose may say `E1 = a (b`
 
     def _word(
         self, found: re.Match[str] | None, start: int, at: int, findings: list[Finding], closing: bool
@@ -228,7 +233,7 @@ class Heads:
         self, call: re.Match[str], start: int, number: int | None, tool: str | None, findings: list[Finding]
     ) -> Head:
         kind: Kind = "call" if tool or call["name"] not in _JOINS else "join"
-        return Head(kind, start, tuple(findings), number, call["name"], tool, call.start("name"), dollar=True)
+        return Head(kind, start, tuple(findings), number, call["name"], tool, call.start("name"), dialect="$")
 
     def _assignment(self, found: re.Match[str], start: int, findings: list[Finding], certain: bool) -> Head | None:
         """The head of an assignment; ``certain``: prose may stand around it, so it must not be taken for one."""
@@ -243,12 +248,13 @@ class Heads:
             strict = certain or found[0][-1] in "(（"
             if not (equals and lone if strict else equals or (hash_form and lone)):
                 return None
-        if ref[0] not in ":：#＃$" and not equals:
+        dialect = "" if ref[0] in ":：#＃" else "$" if ref[0] == "$" and ref[1] not in "eE" else "E"
+        if dialect == "E" and not equals and tool != written:
             return None
         findings += _spelling(found, sign, equals)
         number, escaped = int(_DIGITS.search(ref)[0]), name[-1] == "\\"  # type: ignore[index]
         at = found.start("name")
-        return Head("assign", start, tuple(findings), number, written, tool, at, bool(wrap), ref[0] == "$", escaped)
+        return Head("assign", start, tuple(findings), number, written, tool, at, bool(wrap), dialect, escaped)
 
     def calls_tool(self, text: str) -> bool:
         """Whether a registered tool is called, by its own name, somewhere in a text."""

@@ -167,7 +167,7 @@ class ObjectSteps:
         id = next((fields[key] for key in _ID if isinstance(fields.get(key), str | int)), None)
         number = _number(id)
         self._frame.statement()
-        draft.dollar = draft.dollar or str(id)[:1] == "$"
+        draft.dialect = draft.dialect or ("$" if str(id)[:1] == "$" else "")
         if joined:
             draft.note(start, "arguments", "The step has several arguments.", "kept as one text")
         tool = draft.tool(written, draft.names.resolve(written), start)

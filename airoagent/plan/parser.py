@@ -112,7 +112,7 @@ class PlanParser:
             if again is None:
                 raise
             return again
-        if plan.answer is None and any(found.kind == "chatter" for found in draft.findings):
+        if plan.answer is None and not draft.invented and any(found.kind == "chatter" for found in draft.findings):
             again = self._otherwise(text, truncated)
             if again is not None and again.answer is not None and len(again.steps) >= len(plan.steps):
                 return again
@@ -139,7 +139,7 @@ class PlanParser:
             self._given += steps
             return steps
         steps = self._reader.read(chunk[:room])
-        self._draft.fail(most, "too_large", f"The text has more than {most} characters.")
+        self._draft.overflow(most, f"The text has more than {most} characters.")
         self._reader.source.append(chunk[room])  # one over the limit, so that nothing more is read
         return steps
 

@@ -5,8 +5,8 @@
 
 Spellings read as a reference to evidence 3: ``:evidence3:``, ``:evidence3`` without its last colon, ``: evidence 3 :``,
 ``:evidence[3]:``, ``{evidence3}``, ``<evidence3>``, other case, full-width colons, ``#E3``, ``#evidence3``; in a plan
-of numbered calls also ``$3`` and ``${3}``. Whatever differs from ``:evidence3:`` and ``#E3`` is a finding. Everything
-else is text and stays as it is.
+of numbered calls also ``$3`` and ``${3}``, in one of ``E3 = ...`` also ``E3``. Whatever differs from ``:evidence3:``
+and ``#E3`` is a finding. Everything else is text and stays as it is.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _REFERENCE = re.compile(
     rf"|[:：] ?(?i:evidence) ?{_NUMBER} ?[:：]"
     rf"|(?<![0-9A-Za-z_&/#＃])[#＃] ?(?i:e|evidence)[ _-]?{_NUMBER}(?![A-Za-z_])"
     rf"|<(?i:evidence)[ _-]?{_NUMBER}>"
-    rf"|\{{(?:\{{ ?)?(?i:evidence)[ _-]?{_NUMBER}(?: ?\}})?\}}"
+    rf"|\$?\{{(?:\{{ ?)?(?i:evidence|step)[ _-]?{_NUMBER}(?:[._](?:output|result))?(?: ?\}})?\}}"
 )
 _DOLLAR = re.compile(
     rf"{_REFERENCE.pattern}"
@@ -36,9 +36,15 @@ _DOLLAR = re.compile(
     rf"|(?<![0-9A-Za-z_$])\${_NUMBER}(?![A-Za-z_])"
     r"(?![.,][0-9]| (?i:thousand|million|billion|trillion|hundred|dollars?|bucks|usd|k|m|bn|per|an?|each)\b)"
 )
+_BARE_ID = rf"(?i:e|evidence)[ _-]?{_NUMBER}"
+_BARE = re.compile(
+    rf"{_REFERENCE.pattern}|\$?\{{ ?{_BARE_ID} ?\}}|\[{_BARE_ID}\]|<{_BARE_ID}>"
+    rf"|(?<![0-9A-Za-z_&/#＃])\$?{_BARE_ID}(?![A-Za-z_]|[.,][0-9])"
+)
+_DIALECTS = {"": _REFERENCE, "$": _DOLLAR, "E": _BARE}
 _HASH = re.compile(rf"()[#＃]E{_NUMBER}(?![A-Za-z_])")  # its number is group 2, as in the others
 _CANONICAL = re.compile(r":evidence([0-9]{1,9}):")
-_BRACKETED = re.compile(r"[{<] ?evidence", re.IGNORECASE)
+_BRACKETED = re.compile(r"[{<] ?(?:evidence|step)", re.IGNORECASE)
 _BRACES, _MONEY = 9, 10  # groups of _DOLLAR
 _FAR = 512 * 1024  # characters that are searched to place an error: no input is longer
 _PRICE = 100  # `$n` from here on is a price unless step n is there
@@ -48,26 +54,28 @@ References = dict[str, Ref]
 
 
 def read_template(
-    text: str, refs: References, findings: list[Finding], at: int, dollar: Container[str] | None = None
+    text: str, refs: References, findings: list[Finding], at: int, dialect: str = "", earlier: Container[str] = ()
 ) -> Template:
     """A text with its references as objects; ``at`` is its offset, for the findings.
 
-    ``dollar`` turns ``$3`` and ``${3}`` into references too: it holds the ids of the steps written before. ``$3`` is
-    then read unless it looks like money (``$3 million``, ``$3.50``, or 100 and more without a step of that number).
+    ``dialect`` ``$`` turns ``$3`` and ``${3}`` into references too, unless it looks like money (``$3 million``,
+    ``$3.50``, or 100 and more without a step of that number); ``E`` turns ``E3``, ``{E3}``, ``evidence_3`` ... into
+    references to steps written before, whose ids are ``earlier``.
     """
-    if dollar is None and "#" not in text and "：" not in text and "＃" not in text:
+    if not dialect and "#" not in text and "：" not in text and "＃" not in text:
         pieces = _CANONICAL.split(text)  # literal, number, literal, ...
         # No colon but those of canonical references, and no other spelling.
         if text.count(":") == len(pieces) - 1 and not _BRACKETED.search(text):
             return tuple([_ref(piece, refs) if at % 2 else piece for at, piece in enumerate(pieces) if piece])
-    pattern = _REFERENCE if dollar is None else _DOLLAR
+    pattern = _DIALECTS[dialect]
     parts: list[str | Ref] = []
     done = 0
     found = pattern.search(text)
     while found:
         group = found.lastindex or 0
         number = found[group]
-        if group == _MONEY and int(number) >= _PRICE and f"evidence{int(number)}" not in (dollar or ()):
+        unsure = group >= _BRACES if dialect == "E" else group == _MONEY and int(number) >= _PRICE
+        if unsure and f"evidence{int(number)}" not in earlier:
             found = pattern.search(text, found.end())
             continue
         if found.start() > done:
@@ -75,7 +83,7 @@ def read_template(
         ref = _ref(number, refs)
         parts.append(ref)
         done = found.end()
-        if 3 <= group < _BRACES or (group <= 2 and number[0] == "0" and len(number) > 1):
+        if 3 <= group < (99 if dialect == "E" else _BRACES) or (group <= 2 and number[0] == "0" and len(number) > 1):
             message = f"The reference is written {found[0]!r}."
             findings.append(Finding(at + found.start(), "reference_spelling", message, f"read as {ref}"))
         # In `#E1#E2` the second follows a digit, and is a reference all the same.
@@ -147,7 +155,7 @@ def _joined(text: str) -> str | None:
             strings += 1
             pieces.append(found[1] or found[2] or "")
         else:
-            found = _REFERENCE.match(text, at)
+            found = _REFERENCE.match(text, at) or _VARIABLE.match(text, at)
             if not found:
                 return None
             pieces.append(f":evidence{int(found[found.lastindex or 0])}:")
@@ -186,7 +194,7 @@ def read_arguments(raw: str, at: int, findings: list[Finding]) -> str:
         if "\\" not in inner:
             return inner
         return _ESCAPE.sub(lambda found: _ESCAPES.get(found[1], found[1] if found[1] in "\\\"'" else found[0]), inner)
-    if _STRING.match(text) and "," in text:
+    if _STRING.match(text) and "," in text and _joined(text) is None:
         findings.append(Finding(at, "arguments", "The call has several arguments.", "kept as one text"))
         return text
     return clean_input(raw, at, findings)
@@ -205,7 +213,8 @@ def clean_answer(raw: str, at: int, findings: list[Finding]) -> str:
     if turn:
         findings.append(Finding(at + turn.start(), "end_token", "The model's turn ends here.", "left out"))
         text = text[: turn.start()].rstrip()
-    for mark in ("**", "__", "*"):
+    text = text[1:].lstrip() if text[:1] == "=" else text  # answer := E2
+    for mark in ("**", "**", "__", "*"):
         if text.startswith(mark) and text.count(mark) % 2:
             text = text[len(mark) :].lstrip()
         elif text.startswith(mark) and text.endswith(mark) and text.count(mark) == 2 and len(text) > 2 * len(mark):

@@ -43,9 +43,27 @@ _WORDS = re.compile(
     rf"{_LEAD}(?:(?P<ref>{REFERENCE_HEAD}){_SIGN})?{_NAME}\s*(?:[:：]|[-=]>|→|\s-(?=\s)|(?=[\"“]))\s*(?P<raw>\S.*)",
     re.IGNORECASE,
 )
+_LED_CALL = re.compile(
+    rf"{_LEAD}(?:(?P<thought>[^\[\](){{}}=]{{1,200}}?[.:–—-])[*_`]*\s?)?[*_`]*(?P<name>[A-Za-z_][\w.-]{{0,80}})[\[(](?P<raw>.*?)[\])]"
+    rf"[`*]*\s*(?:(?:->|→|⇒|=>|\()\s*(?:stored?s? (?:as|in) )?[*_`]*(?P<ref>{REFERENCE_HEAD})[*_`]*\)?)?[.;`*\s]*",
+    re.IGNORECASE,
+)
+_NAMED = re.compile(
+    rf"{_LEAD}(?:(?:let|const|var|set) )?\$?(?P<key>[A-Za-z_]\w{{0,40}})[*_`]*\s?(?::?=|<-|←)\s?[*_`]*"
+    r"(?P<name>[A-Za-z_][\w.-]{0,80})(?=[\[(])",
+    re.IGNORECASE,
+)
+# A step's name in brackets of its own, as all of an input or answer, or as a word.
+_NAME_REFERENCE = re.compile(
+    r"\$?\{ ?(\w+) ?\}|\$(\w+)|<(\w+)>|(?<!\w)\[(\w+)\]|(?<=\w[\[(])(\w+)(?=[\])])"
+    r"|(?<=nswer: )[*_`]*(\w+)[*_`.\s]*\Z|(?<![\w.])(?P<word>\w+)(?![\w(\[])"
+)
+_NO_WORD = re.compile(r"[0-9_]|\A[^aAiI]\Z")
+_UNKNOWN = re.compile(r"\(\s*[A-Za-z_]\w*\s*\)[;\s]*")  # a variable that the text does not assign
 _WIDE_REFERENCE = re.compile(r"[【〔「](?:evidence|E)[ _-]?([0-9]{1,9})[】〕」]", re.IGNORECASE)
-_SOME_REFERENCE = re.compile(REFERENCE_HEAD, re.IGNORECASE)
-_LONE_REFERENCE = re.compile(rf"[*_`]*(?:{REFERENCE_HEAD}):?[*_`.\s]*", re.IGNORECASE)
+_SOME_REFERENCE = re.compile(rf"(?<![0-9A-Za-z_])(?:{REFERENCE_HEAD})", re.IGNORECASE)
+_SIGNED_REFERENCE = re.compile(r"(?:[#＃] ?e|[:：] ?evidence)[ _-]?[0-9]", re.IGNORECASE)
+_LONE_REFERENCE = re.compile(rf"[*_`]*(?:{REFERENCE_HEAD}|[0-9]{{1,9}}):?[*_`.\s]*", re.IGNORECASE)
 _NUMBER = re.compile("[0-9]+")
 _LABELS = (
     "réponse(?: finale)?|antwort|respuesta(?: final)?|resposta|risposta|antwoord|ответ|(?:最终)?答案|(?:最終)?回答|답변"
@@ -84,6 +102,7 @@ def read_otherwise(
             lines, places = _written(entries, first, index, offset)
             again = "\n".join(lines) + "\n" * text.endswith("\n")
             draft = Draft(names, limits)
+            draft.dialect = "" if _SIGNED_REFERENCE.search(again) else "E"
             reader = StatementReader(draft)
             reader.read(again)
             draft.note(0, "notation", "The plan is written in another notation.", "read as steps")
@@ -107,8 +126,10 @@ def _readings(text: str, names: ToolNames) -> Iterator[tuple[list[Entry], int]]:
     own = own_text(masked)
     spoken = after_thoughts(text)  # in a plan of elements, thoughts are parts of it
     turn = NEXT_TURN.search(spoken)
+    program = python_entries(own, names.resolve)
+    if program:
+        yield program, masked.find(own)
     for read, part, whole in (
-        (python_entries, own, masked),
         (xml_entries, spoken[: turn.start()] if turn else spoken, text),
         (data_entries, own, masked),
     ):
@@ -116,9 +137,48 @@ def _readings(text: str, names: ToolNames) -> Iterator[tuple[list[Entry], int]]:
         if found and any(entry.tool or entry.is_answer for entry in found):
             found.sort(key=lambda entry: entry.is_answer)
             yield found, whole.find(part)
+    if program is None and (renamed := _renamed(own, names)):
+        yield list(_line_entries(renamed)), masked.find(own)
     found = other_lines(own, names)
     if any(entry.tool or entry.line != line for entry, line in zip(found, own.split("\n"), strict=False)):
         yield found, masked.find(own)
+
+
+def _line_entries(text: str) -> Iterator[Entry]:
+    at = 0
+    for line in text.split("\n"):
+        yield Entry(at, line)
+        at += len(line) + 1
+
+
+def _renamed(text: str, names: ToolNames) -> str | None:
+    """A text whose steps have names of their own (``page = Search[otters]``), with numbers in place of these names."""
+    if _SOME_REFERENCE.search(text):
+        return None
+    numbers: dict[str, int] = {}
+    lines: list[str] = []
+    steps, used = 0, False
+
+    def number(found: re.Match[str]) -> str:
+        name = found[found.lastindex or 0]
+        if name not in numbers or (found["word"] and not _NO_WORD.search(name)):
+            return found[0]
+        return f":evidence{numbers[name]}:"
+
+    for line in text.split("\n"):
+        head = _NAMED.match(line)
+        rest = line[head.end() :] if head else line
+        numbered = _NAME_REFERENCE.sub(number, rest)
+        used = used or numbered != rest
+        if head and names.resolve(head["name"]):
+            if _UNKNOWN.fullmatch(numbered):
+                return None
+            numbers[head["key"]] = steps
+            lines.append(f":evidence{steps}: = {head['name']}{numbered}")
+            steps += 1
+        else:
+            lines.append((head[0] if head else "") + numbered)
+    return "\n".join(lines) if used else None
 
 
 def _numberings(entries: Iterable[Entry]) -> tuple[int | None, ...]:
@@ -234,6 +294,10 @@ def _word_line(at: int, line: str, names: ToolNames, refers: bool) -> Entry | No
     """``:evidence0: = Search: otters``, ``1. Search: otters``, or an answer with a label in another language."""
     if answer := _FOREIGN_ANSWER.fullmatch(line):
         return Entry(at, f"Answer: {answer['raw'].strip()}")
+    led = _LED_CALL.fullmatch(line)
+    if led and refers and led["name"] in names.names and (led["lead"] or led["ref"]):
+        thought = (led["thought"] or "").strip(" *_`:–—-")
+        return Entry(at, "", led["name"], clean_input(led["raw"], 0, []), _number(led), thought)
     found = _WORDS.fullmatch(line)
     if found is None or not (found["ref"] or (found["lead"] and refers and found["name"] in names.names)):
         return None
@@ -257,6 +321,8 @@ def _fields(line: str, names: ToolNames) -> dict[str, str]:
     for one, after in zip(keys, (*keys[1:], None), strict=False):
         value = line[one.end() : after.start() if after else len(line)].strip(" \t*_`")
         fields.setdefault(_KNOWN[" ".join(one["key"].lower().split())], value)
+    if "number" in fields and not _LONE_REFERENCE.fullmatch(fields["number"]):
+        del fields["number"]  # Observation: what it would find
     fields["tool"] = fields.get("tool", "").strip("\"'")
     if not fields["tool"]:
         del fields["tool"]

@@ -35,6 +35,7 @@ _PAST_REFERENCE = r"(?:(?:(?<=[\]］)）])|(?<=[\]］)）] )):evidence[0-9]{1,9}
 _SQUARE_OR_HEAD = re.compile(rf"{_PAST_REFERENCE}[\n:：\[\]［］(（]")
 _ROUND = re.compile(r"[\n()（）]")
 _ROUND_OR_HEAD = re.compile(rf"{_PAST_REFERENCE}[\n:：()（）\[［]")
+_FAR = 16 * 1024  # characters of a line after which no statement begins in it any more
 _TAIL = 64  # characters of noise after a closing bracket at the end of a line
 
 
@@ -126,18 +127,20 @@ class StatementReader:
         self._object: ObjectScanner | None = None
         self._objects = ObjectSteps(draft, self._frame)
         self._fields = FieldReader(draft, self._frame)
-        self._answer = AnswerReader()
+        self._answer = AnswerReader(draft)
         self._signs = _IN_FRAME
         self._place: Callable[[str, int], None] = self._in_frame
 
     def read(self, chunk: str) -> tuple[Step, ...]:
         """Read on; the steps that have become certain by it."""
         self.source.append(chunk)
+        if self._draft.full:
+            return ()
         keep = max(self._line_start, self._at - REACH) - self._base
         self._buffer = self._buffer[keep:] + chunk
         self._base += keep
         buffer, base = self._buffer, self._base
-        while True:
+        while not self._draft.full:
             if self._at == self._line_start and self._signs is _IN_FRAME and self._clean_step(self._at - base):
                 continue
             found = self._signs.search(buffer, self._at - base)
@@ -187,6 +190,10 @@ class StatementReader:
         if sign == "\n":
             self._take_line(at)
             self._new_line(at)
+            self._signs = _IN_FRAME
+            return
+        if at - self._content > _FAR:
+            self._signs = _NEWLINE
             return
         if sign in ">]":
             if at - self._line_start < REACH and THOUGHTS_BEGIN.fullmatch(self._window(self._line_start, at)):
@@ -211,6 +218,7 @@ class StatementReader:
 
     def _take_line(self, end: int) -> None:
         """Take what is left of a line outside of statements."""
+        self._draft.line(end)
         text, whole = self.source.slice(self._content, end), self._content == self._line_start
         if whole and self._frame.thought_at < 0 and is_taken_back(text):
             self._fields.flush()
@@ -280,7 +288,14 @@ class StatementReader:
             self._new_line(at)
             self._signs = opened.signs(first_line=False)
             return
+        if at - opened.start > self._draft.limits.input and (opened.balanced < 0 or sign in "]］)）"):
+            self._draft.too_long(f"The input of :evidence{opened.head.number}:", opened.start)
+            return
         if opened.balanced >= 0:
+            if at - opened.last > _FAR:
+                self._close(at)
+                self._place(sign, at)
+                return
             if sign in _HEAD_ENDS:
                 window = self._window(opened.last + 1, at)
                 head = self._heads.after_step(window)
@@ -342,7 +357,7 @@ class StatementReader:
     def _add(self, opened: OpenInput, raw: str) -> None:
         """Make a step of a closed input."""
         head, draft, place = opened.head, self._draft, opened.start
-        draft.dollar = draft.dollar or head.dollar
+        draft.dialect = draft.dialect or head.dialect
         if head.kind == "join":
             text = read_arguments(raw, place, draft.findings)
             if text:
@@ -350,6 +365,9 @@ class StatementReader:
             else:
                 draft.join(place)
             self._to_after()
+            return
+        if head.tool is None and " " in head.name and draft.defined.get(f"evidence{head.number}"):
+            draft.invent(opened.at)  # #E1 = Loch Ness is 227 m deep [1]
             return
         tool = draft.tool(head.name, head.tool, opened.name_at)
         if head.escaped and raw[-1:] == "\\":
@@ -393,6 +411,7 @@ class StatementReader:
         scanner = self._object
         assert scanner is not None
         text = self.source.slice(scanner.start, content)
+        self._draft.line(scanner.start)
         self._to_frame(content)
         if scanner.sure and looks_like_step(text):
             self._draft.fail(scanner.start, "syntax", "This object is not valid JSON.")
@@ -401,6 +420,7 @@ class StatementReader:
 
     def _take_object(self, start: int, end: int, scanner: ObjectScanner) -> None:
         whole = self.source.slice(start, end)
+        self._draft.line(start)
         self._objects.take(whole, start, scanner.line, start == scanner.start and scanner.found > 0)
         if self._objects.answered:
             self._to_after()
@@ -412,7 +432,7 @@ class StatementReader:
         taken = not (thought := ends_thoughts(text)) and answer.line(text, self._content)
         answer.line_ended = True
         if answer.done or thought:
-            answer.settle(self._draft)
+            answer.settle()
             self._to_after()
             if not taken:
                 self._after(sign, at)
@@ -424,10 +444,11 @@ class StatementReader:
         self._signs, self._place = _NEWLINE, self._after
 
     def _after(self, sign: str, at: int) -> None:
+        self._draft.line(at)
         text = self.source.slice(self._content, at)
         if is_taken_back(line := text.strip()):
             self._draft.begin_again(self._content)
-            self._answer = AnswerReader()
+            self._answer = AnswerReader(self._draft)
             self._to_frame(at)
         elif is_fence(line):
             self._draft.note(self._content, "code_fence", "There is a code fence here.", "left out")
@@ -440,6 +461,8 @@ class StatementReader:
     def end(self, truncated: bool) -> None:
         """The text ends here."""
         draft, end = self._draft, self.source.length
+        if draft.full:
+            return
         opened, scanner = self._input, self._object
         if opened is not None:
             if opened.balanced >= 0:
@@ -477,8 +500,10 @@ class StatementReader:
         if not answer.line(text, self._content) and text.strip():
             self._frame.statement()
             self._after("", end)
-        answer.settle(self._draft)
-        if (cut and not answer.looks_whole) or (not answer.line_ended and self._draft.answer is None):
+        answer.settle()
+        if (cut and not answer.looks_whole) or (
+            not answer.line_ended and self._draft.answer is None and not self._draft.invented
+        ):
             self._draft.fail(end, "truncated", "The text ends inside the answer line.")
 
     def _end_frame(self, end: int) -> None:

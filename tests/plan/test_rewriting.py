@@ -31,7 +31,7 @@ def test_a_plan_in_another_notation_is_read_with_the_numbers_it_uses(name: str) 
     answer = ":evidence2:" if "from one" in name else ":evidence1:"
     assert steps(plan) == (ONE if "from one" in name else ZERO)
     assert plan.answer == ("The depth is :evidence1:." if "prose" in name else answer)
-    assert {found.kind for found in plan.diagnostics} & {"notation", "fields", "full_width"}
+    assert {found.kind for found in plan.diagnostics} & {"notation", "fields", "full_width", "reference_spelling"}
 
 
 def test_the_words_of_an_input_are_kept_whatever_signs_they_hold() -> None:
@@ -89,6 +89,15 @@ def test_numbers_that_are_written_are_counted_from_elsewhere_only_where_they_are
         "steps:\n- DuckDuckGo: a\n- Missing: b\n- KnowledgeModel: c :evidence0:\nanswer: :evidence2:",
         "<DuckDuckGo>a</DuckDuckGo>\n<Missing>b</Missing>\n<answer>#E1</answer>",
         "#E1 = DuckDuckGo{a}\n#E3 = DuckDuckGo{b}\nAnswer: #E2",
+        "The energy is E1 = h f [Planck], and E2 = 2 E1 [first harmonic].",
+        "let E1 = the first event and E2 = the second [both independent].",
+        "x = DuckDuckGo(query)\ny = KnowledgeModel(x)",
+        "x = DuckDuckGo('a')\nif x:\n    print(x)",
+        "x = DuckDuckGo('a')\ny = x['text']\nprint(y)",
+        "x = 'a'\nz = DuckDuckGo('a')\n" + "x = x + x\n" * 4_000,
+        "const a = 1;\nconst b = [a, 2];\nfunction DuckDuckGo(q) { return b[q]; }",
+        "Step 1: DuckDuckGo the house [all rooms].\nStep 2: Call the police (112).",
+        "1. DuckDuckGo (2023) is a film.\n2. KnowledgeModel (1985) is a song.",
     ],
 )
 def test_what_is_no_plan_or_is_cut_stays_refused(text: str) -> None:
@@ -108,3 +117,45 @@ def test_a_text_that_python_would_warn_of_is_refused_without_a_word(recwarn: pyt
     with pytest.raises(PlanError):
         parse_plan("x = DuckDuckGo('a')\nprint(1if x else '\\d')", ["DuckDuckGo"])
     assert not recwarn.list
+
+
+def test_bare_ids_are_references_only_where_steps_are_written_with_them() -> None:
+    text = "E1 = DuckDuckGo[E100, the E 1 road and E2]\nE2 = KnowledgeModel[E1, e1 or {E1}: E1.5?]\nAnswer: E2 of E7"
+    plan = read(text)
+    assert [step.input for step in plan.steps] == [
+        "E100, the E 1 road and E2",
+        ":evidence1:, :evidence1: or :evidence1:: E1.5?",
+    ]
+    assert plan.answer == ":evidence2: of E7"
+    signed = read(text.replace("E1 =", "#E1 =").replace("E2 =", "#E2 =").replace("Answer: E2", "Answer: #E2"))
+    assert signed.steps[1].input == "E1, e1 or {E1}: E1.5?"
+
+
+LISTED = "Plan: a\n#E1 = DuckDuckGo[x]\n{}Plan: b\n#E2 = KnowledgeModel[y, #E1?]\n{}"
+
+
+@pytest.mark.parametrize(
+    ("first", "rest"),
+    [
+        ("", "\nResults:\n#E1 = Loch Ness is 227 m deep.\n#E2 = 227 m\nAnswer: 227 m"),
+        ("", "\n#E1 = Loch Ness is 227 m deep [1].\nAnswer: 227 m"),
+        ("", ":evidence1: Loch Ness (227 m)\nAnswer: 227 m"),
+        ("Observation: 227 m [1]\n", "Observation: 227 m\nFinal Answer: It is 227 m deep."),
+        ("#E1 result: 227 m\n", "Answer: 227 m"),
+        ("> Result: 227 m\n", "> Tool output: 227 m\n\nAnswer: 227 m"),
+    ],
+)
+def test_results_that_the_text_made_up_neither_run_nor_answer(first: str, rest: str) -> None:
+    plan = read(LISTED.format(first, rest))
+    assert steps(plan) == [("evidence1", "DuckDuckGo", "x"), ("evidence2", "KnowledgeModel", "y, :evidence1:?")]
+    assert plan.answer is None
+    assert "invented_result" in {found.kind for found in plan.diagnostics}
+    kept = read(LISTED.format(first, rest.rpartition("\n")[0] + "\nAnswer: So it is #E2."))
+    assert kept.answer == "So it is :evidence2:."
+
+
+def test_several_arguments_of_a_program_stay_one_text() -> None:
+    text = "x = DuckDuckGo('a')\ny = KnowledgeModel('How \"deep\"?', context=x)\nprint(x)\nprint(y)"
+    plan = read(text)
+    assert plan.steps[1].input == '"How \\"deep\\"?", context=":evidence0:"'
+    assert plan.answer == ":evidence1:"
