@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import html
 import json
-import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ from itertools import pairwise
 from airoagent.calls.call_forms import name_before, python_calls, tagged_calls, without_thoughts
 from airoagent.calls.checker import Checker
 from airoagent.calls.functions import Function, Functions
-from airoagent.calls.json_text import MOST_DEPTH, Value, members_of, read_values
+from airoagent.calls.json_text import MOST_DEPTH, Value, read_values, strict_value
 from airoagent.calls.scalars import Json, Path, Stop
 from airoagent.calls.spelling import nearest
 from airoagent.calls.yaml_calls import CallText, read_yaml_documents
@@ -112,25 +111,16 @@ _MAYBE_FENCED = re.compile(r"(?:(```)(?:json)?\n)?\s*(\{.*\})\s*(?(1)```\s*)", r
 _FENCE = Diagnostic("fence", "The call is in a code fence.", 1, 1, "left out")
 
 
-def _finite(text: str) -> float:
-    if not math.isfinite(number := float(text)):
-        raise ValueError(text)
-    return number
-
-
-_STRICT = json.JSONDecoder(object_pairs_hook=members_of, parse_float=_finite, parse_constant=_finite)
-
-
 def _plain_call(text: str, functions: Functions) -> CheckedCall | None:
     """The call of a text that is nothing but the JSON asked for, with nothing to repair: ten times as fast."""
     found = _MAYBE_FENCED.fullmatch(text)
     if not found or "\\" in text or "<" in text or text.count("{") + text.count("[") > MOST_DEPTH:
         return None
     try:
-        value = _STRICT.decode(found[2])
+        value = strict_value(found[2])
     except ValueError:
         return None
-    if value.keys() != {"function", "params"} or not isinstance(value["params"], dict):
+    if not isinstance(value, dict) or value.keys() != {"function", "params"} or not isinstance(value["params"], dict):
         return None
     function = functions.names.get(value["function"]) if isinstance(value["function"], str) else None
     checker = Checker()

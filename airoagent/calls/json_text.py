@@ -10,6 +10,8 @@ Refused by their own names: ``not_finite`` (NaN, Infinity, 1e999), ``too_large``
 
 from __future__ import annotations
 
+import json
+import math
 import re
 from collections.abc import Collection
 from dataclasses import dataclass, field
@@ -101,6 +103,26 @@ def members_of(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
     if len(found) < len(pairs):
         raise ValueError("a key occurs twice")
     return found
+
+
+def _finite(text: str) -> float:
+    if not math.isfinite(number := float(text)):
+        raise ValueError(text)
+    return number
+
+
+_STRICT = json.JSONDecoder(object_pairs_hook=members_of, parse_float=_finite, parse_constant=_finite)
+
+
+def strict_value(text: str) -> Json:
+    """The value of a text that is JSON with nothing to repair; ValueError where it may be anything else."""
+    if "\\u" in text:  # half of a character, maybe
+        raise ValueError("an escape that JsonReader checks")
+    try:
+        value: Json = _STRICT.decode(text)
+        return value
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
 
 
 def read_value(text: str) -> Value:

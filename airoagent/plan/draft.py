@@ -63,6 +63,7 @@ class Draft:
         self.question = ""
         self.answer: Template | None = None
         self.failed = False
+        self.counted = False  # whether a step has no number of its own: what it is depends on the references
         self.full = False  # whether a limit was passed: nothing more is read
         self._count = self._lines = 0
         self._older: dict[str, Any] = {}  # the plan that the text took back
@@ -141,7 +142,7 @@ class Draft:
         self.defined[own] = step
         self.steps.append(step)
         self.places.append(place)
-        if not self.failed and not self._older:
+        if not (self.failed or self._older or self.counted):
             self.certain.append(step)
 
     def begin_again(self, at: int) -> None:

@@ -17,26 +17,32 @@ from airoagent.plan.draft import Draft
 from airoagent.plan.frame import Frame
 from airoagent.plan.repairs import clean_input, read_arguments
 
-TOOL_KEYS = frozenset({"tool", "tool name", "tool used", "action", "function", "api"})
-INPUT_KEYS = frozenset(
-    {"input", "tool input", "action input", "function input", "query", "argument", "arguments", "parameters"}
-)
-NUMBER_KEYS = frozenset(
-    {
-        "evidence",
-        "evidence storage",
-        "evidence id",
-        "output",
-        "result",
-        "observation",
-        "store",
-        "variable",
-        "id",
-        "#",
-        "step",
-    }
-)
-THOUGHT_KEYS = frozenset({"plan", "thought", "purpose", "description", "reason", "goal"})
+_KINDS = {
+    key: kind
+    for kind, keys in {
+        "tool": "tool, tool name, tool used, action, function, api",
+        "input": "input, tool input, action input, function input, query, argument, arguments, parameters, "
+        "args, params, tool args",
+        "number": "evidence, evidence storage, evidence id, store, variable, id, #, step, number",
+        "result": "observation, result, output, response",
+        "thought": "plan, thought, purpose, description, reason, goal",
+        "answer": "answer, final answer, the answer, the final answer, final",
+    }.items()
+    for key in keys.split(", ")
+}
+
+
+def plain_key(name: object) -> str:
+    """The name of a part of a step, however its words are joined."""
+    return " ".join(str(name).replace("_", " ").replace("-", " ").lower().split()).removeprefix("external ")
+
+
+def kind_of(name: object) -> str:
+    """What a part of a step is: its tool, input, number, result (its reference, or what it is made up to have found),
+    thought, or the plan's answer; ``""`` for any other name.
+    """
+    return _KINDS.get(plain_key(name), "")
+
 
 _FIELD = re.compile(
     r"[\s>*\-•–+.)(0-9]{0,16}+[*_`\"']{0,3}+(?P<key>[#:]?[A-Za-z][\w ]{0,28}?) ?(?P<number>[0-9]{1,4})?[*_`\"']{0,3}\s?"
@@ -46,14 +52,25 @@ _FIELD = re.compile(
 _CALL = re.compile(
     r"[*`]{0,3}+(?P<name>[A-Za-z_][\w.-]{0,120}+)[*`]{0,3}+(?P<open>[\[(［（])(?P<raw>.*)[\])］）]", re.DOTALL
 )
-_RESULTS = frozenset({"observation", "result", "output", "response"})
-_REFERENCE = re.compile(r"[:：]?(?:evidence|#?e)?[ _-]?([0-9]{1,9})[:：]?", re.IGNORECASE)
+_REFERENCE = re.compile(r"[:：$]?(?:evidence|#?e)?[ _-]?([0-9]{1,9})[:：]?", re.IGNORECASE)
 _RULE = re.compile(r"[|:\- ]++")
 _SEPARATOR = re.compile("[:：=]")
+_BAR = re.compile(r"(?<!\\)\|")
 _LABEL = re.compile(r"[\W_]{0,8}step\s?([0-9]{1,4})\b", re.IGNORECASE)
 _LEAD = re.compile(r"[\s>*_-]*+([0-9]{1,4})[.)]")
 _BLOCK_SIGNS = ("|", "|-", "|+", ">", ">-", ">+", '"""', "'''")  # `rewriting` reads the whole again
 _MARKS = "*_` \t"
+
+
+def is_reference(value: object) -> bool:
+    """Whether a value is nothing but a reference: ``#E1``, not ``1``."""
+    return _REFERENCE.fullmatch(text := str(value).strip()) is not None and not text.isdigit()
+
+
+def cells_of(line: str) -> list[str]:
+    """The cells of a row of a table."""
+    cells = _BAR.split(line.strip().removeprefix("|").removesuffix("|"))
+    return [cell.strip(_MARKS).replace("\\|", "|") for cell in cells]
 
 
 class FieldReader:
@@ -78,15 +95,15 @@ class FieldReader:
             return self._row(text.strip(), at, line)
         self._columns = []
         found = _FIELD.fullmatch(text.rstrip()) if _SEPARATOR.search(text) else None
-        key = " ".join(found["key"].replace("_", " ").lower().split()).removeprefix("external ") if found else ""
+        kind = kind_of(found["key"]) if found else ""
         value = found["value"].strip(_MARKS) if found else ""
         at += found.start("value") if found else len(text) - len(text.lstrip())
-        if found and key in TOOL_KEYS and value:
+        if found and kind == "tool" and value:
             self.flush()
             if lead := _LEAD.match(text):
                 self.listed = int(lead[1])
             value, comma, rest = value.partition(", ")
-            if comma and (both := _FIELD.fullmatch(rest)) and both["key"].lower() in INPUT_KEYS:  # both on one line
+            if comma and (both := _FIELD.fullmatch(rest)) and kind_of(both["key"]) == "input":  # both on one line
                 self._input, self._place = (
                     both["value"].strip(_MARKS),
                     at + len(value) + len(comma) + both.start("value"),
@@ -94,14 +111,14 @@ class FieldReader:
             else:
                 value += comma + rest
             return self._take_tool(value.strip("\"'"), found["number"], at, line)
-        if found and key in INPUT_KEYS and value in _BLOCK_SIGNS:
+        if kind == "input" and value in _BLOCK_SIGNS:
             self._draft.fail(at, "syntax", "The input is a block of several lines, which fields do not have.")
-        if found and key in INPUT_KEYS and value and self._input is None:
+        if kind == "input" and value and self._input is None:
             if self._tool:
                 self._input, self._place, taken = value, at, True
             else:
                 taken = self._called(value, at, line)
-        elif found and self._take_number(key, value, found["number"]):
+        elif found and self._take_number(plain_key(found["key"]), value, found["number"]):
             taken = True
         else:
             taken = self._number is not None and not self._tool and self._called(text.strip(_MARKS), at, line)
@@ -109,7 +126,7 @@ class FieldReader:
         if complete and (self._number is not None or not taken):
             self.flush()
         if found and not taken and self._draft.defined:
-            self._see_result(key.removeprefix(":"), value, found["number"], at)
+            self._see_result(plain_key(found["key"]).removeprefix(":"), value, found["number"], at)
         if not found and (label := _LABEL.match(text)):
             self.listed = int(label[1])
         return taken
@@ -143,7 +160,7 @@ class FieldReader:
         bare = value.strip(_MARKS + ".\"'")
         if key in ("#e", "e") and number and not bare:
             bare = number
-        elif key not in NUMBER_KEYS or not bare:
+        elif not bare or not (kind_of(key) == "number" or (kind_of(key) == "result" and is_reference(bare))):
             return False
         found = _REFERENCE.fullmatch(bare)
         if found is None:
@@ -160,7 +177,7 @@ class FieldReader:
     def _see_result(self, key: str, value: str, number: str | None, at: int) -> None:
         """A line may say what a step found, before any has run."""
         of_step = key in ("#e", "e", "evidence") and self._draft.defined.get(f"evidence{number}")
-        if value and (key.split()[-1] in _RESULTS or of_step):
+        if value and (kind_of(key.split()[-1]) == "result" or of_step):
             self._draft.invent(at)
 
     def _spelled(self, reference: str) -> None:
@@ -168,30 +185,32 @@ class FieldReader:
             self._draft.dialect = self._draft.dialect or "E"
 
     def _row(self, text: str, at: int, line: int) -> bool:
-        cells = [cell.strip(_MARKS) for cell in text.strip("|").split("|")]
-        keys = [cell.lower() for cell in cells]
+        cells = cells_of(text)
+        kinds = list(map(kind_of, cells))
         if not self._columns:
-            if TOOL_KEYS.isdisjoint(keys) or INPUT_KEYS.isdisjoint(keys):
+            if not {"tool", "input"} <= set(kinds):
                 return False
-            self._columns = keys
+            self._columns = kinds
             return True
         if _RULE.fullmatch(text):
             return True
         if len(cells) > len(self._columns):  # a bar within the last cell
             last = len(self._columns) - 1
             cells[last:] = [" | ".join(cells[last:])]
-        row = dict(zip(self._columns, cells, strict=False))
+        row = list(zip(self._columns, cells, strict=False))
+        parts = dict(reversed(row))
+        numbers = [cell for kind, cell in row if kind in ("number", "result") and is_reference(cell)]
+        found = _REFERENCE.fullmatch(numbers[0] if numbers else parts.get("number", ""))
         self._clear()
-        self._tool = next((row[key] for key in row if key in TOOL_KEYS), "")
-        self._input = next((row[key] for key in row if key in INPUT_KEYS), "")
-        numbers = sorted((key for key in row if key in NUMBER_KEYS), key=lambda key: not key.startswith("evidence"))
-        found = _REFERENCE.fullmatch(row[numbers[0]] if numbers else "")
+        self._tool, self._input = parts["tool"], parts.get("input", "")
         self._number = int(found[1]) if found else None
         self._spelled(found[0] if found else "")
         self._at, self._place, self._line = at, at, line
         if not self._tool:
             return False
-        self.flush(next((row[key] for key in row if key in THOUGHT_KEYS), ""))
+        self.flush(parts.get("thought", ""))
+        if (result := parts.get("result")) and not is_reference(result):
+            self._draft.invent(at)
         return True
 
     def flush(self, thought: str = "") -> None:
@@ -202,6 +221,7 @@ class FieldReader:
             tool = draft.tool(self._tool, draft.names.resolve(self._tool), self._at)
             text = (read_arguments if self._is_call else clean_input)(raw, self._place, draft.findings)
             number, self.listed = self._number if self._number is not None else self.listed, None
+            draft.counted = draft.counted or number is None
             number = self._last = len(draft.defined) if number is None else number
             thought = thought or self._frame.thought()
             self._frame.statement()

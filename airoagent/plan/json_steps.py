@@ -11,11 +11,13 @@ from __future__ import annotations
 
 import json
 import re
+from contextlib import suppress
 from typing import Any
 
-from airoagent.calls.json_text import read_value
-from airoagent.calls.scalars import Stop
+from airoagent.calls.json_text import read_value, strict_value
+from airoagent.calls.scalars import Json, Stop
 from airoagent.plan.draft import Draft
+from airoagent.plan.fields import is_reference
 from airoagent.plan.frame import Frame
 
 _MOST_DEPTH = 32
@@ -91,7 +93,9 @@ def looks_like_step(text: str) -> bool:
 
 _TOOL = ("tool", "tool_name", "action", "name", "function")
 _INPUT = ("input", "tool_input", "action_input", "args", "arguments", "params", "parameters", "query", "argument")
-_ID = ("id", "step", "number", "index", "placeholder", "evidence_id", "step_id", "evidence", "idx")
+_RESULT = ("result", "output", "observation", "response")
+_REFERENCE = ("placeholder", "evidence_id", "evidence", *_RESULT, "id")  # where they hold a reference
+_ID = ("id", "step", "number", "index", "step_id", "idx", "placeholder", "evidence_id", "evidence")
 _THOUGHT = ("thought", "plan", "description", "reasoning", "thoughts", "purpose", "reason")
 _LAST_NUMBER = re.compile(r"([0-9]{1,9})[^0-9]*\Z")
 
@@ -136,20 +140,28 @@ class ObjectSteps:
         """Take an object that stands at ``start``; ``known``: the steps in it have been taken, and it is only what is
         around them.
         """
-        draft = self._draft
         try:
-            found = read_value(text)
+            value = self._value(text, start)
         except Stop as stop:
             if looks_like_step(text):
-                draft.fail(start, "syntax", f"This object is not valid JSON: {stop.message}")
+                self._draft.fail(start, "syntax", f"This object is not valid JSON: {stop.message}")
             else:
                 self._frame.chatter(start)
             return
-        repaired = {finding.kind: finding for finding in reversed(found.findings)}  # the first of each kind
-        draft.findings += [finding._replace(at=start + finding.at) for finding in repaired.values()]
-        fields = {key.lower(): item for key, item in found.value.items()}
+        fields = {key.lower(): item for key, item in value.items()} if isinstance(value, dict) else {}
         if known or not self._take_step(fields, start, line):
             self._take_fields(fields, start, known)
+
+    def _value(self, text: str, start: int) -> Json:
+        with suppress(ValueError):
+            return strict_value(text)
+        if len(text) > self._draft.limits.input:
+            self._draft.too_long("An object that is not valid JSON", start)
+            return None
+        found = read_value(text)
+        repaired = {finding.kind: finding for finding in reversed(found.findings)}  # the first of each kind
+        self._draft.findings += [finding._replace(at=start + finding.at) for finding in repaired.values()]
+        return found.value
 
     def _take_step(self, fields: dict[str, Any], start: int, line: int) -> bool:
         """Take the step that an object is; False if it names no tool."""
@@ -164,16 +176,19 @@ class ObjectSteps:
         written = written.strip()
         text, joined = _as_text(next((fields[key] for key in _INPUT if key in fields), ""))
         thought = next((fields[key] for key in _THOUGHT if isinstance(fields.get(key), str)), "")
-        id = next((fields[key] for key in _ID if isinstance(fields.get(key), str | int)), None)
+        own = [str(fields[key]) for key in _REFERENCE if is_reference(fields.get(key))]
+        id = own[0] if own else next((fields[key] for key in _ID if isinstance(fields.get(key), str | int)), None)
         number = _number(id)
         self._frame.statement()
-        draft.dialect = draft.dialect or ("$" if str(id)[:1] == "$" else "")
+        draft.dialect = draft.dialect or {"$": "$", "e": "E", "E": "E"}.get(str(id)[:1], "")
         if joined:
             draft.note(start, "arguments", "The step has several arguments.", "kept as one text")
         tool = draft.tool(written, draft.names.resolve(written), start)
         thought = " ".join(thought.split()) or self._frame.thought()
         number = len(draft.defined) if number is None else number
         draft.add(number, thought, tool, text, line=line, at=start, place=start, size=len(text))
+        if any(fields.get(key) and not is_reference(fields[key]) for key in _RESULT):
+            draft.invent(start)
         return True
 
     def _take_fields(self, fields: dict[str, object], start: int, known: bool) -> None:

@@ -168,7 +168,7 @@ def _joined(text: str) -> str | None:
 
 _KEYWORD = re.compile(r"[A-Za-z_]\w{0,63}\s*+=\s*+(?=[\"'$:#\[\w])(?!=)")
 _F_STRING = re.compile(rf"[fF](?:{_STRING.pattern})", re.DOTALL)
-_VARIABLE = re.compile(r"\{?\b(?:evidence|E)_?([0-9]{1,9})\b\}?")
+_VARIABLE = re.compile(r"(?:\{|(?<![\w:#]))(?:evidence|E)_?([0-9]{1,9})\b\}?")
 
 
 def read_arguments(raw: str, at: int, findings: list[Finding]) -> str:

@@ -21,10 +21,11 @@ from airoagent.calls.call_forms import without_thoughts
 from airoagent.errors import PlanError
 from airoagent.findings import LineIndex
 from airoagent.plan.draft import Draft, PlanLimits
-from airoagent.plan.fields import INPUT_KEYS, NUMBER_KEYS, THOUGHT_KEYS, TOOL_KEYS
+from airoagent.plan.fields import cells_of, is_reference, kind_of
 from airoagent.plan.heads import REFERENCE_HEAD
-from airoagent.plan.notations import ANSWER_KEYS, Entry, data_entries, python_entries, xml_entries
+from airoagent.plan.notations import Entry, data_entries, invented_entry, xml_entries
 from airoagent.plan.plans import Plan
+from airoagent.plan.programs import program_entries
 from airoagent.plan.repairs import NOISE, clean_input
 from airoagent.plan.scanner import StatementReader
 from airoagent.plan.steps import Step
@@ -126,7 +127,7 @@ def _readings(text: str, names: ToolNames) -> Iterator[tuple[list[Entry], int]]:
     own = own_text(masked)
     spoken = after_thoughts(text)  # in a plan of elements, thoughts are parts of it
     turn = NEXT_TURN.search(spoken)
-    program = python_entries(own, names.resolve)
+    program = program_entries(own, names.resolve)
     if program:
         yield program, masked.find(own)
     for read, part, whole in (
@@ -251,7 +252,7 @@ def other_lines(text: str, names: ToolNames) -> list[Entry]:
             found.append(step)
         elif _heads_answer(line):
             found.append(Entry(at, "Answer:"))
-        elif "|" in line and (columns := columns or _columns(_cells(line))):
+        elif "|" in line and (columns := columns or _columns(cells_of(line))):
             found += _row(at, line, columns, names)
         else:
             columns = []
@@ -261,13 +262,15 @@ def other_lines(text: str, names: ToolNames) -> list[Entry]:
     return found
 
 
-def _bracketed(text: str, at: int, names: ToolNames, bare: bool) -> tuple[Entry, int] | None:
-    """A call in brackets that stands alone on its lines, and where it ends; ``bare``: its number may be missing."""
+def _bracketed(text: str, at: int, names: ToolNames, bare: bool, cell: bool = False) -> tuple[Entry, int] | None:
+    """A call in brackets that stands alone on its lines, and where it ends; ``bare``: its number may be missing, also
+    where the tool is spelled in another way in a ``cell`` of a table.
+    """
     call = _CALL.match(text, at)
-    if call is None or (call["ref"] and call["open"] in "[(（［"):
+    if call is None or (call["ref"] and call["open"] in "[(（［" and not cell):
         return None
     tool = names.resolve(call["name"])
-    if tool is None or not (call["ref"] or call["lead"] or (bare and call["name"] in names.names)):
+    if tool is None or not (call["ref"] or call["lead"] or (bare and (cell or call["name"] in names.names))):
         return None
     opens, closes = call["open"], _BRACKETS[call["open"]]
     depth, place, end = 1, call.end(), len(text)
@@ -309,20 +312,20 @@ def _fields(line: str, names: ToolNames) -> dict[str, str]:
     """The parts of a step that a line is made of: `Tool: x`, `Tool: x / Input: y`, `Step 1: words`; else empty."""
     if label := _STEP_LABEL.fullmatch(line):
         return {"number": label["number"], "thought": (label["thought"] or "").strip(" *_")}
-    keys = [one for one in _KEY.finditer(line) if " ".join(one["key"].lower().split()) in _KNOWN]
+    keys = [one for one in _KEY.finditer(line) if kind_of(one["key"]) not in ("", "answer")]
     if not keys or _LETTER.search(line, 0, keys[0].start()):
         return {}
-    kinds = [_KNOWN[" ".join(one["key"].lower().split())] for one in keys]
+    kinds = [kind_of(one["key"]) for one in keys]
     if "input" in kinds:  # what follows is a part of the input, but for the step's number
         last = kinds.index("input") + 1
-        number = kinds[last:] == ["number"] and _LONE_REFERENCE.fullmatch(line, keys[last].end())
+        number = kinds[last:] in (["number"], ["result"]) and _LONE_REFERENCE.fullmatch(line, keys[last].end())
         keys = keys[: last + bool(number)]
     fields: dict[str, str] = {}
     for one, after in zip(keys, (*keys[1:], None), strict=False):
         value = line[one.end() : after.start() if after else len(line)].strip(" \t*_`")
-        fields.setdefault(_KNOWN[" ".join(one["key"].lower().split())], value)
-    if "number" in fields and not _LONE_REFERENCE.fullmatch(fields["number"]):
-        del fields["number"]  # Observation: what it would find
+        kind = kind_of(one["key"])
+        if kind != "result" or is_reference(value):
+            fields.setdefault("number" if kind == "result" else kind, value)
     fields["tool"] = fields.get("tool", "").strip("\"'")
     if not fields["tool"]:
         del fields["tool"]
@@ -344,57 +347,43 @@ def _gathered(fields: dict[str, str], lines: list[Entry]) -> list[Entry]:
     ]
 
 
-_KNOWN = {
-    key: kind
-    for kind, keys in (("thought", THOUGHT_KEYS), ("number", NUMBER_KEYS), ("tool", TOOL_KEYS), ("input", INPUT_KEYS))
-    for key in keys
-}
-
-
 def _heads_answer(line: str) -> bool:
     """Whether what follows is the answer: its heading, or its name alone."""
     found = _HEADING.fullmatch(line) if len(line) < 60 else None
-    return found is not None and " ".join(found["key"].lower().split()) in ANSWER_KEYS
+    return found is not None and kind_of(found["key"]) == "answer"
 
 
 def _columns(cells: list[str]) -> list[str]:
     """What the columns of a table hold, if its head names the parts of a step."""
-    kinds = [_KNOWN.get(" ".join(cell.lower().split()), "") for cell in cells]
+    kinds = list(map(kind_of, cells))
     calls = [cell.lower() in ("call", "tool call", "action", "evidence", "step", "assignment") for cell in cells]
-    known = {"tool", "input"} <= set(kinds) or (any(calls) and len({"tool", "thought", "number"} & set(kinds)) > 0)
+    known = {"tool", "input"} <= set(kinds) or (
+        any(calls) and not {"tool", "thought", "number", "result"}.isdisjoint(kinds)
+    )
     return kinds if known else []
 
 
-def _cells(line: str) -> list[str]:
-    return [cell.strip(" *_`") for cell in re.split(r"(?<!\\)\|", line.strip().removeprefix("|").removesuffix("|"))]
-
-
 def _row(at: int, line: str, columns: list[str], names: ToolNames) -> list[Entry]:
-    cells = _cells(line)
+    cells = cells_of(line)
     if _RULE.fullmatch(line.strip()) or (_columns(cells) and not any(_CALL.match(cell) for cell in cells)):
         return []
     if len(cells) > len(columns):  # separators within the last cell
         cells[len(columns) - 1 :] = [line[line.rfind(cells[len(columns) - 1]) :].strip(" |")]
     row = [(kind, cell) for kind, cell in zip(columns, cells, strict=False) if cell]
-    label = next((cell for _, cell in row if cell.lower().rstrip(":") in ANSWER_KEYS), None)
+    label = next((cell for _, cell in row if kind_of(cell.rstrip(":")) == "answer"), None)
     if label is not None:
         return [Entry(at, f"Answer: {row[-1][1]}")]
     parts = dict(reversed(row))
+    numbers = [cell for kind, cell in row if kind == "number" or (kind == "result" and is_reference(cell))]
+    number = next((int(found[0]) for cell in numbers if (found := _NUMBER.search(cell))), None)
     thought = parts.get("thought", "")
-    number = next((int(found[0]) for kind, cell in row if kind == "number" and (found := _NUMBER.search(cell))), None)
-    for _, cell in row:
-        call = _bracketed(cell, 0, names, bare=True) if "[" not in cell and "(" not in cell else None
-        whole = _WHOLE_CALL.fullmatch(cell)
-        if whole and (tool := names.resolve(whole["name"])):
-            own = _NUMBER.search(whole["ref"] or "")
-            return [Entry(at, "", tool, clean_input(whole["raw"], 0, []), int(own[0]) if own else number, thought)]
-        if call:
-            return [call[0]._replace(at=at, number=number if call[0].number is None else call[0].number)]
-    if "tool" in parts:
-        return [Entry(at, "", parts["tool"], clean_input(parts.get("input", ""), 0, []), number, thought)]
-    return [Entry(at, line)]
-
-
-_WHOLE_CALL = re.compile(
-    rf"(?:(?P<ref>{REFERENCE_HEAD}){_SIGN})?{_NAME}\s?[\[(（［](?P<raw>.*)[\])）］]", re.IGNORECASE
-)
+    calls = [call[0] for _, cell in row if (call := _bracketed(cell, 0, names, bare=True, cell=True))]
+    if calls:
+        step = calls[0]._replace(at=at, thought=thought)
+        step = step if step.number is not None else step._replace(number=number)
+    elif "tool" in parts:
+        step = Entry(at, "", parts["tool"], clean_input(parts.get("input", ""), 0, []), number, thought)
+    else:
+        return [Entry(at, line)]
+    made_up = parts.get("result") and not is_reference(parts["result"])
+    return [step, *([invented_entry(at)] if made_up else [])]

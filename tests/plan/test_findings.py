@@ -64,3 +64,10 @@ def test_offsets_become_lines_and_columns_in_the_order_of_the_text() -> None:
     assert [LineIndex(text).locate(at) for at in (0, 2, 3, 4, 6)] == [(1, 1), (1, 3), (2, 1), (3, 1), (3, 3)]
     found = located([Finding(4, "b", ""), Finding(0, "a", ""), Finding(4, "c", "")], text)
     assert [(one.kind, one.line, one.column) for one in found] == [("a", 1, 1), ("b", 3, 1), ("c", 3, 1)]
+
+
+def test_findings_of_a_kind_that_are_found_thousands_of_times_are_counted() -> None:
+    found = located([Finding(at, "a", "A.", "left out") for at in range(2_500)] + [Finding(5, "b", "B.")], "x" * 2_500)
+    assert [one.kind for one in found].count("a") == 1_000
+    assert [one.kind for one in found].count("b") == 1
+    assert found[-1].message == "There are 1501 more findings of this kind from here on."

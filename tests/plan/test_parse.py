@@ -301,6 +301,10 @@ def test_answer_lines(line: str, answer: str) -> None:
         (PlanLimits(steps=1), "#E1 = DuckDuckGo[x]\n#E2 = DuckDuckGo[y]\nAnswer: #E2"),
         (PlanLimits(input=3), "Plan: a\n:evidence0: = DuckDuckGo[four]\nAnswer: :evidence0:"),
         (PlanLimits(text=20), "#E1 = DuckDuckGo[x]\nAnswer: #E1"),
+        (PlanLimits(steps=1), "#E1 = DuckDuckGo[x]\n#E1 = DuckDuckGo[x]\nAnswer: #E1"),
+        (PlanLimits(input=3), "#E1 = DuckDuckGo[x]\nAnswer: four #E1"),
+        (PlanLimits(input=3), '{"tool": "DuckDuckGo", "input": 01}\nAnswer: #E0'),
+        (PlanLimits(lines=2), "#E1 = DuckDuckGo[x]\na\nb\nc\nAnswer: #E1"),
     ],
 )
 def test_limits(limits: PlanLimits, text: str) -> None:

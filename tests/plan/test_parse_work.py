@@ -14,8 +14,9 @@ from typing import Any
 import pytest
 
 from airoagent.errors import PlanError
+from airoagent.plan.open_input import TextBuffer
 from airoagent.plan.parser import PlanParser
-from airoagent.plan.scanner import StatementReader, TextBuffer
+from airoagent.plan.scanner import StatementReader
 
 TOOLS = ("DuckDuckGo", "KnowledgeModel")
 

@@ -106,7 +106,20 @@ def test_what_is_no_plan_or_is_cut_stays_refused(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "unit", ["\n", " ", "*", "```x\n", "DuckDuckGo{\n", "<action>1 = a", "Tool: DuckDuckGo -  ", "("]
+    "unit",
+    [
+        "\n",
+        " ",
+        "*",
+        "```x\n",
+        "DuckDuckGo{\n",
+        "<action>1 = a",
+        "Tool: DuckDuckGo -  ",
+        "(",
+        "x = f(1)\n",
+        "<!--",
+        "1. a: DuckDuckGo[x]) ",
+    ],
 )
 def test_a_long_text_that_means_nothing_is_refused_without_a_search_from_each_of_its_places(unit: str) -> None:
     with pytest.raises(PlanError):  # took minutes
@@ -159,3 +172,49 @@ def test_several_arguments_of_a_program_stay_one_text() -> None:
     plan = read(text)
     assert plan.steps[1].input == '"How \\"deep\\"?", context=":evidence0:"'
     assert plan.answer == ":evidence1:"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<!-- <tool>DuckDuckGo</tool><input>no</input> -->\n<step><tool>DuckDuckGo</tool><input>a</input></step>\n"
+        "<step><tool>KnowledgeModel</tool><input>b #E1</input></step>",
+        "<step><tool>DuckDuckGo</tool><input>a</input><output>227 m</output></step>\n<step><tool>KnowledgeModel</tool>"
+        "<input>b #E1</input><result>227</result></step>\n<answer>227 m</answer>",
+        "steps:\n  - tool: DuckDuckGo\n    input: a\n    output: 227 m\n  - tool: KnowledgeModel\n    input: b #E1\n"
+        "    output: deep\nanswer: 227 m",
+        '[{"id": 1, "tool": "DuckDuckGo", "input": "a", "result": "227"},\n'
+        '{"id": 2, "tool": "KnowledgeModel", "input": "b #E1", "result": 3}]\nAnswer: 227',
+        '[{"step": 7, "tool": "DuckDuckGo", "input": "a", "output": "#E1"},\n'
+        '{"step": 8, "tool": "KnowledgeModel", "input": "b #E1", "output": "#E2"}]',
+        '[{"id": "E1", "tool": "DuckDuckGo", "input": "a"}, {"id": "E2", "tool": "KnowledgeModel", "input": "b E1"}]',
+        "Tool: DuckDuckGo\nInput: a\nTool: KnowledgeModel\nInput: b #E1\n",
+        "Tool: DuckDuckGo\nInput: a\nOutput: 227\nTool: KnowledgeModel\nInput: b #E1\nOutput: 3\nAnswer: 3",
+        "| Tool | Input | Result |\n|-|-|-|\n| DuckDuckGo | a | 227 |\n| KnowledgeModel | b #E1 | 3 m |\nAnswer: 3",
+    ],
+)
+def test_a_result_is_no_number_of_a_step_and_steps_without_one_may_count_from_one(text: str) -> None:
+    plan = read(text)
+    assert steps(plan) == [("evidence1", "DuckDuckGo", "a"), ("evidence2", "KnowledgeModel", "b :evidence1:")]
+    assert plan.answer is None
+
+
+def test_a_bar_that_is_escaped_is_a_part_of_its_cell() -> None:
+    plan = read("| # | Tool | Input |\n|--|--|--|\n| 1 | DuckDuckGo | a \\| b |\nAnswer: #E1")
+    assert plan.steps[0].input == "a | b"
+
+
+def test_a_reference_in_an_f_string_is_read_once() -> None:
+    plan = read(":evidence0: = DuckDuckGo(f'a')\n:evidence1: = KnowledgeModel(f'b :evidence0: {E0}')\nAnswer: #E1")
+    assert plan.steps[1].input == "b :evidence0: :evidence0:"
+
+
+def test_a_program_in_several_code_blocks_is_one() -> None:
+    blocks = "```python\nx = DuckDuckGo('a')\n```\nThen:\n```python\nprint(KnowledgeModel(f'b {x}'))\n```"
+    plan = read(blocks)
+    assert [(step.line, step.input) for step in plan.steps] == [(2, "a"), (6, "b :evidence0:")]
+
+
+def test_what_yaml_takes_for_a_comment_is_kept_where_it_is_a_reference() -> None:
+    with pytest.raises(PlanError, match="evidence9"):
+        read("tool: DuckDuckGo\ninput: a #E9\n---\ntool: KnowledgeModel\ninput: b #E0\n")
