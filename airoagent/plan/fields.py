@@ -45,7 +45,7 @@ def kind_of(name: object) -> str:
 
 
 _FIELD = re.compile(
-    r"[\s>*\-•–+.)(0-9]{0,16}+[*_`\"']{0,3}+(?P<key>[#:]?[A-Za-z][\w ]{0,28}?) ?(?P<number>[0-9]{1,4})?[*_`\"']{0,3}\s?"
+    r"[\s>*\-•–+.)(0-9]{0,16}+[*_`\"']{0,3}+(?P<key>#?[A-Za-z][\w ]{0,28}?) ?(?P<number>[0-9]{1,4})?[*_`\"']{0,3}\s?"
     r"[:：=]\s?[*_`]{0,3}+(?P<value>.*)",
     re.DOTALL,
 )
@@ -125,8 +125,9 @@ class FieldReader:
         complete = self._tool and self._input is not None
         if complete and (self._number is not None or not taken):
             self.flush()
-        if found and not taken and self._draft.defined:
-            self._see_result(plain_key(found["key"]).removeprefix(":"), value, found["number"], at)
+        invented = found and not taken and self._draft.defined and kind_of(found["key"].split()[-1]) == "result"
+        if invented and value:
+            self._draft.invent(at)
         if not found and (label := _LABEL.match(text)):
             self.listed = int(label[1])
         return taken
@@ -173,12 +174,6 @@ class FieldReader:
             self._clear()
         self._number = int(found[1])
         return True
-
-    def _see_result(self, key: str, value: str, number: str | None, at: int) -> None:
-        """A line may say what a step found, before any has run."""
-        of_step = key in ("#e", "e", "evidence") and self._draft.defined.get(f"evidence{number}")
-        if value and (kind_of(key.split()[-1]) == "result" or of_step):
-            self._draft.invent(at)
 
     def _spelled(self, reference: str) -> None:
         if reference[:1] in ("e", "E"):

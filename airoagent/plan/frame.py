@@ -16,6 +16,7 @@ _RULE = re.compile(r"[-=*_#~ ]{3,}+")
 _LIST_SIGNS = re.compile(r"[\[\]{},\s]++")
 _TEMPLATE = re.compile(r"[\[［](?!.*[\[［]).*[\]］]?\.?", re.DOTALL)  # `[function to call with input parameter]`
 _NUMBER = re.compile("[0-9]+")
+_OF_STEP = re.compile(r"[^\w#:]{0,4}[#:]?(?:evidence|e)[ _-]?([0-9]{1,9})[^\w]{1,8}\w", re.IGNORECASE)
 _INLINE_PLAN = re.compile(r"(?:^|\s)(?:plan|thought)\s?[0-9]{0,6}(?:\*\*)?[:：]\s", re.IGNORECASE)
 
 
@@ -127,6 +128,9 @@ class Frame:
             elif NOISE.fullmatch(line):
                 self._draft.note(at, "trailing_noise", "There are stray signs between the statements.", "left out")
             else:
+                found = _OF_STEP.match(line)
+                if found and self._draft.defined.get(f"evidence{int(found[1])}"):
+                    self._draft.invent(at)
                 self.chatter(at)
 
     def take_before(self, text: str, at: int) -> None:
@@ -192,6 +196,7 @@ class AnswerReader:
                 self.done = True
                 return False
             self._at = at + len(text) - len(text.lstrip())
+            text = text.removeprefix("=")  # answer := E2
             self._lines.append(text.lstrip())
             self.done = self._is_reference(text)
             return True

@@ -205,7 +205,9 @@ class Heads:
         start = max(0, sign - _REFERENCE_REACH)
         found = _INLINE_ASSIGN.search(window, start) if _DIGITS.search(window, start, sign + 1) else None
         head = self._assignment(found, found.start(), [], certain=True) if found else None
-        return head if head and (head.dialect != "E" or head.tool == head.name) else None  # prose may say `E1 = a (b`
+        if head and head.dialect == "E" and ("=" not in (found["sign"] or "") or head.tool != head.name):  # type: ignore[index]
+            return None  # prose may say `E1 = a (b)`
+        return head
 
     def _word(
         self, found: re.Match[str] | None, start: int, at: int, findings: list[Finding], closing: bool

@@ -17,7 +17,7 @@ A plan is one to ``steps`` steps and an answer line, all in the dialect of ``:ev
 - An **input** may hold colons, quotes, ``+``, and brackets in balanced pairs, one level deep. It does not begin and end
   with a quote, nor join strings with ``+``, which the parser would take for notation around the text. ``#`` stands
   before a digit (``#1``) or after a letter (``C#``).
-- A **thought** holds either brackets or reference signs (``: # $``), not both: a tool's call must not appear in it.
+- A **thought** holds either brackets or the signs of a step (``: # $ =``), not both: it holds no call of a tool.
 - The **answer** has at least one reference; text around it holds no brackets, and does not begin with a quote. After
   the last reference there are no digits and colons, and the first word there does not begin with ``c``, so that it
   can never be the prompt's own "containing the final answer", which the parser leaves out.
@@ -176,7 +176,7 @@ def _framed(first: Piece, unit: Piece, last: Piece, most: int) -> Piece:
 
 
 def _thought(count: int, most: int) -> Piece:
-    free = but(_NEVER, ":#$")
+    free = but(_NEVER, ":#$=")
     edge = but(free, _MARKS)
     bracketed = Alt((edge, _framed(edge, free, edge, most)))
     refs = _refs(count)

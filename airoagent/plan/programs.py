@@ -16,6 +16,7 @@ import warnings
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from itertools import accumulate
+from textwrap import dedent
 
 from airoagent.plan.fields import kind_of
 from airoagent.plan.frame import is_fence
@@ -31,8 +32,10 @@ _AS_PYTHON = (  # JavaScript, line by line
     (re.compile(r"^([ \t]*+)(?:const|let|var)[ \t]+", re.MULTILINE), r"\1"),
     (re.compile(r"^([ \t]*+)//", re.MULTILINE), r"\1#"),
     (re.compile(r";[ \t]*$", re.MULTILINE), ""),
+    (re.compile(r"^(?:async )?function \w+\(\) ?\{[ \t]*$|^\}[ \t]*$", re.MULTILINE), ""),
 )
 _SHOWS = frozenset({"print", "console.log", "answer", "finish", "final_answer"})
+_CALLS = frozenset({"call", "call_tool", "run_tool", "use_tool", "invoke_tool", "execute_tool"})
 _LABEL = re.compile(r"(?:the )?(?:final )?answer(?: is)?\s?:\s*", re.IGNORECASE)
 _FORMAT = re.compile(r"\{(\w*)\}|%s")
 
@@ -62,7 +65,7 @@ def program_entries(text: str, resolve: Resolve) -> list[Entry] | None:
     for form in (body, script):
         with suppress(SyntaxError, ValueError, RecursionError, MemoryError), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of what is no program
-            module = ast.parse(form)
+            module = ast.parse(dedent(form))
             with suppress(ValueError, RecursionError):
                 return _Program(resolve, starts).entries(module.body)
             return []
@@ -124,6 +127,9 @@ class _Program:
         ):
             value = value.args[0]  # asyncio.run(main())
             called = ast.unparse(value.func)
+        if isinstance(one, ast.Expr) and isinstance(value, ast.Name):  # the last line of a notebook's cell
+            self._answer = answer_entry(self._at, self._text(value))
+            return
         if isinstance(value, ast.Call) and called in _SHOWS:
             shown = " ".join(self._texts(value.args))
             if not self._answer or ":evidence" in shown:
@@ -176,17 +182,21 @@ class _Program:
             return _formatted(self._text(method.value), {key: self._text(one) for key, one in named.items()})
         if isinstance(method, ast.Attribute) and method.attr == "strip" and not value.args:
             return self._text(method.value)
-        called = self._tools.get(called.split(".")[0], called)
+        first, arguments = called.split(".")[0], value.args
+        if called in _CALLS and arguments and isinstance(arguments[0], ast.Constant):
+            called, arguments = str(arguments[0].value), arguments[1:]
+        elif first in self._tools or not self._resolve(called):  # a method of the tool
+            called = self._tools.get(first, first)
         if not self._resolve(called):
             raise ValueError
-        inputs = [*value.args, *words.values()]
+        inputs = [*arguments, *words.values()]
         if len(inputs) == 1 and isinstance(inputs[0], ast.Dict) and len(inputs[0].values) == 1:
             inputs = inputs[0].values
         given = self._texts(inputs)
         if not given:
             raise ValueError
         if len(given) > 1:  # as one text, in the way the call is written
-            names = [*("" for _ in value.args), *(f"{name}=" for name in words)]
+            names = [*("" for _ in arguments), *(f"{name}=" for name in words)]
             given = [name + json.dumps(one, ensure_ascii=False) for name, one in zip(names, given, strict=True)]
         number = len(self._found)
         self._found.append(Entry(self._at, "", called, _together(given, ", "), number))

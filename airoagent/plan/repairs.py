@@ -201,7 +201,7 @@ def read_arguments(raw: str, at: int, findings: list[Finding]) -> str:
 
 
 _ECHO = re.compile(r"(?<=[:0-9])\s*+containing the final answer\.?+(?=\s*+\]?+\s*+\Z)", re.IGNORECASE)
-_LONE = re.compile(rf"(?:{_REFERENCE.pattern})[.;,`*\s。．；，]++")
+_LONE = re.compile(rf"(?:{_BARE.pattern})[.;,`*\s。．；，]++")
 _TURN_END = re.compile(rf"{NEXT_TURN.pattern}|<\|[\w/ -]{{1,40}}\|>|(?<=\s)(?:USER|ASSISTANT|HUMAN):", NEXT_TURN.flags)
 
 
@@ -213,7 +213,6 @@ def clean_answer(raw: str, at: int, findings: list[Finding]) -> str:
     if turn:
         findings.append(Finding(at + turn.start(), "end_token", "The model's turn ends here.", "left out"))
         text = text[: turn.start()].rstrip()
-    text = text[1:].lstrip() if text[:1] == "=" else text  # answer := E2
     for mark in ("**", "**", "__", "*"):
         if text.startswith(mark) and text.count(mark) % 2:
             text = text[len(mark) :].lstrip()

@@ -45,7 +45,7 @@ _WORDS = re.compile(
     re.IGNORECASE,
 )
 _LED_CALL = re.compile(
-    rf"{_LEAD}(?:(?P<thought>[^\[\](){{}}=]{{1,200}}?[.:–—-])[*_`]*\s?)?[*_`]*(?P<name>[A-Za-z_][\w.-]{{0,80}})[\[(](?P<raw>.*?)[\])]"
+    rf"{_LEAD}(?:(?P<thought>[^\[\](){{}}=]{{1,200}}?[.:–—-])[*_`]*\s?)?[*_`]*(?P<name>[A-Za-z_][\w.-]{{0,80}})[*_`]*[\[(](?P<raw>.*?)[\])]"
     rf"[`*]*\s*(?:(?:->|→|⇒|=>|\()\s*(?:stored?s? (?:as|in) )?[*_`]*(?P<ref>{REFERENCE_HEAD})[*_`]*\)?)?[.;`*\s]*",
     re.IGNORECASE,
 )
@@ -60,6 +60,10 @@ _NAME_REFERENCE = re.compile(
     r"|(?<=nswer: )[*_`]*(\w+)[*_`.\s]*\Z|(?<![\w.])(?P<word>\w+)(?![\w(\[])"
 )
 _NO_WORD = re.compile(r"[0-9_]|\A[^aAiI]\Z")
+_SHOWN = re.compile(
+    r"\s*(?:(?:final[ _]?)?answer\s?=|return\b|print|console\.log)\s*\(?[*_`]*(?P<raw>[#:$\w]+)[*_`]*\)?[;.]?\s*",
+    re.IGNORECASE,
+)
 _UNKNOWN = re.compile(r"\(\s*[A-Za-z_]\w*\s*\)[;\s]*")  # a variable that the text does not assign
 _WIDE_REFERENCE = re.compile(r"[【〔「](?:evidence|E)[ _-]?([0-9]{1,9})[】〕」]", re.IGNORECASE)
 _SOME_REFERENCE = re.compile(rf"(?<![0-9A-Za-z_])(?:{REFERENCE_HEAD})", re.IGNORECASE)
@@ -167,6 +171,8 @@ def _renamed(text: str, names: ToolNames) -> str | None:
         return f":evidence{numbers[name]}:"
 
     for line in text.split("\n"):
+        if (shown := _SHOWN.fullmatch(line)) and shown["raw"] in numbers:
+            line = f"Answer: {shown['raw']}"
         head = _NAMED.match(line)
         rest = line[head.end() :] if head else line
         numbered = _NAME_REFERENCE.sub(number, rest)
@@ -297,6 +303,9 @@ def _word_line(at: int, line: str, names: ToolNames, refers: bool) -> Entry | No
     """``:evidence0: = Search: otters``, ``1. Search: otters``, or an answer with a label in another language."""
     if answer := _FOREIGN_ANSWER.fullmatch(line):
         return Entry(at, f"Answer: {answer['raw'].strip()}")
+    shown = _SHOWN.fullmatch(line)
+    if shown and _LONE_REFERENCE.fullmatch(shown["raw"]) and not shown["raw"].isdigit():
+        return Entry(at, f"Answer: {shown['raw']}")
     led = _LED_CALL.fullmatch(line)
     if led and refers and led["name"] in names.names and (led["lead"] or led["ref"]):
         thought = (led["thought"] or "").strip(" *_`:–—-")

@@ -53,6 +53,10 @@ GARBAGE: dict[str, Callable[[int], str]] = {
     "repeated steps": lambda size: "#E1 = DuckDuckGo[x]\n" * (size // 20),
     "quotes": lambda size: '#E1 = DuckDuckGo["' + '"' * size + "]",
     "plus signs": lambda size: '#E1 = DuckDuckGo["a"' + '+"a"' * (size // 4) + "]",
+    "bare ids": lambda size: "E1 = DuckDuckGo[E0] " * (size // 20),
+    "results": lambda size: "#E1 = DuckDuckGo[x]\n" + "#E1 = a\nResult: b\n" * (size // 18),
+    "revisions": lambda size: "#E1 = DuckDuckGo[x]\nRevised plan:\n" * (size // 34),
+    "signs in thoughts": lambda size: "<think>" + "> " * (size // 2),
     "dollars": lambda size: '1. DuckDuckGo("' + "$1 $2" * (size // 5) + '")',
 }
 

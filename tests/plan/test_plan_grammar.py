@@ -201,7 +201,16 @@ def test_ordinary_thoughts_can_be_written(language: Language, thought: str) -> N
 
 @pytest.mark.parametrize(
     "thought",
-    ["", "**bold**", "a  b", "go #E1 = DuckDuckGo[x]", ":evidence0: Search(x)", "see :evidence7:", "x" * (THOUGHT + 1)],
+    [
+        "",
+        "**bold**",
+        "a  b",
+        "go #E1 = DuckDuckGo[x]",
+        "so E1 = DuckDuckGo[x]",
+        ":evidence0: Search(x)",
+        "see :evidence7:",
+        "x" * (THOUGHT + 1),
+    ],
 )
 def test_thoughts_that_hold_a_call_or_a_step_to_come_cannot(language: Language, thought: str) -> None:
     assert (

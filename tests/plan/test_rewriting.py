@@ -155,6 +155,7 @@ LISTED = "Plan: a\n#E1 = DuckDuckGo[x]\n{}Plan: b\n#E2 = KnowledgeModel[y, #E1?]
         ("", ":evidence1: Loch Ness (227 m)\nAnswer: 227 m"),
         ("Observation: 227 m [1]\n", "Observation: 227 m\nFinal Answer: It is 227 m deep."),
         ("#E1 result: 227 m\n", "Answer: 227 m"),
+        ("", "Evidence:\n[#E1] Loch Ness is 227 m deep.\n- #E2: 227 m\nAnswer: 227 m"),
         ("> Result: 227 m\n", "> Tool output: 227 m\n\nAnswer: 227 m"),
     ],
 )
