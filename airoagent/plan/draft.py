@@ -137,7 +137,8 @@ class Draft:
             if part.__class__ is Ref:
                 self.used.add(part.id)
                 if part.id == own or part.id not in self.defined:
-                    self.forward.append((own, place, part))
+                    if self.forward[-1:] != [(own, place, part)]:
+                        self.forward.append((own, place, part))
                     self.failed = self.failed or part.id == own
         self.defined[own] = step
         self.steps.append(step)

@@ -69,6 +69,7 @@ def read_template(
             return tuple([_ref(piece, refs) if at % 2 else piece for at, piece in enumerate(pieces) if piece])
     pattern = _DIALECTS[dialect]
     parts: list[str | Ref] = []
+    spellings: set[str] = set()  # those that have their finding
     done = 0
     found = pattern.search(text)
     while found:
@@ -83,7 +84,9 @@ def read_template(
         ref = _ref(number, refs)
         parts.append(ref)
         done = found.end()
-        if 3 <= group < (99 if dialect == "E" else _BRACES) or (group <= 2 and number[0] == "0" and len(number) > 1):
+        odd = 3 <= group < (99 if dialect == "E" else _BRACES) or (group <= 2 and number[0] == "0" and len(number) > 1)
+        if odd and found[0] not in spellings:
+            spellings.add(found[0])
             message = f"The reference is written {found[0]!r}."
             findings.append(Finding(at + found.start(), "reference_spelling", message, f"read as {ref}"))
         # In `#E1#E2` the second follows a digit, and is a reference all the same.

@@ -312,6 +312,9 @@ class StatementReader:
                 self._leave_object(self._line_start)
                 self._begin(head, self._line_start, at)
                 return
+        if at - scanner.start > 2 * self._draft.limits.input and not scanner.found:
+            self._draft.too_long("An object", scanner.start)
+            return
         between = "" if scanner.sure else self.source.slice(scanner.checked, at)
         what = scanner.sign(sign, at, between, self._window(at - 40, at) if sign == "[" else "")
         if sign == "{" and scanner.element_start == at:
@@ -350,6 +353,7 @@ class StatementReader:
     # -- the answer and what follows it
 
     def _in_answer(self, sign: str, at: int) -> None:
+        self._draft.line(at)
         answer, text = self._answer, self.source.slice(self._content, at)
         taken = not (thought := ends_thoughts(text)) and answer.line(text, self._content)
         answer.line_ended = True
