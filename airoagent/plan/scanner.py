@@ -150,8 +150,11 @@ class StatementReader:
 
     def _in_thoughts(self, sign: str, at: int) -> None:
         if sign == "\n":
+            self._draft.line(at)
             self._new_line(at)
-        elif closes_thoughts(self._window(max(self._line_start, at - 24), at)):
+            return
+        window = self._window(max(self._line_start, at - 24), at)
+        if ("/" in window or "|" in window) and closes_thoughts(window):
             self._to_frame(at + 1)
 
     def _begin(self, head: Head, origin: int, at: int) -> bool:
