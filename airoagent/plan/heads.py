@@ -195,17 +195,17 @@ class Heads:
             tool = self._names.resolve(call["name"])
             if tool or call["name"] in _JOINS:
                 return self._call(call, call.start(), int(call["number"]), tool, [])
-        return self.in_text(window)
+        return self.in_text(window, bare=True)
 
-    def in_text(self, window: str) -> Head | None:
-        """The assignment that ends a text; None if there is none."""
+    def in_text(self, window: str, bare: bool) -> Head | None:
+        """The assignment that ends a text; None if there is none. ``bare``: also to ``E1``, as in a thought."""
         if window[-2:-1] in _NO_NAME:
             return None
         sign = max(map(window.rfind, _SIGNS))  # no name has one in it: the reference, with its number, is before
         start = max(0, sign - _REFERENCE_REACH)
         found = _INLINE_ASSIGN.search(window, start) if _DIGITS.search(window, start, sign + 1) else None
         head = self._assignment(found, found.start(), [], certain=True) if found else None
-        if head and head.dialect == "E" and ("=" not in (found["sign"] or "") or head.tool != head.name):  # type: ignore[index]
+        if found and head and head.dialect == "E" and not (bare and "=" in found["sign"] and head.tool == head.name):
             return None  # prose may say `E1 = a (b)`
         return head
 

@@ -134,7 +134,7 @@ class StatementReader:
                 return
         if sign not in ":：":
             window = self._window(self._content, at)
-            head = self._heads.in_text(window)
+            head = self._heads.in_text(window, bare=self._frame.thought_at >= 0)
             if head:
                 self._begin(head, at + 1 - len(window), at)
 

@@ -92,6 +92,7 @@ def test_numbers_that_are_written_are_counted_from_elsewhere_only_where_they_are
         "The energy is E1 = h f [Planck], and E2 = 2 E1 [first harmonic].",
         "let E1 = the first event and E2 = the second [both independent].",
         "x = DuckDuckGo(query)\ny = KnowledgeModel(x)",
+        "Here is how a call looks: `E1 = DuckDuckGo[query]`. I cannot plan this one.",
         "x = DuckDuckGo('a')\nif x:\n    print(x)",
         "x = DuckDuckGo('a')\ny = x['text']\nprint(y)",
         "x = 'a'\nz = DuckDuckGo('a')\n" + "x = x + x\n" * 4_000,
