@@ -143,26 +143,21 @@ def _readings(text: str, names: ToolNames) -> Iterator[tuple[list[Entry], int]]:
             found.sort(key=lambda entry: entry.is_answer)
             yield found, whole.find(part)
     if program is None and (renamed := _renamed(own, names)):
-        yield list(_line_entries(renamed)), masked.find(own)
+        yield renamed, masked.find(own)
     found = other_lines(own, names)
     if any(entry.tool or entry.line != line for entry, line in zip(found, own.split("\n"), strict=False)):
         yield found, masked.find(own)
 
 
-def _line_entries(text: str) -> Iterator[Entry]:
-    at = 0
-    for line in text.split("\n"):
-        yield Entry(at, line)
-        at += len(line) + 1
-
-
-def _renamed(text: str, names: ToolNames) -> str | None:
-    """A text whose steps have names of their own (``page = Search[otters]``), with numbers in place of these names."""
+def _renamed(text: str, names: ToolNames) -> list[Entry]:
+    """The lines of a text whose steps have names of their own (``page = Search[otters]``), with numbers in place of
+    these names; none where it has no such steps.
+    """
     if _SOME_REFERENCE.search(text):
-        return None
+        return []
     numbers: dict[str, int] = {}
-    lines: list[str] = []
-    steps, used = 0, False
+    lines: list[Entry] = []
+    at, steps, used = 0, 0, False
 
     def number(found: re.Match[str]) -> str:
         name = found[found.lastindex or 0]
@@ -171,21 +166,24 @@ def _renamed(text: str, names: ToolNames) -> str | None:
         return f":evidence{numbers[name]}:"
 
     for line in text.split("\n"):
-        if (shown := _SHOWN.fullmatch(line)) and shown["raw"] in numbers:
-            line = f"Answer: {shown['raw']}"
-        head = _NAMED.match(line)
-        rest = line[head.end() :] if head else line
-        numbered = _NAME_REFERENCE.sub(number, rest)
-        used = used or numbered != rest
+        shown, head = _SHOWN.fullmatch(line), _NAMED.match(line)
+        if shown and shown["raw"] in numbers:
+            numbered, used = f"Answer: :evidence{numbers[shown['raw']]}:", True
+        else:
+            rest = line[head.end() :] if head else line
+            numbered = _NAME_REFERENCE.sub(number, rest)
+            used = used or numbered != rest
         if head and names.resolve(head["name"]):
             if _UNKNOWN.fullmatch(numbered):
-                return None
+                return []
             numbers[head["key"]] = steps
-            lines.append(f":evidence{steps}: = {head['name']}{numbered}")
+            numbered = f":evidence{steps}: = {head['name']}{numbered}"
             steps += 1
-        else:
-            lines.append((head[0] if head else "") + numbered)
-    return "\n".join(lines) if used else None
+        elif head:
+            numbered = head[0] + numbered
+        lines.append(Entry(at, numbered))
+        at += len(line) + 1
+    return lines if used else []
 
 
 def _numberings(entries: Iterable[Entry]) -> tuple[int | None, ...]:

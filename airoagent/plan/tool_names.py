@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from airoagent.calls.spelling import Spellings, nearest, spelled, spellings
 
@@ -38,6 +38,7 @@ ALIASES: tuple[frozenset[str], ...] = tuple(
 """Names models use for one kind of tool, with case and separators set aside; one set a kind."""
 
 
+@lru_cache(maxsize=256)
 def is_model(tool: str) -> bool:
     """Whether a tool's name says that a language model answers."""
     return spelled(tool) in ALIASES[1]
