@@ -6,7 +6,7 @@
 
 Also ``Action: DuckDuckGo[depth of Loch Ness]``, the same lines in YAML, and a call on a line of its own below its
 number (``#E1:``). A step is certain when it has all three parts, or at the next line that is not one of them; without
-a number it gets the next free one.
+a number it gets the next free one, and nothing is certain from there on: references may count from 1.
 """
 
 from __future__ import annotations

@@ -24,6 +24,9 @@ The rules, all linear in the text, and the same for a whole text and for chunks 
 - The **answer** is the ``Answer:`` line. A lone reference ends it; prose goes on until a blank line, a fence or a
   statement. An answer before any step is chatter, and so is everything after the answer. Without an answer line the
   plan's answer is None and what the last step finds answers (finding no_answer).
+- A **result** that the text makes up (``Observation: ...``, ``#E1 = It is 227 m deep.`` after the step) is left out,
+  and with it an answer without references that comes after it.
+- Past a limit of `PlanLimits` nothing more is read.
 - A text that is refused, or has lines left over and no answer, is read once more as another notation (`rewriting`).
 - Errors, in `PlanError.kind`: empty_plan, unknown_tool, duplicate_id, undefined_reference, self_reference, cycle,
   truncated, too_large, syntax. Everything else is repaired, each repair a Diagnostic.
