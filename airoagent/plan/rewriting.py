@@ -5,9 +5,10 @@
     [..., Entry(at=11, line='', tool='Search', input='otters', number=0, thought=''), ...]
 
 The usual reader comes first, and what it reads is final. Only a text that it refuses, or that has lines left over and
-no answer, is read again: as one of the `notations`, or line by line with other brackets (``Search{otters}``,
-``Search【otters】``, ``Search: otters``), fields on one line (``1. Tool: Search / Input: otters``), tables without
-outer bars or with calls in their cells, and an answer below its heading or with a label in another language.
+no answer, is read again: as a program (`programs`), as one of the `notations`, with names in place of numbers
+(``page = Search[otters]``), or line by line with other brackets (``Search{otters}``, ``Search【otters】``, ``Search:
+otters``), fields on one line (``1. Tool: Search / Input: otters``), tables without outer bars or with calls in their
+cells, and an answer below its heading or with a label in another language.
 """
 
 from __future__ import annotations
