@@ -52,8 +52,8 @@ class LineIndex:
 
 
 def located(findings: Iterable[Finding], text: str) -> tuple[Diagnostic, ...]:
-    """Diagnostics for findings, in the order of the text; findings at one place keep their order. Of a kind that is
-    found thousands of times the first are kept, and the rest counted.
+    """Diagnostics for findings, in the order of the text; findings at one place keep their order. Of a repair that
+    is made thousands of times the first are kept, and the rest counted.
     """
     ordered = sorted(findings, key=itemgetter(0))
     if len(ordered) > _MOST_OF_A_KIND:
@@ -67,15 +67,15 @@ def located(findings: Iterable[Finding], text: str) -> tuple[Diagnostic, ...]:
 
 
 def _fewer(ordered: list[Finding]) -> list[Finding]:
-    most = {kind: count for kind, count in Counter(one.kind for one in ordered).items() if count > _MOST_OF_A_KIND}
+    repairs = Counter(one.kind for one in ordered if one.repair)
     kept, counts = [], Counter[str]()
     for one in ordered:
-        counts[one.kind] += 1
-        if counts[one.kind] == _MOST_OF_A_KIND and one.kind in most:
-            message = f"There are {most[one.kind] - _MOST_OF_A_KIND + 1} more findings of this kind from here on."
-            kept.append(one._replace(message=message))
-        elif counts[one.kind] <= _MOST_OF_A_KIND:
+        counts[one.kind] += bool(one.repair)
+        if not one.repair or counts[one.kind] < _MOST_OF_A_KIND or repairs[one.kind] == _MOST_OF_A_KIND:
             kept.append(one)
+        elif counts[one.kind] == _MOST_OF_A_KIND:
+            message = f"There are {repairs[one.kind] - _MOST_OF_A_KIND + 1} more findings of this kind from here on."
+            kept.append(one._replace(message=message))
     return kept
 
 

@@ -25,8 +25,11 @@ from airoagent.prompts.own_text import THOUGHTS_BEGIN, closes_thoughts
 
 _IN_FRAME = re.compile(r"[\n:：\[(［（{>\]]")
 _IN_THOUGHTS = re.compile(r"[\n>\]](?<![>\]]{2})")
-_IN_OBJECT = re.compile(r"[\"'\\{}\[\]\n:：(（［]")
+_IN_OBJECT = re.compile(r"[\"'\\{}\[\]\n:：(（［](?<![\"'][:：])")
 _NEWLINE = re.compile(r"\n")
+_NUMBER = re.compile("[0-9]")
+_JOIN_ENDS = "nh*`"  # of join( and finish(
+_MAY_END = re.compile(rf"[0-9\n:：{{>\]]|[{_JOIN_ENDS}][(（]")
 _HEAD_ENDS = ":：[(［（"
 _BEFORE_OBJECT = re.compile(r"[\[,\s]*+")
 _FAR = 16 * 1024  # characters of a line after which no statement begins in it any more
@@ -47,6 +50,7 @@ class StatementReader:
         self._content = 0  # from where on the frame's text of this line has not been taken
         self._input: OpenInput | None = None
         self._object: ObjectScanner | None = None
+        self._most = 2 * draft.limits.input  # characters of an object with one step
         self._objects = ObjectSteps(draft, self._frame)
         self._fields = FieldReader(draft, self._frame)
         self._answer = AnswerReader(draft)
@@ -128,6 +132,8 @@ class StatementReader:
                 self._object = ObjectScanner(at, self._line)
                 self._signs, self._place = _IN_OBJECT, self._in_object
             return
+        if sign not in ":：" and self._without_number(at - self._base):
+            return
         if at - self._head_from < REACH:
             head = self._heads.at_line(self._window(self._head_from, at))
             if head and self._begin(head, self._head_from, at):
@@ -137,6 +143,17 @@ class StatementReader:
             head = self._heads.in_text(window, bare=self._frame.thought_at >= 0)
             if head:
                 self._begin(head, at + 1 - len(window), at)
+
+    def _without_number(self, at: int) -> bool:
+        """Whether a bracket ends no head, since a head holds a number, but for the join of a plan; goes on to where the
+        next head may end then.
+        """
+        buffer, start = self._buffer, max(self._head_from - self._base, at - REACH)
+        if buffer[max(at - 1, 0)] in _JOIN_ENDS or _NUMBER.search(buffer, start, at):
+            return False
+        ahead = _MAY_END.search(buffer, at + 1)
+        self._at = self._base + (ahead.start() if ahead else len(buffer))
+        return True
 
     def _take_line(self, end: int) -> None:
         """Take what is left of a line outside of statements."""
@@ -315,7 +332,7 @@ class StatementReader:
                 self._leave_object(self._line_start)
                 self._begin(head, self._line_start, at)
                 return
-        if at - scanner.start > 2 * self._draft.limits.input and not scanner.found:
+        if at - scanner.start > self._most and not scanner.found:
             self._draft.too_long("An object", scanner.start)
             return
         between = "" if scanner.sure else self.source.slice(scanner.checked, at)
