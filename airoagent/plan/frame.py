@@ -31,9 +31,12 @@ _TAKEN_BACK = re.compile(
 )
 
 
+_MAY_TAKE_BACK = re.compile(r"plan\b|\blet|\bi[ ']|[:：>\]▷]", re.IGNORECASE)  # every way to say so has one of these
+
+
 def is_taken_back(line: str) -> bool:
     """Whether a line says that the plan before it is written again below, or was only thought about."""
-    return len(line) < REACH and _TAKEN_BACK.match(line) is not None
+    return len(line) < REACH and _MAY_TAKE_BACK.search(line) is not None and _TAKEN_BACK.match(line) is not None
 
 
 def ends_thoughts(line: str) -> bool:
