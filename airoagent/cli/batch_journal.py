@@ -291,35 +291,20 @@ def _parquet_from_lines(lines: Path, path: Path) -> None:
 
     half = path.with_name(path.name + ".part")
     with contextlib.closing(sqlite3.connect("")) as db, lines.open("rb") as file:
-        db.execute("CREATE TABLE last (id, question, at, PRIMARY KEY (id, question)) WITHOUT ROWID")
-        for at, row in _rows(file):
-            db.execute("INSERT OR REPLACE INTO last VALUES (?, ?, ?)", (row["id"], row["question"], at))
+        db.execute("CREATE TABLE last (id, question, at, line, PRIMARY KEY (id, question))")
+        for at, line in enumerate(file):
+            with contextlib.suppress(
+                ValueError, RecursionError, TypeError, LookupError, sqlite3.Error
+            ):  # lines that were cut off
+                row = json.loads(line)
+                db.execute("INSERT OR REPLACE INTO last VALUES (?, ?, ?, ?)", (row["id"], row["question"], at, line))
+        found = db.execute("SELECT line FROM last ORDER BY at")
         try:
             with pq.ParquetWriter(half, _schema()) as writer:
-                group: list[Row] = []
-                file.seek(0)
-                for at, row in _rows(file):
-                    last = db.execute("SELECT at FROM last WHERE id = ? AND question = ?", (row["id"], row["question"]))
-                    group += [row] if last.fetchone()[0] == at else []
-                    if len(group) == _ROWS:
-                        writer.write_table(pa.Table.from_pylist(group, _schema()))
-                        group = []
-                writer.write_table(pa.Table.from_pylist(group, _schema()))
+                while group := [json.loads(line) for (line,) in found.fetchmany(_ROWS)]:
+                    writer.write_table(pa.Table.from_pylist(group, _schema()))
             half.replace(path)
         except (pa.ArrowException, OSError) as error:
             raise UsageError(f"{path} cannot be written: {error}", f"the answers are in {lines}") from error
         finally:
             half.unlink(missing_ok=True)
-
-
-def _rows(lines: IO[bytes]) -> Iterator[tuple[int, Row]]:
-    """The rows, each with the offset of its line; lines that were cut off are skipped."""
-    at = 0
-    for line in lines:
-        try:
-            row = json.loads(line)
-        except (ValueError, RecursionError):
-            row = None
-        if isinstance(row, dict) and isinstance(row.get("id"), str) and isinstance(row.get("question"), str):
-            yield at, row
-        at += len(line)

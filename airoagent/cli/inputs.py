@@ -35,13 +35,8 @@ if TYPE_CHECKING:
     from airoagent.records.store import Store
     from airoagent.toolbox.tool import Toolbox
 
-
 _PATIENCE = 3.0  # seconds for the first byte
-
-
 _FOLDER = "split it into files in a folder and use --docs FOLDER"
-
-
 _QUIET = "(use `</dev/null` to skip the wait, `--context -` to wait longer)"
 
 

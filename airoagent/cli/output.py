@@ -5,20 +5,39 @@ from __future__ import annotations
 import json
 import sys
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from airoagent.cli.display import ended, located, make_display, plain
-from airoagent.errors import NOT_ANSWERED, AiroError
+from airoagent.errors import NOT_ANSWERED, AiroError, UsageError
 from airoagent.events import AnswerText
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from airoagent.events import Event
     from airoagent.records.run_record import Run
     from airoagent.settings import Settings
+
+
+def echo(record: Any, text: str, as_json: bool) -> None:
+    """Print a record (JSON values or a dataclass) as a line of JSON, or its text."""
+    if as_json:
+        text = json.dumps(record, default=lambda one: str(one) if isinstance(one, Path) else asdict(one))
+    click.echo(text)
+
+
+def write_file(name: str, pieces: Iterable[str]) -> None:
+    """Write text to a file, or to stdout for ``-``; UsageError if the file cannot be opened."""
+    try:  # "replace", since an imported trace may have half a surrogate pair
+        stream = click.open_file(name, "w", encoding="utf-8", errors="replace")
+    except (OSError, ValueError) as error:  # ValueError: a zero byte in the name
+        reason = getattr(error, "strerror", None) or error
+        raise UsageError(f"{name} cannot be written: {reason}", "choose another file") from error
+    with stream:
+        stream.writelines(pieces)
 
 
 def answer_text(run: Run) -> str:

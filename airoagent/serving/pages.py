@@ -32,57 +32,40 @@ _AT_ONCE: Final = 8  # runs
 _LARGEST_BODY: Final = 256 * 1024  # bytes
 
 Json = dict[str, Any]
-Act = Callable[[Request, Json], Awaitable[Response]]
+Act = Callable[..., Awaitable[Response]]
 
 
 def make_page_app(store: Store, offer: Offer) -> Starlette:
     """The pages alone; ``app.state.page_key`` is their key."""
     access = Access()
-    routes, driver = page_routes(store, offer, access, asyncio.Semaphore(_AT_ONCE))
-    return application(routes, access, driver.close)
+    pages = Pages(store, offer, access, asyncio.Semaphore(_AT_ONCE))
+    return application(pages.routes(), access, pages.driver.close)
 
 
-def page_routes(
-    store: Store, offer: Offer, access: Access, places: asyncio.Semaphore
-) -> tuple[list[BaseRoute], Driver]:
-    """The routes, and what runs the questions asked there; close it before the server ends."""
-    pages = _Pages(store, offer, access, Driver(offer, store, places))
-    return pages.routes(), pages.driver
+class Pages:
+    """The pages of a server; ``driver`` runs the questions asked there and is closed before the server ends."""
 
-
-class _Pages:
-    def __init__(self, store: Store, offer: Offer, access: Access, driver: Driver) -> None:
-        self.store, self.offer, self.access, self.driver = store, offer, access, driver
+    def __init__(self, store: Store, offer: Offer, access: Access, places: asyncio.Semaphore) -> None:
+        self.store, self.offer, self.access, self.driver = store, offer, access, Driver(offer, store, places)
 
     def routes(self) -> list[BaseRoute]:
         """All addresses; each function says who may use it."""
-        shown = {"/": self.home, "/api/runs": self.runs, "/api/diff": self.compare, "/document": self.document}
-        shown |= {"/runs/{id}": self.run, "/runs/{id}/events": self.events, "/runs/{id}/asked": self.asked}
+        shown: dict[str, Act] = {"/": self.home, "/api/runs": self.runs, "/api/diff": self.compare}
+        shown |= {"/document": self.document, "/runs/{id}": self.run}
+        shown |= {"/runs/{id}/events": self.events, "/runs/{id}/asked": self.asked}
         done: dict[str, Act] = {"/api/runs": self.ask, "/runs/{id}/follow": self.follow, "/runs/{id}/fork": self.fork}
-        done |= {
-            "/runs/{id}/resume": self.resume,
-            "/runs/{id}/asked": self.reply,
-            "/runs/{id}/stop": self.stop,
-            "/runs/{id}/delete": self.delete,
-        }
-        return [
-            *(Route(path, self._checked(act), methods=["POST"]) for path, act in done.items()),
-            *(Route(path, self._get(act), methods=["GET"]) for path, act in shown.items()),
-        ]
+        done |= {"/runs/{id}/resume": self.resume, "/runs/{id}/asked": self.reply}
+        done |= {"/runs/{id}/stop": self.stop, "/runs/{id}/delete": self.delete}
+        acts = [(act, path, "POST") for path, act in done.items()] + [(act, path, "GET") for path, act in shown.items()]
+        return [Route(path, self._checked(act), methods=[method]) for act, path, method in acts]
 
-    def _get(self, act: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
+    def _checked(self, act: Act) -> Callable[[Request], Awaitable[Response]]:
         async def answer(request: Request) -> Response:
             if request.url.path == "/" and "key" in request.query_params:
                 return sealed(self.access.let_in(request))
             self.access.check_browser(request)
-            return sealed(await act(request))
-
-        return answer
-
-    def _checked(self, act: Act) -> Callable[[Request], Awaitable[Response]]:
-        async def answer(request: Request) -> Response:
-            self.access.check_browser(request)
-            return sealed(await act(request, await json_body(request, _LARGEST_BODY)))
+            body = [await json_body(request, _LARGEST_BODY)] if request.method == "POST" else []
+            return sealed(await act(request, *body))
 
         return answer
 

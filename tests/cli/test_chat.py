@@ -24,7 +24,7 @@ def test_save_writes_the_conversation_as_a_report(shell: Airo, tmp_path: Path) -
     talk = f"/save {file}\nHow deep is Lake Baikal?\nWhere do otters sleep?\n/save\n/save {tmp_path}\n/save {file}\n"
     result = shell("chat", "--docs", "examples/library", input=talk)
     assert result.code == 0 and "nothing has been asked yet" in result.out and "needs the name" in result.out
-    assert f"{tmp_path} cannot be written" in result.out and f"saved to {file}" in result.out
+    assert f"{tmp_path} cannot be written" in result.err and f"saved to {file}" in result.out
     report = file.read_text()
     assert report.index("# How deep is Lake Baikal?") < report.index("# Where do otters sleep?") and "1,642" in report
 
