@@ -228,7 +228,6 @@ def _run(args: list[str], trace: bool, color: bool | None) -> int:
 
 
 def _of_the_system(error: OSError) -> AiroError:
-    """An error of the operating system as one of ours."""
     if error.errno in _FULL:
         _silence(sys.stdout)  # Python would try once more at exit
         return AiroError(f"the output cannot be written: {error.strerror}", "free some space, or write somewhere else")
@@ -259,7 +258,6 @@ def _width() -> int:
 
 
 def _report(error: AiroError, args: list[str]) -> int:
-    """Print an error on stderr; its exit code."""
     from airoagent.cli.output import print_error
 
     print_error(error, "--json" in args)

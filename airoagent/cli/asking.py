@@ -18,7 +18,6 @@ from airoagent.cli.options import (
     SEARCH_SETTINGS,
     Rule,
     agent_options,
-    complete,
     continue_options,
     display_options,
     refuses,
@@ -149,13 +148,7 @@ _OF_MODEL = [name for name, (_, one) in declared_settings().items() if one.group
 )
 @click.option("--fix", is_flag=True, help="With --check: print the repaired text.")
 @click.option("--forecast", "foretell", is_flag=True, help="Say what running the plan will take: calls, tokens, time.")
-@click.option(
-    "--format",
-    "form",
-    metavar="mermaid|dot|text",
-    shell_complete=complete(lambda: ("mermaid", "dot", "text")),
-    help="Print the plan as a diagram.",
-)
+@click.option("--format", "form", type=click.Choice(["mermaid", "dot", "text"]), help="Print the plan as a diagram.")
 @click.option("--json", "as_json", is_flag=True, help="Print the plan (with --check, also the findings) as JSON.")
 @refuses(
     Rule(
@@ -268,10 +261,10 @@ def _findings(findings: tuple[Diagnostic, ...], text: str, name: str, err: bool)
         click.echo(visible(render_diagnostic(found, text, name)), err=err)
 
 
-def _picture(plan: Plan, form: str) -> None:
+def _picture(plan: Plan, form: Any) -> None:
     from airoagent.plan.drawing import draw_plan
 
-    click.echo(visible(draw_plan(plan, form).rstrip("\n")))  # type: ignore[arg-type]
+    click.echo(visible(draw_plan(plan, form).rstrip("\n")))
 
 
 @click.command("run")

@@ -110,7 +110,6 @@ class Journal:
                 yield asked
 
     def close(self) -> None:
-        """Delete the database."""
         with self._lock:
             self._closed = True
             self._db.close()
@@ -124,7 +123,6 @@ class Output:
         self._started = started
 
     def write(self, row: Row) -> None:
-        """Write the row of a question that has finished."""
         click.echo(json.dumps(row, ensure_ascii=False), file=self._lines)
         self._lines.flush()
 
@@ -233,6 +231,8 @@ def _parquet(path: Path, questions: IO[bytes], journal: Journal, recorded: bool)
         path = expanded(path)
         lines = path.with_name(path.name + ".jsonl")
         earlier = path.exists() and not lines.exists()
+        if path.exists() and not path.is_file():  # a pipe or a device, whose place the file would take
+            raise ValueError("it is not a regular file")
     except (OSError, ValueError) as error:
         raise _unwritable(str(path), error) from error
     if earlier:

@@ -15,7 +15,7 @@ import click
 from airoagent.cli.launch import make_agent
 from airoagent.cli.options import SEARCH_RULE, agent_options, refuses
 from airoagent.errors import StoreError, UsageError
-from airoagent.textfiles import read_text
+from airoagent.textfiles import MOST_TRACE, read_text
 
 if TYPE_CHECKING:
     from airoagent.agent import Agent
@@ -152,7 +152,7 @@ def _results(file: str) -> tuple[Result, ...]:
     from airoagent.evaluation.scores import read_result
 
     try:
-        found = tuple(read_result(line) for line in read_text(file).split("\n") if line.strip())
+        found = tuple(read_result(line) for line in read_text(file, most=MOST_TRACE).split("\n") if line.strip())
     except (ValueError, TypeError, RecursionError) as error:
         raise UsageError(f"{file} is not the --out file of an evaluation", "write one with --out") from error
     if not found:

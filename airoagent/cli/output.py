@@ -94,7 +94,7 @@ def _streaming(watch: Callable[[Event], None] | None) -> Callable[[Event], None]
 
 
 def make_watch(settings: Settings, *, prints_run: bool = False) -> Callable[[Event], None] | None:
-    """The display and OpenTelemetry spans as one watcher, or None. MissingExtra if spans cannot be sent.
+    """The display as a watcher, or None.
 
     ``prints_run``: `print_run` prints the run, so its answer may be written to a terminal while it comes.
     """
@@ -102,26 +102,7 @@ def make_watch(settings: Settings, *, prints_run: bool = False) -> Callable[[Eve
     as_json = click.get_current_context().params.get("as_json")
     if prints_run and sys.stdout.isatty() and not as_json and settings.display in ("auto", "none"):
         display = _streaming(display)
-    if settings.spans == "off":
-        return display
-    import atexit
-
-    from airoagent.view.spans import exported_spans
-
-    spans, finish = exported_spans(contents=settings.spans == "contents")
-
-    def send() -> None:  # after the answer has been printed, so that it does not wait for a collector
-        failure = finish()
-        if failure and settings.display != "none":
-            click.echo(f"note: {plain(failure)}", err=True)
-
-    def watch(event: Event) -> None:
-        spans(event)
-        if display is not None:
-            display(event)
-
-    atexit.register(send)
-    return watch
+    return display
 
 
 def showing_question(text: str, watch: Callable[[Event], None] | None) -> Callable[[Event], None]:

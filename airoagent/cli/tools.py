@@ -163,6 +163,8 @@ def write_tool(name: str, output: str | None) -> tuple[Path, bool]:
     usual = output is None
     place = config_folder() / "tools" if output is None else expanded(output)
     file = place if place.suffix == ".py" and not place.is_dir() else place / f"{function}.py"
+    if file.exists():
+        raise UsageError(f"{file} already exists", "choose another name, or another place with --output")
     try:
         if usual:
             private_folder(file.parent)
@@ -171,8 +173,6 @@ def write_tool(name: str, output: str | None) -> tuple[Path, bool]:
             if usual:
                 file.chmod(0o600)
             stream.write(_FILE.format(name=name, function=function))
-    except FileExistsError as error:
-        raise UsageError(f"{file} already exists", "choose another name, or another place with --output") from error
     except OSError as error:
         raise UsageError(f"{file} cannot be written: {error.strerror}", "choose another place with --output") from error
     return file, usual

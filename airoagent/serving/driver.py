@@ -11,7 +11,6 @@ from dataclasses import replace
 from typing import Any
 
 from airoagent.agent import Agent
-from airoagent.conversation import Conversation
 from airoagent.documents.library import Documents
 from airoagent.engine.approval import ASK_USER
 from airoagent.errors import AiroError, StoreError, UsageError
@@ -138,22 +137,6 @@ class Driver:
         self.driven: dict[str, Driven] = {}
         self.closing = asyncio.Event()
 
-    async def ask(self, question: str, choice: Choice) -> str:
-        """Start a run of a question; its id once it is on record. Raises AiroError if it cannot start."""
-        return await self._start(lambda agent, watch: agent.arun(question, watch=watch), choice)
-
-    async def go_on(self, past: Run, text: str) -> str:
-        """Start a run of a follow-up to a run; its id."""
-        return await self._start(
-            lambda agent, watch: Conversation(agent, past).aask(text, watch=watch), self._choice_of(past)
-        )
-
-    async def fork(self, parent: Run, edit: dict[str, str], given: dict[str, str]) -> str:
-        """Start a fork with other inputs (``edit``) or other evidence (``given``) for some steps; its id."""
-        return await self._start(
-            lambda agent, watch: agent.afork(parent, edit=edit, set=given, watch=watch), self._choice_of(parent)
-        )
-
     async def resume(self, past: Run, answers: Mapping[str, str] | None = None) -> str:
         """Finish a run that was interrupted, perhaps with an earlier server; what it asked the user is asked again,
         except for what ``answers`` has by step."""
@@ -161,17 +144,19 @@ class Driver:
             raise UsageError(f"the run {past.id} is in progress")
         if past.status == "done":
             raise UsageError(f"the run {past.id} is done", "to run it again: airo rerun")
-        return await self._start(
-            lambda agent, watch: agent.aresume(past, watch=watch), self._choice_of(past), past.events, answers
+        return await self.start(
+            lambda agent, watch: agent.aresume(past, watch=watch), self.choice_of(past), past.events, answers
         )
 
-    def _choice_of(self, run: Run) -> Choice:
+    def choice_of(self, run: Run) -> Choice:
+        """What a run was started with here; for others the default."""
         driven = self.driven.get(run.id)
         return self.offer.choice("", "") if driven is None else driven.choice
 
-    async def _start(
+    async def start(
         self, work: Work, choice: Choice, past: tuple[Event, ...] = (), answers: Mapping[str, str] | None = None
     ) -> str:
+        """Start a run; its id once it is on record. Raises AiroError if it cannot start."""
         agent = copy(await asyncio.to_thread(self.offer.make, *choice))
         driven = Driven(choice, past, answers)
         agent.session = replace(agent.session, approve=driven.approve)

@@ -59,7 +59,12 @@ def make_mcp(agent: Agent, place: AbstractAsyncContextManager[Any] | None = None
     made: deque[str] = deque(maxlen=_MOST_MADE)
 
     async def finished(context: Context, work: Work) -> Any:
-        return await _finished(_Dialogue(agent, context, place), work, made)
+        async with _turn():
+            run = await _Dialogue(agent, context, place).run(work)
+            if not isinstance(run, Run):
+                return run
+            made.append(run.id)
+            return _text_of(run.raise_for_status())
 
     @offer()
     @_given_context
@@ -111,16 +116,6 @@ def _given_context(tool: Callable[..., Any]) -> Callable[..., Any]:
 
     tool.__annotations__["context"] = Context
     return tool
-
-
-async def _finished(dialogue: _Dialogue, work: Work, made: deque[str]) -> Any:
-    """The text of the run that the work gives, or the question to the client."""
-    async with _turn():
-        run = await dialogue.run(work)
-        if not isinstance(run, Run):
-            return run
-        made.append(run.id)
-        return _text_of(run.raise_for_status())
 
 
 class _Dialogue:
@@ -201,7 +196,6 @@ async def _turn(place: AbstractAsyncContextManager[Any] | None = None) -> AsyncI
 
 
 def _text_of(run: Run) -> str:
-    """The answer, its sources, and the run's id."""
     lines = [run.answer or ""]
     if run.sources:
         titles = {one.url: one.title or one.url for one in run.sources}

@@ -19,12 +19,13 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
 
+from airoagent.conversation import Conversation
 from airoagent.documents.read_page import read_page
 from airoagent.records.difference import diff, difference_lines
 from airoagent.records.run_record import Run
 from airoagent.records.store import Store
 from airoagent.serving.access import Access, JsonReply, Refused, application, json_body, sealed
-from airoagent.serving.driver import Driver, Offer, stream_of
+from airoagent.serving.driver import Driver, Offer, Work, stream_of
 from airoagent.view.page import assemble, document_page, render_page
 
 _LIMIT: Final = 200  # runs in the list
@@ -128,15 +129,20 @@ class Pages:
 
     async def ask(self, request: Request, body: Json) -> Response:
         choice = self.offer.choice(_text(body, "model", ""), _text(body, "folder", ""))
-        return _started(await self.driver.ask(_text(body, "question"), choice))
+        question = _text(body, "question")
+        return _started(await self.driver.start(lambda agent, watch: agent.arun(question, watch=watch), choice))
 
     async def follow(self, request: Request, body: Json) -> Response:
-        question = _text(body, "question")
-        return _started(await self.driver.go_on(await self._recorded(request.path_params["id"]), question))
+        question, past = _text(body, "question"), await self._recorded(request.path_params["id"])
+        return await self._after(past, lambda agent, watch: Conversation(agent, past).aask(question, watch=watch))
 
     async def fork(self, request: Request, body: Json) -> Response:
         edit, given = _texts(body, "edit"), _texts(body, "set")
-        return _started(await self.driver.fork(await self._recorded(request.path_params["id"]), edit, given))
+        past = await self._recorded(request.path_params["id"])
+        return await self._after(past, lambda agent, watch: agent.afork(past, edit=edit, set=given, watch=watch))
+
+    async def _after(self, past: Run, work: Work) -> Response:
+        return _started(await self.driver.start(work, self.driver.choice_of(past)))
 
     async def resume(self, request: Request, body: Json) -> Response:
         answers = _texts(body, "answers")
@@ -173,7 +179,6 @@ def _text(body: Json, name: str, default: str | None = None) -> str:
 
 
 def _texts(body: Json, name: str) -> dict[str, str]:
-    """A JSON object of texts by step."""
     value = body.get(name, {})
     if not isinstance(value, dict) or not all(isinstance(text, str) for text in value.values()):
         raise Refused(400, f"`{name}` must be an object of texts")
