@@ -23,7 +23,7 @@ import click
 from airoagent import extras
 from airoagent.cli.batch_questions import Asked
 from airoagent.errors import NOT_ANSWERED, UsageError
-from airoagent.textfiles import expanded, open_flags, set_blocking
+from airoagent.textfiles import expanded, in_place_of, open_flags, set_blocking
 
 Row = dict[str, Any]
 
@@ -267,9 +267,12 @@ def _lines_from_parquet(path: Path, lines: Path) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    half = lines.with_name(lines.name + ".part")
     try:
-        with pq.ParquetFile(path) as file, half.open("w", encoding="utf-8", newline="\n") as written:
+        with (
+            pq.ParquetFile(path) as file,
+            in_place_of(lines) as half,
+            half.open("w", encoding="utf-8", newline="\n") as written,
+        ):
             if not file.schema_arrow.equals(_schema()):
                 raise UsageError(f"{path} was not written by airo batch", "choose another --out")
             for batch in file.iter_batches(_ROWS):
@@ -277,11 +280,8 @@ def _lines_from_parquet(path: Path, lines: Path) -> None:
                     if row["line"] is None:
                         del row["line"]
                     written.write(json.dumps(row, ensure_ascii=False) + "\n")
-        half.replace(lines)
     except (pa.ArrowException, OSError) as error:
         raise UsageError(f"{path} cannot be read: {error}", "choose another --out") from error
-    finally:
-        half.unlink(missing_ok=True)
 
 
 def _parquet_from_lines(lines: Path, path: Path) -> None:
@@ -289,7 +289,6 @@ def _parquet_from_lines(lines: Path, path: Path) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    half = path.with_name(path.name + ".part")
     with contextlib.closing(sqlite3.connect("")) as db, lines.open("rb") as file:
         db.execute("CREATE TABLE last (id, question, at, line, PRIMARY KEY (id, question))")
         for at, line in enumerate(file):
@@ -300,11 +299,8 @@ def _parquet_from_lines(lines: Path, path: Path) -> None:
                 db.execute("INSERT OR REPLACE INTO last VALUES (?, ?, ?, ?)", (row["id"], row["question"], at, line))
         found = db.execute("SELECT line FROM last ORDER BY at")
         try:
-            with pq.ParquetWriter(half, _schema()) as writer:
+            with in_place_of(path) as half, pq.ParquetWriter(half, _schema()) as writer:
                 while group := [json.loads(line) for (line,) in found.fetchmany(_ROWS)]:
                     writer.write_table(pa.Table.from_pylist(group, _schema()))
-            half.replace(path)
         except (pa.ArrowException, OSError) as error:
             raise UsageError(f"{path} cannot be written: {error}", f"the answers are in {lines}") from error
-        finally:
-            half.unlink(missing_ok=True)

@@ -343,7 +343,7 @@ def _records() -> Check:
 @config_option
 def config_command(as_json: bool, config_file: str | None) -> None:
     """Show each setting, its value and where it comes from: an AIRO_ variable, the config file or the default."""
-    settings = load_settings(config_file=Path(config_file) if config_file else None)
+    settings = load_settings(config_file=config_file)
     rows = [(name, getattr(settings, name), origin) for name, origin in settings.origins.items()]
     folders = {"config": config_folder(), "state": state_folder(), "cache": cache_folder()}
     if as_json:

@@ -145,7 +145,7 @@ def make_agent(flags: dict[str, Any], *, introduced: bool = True) -> tuple[Agent
         flags["cache"] = 0.0
     if flags.pop("no_store"):
         flags["store"] = False
-    settings = load_settings(flags, config_file=Path(config_file) if config_file else None)
+    settings = load_settings(flags, config_file=config_file)
     declared = {name: one for name, (_, one) in declared_settings().items()}
     for_tools = {name: getattr(settings, name) for name, one in declared.items() if one.for_tools}
     for_tools["sites"] = ",".join(settings.sites)

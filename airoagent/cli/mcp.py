@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import tomllib
 from dataclasses import asdict, replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -17,7 +15,7 @@ from airoagent.cli.options import config_option, json_lines_option
 from airoagent.cli.output import echo
 from airoagent.errors import UsageError
 from airoagent.settings import config_folder, load_settings, mcp_server, private_file
-from airoagent.textfiles import expanded, read_text
+from airoagent.textfiles import expanded, in_place_of, read_text
 
 if TYPE_CHECKING:
     from airoagent.settings import McpServer
@@ -70,10 +68,9 @@ def add(
         tomllib.loads(text)
         if not file.exists():
             private_file(file)
-        half = file.with_name(f"{file.name}.{os.getpid()}.part")
-        private_file(half)
-        half.write_text(text, encoding="utf-8")
-        half.replace(file)
+        with in_place_of(file) as half:
+            private_file(half)
+            half.write_text(text, encoding="utf-8")
     except tomllib.TOMLDecodeError as error:
         raise UsageError(f"the server cannot be added to {file}: {error}", "add its table by hand") from error
     except OSError as error:
@@ -97,16 +94,12 @@ def _table(server: McpServer) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _servers(config_file: str | None) -> tuple[McpServer, ...]:
-    return load_settings(config_file=Path(config_file) if config_file else None).mcp_servers
-
-
 @mcp_command.command("list")
 @json_lines_option
 @config_option
 def list_(as_json: bool, config_file: str | None) -> None:
     """List the servers of the config file, without starting any. Values of variables and passwords are not shown."""
-    servers = _servers(config_file)
+    servers = load_settings(config_file=config_file).mcp_servers
     for server in servers:
         server = replace(server, url=_CREDENTIALS.sub("//", server.url))
         record = asdict(server) | {"env": [key for key, _ in server.env]}
@@ -124,7 +117,7 @@ def check(names: tuple[str, ...], as_json: bool, config_file: str | None) -> int
     """Start the servers (all, or those named), list their tools, and say what is wrong. Exit code 5 if one fails."""
     from airoagent.toolbox.mcp_servers import open_servers
 
-    servers = _servers(config_file)
+    servers = load_settings(config_file=config_file).mcp_servers
     if unknown := sorted(set(names) - {server.name for server in servers}):
         known = ", ".join(server.name for server in servers)
         raise UsageError(f"there is no MCP server called {unknown[0]}", f"known: {known}" if known else "airo mcp add")

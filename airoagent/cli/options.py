@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import wraps
-from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args, get_origin
 
 import click
@@ -89,8 +88,7 @@ def _is_met(context: click.Context, needs: Sequence[str], typed: set[str]) -> bo
         return True
     if not set(needs) & set(declared_settings()):
         return False
-    file = context.params.get("config_file")
-    settings = load_settings(config_file=Path(file) if file else None)
+    settings = load_settings(config_file=context.params.get("config_file"))
     own_tools = "tools" in needs and (config_folder() / "tools").is_dir()
     return own_tools or any(getattr(settings, name, None) for name in needs)
 

@@ -181,8 +181,7 @@ class _Agents:
     """The agents of a server, made as they are asked for: of each model one, and more for its single folders."""
 
     def __init__(self, flags: dict[str, Any], models: tuple[str, ...]) -> None:
-        config_file = flags.get("config_file")
-        settings = load_settings({"docs": flags["docs"]}, config_file=Path(config_file) if config_file else None)
+        settings = load_settings({"docs": flags["docs"]}, config_file=flags.get("config_file"))
         self.models = models or (settings.model,)
         self.folders = tuple(map(str, settings.docs))
         self._flags = flags
