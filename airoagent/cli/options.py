@@ -110,12 +110,24 @@ _SHARED_RULES = (
 )
 
 
+def _names_no_provider(given: dict[str, Any]) -> bool:
+    """Whether --search names something unknown, which is refused for that reason."""
+    from airoagent.web.search import check_search
+
+    try:
+        check_search({"search": given["search"] or ""})
+    except UsageError:
+        return True
+    return False
+
+
 # For verbs that write the plan themselves: with documents the web is searched only if that is asked for, too.
 SEARCH_SETTINGS = ("search", "sites", "time_limit")
 SEARCH_RULE = Rule(
     " ".join(SEARCH_SETTINGS),
     needs="web named tools functions",
     with_="docs",
+    unless=_names_no_provider,
     hint="add --web to search the web as well as the documents",
 )
 
