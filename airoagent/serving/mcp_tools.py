@@ -59,12 +59,7 @@ def make_mcp(agent: Agent, place: AbstractAsyncContextManager[Any] | None = None
     made: deque[str] = deque(maxlen=_MOST_MADE)
 
     async def finished(context: Context, work: Work) -> Any:
-        async with _turn():
-            run = await _Dialogue(agent, context, place).run(work)
-            if not isinstance(run, Run):
-                return run
-            made.append(run.id)
-            return _text_of(run.raise_for_status())
+        return await _finished(_Dialogue(agent, context, place), work, made)
 
     @offer()
     @_given_context
@@ -116,6 +111,16 @@ def _given_context(tool: Callable[..., Any]) -> Callable[..., Any]:
 
     tool.__annotations__["context"] = Context
     return tool
+
+
+async def _finished(dialogue: _Dialogue, work: Work, made: deque[str]) -> Any:
+    """The text of the run that the work gives, or the question to the client."""
+    async with _turn():
+        run = await dialogue.run(work)
+        if not isinstance(run, Run):
+            return run
+        made.append(run.id)
+        return _text_of(run.raise_for_status())
 
 
 class _Dialogue:
